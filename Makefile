@@ -1,0 +1,63 @@
+# Every target says what it needs. `make` alone shows them.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+GOLANGCI_VERSION := v2.15.0
+BIN := $(CURDIR)/bin
+GOLANGCI := $(BIN)/golangci-lint-$(GOLANGCI_VERSION)
+COMMIT := $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
+VERSION ?= dev
+LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
+FUZZTIME ?= 10s
+
+.PHONY: help
+help: ## Show this help
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
+
+.PHONY: dev
+dev: ## Run everything on this machine: plugin, simulator, board page, tracker
+	go run ./cmd/plugin dev
+
+.PHONY: build
+build: ## Build bin/plugin
+	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/plugin ./cmd/plugin
+
+.PHONY: test
+test: ## Run all tests; a redis-server, Chromium and Redmine are used where they are there
+	@if command -v redis-server >/dev/null; then echo "test: embedded Redis and $$(redis-server --version | cut -d' ' -f1-3)"; else echo "test: embedded Redis only (no redis-server on the PATH)"; fi
+	go test ./...
+	cd internal/conformance && go test ./...
+
+.PHONY: race
+race: ## Run all tests under the race detector
+	go test -race ./...
+	cd internal/conformance && go test -race ./...
+
+.PHONY: lint
+lint: $(GOLANGCI) ## Check format, vet and the house rules (import direction among them)
+	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); echo 'lint: run gofmt -w on these'; exit 1; }
+	$(GOLANGCI) run ./...
+	cd internal/conformance && go vet ./...
+
+$(GOLANGCI):
+	GOBIN=$(BIN) go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION)
+	mv $(BIN)/golangci-lint $@
+
+.PHONY: e2e
+e2e: build ## 200 pushes into a real Redmine through real processes (needs redis-server and Debian's redmine)
+	go run ./internal/e2e/cmd/e2e -plugin $(BIN)/plugin
+
+.PHONY: bench
+bench: ## Measure the acknowledgement against a bare Enqueue, side by side (uses redis-server if there is one)
+	go run ./internal/bench
+
+.PHONY: fuzz
+fuzz: ## Run every fuzz target for FUZZTIME (10s each)
+	@set -euo pipefail; for pkg in $$(go list ./...); do \
+	  for f in $$(go test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
+	    echo "fuzz: $$pkg $$f"; go test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) $$pkg; \
+	  done; done
+
+.PHONY: image
+image: ## Build the container image (needs a container engine)
+	docker build --build-arg VERSION=$(VERSION) --build-arg COMMIT=$(COMMIT) -t pushbutton/plugin:$(VERSION) .

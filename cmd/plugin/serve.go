@@ -1,0 +1,80 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"runtime"
+
+	"pushbutton/config"
+	"pushbutton/internal/app"
+	"pushbutton/internal/telemetry"
+)
+
+// load reads the configuration of a command.
+func (inv *invocation) load(defaults map[string]string, required ...string) (config.Config, error) {
+	cfg, err := config.Load(config.Sources{Lookup: inv.env.lookup, Flags: inv.given, Defaults: defaults, Required: required})
+	if err != nil {
+		return cfg, &usageError{err}
+	}
+	return cfg, nil
+}
+
+// logger writes to stderr: text on a terminal, JSON elsewhere.
+func (inv *invocation) logger(cfg config.Config) *slog.Logger {
+	text := cfg.LogFormat == config.LogText || cfg.LogFormat == config.LogAuto && terminal(inv.stderr)
+	log := telemetry.NewLogger(inv.stderr, cfg.LogLevel, text)
+	for _, name := range config.Misnamed(inv.env.all()) {
+		log.Warn("there is no such setting; is it misspelt?", "variable", name)
+	}
+	return log
+}
+
+func terminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}
+
+func serveCommand(name string) command {
+	roles := map[string]app.Roles{"serve": {API: true, Worker: true}, "api": {API: true}, "worker": {Worker: true}}[name]
+	summary := map[string]string{
+		"serve":  "answer clicks and do their work, in one process",
+		"api":    "answer clicks only; run workers beside it",
+		"worker": "do the work of clicks only",
+	}[name]
+	required := []string{config.EncryptionKeys}
+	if name != "serve" {
+		// Halves meet in a Redis that neither of them owns.
+		required = append(required, config.RedisURL)
+	}
+	return command{name: name, summary: summary, settings: true, setup: func(inv *invocation) func(context.Context, []string) error {
+		return func(ctx context.Context, args []string) error {
+			if err := noArgs(args); err != nil {
+				return err
+			}
+			cfg, err := inv.load(nil, required...)
+			if err != nil {
+				return err
+			}
+			return app.Program{Config: cfg, Roles: roles, Log: inv.logger(cfg), Version: version}.Run(ctx)
+		}
+	}}
+}
+
+func versionCommand() command {
+	return command{name: "version", summary: "print version, commit and Go version", setup: func(inv *invocation) func(context.Context, []string) error {
+		return func(_ context.Context, args []string) error {
+			if err := noArgs(args); err != nil {
+				return err
+			}
+			_, err := fmt.Fprintf(inv.stdout, "plugin %s (commit %s, %s)\n", version, commit, runtime.Version())
+			return err
+		}
+	}}
+}

@@ -1,0 +1,76 @@
+// Package config is what an operator can set: every setting described once,
+// as data, from which the loader, the help texts, example.env and the table
+// in the documentation are made.
+//
+// What must not live here: reading the environment or the command line (the
+// program hands both in), and what belongs to a tenant.
+package config
+
+import (
+	"log/slog"
+	"net/netip"
+	"time"
+
+	"pushbutton/internal/secret"
+)
+
+// Config is the configuration of one process, checked.
+type Config struct {
+	// Listen is the address of the front door, OpsListen that of health and
+	// metrics, both "host:port".
+	Listen    string
+	OpsListen string
+	// PublicURL is what the outside calls us by: https, no trailing slash.
+	// Empty if it was not required.
+	PublicURL string
+	// RedisURL may hold a password. Empty: the program brings its own Redis.
+	RedisURL secret.String
+	// DataDir is where a Redis of our own keeps its files.
+	DataDir string
+	// AllowVolatileRedis accepts a Redis that may lose what it was told.
+	AllowVolatileRedis bool
+	// ProductboardAPIURL and ProductboardAppURL have no trailing slash.
+	ProductboardAPIURL string
+	ProductboardAppURL string
+	// EncryptionKeys is "id:base64,..."; Keyring reads it.
+	EncryptionKeys secret.String
+	// OutboundAllow lists private ranges that may be reached all the same.
+	OutboundAllow []netip.Prefix
+	// Concurrency is how many pushes one worker process works on at a time.
+	Concurrency int
+	// PushDeadline is when a push that is not finished becomes an error.
+	PushDeadline time.Duration
+	// ShutdownTimeout bounds the time from the end of DrainDelay to the exit.
+	ShutdownTimeout time.Duration
+	// DrainDelay is how long to keep serving after /readyz has turned false.
+	DrainDelay time.Duration
+	LogLevel   slog.Level
+	LogFormat  LogFormat
+}
+
+// Keyring makes the keyring that seals credentials.
+func (c Config) Keyring() (*secret.Keyring, error) {
+	keys, err := secret.ParseKeys(c.EncryptionKeys.Reveal())
+	if err != nil {
+		return nil, err
+	}
+	return secret.NewKeyring(keys)
+}
+
+// LogFormat is how log lines are written.
+type LogFormat string
+
+// The formats. LogAuto is text on a terminal and JSON elsewhere.
+const (
+	LogAuto LogFormat = "auto"
+	LogJSON LogFormat = "json"
+	LogText LogFormat = "text"
+)
+
+// The names of the settings that callers refer to, in Sources or in a text.
+const (
+	PublicURL      = "PLUGIN_PUBLIC_URL"
+	RedisURL       = "PLUGIN_REDIS_URL"
+	EncryptionKeys = "PLUGIN_ENCRYPTION_KEYS"
+	DrainDelay     = "PLUGIN_DRAIN_DELAY"
+)

@@ -1,0 +1,151 @@
+package config
+
+import (
+	"log/slog"
+	"strings"
+	"time"
+
+	"pushbutton/internal/secret"
+)
+
+// prefix starts the name of every environment variable.
+const prefix = "PLUGIN_"
+
+// Bounds of the numbers.
+const (
+	maxConcurrency     = 1000
+	minPushDeadline    = 30 * time.Second
+	maxPushDeadline    = 24 * time.Hour
+	minShutdownTimeout = time.Second
+	maxShutdownTimeout = 10 * time.Minute
+	maxDrainDelay      = 5 * time.Minute
+)
+
+// Setting describes one setting.
+type Setting struct {
+	// Env is the environment variable.
+	Env string
+	// Default is used where nothing was given; it may be empty.
+	Default string
+	// Example is a typical value where Default is none.
+	Example string
+	// Help is one or two sentences, without the default.
+	Help string
+	// Secret settings are not echoed, neither in help nor in errors.
+	Secret bool
+
+	set func(c *Config, value string) error
+}
+
+// Flag is the name of the command-line flag, without the dashes:
+// "redis-url" for PLUGIN_REDIS_URL.
+func (s Setting) Flag() string {
+	return strings.ReplaceAll(strings.ToLower(strings.TrimPrefix(s.Env, prefix)), "_", "-")
+}
+
+// Settings lists every setting in the order of the documentation.
+func Settings() []Setting {
+	return append(append(addressSettings(), storeSettings()...), runSettings()...)
+}
+
+func addressSettings() []Setting {
+	return []Setting{
+		{
+			Env: "PLUGIN_LISTEN", Default: ":8080",
+			Help: "Address the front door listens on, for Productboard's probe and clicks.",
+			set:  func(c *Config, v string) (err error) { c.Listen, err = listenAddress(v); return },
+		}, {
+			Env: "PLUGIN_OPS_LISTEN", Default: "127.0.0.1:9090",
+			Help: "Address for /healthz, /readyz and /metrics. Keep it off the internet.",
+			set:  func(c *Config, v string) (err error) { c.OpsListen, err = listenAddress(v); return },
+		}, {
+			Env: PublicURL, Example: "https://push.example.com",
+			Help: "Address by which Productboard reaches the front door: https, with a certificate that a public authority signed. A path in front is allowed.",
+			set:  func(c *Config, v string) (err error) { c.PublicURL, err = publicURL(v); return },
+		}, {
+			Env: "PLUGIN_PRODUCTBOARD_API_URL", Default: "https://api.productboard.com/v2",
+			Help: "Productboard's REST API. Change it for a simulator only.",
+			set:  func(c *Config, v string) (err error) { c.ProductboardAPIURL, err = baseURL(v); return },
+		}, {
+			Env: "PLUGIN_PRODUCTBOARD_APP_URL", Default: "https://app.productboard.com",
+			Help: "Productboard's application, for links and sign-in. Change it for a simulator only.",
+			set:  func(c *Config, v string) (err error) { c.ProductboardAppURL, err = baseURL(v); return },
+		}, {
+			Env: "PLUGIN_OUTBOUND_ALLOW", Example: "10.20.0.0/16,192.168.1.7",
+			Help: "Private address ranges (CIDR) or single addresses of self-hosted trackers that may be reached, also by plain http. Everything else that is not public is refused.",
+			set:  func(c *Config, v string) (err error) { c.OutboundAllow, err = prefixes(v); return },
+		},
+	}
+}
+
+func storeSettings() []Setting {
+	return []Setting{
+		{
+			Env: RedisURL, Example: "redis://redis:6379/0", Secret: true,
+			Help: "Redis that keeps everything: redis://, rediss:// (TLS) or unix://. Empty: `plugin serve` starts a redis-server of its own, found on the PATH.",
+			set: func(c *Config, v string) error {
+				c.RedisURL = secret.New(v)
+				return redisURL(v)
+			},
+		}, {
+			Env: "PLUGIN_DATA_DIR", Default: "plugin-data",
+			Help: "Folder where a Redis of our own keeps its append-only file.",
+			set:  func(c *Config, v string) (err error) { c.DataDir, err = folder(v); return },
+		}, {
+			Env: "PLUGIN_ALLOW_VOLATILE_REDIS", Default: "false",
+			Help: "Accept a Redis that may lose what it was told (no append-only file, or an evicting maxmemory-policy). Clicks can then be lost.",
+			set:  func(c *Config, v string) (err error) { c.AllowVolatileRedis, err = yesNo(v); return },
+		}, {
+			Env: EncryptionKeys, Example: "k1:(output of: openssl rand -base64 32)", Secret: true,
+			Help: "Keys that seal stored credentials, as id:base64,... with 32 bytes each. The first one seals, all of them open. Without its key a credential is lost: keep a copy.",
+			set: func(c *Config, v string) error {
+				c.EncryptionKeys = secret.New(v)
+				return encryptionKeys(v)
+			},
+		},
+	}
+}
+
+func runSettings() []Setting {
+	return []Setting{
+		{
+			Env: "PLUGIN_CONCURRENCY", Default: "20",
+			Help: "How many pushes one worker process works on at a time, 1 to 1000.",
+			set:  func(c *Config, v string) (err error) { c.Concurrency, err = number(v, 1, maxConcurrency); return },
+		}, {
+			Env: "PLUGIN_PUSH_DEADLINE", Default: "10m",
+			Help: "When a push that is not finished becomes an error on its button, 30s to 24h.",
+			set: func(c *Config, v string) (err error) {
+				c.PushDeadline, err = duration(v, minPushDeadline, maxPushDeadline)
+				return
+			},
+		}, {
+			Env: "PLUGIN_SHUTDOWN_TIMEOUT", Default: "25s",
+			Help: "How long running work may take to finish after the drain delay, 1s to 10m. What does not is handed back and resumed by another process.",
+			set: func(c *Config, v string) (err error) {
+				c.ShutdownTimeout, err = duration(v, minShutdownTimeout, maxShutdownTimeout)
+				return
+			},
+		}, {
+			Env: DrainDelay, Default: "5s",
+			Help: "How long to keep serving after /readyz has turned false, so that load balancers notice, 0s to 5m.",
+			set:  func(c *Config, v string) (err error) { c.DrainDelay, err = duration(v, 0, maxDrainDelay); return },
+		}, {
+			Env: "PLUGIN_LOG_LEVEL", Default: "info",
+			Help: "Least level that is logged: debug, info, warn or error.",
+			set: func(c *Config, v string) (err error) {
+				c.LogLevel, err = oneOf(v, map[string]slog.Level{
+					"debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "error": slog.LevelError,
+				})
+				return
+			},
+		}, {
+			Env: "PLUGIN_LOG_FORMAT", Default: string(LogAuto),
+			Help: "json, text, or auto: text on a terminal and json elsewhere.",
+			set: func(c *Config, v string) (err error) {
+				c.LogFormat, err = oneOf(v, map[string]LogFormat{"auto": LogAuto, "json": LogJSON, "text": LogText})
+				return
+			},
+		},
+	}
+}

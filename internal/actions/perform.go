@@ -1,0 +1,257 @@
+package actions
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"time"
+
+	"pushbutton/internal/connections"
+	"pushbutton/internal/fault"
+	"pushbutton/internal/outbound"
+	"pushbutton/internal/pbapi"
+	"pushbutton/internal/targets"
+	"pushbutton/internal/tenants"
+)
+
+// Leases gives out the right to work on a record; connections.Store does.
+type Leases interface {
+	Begin(ctx context.Context, key connections.Key, run int64) (*connections.Lease, error)
+}
+
+// Productboard is what a push needs of Productboard; pbapi.Session is one.
+type Productboard interface {
+	GetEntity(ctx context.Context, id string, fields ...string) (pbapi.Entity, error)
+	GetConnection(ctx context.Context, integrationID, entityID string) (pbapi.ConnectionState, error)
+	PutConnection(ctx context.Context, integrationID, entityID string, state pbapi.ConnectionState) error
+}
+
+// Peers opens the two sides of an integration.
+type Peers interface {
+	Productboard(in tenants.Integration) Productboard
+	Target(in tenants.Integration) (*targets.Target, error)
+}
+
+// CreateTimeout bounds a create in the tracker: after it and the tracker's
+// own consistency lag, an issue that cannot be found does not exist.
+const CreateTimeout = 15 * time.Second
+
+// handBackTimeout bounds what is done after the work's own context has ended.
+const handBackTimeout = 2 * time.Second
+
+// Performer does the work of a click, in steps that a retry resumes.
+type Performer struct {
+	Leases       Leases
+	Integrations tenants.ByID
+	Peers        Peers
+	Queue        Queue
+	Log          *slog.Logger
+	// Observe, if set, is told of every run: the step it began with, the
+	// target's type, and how it ended.
+	Observe func(step, target, outcome string, took time.Duration)
+}
+
+// Perform takes up one run of a connection's work. It returns an error only
+// where Redis could not be asked or told: then the queue, and after it the
+// look-out, brings the work back. Everything else ends in the record.
+func (p *Performer) Perform(ctx context.Context, key connections.Key, run int64) error {
+	lease, err := p.Leases.Begin(ctx, key, run)
+	if err != nil || lease == nil {
+		return err
+	}
+	start := time.Now()
+	kept, release := lease.Keep(ctx)
+	defer release()
+	w := &work{p: p, key: key, lease: lease, began: lease.Record.Step}
+	err = w.steps(outbound.WithFence(kept, lease.Fence))
+	outcome, err := w.end(ctx, err)
+	w.report(ctx, outcome, err, time.Since(start))
+	if outcome == "not told" {
+		return err
+	}
+	return nil
+}
+
+// work is one run.
+type work struct {
+	p     *Performer
+	key   connections.Key
+	lease *connections.Lease
+	began connections.Step
+	in    tenants.Integration
+}
+
+// steps goes on until the run is over or has to wait.
+func (w *work) steps(ctx context.Context) error {
+	in, err := w.p.Integrations.ByID(ctx, w.key.Integration)
+	if err != nil && fault.KindOf(err) == fault.NotFound {
+		return w.lease.Forget(ctx)
+	}
+	if err != nil {
+		return err
+	}
+	w.in = in
+	for {
+		opening := w.lease.Record.Step == connections.Open
+		err := w.step(ctx)
+		if !opening {
+			return err
+		}
+		if err == nil {
+			continue
+		}
+		if over, ferr := w.giveUp(ctx, err); !over {
+			return err
+		} else if ferr != nil {
+			return ferr
+		}
+	}
+}
+
+// step does what the record says is next. A panic is a failure like others.
+func (w *work) step(ctx context.Context) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = &fault.Error{Op: "perform", Kind: fault.Internal, Side: "this plugin", Err: fmt.Errorf("panic: %v\n%s", r, debug.Stack())}
+		}
+	}()
+	switch step := w.lease.Record.Step; step {
+	case connections.Open:
+		return w.open(ctx)
+	case connections.Settle:
+		return w.settle(ctx)
+	case connections.Verify:
+		return w.verify(ctx)
+	case connections.Tidy:
+		return w.tidy(ctx)
+	case connections.Idle:
+		return nil
+	default:
+		return &fault.Error{Op: "perform", Kind: fault.Internal, Err: fmt.Errorf("unknown step %q", step)}
+	}
+}
+
+// giveUp decides whether a failed open is the end of the push; if so, the
+// failure is recorded, and the person is told next.
+func (w *work) giveUp(ctx context.Context, err error) (over bool, _ error) {
+	if connections.Lost(err) || ctx.Err() != nil {
+		return false, nil
+	}
+	d := decide(err, w.lease.Record.Attempts)
+	if d.verb != stop && !w.lease.WouldBeOverdue(d.delay) {
+		return false, nil
+	}
+	f := failure(err)
+	if d.verb != stop {
+		f.Message = "Not done within the time a push may take. Last tried: " + f.Message
+	}
+	return true, w.lease.Failed(ctx, f)
+}
+
+// end does what has to follow: hand the work back after a failure, or queue
+// what comes next. It works also when the run's context has ended.
+func (w *work) end(ctx context.Context, err error) (string, error) {
+	switch {
+	case err == nil:
+		return "done", nil
+	case connections.Lost(err):
+		return "superseded", err
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), handBackTimeout)
+	defer cancel()
+	d := w.decide(err)
+	if d.verb == stop {
+		return w.stopped(ctx, err)
+	}
+	next, aerr := w.lease.Again(ctx, d.delay, d.verb == retry, failure(err))
+	if connections.Lost(aerr) {
+		return "superseded", err
+	}
+	if aerr != nil {
+		return "not told", errors.Join(err, aerr)
+	}
+	w.enqueue(ctx, next)
+	if d.verb == later {
+		return "later", err
+	}
+	return "retry", err
+}
+
+func (w *work) decide(err error) decision {
+	rec := w.lease.Record
+	switch rec.Step {
+	case connections.Settle, connections.Verify:
+		if time.Duration(w.lease.Now-rec.Click.At)*time.Millisecond > tellFor {
+			return decision{verb: stop}
+		}
+		return decideTelling(err, rec.Attempts)
+	case connections.Open, connections.Tidy, connections.Idle:
+		return decide(err, rec.Attempts)
+	default:
+		return decide(err, rec.Attempts)
+	}
+}
+
+// stopped ends what can go no further: an open that had no time left to say so
+// itself, or a result that Productboard does not want to hear.
+func (w *work) stopped(ctx context.Context, err error) (string, error) {
+	var next *connections.Work
+	var terr error
+	switch w.lease.Record.Step {
+	case connections.Open:
+		if terr = w.lease.Failed(ctx, failure(err)); terr == nil {
+			next, terr = w.lease.Again(ctx, 0, false, failure(err))
+		}
+	case connections.Settle:
+		next, terr = w.lease.Settled(ctx)
+	case connections.Verify, connections.Tidy, connections.Idle:
+		next, terr = w.lease.Verified(ctx)
+	}
+	if connections.Lost(terr) {
+		return "superseded", err
+	}
+	if terr != nil {
+		return "not told", errors.Join(err, terr)
+	}
+	w.enqueue(ctx, next)
+	return "given up", err
+}
+
+// enqueue queues what comes next. A failure is only logged: the look-out
+// queues what was not.
+func (w *work) enqueue(ctx context.Context, next *connections.Work) {
+	if next == nil {
+		return
+	}
+	if err := w.p.Queue.Enqueue(ctx, *next); err != nil {
+		w.p.Log.WarnContext(ctx, "work recorded but not queued", "connection", w.key.String(), "error", err)
+	}
+}
+
+// report writes the one line per run.
+func (w *work) report(ctx context.Context, outcome string, err error, took time.Duration) {
+	rec := w.lease.Record
+	level := slog.LevelInfo
+	attrs := []slog.Attr{
+		slog.String("tenant", w.in.Tenant), slog.String("integration", w.key.Integration), slog.String("entity", w.key.Entity),
+		slog.String("target", w.in.Target.Type), slog.Int64("generation", rec.Generation), slog.Int64("run", rec.Run),
+		slog.String("step", string(w.began)), slog.String("outcome", outcome), slog.String("state", string(rec.State)),
+		slog.Float64("ms", float64(took.Microseconds())/1000),
+	}
+	if rec.Issue != nil {
+		attrs = append(attrs, slog.String("issue", rec.Issue.Key))
+	}
+	if rec.Failure != nil {
+		attrs = append(attrs, slog.String("failure", rec.Failure.Kind))
+	}
+	if err != nil {
+		level = slog.LevelWarn
+		attrs = append(attrs, slog.Int("attempts", rec.Attempts), slog.Any("error", err))
+	}
+	w.p.Log.LogAttrs(ctx, level, "attempt", attrs...)
+	if w.p.Observe != nil {
+		w.p.Observe(string(w.began), w.in.Target.Type, outcome, took)
+	}
+}

@@ -1,0 +1,337 @@
+package actions
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"pushbutton/internal/connections"
+	"pushbutton/internal/fault"
+	"pushbutton/internal/pbapi"
+	"pushbutton/internal/targets"
+	"pushbutton/internal/targets/memtarget"
+	"pushbutton/internal/tenants"
+)
+
+func TestPushOpensOneIssue(t *testing.T) {
+	r := newRig(t)
+	require.Equal(t, pbapi.StateProgress, r.click(pbapi.TriggerPush).State)
+	r.quiet(pbapi.StateConnected)
+
+	issues := r.tracker.Issues("demo", 10)
+	require.Len(t, issues, 1)
+	require.Equal(t, "Dark mode", issues[0].Title)
+	require.Contains(t, issues[0].Description, "Make it **dark**.")
+	require.Equal(t, []string{"entity", "put", "get"}, r.pb.calls, "no call more than needed")
+	shown := r.pb.shown()
+	require.Equal(t, issues[0].Key, shown.HoverLabel)
+	require.Contains(t, shown.Tooltip, "Dark mode")
+	require.NotEmpty(t, shown.TargetURL)
+}
+
+func TestDoubleClickIsOnePush(t *testing.T) {
+	r := newRig(t)
+	r.click(pbapi.TriggerPush)
+	require.Equal(t, pbapi.StateProgress, r.click(pbapi.TriggerPush).State)
+	r.quiet(pbapi.StateConnected)
+	require.Len(t, r.tracker.Books(0, 10), 1)
+}
+
+func TestPushWhileConnectedShowsTheIssueAgain(t *testing.T) {
+	r := newRig(t)
+	r.click(pbapi.TriggerPush)
+	r.quiet(pbapi.StateConnected)
+	require.NoError(t, r.tracker.SetStatus(r.tracker.Issues("demo", 1)[0].ID, memtarget.StatusDone))
+	r.click(pbapi.TriggerPush)
+	r.quiet(pbapi.StateConnected)
+	require.Len(t, r.tracker.Books(0, 10), 1, "no second issue")
+	require.Equal(t, memtarget.StatusDone, r.pb.shown().Label, "its status as it is now")
+	require.Equal(t, "green", r.pb.shown().Color)
+}
+
+func TestPushAfterUnlinkGetsAnIssueOfItsOwn(t *testing.T) {
+	r := newRig(t)
+	for range 3 {
+		r.click(pbapi.TriggerPush)
+		r.quiet(pbapi.StateConnected)
+		require.Equal(t, pbapi.StateInitial, r.click(pbapi.TriggerUnlink).State)
+		r.quiet(pbapi.StateInitial)
+	}
+	require.Len(t, r.tracker.Books(0, 10), 3)
+}
+
+// Whatever happens to the create, there is one issue in the end.
+func TestCreateThatGoesWrong(t *testing.T) {
+	after := func(f memtarget.Fault) memtarget.Fault { f.After = true; return f }
+	reset := memtarget.Fault{Effect: memtarget.EffectReset}
+	hold := memtarget.Fault{Effect: memtarget.EffectHold}
+	status := func(code, retryAfter int) memtarget.Fault {
+		return memtarget.Fault{Effect: memtarget.EffectStatus, Status: code, RetryAfter: retryAfter}
+	}
+	for name, faults := range map[string][]memtarget.Fault{
+		"reset before":            {reset},
+		"reset after":             {after(reset)},
+		"time-out after":          {after(hold)},
+		"500 before":              {status(500, 0)},
+		"500 after":               {after(status(500, 0))},
+		"502 twice":               {status(502, 0), status(502, 0)},
+		"503 that names a time":   {status(503, 7)},
+		"429":                     {status(429, 20)},
+		"429 without a time":      {status(429, 0)},
+		"garbled answer":          {after(memtarget.Fault{Effect: memtarget.EffectGarble})},
+		"reset, then 500 after":   {reset, after(status(500, 0))},
+		"429 more often than try": {status(429, 1), status(429, 1), status(429, 1), status(429, 1), status(429, 1), status(429, 1), status(429, 1)},
+	} {
+		for _, lag := range []int{0, 6} {
+			t.Run(name+map[int]string{0: "", 6: ", look-up lags"}[lag], func(t *testing.T) {
+				t.Parallel()
+				r := newRig(t)
+				r.settings("tracker-key", "demo", lag)
+				require.NoError(t, r.tracker.SetFaults(memtarget.Faults{Next: faults, LagMS: lag * 1000}))
+				r.click(pbapi.TriggerPush)
+				r.quiet(pbapi.StateConnected)
+				require.Len(t, r.tracker.Books(0, 10), 1)
+			})
+		}
+	}
+}
+
+func TestWhatStopsAPush(t *testing.T) {
+	for name, c := range map[string]struct {
+		arrange func(r *rig)
+		says    string
+	}{
+		"wrong key":       {func(r *rig) { r.settings("wrong-key", "demo", 0) }, "credentials"},
+		"unknown project": {func(r *rig) { r.settings("tracker-key", "other", 0) }, "settings"},
+		"entity gone": {func(r *rig) {
+			r.pb.fail = map[string][]error{"entity": {fault.New(fault.NotFound, "get entity", "Productboard does not have this item any more.")}}
+		}, "any more"},
+		"tracker away": {func(r *rig) {
+			_ = r.tracker.SetFaults(memtarget.Faults{Random: []memtarget.Chance{
+				{On: memtarget.OpCreate, P: 1, Fault: memtarget.Fault{Effect: memtarget.EffectStatus, Status: 503}},
+				{On: memtarget.OpFind, P: 1, Fault: memtarget.Fault{Effect: memtarget.EffectStatus, Status: 503}},
+			}})
+		}, "cannot be reached or is not working"},
+		"limited beyond the deadline": {func(r *rig) {
+			_ = r.tracker.SetFaults(memtarget.Faults{Random: []memtarget.Chance{
+				{On: memtarget.OpCreate, P: 1, Fault: memtarget.Fault{Effect: memtarget.EffectStatus, Status: 429, RetryAfter: 60}},
+			}})
+		}, "Last tried: Sandbox tracker receives too many requests"},
+		"a bug": {func(r *rig) { r.target = func() (*targets.Target, error) { panic("boom") } }, "Something went wrong at this plugin"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t)
+			c.arrange(r)
+			r.click(pbapi.TriggerPush)
+			start := r.clock
+			r.quiet(pbapi.StateError)
+			require.Contains(t, r.pb.shown().Message, c.says)
+			require.NotContains(t, r.pb.shown().Message, "tracker-key")
+			require.LessOrEqual(t, r.clock.Sub(start), 10*time.Minute+10*time.Second, "within the deadline")
+			require.Empty(t, r.tracker.Books(0, 10))
+
+			// What was mended works at the next click.
+			require.Equal(t, pbapi.StateInitial, r.click(pbapi.TriggerDismiss).State)
+			require.NoError(t, r.tracker.SetFaults(memtarget.Faults{}))
+			r.settings("tracker-key", "demo", 0)
+			r.click(pbapi.TriggerPush)
+			r.quiet(pbapi.StateConnected)
+			require.Len(t, r.tracker.Books(0, 10), 1)
+		})
+	}
+}
+
+func TestTellingProductboardNeverRepeatsTheCreate(t *testing.T) {
+	r := newRig(t)
+	away := &fault.Error{Kind: fault.Unavailable, Side: "Productboard"}
+	limited := &fault.Error{Kind: fault.RateLimited, Side: "Productboard", RetryAfter: 2 * time.Second}
+	r.pb.fail = map[string][]error{"put": {away, limited, away, away, away, away, away, away, away, away}}
+	r.click(pbapi.TriggerPush)
+	r.quiet(pbapi.StateConnected)
+	require.Len(t, r.tracker.Books(0, 10), 1)
+}
+
+func TestARevokedTokenIsTriedAgainUntilItIsRenewed(t *testing.T) {
+	r := newRig(t)
+	refused := make([]error, 30)
+	for i := range refused {
+		refused[i] = &fault.Error{Kind: fault.Unauthorized, Side: "Productboard"}
+	}
+	r.pb.fail = map[string][]error{"put": refused}
+	r.click(pbapi.TriggerPush)
+	r.quiet(pbapi.StateConnected)
+}
+
+func TestTellingEndsADayAfterTheClick(t *testing.T) {
+	r := newRig(t)
+	refused := make([]error, 5000)
+	for i := range refused {
+		refused[i] = &fault.Error{Kind: fault.Unavailable, Side: "Productboard"}
+	}
+	r.pb.fail = map[string][]error{"put": refused, "get": refused}
+	r.click(pbapi.TriggerPush)
+	start := r.clock
+	for r.step(context.Background()) {
+		require.Less(t, r.clock.Sub(start), 25*time.Hour)
+	}
+	n, err := r.store.Unfinished(context.Background())
+	require.NoError(t, err)
+	require.Zero(t, n)
+	require.Equal(t, connections.Connected, r.record().State)
+}
+
+func TestLateAnswerIsOverwritten(t *testing.T) {
+	r := newRig(t)
+	progress := r.click(pbapi.TriggerPush)
+	require.True(t, r.step(context.Background()))
+	require.Equal(t, pbapi.StateConnected, r.pb.shown().State)
+	r.pb.write(progress) // Productboard processes the answer to the click only now
+	r.quiet(pbapi.StateConnected)
+	require.Equal(t, []string{"entity", "put", "get", "put", "get"}, r.pb.calls)
+}
+
+func TestProductboardRefusesWhatTheButtonShows(t *testing.T) {
+	r := newRig(t)
+	r.pb.fail = map[string][]error{"put": {fault.New(fault.Invalid, "put connection", "")}}
+	r.click(pbapi.TriggerPush)
+	r.quiet(pbapi.StateError)
+	require.Contains(t, r.pb.shown().Message, "exists")
+	r.click(pbapi.TriggerPush)
+	r.quiet(pbapi.StateConnected)
+	require.Len(t, r.tracker.Books(0, 10), 1)
+}
+
+func TestUnlinkInFlight(t *testing.T) {
+	for policy, wantStatus := range map[tenants.OnUnlink]string{
+		tenants.UnlinkLeave: memtarget.StatusOpen, tenants.UnlinkComment: memtarget.StatusOpen, tenants.UnlinkClose: memtarget.StatusDone,
+	} {
+		for name, hook := range map[string]func(r *rig, unlink func()){
+			"while the entity is loaded": func(r *rig, unlink func()) { r.pb.onGet = unlink },
+			"while the button is set":    func(r *rig, unlink func()) { r.pb.onPut = func(pbapi.ConnectionState) { unlink() } },
+			"after the create was lost": func(r *rig, unlink func()) {
+				_ = r.tracker.SetFaults(memtarget.Faults{Next: []memtarget.Fault{{Effect: memtarget.EffectReset, After: true}}})
+			},
+		} {
+			t.Run(string(policy)+" "+name, func(t *testing.T) {
+				t.Parallel()
+				r := newRig(t)
+				r.in.OnUnlink = policy
+				unlinked := false
+				unlink := func() {
+					if !unlinked {
+						unlinked = true
+						r.click(pbapi.TriggerUnlink)
+					}
+				}
+				hook(r, unlink)
+				r.click(pbapi.TriggerPush)
+				r.step(context.Background())
+				unlink()
+				r.quiet(pbapi.StateInitial)
+				books := r.tracker.Books(0, 10)
+				require.LessOrEqual(t, len(books), 1)
+				for _, b := range books {
+					issue, ok := r.tracker.Issue(b.IssueID)
+					require.True(t, ok)
+					require.Equal(t, wantStatus, issue.Status)
+					require.Equal(t, policy != tenants.UnlinkLeave, len(issue.Comments) > 0)
+				}
+			})
+		}
+	}
+}
+
+func TestFencedWorkerSendsNothing(t *testing.T) {
+	r := newRig(t)
+	r.click(pbapi.TriggerPush)
+	r.pb.onGet = func() {
+		r.pb.onGet = nil
+		r.advance(11 * time.Second) // frozen for longer than its lease, here
+		found, _, err := r.store.Look(context.Background())
+		require.NoError(t, err)
+		require.Len(t, found, 1)
+		require.NoError(t, r.Enqueue(context.Background(), found[0].Work))
+	}
+	r.quiet(pbapi.StateConnected)
+	require.Len(t, r.tracker.Books(0, 10), 1)
+}
+
+func TestShutdownHandsTheWorkBackAtOnce(t *testing.T) {
+	r := newRig(t)
+	ctx, cancel := context.WithCancel(context.Background())
+	r.pb.onGet = func() { r.pb.onGet = nil; cancel() }
+	r.pb.fail = map[string][]error{"entity": {fault.Wrap(fault.Unavailable, "get entity", context.Canceled)}}
+	r.click(pbapi.TriggerPush)
+	r.step(ctx)
+	require.Len(t, r.queue, 1)
+	require.Zero(t, r.queue[0].Delay)
+	require.Zero(t, r.record().Attempts, "a shutdown is not the push's fault")
+	r.quiet(pbapi.StateConnected)
+}
+
+func TestDeletedIntegrationLeavesNothing(t *testing.T) {
+	r := newRig(t)
+	r.click(pbapi.TriggerPush)
+	r.inGone = true
+	r.drain()
+	_, err := r.store.Get(context.Background(), r.key())
+	require.ErrorIs(t, err, fault.NotFound)
+}
+
+func TestRedisAwayIsTheQueuesBusiness(t *testing.T) {
+	r := newRig(t)
+	r.click(pbapi.TriggerPush)
+	w := r.queue[0].Work
+	r.env.Mini.SetError("LOADING")
+	require.Error(t, r.perform.Perform(context.Background(), w.Key, w.Run))
+	r.env.Mini.SetError("")
+	r.quiet(pbapi.StateConnected)
+}
+
+func TestDecide(t *testing.T) {
+	for _, kind := range fault.Kinds() {
+		t.Run(kind.String(), func(t *testing.T) {
+			err := &fault.Error{Kind: kind, RetryAfter: 2 * time.Second}
+			first, last := decide(err, 0), decide(err, maxAttempts-1)
+			switch {
+			case kind == fault.RateLimited:
+				require.Equal(t, later, first.verb)
+				require.GreaterOrEqual(t, first.delay, 3*time.Second, "a second more than was asked for")
+				require.Equal(t, later, last.verb, "a limit is never counted")
+			case kind == fault.Canceled:
+				require.Equal(t, decision{later, 0}, first)
+			case kind.Transient():
+				require.Equal(t, retry, first.verb)
+				require.GreaterOrEqual(t, first.delay, 2*time.Second)
+				require.Equal(t, stop, last.verb)
+			default:
+				require.Equal(t, stop, first.verb)
+			}
+		})
+	}
+	require.Equal(t, stop, decide(errors.New("unclassified"), maxAttempts).verb)
+}
+
+// A push that can no longer say itself that it failed (its context has ended,
+// its integration cannot be read) is still told as failed.
+func TestOpenThatNeverGetsFar(t *testing.T) {
+	r := newRig(t)
+	r.perform.Integrations = unreadable{}
+	r.click(pbapi.TriggerPush)
+	for range maxAttempts {
+		require.True(t, r.step(context.Background()))
+	}
+	require.Equal(t, connections.Settle, r.record().Step)
+	r.perform.Integrations = r
+	r.quiet(pbapi.StateError)
+}
+
+type unreadable struct{}
+
+func (unreadable) ByID(context.Context, string) (tenants.Integration, error) {
+	return tenants.Integration{}, &fault.Error{Kind: fault.Internal, Err: errors.New("the record cannot be decoded")}
+}

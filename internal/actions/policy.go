@@ -1,0 +1,126 @@
+package actions
+
+import (
+	"errors"
+	"math/rand/v2"
+	"time"
+
+	"pushbutton/internal/connections"
+	"pushbutton/internal/fault"
+)
+
+// verb is what happens after a step failed.
+type verb uint8
+
+const (
+	// stop: nobody can mend it by waiting; tell the person.
+	stop verb = iota
+	// retry: try again, and count it.
+	retry
+	// later: try again, not counted; only the deadline ends it.
+	later
+)
+
+// decision is a verb and, unless it is stop, how long to wait.
+type decision struct {
+	verb  verb
+	delay time.Duration
+}
+
+// Waits between counted tries. A person is watching a spinner: after the last
+// of them, about two minutes in all, a sentence serves better.
+func backoff(attempt int) time.Duration {
+	waits := [...]time.Duration{time.Second, 3 * time.Second, 10 * time.Second, 30 * time.Second, time.Minute}
+	return waits[min(attempt, len(waits)-1)]
+}
+
+const (
+	maxAttempts = 5
+	// limitWait is for a rate limit that names no time.
+	limitWait = 30 * time.Second
+	// maxLimitWait bounds what a rate limit may ask for in one go, so that a
+	// repaired limit is noticed.
+	maxLimitWait = 5 * time.Minute
+)
+
+// waitError is not a failure: the step has to wait for something that time
+// alone brings.
+type waitError struct {
+	delay time.Duration
+	why   error
+}
+
+func (e *waitError) Error() string { return "wait: " + e.why.Error() }
+func (e *waitError) Unwrap() error { return e.why }
+
+// decide maps a failure to what happens next. It is the only place that does;
+// attempts is how many counted tries went before this one.
+func decide(err error, attempts int) decision {
+	var wait *waitError
+	if errors.As(err, &wait) {
+		return decision{later, wait.delay}
+	}
+	e := fault.From(err)
+	switch e.Kind {
+	case fault.Canceled:
+		return decision{later, 0}
+	case fault.RateLimited:
+		d := e.RetryAfter
+		if d <= 0 {
+			d = limitWait
+		}
+		// A second more than was asked for: schedulers round down.
+		return decision{later, jitter(min(d, maxLimitWait) + time.Second)}
+	case fault.Unavailable, fault.Timeout, fault.Conflict, fault.Internal:
+		if attempts+1 >= maxAttempts {
+			return decision{verb: stop}
+		}
+		return decision{retry, jitter(max(backoff(attempts), min(e.RetryAfter, maxLimitWait)))}
+	case fault.Invalid, fault.Unauthorized, fault.Forbidden, fault.NotFound, fault.Blocked:
+		return decision{verb: stop}
+	default:
+		return decision{verb: stop}
+	}
+}
+
+// Telling Productboard is worth more patience than opening: without it the
+// button spins for ever. It is tried until tellFor after the click.
+const tellFor = 24 * time.Hour
+
+// decideTelling is decide for the steps that only talk to Productboard. stop
+// means that Productboard will never take it: the connection or the
+// integration is gone there, or the state itself is refused.
+func decideTelling(err error, attempts int) decision {
+	switch e := fault.From(err); e.Kind {
+	case fault.NotFound, fault.Invalid, fault.Blocked:
+		return decision{verb: stop}
+	case fault.Unauthorized, fault.Forbidden:
+		// Somebody has to renew the token; then the button shall move by itself.
+		return decision{retry, jitter(backoff(max(attempts, 3)))}
+	case fault.Canceled, fault.RateLimited:
+		return decide(err, 0)
+	case fault.Internal, fault.Conflict, fault.Unavailable, fault.Timeout:
+		return decision{retry, jitter(max(backoff(attempts), min(e.RetryAfter, maxLimitWait)))}
+	default:
+		return decision{verb: stop}
+	}
+}
+
+// jitter spreads retries by up to a quarter, never below what was asked for.
+func jitter(d time.Duration) time.Duration {
+	return d + time.Duration(rand.Int64N(int64(d)/4+1))
+}
+
+// failure is what is kept of an error; without a sentence for people it gets
+// a general one.
+func failure(err error) connections.Failure {
+	f := connections.FailureOf(err)
+	if f.Message == "" {
+		side := f.Side
+		if side == "" {
+			side = "this plugin"
+		}
+		f.Message = "Something went wrong at " + side + ". Try again; if it fails again, ask your admin."
+	}
+	return f
+}

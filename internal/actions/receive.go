@@ -1,0 +1,142 @@
+// Package actions is what a click does: Receiver verifies it, records it,
+// queues the work and answers at once; Performer does the work.
+//
+// What must not live here: the button's transitions (connections), how work
+// is queued (jobs), any tracker's or Productboard's wire format beyond
+// reading the notification.
+package actions
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"pushbutton/internal/connections"
+	"pushbutton/internal/fault"
+	"pushbutton/internal/pbapi"
+	"pushbutton/internal/tenants"
+)
+
+// Clicks records clicks; connections.Store does.
+type Clicks interface {
+	Push(ctx context.Context, key connections.Key, by connections.Person) (connections.Record, *connections.Work, error)
+	Unlink(ctx context.Context, key connections.Key) (connections.Record, *connections.Work, error)
+	Dismiss(ctx context.Context, key connections.Key) (connections.Record, *connections.Work, error)
+}
+
+// Queue takes work that a worker has to do. Queuing the same run twice must
+// be harmless.
+type Queue interface {
+	Enqueue(ctx context.Context, work connections.Work) error
+}
+
+// Limits of the front door.
+const (
+	// MaxBody bounds a notification in bytes.
+	MaxBody = 64 << 10
+	// enqueueTimeout bounds the queuing: the click is recorded by then, and
+	// the look-out queues what was not.
+	enqueueTimeout = 800 * time.Millisecond
+	// recordTimeout bounds the recording: Productboard waits 5 s in all.
+	recordTimeout = 1200 * time.Millisecond
+)
+
+// Receiver is the front door for clicks.
+type Receiver struct {
+	Integrations tenants.ByID
+	Clicks       Clicks
+	Queue        Queue
+	Log          *slog.Logger
+	// Observe, if set, is told of every answered click.
+	Observe func(trigger, outcome string, took time.Duration)
+}
+
+// Request is one action notification as it came in.
+type Request struct {
+	Integration   string // last segment of the path
+	Authorization string
+	ContentType   string
+	Body          []byte
+}
+
+// Answer is what the button shows next, and the shape Productboard wants it in.
+type Answer struct {
+	State pbapi.ConnectionState
+	Shape tenants.AnswerShape
+}
+
+// Receive handles one click. Errors are *fault.Error: Invalid for what is
+// wrong with the request (a *RequestError inside names the place), NotFound,
+// Unauthorized, and Unavailable while the click cannot be recorded.
+func (r *Receiver) Receive(ctx context.Context, req Request) (Answer, error) {
+	start := time.Now()
+	integration, err := tenants.Authenticate(ctx, r.Integrations, req.Integration, req.Authorization)
+	if err != nil {
+		r.done(ctx, integration, click{}, start, "", err)
+		return Answer{}, err
+	}
+	click, err := parse(req, integration.ProductboardID)
+	if err != nil {
+		r.done(ctx, integration, click, start, "", err)
+		return Answer{}, err
+	}
+	state, err := r.apply(ctx, integration, click)
+	r.done(ctx, integration, click, start, state.State, err)
+	return Answer{State: state, Shape: integration.Answer}, err
+}
+
+// apply records the click and queues what it asks for: two round trips to
+// Redis, and nothing else before the answer.
+func (r *Receiver) apply(ctx context.Context, in tenants.Integration, c click) (pbapi.ConnectionState, error) {
+	if in.Disabled && c.trigger == pbapi.TriggerPush {
+		return pbapi.ConnectionState{State: pbapi.StateError,
+			Message: "This integration is switched off in the push plugin. Ask your admin to enable it."}, nil
+	}
+	key := connections.Key{Integration: in.ID, Entity: c.entity}
+	rctx, cancel := context.WithTimeout(ctx, recordTimeout)
+	defer cancel()
+	record, work, err := r.record(rctx, key, c)
+	if err != nil {
+		return pbapi.ConnectionState{}, &fault.Error{Op: "record click", Kind: fault.Unavailable, Side: "this plugin", Err: err,
+			Public: "The push could not be recorded. Try again in a minute."}
+	}
+	if work != nil {
+		qctx, qcancel := context.WithTimeout(ctx, enqueueTimeout)
+		defer qcancel()
+		if err := r.Queue.Enqueue(qctx, *work); err != nil {
+			// The click is durable; the look-out queues it within seconds.
+			r.Log.WarnContext(ctx, "click recorded but not queued", "connection", key.String(), "error", err)
+		}
+	}
+	return connections.Button(record), nil
+}
+
+func (r *Receiver) record(ctx context.Context, key connections.Key, c click) (connections.Record, *connections.Work, error) {
+	switch c.trigger {
+	case pbapi.TriggerUnlink:
+		return r.Clicks.Unlink(ctx, key)
+	case pbapi.TriggerDismiss:
+		return r.Clicks.Dismiss(ctx, key)
+	default:
+		return r.Clicks.Push(ctx, key, c.by)
+	}
+}
+
+// done writes the one line per click.
+func (r *Receiver) done(ctx context.Context, in tenants.Integration, c click, start time.Time, state pbapi.StateName, err error) {
+	took := time.Since(start)
+	outcome, level := string(state), slog.LevelInfo
+	attrs := []slog.Attr{
+		slog.String("tenant", in.Tenant), slog.String("integration", in.ID), slog.String("entity", c.entity),
+		slog.String("trigger", c.name()), slog.Float64("ms", float64(took.Microseconds())/1000),
+	}
+	if err != nil {
+		outcome, level = fault.KindOf(err).String(), slog.LevelWarn
+		attrs = append(attrs, slog.Any("error", err))
+	}
+	attrs = append(attrs, slog.String("outcome", outcome))
+	r.Log.LogAttrs(ctx, level, "action", attrs...)
+	if r.Observe != nil {
+		r.Observe(c.name(), outcome, took)
+	}
+}

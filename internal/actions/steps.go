@@ -1,0 +1,195 @@
+package actions
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"pushbutton/internal/connections"
+	"pushbutton/internal/fault"
+	"pushbutton/internal/pbapi"
+	"pushbutton/internal/targets"
+)
+
+// open makes sure that there is exactly one issue: the one that is connected,
+// one that an earlier try may have created, or a new one.
+func (w *work) open(ctx context.Context) error {
+	target, err := w.p.Peers.Target(w.in)
+	if err != nil {
+		return err
+	}
+	if w.lease.Record.Issue != nil {
+		if done, err := w.again(ctx, target); done || err != nil {
+			return err
+		}
+	}
+	if i := w.lease.Record.Intent; i != nil && (!i.Resolved || i.Sent > 1) {
+		if done, err := w.lookUp(ctx, target); done || err != nil {
+			return err
+		}
+	}
+	entity, err := w.p.Peers.Productboard(w.in).GetEntity(ctx, w.key.Entity)
+	if err != nil {
+		return err
+	}
+	draft := draftOf(w.lease.Record, w.key, entity)
+	// From here on an issue may exist: the record says so before the request
+	// leaves.
+	if err := w.lease.Intend(ctx); err != nil {
+		return err
+	}
+	cctx, cancel := context.WithTimeout(ctx, CreateTimeout)
+	defer cancel()
+	issue, err := target.Create(cctx, draft)
+	switch targets.OutcomeOf(err) {
+	case targets.OutcomeDone:
+		return w.opened(ctx, target, issue)
+	case targets.OutcomeNotDone:
+		return errors.Join(err, w.lease.Refused(ctx))
+	case targets.OutcomeUnknown:
+		return err
+	default:
+		return err
+	}
+}
+
+// again shows the issue that is connected already, as it is now. It is done
+// unless that issue exists no more.
+func (w *work) again(ctx context.Context, target *targets.Target) (done bool, err error) {
+	known := *w.lease.Record.Issue
+	issue, supported, err := target.Read(ctx, known.ID)
+	switch {
+	case !supported:
+		return true, w.opened(ctx, target, known)
+	case err == nil:
+		return true, w.opened(ctx, target, issue)
+	case fault.KindOf(err) == fault.NotFound:
+		return false, w.lease.Gone(ctx)
+	default:
+		return false, err
+	}
+}
+
+// lookUp resolves a create whose outcome is not known. It is done if the
+// issue is there; if it is not, and by now would be, creating again is safe.
+func (w *work) lookUp(ctx context.Context, target *targets.Target) (done bool, err error) {
+	marker := w.lease.Record.Marker(w.key)
+	found, err := target.Find(ctx, marker)
+	if err != nil {
+		return false, err
+	}
+	if found != nil {
+		return true, w.opened(ctx, target, *found)
+	}
+	if w.lease.Record.Intent.Resolved {
+		return false, nil
+	}
+	if wait := CreateTimeout + target.Traits().Consistency + settleMargin - w.lease.SinceIntent(); wait > 0 {
+		return false, &waitError{delay: min(wait, lookUpEvery), why: &fault.Error{Op: "look up issue", Kind: fault.Unavailable, Side: target.Traits().Name,
+			Public: target.Traits().Name + " did not say whether it created the issue, and it cannot be found there yet. Push again in a minute."}}
+	}
+	return false, nil
+}
+
+const (
+	// settleMargin is added to what a create may take before it is sent again.
+	settleMargin = 2 * time.Second
+	// lookUpEvery bounds the wait between two look-ups, so that an issue which
+	// becomes visible early is shown early.
+	lookUpEvery = 5 * time.Second
+)
+
+// opened records the issue. If the push was unlinked meanwhile, the issue is
+// treated as the integration wants it.
+func (w *work) opened(ctx context.Context, target *targets.Target, issue targets.Issue) error {
+	epoch := w.lease.Record.Epoch
+	kept, err := w.lease.Opened(ctx, issue)
+	if connections.Lost(err) && !kept {
+		return errors.Join(err, w.treatLeftover(ctx, target, connections.Leftover{Epoch: epoch, Issue: &issue}))
+	}
+	return err
+}
+
+// settle tells Productboard what the button shows.
+func (w *work) settle(ctx context.Context) error {
+	state := connections.Button(w.lease.Record)
+	err := state.Validate()
+	if err == nil {
+		err = w.p.Peers.Productboard(w.in).PutConnection(ctx, w.in.ProductboardID, w.key.Entity, state)
+	}
+	if err != nil && state.State == pbapi.StateConnected && fault.KindOf(err) == fault.Invalid {
+		// The issue exists; the person must learn that its button cannot show it.
+		ferr := w.lease.Failed(ctx, connections.Failure{Kind: fault.Invalid.String(), Side: "this plugin",
+			Message: "The issue " + state.HoverLabel + " exists, but Productboard refuses to show it. Ask the plugin's operator to look into its log."})
+		if ferr != nil {
+			return ferr
+		}
+		return w.settle(ctx)
+	}
+	if err != nil {
+		return err
+	}
+	next, err := w.lease.Settled(ctx)
+	if err != nil {
+		return err
+	}
+	w.enqueue(ctx, next)
+	return nil
+}
+
+// maxAsserts bounds how often a button is set again after it was read back
+// wrong; each time is further apart.
+const maxAsserts = 6
+
+// verify reads the button back. Whoever overwrote it, an earlier answer that
+// Productboard processed late or a write of a run that was fenced off, the
+// record's state is the true one.
+func (w *work) verify(ctx context.Context) error {
+	pb := w.p.Peers.Productboard(w.in)
+	got, err := pb.GetConnection(ctx, w.in.ProductboardID, w.key.Entity)
+	if err != nil {
+		return err
+	}
+	want := connections.Button(w.lease.Record)
+	got.DebugDetail = ""
+	if got == want || w.lease.Record.Attempts >= maxAsserts {
+		next, err := w.lease.Verified(ctx)
+		if err != nil {
+			return err
+		}
+		w.enqueue(ctx, next)
+		return nil
+	}
+	if err := pb.PutConnection(ctx, w.in.ProductboardID, w.key.Entity, want); err != nil {
+		return err
+	}
+	return &fault.Error{Op: "verify", Kind: fault.Conflict, Side: "Productboard",
+		Public: "The button was overwritten and set again.", Err: errors.New("the button showed " + string(got.State) + " instead of " + string(want.State))}
+}
+
+// tidy treats the issues of unlinked pushes as the integration wants it. What
+// cannot be treated is left as it is: the person has long moved on.
+func (w *work) tidy(ctx context.Context) error {
+	target, err := w.p.Peers.Target(w.in)
+	if err != nil {
+		return err
+	}
+	for _, left := range w.lease.Record.Left {
+		err := w.resolveLeftover(ctx, target, left)
+		if err != nil && decide(err, w.lease.Record.Attempts).verb != stop {
+			return err
+		}
+		if err != nil {
+			w.p.Log.WarnContext(ctx, "the issue of an unlinked push was left as it is", "connection", w.key.String(), "error", err)
+		}
+		if err := w.lease.Tidied(ctx, left.Epoch); err != nil {
+			return err
+		}
+	}
+	next, err := w.lease.Verified(ctx)
+	if err != nil {
+		return err
+	}
+	w.enqueue(ctx, next)
+	return nil
+}

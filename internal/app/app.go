@@ -1,0 +1,147 @@
+// Package app is the composition root: it makes the rooms, connects them, and
+// runs them as a program. The commands of cmd/plugin and the tests that need a
+// whole plugin both use it.
+//
+// What must not live here: anything that decides about a push.
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+
+	"github.com/redis/go-redis/v9"
+
+	"pushbutton/config"
+	"pushbutton/internal/actions"
+	"pushbutton/internal/connections"
+	"pushbutton/internal/fault"
+	"pushbutton/internal/jobs"
+	"pushbutton/internal/outbound"
+	"pushbutton/internal/pacing"
+	"pushbutton/internal/pbapi"
+	"pushbutton/internal/probe"
+	"pushbutton/internal/server"
+	"pushbutton/internal/telemetry"
+	"pushbutton/internal/tenants"
+)
+
+// Productboard's published limit is 50 requests a second and access token; we
+// stay below it, since others may use the token as well.
+const (
+	paceProductboard      = 45
+	paceProductboardBurst = 10
+)
+
+// App is one process' rooms, connected.
+type App struct {
+	cfg     config.Config
+	log     *slog.Logger
+	metrics *telemetry.Metrics
+
+	rdb     *redis.Client
+	tenants *tenants.Store
+	cache   *tenants.Cache
+	records *connections.Store
+	queue   *jobs.Queue
+	peers   *peers
+	pbHTTP  *outbound.Client
+	trHTTP  *outbound.Client
+}
+
+// New connects the rooms over an open Redis, which stays the caller's.
+func New(cfg config.Config, rdb *redis.Client, log *slog.Logger, version string) (*App, error) {
+	a := &App{cfg: cfg, log: log, metrics: telemetry.NewMetrics(), rdb: rdb}
+	keys, err := cfg.Keyring()
+	if err != nil {
+		return nil, fmt.Errorf("encryption keys: %w", err)
+	}
+	agent := "pushbutton/" + version
+	a.pbHTTP = outbound.New(outbound.Options{Unguarded: true, UserAgent: agent, Observe: func(o outbound.Observation) {
+		a.metrics.Call(o.Op, result(o.Err), o.Duration)
+	}})
+	a.trHTTP = outbound.New(outbound.Options{Allow: cfg.OutboundAllow, UserAgent: agent})
+	pb, err := pbapi.New(cfg.ProductboardAPIURL, a.pbHTTP, pacing.New(rdb, "pb", paceProductboard, paceProductboardBurst))
+	if err != nil {
+		return nil, fmt.Errorf("productboard's API address: %w", err)
+	}
+	a.peers = newPeers(pb, a.trHTTP, a.metrics)
+	a.tenants = tenants.NewStore(rdb, keys)
+	a.cache = tenants.NewCache(a.tenants, tenants.CacheOptions{})
+	a.records = connections.NewStore(rdb, connections.Timing{Deadline: cfg.PushDeadline})
+	a.queue = jobs.NewQueue(rdb)
+	a.gauges()
+	return a, nil
+}
+
+// Close gives back what New took.
+func (a *App) Close() {
+	a.pbHTTP.Close()
+	a.trHTTP.Close()
+}
+
+func result(err error) string {
+	if err == nil {
+		return "ok"
+	}
+	return fault.KindOf(err).String()
+}
+
+// Front is the public handler: probe and clicks.
+func (a *App) Front() http.Handler {
+	receiver := &actions.Receiver{Integrations: a.cache, Clicks: a.records, Queue: a.queue, Log: a.log, Observe: a.metrics.Action}
+	return server.New(server.Routes{Probe: probe.Handler(a.cache), Action: receiver.Handler()}, a.log)
+}
+
+// worker makes the worker's half; it is not started yet.
+func (a *App) worker() *jobs.Worker {
+	performer := &actions.Performer{Leases: a.records, Integrations: a.cache, Peers: a.peers, Queue: a.queue, Log: a.log, Observe: a.metrics.Attempt}
+	return jobs.NewWorker(a.rdb, performer, jobs.WorkerOptions{
+		Concurrency: a.cfg.Concurrency, Grace: a.cfg.ShutdownTimeout / 2, Log: a.log,
+	})
+}
+
+func (a *App) lookout() *jobs.Lookout {
+	return &jobs.Lookout{Records: a.records, Queue: a.queue, Log: a.log, Observe: a.metrics.Requeued}
+}
+
+// ready tells why this process should get no requests.
+func (a *App) ready(ctx context.Context) error {
+	if err := a.rdb.Ping(ctx).Err(); err != nil {
+		return errors.New("redis cannot be reached")
+	}
+	return nil
+}
+
+// gauges are read from Redis when somebody asks for the metrics.
+func (a *App) gauges() {
+	read := func(f func(ctx context.Context) (float64, error)) func() float64 {
+		return func() float64 {
+			ctx, cancel := context.WithTimeout(context.Background(), redisTimeout)
+			defer cancel()
+			v, err := f(ctx)
+			if err != nil {
+				return -1
+			}
+			return v
+		}
+	}
+	a.metrics.Gauge("plugin_queue_pending", "Runs that wait to be taken by a worker (-1: Redis cannot be asked).", read(func(context.Context) (float64, error) {
+		pending, _, _, err := a.queue.Waiting()
+		return float64(pending), err
+	}))
+	a.metrics.Gauge("plugin_queue_age_seconds", "How long the oldest waiting run has waited (-1: Redis cannot be asked).", read(func(context.Context) (float64, error) {
+		_, _, oldest, err := a.queue.Waiting()
+		return oldest.Seconds(), err
+	}))
+	a.metrics.Gauge("plugin_unfinished", "Buttons that somebody still has to work on (-1: Redis cannot be asked).", read(func(ctx context.Context) (float64, error) {
+		n, err := a.records.Unfinished(ctx)
+		return float64(n), err
+	}))
+	a.metrics.Gauge("plugin_stuck", "Buttons whose work should have moved on 30 seconds ago and did not (-1: Redis cannot be asked).", read(func(ctx context.Context) (float64, error) {
+		n, err := a.records.Stuck(ctx)
+		return float64(n), err
+	}))
+}

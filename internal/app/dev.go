@@ -1,0 +1,108 @@
+package app
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"time"
+
+	"github.com/alicebob/miniredis/v2"
+
+	"pushbutton/config"
+	"pushbutton/internal/register"
+	"pushbutton/internal/sandbox"
+	"pushbutton/internal/secret"
+	"pushbutton/internal/tenants"
+)
+
+// devItems is how many items the board of `plugin dev` shows.
+const devItems = 24
+
+// Dev is everything on one machine: an embedded Redis, the sandbox, and the
+// plugin, on one address.
+type Dev struct {
+	Config   config.Config
+	Listener net.Listener
+	Log      *slog.Logger
+	Version  string
+	// Plan makes what is declared at the start; nil means one integration
+	// that pushes to the sandbox' own tracker.
+	Plan func(a *App) (register.Plan, error)
+	// Ready is told the board's address when everything can be used.
+	Ready func(url string)
+}
+
+// Run runs until the context ends. Nothing survives it.
+func (d Dev) Run(ctx context.Context) error {
+	mini := miniredis.NewMiniRedis()
+	if err := mini.Start(); err != nil {
+		return fmt.Errorf("embedded Redis: %w", err)
+	}
+	defer mini.Close()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go passTime(ctx, mini)
+
+	address := "http://" + d.Listener.Addr().String()
+	box := NewSandbox(address, devItems, 1)
+	defer box.Close()
+	if err := box.Productboard.SetEdge(SandboxOrigin, address); err != nil {
+		return fmt.Errorf("sandbox: %w", err)
+	}
+	cfg := d.Config
+	cfg.RedisURL = secret.New("redis://" + mini.Addr())
+	cfg.ProductboardAPIURL = address + "/v2"
+	cfg.PublicURL = SandboxOrigin
+	cfg.OutboundAllow = append(cfg.OutboundAllow, netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128"))
+	key := make([]byte, secret.KeySize)
+	_, _ = rand.Read(key) // never fails (crypto/rand)
+	cfg.EncryptionKeys = secret.New("dev:" + base64.StdEncoding.EncodeToString(key))
+
+	return Program{
+		Config: cfg, Roles: Roles{API: true, Worker: true}, Log: d.Log, Version: d.Version,
+		Listener: d.Listener, Embedded: true, Extra: box.Handler(),
+		Started: func(ctx context.Context, a *App, _ string) error {
+			plan := demoPlan(address)
+			if d.Plan != nil {
+				var err error
+				if plan, err = d.Plan(a); err != nil {
+					return err
+				}
+			}
+			if _, err := a.Registrar().Apply(ctx, plan); err != nil {
+				return err
+			}
+			d.Ready(address + sandbox.Prefix)
+			return nil
+		},
+	}.Run(ctx)
+}
+
+// demoPlan is one integration that pushes to the sandbox' own tracker.
+func demoPlan(address string) register.Plan {
+	return register.Plan{Tenants: []register.WantedTenant{{ID: "demo", Integrations: []register.Wanted{{Integration: tenants.Integration{
+		Name: "Engineering", ButtonLabel: "Push", ProductboardToken: secret.New(SandboxToken),
+		Answer: tenants.AnswerV2, OnUnlink: tenants.UnlinkComment,
+		Target: tenants.TargetConfig{Type: "memory", Settings: map[string]any{"url": address + trackerPath, "project": SandboxProject},
+			Credentials: map[string]secret.String{"apiKey": secret.New(SandboxTrackerKey)}},
+	}}}}}}
+}
+
+// passTime lets keys expire: the embedded Redis does not do so by itself.
+func passTime(ctx context.Context, mini *miniredis.Miniredis) {
+	const every = 100 * time.Millisecond
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			mini.FastForward(every)
+		}
+	}
+}

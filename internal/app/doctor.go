@@ -1,0 +1,180 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"pushbutton/internal/fault"
+	"pushbutton/internal/tenants"
+)
+
+// doctorTimeout bounds each of the doctor's checks.
+const doctorTimeout = 30 * time.Second
+
+// Doctor checks everything that a push depends on and says what to do about
+// what is wrong. It changes nothing. The error only says how many checks
+// failed; each was written.
+func (a *App) Doctor(ctx context.Context, out io.Writer) error {
+	d := &doctor{app: a, out: out}
+	if d.redis(ctx) {
+		d.publicURL(ctx)
+		d.integrations(ctx)
+	}
+	if d.failed > 0 {
+		return fmt.Errorf("%d of %d checks failed", d.failed, d.checks)
+	}
+	_, _ = fmt.Fprintf(out, "all %d checks passed\n", d.checks)
+	return nil
+}
+
+type doctor struct {
+	app            *App
+	out            io.Writer
+	checks, failed int
+}
+
+func (d *doctor) say(mark, what, text string) {
+	_, _ = fmt.Fprintf(d.out, "%-5s %s", mark, what)
+	if text != "" {
+		_, _ = fmt.Fprintf(d.out, ": %s", text)
+	}
+	_, _ = fmt.Fprintln(d.out)
+}
+
+// check reports one check and tells whether it passed.
+func (d *doctor) check(what string, err error) bool {
+	d.checks++
+	if err == nil {
+		d.say("ok", what, "")
+		return true
+	}
+	d.failed++
+	d.say("FAIL", what, advice(err))
+	return false
+}
+
+// advice is what a person may read, with the reference for support.
+func advice(err error) string {
+	var e *fault.Error
+	if !errors.As(err, &e) {
+		return err.Error()
+	}
+	text := e.Public
+	if text == "" {
+		text = e.Error()
+	}
+	if e.Ref != "" {
+		text += " (reference " + e.Ref + ")"
+	}
+	return text
+}
+
+func (d *doctor) redis(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(ctx, doctorTimeout)
+	defer cancel()
+	state, err := inspectRedis(ctx, d.app.rdb)
+	if !d.check("redis: reachable", err) {
+		d.say("", "", "Check PLUGIN_REDIS_URL, and that Redis runs.")
+		return false
+	}
+	d.say("", fmt.Sprintf("redis: version %s, appendonly %s, appendfsync %s, maxmemory-policy %s, clock differs by %s",
+		known(state.Version), known(state.AppendOnly), known(state.AppendFsync), known(state.Eviction), state.Skew), "")
+	var problems error
+	if len(state.Problems) > 0 {
+		problems = errors.New(strings.Join(state.Problems, " "))
+	}
+	d.check("redis: keeps what it is told", problems)
+	for _, w := range state.Warnings {
+		d.say("note", "redis", w)
+	}
+	return true
+}
+
+func known(s string) string {
+	if s == "" {
+		return "unknown"
+	}
+	return s
+}
+
+// publicURL reaches for ourselves the way Productboard does. An address that
+// is not an integration's must answer 404 in our own words.
+func (d *doctor) publicURL(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, doctorTimeout)
+	defer cancel()
+	if d.app.cfg.PublicURL == "" {
+		d.check("public URL", errors.New("PLUGIN_PUBLIC_URL is not set: Productboard could not reach this plugin"))
+		return
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, d.app.Registrar().ActionURL("doctor")+"?validationToken=x", nil)
+	if err == nil {
+		var resp *http.Response
+		resp, err = http.DefaultClient.Do(req)
+		if err == nil {
+			_ = resp.Body.Close()
+			if resp.StatusCode != http.StatusNotFound || resp.Header.Get("X-Request-Id") == "" {
+				err = fmt.Errorf("%s answers, but it is not this plugin (status %d). Check the proxy in front of it", d.app.cfg.PublicURL, resp.StatusCode)
+			}
+		} else {
+			err = fmt.Errorf("%s cannot be reached from here: %w", d.app.cfg.PublicURL, err)
+		}
+	}
+	d.check("public URL", err)
+}
+
+func (d *doctor) integrations(ctx context.Context) {
+	for after := ""; ; {
+		page, next, err := d.app.tenants.Tenants(ctx, after, tenants.MaxPage)
+		if err != nil {
+			d.check("tenants: readable", err)
+			return
+		}
+		for _, t := range page {
+			d.tenant(ctx, t)
+		}
+		if next == "" {
+			return
+		}
+		after = next
+	}
+}
+
+func (d *doctor) tenant(ctx context.Context, t tenants.Tenant) {
+	for after := ""; ; {
+		page, next, err := d.app.tenants.Tenant(t.ID).Integrations(ctx, after, tenants.MaxPage)
+		if err != nil {
+			d.check(t.ID+": credentials can be opened", err)
+			return
+		}
+		for _, in := range page {
+			d.integration(ctx, in)
+		}
+		if next == "" {
+			return
+		}
+		after = next
+	}
+}
+
+func (d *doctor) integration(ctx context.Context, in tenants.Integration) {
+	ctx, cancel := context.WithTimeout(ctx, doctorTimeout)
+	defer cancel()
+	name := in.Tenant + "/" + in.Name
+	var err error
+	if in.ProductboardID == "" {
+		err = errors.New("was never registered at Productboard. Run plugin apply again")
+	} else {
+		_, err = d.app.peers.session(in).GetIntegration(ctx, in.ProductboardID)
+	}
+	d.check(name+": Productboard", err)
+	target, err := d.app.peers.Target(in)
+	if err == nil {
+		err = target.Check(ctx)
+	}
+	d.check(name+": "+in.Target.Type, err)
+}

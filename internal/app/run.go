@@ -1,0 +1,209 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"pushbutton/config"
+	"pushbutton/internal/secret"
+	"pushbutton/internal/server"
+)
+
+// Roles are the halves of the program that a process runs.
+type Roles struct {
+	API    bool
+	Worker bool
+}
+
+// Program is what the commands serve, api and worker run.
+type Program struct {
+	Config  config.Config
+	Roles   Roles
+	Log     *slog.Logger
+	Version string
+	// Listener, if set, is used instead of Config.Listen.
+	Listener net.Listener
+	// Embedded says that Redis lives in this very process: what it may lose
+	// is known, and is not inspected.
+	Embedded bool
+	// Extra, if set, serves what the public handler does not know (the
+	// sandbox of `plugin dev`).
+	Extra http.Handler
+	// Started, if set, is told the public address once requests are taken.
+	// Its error ends the program.
+	Started func(ctx context.Context, a *App, address string) error
+}
+
+var errShuttingDown = errors.New("shutting down")
+
+// Run runs until the context ends, then shuts down in the order that loses
+// nothing: first /readyz says no while clicks are still served; then no more
+// work is taken; then no more clicks; then what runs is finished or handed
+// back; Redis last.
+func (p Program) Run(ctx context.Context) error {
+	cfg := p.Config
+	if cfg.RedisURL.Empty() {
+		child, err := startRedis(ctx, cfg.DataDir)
+		if err != nil {
+			return err
+		}
+		defer child.Stop()
+		cfg.RedisURL = secret.New(child.url)
+		p.Log.InfoContext(ctx, "started a redis-server of our own", "folder", cfg.DataDir, "appendfsync", "always")
+	}
+	rdb, err := openRedis(cfg.RedisURL.Reveal(), cfg.Concurrency)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = rdb.Close() }()
+	if err := p.inspect(ctx, rdb, cfg); err != nil {
+		return err
+	}
+	a, err := New(cfg, rdb, p.Log, p.Version)
+	if err != nil {
+		return err
+	}
+	defer a.Close()
+	return p.serve(ctx, a)
+}
+
+func (p Program) inspect(ctx context.Context, rdb *redis.Client, cfg config.Config) error {
+	if p.Embedded {
+		return nil
+	}
+	durability, err := requireDurable(ctx, rdb, cfg)
+	if err != nil {
+		return err
+	}
+	for _, w := range append(durability.Problems, durability.Warnings...) {
+		p.Log.WarnContext(ctx, "redis: "+w)
+	}
+	return nil
+}
+
+// serve runs the halves over a composed App.
+func (p Program) serve(ctx context.Context, a *App) error {
+	var down atomic.Bool
+	ready := func(ctx context.Context) error {
+		if down.Load() {
+			return errShuttingDown
+		}
+		return a.ready(ctx)
+	}
+	failed := make(chan error, 3)
+	ops, err := p.listen(ctx, "PLUGIN_OPS_LISTEN", nil, p.Config.OpsListen, server.Ops(ready, a.metrics.Handler()), failed)
+	if err != nil {
+		return err
+	}
+	defer ops.stop(context.WithoutCancel(ctx))
+
+	front := &listener{}
+	if p.Roles.API {
+		if front, err = p.listen(ctx, "PLUGIN_LISTEN", p.Listener, p.Config.Listen, p.public(a), failed); err != nil {
+			return err
+		}
+	}
+	worker := a.worker()
+	if p.Roles.Worker {
+		if err := worker.Start(); err != nil {
+			return err
+		}
+	}
+	// Both halves look out: either may be the one that is left.
+	lctx, stopLookout := context.WithCancel(ctx)
+	var lookout sync.WaitGroup
+	lookout.Go(func() { a.lookout().Run(lctx) })
+
+	p.Log.InfoContext(ctx, "ready", "version", p.Version, "api", p.Roles.API, "worker", p.Roles.Worker, "listen", front.address(), "ops", ops.address())
+	if p.Started != nil {
+		err = p.Started(ctx, a, front.address())
+	}
+	if err == nil {
+		select {
+		case <-ctx.Done():
+		case err = <-failed:
+		}
+	}
+	down.Store(true)
+	p.Log.InfoContext(ctx, "shutting down")
+	if p.Roles.API && err == nil {
+		pause(p.Config.DrainDelay)
+	}
+	stopLookout()
+	sctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), p.Config.ShutdownTimeout)
+	defer cancel()
+	front.stop(sctx)
+	if p.Roles.Worker {
+		worker.Shutdown()
+	}
+	lookout.Wait()
+	p.Log.InfoContext(ctx, "stopped")
+	return err
+}
+
+func (p Program) public(a *App) http.Handler {
+	front := a.Front()
+	if p.Extra == nil {
+		return front
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/", p.Extra)
+	mux.Handle("/actions/", front)
+	return mux
+}
+
+func pause(d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	<-timer.C
+}
+
+// listener is one HTTP server on one address; the zero value is none.
+type listener struct {
+	srv *http.Server
+	ln  net.Listener
+}
+
+// listen serves a handler on ln, or on a listener of its own if that is nil.
+func (p Program) listen(ctx context.Context, setting string, ln net.Listener, address string, handler http.Handler, failed chan<- error) (*listener, error) {
+	if ln == nil {
+		var err error
+		if ln, err = (&net.ListenConfig{}).Listen(ctx, "tcp", address); err != nil {
+			return nil, fmt.Errorf("%s: %w", setting, err)
+		}
+	}
+	l := &listener{srv: server.HTTP(handler, p.Log), ln: ln}
+	go func() {
+		if err := l.srv.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
+			failed <- fmt.Errorf("%s: %w", setting, err)
+		}
+	}()
+	return l, nil
+}
+
+func (l *listener) address() string {
+	if l.ln == nil {
+		return ""
+	}
+	return l.ln.Addr().String()
+}
+
+func (l *listener) stop(ctx context.Context) {
+	if l.srv == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	if l.srv.Shutdown(ctx) != nil {
+		_ = l.srv.Close()
+	}
+}

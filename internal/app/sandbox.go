@@ -1,0 +1,139 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"time"
+
+	"pushbutton/internal/pbapi/pbfake"
+	"pushbutton/internal/sandbox"
+	"pushbutton/internal/secret"
+	"pushbutton/internal/server"
+	"pushbutton/internal/targets/memtarget"
+)
+
+// The sandbox's own credentials. They open nothing but a simulator.
+const (
+	SandboxToken      = "sandbox-token"
+	SandboxProject    = "demo"
+	SandboxTrackerKey = "sandbox-tracker-key"
+	// SandboxOrigin is the public https address that the simulator maps to a
+	// plugin on this machine.
+	SandboxOrigin = "https://plugin.example"
+)
+
+// trackerPath is where the in-memory tracker's API and its controls are
+// mounted.
+const trackerPath = "/tracker"
+
+// maxShown bounds the issues on the tracker's page.
+const maxShown = 500
+
+// Sandbox is the Productboard simulator with its board page, and the
+// in-memory tracker.
+type Sandbox struct {
+	Productboard *pbfake.Fake
+	Tracker      *memtarget.Tracker
+}
+
+// NewSandbox makes a sandbox with so many demo items. address is where it
+// will be served ("http://127.0.0.1:8090").
+func NewSandbox(address string, items int, seed uint64) *Sandbox {
+	s := &Sandbox{
+		Productboard: pbfake.New(pbfake.Options{
+			Tokens: []pbfake.Token{{Value: SandboxToken}}, APIURL: address + "/v2", AppURL: address + "/sandbox", Seed: seed,
+		}),
+		Tracker: memtarget.NewTracker(memtarget.Options{}),
+	}
+	s.Productboard.Seed(items)
+	s.Tracker.AddProject(SandboxProject, secret.New(SandboxTrackerKey))
+	return s
+}
+
+// Close stops the simulator's callbacks.
+func (s *Sandbox) Close() { s.Productboard.Close() }
+
+// Handler serves everything: /v2, /sandbox, /sandbox/api and /tracker.
+func (s *Sandbox) Handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("/v2/", s.Productboard)
+	pages := sandbox.New(s.Productboard, sandboxTracker{s.Tracker})
+	mux.Handle(sandbox.Prefix, pages)
+	mux.Handle(sandbox.Prefix+"/", pages)
+	mux.Handle(trackerPath+"/api/", http.StripPrefix(trackerPath, s.Tracker.API()))
+	mux.Handle(trackerPath+"/control/", http.StripPrefix(trackerPath, s.Tracker.Control()))
+	mux.HandleFunc("GET "+trackerPath+"/issues/{id}", func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, sandbox.Prefix+"/tracker/issues/"+url.PathEscape(r.PathValue("id")), http.StatusFound)
+	})
+	mux.Handle("/{$}", http.RedirectHandler(sandbox.Prefix, http.StatusFound))
+	return mux
+}
+
+// ServeSandbox serves a sandbox alone until the context ends. edges maps
+// public origins to plugins; started is told the address.
+func ServeSandbox(ctx context.Context, ln net.Listener, items int, seed uint64, edges map[string][]string, log *slog.Logger, started func(address string)) error {
+	address := "http://" + ln.Addr().String()
+	s := NewSandbox(address, items, seed)
+	defer s.Close()
+	for origin, backends := range edges {
+		if err := s.Productboard.SetEdge(origin, backends...); err != nil {
+			return fmt.Errorf("edge %s: %w", origin, err)
+		}
+	}
+	srv := server.HTTP(s.Handler(), log)
+	srv.WriteTimeout = 0 // the page's live events stay open
+	ended := make(chan error, 1)
+	go func() { ended <- srv.Serve(ln) }()
+	started(address)
+	select {
+	case err := <-ended:
+		return err
+	case <-ctx.Done():
+	}
+	sctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	defer cancel()
+	if err := srv.Shutdown(sctx); errors.Is(err, context.DeadlineExceeded) {
+		return srv.Close() // live events do not end by themselves
+	}
+	return nil
+}
+
+// sandboxTracker shows the in-memory tracker on the sandbox' pages.
+type sandboxTracker struct{ tracker *memtarget.Tracker }
+
+func (s sandboxTracker) Issues(context.Context) []sandbox.TrackerIssue {
+	records := s.tracker.Issues(SandboxProject, maxShown)
+	out := make([]sandbox.TrackerIssue, len(records))
+	for i, r := range records {
+		out[i] = sandbox.TrackerIssue{
+			ID: r.ID, Key: r.Key, Title: r.Title, Status: r.Status, Stage: stageOf(r.Status), Description: r.Description,
+			Labels: r.Labels, Reporter: r.Reporter, Link: r.Link, CreatedAt: r.CreatedAt,
+		}
+		for _, c := range r.Comments {
+			out[i].Comments = append(out[i].Comments, c)
+		}
+	}
+	return out
+}
+
+func (s sandboxTracker) Statuses() []string { return memtarget.Statuses() }
+
+func (s sandboxTracker) SetStatus(_ context.Context, id, status string) error {
+	return s.tracker.SetStatus(id, status)
+}
+
+func stageOf(status string) string {
+	switch status {
+	case memtarget.StatusDone:
+		return "done"
+	case memtarget.StatusStarted:
+		return "started"
+	default:
+		return "open"
+	}
+}

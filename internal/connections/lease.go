@@ -1,0 +1,194 @@
+package connections
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"sync/atomic"
+	"time"
+
+	"pushbutton/internal/targets"
+)
+
+// Lease is one worker's right to change a record. Every method is one atomic
+// transition, refused with ErrLost once the work has changed hands.
+type Lease struct {
+	// Record is as the latest transition left it.
+	Record Record
+	// Now is Redis' time at the latest transition, in milliseconds.
+	Now int64
+
+	store *Store
+	key   Key
+	run   int64
+	owner string
+	// renewed is our own monotonic time at which the latest successful
+	// renewal was sent: the lease is surely ours for Timing.Lease after it.
+	renewed atomic.Int64
+	born    time.Time
+}
+
+// Begin takes the lease of a run. It returns nil and no error where there is
+// nothing to do: the run is over, taken over, or another worker is at it.
+func (s *Store) Begin(ctx context.Context, key Key, run int64) (*Lease, error) {
+	l := &Lease{store: s, key: key, run: run, owner: rand.Text(), born: time.Now()}
+	out, err := s.do(ctx, "begin", key, arguments{Run: run, Owner: l.owner})
+	if err != nil || out.verdict != vOK {
+		return nil, err
+	}
+	l.take(out)
+	return l, nil
+}
+
+func (l *Lease) take(out outcome) { l.Record, l.Now = out.record, out.now }
+
+// Valid tells whether the lease is surely still ours by our own clock. It
+// must be asked right before anything is sent that another worker must not
+// send as well: a process that was frozen finds out here.
+func (l *Lease) Valid() bool {
+	return time.Since(l.born)-time.Duration(l.renewed.Load()) < l.store.timing.Lease
+}
+
+// Keep renews the lease until stop is called or it is lost; then the returned
+// context ends with ErrLost as its cause. stop waits for the renewer's end.
+func (l *Lease) Keep(ctx context.Context) (kept context.Context, stop func()) {
+	kept, cancel := context.WithCancelCause(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		tick := time.NewTicker(l.store.timing.Lease / 3)
+		defer tick.Stop()
+		for {
+			select {
+			case <-kept.Done():
+				return
+			case <-tick.C:
+			}
+			sent := time.Since(l.born)
+			// A renewal that hangs is worth nothing: the lease ends first.
+			rctx, rcancel := context.WithTimeout(kept, l.store.timing.Lease/3)
+			out, err := l.store.do(rctx, "renew", l.key, arguments{Run: l.run, Owner: l.owner})
+			rcancel()
+			switch {
+			case err == nil && out.verdict == vOK:
+				l.renewed.Store(int64(sent))
+			case err == nil || !l.Valid():
+				cancel(ErrLost)
+				return
+			}
+		}
+	}()
+	return kept, func() {
+		cancel(context.Canceled)
+		<-done
+	}
+}
+
+// change runs a transition of this lease and keeps what it left.
+func (l *Lease) change(ctx context.Context, op string, args arguments) (outcome, error) {
+	args.Run, args.Owner = l.run, l.owner
+	out, err := l.store.do(ctx, op, l.key, args)
+	if err != nil {
+		return out, err
+	}
+	switch out.verdict {
+	case vOK, vQueued:
+		l.take(out)
+		return out, nil
+	default:
+		return out, ErrLost
+	}
+}
+
+// Intend records that a create is about to be sent. Only after it has
+// returned nil may the create leave.
+func (l *Lease) Intend(ctx context.Context) error {
+	_, err := l.change(ctx, "intend", arguments{})
+	return err
+}
+
+// Refused records that the create that was intended was surely not carried
+// out.
+func (l *Lease) Refused(ctx context.Context) error {
+	_, err := l.change(ctx, "refused", arguments{})
+	return err
+}
+
+// Opened records the issue. With ErrLost the issue belongs to a push that was
+// unlinked meanwhile; kept tells whether the record will see to it, otherwise
+// the caller has to.
+func (l *Lease) Opened(ctx context.Context, issue targets.Issue) (kept bool, err error) {
+	out, err := l.change(ctx, "opened", arguments{Epoch: l.Record.Epoch, Issue: issue, Note: issue.Key})
+	return err == nil || out.verdict == vLeft, err
+}
+
+// Gone records that the connected issue exists no more; the push goes on with
+// an issue of its own.
+func (l *Lease) Gone(ctx context.Context) error {
+	_, err := l.change(ctx, "gone", arguments{})
+	return err
+}
+
+// Failed records that the push has failed for good; Productboard is told
+// next.
+func (l *Lease) Failed(ctx context.Context, f Failure) error {
+	_, err := l.change(ctx, "failed", arguments{Failure: &f, Note: f.Kind})
+	return err
+}
+
+// Settled records that Productboard was told; the work to queue reads back.
+func (l *Lease) Settled(ctx context.Context) (*Work, error) {
+	out, err := l.change(ctx, "settled", arguments{})
+	return out.work(l.key), err
+}
+
+// Verified records that the button shows what it should. The work to queue,
+// if any, is about issues left over.
+func (l *Lease) Verified(ctx context.Context) (*Work, error) {
+	out, err := l.change(ctx, "verified", arguments{})
+	return out.work(l.key), err
+}
+
+// Tidied records that the leftover of an epoch was treated.
+func (l *Lease) Tidied(ctx context.Context, epoch int) error {
+	_, err := l.change(ctx, "tidied", arguments{Epoch: epoch})
+	return err
+}
+
+// Again hands the work back to be taken up after delay. Counted tries are
+// bounded, others (a rate limit, a shutdown) only by the deadline.
+func (l *Lease) Again(ctx context.Context, delay time.Duration, counted bool, why Failure) (*Work, error) {
+	out, err := l.change(ctx, "again", arguments{Delay: delay.Milliseconds(), Counted: counted, Failure: &why, Note: why.Kind})
+	return out.work(l.key), err
+}
+
+// Lost tells whether err means that the lease is gone.
+func Lost(err error) bool { return errors.Is(err, ErrLost) }
+
+// WouldBeOverdue tells whether the deadline passes within a wait.
+func (l *Lease) WouldBeOverdue(wait time.Duration) bool {
+	return l.Record.Deadline > 0 && l.Now+wait.Milliseconds() >= l.Record.Deadline
+}
+
+// SinceIntent is how long ago the latest create was about to be sent.
+func (l *Lease) SinceIntent() time.Duration {
+	if l.Record.Intent == nil {
+		return 0
+	}
+	return time.Duration(l.Now-l.Record.Intent.At) * time.Millisecond
+}
+
+// Fence refuses with ErrLost once the lease is no longer surely ours.
+func (l *Lease) Fence() error {
+	if l.Valid() {
+		return nil
+	}
+	return ErrLost
+}
+
+// Forget removes the record: its integration exists no more, nobody can be
+// told anything.
+func (l *Lease) Forget(ctx context.Context) error {
+	_, err := l.change(ctx, "forget", arguments{})
+	return err
+}

@@ -1,0 +1,156 @@
+// Package connections is the button: one record per (integration, entity),
+// its states and the transitions between them, the texts Productboard shows,
+// and the look-out for work that nobody finishes. It is the only writer of
+// that state; docs/states.md is the table of its transitions.
+//
+// What must not live here: how work is queued (jobs), what a push does
+// (actions), any HTTP.
+package connections
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"pushbutton/internal/fault"
+	"pushbutton/internal/targets"
+)
+
+// State is what the button shows, in Productboard's words.
+type State string
+
+// The four states of a button.
+const (
+	Initial   State = "initial"
+	Progress  State = "progress"
+	Connected State = "connected"
+	Failed    State = "error"
+)
+
+// Step is what is left to do for a record. A retry resumes at the step, so
+// that a finished one is never repeated.
+type Step string
+
+// The steps of a push, in their order, and what follows an unlink.
+const (
+	// Idle: nothing is left to do.
+	Idle Step = ""
+	// Open: the issue has to be found or created.
+	Open Step = "open"
+	// Settle: Productboard has to be told.
+	Settle Step = "settle"
+	// Verify: the button has to be read back, and set again if an earlier
+	// answer overwrote it.
+	Verify Step = "verify"
+	// Tidy: an issue of an unlinked push is left over.
+	Tidy Step = "tidy"
+)
+
+// Key names a record: our integration id and Productboard's entity id.
+type Key struct {
+	Integration string
+	Entity      string
+}
+
+// String is "integration:entity", as used in Redis and in task ids.
+func (k Key) String() string { return k.Integration + ":" + k.Entity }
+
+// ParseKey reads what String wrote.
+func ParseKey(s string) (Key, error) {
+	integration, entity, ok := strings.Cut(s, ":")
+	if !ok || integration == "" || entity == "" {
+		return Key{}, fmt.Errorf("not a connection key: %q", s)
+	}
+	return Key{Integration: integration, Entity: entity}, nil
+}
+
+// Record is all that is known of one button. Times are Redis' own, in
+// milliseconds, so that the clocks of our processes do not matter.
+type Record struct {
+	State State `json:"s"`
+	// Generation counts the clicks that changed something; Epoch counts the
+	// issues that were wanted: it rises with an unlink, so that a push after
+	// it gets an issue of its own, and stays with a retry, so that a retry
+	// finds what an earlier try may have created.
+	Generation int64 `json:"g"`
+	Epoch      int   `json:"e"`
+	// Run is the fencing token: it rises whenever the work changes hands, and
+	// every change a worker makes names it.
+	Run int64 `json:"r"`
+	// Step is what is left to do.
+	Step Step `json:"p,omitempty"`
+	// Owner holds the lease until LeaseEnd.
+	Owner    string `json:"o,omitempty"`
+	LeaseEnd int64  `json:"u,omitempty"`
+	// Deadline is when an unfinished push becomes an error.
+	Deadline int64 `json:"d,omitempty"`
+	// Attempts counts the tries of this push that count.
+	Attempts int `json:"a,omitempty"`
+	// Looks counts how often the look-out found it still waiting in the queue.
+	Looks int `json:"k,omitempty"`
+	// Click is the click that began this push; LastClick is the latest one,
+	// whose answer Productboard may still be processing.
+	Click     Click `json:"c,omitzero"`
+	LastClick int64 `json:"lc,omitempty"`
+	// Intent tells that a create was about to be sent.
+	Intent *Intent `json:"i,omitempty"`
+	// Recreated is set once a second create was sent for one epoch: then a
+	// second issue is possible and looked for.
+	Recreated bool `json:"q,omitempty"`
+	// Issue is the issue that is connected, or about to be.
+	Issue *targets.Issue `json:"t,omitempty"`
+	// Failure is why the push ended in error, or why it waits.
+	Failure *Failure `json:"x,omitempty"`
+	Waiting *Failure `json:"w,omitempty"`
+	// Left lists issues of unlinked pushes that are still to be treated.
+	Left []Leftover `json:"l,omitempty"`
+}
+
+// Click is who pushed, and what Productboard sent with it.
+type Click struct {
+	At    int64  `json:"at"`
+	Name  string `json:"n,omitempty"`
+	Email string `json:"m,omitempty"`
+}
+
+// Intent is the record that a create was about to be sent, written before it.
+type Intent struct {
+	// At is when the latest create was about to be sent, Sent how many were.
+	At   int64 `json:"at"`
+	Sent int   `json:"n"`
+	// Resolved is set when that create is known not to have been carried out.
+	Resolved bool `json:"ok,omitempty"`
+}
+
+// Failure is why something did not work, in the words a person may read.
+type Failure struct {
+	Message string `json:"m"`
+	Kind    string `json:"k"`
+	Side    string `json:"s,omitempty"`
+	Ref     string `json:"f,omitempty"`
+}
+
+// FailureOf makes a Failure of an error: the message is Error.Public, cut by
+// the caller of Button, not here.
+func FailureOf(err error) Failure {
+	e := fault.From(err)
+	return Failure{Message: e.Public, Kind: e.Kind.String(), Side: e.Side, Ref: e.Ref}
+}
+
+// Leftover is what an unlinked push left in the tracker.
+type Leftover struct {
+	Epoch  int            `json:"e"`
+	Intent *Intent        `json:"i,omitempty"`
+	Issue  *targets.Issue `json:"t,omitempty"`
+}
+
+// Marker is the handle of the issue this record wants now.
+func (r *Record) Marker(key Key) targets.Marker { return MarkerFor(key, r.Epoch) }
+
+// MarkerFor is the handle of the issue of one epoch.
+func MarkerFor(key Key, epoch int) targets.Marker {
+	return targets.NewMarker(key.Integration, key.Entity, epoch)
+}
+
+// Millis turns Redis' milliseconds into a time.
+func Millis(ms int64) time.Time { return time.UnixMilli(ms).UTC() }

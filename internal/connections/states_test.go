@@ -1,0 +1,213 @@
+package connections
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"pushbutton/internal/redistest"
+)
+
+var update = flag.Bool("update", false, "rewrite the table in docs/states.md")
+
+const (
+	statesDoc   = "../../docs/states.md"
+	tableBegins = "<!-- table: made by internal/connections/states_test.go -->\n"
+	tableEnds   = "<!-- end of table -->\n"
+)
+
+// situation is one row: how a record gets there.
+type situation struct {
+	name string
+	make func(t *testing.T, s *Store) *Lease
+}
+
+func situations() []situation {
+	ctx := context.Background()
+	running := func(t *testing.T, s *Store) *Lease { return begin(t, s, push(t, s)) }
+	sent := func(t *testing.T, s *Store) *Lease {
+		l := running(t, s)
+		require.NoError(t, l.Intend(ctx))
+		return l
+	}
+	opened := func(t *testing.T, s *Store) *Lease {
+		l := sent(t, s)
+		_, err := l.Opened(ctx, someIssue)
+		require.NoError(t, err)
+		return l
+	}
+	failed := func(t *testing.T, s *Store) *Lease {
+		l := running(t, s)
+		require.NoError(t, l.Failed(ctx, Failure{Message: "no", Kind: "invalid"}))
+		return l
+	}
+	verified := func(t *testing.T, s *Store, w *Work) *Lease {
+		l := begin(t, s, w)
+		_, err := l.Verified(ctx)
+		require.NoError(t, err)
+		return l
+	}
+	settled := func(t *testing.T, l *Lease) *Work {
+		w, err := l.Settled(ctx)
+		require.NoError(t, err)
+		return w
+	}
+	return []situation{
+		{"no record", func(*testing.T, *Store) *Lease { return nil }},
+		{"progress, waiting for a worker", func(t *testing.T, s *Store) *Lease { push(t, s); return nil }},
+		{"progress, a worker opens", running},
+		{"progress, create sent", sent},
+		{"progress, issue open, Productboard not told", opened},
+		{"progress, failed, Productboard not told", failed},
+		{"connected, to be read back", func(t *testing.T, s *Store) *Lease { return begin(t, s, settled(t, opened(t, s))) }},
+		{"connected", func(t *testing.T, s *Store) *Lease { return verified(t, s, settled(t, opened(t, s))) }},
+		{"error", func(t *testing.T, s *Store) *Lease { return verified(t, s, settled(t, failed(t, s))) }},
+		{"initial after an unlink, to be read back", func(t *testing.T, s *Store) *Lease {
+			settled(t, opened(t, s))
+			_, w, err := s.Unlink(ctx, someKey)
+			require.NoError(t, err)
+			return begin(t, s, w)
+		}},
+		{"initial, an issue of the unlinked push left", func(t *testing.T, s *Store) *Lease {
+			settled(t, opened(t, s))
+			_, w, err := s.Unlink(ctx, someKey)
+			require.NoError(t, err)
+			l := begin(t, s, w)
+			w, err = l.Verified(ctx)
+			require.NoError(t, err)
+			return begin(t, s, w)
+		}},
+	}
+}
+
+// events are the columns: what can happen to a record.
+type event struct {
+	name string
+	do   func(s *Store, l *Lease) error
+}
+
+func events() []event {
+	ctx := context.Background()
+	click := func(f func(*Store) (Record, *Work, error)) func(*Store, *Lease) error {
+		return func(s *Store, _ *Lease) error { _, _, err := f(s); return err }
+	}
+	worker := func(f func(*Lease) error) func(*Store, *Lease) error {
+		return func(_ *Store, l *Lease) error {
+			if l == nil {
+				return ErrLost
+			}
+			return f(l)
+		}
+	}
+	return []event{
+		{"push", click(func(s *Store) (Record, *Work, error) { return s.Push(ctx, someKey, somebody) })},
+		{"unlink", click(func(s *Store) (Record, *Work, error) { return s.Unlink(ctx, someKey) })},
+		{"dismiss", click(func(s *Store) (Record, *Work, error) { return s.Dismiss(ctx, someKey) })},
+		{"create is about to be sent", worker(func(l *Lease) error { return l.Intend(ctx) })},
+		{"issue opened", worker(func(l *Lease) error { _, err := l.Opened(ctx, someIssue); return err })},
+		{"failed for good", worker(func(l *Lease) error { return l.Failed(ctx, Failure{Kind: "invalid"}) })},
+		{"Productboard told", worker(func(l *Lease) error { _, err := l.Settled(ctx); return err })},
+		{"read back and right", worker(func(l *Lease) error { _, err := l.Verified(ctx); return err })},
+		{"handed back", worker(func(l *Lease) error { _, err := l.Again(ctx, 0, true, Failure{Kind: "timeout"}); return err })},
+	}
+}
+
+func describe(r Record, existed bool) string {
+	if !existed {
+		return "no record"
+	}
+	text := string(r.State)
+	switch {
+	case r.Step != Idle:
+		text += "/" + string(r.Step)
+	}
+	if r.Intent != nil {
+		text += " (create sent)"
+	}
+	if r.Issue != nil {
+		text += " (issue)"
+	}
+	if len(r.Left) > 0 {
+		text += fmt.Sprintf(" (%d left)", len(r.Left))
+	}
+	return text
+}
+
+// change says in a cell what an event does to a record.
+func change(before, after Record, existed, exists bool, err error) string {
+	if err != nil {
+		return "refused"
+	}
+	if !exists {
+		return "-"
+	}
+	var marks []string
+	if after.Generation > before.Generation {
+		marks = append(marks, "generation+1")
+	}
+	if after.Epoch > before.Epoch && existed {
+		marks = append(marks, "epoch+1")
+	}
+	if after.Run > before.Run {
+		marks = append(marks, "run+1")
+	}
+	if describe(before, existed) == describe(after, exists) && len(marks) == 0 {
+		return "stays"
+	}
+	text := describe(after, exists)
+	if len(marks) > 0 {
+		text += "; " + strings.Join(marks, ", ")
+	}
+	return text
+}
+
+// TestStatesDocument plays every event in every situation on the store itself
+// and holds docs/states.md to what it saw.
+func TestStatesDocument(t *testing.T) {
+	ctx := context.Background()
+	var b strings.Builder
+	b.WriteString("| situation |")
+	for _, e := range events() {
+		b.WriteString(" " + e.name + " |")
+	}
+	b.WriteString("\n|" + strings.Repeat(" --- |", len(events())+1) + "\n")
+	for _, sit := range situations() {
+		b.WriteString("| **" + sit.name + "**")
+		for i, e := range events() {
+			env := redistest.Mini(t)
+			env.Advance(0)
+			s := NewStore(env.Client, Timing{})
+			l := sit.make(t, s)
+			before, berr := s.Get(ctx, someKey)
+			if i == 0 && berr == nil {
+				b.WriteString(": " + describe(before, true))
+			}
+			if i == 0 {
+				b.WriteString(" |")
+			}
+			err := e.do(s, l)
+			if err != nil {
+				require.ErrorIs(t, err, ErrLost)
+			}
+			after, aerr := s.Get(ctx, someKey)
+			b.WriteString(" " + change(before, after, berr == nil, aerr == nil, err) + " |")
+		}
+		b.WriteString("\n")
+	}
+	doc, err := os.ReadFile(statesDoc)
+	require.NoError(t, err)
+	head, rest, ok := strings.Cut(string(doc), tableBegins)
+	require.True(t, ok)
+	table, tail, ok := strings.Cut(rest, tableEnds)
+	require.True(t, ok)
+	if *update {
+		require.NoError(t, os.WriteFile(statesDoc, []byte(head+tableBegins+b.String()+tableEnds+tail), 0o600))
+		return
+	}
+	require.Equal(t, b.String(), table, "run: go test ./internal/connections -run States -update")
+}

@@ -1,0 +1,241 @@
+-- The transitions of a record, each atomic. docs/states.md is their table.
+--
+-- KEYS: 1 the record, 2 the look-out (sorted set: when somebody must look),
+--       3 the record's history (list), 4 the failed pushes (sorted set).
+-- ARGV: 1 the transition, 2 its arguments as JSON, 3 the record's member in
+--       the sorted sets.
+-- Answer: verdict, record as JSON (empty: none), now in ms, and with 'queued'
+--         how many ms the work has to wait before it may begin.
+--
+-- Time is Redis' own: the clocks of our processes must not matter.
+
+local t = redis.call('TIME')
+local now = tonumber(t[1]) * 1000 + math.floor(tonumber(t[2]) / 1000)
+local op = ARGV[1]
+local a = cjson.decode(ARGV[2])
+local member = ARGV[3]
+local raw = redis.call('GET', KEYS[1])
+local rec = { s = 'initial', g = 0, e = 1, r = 0 }
+if raw then rec = cjson.decode(raw) end
+
+local function log(what)
+  local entry = { at = now, op = what, g = rec.g, r = rec.r, s = rec.s, n = a.note }
+  redis.call('RPUSH', KEYS[3], cjson.encode(entry))
+  redis.call('LTRIM', KEYS[3], -a.keep, -1)
+  redis.call('PEXPIRE', KEYS[3], a.keepfor)
+end
+
+local function answer(verdict, delay) return { verdict, cjson.encode(rec), now, delay or 0 } end
+
+-- save writes the record; due says when somebody must look whether it moved
+-- on (nil: nothing is left to do).
+local function save(verdict, due, what, delay)
+  redis.call('SET', KEYS[1], cjson.encode(rec))
+  if due then redis.call('ZADD', KEYS[2], due, member) else redis.call('ZREM', KEYS[2], member) end
+  if rec.s == 'error' and rec.x then
+    redis.call('ZADD', KEYS[4], 'NX', now, member)
+  else
+    redis.call('ZREM', KEYS[4], member)
+  end
+  if what then log(what) end
+  return answer(verdict, delay)
+end
+
+-- hand over: whoever worked on it is fenced off, the work waits for a taker.
+local function queue(step, delay, what)
+  rec.r = rec.r + 1
+  rec.o, rec.u, rec.k = nil, nil, nil
+  rec.p = step
+  return save('queued', now + delay + a.look, what, delay)
+end
+
+local function mine() return raw and rec.p and rec.r == a.run and rec.o == a.owner end
+
+local function leave_behind()
+  if rec.t or (rec.i and not (rec.i.ok and rec.i.n == 1)) then
+    rec.l = rec.l or {}
+    table.insert(rec.l, { e = rec.e, i = rec.i, t = rec.t })
+    while #rec.l > 5 do table.remove(rec.l, 1) end
+  end
+  -- A worker may be creating one this very moment only if it holds an intent.
+  if rec.t or rec.i then rec.e = rec.e + 1 end
+  rec.t, rec.i, rec.q = nil, nil, nil
+end
+
+local ops = {}
+
+-- Clicks ------------------------------------------------------------------
+
+ops['push'] = function()
+  rec.lc = now
+  if rec.s == 'progress' then
+    redis.call('SET', KEYS[1], cjson.encode(rec))
+    log('push again')
+    return answer('same')
+  end
+  rec.g = rec.g + 1
+  rec.s, rec.a, rec.x, rec.w = 'progress', nil, nil, nil
+  rec.d = now + a.deadline
+  rec.c = { at = now, n = a.name, m = a.email }
+  return queue('open', 0, 'push')
+end
+
+ops['unlink'] = function()
+  if not raw then return answer('same') end
+  leave_behind()
+  rec.g = rec.g + 1
+  rec.lc = now
+  rec.s, rec.a, rec.x, rec.w, rec.d = 'initial', nil, nil, nil, nil
+  return queue('verify', a.settle, 'unlink')
+end
+
+ops['dismiss'] = function()
+  if not raw then return answer('same') end
+  rec.lc = now
+  if rec.s ~= 'error' then
+    redis.call('SET', KEYS[1], cjson.encode(rec))
+    return answer('same')
+  end
+  rec.g = rec.g + 1
+  rec.s, rec.a, rec.x, rec.w, rec.d = 'initial', nil, nil, nil, nil
+  return queue('verify', a.settle, 'dismiss')
+end
+
+-- A worker's transitions ----------------------------------------------------
+
+ops['begin'] = function()
+  if not raw or not rec.p or rec.r ~= a.run then return answer('stale') end
+  if rec.o and rec.o ~= a.owner and rec.u > now then return answer('busy') end
+  rec.o, rec.u = a.owner, now + a.lease
+  return save('ok', rec.u, 'begin ' .. rec.p)
+end
+
+ops['renew'] = function()
+  if not mine() then return answer('stale') end
+  rec.u = now + a.lease
+  return save('ok', rec.u)
+end
+
+ops['intend'] = function()
+  if not mine() or rec.p ~= 'open' then return answer('stale') end
+  local sent = rec.i and rec.i.n or 0
+  rec.i = { at = now, n = sent + 1 }
+  if sent > 0 then rec.q = true end
+  rec.u = now + a.lease
+  return save('ok', rec.u, 'create sent')
+end
+
+ops['refused'] = function()
+  if not mine() or not rec.i then return answer('stale') end
+  rec.i.ok = true
+  rec.u = now + a.lease
+  return save('ok', rec.u)
+end
+
+ops['opened'] = function()
+  if mine() and rec.p == 'open' and rec.e == a.epoch then
+    rec.t, rec.i, rec.x, rec.w, rec.a = a.issue, nil, nil, nil, nil
+    rec.p = 'settle'
+    rec.u = now + a.lease
+    return save('ok', rec.u, 'opened')
+  end
+  -- Too late: an unlink may wait for this very issue.
+  for _, left in ipairs(rec.l or {}) do
+    if left.e == a.epoch then
+      left.t = a.issue
+      redis.call('SET', KEYS[1], cjson.encode(rec))
+      log('opened too late')
+      return answer('left')
+    end
+  end
+  return answer('stale')
+end
+
+ops['gone'] = function()
+  if not mine() or rec.p ~= 'open' then return answer('stale') end
+  rec.t, rec.i, rec.q = nil, nil, nil
+  rec.e = rec.e + 1
+  rec.u = now + a.lease
+  return save('ok', rec.u, 'issue gone')
+end
+
+ops['failed'] = function()
+  if not mine() or (rec.p ~= 'open' and rec.p ~= 'settle') then return answer('stale') end
+  rec.x, rec.w, rec.a = a.failure, nil, nil
+  rec.p = 'settle'
+  rec.u = now + a.lease
+  return save('ok', rec.u, 'failed')
+end
+
+ops['settled'] = function()
+  if not mine() or rec.p ~= 'settle' then return answer('stale') end
+  rec.s = rec.x and 'error' or 'connected'
+  rec.a, rec.w, rec.d = nil, nil, nil
+  -- Productboard may still be processing the answer to the latest click; its
+  -- write would come after ours.
+  local delay = math.max(a.settle, (rec.lc or 0) + a.answer - now)
+  return queue('verify', delay, 'settled')
+end
+
+ops['verified'] = function()
+  if not mine() or (rec.p ~= 'verify' and rec.p ~= 'tidy') then return answer('stale') end
+  rec.a, rec.w = nil, nil
+  if rec.l and #rec.l > 0 then return queue('tidy', 0) end
+  rec.p, rec.o, rec.u, rec.k, rec.l, rec.lc = nil, nil, nil, nil, nil, nil
+  return save('ok', nil, 'verified')
+end
+
+ops['tidied'] = function()
+  if not mine() or rec.p ~= 'tidy' then return answer('stale') end
+  local keep = nil
+  for _, left in ipairs(rec.l or {}) do
+    if left.e ~= a.epoch then
+      keep = keep or {}
+      table.insert(keep, left)
+    end
+  end
+  rec.l = keep
+  rec.u = now + a.lease
+  return save('ok', rec.u, 'tidied')
+end
+
+ops['again'] = function()
+  if not mine() then return answer('stale') end
+  if a.counted then rec.a = (rec.a or 0) + 1 end
+  rec.w = a.failure
+  return queue(rec.p, a.delay, 'again')
+end
+
+ops['forget'] = function()
+  if not mine() then return answer('stale') end
+  redis.call('DEL', KEYS[1], KEYS[3])
+  redis.call('ZREM', KEYS[2], member)
+  redis.call('ZREM', KEYS[4], member)
+  return answer('ok')
+end
+
+-- The look-out's transitions --------------------------------------------------
+
+ops['look'] = function()
+  local score = redis.call('ZSCORE', KEYS[2], member)
+  if not score or tonumber(score) > now then return answer('moved') end
+  if not raw or not rec.p then
+    redis.call('ZREM', KEYS[2], member)
+    return answer('moved')
+  end
+  if rec.o then return queue(rec.p, 0, 'taken over') end
+  rec.k = math.min((rec.k or 0) + 1, 8)
+  return save('waiting', now + math.min(a.look * 2 ^ rec.k, a.maxlook))
+end
+
+ops['requeue'] = function()
+  if not raw or not rec.p or rec.r ~= a.run or rec.o then return answer('stale') end
+  return queue(rec.p, 0, 'queued again')
+end
+
+ops['read'] = function()
+  if not raw then return { 'none', '', now, 0 } end
+  return answer('ok')
+end
+
+return ops[op]()

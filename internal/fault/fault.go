@@ -1,0 +1,190 @@
+// Package fault is the closed set of ways in which something can fail.
+//
+// Every error that crosses a room's border is, or wraps, an *Error: its Kind
+// decides what happens next (retry, wait, stop, which HTTP status), its Side
+// says who has to act, and its Public text is all that a person who clicks a
+// button may ever read. The cause is kept for the log and never shown.
+//
+// What must not live here: HTTP, Redis, or a tracker's vocabulary.
+package fault
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Kind says what sort of failure it was. The set is closed: a switch over it
+// is expected to name every kind.
+type Kind uint8
+
+// The kinds. Internal is the zero value, so that an error nobody classified
+// counts as ours.
+const (
+	// Internal is our own mistake, or anything nobody classified.
+	Internal Kind = iota
+	// Invalid is a request the other side understood and refused: it fails
+	// again until somebody changes the data or the settings.
+	Invalid
+	// Unauthorized is a credential that is missing, wrong, expired or revoked.
+	Unauthorized
+	// Forbidden is a good credential without the permission.
+	Forbidden
+	// NotFound is a thing that does not exist or is not visible to us.
+	NotFound
+	// Conflict is a change that lost against another one.
+	Conflict
+	// RateLimited is a refusal for now; RetryAfter says how long.
+	RateLimited
+	// Unavailable is a peer that cannot be reached or says it cannot serve.
+	Unavailable
+	// Timeout is a peer that did not answer in the time it was given.
+	Timeout
+	// Canceled is work given up by our own side: shutdown or a lost lease.
+	Canceled
+	// Blocked is an address that the egress rules do not allow.
+	Blocked
+)
+
+var kindNames = [...]string{
+	Internal: "internal", Invalid: "invalid", Unauthorized: "unauthorized", Forbidden: "forbidden",
+	NotFound: "not_found", Conflict: "conflict", RateLimited: "rate_limited", Unavailable: "unavailable",
+	Timeout: "timeout", Canceled: "canceled", Blocked: "blocked",
+}
+
+// String gives the kind's stable name, as used in logs and metrics.
+func (k Kind) String() string {
+	if int(k) < len(kindNames) {
+		return kindNames[k]
+	}
+	return fmt.Sprintf("kind(%d)", uint8(k))
+}
+
+// Error makes a Kind usable as the target of errors.Is.
+func (k Kind) Error() string { return k.String() }
+
+// Kinds lists every kind, for tests that walk all of them.
+func Kinds() []Kind {
+	out := make([]Kind, len(kindNames))
+	for i := range out {
+		out[i] = Kind(i)
+	}
+	return out
+}
+
+// Transient tells whether trying the same thing again later can help without
+// anybody changing anything.
+func (k Kind) Transient() bool {
+	switch k {
+	case RateLimited, Unavailable, Timeout, Canceled, Conflict, Internal:
+		return true
+	case Invalid, Unauthorized, Forbidden, NotFound, Blocked:
+		return false
+	default:
+		return false
+	}
+}
+
+// Error is a classified failure.
+type Error struct {
+	// Op is what was being done, in a few words ("create issue").
+	Op string
+	// Kind decides what happens next.
+	Kind Kind
+	// Side names who has to act: "Productboard", "Redmine", "this plugin".
+	// Empty means it was not said yet; an outer room may add it.
+	Side string
+	// Public is the sentence a person who clicks may read. It holds no
+	// secret, no address with a credential and no stack. Empty: the reader
+	// makes a sentence of Kind and Side.
+	Public string
+	// RetryAfter is the least time to wait, where the other side named one.
+	RetryAfter time.Duration
+	// Unsure is set when the other side may have carried the request out
+	// although we have no proof: a create must then be looked up, never sent
+	// again blindly.
+	Unsure bool
+	// Ref is the other side's reference for support (a request id).
+	Ref string
+	// Err is the cause, for the log only.
+	Err error
+}
+
+// Error gives the operation, the kind and the cause, for logs.
+func (e *Error) Error() string {
+	s := e.Op
+	if s != "" {
+		s += ": "
+	}
+	if e.Side != "" {
+		s += e.Side + ": "
+	}
+	s += e.Kind.String()
+	if e.Ref != "" {
+		s += " (ref " + e.Ref + ")"
+	}
+	switch {
+	case e.Err != nil:
+		s += ": " + e.Err.Error()
+	case e.Public != "":
+		s += ": " + e.Public
+	}
+	return s
+}
+
+// Unwrap gives both the cause and the kind, so that errors.Is works for
+// either.
+func (e *Error) Unwrap() []error {
+	if e.Err == nil {
+		return []error{e.Kind}
+	}
+	return []error{e.Kind, e.Err}
+}
+
+// New makes an Error of a kind with the text a person may read.
+func New(kind Kind, op, public string) *Error {
+	return &Error{Op: op, Kind: kind, Public: public}
+}
+
+// Wrap classifies a cause. A context that ended is Canceled or Timeout
+// whatever kind was asked for. It returns nil for a nil cause.
+func Wrap(kind Kind, op string, err error) *Error {
+	if err == nil {
+		return nil
+	}
+	switch {
+	case errors.Is(err, context.Canceled):
+		kind = Canceled
+	case errors.Is(err, context.DeadlineExceeded):
+		kind = Timeout
+	}
+	return &Error{Op: op, Kind: kind, Err: err}
+}
+
+// From finds the outermost *Error in a chain; an unclassified error becomes
+// Internal, an ended context Canceled or Timeout. It returns nil for nil.
+func From(err error) *Error {
+	if err == nil {
+		return nil
+	}
+	var e *Error
+	if errors.As(err, &e) {
+		return e
+	}
+	return Wrap(Internal, "", err)
+}
+
+// KindOf gives the kind of any error; nil is Internal and should not be asked.
+func KindOf(err error) Kind {
+	if e := From(err); e != nil {
+		return e.Kind
+	}
+	return Internal
+}
+
+// IsUnsure tells whether the failed request may have been carried out.
+func IsUnsure(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && e.Unsure
+}

@@ -1,0 +1,154 @@
+package jobs
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"pushbutton/internal/connections"
+	"pushbutton/internal/redistest"
+)
+
+var quietLog = slog.New(slog.NewTextHandler(io.Discard, nil))
+
+func key(n string) connections.Key {
+	return connections.Key{Integration: "abcdefghijklmnopqrstuvwxyz", Entity: n}
+}
+
+// performer tells of every run it is given and does what the test says.
+type performer struct {
+	got chan int64
+	do  func(ctx context.Context, key connections.Key, run int64) error
+}
+
+func (p *performer) Perform(ctx context.Context, k connections.Key, run int64) error {
+	p.got <- run
+	if p.do != nil {
+		return p.do(ctx, k, run)
+	}
+	return nil
+}
+
+func start(t *testing.T, env redistest.Env, p *performer, grace time.Duration) *Worker {
+	t.Helper()
+	w := NewWorker(env.Client, p, WorkerOptions{Concurrency: 4, Grace: grace, Log: quietLog})
+	require.NoError(t, w.Start())
+	return w
+}
+
+func TestQueueToWorker(t *testing.T) {
+	redistest.Each(t, func(t *testing.T, env redistest.Env) {
+		ctx := context.Background()
+		q := NewQueue(env.Client)
+		work := connections.Work{Key: key("e"), Run: 7}
+		require.NoError(t, q.Enqueue(ctx, work))
+		require.NoError(t, q.Enqueue(ctx, work), "queued already is as good")
+		pending, _, _, err := q.Waiting()
+		require.NoError(t, err)
+		require.Equal(t, 1, pending)
+
+		p := &performer{got: make(chan int64, 10)}
+		w := start(t, env, p, time.Second)
+		require.EqualValues(t, 7, <-p.got)
+		w.Shutdown()
+		require.Empty(t, p.got, "once")
+	})
+}
+
+func TestShutdownCancelsWhatDoesNotFinish(t *testing.T) {
+	env := redistest.Mini(t)
+	p := &performer{got: make(chan int64, 1), do: func(ctx context.Context, _ connections.Key, _ int64) error {
+		<-ctx.Done()
+		return nil
+	}}
+	w := start(t, env, p, time.Millisecond)
+	q := NewQueue(env.Client)
+	require.NoError(t, q.Enqueue(context.Background(), connections.Work{Key: key("e"), Run: 1}))
+	<-p.got
+	w.Shutdown() // returns, although the run would wait for ever
+	pending, scheduled, _, err := q.Waiting()
+	require.NoError(t, err)
+	require.Zero(t, pending+scheduled, "the run ended by itself: it had time to hand its work back")
+}
+
+func TestLookoutQueuesWhatWasLost(t *testing.T) {
+	redistest.Each(t, func(t *testing.T, env redistest.Env) {
+		ctx := context.Background()
+		store := connections.NewStore(env.Client, connections.Timing{Look: time.Millisecond, MaxLook: time.Millisecond})
+		q := NewQueue(env.Client)
+		var reasons []string
+		lookout := &Lookout{Records: store, Queue: q, Log: quietLog, Observe: func(r string) { reasons = append(reasons, r) }}
+
+		// Recorded, but the process died before it queued the work.
+		_, work, err := store.Push(ctx, key("lost"), connections.Person{})
+		require.NoError(t, err)
+		eventually(t, func() bool {
+			require.NoError(t, lookout.look(ctx))
+			pending, _, _, err := q.Waiting()
+			require.NoError(t, err)
+			return pending == 1
+		})
+		require.Empty(t, reasons, "the same run: nobody had it")
+
+		// Asynq holds the task as taken, but whoever took it never began.
+		p := &performer{got: make(chan int64, 10), do: func(ctx context.Context, _ connections.Key, run int64) error {
+			if run == work.Run {
+				<-ctx.Done()
+			}
+			return nil
+		}}
+		w := start(t, env, p, time.Millisecond)
+		defer w.Shutdown()
+		require.Equal(t, work.Run, <-p.got)
+		eventually(t, func() bool {
+			require.NoError(t, lookout.look(ctx))
+			return len(reasons) > 0
+		})
+		require.Equal(t, "lost", reasons[0])
+		require.Equal(t, work.Run+1, <-p.got, "a new run, which fences the old one off")
+	})
+}
+
+func eventually(t *testing.T, f func() bool) {
+	t.Helper()
+	deadline := time.NewTimer(10 * time.Second)
+	defer deadline.Stop()
+	tick := time.NewTicker(2 * time.Millisecond)
+	defer tick.Stop()
+	for !f() {
+		select {
+		case <-deadline.C:
+			require.Fail(t, "it never happened")
+		case <-tick.C:
+		}
+	}
+}
+
+func TestLookoutEndsWithItsContext(t *testing.T) {
+	env := redistest.Mini(t)
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		(&Lookout{Records: connections.NewStore(env.Client, connections.Timing{}), Queue: NewQueue(env.Client), Log: quietLog}).Run(ctx)
+	}()
+	cancel()
+	<-done
+}
+
+func TestAsynqLogIsFolded(t *testing.T) {
+	var out bytes.Buffer
+	l := newAsynqLog(slog.New(slog.NewTextHandler(&out, nil)))
+	for range 1000 {
+		l.Error("cannot reach redis: dial tcp: connection refused")
+	}
+	l.Warn("something else")
+	l.Info("not said")
+	require.Equal(t, 2, strings.Count(out.String(), "\n"))
+}

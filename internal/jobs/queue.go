@@ -1,0 +1,126 @@
+// Package jobs is the only room that knows Asynq: it queues runs, serves
+// them to a worker, and looks out for runs that nobody finishes.
+//
+// Asynq carries; the record decides. A task is only "look at run N of this
+// connection": whether there is something to do, whether to try again and
+// when, is in the connection's record. So a task that Asynq delivers twice,
+// late, or after its worker died does no harm, and one that it loses is
+// queued again by the Lookout.
+//
+// What must not live here: what a run does (actions), the record
+// (connections).
+package jobs
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/hibiken/asynq"
+	"github.com/redis/go-redis/v9"
+
+	"pushbutton/internal/connections"
+	"pushbutton/internal/fault"
+)
+
+const (
+	// queueName is the one queue; taskType the one kind of task.
+	queueName = "push"
+	taskType  = "push"
+	// maxRetry only matters for tasks whose worker died: Asynq hands them out
+	// again, and they find that their run is over. It must not run out, since
+	// Asynq would keep the task as a dead one.
+	maxRetry = 1000
+	// taskTimeout is a last resort; every step has its own limit.
+	taskTimeout = 10 * time.Minute
+)
+
+// payload is what a task carries.
+type payload struct {
+	Key string `json:"k"`
+	Run int64  `json:"r"`
+}
+
+// Queue puts runs into Asynq. It is safe for concurrent use.
+type Queue struct {
+	client    *asynq.Client
+	inspector *asynq.Inspector
+}
+
+// NewQueue makes a Queue on a Redis client, which stays the caller's to
+// close. The client must bound its own calls: Asynq does not.
+func NewQueue(rdb redis.UniversalClient) *Queue {
+	return &Queue{client: asynq.NewClientFromRedisClient(rdb), inspector: asynq.NewInspectorFromRedisClient(rdb)}
+}
+
+func taskID(w connections.Work) string { return fmt.Sprintf("push:%s#%d", w.Key, w.Run) }
+
+// Enqueue queues a run. A run that is queued already is no error: that is
+// what a lost reply, or a second caller, looks like.
+func (q *Queue) Enqueue(ctx context.Context, w connections.Work) error {
+	err := q.enqueue(ctx, w)
+	if errors.Is(err, asynq.ErrTaskIDConflict) {
+		return nil
+	}
+	return err
+}
+
+func (q *Queue) enqueue(ctx context.Context, w connections.Work) error {
+	body, err := json.Marshal(payload{Key: w.Key.String(), Run: w.Run})
+	if err != nil {
+		return fault.Wrap(fault.Internal, "encode task", err)
+	}
+	opts := []asynq.Option{asynq.Queue(queueName), asynq.TaskID(taskID(w)), asynq.MaxRetry(maxRetry), asynq.Timeout(taskTimeout)}
+	if w.Delay > 0 {
+		opts = append(opts, asynq.ProcessIn(w.Delay))
+	}
+	_, err = q.client.EnqueueContext(ctx, asynq.NewTask(taskType, body), opts...)
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, asynq.ErrTaskIDConflict):
+		return err
+	default:
+		e := fault.Wrap(fault.Unavailable, "queue run", err)
+		e.Side = "Redis"
+		return e
+	}
+}
+
+// ensure makes sure that a waiting run is in the queue. It tells false where
+// Asynq holds the task but will not hand it out soon: the worker that took it
+// died before it could begin.
+func (q *Queue) ensure(ctx context.Context, w connections.Work) (waiting bool, err error) {
+	err = q.enqueue(ctx, w)
+	if !errors.Is(err, asynq.ErrTaskIDConflict) {
+		return true, err
+	}
+	info, err := q.inspector.GetTaskInfo(queueName, taskID(w))
+	if errors.Is(err, asynq.ErrTaskNotFound) || errors.Is(err, asynq.ErrQueueNotFound) {
+		return true, nil // it was handed out in this very moment
+	}
+	if err != nil {
+		return true, fault.Wrap(fault.Unavailable, "look at task", err)
+	}
+	return info.State == asynq.TaskStatePending || info.State == asynq.TaskStateScheduled, nil
+}
+
+// Waiting tells how many runs wait to be taken, how many are scheduled for
+// later, and how long the oldest has waited.
+func (q *Queue) Waiting() (pending, scheduled int, oldest time.Duration, err error) {
+	names, err := q.inspector.Queues()
+	if err != nil {
+		return 0, 0, 0, fault.Wrap(fault.Unavailable, "look at queues", err)
+	}
+	if !slices.Contains(names, queueName) {
+		return 0, 0, 0, nil // nothing was ever queued
+	}
+	info, err := q.inspector.GetQueueInfo(queueName)
+	if err != nil {
+		return 0, 0, 0, fault.Wrap(fault.Unavailable, "look at queue", err)
+	}
+	return info.Pending, info.Scheduled, info.Latency, nil
+}

@@ -1,0 +1,261 @@
+// Package outbound is the one way out: every HTTP request that the plugin
+// makes, to Productboard or to a tracker, goes through its Client. It bounds
+// time and size, refuses addresses that the egress rules do not allow, never
+// follows a redirect, never retries, keeps secrets out of errors, and says of
+// every failure what kind it is and whether the request may have been
+// carried out all the same.
+//
+// What must not live here: what a particular peer's replies mean. A peer's
+// room refines the classification through Call.Refine.
+package outbound
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"net/netip"
+	"net/url"
+	"sync/atomic"
+	"time"
+
+	"pushbutton/internal/fault"
+)
+
+// Limits that hold unless Options or a Call says otherwise.
+const (
+	// DefaultTimeout bounds one call, connection and body included.
+	DefaultTimeout = 20 * time.Second
+	// DefaultMaxBody bounds a reply's body in bytes.
+	DefaultMaxBody = 4 << 20
+	dialTimeout    = 5 * time.Second
+	perHostIdle    = 32
+)
+
+// Options sets up a Client. The zero value is usable: guarded, with the
+// default limits.
+type Options struct {
+	// Allow lists address ranges that may be reached although they are
+	// private, and by plain http.
+	Allow []netip.Prefix
+	// Unguarded switches the egress rules off. It is meant for a base address
+	// that the operator configured (Productboard's), never for a tenant's.
+	Unguarded bool
+	// UserAgent is sent with every request.
+	UserAgent string
+	// Timeout bounds one call; DefaultTimeout if zero.
+	Timeout time.Duration
+	// MaxBody bounds a reply's body in bytes; DefaultMaxBody if zero.
+	MaxBody int64
+	// Observe, if set, is told of every call when it has ended.
+	Observe func(Observation)
+	// RootCAs, if set, is used instead of the system's (tests).
+	TLS *tls.Config
+}
+
+// Observation is one finished call, for metrics and the log: no address, no
+// header, no body.
+type Observation struct {
+	Op       string
+	Method   string
+	Host     string
+	Status   int // 0: no reply
+	Duration time.Duration
+	Err      error
+}
+
+// Client sends calls. It is safe for concurrent use.
+type Client struct {
+	http *http.Client
+	opts Options
+}
+
+// New makes a Client with its own connection pool.
+func New(opts Options) *Client {
+	if opts.Timeout <= 0 {
+		opts.Timeout = DefaultTimeout
+	}
+	if opts.MaxBody <= 0 {
+		opts.MaxBody = DefaultMaxBody
+	}
+	g := guard{allow: opts.Allow, off: opts.Unguarded}
+	dialer := &net.Dialer{Timeout: dialTimeout, KeepAlive: 30 * time.Second, ControlContext: g.control}
+	transport := &http.Transport{
+		DialContext:         dialer.DialContext,
+		TLSClientConfig:     opts.TLS,
+		TLSHandshakeTimeout: dialTimeout,
+		ForceAttemptHTTP2:   true,
+		MaxIdleConnsPerHost: perHostIdle,
+		IdleConnTimeout:     90 * time.Second,
+	}
+	return &Client{
+		opts: opts,
+		http: &http.Client{
+			Transport: transport,
+			// A redirect could carry the credential to another host.
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		},
+	}
+}
+
+// Close drops idle connections.
+func (c *Client) Close() { c.http.CloseIdleConnections() }
+
+// Call is one request.
+type Call struct {
+	// Op is what is being done, for errors, metrics and the log.
+	Op     string
+	Method string
+	URL    string
+	Header http.Header
+	Body   []byte
+	// Timeout bounds this call; the client's if zero.
+	Timeout time.Duration
+	// Refine may replace the classification of a reply; it is given every
+	// reply, also a 2xx (some peers say 200 and mean an error), with the
+	// default's verdict, nil for success. It returns the final one.
+	Refine func(Reply, *fault.Error) *fault.Error
+}
+
+// Reply is what came back, the body read whole.
+type Reply struct {
+	Status int
+	Header http.Header
+	Body   []byte
+}
+
+// Send sends a call and reads the reply. An error is always a *fault.Error;
+// the reply is returned beside it where there was one.
+func (c *Client) Send(ctx context.Context, call Call) (Reply, error) {
+	start := time.Now()
+	reply, ferr := c.send(ctx, call)
+	var err error
+	if ferr != nil {
+		if ferr.Op == "" {
+			ferr.Op = call.Op
+		}
+		err = ferr
+	}
+	if c.opts.Observe != nil {
+		host := ""
+		if u, perr := url.Parse(call.URL); perr == nil {
+			host = u.Host
+		}
+		c.opts.Observe(Observation{Op: call.Op, Method: call.Method, Host: host, Status: reply.Status, Duration: time.Since(start), Err: err})
+	}
+	return reply, err
+}
+
+func (c *Client) send(ctx context.Context, call Call) (Reply, *fault.Error) {
+	timeout := call.Timeout
+	if timeout <= 0 {
+		timeout = c.opts.Timeout
+	}
+	// The cause tells our own limit for this call from the caller's.
+	ctx, cancel := context.WithTimeoutCause(ctx, timeout, fmt.Errorf("no answer within %s: %w", timeout, context.DeadlineExceeded))
+	defer cancel()
+
+	var connected atomic.Bool
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { connected.Store(true) }})
+	req, ferr := c.request(ctx, call)
+	if ferr != nil {
+		return Reply{}, ferr
+	}
+	if err := fenced(ctx); err != nil {
+		return Reply{}, fault.Wrap(fault.Canceled, call.Op, err)
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return Reply{}, transportFault(ctx, call.Op, err, connected.Load())
+	}
+	defer func() { _ = resp.Body.Close() }()
+	body, err := io.ReadAll(io.LimitReader(resp.Body, c.opts.MaxBody+1))
+	reply := Reply{Status: resp.StatusCode, Header: resp.Header, Body: body}
+	if err == nil && int64(len(body)) > c.opts.MaxBody {
+		err = fmt.Errorf("the reply is larger than %d bytes", c.opts.MaxBody)
+	}
+	if err != nil {
+		ferr := transportFault(ctx, call.Op, err, true)
+		if verdict := FromStatus(resp.StatusCode, resp.Header); verdict != nil && !verdict.Unsure {
+			ferr.Unsure = false // the status alone says that nothing was done
+		}
+		return reply, ferr
+	}
+	verdict := FromStatus(resp.StatusCode, resp.Header)
+	if call.Refine != nil {
+		verdict = call.Refine(reply, verdict)
+	}
+	return reply, verdict
+}
+
+func (c *Client) request(ctx context.Context, call Call) (*http.Request, *fault.Error) {
+	u, err := url.Parse(call.URL)
+	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
+		return nil, &fault.Error{Op: call.Op, Kind: fault.Invalid, Public: "The address is not a valid http or https URL."}
+	}
+	req, err := http.NewRequestWithContext(withScheme(ctx, u.Scheme), call.Method, call.URL, bytes.NewReader(call.Body))
+	if err != nil {
+		return nil, &fault.Error{Op: call.Op, Kind: fault.Invalid, Err: errors.New("the request cannot be built")}
+	}
+	for k, v := range call.Header {
+		req.Header[k] = v
+	}
+	if c.opts.UserAgent != "" {
+		req.Header.Set("User-Agent", c.opts.UserAgent)
+	}
+	return req, nil
+}
+
+type fenceKey struct{}
+
+// WithFence makes every call under the context ask a question first: while it
+// answers with an error nothing is sent. A worker asks whether its lease is
+// still its own, so that a process which was frozen for a while does not send
+// what another has sent meanwhile.
+func WithFence(ctx context.Context, fence func() error) context.Context {
+	return context.WithValue(ctx, fenceKey{}, fence)
+}
+
+func fenced(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return context.Cause(ctx)
+	}
+	if fence, ok := ctx.Value(fenceKey{}).(func() error); ok {
+		return fence()
+	}
+	return nil
+}
+
+// transportFault classifies a call that brought no whole reply. Before a
+// connection was had nothing can have been carried out; after that anything
+// can.
+func transportFault(ctx context.Context, op string, err error, connected bool) *fault.Error {
+	var uerr *url.Error
+	if errors.As(err, &uerr) {
+		err = uerr.Err // url.Error prints the address, query and all
+	}
+	var blocked *blockedError
+	if errors.As(err, &blocked) {
+		return &fault.Error{Op: op, Kind: fault.Blocked, Err: blocked,
+			Public: "The address is in a private network that this plugin may not reach."}
+	}
+	kind := fault.Unavailable
+	if cause := context.Cause(ctx); cause != nil {
+		err = cause
+		if errors.Is(ctx.Err(), context.Canceled) {
+			kind = fault.Canceled // whatever the cause is made of
+		}
+	}
+	var nerr net.Error
+	if errors.As(err, &nerr) && nerr.Timeout() {
+		kind = fault.Timeout
+	}
+	ferr := fault.Wrap(kind, op, err)
+	ferr.Unsure = connected
+	return ferr
+}

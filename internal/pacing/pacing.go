@@ -1,0 +1,83 @@
+// Package pacing keeps all processes together below a peer's rate limit, with
+// one key per credential in Redis.
+//
+// What must not live here: what is paced, or how a peer tells its limits.
+package pacing
+
+import (
+	"context"
+	_ "embed"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"pushbutton/internal/fault"
+)
+
+//go:embed pace.lua
+var paceLua string
+
+// Pacer paces calls by the generic cell rate algorithm. It is safe for
+// concurrent use.
+type Pacer struct {
+	rdb      redis.UniversalClient
+	script   *redis.Script
+	prefix   string
+	interval time.Duration
+	burst    int
+}
+
+// New makes a Pacer for so many calls per second and key, of which burst may
+// come at once. Prefix sets its keys apart from those of other pacers.
+func New(rdb redis.UniversalClient, prefix string, perSecond, burst int) *Pacer {
+	return &Pacer{rdb: rdb, script: redis.NewScript(paceLua), prefix: "pb:pace:" + prefix + ":", interval: time.Second / time.Duration(perSecond), burst: burst}
+}
+
+// maxWait bounds how long a caller is kept; a longer wait is a rate limit,
+// which frees the caller's slot meanwhile.
+const maxWait = 2 * time.Second
+
+// Wait returns when the key's next call may be sent. Where that is more than
+// two seconds away it returns fault.RateLimited with the time instead. While
+// Redis cannot be asked it lets calls through: the peer itself still refuses
+// what is too much.
+func (p *Pacer) Wait(ctx context.Context, key string) error {
+	us, err := p.script.Run(ctx, p.rdb, []string{p.prefix + key}, p.interval.Microseconds(), p.burst, maxWait.Microseconds()).Int64()
+	if err != nil {
+		if ctx.Err() != nil {
+			return fault.Wrap(fault.Canceled, "pace", context.Cause(ctx))
+		}
+		return nil
+	}
+	wait := time.Duration(us) * time.Microsecond
+	if wait <= 0 {
+		return nil
+	}
+	if wait > maxWait {
+		return &fault.Error{Op: "pace", Kind: fault.RateLimited, RetryAfter: wait}
+	}
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return fault.Wrap(fault.Canceled, "pace", context.Cause(ctx))
+	}
+}
+
+// maxBlock bounds how long one refusal stops a credential.
+const maxBlock = 5 * time.Minute
+
+// Limited keeps everybody from calling with the key for d.
+func (p *Pacer) Limited(ctx context.Context, key string, d time.Duration) error {
+	d = min(d, maxBlock)
+	if d <= 0 {
+		return nil
+	}
+	_, err := p.script.Run(ctx, p.rdb, []string{p.prefix + key}, p.interval.Microseconds(), p.burst, maxWait.Microseconds(), d.Microseconds()).Int64()
+	if err != nil {
+		return fault.Wrap(fault.Unavailable, "pace", err)
+	}
+	return nil
+}

@@ -1,0 +1,59 @@
+package pacing
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"pushbutton/internal/fault"
+	"pushbutton/internal/redistest"
+)
+
+func TestPacer(t *testing.T) {
+	ctx := context.Background()
+	env := redistest.Mini(t)
+	env.Advance(0) // from here on time stands still
+	p := New(env.Client, "test", 10, 3)
+
+	for range 3 {
+		require.NoError(t, p.Wait(ctx, "a"), "the burst goes through at once")
+	}
+	for range 20 { // book the two seconds that callers wait at most
+		_, err := p.script.Run(ctx, p.rdb, []string{p.prefix + "a"}, p.interval.Microseconds(), p.burst, maxWait.Microseconds()).Int64()
+		require.NoError(t, err)
+	}
+	err := p.Wait(ctx, "a")
+	require.ErrorIs(t, err, fault.RateLimited)
+	require.InDelta(t, 2100*time.Millisecond, fault.From(err).RetryAfter, float64(time.Millisecond))
+	require.NoError(t, p.Wait(ctx, "b"), "another credential is not slowed down")
+
+	env.Advance(3 * time.Second)
+	require.NoError(t, p.Wait(ctx, "a"), "time gives the calls back")
+
+	require.NoError(t, p.Limited(ctx, "a", 30*time.Second))
+	err = p.Wait(ctx, "a")
+	require.ErrorIs(t, err, fault.RateLimited)
+	require.InDelta(t, 30*time.Second, fault.From(err).RetryAfter, float64(time.Millisecond))
+	env.Advance(31 * time.Second)
+	require.NoError(t, p.Wait(ctx, "a"))
+}
+
+func TestPacerWithoutRedis(t *testing.T) {
+	env := redistest.Mini(t)
+	p := New(env.Client, "test", 10, 3)
+	env.Mini.Close()
+	require.NoError(t, p.Wait(context.Background(), "a"), "the peer still refuses what is too much")
+	require.Error(t, p.Limited(context.Background(), "a", time.Second))
+}
+
+func TestPacerEndsWithItsContext(t *testing.T) {
+	env := redistest.Mini(t)
+	env.Advance(0)
+	p := New(env.Client, "test", 1, 1)
+	ctx, cancel := context.WithCancel(context.Background())
+	require.NoError(t, p.Wait(ctx, "a"))
+	cancel()
+	require.ErrorIs(t, p.Wait(ctx, "a"), fault.Canceled)
+}

@@ -1,0 +1,215 @@
+package pbapi_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"pushbutton/internal/fault"
+	"pushbutton/internal/outbound"
+	"pushbutton/internal/pbapi"
+	"pushbutton/internal/secret"
+)
+
+// productboardError is an error reply with everything in it.
+const productboardError = `{"id":"req-42","errors":[{"code":"validation.failed","title":"Validation failed","detail":"The field 'name' cannot be empty.","source":{"pointer":"/data/fields/name"}},{"code":"second"}]}`
+
+func TestEveryStatus(t *testing.T) {
+	kinds := map[int]fault.Kind{
+		301: fault.Invalid, 302: fault.Invalid, 304: fault.Invalid, 307: fault.Invalid,
+		400: fault.Invalid, 401: fault.Unauthorized, 402: fault.Invalid, 403: fault.Forbidden, 404: fault.NotFound, 405: fault.Invalid,
+		408: fault.Timeout, 409: fault.Conflict, 410: fault.NotFound, 413: fault.Invalid, 415: fault.Invalid, 422: fault.Invalid, 429: fault.RateLimited, 451: fault.Invalid,
+		500: fault.Unavailable, 501: fault.Unavailable, 502: fault.Unavailable, 503: fault.Unavailable, 504: fault.Timeout, 529: fault.Unavailable,
+	}
+	unsure := map[int]bool{408: true, 500: true, 501: true, 502: true, 503: true, 504: true, 529: true}
+	for status, kind := range kinds {
+		t.Run(fmt.Sprint(status), func(t *testing.T) {
+			s := against(t, func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("Location", "https://elsewhere.example/")
+				if status == 304 {
+					w.WriteHeader(status)
+					return
+				}
+				reply(w, status, productboardError)
+			})
+			_, err := s.GetEntity(t.Context(), entityID)
+			ferr := requireFault(t, err, kind)
+			assert.Equal(t, "get entity", ferr.Op)
+			assert.False(t, ferr.Unsure, "a read carries nothing out")
+			if status < 400 {
+				assert.Equal(t, "this plugin", ferr.Side)
+			} else {
+				assert.Equal(t, "Productboard", ferr.Side)
+				assert.Equal(t, "req-42", ferr.Ref)
+				assert.ErrorContains(t, err, fmt.Sprintf("%d", status))
+				assert.ErrorContains(t, err, `validation.failed "The field 'name' cannot be empty." at "/data/fields/name"`)
+				assert.NotContains(t, ferr.Public, "cannot be empty", "details are for the log")
+			}
+
+			err = s.PutConnection(t.Context(), integrationID, entityID, connected())
+			assert.Equal(t, unsure[status], requireFault(t, err, kind).Unsure)
+		})
+	}
+}
+
+func TestPublicTexts(t *testing.T) {
+	for name, tc := range map[string]struct {
+		status int
+		body   string
+		call   func(context.Context, *pbapi.Session) error
+		side   string
+		want   string
+	}{
+		"the scope that is missing": {403, productboardError, func(ctx context.Context, s *pbapi.Session) error {
+			return s.PutConnection(ctx, integrationID, entityID, connected())
+		}, "Productboard", "plugin-integrations:write"},
+		"the scope to delete": {403, "", func(ctx context.Context, s *pbapi.Session) error {
+			return s.DeleteIntegration(ctx, integrationID)
+		}, "Productboard", "plugin-integrations:delete"},
+		"the thing that is gone": {404, "", func(ctx context.Context, s *pbapi.Session) error {
+			_, err := s.GetIntegration(ctx, integrationID)
+			return err
+		}, "Productboard", "does not have this integration"},
+		"the field that was refused": {422, productboardError, func(ctx context.Context, s *pbapi.Session) error {
+			return s.UpdateIntegration(ctx, integrationID, pbapi.IntegrationUpdate{Name: ptr("n")})
+		}, "Productboard", "/data/fields/name"},
+		"the parameter that was refused": {400, `{"id":"r","errors":[{"source":{"parameter":"pageCursor"}}]}`, func(ctx context.Context, s *pbapi.Session) error {
+			_, err := collect(s.ListIntegrations(ctx))
+			return err
+		}, "Productboard", "pageCursor"},
+		"the probe": {422, `{"id":"r","errors":[{"code":"callback.probeFailed","title":"t","detail":"d"}]}`, func(ctx context.Context, s *pbapi.Session) error {
+			return s.UpdateIntegration(ctx, integrationID, pbapi.IntegrationUpdate{Action: &pbapi.Action{URL: "https://plugin.example/"}})
+		}, "this plugin", "action URL"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := against(t, func(w http.ResponseWriter, _ *http.Request) { reply(w, tc.status, tc.body) })
+			err := tc.call(t.Context(), s)
+			ferr := requireFault(t, err, fault.KindOf(err))
+			assert.Contains(t, ferr.Public, tc.want)
+			assert.Equal(t, tc.side, ferr.Side)
+		})
+	}
+}
+
+func TestErrorBodiesThatAreNone(t *testing.T) {
+	for name, body := range map[string]string{
+		"empty": "", "html": "<html>" + token, "null": "null", "list": "[]", "no errors": `{"id":"req-42"}`, "null errors": `{"errors":[null]}`,
+		"wrong types": `{"id":7,"errors":"x"}`, "huge texts": `{"id":"` + string(bytes.Repeat([]byte("é"), 5000)) + `","errors":[{"detail":"` + string(bytes.Repeat([]byte("é"), 5000)) + `"}]}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := against(t, func(w http.ResponseWriter, _ *http.Request) { reply(w, 422, body) }).GetEntity(t.Context(), entityID)
+			ferr := requireFault(t, err, fault.Invalid)
+			assert.ErrorContains(t, err, "HTTP status 422")
+			assert.Less(t, len(err.Error()), 2000)
+			assert.Less(t, len(ferr.Ref), 200)
+		})
+	}
+}
+
+func TestEchoedSecretsAreTakenOut(t *testing.T) {
+	const auth = "Bearer chosen-canary"
+	s := against(t, func(w http.ResponseWriter, r *http.Request) {
+		echo := r.Header.Get("Authorization") + auth
+		reply(w, 422, `{"id":"`+echo+`","errors":[{"code":"`+echo+`","detail":"`+echo+`","source":{"pointer":"`+echo+`"}}]}`)
+	})
+	_, err := s.CreateIntegration(t.Context(), pbapi.IntegrationCreate{Type: "t", Name: "n", Label: "l",
+		Action: pbapi.Action{URL: "https://plugin.example/", Authorization: secret.New(auth)}})
+	ferr := requireFault(t, err, fault.Invalid)
+	assert.NotContains(t, err.Error()+ferr.Public+ferr.Ref, "chosen-canary")
+	assert.Contains(t, ferr.Ref, "[secret]")
+}
+
+func TestSuccessThatCannotBeRead(t *testing.T) {
+	for name, body := range map[string]string{
+		"empty": "", "html": "<html>Log in</html>", "cut off": `{"data":{"id":"`, "null": "null", "no data": "{}", "null data": `{"data":null}`,
+		"wrong type": `{"data":"` + token + `"}`, "no id, no state, no type": `{"data":{"fields":{}},"links":{}}`,
+	} {
+		for _, op := range operations() {
+			if op.reply == "" {
+				continue // 204
+			}
+			t.Run(op.name+"/"+name, func(t *testing.T) {
+				got, err := op.call(t.Context(), against(t, func(w http.ResponseWriter, _ *http.Request) { reply(w, 200, body) }))
+				ferr := requireFault(t, err, fault.Unavailable)
+				assert.Equal(t, "Productboard", ferr.Side)
+				assert.Equal(t, op.method != "GET" && op.query == nil && !isSearch(op), ferr.Unsure)
+				if op.name == "create integration" {
+					assert.Empty(t, got)
+				}
+			})
+		}
+	}
+}
+
+func isSearch(op operation) bool { return op.method == "POST" && op.status == 200 }
+
+func TestHugeBody(t *testing.T) {
+	h := func(w http.ResponseWriter, _ *http.Request) { reply(w, 200, string(bytes.Repeat([]byte(" "), 2000))) }
+	_, err := session(t, serve(t, h), pbapi.NoPacer(), outbound.Options{MaxBody: 1000}).GetEntity(t.Context(), entityID)
+	requireFault(t, err, fault.Unavailable)
+	assert.ErrorContains(t, err, "larger than 1000 bytes")
+}
+
+func TestNobodyThere(t *testing.T) {
+	srv := httptest.NewServer(http.NotFoundHandler())
+	srv.Close()
+	err := session(t, srv.URL, pbapi.NoPacer(), outbound.Options{}).PutConnection(t.Context(), integrationID, entityID, connected())
+	ferr := requireFault(t, err, fault.Unavailable)
+	assert.False(t, ferr.Unsure, "nothing can have been sent")
+}
+
+func TestConnectionLost(t *testing.T) {
+	h := func(w http.ResponseWriter, _ *http.Request) { panic(http.ErrAbortHandler) }
+	err := against(t, h).PutConnection(t.Context(), integrationID, entityID, connected())
+	ferr := requireFault(t, err, fault.Unavailable)
+	assert.True(t, ferr.Unsure)
+}
+
+func TestBlockedAddress(t *testing.T) {
+	out := outbound.New(outbound.Options{})
+	t.Cleanup(out.Close)
+	c, err := pbapi.New(serve(t, notSent(t)), out, pbapi.NoPacer())
+	require.NoError(t, err)
+	_, err = c.As(pbapi.StaticToken(secret.New(token))).GetEntity(t.Context(), entityID)
+	assert.Equal(t, "this plugin", requireFault(t, err, fault.Blocked).Side)
+}
+
+// hang starts a Productboard that reports a request and never answers it.
+func hang(t *testing.T) (base string, began <-chan struct{}) {
+	seen, stop := make(chan struct{}, 1), make(chan struct{})
+	base = serve(t, func(http.ResponseWriter, *http.Request) {
+		seen <- struct{}{}
+		<-stop
+	})
+	t.Cleanup(func() { close(stop) }) // before the server is closed, which waits for the handler
+	return base, seen
+}
+
+func TestCancelInMidRequest(t *testing.T) {
+	base, began := hang(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() {
+		<-began
+		cancel()
+	}()
+	err := session(t, base, pbapi.NoPacer(), outbound.Options{}).PutConnection(ctx, integrationID, entityID, connected())
+	ferr := requireFault(t, err, fault.Canceled)
+	assert.Equal(t, "this plugin", ferr.Side)
+	assert.True(t, ferr.Unsure)
+	assert.ErrorIs(t, err, context.Canceled)
+}
+
+func TestTimeout(t *testing.T) {
+	base, _ := hang(t)
+	_, err := session(t, base, pbapi.NoPacer(), outbound.Options{Timeout: 20 * time.Millisecond}).GetEntity(t.Context(), entityID)
+	ferr := requireFault(t, err, fault.Timeout)
+	assert.Equal(t, "Productboard", ferr.Side)
+	assert.ErrorContains(t, err, "no answer within 20ms")
+}

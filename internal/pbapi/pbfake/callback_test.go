@@ -1,0 +1,248 @@
+package pbfake_test
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"pushbutton/internal/pbapi/pbfake"
+)
+
+func TestClickSendsTheNotification(t *testing.T) {
+	w := newWorld(t)
+	i, e := w.integration(), w.entity()
+	a := w.click(i, e, pbfake.Push)
+	assert.Equal(t, 200, a.Status)
+	assert.Empty(t, a.Failure)
+	assert.Equal(t, "progress", w.fake.State(i, e).Name, "the answer is a write")
+
+	got := w.plugin.requests("POST")[0]
+	assert.Equal(t, secret, got.authorization)
+	assert.Equal(t, "plugin.example", got.host)
+	assert.JSONEq(t, `{"data":{"integrationId":"`+i+`","trigger":"button.push",
+		"feature":{"id":"`+e+`","links":{"self":"https://api.productboard.com/features/`+e+`","html":"`+w.fake.PageOf(e)+`"}},
+		"triggeredByUser":{"name":"Jane Doe","email":"jane@example.com"},
+		"links":{"connection":"https://api.productboard.com/v2/plugin-integrations/`+i+`/connections/`+e+`"}}}`, got.body)
+
+	_, err := w.fake.Click(context.Background(), i, e, pbfake.Unlink, pbfake.User{})
+	require.NoError(t, err)
+	got = w.plugin.requests("POST")[1]
+	assert.Contains(t, got.body, `"button.unlink"`)
+	assert.NotContains(t, got.body, "triggeredByUser", "Productboard may leave the user out")
+}
+
+func TestAnswersAreHeldToTheContract(t *testing.T) {
+	const ct = "application/json"
+	v1 := `{"data":{"connection":{"state":"progress"}}}`
+	cases := []struct {
+		name   string
+		action http.HandlerFunc
+		legacy bool
+		want   string // the state, or the part of debugDetail that explains
+	}{
+		{"progress", state("progress"), false, ""},
+		{"connected", answers(200, ct+"; charset=utf-8", put(connected)), false, ""},
+		{"v1 where it was not agreed", answers(200, ct, v1), false, "/data/fields"},
+		{"v1 where it was", answers(200, ct, v1), true, ""},
+		{"v2 for a v1 integration", state("progress"), true, "/data/connection"},
+		{"incomplete connected", answers(200, ct, put(`{"state":"connected"}`)), false, "/data/fields/connection/color"},
+		{"unknown state", state("busy"), false, "one of"},
+		{"label too long", answers(200, ct, put(strings.Replace(connected, "Done", strings.Repeat("x", 21), 1))), false, "at most 20"},
+		{"debugDetail", answers(200, ct, put(`{"state":"error","message":"m","debugDetail":"d"}`)), false, "read-only"},
+		{"no JSON", answers(200, ct, "ok"), false, "JSON decoding error"},
+		{"empty", answers(200, ct, ""), false, "empty"},
+		{"wrong type", answers(200, "text/plain", put(connected)), false, "content type"},
+		{"202", answers(202, ct, put(connected)), false, "answered 202"},
+		{"503", answers(503, ct, "{}"), false, "answered 503"},
+		{"redirect", answers(307, ct, ""), false, "answered 307"},
+		{"hangs up", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, false, "did not answer"},
+	}
+	for _, tc := range cases {
+		t.Run(tc.name, func(t *testing.T) {
+			w := newWorld(t)
+			i, e := w.integration(), w.entity()
+			require.True(t, w.fake.SetLegacy(i, tc.legacy))
+			w.plugin.on(nil, tc.action)
+			a := w.click(i, e, pbfake.Push)
+			got := w.fake.State(i, e)
+			assert.Equal(t, a.State, got)
+			if tc.want == "" {
+				assert.Empty(t, a.Failure)
+				assert.NotEqual(t, "error", got.Name)
+				return
+			}
+			assert.Equal(t, "error", got.Name)
+			assert.NotEmpty(t, got.Message)
+			assert.Contains(t, got.DebugDetail, tc.want)
+			assert.Equal(t, got.DebugDetail, w.call("GET", connection(i, e), "").at("data", "fields", "connection", "debugDetail"))
+		})
+	}
+}
+
+func TestClickTimesOut(t *testing.T) {
+	w := newWorld(t)
+	i, e := w.integration(), w.entity()
+	reached := make(chan struct{})
+	w.plugin.on(nil, func(_ http.ResponseWriter, r *http.Request) { close(reached); <-r.Context().Done() })
+	done := make(chan pbfake.Answer)
+	go func() { done <- w.click(i, e, pbfake.Push) }()
+	<-reached
+	w.clock.Advance(5*time.Second - 1)
+	require.Equal(t, "initial", w.fake.State(i, e).Name, "nothing is written while the answer is awaited")
+	assert.Equal(t, 1, w.fake.Connections(i)[0].Waiting)
+	w.clock.Advance(1)
+	a := <-done
+	assert.Equal(t, 5*time.Second, a.Took)
+	assert.Contains(t, a.Failure, "within 5s")
+	assert.Equal(t, "error", w.fake.State(i, e).Name)
+}
+
+func TestClicksThatAreNotPossible(t *testing.T) {
+	w := newWorld(t)
+	i, e := w.integration(), w.entity()
+	_, err := w.fake.Click(context.Background(), nowhere, e, pbfake.Push, pbfake.User{})
+	require.ErrorIs(t, err, pbfake.ErrNoIntegration)
+	_, err = w.fake.Click(context.Background(), i, nowhere, pbfake.Push, pbfake.User{})
+	require.ErrorIs(t, err, pbfake.ErrNoEntity)
+	w.call("PATCH", "/plugin-integrations/"+i, create(`"integrationStatus":"disabled"`))
+	_, err = w.fake.Click(context.Background(), i, e, pbfake.Push, pbfake.User{})
+	require.ErrorIs(t, err, pbfake.ErrDisabled)
+	w.fake.Close()
+	_, err = w.fake.Click(context.Background(), i, e, pbfake.Push, pbfake.User{})
+	require.Error(t, err)
+	assert.Empty(t, w.plugin.requests("POST"))
+}
+
+// A double click is two notifications at once; either answer is written when
+// it arrives.
+func TestDoubleClick(t *testing.T) {
+	w := newWorld(t)
+	i, e := w.integration(), w.entity()
+	both := make(chan struct{}, 2)
+	goOn := make(chan struct{})
+	w.plugin.on(nil, func(rw http.ResponseWriter, r *http.Request) {
+		both <- struct{}{}
+		<-goOn
+		state("progress")(rw, r)
+	})
+	done := make(chan pbfake.Answer, 2)
+	for range 2 {
+		go func() { done <- w.click(i, e, pbfake.Push) }()
+	}
+	<-both
+	<-both
+	assert.Equal(t, 2, w.fake.Connections(i)[0].Waiting)
+	close(goOn)
+	assert.Empty(t, (<-done).Failure)
+	assert.Empty(t, (<-done).Failure)
+	assert.Equal(t, 2, w.fake.ConnectionCalls(i, e)[pbfake.OpClick])
+	assert.Equal(t, 0, w.fake.Connections(i)[0].Waiting)
+}
+
+func TestDeletedWhileClicked(t *testing.T) {
+	w := newWorld(t)
+	i, e := w.integration(), w.entity()
+	w.plugin.on(nil, func(rw http.ResponseWriter, r *http.Request) {
+		w.call("DELETE", "/plugin-integrations/"+i, "")
+		state("progress")(rw, r)
+	})
+	w.click(i, e, pbfake.Push)
+	assert.Empty(t, w.fake.Connections(""), "an answer does not bring a deleted integration back")
+}
+
+func TestOffered(t *testing.T) {
+	assert.Equal(t, []pbfake.Trigger{pbfake.Push}, pbfake.Offered("initial"))
+	assert.Equal(t, []pbfake.Trigger{pbfake.Unlink}, pbfake.Offered("connected"))
+	assert.Contains(t, pbfake.Offered("error"), pbfake.Dismiss)
+	assert.Empty(t, pbfake.Offered("progress"))
+}
+
+// backend is one of several plugins behind an edge.
+func backend(t *testing.T, status int) (string, func() int) {
+	t.Helper()
+	calls := make(chan struct{}, 100)
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		calls <- struct{}{}
+		if status != 200 {
+			w.WriteHeader(status)
+			return
+		}
+		var in struct {
+			Data struct{ IntegrationID string }
+		}
+		if err := json.NewDecoder(r.Body).Decode(&in); err != nil || in.Data.IntegrationID == "" {
+			w.WriteHeader(400) // the body must have survived a retry
+			return
+		}
+		state("progress")(w, r)
+	}))
+	t.Cleanup(s.Close)
+	return s.URL, func() int { return len(calls) }
+}
+
+func TestEdgeBalancesAndRetries(t *testing.T) {
+	refused := httptest.NewServer(http.NotFoundHandler())
+	refusedURL := refused.URL
+	refused.Close()
+
+	t.Run("in turn", func(t *testing.T) {
+		w := newWorld(t)
+		i, e := w.integration(), w.entity()
+		a, na := backend(t, 200)
+		b, nb := backend(t, 200)
+		require.NoError(t, w.fake.SetEdge(public, a, b))
+		for range 10 {
+			w.click(i, e, pbfake.Push)
+		}
+		assert.Equal(t, 5, na())
+		assert.Equal(t, 5, nb())
+	})
+	t.Run("passes over what is down", func(t *testing.T) {
+		w := newWorld(t)
+		i, e := w.integration(), w.entity()
+		draining, nd := backend(t, 503)
+		good, ng := backend(t, 200)
+		require.NoError(t, w.fake.SetEdge(public, refusedURL, draining, good))
+		for range 6 {
+			assert.Empty(t, w.click(i, e, pbfake.Push).Failure)
+		}
+		assert.Equal(t, 6, ng())
+		assert.Positive(t, nd())
+	})
+	t.Run("does not repeat what may have been done", func(t *testing.T) {
+		w := newWorld(t)
+		i, e := w.integration(), w.entity()
+		bad, nb := backend(t, 500)
+		good, _ := backend(t, 200)
+		require.NoError(t, w.fake.SetEdge(public, bad, good))
+		assert.Contains(t, w.click(i, e, pbfake.Push).Failure, "500")
+		assert.Empty(t, w.click(i, e, pbfake.Push).Failure)
+		assert.Equal(t, 1, nb())
+	})
+	t.Run("nobody is there", func(t *testing.T) {
+		w := newWorld(t)
+		i, e := w.integration(), w.entity()
+		require.NoError(t, w.fake.SetEdge(public, refusedURL))
+		assert.Equal(t, 502, w.click(i, e, pbfake.Push).Status)
+		draining, _ := backend(t, 503)
+		require.NoError(t, w.fake.SetEdge(public, draining, refusedURL))
+		assert.Equal(t, 503, w.click(i, e, pbfake.Push).Status)
+		require.NoError(t, w.fake.SetEdge(public))
+		assert.Contains(t, w.click(i, e, pbfake.Push).Failure, "no edge")
+	})
+	t.Run("addresses", func(t *testing.T) {
+		w := newWorld(t)
+		for _, wrong := range [][]string{{"http://plugin.example", refusedURL}, {"plugin.example", refusedURL},
+			{public, "https://127.0.0.1:1"}, {public, "http://192.0.2.1:80"}, {public, "http://127.0.0.1:1/path"}} {
+			assert.Error(t, w.fake.SetEdge(wrong[0], wrong[1]), wrong)
+		}
+		assert.NoError(t, w.fake.SetEdge("https://PLUGIN.example:443", refusedURL))
+	})
+}

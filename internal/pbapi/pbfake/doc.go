@@ -1,0 +1,52 @@
+// Package pbfake is a Productboard in memory: a strict simulator of what a
+// push-button plugin meets there. It serves the API v2 operations that such a
+// plugin uses (all ten of plugin integrations; reading and searching entities,
+// their relationships and configurations), sends the callbacks (probes during
+// create and update, and clicks with their limit of 5 seconds), keeps books of
+// all that happened, and goes wrong on demand.
+//
+// Its source is Productboard's published description of the API, and nothing
+// of the plugin: it is the witness against which the client is tested, so it
+// must never be bent to fit it. Where the description leaves a question open,
+// the simulator takes the reading that is harder on the client:
+//
+//   - a missing field or a wrong JSON type is a 400, a wrong value or an
+//     unknown field a 422; an unknown query parameter is a 400
+//   - an action in a PATCH replaces the former one whole, and is probed while
+//     the integration is enabled, also if its address stays the same
+//   - a failed probe is a 422 with the code callback.probeFailed
+//   - a connection of an entity that does not exist is a 404, also to read
+//   - 50 requests per second are counted in a sliding window
+//   - a bad answer to a click puts the connection into error, whatever the
+//     trigger was, with the reason in debugDetail
+//
+// Plugins are reached through an "edge" only ([Fake.SetEdge]), which stands
+// for the TLS-terminating load balancer in front of them: action URLs stay
+// https and public, as Productboard demands, and nothing has to be loosened
+// for development. The simulator never opens a connection to another machine.
+//
+// # Control API
+//
+// [Fake.Control] is for other processes: the board page, end-to-end and chaos
+// drivers. It is mounted by the sandbox commands only and has no access
+// control beyond refusing requests of other web sites. Everything is JSON
+// below /sandbox/api; docs/sandbox.md describes it with examples.
+//
+//	GET    /board                     everything that a board shows, and the journal's position
+//	GET    /entities                  ?type=
+//	POST   /entities                  {"entities":[{"type","fields","parent"}]} or {"seed":200}
+//	GET    /integrations
+//	PUT    /integrations/{id}/legacy  {"legacy":true}
+//	GET    /connections               ?integrationId=&state=
+//	POST   /clicks                    {"integrationId","entityId","trigger","user":{"name","email"}}
+//	GET    /faults                    POST sets one, DELETE clears all, DELETE /faults/{id} one
+//	GET    /journal                   ?since=&limit=
+//	GET    /events                    server-sent events, ?since= or Last-Event-ID
+//	GET    /counters                  ?integrationId=&entityId=; DELETE sets them to zero
+//	PUT    /edges                     {"origin","backends":[...]}
+//	PUT    /ratelimit                 {"perSecond":50}
+//	POST   /tokens                    {"value","scopes":[...],"app"}; DELETE /tokens/{value}
+//
+// What must not live here: anything about this plugin, its client's types,
+// pages (internal/sandbox), or access to the network beyond this machine.
+package pbfake

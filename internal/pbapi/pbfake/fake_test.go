@@ -1,0 +1,224 @@
+package pbfake_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"pushbutton/internal/pbapi/pbfake"
+)
+
+const (
+	token  = "pb-token"
+	public = "https://plugin.example"
+	secret = "Bearer chosen by the plugin"
+)
+
+// world is a simulator with one plugin behind an edge.
+type world struct {
+	t      *testing.T
+	fake   *pbfake.Fake
+	clock  *pbfake.ManualClock
+	api    string
+	plugin *plugin
+}
+
+// plugin is the least that a plugin must do, with replaceable halves.
+type plugin struct {
+	mu     sync.Mutex
+	probe  http.HandlerFunc
+	action http.HandlerFunc
+	seen   []seen
+}
+
+type seen struct {
+	method, path, host, authorization, accept, body string
+}
+
+func (p *plugin) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, _ := io.ReadAll(r.Body)
+	p.mu.Lock()
+	p.seen = append(p.seen, seen{r.Method, r.URL.Path, r.Host, r.Header.Get("Authorization"), r.Header.Get("Accept"), string(body)})
+	probe, action := p.probe, p.action
+	p.mu.Unlock()
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	if r.Method == http.MethodGet {
+		probe(w, r)
+		return
+	}
+	action(w, r)
+}
+
+func (p *plugin) on(probe, action http.HandlerFunc) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if probe != nil {
+		p.probe = probe
+	}
+	if action != nil {
+		p.action = action
+	}
+}
+
+func (p *plugin) requests(method string) []seen {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var out []seen
+	for _, s := range p.seen {
+		if s.method == method {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+func echo(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	_, _ = io.WriteString(w, r.URL.Query().Get("validationToken"))
+}
+
+// answers makes an action handler that always says the same.
+func answers(status int, contentType, body string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", contentType)
+		w.WriteHeader(status)
+		_, _ = io.WriteString(w, body)
+	}
+}
+
+func state(s string) http.HandlerFunc {
+	return answers(200, "application/json", `{"data":{"fields":{"connection":{"state":"`+s+`"}}}}`)
+}
+
+func newWorld(t *testing.T, change ...func(*pbfake.Options)) *world {
+	t.Helper()
+	w := &world{t: t, clock: pbfake.NewManualClock(time.Date(2026, 9, 1, 12, 0, 0, 0, time.UTC)), plugin: &plugin{probe: echo, action: state("progress")}}
+	opts := pbfake.Options{Tokens: []pbfake.Token{{Value: token}}, RateLimit: -1, Clock: w.clock, Seed: 7}
+	for _, c := range change {
+		c(&opts)
+	}
+	w.fake = pbfake.New(opts)
+	server := httptest.NewServer(w.fake)
+	w.api = server.URL + "/v2"
+	backend := httptest.NewServer(w.plugin)
+	require.NoError(t, w.fake.SetEdge(public, backend.URL))
+	t.Cleanup(func() {
+		w.fake.Close()
+		server.Close()
+		backend.Close()
+	})
+	return w
+}
+
+// reply is what the API said.
+type reply struct {
+	status int
+	header http.Header
+	raw    string
+	doc    map[string]any
+}
+
+// problem is the first error of a reply.
+func (r reply) problem() (code, source string) {
+	errs, _ := r.doc["errors"].([]any)
+	if len(errs) == 0 {
+		return "", ""
+	}
+	first, _ := errs[0].(map[string]any)
+	code, _ = first["code"].(string)
+	if src, ok := first["source"].(map[string]any); ok {
+		for _, v := range src {
+			source, _ = v.(string)
+		}
+	}
+	return code, source
+}
+
+func (r reply) at(path ...string) any {
+	var v any = r.doc
+	for _, p := range path {
+		m, _ := v.(map[string]any)
+		v = m[p]
+	}
+	return v
+}
+
+func (w *world) send(method, path, body string, headers ...string) (reply, error) {
+	if !strings.HasPrefix(path, "http") {
+		path = w.api + path
+	}
+	req, err := http.NewRequest(method, path, strings.NewReader(body))
+	require.NoError(w.t, err)
+	req.Header.Set("Authorization", "Bearer "+token)
+	if body != "" {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	for i := 0; i+1 < len(headers); i += 2 {
+		req.Header.Set(headers[i], headers[i+1])
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return reply{}, err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	raw, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return reply{}, err
+	}
+	out := reply{status: resp.StatusCode, header: resp.Header, raw: string(raw)}
+	_ = json.Unmarshal(raw, &out.doc) // what is not JSON stays in raw
+	return out, nil
+}
+
+func (w *world) call(method, path, body string, headers ...string) reply {
+	w.t.Helper()
+	r, err := w.send(method, path, body, headers...)
+	require.NoError(w.t, err)
+	return r
+}
+
+func create(fields string) string { return `{"data":{"fields":{` + fields + `}}}` }
+
+const actionField = `"action":{"url":"` + public + `/hook/1","version":1,"headers":{"authorization":"` + secret + `"}}`
+
+func createBody(name string) string {
+	return create(`"type":"com.example.push","name":"` + name + `","initialState":{"label":"Push"},` + actionField)
+}
+
+func (w *world) integration() string {
+	w.t.Helper()
+	r := w.call("POST", "/plugin-integrations", createBody("Engineering"))
+	require.Equal(w.t, 201, r.status, r.raw)
+	return r.at("data", "id").(string)
+}
+
+func (w *world) entity() string {
+	w.t.Helper()
+	e, err := w.fake.AddEntity(pbfake.Entity{Type: "feature", Fields: map[string]any{"name": "Dark mode"}})
+	require.NoError(w.t, err)
+	return e.ID
+}
+
+func (w *world) click(integration, entity string, trigger pbfake.Trigger) pbfake.Answer {
+	w.t.Helper()
+	a, err := w.fake.Click(context.Background(), integration, entity, trigger, pbfake.User{Name: "Jane Doe", Email: "jane@example.com"})
+	require.NoError(w.t, err)
+	return a
+}
+
+func connection(integration, entity string) string {
+	return "/plugin-integrations/" + integration + "/connections/" + entity
+}
+
+func put(connection string) string { return create(`"connection":` + connection) }
+
+const connected = `{"state":"connected","label":"Done","hoverLabel":"PB-1","tooltip":"PB-1 Dark mode","color":"green","targetUrl":"https://tracker.example/1"}`

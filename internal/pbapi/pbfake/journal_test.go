@@ -1,0 +1,100 @@
+package pbfake_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"pushbutton/internal/pbapi/pbfake"
+)
+
+func kinds(events []pbfake.Event) []pbfake.EventKind {
+	out := make([]pbfake.EventKind, 0, len(events))
+	for _, e := range events {
+		out = append(out, e.Kind)
+	}
+	return out
+}
+
+func TestJournalTellsTheStory(t *testing.T) {
+	w := newWorld(t)
+	i, e := w.integration(), w.entity()
+	_, before := w.fake.Journal(0, 0)
+	w.click(i, e, pbfake.Push)
+	w.call("PUT", connection(i, e), put(connected))
+	w.call("PUT", connection(i, e), put(`{"state":"done"}`))
+	events, last := w.fake.Journal(before, 100)
+	assert.Equal(t, []pbfake.EventKind{pbfake.EventClick, pbfake.EventAnswer, pbfake.EventWrite, pbfake.EventWrite, pbfake.EventRefused}, kinds(events))
+	assert.Equal(t, before+5, last)
+	click, answer, write, putEvent, refused := events[0], events[1], events[2], events[3], events[4]
+	assert.Equal(t, pbfake.Push, click.Trigger)
+	assert.Equal(t, 1, click.Waiting)
+	assert.Equal(t, 200, answer.Status)
+	assert.Equal(t, "progress", answer.State.Name)
+	assert.Equal(t, pbfake.SourceAnswer, write.Source)
+	assert.Equal(t, pbfake.SourcePut, putEvent.Source)
+	assert.Equal(t, "progress", putEvent.Before)
+	assert.Equal(t, "Done", putEvent.State.Label)
+	assert.Equal(t, 422, refused.Status)
+	assert.Contains(t, refused.Detail, "/data/fields/connection/state")
+	for _, ev := range events {
+		assert.Equal(t, i, ev.IntegrationID)
+		assert.Equal(t, e, ev.EntityID)
+	}
+	assert.NotContains(t, events, secret)
+}
+
+func TestJournalIsBounded(t *testing.T) {
+	w := newWorld(t, func(o *pbfake.Options) { o.JournalSize = 4 })
+	for range 10 {
+		w.entity()
+	}
+	events, last := w.fake.Journal(0, 100)
+	require.Len(t, events, 4)
+	assert.Equal(t, uint64(10), last)
+	assert.Equal(t, uint64(7), events[0].Seq)
+	events, _ = w.fake.Journal(8, 1)
+	require.Len(t, events, 1)
+	assert.Equal(t, uint64(9), events[0].Seq)
+}
+
+func TestSubscribe(t *testing.T) {
+	w := newWorld(t)
+	live, cancel := w.fake.Subscribe()
+	slow, _ := w.fake.Subscribe()
+	w.entity()
+	assert.Equal(t, pbfake.EventSettings, (<-live).Kind)
+	cancel()
+	cancel() // twice is once
+	_, open := <-live
+	assert.False(t, open)
+
+	for range 600 {
+		w.entity()
+	}
+	n := 0
+	for range slow { // ends: the channel was closed
+		n++
+	}
+	assert.Less(t, n, 600, "a slow subscriber is dropped")
+
+	last, _ := w.fake.Subscribe()
+	w.fake.Close()
+	_, open = <-last
+	assert.False(t, open)
+}
+
+func TestCounters(t *testing.T) {
+	w := newWorld(t)
+	i, e := w.integration(), w.entity()
+	w.call("PUT", connection(i, e), put(connected))
+	w.call("PUT", connection(i, e), put(`{}`))
+	w.call("GET", "/entities/"+e, "")
+	w.click(i, e, pbfake.Push)
+	assert.Equal(t, map[string]int{"createPluginIntegration": 1, "updatePluginIntegrationConnectionState": 2, "getEntity": 1, pbfake.OpProbe: 1, pbfake.OpClick: 1}, w.fake.Calls())
+	assert.Equal(t, map[string]int{"updatePluginIntegrationConnectionState": 2, pbfake.OpClick: 1}, w.fake.ConnectionCalls(i, e))
+	assert.Equal(t, map[string]int{"getEntity": 1}, w.fake.ConnectionCalls("", e))
+	w.fake.ResetCalls()
+	assert.Empty(t, w.fake.Calls())
+}

@@ -1,0 +1,206 @@
+package register
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"reflect"
+	"time"
+
+	"pushbutton/internal/fault"
+	"pushbutton/internal/pbapi"
+	"pushbutton/internal/tenants"
+)
+
+func (r *Registrar) ensureTenant(ctx context.Context, id string) (made bool, err error) {
+	_, err = r.Store.CreateTenant(ctx, id)
+	if errors.Is(err, fault.Conflict) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// perform carries one job out.
+func (r *Registrar) perform(ctx context.Context, j *job) {
+	if err := context.Cause(ctx); err != nil {
+		j.fail(FieldName, fault.Wrap(fault.Canceled, "apply", err))
+		return
+	}
+	switch j.plan {
+	case courseCreate, courseResume, courseRecreate:
+		r.create(ctx, j)
+	case courseAdopt:
+		r.adopt(ctx, j)
+	case courseUpdate:
+		r.update(ctx, j)
+	}
+}
+
+// create stores the record first: the probe reaches us while Productboard's
+// create call is under way, and after a crash in between the record tells the
+// next run that Productboard may have it.
+func (r *Registrar) create(ctx context.Context, j *job) {
+	j.goal.ProductboardID, j.goal.Registered = "", ""
+	if !r.begin(ctx, j) {
+		return
+	}
+	cctx, cancel := context.WithTimeoutCause(ctx, createLimit, fmt.Errorf("this plugin's limit of %s: %w", createLimit, context.DeadlineExceeded))
+	defer cancel()
+	id, err := j.session.CreateIntegration(cctx, pbapi.IntegrationCreate{
+		Type: j.goal.Type, Name: j.goal.Name, Status: status(j.goal), Label: j.goal.ButtonLabel, Action: r.action(j.goal),
+	})
+	if err != nil {
+		r.undo(ctx, j, err)
+		return
+	}
+	j.goal.ProductboardID = id
+	if r.settle(ctx, j) {
+		j.state = Created
+		if j.plan == courseRecreate {
+			j.changes = []string{"Productboard did not have it any more"}
+		}
+	}
+}
+
+// begin writes down that a create call is about to be sent. Of two runs that
+// come here at once one loses.
+func (r *Registrar) begin(ctx context.Context, j *job) bool {
+	scope := r.Store.Tenant(j.tenant)
+	j.goal.CreateBegun = r.now().UTC()
+	save := scope.Update
+	if j.stored == nil {
+		save = scope.Create
+	}
+	saved, err := save(ctx, j.goal)
+	if err != nil {
+		j.fail(FieldName, err)
+		return false
+	}
+	j.goal, j.stored = saved, &saved
+	return true
+}
+
+// undo takes back what was stored for a create call that surely was not
+// carried out. A record from before this run stays: buttons may belong to it.
+func (r *Registrar) undo(ctx context.Context, j *job, cause error) {
+	if fault.IsUnsure(cause) {
+		j.fail(FieldName, fmt.Errorf("the integration may have been created all the same; apply again in a minute: %w", cause))
+		return
+	}
+	j.fail(FieldName, cause)
+	sctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeLimit)
+	defer cancel()
+	scope := r.Store.Tenant(j.tenant)
+	var err error
+	if j.plan == courseCreate {
+		err = scope.Delete(sctx, j.goal.ID, j.goal.Version)
+		j.stored = nil
+	} else {
+		j.goal.CreateBegun = time.Time{} // Productboard has nothing of ours
+		_, err = scope.Update(sctx, j.goal)
+	}
+	if err != nil {
+		j.fail(FieldName, err)
+	}
+}
+
+// adopt takes over what an earlier run created and could not write down. Its
+// action cannot be read, so it is set anew, which also probes it.
+func (r *Registrar) adopt(ctx context.Context, j *job) {
+	if !r.begin(ctx, j) {
+		return
+	}
+	change, _ := difference(*j.remote, j.goal)
+	action := r.action(j.goal)
+	change.Action = &action
+	if err := j.session.UpdateIntegration(ctx, j.remote.ID, change); err != nil {
+		j.fail(FieldName, err)
+		return
+	}
+	j.goal.ProductboardID = j.remote.ID
+	if r.settle(ctx, j) {
+		j.state, j.changes = Created, []string{"by an earlier run that was cut short"}
+	}
+}
+
+func (r *Registrar) update(ctx context.Context, j *job) {
+	change, changes := difference(*j.remote, j.goal)
+	if j.goal.Registered != r.digest(j.goal) || (change.Status != nil && !j.goal.Disabled) {
+		// Enabling alone is not probed; with the action beside it, it is.
+		action := r.action(j.goal)
+		change.Action = &action
+		changes = append(changes, "action")
+	}
+	if !sameRecord(*j.stored, j.goal) {
+		changes = append(changes, "settings")
+	}
+	if len(changes) == 0 {
+		j.state = Unchanged
+		return
+	}
+	if change != (pbapi.IntegrationUpdate{}) {
+		if err := j.session.UpdateIntegration(ctx, j.goal.ProductboardID, change); err != nil {
+			j.fail(FieldName, err)
+			return
+		}
+	}
+	if r.settle(ctx, j) {
+		j.state, j.changes = Updated, changes
+	}
+}
+
+// settle writes down what Productboard has been told. It does not stop halfway
+// because the caller gives up.
+func (r *Registrar) settle(ctx context.Context, j *job) bool {
+	sctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeLimit)
+	defer cancel()
+	j.goal.Registered = r.digest(j.goal)
+	saved, err := r.Store.Tenant(j.tenant).Update(sctx, j.goal)
+	if err != nil {
+		j.fail(FieldName, fmt.Errorf("done at Productboard, but not written down here; apply again in a minute: %w", err))
+		return false
+	}
+	j.goal, j.stored = saved, &saved
+	return true
+}
+
+func (r *Registrar) action(in tenants.Integration) pbapi.Action {
+	return pbapi.Action{URL: r.ActionURL(in.ID), Authorization: in.ActionAuth}
+}
+
+// digest stands for what Productboard was told and never shows again.
+func (r *Registrar) digest(in tenants.Integration) string {
+	action := r.action(in)
+	sum := sha256.Sum256([]byte(action.URL + "\n" + action.Authorization.Reveal()))
+	return hex.EncodeToString(sum[:])
+}
+
+func status(in tenants.Integration) pbapi.IntegrationStatus {
+	if in.Disabled {
+		return pbapi.Disabled
+	}
+	return pbapi.Enabled
+}
+
+// difference is what to change at Productboard of what it shows.
+func difference(remote pbapi.Integration, goal tenants.Integration) (change pbapi.IntegrationUpdate, names []string) {
+	if remote.Name != goal.Name {
+		change.Name, names = &goal.Name, append(names, "name")
+	}
+	if remote.Label != goal.ButtonLabel {
+		change.Label, names = &goal.ButtonLabel, append(names, "button label")
+	}
+	if s := status(goal); remote.Status != s {
+		change.Status, names = &s, append(names, string(s))
+	}
+	return change, names
+}
+
+// sameRecord compares what is kept here alone; the rest is compared with
+// Productboard.
+func sameRecord(a, b tenants.Integration) bool {
+	return reflect.DeepEqual(a.Target, b.Target) && a.ProductboardToken == b.ProductboardToken &&
+		a.Answer == b.Answer && a.OnUnlink == b.OnUnlink
+}

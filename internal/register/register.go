@@ -1,0 +1,166 @@
+// Package register brings tenants and integrations into the state that was
+// declared: stored here with their credentials sealed, and known to
+// Productboard. Applying the same declaration again changes nothing, and so
+// does applying one that cannot be carried out: everything is checked, with
+// the trackers and with Productboard too, before anything is written.
+//
+// What must not live here: the format of a declaration (see applyfile), how
+// records are kept (tenants), Productboard's wire format (pbapi).
+package register
+
+import (
+	"context"
+	"iter"
+	"time"
+
+	"pushbutton/internal/pbapi"
+	"pushbutton/internal/secret"
+	"pushbutton/internal/tenants"
+)
+
+// ActionPath is where actions are received, below the public URL; an
+// integration's id follows.
+const ActionPath = "/actions/"
+
+// DefaultTypePrefix makes Productboard's type of an integration that names
+// none, together with the target's type: integrations of one type share an
+// icon in Productboard, and a type cannot be changed later, so it depends on
+// nothing that moves.
+const DefaultTypePrefix = "com.pushbutton."
+
+const (
+	// createLimit bounds one create call; Productboard probes us meanwhile.
+	createLimit = 30 * time.Second
+	// createSettles is how long after its begin a create call whose outcome
+	// is unknown may still take effect. Until then nobody looks for what it
+	// left: it is more than createLimit and Productboard's delays together.
+	createSettles = time.Minute
+	// storeLimit bounds the writing down of what Productboard did, which goes
+	// on when the caller has given up.
+	storeLimit = 5 * time.Second
+	// parallel bounds the checks under way at once.
+	parallel = 8
+	// maxListed bounds what is believed of a workspace's list.
+	maxListed = 10_000
+)
+
+// Session is Productboard's API as one token sees it; *pbapi.Session is one.
+type Session interface {
+	CreateIntegration(ctx context.Context, in pbapi.IntegrationCreate) (id string, err error)
+	ListIntegrations(ctx context.Context) iter.Seq2[pbapi.Integration, error]
+	UpdateIntegration(ctx context.Context, id string, in pbapi.IntegrationUpdate) error
+}
+
+// Registrar applies declarations. It is safe for concurrent use.
+type Registrar struct {
+	Store *tenants.Store
+	// Productboard makes the session that a token belongs to.
+	Productboard func(token secret.String) Session
+	// CheckTarget proves that issues can be created with these settings,
+	// without creating one.
+	CheckTarget func(ctx context.Context, target tenants.TargetConfig) error
+	// PublicURL is what Productboard calls us by, without a trailing slash.
+	PublicURL string
+	// Recreate makes integrations anew that Productboard does not have any
+	// more. Their buttons are gone there; the records here stay.
+	Recreate bool
+	// Now is the clock; nil means time.Now.
+	Now func() time.Time
+}
+
+func (r *Registrar) now() time.Time {
+	if r.Now == nil {
+		return time.Now()
+	}
+	return r.Now()
+}
+
+// ActionURL is where Productboard sends an integration's probe and clicks.
+func (r *Registrar) ActionURL(integration string) string {
+	return r.PublicURL + ActionPath + integration
+}
+
+// Plan is what is declared.
+type Plan struct {
+	Tenants []WantedTenant
+}
+
+// WantedTenant is a tenant and those of its integrations that are declared.
+type WantedTenant struct {
+	ID           string
+	Integrations []Wanted
+}
+
+// The fields of a declared integration that Wanted.Origin is asked for, beside
+// "target." with the path of one of the target's own fields.
+const (
+	FieldName        = "name"
+	FieldType        = "type"
+	FieldToken       = "productboard.token"
+	FieldTarget      = "target"
+	FieldTargetType  = "target.type"
+	FieldSettings    = "target.settings"
+	FieldCredentials = "target.credentials"
+)
+
+// Wanted is one declared integration.
+type Wanted struct {
+	// Integration holds what was declared: Name, ButtonLabel,
+	// ProductboardToken, Answer, OnUnlink, Target, Disabled. Type may be
+	// empty: then it is the stored one, or the default. Everything else is
+	// ignored.
+	Integration tenants.Integration
+	// Origin tells where a field stands, as the beginning of an error's text
+	// ("acme.yaml:5:18: tenants[0].integrations[0].name"). May be nil.
+	Origin func(field string) string
+}
+
+func (w Wanted) origin(tenant, field string) string {
+	if w.Origin == nil {
+		return tenant + "/" + w.Integration.Name + ": " + field
+	}
+	return w.Origin(field)
+}
+
+// Apply carries a plan out. The error joins all failures; each is also in the
+// report. If a check fails nothing is written at all.
+func (r *Registrar) Apply(ctx context.Context, plan Plan) (Report, error) {
+	jobs := r.survey(ctx, plan)
+	if !failed(jobs) {
+		r.carryOut(ctx, plan, jobs)
+	}
+	report := Report{}
+	for _, j := range jobs {
+		report.Integrations = append(report.Integrations, r.result(j))
+	}
+	left, err := r.leftAlone(ctx, plan)
+	if err != nil {
+		report.Integrations = append(report.Integrations, Result{State: Failed, Err: err})
+	}
+	report.Integrations = append(report.Integrations, left...)
+	return report, report.err()
+}
+
+// carryOut writes, job after job: they are independent of each other.
+func (r *Registrar) carryOut(ctx context.Context, plan Plan, jobs []*job) {
+	next := 0
+	for _, t := range plan.Tenants {
+		mine := jobs[next : next+len(t.Integrations)]
+		next += len(t.Integrations)
+		made, err := r.ensureTenant(ctx, t.ID)
+		useful := len(mine) == 0
+		for _, j := range mine {
+			if err != nil {
+				j.fail(FieldName, err)
+				continue
+			}
+			r.perform(ctx, j)
+			useful = useful || j.state != Failed
+		}
+		if made && !useful {
+			// Nothing half made. A record whose outcome is unknown keeps its
+			// tenant: that one is refused.
+			_ = r.Store.Tenant(t.ID).DeleteTenant(context.WithoutCancel(ctx))
+		}
+	}
+}

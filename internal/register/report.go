@@ -1,0 +1,170 @@
+package register
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"pushbutton/internal/fault"
+	"pushbutton/internal/targets"
+	"pushbutton/internal/tenants"
+)
+
+// State is what became of a declared integration.
+type State string
+
+// The states of a Result.
+const (
+	Created   State = "created"
+	Updated   State = "updated"
+	Unchanged State = "unchanged"
+	Failed    State = "failed"
+	// Skipped was fine itself, but another one failed its check.
+	Skipped State = "skipped"
+	// LeftAlone is stored but not declared: nothing was done about it.
+	LeftAlone State = "not declared"
+)
+
+// Result is what became of one integration.
+type Result struct {
+	Tenant string
+	Name   string
+	// ID, ActionURL and ProductboardID are empty as far as there is none.
+	ID             string
+	ActionURL      string
+	ProductboardID string
+	State          State
+	// Changes says in a few words what was done ("button label", "action").
+	Changes []string
+	// Err says why it failed.
+	Err error
+}
+
+// Report is what became of a plan: the declared integrations in their order,
+// then those of the same tenants that were not declared.
+type Report struct {
+	Integrations []Result
+}
+
+func (r Report) err() error {
+	var errs []error
+	for _, res := range r.Integrations {
+		errs = append(errs, res.Err)
+	}
+	return errors.Join(errs...)
+}
+
+// Write prints the report for people, one integration after the other,
+// without the errors' texts.
+func (r Report) Write(w io.Writer) error {
+	var b strings.Builder
+	for _, res := range r.Integrations {
+		if res.Name == "" {
+			continue // a failure that belongs to no integration
+		}
+		fmt.Fprintf(&b, "%s/%s: %s", res.Tenant, res.Name, res.State)
+		if len(res.Changes) > 0 {
+			fmt.Fprintf(&b, " (%s)", strings.Join(res.Changes, ", "))
+		}
+		b.WriteString("\n")
+		for _, line := range [][2]string{{"id", res.ID}, {"action", res.ActionURL}, {"productboard", res.ProductboardID}} {
+			if line[1] != "" {
+				fmt.Fprintf(&b, "  %-13s %s\n", line[0]+":", line[1])
+			}
+		}
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func (r *Registrar) result(j *job) Result {
+	res := Result{Tenant: j.tenant, Name: j.want.Integration.Name, State: j.state, Changes: j.changes, Err: errors.Join(j.errs...)}
+	if j.state == "" {
+		res.State = Skipped
+	}
+	if j.stored != nil {
+		res.ID, res.ProductboardID = j.stored.ID, j.stored.ProductboardID
+		res.ActionURL = r.ActionURL(j.stored.ID)
+	}
+	return res
+}
+
+// leftAlone lists what the plan's tenants have beside the plan.
+func (r *Registrar) leftAlone(ctx context.Context, plan Plan) ([]Result, error) {
+	var out []Result
+	for _, t := range plan.Tenants {
+		declared := map[string]bool{}
+		for _, w := range t.Integrations {
+			declared[w.Integration.Name] = true
+		}
+		err := eachIntegration(ctx, r.Store.Tenant(t.ID), func(in tenants.Integration) {
+			if !declared[in.Name] {
+				out = append(out, Result{Tenant: t.ID, Name: in.Name, ID: in.ID, ActionURL: r.ActionURL(in.ID),
+					ProductboardID: in.ProductboardID, State: LeftAlone})
+			}
+		})
+		if err != nil {
+			return out, describe("tenant "+t.ID, err)
+		}
+	}
+	return out, nil
+}
+
+func eachIntegration(ctx context.Context, scope tenants.Scope, do func(tenants.Integration)) error {
+	for after := ""; ; {
+		page, next, err := scope.Integrations(ctx, after, tenants.MaxPage)
+		if err != nil {
+			return err
+		}
+		for _, in := range page {
+			do(in)
+		}
+		if next == "" {
+			return nil
+		}
+		after = next
+	}
+}
+
+// failure is an error for the person who applies: where it stands, what may
+// be read by anybody, and in brackets what an operator wants to know.
+type failure struct {
+	text string
+	err  error
+}
+
+func (f *failure) Error() string { return f.text }
+func (f *failure) Unwrap() error { return f.err }
+
+func describe(origin string, err error) error {
+	f := fault.From(err)
+	detail := f.Err != nil || f.Side != "" || err.Error() != f.Error()
+	switch {
+	case f.Public == "":
+		return &failure{origin + ": " + err.Error(), err}
+	case detail:
+		return &failure{fmt.Sprintf("%s: %s [%s]", origin, f.Public, err), err}
+	default:
+		return &failure{origin + ": " + f.Public, err}
+	}
+}
+
+// describeTarget spreads what is wrong with a target's settings over their
+// fields.
+func describeTarget(j *job, err error) {
+	var fields targets.FieldErrors
+	if errors.As(err, &fields) {
+		for _, f := range fields {
+			j.failText(FieldTarget+"."+f.Path, "%s", f.Message)
+		}
+		return
+	}
+	switch fault.KindOf(err) {
+	case fault.Unauthorized, fault.Forbidden:
+		j.fail(FieldCredentials, err)
+	default:
+		j.fail(FieldSettings, err)
+	}
+}

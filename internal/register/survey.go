@@ -1,0 +1,280 @@
+package register
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"pushbutton/internal/fault"
+	"pushbutton/internal/pbapi"
+	"pushbutton/internal/secret"
+	"pushbutton/internal/tenants"
+)
+
+// job is one declared integration on its way.
+type job struct {
+	tenant string
+	want   Wanted
+	// stored is our record, nil where there is none yet.
+	stored *tenants.Integration
+	// goal is the record as it shall be.
+	goal    tenants.Integration
+	session Session
+	// remote is what Productboard shows of it, nil if it shows nothing.
+	remote *pbapi.Integration
+	plan   course
+
+	state   State
+	changes []string
+	errs    []error
+}
+
+// course is what has to be done for a job.
+type course uint8
+
+const (
+	// courseUpdate compares, and changes what differs, if anything.
+	courseUpdate course = iota
+	// courseCreate stores a new record and creates.
+	courseCreate
+	// courseResume creates for the record of a run that was cut short.
+	courseResume
+	// courseAdopt takes over what the run that was cut short had created.
+	courseAdopt
+	// courseRecreate creates again what is gone at Productboard.
+	courseRecreate
+)
+
+func (j *job) fail(field string, err error) {
+	j.state = Failed
+	j.errs = append(j.errs, describe(j.want.origin(j.tenant, field), err))
+}
+
+func (j *job) failText(field, format string, args ...any) {
+	j.state = Failed
+	j.errs = append(j.errs, fmt.Errorf("%s: %s", j.want.origin(j.tenant, field), fmt.Sprintf(format, args...)))
+}
+
+func failed(jobs []*job) bool {
+	for _, j := range jobs {
+		if j.state == Failed {
+			return true
+		}
+	}
+	return false
+}
+
+// survey checks everything and writes nothing.
+func (r *Registrar) survey(ctx context.Context, plan Plan) []*job {
+	var jobs []*job
+	for _, t := range plan.Tenants {
+		for _, w := range t.Integrations {
+			jobs = append(jobs, &job{tenant: t.ID, want: w})
+		}
+	}
+	workspaces := &workspaces{open: r.Productboard, known: map[string]*workspace{}}
+	var group errgroup.Group // without its context: every job reports, also after one has failed
+	group.SetLimit(parallel)
+	for _, j := range jobs {
+		group.Go(func() error {
+			r.check(ctx, j, workspaces)
+			return nil
+		})
+	}
+	_ = group.Wait()
+	refuseTwins(jobs)
+	return jobs
+}
+
+func (r *Registrar) check(ctx context.Context, j *job, workspaces *workspaces) {
+	stored, err := r.Store.Tenant(j.tenant).ByName(ctx, j.want.Integration.Name)
+	switch {
+	case err == nil:
+		j.stored = &stored
+	case !errors.Is(err, fault.NotFound):
+		j.fail(FieldName, err)
+		return
+	}
+	if j.goal, err = goal(j.tenant, j.want.Integration, j.stored); err != nil {
+		j.fail(FieldSettings, err)
+		return
+	}
+	if j.stored != nil {
+		refuseMoves(j)
+	}
+	if err := r.CheckTarget(ctx, j.goal.Target); err != nil {
+		describeTarget(j, err)
+	}
+	ws := workspaces.of(ctx, j.goal.ProductboardToken)
+	if ws.err != nil {
+		j.fail(FieldToken, ws.err)
+		return
+	}
+	j.session = ws.session
+	r.chart(ctx, j, ws.listed)
+}
+
+// goal is the record as declared, with what is kept of the stored one.
+func goal(tenant string, want tenants.Integration, stored *tenants.Integration) (tenants.Integration, error) {
+	in := tenants.Integration{
+		Tenant: tenant, Name: want.Name, Type: want.Type, ButtonLabel: want.ButtonLabel,
+		ProductboardToken: want.ProductboardToken, Answer: want.Answer, OnUnlink: want.OnUnlink,
+		Target: want.Target, Disabled: want.Disabled,
+	}
+	if in.Answer == "" {
+		in.Answer = tenants.AnswerV2
+	}
+	if in.OnUnlink == "" {
+		in.OnUnlink = tenants.UnlinkLeave
+	}
+	if stored != nil {
+		in.ID, in.ActionAuth, in.ProductboardID = stored.ID, stored.ActionAuth, stored.ProductboardID
+		in.CreateBegun, in.CreatedAt, in.UpdatedAt = stored.CreateBegun, stored.CreatedAt, stored.UpdatedAt
+		in.Registered, in.Version = stored.Registered, stored.Version
+		if in.Type == "" {
+			in.Type = stored.Type
+		}
+	} else {
+		in.ID, in.ActionAuth = tenants.NewID(), tenants.NewActionAuth()
+	}
+	if in.Type == "" {
+		in.Type = DefaultTypePrefix + in.Target.Type
+	}
+	if in.Target.Credentials == nil {
+		in.Target.Credentials = map[string]secret.String{}
+	}
+	// The settings as they will be read back, so that they can be compared.
+	raw, err := json.Marshal(in.Target.Settings)
+	if err != nil {
+		return in, fault.New(fault.Invalid, "read settings", "The settings cannot be stored: "+err.Error())
+	}
+	in.Target.Settings = nil
+	if err := json.Unmarshal(raw, &in.Target.Settings); err != nil {
+		return in, fault.Wrap(fault.Internal, "read settings", err)
+	}
+	return in, nil
+}
+
+// refuseMoves refuses what cannot be changed once buttons exist.
+func refuseMoves(j *job) {
+	if j.goal.Type != j.stored.Type {
+		j.failText(FieldType, "cannot be changed from %q to %q: Productboard fixes it at creation; declare an integration of another name instead", j.stored.Type, j.goal.Type)
+	}
+	if j.goal.Target.Type != j.stored.Target.Type {
+		j.failText(FieldTargetType, "cannot be changed from %q to %q: the issues of the existing buttons are in the former; declare an integration of another name instead",
+			j.stored.Target.Type, j.goal.Target.Type)
+	}
+}
+
+// refuseTwins refuses two declarations of what Productboard would show as the
+// same column; names within one tenant are unique already.
+func refuseTwins(jobs []*job) {
+	type column struct{ token, kind, name string }
+	first := map[column]*job{}
+	for _, j := range jobs {
+		key := column{j.goal.ProductboardToken.Fingerprint(), j.goal.Type, j.goal.Name}
+		if other := first[key]; other != nil {
+			j.failText(FieldName, "is declared twice for the same Productboard workspace, also in tenant %s", other.tenant)
+			continue
+		}
+		first[key] = j
+	}
+}
+
+// chart decides what has to be done.
+func (r *Registrar) chart(ctx context.Context, j *job, listed []pbapi.Integration) {
+	var same []pbapi.Integration // of the same type and name
+	for _, in := range listed {
+		if j.goal.ProductboardID != "" && in.ID == j.goal.ProductboardID {
+			j.remote = &in
+			return
+		}
+		if in.Type == j.goal.Type && in.Name == j.goal.Name {
+			same = append(same, in)
+		}
+	}
+	begun := j.stored != nil && j.stored.ProductboardID == ""
+	switch {
+	case j.stored != nil && !begun && !r.Recreate:
+		j.failText(FieldToken, "Productboard does not have the integration %s any more, or does not show it with this token; if it was deleted there, apply again with recreate", j.goal.ProductboardID)
+	case begun && r.now().Before(j.stored.CreateBegun.Add(createSettles)):
+		j.failText(FieldName, "Productboard is creating it at the moment, or has left open whether it did; apply again after %s", j.stored.CreateBegun.Add(createSettles).UTC().Format("15:04:05 MST"))
+	case begun && !j.stored.CreateBegun.IsZero() && len(same) == 1 && !r.held(ctx, j, same[0].ID):
+		j.plan, j.remote = courseAdopt, &same[0]
+	case len(same) > 0:
+		j.failText(FieldName, "Productboard already has an integration of the type %q with this name that this plugin did not make (%s); delete it there or choose another name", j.goal.Type, same[0].ID)
+	case begun:
+		j.plan = courseResume
+	case j.stored != nil:
+		j.plan = courseRecreate
+	default:
+		j.plan = courseCreate
+	}
+}
+
+// held tells whether any of our records has an integration of Productboard's.
+// It reads them all, which is done for an orphan alone.
+func (r *Registrar) held(ctx context.Context, j *job, productboardID string) bool {
+	for after := ""; ; {
+		page, next, err := r.Store.Tenants(ctx, after, tenants.MaxPage)
+		for _, t := range page {
+			found := false
+			err = errors.Join(err, eachIntegration(ctx, r.Store.Tenant(t.ID), func(in tenants.Integration) {
+				found = found || in.ProductboardID == productboardID
+			}))
+			if found {
+				return true
+			}
+		}
+		if err != nil {
+			j.fail(FieldName, err)
+			return true
+		}
+		if next == "" {
+			return false
+		}
+		after = next
+	}
+}
+
+// workspaces lists each token's integrations once.
+type workspaces struct {
+	open  func(secret.String) Session
+	mu    sync.Mutex
+	known map[string]*workspace
+}
+
+type workspace struct {
+	once    sync.Once
+	session Session
+	listed  []pbapi.Integration
+	err     error
+}
+
+func (w *workspaces) of(ctx context.Context, token secret.String) *workspace {
+	w.mu.Lock()
+	ws := w.known[token.Fingerprint()]
+	if ws == nil {
+		ws = &workspace{}
+		w.known[token.Fingerprint()] = ws
+	}
+	w.mu.Unlock()
+	ws.once.Do(func() {
+		ws.session = w.open(token)
+		for in, err := range ws.session.ListIntegrations(ctx) {
+			if err == nil && len(ws.listed) == maxListed {
+				err = &fault.Error{Op: "list integrations", Kind: fault.Unavailable, Side: "Productboard", Public: "Productboard's list of integrations is too long."}
+			}
+			if err != nil {
+				ws.err = err
+				return
+			}
+			ws.listed = append(ws.listed, in)
+		}
+	})
+	return ws
+}

@@ -1,0 +1,290 @@
+package richtext
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Limit says how long a rendered text may be and what cutting it adds.
+type Limit struct {
+	// Max is the tracker's limit.
+	Max int
+	// Count measures a text the way the tracker does; nil counts characters
+	// (runes). [UTF16Len] is for trackers written in Java or JavaScript.
+	Count func(string) int
+	// Note is put at the end when something was cut: that the text goes on
+	// elsewhere, with a link.
+	Note Doc
+	// Footer is put at the very end, cut or not, and is kept when the text
+	// must be cut.
+	Footer Doc
+}
+
+// UTF16Len is the length of s in UTF-16 units.
+func UTF16Len(s string) int {
+	n := 0
+	for _, r := range s {
+		n++
+		if r > 0xffff {
+			n++
+		}
+	}
+	return n
+}
+
+// Fitted is a document that fits a [Limit].
+type Fitted struct {
+	Doc  Doc    // with footer and, if cut, with note
+	Text string // Doc as rendered
+	Cut  bool   // part of the document is missing
+}
+
+// Fit cuts a document until what render makes of it is within the limit. It
+// prunes the tree and renders what is left, so the markup is always whole: a
+// table loses rows, a code block lines, a paragraph words, never half of a
+// delimiter. When not even note and footer fit, they are cut as well.
+func Fit(d Doc, limit Limit, render func(Doc) string) Fitted {
+	count := limit.Count
+	if count == nil {
+		count = utf8.RuneCountInString
+	}
+	most := max(limit.Max, 0)
+	whole := d.Append(limit.Footer)
+	if text := render(whole); count(text) <= most {
+		return Fitted{Doc: whole, Text: text}
+	}
+	if f, ok := search(d, limit.Note.Append(limit.Footer), most, count, render); ok {
+		return f
+	}
+	f, _ := search(limit.Note.Append(limit.Footer), Doc{}, most, count, render)
+	return f
+}
+
+// search finds the largest budget of characters whose rendering, with tail at
+// the end, is within most. Markup makes a text longer and not shorter, so the
+// limit itself bounds the budget, and no attempt renders much more than that.
+func search(d, tail Doc, most int, count func(string) int, render func(Doc) string) (Fitted, bool) {
+	best, ok := Fitted{Cut: true}, false
+	for low, high := 0, most; low <= high; {
+		mid := low + (high-low)/2
+		doc := Doc{blocks: cut(d.blocks, mid)}.Append(tail)
+		if text := render(doc); count(text) <= most {
+			best, ok = Fitted{Doc: doc, Text: text, Cut: true}, true
+			low = mid + 1
+		} else {
+			high = mid - 1
+		}
+	}
+	return best, ok
+}
+
+// cut is the beginning of blocks that costs at most budget.
+func cut(blocks []block, budget int) []block {
+	c := cutter{left: budget}
+	return c.blocks(blocks)
+}
+
+// cutter spends a budget of characters. Once it is spent, everything after is
+// left out.
+type cutter struct {
+	left int
+	done bool
+}
+
+// blockCost is what the separation of two blocks, items or cells costs at
+// least in any dialect, roughly.
+const blockCost = 2
+
+func (c *cutter) spend(n int) bool {
+	if c.done || n > c.left {
+		c.done = true
+		return false
+	}
+	c.left -= n
+	return true
+}
+
+func (c *cutter) blocks(blocks []block) []block {
+	var out []block
+	for _, b := range blocks {
+		if !c.spend(blockCost) {
+			break
+		}
+		if b = c.block(b); b != nil {
+			out = append(out, b)
+		}
+		if c.done {
+			break
+		}
+	}
+	return out
+}
+
+// block is what of b the budget allows, nil when nothing.
+func (c *cutter) block(b block) block {
+	switch b := b.(type) {
+	case paragraph:
+		if runs := c.runs(b.runs); len(runs) > 0 {
+			return paragraph{runs}
+		}
+	case heading:
+		if runs := c.runs(b.runs); len(runs) > 0 {
+			return heading{b.level, runs}
+		}
+	case codeBlock:
+		if text := c.lines(b.text); text != "" {
+			return codeBlock{b.lang, text}
+		}
+	case quote:
+		if blocks := c.blocks(b.blocks); len(blocks) > 0 {
+			return quote{blocks}
+		}
+	case list:
+		return c.list(b)
+	case table:
+		return c.table(b)
+	case rule:
+		return b
+	}
+	return nil
+}
+
+func (c *cutter) list(l list) block {
+	items := make([]item, 0, min(len(l.items), c.left/blockCost+1))
+	for _, it := range l.items {
+		if !c.spend(blockCost) {
+			break
+		}
+		blocks := c.blocks(it.blocks)
+		if len(blocks) > 0 || len(it.blocks) == 0 {
+			items = append(items, item{it.check, blocks})
+		}
+		if c.done {
+			break
+		}
+	}
+	if len(items) == 0 {
+		return nil
+	}
+	l.items = items
+	return l
+}
+
+// table keeps whole rows, and no header without a row below it.
+func (c *cutter) table(t table) block {
+	rows := 0
+	for _, r := range t.rows {
+		try := *c
+		for _, cell := range r.cells {
+			try.spend(blockCost)
+			try.blocks(cell.blocks)
+		}
+		if try.done {
+			c.done = true
+			break
+		}
+		*c = try
+		rows++
+	}
+	if rows == 0 || rows == 1 && len(t.rows) > 1 {
+		return nil
+	}
+	return table{t.rows[:rows]}
+}
+
+// ellipsis ends a text in whose middle the cut was made.
+const ellipsis = "…"
+
+func (c *cutter) runs(runs []run) []run {
+	for i, r := range runs {
+		if r.brk {
+			if !c.spend(1) {
+				return runs[:i]
+			}
+			continue
+		}
+		n := len(r.text)
+		if n > c.left { // fewer bytes cannot be more characters
+			n = prefixLen(r.text, c.left)
+		}
+		if n == len(r.text) {
+			c.left -= utf8.RuneCountInString(r.text)
+			continue
+		}
+		c.done = true
+		r.text = strings.TrimRightFunc(r.text[:wordEnd(r.text, n)], isSpace)
+		if r.text == "" && i == 0 {
+			return nil
+		}
+		r.text += ellipsis
+		return append(runs[:i:i], r)
+	}
+	return runs
+}
+
+func (c *cutter) lines(text string) string {
+	n := prefixLen(text, c.left)
+	if n == len(text) {
+		c.left -= utf8.RuneCountInString(text)
+		return text
+	}
+	c.done = true
+	if i := strings.LastIndexByte(text[:n], '\n'); i >= 0 {
+		n = i
+	}
+	return strings.TrimRight(text[:characterEnd(text, n)], "\n")
+}
+
+// prefixLen is the length in bytes of the first n characters of s.
+func prefixLen(s string, n int) int {
+	for i := range s {
+		if n == 0 {
+			return i
+		}
+		n--
+	}
+	return len(s)
+}
+
+// wordEnd moves a cut at n back to the end of a word if one is near, and
+// otherwise at least to the end of what a reader sees as one character.
+func wordEnd(s string, n int) int {
+	const near = 60
+	for i := n; i > 0 && n-i < near; {
+		r, size := utf8.DecodeRuneInString(s[i:])
+		if size > 0 && isSpace(r) {
+			return i
+		}
+		_, size = utf8.DecodeLastRuneInString(s[:i])
+		i -= size
+	}
+	return characterEnd(s, n)
+}
+
+// characterEnd moves a cut back so that it does not separate a letter from its
+// accents or take apart an emoji. It gives up after a while: a character of a
+// hundred parts is no character.
+func characterEnd(s string, n int) int {
+	at := n
+	for range 32 {
+		if at <= 0 || at >= len(s) {
+			return at
+		}
+		r, _ := utf8.DecodeRuneInString(s[at:])
+		before, size := utf8.DecodeLastRuneInString(s[:at])
+		if !joins(r) && before != zeroWidthJoiner && !(isFlag(r) && isFlag(before)) {
+			return at
+		}
+		at -= size
+	}
+	return n
+}
+
+const zeroWidthJoiner = 0x200d
+
+func joins(r rune) bool {
+	return r == zeroWidthJoiner || unicode.IsMark(r) || r >= 0x1f3fb && r <= 0x1f3ff
+}
+
+func isFlag(r rune) bool { return r >= 0x1f1e6 && r <= 0x1f1ff }

@@ -1,0 +1,232 @@
+package richtext
+
+import (
+	"regexp"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/net/html"
+)
+
+func seed(f *testing.F) {
+	for _, src := range corpus(f) {
+		f.Add(src)
+	}
+}
+
+// FuzzMarkdown holds the output to what is true of all of it: outside code,
+// every tag and every link is one this package writes.
+func FuzzMarkdown(f *testing.F) {
+	seed(f)
+	f.Fuzz(func(t *testing.T, src string) {
+		d := parse(t, src)
+		requireSound(t, d)
+		checkText(t, d.Markdown(MarkdownOptions{}))
+		out := d.Markdown(MarkdownOptions{
+			BreakMentions: true, BreakReferences: "#!", BreakClosing: true, BreakRedmine: true, EscapeCommands: true,
+		})
+		checkText(t, out)
+		checkFit(t, d, len(out), func(d Doc) string { return d.Markdown(MarkdownOptions{}) })
+
+		bare := withoutCode(d).Markdown(MarkdownOptions{})
+		for i := range len(bare) {
+			if bare[i] == '<' {
+				require.Regexp(t, markdownTag, bare[i:], "unexpected tag in:\n%s", bare)
+			}
+			if strings.HasPrefix(bare[i:], "](") && !escaped(bare, i) {
+				require.Regexp(t, goodAddress, bare[i+2:], "unexpected link in:\n%s", bare)
+			}
+		}
+	})
+}
+
+// FuzzTextile does the same for Textile, where code tags and the empty
+// notextile are the only tags there are.
+func FuzzTextile(f *testing.F) {
+	seed(f)
+	f.Fuzz(func(t *testing.T, src string) {
+		d := parse(t, src)
+		out := d.Textile()
+		checkText(t, out)
+		checkFit(t, d, len(out), Doc.Textile)
+
+		bare := strings.ReplaceAll(withoutCode(d).Textile(), texGap, "")
+		require.NotContains(t, bare, "<")
+		for i := range len(bare) {
+			if strings.HasPrefix(bare[i:], `":`) {
+				require.Regexp(t, goodAddress, bare[i+2:], "unexpected link in:\n%s", bare)
+			}
+		}
+	})
+}
+
+// FuzzPlain holds plain text to showing nothing that was not text before.
+func FuzzPlain(f *testing.F) {
+	seed(f)
+	f.Fuzz(func(t *testing.T, src string) {
+		d := parse(t, src)
+		out := d.Plain()
+		checkText(t, out)
+		checkFit(t, d, len(out), Doc.Plain)
+		shown := strings.ToLower(visible(sanitisedText(src)))
+		for _, bad := range []string{"<script", "javascript:", "onerror="} {
+			if strings.Contains(strings.ToLower(out), bad) {
+				require.Contains(t, shown, bad)
+			}
+		}
+	})
+}
+
+var (
+	markdownTag = regexp.MustCompile(`^<(?:$|[ \d\n\x{a0}\p{Z}]|br>|/?ul>|/?ol>|ol start="\d+">|/?li>|https?://[^\s<>]+>|[^\s<>:]+@[^\s<>:]+>)`)
+	goodAddress = regexp.MustCompile(`^(?i:https?://|mailto:)`)
+)
+
+// escaped reports whether the character at i has an odd number of backslashes
+// before it.
+func escaped(s string, i int) bool {
+	n := 0
+	for i > 0 && s[i-1] == '\\' {
+		n++
+		i--
+	}
+	return n%2 == 1
+}
+
+func checkText(t *testing.T, out string) {
+	t.Helper()
+	require.True(t, utf8.ValidString(out), "not UTF-8")
+	require.NotContains(t, out, "\r")
+	require.NotContains(t, out, "\x00")
+}
+
+func checkFit(t *testing.T, d Doc, size int, render func(Doc) string) {
+	t.Helper()
+	note := Paragraph(Text("Continued in "), Link("Productboard", "https://example.com/f/1"))
+	for _, most := range []int{0, 10, 80, size / 2, size - 1} {
+		f := Fit(d, Limit{Max: most, Note: note}, render)
+		require.LessOrEqual(t, utf8.RuneCountInString(f.Text), max(most, 0))
+		require.Equal(t, render(f.Doc), f.Text)
+		requireSound(t, f.Doc)
+		// What fits is left alone.
+		again := Fit(f.Doc, Limit{Max: most, Note: note}, render)
+		require.Equal(t, f.Text, again.Text)
+		require.False(t, again.Cut)
+	}
+}
+
+// requireSound checks what back-ends rely on.
+func requireSound(t *testing.T, d Doc) {
+	t.Helper()
+	var check func(blocks []block, depth int)
+	line := func(runs []run) {
+		require.False(t, blankRuns(runs), "an empty block")
+		for _, r := range runs {
+			require.Equal(t, r.brk, r.text == "")
+			require.NotContains(t, r.text, "\n")
+			require.True(t, r.href == "" || safeAddress(r.href), "link to %q", r.href)
+		}
+	}
+	check = func(blocks []block, depth int) {
+		require.Less(t, depth, maxDepth+2)
+		for _, b := range blocks {
+			switch b := b.(type) {
+			case paragraph:
+				line(b.runs)
+			case heading:
+				require.True(t, b.level >= 1 && b.level <= 6)
+				line(b.runs)
+			case codeBlock:
+				require.NotEmpty(t, strings.TrimSpace(b.text))
+			case quote:
+				require.NotEmpty(t, b.blocks)
+				check(b.blocks, depth+1)
+			case list:
+				require.NotEmpty(t, b.items)
+				for _, it := range b.items {
+					check(it.blocks, depth+1)
+				}
+			case table:
+				require.NotEmpty(t, b.rows)
+				for _, r := range b.rows {
+					require.NotEmpty(t, r.cells)
+					for _, c := range r.cells {
+						check(c.blocks, depth+1)
+					}
+				}
+			case rule:
+			default:
+				t.Fatalf("a block of no known type: %T", b)
+			}
+		}
+	}
+	check(d.blocks, 0)
+}
+
+// withoutCode replaces all code, in which every character is allowed.
+func withoutCode(d Doc) Doc { return Doc{blocks: uncodeBlocks(d.blocks)} }
+
+func uncodeBlocks(blocks []block) []block {
+	out := make([]block, 0, len(blocks))
+	for _, b := range blocks {
+		switch x := b.(type) {
+		case paragraph:
+			b = paragraph{uncodeRuns(x.runs)}
+		case heading:
+			b = heading{x.level, uncodeRuns(x.runs)}
+		case codeBlock:
+			b = paragraph{[]run{{text: "code"}}}
+		case quote:
+			b = quote{uncodeBlocks(x.blocks)}
+		case list:
+			items := make([]item, len(x.items))
+			for i, it := range x.items {
+				items[i] = item{it.check, uncodeBlocks(it.blocks)}
+			}
+			x.items = items
+			b = x
+		case table:
+			rows := make([]row, len(x.rows))
+			for i, r := range x.rows {
+				for _, c := range r.cells {
+					rows[i].cells = append(rows[i].cells, cell{c.header, uncodeBlocks(c.blocks)})
+				}
+			}
+			b = table{rows}
+		}
+		out = append(out, b)
+	}
+	return out
+}
+
+func uncodeRuns(runs []run) []run {
+	out := make([]run, len(runs))
+	for i, r := range runs {
+		if r.marks&code != 0 && !r.brk {
+			r.text = "code"
+			r.marks &^= code
+		}
+		out[i] = r
+	}
+	return out
+}
+
+// sanitisedText is the text and the addresses of what the sanitiser lets
+// through, found without the walker.
+func sanitisedText(src string) string {
+	var b strings.Builder
+	z := html.NewTokenizer(strings.NewReader(policy().Sanitize(strings.ToValidUTF8(src, "\uFFFD"))))
+	for {
+		switch z.Next() {
+		case html.ErrorToken:
+			return b.String()
+		case html.TextToken:
+			b.WriteString(dropControls(string(z.Text())))
+		case html.StartTagToken, html.SelfClosingTagToken:
+			t := z.Token()
+			b.WriteString(attr(&t, "href") + attr(&t, "src") + attr(&t, "alt"))
+		}
+	}
+}

@@ -1,0 +1,59 @@
+package richtext
+
+import (
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// corpus reads every document in testdata, by name.
+func corpus(t testing.TB) map[string]string {
+	t.Helper()
+	files, err := filepath.Glob("testdata/*.html")
+	require.NoError(t, err)
+	require.GreaterOrEqual(t, len(files), 40)
+	docs := make(map[string]string, len(files))
+	for _, f := range files {
+		b, err := os.ReadFile(f)
+		require.NoError(t, err)
+		docs[strings.TrimSuffix(filepath.Base(f), ".html")] = string(b)
+	}
+	return docs
+}
+
+func parse(t testing.TB, src string) Doc {
+	t.Helper()
+	d, err := Parse(src)
+	require.NoError(t, err)
+	return d
+}
+
+func TestGolden(t *testing.T) {
+	backends := map[string]func(Doc) string{
+		".md":      func(d Doc) string { return d.Markdown(MarkdownOptions{}) },
+		".textile": Doc.Textile,
+		".txt":     Doc.Plain,
+	}
+	for name, src := range corpus(t) {
+		t.Run(name, func(t *testing.T) {
+			d := parse(t, src)
+			for ext, render := range backends {
+				file := filepath.Join("testdata", name+ext)
+				got := render(d) + "\n"
+				if *update {
+					require.NoError(t, os.WriteFile(file, []byte(got), 0o644))
+				}
+				want, err := os.ReadFile(file)
+				require.NoError(t, err)
+				assert.Equal(t, string(want), got, file)
+			}
+		})
+	}
+}

@@ -1,0 +1,324 @@
+package richtext
+
+import (
+	"strings"
+	"unicode/utf8"
+)
+
+// wordBreak is invisible and keeps the characters around it from being read
+// together. Trackers look for names and numbers in the rendered text, where a
+// backslash or a character reference would already be gone.
+const wordBreak = "&#8203;"
+
+// mdEscaper writes one stretch of text so that CommonMark reads it back as
+// exactly that text, with as few escapes as is safe.
+type mdEscaper struct {
+	*mdText
+	s     string
+	i     int
+	begin int  // where i began; what is before was written as a reference
+	more  bool // something that is not in s follows directly
+
+	notURL int // up to here an address was found to be none
+	hashes int // where the "#" and spaces at the end of s begin
+}
+
+func (e *mdEscaper) run() {
+	e.hashes = len(strings.TrimRight(e.s, "# "))
+	if e.lineStart && e.s != "" {
+		e.i = e.atLineStart()
+	}
+	for e.i < len(e.s) {
+		c := e.s[e.i]
+		if c >= utf8.RuneSelf {
+			n := strings.IndexFunc(e.s[e.i:], func(r rune) bool { return r < utf8.RuneSelf })
+			if n < 0 {
+				n = len(e.s) - e.i
+			}
+			e.out.WriteString(e.s[e.i : e.i+n])
+			e.i += n
+			continue
+		}
+		if isASCIIAlnum(c) {
+			e.word(c)
+			continue
+		}
+		e.punct(c)
+		e.i++
+	}
+}
+
+// before and after are the characters around i; 0 is unknown, and then the
+// careful thing is done.
+func (e *mdEscaper) before() rune {
+	if e.i == 0 {
+		return 0
+	}
+	return lastRune(e.s[:e.i])
+}
+
+func (e *mdEscaper) after() rune {
+	if e.i+1 >= len(e.s) {
+		return 0
+	}
+	return firstRune(e.s[e.i+1:])
+}
+
+func (e *mdEscaper) digitAfter() bool { return e.i+1 < len(e.s) && isDigit(e.s[e.i+1]) }
+
+func (e *mdEscaper) atEnd() bool { return e.i+1 == len(e.s) }
+
+// word copies letters and digits. A word may begin an address or be one that
+// closes issues.
+func (e *mdEscaper) word(c byte) {
+	inside := e.i > 0 && isWord(e.before())
+	if !inside && (c == 'h' || c == 'H') && e.i >= e.notURL {
+		if n := urlLength(e.s[e.i:]); n > 0 {
+			if e.url(e.s[e.i : e.i+n]) {
+				return
+			}
+			e.notURL = e.i + n // do not measure what is inside it again
+		}
+	}
+	n := 1
+	for e.i+n < len(e.s) && isASCIIAlnum(e.s[e.i+n]) {
+		n++
+	}
+	w, rest := e.s[e.i:e.i+n], e.s[e.i+n:]
+	e.i += n
+	switch {
+	case inside:
+	case e.o.BreakClosing && isClosingWord(w) && e.refersAhead(rest):
+		w = w[:2] + wordBreak + w[2:]
+	case strings.EqualFold(w, "gh") && strings.Contains(e.o.BreakReferences, "#") &&
+		len(rest) > 1 && rest[0] == '-' && isDigit(rest[1]):
+		w += "-" + wordBreak
+		e.i++
+	case e.o.BreakRedmine && c == 'r' && n > 1 && isDigit(w[1]):
+		w = "r" + wordBreak + w[1:]
+	}
+	e.out.WriteString(w)
+}
+
+// url writes an address that stands in the text and moves past it, unless it
+// has characters for which there is no better way than ordinary text. Escapes
+// inside an address would cut the link that trackers make of it, so it is
+// written plain or as <address>.
+func (e *mdEscaper) url(u string) bool {
+	if e.inLink { // no link inside a link: the colon is not part of one
+		scheme := strings.IndexByte(u, ':')
+		e.out.WriteString(u[:scheme] + `\:`)
+		e.i += scheme + 1
+		return true
+	}
+	// Delimiters that follow directly would be taken into a plain address.
+	plain := !e.more || strings.Contains(e.s[e.i+len(u):], " ")
+	for i := range len(u) {
+		c := u[i]
+		switch {
+		case c >= 0x80 || strings.IndexByte("\\|<>`\"", c) >= 0:
+			return false
+		case isASCIIAlnum(c) || strings.IndexByte("/:.?=%#+,;-", c) >= 0:
+		case c == '&' && !entityAhead(u[i+1:]):
+		case c == '_' && i+1 < len(u) && isASCIIAlnum(u[i-1]) && isASCIIAlnum(u[i+1]):
+		default:
+			plain = false
+		}
+	}
+	if !plain {
+		u = "<" + u + ">"
+		e.i -= 2
+	}
+	e.out.WriteString(u)
+	e.i += len(u)
+	return true
+}
+
+// maxURL bounds how far an address in the text is looked for.
+const maxURL = 2048
+
+// urlLength is the length of the web address at the start of s, 0 when there
+// is none. The punctuation of the sentence around it does not belong to it.
+func urlLength(s string) int {
+	scheme := 0
+	for _, p := range [...]string{"http://", "https://"} {
+		if len(s) > len(p) && strings.EqualFold(s[:len(p)], p) {
+			scheme = len(p)
+		}
+	}
+	if scheme == 0 {
+		return 0
+	}
+	s = s[:min(len(s), maxURL)]
+	n := strings.IndexFunc(s, func(r rune) bool { return isSpace(r) || r == '<' || r == '>' || r == '"' })
+	if n < 0 {
+		n = len(s)
+	}
+	open := strings.Count(s[:n], "(") - strings.Count(s[:n], ")")
+	for n > scheme {
+		c := s[n-1]
+		if c == ')' && open < 0 {
+			open++
+		} else if strings.IndexByte("?!.,:;*_~'", c) < 0 {
+			break
+		}
+		n--
+	}
+	if n == scheme || !isASCIIAlnum(s[scheme]) {
+		return 0
+	}
+	return n
+}
+
+// punct writes one ASCII character that is neither letter nor digit.
+func (e *mdEscaper) punct(c byte) {
+	switch c {
+	case '\\', '`', ']', '~':
+		e.escape(c)
+	case '[':
+		e.escape(c)
+		e.breakRedmine(e.after() == '[' || e.atEnd() && e.more)
+	case '{':
+		e.out.WriteByte(c)
+		e.breakRedmine(e.after() == '{' || e.atEnd() && e.more)
+	case ':':
+		e.reference(c)
+		e.breakRedmine(!isSpace(e.after()) && redmineObject(e.s[:e.i]))
+	case '|':
+		if e.at.cell { // "\|" is undone before the text is read
+			e.out.WriteString(charRef('|'))
+		} else {
+			e.escape(c)
+		}
+	case '<':
+		// Not "\<": what looks for tags in the source must find none either.
+		if isSpace(e.after()) || e.digitAfter() {
+			e.out.WriteByte(c)
+		} else {
+			e.out.WriteString("&lt;")
+		}
+	case '*':
+		e.escapeUnless(c, isSpace(e.before()) && isSpace(e.after()))
+	case '_':
+		e.escapeUnless(c, e.i > e.begin && isWord(e.before()) && isWord(e.after()))
+	case '&':
+		if entityAhead(e.s[e.i+1:]) || e.atEnd() && e.more {
+			e.out.WriteString("&amp;")
+		} else {
+			e.reference(c)
+		}
+	case '!':
+		if e.atEnd() && e.more { // a link may follow
+			e.escape(c)
+		} else {
+			e.reference(c)
+			next := e.after() // Redmine takes the "!" before a link away
+			e.breakRedmine(isWord(next) || next == ':' || next == '#' || next == '@')
+		}
+	case '@':
+		e.out.WriteByte(c)
+		if e.o.BreakMentions && !isWord(e.before()) && (isWord(e.after()) || e.after() == '_' || e.atEnd()) {
+			e.out.WriteString(wordBreak)
+		}
+	case '#':
+		if e.at.heading && e.i >= e.hashes {
+			e.escape(c) // not the end of the heading
+			return
+		}
+		e.reference(c)
+	case '\n', '\r', '\t':
+		e.out.WriteByte(' ')
+	default:
+		e.reference(c)
+	}
+}
+
+func (e *mdEscaper) escape(c byte) {
+	e.out.WriteByte('\\')
+	e.out.WriteByte(c)
+}
+
+func (e *mdEscaper) escapeUnless(c byte, safe bool) {
+	if !safe {
+		e.out.WriteByte('\\')
+	}
+	e.out.WriteByte(c)
+}
+
+func (e *mdEscaper) breakRedmine(needed bool) {
+	if needed && e.o.BreakRedmine {
+		e.out.WriteString(wordBreak)
+	}
+}
+
+// reference writes a character that may make a reference of the digit after it.
+func (e *mdEscaper) reference(c byte) {
+	e.out.WriteByte(c)
+	if strings.IndexByte(e.o.BreakReferences, c) >= 0 &&
+		(e.digitAfter() || e.atEnd() && e.more) {
+		e.out.WriteString(wordBreak)
+	}
+}
+
+// atLineStart escapes what makes a block out of a line and returns how much of
+// s it wrote.
+func (e *mdEscaper) atLineStart() int {
+	s := e.s
+	ends := func(i int) bool { return i >= len(s) || s[i] == ' ' || s[i] == '\t' }
+	switch c := s[0]; {
+	case c == '#':
+		if n := len(s) - len(strings.TrimLeft(s, "#")); n <= 6 && ends(n) {
+			e.escape(c)
+			return 1
+		}
+	case c == '>' || c == '=',
+		c == '+' && ends(1),
+		c == '-' && (ends(1) || s[1] == '-'),
+		c == ':' && len(s) > 1 && s[1] == '-':
+		e.escape(c)
+		return 1
+	case c == '/' && e.o.EscapeCommands:
+		e.escape(c)
+		return 1
+	case c == '[' && e.at.item && len(s) > 2 && s[2] == ']' && strings.IndexByte(" xX", s[1]) >= 0:
+		// Some trackers look for checkboxes in the rendered text.
+		e.escape(c)
+		e.out.WriteString(wordBreak)
+		return 1
+	case isDigit(c):
+		n := 1
+		for n < len(s) && n < 10 && isDigit(s[n]) {
+			n++
+		}
+		if n < len(s) && (s[n] == '.' || s[n] == ')') && ends(n+1) {
+			e.out.WriteString(s[:n])
+			e.escape(s[n])
+			return n + 1
+		}
+	}
+	return 0
+}
+
+func isClosingWord(w string) bool {
+	if len(w) < 3 || len(w) > 12 {
+		return false
+	}
+	switch strings.ToLower(w) {
+	case "close", "closes", "closed", "closing", "fix", "fixes", "fixed", "fixing",
+		"resolve", "resolves", "resolved", "resolving",
+		"implement", "implements", "implemented", "implementing":
+		return true
+	}
+	return false
+}
+
+// refersAhead reports whether what follows a closing word could be an issue.
+func (e *mdEscaper) refersAhead(rest string) bool {
+	rest = strings.TrimLeft(rest[:min(len(rest), 300)], ": \u00a0")
+	if rest == "" {
+		return e.more
+	}
+	target, _, _ := strings.Cut(rest, " ")
+	return strings.ContainsAny(target, "#!") || strings.Contains(target, "://") ||
+		len(target) > 3 && strings.EqualFold(target[:3], "gh-")
+}

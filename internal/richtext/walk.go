@@ -1,0 +1,370 @@
+package richtext
+
+import (
+	"math/bits"
+	"strconv"
+	"strings"
+
+	"golang.org/x/net/html"
+	"golang.org/x/net/html/atom"
+)
+
+// walker turns sanitised HTML into blocks in one pass over its tokens.
+//
+// It reads tokens and not html.Parse's node tree because that parser is
+// quadratic on, or refuses, deeply nested input; and because of all its repair
+// work only a little is of use here: marks are counted and so may overlap,
+// and containers are kept on a stack that cannot grow beyond maxDepth.
+type walker struct {
+	stack  []frame
+	ghosts [numKinds]int // containers opened but not put on the stack, see open
+
+	runs  []run
+	buf   strings.Builder // text of the run that is being read
+	cur   run             // its style
+	space bool            // the text so far ends in white space
+
+	level int // heading level of the block being read, 0 = paragraph
+
+	depth     [numMarks]int // open elements per mark
+	href      string
+	blockHref string // href when the current p or heading began
+
+	pre *preText // non-nil inside <pre>
+}
+
+type preText struct {
+	lang string
+	text strings.Builder
+}
+
+const numMarks = 5
+
+func walk(src string) []block {
+	w := &walker{stack: []frame{{kind: root}}, space: true}
+	z := html.NewTokenizer(strings.NewReader(src))
+	for {
+		switch z.Next() {
+		case html.ErrorToken: // the end: a string reader has no other error
+			w.endPre()
+			for len(w.stack) > 1 {
+				w.pop()
+			}
+			w.flush()
+			return w.stack[0].blocks
+		case html.TextToken:
+			w.addText(string(z.Text()))
+		case html.StartTagToken, html.SelfClosingTagToken:
+			t := z.Token()
+			w.start(&t)
+		case html.EndTagToken:
+			t := z.Token()
+			w.end(t.DataAtom)
+		}
+	}
+}
+
+func (w *walker) start(t *html.Token) {
+	a := t.DataAtom
+	if w.pre != nil && w.startInPre(t) {
+		return
+	}
+	if m := markOf(a); m != 0 {
+		w.depth[bits.TrailingZeros8(uint8(m))]++
+		return
+	}
+	if k := kindOf(a); k != root {
+		w.open(k, t)
+		return
+	}
+	switch a {
+	case atom.A:
+		w.href = linkAddress(attr(t, "href"))
+	case atom.Br:
+		w.addBreak()
+	case atom.Img:
+		w.image(t)
+	case atom.Input:
+		w.checkbox(t)
+	case atom.Hr:
+		w.flush()
+		w.add(rule{})
+	case atom.Pre:
+		w.flush()
+		w.pre = &preText{lang: language(t)}
+	default:
+		w.startBlock(headingLevel(a))
+	}
+}
+
+func (w *walker) end(a atom.Atom) {
+	if m := markOf(a); m != 0 {
+		if d := &w.depth[bits.TrailingZeros8(uint8(m))]; *d > 0 {
+			*d--
+		}
+		return
+	}
+	switch k := kindOf(a); {
+	case k != root:
+		w.endPre()
+		w.close(k)
+	case a == atom.A:
+		w.href = ""
+	case a == atom.Br: // browsers read </br> as <br>
+		w.addBreak()
+	case a == atom.Pre:
+		w.endPre()
+	case w.pre != nil:
+	default:
+		w.flush()
+		w.level = 0
+		if w.href != "" { // an unclosed link ends with its block
+			w.href = w.blockHref
+		}
+	}
+}
+
+// startBlock begins a paragraph or a heading; a block element without a
+// meaning of its own begins a paragraph, so that words stay apart.
+func (w *walker) startBlock(level int) {
+	w.flush()
+	w.level = level
+	w.blockHref = w.href
+}
+
+// startInPre handles a start tag inside <pre>, where only text, line breaks and
+// the language count. A container that begins there means that the </pre> is
+// missing.
+func (w *walker) startInPre(t *html.Token) bool {
+	switch a := t.DataAtom; {
+	case a == atom.Code:
+		if w.pre.lang == "" {
+			w.pre.lang = language(t)
+		}
+	case a == atom.Br:
+		w.pre.text.WriteByte('\n')
+	case kindOf(a) != root, headingLevel(a) > 0, a == atom.Pre, a == atom.Hr:
+		w.endPre()
+		return false
+	case a == atom.P, a == atom.Div:
+		if s := w.pre.text.String(); s != "" && !strings.HasSuffix(s, "\n") {
+			w.pre.text.WriteByte('\n')
+		}
+	}
+	return true
+}
+
+func (w *walker) endPre() {
+	if w.pre == nil {
+		return
+	}
+	// HTML ignores one line end after <pre>; line ends before </pre> are only
+	// how editors write it.
+	text := strings.TrimRight(strings.TrimPrefix(dropControls(w.pre.text.String()), "\n"), "\n")
+	if strings.TrimFunc(text, isSpace) != "" {
+		w.add(codeBlock{lang: w.pre.lang, text: text})
+	}
+	w.pre = nil
+	w.depth[bits.TrailingZeros8(uint8(code))] = 0 // a missing </code> ends here too
+}
+
+func (w *walker) addText(s string) {
+	if w.pre != nil {
+		w.pre.text.WriteString(s)
+		return
+	}
+	w.setStyle(w.href)
+	w.space = collapse(&w.buf, dropControls(s), w.space)
+}
+
+func (w *walker) setStyle(href string) {
+	next := run{href: href}
+	for i, n := range w.depth {
+		if n > 0 {
+			next.marks |= 1 << i
+		}
+	}
+	if !w.cur.same(next) {
+		w.endRun()
+		w.cur = next
+	}
+}
+
+func (w *walker) endRun() {
+	if w.buf.Len() > 0 {
+		w.cur.text = w.buf.String()
+		w.runs = append(w.runs, w.cur)
+		w.buf.Reset()
+	}
+}
+
+func (w *walker) addBreak() {
+	if w.pre != nil {
+		w.pre.text.WriteByte('\n')
+		return
+	}
+	w.setStyle(w.href)
+	w.endRun()
+	w.runs = append(w.runs, run{brk: true, marks: w.cur.marks, href: w.cur.href})
+	w.space = true
+}
+
+// image keeps an image as a link with its description: a picture that the
+// reader of the issue opens, not one that every reader's browser fetches.
+func (w *walker) image(t *html.Token) {
+	src, alt := attr(t, "src"), strings.TrimSpace(cleanText(attr(t, "alt")))
+	if !safeAddress(src) {
+		src = ""
+	}
+	switch {
+	case alt == "" && src == "":
+		return
+	case alt == "":
+		alt = "image"
+	}
+	if w.href != "" {
+		src = w.href
+	}
+	w.setStyle(src)
+	w.space = collapse(&w.buf, alt, w.space)
+}
+
+func (w *walker) checkbox(t *html.Token) {
+	c := checkOpen
+	if hasAttr(t, "checked") {
+		c = checkDone
+	}
+	if i := w.find(listItem); i >= 0 && w.ghosts[listItem] == 0 {
+		w.stack[i].check = c
+		return
+	}
+	sign := "☐ " // outside a list there is no item to mark
+	if c == checkDone {
+		sign = "☑ "
+	}
+	w.setStyle(w.href)
+	w.space = collapse(&w.buf, sign, w.space)
+}
+
+// flush ends the paragraph or heading that is being read.
+func (w *walker) flush() {
+	w.endRun()
+	runs := trimRuns(w.runs)
+	w.runs, w.space, w.cur = nil, true, run{}
+	if blankRuns(runs) {
+		return
+	}
+	if w.level > 0 {
+		w.add(heading{level: w.level, runs: runs})
+		return
+	}
+	w.add(paragraph{runs})
+}
+
+// trimRuns drops breaks and blank runs at both ends of a block; browsers do
+// not show them either.
+func trimRuns(runs []run) []run {
+	blank := func(r run) bool { return r.brk || strings.TrimFunc(r.text, isSpace) == "" }
+	for len(runs) > 0 && blank(runs[0]) {
+		runs = runs[1:]
+	}
+	for len(runs) > 0 && blank(runs[len(runs)-1]) {
+		runs = runs[:len(runs)-1]
+	}
+	return runs
+}
+
+func markOf(a atom.Atom) mark {
+	switch a {
+	case atom.B, atom.Strong:
+		return bold
+	case atom.I, atom.Em:
+		return italic
+	case atom.U, atom.Ins:
+		return underline
+	case atom.S, atom.Strike, atom.Del:
+		return strike
+	case atom.Code, atom.Kbd, atom.Samp, atom.Tt:
+		return code
+	}
+	return 0
+}
+
+func headingLevel(a atom.Atom) int {
+	switch a {
+	case atom.H1:
+		return 1
+	case atom.H2:
+		return 2
+	case atom.H3:
+		return 3
+	case atom.H4:
+		return 4
+	case atom.H5:
+		return 5
+	case atom.H6:
+		return 6
+	}
+	return 0
+}
+
+func attr(t *html.Token, key string) string {
+	for _, a := range t.Attr {
+		if a.Key == key {
+			return a.Val
+		}
+	}
+	return ""
+}
+
+func hasAttr(t *html.Token, key string) bool {
+	for _, a := range t.Attr {
+		if a.Key == key {
+			return true
+		}
+	}
+	return false
+}
+
+func number(s string, least, most int) int {
+	n, err := strconv.Atoi(s)
+	if err != nil {
+		return least
+	}
+	return min(max(n, least), most)
+}
+
+// linkAddress is the address a link keeps: none for Productboard's own nodes,
+// of which only the text is shown.
+func linkAddress(s string) string {
+	if strings.HasPrefix(strings.ToLower(s), nodePrefix) || !safeAddress(s) {
+		return ""
+	}
+	return s
+}
+
+// language is the language a <pre> or <code> names, "" when none or when it is
+// not a plain word: back-ends write it into their markup as it is.
+func language(t *html.Token) string {
+	name := attr(t, "data-language")
+	if name == "" {
+		name = attr(t, "data-lang")
+	}
+	for _, c := range strings.Fields(attr(t, "class")) {
+		if name != "" {
+			break
+		}
+		for _, prefix := range []string{"language-", "lang-"} {
+			if rest, ok := strings.CutPrefix(c, prefix); ok {
+				name = rest
+			}
+		}
+	}
+	name = strings.ToLower(strings.TrimSpace(name))
+	if len(name) > 32 || strings.ContainsFunc(name, func(r rune) bool {
+		return r >= 0x80 || !isASCIIAlnum(byte(r)) && !strings.ContainsRune("+#._-", r)
+	}) {
+		return ""
+	}
+	return name
+}

@@ -1,0 +1,107 @@
+// Package server assembles the HTTP front: routes, the order of middleware,
+// the one map from a failure's kind to a status, limits, and health.
+//
+// What must not live here: what a route does.
+package server
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/labstack/echo/v4"
+	"github.com/labstack/echo/v4/middleware"
+
+	"pushbutton/internal/telemetry"
+)
+
+// ActionPath is where an integration's probe and clicks arrive; ":id" is the
+// integration's id.
+const ActionPath = "/actions/:id"
+
+// Limits of the listener. Productboard waits 5 s in all.
+const (
+	readHeaderTimeout = 5 * time.Second
+	readTimeout       = 10 * time.Second
+	writeTimeout      = 15 * time.Second
+	idleTimeout       = 2 * time.Minute
+	maxHeaderBytes    = 16 << 10
+)
+
+// Routes are the handlers to serve.
+type Routes struct {
+	Probe  echo.HandlerFunc
+	Action echo.HandlerFunc
+}
+
+// New makes the public handler.
+func New(routes Routes, log *slog.Logger) http.Handler {
+	e := echo.New()
+	e.HideBanner, e.HidePort = true, true
+	e.Logger.SetOutput(discard{})
+	e.HTTPErrorHandler = errorHandler(log)
+	e.Use(requestID(), middleware.RecoverWithConfig(middleware.RecoverConfig{
+		LogErrorFunc: func(c echo.Context, err error, stack []byte) error {
+			log.ErrorContext(c.Request().Context(), "panic in a handler", "error", err, "stack", string(stack))
+			return err
+		},
+	}))
+	e.GET(ActionPath, routes.Probe)
+	e.POST(ActionPath, routes.Action)
+	return e
+}
+
+type discard struct{}
+
+func (discard) Write(p []byte) (int, error) { return len(p), nil }
+
+// requestID gives every request an id of its own, in its log lines and its
+// reply; one that comes from outside is not trusted.
+func requestID() echo.MiddlewareFunc {
+	return func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c echo.Context) error {
+			id := uuid.NewString()
+			c.Response().Header().Set(echo.HeaderXRequestID, id)
+			req := c.Request()
+			c.SetRequest(req.WithContext(telemetry.WithAttrs(req.Context(), slog.String("request", id))))
+			return next(c)
+		}
+	}
+}
+
+// HTTP makes the http.Server for a handler, with the limits of this room.
+func HTTP(handler http.Handler, log *slog.Logger) *http.Server {
+	return &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: readHeaderTimeout,
+		ReadTimeout:       readTimeout,
+		WriteTimeout:      writeTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeaderBytes,
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
+}
+
+// Ops serves health and metrics, on a listener of its own: it is not for the
+// public. ready tells why the process should get no requests, nil if it may.
+func Ops(ready func(context.Context) error, metrics http.Handler) http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { say(w, http.StatusOK, "ok") })
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
+		if err := ready(r.Context()); err != nil {
+			say(w, http.StatusServiceUnavailable, err.Error())
+			return
+		}
+		say(w, http.StatusOK, "ready")
+	})
+	mux.Handle("GET /metrics", metrics)
+	return mux
+}
+
+func say(w http.ResponseWriter, status int, text string) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.WriteHeader(status)
+	_, _ = w.Write([]byte(text + "\n"))
+}

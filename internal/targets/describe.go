@@ -1,0 +1,46 @@
+package targets
+
+import (
+	"strings"
+
+	"pushbutton/internal/richtext"
+)
+
+// Render writes the draft's description in a tracker's format, within limit
+// as count measures it (nil: characters), cut at a block or word with a link
+// to the rest. It ends with where the issue comes from and who asked for it.
+func (d Draft) Render(limit int, count func(string) int, render func(richtext.Doc) string) string {
+	return richtext.Fit(d.Description, richtext.Limit{Max: limit, Count: count, Note: d.note(), Footer: d.footer()}, render).Text
+}
+
+func (d Draft) note() richtext.Doc {
+	return richtext.Paragraph(richtext.Bold("The text is longer than fits here."), richtext.Text(" It goes on in "), d.home(), richtext.Text("."))
+}
+
+func (d Draft) footer() richtext.Doc {
+	if d.Link == "" && d.Reporter == "" {
+		return richtext.Doc{}
+	}
+	spans := []richtext.Span{richtext.Text("Pushed from "), d.home()}
+	if d.Reporter != "" {
+		spans = append(spans, richtext.Text(" by "+d.Reporter))
+	}
+	return richtext.Join(richtext.Rule(), richtext.Paragraph(spans...))
+}
+
+func (d Draft) home() richtext.Span {
+	if d.Link == "" {
+		return richtext.Text("Productboard")
+	}
+	return richtext.Link("Productboard", d.Link)
+}
+
+// PlainText makes a document of a plain text, one paragraph per line, for
+// drivers whose comments are marked up.
+func PlainText(text string) richtext.Doc {
+	var doc richtext.Doc
+	for line := range strings.Lines(text) {
+		doc = doc.Append(richtext.Paragraph(richtext.Text(strings.TrimSpace(line))))
+	}
+	return doc
+}

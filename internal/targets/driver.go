@@ -1,0 +1,131 @@
+// Package targets is the portable part of every tracker: Target validates,
+// cuts, bounds time, finds before it creates, and says of every outcome
+// whether it is sure. The trackers themselves are Drivers, one folder each.
+//
+// What must not live here: a tracker's JSON, its vocabulary or its limits
+// other than as data; Productboard's wire format; the button's state.
+package targets
+
+import (
+	"context"
+	"time"
+
+	"pushbutton/internal/richtext"
+)
+
+// Marker is our own handle for one wanted issue: stable for a (integration,
+// entity, epoch), so that any process derives the same one after a crash. It
+// is made of [a-z0-9-] only and at most 64 characters, and goes into the
+// issue with the create itself, in the tracker's most native searchable
+// place.
+type Marker string
+
+// Draft is the issue that is wanted, portable and already mapped.
+type Draft struct {
+	Marker Marker
+	// Title is one line, not empty. Target cuts it to Limits.Title.
+	Title string
+	// Description is the entity's text; the driver renders it in its own
+	// format within its own limit.
+	Description richtext.Doc
+	// Link is the entity's page in Productboard, shown in the issue.
+	Link string
+	// Labels are plain names; a driver whose tracker has none ignores them.
+	Labels []string
+	// Reporter is who clicked, as a line of text ("Jane Doe <jane@...>").
+	// Empty if Productboard did not say.
+	Reporter string
+}
+
+// Progress is how far an issue is, in the three steps every tracker has.
+type Progress uint8
+
+// The steps of Progress.
+const (
+	Open Progress = iota
+	Started
+	Done
+)
+
+// Issue is an issue as the tracker shows it now.
+type Issue struct {
+	// ID is what the API calls it; Key is what people call it ("PB-12", "#7").
+	ID  string `json:"id"`
+	Key string `json:"key"`
+	// URL opens it in a browser.
+	URL   string `json:"url"`
+	Title string `json:"title,omitempty"`
+	// Status is the tracker's own name for where it stands ("In Progress").
+	Status   string   `json:"status,omitempty"`
+	Progress Progress `json:"progress,omitempty"`
+	// Color is the button's colour if the settings name one for this status,
+	// one of Colors; empty means by Progress.
+	Color string `json:"color,omitempty"`
+}
+
+// Colors lists what a button can be coloured with: Productboard's seven.
+func Colors() []string {
+	return []string{"gray", "blue", "green", "yellow", "orange", "red", "purple"}
+}
+
+// Driver is what a tracker must be able to do. Its methods are called with a
+// deadline and must honour it. Errors are *fault.Error: Public is a sentence
+// for the person who clicked, and Unsure must be set by Create where the
+// issue may exist all the same (outbound.Client does so for what it sends).
+type Driver interface {
+	// Check proves that the credentials work and that what the settings name
+	// (project, tracker, fields) exists and is enough to create an issue,
+	// without creating anything.
+	Check(ctx context.Context) error
+	// Find looks an issue up by its marker; nil and no error means that there
+	// is none (yet: see Traits.Consistency). Of several it returns the oldest.
+	Find(ctx context.Context, marker Marker) (*Issue, error)
+	// Create sends exactly one create request; it never retries.
+	Create(ctx context.Context, draft Draft) (Issue, error)
+	// Traits describes the driver; it is constant.
+	Traits() Traits
+}
+
+// Traits is what the portable layer must know of a driver.
+type Traits struct {
+	// Name is the tracker's name for people ("Redmine").
+	Name string
+	// Limits of the tracker; 0 means none.
+	Limits Limits
+	// Consistency is how long after a create Find may still miss it; 0 means
+	// that Find is immediate.
+	Consistency time.Duration
+	// Exclusive is set where the tracker itself refuses a second issue with
+	// the same marker.
+	Exclusive bool
+}
+
+// Limits are the most characters that the tracker takes. Target cuts the
+// title; the driver, which alone knows how long a text becomes in its format,
+// cuts the description (see Draft.Render).
+type Limits struct {
+	Title       int
+	Description int
+}
+
+// Reader is the ability to read an issue that is known by its id. A missing
+// one is fault.NotFound.
+type Reader interface {
+	Read(ctx context.Context, id string) (Issue, error)
+}
+
+// Commenter is the ability to add a remark to an issue.
+type Commenter interface {
+	Comment(ctx context.Context, id, text string) error
+}
+
+// Closer is the ability to close an issue; closing a closed one is no error.
+type Closer interface {
+	Close(ctx context.Context, id string) error
+}
+
+// Duplicates is the ability to list every issue that carries a marker, oldest
+// first.
+type Duplicates interface {
+	FindAll(ctx context.Context, marker Marker) ([]Issue, error)
+}

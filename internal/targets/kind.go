@@ -1,0 +1,71 @@
+package targets
+
+import (
+	"errors"
+	"time"
+
+	"pushbutton/internal/fault"
+	"pushbutton/internal/outbound"
+	"pushbutton/internal/secret"
+)
+
+// minMasked is the shortest credential that is searched for in error texts;
+// a shorter one would mask ordinary words.
+const minMasked = 6
+
+// Kind is a sort of tracker, described as data: the reader of settings, the
+// documentation and a form are all made from it.
+type Kind struct {
+	// Type is the name in settings ("redmine"); Title is for people.
+	Type, Title string
+	// Settings and Credentials describe what New is given. Every credential
+	// is Secret.
+	Settings    []Field
+	Credentials []Field
+	// New makes a driver of decoded settings. It does not reach out. Errors
+	// of single settings are FieldErrors.
+	New func(Config, Deps) (Driver, error)
+}
+
+// Config is what a driver is made of: both parts are decoded against the
+// kind's fields, so required ones are there and defaults are filled in.
+type Config struct {
+	Settings    Values
+	Credentials map[string]secret.String
+}
+
+// Deps is what drivers and Targets need from the outside.
+type Deps struct {
+	// HTTP is the one way out.
+	HTTP *outbound.Client
+	// Timeout and CheckTimeout are those of Options.
+	Timeout, CheckTimeout time.Duration
+	// Observe is that of Options.
+	Observe func(Observation)
+}
+
+// Open makes a Target of raw settings. It does not reach out. Its error is a
+// *fault.Error that wraps FieldErrors with everything that is wrong; paths
+// start with "settings." or "credentials.".
+func (k Kind) Open(settings map[string]any, credentials map[string]secret.String, deps Deps) (*Target, error) {
+	values, errs := decodeSettings(k.Settings, settings)
+	creds, credErrs := decodeCredentials(k.Credentials, credentials)
+	if errs = append(errs, credErrs...); len(errs) > 0 {
+		return nil, errs.fault()
+	}
+	driver, err := k.New(Config{Settings: values, Credentials: creds}, deps)
+	if err != nil {
+		var fields FieldErrors
+		if errors.As(err, &fields) {
+			return nil, fields.fault()
+		}
+		return nil, fault.Wrap(fault.Invalid, opSettings, err)
+	}
+	opts := Options{Type: k.Type, Timeout: deps.Timeout, CheckTimeout: deps.CheckTimeout, Observe: deps.Observe}
+	for _, c := range creds {
+		if len(c.Reveal()) >= minMasked {
+			opts.secrets = append(opts.secrets, c.Reveal())
+		}
+	}
+	return New(driver, opts), nil
+}

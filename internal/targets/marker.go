@@ -1,0 +1,39 @@
+package targets
+
+import (
+	"encoding/base32"
+	"strconv"
+	"strings"
+
+	"github.com/google/uuid"
+)
+
+const markerPrefix = "pb-"
+
+// markerSpace is the name space of our markers (a random UUID). It must never
+// change: markers made with it are in issues all over the world.
+const markerSpace = "6f1f5a0e-6d0b-4b0e-9b5e-3c1d8f0a7e42"
+
+// NewMarker derives the marker of one wanted issue: "pb-" and 26 characters
+// of lower-case base32 (RFC 4648) over the UUIDv5 of integration, entity and
+// epoch. The epoch counts how often the person asked for a new issue (pushed
+// again after an unlink); retries of one push keep it.
+func NewMarker(integrationID, entityID string, epoch int) Marker {
+	name := integrationID + "\x00" + entityID + "\x00" + strconv.Itoa(epoch)
+	id := uuid.NewSHA1(uuid.MustParse(markerSpace), []byte(name))
+	return Marker(markerPrefix + strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(id[:])))
+}
+
+// Valid tells whether the marker has the form that drivers may rely on: 1 to
+// 64 characters of [a-z0-9-].
+func (m Marker) Valid() bool {
+	if len(m) == 0 || len(m) > 64 {
+		return false
+	}
+	for _, c := range []byte(m) {
+		if (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '-' {
+			return false
+		}
+	}
+	return true
+}

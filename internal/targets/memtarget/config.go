@@ -1,0 +1,50 @@
+package memtarget
+
+import (
+	"time"
+
+	"pushbutton/internal/secret"
+	"pushbutton/internal/targets"
+)
+
+const (
+	name = "Sandbox tracker"
+
+	setURL     = "url"
+	setProject = "project"
+	setLag     = "lookupLagSeconds"
+	credAPIKey = "apiKey"
+)
+
+type config struct {
+	url     string
+	project string
+	lag     time.Duration
+	key     secret.String
+}
+
+// Kind describes the adapter.
+func Kind() targets.Kind {
+	return targets.Kind{
+		Type:  "memory",
+		Title: name,
+		Settings: []targets.Field{
+			{Name: setURL, Type: targets.TypeURL, Required: true, Example: "http://127.0.0.1:8090",
+				Help: "Where the tracker's API is mounted."},
+			{Name: setProject, Required: true, Example: "demo", Help: "The project's name."},
+			{Name: setLag, Type: targets.TypeInt, Default: "0", Example: "5",
+				Help: "How long, in seconds, the tracker may not find a new issue: set it with the look-up lag that it is told to have."},
+		},
+		Credentials: []targets.Field{
+			{Name: credAPIKey, Required: true, Secret: true, Example: "env:SANDBOX_KEY", Help: "One of the project's keys."},
+		},
+		New: func(c targets.Config, deps targets.Deps) (targets.Driver, error) {
+			return &driver{http: deps.HTTP, cfg: config{
+				url:     c.Settings.String(setURL),
+				project: c.Settings.String(setProject),
+				lag:     time.Duration(c.Settings.Int(setLag)) * time.Second,
+				key:     c.Credentials[credAPIKey],
+			}}, nil
+		},
+	}
+}

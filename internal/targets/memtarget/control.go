@@ -1,0 +1,78 @@
+package memtarget
+
+import (
+	"errors"
+	"net/http"
+	"strconv"
+
+	"pushbutton/internal/secret"
+)
+
+const maxPage = 10_000
+
+// Control is the tracker's other HTTP face, for the person or the test who
+// plays it. It has no authentication: mount it where only they come.
+//
+//	GET /control/faults, PUT /control/faults          Faults
+//	GET /control/books?after=N                        {"entries": [Entry...]}, at most 10,000
+//	GET /control/issues?project=P                     {"issues": [Record...]}, newest first, at most 10,000
+//	PUT /control/issues/{id}/status                   {"status": "Done"}
+//	PUT /control/projects/{project}                   {"apiKey": "..."}
+func (t *Tracker) Control() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /control/faults", func(w http.ResponseWriter, _ *http.Request) {
+		reply(w, http.StatusOK, t.Faults())
+	})
+	mux.HandleFunc("PUT /control/faults", func(w http.ResponseWriter, r *http.Request) {
+		var in Faults
+		if !read(w, r, &in) {
+			return
+		}
+		if err := t.SetFaults(in); err != nil {
+			refuse(w, http.StatusUnprocessableEntity, err.Error())
+			return
+		}
+		reply(w, http.StatusOK, in)
+	})
+	mux.HandleFunc("GET /control/books", func(w http.ResponseWriter, r *http.Request) {
+		after, _ := strconv.Atoi(r.URL.Query().Get("after"))
+		reply(w, http.StatusOK, map[string][]Entry{"entries": t.Books(after, maxPage)})
+	})
+	mux.HandleFunc("GET /control/issues", func(w http.ResponseWriter, r *http.Request) {
+		reply(w, http.StatusOK, issueList{Issues: t.Issues(r.URL.Query().Get("project"), maxPage)})
+	})
+	mux.HandleFunc("PUT /control/issues/{id}/status", t.putStatus)
+	mux.HandleFunc("PUT /control/projects/{project}", t.putProject)
+	return mux
+}
+
+func (t *Tracker) putStatus(w http.ResponseWriter, r *http.Request) {
+	var in newStatus
+	if !read(w, r, &in) {
+		return
+	}
+	switch err := t.SetStatus(r.PathValue("id"), in.Status); {
+	case err == nil:
+		w.WriteHeader(http.StatusNoContent)
+	case errors.Is(err, errNoIssue):
+		refuse(w, http.StatusNotFound, err.Error())
+	default:
+		refuse(w, http.StatusUnprocessableEntity, err.Error())
+	}
+}
+
+func (t *Tracker) putProject(w http.ResponseWriter, r *http.Request) {
+	var in struct {
+		APIKey string `json:"apiKey"`
+	}
+	if !read(w, r, &in) {
+		return
+	}
+	name := r.PathValue("project")
+	if len(name) > maxName || in.APIKey == "" || len(in.APIKey) > maxName {
+		refuse(w, http.StatusUnprocessableEntity, "the project's name or apiKey is empty or too long")
+		return
+	}
+	t.AddProject(name, secret.New(in.APIKey))
+	w.WriteHeader(http.StatusNoContent)
+}

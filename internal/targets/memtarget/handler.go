@@ -1,0 +1,237 @@
+package memtarget
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"time"
+	"unicode/utf8"
+
+	"github.com/google/uuid"
+)
+
+// API is the tracker's HTTP face, to be mounted where the setting url points:
+//
+//	GET    /api/projects/{project}
+//	POST   /api/projects/{project}/issues
+//	GET    /api/projects/{project}/issues?marker=M     oldest first
+//	GET    /api/projects/{project}/issues/{id}
+//	PATCH  /api/projects/{project}/issues/{id}         {"status": ...}
+//	POST   /api/projects/{project}/issues/{id}/comments {"text": ...}
+//
+// Each needs one of the project's keys in X-API-Key; another project reads as
+// 404. Failures are {"errors": [...]}.
+func (t *Tracker) API() http.Handler {
+	mux := http.NewServeMux()
+	handle := func(pattern string, op Operation, h http.HandlerFunc) {
+		mux.HandleFunc(pattern, t.guard(op, h))
+	}
+	const root = "/api/projects/{project}"
+	handle("GET "+root, OpOther, func(w http.ResponseWriter, r *http.Request) {
+		reply(w, http.StatusOK, projectInfo{Key: r.PathValue("project")})
+	})
+	mux.HandleFunc("POST "+root+"/issues", t.authorized(t.postIssue))
+	handle("GET "+root+"/issues", OpFind, t.findIssues)
+	handle("GET "+root+"/issues/{id}", OpOther, t.withIssue(func(w http.ResponseWriter, _ *http.Request, issue Record) {
+		reply(w, http.StatusOK, issue)
+	}))
+	handle("PATCH "+root+"/issues/{id}", OpOther, t.withIssue(t.patchIssue))
+	handle("POST "+root+"/issues/{id}/comments", OpOther, t.withIssue(t.postComment))
+	return mux
+}
+
+// authorized checks the key.
+func (t *Tracker) authorized(h http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		known, opens := t.access(r.PathValue("project"), r.Header.Get(headerKey))
+		switch {
+		case !known:
+			refuse(w, http.StatusUnauthorized, "the API key is not known")
+		case !opens:
+			refuse(w, http.StatusNotFound, errNoProject.Error())
+		default:
+			h(w, r)
+		}
+	}
+}
+
+// guard checks the key and lets faults strike before the request is served.
+func (t *Tracker) guard(op Operation, h http.HandlerFunc) http.HandlerFunc {
+	return t.authorized(func(w http.ResponseWriter, r *http.Request) {
+		if f := t.strike(op, r.PathValue("id")+r.URL.Query().Get("marker")); f != nil && misbehave(w, r, *f) {
+			return
+		}
+		h(w, r)
+	})
+}
+
+func (t *Tracker) postIssue(w http.ResponseWriter, r *http.Request) {
+	var in newIssue
+	if !read(w, r, &in) {
+		return
+	}
+	if problems := in.problems(); len(problems) > 0 {
+		refuse(w, http.StatusUnprocessableEntity, problems...)
+		return
+	}
+	struck := t.strike(OpCreate, in.Marker)
+	if struck != nil && (!struck.After || struck.Effect == EffectSlow) {
+		if misbehave(w, r, *struck) {
+			return
+		}
+		struck = nil
+	}
+	told := "created"
+	if struck != nil {
+		told = struck.String()
+	}
+	made, err := t.create(Record{Project: r.PathValue("project"), Marker: in.Marker, Title: in.Title, Description: in.Description,
+		Link: in.Link, Labels: in.Labels, Reporter: in.Reporter}, clip(r.Header.Get(headerRequestID)), told)
+	if err != nil {
+		w.Header().Set("Retry-After", "60") // nothing was made
+		refuse(w, http.StatusServiceUnavailable, err.Error())
+		return
+	}
+	if struck != nil && misbehave(w, r, *struck) {
+		return
+	}
+	reply(w, http.StatusCreated, made)
+}
+
+func (t *Tracker) findIssues(w http.ResponseWriter, r *http.Request) {
+	marker := r.URL.Query().Get("marker")
+	if marker == "" {
+		refuse(w, http.StatusBadRequest, "marker is required")
+		return
+	}
+	visible := time.Time{}
+	if lag := t.Faults().LagMS; lag > 0 {
+		visible = t.now().Add(-time.Duration(lag) * time.Millisecond)
+	}
+	reply(w, http.StatusOK, issueList{Issues: t.marked(r.PathValue("project"), marker, visible)})
+}
+
+func (t *Tracker) withIssue(h func(http.ResponseWriter, *http.Request, Record)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		issue, ok := t.Issue(r.PathValue("id"))
+		if !ok || issue.Project != r.PathValue("project") {
+			refuse(w, http.StatusNotFound, errNoIssue.Error())
+			return
+		}
+		h(w, r, issue)
+	}
+}
+
+func (t *Tracker) patchIssue(w http.ResponseWriter, r *http.Request, issue Record) {
+	var in newStatus
+	if !read(w, r, &in) {
+		return
+	}
+	if err := t.SetStatus(issue.ID, in.Status); err != nil {
+		refuse(w, http.StatusUnprocessableEntity, err.Error())
+		return
+	}
+	issue.Status = in.Status
+	reply(w, http.StatusOK, issue)
+}
+
+func (t *Tracker) postComment(w http.ResponseWriter, r *http.Request, issue Record) {
+	var in newComment
+	if !read(w, r, &in) {
+		return
+	}
+	if in.Text == "" || len(in.Text) > maxDescription {
+		refuse(w, http.StatusUnprocessableEntity, "text is empty or too long")
+		return
+	}
+	if err := t.comment(issue.ID, in.Text); err != nil {
+		refuse(w, http.StatusUnprocessableEntity, err.Error())
+		return
+	}
+	w.WriteHeader(http.StatusNoContent)
+}
+
+func (in newIssue) problems() []string {
+	var out []string
+	if in.Title == "" || utf8.RuneCountInString(in.Title) > maxTitle {
+		out = append(out, fmt.Sprintf("title must have 1 to %d characters", maxTitle))
+	}
+	if in.Marker == "" || len(in.Marker) > maxMarker {
+		out = append(out, fmt.Sprintf("marker must have 1 to %d bytes", maxMarker))
+	}
+	if len(in.Description) > maxDescription {
+		out = append(out, fmt.Sprintf("description is longer than %d bytes", maxDescription))
+	}
+	if len(in.Labels) > maxLabels {
+		out = append(out, fmt.Sprintf("more than %d labels", maxLabels))
+	}
+	return out
+}
+
+// misbehave carries a fault out; false means that the request goes on.
+func misbehave(w http.ResponseWriter, r *http.Request, f Fault) bool {
+	switch f.Effect {
+	case EffectSlow:
+		timer := time.NewTimer(time.Duration(f.DelayMS) * time.Millisecond)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+			return false
+		case <-r.Context().Done():
+			return true
+		}
+	case EffectHold:
+		timer := time.NewTimer(maxDelay)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+		case <-r.Context().Done():
+		}
+		panic(http.ErrAbortHandler)
+	case EffectReset:
+		panic(http.ErrAbortHandler)
+	case EffectGarble:
+		w.WriteHeader(http.StatusCreated)
+		_, _ = w.Write([]byte("<html>created</html>"))
+	case EffectStatus:
+		if f.RetryAfter > 0 {
+			w.Header().Set("Retry-After", strconv.Itoa(f.RetryAfter))
+		}
+		refuse(w, f.Status, "ordered: "+f.String())
+	}
+	return true
+}
+
+// read takes a JSON body strictly; false means that it was refused.
+func read(w http.ResponseWriter, r *http.Request, out any) bool {
+	dec := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody))
+	dec.DisallowUnknownFields()
+	err := dec.Decode(out)
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.As(err, &tooLarge):
+		refuse(w, http.StatusRequestEntityTooLarge, fmt.Sprintf("the body is larger than %d bytes", maxBody))
+	case err != nil:
+		refuse(w, http.StatusBadRequest, "the body is not what is expected: "+err.Error())
+	default:
+		return true
+	}
+	return false
+}
+
+func reply(w http.ResponseWriter, status int, body any) {
+	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.Header().Set(headerRequestID, uuid.NewString())
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(body) // the client has gone: nobody to tell
+}
+
+func refuse(w http.ResponseWriter, status int, problems ...string) {
+	reply(w, status, failure{Errors: problems})
+}
+
+// clip bounds a short text that a client chose.
+func clip(s string) string { return s[:min(len(s), maxName)] }

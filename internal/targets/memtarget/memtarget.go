@@ -1,0 +1,154 @@
+// Package memtarget is the reference tracker: a small tracker in memory with
+// an HTTP face (Tracker), and the driver that speaks with it. It serves
+// `plugin dev` and the tests; it can misbehave on request, and keeps books of
+// every create it ever carried out, so that a test can count from outside.
+//
+// What must not live here: a page for browsers, and anything that a real
+// tracker would not know (tenants, buttons).
+package memtarget
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+
+	"github.com/google/uuid"
+
+	"pushbutton/internal/fault"
+	"pushbutton/internal/outbound"
+	"pushbutton/internal/richtext"
+	"pushbutton/internal/targets"
+)
+
+type driver struct {
+	http *outbound.Client
+	cfg  config
+}
+
+// Traits implements targets.Driver.
+func (d *driver) Traits() targets.Traits {
+	return targets.Traits{Name: name, Limits: targets.Limits{Title: maxTitle, Description: maxDescription}, Consistency: d.cfg.lag}
+}
+
+// Check implements targets.Driver.
+func (d *driver) Check(ctx context.Context) error {
+	const op = "read project"
+	var p projectInfo
+	if err := d.send(ctx, op, http.MethodGet, "", nil, &p); err != nil {
+		return err
+	}
+	if p.Key != d.cfg.project {
+		return targets.Unreadable(op, errors.New("the answer names no project"))
+	}
+	return nil
+}
+
+// Find implements targets.Driver.
+func (d *driver) Find(ctx context.Context, marker targets.Marker) (*targets.Issue, error) {
+	found, err := d.FindAll(ctx, marker)
+	if err != nil || len(found) == 0 {
+		return nil, err
+	}
+	return &found[0], nil
+}
+
+// FindAll implements targets.Duplicates.
+func (d *driver) FindAll(ctx context.Context, marker targets.Marker) ([]targets.Issue, error) {
+	var list issueList
+	if err := d.send(ctx, "list issues", http.MethodGet, "/issues?"+url.Values{"marker": {string(marker)}}.Encode(), nil, &list); err != nil {
+		return nil, err
+	}
+	if list.Issues == nil {
+		return nil, targets.Unreadable("list issues", errors.New("the answer holds no list"))
+	}
+	out := make([]targets.Issue, len(list.Issues))
+	for i, r := range list.Issues {
+		out[i] = d.portable(r)
+	}
+	return out, nil
+}
+
+// Create implements targets.Driver.
+func (d *driver) Create(ctx context.Context, draft targets.Draft) (targets.Issue, error) {
+	var made Record
+	body := newIssue{Marker: string(draft.Marker), Title: draft.Title, Description: draft.Render(maxDescription, bytes, markdown), Link: draft.Link, Labels: draft.Labels, Reporter: draft.Reporter}
+	if err := d.send(ctx, "create issue", http.MethodPost, "/issues", body, &made); err != nil {
+		return targets.Issue{}, err
+	}
+	return d.portable(made), nil
+}
+
+// Read implements targets.Reader.
+func (d *driver) Read(ctx context.Context, id string) (targets.Issue, error) {
+	var r Record
+	if err := d.send(ctx, "read issue", http.MethodGet, "/issues/"+url.PathEscape(id), nil, &r); err != nil {
+		return targets.Issue{}, err
+	}
+	return d.portable(r), nil
+}
+
+// Comment implements targets.Commenter.
+func (d *driver) Comment(ctx context.Context, id, text string) error {
+	return d.send(ctx, "comment on issue", http.MethodPost, "/issues/"+url.PathEscape(id)+"/comments", newComment{Text: text}, nil)
+}
+
+// Close implements targets.Closer.
+func (d *driver) Close(ctx context.Context, id string) error {
+	return d.send(ctx, "close issue", http.MethodPatch, "/issues/"+url.PathEscape(id), newStatus{Status: StatusDone}, nil)
+}
+
+// send speaks with the project's part of the API; out may be nil.
+func (d *driver) send(ctx context.Context, op, method, path string, body, out any) error {
+	h := http.Header{}
+	h.Set(headerKey, d.cfg.key.Reveal())
+	h.Set(headerRequestID, uuid.NewString())
+	var raw []byte
+	if body != nil {
+		var err error
+		if raw, err = json.Marshal(body); err != nil {
+			return &fault.Error{Op: op, Kind: fault.Internal, Err: err}
+		}
+		h.Set("Content-Type", "application/json")
+	}
+	address := d.cfg.url + "/api/projects/" + url.PathEscape(d.cfg.project) + path
+	got, err := d.http.Send(ctx, outbound.Call{Op: op, Method: method, URL: address, Header: h, Body: raw, Refine: d.refine})
+	if err != nil || out == nil {
+		return err
+	}
+	if err := json.Unmarshal(got.Body, out); err != nil {
+		return targets.Unreadable(op, err)
+	}
+	return nil
+}
+
+func (d *driver) refine(r outbound.Reply, verdict *fault.Error) *fault.Error {
+	if verdict == nil {
+		return nil
+	}
+	verdict.Ref = r.Header.Get(headerRequestID)
+	var said failure
+	_ = json.Unmarshal(r.Body, &said) // the status is enough
+	if r.Status == http.StatusUnprocessableEntity && len(said.Errors) > 0 {
+		verdict.Public = fmt.Sprintf("%s: %s. Ask your admin to check the integration's settings.", name, targets.Title(said.Errors[0], 150))
+	}
+	return verdict
+}
+
+// markdown is the tracker's text format; the dialect is GitHub's.
+func markdown(d richtext.Doc) string { return d.Markdown(richtext.MarkdownOptions{}) }
+
+func bytes(s string) int { return len(s) }
+
+func (d *driver) portable(r Record) targets.Issue {
+	out := targets.Issue{ID: r.ID, Key: r.Key, URL: d.cfg.url + "/issues/" + r.ID, Title: r.Title, Status: r.Status, Progress: targets.Started}
+	switch r.Status {
+	case StatusOpen:
+		out.Progress = targets.Open
+	case StatusDone:
+		out.Progress = targets.Done
+	}
+	return out
+}

@@ -1,0 +1,234 @@
+package memtarget_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"pushbutton/internal/fault"
+	"pushbutton/internal/outbound"
+	"pushbutton/internal/targets"
+	"pushbutton/internal/targets/memtarget"
+)
+
+// stage is a tracker with its driver.
+type stage struct {
+	tracker *memtarget.Tracker
+	url     string
+	target  *targets.Target
+}
+
+func newStage(t *testing.T, opts memtarget.Options) *stage {
+	t.Helper()
+	tracker := memtarget.NewTracker(opts)
+	tracker.AddProject("mine", key("mine"))
+	mux := http.NewServeMux()
+	mux.Handle("/api/", tracker.API())
+	mux.Handle("/control/", tracker.Control())
+	srv := httptest.NewServer(mux)
+	t.Cleanup(srv.Close)
+	client := outbound.New(outbound.Options{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}})
+	t.Cleanup(client.Close)
+	a := account("mine", "mine", nil)
+	target, err := memtarget.Kind().Open(a.Settings(srv.URL), a.Credentials, targets.Deps{HTTP: client, Timeout: 5 * time.Second})
+	require.NoError(t, err)
+	return &stage{tracker: tracker, url: srv.URL, target: target}
+}
+
+func draft(n int) targets.Draft {
+	return targets.Draft{Marker: targets.NewMarker("stage", fmt.Sprint(n), 1), Title: fmt.Sprint("Wish ", n)}
+}
+
+func TestOrderedFaults(t *testing.T) {
+	for name, c := range map[string]struct {
+		fault   memtarget.Fault
+		outcome targets.Outcome
+		kind    fault.Kind
+		made    int
+		told    string
+	}{
+		"503 that names a time": {memtarget.Fault{Effect: memtarget.EffectStatus, Status: 503, RetryAfter: 5}, targets.OutcomeNotDone, fault.Unavailable, 0, ""},
+		"429":                   {memtarget.Fault{Effect: memtarget.EffectStatus, Status: 429, RetryAfter: 5}, targets.OutcomeNotDone, fault.RateLimited, 0, ""},
+		"500":                   {memtarget.Fault{Effect: memtarget.EffectStatus, Status: 500}, targets.OutcomeUnknown, fault.Unavailable, 0, ""},
+		"500 after create":      {memtarget.Fault{Effect: memtarget.EffectStatus, Status: 500, After: true}, targets.OutcomeUnknown, fault.Unavailable, 1, "status 500 after create"},
+		"reset":                 {memtarget.Fault{Effect: memtarget.EffectReset}, targets.OutcomeUnknown, fault.Unavailable, 0, ""},
+		"reset after create":    {memtarget.Fault{Effect: memtarget.EffectReset, After: true}, targets.OutcomeUnknown, fault.Unavailable, 1, "reset after create"},
+		"garbled after create":  {memtarget.Fault{Effect: memtarget.EffectGarble, After: true}, targets.OutcomeUnknown, fault.Unavailable, 1, "garble after create"},
+		"slow":                  {memtarget.Fault{Effect: memtarget.EffectSlow, DelayMS: 1}, targets.OutcomeDone, 0, 1, "created"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newStage(t, memtarget.Options{})
+			require.NoError(t, s.tracker.SetFaults(memtarget.Faults{Next: []memtarget.Fault{c.fault}}))
+			_, err := s.target.Create(t.Context(), draft(1))
+			assert.Equal(t, c.outcome, targets.OutcomeOf(err), err)
+			if err != nil {
+				assert.Equal(t, c.kind, fault.KindOf(err), err)
+				assert.Equal(t, time.Duration(c.fault.RetryAfter)*time.Second, fault.From(err).RetryAfter)
+			}
+			books := s.tracker.Books(0, 0)
+			require.Len(t, books, c.made)
+			if c.made == 1 {
+				assert.Equal(t, c.told, books[0].Told)
+				assert.Equal(t, string(draft(1).Marker), books[0].Marker)
+				assert.NotEmpty(t, books[0].RequestID)
+			}
+			_, err = s.target.Create(t.Context(), draft(2))
+			require.NoError(t, err, "a fault strikes once")
+		})
+	}
+}
+
+func TestHoldUntilTheClientGoes(t *testing.T) {
+	s := newStage(t, memtarget.Options{})
+	require.NoError(t, s.tracker.SetFaults(memtarget.Faults{Next: []memtarget.Fault{{Effect: memtarget.EffectHold, After: true}}}))
+	a := account("mine", "mine", nil)
+	client := outbound.New(outbound.Options{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}})
+	t.Cleanup(client.Close)
+	hasty, err := memtarget.Kind().Open(a.Settings(s.url), a.Credentials, targets.Deps{HTTP: client, Timeout: 300 * time.Millisecond})
+	require.NoError(t, err)
+	_, err = hasty.Create(t.Context(), draft(1))
+	assert.Equal(t, fault.Timeout, fault.KindOf(err))
+	assert.Equal(t, targets.OutcomeUnknown, targets.OutcomeOf(err))
+	found, err := s.target.Find(t.Context(), draft(1).Marker)
+	require.NoError(t, err)
+	require.NotNil(t, found)
+}
+
+func TestLookUpLagEnds(t *testing.T) {
+	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+	s := newStage(t, memtarget.Options{Now: func() time.Time { return now }})
+	require.NoError(t, s.tracker.SetFaults(memtarget.Faults{LagMS: 5000}))
+	_, err := s.target.Create(t.Context(), draft(1))
+	require.NoError(t, err)
+	for _, c := range []struct {
+		after time.Duration
+		found bool
+	}{{0, false}, {4999 * time.Millisecond, false}, {5 * time.Second, true}} {
+		now = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC).Add(c.after)
+		got, err := s.target.Find(t.Context(), draft(1).Marker)
+		require.NoError(t, err)
+		assert.Equal(t, c.found, got != nil, c.after)
+	}
+}
+
+// What befalls an issue's requests depends on the seed and that issue alone,
+// whatever the others do in between.
+func TestSeedReplaysFaults(t *testing.T) {
+	const issues, tries = 60, 4
+	play := func(seed uint64, order []int) map[string]string {
+		s := newStage(t, memtarget.Options{})
+		require.NoError(t, s.tracker.SetFaults(memtarget.Faults{Seed: seed, Random: []memtarget.Chance{
+			{On: memtarget.OpCreate, P: 0.2, Fault: memtarget.Fault{Effect: memtarget.EffectReset, After: true}},
+			{On: memtarget.OpCreate, P: 0.2, Fault: memtarget.Fault{Effect: memtarget.EffectStatus, Status: 502}},
+		}}))
+		out := map[string]string{}
+		for _, n := range order {
+			for try := range tries {
+				_, err := s.target.Create(t.Context(), draft(n))
+				out[fmt.Sprint(n, "/", try)] = fmt.Sprint(targets.OutcomeOf(err), len(s.tracker.Marked("mine", string(draft(n).Marker))))
+			}
+		}
+		return out
+	}
+	var up, down []int
+	for i := range issues {
+		up, down = append(up, i), append(down, issues-1-i)
+	}
+	first := play(7, up)
+	assert.Equal(t, first, play(7, down))
+	assert.NotEqual(t, first, play(8, up))
+	failed := 0
+	for _, v := range first {
+		if strings.HasPrefix(v, "unknown") {
+			failed++
+		}
+	}
+	assert.InDelta(t, 0.4, float64(failed)/(issues*tries), 0.12, "shares are about what was ordered")
+}
+
+func TestControl(t *testing.T) {
+	s := newStage(t, memtarget.Options{})
+	call := func(method, path, body string) (int, string) {
+		req, err := http.NewRequestWithContext(t.Context(), method, s.url+path, strings.NewReader(body))
+		require.NoError(t, err)
+		res, err := http.DefaultClient.Do(req)
+		require.NoError(t, err)
+		raw, err := io.ReadAll(res.Body)
+		require.NoError(t, err)
+		require.NoError(t, res.Body.Close())
+		return res.StatusCode, string(raw)
+	}
+	made, err := s.target.Create(t.Context(), draft(1))
+	require.NoError(t, err)
+
+	status, _ := call("PUT", "/control/issues/"+made.ID+"/status", `{"status":"In Progress"}`)
+	assert.Equal(t, 204, status)
+	got, _, err := s.target.Read(t.Context(), made.ID)
+	require.NoError(t, err)
+	assert.Equal(t, targets.Started, got.Progress)
+	status, _ = call("PUT", "/control/issues/"+made.ID+"/status", `{"status":"Lost"}`)
+	assert.Equal(t, 422, status)
+	status, _ = call("PUT", "/control/issues/77/status", `{"status":"Done"}`)
+	assert.Equal(t, 404, status)
+
+	status, _ = call("PUT", "/control/faults", `{"seed":7,"lagMs":100,"random":[{"on":"find","p":0.5,"fault":{"effect":"status","status":503}}]}`)
+	assert.Equal(t, 200, status)
+	assert.Equal(t, uint64(7), s.tracker.Faults().Seed)
+	for _, bad := range []string{`{"lagMs":-1}`, `{"random":[{"on":"x","p":2,"fault":{"effect":"status","status":200}}]}`, `{"next":[{"effect":"slow"}]}`} {
+		status, body := call("PUT", "/control/faults", bad)
+		assert.Equal(t, 422, status, body)
+	}
+	status, _ = call("PUT", "/control/faults", `{"lag":1}`)
+	assert.Equal(t, 400, status, "an unknown key is not ignored")
+
+	status, body := call("GET", "/control/books?after=0", "")
+	assert.Equal(t, 200, status)
+	var books struct{ Entries []memtarget.Entry }
+	require.NoError(t, json.Unmarshal([]byte(body), &books))
+	assert.Equal(t, s.tracker.Books(0, 0)[0].RequestID, books.Entries[0].RequestID)
+	_, body = call("GET", "/control/books?after=1", "")
+	assert.JSONEq(t, `{"entries":[]}`, body)
+
+	status, _ = call("PUT", "/control/projects/late", `{"apiKey":"canary-late"}`)
+	assert.Equal(t, 204, status)
+	_, body = call("GET", "/control/issues?project=late", "")
+	assert.JSONEq(t, `{"issues":[]}`, body)
+}
+
+func TestLimits(t *testing.T) {
+	s := newStage(t, memtarget.Options{MaxIssues: 2})
+	post := func(body string) int {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.url+"/api/projects/mine/issues", strings.NewReader(body))
+		require.NoError(t, err)
+		req.Header.Set("X-API-Key", key("mine").Reveal())
+		res, err := http.DefaultClient.Do(req)
+		require.NoError(t, err)
+		require.NoError(t, res.Body.Close())
+		return res.StatusCode
+	}
+	assert.Equal(t, 422, post(`{"marker":"pb-1","title":""}`))
+	assert.Equal(t, 422, post(`{"marker":"","title":"x"}`))
+	assert.Equal(t, 422, post(`{"marker":"pb-1","title":"`+strings.Repeat("x", 256)+`"}`))
+	assert.Equal(t, 400, post(`{"marker":"pb-1","title":"x","tittle":"y"}`))
+	assert.Equal(t, 400, post(`{`))
+	assert.Equal(t, 413, post(`{"title":"`+string(bytes.Repeat([]byte("x"), 2<<20))+`"}`))
+	for i := range 2 {
+		_, err := s.target.Create(t.Context(), draft(i))
+		require.NoError(t, err)
+	}
+	_, err := s.target.Create(t.Context(), draft(3))
+	assert.Equal(t, targets.OutcomeNotDone, targets.OutcomeOf(err), "a full tracker says so")
+	issues := s.tracker.Issues("", 1)
+	require.Len(t, issues, 1)
+	assert.Equal(t, "MINE-2", issues[0].Key, "newest first")
+}

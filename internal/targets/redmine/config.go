@@ -1,0 +1,95 @@
+package redmine
+
+import (
+	"strconv"
+
+	"pushbutton/internal/secret"
+	"pushbutton/internal/targets"
+)
+
+// The names of settings and credentials.
+const (
+	setURL          = "url"
+	setProject      = "project"
+	setTracker      = "tracker"
+	setTextFormat   = "textFormat"
+	setMarkerField  = "markerField"
+	setLinkField    = "linkField"
+	setPriority     = "priority"
+	setStatusColors = "statusColors"
+	credAPIKey      = "apiKey"
+
+	defaultLinkField = "Productboard link"
+)
+
+// The text formats that a Redmine can be set to. Its API does not tell which.
+const (
+	textile  = "textile"
+	markdown = "markdown" // also CommonMark, Redmine 5's name for the newer one
+)
+
+// config is the settings of one Redmine project.
+type config struct {
+	url        string
+	project    string
+	tracker    string // name or number; empty: the project's first
+	textFormat string
+	// markerField and linkField are names or numbers of custom fields.
+	markerField  string
+	linkField    string
+	priority     string // name or number; empty: Redmine's default
+	statusColors map[string]string
+	key          secret.String
+}
+
+// Kind describes the adapter.
+func Kind() targets.Kind {
+	return targets.Kind{
+		Type:  "redmine",
+		Title: name,
+		Settings: []targets.Field{
+			{Name: setURL, Type: targets.TypeURL, Required: true, Example: "https://redmine.example.com",
+				Help: "Redmine's address, with its path if it does not run at the root."},
+			{Name: setProject, Required: true, Example: "push",
+				Help: "The project's identifier, as in the address of its page, or its number."},
+			{Name: setTracker, Example: "Feature",
+				Help: "Name or number of the tracker for new issues. Default: the project's first."},
+			{Name: setTextFormat, Default: textile, Enum: []string{textile, markdown}, Example: markdown,
+				Help: "Redmine's text format (Administration > Settings > General); markdown also for CommonMark."},
+			{Name: setMarkerField, Default: "Productboard ID", Example: "7",
+				Help: "Name or number of the issues' custom field for our marker: format Text, used as a filter. A number is needed where the API key is not an administrator's and the project has no issues yet."},
+			{Name: setLinkField, Example: defaultLinkField,
+				Help: "Name or number of a custom field (format Link or Text) for the entity's address. Default: the field named \"" + defaultLinkField + "\", if there is one."},
+			{Name: setPriority, Example: "Normal",
+				Help: "Name or number of the priority of new issues. Default: Redmine's own."},
+			{Name: setStatusColors, Type: targets.TypeMap, Enum: targets.Colors(), Example: "{ In Progress: yellow }",
+				Help: "Colours of the button by the issue's status. Default: by how far the issue is."},
+		},
+		Credentials: []targets.Field{
+			{Name: credAPIKey, Required: true, Secret: true, Example: "file:redmine.key",
+				Help: "API access key of the account that makes the issues (My account, right-hand side). REST must be switched on in Administration > Settings > API."},
+		},
+		New: func(c targets.Config, deps targets.Deps) (targets.Driver, error) {
+			return newDriver(config{
+				url:          c.Settings.String(setURL),
+				project:      c.Settings.String(setProject),
+				tracker:      c.Settings.String(setTracker),
+				textFormat:   c.Settings.String(setTextFormat),
+				markerField:  c.Settings.String(setMarkerField),
+				linkField:    c.Settings.String(setLinkField),
+				priority:     c.Settings.String(setPriority),
+				statusColors: c.Settings.Map(setStatusColors),
+				key:          c.Credentials[credAPIKey],
+			}, deps.HTTP), nil
+		},
+	}
+}
+
+// number reads a setting that is a name or a number; 0 means a name.
+func number(s string) int {
+	n, err := strconv.Atoi(s)
+	if err != nil || n < 0 {
+		return 0
+	}
+	return n
+}

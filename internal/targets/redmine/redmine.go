@@ -1,0 +1,323 @@
+// Package redmine pushes to a Redmine project through its REST API (seen on
+// Redmine 5.0.4).
+//
+// Our marker is the value of a custom field of format Text that is used as a
+// filter: such a look-up sees an issue as soon as it exists. Without that
+// field nothing is created, because an issue that cannot be found again would
+// be made twice sooner or later.
+//
+// What must not live here: anything that holds for other trackers as well.
+package redmine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"sync/atomic"
+
+	"pushbutton/internal/fault"
+	"pushbutton/internal/outbound"
+	"pushbutton/internal/richtext"
+	"pushbutton/internal/targets"
+)
+
+const (
+	name = "Redmine"
+	// maxSubject is the length of issues.subject in Redmine's schema.
+	maxSubject = 255
+	// maxDescription is what issues.description holds on MySQL (TEXT: 65,535
+	// bytes); other databases take more. It is in bytes.
+	maxDescription = 65535
+	// maxFound bounds a look-up; Redmine gives no more than 100 at once.
+	maxFound = 100
+)
+
+type driver struct {
+	client
+	planner *planner
+	// dropped is set when Redmine accepted an issue without our marker.
+	dropped atomic.Bool
+}
+
+func newDriver(cfg config, http *outbound.Client) *driver {
+	c := client{http: http, cfg: cfg}
+	return &driver{client: c, planner: &planner{client: c}}
+}
+
+// Traits implements targets.Driver. Custom field filters read the database.
+func (d *driver) Traits() targets.Traits {
+	return targets.Traits{Name: name, Limits: targets.Limits{Title: maxSubject, Description: maxDescription}}
+}
+
+// Check implements targets.Driver. Redmine answers many reads without a valid
+// key where the project is public, so the key is proven first.
+func (d *driver) Check(ctx context.Context) error {
+	d.planner.forget()
+	d.dropped.Store(false)
+	if err := d.proveKey(ctx); err != nil {
+		return err
+	}
+	p, err := d.planner.get(ctx)
+	if err != nil {
+		return err
+	}
+	// A field that is no filter shows by issues that do not match.
+	if _, err := d.list(ctx, p, "check"); err != nil {
+		return err
+	}
+	return d.rehearse(ctx, p)
+}
+
+func (d *driver) proveKey(ctx context.Context) error {
+	const op = "read the key's account"
+	var me userReply
+	if err := d.get(ctx, op, "/users/current.json", &me); err != nil {
+		return err
+	}
+	if me.User.ID == 0 {
+		return notRedmine(op, errors.New("the answer names no user"))
+	}
+	return nil
+}
+
+// rehearse sends a create that Redmine must refuse, for its subject is longer
+// than the database takes, and reads off the refusal what else is in the way:
+// required custom fields and permissions show in no other way to an account
+// that is not an administrator's.
+func (d *driver) rehearse(ctx context.Context, p *plan) error {
+	const op = "rehearse a create"
+	body := d.body(p, targets.Draft{Marker: "check"})
+	body.Subject = strings.Repeat("x", maxSubject+1)
+	err := d.write(ctx, op, http.MethodPost, "/issues.json", map[string]any{"issue": body}, nil)
+	if err == nil {
+		return invalid(op, "Redmine created an issue that it had to refuse (subject of %d characters): a plugin there changes new issues. Ask a Redmine admin.", maxSubject+1)
+	}
+	said, ok := refusedSaid(err)
+	if !ok {
+		return err
+	}
+	// The sentences are in the account's language, but the limit is in digits.
+	limit := strconv.Itoa(maxSubject)
+	if at := slices.IndexFunc(said, func(s string) bool { return strings.Contains(s, limit) }); at >= 0 {
+		said = slices.Delete(slices.Clone(said), at, at+1)
+	}
+	if len(said) == 0 {
+		return nil
+	}
+	e := invalid(op, "%s", refusal(said))
+	e.Err = err
+	return e
+}
+
+// Find implements targets.Driver.
+func (d *driver) Find(ctx context.Context, marker targets.Marker) (*targets.Issue, error) {
+	found, err := d.FindAll(ctx, marker)
+	if err != nil || len(found) == 0 {
+		return nil, err
+	}
+	return &found[0], nil
+}
+
+// FindAll implements targets.Duplicates.
+func (d *driver) FindAll(ctx context.Context, marker targets.Marker) ([]targets.Issue, error) {
+	p, err := d.planner.get(ctx)
+	if err != nil {
+		return nil, err
+	}
+	found, err := d.list(ctx, p, marker)
+	if err != nil {
+		return nil, err
+	}
+	if len(found) == 0 {
+		// A revoked key reads as a stranger, who sees fewer issues: only a key
+		// that is good makes "none" true.
+		return nil, d.proveKey(ctx)
+	}
+	out := make([]targets.Issue, len(found))
+	for i, f := range found {
+		out[i] = d.portable(p, f)
+	}
+	return out, nil
+}
+
+// list asks for the issues with a marker, oldest first. Redmine ignores a
+// filter it does not know and then lists everything, so each value is compared.
+func (d *driver) list(ctx context.Context, p *plan, marker targets.Marker) ([]issue, error) {
+	const op = "list issues"
+	q := url.Values{"project_id": {strconv.Itoa(p.projectID)}, "status_id": {"*"}, "sort": {"id"}, "limit": {strconv.Itoa(maxFound)},
+		"cf_" + strconv.Itoa(p.markerID): {string(marker)}}
+	var reply issuesReply
+	if err := d.get(ctx, op, "/issues.json?"+q.Encode(), &reply); err != nil {
+		return nil, err
+	}
+	if reply.Issues == nil {
+		return nil, notRedmine(op, errors.New("the answer holds no list"))
+	}
+	for _, i := range reply.Issues {
+		if !i.carries(p.markerID, marker) {
+			return nil, invalid(op, "Redmine does not search by the custom field %q. Ask a Redmine admin to tick \"Used as a filter\" for it and to show it to the API key's account.", d.cfg.markerField)
+		}
+	}
+	return reply.Issues, nil
+}
+
+// Create implements targets.Driver.
+func (d *driver) Create(ctx context.Context, draft targets.Draft) (targets.Issue, error) {
+	p, err := d.planner.get(ctx)
+	if err != nil {
+		return targets.Issue{}, err
+	}
+	if d.dropped.Load() {
+		return targets.Issue{}, d.droppedMarker()
+	}
+	var reply issueReply
+	err = d.write(ctx, "create issue", http.MethodPost, "/issues.json", map[string]any{"issue": d.body(p, draft)}, &reply)
+	if err != nil {
+		return targets.Issue{}, d.explain(ctx, err)
+	}
+	if reply.Issue.ID == 0 {
+		return targets.Issue{}, targets.Unreadable("create issue", fmt.Errorf("no issue in the answer"))
+	}
+	// This issue is known by its id; the next one must not be risked.
+	if !reply.Issue.carries(p.markerID, draft.Marker) {
+		d.dropped.Store(true)
+	}
+	return d.portable(p, reply.Issue), nil
+}
+
+func (d *driver) droppedMarker() *fault.Error {
+	return invalid("create issue", "Redmine does not keep the custom field %q of new issues. Ask a Redmine admin to enable it for this project and tracker and for the API key's account.", d.cfg.markerField)
+}
+
+// explain looks closer at a refused create. What a closed or vanished project
+// gives is "Project cannot be blank" in the account's language.
+func (d *driver) explain(ctx context.Context, err error) error {
+	if _, refused := refusedSaid(err); !refused {
+		return err
+	}
+	d.planner.forget()
+	if _, why := d.planner.load(ctx); why != nil && !fault.KindOf(why).Transient() {
+		return why
+	}
+	return err
+}
+
+func (d *driver) body(p *plan, draft targets.Draft) newIssue {
+	body := newIssue{ProjectID: p.projectID, TrackerID: p.trackerID, PriorityID: p.priorityID,
+		Subject: draft.Title, Description: draft.Render(maxDescription, stored, d.render),
+		Fields: []fieldInput{{ID: p.markerID, Value: string(draft.Marker)}}}
+	if p.linkID > 0 && draft.Link != "" {
+		body.Fields = append(body.Fields, fieldInput{ID: p.linkID, Value: draft.Link})
+	}
+	return body
+}
+
+// render writes the server's text format.
+func (d *driver) render(doc richtext.Doc) string {
+	if d.cfg.textFormat == markdown {
+		// Redmine 5 notifies for @login, and its older Markdown shows HTML tags.
+		return doc.Markdown(richtext.MarkdownOptions{BreakMentions: true, BreakReferences: "#", NoHTML: true})
+	}
+	return doc.Textile()
+}
+
+// stored is how many bytes a text takes in Redmine, which makes CRLF of every
+// line end.
+func stored(s string) int { return len(s) + strings.Count(s, "\n") }
+
+// Read implements targets.Reader.
+func (d *driver) Read(ctx context.Context, id string) (targets.Issue, error) {
+	p, err := d.planner.get(ctx)
+	if err != nil {
+		return targets.Issue{}, err
+	}
+	found, err := d.read(ctx, id)
+	if err != nil {
+		return targets.Issue{}, err
+	}
+	return d.portable(p, found), nil
+}
+
+func (d *driver) read(ctx context.Context, id string) (issue, error) {
+	var reply issueReply
+	if number(id) == 0 {
+		return issue{}, missing(id)
+	}
+	err := d.get(ctx, "read issue", "/issues/"+id+".json?include=allowed_statuses", &reply)
+	if err != nil && fault.KindOf(err) == fault.NotFound {
+		return issue{}, missing(id)
+	}
+	return reply.Issue, err
+}
+
+func missing(id string) *fault.Error {
+	return &fault.Error{Op: "read issue", Kind: fault.NotFound,
+		Public: fmt.Sprintf("Redmine does not have issue #%s any more, or does not show it to the API key's account. Unlink and push again for a new one.", targets.Title(id, 20))}
+}
+
+// Comment implements targets.Commenter.
+func (d *driver) Comment(ctx context.Context, id, text string) error {
+	if number(id) == 0 {
+		return missing(id)
+	}
+	return d.change(ctx, "comment on issue", id, changeIssue{Notes: d.render(targets.PlainText(text))})
+}
+
+// Close implements targets.Closer. Redmine ignores a status that the workflow
+// does not allow, so one is taken that it does.
+func (d *driver) Close(ctx context.Context, id string) error {
+	p, err := d.planner.get(ctx)
+	if err != nil {
+		return err
+	}
+	found, err := d.read(ctx, id)
+	if err != nil || p.closed[found.Status.ID] {
+		return err
+	}
+	for _, s := range found.Allowed {
+		if s.IsClosed {
+			return d.change(ctx, "close issue", id, changeIssue{StatusID: s.ID})
+		}
+	}
+	return &fault.Error{Op: "close issue", Kind: fault.Forbidden,
+		Public: fmt.Sprintf("Redmine's workflow lets the API key's account not close issue #%s. Ask a Redmine admin to allow it (Administration > Workflow).", id)}
+}
+
+func (d *driver) change(ctx context.Context, op, id string, change changeIssue) error {
+	err := d.write(ctx, op, http.MethodPut, "/issues/"+id+".json", map[string]any{"issue": change}, nil)
+	if err != nil && fault.KindOf(err) == fault.NotFound {
+		return missing(id)
+	}
+	return err
+}
+
+// portable is an issue in everybody's words.
+func (d *driver) portable(p *plan, i issue) targets.Issue {
+	id := strconv.Itoa(i.ID)
+	out := targets.Issue{ID: id, Key: "#" + id, URL: d.cfg.url + "/issues/" + id, Title: i.Subject, Status: i.Status.Name, Progress: targets.Started}
+	switch {
+	case p.closed[i.Status.ID]:
+		out.Progress = targets.Done
+	case p.first[i.Tracker.ID] == i.Status.ID:
+		out.Progress = targets.Open
+	}
+	for status, color := range d.cfg.statusColors {
+		if strings.EqualFold(status, i.Status.Name) {
+			out.Color = color
+		}
+	}
+	return out
+}
+
+// carries tells whether a custom field of the issue has exactly this value.
+func (i issue) carries(field int, marker targets.Marker) bool {
+	return slices.ContainsFunc(i.Fields, func(f fieldValue) bool {
+		value, ok := f.Value.(string)
+		return ok && f.ID == field && value == string(marker)
+	})
+}

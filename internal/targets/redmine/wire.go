@@ -1,0 +1,225 @@
+package redmine
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"pushbutton/internal/fault"
+	"pushbutton/internal/outbound"
+	"pushbutton/internal/targets"
+)
+
+// What Redmine's REST API sends and takes, as far as it is used here (seen on
+// Redmine 5.0.4). None of it leaves this folder.
+
+type ref struct {
+	ID   int    `json:"id"`
+	Name string `json:"name"`
+}
+
+type status struct {
+	ref
+	IsClosed bool `json:"is_closed"`
+}
+
+type issue struct {
+	ID      int          `json:"id"`
+	Tracker ref          `json:"tracker"`
+	Status  ref          `json:"status"`
+	Subject string       `json:"subject"`
+	Fields  []fieldValue `json:"custom_fields"`
+	Allowed []status     `json:"allowed_statuses"`
+}
+
+type fieldValue struct {
+	ref
+	// Value is a string, null, or a list where the field takes several.
+	Value any `json:"value"`
+}
+
+type userReply struct {
+	User ref `json:"user"`
+}
+
+type issueReply struct {
+	Issue issue `json:"issue"`
+}
+
+type issuesReply struct {
+	Issues []issue `json:"issues"`
+	Total  int     `json:"total_count"`
+}
+
+type newIssue struct {
+	ProjectID   int          `json:"project_id"`
+	TrackerID   int          `json:"tracker_id"`
+	PriorityID  int          `json:"priority_id,omitempty"`
+	Subject     string       `json:"subject"`
+	Description string       `json:"description,omitempty"`
+	Fields      []fieldInput `json:"custom_fields"`
+}
+
+type fieldInput struct {
+	ID    int    `json:"id"`
+	Value string `json:"value"`
+}
+
+type changeIssue struct {
+	StatusID int    `json:"status_id,omitempty"`
+	Notes    string `json:"notes,omitempty"`
+}
+
+const projectClosed = 5 // Project::STATUS_CLOSED
+
+type projectReply struct {
+	Project struct {
+		ref
+		Status   int   `json:"status"`
+		Trackers []ref `json:"trackers"`
+		// Fields are only those the project chose itself: fields "for all
+		// projects" are missing.
+		Fields []ref `json:"issue_custom_fields"`
+	} `json:"project"`
+}
+
+type trackersReply struct {
+	Trackers []struct {
+		ref
+		Default ref `json:"default_status"`
+	} `json:"trackers"`
+}
+
+type statusesReply struct {
+	Statuses []status `json:"issue_statuses"`
+}
+
+type prioritiesReply struct {
+	Priorities []ref `json:"issue_priorities"`
+}
+
+// fieldsReply is for administrators only (403 for everybody else).
+type fieldsReply struct {
+	Fields []customField `json:"custom_fields"`
+}
+
+type customField struct {
+	ref
+	For      string `json:"customized_type"`
+	Format   string `json:"field_format"`
+	IsFilter bool   `json:"is_filter"`
+	Multiple bool   `json:"multiple"`
+	Trackers []ref  `json:"trackers"`
+}
+
+type errorsReply struct {
+	Errors []string `json:"errors"`
+}
+
+// client speaks with one Redmine.
+type client struct {
+	http *outbound.Client
+	cfg  config
+}
+
+// get reads path into out. A read changes nothing, so its error is never
+// Unsure, whatever it is a part of.
+func (c client) get(ctx context.Context, op, path string, out any) error {
+	reply, err := c.send(ctx, op, http.MethodGet, path, nil)
+	if err == nil {
+		if err = json.Unmarshal(reply.Body, out); err == nil {
+			return nil
+		}
+		return notRedmine(op, err)
+	}
+	sure := *fault.From(err)
+	sure.Unsure = false
+	return &sure
+}
+
+// notRedmine is a read that brought something else than what Redmine sends.
+func notRedmine(op string, err error) *fault.Error {
+	return &fault.Error{Op: op, Kind: fault.Invalid, Err: err,
+		Public: "The address does not answer as Redmine does. Ask your admin to check settings.url."}
+}
+
+// write sends a body. out may be nil (Redmine answers a change with 204). A
+// reply that cannot be read is Unsure.
+func (c client) write(ctx context.Context, op, method, path string, body, out any) error {
+	raw, err := json.Marshal(body)
+	if err != nil {
+		return &fault.Error{Op: op, Kind: fault.Internal, Err: err}
+	}
+	reply, err := c.send(ctx, op, method, path, raw)
+	if err != nil || out == nil {
+		return err
+	}
+	if err := json.Unmarshal(reply.Body, out); err != nil {
+		return targets.Unreadable(op, err)
+	}
+	return nil
+}
+
+func (c client) send(ctx context.Context, op, method, path string, body []byte) (outbound.Reply, error) {
+	h := http.Header{}
+	h.Set("X-Redmine-API-Key", c.cfg.key.Reveal())
+	h.Set("Accept", "application/json")
+	if body != nil {
+		h.Set("Content-Type", "application/json")
+	}
+	return c.http.Send(ctx, outbound.Call{Op: op, Method: method, URL: c.cfg.url + path, Header: h, Body: body, Refine: c.refine})
+}
+
+// refine turns what Redmine says of a failure into a sentence. 400, 401, 403
+// and 404 have empty bodies; 422 lists localised sentences.
+func (c client) refine(r outbound.Reply, verdict *fault.Error) *fault.Error {
+	if verdict == nil {
+		return nil
+	}
+	verdict.Ref = r.Header.Get("X-Request-Id")
+	switch {
+	case r.Status == http.StatusUnauthorized:
+		verdict.Public = "Redmine refused the API key. Ask your admin to renew it in the integration's settings, and to see that REST is on in Redmine (Administration > Settings > API)."
+	case r.Status == http.StatusForbidden:
+		verdict.Public = fmt.Sprintf("Redmine does not allow this to the API key's account in project %q. Ask a Redmine admin to give it a role there that may view, add and edit issues.", c.cfg.project)
+	case r.Status == http.StatusUnprocessableEntity:
+		if said := refusals(r.Body); len(said) > 0 {
+			verdict.Err = &refusedError{said: said}
+			verdict.Public = refusal(said)
+		}
+	case r.Status >= 300 && r.Status < 400:
+		verdict.Public = "Redmine's address leads elsewhere. Ask your admin to check settings.url (https? a login page in front of it?)."
+	}
+	return verdict
+}
+
+// refusedError keeps the sentences of a 422.
+type refusedError struct{ said []string }
+
+func (e *refusedError) Error() string { return "refused: " + strings.Join(e.said, "; ") }
+
+func refusals(body []byte) []string {
+	var r errorsReply
+	if json.Unmarshal(body, &r) != nil {
+		return nil
+	}
+	return r.Errors
+}
+
+func refusal(said []string) string {
+	const advice = ". Ask your admin to change that in Redmine or in the integration's settings."
+	what := targets.Title(strings.Join(said, ", "), targets.MaxPublic-len("Redmine: ")-len(advice))
+	return "Redmine: " + strings.TrimRight(what, ".") + advice
+}
+
+// refusedSaid gives the sentences of a 422 that is somewhere in err.
+func refusedSaid(err error) ([]string, bool) {
+	var refused *refusedError
+	if errors.As(err, &refused) {
+		return refused.said, true
+	}
+	return nil, false
+}

@@ -1,0 +1,359 @@
+package targets
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"time"
+
+	"pushbutton/internal/fault"
+)
+
+// The operations, as they stand in errors and metrics.
+const (
+	OpCheck   = "check"
+	OpFind    = "find issue"
+	OpCreate  = "create issue"
+	OpRead    = "read issue"
+	OpComment = "comment on issue"
+	OpClose   = "close issue"
+)
+
+// Time-outs of one operation, all its requests included, unless Options says
+// otherwise.
+const (
+	DefaultTimeout      = 20 * time.Second
+	DefaultCheckTimeout = 30 * time.Second
+)
+
+// Limits of a Draft's smaller parts, in characters.
+const (
+	maxLabels   = 20
+	maxLabel    = 100
+	maxReporter = 200
+	maxLink     = 1000
+	maxTitle    = 4096 // for trackers that name no limit
+	maxRef      = 100
+)
+
+// Options sets up a Target.
+type Options struct {
+	// Type is the kind's name, for metrics ("redmine").
+	Type string
+	// Timeout bounds each operation but Check; DefaultTimeout if zero.
+	Timeout time.Duration
+	// CheckTimeout bounds Check; DefaultCheckTimeout if zero.
+	CheckTimeout time.Duration
+	// Observe, if set, is told of every operation when it has ended.
+	Observe func(Observation)
+	// secrets never appear in an error's text, whoever put them there.
+	secrets []string
+}
+
+// Observation is one finished operation.
+type Observation struct {
+	// Type is the kind's name and Op one of the Op constants; both come from
+	// small closed sets and can be metric labels.
+	Type, Op string
+	Duration time.Duration
+	// Outcome is meaningful for OpCreate alone.
+	Outcome Outcome
+	Err     error
+}
+
+// Target is a tracker as the rest of the plugin sees it: a Driver with
+// everything that is the same for all of them. It is safe for concurrent use
+// if its Driver is. Every error it returns is a *fault.Error with Op, Side
+// and Public set; Public has at most MaxPublic characters.
+type Target struct {
+	driver Driver
+	traits Traits
+	opts   Options
+}
+
+// New makes a Target of a driver.
+func New(driver Driver, opts Options) *Target {
+	if opts.Timeout <= 0 {
+		opts.Timeout = DefaultTimeout
+	}
+	if opts.CheckTimeout <= 0 {
+		opts.CheckTimeout = DefaultCheckTimeout
+	}
+	return &Target{driver: driver, traits: driver.Traits(), opts: opts}
+}
+
+// Type is the kind's name ("redmine").
+func (t *Target) Type() string { return t.opts.Type }
+
+// Traits describes the tracker.
+func (t *Target) Traits() Traits { return t.traits }
+
+// Check proves that issues can be created, without creating one.
+func (t *Target) Check(ctx context.Context) error {
+	return t.run(ctx, OpCheck, t.driver.Check)
+}
+
+// Find looks for the issue that carries a marker, the oldest if there are
+// several; nil and no error means that none is visible (yet: see
+// Traits.Consistency).
+func (t *Target) Find(ctx context.Context, marker Marker) (*Issue, error) {
+	var found *Issue
+	err := t.run(ctx, OpFind, func(ctx context.Context) error {
+		if err := validMarker(marker); err != nil {
+			return err
+		}
+		issue, err := t.driver.Find(ctx, marker)
+		found = issue
+		return err
+	})
+	if err != nil || found == nil {
+		return nil, err
+	}
+	whole := normal(*found)
+	return &whole, nil
+}
+
+// FindAll lists every issue that carries a marker, oldest first. supported is
+// false where the tracker cannot tell more than Find does.
+func (t *Target) FindAll(ctx context.Context, marker Marker) (issues []Issue, supported bool, err error) {
+	driver, ok := t.driver.(Duplicates)
+	if !ok {
+		return nil, false, nil
+	}
+	err = t.run(ctx, OpFind, func(ctx context.Context) error {
+		if err := validMarker(marker); err != nil {
+			return err
+		}
+		var err error
+		issues, err = driver.FindAll(ctx, marker)
+		return err
+	})
+	if err != nil {
+		return nil, true, err
+	}
+	for i := range issues {
+		issues[i] = normal(issues[i])
+	}
+	return issues, true, nil
+}
+
+// Create sends one create request for the draft, cut to the tracker's limits.
+// OutcomeOf(err) says whether the issue exists; an unknown outcome is to be
+// resolved with Find.
+func (t *Target) Create(ctx context.Context, draft Draft) (Issue, error) {
+	var issue Issue
+	err := t.run(ctx, OpCreate, func(ctx context.Context) error {
+		if err := validMarker(draft.Marker); err != nil {
+			return err
+		}
+		made, err := t.driver.Create(ctx, t.fit(draft))
+		if err == nil && made.ID == "" {
+			err = Unreadable("", errors.New("the answer names no issue"))
+		}
+		issue = made
+		return err
+	})
+	if err != nil {
+		return Issue{}, err
+	}
+	return normal(issue), nil
+}
+
+// Read reads an issue as it is now; a missing one is fault.NotFound.
+// supported is false where the tracker cannot be asked.
+func (t *Target) Read(ctx context.Context, id string) (issue Issue, supported bool, err error) {
+	driver, ok := t.driver.(Reader)
+	if !ok {
+		return Issue{}, false, nil
+	}
+	err = t.run(ctx, OpRead, func(ctx context.Context) error {
+		var err error
+		issue, err = driver.Read(ctx, id)
+		return err
+	})
+	if err != nil {
+		return Issue{}, true, err
+	}
+	return normal(issue), true, nil
+}
+
+// Comment adds a remark (plain text) to an issue. supported is false where
+// the tracker has no remarks.
+func (t *Target) Comment(ctx context.Context, id, text string) (supported bool, err error) {
+	driver, ok := t.driver.(Commenter)
+	if !ok {
+		return false, nil
+	}
+	return true, t.run(ctx, OpComment, func(ctx context.Context) error { return driver.Comment(ctx, id, text) })
+}
+
+// Close closes an issue; closing a closed one is no error. supported is false
+// where the tracker's issues cannot be closed.
+func (t *Target) Close(ctx context.Context, id string) (supported bool, err error) {
+	driver, ok := t.driver.(Closer)
+	if !ok {
+		return false, nil
+	}
+	return true, t.run(ctx, OpClose, func(ctx context.Context) error { return driver.Close(ctx, id) })
+}
+
+// run carries out one operation: bounds it, survives its panic, classifies
+// its error and tells the observer.
+func (t *Target) run(ctx context.Context, op string, do func(context.Context) error) error {
+	start := time.Now()
+	err := t.bounded(ctx, op, do)
+	if t.opts.Observe != nil {
+		t.opts.Observe(Observation{Type: t.opts.Type, Op: op, Duration: time.Since(start), Outcome: OutcomeOf(err), Err: err})
+	}
+	return err
+}
+
+func (t *Target) bounded(ctx context.Context, op string, do func(context.Context) error) error {
+	if err := context.Cause(ctx); err != nil {
+		return t.fault(op, fault.Wrap(fault.Canceled, "", err)) // nothing was sent
+	}
+	limit := t.opts.Timeout
+	if op == OpCheck {
+		limit = t.opts.CheckTimeout
+	}
+	own, cancel := context.WithTimeoutCause(ctx, limit, &timeoutError{tracker: t.traits.Name, op: op, limit: limit})
+	defer cancel()
+	err := guarded(own, do)
+	if err == nil {
+		return nil
+	}
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		err = fmt.Errorf("the caller's own deadline passed: %w", err)
+	}
+	return t.fault(op, err)
+}
+
+// timeoutError is the cause of a context that this room's own limit ended.
+type timeoutError struct {
+	tracker, op string
+	limit       time.Duration
+}
+
+func (e *timeoutError) Error() string {
+	return fmt.Sprintf("%s did not finish %q within this plugin's limit of %s", e.tracker, e.op, e.limit)
+}
+
+func (e *timeoutError) Unwrap() error { return context.DeadlineExceeded }
+
+// guarded calls do; its panic becomes an unsure error. An error that nobody
+// classified after the context had ended gets the context's cause, which says
+// whose limit it was.
+func guarded(ctx context.Context, do func(context.Context) error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = &fault.Error{Kind: fault.Internal, Unsure: true, Err: fmt.Errorf("panic: %v\n%s", p, debug.Stack())}
+		}
+	}()
+	err = do(ctx)
+	if classified := (*fault.Error)(nil); err != nil && ctx.Err() != nil && !errors.As(err, &classified) {
+		return fmt.Errorf("%w: %w", context.Cause(ctx), err)
+	}
+	return err
+}
+
+// fault gives an error its final form. It is called exactly once per failed
+// operation.
+func (t *Target) fault(op string, err error) *fault.Error {
+	inner := fault.From(err)
+	out := *inner
+	out.Unsure = OutcomeOf(err) == OutcomeUnknown
+	if err.Error() != inner.Error() {
+		out.Err = err // what was wrapped around it is for the log
+	}
+	if out.Op == "" || out.Op == op {
+		out.Op = op
+	} else {
+		out.Op = op + ": " + out.Op
+	}
+	if op == OpCheck || op == OpFind || op == OpRead {
+		out.Unsure = false // nothing was to be changed
+	}
+	if out.Side == "" {
+		out.Side = sideOf(out.Kind, t.traits.Name)
+	}
+	// The tracker's name belongs into the sentence; outbound, which refuses an
+	// address before anybody is asked, cannot know it.
+	if out.Public == "" || out.Kind == fault.Blocked {
+		out.Public = publicFor(&out, t.traits.Name)
+	}
+	out.Public = cut(oneLine(t.mask(out.Public)), MaxPublic)
+	out.Ref = cut(oneLine(t.mask(out.Ref)), maxRef)
+	if out.Err != nil {
+		if text := out.Err.Error(); t.mask(text) != text {
+			out.Err = &maskedError{text: t.mask(text), kind: out.Kind}
+		}
+	}
+	return &out
+}
+
+// maskedError stands for a cause whose text held a credential. It does not
+// unwrap to that cause: somebody would print it.
+type maskedError struct {
+	text string
+	kind fault.Kind
+}
+
+func (e *maskedError) Error() string { return e.text }
+func (e *maskedError) Unwrap() error { return e.kind }
+
+func (t *Target) mask(s string) string {
+	for _, secret := range t.opts.secrets {
+		s = strings.ReplaceAll(s, secret, "[secret]")
+	}
+	return s
+}
+
+func validMarker(m Marker) *fault.Error {
+	if m.Valid() {
+		return nil
+	}
+	return &fault.Error{Kind: fault.Internal, Err: fmt.Errorf("marker %q is not valid", string(m))}
+}
+
+// fit cuts a draft to what every tracker takes; its description is left to
+// the driver, which alone knows how long it becomes in its format.
+func (t *Target) fit(d Draft) Draft {
+	limit := t.traits.Limits.Title
+	if limit <= 0 {
+		limit = maxTitle
+	}
+	d.Title = Title(d.Title, limit)
+	d.Reporter = cut(oneLine(d.Reporter), maxReporter)
+	if !webAddress(d.Link) || len(d.Link) > maxLink {
+		d.Link = ""
+	}
+	var labels []string
+	for _, l := range d.Labels {
+		if l = cut(oneLine(l), maxLabel); l != "" && !slices.Contains(labels, l) && len(labels) < maxLabels {
+			labels = append(labels, l)
+		}
+	}
+	d.Labels = labels
+	return d
+}
+
+// normal fills what a driver may leave out, and drops an address that must
+// not become a link.
+func normal(i Issue) Issue {
+	if i.Key == "" {
+		i.Key = i.ID
+	}
+	if !webAddress(i.URL) {
+		i.URL = ""
+	}
+	return i
+}
+
+func webAddress(s string) bool {
+	u, err := url.Parse(s)
+	return err == nil && u.Host != "" && (u.Scheme == "http" || u.Scheme == "https")
+}

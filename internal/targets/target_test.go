@@ -1,0 +1,176 @@
+package targets
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"pushbutton/internal/fault"
+)
+
+// scripted is a driver whose every method does what the test says.
+type scripted struct {
+	do    func(context.Context) error
+	issue Issue
+	got   Draft
+}
+
+func (s *scripted) Check(ctx context.Context) error { return s.do(ctx) }
+func (s *scripted) Find(ctx context.Context, _ Marker) (*Issue, error) {
+	return &s.issue, s.do(ctx)
+}
+func (s *scripted) Create(ctx context.Context, d Draft) (Issue, error) {
+	s.got = d
+	return s.issue, s.do(ctx)
+}
+func (s *scripted) Traits() Traits { return Traits{Name: "Tracker", Limits: Limits{Title: 20}} }
+
+var marker = NewMarker("i", "e", 1)
+
+func TestOutcomeOf(t *testing.T) {
+	for name, c := range map[string]struct {
+		err  error
+		want Outcome
+	}{
+		"no error":          {nil, OutcomeDone},
+		"refused":           {fault.New(fault.Invalid, "create", "no"), OutcomeNotDone},
+		"never sent":        {&fault.Error{Kind: fault.Unavailable}, OutcomeNotDone},
+		"unsure":            {&fault.Error{Kind: fault.Unavailable, Unsure: true}, OutcomeUnknown},
+		"unsure, wrapped":   {fmt.Errorf("x: %w", &fault.Error{Unsure: true}), OutcomeUnknown},
+		"unreadable":        {Unreadable("create", errors.New("not JSON")), OutcomeUnknown},
+		"bare cancel":       {context.Canceled, OutcomeUnknown},
+		"bare deadline":     {fmt.Errorf("x: %w", context.DeadlineExceeded), OutcomeUnknown},
+		"nobody classified": {errors.New("what?"), OutcomeUnknown},
+	} {
+		t.Run(name, func(t *testing.T) { assert.Equal(t, c.want, OutcomeOf(c.err)) })
+	}
+}
+
+func TestErrorsGetTheirFinalForm(t *testing.T) {
+	cause := errors.New("the cause")
+	for _, kind := range fault.Kinds() {
+		t.Run(kind.String(), func(t *testing.T) {
+			target := New(&scripted{do: func(context.Context) error {
+				return &fault.Error{Op: "post", Kind: kind, Err: cause, RetryAfter: 90 * time.Second}
+			}}, Options{})
+			_, err := target.Create(t.Context(), Draft{Marker: marker})
+			e := fault.From(err)
+			assert.Equal(t, "create issue: post", e.Op)
+			assert.Equal(t, kind, e.Kind)
+			assert.NotEmpty(t, e.Side)
+			assert.ErrorIs(t, err, cause)
+			assert.Contains(t, e.Public, "Tracker")
+			assert.LessOrEqual(t, utf8.RuneCountInString(e.Public), MaxPublic)
+			assert.Regexp(t, `[Aa]sk|tell|Push again`, e.Public, "it says what to do")
+		})
+	}
+}
+
+func TestADriversSentenceIsKeptAndBounded(t *testing.T) {
+	for given, want := range map[string]string{
+		"Tracker: Component is missing.": "Tracker: Component is missing.",
+		"two\nlines":                     "two lines",
+		strings.Repeat("ü", 300):         strings.Repeat("ü", 254) + "…",
+		"the key s3cret-key is bad":      "the key [secret] is bad",
+	} {
+		target := New(&scripted{do: func(context.Context) error {
+			return &fault.Error{Kind: fault.Invalid, Public: given, Ref: "s3cret-key", Err: errors.New("bad s3cret-key")}
+		}}, Options{secrets: []string{"s3cret-key"}})
+		err := target.Check(t.Context())
+		assert.Equal(t, want, fault.From(err).Public)
+		assert.NotContains(t, err.Error(), "s3cret-key")
+		for inner := err; inner != nil; inner = errors.Unwrap(inner) {
+			assert.NotContains(t, inner.Error(), "s3cret-key")
+		}
+	}
+}
+
+func TestPanicOfADriver(t *testing.T) {
+	target := New(&scripted{do: func(context.Context) error { panic("out of order") }}, Options{})
+	_, err := target.Create(t.Context(), Draft{Marker: marker})
+	assert.Equal(t, fault.Internal, fault.KindOf(err))
+	assert.Equal(t, OutcomeUnknown, OutcomeOf(err), "it may have been after the request")
+	assert.ErrorContains(t, err, "out of order")
+	assert.NotContains(t, fault.From(err).Public, "out of order")
+	assert.Equal(t, fault.Internal, fault.KindOf(target.Check(t.Context())))
+}
+
+func TestWhoseTimeoutItWas(t *testing.T) {
+	wait := func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }
+	ours := New(&scripted{do: wait}, Options{Timeout: time.Millisecond, CheckTimeout: 2 * time.Millisecond})
+	_, err := ours.Create(t.Context(), Draft{Marker: marker})
+	assert.Equal(t, fault.Timeout, fault.KindOf(err))
+	assert.Equal(t, OutcomeUnknown, OutcomeOf(err))
+	assert.ErrorContains(t, err, `Tracker did not finish "create issue" within this plugin's limit of 1ms`)
+	assert.ErrorContains(t, ours.Check(t.Context()), "limit of 2ms")
+
+	ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+	defer cancel()
+	_, err = New(&scripted{do: wait}, Options{}).Create(ctx, Draft{Marker: marker})
+	assert.Equal(t, fault.Timeout, fault.KindOf(err))
+	assert.ErrorContains(t, err, "the caller's own deadline")
+	assert.Equal(t, OutcomeUnknown, OutcomeOf(err))
+
+	ctx, stop := context.WithCancelCause(t.Context())
+	stop(errors.New("shutting down"))
+	_, err = ours.Create(ctx, Draft{Marker: marker})
+	assert.Equal(t, fault.Canceled, fault.KindOf(err))
+	assert.Equal(t, OutcomeNotDone, OutcomeOf(err), "nothing was sent")
+	assert.ErrorContains(t, err, "shutting down")
+}
+
+func TestCreateNeedsAnID(t *testing.T) {
+	_, err := New(&scripted{do: func(context.Context) error { return nil }}, Options{}).Create(t.Context(), Draft{Marker: marker})
+	assert.Equal(t, OutcomeUnknown, OutcomeOf(err))
+}
+
+func TestCreateFitsTheDraft(t *testing.T) {
+	driver := &scripted{issue: Issue{ID: "7", URL: "javascript:alert(1)"}, do: func(context.Context) error { return nil }}
+	var seen []Observation
+	target := New(driver, Options{Type: "scripted", Observe: func(o Observation) { seen = append(seen, o) }})
+	issue, err := target.Create(t.Context(), Draft{Marker: marker, Title: "  a title\nthat is longer than twenty", Link: "javascript:alert(1)",
+		Labels: []string{"a", " ", "a", "b\nc"}, Reporter: "Jane\nDoe"})
+	require.NoError(t, err)
+	assert.Equal(t, Issue{ID: "7", Key: "7"}, issue, "the key is filled, an address that is none is dropped")
+	assert.Equal(t, Draft{Marker: marker, Title: "a title that is lon…", Labels: []string{"a", "b c"}, Reporter: "Jane Doe"}, driver.got)
+	require.Len(t, seen, 1)
+	assert.Equal(t, "scripted", seen[0].Type)
+	assert.Equal(t, OpCreate, seen[0].Op)
+	assert.Equal(t, OutcomeDone, seen[0].Outcome)
+}
+
+func TestAbilitiesThatAreMissing(t *testing.T) {
+	target := New(&scripted{}, Options{})
+	_, able, err := target.Read(t.Context(), "1")
+	assert.False(t, able)
+	assert.NoError(t, err)
+	able, err = target.Comment(t.Context(), "1", "x")
+	assert.False(t, able)
+	assert.NoError(t, err)
+	able, err = target.Close(t.Context(), "1")
+	assert.False(t, able)
+	assert.NoError(t, err)
+	_, able, err = target.FindAll(t.Context(), marker)
+	assert.False(t, able)
+	assert.NoError(t, err)
+}
+
+// The markers of issues that exist must be derived again after any change of
+// this code.
+func TestMarkerIsStable(t *testing.T) {
+	m := NewMarker("mfrggzdfmztwq2lknnwg23tpoa", "5f0c7f0e-6d0b-4b0e-9b5e-3c1d8f0a7e42", 3)
+	assert.Equal(t, Marker("pb-wmsnh4y3jfpspceoj3whic5h5i"), m)
+	assert.True(t, m.Valid())
+	assert.NotEqual(t, NewMarker("a", "bc", 1), NewMarker("ab", "c", 1))
+	assert.NotEqual(t, NewMarker("a", "b", 1), NewMarker("a", "b", 2))
+	for _, bad := range []Marker{"", "PB-1", "pb_1", "pb 1", Marker(strings.Repeat("a", 65))} {
+		assert.False(t, bad.Valid(), bad)
+	}
+}

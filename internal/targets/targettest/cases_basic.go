@@ -1,0 +1,330 @@
+package targettest
+
+import (
+	"strings"
+	"sync"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"pushbutton/internal/fault"
+	"pushbutton/internal/richtext"
+	"pushbutton/internal/secret"
+	"pushbutton/internal/targets"
+)
+
+func testCheck(t *testing.T, b *bench) {
+	target := b.open(t, b.server.Mine)
+	require.NoError(t, target.Check(t.Context()))
+	assert.Empty(t, b.server.Issues(t, ""), "a check creates nothing")
+	assert.NotEmpty(t, target.Traits().Name)
+	assert.Equal(t, b.h.Kind.Type, target.Type())
+}
+
+func testCheckWrongCredentials(t *testing.T, b *bench) {
+	for field := range b.server.Mine.Credentials {
+		wrong := b.server.Mine
+		wrong.Credentials = map[string]secret.String{}
+		for k, v := range b.server.Mine.Credentials {
+			wrong.Credentials[k] = v
+		}
+		wrong.Credentials[field] = secret.New("wrong0123456789abcdef0123456789abcdef0123")
+		target := b.open(t, wrong)
+		err := target.Check(t.Context())
+		require.Error(t, err, field)
+		assert.Equal(t, fault.Unauthorized, fault.KindOf(err), err)
+		assertPublic(t, target, err)
+
+		// A look-up must not take "not allowed to see" for "none".
+		_, err = target.Find(t.Context(), newMarker())
+		require.Error(t, err)
+		_, err = target.Create(t.Context(), newDraft())
+		require.Error(t, err)
+		assert.Equal(t, targets.OutcomeNotDone, targets.OutcomeOf(err))
+		assert.Empty(t, b.server.Issues(t, ""))
+	}
+}
+
+func testCheckWrongProject(t *testing.T, b *bench) {
+	if b.server.WrongProject == nil {
+		t.Skip("this tracker's settings name no project")
+	}
+	target := b.open(t, Account{Settings: b.server.WrongProject, Credentials: b.server.Mine.Credentials})
+	err := target.Check(t.Context())
+	require.Error(t, err)
+	assert.Contains(t, []fault.Kind{fault.NotFound, fault.Invalid, fault.Forbidden}, fault.KindOf(err))
+	assertPublic(t, target, err)
+	_, err = target.Create(t.Context(), newDraft())
+	assert.Equal(t, targets.OutcomeNotDone, targets.OutcomeOf(err), err)
+}
+
+func testCreateFind(t *testing.T, b *bench) {
+	target := b.mine(t)
+	draft := newDraft()
+	made, err := target.Create(t.Context(), draft)
+	require.NoError(t, err)
+	assert.NotEmpty(t, made.ID)
+	assert.NotEmpty(t, made.Key)
+	assert.NotEmpty(t, made.Status)
+	assert.True(t, strings.HasPrefix(made.URL, "http"), made.URL)
+	assert.Equal(t, draft.Title, made.Title)
+	assert.Equal(t, targets.Open, made.Progress)
+	assert.Equal(t, &made, find(t, target, draft.Marker), "created and found are the same")
+	assert.Len(t, b.server.Issues(t, draft.Marker), 1)
+}
+
+func testFindNothing(t *testing.T, b *bench) {
+	target := b.mine(t)
+	_, err := target.Create(t.Context(), newDraft())
+	require.NoError(t, err)
+	found, err := target.Find(t.Context(), newMarker())
+	require.NoError(t, err)
+	assert.Nil(t, found)
+}
+
+func testLag(t *testing.T, b *bench) {
+	if b.server.SetLag == nil {
+		t.Skip("this server's look-up cannot be made to lag")
+	}
+	target := b.mine(t)
+	require.NotZero(t, target.Traits().Consistency)
+	b.server.SetLag(t)
+	draft := newDraft()
+	made, err := target.Create(t.Context(), draft)
+	require.NoError(t, err)
+	early, err := target.Find(t.Context(), draft.Marker)
+	require.NoError(t, err)
+	assert.Nil(t, early, "the lag is real")
+	assert.Equal(t, made.ID, find(t, target, draft.Marker).ID)
+}
+
+func testDuplicates(t *testing.T, b *bench) {
+	target := b.mine(t)
+	draft := newDraft()
+	first, err := target.Create(t.Context(), draft)
+	require.NoError(t, err)
+	second, err := target.Create(t.Context(), draft)
+	if target.Traits().Exclusive {
+		assert.Equal(t, targets.OutcomeNotDone, targets.OutcomeOf(err))
+		assert.Len(t, b.server.Issues(t, draft.Marker), 1)
+		return
+	}
+	require.NoError(t, err)
+	assert.Equal(t, first.ID, find(t, target, draft.Marker).ID, "the oldest is found")
+	all, able, err := target.FindAll(t.Context(), draft.Marker)
+	require.NoError(t, err)
+	if !able {
+		t.Skip("the driver cannot list duplicates")
+	}
+	require.Len(t, all, 2)
+	assert.Equal(t, []string{first.ID, second.ID}, []string{all[0].ID, all[1].ID}, "oldest first")
+}
+
+func testIsolation(t *testing.T, b *bench) {
+	mine, other := b.mine(t), b.open(t, b.server.Other)
+	require.NoError(t, other.Check(t.Context()))
+	draft := newDraft()
+	made, err := mine.Create(t.Context(), draft)
+	require.NoError(t, err)
+	require.NotNil(t, find(t, mine, draft.Marker))
+	found, err := other.Find(t.Context(), draft.Marker)
+	require.NoError(t, err)
+	assert.Nil(t, found, "another tenant's issue is not found")
+	if _, able, err := other.Read(t.Context(), made.ID); able {
+		require.Error(t, err, "another tenant's issue cannot be read")
+		assert.Contains(t, []fault.Kind{fault.NotFound, fault.Forbidden}, fault.KindOf(err))
+	}
+	if able, err := other.Close(t.Context(), made.ID); able {
+		assert.Error(t, err, "another tenant's issue cannot be closed")
+	}
+	_, err = other.Create(t.Context(), draft)
+	require.NoError(t, err)
+	assert.Len(t, b.server.Issues(t, draft.Marker), 1, "the other tenant's issue is in its own project")
+	assert.Equal(t, made.ID, find(t, mine, draft.Marker).ID)
+}
+
+func testTexts(t *testing.T, b *bench) {
+	target := b.mine(t)
+	for name, text := range map[string]string{
+		"right to left":    "طلب ميزة جديدة من العميل",
+		"emoji":            "ship it 🚀 👩‍👩‍👧‍👦 🇨🇭 👍🏽",
+		"combining marks":  "e\u0301a\u0308 naïve Ångström",
+		"far east":         "機能要求 기능 요청",
+		"markup":           `<script>alert(1)</script> & "quotes" 'n' \back`,
+		"markup of others": "*bold* _it_ h1. {{macro}} #12 @jane [x](y) !img!",
+		"line breaks":      "one\r\ntwo\nthree",
+		"control":          "a\u0000b\u0007c",
+	} {
+		t.Run(name, func(t *testing.T) {
+			draft := newDraft()
+			draft.Title, draft.Description = text, richtext.Paragraph(richtext.Text(text))
+			made, err := target.Create(t.Context(), draft)
+			require.NoError(t, err)
+			want := targets.Title(text, target.Traits().Limits.Title)
+			assert.Equal(t, want, made.Title)
+			stored := b.server.Issues(t, draft.Marker)
+			require.Len(t, stored, 1)
+			assert.Equal(t, want, stored[0].Title)
+			assert.NotEmpty(t, stored[0].Text)
+		})
+	}
+	t.Run("nothing", func(t *testing.T) {
+		draft := targets.Draft{Marker: newMarker(), Title: " \n "}
+		made, err := target.Create(t.Context(), draft)
+		require.NoError(t, err)
+		assert.Equal(t, "(untitled)", made.Title)
+	})
+}
+
+func testLongText(t *testing.T, b *bench) {
+	target := b.mine(t)
+	for name, html := range map[string]string{
+		"64 kB":  "<h1>Beginning</h1>" + strings.Repeat("<p>Äpfel & Birnen — 機能 🚀 <b>bold</b></p>", 64<<10/45),
+		"300 kB": "<h1>Beginning</h1><ul>" + strings.Repeat("<li>über alles <i>kursiv</i></li>", 300<<10/34) + "</ul>",
+	} {
+		t.Run(name, func(t *testing.T) {
+			draft := newDraft()
+			doc, err := richtext.Parse(html)
+			require.NoError(t, err)
+			draft.Description = doc
+			_, err = target.Create(t.Context(), draft)
+			require.NoError(t, err)
+			stored := b.server.Issues(t, draft.Marker)
+			require.Len(t, stored, 1)
+			text := stored[0].Text
+			assert.Contains(t, text, "Beginning")
+			assert.True(t, utf8.ValidString(text) && !strings.Contains(text, "\uFFFD"), "cut between characters")
+			if limit := target.Traits().Limits.Description; limit > 0 {
+				assert.LessOrEqual(t, utf8.RuneCountInString(text), limit)
+			}
+			assert.Greater(t, len(text), 32<<10, "no more is cut than must be")
+		})
+	}
+}
+
+func testTitleCut(t *testing.T, b *bench) {
+	target := b.mine(t)
+	limit := target.Traits().Limits.Title
+	if limit == 0 {
+		t.Skip("titles have no limit")
+	}
+	for name, text := range map[string]string{
+		"letters":   strings.Repeat("é", limit+50),
+		"families":  strings.Repeat("👩‍👩‍👧‍👦", limit),
+		"just fits": strings.Repeat("ü", limit),
+	} {
+		t.Run(name, func(t *testing.T) {
+			draft := newDraft()
+			draft.Title = text
+			_, err := target.Create(t.Context(), draft)
+			require.NoError(t, err)
+			stored := b.server.Issues(t, draft.Marker)
+			require.Len(t, stored, 1)
+			title := stored[0].Title
+			assert.LessOrEqual(t, utf8.RuneCountInString(title), limit)
+			assert.True(t, strings.HasPrefix(text, strings.TrimSuffix(title, "…")), title)
+		})
+	}
+}
+
+func testConcurrency(t *testing.T, b *bench) {
+	const workers, each = 6, 3
+	target := b.mine(t)
+	var mu sync.Mutex
+	ids := map[string]targets.Marker{}
+	var wg sync.WaitGroup
+	for range workers {
+		wg.Go(func() {
+			for range each {
+				draft := newDraft()
+				made := settle(t, target, draft)
+				mu.Lock()
+				ids[made.ID] = draft.Marker
+				mu.Unlock()
+			}
+		})
+	}
+	wg.Wait()
+	assert.Len(t, ids, workers*each, "every create made an issue of its own")
+	for id, marker := range ids {
+		found := find(t, target, marker)
+		require.NotNil(t, found)
+		assert.Equal(t, id, found.ID)
+	}
+	assert.Len(t, b.server.Issues(t, ""), workers*each)
+}
+
+// settle creates an issue as the plugin does: a real server that is pressed
+// hard (Redmine on SQLite) may answer 500, and then a look-up decides.
+func settle(t *testing.T, target *targets.Target, draft targets.Draft) targets.Issue {
+	const tries = 5
+	for range tries {
+		made, err := target.Create(t.Context(), draft)
+		switch targets.OutcomeOf(err) {
+		case targets.OutcomeDone:
+			return made
+		case targets.OutcomeNotDone:
+			assert.NoError(t, err)
+			return made
+		case targets.OutcomeUnknown:
+			if found, err := target.Find(t.Context(), draft.Marker); assert.NoError(t, err) && found != nil {
+				return *found
+			}
+		}
+	}
+	assert.Fail(t, "no issue", "after %d tries", tries)
+	return targets.Issue{}
+}
+
+func testRead(t *testing.T, b *bench) {
+	target := b.mine(t)
+	made, err := target.Create(t.Context(), newDraft())
+	require.NoError(t, err)
+	got, able, err := target.Read(t.Context(), made.ID)
+	if !able {
+		t.Skip("the driver cannot read")
+	}
+	require.NoError(t, err)
+	assert.Equal(t, made, got)
+	for _, id := range []string{"999999999", "no/such?id=1#x", "../projects"} {
+		_, _, err = target.Read(t.Context(), id)
+		require.Error(t, err)
+		assert.Equal(t, fault.NotFound, fault.KindOf(err), err)
+		assertPublic(t, target, err)
+	}
+}
+
+func testComment(t *testing.T, b *bench) {
+	target := b.mine(t)
+	made, err := target.Create(t.Context(), newDraft())
+	require.NoError(t, err)
+	able, err := target.Comment(t.Context(), made.ID, "Unlinked in Productboard. *Not bold.* 🚀")
+	if !able {
+		t.Skip("the driver cannot comment")
+	}
+	require.NoError(t, err)
+	_, err = target.Comment(t.Context(), "999999999", "lost")
+	assert.Equal(t, fault.NotFound, fault.KindOf(err), err)
+}
+
+func testClose(t *testing.T, b *bench) {
+	target := b.mine(t)
+	made, err := target.Create(t.Context(), newDraft())
+	require.NoError(t, err)
+	able, err := target.Close(t.Context(), made.ID)
+	if !able {
+		t.Skip("the driver cannot close")
+	}
+	require.NoError(t, err)
+	_, err = target.Close(t.Context(), made.ID)
+	require.NoError(t, err, "closing a closed one")
+	if got, able, err := target.Read(t.Context(), made.ID); able {
+		require.NoError(t, err)
+		assert.Equal(t, targets.Done, got.Progress)
+		assert.NotEqual(t, made.Status, got.Status)
+	}
+	_, err = target.Close(t.Context(), "999999999")
+	assert.Equal(t, fault.NotFound, fault.KindOf(err), err)
+}

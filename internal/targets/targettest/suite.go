@@ -1,0 +1,228 @@
+// Package targettest is the conformance suite of the trackers: what every
+// driver must do, asked of it over real HTTP against its fake or the real
+// server. Between the two stands a Proxy that misbehaves, so that no fake has
+// to know how.
+//
+// What must not live here: anything that holds for one tracker only.
+package targettest
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"pushbutton/internal/fault"
+	"pushbutton/internal/outbound"
+	"pushbutton/internal/richtext"
+	"pushbutton/internal/secret"
+	"pushbutton/internal/targets"
+)
+
+// Harness is what an adapter's test tells the suite.
+type Harness struct {
+	Kind targets.Kind
+	// Start gives a tracker with two accounts and no issues. It is called
+	// once per case and cleans up with t.Cleanup.
+	Start func(t *testing.T) Server
+	// Creates tells the request that creates an issue from all others.
+	Creates func(*http.Request) bool
+	// Kinds overrides what a create's HTTP status means, where the tracker
+	// differs from outbound.FromStatus.
+	Kinds map[int]fault.Kind
+}
+
+// Server is one running tracker.
+type Server struct {
+	// URL is its root; the suite puts a proxy's address in its place.
+	URL string
+	// Mine and Other must not see each other's issues.
+	Mine, Other Account
+	// WrongProject, if set, names a project that does not exist.
+	WrongProject func(url string) map[string]any
+	// Issues lists, from the server's own books, what Mine's project holds
+	// with a marker, or at all for "".
+	Issues func(t *testing.T, marker targets.Marker) []Stored
+	// SetLag, if set, makes look-ups miss new issues for as long as the
+	// driver's Traits.Consistency allows.
+	SetLag func(t *testing.T)
+}
+
+// Account is a project and the credentials for it.
+type Account struct {
+	Settings    func(url string) map[string]any
+	Credentials map[string]secret.String
+}
+
+// Stored is an issue as the server keeps it.
+type Stored struct{ ID, Title, Text string }
+
+// Run runs the whole suite. It must not run in parallel to other tests: it
+// listens to the default logger.
+func Run(t *testing.T, h Harness) {
+	for _, c := range []struct {
+		name string
+		run  func(*testing.T, *bench)
+	}{
+		{"check", testCheck},
+		{"check of wrong credentials", testCheckWrongCredentials},
+		{"check of a wrong project", testCheckWrongProject},
+		{"create then find", testCreateFind},
+		{"find of nothing", testFindNothing},
+		{"look-up lag as declared", testLag},
+		{"duplicates", testDuplicates},
+		{"every status of a create", testStatuses},
+		{"every status of a look-up", testFindStatuses},
+		{"unknown outcomes", testUnknown},
+		{"refused before anything was made", testNotDone},
+		{"reads before a create fail", testFailedReads},
+		{"redirect is not followed", testRedirect},
+		{"cancel in mid-request", testCancel},
+		{"server too slow", testTooSlow},
+		{"secrets stay secret", testSecrets},
+		{"tenants are apart", testIsolation},
+		{"texts of the world", testTexts},
+		{"long texts", testLongText},
+		{"titles are cut", testTitleCut},
+		{"many at once", testConcurrency},
+		{"read", testRead},
+		{"comment", testComment},
+		{"close", testClose},
+	} {
+		t.Run(c.name, func(t *testing.T) { c.run(t, newBench(t, h)) })
+	}
+}
+
+// bench is one case's set-up. Whatever its targets return and log is searched
+// for credentials at the end.
+type bench struct {
+	h      Harness
+	server Server
+	proxy  *Proxy
+	http   *outbound.Client
+
+	mu   sync.Mutex
+	seen []error
+	logs bytes.Buffer
+}
+
+func newBench(t *testing.T, h Harness) *bench {
+	t.Helper()
+	b := &bench{h: h, server: h.Start(t)}
+	b.proxy = NewProxy(t, b.server.URL)
+	b.http = outbound.New(outbound.Options{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}, UserAgent: "targettest"})
+	before := slog.Default()
+	slog.SetDefault(slog.New(slog.NewTextHandler(lockedWriter{b}, &slog.HandlerOptions{Level: slog.LevelDebug})))
+	t.Cleanup(func() {
+		slog.SetDefault(before)
+		b.http.Close()
+		b.assertNoSecrets(t)
+	})
+	return b
+}
+
+type lockedWriter struct{ b *bench }
+
+func (w lockedWriter) Write(p []byte) (int, error) {
+	w.b.mu.Lock()
+	defer w.b.mu.Unlock()
+	return w.b.logs.Write(p)
+}
+
+// open makes a target that speaks through the proxy.
+func (b *bench) open(t *testing.T, a Account, change ...func(*targets.Deps)) *targets.Target {
+	t.Helper()
+	deps := targets.Deps{HTTP: b.http, Observe: func(o targets.Observation) {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		if o.Err != nil {
+			b.seen = append(b.seen, o.Err)
+		}
+	}}
+	for _, c := range change {
+		c(&deps)
+	}
+	target, err := b.h.Kind.Open(a.Settings(b.proxy.URL), a.Credentials, deps)
+	require.NoError(t, err)
+	return target
+}
+
+// mine opens the usual target, and lets it look up what it needs before the
+// faults begin.
+func (b *bench) mine(t *testing.T, change ...func(*targets.Deps)) *targets.Target {
+	t.Helper()
+	target := b.open(t, b.server.Mine, change...)
+	require.NoError(t, target.Check(t.Context()))
+	return target
+}
+
+func (b *bench) assertNoSecrets(t *testing.T) {
+	t.Helper()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	texts := []string{b.logs.String()}
+	for _, err := range b.seen {
+		e := fault.From(err)
+		raw, _ := json.Marshal(e)
+		texts = append(texts, err.Error(), fmt.Sprintf("%+v", err), fmt.Sprintf("%#v", err), e.Public, e.Ref, string(raw))
+	}
+	for _, a := range []Account{b.server.Mine, b.server.Other} {
+		for field, s := range a.Credentials {
+			for _, text := range texts {
+				if strings.Contains(text, s.Reveal()) {
+					t.Errorf("credential %s stands in: %s", field, strings.ReplaceAll(text, s.Reveal(), "<HERE>"))
+				}
+			}
+		}
+	}
+}
+
+func newMarker() targets.Marker {
+	return targets.NewMarker("suite", uuid.NewString(), 1)
+}
+
+func newDraft() targets.Draft {
+	return targets.Draft{Marker: newMarker(), Title: "A wish", Description: richtext.Paragraph(richtext.Text("As they said.")),
+		Link: "https://example.productboard.com/feature/1", Labels: []string{"wish"}, Reporter: "Jane Doe <jane@example.com>"}
+}
+
+// find looks a marker up for as long as the driver says it may take.
+func find(t *testing.T, target *targets.Target, marker targets.Marker) *targets.Issue {
+	t.Helper()
+	lag := target.Traits().Consistency
+	if lag == 0 {
+		found, err := target.Find(t.Context(), marker)
+		require.NoError(t, err)
+		return found
+	}
+	var found *targets.Issue
+	require.Eventually(t, func() bool {
+		var err error
+		found, err = target.Find(context.Background(), marker)
+		return err == nil && found != nil
+	}, 2*lag+5*time.Second, 50*time.Millisecond, "within the lag that Traits declares")
+	return found
+}
+
+// assertPublic checks the sentence for the person who clicked.
+func assertPublic(t *testing.T, target *targets.Target, err error) {
+	t.Helper()
+	e := fault.From(err)
+	assert.NotEmpty(t, e.Op)
+	assert.NotEmpty(t, e.Side)
+	assert.LessOrEqual(t, utf8.RuneCountInString(e.Public), targets.MaxPublic, e.Public)
+	assert.Contains(t, e.Public, target.Traits().Name, "the sentence names the side")
+	assert.NotContains(t, e.Public, "\n")
+}

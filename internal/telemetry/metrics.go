@@ -1,0 +1,85 @@
+package telemetry
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// Metrics are the figures that matter. Every label comes from a small closed
+// set.
+type Metrics struct {
+	registry *prometheus.Registry
+
+	actions    *prometheus.CounterVec
+	ack        *prometheus.HistogramVec
+	attempts   *prometheus.CounterVec
+	attemptFor *prometheus.HistogramVec
+	targetFor  *prometheus.HistogramVec
+	calls      *prometheus.HistogramVec
+	requeued   *prometheus.CounterVec
+}
+
+// NewMetrics makes the metrics with a registry of their own.
+func NewMetrics() *Metrics {
+	m := &Metrics{
+		registry: prometheus.NewRegistry(),
+		actions: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "plugin_actions_total",
+			Help: "Clicks received, by trigger and by the state they were answered with or the kind of refusal."}, []string{"trigger", "outcome"}),
+		ack: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "plugin_ack_seconds",
+			Help: "From a click's arrival to its answer.", Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2, 5}}, []string{"trigger"}),
+		attempts: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "plugin_attempts_total",
+			Help: "Runs of a worker, by the step they began with, the target and how they ended."}, []string{"step", "target", "outcome"}),
+		attemptFor: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "plugin_attempt_seconds",
+			Help: "How long a worker's run took.", Buckets: prometheus.ExponentialBuckets(.005, 2.5, 10)}, []string{"step", "target"}),
+		targetFor: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "plugin_target_seconds",
+			Help: "How long an operation of a tracker took, by target, operation and kind of failure (ok).", Buckets: prometheus.ExponentialBuckets(.005, 2.5, 10)},
+			[]string{"target", "operation", "result"}),
+		calls: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "plugin_productboard_seconds",
+			Help: "How long a call of Productboard's API took, by operation and kind of failure (ok).", Buckets: prometheus.ExponentialBuckets(.005, 2.5, 10)},
+			[]string{"operation", "result"}),
+		requeued: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "plugin_requeued_total",
+			Help: "Runs the look-out queued again, by reason: taken over from a silent worker, or lost by the queue."}, []string{"reason"}),
+	}
+	m.registry.MustRegister(m.actions, m.ack, m.attempts, m.attemptFor, m.targetFor, m.calls, m.requeued,
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return m
+}
+
+// Action counts an answered click.
+func (m *Metrics) Action(trigger, outcome string, took time.Duration) {
+	m.actions.WithLabelValues(trigger, outcome).Inc()
+	m.ack.WithLabelValues(trigger).Observe(took.Seconds())
+}
+
+// Attempt counts a worker's run.
+func (m *Metrics) Attempt(step, target, outcome string, took time.Duration) {
+	m.attempts.WithLabelValues(step, target, outcome).Inc()
+	m.attemptFor.WithLabelValues(step, target).Observe(took.Seconds())
+}
+
+// Target observes an operation of a tracker.
+func (m *Metrics) Target(target, operation, result string, took time.Duration) {
+	m.targetFor.WithLabelValues(target, operation, result).Observe(took.Seconds())
+}
+
+// Call observes a call of Productboard's API.
+func (m *Metrics) Call(operation, result string, took time.Duration) {
+	m.calls.WithLabelValues(operation, result).Observe(took.Seconds())
+}
+
+// Requeued counts a run that the look-out queued again.
+func (m *Metrics) Requeued(reason string) { m.requeued.WithLabelValues(reason).Inc() }
+
+// Gauge adds a figure that is asked for when the metrics are read.
+func (m *Metrics) Gauge(name, help string, read func() float64) {
+	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, read))
+}
+
+// Handler serves the metrics in Prometheus' text format.
+func (m *Metrics) Handler() http.Handler {
+	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
+}

@@ -1,0 +1,297 @@
+package tenants_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/stretchr/testify/require"
+
+	"pushbutton/internal/fault"
+	"pushbutton/internal/redistest"
+	"pushbutton/internal/tenants"
+)
+
+// wire counts the commands that are sent to Redis, and can hold them up or
+// make them fail.
+type wire struct {
+	sent atomic.Int64
+	hold atomic.Pointer[gate]
+	down atomic.Bool
+}
+
+// gate stops the first command that comes to it until it is opened.
+type gate struct{ reached, opened chan struct{} }
+
+func newGate() *gate { return &gate{make(chan struct{}), make(chan struct{})} }
+
+func (w *wire) DialHook(next redis.DialHook) redis.DialHook {
+	return func(ctx context.Context, network, addr string) (net.Conn, error) { return next(ctx, network, addr) }
+}
+
+func (w *wire) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error {
+		w.sent.Add(1)
+		if w.down.Load() {
+			cmd.SetErr(errors.New("connection refused"))
+			return cmd.Err()
+		}
+		err := next(ctx, cmd)
+		if g := w.hold.Swap(nil); g != nil { // after the read: what it read may be old by now
+			close(g.reached)
+			<-g.opened
+		}
+		return err
+	}
+}
+
+func (w *wire) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return next
+}
+
+type clock struct{ ms atomic.Int64 }
+
+func (c *clock) now() time.Time          { return time.UnixMilli(c.ms.Load()) }
+func (c *clock) advance(d time.Duration) { c.ms.Add(d.Milliseconds()) }
+
+type bench struct {
+	wire  *wire
+	clock *clock
+	store *tenants.Store // counts and caches
+	other *tenants.Store // another process
+	cache *tenants.Cache
+	in    tenants.Integration
+}
+
+func newBench(t *testing.T, env redistest.Env) *bench {
+	t.Helper()
+	b := &bench{wire: &wire{}, clock: &clock{}}
+	b.clock.ms.Store(time.Now().UnixMilli())
+	opts, err := redis.ParseURL(env.URL)
+	require.NoError(t, err)
+	opts.ContextTimeoutEnabled = true
+	counted := redis.NewClient(opts)
+	t.Cleanup(func() { _ = counted.Close() })
+	counted.AddHook(b.wire)
+	b.store = tenants.NewStore(counted, keyring(t, "k1"))
+	b.other = open(t, env, "acme")
+	b.cache = tenants.NewCache(b.store, tenants.CacheOptions{Now: b.clock.now, Max: 4})
+	in := integration("A")
+	in.ProductboardID = "pb"
+	b.in, err = b.other.Tenant("acme").Create(t.Context(), in)
+	require.NoError(t, err)
+	return b
+}
+
+// trips runs f and tells how often Redis was asked.
+func (b *bench) trips(f func()) int {
+	before := b.wire.sent.Load()
+	f()
+	return int(b.wire.sent.Load() - before)
+}
+
+func (b *bench) read(t *testing.T) tenants.Integration {
+	t.Helper()
+	in, err := b.cache.ByID(t.Context(), b.in.ID)
+	require.NoError(t, err)
+	return in
+}
+
+func TestCacheRoundTrips(t *testing.T) {
+	redistest.Each(t, func(t *testing.T, env redistest.Env) {
+		b := newBench(t, env)
+		b.read(t) // the connection's own hello is not counted below
+		b.clock.advance(5 * time.Second)
+		require.Equal(t, 1, b.trips(func() { b.read(t) }), "a known integration is refreshed in one")
+		require.Zero(t, b.trips(func() {
+			for range 100 {
+				require.Equal(t, b.in, b.read(t))
+			}
+		}))
+		require.Zero(t, b.trips(func() {
+			_, err := b.cache.ByID(t.Context(), "not-an-id")
+			require.ErrorIs(t, err, fault.NotFound)
+		}), "what cannot be an id is not asked for")
+		fresh, err := b.other.Tenant("acme").Create(t.Context(), integration("B"))
+		require.NoError(t, err)
+		require.Equal(t, 2, b.trips(func() {
+			_, err := b.cache.ByID(t.Context(), fresh.ID)
+			require.NoError(t, err)
+		}), "the first read ever takes two")
+	})
+}
+
+func TestCacheSeesChanges(t *testing.T) {
+	redistest.Each(t, func(t *testing.T, env redistest.Env) {
+		b := newBench(t, env)
+		in := b.read(t)
+
+		in.ButtonLabel = "own"
+		in, err := b.store.Tenant("acme").Update(t.Context(), in)
+		require.NoError(t, err)
+		require.Equal(t, "own", b.read(t).ButtonLabel, "a change of this process shows at once")
+
+		in.ButtonLabel = "other"
+		in, err = b.other.Tenant("acme").Update(t.Context(), in)
+		require.NoError(t, err)
+		b.clock.advance(5*time.Second - time.Millisecond)
+		require.Equal(t, "own", b.read(t).ButtonLabel)
+		b.clock.advance(time.Millisecond)
+		require.Equal(t, "other", b.read(t).ButtonLabel, "one of another process after the TTL")
+
+		require.NoError(t, b.store.Tenant("acme").Delete(t.Context(), in.ID, in.Version))
+		_, err = b.cache.ByID(t.Context(), in.ID)
+		require.ErrorIs(t, err, fault.NotFound)
+	})
+}
+
+// The probe reads an integration before its id at Productboard is known; the
+// first click may come within the TTL.
+func TestCacheKeepsWhatIsBeingRegisteredOnlyBriefly(t *testing.T) {
+	redistest.Each(t, func(t *testing.T, env redistest.Env) {
+		b := newBench(t, env)
+		in, err := b.other.Tenant("acme").Create(t.Context(), integration("B"))
+		require.NoError(t, err)
+		got, err := b.cache.ByID(t.Context(), in.ID)
+		require.NoError(t, err)
+		require.Empty(t, got.ProductboardID)
+		in.ProductboardID = "pb-2"
+		_, err = b.other.Tenant("acme").Update(t.Context(), in)
+		require.NoError(t, err)
+		b.clock.advance(500 * time.Millisecond)
+		got, err = b.cache.ByID(t.Context(), in.ID)
+		require.NoError(t, err)
+		require.Equal(t, "pb-2", got.ProductboardID)
+	})
+}
+
+func TestCacheRemembersTheMissingBriefly(t *testing.T) {
+	redistest.Each(t, func(t *testing.T, env redistest.Env) {
+		b := newBench(t, env)
+		b.read(t)
+		in := integration("late")
+		miss := func() { _, err := b.cache.ByID(t.Context(), in.ID); require.ErrorIs(t, err, fault.NotFound) }
+		require.Equal(t, 1, b.trips(miss))
+		require.Zero(t, b.trips(miss))
+		_, err := b.other.Tenant("acme").Create(t.Context(), in)
+		require.NoError(t, err)
+		b.clock.advance(500 * time.Millisecond)
+		_, err = b.cache.ByID(t.Context(), in.ID)
+		require.NoError(t, err)
+
+		for range 100 { // guesses
+			_, err = b.cache.ByID(t.Context(), tenants.NewID())
+			require.ErrorIs(t, err, fault.NotFound)
+		}
+		require.Zero(t, b.trips(func() { b.read(t) }), "guesses do not push out what is known")
+	})
+}
+
+func TestCacheServesStaleWhileRedisIsAway(t *testing.T) {
+	redistest.Each(t, func(t *testing.T, env redistest.Env) {
+		b := newBench(t, env)
+		b.read(t)
+		b.wire.down.Store(true)
+		b.clock.advance(59 * time.Second)
+		require.Equal(t, 1, b.trips(func() { require.Equal(t, b.in, b.read(t)) }))
+		require.Zero(t, b.trips(func() { require.Equal(t, b.in, b.read(t)) }), "not every click waits for a Redis that is away")
+		b.clock.advance(time.Second)
+		_, err := b.cache.ByID(t.Context(), b.in.ID)
+		require.ErrorIs(t, err, fault.Unavailable, "after a minute it is too old")
+		b.wire.down.Store(false)
+		require.Equal(t, b.in, b.read(t))
+	})
+}
+
+func TestCacheReadsOnceForManyCallers(t *testing.T) {
+	redistest.Each(t, func(t *testing.T, env redistest.Env) {
+		b := newBench(t, env)
+		b.read(t)
+		b.clock.advance(5 * time.Second)
+		g := newGate()
+		b.wire.hold.Store(g)
+		var wg sync.WaitGroup
+		trips := b.trips(func() {
+			wg.Go(func() { b.read(t) })
+			<-g.reached
+			for range 20 {
+				wg.Go(func() { b.read(t) })
+			}
+			close(g.opened)
+			wg.Wait()
+		})
+		require.Equal(t, 1, trips)
+	})
+}
+
+func TestCacheDoesNotKeepAReadThatAChangeOvertook(t *testing.T) {
+	redistest.Each(t, func(t *testing.T, env redistest.Env) {
+		b := newBench(t, env)
+		in := b.read(t)
+		b.clock.advance(5 * time.Second)
+		g := newGate()
+		b.wire.hold.Store(g)
+		done := make(chan tenants.Integration)
+		go func() {
+			got, _ := b.cache.ByID(context.WithoutCancel(t.Context()), in.ID)
+			done <- got
+		}()
+		<-g.reached // the old record has been read, but not kept yet
+		in.ButtonLabel = "new"
+		_, err := b.store.Tenant("acme").Update(t.Context(), in)
+		require.NoError(t, err)
+		require.Equal(t, "new", b.read(t).ButtonLabel, "a caller after the change does not join the old read")
+		close(g.opened)
+		require.Equal(t, "Push", (<-done).ButtonLabel)
+		require.Equal(t, "new", b.read(t).ButtonLabel)
+	})
+}
+
+func TestCacheCallerMayGiveUp(t *testing.T) {
+	redistest.Each(t, func(t *testing.T, env redistest.Env) {
+		b := newBench(t, env)
+		g := newGate()
+		b.wire.hold.Store(g)
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error)
+		go func() { _, err := b.cache.ByID(ctx, b.in.ID); done <- err }()
+		<-g.reached
+		cancel()
+		require.ErrorIs(t, <-done, fault.Canceled)
+		close(g.opened)
+		require.Equal(t, b.in, b.read(t), "the read went on for the others")
+	})
+}
+
+func TestCacheIsBounded(t *testing.T) {
+	redistest.Each(t, func(t *testing.T, env redistest.Env) {
+		b := newBench(t, env) // room for 4
+		b.read(t)
+		for i := range 3 {
+			in := integration(fmt.Sprint("more", i))
+			in.ProductboardID = "pb"
+			in, err := b.other.Tenant("acme").Create(t.Context(), in)
+			require.NoError(t, err)
+			_, err = b.cache.ByID(t.Context(), in.ID)
+			require.NoError(t, err)
+		}
+		require.Zero(t, b.trips(func() { b.read(t) }), "four have room")
+		var last tenants.Integration
+		for i := range 4 {
+			in := integration(fmt.Sprint("even more", i))
+			in.ProductboardID = "pb"
+			in, err := b.other.Tenant("acme").Create(t.Context(), in)
+			require.NoError(t, err)
+			last, err = b.cache.ByID(t.Context(), in.ID)
+			require.NoError(t, err)
+		}
+		require.Equal(t, 1, b.trips(func() { b.read(t) }), "the least recently used one made room")
+		require.Zero(t, b.trips(func() { _, _ = b.cache.ByID(t.Context(), last.ID) }))
+	})
+}

@@ -1,0 +1,118 @@
+package tenants
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"pushbutton/internal/fault"
+	"pushbutton/internal/secret"
+)
+
+// sealedIntegration is an integration as it stands in Redis. Names of fields
+// are kept for good: records are never rewritten as a whole.
+type sealedIntegration struct {
+	ID                string            `json:"id"`
+	Name              string            `json:"name"`
+	Version           int64             `json:"version"`
+	Type              string            `json:"type"`
+	ProductboardID    string            `json:"productboardId,omitempty"`
+	CreateBegun       time.Time         `json:"createBegun,omitzero"`
+	ButtonLabel       string            `json:"buttonLabel"`
+	ActionAuth        string            `json:"actionAuth"`
+	ProductboardToken string            `json:"productboardToken"`
+	Answer            AnswerShape       `json:"answer"`
+	OnUnlink          OnUnlink          `json:"onUnlink"`
+	TargetType        string            `json:"targetType"`
+	Settings          map[string]any    `json:"settings"`
+	Credentials       map[string]string `json:"credentials"`
+	Disabled          bool              `json:"disabled,omitempty"`
+	CreatedAt         time.Time         `json:"createdAt"`
+	UpdatedAt         time.Time         `json:"updatedAt"`
+	Registered        string            `json:"registered,omitempty"`
+}
+
+// The fields' names that a sealed text is bound to.
+const (
+	boundAuth       = "actionAuth"
+	boundToken      = "productboardToken"
+	boundCredential = "credentials."
+)
+
+// bound is the text that a sealed credential is tied to: it opens for this
+// tenant, integration and field alone. None of the parts but the last can
+// hold a slash.
+func bound(tenant, integration, field string) string {
+	return tenant + "/" + integration + "/" + field
+}
+
+func (s *Store) encode(in Integration) ([]byte, error) {
+	rec := sealedIntegration{
+		ID: in.ID, Name: in.Name, Version: in.Version, Type: in.Type,
+		ProductboardID: in.ProductboardID, CreateBegun: in.CreateBegun, ButtonLabel: in.ButtonLabel,
+		Answer: in.Answer, OnUnlink: in.OnUnlink,
+		TargetType: in.Target.Type, Settings: in.Target.Settings, Credentials: make(map[string]string, len(in.Target.Credentials)),
+		Disabled: in.Disabled, CreatedAt: in.CreatedAt, UpdatedAt: in.UpdatedAt, Registered: in.Registered,
+	}
+	var errs []error
+	seal := func(value secret.String, field string) string {
+		if value.Empty() {
+			return ""
+		}
+		sealed, err := s.keys.Seal(value, bound(in.Tenant, in.ID, field))
+		if err != nil {
+			errs = append(errs, fmt.Errorf("seal %s: %w", field, err))
+		}
+		return sealed
+	}
+	rec.ActionAuth = seal(in.ActionAuth, boundAuth)
+	rec.ProductboardToken = seal(in.ProductboardToken, boundToken)
+	for name, value := range in.Target.Credentials {
+		rec.Credentials[name] = seal(value, boundCredential+name)
+	}
+	raw, err := json.Marshal(rec)
+	if errs = append(errs, err); errors.Join(errs...) != nil {
+		return nil, fault.Wrap(fault.Internal, "encode integration", errors.Join(errs...))
+	}
+	if len(raw) > MaxRecord {
+		return nil, fault.New(fault.Invalid, "encode integration", fmt.Sprintf("The integration's settings are larger than %d bytes.", MaxRecord))
+	}
+	return raw, nil
+}
+
+func (s *Store) decode(tenant, raw string) (Integration, error) {
+	const op = "decode integration"
+	var rec sealedIntegration
+	if err := json.Unmarshal([]byte(raw), &rec); err != nil {
+		return Integration{}, fault.Wrap(fault.Internal, op, err)
+	}
+	in := Integration{
+		ID: rec.ID, Tenant: tenant, Name: rec.Name, Version: rec.Version, Type: rec.Type,
+		ProductboardID: rec.ProductboardID, CreateBegun: rec.CreateBegun, ButtonLabel: rec.ButtonLabel,
+		Answer: rec.Answer, OnUnlink: rec.OnUnlink,
+		Target:   TargetConfig{Type: rec.TargetType, Settings: rec.Settings, Credentials: make(map[string]secret.String, len(rec.Credentials))},
+		Disabled: rec.Disabled, CreatedAt: rec.CreatedAt, UpdatedAt: rec.UpdatedAt, Registered: rec.Registered,
+	}
+	var errs []error
+	open := func(sealed, field string) secret.String {
+		if sealed == "" {
+			return secret.String{}
+		}
+		value, err := s.keys.Open(sealed, bound(tenant, rec.ID, field))
+		if err != nil {
+			errs = append(errs, fmt.Errorf("open %s of integration %s: %w", field, rec.ID, err))
+		}
+		return value
+	}
+	in.ActionAuth = open(rec.ActionAuth, boundAuth)
+	in.ProductboardToken = open(rec.ProductboardToken, boundToken)
+	for name, sealed := range rec.Credentials {
+		in.Target.Credentials[name] = open(sealed, boundCredential+name)
+	}
+	if err := errors.Join(errs...); err != nil {
+		return Integration{}, &fault.Error{Op: op, Kind: fault.Internal, Side: "this plugin", Err: err,
+			Public: "The integration's stored credentials cannot be opened: the plugin's operator must check PLUGIN_ENCRYPTION_KEYS."}
+	}
+	return in, nil
+}

@@ -1,0 +1,190 @@
+package tenants
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"pushbutton/internal/fault"
+	"pushbutton/internal/secret"
+)
+
+// Keys in Redis. Everything of one tenant shares a hash tag, so that it lies
+// on one node of a Redis Cluster and changes atomically. Two indexes lie
+// elsewhere: all tenants, and the tenant of an integration. An entry of
+// either is written before what it leads to and removed after it, so that a
+// crash in between leaves an entry that leads nowhere, which readers pass
+// over; it never hides anything.
+const tenantsKey = "pb:tenants"
+
+func tenantKey(tenant string) string       { return "pb:{t:" + tenant + "}:tenant" }
+func integrationsKey(tenant string) string { return "pb:{t:" + tenant + "}:integrations" }
+func namesKey(tenant string) string        { return "pb:{t:" + tenant + "}:names" }
+func ownerKey(integration string) string   { return "pb:owner:" + integration }
+
+// Store keeps tenants and integrations in Redis. It is safe for concurrent
+// use, also by several processes. Its errors are *fault.Error; where Redis
+// itself failed their side is "Redis".
+type Store struct {
+	rdb    redis.UniversalClient
+	script *redis.Script
+	keys   *secret.Keyring
+	now    func() time.Time
+
+	mu       sync.Mutex
+	watchers []func(integration string)
+}
+
+// NewStore makes a Store that seals credentials with keys.
+func NewStore(rdb redis.UniversalClient, keys *secret.Keyring) *Store {
+	return &Store{rdb: rdb, script: redis.NewScript(changeLua), keys: keys, now: time.Now}
+}
+
+// watch makes the store tell of every integration that it changes.
+func (s *Store) watch(f func(integration string)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.watchers = append(s.watchers, f)
+}
+
+func (s *Store) changed(integration string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, f := range s.watchers {
+		f(integration)
+	}
+}
+
+// redisFault says that Redis, not the caller, is to blame.
+func redisFault(op string, err error) error {
+	e := fault.Wrap(fault.Unavailable, op, err)
+	e.Side = "Redis"
+	return e
+}
+
+func notFound(op, what string) error { return fault.New(fault.NotFound, op, what+" does not exist.") }
+
+// CreateTenant adds a tenant; fault.Conflict if there is one with its id.
+func (s *Store) CreateTenant(ctx context.Context, id string) (Tenant, error) {
+	const op = "create tenant"
+	if !ValidTenantID(id) {
+		return Tenant{}, fault.New(fault.Invalid, op, fmt.Sprintf("A tenant's id has 1 to %d of the characters a-z, 0-9 and -.", MaxTenantID))
+	}
+	t := Tenant{ID: id, CreatedAt: s.now().UTC()}
+	raw, err := json.Marshal(t)
+	if err != nil {
+		return Tenant{}, fault.Wrap(fault.Internal, op, err)
+	}
+	if err := s.rdb.ZAdd(ctx, tenantsKey, redis.Z{Member: id}).Err(); err != nil {
+		return Tenant{}, redisFault(op, err)
+	}
+	made, err := s.rdb.SetNX(ctx, tenantKey(id), raw, 0).Result()
+	switch {
+	case err != nil:
+		return Tenant{}, redisFault(op, err)
+	case !made:
+		return Tenant{}, fault.New(fault.Conflict, op, "The tenant exists already.")
+	}
+	// Once more: a deletion of an older tenant of this id may have taken the
+	// entry away in between.
+	if err := s.rdb.ZAdd(ctx, tenantsKey, redis.Z{Member: id}).Err(); err != nil {
+		return Tenant{}, redisFault(op, err)
+	}
+	return t, nil
+}
+
+// Tenants lists tenants by id, at most limit (MaxPage if that is less or
+// limit is 0) of those after the cursor; an empty cursor starts, an empty next
+// ends. A page may hold fewer than limit and not be the last.
+func (s *Store) Tenants(ctx context.Context, after string, limit int) (page []Tenant, next string, err error) {
+	const op = "list tenants"
+	limit = pageSize(limit)
+	from := "-"
+	if after != "" {
+		from = "(" + after
+	}
+	ids, err := s.rdb.ZRangeByLex(ctx, tenantsKey, &redis.ZRangeBy{Min: from, Max: "+", Count: int64(limit)}).Result()
+	if err != nil {
+		return nil, "", redisFault(op, err)
+	}
+	if len(ids) == 0 {
+		return nil, "", nil
+	}
+	replies := make([]*redis.StringCmd, len(ids))
+	_, err = s.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
+		for i, id := range ids {
+			replies[i] = p.Get(ctx, tenantKey(id))
+		}
+		return nil
+	})
+	if err != nil && !errors.Is(err, redis.Nil) {
+		return nil, "", redisFault(op, err)
+	}
+	for _, reply := range replies {
+		t, err := decodeTenant(op, reply)
+		switch {
+		case errors.Is(err, fault.NotFound): // an entry that leads nowhere
+		case err != nil:
+			return nil, "", err
+		default:
+			page = append(page, t)
+		}
+	}
+	if len(ids) == limit {
+		next = ids[len(ids)-1]
+	}
+	return page, next, nil
+}
+
+func pageSize(limit int) int {
+	if limit <= 0 || limit > MaxPage {
+		return MaxPage
+	}
+	return limit
+}
+
+func decodeTenant(op string, reply *redis.StringCmd) (Tenant, error) {
+	raw, err := reply.Bytes()
+	if errors.Is(err, redis.Nil) {
+		return Tenant{}, notFound(op, "The tenant")
+	}
+	if err != nil {
+		return Tenant{}, redisFault(op, err)
+	}
+	var t Tenant
+	if err := json.Unmarshal(raw, &t); err != nil {
+		return Tenant{}, fault.Wrap(fault.Internal, op, err)
+	}
+	return t, nil
+}
+
+// ByID reads an integration by its id alone, for callbacks, which name no
+// tenant: two round trips. Cache is the quick way.
+func (s *Store) ByID(ctx context.Context, id string) (Integration, error) {
+	tenant, err := s.owner(ctx, id)
+	if err != nil {
+		return Integration{}, err
+	}
+	return s.Tenant(tenant).Integration(ctx, id)
+}
+
+// owner tells whose an integration is. It never changes.
+func (s *Store) owner(ctx context.Context, id string) (string, error) {
+	const op = "find integration"
+	if !validID(id) {
+		return "", notFound(op, "The integration")
+	}
+	tenant, err := s.rdb.Get(ctx, ownerKey(id)).Result()
+	switch {
+	case errors.Is(err, redis.Nil):
+		return "", notFound(op, "The integration")
+	case err != nil:
+		return "", redisFault(op, err)
+	}
+	return tenant, nil
+}

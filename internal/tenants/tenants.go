@@ -1,0 +1,138 @@
+// Package tenants keeps the workspaces that use the plugin and their
+// integrations: what was configured, with its credentials sealed.
+//
+// What must not live here: the state of a button (see connections), a
+// tracker's settings beyond opaque data, HTTP.
+package tenants
+
+import (
+	"crypto/rand"
+	"encoding/base32"
+	"encoding/base64"
+	"strings"
+	"time"
+
+	"pushbutton/internal/secret"
+)
+
+// Limits of what is kept.
+const (
+	// MaxTenantID is the longest tenant id; it is made of [a-z0-9-].
+	MaxTenantID = 63
+	// MaxIntegrations bounds a tenant's integrations.
+	MaxIntegrations = 1000
+	// MaxRecord bounds one stored integration, in bytes of JSON.
+	MaxRecord = 256 << 10
+	// MaxPage bounds a page of a list.
+	MaxPage = 200
+)
+
+// Tenant is one customer: a Productboard workspace and all that belongs to it.
+type Tenant struct {
+	ID        string    `json:"id"`
+	CreatedAt time.Time `json:"createdAt"`
+}
+
+// ValidTenantID tells whether a text can be a tenant's id.
+func ValidTenantID(id string) bool {
+	return id != "" && len(id) <= MaxTenantID && onlyOf(id, "abcdefghijklmnopqrstuvwxyz0123456789-")
+}
+
+// OnUnlink says what happens to the issue when its button is unlinked.
+type OnUnlink string
+
+// The policies of OnUnlink.
+const (
+	UnlinkLeave   OnUnlink = "leave"
+	UnlinkComment OnUnlink = "comment"
+	UnlinkClose   OnUnlink = "close"
+)
+
+// AnswerShape is how an action's answer wraps the connection state.
+type AnswerShape string
+
+// The shapes: v2 has "fields" around the connection, v1 has not.
+const (
+	AnswerV2 AnswerShape = "v2"
+	AnswerV1 AnswerShape = "v1"
+)
+
+// Integration is one column with a push button, and where it pushes to. The
+// secrets are open here and sealed in the store.
+type Integration struct {
+	// ID is ours: 26 characters of base32 from 128 random bits. It is the
+	// last segment of the action path.
+	ID     string
+	Tenant string
+	// Name is the column's name, unique within the tenant, 1-255 characters.
+	Name string
+	// Type is Productboard's type of the integration, a reversed domain name.
+	// It cannot be changed once the integration was created.
+	Type string
+	// ProductboardID is the id Productboard gave, empty until its create call
+	// has returned: the probe arrives before that.
+	ProductboardID string
+	// CreateBegun is when a create call was last about to be sent. While
+	// ProductboardID is empty it tells that Productboard may have the
+	// integration all the same.
+	CreateBegun time.Time
+	// ButtonLabel is the button's text before a push, 1-10 characters.
+	ButtonLabel string
+	// ActionAuth is the Authorization value that Productboard must send.
+	ActionAuth secret.String
+	// ProductboardToken is the bearer token for Productboard's API.
+	ProductboardToken secret.String
+	Answer            AnswerShape
+	OnUnlink          OnUnlink
+	Target            TargetConfig
+	Disabled          bool
+	CreatedAt         time.Time
+	UpdatedAt         time.Time
+	// Registered is a digest of what was last sent to Productboard, so that a
+	// second apply knows that nothing changed.
+	Registered string
+	// Version rises with every change; an update must name the version it
+	// started from. The store sets it.
+	Version int64
+}
+
+// TargetConfig names a tracker and how to reach it.
+type TargetConfig struct {
+	Type string
+	// Settings holds what JSON can: text, float64, bool, nil, []any,
+	// map[string]any.
+	Settings    map[string]any
+	Credentials map[string]secret.String
+}
+
+const (
+	// idAlphabet is that of lower-case base32: it survives in any URL.
+	idAlphabet = "abcdefghijklmnopqrstuvwxyz234567"
+	idBytes    = 16
+	idLength   = (idBytes*8 + 4) / 5
+	authBytes  = 32
+)
+
+// NewID makes an unguessable integration id: 128 random bits.
+func NewID() string {
+	raw := make([]byte, idBytes)
+	_, _ = rand.Read(raw) // never fails (crypto/rand)
+	return base32.NewEncoding(idAlphabet).WithPadding(base32.NoPadding).EncodeToString(raw)
+}
+
+// NewActionAuth makes an Authorization value: "Bearer " and 256 random bits.
+func NewActionAuth() secret.String {
+	raw := make([]byte, authBytes)
+	_, _ = rand.Read(raw)
+	return secret.New("Bearer " + base64.RawURLEncoding.EncodeToString(raw))
+}
+
+// validID tells whether a text can be an id that NewID made, so that anything
+// else costs no round trip.
+func validID(id string) bool {
+	return len(id) == idLength && onlyOf(id, idAlphabet)
+}
+
+func onlyOf(s, chars string) bool {
+	return !strings.ContainsFunc(s, func(r rune) bool { return !strings.ContainsRune(chars, r) })
+}
