@@ -12,14 +12,14 @@ import (
 
 const unlinkRemark = "This issue was unlinked from its item in Productboard."
 
-// resolveLeftover finds the issue that an unlinked push may have created and
-// treats it.
+// resolveLeftover finds what an unlinked push may have created and treats it.
 func (w *work) resolveLeftover(ctx context.Context, target *targets.Target, left connections.Leftover) error {
 	if w.in.OnUnlink == tenants.UnlinkLeave || w.in.OnUnlink == "" {
 		return nil
 	}
+	marker := connections.MarkerFor(w.key, left.Epoch)
 	if left.Issue == nil {
-		found, err := target.Find(ctx, connections.MarkerFor(w.key, left.Epoch))
+		found, err := target.Find(ctx, marker)
 		if err != nil {
 			return err
 		}
@@ -31,6 +31,11 @@ func (w *work) resolveLeftover(ctx context.Context, target *targets.Target, left
 			return nil
 		}
 		left.Issue = found
+	}
+	if left.Recreated > 0 {
+		if _, err := w.keepOne(ctx, target, marker, *left.Issue); err != nil {
+			return err
+		}
 	}
 	return w.treatLeftover(ctx, target, left)
 }

@@ -51,6 +51,9 @@ type Performer struct {
 	// Observe, if set, is told of every run: the step it began with, the
 	// target's type, and how it ended.
 	Observe func(step, target, outcome string, took time.Duration)
+	// Duplicate, if set, is told of every second issue that was found, by the
+	// target's type.
+	Duplicate func(target string)
 }
 
 // Perform takes up one run of a connection's work. It returns an error only

@@ -335,3 +335,44 @@ type unreadable struct{}
 func (unreadable) ByID(context.Context, string) (tenants.Integration, error) {
 	return tenants.Integration{}, &fault.Error{Kind: fault.Internal, Err: errors.New("the record cannot be decoded")}
 }
+
+// A create that left a frozen process very late makes a second issue. It is
+// found, the oldest stays, the other is closed.
+func TestSecondIssueIsFoundAndClosed(t *testing.T) {
+	for name, before := range map[string]bool{"the late one is older": true, "the late one is younger": false} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t)
+			closed := 0
+			r.perform.Duplicate = func(string) { closed++ }
+			require.NoError(t, r.tracker.SetFaults(memtarget.Faults{Next: []memtarget.Fault{{Effect: memtarget.EffectReset}}}))
+			r.click(pbapi.TriggerPush)
+			require.True(t, r.step(context.Background()))
+			require.NotNil(t, r.record().Intent)
+			if before {
+				// It appears after the look-up found nothing and before the second
+				// create.
+				gets := 0
+				r.pb.onGet = func() {
+					if gets++; len(r.tracker.Books(0, 10)) == 0 {
+						r.createBehindOurBack()
+					}
+				}
+			}
+			for r.record().State != connections.Connected {
+				require.True(t, r.step(context.Background()))
+			}
+			if !before {
+				r.createBehindOurBack()
+			}
+			r.quiet(pbapi.StateConnected)
+			issues := r.tracker.Marked("demo", string(r.record().Marker(r.key())))
+			require.Len(t, issues, 2)
+			require.Equal(t, 1, closed, "counted once")
+			require.Equal(t, memtarget.StatusOpen, issues[0].Status, "the oldest stays")
+			require.Equal(t, issues[0].Key, r.pb.shown().HoverLabel, "and is shown")
+			require.Equal(t, memtarget.StatusDone, issues[1].Status)
+			require.Len(t, issues[1].Comments, 1)
+			require.Zero(t, r.record().Recreated, "looked for twice, then no more")
+		})
+	}
+}

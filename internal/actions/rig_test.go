@@ -242,3 +242,13 @@ func (f *fakeProductboard) shown() pbapi.ConnectionState {
 	defer f.mu.Unlock()
 	return f.state
 }
+
+// createBehindOurBack makes an issue with this push's marker, as a request
+// that was under way for long does.
+func (r *rig) createBehindOurBack() {
+	r.t.Helper()
+	target, err := r.target()
+	require.NoError(r.t, err)
+	_, err = target.Create(context.Background(), draftOf(r.record(), r.key(), r.pb.entity))
+	require.NoError(r.t, err)
+}

@@ -150,6 +150,11 @@ func (w *work) verify(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if w.lease.Record.Recreated > 0 && w.lease.Record.Issue != nil {
+		if done, err := w.unify(ctx); done || err != nil {
+			return err
+		}
+	}
 	want := connections.Button(w.lease.Record)
 	got.DebugDetail = ""
 	if got == want || w.lease.Record.Attempts >= maxAsserts {

@@ -97,14 +97,10 @@ func (a *App) Front() http.Handler {
 
 // worker makes the worker's half; it is not started yet.
 func (a *App) worker() *jobs.Worker {
-	performer := &actions.Performer{Leases: a.records, Integrations: a.cache, Peers: a.peers, Queue: a.queue, Log: a.log, Observe: a.metrics.Attempt}
+	performer := &actions.Performer{Leases: a.records, Integrations: a.cache, Peers: a.peers, Queue: a.queue, Log: a.log, Observe: a.metrics.Attempt, Duplicate: a.metrics.Duplicate}
 	return jobs.NewWorker(a.rdb, performer, jobs.WorkerOptions{
 		Concurrency: a.cfg.Concurrency, Grace: a.cfg.ShutdownTimeout / 2, Log: a.log,
 	})
-}
-
-func (a *App) lookout() *jobs.Lookout {
-	return &jobs.Lookout{Records: a.records, Queue: a.queue, Log: a.log, Observe: a.metrics.Requeued}
 }
 
 // ready tells why this process should get no requests.

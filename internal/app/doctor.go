@@ -128,36 +128,12 @@ func (d *doctor) publicURL(ctx context.Context) {
 }
 
 func (d *doctor) integrations(ctx context.Context) {
-	for after := ""; ; {
-		page, next, err := d.app.tenants.Tenants(ctx, after, tenants.MaxPage)
+	for in, err := range d.app.integrations(ctx) {
 		if err != nil {
-			d.check("tenants: readable", err)
-			return
+			d.check(strings.TrimSpace(in.Tenant+" integrations")+": readable, credentials can be opened", err)
+			continue
 		}
-		for _, t := range page {
-			d.tenant(ctx, t)
-		}
-		if next == "" {
-			return
-		}
-		after = next
-	}
-}
-
-func (d *doctor) tenant(ctx context.Context, t tenants.Tenant) {
-	for after := ""; ; {
-		page, next, err := d.app.tenants.Tenant(t.ID).Integrations(ctx, after, tenants.MaxPage)
-		if err != nil {
-			d.check(t.ID+": credentials can be opened", err)
-			return
-		}
-		for _, in := range page {
-			d.integration(ctx, in)
-		}
-		if next == "" {
-			return
-		}
-		after = next
+		d.integration(ctx, in)
 	}
 }
 

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -118,10 +117,8 @@ func (p Program) serve(ctx context.Context, a *App) error {
 			return err
 		}
 	}
-	// Both halves look out: either may be the one that is left.
-	lctx, stopLookout := context.WithCancel(ctx)
-	var lookout sync.WaitGroup
-	lookout.Go(func() { a.lookout().Run(lctx) })
+	bctx, stopBackground := context.WithCancel(ctx)
+	background := a.background(bctx)
 
 	p.Log.InfoContext(ctx, "ready", "version", p.Version, "api", p.Roles.API, "worker", p.Roles.Worker, "listen", front.address(), "ops", ops.address())
 	if p.Started != nil {
@@ -138,14 +135,14 @@ func (p Program) serve(ctx context.Context, a *App) error {
 	if p.Roles.API && err == nil {
 		pause(p.Config.DrainDelay)
 	}
-	stopLookout()
+	stopBackground()
 	sctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), p.Config.ShutdownTimeout)
 	defer cancel()
 	front.stop(sctx)
 	if p.Roles.Worker {
 		worker.Shutdown()
 	}
-	lookout.Wait()
+	background.Wait()
 	p.Log.InfoContext(ctx, "stopped")
 	return err
 }

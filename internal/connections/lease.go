@@ -132,7 +132,7 @@ func (l *Lease) Gone(ctx context.Context) error {
 // Failed records that the push has failed for good; Productboard is told
 // next.
 func (l *Lease) Failed(ctx context.Context, f Failure) error {
-	_, err := l.change(ctx, "failed", arguments{Failure: &f, Note: f.Kind})
+	_, err := l.change(ctx, "failed", arguments{Failure: &f, Note: f.note()})
 	return err
 }
 
@@ -149,6 +149,15 @@ func (l *Lease) Verified(ctx context.Context) (*Work, error) {
 	return out.work(l.key), err
 }
 
+// Unified records that a second issue of this push was looked for and that
+// keep is the one to show. The work to queue goes on with it: to show another
+// issue than before, or to look once more after delay. Without work the
+// caller goes on.
+func (l *Lease) Unified(ctx context.Context, keep targets.Issue, delay time.Duration) (*Work, error) {
+	out, err := l.change(ctx, "unified", arguments{Issue: keep, Delay: delay.Milliseconds(), Note: keep.Key})
+	return out.work(l.key), err
+}
+
 // Tidied records that the leftover of an epoch was treated.
 func (l *Lease) Tidied(ctx context.Context, epoch int) error {
 	_, err := l.change(ctx, "tidied", arguments{Epoch: epoch})
@@ -158,7 +167,7 @@ func (l *Lease) Tidied(ctx context.Context, epoch int) error {
 // Again hands the work back to be taken up after delay. Counted tries are
 // bounded, others (a rate limit, a shutdown) only by the deadline.
 func (l *Lease) Again(ctx context.Context, delay time.Duration, counted bool, why Failure) (*Work, error) {
-	out, err := l.change(ctx, "again", arguments{Delay: delay.Milliseconds(), Counted: counted, Failure: &why, Note: why.Kind})
+	out, err := l.change(ctx, "again", arguments{Delay: delay.Milliseconds(), Counted: counted, Failure: &why, Note: why.note()})
 	return out.work(l.key), err
 }
 

@@ -94,9 +94,9 @@ type Record struct {
 	LastClick int64 `json:"lc,omitempty"`
 	// Intent tells that a create was about to be sent.
 	Intent *Intent `json:"i,omitempty"`
-	// Recreated is set once a second create was sent for one epoch: then a
-	// second issue is possible and looked for.
-	Recreated bool `json:"q,omitempty"`
+	// Recreated is how many more times a second issue has to be looked for:
+	// it is possible once a second create was sent for one epoch.
+	Recreated int `json:"q,omitempty"`
 	// Issue is the issue that is connected, or about to be.
 	Issue *targets.Issue `json:"t,omitempty"`
 	// Failure is why the push ended in error, or why it waits.
@@ -137,15 +137,19 @@ func FailureOf(err error) Failure {
 	return Failure{Message: e.Public, Kind: e.Kind.String(), Side: e.Side, Ref: e.Ref}
 }
 
+// note is the failure as one line of a connection's history.
+func (f Failure) note() string { return cut(f.Kind+": "+f.Message, maxNote) }
+
 // Leftover is what an unlinked push left in the tracker.
 type Leftover struct {
-	Epoch  int            `json:"e"`
-	Intent *Intent        `json:"i,omitempty"`
-	Issue  *targets.Issue `json:"t,omitempty"`
+	Epoch     int            `json:"e"`
+	Intent    *Intent        `json:"i,omitempty"`
+	Issue     *targets.Issue `json:"t,omitempty"`
+	Recreated int            `json:"q,omitempty"`
 }
 
 // Marker is the handle of the issue this record wants now.
-func (r *Record) Marker(key Key) targets.Marker { return MarkerFor(key, r.Epoch) }
+func (r Record) Marker(key Key) targets.Marker { return MarkerFor(key, r.Epoch) }
 
 // MarkerFor is the handle of the issue of one epoch.
 func MarkerFor(key Key, epoch int) targets.Marker {

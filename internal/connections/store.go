@@ -39,8 +39,12 @@ type Timing struct {
 	Keep time.Duration
 }
 
-// historyLength bounds a connection's history in entries.
-const historyLength = 60
+const (
+	// historyLength bounds a connection's history in entries.
+	historyLength = 60
+	// maxNote bounds a remark in it, in characters.
+	maxNote = 160
+)
 
 func (t Timing) withDefaults() Timing {
 	set := func(d *time.Duration, def time.Duration) {
@@ -223,6 +227,13 @@ func (s *Store) Unlink(ctx context.Context, key Key) (Record, *Work, error) {
 func (s *Store) Dismiss(ctx context.Context, key Key) (Record, *Work, error) {
 	out, err := s.do(ctx, "dismiss", key, arguments{})
 	return out.record, out.work(key), err
+}
+
+// Recheck has an idle button read back, since Productboard was seen to show
+// something else. The work to queue is nil where somebody is at it already.
+func (s *Store) Recheck(ctx context.Context, key Key) (*Work, error) {
+	out, err := s.do(ctx, "recheck", key, arguments{})
+	return out.work(key), err
 }
 
 // Get reads a record; fault.NotFound where there is none.

@@ -188,7 +188,7 @@ func TestSilentWorkerIsTakenOverAndFenced(t *testing.T) {
 		require.ErrorIs(t, change(), ErrLost, name)
 	}
 	require.NoError(t, l.Intend(ctx))
-	require.True(t, l.Record.Recreated, "a second create was sent for the same issue")
+	require.Equal(t, 2, l.Record.Recreated, "a second create was sent for the same issue")
 }
 
 func TestWaitingRunIsLookedAtLessAndLess(t *testing.T) {

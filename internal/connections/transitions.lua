@@ -22,7 +22,8 @@ local function log(what)
   local entry = { at = now, op = what, g = rec.g, r = rec.r, s = rec.s, n = a.note }
   redis.call('RPUSH', KEYS[3], cjson.encode(entry))
   redis.call('LTRIM', KEYS[3], -a.keep, -1)
-  redis.call('PEXPIRE', KEYS[3], a.keepfor)
+  -- What failed stays until somebody has seen to it.
+  if rec.s == 'error' then redis.call('PERSIST', KEYS[3]) else redis.call('PEXPIRE', KEYS[3], a.keepfor) end
 end
 
 local function answer(verdict, delay) return { verdict, cjson.encode(rec), now, delay or 0 } end
@@ -54,7 +55,7 @@ local function mine() return raw and rec.p and rec.r == a.run and rec.o == a.own
 local function leave_behind()
   if rec.t or (rec.i and not (rec.i.ok and rec.i.n == 1)) then
     rec.l = rec.l or {}
-    table.insert(rec.l, { e = rec.e, i = rec.i, t = rec.t })
+    table.insert(rec.l, { e = rec.e, i = rec.i, t = rec.t, q = rec.q })
     while #rec.l > 5 do table.remove(rec.l, 1) end
   end
   -- A worker may be creating one this very moment only if it holds an intent.
@@ -120,7 +121,7 @@ ops['intend'] = function()
   if not mine() or rec.p ~= 'open' then return answer('stale') end
   local sent = rec.i and rec.i.n or 0
   rec.i = { at = now, n = sent + 1 }
-  if sent > 0 then rec.q = true end
+  if sent > 0 then rec.q = 2 end
   rec.u = now + a.lease
   return save('ok', rec.u, 'create sent')
 end
@@ -185,6 +186,22 @@ ops['verified'] = function()
   return save('ok', nil, 'verified')
 end
 
+-- Two creates were sent, so two issues are possible: the others were looked
+-- for, and a.issue is the one to keep. It is looked for twice, the second time
+-- when the last request can no longer be under way.
+ops['unified'] = function()
+  if not mine() or rec.p ~= 'verify' or not rec.q then return answer('stale') end
+  rec.q = rec.q - 1
+  if rec.q <= 0 then rec.q = nil end
+  if a.issue and rec.t and rec.t.id ~= a.issue.id then
+    rec.t = a.issue
+    return queue('settle', 0, 'another issue kept')
+  end
+  if rec.q then return queue('verify', a.delay, 'looked for a second issue') end
+  rec.u = now + a.lease
+  return save('ok', rec.u, 'looked for a second issue')
+end
+
 ops['tidied'] = function()
   if not mine() or rec.p ~= 'tidy' then return answer('stale') end
   local keep = nil
@@ -231,6 +248,12 @@ end
 ops['requeue'] = function()
   if not raw or not rec.p or rec.r ~= a.run or rec.o then return answer('stale') end
   return queue(rec.p, 0, 'queued again')
+end
+
+-- Productboard shows something else than this idle record says.
+ops['recheck'] = function()
+  if not raw or rec.p then return answer('same') end
+  return queue('verify', 0, 'button differs')
 end
 
 ops['read'] = function()

@@ -136,8 +136,8 @@ func (s *Session) limited(ctx context.Context, key string, ferr *fault.Error, re
 	h := reply.Header
 	ferr.Err = fmt.Errorf("%w (limit %d, remaining %d)", ferr.Err, number(h, "X-RateLimit-Limit"), number(h, "X-RateLimit-Remaining"))
 	if err := s.client.pacer.Limited(ctx, key, ferr.RetryAfter); err != nil {
-		// Told with %v: that the pacer failed must not change what this is.
-		ferr.Err = fmt.Errorf("%w; the other processes could not be told: %v", ferr.Err, err)
+		// As text: that the pacer failed must not change what this is.
+		ferr.Err = fmt.Errorf("%w; the other processes could not be told: %s", ferr.Err, err.Error())
 	}
 }
 

@@ -88,7 +88,8 @@ func Real(t testing.TB) Env {
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	socket := filepath.Join(dir, "redis.sock")
 	log := filepath.Join(dir, "redis.log")
-	cmd := exec.Command(binary, //nolint:gosec // a redis-server of the PATH with our own folder
+	// Cleanup ends it: t.Context would kill it before the test's own cleanups.
+	cmd := exec.CommandContext(context.Background(), binary, //nolint:gosec // a redis-server of the PATH with our own folder
 		"--port", "0", "--unixsocket", socket, "--dir", dir, "--logfile", log,
 		"--appendonly", "yes", "--appendfsync", "everysec", "--save", "", "--maxmemory-policy", "noeviction")
 	if err := cmd.Start(); err != nil {

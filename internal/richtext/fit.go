@@ -66,7 +66,8 @@ func Fit(d Doc, limit Limit, render func(Doc) string) Fitted {
 // limit itself bounds the budget, and no attempt renders much more than that.
 func search(d, tail Doc, most int, count func(string) int, render func(Doc) string) (Fitted, bool) {
 	best, ok := Fitted{Cut: true}, false
-	for low, high := 0, most; low <= high; {
+	// The last few words are not worth half of the attempts.
+	for low, high := 0, most; low <= high && !(ok && high-low < most/200); {
 		mid := low + (high-low)/2
 		doc := Doc{blocks: cut(d.blocks, mid)}.Append(tail)
 		if text := render(doc); count(text) <= most {

@@ -193,6 +193,11 @@ type event struct {
 func (e event) opens() bool  { return e.kind == evOpen || e.kind == evOpenLink }
 func (e event) closes() bool { return e.kind == evClose || e.kind == evCloseLink }
 
+// follows reports whether anything stands on the same line after event i.
+func follows(events []event, i int) bool {
+	return i+1 < len(events) && events[i+1].kind != evBreak
+}
+
 // nester turns runs, whose marks may overlap, into properly nested events.
 type nester struct {
 	runs  []run

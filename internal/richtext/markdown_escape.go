@@ -216,10 +216,7 @@ func (e *mdEscaper) punct(c byte) {
 			e.breakRedmine(isWord(next) || next == ':' || next == '#' || next == '@')
 		}
 	case '@':
-		e.out.WriteByte(c)
-		if e.o.BreakMentions && !isWord(e.before()) && (isWord(e.after()) || e.after() == '_' || e.atEnd()) {
-			e.out.WriteString(wordBreak)
-		}
+		e.mention()
 	case '#':
 		if e.at.heading && e.i >= e.hashes {
 			e.escape(c) // not the end of the heading
@@ -230,6 +227,13 @@ func (e *mdEscaper) punct(c byte) {
 		e.out.WriteByte(' ')
 	default:
 		e.reference(c)
+	}
+}
+
+func (e *mdEscaper) mention() {
+	e.out.WriteByte('@')
+	if e.o.BreakMentions && !isWord(e.before()) && (isWord(e.after()) || e.after() == '_' || e.atEnd()) {
+		e.out.WriteString(wordBreak)
 	}
 }
 

@@ -37,7 +37,7 @@ func (t *mdText) write(events []event) {
 	for i := 0; i < len(events); i++ {
 		switch e := events[i]; e.kind {
 		case evText:
-			t.text(e.text, t.touches(events, i, -1), t.touches(events, i, +1), i+1 < len(events))
+			t.text(e.text, t.touches(events, i, -1), t.touches(events, i, +1), follows(events, i))
 		case evCode:
 			mdCodeSpan(t.out, e.text, t.at.cell, t.o.NoHTML)
 			t.lineStart = false

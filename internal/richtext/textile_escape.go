@@ -146,7 +146,9 @@ func (e *texEscaper) meansNothing(c byte) bool {
 	p, n := e.before(), e.after()
 	switch c {
 	case '*', '_', '+', '^', '~', '-', '@':
-		return isWord(p) && isWord(n) || p == ' ' && n == ' '
+		// The end of a line is no space here: the next line may stand behind
+		// a tag, and a mark may begin before one.
+		return isWord(p) && isWord(n) || p == ' ' && n == ' ' && e.i+1 < len(e.s)
 	case '%':
 		return unicode.IsDigit(p) && !unicode.IsLetter(n) && n != 0
 	case '?':

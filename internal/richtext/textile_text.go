@@ -27,7 +27,7 @@ func (t *texText) write(events []event) {
 	for i, e := range events {
 		switch e.kind {
 		case evText:
-			t.text(e.text, i+1 < len(events))
+			t.text(e.text, follows(events, i))
 		case evCode:
 			t.code(e.text)
 		case evBreak:

@@ -84,17 +84,23 @@ func secured(next http.Handler) http.Handler {
 
 // board is the static page; its script asks for the rest.
 func (p *pages) board(w http.ResponseWriter, _ *http.Request) {
-	p.show(w, http.StatusOK, "board.html", struct{ Tracker bool }{p.tracker != nil})
+	p.show(w, http.StatusOK, "board.html", nil)
 }
 
 func (p *pages) notFound(w http.ResponseWriter, text string) {
 	p.show(w, http.StatusNotFound, "message.html", struct{ Title, Text string }{"Not found", text})
 }
 
+// view is what a template gets.
+type view struct {
+	Tracker bool // there are pages of a tracker
+	Data    any
+}
+
 // show renders a page whole before it sends anything.
 func (p *pages) show(w http.ResponseWriter, status int, name string, data any) {
 	var page bytes.Buffer
-	if err := p.templates.ExecuteTemplate(&page, name, data); err != nil {
+	if err := p.templates.ExecuteTemplate(&page, name, view{p.tracker != nil, data}); err != nil {
 		http.Error(w, "the page cannot be shown", http.StatusInternalServerError)
 		return
 	}

@@ -21,6 +21,8 @@ type Metrics struct {
 	targetFor  *prometheus.HistogramVec
 	calls      *prometheus.HistogramVec
 	requeued   *prometheus.CounterVec
+	duplicates *prometheus.CounterVec
+	spinners   *prometheus.CounterVec
 }
 
 // NewMetrics makes the metrics with a registry of their own.
@@ -43,8 +45,12 @@ func NewMetrics() *Metrics {
 			[]string{"operation", "result"}),
 		requeued: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "plugin_requeued_total",
 			Help: "Runs the look-out queued again, by reason: taken over from a silent worker, or lost by the queue."}, []string{"reason"}),
+		duplicates: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "plugin_duplicates_total",
+			Help: "Second issues of one push that were found and closed, by target."}, []string{"target"}),
+		spinners: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "plugin_spinners_total",
+			Help: "Buttons that Productboard showed in progress without anybody working on them, by what was done."}, []string{"done"}),
 	}
-	m.registry.MustRegister(m.actions, m.ack, m.attempts, m.attemptFor, m.targetFor, m.calls, m.requeued,
+	m.registry.MustRegister(m.actions, m.ack, m.attempts, m.attemptFor, m.targetFor, m.calls, m.requeued, m.duplicates, m.spinners,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -73,6 +79,12 @@ func (m *Metrics) Call(operation, result string, took time.Duration) {
 
 // Requeued counts a run that the look-out queued again.
 func (m *Metrics) Requeued(reason string) { m.requeued.WithLabelValues(reason).Inc() }
+
+// Duplicate counts a second issue that was found.
+func (m *Metrics) Duplicate(target string) { m.duplicates.WithLabelValues(target).Inc() }
+
+// Spinner counts a button that span for no reason.
+func (m *Metrics) Spinner(done string) { m.spinners.WithLabelValues(done).Inc() }
 
 // Gauge adds a figure that is asked for when the metrics are read.
 func (m *Metrics) Gauge(name, help string, read func() float64) {

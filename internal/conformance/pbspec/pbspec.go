@@ -36,15 +36,18 @@ const (
 // Prefix is the path that Productboard's API is served under.
 const Prefix = "/v2"
 
+// dirVar is the environment variable that names the published files' folder.
+const dirVar = "PRODUCTBOARD_SPECS"
+
 // Dir finds the published files: in $PRODUCTBOARD_SPECS, or beside the
 // repository, whose root is given.
 func Dir(root string) (string, error) {
-	dir := os.Getenv("PRODUCTBOARD_SPECS")
+	dir := os.Getenv(dirVar) //nolint:forbidigo // a setting of the tests, not of the program
 	if dir == "" {
 		dir = filepath.Join(root, "..", "shared", "productboard")
 	}
-	if _, err := os.Stat(filepath.Join(dir, integrationsFile)); err != nil {
-		return "", fmt.Errorf("Productboard's OpenAPI files are not in %s (set PRODUCTBOARD_SPECS): %w", dir, err)
+	if _, err := os.Stat(filepath.Join(dir, integrationsFile)); err != nil { //nolint:gosec // whoever runs the tests names the folder
+		return "", fmt.Errorf("the OpenAPI files of Productboard are not there (set %s): %w", dirVar, err)
 	}
 	return dir, nil
 }
@@ -98,7 +101,7 @@ func Load(dir string) (*Spec, error) {
 func (s *Spec) Operations() []string { return s.ops }
 
 func load(path string, closed bool) (*openapi3.T, error) {
-	raw, err := os.ReadFile(path)
+	raw, err := os.ReadFile(path) //nolint:gosec // whoever runs the tests names the folder
 	if err != nil {
 		return nil, err
 	}
@@ -172,7 +175,7 @@ func (rt route) input(r *http.Request) *openapi3filter.RequestValidationInput {
 }
 
 // checkRequest holds a request against its operation.
-func (rt route) checkRequest(in *openapi3filter.RequestValidationInput) error {
+func (rt route) checkRequest(ctx context.Context, in *openapi3filter.RequestValidationInput) error {
 	known := map[string]bool{}
 	for _, p := range append(rt.Operation.Parameters, rt.PathItem.Parameters...) {
 		known[p.Value.In+" "+p.Value.Name] = true
@@ -182,16 +185,16 @@ func (rt route) checkRequest(in *openapi3filter.RequestValidationInput) error {
 			return fmt.Errorf("the query parameter %q is not documented", name)
 		}
 	}
-	return openapi3filter.ValidateRequest(context.Background(), in)
+	return openapi3filter.ValidateRequest(ctx, in)
 }
 
 // checkReply holds a reply against its operation.
-func (rt route) checkReply(in *openapi3filter.RequestValidationInput, status int, h http.Header, body []byte) error {
+func (rt route) checkReply(ctx context.Context, in *openapi3filter.RequestValidationInput, status int, h http.Header, body []byte) error {
 	out := &openapi3filter.ResponseValidationInput{RequestValidationInput: in, Status: status, Header: h, Options: in.Options}
 	if resp := rt.Operation.Responses.Status(status); resp != nil && len(resp.Value.Content) == 0 && len(body) > 0 {
 		return fmt.Errorf("status %d has a body", status)
 	}
-	return openapi3filter.ValidateResponse(context.Background(), out.SetBodyBytes(body))
+	return openapi3filter.ValidateResponse(ctx, out.SetBodyBytes(body))
 }
 
 func options() *openapi3filter.Options {

@@ -66,7 +66,7 @@ func (w *Watch) handler(find func(*http.Request) (route, error), next http.Handl
 		copied := r.Clone(r.Context())
 		copied.Body = io.NopCloser(bytes.NewReader(body))
 		in := rt.input(copied)
-		if err := rt.checkRequest(in); err != nil {
+		if err := rt.checkRequest(r.Context(), in); err != nil {
 			w.violation(rt.Operation.OperationID+" request", err)
 		}
 
@@ -81,7 +81,7 @@ func (w *Watch) handler(find func(*http.Request) (route, error), next http.Handl
 		whole = true
 		w.saw(rt.Operation.OperationID, rec.status)
 		if !gateway(rec.status) {
-			if err := rt.checkReply(in, rec.status, rw.Header(), rec.body.Bytes()); err != nil {
+			if err := rt.checkReply(r.Context(), in, rec.status, rw.Header(), rec.body.Bytes()); err != nil {
 				w.violation(fmt.Sprintf("%s reply %d", rt.Operation.OperationID, rec.status), err)
 			}
 		}
