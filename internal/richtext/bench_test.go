@@ -97,8 +97,8 @@ func TestPathological(t *testing.T) {
 			}
 			for _, render := range []func(Doc) string{md, Doc.Textile, Doc.Plain} {
 				assert.Less(t, len(render(d)), 40*len(src)+1000)
-				Fit(d, Limit{Max: 20_000, Note: note}, render)
 			}
+			Fit(d, Limit{Max: 20_000, Note: note}, md)
 			took := time.Since(begin)
 			t.Logf("%d kB in %v", len(src)>>10, took)
 			assert.Less(t, took, 20*time.Second)

@@ -93,6 +93,7 @@ func (c check) box() string {
 		return "[ ] "
 	case checkDone:
 		return "[x] "
+	case checkNone:
 	}
 	return ""
 }

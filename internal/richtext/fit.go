@@ -67,7 +67,7 @@ func Fit(d Doc, limit Limit, render func(Doc) string) Fitted {
 func search(d, tail Doc, most int, count func(string) int, render func(Doc) string) (Fitted, bool) {
 	best, ok := Fitted{Cut: true}, false
 	// The last few words are not worth half of the attempts.
-	for low, high := 0, most; low <= high && !(ok && high-low < most/200); {
+	for low, high := 0, most; low <= high && (!ok || high-low >= most/200); {
 		mid := low + (high-low)/2
 		doc := Doc{blocks: cut(d.blocks, mid)}.Append(tail)
 		if text := render(doc); count(text) <= most {
@@ -274,7 +274,7 @@ func characterEnd(s string, n int) int {
 		}
 		r, _ := utf8.DecodeRuneInString(s[at:])
 		before, size := utf8.DecodeLastRuneInString(s[:at])
-		if !joins(r) && before != zeroWidthJoiner && !(isFlag(r) && isFlag(before)) {
+		if !joins(r) && before != zeroWidthJoiner && (!isFlag(r) || !isFlag(before)) {
 			return at
 		}
 		at -= size

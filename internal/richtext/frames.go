@@ -58,8 +58,9 @@ func kindOf(a atom.Atom) kind {
 		return tableRow
 	case atom.Td, atom.Th:
 		return tableCell
+	default:
+		return root
 	}
-	return root
 }
 
 // top is valid only until the next push.
@@ -115,6 +116,7 @@ func (w *walker) open(k kind, t *html.Token) {
 		}
 	case tableCell:
 		w.openCell(t)
+	default: // kindOf gives no other
 	}
 }
 
@@ -126,25 +128,24 @@ func (w *walker) isGhost(k kind) bool {
 		return w.ghosts[tableBlock] > 0
 	case listItem:
 		return w.ghosts[listBlock] > 0 || len(w.stack) > maxDepth
+	default:
+		return len(w.stack) >= maxDepth
 	}
-	return len(w.stack) >= maxDepth
 }
 
 func (w *walker) openItem(c check) {
 	// An <li> ends the one before it, but not across a quote.
-	for i := len(w.stack) - 1; i > 0; i-- {
-		switch w.stack[i].kind {
-		case listBlock:
-			w.popTo(i + 1)
-			if c == checkNone {
-				c = w.top().check
-			}
-			w.push(frame{kind: listItem, check: c})
-			return
-		case listItem:
-			continue
+	i := len(w.stack) - 1
+	if w.stack[i].kind == listItem {
+		i--
+	}
+	if w.stack[i].kind == listBlock {
+		w.popTo(i + 1)
+		if c == checkNone {
+			c = w.top().check
 		}
-		break
+		w.push(frame{kind: listItem, check: c})
+		return
 	}
 	w.enterFlow()
 	w.push(frame{kind: listBlock, list: list{start: 1}}) // an <li> without a list
@@ -178,6 +179,7 @@ func (w *walker) close(k kind) {
 				w.ghosts[tableRow], w.ghosts[tableCell] = 0, 0
 			case listBlock:
 				w.ghosts[listItem] = 0
+			default:
 			}
 		}
 		return
@@ -242,6 +244,7 @@ func (w *walker) pop() {
 		for n := 1; n < f.span && len(r.cells) < maxColumns; n++ {
 			r.cells = append(r.cells, cell{header: f.header})
 		}
+	default: // the root is never popped
 	}
 }
 
@@ -255,6 +258,7 @@ func (w *walker) add(b block) {
 		case root, blockQuote, listItem, tableCell:
 			w.stack[i].blocks = append(w.stack[i].blocks, b)
 			return
+		default: // takes no blocks; the root does
 		}
 	}
 }

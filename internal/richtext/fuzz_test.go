@@ -227,6 +227,7 @@ func sanitisedText(src string) string {
 		case html.StartTagToken, html.SelfClosingTagToken:
 			t := z.Token()
 			b.WriteString(attr(&t, "href") + attr(&t, "src") + attr(&t, "alt"))
+		default:
 		}
 	}
 }

@@ -342,6 +342,7 @@ func (c check) sign() string {
 		return "☐ "
 	case checkDone:
 		return "☑ "
+	case checkNone:
 	}
 	return ""
 }

@@ -69,8 +69,9 @@ func mdDelimiter(m mark) string {
 		return "_"
 	case strike:
 		return "~~"
+	default: // dropped before
+		return ""
 	}
-	return ""
 }
 
 func (t *mdText) lineBreak() {

@@ -126,6 +126,7 @@ func (w *plainWriter) line(runs []run) {
 			if address := strings.TrimPrefix(e.href, "mailto:"); !strings.HasSuffix(w.b.String(), address) {
 				w.b.WriteString(" (" + address + ")")
 			}
+		case evCode, evOpen, evClose, evOpenLink:
 		}
 	}
 }

@@ -78,7 +78,7 @@ func TestRedmineMarkdown(t *testing.T) {
 type redmineServer struct{ url, key string }
 
 func redmine(t *testing.T, urlVar, keyVar string) redmineServer {
-	r := redmineServer{os.Getenv(urlVar), os.Getenv(keyVar)}
+	r := redmineServer{os.Getenv(urlVar), os.Getenv(keyVar)} //nolint:forbidigo // a test's own switch
 	if r.url == "" || r.key == "" {
 		t.Skipf("no Redmine to ask: set %s and %s", urlVar, keyVar)
 	}
@@ -284,7 +284,7 @@ func sameShape(t *testing.T, want, got Doc, have mark, flattened bool) bool {
 		ok = assert.Equal(t, visible(text), visible(g.links[address]), "link to %s", address) && ok
 	}
 	for address, text := range g.links {
-		if _, ok := w.links[address]; !ok { // only what trackers link by themselves
+		if _, known := w.links[address]; !known { // only what trackers link by themselves
 			rest := strings.ReplaceAll(text, strings.TrimPrefix(address, "mailto:"), "")
 			ok = assert.Empty(t, rest, "an unexpected link to %s", address) && ok
 		}
@@ -296,7 +296,7 @@ func sameShape(t *testing.T, want, got Doc, have mark, flattened bool) bool {
 // links that begin and end anywhere, around characters that mean something.
 func TestRedmineRandom(t *testing.T) {
 	seeds := 5
-	if s := os.Getenv("REDMINE_RANDOM_DOCS"); s != "" {
+	if s := os.Getenv("REDMINE_RANDOM_DOCS"); s != "" { //nolint:forbidigo // a test's own switch
 		_, err := fmt.Sscan(s, &seeds)
 		require.NoError(t, err)
 	}
@@ -378,7 +378,7 @@ func placed(d Doc, place int) Doc {
 	case 2:
 		return Doc{[]block{tb}}
 	case 3:
-		return Doc{[]block{quote{d.blocks}}}
+		return Doc{[]block{quote(d)}}
 	case 4:
 		return Doc{hs}
 	}

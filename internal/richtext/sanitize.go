@@ -22,23 +22,21 @@ var ErrTooLarge = errors.New("richtext: input too large")
 // so only their text is kept.
 const nodePrefix = "urn:pb:node:"
 
-// blockElements separate text even when they carry no meaning of their own.
-// The ones the walker has no case for would otherwise glue words together.
-var blockElements = []string{
-	"address", "article", "aside", "caption", "dd", "details", "div", "dl", "dt",
-	"figcaption", "figure", "footer", "header", "main", "nav", "p", "section", "summary",
-}
-
 // policy is the allow-list. It is built once: a bluemonday policy is safe for
 // concurrent use after that.
+//
+//nolint:gochecknoglobals // built at first use and never changed
 var policy = sync.OnceValue(func() *bluemonday.Policy {
 	p := bluemonday.NewPolicy()
-	elements := append([]string{
+	elements := []string{
 		"h1", "h2", "h3", "h4", "h5", "h6",
 		"b", "strong", "i", "em", "u", "ins", "s", "strike", "del", "code", "kbd", "samp", "tt",
 		"pre", "blockquote", "ul", "ol", "li", "hr", "br",
 		"table", "thead", "tbody", "tfoot", "tr", "th", "td",
-	}, blockElements...)
+		// These carry no meaning that is kept, but they keep words apart.
+		"address", "article", "aside", "caption", "dd", "details", "div", "dl", "dt",
+		"figcaption", "figure", "footer", "header", "main", "nav", "p", "section", "summary",
+	}
 	p.AllowElements(elements...)
 	p.AllowNoAttrs().OnElements(elements...)
 

@@ -1,10 +1,8 @@
 package richtext
 
 import (
-	"regexp"
 	"strconv"
 	"strings"
-	"sync"
 )
 
 // Textile writes the document in Redmine's Textile. The result has no line end
@@ -51,7 +49,7 @@ func (w *texWriter) block(b block) {
 	switch b := b.(type) {
 	case paragraph:
 		text := w.line(b.runs)
-		if texNeedsP().MatchString(text) {
+		if texNeedsP(text) {
 			w.b.WriteString("p. ")
 		}
 		w.b.WriteString(text)
@@ -77,9 +75,18 @@ func (w *texWriter) block(b block) {
 // texNeedsP finds paragraphs that Redmine would take for something else: those
 // that begin like a block prefix ("h1. "), and those that begin with a tag,
 // which it takes for finished HTML.
-var texNeedsP = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`^(?:<|(?:p|bq|h\d+|fn\d*)[^A-Za-z])`)
-})
+func texNeedsP(text string) bool {
+	if strings.HasPrefix(text, "<") {
+		return true
+	}
+	rest := strings.TrimLeft(text, "bfhnpq")
+	word := text[:len(text)-len(rest)]
+	number := len(rest) - len(strings.TrimLeft(rest, "0123456789"))
+	if rest = rest[number:]; rest == "" || isASCIIAlnum(rest[0]) {
+		return false
+	}
+	return (word == "p" || word == "bq") && number == 0 || word == "h" && number > 0 || word == "fn"
+}
 
 // line renders text with its breaks; further lines carry the quote prefix.
 func (w *texWriter) line(runs []run) string {
@@ -89,7 +96,7 @@ func (w *texWriter) line(runs []run) string {
 }
 
 func (w *texWriter) code(c codeBlock) {
-	if texHasCodeTag().MatchString(c.text) {
+	if texHasCodeTag(c.text) {
 		// Redmine looks for these tags even inside <pre>; inline code is the
 		// place where they can be written as references.
 		texAtCode(&w.b, c.text, "\n"+w.prefix)
@@ -103,9 +110,24 @@ func (w *texWriter) code(c codeBlock) {
 	w.b.WriteString(open + "\n" + c.text + "\n" + end)
 }
 
-var texHasCodeTag = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`(?i)</?(?:code|pre|kbd|notextile)\b`)
-})
+// texHasCodeTag reports whether there is a tag in s that makes Redmine leave
+// out, or end, verbatim text.
+func texHasCodeTag(s string) bool {
+	for {
+		_, rest, found := strings.Cut(s, "<")
+		if !found {
+			return false
+		}
+		s = rest
+		rest = strings.TrimPrefix(rest, "/")
+		for _, tag := range [...]string{"code", "pre", "kbd", "notextile"} {
+			if len(rest) >= len(tag) && strings.EqualFold(rest[:len(tag)], tag) &&
+				(len(rest) == len(tag) || !isASCIIAlnum(rest[len(tag)]) && rest[len(tag)] != '_') {
+				return true
+			}
+		}
+	}
+}
 
 // texLanguage is the name Redmine's highlighter has for a language. Its
 // pattern for the attribute wants a plain word.

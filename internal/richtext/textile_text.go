@@ -71,8 +71,9 @@ func texDelimiter(m mark) byte {
 		return '-'
 	case italic:
 		return '_'
+	default:
+		return '+'
 	}
-	return '+'
 }
 
 // texRank is the order in which Redmine looks for the marks.
@@ -183,7 +184,7 @@ func (t *texText) code(s string) {
 		}
 		return r
 	}, s)
-	if !texHasCodeTag().MatchString(s) {
+	if !texHasCodeTag(s) {
 		// The tag and not "@": it needs no border, its text is taken as it
 		// is, and "@admin@" would notify a user of that name.
 		t.settle()

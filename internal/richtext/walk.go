@@ -60,6 +60,7 @@ func walk(src string) []block {
 		case html.EndTagToken:
 			t := z.Token()
 			w.end(t.DataAtom)
+		case html.CommentToken, html.DoctypeToken: // the sanitiser leaves none
 		}
 	}
 }
@@ -286,8 +287,9 @@ func markOf(a atom.Atom) mark {
 		return strike
 	case atom.Code, atom.Kbd, atom.Samp, atom.Tt:
 		return code
+	default:
+		return 0
 	}
-	return 0
 }
 
 func headingLevel(a atom.Atom) int {
@@ -304,8 +306,9 @@ func headingLevel(a atom.Atom) int {
 		return 5
 	case atom.H6:
 		return 6
+	default:
+		return 0
 	}
-	return 0
 }
 
 func attr(t *html.Token, key string) string {

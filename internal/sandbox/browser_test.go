@@ -200,7 +200,7 @@ func TestBoardScreenshot(t *testing.T) {
 		require.NoError(t, err)
 		return string(raw)
 	}
-	const failed = 10
+	const failed = 12
 	scene := []struct {
 		row         int
 		integration string
@@ -215,7 +215,7 @@ func TestBoardScreenshot(t *testing.T) {
 		{5, s.integration, "", "progress"},
 		{6, s.integration, issue("To do", "PB-14", "Offline drafts", "gray"), "connected"},
 		{6, support, issue("Planned", "HELP-40", "Offline drafts", "purple"), "connected"},
-		{8, s.integration, issue("In test", "PB-15", "Inline comments", "orange"), "connected"},
+		{7, s.integration, issue("In test", "PB-15", "Two-factor authentication", "orange"), "connected"},
 		{failed, s.integration, `{"state":"error","message":"Redmine refused the issue: the field “Team” is required. Ask an admin to map it in the integration's settings."}`, "error"},
 	}
 	features := s.fake.Entities("feature")

@@ -183,5 +183,5 @@ func (c *Cache) forget(id string) {
 	c.known.remove(id)
 	c.unknown.remove(id)
 	c.mu.Unlock()
-	_ = id
+	c.flight.Forget(id)
 }

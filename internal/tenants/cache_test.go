@@ -98,7 +98,9 @@ func (b *bench) trips(f func()) int {
 
 func (b *bench) read(t *testing.T) tenants.Integration {
 	t.Helper()
-	in, err := b.cache.ByID(t.Context(), b.in.ID)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second) // a read that never ends must fail the test, not hang it
+	defer cancel()
+	in, err := b.cache.ByID(ctx, b.in.ID)
 	require.NoError(t, err)
 	return in
 }

@@ -8,7 +8,6 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
-	"strings"
 	"time"
 )
 
@@ -88,10 +87,7 @@ func (f *Fake) Click(ctx context.Context, integrationID, entityID string, trigge
 	defer cancel()
 
 	start := f.clock.Now()
-	e := f.faults.take(key, ClassCallback)
-	if e.hit() {
-		f.record(Event{Kind: EventFault, Op: OpClick, IntegrationID: key.integration, EntityID: key.entity, Detail: strings.Join(e.applied, ", ")})
-	}
+	e := f.strike(OpClick, key, ClassCallback)
 	a := Answer{Late: e.late}
 	state, err := f.notify(ctx, i, notification(f, key, trigger, user), e, &a)
 	a.Took = f.clock.Now().Sub(start)
@@ -271,7 +267,7 @@ func (f *Fake) sendProbe(ctx context.Context, i integration, token string) (int,
 	}
 	req.Header.Set("Accept", contentTypePlain)
 
-	e := f.faults.take(connectionKey{integration: i.id}, ClassProbe)
+	e := f.strike(OpProbe, connectionKey{integration: i.id}, ClassProbe)
 	if err := f.pause(ctx, e.delay); err != nil {
 		return 0, f.explain(ctx, err)
 	}

@@ -191,7 +191,7 @@ func (f *Fake) Connections(integrationID string, states ...string) []Connection 
 	integrationID = lower(integrationID)
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	var out []Connection
+	out := []Connection{}
 	for key, cn := range f.connections {
 		if (integrationID == "" || key.integration == integrationID) && (len(states) == 0 || slices.Contains(states, cn.state.Name)) {
 			out = append(out, Connection{key.integration, key.entity, cn.state, cn.waiting, cn.updated})

@@ -114,7 +114,7 @@ func (f *Fake) controlBoard(*http.Request) (any, error) {
 	_, seq := f.Journal(0, 0)
 	return map[string]any{
 		"seq": seq, "integrations": f.Integrations(), "entities": f.entityLines(),
-		"connections": f.controlled(f.Connections("")), "faults": mapped(f.Faults(), faultToWire),
+		"connections": f.Connections(""), "faults": mapped(f.Faults(), faultToWire),
 	}, nil
 }
 
@@ -158,15 +158,7 @@ func (f *Fake) controlLegacy(r *http.Request) (any, error) {
 
 func (f *Fake) controlConnections(r *http.Request) (any, error) {
 	q := r.URL.Query()
-	return f.controlled(f.Connections(q.Get("integrationId"), q["state"]...)), nil
-}
-
-// controlled makes an empty list [], not null.
-func (f *Fake) controlled(c []Connection) []Connection {
-	if c == nil {
-		return []Connection{}
-	}
-	return c
+	return f.Connections(q.Get("integrationId"), q["state"]...), nil
 }
 
 // controlClick goes on even if whoever asked for it goes away, as Productboard

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 )
@@ -129,8 +130,6 @@ type effects struct {
 	applied               []string
 }
 
-func (e effects) hit() bool { return len(e.applied) > 0 }
-
 // faultSet holds the faults that are set.
 type faultSet struct {
 	mu     sync.Mutex
@@ -200,6 +199,15 @@ func (s *faultSet) take(key connectionKey, classes ...Class) effects {
 		e.add(*f)
 	}
 	s.faults = slices.DeleteFunc(s.faults, func(f Fault) bool { return f.Count < 0 })
+	return e
+}
+
+// strike tells what the faults do to one request, and writes it down.
+func (f *Fake) strike(op string, key connectionKey, classes ...Class) effects {
+	e := f.faults.take(key, classes...)
+	if len(e.applied) > 0 {
+		f.record(Event{Kind: EventFault, Op: op, IntegrationID: key.integration, EntityID: key.entity, Detail: strings.Join(e.applied, ", ")})
+	}
 	return e
 }
 

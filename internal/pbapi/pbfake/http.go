@@ -106,10 +106,7 @@ func (f *Fake) handler(op *operation) http.Handler {
 			f.refuse(w, op, key, denied)
 			return
 		}
-		e := f.faults.take(key, op.class, ClassAPI)
-		if e.hit() {
-			f.record(Event{Kind: EventFault, Op: op.id, IntegrationID: key.integration, EntityID: key.entity, Detail: strings.Join(e.applied, ", ")})
-		}
+		e := f.strike(op.id, key, op.class, ClassAPI)
 		if err := f.pause(r.Context(), e.delay); err != nil || e.dropBefore {
 			panic(http.ErrAbortHandler) // breaks the connection
 		}

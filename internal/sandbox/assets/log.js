@@ -22,7 +22,9 @@ function words(event, item, integration) {
       : ["quiet", `Answered in ${took(event.tookMs)}`, `${where}: ${describe(event.state)}`];
     case "write": {
       const over = event.before && event.before !== "initial" ? ` (was ${event.before})` : "";
-      return [tones[event.state.state] ?? "", describe({ ...event.state, message: "error" }), `${where}: ${sources[event.source] ?? event.source}${over}`];
+      const { state, message } = event.state;
+      const head = state === "error" ? "Failed" : describe(event.state);
+      return [tones[state] ?? "", head, `${where}: ${sources[event.source] ?? event.source}${over}${message ? `: ${message}` : ""}`];
     }
     case "probe": return [event.detail === "passed" ? "good" : "bad", `Probe ${event.detail === "passed" ? "passed" : "failed"} in ${took(event.tookMs)}`, event.detail === "passed" ? "" : event.detail];
     case "fault": return ["fault", `Fault: ${event.detail}`, [event.op, where].filter(Boolean).join(" · ")];

@@ -1,0 +1,161 @@
+package app
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"pushbutton/config"
+)
+
+var silent = slog.New(slog.NewTextHandler(io.Discard, nil))
+
+// startDev runs `plugin dev` in this process and gives its address.
+func startDev(t *testing.T) string {
+	t.Helper()
+	cfg, err := config.Load(config.Sources{Defaults: map[string]string{
+		"PLUGIN_LISTEN": "127.0.0.1:0", "PLUGIN_OPS_LISTEN": "127.0.0.1:0", "PLUGIN_DRAIN_DELAY": "0s", "PLUGIN_SHUTDOWN_TIMEOUT": "2s",
+	}})
+	require.NoError(t, err)
+	ln, err := net.Listen("tcp", cfg.Listen)
+	require.NoError(t, err)
+	ctx, cancel := context.WithCancel(context.Background())
+	ready, ended := make(chan string, 1), make(chan error, 1)
+	go func() {
+		ended <- Dev{Config: cfg, Listener: ln, Log: silent, Version: "test", Ready: func(url string) { ready <- url }}.Run(ctx)
+	}()
+	t.Cleanup(func() {
+		cancel()
+		require.NoError(t, <-ended)
+	})
+	select {
+	case url := <-ready:
+		require.Equal(t, "http://"+ln.Addr().String()+"/sandbox", url)
+		return "http://" + ln.Addr().String()
+	case err := <-ended:
+		ended <- err
+		require.NoError(t, err)
+		return ""
+	}
+}
+
+func fetch(t *testing.T, method, url string, in, out any) {
+	t.Helper()
+	var body io.Reader
+	if in != nil {
+		raw, err := json.Marshal(in)
+		require.NoError(t, err)
+		body = bytes.NewReader(raw)
+	}
+	req, err := http.NewRequestWithContext(context.Background(), method, url, body)
+	require.NoError(t, err)
+	req.Header.Set("Content-Type", "application/json")
+	resp, err := http.DefaultClient.Do(req)
+	require.NoError(t, err)
+	defer func() { _ = resp.Body.Close() }()
+	raw, err := io.ReadAll(resp.Body)
+	require.NoError(t, err)
+	require.Less(t, resp.StatusCode, 400, string(raw))
+	if out != nil {
+		require.NoError(t, json.Unmarshal(raw, out), string(raw))
+	}
+}
+
+type board struct {
+	Entities     []struct{ ID, Type, Name string }
+	Integrations []struct{ ID string }
+	Connections  []struct {
+		EntityID   string
+		Connection struct{ State, Label, HoverLabel, TargetURL, Message string }
+	}
+}
+
+func TestDevFromClickToIssue(t *testing.T) {
+	address := startDev(t)
+	var b board
+	fetch(t, http.MethodGet, address+"/sandbox/api/board", nil, &b)
+	require.Len(t, b.Integrations, 1)
+	require.Len(t, b.Entities, devItems)
+	for _, e := range b.Entities {
+		fetch(t, http.MethodPost, address+"/sandbox/api/clicks", map[string]string{
+			"integrationId": b.Integrations[0].ID, "entityId": e.ID, "trigger": "button.push"}, nil)
+	}
+	require.Eventually(t, func() bool {
+		b = board{}
+		fetch(t, http.MethodGet, address+"/sandbox/api/board", nil, &b)
+		for _, c := range b.Connections {
+			if c.Connection.State != "connected" {
+				return false
+			}
+		}
+		return len(b.Connections) == devItems
+	}, 20*time.Second, 50*time.Millisecond, "every click becomes an issue")
+
+	req, err := http.NewRequestWithContext(context.Background(), http.MethodGet, b.Connections[0].Connection.TargetURL, nil)
+	require.NoError(t, err)
+	resp, err := http.DefaultClient.Do(req)
+	require.NoError(t, err)
+	defer func() { _ = resp.Body.Close() }()
+	page, err := io.ReadAll(resp.Body)
+	require.NoError(t, err)
+	require.Equal(t, http.StatusOK, resp.StatusCode)
+	require.Contains(t, string(page), b.Connections[0].Connection.HoverLabel, "the link opens the issue")
+}
+
+func TestServeRefusesWhatLosesClicks(t *testing.T) {
+	for problem, ask := range map[string][]string{
+		"appendonly is no":                {"appendonly", "no"},
+		"maxmemory-policy is allkeys-lru": {"maxmemory-policy", "allkeys-lru"},
+	} {
+		t.Run(problem, func(t *testing.T) {
+			env := realRedis(t)
+			require.NoError(t, env.ConfigSet(context.Background(), ask[0], ask[1]).Err())
+			_, err := requireDurable(context.Background(), env, config.Config{})
+			require.ErrorContains(t, err, problem)
+			require.ErrorContains(t, err, "PLUGIN_ALLOW_VOLATILE_REDIS")
+			d, err := requireDurable(context.Background(), env, config.Config{AllowVolatileRedis: true})
+			require.NoError(t, err)
+			require.NotEmpty(t, d.Problems)
+		})
+	}
+}
+
+func TestChildRedisKeepsItsWord(t *testing.T) {
+	ctx := context.Background()
+	dir := t.TempDir()
+	child := startChild(t, dir)
+	_, err := startRedis(ctx, dir)
+	require.ErrorContains(t, err, "in use by another process")
+	rdb, err := openRedis(child.url, 1)
+	require.NoError(t, err)
+	require.NoError(t, rdb.Set(ctx, "k", "v", 0).Err())
+	d, err := requireDurable(ctx, rdb, config.Config{})
+	require.NoError(t, err)
+	require.Equal(t, "always", d.AppendFsync)
+	require.Empty(t, d.Warnings)
+	require.NoError(t, rdb.Close())
+	child.Stop()
+
+	child = startChild(t, dir)
+	defer child.Stop()
+	rdb, err = openRedis(child.url, 1)
+	require.NoError(t, err)
+	defer func() { _ = rdb.Close() }()
+	require.Equal(t, "v", rdb.Get(ctx, "k").Val(), "it survives a restart")
+}
+
+func TestServeWithoutARedis(t *testing.T) {
+	t.Setenv("PATH", t.TempDir())
+	_, err := startRedis(context.Background(), t.TempDir())
+	require.ErrorContains(t, err, "apt-get install redis-server")
+	require.False(t, strings.Contains(err.Error(), "\n"))
+}
