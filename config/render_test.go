@@ -25,6 +25,26 @@ func TestExampleEnvIsWhatTheSettingsSay(t *testing.T) {
 	require.Equal(t, config.ExampleEnv(), string(got), "run: go test ./config -update")
 }
 
+const (
+	document    = "../docs/configuration.md"
+	tableBegins = "<!-- table: made by config.Table -->\n"
+	tableEnds   = "<!-- end of table -->\n"
+)
+
+func TestDocumentHoldsTheTable(t *testing.T) {
+	raw, err := os.ReadFile(document)
+	require.NoError(t, err)
+	head, rest, ok := strings.Cut(string(raw), tableBegins)
+	require.True(t, ok)
+	table, tail, ok := strings.Cut(rest, tableEnds)
+	require.True(t, ok)
+	if *update {
+		require.NoError(t, os.WriteFile(document, []byte(head+tableBegins+config.Table()+tableEnds+tail), 0o644))
+		return
+	}
+	require.Equal(t, config.Table(), table, "run: go test ./config -update")
+}
+
 // With every line's comment sign taken off, the file must load and give what
 // no file at all gives.
 func TestExampleEnvHoldsTheDefaults(t *testing.T) {

@@ -92,6 +92,8 @@ make_seed() {
   mv "$dir/redmine.db" "$seed.db" # last: it says that the seed is whole
 }
 
+exec 9>"$dir/lock" # held until the server is up: two starts at a time would mix
+flock -n 9 || fail "another up.sh is at work in $dir"
 : >"$log"
 [ -f "$app/Gemfile.lock" ] || copy_app
 [ -f "$seed.db" ] || make_seed
@@ -104,7 +106,7 @@ environment 'production'
 threads 1, 5
 pidfile '$dir/puma.pid'
 PUMA
-(cd "$app" && exec setsid nohup bundle exec puma -C "$dir/puma.rb" config.ru >>"$log" 2>&1 </dev/null) &
+(cd "$app" && exec setsid nohup bundle exec puma -C "$dir/puma.rb" config.ru >>"$log" 2>&1 </dev/null 9>&-) &
 server=$!
 for _ in $(seq 300); do
   if curl -fsS -o /dev/null "http://127.0.0.1:$port/login" 2>/dev/null && [ -f "$dir/puma.pid" ]; then

@@ -105,10 +105,11 @@ func (w *work) steps(ctx context.Context) error {
 		if err == nil {
 			continue
 		}
-		if over, ferr := w.giveUp(ctx, err); !over {
+		if !w.hopeless(ctx, err) {
 			return err
-		} else if ferr != nil {
-			return ferr
+		}
+		if err := w.lease.Failed(ctx, w.verdict(err)); err != nil {
+			return err
 		}
 	}
 }
@@ -136,21 +137,23 @@ func (w *work) step(ctx context.Context) (err error) {
 	}
 }
 
-// giveUp decides whether a failed open is the end of the push; if so, the
-// failure is recorded, and the person is told next.
-func (w *work) giveUp(ctx context.Context, err error) (over bool, _ error) {
+// hopeless tells whether a failed open is the end of the push, so that the
+// person is told next.
+func (w *work) hopeless(ctx context.Context, err error) bool {
 	if connections.Lost(err) || ctx.Err() != nil {
-		return false, nil
+		return false
 	}
 	d := decide(err, w.lease.Record.Attempts)
-	if d.verb != stop && !w.lease.WouldBeOverdue(d.delay) {
-		return false, nil
-	}
+	return d.verb == stop || w.lease.WouldBeOverdue(d.delay)
+}
+
+// verdict is what the person is told of a hopeless failure.
+func (w *work) verdict(err error) connections.Failure {
 	f := failure(err)
-	if d.verb != stop {
+	if decide(err, w.lease.Record.Attempts).verb != stop {
 		f.Message = "Not done within the time a push may take. Last tried: " + f.Message
 	}
-	return true, w.lease.Failed(ctx, f)
+	return f
 }
 
 // end does what has to follow: hand the work back after a failure, or queue

@@ -108,7 +108,7 @@ func decideTelling(err error, attempts int) decision {
 
 // jitter spreads retries by up to a quarter, never below what was asked for.
 func jitter(d time.Duration) time.Duration {
-	return d + time.Duration(rand.Int64N(int64(d)/4+1))
+	return d + time.Duration(rand.Int64N(int64(d)/4+1)) //nolint:gosec // nothing to guess
 }
 
 // failure is what is kept of an error; without a sentence for people it gets

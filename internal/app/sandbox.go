@@ -112,10 +112,7 @@ func (s sandboxTracker) Issues(context.Context) []sandbox.TrackerIssue {
 	for i, r := range records {
 		out[i] = sandbox.TrackerIssue{
 			ID: r.ID, Key: r.Key, Title: r.Title, Status: r.Status, Stage: stageOf(r.Status), Description: r.Description,
-			Labels: r.Labels, Reporter: r.Reporter, Link: r.Link, CreatedAt: r.CreatedAt,
-		}
-		for _, c := range r.Comments {
-			out[i].Comments = append(out[i].Comments, c)
+			Labels: r.Labels, Reporter: r.Reporter, Link: r.Link, CreatedAt: r.CreatedAt, Comments: r.Comments,
 		}
 	}
 	return out

@@ -50,6 +50,7 @@ func (s *Store) Look(ctx context.Context) (found []Found, more bool, err error) 
 			found = append(found, Found{Work: *out.work(key), TakenOver: true})
 		case vWaiting:
 			found = append(found, Found{Work: Work{Key: key, Run: out.record.Run}})
+		default: // it moved on, or another process found it
 		}
 	}
 	return found, len(members) == lookBatch, nil

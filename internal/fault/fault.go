@@ -47,16 +47,16 @@ const (
 	Blocked
 )
 
-var kindNames = [...]string{
-	Internal: "internal", Invalid: "invalid", Unauthorized: "unauthorized", Forbidden: "forbidden",
-	NotFound: "not_found", Conflict: "conflict", RateLimited: "rate_limited", Unavailable: "unavailable",
-	Timeout: "timeout", Canceled: "canceled", Blocked: "blocked",
+// names is every kind's stable name, in the order of the constants.
+func names() []string {
+	return []string{"internal", "invalid", "unauthorized", "forbidden", "not_found", "conflict", "rate_limited",
+		"unavailable", "timeout", "canceled", "blocked"}
 }
 
 // String gives the kind's stable name, as used in logs and metrics.
 func (k Kind) String() string {
-	if int(k) < len(kindNames) {
-		return kindNames[k]
+	if all := names(); int(k) < len(all) {
+		return all[k]
 	}
 	return fmt.Sprintf("kind(%d)", uint8(k))
 }
@@ -66,7 +66,7 @@ func (k Kind) Error() string { return k.String() }
 
 // Kinds lists every kind, for tests that walk all of them.
 func Kinds() []Kind {
-	out := make([]Kind, len(kindNames))
+	out := make([]Kind, len(names()))
 	for i := range out {
 		out[i] = Kind(i)
 	}

@@ -181,14 +181,14 @@ func TestBoardIsQuick(t *testing.T) {
 // TestBoardScreenshot writes a picture for the documentation to the path in
 // BOARD_SCREENSHOT; a dark one if BOARD_SCREENSHOT_THEME is "dark".
 func TestBoardScreenshot(t *testing.T) {
-	path := os.Getenv("BOARD_SCREENSHOT")
+	path := os.Getenv("BOARD_SCREENSHOT") //nolint:forbidigo // a test's own switch
 	if path == "" {
 		t.Skip("BOARD_SCREENSHOT names no file")
 	}
 	s := newStage(t, 60)
 	support := s.register("Support tools")
 	p := newPage(t)
-	theme := os.Getenv("BOARD_SCREENSHOT_THEME")
+	theme := os.Getenv("BOARD_SCREENSHOT_THEME") //nolint:forbidigo // a test's own switch
 	_, err := chromedp.Call(p.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
 		Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: theme}},
 	})

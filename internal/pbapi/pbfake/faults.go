@@ -139,7 +139,7 @@ type faultSet struct {
 }
 
 func newFaultSet(seed uint64) *faultSet {
-	return &faultSet{rand: rand.New(rand.NewPCG(seed, 0xfa17))}
+	return &faultSet{rand: newRand(seed, 0xfa17)}
 }
 
 func (s *faultSet) set(f Fault) (string, error) {

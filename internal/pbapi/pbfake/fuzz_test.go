@@ -43,7 +43,7 @@ func FuzzPutConnection(f *testing.F) {
 		case w.Code == 400 || w.Code == 422:
 		case w.Code != 200:
 			t.Fatalf("%d for %q", w.Code, body)
-		case got.Name == pbfake.StateConnected && !(within(got.Label, 20) && within(got.HoverLabel, 20) && within(got.Tooltip, 50) && within(got.TargetURL, 1000)),
+		case got.Name == pbfake.StateConnected && (!within(got.Label, 20) || !within(got.HoverLabel, 20) || !within(got.Tooltip, 50) || !within(got.TargetURL, 1000)),
 			got.Name == pbfake.StateError && !within(got.Message, 255), got.DebugDetail != "":
 			t.Fatalf("accepted %q as %+v", body, got)
 		}

@@ -9,7 +9,12 @@ import (
 type idSource struct{ rand *rand.Rand }
 
 func newIDSource(seed uint64) *idSource {
-	return &idSource{rand.New(rand.NewPCG(seed, 0x1d5))}
+	return &idSource{newRand(seed, 0x1d5)}
+}
+
+// newRand makes a stream of random numbers that a seed repeats.
+func newRand(seed, stream uint64) *rand.Rand {
+	return rand.New(rand.NewPCG(seed, stream)) //nolint:gosec // to be repeatable, nothing here is secret
 }
 
 // next makes a random (version 4) UUID.

@@ -7,24 +7,17 @@ import (
 	"time"
 )
 
-// seedShare is how a hundred seeded entities are spread over the types; the
-// first ones of a small seed have every type as well.
-var seedShare = []string{
-	"feature", "subfeature", "feature", "initiative", "feature", "release", "feature", "subfeature", "objective", "feature",
-	"keyResult", "feature", "subfeature", "feature", "initiative", "feature", "subfeature", "feature", "feature", "company",
-}
-
 // Seed adds n entities of a demo workspace: a product with nested components
 // first, then features, subfeatures, initiatives and so on below and beside
 // them. The same Options.Seed gives the same entities with the same ids.
 func (f *Fake) Seed(n int) []Entity {
-	s := &seeder{rand: rand.New(rand.NewPCG(f.opts.Seed, 0x5eed)), start: time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC), byType: map[string][]string{}}
+	s := &seeder{demo: newDemo(), rand: newRand(f.opts.Seed, 0x5eed), start: time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC), byType: map[string][]string{}}
 	s.ids = &idSource{s.rand}
 	for _, kind := range []string{"product", "component", "component", "component", "releaseGroup", "objective"} {
 		s.add(kind)
 	}
 	for i := 0; len(s.entities) < n; i++ {
-		s.add(seedShare[i%len(seedShare)])
+		s.add(s.demo.share[i%len(s.demo.share)])
 	}
 	added, err := f.AddEntities(s.entities[:n])
 	if err != nil {
@@ -34,6 +27,7 @@ func (f *Fake) Seed(n int) []Entity {
 }
 
 type seeder struct {
+	demo     demo
 	rand     *rand.Rand
 	ids      *idSource
 	start    time.Time
@@ -92,26 +86,26 @@ func (s *seeder) some(kind string, n int) []string {
 func (s *seeder) value(kind, field string, n int) any {
 	switch field {
 	case "name":
-		return demoName(kind, n)
+		return s.name(kind, n)
 	case "description":
-		return demoDescription(kind, demoName(kind, n), n)
+		return s.description(kind, n)
 	case "owner":
-		p := pick(n, demoPeople)
+		p := pick(n, s.demo.people)
 		return map[string]any{"id": demoID("owner", p), "email": p}
 	case "archived":
 		return false
 	case "status":
-		return option("status", pick(n, demoStatuses))
+		return option("status", pick(n, s.demo.statuses))
 	case "timeframe":
 		month := time.Date(2026, time.Month(1+n%12), 1, 0, 0, 0, 0, time.UTC)
 		return map[string]any{"startDate": month.Format(time.DateOnly), "endDate": month.AddDate(0, 1, -1).Format(time.DateOnly), "granularity": "month"}
 	case "teams":
-		return []any{option("team", pick(n, demoTeams))}
+		return []any{option("team", pick(n, s.demo.teams))}
 	case "tags":
 		if n%4 == 3 {
 			return nil
 		}
-		return []any{option("tag", pick(n, demoTags)), option("tag", pick(n+3, demoTags))}
+		return []any{option("tag", pick(n, s.demo.tags)), option("tag", pick(n+3, s.demo.tags))}
 	case "effort":
 		return 1 + n%13
 	case FieldImpact:
@@ -145,29 +139,29 @@ func demoID(kind, name string) string {
 	return newIDSource(h).next()
 }
 
-func demoName(kind string, n int) string {
-	names := demoNames[kind]
+func (s *seeder) name(kind string, n int) string {
+	names := s.demo.names[kind]
 	name := names[n%len(names)]
 	if round := n / len(names); round > 0 {
 		// Later rounds combine a name with where it applies.
-		name = fmt.Sprintf("%s for %s", name, pick(round-1, demoPlaces))
-		if round > len(demoPlaces) {
-			name += fmt.Sprintf(" (%d)", round/len(demoPlaces)+1)
+		name = fmt.Sprintf("%s for %s", name, pick(round-1, s.demo.places))
+		if round > len(s.demo.places) {
+			name += fmt.Sprintf(" (%d)", round/len(s.demo.places)+1)
 		}
 	}
 	return name
 }
 
-// demoDescription writes rich text; every kind of element that Productboard's
+// description writes rich text; every kind of element that Productboard's
 // editor has comes up within a few entities.
-func demoDescription(kind, name string, n int) string {
+func (s *seeder) description(kind string, n int) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "<p>%s is wanted by <b>%d customers</b>, <i>most of them</i> on the %s plan.</p>", escape(name), 3+n%17, pick(n, []string{"Enterprise", "Pro", "Starter"}))
+	fmt.Fprintf(&b, "<p>%s is wanted by <b>%d customers</b>, <i>most of them</i> on the %s plan.</p>", escape(s.name(kind, n)), 3+n%17, pick(n, []string{"Enterprise", "Pro", "Starter"}))
 	if kind == "product" || kind == "component" || kind == "company" || kind == "user" {
 		return b.String()
 	}
 	for i := range 3 {
-		b.WriteString(demoSections[(n+i)%len(demoSections)])
+		b.WriteString(s.demo.sections[(n+i)%len(s.demo.sections)])
 	}
 	return b.String()
 }

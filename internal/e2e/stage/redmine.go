@@ -1,0 +1,130 @@
+package stage
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+)
+
+// redmineStart bounds a start that has to make the database first.
+const redmineStart = 4 * time.Minute
+
+// Redmine is a running Redmine, seen as its administrator.
+type Redmine struct {
+	URL     string
+	APIKey  string
+	Project string // an empty public one
+	// The custom fields of the seed, by number: for the marker and for the
+	// address, in all projects; and a required one, in none at first.
+	MarkerField, LinkField, RequiredField int
+}
+
+// Redmine starts a Redmine with up.sh in a folder that may stay from run to
+// run, reset to its seed.
+func (s *Stage) Redmine(ctx context.Context, script, dir string) (*Redmine, error) {
+	ctx, cancel := context.WithTimeout(ctx, redmineStart)
+	defer cancel()
+	port, err := FreePort(ctx)
+	if err != nil {
+		return nil, err
+	}
+	env := s.environment()
+	s.onClose(func() error {
+		_, err := s.run(context.WithoutCancel(ctx), env, "", script, "stop", dir)
+		return err
+	})
+	result, err := s.run(ctx, env, "", script, dir, strconv.Itoa(port))
+	if err != nil {
+		return nil, fmt.Errorf("redmine: %w\n%s", err, result.Stderr)
+	}
+	if result.Code != 0 {
+		return nil, fmt.Errorf("redmine did not start (exit code %d):\n%s", result.Code, result.Stderr)
+	}
+	var seed struct {
+		URL, APIKey, Project string
+		Fields               struct{ Marker, Link, Required int }
+	}
+	if err := json.Unmarshal([]byte(result.Stdout), &seed); err != nil {
+		return nil, fmt.Errorf("redmine: what up.sh printed: %w", err)
+	}
+	return &Redmine{URL: seed.URL, APIKey: seed.APIKey, Project: seed.Project,
+		MarkerField: seed.Fields.Marker, LinkField: seed.Fields.Link, RequiredField: seed.Fields.Required}, nil
+}
+
+// FreePort finds a port of 127.0.0.1 that nobody listens on at the moment.
+func FreePort(ctx context.Context) (int, error) {
+	ln, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return 0, err
+	}
+	port := ln.Addr().(*net.TCPAddr).Port
+	return port, ln.Close()
+}
+
+// Call speaks with Redmine's REST API; in and out may be nil.
+func (r *Redmine) Call(ctx context.Context, method, path string, in, out any) error {
+	return call(ctx, method, r.URL+path, http.Header{"X-Redmine-Api-Key": {r.APIKey}}, in, out)
+}
+
+// AddProject makes an empty public project with the default trackers and
+// gives its number.
+func (r *Redmine) AddProject(ctx context.Context, identifier string) (int, error) {
+	var made struct{ Project struct{ ID int } }
+	err := r.Call(ctx, http.MethodPost, "/projects.json", map[string]any{"project": map[string]any{
+		"name": identifier, "identifier": identifier, "is_public": true, "enabled_module_names": []string{"issue_tracking"}, "tracker_ids": []int{1, 2, 3},
+	}}, &made)
+	return made.Project.ID, err
+}
+
+// Issue is one as Redmine keeps it.
+type Issue struct {
+	ID          int
+	Subject     string
+	Description string
+	Marker      string
+	Link        string
+}
+
+// Issues lists every issue of a project, open or closed, oldest first.
+func (r *Redmine) Issues(ctx context.Context, project string) ([]Issue, error) {
+	const page = 100 // the most that Redmine gives
+	var all []Issue
+	for {
+		var reply struct {
+			Issues []struct {
+				ID                   int
+				Subject, Description string
+				Fields               []struct {
+					ID    int
+					Value any
+				} `json:"custom_fields"`
+			}
+			Total int `json:"total_count"`
+		}
+		q := url.Values{"project_id": {project}, "status_id": {"*"}, "sort": {"id"}, "limit": {strconv.Itoa(page)}, "offset": {strconv.Itoa(len(all))}}
+		if err := r.Call(ctx, http.MethodGet, "/issues.json?"+q.Encode(), nil, &reply); err != nil {
+			return nil, err
+		}
+		for _, i := range reply.Issues {
+			issue := Issue{ID: i.ID, Subject: i.Subject, Description: i.Description}
+			for _, f := range i.Fields {
+				value, _ := f.Value.(string)
+				switch f.ID {
+				case r.MarkerField:
+					issue.Marker = value
+				case r.LinkField:
+					issue.Link = value
+				}
+			}
+			all = append(all, issue)
+		}
+		if len(all) >= reply.Total || len(reply.Issues) == 0 {
+			return all, nil
+		}
+	}
+}
