@@ -45,11 +45,11 @@ $(GOLANGCI):
 
 .PHONY: e2e
 e2e: build ## 200 pushes into a real Redmine through real processes (needs redis-server and Debian's redmine)
-	go run ./internal/e2e/cmd/e2e -plugin $(BIN)/plugin
+	go run ./internal/e2e -plugin $(BIN)/plugin
 
 .PHONY: bench
 bench: ## Measure the acknowledgement against a bare Enqueue, side by side (uses redis-server if there is one)
-	go run ./internal/bench
+	go run ./internal/bench $(BENCHFLAGS)
 
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for FUZZTIME (10s each)

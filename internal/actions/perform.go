@@ -65,6 +65,7 @@ func (p *Performer) Perform(ctx context.Context, key connections.Key, run int64)
 		return err
 	}
 	start := time.Now()
+	p.Log.DebugContext(ctx, "begin", "integration", key.Integration, "entity", key.Entity, "run", run, "step", string(lease.Record.Step))
 	kept, release := lease.Keep(ctx)
 	defer release()
 	w := &work{p: p, key: key, lease: lease, began: lease.Record.Step}

@@ -126,6 +126,8 @@ func (s *Sandbox) RevokeToken(ctx context.Context, value string) error {
 type Integration struct {
 	ID   string `json:"id"`
 	Name string `json:"name"`
+	// ActionURL is where its clicks go.
+	ActionURL string `json:"actionUrl"`
 }
 
 // Integrations lists them.

@@ -1,0 +1,117 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"strings"
+
+	"github.com/google/uuid"
+	"github.com/hibiken/asynq"
+	"github.com/labstack/echo/v4"
+
+	"pushbutton/config"
+	"pushbutton/internal/app"
+	"pushbutton/internal/pbapi"
+	"pushbutton/internal/secret"
+	"pushbutton/internal/tenants"
+)
+
+func newReader(b []byte) io.Reader { return bytes.NewReader(b) }
+
+const (
+	benchPBID = "00000000-0000-4000-8000-00000000000a"
+	benchAuth = "Bearer benchmark"
+)
+
+// settings is the configuration of ours.
+func settings(server *redisServer, api string) (config.Config, error) {
+	key := make([]byte, secret.KeySize)
+	_, _ = rand.Read(key)
+	cfg, err := config.Load(config.Sources{Flags: map[string]string{
+		"redis-url": server.url, "encryption-keys": "bench:" + base64.StdEncoding.EncodeToString(key), "public-url": app.SandboxOrigin,
+		"productboard-api-url": api, "ops-listen": "127.0.0.1:0", "listen": "127.0.0.1:0", "drain-delay": "0s",
+	}})
+	cfg.OutboundAllow = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
+	return cfg, err
+}
+
+// newOurs is the whole front of the plugin with one integration; every click
+// is the first on an entity of its own, so that each is recorded and queued.
+func newOurs(ctx context.Context, server *redisServer, log *slog.Logger) (*contestant, error) {
+	cfg, err := settings(server, "http://127.0.0.1:1/v2")
+	if err != nil {
+		return nil, err
+	}
+	a, err := app.New(cfg, server.client, log, "bench")
+	if err != nil {
+		return nil, err
+	}
+	keys, err := cfg.Keyring()
+	if err != nil {
+		return nil, err
+	}
+	store := tenants.NewStore(server.client, keys)
+	if _, err := store.CreateTenant(ctx, "bench"); err != nil {
+		return nil, fmt.Errorf("tenant: %w", err)
+	}
+	in, err := store.Tenant("bench").Create(ctx, tenants.Integration{
+		ID: tenants.NewID(), Name: "bench", Type: "com.example.bench", ProductboardID: benchPBID, ButtonLabel: "Push",
+		ActionAuth: secret.New(benchAuth), ProductboardToken: secret.New("none"), Answer: tenants.AnswerV2,
+		Target: tenants.TargetConfig{Type: "memory"},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("integration: %w", err)
+	}
+	c, err := serve(a.Front(), "/actions/"+in.ID)
+	if err != nil {
+		return nil, err
+	}
+	c.done = append(c.done, a.Close)
+	c.next = func() ([]byte, http.Header) { return notification(), headers() }
+	return c, nil
+}
+
+func headers() http.Header {
+	return http.Header{"Content-Type": {"application/json"}, "Authorization": {benchAuth}}
+}
+
+func notification() []byte {
+	entity := uuid.NewString()
+	raw, _ := json.Marshal(pbapi.ActionNotification{Data: pbapi.ActionData{
+		IntegrationID: benchPBID, Trigger: pbapi.TriggerPush,
+		Feature:         pbapi.ActionFeature{ID: entity, Links: pbapi.EntityLinks{Self: "https://api.productboard.com/v2/entities/" + entity, HTML: "https://example.productboard.com/x"}},
+		TriggeredByUser: &pbapi.ActionUser{Name: "Jane Doe", Email: "jane@example.com"},
+	}})
+	return raw
+}
+
+// newBare is the reference: Echo, and nothing but one Enqueue of a task as
+// large as ours.
+func newBare(server *redisServer) (*contestant, error) {
+	client := asynq.NewClientFromRedisClient(server.client)
+	payload := []byte(`{"k":"` + strings.Repeat("x", 63) + `","r":1}`)
+	e := echo.New()
+	e.POST("/", func(c echo.Context) error {
+		if _, err := io.Copy(io.Discard, c.Request().Body); err != nil {
+			return err
+		}
+		if _, err := client.EnqueueContext(c.Request().Context(), asynq.NewTask("push", payload), asynq.Queue(queueName), asynq.TaskID(uuid.NewString())); err != nil {
+			return err
+		}
+		return c.JSON(http.StatusOK, map[string]any{"data": map[string]any{"fields": map[string]any{"connection": map[string]string{"state": "progress"}}}})
+	})
+	c, err := serve(e, "/")
+	if err != nil {
+		return nil, err
+	}
+	c.next = func() ([]byte, http.Header) { return notification(), headers() }
+	return c, nil
+}

@@ -1,0 +1,114 @@
+// Command bench measures, side by side in one run: how fast clicks are
+// acknowledged, against a bare Echo handler that only does one
+// asynq.Client.Enqueue; and how long a click takes to become connected beyond
+// the tracker's and Productboard's own time.
+//
+// Figures on a shared machine drift, so the contestants take turns and what
+// counts is the ratio. Nothing here fails on time.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+)
+
+type options struct {
+	rounds   int
+	duration time.Duration
+	rates    []int
+	clicks   int
+}
+
+func main() {
+	short := flag.Bool("short", false, "fewer and shorter rounds")
+	flag.Parse()
+	o := options{rounds: 5, duration: 4 * time.Second, rates: []int{200, 500, 2000}, clicks: 200}
+	if *short {
+		o = options{rounds: 3, duration: time.Second, rates: []int{200, 500}, clicks: 40}
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	err := run(ctx, o, os.Stdout)
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, o options, out io.Writer) error {
+	log := slog.New(slog.NewTextHandler(io.Discard, nil))
+	server, err := startRedis(ctx)
+	if err != nil {
+		return err
+	}
+	defer server.stop()
+	fmt.Fprintf(out, "machine: %d cores, %s; Redis: %s; generator in the same process\n\n", runtime.NumCPU(), runtime.Version(), server.describe)
+	if err := acknowledgements(ctx, o, server, log, out); err != nil {
+		return err
+	}
+	return clickToConnected(ctx, o, server, log, out)
+}
+
+// acknowledgements lets ours and the bare handler take turns.
+func acknowledgements(ctx context.Context, o options, server *redisServer, log *slog.Logger, out io.Writer) error {
+	ours, err := newOurs(ctx, server, log)
+	if err != nil {
+		return err
+	}
+	defer ours.close()
+	bare, err := newBare(server)
+	if err != nil {
+		return err
+	}
+	defer bare.close()
+	var oursRate, bareRate, ratio []float64
+	for range o.rounds {
+		a := closedLoop(ctx, ours, o.duration)
+		b := closedLoop(ctx, bare, o.duration)
+		if a.failed+b.failed > 0 {
+			return fmt.Errorf("%d and %d requests were not answered with 200", a.failed, b.failed)
+		}
+		oursRate, bareRate, ratio = append(oursRate, a.perSecond()), append(bareRate, b.perSecond()), append(ratio, a.perSecond()/b.perSecond())
+		if err := server.flushQueue(ctx); err != nil {
+			return err
+		}
+	}
+	fmt.Fprintf(out, "acknowledgements, closed loop, %d connections, %d rounds taking turns\n", connections, o.rounds)
+	fmt.Fprintf(out, "  %-34s %s\n  %-34s %s\n  %-34s %s (goal: at least 0.9)\n\n", "ours, actions/s", spread(oursRate, "%.0f"), "bare Echo + Enqueue, requests/s", spread(bareRate, "%.0f"), "ratio", spread(ratio, "%.2f"))
+	fmt.Fprintf(out, "acknowledgements, open loop: latency counted from when the request was due (ms)\n  %-8s %-24s %-24s %s\n", "rate/s", "ours p50 / p99", "bare p50 / p99", "ratio of p99 (goal: at most 1.3)")
+	for _, rate := range o.rates {
+		var a50, a99, b50, b99, r []float64
+		for range o.rounds {
+			a := openLoop(ctx, ours, rate, o.duration)
+			b := openLoop(ctx, bare, rate, o.duration)
+			a50, a99 = append(a50, a.quantile(.5)), append(a99, a.quantile(.99))
+			b50, b99 = append(b50, b.quantile(.5)), append(b99, b.quantile(.99))
+			r = append(r, a.quantile(.99)/b.quantile(.99))
+			if err := server.flushQueue(ctx); err != nil {
+				return err
+			}
+		}
+		fmt.Fprintf(out, "  %-8d %-24s %-24s %s\n", rate, fmt.Sprintf("%.2f / %.2f", median(a50), median(a99)), fmt.Sprintf("%.2f / %.2f", median(b50), median(b99)), spread(r, "%.2f"))
+	}
+	fmt.Fprintln(out)
+	return nil
+}
+
+func median(v []float64) float64 {
+	s := slices.Sorted(slices.Values(v))
+	return s[len(s)/2]
+}
+
+// spread is the median with the least and the most.
+func spread(v []float64, format string) string {
+	return fmt.Sprintf(strings.ReplaceAll("F (F to F)", "F", format), median(v), slices.Min(v), slices.Max(v))
+}
