@@ -190,7 +190,7 @@ func (w *work) decide(err error) decision {
 	rec := w.lease.Record
 	switch rec.Step {
 	case connections.Settle, connections.Verify:
-		if time.Duration(w.lease.Now-rec.Click.At)*time.Millisecond > tellFor {
+		if time.Duration(w.lease.Now-max(rec.Click.At, rec.LastClick))*time.Millisecond > tellFor {
 			return decision{verb: stop}
 		}
 		return decideTelling(err, rec.Attempts)

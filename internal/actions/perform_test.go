@@ -191,7 +191,40 @@ func TestLateAnswerIsOverwritten(t *testing.T) {
 	require.Equal(t, pbapi.StateConnected, r.pb.shown().State)
 	r.pb.write(progress) // Productboard processes the answer to the click only now
 	r.quiet(pbapi.StateConnected)
-	require.Equal(t, []string{"entity", "put", "get", "put", "get"}, r.pb.calls)
+	require.Equal(t, []string{"entity", "put", "get", "put", "get", "get"}, r.pb.calls)
+}
+
+// What was sent before an unlink may be carried out after it was read back.
+func TestWhatArrivesAfterAnUnlinkIsOverwritten(t *testing.T) {
+	for name, late := range map[string]pbapi.StateName{"the answer to the push": pbapi.StateProgress, "a PUT": pbapi.StateConnected} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t)
+			states := map[pbapi.StateName]pbapi.ConnectionState{pbapi.StateProgress: r.click(pbapi.TriggerPush)}
+			r.pb.onPut = func(s pbapi.ConnectionState) {
+				r.pb.onPut = nil
+				states[s.State] = s
+				r.click(pbapi.TriggerUnlink)
+			}
+			r.step(context.Background())
+			r.step(context.Background()) // reads back
+			r.pb.write(states[late])
+			r.quiet(pbapi.StateInitial)
+		})
+	}
+}
+
+// The day in which Productboard is told begins with the latest click.
+func TestAnUnlinkOfAnOldPushIsReadBackAsLong(t *testing.T) {
+	r := newRig(t)
+	r.click(pbapi.TriggerPush)
+	r.quiet(pbapi.StateConnected)
+	connected := r.pb.shown()
+	r.advance(48 * time.Hour)
+	r.click(pbapi.TriggerUnlink)
+	r.pb.write(connected)
+	away := &fault.Error{Kind: fault.Unavailable, Side: "Productboard"}
+	r.pb.fail = map[string][]error{"get": {away, away}, "put": {away, away}}
+	r.quiet(pbapi.StateInitial)
 }
 
 func TestProductboardRefusesWhatTheButtonShows(t *testing.T) {

@@ -84,7 +84,7 @@ func decide(err error, attempts int) decision {
 }
 
 // Telling Productboard is worth more patience than opening: without it the
-// button spins for ever. It is tried until tellFor after the click.
+// button spins for ever. It is tried until tellFor after the latest click.
 const tellFor = 24 * time.Hour
 
 // decideTelling is decide for the steps that only talk to Productboard. stop

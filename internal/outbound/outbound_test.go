@@ -1,0 +1,194 @@
+package outbound
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"pushbutton/internal/fault"
+)
+
+func local(opts Options) *Client {
+	opts.Allow = append(opts.Allow, netip.MustParsePrefix("127.0.0.0/8"))
+	return New(opts)
+}
+
+func TestEveryStatusHasAKind(t *testing.T) {
+	later := http.Header{"Retry-After": {"7"}}
+	for _, c := range []struct {
+		status int
+		h      http.Header
+		kind   fault.Kind
+		unsure bool
+	}{
+		{301, nil, fault.Invalid, false}, {302, nil, fault.Invalid, false},
+		{400, nil, fault.Invalid, false}, {401, nil, fault.Unauthorized, false}, {403, nil, fault.Forbidden, false},
+		{404, nil, fault.NotFound, false}, {405, nil, fault.Invalid, false}, {408, nil, fault.Timeout, true}, {409, nil, fault.Conflict, false},
+		{410, nil, fault.NotFound, false}, {422, nil, fault.Invalid, false}, {429, later, fault.RateLimited, false},
+		{500, nil, fault.Unavailable, true}, {502, nil, fault.Unavailable, true}, {503, nil, fault.Unavailable, true},
+		{503, later, fault.Unavailable, false}, {504, nil, fault.Timeout, true}, {599, nil, fault.Unavailable, true}, {100, nil, fault.Unavailable, true},
+	} {
+		e := FromStatus(c.status, c.h)
+		require.Equal(t, c.kind, e.Kind, c.status)
+		require.Equal(t, c.unsure, e.Unsure, c.status)
+		if c.h != nil {
+			require.Equal(t, 7*time.Second, e.RetryAfter)
+		}
+	}
+	for _, status := range []int{200, 201, 204} {
+		require.Nil(t, FromStatus(status, nil))
+	}
+}
+
+func TestRetryAfter(t *testing.T) {
+	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	for v, want := range map[string]time.Duration{
+		"": 0, "0": 0, "5": 5 * time.Second, "1.5": 1500 * time.Millisecond, "-3": 0, "soon": 0, "99999999999": maxRetryAfter, "NaN": 0,
+		now.Add(time.Minute).Format(http.TimeFormat): time.Minute, now.Add(-time.Hour).Format(http.TimeFormat): 0,
+	} {
+		require.Equal(t, want, RetryAfter(http.Header{"Retry-After": {v}}, now), v)
+	}
+}
+
+// What a tenant's address must never lead to, however it is written.
+func TestGuardRefuses(t *testing.T) {
+	g := guard{}
+	for _, addr := range []string{
+		"127.0.0.1", "127.8.8.8", "0.0.0.0", "0.1.2.3", "10.0.0.1", "172.16.0.1", "172.31.255.255", "192.168.1.1", "169.254.169.254", "100.64.0.1",
+		"192.0.0.8", "192.0.2.1", "198.18.0.1", "198.51.100.1", "203.0.113.1", "224.0.0.1", "239.1.1.1", "240.0.0.1", "255.255.255.255",
+		"::", "::1", "fe80::1", "fe80::1%eth0", "fc00::1", "fd12::1", "ff02::1", "fec0::1", "2001:db8::1", "2002:7f00:1::", "64:ff9b::7f00:1", "64:ff9b::a9fe:a9fe", "100::1",
+		"::ffff:127.0.0.1", "::ffff:10.0.0.1", "::ffff:169.254.169.254", "2001::1",
+	} {
+		require.Error(t, g.check(netip.MustParseAddr(addr).Unmap(), "https"), addr)
+	}
+	for _, addr := range []string{"8.8.8.8", "140.82.112.3", "2606:4700::1111", "::ffff:8.8.8.8"} {
+		require.NoError(t, g.check(netip.MustParseAddr(addr).Unmap(), "https"), addr)
+		require.Error(t, g.check(netip.MustParseAddr(addr).Unmap(), "http"), "plain http to the public")
+	}
+	allowed := guard{allow: []netip.Prefix{netip.MustParsePrefix("10.20.0.0/16")}}
+	require.NoError(t, allowed.check(netip.MustParseAddr("10.20.3.4"), "http"))
+	require.Error(t, allowed.check(netip.MustParseAddr("10.21.3.4"), "http"))
+}
+
+// The guard decides on the address that is dialled, whatever name led there.
+func TestGuardStandsBehindNames(t *testing.T) {
+	srv := httptest.NewServer(http.NotFoundHandler())
+	defer srv.Close()
+	_, port, err := net.SplitHostPort(srv.Listener.Addr().String())
+	require.NoError(t, err)
+	c := New(Options{})
+	defer c.Close()
+	for _, host := range []string{"127.0.0.1", "localhost", "[::ffff:127.0.0.1]"} {
+		_, err := c.Send(context.Background(), Call{Op: "read", Method: http.MethodGet, URL: "http://" + host + ":" + port + "/?key=canary"})
+		require.ErrorIs(t, err, fault.Blocked, host)
+		require.False(t, fault.IsUnsure(err))
+		require.NotContains(t, err.Error(), "canary")
+	}
+}
+
+func TestSend(t *testing.T) {
+	hang := make(chan struct{})
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/ok":
+			_, _ = w.Write([]byte(r.UserAgent()))
+		case "/redirect":
+			http.Redirect(w, r, "/ok", http.StatusFound)
+		case "/large":
+			_, _ = w.Write(make([]byte, 2000))
+		case "/cut":
+			w.Header().Set("Content-Length", "100")
+			_, _ = w.Write([]byte("x"))
+		case "/refused-and-cut":
+			w.Header().Set("Content-Length", "100")
+			w.WriteHeader(http.StatusUnprocessableEntity)
+		case "/reset":
+			panic(http.ErrAbortHandler)
+		case "/hang":
+			select {
+			case <-r.Context().Done():
+			case <-hang:
+			}
+		}
+	}))
+	defer srv.Close()
+	defer close(hang)
+	c := local(Options{UserAgent: "test/1", MaxBody: 1000, Timeout: 200 * time.Millisecond})
+	defer c.Close()
+	call := func(path string) (Reply, *fault.Error) {
+		reply, err := c.Send(context.Background(), Call{Op: "post", Method: http.MethodPost, URL: srv.URL + path + "?secret=canary", Body: []byte("{}")})
+		if err == nil {
+			return reply, nil
+		}
+		require.NotContains(t, err.Error(), "canary")
+		return reply, fault.From(err)
+	}
+	reply, err := call("/ok")
+	require.Nil(t, err)
+	require.Equal(t, "test/1", string(reply.Body))
+	for path, want := range map[string]struct {
+		kind   fault.Kind
+		unsure bool
+	}{
+		"/redirect": {fault.Invalid, false}, "/large": {fault.Unavailable, true}, "/cut": {fault.Unavailable, true},
+		"/refused-and-cut": {fault.Unavailable, false}, "/reset": {fault.Unavailable, true}, "/hang": {fault.Timeout, true},
+	} {
+		_, err := call(path)
+		require.NotNil(t, err, path)
+		require.Equal(t, want.kind, err.Kind, path)
+		require.Equal(t, want.unsure, err.Unsure, path)
+		require.Equal(t, "post", err.Op)
+	}
+	srv.Listener.Close()
+	fresh := local(Options{})
+	defer fresh.Close()
+	_, serr := fresh.Send(context.Background(), Call{Op: "post", Method: http.MethodPost, URL: srv.URL})
+	require.ErrorIs(t, serr, fault.Unavailable)
+	require.False(t, fault.IsUnsure(serr), "nothing was sent")
+	for _, bad := range []string{"", "ftp://x", "//x", "http://", "http://a b", "file:///etc/passwd"} {
+		_, err := fresh.Send(context.Background(), Call{Op: "post", Method: http.MethodPost, URL: bad})
+		require.ErrorIs(t, err, fault.Invalid, bad)
+	}
+}
+
+func TestFenceStopsTheRequest(t *testing.T) {
+	asked := 0
+	srv := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked++ }))
+	defer srv.Close()
+	c := local(Options{})
+	defer c.Close()
+	lost := errors.New("lost")
+	_, err := c.Send(WithFence(context.Background(), func() error { return lost }), Call{Op: "post", Method: http.MethodPost, URL: srv.URL})
+	require.ErrorIs(t, err, lost)
+	require.False(t, fault.IsUnsure(err))
+	require.Zero(t, asked)
+	_, err = c.Send(WithFence(context.Background(), func() error { return nil }), Call{Op: "post", Method: http.MethodPost, URL: srv.URL})
+	require.NoError(t, err)
+	require.Equal(t, 1, asked)
+}
+
+func TestRefineHasTheLastWord(t *testing.T) {
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(`{"errors":[1]}`)) }))
+	defer srv.Close()
+	var seen []Observation
+	c := local(Options{Observe: func(o Observation) { seen = append(seen, o) }})
+	defer c.Close()
+	_, err := c.Send(context.Background(), Call{Op: "query", Method: http.MethodPost, URL: srv.URL, Refine: func(r Reply, verdict *fault.Error) *fault.Error {
+		require.Nil(t, verdict)
+		require.True(t, strings.Contains(string(r.Body), "errors"))
+		return fault.New(fault.RateLimited, "", "")
+	}})
+	require.ErrorIs(t, err, fault.RateLimited)
+	require.Len(t, seen, 1)
+	require.Equal(t, "query", seen[0].Op)
+	require.Equal(t, 200, seen[0].Status)
+	require.Error(t, seen[0].Err)
+}
