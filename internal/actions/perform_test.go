@@ -213,6 +213,35 @@ func TestWhatArrivesAfterAnUnlinkIsOverwritten(t *testing.T) {
 	}
 }
 
+// Productboard's own error is dismissed, and our answer to that is lost.
+func TestDismissOfAnErrorThatIsNotOursIsReadBack(t *testing.T) {
+	r := newRig(t)
+	r.click(pbapi.TriggerPush)
+	r.quiet(pbapi.StateConnected)
+	r.click(pbapi.TriggerDismiss)
+	r.pb.write(pbapi.ConnectionState{State: pbapi.StateError, Message: "Something went wrong."})
+	r.quiet(pbapi.StateConnected)
+}
+
+// Clicks come faster than issues of unlinked pushes are treated.
+func TestEveryUnlinkedIssueIsTreated(t *testing.T) {
+	r := newRig(t)
+	r.in.OnUnlink = tenants.UnlinkClose
+	const rounds = 10
+	for range rounds {
+		r.click(pbapi.TriggerPush)
+		r.step(context.Background())
+		r.queue = nil
+		r.click(pbapi.TriggerUnlink)
+	}
+	r.quiet(pbapi.StateInitial)
+	issues := r.tracker.Issues("demo", 0)
+	require.Len(t, issues, rounds)
+	for _, i := range issues {
+		require.Equal(t, memtarget.StatusDone, i.Status, i.Key)
+	}
+}
+
 // The day in which Productboard is told begins with the latest click.
 func TestAnUnlinkOfAnOldPushIsReadBackAsLong(t *testing.T) {
 	r := newRig(t)

@@ -92,6 +92,9 @@ type Record struct {
 	// whose answer Productboard may still be processing.
 	Click     Click `json:"c,omitzero"`
 	LastClick int64 `json:"lc,omitempty"`
+	// ReadBack is when the button has to be read back for the last time: by
+	// then nothing that was sent earlier can overwrite it.
+	ReadBack int64 `json:"v,omitempty"`
 	// Intent tells that a create was about to be sent.
 	Intent *Intent `json:"i,omitempty"`
 	// Recreated is how many more times a second issue has to be looked for:

@@ -31,9 +31,13 @@ type Timing struct {
 	// Settle is the least pause between telling Productboard and reading
 	// back; default 1 s.
 	Settle time.Duration
-	// Answer is how long Productboard may take to process the answer to a
-	// click; default 6 s: its own limit for the call is 5 s.
+	// Answer is how long after a click Productboard may write its answer, or
+	// that there was none; default 10 s: its own limit for the call is 5 s.
 	Answer time.Duration
+	// InFlight is how long what a worker sent to Productboard may still be
+	// carried out after the worker was fenced off; default 22 s: a call ends
+	// after 20 s.
+	InFlight time.Duration
 	// Keep is how long a connection's history is kept after its last entry;
 	// default 7 days.
 	Keep time.Duration
@@ -42,6 +46,9 @@ type Timing struct {
 const (
 	// historyLength bounds a connection's history in entries.
 	historyLength = 60
+	// maxLeft bounds how many issues of unlinked pushes of one button wait to
+	// be treated; the oldest are left as they are beyond it.
+	maxLeft = 20
 	// maxNote bounds a remark in it, in characters.
 	maxNote = 160
 )
@@ -57,7 +64,8 @@ func (t Timing) withDefaults() Timing {
 	set(&t.MaxLook, 5*time.Minute)
 	set(&t.Deadline, 10*time.Minute)
 	set(&t.Settle, time.Second)
-	set(&t.Answer, 6*time.Second)
+	set(&t.Answer, 10*time.Second)
+	set(&t.InFlight, 22*time.Second)
 	set(&t.Keep, 7*24*time.Hour)
 	return t
 }
@@ -133,6 +141,8 @@ type arguments struct {
 	Deadline int64    `json:"deadline"`
 	Settle   int64    `json:"settle"`
 	Answer   int64    `json:"answer"`
+	InFlight int64    `json:"inflight"`
+	Left     int      `json:"left"`
 	Keep     int      `json:"keep"`
 	KeepFor  int64    `json:"keepfor"`
 }
@@ -142,7 +152,8 @@ func (s *Store) do(ctx context.Context, op string, key Key, args arguments) (out
 	t := s.timing
 	args.Lease, args.Look, args.MaxLook = t.Lease.Milliseconds(), t.Look.Milliseconds(), t.MaxLook.Milliseconds()
 	args.Deadline, args.Settle, args.Answer = t.Deadline.Milliseconds(), t.Settle.Milliseconds(), t.Answer.Milliseconds()
-	args.Keep, args.KeepFor = historyLength, t.Keep.Milliseconds()
+	args.InFlight = t.InFlight.Milliseconds()
+	args.Left, args.Keep, args.KeepFor = maxLeft, historyLength, t.Keep.Milliseconds()
 	raw, err := json.Marshal(args)
 	if err != nil {
 		return outcome{}, fault.Wrap(fault.Internal, "encode "+op, err)

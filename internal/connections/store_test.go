@@ -84,8 +84,8 @@ func TestPushToConnected(t *testing.T) {
 		w, err = l.Settled(ctx)
 		require.NoError(t, err)
 		require.Equal(t, Connected, l.Record.State)
-		require.Greater(t, w.Delay, 4*time.Second, "the answer to the click may still be under way")
-		require.LessOrEqual(t, w.Delay, 6*time.Second)
+		require.Greater(t, w.Delay, 8*time.Second, "the answer to the click may still be under way")
+		require.LessOrEqual(t, w.Delay, 10*time.Second)
 
 		l = begin(t, s, w)
 		require.Equal(t, Verify, l.Record.Step)
@@ -238,6 +238,7 @@ func TestUnlinkInFlight(t *testing.T) {
 	require.ErrorIs(t, err, ErrLost)
 	require.True(t, kept, "the record keeps the late issue to treat it")
 
+	env.Advance(10 * time.Second)
 	v := begin(t, s, w)
 	require.Equal(t, Verify, v.Record.Step)
 	w, err = v.Verified(ctx)
@@ -254,6 +255,50 @@ func TestUnlinkInFlight(t *testing.T) {
 	n, err := s.Unfinished(ctx)
 	require.NoError(t, err)
 	require.Zero(t, n)
+}
+
+// A worker that was fenced off may have sent a PUT: the button is read back
+// soon, and once more when that can no longer arrive.
+func TestUnlinkReadsBackUntilNothingCanArrive(t *testing.T) {
+	ctx := context.Background()
+	for name, c := range map[string]struct {
+		arrange func(t *testing.T, s *Store)
+		last    time.Duration
+	}{
+		"nobody at it": {func(t *testing.T, s *Store) { connect(t, s) }, 10 * time.Second},
+		"while Productboard is told": {func(t *testing.T, s *Store) {
+			l := begin(t, s, push(t, s))
+			_, err := l.Opened(ctx, someIssue)
+			require.NoError(t, err)
+		}, 22 * time.Second},
+		"after telling failed": {func(t *testing.T, s *Store) {
+			l := begin(t, s, push(t, s))
+			_, err := l.Opened(ctx, someIssue)
+			require.NoError(t, err)
+			_, err = l.Again(ctx, 0, true, Failure{Kind: "timeout"})
+			require.NoError(t, err)
+		}, 22 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			env := redistest.Mini(t)
+			env.Advance(0)
+			s := open(t, env)
+			c.arrange(t, s)
+			_, w, err := s.Unlink(ctx, someKey)
+			require.NoError(t, err)
+			require.Equal(t, time.Second, w.Delay)
+			env.Advance(w.Delay)
+			again, err := begin(t, s, w).Verified(ctx)
+			require.NoError(t, err)
+			require.Equal(t, c.last-time.Second, again.Delay)
+			env.Advance(again.Delay)
+			l := begin(t, s, again)
+			require.Equal(t, Verify, l.Record.Step)
+			_, err = l.Verified(ctx)
+			require.NoError(t, err)
+			require.NotEqual(t, Verify, l.Record.Step)
+		})
+	}
 }
 
 func TestLateIssueThatNobodyWaitsForIsTheCallers(t *testing.T) {

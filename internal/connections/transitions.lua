@@ -42,8 +42,15 @@ local function save(verdict, due, what, delay)
   return answer(verdict, delay)
 end
 
+-- The button has to be read back once more, not before t.
+local function read_back(t) rec.v = math.max(rec.v or 0, t) end
+
 -- hand over: whoever worked on it is fenced off, the work waits for a taker.
 local function queue(step, delay, what)
+  -- What Productboard was told last may still be under way, unless it has
+  -- answered.
+  local told = op == 'settled' or op == 'verified' or op == 'unified'
+  if rec.o and not told and (rec.p == 'settle' or rec.p == 'verify') then read_back(now + a.inflight) end
   rec.r = rec.r + 1
   rec.o, rec.u, rec.k = nil, nil, nil
   rec.p = step
@@ -56,7 +63,7 @@ local function leave_behind()
   if rec.t or (rec.i and not (rec.i.ok and rec.i.n == 1)) then
     rec.l = rec.l or {}
     table.insert(rec.l, { e = rec.e, i = rec.i, t = rec.t, q = rec.q })
-    while #rec.l > 5 do table.remove(rec.l, 1) end
+    while #rec.l > a.left do table.remove(rec.l, 1) end
   end
   -- A worker may be creating one this very moment only if it holds an intent.
   if rec.t or rec.i then rec.e = rec.e + 1 end
@@ -87,6 +94,7 @@ ops['unlink'] = function()
   rec.g = rec.g + 1
   rec.lc = now
   rec.s, rec.a, rec.x, rec.w, rec.d = 'initial', nil, nil, nil, nil
+  read_back(now + a.answer)
   return queue('verify', a.settle, 'unlink')
 end
 
@@ -94,11 +102,15 @@ ops['dismiss'] = function()
   if not raw then return answer('same') end
   rec.lc = now
   if rec.s ~= 'error' then
+    -- Productboard shows an error of its own, and again if our answer is lost.
+    read_back(now + a.answer)
+    if not rec.p then return queue('verify', a.settle, 'dismiss') end
     redis.call('SET', KEYS[1], cjson.encode(rec))
     return answer('same')
   end
   rec.g = rec.g + 1
   rec.s, rec.a, rec.x, rec.w, rec.d = 'initial', nil, nil, nil, nil
+  read_back(now + a.answer)
   return queue('verify', a.settle, 'dismiss')
 end
 
@@ -181,6 +193,8 @@ end
 ops['verified'] = function()
   if not mine() or (rec.p ~= 'verify' and rec.p ~= 'tidy') then return answer('stale') end
   rec.a, rec.w = nil, nil
+  if rec.v and rec.v > now then return queue('verify', rec.v - now, 'read back') end
+  rec.v = nil
   if rec.l and #rec.l > 0 then return queue('tidy', 0) end
   rec.p, rec.o, rec.u, rec.k, rec.l, rec.lc = nil, nil, nil, nil, nil, nil
   return save('ok', nil, 'verified')

@@ -17,9 +17,9 @@ type CacheOptions struct {
 	// TTL is how long an integration is served without asking Redis, and so
 	// how late another process' change may be seen; default 5 s.
 	TTL time.Duration
-	// Brief is the TTL of what is about to change: ids that do not exist,
-	// integrations whose create call at Productboard is under way, and stale
-	// ones while Redis cannot be asked; default 500 ms.
+	// Brief is the TTL of what is about to change: ids that do not exist, and
+	// stale integrations while Redis cannot be asked; default 500 ms. One
+	// whose create call at Productboard is under way is read each time.
 	Brief time.Duration
 	// Stale is how long after being read an integration is still served while
 	// Redis cannot be asked; default 1 min.
@@ -121,7 +121,7 @@ func (c *Cache) fresh(id string) (in Integration, ok bool, err error) {
 	if entry, ok := c.known.get(id); ok {
 		ttl := c.opts.TTL
 		if entry.integration.ProductboardID == "" {
-			ttl = c.opts.Brief
+			ttl = 0 // its first click may follow the probe at once
 		}
 		stale := now.Sub(entry.failed) < c.opts.Brief && now.Sub(entry.read) < c.opts.Stale
 		if stale || now.Sub(entry.read) < ttl {
