@@ -47,6 +47,20 @@ $(GOLANGCI):
 e2e: build ## 200 pushes into a real Redmine through real processes (needs redis-server and Debian's redmine)
 	go run ./internal/e2e -plugin $(BIN)/plugin
 
+SEED ?= 1
+SEEDS ?= 1
+.PHONY: chaos
+chaos: build ## Kill, freeze and restart everything under 5,000 clicks and check that every promise was kept: SEED=7, SEEDS=20, CHAOSFLAGS=-short
+	go run ./internal/chaos -plugin $(BIN)/plugin -seed $(SEED) -seeds $(SEEDS) $(CHAOSFLAGS)
+
+.PHONY: chaos-mutants
+chaos-mutants: ## Prove that chaos can fail: without fencing, attempt record and read-back it must find duplicates, duplicates and wrong buttons
+	@set -euo pipefail; mutant() { \
+	  go build -tags mutant_$$1 -o $(BIN)/plugin-$$1 ./cmd/plugin; \
+	  go run ./internal/chaos -plugin $(BIN)/plugin-$$1 -seed $(SEED) -short -quiet 3m -expect $$2 > $(BIN)/chaos-$$1.json; \
+	  echo "chaos-mutants: $$1: found $$2, as it must ($(BIN)/chaos-$$1.json)"; }; \
+	mutant nofence duplicates; mutant nointent duplicates; mutant noreadback stuck,wrong,lost
+
 .PHONY: bench
 bench: ## Measure the acknowledgement against a bare Enqueue, side by side (uses redis-server if there is one)
 	go run ./internal/bench $(BENCHFLAGS)

@@ -213,6 +213,37 @@ func TestWhatArrivesAfterAnUnlinkIsOverwritten(t *testing.T) {
 	}
 }
 
+// However long Productboard could not be asked, a wrong button is set again.
+func TestAWrongButtonIsSetAgainAfterAnOutage(t *testing.T) {
+	r := newRig(t)
+	away := make([]error, 3*maxAsserts)
+	for i := range away {
+		away[i] = &fault.Error{Kind: fault.Unavailable, Side: "Productboard"}
+	}
+	progress := r.click(pbapi.TriggerPush)
+	r.step(context.Background())
+	r.pb.write(progress)
+	r.pb.fail = map[string][]error{"get": away}
+	r.quiet(pbapi.StateConnected)
+}
+
+// Two plugins that disagree about a button do not write it for ever.
+func TestAButtonThatIsOverwrittenAgainAndAgainIsLeft(t *testing.T) {
+	r := newRig(t)
+	r.click(pbapi.TriggerPush)
+	puts := 0
+	r.pb.onPut = func(pbapi.ConnectionState) { puts++ }
+	for range 200 {
+		if !r.step(context.Background()) {
+			break
+		}
+		r.pb.write(pbapi.ConnectionState{State: pbapi.StateInitial})
+	}
+	require.Empty(t, r.queue)
+	require.Greater(t, puts, maxAsserts)
+	require.Less(t, puts, 2*maxAsserts)
+}
+
 // Productboard's own error is dismissed, and our answer to that is lost.
 func TestDismissOfAnErrorThatIsNotOursIsReadBack(t *testing.T) {
 	r := newRig(t)

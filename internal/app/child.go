@@ -88,7 +88,7 @@ func lockDir(dir string) (*os.File, error) {
 func (c *childRedis) await(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, childStart)
 	defer cancel()
-	rdb, err := openRedis(c.url, 1)
+	rdb, err := OpenRedis(c.url, 1)
 	if err != nil {
 		return err
 	}

@@ -135,7 +135,7 @@ func TestChildRedisKeepsItsWord(t *testing.T) {
 	child := startChild(t, dir)
 	_, err := startRedis(ctx, dir)
 	require.ErrorContains(t, err, "in use by another process")
-	rdb, err := openRedis(child.url, 1)
+	rdb, err := OpenRedis(child.url, 1)
 	require.NoError(t, err)
 	require.NoError(t, rdb.Set(ctx, "k", "v", 0).Err())
 	d, err := requireDurable(ctx, rdb, config.Config{})
@@ -147,7 +147,7 @@ func TestChildRedisKeepsItsWord(t *testing.T) {
 
 	child = startChild(t, dir)
 	defer child.Stop()
-	rdb, err = openRedis(child.url, 1)
+	rdb, err = OpenRedis(child.url, 1)
 	require.NoError(t, err)
 	defer func() { _ = rdb.Close() }()
 	require.Equal(t, "v", rdb.Get(ctx, "k").Val(), "it survives a restart")

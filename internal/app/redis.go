@@ -22,8 +22,9 @@ const (
 	minRedisMajor, minRedisMinor = 6, 2
 )
 
-// openRedis makes the client; it does not connect yet.
-func openRedis(url string, concurrency int) (*redis.Client, error) {
+// OpenRedis makes the client as every process of the plugin uses it; it does
+// not connect yet. concurrency is how many runs the process works on at once.
+func OpenRedis(url string, concurrency int) (*redis.Client, error) {
 	opts, err := redis.ParseURL(url)
 	if err != nil {
 		return nil, errors.New("the Redis address cannot be read")

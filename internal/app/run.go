@@ -59,7 +59,7 @@ func (p Program) Run(ctx context.Context) error {
 		cfg.RedisURL = secret.New(child.url)
 		p.Log.InfoContext(ctx, "started a redis-server of our own", "folder", cfg.DataDir, "appendfsync", "always")
 	}
-	rdb, err := openRedis(cfg.RedisURL.Reveal(), cfg.Concurrency)
+	rdb, err := OpenRedis(cfg.RedisURL.Reveal(), cfg.Concurrency)
 	if err != nil {
 		return err
 	}

@@ -46,7 +46,7 @@ func (l *Lease) take(out outcome) { l.Record, l.Now = out.record, out.now }
 // must be asked right before anything is sent that another worker must not
 // send as well: a process that was frozen finds out here.
 func (l *Lease) Valid() bool {
-	return time.Since(l.born)-time.Duration(l.renewed.Load()) < l.store.timing.Lease
+	return !fencing || time.Since(l.born)-time.Duration(l.renewed.Load()) < l.store.timing.Lease
 }
 
 // Keep renews the lease until stop is called or it is lost; then the returned

@@ -142,6 +142,7 @@ type arguments struct {
 	Settle   int64    `json:"settle"`
 	Answer   int64    `json:"answer"`
 	InFlight int64    `json:"inflight"`
+	Unfenced bool     `json:"unfenced,omitempty"`
 	Left     int      `json:"left"`
 	Keep     int      `json:"keep"`
 	KeepFor  int64    `json:"keepfor"`
@@ -152,6 +153,7 @@ func (s *Store) do(ctx context.Context, op string, key Key, args arguments) (out
 	t := s.timing
 	args.Lease, args.Look, args.MaxLook = t.Lease.Milliseconds(), t.Look.Milliseconds(), t.MaxLook.Milliseconds()
 	args.Deadline, args.Settle, args.Answer = t.Deadline.Milliseconds(), t.Settle.Milliseconds(), t.Answer.Milliseconds()
+	args.Unfenced = !fencing
 	args.InFlight = t.InFlight.Milliseconds()
 	args.Left, args.Keep, args.KeepFor = maxLeft, historyLength, t.Keep.Milliseconds()
 	raw, err := json.Marshal(args)

@@ -57,7 +57,7 @@ local function queue(step, delay, what)
   return save('queued', now + delay + a.look, what, delay)
 end
 
-local function mine() return raw and rec.p and rec.r == a.run and rec.o == a.owner end
+local function mine() return raw and rec.p and (a.unfenced or rec.r == a.run and rec.o == a.owner) end
 
 local function leave_behind()
   if rec.t or (rec.i and not (rec.i.ok and rec.i.n == 1)) then
@@ -117,8 +117,8 @@ end
 -- A worker's transitions ----------------------------------------------------
 
 ops['begin'] = function()
-  if not raw or not rec.p or rec.r ~= a.run then return answer('stale') end
-  if rec.o and rec.o ~= a.owner and rec.u > now then return answer('busy') end
+  if not raw or not rec.p or (rec.r ~= a.run and not a.unfenced) then return answer('stale') end
+  if rec.o and rec.o ~= a.owner and rec.u > now and not a.unfenced then return answer('busy') end
   rec.o, rec.u = a.owner, now + a.lease
   return save('ok', rec.u, 'begin ' .. rec.p)
 end

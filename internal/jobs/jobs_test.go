@@ -61,6 +61,20 @@ func TestQueueToWorker(t *testing.T) {
 	})
 }
 
+func TestDelayedWorkIsNeverEarly(t *testing.T) {
+	env := redistest.Mini(t)
+	q := NewQueue(env.Client)
+	for i, delay := range []time.Duration{time.Millisecond, 999 * time.Millisecond, 1500 * time.Millisecond, 2 * time.Second} {
+		work := connections.Work{Key: key("e"), Run: int64(i), Delay: delay}
+		due := time.Now().Add(delay)
+		require.NoError(t, q.Enqueue(context.Background(), work))
+		info, err := q.inspector.GetTaskInfo(queueName, taskID(work))
+		require.NoError(t, err)
+		require.False(t, info.NextProcessAt.Before(due), "%s: %s is before %s", delay, info.NextProcessAt, due)
+		require.WithinDuration(t, due, info.NextProcessAt, 1100*time.Millisecond)
+	}
+}
+
 func TestShutdownCancelsWhatDoesNotFinish(t *testing.T) {
 	env := redistest.Mini(t)
 	p := &performer{got: make(chan int64, 1), do: func(ctx context.Context, _ connections.Key, _ int64) error {

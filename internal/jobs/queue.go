@@ -75,7 +75,7 @@ func (q *Queue) enqueue(ctx context.Context, w connections.Work) error {
 	}
 	opts := []asynq.Option{asynq.Queue(queueName), asynq.TaskID(taskID(w)), asynq.MaxRetry(maxRetry), asynq.Timeout(taskTimeout)}
 	if w.Delay > 0 {
-		opts = append(opts, asynq.ProcessIn(w.Delay))
+		opts = append(opts, asynq.ProcessAt(wholeSecond(time.Now().Add(w.Delay))))
 	}
 	_, err = q.client.EnqueueContext(ctx, asynq.NewTask(taskType, body), opts...)
 	switch {
@@ -89,6 +89,10 @@ func (q *Queue) enqueue(ctx context.Context, w connections.Work) error {
 		return e
 	}
 }
+
+// wholeSecond rounds up: Asynq drops what is less than a second, and a run
+// that begins too early finds that it has to wait.
+func wholeSecond(t time.Time) time.Time { return t.Add(time.Second - 1).Truncate(time.Second) }
 
 // ensure makes sure that a waiting run is in the queue. It tells false where
 // Asynq holds the task but will not hand it out soon: the worker that took it

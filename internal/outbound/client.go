@@ -208,8 +208,34 @@ func (c *Client) request(ctx context.Context, call Call) (*http.Request, *fault.
 	if c.opts.UserAgent != "" {
 		req.Header.Set("User-Agent", c.opts.UserAgent)
 	}
+	if len(call.Body) > 0 {
+		// The length stands in the header, so that a request whose body is held
+		// back is not carried out.
+		req.GetBody = func() (io.ReadCloser, error) { return &fencedBody{ctx: ctx, rest: bytes.NewReader(call.Body)}, nil }
+		req.Body, _ = req.GetBody()
+	}
 	return req, nil
 }
+
+// fencedBody asks the fence once more when its first byte is wanted: a
+// process may have been frozen while it connected.
+type fencedBody struct {
+	ctx   context.Context
+	rest  *bytes.Reader
+	begun bool
+}
+
+func (b *fencedBody) Read(p []byte) (int, error) {
+	if !b.begun {
+		if err := fenced(b.ctx); err != nil {
+			return 0, err
+		}
+		b.begun = true
+	}
+	return b.rest.Read(p)
+}
+
+func (b *fencedBody) Close() error { return nil }
 
 type fenceKey struct{}
 

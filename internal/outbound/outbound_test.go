@@ -3,6 +3,7 @@ package outbound
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -173,6 +174,29 @@ func TestFenceStopsTheRequest(t *testing.T) {
 	_, err = c.Send(WithFence(context.Background(), func() error { return nil }), Call{Op: "post", Method: http.MethodPost, URL: srv.URL})
 	require.NoError(t, err)
 	require.Equal(t, 1, asked)
+}
+
+// A process that is frozen while it connects must not send afterwards.
+func TestFenceIsAskedAgainWhenTheConnectionIsThere(t *testing.T) {
+	carriedOut := 0
+	srv := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		if _, err := io.ReadAll(r.Body); err == nil {
+			carriedOut++
+		}
+	}))
+	defer srv.Close()
+	c := local(Options{})
+	defer c.Close()
+	lost := errors.New("lost")
+	asked := 0
+	_, err := c.Send(WithFence(context.Background(), func() error {
+		if asked++; asked > 1 {
+			return lost
+		}
+		return nil
+	}), Call{Op: "post", Method: http.MethodPost, URL: srv.URL, Body: []byte("{}")})
+	require.ErrorIs(t, err, lost)
+	require.Zero(t, carriedOut)
 }
 
 func TestRefineHasTheLastWord(t *testing.T) {

@@ -3,11 +3,15 @@ package stage
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strconv"
+	"syscall"
 	"time"
 )
 
@@ -25,7 +29,8 @@ type Redmine struct {
 }
 
 // Redmine starts a Redmine with up.sh in a folder that may stay from run to
-// run, reset to its seed.
+// run, reset to its seed. One run at a time may use a folder; what a run that
+// was killed left there is stopped.
 func (s *Stage) Redmine(ctx context.Context, script, dir string) (*Redmine, error) {
 	ctx, cancel := context.WithTimeout(ctx, redmineStart)
 	defer cancel()
@@ -34,10 +39,18 @@ func (s *Stage) Redmine(ctx context.Context, script, dir string) (*Redmine, erro
 		return nil, err
 	}
 	env := s.environment()
-	s.onClose(func() error {
-		_, err := s.run(context.WithoutCancel(ctx), env, "", script, "stop", dir)
+	stop := func(ctx context.Context) error {
+		_, err := s.run(ctx, env, "", script, "stop", dir)
 		return err
-	})
+	}
+	unlock, err := lockDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	s.onClose(func() error { return errors.Join(stop(context.WithoutCancel(ctx)), unlock()) })
+	if err := stop(ctx); err != nil {
+		return nil, err
+	}
 	result, err := s.run(ctx, env, "", script, dir, strconv.Itoa(port))
 	if err != nil {
 		return nil, fmt.Errorf("redmine: %w\n%s", err, result.Stderr)
@@ -54,6 +67,22 @@ func (s *Stage) Redmine(ctx context.Context, script, dir string) (*Redmine, erro
 	}
 	return &Redmine{URL: seed.URL, APIKey: seed.APIKey, Project: seed.Project,
 		MarkerField: seed.Fields.Marker, LinkField: seed.Fields.Link, RequiredField: seed.Fields.Required}, nil
+}
+
+// lockDir makes sure that one run alone uses a folder.
+func lockDir(dir string) (unlock func() error, err error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	f, err := os.OpenFile(filepath.Join(dir, "run.lock"), os.O_CREATE|os.O_RDWR, 0o600) //nolint:gosec // the caller's folder
+	if err != nil {
+		return nil, err
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		_ = f.Close()
+		return nil, fmt.Errorf("redmine's folder %s is in use by another run", dir)
+	}
+	return f.Close, nil
 }
 
 // FreePort finds a port of 127.0.0.1 that nobody listens on at the moment.
@@ -92,9 +121,20 @@ type Issue struct {
 
 // Issues lists every issue of a project, open or closed, oldest first.
 func (r *Redmine) Issues(ctx context.Context, project string) ([]Issue, error) {
+	return r.issues(ctx, url.Values{"project_id": {project}})
+}
+
+// AllIssues lists the issues of all projects that are active.
+func (r *Redmine) AllIssues(ctx context.Context) ([]Issue, error) { return r.issues(ctx, url.Values{}) }
+
+func (r *Redmine) issues(ctx context.Context, q url.Values) ([]Issue, error) {
 	const page = 100 // the most that Redmine gives
+	q.Set("status_id", "*")
+	q.Set("sort", "id")
+	q.Set("limit", strconv.Itoa(page))
 	var all []Issue
 	for {
+		q.Set("offset", strconv.Itoa(len(all)))
 		var reply struct {
 			Issues []struct {
 				ID                   int
@@ -106,7 +146,6 @@ func (r *Redmine) Issues(ctx context.Context, project string) ([]Issue, error) {
 			}
 			Total int `json:"total_count"`
 		}
-		q := url.Values{"project_id": {project}, "status_id": {"*"}, "sort": {"id"}, "limit": {strconv.Itoa(page)}, "offset": {strconv.Itoa(len(all))}}
 		if err := r.Call(ctx, http.MethodGet, "/issues.json?"+q.Encode(), nil, &reply); err != nil {
 			return nil, err
 		}

@@ -3,6 +3,7 @@ package pbfake
 import (
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"math/rand/v2"
 	"net/http"
 	"slices"
@@ -135,11 +136,33 @@ type faultSet struct {
 	mu     sync.Mutex
 	faults []Fault
 	next   int
-	rand   *rand.Rand
+	seed   uint64
+	dice   map[string]*rand.Rand
 }
 
 func newFaultSet(seed uint64) *faultSet {
-	return &faultSet{rand: newRand(seed, 0xfa17)}
+	return &faultSet{seed: seed, dice: map[string]*rand.Rand{}}
+}
+
+// maxDice bounds how many streams of chance are kept.
+const maxDice = 200_000
+
+// hits rolls a fault's dice. Each fault has dice of its own for each entity,
+// so that a seed repeats what befalls an entity however the requests for
+// others come in between.
+func (s *faultSet) hits(f *Fault, entity string) bool {
+	key := f.ID + " " + entity
+	r := s.dice[key]
+	if r == nil {
+		if len(s.dice) >= maxDice {
+			clear(s.dice)
+		}
+		h := fnv.New64a()
+		_, _ = h.Write([]byte(key))
+		r = newRand(s.seed, h.Sum64())
+		s.dice[key] = r
+	}
+	return r.Float64() < f.Probability
 }
 
 func (s *faultSet) set(f Fault) (string, error) {
@@ -187,7 +210,7 @@ func (s *faultSet) take(key connectionKey, classes ...Class) effects {
 		case !slices.Contains(classes, f.Class),
 			f.IntegrationID != "" && f.IntegrationID != key.integration,
 			f.EntityID != "" && f.EntityID != key.entity,
-			f.Probability > 0 && s.rand.Float64() >= f.Probability:
+			f.Probability > 0 && !s.hits(f, key.entity):
 			continue
 		}
 		if f.Count > 0 {

@@ -80,9 +80,9 @@ type Faults struct {
 	// Next befall the next creates, one each.
 	Next []Fault `json:"next,omitempty"`
 	// Random befall requests by chance. Whether one is hit depends on Seed,
-	// the issue (its marker or id) and the count of such requests for it
+	// the issue (its project and title) and the count of such requests for it
 	// alone, so that the same seed gives the same faults however the requests
-	// are interleaved.
+	// are interleaved, and whatever the markers are.
 	Seed   uint64   `json:"seed"`
 	Random []Chance `json:"random,omitempty"`
 }
@@ -133,6 +133,8 @@ func (f Fault) validate(path string) error {
 type faults struct {
 	Faults
 	counts map[string]int
+	// subjects are the issues that creates were about, by their markers.
+	subjects map[string]string
 }
 
 // SetFaults replaces what the tracker is to do wrong; the zero value ends it.
@@ -142,7 +144,7 @@ func (t *Tracker) SetFaults(f Faults) error {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.faults = faults{Faults: f, counts: map[string]int{}}
+	t.faults = faults{Faults: f, counts: map[string]int{}, subjects: map[string]string{}}
 	return nil
 }
 
@@ -153,8 +155,32 @@ func (t *Tracker) Faults() Faults {
 	return t.faults.Faults
 }
 
-// strike decides the fault of one request, nil for none. subject is the
-// marker or id that the request is about.
+// strikeCreate decides the fault of a create.
+func (t *Tracker) strikeCreate(project string, in newIssue) *Fault {
+	subject := project + " " + in.Title
+	t.mu.Lock()
+	if len(t.faults.Random) > 0 && len(t.faults.subjects) < t.maxIssues {
+		t.faults.subjects[in.Marker] = subject
+	}
+	t.mu.Unlock()
+	return t.strike(OpCreate, subject)
+}
+
+// subjectOf names the issue that a request with a marker or an id is about.
+func (t *Tracker) subjectOf(marker, id string) string {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	if r := t.byID(id); r != nil {
+		return r.Project + " " + r.Title
+	}
+	if subject, ok := t.faults.subjects[marker]; ok {
+		return subject
+	}
+	return marker + id
+}
+
+// strike decides the fault of one request, nil for none. subject is what the
+// request is about.
 func (t *Tracker) strike(op Operation, subject string) *Fault {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -60,7 +60,7 @@ func (t *Tracker) authorized(h http.HandlerFunc) http.HandlerFunc {
 // guard checks the key and lets faults strike before the request is served.
 func (t *Tracker) guard(op Operation, h http.HandlerFunc) http.HandlerFunc {
 	return t.authorized(func(w http.ResponseWriter, r *http.Request) {
-		if f := t.strike(op, r.PathValue("id")+r.URL.Query().Get("marker")); f != nil && misbehave(w, r, *f) {
+		if f := t.strike(op, t.subjectOf(r.URL.Query().Get("marker"), r.PathValue("id"))); f != nil && misbehave(w, r, *f) {
 			return
 		}
 		h(w, r)
@@ -76,7 +76,7 @@ func (t *Tracker) postIssue(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusUnprocessableEntity, problems...)
 		return
 	}
-	struck := t.strike(OpCreate, in.Marker)
+	struck := t.strikeCreate(r.PathValue("project"), in)
 	if struck != nil && (!struck.After || struck.Effect == EffectSlow) {
 		if misbehave(w, r, *struck) {
 			return

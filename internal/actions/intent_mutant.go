@@ -1,0 +1,5 @@
+//go:build mutant_nointent
+
+package actions
+
+const heedIntent = false

@@ -1,0 +1,5 @@
+//go:build mutant_noreadback
+
+package actions
+
+const readBack = false

@@ -1,0 +1,400 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"pushbutton/internal/e2e/stage"
+)
+
+const (
+	apis    = 2
+	workers = 3
+	// stopLimit is how long a process may take after SIGTERM: its drain delay,
+	// its shutdown time-out, and some.
+	stopLimit  = 20 * time.Second
+	startLimit = time.Minute
+)
+
+// world is the processes of a run.
+type world struct {
+	opts    options
+	stage   *stage.Stage
+	redis   *stage.Redis
+	sandbox *stage.Sandbox
+	apis    *pool
+	workers *pool
+	// integrations are Productboard's ids, own the plugin's, by number.
+	integrations, own []string
+	entities          []string
+
+	mu       sync.Mutex
+	redisMu  sync.Mutex
+	happened []happening
+	failures []violation
+}
+
+// happening is what was done to a process, and when.
+type happening struct {
+	Kind kind      `json:"kind"`
+	Name string    `json:"process"`
+	At   time.Time `json:"at"`
+	// Back is when it answered again.
+	Back time.Time `json:"back"`
+}
+
+func newWorld(ctx context.Context, o options) (w *world, err error) {
+	s, err := stage.New(stage.Options{Plugin: o.Plugin})
+	if err != nil {
+		return nil, err
+	}
+	w = &world{opts: o, stage: s}
+	defer func() {
+		if err != nil {
+			_ = s.Close(false)
+		}
+	}()
+	if w.redis, err = s.Redis(ctx, o.Fsync); err != nil {
+		return nil, err
+	}
+	if w.sandbox, err = s.Sandbox(ctx, o.Seed); err != nil {
+		return nil, err
+	}
+	if w.apis, err = newPool(ctx, w, stage.RoleAPI, apis); err != nil {
+		return nil, err
+	}
+	if w.workers, err = newPool(ctx, w, stage.RoleWorker, workers); err != nil {
+		return nil, err
+	}
+	if err := w.sandbox.Route(ctx, w.apis.plugins()...); err != nil {
+		return nil, err
+	}
+	return w, w.configure(ctx)
+}
+
+// settings are those of every process of the plugin.
+func (w *world) settings() map[string]string {
+	all := map[string]string{
+		"PLUGIN_REDIS_URL": w.redis.URL(0), "PLUGIN_PRODUCTBOARD_API_URL": w.sandbox.APIURL(),
+		"PLUGIN_DRAIN_DELAY": "1s", "PLUGIN_SHUTDOWN_TIMEOUT": "10s", "PLUGIN_LOG_LEVEL": "debug",
+	}
+	for t := range w.opts.Tenants {
+		all[fmt.Sprintf("CHAOS_TOKEN_%d", t)] = token(t)
+	}
+	return all
+}
+
+func token(tenant int) string { return fmt.Sprintf("chaos-token-%d", tenant) }
+
+const trackerKey = "chaos-tracker-key"
+
+// configure makes entities, projects and integrations.
+func (w *world) configure(ctx context.Context) error {
+	var err error
+	if w.entities, err = w.sandbox.AddEntities(ctx, entitiesOf(w.opts.Entities)); err != nil {
+		return err
+	}
+	for t := range w.opts.Tenants {
+		if err := w.sandbox.AddToken(ctx, token(t)); err != nil {
+			return err
+		}
+	}
+	for i := range w.opts.Integrations {
+		if err := w.sandbox.AddProject(ctx, project(i), trackerKey); err != nil {
+			return err
+		}
+	}
+	file := filepath.Join(w.stage.Dir(), "integrations.json") // JSON is YAML
+	raw, err := json.Marshal(w.declaration())
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(file, raw, 0o600); err != nil {
+		return err
+	}
+	settings := w.settings()
+	settings["CHAOS_TRACKER_KEY"] = trackerKey
+	got, err := w.stage.Tool(ctx, settings, "apply", "-f", file)
+	if err != nil {
+		return err
+	}
+	if got.Code != 0 {
+		return fmt.Errorf("plugin apply ended with %d:\n%s%s", got.Code, got.Stdout, got.Stderr)
+	}
+	return w.findIntegrations(ctx)
+}
+
+func (w *world) declaration() any {
+	type object = map[string]any
+	list := make([]object, w.opts.Tenants)
+	for t := range list {
+		var integrations []object
+		for i := t; i < w.opts.Integrations; i += w.opts.Tenants {
+			integrations = append(integrations, object{
+				"name": integrationName(i), "onUnlink": policy(i), "button": object{"label": "Push"},
+				"productboard": object{"token": fmt.Sprintf("env:CHAOS_TOKEN_%d", t)},
+				"target": object{
+					"type":        "memory",
+					"settings":    object{"url": w.sandbox.TrackerURL(), "project": project(i), "lookupLagSeconds": int(lookUpLag.Seconds())},
+					"credentials": object{"apiKey": "env:CHAOS_TRACKER_KEY"},
+				},
+			})
+		}
+		list[t] = object{"id": fmt.Sprintf("tenant-%d", t), "integrations": integrations}
+	}
+	return object{"tenants": list}
+}
+
+// findIntegrations learns both ids of every integration: the plugin's own is
+// the last part of the action URL.
+func (w *world) findIntegrations(ctx context.Context) error {
+	list, err := w.sandbox.Integrations(ctx)
+	if err != nil {
+		return err
+	}
+	w.integrations, w.own = make([]string, w.opts.Integrations), make([]string, w.opts.Integrations)
+	for i := range w.integrations {
+		for _, in := range list {
+			if in.Name == integrationName(i) {
+				w.integrations[i], w.own[i] = in.ID, path.Base(in.ActionURL)
+			}
+		}
+		if w.integrations[i] == "" {
+			return fmt.Errorf("%s was not registered", integrationName(i))
+		}
+	}
+	return nil
+}
+
+// restart starts a process again, under its old name and address. It may have
+// to wait for Redis: the plugin does not start without.
+func (w *world) restart(ctx context.Context, s *slot) error {
+	deadline := time.Now().Add(startLimit)
+	for {
+		p, err := w.launch(ctx, s)
+		if err == nil {
+			s.set(p)
+			return nil
+		}
+		if ctx.Err() != nil || time.Now().After(deadline) {
+			return err
+		}
+		if err := pause(ctx, 300*time.Millisecond); err != nil {
+			return err
+		}
+	}
+}
+
+func (w *world) launch(ctx context.Context, s *slot) (*stage.Plugin, error) {
+	settings := w.settings()
+	if s.listen != "" {
+		settings["PLUGIN_LISTEN"] = s.listen
+	}
+	return w.stage.Plugin(ctx, s.role, s.name, settings)
+}
+
+// strike does to the processes what an event says, and puts it right again.
+func (w *world) strike(ctx context.Context, e event) error {
+	switch e.Kind {
+	case killRedis, termRedis:
+		return w.strikeRedis(ctx, e)
+	case killAPI, freezeAPI, termAPI:
+		return w.strikePlugin(ctx, e, w.apis)
+	default:
+		return w.strikePlugin(ctx, e, w.workers)
+	}
+}
+
+func (w *world) strikeRedis(ctx context.Context, e event) error {
+	w.redisMu.Lock()
+	defer w.redisMu.Unlock()
+	h := happening{Kind: e.Kind, Name: w.redis.Name, At: time.Now()}
+	if e.Kind == killRedis {
+		w.redis.Kill()
+	} else if err := w.redis.Stop(stopLimit); err != nil {
+		return err
+	}
+	if err := pause(ctx, e.Down); err != nil {
+		return err
+	}
+	if err := w.redis.Start(ctx); err != nil {
+		return err
+	}
+	w.note(h)
+	return nil
+}
+
+func (w *world) strikePlugin(ctx context.Context, e event, from *pool) error {
+	s, err := from.take(ctx, e.Victim)
+	if err != nil {
+		return err
+	}
+	defer from.give(s)
+	p := s.plugin()
+	h := happening{Kind: e.Kind, Name: s.name, At: time.Now()}
+	switch e.Kind {
+	case freezeWorker, freezeAPI:
+		if err := p.Signal(syscall.SIGSTOP); err != nil {
+			return err
+		}
+		err := pause(ctx, freezeFor)
+		if cerr := p.Signal(syscall.SIGCONT); err == nil {
+			err = cerr
+		}
+		w.note(h)
+		return err
+	case killWorker, killAPI:
+		p.Kill()
+	case termWorker, termAPI:
+		if err := p.Stop(stopLimit); err != nil {
+			w.fail(violation{Kind: "slow shutdown", Detail: err.Error()})
+		}
+	default:
+		return fmt.Errorf("nothing is known about %q", e.Kind)
+	}
+	if err := pause(ctx, e.Down); err != nil {
+		return err
+	}
+	if err := w.restart(ctx, s); err != nil {
+		return err
+	}
+	w.note(h)
+	return nil
+}
+
+func (w *world) note(h happening) {
+	h.Back = time.Now()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.happened = append(w.happened, h)
+}
+
+func (w *world) fail(v violation) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.failures = append(w.failures, v)
+}
+
+// logOf reads the log of a process, all its lives.
+func (w *world) logOf(name string) ([]byte, error) {
+	return os.ReadFile(filepath.Join(w.stage.Dir(), name+".log")) //nolint:gosec // the stage's own folder
+}
+
+// pool is the processes of one role.
+type pool struct {
+	slots []*slot
+
+	mu      sync.Mutex
+	changed chan struct{}
+}
+
+// slot is one process of a role, through all its lives.
+type slot struct {
+	role, name, listen string
+	away               bool // pool.mu
+
+	mu sync.Mutex
+	p  *stage.Plugin
+}
+
+func newPool(ctx context.Context, w *world, role string, n int) (*pool, error) {
+	p := &pool{changed: make(chan struct{})}
+	for i := range n {
+		s := &slot{role: role, name: fmt.Sprintf("%s-%d", role, i+1)}
+		started, err := w.launch(ctx, s)
+		if err != nil {
+			return nil, err
+		}
+		s.set(started)
+		if role == stage.RoleAPI {
+			s.listen = started.Listen
+		}
+		p.slots = append(p.slots, s)
+	}
+	return p, nil
+}
+
+func (s *slot) plugin() *stage.Plugin {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.p
+}
+
+func (s *slot) set(p *stage.Plugin) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.p = p
+}
+
+func (p *pool) plugins() []*stage.Plugin {
+	var out []*stage.Plugin
+	for _, s := range p.slots {
+		out = append(out, s.plugin())
+	}
+	return out
+}
+
+// take picks a process to do something to. It waits while that would leave
+// none.
+func (p *pool) take(ctx context.Context, first int) (*slot, error) {
+	for {
+		p.mu.Lock()
+		changed, up := p.changed, 0
+		var pick *slot
+		for i := range p.slots {
+			s := p.slots[(first+i)%len(p.slots)]
+			if s.away {
+				continue
+			}
+			up++
+			if pick == nil {
+				pick = s
+			}
+		}
+		if up > 1 {
+			pick.away = true
+			p.mu.Unlock()
+			return pick, nil
+		}
+		p.mu.Unlock()
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
+	}
+}
+
+// give puts a process back.
+func (p *pool) give(s *slot) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	s.away = false
+	close(p.changed)
+	p.changed = make(chan struct{})
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// isOwnError tells whether Productboard itself put a button into error,
+// because it had no usable answer to a click.
+func isOwnError(message string) bool {
+	return strings.HasPrefix(message, "Something went wrong. Please try again later.")
+}

@@ -1,0 +1,5 @@
+//go:build mutant_nofence
+
+package connections
+
+const fencing = false

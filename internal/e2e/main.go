@@ -1,0 +1,152 @@
+// Command e2e drives the whole plugin from the outside: real processes, a
+// real redis-server, a real Redmine, and Productboard's simulator. It clicks,
+// waits for quiet, and then compares what the two sides' own books say with
+// what was clicked. It prints its figures and exits with 1 on any violation.
+//
+// It has three parts: "load" (many pushes), "faults" (each side goes wrong in
+// every way that docs/errors.md lists; the run fails if that page says
+// something else than was seen), and "admin" (plugin apply and plugin doctor
+// when something is wrong).
+//
+// What must not live here: how processes are started (stage), and anything
+// that looks into the plugin other than its commands, metrics and Redis.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	if errors.Is(err, flag.ErrHelp) {
+		os.Exit(2)
+	}
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "e2e: %v\n", err)
+		os.Exit(1)
+	}
+}
+
+// The parts of a run.
+const (
+	partLoad   = "load"
+	partFaults = "faults"
+	partAdmin  = "admin"
+)
+
+type options struct {
+	plugin     string
+	redmine    string
+	redmineDir string
+	docs       string
+	update     bool
+	keep       bool
+	parts      []string
+	limit      time.Duration
+}
+
+func parse(args []string, stderr io.Writer) (options, error) {
+	var o options
+	var parts string
+	f := flag.NewFlagSet("e2e", flag.ContinueOnError)
+	f.SetOutput(stderr)
+	f.StringVar(&o.plugin, "plugin", "bin/plugin", "the `PROGRAM` under test")
+	f.StringVar(&o.redmine, "redmine", "deploy/redmine/up.sh", "the `SCRIPT` that brings up Redmine")
+	f.StringVar(&o.redmineDir, "redmine-dir", filepath.Join(os.TempDir(), fmt.Sprintf("pushbutton-redmine-%d", os.Getuid())),
+		"`FOLDER` of that Redmine; it stays, so that the next run starts quickly")
+	f.StringVar(&o.docs, "docs", "docs/errors.md", "the `PAGE` that must say what was seen")
+	f.BoolVar(&o.update, "update", false, "write that page")
+	f.BoolVar(&o.keep, "keep", false, "keep the folder with the logs")
+	f.StringVar(&parts, "parts", strings.Join([]string{partLoad, partFaults, partAdmin}, ","), "what to run")
+	f.DurationVar(&o.limit, "limit", 8*time.Minute, "how long all of it may take")
+	if err := f.Parse(args); err != nil {
+		return o, err
+	}
+	if f.NArg() > 0 {
+		return o, fmt.Errorf("unexpected argument %q", f.Arg(0))
+	}
+	for _, p := range strings.Split(parts, ",") {
+		if !slices.Contains([]string{partLoad, partFaults, partAdmin}, p) {
+			return o, fmt.Errorf("-parts: there is no part %q", p)
+		}
+		o.parts = append(o.parts, p)
+	}
+	if o.update && (!o.runs(partFaults) || !o.runs(partAdmin)) {
+		return o, errors.New("-update needs the parts faults and admin: the page has both")
+	}
+	return o, nil
+}
+
+func (o options) runs(part string) bool { return slices.Contains(o.parts, part) }
+
+// tailLines is how much of each process' log a failed run shows.
+const tailLines = 25
+
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err error) {
+	o, err := parse(args, stderr)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, o.limit, fmt.Errorf("not done within %s", o.limit))
+	defer cancel()
+	h, err := newHouse(o, stdout)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			h.stage.WriteTails(stderr, tailLines)
+		}
+		if o.keep {
+			_, _ = fmt.Fprintf(stderr, "e2e: the logs are in %s\n", h.stage.Dir())
+		}
+		err = errors.Join(err, h.stage.Close(o.keep))
+	}()
+	if err := h.play(ctx); err != nil {
+		if cause := context.Cause(ctx); cause != nil {
+			return errors.Join(cause, err)
+		}
+		return err
+	}
+	return nil
+}
+
+func (h *house) play(ctx context.Context) error {
+	if err := h.open(ctx); err != nil {
+		return err
+	}
+	if h.opts.runs(partLoad) {
+		if err := h.load(ctx); err != nil {
+			return err
+		}
+	}
+	var page errorsPage
+	if h.opts.runs(partAdmin) {
+		rows, err := h.adminFaults(ctx)
+		if err != nil {
+			return err
+		}
+		page.admin = rows
+	}
+	if h.opts.runs(partFaults) {
+		rows, err := h.faults(ctx)
+		if err != nil {
+			return err
+		}
+		page.pushes = rows
+	}
+	return h.errorsPage(page)
+}
