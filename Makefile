@@ -45,7 +45,7 @@ $(GOLANGCI):
 
 .PHONY: e2e
 e2e: build ## 200 pushes into a real Redmine through real processes (needs redis-server and Debian's redmine)
-	go run ./internal/e2e -plugin $(BIN)/plugin
+	go run ./internal/e2e -plugin $(BIN)/plugin -limit 15m
 
 SEED ?= 1
 SEEDS ?= 1

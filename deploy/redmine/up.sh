@@ -101,11 +101,13 @@ rm -f "$dir"/redmine.db* "$dir/puma.pid"
 cp "$seed.db" "$dir/redmine.db"
 
 # One thread: with sqlite a second writer waits for the first inside the driver,
-# which stops all of Ruby meanwhile, for seconds.
+# which stops all of Ruby meanwhile, for seconds. The one thread must not wait
+# for the next request of a connection while others have theirs ready.
 cat >"$dir/puma.rb" <<PUMA
 bind 'tcp://127.0.0.1:$port'
 environment 'production'
 threads 1, 1
+max_fast_inline 1
 pidfile '$dir/puma.pid'
 PUMA
 (cd "$app" && exec setsid nohup bundle exec puma -C "$dir/puma.rb" config.ru >>"$log" 2>&1 </dev/null 9>&-) &
