@@ -29,10 +29,11 @@ import (
 )
 
 // Productboard's published limit is 50 requests a second and access token; we
-// stay below it, since others may use the token as well.
+// stay below it, since others may use the token as well, and since calls that
+// we spread can arrive in a bunch.
 const (
 	paceProductboard      = 45
-	paceProductboardBurst = 10
+	paceProductboardBurst = 5
 )
 
 // App is one process' rooms, connected.

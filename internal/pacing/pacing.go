@@ -27,10 +27,13 @@ type Pacer struct {
 	burst    int
 }
 
-// New makes a Pacer for so many calls per second and key, of which burst may
-// come at once. Prefix sets its keys apart from those of other pacers.
-func New(rdb redis.UniversalClient, prefix string, perSecond, burst int) *Pacer {
-	return &Pacer{rdb: rdb, script: redis.NewScript(paceLua), prefix: "pb:pace:" + prefix + ":", interval: time.Second / time.Duration(perSecond), burst: burst}
+// New makes a Pacer that lets through at most limit calls per key in any one
+// second, of which burst may come at once. burst must be smaller: a second
+// that begins with a burst has the steady flow as well, so that this is the
+// rest. Prefix sets its keys apart from those of other pacers.
+func New(rdb redis.UniversalClient, prefix string, limit, burst int) *Pacer {
+	steady := time.Second / time.Duration(limit-burst)
+	return &Pacer{rdb: rdb, script: redis.NewScript(paceLua), prefix: "pb:pace:" + prefix + ":", interval: steady, burst: burst}
 }
 
 // maxWait bounds how long a caller is kept; a longer wait is a rate limit,

@@ -15,7 +15,7 @@ func TestPacer(t *testing.T) {
 	ctx := context.Background()
 	env := redistest.Mini(t)
 	env.Advance(0) // from here on time stands still
-	p := New(env.Client, "test", 10, 3)
+	p := New(env.Client, "test", 13, 3)
 
 	for range 3 {
 		require.NoError(t, p.Wait(ctx, "a"), "the burst goes through at once")
@@ -40,9 +40,27 @@ func TestPacer(t *testing.T) {
 	require.NoError(t, p.Wait(ctx, "a"))
 }
 
+func TestPacerKeepsToItsLimitInAnySecond(t *testing.T) {
+	env := redistest.Mini(t)
+	env.Advance(0)
+	const limit = 50
+	p := New(env.Client, "test", limit, 10)
+	within := 0
+	for { // the first second after a rest has the burst and the steady flow
+		wait, err := p.script.Run(t.Context(), p.rdb, []string{p.prefix + "a"}, p.interval.Microseconds(), p.burst, maxWait.Microseconds()).Int64()
+		require.NoError(t, err)
+		if time.Duration(wait)*time.Microsecond >= time.Second {
+			break
+		}
+		within++
+	}
+	require.LessOrEqual(t, within, limit)
+	require.Greater(t, within, limit*9/10, "what is allowed is used")
+}
+
 func TestPacerWithoutRedis(t *testing.T) {
 	env := redistest.Mini(t)
-	p := New(env.Client, "test", 10, 3)
+	p := New(env.Client, "test", 13, 3)
 	env.Mini.Close()
 	require.NoError(t, p.Wait(context.Background(), "a"), "the peer still refuses what is too much")
 	require.Error(t, p.Limited(context.Background(), "a", time.Second))
@@ -51,7 +69,7 @@ func TestPacerWithoutRedis(t *testing.T) {
 func TestPacerEndsWithItsContext(t *testing.T) {
 	env := redistest.Mini(t)
 	env.Advance(0)
-	p := New(env.Client, "test", 1, 1)
+	p := New(env.Client, "test", 2, 1)
 	ctx, cancel := context.WithCancel(context.Background())
 	require.NoError(t, p.Wait(ctx, "a"))
 	cancel()
