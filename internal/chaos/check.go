@@ -25,6 +25,8 @@ const (
 	untreated  = "untreated"  // an unlinked issue that is not as onUnlink wants it
 	leftOver   = "left over"  // something in Redis
 	late       = "late"       // a takeover that took too long
+	crashed    = "crashed"    // a process that ended by itself
+	slowStop   = "slow stop"  // a process that SIGTERM did not end in time
 )
 
 // violation is a promise that was not kept.
@@ -35,7 +37,6 @@ type violation struct {
 	Marker      string   `json:"marker,omitempty"`
 	Detail      string   `json:"detail"`
 	Trail       []string `json:"trail,omitempty"`
-	button      int
 }
 
 // books is all that is known from outside when everything is quiet.
@@ -57,7 +58,6 @@ type books struct {
 
 // view is one button in the books.
 type view struct {
-	number int
 	button
 	policy tenants.OnUnlink
 	key    connections.Key
@@ -83,7 +83,7 @@ func (b books) views() []*view {
 	out := make([]*view, len(b.Plan.Buttons))
 	byPlace := map[[2]string]*view{}
 	for n, where := range b.Plan.Buttons {
-		v := &view{number: n, button: where, policy: policy(where.Integration), issues: map[int][]memtarget.Record{},
+		v := &view{button: where, policy: policy(where.Integration), issues: map[int][]memtarget.Record{},
 			key: connections.Key{Integration: b.Own[where.Integration], Entity: b.Entities[where.Entity]}, shown: pbfake.State{Name: pbfake.StateInitial}}
 		v.taken = b.Taken[v.key]
 		out[n] = v
@@ -124,7 +124,7 @@ func (b books) sortIssues(views []*view) []violation {
 		at, ok := places[issue.Marker]
 		switch {
 		case !ok:
-			out = append(out, violation{Kind: stranger, Marker: issue.Marker, Detail: fmt.Sprintf("%s (%s) belongs to no push", issue.Key, issue.Link), button: -1})
+			out = append(out, violation{Kind: stranger, Marker: issue.Marker, Detail: fmt.Sprintf("%s (%s) belongs to no push", issue.Key, issue.Link)})
 		case issue.Project != project(at.v.Integration):
 			out = append(out, at.v.violation(stranger, "%s is in the project of another integration", issue.Key))
 		default:
@@ -138,7 +138,7 @@ func (b books) sortIssues(views []*view) []violation {
 	}
 	for marker, creates := range made {
 		if len(creates) > 1 {
-			v := violation{Kind: duplicates, button: -1}
+			v := violation{Kind: duplicates}
 			if at, ok := places[marker]; ok {
 				v = at.v.violation(duplicates, "")
 			}
@@ -150,7 +150,7 @@ func (b books) sortIssues(views []*view) []violation {
 }
 
 func (v *view) violation(kind, format string, args ...any) violation {
-	return violation{Kind: kind, Integration: v.key.Integration, Entity: v.key.Entity, Detail: fmt.Sprintf(format, args...), button: v.number}
+	return violation{Kind: kind, Integration: v.key.Integration, Entity: v.key.Entity, Detail: fmt.Sprintf(format, args...)}
 }
 
 func (v *view) check(happened []happening) []violation {
@@ -318,3 +318,9 @@ func treated(p tenants.OnUnlink, issue memtarget.Record) string {
 }
 
 func stamp(t time.Time) string { return t.UTC().Format("15:04:05.000") }
+
+// isOwnError tells whether Productboard itself put a button into error,
+// because it had no usable answer to a click.
+func isOwnError(message string) bool {
+	return strings.HasPrefix(message, "Something went wrong. Please try again later.")
+}

@@ -50,11 +50,10 @@ type leftovers struct {
 	// BytesPerConnection is what Redis spends on an idle button: its record
 	// and its history.
 	BytesPerConnection int64 `json:"bytesPerConnection"`
-	records            map[connections.Key]connections.Record
 }
 
 func (w *world) leftovers(ctx context.Context) (leftovers, error) {
-	l := leftovers{records: map[connections.Key]connections.Record{}}
+	var l leftovers
 	var err error
 	if l.Tasks, err = w.tasks(ctx); err != nil {
 		return l, err
@@ -68,10 +67,6 @@ func (w *world) leftovers(ctx context.Context) (leftovers, error) {
 	var bytes int64
 	for scan.Next(ctx) {
 		name := strings.TrimPrefix(scan.Val(), recordKeys)
-		key, err := connections.ParseKey(name)
-		if err != nil {
-			return l, err
-		}
 		raw, err := rdb.Get(ctx, scan.Val()).Bytes()
 		if err != nil {
 			return l, err
@@ -80,7 +75,7 @@ func (w *world) leftovers(ctx context.Context) (leftovers, error) {
 		if err := json.Unmarshal(raw, &rec); err != nil {
 			return l, fmt.Errorf("record %s: %w", name, err)
 		}
-		l.records[key] = rec
+		l.Records++
 		for _, k := range []string{scan.Val(), historyKey + name} {
 			n, err := rdb.MemoryUsage(ctx, k).Result()
 			if err != nil && !errors.Is(err, redis.Nil) {
@@ -95,7 +90,6 @@ func (w *world) leftovers(ctx context.Context) (leftovers, error) {
 			l.Steps++
 		}
 	}
-	l.Records = len(l.records)
 	l.BytesPerConnection = bytes / int64(max(l.Records, 1))
 	return l, scan.Err()
 }

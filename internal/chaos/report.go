@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"pushbutton/internal/connections"
@@ -36,9 +37,13 @@ type report struct {
 	Violations []violation    `json:"violations"`
 }
 
-// maxTrails bounds how many violations are reported with all that happened to
-// their buttons.
-const maxTrails = 10
+const (
+	// maxTrails bounds how many violations are reported with all that happened
+	// to their buttons.
+	maxTrails = 10
+	// maxTrailEpochs is more than any button of a plan is unlinked.
+	maxTrailEpochs = 100
+)
 
 // run plays the plan and checks.
 func (w *world) run(ctx context.Context, say func(string, ...any)) (report, error) {
@@ -96,7 +101,7 @@ func (w *world) judge(ctx context.Context, p plan, clicks []clicked, events []pb
 		return r, err
 	}
 	taken := takeovers(lines, w.happened)
-	r.Violations = slices.Concat(w.failures, b.check(), r.Leftovers.violations(), slow(taken))
+	r.Violations = slices.Concat(w.failures, w.crashes(), b.check(), r.Leftovers.violations(), slow(taken))
 	r.figures(b, taken)
 	w.trails(ctx, b, r.Violations)
 	return r, nil
@@ -176,7 +181,7 @@ func (b books) trail(key connections.Key) []string {
 		add(e.Time, "productboard: %s %s%s %s %s %s", e.Kind, e.Op, e.Trigger, e.Source, state, e.Detail)
 	}
 	markers := map[string]bool{}
-	for epoch := range 40 {
+	for epoch := range maxTrailEpochs {
 		markers[string(connections.MarkerFor(key, epoch+1))] = true
 	}
 	for _, c := range b.Creates {
@@ -193,4 +198,4 @@ func (b books) trail(key connections.Key) []string {
 	return out
 }
 
-func isDuplicateRemark(s string) bool { return len(s) > 26 && s[:26] == "This issue is a duplicate " }
+func isDuplicateRemark(s string) bool { return strings.HasPrefix(s, "This issue is a duplicate ") }

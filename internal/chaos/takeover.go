@@ -161,7 +161,7 @@ func slow(all []takeover) []violation {
 	var out []violation
 	for _, t := range all {
 		if t.After > maxTakeover {
-			out = append(out, violation{Kind: late, Integration: t.Key.Integration, Entity: t.Key.Entity, button: -1,
+			out = append(out, violation{Kind: late, Integration: t.Key.Integration, Entity: t.Key.Entity,
 				Detail: fmt.Sprintf("%s was killed at %s and its run begun again after %s", t.From.Name, stamp(t.From.At), t.After.Round(time.Millisecond))})
 		}
 	}

@@ -7,7 +7,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"strings"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -174,33 +174,6 @@ func (w *world) findIntegrations(ctx context.Context) error {
 	return nil
 }
 
-// restart starts a process again, under its old name and address. It may have
-// to wait for Redis: the plugin does not start without.
-func (w *world) restart(ctx context.Context, s *slot) error {
-	deadline := time.Now().Add(startLimit)
-	for {
-		p, err := w.launch(ctx, s)
-		if err == nil {
-			s.set(p)
-			return nil
-		}
-		if ctx.Err() != nil || time.Now().After(deadline) {
-			return err
-		}
-		if err := pause(ctx, 300*time.Millisecond); err != nil {
-			return err
-		}
-	}
-}
-
-func (w *world) launch(ctx context.Context, s *slot) (*stage.Plugin, error) {
-	settings := w.settings()
-	if s.listen != "" {
-		settings["PLUGIN_LISTEN"] = s.listen
-	}
-	return w.stage.Plugin(ctx, s.role, s.name, settings)
-}
-
 // strike does to the processes what an event says, and puts it right again.
 func (w *world) strike(ctx context.Context, e event) error {
 	switch e.Kind {
@@ -255,7 +228,7 @@ func (w *world) strikePlugin(ctx context.Context, e event, from *pool) error {
 		p.Kill()
 	case termWorker, termAPI:
 		if err := p.Stop(stopLimit); err != nil {
-			w.fail(violation{Kind: "slow shutdown", Detail: err.Error()})
+			w.fail(violation{Kind: slowStop, Detail: err.Error()})
 		}
 	default:
 		return fmt.Errorf("nothing is known about %q", e.Kind)
@@ -283,103 +256,22 @@ func (w *world) fail(v violation) {
 	w.failures = append(w.failures, v)
 }
 
-// logOf reads the log of a process, all its lives.
-func (w *world) logOf(name string) ([]byte, error) {
-	return os.ReadFile(filepath.Join(w.stage.Dir(), name+".log")) //nolint:gosec // the stage's own folder
-}
-
-// pool is the processes of one role.
-type pool struct {
-	slots []*slot
-
-	mu      sync.Mutex
-	changed chan struct{}
-}
-
-// slot is one process of a role, through all its lives.
-type slot struct {
-	role, name, listen string
-	away               bool // pool.mu
-
-	mu sync.Mutex
-	p  *stage.Plugin
-}
-
-func newPool(ctx context.Context, w *world, role string, n int) (*pool, error) {
-	p := &pool{changed: make(chan struct{})}
-	for i := range n {
-		s := &slot{role: role, name: fmt.Sprintf("%s-%d", role, i+1)}
-		started, err := w.launch(ctx, s)
-		if err != nil {
-			return nil, err
+// crashes are processes that ended although nobody made them.
+func (w *world) crashes() []violation {
+	var out []violation
+	for _, p := range slices.Concat(w.apis.plugins(), w.workers.plugins()) {
+		select {
+		case <-p.Exited():
+			out = append(out, violation{Kind: crashed, Detail: p.Name + " ended by itself"})
+		default:
 		}
-		s.set(started)
-		if role == stage.RoleAPI {
-			s.listen = started.Listen
-		}
-		p.slots = append(p.slots, s)
-	}
-	return p, nil
-}
-
-func (s *slot) plugin() *stage.Plugin {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.p
-}
-
-func (s *slot) set(p *stage.Plugin) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.p = p
-}
-
-func (p *pool) plugins() []*stage.Plugin {
-	var out []*stage.Plugin
-	for _, s := range p.slots {
-		out = append(out, s.plugin())
 	}
 	return out
 }
 
-// take picks a process to do something to. It waits while that would leave
-// none.
-func (p *pool) take(ctx context.Context, first int) (*slot, error) {
-	for {
-		p.mu.Lock()
-		changed, up := p.changed, 0
-		var pick *slot
-		for i := range p.slots {
-			s := p.slots[(first+i)%len(p.slots)]
-			if s.away {
-				continue
-			}
-			up++
-			if pick == nil {
-				pick = s
-			}
-		}
-		if up > 1 {
-			pick.away = true
-			p.mu.Unlock()
-			return pick, nil
-		}
-		p.mu.Unlock()
-		select {
-		case <-changed:
-		case <-ctx.Done():
-			return nil, context.Cause(ctx)
-		}
-	}
-}
-
-// give puts a process back.
-func (p *pool) give(s *slot) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	s.away = false
-	close(p.changed)
-	p.changed = make(chan struct{})
+// logOf reads the log of a process, all its lives.
+func (w *world) logOf(name string) ([]byte, error) {
+	return os.ReadFile(filepath.Join(w.stage.Dir(), name+".log")) //nolint:gosec // the stage's own folder
 }
 
 func pause(ctx context.Context, d time.Duration) error {
@@ -391,10 +283,4 @@ func pause(ctx context.Context, d time.Duration) error {
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
-}
-
-// isOwnError tells whether Productboard itself put a button into error,
-// because it had no usable answer to a click.
-func isOwnError(message string) bool {
-	return strings.HasPrefix(message, "Something went wrong. Please try again later.")
 }

@@ -119,6 +119,8 @@ end
 ops['begin'] = function()
   if not raw or not rec.p or (rec.r ~= a.run and not a.unfenced) then return answer('stale') end
   if rec.o and rec.o ~= a.owner and rec.u > now and not a.unfenced then return answer('busy') end
+  -- Nothing that was sent before can arrive after the reading that now begins.
+  if rec.p == 'verify' and rec.v and rec.v <= now then rec.v = nil end
   rec.o, rec.u = a.owner, now + a.lease
   return save('ok', rec.u, 'begin ' .. rec.p)
 end
@@ -193,8 +195,7 @@ end
 ops['verified'] = function()
   if not mine() or (rec.p ~= 'verify' and rec.p ~= 'tidy') then return answer('stale') end
   rec.a, rec.w = nil, nil
-  if rec.v and rec.v > now then return queue('verify', rec.v - now, 'read back') end
-  rec.v = nil
+  if rec.v then return queue('verify', math.max(rec.v - now, 0), 'read back') end
   if rec.l and #rec.l > 0 then return queue('tidy', 0) end
   rec.p, rec.o, rec.u, rec.k, rec.l, rec.lc = nil, nil, nil, nil, nil, nil
   return save('ok', nil, 'verified')

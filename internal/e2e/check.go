@@ -22,6 +22,7 @@ import (
 // figures are what a load came to.
 type figures struct {
 	clicks, issues, duplicates, missing int
+	limited                             int             // calls that Productboard refused for their rate
 	toConnected                         []time.Duration // sorted
 	productboard                        map[string]int
 	redmine                             map[string]float64
@@ -55,6 +56,7 @@ func (h *house) checkLoad(ctx context.Context, integration string, items []pushe
 		return nil, err
 	}
 	f.count(issues, items)
+	f.checkPace()
 	buttons, err := h.sandbox.Connections(ctx, integration)
 	if err != nil {
 		return nil, err
@@ -72,6 +74,8 @@ func (f *figures) journal(events []pbfake.Event, integration string) {
 			continue
 		}
 		switch {
+		case e.Kind == pbfake.EventRefused && e.Status == http.StatusTooManyRequests:
+			f.limited++
 		case e.Kind == pbfake.EventRefused:
 			f.wrong.add("Productboard refused %s with %d: %s", e.Op, e.Status, e.Detail)
 		case e.Kind == pbfake.EventClick:
@@ -119,6 +123,18 @@ func (f *figures) count(issues []stage.Issue, items []pushed) {
 	}
 	for name, n := range byName {
 		f.wrong.add("%d issues of nobody's: %s", n, name)
+	}
+}
+
+// checkPace sees that the plugin keeps to Productboard's rate limit by itself.
+// On a machine that is busy elsewhere some calls may still arrive in a bunch.
+func (f *figures) checkPace() {
+	calls := 0
+	for _, n := range f.productboard {
+		calls += n
+	}
+	if f.limited*100 > calls {
+		f.wrong.add("Productboard refused %d of %d calls for their rate", f.limited, calls)
 	}
 }
 
@@ -217,7 +233,7 @@ func (f *figures) write(out io.Writer) {
 	row("missing", "%d", f.missing)
 	row("time to connected", "p50 %s, p99 %s, max %s", f.quantile(0.5), f.quantile(0.99), f.quantile(1))
 	row("calls to Redmine", "%.0f create, %.0f find, %.0f read", f.redmine["create issue"], f.redmine["find issue"], f.redmine["read issue"])
-	row("calls to Productboard", "%d entity, %d put, %d get", f.productboard["getEntity"], f.productboard["updatePluginIntegrationConnectionState"], f.productboard["getPluginIntegrationConnection"])
+	row("calls to Productboard", "%d entity, %d put, %d get; %d over its rate", f.productboard["getEntity"], f.productboard["updatePluginIntegrationConnectionState"], f.productboard["getPluginIntegrationConnection"], f.limited)
 	_ = w.Flush()
 }
 
