@@ -38,6 +38,7 @@ func Kind() targets.Kind {
 		Credentials: []targets.Field{
 			{Name: credAPIKey, Required: true, Secret: true, Example: "env:SANDBOX_KEY", Help: "One of the project's keys."},
 		},
+		Driver: (*driver)(nil),
 		New: func(c targets.Config, deps targets.Deps) (targets.Driver, error) {
 			return &driver{http: deps.HTTP, cfg: config{
 				url:     c.Settings.String(setURL),
