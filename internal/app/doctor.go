@@ -153,4 +153,7 @@ func (d *doctor) integration(ctx context.Context, in tenants.Integration) {
 		err = target.Check(ctx)
 	}
 	d.check(name+": "+in.Target.Type, err)
+	if err == nil && target.Traits().Caveat != "" {
+		d.say("note", name, target.Traits().Caveat)
+	}
 }

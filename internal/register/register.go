@@ -57,8 +57,9 @@ type Registrar struct {
 	// Productboard makes the session that a token belongs to.
 	Productboard func(token secret.String) Session
 	// CheckTarget proves that issues can be created with these settings,
-	// without creating one.
-	CheckTarget func(ctx context.Context, target tenants.TargetConfig) error
+	// without creating one. The caveat is a sentence about what they cannot
+	// promise, or empty.
+	CheckTarget func(ctx context.Context, target tenants.TargetConfig) (caveat string, err error)
 	// PublicURL is what Productboard calls us by, without a trailing slash.
 	PublicURL string
 	// Recreate makes integrations anew that Productboard does not have any

@@ -41,6 +41,7 @@ type world struct {
 	session func(register.Session) register.Session
 	// target answers the tracker's check.
 	target func(tenants.TargetConfig) error
+	caveat string
 	now    time.Time
 	probes atomic.Int64
 }
@@ -72,11 +73,11 @@ func newWorld(t *testing.T, env redistest.Env) *world {
 			}
 			return s
 		},
-		CheckTarget: func(_ context.Context, c tenants.TargetConfig) error {
+		CheckTarget: func(_ context.Context, c tenants.TargetConfig) (string, error) {
 			if w.target != nil {
-				return w.target(c)
+				return w.caveat, w.target(c)
 			}
-			return nil
+			return w.caveat, nil
 		},
 	}
 	return w
@@ -181,6 +182,20 @@ func TestApplyTwice(t *testing.T) {
 		stored, err := w.store.ByID(t.Context(), first[0].ID)
 		require.NoError(t, err)
 		require.Equal(t, int64(2), stored.Version, "nor here")
+	})
+}
+
+// What a target cannot promise is told each time.
+func TestApplyTellsCaveats(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		w.caveat = "it may make a second issue"
+		for range 2 {
+			report, err := w.reg.Apply(t.Context(), plan(wanted("Engineering")))
+			require.NoError(t, err)
+			var out strings.Builder
+			require.NoError(t, report.Write(&out))
+			require.Contains(t, out.String(), "  note:         it may make a second issue\n")
+		}
 	})
 }
 

@@ -30,6 +30,7 @@ type job struct {
 
 	state   State
 	changes []string
+	caveat  string
 	errs    []error
 }
 
@@ -106,7 +107,7 @@ func (r *Registrar) check(ctx context.Context, j *job, workspaces *workspaces) {
 	if j.stored != nil {
 		refuseMoves(j)
 	}
-	if err := r.CheckTarget(ctx, j.goal.Target); err != nil {
+	if j.caveat, err = r.CheckTarget(ctx, j.goal.Target); err != nil {
 		describeTarget(j, err)
 	}
 	ws := workspaces.of(ctx, j.goal.ProductboardToken)

@@ -43,14 +43,14 @@ func (k Kind) mappingFields() []Field {
 		{Name: setStatusColors, Type: TypeMap, Enum: Colors(), Example: "{ In Progress: yellow }",
 			Help: "Colours of the button by the issue's status. Default: by how far the issue is."},
 	}
-	if _, ok := k.Driver.(People); ok {
+	if _, ok := Ability[People](k.Driver); ok {
 		fields = append(fields,
 			Field{Name: setAssignee, Default: personNone, Example: personOwner,
 				Help: "Who the issue is assigned to: owner (of the item), pusher (who clicked), none, or an e-mail address. Somebody without an account is named in the description."},
 			Field{Name: setReporter, Default: personNone, Example: personPusher,
 				Help: "Who is the issue's reporter where the tracker lets it be set: owner, pusher, none, or an e-mail address. The description names who clicked in any case."})
 	}
-	if _, ok := k.Driver.(FieldLister); ok {
+	if _, ok := Ability[FieldLister](k.Driver); ok {
 		fields = append(fields, Field{Name: setFields, Type: TypeMap, Example: `{ Component: Backend, Story Points: "{{field \"Effort\"}}" }`,
 			Help: "Further fields of the issue, by name or id, and a template for each value. A field that takes several gets one per line or tag."})
 	}

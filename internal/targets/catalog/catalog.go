@@ -10,6 +10,7 @@ import (
 	"pushbutton/internal/fault"
 	"pushbutton/internal/secret"
 	"pushbutton/internal/targets"
+	"pushbutton/internal/targets/httptarget"
 	"pushbutton/internal/targets/memtarget"
 	"pushbutton/internal/targets/redmine"
 )
@@ -18,6 +19,7 @@ import (
 func Kinds() []targets.Kind {
 	return []targets.Kind{
 		redmine.Kind(),
+		httptarget.Kind(),
 		memtarget.Kind(),
 	}
 }

@@ -42,6 +42,9 @@ type Harness struct {
 	// Kinds overrides what a create's HTTP status means, where the tracker
 	// differs from outbound.FromStatus.
 	Kinds map[int]fault.Kind
+	// Blind is set for a target without any look-up: what needs one is left
+	// out, and said to be.
+	Blind bool
 }
 
 // Server is one running tracker.
@@ -157,6 +160,15 @@ func (b *bench) open(t *testing.T, a Account, change ...func(*targets.Deps)) *ta
 	target, err := b.h.Kind.Open(a.Settings(b.proxy.URL), a.Credentials, deps)
 	require.NoError(t, err)
 	return target
+}
+
+// needsFind skips a case, or what is left of it, for a target without any
+// look-up.
+func (b *bench) needsFind(t *testing.T) {
+	t.Helper()
+	if b.h.Blind {
+		t.Skip("this target has no look-up")
+	}
 }
 
 // mine opens the usual target, and lets it look up what it needs before the
