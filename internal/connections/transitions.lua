@@ -66,8 +66,12 @@ local function mine() return raw and rec.p and (a.unfenced or rec.r == a.run and
 
 local function leave_behind()
   if rec.t or (rec.i and not (rec.i.ok and rec.i.n == 1)) then
+    local intent = rec.i
+    -- Until when a second issue may appear counts from the latest create, and
+    -- that was not after now.
+    if rec.q and not intent then intent = { at = now, n = 2 } end
     rec.l = rec.l or {}
-    table.insert(rec.l, { e = rec.e, i = rec.i, t = rec.t, q = rec.q })
+    table.insert(rec.l, { e = rec.e, i = intent, t = rec.t, q = rec.q })
     while #rec.l > a.left do table.remove(rec.l, 1) end
   end
   -- A worker may be creating one this very moment only if it holds an intent.
