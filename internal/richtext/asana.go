@@ -7,10 +7,12 @@ import (
 )
 
 // asanaSubset: no lists in quotes and no blocks in list items, no tables at all.
-var asanaSubset = subset{ //nolint:gochecknoglobals // a constant
-	top:   everything &^ tables,
-	quote: paragraphs,
-	item:  lists,
+func asanaSubset() subset {
+	return subset{
+		top:   everything &^ tables,
+		quote: paragraphs,
+		item:  lists,
+	}
 }
 
 // AsanaXML writes the document in the XML of Asana's html_notes: <body> with
@@ -22,7 +24,7 @@ var asanaSubset = subset{ //nolint:gochecknoglobals // a constant
 func (d Doc) AsanaXML() string {
 	w := asanaWriter{}
 	w.b.WriteString("<body>")
-	w.blocks(asanaSubset.of(d.blocks))
+	w.blocks(asanaSubset().of(d.blocks))
 	w.b.WriteString("</body>")
 	return w.b.String()
 }

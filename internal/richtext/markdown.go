@@ -232,10 +232,7 @@ func tightItem(it item) bool {
 // table writes the first row as the header, because Markdown has no table
 // without one; header cells elsewhere become bold.
 func (w *mdWriter) table(t table) {
-	columns := 0
-	for _, r := range t.rows {
-		columns = max(columns, len(r.cells))
-	}
+	columns := t.columns()
 	for i, r := range t.rows {
 		if i > 0 {
 			w.newline()

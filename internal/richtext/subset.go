@@ -231,3 +231,11 @@ func (t table) columns() int {
 	}
 	return n
 }
+
+// at is the cell in a column, an empty one where the row has none.
+func (r row) at(column int) cell {
+	if column < len(r.cells) {
+		return r.cells[column]
+	}
+	return cell{}
+}
