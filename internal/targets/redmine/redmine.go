@@ -306,11 +306,6 @@ func (d *driver) portable(p *plan, i issue) targets.Issue {
 	case p.first[i.Tracker.ID] == i.Status.ID:
 		out.Progress = targets.Open
 	}
-	for status, color := range d.cfg.statusColors {
-		if strings.EqualFold(status, i.Status.Name) {
-			out.Color = color
-		}
-	}
 	return out
 }
 
