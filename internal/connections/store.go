@@ -77,6 +77,7 @@ const tag = "pb:{push}:"
 const (
 	lookoutKey = tag + "lookout"
 	failedKey  = tag + "failed"
+	bellKey    = tag + "bell"
 )
 
 func recordKey(k Key) string  { return tag + "c:" + k.String() }
@@ -146,6 +147,7 @@ type arguments struct {
 	Left     int      `json:"left"`
 	Keep     int      `json:"keep"`
 	KeepFor  int64    `json:"keepfor"`
+	Bell     int      `json:"bell"`
 }
 
 // do runs one transition: one round trip.
@@ -156,11 +158,12 @@ func (s *Store) do(ctx context.Context, op string, key Key, args arguments) (out
 	args.Unfenced = !fencing
 	args.InFlight = t.InFlight.Milliseconds()
 	args.Left, args.Keep, args.KeepFor = maxLeft, historyLength, t.Keep.Milliseconds()
+	args.Bell = maxBell
 	raw, err := json.Marshal(args)
 	if err != nil {
 		return outcome{}, fault.Wrap(fault.Internal, "encode "+op, err)
 	}
-	keys := []string{recordKey(key), lookoutKey, historyKey(key), failedKey}
+	keys := []string{recordKey(key), lookoutKey, historyKey(key), failedKey, bellKey}
 	reply, err := s.script.Run(ctx, s.rdb, keys, op, raw, key.String()).Slice()
 	if err != nil {
 		return outcome{}, redisFault("record "+op, err)

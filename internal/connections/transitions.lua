@@ -1,7 +1,8 @@
 -- The transitions of a record, each atomic. docs/states.md is their table.
 --
 -- KEYS: 1 the record, 2 the look-out (sorted set: when somebody must look),
---       3 the record's history (list), 4 the failed pushes (sorted set).
+--       3 the record's history (list), 4 the failed pushes (sorted set),
+--       5 the bell (list: runs that may begin at once, for a worker that waits).
 -- ARGV: 1 the transition, 2 its arguments as JSON, 3 the record's member in
 --       the sorted sets.
 -- Answer: verdict, record as JSON (empty: none), now in ms, and with 'queued'
@@ -59,6 +60,8 @@ local function queue(step, delay, what)
   rec.r = rec.r + 1
   rec.o, rec.u, rec.k = nil, nil, nil
   rec.p = step
+  -- Only a hint, so that an idle worker need not ask; nobody misses one.
+  if delay <= 0 and redis.call('LLEN', KEYS[5]) < a.bell then redis.call('RPUSH', KEYS[5], member .. '#' .. rec.r) end
   return save('queued', now + delay + a.look, what, delay)
 end
 
