@@ -26,6 +26,7 @@ type oneRecord struct {
 	record string
 	due    int64 // the record's score in the look-out; 0: it is not there
 	failed bool  // it is among the failed pushes
+	rung   bool  // the bell told of a run
 }
 
 func newOneRecord(t testing.TB, script string) *oneRecord {
@@ -115,7 +116,12 @@ func (r *oneRecord) call(vm *lua.LState) int {
 			vm.Push(lua.LString(fmt.Sprint(r.due)))
 		}
 		return 1
-	case "RPUSH", "LTRIM", "PEXPIRE", "PERSIST":
+	case "LLEN": // of the bell
+		vm.Push(lua.LNumber(0))
+		return 1
+	case "RPUSH":
+		r.rung = r.rung || vm.CheckString(2) == bellKey
+	case "LTRIM", "PEXPIRE", "PERSIST":
 	default:
 		vm.RaiseError("the model's Redis does not know %s", cmd)
 	}

@@ -163,6 +163,7 @@ type reply struct {
 	view   int32 // what the caller's copy of the record is now
 	queued bool
 	delay  int8 // of what is to be queued
+	rung   bool // the bell tells of it
 	lost   bool // the worker has lost the record
 	left   bool // but the record will see to its issue
 	idle   bool // there is nothing to begin
@@ -174,7 +175,7 @@ type reply struct {
 func (s *modelStore) do(c call) reply {
 	r, ok := s.memory[c]
 	if !ok {
-		s.redis.record, s.redis.failed, s.redis.due = s.known.texts[c.record], c.failed, 0
+		s.redis.record, s.redis.failed, s.redis.due, s.redis.rung = s.known.texts[c.record], c.failed, 0, false
 		if c.due != never {
 			s.redis.due = present + int64(c.due)
 		}
@@ -253,7 +254,7 @@ func (s *modelStore) run(c call) (r reply) {
 
 // keep takes out of Redis what the script left there.
 func (s *modelStore) keep(c call, r *reply) {
-	r.failed, r.due, r.owned = s.redis.failed, never, nobody
+	r.failed, r.rung, r.due, r.owned = s.redis.failed, s.redis.rung, never, nobody
 	if s.redis.due != 0 {
 		r.due = int8(max(s.redis.due-present, 0))
 	}

@@ -267,7 +267,8 @@ func (m *model) lookout(w world) {
 	}
 }
 
-// begin hands the task out. Asynq may hand it out once more, at any time.
+// begin hands the task out. The bell may have told of it as well and be heard
+// at any time; and Asynq may hand it out once more.
 func (m *model) begin(w world) {
 	if w.task == 0 {
 		lost := w
@@ -289,7 +290,7 @@ func (m *model) begin(w world) {
 	}
 	if w.twice {
 		w.twice = false
-		m.handOut(w, "is handed the run once more", false)
+		m.handOut(w, "is told of the run once more", false)
 	}
 }
 
