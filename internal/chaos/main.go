@@ -150,6 +150,7 @@ func (o options) prove(ctx context.Context, stdout, stderr io.Writer, f proof) i
 		return 1
 	}
 	say("%d violations", len(violations))
+	tell(stderr, violations)
 	if len(violations) > 0 {
 		return 1
 	}

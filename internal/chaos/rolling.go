@@ -12,8 +12,8 @@ import (
 const (
 	// rollingWarm is the load before the first restart, rollingEach what each
 	// of them is given: the next begins when the one before is ready.
-	rollingWarm = 3 * time.Second
-	rollingEach = 5 * time.Second
+	rollingWarm = 2 * time.Second
+	rollingEach = 4 * time.Second
 	// balanceEvery is how often the balancer asks who is ready; the drain
 	// delay of the processes is longer.
 	balanceEvery = 100 * time.Millisecond

@@ -71,6 +71,9 @@ func (o options) runSeeds(ctx context.Context, stderr io.Writer, each seedRun) s
 			}
 			s.add(of, r, err, time.Since(began))
 			_, _ = fmt.Fprintf(stderr, "chaos: %s (%d of %d)\n", s.Seeds[len(s.Seeds)-1], len(s.Seeds), o.Seeds)
+			if r != nil && err != nil {
+				tell(stderr, r.Violations)
+			}
 			return nil
 		})
 	}
@@ -80,6 +83,15 @@ func (o options) runSeeds(ctx context.Context, stderr io.Writer, each seedRun) s
 	s.Failed += o.Seeds - len(s.Seeds) // those that were not begun
 	s.Takeover, s.Seconds = quantilesOf(took), time.Since(start).Round(time.Second).Seconds()
 	return s
+}
+
+// maxTold bounds the violations that are told to people; all are in the report.
+const maxTold = 5
+
+func tell(w io.Writer, violations []violation) {
+	for _, v := range violations[:min(len(violations), maxTold)] {
+		_, _ = fmt.Fprintf(w, "chaos:   %s: %s\n", v.Kind, v.Detail)
+	}
 }
 
 func (s *summary) add(o options, r *report, err error, took time.Duration) {

@@ -41,7 +41,7 @@ func TestSeedsAreSummedUpInTheirOrder(t *testing.T) {
 	require.Equal(t, 1, s.Seeds[2].Duplicates)
 	require.Equal(t, quantiles{N: 2, P50: 11, P99: 11, Max: 11}, s.Takeover)
 	require.Len(t, s.Reports, 1, "the report of a seed that failed is kept whole")
-	require.Equal(t, 4, strings.Count(lines.String(), "\n"), "a line for each")
+	require.Equal(t, 5, strings.Count(lines.String(), "\n"), "a line for each, and the violation")
 }
 
 func TestSeedsThatWereNotBegunDoNotPass(t *testing.T) {
