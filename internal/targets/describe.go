@@ -18,14 +18,18 @@ func (d Draft) note() richtext.Doc {
 }
 
 func (d Draft) footer() richtext.Doc {
-	if d.Link == "" && d.Reporter == "" {
+	if d.Link == "" && d.Reporter == "" && len(d.asides) == 0 {
 		return richtext.Doc{}
 	}
 	spans := []richtext.Span{richtext.Text("Pushed from "), d.home()}
 	if d.Reporter != "" {
 		spans = append(spans, richtext.Text(" by "+d.Reporter))
 	}
-	return richtext.Join(richtext.Rule(), richtext.Paragraph(spans...))
+	footer := richtext.Join(richtext.Rule(), richtext.Paragraph(spans...))
+	for _, aside := range d.asides {
+		footer = footer.Append(richtext.Paragraph(richtext.Text(aside)))
+	}
+	return footer
 }
 
 func (d Draft) home() richtext.Span {

@@ -35,6 +35,15 @@ type Draft struct {
 	// Reporter is who clicked, as a line of text ("Jane Doe <jane@...>").
 	// Empty if Productboard did not say.
 	Reporter string
+	// Assignee and Requester are accounts of the tracker, as People found
+	// them; empty where there are none. A driver without People ignores them.
+	Assignee, Requester string
+	// Fields are further fields, each with values that fit its type. A driver
+	// without FieldLister has none.
+	Fields []FieldValue
+
+	wishes wishes
+	asides []string
 }
 
 // Progress is how far an issue is, in the three steps every tracker has.
@@ -96,8 +105,18 @@ type Traits struct {
 	// that Find is immediate.
 	Consistency time.Duration
 	// Exclusive is set where the tracker itself refuses a second issue with
-	// the same marker.
+	// the same marker: the handle is an id that we choose.
 	Exclusive bool
+	// Scan is set where a look-up reads through many issues.
+	Scan bool
+	// Place is where the issues go, for sentences ("project ENG").
+	Place string
+	// SetsRequester is set where the driver makes Draft.Requester the issue's
+	// reporter; People must be there.
+	SetsRequester bool
+	// Caveat is a sentence for admins about what these settings cannot
+	// promise, shown by apply and doctor; empty: nothing.
+	Caveat string
 }
 
 // Limits are the most characters that the tracker takes. Target cuts the
@@ -122,6 +141,39 @@ type Commenter interface {
 // Closer is the ability to close an issue; closing a closed one is no error.
 type Closer interface {
 	Close(ctx context.Context, id string) error
+}
+
+// Updater is the ability to write an issue's title and description anew, and
+// with them everything else of the draft that the tracker takes. The marker
+// stays. A missing issue is fault.NotFound.
+type Updater interface {
+	Update(ctx context.Context, id string, draft Draft) (Issue, error)
+}
+
+// People is the ability to find the account that has an e-mail address: its
+// id, or "" if there is none that new issues can be given to.
+type People interface {
+	FindPerson(ctx context.Context, email string) (id string, err error)
+}
+
+// FieldLister is the ability to say which fields a new issue takes beyond
+// title, description, labels, assignee and reporter. Create then writes
+// Draft.Fields.
+type FieldLister interface {
+	ListFields(ctx context.Context) ([]FieldInfo, error)
+}
+
+// Chooser is the ability to list what a setting can be: the projects, the
+// types. setting is a name of Kind.Settings; one that cannot be listed gives
+// none and no error.
+type Chooser interface {
+	Choices(ctx context.Context, setting string) ([]Choice, error)
+}
+
+// Choice is one value of a setting.
+type Choice struct {
+	Value string `json:"value"`
+	Title string `json:"title,omitempty"`
 }
 
 // Duplicates is the ability to list every issue that carries a marker, oldest

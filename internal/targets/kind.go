@@ -2,6 +2,7 @@ package targets
 
 import (
 	"errors"
+	"slices"
 	"time"
 
 	"pushbutton/internal/fault"
@@ -22,13 +23,42 @@ type Kind struct {
 	// is Secret.
 	Settings    []Field
 	Credentials []Field
+	// Driver is a nil driver of this kind: its methods say which optional
+	// abilities there are.
+	Driver Driver
 	// New makes a driver of decoded settings. It does not reach out. Errors
 	// of single settings are FieldErrors.
 	New func(Config, Deps) (Driver, error)
+	// ParseHook reads a webhook that the tracker sent; nil: it sends none, or
+	// none that can be trusted. Its error is fault.Unauthorized for a wrong
+	// signature and fault.Invalid for a body that is not what the tracker sends.
+	ParseHook func(signing secret.String, h Hook) ([]HookEvent, error)
+	// Guide is what an admin reads.
+	Guide Guide
 }
 
+// Guide tells an admin what a kind of tracker needs; docs/targets.md and
+// `plugin targets describe` are made of it.
+type Guide struct {
+	// Permissions is exactly what the credential must be allowed to do.
+	Permissions string
+	// Token is how to make one, step by step.
+	Token string
+	// Notes are peculiarities worth knowing, a sentence or two each.
+	Notes []string
+	// Errors lists what the tracker's commonest refusals mean.
+	Errors []GuideError
+}
+
+// GuideError is a message on a button and what to do.
+type GuideError struct{ Says, Means string }
+
+// AllSettings is the kind's own settings and those that every kind has.
+func (k Kind) AllSettings() []Field { return append(slices.Clone(k.Settings), k.mappingFields()...) }
+
 // Config is what a driver is made of: both parts are decoded against the
-// kind's fields, so required ones are there and defaults are filled in.
+// kind's fields, so required ones are there and defaults are filled in. The
+// settings that every kind has are the portable layer's business.
 type Config struct {
 	Settings    Values
 	Credentials map[string]secret.String
@@ -48,9 +78,10 @@ type Deps struct {
 // *fault.Error that wraps FieldErrors with everything that is wrong; paths
 // start with "settings." or "credentials.".
 func (k Kind) Open(settings map[string]any, credentials map[string]secret.String, deps Deps) (*Target, error) {
-	values, errs := decodeSettings(k.Settings, settings)
+	values, errs := decodeSettings(k.AllSettings(), settings)
 	creds, credErrs := decodeCredentials(k.Credentials, credentials)
-	if errs = append(errs, credErrs...); len(errs) > 0 {
+	mapping, mapErrs := newMapping(values)
+	if errs = slices.Concat(errs, credErrs, mapErrs); len(errs) > 0 {
 		return nil, errs.fault()
 	}
 	driver, err := k.New(Config{Settings: values, Credentials: creds}, deps)
@@ -61,7 +92,7 @@ func (k Kind) Open(settings map[string]any, credentials map[string]secret.String
 		}
 		return nil, fault.Wrap(fault.Invalid, opSettings, err)
 	}
-	opts := Options{Type: k.Type, Timeout: deps.Timeout, CheckTimeout: deps.CheckTimeout, Observe: deps.Observe}
+	opts := Options{Type: k.Type, mapping: mapping, Timeout: deps.Timeout, CheckTimeout: deps.CheckTimeout, Observe: deps.Observe}
 	for _, c := range creds {
 		if len(c.Reveal()) >= minMasked {
 			opts.secrets = append(opts.secrets, c.Reveal())

@@ -21,6 +21,7 @@ const (
 	OpRead    = "read issue"
 	OpComment = "comment on issue"
 	OpClose   = "close issue"
+	OpUpdate  = "update issue"
 )
 
 // Time-outs of one operation, all its requests included, unless Options says
@@ -52,6 +53,8 @@ type Options struct {
 	Observe func(Observation)
 	// secrets never appear in an error's text, whoever put them there.
 	secrets []string
+	// mapping is made of the settings that every kind has; nil: the defaults.
+	mapping *mapping
 }
 
 // Observation is one finished operation.
@@ -73,6 +76,8 @@ type Target struct {
 	driver Driver
 	traits Traits
 	opts   Options
+	people directory
+	fields fieldBook
 }
 
 // New makes a Target of a driver.
@@ -83,6 +88,9 @@ func New(driver Driver, opts Options) *Target {
 	if opts.CheckTimeout <= 0 {
 		opts.CheckTimeout = DefaultCheckTimeout
 	}
+	if opts.mapping == nil {
+		opts.mapping, _ = newMapping(Values{}) // the defaults have no errors
+	}
 	return &Target{driver: driver, traits: driver.Traits(), opts: opts}
 }
 
@@ -92,9 +100,15 @@ func (t *Target) Type() string { return t.opts.Type }
 // Traits describes the tracker.
 func (t *Target) Traits() Traits { return t.traits }
 
-// Check proves that issues can be created, without creating one.
+// Check proves that issues can be created, without creating one: the driver's
+// own check, then whether the mapping fills what the tracker requires.
 func (t *Target) Check(ctx context.Context) error {
-	return t.run(ctx, OpCheck, t.driver.Check)
+	return t.run(ctx, OpCheck, func(ctx context.Context) error {
+		if err := t.driver.Check(ctx); err != nil {
+			return err
+		}
+		return t.checkFields(ctx)
+	})
 }
 
 // Find looks for the issue that carries a marker, the oldest if there are
@@ -113,7 +127,7 @@ func (t *Target) Find(ctx context.Context, marker Marker) (*Issue, error) {
 	if err != nil || found == nil {
 		return nil, err
 	}
-	whole := normal(*found)
+	whole := t.normal(*found)
 	return &whole, nil
 }
 
@@ -136,7 +150,7 @@ func (t *Target) FindAll(ctx context.Context, marker Marker) (issues []Issue, su
 		return nil, true, err
 	}
 	for i := range issues {
-		issues[i] = normal(issues[i])
+		issues[i] = t.normal(issues[i])
 	}
 	return issues, true, nil
 }
@@ -150,7 +164,11 @@ func (t *Target) Create(ctx context.Context, draft Draft) (Issue, error) {
 		if err := validMarker(draft.Marker); err != nil {
 			return err
 		}
-		made, err := t.driver.Create(ctx, t.fit(draft))
+		draft, err := t.complete(ctx, draft)
+		if err != nil {
+			return err
+		}
+		made, err := t.driver.Create(ctx, draft)
 		if err == nil && made.ID == "" {
 			err = Unreadable("", errors.New("the answer names no issue"))
 		}
@@ -160,7 +178,27 @@ func (t *Target) Create(ctx context.Context, draft Draft) (Issue, error) {
 	if err != nil {
 		return Issue{}, err
 	}
-	return normal(issue), nil
+	return t.normal(issue), nil
+}
+
+// Update writes an issue's title and description anew. supported is false
+// where the tracker cannot.
+func (t *Target) Update(ctx context.Context, id string, draft Draft) (issue Issue, supported bool, err error) {
+	driver, ok := t.driver.(Updater)
+	if !ok {
+		return Issue{}, false, nil
+	}
+	err = t.run(ctx, OpUpdate, func(ctx context.Context) error {
+		draft, err := t.complete(ctx, draft)
+		if err == nil {
+			issue, err = driver.Update(ctx, id, draft)
+		}
+		return err
+	})
+	if err != nil {
+		return Issue{}, true, err
+	}
+	return t.normal(issue), true, nil
 }
 
 // Read reads an issue as it is now; a missing one is fault.NotFound.
@@ -178,7 +216,7 @@ func (t *Target) Read(ctx context.Context, id string) (issue Issue, supported bo
 	if err != nil {
 		return Issue{}, true, err
 	}
-	return normal(issue), true, nil
+	return t.normal(issue), true, nil
 }
 
 // Comment adds a remark (plain text) to an issue. supported is false where
@@ -319,6 +357,16 @@ func validMarker(m Marker) *fault.Error {
 	return &fault.Error{Kind: fault.Internal, Err: fmt.Errorf("marker %q is not valid", string(m))}
 }
 
+// complete makes a draft what the driver is given: cut, with the accounts of
+// people and typed fields in the place of wishes.
+func (t *Target) complete(ctx context.Context, d Draft) (Draft, error) {
+	d = t.fit(d)
+	t.findPeople(ctx, &d)
+	var err error
+	d.Fields, err = t.fieldValues(ctx, d.wishes.fields)
+	return d, err
+}
+
 // fit cuts a draft to what every tracker takes; its description is left to
 // the driver, which alone knows how long it becomes in its format.
 func (t *Target) fit(d Draft) Draft {
@@ -341,14 +389,17 @@ func (t *Target) fit(d Draft) Draft {
 	return d
 }
 
-// normal fills what a driver may leave out, and drops an address that must
+// normal fills what a driver may leave out or the settings decide, and drops an address that must
 // not become a link.
-func normal(i Issue) Issue {
+func (t *Target) normal(i Issue) Issue {
 	if i.Key == "" {
 		i.Key = i.ID
 	}
 	if !webAddress(i.URL) {
 		i.URL = ""
+	}
+	if i.Color == "" {
+		i.Color = t.opts.mapping.color(i.Status)
 	}
 	return i
 }

@@ -9,15 +9,14 @@ import (
 
 // The names of settings and credentials.
 const (
-	setURL          = "url"
-	setProject      = "project"
-	setTracker      = "tracker"
-	setTextFormat   = "textFormat"
-	setMarkerField  = "markerField"
-	setLinkField    = "linkField"
-	setPriority     = "priority"
-	setStatusColors = "statusColors"
-	credAPIKey      = "apiKey"
+	setURL         = "url"
+	setProject     = "project"
+	setTracker     = "tracker"
+	setTextFormat  = "textFormat"
+	setMarkerField = "markerField"
+	setLinkField   = "linkField"
+	setPriority    = "priority"
+	credAPIKey     = "apiKey"
 
 	defaultLinkField = "Productboard link"
 )
@@ -35,11 +34,10 @@ type config struct {
 	tracker    string // name or number; empty: the project's first
 	textFormat string
 	// markerField and linkField are names or numbers of custom fields.
-	markerField  string
-	linkField    string
-	priority     string // name or number; empty: Redmine's default
-	statusColors map[string]string
-	key          secret.String
+	markerField string
+	linkField   string
+	priority    string // name or number; empty: Redmine's default
+	key         secret.String
 }
 
 // Kind describes the adapter.
@@ -62,24 +60,35 @@ func Kind() targets.Kind {
 				Help: "Name or number of a custom field (format Link or Text) for the entity's address. Default: the field named \"" + defaultLinkField + "\", if there is one."},
 			{Name: setPriority, Example: "Normal",
 				Help: "Name or number of the priority of new issues. Default: Redmine's own."},
-			{Name: setStatusColors, Type: targets.TypeMap, Enum: targets.Colors(), Example: "{ In Progress: yellow }",
-				Help: "Colours of the button by the issue's status. Default: by how far the issue is."},
 		},
 		Credentials: []targets.Field{
 			{Name: credAPIKey, Required: true, Secret: true, Example: "file:redmine.key",
 				Help: "API access key of the account that makes the issues (My account, right-hand side). REST must be switched on in Administration > Settings > API."},
 		},
+		Driver: (*driver)(nil),
+		Guide: targets.Guide{
+			Permissions: "A role in the project that may view, add, edit and comment issues; to close duplicates or unlinked issues, also a workflow that lets it.",
+			Token:       "Switch REST on (Administration > Settings > API). Sign in as the account that shall make the issues, open My account, and show the API access key on the right. Then, as an administrator, make the marker's field: Administration > Custom fields > New > Issues, format Text, name \"Productboard ID\", Used as a filter, For all projects, all trackers.",
+			Notes: []string{
+				"Text format: textile is Redmine's default; Redmine's API does not tell, so `textFormat` must say it.",
+				"Required fields show only when an issue is created, so the check rehearses a create that Redmine must refuse.",
+			},
+			Errors: []targets.GuideError{
+				{Says: "Redmine refused the API key", Means: "The key is wrong or was reset, or REST is off."},
+				{Says: "Redmine: X cannot be blank", Means: "A custom field is required in Redmine. Make it optional, or give it a default."},
+				{Says: "Redmine has no project", Means: "`project` must be the identifier in the address of the project's page."},
+			},
+		},
 		New: func(c targets.Config, deps targets.Deps) (targets.Driver, error) {
 			return newDriver(config{
-				url:          c.Settings.String(setURL),
-				project:      c.Settings.String(setProject),
-				tracker:      c.Settings.String(setTracker),
-				textFormat:   c.Settings.String(setTextFormat),
-				markerField:  c.Settings.String(setMarkerField),
-				linkField:    c.Settings.String(setLinkField),
-				priority:     c.Settings.String(setPriority),
-				statusColors: c.Settings.Map(setStatusColors),
-				key:          c.Credentials[credAPIKey],
+				url:         c.Settings.String(setURL),
+				project:     c.Settings.String(setProject),
+				tracker:     c.Settings.String(setTracker),
+				textFormat:  c.Settings.String(setTextFormat),
+				markerField: c.Settings.String(setMarkerField),
+				linkField:   c.Settings.String(setLinkField),
+				priority:    c.Settings.String(setPriority),
+				key:         c.Credentials[credAPIKey],
 			}, deps.HTTP), nil
 		},
 	}

@@ -221,7 +221,7 @@ func (d *driver) body(p *plan, draft targets.Draft) newIssue {
 func (d *driver) render(doc richtext.Doc) string {
 	if d.cfg.textFormat == markdown {
 		// Redmine 5 notifies for @login, and its older Markdown shows HTML tags.
-		return doc.Markdown(richtext.MarkdownOptions{BreakMentions: true, BreakReferences: "#", BreakRedmine: true})
+		return doc.Markdown(richtext.RedmineMarkdown())
 	}
 	return doc.Textile()
 }
@@ -305,11 +305,6 @@ func (d *driver) portable(p *plan, i issue) targets.Issue {
 		out.Progress = targets.Done
 	case p.first[i.Tracker.ID] == i.Status.ID:
 		out.Progress = targets.Open
-	}
-	for status, color := range d.cfg.statusColors {
-		if strings.EqualFold(status, i.Status.Name) {
-			out.Color = color
-		}
 	}
 	return out
 }

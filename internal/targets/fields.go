@@ -1,0 +1,322 @@
+package targets
+
+import (
+	"context"
+	"fmt"
+	"math/big"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"pushbutton/internal/fault"
+)
+
+// ValueType is what a tracker's field holds.
+type ValueType string
+
+// The types of fields, and the form of their values in a FieldValue.
+const (
+	ValueText     ValueType = "text"     // any text, one line
+	ValueLongText ValueType = "longtext" // any text, lines joined by \n
+	ValueNumber   ValueType = "number"   // decimal digits, with "." and "-" as needed
+	ValueBool     ValueType = "bool"     // "true" or "false"
+	ValueDate     ValueType = "date"     // "2006-01-02"
+	ValueTime     ValueType = "time"     // RFC 3339
+	ValueOption   ValueType = "option"   // an Option's ID
+	ValuePerson   ValueType = "person"   // an account, as People found it
+	ValueURL      ValueType = "url"      // http or https
+)
+
+// FieldInfo describes a field that a new issue takes.
+type FieldInfo struct {
+	// ID is what the API calls it, Name what people do.
+	ID, Name string
+	Type     ValueType
+	// Multiple is set for a field that takes a list.
+	Multiple bool
+	// Required is set if the tracker refuses an issue without it; a field
+	// that the driver fills itself, or that has a default, is not required.
+	Required bool
+	// Options are what an option field takes.
+	Options []Option
+}
+
+// Option is one choice of a field.
+type Option struct{ ID, Name string }
+
+// FieldValue is a field and the values to give it, at least one; more than one
+// only if the field is Multiple.
+type FieldValue struct {
+	Field  FieldInfo
+	Values []string
+}
+
+// fieldBookLife is how long a tracker's list of fields is believed. A refused
+// create ends it at once.
+const fieldBookLife = 10 * time.Minute
+
+// fieldBook remembers the tracker's fields.
+type fieldBook struct {
+	mu    sync.Mutex
+	known []FieldInfo
+	until time.Time
+}
+
+func (b *fieldBook) get() ([]FieldInfo, bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.known, time.Now().Before(b.until)
+}
+
+func (b *fieldBook) put(fields []FieldInfo) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.known, b.until = fields, time.Now().Add(fieldBookLife)
+}
+
+func (b *fieldBook) forget() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.until = time.Time{}
+}
+
+func (t *Target) listFields(ctx context.Context) ([]FieldInfo, error) {
+	if known, ok := t.fields.get(); ok {
+		return known, nil
+	}
+	fields, err := t.driver.(FieldLister).ListFields(ctx)
+	if err != nil {
+		return nil, sure(err)
+	}
+	t.fields.put(fields)
+	return fields, nil
+}
+
+// sure is the error of a read: nothing was to be changed.
+func sure(err error) *fault.Error {
+	e := *fault.From(err)
+	e.Unsure = false
+	return &e
+}
+
+// checkFields compares the mapping with what the tracker takes and requires.
+func (t *Target) checkFields(ctx context.Context) error {
+	if _, ok := t.driver.(FieldLister); !ok {
+		return nil
+	}
+	t.fields.forget()
+	known, err := t.listFields(ctx)
+	if err != nil {
+		return err
+	}
+	mapped := map[string]bool{}
+	for _, f := range t.opts.mapping.fields {
+		info, err := t.pickField(known, f.name)
+		if err != nil {
+			return err
+		}
+		mapped[info.ID] = true
+		if err := t.tryConstant(info, f); err != nil {
+			return err
+		}
+	}
+	for _, f := range known {
+		if f.Required && !mapped[f.ID] {
+			return t.fieldFault("field %q is required%s. Ask your admin to map it in settings.fields.", f.Name, t.in())
+		}
+	}
+	return nil
+}
+
+// tryConstant converts a value that names no field of the item, so that a
+// wrong one shows before the first click.
+func (t *Target) tryConstant(info FieldInfo, f fieldTemplate) error {
+	if f.value.takesItem {
+		return nil
+	}
+	text, err := f.value.run(Item{})
+	if err != nil || info.Type == ValuePerson {
+		return nil //nolint:nilerr // seen when the template was parsed
+	}
+	for _, v := range entries(text) {
+		if _, err := t.convert(info, v); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t *Target) in() string {
+	if t.traits.Place == "" {
+		return ""
+	}
+	return " in " + t.traits.Place
+}
+
+func (t *Target) fieldFault(format string, args ...any) *fault.Error {
+	return &fault.Error{Kind: fault.Invalid, Side: t.traits.Name, Public: t.traits.Name + ": " + fmt.Sprintf(format, args...)}
+}
+
+func (t *Target) pickField(known []FieldInfo, name string) (FieldInfo, error) {
+	var names []string
+	for _, f := range known {
+		if f.ID == name {
+			return f, nil
+		}
+		names = append(names, f.Name)
+	}
+	for _, f := range known {
+		if strings.EqualFold(f.Name, name) {
+			return f, nil
+		}
+	}
+	return FieldInfo{}, t.fieldFault("there is no field %q%s%s. Ask your admin to correct settings.fields.", cut(name, 60), t.in(), suggestion(name, names))
+}
+
+// fieldValues gives further fields the form that their types want. A field for
+// which the item has no value is left out.
+func (t *Target) fieldValues(ctx context.Context, raw []rawField) ([]FieldValue, error) {
+	if _, ok := t.driver.(FieldLister); !ok || len(raw) == 0 {
+		return nil, nil
+	}
+	known, err := t.listFields(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var out []FieldValue
+	for _, r := range raw {
+		info, err := t.pickField(known, r.name)
+		if err != nil {
+			return nil, err
+		}
+		value := FieldValue{Field: info}
+		for _, v := range group(info, r.values) {
+			converted, err := t.convertValue(ctx, info, v)
+			if err != nil {
+				return nil, err
+			}
+			if converted != "" && !slices.Contains(value.Values, converted) {
+				value.Values = append(value.Values, converted)
+			}
+		}
+		switch {
+		case len(value.Values) > 0:
+			out = append(out, value)
+		case info.Required:
+			return nil, t.fieldFault("field %q is required%s, and this item has no value for it. Fill it in Productboard, or ask your admin to change settings.fields.", info.Name, t.in())
+		}
+	}
+	return out, nil
+}
+
+// group gives a field that takes one value all of them as one.
+func group(info FieldInfo, values []string) []string {
+	if info.Multiple || len(values) < 2 {
+		return values
+	}
+	switch info.Type {
+	case ValueLongText:
+		return []string{strings.Join(values, "\n")}
+	case ValueText:
+		return []string{strings.Join(values, ", ")}
+	case ValueNumber, ValueBool, ValueDate, ValueTime, ValueOption, ValuePerson, ValueURL:
+		return values[:1]
+	default:
+		return values[:1]
+	}
+}
+
+func (t *Target) convertValue(ctx context.Context, info FieldInfo, v string) (string, error) {
+	if info.Type == ValuePerson {
+		return t.findPerson(ctx, v), nil // nobody: the field stays empty
+	}
+	return t.convert(info, v)
+}
+
+// convert gives one value the form of its type.
+func (t *Target) convert(info FieldInfo, v string) (string, error) {
+	wrong := func(want string) error {
+		return t.fieldFault("field %q takes %s, not %q. Change the value in Productboard, or ask your admin to change settings.fields.", info.Name, want, cut(oneLine(v), 60))
+	}
+	switch info.Type {
+	case ValueText:
+		return oneLine(v), nil
+	case ValueLongText:
+		return v, nil
+	case ValueNumber:
+		if _, ok := new(big.Rat).SetString(v); !ok || strings.ContainsAny(v, "/eExX_") {
+			return "", wrong("a number")
+		}
+		return v, nil
+	case ValueBool:
+		b, ok := truth(v)
+		if !ok {
+			return "", wrong("yes or no")
+		}
+		return strconv.FormatBool(b), nil
+	case ValueDate, ValueTime:
+		return convertTime(info.Type, v, wrong)
+	case ValueURL:
+		if u, err := url.Parse(v); err != nil || !webAddress(v) || u.User != nil {
+			return "", wrong("an address that starts with https:// or http://")
+		}
+		return v, nil
+	case ValueOption:
+		for _, o := range info.Options {
+			if o.ID == v || strings.EqualFold(o.Name, v) {
+				return o.ID, nil
+			}
+		}
+		return "", wrong("one of " + optionNames(info.Options))
+	case ValuePerson:
+		return v, nil
+	default:
+		return "", wrong("something this plugin cannot give it")
+	}
+}
+
+func truth(v string) (is, ok bool) {
+	switch strings.ToLower(v) {
+	case "yes", "true", "1", "on":
+		return true, true
+	case "no", "false", "0", "off":
+		return false, true
+	default:
+		return false, false
+	}
+}
+
+// convertTime takes dates, times, and Productboard's time frames ("2026-01-01
+// to 2026-03-31"), of which the end is what a due date means.
+func convertTime(want ValueType, v string, wrong func(string) error) (string, error) {
+	if _, end, ok := strings.Cut(v, " to "); ok {
+		v = end
+	}
+	for _, layout := range []string{time.DateOnly, time.RFC3339} {
+		at, err := time.Parse(layout, v)
+		if err != nil {
+			continue
+		}
+		if want == ValueDate {
+			return at.Format(time.DateOnly), nil
+		}
+		return at.Format(time.RFC3339), nil
+	}
+	return "", wrong("a date such as 2026-01-31")
+}
+
+func optionNames(options []Option) string {
+	const most = 8
+	var names []string
+	for _, o := range options {
+		if len(names) == most {
+			names = append(names, "...")
+			break
+		}
+		names = append(names, o.Name)
+	}
+	return strings.Join(names, ", ")
+}

@@ -1,0 +1,32 @@
+package targets
+
+import (
+	"net/http"
+	"time"
+)
+
+// MaxHook bounds a webhook's body, in bytes.
+const MaxHook = 1 << 20
+
+// Hook is a webhook as it came in. The body is what was signed: its bytes must
+// not have been changed.
+type Hook struct {
+	Header http.Header
+	Body   []byte
+	// URL is the address it was sent to, as the tracker knows it.
+	URL string
+	// Now is when it came in, for trackers that sign the time.
+	Now time.Time
+}
+
+// HookEvent says that something happened to an issue. It is a hint: order and
+// completeness are not promised by any tracker, so the issue is read again.
+type HookEvent struct {
+	// Delivery is the same for each try to deliver one event; empty if the
+	// tracker does not say.
+	Delivery string
+	// ID is the issue's, as in Issue.ID.
+	ID string
+	// Gone is set if the tracker says that the issue was deleted or moved away.
+	Gone bool
+}

@@ -1,0 +1,214 @@
+package targets
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"pushbutton/internal/richtext"
+)
+
+// The settings that every kind has: how an item becomes an issue.
+const (
+	setTitle          = "title"
+	setDescription    = "description"
+	setLabels         = "labels"
+	setLabelsFromTags = "labelsFromTags"
+	setStatusColors   = "statusColors"
+	setAssignee       = "assignee"
+	setReporter       = "reporter"
+	setFields         = "fields"
+)
+
+// Whose address assignee and reporter can be, beside an address itself.
+const (
+	personOwner  = "owner"
+	personPusher = "pusher"
+	personNone   = "none"
+)
+
+// maxFieldValues bounds the values of one further field.
+const maxFieldValues = 100
+
+// CommonSettings describes the settings that kinds share; assignee, reporter
+// and fields are there only where the tracker has the ability.
+func CommonSettings() []Field {
+	return []Field{
+		{Name: setTitle, Default: "{{.Name}}", Example: `"[{{.Type}}] {{.Name}}"`,
+			Help: "Template of the issue's title."},
+		{Name: setDescription, Default: "{{.Description}}", Example: `"{{.Description}}<p>Effort: {{field \"Effort\"}}</p>"`,
+			Help: "Template of the issue's description, in HTML; it is converted to the tracker's format."},
+		{Name: setLabels, Type: TypeList, Example: "[productboard, wish]",
+			Help: "Labels (tags) that every issue gets. A tracker without any ignores them."},
+		{Name: setLabelsFromTags, Type: TypeBool, Default: "true", Example: "false",
+			Help: "Whether the item's tags become labels too."},
+		{Name: setStatusColors, Type: TypeMap, Enum: Colors(), Example: "{ In Progress: yellow }",
+			Help: "Colours of the button by the issue's status. Default: by how far the issue is."},
+		{Name: setAssignee, Default: personNone, Example: personOwner,
+			Help: "Who the issue is assigned to: owner (of the item), pusher (who clicked), none, or an e-mail address. Somebody without an account is named in the description."},
+		{Name: setReporter, Default: personNone, Example: personPusher,
+			Help: "Who is the issue's reporter where the tracker lets it be set: owner, pusher, none, or an e-mail address. The description names who clicked in any case."},
+		{Name: setFields, Type: TypeMap, Example: `{ Component: Backend, Story Points: "{{field \"Effort\"}}" }`,
+			Help: "Further fields of the issue, by name or id, and a template for each value. A field that takes several gets one per line or tag."},
+	}
+}
+
+// mappingFields are the common settings that a kind has the abilities for.
+func (k Kind) mappingFields() []Field {
+	_, people := k.Driver.(People)
+	_, further := k.Driver.(FieldLister)
+	return slices.DeleteFunc(CommonSettings(), func(f Field) bool {
+		switch f.Name {
+		case setAssignee, setReporter:
+			return !people
+		case setFields:
+			return !further
+		default:
+			return false
+		}
+	})
+}
+
+// mapping turns items into drafts as the settings say.
+type mapping struct {
+	title, description *template
+	labels             []string
+	fromTags           bool
+	colors             map[string]string
+	assignee, reporter string
+	fields             []fieldTemplate
+}
+
+type fieldTemplate struct {
+	name  string
+	value *template
+}
+
+// wishes are the parts of a draft that only the tracker can make sense of.
+type wishes struct {
+	assignee, requester string // e-mail addresses
+	fields              []rawField
+}
+
+// rawField is a further field as the mapping gave it.
+type rawField struct {
+	name   string
+	values []string
+}
+
+// newMapping reads the settings that every kind has.
+func newMapping(v Values) (*mapping, FieldErrors) {
+	var errs FieldErrors
+	parse := func(path, text, fallback string, how place) *template {
+		if text == "" {
+			text = fallback
+		}
+		t, err := parseTemplate(text, how)
+		if err != nil {
+			errs = append(errs, FieldError{"settings." + path, err.Error()})
+		}
+		return t
+	}
+	person := func(name string) string {
+		s := v.String(name)
+		if s != "" && s != personOwner && s != personPusher && s != personNone && !strings.Contains(s, "@") {
+			errs = append(errs, FieldError{"settings." + name, "must be owner, pusher, none or an e-mail address"})
+		}
+		return s
+	}
+	m := &mapping{
+		title:       parse(setTitle, v.String(setTitle), "{{.Name}}", placeTitle),
+		description: parse(setDescription, v.String(setDescription), "{{.Description}}", placeHTML),
+		labels:      v.List(setLabels),
+		colors:      v.Map(setStatusColors),
+		assignee:    person(setAssignee),
+		reporter:    person(setReporter),
+	}
+	fromTags, set := v[setLabelsFromTags].(bool)
+	m.fromTags = fromTags || !set
+	further := v.Map(setFields)
+	for _, name := range slices.Sorted(maps.Keys(further)) {
+		m.fields = append(m.fields, fieldTemplate{name, parse(setFields+"."+name, further[name], "", placeField)})
+	}
+	return m, errs
+}
+
+// ItemFields lists the fields of an item that the mapping's templates name,
+// each once: ids, or names as they stand in Productboard.
+func (t *Target) ItemFields() []string {
+	m := t.opts.mapping
+	names := slices.Concat(m.title.names, m.description.names)
+	for _, f := range m.fields {
+		names = append(names, f.value.names...)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// Draft maps an item to the issue that is wanted. A description that cannot be
+// read must not stop a push: the issue then links to it.
+func (t *Target) Draft(marker Marker, item Item) (Draft, error) {
+	m := t.opts.mapping
+	title, err := m.title.run(item)
+	if err != nil {
+		return Draft{}, templateFault(setTitle, err)
+	}
+	html, err := m.description.run(item)
+	if err != nil {
+		return Draft{}, templateFault(setDescription, err)
+	}
+	doc, err := richtext.Parse(html)
+	if err != nil {
+		doc = richtext.Paragraph(richtext.Text("The description is too large to be shown here; see Productboard."))
+	}
+	d := Draft{Marker: marker, Title: title, Description: doc, Link: item.Link, Labels: slices.Clone(m.labels), Reporter: item.Pusher.String()}
+	if m.fromTags {
+		d.Labels = append(d.Labels, item.Tags...)
+	}
+	d.wishes.assignee, d.wishes.requester = address(m.assignee, item), address(m.reporter, item)
+	for _, f := range m.fields {
+		text, err := f.value.run(item)
+		if err != nil {
+			return Draft{}, templateFault(setFields+"."+f.name, err)
+		}
+		d.wishes.fields = append(d.wishes.fields, rawField{f.name, entries(text)})
+	}
+	return d, nil
+}
+
+// address gives the e-mail address that a setting stands for.
+func address(who string, item Item) string {
+	switch who {
+	case "", personNone:
+		return ""
+	case personOwner:
+		return item.Owner.Email
+	case personPusher:
+		return item.Pusher.Email
+	default:
+		return who
+	}
+}
+
+// entries are the lines of a value that say something.
+func entries(text string) []string {
+	var out []string
+	for line := range strings.Lines(text) {
+		if line = strings.TrimSpace(line); line != "" && len(out) < maxFieldValues {
+			out = append(out, line)
+		}
+	}
+	return out
+}
+
+func (m *mapping) color(status string) string {
+	if status == "" {
+		return ""
+	}
+	for name, color := range m.colors {
+		if strings.EqualFold(name, status) {
+			return color
+		}
+	}
+	return ""
+}

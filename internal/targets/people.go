@@ -1,0 +1,71 @@
+package targets
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+const (
+	// personLife is how long an account that was found, or not, is believed.
+	personLife = 10 * time.Minute
+	// maxPeople bounds how many are remembered.
+	maxPeople = 1000
+)
+
+// directory remembers which account has an e-mail address.
+type directory struct {
+	mu    sync.Mutex
+	known map[string]known
+}
+
+type known struct {
+	id    string
+	until time.Time
+}
+
+func (d *directory) get(email string) (string, bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	k, ok := d.known[email]
+	return k.id, ok && time.Now().Before(k.until)
+}
+
+func (d *directory) put(email, id string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.known == nil || len(d.known) >= maxPeople {
+		d.known = map[string]known{}
+	}
+	d.known[email] = known{id: id, until: time.Now().Add(personLife)}
+}
+
+// findPeople turns the e-mail addresses that the mapping gave into accounts.
+// One that cannot be found becomes a line of the description: it must never
+// stop a push.
+func (t *Target) findPeople(ctx context.Context, d *Draft) {
+	if email := d.wishes.assignee; email != "" {
+		if d.Assignee = t.findPerson(ctx, email); d.Assignee == "" {
+			d.asides = append(d.asides, "Assignee: "+email)
+		}
+	}
+	if email := d.wishes.requester; email != "" && t.traits.SetsRequester {
+		d.Requester = t.findPerson(ctx, email) // Reporter names the person anyway
+	}
+}
+
+func (t *Target) findPerson(ctx context.Context, email string) string {
+	driver, ok := t.driver.(People)
+	if !ok {
+		return ""
+	}
+	if id, ok := t.people.get(email); ok {
+		return id
+	}
+	id, err := driver.FindPerson(ctx, email)
+	if err != nil {
+		return ""
+	}
+	t.people.put(email, id)
+	return id
+}

@@ -1,0 +1,328 @@
+package targets
+
+import (
+	"errors"
+	"fmt"
+	htmltemplate "html/template"
+	"io"
+	"slices"
+	"strings"
+	texttemplate "text/template"
+	"text/template/parse"
+	"time"
+
+	"pushbutton/internal/fault"
+)
+
+// Templates are an admin's, who need not be the operator: what they can cost
+// is bounded before they run.
+const (
+	// maxTitleOutput and maxHTMLOutput bound what a template writes, in bytes.
+	// Productboard's rich text has up to 524,288 characters.
+	maxTitleOutput = 16 << 10
+	maxHTMLOutput  = 4 << 20
+	// maxNumber bounds the numbers in a template, and maxLoops how deep loops
+	// may nest: `range` counts.
+	maxNumber = 1000
+	maxLoops  = 2
+)
+
+// place is where a template's output goes.
+type place uint8
+
+const (
+	placeTitle place = iota // plain text, lists joined by commas
+	placeField              // plain text, lists one per line
+	placeHTML               // HTML, everything but rich text escaped
+)
+
+// template is a parsed template over an Item.
+type template struct {
+	place place
+	exec  func(io.Writer, any) error
+	// names are the fields that it names by a literal: {{field "Effort"}}.
+	names []string
+	// lists is what joins a list's entries.
+	lists string
+	// takesItem is set if the output depends on the item.
+	takesItem bool
+}
+
+// parseTemplate reads a template and tries it on a made-up item. Its error is
+// a sentence that goes after the setting's path.
+func parseTemplate(text string, where place) (*template, error) {
+	t := &template{place: where, lists: ", "}
+	if where == placeField {
+		t.lists = "\n"
+	}
+	var tree *parse.Tree
+	var err error
+	if where == placeHTML {
+		var made *htmltemplate.Template
+		if made, err = htmltemplate.New("template").Option("missingkey=error").Funcs(t.functions(Item{})).Parse(text); err == nil {
+			tree = made.Tree
+			t.exec = func(w io.Writer, data any) error { return executeHTML(made, t, w, data) }
+		}
+	} else {
+		var made *texttemplate.Template
+		if made, err = texttemplate.New("template").Option("missingkey=error").Funcs(t.functions(Item{})).Parse(text); err == nil {
+			tree = made.Tree
+			t.exec = func(w io.Writer, data any) error { return executeText(made, t, w, data) }
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("is not a template: %s", said(err))
+	}
+	walk := &inspection{}
+	if tree != nil { // an empty text has none
+		walk.node(tree.Root, 0)
+	}
+	if walk.wrong != "" {
+		return nil, errors.New(walk.wrong)
+	}
+	slices.Sort(walk.names)
+	t.names, t.takesItem = slices.Compact(walk.names), walk.actions
+	if _, err := t.run(madeUp(t.names)); err != nil {
+		return nil, fmt.Errorf("is not a template for an item: %s", said(err))
+	}
+	return t, nil
+}
+
+// The clones keep a parsed template clean: its functions belong to one run.
+func executeHTML(made *htmltemplate.Template, t *template, w io.Writer, data any) error {
+	own, err := made.Clone()
+	if err != nil {
+		return err
+	}
+	return own.Funcs(t.functions(data.(itemData).item)).Execute(w, data)
+}
+
+func executeText(made *texttemplate.Template, t *template, w io.Writer, data any) error {
+	own, err := made.Clone()
+	if err != nil {
+		return err
+	}
+	return own.Funcs(t.functions(data.(itemData).item)).Execute(w, data)
+}
+
+// itemData is what a template sees of an item.
+type itemData struct {
+	ID, Type, Name, Link, Status string
+	Tags                         []string
+	Owner, Pusher                Person
+	// Description is the rich text where HTML is wanted, else plain text.
+	Description any
+
+	item Item
+}
+
+// run fills the template in.
+func (t *template) run(item Item) (string, error) {
+	if t.exec == nil {
+		return "", nil
+	}
+	data := itemData{ID: item.ID, Type: item.Type, Name: item.Name, Link: item.Link, Status: item.Status, Tags: item.Tags,
+		Owner: item.Owner, Pusher: item.Pusher, item: item}
+	limit := maxTitleOutput
+	if t.place == placeHTML {
+		data.Description, limit = htmltemplate.HTML(item.HTML), maxHTMLOutput //nolint:gosec // sanitised by richtext.Parse, which reads all that comes out
+	} else {
+		data.Description = lazy(func() string { return plain(item.HTML) })
+	}
+	var out boundedBuilder
+	out.left = limit
+	if err := t.exec(&out, data); err != nil {
+		return "", err
+	}
+	return out.String(), nil
+}
+
+// lazy is a text that is made only if it is written.
+type lazy func() string
+
+// String implements fmt.Stringer.
+func (l lazy) String() string { return l() }
+
+// functions are what templates can call, documented in docs/targets.md.
+func (t *template) functions(item Item) map[string]any {
+	return map[string]any{
+		"field": func(name string) any { return t.fieldValue(item.field(name)) },
+		"join": func(sep string, v any) string {
+			if list, ok := v.(listValue); ok {
+				return strings.Join(list.texts, sep)
+			}
+			if list, ok := v.([]string); ok {
+				return strings.Join(list, sep)
+			}
+			return fmt.Sprint(v)
+		},
+		"plain":    func(v any) string { return textOf(v) },
+		"upper":    func(v any) string { return strings.ToUpper(textOf(v)) },
+		"lower":    func(v any) string { return strings.ToLower(textOf(v)) },
+		"trim":     func(v any) string { return strings.TrimSpace(textOf(v)) },
+		"replace":  func(old, new string, v any) string { return strings.ReplaceAll(textOf(v), old, new) },
+		"truncate": func(limit int, v any) string { return cut(textOf(v), limit) },
+		"default": func(fallback string, v any) any {
+			if textOf(v) == "" {
+				return fallback
+			}
+			return v
+		},
+		"date": formatDate,
+	}
+}
+
+// fieldValue is a field as this template's place wants it.
+func (t *template) fieldValue(f FieldText) any {
+	switch {
+	case f.HTML != "" && t.place == placeHTML:
+		return htmltemplate.HTML(f.HTML) //nolint:gosec // sanitised by richtext.Parse
+	case f.HTML != "":
+		return plain(f.HTML)
+	default:
+		return listValue{f.Texts, t.lists}
+	}
+}
+
+// listValue is a field with any number of values.
+type listValue struct {
+	texts []string
+	sep   string
+}
+
+// String implements fmt.Stringer.
+func (l listValue) String() string { return strings.Join(l.texts, l.sep) }
+
+func textOf(v any) string {
+	switch v := v.(type) {
+	case nil:
+		return ""
+	case string:
+		return v
+	case htmltemplate.HTML:
+		return plain(string(v))
+	case []string:
+		return strings.Join(v, ", ")
+	default:
+		return fmt.Sprint(v)
+	}
+}
+
+// formatDate writes a date or a time by Go's layout; what is neither stays.
+func formatDate(layout string, v any) string {
+	s := textOf(v)
+	for _, known := range []string{time.RFC3339, time.DateOnly} {
+		if t, err := time.Parse(known, s); err == nil {
+			return t.Format(layout)
+		}
+	}
+	return s
+}
+
+// boundedBuilder refuses more than a template may write.
+type boundedBuilder struct {
+	strings.Builder
+	left int
+}
+
+// Write implements io.Writer.
+func (b *boundedBuilder) Write(p []byte) (int, error) {
+	if b.left -= len(p); b.left < 0 {
+		return 0, errors.New("it writes too much")
+	}
+	return b.Builder.Write(p)
+}
+
+// inspection looks through a template for what must not be there, and for the
+// fields that it names.
+type inspection struct {
+	names   []string
+	actions bool // there is something between braces
+	wrong   string
+}
+
+func (w *inspection) node(n parse.Node, loops int) {
+	switch n := n.(type) {
+	case *parse.ListNode:
+		if n != nil {
+			for _, c := range n.Nodes {
+				w.node(c, loops)
+			}
+		}
+	case *parse.ActionNode:
+		w.node(n.Pipe, loops)
+	case *parse.PipeNode:
+		if n != nil {
+			for _, c := range n.Cmds {
+				w.node(c, loops)
+			}
+		}
+	case *parse.CommandNode:
+		w.command(n, loops)
+	case *parse.IfNode:
+		w.branch(n.BranchNode, loops)
+	case *parse.WithNode:
+		w.branch(n.BranchNode, loops)
+	case *parse.RangeNode:
+		if loops == maxLoops {
+			w.wrong = fmt.Sprintf("nests more than %d loops", maxLoops)
+			return
+		}
+		w.branch(n.BranchNode, loops+1)
+	case *parse.TemplateNode:
+		w.wrong = "must not use define, block or template"
+	case *parse.NumberNode:
+		if !n.IsInt || n.Int64 > maxNumber || n.Int64 < -maxNumber {
+			w.wrong = fmt.Sprintf("has the number %s; whole numbers up to %d are possible", n.Text, maxNumber)
+		}
+	}
+}
+
+func (w *inspection) branch(n parse.BranchNode, loops int) {
+	w.node(n.Pipe, loops)
+	w.node(n.List, loops)
+	w.node(n.ElseList, loops)
+}
+
+func (w *inspection) command(n *parse.CommandNode, loops int) {
+	w.actions = true
+	if fn, ok := n.Args[0].(*parse.IdentifierNode); ok && fn.Ident == "field" {
+		if len(n.Args) != 2 {
+			w.wrong = `must name a field in quotes: {{field "Effort"}}`
+			return
+		}
+		name, ok := n.Args[1].(*parse.StringNode)
+		if !ok {
+			w.wrong = `must name a field in quotes: {{field "Effort"}}`
+			return
+		}
+		w.names = append(w.names, name.Text)
+		return
+	}
+	for _, a := range n.Args {
+		w.node(a, loops)
+	}
+}
+
+// madeUp is an item on which templates are tried.
+func madeUp(fields []string) Item {
+	item := Item{ID: "00000000-0000-4000-8000-000000000000", Type: "feature", Name: "A wish", HTML: "<p>As they said.</p>", Link: "https://example.com/",
+		Status: "New", Tags: []string{"one", "two"}, Owner: Person{"Jane Doe", "jane@example.com"}, Pusher: Person{"John Doe", "john@example.com"},
+		Fields: map[string]FieldText{}}
+	for _, f := range fields {
+		item.Fields[f] = FieldText{Texts: []string{"1"}}
+	}
+	return item
+}
+
+// said is a template package's error without its prefixes.
+func said(err error) string {
+	text := strings.TrimPrefix(strings.TrimPrefix(err.Error(), "html/"), "template: ")
+	text = strings.TrimPrefix(text, "template:")
+	return cut(oneLine(text), 160)
+}
+
+func templateFault(setting string, err error) *fault.Error {
+	return &fault.Error{Op: "map item", Kind: fault.Invalid, Side: sideOurs, Err: err,
+		Public: cut("The template in settings."+setting+" does not work for this item. Ask your admin to correct it.", MaxPublic)}
+}
