@@ -44,6 +44,6 @@ func TestOpen(t *testing.T) {
 	_, err := catalog.Open("redmin", settings, creds, targets.Deps{})
 	var wrong targets.FieldErrors
 	require.ErrorAs(t, err, &wrong)
-	assert.EqualError(t, wrong, "type must be one of redmine, memory (did you mean redmine?)")
+	assert.EqualError(t, wrong, "type must be one of gitlab, redmine, memory (did you mean redmine?)")
 	assert.Equal(t, fault.Invalid, fault.KindOf(err))
 }
