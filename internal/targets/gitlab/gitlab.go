@@ -107,7 +107,7 @@ func (d *driver) FindAll(ctx context.Context, marker targets.Marker) ([]targets.
 		}
 		all = append(all, found...)
 	}
-	slices.SortFunc(all, func(a, b issue) int { return a.IID - b.IID }) // numbers rise with time
+	slices.SortFunc(all, oldestFirst)
 	var out []targets.Issue
 	for _, i := range slices.CompactFunc(all, func(a, b issue) bool { return a.IID == b.IID }) {
 		out = append(out, d.portable(i))
@@ -124,11 +124,11 @@ func byText(marker targets.Marker) query {
 	return query{"search": {string(marker)}, "in": {"description"}}
 }
 
-// list asks for issues, closed ones and other people's too, oldest first, and
-// keeps those that carry the marker: a search gives similar ones as well. A
+// list asks for issues, closed ones and other people's too, and keeps those
+// that carry the marker, oldest first: a search gives similar ones as well. A
 // bad token is 401 even where the project is public, so "none" is true.
 func (d *driver) list(ctx context.Context, p *plan, marker targets.Marker, by query) ([]issue, error) {
-	q := url.Values{"scope": {"all"}, "state": {"all"}, "order_by": {"created_at"}, "sort": {"asc"}, "per_page": {strconv.Itoa(maxFound)}}
+	q := url.Values{"scope": {"all"}, "state": {"all"}, "per_page": {strconv.Itoa(maxFound)}}
 	for k, v := range by {
 		q[k] = v
 	}
@@ -139,8 +139,13 @@ func (d *driver) list(ctx context.Context, p *plan, marker targets.Marker, by qu
 	if reply == nil {
 		return nil, notGitLab("list issues", fmt.Errorf("the answer holds no list"))
 	}
-	return slices.DeleteFunc(reply, func(i issue) bool { return !i.carries(marker) }), nil
+	found := slices.DeleteFunc(reply, func(i issue) bool { return !i.carries(marker) })
+	slices.SortFunc(found, oldestFirst)
+	return found, nil
 }
+
+// oldestFirst orders issues by their numbers, which rise with time.
+func oldestFirst(a, b issue) int { return a.IID - b.IID }
 
 // carries tells whether an issue holds the marker, whole.
 func (i issue) carries(marker targets.Marker) bool {

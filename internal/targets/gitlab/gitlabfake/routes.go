@@ -183,7 +183,7 @@ func (s *Server) known(r *http.Request, names ...string) {
 }
 
 func (s *Server) listIssues(w http.ResponseWriter, r *http.Request, _ *user, p *project) {
-	s.known(r, "labels", "search", "in", "scope", "state", "order_by", "sort", "per_page")
+	s.known(r, "labels", "search", "in", "scope", "state", "per_page")
 	q := r.URL.Query()
 	if q.Get("scope") != "all" {
 		s.t.Error("GitLab may list only what the account itself created")
@@ -205,9 +205,7 @@ func (s *Server) listIssues(w http.ResponseWriter, r *http.Request, _ *user, p *
 			out = append(out, s.showIssue(i))
 		}
 	}
-	if q.Get("sort") != "asc" {
-		slices.Reverse(out)
-	}
+	slices.Reverse(out) // newest first, as GitLab does
 	send(w, 200, out[:min(len(out), most)])
 }
 
