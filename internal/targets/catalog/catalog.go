@@ -11,6 +11,7 @@ import (
 	"pushbutton/internal/secret"
 	"pushbutton/internal/targets"
 	"pushbutton/internal/targets/gitlab"
+	"pushbutton/internal/targets/linear"
 	"pushbutton/internal/targets/memtarget"
 	"pushbutton/internal/targets/redmine"
 )
@@ -19,6 +20,7 @@ import (
 func Kinds() []targets.Kind {
 	return []targets.Kind{
 		gitlab.Kind(),
+		linear.Kind(),
 		redmine.Kind(),
 		memtarget.Kind(),
 	}
