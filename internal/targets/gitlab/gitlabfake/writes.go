@@ -200,7 +200,7 @@ func (s *Server) postNote(w http.ResponseWriter, r *http.Request, _ *user, p *pr
 		return
 	}
 	i.Notes = append(i.Notes, in.Body)
-	send(w, 201, map[string]any{"id": 70 + len(i.Notes), "body": in.Body, "system": false, "noteable_iid": i.IID, "noteable_type": "Issue"})
+	send(w, 201, map[string]any{"id": 70 + len(i.Notes), "body": in.Body, "system": false})
 }
 
 // body reads strictly: what GitLab would silently ignore fails the test.

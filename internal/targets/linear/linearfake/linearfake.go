@@ -203,8 +203,7 @@ func (s *Server) Issues() []Issue {
 	return out
 }
 
-// Variables are those of every create, raw and in order; Hits are the names
-// of all operations.
+// Variables are the inputs of every create, raw and in order.
 func (s *Server) Variables() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
