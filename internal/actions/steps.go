@@ -28,18 +28,19 @@ func (w *work) open(ctx context.Context) error {
 			return err
 		}
 	}
-	entity, err := w.p.Peers.Productboard(w.in).GetEntity(ctx, w.key.Entity)
+	draft, err := w.draft(ctx, target)
 	if err != nil {
 		return err
 	}
-	draft := draftOf(w.lease.Record, w.key, entity)
+	// The create's time begins before its intent's: others count from there, and
+	// this process may be frozen in between.
+	cctx, cancel := context.WithTimeout(ctx, CreateTimeout)
+	defer cancel()
 	// From here on an issue may exist: the record says so before the request
 	// leaves.
 	if err := w.lease.Intend(ctx); err != nil {
 		return err
 	}
-	cctx, cancel := context.WithTimeout(ctx, CreateTimeout)
-	defer cancel()
 	issue, err := target.Create(cctx, draft)
 	switch targets.OutcomeOf(err) {
 	case targets.OutcomeDone:

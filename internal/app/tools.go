@@ -26,6 +26,7 @@ func WithApp(ctx context.Context, cfg config.Config, log *slog.Logger, version s
 		}
 		cfg.RedisURL = secret.New(url)
 	}
+	logRedis(log)
 	rdb, err := OpenRedis(cfg.RedisURL.Reveal(), 1)
 	if err != nil {
 		return err
@@ -55,12 +56,12 @@ func (a *App) Registrar() *register.Registrar {
 	return &register.Registrar{
 		Store:        a.tenants,
 		Productboard: func(token secret.String) register.Session { return a.peers.pb.As(pbapi.StaticToken(token)) },
-		CheckTarget: func(ctx context.Context, t tenants.TargetConfig) (string, error) {
+		CheckTarget: func(ctx context.Context, t tenants.TargetConfig) (register.Checked, error) {
 			target, err := a.peers.openTarget(t)
 			if err != nil {
-				return "", err
+				return register.Checked{}, err
 			}
-			return target.Traits().Caveat, target.Check(ctx)
+			return register.Checked{ItemFields: target.ItemFields(), Caveat: target.Traits().Caveat}, target.Check(ctx)
 		},
 		PublicURL: a.cfg.PublicURL,
 	}

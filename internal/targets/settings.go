@@ -48,6 +48,9 @@ type Field struct {
 	Type     FieldType // TypeString if empty
 	Required bool
 	Secret   bool
+	// Shown is set for an optional setting without which an example would make
+	// no sense.
+	Shown bool
 	// Default is used where the setting is absent, written as in the file.
 	Default string
 	// Enum, if set, lists the allowed values (of a map or list: of its

@@ -10,7 +10,9 @@ import (
 	"pushbutton/internal/fault"
 	"pushbutton/internal/secret"
 	"pushbutton/internal/targets"
+	"pushbutton/internal/targets/gitlab"
 	"pushbutton/internal/targets/httptarget"
+	"pushbutton/internal/targets/linear"
 	"pushbutton/internal/targets/memtarget"
 	"pushbutton/internal/targets/redmine"
 )
@@ -18,6 +20,8 @@ import (
 // Kinds lists every kind of tracker, in the order of its documentation.
 func Kinds() []targets.Kind {
 	return []targets.Kind{
+		gitlab.Kind(),
+		linear.Kind(),
 		redmine.Kind(),
 		httptarget.Kind(),
 		memtarget.Kind(),

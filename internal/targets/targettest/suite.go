@@ -39,12 +39,19 @@ type Harness struct {
 	Start func(t *testing.T) Server
 	// Creates tells the request that creates an issue from all others.
 	Creates func(*http.Request) bool
+	// Reads, if set, tells the requests that change nothing, where the method
+	// does not (GraphQL). Default: the function Reads.
+	Reads func(*http.Request) bool
 	// Kinds overrides what a create's HTTP status means, where the tracker
 	// differs from outbound.FromStatus.
 	Kinds map[int]fault.Kind
 	// Blind is set for a target without any look-up: what needs one is left
 	// out, and said to be.
 	Blind bool
+
+	// Watch, if set, is given the server's address and gives one that leads
+	// there: it looks at every exchange, and fails the test for what is wrong.
+	Watch func(t *testing.T, url string) string
 }
 
 // Server is one running tracker.
@@ -124,6 +131,9 @@ type bench struct {
 func newBench(t *testing.T, h Harness) *bench {
 	t.Helper()
 	b := &bench{h: h, server: h.Start(t)}
+	if h.Watch != nil {
+		b.server.URL = h.Watch(t, b.server.URL)
+	}
 	b.proxy = NewProxy(t, b.server.URL)
 	b.http = outbound.New(outbound.Options{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}, UserAgent: "targettest"})
 	before := slog.Default()
