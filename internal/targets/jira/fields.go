@@ -115,13 +115,13 @@ func (c client) account(id string) any {
 
 // line cuts a text to what a one-line field takes. Jira counts as Java does.
 func line(s string) string {
-	for most := maxLine; ; most-- {
+	for most := maxLine; ; {
 		out := targets.Title(s, most)
 		over := richtext.UTF16Len(out) - maxLine
 		if over <= 0 {
 			return out
 		}
-		most -= over / 2
+		most -= max(over/2, 1)
 	}
 }
 

@@ -200,7 +200,9 @@ func (d *driver) refused(ctx context.Context, p *plan, body edit, err error) err
 	case why == nil:
 		return d.explain(now, body, err)
 	case !fault.KindOf(why).Transient():
-		return why
+		e := *fault.From(why)
+		e.Ref, e.Err = fault.From(err).Ref, err
+		return &e
 	default:
 		return d.explain(p, body, err)
 	}

@@ -92,20 +92,18 @@ func (p *planner) load(ctx context.Context) (*plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	made := &plan{projectID: found.ID, projectKey: found.Key, fields: map[string]fieldMeta{}}
-	kind, err := p.issueType(ctx, found)
+	made := &plan{projectID: found.ID, projectKey: found.Key}
+	offered, err := p.offeredTypes(ctx, found)
 	if err != nil {
 		return nil, err
 	}
-	made.typeID, made.typeName = kind.ID, kind.Name
-	fields, err := readPages[fieldMeta](ctx, p.client, "read fields", metaPath(found.ID)+"/"+url.PathEscape(kind.ID), pageSize)
-	if err != nil {
-		return nil, err
-	}
-	for _, f := range fields {
-		made.fields[f.ID], made.order = f, append(made.order, f.ID)
-		if f.Schema.Custom == customEpicLabel {
-			made.epicLabel = f.ID
+	var kind issueType
+	for _, kind = range offered {
+		if err := p.readScreen(ctx, made, kind); err != nil {
+			return nil, err
+		}
+		if made.epicLabel == "" {
+			break // Data Center says in no other way which type is the epic
 		}
 	}
 	if err := p.screen(made); err != nil {
@@ -178,27 +176,53 @@ func (c client) issueTypes(ctx context.Context, in project) ([]issueType, error)
 	return readPages[issueType](ctx, c, "read issue types", metaPath(in.ID), pageSize)
 }
 
-func (p *planner) issueType(ctx context.Context, in project) (issueType, error) {
+// offeredTypes gives the type that the settings name, or those that may be
+// the default.
+func (p *planner) offeredTypes(ctx context.Context, in project) ([]issueType, error) {
 	const op = "find issue type"
 	all, err := p.issueTypes(ctx, in)
 	if err != nil {
-		return issueType{}, err
+		return nil, err
 	}
 	if len(all) == 0 {
-		return issueType{}, &fault.Error{Op: op, Kind: fault.Forbidden,
+		return nil, &fault.Error{Op: op, Kind: fault.Forbidden,
 			Public: fmt.Sprintf("Jira: the integration's account may not create issues in project %s. Ask a Jira admin to give it the permission Create issues there.", p.cfg.project)}
 	}
+	var offered []issueType
 	var names []string
 	for _, t := range all {
 		if p.cfg.issueType == "" && !t.Subtask && t.Level <= 0 || t.ID == p.cfg.issueType || strings.EqualFold(t.Name, p.cfg.issueType) {
-			return t, nil
+			offered = append(offered, t)
 		}
 		names = append(names, t.Name)
 	}
-	if p.cfg.issueType == "" {
-		return issueType{}, invalid(op, "Jira: project %s has only the issue types %s. Ask your admin to name one in settings.issueType.", p.cfg.project, strings.Join(names, ", "))
+	switch {
+	case len(offered) > 0 && p.cfg.issueType != "":
+		return offered[:1], nil
+	case len(offered) > 0:
+		return offered, nil
+	case p.cfg.issueType == "":
+		return nil, invalid(op, "Jira: project %s has only the issue types %s. Ask your admin to name one in settings.issueType.", p.cfg.project, strings.Join(names, ", "))
+	default:
+		return nil, invalid(op, "Jira: project %s has no issue type %q, only %s. Ask your admin to correct settings.issueType.", p.cfg.project, p.cfg.issueType, strings.Join(names, ", "))
 	}
-	return issueType{}, invalid(op, "Jira: project %s has no issue type %q, only %s. Ask your admin to correct settings.issueType.", p.cfg.project, p.cfg.issueType, strings.Join(names, ", "))
+}
+
+// readScreen reads the fields that a new issue of a type takes.
+func (p *planner) readScreen(ctx context.Context, made *plan, kind issueType) error {
+	fields, err := readPages[fieldMeta](ctx, p.client, "read fields", metaPath(made.projectID)+"/"+url.PathEscape(kind.ID), pageSize)
+	if err != nil {
+		return err
+	}
+	made.typeID, made.typeName, made.epicLabel = kind.ID, kind.Name, ""
+	made.fields, made.order = map[string]fieldMeta{}, nil
+	for _, f := range fields {
+		made.fields[f.ID], made.order = f, append(made.order, f.ID)
+		if f.Schema.Custom == customEpicLabel {
+			made.epicLabel = f.ID
+		}
+	}
+	return nil
 }
 
 // screen sees that what every push writes is on the create screen: Jira
