@@ -280,12 +280,6 @@ func (c call) send(status int, body any) {
 	_ = json.NewEncoder(c.w).Encode(body)
 }
 
-// done answers a change, as Jira does: no body, but its type.
-func (c call) done() {
-	c.w.Header().Set("Content-Type", "application/json;charset=UTF-8")
-	c.w.WriteHeader(http.StatusNoContent)
-}
-
 // refuse answers in Jira's form for errors.
 func (c call) refuse(status int, messages ...string) { c.refuseFields(status, nil, messages...) }
 

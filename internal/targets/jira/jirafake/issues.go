@@ -142,7 +142,7 @@ func (f *Fake) putIssue(c call) {
 		}
 	}
 	i.Fields["labels"], _ = json.Marshal(all)
-	c.done()
+	c.w.WriteHeader(http.StatusNoContent)
 }
 
 func addedLabels(update map[string]json.RawMessage) ([]string, bool) {
@@ -288,7 +288,7 @@ func (f *Fake) postTransition(c call) {
 		return
 	}
 	i.Status = all[at].To
-	c.done()
+	c.w.WriteHeader(http.StatusNoContent)
 }
 
 func (f *Fake) postComment(c call) {
