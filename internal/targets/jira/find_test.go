@@ -211,12 +211,12 @@ func TestClose(t *testing.T) {
 		resolution string
 		fails      bool
 	}{
-		"plain":                      {ways: []jirafake.Transition{{ID: "5", To: jirafake.InProgress}, {ID: "6", To: jirafake.Done}}},
-		"screen with nothing needed": {ways: []jirafake.Transition{{ID: "6", To: jirafake.Done, Fields: optional}}},
-		"with a resolution":          {ways: []jirafake.Transition{{ID: "6", To: jirafake.Done, Fields: required("resolution")}}, resolution: "3"},
-		"the one that needs least":   {ways: []jirafake.Transition{{ID: "6", To: jirafake.Done, Fields: required("resolution")}, {ID: "7", To: jirafake.Done}}},
-		"needs something else":       {ways: []jirafake.Transition{{ID: "6", To: jirafake.Done, Fields: required("customfield_1")}}, fails: true},
-		"no way":                     {ways: []jirafake.Transition{{ID: "5", To: jirafake.InProgress}}, fails: true},
+		"plain":                      {ways: []jirafake.Transition{{ID: "5", To: jirafake.InProgress()}, {ID: "6", To: jirafake.Done()}}},
+		"screen with nothing needed": {ways: []jirafake.Transition{{ID: "6", To: jirafake.Done(), Fields: optional}}},
+		"with a resolution":          {ways: []jirafake.Transition{{ID: "6", To: jirafake.Done(), Fields: required("resolution")}}, resolution: "3"},
+		"the one that needs least":   {ways: []jirafake.Transition{{ID: "6", To: jirafake.Done(), Fields: required("resolution")}, {ID: "7", To: jirafake.Done()}}},
+		"needs something else":       {ways: []jirafake.Transition{{ID: "6", To: jirafake.Done(), Fields: required("customfield_1")}}, fails: true},
+		"no way":                     {ways: []jirafake.Transition{{ID: "5", To: jirafake.InProgress()}}, fails: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			editions(t, func(t *testing.T, r *rig) {
@@ -231,7 +231,7 @@ func TestClose(t *testing.T) {
 					return
 				}
 				require.NoError(t, err)
-				assert.Equal(t, jirafake.Done, r.last(t).Status)
+				assert.Equal(t, jirafake.Done(), r.last(t).Status)
 				assert.Equal(t, c.resolution, r.last(t).Resolution)
 			})
 		})

@@ -211,11 +211,12 @@ func (d *driver) refused(ctx context.Context, p *plan, body edit, err error) err
 // completed reads where a new issue stands and links it to Productboard. The
 // issue exists by then: whatever fails here is left out.
 func (d *driver) completed(ctx context.Context, made issue, draft targets.Draft) targets.Issue {
+	id := made.ID
 	var wg sync.WaitGroup
-	wg.Go(func() { d.link(ctx, made.ID, draft) })
-	if reply, err := d.send(ctx, "read new issue", http.MethodGet, issuePath(made.ID), nil, afterwards); err == nil {
+	wg.Go(func() { d.link(ctx, id, draft) })
+	if reply, err := d.send(ctx, "read new issue", http.MethodGet, issuePath(id), nil, afterwards); err == nil {
 		var whole issue
-		if json.Unmarshal(reply.Body, &whole) == nil && whole.ID == made.ID {
+		if json.Unmarshal(reply.Body, &whole) == nil && whole.ID == id {
 			made = whole
 		}
 	}

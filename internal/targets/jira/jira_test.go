@@ -447,9 +447,9 @@ func TestStatusToProgress(t *testing.T) {
 	made, err := target.Create(t.Context(), draft())
 	require.NoError(t, err)
 	for status, want := range map[jirafake.Status]targets.Issue{
-		jirafake.ToDo:       {Status: "To Do", Progress: targets.Open},
-		jirafake.InProgress: {Status: "In Progress", Progress: targets.Started, Color: "purple"},
-		jirafake.Done:       {Status: "Done", Progress: targets.Done},
+		jirafake.ToDo():       {Status: "To Do", Progress: targets.Open},
+		jirafake.InProgress(): {Status: "In Progress", Progress: targets.Started, Color: "purple"},
+		jirafake.Done():       {Status: "Done", Progress: targets.Done},
 		{ID: "9", Name: "Odd", Category: "undefined"}: {Status: "Odd", Progress: targets.Open},
 	} {
 		r.Change(func(f *jirafake.Fake) { f.Issues[0].Status = status })

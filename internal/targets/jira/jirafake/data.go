@@ -1,11 +1,20 @@
 package jirafake
 
+import "slices"
+
 // What a fake begins with.
 
-// The accounts that every fake has.
+// The accounts that every fake has, with what they sign in with.
 const (
-	MineEmail, MineToken, MineAccess, MinePAT     = "mine@example.com", "ATATT3xFfGF0mine000000000000cafe", "eyJhbGciOiJSUzI1NiJ9.mine.0000cafe", "MDAwMDptaW5lAAAAcafe0000mine"
-	OtherEmail, OtherToken, OtherAccess, OtherPAT = "other@example.com", "ATATT3xFfGF0other00000000000cafe", "eyJhbGciOiJSUzI1NiJ9.other.0000cafe", "MDAwMDpvdGhlcgAAcafe000other"
+	MineEmail  = "mine@example.com"
+	MineToken  = "ATATT3xFfGF0mine000000000000cafe" //nolint:gosec // made up
+	MineAccess = "eyJhbGciOiJSUzI1NiJ9.mine.0000cafe"
+	MinePAT    = "MDAwMDptaW5lAAAAcafe0000mine"
+
+	OtherEmail  = "other@example.com"
+	OtherToken  = "ATATT3xFfGF0other00000000000cafe" //nolint:gosec // made up
+	OtherAccess = "eyJhbGciOiJSUzI1NiJ9.other.0000cafe"
+	OtherPAT    = "MDAwMDpvdGhlcgAAcafe000other"
 )
 
 func accounts() []*Account {
@@ -22,12 +31,14 @@ func accounts() []*Account {
 	}
 }
 
-// The statuses of every fake.
-var ( //nolint:gochecknoglobals // constants
-	ToDo       = Status{"10000", "To Do", "new"}
-	InProgress = Status{"3", "In Progress", "indeterminate"}
-	Done       = Status{"10001", "Done", "done"}
-)
+// ToDo is the status of a new issue.
+func ToDo() Status { return Status{"10000", "To Do", "new"} }
+
+// InProgress is a status of an issue that somebody works on.
+func InProgress() Status { return Status{"3", "In Progress", "indeterminate"} }
+
+// Done is a status of a closed issue.
+func Done() Status { return Status{"10001", "Done", "done"} }
 
 func newProject(id, key string, o Options) *Project {
 	fields := func() []Field { return screen(o) }
@@ -36,7 +47,7 @@ func newProject(id, key string, o Options) *Project {
 		{ID: "10003", Name: "Sub-task", Subtask: true, Level: -1, Fields: append(fields(), Field{ID: "parent", Name: "Parent", Required: true, Schema: schema("issuelink", "parent")})},
 		{ID: "10001", Name: "Task", Fields: fields()},
 		{ID: "10002", Name: "Story", Fields: fields()},
-	}, Transitions: []Transition{{ID: "11", Name: "To Do", To: ToDo}, {ID: "21", Name: "Start", To: InProgress}, {ID: "31", Name: "Finish", To: Done}}}
+	}, Transitions: []Transition{{ID: "11", Name: "To Do", To: ToDo()}, {ID: "21", Name: "Start", To: InProgress()}, {ID: "31", Name: "Finish", To: Done()}}}
 	if o.DataCenter {
 		p.Types[0].Fields = append(p.Types[0].Fields, Field{ID: "customfield_10103", Name: "Epic Name", Required: true,
 			Schema: custom("string", "com.pyxis.greenhopper.jira:gh-epic-label", 10103)})
@@ -68,16 +79,16 @@ func customList(items, short string, id int) map[string]any {
 
 func values(pairs ...string) []map[string]any {
 	var out []map[string]any
-	for i := 0; i < len(pairs); i += 2 {
-		out = append(out, map[string]any{"id": pairs[i], "value": pairs[i+1]})
+	for pair := range slices.Chunk(pairs, 2) {
+		out = append(out, map[string]any{"id": pair[0], "value": pair[1]})
 	}
 	return out
 }
 
 func names(pairs ...string) []map[string]any {
 	var out []map[string]any
-	for i := 0; i < len(pairs); i += 2 {
-		out = append(out, map[string]any{"id": pairs[i], "name": pairs[i+1]})
+	for pair := range slices.Chunk(pairs, 2) {
+		out = append(out, map[string]any{"id": pair[0], "name": pair[1]})
 	}
 	return out
 }

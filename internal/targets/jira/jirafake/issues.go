@@ -51,7 +51,7 @@ func (f *Fake) postIssue(c call) {
 		c.refuseFields(http.StatusBadRequest, wrong)
 		return
 	}
-	made := &Issue{ID: 10000 + len(f.Issues), Project: p.Key, Type: t.Name, Status: ToDo, Fields: in.Fields, Properties: map[string]json.RawMessage{},
+	made := &Issue{ID: 10000 + len(f.Issues), Project: p.Key, Type: t.Name, Status: ToDo(), Fields: in.Fields, Properties: map[string]json.RawMessage{},
 		Links: map[string]Link{}, Unseen: f.Lag, Request: raw}
 	made.Key = fmt.Sprintf("%s-%d", p.Key, len(f.Issues)+1)
 	for _, property := range in.Properties {
