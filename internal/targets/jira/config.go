@@ -70,7 +70,7 @@ func Kind() targets.Kind {
 				Help: "Cloud only: the site's id (in https://<site>/_edge/tenant_info). Needed with accessToken and with an API token that has scopes; the API is then reached through Atlassian's gateway."},
 			{Name: setGateway, Type: targets.TypeURL, Default: defaultGateway, Example: "https://api.atlassian-us-gov-mod.com",
 				Help: "Cloud only, with cloudId: the gateway's address. Only Atlassian Government Cloud has another one."},
-			{Name: setEmail, Example: "push@example.com",
+			{Name: setEmail, Usual: true, Example: "push@example.com",
 				Help: "Cloud only, with apiToken: the e-mail address of the account whose token it is."},
 			{Name: setProject, Required: true, Example: "ENG",
 				Help: "The project's key, as in its issues' keys, or its number."},
