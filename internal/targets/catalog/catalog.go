@@ -11,6 +11,8 @@ import (
 	"pushbutton/internal/secret"
 	"pushbutton/internal/targets"
 	"pushbutton/internal/targets/jira"
+	"pushbutton/internal/targets/gitlab"
+	"pushbutton/internal/targets/linear"
 	"pushbutton/internal/targets/memtarget"
 	"pushbutton/internal/targets/redmine"
 )
@@ -19,6 +21,8 @@ import (
 func Kinds() []targets.Kind {
 	return []targets.Kind{
 		jira.Kind(),
+		gitlab.Kind(),
+		linear.Kind(),
 		redmine.Kind(),
 		memtarget.Kind(),
 	}
