@@ -72,6 +72,14 @@ fuzz: ## Run every fuzz target for FUZZTIME (10s each)
 	    echo "fuzz: $$pkg $$f"; go test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) $$pkg; \
 	  done; done
 
+WIKIMARKUP := internal/conformance/wikimarkup
+.PHONY: wikimarkup
+wikimarkup: ## Read our wiki markup with Atlassian's own parser and compare it with our ADF (needs node 20 and npm)
+	cd $(WIKIMARKUP) && npm ci --ignore-scripts --no-audit --no-fund --silent
+	@set -euo pipefail; dir=$$(mktemp -d); trap 'rm -rf "$$dir"' EXIT; \
+	  WIKIMARKUP_DIR="$$dir" go test -count=1 -run '^TestWriteWikiDocuments$$' ./internal/richtext; \
+	  node $(WIKIMARKUP)/check.mjs "$$dir"
+
 .PHONY: image
 image: ## Build the container image (needs a container engine)
 	docker build --build-arg VERSION=$(VERSION) --build-arg COMMIT=$(COMMIT) -t pushbutton/plugin:$(VERSION) .

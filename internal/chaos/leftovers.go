@@ -19,6 +19,7 @@ const (
 	recordKeys = "pb:{push}:c:"
 	historyKey = "pb:{push}:h:"
 	lookoutKey = "pb:{push}:lookout"
+	bellKey    = "pb:{push}:bell"
 )
 
 // tasks counts what Asynq holds, by where.
@@ -44,6 +45,7 @@ func (w *world) tasks(ctx context.Context) (map[string]int64, error) {
 type leftovers struct {
 	Tasks   map[string]int64 `json:"tasks"`
 	Lookout int64            `json:"lookout"`
+	Bell    int64            `json:"bell"`
 	Leases  int              `json:"leases"`
 	Steps   int              `json:"steps"`
 	Records int              `json:"records"`
@@ -61,6 +63,9 @@ func (w *world) leftovers(ctx context.Context) (leftovers, error) {
 	rdb := w.redis.Client(0)
 	defer func() { _ = rdb.Close() }()
 	if l.Lookout, err = rdb.ZCard(ctx, lookoutKey).Result(); err != nil {
+		return l, err
+	}
+	if l.Bell, err = rdb.LLen(ctx, bellKey).Result(); err != nil {
 		return l, err
 	}
 	scan := rdb.Scan(ctx, 0, recordKeys+"*", 1000).Iterator()
@@ -106,6 +111,7 @@ func (l leftovers) violations() []violation {
 		add(n, "tasks "+where)
 	}
 	add(l.Lookout, "entries of the look-out")
+	add(l.Bell, "runs that nobody heard the bell of")
 	add(int64(l.Leases), "leases")
 	add(int64(l.Steps), "unfinished records")
 	return out
