@@ -13,6 +13,7 @@ import (
 
 	"pushbutton/internal/fault"
 	"pushbutton/internal/outbound"
+	"pushbutton/internal/targets"
 )
 
 const (
@@ -124,7 +125,7 @@ func (a *appTokens) fetch(ctx context.Context, want tokenRequest) (tokenReply, e
 	cfg := a.client.cfg
 	reply, err := a.client.sendAs(ctx, signed, opToken, http.MethodPost, "/app/installations/"+cfg.installationID+"/access_tokens", raw)
 	if err != nil {
-		e := sure(err)
+		e := targets.Sure(err)
 		switch e.Kind {
 		case fault.NotFound:
 			e.Public = fmt.Sprintf("GitHub has no installation %s of the GitHub App %s. Ask your admin to check settings.installationId (the number in the address of the installation's page).", cfg.installationID, cfg.appID)

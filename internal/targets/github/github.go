@@ -49,12 +49,6 @@ const (
 	maxCreatorPages = 4
 )
 
-// How our marker stands in a text.
-const (
-	markerOpens  = "<!-- pushbutton: "
-	markerCloses = " -->"
-)
-
 type driver struct {
 	client
 	// login is the account that makes the issues, once it was asked.
@@ -219,7 +213,7 @@ func (d *driver) scan(ctx context.Context, filter, value string, pages int, mark
 			return nil, notGitHub(op, errors.New("the answer holds no list"))
 		}
 		for _, i := range list {
-			if i.PullRequest == nil && markerOf(i.Body) == string(marker) {
+			if i.PullRequest == nil && targets.MarkerIn(i.Body) == marker {
 				found = append(found, i)
 			}
 		}
@@ -273,22 +267,8 @@ func (d *driver) labels(wanted []string) []string {
 
 // text is an issue's text with the marker at its end.
 func text(draft targets.Draft) string {
-	marker := "\n\n" + markerOpens + string(draft.Marker) + markerCloses
+	marker := "\n\n" + draft.Marker.Comment()
 	return draft.Render(maxBody-len(marker), utf8.RuneCountInString, markdown) + marker
-}
-
-// markerOf reads the marker off a text: the last one, because ours is the last
-// thing that was written and the text may quote another issue's.
-func markerOf(body string) string {
-	at := strings.LastIndex(body, markerOpens)
-	if at < 0 {
-		return ""
-	}
-	marker, _, ok := strings.Cut(body[at+len(markerOpens):], markerCloses)
-	if !ok {
-		return ""
-	}
-	return marker
 }
 
 func markdown(doc richtext.Doc) string { return doc.Markdown(richtext.GitHubMarkdown()) }

@@ -21,14 +21,3 @@ func TestAPIRoot(t *testing.T) {
 		assert.Equal(t, want, apiRoot(address), address)
 	}
 }
-
-func TestMarkerOf(t *testing.T) {
-	for body, want := range map[string]string{
-		"text\n\n<!-- pushbutton: pb-a -->":                             "pb-a",
-		"text\r\n\r\n<!-- pushbutton: pb-a -->\r\nadded by hand":        "pb-a",
-		"<!-- pushbutton: pb-a --> quoted\n\n<!-- pushbutton: pb-b -->": "pb-b",
-		"<!-- pushbutton: pb-a":                                         "", "pb-a": "", "": "", "<!-- pushbutton:pb-a -->": "",
-	} {
-		assert.Equal(t, want, markerOf(body), body)
-	}
-}

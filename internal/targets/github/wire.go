@@ -120,7 +120,7 @@ func (c client) get(ctx context.Context, op, path string, out any) error {
 func (c client) page(ctx context.Context, op, path string, out any) (more bool, err error) {
 	reply, err := c.send(ctx, op, http.MethodGet, path, nil)
 	if err != nil {
-		return false, sure(err)
+		return false, targets.Sure(err)
 	}
 	return strings.Contains(reply.Header.Get("Link"), `rel="next"`), decode(op, reply, out)
 }
@@ -129,7 +129,7 @@ func (c client) page(ctx context.Context, op, path string, out any) (more bool, 
 func (c client) getAs(ctx context.Context, token, op, path string, out any) error {
 	reply, err := c.sendAs(ctx, token, op, http.MethodGet, path, nil)
 	if err != nil {
-		return sure(err)
+		return targets.Sure(err)
 	}
 	return decode(op, reply, out)
 }
@@ -142,12 +142,6 @@ func decode(op string, reply outbound.Reply, out any) error {
 		return notGitHub(op, err)
 	}
 	return nil
-}
-
-func sure(err error) *fault.Error {
-	e := *fault.From(err)
-	e.Unsure = false
-	return &e
 }
 
 // notGitHub is a read that brought something else than what GitHub sends.
@@ -177,7 +171,7 @@ func (c client) send(ctx context.Context, op, method, path string, body []byte) 
 	if c.app != nil {
 		var err error
 		if token, err = c.app.get(ctx); err != nil {
-			return outbound.Reply{}, sure(err) // nothing was sent yet
+			return outbound.Reply{}, targets.Sure(err) // nothing was sent yet
 		}
 	}
 	reply, err := c.sendAs(ctx, token, op, method, path, body)
