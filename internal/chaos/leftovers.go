@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/redis/go-redis/v9"
@@ -99,8 +100,19 @@ func (w *world) leftovers(ctx context.Context) (leftovers, error) {
 	return l, scan.Err()
 }
 
+// overlooked are Asynq's tasks that a short run does not wait for: those that
+// it handed to nobody, because the reply was lost when Redis froze. Our own
+// look-out has long queued their runs again; Asynq gives them up after a
+// minute and a half.
+func (o options) overlooked() []string {
+	if o.Outage && o.Short {
+		return []string{"active", "lease"}
+	}
+	return nil
+}
+
 // violations says what must not be left.
-func (l leftovers) violations() []violation {
+func (l leftovers) violations(overlooked []string) []violation {
 	var out []violation
 	add := func(n int64, what string) {
 		if n != 0 {
@@ -108,7 +120,9 @@ func (l leftovers) violations() []violation {
 		}
 	}
 	for where, n := range l.Tasks {
-		add(n, "tasks "+where)
+		if !slices.Contains(overlooked, where) {
+			add(n, "tasks "+where)
+		}
 	}
 	add(l.Lookout, "entries of the look-out")
 	add(l.Bell, "runs that nobody heard the bell of")
