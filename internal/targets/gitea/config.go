@@ -68,7 +68,7 @@ func guide() targets.Guide {
 		Permissions: "Scopes issue: Read and Write, repository: Read, user: Read; organization: Read as well if the organisation's labels are to be used. The account needs write access to the repository's issues for labels, assignee and milestone to be kept; they are dropped without a word otherwise.",
 		Token:       "Log in as the account > Settings > Applications > Generate New Token; choose the scopes above; repository access: all, or public only for a public repository.",
 		Notes: []string{
-			"An issue is known by a comment in its text (<!-- pushbutton: pb-... -->), which is not shown. Leave it there.",
+			"An issue is known by a comment in its text (`<!-- pushbutton: pb-... -->`), which is not shown. Leave it there.",
 			"After a create that got no answer, the plugin looks through the newest 1,000 issues with markerLabel and the account's newest 200.",
 			"Labels that the repository and its organisation do not have yet are created.",
 			"An update adds labels and never takes any off.",

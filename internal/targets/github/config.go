@@ -94,12 +94,12 @@ func guide() targets.Guide {
 		Token: "Token: GitHub > Settings > Developer settings > Personal access tokens > Fine-grained tokens > Generate; resource owner: the repository's; Only select repositories; permission Issues: Read and write. " +
 			"GitHub App: Organisation > Settings > Developer settings > GitHub Apps > New; permission Issues: Read and write; no webhook is needed; generate a private key (credentials.privateKey); Install App on the repository. The App ID is on the App's page (settings.appId), the installation's number in the address of the page that Configure leads to (settings.installationId).",
 		Notes: []string{
-			"An issue is known by a comment in its text (<!-- pushbutton: pb-... -->), which GitHub does not show. Leave it there.",
+			"An issue is known by a comment in its text (`<!-- pushbutton: pb-... -->`), which GitHub does not show. Leave it there.",
 			"After a create that GitHub gave no answer to, the plugin looks through the newest 1,000 issues with markerLabel and the account's newest 200.",
 			"Labels that the repository does not have yet are created by GitHub. Labels longer than 50 characters are cut.",
 			"An update adds labels and never takes any off.",
 			"Issues that the plugin closes are closed as not planned.",
-			"On GitHub Enterprise Server issue types need version 3.18 or later.",
+			"Issue types need a GitHub Enterprise Server that has them; 3.19 does.",
 		},
 		Errors: []targets.GuideError{
 			{Says: "GitHub refused the token", Means: "It expired (fine-grained tokens do), was revoked or mistyped. Make a new one."},
