@@ -23,7 +23,7 @@ func (c *call) asApp() bool {
 		c.fail(http.StatusUnauthorized, "A JSON web token could not be decoded")
 		return false
 	}
-	if claims.ExpiresAt.Sub(time.Now()) > 10*time.Minute {
+	if time.Until(claims.ExpiresAt.Time) > 10*time.Minute {
 		c.fail(http.StatusUnauthorized, "'Expiration time' claim ('exp') is too far in the future")
 		return false
 	}
