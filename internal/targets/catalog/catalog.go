@@ -12,6 +12,8 @@ import (
 	"pushbutton/internal/targets"
 	"pushbutton/internal/targets/gitea"
 	"pushbutton/internal/targets/github"
+	"pushbutton/internal/targets/gitlab"
+	"pushbutton/internal/targets/linear"
 	"pushbutton/internal/targets/memtarget"
 	"pushbutton/internal/targets/redmine"
 )
@@ -21,6 +23,8 @@ func Kinds() []targets.Kind {
 	return []targets.Kind{
 		github.Kind(),
 		gitea.Kind(),
+		gitlab.Kind(),
+		linear.Kind(),
 		redmine.Kind(),
 		memtarget.Kind(),
 	}
