@@ -1,18 +1,12 @@
-package conformance_test
+package conformance
 
 import (
 	"net/http"
 	"net/http/httptest"
-	"net/netip"
 	"strings"
 	"testing"
 
-	"github.com/stretchr/testify/require"
-
 	"pushbutton/internal/conformance/vendors"
-	"pushbutton/internal/outbound"
-	"pushbutton/internal/targets"
-	"pushbutton/internal/targets/targettest"
 )
 
 // exchange holds one request and, if it passes, its reply against a spec.
@@ -25,14 +19,4 @@ func exchange(t *testing.T, spec vendors.Spec, method, path, body string, status
 		return err
 	}
 	return check(status, http.Header{"Content-Type": {"application/json"}}, []byte(reply))
-}
-
-// openFake opens a target of a kind at an address on this machine.
-func openFake(t *testing.T, kind targets.Kind, a targettest.Account, url string) *targets.Target {
-	t.Helper()
-	client := outbound.New(outbound.Options{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, UserAgent: "conformance"})
-	t.Cleanup(client.Close)
-	target, err := kind.Open(a.Settings(url), a.Credentials, targets.Deps{HTTP: client})
-	require.NoError(t, err)
-	return target
 }

@@ -22,9 +22,9 @@ import (
 func Kinds() []targets.Kind {
 	return []targets.Kind{
 		github.Kind(),
-		gitea.Kind(),
 		gitlab.Kind(),
 		linear.Kind(),
+		gitea.Kind(),
 		redmine.Kind(),
 		memtarget.Kind(),
 	}
