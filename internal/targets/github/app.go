@@ -126,10 +126,10 @@ func (a *appTokens) fetch(ctx context.Context, want tokenRequest) (tokenReply, e
 	reply, err := a.client.sendAs(ctx, signed, opToken, http.MethodPost, "/app/installations/"+cfg.installationID+"/access_tokens", raw)
 	if err != nil {
 		e := targets.Sure(err)
-		switch {
-		case e.Kind == fault.NotFound:
+		if e.Kind == fault.NotFound {
 			e.Public = fmt.Sprintf("GitHub has no installation %s of the GitHub App %s. Ask your admin to check settings.installationId (the number in the address of the installation's page).", cfg.installationID, cfg.appID)
-		case e.Kind == fault.Invalid:
+		}
+		if e.Kind == fault.Invalid {
 			e.Public = fmt.Sprintf("GitHub gives the GitHub App no token for %s. Ask a GitHub admin to install it there (Install App > Configure) with the permission Issues: Read and write.", cfg.repository)
 		}
 		return tokenReply{}, e

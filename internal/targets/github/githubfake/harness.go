@@ -19,8 +19,8 @@ import (
 
 // The tokens of the harness's two accounts.
 const (
-	MineToken  = "github_pat_mine00000000000000000000cafe"
-	OtherToken = "github_pat_other0000000000000000000cafe"
+	MineToken  = "github_pat_mine00000000000000000000cafe" //nolint:gosec // it opens a fake
+	OtherToken = "github_pat_other0000000000000000000cafe" //nolint:gosec // it opens a fake
 )
 
 // Creates tells the request that creates an issue.
