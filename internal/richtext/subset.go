@@ -136,8 +136,7 @@ func prefixed(blocks []block, first, further string) []block {
 		p, ok := b.(paragraph)
 		switch {
 		case ok:
-			runs := make([]run, 0, len(p.runs)+1)
-			out = append(out, paragraph{append(append(runs, run{text: sign}), p.runs...)})
+			out = append(out, paragraph{withPrefix(sign, p.runs)})
 		case i == 0:
 			out = append(out, paragraph{[]run{{text: sign}}}, b)
 		default:
@@ -146,6 +145,16 @@ func prefixed(blocks []block, first, further string) []block {
 		sign = further
 	}
 	return out
+}
+
+// withPrefix is runs behind plain text.
+func withPrefix(text string, runs []run) []run {
+	first := run{text: text}
+	if len(runs) > 0 && runs[0].same(first) { // so that depth adds no runs
+		first.text += runs[0].text
+		runs = runs[1:]
+	}
+	return append(append(make([]run, 0, len(runs)+1), first), runs...)
 }
 
 // asLines makes one paragraph of those that follow each other.

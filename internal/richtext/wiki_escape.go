@@ -211,7 +211,7 @@ func (e *wikiEscaper) schemeEnds() bool {
 func wikiEmoticon(s string) bool {
 	end := strings.IndexByte(s[:min(len(s), 10)], ')')
 	if end < 0 {
-		return len(s) < 10 // more may follow
+		return len(s) == 1 // a mark's delimiter may follow
 	}
 	switch strings.ToLower(s[1:end]) {
 	case "y", "n", "i", "/", "x", "!", "+", "-", "?", "on", "off", "*", "*r", "*g", "*b", "*y", "flag", "flagoff":
