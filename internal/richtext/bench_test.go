@@ -108,7 +108,7 @@ func TestPathological(t *testing.T) {
 			Fit(d, Limit{Max: 20_000, Note: note}, md)
 			took := time.Since(begin)
 			t.Logf("%d kB in %v", len(src)>>10, took)
-			assert.Less(t, took, 20*time.Second)
+			assert.Less(t, took, time.Minute)
 		})
 	}
 }

@@ -91,7 +91,7 @@ func (s subset) flatten(b block, allowed kinds) []block {
 	case codeBlock:
 		return []block{paragraph{codeLines(b.text)}}
 	case quote:
-		return prefixed(s.in(b.blocks, allowed), "> ", "> ")
+		return s.quoted(nil, b.blocks, allowed, "> ")
 	case list:
 		var out []block
 		for i, it := range b.items {
@@ -114,6 +114,24 @@ func (s subset) flatten(b block, allowed kinds) []block {
 	default: // a rule separates nothing where it may not stand
 		return nil
 	}
+}
+
+// quoted adds the blocks of a quote to out, text behind prefix. Quotes in it are
+// done on the way, so that depth costs nothing.
+func (s subset) quoted(out, blocks []block, allowed kinds, prefix string) []block {
+	for _, b := range blocks {
+		if q, ok := b.(quote); ok {
+			out = s.quoted(out, q.blocks, allowed, prefix+"> ")
+			continue
+		}
+		for _, b := range s.in([]block{b}, allowed) {
+			if p, ok := b.(paragraph); ok {
+				b = paragraph{withPrefix(prefix, p.runs)}
+			}
+			out = append(out, b)
+		}
+	}
+	return out
 }
 
 // itemSign is what a list's item begins with where there are no lists.
