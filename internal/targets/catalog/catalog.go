@@ -10,6 +10,7 @@ import (
 	"pushbutton/internal/fault"
 	"pushbutton/internal/secret"
 	"pushbutton/internal/targets"
+	"pushbutton/internal/targets/jira"
 	"pushbutton/internal/targets/gitlab"
 	"pushbutton/internal/targets/linear"
 	"pushbutton/internal/targets/memtarget"
@@ -19,6 +20,7 @@ import (
 // Kinds lists every kind of tracker, in the order of its documentation.
 func Kinds() []targets.Kind {
 	return []targets.Kind{
+		jira.Kind(),
 		gitlab.Kind(),
 		linear.Kind(),
 		redmine.Kind(),
