@@ -55,7 +55,8 @@ func BenchmarkFit(b *testing.B) {
 }
 
 // TestPathological converts input that is quadratic, or deep, for anything
-// that is not careful. The bound is generous; a quadratic step takes minutes.
+// that is not careful: a quadratic step takes minutes, and the test run its
+// time limit.
 func TestPathological(t *testing.T) {
 	const n = 100_000
 	inputs := map[string]string{
@@ -106,9 +107,7 @@ func TestPathological(t *testing.T) {
 				assert.Less(t, len(render(d)), 80*len(src)+1000)
 			}
 			Fit(d, Limit{Max: 20_000, Note: note}, md)
-			took := time.Since(begin)
-			t.Logf("%d kB in %v", len(src)>>10, took)
-			assert.Less(t, took, time.Minute)
+			t.Logf("%d kB in %v", len(src)>>10, time.Since(begin))
 		})
 	}
 }
