@@ -404,3 +404,31 @@ func TestFenceClosesWhenRenewalsFail(t *testing.T) {
 	<-kept.Done()
 	require.ErrorIs(t, l.Fence(), ErrLost)
 }
+
+// The Redis client repeats a command whose reply did not come in time: it may
+// have been carried out.
+func TestOpenedTwiceIsOpenedOnce(t *testing.T) {
+	redistest.Each(t, func(t *testing.T, env redistest.Env) {
+		ctx := context.Background()
+		s := open(t, env)
+		l := begin(t, s, push(t, s))
+		require.NoError(t, l.Intend(ctx))
+		for range 2 {
+			kept, err := l.Opened(ctx, someIssue)
+			require.NoError(t, err)
+			require.True(t, kept)
+		}
+		require.Equal(t, Settle, l.Record.Step)
+		_, err := l.Settled(ctx)
+		require.NoError(t, err)
+
+		kept, err := l.Opened(ctx, someIssue)
+		require.ErrorIs(t, err, ErrLost, "the work has changed hands")
+		require.True(t, kept, "but the issue is the record's own: nobody may treat it as left over")
+		other := someIssue
+		other.ID = "8"
+		kept, err = l.Opened(ctx, other)
+		require.ErrorIs(t, err, ErrLost)
+		require.False(t, kept)
+	})
+}

@@ -167,6 +167,10 @@ ops['opened'] = function()
     rec.u = now + a.lease
     return save('ok', rec.u, 'opened')
   end
+  -- The client repeats a command whose reply was lost: the issue is here.
+  if rec.e == a.epoch and rec.t and rec.t.id == a.issue.id then
+    return answer(mine() and rec.p == 'settle' and 'ok' or 'left')
+  end
   -- Too late: an unlink may wait for this very issue.
   for _, left in ipairs(rec.l or {}) do
     if left.e == a.epoch then
