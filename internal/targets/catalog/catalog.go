@@ -10,6 +10,8 @@ import (
 	"pushbutton/internal/fault"
 	"pushbutton/internal/secret"
 	"pushbutton/internal/targets"
+	"pushbutton/internal/targets/gitlab"
+	"pushbutton/internal/targets/linear"
 	"pushbutton/internal/targets/memtarget"
 	"pushbutton/internal/targets/redmine"
 )
@@ -17,6 +19,8 @@ import (
 // Kinds lists every kind of tracker, in the order of its documentation.
 func Kinds() []targets.Kind {
 	return []targets.Kind{
+		gitlab.Kind(),
+		linear.Kind(),
 		redmine.Kind(),
 		memtarget.Kind(),
 	}
