@@ -3,8 +3,9 @@
 //
 // There is one way through it: [Parse] sanitises the HTML and walks it once
 // into a small document tree, and each dialect is a back-end that only reads
-// that tree ([Doc.Markdown], [Doc.Textile], [Doc.Plain]). A new dialect is one
-// more back-end; it never looks at HTML. [Fit] cuts a document to a tracker's
+// that tree ([Doc.Markdown], [Doc.Textile], [Doc.ADF], [Doc.Wiki], [Doc.HTML],
+// [Doc.AsanaXML], [Doc.Plain]). A new dialect is one more back-end; it never
+// looks at HTML. [Fit] cuts a document to a tracker's
 // length limit by pruning the tree, so that what is left is whole markup.
 //
 // What does not belong here: anything that knows a tracker's API, limits or
@@ -14,6 +15,7 @@ package richtext
 import (
 	"net/url"
 	"strings"
+	"unicode/utf8"
 )
 
 // Doc is a document: a sequence of blocks that no back-end can misread,
@@ -185,7 +187,7 @@ func (d Doc) Empty() bool { return len(d.blocks) == 0 }
 // asked the same of everything that came as HTML; asking here once more covers
 // callers and keeps the back-ends free of the question.
 func safeAddress(s string) bool {
-	if s == "" || strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r == 0x7f }) {
+	if s == "" || !utf8.ValidString(s) || strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || !keepRune(r) }) {
 		return false
 	}
 	u, err := url.Parse(s)

@@ -90,6 +90,9 @@ func collapse(b *strings.Builder, s string, space bool) bool {
 	return space
 }
 
+// splitLines is s without its line ends.
+func splitLines(s string) []string { return strings.Split(s, "\n") }
+
 func firstRune(s string) rune {
 	r, _ := utf8.DecodeRuneInString(s)
 	return r
