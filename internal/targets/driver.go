@@ -67,14 +67,10 @@ type Issue struct {
 	// Status is the tracker's own name for where it stands ("In Progress").
 	Status   string   `json:"status,omitempty"`
 	Progress Progress `json:"progress,omitempty"`
-	// Color is the button's colour if the settings name one for this status,
-	// one of Colors; empty means by Progress.
+	// Color is the button's colour, one of Colors: the one that the settings
+	// name for this status, else the tracker's own where it has one; empty
+	// means by Progress.
 	Color string `json:"color,omitempty"`
-}
-
-// Colors lists what a button can be coloured with: Productboard's seven.
-func Colors() []string {
-	return []string{"gray", "blue", "green", "yellow", "orange", "red", "purple"}
 }
 
 // Driver is what a tracker must be able to do. Its methods are called with a

@@ -398,8 +398,8 @@ func (t *Target) normal(i Issue) Issue {
 	if !webAddress(i.URL) {
 		i.URL = ""
 	}
-	if i.Color == "" {
-		i.Color = t.opts.mapping.color(i.Status)
+	if named := t.opts.mapping.color(i.Status); named != "" {
+		i.Color = named
 	}
 	return i
 }
