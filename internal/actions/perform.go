@@ -24,6 +24,7 @@ type Leases interface {
 // Productboard is what a push needs of Productboard; pbapi.Session is one.
 type Productboard interface {
 	GetEntity(ctx context.Context, id string, fields ...string) (pbapi.Entity, error)
+	GetConfiguration(ctx context.Context, entityType string) (pbapi.Configuration, error)
 	GetConnection(ctx context.Context, integrationID, entityID string) (pbapi.ConnectionState, error)
 	PutConnection(ctx context.Context, integrationID, entityID string, state pbapi.ConnectionState) error
 }
@@ -54,6 +55,8 @@ type Performer struct {
 	// Duplicate, if set, is told of every second issue that was found, by the
 	// target's type.
 	Duplicate func(target string)
+
+	names fieldNames
 }
 
 // Perform takes up one run of a connection's work. It returns an error only

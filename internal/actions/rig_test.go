@@ -187,6 +187,7 @@ type fakeProductboard struct {
 	mu     sync.Mutex
 	entity pbapi.Entity
 	state  pbapi.ConnectionState
+	names  map[string]string // of fields, by id
 	fail   map[string][]error
 	calls  []string
 	onGet  func()
@@ -209,6 +210,16 @@ func (f *fakeProductboard) GetEntity(context.Context, string, ...string) (pbapi.
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.entity, f.next("entity")
+}
+
+func (f *fakeProductboard) GetConfiguration(_ context.Context, entityType string) (pbapi.Configuration, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	fields := map[string]pbapi.FieldConfiguration{}
+	for id, name := range f.names {
+		fields[id] = pbapi.FieldConfiguration{ID: id, Name: name}
+	}
+	return pbapi.Configuration{Type: entityType, Fields: fields}, f.next("configuration")
 }
 
 func (f *fakeProductboard) GetConnection(context.Context, string, string) (pbapi.ConnectionState, error) {
@@ -249,6 +260,6 @@ func (r *rig) createBehindOurBack() {
 	r.t.Helper()
 	target, err := r.target()
 	require.NoError(r.t, err)
-	_, err = target.Create(context.Background(), draftOf(r.record(), r.key(), r.pb.entity))
+	_, err = target.Create(context.Background(), targets.Draft{Marker: r.record().Marker(r.key()), Title: "Dark mode"})
 	require.NoError(r.t, err)
 }

@@ -28,11 +28,10 @@ func (w *work) open(ctx context.Context) error {
 			return err
 		}
 	}
-	entity, err := w.p.Peers.Productboard(w.in).GetEntity(ctx, w.key.Entity)
+	draft, err := w.draft(ctx, target)
 	if err != nil {
 		return err
 	}
-	draft := draftOf(w.lease.Record, w.key, entity)
 	// From here on an issue may exist: the record says so before the request
 	// leaves.
 	if err := w.lease.Intend(ctx); err != nil {

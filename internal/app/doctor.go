@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"pushbutton/internal/fault"
+	"pushbutton/internal/register"
 	"pushbutton/internal/tenants"
 )
 
@@ -153,4 +154,13 @@ func (d *doctor) integration(ctx context.Context, in tenants.Integration) {
 		err = target.Check(ctx)
 	}
 	d.check(name+": "+in.Target.Type, err)
+	if target == nil {
+		return
+	}
+	if names := target.ItemFields(); len(names) > 0 {
+		d.check(name+": fields that the templates name", register.CheckItemFields(ctx, d.app.peers.session(in), names))
+	}
+	if caveat := target.Traits().Caveat; caveat != "" {
+		d.say("note", name, caveat)
+	}
 }

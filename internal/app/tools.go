@@ -55,12 +55,12 @@ func (a *App) Registrar() *register.Registrar {
 	return &register.Registrar{
 		Store:        a.tenants,
 		Productboard: func(token secret.String) register.Session { return a.peers.pb.As(pbapi.StaticToken(token)) },
-		CheckTarget: func(ctx context.Context, t tenants.TargetConfig) error {
+		CheckTarget: func(ctx context.Context, t tenants.TargetConfig) (register.Checked, error) {
 			target, err := a.peers.openTarget(t)
 			if err != nil {
-				return err
+				return register.Checked{}, err
 			}
-			return target.Check(ctx)
+			return register.Checked{ItemFields: target.ItemFields(), Caveat: target.Traits().Caveat}, target.Check(ctx)
 		},
 		PublicURL: a.cfg.PublicURL,
 	}

@@ -107,6 +107,12 @@ type RelationshipConfiguration struct {
 	Mandatory   bool     `json:"mandatory"`
 }
 
+// ListConfigurations reads the configurations of all types of entities.
+func (s *Session) ListConfigurations(ctx context.Context) iter.Seq2[Configuration, error] {
+	return list[Configuration](ctx, s, request{op: "list configurations", method: http.MethodGet, path: "/entities/configurations", reads: true,
+		scope: scopeEntitiesRead, thing: "the workspace's configuration"})
+}
+
 func (c Configuration) present() bool { return c.Type != "" }
 
 // GetConfiguration reads which fields and relationships a type of entity has

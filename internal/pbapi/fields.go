@@ -1,6 +1,7 @@
 package pbapi
 
 import (
+	"bytes"
 	"encoding/json"
 	"strings"
 )
@@ -66,6 +67,21 @@ func (e Entity) Text(fieldID string) string {
 		return ""
 	}
 	return text(v)
+}
+
+// Texts gives the values of a field that holds several, each as Text gives it;
+// any other field is one value, or none.
+func (e Entity) Texts(fieldID string) []string {
+	var items []any
+	d := json.NewDecoder(bytes.NewReader(e.Fields[fieldID]))
+	d.UseNumber()
+	if d.Decode(&items) == nil {
+		return texts(items)
+	}
+	if s := e.Text(fieldID); s != "" {
+		return []string{s}
+	}
+	return nil
 }
 
 func text(v any) string {

@@ -49,6 +49,16 @@ type Session interface {
 	CreateIntegration(ctx context.Context, in pbapi.IntegrationCreate) (id string, err error)
 	ListIntegrations(ctx context.Context) iter.Seq2[pbapi.Integration, error]
 	UpdateIntegration(ctx context.Context, id string, in pbapi.IntegrationUpdate) error
+	ListConfigurations(ctx context.Context) iter.Seq2[pbapi.Configuration, error]
+}
+
+// Checked is what a target that can be used is known for.
+type Checked struct {
+	// ItemFields are the fields of Productboard's items that its templates
+	// name, by id or as people see them.
+	ItemFields []string
+	// Caveat is what its settings cannot promise, a sentence; empty: nothing.
+	Caveat string
 }
 
 // Registrar applies declarations. It is safe for concurrent use.
@@ -58,7 +68,7 @@ type Registrar struct {
 	Productboard func(token secret.String) Session
 	// CheckTarget proves that issues can be created with these settings,
 	// without creating one.
-	CheckTarget func(ctx context.Context, target tenants.TargetConfig) error
+	CheckTarget func(ctx context.Context, target tenants.TargetConfig) (Checked, error)
 	// PublicURL is what Productboard calls us by, without a trailing slash.
 	PublicURL string
 	// Recreate makes integrations anew that Productboard does not have any

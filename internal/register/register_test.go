@@ -40,9 +40,10 @@ type world struct {
 	// session, if set, wraps every session.
 	session func(register.Session) register.Session
 	// target answers the tracker's check.
-	target func(tenants.TargetConfig) error
-	now    time.Time
-	probes atomic.Int64
+	target  func(tenants.TargetConfig) error
+	now     time.Time
+	probes  atomic.Int64
+	checked register.Checked
 }
 
 func newWorld(t *testing.T, env redistest.Env) *world {
@@ -72,11 +73,11 @@ func newWorld(t *testing.T, env redistest.Env) *world {
 			}
 			return s
 		},
-		CheckTarget: func(_ context.Context, c tenants.TargetConfig) error {
+		CheckTarget: func(_ context.Context, c tenants.TargetConfig) (register.Checked, error) {
 			if w.target != nil {
-				return w.target(c)
+				return w.checked, w.target(c)
 			}
-			return nil
+			return w.checked, nil
 		},
 	}
 	return w
@@ -404,4 +405,18 @@ func newOther(w *world) pbapi.IntegrationCreate {
 	_, err := w.reg.Productboard(secret.New(pbToken)).CreateIntegration(w.t.Context(), in)
 	require.NoError(w.t, err)
 	return in
+}
+
+func TestFieldsThatTemplatesName(t *testing.T) {
+	w := newWorld(t, redistest.Mini(t))
+	w.checked = register.Checked{ItemFields: []string{"name", "go-live date", pbfake.FieldImpact}, Caveat: "It may push twice."}
+	report, err := w.apply(plan(wanted("Engineering")))
+	require.NoError(t, err, "by id, and by name whatever its case")
+	var said strings.Builder
+	require.NoError(t, report.Write(&said))
+	require.Contains(t, said.String(), "It may push twice.")
+
+	w.checked.ItemFields = []string{"Impct", "name"}
+	_, err = w.apply(plan(wanted("Support")))
+	require.ErrorContains(t, err, `acme.yaml:Support:target.settings: The templates name fields that no item in this Productboard workspace has: "Impct" (did you mean Impact?).`)
 }

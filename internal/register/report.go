@@ -38,6 +38,8 @@ type Result struct {
 	State          State
 	// Changes says in a few words what was done ("button label", "action").
 	Changes []string
+	// Caveat is what the target's settings cannot promise; empty: nothing.
+	Caveat string
 	// Err says why it failed.
 	Err error
 }
@@ -69,7 +71,7 @@ func (r Report) Write(w io.Writer) error {
 			fmt.Fprintf(&b, " (%s)", strings.Join(res.Changes, ", "))
 		}
 		b.WriteString("\n")
-		for _, line := range [][2]string{{"id", res.ID}, {"action", res.ActionURL}, {"productboard", res.ProductboardID}} {
+		for _, line := range [][2]string{{"id", res.ID}, {"action", res.ActionURL}, {"productboard", res.ProductboardID}, {"note", res.Caveat}} {
 			if line[1] != "" {
 				fmt.Fprintf(&b, "  %-13s %s\n", line[0]+":", line[1])
 			}
@@ -80,7 +82,7 @@ func (r Report) Write(w io.Writer) error {
 }
 
 func (r *Registrar) result(j *job) Result {
-	res := Result{Tenant: j.tenant, Name: j.want.Integration.Name, State: j.state, Changes: j.changes, Err: errors.Join(j.errs...)}
+	res := Result{Tenant: j.tenant, Name: j.want.Integration.Name, State: j.state, Changes: j.changes, Caveat: j.caveat, Err: errors.Join(j.errs...)}
 	if j.state == "" {
 		res.State = Skipped
 	}

@@ -29,6 +29,7 @@ type job struct {
 	plan   course
 
 	state   State
+	caveat  string
 	changes []string
 	errs    []error
 }
@@ -106,15 +107,20 @@ func (r *Registrar) check(ctx context.Context, j *job, workspaces *workspaces) {
 	if j.stored != nil {
 		refuseMoves(j)
 	}
-	if err := r.CheckTarget(ctx, j.goal.Target); err != nil {
+	checked, err := r.CheckTarget(ctx, j.goal.Target)
+	if err != nil {
 		describeTarget(j, err)
 	}
+	j.caveat = checked.Caveat
 	ws := workspaces.of(ctx, j.goal.ProductboardToken)
 	if ws.err != nil {
 		j.fail(FieldToken, ws.err)
 		return
 	}
 	j.session = ws.session
+	if err := CheckItemFields(ctx, ws.session, checked.ItemFields); err != nil {
+		j.fail(FieldSettings, err)
+	}
 	r.chart(ctx, j, ws.listed)
 }
 

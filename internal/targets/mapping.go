@@ -30,8 +30,10 @@ const (
 // maxFieldValues bounds the values of one further field.
 const maxFieldValues = 100
 
-func (k Kind) mappingFields() []Field {
-	fields := []Field{
+// CommonSettings describes the settings that kinds share; assignee, reporter
+// and fields are there only where the tracker has the ability.
+func CommonSettings() []Field {
+	return []Field{
 		{Name: setTitle, Default: "{{.Name}}", Example: `"[{{.Type}}] {{.Name}}"`,
 			Help: "Template of the issue's title."},
 		{Name: setDescription, Default: "{{.Description}}", Example: `"{{.Description}}<p>Effort: {{field \"Effort\"}}</p>"`,
@@ -42,19 +44,29 @@ func (k Kind) mappingFields() []Field {
 			Help: "Whether the item's tags become labels too."},
 		{Name: setStatusColors, Type: TypeMap, Enum: Colors(), Example: "{ In Progress: yellow }",
 			Help: "Colours of the button by the issue's status. Default: by how far the issue is."},
+		{Name: setAssignee, Default: personNone, Example: personOwner,
+			Help: "Who the issue is assigned to: owner (of the item), pusher (who clicked), none, or an e-mail address. Somebody without an account is named in the description."},
+		{Name: setReporter, Default: personNone, Example: personPusher,
+			Help: "Who is the issue's reporter where the tracker lets it be set: owner, pusher, none, or an e-mail address. The description names who clicked in any case."},
+		{Name: setFields, Type: TypeMap, Example: `{ Component: Backend, Story Points: "{{field \"Effort\"}}" }`,
+			Help: "Further fields of the issue, by name or id, and a template for each value. A field that takes several gets one per line or tag."},
 	}
-	if _, ok := k.Driver.(People); ok {
-		fields = append(fields,
-			Field{Name: setAssignee, Default: personNone, Example: personOwner,
-				Help: "Who the issue is assigned to: owner (of the item), pusher (who clicked), none, or an e-mail address. Somebody without an account is named in the description."},
-			Field{Name: setReporter, Default: personNone, Example: personPusher,
-				Help: "Who is the issue's reporter where the tracker lets it be set: owner, pusher, none, or an e-mail address. The description names who clicked in any case."})
-	}
-	if _, ok := k.Driver.(FieldLister); ok {
-		fields = append(fields, Field{Name: setFields, Type: TypeMap, Example: `{ Component: Backend, Story Points: "{{field \"Effort\"}}" }`,
-			Help: "Further fields of the issue, by name or id, and a template for each value. A field that takes several gets one per line or tag."})
-	}
-	return fields
+}
+
+// mappingFields are the common settings that a kind has the abilities for.
+func (k Kind) mappingFields() []Field {
+	_, people := k.Driver.(People)
+	_, further := k.Driver.(FieldLister)
+	return slices.DeleteFunc(CommonSettings(), func(f Field) bool {
+		switch f.Name {
+		case setAssignee, setReporter:
+			return !people
+		case setFields:
+			return !further
+		default:
+			return false
+		}
+	})
 }
 
 // mapping turns items into drafts as the settings say.

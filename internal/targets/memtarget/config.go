@@ -39,6 +39,11 @@ func Kind() targets.Kind {
 			{Name: credAPIKey, Required: true, Secret: true, Example: "env:SANDBOX_KEY", Help: "One of the project's keys."},
 		},
 		Driver: (*driver)(nil),
+		Guide: targets.Guide{
+			Permissions: "Any of the project's keys may do everything in it.",
+			Token:       "`plugin dev` and `plugin sandbox` make the project and its key and print them.",
+			Notes:       []string{"It lives in the memory of `plugin dev` or `plugin sandbox`: for trying things out, never for production."},
+		},
 		New: func(c targets.Config, deps targets.Deps) (targets.Driver, error) {
 			return &driver{http: deps.HTTP, cfg: config{
 				url:     c.Settings.String(setURL),

@@ -66,6 +66,19 @@ func Kind() targets.Kind {
 				Help: "API access key of the account that makes the issues (My account, right-hand side). REST must be switched on in Administration > Settings > API."},
 		},
 		Driver: (*driver)(nil),
+		Guide: targets.Guide{
+			Permissions: "A role in the project that may view, add, edit and comment issues; to close duplicates or unlinked issues, also a workflow that lets it.",
+			Token:       "Switch REST on (Administration > Settings > API). Sign in as the account that shall make the issues, open My account, and show the API access key on the right. Then, as an administrator, make the marker's field: Administration > Custom fields > New > Issues, format Text, name \"Productboard ID\", Used as a filter, For all projects, all trackers.",
+			Notes: []string{
+				"Text format: textile is Redmine's default; Redmine's API does not tell, so `textFormat` must say it.",
+				"Required fields show only when an issue is created, so the check rehearses a create that Redmine must refuse.",
+			},
+			Errors: []targets.GuideError{
+				{Says: "Redmine refused the API key", Means: "The key is wrong or was reset, or REST is off."},
+				{Says: "Redmine: X cannot be blank", Means: "A custom field is required in Redmine. Make it optional, or give it a default."},
+				{Says: "Redmine has no project", Means: "`project` must be the identifier in the address of the project's page."},
+			},
+		},
 		New: func(c targets.Config, deps targets.Deps) (targets.Driver, error) {
 			return newDriver(config{
 				url:         c.Settings.String(setURL),

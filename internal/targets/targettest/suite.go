@@ -42,6 +42,9 @@ type Harness struct {
 	// Kinds overrides what a create's HTTP status means, where the tracker
 	// differs from outbound.FromStatus.
 	Kinds map[int]fault.Kind
+	// Watch, if set, is given the server's address and gives one that leads
+	// there: it looks at every exchange, and fails the test for what is wrong.
+	Watch func(t *testing.T, url string) string
 }
 
 // Server is one running tracker.
@@ -121,6 +124,9 @@ type bench struct {
 func newBench(t *testing.T, h Harness) *bench {
 	t.Helper()
 	b := &bench{h: h, server: h.Start(t)}
+	if h.Watch != nil {
+		b.server.URL = h.Watch(t, b.server.URL)
+	}
 	b.proxy = NewProxy(t, b.server.URL)
 	b.http = outbound.New(outbound.Options{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}, UserAgent: "targettest"})
 	before := slog.Default()

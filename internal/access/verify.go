@@ -1,0 +1,179 @@
+package access
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+
+	"pushbutton/internal/fault"
+)
+
+const (
+	// MaxToken bounds a token, in bytes.
+	MaxToken = 8 << 10
+	// leeway is by how much the clocks of issuer and verifier may differ.
+	leeway = 30 * time.Second
+	// maxSubject bounds what is kept of a subject, in bytes.
+	maxSubject = 255
+)
+
+// Keys finds the key that a token must be signed with.
+type Keys interface {
+	// Find gives the keys that a token with this key id (empty: it names none)
+	// and algorithm may be signed with: *rsa.PublicKey for RS256,
+	// *ecdsa.PublicKey for ES256, ed25519.PublicKey for EdDSA, []byte for
+	// HS256. A key is only ever given for its own algorithm.
+	Find(ctx context.Context, kid, alg string) ([]any, error)
+}
+
+// Revocations tells which tokens count no more.
+type Revocations interface {
+	Revoked(ctx context.Context, tokenID string) (bool, error)
+}
+
+// Options sets up a Verifier.
+type Options struct {
+	// Keys are asked in their order. At least one is needed.
+	Keys []Keys
+	// Issuer and Audience, if set, must be the token's.
+	Issuer, Audience string
+	// Revocations may be nil: then nothing is revoked.
+	Revocations Revocations
+	// Now is the clock; nil means time.Now.
+	Now func() time.Time
+}
+
+// Verifier verifies tokens. It is safe for concurrent use.
+type Verifier struct {
+	opts   Options
+	parser *jwt.Parser
+}
+
+// Algorithms are the ones that are taken; "none" is not among them.
+func Algorithms() []string {
+	return []string{jwt.SigningMethodHS256.Alg(), jwt.SigningMethodRS256.Alg(), jwt.SigningMethodES256.Alg(), jwt.SigningMethodEdDSA.Alg()}
+}
+
+// NewVerifier makes a Verifier.
+func NewVerifier(o Options) (*Verifier, error) {
+	if len(o.Keys) == 0 {
+		return nil, errors.New("a key to verify tokens with is needed")
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	opts := []jwt.ParserOption{jwt.WithValidMethods(Algorithms()), jwt.WithExpirationRequired(), jwt.WithLeeway(leeway), jwt.WithTimeFunc(o.Now), jwt.WithIssuedAt()}
+	if o.Issuer != "" {
+		opts = append(opts, jwt.WithIssuer(o.Issuer))
+	}
+	if o.Audience != "" {
+		opts = append(opts, jwt.WithAudience(o.Audience))
+	}
+	return &Verifier{opts: o, parser: jwt.NewParser(opts...)}, nil
+}
+
+// claims is what we read of a token.
+type claims struct {
+	jwt.RegisteredClaims
+	Tenant string `json:"tenant"`
+	Roles  []Role `json:"roles"`
+}
+
+// Verify reads a token. Its error is fault.Unauthorized for whatever is wrong
+// with it, without saying what to whoever sent it, and fault.Unavailable where
+// that could not be found out.
+func (v *Verifier) Verify(ctx context.Context, token string) (Identity, error) {
+	if token == "" || len(token) > MaxToken {
+		return Identity{}, refused(errors.New("no token, or one that is too long"))
+	}
+	var c claims
+	var unavailable error
+	_, err := v.parser.ParseWithClaims(token, &c, func(t *jwt.Token) (any, error) {
+		keys, err := v.find(ctx, t)
+		if err != nil && fault.KindOf(err) == fault.Unavailable {
+			unavailable = err
+		}
+		return keys, err
+	})
+	if unavailable != nil {
+		return Identity{}, unavailable
+	}
+	if err != nil {
+		return Identity{}, refused(err)
+	}
+	id, err := c.identity()
+	if err != nil {
+		return Identity{}, refused(err)
+	}
+	if v.opts.Revocations != nil {
+		gone, err := v.opts.Revocations.Revoked(ctx, id.TokenID)
+		if err != nil {
+			return Identity{}, err
+		}
+		if gone {
+			return Identity{}, refused(errors.New("the token was revoked"))
+		}
+	}
+	return id, nil
+}
+
+// find collects the keys for a token's own header: by its key id and, so that
+// no key serves another algorithm than its own, by its algorithm.
+func (v *Verifier) find(ctx context.Context, t *jwt.Token) (jwt.VerificationKeySet, error) {
+	kid, _ := t.Header["kid"].(string)
+	if len(kid) > maxKeyID {
+		return jwt.VerificationKeySet{}, errors.New("the key id is too long")
+	}
+	var set jwt.VerificationKeySet
+	var last error
+	for _, k := range v.opts.Keys {
+		found, err := k.Find(ctx, kid, t.Method.Alg())
+		if err != nil {
+			last = err
+			continue
+		}
+		for _, key := range found {
+			set.Keys = append(set.Keys, key)
+		}
+	}
+	if len(set.Keys) == 0 {
+		if last == nil {
+			last = fmt.Errorf("no key for %s", t.Method.Alg())
+		}
+		return set, last
+	}
+	return set, nil
+}
+
+// identity takes the claims that count. A token for a tenant must not be an
+// operator's as well, so that a mistake of the issuer gives little away.
+func (c claims) identity() (Identity, error) {
+	id := Identity{Subject: c.Subject, Tenant: c.Tenant, TokenID: c.ID, Expires: c.ExpiresAt.Time}
+	for _, r := range c.Roles {
+		if slices.Contains(Roles(), r) {
+			id.Roles = append(id.Roles, r)
+		}
+	}
+	operator := slices.Contains(id.Roles, Operator)
+	switch {
+	case len(id.Roles) == 0:
+		return Identity{}, errors.New("the token has no role that is known")
+	case c.Subject == "" || len(c.Subject) > maxSubject:
+		return Identity{}, errors.New("the token names no subject")
+	case c.ID == "" || len(c.ID) > maxTokenID:
+		return Identity{}, errors.New("the token has no id (jti), so that it could not be revoked")
+	case operator && c.Tenant != "":
+		return Identity{}, errors.New("an operator's token must not name a tenant")
+	case !operator && c.Tenant == "":
+		return Identity{}, errors.New("the token names no tenant")
+	}
+	return id, nil
+}
+
+func refused(why error) error {
+	return &fault.Error{Op: "verify token", Kind: fault.Unauthorized, Public: "A valid bearer token is needed.", Err: why}
+}

@@ -1,0 +1,116 @@
+package actions
+
+import (
+	"context"
+	"strings"
+	"sync"
+	"time"
+
+	"pushbutton/internal/connections"
+	"pushbutton/internal/pbapi"
+	"pushbutton/internal/targets"
+	"pushbutton/internal/tenants"
+)
+
+// draft loads the entity and maps it to the issue that is wanted.
+func (w *work) draft(ctx context.Context, target *targets.Target) (targets.Draft, error) {
+	pb := w.p.Peers.Productboard(w.in)
+	entity, err := pb.GetEntity(ctx, w.key.Entity)
+	if err != nil {
+		return targets.Draft{}, err
+	}
+	item := itemOf(entity, w.lease.Record.Click)
+	if unknown(item, target.ItemFields()) {
+		names, err := w.p.names.of(ctx, pb, w.in, entity.Type)
+		if err != nil {
+			return targets.Draft{}, err
+		}
+		for id, name := range names {
+			if f, ok := item.Fields[id]; ok {
+				item.Fields[name] = f
+			}
+		}
+	}
+	return target.Draft(w.lease.Record.Marker(w.key), item)
+}
+
+// unknown tells whether a field is named that the item does not have by its
+// id: then it is meant by the name that people see, or is empty.
+func unknown(item targets.Item, names []string) bool {
+	for _, name := range names {
+		if _, ok := item.Fields[name]; !ok {
+			return true
+		}
+	}
+	return false
+}
+
+// itemOf is an entity in the words of mappings.
+func itemOf(e pbapi.Entity, c connections.Click) targets.Item {
+	item := targets.Item{ID: e.ID, Type: e.Type, Name: e.Name(), HTML: e.Description(), Link: e.Links.HTML, Status: e.Status(), Tags: e.Tags(),
+		Owner: targets.Person{Email: e.Owner()}, Pusher: targets.Person{Name: c.Name, Email: c.Email}, Fields: make(map[string]targets.FieldText, len(e.Fields))}
+	for id := range e.Fields {
+		texts := e.Texts(id)
+		if len(texts) == 1 && richText(texts[0]) {
+			item.Fields[id] = targets.FieldText{HTML: texts[0]}
+		} else {
+			item.Fields[id] = targets.FieldText{Texts: texts}
+		}
+	}
+	return item
+}
+
+// richText tells a field's rich text from plain text, which look alike in
+// Productboard's replies and configurations: rich text begins with a block.
+func richText(s string) bool {
+	for _, block := range []string{"<p>", "<p ", "<h1", "<h2", "<ul", "<ol", "<pre", "<blockquote", "<table", "<hr"} {
+		if strings.HasPrefix(s, block) {
+			return true
+		}
+	}
+	return false
+}
+
+const (
+	// namesLife is how long a workspace's names of fields are believed.
+	namesLife = 10 * time.Minute
+	// maxNames bounds how many configurations are kept.
+	maxNames = 1000
+)
+
+// fieldNames keeps what the fields of a type of entity are called in a
+// workspace, so that a push by name costs no call more.
+type fieldNames struct {
+	mu    sync.Mutex
+	known map[string]namesOfType
+}
+
+type namesOfType struct {
+	byID  map[string]string
+	until time.Time
+}
+
+func (n *fieldNames) of(ctx context.Context, pb Productboard, in tenants.Integration, entityType string) (map[string]string, error) {
+	key := in.ID + "/" + entityType
+	n.mu.Lock()
+	kept, ok := n.known[key]
+	n.mu.Unlock()
+	if ok && time.Now().Before(kept.until) {
+		return kept.byID, nil
+	}
+	configuration, err := pb.GetConfiguration(ctx, entityType)
+	if err != nil {
+		return nil, err
+	}
+	made := namesOfType{byID: make(map[string]string, len(configuration.Fields)), until: time.Now().Add(namesLife)}
+	for id, f := range configuration.Fields {
+		made.byID[id] = f.Name
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.known == nil || len(n.known) >= maxNames {
+		n.known = map[string]namesOfType{}
+	}
+	n.known[key] = made
+	return made.byID, nil
+}

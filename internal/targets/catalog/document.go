@@ -1,0 +1,268 @@
+package catalog
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/goccy/go-yaml"
+
+	"pushbutton/internal/secret"
+	"pushbutton/internal/targets"
+)
+
+// ability is something that a tracker's adapter can do beyond creating and
+// finding issues.
+type ability struct {
+	name string
+	has  func(targets.Kind) bool
+}
+
+func abilities() []ability {
+	return []ability{
+		{"read status", func(k targets.Kind) bool { _, ok := k.Driver.(targets.Reader); return ok }},
+		{"update", func(k targets.Kind) bool { _, ok := k.Driver.(targets.Updater); return ok }},
+		{"comment", func(k targets.Kind) bool { _, ok := k.Driver.(targets.Commenter); return ok }},
+		{"close", func(k targets.Kind) bool { _, ok := k.Driver.(targets.Closer); return ok }},
+		{"find duplicates", func(k targets.Kind) bool { _, ok := k.Driver.(targets.Duplicates); return ok }},
+		{"people by e-mail", func(k targets.Kind) bool { _, ok := k.Driver.(targets.People); return ok }},
+		{"further fields", func(k targets.Kind) bool { _, ok := k.Driver.(targets.FieldLister); return ok }},
+		{"list choices", func(k targets.Kind) bool { _, ok := k.Driver.(targets.Chooser); return ok }},
+		{"signed webhooks", func(k targets.Kind) bool { return k.ParseHook != nil }},
+	}
+}
+
+// ByType finds a kind by its name in settings.
+func ByType(typ string) (targets.Kind, bool) {
+	for _, k := range Kinds() {
+		if k.Type == typ {
+			return k, true
+		}
+	}
+	return targets.Kind{}, false
+}
+
+// WriteList prints the kinds, a line each.
+func WriteList(w io.Writer) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, k := range Kinds() {
+		_, _ = fmt.Fprintf(t, "%s\t%s\t%s\n", k.Type, k.Title, strings.Join(abilitiesOf(k), ", "))
+	}
+	return t.Flush()
+}
+
+func abilitiesOf(k targets.Kind) []string {
+	var out []string
+	for _, a := range abilities() {
+		if a.has(k) {
+			out = append(out, a.name)
+		}
+	}
+	return out
+}
+
+// Document is the page about all trackers, in Markdown: docs/targets.md.
+func Document() string {
+	var b strings.Builder
+	b.WriteString(documentHead)
+	all := abilities()
+	b.WriteString("| tracker | `type` |")
+	for _, a := range all {
+		b.WriteString(" " + a.name + " |")
+	}
+	b.WriteString(" a new issue is found again |\n| --- | --- |" + strings.Repeat(" --- |", len(all)+1) + "\n")
+	for _, k := range Kinds() {
+		fmt.Fprintf(&b, "| [%s](#%s) | `%s` |", k.Title, k.Type, k.Type)
+		for _, a := range all {
+			b.WriteString(map[bool]string{true: " yes |", false: " |"}[a.has(k)])
+		}
+		b.WriteString(" " + lookUp(k) + " |\n")
+	}
+	var common strings.Builder
+	fieldTable(&common, "setting", targets.CommonSettings())
+	b.WriteString("\n" + strings.Replace(mappingHelp, "%%mapping%%\n", common.String(), 1))
+	for _, k := range Kinds() {
+		b.WriteString("\n<a id=\"" + k.Type + "\"></a>\n\n" + Describe(k))
+	}
+	return b.String()
+}
+
+// lookUp says how a create whose outcome is unknown is resolved.
+func lookUp(k targets.Kind) string {
+	t, ok := exampleTraits(k)
+	switch {
+	case !ok:
+		return "depends on the description"
+	case t.Exclusive:
+		return "exactly, by an id that we choose"
+	case t.Scan && t.Consistency > 0:
+		return fmt.Sprintf("by reading the latest issues, within %s", seconds(t.Consistency))
+	case t.Scan:
+		return "by reading the latest issues"
+	case t.Consistency > 0:
+		return fmt.Sprintf("by a search that may lag up to %s", seconds(t.Consistency))
+	default:
+		return "at once"
+	}
+}
+
+func seconds(d time.Duration) string { return fmt.Sprintf("%g s", d.Seconds()) }
+
+// exampleTraits opens a kind with its own examples.
+func exampleTraits(k targets.Kind) (targets.Traits, bool) {
+	settings, creds, err := Example(k)
+	if err != nil {
+		return targets.Traits{}, false
+	}
+	target, err := k.Open(settings, creds, targets.Deps{})
+	if err != nil {
+		return targets.Traits{}, false
+	}
+	return target.Traits(), true
+}
+
+// Example gives the settings and credentials that a kind's examples of its
+// required fields make.
+func Example(k targets.Kind) (settings map[string]any, credentials map[string]secret.String, err error) {
+	settings, credentials = map[string]any{}, map[string]secret.String{}
+	for _, f := range k.Settings {
+		if !f.Required {
+			continue
+		}
+		var v any
+		if err := yaml.Unmarshal([]byte(f.Example), &v); err != nil {
+			return nil, nil, fmt.Errorf("example of %s.%s: %w", k.Type, f.Name, err)
+		}
+		settings[f.Name] = v
+	}
+	for _, f := range exampleCredentials(k) {
+		credentials[f.Name] = secret.New("example-" + f.Name)
+	}
+	return settings, credentials, nil
+}
+
+// exampleCredentials are the required ones, or the first where any of several
+// will do.
+func exampleCredentials(k targets.Kind) []targets.Field {
+	var required []targets.Field
+	for _, f := range k.Credentials {
+		if f.Required {
+			required = append(required, f)
+		}
+	}
+	if len(required) == 0 && len(k.Credentials) > 0 {
+		required = k.Credentials[:1]
+	}
+	return required
+}
+
+// Describe is all about one kind, in Markdown.
+func Describe(k targets.Kind) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "## %s\n\n", k.Title)
+	if able := abilitiesOf(k); len(able) > 0 {
+		fmt.Fprintf(&b, "It can, beside creating and finding issues: %s. A new issue is found again %s.\n\n", strings.Join(able, ", "), lookUp(k))
+	}
+	part(&b, "Permissions", k.Guide.Permissions)
+	part(&b, "How to make the credential", k.Guide.Token)
+	b.WriteString("```yaml\n" + exampleYAML(k) + "```\n\n")
+	fieldTable(&b, "setting", k.Settings)
+	fieldTable(&b, "credential", k.Credentials)
+	for _, n := range k.Guide.Notes {
+		b.WriteString("- " + n + "\n")
+	}
+	if len(k.Guide.Notes) > 0 {
+		b.WriteString("\n")
+	}
+	if len(k.Guide.Errors) > 0 {
+		b.WriteString("| the button says | it means |\n| --- | --- |\n")
+		for _, e := range k.Guide.Errors {
+			fmt.Fprintf(&b, "| %s | %s |\n", tableText(e.Says), tableText(e.Means))
+		}
+		b.WriteString("\n")
+	}
+	return strings.TrimRight(b.String(), "\n") + "\n"
+}
+
+func part(b *strings.Builder, title, text string) {
+	if text != "" {
+		fmt.Fprintf(b, "**%s.** %s\n\n", title, text)
+	}
+}
+
+func exampleYAML(k targets.Kind) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "target:\n  type: %s\n", k.Type)
+	section := func(name string, fields []targets.Field) {
+		if len(fields) == 0 {
+			return
+		}
+		fmt.Fprintf(&b, "  %s:\n", name)
+		for _, f := range fields {
+			fmt.Fprintf(&b, "    %s: %s\n", f.Name, strings.ReplaceAll(f.Example, "\n", "\n      "))
+		}
+	}
+	var required []targets.Field
+	for _, f := range k.Settings {
+		if f.Required {
+			required = append(required, f)
+		}
+	}
+	section("settings", required)
+	section("credentials", exampleCredentials(k))
+	return b.String()
+}
+
+func fieldTable(b *strings.Builder, what string, fields []targets.Field) {
+	if len(fields) == 0 {
+		return
+	}
+	fmt.Fprintf(b, "| %s | | what it is | example |\n| --- | --- | --- | --- |\n", what)
+	for _, f := range fields {
+		fmt.Fprintf(b, "| `%s` | %s | %s | `%s` |\n", f.Name, need(f), tableText(f.Help), tableText(strings.ReplaceAll(f.Example, "\n", " ")))
+	}
+	b.WriteString("\n")
+}
+
+func need(f targets.Field) string {
+	text := "optional"
+	switch {
+	case f.Required:
+		text = "required"
+	case f.Default != "":
+		text = "default `" + f.Default + "`"
+	}
+	if len(f.Enum) > 0 {
+		text += "; " + strings.Join(f.Enum, ", ")
+	}
+	return tableText(text)
+}
+
+func tableText(s string) string { return strings.ReplaceAll(s, "|", `\|`) }
+
+const documentHead = `# Trackers
+
+Everything here is also told by ` + "`plugin targets`" + ` and ` + "`plugin targets describe NAME`" + `. This page is made of the adapters' own
+descriptions by a test (` + "`go test ./internal/targets/catalog -update`" + `).
+
+`
+
+const mappingHelp = `## What every tracker has
+
+Settings that decide how an item of Productboard becomes an issue. They are checked by ` + "`plugin apply`" + ` and ` + "`plugin doctor`" + `, with the
+tracker's required fields and Productboard's names of fields, before the first click.
+
+` + "%%mapping%%" + `
+Templates are Go's [text/template](https://pkg.go.dev/text/template), without ` + "`define`, `block` and `template`" + `. They see ` + "`.Name`, `.Description`, `.Type`, `.Status`, `.Tags`, `.Link`, `.ID`, `.Owner.Email`, `.Pusher.Name`, `.Pusher.Email`" + `, and these functions:
+
+| function | what it gives |
+| --- | --- |
+| ` + "`field \"Effort\"`" + ` | the value of any field, standard or custom, by its name or id; nothing if the item has none |
+| ` + "`join \", \" .Tags`" + ` | a list as one text |
+| ` + "`default \"none\" (field \"Effort\")`" + ` | the first where the second is empty |
+| ` + "`upper`, `lower`, `trim`, `truncate 40`, `replace \"a\" \"b\"`" + ` | the text, changed |
+| ` + "`date \"02.01.2006\" (field \"Due\")`" + ` | a date in Go's layout |
+| ` + "`plain .Description`" + ` | rich text without its markup |
+`
