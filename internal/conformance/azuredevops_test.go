@@ -57,7 +57,9 @@ func mendAzureDevOps(doc *openapi3.T) {
 	const byNumber = "/{organization}/{project}/_apis/wit/workitems/{id}"
 	doc.Paths.Set(strings.Replace(byNumber, "{id}", "{id:[0-9]+}", 1), doc.Paths.Value(byNumber))
 	doc.Paths.Delete(byNumber)
-	// Values of fields are texts as well as objects, and null where there is none.
+	// Values of fields, and of what is said about links, are texts as well as
+	// objects, and null where there is none.
+	doc.Components.Schemas["Link"].Value.Properties["attributes"].Value.AdditionalProperties.Schema = &openapi3.SchemaRef{Value: &openapi3.Schema{}}
 	doc.Components.Schemas["WorkItem"].Value.Properties["fields"].Value.AdditionalProperties.Schema = &openapi3.SchemaRef{Value: &openapi3.Schema{}}
 	field := doc.Components.Schemas["WorkItemTypeFieldWithReferences"].Value
 	field.Properties["defaultValue"] = &openapi3.SchemaRef{Value: &openapi3.Schema{Nullable: true}}
@@ -101,4 +103,18 @@ func TestAzureDevOpsSchemaBites(t *testing.T) {
 			assert.ErrorContains(t, watch.Violations()[0], c.want)
 		})
 	}
+}
+
+func TestAzureDevOpsMappingIsAsPublished(t *testing.T) {
+	s := azuredevopsfake.New(t)
+	url := vendors.NewWatch(azureDevOps(t)).Front(t, s.URL)
+	a := azuredevopsfake.Account(azuredevopsfake.PAT, azuredevopsfake.Project, "type", "Bug", "areaPath", `Fabrikam Fiber\Web`, "assignee", azuredevopsfake.Jane,
+		"fields", map[string]any{"Priority": "1", "Story Points": "3.5", "Target Date": "2026-05-01", "Sponsor": azuredevopsfake.Jane, "Urgent": "no", "Component": "Backend"})
+	target := openWatched(t, azuredevopsfake.Harness().Kind, a, url)
+	require.NoError(t, target.Check(t.Context()))
+	d := mappedDraft(t, target)
+	made, err := target.Create(t.Context(), d)
+	require.NoError(t, err)
+	_, _, err = target.Update(t.Context(), made.ID, d)
+	require.NoError(t, err)
 }

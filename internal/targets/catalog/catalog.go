@@ -10,6 +10,7 @@ import (
 	"pushbutton/internal/fault"
 	"pushbutton/internal/secret"
 	"pushbutton/internal/targets"
+	"pushbutton/internal/targets/asana"
 	"pushbutton/internal/targets/azuredevops"
 	"pushbutton/internal/targets/memtarget"
 	"pushbutton/internal/targets/redmine"
@@ -19,6 +20,7 @@ import (
 func Kinds() []targets.Kind {
 	return []targets.Kind{
 		azuredevops.Kind(),
+		asana.Kind(),
 		redmine.Kind(),
 		memtarget.Kind(),
 	}

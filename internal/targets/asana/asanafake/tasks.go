@@ -353,8 +353,7 @@ func (s *Server) show(t *Task) map[string]any {
 	values := []map[string]any{}
 	for _, f := range customFields() {
 		v := f.show()
-		if f.typ == "enum" {
-			v["enum_value"] = nil
+		if f.typ == "enum" { // the published schema has no null here
 			for _, option := range f.options {
 				if option["gid"] == t.Fields[f.gid] {
 					v["enum_value"] = option
