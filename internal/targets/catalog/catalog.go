@@ -14,6 +14,7 @@ import (
 	"pushbutton/internal/targets/azuredevops"
 	"pushbutton/internal/targets/memtarget"
 	"pushbutton/internal/targets/redmine"
+	"pushbutton/internal/targets/shortcut"
 )
 
 // Kinds lists every kind of tracker, in the order of its documentation.
@@ -21,6 +22,7 @@ func Kinds() []targets.Kind {
 	return []targets.Kind{
 		azuredevops.Kind(),
 		asana.Kind(),
+		shortcut.Kind(),
 		redmine.Kind(),
 		memtarget.Kind(),
 	}
