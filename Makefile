@@ -50,16 +50,27 @@ e2e: build ## 200 pushes into a real Redmine through real processes (needs redis
 SEED ?= 1
 SEEDS ?= 1
 .PHONY: chaos
-chaos: build ## Kill, freeze and restart everything under 5,000 clicks and check that every promise was kept: SEED=7, SEEDS=20, CHAOSFLAGS=-short
+chaos: build ## Kill, freeze and restart everything under 5,000 clicks and check that every promise was kept: SEED=7, SEEDS=20, CHAOSFLAGS='-short', '-parallel 4'
 	go run ./internal/chaos -plugin $(BIN)/plugin -seed $(SEED) -seeds $(SEEDS) $(CHAOSFLAGS)
 
+.PHONY: outage
+outage: build ## Freeze and kill Redis under 200 clicks a second: refusals in time, recovery, memory, log
+	go run ./internal/chaos -plugin $(BIN)/plugin -outage $(CHAOSFLAGS)
+
+.PHONY: rolling
+rolling: build ## Restart every process in turn under 200 clicks a second: nothing refused, lost or doubled
+	go run ./internal/chaos -plugin $(BIN)/plugin -rolling $(CHAOSFLAGS)
+
+MUTANTS := nofence:duplicates nointent:duplicates noreadback:stuck
 .PHONY: chaos-mutants
-chaos-mutants: ## Prove that chaos can fail: without fencing, attempt record and read-back it must find duplicates, duplicates and wrong buttons
-	@set -euo pipefail; mutant() { \
-	  go build -tags mutant_$$1 -o $(BIN)/plugin-$$1 ./cmd/plugin; \
-	  go run ./internal/chaos -plugin $(BIN)/plugin-$$1 -seed $(SEED) -short -quiet 3m -expect $$2 > $(BIN)/chaos-$$1.json; \
-	  echo "chaos-mutants: $$1: found $$2, as it must ($(BIN)/chaos-$$1.json)"; }; \
-	mutant nofence duplicates; mutant nointent duplicates; mutant noreadback stuck,wrong,lost
+chaos-mutants: ## Prove that chaos can fail: without fencing, attempt record and read-back it must find duplicates, duplicates and stuck buttons
+	@set -euo pipefail; go build -o $(BIN)/chaos ./internal/chaos; \
+	for m in $(MUTANTS); do go build -tags mutant_$${m%%:*} -o $(BIN)/plugin-$${m%%:*} ./cmd/plugin; done; \
+	pids=(); for m in $(MUTANTS); do \
+	  $(BIN)/chaos -plugin $(BIN)/plugin-$${m%%:*} -seed $(SEED) -short -quiet 3m -expect $${m#*:} > $(BIN)/chaos-$${m%%:*}.json & pids+=($$!); done; \
+	failed=0; for m in $(MUTANTS); do \
+	  if wait $${pids[0]}; then echo "chaos-mutants: $${m%%:*}: found, as it must: $${m#*:} ($(BIN)/chaos-$${m%%:*}.json)"; \
+	  else echo "chaos-mutants: $${m%%:*}: NOT found: $${m#*:}"; failed=1; fi; pids=("$${pids[@]:1}"); done; exit $$failed
 
 .PHONY: bench
 bench: ## Measure the acknowledgement against a bare Enqueue, side by side (uses redis-server if there is one)
@@ -71,6 +82,14 @@ fuzz: ## Run every fuzz target for FUZZTIME (10s each)
 	  for f in $$(go test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
 	    echo "fuzz: $$pkg $$f"; go test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) $$pkg; \
 	  done; done
+
+WIKIMARKUP := internal/conformance/wikimarkup
+.PHONY: wikimarkup
+wikimarkup: ## Read our wiki markup with Atlassian's own parser and compare it with our ADF (needs node 20 and npm)
+	cd $(WIKIMARKUP) && npm ci --ignore-scripts --no-audit --no-fund --silent
+	@set -euo pipefail; dir=$$(mktemp -d); trap 'rm -rf "$$dir"' EXIT; \
+	  WIKIMARKUP_DIR="$$dir" go test -count=1 -run '^TestWriteWikiDocuments$$' ./internal/richtext; \
+	  node $(WIKIMARKUP)/check.mjs "$$dir"
 
 .PHONY: image
 image: ## Build the container image (needs a container engine)

@@ -12,9 +12,12 @@ import (
 
 const unlinkRemark = "This issue was unlinked from its item in Productboard."
 
-// resolveLeftover finds what an unlinked push may have created and treats it.
+// resolveLeftover finds what an unlinked push may have created and treats it:
+// the oldest issue, if there are several, the others being closed. Nobody waits
+// for it, so it takes the time in which even a create that left a frozen
+// process late has arrived.
 func (w *work) resolveLeftover(ctx context.Context, target *targets.Target, left connections.Leftover) error {
-	if w.in.OnUnlink == tenants.UnlinkLeave || w.in.OnUnlink == "" {
+	if (w.in.OnUnlink == tenants.UnlinkLeave || w.in.OnUnlink == "") && left.Recreated == 0 {
 		return nil
 	}
 	marker := connections.MarkerFor(w.key, left.Epoch)
@@ -24,20 +27,34 @@ func (w *work) resolveLeftover(ctx context.Context, target *targets.Target, left
 			return err
 		}
 		if found == nil {
-			since := time.Duration(w.lease.Now-left.Intent.At) * time.Millisecond
-			if wait := CreateTimeout + target.Traits().Consistency + settleMargin - since; wait > 0 {
-				return &waitError{delay: min(wait, lookUpEvery), why: &fault.Error{Op: "look up issue", Kind: fault.Unavailable, Side: target.Traits().Name}}
-			}
-			return nil
+			return w.mayAppear(target, left)
 		}
 		left.Issue = found
 	}
 	if left.Recreated > 0 {
-		if _, err := w.keepOne(ctx, target, marker, *left.Issue); err != nil {
+		if err := w.mayAppear(target, left); err != nil {
 			return err
 		}
+		keep, err := w.keepOne(ctx, target, marker, *left.Issue)
+		if err != nil {
+			return err
+		}
+		left.Issue = &keep
 	}
 	return w.treatLeftover(ctx, target, left)
+}
+
+// mayAppear is the wait for an issue that may still appear; nil if none can.
+func (w *work) mayAppear(target *targets.Target, left connections.Leftover) error {
+	if left.Intent == nil {
+		return nil
+	}
+	since := time.Duration(w.lease.Now-left.Intent.At) * time.Millisecond
+	wait := max(lookAgain, CreateTimeout+target.Traits().Consistency+settleMargin) - since
+	if wait <= 0 {
+		return nil
+	}
+	return &waitError{delay: min(wait, lookUpEvery), why: &fault.Error{Op: "look up issue", Kind: fault.Unavailable, Side: target.Traits().Name}}
 }
 
 // treatLeftover leaves, remarks on or closes an issue. One that is gone needs

@@ -447,7 +447,7 @@ func TestSecondIssueIsFoundAndClosed(t *testing.T) {
 				gets := 0
 				r.pb.onGet = func() {
 					if gets++; len(r.tracker.Books(0, 10)) == 0 {
-						r.createBehindOurBack()
+						r.createBehindOurBack(r.record().Marker(r.key()))
 					}
 				}
 			}
@@ -455,7 +455,7 @@ func TestSecondIssueIsFoundAndClosed(t *testing.T) {
 				require.True(t, r.step(context.Background()))
 			}
 			if !before {
-				r.createBehindOurBack()
+				r.createBehindOurBack(r.record().Marker(r.key()))
 			}
 			r.quiet(pbapi.StateConnected)
 			issues := r.tracker.Marked("demo", string(r.record().Marker(r.key())))

@@ -37,8 +37,11 @@ const (
 	// enqueueTimeout bounds the queuing: the click is recorded by then, and
 	// the look-out queues what was not.
 	enqueueTimeout = 800 * time.Millisecond
-	// recordTimeout bounds the recording: Productboard waits 5 s in all.
+	// recordTimeout bounds the recording.
 	recordTimeout = 1200 * time.Millisecond
+	// answerTimeout bounds all of it: Productboard waits 5 s, and a person
+	// shall learn within 2 s that a push could not be taken.
+	answerTimeout = 1500 * time.Millisecond
 )
 
 // Receiver is the front door for clicks.
@@ -70,6 +73,8 @@ type Answer struct {
 // Unauthorized, and Unavailable while the click cannot be recorded.
 func (r *Receiver) Receive(ctx context.Context, req Request) (Answer, error) {
 	start := time.Now()
+	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
+	defer cancel()
 	integration, err := tenants.Authenticate(ctx, r.Integrations, req.Integration, req.Authorization)
 	if err != nil {
 		r.done(ctx, integration, click{}, start, "", err)

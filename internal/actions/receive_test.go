@@ -6,6 +6,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -109,6 +110,47 @@ func TestRedisAwayIsNoProgress(t *testing.T) {
 	_, err := r.receive.Receive(context.Background(), request(string(notification(pbapi.TriggerPush))))
 	require.ErrorIs(t, err, fault.Unavailable)
 	require.Equal(t, "this plugin", fault.From(err).Side)
+}
+
+// hanging is a Redis that does not answer until the time for it is over.
+type hanging struct {
+	Clicks
+	t *testing.T
+}
+
+func (h hanging) wait(ctx context.Context) error {
+	end, bounded := ctx.Deadline()
+	require.True(h.t, bounded, "or it would wait for ever")
+	require.LessOrEqual(h.t, time.Until(end), answerTimeout)
+	return context.DeadlineExceeded
+}
+
+func (h hanging) ByID(ctx context.Context, _ string) (tenants.Integration, error) {
+	return tenants.Integration{}, fault.Wrap(fault.Unavailable, "find integration", h.wait(ctx))
+}
+
+func (h hanging) Push(ctx context.Context, _ connections.Key, _ connections.Person) (connections.Record, *connections.Work, error) {
+	return connections.Record{}, nil, h.wait(ctx)
+}
+
+func (h hanging) Enqueue(ctx context.Context, _ connections.Work) error { return h.wait(ctx) }
+
+func TestHangingRedisIsNotWaitedFor(t *testing.T) {
+	h := hanging{t: t}
+	for name, hang := range map[string]func(r *Receiver){
+		"integration": func(r *Receiver) { r.Integrations = h },
+		"record":      func(r *Receiver) { r.Clicks = h },
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t)
+			hang(r.receive)
+			_, err := r.receive.Receive(context.Background(), request(string(notification(pbapi.TriggerPush))))
+			require.Contains(t, []fault.Kind{fault.Unavailable, fault.Timeout}, fault.KindOf(err), "both are a 503")
+		})
+	}
+	r := newRig(t)
+	r.receive.Queue = h
+	require.Equal(t, pbapi.StateProgress, r.click(pbapi.TriggerPush).State, "it is recorded; the look-out queues it")
 }
 
 // A click counts once it is recorded: if only the queuing fails, the look-out

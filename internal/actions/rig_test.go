@@ -254,12 +254,12 @@ func (f *fakeProductboard) shown() pbapi.ConnectionState {
 	return f.state
 }
 
-// createBehindOurBack makes an issue with this push's marker, as a request
-// that was under way for long does.
-func (r *rig) createBehindOurBack() {
+// createBehindOurBack makes an issue with a marker, as a request that was
+// under way for long does.
+func (r *rig) createBehindOurBack(marker targets.Marker) {
 	r.t.Helper()
 	target, err := r.target()
 	require.NoError(r.t, err)
-	_, err = target.Create(context.Background(), targets.Draft{Marker: r.record().Marker(r.key()), Title: "Dark mode"})
+	_, err = target.Create(context.Background(), targets.Draft{Marker: marker, Title: "Dark mode"})
 	require.NoError(r.t, err)
 }

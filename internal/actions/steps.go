@@ -32,13 +32,15 @@ func (w *work) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	// The create's time begins before its intent's: others count from there, and
+	// this process may be frozen in between.
+	cctx, cancel := context.WithTimeout(ctx, CreateTimeout)
+	defer cancel()
 	// From here on an issue may exist: the record says so before the request
 	// leaves.
 	if err := w.lease.Intend(ctx); err != nil {
 		return err
 	}
-	cctx, cancel := context.WithTimeout(ctx, CreateTimeout)
-	defer cancel()
 	issue, err := target.Create(cctx, draft)
 	switch targets.OutcomeOf(err) {
 	case targets.OutcomeDone:

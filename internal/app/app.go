@@ -100,7 +100,7 @@ func (a *App) Front() http.Handler {
 func (a *App) worker() *jobs.Worker {
 	performer := &actions.Performer{Leases: a.records, Integrations: a.cache, Peers: a.peers, Queue: a.queue, Log: a.log, Observe: a.metrics.Attempt, Duplicate: a.metrics.Duplicate}
 	return jobs.NewWorker(a.rdb, performer, jobs.WorkerOptions{
-		Concurrency: a.cfg.Concurrency, Grace: a.cfg.ShutdownTimeout / 2, Log: a.log,
+		Concurrency: a.cfg.Concurrency, Bell: a.records, Grace: a.cfg.ShutdownTimeout / 2, Log: a.log,
 	})
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strconv"
 	"strings"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"pushbutton/config"
+	"pushbutton/internal/telemetry"
 )
 
 // Time-outs of every Redis command. Productboard waits 5 s for an answer to a
@@ -36,6 +38,18 @@ func OpenRedis(url string, concurrency int) (*redis.Client, error) {
 	opts.PoolSize = max(32, concurrency+16)
 	return redis.NewClient(opts), nil
 }
+
+// redisLog passes what the Redis client says of itself on, folded, as detail:
+// it tells of every failed dial, and whoever asked Redis tells as well.
+type redisLog struct{ fold *telemetry.Fold }
+
+func (l redisLog) Printf(ctx context.Context, format string, args ...any) {
+	l.fold.Say(ctx, slog.LevelDebug, fmt.Sprintf(format, args...))
+}
+
+// logRedis takes the client's own lines into our log. The library knows one
+// logger for the whole process.
+func logRedis(log *slog.Logger) { redis.SetLogger(redisLog{telemetry.NewFold(log, "redis client")}) }
 
 // Durability is what a Redis' settings mean for what it is told.
 type Durability struct {

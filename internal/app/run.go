@@ -49,6 +49,7 @@ var errShuttingDown = errors.New("shutting down")
 // work is taken; then no more clicks; then what runs is finished or handed
 // back; Redis last.
 func (p Program) Run(ctx context.Context) error {
+	logRedis(p.Log)
 	cfg := p.Config
 	if cfg.RedisURL.Empty() {
 		child, err := startRedis(ctx, cfg.DataDir)

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"pushbutton/config"
 	"pushbutton/internal/app"
 	"pushbutton/internal/pbapi/pbfake"
 	"pushbutton/internal/register"
@@ -84,29 +85,46 @@ func measure(ctx context.Context, o options, latency time.Duration, server *redi
 	if err != nil {
 		return err
 	}
+	plugin, err := launch(ctx, cfg, app.Roles{API: true, Worker: true}, log)
+	if err != nil {
+		return err
+	}
+	if err := register1(ctx, plugin.app, box, address, plugin.front); err != nil {
+		return errors.Join(err, plugin.stop())
+	}
+	return errors.Join(clicks(ctx, o, latency, box, watch, out), plugin.stop())
+}
+
+// running is a program in this process.
+type running struct {
+	app   *app.App
+	front string
+	stop  func() error
+}
+
+// launch runs a program until it takes requests or work.
+func launch(ctx context.Context, cfg config.Config, roles app.Roles, log *slog.Logger) (*running, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	ended := make(chan error, 1)
-	result := make(chan error, 1)
+	started := make(chan *running, 1)
+	r := &running{stop: func() error {
+		cancel()
+		return <-ended
+	}}
 	go func() {
-		ended <- app.Program{Config: cfg, Roles: app.Roles{API: true, Worker: true}, Log: log, Version: "bench", Embedded: true,
-			Started: func(ctx context.Context, a *app.App, front string) error {
-				err := register1(ctx, a, box, address, front)
-				go func() {
-					if err == nil {
-						err = clicks(ctx, o, latency, box, watch, out)
-					}
-					result <- err
-				}()
-				return nil
-			}}.Run(ctx)
+		ended <- app.Program{Config: cfg, Roles: roles, Log: log, Version: "bench", Embedded: true, Started: func(_ context.Context, a *app.App, front string) error {
+			r.app, r.front = a, front
+			started <- r
+			return nil
+		}}.Run(ctx)
 	}()
 	select {
-	case err = <-result:
-	case err = <-ended:
-		ended <- nil
+	case r := <-started:
+		return r, nil
+	case err := <-ended:
+		cancel()
+		return nil, err
 	}
-	cancel()
-	return errors.Join(err, <-ended)
 }
 
 func register1(ctx context.Context, a *app.App, box *app.Sandbox, address, front string) error {
@@ -125,7 +143,9 @@ func clicks(ctx context.Context, o options, latency time.Duration, box *app.Sand
 	integration := box.Productboard.Integrations()[0].ID
 	var ours, whole outcome
 	calls := 0
-	pause := time.NewTicker(25 * time.Millisecond)
+	// Far enough apart that our own pacing of Productboard's calls does not
+	// slow them down.
+	pause := time.NewTicker(150 * time.Millisecond)
 	defer pause.Stop()
 	for _, e := range box.Productboard.Entities() {
 		<-pause.C

@@ -11,9 +11,9 @@ import (
 	"time"
 )
 
-// connections is how many requests are under way at once in a closed loop,
+// parallel is how many requests are under way at once in a closed loop,
 // and the most there can be in an open one.
-const connections = 64
+const parallel = 64
 
 // contestant is a handler on loopback that acknowledges.
 type contestant struct {
@@ -30,7 +30,7 @@ func serve(handler http.Handler, path string) (*contestant, error) {
 		return nil, err
 	}
 	c := &contestant{url: "http://" + ln.Addr().String() + path, server: &http.Server{Handler: handler, ReadHeaderTimeout: time.Second},
-		client: &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: connections, MaxConnsPerHost: connections}}}
+		client: &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: parallel, MaxConnsPerHost: parallel}}}
 	go func() { _ = c.server.Serve(ln) }()
 	return c, nil
 }
@@ -82,7 +82,7 @@ func closedLoop(ctx context.Context, c *contestant, d time.Duration) outcome {
 	var mu sync.Mutex
 	var group sync.WaitGroup
 	start := time.Now()
-	for range connections {
+	for range parallel {
 		group.Go(func() {
 			var mine []float64
 			for time.Since(start) < d && ctx.Err() == nil {

@@ -1,7 +1,8 @@
 // Command bench measures, side by side in one run: how fast clicks are
 // acknowledged, against a bare Echo handler that only does one
-// asynq.Client.Enqueue; and how long a click takes to become connected beyond
-// the tracker's and Productboard's own time.
+// asynq.Client.Enqueue; what a worker costs at rest and how soon it picks a
+// click up; and how long a click takes to become connected beyond the
+// tracker's and Productboard's own time.
 //
 // Figures on a shared machine drift, so the contestants take turns and what
 // counts is the ratio. Nothing here fails on time.
@@ -26,17 +27,20 @@ type options struct {
 	duration time.Duration
 	rates    []int
 	clicks   int
+	rest     time.Duration
+	pickUps  int
 }
 
 func main() {
 	short := flag.Bool("short", false, "fewer and shorter rounds")
+	only := flag.Bool("idle", false, "only what a worker costs at rest, and how soon it picks a click up")
 	flag.Parse()
-	o := options{rounds: 5, duration: 4 * time.Second, rates: []int{200, 500, 2000}, clicks: 200}
+	o := options{rounds: 5, duration: 4 * time.Second, rates: []int{200, 500, 2000}, clicks: 200, rest: 10 * time.Second, pickUps: 400}
 	if *short {
-		o = options{rounds: 3, duration: time.Second, rates: []int{200, 500}, clicks: 40}
+		o = options{rounds: 3, duration: time.Second, rates: []int{200, 500}, clicks: 40, rest: 4 * time.Second, pickUps: 200}
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	err := run(ctx, o, os.Stdout)
+	err := run(ctx, o, *only, os.Stdout)
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -44,7 +48,7 @@ func main() {
 	}
 }
 
-func run(ctx context.Context, o options, out io.Writer) error {
+func run(ctx context.Context, o options, only bool, out io.Writer) error {
 	log := slog.New(slog.NewTextHandler(io.Discard, nil))
 	server, err := startRedis(ctx)
 	if err != nil {
@@ -52,7 +56,13 @@ func run(ctx context.Context, o options, out io.Writer) error {
 	}
 	defer server.stop()
 	fmt.Fprintf(out, "machine: %d cores, %s; Redis: %s; generator in the same process\n\n", runtime.NumCPU(), runtime.Version(), server.describe)
+	if only {
+		return idle(ctx, o, server, log, out)
+	}
 	if err := acknowledgements(ctx, o, server, log, out); err != nil {
+		return err
+	}
+	if err := idle(ctx, o, server, log, out); err != nil {
 		return err
 	}
 	return clickToConnected(ctx, o, server, log, out)
@@ -82,7 +92,7 @@ func acknowledgements(ctx context.Context, o options, server *redisServer, log *
 			return err
 		}
 	}
-	fmt.Fprintf(out, "acknowledgements, closed loop, %d connections, %d rounds taking turns\n", connections, o.rounds)
+	fmt.Fprintf(out, "acknowledgements, closed loop, %d connections, %d rounds taking turns\n", parallel, o.rounds)
 	fmt.Fprintf(out, "  %-34s %s\n  %-34s %s\n  %-34s %s (goal: at least 0.9)\n\n", "ours, actions/s", spread(oursRate, "%.0f"), "bare Echo + Enqueue, requests/s", spread(bareRate, "%.0f"), "ratio", spread(ratio, "%.2f"))
 	fmt.Fprintf(out, "acknowledgements, open loop: latency counted from when the request was due (ms)\n  %-8s %-24s %-24s %s\n", "rate/s", "ours p50 / p99", "bare p50 / p99", "ratio of p99 (goal: at most 1.3)")
 	for _, rate := range o.rates {

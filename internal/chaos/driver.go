@@ -27,25 +27,12 @@ func (c clicked) answered() bool {
 	return c.Err == "" && c.Answer.Failure == "" && c.Answer.Status == 200
 }
 
-// play clicks and strikes as the plan says.
-func (w *world) play(ctx context.Context, p plan) ([]clicked, error) {
+// play clicks as the plan says, and has done to the processes meanwhile what
+// strikes does from the start on.
+func (w *world) play(ctx context.Context, p plan, strikes func(ctx context.Context, start time.Time) error) ([]clicked, error) {
 	start := time.Now()
 	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error {
-		strikes, ctx := errgroup.WithContext(ctx)
-		for _, e := range p.Events {
-			if err := pause(ctx, time.Until(start.Add(e.At))); err != nil {
-				break
-			}
-			strikes.Go(func() error {
-				if err := w.strike(ctx, e); err != nil {
-					return fmt.Errorf("%s: %w", e.Kind, err)
-				}
-				return nil
-			})
-		}
-		return strikes.Wait()
-	})
+	group.Go(func() error { return strikes(ctx, start) })
 	out := make([]clicked, len(p.Clicks))
 	group.Go(func() error {
 		var clicks sync.WaitGroup
@@ -59,6 +46,25 @@ func (w *world) play(ctx context.Context, p plan) ([]clicked, error) {
 		return nil
 	})
 	return out, group.Wait()
+}
+
+// strikeAll carries the plan's events out, each at its time.
+func (w *world) strikeAll(p plan) func(ctx context.Context, start time.Time) error {
+	return func(ctx context.Context, start time.Time) error {
+		strikes, ctx := errgroup.WithContext(ctx)
+		for _, e := range p.Events {
+			if err := pause(ctx, time.Until(start.Add(e.At))); err != nil {
+				break
+			}
+			strikes.Go(func() error {
+				if err := w.strike(ctx, e); err != nil {
+					return fmt.Errorf("%s: %w", e.Kind, err)
+				}
+				return nil
+			})
+		}
+		return strikes.Wait()
+	}
 }
 
 func (w *world) click(ctx context.Context, b button, c click) clicked {
@@ -165,6 +171,9 @@ func (w *world) busy(ctx context.Context) (map[string]int, error) {
 	tasks, err := w.tasks(ctx)
 	for where, n := range tasks {
 		out["tasks "+where] = int(n)
+	}
+	for _, where := range w.opts.overlooked() {
+		delete(out, "tasks "+where)
 	}
 	maps.DeleteFunc(out, func(_ string, n int) bool { return n == 0 })
 	return out, err

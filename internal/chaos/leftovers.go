@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/redis/go-redis/v9"
@@ -19,6 +20,7 @@ const (
 	recordKeys = "pb:{push}:c:"
 	historyKey = "pb:{push}:h:"
 	lookoutKey = "pb:{push}:lookout"
+	bellKey    = "pb:{push}:bell"
 )
 
 // tasks counts what Asynq holds, by where.
@@ -44,6 +46,7 @@ func (w *world) tasks(ctx context.Context) (map[string]int64, error) {
 type leftovers struct {
 	Tasks   map[string]int64 `json:"tasks"`
 	Lookout int64            `json:"lookout"`
+	Bell    int64            `json:"bell"`
 	Leases  int              `json:"leases"`
 	Steps   int              `json:"steps"`
 	Records int              `json:"records"`
@@ -61,6 +64,9 @@ func (w *world) leftovers(ctx context.Context) (leftovers, error) {
 	rdb := w.redis.Client(0)
 	defer func() { _ = rdb.Close() }()
 	if l.Lookout, err = rdb.ZCard(ctx, lookoutKey).Result(); err != nil {
+		return l, err
+	}
+	if l.Bell, err = rdb.LLen(ctx, bellKey).Result(); err != nil {
 		return l, err
 	}
 	scan := rdb.Scan(ctx, 0, recordKeys+"*", 1000).Iterator()
@@ -94,8 +100,19 @@ func (w *world) leftovers(ctx context.Context) (leftovers, error) {
 	return l, scan.Err()
 }
 
+// overlooked are Asynq's tasks that a short run does not wait for: those that
+// it handed to nobody, because the reply was lost when Redis froze. Our own
+// look-out has long queued their runs again; Asynq gives them up after a
+// minute and a half.
+func (o options) overlooked() []string {
+	if o.Outage && o.Short {
+		return []string{"active", "lease"}
+	}
+	return nil
+}
+
 // violations says what must not be left.
-func (l leftovers) violations() []violation {
+func (l leftovers) violations(overlooked []string) []violation {
 	var out []violation
 	add := func(n int64, what string) {
 		if n != 0 {
@@ -103,9 +120,12 @@ func (l leftovers) violations() []violation {
 		}
 	}
 	for where, n := range l.Tasks {
-		add(n, "tasks "+where)
+		if !slices.Contains(overlooked, where) {
+			add(n, "tasks "+where)
+		}
 	}
 	add(l.Lookout, "entries of the look-out")
+	add(l.Bell, "runs that nobody heard the bell of")
 	add(int64(l.Leases), "leases")
 	add(int64(l.Steps), "unfinished records")
 	return out

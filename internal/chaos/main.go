@@ -19,6 +19,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime"
 	"strings"
 	"syscall"
 	"time"
@@ -32,11 +33,18 @@ type options struct {
 	Plugin string
 	Seed   uint64
 	Seeds  int
-	Short  bool
-	Fsync  string
-	Quiet  time.Duration
-	Expect string
-	Keep   bool
+	// Parallel is how many seeds are run side by side, each with processes and
+	// a folder of its own.
+	Parallel int
+	Short    bool
+	Fsync    string
+	Quiet    time.Duration
+	Expect   string
+	Keep     bool
+	// Outage and Rolling are the two other things the machine can prove.
+	Outage, Rolling bool
+	// LogLevel is that of the plugin's processes.
+	LogLevel string
 }
 
 func parse(args []string, stderr io.Writer) (options, error) {
@@ -47,24 +55,34 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	fs.StringVar(&o.Plugin, "plugin", "bin/plugin", "the program under test")
 	fs.Uint64Var(&o.Seed, "seed", 1, "the seed; the same seed clicks and fails the same")
 	fs.IntVar(&o.Seeds, "seeds", 1, "how many seeds to run, beginning with -seed")
+	fs.IntVar(&o.Parallel, "parallel", max(1, runtime.NumCPU()/2), "how many seeds to run side by side")
 	fs.IntVar(&actions, "actions", 0, "how many clicks (5000; 600 with -short)")
 	fs.BoolVar(&o.Short, "short", false, "the short form, in less than four minutes")
 	fs.StringVar(&o.Fsync, "fsync", "everysec", "appendfsync of Redis: everysec or always")
 	fs.DurationVar(&o.Quiet, "quiet", 8*time.Minute, "how long to wait for quiet at most")
 	fs.StringVar(&o.Expect, "expect", "", "kinds of violation, separated by commas: succeed only if one of them is found")
+	fs.BoolVar(&o.Outage, "outage", false, "instead: Redis freezes and dies under a steady load of clicks")
+	fs.BoolVar(&o.Rolling, "rolling", false, "instead: every process is restarted in turn under a steady load of clicks")
 	fs.BoolVar(&o.Keep, "keep", false, "keep the folder with the logs")
 	if err := fs.Parse(args); err != nil {
 		return o, err
 	}
-	o.size = fullSize()
-	if o.Short {
+	o.LogLevel = "debug" // tells when a run was begun
+	switch {
+	case o.Outage && !o.Rolling:
+		o.size, o.LogLevel = outageSize(o.Short), "info"
+	case o.Rolling:
+		o.size = rollingSize()
+	case o.Short:
 		o.size = shortSize()
+	default:
+		o.size = fullSize()
 	}
 	if actions > 0 {
 		o.Over = o.Over * time.Duration(actions) / time.Duration(o.Actions)
 		o.Actions = actions
 	}
-	if fs.NArg() > 0 || o.Seeds < 1 || (o.Fsync != "everysec" && o.Fsync != "always") {
+	if fs.NArg() > 0 || o.Seeds < 1 || o.Parallel < 1 || (o.Fsync != "everysec" && o.Fsync != "always") || o.Outage && o.Rolling {
 		return o, errors.New("see -help")
 	}
 	return o, nil
@@ -78,28 +96,75 @@ func run(args []string, stdout, stderr io.Writer) int {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	code := 0
-	first := o.Seed
-	for i := range o.Seeds {
-		o.Seed = first + uint64(i) //nolint:gosec // a small count
-		if err := once(ctx, o, stdout, stderr); err != nil {
-			_, _ = fmt.Fprintf(stderr, "chaos: seed %d: %v\n", o.Seed, err)
-			code = 1
-		}
-		if ctx.Err() != nil {
-			return 1
-		}
+	switch {
+	case o.Outage:
+		return o.prove(ctx, stdout, stderr, (*world).outage)
+	case o.Rolling:
+		return o.prove(ctx, stdout, stderr, (*world).rolling)
 	}
-	return code
+	s := o.runSeeds(ctx, stderr, once)
+	var printed any = s
+	if o.Seeds == 1 && len(s.reports) == 1 {
+		printed = s.reports[0]
+	}
+	if err := printJSON(stdout, printed); err != nil {
+		_, _ = fmt.Fprintln(stderr, "chaos:", err)
+		return 1
+	}
+	if s.Failed > 0 {
+		return 1
+	}
+	return 0
 }
 
-func once(ctx context.Context, o options, stdout, stderr io.Writer) error {
+func printJSON(w io.Writer, v any) error {
+	out := json.NewEncoder(w)
+	out.SetIndent("", "  ")
+	out.SetEscapeHTML(false)
+	return out.Encode(v)
+}
+
+// proof runs in a world of its own; it gives what is to be printed, and what
+// was not as promised.
+type proof func(w *world, ctx context.Context, say func(string, ...any)) (any, []violation, error)
+
+func (o options) prove(ctx context.Context, stdout, stderr io.Writer, f proof) int {
+	say := func(format string, args ...any) { _, _ = fmt.Fprintf(stderr, "chaos: "+format+"\n", args...) }
+	w, err := newWorld(ctx, o)
+	if err != nil {
+		say("%v", err)
+		return 1
+	}
+	figures, violations, err := f(w, ctx, say)
+	if err != nil {
+		w.stage.WriteTails(stderr, 5)
+	}
+	if cerr := w.stage.Close(o.Keep); cerr != nil {
+		say("%v", cerr)
+	}
+	if err == nil {
+		err = printJSON(stdout, figures)
+	}
+	if err != nil {
+		say("%v", err)
+		return 1
+	}
+	say("%d violations", len(violations))
+	tell(stderr, violations)
+	if len(violations) > 0 {
+		return 1
+	}
+	return 0
+}
+
+// once runs one seed. There is a report unless the run itself failed.
+func once(ctx context.Context, o options, stderr io.Writer) (*report, error) {
 	say := func(format string, args ...any) {
 		_, _ = fmt.Fprintf(stderr, "chaos: seed %d: "+format+"\n", append([]any{o.Seed}, args...)...)
 	}
 	w, err := newWorld(ctx, o)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	r, err := w.run(ctx, say)
 	if err != nil {
@@ -109,15 +174,9 @@ func once(ctx context.Context, o options, stdout, stderr io.Writer) error {
 		say("%v", cerr)
 	}
 	if err != nil {
-		return err
+		return nil, err
 	}
-	out := json.NewEncoder(stdout)
-	out.SetIndent("", "  ")
-	out.SetEscapeHTML(false)
-	if err := out.Encode(r); err != nil {
-		return err
-	}
-	return r.verdict(o.Expect)
+	return &r, r.verdict(o.Expect)
 }
 
 // verdict is an error unless the report is as it should be.

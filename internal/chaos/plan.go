@@ -14,6 +14,8 @@ import (
 // size is how large a run is.
 type size struct {
 	Actions, Entities, Integrations, Tenants int
+	// APIs and Workers are how many processes of each role there are.
+	APIs, Workers int
 	// Over is how long the clicks take; quiet comes after.
 	Over time.Duration
 	// Events counts what happens to the processes meanwhile.
@@ -21,13 +23,13 @@ type size struct {
 }
 
 func fullSize() size {
-	return size{Actions: 5000, Entities: 1000, Integrations: 20, Tenants: 5, Over: 200 * time.Second, Events: map[kind]int{
+	return size{Actions: 5000, Entities: 1000, Integrations: 20, Tenants: 5, APIs: 2, Workers: 3, Over: 200 * time.Second, Events: map[kind]int{
 		killWorker: 10, freezeWorker: 3, termWorker: 3, killAPI: 3, freezeAPI: 1, termAPI: 3, killRedis: 2, termRedis: 1,
 	}}
 }
 
 func shortSize() size {
-	return size{Actions: 600, Entities: 150, Integrations: 6, Tenants: 2, Over: 70 * time.Second, Events: map[kind]int{
+	return size{Actions: 600, Entities: 150, Integrations: 6, Tenants: 2, APIs: 2, Workers: 3, Over: 70 * time.Second, Events: map[kind]int{
 		killWorker: 4, freezeWorker: 1, termWorker: 1, killAPI: 1, termAPI: 1, killRedis: 1, termRedis: 1,
 	}}
 }
@@ -44,6 +46,7 @@ const (
 	termAPI      kind = "term api"
 	killRedis    kind = "kill redis"
 	termRedis    kind = "term redis"
+	freezeRedis  kind = "freeze redis" // only in an outage
 )
 
 func kinds() []kind {

@@ -35,6 +35,8 @@ type report struct {
 	// Counts are the violations by kind.
 	Counts     map[string]int `json:"counts"`
 	Violations []violation    `json:"violations"`
+
+	takeovers []time.Duration
 }
 
 const (
@@ -54,7 +56,7 @@ func (w *world) run(ctx context.Context, say func(string, ...any)) (report, erro
 	if err := w.switchOn(ctx, w.opts.Seed); err != nil {
 		return report{}, err
 	}
-	clicks, err := w.play(ctx, p)
+	clicks, err := w.play(ctx, p, w.strikeAll(p))
 	if err != nil {
 		return report{}, err
 	}
@@ -62,6 +64,17 @@ func (w *world) run(ctx context.Context, say func(string, ...any)) (report, erro
 		return report{}, err
 	}
 	say("played in %s; waiting for quiet", time.Since(start).Round(time.Second))
+	r, err := w.end(ctx, p, clicks, stop, say)
+	if err != nil {
+		return r, err
+	}
+	r.Seconds = time.Since(start).Round(time.Second).Seconds()
+	say("%d violations %v; takeover %+v; quiet after %.0fs", len(r.Violations), r.Counts, r.Takeover, r.QuietSeconds)
+	return r, nil
+}
+
+// end waits for quiet and judges.
+func (w *world) end(ctx context.Context, p plan, clicks []clicked, stop func() ([]pbfake.Event, error), say func(string, ...any)) (report, error) {
 	quiet, err := w.quiet(ctx, w.opts.Quiet, say)
 	if err != nil {
 		return report{}, err
@@ -71,8 +84,7 @@ func (w *world) run(ctx context.Context, say func(string, ...any)) (report, erro
 		return report{}, err
 	}
 	r, err := w.judge(ctx, p, clicks, events)
-	r.Seconds, r.QuietSeconds = time.Since(start).Round(time.Second).Seconds(), quiet.Round(time.Second).Seconds()
-	say("%d violations %v; takeover %+v; quiet after %s", len(r.Violations), r.Counts, r.Takeover, quiet.Round(time.Second))
+	r.QuietSeconds = quiet.Round(time.Second).Seconds()
 	return r, err
 }
 
@@ -101,7 +113,7 @@ func (w *world) judge(ctx context.Context, p plan, clicks []clicked, events []pb
 		return r, err
 	}
 	taken := takeovers(lines, w.happened)
-	r.Violations = slices.Concat(w.failures, w.crashes(), b.check(), r.Leftovers.violations(), slow(taken))
+	r.Violations = slices.Concat(w.failures, w.crashes(), b.check(), r.Leftovers.violations(w.opts.overlooked()), slow(taken))
 	r.figures(b, taken)
 	w.trails(ctx, b, r.Violations)
 	return r, nil
@@ -141,7 +153,7 @@ func (r *report) figures(b books, taken []takeover) {
 	for _, t := range taken {
 		took = append(took, t.After)
 	}
-	r.Takeover = quantilesOf(took)
+	r.takeovers, r.Takeover = took, quantilesOf(took)
 	r.Counts = byKind(r.Violations, func(v violation) string { return v.Kind })
 }
 

@@ -16,8 +16,6 @@ import (
 )
 
 const (
-	apis    = 2
-	workers = 3
 	// stopLimit is how long a process may take after SIGTERM: its drain delay,
 	// its shutdown time-out, and some.
 	stopLimit  = 20 * time.Second
@@ -68,10 +66,10 @@ func newWorld(ctx context.Context, o options) (w *world, err error) {
 	if w.sandbox, err = s.Sandbox(ctx, o.Seed); err != nil {
 		return nil, err
 	}
-	if w.apis, err = newPool(ctx, w, stage.RoleAPI, apis); err != nil {
+	if w.apis, err = newPool(ctx, w, stage.RoleAPI, o.APIs); err != nil {
 		return nil, err
 	}
-	if w.workers, err = newPool(ctx, w, stage.RoleWorker, workers); err != nil {
+	if w.workers, err = newPool(ctx, w, stage.RoleWorker, o.Workers); err != nil {
 		return nil, err
 	}
 	if err := w.sandbox.Route(ctx, w.apis.plugins()...); err != nil {
@@ -84,7 +82,7 @@ func newWorld(ctx context.Context, o options) (w *world, err error) {
 func (w *world) settings() map[string]string {
 	all := map[string]string{
 		"PLUGIN_REDIS_URL": w.redis.URL(0), "PLUGIN_PRODUCTBOARD_API_URL": w.sandbox.APIURL(),
-		"PLUGIN_DRAIN_DELAY": "1s", "PLUGIN_SHUTDOWN_TIMEOUT": "10s", "PLUGIN_LOG_LEVEL": "debug",
+		"PLUGIN_DRAIN_DELAY": "1s", "PLUGIN_SHUTDOWN_TIMEOUT": "10s", "PLUGIN_LOG_LEVEL": w.opts.LogLevel,
 	}
 	for t := range w.opts.Tenants {
 		all[fmt.Sprintf("CHAOS_TOKEN_%d", t)] = token(t)
@@ -177,7 +175,7 @@ func (w *world) findIntegrations(ctx context.Context) error {
 // strike does to the processes what an event says, and puts it right again.
 func (w *world) strike(ctx context.Context, e event) error {
 	switch e.Kind {
-	case killRedis, termRedis:
+	case killRedis, termRedis, freezeRedis:
 		return w.strikeRedis(ctx, e)
 	case killAPI, freezeAPI, termAPI:
 		return w.strikePlugin(ctx, e, w.apis)
@@ -190,10 +188,23 @@ func (w *world) strikeRedis(ctx context.Context, e event) error {
 	w.redisMu.Lock()
 	defer w.redisMu.Unlock()
 	h := happening{Kind: e.Kind, Name: w.redis.Name, At: time.Now()}
-	if e.Kind == killRedis {
-		w.redis.Kill()
-	} else if err := w.redis.Stop(stopLimit); err != nil {
+	switch e.Kind {
+	case freezeRedis:
+		if err := w.redis.Signal(syscall.SIGSTOP); err != nil {
+			return err
+		}
+		err := pause(ctx, e.Down)
+		if cerr := w.redis.Signal(syscall.SIGCONT); err == nil {
+			err = cerr
+		}
+		w.note(h)
 		return err
+	case killRedis:
+		w.redis.Kill()
+	default:
+		if err := w.redis.Stop(stopLimit); err != nil {
+			return err
+		}
 	}
 	if err := pause(ctx, e.Down); err != nil {
 		return err

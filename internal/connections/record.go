@@ -143,7 +143,8 @@ func FailureOf(err error) Failure {
 // note is the failure as one line of a connection's history.
 func (f Failure) note() string { return cut(f.Kind+": "+f.Message, maxNote) }
 
-// Leftover is what an unlinked push left in the tracker.
+// Leftover is what an unlinked push left in the tracker. Intent is there
+// unless it left one issue for certain.
 type Leftover struct {
 	Epoch     int            `json:"e"`
 	Intent    *Intent        `json:"i,omitempty"`

@@ -35,8 +35,8 @@ type Timing struct {
 	// that there was none; default 10 s: its own limit for the call is 5 s.
 	Answer time.Duration
 	// InFlight is how long what a worker sent to Productboard may still be
-	// carried out after the worker was fenced off; default 22 s: a call ends
-	// after 20 s.
+	// carried out after the worker was fenced off; default Lease + 22 s: it may
+	// send until its lease ends by its own clock, and a call ends after 20 s.
 	InFlight time.Duration
 	// Keep is how long a connection's history is kept after its last entry;
 	// default 7 days.
@@ -65,7 +65,7 @@ func (t Timing) withDefaults() Timing {
 	set(&t.Deadline, 10*time.Minute)
 	set(&t.Settle, time.Second)
 	set(&t.Answer, 10*time.Second)
-	set(&t.InFlight, 22*time.Second)
+	set(&t.InFlight, t.Lease+22*time.Second)
 	set(&t.Keep, 7*24*time.Hour)
 	return t
 }
@@ -77,6 +77,7 @@ const tag = "pb:{push}:"
 const (
 	lookoutKey = tag + "lookout"
 	failedKey  = tag + "failed"
+	bellKey    = tag + "bell"
 )
 
 func recordKey(k Key) string  { return tag + "c:" + k.String() }
@@ -146,6 +147,7 @@ type arguments struct {
 	Left     int      `json:"left"`
 	Keep     int      `json:"keep"`
 	KeepFor  int64    `json:"keepfor"`
+	Bell     int      `json:"bell"`
 }
 
 // do runs one transition: one round trip.
@@ -156,11 +158,12 @@ func (s *Store) do(ctx context.Context, op string, key Key, args arguments) (out
 	args.Unfenced = !fencing
 	args.InFlight = t.InFlight.Milliseconds()
 	args.Left, args.Keep, args.KeepFor = maxLeft, historyLength, t.Keep.Milliseconds()
+	args.Bell = maxBell
 	raw, err := json.Marshal(args)
 	if err != nil {
 		return outcome{}, fault.Wrap(fault.Internal, "encode "+op, err)
 	}
-	keys := []string{recordKey(key), lookoutKey, historyKey(key), failedKey}
+	keys := []string{recordKey(key), lookoutKey, historyKey(key), failedKey, bellKey}
 	reply, err := s.script.Run(ctx, s.rdb, keys, op, raw, key.String()).Slice()
 	if err != nil {
 		return outcome{}, redisFault("record "+op, err)

@@ -262,28 +262,38 @@ func TestUnlinkInFlight(t *testing.T) {
 func TestUnlinkReadsBackUntilNothingCanArrive(t *testing.T) {
 	ctx := context.Background()
 	for name, c := range map[string]struct {
-		arrange func(t *testing.T, s *Store)
+		arrange func(t *testing.T, env redistest.Env, s *Store)
 		last    time.Duration
 	}{
-		"nobody at it": {func(t *testing.T, s *Store) { connect(t, s) }, 10 * time.Second},
-		"while Productboard is told": {func(t *testing.T, s *Store) {
+		"nobody at it": {func(t *testing.T, _ redistest.Env, s *Store) { connect(t, s) }, 10 * time.Second},
+		// Until its lease ends by its own clock (10 s) it may send, and a call
+		// ends after 20 s.
+		"while Productboard is told": {func(t *testing.T, _ redistest.Env, s *Store) {
 			l := begin(t, s, push(t, s))
 			_, err := l.Opened(ctx, someIssue)
 			require.NoError(t, err)
-		}, 22 * time.Second},
-		"after telling failed": {func(t *testing.T, s *Store) {
+		}, 32 * time.Second},
+		"after telling failed": {func(t *testing.T, _ redistest.Env, s *Store) {
 			l := begin(t, s, push(t, s))
 			_, err := l.Opened(ctx, someIssue)
 			require.NoError(t, err)
 			_, err = l.Again(ctx, 0, true, Failure{Kind: "timeout"})
 			require.NoError(t, err)
-		}, 22 * time.Second},
+		}, 32 * time.Second},
+		"after the same run was handed out once more": {func(t *testing.T, env redistest.Env, s *Store) {
+			w := push(t, s)
+			_, err := begin(t, s, w).Opened(ctx, someIssue)
+			require.NoError(t, err)
+			env.Advance(s.Timing().Lease) // the look-out has not come yet
+			_, err = begin(t, s, w).Settled(ctx)
+			require.NoError(t, err)
+		}, 32 * time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
 			env := redistest.Mini(t)
 			env.Advance(0)
 			s := open(t, env)
-			c.arrange(t, s)
+			c.arrange(t, env, s)
 			_, w, err := s.Unlink(ctx, someKey)
 			require.NoError(t, err)
 			require.Equal(t, time.Second, w.Delay)

@@ -1,7 +1,8 @@
 -- The transitions of a record, each atomic. docs/states.md is their table.
 --
 -- KEYS: 1 the record, 2 the look-out (sorted set: when somebody must look),
---       3 the record's history (list), 4 the failed pushes (sorted set).
+--       3 the record's history (list), 4 the failed pushes (sorted set),
+--       5 the bell (list: runs that may begin at once, for a worker that waits).
 -- ARGV: 1 the transition, 2 its arguments as JSON, 3 the record's member in
 --       the sorted sets.
 -- Answer: verdict, record as JSON (empty: none), now in ms, and with 'queued'
@@ -45,15 +46,22 @@ end
 -- The button has to be read back once more, not before t.
 local function read_back(t) rec.v = math.max(rec.v or 0, t) end
 
+-- What a worker told Productboard last may still be under way when it loses
+-- the record.
+local function fence_off()
+  if rec.o and (rec.p == 'settle' or rec.p == 'verify') then read_back(now + a.inflight) end
+end
+
 -- hand over: whoever worked on it is fenced off, the work waits for a taker.
 local function queue(step, delay, what)
-  -- What Productboard was told last may still be under way, unless it has
-  -- answered.
+  -- Here Productboard has answered.
   local told = op == 'settled' or op == 'verified' or op == 'unified'
-  if rec.o and not told and (rec.p == 'settle' or rec.p == 'verify') then read_back(now + a.inflight) end
+  if not told then fence_off() end
   rec.r = rec.r + 1
   rec.o, rec.u, rec.k = nil, nil, nil
   rec.p = step
+  -- Only a hint, so that an idle worker need not ask; nobody misses one.
+  if delay <= 0 and redis.call('LLEN', KEYS[5]) < a.bell then redis.call('RPUSH', KEYS[5], member .. '#' .. rec.r) end
   return save('queued', now + delay + a.look, what, delay)
 end
 
@@ -61,8 +69,12 @@ local function mine() return raw and rec.p and (a.unfenced or rec.r == a.run and
 
 local function leave_behind()
   if rec.t or (rec.i and not (rec.i.ok and rec.i.n == 1)) then
+    local intent = rec.i
+    -- Until when a second issue may appear counts from the latest create, and
+    -- that was not after now.
+    if rec.q and not intent then intent = { at = now, n = 2 } end
     rec.l = rec.l or {}
-    table.insert(rec.l, { e = rec.e, i = rec.i, t = rec.t, q = rec.q })
+    table.insert(rec.l, { e = rec.e, i = intent, t = rec.t, q = rec.q })
     while #rec.l > a.left do table.remove(rec.l, 1) end
   end
   -- A worker may be creating one this very moment only if it holds an intent.
@@ -119,6 +131,7 @@ end
 ops['begin'] = function()
   if not raw or not rec.p or (rec.r ~= a.run and not a.unfenced) then return answer('stale') end
   if rec.o and rec.o ~= a.owner and rec.u > now and not a.unfenced then return answer('busy') end
+  if rec.o ~= a.owner then fence_off() end
   -- Nothing that was sent before can arrive after the reading that now begins.
   if rec.p == 'verify' and rec.v and rec.v <= now then rec.v = nil end
   rec.o, rec.u = a.owner, now + a.lease

@@ -162,7 +162,8 @@ func TestAsynqLogIsFolded(t *testing.T) {
 	for range 1000 {
 		l.Error("cannot reach redis: dial tcp: connection refused")
 	}
-	l.Warn("something else")
+	l.Warn("something ", "else")
 	l.Info("not said")
 	require.Equal(t, 2, strings.Count(out.String(), "\n"))
+	require.Contains(t, out.String(), "something else")
 }

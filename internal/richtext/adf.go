@@ -8,11 +8,13 @@ import (
 
 // adfSubset is what the Atlassian Document Format allows where. Its schema also
 // has checklists inside list items, but too recently to rely on.
-var adfSubset = subset{ //nolint:gochecknoglobals // a constant
-	top:   everything,
-	quote: paragraphs | codeBlocks | lists,
-	item:  paragraphs | codeBlocks | lists,
-	cell:  everything &^ tables,
+func adfSubset() subset {
+	return subset{
+		top:   everything,
+		quote: paragraphs | codeBlocks | lists,
+		item:  paragraphs | codeBlocks | lists,
+		cell:  everything &^ tables,
+	}
 }
 
 // ADF writes the document as JSON in the Atlassian Document Format, version 1,
@@ -27,7 +29,7 @@ func (d Doc) ADF() string {
 		Version int       `json:"version"`
 		Type    string    `json:"type"`
 		Content []adfNode `json:"content"`
-	}{1, "doc", w.blocks(adfSubset.of(d.blocks), true)}
+	}{1, "doc", w.blocks(adfSubset().of(d.blocks), true)}
 	var out strings.Builder
 	e := json.NewEncoder(&out)
 	e.SetEscapeHTML(false)
@@ -179,10 +181,7 @@ func (w *adfWriter) table(t table) adfNode {
 	for _, r := range t.rows {
 		row := adfNode{Type: "tableRow"}
 		for i := range columns {
-			c := cell{}
-			if i < len(r.cells) {
-				c = r.cells[i]
-			}
+			c := r.at(i)
 			kind := "tableCell"
 			if c.header {
 				kind = "tableHeader"

@@ -7,10 +7,12 @@ import (
 )
 
 // asanaSubset: no lists in quotes and no blocks in list items, no tables at all.
-var asanaSubset = subset{ //nolint:gochecknoglobals // a constant
-	top:   everything &^ tables,
-	quote: paragraphs,
-	item:  lists,
+func asanaSubset() subset {
+	return subset{
+		top:   everything &^ tables,
+		quote: paragraphs,
+		item:  lists,
+	}
 }
 
 // AsanaXML writes the document in the XML of Asana's html_notes: <body> with
@@ -18,11 +20,12 @@ var asanaSubset = subset{ //nolint:gochecknoglobals // a constant
 // has neither <p> nor <br>; it shows line ends as they are. Tables, and in
 // lists and quotes everything but text, become lines of text; checklist items
 // begin with ☐ or ☑; ordered lists count from 1. The result is well-formed XML,
-// also for an empty document.
+// also for an empty document. A link to a mail address shows it, since Asana
+// documents only links to pages.
 func (d Doc) AsanaXML() string {
 	w := asanaWriter{}
 	w.b.WriteString("<body>")
-	w.blocks(asanaSubset.of(d.blocks))
+	w.blocks(asanaSubset().of(d.blocks))
 	w.b.WriteString("</body>")
 	return w.b.String()
 }
@@ -46,14 +49,14 @@ func (w *asanaWriter) blocks(blocks []block) {
 func (w *asanaWriter) block(b block) {
 	switch b := b.(type) {
 	case paragraph:
-		htmlInline(&w.b, b.runs, "\n")
+		htmlInline(&w.b, webLinks(b.runs), "\n")
 	case heading:
 		element := "h1"
 		if b.level > 1 {
 			element = "h2"
 		}
 		w.b.WriteString("<" + element + ">")
-		htmlInline(&w.b, b.runs, " ")
+		htmlInline(&w.b, webLinks(b.runs), " ")
 		w.b.WriteString("</" + element + ">")
 	case codeBlock:
 		w.b.WriteString("<pre>" + html.EscapeString(b.text) + "</pre>")
@@ -86,4 +89,28 @@ func (w *asanaWriter) list(l list) {
 		w.b.WriteString("</li>")
 	}
 	w.b.WriteString("</" + element + ">")
+}
+
+// webLinks replaces links to mail addresses by the address in brackets.
+func webLinks(runs []run) []run {
+	out := make([]run, 0, len(runs))
+	label := ""
+	for i, r := range runs {
+		address, mail := strings.CutPrefix(r.href, "mailto:")
+		if !mail {
+			out = append(out, r)
+			continue
+		}
+		last := i+1 == len(runs) || runs[i+1].href != r.href
+		r.href = ""
+		label += r.text
+		out = append(out, r)
+		if last {
+			if !strings.Contains(label, address) {
+				out = append(out, run{text: " (" + address + ")"})
+			}
+			label = ""
+		}
+	}
+	return out
 }

@@ -2,7 +2,6 @@ package richtext
 
 import (
 	"strings"
-	"unicode"
 	"unicode/utf8"
 )
 
@@ -43,7 +42,8 @@ type Fitted struct {
 // Fit cuts a document until what render makes of it is within the limit. It
 // prunes the tree and renders what is left, so the markup is always whole: a
 // table loses rows, a code block lines, a paragraph words, never half of a
-// delimiter. When not even note and footer fit, they are cut as well.
+// delimiter. When not even note and footer fit, they are cut as well, and when
+// not even an empty document does (the frame of ADF), Text is "".
 func Fit(d Doc, limit Limit, render func(Doc) string) Fitted {
 	count := limit.Count
 	if count == nil {
@@ -237,17 +237,6 @@ func (c *cutter) lines(text string) string {
 	return strings.TrimRight(text[:characterEnd(text, n)], "\n")
 }
 
-// prefixLen is the length in bytes of the first n characters of s.
-func prefixLen(s string, n int) int {
-	for i := range s {
-		if n == 0 {
-			return i
-		}
-		n--
-	}
-	return len(s)
-}
-
 // wordEnd moves a cut at n back to the end of a word if one is near, and
 // otherwise at least to the end of what a reader sees as one character.
 func wordEnd(s string, n int) int {
@@ -262,30 +251,3 @@ func wordEnd(s string, n int) int {
 	}
 	return characterEnd(s, n)
 }
-
-// characterEnd moves a cut back so that it does not separate a letter from its
-// accents or take apart an emoji. It gives up after a while: a character of a
-// hundred parts is no character.
-func characterEnd(s string, n int) int {
-	at := n
-	for range 32 {
-		if at <= 0 || at >= len(s) {
-			return at
-		}
-		r, _ := utf8.DecodeRuneInString(s[at:])
-		before, size := utf8.DecodeLastRuneInString(s[:at])
-		if !joins(r) && before != zeroWidthJoiner && (!isFlag(r) || !isFlag(before)) {
-			return at
-		}
-		at -= size
-	}
-	return n
-}
-
-const zeroWidthJoiner = 0x200d
-
-func joins(r rune) bool {
-	return r == zeroWidthJoiner || unicode.IsMark(r) || r >= 0x1f3fb && r <= 0x1f3ff
-}
-
-func isFlag(r rune) bool { return r >= 0x1f1e6 && r <= 0x1f1ff }

@@ -105,9 +105,11 @@ func checkText(t *testing.T, out string) {
 func checkFit(t *testing.T, d Doc, size int, render func(Doc) string) {
 	t.Helper()
 	note := Paragraph(Text("Continued in "), Link("Productboard", "https://example.com/f/1"))
-	for _, most := range []int{0, 10, 80, size / 2, size - 1} {
+	frame := utf8.RuneCountInString(render(Doc{}))
+	for _, most := range []int{frame, frame + 10, frame + 80, size / 2, size - 1} {
+		most = max(most, frame)
 		f := Fit(d, Limit{Max: most, Note: note}, render)
-		require.LessOrEqual(t, utf8.RuneCountInString(f.Text), max(most, 0))
+		require.LessOrEqual(t, utf8.RuneCountInString(f.Text), most)
 		require.Equal(t, render(f.Doc), f.Text)
 		requireSound(t, f.Doc)
 		// What fits is left alone.

@@ -1,6 +1,8 @@
 package richtext
 
 import (
+	"bytes"
+	"encoding/json"
 	"flag"
 	"os"
 	"path/filepath"
@@ -37,9 +39,13 @@ func parse(t testing.TB, src string) Doc {
 
 func TestGolden(t *testing.T) {
 	backends := map[string]func(Doc) string{
-		".md":      func(d Doc) string { return d.Markdown(MarkdownOptions{}) },
-		".textile": Doc.Textile,
-		".txt":     Doc.Plain,
+		".md":        func(d Doc) string { return d.Markdown(MarkdownOptions{}) },
+		".textile":   Doc.Textile,
+		".adf.json":  indentedADF,
+		".wiki":      Doc.Wiki,
+		".htm":       Doc.HTML,
+		".asana.xml": Doc.AsanaXML,
+		".txt":       Doc.Plain,
 	}
 	for name, src := range corpus(t) {
 		t.Run(name, func(t *testing.T) {
@@ -56,4 +62,13 @@ func TestGolden(t *testing.T) {
 			}
 		})
 	}
+}
+
+// indentedADF has a line for every node, so that a change shows where it is.
+func indentedADF(d Doc) string {
+	var out bytes.Buffer
+	if err := json.Indent(&out, []byte(d.ADF()), "", " "); err != nil {
+		return err.Error()
+	}
+	return out.String()
 }

@@ -5,29 +5,6 @@ import (
 	"strings"
 )
 
-// MarkdownOptions is what the Markdown dialects differ in. The zero value is
-// GitHub Flavored Markdown that leaves names and numbers alone.
-type MarkdownOptions struct {
-	// BreakMentions keeps "@name" from notifying anybody.
-	BreakMentions bool
-	// BreakReferences lists the characters that make a reference with the
-	// digit after them, "#" for "#12" and "owner/repo#12" (and then "GH-12"
-	// as well), "#!$%&" on GitLab. None of them links to an issue any more.
-	BreakReferences string
-	// BreakClosing keeps "Fixes #12" and "closes https://..." from closing
-	// anything.
-	BreakClosing bool
-	// EscapeCommands keeps a line that begins with "/close" from being taken
-	// for a command (GitLab).
-	EscapeCommands bool
-	// BreakRedmine keeps Redmine's own links ("version:1.0", "r12",
-	// "[[Page]]") and macros ("{{toc}}") from working.
-	BreakRedmine bool
-	// NoHTML is for trackers that show HTML tags as text. Without them a table
-	// cell is one line, so lists and line breaks in it are flattened.
-	NoHTML bool
-}
-
 // markdownMarks are the marks Markdown has. It has no underline, and the HTML
 // element for it is not shown by every tracker, so underlined text is plain.
 const markdownMarks = bold | italic | strike | code
@@ -115,8 +92,10 @@ func (w *mdWriter) block(b block, alternate bool) {
 	case table:
 		w.table(b)
 	case rule:
-		if w.items > 0 {
-			w.b.WriteString("___") // "- ---" would be a line and not an item
+		if w.items > 0 || w.b.Len() == 0 {
+			// "- ---" would be a line and not an item, and some take a first
+			// line of "---" for the beginning of metadata.
+			w.b.WriteString("___")
 		} else {
 			w.b.WriteString("---")
 		}
@@ -232,10 +211,7 @@ func tightItem(it item) bool {
 // table writes the first row as the header, because Markdown has no table
 // without one; header cells elsewhere become bold.
 func (w *mdWriter) table(t table) {
-	columns := 0
-	for _, r := range t.rows {
-		columns = max(columns, len(r.cells))
-	}
+	columns := t.columns()
 	for i, r := range t.rows {
 		if i > 0 {
 			w.newline()

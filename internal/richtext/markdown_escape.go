@@ -5,11 +5,6 @@ import (
 	"unicode/utf8"
 )
 
-// wordBreak is invisible and keeps the characters around it from being read
-// together. Trackers look for names and numbers in the rendered text, where a
-// backslash or a character reference would already be gone.
-const wordBreak = "&#8203;"
-
 // mdEscaper writes one stretch of text so that CommonMark reads it back as
 // exactly that text, with as few escapes as is safe.
 type mdEscaper struct {
@@ -86,16 +81,8 @@ func (e *mdEscaper) word(c byte) {
 	}
 	w, rest := e.s[e.i:e.i+n], e.s[e.i+n:]
 	e.i += n
-	switch {
-	case inside:
-	case e.o.BreakClosing && isClosingWord(w) && e.refersAhead(rest):
-		w = w[:2] + wordBreak + w[2:]
-	case strings.EqualFold(w, "gh") && strings.Contains(e.o.BreakReferences, "#") &&
-		len(rest) > 1 && rest[0] == '-' && isDigit(rest[1]):
-		w += "-" + wordBreak
-		e.i++
-	case e.o.BreakRedmine && c == 'r' && n > 1 && isDigit(w[1]):
-		w = "r" + wordBreak + w[1:]
+	if !inside {
+		w = e.breakWord(w, rest)
 	}
 	e.out.WriteString(w)
 }
@@ -173,17 +160,23 @@ func urlLength(s string) int {
 // punct writes one ASCII character that is neither letter nor digit.
 func (e *mdEscaper) punct(c byte) {
 	switch c {
-	case '\\', '`', ']', '~':
+	case '\\', '`', ']':
 		e.escape(c)
-	case '[':
+	case '~':
 		e.escape(c)
-		e.breakRedmine(e.after() == '[' || e.atEnd() && e.more)
-	case '{':
-		e.out.WriteByte(c)
-		e.breakRedmine(e.after() == '{' || e.atEnd() && e.more)
+		e.breakReference(c)
+	case '[', '{':
+		e.escapeUnless(c, c == '{')
+		e.breakIf(e.o.BreakRedmine && (e.after() == rune(c) || e.atEnd() && e.more) ||
+			e.o.BreakGitLab && gitlabBracket(e.s[e.i+1:]))
 	case ':':
-		e.reference(c)
-		e.breakRedmine(!isSpace(e.after()) && redmineObject(e.s[:e.i]))
+		e.out.WriteByte(c)
+		e.breakIf(strings.IndexByte(e.o.BreakReferences, c) >= 0 && e.digitAfter() ||
+			e.o.BreakRedmine && !isSpace(e.after()) && redmineObject(e.s[:e.i]) ||
+			e.o.BreakEmoji && emojiAhead(e.s[e.i+1:]))
+	case '$':
+		e.escapeUnless(c, !e.o.EscapeMath || isSpace(e.after()))
+		e.breakReference(c)
 	case '|':
 		if e.at.cell { // "\|" is undone before the text is read
 			e.out.WriteString(charRef('|'))
@@ -199,6 +192,7 @@ func (e *mdEscaper) punct(c byte) {
 		}
 	case '*':
 		e.escapeUnless(c, isSpace(e.before()) && isSpace(e.after()))
+		e.breakIf(e.o.BreakGitLab && strings.HasPrefix(e.s[e.i+1:], "iteration"))
 	case '_':
 		e.escapeUnless(c, e.i > e.begin && isWord(e.before()) && isWord(e.after()))
 	case '&':
@@ -213,7 +207,7 @@ func (e *mdEscaper) punct(c byte) {
 		} else {
 			e.reference(c)
 			next := e.after() // Redmine takes the "!" before a link away
-			e.breakRedmine(isWord(next) || next == ':' || next == '#' || next == '@')
+			e.breakIf(e.o.BreakRedmine && (isWord(next) || next == ':' || next == '#' || next == '@'))
 		}
 	case '@':
 		e.mention()
@@ -230,13 +224,6 @@ func (e *mdEscaper) punct(c byte) {
 	}
 }
 
-func (e *mdEscaper) mention() {
-	e.out.WriteByte('@')
-	if e.o.BreakMentions && !isWord(e.before()) && (isWord(e.after()) || e.after() == '_' || e.atEnd()) {
-		e.out.WriteString(wordBreak)
-	}
-}
-
 func (e *mdEscaper) escape(c byte) {
 	e.out.WriteByte('\\')
 	e.out.WriteByte(c)
@@ -247,21 +234,6 @@ func (e *mdEscaper) escapeUnless(c byte, safe bool) {
 		e.out.WriteByte('\\')
 	}
 	e.out.WriteByte(c)
-}
-
-func (e *mdEscaper) breakRedmine(needed bool) {
-	if needed && e.o.BreakRedmine {
-		e.out.WriteString(wordBreak)
-	}
-}
-
-// reference writes a character that may make a reference of the digit after it.
-func (e *mdEscaper) reference(c byte) {
-	e.out.WriteByte(c)
-	if strings.IndexByte(e.o.BreakReferences, c) >= 0 &&
-		(e.digitAfter() || e.atEnd() && e.more) {
-		e.out.WriteString(wordBreak)
-	}
 }
 
 // atLineStart escapes what makes a block out of a line and returns how much of
@@ -301,28 +273,4 @@ func (e *mdEscaper) atLineStart() int {
 		}
 	}
 	return 0
-}
-
-func isClosingWord(w string) bool {
-	if len(w) < 3 || len(w) > 12 {
-		return false
-	}
-	switch strings.ToLower(w) {
-	case "close", "closes", "closed", "closing", "fix", "fixes", "fixed", "fixing",
-		"resolve", "resolves", "resolved", "resolving",
-		"implement", "implements", "implemented", "implementing":
-		return true
-	}
-	return false
-}
-
-// refersAhead reports whether what follows a closing word could be an issue.
-func (e *mdEscaper) refersAhead(rest string) bool {
-	rest = strings.TrimLeft(rest[:min(len(rest), 300)], ": \u00a0")
-	if rest == "" {
-		return e.more
-	}
-	target, _, _ := strings.Cut(rest, " ")
-	return strings.ContainsAny(target, "#!") || strings.Contains(target, "://") ||
-		len(target) > 3 && strings.EqualFold(target[:3], "gh-")
 }

@@ -158,7 +158,7 @@ func mdAddress(s string) string {
 			b.WriteByte('\\')
 			b.WriteByte(c)
 		case c <= ' ' || strings.IndexByte("<>\\|\"'`", c) >= 0 || c == 0x7f:
-			b.WriteString("%" + strings.ToUpper(strconv.FormatInt(int64(c)|0x100, 16)[1:]))
+			b.WriteString(percent(c))
 		case c == '&' && entityAhead(s[i+1:]):
 			b.WriteString("&amp;")
 		default:

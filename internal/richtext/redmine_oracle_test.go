@@ -66,7 +66,7 @@ func TestRedmineTextile(t *testing.T) {
 
 func TestRedmineMarkdown(t *testing.T) {
 	r := redmine(t, "REDMINE_MARKDOWN_URL", "REDMINE_MARKDOWN_API_KEY")
-	o := MarkdownOptions{BreakMentions: true, BreakReferences: "#", BreakRedmine: true}
+	o := RedmineMarkdown()
 	for name, src := range corpus(t) {
 		t.Run(name, func(t *testing.T) {
 			d := parse(t, src)
@@ -309,7 +309,7 @@ func TestRedmineRandom(t *testing.T) {
 		})
 		t.Run(fmt.Sprintf("markdown/%d", seed), func(t *testing.T) {
 			r := redmine(t, "REDMINE_MARKDOWN_URL", "REDMINE_MARKDOWN_API_KEY")
-			o := MarkdownOptions{BreakMentions: true, BreakReferences: "#", BreakRedmine: true}
+			o := RedmineMarkdown()
 			render := func(d Doc) string { return d.Markdown(o) }
 			sameBlocks(t, d, r.render(t, render(d)), render, markdownMarks)
 		})

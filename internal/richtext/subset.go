@@ -102,7 +102,7 @@ func (s subset) flatten(b block, allowed kinds) []block {
 			}
 			out = append(out, prefixed(blocks, sign, "\u00a0\u00a0")...)
 		}
-		return out
+		return asLines(out)
 	case table:
 		var out []block
 		for _, r := range b.rows {
@@ -110,7 +110,7 @@ func (s subset) flatten(b block, allowed kinds) []block {
 				out = append(out, paragraph{runs})
 			}
 		}
-		return out
+		return asLines(out)
 	default: // a rule separates nothing where it may not stand
 		return nil
 	}
@@ -145,6 +145,30 @@ func prefixed(blocks []block, first, further string) []block {
 		}
 		sign = further
 	}
+	return out
+}
+
+// asLines makes one paragraph of those that follow each other.
+func asLines(blocks []block) []block {
+	var out []block
+	var runs []run
+	end := func() {
+		if len(runs) > 0 {
+			out, runs = append(out, paragraph{runs}), nil
+		}
+	}
+	for _, b := range blocks {
+		if p, ok := b.(paragraph); ok {
+			if len(runs) > 0 {
+				runs = append(runs, run{brk: true})
+			}
+			runs = append(runs, p.runs...)
+			continue
+		}
+		end()
+		out = append(out, b)
+	}
+	end()
 	return out
 }
 
@@ -230,4 +254,12 @@ func (t table) columns() int {
 		n = max(n, len(r.cells))
 	}
 	return n
+}
+
+// at is the cell in a column, an empty one where the row has none.
+func (r row) at(column int) cell {
+	if column < len(r.cells) {
+		return r.cells[column]
+	}
+	return cell{}
 }

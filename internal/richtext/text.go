@@ -93,6 +93,12 @@ func collapse(b *strings.Builder, s string, space bool) bool {
 // splitLines is s without its line ends.
 func splitLines(s string) []string { return strings.Split(s, "\n") }
 
+// percent is a byte as it is written in an address.
+func percent(c byte) string {
+	const hex = "0123456789ABCDEF"
+	return string([]byte{'%', hex[c>>4], hex[c&15]})
+}
+
 func firstRune(s string) rune {
 	r, _ := utf8.DecodeRuneInString(s)
 	return r

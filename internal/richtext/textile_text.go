@@ -1,7 +1,6 @@
 package richtext
 
 import (
-	"strconv"
 	"strings"
 	"unicode/utf8"
 )
@@ -265,7 +264,7 @@ func texAddress(s string) string {
 		case c == '+' && query >= 0 && i > query: // a space, in a query
 			b.WriteString("%20")
 		default:
-			b.WriteString("%" + strings.ToUpper(strconv.FormatInt(int64(c)|0x100, 16)[1:]))
+			b.WriteString(percent(c))
 		}
 	}
 	return b.String()

@@ -72,6 +72,21 @@ func (s *Stage) environment(more ...map[string]string) []string {
 	return env
 }
 
+// Ready tells whether the process says that it may get requests (/readyz).
+func (p *Plugin) Ready(ctx context.Context) bool {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+p.Ops+"/readyz", nil)
+	if err != nil {
+		return false
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return false
+	}
+	_, _ = io.Copy(io.Discard, resp.Body)
+	_ = resp.Body.Close()
+	return resp.StatusCode == http.StatusOK
+}
+
 // Metrics are the values of a process' series, by name and labels as they
 // stand in the text format.
 type Metrics map[string]float64

@@ -221,7 +221,7 @@ func (d *driver) body(p *plan, draft targets.Draft) newIssue {
 func (d *driver) render(doc richtext.Doc) string {
 	if d.cfg.textFormat == markdown {
 		// Redmine 5 notifies for @login, and its older Markdown shows HTML tags.
-		return doc.Markdown(richtext.MarkdownOptions{BreakMentions: true, BreakReferences: "#", BreakRedmine: true})
+		return doc.Markdown(richtext.RedmineMarkdown())
 	}
 	return doc.Textile()
 }

@@ -1,0 +1,67 @@
+package connections
+
+import (
+	"context"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"pushbutton/internal/redistest"
+)
+
+func TestBellTellsOfRunsThatMayBegin(t *testing.T) {
+	redistest.Each(t, func(t *testing.T, env redistest.Env) {
+		ctx := context.Background()
+		s := NewStore(env.Client, Timing{})
+		_, work, err := s.Push(ctx, Key{"integration", "entity"}, Person{})
+		require.NoError(t, err)
+		_, again, err := s.Push(ctx, Key{"integration", "entity"}, Person{})
+		require.NoError(t, err)
+		require.Nil(t, again, "a second push changes nothing, and rings no bell")
+		rung, err := s.Ring(ctx, time.Minute)
+		require.NoError(t, err)
+		require.Equal(t, work, rung)
+
+		// What has to wait rings no bell: the next one told of is the other.
+		_, _, err = s.Unlink(ctx, Key{"integration", "entity"})
+		require.NoError(t, err)
+		_, work, err = s.Push(ctx, Key{"integration", "other"}, Person{})
+		require.NoError(t, err)
+		rung, err = s.Ring(ctx, time.Minute)
+		require.NoError(t, err)
+		require.Equal(t, work, rung)
+
+		rung, err = s.Ring(ctx, time.Second)
+		require.NoError(t, err)
+		require.Nil(t, rung, "nothing more")
+	})
+}
+
+func TestBellIsBoundedAndKeepsTheOldest(t *testing.T) {
+	ctx := context.Background()
+	env := redistest.Mini(t)
+	s := NewStore(env.Client, Timing{})
+	for i := range maxBell + 3 {
+		_, _, err := s.Push(ctx, Key{"integration", strconv.Itoa(i)}, Person{})
+		require.NoError(t, err)
+	}
+	n, err := env.Client.LLen(ctx, bellKey).Result()
+	require.NoError(t, err)
+	require.EqualValues(t, maxBell, n)
+	rung, err := s.Ring(ctx, time.Minute)
+	require.NoError(t, err)
+	require.Equal(t, "0", rung.Key.Entity)
+}
+
+func TestBellRefusesWhatItCannotRead(t *testing.T) {
+	ctx := context.Background()
+	env := redistest.Mini(t)
+	s := NewStore(env.Client, Timing{})
+	for _, bad := range []string{"", "no key#1", "a:b", "a:b#", "a:b#x"} {
+		require.NoError(t, env.Client.RPush(ctx, bellKey, bad).Err())
+		_, err := s.Ring(ctx, time.Minute)
+		require.Error(t, err, bad)
+	}
+}

@@ -1,0 +1,397 @@
+package connections
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"pushbutton/internal/targets"
+)
+
+// Time in the model goes in ticks. The limits stand to each other as the real
+// ones do, only shorter; one tick is one millisecond of the script's.
+const (
+	tick = time.Millisecond
+
+	leaseTicks  = 3 // Timing.Lease; renewed each tick by a worker that is not frozen
+	lookTicks   = 2 // Timing.Look
+	settleTicks = 1 // Timing.Settle
+	answerTicks = 2 // Timing.Answer: longer than an answer to a click takes
+	landTicks   = 1 // how long Productboard may process an answer
+	callTicks   = 4 // outbound.DefaultTimeout: how long a PUT may take
+	createTicks = 3 // actions.CreateTimeout
+	lagTicks    = 1 // targets.Traits.Consistency
+	lookUpTicks = createTicks + lagTicks + 1
+	// inFlightTicks is Timing.InFlight: a worker that was fenced off may send
+	// until its lease ends by its own clock.
+	inFlightTicks = leaseTicks + callTicks + 1
+	// stallTicks is how long a worker may be frozen between its last look at
+	// the fence and its write, see rules.window: long enough for another to
+	// have sent a second create. lookAgainTicks is actions.lookAgain.
+	stallTicks     = lookUpTicks + 2
+	lookAgainTicks = stallTicks + lagTicks + 1
+)
+
+// rules are what a model's world is made of.
+type rules struct {
+	script string
+	// window lets a worker be frozen between its last look at the fence and
+	// its write of a create: there, and only there, a second issue may arise.
+	window bool
+	// What mutants do otherwise: a create's deadline begins after its intent,
+	// a look-up that finds nothing is believed at once, no second issue is
+	// looked for, what a lease lets send late is not waited for.
+	lateDeadline, noLookUp, noUnify, shortInFlight bool
+}
+
+func (r rules) timing() Timing {
+	inFlight := inFlightTicks * tick
+	if r.shortInFlight {
+		inFlight -= leaseTicks * tick
+	}
+	return Timing{Lease: leaseTicks * tick, Look: lookTicks * tick, MaxLook: 2 * lookTicks * tick,
+		Settle: settleTicks * tick, Answer: answerTicks * tick, InFlight: inFlight}
+}
+
+// lookUp is after how many ticks an issue that cannot be found is given up.
+func (r rules) lookUp() int {
+	if r.noLookUp {
+		return 0
+	}
+	return lookUpTicks
+}
+
+// lookAgain is the same where nobody waits for it, and for second issues.
+// Without the window no create is as late as that.
+func (r rules) lookAgain() int {
+	if r.window {
+		return lookAgainTicks
+	}
+	return r.lookUp()
+}
+
+// The model's present: each state is kept as if it were now, with all its
+// times moved along. So states that differ by their date alone are one.
+const (
+	present = 1_000_000_000
+	someAge = present / 2 // numbers beyond are times
+	someRun = 1000        // the current run of each state, likewise
+)
+
+// modelStore is the real Store, on a Redis whose state is a value.
+type modelStore struct {
+	rules
+	t        testing.TB
+	past     float64 // nothing asks what was longer ago
+	real     *Store
+	redis    *oneRecord
+	known    interned
+	memory   map[call]reply
+	tomorrow map[int32]int32 // records one tick later
+	parsed   []Record        // of each known text
+}
+
+// kept is what Redis keeps of the record. record is a JSON text, interned; 0
+// is none.
+type kept struct {
+	record int32
+	due    int8 // when to look, from now; never: it is not in the look-out
+	owner  int8 // the slot of the worker that has it; nobody: it is free, or its worker is dead
+	failed bool
+}
+
+const (
+	never  = int8(-128)
+	nobody = int8(-1)
+
+	holder  = "the holder" // the owner's name in each record
+	another = "another"
+)
+
+// interned numbers texts.
+type interned struct {
+	texts []string
+	index map[string]int32
+}
+
+func newInterned() interned { return interned{texts: []string{""}, index: map[string]int32{"": 0}} }
+
+func (n *interned) of(text string) int32 {
+	if i, ok := n.index[text]; ok {
+		return i
+	}
+	i := int32(len(n.texts))
+	n.index[text] = i
+	n.texts = append(n.texts, text)
+	return i
+}
+
+func newModelStore(t testing.TB, r rules) *modelStore {
+	redis := newOneRecord(t, r.script)
+	redis.now = present
+	past := present - float64(max(r.lookUp(), r.lookAgain()))
+	return &modelStore{rules: r, t: t, past: past, real: NewStore(redis, r.timing()), redis: redis, known: newInterned(),
+		memory: map[call]reply{}, tomorrow: map[int32]int32{}, parsed: []Record{{}}}
+}
+
+// call is one use of the store by a click, a worker or the look-out.
+type call struct {
+	op     string
+	record int32
+	due    int8
+	failed bool
+	mine   bool // the caller owns the record
+	stale  bool // the caller's run is not the current one
+	epoch  int8 // of the caller's own copy of the record
+	arg    int8
+	ticks  int8
+}
+
+// reply is what became of it.
+type reply struct {
+	record int32
+	due    int8
+	failed bool
+	owned  int8  // 1: the caller owns the record now; 0: its owner stays; nobody
+	newRun bool  // whoever worked on it is fenced off
+	view   int32 // what the caller's copy of the record is now
+	queued bool
+	delay  int8 // of what is to be queued
+	rung   bool // the bell tells of it
+	lost   bool // the worker has lost the record
+	left   bool // but the record will see to its issue
+	idle   bool // there is nothing to begin
+	found  bool // by the look-out, waiting
+}
+
+// do has the real store carry out a call. The same call in the same state has
+// one outcome, which is remembered.
+func (s *modelStore) do(c call) reply {
+	r, ok := s.memory[c]
+	if !ok {
+		s.redis.record, s.redis.failed, s.redis.due, s.redis.rung = s.known.texts[c.record], c.failed, 0, false
+		if c.due != never {
+			s.redis.due = present + int64(c.due)
+		}
+		r = s.run(c)
+		s.memory[c] = r
+	}
+	return r
+}
+
+func (s *modelStore) run(c call) (r reply) {
+	ctx := context.Background()
+	l := &Lease{store: s.real, key: someKey, run: someRun, owner: another, Now: present, Record: Record{Epoch: int(c.epoch)}}
+	if c.stale {
+		l.run--
+	}
+	if c.mine {
+		l.owner = holder
+	}
+	var work *Work
+	var err error
+	switch c.op {
+	case "push":
+		_, work, err = s.real.Push(ctx, someKey, Person{})
+	case "unlink":
+		_, work, err = s.real.Unlink(ctx, someKey)
+	case "dismiss":
+		_, work, err = s.real.Dismiss(ctx, someKey)
+	case "begin":
+		var begun *Lease
+		begun, err = s.real.Begin(ctx, someKey, l.run)
+		if r.idle = begun == nil; !r.idle {
+			s.redis.record = strings.ReplaceAll(s.redis.record, begun.owner, another)
+			l.Record = begun.Record
+		}
+	case "renew": // Lease.Keep
+		_, err = l.change(ctx, "renew", arguments{})
+	case "intend":
+		err = l.Intend(ctx)
+	case "refused":
+		err = l.Refused(ctx)
+	case "opened":
+		r.left, err = l.Opened(ctx, issue(c.arg))
+	case "gone":
+		err = l.Gone(ctx)
+	case "failed":
+		err = l.Failed(ctx, Failure{Message: "no"})
+	case "settled":
+		work, err = l.Settled(ctx)
+	case "verified":
+		work, err = l.Verified(ctx)
+	case "unified":
+		work, err = l.Unified(ctx, issue(c.arg), time.Duration(c.ticks)*tick)
+	case "tidied":
+		err = l.Tidied(ctx, int(c.arg))
+	case "again":
+		work, err = l.Again(ctx, time.Duration(c.ticks)*tick, true, Failure{})
+	case "look": // Store.Look
+		var out outcome
+		out, err = s.real.do(ctx, "look", someKey, arguments{})
+		work, r.found = out.work(someKey), out.verdict == vWaiting
+	case "requeue":
+		work, err = s.real.Requeue(ctx, Work{Key: someKey, Run: l.run})
+	default:
+		panic("model: unknown call " + c.op)
+	}
+	if r.lost = errors.Is(err, ErrLost); !r.lost {
+		require.NoError(s.t, err, "%+v", c)
+		r.view = s.viewOf(l.Record)
+	}
+	if work != nil {
+		r.queued, r.delay = true, int8(work.Delay/tick)
+	}
+	s.keep(c, &r)
+	return r
+}
+
+// keep takes out of Redis what the script left there.
+func (s *modelStore) keep(c call, r *reply) {
+	r.failed, r.rung, r.due, r.owned = s.redis.failed, s.redis.rung, never, nobody
+	if s.redis.due != 0 {
+		r.due = int8(max(s.redis.due-present, 0))
+	}
+	if s.redis.record == "" {
+		return
+	}
+	doc := s.document(s.redis.record)
+	r.newRun = c.record != 0 && doc["r"].(float64) != someRun
+	doc["r"] = someRun
+	switch doc["o"] {
+	case holder:
+		r.owned = 0
+	case another:
+		doc["o"], r.owned = holder, 1
+	}
+	r.record = s.intern(doc)
+}
+
+// issue is the tracker's issue of a number; its number is its age as well.
+func issue(n int8) targets.Issue {
+	id := fmt.Sprint(n)
+	return targets.Issue{ID: id, Key: id}
+}
+
+func issueNumber(i *targets.Issue) int8 {
+	var n int8
+	if i != nil {
+		_, _ = fmt.Sscan(i.ID, &n)
+	}
+	return n
+}
+
+// record reads an interned record or view.
+func (s *modelStore) record(i int32) *Record { return &s.parsed[i] }
+
+func (s *modelStore) document(text string) (doc map[string]any) {
+	require.NoError(s.t, json.Unmarshal([]byte(text), &doc))
+	return doc
+}
+
+// intern makes one of the records that make no difference: neither the script
+// nor a worker could tell them apart by anything they do.
+func (s *modelStore) intern(doc map[string]any) int32 {
+	// Who clicked; why it waits; the deadline and the number of attempts are
+	// choices in the model: a failure may always be the last one.
+	for _, told := range []string{"c", "w", "d", "a"} {
+		delete(doc, told)
+	}
+	doc["g"] = 0.0
+	for _, until := range []string{"u", "v"} { // once over, always over
+		if at, ok := doc[until]; ok {
+			doc[until] = max(at.(float64), present)
+		}
+	}
+	if at, ok := doc["lc"]; ok {
+		doc["lc"] = max(at.(float64), present-answerTicks)
+	}
+	if (doc["p"] == "verify" || doc["p"] == "tidy") && doc["q"] == nil {
+		delete(doc, "lc") // only 'settled' reads it, and a click comes first
+	}
+	if looks, ok := doc["k"]; ok { // from the first on each is as far off as MaxLook
+		doc["k"] = min(looks.(float64), 1)
+	}
+	if intent, ok := doc["i"].(map[string]any); ok {
+		s.clampIntent(intent)
+	}
+	text, err := json.Marshal(s.shift(doc, 0))
+	require.NoError(s.t, err)
+	i := s.known.of(string(text))
+	if int(i) == len(s.parsed) {
+		var r Record
+		require.NoError(s.t, json.Unmarshal(text, &r))
+		s.parsed = append(s.parsed, r)
+	}
+	return i
+}
+
+// clampIntent forgets how many creates were sent, beyond one; and when the
+// only one was, if it is known not to have been carried out.
+func (s *modelStore) clampIntent(intent map[string]any) {
+	intent["n"] = min(intent["n"].(float64), 2)
+	if intent["ok"] == true && intent["n"] == 1.0 {
+		intent["at"] = s.past
+	}
+}
+
+// shift moves all times in a document.
+func (s *modelStore) shift(v any, by float64) any {
+	switch v := v.(type) {
+	case map[string]any:
+		for k, e := range v {
+			v[k] = s.shift(e, by)
+		}
+	case []any:
+		for i, e := range v {
+			v[i] = s.shift(e, by)
+		}
+	case float64:
+		if v > someAge {
+			return max(v+by, s.past)
+		}
+	}
+	return v
+}
+
+// viewOf is a worker's copy of the record: what its step reads of it.
+func (s *modelStore) viewOf(r Record) int32 {
+	v := Record{State: r.State, Step: r.Step, Epoch: r.Epoch}
+	switch r.Step {
+	case Open:
+		v.Issue, v.Intent = r.Issue, r.Intent
+	case Settle:
+		v.Issue, v.Failure = r.Issue, r.Failure
+	case Verify:
+		v.Issue, v.Failure, v.Recreated = r.Issue, r.Failure, r.Recreated
+	case Tidy:
+		v.Left = r.Left
+	case Idle:
+	}
+	text, err := json.Marshal(v)
+	require.NoError(s.t, err)
+	return s.intern(s.document(string(text)))
+}
+
+// later is the record one tick later.
+func (s *modelStore) later(k kept) kept {
+	if k.due > 0 {
+		k.due--
+	}
+	if k.record == 0 {
+		return k
+	}
+	next, ok := s.tomorrow[k.record]
+	if !ok {
+		next = s.intern(s.shift(s.document(s.known.texts[k.record]), -1).(map[string]any))
+		s.tomorrow[k.record] = next
+	}
+	k.record = next
+	return k
+}

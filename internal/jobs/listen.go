@@ -1,0 +1,61 @@
+package jobs
+
+import (
+	"runtime/debug"
+	"time"
+
+	"pushbutton/internal/connections"
+)
+
+// listen begins the runs that the bell tells of, until Shutdown.
+func (w *Worker) listen() {
+	for w.free() {
+		work, err := w.opts.Bell.Ring(w.listening, listenFor)
+		if err != nil {
+			w.rest() // Redis is away, which the look-out tells
+			continue
+		}
+		if work == nil || w.listening.Err() != nil {
+			continue // the queue brings it to another process
+		}
+		select {
+		case w.slots <- struct{}{}:
+			w.listener.Go(func() { w.rung(*work) })
+		default: // the queue brings it
+		}
+	}
+}
+
+// free waits until fewer runs are worked on than may be; false at the end.
+func (w *Worker) free() bool {
+	select {
+	case <-w.listening.Done():
+		return false
+	case w.slots <- struct{}{}:
+		<-w.slots
+		return w.listening.Err() == nil
+	}
+}
+
+func (w *Worker) rest() {
+	timer := time.NewTimer(listenAgain)
+	defer timer.Stop()
+	select {
+	case <-w.listening.Done():
+	case <-timer.C:
+	}
+}
+
+// rung works on a run that the bell told of. If Redis cannot be asked or told,
+// the queue and the look-out bring it back.
+func (w *Worker) rung(work connections.Work) {
+	defer func() {
+		if r := recover(); r != nil { // as Asynq does for its own
+			w.opts.Log.ErrorContext(w.base, "run ended in a panic", "connection", work.Key.String(), "panic", r, "stack", string(debug.Stack()))
+		}
+		<-w.slots
+	}()
+	if err := w.performer.Perform(w.base, work.Key, work.Run); err != nil {
+		w.opts.Log.WarnContext(w.base, "run left to the queue", "connection", work.Key.String(), "error", err)
+	}
+}

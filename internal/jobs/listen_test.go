@@ -1,0 +1,96 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"pushbutton/internal/connections"
+	"pushbutton/internal/redistest"
+)
+
+// bell is a Bell that the test rings.
+type bell chan connections.Work
+
+func (b bell) Ring(ctx context.Context, _ time.Duration) (*connections.Work, error) {
+	select {
+	case w := <-b:
+		if w.Run < 0 {
+			return nil, errors.New("Redis is away")
+		}
+		return &w, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+func TestBellBeginsARunThatIsNotInTheQueue(t *testing.T) {
+	env := redistest.Mini(t)
+	b := make(bell)
+	p := &performer{got: make(chan int64, 10), do: func(_ context.Context, _ connections.Key, run int64) error {
+		if run == 1 {
+			panic("a run that panics must not take the process with it")
+		}
+		return errors.New("not told")
+	}}
+	w := NewWorker(env.Client, p, WorkerOptions{Concurrency: 2, Grace: time.Second, Bell: b, Log: quietLog})
+	require.NoError(t, w.Start())
+	defer w.Shutdown()
+	for run := range int64(4) {
+		b <- connections.Work{Key: key("e"), Run: run + 1}
+		require.EqualValues(t, run+1, <-p.got)
+	}
+	b <- connections.Work{Run: -1}               // Redis is away
+	b <- connections.Work{Key: key("e"), Run: 5} // and back
+	require.EqualValues(t, 5, <-p.got)
+}
+
+func TestBellIsNotHeardWhileAllSlotsAreTaken(t *testing.T) {
+	env := redistest.Mini(t)
+	b := make(bell)
+	release := make(chan struct{})
+	p := &performer{got: make(chan int64, 10), do: func(context.Context, connections.Key, int64) error {
+		<-release
+		return nil
+	}}
+	w := NewWorker(env.Client, p, WorkerOptions{Concurrency: 1, Grace: time.Second, Bell: b, Log: quietLog})
+	require.NoError(t, w.Start())
+	defer w.Shutdown()
+	b <- connections.Work{Key: key("e"), Run: 1}
+	require.EqualValues(t, 1, <-p.got)
+	// Asynq's own are worked on all the same.
+	require.NoError(t, NewQueue(env.Client).Enqueue(context.Background(), connections.Work{Key: key("e"), Run: 2}))
+	require.EqualValues(t, 2, <-p.got)
+	select {
+	case b <- connections.Work{Key: key("e"), Run: 3}:
+		require.Fail(t, "nobody may listen")
+	default:
+	}
+	close(release)
+	b <- connections.Work{Key: key("e"), Run: 3}
+	require.EqualValues(t, 3, <-p.got)
+}
+
+func TestShutdownEndsWhatTheBellBegan(t *testing.T) {
+	env := redistest.Mini(t)
+	b := make(bell)
+	ended := make(chan struct{})
+	p := &performer{got: make(chan int64, 1), do: func(ctx context.Context, _ connections.Key, _ int64) error {
+		defer close(ended)
+		<-ctx.Done()
+		return nil
+	}}
+	w := NewWorker(env.Client, p, WorkerOptions{Concurrency: 1, Grace: time.Millisecond, Bell: b, Log: quietLog})
+	require.NoError(t, w.Start())
+	b <- connections.Work{Key: key("e"), Run: 1}
+	<-p.got
+	w.Shutdown()
+	select {
+	case <-ended:
+	default:
+		require.Fail(t, "Shutdown must wait for it")
+	}
+}
