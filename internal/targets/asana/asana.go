@@ -48,7 +48,7 @@ func (d *driver) Traits() targets.Traits {
 	t := targets.Traits{Name: name, Limits: targets.Limits{Title: maxName, Description: maxNotes}, Place: "project " + d.cfg.project}
 	if !d.cfg.oauth {
 		t.Scan = true
-		t.Caveat = "Asana: a push whose outcome is not known is looked for among the tasks that changed in the last 30 days, at most 5,000; with an OAuth app's token it is found at once."
+		t.Caveat = "Asana: a push whose outcome is not known is looked for among the tasks that changed in the last 30 days, at most 3,000; with an OAuth app's token it is found at once."
 	}
 	return t
 }
@@ -61,7 +61,7 @@ func (d *driver) Check(ctx context.Context) error {
 		return err
 	}
 	// The permission to read tasks is one of its own.
-	if _, _, err := list[task](ctx, d.client, "list tasks", "/tasks", url.Values{"project": {d.cfg.project}}, 1); err != nil {
+	if _, _, err := list[task](ctx, d.client, "list tasks", "/tasks", url.Values{"project": {d.cfg.project}}, 1, 1); err != nil {
 		return err
 	}
 	if d.cfg.parent != "" {

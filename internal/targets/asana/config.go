@@ -98,7 +98,7 @@ func isGID(s string) bool {
 }
 
 func guide() targets.Guide {
-	return targets.Guide{
+	return targets.Guide{ //nolint:gosec // words about tokens, none of them one
 		Permissions: "The token's account must be an editor of the project. An OAuth app needs the scopes tasks:read, tasks:write, projects:read, project_sections:read, custom_fields:read, tags:read, users:read and stories:write.",
 		Token:       "My settings > Apps > Manage developer apps > Create new token, with an account of its own that is a member of the project; or an admin makes a service account (Admin console > Apps > Service accounts).",
 		Notes: []string{

@@ -21,8 +21,10 @@ const (
 	recently = 24 * time.Hour
 	// lookBack is how long after its last change a task is still found.
 	lookBack = 30 * 24 * time.Hour
-	// maxScan bounds a look-up in pages: 5,000 tasks.
-	maxScan = 50
+	// maxScan bounds a look-up in pages, 3,000 tasks; a page of tasks with the
+	// longest notes must be below what outbound reads.
+	maxScan  = 60
+	scanPage = 50
 	// reference is what stands before the marker.
 	reference = "Reference: "
 )
@@ -83,13 +85,13 @@ func (d *driver) scan(ctx context.Context, marker targets.Marker, span time.Dura
 	}
 	query := url.Values{"project": {d.cfg.project}, "modified_since": {time.Now().Add(-span).UTC().Format(time.RFC3339)},
 		"opt_fields": {summary().Get("opt_fields") + ",notes,created_at"}}
-	all, whole, err := list[task](ctx, d.client, op, "/tasks", query, maxScan)
+	all, whole, err := list[task](ctx, d.client, op, "/tasks", query, maxScan, scanPage)
 	if err != nil {
 		return nil, err
 	}
 	all = slices.DeleteFunc(all, func(t task) bool { return t.GID == "" || !carries(t.Notes, marker) })
 	if len(all) == 0 && !whole {
-		return nil, invalid(op, "Asana: more than 5,000 tasks of project %s changed in the last 30 days, too many to find one again. Ask your admin to use an OAuth app's token, or a project of its own.", d.cfg.project)
+		return nil, invalid(op, "Asana: more than 3,000 tasks of project %s changed in the last 30 days, too many to find one again. Ask your admin to use an OAuth app's token, or a project of its own.", d.cfg.project)
 	}
 	slices.SortStableFunc(all, func(a, b task) int { // gids rise as well
 		return cmp.Or(cmp.Compare(a.Created, b.Created), cmp.Compare(len(a.GID), len(b.GID)), cmp.Compare(a.GID, b.GID))

@@ -99,7 +99,7 @@ func (p *planner) load(ctx context.Context) (*plan, error) {
 func (p *planner) sections(ctx context.Context, made *plan) error {
 	const op = "read sections"
 	var err error
-	if made.sections, _, err = list[named](ctx, p.client, op, "/projects/"+p.cfg.project+"/sections", nil, maxPages); err != nil {
+	if made.sections, _, err = list[named](ctx, p.client, op, "/projects/"+p.cfg.project+"/sections", nil, maxPages, pageSize); err != nil {
 		return err
 	}
 	if p.cfg.section == "" {
@@ -116,7 +116,7 @@ func (p *planner) sections(ctx context.Context, made *plan) error {
 func (p *planner) customFields(ctx context.Context) ([]customField, error) {
 	q := asking("custom_field.name", "custom_field.resource_subtype", "custom_field.enum_options", "custom_field.enum_options.name", "custom_field.enum_options.enabled",
 		"custom_field.enum_options.color", "custom_field.is_formula_field", "custom_field.is_value_read_only", "custom_field.id_prefix")
-	all, _, err := list[fieldSetting](ctx, p.client, "read custom fields", "/projects/"+p.cfg.project+"/custom_field_settings", q, maxPages)
+	all, _, err := list[fieldSetting](ctx, p.client, "read custom fields", "/projects/"+p.cfg.project+"/custom_field_settings", q, maxPages, pageSize)
 	if err != nil {
 		return nil, err
 	}
@@ -149,7 +149,7 @@ func (p *planner) tagsFor(ctx context.Context, made *plan, labels []string) (gid
 	tags := made.tags
 	p.mu.Unlock()
 	if tags == nil {
-		all, _, err := list[named](ctx, p.client, "read tags", "/workspaces/"+made.workspace+"/tags", asking("name"), maxPages)
+		all, _, err := list[named](ctx, p.client, "read tags", "/workspaces/"+made.workspace+"/tags", asking("name"), maxPages, pageSize)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -199,18 +199,18 @@ func (d *driver) Choices(ctx context.Context, setting string) ([]targets.Choice,
 	switch setting {
 	case setProject:
 		var workspaces []named
-		if workspaces, _, err = list[named](ctx, d.client, op, "/workspaces", nil, 1); err != nil {
+		if workspaces, _, err = list[named](ctx, d.client, op, "/workspaces", nil, 1, pageSize); err != nil {
 			return nil, err
 		}
 		for _, w := range workspaces {
-			projects, _, err := list[named](ctx, d.client, op, "/projects", url.Values{"workspace": {w.GID}, "archived": {"false"}}, maxPages)
+			projects, _, err := list[named](ctx, d.client, op, "/projects", url.Values{"workspace": {w.GID}, "archived": {"false"}}, maxPages, pageSize)
 			if err != nil {
 				return nil, err
 			}
 			all = append(all, projects...)
 		}
 	case setSection:
-		if all, _, err = list[named](ctx, d.client, op, "/projects/"+d.cfg.project+"/sections", nil, maxPages); err != nil {
+		if all, _, err = list[named](ctx, d.client, op, "/projects/"+d.cfg.project+"/sections", nil, maxPages, pageSize); err != nil {
 			return nil, err
 		}
 	case setStatusField:

@@ -49,7 +49,7 @@ func mine(more ...any) targettest.Account { return fake.Account(fake.Token, fake
 func draft(t *testing.T, target *targets.Target) targets.Draft {
 	t.Helper()
 	d, err := target.Draft(targets.NewMarker("asana", "entity", 1), targets.Item{ID: "1", Type: "feature", Name: "A wish",
-		HTML: "<p>They <b>asked</b> for it &lt;3</p><table><tr><th>a</th></tr><tr><td>b</td></tr></table>", Link: "https://example.productboard.com/1", Tags: []string{"urgent", "loud"},
+		HTML: "<p>They <b>asked</b> for it &lt;3</p><ul><li>one</li></ul>", Link: "https://example.productboard.com/1", Tags: []string{"urgent", "loud"},
 		Owner: targets.Person{Name: "Jane Doe", Email: fake.Jane}, Pusher: targets.Person{Name: "Joe Roe", Email: fake.Joe},
 		Fields: map[string]targets.FieldText{"Effort": {Texts: []string{"3.5"}}, "Timeframe": {Texts: []string{"2026-01-01 to 2026-03-31"}}, "Teams": {Texts: []string{"web", "APP"}}}})
 	require.NoError(t, err)
@@ -231,7 +231,7 @@ func TestScanIsBounded(t *testing.T) {
 	s.PageSize = 1
 	target := open(t, s.URL, mine())
 	d := draft(t, target)
-	for range 51 {
+	for range 61 {
 		_, err := target.Create(t.Context(), d)
 		require.NoError(t, err)
 	}
@@ -304,6 +304,38 @@ func TestStatus(t *testing.T) {
 			assert.Equal(t, c.want, targets.Issue{Status: got.Status, Progress: got.Progress, Color: got.Color})
 		})
 	}
+}
+
+// Each of Asana's colours for options is one of the button's, or none.
+func TestOptionColors(t *testing.T) {
+	for theirs, want := range map[string]string{"red": "red", "hot-pink": "red", "orange": "orange", "yellow-orange": "orange", "yellow": "yellow", "yellow-green": "green",
+		"green": "green", "blue-green": "green", "aqua": "blue", "blue": "blue", "indigo": "purple", "purple": "purple", "magenta": "purple", "pink": "red", "cool-gray": "gray", "none": ""} {
+		s := fake.New(t)
+		s.StageColor = theirs
+		target := open(t, s.URL, mine("statusField", "Stage", "fields", map[string]any{"Stage": "Wanted"}))
+		made, err := target.Create(t.Context(), draft(t, target))
+		require.NoError(t, err)
+		assert.Equal(t, want, made.Color, theirs)
+	}
+}
+
+// A task without our reference, such as one that somebody cut it out of, gets
+// the draft's.
+func TestUpdateMendsTheReference(t *testing.T) {
+	s := fake.New(t)
+	target := open(t, s.URL, mine())
+	d := draft(t, target)
+	made, err := target.Create(t.Context(), d)
+	require.NoError(t, err)
+	s.Change(0, func(task *fake.Task) { task.Notes = "gone" })
+	_, _, err = target.Update(t.Context(), made.ID, d)
+	require.NoError(t, err)
+	assert.Contains(t, s.Task(0).Notes, "Reference: "+string(d.Marker))
+	s.Change(0, func(task *fake.Task) { task.Notes = "gone" })
+	d.Marker = ""
+	_, _, err = target.Update(t.Context(), made.ID, d)
+	require.NoError(t, err)
+	assert.NotContains(t, s.Task(0).Notes, "Reference:")
 }
 
 func TestUpdateKeepsReferenceAndTags(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 
 	"pushbutton/internal/fault"
@@ -122,7 +123,7 @@ type errorsReply struct {
 }
 
 // pageSize is the most that Asana gives at once.
-const pageSize = "100"
+const pageSize = 100
 
 // client speaks with Asana.
 type client struct {
@@ -179,13 +180,13 @@ func (c client) getPage(ctx context.Context, op, path string, query url.Values, 
 	return next, nil
 }
 
-// list reads all pages, at most max; whole is false where there are more.
-func list[T any](ctx context.Context, c client, op, path string, query url.Values, most int) (all []T, whole bool, err error) {
+// list reads all pages, at most pages; whole is false where there are more.
+func list[T any](ctx context.Context, c client, op, path string, query url.Values, pages, size int) (all []T, whole bool, err error) {
 	if query == nil {
 		query = url.Values{}
 	}
-	query.Set("limit", pageSize)
-	for range most {
+	query.Set("limit", strconv.Itoa(size))
+	for range pages {
 		var page []T
 		next, err := c.getPage(ctx, op, path, query, &page)
 		if err != nil {

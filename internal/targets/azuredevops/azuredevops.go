@@ -16,8 +16,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
-	"unicode/utf16"
 
 	"pushbutton/internal/fault"
 	"pushbutton/internal/outbound"
@@ -27,8 +27,8 @@ import (
 
 const (
 	name = "Azure DevOps"
-	// maxTitle is the length of System.Title, in characters (Microsoft's page
-	// on work tracking limits).
+	// maxTitle is the length of System.Title (Microsoft's page on work tracking
+	// limits), which counts in UTF-16.
 	maxTitle = 255
 	// maxDescription is below the million characters that an HTML field holds
 	// (the same page).
@@ -49,6 +49,8 @@ const (
 type driver struct {
 	client
 	planner *planner
+	// made is the work item that a rehearsal made, against its word; 0: none.
+	made atomic.Int64
 }
 
 func newDriver(cfg config, http *outbound.Client) *driver {
@@ -65,6 +67,7 @@ func (d *driver) Traits() targets.Traits {
 // Check implements targets.Driver.
 func (d *driver) Check(ctx context.Context) error {
 	d.planner.forget()
+	d.made.Store(0)
 	p, err := d.planner.get(ctx)
 	if err != nil {
 		return err
@@ -73,9 +76,10 @@ func (d *driver) Check(ctx context.Context) error {
 		return err
 	}
 	if d.cfg.parent > 0 {
-		if _, err := d.item(ctx, strconv.Itoa(d.cfg.parent), summary()); fault.KindOf(err) == fault.NotFound && err != nil {
+		switch _, err := d.item(ctx, strconv.Itoa(d.cfg.parent), summary()); {
+		case err != nil && fault.KindOf(err) == fault.NotFound:
 			return invalid("read parent", "Azure DevOps does not have the parent work item #%d, or does not show it to the token's account. Ask your admin to correct settings.parent.", d.cfg.parent)
-		} else if err != nil {
+		case err != nil:
 			return err
 		}
 	}
@@ -225,8 +229,12 @@ func (d *driver) ops(ctx context.Context, p *plan, draft targets.Draft) ([]op, e
 
 // texts are title and description.
 func (d *driver) texts(p *plan, draft targets.Draft) []op {
-	ops := appendField(nil, fieldTitle, draft.Title)
-	return appendField(ops, p.description, draft.Render(maxDescription, utf16Len, richtext.Doc.HTML))
+	title := draft.Title
+	for n := maxTitle; richtext.UTF16Len(title) > maxTitle; n-- {
+		title = targets.Title(draft.Title, n)
+	}
+	ops := appendField(nil, fieldTitle, title)
+	return appendField(ops, p.description, draft.Render(maxDescription, richtext.UTF16Len, richtext.Doc.HTML))
 }
 
 // further is what the mapping fills besides.
@@ -255,8 +263,6 @@ func appendField(ops []op, field, value string) []op {
 func hyperlink(address string) op {
 	return op{"add", "/relations/-", relation{Rel: relHyperlink, URL: address, Attributes: map[string]any{"comment": "Productboard"}}}
 }
-
-func utf16Len(s string) int { return len(utf16.Encode([]rune(s))) }
 
 // tagged makes tags of labels: a comma or semicolon would separate two.
 func tagged(labels []string) []string {

@@ -3,12 +3,12 @@ package azuredevops
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/url"
 	"slices"
 	"strconv"
 	"strings"
 
+	"pushbutton/internal/fault"
 	"pushbutton/internal/targets"
 )
 
@@ -146,16 +146,39 @@ func encode(f targets.FieldValue, native field) any {
 	return value
 }
 
-// rehearse sends a create that is only to be validated, which makes nothing.
+// rehearsed is the title of a create that must not be carried out.
+const rehearsed = "Productboard rehearsal"
+
+// rehearse sends a create that is only to be validated, which makes nothing. A
+// server that makes something all the same is asked once and never again.
 func (d *driver) rehearse(ctx context.Context, p *plan, draft targets.Draft) error {
 	const op = "rehearse a create"
-	draft.Title = "Productboard"
+	if id := d.made.Load(); id > 0 {
+		return notRehearsed(op, id)
+	}
+	draft.Title = rehearsed
 	ops, err := d.ops(ctx, p, draft)
 	if err != nil {
 		return err
 	}
-	_, err = d.patch(ctx, op, methodCreate, d.createAddress(p, url.Values{"validateOnly": {"true"}}), ops)
-	return certain(err)
+	reply, err := d.patch(ctx, op, methodCreate, d.createAddress(p, url.Values{"validateOnly": {"true"}}), ops)
+	if err != nil || reply.ID <= 0 {
+		return certain(err)
+	}
+	found, err := d.item(ctx, strconv.Itoa(reply.ID), summary())
+	switch {
+	case err != nil && fault.KindOf(err) != fault.NotFound:
+		return err
+	case err == nil && found.text(fieldTitle) == rehearsed:
+		d.made.Store(int64(reply.ID))
+		return notRehearsed(op, int64(reply.ID))
+	default:
+		return nil
+	}
+}
+
+func notRehearsed(op string, id int64) *fault.Error {
+	return invalid(op, "Azure DevOps made work item #%d, which it was only asked to validate. Ask an Azure DevOps admin to delete it, and the plugin's operator about this server's version.", id)
 }
 
 // FindPerson implements targets.People: whoever a new item can be assigned to
@@ -175,6 +198,6 @@ func (d *driver) FindPerson(ctx context.Context, email string) (string, error) {
 	case len(rulesOf(err)) > 0: // other fields want something, this one does not
 		return email, nil
 	default:
-		return "", fmt.Errorf("look for the account of an assignee: %w", err)
+		return "", err
 	}
 }

@@ -33,7 +33,7 @@ func concerns(err error, field string) bool {
 	return slices.ContainsFunc(rulesOf(err), func(r rule) bool { return r.Ref == field })
 }
 
-// missingOnly tells whether a rule only asks for a value.
+// missing tells whether a rule only asks for a value.
 func (r rule) missing() bool {
 	flags := strings.ToLower(r.Flags)
 	return strings.Contains(flags, "required") && (strings.Contains(flags, "invalidempty") || !strings.Contains(flags, "invalid"))
@@ -81,6 +81,8 @@ func (c client) explain(verdict *fault.Error, said failure) {
 	case has("TF401347"):
 		verdict.Kind = fault.Invalid
 		verdict.Public = "Azure DevOps does not have the area or iteration path. Ask your admin to correct " + c.pathSettings() + "."
+	case has("VssVersionOutOfRange"):
+		verdict.Public = sentenceWith(said.Message, ". Ask your admin to set settings.apiVersion.")
 	case verdict.Kind == fault.Forbidden:
 		verdict.Public = fmt.Sprintf("Azure DevOps does not allow this to the token's account in project %s. Ask an Azure DevOps admin to let it view and edit work items there.", c.cfg.project)
 	case verdict.Kind == fault.NotFound:
@@ -129,10 +131,14 @@ func fieldsAre(names []string) string {
 
 // sentence is Azure DevOps' own message without its code.
 func sentence(message string) string {
+	return sentenceWith(message, ". Ask your admin to check the integration's settings.")
+}
+
+func sentenceWith(message, advice string) string {
 	if m := regexp.MustCompile(`^(?:TF|VS)\d+: `).FindString(message); m != "" {
 		message = message[len(m):]
 	}
-	return advised(message, ". Ask your admin to check the integration's settings.")
+	return advised(message, advice)
 }
 
 func advised(what, advice string) string {

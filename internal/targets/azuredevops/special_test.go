@@ -226,6 +226,7 @@ func TestRefusals(t *testing.T) {
 		"german.json":   {400, fault.Invalid, "Azure DevOps: field 'Activity' is required in project Fabrikam Fiber. Ask your admin to map it in settings.fields."},
 		"identity.json": {400, fault.Invalid, "Azure DevOps: field 'Program Manager' is not allowed the value given. Ask your admin to change the integration's settings."},
 		"rev.json":      {412, fault.Conflict, ""},
+		"version.json":  {400, fault.Invalid, "Azure DevOps: The requested REST API version of 7.1 is out of range for this server. Ask your admin to set settings.apiVersion."},
 		"text.json":     {400, fault.Invalid, "Azure DevOps: Something else is wrong. Ask your admin to check the integration's settings."},
 		"plain.txt":     {400, fault.Invalid, ""},
 		"page.html":     {403, fault.Forbidden, "Azure DevOps does not allow this to the token's account in project Fabrikam Fiber. Ask an Azure DevOps admin to let it view and edit work items there."},
@@ -323,6 +324,30 @@ func TestPeople(t *testing.T) {
 			assert.Equal(t, !c.assigned, strings.Contains(text, "Assignee: "+c.assignee))
 		})
 	}
+}
+
+// A server that ignores validateOnly must not be asked again and again.
+func TestARehearsalThatIsCarriedOut(t *testing.T) {
+	s := fake.New(t)
+	s.Careless = true
+	target := open(t, s.URL, mine("assignee", fake.Jane))
+	err := target.Check(t.Context())
+	require.Error(t, err)
+	assert.Contains(t, fault.From(err).Public, "made work item #1, which it was only asked to validate")
+	_, err = target.Create(t.Context(), draft(t, target))
+	require.NoError(t, err)
+	assert.Equal(t, 2, s.Items(), "one rehearsed, one wanted")
+}
+
+// Titles count in UTF-16: an emoji is two.
+func TestTitlesCountInUTF16(t *testing.T) {
+	s := fake.New(t)
+	target := open(t, s.URL, mine())
+	d := draft(t, target)
+	d.Title = strings.Repeat("🚀", 200)
+	made, err := target.Create(t.Context(), d)
+	require.NoError(t, err)
+	assert.Equal(t, strings.Repeat("🚀", 127)+"…", made.Title)
 }
 
 func TestStates(t *testing.T) {

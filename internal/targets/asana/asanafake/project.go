@@ -66,9 +66,9 @@ func option(gid, name, color string, enabled bool) map[string]any {
 	return map[string]any{"gid": gid, "resource_type": "enum_option", "name": name, "color": color, "enabled": enabled}
 }
 
-func customFields() []field {
+func (s *Server) customFields() []field {
 	return []field{
-		{gid: "1600000000000001", name: "Stage", typ: "enum", options: []map[string]any{option("1700000000000001", "Wanted", "yellow", true), option("1700000000000002", "In review", "indigo", true), option("1700000000000003", "Old", "none", false)}},
+		{gid: "1600000000000001", name: "Stage", typ: "enum", options: []map[string]any{option("1700000000000001", "Wanted", s.StageColor, true), option("1700000000000002", "In review", "indigo", true), option("1700000000000003", "Old", "none", false)}},
 		{gid: "1600000000000002", name: "Teams", typ: "multi_enum", options: []map[string]any{option("1700000000000004", "Web", "red", true), option("1700000000000005", "App", "blue", true)}},
 		{gid: "1600000000000003", name: "Effort", typ: "number"},
 		{gid: "1600000000000004", name: "Customer", typ: "text"},
@@ -98,7 +98,7 @@ func (s *Server) listFields(w http.ResponseWriter, r *http.Request, a account) {
 		return
 	}
 	all := []map[string]any{}
-	for _, f := range customFields() {
+	for _, f := range s.customFields() {
 		o := map[string]any{"gid": "18" + f.gid[2:], "resource_type": "custom_field_setting", "custom_field": f.show()}
 		all = append(all, o)
 	}

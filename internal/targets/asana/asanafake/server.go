@@ -66,6 +66,8 @@ type Server struct {
 	URL string
 	// PageSize is the most that a page holds.
 	PageSize int
+	// StageColor is the colour of the option Wanted of field Stage.
+	StageColor string
 
 	t        testing.TB
 	mu       sync.Mutex
@@ -77,7 +79,7 @@ type Server struct {
 // New starts a Server; it ends with the test.
 func New(t testing.TB) *Server {
 	mine, other := account{workspace: Workspace, projects: []string{Project, Archived}}, account{workspace: OtherWorkspace, projects: []string{OtherProject}}
-	s := &Server{t: t, PageSize: 100, accounts: map[string]account{"Bearer " + Token: mine, "Bearer " + OtherToken: other}}
+	s := &Server{t: t, PageSize: 100, StageColor: "yellow", accounts: map[string]account{"Bearer " + Token: mine, "Bearer " + OtherToken: other}}
 	mine.oauth, other.oauth = true, true
 	s.accounts["Bearer "+OAuthToken], s.accounts["Bearer "+OtherOAuth] = mine, other
 	srv := httptest.NewServer(s.routes())

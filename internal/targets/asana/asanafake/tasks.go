@@ -132,7 +132,7 @@ func (s *Server) apply(t *Task, in input, _ account) string {
 		t.Completed = *in.Completed
 	}
 	for gid, v := range in.Fields {
-		if message := setField(t, gid, v); message != "" {
+		if message := s.setField(t, gid, v); message != "" {
 			return message
 		}
 	}
@@ -140,12 +140,12 @@ func (s *Server) apply(t *Task, in input, _ account) string {
 	return ""
 }
 
-func setField(t *Task, gid string, v any) string {
-	at := slices.IndexFunc(customFields(), func(f field) bool { return f.gid == gid })
+func (s *Server) setField(t *Task, gid string, v any) string {
+	at := slices.IndexFunc(s.customFields(), func(f field) bool { return f.gid == gid })
 	if at < 0 || t.Project != Project {
 		return "custom_fields: Custom field with ID " + gid + " is not on given object"
 	}
-	f := customFields()[at]
+	f := s.customFields()[at]
 	has := func(v any) bool {
 		return slices.ContainsFunc(f.options, func(o map[string]any) bool { return o["gid"] == v && o["enabled"] == true })
 	}
@@ -351,7 +351,7 @@ func (s *Server) show(t *Task) map[string]any {
 	}
 	o["tags"] = tagList
 	values := []map[string]any{}
-	for _, f := range customFields() {
+	for _, f := range s.customFields() {
 		v := f.show()
 		if f.typ == "enum" { // the published schema has no null here
 			for _, option := range f.options {

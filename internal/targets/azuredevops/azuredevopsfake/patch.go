@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf16"
 	"unicode/utf8"
 )
 
@@ -69,7 +70,7 @@ func (s *Server) createItem(w http.ResponseWriter, r *http.Request, project stri
 		no.write(w)
 		return
 	}
-	if r.URL.Query().Get("validateOnly") != "true" {
+	if r.URL.Query().Get("validateOnly") != "true" || s.Careless {
 		s.items = append(s.items, made)
 		s.keepTags(made)
 	}
@@ -248,7 +249,7 @@ func (s *Server) rules(i *Item) *refusal {
 			out = append(out, ruleOf(d, "required, hasValues, limitedToValues, allowsOldValue, invalidEmpty"))
 		case given && isText && d.allowed != nil && !d.suggested && d.allowed[0] != "<None>" && !slices.Contains(d.allowed, v):
 			out = append(out, ruleOf(d, "hasValues, limitedToValues, invalidListValue"))
-		case d.ref == "System.Title" && utf8.RuneCountInString(text) > 255:
+		case d.ref == "System.Title" && len(utf16.Encode([]rune(text))) > 255:
 			out = append(out, ruleOf(d, "invalidTooLong"))
 		}
 	}

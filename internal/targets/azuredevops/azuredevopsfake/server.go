@@ -57,6 +57,8 @@ type Server struct {
 	Require []string
 	// NoTags forbids to create tags.
 	NoTags bool
+	// Careless makes it ignore validateOnly.
+	Careless bool
 	// Lag is how many queries miss a new item.
 	Lag int
 	// Header is sent with every answer.
