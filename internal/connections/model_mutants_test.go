@@ -43,6 +43,7 @@ func TestModelMutants(t *testing.T) {
 		{"any reading is the last", "rec.v and rec.v <= now then", "rec.v then", rules{}, budget{Push: 1, Unlink: 1}, shows},
 		{"who is fenced off is not waited for", "if not told then fence_off() end", "", rules{}, freeze, shows},
 		{"who is fenced off is waited for as if it had no lease", "", "", rules{shortInFlight: true}, freeze, shows},
+		{"who lost the run to a second delivery is not waited for", "if rec.o ~= a.owner then fence_off() end", "", rules{}, budget{Push: 1, Unlink: 1, Kill: 1, Freeze: 1}, shows},
 		{"a dismiss is read back once", "read_back(now + a.answer)\n  return queue('verify', a.settle, 'dismiss')", "return queue('verify', a.settle, 'dismiss')", rules{}, budget{Push: 1, Dismiss: 1, Fault: 2}, shows},
 		{"a settled button is read back at once", "math.max(a.settle, (rec.lc or 0) + a.answer - now)", "0", rules{}, budget{Push: 1}, shows},
 		{"a failed push is not listed", "if rec.s == 'error' and rec.x then", "if false then", rules{}, budget{Push: 1, Fault: 1}, "failed pushes"},

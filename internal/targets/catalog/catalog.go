@@ -12,6 +12,8 @@ import (
 	"pushbutton/internal/targets"
 	"pushbutton/internal/targets/asana"
 	"pushbutton/internal/targets/azuredevops"
+	"pushbutton/internal/targets/gitlab"
+	"pushbutton/internal/targets/linear"
 	"pushbutton/internal/targets/memtarget"
 	"pushbutton/internal/targets/redmine"
 	"pushbutton/internal/targets/shortcut"
@@ -23,6 +25,8 @@ func Kinds() []targets.Kind {
 		azuredevops.Kind(),
 		asana.Kind(),
 		shortcut.Kind(),
+		gitlab.Kind(),
+		linear.Kind(),
 		redmine.Kind(),
 		memtarget.Kind(),
 	}

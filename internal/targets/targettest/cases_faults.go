@@ -150,7 +150,11 @@ func testFailedReads(t *testing.T, b *bench) {
 	for name, do := range map[string]Behaviour{"500": {Status: 500}, "504": {Status: 504}, "cut": {Cut: true}, "web page": {Status: 200, Body: func(*http.Request) string { return "<html>" }}} {
 		t.Run(name, func(t *testing.T) {
 			target := b.open(t, b.server.Mine)
-			b.proxy.On(Reads, do)
+			isRead := b.h.Reads
+			if isRead == nil {
+				isRead = Reads
+			}
+			b.proxy.On(isRead, do)
 			_, err := target.Create(t.Context(), newDraft())
 			reads := b.proxy.Hits()
 			b.proxy.Off()

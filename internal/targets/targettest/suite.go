@@ -39,6 +39,9 @@ type Harness struct {
 	Start func(t *testing.T) Server
 	// Creates tells the request that creates an issue from all others.
 	Creates func(*http.Request) bool
+	// Reads, if set, tells the requests that change nothing, where the method
+	// does not (GraphQL). Default: the function Reads.
+	Reads func(*http.Request) bool
 	// Kinds overrides what a create's HTTP status means, where the tracker
 	// differs from outbound.FromStatus.
 	Kinds map[int]fault.Kind

@@ -1,0 +1,101 @@
+package gitlab
+
+import (
+	"pushbutton/internal/secret"
+	"pushbutton/internal/targets"
+)
+
+// The names of settings and credentials.
+const (
+	setURL          = "url"
+	setProject      = "project"
+	setIssueType    = "issueType"
+	setConfidential = "confidential"
+	setEpic         = "epic"
+	credToken       = "token"
+	credOAuth       = "oauthToken"
+)
+
+// config is the settings of one GitLab project.
+type config struct {
+	url          string
+	project      string // path or number
+	issueType    string
+	confidential bool
+	epic         int // the number after "&"; 0: none
+	token        secret.String
+	oauth        bool // token is an OAuth access token
+}
+
+// Kind describes the adapter.
+func Kind() targets.Kind {
+	return targets.Kind{
+		Type:  "gitlab",
+		Title: name,
+		Settings: []targets.Field{
+			{Name: setURL, Type: targets.TypeURL, Default: "https://gitlab.com", Example: "https://gitlab.example.com",
+				Help: "GitLab's address, with its path if it does not run at the root."},
+			{Name: setProject, Required: true, Example: "group/project",
+				Help: "The project's path, as in the address of its page, or its number (Project ID)."},
+			{Name: setIssueType, Default: "issue", Enum: []string{"issue", "incident", "task", "test_case"}, Example: "task",
+				Help: "Type of new issues. Test cases need GitLab Ultimate."},
+			{Name: setConfidential, Type: targets.TypeBool, Default: "false", Example: "true",
+				Help: "Whether new issues are confidential: only members with the role Planner or Reporter and above, their author and assignees see them."},
+			{Name: setEpic, Type: targets.TypeInt, Example: "12",
+				Help: "Number of the epic that new issues belong to, as after the & in its reference, in the project's group. Needs GitLab Premium."},
+		},
+		Credentials: []targets.Field{
+			{Name: credToken, Secret: true, Example: "file:gitlab.token",
+				Help: "Personal, project or group access token with the scope api. Either this or oauthToken."},
+			{Name: credOAuth, Secret: true, Example: "file:gitlab.oauth",
+				Help: "OAuth 2.0 access token with the scope api. It expires after two hours unless something outside this plugin renews it."},
+		},
+		Driver:    (*driver)(nil),
+		New:       open,
+		ParseHook: parseHook,
+		Guide:     guide(),
+	}
+}
+
+func open(c targets.Config, deps targets.Deps) (targets.Driver, error) {
+	cfg := config{
+		url:          c.Settings.String(setURL),
+		project:      c.Settings.String(setProject),
+		issueType:    c.Settings.String(setIssueType),
+		confidential: c.Settings.Bool(setConfidential),
+		epic:         c.Settings.Int(setEpic),
+		token:        c.Credentials[credToken],
+	}
+	if oauth := c.Credentials[credOAuth]; !oauth.Empty() {
+		if !cfg.token.Empty() {
+			return nil, targets.FieldErrors{{Path: "credentials." + credOAuth, Message: "must not be there beside token"}}
+		}
+		cfg.token, cfg.oauth = oauth, true
+	}
+	if cfg.token.Empty() {
+		return nil, targets.FieldErrors{{Path: "credentials." + credToken, Message: "is required (or oauthToken)"}}
+	}
+	return newDriver(cfg, deps.HTTP), nil
+}
+
+func guide() targets.Guide {
+	return targets.Guide{
+		Permissions: "Scope api, and the role Planner (GitLab 17.7 and later) or Reporter, or above, in the project: a guest's labels are dropped, and with them the marker.",
+		Token: "In the project: Settings > Access tokens > Add new token, role Reporter, scope api. Where project access tokens are not offered (GitLab.com Free): " +
+			"your picture > Edit profile > Access > Personal access tokens, scope api, best of an account made for this. Note when it expires; GitLab mails before.",
+		Notes: []string{
+			"Each issue gets a label of its own (pb-...), by which it is found when an answer was lost, and a line with it in the description that is not shown.",
+			"A tag with a comma loses the comma: GitLab's labels cannot hold one. Of scoped labels (a::b) of one scope GitLab keeps the last.",
+			"People are found by e-mail only where GitLab shows it: their public e-mail, or any for an administrator's token. Others are named in the description.",
+			"Weight and epics are GitLab Premium; GitLab Free ignores a weight without a word.",
+			"Webhooks: give the hook a signing token (whsec_...) where GitLab offers it, else a secret token, and tick Issues events (and Confidential issues events). GitLab sends nothing when an issue is deleted.",
+		},
+		Errors: []targets.GuideError{
+			{Says: "GitLab refused the token", Means: "It is wrong, expired or revoked. Make a new one."},
+			{Says: "the token may not write", Means: "It lacks the scope api (read_api is not enough)."},
+			{Says: "GitLab has no project", Means: "The path is wrong, or the token's account is no member: GitLab says the same of both."},
+			{Says: "needs the role Reporter", Means: "The account is a guest in the project."},
+			{Says: "recognized as spam", Means: "The instance's spam check stopped the issue. Ask an administrator to allow the account."},
+		},
+	}
+}

@@ -1,0 +1,147 @@
+package gitlab_test
+
+import (
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"pushbutton/internal/fault"
+	"pushbutton/internal/secret"
+	"pushbutton/internal/targets"
+	"pushbutton/internal/targets/gitlab"
+)
+
+// answer is what the next create gets.
+type answer struct {
+	status int
+	header map[string]string
+	body   string
+}
+
+// answering is a driver whose project is there and whose creates get the
+// answer that is put into it.
+func answering(t testing.TB) (targets.Driver, *atomic.Pointer[answer]) {
+	var next atomic.Pointer[answer]
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodGet {
+			_, _ = io.WriteString(w, `{"id":11,"permissions":{"project_access":{"access_level":20}}}`)
+			return
+		}
+		a := next.Load()
+		w.Header().Set("X-Request-Id", "01REQ")
+		for k, v := range a.header {
+			w.Header().Set(k, v)
+		}
+		w.WriteHeader(a.status)
+		_, _ = io.WriteString(w, a.body)
+	}))
+	t.Cleanup(srv.Close)
+	driver, err := gitlab.Kind().New(targets.Config{Settings: targets.Values{"url": srv.URL, "project": "acme/mine"},
+		Credentials: map[string]secret.String{"token": secret.New("glpat-0000")}}, targets.Deps{HTTP: outside(t)})
+	require.NoError(t, err)
+	return driver, &next
+}
+
+// The three shapes of GitLab's errors, and what is none of them.
+func TestErrorShapes(t *testing.T) {
+	const advice = ". Ask your admin to change that in GitLab or in the integration's settings."
+	page, err := os.ReadFile(filepath.Join("testdata", "error.502.html"))
+	require.NoError(t, err)
+	driver, next := answering(t)
+	for name, c := range map[string]struct {
+		answer answer
+		kind   fault.Kind
+		unsure bool
+		says   string // "": the usual sentence for the kind
+	}{
+		"message is an object": {answer{400, nil, `{"message":{"title":["can't be blank"],"due_date":["is invalid"]}}`}, fault.Invalid, false, "GitLab: due date is invalid, title can't be blank" + advice},
+		"message is a text":    {answer{400, nil, `{"message":"400 Bad request - Milestone is closed."}`}, fault.Invalid, false, "GitLab: Milestone is closed" + advice},
+		"error is a text":      {answer{400, nil, `{"error":"issue_type does not have a valid value"}`}, fault.Invalid, false, "GitLab: issue_type does not have a valid value" + advice},
+		"base":                 {answer{422, nil, `{"message":{"base":["Epic is not in this group"]}}`}, fault.Invalid, false, "GitLab: Epic is not in this group" + advice},
+		"spam":                 {answer{400, nil, `{"message":{"error":"Your issue has been recognized as spam and has been discarded."}}`}, fault.Invalid, false, "GitLab: Your issue has been recognized as spam and has been discarded" + advice},
+		"scope":                {answer{403, nil, `{"error":"insufficient_scope","error_description":"The request requires higher privileges than provided by the access token.","scope":"api"}`}, fault.Forbidden, false, "GitLab: the token may not write. Ask your admin for a token with the scope api."},
+		"role":                 {answer{403, nil, `{"message":"403 Forbidden"}`}, fault.Forbidden, false, `GitLab does not allow this to the token's account in project "acme/mine". Ask your admin to give it the role Reporter there.`},
+		"revoked":              {answer{401, nil, `{"error":"invalid_token","error_description":"Token was revoked. You have to re-authorize from the user."}`}, fault.Unauthorized, false, "GitLab refused the token. Ask your admin to renew it in the integration's settings: it is wrong, expired or revoked."},
+		"renamed":              {answer{301, map[string]string{"Location": "/api/v4/projects/12"}, `{"message":"301 Moved"}`}, fault.Invalid, false, "GitLab's address leads elsewhere, or the project was renamed. Ask your admin to check settings.url and settings.project."},
+		"web page":             {answer{502, nil, string(page)}, fault.Unavailable, true, ""},
+		"plain text":           {answer{400, nil, "Bad request"}, fault.Invalid, false, ""},
+		"nothing in it":        {answer{400, nil, `{"message":{"labels":{"x":{"y":"z"}}}}`}, fault.Invalid, false, ""},
+		"created nothing":      {answer{201, nil, `{"message":"ok"}`}, fault.Unavailable, true, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			next.Store(&c.answer)
+			_, err := driver.Create(t.Context(), draft())
+			require.Error(t, err)
+			e := fault.From(err)
+			assert.Equal(t, c.kind, e.Kind)
+			assert.Equal(t, c.unsure, e.Unsure)
+			assert.Equal(t, c.says, e.Public)
+			if c.answer.status >= 300 {
+				assert.Equal(t, "01REQ", e.Ref, "GitLab's request id, for its admin")
+			}
+		})
+	}
+}
+
+func TestRateLimit(t *testing.T) {
+	driver, next := answering(t)
+	soon := strconv.FormatInt(time.Now().Add(90*time.Second).Unix(), 10)
+	for name, c := range map[string]struct {
+		header   map[string]string
+		from, to time.Duration
+	}{
+		"retry-after":       {map[string]string{"Retry-After": "7", "RateLimit-Reset": soon}, 7 * time.Second, 7 * time.Second},
+		"reset alone":       {map[string]string{"RateLimit-Reset": soon}, time.Second, 90 * time.Second},
+		"reset in the past": {map[string]string{"RateLimit-Reset": "12"}, 0, 0},
+		"reset far away":    {map[string]string{"RateLimit-Reset": "99999999999"}, time.Hour, time.Hour},
+		"no number":         {map[string]string{"RateLimit-Reset": "soon"}, 0, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			next.Store(&answer{429, c.header, `{"message":{"error":"This endpoint has been requested too many times. Try again later."}}`})
+			_, err := driver.Create(t.Context(), draft())
+			e := fault.From(err)
+			assert.Equal(t, fault.RateLimited, e.Kind)
+			assert.False(t, e.Unsure)
+			assert.GreaterOrEqual(t, e.RetryAfter, c.from)
+			assert.LessOrEqual(t, e.RetryAfter, c.to)
+		})
+	}
+}
+
+// Whatever GitLab, or something in front of it, answers to a create: no
+// panic, and nothing but a refusal or an issue with a number is certain.
+func FuzzCreateReply(f *testing.F) {
+	f.Add(201, `{"iid":1,"labels":["a"],"moved_to_id":null}`)
+	f.Add(400, `{"message":{"title":["can't be blank"]}}`)
+	f.Add(400, `{"message":[[["x"]]],"error":{"a":{"b":[1]}}}`)
+	f.Add(200, `<html>`)
+	f.Add(502, ``)
+	driver, next := answering(f)
+	f.Fuzz(func(t *testing.T, status int, body string) {
+		if status < 200 || status > 599 || status == 204 || status == 304 {
+			t.Skip()
+		}
+		next.Store(&answer{status: status, body: body})
+		made, err := driver.Create(t.Context(), draft())
+		switch targets.OutcomeOf(err) {
+		case targets.OutcomeDone:
+			if status >= 300 || made.ID == "0" {
+				t.Fatalf("status %d is no success: %+v", status, made)
+			}
+		case targets.OutcomeNotDone:
+			if status < 300 || status >= 500 && status != 503 {
+				t.Fatalf("status %d leaves it open", status)
+			}
+		case targets.OutcomeUnknown:
+		}
+	})
+}

@@ -1,0 +1,158 @@
+package gitlab
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+
+	"pushbutton/internal/fault"
+	"pushbutton/internal/outbound"
+	"pushbutton/internal/targets"
+)
+
+// What GitLab's REST API sends and takes, as far as it is used here (its own
+// OpenAPI file, and its documentation). None of it leaves this folder.
+
+type issue struct {
+	IID         int      `json:"iid"`
+	Title       string   `json:"title"`
+	Description string   `json:"description"`
+	State       string   `json:"state"` // opened or closed
+	WebURL      string   `json:"web_url"`
+	Labels      []string `json:"labels"`
+	// MovedTo is set on an issue that was moved to another project.
+	MovedTo *int `json:"moved_to_id"`
+}
+
+// issueBody is what a create and an update share.
+type issueBody struct {
+	Title       string `json:"title,omitempty"`
+	Description string `json:"description,omitempty"`
+	AssigneeIDs []int  `json:"assignee_ids,omitempty"`
+	DueDate     string `json:"due_date,omitempty"`
+	Weight      *int   `json:"weight,omitempty"`
+	MilestoneID int    `json:"milestone_id,omitempty"`
+	Severity    string `json:"severity,omitempty"`
+}
+
+type newIssue struct {
+	issueBody
+	IssueType    string   `json:"issue_type,omitempty"`
+	Confidential bool     `json:"confidential,omitempty"`
+	EpicID       int      `json:"epic_id,omitempty"`
+	Labels       []string `json:"labels"`
+}
+
+type changeIssue struct {
+	issueBody
+	AddLabels  []string `json:"add_labels,omitempty"`
+	StateEvent string   `json:"state_event,omitempty"`
+}
+
+type newNote struct {
+	Body string `json:"body"`
+}
+
+type account struct {
+	ID          int    `json:"id"`
+	State       string `json:"state"`
+	Email       string `json:"email"` // for administrators, and group owners of their own people
+	PublicEmail string `json:"public_email"`
+	IsAdmin     bool   `json:"is_admin"`
+	AccessLevel int    `json:"access_level"` // of a member
+}
+
+type tokenReply struct {
+	Scopes []string `json:"scopes"`
+}
+
+type access struct {
+	Level int `json:"access_level"`
+}
+
+type project struct {
+	ID          int    `json:"id"`
+	Path        string `json:"path_with_namespace"`
+	Name        string `json:"name_with_namespace"`
+	Archived    bool   `json:"archived"`
+	IssuesLevel string `json:"issues_access_level"`
+	Namespace   struct {
+		ID   int    `json:"id"`
+		Kind string `json:"kind"`
+	} `json:"namespace"`
+	Permissions struct {
+		Project *access `json:"project_access"`
+		Group   *access `json:"group_access"`
+	} `json:"permissions"`
+}
+
+type epic struct {
+	ID int `json:"id"`
+}
+
+type milestone struct {
+	ID    int    `json:"id"`
+	Title string `json:"title"`
+}
+
+// client speaks with one GitLab.
+type client struct {
+	http *outbound.Client
+	cfg  config
+}
+
+// get reads path into out. A read changes nothing, so its error is never
+// Unsure, whatever it is a part of.
+func (c client) get(ctx context.Context, op, path string, out any) error {
+	reply, err := c.send(ctx, op, http.MethodGet, path, nil)
+	if err == nil {
+		if err = json.Unmarshal(reply.Body, out); err == nil {
+			return nil
+		}
+		return notGitLab(op, err)
+	}
+	sure := *fault.From(err)
+	sure.Unsure = false
+	return &sure
+}
+
+// notGitLab is a read that brought something else than what GitLab sends.
+func notGitLab(op string, err error) *fault.Error {
+	return &fault.Error{Op: op, Kind: fault.Invalid, Err: err,
+		Public: "The address does not answer as GitLab does. Ask your admin to check settings.url."}
+}
+
+// write sends a body; out may be nil. A reply that cannot be read is Unsure.
+func (c client) write(ctx context.Context, op, method, path string, body, out any) error {
+	raw, err := json.Marshal(body)
+	if err != nil {
+		return &fault.Error{Op: op, Kind: fault.Internal, Err: err}
+	}
+	reply, err := c.send(ctx, op, method, path, raw)
+	if err != nil || out == nil {
+		return err
+	}
+	if err := json.Unmarshal(reply.Body, out); err != nil {
+		return targets.Unreadable(op, err)
+	}
+	return nil
+}
+
+func (c client) send(ctx context.Context, op, method, path string, body []byte) (outbound.Reply, error) {
+	h := http.Header{}
+	if c.cfg.oauth {
+		h.Set("Authorization", "Bearer "+c.cfg.token.Reveal())
+	} else {
+		h.Set("Private-Token", c.cfg.token.Reveal())
+	}
+	h.Set("Accept", "application/json")
+	if body != nil {
+		h.Set("Content-Type", "application/json")
+	}
+	return c.http.Send(ctx, outbound.Call{Op: op, Method: method, URL: c.cfg.url + "/api/v4" + path, Header: h, Body: body, Refine: c.refine})
+}
+
+func invalid(op, format string, args ...any) *fault.Error {
+	return &fault.Error{Op: op, Kind: fault.Invalid, Side: name, Public: fmt.Sprintf(format, args...)}
+}

@@ -1,0 +1,112 @@
+package linear
+
+import (
+	"slices"
+
+	"pushbutton/internal/secret"
+	"pushbutton/internal/targets"
+)
+
+// The names of settings and credentials.
+const (
+	setURL      = "url"
+	setTeam     = "team"
+	setState    = "state"
+	setProject  = "project"
+	setParent   = "parent"
+	setPriority = "priority"
+	credAPIKey  = "apiKey"
+	credOAuth   = "oauthToken"
+)
+
+// priorities are Linear's, by their numbers.
+func priorities() []string { return []string{"none", "urgent", "high", "medium", "low"} }
+
+// config is the settings of one Linear team.
+type config struct {
+	url      string
+	team     string // key, name or id
+	state    string // name; empty: the team's default
+	project  string // name, slug or id; empty: none
+	parent   string // identifier or id; empty: none
+	priority *int   // nil: not set
+	key      secret.String
+	oauth    bool // key is an OAuth access token
+}
+
+// Kind describes the adapter.
+func Kind() targets.Kind {
+	return targets.Kind{
+		Type:  "linear",
+		Title: name,
+		Settings: []targets.Field{
+			{Name: setURL, Type: targets.TypeURL, Default: "https://api.linear.app", Example: "https://linear-proxy.example.com",
+				Help: "Address of Linear's API. Only a proxy in front of it needs another one."},
+			{Name: setTeam, Required: true, Example: "ENG",
+				Help: "The team that gets new issues: its key (the letters before the number of its issues), its name, or its id."},
+			{Name: setState, Example: "Todo",
+				Help: "Name of the status of new issues. Default: the team's own."},
+			{Name: setProject, Example: "Spring release",
+				Help: "Name or id of the project of new issues, one of the team's."},
+			{Name: setParent, Example: "ENG-12",
+				Help: "Identifier of an issue whose sub-issues the new ones become."},
+			{Name: setPriority, Enum: priorities(), Example: "high",
+				Help: "Priority of new issues. Default: Linear's own."},
+		},
+		Credentials: []targets.Field{
+			{Name: credAPIKey, Secret: true, Example: "file:linear.key",
+				Help: "Personal API key (lin_api_...) that may read and write. Either this or oauthToken."},
+			{Name: credOAuth, Secret: true, Example: "file:linear.oauth",
+				Help: "OAuth 2.0 access token with the scopes read and write. It expires unless something outside this plugin renews it."},
+		},
+		Driver:    (*driver)(nil),
+		New:       open,
+		ParseHook: parseHook,
+		Guide:     guide(),
+	}
+}
+
+func open(c targets.Config, deps targets.Deps) (targets.Driver, error) {
+	cfg := config{
+		url:     c.Settings.String(setURL),
+		team:    c.Settings.String(setTeam),
+		state:   c.Settings.String(setState),
+		project: c.Settings.String(setProject),
+		parent:  c.Settings.String(setParent),
+		key:     c.Credentials[credAPIKey],
+	}
+	if at := slices.Index(priorities(), c.Settings.String(setPriority)); at >= 0 {
+		cfg.priority = &at
+	}
+	if oauth := c.Credentials[credOAuth]; !oauth.Empty() {
+		if !cfg.key.Empty() {
+			return nil, targets.FieldErrors{{Path: "credentials." + credOAuth, Message: "must not be there beside apiKey"}}
+		}
+		cfg.key, cfg.oauth = oauth, true
+	}
+	if cfg.key.Empty() {
+		return nil, targets.FieldErrors{{Path: "credentials." + credAPIKey, Message: "is required (or oauthToken)"}}
+	}
+	return newDriver(cfg, deps.HTTP), nil
+}
+
+func guide() targets.Guide {
+	return targets.Guide{
+		Permissions: "Read and write in the team. A personal API key can be limited to that team; an OAuth token needs the scopes read and write.",
+		Token: "Settings > Account > Security & access > Personal API keys > New API key: permissions Read and Write, access to the one team. " +
+			"Issues are made in the name of the key's owner, so an account made for this is best. With OAuth and actor=app they are made in the application's name.",
+		Notes: []string{
+			"The issue's id is made of our marker, so one push can never make two issues: Linear refuses the second.",
+			"The issue gets a link to Productboard among its links, in the same request.",
+			"Labels must exist in the team or the workspace; of two labels of one group the first is taken. The others are named in the description.",
+			"An issue in Linear's trash counts as deleted.",
+			"Webhooks: Settings > API > New webhook, data change events of Issues; the signing secret is on the webhook's page. A delivery is taken for a minute.",
+		},
+		Errors: []targets.GuideError{
+			{Says: "Linear refused the API key", Means: "It is wrong, was deleted or has expired. Make a new one."},
+			{Says: "Linear has no team", Means: "The key or name is wrong, the team is private or retired, or the API key is limited to others."},
+			{Says: "Linear receives too many requests", Means: "The account's hourly limit is spent; the push is tried again by itself."},
+			{Says: "usage limit", Means: "The workspace's plan does not allow more issues. Upgrade it, or archive some."},
+		},
+	}
+}

@@ -1,0 +1,108 @@
+package linear_test
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"pushbutton/internal/fault"
+	"pushbutton/internal/secret"
+	"pushbutton/internal/targets"
+	"pushbutton/internal/targets/linear"
+)
+
+const (
+	signing = "lin_wh_0a0b0c"
+	hookID  = "2174add1-f7c8-44e3-bbf3-2d60b5ea8bc9"
+)
+
+func now() time.Time { return time.UnixMilli(1_770_000_000_000) }
+
+func signed(key, body string) targets.Hook {
+	mac := hmac.New(sha256.New, []byte(key))
+	mac.Write([]byte(body))
+	return targets.Hook{Now: now(), Body: []byte(body),
+		Header: http.Header{"Linear-Signature": {hex.EncodeToString(mac.Sum(nil))}, "Linear-Delivery": {"delivery-1"}}}
+}
+
+// sample is a webhook that was sent at a time.
+func sample(t testing.TB, at time.Time) string {
+	raw, err := os.ReadFile(filepath.Join("testdata", "hook.issue.json"))
+	require.NoError(t, err)
+	return strings.Replace(string(raw), "1770000000000", fmt.Sprint(at.UnixMilli()), 1)
+}
+
+func TestParseHook(t *testing.T) {
+	issue := sample(t, now())
+	event := func(gone bool) []targets.HookEvent {
+		return []targets.HookEvent{{Delivery: "delivery-1", ID: hookID, Gone: gone}}
+	}
+	changed := signed(signing, issue)
+	changed.Body = []byte(strings.Replace(issue, hookID, "2174add1-f7c8-44e3-bbf3-2d60b5ea8bca", 1))
+	header := signed(signing, sample(t, now().Add(-time.Hour)))
+	header.Header.Set("Linear-Timestamp", fmt.Sprint(now().UnixMilli()))
+	bare := signed(signing, issue)
+	bare.Header.Del("Linear-Signature")
+	for name, c := range map[string]struct {
+		hook targets.Hook
+		want []targets.HookEvent
+		kind fault.Kind // Internal: none
+	}{
+		"updated":            {signed(signing, issue), event(false), 0},
+		"50 seconds late":    {signed(signing, sample(t, now().Add(-50*time.Second))), event(false), 0},
+		"removed":            {signed(signing, strings.Replace(issue, `"update"`, `"remove"`, 1)), event(true), 0},
+		"trashed":            {signed(signing, strings.Replace(issue, `"data": {`, `"data": {"trashed": true,`, 1)), event(true), 0},
+		"a comment":          {signed(signing, strings.Replace(issue, `"Issue"`, `"Comment"`, 1)), nil, 0},
+		"old":                {signed(signing, sample(t, now().Add(-61*time.Second))), nil, fault.Unauthorized},
+		"from the future":    {signed(signing, sample(t, now().Add(61*time.Second))), nil, fault.Unauthorized},
+		"time in the header": {header, nil, fault.Unauthorized},
+		"another key":        {signed("lin_wh_other", issue), nil, fault.Unauthorized},
+		"changed":            {changed, nil, fault.Unauthorized},
+		"not signed":         {bare, nil, fault.Unauthorized},
+		"garbage":            {signed(signing, "<html>"), nil, fault.Invalid},
+		"no time":            {signed(signing, `{"type":"Issue","data":{"id":"`+hookID+`"}}`), nil, fault.Invalid},
+		"no issue":           {signed(signing, strings.Replace(issue, hookID, "ENG-1", 1)), nil, fault.Invalid},
+		"too long":           {signed(signing, strings.Repeat(" ", targets.MaxHook)+issue), nil, fault.Invalid},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, err := linear.Kind().ParseHook(secret.New(signing), c.hook)
+			assert.Equal(t, c.want, got)
+			if c.kind == fault.Internal {
+				require.NoError(t, err)
+				return
+			}
+			require.Error(t, err)
+			assert.Equal(t, c.kind, fault.KindOf(err))
+			assert.NotContains(t, err.Error(), signing)
+		})
+	}
+	_, err := linear.Kind().ParseHook(secret.String{}, signed("", issue))
+	assert.Equal(t, fault.Unauthorized, fault.KindOf(err), "no secret, no trust")
+}
+
+// Whatever is signed well: no panic, and an event names an issue.
+func FuzzParseHook(f *testing.F) {
+	f.Add(sample(f, now()))
+	f.Add(`{"type":"Issue","webhookTimestamp":9223372036854775807,"data":{"id":"` + hookID + `"}}`)
+	f.Add(`[]`)
+	f.Fuzz(func(t *testing.T, body string) {
+		events, err := linear.Kind().ParseHook(secret.New(signing), signed(signing, body))
+		if err == nil {
+			for _, e := range events {
+				if len(e.ID) != len(hookID) {
+					t.Fatalf("%q is no issue", e.ID)
+				}
+			}
+		}
+	})
+}

@@ -1,0 +1,166 @@
+package linear
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"pushbutton/internal/fault"
+	"pushbutton/internal/outbound"
+	"pushbutton/internal/targets"
+)
+
+const (
+	// maxWait bounds what is believed of the limits' reset times: Linear's
+	// windows are an hour.
+	maxWait = time.Hour
+	// maxErrors bounds the errors of one reply that are looked at.
+	maxErrors = 8
+)
+
+// graphError is one of a reply's errors.
+type graphError struct {
+	Message    string `json:"message"`
+	Path       []any  `json:"path"`
+	Extensions struct {
+		// Code ("INPUT_ERROR") and Type ("invalid input") say the same twice.
+		Code        string `json:"code"`
+		Type        string `json:"type"`
+		Presentable string `json:"userPresentableMessage"`
+	} `json:"extensions"`
+}
+
+// refusedError keeps what Linear said in a reply's errors.
+type refusedError struct{ errors []graphError }
+
+func (e *refusedError) Error() string {
+	texts := make([]string, len(e.errors))
+	for i, one := range e.errors {
+		texts[i] = strings.TrimSpace(one.Extensions.Code + " " + one.Message)
+	}
+	return "refused: " + strings.Join(texts, "; ")
+}
+
+// graphErrors reads a reply's errors; one that is not as it should be counts
+// as an error that says nothing.
+func graphErrors(body []byte) []graphError {
+	var reply struct {
+		Errors []json.RawMessage `json:"errors"`
+	}
+	if json.Unmarshal(body, &reply) != nil {
+		return nil
+	}
+	var out []graphError
+	for _, raw := range reply.Errors[:min(len(reply.Errors), maxErrors)] {
+		var e graphError
+		if json.Unmarshal(raw, &e) != nil {
+			e = graphError{}
+		}
+		out = append(out, e)
+	}
+	return out
+}
+
+// refine reads the errors of a reply, which stand under 200 and under 400
+// alike, and turns them into a kind and a sentence.
+func refine(r outbound.Reply, verdict *fault.Error) *fault.Error {
+	said := graphErrors(r.Body)
+	if verdict == nil && len(said) == 0 {
+		return nil
+	}
+	if verdict == nil {
+		verdict = &fault.Error{Kind: fault.Unavailable, Unsure: true}
+	}
+	verdict.Ref = r.Header.Get("X-Request-Id")
+	if len(said) > 0 {
+		verdict.Err = &refusedError{said}
+	}
+	if r.Status < 300 || r.Status >= 400 && r.Status < 500 && r.Status != http.StatusRequestTimeout {
+		if kind, ok := kindOf(said); ok {
+			verdict.Kind, verdict.Unsure = kind, false
+		}
+	}
+	switch verdict.Kind {
+	case fault.Unauthorized:
+		verdict.Public = "Linear refused the API key or token. Ask your admin to renew it in the integration's settings."
+	case fault.RateLimited:
+		if verdict.RetryAfter == 0 {
+			verdict.RetryAfter = untilReset(r.Header, time.Now())
+		}
+	case fault.Invalid, fault.Forbidden:
+		verdict.Public = refusal(said)
+	default: // the usual sentence
+	}
+	return verdict
+}
+
+// kindOf classifies the first error that says what it is. What is Linear's
+// own fault, and what it does not name, leaves open whether a change was made.
+func kindOf(said []graphError) (fault.Kind, bool) {
+	for _, e := range said {
+		for _, word := range []string{e.Extensions.Code, e.Extensions.Type} {
+			switch strings.ReplaceAll(strings.ToLower(word), "_", " ") {
+			case "ratelimited":
+				return fault.RateLimited, true
+			case "authentication error", "unauthenticated":
+				return fault.Unauthorized, true
+			case "forbidden", "feature not accessible", "usage limit exceeded":
+				return fault.Forbidden, true
+			case "input error", "invalid input", "user error", "bad user input", "graphql error",
+				"graphql validation failed", "graphql parse failed":
+				return fault.Invalid, true
+			}
+		}
+	}
+	return fault.Internal, false
+}
+
+// refusal is the sentence for who clicked: Linear's own for people if it has
+// one. "" for a refusal without words.
+func refusal(said []graphError) string {
+	const advice = ". Ask your admin to change that in Linear or in the integration's settings."
+	for _, e := range said {
+		what := e.Extensions.Presentable
+		if what == "" {
+			what = e.Message
+		}
+		if what != "" {
+			what = targets.Title(what, targets.MaxPublic-len("Linear: ")-len(advice))
+			return "Linear: " + strings.TrimRight(what, ".") + advice
+		}
+	}
+	return ""
+}
+
+// untilReset reads when the limit that is spent is full again. Linear counts
+// requests, their complexity, and some operations apart (milliseconds since 1970).
+func untilReset(h http.Header, now time.Time) time.Duration {
+	var wait time.Duration
+	for _, limit := range []string{"Requests", "Complexity", "Endpoint-Requests"} {
+		if h.Get("X-Ratelimit-"+limit+"-Remaining") != "0" {
+			continue
+		}
+		if at, err := strconv.ParseInt(h.Get("X-Ratelimit-"+limit+"-Reset"), 10, 64); err == nil {
+			wait = max(wait, time.UnixMilli(at).Sub(now))
+		}
+	}
+	return min(wait, maxWait)
+}
+
+// notFound tells whether Linear said that the thing at a root field of the
+// document is not there, or not to be seen.
+func notFound(err error, field string) bool {
+	var refused *refusedError
+	if !errors.As(err, &refused) {
+		return false
+	}
+	for _, e := range refused.errors {
+		if strings.HasPrefix(e.Message, "Entity not found") && (len(e.Path) == 0 || e.Path[0] == field) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,168 @@
+package linear
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+
+	"pushbutton/internal/fault"
+	"pushbutton/internal/outbound"
+	"pushbutton/internal/targets"
+)
+
+// What Linear's GraphQL API sends and takes, as far as it is used here (its
+// own schema, and its documentation). None of it leaves this folder.
+
+type state struct {
+	ID       string
+	Name     string
+	Type     string
+	Color    string
+	Position float64
+}
+
+type issue struct {
+	ID         string
+	Identifier string
+	URL        string
+	Title      string
+	Trashed    bool
+	State      state
+}
+
+// nodes is a connection, of which one page is read.
+type nodes[T any] struct {
+	Nodes    []T
+	PageInfo struct {
+		HasNextPage bool
+		EndCursor   string
+	}
+}
+
+// payload is what a mutation of an issue gives.
+type payload struct{ Issue *issue }
+
+type team struct {
+	ID, Key, Name       string
+	RetiredAt           string
+	IssueEstimationType string
+	States              nodes[state]
+	Projects            nodes[project]
+}
+
+type project struct{ ID, Name, SlugID string }
+
+type label struct {
+	ID, Name string
+	// Parent is the group that the label is in, of which an issue has one.
+	Parent *struct{ ID string }
+}
+
+type user struct {
+	ID, Email string
+	Active    bool
+}
+
+// issueInput is IssueCreateInput and IssueUpdateInput.
+type issueInput struct {
+	ID            string   `json:"id,omitempty"`     // create only
+	TeamID        string   `json:"teamId,omitempty"` // create only
+	Title         string   `json:"title,omitempty"`
+	Description   string   `json:"description,omitempty"`
+	LabelIDs      []string `json:"labelIds,omitempty"`      // create only
+	AddedLabelIDs []string `json:"addedLabelIds,omitempty"` // update only
+	AssigneeID    string   `json:"assigneeId,omitempty"`
+	StateID       string   `json:"stateId,omitempty"`
+	ProjectID     string   `json:"projectId,omitempty"`
+	ParentID      string   `json:"parentId,omitempty"`
+	Priority      *int     `json:"priority,omitempty"`
+	Estimate      *int     `json:"estimate,omitempty"`
+	DueDate       string   `json:"dueDate,omitempty"`
+}
+
+// newLink is AttachmentCreateInput. Linear changes an attachment that is there
+// with the same address instead of adding one.
+type newLink struct {
+	IssueID  string `json:"issueId"`
+	Title    string `json:"title"`
+	Subtitle string `json:"subtitle"`
+	URL      string `json:"url"`
+}
+
+type newComment struct {
+	IssueID string `json:"issueId"`
+	Body    string `json:"body"`
+}
+
+type vars map[string]any
+
+// client speaks with Linear.
+type client struct {
+	http *outbound.Client
+	cfg  config
+}
+
+// query reads. A read changes nothing, so its error is never Unsure, whatever
+// it is a part of.
+func (c client) query(ctx context.Context, op string, doc document, in vars, data any) error {
+	reply, err := c.send(ctx, op, doc, in)
+	if err != nil {
+		sure := *fault.From(err)
+		sure.Unsure = false
+		return &sure
+	}
+	if err := unpack(reply.Body, data); err != nil {
+		return notLinear(op, err)
+	}
+	return nil
+}
+
+// notLinear is a read that brought something else than what Linear sends.
+func notLinear(op string, err error) *fault.Error {
+	return &fault.Error{Op: op, Kind: fault.Invalid, Err: err,
+		Public: "The address does not answer as Linear does. Ask your admin to check settings.url."}
+}
+
+// mutate writes. A reply that cannot be read is Unsure.
+func (c client) mutate(ctx context.Context, op string, doc document, in vars, data any) error {
+	reply, err := c.send(ctx, op, doc, in)
+	if err != nil {
+		return err
+	}
+	if err := unpack(reply.Body, data); err != nil {
+		return targets.Unreadable(op, err)
+	}
+	return nil
+}
+
+func unpack(body []byte, data any) error {
+	var whole struct{ Data json.RawMessage }
+	if err := json.Unmarshal(body, &whole); err != nil {
+		return err
+	}
+	if len(whole.Data) == 0 || string(whole.Data) == "null" {
+		return errors.New("the answer holds no data")
+	}
+	return json.Unmarshal(whole.Data, data)
+}
+
+func (c client) send(ctx context.Context, op string, doc document, in vars) (outbound.Reply, error) {
+	body, err := json.Marshal(struct {
+		Query         string `json:"query"`
+		OperationName string `json:"operationName"`
+		Variables     vars   `json:"variables,omitempty"`
+	}{string(doc), doc.name(), in})
+	if err != nil {
+		return outbound.Reply{}, &fault.Error{Op: op, Kind: fault.Internal, Err: err}
+	}
+	h := http.Header{}
+	if c.cfg.oauth {
+		h.Set("Authorization", "Bearer "+c.cfg.key.Reveal())
+	} else {
+		h.Set("Authorization", c.cfg.key.Reveal()) // a personal key goes bare
+	}
+	h.Set("Accept", "application/json")
+	h.Set("Content-Type", "application/json")
+	return c.http.Send(ctx, outbound.Call{Op: op, Method: http.MethodPost, URL: c.cfg.url + "/graphql", Header: h, Body: body, Refine: refine})
+}
