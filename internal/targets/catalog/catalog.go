@@ -22,11 +22,11 @@ import (
 // Kinds lists every kind of tracker, in the order of its documentation.
 func Kinds() []targets.Kind {
 	return []targets.Kind{
+		gitlab.Kind(),
+		linear.Kind(),
 		azuredevops.Kind(),
 		asana.Kind(),
 		shortcut.Kind(),
-		gitlab.Kind(),
-		linear.Kind(),
 		redmine.Kind(),
 		memtarget.Kind(),
 	}

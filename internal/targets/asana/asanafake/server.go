@@ -16,10 +16,10 @@ import (
 
 // What a new Server holds.
 const (
-	Token      = "2/1201/1202:mine0000000000000000000000cafe"
-	OtherToken = "2/1203/1204:other000000000000000000000cafe"
-	OAuthToken = "oauth-mine-0000000000000000000000000cafe"
-	OtherOAuth = "oauth-other-000000000000000000000000cafe"
+	Token      = "2/1201/1202:mine0000000000000000000000cafe" //nolint:gosec // made up
+	OtherToken = "2/1203/1204:other000000000000000000000cafe" //nolint:gosec // made up
+	OAuthToken = "oauth-mine-0000000000000000000000000cafe"   //nolint:gosec // made up
+	OtherOAuth = "oauth-other-000000000000000000000000cafe"   //nolint:gosec // made up
 
 	Workspace      = "1100000000000001"
 	OtherWorkspace = "1100000000000002"

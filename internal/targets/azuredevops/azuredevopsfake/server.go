@@ -19,9 +19,9 @@ const (
 	Organization = "fabrikam"
 	Project      = "Fabrikam Fiber"
 	OtherProject = "Other"
-	PAT          = "mine0000000000000000000000000000000000000000000000000000cafe"
-	OtherPAT     = "other000000000000000000000000000000000000000000000000000cafe"
-	EntraToken   = "eyJ0eXAiOiJKV1QiLCJhbGciOiJSUzI1NiJ9.mine.cafe"
+	PAT          = "mine0000000000000000000000000000000000000000000000000000cafe" //nolint:gosec // made up
+	OtherPAT     = "other000000000000000000000000000000000000000000000000000cafe" //nolint:gosec // made up
+	EntraToken   = "eyJ0eXAiOiJKV1QiLCJhbGciOiJSUzI1NiJ9.mine.cafe"               //nolint:gosec // made up
 	// Jane and Joe are members; Joe's address stands for two of them.
 	Jane = "jane@example.com"
 	Joe  = "joe@example.com"

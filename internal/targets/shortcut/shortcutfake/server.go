@@ -17,7 +17,7 @@ import (
 // What a new Server holds.
 const (
 	Token      = "5e0000aa-mine-0000-0000-00000000cafe" //nolint:gosec // made up
-	OtherToken = "5e0000bb-other-000-0000-00000000cafe"
+	OtherToken = "5e0000bb-other-000-0000-00000000cafe" //nolint:gosec // made up
 
 	// The states of workflow Engineering, the default one.
 	Engineering = 500000001
