@@ -12,6 +12,7 @@ import (
 	"pushbutton/internal/targets"
 	"pushbutton/internal/targets/asana"
 	"pushbutton/internal/targets/azuredevops"
+	"pushbutton/internal/targets/jira"
 	"pushbutton/internal/targets/gitlab"
 	"pushbutton/internal/targets/linear"
 	"pushbutton/internal/targets/memtarget"
@@ -22,6 +23,7 @@ import (
 // Kinds lists every kind of tracker, in the order of its documentation.
 func Kinds() []targets.Kind {
 	return []targets.Kind{
+		jira.Kind(),
 		gitlab.Kind(),
 		linear.Kind(),
 		azuredevops.Kind(),
