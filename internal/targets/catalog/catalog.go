@@ -12,7 +12,6 @@ import (
 	"pushbutton/internal/targets"
 	"pushbutton/internal/targets/asana"
 	"pushbutton/internal/targets/azuredevops"
-	"pushbutton/internal/targets/jira"
 	"pushbutton/internal/targets/gitlab"
 	"pushbutton/internal/targets/jira"
 	"pushbutton/internal/targets/linear"
