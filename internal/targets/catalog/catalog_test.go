@@ -2,12 +2,7 @@ package catalog_test
 
 import (
 	"flag"
-	"go/parser"
-	"go/token"
 	"os"
-	"path/filepath"
-	"slices"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -70,27 +65,6 @@ func TestDocument(t *testing.T) {
 	raw, err := os.ReadFile(path)
 	require.NoError(t, err)
 	require.Equal(t, catalog.Document(), string(raw), "run: go test ./internal/targets/catalog -update")
-}
-
-// An adapter knows no other adapter, and nothing that runs knows a fake.
-func TestAdaptersAreStrangers(t *testing.T) {
-	const root, home = "..", "pushbutton/internal/targets/"
-	shared := []string{"catalog", "targettest"}
-	files, err := filepath.Glob(root + "/*/*.go")
-	require.NoError(t, err)
-	require.Greater(t, len(files), 20)
-	for _, path := range files {
-		own := filepath.Base(filepath.Dir(path))
-		if strings.HasSuffix(path, "_test.go") || slices.Contains(shared, own) {
-			continue
-		}
-		file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ImportsOnly)
-		require.NoError(t, err)
-		for _, i := range file.Imports {
-			other, ok := strings.CutPrefix(strings.Trim(i.Path.Value, `"`), home)
-			assert.False(t, ok, "%s imports %s", path, other)
-		}
-	}
 }
 
 func TestOpen(t *testing.T) {
