@@ -42,6 +42,8 @@ const (
 	msgAttempt = "attempt" // and this is how it ended
 	msgAction  = "action"  // a click was answered
 	msgAgain   = "run queued again"
+
+	reasonTaken = "taken over" // of msgAgain: from a worker whose lease had ended
 )
 
 // readLog takes the lines of a process' log that matter here.
@@ -136,8 +138,14 @@ func running(lines []line, process string, from, to time.Time) map[connections.K
 	return out
 }
 
+// lease is how long a worker may be silent (connections.Timing).
+const lease = 10 * time.Second
+
 // begunAgain tells after how long a worker began one of the runs once more,
-// or the one that the look-out made of it; zero if none did.
+// or the one that the look-out made of it; zero if none did. That worker may
+// have been killed or frozen before its log could say so: then the run is
+// taken over a second time, for which a lease on it must have ended. It was
+// begun no later than a lease before.
 func begunAgain(lines []line, key connections.Key, runs []int64, after time.Time) time.Duration {
 	takenOver := false
 	for _, l := range lines {
@@ -146,6 +154,9 @@ func begunAgain(lines []line, key connections.Key, runs []int64, after time.Time
 		}
 		switch l.Msg {
 		case msgAgain:
+			if takenOver && l.Reason == reasonTaken {
+				return max(l.Time.Add(-lease).Sub(after), time.Millisecond)
+			}
 			takenOver = true
 		case msgBegin:
 			if takenOver || slices.Contains(runs, l.Run) {

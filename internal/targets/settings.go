@@ -41,6 +41,9 @@ type Field struct {
 	Type     FieldType // TypeString if empty
 	Required bool
 	Secret   bool
+	// Usual is set for an optional setting that the kind's example needs: it
+	// goes with the credential that is shown there.
+	Usual bool
 	// Default is used where the setting is absent, written as in the file.
 	Default string
 	// Enum, if set, lists the allowed values (of a map or list: of its
