@@ -171,7 +171,7 @@ ops['opened'] = function()
     -- The push stands. The client may have sent this again because the reply
     -- was lost; or the run has changed hands, and whoever has it finds the
     -- issue by its marker.
-    if mine() and rec.t and rec.t.id == a.issue.id then return answer('ok') end
+    if mine() and rec.p == 'settle' and rec.t and rec.t.id == a.issue.id then return answer('ok') end
     return answer('left')
   end
   -- Too late: an unlink may wait for this very issue.
