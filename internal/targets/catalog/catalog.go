@@ -12,7 +12,8 @@ import (
 	"pushbutton/internal/targets"
 	"pushbutton/internal/targets/asana"
 	"pushbutton/internal/targets/azuredevops"
-	"pushbutton/internal/targets/jira"
+	"pushbutton/internal/targets/gitea"
+	"pushbutton/internal/targets/github"
 	"pushbutton/internal/targets/gitlab"
 	"pushbutton/internal/targets/jira"
 	"pushbutton/internal/targets/linear"
@@ -25,9 +26,11 @@ import (
 func Kinds() []targets.Kind {
 	return []targets.Kind{
 		jira.Kind(),
+		github.Kind(),
 		gitlab.Kind(),
 		linear.Kind(),
 		azuredevops.Kind(),
+		gitea.Kind(),
 		asana.Kind(),
 		shortcut.Kind(),
 		redmine.Kind(),

@@ -31,6 +31,9 @@ func testCheckWrongCredentials(t *testing.T, b *bench) {
 			wrong.Credentials[k] = v
 		}
 		wrong.Credentials[field] = secret.New("wrong0123456789abcdef0123456789abcdef0123")
+		if w, ok := b.h.Wrong[field]; ok {
+			wrong.Credentials[field] = w
+		}
 		target := b.open(t, wrong)
 		err := target.Check(t.Context())
 		require.Error(t, err, field)

@@ -41,6 +41,9 @@ func testStatuses(t *testing.T, b *bench) {
 				if k, ok := b.h.Kinds[status]; ok {
 					kind = k
 				}
+				if k, ok := b.h.KindsRetryAfter[status]; ok && header != nil {
+					kind = k
+				}
 				assert.Equal(t, kind, fault.KindOf(err), err)
 				assert.Equal(t, targets.OutcomeOf(want), targets.OutcomeOf(err), err)
 				assert.Equal(t, want.RetryAfter, fault.From(err).RetryAfter)
