@@ -183,6 +183,12 @@ func TestTakeovers(t *testing.T) {
 	}
 	require.Equal(t, map[string]time.Duration{"before": 500 * time.Millisecond, "a": 9 * time.Second, "b": 16 * time.Second, "c": 12 * time.Second}, got)
 	require.Len(t, slow(all), 1)
+
+	all = takeovers(lines, append(happened, happening{Kind: killRedis, At: at(5), Back: at(8)}, happening{Kind: termRedis, At: at(13), Back: at(14)}))
+	for _, tk := range all {
+		got[tk.Key.Entity] = tk.After
+	}
+	require.Equal(t, map[string]time.Duration{"before": 500 * time.Millisecond, "a": 6 * time.Second, "b": 13 * time.Second, "c": 9 * time.Second}, got, "without the time for which Redis was away")
 	require.Equal(t, quantiles{N: 3, P50: 2, P99: 3, Max: 3}, quantilesOf([]time.Duration{3 * time.Second, time.Second, 2 * time.Second}))
 }
 

@@ -64,8 +64,9 @@ func readLog(process string, raw []byte) []line {
 // takeover is a run that was under way when its worker was killed, and that
 // another one began again.
 type takeover struct {
-	Key   connections.Key
-	From  happening
+	Key  connections.Key
+	From happening
+	// After is how long that took, without the time for which Redis was away.
 	After time.Duration
 }
 
@@ -81,11 +82,30 @@ func takeovers(lines []line, happened []happening) []takeover {
 		}
 		for key, runs := range running(lines, h.Name, bornAt(h, happened), h.At) {
 			if again := begunAgain(lines, key, runs, h.At); again > 0 {
-				out = append(out, takeover{Key: key, From: h, After: again})
+				out = append(out, takeover{Key: key, From: h, After: again - redisAway(h.At, h.At.Add(again), happened)})
 			}
 		}
 	}
 	return out
+}
+
+// redisAway is for how long of a time Redis was away.
+func redisAway(from, to time.Time, happened []happening) time.Duration {
+	var away time.Duration
+	for _, h := range happened {
+		if !slices.Contains([]kind{killRedis, termRedis, freezeRedis}, h.Kind) {
+			continue
+		}
+		begin, end := h.At, h.Back
+		if begin.Before(from) {
+			begin = from
+		}
+		if end.After(to) {
+			end = to
+		}
+		away += max(0, end.Sub(begin))
+	}
+	return away
 }
 
 // bornAt is when the life of a process began that h ended.
