@@ -196,7 +196,7 @@ func TestCheckOfRequiredFields(t *testing.T) {
 		"mapped by a member":            {mapped(account(mineKey, "strict"), map[string]any{"component": "x"}), nil, ""},
 		"mapped by number":              {mapped(account(mineKey, "strict"), map[string]any{"9": "x"}), nil, ""},
 		"another is mapped":             {mapped(account(adminKey, "strict"), map[string]any{"Billable": "yes"}), nil, `field "Component" is required in project "strict"`},
-		"unknown":                       {mapped(account(adminKey, "mine"), map[string]any{"Komponente": "x"}), nil, `there is no field "Komponente" in project "mine"`},
+		"unknown":                       {mapped(account(adminKey, "mine"), map[string]any{"Kompnent": "x"}), nil, `there is no field "Kompnent" in project "mine"`},
 		"workflow, admin":               {account(adminKey, "mine"), []string{"due_date"}, `field "Due date" is required in project "mine". Ask your admin to map it`},
 		"workflow, mapped":              {mapped(account(adminKey, "mine"), map[string]any{"due_date": "2026-01-31"}), []string{"due_date"}, ""},
 		"workflow, German":              {account(mineKey, "mine"), []string{"category_id"}, "Redmine: Kategorie muss ausgefüllt werden. Ask"},
