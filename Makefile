@@ -44,7 +44,7 @@ $(GOLANGCI):
 	mv $(BIN)/golangci-lint $@
 
 .PHONY: e2e
-e2e: build ## 200 pushes into a real Redmine through real processes (needs redis-server and Debian's redmine)
+e2e: build ## 200 pushes into a real Redmine, and 30 through a described target, by real processes (needs redis-server and Debian's redmine)
 	go run ./internal/e2e -plugin $(BIN)/plugin -limit 15m
 
 SEED ?= 1

@@ -87,7 +87,11 @@ func (t *Target) listFields(ctx context.Context) ([]FieldInfo, error) {
 	if known, ok := t.fields.get(); ok {
 		return known, nil
 	}
-	fields, err := t.driver.(FieldLister).ListFields(ctx)
+	lister, ok := Ability[FieldLister](t.driver)
+	if !ok {
+		return nil, nil
+	}
+	fields, err := lister.ListFields(ctx)
 	if err != nil {
 		return nil, Sure(err)
 	}
@@ -97,7 +101,7 @@ func (t *Target) listFields(ctx context.Context) ([]FieldInfo, error) {
 
 // checkFields compares the mapping with what the tracker takes and requires.
 func (t *Target) checkFields(ctx context.Context) error {
-	if _, ok := t.driver.(FieldLister); !ok {
+	if _, ok := Ability[FieldLister](t.driver); !ok {
 		return nil
 	}
 	t.fields.forget()
@@ -172,7 +176,7 @@ func (t *Target) pickField(known []FieldInfo, name string) (FieldInfo, error) {
 // fieldValues gives further fields the form that their types want. A field for
 // which the item has no value is left out.
 func (t *Target) fieldValues(ctx context.Context, raw []rawField) ([]FieldValue, error) {
-	if _, ok := t.driver.(FieldLister); !ok || len(raw) == 0 {
+	if _, ok := Ability[FieldLister](t.driver); !ok || len(raw) == 0 {
 		return nil, nil
 	}
 	known, err := t.listFields(ctx)
