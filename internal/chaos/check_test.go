@@ -164,12 +164,16 @@ func TestTakeovers(t *testing.T) {
 		entry(4, "worker-2", msgBegin, "of another", 1),
 		entry(5, "worker-1", msgBegin, "ended, not logged", 1),
 		entry(5, "worker-1", msgBegin, "b", 1),
+		entry(5, "worker-1", msgBegin, "c", 1),
 		again(14, "a"),
 		entry(15, "worker-3", msgBegin, "a", 2),
 		entry(20, "worker-1", msgBegin, "ended", 2),
 		entry(20, "worker-1", msgBegin, "ended, not logged", 2),
+		again(17, "c"), // taken over by a worker that died before it could log,
 		again(21, "b"),
 		entry(22, "worker-3", msgBegin, "b", 2),
+		{Time: at(28), Msg: msgAgain, Connection: "i:c", Reason: reasonTaken}, // as this shows
+		entry(29, "worker-3", msgBegin, "c", 3),
 	}
 	happened := []happening{{Kind: killWorker, Name: "worker-1", At: at(1)}, {Kind: killWorker, Name: "worker-1", At: at(6)}, {Kind: killAPI, Name: "api-1", At: at(6)}}
 	got := map[string]time.Duration{}
@@ -177,8 +181,14 @@ func TestTakeovers(t *testing.T) {
 	for _, tk := range all {
 		got[tk.Key.Entity] = tk.After
 	}
-	require.Equal(t, map[string]time.Duration{"before": 500 * time.Millisecond, "a": 9 * time.Second, "b": 16 * time.Second}, got)
+	require.Equal(t, map[string]time.Duration{"before": 500 * time.Millisecond, "a": 9 * time.Second, "b": 16 * time.Second, "c": 12 * time.Second}, got)
 	require.Len(t, slow(all), 1)
+
+	all = takeovers(lines, append(happened, happening{Kind: killRedis, At: at(5), Back: at(8)}, happening{Kind: termRedis, At: at(13), Back: at(14)}))
+	for _, tk := range all {
+		got[tk.Key.Entity] = tk.After
+	}
+	require.Equal(t, map[string]time.Duration{"before": 500 * time.Millisecond, "a": 6 * time.Second, "b": 13 * time.Second, "c": 9 * time.Second}, got, "without the time for which Redis was away")
 	require.Equal(t, quantiles{N: 3, P50: 2, P99: 3, Max: 3}, quantilesOf([]time.Duration{3 * time.Second, time.Second, 2 * time.Second}))
 }
 

@@ -42,6 +42,8 @@ const (
 	msgAttempt = "attempt" // and this is how it ended
 	msgAction  = "action"  // a click was answered
 	msgAgain   = "run queued again"
+
+	reasonTaken = "taken over" // of msgAgain: from a worker whose lease had ended
 )
 
 // readLog takes the lines of a process' log that matter here.
@@ -62,8 +64,9 @@ func readLog(process string, raw []byte) []line {
 // takeover is a run that was under way when its worker was killed, and that
 // another one began again.
 type takeover struct {
-	Key   connections.Key
-	From  happening
+	Key  connections.Key
+	From happening
+	// After is how long that took, without the time for which Redis was away.
 	After time.Duration
 }
 
@@ -79,11 +82,30 @@ func takeovers(lines []line, happened []happening) []takeover {
 		}
 		for key, runs := range running(lines, h.Name, bornAt(h, happened), h.At) {
 			if again := begunAgain(lines, key, runs, h.At); again > 0 {
-				out = append(out, takeover{Key: key, From: h, After: again})
+				out = append(out, takeover{Key: key, From: h, After: again - redisAway(h.At, h.At.Add(again), happened)})
 			}
 		}
 	}
 	return out
+}
+
+// redisAway is for how long of a time Redis was away.
+func redisAway(from, to time.Time, happened []happening) time.Duration {
+	var away time.Duration
+	for _, h := range happened {
+		if !slices.Contains([]kind{killRedis, termRedis, freezeRedis}, h.Kind) {
+			continue
+		}
+		begin, end := h.At, h.Back
+		if begin.Before(from) {
+			begin = from
+		}
+		if end.After(to) {
+			end = to
+		}
+		away += max(0, end.Sub(begin))
+	}
+	return away
 }
 
 // bornAt is when the life of a process began that h ended.
@@ -116,8 +138,14 @@ func running(lines []line, process string, from, to time.Time) map[connections.K
 	return out
 }
 
+// lease is how long a worker may be silent (connections.Timing).
+const lease = 10 * time.Second
+
 // begunAgain tells after how long a worker began one of the runs once more,
-// or the one that the look-out made of it; zero if none did.
+// or the one that the look-out made of it; zero if none did. That worker may
+// have been killed or frozen before its log could say so: then the run is
+// taken over a second time, for which a lease on it must have ended. It was
+// begun no later than a lease before.
 func begunAgain(lines []line, key connections.Key, runs []int64, after time.Time) time.Duration {
 	takenOver := false
 	for _, l := range lines {
@@ -126,6 +154,9 @@ func begunAgain(lines []line, key connections.Key, runs []int64, after time.Time
 		}
 		switch l.Msg {
 		case msgAgain:
+			if takenOver && l.Reason == reasonTaken {
+				return max(l.Time.Add(-lease).Sub(after), time.Millisecond)
+			}
 			takenOver = true
 		case msgBegin:
 			if takenOver || slices.Contains(runs, l.Run) {

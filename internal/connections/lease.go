@@ -114,9 +114,9 @@ func (l *Lease) Refused(ctx context.Context) error {
 	return err
 }
 
-// Opened records the issue. With ErrLost the issue belongs to a push that was
-// unlinked meanwhile; kept tells whether the record will see to it, otherwise
-// the caller has to.
+// Opened records the issue; doing so twice is no error. With ErrLost, kept
+// tells whether the record, or whoever has the run now, will see to the issue;
+// otherwise the push was unlinked and the caller has to.
 func (l *Lease) Opened(ctx context.Context, issue targets.Issue) (kept bool, err error) {
 	out, err := l.change(ctx, "opened", arguments{Epoch: l.Record.Epoch, Issue: issue, Note: issue.Key})
 	return err == nil || out.verdict == vLeft, err

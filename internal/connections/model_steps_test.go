@@ -143,10 +143,26 @@ func (m *model) opened(w world, slot int8) {
 	m.emit("opened", slot, true, done)
 	if w.left.Fault > 0 && !r.lost {
 		w.left.Fault--
+		lost := w
 		wk.at = failedToOpen
-		w.workers[slot] = wk
-		m.emit("opened, its reply is lost", slot, false, w)
+		lost.workers[slot] = wk
+		m.emit("opened, its reply is lost", slot, false, lost)
+		m.openedAgain(w, slot)
 	}
+}
+
+// openedAgain is a client that sends the command again, having lost the reply.
+func (m *model) openedAgain(w world, slot int8) {
+	r := m.change(&w, slot, "opened", w.workers[slot].issue, 0)
+	switch {
+	case !r.lost:
+		m.enter(&w, slot)
+	case r.left:
+		w.end(slot)
+	default:
+		w.workers[slot].at = toTreatLate
+	}
+	m.emit("opened, sent again by the client", slot, false, w)
 }
 
 func (m *model) put(w world, slot int8, then place) {

@@ -324,6 +324,50 @@ func TestLateIssueThatNobodyWaitsForIsTheCallers(t *testing.T) {
 	require.ErrorIs(t, l.Intend(ctx), ErrLost, "a create may no longer be sent")
 }
 
+// The Redis client sends a command again if its reply was lost: the worker then
+// hears of its own change, and must not take the issue for nobody's.
+func TestOpenedIsRecordedTwice(t *testing.T) {
+	redistest.Each(t, func(t *testing.T, env redistest.Env) {
+		ctx := context.Background()
+		s := open(t, env)
+		l := begin(t, s, push(t, s))
+		require.NoError(t, l.Intend(ctx))
+		for range 2 {
+			kept, err := l.Opened(ctx, someIssue)
+			require.NoError(t, err)
+			require.True(t, kept)
+			require.Equal(t, Settle, l.Record.Step)
+		}
+		next, err := l.Settled(ctx)
+		require.NoError(t, err)
+		require.NotNil(t, next)
+	})
+}
+
+// Whoever took the run over finds the issue by its marker, as long as nobody
+// has unlinked it.
+func TestLateIssueOfAPushThatStandsIsNotTheCallers(t *testing.T) {
+	env := redistest.Mini(t)
+	ctx := context.Background()
+	s := open(t, env)
+	env.Advance(0)
+	frozen := begin(t, s, push(t, s))
+	require.NoError(t, frozen.Intend(ctx))
+	env.Advance(11 * time.Second)
+	found, _, err := s.Look(ctx)
+	require.NoError(t, err)
+	require.Len(t, found, 1)
+	kept, err := frozen.Opened(ctx, someIssue)
+	require.ErrorIs(t, err, ErrLost)
+	require.True(t, kept, "the run that follows sees to it")
+	l := begin(t, s, &found[0].Work)
+	_, err = l.Opened(ctx, someIssue)
+	require.NoError(t, err)
+	kept, err = frozen.Opened(ctx, someIssue)
+	require.ErrorIs(t, err, ErrLost)
+	require.True(t, kept, "it is the issue that is connected")
+}
+
 func TestErrorDismissAndRetry(t *testing.T) {
 	env := redistest.Mini(t)
 	ctx := context.Background()

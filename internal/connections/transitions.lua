@@ -167,6 +167,13 @@ ops['opened'] = function()
     rec.u = now + a.lease
     return save('ok', rec.u, 'opened')
   end
+  if raw and rec.e == a.epoch and (rec.t or rec.i) then
+    -- The push stands. The client may have sent this again because the reply
+    -- was lost; or the run has changed hands, and whoever has it finds the
+    -- issue by its marker.
+    if mine() and rec.p == 'settle' and rec.t and rec.t.id == a.issue.id then return answer('ok') end
+    return answer('left')
+  end
   -- Too late: an unlink may wait for this very issue.
   for _, left in ipairs(rec.l or {}) do
     if left.e == a.epoch then

@@ -116,6 +116,8 @@ type Call struct {
 	Body   []byte
 	// Timeout bounds this call; the client's if zero.
 	Timeout time.Duration
+	// MaxBody bounds this reply's body in bytes; the client's if zero.
+	MaxBody int64
 	// Refine may replace the classification of a reply; it is given every
 	// reply, also a 2xx (some peers say 200 and mean an error), with the
 	// default's verdict, nil for success. It returns the final one.
@@ -174,10 +176,14 @@ func (c *Client) send(ctx context.Context, call Call) (Reply, *fault.Error) {
 		return Reply{}, transportFault(ctx, call.Op, err, connected.Load())
 	}
 	defer func() { _ = resp.Body.Close() }()
-	body, err := io.ReadAll(io.LimitReader(resp.Body, c.opts.MaxBody+1))
+	limit := call.MaxBody
+	if limit <= 0 {
+		limit = c.opts.MaxBody
+	}
+	body, err := io.ReadAll(io.LimitReader(resp.Body, limit+1))
 	reply := Reply{Status: resp.StatusCode, Header: resp.Header, Body: body}
-	if err == nil && int64(len(body)) > c.opts.MaxBody {
-		err = fmt.Errorf("the reply is larger than %d bytes", c.opts.MaxBody)
+	if err == nil && int64(len(body)) > limit {
+		err = fmt.Errorf("the reply is larger than %d bytes", limit)
 	}
 	if err != nil {
 		ferr := transportFault(ctx, call.Op, err, true)

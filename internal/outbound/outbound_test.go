@@ -148,10 +148,13 @@ func TestSend(t *testing.T) {
 		require.Equal(t, want.unsure, err.Unsure, path)
 		require.Equal(t, "post", err.Op)
 	}
+	whole, serr := c.Send(context.Background(), Call{Op: "get", Method: http.MethodGet, URL: srv.URL + "/large", MaxBody: 2000})
+	require.NoError(t, serr, "a call may expect more than the client's limit")
+	require.Len(t, whole.Body, 2000)
 	srv.Listener.Close()
 	fresh := local(Options{})
 	defer fresh.Close()
-	_, serr := fresh.Send(context.Background(), Call{Op: "post", Method: http.MethodPost, URL: srv.URL})
+	_, serr = fresh.Send(context.Background(), Call{Op: "post", Method: http.MethodPost, URL: srv.URL})
 	require.ErrorIs(t, serr, fault.Unavailable)
 	require.False(t, fault.IsUnsure(serr), "nothing was sent")
 	for _, bad := range []string{"", "ftp://x", "//x", "http://", "http://a b", "file:///etc/passwd"} {

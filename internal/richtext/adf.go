@@ -23,6 +23,9 @@ func adfSubset() subset {
 // (headings, quotes, tables) becomes paragraphs there. A list of checkboxes is a
 // task list where each item is one line; elsewhere the items begin with ☐ or ☑.
 // An empty document is a document without content. Two calls give the same text.
+//
+// Where a tracker counts the text and not the JSON, fit the document by another
+// form of it: Fit(d, limit, Doc.Wiki).Doc.ADF().
 func (d Doc) ADF() string {
 	w := adfWriter{}
 	doc := struct {

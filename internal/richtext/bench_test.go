@@ -36,7 +36,12 @@ func BenchmarkMarkdown(b *testing.B) {
 		return d.Markdown(MarkdownOptions{BreakMentions: true, BreakReferences: "#", BreakClosing: true})
 	})
 }
+
 func BenchmarkTextile(b *testing.B) { benchmarkRender(b, Doc.Textile) }
+func BenchmarkADF(b *testing.B)     { benchmarkRender(b, Doc.ADF) }
+func BenchmarkWiki(b *testing.B)    { benchmarkRender(b, Doc.Wiki) }
+func BenchmarkHTML(b *testing.B)    { benchmarkRender(b, Doc.HTML) }
+func BenchmarkAsana(b *testing.B)   { benchmarkRender(b, Doc.AsanaXML) }
 func BenchmarkPlain(b *testing.B)   { benchmarkRender(b, Doc.Plain) }
 
 func BenchmarkFit(b *testing.B) {
@@ -50,7 +55,8 @@ func BenchmarkFit(b *testing.B) {
 }
 
 // TestPathological converts input that is quadratic, or deep, for anything
-// that is not careful. The bound is generous; a quadratic step takes minutes.
+// that is not careful: a quadratic step takes minutes, and the test run its
+// time limit.
 func TestPathological(t *testing.T) {
 	const n = 100_000
 	inputs := map[string]string{
@@ -93,15 +99,15 @@ func TestPathological(t *testing.T) {
 			begin := time.Now()
 			d := parse(t, src)
 			md := func(d Doc) string {
-				return d.Markdown(MarkdownOptions{BreakMentions: true, BreakReferences: "#", BreakClosing: true, BreakRedmine: true})
+				o := GitLabMarkdown()
+				o.BreakRedmine, o.BreakKeys, o.BreakShortcut = true, true, true
+				return d.Markdown(o)
 			}
-			for _, render := range []func(Doc) string{md, Doc.Textile, Doc.Plain} {
-				assert.Less(t, len(render(d)), 40*len(src)+1000)
+			for _, render := range []func(Doc) string{md, Doc.Textile, Doc.Plain, Doc.ADF, Doc.Wiki, Doc.HTML, Doc.AsanaXML} {
+				assert.Less(t, len(render(d)), 80*len(src)+1000)
 			}
 			Fit(d, Limit{Max: 20_000, Note: note}, md)
-			took := time.Since(begin)
-			t.Logf("%d kB in %v", len(src)>>10, took)
-			assert.Less(t, took, 20*time.Second)
+			t.Logf("%d kB in %v", len(src)>>10, time.Since(begin))
 		})
 	}
 }

@@ -24,10 +24,13 @@ func FuzzMarkdown(f *testing.F) {
 		d := parse(t, src)
 		requireSound(t, d)
 		checkText(t, d.Markdown(MarkdownOptions{}))
-		out := d.Markdown(MarkdownOptions{
-			BreakMentions: true, BreakReferences: "#!", BreakClosing: true, BreakRedmine: true, EscapeCommands: true,
-		})
-		checkText(t, out)
+		var out string
+		for _, o := range []MarkdownOptions{
+			RedmineMarkdown(), LinearMarkdown(), ShortcutMarkdown(), GiteaMarkdown(), GitHubMarkdown(), GitLabMarkdown(),
+		} {
+			out = d.Markdown(o)
+			checkText(t, out)
+		}
 		checkFit(t, d, len(out), func(d Doc) string { return d.Markdown(MarkdownOptions{}) })
 
 		bare := withoutCode(d).Markdown(MarkdownOptions{})

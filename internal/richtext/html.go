@@ -32,8 +32,11 @@ func (w *htmlWriter) block(b block) {
 	case heading:
 		w.line("h"+strconv.Itoa(b.level), b.runs)
 	case codeBlock:
-		// The first line end after <pre> is not part of the text.
-		w.b.WriteString("<pre><code>" + html.EscapeString(b.text) + "</code></pre>")
+		w.b.WriteString("<pre>")
+		if strings.HasPrefix(b.text, "\n") {
+			w.b.WriteByte('\n') // the first line end after <pre> is not part of the text
+		}
+		w.b.WriteString("<code>" + html.EscapeString(b.text) + "</code></pre>")
 	case quote:
 		w.b.WriteString("<blockquote>")
 		w.blocks(b.blocks)

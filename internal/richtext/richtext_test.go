@@ -223,6 +223,8 @@ func TestFitAnyLimit(t *testing.T) {
 	for name, render := range map[string]func(Doc) string{
 		"markdown": func(d Doc) string { return d.Markdown(MarkdownOptions{}) },
 		"textile":  Doc.Textile,
+		"wiki":     Doc.Wiki,
+		"HTML":     Doc.HTML,
 		"plain":    Doc.Plain,
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -231,6 +233,7 @@ func TestFitAnyLimit(t *testing.T) {
 				assert.LessOrEqual(t, utf8.RuneCountInString(f.Text), most)
 				assert.Zero(t, strings.Count(f.Text, "```")%2, "an open fence")
 				assert.Equal(t, strings.Count(f.Text, "<pre>"), strings.Count(f.Text, "</pre>"))
+				assert.Zero(t, strings.Count(f.Text, "{code")%2, "an open macro")
 			}
 		})
 	}

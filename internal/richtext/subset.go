@@ -91,7 +91,7 @@ func (s subset) flatten(b block, allowed kinds) []block {
 	case codeBlock:
 		return []block{paragraph{codeLines(b.text)}}
 	case quote:
-		return prefixed(s.in(b.blocks, allowed), "> ", "> ")
+		return s.quoted(nil, b.blocks, allowed, "> ")
 	case list:
 		var out []block
 		for i, it := range b.items {
@@ -116,6 +116,24 @@ func (s subset) flatten(b block, allowed kinds) []block {
 	}
 }
 
+// quoted adds the blocks of a quote to out, text behind prefix. Quotes in it are
+// done on the way, so that depth costs nothing.
+func (s subset) quoted(out, blocks []block, allowed kinds, prefix string) []block {
+	for _, b := range blocks {
+		if q, ok := b.(quote); ok {
+			out = s.quoted(out, q.blocks, allowed, prefix+"> ")
+			continue
+		}
+		for _, b := range s.in([]block{b}, allowed) {
+			if p, ok := b.(paragraph); ok {
+				b = paragraph{withPrefix(prefix, p.runs)}
+			}
+			out = append(out, b)
+		}
+	}
+	return out
+}
+
 // itemSign is what a list's item begins with where there are no lists.
 func itemSign(l list, i int) string {
 	switch it := l.items[i]; {
@@ -136,8 +154,7 @@ func prefixed(blocks []block, first, further string) []block {
 		p, ok := b.(paragraph)
 		switch {
 		case ok:
-			runs := make([]run, 0, len(p.runs)+1)
-			out = append(out, paragraph{append(append(runs, run{text: sign}), p.runs...)})
+			out = append(out, paragraph{withPrefix(sign, p.runs)})
 		case i == 0:
 			out = append(out, paragraph{[]run{{text: sign}}}, b)
 		default:
@@ -146,6 +163,16 @@ func prefixed(blocks []block, first, further string) []block {
 		sign = further
 	}
 	return out
+}
+
+// withPrefix is runs behind plain text.
+func withPrefix(text string, runs []run) []run {
+	first := run{text: text}
+	if len(runs) > 0 && runs[0].same(first) { // so that depth adds no runs
+		first.text += runs[0].text
+		runs = runs[1:]
+	}
+	return append(append(make([]run, 0, len(runs)+1), first), runs...)
 }
 
 // asLines makes one paragraph of those that follow each other.

@@ -14,7 +14,8 @@ type wikiEscaper struct {
 	more   bool // something that is not in s follows directly
 	strict bool // inside a mark, link or code: references, no backslashes
 
-	notURL int // up to here an address was found to be none
+	notURL   int // up to here an address was found to be none
+	afterURL int // where an address in brackets ended
 }
 
 func (e *wikiEscaper) run() {
@@ -60,6 +61,8 @@ func (e *wikiEscaper) atLineStart() {
 // line are spaces.
 func (e *wikiEscaper) before() rune {
 	switch {
+	case e.i > 0 && e.i == e.afterURL:
+		return ']'
 	case e.i > 0:
 		return lastRune(e.s[:e.i])
 	case e.lineStart:
@@ -117,8 +120,10 @@ func (e *wikiEscaper) url(u string) bool {
 	}
 	rest := strings.TrimLeft(e.s[e.i+len(u):], ".,)")
 	if e.strict || rest == "" && e.more || rest != "" && !isSpace(firstRune(rest)) {
-		u = "[" + u + "]"
-		e.i -= 2
+		e.out.WriteString("[" + u + "]")
+		e.i += len(u)
+		e.afterURL = e.i
+		return true
 	}
 	e.out.WriteString(u)
 	e.i += len(u)
@@ -211,7 +216,7 @@ func (e *wikiEscaper) schemeEnds() bool {
 func wikiEmoticon(s string) bool {
 	end := strings.IndexByte(s[:min(len(s), 10)], ')')
 	if end < 0 {
-		return len(s) < 10 // more may follow
+		return len(s) == 1 // a mark's delimiter may follow
 	}
 	switch strings.ToLower(s[1:end]) {
 	case "y", "n", "i", "/", "x", "!", "+", "-", "?", "on", "off", "*", "*r", "*g", "*b", "*y", "flag", "flagoff":

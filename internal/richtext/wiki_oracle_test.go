@@ -19,7 +19,7 @@ func TestWriteWikiDocuments(t *testing.T) {
 	if dir == "" {
 		t.Skip("only for make wikimarkup, which sets WIKIMARKUP_DIR")
 	}
-	count := 50
+	count := 200
 	if s := os.Getenv("WIKIMARKUP_RANDOM_DOCS"); s != "" { //nolint:forbidigo // a test's own switch
 		_, err := fmt.Sscan(s, &count)
 		require.NoError(t, err)

@@ -93,17 +93,10 @@ func (t *Target) listFields(ctx context.Context) ([]FieldInfo, error) {
 	}
 	fields, err := lister.ListFields(ctx)
 	if err != nil {
-		return nil, sure(err)
+		return nil, Sure(err)
 	}
 	t.fields.put(fields)
 	return fields, nil
-}
-
-// sure is the error of a read: nothing was to be changed.
-func sure(err error) *fault.Error {
-	e := *fault.From(err)
-	e.Unsure = false
-	return &e
 }
 
 // checkFields compares the mapping with what the tracker takes and requires.

@@ -1,8 +1,13 @@
 package targets
 
 import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
 	"net/http"
 	"time"
+
+	"pushbutton/internal/secret"
 )
 
 // MaxHook bounds a webhook's body, in bytes.
@@ -17,6 +22,18 @@ type Hook struct {
 	URL string
 	// Now is when it came in, for trackers that sign the time.
 	Now time.Time
+}
+
+// Signed tells whether digest is the HMAC-SHA256 of the body in hex, which is
+// how most trackers sign. Without a secret nothing is.
+func (h Hook) Signed(signing secret.String, digest string) bool {
+	given, err := hex.DecodeString(digest)
+	if err != nil || signing.Empty() {
+		return false
+	}
+	mac := hmac.New(sha256.New, []byte(signing.Reveal()))
+	mac.Write(h.Body)
+	return hmac.Equal(given, mac.Sum(nil))
 }
 
 // HookEvent says that something happened to an issue. It is a hint: order and

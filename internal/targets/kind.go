@@ -92,11 +92,6 @@ func (k Kind) Open(settings map[string]any, credentials map[string]secret.String
 		}
 		return nil, fault.Wrap(fault.Invalid, opSettings, err)
 	}
-	opts := Options{Type: k.Type, mapping: mapping, Timeout: deps.Timeout, CheckTimeout: deps.CheckTimeout, Observe: deps.Observe}
-	for _, c := range creds {
-		if len(c.Reveal()) >= minMasked {
-			opts.secrets = append(opts.secrets, c.Reveal())
-		}
-	}
-	return New(driver, opts), nil
+	return New(driver, Options{Type: k.Type, mapping: mapping, secrets: masked(creds),
+		Timeout: deps.Timeout, CheckTimeout: deps.CheckTimeout, Observe: deps.Observe}), nil
 }

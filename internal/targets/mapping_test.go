@@ -91,7 +91,7 @@ func TestTemplates(t *testing.T) {
 func TestTemplatesThatAreRefused(t *testing.T) {
 	for name, c := range map[string]struct{ text, want string }{
 		"syntax":         {"{{.Name", "settings.title is not a template: "},
-		"unknown":        {"{{.Nmae}}", "settings.title is not a template for an item: "},
+		"unknown":        {"{{.Nothing}}", "settings.title is not a template for an item: "},
 		"function":       {"{{exec .Name}}", `function "exec" not defined`},
 		"field computed": {"{{field .Name}}", "must name a field in quotes"},
 		"define":         {`{{define "x"}}{{end}}{{template "x"}}`, "must not use define, block or template"},

@@ -24,6 +24,31 @@ func NewMarker(integrationID, entityID string, epoch int) Marker {
 	return Marker(markerPrefix + strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(id[:])))
 }
 
+// How a marker stands in a text, in a comment that is not shown.
+const (
+	commentOpens  = "<!-- pushbutton: "
+	commentCloses = " -->"
+)
+
+// Comment is the marker for the end of an issue's text, for trackers whose
+// Markdown hides HTML comments and that have no better place for it.
+func (m Marker) Comment() string { return commentOpens + string(m) + commentCloses }
+
+// MarkerIn reads the marker off an issue's text that ends with its Comment; ""
+// if there is none. It is the last one there, since the text before ours may
+// quote another issue's.
+func MarkerIn(text string) Marker {
+	at := strings.LastIndex(text, commentOpens)
+	if at < 0 {
+		return ""
+	}
+	marker, _, ok := strings.Cut(text[at+len(commentOpens):], commentCloses)
+	if !ok || !Marker(marker).Valid() {
+		return ""
+	}
+	return Marker(marker)
+}
+
 // Valid tells whether the marker has the form that drivers may rely on: 1 to
 // 64 characters of [a-z0-9-].
 func (m Marker) Valid() bool {

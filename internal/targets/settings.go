@@ -16,8 +16,10 @@ import (
 
 const (
 	opSettings = "read settings"
-	// maxSetting bounds one text or credential, in bytes.
-	maxSetting = 4096
+	// maxSetting bounds one text or credential, in bytes; maxMultiline a
+	// credential of several lines (an RSA key of 16,384 bits has 12,900).
+	maxSetting   = 4096
+	maxMultiline = 16 << 10
 	// maxEntries bounds one list or map.
 	maxEntries = 100
 )
@@ -48,9 +50,11 @@ type Field struct {
 	Type     FieldType // TypeString if empty
 	Required bool
 	Secret   bool
-	// Shown is set for an optional setting without which an example would make
-	// no sense.
-	Shown bool
+	// Multiline is set for a credential of several lines: a key in PEM form.
+	Multiline bool
+	// Usual is set for an optional setting that the kind's example needs: it
+	// goes with the credential that is shown there.
+	Usual bool
 	// Default is used where the setting is absent, written as in the file.
 	Default string
 	// Enum, if set, lists the allowed values (of a map or list: of its
@@ -151,18 +155,39 @@ func decodeCredentials(fields []Field, raw map[string]secret.String) (map[string
 	for _, f := range fields {
 		path := "credentials." + f.Name
 		value := secret.New(strings.TrimSpace(raw[f.Name].Reveal())) // files end with a newline
+		limit, allowed, odd := maxSetting, "", "line breaks, accents"
+		if f.Multiline {
+			limit, allowed, odd = maxMultiline, "\r\n", "accents, control characters"
+		}
 		switch {
 		case value.Empty() && f.Required:
 			errs = append(errs, FieldError{path, "is required"})
-		case len(value.Reveal()) > maxSetting:
-			errs = append(errs, FieldError{path, fmt.Sprintf("is longer than %d bytes", maxSetting)})
-		case strings.ContainsFunc(value.Reveal(), func(r rune) bool { return r < ' ' || r > '~' }):
-			errs = append(errs, FieldError{path, "has a character that no credential has (line breaks, accents)"})
+		case len(value.Reveal()) > limit:
+			errs = append(errs, FieldError{path, fmt.Sprintf("is longer than %d bytes", limit)})
+		case strings.ContainsFunc(value.Reveal(), func(r rune) bool { return (r < ' ' || r > '~') && !strings.ContainsRune(allowed, r) }):
+			errs = append(errs, FieldError{path, "has a character that no credential has (" + odd + ")"})
 		case !value.Empty():
 			creds[f.Name] = value
 		}
 	}
 	return creds, errs
+}
+
+// masked lists what must not be seen of credentials: each one, and each line
+// of one that has several, since a text may hold it with other line ends.
+// What is short or says nothing (the dashes around a key) would mask words.
+func masked(creds map[string]secret.String) []string {
+	var out []string
+	for _, name := range slices.Sorted(maps.Keys(creds)) {
+		whole := creds[name].Reveal()
+		out = append(out, whole)
+		for line := range strings.Lines(whole) {
+			if line = strings.TrimSpace(line); line != whole && !strings.HasPrefix(line, "-----") {
+				out = append(out, line)
+			}
+		}
+	}
+	return slices.DeleteFunc(out, func(s string) bool { return len(s) < minMasked })
 }
 
 // decoder turns one raw value into the type of its field.

@@ -1,6 +1,7 @@
 package targets
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -65,6 +66,34 @@ func TestDecodeSettings(t *testing.T) {
 		_, errs := decodeSettings(fields(), map[string]any{"on": 3, "x": 1})
 		assert.Len(t, errs, 4)
 	})
+}
+
+func TestDecodeCredentials(t *testing.T) {
+	key := "-----BEGIN KEY-----\nMIIEpAIBAAKCAQEA\n-----END KEY-----"
+	fields := []Field{{Name: "token", Secret: true}, {Name: "key", Secret: true, Multiline: true}}
+	creds, errs := decodeCredentials(fields, map[string]secret.String{"token": secret.New("t0ken\n"), "key": secret.New(key + "\n")})
+	assert.Empty(t, errs)
+	assert.Equal(t, "t0ken", creds["token"].Reveal())
+	assert.Equal(t, key, creds["key"].Reveal())
+	for name, c := range map[string]struct {
+		field, value, want string
+	}{
+		"two lines":         {"token", "a\nb", "credentials.token has a character that no credential has (line breaks, accents)"},
+		"long":              {"token", strings.Repeat("a", 4097), "credentials.token is longer than 4096 bytes"},
+		"accents in a key":  {"key", key + "\n\u00e4", "credentials.key has a character that no credential has (accents, control characters)"},
+		"control in a key":  {"key", key + "\x00.", "credentials.key has a character that no credential has (accents, control characters)"},
+		"a key, but longer": {"key", strings.Repeat("a", 16385), "credentials.key is longer than 16384 bytes"},
+	} {
+		_, errs := decodeCredentials(fields, map[string]secret.String{c.field: secret.New(c.value)})
+		assert.EqualError(t, errs, c.want, name)
+	}
+}
+
+// A key is seen in a text also where its line ends have become blanks.
+func TestMaskedLines(t *testing.T) {
+	target := &Target{opts: Options{secrets: masked(map[string]secret.String{
+		"key": secret.New("-----BEGIN KEY-----\nMIIEpAIBAAKCAQEA\nxy==\n-----END KEY-----"), "pin": secret.New("abc")})}}
+	assert.Equal(t, "abc -----BEGIN KEY----- [secret] xy==", target.mask("abc -----BEGIN KEY----- MIIEpAIBAAKCAQEA xy=="))
 }
 
 func TestOpenTellsEverything(t *testing.T) {

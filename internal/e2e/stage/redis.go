@@ -18,7 +18,9 @@ type Redis struct {
 	socket string
 }
 
-const redisStart = 15 * time.Second
+// redisStart bounds its start; it reads its file first, on a machine that may
+// be busy.
+const redisStart = time.Minute
 
 // Redis starts a redis-server; fsync is its appendfsync.
 func (s *Stage) Redis(ctx context.Context, fsync string) (*Redis, error) {

@@ -96,7 +96,12 @@ func (s *Stage) WriteTails(w io.Writer, lines int) {
 	s.mu.Lock()
 	processes := slices.Clone(s.processes)
 	s.mu.Unlock()
+	seen := map[string]bool{} // a process that was started again goes on in its log
 	for _, p := range processes {
+		if seen[p.log] {
+			continue
+		}
+		seen[p.log] = true
 		_, _ = fmt.Fprintf(w, "--- %s (%s)\n%s\n", p.Name, p.log, tail(p.log, lines))
 	}
 }

@@ -10,18 +10,30 @@ import (
 	"pushbutton/internal/fault"
 	"pushbutton/internal/secret"
 	"pushbutton/internal/targets"
+	"pushbutton/internal/targets/asana"
+	"pushbutton/internal/targets/azuredevops"
+	"pushbutton/internal/targets/gitea"
+	"pushbutton/internal/targets/github"
 	"pushbutton/internal/targets/gitlab"
 	"pushbutton/internal/targets/httptarget"
+	"pushbutton/internal/targets/jira"
 	"pushbutton/internal/targets/linear"
 	"pushbutton/internal/targets/memtarget"
 	"pushbutton/internal/targets/redmine"
+	"pushbutton/internal/targets/shortcut"
 )
 
 // Kinds lists every kind of tracker, in the order of its documentation.
 func Kinds() []targets.Kind {
 	return []targets.Kind{
+		jira.Kind(),
+		github.Kind(),
 		gitlab.Kind(),
 		linear.Kind(),
+		azuredevops.Kind(),
+		gitea.Kind(),
+		asana.Kind(),
+		shortcut.Kind(),
 		redmine.Kind(),
 		httptarget.Kind(),
 		memtarget.Kind(),

@@ -129,13 +129,10 @@ func exampleTraits(k targets.Kind) (targets.Traits, bool) {
 }
 
 // Example gives the settings and credentials that a kind's examples of its
-// required fields make, and of those that examples show beside them.
+// required and usual fields make.
 func Example(k targets.Kind) (settings map[string]any, credentials map[string]secret.String, err error) {
 	settings, credentials = map[string]any{}, map[string]secret.String{}
-	for _, f := range k.Settings {
-		if !f.Required && !f.Shown {
-			continue
-		}
+	for _, f := range exampleSettings(k) {
 		var v any
 		if err := yaml.Unmarshal([]byte(f.Example), &v); err != nil {
 			return nil, nil, fmt.Errorf("example of %s.%s: %w", k.Type, f.Name, err)
@@ -146,6 +143,16 @@ func Example(k targets.Kind) (settings map[string]any, credentials map[string]se
 		credentials[f.Name] = secret.New("example-" + f.Name)
 	}
 	return settings, credentials, nil
+}
+
+func exampleSettings(k targets.Kind) []targets.Field {
+	var shown []targets.Field
+	for _, f := range k.Settings {
+		if f.Required || f.Usual {
+			shown = append(shown, f)
+		}
+	}
+	return shown
 }
 
 // exampleCredentials are the required ones, or the first where any of several
@@ -209,13 +216,7 @@ func exampleYAML(k targets.Kind) string {
 			fmt.Fprintf(&b, "    %s: %s\n", f.Name, strings.ReplaceAll(f.Example, "\n", "\n      "))
 		}
 	}
-	var required []targets.Field
-	for _, f := range k.Settings {
-		if f.Required || f.Shown {
-			required = append(required, f)
-		}
-	}
-	section("settings", required)
+	section("settings", exampleSettings(k))
 	section("credentials", exampleCredentials(k))
 	return b.String()
 }

@@ -126,7 +126,7 @@ func description() []targets.Field {
 			Help: "How much the tracker takes; longer texts are cut."},
 		{Name: setCheck, Type: targets.TypeObjects, Fields: checkFields(), Example: `[{ url: 'https://api.example.com/me', expect: $.id }]`,
 			Help: "Requests that prove the credentials, first, and what else a create needs, without creating. Without one a wrong credential shows with the first push."},
-		{Name: setCreate, Shown: true, Type: targets.TypeObject, Fields: createFields(), Example: `{ url: 'https://api.example.com/issues', body: '{"title": {{.Title}}, "ref": {{.Marker}}}' }`,
+		{Name: setCreate, Usual: true, Type: targets.TypeObject, Fields: createFields(), Example: `{ url: 'https://api.example.com/issues', body: '{"title": {{.Title}}, "ref": {{.Marker}}}' }`,
 			Help: "The request that creates an issue. Required without a preset."},
 		{Name: setFind, Type: targets.TypeObject, Fields: findFields(), Example: `{ url: 'https://api.example.com/issues?ref={{.Marker}}', list: $.issues, marker: $.ref }`,
 			Help: "The request that looks an issue up by its marker. Without one a lost answer may make a second issue."},

@@ -41,6 +41,9 @@ func testStatuses(t *testing.T, b *bench) {
 				if k, ok := b.h.Kinds[status]; ok {
 					kind = k
 				}
+				if k, ok := b.h.KindsRetryAfter[status]; ok && header != nil {
+					kind = k
+				}
 				outcome := targets.OutcomeOf(want)
 				if kind == fault.RateLimited {
 					outcome = targets.OutcomeNotDone // a limit is looked at before anything is done

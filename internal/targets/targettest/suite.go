@@ -45,6 +45,12 @@ type Harness struct {
 	// Kinds overrides what a create's HTTP status means, where the tracker
 	// differs from outbound.FromStatus.
 	Kinds map[int]fault.Kind
+	// KindsRetryAfter is the same for a reply that has a Retry-After; what it
+	// does not name is as Kinds says.
+	KindsRetryAfter map[int]fault.Kind
+	// Wrong gives credentials that are well formed and still wrong, where the
+	// suite's own wrong one would be refused without asking the tracker.
+	Wrong map[string]secret.String
 	// Blind is set for a target without any look-up: what needs one is left
 	// out, and said to be.
 	Blind bool

@@ -1,0 +1,62 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+const (
+	canaryDB  = 1 // apart from the plugin's
+	canaryKey = "chaos:canary"
+	// canaryEvery is how often it writes, canaryFor how long before the kill.
+	canaryEvery = 2 * time.Millisecond
+	canaryFor   = 100 * time.Millisecond
+)
+
+// canary writes the time to Redis again and again until Redis is killed, and
+// tells afterwards how much of what had been acknowledged is gone. With
+// everysec Redis holds writes back while an earlier fsync is under way, and
+// loses them when it is killed: such a run says nothing about the plugin.
+type canary struct {
+	client *redis.Client
+	acked  time.Time
+	ended  chan struct{}
+}
+
+// startCanary starts one and lets it write for a while.
+func (w *world) startCanary(ctx context.Context) (*canary, error) {
+	c := &canary{client: w.redis.Client(canaryDB), ended: make(chan struct{})}
+	go c.write(ctx)
+	return c, pause(ctx, canaryFor)
+}
+
+func (c *canary) write(ctx context.Context) {
+	defer close(c.ended)
+	tick := time.NewTicker(canaryEvery)
+	defer tick.Stop()
+	for {
+		now := time.Now()
+		if c.client.Set(ctx, canaryKey, now.UnixMilli(), 0).Err() != nil {
+			return // killed
+		}
+		c.acked = now
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// lost tells, once Redis is back, how much of the acknowledged time it forgot.
+func (c *canary) lost(ctx context.Context) (time.Duration, error) {
+	<-c.ended
+	defer func() { _ = c.client.Close() }()
+	kept, err := c.client.Get(ctx, canaryKey).Int64()
+	if err != nil && err != redis.Nil { //nolint:errorlint // never wrapped
+		return 0, err
+	}
+	return max(time.Duration(c.acked.UnixMilli()-kept)*time.Millisecond, 0), nil
+}

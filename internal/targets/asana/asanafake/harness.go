@@ -1,0 +1,85 @@
+package asanafake
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"pushbutton/internal/secret"
+	"pushbutton/internal/targets"
+	"pushbutton/internal/targets/asana"
+	"pushbutton/internal/targets/targettest"
+)
+
+// Account makes settings; more is name, value, name, value...
+func Account(token, project string, more ...any) targettest.Account {
+	return accountWith("token", token, project, more)
+}
+
+// App is Account with the token of an OAuth app.
+func App(token, project string, more ...any) targettest.Account {
+	return accountWith("oauthToken", token, project, more)
+}
+
+func accountWith(credential, token, project string, more []any) targettest.Account {
+	return targettest.Account{
+		Credentials: map[string]secret.String{credential: secret.New(token)},
+		Settings: func(url string) map[string]any {
+			s := map[string]any{"url": url, "project": project}
+			for i := 0; i+1 < len(more); i += 2 {
+				s[more[i].(string)] = more[i+1]
+			}
+			return s
+		},
+	}
+}
+
+// Creates tells the request that creates a task.
+func Creates(r *http.Request) bool {
+	return r.Method == http.MethodPost && r.URL.Path == "/api/1.0/tasks"
+}
+
+// Harness is the conformance suite's set-up with personal access tokens.
+func Harness() targettest.Harness {
+	return harness(Account(Token, Project), Account(OtherToken, OtherProject), Account(Token, "1200000000000099"))
+}
+
+// AppHarness is the same with tokens of an OAuth app.
+func AppHarness() targettest.Harness {
+	return harness(App(OAuthToken, Project), App(OtherOAuth, OtherProject), App(OAuthToken, "1200000000000099"))
+}
+
+func harness(mine, other, wrong targettest.Account) targettest.Harness {
+	return targettest.Harness{
+		Kind: asana.Kind(), Creates: Creates,
+		Start: func(t *testing.T) targettest.Server {
+			s := New(t)
+			return targettest.Server{URL: s.URL, Mine: mine, Other: other, WrongProject: wrong.Settings, Issues: s.stored}
+		},
+	}
+}
+
+// stored lists what Mine's project holds.
+func (s *Server) stored(_ *testing.T, marker targets.Marker) []targettest.Stored {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var out []targettest.Stored
+	for _, task := range s.tasks {
+		if task.Project != Project || task.Deleted {
+			continue
+		}
+		if marker == "" || hasLine(task.Notes, "Reference: "+string(marker)) {
+			out = append(out, targettest.Stored{ID: task.GID, Title: task.Name, Text: task.HTML})
+		}
+	}
+	return out
+}
+
+func hasLine(text, line string) bool {
+	for l := range strings.SplitSeq(text, "\n") {
+		if strings.TrimSpace(l) == line {
+			return true
+		}
+	}
+	return false
+}

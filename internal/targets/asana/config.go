@@ -1,0 +1,117 @@
+package asana
+
+import (
+	"strings"
+
+	"pushbutton/internal/secret"
+	"pushbutton/internal/targets"
+)
+
+// The names of settings and credentials.
+const (
+	setURL         = "url"
+	setProject     = "project"
+	setSection     = "section"
+	setType        = "type"
+	setParent      = "parent"
+	setStatusField = "statusField"
+	credToken      = "token"
+	credOAuth      = "oauthToken"
+
+	hosted = "https://app.asana.com"
+	// typeTask is the ordinary one of Asana's sorts of tasks.
+	typeTask = "default_task"
+)
+
+// config is the settings of one project.
+type config struct {
+	url         string
+	project     string // gid
+	section     string // name or gid; empty: Asana's default
+	typ         string
+	parent      string // gid; empty: none
+	statusField string // name or gid of an enum field; empty: sections
+	token       secret.String
+	// oauth is set for the token of an app: those alone may set external data.
+	oauth bool
+}
+
+// Kind describes the adapter.
+func Kind() targets.Kind {
+	return targets.Kind{
+		Type:  "asana",
+		Title: name,
+		Settings: []targets.Field{
+			{Name: setURL, Type: targets.TypeURL, Default: hosted, Example: hosted, Help: "Asana's address; there is only one."},
+			{Name: setProject, Required: true, Example: "1201234567890123", Help: "The project's number, as in its address: app.asana.com/0/1201234567890123."},
+			{Name: setSection, Example: "Wishes", Help: "Name or number of the section (column) for new tasks. Default: where Asana puts new ones."},
+			{Name: setType, Default: typeTask, Enum: []string{typeTask, "milestone", "approval"}, Example: "milestone", Help: "What new tasks are."},
+			{Name: setParent, Example: "1209876543210987", Help: "Number of a task of which new ones become subtasks."},
+			{Name: setStatusField, Example: "Stage", Help: "Name or number of the single-select custom field that holds a task's status. Default: the section it is in."},
+		},
+		Credentials: []targets.Field{
+			{Name: credToken, Secret: true, Example: "file:asana.token", Help: "Personal access token, or a service account's. Either this or oauthToken."},
+			{Name: credOAuth, Secret: true, Example: "file:asana.oauth", Help: "Access token of an OAuth app; somebody must renew it, since it lives about an hour. With it a task is found again without reading through the project."},
+		},
+		Driver:    (*driver)(nil),
+		New:       open,
+		ParseHook: parseHook,
+		Guide:     guide(),
+	}
+}
+
+func open(c targets.Config, deps targets.Deps) (targets.Driver, error) {
+	var errs targets.FieldErrors
+	token, oauth := c.Credentials[credToken], c.Credentials[credOAuth]
+	switch {
+	case token.Empty() && oauth.Empty():
+		errs = append(errs, targets.FieldError{Path: "credentials." + credToken, Message: "or credentials." + credOAuth + " is required"})
+	case !token.Empty() && !oauth.Empty():
+		errs = append(errs, targets.FieldError{Path: "credentials." + credOAuth, Message: "cannot stand beside credentials." + credToken + ": give one of them"})
+	}
+	for _, setting := range []string{setProject, setParent} {
+		if v := c.Settings.String(setting); v != "" && !isGID(v) {
+			errs = append(errs, targets.FieldError{Path: "settings." + setting, Message: "must be a number, as in the address (for example 1201234567890123)"})
+		}
+	}
+	if len(errs) > 0 {
+		return nil, errs
+	}
+	cfg := config{
+		url:         c.Settings.String(setURL),
+		project:     c.Settings.String(setProject),
+		section:     c.Settings.String(setSection),
+		typ:         c.Settings.String(setType),
+		parent:      c.Settings.String(setParent),
+		statusField: c.Settings.String(setStatusField),
+		token:       token,
+	}
+	if token.Empty() {
+		cfg.token, cfg.oauth = oauth, true
+	}
+	return newDriver(cfg, deps.HTTP), nil
+}
+
+// isGID tells whether s is one of Asana's ids.
+func isGID(s string) bool {
+	return s != "" && len(s) <= 32 && strings.Trim(s, "0123456789") == ""
+}
+
+func guide() targets.Guide {
+	return targets.Guide{ //nolint:gosec // words about tokens, none of them one
+		Permissions: "The token's account must be an editor of the project. An OAuth app needs the scopes tasks:read, tasks:write, projects:read, project_sections:read, custom_fields:read, tags:read, users:read and stories:write.",
+		Token:       "My settings > Apps > Manage developer apps > Create new token, with an account of its own that is a member of the project; or an admin makes a service account (Admin console > Apps > Service accounts).",
+		Notes: []string{
+			"Each task ends with a line \"Reference: pb-…\" by which the plugin finds it again; do not remove it.",
+			"Labels become tags where the workspace has a tag of that name; the others stand in the description, since Asana would make a new tag each time.",
+			"The button shows the section, or statusField's option, until the task is completed.",
+			"Asana sends web hooks at most once; the status is read again from time to time as well.",
+			"Due date and start date can be mapped in settings.fields like custom fields.",
+		},
+		Errors: []targets.GuideError{
+			{Says: "Asana refused the token.", Means: "It is wrong, was revoked, or the workspace does not allow the app."},
+			{Says: "Asana has no project", Means: "settings.project is not a project's number, or the token's account is not a member."},
+			{Says: "needs a paid plan", Means: "Custom fields are not part of the workspace's plan: leave settings.fields and settings.statusField out."},
+		},
+	}
+}

@@ -1,0 +1,121 @@
+package asana
+
+import (
+	"context"
+	"strconv"
+	"strings"
+
+	"pushbutton/internal/fault"
+	"pushbutton/internal/targets"
+)
+
+// Fields that every task has and that people map.
+const (
+	fieldDue   = "due_on"
+	fieldStart = "start_on"
+)
+
+// ListFields implements targets.FieldLister. Asana requires none: what its
+// forms require, its API does not ask for.
+func (d *driver) ListFields(ctx context.Context) ([]targets.FieldInfo, error) {
+	out := []targets.FieldInfo{
+		{ID: fieldDue, Name: "Due date", Type: targets.ValueDate},
+		{ID: fieldStart, Name: "Start date", Type: targets.ValueDate},
+	}
+	fields, err := d.planner.customFields(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range fields {
+		if info, ok := describe(f); ok {
+			out = append(out, info)
+		}
+	}
+	return out, nil
+}
+
+// describe says what a field holds; ok is false for what Asana fills itself.
+func describe(f customField) (info targets.FieldInfo, ok bool) {
+	info = targets.FieldInfo{ID: f.GID, Name: f.Name}
+	if f.Formula || f.ReadOnly || f.IDPrefix != "" {
+		return info, false
+	}
+	switch f.Type {
+	case "text":
+		info.Type = targets.ValueText
+	case "number":
+		info.Type = targets.ValueNumber
+	case "date":
+		info.Type = targets.ValueDate
+	case "people":
+		info.Type, info.Multiple = targets.ValuePerson, true
+	case "enum", "multi_enum":
+		info.Type, info.Multiple = targets.ValueOption, f.Type == "multi_enum"
+		for _, o := range f.Options {
+			if o.Enabled {
+				info.Options = append(info.Options, targets.Option{ID: o.GID, Name: o.Name})
+			}
+		}
+	default: // reference
+		return info, false
+	}
+	return info, true
+}
+
+// fill puts further fields into a task, each in the form that its type wants.
+func fill(t *write, fields []targets.FieldValue) {
+	for _, f := range fields {
+		switch f.Field.ID {
+		case fieldDue:
+			t.DueOn = f.Values[0]
+			continue
+		case fieldStart:
+			t.StartOn = f.Values[0]
+			continue
+		}
+		if t.Fields == nil {
+			t.Fields = map[string]any{}
+		}
+		t.Fields[f.Field.ID] = encode(f)
+	}
+}
+
+func encode(f targets.FieldValue) any {
+	switch {
+	case f.Field.Multiple:
+		return f.Values
+	case f.Field.Type == targets.ValueNumber:
+		if n, err := strconv.ParseFloat(f.Values[0], 64); err == nil {
+			return n
+		}
+	case f.Field.Type == targets.ValueDate:
+		return dateValue{Date: f.Values[0]}
+	}
+	return f.Values[0]
+}
+
+// FindPerson implements targets.People. Asana knows users by their address;
+// one outside the workspace cannot be given its tasks.
+func (d *driver) FindPerson(ctx context.Context, email string) (string, error) {
+	p, err := d.planner.get(ctx)
+	if err != nil {
+		return "", err
+	}
+	if !strings.Contains(email, "@") || strings.ContainsAny(email, "/?#") {
+		return "", nil
+	}
+	var found user
+	err = d.get(ctx, "find user", "/users/"+escape(email), asking("workspaces"), &found)
+	switch {
+	case err != nil && (fault.KindOf(err) == fault.NotFound || fault.KindOf(err) == fault.Forbidden || fault.KindOf(err) == fault.Invalid):
+		return "", nil
+	case err != nil:
+		return "", err
+	}
+	for _, w := range found.Workspaces {
+		if w.GID == p.workspace {
+			return found.GID, nil
+		}
+	}
+	return "", nil
+}

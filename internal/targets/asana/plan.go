@@ -1,0 +1,232 @@
+package asana
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"pushbutton/internal/fault"
+	"pushbutton/internal/targets"
+)
+
+const (
+	// planLife is how long what was looked up about the project is believed.
+	// A refused create ends it at once.
+	planLife = 10 * time.Minute
+	// maxPages bounds lists of sections, fields, tags and projects.
+	maxPages = 20
+)
+
+// plan is what the settings mean in this project.
+type plan struct {
+	workspace string
+	sections  []named
+	section   string // gid; empty: Asana's default
+	// status is the gid of the field that holds the status; empty: sections do.
+	status string
+	fields []customField
+	// tags are the workspace's, by name in lower case; nil until asked for.
+	tags map[string]string
+}
+
+// planner keeps the plan. Two calls that miss it at the same time both look it
+// up, which does no harm.
+type planner struct {
+	client
+	mu    sync.Mutex
+	known *plan
+	until time.Time
+}
+
+func (p *planner) get(ctx context.Context) (*plan, error) {
+	p.mu.Lock()
+	known, fresh := p.known, time.Now().Before(p.until)
+	p.mu.Unlock()
+	if known != nil && fresh {
+		return known, nil
+	}
+	return p.load(ctx)
+}
+
+func (p *planner) forget() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.known = nil
+}
+
+func (p *planner) keep(made *plan) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.known, p.until = made, time.Now().Add(planLife)
+}
+
+func (p *planner) load(ctx context.Context) (*plan, error) {
+	const op = "read project"
+	var found project
+	err := p.client.get(ctx, op, "/projects/"+p.cfg.project, asking("name", "archived", "workspace"), &found)
+	switch {
+	case err != nil && fault.KindOf(err) == fault.NotFound:
+		e := *fault.From(err)
+		e.Public = fmt.Sprintf("Asana has no project %s, or does not show it to the token's account. Ask your admin to correct settings.project (the number in the project's address).", p.cfg.project)
+		return nil, &e
+	case err != nil:
+		return nil, err
+	case found.GID == "" || found.Workspace.GID == "":
+		return nil, notAsana(op, errors.New("the answer names no project"))
+	case found.Archived:
+		return nil, invalid(op, "The Asana project %q is archived. Ask your admin to name another in settings.project.", targets.Title(found.Name, 80))
+	}
+	made := &plan{workspace: found.Workspace.GID}
+	if err := p.sections(ctx, made); err != nil {
+		return nil, err
+	}
+	if p.cfg.statusField != "" {
+		if made.fields, err = p.customFields(ctx); err != nil {
+			return nil, err
+		}
+		if made.status, err = statusField(made.fields, p.cfg.statusField); err != nil {
+			return nil, err
+		}
+	}
+	p.keep(made)
+	return made, nil
+}
+
+func (p *planner) sections(ctx context.Context, made *plan) error {
+	const op = "read sections"
+	var err error
+	if made.sections, _, err = list[named](ctx, p.client, op, "/projects/"+p.cfg.project+"/sections", nil, maxPages, pageSize); err != nil {
+		return err
+	}
+	if p.cfg.section == "" {
+		return nil
+	}
+	found, ok := pick(made.sections, p.cfg.section)
+	if !ok {
+		return invalid(op, "Asana project %s has no section %q, only %s. Ask your admin to correct settings.section.", p.cfg.project, p.cfg.section, targets.Title(names(made.sections), 90))
+	}
+	made.section = found.GID
+	return nil
+}
+
+func (p *planner) customFields(ctx context.Context) ([]customField, error) {
+	q := asking("custom_field.name", "custom_field.resource_subtype", "custom_field.enum_options", "custom_field.enum_options.name", "custom_field.enum_options.enabled",
+		"custom_field.enum_options.color", "custom_field.is_formula_field", "custom_field.is_value_read_only", "custom_field.id_prefix")
+	all, _, err := list[fieldSetting](ctx, p.client, "read custom fields", "/projects/"+p.cfg.project+"/custom_field_settings", q, maxPages, pageSize)
+	if err != nil {
+		return nil, err
+	}
+	var out []customField
+	for _, s := range all {
+		out = append(out, s.Field)
+	}
+	return out, nil
+}
+
+func statusField(fields []customField, wanted string) (string, error) {
+	for _, f := range fields {
+		if f.GID != wanted && !strings.EqualFold(f.Name, wanted) {
+			continue
+		}
+		if f.Type != "enum" {
+			return "", invalid("find status field", "Asana: custom field %q is no single-select field. Ask your admin to correct settings.statusField.", f.Name)
+		}
+		return f.GID, nil
+	}
+	return "", invalid("find status field", "Asana: the project has no custom field %q. Ask your admin to correct settings.statusField.", wanted)
+}
+
+// tagsFor finds the tags of labels; unknown are the labels without one.
+func (p *planner) tagsFor(ctx context.Context, made *plan, labels []string) (gids, unknown []string, err error) {
+	if len(labels) == 0 {
+		return nil, nil, nil
+	}
+	p.mu.Lock()
+	tags := made.tags
+	p.mu.Unlock()
+	if tags == nil {
+		all, _, err := list[named](ctx, p.client, "read tags", "/workspaces/"+made.workspace+"/tags", asking("name"), maxPages, pageSize)
+		if err != nil {
+			return nil, nil, err
+		}
+		tags = map[string]string{}
+		for _, t := range all {
+			if key := strings.ToLower(t.Name); tags[key] == "" { // several can have one name
+				tags[key] = t.GID
+			}
+		}
+		p.mu.Lock()
+		made.tags = tags
+		p.mu.Unlock()
+	}
+	for _, l := range labels {
+		if gid := tags[strings.ToLower(l)]; gid != "" {
+			gids = append(gids, gid)
+		} else {
+			unknown = append(unknown, l)
+		}
+	}
+	return gids, unknown, nil
+}
+
+// pick finds a thing by its gid or its name; case does not matter.
+func pick(all []named, wanted string) (named, bool) {
+	for _, n := range all {
+		if n.GID == wanted || strings.EqualFold(n.Name, wanted) {
+			return n, true
+		}
+	}
+	return named{}, false
+}
+
+func names(all []named) string {
+	out := make([]string, len(all))
+	for i, n := range all {
+		out[i] = n.Name
+	}
+	return strings.Join(out, ", ")
+}
+
+// Choices implements targets.Chooser.
+func (d *driver) Choices(ctx context.Context, setting string) ([]targets.Choice, error) {
+	const op = "list choices"
+	var all []named
+	var err error
+	switch setting {
+	case setProject:
+		var workspaces []named
+		if workspaces, _, err = list[named](ctx, d.client, op, "/workspaces", nil, 1, pageSize); err != nil {
+			return nil, err
+		}
+		for _, w := range workspaces {
+			projects, _, err := list[named](ctx, d.client, op, "/projects", url.Values{"workspace": {w.GID}, "archived": {"false"}}, maxPages, pageSize)
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, projects...)
+		}
+	case setSection:
+		if all, _, err = list[named](ctx, d.client, op, "/projects/"+d.cfg.project+"/sections", nil, maxPages, pageSize); err != nil {
+			return nil, err
+		}
+	case setStatusField:
+		fields, err := d.planner.customFields(ctx)
+		if err != nil {
+			return nil, err
+		}
+		for _, f := range fields {
+			if f.Type == "enum" {
+				all = append(all, f.named)
+			}
+		}
+	}
+	var out []targets.Choice
+	for _, n := range all {
+		out = append(out, targets.Choice{Value: n.GID, Title: n.Name})
+	}
+	return out, nil
+}

@@ -1,0 +1,280 @@
+package asana
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"pushbutton/internal/fault"
+	"pushbutton/internal/outbound"
+	"pushbutton/internal/targets"
+)
+
+// What Asana's API 1.0 sends and takes, as far as it is used here. None of it
+// leaves this folder.
+
+type named struct {
+	GID  string `json:"gid"`
+	Name string `json:"name"`
+}
+
+type task struct {
+	named
+	Completed bool   `json:"completed"`
+	Created   string `json:"created_at"`
+	Notes     string `json:"notes"`
+	Link      string `json:"permalink_url"`
+	Members   []struct {
+		Project named `json:"project"`
+		Section named `json:"section"`
+	} `json:"memberships"`
+	Fields []struct {
+		GID  string `json:"gid"`
+		Enum *enum  `json:"enum_value"`
+	} `json:"custom_fields"`
+	Tags []named `json:"tags"`
+}
+
+type enum struct {
+	named
+	Color   string `json:"color"`
+	Enabled bool   `json:"enabled"`
+}
+
+type project struct {
+	named
+	Archived  bool  `json:"archived"`
+	Workspace named `json:"workspace"`
+}
+
+type fieldSetting struct {
+	Field customField `json:"custom_field"`
+}
+
+type customField struct {
+	named
+	Type     string `json:"resource_subtype"`
+	Options  []enum `json:"enum_options"`
+	Formula  bool   `json:"is_formula_field"`
+	ReadOnly bool   `json:"is_value_read_only"`
+	IDPrefix string `json:"id_prefix"`
+}
+
+type user struct {
+	GID        string  `json:"gid"`
+	Workspaces []named `json:"workspaces"`
+}
+
+// write is a new or changed task; what is empty is not sent.
+type write struct {
+	Name        string         `json:"name,omitempty"`
+	Notes       string         `json:"html_notes,omitempty"`
+	Type        string         `json:"resource_subtype,omitempty"`
+	Assignee    string         `json:"assignee,omitempty"`
+	DueOn       string         `json:"due_on,omitempty"`
+	StartOn     string         `json:"start_on,omitempty"`
+	Completed   bool           `json:"completed,omitempty"`
+	Parent      string         `json:"parent,omitempty"`
+	Projects    []string       `json:"projects,omitempty"`
+	Memberships []membership   `json:"memberships,omitempty"`
+	Tags        []string       `json:"tags,omitempty"`
+	Fields      map[string]any `json:"custom_fields,omitempty"`
+	External    *external      `json:"external,omitempty"`
+}
+
+// membership names both by their gids alone (so Asana's maintainers answered;
+// the published schema only has the form that replies have).
+type membership struct {
+	Project string `json:"project"`
+	Section string `json:"section"`
+}
+
+type external struct {
+	GID string `json:"gid"`
+}
+
+type comment struct {
+	Text string `json:"text"`
+}
+
+type tagged struct {
+	Tag string `json:"tag"`
+}
+
+type dateValue struct {
+	Date string `json:"date"`
+}
+
+// envelope is around everything that goes either way.
+type envelope struct {
+	Data any `json:"data"`
+}
+
+type errorsReply struct {
+	Errors []struct {
+		Message string `json:"message"`
+		Phrase  string `json:"phrase"`
+	} `json:"errors"`
+}
+
+// pageSize is the most that Asana gives at once.
+const pageSize = 100
+
+// client speaks with Asana.
+type client struct {
+	http *outbound.Client
+	cfg  config
+}
+
+func (c client) address(path string, query url.Values) string {
+	if len(query) > 0 {
+		path += "?" + query.Encode()
+	}
+	return c.cfg.url + "/api/1.0" + path
+}
+
+// asking asks for properties beyond the compact form.
+func asking(fields ...string) url.Values {
+	return url.Values{"opt_fields": {strings.Join(fields, ",")}}
+}
+
+// get reads path into out, whose pointer stays nil where there is no data. A
+// read changes nothing, so its error is never Unsure.
+func (c client) get(ctx context.Context, op, path string, query url.Values, out any) error {
+	_, err := c.getPage(ctx, op, path, query, out)
+	return err
+}
+
+// getPage reads one page and gives the offset of the next, "" for none.
+func (c client) getPage(ctx context.Context, op, path string, query url.Values, out any) (next string, err error) {
+	reply, err := c.send(ctx, op, http.MethodGet, path, query, nil)
+	if err != nil {
+		sure := *fault.From(err)
+		sure.Unsure = false
+		return "", &sure
+	}
+	var in struct {
+		Data json.RawMessage `json:"data"`
+		Next *struct {
+			Offset string `json:"offset"`
+		} `json:"next_page"`
+	}
+	err = json.Unmarshal(reply.Body, &in)
+	if err == nil && len(in.Data) == 0 {
+		err = errors.New("the answer holds no data")
+	}
+	if err == nil {
+		err = json.Unmarshal(in.Data, out)
+	}
+	if err != nil {
+		return "", notAsana(op, err)
+	}
+	if in.Next != nil {
+		next = in.Next.Offset
+	}
+	return next, nil
+}
+
+// list reads all pages, at most pages; whole is false where there are more.
+func list[T any](ctx context.Context, c client, op, path string, query url.Values, pages, size int) (all []T, whole bool, err error) {
+	if query == nil {
+		query = url.Values{}
+	}
+	query.Set("limit", strconv.Itoa(size))
+	for range pages {
+		var page []T
+		next, err := c.getPage(ctx, op, path, query, &page)
+		if err != nil {
+			return nil, false, err
+		}
+		if page == nil {
+			return nil, false, notAsana(op, errors.New("the answer holds no list"))
+		}
+		all = append(all, page...)
+		if next == "" {
+			return all, true, nil
+		}
+		query.Set("offset", next)
+	}
+	return all, false, nil
+}
+
+// notAsana is a read that brought something else than what Asana sends.
+func notAsana(op string, err error) *fault.Error {
+	return &fault.Error{Op: op, Kind: fault.Invalid, Err: err, Public: "The address does not answer as Asana does. Ask your admin to check settings.url."}
+}
+
+// change sends data. out may be nil. A reply that cannot be read is Unsure.
+func (c client) change(ctx context.Context, op, method, path string, query url.Values, data, out any) error {
+	raw, err := json.Marshal(envelope{Data: data})
+	if err != nil {
+		return &fault.Error{Op: op, Kind: fault.Internal, Err: err}
+	}
+	reply, err := c.send(ctx, op, method, path, query, raw)
+	if err != nil || out == nil {
+		return err
+	}
+	if err := json.Unmarshal(reply.Body, &envelope{Data: out}); err != nil {
+		return targets.Unreadable(op, err)
+	}
+	return nil
+}
+
+func (c client) send(ctx context.Context, op, method, path string, query url.Values, body []byte) (outbound.Reply, error) {
+	h := http.Header{}
+	h.Set("Authorization", "Bearer "+c.cfg.token.Reveal())
+	h.Set("Accept", "application/json")
+	if body != nil {
+		h.Set("Content-Type", "application/json")
+	}
+	return c.http.Send(ctx, outbound.Call{Op: op, Method: method, URL: c.address(path, query), Header: h, Body: body, Refine: c.refine})
+}
+
+// refine turns what Asana says of a failure into a sentence.
+func (c client) refine(r outbound.Reply, verdict *fault.Error) *fault.Error {
+	if verdict == nil {
+		return nil
+	}
+	var said errorsReply
+	_ = json.Unmarshal(r.Body, &said) // most errors have one, none must
+	message := ""
+	verdict.Ref = r.Header.Get("X-Asana-Request-Id")
+	if len(said.Errors) > 0 {
+		message = said.Errors[0].Message
+		if said.Errors[0].Phrase != "" {
+			verdict.Ref = said.Errors[0].Phrase
+		}
+		verdict.Err = fmt.Errorf("%w: %s", verdict.Err, targets.Title(message, targets.MaxPublic))
+	}
+	switch {
+	case r.Status == http.StatusUnauthorized:
+		verdict.Public = "Asana refused the token. Ask your admin to renew it in the integration's settings, and to see that the workspace allows it."
+	case r.Status == http.StatusPaymentRequired:
+		verdict.Public = "Asana: this needs a paid plan. Ask your admin to leave custom fields out of the integration's settings."
+	case r.Status == http.StatusForbidden:
+		verdict.Public = fmt.Sprintf("Asana does not allow this to the token's account. Ask your admin to make it an editor of project %s.", c.cfg.project)
+	case r.Status == http.StatusNotFound:
+		verdict.Public = fmt.Sprintf("Asana does not have what was asked for in project %s, or does not show it to the token's account. Ask your admin to check the integration's settings.", c.cfg.project)
+	case r.Status == http.StatusBadRequest && message != "":
+		verdict.Public = sentence(message)
+	case r.Status >= 300 && r.Status < 400:
+		verdict.Public = "Asana's address leads elsewhere. Ask your admin to check settings.url."
+	}
+	return verdict
+}
+
+// sentence is Asana's message, "field: what is wrong", with who can mend it.
+func sentence(message string) string {
+	const advice = ". Ask your admin to check the integration's settings."
+	what := targets.Title(message, targets.MaxPublic-len(name+": ")-len(advice))
+	return name + ": " + strings.TrimRight(what, ".") + advice
+}
+
+func invalid(op, format string, args ...any) *fault.Error {
+	return &fault.Error{Op: op, Kind: fault.Invalid, Side: name, Public: fmt.Sprintf(format, args...)}
+}

@@ -1,0 +1,72 @@
+package azuredevopsfake
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+	"testing"
+
+	"pushbutton/internal/secret"
+	"pushbutton/internal/targets"
+	"pushbutton/internal/targets/azuredevops"
+	"pushbutton/internal/targets/targettest"
+)
+
+// Account makes settings; more is name, value, name, value...
+func Account(pat, project string, more ...any) targettest.Account {
+	return targettest.Account{
+		Credentials: map[string]secret.String{"pat": secret.New(pat)},
+		Settings: func(url string) map[string]any {
+			s := map[string]any{"url": url, "organization": Organization, "project": project}
+			for i := 0; i+1 < len(more); i += 2 {
+				s[more[i].(string)] = more[i+1]
+			}
+			return s
+		},
+	}
+}
+
+// Creates tells the request that creates a work item: a rehearsed one makes
+// none.
+func Creates(r *http.Request) bool {
+	return r.Method == http.MethodPost && strings.Contains(r.URL.Path, "/_apis/wit/workitems/$") && r.URL.Query().Get("validateOnly") != "true"
+}
+
+// Harness is the conformance suite's set-up.
+func Harness() targettest.Harness {
+	return targettest.Harness{
+		Kind: azuredevops.Kind(), Creates: Creates,
+		Start: func(t *testing.T) targettest.Server {
+			s := New(t)
+			return targettest.Server{
+				URL: s.URL, Mine: Account(PAT, Project), Other: Account(OtherPAT, OtherProject),
+				WrongProject: Account(PAT, "Nowhere").Settings,
+				Issues:       s.stored,
+				SetLag: func(*testing.T) {
+					s.mu.Lock()
+					defer s.mu.Unlock()
+					s.Lag = 2
+				},
+			}
+		},
+	}
+}
+
+// stored lists what Mine's project holds.
+func (s *Server) stored(_ *testing.T, marker targets.Marker) []targettest.Stored {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var out []targettest.Stored
+	for _, i := range s.items {
+		if i == nil || i.Project != Project {
+			continue
+		}
+		tags, _ := i.Fields["System.Tags"].(string)
+		if marker == "" || strings.Contains("; "+tags+";", "; "+string(marker)+";") {
+			title, _ := i.Fields["System.Title"].(string)
+			text, _ := i.Fields["System.Description"].(string)
+			out = append(out, targettest.Stored{ID: strconv.Itoa(i.ID), Title: title, Text: text})
+		}
+	}
+	return out
+}

@@ -1,0 +1,316 @@
+package azuredevopsfake
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// What a new Server holds.
+const (
+	Organization = "fabrikam"
+	Project      = "Fabrikam Fiber"
+	OtherProject = "Other"
+	PAT          = "mine0000000000000000000000000000000000000000000000000000cafe" //nolint:gosec // made up
+	OtherPAT     = "other000000000000000000000000000000000000000000000000000cafe" //nolint:gosec // made up
+	EntraToken   = "eyJ0eXAiOiJKV1QiLCJhbGciOiJSUzI1NiJ9.mine.cafe"               //nolint:gosec // made up
+	// Jane and Joe are members; Joe's address stands for two of them.
+	Jane = "jane@example.com"
+	Joe  = "joe@example.com"
+
+	version = "7.1"
+)
+
+// Item is one work item.
+type Item struct {
+	ID, Rev   int
+	Project   string
+	Fields    map[string]any
+	Relations []Relation
+	// Comments are the values that System.History was given.
+	Comments []string
+	// hidden counts how many queries do not see it yet.
+	hidden int
+}
+
+// Relation is a link of a work item.
+type Relation struct {
+	Rel        string         `json:"rel"`
+	URL        string         `json:"url"`
+	Attributes map[string]any `json:"attributes,omitempty"`
+}
+
+// Server is one organization. Its exported fields may be set before requests.
+type Server struct {
+	URL string
+	// BadToken is the status that a bad token gets: 401, 203 or 302.
+	BadToken int
+	// Require lists fields that a rule of the process requires besides.
+	Require []string
+	// NoTags forbids to create tags.
+	NoTags bool
+	// Careless makes it ignore validateOnly.
+	Careless bool
+	// Lag is how many queries miss a new item.
+	Lag int
+	// Header is sent with every answer.
+	Header http.Header
+
+	t        testing.TB
+	mu       sync.Mutex
+	accounts map[string]string // authorization -> project
+	tags     map[string]bool
+	items    []*Item
+	hits     []string
+}
+
+// New starts a Server; it ends with the test.
+func New(t testing.TB) *Server {
+	s := &Server{t: t, BadToken: http.StatusUnauthorized, tags: map[string]bool{}, accounts: map[string]string{
+		"Basic " + base64.StdEncoding.EncodeToString([]byte(":"+PAT)): Project,
+		"Bearer " + EntraToken: Project,
+		"Basic " + base64.StdEncoding.EncodeToString([]byte(":"+OtherPAT)): OtherProject,
+	}}
+	srv := httptest.NewServer(s.routes())
+	t.Cleanup(srv.Close)
+	s.URL = srv.URL
+	return s
+}
+
+// Item gives a copy of an item, nil if there is none.
+func (s *Server) Item(id int) *Item {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if id < 1 || id > len(s.items) || s.items[id-1] == nil {
+		return nil
+	}
+	c := *s.items[id-1]
+	return &c
+}
+
+// Items counts the items.
+func (s *Server) Items() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.items)
+}
+
+// Set changes a field of an item, as somebody else would.
+func (s *Server) Set(id int, field string, value any) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.items[id-1].Fields[field] = value
+	s.items[id-1].Rev++
+}
+
+// Delete moves an item to the recycle bin.
+func (s *Server) Delete(id int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.items[id-1] = nil
+}
+
+// Hits lists the requests so far, "METHOD /path".
+func (s *Server) Hits() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.hits)
+}
+
+type handler func(w http.ResponseWriter, r *http.Request, project string)
+
+func (s *Server) routes() http.Handler {
+	mux := http.NewServeMux()
+	handle := func(pattern string, query []string, h handler) {
+		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) { s.serve(w, r, query, h) })
+	}
+	const wit = "/" + Organization + "/{project}/_apis/wit/"
+	handle("GET "+wit+"workitemtypes", nil, s.listTypes)
+	handle("GET "+wit+"workitemtypes/{type}", nil, s.getType)
+	handle("GET "+wit+"workitemtypes/{type}/states", nil, s.listStates)
+	handle("GET "+wit+"workitemtypes/{type}/fields", []string{"$expand"}, s.listTypeFields)
+	handle("GET "+wit+"fields", nil, s.listFields)
+	handle("GET "+wit+"classificationnodes/{group}", []string{"$depth"}, s.getNodes)
+	handle("POST "+wit+"wiql", []string{"$top"}, s.query)
+	handle("GET "+wit+"workitems", []string{"ids", "fields", "errorPolicy"}, s.listItems)
+	handle("GET "+wit+"workitems/{id}", []string{"fields", "$expand"}, s.getItem)
+	handle("PATCH "+wit+"workitems/{id}", nil, s.patchItem)
+	handle("POST "+wit+"workitems/{type}", []string{"validateOnly"}, s.createItem)
+	handle("GET /"+Organization+"/_apis/projects", []string{"$top"}, func(w http.ResponseWriter, _ *http.Request, project string) {
+		reply(w, wrap([]any{map[string]any{"id": "eb6e4656-77fc-42a1-9181-4c6d8e9da5d1", "name": project, "state": "wellFormed"}}))
+	})
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		fail(w, http.StatusNotFound, "VssResourceNotFoundException", "The controller for path '"+r.URL.Path+"' was not found.")
+	})
+	return mux
+}
+
+// serve does what holds for every request.
+func (s *Server) serve(w http.ResponseWriter, r *http.Request, query []string, h handler) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.hits = append(s.hits, r.Method+" "+r.URL.Path)
+	w.Header().Set("ActivityId", fmt.Sprintf("a0000000-0000-0000-0000-%012d", len(s.hits)))
+	for k, v := range s.Header {
+		w.Header()[k] = v
+	}
+	project, known := s.accounts[r.Header.Get("Authorization")]
+	if !known {
+		s.login(w)
+		return
+	}
+	if r.URL.Query().Get("api-version") != version {
+		fail(w, http.StatusBadRequest, "VssVersionNotSpecifiedException", "A version of the API must be given.")
+		return
+	}
+	for name := range r.URL.Query() {
+		if name != "api-version" && !slices.Contains(query, name) {
+			s.t.Errorf("%s %s: parameter %q would be ignored", r.Method, r.URL.Path, name)
+		}
+	}
+	if asked := r.PathValue("project"); asked != "" && asked != project {
+		fail(w, http.StatusNotFound, "ProjectDoesNotExistWithNameException",
+			"TF200016: The following project does not exist: "+asked+". Verify that the name of the project is correct and that the project exists on the specified Azure DevOps Server.")
+		return
+	}
+	h(w, r, project)
+}
+
+// login is what a bad token gets.
+func (s *Server) login(w http.ResponseWriter) {
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	if s.BadToken == http.StatusFound {
+		w.Header().Set("Location", "https://spsprodeus27.vssps.visualstudio.com/_signin?realm=dev.azure.com")
+	}
+	w.WriteHeader(s.BadToken)
+	_, _ = w.Write([]byte("<!DOCTYPE html><html><head><title>Azure DevOps Services | Sign In</title></head></html>"))
+}
+
+func reply(w http.ResponseWriter, value any) {
+	w.Header().Set("Content-Type", "application/json; charset=utf-8; api-version=7.1")
+	_ = json.NewEncoder(w).Encode(value)
+}
+
+// wrap is the form of every list.
+func wrap[T any](values []T) map[string]any {
+	return map[string]any{"count": len(values), "value": values}
+}
+
+func fail(w http.ResponseWriter, status int, typeKey, message string, custom ...map[string]any) {
+	body := map[string]any{"$id": "1", "innerException": nil, "message": message, "typeKey": typeKey,
+		"typeName": "Microsoft.TeamFoundation.WorkItemTracking.Server." + typeKey + ", Microsoft.TeamFoundation.WorkItemTracking.Server", "errorCode": 0, "eventId": 3200}
+	if len(custom) > 0 {
+		body["customProperties"] = custom[0]
+	}
+	w.Header().Set("Content-Type", "application/json; charset=utf-8; api-version=7.1")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(body)
+}
+
+func (s *Server) query(w http.ResponseWriter, r *http.Request, project string) {
+	var in map[string]string
+	if !s.body(w, r, "application/json", &in) {
+		return
+	}
+	m := regexp.MustCompile(`^SELECT \[System\.Id\] FROM WorkItems WHERE \[System\.TeamProject\] = @project AND \[System\.Tags\] CONTAINS '([^']+)' ORDER BY \[System\.Id\]$`).FindStringSubmatch(in["query"])
+	if m == nil || len(in) != 1 {
+		fail(w, http.StatusBadRequest, "SyntaxException", "TF51006: The query statement is missing a clause or has an error.")
+		return
+	}
+	top, err := strconv.Atoi(r.URL.Query().Get("$top"))
+	if err != nil {
+		top = 20000
+	}
+	found := []map[string]any{}
+	for _, i := range s.items {
+		if i == nil || i.Project != project {
+			continue
+		}
+		if i.hidden > 0 {
+			i.hidden--
+			continue
+		}
+		tags, _ := i.Fields["System.Tags"].(string)
+		hit := slices.ContainsFunc(strings.Split(tags, "; "), func(tag string) bool { return strings.HasPrefix(strings.ToLower(tag), strings.ToLower(m[1])) })
+		if hit && len(found) < top {
+			found = append(found, map[string]any{"id": i.ID, "url": s.itemURL(i.ID)})
+		}
+	}
+	reply(w, map[string]any{"queryType": "flat", "queryResultType": "workItem", "asOf": "2026-01-01T00:00:00Z",
+		"columns": []any{reference("System.Id", "ID")}, "workItems": found})
+}
+
+func reference(ref, name string) map[string]any {
+	return map[string]any{"referenceName": ref, "name": name, "url": "https://dev.azure.com/fabrikam/_apis/wit/fields/" + ref}
+}
+
+func (s *Server) itemURL(id int) string {
+	return s.URL + "/" + Organization + "/_apis/wit/workItems/" + strconv.Itoa(id)
+}
+
+func (s *Server) listItems(w http.ResponseWriter, r *http.Request, project string) {
+	q := r.URL.Query()
+	ids := strings.Split(q.Get("ids"), ",")
+	if len(ids) > 200 || q.Get("errorPolicy") != "omit" {
+		fail(w, http.StatusBadRequest, "VssPropertyValidationException", "VS403474: You requested more than 200 work items, or one that is missing.")
+		return
+	}
+	found := []any{}
+	for _, id := range ids {
+		if i := s.visible(id, project); i != nil {
+			found = append(found, s.show(i, q.Get("fields"), false))
+		} else {
+			found = append(found, nil)
+		}
+	}
+	reply(w, wrap(found))
+}
+
+func (s *Server) visible(id, project string) *Item {
+	n, err := strconv.Atoi(id)
+	if err != nil || n < 1 || n > len(s.items) || s.items[n-1] == nil || s.items[n-1].Project != project {
+		return nil
+	}
+	return s.items[n-1]
+}
+
+func (s *Server) getItem(w http.ResponseWriter, r *http.Request, project string) {
+	q := r.URL.Query()
+	i := s.visible(r.PathValue("id"), project)
+	switch {
+	case i == nil:
+		noItem(w, r.PathValue("id"))
+	case q.Has("fields") && q.Has("$expand"):
+		fail(w, http.StatusBadRequest, "ConflictingParametersException", "The expand parameter can not be used with the fields parameter.")
+	default:
+		reply(w, s.show(i, q.Get("fields"), q.Get("$expand") == "relations"))
+	}
+}
+
+func noItem(w http.ResponseWriter, id string) {
+	fail(w, http.StatusNotFound, "WorkItemUnauthorizedAccessException", "TF401232: Work item "+id+" does not exist, or you do not have permissions to read it.")
+}
+
+// show is an item as it goes over the wire; only names the fields, "" for all.
+func (s *Server) show(i *Item, only string, relations bool) map[string]any {
+	fields := map[string]any{}
+	for ref, v := range i.Fields {
+		if only == "" || slices.Contains(strings.Split(only, ","), ref) {
+			fields[ref] = v
+		}
+	}
+	out := map[string]any{"id": i.ID, "rev": i.Rev, "fields": fields, "url": s.itemURL(i.ID),
+		"_links": map[string]any{"self": map[string]any{"href": s.itemURL(i.ID)}, "html": map[string]any{"href": s.itemURL(i.ID)}}}
+	if relations {
+		out["relations"] = i.Relations
+	}
+	return out
+}

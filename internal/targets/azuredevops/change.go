@@ -1,0 +1,100 @@
+package azuredevops
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"pushbutton/internal/fault"
+	"pushbutton/internal/targets"
+)
+
+// What is done to an item that exists.
+
+// Comment implements targets.Commenter: the discussion is the field History.
+func (d *driver) Comment(ctx context.Context, id, text string) error {
+	if number(id) == 0 {
+		return missing(id)
+	}
+	_, err := d.change(ctx, "comment on work item", id, appendField(nil, fieldHistory, targets.PlainText(text).HTML()))
+	return err
+}
+
+// Close implements targets.Closer: the first state that counts as completed.
+func (d *driver) Close(ctx context.Context, id string) error {
+	const op = "close work item"
+	found, err := d.item(ctx, id, summary())
+	if err != nil {
+		return err
+	}
+	states, err := d.planner.statesOf(ctx, found.text(fieldType))
+	if err != nil {
+		return err
+	}
+	now := slices.IndexFunc(states, func(s state) bool { return s.Name == found.text(fieldState) })
+	if now >= 0 && progress(states[now].Category) == targets.Done {
+		return nil
+	}
+	for _, s := range states {
+		if s.Category == "Completed" {
+			_, err := d.change(ctx, op, id, guarded(found, appendField(nil, fieldState, s.Name)))
+			return err
+		}
+	}
+	return &fault.Error{Op: op, Kind: fault.Forbidden,
+		Public: fmt.Sprintf("Azure DevOps has no state for type %q that counts as completed. Ask an Azure DevOps admin to add one to the process.", found.text(fieldType))}
+}
+
+// Update implements targets.Updater. Tags and links that others added stay,
+// and a change that somebody makes meanwhile is not overwritten.
+func (d *driver) Update(ctx context.Context, id string, draft targets.Draft) (targets.Issue, error) {
+	p, err := d.planner.get(ctx)
+	if err != nil {
+		return targets.Issue{}, err
+	}
+	found, err := d.item(ctx, id, url.Values{"$expand": {"relations"}})
+	if err != nil {
+		return targets.Issue{}, err
+	}
+	ops := d.texts(p, draft)
+	tags := tagsOf(found)
+	had := len(tags)
+	for _, tag := range append(tagged(draft.Labels), string(draft.Marker)) {
+		if tag != "" && !slices.ContainsFunc(tags, func(t string) bool { return strings.EqualFold(t, tag) }) {
+			tags = append(tags, tag)
+		}
+	}
+	if len(tags) > had {
+		ops = appendField(ops, fieldTags, strings.Join(tags, tagSeparator))
+	}
+	ops, err = d.further(ctx, ops, draft)
+	if err != nil {
+		return targets.Issue{}, err
+	}
+	// Azure DevOps refuses a link that is there already.
+	linked := slices.ContainsFunc(found.Relations, func(r relation) bool { return r.Rel == relHyperlink && r.URL == draft.Link })
+	if draft.Link != "" && !linked {
+		ops = append(ops, hyperlink(draft.Link))
+	}
+	changed, err := d.change(ctx, "update work item", id, guarded(found, ops))
+	if err != nil {
+		return targets.Issue{}, err
+	}
+	return d.portable(ctx, changed)
+}
+
+// guarded makes a patch that fails where the item is no longer what was read.
+func guarded(w workItem, ops []op) []op {
+	return append([]op{{"test", "/rev", w.Rev}}, ops...)
+}
+
+func (d *driver) change(ctx context.Context, op, id string, ops []op) (workItem, error) {
+	changed, err := d.patch(ctx, op, http.MethodPatch, d.wit("workitems/"+id, nil), ops)
+	if err != nil && fault.KindOf(err) == fault.NotFound {
+		return workItem{}, missing(id)
+	}
+	return changed, err
+}

@@ -1,0 +1,134 @@
+package azuredevops
+
+import (
+	"strconv"
+
+	"pushbutton/internal/secret"
+	"pushbutton/internal/targets"
+)
+
+// The names of settings and credentials.
+const (
+	setURL              = "url"
+	setOrganization     = "organization"
+	setProject          = "project"
+	setType             = "type"
+	setAreaPath         = "areaPath"
+	setIterationPath    = "iterationPath"
+	setParent           = "parent"
+	setDescriptionField = "descriptionField"
+	setAPIVersion       = "apiVersion"
+	credPAT             = "pat"
+	credEntraToken      = "entraToken"
+
+	hosted = "https://dev.azure.com"
+)
+
+// config is the settings of one project.
+type config struct {
+	// base is the address of the organization or collection.
+	base          string
+	project, typ  string
+	area          string
+	iteration     string
+	parent        int // 0: none
+	description   string
+	apiVersion    string
+	authorization secret.String // the header's value
+}
+
+// Kind describes the adapter.
+func Kind() targets.Kind {
+	return targets.Kind{
+		Type:  "azuredevops",
+		Title: name,
+		Settings: []targets.Field{
+			{Name: setURL, Type: targets.TypeURL, Default: hosted, Example: "https://tfs.example.com/tfs",
+				Help: "Address of an Azure DevOps Server, without the collection. Default: Azure DevOps Services."},
+			{Name: setOrganization, Required: true, Example: "fabrikam",
+				Help: "The organization, as in dev.azure.com/fabrikam; of a Server, the collection (DefaultCollection)."},
+			{Name: setProject, Required: true, Example: "Fabrikam Fiber",
+				Help: "The project's name."},
+			{Name: setType, Default: "User Story", Example: "Bug",
+				Help: "Type of new work items, as the project's process names it (Issue in Basic, Product Backlog Item in Scrum, Requirement in CMMI)."},
+			{Name: setAreaPath, Example: `Fabrikam Fiber\Web`, Help: "Area path of new work items. Default: the project's root."},
+			{Name: setIterationPath, Example: `Fabrikam Fiber\Sprint 3`, Help: "Iteration path of new work items. Default: the project's root."},
+			{Name: setParent, Type: targets.TypeInt, Example: "1204", Help: "Number of the work item, such as a feature or epic, that new ones go under."},
+			{Name: setDescriptionField, Example: "Microsoft.VSTS.TCM.ReproSteps",
+				Help: "Reference name of the HTML field that takes the description. Default: Repro Steps where the type has them (bugs), else System.Description."},
+			{Name: setAPIVersion, Default: "7.1", Enum: []string{"7.1", "7.0", "6.0", "5.1"}, Example: "7.0",
+				Help: "Version of the REST API; an older Server needs an older one (2022: 7.0, 2020: 6.0, 2019: 5.1)."},
+		},
+		Credentials: []targets.Field{
+			{Name: credPAT, Secret: true, Example: "file:azuredevops.pat",
+				Help: "Personal access token of the account that makes the work items. Either this or entraToken."},
+			{Name: credEntraToken, Secret: true, Example: "file:entra.token",
+				Help: "Microsoft Entra access token for Azure DevOps, of a user or service principal; somebody must renew it, since it lives about an hour."},
+		},
+		Driver:    (*driver)(nil),
+		New:       open,
+		ParseHook: parseHook,
+		Guide:     guide(),
+	}
+}
+
+func open(c targets.Config, deps targets.Deps) (targets.Driver, error) {
+	authorization, err := authorize(c.Credentials[credPAT], c.Credentials[credEntraToken])
+	if err != nil {
+		return nil, err
+	}
+	return newDriver(config{
+		base:          c.Settings.String(setURL) + "/" + escape(c.Settings.String(setOrganization)),
+		project:       c.Settings.String(setProject),
+		typ:           c.Settings.String(setType),
+		area:          c.Settings.String(setAreaPath),
+		iteration:     c.Settings.String(setIterationPath),
+		parent:        c.Settings.Int(setParent),
+		description:   c.Settings.String(setDescriptionField),
+		apiVersion:    c.Settings.String(setAPIVersion),
+		authorization: authorization,
+	}, deps.HTTP), nil
+}
+
+// authorize makes the header of the one credential that is given.
+func authorize(pat, entra secret.String) (secret.String, error) {
+	switch {
+	case pat.Empty() && entra.Empty():
+		return secret.String{}, targets.FieldErrors{{Path: "credentials." + credPAT, Message: "or credentials." + credEntraToken + " is required"}}
+	case !pat.Empty() && !entra.Empty():
+		return secret.String{}, targets.FieldErrors{{Path: "credentials." + credEntraToken, Message: "cannot stand beside credentials." + credPAT + ": give one of them"}}
+	case !pat.Empty():
+		return secret.New("Basic " + basic("", pat.Reveal())), nil
+	default:
+		return secret.New("Bearer " + entra.Reveal()), nil
+	}
+}
+
+// number reads an id; 0 means that it is none.
+func number(s string) int {
+	n, err := strconv.Atoi(s)
+	if err != nil || n < 0 || strconv.Itoa(n) != s {
+		return 0
+	}
+	return n
+}
+
+func guide() targets.Guide {
+	return targets.Guide{ //nolint:gosec // words about tokens, none of them one
+		Permissions: "Scope Work Items: Read & write (vso.work_write). In the project: View and Edit work items in the area (group Contributors has both), and Create tag definition, since our marker is a tag.",
+		Token:       "User settings > Personal access tokens > New token: the organization, an expiry date, Custom defined, Work Items: Read & write. Make it with an account of its own, so that it does not go when somebody leaves.",
+		Notes: []string{
+			"Each work item carries a tag pb-… by which the plugin finds it again; do not remove it. Azure DevOps drops unused tags by itself, and holds at most 150,000 in a project.",
+			"Tags cannot hold a comma or semicolon: in labels they become spaces.",
+			"Web hooks are not signed: give them a user name and, as password, the hook secret (service hooks > Web Hooks > Basic authentication), and leave \"Resource details to send\" at All.",
+			"What Check cannot see otherwise it learns by a create with validateOnly, which makes nothing.",
+			"Addresses of the form fabrikam.visualstudio.com are written as organization: fabrikam.",
+		},
+		Errors: []targets.GuideError{
+			{Says: "Azure DevOps refused the token.", Means: "It is wrong, expired or revoked, or belongs to another organization: Azure DevOps answers 401, 203 or 302 with a log-in page. Make a new one."},
+			{Says: "Azure DevOps: field 'Activity' is required in project Fabrikam.", Means: "The process wants it for new work items: map it in settings.fields, or make it optional in the process."},
+			{Says: "may not create tags", Means: "Project settings > Permissions: allow Create tag definition to the account's group."},
+			{Says: "has no work item type", Means: "settings.type is not one of the project's; the process decides what there is."},
+		},
+	}
+}

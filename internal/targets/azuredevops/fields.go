@@ -1,0 +1,203 @@
+package azuredevops
+
+import (
+	"context"
+	"errors"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"pushbutton/internal/fault"
+	"pushbutton/internal/targets"
+)
+
+// Reference names of the fields that the driver fills itself.
+const (
+	fieldTitle       = "System.Title"
+	fieldDescription = "System.Description"
+	fieldReproSteps  = "Microsoft.VSTS.TCM.ReproSteps"
+	fieldTags        = "System.Tags"
+	fieldState       = "System.State"
+	fieldType        = "System.WorkItemType"
+	fieldArea        = "System.AreaPath"
+	fieldIteration   = "System.IterationPath"
+	fieldAssignedTo  = "System.AssignedTo"
+	fieldHistory     = "System.History"
+)
+
+// ours are the fields that other settings fill, or that no new item takes.
+func ours() []string {
+	return []string{fieldTitle, fieldTags, fieldState, fieldType, fieldArea, fieldIteration, fieldAssignedTo, fieldHistory,
+		"System.Reason", "System.AreaId", "System.IterationId", "System.TeamProject", "System.Id", "System.Rev",
+		"System.CreatedBy", "System.CreatedDate", "System.ChangedBy", "System.ChangedDate", "System.BoardColumn", "System.BoardLane"}
+}
+
+// ListFields implements targets.FieldLister. What the type always requires
+// stands in its list; what a rule of the process requires besides shows in a
+// rehearsed create.
+func (d *driver) ListFields(ctx context.Context) ([]targets.FieldInfo, error) {
+	const op = "read fields of the type"
+	p, err := d.planner.get(ctx)
+	if err != nil {
+		return nil, err
+	}
+	all, err := d.planner.allFields(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var ofType list[typeField]
+	if err := d.get(ctx, op, d.wit("workitemtypes/"+escape(p.typ)+"/fields", url.Values{"$expand": {"all"}}), &ofType); err != nil {
+		return nil, err
+	}
+	if ofType.Value == nil {
+		return nil, notAzure(op, errors.New("the answer holds no list"))
+	}
+	rules := rulesOf(d.rehearse(ctx, p, targets.Draft{}))
+	skipped := append(ours(), p.description)
+	var out []targets.FieldInfo
+	for _, f := range ofType.Value {
+		native, known := all[f.Ref]
+		if !known || native.ReadOnly || slices.Contains(skipped, f.Ref) {
+			continue
+		}
+		info, ok := describe(f, native)
+		if !ok {
+			continue
+		}
+		info.Required = f.Required && f.Default == nil ||
+			slices.ContainsFunc(rules, func(r rule) bool { return r.Ref == f.Ref && r.missing() })
+		out = append(out, info)
+	}
+	return out, nil
+}
+
+// describe says what a field holds; ok is false for what people do not fill.
+func describe(f typeField, native field) (info targets.FieldInfo, ok bool) {
+	info = targets.FieldInfo{ID: f.Ref, Name: f.Name}
+	switch native.Type {
+	case "string":
+		info.Type = targets.ValueText
+	case "plainText", "html":
+		info.Type = targets.ValueLongText
+	case "integer", "double":
+		info.Type = targets.ValueNumber
+	case "boolean":
+		info.Type = targets.ValueBool
+	case "dateTime":
+		// Most of them are shown as days, and a day is what an item has.
+		info.Type = targets.ValueDate
+	case "identity":
+		info.Type = targets.ValuePerson
+	case "picklistString", "picklistInteger", "picklistDouble":
+		info.Type = targets.ValueOption
+	default: // history, guid, treePath
+		return info, false
+	}
+	if native.Identity {
+		info.Type = targets.ValuePerson
+	}
+	options := optionsOf(f.Allowed)
+	switch info.Type { //nolint:exhaustive // the others have no options
+	case targets.ValueText, targets.ValueNumber:
+		if len(options) > 0 && !native.Suggested {
+			info.Type, info.Options = targets.ValueOption, options
+		}
+	case targets.ValueOption:
+		info.Options = options
+		if len(options) == 0 || native.Suggested {
+			info.Type = targets.ValueText // the list is only a proposal, or not shown
+		}
+	}
+	return info, true
+}
+
+func optionsOf(allowed []any) []targets.Option {
+	var out []targets.Option
+	for _, v := range allowed {
+		var s string
+		switch v := v.(type) {
+		case string:
+			s = v
+		case float64:
+			s = strconv.FormatFloat(v, 'f', -1, 64)
+		}
+		// "<None>" is what Azure DevOps proposes for fields that take any text.
+		if s != "" && !strings.HasPrefix(s, "<") {
+			out = append(out, targets.Option{ID: s, Name: s})
+		}
+	}
+	return out
+}
+
+// encode gives a value the JSON type that the field wants.
+func encode(f targets.FieldValue, native field) any {
+	value := strings.Join(f.Values, "; ")
+	switch native.Type {
+	case "integer", "double", "picklistInteger", "picklistDouble":
+		if n, err := strconv.ParseFloat(value, 64); err == nil {
+			return n
+		}
+	case "boolean":
+		return value == "true"
+	case "html":
+		return targets.PlainText(value).HTML()
+	}
+	return value
+}
+
+// rehearsed is the title of a create that must not be carried out.
+const rehearsed = "Productboard rehearsal"
+
+// rehearse sends a create that is only to be validated, which makes nothing. A
+// server that makes something all the same is asked once and never again.
+func (d *driver) rehearse(ctx context.Context, p *plan, draft targets.Draft) error {
+	const op = "rehearse a create"
+	if id := d.made.Load(); id > 0 {
+		return notRehearsed(op, id)
+	}
+	draft.Title = rehearsed
+	ops, err := d.ops(ctx, p, draft)
+	if err != nil {
+		return err
+	}
+	reply, err := d.patch(ctx, op, methodCreate, d.createAddress(p, url.Values{"validateOnly": {"true"}}), ops)
+	if err != nil || reply.ID <= 0 {
+		return certain(err)
+	}
+	found, err := d.item(ctx, strconv.Itoa(reply.ID), summary())
+	switch {
+	case err != nil && fault.KindOf(err) != fault.NotFound:
+		return err
+	case err == nil && found.text(fieldTitle) == rehearsed:
+		d.made.Store(int64(reply.ID))
+		return notRehearsed(op, int64(reply.ID))
+	default:
+		return nil
+	}
+}
+
+func notRehearsed(op string, id int64) *fault.Error {
+	return invalid(op, "Azure DevOps made work item #%d, which it was only asked to validate. Ask an Azure DevOps admin to delete it, and the plugin's operator about this server's version.", id)
+}
+
+// FindPerson implements targets.People: whoever a new item can be assigned to
+// under this address. There is no look-up for that which a token for work
+// items alone may use, so an assignment is rehearsed.
+func (d *driver) FindPerson(ctx context.Context, email string) (string, error) {
+	p, err := d.planner.get(ctx)
+	if err != nil {
+		return "", err
+	}
+	err = d.rehearse(ctx, p, targets.Draft{Assignee: email})
+	switch {
+	case err == nil:
+		return email, nil
+	case concerns(err, fieldAssignedTo):
+		return "", nil
+	case len(rulesOf(err)) > 0: // other fields want something, this one does not
+		return email, nil
+	default:
+		return "", err
+	}
+}

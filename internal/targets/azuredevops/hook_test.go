@@ -1,0 +1,85 @@
+package azuredevops_test
+
+import (
+	"net/http"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"pushbutton/internal/fault"
+	"pushbutton/internal/secret"
+	"pushbutton/internal/targets"
+	"pushbutton/internal/targets/azuredevops"
+)
+
+const hookSecret = "hook-secret"
+
+func hook(password, body string) targets.Hook {
+	r := http.Request{Header: http.Header{}}
+	r.SetBasicAuth("azure", password)
+	return targets.Hook{Header: r.Header, Body: []byte(body)}
+}
+
+// The shapes are those of Microsoft's page on service hook events.
+func TestParseHook(t *testing.T) {
+	const id = `"subscriptionId":"4f6e6328","notificationId":2,"id":"27646e0e-b520-4d2b-9411-bba7524947cd","publisherId":"tfs"`
+	delivery := "27646e0e-b520-4d2b-9411-bba7524947cd"
+	for name, c := range map[string]struct {
+		body string
+		want []targets.HookEvent
+	}{
+		"created": {`{` + id + `,"eventType":"workitem.created","resource":{"id":5,"rev":1,"fields":{}}}`, []targets.HookEvent{{Delivery: delivery, ID: "5"}}},
+		// resource.id is the update's here.
+		"updated":  {`{` + id + `,"eventType":"workitem.updated","resource":{"id":2,"workItemId":5,"rev":2,"revision":{"id":5}}}`, []targets.HookEvent{{Delivery: delivery, ID: "5"}}},
+		"deleted":  {`{` + id + `,"eventType":"workitem.deleted","resource":{"id":5}}`, []targets.HookEvent{{Delivery: delivery, ID: "5", Gone: true}}},
+		"restored": {`{` + id + `,"eventType":"workitem.restored","resource":{"id":5}}`, []targets.HookEvent{{Delivery: delivery, ID: "5"}}},
+		"a build":  {`{` + id + `,"eventType":"build.complete","resource":{"id":2727068}}`, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, err := azuredevops.Kind().ParseHook(secret.New(hookSecret), hook(hookSecret, c.body))
+			require.NoError(t, err)
+			assert.Equal(t, c.want, got)
+		})
+	}
+}
+
+func TestParseHookRefuses(t *testing.T) {
+	good := `{"id":"1","eventType":"workitem.created","resource":{"id":5}}`
+	for name, c := range map[string]struct {
+		secret string
+		hook   targets.Hook
+		kind   fault.Kind
+	}{
+		"wrong password":  {hookSecret, hook("hook-secre", good), fault.Unauthorized},
+		"no password":     {hookSecret, targets.Hook{Body: []byte(good)}, fault.Unauthorized},
+		"no secret of us": {"", hook("", good), fault.Unauthorized},
+		"garbage":         {hookSecret, hook(hookSecret, `{"id":`), fault.Invalid},
+		"another body":    {hookSecret, hook(hookSecret, `{"action":"opened"}`), fault.Invalid},
+		"no resource":     {hookSecret, hook(hookSecret, `{"id":"1","eventType":"workitem.created"}`), fault.Invalid},
+		"update of what?": {hookSecret, hook(hookSecret, `{"id":"1","eventType":"workitem.updated","resource":{"id":2}}`), fault.Invalid},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := azuredevops.Kind().ParseHook(secret.New(c.secret), c.hook)
+			require.Error(t, err)
+			assert.Equal(t, c.kind, fault.KindOf(err))
+		})
+	}
+}
+
+func FuzzParseHook(f *testing.F) {
+	f.Add(`{"id":"1","eventType":"workitem.updated","resource":{"id":2,"workItemId":5}}`)
+	f.Add(`{"eventType":"workitem.","resource":null}`)
+	f.Add(`[]`)
+	f.Fuzz(func(t *testing.T, body string) {
+		events, err := azuredevops.Kind().ParseHook(secret.New(hookSecret), hook(hookSecret, body))
+		for _, e := range events {
+			if err != nil || e.ID == "" || e.ID == "0" {
+				t.Fatalf("%+v beside %v", e, err)
+			}
+		}
+		if _, err := azuredevops.Kind().ParseHook(secret.New(hookSecret), hook("wrong", body)); fault.KindOf(err) != fault.Unauthorized {
+			t.Fatalf("a wrong password was taken: %v", err)
+		}
+	})
+}

@@ -1,0 +1,199 @@
+package azuredevops
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"pushbutton/internal/fault"
+	"pushbutton/internal/targets"
+)
+
+// planLife is how long what was looked up about the project is believed: a
+// change of the process shows in the buttons that much later at most. A
+// refused create ends it at once.
+const planLife = 10 * time.Minute
+
+// plan is what the settings mean in this project.
+type plan struct {
+	// typ is the type's name as the project writes it.
+	typ string
+	// description is the field that takes the description.
+	description string
+	// fields are the type's.
+	fields []typeField
+}
+
+// planner keeps the plan and the states of work item types. Two calls that
+// miss it at the same time both look it up, which does no harm.
+type planner struct {
+	client
+	mu     sync.Mutex
+	known  *plan
+	states map[string][]state // by type; an item may be of another than new ones
+	fields map[string]field   // of the whole project, by reference name
+	until  time.Time
+}
+
+func (p *planner) get(ctx context.Context) (*plan, error) {
+	p.mu.Lock()
+	known, fresh := p.known, time.Now().Before(p.until)
+	p.mu.Unlock()
+	if known != nil && fresh {
+		return known, nil
+	}
+	return p.load(ctx)
+}
+
+func (p *planner) forget() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.known, p.states, p.fields = nil, nil, nil
+}
+
+func (p *planner) load(ctx context.Context) (*plan, error) {
+	const op = "read work item type"
+	var t workItemType
+	err := p.client.get(ctx, op, p.wit("workitemtypes/"+escape(p.cfg.typ), nil), &t)
+	switch {
+	case err != nil:
+		return nil, err
+	case t.Name == "":
+		return nil, notAzure(op, errors.New("the answer names no type"))
+	case t.Off:
+		return nil, invalid(op, "Azure DevOps: the work item type %q is switched off in project %s. Ask your admin to name another in settings.type.", t.Name, p.cfg.project)
+	}
+	made := &plan{typ: t.Name, description: p.cfg.description, fields: t.Fields}
+	switch {
+	case made.description == "":
+		made.description = fieldDescription
+		if made.has(fieldReproSteps) {
+			made.description = fieldReproSteps
+		}
+	case !made.has(made.description):
+		return nil, invalid(op, "Azure DevOps: work item type %q has no field %q. Ask your admin to correct settings.descriptionField (the reference name).", t.Name, made.description)
+	}
+	p.mu.Lock()
+	p.known, p.states, p.fields, p.until = made, nil, nil, time.Now().Add(planLife)
+	p.mu.Unlock()
+	return made, nil
+}
+
+func (p *plan) has(ref string) bool {
+	return slices.ContainsFunc(p.fields, func(f typeField) bool { return f.Ref == ref })
+}
+
+// statesOf lists the states of a work item type, in the process's order. A
+// type that is gone, or of a project that an item was moved to, has none.
+func (p *planner) statesOf(ctx context.Context, typ string) ([]state, error) {
+	if _, err := p.get(ctx); err != nil { // ends the old states with the old plan
+		return nil, err
+	}
+	p.mu.Lock()
+	known, ok := p.states[typ]
+	p.mu.Unlock()
+	if ok {
+		return known, nil
+	}
+	var states list[state]
+	err := p.client.get(ctx, "read states", p.wit("workitemtypes/"+escape(typ)+"/states", nil), &states)
+	if err != nil && fault.KindOf(err) != fault.NotFound {
+		return nil, err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.states == nil {
+		p.states = map[string][]state{}
+	}
+	p.states[typ] = states.Value
+	return states.Value, nil
+}
+
+// allFields describes the project's fields: a type's own list leaves out what
+// they hold.
+func (p *planner) allFields(ctx context.Context) (map[string]field, error) {
+	const op = "read fields"
+	if _, err := p.get(ctx); err != nil {
+		return nil, err
+	}
+	p.mu.Lock()
+	known := p.fields
+	p.mu.Unlock()
+	if known != nil {
+		return known, nil
+	}
+	var all list[field]
+	if err := p.client.get(ctx, op, p.wit("fields", nil), &all); err != nil {
+		return nil, err
+	}
+	if len(all.Value) == 0 {
+		return nil, notAzure(op, errors.New("the answer holds no list"))
+	}
+	made := make(map[string]field, len(all.Value))
+	for _, f := range all.Value {
+		made[f.Ref] = f
+	}
+	p.mu.Lock()
+	p.fields = made
+	p.mu.Unlock()
+	return made, nil
+}
+
+// Choices implements targets.Chooser.
+func (d *driver) Choices(ctx context.Context, setting string) ([]targets.Choice, error) {
+	const op = "list choices"
+	var out []targets.Choice
+	switch setting {
+	case setProject:
+		var all list[project]
+		err := d.get(ctx, op, d.address("/_apis/projects", url.Values{"$top": {"500"}}), &all)
+		for _, p := range all.Value {
+			out = append(out, targets.Choice{Value: p.Name})
+		}
+		return out, err
+	case setType:
+		var all list[workItemType]
+		err := d.get(ctx, op, d.wit("workitemtypes", nil), &all)
+		for _, t := range all.Value {
+			if !t.Off {
+				out = append(out, targets.Choice{Value: t.Name})
+			}
+		}
+		return out, err
+	case setAreaPath:
+		return d.paths(ctx, op, "areas")
+	case setIterationPath:
+		return d.paths(ctx, op, "iterations")
+	default:
+		return nil, nil
+	}
+}
+
+// maxDepth is how deep Azure DevOps lets areas and iterations nest.
+const maxDepth = 14
+
+func (d *driver) paths(ctx context.Context, op, group string) ([]targets.Choice, error) {
+	var root node
+	query := url.Values{"$depth": {fmt.Sprint(maxDepth)}}
+	if err := d.get(ctx, op, d.wit("classificationnodes/"+group, query), &root); err != nil {
+		return nil, err
+	}
+	var out []targets.Choice
+	var walk func(node, string, int)
+	walk = func(n node, above string, depth int) {
+		path := strings.TrimPrefix(above+`\`+n.Name, `\`)
+		out = append(out, targets.Choice{Value: path})
+		if depth < maxDepth {
+			for _, child := range n.Children {
+				walk(child, path, depth+1)
+			}
+		}
+	}
+	walk(root, "", 0)
+	return out, nil
+}

@@ -1,0 +1,278 @@
+package azuredevops
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"mime"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"pushbutton/internal/fault"
+	"pushbutton/internal/outbound"
+	"pushbutton/internal/targets"
+)
+
+// What the Work Item Tracking API 7.1 sends and takes, as far as it is used
+// here. None of it leaves this folder.
+
+// op is one operation of a JSON patch.
+type op struct {
+	Op    string `json:"op"`
+	Path  string `json:"path"`
+	Value any    `json:"value,omitempty"`
+}
+
+type relation struct {
+	Rel        string         `json:"rel"`
+	URL        string         `json:"url"`
+	Attributes map[string]any `json:"attributes,omitempty"`
+}
+
+type workItem struct {
+	ID        int            `json:"id"`
+	Rev       int            `json:"rev"`
+	Fields    map[string]any `json:"fields"`
+	Relations []relation     `json:"relations"`
+}
+
+// text is a field's value, "" for none and for what is no text.
+func (w workItem) text(field string) string { s, _ := w.Fields[field].(string); return s }
+
+type workItemType struct {
+	Name   string      `json:"name"`
+	Off    bool        `json:"isDisabled"`
+	Fields []typeField `json:"fields"`
+}
+
+type typeField struct {
+	Ref      string `json:"referenceName"`
+	Name     string `json:"name"`
+	Required bool   `json:"alwaysRequired"`
+	// Default and Allowed hold texts, numbers, or whole accounts.
+	Default any   `json:"defaultValue"`
+	Allowed []any `json:"allowedValues"`
+}
+
+type state struct {
+	Name     string `json:"name"`
+	Color    string `json:"color"`
+	Category string `json:"category"`
+}
+
+type field struct {
+	Ref       string `json:"referenceName"`
+	Name      string `json:"name"`
+	Type      string `json:"type"`
+	ReadOnly  bool   `json:"readOnly"`
+	Identity  bool   `json:"isIdentity"`
+	Suggested bool   `json:"isPicklistSuggested"`
+}
+
+type queryResult struct {
+	WorkItems []struct {
+		ID int `json:"id"`
+	} `json:"workItems"`
+}
+
+type node struct {
+	Name     string `json:"name"`
+	Path     string `json:"path"`
+	Children []node `json:"children"`
+}
+
+type project struct {
+	Name string `json:"name"`
+}
+
+// list is how every list comes: the published schema leaves the wrapper out,
+// Microsoft's recorded examples have it. Value is nil where there is no list.
+type list[T any] struct {
+	Value []T `json:"value"`
+}
+
+// failure is the body of an error.
+type failure struct {
+	Message string `json:"message"`
+	TypeKey string `json:"typeKey"`
+	Custom  struct {
+		Rules []rule `json:"RuleValidationErrors"`
+		// Reference is the field of a WorkItemFieldInvalidException.
+		Reference string `json:"ReferenceName"`
+	} `json:"customProperties"`
+}
+
+// rule is one broken rule of a RuleValidationException.
+type rule struct {
+	Ref     string `json:"fieldReferenceName"`
+	Flags   string `json:"fieldStatusFlags"`
+	Message string `json:"errorMessage"`
+}
+
+const (
+	typeJSON  = "application/json"
+	typePatch = "application/json-patch+json"
+)
+
+// client speaks with one organization.
+type client struct {
+	http  *outbound.Client
+	cfg   config
+	pause *pause
+}
+
+// pause is the time before which Azure DevOps does not want to be asked.
+type pause struct{ until atomic.Int64 }
+
+// maxPause bounds what we believe of a Retry-After beside a success, which
+// only asks to slow down.
+const maxPause = 5 * time.Minute
+
+func (p *pause) left(now time.Time) time.Duration {
+	return time.Unix(0, p.until.Load()).Sub(now)
+}
+
+func (p *pause) note(h http.Header, now time.Time) {
+	if wait := outbound.RetryAfter(h, now); wait > 0 {
+		p.until.Store(now.Add(min(wait, maxPause)).UnixNano())
+	}
+}
+
+// escape is one segment of a path.
+func escape(s string) string { return url.PathEscape(s) }
+
+func basic(user, password string) string {
+	return base64.StdEncoding.EncodeToString([]byte(user + ":" + password))
+}
+
+// wit is the address of a work item tracking resource of the project.
+func (c client) wit(path string, query url.Values) string {
+	return c.address("/"+escape(c.cfg.project)+"/_apis/wit/"+path, query)
+}
+
+func (c client) address(path string, query url.Values) string {
+	q := url.Values{"api-version": {c.cfg.apiVersion}}
+	for k, v := range query {
+		q[k] = v
+	}
+	return c.cfg.base + path + "?" + q.Encode()
+}
+
+// get reads an address into out. A read changes nothing, so its error is never
+// Unsure, whatever it is a part of.
+func (c client) get(ctx context.Context, op, address string, out any) error {
+	return c.read(ctx, outbound.Call{Op: op, Method: http.MethodGet, URL: address}, out)
+}
+
+// query is a read that is a POST.
+func (c client) query(ctx context.Context, op, address string, body, out any) error {
+	raw, err := json.Marshal(body)
+	if err != nil {
+		return &fault.Error{Op: op, Kind: fault.Internal, Err: err}
+	}
+	return c.read(ctx, outbound.Call{Op: op, Method: http.MethodPost, URL: address, Body: raw, Header: http.Header{"Content-Type": {typeJSON}}}, out)
+}
+
+func (c client) read(ctx context.Context, call outbound.Call, out any) error {
+	reply, err := c.send(ctx, call)
+	if err == nil {
+		if err = json.Unmarshal(reply.Body, out); err == nil {
+			return nil
+		}
+		return notAzure(call.Op, err)
+	}
+	sure := *fault.From(err)
+	sure.Unsure = false
+	return &sure
+}
+
+// notAzure is a read that brought something else than what Azure DevOps sends.
+func notAzure(op string, err error) *fault.Error {
+	return &fault.Error{Op: op, Kind: fault.Invalid, Err: err,
+		Public: "The address does not answer as Azure DevOps does. Ask your admin to check settings.url and settings.organization."}
+}
+
+// patch sends a JSON patch. A reply that cannot be read is Unsure.
+func (c client) patch(ctx context.Context, op, method, address string, ops []op) (workItem, error) {
+	raw, err := json.Marshal(ops)
+	if err != nil {
+		return workItem{}, &fault.Error{Op: op, Kind: fault.Internal, Err: err}
+	}
+	reply, err := c.send(ctx, outbound.Call{Op: op, Method: method, URL: address, Body: raw, Header: http.Header{"Content-Type": {typePatch}}})
+	if err != nil {
+		return workItem{}, err
+	}
+	var out workItem
+	if err := json.Unmarshal(reply.Body, &out); err != nil {
+		return workItem{}, targets.Unreadable(op, err)
+	}
+	return out, nil
+}
+
+func (c client) send(ctx context.Context, call outbound.Call) (outbound.Reply, error) {
+	if wait := c.pause.left(time.Now()); wait > 0 {
+		return outbound.Reply{}, &fault.Error{Op: call.Op, Kind: fault.RateLimited, Side: name, RetryAfter: wait,
+			Err: errors.New("not sent: an earlier answer asked to wait")}
+	}
+	if call.Header == nil {
+		call.Header = http.Header{}
+	}
+	call.Header.Set("Authorization", c.cfg.authorization.Reveal())
+	call.Header.Set("Accept", typeJSON)
+	// Without this a bad token gets a web page to log in.
+	call.Header.Set("X-TFS-FedAuthRedirect", "Suppress")
+	call.Refine = c.refine
+	reply, err := c.http.Send(ctx, call)
+	if err == nil {
+		c.pause.note(reply.Header, time.Now())
+	}
+	return reply, err
+}
+
+// refine turns what Azure DevOps says of a failure into a sentence. A token
+// that is no good shows as 401, or as a page to log in under 203 or 302.
+func (c client) refine(r outbound.Reply, verdict *fault.Error) *fault.Error {
+	if r.Status == http.StatusNonAuthoritativeInfo && !isJSON(r.Header) || r.Status == http.StatusFound && toLogin(r) {
+		verdict = &fault.Error{Kind: fault.Unauthorized, Err: fmt.Errorf("HTTP status %d: a page to log in", r.Status)}
+	}
+	if verdict == nil {
+		return nil
+	}
+	verdict.Ref = c.clean(r.Header.Get("ActivityId"))
+	var said failure
+	_ = json.Unmarshal(r.Body, &said) // most errors have one, none must
+	said.Message = c.clean(said.Message)
+	switch {
+	case verdict.Kind == fault.Unauthorized:
+		verdict.Public = "Azure DevOps refused the token. Ask your admin to renew it in the integration's settings; it must belong to the organization and may have expired."
+	case r.Status >= 300 && r.Status < 400:
+		verdict.Public = "Azure DevOps' address leads elsewhere. Ask your admin to check settings.url and settings.organization."
+	case r.Status >= 400 && r.Status < 500 && r.Status != http.StatusTooManyRequests && r.Status != http.StatusRequestTimeout:
+		c.explain(verdict, said)
+	}
+	return verdict
+}
+
+func isJSON(h http.Header) bool {
+	t, _, err := mime.ParseMediaType(h.Get("Content-Type"))
+	return err == nil && t == typeJSON
+}
+
+// toLogin tells a redirect to the log-in page from one to another address.
+func toLogin(r outbound.Reply) bool {
+	t, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	to := strings.ToLower(r.Header.Get("Location"))
+	return strings.Contains(to, "_signin") || strings.Contains(to, "login.") || t == "text/html" && to == ""
+}
+
+// clean masks the credential in the form in which it is sent; the portable
+// layer masks it as it was given.
+func (c client) clean(s string) string {
+	_, sent, _ := strings.Cut(c.cfg.authorization.Reveal(), " ")
+	return strings.ReplaceAll(s, sent, "[secret]")
+}

@@ -1,0 +1,127 @@
+package gitea
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"pushbutton/internal/secret"
+	"pushbutton/internal/targets"
+)
+
+// The names of settings and credentials.
+const (
+	setURL         = "url"
+	setRepository  = "repository"
+	setMarkerLabel = "markerLabel"
+	setMilestone   = "milestone"
+	setPeople      = "people"
+	credToken      = "token"
+
+	apiPath       = "/api/v1"
+	maxNamePart   = 100
+	defaultMarker = "productboard"
+)
+
+// config is the settings of one repository.
+type config struct {
+	url         string
+	repository  string // owner/name
+	markerLabel string
+	milestone   string            // title or id
+	people      map[string]string // lower-case e-mail address -> login
+	token       secret.String
+}
+
+func (c config) repo() string { return "/repos/" + c.repository }
+
+// Kind describes the adapter.
+func Kind() targets.Kind {
+	return targets.Kind{
+		Type:  "gitea",
+		Title: "Gitea, Forgejo",
+		Settings: []targets.Field{
+			{Name: setURL, Type: targets.TypeURL, Required: true, Example: "https://gitea.example.com",
+				Help: "The server's address, with its path if it does not run at the root (https://codeberg.org for Codeberg)."},
+			{Name: setRepository, Required: true, Example: "acme/app",
+				Help: "The repository, as owner/name."},
+			{Name: setMarkerLabel, Default: defaultMarker, Example: defaultMarker,
+				Help: "Label that every pushed issue gets. The plugin finds its issues by it, so it must stay the same."},
+			{Name: setMilestone, Example: "v2.0",
+				Help: "Title or number of the open milestone for new issues. Default: none."},
+			{Name: setPeople, Type: targets.TypeMap, Example: "{ jane@example.com: jane }",
+				Help: "Logins by e-mail address, for assignee, of people who hide their address."},
+		},
+		Credentials: []targets.Field{
+			{Name: credToken, Required: true, Secret: true, Example: "env:GITEA_TOKEN",
+				Help: "Access token of the account that makes the issues."},
+		},
+		Driver:    (*driver)(nil),
+		New:       open,
+		ParseHook: parseHook,
+		Guide:     guide(),
+	}
+}
+
+func guide() targets.Guide {
+	return targets.Guide{
+		Permissions: "Scopes issue: Read and Write, repository: Read, user: Read; organization: Read as well if the organisation's labels are to be used. The account needs write access to the repository's issues for labels, assignee and milestone to be kept; they are dropped without a word otherwise.",
+		Token:       "Log in as the account > Settings > Applications > Generate New Token; choose the scopes above; repository access: all, or public only for a public repository.",
+		Notes: []string{
+			"An issue is known by a comment in its text (`<!-- pushbutton: pb-... -->`), which is not shown. Leave it there.",
+			"After a create that got no answer, the plugin looks through the newest 1,000 issues with markerLabel and the account's newest 200.",
+			"Labels that the repository and its organisation do not have yet are created.",
+			"An update adds labels and never takes any off.",
+			"Descriptions are cut at 65,536 characters, so that lists stay readable.",
+		},
+		Errors: []targets.GuideError{
+			{Says: "Gitea refused the token", Means: "It was deleted or mistyped. Make a new one."},
+			{Says: "does not have at least one of required scope(s)", Means: "The token lacks one of the scopes above; scopes cannot be added later, so make a new one."},
+			{Says: "Gitea has no repository ..., keeps no issues there", Means: "Gitea says 404 for what an account may not see, and for issues that are switched off. Check the name and the account's access."},
+			{Says: "is archived", Means: "Archived repositories take no issues."},
+			{Says: "is elsewhere", Means: "The repository was renamed or transferred: write its new name."},
+		},
+	}
+}
+
+func open(c targets.Config, deps targets.Deps) (targets.Driver, error) {
+	var errs targets.FieldErrors
+	wrong := func(path, message string) {
+		errs = append(errs, targets.FieldError{Path: "settings." + path, Message: message})
+	}
+	cfg := config{
+		url:         strings.TrimSuffix(c.Settings.String(setURL), apiPath),
+		repository:  c.Settings.String(setRepository),
+		markerLabel: c.Settings.String(setMarkerLabel),
+		milestone:   c.Settings.String(setMilestone),
+		people:      map[string]string{},
+		token:       c.Credentials[credToken],
+	}
+	owner, name, _ := strings.Cut(cfg.repository, "/")
+	if !namePart(owner) || !namePart(name) {
+		wrong(setRepository, "must be owner/name (for example acme/app)")
+	}
+	if len([]rune(cfg.markerLabel)) > maxLabelName || strings.Contains(cfg.markerLabel, ",") {
+		wrong(setMarkerLabel, "must have at most 50 characters and no comma")
+	}
+	people := c.Settings.Map(setPeople)
+	for _, email := range slices.Sorted(maps.Keys(people)) {
+		if !namePart(people[email]) {
+			wrong(setPeople+"."+email, "must be a login")
+		}
+		cfg.people[strings.ToLower(strings.TrimSpace(email))] = people[email]
+	}
+	if len(errs) > 0 {
+		return nil, errs
+	}
+	return newDriver(cfg, deps.HTTP), nil
+}
+
+// namePart tells whether s is a login, or a repository's name without its
+// owner, as Gitea allows them.
+func namePart(s string) bool {
+	odd := func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && !strings.ContainsRune("_.-", r)
+	}
+	return s != "" && len(s) <= maxNamePart && s != "." && s != ".." && !strings.ContainsFunc(s, odd)
+}

@@ -1,0 +1,365 @@
+package gitea_test
+
+import (
+	"encoding/json"
+	"flag"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"pushbutton/internal/fault"
+	"pushbutton/internal/outbound"
+	"pushbutton/internal/richtext"
+	"pushbutton/internal/secret"
+	"pushbutton/internal/targets"
+	"pushbutton/internal/targets/gitea"
+	"pushbutton/internal/targets/gitea/giteafake"
+	"pushbutton/internal/targets/targettest"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+func TestConformance(t *testing.T) { targettest.Run(t, giteafake.Harness()) }
+
+func httpClient(t *testing.T) *outbound.Client {
+	client := outbound.New(outbound.Options{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, UserAgent: "test"})
+	t.Cleanup(client.Close)
+	return client
+}
+
+func open(t *testing.T, url string, a targettest.Account) *targets.Target {
+	t.Helper()
+	target, err := gitea.Kind().Open(a.Settings(url), a.Credentials, targets.Deps{HTTP: httpClient(t)})
+	require.NoError(t, err)
+	return target
+}
+
+const marker = targets.Marker("pb-abcdefghijklmnopqrstuvwxyz")
+
+func draft() targets.Draft {
+	return targets.Draft{Marker: marker, Title: "A wish", Description: richtext.Paragraph(richtext.Text("As they said.")),
+		Link: "https://example.productboard.com/1", Labels: []string{"wish"}, Reporter: "Jane Doe <jane@example.com>"}
+}
+
+func mapped(t *testing.T, target *targets.Target) targets.Draft {
+	t.Helper()
+	d, err := target.Draft(marker, targets.Item{ID: "1", Type: "feature", Name: "Dark mode", Link: "https://example.productboard.com/1", Tags: []string{"UI", "bug", "Productboard"},
+		HTML:  "<h1>Why</h1><p>Fixes #12, ask @jane &amp; acme/app!3.</p><ul><li>one</li></ul>",
+		Owner: targets.Person{Name: "Olga", Email: "Olga@example.com"}, Pusher: targets.Person{Name: "Jane Doe", Email: "jane@example.com"}})
+	require.NoError(t, err)
+	return d
+}
+
+func TestCreateSendsWhatIsMapped(t *testing.T) {
+	f := giteafake.Standard(t)
+	repo := f.Repositories["acme/app"]
+	repo.Labels, f.OrgLabels = []giteafake.Label{{ID: 3, Name: "ui", Archived: true}, {ID: 5, Name: "ui"}}, []giteafake.Label{{ID: 2, Name: "Bug"}}
+	repo.Assignable, repo.Milestones = []giteafake.User{{Login: "olga", Email: "olga@example.com"}}, []giteafake.Milestone{{ID: 31, Title: "V2"}}
+	var sent []byte
+	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		raw, _ := io.ReadAll(r.Body)
+		if giteafake.Creates(r) {
+			sent = raw
+		}
+		req, _ := http.NewRequestWithContext(r.Context(), r.Method, strings.TrimSuffix(f.URL, giteafake.Root)+r.URL.RequestURI(), strings.NewReader(string(raw)))
+		req.Header = r.Header
+		resp, err := http.DefaultClient.Do(req)
+		if !assert.NoError(t, err) {
+			return
+		}
+		defer resp.Body.Close()
+		w.WriteHeader(resp.StatusCode)
+		_, _ = io.Copy(w, resp.Body)
+	}))
+	defer front.Close()
+	target := open(t, front.URL+giteafake.Root, giteafake.WithToken("acme/app", giteafake.MineToken, "milestone", "v2", "assignee", "owner", "labels", []any{"push"}))
+	require.NoError(t, target.Check(t.Context()))
+	made, err := target.Create(t.Context(), mapped(t, target))
+	require.NoError(t, err)
+	assert.Equal(t, targets.Issue{ID: "1", Key: "#1", URL: f.URL + "/acme/app/issues/1", Title: "Dark mode", Status: "Open"}, made)
+	assert.ElementsMatch(t, []string{"productboard", "push", "ui", "Bug"}, f.LabelNames(repo, repo.Issues[0]))
+	var body any
+	require.NoError(t, json.Unmarshal(sent, &body))
+	pretty, err := json.MarshalIndent(body, "", "  ")
+	require.NoError(t, err)
+	path := filepath.Join("testdata", "create.json")
+	if *update {
+		require.NoError(t, os.WriteFile(path, append(pretty, '\n'), 0o600))
+	}
+	want, err := os.ReadFile(path)
+	require.NoError(t, err)
+	assert.Equal(t, string(want), string(pretty)+"\n")
+
+	before := len(f.Hits)
+	_, err = target.Create(t.Context(), mapped(t, target))
+	require.NoError(t, err)
+	assert.Equal(t, []string{"POST /repos/acme/app/issues"}, f.Hits[before:], "one request is enough once the names are known")
+}
+
+func TestPeople(t *testing.T) {
+	f := giteafake.Standard(t)
+	repo := f.Repositories["acme/app"]
+	repo.Assignable = []giteafake.User{{Login: "olga", Email: "olga@example.com"}, {Login: "hidden"}}
+	for name, c := range map[string]struct {
+		people map[string]any
+		want   []string
+	}{
+		"by address":      {nil, []string{"olga"}},
+		"by the settings": {map[string]any{"olga@example.com": "Hidden"}, []string{"hidden"}},
+		"not assignable":  {map[string]any{"olga@example.com": "stranger"}, nil},
+	} {
+		target := open(t, f.URL, giteafake.WithToken("acme/app", giteafake.MineToken, "assignee", "owner", "people", c.people))
+		_, err := target.Create(t.Context(), mapped(t, target))
+		require.NoError(t, err, name)
+		last := repo.Issues[len(repo.Issues)-1]
+		assert.Equal(t, c.want, last.Assignees, name)
+		assert.Equal(t, c.want == nil, strings.Contains(last.Body, "Assignee: Olga"), name)
+	}
+}
+
+// Labels of an account without write access are dropped, and it can make
+// none: the issue is found among the account's own.
+func TestFoundWithoutItsLabel(t *testing.T) {
+	for name, strip := range map[string]func(*giteafake.Fake){
+		"may not write": func(f *giteafake.Fake) { f.Users[giteafake.MineToken].Repos["acme/app"] = "read" },
+		"taken off":     func(*giteafake.Fake) {},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := giteafake.Standard(t)
+			strip(f)
+			repo := f.Repositories["acme/app"]
+			repo.Labels = append(repo.Labels, giteafake.Label{ID: 1, Name: "productboard"})
+			target := open(t, f.URL, giteafake.WithToken("acme/app", giteafake.MineToken))
+			require.NoError(t, target.Check(t.Context()))
+			first, err := target.Create(t.Context(), draft())
+			require.NoError(t, err)
+			second, err := target.Create(t.Context(), draft())
+			require.NoError(t, err)
+			for _, i := range repo.Issues {
+				i.Labels = nil
+			}
+			found, err := target.Find(t.Context(), marker)
+			require.NoError(t, err)
+			require.NotNil(t, found)
+			assert.Equal(t, first.ID, found.ID, "the oldest")
+			all, _, err := target.FindAll(t.Context(), marker)
+			require.NoError(t, err)
+			require.Len(t, all, 2)
+			assert.Equal(t, second.ID, all[1].ID)
+		})
+	}
+}
+
+func TestFindTurnsPages(t *testing.T) {
+	f := giteafake.Standard(t)
+	target := open(t, f.URL, giteafake.WithToken("acme/app", giteafake.MineToken))
+	made, err := target.Create(t.Context(), draft())
+	require.NoError(t, err)
+	_, err = target.Close(t.Context(), made.ID)
+	require.NoError(t, err)
+	repo := f.Repositories["acme/app"]
+	for n := 2; n < 120; n++ {
+		repo.Issues = append(repo.Issues, &giteafake.Issue{Number: n, Title: "x", State: "open", Creator: "pusher", Labels: repo.Issues[0].Labels, Body: "quotes " + marker.Comment() + "\n\n<!-- pushbutton: pb-other -->"})
+	}
+	before := len(f.Hits)
+	found, err := target.Find(t.Context(), marker)
+	require.NoError(t, err)
+	require.NotNil(t, found)
+	assert.Equal(t, made.ID, found.ID)
+	assert.Equal(t, targets.Done, found.Progress)
+	assert.Equal(t, slices.Repeat([]string{"GET /repos/acme/app/issues"}, 3), f.Hits[before:])
+}
+
+// A label that somebody has deleted is made again after the refusal.
+func TestADeletedLabelIsMadeAgain(t *testing.T) {
+	f := giteafake.Standard(t)
+	target := open(t, f.URL, giteafake.WithToken("acme/app", giteafake.MineToken))
+	_, err := target.Create(t.Context(), draft())
+	require.NoError(t, err)
+	repo := f.Repositories["acme/app"]
+	repo.Labels = nil
+	_, err = target.Create(t.Context(), draft())
+	assert.Equal(t, targets.OutcomeNotDone, targets.OutcomeOf(err))
+	assert.Equal(t, "Gitea: label does not exist in acme/app. Ask your admin to change that in Gitea or in the integration's settings.", fault.From(err).Public)
+	_, err = target.Create(t.Context(), draft())
+	require.NoError(t, err)
+	assert.Len(t, repo.Labels, 2)
+}
+
+// What a label's making brings is not the issue's: nothing was created.
+func TestALostLabelIsNotALostIssue(t *testing.T) {
+	f := giteafake.Standard(t)
+	proxy := targettest.NewProxy(t, strings.TrimSuffix(f.URL, giteafake.Root))
+	target := open(t, proxy.URL+giteafake.Root, giteafake.WithToken("acme/app", giteafake.MineToken))
+	labels := func(r *http.Request) bool {
+		return r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "/labels")
+	}
+	for name, do := range map[string]targettest.Behaviour{"cut": {Cut: true}, "500": {Status: 500}, "web page": {Status: 201, Body: func(*http.Request) string { return "<html>" }}, "empty": {Status: 201, Body: func(*http.Request) string { return "{}" }}} {
+		proxy.On(labels, do)
+		_, err := target.Create(t.Context(), draft())
+		assert.Error(t, err, name)
+		assert.Equal(t, targets.OutcomeNotDone, targets.OutcomeOf(err), name)
+		assert.Contains(t, fault.From(err).Public, "Gitea", name)
+	}
+	assert.Empty(t, f.Repositories["acme/app"].Issues)
+}
+
+func TestCheckSaysWhatIsWrong(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(*giteafake.Fake)
+		more   []any
+		kind   fault.Kind
+		says   string
+	}{
+		"archived":          {func(f *giteafake.Fake) { f.Repositories["acme/app"].Archived = true }, nil, fault.Invalid, "acme/app is archived"},
+		"no issues":         {func(f *giteafake.Fake) { f.Repositories["acme/app"].NoIssues = true }, nil, fault.Invalid, "no issues of its own"},
+		"issues elsewhere":  {func(f *giteafake.Fake) { f.Repositories["acme/app"].External = true }, nil, fault.Invalid, "no issues of its own"},
+		"renamed":           {func(f *giteafake.Fake) { f.Repositories["acme/app"].Renamed = true }, nil, fault.Invalid, "acme/app is elsewhere"},
+		"scope":             {func(f *giteafake.Fake) { f.Users[giteafake.MineToken].Lacks = []string{"write:issue"} }, nil, fault.Forbidden, "required scope(s)"},
+		"another scope":     {func(f *giteafake.Fake) { f.Users[giteafake.MineToken].Lacks = []string{"read:user"} }, nil, fault.Forbidden, "user: read"},
+		"no such milestone": {func(*giteafake.Fake) {}, []any{"milestone", "v9"}, fault.Invalid, `no open milestone "v9", only v2.`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := giteafake.Standard(t)
+			f.Repositories["acme/app"].Milestones = []giteafake.Milestone{{ID: 1, Title: "v2"}}
+			c.change(f)
+			err := open(t, f.URL, giteafake.WithToken("acme/app", giteafake.MineToken, c.more...)).Check(t.Context())
+			require.Error(t, err)
+			assert.Equal(t, c.kind, fault.KindOf(err), err)
+			assert.Contains(t, fault.From(err).Public, c.says)
+			assert.Empty(t, f.Repositories["acme/app"].Issues)
+			assert.Empty(t, f.Repositories["acme/app"].Labels, "a check makes no label either")
+		})
+	}
+	t.Run("labels of the organisation that cannot be read are done without", func(t *testing.T) {
+		f := giteafake.Standard(t)
+		f.Users[giteafake.MineToken].Lacks = []string{"read:organization"}
+		target := open(t, f.URL, giteafake.WithToken("acme/app", giteafake.MineToken))
+		require.NoError(t, target.Check(t.Context()))
+		_, err := target.Create(t.Context(), draft())
+		assert.NoError(t, err)
+	})
+}
+
+func TestReadTellsMissingFromMoved(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(*giteafake.Fake)
+		kind   fault.Kind
+		says   string
+	}{
+		"deleted":           {func(f *giteafake.Fake) { f.Repositories["acme/app"].Issues[0].Deleted = true }, fault.NotFound, "issue #1 any more"},
+		"renamed":           {func(f *giteafake.Fake) { f.Repositories["acme/app"].Renamed = true }, fault.Invalid, "settings.repository"},
+		"no longer visible": {func(f *giteafake.Fake) { delete(f.Users[giteafake.MineToken].Repos, "acme/app") }, fault.Forbidden, "does not show it"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := giteafake.Standard(t)
+			target := open(t, f.URL, giteafake.WithToken("acme/app", giteafake.MineToken))
+			made, err := target.Create(t.Context(), draft())
+			require.NoError(t, err)
+			c.change(f)
+			_, _, err = target.Read(t.Context(), made.ID)
+			assert.Equal(t, c.kind, fault.KindOf(err), err)
+			assert.Contains(t, fault.From(err).Public, c.says)
+			_, err = target.Close(t.Context(), made.ID)
+			assert.Equal(t, c.kind, fault.KindOf(err), err)
+		})
+	}
+}
+
+func TestUpdateCommentClose(t *testing.T) {
+	f := giteafake.Standard(t)
+	target := open(t, f.URL, giteafake.WithToken("acme/app", giteafake.MineToken))
+	made, err := target.Create(t.Context(), draft())
+	require.NoError(t, err)
+	repo := f.Repositories["acme/app"]
+	issue := repo.Issues[0]
+	repo.Labels = append(repo.Labels, giteafake.Label{ID: 99, Name: "by hand"})
+	issue.Labels = append(issue.Labels, 99)
+	changed := draft()
+	changed.Title, changed.Labels = "Another wish", []string{"By hand"}
+	got, _, err := target.Update(t.Context(), made.ID, changed)
+	require.NoError(t, err)
+	assert.Equal(t, "Another wish", got.Title)
+	assert.Equal(t, []string{"productboard", "wish", "by hand"}, f.LabelNames(repo, issue))
+	assert.Equal(t, marker, targets.MarkerIn(issue.Body))
+
+	_, err = target.Comment(t.Context(), made.ID, "Not *bold*, @nobody, #1")
+	require.NoError(t, err)
+	assert.NotContains(t, issue.Comments[0], "@nobody")
+
+	issue.Blocked = true
+	_, err = target.Close(t.Context(), made.ID)
+	assert.Equal(t, fault.Invalid, fault.KindOf(err))
+	assert.Contains(t, fault.From(err).Public, "open dependencies")
+}
+
+// What a running Gitea 1.26.0 said, or is known to say.
+func TestRefusals(t *testing.T) {
+	for name, c := range map[string]struct {
+		status     int
+		body, says string
+		kind       fault.Kind
+	}{
+		"one text":  {422, `{"message":"[Title]: MaxSize","url":"https://gitea.example.com/api/swagger"}`, "Gitea: [Title]: MaxSize in acme/app.", fault.Invalid},
+		"not found": {404, `{"errors":null,"message":"not found","url":"https://gitea.example.com/api/swagger"}`, "Gitea has no repository acme/app", fault.NotFound},
+		"archived":  {423, `{"message":"Repo is archived."}`, "acme/app is archived", fault.Invalid},
+		"forbidden": {403, `{"message":""}`, "Gitea does not allow this to the token in acme/app. Ask", fault.Forbidden},
+		"web page":  {403, `<html>Not here`, "Gitea does not allow this", fault.Forbidden},
+		"odd":       {422, `{"message":["a"]}`, "Gitea refused the request.", fault.Invalid},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := giteafake.Standard(t)
+			proxy := targettest.NewProxy(t, strings.TrimSuffix(f.URL, giteafake.Root))
+			target := open(t, proxy.URL+giteafake.Root, giteafake.WithToken("acme/app", giteafake.MineToken))
+			proxy.On(giteafake.Creates, targettest.Behaviour{Status: c.status, Body: func(*http.Request) string { return c.body }})
+			_, err := target.Create(t.Context(), draft())
+			assert.Equal(t, c.kind, fault.KindOf(err), err)
+			assert.Contains(t, fault.From(err).Public, c.says)
+			assert.Equal(t, targets.OutcomeNotDone, targets.OutcomeOf(err))
+		})
+	}
+}
+
+func TestChoices(t *testing.T) {
+	f := giteafake.Standard(t)
+	f.Add("acme/wiki").NoIssues = true
+	f.Users[giteafake.MineToken].Repos["acme/wiki"] = "read"
+	f.Repositories["acme/app"].Milestones = []giteafake.Milestone{{ID: 1, Title: "v2"}}
+	driver, err := gitea.Kind().New(targets.Config{Settings: targets.Values{"url": f.URL, "repository": "acme/app", "markerLabel": "productboard"},
+		Credentials: map[string]secret.String{"token": secret.New(giteafake.MineToken)}}, targets.Deps{HTTP: httpClient(t)})
+	require.NoError(t, err)
+	for setting, want := range map[string][]targets.Choice{"repository": {{Value: "acme/app"}}, "milestone": {{Value: "v2"}}, "url": nil} {
+		got, err := driver.(targets.Chooser).Choices(t.Context(), setting)
+		require.NoError(t, err)
+		assert.Equal(t, want, got)
+	}
+}
+
+func TestSettings(t *testing.T) {
+	for name, c := range map[string]struct {
+		settings map[string]any
+		want     string
+	}{
+		"no url":   {map[string]any{"repository": "acme/app"}, "settings.url is required (for example https://gitea.example.com)"},
+		"no owner": {map[string]any{"url": "https://g", "repository": "app"}, "settings.repository must be owner/name (for example acme/app)"},
+		"climbs":   {map[string]any{"url": "https://g", "repository": "acme/../x"}, "settings.repository must be owner/name (for example acme/app)"},
+		"comma":    {map[string]any{"url": "https://g", "repository": "acme/app", "markerLabel": "a,b"}, "settings.markerLabel must have at most 50 characters and no comma"},
+		"people":   {map[string]any{"url": "https://g", "repository": "acme/app", "people": map[string]any{"a@b": "a b"}}, "settings.people.a@b must be a login"},
+	} {
+		_, err := gitea.Kind().Open(c.settings, map[string]secret.String{"token": secret.New("t")}, targets.Deps{})
+		var fields targets.FieldErrors
+		require.ErrorAs(t, err, &fields, name)
+		assert.EqualError(t, fields, c.want, name)
+	}
+	_, err := gitea.Kind().Open(map[string]any{"url": "https://codeberg.org/api/v1", "repository": "acme/app"}, map[string]secret.String{"token": secret.New("t")}, targets.Deps{})
+	require.NoError(t, err)
+}

@@ -1,0 +1,80 @@
+package giteafake
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+	"testing"
+
+	"pushbutton/internal/secret"
+	"pushbutton/internal/targets"
+	"pushbutton/internal/targets/gitea"
+	"pushbutton/internal/targets/targettest"
+)
+
+// The tokens of the harness's two accounts.
+const (
+	MineToken  = "a1000000000000000000000000000000000000cafe"
+	OtherToken = "a2000000000000000000000000000000000000cafe"
+)
+
+// Root is the path that Standard's server is under.
+const Root = "/git"
+
+// Creates tells the request that creates an issue.
+func Creates(r *http.Request) bool {
+	return r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "/issues")
+}
+
+// Harness runs the suite.
+func Harness() targettest.Harness {
+	return targettest.Harness{
+		Kind: gitea.Kind(), Creates: Creates,
+		Start: func(t *testing.T) targettest.Server {
+			f := Standard(t)
+			return targettest.Server{URL: strings.TrimSuffix(f.URL, Root),
+				Mine: under(WithToken("acme/app", MineToken)), Other: under(WithToken("acme/secret", OtherToken)),
+				WrongProject: func(url string) map[string]any { return WithToken("acme/nothing", MineToken).Settings(url + Root) },
+				Issues: func(_ *testing.T, marker targets.Marker) []targettest.Stored {
+					f.Lock()
+					defer f.Unlock()
+					var out []targettest.Stored
+					for _, i := range f.Repositories["acme/app"].Issues {
+						if strings.Contains(i.Body, string(marker)) {
+							out = append(out, targettest.Stored{ID: strconv.Itoa(i.Number), Title: i.Title, Text: i.Body})
+						}
+					}
+					return out
+				},
+			}
+		},
+	}
+}
+
+// Standard is a Gitea with two repositories, each with an account of its own.
+func Standard(t *testing.T) *Fake {
+	t.Helper()
+	f := New(t, Root)
+	f.Add("acme/app")
+	f.Add("acme/secret")
+	f.Users[MineToken] = &User{Login: "pusher", Repos: map[string]string{"acme/app": "write"}}
+	f.Users[OtherToken] = &User{Login: "other", Repos: map[string]string{"acme/secret": "write"}}
+	return f
+}
+
+func under(a targettest.Account) targettest.Account {
+	settings := a.Settings
+	a.Settings = func(url string) map[string]any { return settings(url + Root) }
+	return a
+}
+
+// WithToken is an account with a token; more is name, value, name, value...
+func WithToken(repository, token string, more ...any) targettest.Account {
+	return targettest.Account{Credentials: map[string]secret.String{"token": secret.New(token)}, Settings: func(url string) map[string]any {
+		s := map[string]any{"url": url, "repository": repository}
+		for i := 0; i < len(more); i += 2 {
+			s[more[i].(string)] = more[i+1]
+		}
+		return s
+	}}
+}

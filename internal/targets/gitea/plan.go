@@ -1,0 +1,215 @@
+package gitea
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"pushbutton/internal/fault"
+	"pushbutton/internal/targets"
+)
+
+// What names mean in the repository: Gitea wants labels and milestones by
+// number.
+
+const (
+	// planLife is how long what was looked up is believed. A refused create
+	// ends it at once.
+	planLife = 10 * time.Minute
+	// labelColor is the colour of labels that the plugin makes.
+	labelColor = "#ededed"
+	// maxPages bounds the reading of labels.
+	maxPages = 20
+)
+
+// planner looks numbers up and remembers them. It makes labels that are not
+// there yet, one caller at a time: Gitea lets a name be used twice.
+type planner struct {
+	client client
+	stale  atomic.Bool
+	// turn is held by whoever uses what follows.
+	turn  chan struct{}
+	until time.Time
+	known map[string]int // lower-case label name -> id
+	goal  int            // the milestone's id
+}
+
+func newPlanner(c client) *planner { return &planner{client: c, turn: make(chan struct{}, 1)} }
+
+// forget has everything looked up again.
+func (p *planner) forget() { p.stale.Store(true) }
+
+// begin waits for the turn, and drops what is too old.
+func (p *planner) begin(ctx context.Context) error {
+	select {
+	case p.turn <- struct{}{}:
+	case <-ctx.Done():
+		return fault.Wrap(fault.Canceled, "wait for the labels", context.Cause(ctx))
+	}
+	if p.stale.Swap(false) || time.Now().After(p.until) {
+		p.known, p.goal, p.until = nil, 0, time.Now().Add(planLife)
+	}
+	return nil
+}
+
+func (p *planner) end() { <-p.turn }
+
+// labels gives the ids of labels, each once, and makes those that are missing.
+// An account without write access can make none, and Gitea drops all labels
+// that it gives; the issue is found all the same.
+func (p *planner) labels(ctx context.Context, names []string) ([]int, error) {
+	if err := p.begin(ctx); err != nil {
+		return nil, err
+	}
+	defer p.end()
+	isMissing := func(n string) bool { _, ok := p.known[strings.ToLower(n)]; return !ok }
+	if slices.ContainsFunc(names, isMissing) { // somebody may have made it since
+		known, err := p.readLabels(ctx)
+		if err != nil {
+			return nil, err
+		}
+		p.known = known
+	}
+	var ids []int
+	for _, n := range names {
+		id, ok := p.known[strings.ToLower(n)]
+		if !ok {
+			var err error
+			if id, err = p.makeLabel(ctx, n); err != nil {
+				if fault.KindOf(err) == fault.Forbidden {
+					continue
+				}
+				return nil, err
+			}
+			p.known[strings.ToLower(n)] = id
+		}
+		if !slices.Contains(ids, id) {
+			ids = append(ids, id)
+		}
+	}
+	return ids, nil
+}
+
+// readLabels lists the repository's labels and its organisation's. The oldest
+// of a name counts, the repository's first.
+func (p *planner) readLabels(ctx context.Context) (map[string]int, error) {
+	known := map[string]int{}
+	owner, _, _ := strings.Cut(p.client.cfg.repository, "/")
+	for _, path := range []string{p.client.cfg.repo() + "/labels", "/orgs/" + url.PathEscape(owner) + "/labels"} {
+		all, err := p.listLabels(ctx, path)
+		if k := fault.KindOf(err); err != nil && strings.HasPrefix(path, "/orgs/") && (k == fault.NotFound || k == fault.Forbidden) {
+			break // a user's repository, or more than the token may read
+		}
+		if err != nil {
+			return nil, err
+		}
+		for _, l := range all {
+			if _, twice := known[strings.ToLower(l.Name)]; !twice && !l.Archived {
+				known[strings.ToLower(l.Name)] = l.ID
+			}
+		}
+	}
+	return known, nil
+}
+
+func (p *planner) listLabels(ctx context.Context, path string) ([]label, error) {
+	var all []label
+	for page := 1; page <= maxPages; page++ {
+		var some []label
+		more, err := p.client.page(ctx, "list labels", path+"?limit=50&page="+strconv.Itoa(page), &some)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, some...)
+		if !more {
+			break
+		}
+	}
+	slices.SortFunc(all, func(a, b label) int { return a.ID - b.ID })
+	return all, nil
+}
+
+// makeLabel is a write on the way to a create: however it ends, no issue was
+// made.
+func (p *planner) makeLabel(ctx context.Context, name string) (int, error) {
+	const op = "create label"
+	var made label
+	if err := p.client.write(ctx, op, http.MethodPost, p.client.cfg.repo()+"/labels", newLabel{Name: name, Color: labelColor}, &made); err != nil {
+		return 0, targets.Sure(err)
+	}
+	if made.ID == 0 {
+		return 0, notGitea(op, nil)
+	}
+	return made.ID, nil
+}
+
+// milestone gives the id of the milestone that the settings name by its title
+// or id; 0: none is wanted.
+func (p *planner) milestone(ctx context.Context) (int, error) {
+	wanted := p.client.cfg.milestone
+	if wanted == "" {
+		return 0, nil
+	}
+	if err := p.begin(ctx); err != nil {
+		return 0, err
+	}
+	defer p.end()
+	if p.goal != 0 {
+		return p.goal, nil
+	}
+	all, err := p.client.milestones(ctx)
+	if err != nil {
+		return 0, err
+	}
+	var titles []string
+	for _, m := range all {
+		if strings.EqualFold(m.Title, wanted) || strconv.Itoa(m.ID) == wanted {
+			p.goal = m.ID
+			return m.ID, nil
+		}
+		titles = append(titles, m.Title)
+	}
+	only := ""
+	if len(titles) > 0 {
+		only = ", only " + targets.Title(strings.Join(titles, ", "), 80)
+	}
+	return 0, invalid("find milestone", "The Gitea repository %s has no open milestone %q%s. Ask your admin to correct settings.milestone.", p.client.cfg.repository, wanted, only)
+}
+
+// milestones lists the open ones, as many as one page holds.
+func (c client) milestones(ctx context.Context) ([]milestone, error) {
+	var all []milestone
+	err := c.get(ctx, "list milestones", c.cfg.repo()+"/milestones?state=open&limit=50", &all)
+	return all, err
+}
+
+// Choices implements targets.Chooser: the first fifty of each.
+func (d *driver) Choices(ctx context.Context, setting string) ([]targets.Choice, error) {
+	var out []targets.Choice
+	switch setting {
+	case setRepository:
+		var all []repository
+		if err := d.get(ctx, "list repositories", "/user/repos?limit=50", &all); err != nil {
+			return nil, err
+		}
+		for _, r := range all {
+			if r.HasIssues && !r.Archived && r.External == nil {
+				out = append(out, targets.Choice{Value: r.FullName})
+			}
+		}
+	case setMilestone:
+		all, err := d.milestones(ctx)
+		if err != nil {
+			return nil, err
+		}
+		for _, m := range all {
+			out = append(out, targets.Choice{Value: m.Title})
+		}
+	}
+	return out, nil
+}

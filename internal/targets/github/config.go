@@ -1,0 +1,200 @@
+package github
+
+import (
+	"crypto/rsa"
+	"maps"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/golang-jwt/jwt/v5"
+
+	"pushbutton/internal/secret"
+	"pushbutton/internal/targets"
+)
+
+// The names of settings and credentials.
+const (
+	setURL          = "url"
+	setRepository   = "repository"
+	setMarkerLabel  = "markerLabel"
+	setType         = "type"
+	setMilestone    = "milestone"
+	setPeople       = "people"
+	setAppID        = "appId"
+	setInstallation = "installationId"
+	credToken       = "token"
+	credPrivateKey  = "privateKey"
+)
+
+// config is the settings of one repository.
+type config struct {
+	api         string // the API's root
+	repository  string // owner/name
+	markerLabel string
+	typ         string
+	milestone   string            // title or number
+	people      map[string]string // lower-case e-mail address -> login
+	token       secret.String
+	// A GitHub App instead of a token, if key is set.
+	appID, installationID string
+	key                   *rsa.PrivateKey
+}
+
+func (c config) repo() string { return "/repos/" + c.repository }
+
+func (c config) repositoryName() string {
+	_, name, _ := strings.Cut(c.repository, "/")
+	return name
+}
+
+// labelled tells whether the settings want what only accounts with write
+// access can set.
+func (c config) labelled() bool { return c.typ != "" || c.milestone != "" }
+
+// Kind describes the adapter.
+func Kind() targets.Kind {
+	return targets.Kind{
+		Type:  "github",
+		Title: "GitHub, GitHub Enterprise Server",
+		Settings: []targets.Field{
+			{Name: setRepository, Required: true, Example: "acme/app",
+				Help: "The repository, as owner/name."},
+			{Name: setURL, Type: targets.TypeURL, Default: "https://github.com", Example: "https://github.example.com",
+				Help: "GitHub's address, as in the browser. Another one than github.com's is GitHub Enterprise's."},
+			{Name: setMarkerLabel, Default: "productboard", Example: "productboard",
+				Help: "Label that every pushed issue gets. The plugin finds its issues by it, so it must stay the same."},
+			{Name: setType, Example: "Feature",
+				Help: "Issue type of new issues, one of the organisation's. Default: none."},
+			{Name: setMilestone, Example: "v2.0",
+				Help: "Title or number of the open milestone for new issues. Default: none."},
+			{Name: setPeople, Type: targets.TypeMap, Example: "{ jane@example.com: janedoe }",
+				Help: "GitHub logins by e-mail address, for assignee. GitHub does not tell whose address is whose."},
+			{Name: setAppID, Example: "123456",
+				Help: "App ID (or client ID) of a GitHub App, if the plugin is to act as one."},
+			{Name: setInstallation, Example: "12345678",
+				Help: "Number of the App's installation, as in the address of its page."},
+		},
+		Credentials: []targets.Field{
+			{Name: credToken, Secret: true, Example: "env:GITHUB_TOKEN",
+				Help: "Fine-grained personal access token. Not with a GitHub App."},
+			{Name: credPrivateKey, Secret: true, Multiline: true, Example: "file:github-app.pem",
+				Help: "Private key of the GitHub App, as downloaded (PEM)."},
+		},
+		Driver:    (*driver)(nil),
+		New:       open,
+		ParseHook: parseHook,
+		Guide:     guide(),
+	}
+}
+
+func guide() targets.Guide {
+	return targets.Guide{
+		Permissions: "Issues: Read and write on the repository (Metadata: Read-only comes with it). The account needs the role Write there for labels, assignee, milestone and type to be kept; GitHub drops them without a word otherwise. An issue type is checked only if the token may also read the organisation's issue types.",
+		Token: "Token: GitHub > Settings > Developer settings > Personal access tokens > Fine-grained tokens > Generate; resource owner: the repository's; Only select repositories; permission Issues: Read and write. " +
+			"GitHub App: Organisation > Settings > Developer settings > GitHub Apps > New; permission Issues: Read and write; no webhook is needed; generate a private key (credentials.privateKey); Install App on the repository. The App ID is on the App's page (settings.appId), the installation's number in the address of the page that Configure leads to (settings.installationId).",
+		Notes: []string{
+			"An issue is known by a comment in its text (`<!-- pushbutton: pb-... -->`), which GitHub does not show. Leave it there.",
+			"After a create that GitHub gave no answer to, the plugin looks through the newest 1,000 issues with markerLabel and the account's newest 200.",
+			"Labels that the repository does not have yet are created by GitHub. Labels longer than 50 characters are cut.",
+			"An update adds labels and never takes any off.",
+			"Issues that the plugin closes are closed as not planned.",
+			"Issue types need a GitHub Enterprise Server that has them; 3.19 does.",
+		},
+		Errors: []targets.GuideError{
+			{Says: "GitHub refused the token", Means: "It expired (fine-grained tokens do), was revoked or mistyped. Make a new one."},
+			{Says: "GitHub has no repository ..., or does not show it", Means: "GitHub says 404 for what a token may not see. Check the name and the token's repositories; in an organisation an owner may have to approve the token first."},
+			{Says: "it needs the permission issues=write", Means: "The token lacks Issues: Read and write, or its account may not write there."},
+			{Says: "authorised for single sign-on", Means: "The organisation uses SAML: the token's owner must authorise it for the organisation."},
+			{Says: "is elsewhere", Means: "The repository was renamed or transferred: write its new name."},
+			{Says: "Issues are switched off", Means: "Settings > General > Features > Issues in the repository."},
+			{Says: "receives too many requests", Means: "GitHub's hourly or secondary limit; the plugin waits as long as GitHub asks."},
+		},
+	}
+}
+
+func open(c targets.Config, deps targets.Deps) (targets.Driver, error) {
+	var errs targets.FieldErrors
+	wrong := func(path, message string) { errs = append(errs, targets.FieldError{Path: path, Message: message}) }
+	cfg := config{
+		api:            apiRoot(c.Settings.String(setURL)),
+		repository:     c.Settings.String(setRepository),
+		markerLabel:    c.Settings.String(setMarkerLabel),
+		typ:            c.Settings.String(setType),
+		milestone:      c.Settings.String(setMilestone),
+		people:         map[string]string{},
+		token:          c.Credentials[credToken],
+		appID:          c.Settings.String(setAppID),
+		installationID: c.Settings.String(setInstallation),
+	}
+	owner, name, _ := strings.Cut(cfg.repository, "/")
+	if !namePart(owner) || !namePart(name) {
+		wrong("settings."+setRepository, "must be owner/name (for example acme/app)")
+	}
+	if len([]rune(cfg.markerLabel)) > maxLabel || strings.Contains(cfg.markerLabel, ",") {
+		wrong("settings."+setMarkerLabel, "must have at most 50 characters and no comma")
+	}
+	people := c.Settings.Map(setPeople)
+	for _, email := range slices.Sorted(maps.Keys(people)) {
+		login := people[email]
+		if !namePart(login) {
+			wrong("settings."+setPeople+"."+email, "must be a GitHub login")
+		}
+		cfg.people[strings.ToLower(strings.TrimSpace(email))] = login
+	}
+	pem := c.Credentials[credPrivateKey]
+	switch {
+	case cfg.token.Empty() && pem.Empty():
+		wrong("credentials."+credToken, "is required (or privateKey, for a GitHub App)")
+	case !cfg.token.Empty() && !pem.Empty():
+		wrong("credentials."+credToken, "and credentials.privateKey must not both be set")
+	case !cfg.token.Empty():
+		if cfg.appID != "" || cfg.installationID != "" {
+			wrong("credentials."+credPrivateKey, "is required with settings.appId and settings.installationId")
+		}
+	default:
+		if !namePart(cfg.appID) {
+			wrong("settings."+setAppID, "is required with credentials.privateKey (for example 123456)")
+		}
+		if !isNumber(cfg.installationID) {
+			wrong("settings."+setInstallation, "must be the installation's number (for example 12345678)")
+		}
+		// Environment variables are often written with \n for a line end.
+		key, err := jwt.ParseRSAPrivateKeyFromPEM([]byte(strings.ReplaceAll(pem.Reveal(), `\n`, "\n")))
+		if err != nil {
+			wrong("credentials."+credPrivateKey, "is not an RSA private key in PEM form")
+		}
+		cfg.key = key
+	}
+	if len(errs) > 0 {
+		return nil, errs
+	}
+	return newDriver(cfg, deps.HTTP), nil
+}
+
+// namePart tells whether s is a login, or a repository's name without its
+// owner, as GitHub allows them.
+func namePart(s string) bool {
+	odd := func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && !strings.ContainsRune("_.-", r)
+	}
+	return s != "" && len(s) <= 100 && s != "." && s != ".." && !strings.ContainsFunc(s, odd)
+}
+
+// apiRoot gives the API of a GitHub that is at an address.
+func apiRoot(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return address // the reader of settings has seen to it
+	}
+	switch host := strings.ToLower(u.Host); {
+	case host == "github.com" || host == "www.github.com" || host == "api.github.com":
+		return "https://api.github.com"
+	case strings.HasSuffix(host, ".ghe.com"): // GitHub Enterprise Cloud with data residency
+		return "https://api." + strings.TrimPrefix(host, "api.")
+	case strings.HasSuffix(u.Path, "/api/v3"):
+		return address
+	default:
+		return address + "/api/v3"
+	}
+}

@@ -1,0 +1,133 @@
+package githubfake
+
+import (
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/pem"
+	"net/http"
+	"strconv"
+	"strings"
+	"testing"
+
+	"pushbutton/internal/fault"
+	"pushbutton/internal/secret"
+	"pushbutton/internal/targets"
+	"pushbutton/internal/targets/github"
+	"pushbutton/internal/targets/targettest"
+)
+
+// The tokens of the harness's two accounts.
+const (
+	MineToken  = "github_pat_mine00000000000000000000cafe" //nolint:gosec // it opens a fake
+	OtherToken = "github_pat_other0000000000000000000cafe" //nolint:gosec // it opens a fake
+)
+
+// Creates tells the request that creates an issue.
+func Creates(r *http.Request) bool {
+	return r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "/issues")
+}
+
+// Harness runs the suite with personal access tokens.
+func Harness() targettest.Harness {
+	return harness(func(t *testing.T) *Fake { return Standard(t) }, func(*testing.T, *Fake) (mine, other targettest.Account) {
+		return WithToken("acme/app", MineToken), WithToken("acme/secret", OtherToken)
+	})
+}
+
+// AppHarness runs the suite with a GitHub App.
+func AppHarness(t *testing.T) targettest.Harness {
+	t.Helper()
+	key, wrong := NewKey(t), NewKey(t)
+	h := harness(func(t *testing.T) *Fake {
+		f := Standard(t)
+		f.Install(key, "acme/app", "acme/secret")
+		return f
+	}, func(*testing.T, *Fake) (mine, other targettest.Account) {
+		return WithApp("acme/app", key), WithApp("acme/secret", key)
+	})
+	h.Wrong = map[string]secret.String{"privateKey": PEM(wrong)}
+	return h
+}
+
+func harness(start func(*testing.T) *Fake, accounts func(*testing.T, *Fake) (mine, other targettest.Account)) targettest.Harness {
+	return targettest.Harness{
+		Kind: github.Kind(), Creates: Creates,
+		KindsRetryAfter: map[int]fault.Kind{http.StatusForbidden: fault.RateLimited},
+		Start: func(t *testing.T) targettest.Server {
+			f := start(t)
+			mine, other := accounts(t, f)
+			return targettest.Server{URL: f.URL, Mine: mine, Other: other,
+				WrongProject: func(url string) map[string]any {
+					s := mine.Settings(url)
+					s["repository"] = "acme/nothing"
+					return s
+				},
+				Issues: func(_ *testing.T, marker targets.Marker) []targettest.Stored {
+					f.Lock()
+					defer f.Unlock()
+					var out []targettest.Stored
+					for _, i := range f.Repositories["acme/app"].Own() {
+						if strings.Contains(i.Body, string(marker)) {
+							out = append(out, targettest.Stored{ID: strconv.Itoa(i.Number), Title: i.Title, Text: i.Body})
+						}
+					}
+					return out
+				},
+				// A look-up that finds nothing reads two lists.
+				SetLag: func(*testing.T) { f.Lock(); defer f.Unlock(); f.Lag = 2 },
+			}
+		},
+	}
+}
+
+// Standard is a GitHub with two repositories, each with a token of its own.
+func Standard(t *testing.T) *Fake {
+	t.Helper()
+	f := New(t)
+	f.Add("acme/app")
+	f.Add("acme/secret")
+	f.Tokens[MineToken] = &Account{Login: "pusher", Repos: map[string]string{"acme/app": "write"}}
+	f.Tokens[OtherToken] = &Account{Login: "other", Repos: map[string]string{"acme/secret": "write"}}
+	return f
+}
+
+// Install makes a GitHub App of a key and installs it on repositories.
+func (f *Fake) Install(key *rsa.PrivateKey, repos ...string) {
+	f.App = &App{ID: "123456", Slug: "push-button", Key: &key.PublicKey, InstallationID: 777, Repos: repos, Life: 3600}
+}
+
+// WithToken is an account with a token; more is name, value, name, value...
+func WithToken(repository, token string, more ...any) targettest.Account {
+	return account(repository, map[string]secret.String{"token": secret.New(token)}, more...)
+}
+
+// WithApp is the App that Install makes.
+func WithApp(repository string, key *rsa.PrivateKey, more ...any) targettest.Account {
+	return account(repository, map[string]secret.String{"privateKey": PEM(key)}, append([]any{"appId", "123456", "installationId", 777}, more...)...)
+}
+
+func account(repository string, credentials map[string]secret.String, more ...any) targettest.Account {
+	return targettest.Account{Credentials: credentials, Settings: func(url string) map[string]any {
+		s := map[string]any{"url": url, "repository": repository}
+		for i := 0; i < len(more); i += 2 {
+			s[more[i].(string)] = more[i+1]
+		}
+		return s
+	}}
+}
+
+// NewKey makes an App's key, a short one to be quick.
+func NewKey(t *testing.T) *rsa.PrivateKey {
+	t.Helper()
+	key, err := rsa.GenerateKey(rand.Reader, 1024) //nolint:gosec // it protects nothing
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key
+}
+
+// PEM writes a key as GitHub gives it for download.
+func PEM(key *rsa.PrivateKey) secret.String {
+	return secret.New(string(pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)})))
+}

@@ -1,0 +1,102 @@
+package github_test
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+
+	"pushbutton/internal/fault"
+	"pushbutton/internal/secret"
+	"pushbutton/internal/targets"
+	"pushbutton/internal/targets/github"
+)
+
+const signing = "it is signed with this"
+
+func signature(key, body string) string {
+	mac := hmac.New(sha256.New, []byte(key))
+	mac.Write([]byte(body))
+	return "sha256=" + hex.EncodeToString(mac.Sum(nil))
+}
+
+func hook(event, contentType, body string) targets.Hook {
+	h := http.Header{}
+	h.Set("X-GitHub-Event", event)
+	h.Set("X-GitHub-Delivery", "72d3162e-cc78-11e3-81ab-4c9367dc0958")
+	h.Set("X-Hub-Signature-256", signature(signing, body))
+	h.Set("Content-Type", contentType)
+	return targets.Hook{Header: h, Body: []byte(body)}
+}
+
+func TestParseHook(t *testing.T) {
+	const delivery = "72d3162e-cc78-11e3-81ab-4c9367dc0958"
+	issue := func(action string) string {
+		return `{"action":"` + action + `","issue":{"number":7,"state":"open"},"repository":{"full_name":"acme/app"}}`
+	}
+	for name, c := range map[string]struct {
+		event, body string
+		want        []targets.HookEvent
+	}{
+		"closed":      {"issues", issue("closed"), []targets.HookEvent{{Delivery: delivery, ID: "7"}}},
+		"deleted":     {"issues", issue("deleted"), []targets.HookEvent{{Delivery: delivery, ID: "7", Gone: true}}},
+		"transferred": {"issues", issue("transferred"), []targets.HookEvent{{Delivery: delivery, ID: "7", Gone: true}}},
+		"ping":        {"ping", `{"zen":"Keep it logically awesome."}`, nil},
+		"comment":     {"issue_comment", issue("created"), nil},
+	} {
+		for contentType, body := range map[string]string{"application/json": c.body, "application/x-www-form-urlencoded": "payload=" + url.QueryEscape(c.body)} {
+			got, err := github.Kind().ParseHook(secret.New(signing), hook(c.event, contentType, body))
+			assert.NoError(t, err, name)
+			assert.Equal(t, c.want, got, name)
+		}
+	}
+}
+
+func TestParseHookRefuses(t *testing.T) {
+	good := `{"action":"closed","issue":{"number":7}}`
+	resigned := func(header string) targets.Hook {
+		h := hook("issues", "application/json", good)
+		h.Header.Set("X-Hub-Signature-256", header)
+		return h
+	}
+	long := `{"action":"closed","issue":{"number":7}}` + strings.Repeat(" ", targets.MaxHook)
+	for name, c := range map[string]struct {
+		signing string
+		h       targets.Hook
+		want    fault.Kind
+	}{
+		"another secret": {signing, resigned(signature("another", good)), fault.Unauthorized},
+		"another body":   {signing, resigned(signature(signing, good+" ")), fault.Unauthorized},
+		"SHA-1":          {signing, resigned("sha1=" + signature(signing, good)[7:]), fault.Unauthorized},
+		"unsigned":       {signing, resigned(""), fault.Unauthorized},
+		"no secret":      {"", resigned(signature("", good)), fault.Unauthorized},
+		"no JSON":        {signing, hook("issues", "application/json", "payload={}"), fault.Invalid},
+		"no issue":       {signing, hook("issues", "application/json", `{"action":"closed"}`), fault.Invalid},
+		"too long":       {signing, hook("issues", "application/json", long), fault.Invalid},
+		"no form":        {signing, hook("issues", "application/x-www-form-urlencoded", "%zz"), fault.Invalid},
+	} {
+		got, err := github.Kind().ParseHook(secret.New(c.signing), c.h)
+		assert.Equal(t, c.want, fault.KindOf(err), name)
+		assert.Error(t, err, name)
+		assert.Empty(t, got, name)
+	}
+}
+
+func FuzzParseHook(f *testing.F) {
+	f.Add("issues", "application/json", `{"action":"closed","issue":{"number":7}}`)
+	f.Add("issues", "application/x-www-form-urlencoded", "payload=%7B%22issue%22%3A%7B%22number%22%3A-1%7D%7D")
+	f.Add("ping", "", "[]")
+	f.Fuzz(func(t *testing.T, event, contentType, body string) {
+		got, err := github.Kind().ParseHook(secret.New(signing), hook(event, contentType, body))
+		for _, e := range got {
+			if err != nil || e.ID == "" || e.ID[0] == '-' || e.ID == "0" {
+				t.Errorf("%v %v", got, err)
+			}
+		}
+	})
+}

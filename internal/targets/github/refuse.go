@@ -1,0 +1,233 @@
+package github
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"pushbutton/internal/fault"
+	"pushbutton/internal/outbound"
+	"pushbutton/internal/targets"
+)
+
+// What GitHub's refusals mean.
+
+const (
+	// secondaryWait is what GitHub asks for after its secondary limit, where it
+	// names no time.
+	secondaryWait = time.Minute
+	// maxReset bounds what is believed of x-ratelimit-reset: the limit is per hour.
+	maxReset = time.Hour
+
+	adviceSettings = " Ask your admin to change that in GitHub or in the integration's settings."
+	adviceWrite    = " Ask a GitHub admin to give it Issues: Read and write there."
+)
+
+// errMoved is the cause of a redirect: the issue or its repository is
+// elsewhere now.
+var errMoved = errors.New("moved")
+
+// refine turns what GitHub says of a failure into a kind and a sentence. token
+// is what the request was sent with: no text may hold it.
+func (c client) refine(token string, r outbound.Reply, verdict *fault.Error) *fault.Error {
+	if verdict == nil {
+		return nil
+	}
+	said := readRefusal(r, token)
+	verdict.Ref = strings.ReplaceAll(r.Header.Get("X-GitHub-Request-Id"), token, "")
+	if said.message != "" {
+		verdict.Err = said
+	}
+	if after, limited := rateLimited(r, said); limited {
+		verdict.Kind, verdict.RetryAfter = fault.RateLimited, after
+		return verdict
+	}
+	switch {
+	case r.Status >= 300 && r.Status < 400:
+		verdict.Err = fmt.Errorf("%w: %w", errMoved, verdict.Err)
+		verdict.Public = fmt.Sprintf("GitHub says that %s is elsewhere: it was renamed or moved, or the address is not GitHub's. Ask your admin to correct settings.repository or settings.url.", c.cfg.repository)
+	case r.Status == http.StatusUnauthorized && c.app != nil:
+		verdict.Public = "GitHub refused the GitHub App. Ask your admin to check settings.appId, settings.installationId and credentials.privateKey, and the plugin's operator to check the machine's clock."
+	case r.Status == http.StatusUnauthorized:
+		verdict.Public = "GitHub refused the token: it is wrong, expired or revoked. Ask your admin to make a new one for credentials.token."
+	case r.Status == http.StatusForbidden:
+		verdict.Public = c.forbidden(r, said)
+	case r.Status == http.StatusNotFound:
+		verdict.Public = fmt.Sprintf("GitHub has no repository %s, or does not show it to the %s. Ask your admin to check settings.repository and which repositories the %s may use.", c.cfg.repository, c.who(), c.who())
+	case r.Status == http.StatusGone:
+		verdict.Public = c.noIssues("").Public
+	case r.Status == http.StatusUnprocessableEntity && said.message != "":
+		verdict.Public = c.refusal(said)
+	}
+	return verdict
+}
+
+func (c client) who() string {
+	if c.app != nil {
+		return "GitHub App"
+	}
+	return "token"
+}
+
+func (c client) forbidden(r outbound.Reply, said *refusedError) string {
+	if r.Header.Get("X-GitHub-SSO") != "" {
+		return "GitHub wants the token authorised for single sign-on. Ask its owner to do that (GitHub > Settings > Developer settings > the token > Configure SSO)."
+	}
+	// A fine-grained token's refusal names what would have been enough.
+	if needs := permissionNames(r.Header.Get("X-Accepted-GitHub-Permissions")); needs != "" {
+		return fmt.Sprintf("GitHub does not allow this to the %s in %s: it needs the permission %s.%s", c.who(), c.cfg.repository, needs, adviceWrite)
+	}
+	if said.message == "" {
+		return fmt.Sprintf("GitHub does not allow this to the %s in %s.%s", c.who(), c.cfg.repository, adviceWrite)
+	}
+	return fmt.Sprintf("GitHub does not allow this to the %s in %s: %s.%s", c.who(), c.cfg.repository, brief(said.message, 80), adviceWrite)
+}
+
+// permissionNames reads "issues=write; contents=read" as it is, if it is that.
+func permissionNames(s string) string {
+	odd := func(r rune) bool { return (r < 'a' || r > 'z') && !strings.ContainsRune("_=;, ", r) }
+	if len(s) > 60 || strings.ContainsFunc(s, odd) {
+		return ""
+	}
+	return s
+}
+
+func (c client) noIssues(op string) *fault.Error {
+	return invalid(op, "Issues are switched off in the GitHub repository %s. Ask a GitHub admin to switch them on (Settings > General > Features), or your admin to name another repository.", c.cfg.repository)
+}
+
+func (c client) refusal(said *refusedError) string {
+	what := strings.Join(said.sentences(), ", ")
+	if what == "" {
+		what = said.message
+	}
+	in := " in " + c.cfg.repository + "."
+	return "GitHub: " + brief(what, targets.MaxPublic-len("GitHub: ")-len(in)-len(adviceSettings)) + in + adviceSettings
+}
+
+// brief is a part of a sentence, without a full stop.
+func brief(s string, limit int) string {
+	return strings.TrimRight(targets.Title(s, max(limit, 20)), ". ")
+}
+
+// rateLimited tells a refusal for now: GitHub sends 403 as well as 429 for it,
+// and says in three ways how long.
+func rateLimited(r outbound.Reply, said *refusedError) (time.Duration, bool) {
+	if r.Status != http.StatusForbidden && r.Status != http.StatusTooManyRequests {
+		return 0, false
+	}
+	now := time.Now()
+	if at, err := http.ParseTime(r.Header.Get("Date")); err == nil {
+		now = at // the reset is by GitHub's clock
+	}
+	switch {
+	case r.Header.Get("Retry-After") != "":
+		return outbound.RetryAfter(r.Header, now), true
+	case r.Header.Get("X-RateLimit-Remaining") == "0":
+		epoch, err := strconv.ParseInt(r.Header.Get("X-RateLimit-Reset"), 10, 64)
+		if err != nil {
+			return secondaryWait, true
+		}
+		return min(max(time.Unix(epoch, 0).Sub(now), time.Second), maxReset), true
+	case said.secondary():
+		return secondaryWait, true
+	default:
+		return 0, r.Status == http.StatusTooManyRequests
+	}
+}
+
+// refusedError is what GitHub says of a refusal.
+type refusedError struct {
+	status    int
+	message   string
+	documents string
+	details   []detail
+}
+
+// detail is an entry of a refusal's errors.
+type detail struct {
+	Resource string `json:"resource"`
+	Field    string `json:"field"`
+	Code     string `json:"code"`
+	Message  string `json:"message"`
+}
+
+func (e *refusedError) Error() string {
+	return fmt.Sprintf("HTTP status %d: %s", e.status, strings.Join(append([]string{e.message}, e.sentences()...), "; "))
+}
+
+// readRefusal reads a refusal's body leniently: errors may hold objects or
+// sentences, or be one sentence. token is left out of all of it.
+func readRefusal(r outbound.Reply, token string) *refusedError {
+	var body struct {
+		Message   string          `json:"message"`
+		Errors    json.RawMessage `json:"errors"`
+		Documents string          `json:"documentation_url"`
+	}
+	raw := r.Body
+	if token != "" {
+		raw = []byte(strings.ReplaceAll(string(raw), token, "[secret]"))
+	}
+	_ = json.Unmarshal(raw, &body) // a web page says nothing that helps
+	said := &refusedError{status: r.Status, message: targets.Title(body.Message, 200), documents: body.Documents}
+	if body.Message == "" {
+		said.message = ""
+	}
+	var entries []json.RawMessage
+	if json.Unmarshal(body.Errors, &entries) != nil && len(body.Errors) > 0 {
+		entries = []json.RawMessage{body.Errors}
+	}
+	const most = 5
+	for _, raw := range entries[:min(len(entries), most)] {
+		var d detail
+		if json.Unmarshal(raw, &d) != nil {
+			_ = json.Unmarshal(raw, &d.Message)
+		}
+		said.details = append(said.details, d)
+	}
+	return said
+}
+
+// names tells whether a field is among what was refused.
+func (e *refusedError) names(field string) bool {
+	for _, d := range e.details {
+		if d.Field == field {
+			return true
+		}
+	}
+	return false
+}
+
+func (e *refusedError) secondary() bool {
+	return strings.Contains(e.documents, "rate-limit") || strings.Contains(strings.ToLower(e.message), "secondary rate limit")
+}
+
+func (e *refusedError) sentences() []string {
+	var out []string
+	for _, d := range e.details {
+		field := "field '" + targets.Title(d.Field, 40) + "'"
+		switch {
+		case d.Message != "":
+			out = append(out, targets.Title(d.Message, 150))
+		case d.Field == "":
+			continue
+		case d.Code == "missing_field":
+			out = append(out, field+" is required")
+		case d.Code == "missing":
+			out = append(out, field+" names something that does not exist")
+		case d.Code == "already_exists":
+			out = append(out, field+" has a value that is there already")
+		default:
+			out = append(out, field+" is not valid")
+		}
+	}
+	return out
+}
+
+func invalid(op, format string, args ...any) *fault.Error {
+	return &fault.Error{Op: op, Kind: fault.Invalid, Side: name, Public: fmt.Sprintf(format, args...)}
+}

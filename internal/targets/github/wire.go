@@ -1,0 +1,194 @@
+package github
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"strings"
+	"time"
+
+	"pushbutton/internal/fault"
+	"pushbutton/internal/outbound"
+	"pushbutton/internal/targets"
+)
+
+// What GitHub's REST API sends and takes, as far as it is used here, from its
+// OpenAPI description. None of it leaves this folder.
+
+const (
+	stateClosed      = "closed"
+	reasonNotPlanned = "not_planned"
+	reasonDuplicate  = "duplicate"
+
+	apiVersion = "2022-11-28"
+	mediaType  = "application/vnd.github+json"
+	// maxList bounds the reply to a list: a page of issues of the longest text,
+	// in characters of four bytes, and what GitHub says of each beside it.
+	maxList = perPage * (4*maxBody + 32<<10)
+)
+
+type user struct {
+	Login string `json:"login"`
+	Type  string `json:"type"`
+}
+
+type repository struct {
+	FullName  string `json:"full_name"`
+	Owner     user   `json:"owner"`
+	HasIssues bool   `json:"has_issues"`
+	Archived  bool   `json:"archived"`
+	// Permissions are those of the account; nil if GitHub does not say.
+	Permissions *struct {
+		Push bool `json:"push"`
+	} `json:"permissions"`
+}
+
+type issue struct {
+	Number      int       `json:"number"`
+	HTMLURL     string    `json:"html_url"`
+	Title       string    `json:"title"`
+	Body        string    `json:"body"`
+	State       string    `json:"state"`
+	StateReason string    `json:"state_reason"`
+	PullRequest *struct{} `json:"pull_request"` // lists of issues hold pull requests too
+}
+
+type milestone struct {
+	Number int    `json:"number"`
+	Title  string `json:"title"`
+}
+
+type issueType struct {
+	Name        string `json:"name"`
+	Description string `json:"description"`
+}
+
+type newIssue struct {
+	Title     string   `json:"title"`
+	Body      string   `json:"body,omitempty"`
+	Labels    []string `json:"labels,omitempty"`
+	Assignees []string `json:"assignees,omitempty"`
+	Milestone int      `json:"milestone,omitempty"`
+	Type      string   `json:"type,omitempty"`
+}
+
+type changeIssue struct {
+	Title       string `json:"title,omitempty"`
+	Body        string `json:"body,omitempty"`
+	State       string `json:"state,omitempty"`
+	StateReason string `json:"state_reason,omitempty"`
+}
+
+type addLabels struct {
+	Labels []string `json:"labels"`
+}
+
+type newComment struct {
+	Body string `json:"body"`
+}
+
+type aboutApp struct {
+	Slug string `json:"slug"`
+}
+
+type tokenRequest struct {
+	Repositories []string          `json:"repositories,omitempty"`
+	Permissions  map[string]string `json:"permissions,omitempty"`
+}
+
+type tokenReply struct {
+	Token     string    `json:"token"`
+	ExpiresAt time.Time `json:"expires_at"`
+}
+
+// client speaks with GitHub for one repository.
+type client struct {
+	http *outbound.Client
+	cfg  config
+	// app gives tokens where the plugin acts as a GitHub App; nil: cfg.token.
+	app *appTokens
+}
+
+// get reads path into out (nil: whether it is there). A read changes nothing,
+// so its error is never Unsure, whatever it is a part of.
+func (c client) get(ctx context.Context, op, path string, out any) error {
+	_, err := c.page(ctx, op, path, out)
+	return err
+}
+
+// page is get, and tells whether another page follows.
+func (c client) page(ctx context.Context, op, path string, out any) (more bool, err error) {
+	reply, err := c.send(ctx, op, http.MethodGet, path, nil)
+	if err != nil {
+		return false, targets.Sure(err)
+	}
+	return strings.Contains(reply.Header.Get("Link"), `rel="next"`), decode(op, reply, out)
+}
+
+// getAs is get with a token of its own.
+func (c client) getAs(ctx context.Context, token, op, path string, out any) error {
+	reply, err := c.sendAs(ctx, token, op, http.MethodGet, path, nil)
+	if err != nil {
+		return targets.Sure(err)
+	}
+	return decode(op, reply, out)
+}
+
+func decode(op string, reply outbound.Reply, out any) error {
+	if out == nil {
+		return nil
+	}
+	if err := json.Unmarshal(reply.Body, out); err != nil {
+		return notGitHub(op, err)
+	}
+	return nil
+}
+
+// notGitHub is a read that brought something else than what GitHub sends.
+func notGitHub(op string, err error) *fault.Error {
+	return &fault.Error{Op: op, Kind: fault.Invalid, Err: err,
+		Public: "The address does not answer as GitHub does. Ask your admin to check settings.url."}
+}
+
+// write sends a body; out may be nil. A reply that cannot be read is Unsure.
+func (c client) write(ctx context.Context, op, method, path string, body, out any) error {
+	raw, err := json.Marshal(body)
+	if err != nil {
+		return &fault.Error{Op: op, Kind: fault.Internal, Err: err}
+	}
+	reply, err := c.send(ctx, op, method, path, raw)
+	if err != nil || out == nil {
+		return err
+	}
+	if err := json.Unmarshal(reply.Body, out); err != nil {
+		return targets.Unreadable(op, err)
+	}
+	return nil
+}
+
+func (c client) send(ctx context.Context, op, method, path string, body []byte) (outbound.Reply, error) {
+	token := c.cfg.token.Reveal()
+	if c.app != nil {
+		var err error
+		if token, err = c.app.get(ctx); err != nil {
+			return outbound.Reply{}, targets.Sure(err) // nothing was sent yet
+		}
+	}
+	reply, err := c.sendAs(ctx, token, op, method, path, body)
+	if c.app != nil && err != nil && fault.KindOf(err) == fault.Unauthorized {
+		c.app.drop(token)
+	}
+	return reply, err
+}
+
+func (c client) sendAs(ctx context.Context, token, op, method, path string, body []byte) (outbound.Reply, error) {
+	h := http.Header{}
+	h.Set("Authorization", "Bearer "+token)
+	h.Set("Accept", mediaType)
+	h.Set("X-GitHub-Api-Version", apiVersion)
+	if body != nil {
+		h.Set("Content-Type", "application/json")
+	}
+	return c.http.Send(ctx, outbound.Call{Op: op, Method: method, URL: c.cfg.api + path, Header: h, Body: body, MaxBody: maxList,
+		Refine: func(r outbound.Reply, verdict *fault.Error) *fault.Error { return c.refine(token, r, verdict) }})
+}

@@ -1,0 +1,26 @@
+package targets
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+
+	"pushbutton/internal/secret"
+)
+
+func TestHookSigned(t *testing.T) {
+	// The example of RFC 4231, section 4.3.
+	const digest = "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"
+	h, signing := Hook{Body: []byte("what do ya want for nothing?")}, secret.New("Jefe")
+	assert.True(t, h.Signed(signing, digest))
+	for name, ok := range map[string]bool{
+		"another secret": h.Signed(secret.New("jefe"), digest),
+		"no secret":      h.Signed(secret.String{}, "b613679a0814d9ec772f95d778c35fc5ff1697c493715653c6c712144292c5ad"),
+		"another body":   Hook{Body: []byte("what do ya want for something?")}.Signed(signing, digest),
+		"cut":            h.Signed(signing, digest[:32]),
+		"no hex":         h.Signed(signing, "sha256="+digest),
+		"nothing":        h.Signed(signing, ""),
+	} {
+		assert.False(t, ok, name)
+	}
+}

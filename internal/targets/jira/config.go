@@ -1,0 +1,213 @@
+package jira
+
+import (
+	"encoding/base64"
+	"net/url"
+	"regexp"
+	"strings"
+
+	"pushbutton/internal/secret"
+	"pushbutton/internal/targets"
+)
+
+// The names of settings and credentials.
+const (
+	setEdition    = "edition"
+	setURL        = "url"
+	setCloudID    = "cloudId"
+	setGateway    = "gatewayUrl"
+	setEmail      = "email"
+	setProject    = "project"
+	setIssueType  = "issueType"
+	setParent     = "parent"
+	setPriority   = "priority"
+	setComponents = "components"
+	setAssignee   = "assignee" // the portable layer's; read to see what must be on the screen
+
+	credAPIToken    = "apiToken"
+	credAccessToken = "accessToken"
+	credPAT         = "personalAccessToken"
+)
+
+// The editions: two products with different APIs.
+const (
+	cloud      = "cloud"
+	dataCenter = "datacenter"
+)
+
+// defaultGateway is where Atlassian takes OAuth and scoped API tokens.
+const defaultGateway = "https://api.atlassian.com"
+
+// config is the settings of one Jira project.
+type config struct {
+	cloud bool
+	// site is what people open; api is the root of the REST API.
+	site, api string
+	// auth is the whole Authorization header; oauth says that it is an OAuth
+	// access token.
+	auth  secret.String
+	oauth bool
+
+	project    string // key or number
+	issueType  string // name or number; empty: the project's first
+	parent     string // key; empty: none
+	priority   string // name or number; empty: Jira's default
+	components []string
+	assigns    bool // new issues are to be given to somebody
+}
+
+// Kind describes the adapter.
+func Kind() targets.Kind {
+	return targets.Kind{
+		Type:  "jira",
+		Title: "Jira",
+		Settings: []targets.Field{
+			{Name: setEdition, Default: cloud, Enum: []string{cloud, dataCenter}, Example: dataCenter,
+				Help: "cloud for Jira Cloud (mostly *.atlassian.net), datacenter for a Jira that you run yourselves."},
+			{Name: setURL, Type: targets.TypeURL, Required: true, Example: "https://example.atlassian.net",
+				Help: "Jira's address as people open it, with its path if it does not run at the root."},
+			{Name: setCloudID, Example: "11223344-a1b2-3b33-c444-def123456789",
+				Help: "Cloud only: the site's id (in https://<site>/_edge/tenant_info). Needed with accessToken and with an API token that has scopes; the API is then reached through Atlassian's gateway."},
+			{Name: setGateway, Type: targets.TypeURL, Default: defaultGateway, Example: "https://api.atlassian-us-gov-mod.com",
+				Help: "Cloud only, with cloudId: the gateway's address. Only Atlassian Government Cloud has another one."},
+			{Name: setEmail, Usual: true, Example: "push@example.com",
+				Help: "Cloud only, with apiToken: the e-mail address of the account whose token it is."},
+			{Name: setProject, Required: true, Example: "ENG",
+				Help: "The project's key, as in its issues' keys, or its number."},
+			{Name: setIssueType, Example: "Story",
+				Help: "Name or number of the type of new issues. Default: the project's first that is neither a subtask nor an epic."},
+			{Name: setParent, Example: "ENG-12",
+				Help: "Key of the issue that new issues go under: an epic, or for a subtask type any issue."},
+			{Name: setPriority, Example: "High",
+				Help: "Name or number of the priority of new issues. Default: Jira's own."},
+			{Name: setComponents, Type: targets.TypeList, Example: "[Backend, API]",
+				Help: "Names or numbers of the project's components that new issues belong to."},
+		},
+		Credentials: []targets.Field{
+			{Name: credAPIToken, Secret: true, Example: "env:JIRA_API_TOKEN",
+				Help: "Cloud: API token of the account in settings.email."},
+			{Name: credAccessToken, Secret: true, Example: "env:JIRA_ACCESS_TOKEN",
+				Help: "Cloud, instead of apiToken: an OAuth 2.0 (3LO) access token with the scopes read:jira-work, write:jira-work, read:jira-user. Needs settings.cloudId."},
+			{Name: credPAT, Secret: true, Example: "file:jira.token",
+				Help: "Data Center: personal access token of the account that makes the issues (Jira 8.14 or newer)."},
+		},
+		Driver: (*driver)(nil),
+		New: func(c targets.Config, deps targets.Deps) (targets.Driver, error) {
+			cfg, errs := newConfig(c)
+			if len(errs) > 0 {
+				return nil, errs
+			}
+			return newDriver(cfg, deps.HTTP), nil
+		},
+		ParseHook: parseHook,
+		Guide:     guide(),
+	}
+}
+
+// newConfig reads decoded settings and says what does not fit together.
+func newConfig(c targets.Config) (config, targets.FieldErrors) {
+	s := c.Settings
+	cfg := config{cloud: s.String(setEdition) != dataCenter, site: s.String(setURL), project: s.String(setProject), issueType: s.String(setIssueType),
+		parent: strings.ToUpper(s.String(setParent)), priority: s.String(setPriority), components: s.List(setComponents)}
+	cfg.assigns = s.String(setAssignee) != "" && s.String(setAssignee) != "none"
+	var errs targets.FieldErrors
+	wrong := func(path, message string) {
+		errs = append(errs, targets.FieldError{Path: path, Message: message})
+	}
+	if cfg.parent != "" && !isKey(cfg.parent) {
+		wrong("settings."+setParent, "must be an issue's key (for example ENG-12)")
+	}
+	if cfg.cloud {
+		cfg.readCloud(c, wrong)
+	} else {
+		cfg.readDataCenter(c, wrong)
+	}
+	return cfg, errs
+}
+
+func (cfg *config) readCloud(c targets.Config, wrong func(path, message string)) {
+	s, creds := c.Settings, c.Credentials
+	id, email := s.String(setCloudID), s.String(setEmail)
+	cfg.api = cfg.site
+	if id != "" {
+		cfg.api = s.String(setGateway) + "/ex/jira/" + url.PathEscape(id)
+	}
+	apiToken, accessToken := creds[credAPIToken], creds[credAccessToken]
+	switch {
+	case apiToken.Empty() && accessToken.Empty():
+		wrong("credentials."+credAPIToken, "is required (or "+credAccessToken+")")
+	case !apiToken.Empty() && !accessToken.Empty():
+		wrong("credentials."+credAccessToken, "must not stand beside "+credAPIToken+": which one counts?")
+	case !apiToken.Empty():
+		if !strings.Contains(email, "@") || strings.Contains(email, ":") {
+			wrong("settings."+setEmail, "is required with credentials."+credAPIToken+" and must be an e-mail address")
+		}
+		cfg.auth = secret.New("Basic " + base64.StdEncoding.EncodeToString([]byte(email+":"+apiToken.Reveal())))
+	default:
+		if id == "" {
+			wrong("settings."+setCloudID, "is required with credentials."+credAccessToken)
+		}
+		cfg.auth, cfg.oauth = secret.New("Bearer "+accessToken.Reveal()), true
+	}
+	if !creds[credPAT].Empty() {
+		wrong("credentials."+credPAT, "is for settings.edition: datacenter; Jira Cloud takes "+credAPIToken+" or "+credAccessToken)
+	}
+}
+
+func (cfg *config) readDataCenter(c targets.Config, wrong func(path, message string)) {
+	cfg.api = cfg.site
+	cfg.auth = secret.New("Bearer " + c.Credentials[credPAT].Reveal())
+	if c.Credentials[credPAT].Empty() {
+		wrong("credentials."+credPAT, "is required with settings.edition: datacenter")
+	}
+	if u, err := url.Parse(cfg.site); err == nil && strings.HasSuffix(u.Hostname(), ".atlassian.net") {
+		wrong("settings."+setEdition, "must be cloud: settings.url is a Jira Cloud site")
+	}
+	for _, name := range []string{setCloudID, setEmail} {
+		if c.Settings.String(name) != "" {
+			wrong("settings."+name, "is for settings.edition: cloud")
+		}
+	}
+	for _, name := range []string{credAPIToken, credAccessToken} {
+		if !c.Credentials[name].Empty() {
+			wrong("credentials."+name, "is for settings.edition: cloud; Data Center takes "+credPAT)
+		}
+	}
+}
+
+// issueKey is the form of an issue's key; project keys can be longer and of
+// other letters on Data Center, if its admin says so.
+var issueKey = regexp.MustCompile(`^\p{L}[\p{L}\p{N}_]*-[0-9]{1,18}$`) //nolint:gochecknoglobals // a constant
+
+func isKey(s string) bool { return issueKey.MatchString(s) }
+
+// isID tells whether s can be an issue's number.
+func isID(s string) bool {
+	return s != "" && len(s) <= 18 && strings.Trim(s, "0123456789") == ""
+}
+
+func guide() targets.Guide {
+	return targets.Guide{
+		Permissions: "In the project: Browse projects, Create issues, Edit issues, Link issues, Add comments, Transition issues; Assign issues if settings.assignee is used, Modify reporter if settings.reporter is. " +
+			"To find people by e-mail, the global permission Browse users and groups. An OAuth token needs the scopes read:jira-work, write:jira-work and read:jira-user; an API token with scopes needs the same and settings.cloudId.",
+		Token: "Cloud: sign in as the account that shall make the issues, open https://id.atlassian.com/manage-profile/security/api-tokens, Create API token, put it into credentials.apiToken and the account's address into settings.email. " +
+			"Data Center: sign in as that account, open Profile > Personal Access Tokens > Create token, and put it into credentials.personalAccessToken.",
+		Notes: []string{
+			"The issue type's create screen must have the fields Labels and Description: our marker is a label, and a push must be found again by it.",
+			"Jira Cloud's search sees a new issue some seconds late. After a push whose outcome is unknown the plugin therefore waits and looks again before it creates.",
+			"Labels have no spaces in Jira; the plugin writes a hyphen instead.",
+			"An OAuth access token ends an hour after it was made, and the plugin does not renew it: an API token is the better choice for a service.",
+			"Jira Cloud shows the e-mail addresses of few people. Somebody whose address is hidden is found if the search gives nobody else.",
+			"In further fields, a choice below another (cascading select) is written \"Parent / Child\", a sprint as its number.",
+			"Webhooks: give the webhook a secret (Cloud: System > WebHooks). Ones without a signature are refused.",
+		},
+		Errors: []targets.GuideError{
+			{Says: "field \"X\" is required in project ENG", Means: "Map the field in settings.fields, or make it optional in the project's field configuration."},
+			{Says: "has no field Labels on the create screen", Means: "Add Labels to the screen that the project uses for creating this issue type."},
+			{Says: "refused the API token", Means: "The token ended or was revoked, or settings.email names another account. Make a new one."},
+			{Says: "may not create issues", Means: "Give the account a role in the project that has the permission Create issues."},
+			{Says: "asks for a CAPTCHA", Means: "Somebody tried wrong passwords. Sign in to Jira once as that account in a browser."},
+			{Says: "there is no project", Means: "settings.project is wrong, or the account lacks the permission Browse projects."},
+		},
+	}
+}

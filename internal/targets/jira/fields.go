@@ -1,0 +1,274 @@
+package jira
+
+import (
+	"context"
+	"encoding/json"
+	"maps"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"pushbutton/internal/fault"
+	"pushbutton/internal/richtext"
+	"pushbutton/internal/targets"
+)
+
+const (
+	// maxLine is the length of a one-line text field, in UTF-16 units.
+	maxLine = 255
+	// jiraTime is how Jira writes a moment.
+	jiraTime = "2006-01-02T15:04:05.000-0700"
+)
+
+// form is how the values of one sort of field are written.
+type form struct {
+	typ      targets.ValueType
+	multiple bool
+	write    func(string) any
+}
+
+// form reads a field's schema; ok is false for a field that the plugin cannot
+// fill.
+func (c client) form(s fieldSchema) (f form, ok bool) {
+	_, custom, _ := strings.Cut(s.Custom, ":")
+	switch {
+	case custom == "gh-sprint":
+		return form{targets.ValueNumber, false, number}, true
+	case custom == "gh-epic-link":
+		return form{targets.ValueText, false, asIs}, true
+	case custom == "labels":
+		return form{targets.ValueText, true, func(s string) any { return label(s) }}, true
+	case custom == "textarea" || s.System == "environment":
+		return form{targets.ValueLongText, false, func(v string) any { return c.richText(targets.PlainText(v)) }}, true
+	case custom == "url":
+		return form{targets.ValueURL, false, asIs}, true
+	case s.Type == "array":
+		f, ok = c.element(s.Items)
+		f.multiple = true
+		return f, ok
+	default:
+		return c.element(s.Type)
+	}
+}
+
+func (c client) element(typ string) (form, bool) {
+	id := func(v string) any { return idRef{v} }
+	switch typ {
+	case "string":
+		return form{targets.ValueText, false, func(v string) any { return line(v) }}, true
+	case "number":
+		return form{targets.ValueNumber, false, number}, true
+	case "date":
+		return form{targets.ValueDate, false, asIs}, true
+	case "datetime":
+		return form{targets.ValueTime, false, moment}, true
+	case "option", "priority", "resolution", "securitylevel", "version", "component", "project":
+		return form{targets.ValueOption, false, id}, true
+	case "option-with-child":
+		return form{targets.ValueOption, false, cascaded}, true
+	case "user":
+		return form{targets.ValuePerson, false, c.account}, true
+	case "group":
+		return form{targets.ValueText, false, func(v string) any { return nameRef{v} }}, true
+	case "team":
+		return form{targets.ValueText, false, asIs}, true
+	default:
+		return form{}, false
+	}
+}
+
+func asIs(v string) any { return v }
+
+// number keeps JSON from seeing ".5" or "+5", which are numbers to people.
+func number(v string) any {
+	f, err := strconv.ParseFloat(v, 64)
+	if err != nil || math.IsInf(f, 0) {
+		return nil
+	}
+	return f
+}
+
+func moment(v string) any {
+	at, err := time.Parse(time.RFC3339, v)
+	if err != nil {
+		return nil
+	}
+	return at.Format(jiraTime)
+}
+
+func cascaded(v string) any {
+	parent, child, ok := strings.Cut(v, "/")
+	if !ok {
+		return cascade{ID: parent}
+	}
+	return cascade{ID: parent, Child: &idRef{child}}
+}
+
+func (c client) account(id string) any {
+	if c.cfg.cloud {
+		return accountRef{id}
+	}
+	return nameRef{id}
+}
+
+// line cuts a text to what a one-line field takes. Jira counts as Java does.
+func line(s string) string {
+	for most := maxLine; ; {
+		out := targets.Title(s, most)
+		over := richtext.UTF16Len(out) - maxLine
+		if over <= 0 {
+			return out
+		}
+		most -= max(over/2, 1)
+	}
+}
+
+// label makes a label of any text: Jira's have no spaces.
+func label(s string) string {
+	return strings.ReplaceAll(line(s), " ", "-")
+}
+
+// labels makes labels of names, each once.
+func labels(names []string) []string {
+	var out []string
+	for _, n := range names {
+		if l := label(n); !slices.Contains(out, l) {
+			out = append(out, l)
+		}
+	}
+	return out
+}
+
+// richText writes a document as descriptions, comments and text areas want it,
+// within their limit.
+func (c client) richText(doc richtext.Doc) any {
+	return c.raw(richtext.Fit(doc, richtext.Limit{Max: maxText, Count: richtext.UTF16Len}, c.render).Text)
+}
+
+// render writes the edition's format: ADF on Cloud, wiki markup on Data Center.
+func (c client) render(doc richtext.Doc) string {
+	if c.cfg.cloud {
+		return doc.ADF()
+	}
+	return doc.Wiki()
+}
+
+// raw is a rendered text as it stands in a request: ADF is JSON, no string.
+func (c client) raw(rendered string) any {
+	if c.cfg.cloud {
+		return json.RawMessage(rendered)
+	}
+	return rendered
+}
+
+// ListFields implements targets.FieldLister.
+func (d *driver) ListFields(ctx context.Context) ([]targets.FieldInfo, error) {
+	p, err := d.planner.get(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var out []targets.FieldInfo
+	for _, id := range p.order {
+		f := p.fields[id]
+		if d.fills(p, f) {
+			continue
+		}
+		required := f.Required && !f.HasDefault && id != p.epicLabel
+		how, ok := d.form(f.Schema)
+		if !ok && !required {
+			continue
+		}
+		out = append(out, targets.FieldInfo{ID: id, Name: f.Name, Type: how.typ, Multiple: how.multiple, Required: required, Options: options(f.Allowed)})
+	}
+	return out, nil
+}
+
+// fills tells whether the driver writes a field itself, or Jira does.
+func (d *driver) fills(p *plan, f fieldMeta) bool {
+	switch f.ID {
+	case "project", "issuetype", fieldSummary, fieldDescription, fieldLabels, fieldParent:
+		return true
+	case fieldReporter: // whose token it is, unless we say otherwise
+		return true
+	case fieldAssignee:
+		return d.cfg.assigns || !f.Required
+	case fieldPriority:
+		return p.priorityID != ""
+	case fieldComponents:
+		return len(p.components) > 0
+	default:
+		return f.ID == p.epicLink
+	}
+}
+
+// options lists choices; those below another are named after both.
+func options(allowed []allowedValue) []targets.Option {
+	var out []targets.Option
+	for _, a := range allowed {
+		if a.Disabled || a.Archived {
+			continue
+		}
+		out = append(out, targets.Option{ID: a.ID, Name: a.title()})
+		for _, child := range a.Children {
+			if !child.Disabled {
+				out = append(out, targets.Option{ID: a.ID + "/" + child.ID, Name: a.title() + " / " + child.title()})
+			}
+		}
+	}
+	return out
+}
+
+// further adds the fields of the mapping to a request.
+func (d *driver) further(p *plan, values []targets.FieldValue, into map[string]any) error {
+	for _, v := range values {
+		how, ok := d.form(p.fields[v.Field.ID].Schema)
+		if !ok {
+			continue
+		}
+		written := make([]any, 0, len(v.Values))
+		for _, one := range v.Values {
+			w := how.write(one)
+			if w == nil {
+				return invalid("write fields", "Jira: field %q does not take %q. Change the value in Productboard, or ask your admin to change settings.fields.", v.Field.Name, targets.Title(one, 60))
+			}
+			written = append(written, w)
+		}
+		switch {
+		case how.multiple:
+			into[v.Field.ID] = written
+		case len(written) > 0:
+			into[v.Field.ID] = written[0]
+		}
+	}
+	return nil
+}
+
+// explain says of a refused request which fields are wrong, by the names that
+// people know. The sentences are in the account's language; that a field is
+// missing is therefore read off what was sent.
+func (d *driver) explain(p *plan, sent edit, err error) error {
+	said, ok := saidBy(err)
+	if !ok || len(said.fields) == 0 {
+		return err
+	}
+	e := *fault.From(err)
+	parts := said.messages
+	for _, id := range slices.Sorted(maps.Keys(said.fields)) {
+		f, known := p.fields[id]
+		_, given := sent.Fields[id]
+		_, changed := sent.Update[id]
+		if known && f.Required && !given && !changed {
+			e.Public = "Jira: field \"" + targets.Title(f.Name, 100) + "\" is required in project " + p.projectKey + ". Ask your admin to map it in settings.fields."
+			return &e
+		}
+		title := id
+		if known {
+			title = f.Name
+		}
+		parts = append(parts, "field \""+title+"\": "+strings.TrimRight(said.fields[id], ". "))
+	}
+	e.Public = refusal(strings.Join(parts, "; "))
+	return &e
+}

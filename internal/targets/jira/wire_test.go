@@ -1,0 +1,92 @@
+package jira
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/stretchr/testify/assert"
+
+	"pushbutton/internal/outbound"
+	"pushbutton/internal/richtext"
+	"pushbutton/internal/secret"
+	"pushbutton/internal/targets"
+)
+
+// What people write as a number, a moment or a choice, and what Jira reads.
+func TestFormsOfValues(t *testing.T) {
+	c := client{cfg: config{cloud: true}}
+	for name, c := range map[string]struct {
+		schema fieldSchema
+		value  string
+		want   any
+	}{
+		"number":              {fieldSchema{Type: "number"}, "-3.50", -3.5},
+		"number without zero": {fieldSchema{Type: "number"}, ".5", 0.5},
+		"number with a plus":  {fieldSchema{Type: "number"}, "+5", 5.0},
+		"endless number":      {fieldSchema{Type: "number"}, strings.Repeat("9", 400), nil},
+		"moment":              {fieldSchema{Type: "datetime"}, "2026-03-31T08:30:00Z", "2026-03-31T08:30:00.000+0000"},
+		"not a moment":        {fieldSchema{Type: "datetime"}, "soon", nil},
+		"parent choice":       {fieldSchema{Type: "option-with-child"}, "20", cascade{ID: "20"}},
+		"child choice":        {fieldSchema{Type: "option-with-child"}, "20/202", cascade{ID: "20", Child: &idRef{"202"}}},
+		"team":                {fieldSchema{Type: "team", Custom: "com.atlassian.jira.plugin.system.customfieldtypes:atlassian-team"}, "a-b", "a-b"},
+		"long line":           {fieldSchema{Type: "string"}, strings.Repeat("x", 300), strings.Repeat("x", 254) + "…"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			how, ok := client{}.form(c.schema)
+			assert.True(t, ok)
+			assert.Equal(t, c.want, how.write(c.value))
+		})
+	}
+	for _, s := range []fieldSchema{{Type: "timetracking"}, {Type: "array", Items: "attachment"}, {Type: "any"}, {}} {
+		_, ok := c.form(s)
+		assert.False(t, ok, s)
+	}
+}
+
+func TestNamesOfChoices(t *testing.T) {
+	assert.Equal(t, []targets.Option{{ID: "1", Name: "v"}, {ID: "2", Name: "n"}, {ID: "3", Name: "K"}, {ID: "3/4", Name: "K / c"}},
+		options([]allowedValue{{ID: "1", Value: "v", Name: "n"}, {ID: "2", Name: "n"}, {ID: "3", Key: "K", Children: []allowedValue{{ID: "4", Value: "c"}, {ID: "5", Disabled: true}}}, {ID: "6", Archived: true}}))
+}
+
+// Whatever a title or label is: within Jira's limit, as Java counts.
+func FuzzLine(f *testing.F) {
+	for _, s := range []string{"", "a b", strings.Repeat("🚀", 300), strings.Repeat("é", 400), strings.Repeat("👩‍👩‍👧‍👦", 60), "\xff\x00"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		if got := line(s); richtext.UTF16Len(got) > maxLine || !utf8.ValidString(got) || got == "" {
+			t.Fatalf("%q", got)
+		}
+		if strings.ContainsAny(label(s), " \t\n") {
+			t.Fatalf("%q", label(s))
+		}
+	})
+}
+
+// Whatever Jira, or something in front of it, says of a failure: a sentence
+// that fits a button and has no credential in it, and the same outcome as
+// without it.
+func FuzzRefine(f *testing.F) {
+	for _, s := range []string{"", "<html>", `{"errorMessages":["x"],"errors":{"summary":"y"}}`, `{"errors":[1]}`, `{"message":"Unauthorized; scope does not match","code":401}`, `{"errorMessages":["Basic c2VjcmV0"]}`} {
+		f.Add(400, s, "")
+		f.Add(401, s, "x")
+		f.Add(429, s, "2026-11-24T08:00:00Z")
+	}
+	c := client{cfg: config{cloud: true, project: "ENG", auth: secret.New("Basic c2VjcmV0")}}
+	f.Fuzz(func(t *testing.T, status int, body, header string) {
+		if status < 300 || status > 599 {
+			return
+		}
+		h := http.Header{"X-Ratelimit-Reset": {header}, "Ratelimit-Reason": {header}, "Atl-Traceid": {header}}
+		plain := outbound.FromStatus(status, h)
+		got := c.refine(outbound.Reply{Status: status, Header: h, Body: []byte(body)}, outbound.FromStatus(status, h))
+		if got == nil || got.Unsure != plain.Unsure {
+			t.Fatal("another outcome")
+		}
+		if utf8.RuneCountInString(got.Public) > targets.MaxPublic || strings.Contains(got.Public, "c2VjcmV0") {
+			t.Fatal(got.Public)
+		}
+	})
+}

@@ -1,0 +1,82 @@
+package shortcut
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"pushbutton/internal/targets"
+)
+
+// Fields that every story has and that people map.
+const (
+	fieldEstimate = "estimate"
+	fieldDeadline = "deadline"
+)
+
+// ListFields implements targets.FieldLister. Shortcut requires none, and all
+// of its custom fields are lists of options.
+func (d *driver) ListFields(ctx context.Context) ([]targets.FieldInfo, error) {
+	out := []targets.FieldInfo{
+		{ID: fieldEstimate, Name: "Estimate", Type: targets.ValueNumber},
+		{ID: fieldDeadline, Name: "Deadline", Type: targets.ValueDate},
+	}
+	all, err := list[customField](ctx, d.client, "read custom fields", http.MethodGet, "/custom-fields", nil)
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range all {
+		if !f.Enabled || len(f.Types) > 0 && !slices.Contains(f.Types, d.cfg.typ) {
+			continue
+		}
+		info := targets.FieldInfo{ID: f.ID, Name: f.Name, Type: targets.ValueOption}
+		for _, v := range f.Values {
+			if v.Enabled {
+				info.Options = append(info.Options, targets.Option{ID: v.ID, Name: v.Value})
+			}
+		}
+		out = append(out, info)
+	}
+	return out, nil
+}
+
+// fill puts further fields into a story.
+func fill(s *write, fields []targets.FieldValue) error {
+	for _, f := range fields {
+		value := f.Values[0]
+		switch f.Field.ID {
+		case fieldEstimate:
+			n, err := strconv.Atoi(value)
+			if err != nil {
+				return invalid("read estimate", "Shortcut: field \"Estimate\" takes a whole number, not %q. Change the value in Productboard, or ask your admin to change settings.fields.", targets.Title(value, 60))
+			}
+			s.Estimate = &n
+		case fieldDeadline:
+			at, err := time.Parse(time.DateOnly, value)
+			if err != nil {
+				return invalid("read deadline", "Shortcut: field \"Deadline\" takes a date, not %q.", targets.Title(value, 60))
+			}
+			s.Deadline = at.Format(time.RFC3339)
+		default:
+			s.Fields = append(s.Fields, fieldValue{Field: f.Field.ID, Value: value})
+		}
+	}
+	return nil
+}
+
+// FindPerson implements targets.People.
+func (d *driver) FindPerson(ctx context.Context, email string) (string, error) {
+	all, err := list[member](ctx, d.client, "list members", http.MethodGet, "/members", nil)
+	if err != nil {
+		return "", err
+	}
+	for _, m := range all {
+		if !m.Disabled && email != "" && strings.EqualFold(m.Profile.Email, email) {
+			return m.ID, nil
+		}
+	}
+	return "", nil
+}

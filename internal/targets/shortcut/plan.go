@@ -1,0 +1,197 @@
+package shortcut
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"pushbutton/internal/targets"
+)
+
+// planLife is how long what was looked up about the workspace is believed. A
+// refused create ends it at once.
+const planLife = 10 * time.Minute
+
+// plan is what the settings mean in this workspace.
+type plan struct {
+	state     int
+	group     string // id; empty: none
+	states    map[int]state
+	workflows []workflow
+}
+
+// planner keeps the plan. Two calls that miss it at the same time both look it
+// up, which does no harm.
+type planner struct {
+	client
+	mu    sync.Mutex
+	known *plan
+	until time.Time
+}
+
+func (p *planner) get(ctx context.Context) (*plan, error) {
+	p.mu.Lock()
+	known, fresh := p.known, time.Now().Before(p.until)
+	p.mu.Unlock()
+	if known != nil && fresh {
+		return known, nil
+	}
+	return p.load(ctx)
+}
+
+func (p *planner) forget() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.known = nil
+}
+
+func (p *planner) load(ctx context.Context) (*plan, error) {
+	made := &plan{states: map[int]state{}}
+	var err error
+	if made.workflows, err = list[workflow](ctx, p.client, "read workflows", http.MethodGet, "/workflows", nil); err != nil {
+		return nil, err
+	}
+	for _, w := range made.workflows {
+		for _, s := range w.States {
+			made.states[s.ID] = s
+		}
+	}
+	team, err := p.team(ctx, made)
+	if err != nil {
+		return nil, err
+	}
+	chosen, err := p.workflow(ctx, made.workflows, team)
+	if err != nil {
+		return nil, err
+	}
+	if made.state = chosen.DefaultState; p.cfg.state != "" {
+		at := slices.IndexFunc(chosen.States, func(s state) bool { return matches(p.cfg.state, s.ID, s.Name) })
+		if at < 0 {
+			return nil, invalid("find state", "Shortcut: workflow %q has no state %q, only %s. Ask your admin to correct settings.state.", chosen.Name, p.cfg.state,
+				listed(chosen.States, func(s state) string { return s.Name }))
+		}
+		made.state = chosen.States[at].ID
+	}
+	p.mu.Lock()
+	p.known, p.until = made, time.Now().Add(planLife)
+	p.mu.Unlock()
+	return made, nil
+}
+
+func (p *planner) team(ctx context.Context, made *plan) (group, error) {
+	if p.cfg.team == "" {
+		return group{}, nil
+	}
+	const op = "find team"
+	all, err := list[group](ctx, p.client, op, http.MethodGet, "/groups", nil)
+	if err != nil {
+		return group{}, err
+	}
+	wanted := strings.TrimPrefix(p.cfg.team, "@")
+	for _, g := range all {
+		if !g.Archived && (g.ID == wanted || strings.EqualFold(g.Name, wanted) || strings.EqualFold(g.Mention, wanted)) {
+			made.group = g.ID
+			return g, nil
+		}
+	}
+	return group{}, invalid(op, "Shortcut has no team %q, only %s. Ask your admin to correct settings.team.", p.cfg.team, listed(all, func(g group) string { return g.Name }))
+}
+
+// workflow chooses the workflow for new stories: the one that the settings
+// name, the team's, the workspace's.
+func (p *planner) workflow(ctx context.Context, all []workflow, team group) (workflow, error) {
+	const op = "find workflow"
+	byID := func(id int) (workflow, bool) {
+		at := slices.IndexFunc(all, func(w workflow) bool { return w.ID == id })
+		if at < 0 {
+			return workflow{}, false
+		}
+		return all[at], true
+	}
+	if p.cfg.workflow != "" {
+		for _, w := range all {
+			if matches(p.cfg.workflow, w.ID, w.Name) {
+				return w, nil
+			}
+		}
+		return workflow{}, invalid(op, "Shortcut has no workflow %q, only %s. Ask your admin to correct settings.workflow.", p.cfg.workflow, listed(all, func(w workflow) string { return w.Name }))
+	}
+	for _, id := range append([]int{team.DefaultWorkflow}, team.Workflows...) {
+		if w, ok := byID(id); ok {
+			return w, nil
+		}
+	}
+	var me self
+	if err := p.client.get(ctx, "read workspace", "/member", &me); err != nil {
+		return workflow{}, err
+	}
+	if w, ok := byID(me.Workspace.DefaultWorkflow); ok {
+		return w, nil
+	}
+	return workflow{}, notShortcut(op, errors.New("the workspace's default workflow is not among its workflows"))
+}
+
+// matches tells whether a setting, a name or a number, means this.
+func matches(wanted string, id int, name string) bool {
+	return wanted == strconv.Itoa(id) || strings.EqualFold(wanted, name)
+}
+
+// maxListed bounds the names in a sentence, in characters.
+const maxListed = 90
+
+func listed[T any](all []T, name func(T) string) string {
+	names := make([]string, len(all))
+	for i, one := range all {
+		names[i] = name(one)
+	}
+	return targets.Title(strings.Join(names, ", "), maxListed)
+}
+
+// Choices implements targets.Chooser.
+func (d *driver) Choices(ctx context.Context, setting string) ([]targets.Choice, error) {
+	const op = "list choices"
+	var out []targets.Choice
+	add := func(value, title string) { out = append(out, targets.Choice{Value: value, Title: title}) }
+	switch setting {
+	case setWorkflow, setState:
+		all, err := list[workflow](ctx, d.client, op, http.MethodGet, "/workflows", nil)
+		if err != nil {
+			return nil, err
+		}
+		for _, w := range all {
+			if setting == setWorkflow {
+				add(strconv.Itoa(w.ID), w.Name)
+				continue
+			}
+			for _, s := range w.States {
+				add(strconv.Itoa(s.ID), w.Name+": "+s.Name)
+			}
+		}
+	case setTeam:
+		all, err := list[group](ctx, d.client, op, http.MethodGet, "/groups", nil)
+		if err != nil {
+			return nil, err
+		}
+		for _, g := range all {
+			if !g.Archived {
+				add(g.ID, g.Name)
+			}
+		}
+	case setEpic:
+		all, err := list[epic](ctx, d.client, op, http.MethodGet, "/epics", nil)
+		if err != nil {
+			return nil, err
+		}
+		for _, e := range all {
+			if !e.Archived {
+				add(strconv.Itoa(e.ID), e.Name)
+			}
+		}
+	}
+	return out, nil
+}

@@ -1,0 +1,70 @@
+package shortcutfake
+
+import (
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"pushbutton/internal/secret"
+	"pushbutton/internal/targets"
+	"pushbutton/internal/targets/shortcut"
+	"pushbutton/internal/targets/targettest"
+)
+
+// Account makes settings; more is name, value, name, value...
+func Account(token string, more ...any) targettest.Account {
+	return targettest.Account{
+		Credentials: map[string]secret.String{"token": secret.New(token)},
+		Settings: func(url string) map[string]any {
+			s := map[string]any{"url": url}
+			for i := 0; i+1 < len(more); i += 2 {
+				s[more[i].(string)] = more[i+1]
+			}
+			return s
+		},
+	}
+}
+
+// Creates tells the request that creates a story.
+func Creates(r *http.Request) bool {
+	return r.Method == http.MethodPost && r.URL.Path == "/api/v3/stories"
+}
+
+// Harness is the conformance suite's set-up.
+func Harness() targettest.Harness {
+	return targettest.Harness{
+		Kind: shortcut.Kind(), Creates: Creates,
+		Start: func(t *testing.T) targettest.Server {
+			s := New(t)
+			return targettest.Server{
+				URL: s.URL, Mine: Account(Token), Other: Account(OtherToken),
+				WrongProject: Account(Token, "workflow", "Nowhere").Settings,
+				Issues:       s.stored,
+				SetLag: func(*testing.T) {
+					s.mu.Lock()
+					defer s.mu.Unlock()
+					s.Lag = 4 // a look-up asks twice
+				},
+			}
+		},
+	}
+}
+
+// stored lists what Mine's workspace holds.
+func (s *Server) stored(_ *testing.T, marker targets.Marker) []targettest.Stored {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var out []targettest.Stored
+	for _, story := range s.stories {
+		if story == nil || story.Workspace != "mine" {
+			continue
+		}
+		linked := slices.ContainsFunc(story.Links, func(l string) bool { return strings.HasSuffix(l, "="+string(marker)) })
+		if marker == "" || story.ExternalID == string(marker) && linked {
+			out = append(out, targettest.Stored{ID: strconv.Itoa(story.ID), Title: story.Name, Text: story.Description})
+		}
+	}
+	return out
+}

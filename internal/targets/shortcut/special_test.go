@@ -1,0 +1,346 @@
+package shortcut_test
+
+import (
+	"encoding/json"
+	"flag"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"pushbutton/internal/fault"
+	"pushbutton/internal/outbound"
+	"pushbutton/internal/secret"
+	"pushbutton/internal/targets"
+	"pushbutton/internal/targets/shortcut"
+	fake "pushbutton/internal/targets/shortcut/shortcutfake"
+	"pushbutton/internal/targets/targettest"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+func newClient(t *testing.T) *outbound.Client {
+	t.Helper()
+	client := outbound.New(outbound.Options{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}})
+	t.Cleanup(client.Close)
+	return client
+}
+
+// open makes a target for a server, without a proxy.
+func open(t *testing.T, url string, a targettest.Account) *targets.Target {
+	t.Helper()
+	target, err := shortcut.Kind().Open(a.Settings(url), a.Credentials, targets.Deps{HTTP: newClient(t)})
+	require.NoError(t, err)
+	return target
+}
+
+func mine(more ...any) targettest.Account { return fake.Account(fake.Token, more...) }
+
+func draft(t *testing.T, target *targets.Target) targets.Draft {
+	t.Helper()
+	d, err := target.Draft(targets.NewMarker("shortcut", "entity", 1), targets.Item{ID: "1", Type: "feature", Name: "A wish",
+		HTML: "<p>They <b>asked</b> for it, @jane &lt;3</p><ul><li>one</li></ul>", Link: "https://example.productboard.com/1", Tags: []string{"urgent", "Loud"},
+		Owner: targets.Person{Name: "Jane Doe", Email: fake.Jane}, Pusher: targets.Person{Name: "Joe Roe", Email: fake.Joe},
+		Fields: map[string]targets.FieldText{"Effort": {Texts: []string{"3"}}, "Timeframe": {Texts: []string{"2026-01-01 to 2026-03-31"}}}})
+	require.NoError(t, err)
+	return d
+}
+
+// recorder keeps the bodies of creates and changes that go to a server.
+func recorder(t *testing.T, server string) (url string, bodies *[]string) {
+	bodies = &[]string{}
+	proxy := targettest.NewProxy(t, server)
+	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		raw, _ := io.ReadAll(r.Body)
+		r.Body = io.NopCloser(strings.NewReader(string(raw)))
+		if fake.Creates(r) || r.Method == http.MethodPut {
+			*bodies = append(*bodies, string(raw))
+		}
+		proxy.ServeHTTP(w, r)
+	}))
+	t.Cleanup(front.Close)
+	return front.URL, bodies
+}
+
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	var tree any
+	require.NoError(t, json.Unmarshal([]byte(got), &tree))
+	pretty, err := json.MarshalIndent(tree, "", "  ")
+	require.NoError(t, err)
+	path := filepath.Join("testdata", name)
+	if *update {
+		require.NoError(t, os.WriteFile(path, append(pretty, '\n'), 0o600))
+	}
+	want, err := os.ReadFile(path)
+	require.NoError(t, err)
+	assert.Equal(t, strings.TrimSpace(string(want)), string(pretty))
+}
+
+// Everything that settings can map, whole, as it goes to Shortcut.
+func TestCreateBody(t *testing.T) {
+	s := fake.New(t)
+	url, bodies := recorder(t, s.URL)
+	target := open(t, url, mine("workflow", "engineering", "state", "backlog", "type", "bug", "epic", fake.EpicID, "iteration", fake.Sprint, "team", "@team-1",
+		"assignee", "owner", "reporter", fake.Jane, "labels", []any{"wish", "LOUD"},
+		"fields", map[string]any{"component": "backend", "Estimate": `{{field "Effort"}}`, "deadline": `{{field "Timeframe"}}`}))
+	require.NoError(t, target.Check(t.Context()))
+	made, err := target.Create(t.Context(), draft(t, target))
+	require.NoError(t, err)
+	assert.Equal(t, targets.Issue{ID: "1", Key: "sc-1", URL: "https://app.shortcut.com/example/story/1", Title: "A wish", Status: "Backlog", Color: "gray"}, made)
+	require.Len(t, *bodies, 1)
+	golden(t, "create.json", (*bodies)[0])
+}
+
+func TestCreateLooksUpOnce(t *testing.T) {
+	s := fake.New(t)
+	target := open(t, s.URL, mine())
+	_, err := target.Create(t.Context(), draft(t, target))
+	require.NoError(t, err)
+	before := len(s.Hits())
+	_, err = target.Create(t.Context(), draft(t, target))
+	require.NoError(t, err)
+	assert.Equal(t, []string{"POST /stories"}, s.Hits()[before:])
+}
+
+// The workflow is the one that is named, else the team's, else the workspace's.
+func TestWorkflowAndState(t *testing.T) {
+	for name, c := range map[string]struct {
+		more  []any
+		state int
+	}{
+		"workspace's":    {nil, fake.Ready},
+		"team's":         {[]any{"team", "web"}, fake.Sketch},
+		"named":          {[]any{"team", fake.Web, "workflow", "Engineering"}, fake.Ready},
+		"by number":      {[]any{"workflow", "500000002"}, fake.Sketch},
+		"named state":    {[]any{"state", "in development"}, fake.InProgress},
+		"state's number": {[]any{"state", "500000010"}, fake.Backlog},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := fake.New(t)
+			target := open(t, s.URL, mine(c.more...))
+			require.NoError(t, target.Check(t.Context()))
+			_, err := target.Create(t.Context(), draft(t, target))
+			require.NoError(t, err)
+			assert.Equal(t, c.state, s.Story(1).State)
+		})
+	}
+}
+
+// What is wrong must be said by Check, and just as well by a create that finds
+// it out first.
+func TestCheckNamesTheCause(t *testing.T) {
+	for name, c := range map[string]struct {
+		account targettest.Account
+		kind    fault.Kind
+		says    string
+	}{
+		"bad token":         {fake.Account("wrong"), fault.Unauthorized, "refused the token"},
+		"unknown workflow":  {mine("workflow", "Sales"), fault.Invalid, "only Design, Engineering"},
+		"unknown state":     {mine("state", "Sold"), fault.Invalid, "Backlog, Ready for Development"},
+		"state of another":  {mine("state", "Sketch"), fault.Invalid, "settings.state"},
+		"unknown team":      {mine("team", "Sales"), fault.Invalid, "settings.team"},
+		"archived team":     {mine("team", "Gone"), fault.Invalid, "settings.team"},
+		"unknown epic":      {mine("epic", 5), fault.Invalid, "epic"},
+		"archived epic":     {mine("epic", fake.OldEpic), fault.Invalid, "epic"},
+		"unknown iteration": {mine("iteration", 5), fault.Invalid, "iteration"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := fake.New(t)
+			target := open(t, s.URL, c.account)
+			check := target.Check(t.Context())
+			_, create := target.Create(t.Context(), draft(t, target))
+			for _, err := range []error{check, create} {
+				require.Error(t, err)
+				assert.Equal(t, c.kind, fault.KindOf(err), err)
+				public := fault.From(err).Public
+				assert.Contains(t, public, c.says)
+				assert.Contains(t, public, "your admin", "it says who can mend it")
+				assert.LessOrEqual(t, utf8.RuneCountInString(public), targets.MaxPublic)
+			}
+			assert.Equal(t, targets.OutcomeNotDone, targets.OutcomeOf(create))
+			assert.Zero(t, s.Stories())
+		})
+	}
+	for name, c := range map[string]struct {
+		fields map[string]any
+		says   string
+	}{
+		"value that is off":    {map[string]any{"Component": "Legacy"}, "one of Backend"},
+		"field of other types": {map[string]any{"Severity": "High"}, `no field "Severity"`},
+		"field that is off":    {map[string]any{"Old": "x"}, `no field "Old"`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			err := open(t, fake.New(t).URL, mine("fields", c.fields)).Check(t.Context())
+			require.Error(t, err)
+			assert.Contains(t, fault.From(err).Public, c.says)
+		})
+	}
+	t.Run("half an estimate", func(t *testing.T) {
+		s := fake.New(t)
+		target := open(t, s.URL, mine("fields", map[string]any{"Estimate": "2.5"}))
+		_, err := target.Create(t.Context(), draft(t, target))
+		require.Error(t, err)
+		assert.Contains(t, fault.From(err).Public, "a whole number")
+		assert.Equal(t, targets.OutcomeNotDone, targets.OutcomeOf(err))
+		assert.Zero(t, s.Stories())
+	})
+}
+
+// Either handle is enough, each story comes once, and what only looks like
+// ours does not count.
+func TestFindByEitherHandle(t *testing.T) {
+	s := fake.New(t)
+	target := open(t, s.URL, mine())
+	d := draft(t, target)
+	longer := d
+	longer.Marker += "x"
+	for _, each := range []targets.Draft{longer, d, d, d} {
+		_, err := target.Create(t.Context(), each)
+		require.NoError(t, err)
+	}
+	s.Change(2, func(story *fake.Story) { story.Links = nil; story.State = fake.Completed })
+	s.Change(3, func(story *fake.Story) { story.ExternalID = "theirs" })
+	all, _, err := target.FindAll(t.Context(), d.Marker)
+	require.NoError(t, err)
+	var ids []string
+	for _, i := range all {
+		ids = append(ids, i.ID)
+	}
+	assert.Equal(t, []string{"2", "3", "4"}, ids, "completed ones too, oldest first")
+	for id := 2; id <= 4; id++ {
+		s.Delete(id)
+	}
+	found, err := target.Find(t.Context(), d.Marker)
+	require.NoError(t, err)
+	assert.Nil(t, found)
+}
+
+func TestPeople(t *testing.T) {
+	for who, known := range map[string]bool{fake.Jane: true, fake.Joe: false, "nobody@example.com": false} {
+		t.Run(who, func(t *testing.T) {
+			s := fake.New(t)
+			target := open(t, s.URL, mine("assignee", who))
+			_, err := target.Create(t.Context(), draft(t, target))
+			require.NoError(t, err)
+			assert.Equal(t, known, len(s.Story(1).Owners) == 1)
+			assert.Equal(t, !known, strings.Contains(s.Story(1).Description, "Assignee: "))
+		})
+	}
+}
+
+func TestStates(t *testing.T) {
+	s := fake.New(t)
+	target := open(t, s.URL, mine("statusColors", map[string]any{"completed": "purple"}))
+	_, err := target.Create(t.Context(), draft(t, target))
+	require.NoError(t, err)
+	for state, want := range map[int]targets.Issue{
+		fake.Backlog: {Status: "Backlog", Color: "gray"}, fake.Ready: {Status: "Ready for Development", Color: "blue"},
+		fake.InProgress: {Status: "In Development", Progress: targets.Started, Color: "yellow"}, fake.Completed: {Status: "Completed", Progress: targets.Done, Color: "purple"},
+		fake.Sketch: {Status: "Sketch"}, 1: {Progress: targets.Started},
+	} {
+		s.Change(1, func(story *fake.Story) { story.State = state })
+		got, _, err := target.Read(t.Context(), "1")
+		require.NoError(t, err)
+		assert.Equal(t, want, targets.Issue{Status: got.Status, Progress: got.Progress, Color: got.Color}, state)
+	}
+}
+
+func TestCloseNeedsADoneState(t *testing.T) {
+	s := fake.New(t)
+	target := open(t, s.URL, mine("workflow", "Design"))
+	_, err := target.Create(t.Context(), draft(t, target))
+	require.NoError(t, err)
+	_, err = target.Close(t.Context(), "1")
+	assert.Equal(t, fault.Forbidden, fault.KindOf(err))
+	assert.Contains(t, fault.From(err).Public, "Shortcut admin")
+}
+
+func TestUpdateKeepsWhatOthersDid(t *testing.T) {
+	s := fake.New(t)
+	url, bodies := recorder(t, s.URL)
+	target := open(t, url, mine("assignee", fake.Jane, "fields", map[string]any{"Estimate": "5"}))
+	d := draft(t, target)
+	_, err := target.Create(t.Context(), d)
+	require.NoError(t, err)
+	s.Change(1, func(story *fake.Story) {
+		story.Labels = []string{"URGENT", "theirs"}
+		story.Links = append([]string{"https://example.com/theirs"}, story.Links[1:]...)
+		story.Fields = []fake.FieldValue{{Field: fake.Component, Value: fake.Backend}}
+	})
+	d.Title = "A bigger wish"
+	got, able, err := target.Update(t.Context(), "1", d)
+	require.NoError(t, err)
+	require.True(t, able)
+	assert.Equal(t, "A bigger wish", got.Title)
+	story := s.Story(1)
+	assert.Equal(t, []string{"URGENT", "theirs", "Loud"}, story.Labels)
+	assert.Equal(t, []string{"https://example.com/theirs", "https://app.productboard.com/?push=" + string(d.Marker), "https://example.productboard.com/1"}, story.Links)
+	assert.Equal(t, []fake.FieldValue{{Field: fake.Component, Value: fake.Backend}}, story.Fields)
+	assert.Equal(t, string(d.Marker), story.ExternalID)
+	golden(t, "update.json", (*bodies)[1])
+	_, _, err = target.Update(t.Context(), "9", d)
+	assert.Equal(t, fault.NotFound, fault.KindOf(err))
+}
+
+func TestErrors(t *testing.T) {
+	const advice = ". Ask your admin to check the integration's settings."
+	for name, c := range map[string]struct {
+		status int
+		body   string
+		says   string
+	}{
+		"field":      {400, `{"message":"The request included invalid or missing parameters.","errors":{"workflow_state_id":"missing-required-key"}}`, "Shortcut: workflow_state_id: missing required key" + advice},
+		"nested":     {400, `{"message":"m","errors":{"labels":{"name":{"b":"bad"}},"epic_id":["(not (integer? \"x\"))"],"x":null}}`, "Shortcut: epic_id: not valid; labels.name.b: bad" + advice},
+		"message":    {422, `{"message":"The epic is archived."}`, "Shortcut: The epic is archived" + advice},
+		"plain text": {400, "Bad Request", "Shortcut refused the request. Ask your admin to check the integration's settings."},
+		"not errors": {400, `{"message":7,"errors":"x"}`, "Shortcut refused the request. Ask your admin to check the integration's settings."},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := fake.New(t)
+			proxy := targettest.NewProxy(t, s.URL)
+			target := open(t, proxy.URL, mine())
+			require.NoError(t, target.Check(t.Context()))
+			proxy.On(fake.Creates, targettest.Behaviour{Status: c.status, Body: func(*http.Request) string { return c.body }})
+			_, err := target.Create(t.Context(), draft(t, target))
+			require.Error(t, err)
+			assert.Equal(t, fault.Invalid, fault.KindOf(err))
+			assert.Equal(t, c.says, fault.From(err).Public)
+		})
+	}
+}
+
+func TestChoices(t *testing.T) {
+	s := fake.New(t)
+	driver, err := shortcut.Kind().New(targets.Config{Settings: targets.Values{"url": s.URL}, Credentials: map[string]secret.String{"token": secret.New(fake.Token)}}, targets.Deps{HTTP: newClient(t)})
+	require.NoError(t, err)
+	chooser, ok := driver.(targets.Chooser)
+	require.True(t, ok)
+	for setting, want := range map[string][]targets.Choice{
+		"workflow": {{Value: "500000002", Title: "Design"}, {Value: "500000001", Title: "Engineering"}},
+		"state": {{Value: "500000020", Title: "Design: Sketch"}, {Value: "500000010", Title: "Engineering: Backlog"}, {Value: "500000011", Title: "Engineering: Ready for Development"},
+			{Value: "500000012", Title: "Engineering: In Development"}, {Value: "500000013", Title: "Engineering: Completed"}},
+		"team": {{Value: fake.Web, Title: "Web"}},
+		"epic": {{Value: "77", Title: "Big one"}},
+		"type": nil,
+	} {
+		got, err := chooser.Choices(t.Context(), setting)
+		require.NoError(t, err)
+		assert.Equal(t, want, got, setting)
+	}
+}
+
+func TestSettings(t *testing.T) {
+	_, err := shortcut.Kind().Open(map[string]any{"type": "epic", "epic": "Big one", "workflo": "x"}, nil, targets.Deps{})
+	var fields targets.FieldErrors
+	require.ErrorAs(t, err, &fields)
+	assert.Equal(t, "settings.workflo is not known (did you mean workflow?); settings.type must be one of feature, bug, chore; settings.epic must be a whole number, 0 or more; credentials.token is required", fields.Error())
+}

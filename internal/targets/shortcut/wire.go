@@ -1,0 +1,256 @@
+package shortcut
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+
+	"pushbutton/internal/fault"
+	"pushbutton/internal/outbound"
+	"pushbutton/internal/targets"
+)
+
+// What Shortcut's API v3 sends and takes, as far as it is used here. None of
+// it leaves this folder. Shortcut refuses properties that it does not know.
+
+type story struct {
+	ID         int          `json:"id"`
+	Name       string       `json:"name"`
+	URL        string       `json:"app_url"`
+	State      int          `json:"workflow_state_id"`
+	Workflow   int          `json:"workflow_id"`
+	ExternalID string       `json:"external_id"`
+	Links      []string     `json:"external_links"`
+	Labels     []label      `json:"labels"`
+	Owners     []string     `json:"owner_ids"`
+	Fields     []fieldValue `json:"custom_fields"`
+}
+
+type label struct {
+	Name string `json:"name"`
+}
+
+type fieldValue struct {
+	Field string `json:"field_id"`
+	Value string `json:"value_id"`
+}
+
+// write is a new or changed story; what is empty is not sent.
+type write struct {
+	Name        string       `json:"name,omitempty"`
+	Description string       `json:"description,omitempty"`
+	Type        string       `json:"story_type,omitempty"`
+	State       int          `json:"workflow_state_id,omitempty"`
+	Epic        int          `json:"epic_id,omitempty"`
+	Iteration   int          `json:"iteration_id,omitempty"`
+	Group       string       `json:"group_id,omitempty"`
+	Requester   string       `json:"requested_by_id,omitempty"`
+	Owners      []string     `json:"owner_ids,omitempty"`
+	Labels      []label      `json:"labels,omitempty"`
+	Links       []string     `json:"external_links,omitempty"`
+	ExternalID  string       `json:"external_id,omitempty"`
+	Estimate    *int         `json:"estimate,omitempty"`
+	Deadline    string       `json:"deadline,omitempty"`
+	Fields      []fieldValue `json:"custom_fields,omitempty"`
+}
+
+type workflow struct {
+	ID           int     `json:"id"`
+	Name         string  `json:"name"`
+	DefaultState int     `json:"default_state_id"`
+	States       []state `json:"states"`
+}
+
+type state struct {
+	ID    int    `json:"id"`
+	Name  string `json:"name"`
+	Type  string `json:"type"`
+	Color string `json:"color"`
+}
+
+type group struct {
+	ID              string `json:"id"`
+	Name            string `json:"name"`
+	Mention         string `json:"mention_name"`
+	Archived        bool   `json:"archived"`
+	DefaultWorkflow int    `json:"default_workflow_id"`
+	Workflows       []int  `json:"workflow_ids"`
+}
+
+type self struct {
+	ID        string `json:"id"`
+	Workspace struct {
+		DefaultWorkflow int `json:"default_workflow_id"`
+	} `json:"workspace2"`
+}
+
+type member struct {
+	ID       string `json:"id"`
+	Disabled bool   `json:"disabled"`
+	Profile  struct {
+		Email string `json:"email_address"`
+	} `json:"profile"`
+}
+
+type customField struct {
+	ID      string   `json:"id"`
+	Name    string   `json:"name"`
+	Enabled bool     `json:"enabled"`
+	Types   []string `json:"story_types"` // empty: all
+	Values  []struct {
+		ID      string `json:"id"`
+		Value   string `json:"value"`
+		Enabled bool   `json:"enabled"`
+	} `json:"values"`
+}
+
+type epic struct {
+	ID       int    `json:"id"`
+	Name     string `json:"name"`
+	Archived bool   `json:"archived"`
+}
+
+type failure struct {
+	Message string         `json:"message"`
+	Errors  map[string]any `json:"errors"`
+}
+
+// client speaks with one workspace.
+type client struct {
+	http *outbound.Client
+	cfg  config
+}
+
+// get reads path into out. A read changes nothing, so its error is never
+// Unsure, whatever it is a part of.
+func (c client) get(ctx context.Context, op, path string, out any) error {
+	return c.read(ctx, op, http.MethodGet, path, nil, out)
+}
+
+// read is get for what Shortcut reads by POST as well.
+func (c client) read(ctx context.Context, op, method, path string, body, out any) error {
+	reply, err := c.send(ctx, op, method, path, body)
+	if err == nil {
+		if err = json.Unmarshal(reply.Body, out); err == nil {
+			return nil
+		}
+		return notShortcut(op, err)
+	}
+	sure := *fault.From(err)
+	sure.Unsure = false
+	return &sure
+}
+
+// list reads a list; an answer that is none is an error.
+func list[T any](ctx context.Context, c client, op, method, path string, body any) ([]T, error) {
+	var all []T
+	if err := c.read(ctx, op, method, path, body, &all); err != nil {
+		return nil, err
+	}
+	if all == nil {
+		return nil, notShortcut(op, fmt.Errorf("the answer holds no list"))
+	}
+	return all, nil
+}
+
+// notShortcut is a read that brought something else than what Shortcut sends.
+func notShortcut(op string, err error) *fault.Error {
+	return &fault.Error{Op: op, Kind: fault.Invalid, Err: err, Public: "The address does not answer as Shortcut does. Ask your admin to check settings.url."}
+}
+
+// change sends a body. out may be nil. A reply that cannot be read is Unsure.
+func (c client) change(ctx context.Context, op, method, path string, body, out any) error {
+	reply, err := c.send(ctx, op, method, path, body)
+	if err != nil || out == nil {
+		return err
+	}
+	if err := json.Unmarshal(reply.Body, out); err != nil {
+		return targets.Unreadable(op, err)
+	}
+	return nil
+}
+
+func (c client) send(ctx context.Context, op, method, path string, body any) (outbound.Reply, error) {
+	h := http.Header{}
+	h.Set("Shortcut-Token", c.cfg.token.Reveal())
+	h.Set("Accept", "application/json")
+	var raw []byte
+	if body != nil {
+		var err error
+		if raw, err = json.Marshal(body); err != nil {
+			return outbound.Reply{}, &fault.Error{Op: op, Kind: fault.Internal, Err: err}
+		}
+		h.Set("Content-Type", "application/json")
+	}
+	return c.http.Send(ctx, outbound.Call{Op: op, Method: method, URL: c.cfg.url + "/api/v3" + path, Header: h, Body: raw, Refine: c.refine})
+}
+
+// refine turns what Shortcut says of a failure into a sentence.
+func (c client) refine(r outbound.Reply, verdict *fault.Error) *fault.Error {
+	if verdict == nil {
+		return nil
+	}
+	verdict.Ref = r.Header.Get("X-Request-Id")
+	var said failure
+	_ = json.Unmarshal(r.Body, &said) // most errors have one, none must
+	details := flatten("", said.Errors, 0)
+	if said.Message != "" || len(details) > 0 {
+		verdict.Err = fmt.Errorf("%w: %s", verdict.Err, targets.Title(said.Message+" "+strings.Join(details, "; "), targets.MaxPublic))
+	}
+	switch {
+	case r.Status == http.StatusUnauthorized:
+		verdict.Public = "Shortcut refused the token. Ask your admin to renew it in the integration's settings."
+	case r.Status == http.StatusForbidden:
+		verdict.Public = "Shortcut does not allow this to the token's member. Ask a Shortcut admin to make it a member of the workspace, not an observer."
+	case r.Status == http.StatusNotFound:
+		verdict.Public = "Shortcut does not have what was asked for, or does not show it to the token's member. Ask your admin to check the integration's settings."
+	case r.Status == http.StatusBadRequest || r.Status == http.StatusUnprocessableEntity:
+		switch {
+		case len(details) > 0:
+			verdict.Public = sentence(strings.Join(details, "; "))
+		case said.Message != "":
+			verdict.Public = sentence(said.Message)
+		}
+	case r.Status >= 300 && r.Status < 400:
+		verdict.Public = "Shortcut's address leads elsewhere. Ask your admin to check settings.url."
+	}
+	return verdict
+}
+
+// maxDepth bounds how deep errors of nested values are read.
+const maxDepth = 4
+
+// flatten makes "field: what is wrong" of errors, which follow the request's
+// form.
+func flatten(at string, errors map[string]any, depth int) []string {
+	var out []string
+	for _, key := range slices.Sorted(maps.Keys(errors)) {
+		name := strings.TrimPrefix(at+"."+key, ".")
+		switch v := errors[key].(type) {
+		case string:
+			out = append(out, name+": "+strings.ReplaceAll(v, "-", " "))
+		case map[string]any:
+			if depth < maxDepth {
+				out = append(out, flatten(name, v, depth+1)...)
+			}
+		case nil:
+		default:
+			out = append(out, name+": not valid")
+		}
+	}
+	return out
+}
+
+func sentence(message string) string {
+	const advice = ". Ask your admin to check the integration's settings."
+	what := targets.Title(message, targets.MaxPublic-len(name+": ")-len(advice))
+	return name + ": " + strings.TrimRight(what, ".") + advice
+}
+
+func invalid(op, format string, args ...any) *fault.Error {
+	return &fault.Error{Op: op, Kind: fault.Invalid, Side: name, Public: fmt.Sprintf(format, args...)}
+}
