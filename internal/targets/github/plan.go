@@ -6,8 +6,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
-	"time"
 
 	"pushbutton/internal/fault"
 	"pushbutton/internal/targets"
@@ -15,43 +13,17 @@ import (
 
 // What the settings' names mean in the repository.
 
-// milestoneLife is how long a milestone's number is believed. A refused create
-// ends it at once.
-const milestoneLife = 10 * time.Minute
-
-// milestones remembers the number of the milestone that the settings name.
-type milestones struct {
-	mu    sync.Mutex
-	known int
-	until time.Time
-}
-
-func (m *milestones) get() (int, bool) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.known, time.Now().Before(m.until)
-}
-
-func (m *milestones) put(number int) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.known, m.until = number, time.Now().Add(milestoneLife)
-}
-
-func (m *milestones) forget() {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.until = time.Time{}
-}
-
-// milestoneNumber finds the milestone by its title or number; 0: none is wanted.
+// milestoneNumber gives the number of the milestone that the settings name; 0:
+// none is wanted.
 func (d *driver) milestoneNumber(ctx context.Context) (int, error) {
 	if d.cfg.milestone == "" {
 		return 0, nil
 	}
-	if number, ok := d.milestone.get(); ok {
-		return number, nil
-	}
+	return d.milestone.Get(ctx, d.findMilestone)
+}
+
+// findMilestone finds the milestone by its title or number.
+func (d *driver) findMilestone(ctx context.Context) (int, error) {
 	all, err := d.milestones(ctx)
 	if err != nil {
 		return 0, err
@@ -59,7 +31,6 @@ func (d *driver) milestoneNumber(ctx context.Context) (int, error) {
 	var titles []string
 	for _, m := range all {
 		if strings.EqualFold(m.Title, d.cfg.milestone) || strconv.Itoa(m.Number) == d.cfg.milestone {
-			d.milestone.put(m.Number)
 			return m.Number, nil
 		}
 		titles = append(titles, m.Title)

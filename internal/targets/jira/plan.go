@@ -7,17 +7,12 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"sync"
-	"time"
 
 	"pushbutton/internal/fault"
+	"pushbutton/internal/targets"
 )
 
 const (
-	// planLife is how long what was looked up about the project is believed: an
-	// admin's change shows in the buttons that much later at most. A refused
-	// create ends it at once.
-	planLife = 10 * time.Minute
 	// pageSize is what createmeta gives at most at once on Cloud; maxPages
 	// bounds what is read of one list.
 	pageSize = 200
@@ -61,30 +56,15 @@ type plan struct {
 	byParent bool
 }
 
-// planner keeps the plan. Two calls that miss it at the same time both look
-// it up, which does no harm.
+// planner finds the plan and keeps it.
 type planner struct {
 	client
-	mu    sync.Mutex
-	known *plan
-	until time.Time
+	memo targets.Memo[*plan]
 }
 
-func (p *planner) get(ctx context.Context) (*plan, error) {
-	p.mu.Lock()
-	known, fresh := p.known, time.Now().Before(p.until)
-	p.mu.Unlock()
-	if known != nil && fresh {
-		return known, nil
-	}
-	return p.load(ctx)
-}
+func (p *planner) get(ctx context.Context) (*plan, error) { return p.memo.Get(ctx, p.load) }
 
-func (p *planner) forget() {
-	p.mu.Lock()
-	p.known = nil
-	p.mu.Unlock()
-}
+func (p *planner) forget() { p.memo.Forget() }
 
 // load looks everything up and checks that it is enough to create issues.
 func (p *planner) load(ctx context.Context) (*plan, error) {
@@ -115,9 +95,6 @@ func (p *planner) load(ctx context.Context) (*plan, error) {
 	if err := p.parent(ctx, made, kind); err != nil {
 		return nil, err
 	}
-	p.mu.Lock()
-	p.known, p.until = made, time.Now().Add(planLife)
-	p.mu.Unlock()
 	return made, nil
 }
 

@@ -5,21 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"sync"
-	"time"
 
 	"pushbutton/internal/fault"
 	"pushbutton/internal/targets"
 )
 
-const (
-	// planLife is how long what was looked up about the team is believed: an
-	// admin's change shows in the buttons that much later at most. A refused
-	// create ends it at once.
-	planLife = 10 * time.Minute
-	// maxLabelPages bounds the labels that are read, 250 to a page.
-	maxLabelPages = 8
-)
+// maxLabelPages bounds the labels that are read, 250 to a page.
+const maxLabelPages = 8
 
 // plan is what the settings' names mean in this Linear.
 type plan struct {
@@ -30,37 +22,15 @@ type plan struct {
 	parentID  string           // empty: none
 }
 
-// planner keeps the plan. Two calls that miss it at the same time both look
-// it up, which does no harm.
+// planner finds the plan and keeps it.
 type planner struct {
 	client
-	mu    sync.Mutex
-	known *plan
-	until time.Time
+	memo targets.Memo[*plan]
 }
 
-func (p *planner) get(ctx context.Context) (*plan, error) {
-	p.mu.Lock()
-	known, fresh := p.known, time.Now().Before(p.until)
-	p.mu.Unlock()
-	if known != nil && fresh {
-		return known, nil
-	}
-	made, err := p.load(ctx)
-	if err != nil {
-		return nil, err
-	}
-	p.mu.Lock()
-	p.known, p.until = made, time.Now().Add(planLife)
-	p.mu.Unlock()
-	return made, nil
-}
+func (p *planner) get(ctx context.Context) (*plan, error) { return p.memo.Get(ctx, p.load) }
 
-func (p *planner) forget() {
-	p.mu.Lock()
-	p.known = nil
-	p.mu.Unlock()
-}
+func (p *planner) forget() { p.memo.Forget() }
 
 func (p *planner) load(ctx context.Context) (*plan, error) {
 	made := &plan{}

@@ -7,15 +7,9 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
-	"time"
 
 	"pushbutton/internal/targets"
 )
-
-// planLife is how long what was looked up about the workspace is believed. A
-// refused create ends it at once.
-const planLife = 10 * time.Minute
 
 // plan is what the settings mean in this workspace.
 type plan struct {
@@ -25,30 +19,15 @@ type plan struct {
 	workflows []workflow
 }
 
-// planner keeps the plan. Two calls that miss it at the same time both look it
-// up, which does no harm.
+// planner finds the plan and keeps it.
 type planner struct {
 	client
-	mu    sync.Mutex
-	known *plan
-	until time.Time
+	memo targets.Memo[*plan]
 }
 
-func (p *planner) get(ctx context.Context) (*plan, error) {
-	p.mu.Lock()
-	known, fresh := p.known, time.Now().Before(p.until)
-	p.mu.Unlock()
-	if known != nil && fresh {
-		return known, nil
-	}
-	return p.load(ctx)
-}
+func (p *planner) get(ctx context.Context) (*plan, error) { return p.memo.Get(ctx, p.load) }
 
-func (p *planner) forget() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.known = nil
-}
+func (p *planner) forget() { p.memo.Forget() }
 
 func (p *planner) load(ctx context.Context) (*plan, error) {
 	made := &plan{states: map[int]state{}}
@@ -77,9 +56,6 @@ func (p *planner) load(ctx context.Context) (*plan, error) {
 		}
 		made.state = chosen.States[at].ID
 	}
-	p.mu.Lock()
-	p.known, p.until = made, time.Now().Add(planLife)
-	p.mu.Unlock()
 	return made, nil
 }
 
