@@ -352,13 +352,3 @@ func progress(category string) targets.Progress {
 		return targets.Started
 	}
 }
-
-// certain is the error of a request that changes nothing.
-func certain(err error) error {
-	if err == nil {
-		return nil
-	}
-	sure := *fault.From(err)
-	sure.Unsure = false
-	return &sure
-}
