@@ -87,7 +87,7 @@ func (p *planner) sections(ctx context.Context, made *plan) error {
 	}
 	found, ok := pick(made.sections, p.cfg.section)
 	if !ok {
-		return invalid(op, "Asana project %s has no section %q, only %s. Ask your admin to correct settings.section.", p.cfg.project, p.cfg.section, targets.Title(names(made.sections), 90))
+		return invalid(op, "Asana project %s has no section %q%s. Ask your admin to correct settings.section.", p.cfg.project, p.cfg.section, targets.Only(made.sections, func(s named) string { return s.Name }))
 	}
 	made.section = found.GID
 	return nil
@@ -161,14 +161,6 @@ func pick(all []named, wanted string) (named, bool) {
 		}
 	}
 	return named{}, false
-}
-
-func names(all []named) string {
-	out := make([]string, len(all))
-	for i, n := range all {
-		out[i] = n.Name
-	}
-	return strings.Join(out, ", ")
 }
 
 // Choices implements targets.Chooser.

@@ -252,18 +252,11 @@ func (c client) refine(r outbound.Reply, verdict *fault.Error) *fault.Error {
 	case r.Status == http.StatusNotFound:
 		verdict.Public = fmt.Sprintf("Asana does not have what was asked for in project %s, or does not show it to the token's account. Ask your admin to check the integration's settings.", c.cfg.project)
 	case r.Status == http.StatusBadRequest && message != "":
-		verdict.Public = sentence(message)
+		verdict.Public = targets.Advised(name, message, ". Ask your admin to check the integration's settings.")
 	case r.Status >= 300 && r.Status < 400:
 		verdict.Public = "Asana's address leads elsewhere. Ask your admin to check settings.url."
 	}
 	return verdict
-}
-
-// sentence is Asana's message, "field: what is wrong", with who can mend it.
-func sentence(message string) string {
-	const advice = ". Ask your admin to check the integration's settings."
-	what := targets.Title(message, targets.MaxPublic-len(name+": ")-len(advice))
-	return name + ": " + strings.TrimRight(what, ".") + advice
 }
 
 func invalid(op, format string, args ...any) *fault.Error {

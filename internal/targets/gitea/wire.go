@@ -155,8 +155,7 @@ func (c client) refine(r outbound.Reply, verdict *fault.Error) *fault.Error {
 	case r.Status == http.StatusLocked:
 		verdict.Public = c.archived("").Public
 	case r.Status == http.StatusUnprocessableEntity && said != "":
-		in := " in " + c.cfg.repository + "."
-		verdict.Public = "Gitea: " + strings.TrimRight(targets.Title(said, max(40, targets.MaxPublic-len("Gitea: ")-len(in)-len(adviceSettings))), ". ") + in + adviceSettings
+		verdict.Public = targets.Advised(name, said, " in "+c.cfg.repository+"."+adviceSettings)
 	}
 	return verdict
 }

@@ -28,14 +28,12 @@ func (d *driver) findMilestone(ctx context.Context) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	var titles []string
 	for _, m := range all {
 		if strings.EqualFold(m.Title, d.cfg.milestone) || strconv.Itoa(m.Number) == d.cfg.milestone {
 			return m.Number, nil
 		}
-		titles = append(titles, m.Title)
 	}
-	return 0, invalid("find milestone", "The GitHub repository %s has no open milestone %q%s. Ask your admin to correct settings.milestone.", d.cfg.repository, d.cfg.milestone, offered(titles))
+	return 0, invalid("find milestone", "The GitHub repository %s has no open milestone %q%s. Ask your admin to correct settings.milestone.", d.cfg.repository, d.cfg.milestone, targets.Only(all, func(m milestone) string { return m.Title }))
 }
 
 // milestones lists the open ones, as many as one page holds.
@@ -66,21 +64,10 @@ func (d *driver) checkType(ctx context.Context, repo repository) error {
 	if err != nil || !readable {
 		return err
 	}
-	var names []string
-	for _, t := range all {
-		names = append(names, t.Name)
-	}
-	if !slices.Contains(names, d.cfg.typ) {
-		return invalid("find issue type", "GitHub has no issue type %q for %s%s. Ask your admin to correct settings.type.", d.cfg.typ, d.cfg.repository, offered(names))
+	if !slices.ContainsFunc(all, func(t issueType) bool { return t.Name == d.cfg.typ }) {
+		return invalid("find issue type", "GitHub has no issue type %q for %s%s. Ask your admin to correct settings.type.", d.cfg.typ, d.cfg.repository, targets.Only(all, func(t issueType) string { return t.Name }))
 	}
 	return nil
-}
-
-func offered(names []string) string {
-	if len(names) == 0 {
-		return ""
-	}
-	return ", only " + targets.Title(strings.Join(names, ", "), 80)
 }
 
 // Choices implements targets.Chooser: the first hundred of each.

@@ -166,22 +166,21 @@ func (p *planner) offeredTypes(ctx context.Context, in project) ([]issueType, er
 			Public: fmt.Sprintf("Jira: the integration's account may not create issues in project %s. Ask a Jira admin to give it the permission Create issues there.", p.cfg.project)}
 	}
 	var offered []issueType
-	var names []string
 	for _, t := range all {
 		if p.cfg.issueType == "" && !t.Subtask && t.Level <= 0 || t.ID == p.cfg.issueType || strings.EqualFold(t.Name, p.cfg.issueType) {
 			offered = append(offered, t)
 		}
-		names = append(names, t.Name)
 	}
+	title := func(t issueType) string { return t.Name }
 	switch {
 	case len(offered) > 0 && p.cfg.issueType != "":
 		return offered[:1], nil
 	case len(offered) > 0:
 		return offered, nil
 	case p.cfg.issueType == "":
-		return nil, invalid(op, "Jira: project %s has only the issue types %s. Ask your admin to name one in settings.issueType.", p.cfg.project, strings.Join(names, ", "))
+		return nil, invalid(op, "Jira: project %s has no issue type for ordinary issues%s. Ask your admin to name one in settings.issueType.", p.cfg.project, targets.Only(all, title))
 	default:
-		return nil, invalid(op, "Jira: project %s has no issue type %q, only %s. Ask your admin to correct settings.issueType.", p.cfg.project, p.cfg.issueType, strings.Join(names, ", "))
+		return nil, invalid(op, "Jira: project %s has no issue type %q%s. Ask your admin to correct settings.issueType.", p.cfg.project, p.cfg.issueType, targets.Only(all, title))
 	}
 }
 
@@ -227,14 +226,12 @@ func (p *planner) constants(made *plan) error {
 		if !ok {
 			return "", invalid("find "+setting, "Jira: issue type %s in project %s takes no %s when it is created. Ask your admin to remove settings.%s, or a Jira admin to add the field to the create screen.", made.typeName, p.cfg.project, setting, setting)
 		}
-		var names []string
 		for _, a := range field.Allowed {
 			if a.ID == wanted || strings.EqualFold(a.title(), wanted) {
 				return a.ID, nil
 			}
-			names = append(names, a.title())
 		}
-		return "", invalid("find "+setting, "Jira: project %s has no %q among its %s values, only %s. Ask your admin to correct settings.%s.", p.cfg.project, wanted, setting, strings.Join(names, ", "), setting)
+		return "", invalid("find "+setting, "Jira: project %s has no %q among its %s values%s. Ask your admin to correct settings.%s.", p.cfg.project, wanted, setting, targets.Only(field.Allowed, allowedValue.title), setting)
 	}
 	var err error
 	if p.cfg.priority != "" {

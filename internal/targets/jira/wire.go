@@ -367,9 +367,7 @@ func saidBy(err error) (*saidError, bool) {
 
 // refusal is the sentence for something Jira refused.
 func refusal(said string) string {
-	const advice = ". Ask your admin to change that in Jira or in the integration's settings."
-	what := targets.Title(said, targets.MaxPublic-len("Jira: ")-len(advice))
-	return "Jira: " + strings.TrimRight(what, ". ") + advice
+	return targets.Advised(name, said, ". Ask your admin to change that in Jira or in the integration's settings.")
 }
 
 func invalid(op, format string, args ...any) *fault.Error {

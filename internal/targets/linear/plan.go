@@ -44,8 +44,8 @@ func (p *planner) load(ctx context.Context) (*plan, error) {
 			}
 		}
 		if made.stateID == "" {
-			return nil, invalid("find status", "Linear's team %q has no status %q, only %s. Ask your admin to correct settings.state.",
-				p.cfg.team, p.cfg.state, list(made.team.States.Nodes, func(s state) string { return s.Name }))
+			return nil, invalid("find status", "Linear's team %q has no status %q%s. Ask your admin to correct settings.state.",
+				p.cfg.team, p.cfg.state, targets.Only(made.team.States.Nodes, func(s state) string { return s.Name }))
 		}
 	}
 	if p.cfg.project != "" {
@@ -70,8 +70,8 @@ func (p *planner) findTeam(ctx context.Context, made *plan) error {
 	}
 	found := pickTeam(all, p.cfg.team)
 	if found == nil || found.RetiredAt != "" {
-		e := invalid(op, "Linear has no team %q that the integration's account sees, only %s. Ask your admin to correct settings.team.",
-			targets.Title(p.cfg.team, 40), list(all, func(t team) string { return t.Key }))
+		e := invalid(op, "Linear has no team %q that the integration's account sees%s. Ask your admin to correct settings.team.",
+			targets.Title(p.cfg.team, 40), targets.Only(all, func(t team) string { return t.Key }))
 		e.Kind = fault.NotFound
 		return e
 	}
@@ -205,19 +205,6 @@ func firstOf(states []state, typ string) *state {
 		}
 	}
 	return first
-}
-
-// list names a few things.
-func list[T any](all []T, of func(T) string) string {
-	const most = 10
-	var out []string
-	for _, one := range all[:min(len(all), most)] {
-		out = append(out, of(one))
-	}
-	if len(out) == 0 {
-		return "none"
-	}
-	return strings.Join(out, ", ")
 }
 
 // Choices implements targets.Chooser.

@@ -226,10 +226,8 @@ func flatten(at string, errors map[string]any, depth int) []string {
 	return out
 }
 
-func sentence(message string) string {
-	const advice = ". Ask your admin to check the integration's settings."
-	what := targets.Title(message, targets.MaxPublic-len(name+": ")-len(advice))
-	return name + ": " + strings.TrimRight(what, ".") + advice
+func sentence(said string) string {
+	return targets.Advised(name, said, ". Ask your admin to check the integration's settings.")
 }
 
 func invalid(op, format string, args ...any) *fault.Error {
