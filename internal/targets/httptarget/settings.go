@@ -176,7 +176,8 @@ func checkFields() []targets.Field {
 	fields := requestFields("GET", targets.Field{Name: reqSays, Example: "There is no such list.", Help: "What an admin reads if the answer is not as expected."})
 	for i := range fields {
 		if fields[i].Name == reqExpect {
-			fields[i].Required = true // a login page is a good answer too
+			fields[i].Required = true
+			fields[i].Help += " A login page is an answer, too."
 		}
 	}
 	return fields

@@ -31,7 +31,7 @@ func FuzzJSONStaysJSON(f *testing.F) {
 		require.NoError(t2, err)
 		var got map[string]any
 		require.NoError(t2, json.Unmarshal([]byte(out), &got), out)
-		title, link = strings.ToValidUTF8(title, "\ufffd"), strings.ToValidUTF8(link, "\ufffd")
+		title = strings.ToValidUTF8(title, "\ufffd")
 		same := func(want string, got any) { // encoding/json replaces each bad byte, ToValidUTF8 a run
 			s, ok := got.(string)
 			require.True(t2, ok)

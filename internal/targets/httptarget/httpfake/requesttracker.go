@@ -95,9 +95,14 @@ func (f *requestTracker) routes() http.Handler {
 		reply(w, 200, said)
 	})
 	handle("POST /ticket/{id}/comment", func(w http.ResponseWriter, r *http.Request, queue string) {
-		i := f.ticket(w, r, queue, "Not Found")
+		n, err := strconv.Atoi(r.PathValue("id"))
+		if err != nil || n < 1 || n > len(f.items) || f.items[n-1].place != queue {
+			message(w, 400, "Permission Denied") // not 404, and not 403
+			return
+		}
+		i := f.items[n-1]
 		var in struct{ Content, ContentType string }
-		if i != nil && f.read(w, r, &in) {
+		if f.read(w, r, &in) {
 			assert.Equal(f.t, "text/html", in.ContentType)
 			i.comments = append(i.comments, in.Content)
 			reply(w, 201, []string{"Comments added"})
