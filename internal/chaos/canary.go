@@ -22,13 +22,15 @@ const (
 type canary struct {
 	client *redis.Client
 	acked  time.Time
+	stop   context.CancelFunc
 	ended  chan struct{}
 }
 
 // startCanary starts one and lets it write for a while.
 func (w *world) startCanary(ctx context.Context) (*canary, error) {
-	c := &canary{client: w.redis.Client(canaryDB), ended: make(chan struct{})}
-	go c.write(ctx)
+	cctx, stop := context.WithCancel(ctx)
+	c := &canary{client: w.redis.Client(canaryDB), stop: stop, ended: make(chan struct{})}
+	go c.write(cctx)
 	return c, pause(ctx, canaryFor)
 }
 
@@ -50,9 +52,15 @@ func (c *canary) write(ctx context.Context) {
 	}
 }
 
+// silence ends it, as soon as Redis was killed: its client would go on trying
+// until Redis is back.
+func (c *canary) silence() {
+	c.stop()
+	<-c.ended
+}
+
 // lost tells, once Redis is back, how much of the acknowledged time it forgot.
 func (c *canary) lost(ctx context.Context) (time.Duration, error) {
-	<-c.ended
 	defer func() { _ = c.client.Close() }()
 	kept, err := c.client.Get(ctx, canaryKey).Int64()
 	if err != nil && err != redis.Nil { //nolint:errorlint // never wrapped

@@ -207,6 +207,7 @@ func (w *world) strikeRedis(ctx context.Context, e event) error {
 			return err
 		}
 		w.redis.Kill()
+		c.silence()
 		defer func() { w.sing(ctx, c) }()
 	default:
 		if err := w.redis.Stop(stopLimit); err != nil {

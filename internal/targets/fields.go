@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"pushbutton/internal/fault"
@@ -54,49 +53,18 @@ type FieldValue struct {
 	Values []string
 }
 
-// fieldBookLife is how long a tracker's list of fields is believed. A refused
-// create ends it at once.
-const fieldBookLife = 10 * time.Minute
-
-// fieldBook remembers the tracker's fields.
-type fieldBook struct {
-	mu    sync.Mutex
-	known []FieldInfo
-	until time.Time
-}
-
-func (b *fieldBook) get() ([]FieldInfo, bool) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.known, time.Now().Before(b.until)
-}
-
-func (b *fieldBook) put(fields []FieldInfo) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.known, b.until = fields, time.Now().Add(fieldBookLife)
-}
-
-func (b *fieldBook) forget() {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.until = time.Time{}
-}
-
 func (t *Target) listFields(ctx context.Context) ([]FieldInfo, error) {
-	if known, ok := t.fields.get(); ok {
-		return known, nil
-	}
 	lister, ok := Ability[FieldLister](t.driver)
 	if !ok {
 		return nil, nil
 	}
-	fields, err := lister.ListFields(ctx)
-	if err != nil {
-		return nil, Sure(err)
-	}
-	t.fields.put(fields)
-	return fields, nil
+	return t.fields.Get(ctx, func(ctx context.Context) ([]FieldInfo, error) {
+		fields, err := lister.ListFields(ctx)
+		if err != nil {
+			return nil, Sure(err)
+		}
+		return fields, nil
+	})
 }
 
 // checkFields compares the mapping with what the tracker takes and requires.
@@ -104,7 +72,7 @@ func (t *Target) checkFields(ctx context.Context) error {
 	if _, ok := Ability[FieldLister](t.driver); !ok {
 		return nil
 	}
-	t.fields.forget()
+	t.fields.Forget()
 	known, err := t.listFields(ctx)
 	if err != nil {
 		return err

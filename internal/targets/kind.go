@@ -64,6 +64,22 @@ type Config struct {
 	Credentials map[string]secret.String
 }
 
+// OneCredential gives the one credential of two that is there, and whether it
+// is the second. Neither and both are errors.
+func (c Config) OneCredential(first, second string) (given secret.String, isSecond bool, errs FieldErrors) {
+	a, b := c.Credentials[first], c.Credentials[second]
+	switch {
+	case a.Empty() && b.Empty():
+		return a, false, FieldErrors{{Path: "credentials." + first, Message: "is required (or " + second + ")"}}
+	case !a.Empty() && !b.Empty():
+		return a, false, FieldErrors{{Path: "credentials." + second, Message: "must not stand beside " + first + ": give one of them"}}
+	case a.Empty():
+		return b, true, nil
+	default:
+		return a, false, nil
+	}
+}
+
 // Deps is what drivers and Targets need from the outside.
 type Deps struct {
 	// HTTP is the one way out.

@@ -3,6 +3,7 @@ package targets
 import (
 	"fmt"
 	"math"
+	"strings"
 	"time"
 
 	"pushbutton/internal/fault"
@@ -11,6 +12,43 @@ import (
 // MaxPublic is the longest sentence a button can show, in characters
 // (Productboard's limit for an error message).
 const MaxPublic = 255
+
+const (
+	// minSaid is how much of a tracker's own words is kept however long the
+	// advice is, in characters.
+	minSaid = 40
+	// maxOffered bounds the names in a sentence, in characters.
+	maxOffered = 80
+)
+
+// Advised is the sentence for a refusal in the tracker's own words, which are
+// cut so that the advice behind them fits. advice begins with the full stop, or
+// with what ends the sentence (". Ask your admin ...").
+func Advised(tracker, said, advice string) string {
+	said = Title(said, max(minSaid, MaxPublic-len(tracker)-len(": ")-len(advice)))
+	return tracker + ": " + strings.TrimRight(said, ". ") + advice
+}
+
+// Missing is the error for an issue that the tracker no longer has or does not
+// show. what names the issue ("issue #7") and to the account that asks ("the
+// token's account").
+func Missing(op, tracker, what, to string) *fault.Error {
+	return &fault.Error{Op: op, Kind: fault.NotFound,
+		Public: tracker + " does not have " + what + " any more, or does not show it to " + to + ". Unlink and push again for a new one."}
+}
+
+// Only is the part of a sentence that says what there is instead of what the
+// settings name, ", only A, B", cut; "" if there is nothing.
+func Only[T any](all []T, name func(T) string) string {
+	if len(all) == 0 {
+		return ""
+	}
+	names := make([]string, len(all))
+	for i, one := range all {
+		names[i] = name(one)
+	}
+	return ", only " + Title(strings.Join(names, ", "), maxOffered)
+}
 
 // sideOurs is fault.Error.Side where nobody at the tracker can help.
 const sideOurs = "this plugin"

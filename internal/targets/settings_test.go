@@ -109,3 +109,27 @@ func TestOpenTellsEverything(t *testing.T) {
 	_, err = kind.Open(map[string]any{"url": "https://h", "project": "p"}, map[string]secret.String{"token": secret.New("t")}, Deps{})
 	assert.ErrorContains(t, err, "settings.project is a number", "what New finds wrong has the same form")
 }
+
+func TestOneCredential(t *testing.T) {
+	for name, c := range map[string]struct {
+		token, oauth, given string
+		second              bool
+		wrong               string
+	}{
+		"the first":  {token: "t", given: "t"},
+		"the second": {oauth: "o", given: "o", second: true},
+		"neither":    {wrong: "credentials.token is required (or oauth)"},
+		"both":       {token: "t", oauth: "o", wrong: "credentials.oauth must not stand beside token: give one of them"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			given, second, errs := Config{Credentials: map[string]secret.String{"token": secret.New(c.token), "oauth": secret.New(c.oauth)}}.OneCredential("token", "oauth")
+			if c.wrong != "" {
+				assert.EqualError(t, errs, c.wrong)
+				return
+			}
+			assert.Empty(t, errs)
+			assert.Equal(t, c.given, given.Reveal())
+			assert.Equal(t, c.second, second)
+		})
+	}
+}

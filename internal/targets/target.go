@@ -77,7 +77,7 @@ type Target struct {
 	traits Traits
 	opts   Options
 	people directory
-	fields fieldBook
+	fields Memo[[]FieldInfo]
 }
 
 // New makes a Target of a driver.

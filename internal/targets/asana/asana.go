@@ -11,7 +11,6 @@ package asana
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -163,8 +162,7 @@ func (d *driver) task(ctx context.Context, id string, more ...string) (task, err
 }
 
 func missing(id string) *fault.Error {
-	return &fault.Error{Op: "read task", Kind: fault.NotFound,
-		Public: fmt.Sprintf("Asana does not have task %s any more, or does not show it to the token's account. Unlink and push again for a new one.", targets.Title(id, 20))}
+	return targets.Missing("read task", name, "task "+targets.Title(id, 20), "the token's account")
 }
 
 // Comment implements targets.Commenter.

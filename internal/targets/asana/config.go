@@ -61,14 +61,7 @@ func Kind() targets.Kind {
 }
 
 func open(c targets.Config, deps targets.Deps) (targets.Driver, error) {
-	var errs targets.FieldErrors
-	token, oauth := c.Credentials[credToken], c.Credentials[credOAuth]
-	switch {
-	case token.Empty() && oauth.Empty():
-		errs = append(errs, targets.FieldError{Path: "credentials." + credToken, Message: "or credentials." + credOAuth + " is required"})
-	case !token.Empty() && !oauth.Empty():
-		errs = append(errs, targets.FieldError{Path: "credentials." + credOAuth, Message: "cannot stand beside credentials." + credToken + ": give one of them"})
-	}
+	token, oauth, errs := c.OneCredential(credToken, credOAuth)
 	for _, setting := range []string{setProject, setParent} {
 		if v := c.Settings.String(setting); v != "" && !isGID(v) {
 			errs = append(errs, targets.FieldError{Path: "settings." + setting, Message: "must be a number, as in the address (for example 1201234567890123)"})
@@ -85,9 +78,7 @@ func open(c targets.Config, deps targets.Deps) (targets.Driver, error) {
 		parent:      c.Settings.String(setParent),
 		statusField: c.Settings.String(setStatusField),
 		token:       token,
-	}
-	if token.Empty() {
-		cfg.token, cfg.oauth = oauth, true
+		oauth:       oauth,
 	}
 	return newDriver(cfg, deps.HTTP), nil
 }

@@ -59,8 +59,7 @@ func (d *driver) findExternal(ctx context.Context, marker targets.Marker) (*targ
 	switch {
 	case err != nil && fault.KindOf(err) == fault.NotFound:
 		// None, if the same token and address do show the project.
-		_, err := d.planner.load(ctx)
-		return nil, err
+		return nil, d.planner.prove(ctx)
 	case err != nil:
 		return nil, err
 	case found.GID == "":

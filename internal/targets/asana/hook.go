@@ -1,9 +1,6 @@
 package asana
 
 import (
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"slices"
 
@@ -30,10 +27,7 @@ type resource struct {
 // delivery; a body without events is its heartbeat.
 func parseHook(signing secret.String, h targets.Hook) ([]targets.HookEvent, error) {
 	const op = "read web hook"
-	sent, err := hex.DecodeString(h.Header.Get("X-Hook-Signature"))
-	mac := hmac.New(sha256.New, []byte(signing.Reveal()))
-	mac.Write(h.Body)
-	if err != nil || signing.Empty() || !hmac.Equal(sent, mac.Sum(nil)) {
+	if !h.Signed(signing, h.Header.Get("X-Hook-Signature")) {
 		return nil, fault.New(fault.Unauthorized, op, "The web hook's signature is not Asana's.")
 	}
 	var body hookBody

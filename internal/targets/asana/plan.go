@@ -7,19 +7,13 @@ import (
 	"net/url"
 	"strings"
 	"sync"
-	"time"
 
 	"pushbutton/internal/fault"
 	"pushbutton/internal/targets"
 )
 
-const (
-	// planLife is how long what was looked up about the project is believed.
-	// A refused create ends it at once.
-	planLife = 10 * time.Minute
-	// maxPages bounds lists of sections, fields, tags and projects.
-	maxPages = 20
-)
+// maxPages bounds lists of sections, fields, tags and projects.
+const maxPages = 20
 
 // plan is what the settings mean in this project.
 type plan struct {
@@ -30,39 +24,26 @@ type plan struct {
 	status string
 	fields []customField
 	// tags are the workspace's, by name in lower case; nil until asked for.
+	// mu guards them.
+	mu   sync.Mutex
 	tags map[string]string
 }
 
-// planner keeps the plan. Two calls that miss it at the same time both look it
-// up, which does no harm.
+// planner finds the plan and keeps it.
 type planner struct {
 	client
-	mu    sync.Mutex
-	known *plan
-	until time.Time
+	memo targets.Memo[*plan]
 }
 
-func (p *planner) get(ctx context.Context) (*plan, error) {
-	p.mu.Lock()
-	known, fresh := p.known, time.Now().Before(p.until)
-	p.mu.Unlock()
-	if known != nil && fresh {
-		return known, nil
-	}
-	return p.load(ctx)
+func (p *planner) get(ctx context.Context) (*plan, error) { return p.memo.Get(ctx, p.load) }
+
+// prove finds the plan whatever is known.
+func (p *planner) prove(ctx context.Context) error {
+	_, err := p.memo.Renew(ctx, p.load)
+	return err
 }
 
-func (p *planner) forget() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.known = nil
-}
-
-func (p *planner) keep(made *plan) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.known, p.until = made, time.Now().Add(planLife)
-}
+func (p *planner) forget() { p.memo.Forget() }
 
 func (p *planner) load(ctx context.Context) (*plan, error) {
 	const op = "read project"
@@ -92,7 +73,6 @@ func (p *planner) load(ctx context.Context) (*plan, error) {
 			return nil, err
 		}
 	}
-	p.keep(made)
 	return made, nil
 }
 
@@ -107,7 +87,7 @@ func (p *planner) sections(ctx context.Context, made *plan) error {
 	}
 	found, ok := pick(made.sections, p.cfg.section)
 	if !ok {
-		return invalid(op, "Asana project %s has no section %q, only %s. Ask your admin to correct settings.section.", p.cfg.project, p.cfg.section, targets.Title(names(made.sections), 90))
+		return invalid(op, "Asana project %s has no section %q%s. Ask your admin to correct settings.section.", p.cfg.project, p.cfg.section, targets.Only(made.sections, func(s named) string { return s.Name }))
 	}
 	made.section = found.GID
 	return nil
@@ -145,9 +125,9 @@ func (p *planner) tagsFor(ctx context.Context, made *plan, labels []string) (gid
 	if len(labels) == 0 {
 		return nil, nil, nil
 	}
-	p.mu.Lock()
+	made.mu.Lock()
 	tags := made.tags
-	p.mu.Unlock()
+	made.mu.Unlock()
 	if tags == nil {
 		all, _, err := list[named](ctx, p.client, "read tags", "/workspaces/"+made.workspace+"/tags", asking("name"), maxPages, pageSize)
 		if err != nil {
@@ -159,9 +139,9 @@ func (p *planner) tagsFor(ctx context.Context, made *plan, labels []string) (gid
 				tags[key] = t.GID
 			}
 		}
-		p.mu.Lock()
+		made.mu.Lock()
 		made.tags = tags
-		p.mu.Unlock()
+		made.mu.Unlock()
 	}
 	for _, l := range labels {
 		if gid := tags[strings.ToLower(l)]; gid != "" {
@@ -181,14 +161,6 @@ func pick(all []named, wanted string) (named, bool) {
 		}
 	}
 	return named{}, false
-}
-
-func names(all []named) string {
-	out := make([]string, len(all))
-	for i, n := range all {
-		out[i] = n.Name
-	}
-	return strings.Join(out, ", ")
 }
 
 // Choices implements targets.Chooser.

@@ -419,8 +419,8 @@ func TestSettings(t *testing.T) {
 		want     string
 	}{
 		"nothing":          {nil, nil, "settings.project is required (for example 1201234567890123)"},
-		"no credential":    {map[string]any{"project": 12}, nil, "credentials.token or credentials.oauthToken is required"},
-		"both credentials": {map[string]any{"project": 12}, map[string]string{"token": "a", "oauthToken": "b"}, "credentials.oauthToken cannot stand beside credentials.token: give one of them"},
+		"no credential":    {map[string]any{"project": 12}, nil, "credentials.token is required (or oauthToken)"},
+		"both credentials": {map[string]any{"project": 12}, map[string]string{"token": "a", "oauthToken": "b"}, "credentials.oauthToken must not stand beside token: give one of them"},
 		"names":            {map[string]any{"project": "Push", "parent": "-1"}, map[string]string{"token": "a"}, "settings.project must be a number, as in the address (for example 1201234567890123); settings.parent must be a number, as in the address (for example 1201234567890123)"},
 		"type":             {map[string]any{"project": "1", "type": "mile"}, map[string]string{"token": "a"}, "settings.type must be one of default_task, milestone, approval"},
 	} {

@@ -154,9 +154,7 @@ func (c client) get(ctx context.Context, op, path string, query url.Values, out 
 func (c client) getPage(ctx context.Context, op, path string, query url.Values, out any) (next string, err error) {
 	reply, err := c.send(ctx, op, http.MethodGet, path, query, nil)
 	if err != nil {
-		sure := *fault.From(err)
-		sure.Unsure = false
-		return "", &sure
+		return "", targets.Sure(err)
 	}
 	var in struct {
 		Data json.RawMessage `json:"data"`
@@ -206,33 +204,26 @@ func list[T any](ctx context.Context, c client, op, path string, query url.Value
 
 // notAsana is a read that brought something else than what Asana sends.
 func notAsana(op string, err error) *fault.Error {
-	return &fault.Error{Op: op, Kind: fault.Invalid, Err: err, Public: "The address does not answer as Asana does. Ask your admin to check settings.url."}
+	return targets.Stranger(op, name, "settings.url", err)
 }
 
 // change sends data. out may be nil. A reply that cannot be read is Unsure.
 func (c client) change(ctx context.Context, op, method, path string, query url.Values, data, out any) error {
-	raw, err := json.Marshal(envelope{Data: data})
-	if err != nil {
-		return &fault.Error{Op: op, Kind: fault.Internal, Err: err}
+	if out != nil {
+		out = &envelope{Data: out}
 	}
-	reply, err := c.send(ctx, op, method, path, query, raw)
-	if err != nil || out == nil {
-		return err
-	}
-	if err := json.Unmarshal(reply.Body, &envelope{Data: out}); err != nil {
-		return targets.Unreadable(op, err)
-	}
-	return nil
+	reply, err := c.send(ctx, op, method, path, query, envelope{Data: data})
+	return targets.WroteJSON(op, reply, err, out)
 }
 
-func (c client) send(ctx context.Context, op, method, path string, query url.Values, body []byte) (outbound.Reply, error) {
-	h := http.Header{}
-	h.Set("Authorization", "Bearer "+c.cfg.token.Reveal())
-	h.Set("Accept", "application/json")
-	if body != nil {
-		h.Set("Content-Type", "application/json")
+func (c client) send(ctx context.Context, op, method, path string, query url.Values, body any) (outbound.Reply, error) {
+	call, err := targets.JSONCall(op, method, c.address(path, query), body)
+	if err != nil {
+		return outbound.Reply{}, err
 	}
-	return c.http.Send(ctx, outbound.Call{Op: op, Method: method, URL: c.address(path, query), Header: h, Body: body, Refine: c.refine})
+	call.Header.Set("Authorization", "Bearer "+c.cfg.token.Reveal())
+	call.Refine = c.refine
+	return c.http.Send(ctx, call)
 }
 
 // refine turns what Asana says of a failure into a sentence.
@@ -261,18 +252,11 @@ func (c client) refine(r outbound.Reply, verdict *fault.Error) *fault.Error {
 	case r.Status == http.StatusNotFound:
 		verdict.Public = fmt.Sprintf("Asana does not have what was asked for in project %s, or does not show it to the token's account. Ask your admin to check the integration's settings.", c.cfg.project)
 	case r.Status == http.StatusBadRequest && message != "":
-		verdict.Public = sentence(message)
+		verdict.Public = targets.Advised(name, message, ". Ask your admin to check the integration's settings.")
 	case r.Status >= 300 && r.Status < 400:
 		verdict.Public = "Asana's address leads elsewhere. Ask your admin to check settings.url."
 	}
 	return verdict
-}
-
-// sentence is Asana's message, "field: what is wrong", with who can mend it.
-func sentence(message string) string {
-	const advice = ". Ask your admin to check the integration's settings."
-	what := targets.Title(message, targets.MaxPublic-len(name+": ")-len(advice))
-	return name + ": " + strings.TrimRight(what, ".") + advice
 }
 
 func invalid(op, format string, args ...any) *fault.Error {

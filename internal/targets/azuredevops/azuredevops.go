@@ -10,7 +10,6 @@ package azuredevops
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -314,8 +313,7 @@ func (d *driver) item(ctx context.Context, id string, query url.Values) (workIte
 }
 
 func missing(id string) *fault.Error {
-	return &fault.Error{Op: "read work item", Kind: fault.NotFound,
-		Public: fmt.Sprintf("Azure DevOps does not have work item #%s any more, or does not show it to the token's account. Unlink and push again for a new one.", targets.Title(id, 20))}
+	return targets.Missing("read work item", name, "work item #"+targets.Title(id, 20), "the token's account")
 }
 
 // portable is an item in everybody's words.
@@ -351,14 +349,4 @@ func progress(category string) targets.Progress {
 	default:
 		return targets.Started
 	}
-}
-
-// certain is the error of a request that changes nothing.
-func certain(err error) error {
-	if err == nil {
-		return nil
-	}
-	sure := *fault.From(err)
-	sure.Unsure = false
-	return &sure
 }

@@ -73,9 +73,13 @@ func Kind() targets.Kind {
 }
 
 func open(c targets.Config, deps targets.Deps) (targets.Driver, error) {
-	authorization, err := authorize(c.Credentials[credPAT], c.Credentials[credEntraToken])
-	if err != nil {
-		return nil, err
+	given, entra, errs := c.OneCredential(credPAT, credEntraToken)
+	if len(errs) > 0 {
+		return nil, errs
+	}
+	authorization := secret.New("Basic " + basic("", given.Reveal()))
+	if entra {
+		authorization = secret.New("Bearer " + given.Reveal())
 	}
 	return newDriver(config{
 		base:          c.Settings.String(setURL) + "/" + escape(c.Settings.String(setOrganization)),
@@ -88,20 +92,6 @@ func open(c targets.Config, deps targets.Deps) (targets.Driver, error) {
 		apiVersion:    c.Settings.String(setAPIVersion),
 		authorization: authorization,
 	}, deps.HTTP), nil
-}
-
-// authorize makes the header of the one credential that is given.
-func authorize(pat, entra secret.String) (secret.String, error) {
-	switch {
-	case pat.Empty() && entra.Empty():
-		return secret.String{}, targets.FieldErrors{{Path: "credentials." + credPAT, Message: "or credentials." + credEntraToken + " is required"}}
-	case !pat.Empty() && !entra.Empty():
-		return secret.String{}, targets.FieldErrors{{Path: "credentials." + credEntraToken, Message: "cannot stand beside credentials." + credPAT + ": give one of them"}}
-	case !pat.Empty():
-		return secret.New("Basic " + basic("", pat.Reveal())), nil
-	default:
-		return secret.New("Bearer " + entra.Reveal()), nil
-	}
 }
 
 // number reads an id; 0 means that it is none.

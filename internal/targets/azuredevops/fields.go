@@ -162,8 +162,11 @@ func (d *driver) rehearse(ctx context.Context, p *plan, draft targets.Draft) err
 		return err
 	}
 	reply, err := d.patch(ctx, op, methodCreate, d.createAddress(p, url.Values{"validateOnly": {"true"}}), ops)
-	if err != nil || reply.ID <= 0 {
-		return certain(err)
+	if err != nil {
+		return targets.Sure(err)
+	}
+	if reply.ID <= 0 {
+		return nil
 	}
 	found, err := d.item(ctx, strconv.Itoa(reply.ID), summary())
 	switch {

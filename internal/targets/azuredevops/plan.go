@@ -8,16 +8,10 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"time"
 
 	"pushbutton/internal/fault"
 	"pushbutton/internal/targets"
 )
-
-// planLife is how long what was looked up about the project is believed: a
-// change of the process shows in the buttons that much later at most. A
-// refused create ends it at once.
-const planLife = 10 * time.Minute
 
 // plan is what the settings mean in this project.
 type plan struct {
@@ -27,34 +21,22 @@ type plan struct {
 	description string
 	// fields are the type's.
 	fields []typeField
+
+	// What follows is nil until asked for; mu guards it.
+	mu     sync.Mutex
+	states map[string][]state // by type; an item may be of another than new ones
+	all    map[string]field   // of the whole project, by reference name
 }
 
-// planner keeps the plan and the states of work item types. Two calls that
-// miss it at the same time both look it up, which does no harm.
+// planner finds the plan and keeps it.
 type planner struct {
 	client
-	mu     sync.Mutex
-	known  *plan
-	states map[string][]state // by type; an item may be of another than new ones
-	fields map[string]field   // of the whole project, by reference name
-	until  time.Time
+	memo targets.Memo[*plan]
 }
 
-func (p *planner) get(ctx context.Context) (*plan, error) {
-	p.mu.Lock()
-	known, fresh := p.known, time.Now().Before(p.until)
-	p.mu.Unlock()
-	if known != nil && fresh {
-		return known, nil
-	}
-	return p.load(ctx)
-}
+func (p *planner) get(ctx context.Context) (*plan, error) { return p.memo.Get(ctx, p.load) }
 
-func (p *planner) forget() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.known, p.states, p.fields = nil, nil, nil
-}
+func (p *planner) forget() { p.memo.Forget() }
 
 func (p *planner) load(ctx context.Context) (*plan, error) {
 	const op = "read work item type"
@@ -78,9 +60,6 @@ func (p *planner) load(ctx context.Context) (*plan, error) {
 	case !made.has(made.description):
 		return nil, invalid(op, "Azure DevOps: work item type %q has no field %q. Ask your admin to correct settings.descriptionField (the reference name).", t.Name, made.description)
 	}
-	p.mu.Lock()
-	p.known, p.states, p.fields, p.until = made, nil, nil, time.Now().Add(planLife)
-	p.mu.Unlock()
 	return made, nil
 }
 
@@ -91,26 +70,27 @@ func (p *plan) has(ref string) bool {
 // statesOf lists the states of a work item type, in the process's order. A
 // type that is gone, or of a project that an item was moved to, has none.
 func (p *planner) statesOf(ctx context.Context, typ string) ([]state, error) {
-	if _, err := p.get(ctx); err != nil { // ends the old states with the old plan
+	now, err := p.get(ctx)
+	if err != nil {
 		return nil, err
 	}
-	p.mu.Lock()
-	known, ok := p.states[typ]
-	p.mu.Unlock()
+	now.mu.Lock()
+	known, ok := now.states[typ]
+	now.mu.Unlock()
 	if ok {
 		return known, nil
 	}
 	var states list[state]
-	err := p.client.get(ctx, "read states", p.wit("workitemtypes/"+escape(typ)+"/states", nil), &states)
+	err = p.client.get(ctx, "read states", p.wit("workitemtypes/"+escape(typ)+"/states", nil), &states)
 	if err != nil && fault.KindOf(err) != fault.NotFound {
 		return nil, err
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.states == nil {
-		p.states = map[string][]state{}
+	now.mu.Lock()
+	defer now.mu.Unlock()
+	if now.states == nil {
+		now.states = map[string][]state{}
 	}
-	p.states[typ] = states.Value
+	now.states[typ] = states.Value
 	return states.Value, nil
 }
 
@@ -118,12 +98,13 @@ func (p *planner) statesOf(ctx context.Context, typ string) ([]state, error) {
 // they hold.
 func (p *planner) allFields(ctx context.Context) (map[string]field, error) {
 	const op = "read fields"
-	if _, err := p.get(ctx); err != nil {
+	now, err := p.get(ctx)
+	if err != nil {
 		return nil, err
 	}
-	p.mu.Lock()
-	known := p.fields
-	p.mu.Unlock()
+	now.mu.Lock()
+	known := now.all
+	now.mu.Unlock()
 	if known != nil {
 		return known, nil
 	}
@@ -138,9 +119,9 @@ func (p *planner) allFields(ctx context.Context) (map[string]field, error) {
 	for _, f := range all.Value {
 		made[f.Ref] = f
 	}
-	p.mu.Lock()
-	p.fields = made
-	p.mu.Unlock()
+	now.mu.Lock()
+	now.all = made
+	now.mu.Unlock()
 	return made, nil
 }
 

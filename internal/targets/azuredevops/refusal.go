@@ -117,9 +117,9 @@ func (c client) ruleSentence(rules []rule) string {
 		}
 	}
 	if len(missing) > 0 {
-		return advised(fmt.Sprintf("%s required in project %s", fieldsAre(missing), c.cfg.project), ". Ask your admin to map it in settings.fields.")
+		return targets.Advised(name, fmt.Sprintf("%s required in project %s", fieldsAre(missing), c.cfg.project), ". Ask your admin to map it in settings.fields.")
 	}
-	return advised(fmt.Sprintf("%s not allowed the value given", fieldsAre(wrong)), ". Ask your admin to change the integration's settings.")
+	return targets.Advised(name, fmt.Sprintf("%s not allowed the value given", fieldsAre(wrong)), ". Ask your admin to change the integration's settings.")
 }
 
 func fieldsAre(names []string) string {
@@ -138,12 +138,7 @@ func sentenceWith(message, advice string) string {
 	if m := regexp.MustCompile(`^(?:TF|VS)\d+: `).FindString(message); m != "" {
 		message = message[len(m):]
 	}
-	return advised(message, advice)
-}
-
-func advised(what, advice string) string {
-	what = targets.Title(what, targets.MaxPublic-len(name+": ")-len(advice))
-	return name + ": " + strings.TrimRight(what, ".") + advice
+	return targets.Advised(name, message, advice)
 }
 
 func invalid(op, format string, args ...any) *fault.Error {

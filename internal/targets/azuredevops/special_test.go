@@ -464,8 +464,8 @@ func TestSettings(t *testing.T) {
 		want     string
 	}{
 		"nothing":          {nil, nil, "settings.organization is required (for example fabrikam); settings.project is required (for example Fabrikam Fiber)"},
-		"no credential":    {map[string]any{"organization": "o", "project": "p"}, nil, "credentials.pat or credentials.entraToken is required"},
-		"both credentials": {map[string]any{"organization": "o", "project": "p"}, map[string]string{"pat": "a", "entraToken": "b"}, "credentials.entraToken cannot stand beside credentials.pat: give one of them"},
+		"no credential":    {map[string]any{"organization": "o", "project": "p"}, nil, "credentials.pat is required (or entraToken)"},
+		"both credentials": {map[string]any{"organization": "o", "project": "p"}, map[string]string{"pat": "a", "entraToken": "b"}, "credentials.entraToken must not stand beside pat: give one of them"},
 		"wrong version":    {map[string]any{"organization": "o", "project": "p", "apiVersion": "7.2"}, nil, "settings.apiVersion must be one of 7.1, 7.0, 6.0, 5.1 (did you mean 7.1?)"},
 	} {
 		t.Run(name, func(t *testing.T) {

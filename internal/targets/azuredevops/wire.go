@@ -171,45 +171,34 @@ func (c client) get(ctx context.Context, op, address string, out any) error {
 
 // query is a read that is a POST.
 func (c client) query(ctx context.Context, op, address string, body, out any) error {
-	raw, err := json.Marshal(body)
+	call, err := targets.JSONCall(op, http.MethodPost, address, body)
 	if err != nil {
-		return &fault.Error{Op: op, Kind: fault.Internal, Err: err}
+		return err
 	}
-	return c.read(ctx, outbound.Call{Op: op, Method: http.MethodPost, URL: address, Body: raw, Header: http.Header{"Content-Type": {typeJSON}}}, out)
+	return c.read(ctx, call, out)
 }
 
 func (c client) read(ctx context.Context, call outbound.Call, out any) error {
 	reply, err := c.send(ctx, call)
-	if err == nil {
-		if err = json.Unmarshal(reply.Body, out); err == nil {
-			return nil
-		}
-		return notAzure(call.Op, err)
-	}
-	sure := *fault.From(err)
-	sure.Unsure = false
-	return &sure
+	return targets.ReadJSON(call.Op, reply, err, out, notAzure)
 }
 
 // notAzure is a read that brought something else than what Azure DevOps sends.
 func notAzure(op string, err error) *fault.Error {
-	return &fault.Error{Op: op, Kind: fault.Invalid, Err: err,
-		Public: "The address does not answer as Azure DevOps does. Ask your admin to check settings.url and settings.organization."}
+	return targets.Stranger(op, name, "settings.url and settings.organization", err)
 }
 
 // patch sends a JSON patch. A reply that cannot be read is Unsure.
 func (c client) patch(ctx context.Context, op, method, address string, ops []op) (workItem, error) {
-	raw, err := json.Marshal(ops)
-	if err != nil {
-		return workItem{}, &fault.Error{Op: op, Kind: fault.Internal, Err: err}
-	}
-	reply, err := c.send(ctx, outbound.Call{Op: op, Method: method, URL: address, Body: raw, Header: http.Header{"Content-Type": {typePatch}}})
+	call, err := targets.JSONCall(op, method, address, ops)
 	if err != nil {
 		return workItem{}, err
 	}
+	call.Header.Set("Content-Type", typePatch)
+	reply, err := c.send(ctx, call)
 	var out workItem
-	if err := json.Unmarshal(reply.Body, &out); err != nil {
-		return workItem{}, targets.Unreadable(op, err)
+	if err := targets.WroteJSON(op, reply, err, &out); err != nil {
+		return workItem{}, err
 	}
 	return out, nil
 }

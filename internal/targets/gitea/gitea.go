@@ -14,7 +14,6 @@ package gitea
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -343,8 +342,7 @@ func (d *driver) gone(ctx context.Context, id string, err error) error {
 }
 
 func missing(id string) *fault.Error {
-	return &fault.Error{Op: "read issue", Kind: fault.NotFound,
-		Public: fmt.Sprintf("Gitea does not have issue #%s any more, or does not show it to the token. Unlink and push again for a new one.", targets.Title(id, 20))}
+	return targets.Missing("read issue", name, "issue #"+targets.Title(id, 20), "the token")
 }
 
 // isNumber tells whether an id is one that an issue can have.

@@ -166,19 +166,13 @@ func (p *planner) milestone(ctx context.Context) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	var titles []string
 	for _, m := range all {
 		if strings.EqualFold(m.Title, wanted) || strconv.Itoa(m.ID) == wanted {
 			p.goal = m.ID
 			return m.ID, nil
 		}
-		titles = append(titles, m.Title)
 	}
-	only := ""
-	if len(titles) > 0 {
-		only = ", only " + targets.Title(strings.Join(titles, ", "), 80)
-	}
-	return 0, invalid("find milestone", "The Gitea repository %s has no open milestone %q%s. Ask your admin to correct settings.milestone.", p.client.cfg.repository, wanted, only)
+	return 0, invalid("find milestone", "The Gitea repository %s has no open milestone %q%s. Ask your admin to correct settings.milestone.", p.client.cfg.repository, wanted, targets.Only(all, func(m milestone) string { return m.Title }))
 }
 
 // milestones lists the open ones, as many as one page holds.

@@ -99,45 +99,28 @@ func (c client) get(ctx context.Context, op, path string, out any) error {
 // page is get, and tells whether another page follows.
 func (c client) page(ctx context.Context, op, path string, out any) (more bool, err error) {
 	reply, err := c.send(ctx, op, http.MethodGet, path, nil)
-	if err != nil {
-		return false, targets.Sure(err)
-	}
-	if err := json.Unmarshal(reply.Body, out); err != nil {
-		return false, notGitea(op, err)
-	}
-	return strings.Contains(reply.Header.Get("Link"), `rel="next"`), nil
+	return strings.Contains(reply.Header.Get("Link"), `rel="next"`), targets.ReadJSON(op, reply, err, out, notGitea)
 }
 
 // notGitea is a read that brought something else than what Gitea sends.
 func notGitea(op string, err error) *fault.Error {
-	return &fault.Error{Op: op, Kind: fault.Invalid, Err: err,
-		Public: "The address does not answer as Gitea does. Ask your admin to check settings.url."}
+	return targets.Stranger(op, name, "settings.url", err)
 }
 
 // write sends a body; out may be nil. A reply that cannot be read is Unsure.
 func (c client) write(ctx context.Context, op, method, path string, body, out any) error {
-	raw, err := json.Marshal(body)
-	if err != nil {
-		return &fault.Error{Op: op, Kind: fault.Internal, Err: err}
-	}
-	reply, err := c.send(ctx, op, method, path, raw)
-	if err != nil || out == nil {
-		return err
-	}
-	if err := json.Unmarshal(reply.Body, out); err != nil {
-		return targets.Unreadable(op, err)
-	}
-	return nil
+	reply, err := c.send(ctx, op, method, path, body)
+	return targets.WroteJSON(op, reply, err, out)
 }
 
-func (c client) send(ctx context.Context, op, method, path string, body []byte) (outbound.Reply, error) {
-	h := http.Header{}
-	h.Set("Authorization", "token "+c.cfg.token.Reveal())
-	h.Set("Accept", "application/json")
-	if body != nil {
-		h.Set("Content-Type", "application/json")
+func (c client) send(ctx context.Context, op, method, path string, body any) (outbound.Reply, error) {
+	call, err := targets.JSONCall(op, method, c.cfg.url+apiPath+path, body)
+	if err != nil {
+		return outbound.Reply{}, err
 	}
-	return c.http.Send(ctx, outbound.Call{Op: op, Method: method, URL: c.cfg.url + apiPath + path, Header: h, Body: body, MaxBody: maxList, Refine: c.refine})
+	call.Header.Set("Authorization", "token "+c.cfg.token.Reveal())
+	call.MaxBody, call.Refine = maxList, c.refine
+	return c.http.Send(ctx, call)
 }
 
 // refusedError is what Gitea says of a refusal: one text.
@@ -172,8 +155,7 @@ func (c client) refine(r outbound.Reply, verdict *fault.Error) *fault.Error {
 	case r.Status == http.StatusLocked:
 		verdict.Public = c.archived("").Public
 	case r.Status == http.StatusUnprocessableEntity && said != "":
-		in := " in " + c.cfg.repository + "."
-		verdict.Public = "Gitea: " + strings.TrimRight(targets.Title(said, max(40, targets.MaxPublic-len("Gitea: ")-len(in)-len(adviceSettings))), ". ") + in + adviceSettings
+		verdict.Public = targets.Advised(name, said, " in "+c.cfg.repository+"."+adviceSettings)
 	}
 	return verdict
 }

@@ -118,12 +118,8 @@ func (a *appTokens) fetch(ctx context.Context, want tokenRequest) (tokenReply, e
 	if err != nil {
 		return tokenReply{}, err
 	}
-	raw, err := json.Marshal(want)
-	if err != nil {
-		return tokenReply{}, &fault.Error{Op: opToken, Kind: fault.Internal, Err: err}
-	}
 	cfg := a.client.cfg
-	reply, err := a.client.sendAs(ctx, signed, opToken, http.MethodPost, "/app/installations/"+cfg.installationID+"/access_tokens", raw)
+	reply, err := a.client.sendAs(ctx, signed, opToken, http.MethodPost, "/app/installations/"+cfg.installationID+"/access_tokens", want)
 	if err != nil {
 		e := targets.Sure(err)
 		if e.Kind == fault.NotFound {

@@ -53,7 +53,7 @@ type driver struct {
 	client
 	// login is the account that makes the issues, once it was asked.
 	login     atomic.Pointer[string]
-	milestone milestones
+	milestone targets.Memo[int]
 }
 
 func newDriver(cfg config, http *outbound.Client) *driver {
@@ -73,7 +73,7 @@ func (d *driver) Traits() targets.Traits {
 // Check implements targets.Driver.
 func (d *driver) Check(ctx context.Context) error {
 	d.login.Store(nil)
-	d.milestone.forget()
+	d.milestone.Forget()
 	if _, err := d.account(ctx); err != nil {
 		return err
 	}
@@ -244,7 +244,7 @@ func (d *driver) Create(ctx context.Context, draft targets.Draft) (targets.Issue
 	}
 	var made issue
 	if err := d.write(ctx, op, http.MethodPost, d.cfg.repo()+"/issues", body, &made); err != nil {
-		d.milestone.forget() // it may be what was refused
+		d.milestone.Forget() // it may be what was refused
 		return targets.Issue{}, err
 	}
 	if made.Number == 0 {

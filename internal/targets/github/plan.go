@@ -6,8 +6,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
-	"time"
 
 	"pushbutton/internal/fault"
 	"pushbutton/internal/targets"
@@ -15,56 +13,27 @@ import (
 
 // What the settings' names mean in the repository.
 
-// milestoneLife is how long a milestone's number is believed. A refused create
-// ends it at once.
-const milestoneLife = 10 * time.Minute
-
-// milestones remembers the number of the milestone that the settings name.
-type milestones struct {
-	mu    sync.Mutex
-	known int
-	until time.Time
-}
-
-func (m *milestones) get() (int, bool) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.known, time.Now().Before(m.until)
-}
-
-func (m *milestones) put(number int) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.known, m.until = number, time.Now().Add(milestoneLife)
-}
-
-func (m *milestones) forget() {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.until = time.Time{}
-}
-
-// milestoneNumber finds the milestone by its title or number; 0: none is wanted.
+// milestoneNumber gives the number of the milestone that the settings name; 0:
+// none is wanted.
 func (d *driver) milestoneNumber(ctx context.Context) (int, error) {
 	if d.cfg.milestone == "" {
 		return 0, nil
 	}
-	if number, ok := d.milestone.get(); ok {
-		return number, nil
-	}
+	return d.milestone.Get(ctx, d.findMilestone)
+}
+
+// findMilestone finds the milestone by its title or number.
+func (d *driver) findMilestone(ctx context.Context) (int, error) {
 	all, err := d.milestones(ctx)
 	if err != nil {
 		return 0, err
 	}
-	var titles []string
 	for _, m := range all {
 		if strings.EqualFold(m.Title, d.cfg.milestone) || strconv.Itoa(m.Number) == d.cfg.milestone {
-			d.milestone.put(m.Number)
 			return m.Number, nil
 		}
-		titles = append(titles, m.Title)
 	}
-	return 0, invalid("find milestone", "The GitHub repository %s has no open milestone %q%s. Ask your admin to correct settings.milestone.", d.cfg.repository, d.cfg.milestone, offered(titles))
+	return 0, invalid("find milestone", "The GitHub repository %s has no open milestone %q%s. Ask your admin to correct settings.milestone.", d.cfg.repository, d.cfg.milestone, targets.Only(all, func(m milestone) string { return m.Title }))
 }
 
 // milestones lists the open ones, as many as one page holds.
@@ -95,21 +64,10 @@ func (d *driver) checkType(ctx context.Context, repo repository) error {
 	if err != nil || !readable {
 		return err
 	}
-	var names []string
-	for _, t := range all {
-		names = append(names, t.Name)
-	}
-	if !slices.Contains(names, d.cfg.typ) {
-		return invalid("find issue type", "GitHub has no issue type %q for %s%s. Ask your admin to correct settings.type.", d.cfg.typ, d.cfg.repository, offered(names))
+	if !slices.ContainsFunc(all, func(t issueType) bool { return t.Name == d.cfg.typ }) {
+		return invalid("find issue type", "GitHub has no issue type %q for %s%s. Ask your admin to correct settings.type.", d.cfg.typ, d.cfg.repository, targets.Only(all, func(t issueType) string { return t.Name }))
 	}
 	return nil
-}
-
-func offered(names []string) string {
-	if len(names) == 0 {
-		return ""
-	}
-	return ", only " + targets.Title(strings.Join(names, ", "), 80)
 }
 
 // Choices implements targets.Chooser: the first hundred of each.

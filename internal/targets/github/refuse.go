@@ -105,8 +105,7 @@ func (c client) refusal(said *refusedError) string {
 	if what == "" {
 		what = said.message
 	}
-	in := " in " + c.cfg.repository + "."
-	return "GitHub: " + brief(what, targets.MaxPublic-len("GitHub: ")-len(in)-len(adviceSettings)) + in + adviceSettings
+	return targets.Advised(name, what, " in "+c.cfg.repository+"."+adviceSettings)
 }
 
 // brief is a part of a sentence, without a full stop.

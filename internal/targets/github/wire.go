@@ -2,7 +2,6 @@ package github
 
 import (
 	"context"
-	"encoding/json"
 	"net/http"
 	"strings"
 	"time"
@@ -119,54 +118,27 @@ func (c client) get(ctx context.Context, op, path string, out any) error {
 // page is get, and tells whether another page follows.
 func (c client) page(ctx context.Context, op, path string, out any) (more bool, err error) {
 	reply, err := c.send(ctx, op, http.MethodGet, path, nil)
-	if err != nil {
-		return false, targets.Sure(err)
-	}
-	return strings.Contains(reply.Header.Get("Link"), `rel="next"`), decode(op, reply, out)
+	return strings.Contains(reply.Header.Get("Link"), `rel="next"`), targets.ReadJSON(op, reply, err, out, notGitHub)
 }
 
 // getAs is get with a token of its own.
 func (c client) getAs(ctx context.Context, token, op, path string, out any) error {
 	reply, err := c.sendAs(ctx, token, op, http.MethodGet, path, nil)
-	if err != nil {
-		return targets.Sure(err)
-	}
-	return decode(op, reply, out)
-}
-
-func decode(op string, reply outbound.Reply, out any) error {
-	if out == nil {
-		return nil
-	}
-	if err := json.Unmarshal(reply.Body, out); err != nil {
-		return notGitHub(op, err)
-	}
-	return nil
+	return targets.ReadJSON(op, reply, err, out, notGitHub)
 }
 
 // notGitHub is a read that brought something else than what GitHub sends.
 func notGitHub(op string, err error) *fault.Error {
-	return &fault.Error{Op: op, Kind: fault.Invalid, Err: err,
-		Public: "The address does not answer as GitHub does. Ask your admin to check settings.url."}
+	return targets.Stranger(op, name, "settings.url", err)
 }
 
 // write sends a body; out may be nil. A reply that cannot be read is Unsure.
 func (c client) write(ctx context.Context, op, method, path string, body, out any) error {
-	raw, err := json.Marshal(body)
-	if err != nil {
-		return &fault.Error{Op: op, Kind: fault.Internal, Err: err}
-	}
-	reply, err := c.send(ctx, op, method, path, raw)
-	if err != nil || out == nil {
-		return err
-	}
-	if err := json.Unmarshal(reply.Body, out); err != nil {
-		return targets.Unreadable(op, err)
-	}
-	return nil
+	reply, err := c.send(ctx, op, method, path, body)
+	return targets.WroteJSON(op, reply, err, out)
 }
 
-func (c client) send(ctx context.Context, op, method, path string, body []byte) (outbound.Reply, error) {
+func (c client) send(ctx context.Context, op, method, path string, body any) (outbound.Reply, error) {
 	token := c.cfg.token.Reveal()
 	if c.app != nil {
 		var err error
@@ -181,14 +153,15 @@ func (c client) send(ctx context.Context, op, method, path string, body []byte) 
 	return reply, err
 }
 
-func (c client) sendAs(ctx context.Context, token, op, method, path string, body []byte) (outbound.Reply, error) {
-	h := http.Header{}
-	h.Set("Authorization", "Bearer "+token)
-	h.Set("Accept", mediaType)
-	h.Set("X-GitHub-Api-Version", apiVersion)
-	if body != nil {
-		h.Set("Content-Type", "application/json")
+func (c client) sendAs(ctx context.Context, token, op, method, path string, body any) (outbound.Reply, error) {
+	call, err := targets.JSONCall(op, method, c.cfg.api+path, body)
+	if err != nil {
+		return outbound.Reply{}, err
 	}
-	return c.http.Send(ctx, outbound.Call{Op: op, Method: method, URL: c.cfg.api + path, Header: h, Body: body, MaxBody: maxList,
-		Refine: func(r outbound.Reply, verdict *fault.Error) *fault.Error { return c.refine(token, r, verdict) }})
+	call.Header.Set("Authorization", "Bearer "+token)
+	call.Header.Set("Accept", mediaType)
+	call.Header.Set("X-GitHub-Api-Version", apiVersion)
+	call.MaxBody = maxList
+	call.Refine = func(r outbound.Reply, verdict *fault.Error) *fault.Error { return c.refine(token, r, verdict) }
+	return c.http.Send(ctx, call)
 }

@@ -58,24 +58,19 @@ func Kind() targets.Kind {
 }
 
 func open(c targets.Config, deps targets.Deps) (targets.Driver, error) {
-	cfg := config{
+	token, oauth, errs := c.OneCredential(credToken, credOAuth)
+	if len(errs) > 0 {
+		return nil, errs
+	}
+	return newDriver(config{
 		url:          c.Settings.String(setURL),
 		project:      c.Settings.String(setProject),
 		issueType:    c.Settings.String(setIssueType),
 		confidential: c.Settings.Bool(setConfidential),
 		epic:         c.Settings.Int(setEpic),
-		token:        c.Credentials[credToken],
-	}
-	if oauth := c.Credentials[credOAuth]; !oauth.Empty() {
-		if !cfg.token.Empty() {
-			return nil, targets.FieldErrors{{Path: "credentials." + credOAuth, Message: "must not be there beside token"}}
-		}
-		cfg.token, cfg.oauth = oauth, true
-	}
-	if cfg.token.Empty() {
-		return nil, targets.FieldErrors{{Path: "credentials." + credToken, Message: "is required (or oauthToken)"}}
-	}
-	return newDriver(cfg, deps.HTTP), nil
+		token:        token,
+		oauth:        oauth,
+	}, deps.HTTP), nil
 }
 
 func guide() targets.Guide {

@@ -275,8 +275,7 @@ func (d *driver) change(ctx context.Context, op, method, id, part string, body, 
 }
 
 func missing(id string) *fault.Error {
-	return &fault.Error{Op: "read issue", Kind: fault.NotFound,
-		Public: fmt.Sprintf("GitLab does not have issue #%s any more, or does not show it to the token's account. Unlink and push again for a new one.", targets.Title(id, 20))}
+	return targets.Missing("read issue", name, "issue #"+targets.Title(id, 20), "the token's account")
 }
 
 // portable is an issue in everybody's words. GitLab's own are "opened" and

@@ -327,7 +327,7 @@ func TestSettings(t *testing.T) {
 	}{
 		"nothing":       {map[string]any{}, key, "settings.project is required (for example group/project)"},
 		"no token":      {map[string]any{"project": 1}, nil, "credentials.token is required (or oauthToken)"},
-		"two tokens":    {map[string]any{"project": 1}, map[string]secret.String{"token": secret.New("k"), "oauthToken": secret.New("k")}, "credentials.oauthToken must not be there beside token"},
+		"two tokens":    {map[string]any{"project": 1}, map[string]secret.String{"token": secret.New("k"), "oauthToken": secret.New("k")}, "credentials.oauthToken must not stand beside token: give one of them"},
 		"unknown type":  {map[string]any{"project": 1, "issueType": "epic"}, key, "settings.issueType must be one of issue, incident, task, test_case"},
 		"no number":     {map[string]any{"project": 1, "epic": "&4"}, key, "settings.epic must be a whole number, 0 or more"},
 		"assignee":      {map[string]any{"project": 1, "assignee": "jane"}, key, "settings.assignee must be owner, pusher, none or an e-mail address"},

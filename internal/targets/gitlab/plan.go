@@ -6,17 +6,10 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
-	"sync"
-	"time"
 
 	"pushbutton/internal/fault"
 	"pushbutton/internal/targets"
 )
-
-// planLife is how long what was looked up about the project is believed: an
-// admin's change shows in the buttons that much later at most. A refused
-// create ends it at once.
-const planLife = 10 * time.Minute
 
 // rolePlanner is the lowest access level that may make labels.
 const rolePlanner = 15
@@ -34,37 +27,15 @@ type plan struct {
 // some proxies do not let an escaped slash through.
 func (p *plan) path(rest string) string { return "/projects/" + strconv.Itoa(p.projectID) + rest }
 
-// planner keeps the plan. Two calls that miss it at the same time both look
-// it up, which does no harm.
+// planner finds the plan and keeps it.
 type planner struct {
 	client
-	mu    sync.Mutex
-	known *plan
-	until time.Time
+	memo targets.Memo[*plan]
 }
 
-func (p *planner) get(ctx context.Context) (*plan, error) {
-	p.mu.Lock()
-	known, fresh := p.known, time.Now().Before(p.until)
-	p.mu.Unlock()
-	if known != nil && fresh {
-		return known, nil
-	}
-	made, err := p.load(ctx)
-	if err != nil {
-		return nil, err
-	}
-	p.mu.Lock()
-	p.known, p.until = made, time.Now().Add(planLife)
-	p.mu.Unlock()
-	return made, nil
-}
+func (p *planner) get(ctx context.Context) (*plan, error) { return p.memo.Get(ctx, p.load) }
 
-func (p *planner) forget() {
-	p.mu.Lock()
-	p.known = nil
-	p.mu.Unlock()
-}
+func (p *planner) forget() { p.memo.Forget() }
 
 func (p *planner) load(ctx context.Context) (*plan, error) {
 	const op = "read project"

@@ -46,7 +46,7 @@ func (c client) refine(r outbound.Reply, verdict *fault.Error) *fault.Error {
 	case r.Status >= 300 && r.Status < 400:
 		verdict.Public = "GitLab's address leads elsewhere, or the project was renamed. Ask your admin to check settings.url and settings.project."
 	case verdict.Kind == fault.Invalid && len(said) > 0:
-		verdict.Public = refusal(said)
+		verdict.Public = targets.Advised(name, strings.Join(said, ", "), ". Ask your admin to change that in GitLab or in the integration's settings.")
 	}
 	return verdict
 }
@@ -59,12 +59,6 @@ func untilReset(h http.Header, now time.Time) time.Duration {
 		return 0
 	}
 	return min(max(time.Unix(at, 0).Sub(now), 0), maxWait)
-}
-
-func refusal(said []string) string {
-	const advice = ". Ask your admin to change that in GitLab or in the integration's settings."
-	what := targets.Title(strings.Join(said, ", "), targets.MaxPublic-len("GitLab: ")-len(advice))
-	return "GitLab: " + strings.TrimRight(what, ".") + advice
 }
 
 // errorReply is what GitLab says of a failure, in three shapes: message is a

@@ -2,7 +2,6 @@ package gitlab
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"net/http"
 
@@ -106,51 +105,32 @@ type client struct {
 // Unsure, whatever it is a part of.
 func (c client) get(ctx context.Context, op, path string, out any) error {
 	reply, err := c.send(ctx, op, http.MethodGet, path, nil)
-	if err == nil {
-		if err = json.Unmarshal(reply.Body, out); err == nil {
-			return nil
-		}
-		return notGitLab(op, err)
-	}
-	sure := *fault.From(err)
-	sure.Unsure = false
-	return &sure
+	return targets.ReadJSON(op, reply, err, out, notGitLab)
 }
 
 // notGitLab is a read that brought something else than what GitLab sends.
 func notGitLab(op string, err error) *fault.Error {
-	return &fault.Error{Op: op, Kind: fault.Invalid, Err: err,
-		Public: "The address does not answer as GitLab does. Ask your admin to check settings.url."}
+	return targets.Stranger(op, name, "settings.url", err)
 }
 
 // write sends a body; out may be nil. A reply that cannot be read is Unsure.
 func (c client) write(ctx context.Context, op, method, path string, body, out any) error {
-	raw, err := json.Marshal(body)
-	if err != nil {
-		return &fault.Error{Op: op, Kind: fault.Internal, Err: err}
-	}
-	reply, err := c.send(ctx, op, method, path, raw)
-	if err != nil || out == nil {
-		return err
-	}
-	if err := json.Unmarshal(reply.Body, out); err != nil {
-		return targets.Unreadable(op, err)
-	}
-	return nil
+	reply, err := c.send(ctx, op, method, path, body)
+	return targets.WroteJSON(op, reply, err, out)
 }
 
-func (c client) send(ctx context.Context, op, method, path string, body []byte) (outbound.Reply, error) {
-	h := http.Header{}
+func (c client) send(ctx context.Context, op, method, path string, body any) (outbound.Reply, error) {
+	call, err := targets.JSONCall(op, method, c.cfg.url+"/api/v4"+path, body)
+	if err != nil {
+		return outbound.Reply{}, err
+	}
 	if c.cfg.oauth {
-		h.Set("Authorization", "Bearer "+c.cfg.token.Reveal())
+		call.Header.Set("Authorization", "Bearer "+c.cfg.token.Reveal())
 	} else {
-		h.Set("Private-Token", c.cfg.token.Reveal())
+		call.Header.Set("Private-Token", c.cfg.token.Reveal())
 	}
-	h.Set("Accept", "application/json")
-	if body != nil {
-		h.Set("Content-Type", "application/json")
-	}
-	return c.http.Send(ctx, outbound.Call{Op: op, Method: method, URL: c.cfg.url + "/api/v4" + path, Header: h, Body: body, Refine: c.refine})
+	call.Refine = c.refine
+	return c.http.Send(ctx, call)
 }
 
 func invalid(op, format string, args ...any) *fault.Error {

@@ -195,7 +195,7 @@ func (d *driver) refused(ctx context.Context, p *plan, body edit, err error) err
 		return err
 	}
 	d.planner.forget()
-	now, why := d.planner.load(ctx)
+	now, why := d.planner.get(ctx)
 	switch {
 	case why == nil:
 		return d.explain(now, body, err)

@@ -7,17 +7,12 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"sync"
-	"time"
 
 	"pushbutton/internal/fault"
+	"pushbutton/internal/targets"
 )
 
 const (
-	// planLife is how long what was looked up about the project is believed: an
-	// admin's change shows in the buttons that much later at most. A refused
-	// create ends it at once.
-	planLife = 10 * time.Minute
 	// pageSize is what createmeta gives at most at once on Cloud; maxPages
 	// bounds what is read of one list.
 	pageSize = 200
@@ -61,30 +56,15 @@ type plan struct {
 	byParent bool
 }
 
-// planner keeps the plan. Two calls that miss it at the same time both look
-// it up, which does no harm.
+// planner finds the plan and keeps it.
 type planner struct {
 	client
-	mu    sync.Mutex
-	known *plan
-	until time.Time
+	memo targets.Memo[*plan]
 }
 
-func (p *planner) get(ctx context.Context) (*plan, error) {
-	p.mu.Lock()
-	known, fresh := p.known, time.Now().Before(p.until)
-	p.mu.Unlock()
-	if known != nil && fresh {
-		return known, nil
-	}
-	return p.load(ctx)
-}
+func (p *planner) get(ctx context.Context) (*plan, error) { return p.memo.Get(ctx, p.load) }
 
-func (p *planner) forget() {
-	p.mu.Lock()
-	p.known = nil
-	p.mu.Unlock()
-}
+func (p *planner) forget() { p.memo.Forget() }
 
 // load looks everything up and checks that it is enough to create issues.
 func (p *planner) load(ctx context.Context) (*plan, error) {
@@ -115,9 +95,6 @@ func (p *planner) load(ctx context.Context) (*plan, error) {
 	if err := p.parent(ctx, made, kind); err != nil {
 		return nil, err
 	}
-	p.mu.Lock()
-	p.known, p.until = made, time.Now().Add(planLife)
-	p.mu.Unlock()
 	return made, nil
 }
 
@@ -189,22 +166,21 @@ func (p *planner) offeredTypes(ctx context.Context, in project) ([]issueType, er
 			Public: fmt.Sprintf("Jira: the integration's account may not create issues in project %s. Ask a Jira admin to give it the permission Create issues there.", p.cfg.project)}
 	}
 	var offered []issueType
-	var names []string
 	for _, t := range all {
 		if p.cfg.issueType == "" && !t.Subtask && t.Level <= 0 || t.ID == p.cfg.issueType || strings.EqualFold(t.Name, p.cfg.issueType) {
 			offered = append(offered, t)
 		}
-		names = append(names, t.Name)
 	}
+	title := func(t issueType) string { return t.Name }
 	switch {
 	case len(offered) > 0 && p.cfg.issueType != "":
 		return offered[:1], nil
 	case len(offered) > 0:
 		return offered, nil
 	case p.cfg.issueType == "":
-		return nil, invalid(op, "Jira: project %s has only the issue types %s. Ask your admin to name one in settings.issueType.", p.cfg.project, strings.Join(names, ", "))
+		return nil, invalid(op, "Jira: project %s has no issue type for ordinary issues%s. Ask your admin to name one in settings.issueType.", p.cfg.project, targets.Only(all, title))
 	default:
-		return nil, invalid(op, "Jira: project %s has no issue type %q, only %s. Ask your admin to correct settings.issueType.", p.cfg.project, p.cfg.issueType, strings.Join(names, ", "))
+		return nil, invalid(op, "Jira: project %s has no issue type %q%s. Ask your admin to correct settings.issueType.", p.cfg.project, p.cfg.issueType, targets.Only(all, title))
 	}
 }
 
@@ -250,14 +226,12 @@ func (p *planner) constants(made *plan) error {
 		if !ok {
 			return "", invalid("find "+setting, "Jira: issue type %s in project %s takes no %s when it is created. Ask your admin to remove settings.%s, or a Jira admin to add the field to the create screen.", made.typeName, p.cfg.project, setting, setting)
 		}
-		var names []string
 		for _, a := range field.Allowed {
 			if a.ID == wanted || strings.EqualFold(a.title(), wanted) {
 				return a.ID, nil
 			}
-			names = append(names, a.title())
 		}
-		return "", invalid("find "+setting, "Jira: project %s has no %q among its %s values, only %s. Ask your admin to correct settings.%s.", p.cfg.project, wanted, setting, strings.Join(names, ", "), setting)
+		return "", invalid("find "+setting, "Jira: project %s has no %q among its %s values%s. Ask your admin to correct settings.%s.", p.cfg.project, wanted, setting, targets.Only(field.Allowed, allowedValue.title), setting)
 	}
 	var err error
 	if p.cfg.priority != "" {

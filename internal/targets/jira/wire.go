@@ -200,34 +200,19 @@ func (c client) get(ctx context.Context, op, path string, out any) error {
 // whatever it is a part of.
 func (c client) read(ctx context.Context, op, method, path string, body, out any) error {
 	reply, err := c.send(ctx, op, method, path, body, 0)
-	if err == nil {
-		if err = json.Unmarshal(reply.Body, out); err == nil {
-			return nil
-		}
-		return notJira(op, err)
-	}
-	sure := *fault.From(err)
-	sure.Unsure = false
-	return &sure
+	return targets.ReadJSON(op, reply, err, out, notJira)
 }
 
 // notJira is a read that brought something else than what Jira sends.
 func notJira(op string, err error) *fault.Error {
-	return &fault.Error{Op: op, Kind: fault.Invalid, Err: err,
-		Public: "The address does not answer as Jira does. Ask your admin to check settings.url and settings.edition."}
+	return targets.Stranger(op, name, "settings.url and settings.edition", err)
 }
 
 // write sends a body. out may be nil: Jira answers most changes with 204. A
 // reply that cannot be read is Unsure.
 func (c client) write(ctx context.Context, op, method, path string, body, out any) error {
 	reply, err := c.send(ctx, op, method, path, body, 0)
-	if err != nil || out == nil {
-		return err
-	}
-	if err := json.Unmarshal(reply.Body, out); err != nil {
-		return targets.Unreadable(op, err)
-	}
-	return nil
+	return targets.WroteJSON(op, reply, err, out)
 }
 
 // send sends a call to a path below the API's version.
@@ -382,9 +367,7 @@ func saidBy(err error) (*saidError, bool) {
 
 // refusal is the sentence for something Jira refused.
 func refusal(said string) string {
-	const advice = ". Ask your admin to change that in Jira or in the integration's settings."
-	what := targets.Title(said, targets.MaxPublic-len("Jira: ")-len(advice))
-	return "Jira: " + strings.TrimRight(what, ". ") + advice
+	return targets.Advised(name, said, ". Ask your admin to change that in Jira or in the integration's settings.")
 }
 
 func invalid(op, format string, args ...any) *fault.Error {

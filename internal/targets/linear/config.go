@@ -67,25 +67,21 @@ func Kind() targets.Kind {
 }
 
 func open(c targets.Config, deps targets.Deps) (targets.Driver, error) {
+	key, oauth, errs := c.OneCredential(credAPIKey, credOAuth)
+	if len(errs) > 0 {
+		return nil, errs
+	}
 	cfg := config{
 		url:     c.Settings.String(setURL),
 		team:    c.Settings.String(setTeam),
 		state:   c.Settings.String(setState),
 		project: c.Settings.String(setProject),
 		parent:  c.Settings.String(setParent),
-		key:     c.Credentials[credAPIKey],
+		key:     key,
+		oauth:   oauth,
 	}
 	if at := slices.Index(priorities(), c.Settings.String(setPriority)); at >= 0 {
 		cfg.priority = &at
-	}
-	if oauth := c.Credentials[credOAuth]; !oauth.Empty() {
-		if !cfg.key.Empty() {
-			return nil, targets.FieldErrors{{Path: "credentials." + credOAuth, Message: "must not be there beside apiKey"}}
-		}
-		cfg.key, cfg.oauth = oauth, true
-	}
-	if cfg.key.Empty() {
-		return nil, targets.FieldErrors{{Path: "credentials." + credAPIKey, Message: "is required (or oauthToken)"}}
 	}
 	return newDriver(cfg, deps.HTTP), nil
 }

@@ -1,9 +1,6 @@
 package linear
 
 import (
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"time"
@@ -41,13 +38,11 @@ func parseHook(signing secret.String, h targets.Hook) ([]targets.HookEvent, erro
 	if signing.Empty() {
 		return refuse(fmt.Errorf("no secret is configured"))
 	}
-	given, err := hex.DecodeString(h.Header.Get("Linear-Signature"))
-	mac := hmac.New(sha256.New, []byte(signing.Reveal()))
-	mac.Write(h.Body)
-	if err != nil || !hmac.Equal(given, mac.Sum(nil)) {
+	if !h.Signed(signing, h.Header.Get("Linear-Signature")) {
 		return refuse(fmt.Errorf("another signature"))
 	}
 	var body hookBody
+	var err error
 	if len(h.Body) > targets.MaxHook {
 		err = fmt.Errorf("the body is longer than %d bytes", targets.MaxHook)
 	} else {

@@ -270,8 +270,7 @@ func (d *driver) Close(ctx context.Context, id string) error {
 }
 
 func missing() *fault.Error {
-	return &fault.Error{Op: "read issue", Kind: fault.NotFound,
-		Public: "Linear does not have this issue any more, or does not show it to the integration's account. Unlink and push again for a new one."}
+	return targets.Missing("read issue", name, "this issue", "the integration's account")
 }
 
 // portable is an issue in everybody's words.

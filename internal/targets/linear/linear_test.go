@@ -362,7 +362,7 @@ func TestSettings(t *testing.T) {
 	}{
 		"nothing":     {map[string]any{}, key, "settings.team is required (for example ENG)"},
 		"no key":      {map[string]any{"team": "ENG"}, nil, "credentials.apiKey is required (or oauthToken)"},
-		"two":         {map[string]any{"team": "ENG"}, map[string]secret.String{"apiKey": secret.New("k"), "oauthToken": secret.New("k")}, "credentials.oauthToken must not be there beside apiKey"},
+		"two":         {map[string]any{"team": "ENG"}, map[string]secret.String{"apiKey": secret.New("k"), "oauthToken": secret.New("k")}, "credentials.oauthToken must not stand beside apiKey: give one of them"},
 		"no priority": {map[string]any{"team": "ENG", "priority": 2}, key, "settings.priority must be one of none, urgent, high, medium, low"},
 		"unknown":     {map[string]any{"team": "ENG", "states": "x"}, key, "settings.states is not known (did you mean state?)"},
 	} {

@@ -5,21 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"sync"
-	"time"
 
 	"pushbutton/internal/fault"
 	"pushbutton/internal/targets"
 )
 
-const (
-	// planLife is how long what was looked up about the team is believed: an
-	// admin's change shows in the buttons that much later at most. A refused
-	// create ends it at once.
-	planLife = 10 * time.Minute
-	// maxLabelPages bounds the labels that are read, 250 to a page.
-	maxLabelPages = 8
-)
+// maxLabelPages bounds the labels that are read, 250 to a page.
+const maxLabelPages = 8
 
 // plan is what the settings' names mean in this Linear.
 type plan struct {
@@ -30,37 +22,15 @@ type plan struct {
 	parentID  string           // empty: none
 }
 
-// planner keeps the plan. Two calls that miss it at the same time both look
-// it up, which does no harm.
+// planner finds the plan and keeps it.
 type planner struct {
 	client
-	mu    sync.Mutex
-	known *plan
-	until time.Time
+	memo targets.Memo[*plan]
 }
 
-func (p *planner) get(ctx context.Context) (*plan, error) {
-	p.mu.Lock()
-	known, fresh := p.known, time.Now().Before(p.until)
-	p.mu.Unlock()
-	if known != nil && fresh {
-		return known, nil
-	}
-	made, err := p.load(ctx)
-	if err != nil {
-		return nil, err
-	}
-	p.mu.Lock()
-	p.known, p.until = made, time.Now().Add(planLife)
-	p.mu.Unlock()
-	return made, nil
-}
+func (p *planner) get(ctx context.Context) (*plan, error) { return p.memo.Get(ctx, p.load) }
 
-func (p *planner) forget() {
-	p.mu.Lock()
-	p.known = nil
-	p.mu.Unlock()
-}
+func (p *planner) forget() { p.memo.Forget() }
 
 func (p *planner) load(ctx context.Context) (*plan, error) {
 	made := &plan{}
@@ -74,8 +44,8 @@ func (p *planner) load(ctx context.Context) (*plan, error) {
 			}
 		}
 		if made.stateID == "" {
-			return nil, invalid("find status", "Linear's team %q has no status %q, only %s. Ask your admin to correct settings.state.",
-				p.cfg.team, p.cfg.state, list(made.team.States.Nodes, func(s state) string { return s.Name }))
+			return nil, invalid("find status", "Linear's team %q has no status %q%s. Ask your admin to correct settings.state.",
+				p.cfg.team, p.cfg.state, targets.Only(made.team.States.Nodes, func(s state) string { return s.Name }))
 		}
 	}
 	if p.cfg.project != "" {
@@ -100,8 +70,8 @@ func (p *planner) findTeam(ctx context.Context, made *plan) error {
 	}
 	found := pickTeam(all, p.cfg.team)
 	if found == nil || found.RetiredAt != "" {
-		e := invalid(op, "Linear has no team %q that the integration's account sees, only %s. Ask your admin to correct settings.team.",
-			targets.Title(p.cfg.team, 40), list(all, func(t team) string { return t.Key }))
+		e := invalid(op, "Linear has no team %q that the integration's account sees%s. Ask your admin to correct settings.team.",
+			targets.Title(p.cfg.team, 40), targets.Only(all, func(t team) string { return t.Key }))
 		e.Kind = fault.NotFound
 		return e
 	}
@@ -235,19 +205,6 @@ func firstOf(states []state, typ string) *state {
 		}
 	}
 	return first
-}
-
-// list names a few things.
-func list[T any](all []T, of func(T) string) string {
-	const most = 10
-	var out []string
-	for _, one := range all[:min(len(all), most)] {
-		out = append(out, of(one))
-	}
-	if len(out) == 0 {
-		return "none"
-	}
-	return strings.Join(out, ", ")
 }
 
 // Choices implements targets.Chooser.

@@ -121,15 +121,13 @@ func kindOf(said []graphError) (fault.Kind, bool) {
 // refusal is the sentence for who clicked: Linear's own for people if it has
 // one. "" for a refusal without words.
 func refusal(said []graphError) string {
-	const advice = ". Ask your admin to change that in Linear or in the integration's settings."
 	for _, e := range said {
 		what := e.Extensions.Presentable
 		if what == "" {
 			what = e.Message
 		}
 		if what != "" {
-			what = targets.Title(what, targets.MaxPublic-len("Linear: ")-len(advice))
-			return "Linear: " + strings.TrimRight(what, ".") + advice
+			return targets.Advised(name, what, ". Ask your admin to change that in Linear or in the integration's settings.")
 		}
 	}
 	return ""

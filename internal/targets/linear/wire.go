@@ -108,9 +108,7 @@ type client struct {
 func (c client) query(ctx context.Context, op string, doc document, in vars, data any) error {
 	reply, err := c.send(ctx, op, doc, in)
 	if err != nil {
-		sure := *fault.From(err)
-		sure.Unsure = false
-		return &sure
+		return targets.Sure(err)
 	}
 	if err := unpack(reply.Body, data); err != nil {
 		return notLinear(op, err)
@@ -120,8 +118,7 @@ func (c client) query(ctx context.Context, op string, doc document, in vars, dat
 
 // notLinear is a read that brought something else than what Linear sends.
 func notLinear(op string, err error) *fault.Error {
-	return &fault.Error{Op: op, Kind: fault.Invalid, Err: err,
-		Public: "The address does not answer as Linear does. Ask your admin to check settings.url."}
+	return targets.Stranger(op, name, "settings.url", err)
 }
 
 // mutate writes. A reply that cannot be read is Unsure.
@@ -148,21 +145,19 @@ func unpack(body []byte, data any) error {
 }
 
 func (c client) send(ctx context.Context, op string, doc document, in vars) (outbound.Reply, error) {
-	body, err := json.Marshal(struct {
+	call, err := targets.JSONCall(op, http.MethodPost, c.cfg.url+"/graphql", struct {
 		Query         string `json:"query"`
 		OperationName string `json:"operationName"`
 		Variables     vars   `json:"variables,omitempty"`
 	}{string(doc), doc.name(), in})
 	if err != nil {
-		return outbound.Reply{}, &fault.Error{Op: op, Kind: fault.Internal, Err: err}
+		return outbound.Reply{}, err
 	}
-	h := http.Header{}
 	if c.cfg.oauth {
-		h.Set("Authorization", "Bearer "+c.cfg.key.Reveal())
+		call.Header.Set("Authorization", "Bearer "+c.cfg.key.Reveal())
 	} else {
-		h.Set("Authorization", c.cfg.key.Reveal()) // a personal key goes bare
+		call.Header.Set("Authorization", c.cfg.key.Reveal()) // a personal key goes bare
 	}
-	h.Set("Accept", "application/json")
-	h.Set("Content-Type", "application/json")
-	return c.http.Send(ctx, outbound.Call{Op: op, Method: http.MethodPost, URL: c.cfg.url + "/graphql", Header: h, Body: body, Refine: refine})
+	call.Refine = refine
+	return c.http.Send(ctx, call)
 }

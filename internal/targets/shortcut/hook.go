@@ -1,9 +1,6 @@
 package shortcut
 
 import (
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"slices"
 	"strconv"
@@ -31,10 +28,7 @@ const maxDelivery = 100
 // body under the secret of the integration. Shortcut signs no time.
 func parseHook(signing secret.String, h targets.Hook) ([]targets.HookEvent, error) {
 	const op = "read web hook"
-	sent, err := hex.DecodeString(h.Header.Get("Payload-Signature"))
-	mac := hmac.New(sha256.New, []byte(signing.Reveal()))
-	mac.Write(h.Body)
-	if err != nil || signing.Empty() || !hmac.Equal(sent, mac.Sum(nil)) {
+	if !h.Signed(signing, h.Header.Get("Payload-Signature")) {
 		return nil, fault.New(fault.Unauthorized, op, "The web hook's signature is not Shortcut's.")
 	}
 	var body hookBody

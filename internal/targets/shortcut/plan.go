@@ -7,15 +7,9 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
-	"time"
 
 	"pushbutton/internal/targets"
 )
-
-// planLife is how long what was looked up about the workspace is believed. A
-// refused create ends it at once.
-const planLife = 10 * time.Minute
 
 // plan is what the settings mean in this workspace.
 type plan struct {
@@ -25,30 +19,15 @@ type plan struct {
 	workflows []workflow
 }
 
-// planner keeps the plan. Two calls that miss it at the same time both look it
-// up, which does no harm.
+// planner finds the plan and keeps it.
 type planner struct {
 	client
-	mu    sync.Mutex
-	known *plan
-	until time.Time
+	memo targets.Memo[*plan]
 }
 
-func (p *planner) get(ctx context.Context) (*plan, error) {
-	p.mu.Lock()
-	known, fresh := p.known, time.Now().Before(p.until)
-	p.mu.Unlock()
-	if known != nil && fresh {
-		return known, nil
-	}
-	return p.load(ctx)
-}
+func (p *planner) get(ctx context.Context) (*plan, error) { return p.memo.Get(ctx, p.load) }
 
-func (p *planner) forget() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.known = nil
-}
+func (p *planner) forget() { p.memo.Forget() }
 
 func (p *planner) load(ctx context.Context) (*plan, error) {
 	made := &plan{states: map[int]state{}}
@@ -72,14 +51,11 @@ func (p *planner) load(ctx context.Context) (*plan, error) {
 	if made.state = chosen.DefaultState; p.cfg.state != "" {
 		at := slices.IndexFunc(chosen.States, func(s state) bool { return matches(p.cfg.state, s.ID, s.Name) })
 		if at < 0 {
-			return nil, invalid("find state", "Shortcut: workflow %q has no state %q, only %s. Ask your admin to correct settings.state.", chosen.Name, p.cfg.state,
-				listed(chosen.States, func(s state) string { return s.Name }))
+			return nil, invalid("find state", "Shortcut: workflow %q has no state %q%s. Ask your admin to correct settings.state.", chosen.Name, p.cfg.state,
+				targets.Only(chosen.States, func(s state) string { return s.Name }))
 		}
 		made.state = chosen.States[at].ID
 	}
-	p.mu.Lock()
-	p.known, p.until = made, time.Now().Add(planLife)
-	p.mu.Unlock()
 	return made, nil
 }
 
@@ -99,7 +75,7 @@ func (p *planner) team(ctx context.Context, made *plan) (group, error) {
 			return g, nil
 		}
 	}
-	return group{}, invalid(op, "Shortcut has no team %q, only %s. Ask your admin to correct settings.team.", p.cfg.team, listed(all, func(g group) string { return g.Name }))
+	return group{}, invalid(op, "Shortcut has no team %q%s. Ask your admin to correct settings.team.", p.cfg.team, targets.Only(all, func(g group) string { return g.Name }))
 }
 
 // workflow chooses the workflow for new stories: the one that the settings
@@ -119,7 +95,7 @@ func (p *planner) workflow(ctx context.Context, all []workflow, team group) (wor
 				return w, nil
 			}
 		}
-		return workflow{}, invalid(op, "Shortcut has no workflow %q, only %s. Ask your admin to correct settings.workflow.", p.cfg.workflow, listed(all, func(w workflow) string { return w.Name }))
+		return workflow{}, invalid(op, "Shortcut has no workflow %q%s. Ask your admin to correct settings.workflow.", p.cfg.workflow, targets.Only(all, func(w workflow) string { return w.Name }))
 	}
 	for _, id := range append([]int{team.DefaultWorkflow}, team.Workflows...) {
 		if w, ok := byID(id); ok {
@@ -139,17 +115,6 @@ func (p *planner) workflow(ctx context.Context, all []workflow, team group) (wor
 // matches tells whether a setting, a name or a number, means this.
 func matches(wanted string, id int, name string) bool {
 	return wanted == strconv.Itoa(id) || strings.EqualFold(wanted, name)
-}
-
-// maxListed bounds the names in a sentence, in characters.
-const maxListed = 90
-
-func listed[T any](all []T, name func(T) string) string {
-	names := make([]string, len(all))
-	for i, one := range all {
-		names[i] = name(one)
-	}
-	return targets.Title(strings.Join(names, ", "), maxListed)
 }
 
 // Choices implements targets.Chooser.

@@ -11,7 +11,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -221,8 +220,7 @@ func isID(id string) bool {
 }
 
 func missing(id string) *fault.Error {
-	return &fault.Error{Op: "read story", Kind: fault.NotFound,
-		Public: fmt.Sprintf("Shortcut does not have story %s any more, or does not show it to the token's member. Unlink and push again for a new one.", targets.Title(id, 20))}
+	return targets.Missing("read story", name, "story "+targets.Title(id, 20), "the token's member")
 }
 
 // Comment implements targets.Commenter.

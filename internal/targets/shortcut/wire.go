@@ -134,15 +134,7 @@ func (c client) get(ctx context.Context, op, path string, out any) error {
 // read is get for what Shortcut reads by POST as well.
 func (c client) read(ctx context.Context, op, method, path string, body, out any) error {
 	reply, err := c.send(ctx, op, method, path, body)
-	if err == nil {
-		if err = json.Unmarshal(reply.Body, out); err == nil {
-			return nil
-		}
-		return notShortcut(op, err)
-	}
-	sure := *fault.From(err)
-	sure.Unsure = false
-	return &sure
+	return targets.ReadJSON(op, reply, err, out, notShortcut)
 }
 
 // list reads a list; an answer that is none is an error.
@@ -159,34 +151,23 @@ func list[T any](ctx context.Context, c client, op, method, path string, body an
 
 // notShortcut is a read that brought something else than what Shortcut sends.
 func notShortcut(op string, err error) *fault.Error {
-	return &fault.Error{Op: op, Kind: fault.Invalid, Err: err, Public: "The address does not answer as Shortcut does. Ask your admin to check settings.url."}
+	return targets.Stranger(op, name, "settings.url", err)
 }
 
 // change sends a body. out may be nil. A reply that cannot be read is Unsure.
 func (c client) change(ctx context.Context, op, method, path string, body, out any) error {
 	reply, err := c.send(ctx, op, method, path, body)
-	if err != nil || out == nil {
-		return err
-	}
-	if err := json.Unmarshal(reply.Body, out); err != nil {
-		return targets.Unreadable(op, err)
-	}
-	return nil
+	return targets.WroteJSON(op, reply, err, out)
 }
 
 func (c client) send(ctx context.Context, op, method, path string, body any) (outbound.Reply, error) {
-	h := http.Header{}
-	h.Set("Shortcut-Token", c.cfg.token.Reveal())
-	h.Set("Accept", "application/json")
-	var raw []byte
-	if body != nil {
-		var err error
-		if raw, err = json.Marshal(body); err != nil {
-			return outbound.Reply{}, &fault.Error{Op: op, Kind: fault.Internal, Err: err}
-		}
-		h.Set("Content-Type", "application/json")
+	call, err := targets.JSONCall(op, method, c.cfg.url+"/api/v3"+path, body)
+	if err != nil {
+		return outbound.Reply{}, err
 	}
-	return c.http.Send(ctx, outbound.Call{Op: op, Method: method, URL: c.cfg.url + "/api/v3" + path, Header: h, Body: raw, Refine: c.refine})
+	call.Header.Set("Shortcut-Token", c.cfg.token.Reveal())
+	call.Refine = c.refine
+	return c.http.Send(ctx, call)
 }
 
 // refine turns what Shortcut says of a failure into a sentence.
@@ -245,10 +226,8 @@ func flatten(at string, errors map[string]any, depth int) []string {
 	return out
 }
 
-func sentence(message string) string {
-	const advice = ". Ask your admin to check the integration's settings."
-	what := targets.Title(message, targets.MaxPublic-len(name+": ")-len(advice))
-	return name + ": " + strings.TrimRight(what, ".") + advice
+func sentence(said string) string {
+	return targets.Advised(name, said, ". Ask your admin to check the integration's settings.")
 }
 
 func invalid(op, format string, args ...any) *fault.Error {

@@ -1,0 +1,63 @@
+package targets_test
+
+import (
+	"errors"
+	"net/http"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"pushbutton/internal/fault"
+	"pushbutton/internal/outbound"
+	"pushbutton/internal/targets"
+)
+
+func TestJSONCall(t *testing.T) {
+	read, err := targets.JSONCall("read", http.MethodGet, "https://example.com/1", nil)
+	require.NoError(t, err)
+	assert.Equal(t, outbound.Call{Op: "read", Method: "GET", URL: "https://example.com/1", Header: http.Header{"Accept": {"application/json"}}}, read)
+	write, err := targets.JSONCall("write", http.MethodPost, "https://example.com/1", map[string]int{"a": 1})
+	require.NoError(t, err)
+	assert.Equal(t, `{"a":1}`, string(write.Body))
+	assert.Equal(t, "application/json", write.Header.Get("Content-Type"))
+	_, err = targets.JSONCall("write", http.MethodPost, "https://example.com/1", func() {})
+	assert.Equal(t, fault.Internal, fault.KindOf(err))
+	assert.Equal(t, targets.OutcomeNotDone, targets.OutcomeOf(err), "nothing was sent")
+}
+
+// A read never leaves a create in doubt, and a write that was answered in
+// words nobody understands always does.
+func TestJSONReplies(t *testing.T) {
+	stranger := func(op string, err error) *fault.Error { return targets.Stranger(op, "Acme", "settings.url", err) }
+	lost := &fault.Error{Kind: fault.Unavailable, Unsure: true, Err: errors.New("cut")}
+	for name, c := range map[string]struct {
+		body        string
+		err         error
+		nowhere     bool
+		read, write targets.Outcome
+	}{
+		"fits":                 {body: `{"A":1}`, read: targets.OutcomeDone, write: targets.OutcomeDone},
+		"nobody wants to know": {body: "OK", nowhere: true, read: targets.OutcomeDone, write: targets.OutcomeDone},
+		"not JSON":             {body: "<html>", read: targets.OutcomeNotDone, write: targets.OutcomeUnknown},
+		"another type":         {body: `{"A":"1"}`, read: targets.OutcomeNotDone, write: targets.OutcomeUnknown},
+		"nothing":              {read: targets.OutcomeNotDone, write: targets.OutcomeUnknown},
+		"lost":                 {err: lost, read: targets.OutcomeNotDone, write: targets.OutcomeUnknown},
+		"refused":              {err: fault.New(fault.Forbidden, "x", "No."), read: targets.OutcomeNotDone, write: targets.OutcomeNotDone},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var out any
+			if !c.nowhere {
+				out = &struct{ A int }{}
+			}
+			reply := outbound.Reply{Status: 200, Body: []byte(c.body)}
+			err := targets.ReadJSON("op", reply, c.err, out, stranger)
+			assert.Equal(t, c.read, targets.OutcomeOf(err), "read: %v", err)
+			if c.read == targets.OutcomeNotDone && c.err == nil {
+				assert.Equal(t, "The address does not answer as Acme does. Ask your admin to check settings.url.", fault.From(err).Public)
+			}
+			err = targets.WroteJSON("op", reply, c.err, out)
+			assert.Equal(t, c.write, targets.OutcomeOf(err), "write: %v", err)
+		})
+	}
+}

@@ -1,0 +1,54 @@
+package targets
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// memoLife is how long what was looked up in a tracker is believed: an admin's
+// change shows in the buttons that much later at most. A refused create ends
+// it at once, where the driver says so with Forget.
+const memoLife = 10 * time.Minute
+
+// Memo remembers one thing that was looked up in a tracker, for ten minutes.
+// The zero value knows nothing yet. It is safe for concurrent use; two callers
+// that miss it at the same time both look it up, which does no harm.
+type Memo[T any] struct {
+	mu    sync.Mutex
+	known T
+	until time.Time
+}
+
+// Get gives what is known, else what load finds. An error is not remembered.
+func (m *Memo[T]) Get(ctx context.Context, load func(context.Context) (T, error)) (T, error) {
+	m.mu.Lock()
+	known, fresh := m.known, time.Now().Before(m.until)
+	m.mu.Unlock()
+	if fresh {
+		return known, nil
+	}
+	return m.Renew(ctx, load)
+}
+
+// Renew looks it up whatever is known, for a caller to whom the look-up itself
+// is a proof. After an error what was known stays.
+func (m *Memo[T]) Renew(ctx context.Context, load func(context.Context) (T, error)) (T, error) {
+	made, err := load(ctx)
+	if err != nil {
+		var none T
+		return none, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.known, m.until = made, time.Now().Add(memoLife)
+	return made, nil
+}
+
+// Forget has it looked up again.
+func (m *Memo[T]) Forget() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var none T
+	m.known, m.until = none, time.Time{}
+}

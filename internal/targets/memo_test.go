@@ -1,0 +1,54 @@
+package targets_test
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"pushbutton/internal/targets"
+)
+
+func TestMemo(t *testing.T) {
+	var m targets.Memo[int]
+	calls := 0
+	next := func(context.Context) (int, error) { calls++; return calls, nil }
+	failing := func(context.Context) (int, error) { return 7, errors.New("no answer") }
+	get := func(load func(context.Context) (int, error)) int {
+		t.Helper()
+		got, err := m.Get(t.Context(), load)
+		require.NoError(t, err)
+		return got
+	}
+	got, err := m.Get(t.Context(), failing)
+	require.Error(t, err)
+	assert.Zero(t, got)
+	assert.Equal(t, 1, get(next), "an error is not remembered")
+	assert.Equal(t, 1, get(next), "what is known is not looked up")
+	_, err = m.Renew(t.Context(), failing)
+	require.Error(t, err)
+	assert.Equal(t, 1, get(next), "a failed look-up leaves what was known")
+	got, err = m.Renew(t.Context(), next)
+	require.NoError(t, err)
+	assert.Equal(t, 2, got)
+	assert.Equal(t, 2, get(next))
+	m.Forget()
+	assert.Equal(t, 3, get(next))
+}
+
+func TestMemoTakesManyCallers(t *testing.T) {
+	var m targets.Memo[string]
+	var all sync.WaitGroup
+	for range 20 {
+		all.Go(func() {
+			got, err := m.Get(t.Context(), func(context.Context) (string, error) { return "found", nil })
+			assert.NoError(t, err)
+			assert.Equal(t, "found", got)
+			m.Forget()
+		})
+	}
+	all.Wait()
+}

@@ -1,0 +1,43 @@
+package targets_test
+
+import (
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/stretchr/testify/assert"
+
+	"pushbutton/internal/fault"
+	"pushbutton/internal/targets"
+)
+
+func TestAdvised(t *testing.T) {
+	const advice = ". Ask your admin to check it."
+	for said, want := range map[string]string{
+		"field is missing":    "Acme: field is missing" + advice,
+		"It is wrong. ":       "Acme: It is wrong" + advice,
+		"two\nlines, \x00odd": "Acme: two lines, odd" + advice,
+	} {
+		assert.Equal(t, want, targets.Advised("Acme", said, advice))
+	}
+	long := targets.Advised("Acme", strings.Repeat("ä b ", 200), advice)
+	assert.LessOrEqual(t, utf8.RuneCountInString(long), targets.MaxPublic)
+	assert.Greater(t, utf8.RuneCountInString(long), targets.MaxPublic-5, "no more is cut than must be")
+	assert.True(t, strings.HasSuffix(long, "…"+advice), long)
+	assert.Contains(t, targets.Advised("Acme", "what the tracker says", strings.Repeat(". Long", 100)), "what the tracker says", "some of the words stay")
+}
+
+func TestMissing(t *testing.T) {
+	err := targets.Missing("read issue", "Acme", "issue #7", "the token")
+	assert.Equal(t, fault.NotFound, err.Kind)
+	assert.Equal(t, "Acme does not have issue #7 any more, or does not show it to the token. Unlink and push again for a new one.", err.Public)
+}
+
+func TestOnly(t *testing.T) {
+	same := func(s string) string { return s }
+	assert.Empty(t, targets.Only(nil, same))
+	assert.Equal(t, ", only Bug, Task", targets.Only([]string{"Bug", "Task"}, same))
+	many := targets.Only(strings.Split(strings.Repeat("Bug,", 500), ","), same)
+	assert.LessOrEqual(t, utf8.RuneCountInString(many), 90)
+	assert.True(t, strings.HasSuffix(many, "…"), many)
+}
