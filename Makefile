@@ -44,8 +44,13 @@ $(GOLANGCI):
 	mv $(BIN)/golangci-lint $@
 
 .PHONY: e2e
-e2e: build ## 200 pushes into a real Redmine through real processes (needs redis-server and Debian's redmine)
+e2e: build ## 200 pushes into a real Redmine, and 30 through a described target, by real processes (needs redis-server and Debian's redmine)
 	go run ./internal/e2e -plugin $(BIN)/plugin -limit 15m
+
+RT_DIR ?= $(shell dirname $$(mktemp -u))/pushbutton-rt-$(shell id -u)
+.PHONY: rt
+rt: ## Run the conformance suite of a described target on a real Request Tracker (needs deploy/requesttracker/install.sh)
+	deploy/requesttracker/with.sh $(RT_DIR) go test -count 1 -timeout 30m -run TestRequestTrackerConformance ./internal/targets/httptarget
 
 SEED ?= 1
 SEEDS ?= 1

@@ -60,7 +60,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	fs.IntVar(&o.Parallel, "parallel", max(1, runtime.NumCPU()/2), "how many seeds to run side by side")
 	fs.IntVar(&actions, "actions", 0, "how many clicks (5000; 600 with -short)")
 	fs.BoolVar(&o.Short, "short", false, "the short form, in less than four minutes")
-	fs.StringVar(&o.Fsync, "fsync", "everysec", "appendfsync of Redis: everysec or always")
+	fs.StringVar(&o.Fsync, "fsync", "always", "appendfsync of Redis: everysec or always")
 	fs.DurationVar(&o.Quiet, "quiet", 8*time.Minute, "how long to wait for quiet at most")
 	fs.StringVar(&o.Expect, "expect", "", "kinds of violation, separated by commas: succeed only if one of them is found")
 	fs.BoolVar(&o.Outage, "outage", false, "instead: Redis freezes and dies under a steady load of clicks")
@@ -184,6 +184,9 @@ func once(ctx context.Context, o options, stderr io.Writer) (*report, error) {
 
 // verdict is an error unless the report is as it should be.
 func (r report) verdict(expect string) error {
+	if r.RedisLost > 0 {
+		return fmt.Errorf("no verdict: Redis, killed, forgot %.3f s of what it had acknowledged (appendfsync %s, and a disk that is busy)", r.RedisLost, r.AppendFsync)
+	}
 	if expect == "" {
 		if n := len(r.Violations); n > 0 {
 			return fmt.Errorf("%d violations", n)

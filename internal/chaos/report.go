@@ -33,8 +33,11 @@ type report struct {
 	Takeover  quantiles `json:"takeoverSeconds"`
 	Leftovers leftovers `json:"leftovers"`
 	// Counts are the violations by kind.
-	Counts     map[string]int `json:"counts"`
-	Violations []violation    `json:"violations"`
+	Counts map[string]int `json:"counts"`
+	// RedisLost is how many seconds of acknowledged writes Redis forgot when it
+	// was killed: then the run says nothing about the plugin.
+	RedisLost  float64     `json:"redisLostSeconds,omitempty"`
+	Violations []violation `json:"violations"`
 
 	takeovers []time.Duration
 }
@@ -112,6 +115,7 @@ func (w *world) judge(ctx context.Context, p plan, clicks []clicked, events []pb
 	if r.Leftovers, err = w.leftovers(ctx); err != nil {
 		return r, err
 	}
+	r.RedisLost = w.redisLost.Seconds()
 	taken := takeovers(lines, w.happened)
 	r.Violations = slices.Concat(w.failures, w.crashes(), b.check(), r.Leftovers.violations(w.opts.overlooked()), slow(taken))
 	r.figures(b, taken)

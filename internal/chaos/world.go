@@ -38,6 +38,8 @@ type world struct {
 	redisMu  sync.Mutex
 	happened []happening
 	failures []violation
+	// redisLost is the most that Redis forgot of what it had acknowledged.
+	redisLost time.Duration
 }
 
 // happening is what was done to a process, and when.
@@ -200,7 +202,13 @@ func (w *world) strikeRedis(ctx context.Context, e event) error {
 		w.note(h)
 		return err
 	case killRedis:
+		c, err := w.startCanary(ctx)
+		if err != nil {
+			return err
+		}
 		w.redis.Kill()
+		c.silence()
+		defer func() { w.sing(ctx, c) }()
 	default:
 		if err := w.redis.Stop(stopLimit); err != nil {
 			return err
@@ -214,6 +222,17 @@ func (w *world) strikeRedis(ctx context.Context, e event) error {
 	}
 	w.note(h)
 	return nil
+}
+
+// sing notes what a canary tells.
+func (w *world) sing(ctx context.Context, c *canary) {
+	lost, err := c.lost(ctx)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if err != nil {
+		w.failures = append(w.failures, violation{Kind: crashed, Detail: "redis did not come back: " + err.Error()})
+	}
+	w.redisLost = max(w.redisLost, lost)
 }
 
 func (w *world) strikePlugin(ctx context.Context, e event, from *pool) error {

@@ -96,6 +96,9 @@ var deep = flag.Bool("deep", false, "explore the model's largest scenarios too")
 
 // TestModel explores each scenario and finds nothing wrong in any state.
 func TestModel(t *testing.T) {
+	if underRace {
+		t.Skip("one goroutine: the run without the race detector covers it")
+	}
 	plain := newModelStore(t, rules{script: transitionsLua})
 	window := newModelStore(t, rules{script: transitionsLua, window: true})
 	for _, sc := range []scenario{

@@ -11,6 +11,9 @@ import (
 // TestModelMutants proves that the model can fail: each mechanism is switched
 // off in turn, and what it prevents must be found.
 func TestModelMutants(t *testing.T) {
+	if underRace {
+		t.Skip("one goroutine: the run without the race detector covers it")
+	}
 	const (
 		twice     = "two issues with the marker"
 		shows     = "at rest the button shows"

@@ -57,7 +57,7 @@ func (h *house) slips(ctx context.Context) ([]slip, error) {
 		{happens: "there is no such project in Redmine", column: but(func(c *column) { c.project = "nowhere" }),
 			says: []string{slipFile + ":9:", "target.settings", `Redmine has no project "nowhere"`}},
 		{happens: "a custom field is required in Redmine", column: but(func(c *column) { c.project = strict }),
-			says: []string{slipFile + ":9:", "target.settings", "Cost centre cannot be blank"}},
+			says: []string{slipFile + ":9:", "target.settings", `field "Cost centre" is required in project "strict"`}},
 		{happens: "the button's label has 11 characters", column: but(func(c *column) { c.label = "Elevenchars" }),
 			says: []string{slipFile + ":5:", "button.label", "10"}},
 		{happens: "a key of the file is not known", column: but(func(c *column) { c.extra = "        colour: red\n" }),

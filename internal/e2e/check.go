@@ -32,8 +32,8 @@ type figures struct {
 
 // checkLoad compares both sides' books with what was clicked. since is the
 // simulator's last event before the load.
-func (h *house) checkLoad(ctx context.Context, integration string, items []pushed, since uint64) (*figures, error) {
-	f := &figures{redmine: map[string]float64{}}
+func (h *house) checkLoad(ctx context.Context, l load, integration string, items []pushed, since uint64) (*figures, error) {
+	f := &figures{}
 	events, _, err := h.sandbox.Journal(ctx, since)
 	if err != nil {
 		return nil, err
@@ -42,16 +42,10 @@ func (h *house) checkLoad(ctx context.Context, integration string, items []pushe
 	if f.productboard, err = h.sandbox.Counters(ctx); err != nil {
 		return nil, err
 	}
-	for _, w := range h.workers {
-		m, err := w.Metrics(ctx)
-		if err != nil {
-			return nil, err
-		}
-		for _, op := range []string{"create issue", "find issue", "read issue"} {
-			f.redmine[op] += m.Sum("plugin_target_seconds_count", `operation="`+op+`"`)
-		}
+	if f.redmine, err = h.calls(ctx); err != nil {
+		return nil, err
 	}
-	issues, err := h.redmine.Issues(ctx, h.redmine.Project)
+	issues, err := h.redmine.Issues(ctx, l.project)
 	if err != nil {
 		return nil, err
 	}
@@ -62,6 +56,21 @@ func (h *house) checkLoad(ctx context.Context, integration string, items []pushe
 		return nil, err
 	}
 	return f, f.checkButtons(ctx, buttons, issues, items)
+}
+
+// calls counts what the workers have asked Redmine for since they began.
+func (h *house) calls(ctx context.Context) (map[string]float64, error) {
+	counts := map[string]float64{}
+	for _, w := range h.workers {
+		m, err := w.Metrics(ctx)
+		if err != nil {
+			return nil, err
+		}
+		for _, op := range []string{"create issue", "find issue", "read issue"} {
+			counts[op] += m.Sum("plugin_target_seconds_count", `operation="`+op+`"`)
+		}
+	}
+	return counts, nil
 }
 
 // journal reads off the simulator's journal how long each push took, and that
@@ -221,13 +230,13 @@ func open(ctx context.Context, address string) (string, error) {
 	return html.UnescapeString(string(raw)), err
 }
 
-func (f *figures) write(out io.Writer) {
+func (f *figures) write(out io.Writer, l load) {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	row := func(name, format string, args ...any) {
 		_, _ = fmt.Fprintf(w, "  %s\t%s\n", name, fmt.Sprintf(format, args...))
 	}
 	row("pushes", "%d items, %d double-clicked, %d unlinked and pushed again, %d with %d kB; %d clicks in %s",
-		pushes, doubled, pushedAgain, largeOnes, large/1000, f.clicks, f.took.Round(100*time.Millisecond))
+		l.pushes, l.doubled, l.pushedAgain, l.larges, large/1000, f.clicks, f.took.Round(100*time.Millisecond))
 	row("issues in Redmine", "%d", f.issues)
 	row("duplicates", "%d", f.duplicates)
 	row("missing", "%d", f.missing)

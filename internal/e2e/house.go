@@ -108,6 +108,7 @@ type column struct {
 	project string
 	key     string // file:redmine.key if empty
 	extra   string // further lines of the integration, indented by six
+	target  string // type and settings, indented by ten; those of Redmine's adapter if empty
 }
 
 // applyFile writes an apply file into the stage's folder.
@@ -123,7 +124,8 @@ func (h *house) applyFile(name string, columns ...column) error {
 	for _, c := range columns {
 		fmt.Fprintf(&b, "      - name: %s\n        button: { label: %s }\n        productboard: { token: %q }\n%s",
 			c.name, or(c.label, "Push"), or(c.token, "env:PB_TOKEN"), c.extra)
-		fmt.Fprintf(&b, "        target:\n          type: redmine\n          settings: { url: %q, project: %s, tracker: Feature }\n", c.url, c.project)
+		native := fmt.Sprintf("          type: redmine\n          settings: { url: %q, project: %s, tracker: Feature }\n", c.url, c.project)
+		fmt.Fprintf(&b, "        target:\n%s", or(c.target, native))
 		fmt.Fprintf(&b, "          credentials: { apiKey: %q }\n", or(c.key, "file:"+keyFile))
 	}
 	return os.WriteFile(filepath.Join(h.stage.Dir(), name), []byte(b.String()), 0o600)

@@ -12,18 +12,45 @@ import (
 	"pushbutton/internal/pbapi/pbfake"
 )
 
-// The load: of so many pushes the first are double clicks, the next are
-// unlinked and pushed again; the large descriptions are spread over all.
 const (
-	pushes      = 200
-	doubled     = 20
-	pushedAgain = 20
-	largeOnes   = 10
-
 	// clickers is how many people click at a time.
 	clickers  = 16
 	loadLimit = 4 * time.Minute
 )
+
+// load is many pushes through one integration: of so many pushes the first
+// are double clicks, the next are unlinked and pushed again; the large
+// descriptions are spread over all.
+type load struct {
+	column  column
+	project string // where its issues are
+	// integrations is how many there are at Productboard once it is declared.
+	integrations                         int
+	pushes, doubled, pushedAgain, larges int
+}
+
+// mainLoad goes through Redmine's own adapter.
+func (h *house) mainLoad() load {
+	return load{column: column{name: mainName, url: h.redmine.URL, project: h.redmine.Project}, project: h.redmine.Project, integrations: 1,
+		pushes: 200, doubled: 20, pushedAgain: 20, larges: 10}
+}
+
+// describedLoad goes through the target http, which a description alone tells
+// how to speak with Redmine.
+func (h *house) describedLoad(ctx context.Context) (load, error) {
+	const name, project, feature = "Described", "described", 2
+	id, err := h.redmine.AddProject(ctx, project)
+	if err != nil {
+		return load{}, err
+	}
+	target := fmt.Sprintf("          type: http\n          settings:\n            preset: redmine\n            vars: { url: %q, project: %s, projectId: %d, trackerId: %d, markerField: %d }\n",
+		h.redmine.URL, project, id, feature, h.redmine.MarkerField)
+	l := load{column: column{name: name, target: target}, project: project, integrations: 1, pushes: 30, doubled: 4, pushedAgain: 4, larges: 3}
+	if h.opts.runs(partLoad) {
+		l.integrations++
+	}
+	return l, nil
+}
 
 // pushed is an item of the load.
 type pushed struct {
@@ -35,12 +62,16 @@ type pushed struct {
 }
 
 // load pushes, and checks what came of it.
-func (h *house) load(ctx context.Context) error {
-	integration, err := h.declare(ctx)
+func (h *house) load(ctx context.Context, l load) error {
+	integration, err := h.declare(ctx, l)
 	if err != nil {
 		return err
 	}
-	items, err := h.items(ctx)
+	items, err := h.items(ctx, l)
+	if err != nil {
+		return err
+	}
+	earlier, err := h.calls(ctx)
 	if err != nil {
 		return err
 	}
@@ -48,16 +79,19 @@ func (h *house) load(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	h.say("pushing %d items of %d types", len(items), len(types()))
-	if err := h.clickAll(ctx, integration, items); err != nil {
+	h.say("%s: pushing %d items of %d types", l.column.name, len(items), len(types()))
+	if err := h.clickAll(ctx, l, integration, items); err != nil {
 		return err
 	}
 	h.say("all are connected; checking")
-	seen, err := h.checkLoad(ctx, integration, items, before)
+	seen, err := h.checkLoad(ctx, l, integration, items, before)
 	if err != nil {
 		return err
 	}
-	seen.write(h.out)
+	for op, n := range earlier {
+		seen.redmine[op] -= n
+	}
+	seen.write(h.out, l)
 	if err := seen.wrong.err(); err != nil {
 		return err
 	}
@@ -65,9 +99,9 @@ func (h *house) load(ctx context.Context) error {
 }
 
 // declare applies a file twice: the second time nothing changes.
-func (h *house) declare(ctx context.Context) (integration string, err error) {
-	const file = "main.yaml"
-	if err := h.applyFile(file, column{name: mainName, url: h.redmine.URL, project: h.redmine.Project}); err != nil {
+func (h *house) declare(ctx context.Context, l load) (integration string, err error) {
+	file, name := strings.ToLower(l.column.name)+".yaml", l.column.name
+	if err := h.applyFile(file, l.column); err != nil {
 		return "", err
 	}
 	for _, want := range []string{"created", "unchanged"} {
@@ -75,22 +109,22 @@ func (h *house) declare(ctx context.Context) (integration string, err error) {
 		if err != nil {
 			return "", err
 		}
-		if !strings.Contains(printed, tenant+"/"+mainName+": "+want) {
+		if !strings.Contains(printed, tenant+"/"+name+": "+want) {
 			return "", fmt.Errorf("plugin apply says, in place of %q:\n%s", want, printed)
 		}
 	}
 	ids, err := h.registered(ctx)
-	if err == nil && (len(ids) != 1 || ids[mainName] == "") {
-		err = fmt.Errorf("productboard has the integrations %v after two applies, not %s alone", ids, mainName)
+	if err == nil && (len(ids) != l.integrations || ids[name] == "") {
+		err = fmt.Errorf("productboard has the integrations %v after two applies of %s, not %d", ids, name, l.integrations)
 	}
-	return ids[mainName], err
+	return ids[name], err
 }
 
-func (h *house) items(ctx context.Context) ([]pushed, error) {
-	entities := make([]pbfake.Entity, pushes)
-	items := make([]pushed, pushes)
+func (h *house) items(ctx context.Context, l load) ([]pushed, error) {
+	entities := make([]pbfake.Entity, l.pushes)
+	items := make([]pushed, l.pushes)
 	for i := range entities {
-		entities[i] = item(i, i%(pushes/largeOnes) == 0)
+		entities[i] = item(i, i%(l.pushes/l.larges) == 0)
 		items[i] = pushed{name: entities[i].Name(), words: lastWords(i), generations: 1}
 	}
 	ids, err := h.sandbox.AddEntities(ctx, entities)
@@ -104,11 +138,11 @@ func (h *house) items(ctx context.Context) ([]pushed, error) {
 }
 
 // clickAll makes all clicks and waits for quiet.
-func (h *house) clickAll(ctx context.Context, integration string, items []pushed) error {
-	again := items[doubled : doubled+pushedAgain]
+func (h *house) clickAll(ctx context.Context, l load, integration string, items []pushed) error {
+	again := items[l.doubled : l.doubled+l.pushedAgain]
 	rounds := []func(context.Context, pushed, int) error{
 		func(ctx context.Context, it pushed, i int) error {
-			if i < doubled {
+			if i < l.doubled {
 				return h.doubleClick(ctx, integration, it)
 			}
 			return h.click(ctx, integration, it.id, pbfake.Push)

@@ -3,7 +3,8 @@
 // waits for quiet, and then compares what the two sides' own books say with
 // what was clicked. It prints its figures and exits with 1 on any violation.
 //
-// It has three parts: "load" (many pushes), "faults" (each side goes wrong in
+// It has four parts: "load" (many pushes), "described" (some more through a
+// described target), "faults" (each side goes wrong in
 // every way that docs/errors.md lists; the run fails if that page says
 // something else than was seen), and "admin" (plugin apply and plugin doctor
 // when something is wrong).
@@ -42,10 +43,13 @@ func main() {
 
 // The parts of a run.
 const (
-	partLoad   = "load"
-	partFaults = "faults"
-	partAdmin  = "admin"
+	partLoad      = "load"
+	partDescribed = "described"
+	partFaults    = "faults"
+	partAdmin     = "admin"
 )
+
+func parts() []string { return []string{partLoad, partDescribed, partFaults, partAdmin} }
 
 type options struct {
 	plugin     string
@@ -60,7 +64,7 @@ type options struct {
 
 func parse(args []string, stderr io.Writer) (options, error) {
 	var o options
-	var parts string
+	var wanted string
 	f := flag.NewFlagSet("e2e", flag.ContinueOnError)
 	f.SetOutput(stderr)
 	f.StringVar(&o.plugin, "plugin", "bin/plugin", "the `PROGRAM` under test")
@@ -70,7 +74,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	f.StringVar(&o.docs, "docs", "docs/errors.md", "the `PAGE` that must say what was seen")
 	f.BoolVar(&o.update, "update", false, "write that page")
 	f.BoolVar(&o.keep, "keep", false, "keep the folder with the logs")
-	f.StringVar(&parts, "parts", strings.Join([]string{partLoad, partFaults, partAdmin}, ","), "what to run")
+	f.StringVar(&wanted, "parts", strings.Join(parts(), ","), "what to run")
 	f.DurationVar(&o.limit, "limit", 8*time.Minute, "how long all of it may take")
 	if err := f.Parse(args); err != nil {
 		return o, err
@@ -78,8 +82,8 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	if f.NArg() > 0 {
 		return o, fmt.Errorf("unexpected argument %q", f.Arg(0))
 	}
-	for _, p := range strings.Split(parts, ",") {
-		if !slices.Contains([]string{partLoad, partFaults, partAdmin}, p) {
+	for _, p := range strings.Split(wanted, ",") {
+		if !slices.Contains(parts(), p) {
 			return o, fmt.Errorf("-parts: there is no part %q", p)
 		}
 		o.parts = append(o.parts, p)
@@ -129,7 +133,16 @@ func (h *house) play(ctx context.Context) error {
 		return err
 	}
 	if h.opts.runs(partLoad) {
-		if err := h.load(ctx); err != nil {
+		if err := h.load(ctx, h.mainLoad()); err != nil {
+			return err
+		}
+	}
+	if h.opts.runs(partDescribed) {
+		l, err := h.describedLoad(ctx)
+		if err != nil {
+			return err
+		}
+		if err := h.load(ctx, l); err != nil {
 			return err
 		}
 	}

@@ -62,7 +62,7 @@ func trackerMishaps() []mishap {
 				return f.redmine.Call(ctx, http.MethodPut, "/projects/"+v.id+"/close.json", nil, nil)
 			}},
 		{id: "field-required", own: true, happens: "a custom field became required in Redmine",
-			says: []string{"Redmine: Cost centre cannot be blank", "admin"}, mends: redmineAdmin, begin: func(ctx context.Context, f *faulty, v *victim) error {
+			says: []string{`Redmine: field "Cost centre" is required in project "field-required"`, "settings.fields"}, mends: pluginAdmin, begin: func(ctx context.Context, f *faulty, v *victim) error {
 				return f.require(ctx, v.id)
 			}},
 		{id: "marker-field-gone", own: true, happens: "the custom field for the marker was renamed or deleted in Redmine",

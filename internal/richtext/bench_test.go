@@ -58,6 +58,9 @@ func BenchmarkFit(b *testing.B) {
 // that is not careful: a quadratic step takes minutes, and the test run its
 // time limit.
 func TestPathological(t *testing.T) {
+	if underRace {
+		t.Skip("one goroutine: the run without the race detector covers it")
+	}
 	const n = 100_000
 	inputs := map[string]string{
 		"nested marks":       strings.Repeat("<b>", n) + "x",

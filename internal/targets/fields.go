@@ -54,8 +54,12 @@ type FieldValue struct {
 }
 
 func (t *Target) listFields(ctx context.Context) ([]FieldInfo, error) {
+	lister, ok := Ability[FieldLister](t.driver)
+	if !ok {
+		return nil, nil
+	}
 	return t.fields.Get(ctx, func(ctx context.Context) ([]FieldInfo, error) {
-		fields, err := t.driver.(FieldLister).ListFields(ctx)
+		fields, err := lister.ListFields(ctx)
 		if err != nil {
 			return nil, Sure(err)
 		}
@@ -65,7 +69,7 @@ func (t *Target) listFields(ctx context.Context) ([]FieldInfo, error) {
 
 // checkFields compares the mapping with what the tracker takes and requires.
 func (t *Target) checkFields(ctx context.Context) error {
-	if _, ok := t.driver.(FieldLister); !ok {
+	if _, ok := Ability[FieldLister](t.driver); !ok {
 		return nil
 	}
 	t.fields.Forget()
@@ -140,7 +144,7 @@ func (t *Target) pickField(known []FieldInfo, name string) (FieldInfo, error) {
 // fieldValues gives further fields the form that their types want. A field for
 // which the item has no value is left out.
 func (t *Target) fieldValues(ctx context.Context, raw []rawField) ([]FieldValue, error) {
-	if _, ok := t.driver.(FieldLister); !ok || len(raw) == 0 {
+	if _, ok := Ability[FieldLister](t.driver); !ok || len(raw) == 0 {
 		return nil, nil
 	}
 	known, err := t.listFields(ctx)

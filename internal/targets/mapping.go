@@ -55,8 +55,8 @@ func CommonSettings() []Field {
 
 // mappingFields are the common settings that a kind has the abilities for.
 func (k Kind) mappingFields() []Field {
-	_, people := k.Driver.(People)
-	_, further := k.Driver.(FieldLister)
+	_, people := Ability[People](k.Driver)
+	_, further := Ability[FieldLister](k.Driver)
 	return slices.DeleteFunc(CommonSettings(), func(f Field) bool {
 		switch f.Name {
 		case setAssignee, setReporter:

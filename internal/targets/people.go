@@ -55,7 +55,7 @@ func (t *Target) findPeople(ctx context.Context, d *Draft) {
 }
 
 func (t *Target) findPerson(ctx context.Context, email string) string {
-	driver, ok := t.driver.(People)
+	driver, ok := Ability[People](t.driver)
 	if !ok {
 		return ""
 	}

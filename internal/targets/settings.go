@@ -35,7 +35,14 @@ const (
 	TypeInt    FieldType = "int"    // int, not negative
 	TypeList   FieldType = "list"   // []string
 	TypeMap    FieldType = "map"    // map[string]string
+	// The nested ones have Fields of their own.
+	TypeObject  FieldType = "object"  // Values
+	TypeObjects FieldType = "objects" // []Values
 )
+
+// AnyName as the name of a credential's Field stands for every name that a
+// setting may have: the settings say which there are.
+const AnyName = "*"
 
 // Field describes one setting or credential.
 type Field struct {
@@ -53,6 +60,10 @@ type Field struct {
 	// Enum, if set, lists the allowed values (of a map or list: of its
 	// values).
 	Enum []string
+	// Max bounds a text, in bytes; 0 means 4,096.
+	Max int
+	// Fields are the keys of a nested setting.
+	Fields []Field
 	// Help is one or two sentences; Example is a value as in the file.
 	Help, Example string
 }
@@ -102,13 +113,18 @@ func (v Values) List(name string) []string { l, _ := v[name].([]string); return 
 // Map gives a TypeMap setting.
 func (v Values) Map(name string) map[string]string { m, _ := v[name].(map[string]string); return m }
 
-// decodeSettings checks raw settings, as they come out of YAML or JSON,
-// against their fields and fills in defaults.
 func decodeSettings(fields []Field, raw map[string]any) (Values, FieldErrors) {
-	errs := unknownKeys("settings", fields, slices.Collect(maps.Keys(raw)))
+	return Decode("settings", fields, raw)
+}
+
+// Decode checks raw settings, as they come out of YAML or JSON, against their
+// fields and fills in defaults. path leads to them ("settings"). How deep they
+// may nest is how deep the fields do.
+func Decode(path string, fields []Field, raw map[string]any) (Values, FieldErrors) {
+	errs := unknownKeys(path, fields, slices.Collect(maps.Keys(raw)))
 	values := Values{}
 	for _, f := range fields {
-		d := decoder{field: f, path: "settings." + f.Name}
+		d := decoder{field: f, path: path + "." + f.Name}
 		given, ok := raw[f.Name]
 		if !ok || given == nil || given == "" {
 			switch {
@@ -133,7 +149,8 @@ func decodeSettings(fields []Field, raw map[string]any) (Values, FieldErrors) {
 }
 
 func decodeCredentials(fields []Field, raw map[string]secret.String) (map[string]secret.String, FieldErrors) {
-	errs := unknownKeys("credentials", fields, slices.Collect(maps.Keys(raw)))
+	fields, unnamed := named(fields, raw)
+	errs := append(unnamed, unknownKeys("credentials", fields, slices.Collect(maps.Keys(raw)))...)
 	creds := map[string]secret.String{}
 	for _, f := range fields {
 		path := "credentials." + f.Name
@@ -207,6 +224,10 @@ func (d *decoder) decode(raw any) any {
 		return d.list(raw)
 	case TypeMap:
 		return d.pairs(raw)
+	case TypeObject:
+		return d.object(d.path, raw)
+	case TypeObjects:
+		return d.objects(raw)
 	default:
 		d.fail("has a type this plugin does not know: %s", d.field.Type)
 	}
@@ -231,9 +252,13 @@ func (d *decoder) text(path string, raw any) string {
 		d.errs = append(d.errs, FieldError{path, "must be a text"})
 		return ""
 	}
+	limit := maxSetting
+	if d.field.Max > 0 {
+		limit = d.field.Max
+	}
 	switch {
-	case len(s) > maxSetting || !utf8.ValidString(s):
-		d.errs = append(d.errs, FieldError{path, fmt.Sprintf("must be valid UTF-8 of at most %d bytes", maxSetting)})
+	case len(s) > limit || !utf8.ValidString(s):
+		d.errs = append(d.errs, FieldError{path, fmt.Sprintf("must be valid UTF-8 of at most %d bytes", limit)})
 	case len(d.field.Enum) > 0 && !slices.Contains(d.field.Enum, s):
 		d.errs = append(d.errs, FieldError{path, "must be one of " + strings.Join(d.field.Enum, ", ") + suggestion(s, d.field.Enum)})
 	}

@@ -134,7 +134,7 @@ func (t *Target) Find(ctx context.Context, marker Marker) (*Issue, error) {
 // FindAll lists every issue that carries a marker, oldest first. supported is
 // false where the tracker cannot tell more than Find does.
 func (t *Target) FindAll(ctx context.Context, marker Marker) (issues []Issue, supported bool, err error) {
-	driver, ok := t.driver.(Duplicates)
+	driver, ok := Ability[Duplicates](t.driver)
 	if !ok {
 		return nil, false, nil
 	}
@@ -184,7 +184,7 @@ func (t *Target) Create(ctx context.Context, draft Draft) (Issue, error) {
 // Update writes an issue's title and description anew. supported is false
 // where the tracker cannot.
 func (t *Target) Update(ctx context.Context, id string, draft Draft) (issue Issue, supported bool, err error) {
-	driver, ok := t.driver.(Updater)
+	driver, ok := Ability[Updater](t.driver)
 	if !ok {
 		return Issue{}, false, nil
 	}
@@ -204,7 +204,7 @@ func (t *Target) Update(ctx context.Context, id string, draft Draft) (issue Issu
 // Read reads an issue as it is now; a missing one is fault.NotFound.
 // supported is false where the tracker cannot be asked.
 func (t *Target) Read(ctx context.Context, id string) (issue Issue, supported bool, err error) {
-	driver, ok := t.driver.(Reader)
+	driver, ok := Ability[Reader](t.driver)
 	if !ok {
 		return Issue{}, false, nil
 	}
@@ -222,7 +222,7 @@ func (t *Target) Read(ctx context.Context, id string) (issue Issue, supported bo
 // Comment adds a remark (plain text) to an issue. supported is false where
 // the tracker has no remarks.
 func (t *Target) Comment(ctx context.Context, id, text string) (supported bool, err error) {
-	driver, ok := t.driver.(Commenter)
+	driver, ok := Ability[Commenter](t.driver)
 	if !ok {
 		return false, nil
 	}
@@ -232,7 +232,7 @@ func (t *Target) Comment(ctx context.Context, id, text string) (supported bool, 
 // Close closes an issue; closing a closed one is no error. supported is false
 // where the tracker's issues cannot be closed.
 func (t *Target) Close(ctx context.Context, id string) (supported bool, err error) {
-	driver, ok := t.driver.(Closer)
+	driver, ok := Ability[Closer](t.driver)
 	if !ok {
 		return false, nil
 	}

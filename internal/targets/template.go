@@ -73,15 +73,11 @@ func parseTemplate(text string, where place) (*template, error) {
 	if err != nil {
 		return nil, fmt.Errorf("is not a template: %s", said(err))
 	}
-	walk := &inspection{}
-	if tree != nil { // an empty text has none
-		walk.node(tree.Root, 0)
+	walk, err := inspect(tree)
+	if err != nil {
+		return nil, err
 	}
-	if walk.wrong != "" {
-		return nil, errors.New(walk.wrong)
-	}
-	slices.Sort(walk.names)
-	t.names, t.takesItem = slices.Compact(walk.names), walk.actions
+	t.names, t.takesItem = walk.names, walk.actions
 	if _, err := t.run(madeUp(t.names)); err != nil {
 		return nil, fmt.Errorf("is not a template for an item: %s", said(err))
 	}
@@ -129,12 +125,7 @@ func (t *template) run(item Item) (string, error) {
 	} else {
 		data.Description = lazy(func() string { return plain(item.HTML) })
 	}
-	var out boundedBuilder
-	out.left = limit
-	if err := t.exec(&out, data); err != nil {
-		return "", err
-	}
-	return out.String(), nil
+	return Bounded(limit, func(w io.Writer) error { return t.exec(w, data) })
 }
 
 // lazy is a text that is made only if it is written.
@@ -145,8 +136,14 @@ func (l lazy) String() string { return l() }
 
 // functions are what templates can call, documented in docs/targets.md.
 func (t *template) functions(item Item) map[string]any {
+	funcs := TextFunctions()
+	funcs["field"] = func(name string) any { return t.fieldValue(item.field(name)) }
+	return funcs
+}
+
+// TextFunctions are the functions that templates of any kind can call.
+func TextFunctions() map[string]any {
 	return map[string]any{
-		"field": func(name string) any { return t.fieldValue(item.field(name)) },
 		"join": func(sep string, v any) string {
 			if list, ok := v.(listValue); ok {
 				return strings.Join(list.texts, sep)
@@ -219,6 +216,15 @@ func formatDate(layout string, v any) string {
 	return s
 }
 
+// Bounded gives what write writes, unless it is more than limit bytes.
+func Bounded(limit int, write func(io.Writer) error) (string, error) {
+	out := boundedBuilder{left: limit}
+	if err := write(&out); err != nil {
+		return "", err
+	}
+	return out.String(), nil
+}
+
 // boundedBuilder refuses more than a template may write.
 type boundedBuilder struct {
 	strings.Builder
@@ -231,6 +237,28 @@ func (b *boundedBuilder) Write(p []byte) (int, error) {
 		return 0, errors.New("it writes too much")
 	}
 	return b.Builder.Write(p)
+}
+
+// InspectTemplate refuses what a template must not hold, because of what it
+// could cost: definitions, large numbers, deeply nested loops. It gives the
+// fields that the template names ({{field "Effort"}}). Its error is a sentence
+// that goes after the setting's path.
+func InspectTemplate(tree *parse.Tree) (fields []string, err error) {
+	walk, err := inspect(tree)
+	return walk.names, err
+}
+
+func inspect(tree *parse.Tree) (*inspection, error) {
+	walk := &inspection{}
+	if tree != nil { // an empty text has none
+		walk.node(tree.Root, 0)
+	}
+	if walk.wrong != "" {
+		return walk, errors.New(walk.wrong)
+	}
+	slices.Sort(walk.names)
+	walk.names = slices.Compact(walk.names)
+	return walk, nil
 }
 
 // inspection looks through a template for what must not be there, and for the

@@ -250,6 +250,49 @@ func TestExampleFileIsValid(t *testing.T) {
 	require.Len(t, plan.Tenants[0].Integrations, 2)
 }
 
+// What is wrong deep in a description is told where it stands.
+func TestNestedSettings(t *testing.T) {
+	const head = `tenants:
+  - id: acme
+    integrations:
+      - name: Helpdesk
+        button: { label: Push }
+        productboard: { token: "env:PB_TOKEN" }
+        target:
+          type: http
+          credentials: { token: "file:redmine.key" }
+          settings:
+            headers: { Authorization: 'Bearer {{secret "token"}}' }
+            check:
+              - url: https://help.example.com/me
+                expect: $.id
+`
+	opts := options()
+	opts.CheckTarget = func(c tenants.TargetConfig) error {
+		_, err := catalog.Open(c.Type, c.Settings, c.Credentials, targets.Deps{})
+		return err
+	}
+	_, err := applyfile.Parse([]byte(head+`            create:
+              url: https://help.example.com/tickets
+              body: |
+                {"title": {{.Title}}, "ref": {{.Marker}}}
+            issue: { id: $.id, status: $.state, done: [closed] }
+`), opts)
+	require.NoError(t, err)
+	_, err = applyfile.Parse([]byte(head+`              - url: "{{.ID}}"
+                expect: $.id
+            create:
+              url: https://help.example.com/tickets
+              body: '{"title": {{.Titel}}}'
+            issue: { id: "$[" }
+`), opts)
+	require.Error(t, err)
+	const at = "tenants[0].integrations[0].target.settings."
+	require.Equal(t, "acme.yaml:15:17: "+at+"check[1].url: must name its host itself or by {{var \"name\"}}: nothing else may lead a request elsewhere\n"+
+		"acme.yaml:19:15: "+at+"create.body: does not work: 1:12: <.Titel>: can't evaluate field Titel\n"+
+		"acme.yaml:20:22: "+at+"issue.id: is not a JSONPath: unexpected eof at position 3", err.Error())
+}
+
 func FuzzApplyFile(f *testing.F) {
 	example, err := os.ReadFile("../../../config/plugin.example.yaml")
 	require.NoError(f, err)

@@ -15,6 +15,7 @@ import (
 	"pushbutton/internal/targets/gitea"
 	"pushbutton/internal/targets/github"
 	"pushbutton/internal/targets/gitlab"
+	"pushbutton/internal/targets/httptarget"
 	"pushbutton/internal/targets/jira"
 	"pushbutton/internal/targets/linear"
 	"pushbutton/internal/targets/memtarget"
@@ -34,6 +35,7 @@ func Kinds() []targets.Kind {
 		asana.Kind(),
 		shortcut.Kind(),
 		redmine.Kind(),
+		httptarget.Kind(),
 		memtarget.Kind(),
 	}
 }

@@ -22,16 +22,21 @@ func TestKindsAreDescribed(t *testing.T) {
 		assert.NotNil(t, k.New)
 		assert.False(t, seen[k.Type], "%s is there twice", k.Type)
 		seen[k.Type] = true
-		for _, f := range append(k.Settings, k.Credentials...) {
-			assert.NotEmpty(t, f.Help, "%s.%s", k.Type, f.Name)
-			assert.NotEmpty(t, f.Example, "%s.%s", k.Type, f.Name)
-		}
+		assertDescribed(t, k.Type, append(k.Settings, k.Credentials...))
 		for _, f := range k.Settings {
 			assert.False(t, f.Secret, "%s.%s belongs to the credentials", k.Type, f.Name)
 		}
 		for _, f := range k.Credentials {
 			assert.True(t, f.Secret, "%s.%s", k.Type, f.Name)
 		}
+	}
+}
+
+func assertDescribed(t *testing.T, path string, fields []targets.Field) {
+	for _, f := range fields {
+		assert.NotEmpty(t, f.Help, "%s.%s", path, f.Name)
+		assert.NotEmpty(t, f.Example, "%s.%s", path, f.Name)
+		assertDescribed(t, path+"."+f.Name, f.Fields)
 	}
 }
 

@@ -22,16 +22,21 @@ type ability struct {
 
 func abilities() []ability {
 	return []ability{
-		{"read status", func(k targets.Kind) bool { _, ok := k.Driver.(targets.Reader); return ok }},
-		{"update", func(k targets.Kind) bool { _, ok := k.Driver.(targets.Updater); return ok }},
-		{"comment", func(k targets.Kind) bool { _, ok := k.Driver.(targets.Commenter); return ok }},
-		{"close", func(k targets.Kind) bool { _, ok := k.Driver.(targets.Closer); return ok }},
-		{"find duplicates", func(k targets.Kind) bool { _, ok := k.Driver.(targets.Duplicates); return ok }},
-		{"people by e-mail", func(k targets.Kind) bool { _, ok := k.Driver.(targets.People); return ok }},
-		{"further fields", func(k targets.Kind) bool { _, ok := k.Driver.(targets.FieldLister); return ok }},
-		{"list choices", func(k targets.Kind) bool { _, ok := k.Driver.(targets.Chooser); return ok }},
+		{"read status", can[targets.Reader]},
+		{"update", can[targets.Updater]},
+		{"comment", can[targets.Commenter]},
+		{"close", can[targets.Closer]},
+		{"find duplicates", can[targets.Duplicates]},
+		{"people by e-mail", can[targets.People]},
+		{"further fields", can[targets.FieldLister]},
+		{"list choices", can[targets.Chooser]},
 		{"signed webhooks", func(k targets.Kind) bool { return k.ParseHook != nil }},
 	}
+}
+
+func can[T any](k targets.Kind) bool {
+	_, ok := targets.Ability[T](k.Driver)
+	return ok
 }
 
 // ByType finds a kind by its name in settings.
@@ -93,8 +98,8 @@ func Document() string {
 func lookUp(k targets.Kind) string {
 	t, ok := exampleTraits(k)
 	switch {
-	case !ok:
-		return "depends on the description"
+	case !ok || t.Caveat != "":
+		return "if the description has a look-up"
 	case t.Exclusive:
 		return "exactly, by an id that we choose"
 	case t.Scan && t.Consistency > 0:
@@ -159,7 +164,7 @@ func exampleCredentials(k targets.Kind) []targets.Field {
 			required = append(required, f)
 		}
 	}
-	if len(required) == 0 && len(k.Credentials) > 0 {
+	if len(required) == 0 && len(k.Credentials) > 0 && k.Credentials[0].Name != targets.AnyName {
 		required = k.Credentials[:1]
 	}
 	return required

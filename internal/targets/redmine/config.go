@@ -1,6 +1,8 @@
 package redmine
 
 import (
+	"maps"
+	"slices"
 	"strconv"
 
 	"pushbutton/internal/secret"
@@ -38,6 +40,10 @@ type config struct {
 	linkField   string
 	priority    string // name or number; empty: Redmine's default
 	key         secret.String
+	// mapped are the further fields that the mapping fills, by name or number,
+	// and assigns tells whether it wants an assignee.
+	mapped  []string
+	assigns bool
 }
 
 // Kind describes the adapter.
@@ -67,15 +73,22 @@ func Kind() targets.Kind {
 		},
 		Driver: (*driver)(nil),
 		Guide: targets.Guide{
-			Permissions: "A role in the project that may view, add, edit and comment issues; to close duplicates or unlinked issues, also a workflow that lets it.",
-			Token:       "Switch REST on (Administration > Settings > API). Sign in as the account that shall make the issues, open My account, and show the API access key on the right. Then, as an administrator, make the marker's field: Administration > Custom fields > New > Issues, format Text, name \"Productboard ID\", Used as a filter, For all projects, all trackers.",
+			Permissions: "A role in the project that may view, add, edit and comment issues; to close duplicates or unlinked issues, also a workflow that lets it. " +
+				"Manage subtasks if settings.fields fills Parent task, Set issues public or private if it fills Private: Redmine drops them otherwise. Only an administrator's key finds people by e-mail and sees the types and choices of custom fields.",
+			Token: "Switch REST on (Administration > Settings > API). Sign in as the account that shall make the issues, open My account, and show the API access key on the right. Then, as an administrator, make the marker's field: Administration > Custom fields > New > Issues, format Text, name \"Productboard ID\", Used as a filter, For all projects, all trackers.",
 			Notes: []string{
 				"Text format: textile is Redmine's default; Redmine's API does not tell, so `textFormat` must say it.",
 				"Required fields show only when an issue is created, so the check rehearses a create that Redmine must refuse.",
+				"Redmine has no labels of its own; settings.labels and tags are ignored. Map a custom field in settings.fields instead.",
+				"Native fields are named as in Redmine's English pages (Priority, Category, Target version, Start date, Due date, Estimated time, % Done, Parent task, Private) or as in its API (due_date), whatever the account's language. Parent task takes the number of an issue.",
+				"Custom fields: by name, or by the number in their address under Administration > Custom fields, which always works. To a key that is not an administrator's Redmine tells the names alone, and those only off the project's settings and its issues. Values then go as they are written, so a yes/no field needs 1 or 0, and a key/value list, a version or a user its number.",
+				"Assignee and fields of people: Redmine lists accounts by e-mail (the first of each) for administrators' keys alone, and its lists of members hold no addresses. With another key the description names the person. Somebody counts only if a role in the project makes them assignable.",
+				"The author of an issue is always the key's account: Redmine does not let it be set.",
 			},
 			Errors: []targets.GuideError{
 				{Says: "Redmine refused the API key", Means: "The key is wrong or was reset, or REST is off."},
-				{Says: "Redmine: X cannot be blank", Means: "A custom field is required in Redmine. Make it optional, or give it a default."},
+				{Says: "field \"X\" is required in project \"push\"", Means: "Map the field in settings.fields, make it optional in Redmine, or give it a default."},
+				{Says: "Redmine: X cannot be blank", Means: "The same, of a field that the key's account is not shown: map it by its number."},
 				{Says: "Redmine has no project", Means: "`project` must be the identifier in the address of the project's page."},
 			},
 		},
@@ -89,6 +102,8 @@ func Kind() targets.Kind {
 				linkField:   c.Settings.String(setLinkField),
 				priority:    c.Settings.String(setPriority),
 				key:         c.Credentials[credAPIKey],
+				mapped:      slices.Sorted(maps.Keys(c.Settings.Map("fields"))),
+				assigns:     c.Settings.String("assignee") != "" && c.Settings.String("assignee") != "none",
 			}, deps.HTTP), nil
 		},
 	}

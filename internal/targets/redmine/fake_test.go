@@ -1,18 +1,16 @@
 package redmine
 
 import (
+	"cmp"
 	"encoding/json"
-	"fmt"
-	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"testing"
-	"unicode/utf8"
 
 	"github.com/stretchr/testify/assert"
 )
@@ -33,27 +31,39 @@ type fake struct {
 	fields   []*fakeField
 	issues   []*fakeIssue
 	hits     []string
+	lastBody []byte
 }
 
 type fakeUser struct {
 	id       int
+	mail     string
 	admin    bool
 	german   bool
 	member   []string
+	role     int // in each of these projects; 3 if 0
 	mayClose bool
+	// commentsOnly is an account whose edits are ignored.
+	commentsOnly bool
 }
 
 type fakeProject struct {
-	id       int
-	public   bool
-	status   int
-	trackers []map[string]any
+	id         int
+	public     bool
+	status     int
+	trackers   []map[string]any
+	categories []map[string]any
+	versions   []map[string]any
+	// needs are native fields that its workflow requires.
+	needs []string
 }
 
 type fakeField struct {
-	id                         int
-	name                       string
-	filter, required, unlisted bool
+	id     int
+	name   string
+	format string // "string" if empty
+	// values are what a list field takes.
+	values                               []string
+	filter, required, unlisted, multiple bool
 	// trackers that have it; nil for all.
 	trackers []int
 	// project, if set, is the only one that has it.
@@ -64,8 +74,15 @@ type fakeIssue struct {
 	id, tracker, status int
 	project             string
 	subject, text       string
-	fields              map[int]string
+	native              map[string]any // category_id, due_date, ...
+	fields              map[int]any    // string or []string
 	notes               []string
+}
+
+var fakeRoles = map[int]map[string]any{
+	3: {"id": 3, "name": "Manager", "assignable": true, "permissions": []string{"add_issues", "manage_subtasks", "set_issues_private"}},
+	4: {"id": 4, "name": "Developer", "assignable": true, "permissions": []string{"add_issues"}},
+	5: {"id": 5, "name": "Reporter", "assignable": false, "permissions": []string{"add_issues"}},
 }
 
 var fakeStatuses = []map[string]any{
@@ -77,24 +94,40 @@ func trackers(ids ...int) []map[string]any {
 	all := map[int]string{1: "Bug", 2: "Feature", 3: "Support"}
 	out := make([]map[string]any, 0, len(ids))
 	for _, id := range ids {
-		out = append(out, map[string]any{"id": id, "name": all[id], "default_status": map[string]any{"id": 1, "name": "New"}})
+		out = append(out, map[string]any{"id": id, "name": all[id], "default_status": map[string]any{"id": 1, "name": "New"},
+			"enabled_standard_fields": coreOf(id)})
 	}
 	return out
 }
 
+// coreOf lists a tracker's native fields; Support has been stripped of most.
+func coreOf(tracker int) []string {
+	if tracker == 3 {
+		return []string{"assigned_to_id", "due_date", "description"}
+	}
+	return []string{"assigned_to_id", "category_id", "fixed_version_id", "parent_issue_id", "start_date", "due_date", "estimated_hours", "done_ratio", "description"}
+}
+
 func newFake(t *testing.T, base string) *fake {
 	f := &fake{t: t, base: base, users: map[string]*fakeUser{
-		adminKey: {id: 1, admin: true, mayClose: true},
-		mineKey:  {id: 5, member: []string{"mine", "strict"}, german: true, mayClose: true},
-		otherKey: {id: 6, member: []string{"other"}, mayClose: true},
+		adminKey:  {id: 1, mail: "admin@example.net", admin: true, mayClose: true},
+		mineKey:   {id: 5, mail: "jane@example.com", member: []string{"mine", "strict"}, german: true, mayClose: true},
+		otherKey:  {id: 6, mail: "bob@example.com", member: []string{"other"}, mayClose: true},
+		"reports": {id: 7, mail: "ann@example.com", member: []string{"mine"}, role: 5},
+		"longer":  {id: 8, mail: "mary.jane@example.com", member: []string{"mine"}, role: 4},
 	}, projects: map[string]*fakeProject{
-		"mine": {id: 1, status: 1, trackers: trackers(1, 2, 3)}, "other": {id: 2, status: 1, trackers: trackers(1, 2, 3)},
+		"mine": {id: 1, status: 1, trackers: trackers(1, 2, 3), categories: []map[string]any{{"id": 21, "name": "Backend"}, {"id": 22, "name": "Frontend"}},
+			versions: []map[string]any{{"id": 31, "name": "1.0", "status": "closed"}, {"id": 32, "name": "2.0", "status": "open"}}}, "other": {id: 2, status: 1, trackers: trackers(1, 2, 3)},
 		"strict": {id: 3, status: 1, trackers: trackers(2)}, "open": {id: 4, status: 1, public: true, trackers: trackers(1, 2)},
 		"closed": {id: 5, status: 5, public: true, trackers: trackers(1)}, "wiki": {id: 6, status: 1, public: true},
 	}, fields: []*fakeField{
 		{id: 7, name: "Productboard ID", filter: true}, {id: 8, name: "Productboard link"},
 		{id: 9, name: "Component", required: true, project: "strict"}, {id: 10, name: "No filter"},
 		{id: 11, name: "Bugs only", filter: true, trackers: []int{1}},
+		{id: 12, name: "Severity", format: "list", values: []string{"Low", "High"}}, {id: 13, name: "Teams", format: "enumeration", values: []string{"3", "4"}, multiple: true},
+		{id: 14, name: "Billable", format: "bool"}, {id: 15, name: "Points", format: "int"}, {id: 16, name: "Contact", format: "user"},
+		{id: 17, name: "Elsewhere", required: true, project: "closed"}, {id: 18, name: "Plan", format: "attachment"}, {id: 19, name: "Notes", format: "text"},
+		{id: 20, name: "Shipped In", format: "version", trackers: []int{2}},
 	}}
 	srv := httptest.NewServer(http.StripPrefix(base, f.routes()))
 	t.Cleanup(srv.Close)
@@ -113,12 +146,19 @@ func (f *fake) routes() http.Handler {
 			h(w, r, f.users[r.Header.Get("X-Redmine-Api-Key")])
 		})
 	}
-	handle("GET /users/current.json", func(w http.ResponseWriter, _ *http.Request, u *fakeUser) {
-		if u == nil {
-			w.WriteHeader(http.StatusUnauthorized)
+	handle("GET /users/{file}", f.getUser)
+	handle("GET /users.json", f.listUsers)
+	handle("GET /roles/{file}", func(w http.ResponseWriter, r *http.Request, _ *fakeUser) {
+		id, _ := strconv.Atoi(strings.TrimSuffix(r.PathValue("file"), ".json"))
+		send(w, 200, "role", fakeRoles[id])
+	})
+	handle("GET /projects.json", f.listProjects)
+	handle("GET /projects/{id}/versions.json", func(w http.ResponseWriter, r *http.Request, u *fakeUser) {
+		if name, p := f.project(r.PathValue("id")); assert.NotNil(f.t, p) && f.sees(u, name) {
+			send(w, 200, "versions", p.versions)
 			return
 		}
-		send(w, 200, "user", map[string]any{"id": u.id, "login": "jo"})
+		deny(w, u)
 	})
 	handle("GET /projects/{file}", f.getProject)
 	handle("GET /trackers.json", func(w http.ResponseWriter, _ *http.Request, _ *fakeUser) { send(w, 200, "trackers", trackers(1, 2, 3)) })
@@ -126,7 +166,7 @@ func (f *fake) routes() http.Handler {
 		send(w, 200, "issue_statuses", fakeStatuses)
 	})
 	handle("GET /enumerations/issue_priorities.json", func(w http.ResponseWriter, _ *http.Request, _ *fakeUser) {
-		send(w, 200, "issue_priorities", []map[string]any{{"id": 1, "name": "Low"}, {"id": 3, "name": "High"}})
+		send(w, 200, "issue_priorities", []map[string]any{{"id": 1, "name": "Low", "active": true}, {"id": 3, "name": "High", "active": true}, {"id": 4, "name": "Retired", "active": false}})
 	})
 	handle("GET /custom_fields.json", f.getFields)
 	handle("GET /issues.json", f.listIssues)
@@ -179,7 +219,7 @@ func (f *fake) getProject(w http.ResponseWriter, r *http.Request, u *fakeUser) {
 				own = append(own, map[string]any{"id": field.id, "name": field.name})
 			}
 		}
-		send(w, 200, "project", map[string]any{"id": p.id, "identifier": name, "status": p.status, "trackers": p.trackers, "issue_custom_fields": own})
+		send(w, 200, "project", map[string]any{"id": p.id, "identifier": name, "status": p.status, "trackers": p.trackers, "issue_custom_fields": own, "issue_categories": p.categories})
 	}
 }
 
@@ -194,189 +234,94 @@ func (f *fake) getFields(w http.ResponseWriter, _ *http.Request, u *fakeUser) {
 		if ids == nil {
 			ids = []int{1, 2, 3}
 		}
-		out = append(out, map[string]any{"id": field.id, "name": field.name, "customized_type": "issue", "field_format": "string",
-			"is_filter": field.filter, "is_required": field.required, "multiple": false, "trackers": trackers(ids...)})
+		shown := map[string]any{"id": field.id, "name": field.name, "customized_type": "issue", "field_format": cmp.Or(field.format, "string"),
+			"is_filter": field.filter, "is_required": field.required, "multiple": field.multiple, "default_value": nil, "trackers": trackers(ids...)}
+		if len(field.values) > 0 {
+			var values []map[string]any
+			for _, v := range field.values {
+				values = append(values, map[string]any{"value": v, "label": label(field, v)})
+			}
+			shown["possible_values"] = values
+		}
+		out = append(out, shown)
 	}
 	send(w, 200, "custom_fields", out)
 }
 
-func (f *fake) listIssues(w http.ResponseWriter, r *http.Request, u *fakeUser) {
-	q := r.URL.Query()
-	name, p := f.project(q.Get("project_id"))
-	if p == nil {
-		w.WriteHeader(http.StatusNotFound)
-		return
+// label is what people call a choice: a key/value list has numbers behind it.
+func label(field *fakeField, value string) string {
+	if field.format == "enumeration" {
+		return "Team " + value
 	}
-	if !f.sees(u, name) {
-		deny(w, u)
-		return
-	}
-	limit, err := strconv.Atoi(q.Get("limit"))
-	assert.NoError(f.t, err)
-	assert.Equal(f.t, "*", q.Get("status_id"), "closed issues count too")
-	out := []map[string]any{}
-	for _, i := range f.issues {
-		if i.project == name && f.matches(i, q) && len(out) < limit {
-			out = append(out, f.show(i, nil))
-		}
-	}
-	send(w, 200, "issues", out)
+	return value
 }
 
-func (f *fake) matches(i *fakeIssue, q url.Values) bool {
-	if id := q.Get("tracker_id"); id != "" && id != strconv.Itoa(i.tracker) {
-		return false
-	}
-	for _, field := range f.fields {
-		if want := q.Get("cf_" + strconv.Itoa(field.id)); want != "" && field.filter && i.fields[field.id] != want {
-			return false
-		}
-	}
-	return true
-}
-
-func (f *fake) postIssue(w http.ResponseWriter, r *http.Request, u *fakeUser) {
+// getUser shows another's address and rank to administrators alone.
+func (f *fake) getUser(w http.ResponseWriter, r *http.Request, u *fakeUser) {
+	file := strings.TrimSuffix(r.PathValue("file"), ".json")
 	if u == nil {
 		w.WriteHeader(http.StatusUnauthorized)
 		return
 	}
-	var in struct{ Issue newIssue }
-	if !f.body(w, r, &in) {
-		return
+	found := u
+	if file != "current" {
+		found = f.user(file)
 	}
-	name, p := f.project(strconv.Itoa(in.Issue.ProjectID))
-	if p == nil || p.status != 1 || len(p.trackers) == 0 || !f.sees(u, name) {
-		said := []string{"Project cannot be blank", "Tracker cannot be blank", "Status cannot be blank"}
-		if u.german {
-			said = []string{"Projekt muss ausgefüllt werden", "Tracker muss ausgefüllt werden", "Status muss ausgefüllt werden"}
-		}
-		send(w, 422, "errors", said)
-		return
-	}
-	made := &fakeIssue{id: len(f.issues) + 1, project: name, tracker: p.trackers[0]["id"].(int), status: 1,
-		subject: in.Issue.Subject, text: strings.ReplaceAll(in.Issue.Description, "\n", "\r\n"), fields: map[int]string{}}
-	for _, t := range p.trackers {
-		if t["id"] == in.Issue.TrackerID {
-			made.tracker = in.Issue.TrackerID
-		}
-	}
-	for _, field := range f.of(made) {
-		for _, given := range in.Issue.Fields {
-			if given.ID == field.id {
-				made.fields[field.id] = given.Value
-			}
-		}
-	}
-	if said := f.invalid(made, u); len(said) > 0 {
-		send(w, 422, "errors", said)
-		return
-	}
-	f.issues = append(f.issues, made)
-	send(w, 201, "issue", f.show(made, nil))
-}
-
-// of lists the fields that an issue has.
-func (f *fake) of(i *fakeIssue) []*fakeField {
-	var out []*fakeField
-	for _, field := range f.fields {
-		if (field.trackers == nil || slices.Contains(field.trackers, i.tracker)) && (field.project == "" || field.project == i.project) && !field.unlisted {
-			out = append(out, field)
-		}
-	}
-	return out
-}
-
-func (f *fake) invalid(i *fakeIssue, u *fakeUser) []string {
-	blank, long := "%s cannot be blank", "Subject is too long (maximum is 255 characters)"
-	if u.german {
-		blank, long = "%s muss ausgefüllt werden", "Thema ist zu lang (nicht mehr als 255 Zeichen)"
-	}
-	var said []string
-	for _, field := range f.of(i) {
-		if field.required && i.fields[field.id] == "" {
-			said = append(said, fmt.Sprintf(blank, field.name))
-		}
-	}
-	if i.subject == "" {
-		said = append(said, fmt.Sprintf(blank, "Subject"))
-	}
-	if utf8.RuneCountInString(i.subject) > 255 {
-		said = append(said, long)
-	}
-	return said
-}
-
-func (f *fake) show(i *fakeIssue, allowed []map[string]any) map[string]any {
-	fields := []map[string]any{}
-	for _, field := range f.of(i) {
-		shown := map[string]any{"id": field.id, "name": field.name, "value": nil}
-		if v := i.fields[field.id]; v != "" {
-			shown["value"] = v
-		}
-		fields = append(fields, shown)
-	}
-	out := map[string]any{"id": i.id, "subject": i.subject, "description": i.text, "custom_fields": fields,
-		"tracker": map[string]any{"id": i.tracker}, "status": fakeStatus(i.status)}
-	if allowed != nil {
-		out["allowed_statuses"] = allowed
-	}
-	return out
-}
-
-func fakeStatus(id int) map[string]any {
-	return fakeStatuses[slices.IndexFunc(fakeStatuses, func(s map[string]any) bool { return s["id"] == id })]
-}
-
-func (f *fake) issue(w http.ResponseWriter, r *http.Request, u *fakeUser) *fakeIssue {
-	id, err := strconv.Atoi(strings.TrimSuffix(r.PathValue("file"), ".json"))
-	if err != nil || id < 1 || id > len(f.issues) {
+	if found == nil {
 		w.WriteHeader(http.StatusNotFound)
-		return nil
-	}
-	if !f.sees(u, f.issues[id-1].project) {
-		deny(w, u)
-		return nil
-	}
-	return f.issues[id-1]
-}
-
-func (f *fake) allowed(u *fakeUser) []map[string]any {
-	if u.mayClose {
-		return fakeStatuses
-	}
-	return fakeStatuses[:2]
-}
-
-func (f *fake) getIssue(w http.ResponseWriter, r *http.Request, u *fakeUser) {
-	if i := f.issue(w, r, u); i != nil {
-		send(w, 200, "issue", f.show(i, f.allowed(u)))
-	}
-}
-
-func (f *fake) putIssue(w http.ResponseWriter, r *http.Request, u *fakeUser) {
-	i := f.issue(w, r, u)
-	var in struct{ Issue changeIssue }
-	if i == nil || !f.body(w, r, &in) {
 		return
 	}
-	if slices.ContainsFunc(f.allowed(u), func(s map[string]any) bool { return s["id"] == in.Issue.StatusID }) {
-		i.status = in.Issue.StatusID
+	shown := map[string]any{"id": found.id, "login": "jo"}
+	if u.admin || found == u {
+		shown["admin"], shown["mail"] = found.admin, found.mail
 	}
-	if in.Issue.Notes != "" {
-		i.notes = append(i.notes, in.Issue.Notes)
+	if r.URL.Query().Get("include") == "memberships" {
+		list := []map[string]any{}
+		for _, name := range found.member {
+			list = append(list, map[string]any{"id": 1, "project": map[string]any{"id": f.projects[name].id, "name": name}, "roles": []any{fakeRoles[cmp.Or(found.role, 3)]}})
+		}
+		shown["memberships"] = list
 	}
-	w.WriteHeader(http.StatusNoContent)
+	send(w, 200, "user", shown)
 }
 
-// body reads strictly: what Redmine would silently ignore fails the test.
-func (f *fake) body(w http.ResponseWriter, r *http.Request, out any) bool {
-	raw, err := io.ReadAll(r.Body)
-	assert.Equal(f.t, "application/json", r.Header.Get("Content-Type"))
-	if err != nil || !json.Valid(raw) {
-		w.WriteHeader(http.StatusBadRequest)
-		return false
+func (f *fake) user(id string) *fakeUser {
+	for _, u := range f.users {
+		if strconv.Itoa(u.id) == id {
+			return u
+		}
 	}
-	dec := json.NewDecoder(strings.NewReader(string(raw)))
-	dec.DisallowUnknownFields()
-	return assert.NoError(f.t, dec.Decode(out))
+	return nil
+}
+
+// listUsers finds parts of addresses, too.
+func (f *fake) listUsers(w http.ResponseWriter, r *http.Request, u *fakeUser) {
+	if u == nil || !u.admin {
+		deny(w, u)
+		return
+	}
+	out := []map[string]any{}
+	for _, id := range []string{"8", "7", "6", "5", "1"} {
+		if found := f.user(id); found != nil && strings.Contains(found.mail, strings.ToLower(r.URL.Query().Get("name"))) {
+			out = append(out, map[string]any{"id": found.id, "login": "jo", "mail": found.mail})
+		}
+	}
+	send(w, 200, "users", out)
+}
+
+// listProjects gives two at a time, to have pages.
+func (f *fake) listProjects(w http.ResponseWriter, r *http.Request, u *fakeUser) {
+	offset, _ := strconv.Atoi(r.URL.Query().Get("offset"))
+	var all []map[string]any
+	for _, name := range slices.Sorted(maps.Keys(f.projects)) {
+		if p := f.projects[name]; f.sees(u, name) {
+			modules := []map[string]any{{"id": 1, "name": "wiki"}}
+			if len(p.trackers) > 0 {
+				modules = append(modules, map[string]any{"id": 2, "name": "issue_tracking"})
+			}
+			all = append(all, map[string]any{"id": p.id, "identifier": name, "name": "The " + name, "status": p.status, "enabled_modules": modules})
+		}
+	}
+	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	_ = json.NewEncoder(w).Encode(map[string]any{"projects": all[min(offset, len(all)):min(offset+2, len(all))], "total_count": len(all), "offset": offset, "limit": 2})
 }

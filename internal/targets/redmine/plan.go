@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -23,10 +22,13 @@ type plan struct {
 	projectID  int
 	trackerID  int
 	markerID   int
-	linkID     int          // 0: no such field
-	priorityID int          // 0: Redmine's default
-	closed     map[int]bool // by status
-	first      map[int]int  // tracker -> the status its issues start with
+	linkID     int // 0: no such field
+	priorityID int // 0: Redmine's default
+	categories []ref
+	ofProject  []ref           // the custom fields that the project chose itself
+	core       map[string]bool // the tracker's native fields; nil: not known
+	closed     map[int]bool    // by status
+	first      map[int]int     // tracker -> the status its issues start with
 }
 
 // planner keeps the plan. Two calls that miss it at the same time both look
@@ -61,7 +63,7 @@ func (p *planner) load(ctx context.Context) (*plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	made.projectID = project.Project.ID
+	made.projectID, made.categories, made.ofProject = project.Project.ID, project.Project.Categories, project.Project.Fields
 	if err := p.tracker(ctx, made, project.Project.Trackers); err != nil {
 		return nil, err
 	}
@@ -75,7 +77,7 @@ func (p *planner) load(ctx context.Context) (*plan, error) {
 	if err := p.priority(ctx, made); err != nil {
 		return nil, err
 	}
-	if err := p.fields(ctx, made, project.Project.Fields); err != nil {
+	if err := p.fields(ctx, made); err != nil {
 		return nil, err
 	}
 	p.mu.Lock()
@@ -87,7 +89,7 @@ func (p *planner) load(ctx context.Context) (*plan, error) {
 func (p *planner) project(ctx context.Context) (projectReply, error) {
 	const op = "read project"
 	var project projectReply
-	err := p.client.get(ctx, op, "/projects/"+url.PathEscape(p.cfg.project)+".json?include=trackers,issue_custom_fields", &project)
+	err := p.client.get(ctx, op, "/projects/"+url.PathEscape(p.cfg.project)+".json?include=trackers,issue_categories,issue_custom_fields", &project)
 	switch {
 	case fault.KindOf(err) == fault.NotFound && err != nil:
 		e := *fault.From(err)
@@ -122,6 +124,12 @@ func (p *planner) tracker(ctx context.Context, made *plan, offered []ref) error 
 	}
 	for _, t := range all.Trackers {
 		made.first[t.ID] = t.Default.ID
+		if t.ID == made.trackerID && t.Core != nil {
+			made.core = map[string]bool{}
+			for _, f := range t.Core {
+				made.core[f] = true
+			}
+		}
 	}
 	return nil
 }
@@ -130,29 +138,39 @@ func (p *planner) priority(ctx context.Context, made *plan) error {
 	if p.cfg.priority == "" {
 		return nil
 	}
-	var all prioritiesReply
-	if err := p.client.get(ctx, "read priorities", "/enumerations/issue_priorities.json", &all); err != nil {
+	all, err := p.priorities(ctx)
+	if err != nil {
 		return err
 	}
-	found, ok := pick(all.Priorities, p.cfg.priority)
+	found, ok := pick(all, p.cfg.priority)
 	if !ok {
-		return invalid("find priority", "Redmine has no priority %q, only %s. Ask your admin to correct settings.priority.", p.cfg.priority, names(all.Priorities))
+		return invalid("find priority", "Redmine has no priority %q, only %s. Ask your admin to correct settings.priority.", p.cfg.priority, names(all))
 	}
 	made.priorityID = found.ID
 	return nil
 }
 
-// fields finds the two custom fields. Redmine lists custom fields whole to
-// administrators only; for others their names are read off the project and
-// off one of its issues. A number in the settings needs no list.
-func (p *planner) fields(ctx context.Context, made *plan, ofProject []ref) error {
+func (c client) priorities(ctx context.Context) ([]ref, error) {
+	var all prioritiesReply
+	err := c.get(ctx, "read priorities", "/enumerations/issue_priorities.json", &all)
+	return all.active(), err
+}
+
+// fields finds the two custom fields. A number in the settings needs no list.
+func (p *planner) fields(ctx context.Context, made *plan) error {
 	made.markerID, made.linkID = number(p.cfg.markerField), number(p.cfg.linkField)
 	if made.markerID > 0 && made.linkID > 0 {
 		return nil
 	}
-	visible, whole, err := p.visibleFields(ctx, made, ofProject)
+	all, whole, err := p.customFields(ctx, made)
 	if err != nil {
 		return err
+	}
+	var visible []ref
+	for _, f := range all {
+		if !f.Multiple {
+			visible = append(visible, f.ref)
+		}
 	}
 	if made.markerID == 0 {
 		found, ok := pick(visible, p.cfg.markerField)
@@ -173,37 +191,6 @@ func (p *planner) fields(ctx context.Context, made *plan, ofProject []ref) error
 		made.linkID = found.ID
 	}
 	return nil
-}
-
-// visibleFields lists the custom fields that issues of the plan's tracker can
-// have; whole tells that none is missing from the list.
-func (p *planner) visibleFields(ctx context.Context, made *plan, ofProject []ref) (visible []ref, whole bool, err error) {
-	var all fieldsReply
-	err = p.client.get(ctx, "read custom fields", "/custom_fields.json", &all)
-	if err == nil {
-		for _, f := range all.Fields {
-			usable := f.For == "issue" && !f.Multiple && slices.ContainsFunc(f.Trackers, func(t ref) bool { return t.ID == made.trackerID })
-			if usable {
-				visible = append(visible, f.ref)
-			}
-		}
-		return visible, true, nil
-	}
-	if fault.KindOf(err) != fault.Forbidden {
-		return nil, false, err
-	}
-	var sample issuesReply
-	path := fmt.Sprintf("/issues.json?project_id=%d&tracker_id=%d&status_id=*&limit=1", made.projectID, made.trackerID)
-	if err := p.client.get(ctx, "read an issue", path, &sample); err != nil {
-		return nil, false, err
-	}
-	visible = ofProject
-	for _, i := range sample.Issues {
-		for _, f := range i.Fields {
-			visible = append(visible, f.ref)
-		}
-	}
-	return visible, false, nil
 }
 
 func (p *planner) noMarkerField(whole bool) *fault.Error {

@@ -192,3 +192,91 @@ func TestRealCheck(t *testing.T) {
 		assert.Equal(t, targets.OutcomeNotDone, targets.OutcomeOf(err))
 	})
 }
+
+// Everything that a new issue takes, asked of and given to a real Redmine.
+func TestRealFields(t *testing.T) {
+	r := newReal(t)
+	project, key := r.newProject(t)
+	r.call(t, http.MethodPost, "/projects/"+project+"/issue_categories.json", map[string]any{"issue_category": map[string]any{"name": "Backend"}}, nil)
+	r.call(t, http.MethodPost, "/projects/"+project+"/versions.json", map[string]any{"version": map[string]any{"name": "2.0"}}, nil)
+	fields := map[string]any{"Priority": "High", "Category": "backend", "Target version": "2.0", "Start date": "2026-01-01", "Due date": "2026-01-01 to 2026-03-31",
+		"Estimated time": "8.5", "% Done": "30", "Private": "yes"}
+	open := func(key string, more map[string]any) *targets.Target {
+		a := with(r.account(project, key), more)
+		target, err := Kind().Open(a.Settings(r.url), a.Credentials, targets.Deps{HTTP: r.http})
+		require.NoError(t, err)
+		return target
+	}
+	parent, err := open(r.key, nil).Create(t.Context(), draft())
+	require.NoError(t, err)
+	fields["Parent task"] = parent.ID
+	for name, key := range map[string]string{"administrator": r.key, "member": key} {
+		t.Run(name, func(t *testing.T) {
+			target := open(key, map[string]any{"fields": fields, "assignee": project + "@example.net"})
+			require.NoError(t, target.Check(t.Context()))
+			wanted, err := target.Draft(targets.NewMarker("redmine", name, 1), item())
+			require.NoError(t, err)
+			made, err := target.Create(t.Context(), wanted)
+			require.NoError(t, err)
+			var got struct{ Issue map[string]any }
+			r.call(t, http.MethodGet, "/issues/"+made.ID+".json", nil, &got)
+			of := func(name string) any { return got.Issue[name].(map[string]any)["name"] }
+			assert.Equal(t, []any{"High", "Backend", "2.0"}, []any{of("priority"), of("category"), of("fixed_version")})
+			assert.Equal(t, []any{"2026-01-01", "2026-03-31", 8.5, 30.0, true}, []any{got.Issue["start_date"], got.Issue["due_date"], got.Issue["estimated_hours"], got.Issue["done_ratio"], got.Issue["is_private"]})
+			assert.Equal(t, parent.ID, fmt.Sprint(got.Issue["parent"].(map[string]any)["id"]))
+			if name == "administrator" {
+				assert.Equal(t, "Test Member", of("assigned_to"))
+			} else {
+				assert.Nil(t, got.Issue["assigned_to"], "only administrators find people")
+			}
+			wanted.Title = "Another"
+			changed, _, err := target.Update(t.Context(), made.ID, wanted)
+			require.NoError(t, err)
+			assert.Equal(t, "Another", changed.Title)
+			found, err := target.Find(t.Context(), wanted.Marker)
+			require.NoError(t, err)
+			assert.Equal(t, &changed, found)
+		})
+	}
+	for setting, want := range map[string]string{"project": project, "tracker": "Feature", "priority": "High"} {
+		settings := targets.Values(r.account(project, key).Settings(r.url))
+		settings["markerField"] = strconv.Itoa(r.marker)
+		driver, err := Kind().New(targets.Config{Settings: settings, Credentials: r.account(project, key).Credentials}, targets.Deps{HTTP: r.http})
+		require.NoError(t, err)
+		choices, err := driver.(targets.Chooser).Choices(t.Context(), setting)
+		require.NoError(t, err)
+		assert.True(t, slices.ContainsFunc(choices, func(c targets.Choice) bool { return c.Value == want }), "%s: %v", setting, choices)
+	}
+}
+
+// The required field of deploy/redmine/seed.rb, which a project can choose.
+func TestRealRequiredField(t *testing.T) {
+	const required = "Cost centre"
+	r := newReal(t)
+	project, key := r.newProject(t)
+	var all fieldsReply
+	r.call(t, http.MethodGet, "/custom_fields.json", nil, &all)
+	at := slices.IndexFunc(all.Fields, func(f customField) bool { return f.Name == required })
+	if at < 0 {
+		t.Skipf("this Redmine has no required field %q", required)
+	}
+	id := strconv.Itoa(all.Fields[at].ID)
+	check := func(key string, fields map[string]any) error {
+		a := mapped(r.account(project, key), fields)
+		target, err := Kind().Open(a.Settings(r.url), a.Credentials, targets.Deps{HTTP: r.http})
+		require.NoError(t, err)
+		return target.Check(t.Context())
+	}
+	for _, key := range []string{r.key, key} {
+		assert.NoError(t, check(key, nil), "this project has not chosen it")
+	}
+	r.call(t, http.MethodPut, "/projects/"+project+".json", map[string]any{"project": map[string]any{"issue_custom_field_ids": []string{id}}}, nil)
+	for _, key := range []string{r.key, key} {
+		err := check(key, nil)
+		require.Error(t, err)
+		assert.Contains(t, fault.From(err).Public, `field "Cost centre" is required in project "`+project+`". Ask your admin to map it in settings.fields.`)
+		assert.NoError(t, check(key, map[string]any{required: "4711"}))
+		assert.NoError(t, check(key, map[string]any{id: "4711"}))
+	}
+	assert.Empty(t, r.stored(t, project, ""))
+}

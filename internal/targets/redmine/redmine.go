@@ -42,6 +42,9 @@ type driver struct {
 	planner *planner
 	// dropped is set when Redmine accepted an issue without our marker.
 	dropped atomic.Bool
+	// required are the ids of the fields that the last rehearsal missed; nil:
+	// there was none.
+	required atomic.Pointer[map[string]bool]
 }
 
 func newDriver(cfg config, http *outbound.Client) *driver {
@@ -51,67 +54,11 @@ func newDriver(cfg config, http *outbound.Client) *driver {
 
 // Traits implements targets.Driver. Custom field filters read the database.
 func (d *driver) Traits() targets.Traits {
-	return targets.Traits{Name: name, Limits: targets.Limits{Title: maxSubject, Description: maxDescription}}
-}
-
-// Check implements targets.Driver. Redmine answers many reads without a valid
-// key where the project is public, so the key is proven first.
-func (d *driver) Check(ctx context.Context) error {
-	d.planner.forget()
-	d.dropped.Store(false)
-	if err := d.proveKey(ctx); err != nil {
-		return err
+	t := targets.Traits{Name: name, Place: fmt.Sprintf("project %q", d.cfg.project), Limits: targets.Limits{Title: maxSubject, Description: maxDescription}}
+	if d.cfg.assigns {
+		t.Caveat = "Redmine finds people by e-mail for administrators alone: with another account's API key no issue is assigned, and the description names the person."
 	}
-	p, err := d.planner.get(ctx)
-	if err != nil {
-		return err
-	}
-	// A field that is no filter shows by issues that do not match.
-	if _, err := d.list(ctx, p, "check"); err != nil {
-		return err
-	}
-	return d.rehearse(ctx, p)
-}
-
-func (d *driver) proveKey(ctx context.Context) error {
-	const op = "read the key's account"
-	var me userReply
-	if err := d.get(ctx, op, "/users/current.json", &me); err != nil {
-		return err
-	}
-	if me.User.ID == 0 {
-		return notRedmine(op, errors.New("the answer names no user"))
-	}
-	return nil
-}
-
-// rehearse sends a create that Redmine must refuse, for its subject is longer
-// than the database takes, and reads off the refusal what else is in the way:
-// required custom fields and permissions show in no other way to an account
-// that is not an administrator's.
-func (d *driver) rehearse(ctx context.Context, p *plan) error {
-	const op = "rehearse a create"
-	body := d.body(p, targets.Draft{Marker: "check"})
-	body.Subject = strings.Repeat("x", maxSubject+1)
-	err := d.write(ctx, op, http.MethodPost, "/issues.json", map[string]any{"issue": body}, nil)
-	if err == nil {
-		return invalid(op, "Redmine created an issue that it had to refuse (subject of %d characters): a plugin there changes new issues. Ask a Redmine admin.", maxSubject+1)
-	}
-	said, ok := refusedSaid(err)
-	if !ok {
-		return err
-	}
-	// The sentences are in the account's language, but the limit is in digits.
-	limit := strconv.Itoa(maxSubject)
-	if at := slices.IndexFunc(said, func(s string) bool { return strings.Contains(s, limit) }); at >= 0 {
-		said = slices.Delete(slices.Clone(said), at, at+1)
-	}
-	if len(said) == 0 {
-		return nil
-	}
-	e := invalid(op, "%s", refusal(said))
-	e.Err = err
-	return e
+	return t
 }
 
 // Find implements targets.Driver.
@@ -136,7 +83,8 @@ func (d *driver) FindAll(ctx context.Context, marker targets.Marker) ([]targets.
 	if len(found) == 0 {
 		// A revoked key reads as a stranger, who sees fewer issues: only a key
 		// that is good makes "none" true.
-		return nil, d.proveKey(ctx)
+		_, err := d.proveKey(ctx, "")
+		return nil, err
 	}
 	out := make([]targets.Issue, len(found))
 	for i, f := range found {
@@ -175,10 +123,14 @@ func (d *driver) Create(ctx context.Context, draft targets.Draft) (targets.Issue
 	if d.dropped.Load() {
 		return targets.Issue{}, d.droppedMarker()
 	}
-	var reply issueReply
-	err = d.write(ctx, "create issue", http.MethodPost, "/issues.json", map[string]any{"issue": d.body(p, draft)}, &reply)
+	body, err := d.body(p, draft)
 	if err != nil {
-		return targets.Issue{}, d.explain(ctx, err)
+		return targets.Issue{}, err
+	}
+	var reply issueReply
+	err = d.write(ctx, "create issue", http.MethodPost, "/issues.json", map[string]any{"issue": body}, &reply)
+	if err != nil {
+		return targets.Issue{}, d.explain(ctx, body.content, err)
 	}
 	if reply.Issue.ID == 0 {
 		return targets.Issue{}, targets.Unreadable("create issue", fmt.Errorf("no issue in the answer"))
@@ -196,25 +148,37 @@ func (d *driver) droppedMarker() *fault.Error {
 
 // explain looks closer at a refused create. What a closed or vanished project
 // gives is "Project cannot be blank" in the account's language.
-func (d *driver) explain(ctx context.Context, err error) error {
-	if _, refused := refusedSaid(err); !refused {
+func (d *driver) explain(ctx context.Context, sent content, err error) error {
+	said, refused := refusedSaid(err)
+	if !refused {
 		return err
 	}
 	d.planner.forget()
 	if _, why := d.planner.load(ctx); why != nil && !fault.KindOf(why).Transient() {
 		return why
 	}
-	return err
+	return d.explainFields(ctx, sent, said, err)
 }
 
-func (d *driver) body(p *plan, draft targets.Draft) newIssue {
-	body := newIssue{ProjectID: p.projectID, TrackerID: p.trackerID, PriorityID: p.priorityID,
-		Subject: draft.Title, Description: draft.Render(maxDescription, stored, d.render),
-		Fields: []fieldInput{{ID: p.markerID, Value: string(draft.Marker)}}}
-	if p.linkID > 0 && draft.Link != "" {
-		body.Fields = append(body.Fields, fieldInput{ID: p.linkID, Value: draft.Link})
+func (d *driver) body(p *plan, draft targets.Draft) (newIssue, error) {
+	c, err := d.content(p, draft)
+	if c.PriorityID == 0 {
+		c.PriorityID = p.priorityID
 	}
-	return body
+	return newIssue{ProjectID: p.projectID, TrackerID: p.trackerID, content: c}, err
+}
+
+// content is a draft in Redmine's words.
+func (d *driver) content(p *plan, draft targets.Draft) (content, error) {
+	text := draft.Render(maxDescription, stored, d.render)
+	c := content{Subject: draft.Title, Description: &text}
+	if draft.Marker != "" {
+		c.Fields = append(c.Fields, fieldInput{ID: p.markerID, Value: string(draft.Marker)})
+	}
+	if p.linkID > 0 && draft.Link != "" {
+		c.Fields = append(c.Fields, fieldInput{ID: p.linkID, Value: draft.Link})
+	}
+	return c, c.fill(draft)
 }
 
 // render writes the server's text format.
@@ -258,6 +222,35 @@ func (d *driver) read(ctx context.Context, id string) (issue, error) {
 func missing(id string) *fault.Error {
 	return &fault.Error{Op: "read issue", Kind: fault.NotFound,
 		Public: fmt.Sprintf("Redmine does not have issue #%s any more, or does not show it to the API key's account. Unlink and push again for a new one.", targets.Title(id, 20))}
+}
+
+// Update implements targets.Updater. Redmine answers with nothing, and takes
+// nothing, also without a word, from an account that may only comment.
+func (d *driver) Update(ctx context.Context, id string, draft targets.Draft) (targets.Issue, error) {
+	const op = "update issue"
+	p, err := d.planner.get(ctx)
+	if err != nil {
+		return targets.Issue{}, err
+	}
+	if number(id) == 0 {
+		return targets.Issue{}, missing(id)
+	}
+	body, err := d.content(p, draft)
+	if err != nil {
+		return targets.Issue{}, err
+	}
+	if err := d.change(ctx, op, id, changeIssue{content: body}); err != nil {
+		return targets.Issue{}, err
+	}
+	now, err := d.read(ctx, id)
+	switch {
+	case err != nil:
+		return targets.Issue{}, err
+	case now.Subject != draft.Title:
+		return targets.Issue{}, &fault.Error{Op: op, Kind: fault.Forbidden,
+			Public: fmt.Sprintf("Redmine lets the API key's account not edit issue #%s. Ask a Redmine admin for a role with the permission Edit issues, and to see that the workflow does not make the subject read-only.", id)}
+	}
+	return d.portable(p, now), nil
 }
 
 // Comment implements targets.Commenter.

@@ -68,7 +68,7 @@ func (f *fake) stored(_ *testing.T, marker targets.Marker) []targettest.Stored {
 	defer f.mu.Unlock()
 	var out []targettest.Stored
 	for _, i := range f.issues {
-		if i.project == "mine" && (marker == "" || i.fields[7] == string(marker)) {
+		if i.project == "mine" && (marker == "" || i.fields[7] == any(string(marker))) {
 			out = append(out, targettest.Stored{ID: strconv.Itoa(i.id), Title: i.subject, Text: strings.ReplaceAll(i.text, "\r\n", "\n")})
 		}
 	}
@@ -78,12 +78,14 @@ func (f *fake) stored(_ *testing.T, marker targets.Marker) []targettest.Stored {
 // open makes a target for a fake, without a proxy.
 func open(t *testing.T, f *fake, a targettest.Account) *targets.Target {
 	t.Helper()
-	client := outbound.New(outbound.Options{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}})
+	client := outbound.New(outbound.Options{Allow: loopback()})
 	t.Cleanup(client.Close)
 	target, err := Kind().Open(a.Settings(f.url), a.Credentials, targets.Deps{HTTP: client})
 	require.NoError(t, err)
 	return target
 }
+
+func loopback() []netip.Prefix { return []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")} }
 
 func draft() targets.Draft {
 	return targets.Draft{Marker: targets.NewMarker("redmine", "entity", 1), Title: "A wish", Link: "https://example.productboard.com/1"}
@@ -104,8 +106,8 @@ func TestCheckNamesTheCause(t *testing.T) {
 		"another's project":         {account(mineKey, "other"), fault.Forbidden, `project "other"`},
 		"unknown tracker":           {account(mineKey, "mine", "tracker", "Epic"), fault.Invalid, "only Bug, Feature, Support"},
 		"unknown priority":          {account(mineKey, "mine", "priority", "Now"), fault.Invalid, "only Low, High"},
-		"required field":            {account(mineKey, "strict"), fault.Invalid, "Redmine: Component muss ausgefüllt werden. Ask"},
-		"required field, admin":     {account(adminKey, "strict"), fault.Invalid, "Redmine: Component cannot be blank. Ask"},
+		"required field":            {account(mineKey, "strict"), fault.Invalid, `Redmine: field "Component" is required in project "strict". Ask your admin to map it`},
+		"required field, admin":     {account(adminKey, "strict"), fault.Invalid, `Redmine: field "Component" is required in project "strict". Ask your admin to map it`},
 		"no marker field, admin":    {account(adminKey, "mine", "markerField", "Our ID"), fault.Invalid, "Administration > Custom fields"},
 		"no marker field":           {account(mineKey, "mine", "markerField", "Our ID"), fault.Invalid, "settings.markerField"},
 		"marker of other trackers":  {account(adminKey, "mine", "markerField", "Bugs only", "tracker", "Feature"), fault.Invalid, "for this tracker"},
@@ -205,7 +207,7 @@ func TestCreateExplainsARefusal(t *testing.T) {
 	strict := open(t, f, account(mineKey, "strict"))
 	_, err = strict.Create(t.Context(), draft())
 	require.Error(t, err)
-	assert.Equal(t, "Redmine: Component muss ausgefüllt werden. Ask your admin to change that in Redmine or in the integration's settings.", fault.From(err).Public)
+	assert.Equal(t, `Redmine: field "Component" is required in project "strict". Ask your admin to map it in settings.fields.`, fault.From(err).Public)
 	assert.Equal(t, "Redmine", fault.From(err).Side)
 	assert.NotEmpty(t, fault.From(err).Ref, "Redmine's request id, for its admin")
 }
@@ -218,7 +220,7 @@ func TestCreateSendsWhatIsConfigured(t *testing.T) {
 	assert.Equal(t, targets.Issue{ID: "1", Key: "#1", URL: f.url + "/issues/1", Title: "A wish", Status: "New", Progress: targets.Open}, made)
 	i := f.issues[0]
 	assert.Equal(t, 3, i.tracker)
-	assert.Equal(t, map[int]string{7: string(draft().Marker), 8: "https://example.productboard.com/1"}, i.fields)
+	assert.Equal(t, map[int]any{7: string(draft().Marker), 8: "https://example.productboard.com/1"}, i.fields)
 
 	before := len(f.hits)
 	_, err = target.Create(t.Context(), draft())

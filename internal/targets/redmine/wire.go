@@ -37,12 +37,52 @@ type issue struct {
 
 type fieldValue struct {
 	ref
+	// Multiple is there only if it is true.
+	Multiple bool `json:"multiple"`
 	// Value is a string, null, or a list where the field takes several.
 	Value any `json:"value"`
 }
 
 type userReply struct {
-	User ref `json:"user"`
+	User user `json:"user"`
+}
+
+// user is an account. Redmine tells of another's whether it is an
+// administrator's, and of most others' the address, to administrators alone.
+type user struct {
+	ID    int    `json:"id"`
+	Admin bool   `json:"admin"`
+	Mail  string `json:"mail"`
+	// Memberships, if asked for, are those in projects that the key's account
+	// sees; roles by way of groups and parent projects are among them.
+	Memberships []struct {
+		Project ref   `json:"project"`
+		Roles   []ref `json:"roles"`
+	} `json:"memberships"`
+}
+
+// rolesIn lists the roles that an account has in a project.
+func (u user) rolesIn(project int) []ref {
+	for _, m := range u.Memberships {
+		if m.Project.ID == project {
+			return m.Roles
+		}
+	}
+	return nil
+}
+
+// usersReply is for administrators only.
+type usersReply struct {
+	Users []user `json:"users"`
+}
+
+type roleReply struct {
+	Role struct {
+		// Assignable tells whether issues can be given to members with the
+		// role; nil: Redmine is too old to say.
+		Assignable  *bool    `json:"assignable"`
+		Permissions []string `json:"permissions"`
+	} `json:"role"`
 }
 
 type issueReply struct {
@@ -55,22 +95,39 @@ type issuesReply struct {
 }
 
 type newIssue struct {
-	ProjectID   int          `json:"project_id"`
-	TrackerID   int          `json:"tracker_id"`
-	PriorityID  int          `json:"priority_id,omitempty"`
-	Subject     string       `json:"subject"`
-	Description string       `json:"description,omitempty"`
-	Fields      []fieldInput `json:"custom_fields"`
+	ProjectID int `json:"project_id"`
+	TrackerID int `json:"tracker_id"`
+	content
 }
 
-type fieldInput struct {
-	ID    int    `json:"id"`
-	Value string `json:"value"`
-}
-
+// changeIssue leaves what it does not name as it is.
 type changeIssue struct {
 	StatusID int    `json:"status_id,omitempty"`
 	Notes    string `json:"notes,omitempty"`
+	content
+}
+
+// content is what a new issue and a changed one can be given.
+type content struct {
+	Subject     string       `json:"subject,omitempty"`
+	Description *string      `json:"description,omitempty"`
+	PriorityID  int          `json:"priority_id,omitempty"`
+	CategoryID  int          `json:"category_id,omitempty"`
+	VersionID   int          `json:"fixed_version_id,omitempty"`
+	AssigneeID  int          `json:"assigned_to_id,omitempty"`
+	ParentID    int          `json:"parent_issue_id,omitempty"`
+	StartDate   string       `json:"start_date,omitempty"`
+	DueDate     string       `json:"due_date,omitempty"`
+	Hours       *float64     `json:"estimated_hours,omitempty"`
+	DoneRatio   *int         `json:"done_ratio,omitempty"`
+	Private     *bool        `json:"is_private,omitempty"`
+	Fields      []fieldInput `json:"custom_fields,omitempty"`
+}
+
+type fieldInput struct {
+	ID int `json:"id"`
+	// Value is a string, or a list where the field takes several.
+	Value any `json:"value"`
 }
 
 const projectClosed = 5 // Project::STATUS_CLOSED
@@ -82,14 +139,35 @@ type projectReply struct {
 		Trackers []ref `json:"trackers"`
 		// Fields are only those the project chose itself: fields "for all
 		// projects" are missing.
-		Fields []ref `json:"issue_custom_fields"`
+		Fields     []ref `json:"issue_custom_fields"`
+		Categories []ref `json:"issue_categories"`
 	} `json:"project"`
+}
+
+type projectsReply struct {
+	Projects []struct {
+		Identifier string `json:"identifier"`
+		Name       string `json:"name"`
+		Status     int    `json:"status"`
+		Modules    []ref  `json:"enabled_modules"`
+	} `json:"projects"`
+	Total int `json:"total_count"`
+}
+
+type versionsReply struct {
+	Versions []struct {
+		ref
+		Status string `json:"status"`
+	} `json:"versions"`
 }
 
 type trackersReply struct {
 	Trackers []struct {
 		ref
 		Default ref `json:"default_status"`
+		// Core are the native fields that the tracker has, of those that can
+		// be switched off; nil: Redmine is too old to say (before 5.0).
+		Core []string `json:"enabled_standard_fields"`
 	} `json:"trackers"`
 }
 
@@ -98,7 +176,21 @@ type statusesReply struct {
 }
 
 type prioritiesReply struct {
-	Priorities []ref `json:"issue_priorities"`
+	Priorities []struct {
+		ref
+		Active *bool `json:"active"` // nil: Redmine is too old to say
+	} `json:"issue_priorities"`
+}
+
+// active lists the priorities that new issues can have.
+func (r prioritiesReply) active() []ref {
+	var out []ref
+	for _, p := range r.Priorities {
+		if p.Active == nil || *p.Active {
+			out = append(out, p.ref)
+		}
+	}
+	return out
 }
 
 // fieldsReply is for administrators only (403 for everybody else).
@@ -108,11 +200,17 @@ type fieldsReply struct {
 
 type customField struct {
 	ref
-	For      string `json:"customized_type"`
+	For string `json:"customized_type"`
+	// Format is empty where only the field's name is known.
 	Format   string `json:"field_format"`
-	IsFilter bool   `json:"is_filter"`
+	Required bool   `json:"is_required"`
+	Default  string `json:"default_value"`
 	Multiple bool   `json:"multiple"`
-	Trackers []ref  `json:"trackers"`
+	Values   []struct {
+		Value string `json:"value"`
+		Label string `json:"label"`
+	} `json:"possible_values"`
+	Trackers []ref `json:"trackers"`
 }
 
 type errorsReply struct {

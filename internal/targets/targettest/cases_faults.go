@@ -44,8 +44,12 @@ func testStatuses(t *testing.T, b *bench) {
 				if k, ok := b.h.KindsRetryAfter[status]; ok && header != nil {
 					kind = k
 				}
+				outcome := targets.OutcomeOf(want)
+				if kind == fault.RateLimited {
+					outcome = targets.OutcomeNotDone // a limit is looked at before anything is done
+				}
 				assert.Equal(t, kind, fault.KindOf(err), err)
-				assert.Equal(t, targets.OutcomeOf(want), targets.OutcomeOf(err), err)
+				assert.Equal(t, outcome, targets.OutcomeOf(err), err)
 				assert.Equal(t, want.RetryAfter, fault.From(err).RetryAfter)
 				assertPublic(t, target, err)
 			})
@@ -56,6 +60,7 @@ func testStatuses(t *testing.T, b *bench) {
 }
 
 func testFindStatuses(t *testing.T, b *bench) {
+	b.needsFind(t)
 	target := b.mine(t)
 	for _, status := range statuses() {
 		t.Run(fmt.Sprint(status), func(t *testing.T) {
@@ -103,8 +108,9 @@ func testUnknown(t *testing.T, b *bench) {
 			assert.Equal(t, 1, b.proxy.Hits(), "a driver never sends a create twice")
 			assertPublic(t, target, err)
 			b.proxy.Off()
-			require.NotNil(t, find(t, target, draft.Marker), "found all the same")
 			assert.Len(t, b.server.Issues(t, draft.Marker), 1)
+			b.needsFind(t)
+			require.NotNil(t, find(t, target, draft.Marker), "found all the same")
 		})
 	}
 	t.Run("lost on the way there", func(t *testing.T) {
@@ -113,6 +119,7 @@ func testUnknown(t *testing.T, b *bench) {
 		_, err := target.Create(t.Context(), draft)
 		assert.Equal(t, targets.OutcomeUnknown, targets.OutcomeOf(err), "nobody can know")
 		b.proxy.Off()
+		b.needsFind(t)
 		found, err := target.Find(t.Context(), draft.Marker)
 		require.NoError(t, err)
 		assert.Nil(t, found)
@@ -158,17 +165,22 @@ func testFailedReads(t *testing.T, b *bench) {
 				isRead = Reads
 			}
 			b.proxy.On(isRead, do)
-			_, err := target.Create(t.Context(), newDraft())
+			draft := newDraft()
+			made, err := target.Create(t.Context(), draft)
 			reads := b.proxy.Hits()
 			b.proxy.Off()
 			if reads == 0 {
 				require.NoError(t, err, "it needs no reads")
 				return
 			}
-			require.Error(t, err)
+			if err == nil { // it reads afterwards only, which takes nothing from what was made
+				assert.NotEmpty(t, made.ID)
+				assert.Len(t, b.server.Issues(t, draft.Marker), 1)
+				return
+			}
 			assert.Equal(t, targets.OutcomeNotDone, targets.OutcomeOf(err), err)
 			assertPublic(t, target, err)
-			assert.Empty(t, b.server.Issues(t, ""))
+			assert.Empty(t, b.server.Issues(t, draft.Marker))
 		})
 	}
 }
@@ -206,12 +218,13 @@ func testCancel(t *testing.T, b *bench) {
 			assert.Equal(t, fault.Canceled, fault.KindOf(err), err)
 			assert.Equal(t, targets.OutcomeUnknown, targets.OutcomeOf(err))
 			b.proxy.Off()
-			if pass {
+			if pass && !b.h.Blind {
 				assert.NotNil(t, find(t, target, draft.Marker))
 			}
 		})
 	}
 	t.Run("look-up", func(t *testing.T) {
+		b.needsFind(t)
 		b.proxy.On(Any, Behaviour{Hold: true})
 		err := b.cancelled(t, func(ctx context.Context) error { _, err := target.Find(ctx, newMarker()); return err })
 		assert.Equal(t, fault.Canceled, fault.KindOf(err), err)
@@ -249,6 +262,7 @@ func testTooSlow(t *testing.T, b *bench) {
 	assert.ErrorContains(t, err, "this plugin's limit of 400ms", "it says whose limit it was")
 	assertPublic(t, target, err)
 
+	b.needsFind(t)
 	b.proxy.On(Any, Behaviour{Hold: true})
 	_, err = target.Find(t.Context(), newMarker())
 	assert.Equal(t, fault.Timeout, fault.KindOf(err), err)
@@ -274,8 +288,10 @@ func testSecrets(t *testing.T, b *bench) {
 			_, err := target.Create(t.Context(), newDraft())
 			require.Error(t, err, field)
 			assert.NotContains(t, strings.ToLower(fault.From(err).Public), strings.ToLower(s.Reveal()))
-			_, err = target.Find(t.Context(), newMarker())
-			require.Error(t, err, "an answer without a list is not an empty list")
+			if !b.h.Blind {
+				_, err = target.Find(t.Context(), newMarker())
+				require.Error(t, err, "an answer without a list is not an empty list")
+			}
 			assert.Error(t, target.Check(t.Context()))
 		}
 	}

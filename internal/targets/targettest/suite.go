@@ -50,6 +50,10 @@ type Harness struct {
 	// Wrong gives credentials that are well formed and still wrong, where the
 	// suite's own wrong one would be refused without asking the tracker.
 	Wrong map[string]secret.String
+	// Blind is set for a target without any look-up: what needs one is left
+	// out, and said to be.
+	Blind bool
+
 	// Watch, if set, is given the server's address and gives one that leads
 	// there: it looks at every exchange, and fails the test for what is wrong.
 	Watch func(t *testing.T, url string) string
@@ -170,6 +174,15 @@ func (b *bench) open(t *testing.T, a Account, change ...func(*targets.Deps)) *ta
 	target, err := b.h.Kind.Open(a.Settings(b.proxy.URL), a.Credentials, deps)
 	require.NoError(t, err)
 	return target
+}
+
+// needsFind skips a case, or what is left of it, for a target without any
+// look-up.
+func (b *bench) needsFind(t *testing.T) {
+	t.Helper()
+	if b.h.Blind {
+		t.Skip("this target has no look-up")
+	}
 }
 
 // mine opens the usual target, and lets it look up what it needs before the

@@ -1,0 +1,310 @@
+package httptarget
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"mime"
+	"net/http"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"golang.org/x/net/http/httpguts"
+
+	"pushbutton/internal/richtext"
+	"pushbutton/internal/targets"
+)
+
+// compiler reads a description into a driver, and collects everything that is
+// wrong with it under the settings' paths.
+type compiler struct {
+	env     *env
+	headers map[string]string // of every request
+	errs    targets.FieldErrors
+}
+
+func (c *compiler) fail(path, format string, args ...any) {
+	c.errs = append(c.errs, targets.FieldError{Path: path, Message: fmt.Sprintf(format, args...)})
+}
+
+// path reads a JSONPath; "" is none.
+func (c *compiler) path(at, text string) *path {
+	if text == "" {
+		return nil
+	}
+	p, err := c.env.parsePath(text)
+	if err != nil {
+		c.fail(at, "%s", err)
+	}
+	return p
+}
+
+// request is one request of a description.
+type request struct {
+	op          string
+	method      string
+	url         *address
+	headers     []header
+	body        *tmpl
+	contentType string
+	json        bool // the body must be JSON
+
+	expect, refuse, missing, at *path
+	says                        string
+}
+
+type header struct {
+	name  string
+	value *tmpl
+}
+
+// request reads one; samples are what its templates are tried with.
+func (c *compiler) request(at, op string, v targets.Values, samples ...any) *request {
+	if v == nil {
+		return nil
+	}
+	r := &request{op: op, method: v.String(reqMethod), says: v.String(reqSays),
+		expect: c.path(at+"."+reqExpect, v.String(reqExpect)), refuse: c.path(at+"."+reqRefuse, v.String(reqRefuse)),
+		missing: c.path(at+"."+reqMissing, v.String(reqMissing)), at: c.path(at+"."+reqAt, v.String(reqAt))}
+	var err error
+	if r.url, err = c.env.parseAddress(v.String(reqURL)); err != nil {
+		c.fail(at+"."+reqURL, "%s", err)
+	}
+	r.headers = c.readHeaders(at+"."+setHeaders, v.Map(setHeaders))
+	c.readBody(at, r, v)
+	if r.url == nil || r.body == nil {
+		return r
+	}
+	for _, sample := range samples {
+		before := len(c.errs)
+		if c.try(at, r, sample); len(c.errs) > before {
+			break // the others would say the same
+		}
+	}
+	return r
+}
+
+// readHeaders reads a request's headers over those of all.
+func (c *compiler) readHeaders(at string, own map[string]string) []header {
+	all := map[string]string{}
+	for name, value := range c.headers {
+		all[http.CanonicalHeaderKey(name)] = value
+	}
+	for name, value := range own {
+		all[http.CanonicalHeaderKey(name)] = value
+	}
+	var out []header
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		if wrong := refusedHeader(name); wrong != "" {
+			c.fail(at+"."+name, "%s", wrong)
+			continue
+		}
+		t, err := c.env.parse(all[name], useHeader)
+		if err != nil {
+			c.fail(at+"."+name, "%s", err)
+			continue
+		}
+		out = append(out, header{name, t})
+	}
+	return out
+}
+
+func refusedHeader(name string) string {
+	switch name {
+	case "Host", "Content-Length", "Transfer-Encoding", "Connection", "Trailer", "Upgrade", "Te", "Expect":
+		return "is not for a description to set"
+	case "Content-Type":
+		return "is set by contentType"
+	}
+	if !httpguts.ValidHeaderFieldName(name) {
+		return "is not the name of a header"
+	}
+	return ""
+}
+
+func (c *compiler) readBody(at string, r *request, v targets.Values) {
+	text := v.String(reqBody)
+	r.contentType = v.String(reqContentType)
+	if r.contentType == "" {
+		r.contentType = "application/json"
+	}
+	media, _, err := mime.ParseMediaType(r.contentType)
+	where := useText
+	switch {
+	case err != nil:
+		c.fail(at+"."+reqContentType, "is not a media type")
+	case media == "application/json" || strings.HasSuffix(media, "+json"):
+		where = useJSON
+	case media == "application/x-www-form-urlencoded":
+		where = useForm
+	case strings.HasSuffix(media, "/xml") || strings.HasSuffix(media, "+xml"):
+		where = useXML
+	case media != "text/plain":
+		c.fail(at+"."+reqContentType, "must be JSON, application/x-www-form-urlencoded, XML or text/plain")
+	}
+	r.json = where == useJSON
+	if r.body, err = c.env.parse(text, where); err != nil {
+		c.fail(at+"."+reqBody, "%s", err)
+		r.body = nil
+	}
+}
+
+// try fills a request's templates in, so that what is wrong with them shows
+// now.
+func (c *compiler) try(at string, r *request, sample any) {
+	if _, err := r.url.render(sample); err != nil {
+		c.fail(at+"."+reqURL, "does not work: %s", said(err))
+	}
+	for _, h := range r.headers {
+		if _, err := h.render(sample); err != nil {
+			c.fail(at+"."+setHeaders+"."+h.name, "does not work: %s", said(err))
+		}
+	}
+	if _, err := r.render(sample); err != nil {
+		c.fail(at+"."+reqBody, "does not work: %s", said(err))
+	}
+}
+
+func (h header) render(data any) (string, error) {
+	value, err := h.value.run(data)
+	if err == nil && !httpguts.ValidHeaderFieldValue(value) {
+		err = errors.New("it makes a header of more than one line")
+	}
+	return value, err
+}
+
+// render fills the body in.
+func (r *request) render(data any) (string, error) {
+	body, err := r.body.run(data)
+	if err == nil && r.json && body != "" && !json.Valid([]byte(body)) {
+		err = errors.New("it does not make JSON")
+	}
+	return body, err
+}
+
+// value is a part of an issue: a JSONPath in an answer, or a template.
+type value struct {
+	path *path
+	tmpl interface{ run(any) (string, error) }
+}
+
+func (c *compiler) value(at, text string, address bool) *value {
+	switch {
+	case text == "":
+		return nil
+	case strings.HasPrefix(text, "$"):
+		return &value{path: c.path(at, text)}
+	case address:
+		a, err := c.env.parseAddress(text)
+		if err != nil {
+			c.fail(at, "%s", err)
+			return nil
+		}
+		if _, err := a.render(partData{"1", "1", "pb-1"}); err != nil {
+			c.fail(at, "does not work: %s", said(err))
+		}
+		return &value{tmpl: link{a}}
+	default:
+		t, err := c.env.parse(text, useText)
+		if err != nil {
+			c.fail(at, "%s", err)
+			return nil
+		}
+		if _, err := t.run(partData{"1", "1", "pb-1"}); err != nil {
+			c.fail(at, "does not work: %s", said(err))
+		}
+		return &value{tmpl: t}
+	}
+}
+
+// link is an address for people.
+type link struct{ a *address }
+
+func (l link) run(data any) (string, error) { return l.a.render(data) }
+
+func (c *compiler) mapping(v targets.Values) mapping {
+	const at = "settings." + setIssue
+	if v == nil { // whoever receives the push need not answer anything
+		v = targets.Values{issueID: "{{.Marker}}", issueKey: "Sent", issueStatus: []string{"Sent"}}
+	}
+	m := mapping{
+		id:    c.value(at+"."+issueID, v.String(issueID), false),
+		key:   c.value(at+"."+issueKey, v.String(issueKey), false),
+		url:   c.value(at+"."+issueURL, v.String(issueURL), true),
+		title: c.path(at+"."+issueTitle, v.String(issueTitle)),
+	}
+	for i, text := range v.List(issueStatus) {
+		m.status = append(m.status, c.value(fmt.Sprintf("%s.%s[%d]", at, issueStatus, i), text, false))
+	}
+	m.started, m.done = c.tests(at+"."+issueStarted, v.List(issueStarted)), c.tests(at+"."+issueDone, v.List(issueDone))
+	if text := v.String(issuePattern); text != "" {
+		pattern, err := regexp.Compile("^(?:" + text + ")$")
+		if err != nil {
+			c.fail(at+"."+issuePattern, "is not a regular expression")
+		}
+		m.pattern = pattern
+	}
+	return m
+}
+
+// tests reads what a step of progress is known by.
+func (c *compiler) tests(at string, texts []string) []test {
+	var out []test
+	for i, text := range texts {
+		t := test{status: text}
+		if strings.HasPrefix(text, "$") {
+			where := text
+			t = test{}
+			if before, want, ok := strings.Cut(text, " == "); ok && !strings.Contains(text, "?") {
+				where, t.equals = before, want
+			}
+			t.path = c.path(fmt.Sprintf("%s[%d]", at, i), where)
+		}
+		out = append(out, t)
+	}
+	return out
+}
+
+func (c *compiler) finder(v targets.Values) *finder {
+	if v == nil {
+		return nil
+	}
+	const at = "settings." + setFind
+	return &finder{
+		request: c.request(at, targets.OpFind, v, findData{Marker: sampleMarker}, findData{Marker: sampleMarker, Cursor: "c=1&x"}),
+		list:    c.path(at+"."+findList, v.String(findList)),
+		marker:  c.path(at+"."+findMarker, v.String(findMarker)),
+		word:    v.String(findMatch) == matchWord,
+		sort:    c.path(at+"."+findSort, v.String(findSort)),
+		next:    c.path(at+"."+findNext, v.String(findNext)),
+		most:    v.Int(findMost),
+	}
+}
+
+func (c *compiler) refusals(v targets.Values) refusals {
+	const at = "settings." + setError
+	f := refusals{plain: v.Bool(errPlain), kinds: v.Map(errKinds), statuses: v.Map(errStatuses),
+		code: c.path(at+"."+errCode, v.String(errCode)), when: c.path(at+"."+errWhen, v.String(errWhen)), status: c.path(at+"."+errStatus, v.String(errStatus))}
+	for i, text := range v.List(errMessage) {
+		f.message = append(f.message, c.path(fmt.Sprintf("%s.%s[%d]", at, errMessage, i), text))
+	}
+	for status := range f.statuses {
+		if n, err := strconv.Atoi(status); err != nil || n < 300 || n > 599 {
+			c.fail(at+"."+errStatuses+"."+targets.Title(status, 20), "is not a status of a refusal (300 to 599)")
+		}
+	}
+	if retry := v.String(errRetryAfter); strings.HasPrefix(retry, "$") {
+		f.retryPath = c.path(at+"."+errRetryAfter, retry)
+	} else {
+		f.retryHeader = retry
+	}
+	return f
+}
+
+func markdownOptions(v targets.Values) richtext.MarkdownOptions {
+	return richtext.MarkdownOptions{BreakMentions: v.Bool(mdMentions), BreakReferences: v.String(mdReferences), BreakClosing: v.Bool(mdClosing),
+		EscapeCommands: v.Bool(mdCommands), BreakRedmine: v.Bool(mdRedmine), NoHTML: v.Bool(mdNoHTML)}
+}

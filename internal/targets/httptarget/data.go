@@ -1,0 +1,166 @@
+package httptarget
+
+import (
+	"encoding/json"
+	"fmt"
+	"math/big"
+	"strings"
+	"unicode/utf8"
+
+	"pushbutton/internal/richtext"
+	"pushbutton/internal/targets"
+)
+
+// What the templates of each request see. A name that is not here is an error
+// when the description is read.
+type (
+	// checkData is for check.
+	checkData struct{}
+	// findData is for find.
+	findData struct{ Marker, Cursor string }
+	// issueData is for read and close.
+	issueData struct{ ID string }
+	// commentData is for comment: .Comment is in the description's format.
+	commentData struct {
+		ID, Text string
+		Comment  any
+	}
+	// partData is for templates of an issue's parts.
+	partData struct{ ID, Key, Marker string }
+	// updateData is for update.
+	updateData struct {
+		*wish
+		ID string
+	}
+)
+
+// wish is what create sees, and update too.
+type wish struct {
+	Marker, Title, Link, Reporter string
+	Labels                        []string
+	// Fields are the further ones that settings.fields maps, each of the type
+	// that settings.fieldTypes says.
+	Fields map[string]any
+
+	draft  targets.Draft
+	writer writer
+	known  []string
+}
+
+// Description is the text in the description's own format.
+func (w *wish) Description() any {
+	text := w.draft.Render(w.writer.limit, w.writer.count, w.writer.render)
+	if w.writer.format == formatADF {
+		return jsonText(text)
+	}
+	return text
+}
+
+// HTML is the text in HTML.
+func (w *wish) HTML() string { return w.render(richtext.Doc.HTML) }
+
+// Markdown is the text in Markdown.
+func (w *wish) Markdown() string {
+	return w.render(func(d richtext.Doc) string { return d.Markdown(w.writer.markdown) })
+}
+
+// Text is the text without any markup.
+func (w *wish) Text() string { return w.render(richtext.Doc.Plain) }
+
+func (w *wish) render(how func(richtext.Doc) string) string {
+	return w.draft.Render(w.writer.limit, w.writer.count, how)
+}
+
+// Field is a further field by its name, nil if the item has no value for it.
+func (w *wish) Field(name string) (any, error) {
+	for _, known := range w.known {
+		if strings.EqualFold(known, name) {
+			return w.Fields[known], nil
+		}
+	}
+	return nil, fmt.Errorf("settings.fields does not map %q", name)
+}
+
+// writer is how descriptions are written.
+type writer struct {
+	format   string
+	markdown richtext.MarkdownOptions
+	limit    int
+	count    func(string) int
+}
+
+func (w writer) render(doc richtext.Doc) string {
+	switch w.format {
+	case formatHTML:
+		return doc.HTML()
+	case formatWiki:
+		return doc.Wiki()
+	case formatTextile:
+		return doc.Textile()
+	case formatADF:
+		return doc.ADF()
+	case formatPlain:
+		return doc.Plain()
+	default:
+		return doc.Markdown(w.markdown)
+	}
+}
+
+// comment writes a plain remark in the description's format.
+func (w writer) comment(text string) any {
+	out := w.render(targets.PlainText(text))
+	if w.format == formatADF {
+		return jsonText(out)
+	}
+	return out
+}
+
+// counter measures texts for Limits.
+func counter(unit string) func(string) int {
+	switch unit {
+	case countBytes:
+		return func(s string) int { return len(s) }
+	case countCRLF:
+		return func(s string) int { return len(s) + strings.Count(s, "\n") }
+	default:
+		return utf8.RuneCountInString
+	}
+}
+
+func (d *driver) wish(draft targets.Draft) *wish {
+	w := &wish{Marker: string(draft.Marker), Title: draft.Title, Link: draft.Link, Reporter: draft.Reporter, Labels: draft.Labels,
+		Fields: map[string]any{}, draft: draft, writer: d.writer}
+	for _, f := range d.fields {
+		w.known = append(w.known, f.Name)
+	}
+	for _, f := range draft.Fields {
+		w.Fields[f.Field.Name] = typed(f)
+	}
+	return w
+}
+
+// number gives digits the form that JSON wants ("+.5" is "0.5").
+func number(v string) json.Number {
+	if json.Valid([]byte(v)) {
+		return json.Number(v)
+	}
+	r, ok := new(big.Rat).SetString(v)
+	if !ok {
+		return "0" // the portable layer has seen that it is a number
+	}
+	return json.Number(strings.TrimRight(strings.TrimRight(r.FloatString(9), "0"), "."))
+}
+
+// typed is a further field's value as JSON has it.
+func typed(f targets.FieldValue) any {
+	switch v := f.Values[0]; f.Field.Type {
+	case targets.ValueNumber:
+		return number(v)
+	case targets.ValueBool:
+		return v == "true"
+	case targets.ValueText, targets.ValueLongText, targets.ValueDate, targets.ValueTime, targets.ValueURL, targets.ValueOption, targets.ValuePerson:
+		return v
+	default:
+		return v
+	}
+}

@@ -1,0 +1,367 @@
+// Package httptarget pushes to any HTTP API by a description: requests as
+// templates, and where an issue's parts stand in the answers as JSONPaths.
+// An admin writes the description into the integration's settings, or takes
+// one that ships in config/targets.
+//
+// What a description gives decides what the tracker can do. Without a look-up
+// a lost answer may make a second issue; Traits.Caveat says so.
+//
+// What must not live here: anything about a particular tracker.
+package httptarget
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"pushbutton/internal/fault"
+	"pushbutton/internal/outbound"
+	"pushbutton/internal/targets"
+)
+
+// driver is a description that was read.
+type driver struct {
+	http    *outbound.Client
+	name    string
+	errors  refusals
+	mapping mapping
+	limits  targets.Limits
+	writer  writer
+	fields  []targets.FieldInfo
+	signer  *signer
+	masked  []string
+
+	consistency time.Duration
+	scan        bool
+
+	checks []*request
+	create *request
+	finder *finder
+	// These are nil where the description has none; shut closes.
+	read, update, comment, shut *request
+}
+
+// Parts implements targets.Composite.
+func (d *driver) Parts() []any {
+	var parts []any
+	for _, p := range []struct {
+		there bool
+		part  any
+	}{
+		{d == nil || d.finder != nil, duplicates{d}}, {d == nil || d.read != nil, reader{d}}, {d == nil || d.update != nil, updater{d}},
+		{d == nil || d.comment != nil, commenter{d}}, {d == nil || d.shut != nil, closer{d}},
+	} {
+		if p.there {
+			parts = append(parts, p.part)
+		}
+	}
+	return parts
+}
+
+// Traits implements targets.Driver.
+func (d *driver) Traits() targets.Traits {
+	t := targets.Traits{Name: d.name, Limits: d.limits, Consistency: d.consistency, Scan: d.scan}
+	var caveats []string
+	if d.finder == nil {
+		caveats = append(caveats, "the description has no look-up (find): if an answer of "+d.name+" is lost, the push is sent again and may make a second issue")
+	}
+	if len(d.checks) == 0 {
+		caveats = append(caveats, "it has no check: wrong credentials show with the first push")
+	}
+	t.Caveat = strings.Join(caveats, "; ")
+	return t
+}
+
+// ListFields implements targets.FieldLister: a description takes what the
+// settings map.
+func (d *driver) ListFields(context.Context) ([]targets.FieldInfo, error) { return d.fields, nil }
+
+// Check implements targets.Driver.
+func (d *driver) Check(ctx context.Context) error {
+	for _, r := range d.checks {
+		if err := d.ask(ctx, r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ask sends one of the check's requests.
+func (d *driver) ask(ctx context.Context, r *request) error {
+	_, err := d.get(ctx, r, checkData{})
+	if err == nil || r.says == "" || fault.KindOf(err) != fault.Invalid && fault.KindOf(err) != fault.NotFound {
+		return err
+	}
+	e := *fault.From(err)
+	e.Public = d.name + ": " + r.says
+	return &e
+}
+
+// Find implements targets.Driver. Without a look-up nothing is ever found.
+func (d *driver) Find(ctx context.Context, marker targets.Marker) (*targets.Issue, error) {
+	if d.finder == nil {
+		return nil, nil
+	}
+	all, err := d.findAll(ctx, marker)
+	if err != nil || len(all) == 0 {
+		return nil, err
+	}
+	return &all[0], nil
+}
+
+// Create implements targets.Driver.
+func (d *driver) Create(ctx context.Context, draft targets.Draft) (targets.Issue, error) {
+	doc, err := d.send(ctx, d.create, d.wish(draft), string(draft.Marker))
+	if err != nil {
+		return targets.Issue{}, err
+	}
+	if d.create.expect != nil && !d.create.expect.holds(doc) {
+		return targets.Issue{}, targets.Unreadable(d.create.op, errors.New("the answer is not as create.expect says"))
+	}
+	made, err := d.mapping.issue(at(d.create, doc), "", string(draft.Marker))
+	if err != nil {
+		return targets.Issue{}, targets.Unreadable(d.create.op, err)
+	}
+	made = d.completed(ctx, made)
+	if made.Title == "" {
+		made.Title = draft.Title
+	}
+	return made, nil
+}
+
+// completed reads what an answer did not tell of an issue. That it cannot be
+// read takes nothing from what is known.
+func (d *driver) completed(ctx context.Context, i targets.Issue) targets.Issue {
+	if d.read == nil || i.Status != "" && i.Title != "" {
+		return i
+	}
+	if whole, err := d.readIssue(ctx, i.ID); err == nil {
+		return whole
+	}
+	return i
+}
+
+func (d *driver) readIssue(ctx context.Context, id string) (targets.Issue, error) {
+	if !d.mapping.known(id) {
+		return targets.Issue{}, d.missing(id)
+	}
+	doc, err := d.get(ctx, d.read, issueData{id})
+	if err != nil {
+		return targets.Issue{}, d.named(err, id)
+	}
+	i, err := d.mapping.issue(at(d.read, doc), id, "")
+	if err != nil {
+		return targets.Issue{}, d.odd(d.read.op, err)
+	}
+	return i, nil
+}
+
+// change sends a request about an issue that is known by its id.
+func (d *driver) change(ctx context.Context, r *request, id string, data any) (any, error) {
+	if !d.mapping.known(id) {
+		return nil, d.missing(id)
+	}
+	doc, err := d.send(ctx, r, data, "")
+	if err == nil && r.expect != nil && !r.expect.holds(doc) {
+		err = targets.Unreadable(r.op, errors.New("the answer is not as expect says"))
+	}
+	return doc, d.named(err, id)
+}
+
+// named gives the sentence for a missing issue its id.
+func (d *driver) named(err error, id string) error {
+	if err == nil || fault.KindOf(err) != fault.NotFound {
+		return err
+	}
+	e := *fault.From(err)
+	e.Public = d.missing(id).Public
+	return &e
+}
+
+// at is the issue in an answer.
+func at(r *request, doc any) any {
+	if r.at == nil {
+		return doc
+	}
+	return r.at.first(doc)
+}
+
+// get sends a request that changes nothing, and reads the answer. Its error is
+// never Unsure, whatever it is a part of.
+func (d *driver) get(ctx context.Context, r *request, data any) (any, error) {
+	doc, err := d.send(ctx, r, data, "")
+	if err != nil {
+		sure := *fault.From(err)
+		sure.Unsure = false
+		return nil, &sure
+	}
+	if r.expect != nil && !r.expect.holds(doc) {
+		return nil, d.odd(r.op, errors.New("expect selects nothing in the answer"))
+	}
+	return doc, nil
+}
+
+// odd is a good answer that is not as described.
+func (d *driver) odd(op string, err error) *fault.Error {
+	return &fault.Error{Op: op, Kind: fault.Invalid, Err: err,
+		Public: d.name + " does not answer as described. Ask your admin to compare the integration's settings (" + strings.ReplaceAll(op, " issue", "") + ") with what it sends."}
+}
+
+// send makes a request of its templates and sends it. The document is nil
+// where the answer is not JSON: what needs one says so.
+func (d *driver) send(ctx context.Context, r *request, data any, id string) (any, error) {
+	call, err := d.call(r, data)
+	if err != nil {
+		return nil, &fault.Error{Op: r.op, Kind: fault.Invalid, Side: d.name, Err: err,
+			Public: fmt.Sprintf("%s: the request cannot be made of this item (%s). Ask your admin to correct the integration's settings.", d.name, d.mask(said(err)))}
+	}
+	if d.signer != nil {
+		if id == "" {
+			id = uuid.NewString()
+		}
+		d.signer.sign(call.Header, id, time.Now(), call.Body)
+	}
+	reply, err := d.http.Send(ctx, call)
+	if err != nil {
+		return nil, err
+	}
+	doc, _ := decode(reply.Body)
+	return doc, nil
+}
+
+func (d *driver) call(r *request, data any) (outbound.Call, error) {
+	call := outbound.Call{Op: r.op, Method: r.method, Header: http.Header{}}
+	call.Refine = func(reply outbound.Reply, usual *fault.Error) *fault.Error { return d.verdict(r, reply, usual) }
+	var err error
+	if call.URL, err = r.url.render(data); err != nil {
+		return call, err
+	}
+	body, err := r.render(data)
+	if err != nil {
+		return call, err
+	}
+	if body != "" {
+		call.Body = []byte(body)
+		call.Header.Set("Content-Type", r.contentType)
+	}
+	if _, set := call.Header["Accept"]; !set {
+		call.Header.Set("Accept", "application/json")
+	}
+	for _, h := range r.headers {
+		value, err := h.render(data)
+		if err != nil {
+			return call, err
+		}
+		call.Header.Set(h.name, value)
+	}
+	return call, nil
+}
+
+// mapping says where an issue's parts stand.
+type mapping struct {
+	id, key, url  *value
+	status        []*value
+	title         *path
+	started, done []test
+	pattern       *regexp.Regexp
+}
+
+// test is a status by name, a JSONPath that must hold, or one that must select
+// a text.
+type test struct {
+	status string
+	path   *path
+	equals string
+}
+
+func (t test) meets(doc any, status string) bool {
+	switch {
+	case t.path == nil:
+		return strings.EqualFold(t.status, status)
+	case t.equals != "":
+		return strings.EqualFold(t.path.text(doc), t.equals)
+	default:
+		return t.path.holds(doc)
+	}
+}
+
+// known tells whether the tracker can have such an id at all.
+func (m *mapping) known(id string) bool {
+	const longest = 200
+	if id == "" || len(id) > longest || id == "." || id == ".." || strings.ContainsFunc(id, func(r rune) bool { return r < ' ' }) {
+		return false
+	}
+	return m.pattern == nil || m.pattern.MatchString(id)
+}
+
+// names tells whether an answer has the id of an issue.
+func (m *mapping) names(doc any) bool {
+	return m.id != nil && m.id.path != nil && m.id.path.text(doc) != ""
+}
+
+// issue reads an issue off an answer. id is the one it was asked for by, if it
+// was.
+func (m *mapping) issue(doc any, id, marker string) (targets.Issue, error) {
+	part := partData{ID: id, Marker: marker}
+	var i targets.Issue
+	read := func(v *value) string {
+		switch {
+		case v == nil:
+			return ""
+		case v.path != nil:
+			return v.path.text(doc)
+		}
+		text, err := v.tmpl.run(part)
+		if err != nil {
+			return ""
+		}
+		return text
+	}
+	found := read(m.id)
+	if found == "" || !m.known(found) {
+		return i, errors.New("the answer has no id of an issue")
+	}
+	if id == "" {
+		part.ID = found
+	}
+	i.ID = part.ID
+	if i.Key = read(m.key); i.Key == "" {
+		i.Key = i.ID
+	}
+	part.Key = i.Key
+	i.URL, i.Title = read(m.url), m.title.text(doc)
+	for _, v := range m.status {
+		if i.Status == "" {
+			i.Status = read(v)
+		}
+	}
+	meets := func(t test) bool { return t.meets(doc, i.Status) }
+	switch {
+	case slices.ContainsFunc(m.done, meets):
+		i.Progress = targets.Done
+	case slices.ContainsFunc(m.started, meets):
+		i.Progress = targets.Started
+	}
+	return i, nil
+}
+
+// before sorts by number where both are numbers, else by text.
+func before(a, b string) int {
+	x, xerr := strconv.ParseFloat(a, 64)
+	y, yerr := strconv.ParseFloat(b, 64)
+	if xerr == nil && yerr == nil && x != y {
+		if x < y {
+			return -1
+		}
+		return 1
+	}
+	return strings.Compare(a, b)
+}

@@ -1,0 +1,131 @@
+package httptarget
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/theory/jsonpath"
+
+	"pushbutton/internal/targets"
+)
+
+// maxPath bounds a JSONPath, in bytes.
+const maxPath = 500
+
+// path is a JSONPath (RFC 9535); the nil path selects nothing.
+type path struct{ p *jsonpath.Path }
+
+// parsePath reads a JSONPath in which {{var "name"}} stands for constants.
+func (e *env) parsePath(text string) (*path, error) {
+	var wrong error
+	text = varInPath().ReplaceAllStringFunc(text, func(action string) string {
+		name := varInPath().FindStringSubmatch(action)[1]
+		value, ok := e.vars[name]
+		switch {
+		case !ok:
+			wrong = fmt.Errorf("uses the variable %q, which settings.vars does not have", name)
+		case strings.Trim(value, pathSafe) != "":
+			wrong = fmt.Errorf("uses the variable %q, whose value has a character that a JSONPath cannot take here", name)
+		}
+		return value
+	})
+	if wrong != nil {
+		return nil, wrong
+	}
+	if len(text) > maxPath || strings.Count(text, "..") > 1 || strings.Count(text, "?") > 1 || rootInFilter().MatchString(text) {
+		return nil, fmt.Errorf("must be a JSONPath of at most %d bytes with at most one .. and one filter, which does not begin at $ again", maxPath)
+	}
+	p, err := jsonpath.Parse(text)
+	if err != nil {
+		return nil, fmt.Errorf("is not a JSONPath: %s", targets.Title(strings.TrimPrefix(err.Error(), "jsonpath: "), 120))
+	}
+	return &path{p}, nil
+}
+
+const pathSafe = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.:/ "
+
+// What a JSONPath may cost has to stay in proportion to the answer.
+func rootInFilter() *regexp.Regexp { return regexp.MustCompile(`\?.*[^'"]\$[.\[]`) }
+
+func varInPath() *regexp.Regexp { return regexp.MustCompile(`\{\{\s*var\s+"([^"]*)"\s*\}\}`) }
+
+// nodes are what the path selects.
+func (p *path) nodes(doc any) []any {
+	if p == nil || doc == nil {
+		return nil
+	}
+	return p.p.Select(doc)
+}
+
+// first is the first node that is not null.
+func (p *path) first(doc any) any {
+	for _, n := range p.nodes(doc) {
+		if n != nil {
+			return n
+		}
+	}
+	return nil
+}
+
+// text is the first node that is a text or a number, as text.
+func (p *path) text(doc any) string {
+	for _, n := range p.nodes(doc) {
+		if s := scalar(n); s != "" {
+			return s
+		}
+	}
+	return ""
+}
+
+// holds tells whether the path selects anything that says yes: not null,
+// false, 0 or an empty text.
+func (p *path) holds(doc any) bool {
+	return slices.ContainsFunc(p.nodes(doc), func(n any) bool {
+		switch n := n.(type) {
+		case nil:
+			return false
+		case bool:
+			return n
+		case string:
+			return n != ""
+		case json.Number:
+			f, err := n.Float64()
+			return err != nil || f != 0
+		default:
+			return true
+		}
+	})
+}
+
+// scalar is a text, a number or a truth value as text, "" for anything else.
+func scalar(n any) string {
+	switch n := n.(type) {
+	case string:
+		return n
+	case json.Number:
+		return n.String()
+	case bool:
+		return strconv.FormatBool(n)
+	default:
+		return ""
+	}
+}
+
+// decode reads a whole body as one JSON value; numbers keep their digits.
+func decode(body []byte) (any, error) {
+	dec := json.NewDecoder(strings.NewReader(string(body)))
+	dec.UseNumber()
+	var doc any
+	if err := dec.Decode(&doc); err != nil {
+		return nil, errors.New("the answer is not JSON")
+	}
+	if dec.More() {
+		return nil, errors.New("the answer is more than one JSON value")
+	}
+	return doc, nil
+}

@@ -1,0 +1,137 @@
+package httptarget
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/goccy/go-yaml"
+
+	ready "pushbutton/config/targets"
+	"pushbutton/internal/targets"
+)
+
+// Preset is a ready-made description.
+type Preset struct {
+	// Name is what settings.preset says ("trello"); Title is for people.
+	Name, Title string
+	// Variables are the settings.vars it takes, Secrets its credentials.
+	Variables, Secrets []targets.Field
+	// Guide tells an admin what it needs.
+	Guide targets.Guide
+
+	settings targets.Values
+}
+
+// Presets lists the ready-made descriptions by name. Its error is a mistake
+// in one of the files that are built in.
+func Presets() ([]Preset, error) {
+	var out []Preset
+	for _, name := range presetNames() {
+		p, err := presetNamed(name)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, p)
+	}
+	return out, nil
+}
+
+func presetNames() []string { return ready.Names() }
+
+const (
+	preVariables = "variables"
+	preSecrets   = "secrets"
+	preGuide     = "guide"
+)
+
+// presetFields are what a file may hold: a description, and what it needs.
+func presetFields() []targets.Field {
+	named := []targets.Field{
+		{Name: "name", Required: true}, {Name: "help", Required: true}, {Name: "example", Required: true}, {Name: "default"},
+		{Name: "required", Type: targets.TypeBool}, {Name: "type", Enum: []string{string(targets.TypeString), string(targets.TypeURL), string(targets.TypeInt)}}}
+	return append(description(),
+		targets.Field{Name: preVariables, Type: targets.TypeObjects, Fields: named},
+		targets.Field{Name: preSecrets, Type: targets.TypeObjects, Fields: named},
+		targets.Field{Name: preGuide, Type: targets.TypeObject, Required: true, Fields: []targets.Field{
+			{Name: "permissions", Required: true}, {Name: "token", Required: true}, {Name: "notes", Type: targets.TypeList}}})
+}
+
+// presetNamed reads one; the empty name gives the empty preset.
+func presetNamed(name string) (Preset, error) {
+	if name == "" {
+		return Preset{}, nil
+	}
+	text, err := ready.Read(name)
+	if err != nil {
+		return Preset{}, err
+	}
+	var raw map[string]any
+	if err := yaml.Unmarshal(text, &raw); err != nil {
+		return Preset{}, fmt.Errorf("the description %s: %w", name, err)
+	}
+	v, errs := targets.Decode("settings", presetFields(), raw)
+	if len(errs) > 0 {
+		return Preset{}, fmt.Errorf("the description %s: %w", name, errs)
+	}
+	fields := func(key string, secret bool) (out []targets.Field) {
+		for _, f := range v.Objects(key) {
+			out = append(out, targets.Field{Name: f.String("name"), Help: f.String("help"), Example: f.String("example"), Default: f.String("default"),
+				Required: f.Bool("required"), Type: targets.FieldType(f.String("type")), Secret: secret})
+		}
+		return out
+	}
+	guide := v.Object(preGuide)
+	p := Preset{Name: name, Title: v.String(setName), Variables: fields(preVariables, false), Secrets: fields(preSecrets, true), settings: v,
+		Guide: targets.Guide{Permissions: guide.String("permissions"), Token: guide.String("token"), Notes: guide.List("notes")}}
+	for _, key := range []string{preVariables, preSecrets, preGuide} {
+		delete(v, key)
+	}
+	return p, nil
+}
+
+// resolve puts settings over the preset that they name, and gives them with
+// their variables.
+func resolve(own targets.Values) (targets.Values, map[string]string, targets.FieldErrors) {
+	name := own.String(setPreset)
+	if name == "" {
+		return own, own.Map(setVars), validNames(own.Map(setVars))
+	}
+	p, err := presetNamed(name)
+	if err != nil {
+		return nil, nil, targets.FieldErrors{{Path: "settings." + setPreset, Message: err.Error()}}
+	}
+	given := map[string]any{}
+	for k, v := range own.Map(setVars) {
+		given[k] = v
+	}
+	vars, errs := targets.Decode("settings."+setVars, p.Variables, given)
+	if len(errs) > 0 {
+		return nil, nil, errs
+	}
+	out := maps.Clone(p.settings)
+	for _, f := range settings() {
+		if v, ok := own[f.Name]; ok {
+			out[f.Name] = v
+		}
+	}
+	texts := map[string]string{}
+	for _, f := range p.Variables {
+		if v, ok := vars[f.Name]; ok {
+			texts[f.Name] = fmt.Sprint(v)
+		} else {
+			texts[f.Name] = ""
+		}
+	}
+	return out, texts, nil
+}
+
+func validNames(vars map[string]string) targets.FieldErrors {
+	var errs targets.FieldErrors
+	for _, name := range slices.Sorted(maps.Keys(vars)) {
+		if !targets.ValidName(name) {
+			errs = append(errs, targets.FieldError{Path: "settings." + setVars, Message: fmt.Sprintf("has the name %q; letters, digits, - and _ are possible", targets.Title(name, 64))})
+		}
+	}
+	return errs
+}

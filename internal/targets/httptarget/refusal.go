@@ -1,0 +1,169 @@
+package httptarget
+
+import (
+	"mime"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"pushbutton/internal/fault"
+	"pushbutton/internal/outbound"
+	"pushbutton/internal/targets"
+)
+
+// kind is what a description says a refusal means.
+type kind struct {
+	name   string
+	kind   fault.Kind
+	unsure bool
+}
+
+func kinds() []kind {
+	return []kind{
+		{"invalid", fault.Invalid, false}, {"unauthorized", fault.Unauthorized, false}, {"forbidden", fault.Forbidden, false},
+		{"notFound", fault.NotFound, false}, {"conflict", fault.Conflict, false}, {"rateLimited", fault.RateLimited, false},
+		{"unavailable", fault.Unavailable, false}, {"unknown", fault.Unavailable, true},
+	}
+}
+
+func kindNames() []string {
+	var names []string
+	for _, k := range kinds() {
+		names = append(names, k.name)
+	}
+	return names
+}
+
+func kindNamed(name string) (kind, bool) {
+	at := slices.IndexFunc(kinds(), func(k kind) bool { return k.name == name })
+	if at < 0 {
+		return kind{}, false
+	}
+	return kinds()[at], true
+}
+
+// refusals is how a tracker says what is wrong.
+type refusals struct {
+	message            []*path
+	plain              bool
+	code, when, status *path
+	kinds              map[string]string // by code
+	statuses           map[string]string // by HTTP status
+	retryPath          *path
+	retryHeader        string
+}
+
+// verdict says what an answer to a request means; nil: it is good.
+func (d *driver) verdict(req *request, r outbound.Reply, usual *fault.Error) *fault.Error {
+	doc, _ := decode(r.Body)
+	verdict := usual
+	code := d.errors.code.text(doc)
+	switch {
+	case verdict == nil && req.missing.holds(doc):
+		return d.missing("")
+	case verdict == nil && req.op == targets.OpCreate && d.mapping.names(at(req, doc)):
+		return nil // complaints beside an issue do not undo it
+	case verdict == nil && (d.errors.when.holds(doc) || req.refuse.holds(doc)):
+		verdict = d.errors.inside(doc, r.Header)
+	case verdict == nil:
+		return nil
+	}
+	said := d.said(doc, r)
+	d.errors.override(verdict, d.errors.statuses[strconv.Itoa(r.Status)])
+	for _, known := range []string{code, said} {
+		for c, name := range d.errors.kinds {
+			if known != "" && strings.EqualFold(c, known) {
+				d.errors.override(verdict, name)
+			}
+		}
+	}
+	if verdict.RetryAfter == 0 {
+		verdict.RetryAfter = d.errors.retryAfter(doc, r.Header, time.Now())
+	}
+	verdict.Ref = d.mask(r.Header.Get("X-Request-Id"))
+	if said != "" && (verdict.Kind == fault.Invalid || verdict.Kind == fault.Forbidden || verdict.Kind == fault.Conflict) && !redirect(r.Status) {
+		verdict.Public = d.sentence(said)
+	}
+	return verdict
+}
+
+func redirect(status int) bool { return status >= 300 && status < 400 }
+
+// inside is the verdict on a refusal whose own status is 2xx.
+func (f *refusals) inside(doc any, h http.Header) *fault.Error {
+	if status, err := strconv.Atoi(f.status.text(doc)); err == nil && status >= 300 && status < 600 {
+		return outbound.FromStatus(status, h)
+	}
+	return &fault.Error{Kind: fault.Invalid}
+}
+
+func (f *refusals) override(verdict *fault.Error, name string) {
+	if k, ok := kindNamed(name); ok {
+		verdict.Kind, verdict.Unsure = k.kind, k.unsure
+	}
+}
+
+// retryAfter reads how long to wait, as seconds or as a Unix time.
+func (f *refusals) retryAfter(doc any, h http.Header, now time.Time) time.Duration {
+	const epoch = 1e9 // no tracker asks for thirty years
+	text := f.retryPath.text(doc)
+	if text == "" && f.retryHeader != "" {
+		text = h.Get(f.retryHeader)
+	}
+	if secs, err := strconv.ParseFloat(text, 64); err == nil && secs > epoch {
+		text = strconv.FormatFloat(secs-float64(now.Unix()), 'f', 0, 64)
+	}
+	return outbound.RetryAfter(http.Header{"Retry-After": {text}}, now)
+}
+
+// said is the tracker's own message, without credentials; "" if there is none.
+func (d *driver) said(doc any, r outbound.Reply) string {
+	for _, p := range d.errors.message {
+		var all []string
+		for _, n := range p.nodes(doc) {
+			if s := scalar(n); s != "" && !slices.Contains(all, s) && len(all) < 5 {
+				all = append(all, s)
+			}
+		}
+		if len(all) > 0 {
+			return d.mask(targets.Title(strings.Join(all, ", "), maxSaid))
+		}
+	}
+	media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	text := strings.TrimSpace(string(r.Body[:min(len(r.Body), 4*maxSaid)]))
+	if d.errors.plain && err == nil && media == "text/plain" && text != "" && !strings.HasPrefix(text, "<") {
+		return d.mask(targets.Title(text, maxSaid))
+	}
+	return ""
+}
+
+const maxSaid = 300
+
+// sentence is what the person who clicked reads of a refusal.
+func (d *driver) sentence(said string) string {
+	tail := " Ask your admin to change that in " + d.name + " or in the integration's settings."
+	what := strings.TrimRight(targets.Title(said, targets.MaxPublic-len(d.name)-len(": .")-len(tail)), ".")
+	if !strings.HasSuffix(what, "…") {
+		what += "."
+	}
+	return d.name + ": " + what + tail
+}
+
+// missing is the error of an issue that is not there.
+func (d *driver) missing(id string) *fault.Error {
+	if id != "" {
+		id = " " + targets.Title(id, 30)
+	}
+	return &fault.Error{Kind: fault.NotFound,
+		Public: d.name + " does not have the issue" + id + " any more, or does not show it to the integration's account. Unlink and push again for a new one."}
+}
+
+// mask takes out of a text what the credentials are, and what was made of them.
+func (d *driver) mask(s string) string {
+	for _, m := range d.masked {
+		s = strings.ReplaceAll(s, m, "[secret]")
+	}
+	return s
+}

@@ -1,0 +1,244 @@
+package httptarget
+
+import (
+	"encoding/json"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"pushbutton/internal/secret"
+)
+
+func newEnv() *env {
+	return &env{vars: map[string]string{"base": "https://tracker.example.com/app", "host": "tracker.example.com", "list": "a b/c", "path": "1/2", "n": "7", "empty": ""},
+		secrets: map[string]secret.String{"token": secret.New("canary-token"), "key": secret.New("canary/key")}, used: map[string]bool{}}
+}
+
+// Whatever an item holds, a body stays JSON and every value arrives as it was.
+func FuzzJSONStaysJSON(f *testing.F) {
+	for _, seed := range []string{"", "A wish", `"`, `\`, `\"`, "</script>", "\x00\x1f\u2028", "{{.Title}}", `", "admin": true, "x": "`, "\xff", "🚀"} {
+		f.Add(seed, seed)
+	}
+	t, err := newEnv().parse(`{"a": {{.Title}}, "b": "<{{.Title}}>{{upper .Link}}", "{{.Link}}!": {{json .Labels}},
+		"list": [{{range $i, $l := .Labels}}{{if $i}}, {{end}}{"name": {{$l}}}{{end}}],
+		"nested": "{{json (dict "x" .Title "y" .Labels)}}", "null": {{if .Reporter}}{{.Reporter}}{{else}}null{{end}}}`, useJSON)
+	require.NoError(f, err)
+	f.Fuzz(func(t2 *testing.T, title, link string) {
+		out, err := t.run(&wish{Title: title, Link: link, Labels: []string{title, link}})
+		require.NoError(t2, err)
+		var got map[string]any
+		require.NoError(t2, json.Unmarshal([]byte(out), &got), out)
+		title = strings.ToValidUTF8(title, "\ufffd")
+		same := func(want string, got any) { // encoding/json replaces each bad byte, ToValidUTF8 a run
+			s, ok := got.(string)
+			require.True(t2, ok)
+			require.Equal(t2, strings.ReplaceAll(want, "\ufffd", ""), strings.ReplaceAll(s, "\ufffd", ""))
+		}
+		same(title, got["a"])
+		require.Len(t2, got["list"], 2)
+		same(title, got["list"].([]any)[0].(map[string]any)["name"])
+		var nested map[string]any
+		require.NoError(t2, json.Unmarshal([]byte(got["nested"].(string)), &nested))
+		same(title, nested["x"])
+		require.Nil(t2, got["null"])
+	})
+}
+
+// Whatever an id is, the request goes to the same host and to as many segments.
+func FuzzAddressStaysInPlace(f *testing.F) {
+	for _, seed := range []string{"1", "..", "../..", "a/b", "?x=1", "#", "@evil.example", "//evil.example", "%2e%2e", "\r\nHost: x", " ", "é", "\\"} {
+		f.Add(seed)
+	}
+	a, err := newEnv().parseAddress(`{{var "base"}}/issues/{{.ID}}/x?q={{.ID}}&fixed=1`)
+	require.NoError(f, err)
+	f.Fuzz(func(t *testing.T, id string) {
+		text, err := a.render(issueData{id})
+		if err != nil {
+			return
+		}
+		u, err := url.Parse(text)
+		require.NoError(t, err)
+		require.Equal(t, "tracker.example.com", u.Host)
+		require.Len(t, strings.Split(u.EscapedPath(), "/"), 5, text)
+		require.Equal(t, id, u.Query().Get("q"))
+		require.Equal(t, "1", u.Query().Get("fixed"))
+		require.Empty(t, u.Fragment)
+	})
+}
+
+func TestTemplates(t *testing.T) {
+	w := &wish{Title: "a & b = <c>", Labels: []string{"x", "y"}, Fields: map[string]any{"N": json.Number("12")}, known: []string{"N"}}
+	for name, c := range map[string]struct {
+		where      use
+		text, want string
+	}{
+		"form":                 {useForm, `name={{.Title}}&list={{var "list"}}`, "name=a+%26+b+%3D+%3Cc%3E&list=a+b%2Fc"},
+		"xml":                  {useXML, `<t a="{{.Title}}">{{.Title}}</t>`, `<t a="a &amp; b = &lt;c&gt;">a &amp; b = &lt;c&gt;</t>`},
+		"plain text":           {useText, "{{.Title}}", "a & b = <c>"},
+		"number":               {useJSON, `[{{int (var "n")}}, {{.Field "n"}}, "{{.Field "N"}}"]`, `[7, 12, "12"]`},
+		"labels":               {useJSON, `[{{.Labels}}, "{{join "+" .Labels}}", "{{.Labels}}"]`, `[["x","y"], "x+y", "x, y"]`},
+		"JSON in JSON":         {useJSON, `{"v": "{{json (dict "a" .Title)}}"}`, `{"v": "{\"a\":\"a & b = <c>\"}"}`},
+		"pieces":               {useJSON, `{{json (chunks 4 .Title)}}`, `["a & ","b = ","<c>"]`},
+		"variable of its own":  {useJSON, `{{$t := .Title}}{"a": {{$t}}}`, `{"a": "a & b = <c>"}`},
+		"basic authentication": {useHeader, `Basic {{base64 (printf "%s:%s" "me" (secret "token"))}}`, "Basic bWU6Y2FuYXJ5LXRva2Vu"},
+		"nothing":              {useJSON, "", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			made, err := newEnv().parse(c.text, c.where)
+			require.NoError(t, err)
+			got, err := made.run(w)
+			require.NoError(t, err)
+			assert.Equal(t, c.want, got)
+		})
+	}
+}
+
+func TestTemplatesRefused(t *testing.T) {
+	for name, c := range map[string]struct {
+		where      use
+		text, want string
+	}{
+		"syntax":                {useJSON, "{{.Title", "is not a template"},
+		"unknown function":      {useJSON, "{{shell .Title}}", "is not a template"},
+		"escaper":               {useJSON, "{{_path .Title}}", "calls _path, which is no function"},
+		"variable":              {useJSON, `{{var "nope"}}`, `uses the variable "nope", which settings.vars does not have`},
+		"variable of an item":   {useURL, `{{var .Title}}`, `must name a var in quotes`},
+		"piped":                 {useURL, `{{"token" | secret}}`, `must name a secret in quotes`},
+		"secret not there":      {useHeader, `{{secret "nope"}}`, `uses the secret "nope", which credentials does not have`},
+		"secret in a body":      {useJSON, `{"k": {{secret "token"}}}`, "uses a secret; only addresses and headers of requests may"},
+		"hidden in a condition": {useJSON, `{{if eq (secret "token") "x"}}1{{end}}`, "uses a secret"},
+		"hidden in a variable":  {useText, `{{$s := secret "token"}}{{$s}}`, "uses a secret"},
+		"define":                {useJSON, `{{define "x"}}{{end}}{{template "x"}}`, "must not use define, block or template"},
+		"number":                {useJSON, `{{range 100000}}x{{end}}`, "whole numbers up to 1000 are possible"},
+		"loops":                 {useJSON, `{{range 9}}{{range 9}}{{range 9}}x{{end}}{{end}}{{end}}`, "nests more than 2 loops"},
+		"break":                 {useJSON, `[{{range .Labels}}"{{break}}"{{end}}]`, "must not use break or continue"},
+		"quote in one branch":   {useJSON, `{{if .Title}}"{{end}}`, "opens or closes a quote"},
+		"quote in a loop":       {useJSON, `{{range .Labels}}"{{end}}`, "opens or closes a quote"},
+		"quote left open":       {useJSON, `{"a": "{{.Title}}}`, "does not close a quote"},
+		"backslash":             {useJSON, `"\{{.Title}}"`, "has a backslash before {{"},
+		"raw of an item":        {useURL, `https://h/{{raw .ID}}`, "may use raw in addresses only, and of a constant"},
+		"raw elsewhere":         {useJSON, `{{raw (var "path")}}`, "may use raw in addresses only"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := newEnv().parse(c.text, c.where)
+			require.Error(t, err)
+			assert.Contains(t, err.Error(), c.want)
+		})
+	}
+}
+
+// The host of a request is known before any item is.
+func TestAddresses(t *testing.T) {
+	for text, want := range map[string]string{
+		`https://api.example.com/x/{{.ID}}`:                      "https://api.example.com/x/a%2Fb",
+		`{{var "base"}}/x?q={{.ID}}`:                             "https://tracker.example.com/app/x?q=a%2Fb",
+		`https://{{var "host"}}/{{.ID}}`:                         "https://tracker.example.com/a%2Fb",
+		`https://{{var "host"}}:8443/`:                           "https://tracker.example.com:8443/",
+		`https://{{var "host"}}`:                                 "https://tracker.example.com",
+		`http://h?x={{var "list"}}`:                              "http://h?x=a+b%2Fc",
+		`https://h/{{var "list"}}`:                               "https://h/a%20b%2Fc",
+		`https://h/{{raw (var "path")}}/{{secret "token"}}`:      "https://h/1/2/canary-token",
+		`https://h/{{raw (secret "key")}}?k={{secret "key"}}`:    "https://h/canary/key?k=canary%2Fkey",
+		`{{var "base"}}{{if .ID}}/x{{end}}`:                      "https://tracker.example.com/app/x",
+		`https://h/a{{if .ID}}?q=1{{else}}?r=2{{end}}&s={{.ID}}`: "https://h/a?q=1&s=a%2Fb",
+	} {
+		t.Run(text, func(t *testing.T) {
+			a, err := newEnv().parseAddress(text)
+			require.NoError(t, err)
+			got, err := a.render(issueData{"a/b"})
+			require.NoError(t, err)
+			assert.Equal(t, want, got)
+		})
+	}
+	for text, want := range map[string]string{
+		"":                                    "must begin with https:// or http:// and a host",
+		"/issues":                             "must begin with https:// or http:// and a host",
+		"ftp://h/":                            "must begin with https:// or http:// and a host",
+		"https:///x":                          "must begin with https:// or http:// and a host",
+		"https://u:p@h/":                      "must not hold a user name or password",
+		`{{.ID}}`:                             "nothing else may lead a request elsewhere",
+		`{{secret "token"}}/x`:                "nothing else may lead a request elsewhere",
+		`https://{{.ID}}/x`:                   "nothing else may lead a request elsewhere",
+		`https://{{.ID}}.example.com/`:        "nothing else may lead a request elsewhere",
+		`https://example.com{{.ID}}`:          "nothing else may lead a request elsewhere",
+		`https://example.com:{{.ID}}/`:        "nothing else may lead a request elsewhere",
+		`https://{{secret "token"}}@h/`:       "nothing else may lead a request elsewhere",
+		`{{if .ID}}https://h/{{end}}`:         "nothing else may lead a request elsewhere",
+		`{{with "https://h/"}}{{.}}{{end}}`:   "nothing else may lead a request elsewhere",
+		`{{var "base" | lower}}/x`:            "nothing else may lead a request elsewhere",
+		`https://h/{{if .ID}}?{{end}}{{.ID}}`: "begins the query",
+	} {
+		t.Run(text, func(t *testing.T) {
+			_, err := newEnv().parseAddress(text)
+			require.Error(t, err)
+			assert.Contains(t, err.Error(), want)
+		})
+	}
+	t.Run("found when it is filled in", func(t *testing.T) {
+		for text, id := range map[string]string{`https://h/a/{{.ID}}`: "..", `https://h/a/{{.ID}}.`: ".", `https://h/#{{.ID}}`: "x"} {
+			a, err := newEnv().parseAddress(text)
+			require.NoError(t, err)
+			_, err = a.render(issueData{id})
+			assert.Error(t, err, text)
+		}
+	})
+}
+
+func TestPaths(t *testing.T) {
+	doc, err := decode([]byte(`{"id": 12345678901234567890, "f": [{"id": 7, "v": "x"}, {"id": 8, "v": null}], "no": false, "zero": 0, "none": null, "empty": [], "t": ""}`))
+	require.NoError(t, err)
+	e := newEnv()
+	read := func(text string) *path {
+		p, err := e.parsePath(text)
+		require.NoError(t, err)
+		return p
+	}
+	assert.Equal(t, "12345678901234567890", read("$.id").text(doc), "no digit is lost")
+	assert.Equal(t, "x", read(`$.f[?@.id == {{var "n"}}].v`).text(doc))
+	assert.Empty(t, read("$.f[1].v").text(doc))
+	for text, want := range map[string]bool{"$.id": true, "$.no": false, "$.zero": false, "$.none": false, "$.t": false, "$.nope": false, "$.empty": true, "$.empty[*]": false, "$.f[0]": true} {
+		assert.Equal(t, want, read(text).holds(doc), text)
+	}
+	for text, want := range map[string]string{
+		"$.":                            "is not a JSONPath",
+		"id":                            "is not a JSONPath",
+		"$..a..b":                       "at most one ..",
+		"$.a[?@.b[?@.c]]":               "one filter",
+		"$.a[?@.b == $.c]":              "does not begin at $ again",
+		"$." + strings.Repeat("a", 500): "at most 500 bytes",
+		`$[?@ == '{{var "nope"}}']`:     "uses the variable \"nope\"",
+	} {
+		_, err := e.parsePath(text)
+		require.Error(t, err, text)
+		assert.Contains(t, err.Error(), want)
+	}
+	e.vars["evil"] = "'] || $.x['"
+	_, err = e.parsePath(`$['{{var "evil"}}']`)
+	assert.ErrorContains(t, err, "a character that a JSONPath cannot take here")
+}
+
+func FuzzJSONPath(f *testing.F) {
+	for _, seed := range []string{"$.id", "$..x", "$[?@.a == 1]", "$[0:9:2]", "$['a','b']", "$[?length(@) == 0]", "$[?match(@, 'a.*')]", "", "$$", "$[", `{{var "n"}}`} {
+		f.Add(seed, `{"id": 1, "x": [{"a": 1}]}`)
+	}
+	f.Fuzz(func(_ *testing.T, text, body string) {
+		p, err := newEnv().parsePath(text)
+		if err != nil {
+			return
+		}
+		if doc, err := decode([]byte(body)); err == nil {
+			_, _, _ = p.text(doc), p.holds(doc), p.first(doc)
+		}
+	})
+}
+
+func TestWords(t *testing.T) {
+	const marker = "pb-abc"
+	for text, want := range map[string]bool{marker: true, "x `pb-abc` y": true, "pb-abc.": true, "\npb-abc": true, "pb-abcd": false, "xpb-abc": false, "pb-abc-d": false,
+		"pb-abcd pb-abc": true, "PB-ABC": false, "": false} {
+		assert.Equal(t, want, holdsWord(text, marker), text)
+	}
+}

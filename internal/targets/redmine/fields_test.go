@@ -1,0 +1,334 @@
+package redmine
+
+import (
+	"encoding/json"
+	"maps"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"pushbutton/internal/fault"
+	"pushbutton/internal/outbound"
+	"pushbutton/internal/secret"
+	"pushbutton/internal/targets"
+	"pushbutton/internal/targets/targettest"
+)
+
+// with adds settings of any type to an account's.
+func with(a targettest.Account, more map[string]any) targettest.Account {
+	settings := a.Settings
+	a.Settings = func(url string) map[string]any {
+		s := settings(url)
+		maps.Copy(s, more)
+		return s
+	}
+	return a
+}
+
+func mapped(a targettest.Account, fields map[string]any) targettest.Account {
+	return with(a, map[string]any{"fields": fields})
+}
+
+// bare is the driver under a target.
+func bare(t *testing.T, f *fake, key string, more map[string]any) targets.Driver {
+	t.Helper()
+	client := outbound.New(outbound.Options{Allow: loopback()})
+	t.Cleanup(client.Close)
+	values := targets.Values{"url": f.url, "project": "mine", "tracker": "Feature", "markerField": "7", "textFormat": textile}
+	maps.Copy(values, more)
+	d, err := Kind().New(targets.Config{Settings: values, Credentials: map[string]secret.String{"apiKey": secret.New(key)}}, targets.Deps{HTTP: client})
+	require.NoError(t, err)
+	return d
+}
+
+func fieldNames(t *testing.T, d targets.Driver) map[string]targets.FieldInfo {
+	t.Helper()
+	fields, err := d.(targets.FieldLister).ListFields(t.Context())
+	require.NoError(t, err)
+	out := map[string]targets.FieldInfo{}
+	for _, f := range fields {
+		assert.NotContains(t, out, f.Name)
+		out[f.Name] = f
+	}
+	return out
+}
+
+func TestListFields(t *testing.T) {
+	f := newFake(t, "")
+	all := fieldNames(t, bare(t, f, adminKey, nil))
+	options := func(pairs ...string) (out []targets.Option) {
+		for i := 0; i < len(pairs); i += 2 {
+			out = append(out, targets.Option{ID: pairs[i], Name: pairs[i+1]})
+		}
+		return out
+	}
+	for _, want := range []targets.FieldInfo{
+		{ID: "priority_id", Name: "Priority", Type: targets.ValueOption, Options: options("1", "Low", "3", "High")},
+		{ID: "category_id", Name: "Category", Type: targets.ValueOption, Options: options("21", "Backend", "22", "Frontend")},
+		{ID: "fixed_version_id", Name: "Target version", Type: targets.ValueOption, Options: options("32", "2.0")},
+		{ID: "start_date", Name: "Start date", Type: targets.ValueDate}, {ID: "due_date", Name: "Due date", Type: targets.ValueDate},
+		{ID: "estimated_hours", Name: "Estimated time", Type: targets.ValueNumber}, {ID: "done_ratio", Name: "% Done", Type: targets.ValueNumber},
+		{ID: "parent_issue_id", Name: "Parent task", Type: targets.ValueNumber}, {ID: "is_private", Name: "Private", Type: targets.ValueBool},
+		{ID: "12", Name: "Severity", Type: targets.ValueOption, Options: options("Low", "Low", "High", "High")},
+		{ID: "13", Name: "Teams", Type: targets.ValueOption, Multiple: true, Options: options("3", "Team 3", "4", "Team 4")},
+		{ID: "14", Name: "Billable", Type: targets.ValueBool}, {ID: "15", Name: "Points", Type: targets.ValueNumber},
+		{ID: "16", Name: "Contact", Type: targets.ValuePerson}, {ID: "19", Name: "Notes", Type: targets.ValueLongText},
+		{ID: "20", Name: "Shipped In", Type: targets.ValueOption, Options: options("32", "2.0")},
+		// A required field of another project, which the list does not tell.
+		{ID: "17", Name: "Elsewhere", Type: targets.ValueText},
+	} {
+		assert.Equal(t, want, all[want.Name])
+	}
+	for _, absent := range []string{"Productboard ID", "Productboard link", "Bugs only", "Plan"} {
+		assert.NotContains(t, all, absent)
+	}
+
+	_, err := open(t, f, account(adminKey, "mine", "tracker", "Feature")).Create(t.Context(), draft())
+	require.NoError(t, err)
+	assert.NotContains(t, fieldNames(t, bare(t, f, adminKey, nil)), "Elsewhere", "issues of the project do not have it")
+	assert.NotContains(t, fieldNames(t, bare(t, f, adminKey, map[string]any{"priority": "High"})), "Priority", "the setting fills it")
+
+	seen := fieldNames(t, bare(t, f, mineKey, map[string]any{"fields": map[string]string{"19": "x", "99": "y", "7": "z"}}))
+	assert.Equal(t, targets.FieldInfo{ID: "13", Name: "Teams", Type: targets.ValueText, Multiple: true}, seen["Teams"], "a name alone, off an issue")
+	assert.Equal(t, targets.FieldInfo{ID: "99", Name: "99", Type: targets.ValueText}, seen["99"], "a number always works")
+	assert.NotContains(t, seen, "19", "it is shown by its name")
+	assert.NotContains(t, seen, "7", "the marker is ours")
+
+	few := fieldNames(t, bare(t, f, mineKey, map[string]any{"tracker": "Support"}))
+	assert.Contains(t, few, "Due date")
+	assert.Contains(t, few, "Private")
+	for _, off := range []string{"Category", "Parent task", "% Done"} {
+		assert.NotContains(t, few, off, "the tracker has it switched off")
+	}
+}
+
+// A required field that the admin's list knows and the project has is told of
+// before any rehearsal.
+func TestListFieldsKnowsWhatIsRequired(t *testing.T) {
+	f := newFake(t, "")
+	f.fields = append(f.fields, &fakeField{id: 41, name: "Contract", format: "attachment", required: true, project: "strict"})
+	strict := fieldNames(t, bare(t, f, adminKey, map[string]any{"project": "strict"}))
+	assert.True(t, strict["Component"].Required)
+	assert.Equal(t, targets.FieldInfo{ID: "41", Name: "Contract", Required: true}, strict["Contract"], "nothing can fill it, but somebody must hear of it")
+	assert.False(t, strict["Elsewhere"].Required, "another project's")
+}
+
+func item() targets.Item {
+	return targets.Item{ID: "e1", Type: "feature", Name: "Dark mode", HTML: "<p>Please.</p>", Link: "https://example.productboard.com/1",
+		Owner: targets.Person{Name: "Jane", Email: "Jane@example.com"},
+		Fields: map[string]targets.FieldText{"Effort": {Texts: []string{"8"}}, "Timeframe": {Texts: []string{"2026-01-01 to 2026-03-31"}},
+			"Teams": {Texts: []string{"Team 4", "team 3"}}, "Empty": {}}}
+}
+
+func everyField() map[string]any {
+	return map[string]any{"Priority": "high", "Category": "Backend", "target version": "2.0", "Start date": "2026-01-01", "due_date": `{{field "Timeframe"}}`,
+		"Estimated time": `{{field "Effort"}}`, "% Done": "0", "Parent task": "12", "Private": "yes", "Severity": "high", "Teams": `{{field "Teams"}}`,
+		"Billable": "no", "15": `{{field "Effort"}}`, "Contact": "jane@example.com", "Notes": "one\ntwo", "Shipped In": "2.0"}
+}
+
+// The whole body of a create with every field there is, and what Redmine made
+// of it.
+func TestCreateWithEveryField(t *testing.T) {
+	f := newFake(t, "")
+	target := open(t, f, with(account(adminKey, "mine", "tracker", "Feature", "assignee", "owner"), map[string]any{"fields": everyField()}))
+	require.NoError(t, target.Check(t.Context()))
+	wanted, err := target.Draft("pb-abc", item())
+	require.NoError(t, err)
+	_, err = target.Create(t.Context(), wanted)
+	require.NoError(t, err)
+
+	golden := filepath.Join("testdata", "create.fields.json")
+	var got any
+	require.NoError(t, json.Unmarshal(f.lastBody, &got))
+	raw, err := json.MarshalIndent(got, "", "  ")
+	require.NoError(t, err)
+	if *update {
+		require.NoError(t, os.WriteFile(golden, append(raw, '\n'), 0o600))
+	}
+	want, err := os.ReadFile(golden)
+	require.NoError(t, err)
+	assert.JSONEq(t, string(want), string(raw))
+
+	i := f.issues[0]
+	assert.Equal(t, map[string]any{"priority_id": 3, "category_id": 21, "fixed_version_id": 32, "assigned_to_id": 5, "parent_issue_id": 12, "start_date": "2026-01-01",
+		"due_date": "2026-03-31", "estimated_hours": 8.0, "done_ratio": 0, "is_private": true}, i.native)
+	assert.Equal(t, []any{"4", "3"}, i.fields[13])
+	assert.Equal(t, "0", i.fields[14])
+	assert.Equal(t, "5", i.fields[16])
+}
+
+func TestFieldsThatDoNotFit(t *testing.T) {
+	for name, c := range map[string]struct{ value, says string }{
+		"% Done":         {"101", "a whole number from 0 to 100"},
+		"Estimated time": {"-1", "a number of hours from 0"},
+		"Parent task":    {"0", "an issue's number"},
+		"Category":       {"Nowhere", "one of Backend, Frontend"},
+		"Points":         {"1.5", "Points is not a number"}, // Redmine's own words
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFake(t, "")
+			target := open(t, f, mapped(account(adminKey, "mine"), map[string]any{name: c.value}))
+			wanted, err := target.Draft("pb-abc", item())
+			require.NoError(t, err)
+			_, err = target.Create(t.Context(), wanted)
+			require.Error(t, err)
+			assert.Equal(t, fault.Invalid, fault.KindOf(err))
+			assert.Equal(t, targets.OutcomeNotDone, targets.OutcomeOf(err))
+			assert.Contains(t, fault.From(err).Public, c.says)
+			assert.Empty(t, f.issues)
+		})
+	}
+}
+
+// What Redmine requires is known by a rehearsal alone, for it depends on the
+// project, the role and the workflow; what the mapping fills is in no way.
+func TestCheckOfRequiredFields(t *testing.T) {
+	for name, c := range map[string]struct {
+		account targettest.Account
+		needs   []string
+		says    string // "": all is well
+	}{
+		"mapped by an admin":            {mapped(account(adminKey, "strict"), map[string]any{"Component": "x"}), nil, ""},
+		"mapped by a member":            {mapped(account(mineKey, "strict"), map[string]any{"component": "x"}), nil, ""},
+		"mapped by number":              {mapped(account(mineKey, "strict"), map[string]any{"9": "x"}), nil, ""},
+		"another is mapped":             {mapped(account(adminKey, "strict"), map[string]any{"Billable": "yes"}), nil, `field "Component" is required in project "strict"`},
+		"unknown":                       {mapped(account(adminKey, "mine"), map[string]any{"Kompnent": "x"}), nil, `there is no field "Kompnent" in project "mine"`},
+		"workflow, admin":               {account(adminKey, "mine"), []string{"due_date"}, `field "Due date" is required in project "mine". Ask your admin to map it`},
+		"workflow, mapped":              {mapped(account(adminKey, "mine"), map[string]any{"due_date": "2026-01-31"}), []string{"due_date"}, ""},
+		"workflow, German":              {account(mineKey, "mine"), []string{"category_id"}, "Redmine: Kategorie muss ausgefüllt werden. Ask"},
+		"workflow, German, mapped":      {mapped(account(mineKey, "mine"), map[string]any{"Category": "Backend"}), []string{"category_id"}, ""},
+		"workflow, German, other one":   {mapped(account(mineKey, "mine"), map[string]any{"Due date": "2026-01-31"}), []string{"category_id", "due_date"}, "Redmine: Kategorie muss ausgefüllt werden. Ask"},
+		"hidden, mapped by number":      {mapped(account(mineKey, "mine"), map[string]any{"42": "x"}), nil, ""},
+		"hidden, mapped another number": {mapped(account(mineKey, "mine"), map[string]any{"43": "x"}), nil, "Redmine: Cost centre no muss ausgefüllt werden. Ask"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFake(t, "")
+			f.projects["mine"].needs = c.needs
+			if strings.HasPrefix(name, "hidden") { // for all projects, and there is no issue yet
+				f.fields = append(f.fields, &fakeField{id: 42, name: "Cost Centre No", required: true})
+			}
+			err := open(t, f, c.account).Check(t.Context())
+			assert.Empty(t, f.issues)
+			if c.says == "" {
+				assert.NoError(t, err)
+				return
+			}
+			require.Error(t, err)
+			assert.Equal(t, fault.Invalid, fault.KindOf(err))
+			assert.Contains(t, fault.From(err).Public, c.says)
+		})
+	}
+}
+
+// Redmine drops what the role does not allow; a private issue would be public.
+func TestCheckOfRights(t *testing.T) {
+	for _, field := range []string{"Private", "parent_issue_id"} {
+		f := newFake(t, "")
+		f.users[mineKey].role = 4
+		a := mapped(account(mineKey, "mine"), map[string]any{field: "1"})
+		err := open(t, f, a).Check(t.Context())
+		require.Error(t, err)
+		assert.Equal(t, fault.Forbidden, fault.KindOf(err))
+		assert.Contains(t, fault.From(err).Public, "lacks the permission")
+		f.users[mineKey].role = 3
+		assert.NoError(t, open(t, f, a).Check(t.Context()))
+	}
+}
+
+func TestMeant(t *testing.T) {
+	fields := []targets.FieldInfo{{ID: "1", Name: "Cost"}, {ID: "2", Name: "Cost Centre_No. 1"}, {ID: "3", Name: "費用"}, {ID: "4", Name: ""}}
+	for sentence, want := range map[string]string{
+		"Cost cannot be blank":                "1",
+		"Cost centre no 1 cannot be blank":    "2",
+		"費用 を入力してください":                        "3",
+		"Costs cannot be blank":               "",
+		"Cost centre no 1":                    "1", // no sentence of ours; the shorter name is one word of it
+		"":                                    "",
+		"Status of Cost centre no 1 is wrong": "",
+	} {
+		got, _ := meant(fields, sentence)
+		assert.Equal(t, want, got.ID, sentence)
+	}
+}
+
+func TestUpdate(t *testing.T) {
+	f := newFake(t, "")
+	target := open(t, f, mapped(account(mineKey, "mine"), map[string]any{"Due date": "2026-01-31"}))
+	made, err := target.Create(t.Context(), draft())
+	require.NoError(t, err)
+	f.issues[0].status = 2
+	f.issues[0].tracker = 1 // somebody moved it
+	wanted, err := target.Draft(draft().Marker, item())
+	require.NoError(t, err)
+	got, able, err := target.Update(t.Context(), made.ID, wanted)
+	require.NoError(t, err)
+	require.True(t, able)
+	assert.Equal(t, targets.Issue{ID: "1", Key: "#1", URL: f.url + "/issues/1", Title: "Dark mode", Status: "In Progress", Progress: targets.Started}, got)
+	assert.Contains(t, f.issues[0].text, "Please.")
+	assert.Equal(t, "2026-01-31", f.issues[0].native["due_date"])
+	assert.Equal(t, 1, f.issues[0].tracker, "it stays where it was put")
+	found, err := target.Find(t.Context(), draft().Marker)
+	require.NoError(t, err)
+	assert.Equal(t, &got, found, "the marker stays")
+
+	_, _, err = target.Update(t.Context(), "99", wanted)
+	assert.Equal(t, fault.NotFound, fault.KindOf(err))
+	f.users[mineKey].commentsOnly = true
+	wanted.Title = "Another"
+	_, _, err = target.Update(t.Context(), made.ID, wanted)
+	assert.Equal(t, fault.Forbidden, fault.KindOf(err), "Redmine said nothing and did nothing")
+	assert.Contains(t, fault.From(err).Public, "Edit issues")
+}
+
+func TestFindPerson(t *testing.T) {
+	for name, c := range map[string]struct{ key, email, want string }{
+		"a member":                       {adminKey, "jane@example.com", "5"},
+		"case does not matter":           {adminKey, "Jane@Example.com", "5"},
+		"part of another's address":      {adminKey, "ne@example.com", ""},
+		"no member of the project":       {adminKey, "bob@example.com", ""},
+		"role that cannot be given any":  {adminKey, "ann@example.com", ""},
+		"nobody":                         {adminKey, "who@example.com", ""},
+		"key that is no administrator's": {mineKey, "jane@example.com", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, err := bare(t, newFake(t, ""), c.key, nil).(targets.People).FindPerson(t.Context(), c.email)
+			require.NoError(t, err)
+			assert.Equal(t, c.want, got)
+		})
+	}
+}
+
+// Somebody whom issues cannot be given to must not stop a push.
+func TestAssigneeWhoCannotBe(t *testing.T) {
+	f := newFake(t, "")
+	for _, a := range []targettest.Account{account(adminKey, "mine", "assignee", "ann@example.com"), account(mineKey, "mine", "assignee", "jane@example.com")} {
+		target := open(t, f, a)
+		assert.Contains(t, target.Traits().Caveat, "for administrators alone")
+		wanted, err := target.Draft(draft().Marker, item())
+		require.NoError(t, err)
+		_, err = target.Create(t.Context(), wanted)
+		require.NoError(t, err)
+		made := f.issues[len(f.issues)-1]
+		assert.NotContains(t, made.native, "assigned_to_id")
+		assert.Contains(t, made.text, "Assignee: ")
+	}
+	assert.Empty(t, open(t, f, account(mineKey, "mine")).Traits().Caveat)
+}
+
+func TestChoices(t *testing.T) {
+	d := bare(t, newFake(t, ""), mineKey, nil).(targets.Chooser)
+	for setting, want := range map[string][]targets.Choice{
+		"project":    {{Value: "mine", Title: "The mine"}, {Value: "open", Title: "The open"}, {Value: "strict", Title: "The strict"}},
+		"tracker":    {{Value: "Bug"}, {Value: "Feature"}, {Value: "Support"}},
+		"priority":   {{Value: "Low"}, {Value: "High"}},
+		"textFormat": nil,
+	} {
+		got, err := d.Choices(t.Context(), setting)
+		require.NoError(t, err)
+		assert.Equal(t, want, got, setting)
+	}
+}

@@ -1,0 +1,108 @@
+package redmine
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"pushbutton/internal/fault"
+	"pushbutton/internal/targets"
+)
+
+const (
+	// maxPage is the most that Redmine lists at once.
+	maxPage = 100
+	// maxProjects bounds the list of projects to choose from.
+	maxProjects = 1000
+)
+
+// FindPerson implements targets.People: the account with this address, if
+// issues of the project can be given to it; Redmine refuses the whole issue
+// for another. Only an administrator's key can look for addresses, so another
+// finds nobody.
+func (d *driver) FindPerson(ctx context.Context, email string) (string, error) {
+	p, err := d.planner.get(ctx)
+	if err != nil {
+		return "", err
+	}
+	var found usersReply
+	q := url.Values{"name": {email}, "limit": {strconv.Itoa(maxPage)}}
+	err = d.get(ctx, "find user", "/users.json?"+q.Encode(), &found)
+	if err != nil && fault.KindOf(err) == fault.Forbidden {
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	// The search takes parts of names and addresses, too.
+	at := slices.IndexFunc(found.Users, func(u user) bool { return strings.EqualFold(u.Mail, email) })
+	if at < 0 {
+		return "", nil
+	}
+	id := strconv.Itoa(found.Users[at].ID)
+	var whole userReply
+	if err := d.get(ctx, "read user", "/users/"+id+".json?include=memberships", &whole); err != nil {
+		return "", err
+	}
+	for _, r := range whole.User.rolesIn(p.projectID) {
+		role, err := d.role(ctx, r)
+		if err != nil {
+			return "", err
+		}
+		if role.Role.Assignable == nil || *role.Role.Assignable {
+			return id, nil
+		}
+	}
+	return "", nil
+}
+
+// Choices implements targets.Chooser for the project, its trackers and the
+// priorities.
+func (d *driver) Choices(ctx context.Context, setting string) ([]targets.Choice, error) {
+	var all []ref
+	switch setting {
+	case setProject:
+		return d.projects(ctx)
+	case setTracker:
+		project, err := d.planner.project(ctx)
+		if err != nil {
+			return nil, err
+		}
+		all = project.Project.Trackers
+	case setPriority:
+		var err error
+		if all, err = d.priorities(ctx); err != nil {
+			return nil, err
+		}
+	}
+	var out []targets.Choice
+	for _, r := range all {
+		out = append(out, targets.Choice{Value: r.Name})
+	}
+	return out, nil
+}
+
+// projects lists those that the account sees, are open and have issues.
+func (d *driver) projects(ctx context.Context) ([]targets.Choice, error) {
+	var out []targets.Choice
+	for offset := 0; offset < maxProjects; {
+		var page projectsReply
+		path := fmt.Sprintf("/projects.json?include=enabled_modules&limit=%d&offset=%d", maxPage, offset)
+		if err := d.get(ctx, "list projects", path, &page); err != nil {
+			return nil, err
+		}
+		for _, p := range page.Projects {
+			if p.Status != projectClosed && slices.ContainsFunc(p.Modules, func(m ref) bool { return m.Name == "issue_tracking" }) {
+				out = append(out, targets.Choice{Value: p.Identifier, Title: p.Name})
+			}
+		}
+		offset += len(page.Projects)
+		if offset >= page.Total || len(page.Projects) == 0 {
+			break
+		}
+	}
+	return out, nil
+}
