@@ -86,7 +86,7 @@ func asanaMapping(t *testing.T, spec vendors.Spec) {
 	url := vendors.NewWatch(spec).Front(t, s.URL)
 	a := asanafake.App(asanafake.OAuthToken, asanafake.Project, "section", "Doing", "assignee", asanafake.Jane, "labels", []any{"wish"}, "statusField", "Stage",
 		"fields", map[string]any{"Stage": "Wanted", "Teams": "Web", "Effort": "3.5", "Customer": "ACME", "Promised": "2026-05-01", "Sponsors": asanafake.Jane, "Due date": "2026-05-01"})
-	target := openWatched(t, asanafake.Harness().Kind, a, url)
+	target := targettest.Open(t, asanafake.Harness().Kind, a, url)
 	require.NoError(t, target.Check(t.Context()))
 	d := mappedDraft(t, target)
 	made, err := target.Create(t.Context(), d)
@@ -106,19 +106,10 @@ func asanaBites(t *testing.T, spec vendors.Spec) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := asanafake.New(t)
-			watch := vendors.NewWatch(spec)
-			handler, err := watch.Handler(s.URL)
-			require.NoError(t, err)
 			r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/api/1.0/tasks"+c.query, strings.NewReader(c.body))
 			r.Header.Set("Content-Type", "application/json")
 			r.Header.Set("Authorization", "Bearer "+asanafake.Token)
-			handler.ServeHTTP(httptest.NewRecorder(), r)
-			if c.want == "" {
-				assert.Empty(t, watch.Violations())
-				return
-			}
-			require.NotEmpty(t, watch.Violations())
-			assert.ErrorContains(t, watch.Violations()[0], c.want)
+			bites(t, spec, s.URL, r, c.want)
 		})
 	}
 }

@@ -88,19 +88,10 @@ func TestAzureDevOpsSchemaBites(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := azuredevopsfake.New(t)
-			watch := vendors.NewWatch(spec)
-			handler, err := watch.Handler(s.URL)
-			require.NoError(t, err)
 			r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/fabrikam/Fabrikam%20Fiber/_apis/wit/workitems/$Bug?api-version=7.1", strings.NewReader(c.body))
 			r.Header.Set("Content-Type", "application/json-patch+json")
 			r.SetBasicAuth("", azuredevopsfake.PAT)
-			handler.ServeHTTP(httptest.NewRecorder(), r)
-			if c.want == "" {
-				assert.Empty(t, watch.Violations())
-				return
-			}
-			require.NotEmpty(t, watch.Violations())
-			assert.ErrorContains(t, watch.Violations()[0], c.want)
+			bites(t, spec, s.URL, r, c.want)
 		})
 	}
 }
@@ -110,7 +101,7 @@ func TestAzureDevOpsMappingIsAsPublished(t *testing.T) {
 	url := vendors.NewWatch(azureDevOps(t)).Front(t, s.URL)
 	a := azuredevopsfake.Account(azuredevopsfake.PAT, azuredevopsfake.Project, "type", "Bug", "areaPath", `Fabrikam Fiber\Web`, "assignee", azuredevopsfake.Jane,
 		"fields", map[string]any{"Priority": "1", "Story Points": "3.5", "Target Date": "2026-05-01", "Sponsor": azuredevopsfake.Jane, "Urgent": "no", "Component": "Backend"})
-	target := openWatched(t, azuredevopsfake.Harness().Kind, a, url)
+	target := targettest.Open(t, azuredevopsfake.Harness().Kind, a, url)
 	require.NoError(t, target.Check(t.Context()))
 	d := mappedDraft(t, target)
 	made, err := target.Create(t.Context(), d)

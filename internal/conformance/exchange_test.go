@@ -1,10 +1,13 @@
-package conformance
+package conformance_test
 
 import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"pushbutton/internal/conformance/vendors"
 )
@@ -19,4 +22,20 @@ func exchange(t *testing.T, spec vendors.Spec, method, path, body string, status
 		return err
 	}
 	return check(status, http.Header{"Content-Type": {"application/json"}}, []byte(reply))
+}
+
+// bites sends a request to a server and sees that the watch finds what want
+// says wrong with it; "": nothing.
+func bites(t *testing.T, spec vendors.Spec, server string, r *http.Request, want string) {
+	t.Helper()
+	watch := vendors.NewWatch(spec)
+	handler, err := watch.Handler(server)
+	require.NoError(t, err)
+	handler.ServeHTTP(httptest.NewRecorder(), r)
+	if want == "" {
+		assert.Empty(t, watch.Violations())
+		return
+	}
+	require.NotEmpty(t, watch.Violations())
+	assert.ErrorContains(t, watch.Violations()[0], want)
 }

@@ -1,4 +1,4 @@
-package conformance
+package conformance_test
 
 import (
 	"path/filepath"
@@ -49,7 +49,7 @@ func TestGiteaFullMapping(t *testing.T) {
 	f.OrgLabels = []giteafake.Label{{ID: 2, Name: "bug"}}
 	watch := vendors.NewWatch(giteaSpec(t))
 	front := watch.Front(t, f.URL[:len(f.URL)-len(giteafake.Root)])
-	target := openVendor(t, gitea.Kind(), giteafake.WithToken("acme/app", giteafake.MineToken, "milestone", "v2", "assignee", "o@example.com"), front+giteafake.Root)
+	target := targettest.Open(t, gitea.Kind(), giteafake.WithToken("acme/app", giteafake.MineToken, "milestone", "v2", "assignee", "o@example.com"), front+giteafake.Root)
 	require.NoError(t, target.Check(t.Context()))
 	draft, err := target.Draft("pb-full", targets.Item{Name: "Everything", HTML: "<p>x</p>", Link: "https://example.productboard.com/1", Tags: []string{"a, b", "bug"}})
 	require.NoError(t, err)

@@ -1,4 +1,4 @@
-package conformance
+package conformance_test
 
 import (
 	"path/filepath"
@@ -55,7 +55,7 @@ func TestGitHubFullMapping(t *testing.T) {
 			repo.Assignable, repo.Milestones = []string{"olga"}, []githubfake.Milestone{{Number: 3, Title: "v2"}}
 			watch := vendors.NewWatch(githubSpec(t, file))
 			a := githubfake.WithToken("acme/app", githubfake.MineToken, append(more, "milestone", "v2", "assignee", "o@example.com", "people", map[string]any{"o@example.com": "olga"})...)
-			target := openVendor(t, github.Kind(), a, watch.Front(t, f.URL))
+			target := targettest.Open(t, github.Kind(), a, watch.Front(t, f.URL))
 			require.NoError(t, target.Check(t.Context()))
 			draft, err := target.Draft("pb-full", targets.Item{Name: "Everything", HTML: "<p>x</p>", Link: "https://example.productboard.com/1", Tags: []string{"a, b"}})
 			require.NoError(t, err)

@@ -1,9 +1,8 @@
-package conformance
+package conformance_test
 
 import (
 	"net/http"
 	"net/http/httptest"
-	"net/netip"
 	"strings"
 	"testing"
 
@@ -12,7 +11,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/internal/conformance/vendors"
-	"pushbutton/internal/outbound"
 	"pushbutton/internal/targets"
 	"pushbutton/internal/targets/gitlab"
 	"pushbutton/internal/targets/gitlab/gitlabfake"
@@ -59,7 +57,7 @@ func TestGitLabFullMapping(t *testing.T) {
 	watch := vendors.NewWatch(gitlabSpec(t))
 	a := gitlabfake.Account(gitlabfake.Mine, "acme/mine", "issueType", "incident", "confidential", true, "epic", 4, "assignee", "mine@example.com",
 		"fields", map[string]any{"Due date": "2026-03-31", "Weight": "3", "Milestone": "v1.0", "Severity": "Low"})
-	target := openVendor(t, gitlab.Kind(), a, watch.Front(t, s.Root()))
+	target := targettest.Open(t, gitlab.Kind(), a, watch.Front(t, s.Root()))
 	draft, err := target.Draft("pb-full", targets.Item{Name: "Everything", HTML: "<p>x</p>", Link: "https://example.productboard.com/1", Tags: []string{"a, b"}})
 	require.NoError(t, err)
 	made, err := target.Create(t.Context(), draft)
@@ -88,14 +86,4 @@ func TestGitLabSpecBites(t *testing.T) {
 	r := httptest.NewRequest(http.MethodGet, "/gitlab/api/v4/projects/11/issues?label=a", nil)
 	_, _, err := spec.Request(r, nil)
 	assert.Error(t, err, "a parameter that GitLab would ignore")
-}
-
-// openVendor opens a target of a kind at an address on this machine.
-func openVendor(t *testing.T, kind targets.Kind, a targettest.Account, url string) *targets.Target {
-	t.Helper()
-	client := outbound.New(outbound.Options{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}})
-	t.Cleanup(client.Close)
-	target, err := kind.Open(a.Settings(url), a.Credentials, targets.Deps{HTTP: client})
-	require.NoError(t, err)
-	return target
 }

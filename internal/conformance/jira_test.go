@@ -1,4 +1,4 @@
-package conformance
+package conformance_test
 
 import (
 	"bytes"
@@ -16,7 +16,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/internal/conformance/vendors"
-	"pushbutton/internal/outbound"
 	"pushbutton/internal/richtext"
 	"pushbutton/internal/targets"
 	"pushbutton/internal/targets/jira/jirafake"
@@ -127,9 +126,7 @@ func TestJiraCloudWholeMapping(t *testing.T) {
 	for k, v := range more {
 		settings[k] = v
 	}
-	client := outbound.New(outbound.Options{Unguarded: true})
-	t.Cleanup(client.Close)
-	target, err := jirafake.Harness().Kind.Open(settings, credentials, targets.Deps{HTTP: client})
+	target, err := jirafake.Harness().Kind.Open(settings, credentials, targets.Deps{HTTP: targettest.Client(t)})
 	require.NoError(t, err)
 	require.NoError(t, target.Check(t.Context()))
 	draft, err := target.Draft(targets.NewMarker("conformance", "jira", 1), targets.Item{Name: "A wish", Link: "https://example.productboard.com/1",

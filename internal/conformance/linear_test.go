@@ -1,4 +1,4 @@
-package conformance
+package conformance_test
 
 import (
 	"encoding/json"
@@ -36,10 +36,10 @@ func TestLinearFullMapping(t *testing.T) {
 	s := linearfake.New(t)
 	watch := vendors.NewWatch(linearSpec(t))
 	front := watch.Front(t, s.URL)
-	first := openVendor(t, linear.Kind(), linearfake.Account(linearfake.Mine, "ENG"), front)
+	first := targettest.Open(t, linear.Kind(), linearfake.Account(linearfake.Mine, "ENG"), front)
 	_, err := first.Create(t.Context(), targets.Draft{Marker: "pb-first", Title: "Parent"})
 	require.NoError(t, err)
-	target := openVendor(t, linear.Kind(), linearfake.Account(linearfake.Mine, "ENG", "state", "Todo", "project", "Spring release", "parent", "ENG-1", "priority", "low",
+	target := targettest.Open(t, linear.Kind(), linearfake.Account(linearfake.Mine, "ENG", "state", "Todo", "project", "Spring release", "parent", "ENG-1", "priority", "low",
 		"assignee", "jane@example.com", "fields", map[string]any{"Due date": "2026-03-31", "Estimate": "3", "Priority": "High", "Project": "Spring release"}), front)
 	draft, err := target.Draft("pb-full", targets.Item{Name: "Everything", HTML: "<p>x</p>", Link: "https://example.productboard.com/1", Tags: []string{"wish", "new"}})
 	require.NoError(t, err)

@@ -1,25 +1,12 @@
 package conformance_test
 
 import (
-	"net/netip"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
-	"pushbutton/internal/outbound"
 	"pushbutton/internal/targets"
-	"pushbutton/internal/targets/targettest"
 )
-
-// openWatched makes a target for an address, which a watch may stand before.
-func openWatched(t *testing.T, kind targets.Kind, a targettest.Account, url string) *targets.Target {
-	t.Helper()
-	client := outbound.New(outbound.Options{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}})
-	t.Cleanup(client.Close)
-	target, err := kind.Open(a.Settings(url), a.Credentials, targets.Deps{HTTP: client})
-	require.NoError(t, err)
-	return target
-}
 
 // mappedDraft is an item as a target's settings map it.
 func mappedDraft(t *testing.T, target *targets.Target) targets.Draft {

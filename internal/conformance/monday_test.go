@@ -1,4 +1,4 @@
-package conformance
+package conformance_test
 
 import (
 	"encoding/json"
@@ -29,7 +29,7 @@ func TestMonday(t *testing.T) {
 	targettest.Run(t, h)
 
 	server := h.Start(t)
-	target := openVendor(t, h.Kind, server.Mine, watch.Front(t, server.URL))
+	target := targettest.Open(t, h.Kind, server.Mine, watch.Front(t, server.URL))
 	made, err := target.Create(t.Context(), targets.Draft{Marker: "pb-first", Title: "A wish"})
 	require.NoError(t, err)
 	_, _, err = target.Update(t.Context(), made.ID, targets.Draft{Marker: "pb-first", Title: "Another"})

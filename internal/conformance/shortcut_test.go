@@ -44,7 +44,7 @@ func TestShortcutMappingIsAsPublished(t *testing.T) {
 	url := vendors.NewWatch(shortcutSpec(t)).Front(t, s.URL)
 	a := shortcutfake.Account(shortcutfake.Token, "team", "Web", "workflow", "Engineering", "epic", shortcutfake.EpicID, "assignee", shortcutfake.Jane, "reporter", shortcutfake.Jane,
 		"labels", []any{"wish"}, "fields", map[string]any{"Component": "Backend", "Estimate": "0", "Deadline": "2026-05-01"})
-	target := openWatched(t, shortcutfake.Harness().Kind, a, url)
+	target := targettest.Open(t, shortcutfake.Harness().Kind, a, url)
 	require.NoError(t, target.Check(t.Context()))
 	d := mappedDraft(t, target)
 	made, err := target.Create(t.Context(), d)
@@ -65,19 +65,10 @@ func TestShortcutSchemaBites(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := shortcutfake.New(t)
-			watch := vendors.NewWatch(spec)
-			handler, err := watch.Handler(s.URL)
-			require.NoError(t, err)
 			r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/api/v3/stories", strings.NewReader(c.body))
 			r.Header.Set("Content-Type", "application/json")
 			r.Header.Set("Shortcut-Token", shortcutfake.Token)
-			handler.ServeHTTP(httptest.NewRecorder(), r)
-			if c.want == "" {
-				assert.Empty(t, watch.Violations())
-				return
-			}
-			require.NotEmpty(t, watch.Violations())
-			assert.ErrorContains(t, watch.Violations()[0], c.want)
+			bites(t, spec, s.URL, r, c.want)
 		})
 	}
 }

@@ -177,3 +177,11 @@ type Choice struct {
 type Duplicates interface {
 	FindAll(ctx context.Context, marker Marker) ([]Issue, error)
 }
+
+// Oldest is the Find of a driver whose FindAll costs no more.
+func Oldest(found []Issue, err error) (*Issue, error) {
+	if err != nil || len(found) == 0 {
+		return nil, err
+	}
+	return &found[0], nil
+}

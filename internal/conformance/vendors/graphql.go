@@ -13,6 +13,7 @@ import (
 	"github.com/vektah/gqlparser/v2"
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/validator"
+	"github.com/vektah/gqlparser/v2/validator/rules"
 )
 
 // GraphQL is a vendor's GraphQL schema.
@@ -54,7 +55,7 @@ func (g *GraphQL) Request(r *http.Request, body []byte) (string, Reply, error) {
 	if err := d.Decode(&in); err != nil {
 		return "", nil, err
 	}
-	doc, errs := gqlparser.LoadQuery(g.schema, in.Query)
+	doc, errs := gqlparser.LoadQueryWithRules(g.schema, in.Query, rules.NewDefaultRules())
 	if len(errs) > 0 {
 		return in.OperationName, nil, errs
 	}

@@ -1,14 +1,8 @@
 package asana_test
 
 import (
-	"encoding/json"
 	"flag"
-	"io"
 	"net/http"
-	"net/http/httptest"
-	"net/netip"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -18,7 +12,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/internal/fault"
-	"pushbutton/internal/outbound"
 	"pushbutton/internal/richtext"
 	"pushbutton/internal/secret"
 	"pushbutton/internal/targets"
@@ -29,19 +22,10 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files anew")
 
-func newClient(t *testing.T) *outbound.Client {
-	t.Helper()
-	client := outbound.New(outbound.Options{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}})
-	t.Cleanup(client.Close)
-	return client
-}
-
 // open makes a target for a server, without a proxy.
 func open(t *testing.T, url string, a targettest.Account) *targets.Target {
 	t.Helper()
-	target, err := asana.Kind().Open(a.Settings(url), a.Credentials, targets.Deps{HTTP: newClient(t)})
-	require.NoError(t, err)
-	return target
+	return targettest.Open(t, asana.Kind(), a, url)
 }
 
 func mine(more ...any) targettest.Account { return fake.Account(fake.Token, fake.Project, more...) }
@@ -58,33 +42,8 @@ func draft(t *testing.T, target *targets.Target) targets.Draft {
 
 // recorder keeps the bodies of creates and changes that go to a server.
 func recorder(t *testing.T, server string) (url string, bodies *[]string) {
-	bodies = &[]string{}
-	proxy := targettest.NewProxy(t, server)
-	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		raw, _ := io.ReadAll(r.Body)
-		r.Body = io.NopCloser(strings.NewReader(string(raw)))
-		if r.Method != http.MethodGet {
-			*bodies = append(*bodies, string(raw))
-		}
-		proxy.ServeHTTP(w, r)
-	}))
-	t.Cleanup(front.Close)
-	return front.URL, bodies
-}
-
-func golden(t *testing.T, name, got string) {
 	t.Helper()
-	var tree any
-	require.NoError(t, json.Unmarshal([]byte(got), &tree))
-	pretty, err := json.MarshalIndent(tree, "", "  ")
-	require.NoError(t, err)
-	path := filepath.Join("testdata", name)
-	if *update {
-		require.NoError(t, os.WriteFile(path, append(pretty, '\n'), 0o600))
-	}
-	want, err := os.ReadFile(path)
-	require.NoError(t, err)
-	assert.Equal(t, strings.TrimSpace(string(want)), string(pretty))
+	return targettest.Recorder(t, server, func(r *http.Request) bool { return r.Method != http.MethodGet })
 }
 
 // Everything that settings can map, whole, as it goes to Asana.
@@ -110,7 +69,7 @@ func TestCreateBody(t *testing.T) {
 			assert.Equal(t, "1500000000000002", made.ID)
 			assert.Equal(t, url+"/0/"+fake.Project+"/"+made.ID, made.URL)
 			require.Len(t, *bodies, 1)
-			golden(t, name, (*bodies)[0])
+			targettest.Golden(t, name, (*bodies)[0], *update)
 		})
 	}
 }
@@ -356,7 +315,7 @@ func TestUpdateKeepsReferenceAndTags(t *testing.T) {
 	assert.NotContains(t, task.Notes, "pb-another")
 	assert.Equal(t, []string{"1900000000000003", "1900000000000002", "1900000000000001"}, task.Tags)
 	require.Len(t, *bodies, 3)
-	golden(t, "update.json", (*bodies)[1])
+	targettest.Golden(t, "update.json", (*bodies)[1], *update)
 	_, _, err = target.Update(t.Context(), "1500000000000099", d)
 	assert.Equal(t, fault.NotFound, fault.KindOf(err))
 }
@@ -396,7 +355,7 @@ func TestErrors(t *testing.T) {
 
 func TestChoices(t *testing.T) {
 	s := fake.New(t)
-	driver, err := asana.Kind().New(targets.Config{Settings: targets.Values{"url": s.URL, "project": fake.Project}, Credentials: map[string]secret.String{"token": secret.New(fake.Token)}}, targets.Deps{HTTP: newClient(t)})
+	driver, err := asana.Kind().New(targets.Config{Settings: targets.Values{"url": s.URL, "project": fake.Project}, Credentials: map[string]secret.String{"token": secret.New(fake.Token)}}, targets.Deps{HTTP: targettest.Client(t)})
 	require.NoError(t, err)
 	chooser, ok := driver.(targets.Chooser)
 	require.True(t, ok)

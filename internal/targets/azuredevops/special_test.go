@@ -1,12 +1,9 @@
 package azuredevops_test
 
 import (
-	"encoding/json"
 	"flag"
-	"io"
 	"net/http"
 	"net/http/httptest"
-	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -17,7 +14,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/internal/fault"
-	"pushbutton/internal/outbound"
 	"pushbutton/internal/secret"
 	"pushbutton/internal/targets"
 	"pushbutton/internal/targets/azuredevops"
@@ -30,11 +26,7 @@ var update = flag.Bool("update", false, "write the golden files anew")
 // open makes a target for a server, without a proxy.
 func open(t *testing.T, url string, a targettest.Account) *targets.Target {
 	t.Helper()
-	client := outbound.New(outbound.Options{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}})
-	t.Cleanup(client.Close)
-	target, err := azuredevops.Kind().Open(a.Settings(url), a.Credentials, targets.Deps{HTTP: client})
-	require.NoError(t, err)
-	return target
+	return targettest.Open(t, azuredevops.Kind(), a, url)
 }
 
 func mine(more ...any) targettest.Account { return fake.Account(fake.PAT, fake.Project, more...) }
@@ -55,33 +47,8 @@ func draft(t *testing.T, target *targets.Target) targets.Draft {
 
 // recorder keeps the bodies that go to a server.
 func recorder(t *testing.T, server string) (url string, bodies *[]string) {
-	bodies = &[]string{}
-	proxy := targettest.NewProxy(t, server)
-	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		raw, _ := io.ReadAll(r.Body)
-		r.Body = io.NopCloser(strings.NewReader(string(raw)))
-		if fake.Creates(r) || r.Method == http.MethodPatch {
-			*bodies = append(*bodies, strings.ReplaceAll(string(raw), "http://"+r.Host, "https://dev.azure.com"))
-		}
-		proxy.ServeHTTP(w, r)
-	}))
-	t.Cleanup(front.Close)
-	return front.URL, bodies
-}
-
-func golden(t *testing.T, name, got string) {
 	t.Helper()
-	var tree any
-	require.NoError(t, json.Unmarshal([]byte(got), &tree))
-	pretty, err := json.MarshalIndent(tree, "", "  ")
-	require.NoError(t, err)
-	path := filepath.Join("testdata", name)
-	if *update {
-		require.NoError(t, os.WriteFile(path, append(pretty, '\n'), 0o600))
-	}
-	want, err := os.ReadFile(path)
-	require.NoError(t, err)
-	assert.Equal(t, strings.TrimSpace(string(want)), string(pretty))
+	return targettest.Recorder(t, server, func(r *http.Request) bool { return fake.Creates(r) || r.Method == http.MethodPatch })
 }
 
 // Everything that settings can map, whole, as it goes to Azure DevOps.
@@ -102,7 +69,7 @@ func TestCreateBody(t *testing.T) {
 			require.NoError(t, err)
 			assert.Equal(t, targets.Issue{ID: "2", Key: "#2", URL: url + "/fabrikam/Fabrikam%20Fiber/_workitems/edit/2", Title: "A wish", Status: "New", Color: "gray"}, made)
 			require.Len(t, *bodies, 1, "one create, however much was rehearsed")
-			golden(t, name, (*bodies)[0])
+			targettest.Golden(t, name, strings.ReplaceAll((*bodies)[0], url, "https://dev.azure.com"), *update)
 			assert.Equal(t, map[string]any{"displayName": "Jane Doe", "uniqueName": fake.Jane, "id": "d291b0c4-a05c-4ea6-8df1-4b41d5f39eff"}, s.Item(2).Fields["System.AssignedTo"])
 		})
 	}
@@ -386,7 +353,7 @@ func TestUpdateKeepsWhatOthersDid(t *testing.T) {
 	assert.Equal(t, "A bigger wish", got.Title)
 	assert.Equal(t, "big loud; new; "+string(d.Marker)+"; theirs; urgent", s.Item(1).Fields["System.Tags"])
 	assert.Len(t, s.Item(1).Relations, 1, "the link is not added again, which would be refused")
-	golden(t, "update.json", (*bodies)[1])
+	targettest.Golden(t, "update.json", strings.ReplaceAll((*bodies)[1], url, "https://dev.azure.com"), *update)
 	_, _, err = target.Update(t.Context(), "9", d)
 	assert.Equal(t, fault.NotFound, fault.KindOf(err))
 }
@@ -437,10 +404,8 @@ func TestRetryAfterBesideASuccess(t *testing.T) {
 
 func TestChoices(t *testing.T) {
 	s := fake.New(t)
-	client := outbound.New(outbound.Options{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}})
-	t.Cleanup(client.Close)
 	driver, err := azuredevops.Kind().New(targets.Config{Settings: targets.Values{"url": s.URL, "organization": "fabrikam", "project": fake.Project, "type": "Bug", "apiVersion": "7.1"},
-		Credentials: map[string]secret.String{"pat": secret.New(fake.PAT)}}, targets.Deps{HTTP: client})
+		Credentials: map[string]secret.String{"pat": secret.New(fake.PAT)}}, targets.Deps{HTTP: targettest.Client(t)})
 	require.NoError(t, err)
 	chooser, ok := driver.(targets.Chooser)
 	require.True(t, ok)

@@ -1,14 +1,8 @@
 package gitea_test
 
 import (
-	"encoding/json"
 	"flag"
-	"io"
 	"net/http"
-	"net/http/httptest"
-	"net/netip"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -17,7 +11,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/internal/fault"
-	"pushbutton/internal/outbound"
 	"pushbutton/internal/richtext"
 	"pushbutton/internal/secret"
 	"pushbutton/internal/targets"
@@ -30,17 +23,9 @@ var update = flag.Bool("update", false, "write the golden files anew")
 
 func TestConformance(t *testing.T) { targettest.Run(t, giteafake.Harness()) }
 
-func httpClient(t *testing.T) *outbound.Client {
-	client := outbound.New(outbound.Options{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, UserAgent: "test"})
-	t.Cleanup(client.Close)
-	return client
-}
-
 func open(t *testing.T, url string, a targettest.Account) *targets.Target {
 	t.Helper()
-	target, err := gitea.Kind().Open(a.Settings(url), a.Credentials, targets.Deps{HTTP: httpClient(t)})
-	require.NoError(t, err)
-	return target
+	return targettest.Open(t, gitea.Kind(), a, url)
 }
 
 const marker = targets.Marker("pb-abcdefghijklmnopqrstuvwxyz")
@@ -64,40 +49,15 @@ func TestCreateSendsWhatIsMapped(t *testing.T) {
 	repo := f.Repositories["acme/app"]
 	repo.Labels, f.OrgLabels = []giteafake.Label{{ID: 3, Name: "ui", Archived: true}, {ID: 5, Name: "ui"}}, []giteafake.Label{{ID: 2, Name: "Bug"}}
 	repo.Assignable, repo.Milestones = []giteafake.User{{Login: "olga", Email: "olga@example.com"}}, []giteafake.Milestone{{ID: 31, Title: "V2"}}
-	var sent []byte
-	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		raw, _ := io.ReadAll(r.Body)
-		if giteafake.Creates(r) {
-			sent = raw
-		}
-		req, _ := http.NewRequestWithContext(r.Context(), r.Method, strings.TrimSuffix(f.URL, giteafake.Root)+r.URL.RequestURI(), strings.NewReader(string(raw)))
-		req.Header = r.Header
-		resp, err := http.DefaultClient.Do(req)
-		if !assert.NoError(t, err) {
-			return
-		}
-		defer resp.Body.Close()
-		w.WriteHeader(resp.StatusCode)
-		_, _ = io.Copy(w, resp.Body)
-	}))
-	defer front.Close()
-	target := open(t, front.URL+giteafake.Root, giteafake.WithToken("acme/app", giteafake.MineToken, "milestone", "v2", "assignee", "owner", "labels", []any{"push"}))
+	url, bodies := targettest.Recorder(t, strings.TrimSuffix(f.URL, giteafake.Root), giteafake.Creates)
+	target := open(t, url+giteafake.Root, giteafake.WithToken("acme/app", giteafake.MineToken, "milestone", "v2", "assignee", "owner", "labels", []any{"push"}))
 	require.NoError(t, target.Check(t.Context()))
 	made, err := target.Create(t.Context(), mapped(t, target))
 	require.NoError(t, err)
-	assert.Equal(t, targets.Issue{ID: "1", Key: "#1", URL: f.URL + "/acme/app/issues/1", Title: "Dark mode", Status: "Open"}, made)
+	assert.Equal(t, targets.Issue{ID: "1", Key: "#1", URL: url + giteafake.Root + "/acme/app/issues/1", Title: "Dark mode", Status: "Open"}, made)
 	assert.ElementsMatch(t, []string{"productboard", "push", "ui", "Bug"}, f.LabelNames(repo, repo.Issues[0]))
-	var body any
-	require.NoError(t, json.Unmarshal(sent, &body))
-	pretty, err := json.MarshalIndent(body, "", "  ")
-	require.NoError(t, err)
-	path := filepath.Join("testdata", "create.json")
-	if *update {
-		require.NoError(t, os.WriteFile(path, append(pretty, '\n'), 0o600))
-	}
-	want, err := os.ReadFile(path)
-	require.NoError(t, err)
-	assert.Equal(t, string(want), string(pretty)+"\n")
+	require.Len(t, *bodies, 2, "the rehearsal of Check, and the create")
+	targettest.Golden(t, "create.json", (*bodies)[1], *update)
 
 	before := len(f.Hits)
 	_, err = target.Create(t.Context(), mapped(t, target))
@@ -335,7 +295,7 @@ func TestChoices(t *testing.T) {
 	f.Users[giteafake.MineToken].Repos["acme/wiki"] = "read"
 	f.Repositories["acme/app"].Milestones = []giteafake.Milestone{{ID: 1, Title: "v2"}}
 	driver, err := gitea.Kind().New(targets.Config{Settings: targets.Values{"url": f.URL, "repository": "acme/app", "markerLabel": "productboard"},
-		Credentials: map[string]secret.String{"token": secret.New(giteafake.MineToken)}}, targets.Deps{HTTP: httpClient(t)})
+		Credentials: map[string]secret.String{"token": secret.New(giteafake.MineToken)}}, targets.Deps{HTTP: targettest.Client(t)})
 	require.NoError(t, err)
 	for setting, want := range map[string][]targets.Choice{"repository": {{Value: "acme/app"}}, "milestone": {{Value: "v2"}}, "url": nil} {
 		got, err := driver.(targets.Chooser).Choices(t.Context(), setting)

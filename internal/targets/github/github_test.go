@@ -2,13 +2,11 @@ package github_test
 
 import (
 	"context"
-	"encoding/json"
 	"flag"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -22,7 +20,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/internal/fault"
-	"pushbutton/internal/outbound"
 	"pushbutton/internal/richtext"
 	"pushbutton/internal/secret"
 	"pushbutton/internal/targets"
@@ -37,14 +34,9 @@ func TestConformance(t *testing.T) { targettest.Run(t, githubfake.Harness()) }
 
 func TestConformanceAsApp(t *testing.T) { targettest.Run(t, githubfake.AppHarness(t)) }
 
-// open makes a target of an account; every request's body goes to bodies.
 func open(t *testing.T, url string, a targettest.Account) *targets.Target {
 	t.Helper()
-	client := outbound.New(outbound.Options{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, UserAgent: "test"})
-	t.Cleanup(client.Close)
-	target, err := github.Kind().Open(a.Settings(url), a.Credentials, targets.Deps{HTTP: client})
-	require.NoError(t, err)
-	return target
+	return targettest.Open(t, github.Kind(), a, url)
 }
 
 const marker = targets.Marker("pb-abcdefghijklmnopqrstuvwxyz")
@@ -64,52 +56,22 @@ func mapped(t *testing.T, target *targets.Target) targets.Draft {
 	return d
 }
 
-func golden(t *testing.T, file string, got []byte) {
-	t.Helper()
-	path := filepath.Join("testdata", file)
-	if *update {
-		require.NoError(t, os.WriteFile(path, got, 0o600))
-	}
-	want, err := os.ReadFile(path)
-	require.NoError(t, err)
-	assert.Equal(t, string(want), string(got))
-}
-
 func TestCreateSendsWhatIsMapped(t *testing.T) {
 	f := githubfake.Standard(t)
 	repo := f.Repositories["acme/app"]
 	repo.Assignable, repo.Milestones = []string{"olga-at-acme"}, []githubfake.Milestone{{Number: 1, Title: "v2", Closed: true}, {Number: 3, Title: "V2"}}
 	f.Types = []string{"Bug", "Feature"}
-	var sent []byte
-	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		raw, _ := io.ReadAll(r.Body)
-		if githubfake.Creates(r) {
-			sent = raw
-		}
-		req, _ := http.NewRequestWithContext(r.Context(), r.Method, f.URL+r.URL.RequestURI(), strings.NewReader(string(raw)))
-		req.Header = r.Header
-		resp, err := http.DefaultClient.Do(req)
-		if !assert.NoError(t, err) {
-			return
-		}
-		defer resp.Body.Close()
-		w.WriteHeader(resp.StatusCode)
-		_, _ = io.Copy(w, resp.Body)
-	}))
-	defer front.Close()
-	target := open(t, front.URL, githubfake.WithToken("acme/app", githubfake.MineToken, "type", "Feature", "milestone", "v2", "assignee", "owner",
+	url, bodies := targettest.Recorder(t, f.URL, githubfake.Creates)
+	target := open(t, url, githubfake.WithToken("acme/app", githubfake.MineToken, "type", "Feature", "milestone", "v2", "assignee", "owner",
 		"labels", []any{"push"}, "people", map[string]any{"olga@example.com": "olga-at-acme"}))
 	require.NoError(t, target.Check(t.Context()))
 	before := len(f.Hits)
 	made, err := target.Create(t.Context(), mapped(t, target))
 	require.NoError(t, err)
-	assert.Equal(t, targets.Issue{ID: "2", Key: "#2", URL: f.URL + "/acme/app/issues/2", Title: "Dark mode", Status: "Open"}, made)
+	assert.Equal(t, targets.Issue{ID: "2", Key: "#2", URL: url + "/acme/app/issues/2", Title: "Dark mode", Status: "Open"}, made)
 	assert.Equal(t, []string{"GET /repos/acme/app/assignees/olga-at-acme", "POST /repos/acme/app/issues"}, f.Hits[before:])
-	var body any
-	require.NoError(t, json.Unmarshal(sent, &body))
-	pretty, err := json.MarshalIndent(body, "", "  ")
-	require.NoError(t, err)
-	golden(t, "create.json", append(pretty, '\n'))
+	require.Len(t, *bodies, 2, "the rehearsal of Check, and the create")
+	targettest.Golden(t, "create.json", (*bodies)[1], *update)
 
 	found, err := target.Find(t.Context(), marker)
 	require.NoError(t, err)
@@ -458,9 +420,7 @@ func TestChoices(t *testing.T) {
 	f.Types = []string{"Bug"}
 	f.Repositories["acme/app"].Milestones = []githubfake.Milestone{{Number: 1, Title: "v2"}}
 	choose := func(a targettest.Account, setting string) []string {
-		client := outbound.New(outbound.Options{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, UserAgent: "test"})
-		t.Cleanup(client.Close)
-		driver, err := github.Kind().New(targets.Config{Settings: decoded(a.Settings(f.URL)), Credentials: a.Credentials}, targets.Deps{HTTP: client})
+		driver, err := github.Kind().New(targets.Config{Settings: decoded(a.Settings(f.URL)), Credentials: a.Credentials}, targets.Deps{HTTP: targettest.Client(t)})
 		require.NoError(t, err)
 		choices, err := driver.(targets.Chooser).Choices(t.Context(), setting)
 		require.NoError(t, err)

@@ -1,12 +1,7 @@
 package gitlab_test
 
 import (
-	"bytes"
-	"encoding/json"
 	"flag"
-	"net/netip"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -15,7 +10,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/internal/fault"
-	"pushbutton/internal/outbound"
 	"pushbutton/internal/secret"
 	"pushbutton/internal/targets"
 	"pushbutton/internal/targets/gitlab"
@@ -40,17 +34,9 @@ func TestConformanceWithOAuth(t *testing.T) {
 	targettest.Run(t, h)
 }
 
-func outside(t testing.TB) *outbound.Client {
-	client := outbound.New(outbound.Options{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}})
-	t.Cleanup(client.Close)
-	return client
-}
-
 func open(t testing.TB, s *gitlabfake.Server, a targettest.Account) *targets.Target {
 	t.Helper()
-	target, err := gitlab.Kind().Open(a.Settings(s.Root()), a.Credentials, targets.Deps{HTTP: outside(t)})
-	require.NoError(t, err)
-	return target
+	return targettest.Open(t, gitlab.Kind(), a, s.Root())
 }
 
 func marker(entity string) targets.Marker { return targets.NewMarker("gitlab", entity, 1) }
@@ -85,22 +71,9 @@ func TestCreateBody(t *testing.T) {
 			made, err := target.Create(t.Context(), wanted)
 			require.NoError(t, err)
 			assert.Equal(t, targets.Issue{ID: "1", Key: "#1", URL: s.URL + "/acme/mine/-/issues/1", Title: wanted.Title, Status: "Open"}, made)
-			var got bytes.Buffer
-			require.NoError(t, json.Indent(&got, []byte(s.Bodies()[0]), "", "  "))
-			golden(t, "create."+name+".json", got.String())
+			targettest.Golden(t, "create."+name+".json", s.Bodies()[0], *update)
 		})
 	}
-}
-
-func golden(t *testing.T, name, got string) {
-	t.Helper()
-	path := filepath.Join("testdata", name)
-	if *update {
-		require.NoError(t, os.WriteFile(path, []byte(got+"\n"), 0o600))
-	}
-	want, err := os.ReadFile(path)
-	require.NoError(t, err)
-	assert.Equal(t, strings.TrimSpace(string(want)), got)
 }
 
 // What is wrong on GitLab's side must be said by Check, and who can mend it.
@@ -308,7 +281,7 @@ func TestWeightIsAWholeNumber(t *testing.T) {
 func TestChoices(t *testing.T) {
 	s := gitlabfake.New(t)
 	a := gitlabfake.Account(gitlabfake.Mine, "acme/mine")
-	driver, err := gitlab.Kind().New(targets.Config{Settings: targets.Values{"url": s.URL, "project": "acme/mine"}, Credentials: a.Credentials}, targets.Deps{HTTP: outside(t)})
+	driver, err := gitlab.Kind().New(targets.Config{Settings: targets.Values{"url": s.URL, "project": "acme/mine"}, Credentials: a.Credentials}, targets.Deps{HTTP: targettest.Client(t)})
 	require.NoError(t, err)
 	got, err := driver.(targets.Chooser).Choices(t.Context(), "project")
 	require.NoError(t, err)

@@ -18,6 +18,7 @@ import (
 	"pushbutton/internal/secret"
 	"pushbutton/internal/targets"
 	"pushbutton/internal/targets/gitlab"
+	"pushbutton/internal/targets/targettest"
 )
 
 // answer is what the next create gets.
@@ -46,7 +47,7 @@ func answering(t testing.TB) (targets.Driver, *atomic.Pointer[answer]) {
 	}))
 	t.Cleanup(srv.Close)
 	driver, err := gitlab.Kind().New(targets.Config{Settings: targets.Values{"url": srv.URL, "project": "acme/mine"},
-		Credentials: map[string]secret.String{"token": secret.New("glpat-0000")}}, targets.Deps{HTTP: outside(t)})
+		Credentials: map[string]secret.String{"token": secret.New("glpat-0000")}}, targets.Deps{HTTP: targettest.Client(t)})
 	require.NoError(t, err)
 	return driver, &next
 }

@@ -1,7 +1,6 @@
 package jira_test
 
 import (
-	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -9,18 +8,16 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"pushbutton/internal/outbound"
 	"pushbutton/internal/secret"
 	"pushbutton/internal/targets"
 	"pushbutton/internal/targets/jira"
 	"pushbutton/internal/targets/jira/jirafake"
+	"pushbutton/internal/targets/targettest"
 )
 
 // driver makes the bare driver, for abilities that Target does not show.
 func (r *rig) driver(t *testing.T) targets.Chooser {
 	t.Helper()
-	client := outbound.New(outbound.Options{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}})
-	t.Cleanup(client.Close)
 	settings, login := targets.Values{"url": r.URL, "project": "ENG"}, jirafake.Cloud
 	if r.dataCenter {
 		settings["edition"], login = "datacenter", jirafake.PAT
@@ -29,7 +26,7 @@ func (r *rig) driver(t *testing.T) targets.Chooser {
 	for k, v := range own {
 		settings[k] = v
 	}
-	driver, err := jira.Kind().New(targets.Config{Settings: settings, Credentials: credentials}, targets.Deps{HTTP: client})
+	driver, err := jira.Kind().New(targets.Config{Settings: settings, Credentials: credentials}, targets.Deps{HTTP: targettest.Client(t)})
 	require.NoError(t, err)
 	return driver.(targets.Chooser)
 }

@@ -6,7 +6,6 @@ import (
 	"flag"
 	"maps"
 	"net/http"
-	"net/netip"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -19,7 +18,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/internal/fault"
-	"pushbutton/internal/outbound"
 	"pushbutton/internal/richtext"
 	"pushbutton/internal/targets"
 	"pushbutton/internal/targets/jira"
@@ -64,12 +62,10 @@ func (r *rig) open(t *testing.T, more set) *targets.Target {
 
 func (r *rig) openAs(t *testing.T, settings set, login jirafake.Login, more set) *targets.Target {
 	t.Helper()
-	client := outbound.New(outbound.Options{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}})
-	t.Cleanup(client.Close)
 	own, credentials := login(true)
 	maps.Copy(settings, own)
 	maps.Copy(settings, more)
-	target, err := jira.Kind().Open(settings, credentials, targets.Deps{HTTP: client})
+	target, err := jira.Kind().Open(settings, credentials, targets.Deps{HTTP: targettest.Client(t)})
 	require.NoError(t, err)
 	return target
 }

@@ -1,14 +1,8 @@
 package linear_test
 
 import (
-	"bytes"
-	"encoding/json"
 	"flag"
-	"net/netip"
-	"os"
-	"path/filepath"
 	"slices"
-	"strings"
 	"testing"
 	"unicode/utf8"
 
@@ -17,7 +11,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/internal/fault"
-	"pushbutton/internal/outbound"
 	"pushbutton/internal/secret"
 	"pushbutton/internal/targets"
 	"pushbutton/internal/targets/linear"
@@ -42,17 +35,9 @@ func TestConformanceWithOAuth(t *testing.T) {
 	targettest.Run(t, h)
 }
 
-func outside(t testing.TB) *outbound.Client {
-	client := outbound.New(outbound.Options{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}})
-	t.Cleanup(client.Close)
-	return client
-}
-
 func open(t testing.TB, s *linearfake.Server, a targettest.Account) *targets.Target {
 	t.Helper()
-	target, err := linear.Kind().Open(a.Settings(s.URL), a.Credentials, targets.Deps{HTTP: outside(t)})
-	require.NoError(t, err)
-	return target
+	return targettest.Open(t, linear.Kind(), a, s.URL)
 }
 
 func marker(entity string) targets.Marker { return targets.NewMarker("linear", entity, 1) }
@@ -104,23 +89,10 @@ func TestCreateInput(t *testing.T) {
 			assert.Equal(t, "ENG-1", made.Key)
 			assert.Equal(t, "https://linear.app/acme/issue/ENG-1", made.URL)
 			assert.Equal(t, "gray", made.Color, "Linear's own colour of the status")
-			var got bytes.Buffer
-			require.NoError(t, json.Indent(&got, []byte(s.Variables()[0]), "", "  "))
-			golden(t, "create."+name+".json", got.String())
+			targettest.Golden(t, "create."+name+".json", s.Variables()[0], *update)
 			assert.Equal(t, []string{"https://example.productboard.com/1"}, s.Issues()[0].Links)
 		})
 	}
-}
-
-func golden(t *testing.T, name, got string) {
-	t.Helper()
-	path := filepath.Join("testdata", name)
-	if *update {
-		require.NoError(t, os.WriteFile(path, []byte(got+"\n"), 0o600))
-	}
-	want, err := os.ReadFile(path)
-	require.NoError(t, err)
-	assert.Equal(t, strings.TrimSpace(string(want)), got)
 }
 
 // What is wrong on Linear's side must be said by Check, and who can mend it.
@@ -339,7 +311,7 @@ func TestEstimateIsAWholeNumber(t *testing.T) {
 func TestChoices(t *testing.T) {
 	s := linearfake.New(t)
 	driver, err := linear.Kind().New(targets.Config{Settings: targets.Values{"url": s.URL, "team": "ENG"},
-		Credentials: map[string]secret.String{"apiKey": secret.New(linearfake.Mine)}}, targets.Deps{HTTP: outside(t)})
+		Credentials: map[string]secret.String{"apiKey": secret.New(linearfake.Mine)}}, targets.Deps{HTTP: targettest.Client(t)})
 	require.NoError(t, err)
 	for setting, want := range map[string][]targets.Choice{
 		"team":     {{Value: "ENG", Title: "Engineering"}, {Value: "OPS", Title: "Operations"}},

@@ -17,6 +17,7 @@ import (
 	"pushbutton/internal/secret"
 	"pushbutton/internal/targets"
 	"pushbutton/internal/targets/linear"
+	"pushbutton/internal/targets/targettest"
 )
 
 // answer is what the next create gets, and what reading its issue gets then.
@@ -64,7 +65,7 @@ func answering(t testing.TB) (targets.Driver, *atomic.Pointer[answer]) {
 	}))
 	t.Cleanup(srv.Close)
 	driver, err := linear.Kind().New(targets.Config{Settings: targets.Values{"url": srv.URL, "team": "ENG"},
-		Credentials: map[string]secret.String{"apiKey": secret.New("lin_api_0000")}}, targets.Deps{HTTP: outside(t)})
+		Credentials: map[string]secret.String{"apiKey": secret.New("lin_api_0000")}}, targets.Deps{HTTP: targettest.Client(t)})
 	require.NoError(t, err)
 	return driver, &next
 }

@@ -48,11 +48,7 @@ func (d *driver) Check(ctx context.Context) error {
 
 // Find implements targets.Driver.
 func (d *driver) Find(ctx context.Context, marker targets.Marker) (*targets.Issue, error) {
-	found, err := d.FindAll(ctx, marker)
-	if err != nil || len(found) == 0 {
-		return nil, err
-	}
-	return &found[0], nil
+	return targets.Oldest(d.FindAll(ctx, marker))
 }
 
 // FindAll implements targets.Duplicates.

@@ -1,14 +1,8 @@
 package shortcut_test
 
 import (
-	"encoding/json"
 	"flag"
-	"io"
 	"net/http"
-	"net/http/httptest"
-	"net/netip"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -17,7 +11,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/internal/fault"
-	"pushbutton/internal/outbound"
 	"pushbutton/internal/secret"
 	"pushbutton/internal/targets"
 	"pushbutton/internal/targets/shortcut"
@@ -27,19 +20,10 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files anew")
 
-func newClient(t *testing.T) *outbound.Client {
-	t.Helper()
-	client := outbound.New(outbound.Options{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}})
-	t.Cleanup(client.Close)
-	return client
-}
-
 // open makes a target for a server, without a proxy.
 func open(t *testing.T, url string, a targettest.Account) *targets.Target {
 	t.Helper()
-	target, err := shortcut.Kind().Open(a.Settings(url), a.Credentials, targets.Deps{HTTP: newClient(t)})
-	require.NoError(t, err)
-	return target
+	return targettest.Open(t, shortcut.Kind(), a, url)
 }
 
 func mine(more ...any) targettest.Account { return fake.Account(fake.Token, more...) }
@@ -56,33 +40,8 @@ func draft(t *testing.T, target *targets.Target) targets.Draft {
 
 // recorder keeps the bodies of creates and changes that go to a server.
 func recorder(t *testing.T, server string) (url string, bodies *[]string) {
-	bodies = &[]string{}
-	proxy := targettest.NewProxy(t, server)
-	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		raw, _ := io.ReadAll(r.Body)
-		r.Body = io.NopCloser(strings.NewReader(string(raw)))
-		if fake.Creates(r) || r.Method == http.MethodPut {
-			*bodies = append(*bodies, string(raw))
-		}
-		proxy.ServeHTTP(w, r)
-	}))
-	t.Cleanup(front.Close)
-	return front.URL, bodies
-}
-
-func golden(t *testing.T, name, got string) {
 	t.Helper()
-	var tree any
-	require.NoError(t, json.Unmarshal([]byte(got), &tree))
-	pretty, err := json.MarshalIndent(tree, "", "  ")
-	require.NoError(t, err)
-	path := filepath.Join("testdata", name)
-	if *update {
-		require.NoError(t, os.WriteFile(path, append(pretty, '\n'), 0o600))
-	}
-	want, err := os.ReadFile(path)
-	require.NoError(t, err)
-	assert.Equal(t, strings.TrimSpace(string(want)), string(pretty))
+	return targettest.Recorder(t, server, func(r *http.Request) bool { return fake.Creates(r) || r.Method == http.MethodPut })
 }
 
 // Everything that settings can map, whole, as it goes to Shortcut.
@@ -97,7 +56,7 @@ func TestCreateBody(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, targets.Issue{ID: "1", Key: "sc-1", URL: "https://app.shortcut.com/example/story/1", Title: "A wish", Status: "Backlog", Color: "gray"}, made)
 	require.Len(t, *bodies, 1)
-	golden(t, "create.json", (*bodies)[0])
+	targettest.Golden(t, "create.json", (*bodies)[0], *update)
 }
 
 func TestCreateLooksUpOnce(t *testing.T) {
@@ -286,7 +245,7 @@ func TestUpdateKeepsWhatOthersDid(t *testing.T) {
 	assert.Equal(t, []string{"https://example.com/theirs", "https://app.productboard.com/?push=" + string(d.Marker), "https://example.productboard.com/1"}, story.Links)
 	assert.Equal(t, []fake.FieldValue{{Field: fake.Component, Value: fake.Backend}}, story.Fields)
 	assert.Equal(t, string(d.Marker), story.ExternalID)
-	golden(t, "update.json", (*bodies)[1])
+	targettest.Golden(t, "update.json", (*bodies)[1], *update)
 	_, _, err = target.Update(t.Context(), "9", d)
 	assert.Equal(t, fault.NotFound, fault.KindOf(err))
 }
@@ -320,7 +279,7 @@ func TestErrors(t *testing.T) {
 
 func TestChoices(t *testing.T) {
 	s := fake.New(t)
-	driver, err := shortcut.Kind().New(targets.Config{Settings: targets.Values{"url": s.URL}, Credentials: map[string]secret.String{"token": secret.New(fake.Token)}}, targets.Deps{HTTP: newClient(t)})
+	driver, err := shortcut.Kind().New(targets.Config{Settings: targets.Values{"url": s.URL}, Credentials: map[string]secret.String{"token": secret.New(fake.Token)}}, targets.Deps{HTTP: targettest.Client(t)})
 	require.NoError(t, err)
 	chooser, ok := driver.(targets.Chooser)
 	require.True(t, ok)

@@ -13,7 +13,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"net/netip"
 	"strings"
 	"sync"
 	"testing"
@@ -141,12 +140,11 @@ func newBench(t *testing.T, h Harness) *bench {
 		b.server.URL = h.Watch(t, b.server.URL)
 	}
 	b.proxy = NewProxy(t, b.server.URL)
-	b.http = outbound.New(outbound.Options{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}, UserAgent: "targettest"})
+	b.http = Client(t)
 	before := slog.Default()
 	slog.SetDefault(slog.New(slog.NewTextHandler(lockedWriter{b}, &slog.HandlerOptions{Level: slog.LevelDebug})))
 	t.Cleanup(func() {
 		slog.SetDefault(before)
-		b.http.Close()
 		b.assertNoSecrets(t)
 	})
 	return b

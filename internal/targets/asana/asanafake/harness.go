@@ -25,11 +25,7 @@ func accountWith(credential, token, project string, more []any) targettest.Accou
 	return targettest.Account{
 		Credentials: map[string]secret.String{credential: secret.New(token)},
 		Settings: func(url string) map[string]any {
-			s := map[string]any{"url": url, "project": project}
-			for i := 0; i+1 < len(more); i += 2 {
-				s[more[i].(string)] = more[i+1]
-			}
-			return s
+			return targettest.With(map[string]any{"url": url, "project": project}, more...)
 		},
 	}
 }

@@ -17,11 +17,7 @@ func Account(pat, project string, more ...any) targettest.Account {
 	return targettest.Account{
 		Credentials: map[string]secret.String{"pat": secret.New(pat)},
 		Settings: func(url string) map[string]any {
-			s := map[string]any{"url": url, "organization": Organization, "project": project}
-			for i := 0; i+1 < len(more); i += 2 {
-				s[more[i].(string)] = more[i+1]
-			}
-			return s
+			return targettest.With(map[string]any{"url": url, "organization": Organization, "project": project}, more...)
 		},
 	}
 }

@@ -71,10 +71,6 @@ func under(a targettest.Account) targettest.Account {
 // WithToken is an account with a token; more is name, value, name, value...
 func WithToken(repository, token string, more ...any) targettest.Account {
 	return targettest.Account{Credentials: map[string]secret.String{"token": secret.New(token)}, Settings: func(url string) map[string]any {
-		s := map[string]any{"url": url, "repository": repository}
-		for i := 0; i < len(more); i += 2 {
-			s[more[i].(string)] = more[i+1]
-		}
-		return s
+		return targettest.With(map[string]any{"url": url, "repository": repository}, more...)
 	}}
 }

@@ -109,11 +109,7 @@ func WithApp(repository string, key *rsa.PrivateKey, more ...any) targettest.Acc
 
 func account(repository string, credentials map[string]secret.String, more ...any) targettest.Account {
 	return targettest.Account{Credentials: credentials, Settings: func(url string) map[string]any {
-		s := map[string]any{"url": url, "repository": repository}
-		for i := 0; i < len(more); i += 2 {
-			s[more[i].(string)] = more[i+1]
-		}
-		return s
+		return targettest.With(map[string]any{"url": url, "repository": repository}, more...)
 	}}
 }
 

@@ -136,11 +136,7 @@ func Account(key, teamName string, more ...any) targettest.Account {
 	return targettest.Account{
 		Credentials: map[string]secret.String{cred: secret.New(key)},
 		Settings: func(url string) map[string]any {
-			s := map[string]any{"url": url, "team": teamName}
-			for i := 0; i+1 < len(more); i += 2 {
-				s[more[i].(string)] = more[i+1]
-			}
-			return s
+			return targettest.With(map[string]any{"url": url, "team": teamName}, more...)
 		},
 	}
 }

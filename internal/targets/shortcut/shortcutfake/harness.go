@@ -18,11 +18,7 @@ func Account(token string, more ...any) targettest.Account {
 	return targettest.Account{
 		Credentials: map[string]secret.String{"token": secret.New(token)},
 		Settings: func(url string) map[string]any {
-			s := map[string]any{"url": url}
-			for i := 0; i+1 < len(more); i += 2 {
-				s[more[i].(string)] = more[i+1]
-			}
-			return s
+			return targettest.With(map[string]any{"url": url}, more...)
 		},
 	}
 }
