@@ -97,9 +97,15 @@ func TestTemplatesThatAreRefused(t *testing.T) {
 		"define":         {`{{define "x"}}{{end}}{{template "x"}}`, "must not use define, block or template"},
 		"recursion":      {`{{block "x" .}}{{template "x" .}}{{end}}`, "must not use define, block or template"},
 		"huge number":    {"{{range 1000000000}}{{end}}", "whole numbers up to 1000 are possible"},
-		"hidden number":  {"{{$n := 1000000000}}{{range $n}}{{end}}", "whole numbers up to 1000 are possible"},
-		"deep loops":     {"{{range 999}}{{range 999}}{{range 999}}{{end}}{{end}}{{end}}", "nests more than 2 loops"},
-		"too much":       {"{{range 999}}{{range 999}}xxxxxxxxxx{{end}}{{end}}", "it writes too much"},
+		"hidden number":  {"{{$n := 999}}{{range $n}}{{end}}", "loops over something else than a list of the item"},
+		"deep loops":     {"{{range .Tags}}{{range $.Tags}}{{range $.Tags}}{{end}}{{end}}{{end}}", "nests more than 2 loops"},
+		"counting loop":  {"{{range 999}}{{end}}", "loops over something else than a list of the item"},
+		"hidden count":   {"{{with 999}}{{range .}}{{end}}{{end}}", "loops over something else than a list of the item"},
+		"growth":         {`{{$x := "ab"}}{{range .Tags}}{{$x = printf "%s%s" $x $x}}{{end}}`, "sets a variable again"},
+		"wide":           {`{{printf "%999999d" 1}}`, "without widths"},
+		"length":         {"{{len .Name}}", "uses len"},
+		"too much":       {`{{$a := "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"}}{{$b := replace "x" $a $a}}{{$c := replace "x" $a $b}}{{$d := replace "x" $a $c}}{{replace "x" $a $d}}`, "it makes too long a text"},
+		"writes much":    {`{{$a := "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"}}{{$b := replace "x" $a $a}}{{replace "x" $a $b}}`, "it writes too much"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := Kind{Driver: (*rich)(nil)}.Open(map[string]any{"title": c.text}, nil, Deps{})

@@ -144,20 +144,13 @@ func (t *template) functions(item Item) map[string]any {
 // TextFunctions are the functions that templates of any kind can call.
 func TextFunctions() map[string]any {
 	return map[string]any{
-		"join": func(sep string, v any) string {
-			if list, ok := v.(listValue); ok {
-				return strings.Join(list.texts, sep)
-			}
-			if list, ok := v.([]string); ok {
-				return strings.Join(list, sep)
-			}
-			return fmt.Sprint(v)
-		},
+		"join":     join,
+		"printf":   printf,
 		"plain":    func(v any) string { return textOf(v) },
 		"upper":    func(v any) string { return strings.ToUpper(textOf(v)) },
 		"lower":    func(v any) string { return strings.ToLower(textOf(v)) },
 		"trim":     func(v any) string { return strings.TrimSpace(textOf(v)) },
-		"replace":  func(old, new string, v any) string { return strings.ReplaceAll(textOf(v), old, new) },
+		"replace":  replace,
 		"truncate": func(limit int, v any) string { return cut(textOf(v), limit) },
 		"default": func(fallback string, v any) any {
 			if textOf(v) == "" {
@@ -167,6 +160,43 @@ func TextFunctions() map[string]any {
 		},
 		"date": formatDate,
 	}
+}
+
+var errTooMuch = errors.New("it makes too long a text")
+
+func join(sep string, v any) (string, error) {
+	list, ok := v.([]string)
+	if field, isField := v.(listValue); isField {
+		list, ok = field.texts, true
+	}
+	if !ok {
+		return textOf(v), nil
+	}
+	if len(list)*len(sep) > maxHTMLOutput {
+		return "", errTooMuch
+	}
+	return strings.Join(list, sep), nil
+}
+
+func replace(old, with string, v any) (string, error) {
+	s := textOf(v)
+	if len(s)+strings.Count(s, old)*len(with) > maxHTMLOutput {
+		return "", errTooMuch
+	}
+	return strings.ReplaceAll(s, old, with), nil
+}
+
+// printf is the usual one without widths, which inspection refuses, and with
+// a bound.
+func printf(format string, args ...any) (string, error) {
+	size := len(format)
+	for _, a := range args {
+		size += len(textOf(a))
+	}
+	if size > maxHTMLOutput {
+		return "", errTooMuch
+	}
+	return fmt.Sprintf(format, args...), nil
 }
 
 // fieldValue is a field as this template's place wants it.
@@ -281,6 +311,9 @@ func (w *inspection) node(n parse.Node, loops int) {
 		w.node(n.Pipe, loops)
 	case *parse.PipeNode:
 		if n != nil {
+			if n.IsAssign {
+				w.wrong = "sets a variable again, which could make it grow without end"
+			}
 			for _, c := range n.Cmds {
 				w.node(c, loops)
 			}
@@ -296,12 +329,53 @@ func (w *inspection) node(n parse.Node, loops int) {
 			w.wrong = fmt.Sprintf("nests more than %d loops", maxLoops)
 			return
 		}
+		w.loop(n.Pipe)
 		w.branch(n.BranchNode, loops+1)
 	case *parse.TemplateNode:
 		w.wrong = "must not use define, block or template"
 	case *parse.NumberNode:
 		if !n.IsInt || n.Int64 > maxNumber || n.Int64 < -maxNumber {
 			w.wrong = fmt.Sprintf("has the number %s; whole numbers up to %d are possible", n.Text, maxNumber)
+		}
+	}
+}
+
+// loop wants a list of the item's to go over: a number, or what a text is
+// long, could make a loop that does not end in time.
+func (w *inspection) loop(pipe *parse.PipeNode) {
+	if len(pipe.Cmds) == 1 {
+		switch n := pipe.Cmds[0].Args[0].(type) {
+		case *parse.FieldNode:
+			return
+		case *parse.VariableNode:
+			if len(n.Ident) > 1 {
+				return
+			}
+		case *parse.IdentifierNode: // of the functions only these can give a number
+			if !slices.Contains([]string{"and", "or", "index", "default"}, n.Ident) {
+				return
+			}
+		}
+	}
+	w.wrong = "loops over something else than a list of the item, such as .Tags"
+}
+
+// calls refuses functions that make long texts out of short ones.
+func (w *inspection) calls(n *parse.CommandNode) {
+	fn, ok := n.Args[0].(*parse.IdentifierNode)
+	if !ok {
+		return
+	}
+	switch fn.Ident {
+	case "print", "println", "html", "js", "urlquery", "call", "len", "slice":
+		w.wrong = fmt.Sprintf("uses %s, which is not there; see docs/targets.md for what is", fn.Ident)
+	case "printf":
+		if len(n.Args) < 2 {
+			return
+		}
+		format, ok := n.Args[1].(*parse.StringNode)
+		if !ok || strings.ContainsAny(format.Text, "0123456789*") && strings.Contains(format.Text, "%") {
+			w.wrong = "uses printf with something else than a format in quotes without widths"
 		}
 	}
 }
@@ -314,6 +388,7 @@ func (w *inspection) branch(n parse.BranchNode, loops int) {
 
 func (w *inspection) command(n *parse.CommandNode, loops int) {
 	w.actions = true
+	w.calls(n)
 	if fn, ok := n.Args[0].(*parse.IdentifierNode); ok && fn.Ident == "field" {
 		if len(n.Args) != 2 {
 			w.wrong = `must name a field in quotes: {{field "Effort"}}`

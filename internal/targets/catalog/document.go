@@ -261,7 +261,7 @@ Settings that decide how an item of Productboard becomes an issue. They are chec
 tracker's required fields and Productboard's names of fields, before the first click.
 
 ` + "%%mapping%%" + `
-Templates are Go's [text/template](https://pkg.go.dev/text/template), without ` + "`define`, `block` and `template`" + `. They see ` + "`.Name`, `.Description`, `.Type`, `.Status`, `.Tags`, `.Link`, `.ID`, `.Owner.Email`, `.Pusher.Name`, `.Pusher.Email`" + `, and these functions:
+Templates are Go's [text/template](https://pkg.go.dev/text/template), without ` + "`define`, `block` and `template`" + `; loops go over lists of the item, and no variable is set twice. They see ` + "`.Name`, `.Description`, `.Type`, `.Status`, `.Tags`, `.Link`, `.ID`, `.Owner.Email`, `.Pusher.Name`, `.Pusher.Email`" + `, and these functions:
 
 | function | what it gives |
 | --- | --- |
