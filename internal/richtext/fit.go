@@ -126,15 +126,15 @@ func (c *cutter) blocks(blocks []block) []block {
 func (c *cutter) block(b block) block {
 	switch b := b.(type) {
 	case paragraph:
-		if runs := c.runs(b.runs); len(runs) > 0 {
+		if runs := c.runs(b.runs); !blankRuns(runs) {
 			return paragraph{runs}
 		}
 	case heading:
-		if runs := c.runs(b.runs); len(runs) > 0 {
+		if runs := c.runs(b.runs); !blankRuns(runs) {
 			return heading{b.level, runs}
 		}
 	case codeBlock:
-		if text := c.lines(b.text); text != "" {
+		if text := c.lines(b.text); strings.TrimFunc(text, isSpace) != "" {
 			return codeBlock{b.lang, text}
 		}
 	case quote:

@@ -144,7 +144,7 @@ func requireSound(t *testing.T, d Doc) {
 				require.True(t, b.level >= 1 && b.level <= 6)
 				line(b.runs)
 			case codeBlock:
-				require.NotEmpty(t, strings.TrimSpace(b.text))
+				require.NotEmpty(t, strings.TrimFunc(b.text, isSpace))
 			case quote:
 				require.NotEmpty(t, b.blocks)
 				check(b.blocks, depth+1)

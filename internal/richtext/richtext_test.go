@@ -178,6 +178,7 @@ func TestFit(t *testing.T) {
 		"between words":     {"<p>" + long + "</p>", 90, "lorem ipsum lorem ipsum lorem…" + tail + "\n\nfoot"},
 		"a block":           {"<p>one</p><p>two</p><h1>" + long + "</h1>", 85, "one\n\ntwo\n\n# lorem ipsum…" + tail + "\n\nfoot"},
 		"code":              {"<pre>line 1\nline 2\nline 3\nline 4\nline 5" + long + "</pre>", 92, "```\nline 1\nline 2\nline 3\n```" + tail + "\n\nfoot"},
+		"blank code":        {"<p>x</p><pre>  \n  \n" + long + "</pre>", 80, "x" + tail + "\n\nfoot"},
 		"items":             {"<ul><li>a<ul><li>b</li><li>" + long + "</li></ul></li><li>c</li></ul>", 80, "- a\n  - b\n  - lorem…" + tail + "\n\nfoot"},
 		"rows":              {"<table><tr><th>h</th></tr><tr><td>a</td></tr><tr><td>" + long + "</td></tr></table>", 100, "| h |\n| --- |\n| a |" + tail + "\n\nfoot"},
 		"no header alone":   {"<p>x</p><table><tr><th>h</th></tr><tr><td>" + long + "</td></tr></table>", 100, "x" + tail + "\n\nfoot"},
