@@ -80,14 +80,16 @@ type Integration struct {
 	ButtonLabel string
 	// ActionAuth is the Authorization value that Productboard must send.
 	ActionAuth secret.String
-	// ProductboardToken is the bearer token for Productboard's API.
-	ProductboardToken secret.String
-	Answer            AnswerShape
-	OnUnlink          OnUnlink
-	Target            TargetConfig
-	Disabled          bool
-	CreatedAt         time.Time
-	UpdatedAt         time.Time
+	// Productboard is the credential for Productboard's API.
+	Productboard ProductboardAuth
+	// Reconnect is set while one of the two credentials does not work.
+	Reconnect *Reconnect
+	Answer    AnswerShape
+	OnUnlink  OnUnlink
+	Target    TargetConfig
+	Disabled  bool
+	CreatedAt time.Time
+	UpdatedAt time.Time
 	// Registered is a digest of what was last sent to Productboard, so that a
 	// second apply knows that nothing changed.
 	Registered string
