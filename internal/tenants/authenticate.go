@@ -12,6 +12,11 @@ type ByID interface {
 	ByID(ctx context.Context, id string) (Integration, error)
 }
 
+// ByTenant finds a tenant by its id. A missing one is fault.NotFound.
+type ByTenant interface {
+	Tenant(ctx context.Context, id string) (Tenant, error)
+}
+
 // Authenticate finds the integration that a callback is addressed to and
 // checks the Authorization value that it carries, in constant time. A wrong or
 // missing one is fault.Unauthorized without a word on which part was wrong.
