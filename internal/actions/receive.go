@@ -97,7 +97,7 @@ func (r *Receiver) apply(ctx context.Context, in tenants.Integration, c click) (
 		return pbapi.ConnectionState{State: pbapi.StateError,
 			Message: "This integration is switched off in the push plugin. Ask your admin to enable it."}, nil
 	}
-	key := connections.Key{Integration: in.ID, Entity: c.entity}
+	key := connections.Key{Tenant: in.Tenant, Integration: in.ID, Entity: c.entity}
 	rctx, cancel := context.WithTimeout(ctx, recordTimeout)
 	defer cancel()
 	record, work, err := r.record(rctx, key, c)
