@@ -50,8 +50,8 @@ type Receiver struct {
 	// Tenants tells who is suspended; nil: nobody is.
 	Tenants tenants.ByTenant
 	Clicks  Clicks
-	Queue        Queue
-	Log          *slog.Logger
+	Queue   Queue
+	Log     *slog.Logger
 	// Observe, if set, is told of every answered click.
 	Observe func(trigger, outcome string, took time.Duration)
 }
@@ -109,7 +109,7 @@ func (r *Receiver) apply(ctx context.Context, in tenants.Integration, c click) (
 				Message: "Your workspace is suspended in the push plugin. Ask your admin, or the plugin's operator."}, nil
 		}
 	}
-	key := connections.Key{Integration: in.ID, Entity: c.entity}
+	key := connections.Key{Tenant: in.Tenant, Integration: in.ID, Entity: c.entity}
 	rctx, cancel := context.WithTimeout(ctx, recordTimeout)
 	defer cancel()
 	record, work, err := r.record(rctx, key, c)

@@ -78,6 +78,7 @@ type cached struct {
 	integration Integration
 	read        time.Time
 	failed      time.Time // when it last could not be read again
+	refreshed   time.Time // when it was last read because of a doubt
 }
 
 // NewCache makes a Cache over a store.
@@ -99,6 +100,30 @@ func (c *Cache) ByID(ctx context.Context, id string) (Integration, error) {
 	if in, ok, err := c.fresh(id); ok {
 		return in, err
 	}
+	return c.read(ctx, id)
+}
+
+// Refresh reads an integration of which the remembered state is in doubt: a
+// caller shows a secret that may be newer. Strangers can cause doubt, so it is
+// done once per Brief and integration; beyond that it is what ByID says.
+func (c *Cache) Refresh(ctx context.Context, id string) (Integration, error) {
+	now := c.opts.Now()
+	c.mu.Lock()
+	entry, ok := c.known.get(id)
+	doubt := ok && now.Sub(entry.refreshed) >= c.opts.Brief
+	if doubt {
+		entry.refreshed = now
+		c.known.put(id, entry)
+	}
+	c.mu.Unlock()
+	if !doubt {
+		return c.ByID(ctx, id)
+	}
+	return c.read(ctx, id)
+}
+
+// read asks Redis, once for all who ask at the same time.
+func (c *Cache) read(ctx context.Context, id string) (Integration, error) {
 	// The read outlives a caller who gives up: others may wait for it too.
 	result := c.flight.DoChan(id, func() (any, error) {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.opts.LoadTimeout)
@@ -161,7 +186,8 @@ func (c *Cache) load(ctx context.Context, id string) (Integration, error) {
 	case err == nil:
 		c.owners.put(id, owner)
 		if current {
-			c.known.put(id, cached{integration: in, read: read})
+			before, _ := c.known.get(id)
+			c.known.put(id, cached{integration: in, read: read, refreshed: before.refreshed})
 			c.unknown.remove(id)
 		}
 	case errors.Is(err, fault.NotFound):

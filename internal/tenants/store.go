@@ -4,7 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-		"sync"
+	"sync"
 	"time"
 
 	"github.com/redis/go-redis/v9"
