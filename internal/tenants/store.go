@@ -38,6 +38,9 @@ type Store struct {
 
 	mu       sync.Mutex
 	watchers []func(integration string)
+	// announced is when the key that seals was last put into the index of
+	// keys.
+	announced time.Time
 }
 
 // NewStore makes a Store that seals credentials with keys.
