@@ -312,7 +312,7 @@ func (t *Target) fault(op string, err error) *fault.Error {
 	} else {
 		out.Op = op + ": " + out.Op
 	}
-	if op == OpCheck || op == OpFind || op == OpRead {
+	if op == OpCheck || op == OpFind || op == OpRead || op == OpResolve {
 		out.Unsure = false // nothing was to be changed
 	}
 	if out.Side == "" {
