@@ -13,29 +13,34 @@ import (
 // sealedIntegration is an integration as it stands in Redis. Names of fields
 // are kept for good: records are never rewritten as a whole.
 type sealedIntegration struct {
-	ID                string            `json:"id"`
-	Name              string            `json:"name"`
-	Version           int64             `json:"version"`
-	Type              string            `json:"type"`
-	ProductboardID    string            `json:"productboardId,omitempty"`
-	CreateBegun       time.Time         `json:"createBegun,omitzero"`
-	ButtonLabel       string            `json:"buttonLabel"`
-	ActionAuth        string            `json:"actionAuth"`
-	ProductboardToken string            `json:"productboardToken"`
-	Answer            AnswerShape       `json:"answer"`
-	OnUnlink          OnUnlink          `json:"onUnlink"`
-	TargetType        string            `json:"targetType"`
-	Settings          map[string]any    `json:"settings"`
-	Credentials       map[string]string `json:"credentials"`
-	Disabled          bool              `json:"disabled,omitempty"`
-	CreatedAt         time.Time         `json:"createdAt"`
-	UpdatedAt         time.Time         `json:"updatedAt"`
-	Registered        string            `json:"registered,omitempty"`
+	ID                string               `json:"id"`
+	Name              string               `json:"name"`
+	Version           int64                `json:"version"`
+	Type              string               `json:"type"`
+	ProductboardID    string               `json:"productboardId,omitempty"`
+	CreateBegun       time.Time            `json:"createBegun,omitzero"`
+	ButtonLabel       string               `json:"buttonLabel"`
+	ActionAuth        string               `json:"actionAuth"`
+	FormerAuth        string               `json:"formerAuth,omitempty"`
+	FormerUntil       time.Time            `json:"formerUntil,omitzero"`
+	ProductboardToken string               `json:"productboardToken"`
+	Answer            AnswerShape          `json:"answer"`
+	OnUnlink          OnUnlink             `json:"onUnlink"`
+	TargetType        string               `json:"targetType"`
+	Settings          map[string]any       `json:"settings"`
+	Credentials       map[string]string    `json:"credentials"`
+	Disabled          bool                 `json:"disabled,omitempty"`
+	Deleting          time.Time            `json:"deleting,omitzero"`
+	CreatedAt         time.Time            `json:"createdAt"`
+	UpdatedAt         time.Time            `json:"updatedAt"`
+	SecretsSet        map[string]time.Time `json:"secretsSet,omitempty"`
+	Registered        string               `json:"registered,omitempty"`
 }
 
 // The fields' names that a sealed text is bound to.
 const (
 	boundAuth       = "actionAuth"
+	boundFormer     = "formerAuth"
 	boundToken      = "productboardToken"
 	boundCredential = "credentials."
 )
@@ -54,6 +59,7 @@ func (s *Store) encode(in Integration) ([]byte, error) {
 		Answer: in.Answer, OnUnlink: in.OnUnlink,
 		TargetType: in.Target.Type, Settings: in.Target.Settings, Credentials: make(map[string]string, len(in.Target.Credentials)),
 		Disabled: in.Disabled, CreatedAt: in.CreatedAt, UpdatedAt: in.UpdatedAt, Registered: in.Registered,
+		FormerUntil: in.Former.Until, Deleting: in.Deleting, SecretsSet: in.SecretsSet,
 	}
 	var errs []error
 	seal := func(value secret.String, field string) string {
@@ -67,6 +73,7 @@ func (s *Store) encode(in Integration) ([]byte, error) {
 		return sealed
 	}
 	rec.ActionAuth = seal(in.ActionAuth, boundAuth)
+	rec.FormerAuth = seal(in.Former.Value, boundFormer)
 	rec.ProductboardToken = seal(in.ProductboardToken, boundToken)
 	for name, value := range in.Target.Credentials {
 		rec.Credentials[name] = seal(value, boundCredential+name)
@@ -93,6 +100,7 @@ func (s *Store) decode(tenant, raw string) (Integration, error) {
 		Answer: rec.Answer, OnUnlink: rec.OnUnlink,
 		Target:   TargetConfig{Type: rec.TargetType, Settings: rec.Settings, Credentials: make(map[string]secret.String, len(rec.Credentials))},
 		Disabled: rec.Disabled, CreatedAt: rec.CreatedAt, UpdatedAt: rec.UpdatedAt, Registered: rec.Registered,
+		Former: FormerAuth{Until: rec.FormerUntil}, Deleting: rec.Deleting, SecretsSet: rec.SecretsSet,
 	}
 	var errs []error
 	open := func(sealed, field string) secret.String {
@@ -106,6 +114,7 @@ func (s *Store) decode(tenant, raw string) (Integration, error) {
 		return value
 	}
 	in.ActionAuth = open(rec.ActionAuth, boundAuth)
+	in.Former.Value = open(rec.FormerAuth, boundFormer)
 	in.ProductboardToken = open(rec.ProductboardToken, boundToken)
 	for name, sealed := range rec.Credentials {
 		in.Target.Credentials[name] = open(sealed, boundCredential+name)
