@@ -23,6 +23,7 @@ import (
 	"pushbutton/internal/pacing"
 	"pushbutton/internal/pbapi"
 	"pushbutton/internal/probe"
+	"pushbutton/internal/secret"
 	"pushbutton/internal/server"
 	"pushbutton/internal/telemetry"
 	"pushbutton/internal/tenants"
@@ -43,6 +44,7 @@ type App struct {
 	metrics *telemetry.Metrics
 
 	rdb     *redis.Client
+	keys    *secret.Keyring
 	tenants *tenants.Store
 	cache   *tenants.Cache
 	records *connections.Store
@@ -59,6 +61,7 @@ func New(cfg config.Config, rdb *redis.Client, log *slog.Logger, version string)
 	if err != nil {
 		return nil, fmt.Errorf("encryption keys: %w", err)
 	}
+	a.keys = keys
 	agent := "pushbutton/" + version
 	a.pbHTTP = outbound.New(outbound.Options{Unguarded: true, UserAgent: agent, Observe: func(o outbound.Observation) {
 		a.metrics.Call(o.Op, result(o.Err), o.Duration)
