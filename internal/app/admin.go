@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"slices"
 
 	"pushbutton/internal/access"
 	"pushbutton/internal/admin"
@@ -24,7 +25,7 @@ func (a *App) adminAPI() (http.Handler, error) {
 	}
 	return admin.New(admin.Options{
 		Verifier: verifier, Tenants: a.tenants, Log: a.log,
-		Routes: admin.TenantRoutes(a.tenants),
+		Routes: slices.Concat(admin.TenantRoutes(a.tenants), admin.IntegrationRoutes(a.Registrar())),
 	})
 }
 

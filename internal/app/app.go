@@ -50,6 +50,7 @@ type App struct {
 	records *connections.Store
 	queue   *jobs.Queue
 	peers   *peers
+	mapper  actions.Mapper // of previews
 	pbHTTP  *outbound.Client
 	trHTTP  *outbound.Client
 }

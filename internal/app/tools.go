@@ -11,6 +11,7 @@ import (
 	"pushbutton/config"
 	"pushbutton/internal/register"
 	"pushbutton/internal/secret"
+	"pushbutton/internal/targets"
 	"pushbutton/internal/tenants"
 )
 
@@ -62,9 +63,26 @@ func (a *App) Registrar() *register.Registrar {
 			}
 			return register.Checked{ItemFields: target.ItemFields(), Caveat: target.Traits().Caveat}, target.Check(ctx)
 		},
+		Preview:   a.preview,
 		PublicURL: a.cfg.PublicURL,
 	}
 }
+
+// preview renders the issue that a push of an entity would create.
+func (a *App) preview(ctx context.Context, in tenants.Integration, entity string) (targets.Preview, error) {
+	target, err := a.peers.Target(in)
+	if err != nil {
+		return targets.Preview{}, err
+	}
+	draft, err := a.mapper.Draft(ctx, a.peers.Productboard(in), in, target, entity, previewMarker, targets.Person{})
+	if err != nil {
+		return targets.Preview{}, err
+	}
+	return target.Preview(ctx, draft)
+}
+
+// previewMarker stands where a push would have its own.
+const previewMarker = targets.Marker("pb-preview")
 
 // ValidTarget says what is wrong with a target's settings, without reaching
 // out.
