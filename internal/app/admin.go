@@ -9,6 +9,8 @@ import (
 
 	"pushbutton/internal/access"
 	"pushbutton/internal/admin"
+	"pushbutton/internal/audit"
+	"pushbutton/internal/idempotency"
 )
 
 // maxKeyFile bounds a file with public keys, in bytes.
@@ -23,9 +25,11 @@ func (a *App) adminAPI() (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
+	log := audit.New(a.rdb)
 	return admin.New(admin.Options{
-		Verifier: verifier, Tenants: a.tenants, Log: a.log,
-		Routes: slices.Concat(admin.TenantRoutes(a.tenants), admin.IntegrationRoutes(a.Registrar())),
+		Verifier: verifier, Tenants: a.tenants, Log: a.log, Audit: log, Answers: idempotency.New(a.rdb),
+		Routes: slices.Concat(admin.TenantRoutes(a.tenants), admin.IntegrationRoutes(a.Registrar()),
+			admin.AuditRoutes(log), admin.TokenRoutes(access.NewRevocationStore(a.rdb))),
 	})
 }
 
