@@ -42,7 +42,7 @@ func (inv *invocation) pushes(f app.PushFilter, all bool, args []string) (func(c
 	for _, arg := range args {
 		key, err := connections.ParseKey(arg)
 		if err != nil {
-			return nil, &usageError{fmt.Errorf("%w (want INTEGRATION:ENTITY, as list prints it)", err)}
+			return nil, &usageError{fmt.Errorf("%w (want TENANT/INTEGRATION:ENTITY, as list prints it)", err)}
 		}
 		keys = append(keys, key)
 	}

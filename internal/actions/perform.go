@@ -46,9 +46,11 @@ const handBackTimeout = 2 * time.Second
 type Performer struct {
 	Leases       Leases
 	Integrations tenants.ByID
-	Peers        Peers
-	Queue        Queue
-	Log          *slog.Logger
+	// Tenants tells who is suspended; nil: nobody is.
+	Tenants tenants.ByTenant
+	Peers   Peers
+	Queue   Queue
+	Log     *slog.Logger
 	// Observe, if set, is told of every run: the step it began with, the
 	// target's type, and how it ended.
 	Observe func(step, target, outcome string, took time.Duration)
@@ -56,7 +58,7 @@ type Performer struct {
 	// target's type.
 	Duplicate func(target string)
 
-	names fieldNames
+	mapper Mapper
 }
 
 // Perform takes up one run of a connection's work. It returns an error only
@@ -68,7 +70,7 @@ func (p *Performer) Perform(ctx context.Context, key connections.Key, run int64)
 		return err
 	}
 	start := time.Now()
-	p.Log.DebugContext(ctx, "begin", "integration", key.Integration, "entity", key.Entity, "run", run, "step", string(lease.Record.Step))
+	p.Log.DebugContext(ctx, "begin", "tenant", key.Tenant, "integration", key.Integration, "entity", key.Entity, "run", run, "step", string(lease.Record.Step))
 	kept, release := lease.Keep(ctx)
 	defer release()
 	w := &work{p: p, key: key, lease: lease, began: lease.Record.Step}
@@ -125,6 +127,11 @@ func (w *work) step(ctx context.Context) (err error) {
 			err = &fault.Error{Op: "perform", Kind: fault.Internal, Side: "this plugin", Err: fmt.Errorf("panic: %v\n%s", r, debug.Stack())}
 		}
 	}()
+	if reason, halted, err := suspended(ctx, w.p.Tenants, w.in.Tenant); err != nil {
+		return err
+	} else if halted {
+		return &waitError{delay: suspendedWait, why: reason}
+	}
 	switch step := w.lease.Record.Step; step {
 	case connections.Open:
 		return w.open(ctx)
@@ -245,7 +252,7 @@ func (w *work) report(ctx context.Context, outcome string, err error, took time.
 	rec := w.lease.Record
 	level := slog.LevelInfo
 	attrs := []slog.Attr{
-		slog.String("tenant", w.in.Tenant), slog.String("integration", w.key.Integration), slog.String("entity", w.key.Entity),
+		slog.String("tenant", w.key.Tenant), slog.String("integration", w.key.Integration), slog.String("entity", w.key.Entity),
 		slog.String("target", w.in.Target.Type), slog.Int64("generation", rec.Generation), slog.Int64("run", rec.Run),
 		slog.String("step", string(w.began)), slog.String("outcome", outcome), slog.String("state", string(rec.State)),
 		slog.Float64("ms", float64(took.Microseconds())/1000),

@@ -102,7 +102,9 @@ func (r *rig) Enqueue(_ context.Context, w connections.Work) error {
 	return nil
 }
 
-func (r *rig) key() connections.Key { return connections.Key{Integration: intID, Entity: entityID} }
+func (r *rig) key() connections.Key {
+	return connections.Key{Tenant: r.in.Tenant, Integration: intID, Entity: entityID}
+}
 
 func (r *rig) now() time.Time {
 	r.mu.Lock()

@@ -92,7 +92,7 @@ func (s *Spinners) integration(ctx context.Context, in tenants.Integration) erro
 }
 
 func (s *Spinners) settle(ctx context.Context, in tenants.Integration, buttons Buttons, entity string) error {
-	key := connections.Key{Integration: in.ID, Entity: entity}
+	key := connections.Key{Tenant: in.Tenant, Integration: in.ID, Entity: entity}
 	rec, err := s.Records.Get(ctx, key)
 	if err != nil && fault.KindOf(err) == fault.NotFound {
 		// A click is recorded before it is answered: this one is lost.

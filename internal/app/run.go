@@ -73,6 +73,9 @@ func (p Program) Run(ctx context.Context) error {
 		return err
 	}
 	defer a.Close()
+	if err := a.requireKeys(ctx); err != nil {
+		return err
+	}
 	return p.serve(ctx, a)
 }
 

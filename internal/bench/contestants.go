@@ -27,8 +27,9 @@ import (
 func newReader(b []byte) io.Reader { return bytes.NewReader(b) }
 
 const (
-	benchPBID = "00000000-0000-4000-8000-00000000000a"
-	benchAuth = "Bearer benchmark"
+	benchPBID   = "00000000-0000-4000-8000-00000000000a"
+	benchAuth   = "Bearer benchmark"
+	benchTenant = "bench"
 )
 
 // settings is the configuration of ours.
@@ -59,12 +60,12 @@ func newOurs(ctx context.Context, server *redisServer, log *slog.Logger) (*conte
 		return nil, err
 	}
 	store := tenants.NewStore(server.client, keys)
-	if _, err := store.CreateTenant(ctx, "bench"); err != nil {
+	if _, err := store.CreateTenant(ctx, benchTenant); err != nil {
 		return nil, fmt.Errorf("tenant: %w", err)
 	}
-	in, err := store.Tenant("bench").Create(ctx, tenants.Integration{
+	in, err := store.Tenant(benchTenant).Create(ctx, tenants.Integration{
 		ID: tenants.NewID(), Name: "bench", Type: "com.example.bench", ProductboardID: benchPBID, ButtonLabel: "Push",
-		ActionAuth: secret.New(benchAuth), ProductboardToken: secret.New("none"), Answer: tenants.AnswerV2,
+		ActionAuth: secret.New(benchAuth), Productboard: tenants.APIToken(secret.New("none")), Answer: tenants.AnswerV2,
 		Target: tenants.TargetConfig{Type: "memory"},
 	})
 	if err != nil {

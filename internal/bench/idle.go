@@ -110,7 +110,7 @@ func pickUps(ctx context.Context, server *redisServer, box *app.Sandbox) (outcom
 		if err := connected(ctx, box, events, integration.ID, e.ID); err != nil {
 			return out, err
 		}
-		history, err := store.History(ctx, connections.Key{Integration: own, Entity: e.ID})
+		history, err := store.History(ctx, connections.Key{Tenant: benchTenant, Integration: own, Entity: e.ID})
 		if err != nil {
 			return out, err
 		}

@@ -42,13 +42,13 @@ type violation struct {
 // books is all that is known from outside when everything is quiet.
 type books struct {
 	Plan plan
-	// Integrations are Productboard's ids by number, Own the plugin's;
-	// Entities by number.
-	Integrations, Own, Entities []string
-	Clicks                      []clicked
-	Happened                    []happening
-	Creates                     []memtarget.Entry
-	Issues                      []memtarget.Record
+	// Integrations are Productboard's ids by number, Own the plugin's,
+	// Tenants whose they are; Entities by number.
+	Integrations, Own, Tenants, Entities []string
+	Clicks                               []clicked
+	Happened                             []happening
+	Creates                              []memtarget.Entry
+	Issues                               []memtarget.Record
 	// Shown are the buttons that are not initial.
 	Shown  []pbfake.Connection
 	Events []pbfake.Event
@@ -84,7 +84,7 @@ func (b books) views() []*view {
 	byPlace := map[[2]string]*view{}
 	for n, where := range b.Plan.Buttons {
 		v := &view{button: where, policy: policy(where.Integration), issues: map[int][]memtarget.Record{},
-			key: connections.Key{Integration: b.Own[where.Integration], Entity: b.Entities[where.Entity]}, shown: pbfake.State{Name: pbfake.StateInitial}}
+			key: connections.Key{Tenant: b.Tenants[where.Integration], Integration: b.Own[where.Integration], Entity: b.Entities[where.Entity]}, shown: pbfake.State{Name: pbfake.StateInitial}}
 		v.taken = b.Taken[v.key]
 		out[n] = v
 		byPlace[[2]string{b.Integrations[where.Integration], b.Entities[where.Entity]}] = v

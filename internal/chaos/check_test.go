@@ -121,7 +121,7 @@ func TestCheck(t *testing.T) {
 		}, nil},
 		"Productboard's own error, although the push was taken": {func(s *scene) {
 			s.click(0, pbfake.Push, "no answer")
-			s.Taken = map[connections.Key][]taking{{Integration: "own", Entity: "entity"}: {{noon.Add(time.Millisecond), pbfake.Push}}}
+			s.Taken = map[connections.Key][]taking{{Tenant: "t", Integration: "own", Entity: "entity"}: {{noon.Add(time.Millisecond), pbfake.Push}}}
 			s.show(ownError)
 		}, []string{wrong}},
 		"an unlinked issue that was not closed": {func(s *scene) {
@@ -136,7 +136,7 @@ func TestCheck(t *testing.T) {
 		}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := &scene{books{Plan: plan{Buttons: []button{{2, 0}}}, Integrations: []string{"x", "x", "pb"}, Own: []string{"x", "x", "own"}, Entities: []string{"entity"}}}
+			s := &scene{books{Plan: plan{Buttons: []button{{2, 0}}}, Integrations: []string{"x", "x", "pb"}, Own: []string{"x", "x", "own"}, Tenants: []string{"t", "t", "t"}, Entities: []string{"entity"}}}
 			c.arrange(s)
 			var got []string
 			for _, v := range s.check() {
@@ -150,10 +150,10 @@ func TestCheck(t *testing.T) {
 func TestTakeovers(t *testing.T) {
 	at := func(s float64) time.Time { return noon.Add(time.Duration(s * float64(time.Second))) }
 	entry := func(s float64, process, msg, entity string, run int64) line {
-		return line{Time: at(s), Msg: msg, Integration: "i", Entity: entity, Run: run, process: process}
+		return line{Time: at(s), Msg: msg, Tenant: "t", Integration: "i", Entity: entity, Run: run, process: process}
 	}
 	again := func(s float64, entity string) line {
-		return line{Time: at(s), Msg: msgAgain, Connection: "i:" + entity, process: "api-1"}
+		return line{Time: at(s), Msg: msgAgain, Connection: "t/i:" + entity, process: "api-1"}
 	}
 	lines := []line{
 		entry(0, "worker-1", msgBegin, "before", 1), // cut off by the first kill
@@ -172,7 +172,7 @@ func TestTakeovers(t *testing.T) {
 		again(17, "c"), // taken over by a worker that died before it could log,
 		again(21, "b"),
 		entry(22, "worker-3", msgBegin, "b", 2),
-		{Time: at(28), Msg: msgAgain, Connection: "i:c", Reason: reasonTaken}, // as this shows
+		{Time: at(28), Msg: msgAgain, Connection: "t/i:c", Reason: reasonTaken}, // as this shows
 		entry(29, "worker-3", msgBegin, "c", 3),
 	}
 	happened := []happening{{Kind: killWorker, Name: "worker-1", At: at(1)}, {Kind: killWorker, Name: "worker-1", At: at(6)}, {Kind: killAPI, Name: "api-1", At: at(6)}}
@@ -193,15 +193,15 @@ func TestTakeovers(t *testing.T) {
 }
 
 func TestLogLines(t *testing.T) {
-	raw := `{"time":"2026-03-02T12:00:00Z","msg":"begin","integration":"i","entity":"e"}
+	raw := `{"time":"2026-03-02T12:00:00Z","msg":"begin","tenant":"t","integration":"i","entity":"e"}
 not json
 {"time":"2026-03-02T12:00:01Z","msg":"ready"}
-{"time":"2026-03-02T12:00:02Z","msg":"action","integration":"i","entity":"e","trigger":"button.push","outcome":"progress"}
-{"time":"2026-03-02T12:00:03Z","msg":"action","integration":"i","entity":"e","trigger":"button.push","outcome":"unavailable"}
+{"time":"2026-03-02T12:00:02Z","msg":"action","tenant":"t","integration":"i","entity":"e","trigger":"button.push","outcome":"progress"}
+{"time":"2026-03-02T12:00:03Z","msg":"action","tenant":"t","integration":"i","entity":"e","trigger":"button.push","outcome":"unavailable"}
 {"time":"2026-03-02T12:00:04Z","ms`
 	lines := readLog("api-1", []byte(raw))
 	require.Len(t, lines, 3)
-	require.Equal(t, map[connections.Key][]taking{{Integration: "i", Entity: "e"}: {{noon.Add(2 * time.Second), pbfake.Push}}}, takings(lines))
+	require.Equal(t, map[connections.Key][]taking{{Tenant: "t", Integration: "i", Entity: "e"}: {{noon.Add(2 * time.Second), pbfake.Push}}}, takings(lines))
 }
 
 func TestSameSeedSamePlan(t *testing.T) {

@@ -98,7 +98,7 @@ func (w *world) judge(ctx context.Context, p plan, clicks []clicked, events []pb
 	if err != nil {
 		return r, err
 	}
-	b := books{Plan: p, Integrations: w.integrations, Own: w.own, Entities: w.entities, Clicks: clicks, Happened: w.happened, Events: events, Taken: takings(lines)}
+	b := books{Plan: p, Integrations: w.integrations, Own: w.own, Tenants: w.tenants(), Entities: w.entities, Clicks: clicks, Happened: w.happened, Events: events, Taken: takings(lines)}
 	if b.Creates, err = w.sandbox.Books(ctx); err != nil {
 		return r, err
 	}
@@ -168,10 +168,18 @@ func (w *world) trails(ctx context.Context, b books, all []violation) {
 		if v.Entity == "" || i >= maxTrails {
 			continue
 		}
-		key := connections.Key{Integration: v.Integration, Entity: v.Entity}
+		key := connections.Key{Tenant: b.tenant(v.Integration), Integration: v.Integration, Entity: v.Entity}
 		v.Trail = append(b.trail(key), w.history(ctx, key)...)
 		slices.Sort(v.Trail) // each begins with its time
 	}
+}
+
+// tenant is whose an integration is, by the plugin's own id.
+func (b books) tenant(integration string) string {
+	if i := slices.Index(b.Own, integration); i >= 0 {
+		return b.Tenants[i]
+	}
+	return ""
 }
 
 // trail tells what happened to a button in the simulators' books.

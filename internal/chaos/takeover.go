@@ -19,6 +19,7 @@ const maxTakeover = 15 * time.Second
 type line struct {
 	Time        time.Time `json:"time"`
 	Msg         string    `json:"msg"`
+	Tenant      string    `json:"tenant"`
 	Integration string    `json:"integration"`
 	Entity      string    `json:"entity"`
 	Outcome     string    `json:"outcome"`
@@ -33,7 +34,7 @@ func (l line) key() connections.Key {
 	if key, err := connections.ParseKey(l.Connection); err == nil {
 		return key
 	}
-	return connections.Key{Integration: l.Integration, Entity: l.Entity}
+	return connections.Key{Tenant: l.Tenant, Integration: l.Integration, Entity: l.Entity}
 }
 
 // Texts of the log that the machine depends on.

@@ -148,9 +148,20 @@ func (w *world) declaration() any {
 				},
 			})
 		}
-		list[t] = object{"id": fmt.Sprintf("tenant-%d", t), "integrations": integrations}
+		list[t] = object{"id": tenantName(t), "integrations": integrations}
 	}
 	return object{"tenants": list}
+}
+
+func tenantName(t int) string { return fmt.Sprintf("tenant-%d", t) }
+
+// tenants are the integrations' tenants, by the integrations' numbers.
+func (w *world) tenants() []string {
+	out := make([]string, w.opts.Integrations)
+	for i := range out {
+		out[i] = tenantName(i % w.opts.Tenants)
+	}
+	return out
 }
 
 // findIntegrations learns both ids of every integration: the plugin's own is

@@ -15,9 +15,9 @@ func TestBellTellsOfRunsThatMayBegin(t *testing.T) {
 	redistest.Each(t, func(t *testing.T, env redistest.Env) {
 		ctx := context.Background()
 		s := NewStore(env.Client, Timing{})
-		_, work, err := s.Push(ctx, Key{"integration", "entity"}, Person{})
+		_, work, err := s.Push(ctx, Key{"tenant", "integration", "entity"}, Person{})
 		require.NoError(t, err)
-		_, again, err := s.Push(ctx, Key{"integration", "entity"}, Person{})
+		_, again, err := s.Push(ctx, Key{"tenant", "integration", "entity"}, Person{})
 		require.NoError(t, err)
 		require.Nil(t, again, "a second push changes nothing, and rings no bell")
 		rung, err := s.Ring(ctx, time.Minute)
@@ -25,9 +25,9 @@ func TestBellTellsOfRunsThatMayBegin(t *testing.T) {
 		require.Equal(t, work, rung)
 
 		// What has to wait rings no bell: the next one told of is the other.
-		_, _, err = s.Unlink(ctx, Key{"integration", "entity"})
+		_, _, err = s.Unlink(ctx, Key{"tenant", "integration", "entity"})
 		require.NoError(t, err)
-		_, work, err = s.Push(ctx, Key{"integration", "other"}, Person{})
+		_, work, err = s.Push(ctx, Key{"tenant", "integration", "other"}, Person{})
 		require.NoError(t, err)
 		rung, err = s.Ring(ctx, time.Minute)
 		require.NoError(t, err)
@@ -44,7 +44,7 @@ func TestBellIsBoundedAndKeepsTheOldest(t *testing.T) {
 	env := redistest.Mini(t)
 	s := NewStore(env.Client, Timing{})
 	for i := range maxBell + 3 {
-		_, _, err := s.Push(ctx, Key{"integration", strconv.Itoa(i)}, Person{})
+		_, _, err := s.Push(ctx, Key{"tenant", "integration", strconv.Itoa(i)}, Person{})
 		require.NoError(t, err)
 	}
 	n, err := env.Client.LLen(ctx, bellKey).Result()
@@ -59,7 +59,7 @@ func TestBellRefusesWhatItCannotRead(t *testing.T) {
 	ctx := context.Background()
 	env := redistest.Mini(t)
 	s := NewStore(env.Client, Timing{})
-	for _, bad := range []string{"", "no key#1", "a:b", "a:b#", "a:b#x"} {
+	for _, bad := range []string{"", "no key#1", "t/a:b", "t/a:b#", "t/a:b#x", "a:b#1", "t/a/b:c#1"} {
 		require.NoError(t, env.Client.RPush(ctx, bellKey, bad).Err())
 		_, err := s.Ring(ctx, time.Minute)
 		require.Error(t, err, bad)

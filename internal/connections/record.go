@@ -1,4 +1,4 @@
-// Package connections is the button: one record per (integration, entity),
+// Package connections is the button: one record per (tenant, integration, entity),
 // its states and the transitions between them, the texts Productboard shows,
 // and the look-out for work that nobody finishes. It is the only writer of
 // that state; docs/states.md is the table of its transitions.
@@ -46,22 +46,47 @@ const (
 	Tidy Step = "tidy"
 )
 
-// Key names a record: our integration id and Productboard's entity id.
+// Key names a record: the tenant and the integration by our own ids, and
+// Productboard's id of the entity.
 type Key struct {
+	Tenant      string
 	Integration string
 	Entity      string
 }
 
-// String is "integration:entity", as used in Redis and in task ids.
-func (k Key) String() string { return k.Integration + ":" + k.Entity }
+// maxKeyPart bounds each part of a key, in bytes.
+const maxKeyPart = 128
+
+// String is "tenant/integration:entity", as used in task ids and on the
+// command line.
+func (k Key) String() string { return k.Tenant + "/" + k.Integration + ":" + k.Entity }
+
+// Valid tells whether each part is there, and can be told from the others in
+// String and in the names of Redis' keys.
+func (k Key) Valid() bool {
+	for _, part := range []string{k.Tenant, k.Integration, k.Entity} {
+		if !validPart(part) {
+			return false
+		}
+	}
+	return true
+}
+
+func validPart(s string) bool {
+	return s != "" && len(s) <= maxKeyPart && !strings.ContainsFunc(s, func(r rune) bool {
+		return strings.ContainsRune("/:#{}", r) || r <= ' ' || r > '~'
+	})
+}
 
 // ParseKey reads what String wrote.
 func ParseKey(s string) (Key, error) {
-	integration, entity, ok := strings.Cut(s, ":")
-	if !ok || integration == "" || entity == "" {
-		return Key{}, fmt.Errorf("not a connection key: %q", s)
+	tenant, rest, _ := strings.Cut(s, "/")
+	integration, entity, _ := strings.Cut(rest, ":")
+	k := Key{Tenant: tenant, Integration: integration, Entity: entity}
+	if !k.Valid() {
+		return Key{}, fmt.Errorf("not a connection key: %q", cut(s, maxNote))
 	}
-	return Key{Integration: integration, Entity: entity}, nil
+	return k, nil
 }
 
 // Record is all that is known of one button. Times are Redis' own, in
@@ -155,7 +180,8 @@ type Leftover struct {
 // Marker is the handle of the issue this record wants now.
 func (r Record) Marker(key Key) targets.Marker { return MarkerFor(key, r.Epoch) }
 
-// MarkerFor is the handle of the issue of one epoch.
+// MarkerFor is the handle of the issue of one epoch. The tenant is no part of
+// it: integrations have ids of their own.
 func MarkerFor(key Key, epoch int) targets.Marker {
 	return targets.NewMarker(key.Integration, key.Entity, epoch)
 }

@@ -152,6 +152,9 @@ type arguments struct {
 
 // do runs one transition: one round trip.
 func (s *Store) do(ctx context.Context, op string, key Key, args arguments) (outcome, error) {
+	if !key.Valid() {
+		return outcome{}, fault.New(fault.Invalid, "record "+op, "There can be no connection of this name.")
+	}
 	t := s.timing
 	args.Lease, args.Look, args.MaxLook = t.Lease.Milliseconds(), t.Look.Milliseconds(), t.MaxLook.Milliseconds()
 	args.Deadline, args.Settle, args.Answer = t.Deadline.Milliseconds(), t.Settle.Milliseconds(), t.Answer.Milliseconds()

@@ -13,7 +13,7 @@ import (
 )
 
 var (
-	someKey   = Key{Integration: "abcdefghijklmnopqrstuvwxyz", Entity: "00000000-0000-4000-8000-000000000001"}
+	someKey   = Key{Tenant: "acme", Integration: "abcdefghijklmnopqrstuvwxyz", Entity: "00000000-0000-4000-8000-000000000001"}
 	somebody  = Person{Name: "Jane Doe", Email: "jane@example.com"}
 	someIssue = targets.Issue{ID: "7", Key: "#7", URL: "https://tracker.example/issues/7", Title: "Tëst", Status: "New"}
 )

@@ -18,7 +18,7 @@ import (
 var quietLog = slog.New(slog.NewTextHandler(io.Discard, nil))
 
 func key(n string) connections.Key {
-	return connections.Key{Integration: "abcdefghijklmnopqrstuvwxyz", Entity: n}
+	return connections.Key{Tenant: "tenant", Integration: "abcdefghijklmnopqrstuvwxyz", Entity: n}
 }
 
 // performer tells of every run it is given and does what the test says.

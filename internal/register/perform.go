@@ -136,6 +136,10 @@ func (r *Registrar) update(ctx context.Context, j *job) {
 	if !sameRecord(*j.stored, j.goal) {
 		changes = append(changes, "settings")
 	}
+	if j.stored.Reconnect != nil {
+		// Both credentials were checked: what waits for this one may go on.
+		changes = append(changes, "reconnected")
+	}
 	if len(changes) == 0 {
 		j.state = Unchanged
 		return
@@ -201,6 +205,6 @@ func difference(remote pbapi.Integration, goal tenants.Integration) (change pbap
 // sameRecord compares what is kept here alone; the rest is compared with
 // Productboard.
 func sameRecord(a, b tenants.Integration) bool {
-	return reflect.DeepEqual(a.Target, b.Target) && a.ProductboardToken == b.ProductboardToken &&
+	return reflect.DeepEqual(a.Target, b.Target) && a.Productboard == b.Productboard &&
 		a.Answer == b.Answer && a.OnUnlink == b.OnUnlink
 }

@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"pushbutton/internal/pbapi"
-	"pushbutton/internal/secret"
 	"pushbutton/internal/tenants"
 )
 
@@ -64,8 +63,9 @@ type Checked struct {
 // Registrar applies declarations. It is safe for concurrent use.
 type Registrar struct {
 	Store *tenants.Store
-	// Productboard makes the session that a token belongs to.
-	Productboard func(token secret.String) Session
+	// Productboard makes the session of an integration's credential. It need
+	// not be stored yet, unless that is OAuth.
+	Productboard func(in tenants.Integration) Session
 	// CheckTarget proves that issues can be created with these settings,
 	// without creating one.
 	CheckTarget func(ctx context.Context, target tenants.TargetConfig) (Checked, error)
@@ -116,7 +116,7 @@ const (
 // Wanted is one declared integration.
 type Wanted struct {
 	// Integration holds what was declared: Name, ButtonLabel,
-	// ProductboardToken, Answer, OnUnlink, Target, Disabled. Type may be
+	// Productboard, Answer, OnUnlink, Target, Disabled. Type may be
 	// empty: then it is the stored one, or the default. Everything else is
 	// ignored.
 	Integration tenants.Integration

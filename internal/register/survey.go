@@ -112,7 +112,7 @@ func (r *Registrar) check(ctx context.Context, j *job, workspaces *workspaces) {
 		describeTarget(j, err)
 	}
 	j.caveat = checked.Caveat
-	ws := workspaces.of(ctx, j.goal.ProductboardToken)
+	ws := workspaces.of(ctx, j.goal)
 	if ws.err != nil {
 		j.fail(FieldToken, ws.err)
 		return
@@ -128,7 +128,7 @@ func (r *Registrar) check(ctx context.Context, j *job, workspaces *workspaces) {
 func goal(tenant string, want tenants.Integration, stored *tenants.Integration) (tenants.Integration, error) {
 	in := tenants.Integration{
 		Tenant: tenant, Name: want.Name, Type: want.Type, ButtonLabel: want.ButtonLabel,
-		ProductboardToken: want.ProductboardToken, Answer: want.Answer, OnUnlink: want.OnUnlink,
+		Productboard: want.Productboard, Answer: want.Answer, OnUnlink: want.OnUnlink,
 		Target: want.Target, Disabled: want.Disabled,
 	}
 	if in.Answer == "" {
@@ -182,7 +182,7 @@ func refuseTwins(jobs []*job) {
 	type column struct{ token, kind, name string }
 	first := map[column]*job{}
 	for _, j := range jobs {
-		key := column{j.goal.ProductboardToken.Fingerprint(), j.goal.Type, j.goal.Name}
+		key := column{accountOf(j.goal), j.goal.Type, j.goal.Name}
 		if other := first[key]; other != nil {
 			j.failText(FieldName, "is declared twice for the same Productboard workspace, also in tenant %s", other.tenant)
 			continue
@@ -247,9 +247,18 @@ func (r *Registrar) held(ctx context.Context, j *job, productboardID string) boo
 	}
 }
 
-// workspaces lists each token's integrations once.
+// accountOf names whose session an integration uses: an OAuth session belongs
+// to the integration, other credentials can be shared.
+func accountOf(in tenants.Integration) string {
+	if in.Productboard.Kind == tenants.AuthOAuth {
+		return in.ID
+	}
+	return in.Productboard.Fingerprint()
+}
+
+// workspaces lists each account's integrations once.
 type workspaces struct {
-	open  func(secret.String) Session
+	open  func(tenants.Integration) Session
 	mu    sync.Mutex
 	known map[string]*workspace
 }
@@ -261,16 +270,17 @@ type workspace struct {
 	err     error
 }
 
-func (w *workspaces) of(ctx context.Context, token secret.String) *workspace {
+func (w *workspaces) of(ctx context.Context, in tenants.Integration) *workspace {
+	account := accountOf(in)
 	w.mu.Lock()
-	ws := w.known[token.Fingerprint()]
+	ws := w.known[account]
 	if ws == nil {
 		ws = &workspace{}
-		w.known[token.Fingerprint()] = ws
+		w.known[account] = ws
 	}
 	w.mu.Unlock()
 	ws.once.Do(func() {
-		ws.session = w.open(token)
+		ws.session = w.open(in)
 		for in, err := range ws.session.ListIntegrations(ctx) {
 			if err == nil && len(ws.listed) == maxListed {
 				err = &fault.Error{Op: "list integrations", Kind: fault.Unavailable, Side: "Productboard", Public: "Productboard's list of integrations is too long."}

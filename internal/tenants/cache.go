@@ -53,7 +53,7 @@ func (o CacheOptions) withDefaults() CacheOptions {
 	return o
 }
 
-// Cache answers ByID for the front door, mostly without Redis. A change made
+// Cache answers ByID and Tenant for the front door, mostly without Redis. A change made
 // through the same Store is seen at once, one of another process within TTL.
 // It is safe for concurrent use. What it returns is shared: treat the maps in
 // it as read-only.
@@ -70,20 +70,24 @@ type Cache struct {
 	// owners remembers whose an integration is, which never changes: a known
 	// integration is refreshed in one round trip.
 	owners *lru[string]
+	// customers are tenants by their id.
+	customers *lru[cachedTenant]
 }
 
 type cached struct {
 	integration Integration
 	read        time.Time
 	failed      time.Time // when it last could not be read again
+	refreshed   time.Time // when it was last read because of a doubt
 }
 
 // NewCache makes a Cache over a store.
 func NewCache(store *Store, opts CacheOptions) *Cache {
 	opts = opts.withDefaults()
 	c := &Cache{store: store, opts: opts,
-		known: newLRU[cached](opts.Max), unknown: newLRU[time.Time](opts.Max), owners: newLRU[string](10 * opts.Max)}
-	store.watch(c.forget)
+		known: newLRU[cached](opts.Max), unknown: newLRU[time.Time](opts.Max), owners: newLRU[string](10 * opts.Max),
+		customers: newLRU[cachedTenant](opts.Max)}
+	store.watch(watcher{integration: c.forget, tenant: c.forgetTenant})
 	return c
 }
 
@@ -96,6 +100,30 @@ func (c *Cache) ByID(ctx context.Context, id string) (Integration, error) {
 	if in, ok, err := c.fresh(id); ok {
 		return in, err
 	}
+	return c.read(ctx, id)
+}
+
+// Refresh reads an integration of which the remembered state is in doubt: a
+// caller shows a secret that may be newer. Strangers can cause doubt, so it is
+// done once per Brief and integration; beyond that it is what ByID says.
+func (c *Cache) Refresh(ctx context.Context, id string) (Integration, error) {
+	now := c.opts.Now()
+	c.mu.Lock()
+	entry, ok := c.known.get(id)
+	doubt := ok && now.Sub(entry.refreshed) >= c.opts.Brief
+	if doubt {
+		entry.refreshed = now
+		c.known.put(id, entry)
+	}
+	c.mu.Unlock()
+	if !doubt {
+		return c.ByID(ctx, id)
+	}
+	return c.read(ctx, id)
+}
+
+// read asks Redis, once for all who ask at the same time.
+func (c *Cache) read(ctx context.Context, id string) (Integration, error) {
 	// The read outlives a caller who gives up: others may wait for it too.
 	result := c.flight.DoChan(id, func() (any, error) {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.opts.LoadTimeout)
@@ -158,7 +186,8 @@ func (c *Cache) load(ctx context.Context, id string) (Integration, error) {
 	case err == nil:
 		c.owners.put(id, owner)
 		if current {
-			c.known.put(id, cached{integration: in, read: read})
+			before, _ := c.known.get(id)
+			c.known.put(id, cached{integration: in, read: read, refreshed: before.refreshed})
 			c.unknown.remove(id)
 		}
 	case errors.Is(err, fault.NotFound):

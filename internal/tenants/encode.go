@@ -13,30 +13,58 @@ import (
 // sealedIntegration is an integration as it stands in Redis. Names of fields
 // are kept for good: records are never rewritten as a whole.
 type sealedIntegration struct {
-	ID                string            `json:"id"`
-	Name              string            `json:"name"`
-	Version           int64             `json:"version"`
-	Type              string            `json:"type"`
-	ProductboardID    string            `json:"productboardId,omitempty"`
-	CreateBegun       time.Time         `json:"createBegun,omitzero"`
-	ButtonLabel       string            `json:"buttonLabel"`
-	ActionAuth        string            `json:"actionAuth"`
-	ProductboardToken string            `json:"productboardToken"`
-	Answer            AnswerShape       `json:"answer"`
-	OnUnlink          OnUnlink          `json:"onUnlink"`
-	TargetType        string            `json:"targetType"`
-	Settings          map[string]any    `json:"settings"`
-	Credentials       map[string]string `json:"credentials"`
-	Disabled          bool              `json:"disabled,omitempty"`
-	CreatedAt         time.Time         `json:"createdAt"`
-	UpdatedAt         time.Time         `json:"updatedAt"`
-	Registered        string            `json:"registered,omitempty"`
+	ID             string               `json:"id"`
+	Name           string               `json:"name"`
+	Version        int64                `json:"version"`
+	Type           string               `json:"type"`
+	ProductboardID string               `json:"productboardId,omitempty"`
+	CreateBegun    time.Time            `json:"createBegun,omitzero"`
+	ButtonLabel    string               `json:"buttonLabel"`
+	ActionAuth     string               `json:"actionAuth"`
+	FormerAuth     string               `json:"formerAuth,omitempty"`
+	FormerUntil    time.Time            `json:"formerUntil,omitzero"`
+	Productboard   sealedAuth           `json:"productboard"`
+	Reconnect      *markedReconnect     `json:"reconnect,omitempty"`
+	Answer         AnswerShape          `json:"answer"`
+	OnUnlink       OnUnlink             `json:"onUnlink"`
+	TargetType     string               `json:"targetType"`
+	Settings       map[string]any       `json:"settings"`
+	Credentials    map[string]string    `json:"credentials"`
+	Disabled       bool                 `json:"disabled,omitempty"`
+	Deleting       time.Time            `json:"deleting,omitzero"`
+	CreatedAt      time.Time            `json:"createdAt"`
+	UpdatedAt      time.Time            `json:"updatedAt"`
+	SecretsSet     map[string]time.Time `json:"secretsSet,omitempty"`
+	Registered     string               `json:"registered,omitempty"`
+}
+
+// sealedAuth is a ProductboardAuth as it stands in Redis.
+type sealedAuth struct {
+	Kind         AuthKind `json:"kind"`
+	Token        string   `json:"token,omitempty"`
+	ClientID     string   `json:"clientId,omitempty"`
+	ClientSecret string   `json:"clientSecret,omitempty"`
+	Subject      string   `json:"subject,omitempty"`
+	PrivateKey   string   `json:"privateKey,omitempty"`
+	KeyID        string   `json:"keyId,omitempty"`
+	Scope        string   `json:"scope,omitempty"`
+}
+
+// markedReconnect is a Reconnect with the name of the credential it is about.
+type markedReconnect struct {
+	Side   Side      `json:"side"`
+	Reason string    `json:"reason"`
+	Since  time.Time `json:"since"`
+	Of     string    `json:"of"`
 }
 
 // The fields' names that a sealed text is bound to.
 const (
 	boundAuth       = "actionAuth"
-	boundToken      = "productboardToken"
+	boundFormer     = "formerAuth"
+	boundToken      = "productboard.token"
+	boundSecret     = "productboard.clientSecret"
+	boundKey        = "productboard.privateKey"
 	boundCredential = "credentials."
 )
 
@@ -54,6 +82,7 @@ func (s *Store) encode(in Integration) ([]byte, error) {
 		Answer: in.Answer, OnUnlink: in.OnUnlink,
 		TargetType: in.Target.Type, Settings: in.Target.Settings, Credentials: make(map[string]string, len(in.Target.Credentials)),
 		Disabled: in.Disabled, CreatedAt: in.CreatedAt, UpdatedAt: in.UpdatedAt, Registered: in.Registered,
+		FormerUntil: in.Former.Until, Deleting: in.Deleting, SecretsSet: in.SecretsSet,
 	}
 	var errs []error
 	seal := func(value secret.String, field string) string {
@@ -67,7 +96,15 @@ func (s *Store) encode(in Integration) ([]byte, error) {
 		return sealed
 	}
 	rec.ActionAuth = seal(in.ActionAuth, boundAuth)
-	rec.ProductboardToken = seal(in.ProductboardToken, boundToken)
+	rec.FormerAuth = seal(in.Former.Value, boundFormer)
+	pb := in.Productboard
+	rec.Productboard = sealedAuth{
+		Kind: pb.Kind, ClientID: pb.ClientID, Subject: pb.Subject, KeyID: pb.KeyID, Scope: pb.Scope,
+		Token: seal(pb.Token, boundToken), ClientSecret: seal(pb.ClientSecret, boundSecret), PrivateKey: seal(pb.PrivateKey, boundKey),
+	}
+	if r := in.reconnect(); r != nil {
+		rec.Reconnect = &markedReconnect{Side: r.Side, Reason: r.Reason, Since: r.Since, Of: r.of}
+	}
 	for name, value := range in.Target.Credentials {
 		rec.Credentials[name] = seal(value, boundCredential+name)
 	}
@@ -93,6 +130,7 @@ func (s *Store) decode(tenant, raw string) (Integration, error) {
 		Answer: rec.Answer, OnUnlink: rec.OnUnlink,
 		Target:   TargetConfig{Type: rec.TargetType, Settings: rec.Settings, Credentials: make(map[string]secret.String, len(rec.Credentials))},
 		Disabled: rec.Disabled, CreatedAt: rec.CreatedAt, UpdatedAt: rec.UpdatedAt, Registered: rec.Registered,
+		Former: FormerAuth{Until: rec.FormerUntil}, Deleting: rec.Deleting, SecretsSet: rec.SecretsSet,
 	}
 	var errs []error
 	open := func(sealed, field string) secret.String {
@@ -106,7 +144,15 @@ func (s *Store) decode(tenant, raw string) (Integration, error) {
 		return value
 	}
 	in.ActionAuth = open(rec.ActionAuth, boundAuth)
-	in.ProductboardToken = open(rec.ProductboardToken, boundToken)
+	in.Former.Value = open(rec.FormerAuth, boundFormer)
+	pb := rec.Productboard
+	in.Productboard = ProductboardAuth{
+		Kind: pb.Kind, ClientID: pb.ClientID, Subject: pb.Subject, KeyID: pb.KeyID, Scope: pb.Scope,
+		Token: open(pb.Token, boundToken), ClientSecret: open(pb.ClientSecret, boundSecret), PrivateKey: open(pb.PrivateKey, boundKey),
+	}
+	if r := rec.Reconnect; r != nil {
+		in.Reconnect = &Reconnect{Side: r.Side, Reason: r.Reason, Since: r.Since, of: r.Of}
+	}
 	for name, sealed := range rec.Credentials {
 		in.Target.Credentials[name] = open(sealed, boundCredential+name)
 	}

@@ -27,17 +27,6 @@ const (
 	MaxPage = 200
 )
 
-// Tenant is one customer: a Productboard workspace and all that belongs to it.
-type Tenant struct {
-	ID        string    `json:"id"`
-	CreatedAt time.Time `json:"createdAt"`
-}
-
-// ValidTenantID tells whether a text can be a tenant's id.
-func ValidTenantID(id string) bool {
-	return id != "" && len(id) <= MaxTenantID && onlyOf(id, "abcdefghijklmnopqrstuvwxyz0123456789-")
-}
-
 // OnUnlink says what happens to the issue when its button is unlinked.
 type OnUnlink string
 
@@ -80,20 +69,48 @@ type Integration struct {
 	ButtonLabel string
 	// ActionAuth is the Authorization value that Productboard must send.
 	ActionAuth secret.String
-	// ProductboardToken is the bearer token for Productboard's API.
-	ProductboardToken secret.String
-	Answer            AnswerShape
-	OnUnlink          OnUnlink
-	Target            TargetConfig
-	Disabled          bool
-	CreatedAt         time.Time
-	UpdatedAt         time.Time
+	// Former is the value before it, accepted as well while Productboard
+	// learns the new one.
+	Former FormerAuth
+	// Productboard is the credential for Productboard's API.
+	Productboard ProductboardAuth
+	// Reconnect is set while one of the two credentials does not work.
+	Reconnect *Reconnect
+	Answer    AnswerShape
+	OnUnlink  OnUnlink
+	Target    TargetConfig
+	Disabled  bool
+	// Deleting is when its deletion was begun: what is left of it is only
+	// there to be deleted. Zero: it is not being deleted.
+	Deleting  time.Time
+	CreatedAt time.Time
+	UpdatedAt time.Time
+	// SecretsSet tells when each secret was last set, by the name that it has
+	// in the admin API ("target.credentials.apiKey").
+	SecretsSet map[string]time.Time
 	// Registered is a digest of what was last sent to Productboard, so that a
 	// second apply knows that nothing changed.
 	Registered string
 	// Version rises with every change; an update must name the version it
 	// started from. The store sets it.
 	Version int64
+}
+
+// FormerAuth is an Authorization value that was replaced.
+type FormerAuth struct {
+	Value secret.String
+	// Until is when it stops being accepted; zero means that it is not known
+	// yet that Productboard has the new one.
+	Until time.Time
+}
+
+// Rotating tells whether Productboard may still have the former value.
+func (f FormerAuth) Rotating() bool { return !f.Value.Empty() && f.Until.IsZero() }
+
+// accepts compares in constant time.
+func (f FormerAuth) accepts(authorization string, now time.Time) bool {
+	equal := f.Value.Equal(authorization) // also where there is none
+	return equal && !f.Value.Empty() && (f.Until.IsZero() || now.Before(f.Until))
 }
 
 // TargetConfig names a tracker and how to reach it.

@@ -186,6 +186,11 @@ func (d *driver) body(p *plan, draft targets.Draft) (newIssue, error) {
 	return body, body.fill(draft)
 }
 
+// Render implements targets.Renderer.
+func (d *driver) Render(draft targets.Draft) (body, format string) {
+	return d.describe(draft), targets.FormatMarkdown
+}
+
 // describe writes the description and, below it, the marker.
 func (d *driver) describe(draft targets.Draft) string {
 	if draft.Marker == "" {

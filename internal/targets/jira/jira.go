@@ -271,7 +271,7 @@ func (d *driver) newIssue(p *plan, draft targets.Draft) (edit, error) {
 // common is what a create and an update write alike.
 func (d *driver) common(p *plan, draft targets.Draft, fields map[string]any) error {
 	fields[fieldSummary] = line(draft.Title)
-	fields[fieldDescription] = d.raw(draft.Render(maxText, richtext.UTF16Len, d.render))
+	fields[fieldDescription] = d.raw(d.describe(draft))
 	if _, ok := p.fields[fieldAssignee]; ok && draft.Assignee != "" {
 		fields[fieldAssignee] = d.account(draft.Assignee)
 	}
@@ -280,6 +280,18 @@ func (d *driver) common(p *plan, draft targets.Draft, fields map[string]any) err
 		fields[fieldReporter] = d.account(draft.Requester)
 	}
 	return d.further(p, draft.Fields, fields)
+}
+
+// Render implements targets.Renderer.
+func (d *driver) Render(draft targets.Draft) (body, format string) {
+	if d.cfg.cloud {
+		return d.describe(draft), targets.FormatADF
+	}
+	return d.describe(draft), targets.FormatWiki
+}
+
+func (d *driver) describe(draft targets.Draft) string {
+	return draft.Render(maxText, richtext.UTF16Len, d.render)
 }
 
 // Update implements targets.Updater. Labels are only added: ours stays, and so

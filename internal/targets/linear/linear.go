@@ -163,10 +163,17 @@ func (d *driver) body(p *plan, draft targets.Draft) (issueInput, error) {
 	if len(unknown) > 0 {
 		draft.Description = draft.Description.Append(richtext.Paragraph(richtext.Text("Labels not set in Linear: " + strings.Join(unknown, ", "))))
 	}
-	in := issueInput{Title: draft.Title, Description: draft.Render(maxDescription, nil, render), LabelIDs: known, AssigneeID: draft.Assignee,
+	in := issueInput{Title: draft.Title, Description: describe(draft), LabelIDs: known, AssigneeID: draft.Assignee,
 		StateID: p.stateID, ProjectID: p.projectID, ParentID: p.parentID, Priority: d.cfg.priority}
 	return in, in.fill(draft.Fields)
 }
+
+// Render implements targets.Renderer.
+func (d *driver) Render(draft targets.Draft) (body, format string) {
+	return describe(draft), targets.FormatMarkdown
+}
+
+func describe(draft targets.Draft) string { return draft.Render(maxDescription, nil, render) }
 
 func render(doc richtext.Doc) string { return doc.Markdown(richtext.LinearMarkdown()) }
 

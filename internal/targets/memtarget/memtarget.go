@@ -67,10 +67,17 @@ func (d *driver) FindAll(ctx context.Context, marker targets.Marker) ([]targets.
 	return out, nil
 }
 
+// Render implements targets.Renderer.
+func (d *driver) Render(draft targets.Draft) (body, format string) {
+	return describe(draft), targets.FormatMarkdown
+}
+
+func describe(draft targets.Draft) string { return draft.Render(maxDescription, bytes, markdown) }
+
 // Create implements targets.Driver.
 func (d *driver) Create(ctx context.Context, draft targets.Draft) (targets.Issue, error) {
 	var made Record
-	body := newIssue{Marker: string(draft.Marker), Title: draft.Title, Description: draft.Render(maxDescription, bytes, markdown), Link: draft.Link, Labels: draft.Labels, Reporter: draft.Reporter}
+	body := newIssue{Marker: string(draft.Marker), Title: draft.Title, Description: describe(draft), Link: draft.Link, Labels: draft.Labels, Reporter: draft.Reporter}
 	if err := d.send(ctx, "create issue", http.MethodPost, "/issues", body, &made); err != nil {
 		return targets.Issue{}, err
 	}

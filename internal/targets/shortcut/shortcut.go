@@ -162,8 +162,17 @@ func (d *driver) Create(ctx context.Context, draft targets.Draft) (targets.Issue
 // texts fills in what create and update have in common.
 func (d *driver) texts(s *write, draft targets.Draft) error {
 	s.Name = draft.Title
-	s.Description = draft.Render(maxDescription, richtext.UTF16Len, render)
+	s.Description = describe(draft)
 	return fill(s, draft.Fields)
+}
+
+// Render implements targets.Renderer.
+func (d *driver) Render(draft targets.Draft) (body, format string) {
+	return describe(draft), targets.FormatMarkdown
+}
+
+func describe(draft targets.Draft) string {
+	return draft.Render(maxDescription, richtext.UTF16Len, render)
 }
 
 func render(doc richtext.Doc) string { return doc.Markdown(richtext.ShortcutMarkdown()) }

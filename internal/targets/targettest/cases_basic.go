@@ -344,3 +344,25 @@ func testClose(t *testing.T, b *bench) {
 	_, err = target.Close(t.Context(), "999999999")
 	assert.Equal(t, fault.NotFound, fault.KindOf(err), err)
 }
+
+// A preview is what Create writes, and writes nothing itself.
+func testPreview(t *testing.T, b *bench) {
+	target := b.mine(t)
+	draft := newDraft()
+	shown, err := target.Preview(t.Context(), draft)
+	require.NoError(t, err)
+	assert.Equal(t, draft.Title, shown.Title)
+	assert.Contains(t, shown.Text, "As they said.")
+	assert.NotEqual(t, "", shown.Format)
+	assert.Empty(t, shown.Warnings)
+	assert.Empty(t, b.server.Issues(t, ""), "a preview creates nothing")
+
+	draft.Title, draft.Description = "", richtext.Paragraph(richtext.Text(strings.Repeat("word ", 300_000)))
+	shown, err = target.Preview(t.Context(), draft)
+	require.NoError(t, err)
+	assert.Contains(t, shown.Warnings[0], "no title")
+	if limit := target.Traits().Limits.Description; limit > 0 {
+		require.Len(t, shown.Warnings, 2)
+		assert.Contains(t, shown.Warnings[1], "description is cut")
+	}
+}
