@@ -58,7 +58,7 @@ func TestLoadReadsEveryValue(t *testing.T) {
 		OutboundAllow: []netip.Prefix{netip.MustParsePrefix("10.20.0.0/16"), netip.MustParsePrefix("192.168.1.7/32"),
 			netip.MustParsePrefix("fd00::/8"), netip.MustParsePrefix("127.0.0.1/32")},
 		OutboundProxy: secret.New("https://u:p%40ss@proxy:3128"),
-		Concurrency: 7, PushDeadline: 90 * time.Second, ShutdownTimeout: time.Minute,
+		Concurrency:   7, PushDeadline: 90 * time.Second, ShutdownTimeout: time.Minute,
 		LogLevel: slog.LevelDebug, LogFormat: config.LogJSON,
 	}, c)
 	ring, err := c.Keyring()

@@ -80,9 +80,9 @@ type Observation struct {
 type Client struct {
 	pool *pool
 	opts Options
-	// ca is the authorities trusted beside the system's, trust their digest.
-	ca    string
-	trust trust
+	// authorities are trusted beside the system's; trust is their digest.
+	authorities []*x509.Certificate
+	trust       trust
 }
 
 // New makes a Client with its own connection pool.
@@ -193,11 +193,7 @@ func (c *Client) send(ctx context.Context, call Call) (Reply, *fault.Error) {
 	if err := fenced(ctx); err != nil {
 		return Reply{}, fault.Wrap(fault.Canceled, call.Op, err)
 	}
-	transport, err := c.pool.of(c.trust, c.ca)
-	if err != nil {
-		return Reply{}, fault.Wrap(fault.Invalid, call.Op, fmt.Errorf("certificates of authorities: %w", err))
-	}
-	resp, err := transport.RoundTrip(req)
+	resp, err := c.pool.of(c.trust, c.authorities).RoundTrip(req)
 	if err != nil {
 		return Reply{}, transportFault(ctx, call.Op, err, connected.Load())
 	}

@@ -5,71 +5,34 @@ import (
 	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/pem"
-	"errors"
-	"fmt"
 	"net/http"
-	"strings"
 	"sync"
 	"time"
 )
 
-const (
-	// MaxCA bounds a tenant's certificates, in bytes of PEM.
-	MaxCA = 64 << 10
-	// maxCACerts bounds their number.
-	maxCACerts = 20
-	// maxTrusts bounds the sets of authorities whose connections are kept.
-	maxTrusts = 64
-)
+// maxTrusts bounds the sets of authorities whose connections are kept.
+const maxTrusts = 64
 
-// ParseCA reads certificates of authorities in PEM form. Its errors repeat
-// nothing of the text.
-func ParseCA(text string) ([]*x509.Certificate, error) {
-	if len(text) > MaxCA {
-		return nil, fmt.Errorf("has more than %d bytes", MaxCA)
-	}
-	var certs []*x509.Certificate
-	rest := []byte(strings.TrimSpace(text))
-	for len(rest) > 0 {
-		var block *pem.Block
-		if block, rest = pem.Decode(rest); block == nil {
-			return nil, errors.New("is not a list of certificates in PEM form")
-		}
-		if block.Type != "CERTIFICATE" {
-			return nil, fmt.Errorf("block %d is not a certificate (a key does not belong here)", len(certs)+1)
-		}
-		cert, err := x509.ParseCertificate(block.Bytes)
-		if err != nil {
-			return nil, fmt.Errorf("certificate %d cannot be read", len(certs)+1)
-		}
-		if certs = append(certs, cert); len(certs) > maxCACerts {
-			return nil, fmt.Errorf("has more than %d certificates", maxCACerts)
-		}
-	}
-	if len(certs) == 0 {
-		return nil, errors.New("has no certificate")
-	}
-	return certs, nil
-}
-
-// Trusting gives a Client that trusts the authorities of ca (PEM, see ParseCA)
-// beside the system's, with the same rules and limits. A connection that such
-// an authority vouched for serves only clients with the very same ones: it
-// proves nothing to anybody else. An empty ca gives the Client itself.
+// Trusting gives a Client that trusts these authorities beside the system's,
+// with the same rules and limits. A connection that such an authority vouched
+// for serves only clients with the very same ones: it proves nothing to
+// anybody else. Without any it is the Client itself.
 //
 // What is kept of all Clients made this way is bounded: connections of the
 // sets of authorities that were not used for longest are closed.
-func (c *Client) Trusting(ca string) (*Client, error) {
-	if strings.TrimSpace(ca) == "" {
-		return c, nil
+func (c *Client) Trusting(authorities []*x509.Certificate) *Client {
+	if len(authorities) == 0 {
+		return c
 	}
-	if _, err := ParseCA(ca); err != nil {
-		return nil, err
+	digest := sha256.New()
+	for _, cert := range authorities {
+		sum := sha256.Sum256(cert.Raw)
+		digest.Write(sum[:])
 	}
 	own := *c
-	own.ca, own.trust = ca, sha256.Sum256([]byte(ca))
-	return &own, nil
+	own.authorities = authorities
+	digest.Sum(own.trust[:0])
+	return &own
 }
 
 type trust = [sha256.Size]byte
@@ -126,21 +89,17 @@ func (p *pool) transport(roots *x509.CertPool) *http.Transport {
 }
 
 // of gives the transport for a set of authorities.
-func (p *pool) of(t trust, ca string) (*http.Transport, error) {
-	if ca == "" {
-		return p.system, nil
+func (p *pool) of(t trust, authorities []*x509.Certificate) *http.Transport {
+	if len(authorities) == 0 {
+		return p.system
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if e, ok := p.byCA[t]; ok {
 		p.recent.MoveToFront(e)
-		return e.Value.(pooled).transport, nil
+		return e.Value.(pooled).transport
 	}
-	roots, err := p.roots(ca)
-	if err != nil {
-		return nil, err
-	}
-	made := p.transport(roots)
+	made := p.transport(p.roots(authorities))
 	p.byCA[t] = p.recent.PushFront(pooled{t, made})
 	if oldest := p.recent.Back(); p.recent.Len() > maxTrusts {
 		p.recent.Remove(oldest)
@@ -148,14 +107,10 @@ func (p *pool) of(t trust, ca string) (*http.Transport, error) {
 		delete(p.byCA, gone.trust)
 		gone.transport.CloseIdleConnections() // what is in use is closed when it becomes idle
 	}
-	return made, nil
+	return made
 }
 
-func (p *pool) roots(ca string) (*x509.CertPool, error) {
-	certs, err := ParseCA(ca)
-	if err != nil {
-		return nil, err
-	}
+func (p *pool) roots(authorities []*x509.Certificate) *x509.CertPool {
 	roots, err := x509.SystemCertPool()
 	if err != nil {
 		roots = x509.NewCertPool() // a machine without any
@@ -163,10 +118,10 @@ func (p *pool) roots(ca string) (*x509.CertPool, error) {
 	if p.opts.TLS != nil && p.opts.TLS.RootCAs != nil {
 		roots = p.opts.TLS.RootCAs.Clone()
 	}
-	for _, cert := range certs {
+	for _, cert := range authorities {
 		roots.AddCert(cert)
 	}
-	return roots, nil
+	return roots
 }
 
 func (p *pool) close() {

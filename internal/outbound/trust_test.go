@@ -2,9 +2,9 @@ package outbound
 
 import (
 	"crypto/tls"
+	"crypto/x509"
 	"net"
 	"net/http"
-	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -18,18 +18,13 @@ func TestOwnAuthorities(t *testing.T) {
 	w := newWorld(t, ok)
 	stranger := newAuthority(t, "a stranger's")
 	base := w.client(t, Options{TLS: &tls.Config{RootCAs: stranger.roots(), MinVersion: tls.VersionTLS12}})
-	mine, err := base.Trusting(w.pem)
-	require.NoError(t, err)
-	other, err := base.Trusting(stranger.pem)
-	require.NoError(t, err)
-	same, err := base.Trusting(w.pem)
-	require.NoError(t, err)
-	none, err := base.Trusting(" \n")
-	require.NoError(t, err)
-	require.Same(t, base, none)
+	mine := base.Trusting([]*x509.Certificate{w.cert})
+	other := base.Trusting([]*x509.Certificate{stranger.cert})
+	same := base.Trusting([]*x509.Certificate{w.cert})
+	require.Same(t, base, base.Trusting(nil))
 
 	for range 2 { // the second time a connection of mine is there, and must serve nobody else
-		_, err = w.get(mine, "https://public.example/")
+		_, err := w.get(mine, "https://public.example/")
 		require.NoError(t, err)
 		for name, c := range map[string]*Client{"base": base, "other": other} {
 			_, err = w.get(c, "https://public.example/")
@@ -40,7 +35,7 @@ func TestOwnAuthorities(t *testing.T) {
 	}
 	_, requests := w.seen()
 	require.Len(t, requests, 2)
-	_, err = w.get(same, "https://public.example/")
+	_, err := w.get(same, "https://public.example/")
 	require.NoError(t, err)
 	dialled, _ := w.seen()
 	require.Empty(t, dialled, "the very same authorities may share a connection")
@@ -77,9 +72,7 @@ func TestKeptAuthoritiesAreBounded(t *testing.T) {
 	base := w.client(t, Options{})
 	var clients []*Client
 	for range maxTrusts + 1 {
-		c, err := base.Trusting(w.pem + newAuthority(t, "a tenant's").pem)
-		require.NoError(t, err)
-		clients = append(clients, c)
+		clients = append(clients, base.Trusting([]*x509.Certificate{w.cert, newAuthority(t, "a tenant's").cert}))
 	}
 	for _, c := range clients {
 		_, err := w.get(c, "https://public.example/")
@@ -91,25 +84,4 @@ func TestKeptAuthoritiesAreBounded(t *testing.T) {
 	require.Equal(t, maxTrusts, base.pool.recent.Len())
 	_, err := w.get(clients[0], "https://public.example/")
 	require.NoError(t, err, "what went comes back when it is used")
-}
-
-func TestParseCA(t *testing.T) {
-	a := newAuthority(t, "x")
-	certs, err := ParseCA("# ours\n" + a.pem + "\nand another\n" + a.pem + "\n")
-	require.NoError(t, err)
-	require.Len(t, certs, 2)
-	key := "-----BEGIN PRIVATE KEY-----\nY2FuYXJ5\n-----END PRIVATE KEY-----\n"
-	for name, c := range map[string]struct{ text, want string }{
-		"nothing": {"", "no certificate"}, "no PEM": {"canary", "PEM"}, "text after": {a.pem + "canary", "PEM"}, "a key": {a.pem + key, "block 2 is not a certificate"},
-		"broken":   {"-----BEGIN CERTIFICATE-----\nY2FuYXJ5\n-----END CERTIFICATE-----\n", "certificate 1 cannot be read"},
-		"too many": {strings.Repeat(a.pem, maxCACerts+1), "more than 20"}, "too long": {strings.Repeat(" ", MaxCA+1), "more than 65536 bytes"},
-	} {
-		_, err := ParseCA(c.text)
-		require.ErrorContains(t, err, c.want, name)
-		require.NotContains(t, err.Error(), "canary")
-		if name != "nothing" && name != "too long" {
-			_, err = New(Options{}).Trusting(c.text)
-			require.Error(t, err, name)
-		}
-	}
 }

@@ -107,7 +107,7 @@ func (r *Registrar) check(ctx context.Context, j *job, workspaces *workspaces) {
 	if j.stored != nil {
 		refuseMoves(j)
 	}
-	checked, err := r.CheckTarget(ctx, j.goal.Target)
+	checked, err := r.CheckTarget(ctx, j.tenant, j.goal.Target)
 	if err != nil {
 		describeTarget(j, err)
 	}

@@ -110,5 +110,6 @@ func (k Kind) Open(settings map[string]any, credentials map[string]secret.String
 		return nil, fault.Wrap(fault.Invalid, opSettings, err)
 	}
 	return New(driver, Options{Type: k.Type, mapping: mapping, secrets: masked(creds),
+		addresses: addressesOf(k.Settings, values), http: deps.HTTP,
 		Timeout: deps.Timeout, CheckTimeout: deps.CheckTimeout, Observe: deps.Observe}), nil
 }
