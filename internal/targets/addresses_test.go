@@ -61,7 +61,7 @@ func TestCheckAddresses(t *testing.T) {
 		"the default of an address that is not used need not exist")
 	err := check(httptarget.Kind(), map[string]any{
 		"create": map[string]any{"url": "https://good.example/issues"}, "read": map[string]any{"url": "https://loop.example/issues/{{.ID}}"},
-		"check": []any{map[string]any{"url": "http://169.254.169.254/"}}, "issue": map[string]any{"id": "$.id"},
+		"check": []any{map[string]any{"url": "http://169.254.169.254/", "expect": "$.ok"}}, "issue": map[string]any{"id": "$.id"},
 	})
 	require.ErrorIs(t, err, fault.Blocked)
 	require.ErrorContains(t, err, "settings.read.url is refused")
