@@ -53,7 +53,7 @@ func newOffice(t *testing.T, env redistest.Env) *office {
 		Productboard: func(in tenants.Integration) register.Session {
 			return client.As(pbapi.StaticToken(in.Productboard.Token))
 		},
-		CheckTarget: func(_ context.Context, c tenants.TargetConfig) (register.Checked, error) {
+		CheckTarget: func(_ context.Context, _ string, c tenants.TargetConfig) (register.Checked, error) {
 			if o.target != nil {
 				return register.Checked{}, o.target(c)
 			}

@@ -56,21 +56,15 @@ func (a *App) Registrar() *register.Registrar {
 	return &register.Registrar{
 		Store:        a.tenants,
 		Productboard: func(in tenants.Integration) register.Session { return a.peers.session(in) },
-		CheckTarget: func(ctx context.Context, t tenants.TargetConfig) (register.Checked, error) {
-			target, err := a.peers.openTarget(t)
-			if err != nil {
-				return register.Checked{}, err
-			}
-			return register.Checked{ItemFields: target.ItemFields(), Caveat: target.Traits().Caveat}, target.Check(ctx)
-		},
-		Preview:   a.preview,
-		PublicURL: a.cfg.PublicURL,
+		CheckTarget:  a.peers.checkTarget,
+		Preview:      a.preview,
+		PublicURL:    a.cfg.PublicURL,
 	}
 }
 
 // preview renders the issue that a push of an entity would create.
 func (a *App) preview(ctx context.Context, in tenants.Integration, entity string) (targets.Preview, error) {
-	target, err := a.peers.Target(in)
+	target, err := a.peers.Target(ctx, in)
 	if err != nil {
 		return targets.Preview{}, err
 	}
@@ -87,6 +81,6 @@ const previewMarker = targets.Marker("pb-preview")
 // ValidTarget says what is wrong with a target's settings, without reaching
 // out.
 func (a *App) ValidTarget(t tenants.TargetConfig) error {
-	_, err := a.peers.openTarget(t)
+	_, err := a.peers.openTarget("", t)
 	return err
 }
