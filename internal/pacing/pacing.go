@@ -1,5 +1,5 @@
-// Package pacing keeps all processes together below a peer's rate limit, with
-// one key per credential in Redis.
+// Package pacing keeps all processes together below a peer's rate limit, known
+// beforehand or told by a refusal, with one key per credential in Redis.
 //
 // What must not live here: what is paced, or how a peer tells its limits.
 package pacing
@@ -34,6 +34,12 @@ type Pacer struct {
 func New(rdb redis.UniversalClient, prefix string, limit, burst int) *Pacer {
 	steady := time.Second / time.Duration(limit-burst)
 	return &Pacer{rdb: rdb, script: redis.NewScript(paceLua), prefix: "pb:pace:" + prefix + ":", interval: steady, burst: burst}
+}
+
+// NewMemory makes a Pacer for peers whose limits are not known beforehand: it
+// lets everything through but what Limited forbids.
+func NewMemory(rdb redis.UniversalClient, prefix string) *Pacer {
+	return &Pacer{rdb: rdb, script: redis.NewScript(paceLua), prefix: "pb:pace:" + prefix + ":", burst: 1}
 }
 
 // maxWait bounds how long a caller is kept; a longer wait is a rate limit,

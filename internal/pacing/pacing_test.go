@@ -40,6 +40,29 @@ func TestPacer(t *testing.T) {
 	require.NoError(t, p.Wait(ctx, "a"))
 }
 
+func TestMemoryKnowsOnlyWhatItWasTold(t *testing.T) {
+	ctx := context.Background()
+	env := redistest.Mini(t)
+	env.Advance(0)
+	m, other := NewMemory(env.Client, "target"), NewMemory(env.Client, "target")
+	for range 1000 {
+		require.NoError(t, m.Wait(ctx, "a"))
+	}
+	require.Empty(t, env.Mini.Keys(), "nothing is written while no limit was told")
+
+	require.NoError(t, m.Limited(ctx, "a", 40*time.Second))
+	require.NoError(t, m.Limited(ctx, "a", time.Second), "a shorter one does not end a longer one")
+	for range 1000 {
+		err := other.Wait(ctx, "a")
+		require.ErrorIs(t, err, fault.RateLimited, "every process knows it")
+		require.InDelta(t, 40*time.Second, fault.From(err).RetryAfter, float64(time.Millisecond))
+	}
+	require.NoError(t, other.Wait(ctx, "b"))
+	env.Advance(41 * time.Second)
+	require.NoError(t, other.Wait(ctx, "a"))
+	require.Empty(t, env.Mini.Keys(), "what is over is forgotten")
+}
+
 func TestPacerKeepsToItsLimitInAnySecond(t *testing.T) {
 	env := redistest.Mini(t)
 	env.Advance(0)

@@ -88,6 +88,8 @@ type Deps struct {
 	Timeout, CheckTimeout time.Duration
 	// Observe is that of Options.
 	Observe func(Observation)
+	// Quota is that of Options.
+	Quota Quota
 }
 
 // Open makes a Target of raw settings. It does not reach out. Its error is a
@@ -109,5 +111,5 @@ func (k Kind) Open(settings map[string]any, credentials map[string]secret.String
 		return nil, fault.Wrap(fault.Invalid, opSettings, err)
 	}
 	return New(driver, Options{Type: k.Type, mapping: mapping, secrets: masked(creds),
-		Timeout: deps.Timeout, CheckTimeout: deps.CheckTimeout, Observe: deps.Observe}), nil
+		Timeout: deps.Timeout, CheckTimeout: deps.CheckTimeout, Observe: deps.Observe, Quota: deps.Quota}), nil
 }
