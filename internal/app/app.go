@@ -92,13 +92,13 @@ func result(err error) string {
 
 // Front is the public handler: probe and clicks.
 func (a *App) Front() http.Handler {
-	receiver := &actions.Receiver{Integrations: a.cache, Clicks: a.records, Queue: a.queue, Log: a.log, Observe: a.metrics.Action}
+	receiver := &actions.Receiver{Integrations: a.cache, Tenants: a.cache, Clicks: a.records, Queue: a.queue, Log: a.log, Observe: a.metrics.Action}
 	return server.New(server.Routes{Probe: probe.Handler(a.cache), Action: receiver.Handler()}, a.log)
 }
 
 // worker makes the worker's half; it is not started yet.
 func (a *App) worker() *jobs.Worker {
-	performer := &actions.Performer{Leases: a.records, Integrations: a.cache, Peers: a.peers, Queue: a.queue, Log: a.log, Observe: a.metrics.Attempt, Duplicate: a.metrics.Duplicate}
+	performer := &actions.Performer{Leases: a.records, Integrations: a.cache, Tenants: a.cache, Peers: a.peers, Queue: a.queue, Log: a.log, Observe: a.metrics.Attempt, Duplicate: a.metrics.Duplicate}
 	return jobs.NewWorker(a.rdb, performer, jobs.WorkerOptions{
 		Concurrency: a.cfg.Concurrency, Bell: a.records, Grace: a.cfg.ShutdownTimeout / 2, Log: a.log,
 	})

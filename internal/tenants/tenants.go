@@ -27,17 +27,6 @@ const (
 	MaxPage = 200
 )
 
-// Tenant is one customer: a Productboard workspace and all that belongs to it.
-type Tenant struct {
-	ID        string    `json:"id"`
-	CreatedAt time.Time `json:"createdAt"`
-}
-
-// ValidTenantID tells whether a text can be a tenant's id.
-func ValidTenantID(id string) bool {
-	return id != "" && len(id) <= MaxTenantID && onlyOf(id, "abcdefghijklmnopqrstuvwxyz0123456789-")
-}
-
 // OnUnlink says what happens to the issue when its button is unlinked.
 type OnUnlink string
 
