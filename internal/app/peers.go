@@ -5,6 +5,7 @@ import (
 
 	"pushbutton/internal/actions"
 	"pushbutton/internal/outbound"
+	"pushbutton/internal/pacing"
 	"pushbutton/internal/pbapi"
 	"pushbutton/internal/targets"
 	"pushbutton/internal/targets/catalog"
@@ -22,6 +23,8 @@ type peers struct {
 	pb      *pbapi.Client
 	http    *outbound.Client
 	metrics *telemetry.Metrics
+	// limits remembers the trackers' rate limits.
+	limits *pacing.Pacer
 
 	mu   sync.Mutex
 	open map[string]openTarget
@@ -32,8 +35,8 @@ type openTarget struct {
 	target  *targets.Target
 }
 
-func newPeers(pb *pbapi.Client, http *outbound.Client, metrics *telemetry.Metrics) *peers {
-	return &peers{pb: pb, http: http, metrics: metrics, open: map[string]openTarget{}}
+func newPeers(pb *pbapi.Client, http *outbound.Client, metrics *telemetry.Metrics, limits *pacing.Pacer) *peers {
+	return &peers{pb: pb, http: http, metrics: metrics, limits: limits, open: map[string]openTarget{}}
 }
 
 // Productboard opens the Productboard side of an integration.
@@ -51,7 +54,7 @@ func (p *peers) Target(in tenants.Integration) (*targets.Target, error) {
 	if kept, ok := p.open[in.ID]; ok && kept.version == in.Version {
 		return kept.target, nil
 	}
-	target, err := p.openTarget(in.Target)
+	target, err := p.openTarget(in.Tenant, in.Target)
 	if err != nil {
 		return nil, err
 	}
@@ -65,9 +68,9 @@ func (p *peers) Target(in tenants.Integration) (*targets.Target, error) {
 	return target, nil
 }
 
-// openTarget makes a Target of a configuration. It does not reach out.
-func (p *peers) openTarget(t tenants.TargetConfig) (*targets.Target, error) {
-	return catalog.Open(t.Type, t.Settings, t.Credentials, targets.Deps{HTTP: p.http, Observe: func(o targets.Observation) {
+// openTarget makes a Target of a tenant's configuration. It does not reach out.
+func (p *peers) openTarget(tenant string, t tenants.TargetConfig) (*targets.Target, error) {
+	return catalog.Open(t.Type, t.Settings, t.Credentials, targets.Deps{HTTP: p.http, Quota: quotas(p.limits, tenant), Observe: func(o targets.Observation) {
 		p.metrics.Target(o.Type, o.Op, result(o.Err), o.Duration)
 	}})
 }

@@ -57,7 +57,7 @@ func (a *App) Registrar() *register.Registrar {
 		Store:        a.tenants,
 		Productboard: func(token secret.String) register.Session { return a.peers.pb.As(pbapi.StaticToken(token)) },
 		CheckTarget: func(ctx context.Context, t tenants.TargetConfig) (register.Checked, error) {
-			target, err := a.peers.openTarget(t)
+			target, err := a.peers.openTarget("", t)
 			if err != nil {
 				return register.Checked{}, err
 			}
@@ -70,6 +70,6 @@ func (a *App) Registrar() *register.Registrar {
 // ValidTarget says what is wrong with a target's settings, without reaching
 // out.
 func (a *App) ValidTarget(t tenants.TargetConfig) error {
-	_, err := a.peers.openTarget(t)
+	_, err := a.peers.openTarget("", t)
 	return err
 }

@@ -21,7 +21,7 @@ func TestPacer(t *testing.T) {
 		require.NoError(t, p.Wait(ctx, "a"), "the burst goes through at once")
 	}
 	for range 20 { // book the two seconds that callers wait at most
-		_, err := p.script.Run(ctx, p.rdb, []string{p.prefix + "a"}, p.interval.Microseconds(), p.burst, maxWait.Microseconds()).Int64()
+		_, err := p.script.Run(ctx, p.rdb, []string{p.prefix + "a"}, p.interval.Microseconds(), p.burst, p.patience.Microseconds()).Int64()
 		require.NoError(t, err)
 	}
 	err := p.Wait(ctx, "a")
@@ -70,7 +70,7 @@ func TestPacerKeepsToItsLimitInAnySecond(t *testing.T) {
 	p := New(env.Client, "test", limit, 10)
 	within := 0
 	for { // the first second after a rest has the burst and the steady flow
-		wait, err := p.script.Run(t.Context(), p.rdb, []string{p.prefix + "a"}, p.interval.Microseconds(), p.burst, maxWait.Microseconds()).Int64()
+		wait, err := p.script.Run(t.Context(), p.rdb, []string{p.prefix + "a"}, p.interval.Microseconds(), p.burst, p.patience.Microseconds()).Int64()
 		require.NoError(t, err)
 		if time.Duration(wait)*time.Microsecond >= time.Second {
 			break

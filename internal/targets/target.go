@@ -65,8 +65,8 @@ type Options struct {
 // Quota remembers, for all who use the same credential, until when a tracker
 // wants no calls.
 type Quota interface {
-	// Wait returns nil when a call may be sent, waiting a moment if need be,
-	// and fault.RateLimited with RetryAfter where that is too far away.
+	// Wait returns nil where a call may be sent, else fault.RateLimited with
+	// RetryAfter.
 	Wait(ctx context.Context) error
 	// Limited keeps all from calling for d.
 	Limited(ctx context.Context, d time.Duration) error
