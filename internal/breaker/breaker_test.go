@@ -71,7 +71,7 @@ func TestWhatOpensABreaker(t *testing.T) {
 			r, ctx := newRig(t), context.Background()
 			for i, s := range c.steps {
 				r.advance(s.after)
-				got := None
+				var got Change
 				if s.item == "" {
 					got = r.Worked(ctx, r.Ask(ctx, integration))
 				} else {
