@@ -60,7 +60,7 @@ type Performer struct {
 	// target's type.
 	Duplicate func(target string)
 
-	names fieldNames
+	mapper Mapper
 }
 
 // Perform takes up one run of a connection's work. It returns an error only

@@ -22,6 +22,7 @@ const (
 	OpComment = "comment on issue"
 	OpClose   = "close issue"
 	OpUpdate  = "update issue"
+	OpPreview = "preview issue"
 
 	opReady = "ask for the rate limit"
 )
@@ -358,7 +359,7 @@ func (t *Target) fault(op string, err error) *fault.Error {
 	} else {
 		out.Op = op + ": " + out.Op
 	}
-	if op == OpCheck || op == OpFind || op == OpRead {
+	if op == OpCheck || op == OpFind || op == OpRead || op == OpResolve || op == OpPreview {
 		out.Unsure = false // nothing was to be changed
 	}
 	if out.Side == "" {

@@ -1,6 +1,7 @@
 -- One change of a tenant or of its integrations, atomically.
 -- KEYS: tenant, integrations (hash id -> JSON), names (hash name -> id)
--- ARGV: verb, id, name, version that is expected, JSON, most integrations
+-- ARGV: verb, id, name, version that is expected, JSON, most integrations; with
+--       reseal also the text that is expected
 local tenant, integrations, names = KEYS[1], KEYS[2], KEYS[3]
 local verb, id, name, version, doc = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5]
 
@@ -32,6 +33,13 @@ end
 
 local raw = redis.call('HGET', integrations, id)
 if not raw then return 'missing' end
+if verb == 'reseal' then
+  -- The same content under another key: only over the very text it was made of.
+  if raw ~= ARGV[7] then return 'version' end
+  redis.call('HSET', integrations, id, doc)
+  return 'done'
+end
+
 local before = cjson.decode(raw)
 if before.version ~= version then return 'version' end
 

@@ -200,6 +200,13 @@ func (h Scope) DeleteTenant(ctx context.Context) error {
 // change runs change.lua: one atomic step within the tenant's keys. The cache
 // is told whatever the outcome, which can be unknown.
 func (h Scope) change(ctx context.Context, op, verb string, in Integration, raw []byte) error {
+	ctx, cancel := context.WithTimeout(ctx, writeLimit)
+	defer cancel()
+	if raw != nil {
+		if err := h.store.announce(ctx); err != nil {
+			return err
+		}
+	}
 	keys := []string{tenantKey(h.tenant), integrationsKey(h.tenant), namesKey(h.tenant)}
 	verdict, err := h.store.script.Run(ctx, h.store.rdb, keys, verb, in.ID, in.Name, in.Version, raw, MaxIntegrations).Text()
 	h.store.changed(h.tenant, in.ID)

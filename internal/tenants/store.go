@@ -37,6 +37,9 @@ type Store struct {
 
 	mu       sync.Mutex
 	watchers []watcher
+	// announced is when the key that seals was last put into the index of
+	// keys.
+	announced time.Time
 }
 
 // watcher is told of what the store changes: of an integration by its id, or
