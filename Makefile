@@ -27,6 +27,7 @@ test: ## Run all tests; a redis-server, Chromium and Redmine are used where they
 	@if command -v redis-server >/dev/null; then echo "test: embedded Redis and $$(redis-server --version | cut -d' ' -f1-3)"; else echo "test: embedded Redis only (no redis-server on the PATH)"; fi
 	go test ./...
 	cd internal/conformance && go test ./...
+	cd deploy/check && go test ./...
 
 .PHONY: race
 race: ## Run all tests under the race detector
@@ -38,6 +39,7 @@ lint: $(GOLANGCI) ## Check format, vet and the house rules (import direction amo
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); echo 'lint: run gofmt -w on these'; exit 1; }
 	$(GOLANGCI) run ./...
 	cd internal/conformance && go vet ./...
+	cd deploy/check && go vet ./...
 
 $(GOLANGCI):
 	GOBIN=$(BIN) go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION)
@@ -95,6 +97,10 @@ wikimarkup: ## Read our wiki markup with Atlassian's own parser and compare it w
 	@set -euo pipefail; dir=$$(mktemp -d); trap 'rm -rf "$$dir"' EXIT; \
 	  WIKIMARKUP_DIR="$$dir" go test -count=1 -run '^TestWriteWikiDocuments$$' ./internal/richtext; \
 	  node $(WIKIMARKUP)/check.mjs "$$dir"
+
+.PHONY: deploy
+deploy: ## Check manifests, Compose files, alert rules and dashboard against their types and the plugin (promtool where it is there)
+	cd deploy/check && go test -count 1 ./...
 
 .PHONY: image
 image: ## Build the container image (needs a container engine)

@@ -6,22 +6,25 @@ import (
 	"sync"
 	"time"
 
-	"pushbutton/internal/connections"
 	"pushbutton/internal/pbapi"
 	"pushbutton/internal/targets"
 	"pushbutton/internal/tenants"
 )
 
-// draft loads the entity and maps it to the issue that is wanted.
-func (w *work) draft(ctx context.Context, target *targets.Target) (targets.Draft, error) {
-	pb := w.p.Peers.Productboard(w.in)
-	entity, err := pb.GetEntity(ctx, w.key.Entity)
+// Mapper turns an entity of Productboard into the issue that an integration's
+// settings want. The zero value is ready; it is safe for concurrent use and
+// remembers what fields are called.
+type Mapper struct{ names fieldNames }
+
+// Draft loads the entity and maps it. Who clicked may be empty.
+func (m *Mapper) Draft(ctx context.Context, pb Productboard, in tenants.Integration, target *targets.Target, entity string, marker targets.Marker, by targets.Person) (targets.Draft, error) {
+	loaded, err := pb.GetEntity(ctx, entity)
 	if err != nil {
 		return targets.Draft{}, err
 	}
-	item := itemOf(entity, w.lease.Record.Click)
+	item := itemOf(loaded, by)
 	if unknown(item, target.ItemFields()) {
-		names, err := w.p.names.of(ctx, pb, w.in, entity.Type)
+		names, err := m.names.of(ctx, pb, in, loaded.Type)
 		if err != nil {
 			return targets.Draft{}, err
 		}
@@ -31,7 +34,14 @@ func (w *work) draft(ctx context.Context, target *targets.Target) (targets.Draft
 			}
 		}
 	}
-	return target.Draft(w.lease.Record.Marker(w.key), item)
+	return target.Draft(marker, item)
+}
+
+// draft is the issue that this push wants.
+func (w *work) draft(ctx context.Context, target *targets.Target) (targets.Draft, error) {
+	rec := w.lease.Record
+	return w.p.mapper.Draft(ctx, w.p.Peers.Productboard(w.in), w.in, target, w.key.Entity, rec.Marker(w.key),
+		targets.Person{Name: rec.Click.Name, Email: rec.Click.Email})
 }
 
 // unknown tells whether a field is named that the item does not have by its
@@ -46,9 +56,9 @@ func unknown(item targets.Item, names []string) bool {
 }
 
 // itemOf is an entity in the words of mappings.
-func itemOf(e pbapi.Entity, c connections.Click) targets.Item {
+func itemOf(e pbapi.Entity, by targets.Person) targets.Item {
 	item := targets.Item{ID: e.ID, Type: e.Type, Name: e.Name(), HTML: e.Description(), Link: e.Links.HTML, Status: e.Status(), Tags: e.Tags(),
-		Owner: targets.Person{Email: e.Owner()}, Pusher: targets.Person{Name: c.Name, Email: c.Email}, Fields: make(map[string]targets.FieldText, len(e.Fields))}
+		Owner: targets.Person{Email: e.Owner()}, Pusher: by, Fields: make(map[string]targets.FieldText, len(e.Fields))}
 	for id := range e.Fields {
 		texts := e.Texts(id)
 		if len(texts) == 1 && richText(texts[0]) {

@@ -46,9 +46,11 @@ const handBackTimeout = 2 * time.Second
 type Performer struct {
 	Leases       Leases
 	Integrations tenants.ByID
-	Peers        Peers
-	Queue        Queue
-	Log          *slog.Logger
+	// Tenants tells who is suspended; nil: nobody is.
+	Tenants tenants.ByTenant
+	Peers   Peers
+	Queue   Queue
+	Log     *slog.Logger
 	// Observe, if set, is told of every run: the step it began with, the
 	// target's type, and how it ended.
 	Observe func(step, target, outcome string, took time.Duration)
@@ -56,7 +58,7 @@ type Performer struct {
 	// target's type.
 	Duplicate func(target string)
 
-	names fieldNames
+	mapper Mapper
 }
 
 // Perform takes up one run of a connection's work. It returns an error only
@@ -127,6 +129,11 @@ func (w *work) step(ctx context.Context) (err error) {
 			err = &fault.Error{Op: "perform", Kind: fault.Internal, Side: "this plugin", Err: fmt.Errorf("panic: %v\n%s", r, debug.Stack())}
 		}
 	}()
+	if reason, halted, err := suspended(ctx, w.p.Tenants, w.in.Tenant); err != nil {
+		return err
+	} else if halted {
+		return &waitError{delay: suspendedWait, why: reason}
+	}
 	switch step := w.lease.Record.Step; step {
 	case connections.Open:
 		return w.open(ctx)

@@ -47,9 +47,11 @@ const (
 // Receiver is the front door for clicks.
 type Receiver struct {
 	Integrations tenants.ByID
-	Clicks       Clicks
-	Queue        Queue
-	Log          *slog.Logger
+	// Tenants tells who is suspended; nil: nobody is.
+	Tenants tenants.ByTenant
+	Clicks  Clicks
+	Queue   Queue
+	Log     *slog.Logger
 	// Observe, if set, is told of every answered click.
 	Observe func(trigger, outcome string, took time.Duration)
 }
@@ -97,6 +99,16 @@ func (r *Receiver) apply(ctx context.Context, in tenants.Integration, c click) (
 		return pbapi.ConnectionState{State: pbapi.StateError,
 			Message: "This integration is switched off in the push plugin. Ask your admin to enable it."}, nil
 	}
+	if c.trigger == pbapi.TriggerPush {
+		_, halted, err := suspended(ctx, r.Tenants, in.Tenant)
+		if err != nil {
+			return pbapi.ConnectionState{}, notRecorded(err)
+		}
+		if halted {
+			return pbapi.ConnectionState{State: pbapi.StateError,
+				Message: "Your workspace is suspended in the push plugin. Ask your admin, or the plugin's operator."}, nil
+		}
+	}
 	key := connections.Key{Tenant: in.Tenant, Integration: in.ID, Entity: c.entity}
 	rctx, cancel := context.WithTimeout(ctx, recordTimeout)
 	defer cancel()
@@ -106,8 +118,7 @@ func (r *Receiver) apply(ctx context.Context, in tenants.Integration, c click) (
 		return pbapi.ConnectionState{State: pbapi.StateError, Message: e.Public}, nil
 	}
 	if err != nil {
-		return pbapi.ConnectionState{}, &fault.Error{Op: "record click", Kind: fault.Unavailable, Side: "this plugin", Err: err,
-			Public: "The push could not be recorded. Try again in a minute."}
+		return pbapi.ConnectionState{}, notRecorded(err)
 	}
 	if work != nil {
 		qctx, qcancel := context.WithTimeout(ctx, enqueueTimeout)
@@ -118,6 +129,11 @@ func (r *Receiver) apply(ctx context.Context, in tenants.Integration, c click) (
 		}
 	}
 	return connections.Button(record), nil
+}
+
+func notRecorded(err error) error {
+	return &fault.Error{Op: "record click", Kind: fault.Unavailable, Side: "this plugin", Err: err,
+		Public: "The push could not be recorded. Try again in a minute."}
 }
 
 func (r *Receiver) record(ctx context.Context, key connections.Key, c click) (connections.Record, *connections.Work, error) {

@@ -23,6 +23,7 @@ import (
 	"pushbutton/internal/pacing"
 	"pushbutton/internal/pbapi"
 	"pushbutton/internal/probe"
+	"pushbutton/internal/secret"
 	"pushbutton/internal/server"
 	"pushbutton/internal/telemetry"
 	"pushbutton/internal/tenants"
@@ -43,6 +44,7 @@ type App struct {
 	metrics *telemetry.Metrics
 
 	rdb     *redis.Client
+	keys    *secret.Keyring
 	tenants *tenants.Store
 	cache   *tenants.Cache
 	records *connections.Store
@@ -59,6 +61,7 @@ func New(cfg config.Config, rdb *redis.Client, log *slog.Logger, version string)
 	if err != nil {
 		return nil, fmt.Errorf("encryption keys: %w", err)
 	}
+	a.keys = keys
 	agent := "pushbutton/" + version
 	a.pbHTTP = outbound.New(outbound.Options{Unguarded: true, UserAgent: agent, Observe: func(o outbound.Observation) {
 		a.metrics.Call(o.Op, result(o.Err), o.Duration)
@@ -90,15 +93,20 @@ func result(err error) string {
 	return fault.KindOf(err).String()
 }
 
-// Front is the public handler: probe and clicks.
-func (a *App) Front() http.Handler {
-	receiver := &actions.Receiver{Integrations: a.cache, Clicks: a.records, Queue: a.queue, Log: a.log, Observe: a.metrics.Action}
-	return server.New(server.Routes{Probe: probe.Handler(a.cache), Action: receiver.Handler()}, a.log)
+// Front is the public handler: probe, clicks, and the admin API if a key for
+// it is configured.
+func (a *App) Front() (http.Handler, error) {
+	api, err := a.adminAPI()
+	if err != nil {
+		return nil, fmt.Errorf("admin API: %w", err)
+	}
+	receiver := &actions.Receiver{Integrations: a.cache, Tenants: a.cache, Clicks: a.records, Queue: a.queue, Log: a.log, Observe: a.metrics.Action}
+	return server.New(server.Routes{Probe: probe.Handler(a.cache), Action: receiver.Handler(), Admin: api}, a.log), nil
 }
 
 // worker makes the worker's half; it is not started yet.
 func (a *App) worker() *jobs.Worker {
-	performer := &actions.Performer{Leases: a.records, Integrations: a.cache, Peers: a.peers, Queue: a.queue, Log: a.log, Observe: a.metrics.Attempt, Duplicate: a.metrics.Duplicate}
+	performer := &actions.Performer{Leases: a.records, Integrations: a.cache, Tenants: a.cache, Peers: a.peers, Queue: a.queue, Log: a.log, Observe: a.metrics.Attempt, Duplicate: a.metrics.Duplicate}
 	return jobs.NewWorker(a.rdb, performer, jobs.WorkerOptions{
 		Concurrency: a.cfg.Concurrency, Bell: a.records, Grace: a.cfg.ShutdownTimeout / 2, Log: a.log,
 	})

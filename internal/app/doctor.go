@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -23,6 +25,7 @@ const doctorTimeout = 30 * time.Second
 func (a *App) Doctor(ctx context.Context, out io.Writer) error {
 	d := &doctor{app: a, out: out}
 	if d.redis(ctx) {
+		d.keys(ctx)
 		d.publicURL(ctx)
 		d.integrations(ctx)
 	}
@@ -94,6 +97,22 @@ func (d *doctor) redis(ctx context.Context) bool {
 		d.say("note", "redis", w)
 	}
 	return true
+}
+
+// keys tells whether everything that is stored can be opened, and what is left
+// to be sealed with the first key.
+func (d *doctor) keys(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, doctorTimeout)
+	defer cancel()
+	uses, err := d.app.tenants.KeyUses(ctx)
+	if err == nil {
+		err = missingKeys(d.app.missing(uses))
+	}
+	d.check("encryption keys: everything stored can be opened", err)
+	delete(uses, d.app.keys.First())
+	for _, id := range slices.Sorted(maps.Keys(uses)) {
+		d.say("note", "encryption keys", fmt.Sprintf("%d integrations are sealed with key %q, which is not the first. `plugin keys rotate` seals them anew.", uses[id], id))
+	}
 }
 
 func known(s string) string {

@@ -23,6 +23,8 @@ var ErrUnknownKey = errors.New("sealed with a key that is not configured")
 type Keyring struct {
 	first string
 	aeads map[string]cipher.AEAD
+	// opens, if set, is told the key id of every text that Open is given.
+	opens func(keyID string)
 }
 
 // Key is one sealing key with the id that sealed texts name it by.
@@ -78,6 +80,18 @@ func NewKeyring(keys []Key) (*Keyring, error) {
 	return k, nil
 }
 
+// First is the id of the key that seals.
+func (k *Keyring) First() string { return k.first }
+
+// Has tells whether there is a key of this id.
+func (k *Keyring) Has(id string) bool { _, ok := k.aeads[id]; return ok }
+
+// Observed is the same keyring, which tells opens the key id of every text
+// that it is given to open, whether it can or not.
+func (k *Keyring) Observed(opens func(keyID string)) *Keyring {
+	return &Keyring{first: k.first, aeads: k.aeads, opens: opens}
+}
+
 // Seal encrypts a secret for one place: the same bound text ("tenant/field")
 // must be given to Open, so that a sealed text copied to another tenant or
 // field does not open there.
@@ -97,6 +111,9 @@ func (k *Keyring) Open(sealed, bound string) (String, error) {
 	id, b64, ok := strings.Cut(sealed, ":")
 	if !ok {
 		return String{}, errors.New("not a sealed text")
+	}
+	if k.opens != nil {
+		k.opens(id)
 	}
 	aead, ok := k.aeads[id]
 	if !ok {

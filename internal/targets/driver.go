@@ -44,6 +44,8 @@ type Draft struct {
 
 	wishes wishes
 	asides []string
+	// shortened, if set, is told by Render whether it had to cut.
+	shortened *bool
 }
 
 // Progress is how far an issue is, in the three steps every tracker has.

@@ -259,3 +259,22 @@ func FuzzTemplate(f *testing.F) {
 		}
 	})
 }
+
+func TestPreviewWarns(t *testing.T) {
+	r := &rich{people: map[string]string{"jane@example.com": "u7"}, fields: []FieldInfo{{ID: "f1", Name: "Effort", Type: ValueNumber}, {ID: "f2", Name: "Gap", Type: ValueText}}}
+	target := openRich(t, r, map[string]any{"assignee": "owner", "reporter": "pusher", "fields": map[string]any{"Effort": `{{field "Effort"}}`, "gap": `{{field "None"}}`}})
+	d, err := target.Draft(marker, item())
+	require.NoError(t, err)
+	shown, err := target.Preview(t.Context(), d)
+	require.NoError(t, err)
+	assert.Equal(t, "Dark mode", shown.Title)
+	assert.Equal(t, FormatPlain, shown.Format, "a driver that cannot say is taken as plain text")
+	assert.Contains(t, shown.Text, "Make it dark.")
+	assert.Equal(t, []string{"a", "b"}, shown.Labels)
+	assert.Equal(t, "u7", shown.Requester)
+	assert.Equal(t, []FieldValue{{r.fields[0], []string{"8"}}}, shown.Fields)
+	assert.Equal(t, []string{
+		"Tracker has no account for owner@example.com that issues can be given to: the description will name the assignee.",
+		`The field "gap" stays empty: the item has no value for it.`,
+	}, shown.Warnings)
+}

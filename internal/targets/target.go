@@ -22,6 +22,7 @@ const (
 	OpComment = "comment on issue"
 	OpClose   = "close issue"
 	OpUpdate  = "update issue"
+	OpPreview = "preview issue"
 )
 
 // Time-outs of one operation, all its requests included, unless Options says
@@ -312,7 +313,7 @@ func (t *Target) fault(op string, err error) *fault.Error {
 	} else {
 		out.Op = op + ": " + out.Op
 	}
-	if op == OpCheck || op == OpFind || op == OpRead {
+	if op == OpCheck || op == OpFind || op == OpRead || op == OpResolve || op == OpPreview {
 		out.Unsure = false // nothing was to be changed
 	}
 	if out.Side == "" {

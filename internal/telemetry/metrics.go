@@ -2,6 +2,8 @@ package telemetry
 
 import (
 	"net/http"
+	"regexp"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -94,4 +96,30 @@ func (m *Metrics) Gauge(name, help string, read func() float64) {
 // Handler serves the metrics in Prometheus' text format.
 func (m *Metrics) Handler() http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
+}
+
+// Names tells every metric that is exported, with the labels it may have, for
+// what is written about them elsewhere (alert rules, dashboards, documents)
+// to be held against. A histogram is there by the names of its series.
+func (m *Metrics) Names() map[string][]string {
+	descs := make(chan *prometheus.Desc)
+	go func() {
+		defer close(descs)
+		m.registry.Describe(descs)
+	}()
+	// A Desc tells its name by no other way.
+	form := regexp.MustCompile(`^Desc\{fqName: "([^"]*)", help: .*, variableLabels: \{(.*)\}\}$`)
+	names := map[string][]string{}
+	for d := range descs {
+		if parts := form.FindStringSubmatch(d.String()); parts != nil {
+			labels := strings.FieldsFunc(parts[2], func(r rune) bool { return r == ',' })
+			names[parts[1]] = labels
+			for _, series := range []string{"_bucket", "_sum", "_count"} {
+				if strings.HasSuffix(parts[1], "_seconds") {
+					names[parts[1]+series] = append(labels[:len(labels):len(labels)], "le")
+				}
+			}
+		}
+	}
+	return names
 }

@@ -13,6 +13,11 @@ type ByID interface {
 	ByID(ctx context.Context, id string) (Integration, error)
 }
 
+// ByTenant finds a tenant by its id. A missing one is fault.NotFound.
+type ByTenant interface {
+	Tenant(ctx context.Context, id string) (Tenant, error)
+}
+
 // refresher can look whether what it remembers is still so; Cache can.
 type refresher interface {
 	Refresh(ctx context.Context, id string) (Integration, error)

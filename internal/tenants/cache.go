@@ -53,7 +53,7 @@ func (o CacheOptions) withDefaults() CacheOptions {
 	return o
 }
 
-// Cache answers ByID for the front door, mostly without Redis. A change made
+// Cache answers ByID and Tenant for the front door, mostly without Redis. A change made
 // through the same Store is seen at once, one of another process within TTL.
 // It is safe for concurrent use. What it returns is shared: treat the maps in
 // it as read-only.
@@ -70,6 +70,8 @@ type Cache struct {
 	// owners remembers whose an integration is, which never changes: a known
 	// integration is refreshed in one round trip.
 	owners *lru[string]
+	// customers are tenants by their id.
+	customers *lru[cachedTenant]
 }
 
 type cached struct {
@@ -83,8 +85,9 @@ type cached struct {
 func NewCache(store *Store, opts CacheOptions) *Cache {
 	opts = opts.withDefaults()
 	c := &Cache{store: store, opts: opts,
-		known: newLRU[cached](opts.Max), unknown: newLRU[time.Time](opts.Max), owners: newLRU[string](10 * opts.Max)}
-	store.watch(c.forget)
+		known: newLRU[cached](opts.Max), unknown: newLRU[time.Time](opts.Max), owners: newLRU[string](10 * opts.Max),
+		customers: newLRU[cachedTenant](opts.Max)}
+	store.watch(watcher{integration: c.forget, tenant: c.forgetTenant})
 	return c
 }
 

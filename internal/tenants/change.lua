@@ -1,10 +1,19 @@
--- One change of a tenant's integrations, atomically.
+-- One change of a tenant or of its integrations, atomically.
 -- KEYS: tenant, integrations (hash id -> JSON), names (hash name -> id)
--- ARGV: verb, id, name, version that is expected, JSON, most integrations
+-- ARGV: verb, id, name, version that is expected, JSON, most integrations; with
+--       reseal also the text that is expected
 local tenant, integrations, names = KEYS[1], KEYS[2], KEYS[3]
 local verb, id, name, version, doc = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5]
 
-if redis.call('EXISTS', tenant) == 0 then return 'no tenant' end
+local owner = redis.call('GET', tenant)
+if not owner then return 'no tenant' end
+owner = cjson.decode(owner)
+
+if verb == 'tenant' then
+  if owner.version ~= version then return 'version' end
+  redis.call('SET', tenant, doc)
+  return 'done'
+end
 
 if verb == 'drop' then
   if redis.call('HLEN', integrations) > 0 then return 'in use' end
@@ -15,7 +24,8 @@ end
 local holder = redis.call('HGET', names, name)
 if verb == 'create' then
   if holder then return 'name taken' end
-  if redis.call('HLEN', integrations) >= tonumber(ARGV[6]) then return 'full' end
+  local most = owner.limits and owner.limits.integrations or tonumber(ARGV[6])
+  if redis.call('HLEN', integrations) >= most then return 'full' end
   redis.call('HSET', integrations, id, doc)
   redis.call('HSET', names, name, id)
   return 'done'
@@ -23,6 +33,13 @@ end
 
 local raw = redis.call('HGET', integrations, id)
 if not raw then return 'missing' end
+if verb == 'reseal' then
+  -- The same content under another key: only over the very text it was made of.
+  if raw ~= ARGV[7] then return 'version' end
+  redis.call('HSET', integrations, id, doc)
+  return 'done'
+end
+
 local before = cjson.decode(raw)
 if before.version ~= version then return 'version' end
 

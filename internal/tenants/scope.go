@@ -115,7 +115,8 @@ func (h Scope) Integrations(ctx context.Context, after string, limit int) (page 
 
 // Create stores a new integration. ID must come from NewID; Tenant, Version
 // and the times are set here. fault.NotFound if there is no such tenant,
-// fault.Conflict if the name is taken or there are MaxIntegrations.
+// fault.Conflict if the name is taken or the tenant's limit is reached
+// (MaxIntegrations where it has none of its own).
 func (h Scope) Create(ctx context.Context, in Integration) (Integration, error) {
 	const op = "create integration"
 	if !validID(in.ID) || in.Name == "" {
@@ -143,7 +144,7 @@ func (h Scope) Create(ctx context.Context, in Integration) (Integration, error) 
 }
 
 // Update replaces an integration. Its Version must be the stored one, or it
-// is fault.Conflict; so is a new name that is taken.
+// is fault.Conflict with ErrStale; a new name that is taken is fault.Conflict.
 func (h Scope) Update(ctx context.Context, in Integration) (Integration, error) {
 	const op = "update integration"
 	before := in.Version
@@ -162,7 +163,8 @@ func (h Scope) Update(ctx context.Context, in Integration) (Integration, error) 
 	return in, nil
 }
 
-// Delete removes an integration. Its Version must be the stored one.
+// Delete removes an integration. Its Version must be the stored one, or it is
+// fault.Conflict with ErrStale.
 func (h Scope) Delete(ctx context.Context, id string, version int64) error {
 	const op = "delete integration"
 	if err := h.change(ctx, op, "delete", Integration{ID: id, Version: version}, nil); err != nil {
@@ -198,11 +200,16 @@ func (h Scope) DeleteTenant(ctx context.Context) error {
 // change runs change.lua: one atomic step within the tenant's keys. The cache
 // is told whatever the outcome, which can be unknown.
 func (h Scope) change(ctx context.Context, op, verb string, in Integration, raw []byte) error {
+	ctx, cancel := context.WithTimeout(ctx, writeLimit)
+	defer cancel()
+	if raw != nil {
+		if err := h.store.announce(ctx); err != nil {
+			return err
+		}
+	}
 	keys := []string{tenantKey(h.tenant), integrationsKey(h.tenant), namesKey(h.tenant)}
 	verdict, err := h.store.script.Run(ctx, h.store.rdb, keys, verb, in.ID, in.Name, in.Version, raw, MaxIntegrations).Text()
-	if in.ID != "" {
-		h.store.changed(in.ID)
-	}
+	h.store.changed(h.tenant, in.ID)
 	if err != nil {
 		return redisFault(op, err)
 	}
@@ -216,9 +223,9 @@ func (h Scope) change(ctx context.Context, op, verb string, in Integration, raw 
 	case changeTaken:
 		return fault.New(fault.Conflict, op, "The tenant has an integration of this name already.")
 	case changeFull:
-		return fault.New(fault.Conflict, op, fmt.Sprintf("The tenant has %d integrations, which is the most.", MaxIntegrations))
+		return fault.New(fault.Conflict, op, "The tenant has as many integrations as it may have.")
 	case changeVersion:
-		return fault.New(fault.Conflict, op, "The integration was changed by somebody else meanwhile.")
+		return stale(op, "The integration")
 	case changeInUse:
 		return fault.New(fault.Conflict, op, "The tenant still has integrations.")
 	default:

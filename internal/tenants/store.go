@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"sync"
 	"time"
 
@@ -37,26 +36,37 @@ type Store struct {
 	now    func() time.Time
 
 	mu       sync.Mutex
-	watchers []func(integration string)
+	watchers []watcher
+	// announced is when the key that seals was last put into the index of
+	// keys.
+	announced time.Time
 }
+
+// watcher is told of what the store changes: of an integration by its id, or
+// of a tenant by its own.
+type watcher struct{ integration, tenant func(id string) }
 
 // NewStore makes a Store that seals credentials with keys.
 func NewStore(rdb redis.UniversalClient, keys *secret.Keyring) *Store {
 	return &Store{rdb: rdb, script: redis.NewScript(changeLua), keys: keys, now: time.Now}
 }
 
-// watch makes the store tell of every integration that it changes.
-func (s *Store) watch(f func(integration string)) {
+// watch makes the store tell of everything that it changes.
+func (s *Store) watch(w watcher) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.watchers = append(s.watchers, f)
+	s.watchers = append(s.watchers, w)
 }
 
-func (s *Store) changed(integration string) {
+func (s *Store) changed(tenant, integration string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, f := range s.watchers {
-		f(integration)
+	for _, w := range s.watchers {
+		if integration == "" {
+			w.tenant(tenant)
+		} else {
+			w.integration(integration)
+		}
 	}
 }
 
@@ -68,35 +78,6 @@ func redisFault(op string, err error) error {
 }
 
 func notFound(op, what string) error { return fault.New(fault.NotFound, op, what+" does not exist.") }
-
-// CreateTenant adds a tenant; fault.Conflict if there is one with its id.
-func (s *Store) CreateTenant(ctx context.Context, id string) (Tenant, error) {
-	const op = "create tenant"
-	if !ValidTenantID(id) {
-		return Tenant{}, fault.New(fault.Invalid, op, fmt.Sprintf("A tenant's id has 1 to %d of the characters a-z, 0-9 and -.", MaxTenantID))
-	}
-	t := Tenant{ID: id, CreatedAt: s.now().UTC()}
-	raw, err := json.Marshal(t)
-	if err != nil {
-		return Tenant{}, fault.Wrap(fault.Internal, op, err)
-	}
-	if err := s.rdb.ZAdd(ctx, tenantsKey, redis.Z{Member: id}).Err(); err != nil {
-		return Tenant{}, redisFault(op, err)
-	}
-	made, err := s.rdb.SetNX(ctx, tenantKey(id), raw, 0).Result()
-	switch {
-	case err != nil:
-		return Tenant{}, redisFault(op, err)
-	case !made:
-		return Tenant{}, fault.New(fault.Conflict, op, "The tenant exists already.")
-	}
-	// Once more: a deletion of an older tenant of this id may have taken the
-	// entry away in between.
-	if err := s.rdb.ZAdd(ctx, tenantsKey, redis.Z{Member: id}).Err(); err != nil {
-		return Tenant{}, redisFault(op, err)
-	}
-	return t, nil
-}
 
 // Tenants lists tenants by id, at most limit (MaxPage if that is less or
 // limit is 0) of those after the cursor; an empty cursor starts, an empty next

@@ -113,7 +113,17 @@ func (d *driver) Create(ctx context.Context, draft targets.Draft) (targets.Issue
 func (d *driver) texts(t *write, draft targets.Draft, marker targets.Marker, labels []string) {
 	t.Name, t.Assignee = draft.Title, draft.Assignee
 	fill(t, draft.Fields)
-	t.Notes = draft.Render(maxNotes, func(s string) int { return len(s) }, func(doc richtext.Doc) string {
+	t.Notes = written(draft, marker, labels)
+}
+
+// Render implements targets.Renderer. Labels become tags as far as there are
+// such tags; which of them go into the text is seen when the task is made.
+func (d *driver) Render(draft targets.Draft) (body, format string) {
+	return written(draft, draft.Marker, nil), targets.FormatAsana
+}
+
+func written(draft targets.Draft, marker targets.Marker, labels []string) string {
+	return draft.Render(maxNotes, func(s string) int { return len(s) }, func(doc richtext.Doc) string {
 		if len(labels) > 0 {
 			doc = doc.Append(richtext.Paragraph(richtext.Text("Labels: " + strings.Join(labels, ", "))))
 		}
@@ -163,6 +173,17 @@ func (d *driver) task(ctx context.Context, id string, more ...string) (task, err
 
 func missing(id string) *fault.Error {
 	return targets.Missing("read task", name, "task "+targets.Title(id, 20), "the token's account")
+}
+
+// Resolve implements targets.Resolver. Addresses have several forms, and a
+// task's id is its own in all of Asana.
+func (d *driver) Resolve(ctx context.Context, ref *targets.Reference) (targets.Issue, error) {
+	id := ref.Key() + ref.After("task")
+	if id == "" {
+		id = ref.After(d.cfg.project) // /0/PROJECT/TASK
+	}
+	ref.AnyPlace()
+	return d.Read(ctx, id)
 }
 
 // Comment implements targets.Commenter.

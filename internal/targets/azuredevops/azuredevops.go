@@ -229,7 +229,16 @@ func (d *driver) texts(p *plan, draft targets.Draft) []op {
 		title = targets.Title(draft.Title, n)
 	}
 	ops := appendField(nil, fieldTitle, title)
-	return appendField(ops, p.description, draft.Render(maxDescription, richtext.UTF16Len, richtext.Doc.HTML))
+	return appendField(ops, p.description, written(draft))
+}
+
+// Render implements targets.Renderer.
+func (d *driver) Render(draft targets.Draft) (body, format string) {
+	return written(draft), targets.FormatHTML
+}
+
+func written(draft targets.Draft) string {
+	return draft.Render(maxDescription, richtext.UTF16Len, richtext.Doc.HTML)
 }
 
 // further is what the mapping fills besides.

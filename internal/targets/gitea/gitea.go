@@ -245,6 +245,11 @@ func (d *driver) names(labels []string) []string {
 	return out
 }
 
+// Render implements targets.Renderer.
+func (d *driver) Render(draft targets.Draft) (body, format string) {
+	return text(draft), targets.FormatMarkdown
+}
+
 // text is an issue's text with the marker at its end.
 func text(draft targets.Draft) string {
 	marker := "\n\n" + draft.Marker.Comment()
@@ -277,6 +282,11 @@ func (d *driver) Read(ctx context.Context, id string) (targets.Issue, error) {
 		return targets.Issue{}, notGitea(op, errors.New("no issue in the answer"))
 	}
 	return portable(i), nil
+}
+
+// Resolve implements targets.Resolver.
+func (d *driver) Resolve(ctx context.Context, ref *targets.Reference) (targets.Issue, error) {
+	return d.Read(ctx, ref.Number(d.cfg.repository)+ref.After("issues"))
 }
 
 // Update implements targets.Updater. Labels are added and none is taken off:

@@ -265,6 +265,11 @@ func (d *driver) labels(wanted []string) []string {
 	return out
 }
 
+// Render implements targets.Renderer.
+func (d *driver) Render(draft targets.Draft) (body, format string) {
+	return text(draft), targets.FormatMarkdown
+}
+
 // text is an issue's text with the marker at its end.
 func text(draft targets.Draft) string {
 	marker := "\n\n" + draft.Marker.Comment()

@@ -186,6 +186,11 @@ func (d *driver) body(p *plan, draft targets.Draft) (newIssue, error) {
 	return body, body.fill(draft)
 }
 
+// Render implements targets.Renderer.
+func (d *driver) Render(draft targets.Draft) (body, format string) {
+	return d.describe(draft), targets.FormatMarkdown
+}
+
 // describe writes the description and, below it, the marker.
 func (d *driver) describe(draft targets.Draft) string {
 	if draft.Marker == "" {
@@ -246,6 +251,11 @@ func (d *driver) Read(ctx context.Context, id string) (targets.Issue, error) {
 		return targets.Issue{}, notGitLab("read issue", fmt.Errorf("no issue in the answer"))
 	}
 	return d.portable(found), nil
+}
+
+// Resolve implements targets.Resolver.
+func (d *driver) Resolve(ctx context.Context, ref *targets.Reference) (targets.Issue, error) {
+	return d.Read(ctx, ref.Number(d.cfg.project)+ref.After("issues", "work_items"))
 }
 
 // Comment implements targets.Commenter.

@@ -1,6 +1,7 @@
 package httptarget
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"math/big"
@@ -125,6 +126,11 @@ func counter(unit string) func(string) int {
 	default:
 		return utf8.RuneCountInString
 	}
+}
+
+// Render implements targets.Renderer: the text as {{.Description}} gives it.
+func (d *driver) Render(draft targets.Draft) (body, format string) {
+	return draft.Render(d.writer.limit, d.writer.count, d.writer.render), cmp.Or(d.writer.format, formatMarkdown)
 }
 
 func (d *driver) wish(draft targets.Draft) *wish {

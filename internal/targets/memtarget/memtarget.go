@@ -67,10 +67,17 @@ func (d *driver) FindAll(ctx context.Context, marker targets.Marker) ([]targets.
 	return out, nil
 }
 
+// Render implements targets.Renderer.
+func (d *driver) Render(draft targets.Draft) (body, format string) {
+	return describe(draft), targets.FormatMarkdown
+}
+
+func describe(draft targets.Draft) string { return draft.Render(maxDescription, bytes, markdown) }
+
 // Create implements targets.Driver.
 func (d *driver) Create(ctx context.Context, draft targets.Draft) (targets.Issue, error) {
 	var made Record
-	body := newIssue{Marker: string(draft.Marker), Title: draft.Title, Description: draft.Render(maxDescription, bytes, markdown), Link: draft.Link, Labels: draft.Labels, Reporter: draft.Reporter}
+	body := newIssue{Marker: string(draft.Marker), Title: draft.Title, Description: describe(draft), Link: draft.Link, Labels: draft.Labels, Reporter: draft.Reporter}
 	if err := d.send(ctx, "create issue", http.MethodPost, "/issues", body, &made); err != nil {
 		return targets.Issue{}, err
 	}
@@ -84,6 +91,11 @@ func (d *driver) Read(ctx context.Context, id string) (targets.Issue, error) {
 		return targets.Issue{}, err
 	}
 	return d.portable(r), nil
+}
+
+// Resolve implements targets.Resolver.
+func (d *driver) Resolve(ctx context.Context, ref *targets.Reference) (targets.Issue, error) {
+	return d.Read(ctx, ref.Key()+ref.After("issues"))
 }
 
 // Comment implements targets.Commenter.

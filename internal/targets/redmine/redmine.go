@@ -170,7 +170,7 @@ func (d *driver) body(p *plan, draft targets.Draft) (newIssue, error) {
 
 // content is a draft in Redmine's words.
 func (d *driver) content(p *plan, draft targets.Draft) (content, error) {
-	text := draft.Render(maxDescription, stored, d.render)
+	text := d.describe(draft)
 	c := content{Subject: draft.Title, Description: &text}
 	if draft.Marker != "" {
 		c.Fields = append(c.Fields, fieldInput{ID: p.markerID, Value: string(draft.Marker)})
@@ -179,6 +179,18 @@ func (d *driver) content(p *plan, draft targets.Draft) (content, error) {
 		c.Fields = append(c.Fields, fieldInput{ID: p.linkID, Value: draft.Link})
 	}
 	return c, c.fill(draft)
+}
+
+// Render implements targets.Renderer.
+func (d *driver) Render(draft targets.Draft) (body, format string) {
+	if d.cfg.textFormat == markdown {
+		return d.describe(draft), targets.FormatMarkdown
+	}
+	return d.describe(draft), targets.FormatTextile
+}
+
+func (d *driver) describe(draft targets.Draft) string {
+	return draft.Render(maxDescription, stored, d.render)
 }
 
 // render writes the server's text format.
@@ -251,6 +263,11 @@ func (d *driver) Update(ctx context.Context, id string, draft targets.Draft) (ta
 			Public: fmt.Sprintf("Redmine lets the API key's account not edit issue #%s. Ask a Redmine admin for a role with the permission Edit issues, and to see that the workflow does not make the subject read-only.", id)}
 	}
 	return d.portable(p, now), nil
+}
+
+// Resolve implements targets.Resolver.
+func (d *driver) Resolve(ctx context.Context, ref *targets.Reference) (targets.Issue, error) {
+	return d.Read(ctx, ref.Number("")+ref.After("issues"))
 }
 
 // Comment implements targets.Commenter.

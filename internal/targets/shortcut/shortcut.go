@@ -162,8 +162,17 @@ func (d *driver) Create(ctx context.Context, draft targets.Draft) (targets.Issue
 // texts fills in what create and update have in common.
 func (d *driver) texts(s *write, draft targets.Draft) error {
 	s.Name = draft.Title
-	s.Description = draft.Render(maxDescription, richtext.UTF16Len, render)
+	s.Description = describe(draft)
 	return fill(s, draft.Fields)
+}
+
+// Render implements targets.Renderer.
+func (d *driver) Render(draft targets.Draft) (body, format string) {
+	return describe(draft), targets.FormatMarkdown
+}
+
+func describe(draft targets.Draft) string {
+	return draft.Render(maxDescription, richtext.UTF16Len, render)
 }
 
 func render(doc richtext.Doc) string { return doc.Markdown(richtext.ShortcutMarkdown()) }
@@ -217,6 +226,11 @@ func isID(id string) bool {
 
 func missing(id string) *fault.Error {
 	return targets.Missing("read story", name, "story "+targets.Title(id, 20), "the token's member")
+}
+
+// Resolve implements targets.Resolver.
+func (d *driver) Resolve(ctx context.Context, ref *targets.Reference) (targets.Issue, error) {
+	return d.Read(ctx, strings.TrimPrefix(strings.ToLower(ref.Key()), "sc-")+ref.After("story"))
 }
 
 // Comment implements targets.Commenter.

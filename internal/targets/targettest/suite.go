@@ -95,6 +95,7 @@ func Run(t *testing.T, h Harness) {
 		{"check of wrong credentials", testCheckWrongCredentials},
 		{"check of a wrong project", testCheckWrongProject},
 		{"create then find", testCreateFind},
+		{"preview", testPreview},
 		{"find of nothing", testFindNothing},
 		{"look-up lag as declared", testLag},
 		{"duplicates", testDuplicates},
@@ -113,6 +114,7 @@ func Run(t *testing.T, h Harness) {
 		{"titles are cut", testTitleCut},
 		{"many at once", testConcurrency},
 		{"read", testRead},
+		{"resolve", testResolve},
 		{"comment", testComment},
 		{"close", testClose},
 	} {

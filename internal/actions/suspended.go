@@ -1,0 +1,33 @@
+package actions
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"pushbutton/internal/fault"
+	"pushbutton/internal/tenants"
+)
+
+// suspendedWait is how long work of a suspended tenant is put off at a time:
+// about how late it goes on after the tenant is resumed.
+const suspendedWait = 30 * time.Second
+
+// suspended tells whether a tenant may not be worked for, and why. A tenant
+// that does not exist is not suspended: then its integrations do not exist
+// either, and that is what has to be said.
+func suspended(ctx context.Context, all tenants.ByTenant, id string) (reason error, halted bool, err error) {
+	if all == nil {
+		return nil, false, nil
+	}
+	t, err := all.Tenant(ctx, id)
+	switch {
+	case errors.Is(err, fault.NotFound):
+		return nil, false, nil
+	case err != nil:
+		return nil, false, err
+	case t.Suspended == nil:
+		return nil, false, nil
+	}
+	return fault.New(fault.Unavailable, "perform", "This workspace is suspended in the push plugin."), true, nil
+}

@@ -1,0 +1,95 @@
+package targets
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// The formats that an issue's text can be in, as Renderer names them.
+const (
+	FormatMarkdown = "markdown"
+	FormatHTML     = "html"
+	FormatWiki     = "wiki"    // Jira's
+	FormatTextile  = "textile" // Redmine's
+	FormatADF      = "adf"     // Atlassian Document Format, JSON
+	FormatAsana    = "asana"   // Asana's XML
+	FormatPlain    = "plain"
+)
+
+// Renderer is the ability to say what Create would write as the issue's text,
+// without sending anything.
+type Renderer interface {
+	Render(draft Draft) (text, format string)
+}
+
+// Preview is an issue as it would be created.
+type Preview struct {
+	Title string
+	// Text is the description in the tracker's own format, the marker with it
+	// where it stands there; Format is one of the Format constants.
+	Text, Format string
+	Labels       []string
+	// Assignee and Requester are accounts of the tracker, empty where there
+	// are none.
+	Assignee, Requester string
+	Fields              []FieldValue
+	// Warnings say what of the item will not be seen as it is, a sentence
+	// each.
+	Warnings []string
+}
+
+// Preview tells what Create would write. It asks the tracker for people and
+// fields and changes nothing; its error is the one that Create would end with
+// before it sends.
+func (t *Target) Preview(ctx context.Context, draft Draft) (Preview, error) {
+	var out Preview
+	err := t.run(ctx, OpPreview, func(ctx context.Context) error {
+		whole, err := t.complete(ctx, draft)
+		if err != nil {
+			return err
+		}
+		whole.shortened = new(bool)
+		out = Preview{Title: whole.Title, Labels: whole.Labels, Assignee: whole.Assignee, Requester: whole.Requester, Fields: whole.Fields}
+		if r, ok := Ability[Renderer](t.driver); ok {
+			out.Text, out.Format = r.Render(whole)
+		} else {
+			out.Text, out.Format = whole.Description.Plain(), FormatPlain
+		}
+		out.Warnings = t.warnings(draft, whole)
+		return nil
+	})
+	return out, err
+}
+
+// warnings compares what was wanted with what there will be.
+func (t *Target) warnings(wanted, whole Draft) []string {
+	var out []string
+	warn := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }
+	if strings.TrimSpace(wanted.Title) == "" {
+		warn("The item has no title: the issue will be called %q.", whole.Title)
+	} else if whole.Title != oneLine(wanted.Title) {
+		warn("The title is cut to what %s takes.", t.traits.Name)
+	}
+	if *whole.shortened {
+		warn("The description is cut to what %s takes; it ends with a link to the rest.", t.traits.Name)
+	}
+	for _, label := range wanted.Labels {
+		if label = cut(oneLine(label), maxLabel); label != "" && !slices.Contains(whole.Labels, label) {
+			warn("More than %d labels: %q is left out.", maxLabels, label)
+		}
+	}
+	if email := wanted.wishes.assignee; email != "" && whole.Assignee == "" {
+		warn("%s has no account for %s that issues can be given to: the description will name the assignee.", t.traits.Name, email)
+	}
+	if email := wanted.wishes.requester; email != "" && t.traits.SetsRequester && whole.Requester == "" {
+		warn("%s has no account for %s: the reporter will be the integration's own account.", t.traits.Name, email)
+	}
+	for _, f := range wanted.wishes.fields {
+		if !slices.ContainsFunc(whole.Fields, func(v FieldValue) bool { return v.Field.ID == f.name || strings.EqualFold(v.Field.Name, f.name) }) {
+			warn("The field %q stays empty: the item has no value for it.", f.name)
+		}
+	}
+	return out
+}

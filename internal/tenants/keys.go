@@ -1,0 +1,118 @@
+package tenants
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// keysKey holds the ids of all keys that something may be sealed with, each
+// with the time at which a writer last announced it. An id is there before
+// the first text that is sealed with it, and is taken out only when no text
+// is left and no write that was announced can still be under way. So a start
+// asks for this one set, and reads what is stored only when an id of it is
+// missing from the configuration.
+const keysKey = "pb:keys"
+
+const (
+	// writeLimit bounds one change, from its announcement on.
+	writeLimit = time.Minute
+	// announceAgain is how long an announcement is good for.
+	announceAgain = time.Minute
+	// forgetKeyAfter is how long a key's last announcement must lie back before
+	// its id may be taken out: well above the two limits together.
+	forgetKeyAfter = 10 * time.Minute
+)
+
+// keysScript changes the index by Redis' own clock. KEYS: the index. ARGV:
+// verb, key id, how many seconds the announcement must lie back.
+const keysScript = `
+local now = tonumber(redis.call('TIME')[1])
+if ARGV[1] == 'announce' then return redis.call('ZADD', KEYS[1], now, ARGV[2]) end
+local last = redis.call('ZSCORE', KEYS[1], ARGV[2])
+if last and now - tonumber(last) > tonumber(ARGV[3]) then redis.call('ZREM', KEYS[1], ARGV[2]) end
+return 0`
+
+func (s *Store) keyIndex(ctx context.Context, verb, id string) error {
+	err := redis.NewScript(keysScript).Run(ctx, s.rdb, []string{keysKey}, verb, id, int(forgetKeyAfter.Seconds())).Err()
+	if err != nil {
+		return redisFault("index keys", err)
+	}
+	return nil
+}
+
+// announce puts the key that seals into the index, unless it was a moment ago.
+func (s *Store) announce(ctx context.Context) error {
+	s.mu.Lock()
+	fresh := !s.announced.IsZero() && time.Since(s.announced) < announceAgain
+	s.mu.Unlock()
+	if fresh {
+		return nil
+	}
+	began := time.Now()
+	if err := s.keyIndex(ctx, "announce", s.keys.First()); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	s.announced = began
+	s.mu.Unlock()
+	return nil
+}
+
+// MissingKeys tells which keys that stored texts are sealed with are not in
+// the keyring, and for each of them how many integrations cannot be opened.
+// It costs one command as long as no key was taken out of the configuration,
+// and a reading of everything where one was.
+func (s *Store) MissingKeys(ctx context.Context) (map[string]int, error) {
+	ids, err := s.rdb.ZRange(ctx, keysKey, 0, -1).Result()
+	if err != nil {
+		return nil, redisFault("index keys", err)
+	}
+	ids = slices.DeleteFunc(ids, s.keys.Has)
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	uses, err := s.KeyUses(ctx)
+	if err != nil {
+		return nil, err
+	}
+	missing := map[string]int{}
+	for id, n := range uses {
+		if !s.keys.Has(id) {
+			missing[id] = n
+		}
+	}
+	for _, id := range ids {
+		if missing[id] > 0 {
+			continue
+		}
+		if err := s.keyIndex(ctx, "forget", id); err != nil {
+			return nil, err
+		}
+	}
+	return missing, nil
+}
+
+// KeyUses tells for every key id how many integrations have a text that is
+// sealed with it, by reading all of them.
+func (s *Store) KeyUses(ctx context.Context) (map[string]int, error) {
+	uses := map[string]int{}
+	err := s.eachRaw(ctx, func(tenant, _, raw string) error {
+		_, keys, _ := s.unseal(tenant, raw) // what cannot be opened counts by its key as well
+		for id := range keys {
+			uses[id]++
+		}
+		return nil
+	}, func(int64) {})
+	return uses, err
+}
+
+// unseal decodes an integration and tells which keys its texts name.
+func (s *Store) unseal(tenant, raw string) (Integration, map[string]bool, error) {
+	keys := map[string]bool{}
+	reader := &Store{keys: s.keys.Observed(func(id string) { keys[id] = true })}
+	in, err := reader.decode(tenant, raw)
+	return in, keys, err
+}
