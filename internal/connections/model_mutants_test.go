@@ -41,7 +41,7 @@ func TestModelMutants(t *testing.T) {
 		{"an unlink stays in the epoch", "if rec.t or rec.i then rec.e = rec.e + 1 end", "", rules{}, budget{Push: 2, Unlink: 1}, twice},
 		{"an unlink leaves no issue behind", "table.insert(rec.l, {", "table.insert({}, {", rules{}, budget{Push: 1, Unlink: 1}, forgotten},
 		{"an unlinked push is not given the time for a second issue", "if rec.q and not intent then", "if false then", rules{window: true}, freeze, forgotten},
-		{"the younger of two issues stays connected", "rec.t = a.issue\n    return", "return", rules{window: true}, budget{Push: 1, Freeze: 1}, forgotten},
+		{"the younger of two issues stays connected", "rec.t = a.issue\n    changed", "changed", rules{window: true}, budget{Push: 1, Freeze: 1}, forgotten},
 		{"the last reading is forgotten", "if rec.v then return queue('verify', math.max(rec.v - now, 0), 'read back') end", "", rules{}, budget{Push: 1, Unlink: 1}, shows},
 		{"any reading is the last", "rec.v and rec.v <= now then", "rec.v then", rules{}, budget{Push: 1, Unlink: 1}, shows},
 		{"who is fenced off is not waited for", "if not told then fence_off() end", "", rules{}, freeze, shows},
