@@ -32,7 +32,7 @@ type Productboard interface {
 // Peers opens the two sides of an integration.
 type Peers interface {
 	Productboard(in tenants.Integration) Productboard
-	Target(in tenants.Integration) (*targets.Target, error)
+	Target(ctx context.Context, in tenants.Integration) (*targets.Target, error)
 }
 
 // CreateTimeout bounds a create in the tracker: after it and the tracker's
@@ -96,7 +96,9 @@ type work struct {
 func (w *work) steps(ctx context.Context) error {
 	in, err := w.p.Integrations.ByID(ctx, w.key.Integration)
 	if err != nil && fault.KindOf(err) == fault.NotFound {
-		return w.lease.Forget(ctx)
+		next, err := w.lease.Forget(ctx)
+		w.enqueue(ctx, next)
+		return err
 	}
 	if err != nil {
 		return err

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -15,6 +16,9 @@ import (
 
 	"pushbutton/internal/access"
 	"pushbutton/internal/admin"
+	"pushbutton/internal/audit"
+	"pushbutton/internal/erasure"
+	"pushbutton/internal/idempotency"
 	"pushbutton/internal/redistest"
 	"pushbutton/internal/secret"
 	"pushbutton/internal/tenants"
@@ -26,7 +30,11 @@ type rig struct {
 	api   *admin.API
 	key   access.SharedKey
 	store *tenants.Store
-	env   redistest.Env
+	log   *audit.Log
+
+	revoked *access.RevocationStore
+	eraser  *erasure.Eraser
+	env     redistest.Env
 }
 
 func newRig(t testing.TB, env redistest.Env, extra ...admin.Route) *rig {
@@ -36,10 +44,12 @@ func newRig(t testing.TB, env redistest.Env, extra ...admin.Route) *rig {
 	r := &rig{t: t, env: env, store: tenants.NewStore(env.Client, ring)}
 	r.key, err = access.NewSharedKey(secret.New(strings.Repeat("s", access.MinSharedKey)))
 	require.NoError(t, err)
-	verifier, err := access.NewVerifier(access.Options{Keys: []access.Keys{r.key}, Revocations: access.NewRevocationStore(env.Client)})
+	r.revoked, r.log = access.NewRevocationStore(env.Client), audit.New(env.Client)
+	r.eraser = &erasure.Eraser{Redis: env.Client, Tenants: r.store, Audit: r.log, Log: slog.New(slog.DiscardHandler)}
+	verifier, err := access.NewVerifier(access.Options{Keys: []access.Keys{r.key}, Revocations: r.revoked})
 	require.NoError(t, err)
-	r.api, err = admin.New(admin.Options{Verifier: verifier, Tenants: r.store, Log: slog.New(slog.DiscardHandler),
-		Routes: append(admin.TenantRoutes(r.store), extra...)})
+	r.api, err = admin.New(admin.Options{Verifier: verifier, Tenants: r.store, Log: slog.New(slog.DiscardHandler), Audit: r.log, Answers: idempotency.New(env.Client),
+		Routes: slices.Concat(admin.TenantRoutes(r.store), admin.AuditRoutes(r.log), admin.TokenRoutes(r.revoked), admin.DeletionRoutes(r.eraser), extra)})
 	require.NoError(t, err)
 	return r
 }
