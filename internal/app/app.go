@@ -43,7 +43,7 @@ type App struct {
 	log     *slog.Logger
 	metrics *telemetry.Metrics
 
-	rdb     *redis.Client
+	rdb     redis.UniversalClient
 	keys    *secret.Keyring
 	tenants *tenants.Store
 	cache   *tenants.Cache
@@ -55,7 +55,7 @@ type App struct {
 }
 
 // New connects the rooms over an open Redis, which stays the caller's.
-func New(cfg config.Config, rdb *redis.Client, log *slog.Logger, version string) (*App, error) {
+func New(cfg config.Config, rdb redis.UniversalClient, log *slog.Logger, version string) (*App, error) {
 	a := &App{cfg: cfg, log: log, metrics: telemetry.NewMetrics(), rdb: rdb}
 	keys, err := cfg.Keyring()
 	if err != nil {
@@ -74,7 +74,7 @@ func New(cfg config.Config, rdb *redis.Client, log *slog.Logger, version string)
 	a.peers = newPeers(pb, a.trHTTP, a.metrics)
 	a.tenants = tenants.NewStore(rdb, keys)
 	a.cache = tenants.NewCache(a.tenants, tenants.CacheOptions{})
-	a.records = connections.NewStore(rdb, connections.Timing{Deadline: cfg.PushDeadline})
+	a.records = connections.NewStore(replicated(rdb, cfg.RedisWaitReplicas), connections.Timing{Deadline: cfg.PushDeadline})
 	a.queue = jobs.NewQueue(rdb)
 	a.gauges()
 	return a, nil
