@@ -106,7 +106,7 @@ func (inv *invocation) devPlan(f devFlags) (func(*app.App) (register.Plan, error
 		}
 		return func(*app.App) (register.Plan, error) {
 			return register.Plan{Tenants: []register.WantedTenant{{ID: "demo", Integrations: []register.Wanted{{Integration: tenants.Integration{
-				Name: "Engineering", ButtonLabel: "Push", ProductboardToken: secret.New(app.SandboxToken),
+				Name: "Engineering", ButtonLabel: "Push", Productboard: tenants.APIToken(secret.New(app.SandboxToken)),
 				Answer: tenants.AnswerV2, OnUnlink: tenants.UnlinkComment, Target: target,
 			}}}}}}, nil
 		}, nil

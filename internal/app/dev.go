@@ -85,7 +85,7 @@ func (d Dev) Run(ctx context.Context) error {
 // demoPlan is one integration that pushes to the sandbox' own tracker.
 func demoPlan(address string) register.Plan {
 	return register.Plan{Tenants: []register.WantedTenant{{ID: "demo", Integrations: []register.Wanted{{Integration: tenants.Integration{
-		Name: "Engineering", ButtonLabel: "Push", ProductboardToken: secret.New(SandboxToken),
+		Name: "Engineering", ButtonLabel: "Push", Productboard: tenants.APIToken(secret.New(SandboxToken)),
 		Answer: tenants.AnswerV2, OnUnlink: tenants.UnlinkComment,
 		Target: tenants.TargetConfig{Type: "memory", Settings: map[string]any{"url": address + trackerPath, "project": SandboxProject},
 			Credentials: map[string]secret.String{"apiKey": secret.New(SandboxTrackerKey)}},

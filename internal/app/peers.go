@@ -40,7 +40,7 @@ func newPeers(pb *pbapi.Client, http *outbound.Client, metrics *telemetry.Metric
 func (p *peers) Productboard(in tenants.Integration) actions.Productboard { return p.session(in) }
 
 func (p *peers) session(in tenants.Integration) *pbapi.Session {
-	return p.pb.As(pbapi.StaticToken(in.ProductboardToken))
+	return p.pb.As(pbapi.StaticToken(in.Productboard.Token))
 }
 
 // Target gives the tracker's side of an integration as it is configured now.

@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 
 	"pushbutton/config"
-	"pushbutton/internal/pbapi"
 	"pushbutton/internal/register"
 	"pushbutton/internal/secret"
 	"pushbutton/internal/tenants"
@@ -55,7 +54,7 @@ func runningChild(dir string) (string, error) {
 func (a *App) Registrar() *register.Registrar {
 	return &register.Registrar{
 		Store:        a.tenants,
-		Productboard: func(token secret.String) register.Session { return a.peers.pb.As(pbapi.StaticToken(token)) },
+		Productboard: func(in tenants.Integration) register.Session { return a.peers.session(in) },
 		CheckTarget: func(ctx context.Context, t tenants.TargetConfig) (register.Checked, error) {
 			target, err := a.peers.openTarget(t)
 			if err != nil {

@@ -132,7 +132,7 @@ func register1(ctx context.Context, a *app.App, box *app.Sandbox, address, front
 		return err
 	}
 	_, err := a.Registrar().Apply(ctx, register.Plan{Tenants: []register.WantedTenant{{ID: benchTenant, Integrations: []register.Wanted{{Integration: tenants.Integration{
-		Name: "bench", ButtonLabel: "Push", ProductboardToken: secret.New(app.SandboxToken), Answer: tenants.AnswerV2,
+		Name: "bench", ButtonLabel: "Push", Productboard: tenants.APIToken(secret.New(app.SandboxToken)), Answer: tenants.AnswerV2,
 		Target: tenants.TargetConfig{Type: "memory", Settings: map[string]any{"url": address + "/tracker", "project": app.SandboxProject},
 			Credentials: map[string]secret.String{"apiKey": secret.New(app.SandboxTrackerKey)}},
 	}}}}}})

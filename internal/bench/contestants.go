@@ -65,13 +65,17 @@ func newOurs(ctx context.Context, server *redisServer, log *slog.Logger) (*conte
 	}
 	in, err := store.Tenant(benchTenant).Create(ctx, tenants.Integration{
 		ID: tenants.NewID(), Name: "bench", Type: "com.example.bench", ProductboardID: benchPBID, ButtonLabel: "Push",
-		ActionAuth: secret.New(benchAuth), ProductboardToken: secret.New("none"), Answer: tenants.AnswerV2,
+		ActionAuth: secret.New(benchAuth), Productboard: tenants.APIToken(secret.New("none")), Answer: tenants.AnswerV2,
 		Target: tenants.TargetConfig{Type: "memory"},
 	})
 	if err != nil {
 		return nil, fmt.Errorf("integration: %w", err)
 	}
-	c, err := serve(a.Front(), "/actions/"+in.ID)
+	front, err := a.Front()
+	if err != nil {
+		return nil, err
+	}
+	c, err := serve(front, "/actions/"+in.ID)
 	if err != nil {
 		return nil, err
 	}

@@ -14,7 +14,6 @@ import (
 	"pushbutton/internal/pbapi/pbfake"
 	"pushbutton/internal/redistest"
 	"pushbutton/internal/register"
-	"pushbutton/internal/secret"
 )
 
 func TestApplyProbeFails(t *testing.T) {
@@ -119,7 +118,7 @@ func TestApplyDoesNotAdoptWhatMayBeSomebodyElses(t *testing.T) {
 		w := newWorld(t, redistest.Mini(t))
 		p := plan(wanted("Engineering"))
 		w.applyKilled(false, p)
-		_, err := w.reg.Productboard(secret.New(pbToken)).CreateIntegration(t.Context(), pbapi.IntegrationCreate{
+		_, err := w.reg.Productboard(anyOf(pbToken)).CreateIntegration(t.Context(), pbapi.IntegrationCreate{
 			Type: "com.pushbutton.redmine", Name: "Engineering", Label: "X", Status: pbapi.Disabled, Action: pbapi.Action{URL: "https://other.example.com/x"}})
 		require.NoError(t, err)
 		w.now = w.now.Add(time.Minute)
@@ -216,7 +215,7 @@ func TestApplyDoesNotAdoptAfterASureFailure(t *testing.T) {
 	require.NoError(t, err, "a record from before the run stays")
 	require.True(t, stored.CreateBegun.IsZero())
 
-	_, err = w.reg.Productboard(secret.New(pbToken)).CreateIntegration(t.Context(), pbapi.IntegrationCreate{
+	_, err = w.reg.Productboard(anyOf(pbToken)).CreateIntegration(t.Context(), pbapi.IntegrationCreate{
 		Type: "com.pushbutton.redmine", Name: "Engineering", Label: "X", Status: pbapi.Disabled, Action: pbapi.Action{URL: "https://other.example.com/x"}})
 	require.NoError(t, err)
 	_, err = w.apply(p)
@@ -224,7 +223,7 @@ func TestApplyDoesNotAdoptAfterASureFailure(t *testing.T) {
 }
 
 func deleteRemote(w *world, id string) error {
-	return w.reg.Productboard(secret.New(pbToken)).(*pbapi.Session).DeleteIntegration(w.t.Context(), id)
+	return w.reg.Productboard(anyOf(pbToken)).(*pbapi.Session).DeleteIntegration(w.t.Context(), id)
 }
 
 func TestApplyRefusesMoves(t *testing.T) {

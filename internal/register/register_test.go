@@ -66,8 +66,8 @@ func newWorld(t *testing.T, env redistest.Env) *world {
 	require.NoError(t, err)
 	w.reg = &register.Registrar{
 		Store: w.store, PublicURL: public, Now: func() time.Time { return w.now },
-		Productboard: func(token secret.String) register.Session {
-			var s register.Session = client.As(pbapi.StaticToken(token))
+		Productboard: func(in tenants.Integration) register.Session {
+			var s register.Session = client.As(pbapi.StaticToken(in.Productboard.Token))
 			if w.session != nil {
 				s = w.session(s)
 			}
@@ -97,10 +97,15 @@ func (w *world) probe(rw http.ResponseWriter, r *http.Request) {
 	_, _ = rw.Write([]byte(r.URL.Query().Get("validationToken")))
 }
 
+// anyOf is some integration with a token.
+func anyOf(token string) tenants.Integration {
+	return tenants.Integration{Productboard: tenants.APIToken(secret.New(token))}
+}
+
 func wanted(name string) register.Wanted {
 	return register.Wanted{
 		Integration: tenants.Integration{
-			Name: name, ButtonLabel: "Push", ProductboardToken: secret.New(pbToken),
+			Name: name, ButtonLabel: "Push", Productboard: tenants.APIToken(secret.New(pbToken)),
 			Target: tenants.TargetConfig{Type: "redmine", Settings: map[string]any{"project": "push", "limit": 3},
 				Credentials: map[string]secret.String{"apiKey": secret.New("canary-key")}},
 		},
@@ -223,10 +228,10 @@ func TestApplyChanges(t *testing.T) {
 			change: func(w *world, in *tenants.Integration) {
 				w.fake.AddToken(pbfake.Token{Value: "canary-2"})
 				w.fake.RevokeToken(pbToken)
-				in.ProductboardToken = secret.New("canary-2")
+				in.Productboard.Token = secret.New("canary-2")
 			}, changes: []string{"settings"},
 			check: func(t *testing.T, _ pbfake.Integration, stored tenants.Integration) {
-				require.Equal(t, "canary-2", stored.ProductboardToken.Reveal())
+				require.Equal(t, "canary-2", stored.Productboard.Token.Reveal())
 			},
 		},
 		"public address": {
@@ -270,12 +275,29 @@ func TestApplyEnablesWithAProbe(t *testing.T) {
 	require.Equal(t, int64(1), w.probes.Load())
 }
 
+// Apply checks both credentials, so one that works again without a change of
+// its text is what puts an integration back to work.
+func TestApplyReconnects(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		w.mustApply(plan(wanted("Engineering")))
+		stored, err := w.store.Tenant("acme").ByName(t.Context(), "Engineering")
+		require.NoError(t, err)
+		_, err = w.store.NeedReconnect(t.Context(), stored, tenants.SideTracker, "Expired.")
+		require.NoError(t, err)
+		again := w.mustApply(plan(wanted("Engineering")))
+		require.Equal(t, []string{"reconnected"}, again[0].Changes)
+		stored, err = w.store.Tenant("acme").ByName(t.Context(), "Engineering")
+		require.NoError(t, err)
+		require.Nil(t, stored.Reconnect)
+	})
+}
+
 func TestApplyMendsWhatWasChangedAtProductboard(t *testing.T) {
 	w := newWorld(t, redistest.Mini(t))
 	want := wanted("Engineering")
 	id := w.mustApply(plan(want))[0].ProductboardID
 	name, label, status := "Renamed", "Other", pbapi.Disabled
-	require.NoError(t, w.reg.Productboard(secret.New(pbToken)).UpdateIntegration(t.Context(), id,
+	require.NoError(t, w.reg.Productboard(anyOf(pbToken)).UpdateIntegration(t.Context(), id,
 		pbapi.IntegrationUpdate{Name: &name, Label: &label, Status: &status}))
 	require.Equal(t, []string{"name", "button label", "enabled", "action"}, w.mustApply(plan(want))[0].Changes)
 	remote := w.fake.Integrations()[0]
@@ -310,13 +332,13 @@ func TestApplyWritesNothingIfACheckFails(t *testing.T) {
 		kind  fault.Kind
 	}{
 		"wrong token": {
-			func(_ *world, bad *register.Wanted) { bad.Integration.ProductboardToken = secret.New("canary-wrong") },
+			func(_ *world, bad *register.Wanted) { bad.Integration.Productboard.Token = secret.New("canary-wrong") },
 			[]string{"acme.yaml:Bad:productboard.token: Productboard does not accept the plugin's access token", "Productboard: unauthorized"}, fault.Unauthorized,
 		},
 		"token without a permission": {
 			func(w *world, bad *register.Wanted) {
 				w.fake.AddToken(pbfake.Token{Value: "canary-poor", Scopes: []string{"entities:read"}})
-				bad.Integration.ProductboardToken = secret.New("canary-poor")
+				bad.Integration.Productboard.Token = secret.New("canary-poor")
 			},
 			[]string{"acme.yaml:Bad:productboard.token: ", "plugin-integrations:read"}, fault.Forbidden,
 		},
@@ -402,7 +424,7 @@ func newOther(w *world) pbapi.IntegrationCreate {
 	w.t.Helper()
 	in := pbapi.IntegrationCreate{Type: "com.example.other", Name: "Theirs", Label: "X", Status: pbapi.Disabled,
 		Action: pbapi.Action{URL: "https://other.example.com/x"}}
-	_, err := w.reg.Productboard(secret.New(pbToken)).CreateIntegration(w.t.Context(), in)
+	_, err := w.reg.Productboard(anyOf(pbToken)).CreateIntegration(w.t.Context(), in)
 	require.NoError(w.t, err)
 	return in
 }

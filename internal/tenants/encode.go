@@ -13,35 +13,58 @@ import (
 // sealedIntegration is an integration as it stands in Redis. Names of fields
 // are kept for good: records are never rewritten as a whole.
 type sealedIntegration struct {
-	ID                string               `json:"id"`
-	Name              string               `json:"name"`
-	Version           int64                `json:"version"`
-	Type              string               `json:"type"`
-	ProductboardID    string               `json:"productboardId,omitempty"`
-	CreateBegun       time.Time            `json:"createBegun,omitzero"`
-	ButtonLabel       string               `json:"buttonLabel"`
-	ActionAuth        string               `json:"actionAuth"`
-	FormerAuth        string               `json:"formerAuth,omitempty"`
-	FormerUntil       time.Time            `json:"formerUntil,omitzero"`
-	ProductboardToken string               `json:"productboardToken"`
-	Answer            AnswerShape          `json:"answer"`
-	OnUnlink          OnUnlink             `json:"onUnlink"`
-	TargetType        string               `json:"targetType"`
-	Settings          map[string]any       `json:"settings"`
-	Credentials       map[string]string    `json:"credentials"`
-	Disabled          bool                 `json:"disabled,omitempty"`
-	Deleting          time.Time            `json:"deleting,omitzero"`
-	CreatedAt         time.Time            `json:"createdAt"`
-	UpdatedAt         time.Time            `json:"updatedAt"`
-	SecretsSet        map[string]time.Time `json:"secretsSet,omitempty"`
-	Registered        string               `json:"registered,omitempty"`
+	ID             string               `json:"id"`
+	Name           string               `json:"name"`
+	Version        int64                `json:"version"`
+	Type           string               `json:"type"`
+	ProductboardID string               `json:"productboardId,omitempty"`
+	CreateBegun    time.Time            `json:"createBegun,omitzero"`
+	ButtonLabel    string               `json:"buttonLabel"`
+	ActionAuth     string               `json:"actionAuth"`
+	FormerAuth     string               `json:"formerAuth,omitempty"`
+	FormerUntil    time.Time            `json:"formerUntil,omitzero"`
+	Productboard   sealedAuth           `json:"productboard"`
+	Reconnect      *markedReconnect     `json:"reconnect,omitempty"`
+	Answer         AnswerShape          `json:"answer"`
+	OnUnlink       OnUnlink             `json:"onUnlink"`
+	TargetType     string               `json:"targetType"`
+	Settings       map[string]any       `json:"settings"`
+	Credentials    map[string]string    `json:"credentials"`
+	Disabled       bool                 `json:"disabled,omitempty"`
+	Deleting       time.Time            `json:"deleting,omitzero"`
+	CreatedAt      time.Time            `json:"createdAt"`
+	UpdatedAt      time.Time            `json:"updatedAt"`
+	SecretsSet     map[string]time.Time `json:"secretsSet,omitempty"`
+	Registered     string               `json:"registered,omitempty"`
+}
+
+// sealedAuth is a ProductboardAuth as it stands in Redis.
+type sealedAuth struct {
+	Kind         AuthKind `json:"kind"`
+	Token        string   `json:"token,omitempty"`
+	ClientID     string   `json:"clientId,omitempty"`
+	ClientSecret string   `json:"clientSecret,omitempty"`
+	Subject      string   `json:"subject,omitempty"`
+	PrivateKey   string   `json:"privateKey,omitempty"`
+	KeyID        string   `json:"keyId,omitempty"`
+	Scope        string   `json:"scope,omitempty"`
+}
+
+// markedReconnect is a Reconnect with the name of the credential it is about.
+type markedReconnect struct {
+	Side   Side      `json:"side"`
+	Reason string    `json:"reason"`
+	Since  time.Time `json:"since"`
+	Of     string    `json:"of"`
 }
 
 // The fields' names that a sealed text is bound to.
 const (
 	boundAuth       = "actionAuth"
 	boundFormer     = "formerAuth"
-	boundToken      = "productboardToken"
+	boundToken      = "productboard.token"
+	boundSecret     = "productboard.clientSecret"
+	boundKey        = "productboard.privateKey"
 	boundCredential = "credentials."
 )
 
@@ -74,7 +97,14 @@ func (s *Store) encode(in Integration) ([]byte, error) {
 	}
 	rec.ActionAuth = seal(in.ActionAuth, boundAuth)
 	rec.FormerAuth = seal(in.Former.Value, boundFormer)
-	rec.ProductboardToken = seal(in.ProductboardToken, boundToken)
+	pb := in.Productboard
+	rec.Productboard = sealedAuth{
+		Kind: pb.Kind, ClientID: pb.ClientID, Subject: pb.Subject, KeyID: pb.KeyID, Scope: pb.Scope,
+		Token: seal(pb.Token, boundToken), ClientSecret: seal(pb.ClientSecret, boundSecret), PrivateKey: seal(pb.PrivateKey, boundKey),
+	}
+	if r := in.reconnect(); r != nil {
+		rec.Reconnect = &markedReconnect{Side: r.Side, Reason: r.Reason, Since: r.Since, Of: r.of}
+	}
 	for name, value := range in.Target.Credentials {
 		rec.Credentials[name] = seal(value, boundCredential+name)
 	}
@@ -115,7 +145,14 @@ func (s *Store) decode(tenant, raw string) (Integration, error) {
 	}
 	in.ActionAuth = open(rec.ActionAuth, boundAuth)
 	in.Former.Value = open(rec.FormerAuth, boundFormer)
-	in.ProductboardToken = open(rec.ProductboardToken, boundToken)
+	pb := rec.Productboard
+	in.Productboard = ProductboardAuth{
+		Kind: pb.Kind, ClientID: pb.ClientID, Subject: pb.Subject, KeyID: pb.KeyID, Scope: pb.Scope,
+		Token: open(pb.Token, boundToken), ClientSecret: open(pb.ClientSecret, boundSecret), PrivateKey: open(pb.PrivateKey, boundKey),
+	}
+	if r := rec.Reconnect; r != nil {
+		in.Reconnect = &Reconnect{Side: r.Side, Reason: r.Reason, Since: r.Since, of: r.Of}
+	}
 	for name, sealed := range rec.Credentials {
 		in.Target.Credentials[name] = open(sealed, boundCredential+name)
 	}

@@ -101,7 +101,7 @@ func TestRotateLosesNoUpdate(t *testing.T) {
 		for _, in := range made {
 			group.Go(func() {
 				for i := range updates {
-					in.ProductboardToken = secret.New(fmt.Sprintf("token-%d", i))
+					in.Productboard.Token = secret.New(fmt.Sprintf("token-%d", i))
 					updated, err := old.Tenant("acme").Update(t.Context(), in)
 					if err != nil { // a rotation does not even count as a change
 						t.Errorf("update %d of %s: %v", i, in.ID, err)
@@ -124,7 +124,7 @@ func TestRotateLosesNoUpdate(t *testing.T) {
 		for _, in := range made {
 			got, err := newer.ByID(t.Context(), in.ID)
 			require.NoError(t, err)
-			require.Equal(t, fmt.Sprintf("token-%d", updates-1), got.ProductboardToken.Reveal())
+			require.Equal(t, fmt.Sprintf("token-%d", updates-1), got.Productboard.Token.Reveal())
 			require.EqualValues(t, 1+updates, got.Version)
 		}
 	})

@@ -32,7 +32,7 @@ func keyring(t *testing.T, ids ...string) *secret.Keyring {
 func integration(name string) tenants.Integration {
 	return tenants.Integration{
 		ID: tenants.NewID(), Name: name, Type: "com.example.test", ButtonLabel: "Push",
-		ActionAuth: secret.New("Bearer canary-auth"), ProductboardToken: secret.New("canary-token"),
+		ActionAuth: secret.New("Bearer canary-auth"), Productboard: tenants.APIToken(secret.New("canary-token")),
 		Answer: tenants.AnswerV2, OnUnlink: tenants.UnlinkLeave,
 		Target: tenants.TargetConfig{
 			Type:        "redmine",
@@ -74,14 +74,14 @@ func TestStoreKeepsWhatItIsGiven(t *testing.T) {
 		}
 
 		want.ProductboardID, want.CreateBegun, want.Disabled, want.Registered = "pb", time.Unix(1, 0).UTC(), true, "digest"
-		want.ProductboardToken = secret.New("canary-token-2")
+		want.Productboard.Token = secret.New("canary-token-2")
 		updated, err := acme.Update(t.Context(), want)
 		require.NoError(t, err)
 		require.Equal(t, int64(2), updated.Version)
 		got, err := s.ByID(t.Context(), want.ID)
 		require.NoError(t, err)
 		require.Equal(t, updated, got)
-		require.Equal(t, "canary-token-2", got.ProductboardToken.Reveal())
+		require.Equal(t, "canary-token-2", got.Productboard.Token.Reveal())
 	})
 }
 
@@ -102,7 +102,7 @@ func TestStoreSealsCredentials(t *testing.T) {
 		})
 		t.Run("bound to their field", func(t *testing.T) {
 			auth := between(raw, `"actionAuth":"`, `"`)
-			token := between(raw, `"productboardToken":"`, `"`)
+			token := between(raw, `"token":"`, `"`)
 			require.NoError(t, env.Client.HSet(t.Context(), "pb:{t:acme}:integrations", in.ID, strings.Replace(raw, auth, token, 1)).Err())
 			_, err := s.Tenant("acme").Integration(t.Context(), in.ID)
 			require.ErrorIs(t, err, fault.Internal)
@@ -117,7 +117,7 @@ func TestStoreSealsCredentials(t *testing.T) {
 		t.Run("an older key still opens", func(t *testing.T) {
 			got, err := tenants.NewStore(env.Client, keyring(t, "k2", "k1")).ByID(t.Context(), in.ID)
 			require.NoError(t, err)
-			require.Equal(t, "canary-token", got.ProductboardToken.Reveal())
+			require.Equal(t, "canary-token", got.Productboard.Token.Reveal())
 		})
 	})
 }

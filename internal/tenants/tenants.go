@@ -72,12 +72,14 @@ type Integration struct {
 	// Former is the value before it, accepted as well while Productboard
 	// learns the new one.
 	Former FormerAuth
-	// ProductboardToken is the bearer token for Productboard's API.
-	ProductboardToken secret.String
-	Answer            AnswerShape
-	OnUnlink          OnUnlink
-	Target            TargetConfig
-	Disabled          bool
+	// Productboard is the credential for Productboard's API.
+	Productboard ProductboardAuth
+	// Reconnect is set while one of the two credentials does not work.
+	Reconnect *Reconnect
+	Answer    AnswerShape
+	OnUnlink  OnUnlink
+	Target    TargetConfig
+	Disabled  bool
 	// Deleting is when its deletion was begun: what is left of it is only
 	// there to be deleted. Zero: it is not being deleted.
 	Deleting  time.Time

@@ -175,7 +175,7 @@ func (r *reader) integration(v value) register.Wanted {
 			r.object(v, field{name: "label", required: true, read: func(v value) { in.ButtonLabel = r.text(v, 1, pbapi.MaxButtonLabel) }})
 		}},
 		field{name: "productboard", required: true, read: func(v value) {
-			r.object(v, field{name: "token", required: true, read: func(v value) { in.ProductboardToken = r.secret(v) }})
+			in.Productboard = r.productboard(v)
 		}},
 		field{name: "target", required: true, read: func(v value) { in.Target = r.target(v) }})
 	return register.Wanted{Integration: in, Origin: r.origin(v.path)}

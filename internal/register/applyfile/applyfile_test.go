@@ -76,7 +76,7 @@ func TestParse(t *testing.T) {
 	require.Len(t, plan.Tenants[0].Integrations, 1)
 	want := plan.Tenants[0].Integrations[0]
 	require.Equal(t, tenants.Integration{
-		Name: "Engineering", ButtonLabel: "Push", ProductboardToken: secret.New("canary-token"),
+		Name: "Engineering", ButtonLabel: "Push", Productboard: tenants.APIToken(secret.New("canary-token")),
 		Answer: tenants.AnswerV2, OnUnlink: tenants.UnlinkLeave,
 		Target: tenants.TargetConfig{Type: "redmine",
 			Settings:    map[string]any{"url": "http://127.0.0.1:3100", "project": "push", "limit": 3.0, "on": true},
@@ -112,6 +112,14 @@ func TestParseAliases(t *testing.T) {
 	require.Equal(t, in[0].Integration.Target, in[1].Integration.Target)
 }
 
+func TestParseOAuth(t *testing.T) {
+	text := strings.Replace(good, `token: "env:PB_TOKEN"`, `oauth: { clientId: c, clientSecret: "env:PB_TOKEN", scope: "entities:read" }`, 1)
+	plan, err := applyfile.Parse([]byte(text), options())
+	require.NoError(t, err)
+	auth := plan.Tenants[0].Integrations[0].Integration.Productboard
+	require.Equal(t, tenants.ProductboardAuth{Kind: tenants.AuthOAuth, ClientID: "c", ClientSecret: secret.New("canary-token"), Scope: "entities:read"}, auth)
+}
+
 // Each case changes one thing of the good file and wants exactly these errors.
 func TestParseRefuses(t *testing.T) {
 	const at = "tenants[0].integrations[0]."
@@ -137,6 +145,10 @@ func TestParseRefuses(t *testing.T) {
 		"variable not set":    {"env:PB_TOKEN", "env:OTHER", "6:25: " + at + "productboard.token: the environment variable OTHER is not set"},
 		"literal credential":  {"file:redmine.key", "hunter2", "10:26: " + at + "target.credentials.apiKey: must be env:NAME or file:PATH; a secret itself must not stand here"},
 		"file not there":      {"file:redmine.key", "file:other.key", "10:26: " + at + "target.credentials.apiKey: the file cannot be read: no such file"},
+		"no credential":       {`{ token: "env:PB_TOKEN" }`, "{}", "6:9: " + at + "productboard: must hold exactly one of token, oauth and jwt"},
+		"two credentials":     {`"env:PB_TOKEN" }`, `"env:PB_TOKEN", oauth: { clientId: c } }`, "6:9: " + at + "productboard: must hold exactly one of token, oauth and jwt"},
+		"oauth, no client":    {`token: "env:PB_TOKEN"`, "oauth: {}", "6:25: " + at + "productboard.oauth.clientId: is required"},
+		"jwt, no key":         {`token: "env:PB_TOKEN"`, `jwt: { clientId: c, subject: u, privateKey: "env:PB_TOKEN" }`, "6:57: " + at + "productboard.jwt.privateKey: is not an RSA private key in PEM (PKCS#1 or PKCS#8, without a password)"},
 		"target type":         {"type: redmine", "type: remine", "8:11: " + at + "target.type: must be one of redmine"},
 		"setting missing":     {", project: push", "", "9:11: " + at + "target.settings.project: is required"},
 		"setting wrong":       {`"http://127.0.0.1:3100"`, "x", "9:23: " + at + "target.settings.url: must be an address"},
@@ -309,7 +321,7 @@ func FuzzApplyFile(f *testing.F) {
 				for _, w := range tenant.Integrations {
 					require.NotEmpty(t, w.Integration.Name)
 					require.NotEmpty(t, w.Integration.ButtonLabel)
-					require.False(t, w.Integration.ProductboardToken.Empty())
+					require.False(t, w.Integration.Productboard.Token.Empty())
 					require.NotEmpty(t, w.Origin(register.FieldToken))
 				}
 			}

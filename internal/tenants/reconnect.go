@@ -1,0 +1,87 @@
+package tenants
+
+import (
+	"context"
+	"errors"
+
+	"github.com/redis/go-redis/v9"
+
+	"pushbutton/internal/fault"
+)
+
+// reconnectKey lists the integrations that were put into needs_reconnect and
+// for which it was not yet seen to that what waited goes on: a sorted set by
+// the time in ms. An entry is written before the mark itself.
+const reconnectKey = "pb:reconnect"
+
+// changeTries bounds how often a small change of an integration is tried
+// again because somebody else changed it meanwhile.
+const changeTries = 5
+
+// NeedReconnect marks an integration: the credential of a side, as it is in
+// used, does not work. Of many that find out at once one marks, and is told
+// true. It is false as well where the credential has been replaced meanwhile.
+func (s *Store) NeedReconnect(ctx context.Context, used Integration, side Side, reason string) (bool, error) {
+	const op = "need reconnect"
+	failed := used.credentialOf(side)
+	if err := s.rdb.ZAddNX(ctx, reconnectKey, redis.Z{Score: float64(s.now().UnixMilli()), Member: used.ID}).Err(); err != nil {
+		return false, redisFault(op, err)
+	}
+	return s.amend(ctx, used.Tenant, used.ID, func(in *Integration) bool {
+		if in.reconnect() != nil || in.credentialOf(side) != failed {
+			return false
+		}
+		in.Reconnect = &Reconnect{Side: side, Reason: reason, Since: s.now().UTC()}
+		return true
+	})
+}
+
+// Reconnected takes the mark of a side away: its credential was seen to work.
+// It is false where there was none.
+func (s *Store) Reconnected(ctx context.Context, tenant, integration string, side Side) (bool, error) {
+	return s.amend(ctx, tenant, integration, func(in *Integration) bool {
+		if in.Reconnect == nil || in.Reconnect.Side != side {
+			return false
+		}
+		in.Reconnect = nil
+		return true
+	})
+}
+
+// amend changes an integration as it is stored now; change tells whether there
+// is anything to change.
+func (s *Store) amend(ctx context.Context, tenant, id string, change func(*Integration) bool) (bool, error) {
+	scope := s.Tenant(tenant)
+	for try := 1; ; try++ {
+		in, err := scope.Integration(ctx, id)
+		if err != nil {
+			return false, err
+		}
+		if !change(&in) {
+			return false, nil
+		}
+		_, err = scope.Update(ctx, in)
+		if errors.Is(err, fault.Conflict) && try < changeTries {
+			continue
+		}
+		return err == nil, err
+	}
+}
+
+// Reconnecting lists the ids of integrations that were marked, the oldest
+// first: those that still are, and those for which Resumed was not called.
+func (s *Store) Reconnecting(ctx context.Context) ([]string, error) {
+	ids, err := s.rdb.ZRange(ctx, reconnectKey, 0, -1).Result()
+	if err != nil {
+		return nil, redisFault("list needs_reconnect", err)
+	}
+	return ids, nil
+}
+
+// Resumed takes an integration off that list: all that waited goes on.
+func (s *Store) Resumed(ctx context.Context, integration string) error {
+	if err := s.rdb.ZRem(ctx, reconnectKey, integration).Err(); err != nil {
+		return redisFault("resume", err)
+	}
+	return nil
+}
