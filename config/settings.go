@@ -96,7 +96,10 @@ func storeSettings() []Setting {
 		}, {
 			Env: "PLUGIN_REDIS_WAIT_REPLICAS", Default: "0",
 			Help: "How many replicas must have a click, and every step of its work, before it counts, 0 to 5. With 1, a fail-over by Sentinels loses no answered click; with none in reach clicks are refused. Not with a Cluster.",
-			set:  func(c *Config, v string) (err error) { c.RedisWaitReplicas, err = number(v, 0, maxWaitReplicas); return },
+			set: func(c *Config, v string) (err error) {
+				c.RedisWaitReplicas, err = number(v, 0, maxWaitReplicas)
+				return
+			},
 		}, {
 			Env: "PLUGIN_DATA_DIR", Default: "plugin-data",
 			Help: "Folder where a Redis of our own keeps its append-only file.",

@@ -44,6 +44,24 @@ func Start(t testing.TB, args ...string) *Server {
 	return s
 }
 
+// StartTLS starts a redis-server as Start does, reached by TLS alone. Clients
+// need no certificate of their own.
+func StartTLS(t testing.TB, cert, key string) *Server {
+	t.Helper()
+	port := freePort(t)
+	s := start(t, shortDir(t), "--port", "0", "--tls-port", port, "--bind", "127.0.0.1",
+		"--tls-cert-file", cert, "--tls-key-file", key, "--tls-ca-cert-file", cert, "--tls-auth-clients", "no")
+	s.Addr = net.JoinHostPort("127.0.0.1", port)
+	s.await(t, startLimit, "it does not listen", func(ctx context.Context) bool {
+		conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", s.Addr)
+		if err == nil {
+			_ = conn.Close()
+		}
+		return err == nil
+	})
+	return s
+}
+
 // start starts a redis-server with its files in dir, and does not wait for it.
 func start(t testing.TB, dir string, args ...string) *Server {
 	t.Helper()
