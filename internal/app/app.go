@@ -63,17 +63,23 @@ func New(cfg config.Config, rdb redis.UniversalClient, log *slog.Logger, version
 	}
 	a.keys = keys
 	agent := "pushbutton/" + version
-	a.pbHTTP = outbound.New(outbound.Options{Unguarded: true, UserAgent: agent, Observe: func(o outbound.Observation) {
+	var proxy *outbound.Proxy
+	if !cfg.OutboundProxy.Empty() {
+		if proxy, err = outbound.ParseProxy(cfg.OutboundProxy); err != nil {
+			return nil, fmt.Errorf("PLUGIN_OUTBOUND_PROXY: %w", err)
+		}
+	}
+	a.pbHTTP = outbound.New(outbound.Options{Unguarded: true, Allow: cfg.OutboundAllow, Proxy: proxy, UserAgent: agent, Observe: func(o outbound.Observation) {
 		a.metrics.Call(o.Op, result(o.Err), o.Duration)
 	}})
-	a.trHTTP = outbound.New(outbound.Options{Allow: cfg.OutboundAllow, UserAgent: agent})
+	a.trHTTP = outbound.New(outbound.Options{Allow: cfg.OutboundAllow, Proxy: proxy, UserAgent: agent})
 	pb, err := pbapi.New(cfg.ProductboardAPIURL, a.pbHTTP, pacing.New(rdb, "pb", paceProductboard, paceProductboardBurst))
 	if err != nil {
 		return nil, fmt.Errorf("productboard's API address: %w", err)
 	}
-	a.peers = newPeers(pb, a.trHTTP, a.metrics)
 	a.tenants = tenants.NewStore(rdb, keys)
 	a.cache = tenants.NewCache(a.tenants, tenants.CacheOptions{})
+	a.peers = newPeers(pb, a.trHTTP, a.cache, a.metrics)
 	a.records = connections.NewStore(replicated(rdb, cfg.RedisWaitReplicas), connections.Timing{Deadline: cfg.PushDeadline})
 	a.queue = jobs.NewQueue(rdb)
 	a.gauges()
