@@ -20,6 +20,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/config"
@@ -27,6 +28,7 @@ import (
 	"pushbutton/internal/fault"
 	"pushbutton/internal/pbapi/pbfake"
 	"pushbutton/internal/redistest"
+	"pushbutton/internal/redisurl"
 	"pushbutton/internal/secret"
 )
 
@@ -39,7 +41,7 @@ type whole struct {
 }
 
 // startWhole starts it with so many items; it ends with the test.
-func startWhole(t *testing.T, items int, redis config.Config) *whole {
+func startWhole(t *testing.T, items int, store config.Config) *whole {
 	t.Helper()
 	listen := func() net.Listener {
 		ln, err := net.Listen("tcp", "127.0.0.1:0")
@@ -54,7 +56,7 @@ func startWhole(t *testing.T, items int, redis config.Config) *whole {
 	t.Cleanup(func() { _ = srv.Close(); w.box.Close() })
 
 	cfg, err := config.Load(config.Sources{Flags: map[string]string{
-		"redis-url": redis.RedisURL.Reveal(), "redis-ca-file": redis.RedisCAFile, "redis-wait-replicas": strconv.Itoa(redis.RedisWaitReplicas),
+		"redis-url": store.RedisURL.Reveal(), "redis-ca-file": store.RedisCAFile, "redis-wait-replicas": strconv.Itoa(store.RedisWaitReplicas),
 		"ops-listen": "127.0.0.1:0", "drain-delay": "0s", "shutdown-timeout": "4s", "outbound-allow": "127.0.0.0/8", "public-url": SandboxOrigin,
 		"productboard-api-url": address + "/v2", "encryption-keys": "k1:MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=",
 	}})
@@ -337,4 +339,38 @@ func (c *clicks) await(t *testing.T, what string, so func() bool) {
 func (c *clicks) stop() {
 	c.end()
 	c.group.Wait()
+}
+
+func TestCluster(t *testing.T) {
+	env := redistest.Cluster(t)
+	startWhole(t, 10, config.Config{RedisURL: secret.New(env.URL)}).everything(t)
+
+	cfg := config.Config{RedisURL: secret.New(env.URL)}
+	rdb, err := OpenRedis(cfg)
+	require.NoError(t, err)
+	defer func() { _ = rdb.Close() }()
+	d, err := requireDurable(t.Context(), rdb, cfg)
+	require.NoError(t, err)
+	require.Len(t, d.Warnings, 3, "one for each node: its append-only file is synced every second")
+	address, err := redisurl.Parse(env.URL)
+	require.NoError(t, err)
+	require.Contains(t, d.Warnings[0], "appendfsync is everysec")
+
+	// Settings of one node are enough to be refused.
+	node := redis.NewClient(&redis.Options{Addr: address.Hosts[2]})
+	defer func() { _ = node.Close() }()
+	require.NoError(t, node.ConfigSet(t.Context(), "maxmemory-policy", "allkeys-lru").Err())
+	_, err = requireDurable(t.Context(), rdb, cfg)
+	require.ErrorContains(t, err, address.Hosts[2]+": maxmemory-policy is allkeys-lru")
+
+	// One node is not the Cluster.
+	cfg.RedisURL = secret.New("redis://" + address.Hosts[0])
+	single, err := OpenRedis(cfg)
+	require.NoError(t, err)
+	defer func() { _ = single.Close() }()
+	_, err = requireDurable(t.Context(), single, cfg)
+	require.ErrorContains(t, err, "must start with redis+cluster://")
+
+	_, err = OpenRedis(config.Config{RedisURL: secret.New(env.URL), RedisWaitReplicas: 1})
+	require.ErrorContains(t, err, "PLUGIN_REDIS_WAIT_REPLICAS: not with a Cluster")
 }
