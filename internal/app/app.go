@@ -45,7 +45,7 @@ type App struct {
 	log     *slog.Logger
 	metrics *telemetry.Metrics
 
-	rdb     *redis.Client
+	rdb     redis.UniversalClient
 	keys    *secret.Keyring
 	tenants *tenants.Store
 	cache   *tenants.Cache
@@ -59,7 +59,7 @@ type App struct {
 }
 
 // New connects the rooms over an open Redis, which stays the caller's.
-func New(cfg config.Config, rdb *redis.Client, log *slog.Logger, version string) (*App, error) {
+func New(cfg config.Config, rdb redis.UniversalClient, log *slog.Logger, version string) (*App, error) {
 	a := &App{cfg: cfg, log: log, metrics: telemetry.NewMetrics(), rdb: rdb}
 	keys, err := cfg.Keyring()
 	if err != nil {
@@ -84,7 +84,7 @@ func New(cfg config.Config, rdb *redis.Client, log *slog.Logger, version string)
 	a.tenants = tenants.NewStore(rdb, keys)
 	a.cache = tenants.NewCache(a.tenants, tenants.CacheOptions{})
 	a.peers = newPeers(pb, a.trHTTP, a.cache, a.metrics, pacing.NewMemory(rdb, "target"))
-	a.records = connections.NewStore(rdb, connections.Timing{Deadline: cfg.PushDeadline})
+	a.records = connections.NewStore(replicated(rdb, cfg.RedisWaitReplicas), connections.Timing{Deadline: cfg.PushDeadline})
 	a.queue = jobs.NewQueue(rdb)
 	a.breaker = breaker.New(rdb, breaker.Options{})
 	a.gauges()
