@@ -11,6 +11,7 @@ import (
 	"pushbutton/internal/access"
 	"pushbutton/internal/admin"
 	"pushbutton/internal/audit"
+	"pushbutton/internal/connections"
 	"pushbutton/internal/erasure"
 	"pushbutton/internal/idempotency"
 	"pushbutton/internal/register"
@@ -32,14 +33,18 @@ func (a *App) adminAPI() (http.Handler, error) {
 	log := audit.New(a.rdb)
 	return admin.New(admin.Options{
 		Verifier: verifier, Tenants: a.tenants, Log: a.log, Audit: log, Answers: idempotency.New(a.rdb),
-		Routes: slices.Concat(admin.TenantRoutes(a.tenants), admin.IntegrationRoutes(a.Registrar()), admin.AuditRoutes(log),
+		Routes: slices.Concat(admin.TenantRoutes(a.tenants, a.records), admin.IntegrationRoutes(a.Registrar()), admin.AuditRoutes(log),
 			admin.TokenRoutes(access.NewRevocationStore(a.rdb)), admin.DeletionRoutes(a.eraser())),
 	})
 }
 
 // eraser deletes tenants.
 func (a *App) eraser() *erasure.Eraser {
-	return &erasure.Eraser{Redis: a.rdb, Tenants: a.tenants, Integrations: deleter{a}, Audit: audit.New(a.rdb), Log: a.log}
+	return &erasure.Eraser{Redis: a.rdb, Tenants: a.tenants, Integrations: deleter{a}, Audit: audit.New(a.rdb), Log: a.log,
+		Forget: []func(context.Context, string) error{func(ctx context.Context, tenant string) error {
+			return a.records.SetLimits(ctx, tenant, connections.Limits{})
+		}},
+	}
 }
 
 // deleter deletes integrations for the eraser.
