@@ -34,6 +34,16 @@ type Config struct {
 	ProductboardAppURL string
 	// EncryptionKeys is "id:base64,..."; Keyring reads it.
 	EncryptionKeys secret.String
+	// AdminJWTKey is the HS256 key of the admin API's tokens, in base64, and
+	// AdminJWTPublicKeys are PEM files with the keys of whoever signs them;
+	// AdminJWKSURL is where their issuer publishes its keys. With none of the
+	// three the admin API is off.
+	AdminJWTKey        secret.String
+	AdminJWTPublicKeys []string
+	AdminJWKSURL       string
+	// AdminJWTIssuer and AdminJWTAudience, if set, must be a token's.
+	AdminJWTIssuer   string
+	AdminJWTAudience string
 	// OutboundAllow lists private ranges that may be reached all the same.
 	OutboundAllow []netip.Prefix
 	// Concurrency is how many pushes one worker process works on at a time.
@@ -73,4 +83,9 @@ const (
 	RedisURL       = "PLUGIN_REDIS_URL"
 	EncryptionKeys = "PLUGIN_ENCRYPTION_KEYS"
 	DrainDelay     = "PLUGIN_DRAIN_DELAY"
+	AdminJWTKey    = "PLUGIN_ADMIN_JWT_KEY"
+	adminKeys      = "PLUGIN_ADMIN_JWT_PUBLIC_KEYS"
+	adminJWKS      = "PLUGIN_ADMIN_JWKS_URL"
+	adminIssuer    = "PLUGIN_ADMIN_JWT_ISSUER"
+	adminAudience  = "PLUGIN_ADMIN_JWT_AUDIENCE"
 )

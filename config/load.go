@@ -42,6 +42,7 @@ func Load(src Sources) (Config, error) {
 			errs = append(errs, fmt.Errorf("%s (--%s): %w", s.Env, s.Flag(), err))
 		}
 	}
+	errs = append(errs, c.adminErrors()...)
 	return c, errors.Join(append(errs, src.unknown(settings)...)...)
 }
 

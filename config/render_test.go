@@ -71,7 +71,7 @@ func TestSettingsAreDescribed(t *testing.T) {
 		require.True(t, strings.HasSuffix(s.Help, "."), "%s: %q is no sentence", s.Env, s.Help)
 		require.Contains(t, table, "| `"+s.Env+"` | `--"+s.Flag()+"` |")
 		if s.Example != "" && !s.Secret {
-			_, err := config.Load(config.Sources{Lookup: env(s.Env, s.Example)})
+			_, err := config.Load(config.Sources{Lookup: env("PLUGIN_ADMIN_JWT_ISSUER", "i", "PLUGIN_ADMIN_JWT_AUDIENCE", "a", s.Env, s.Example)})
 			require.NoError(t, err, "the example must be valid")
 		}
 	}

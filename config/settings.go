@@ -2,6 +2,7 @@ package config
 
 import (
 	"log/slog"
+	"slices"
 	"strings"
 	"time"
 
@@ -45,7 +46,7 @@ func (s Setting) Flag() string {
 
 // Settings lists every setting in the order of the documentation.
 func Settings() []Setting {
-	return append(append(addressSettings(), storeSettings()...), runSettings()...)
+	return slices.Concat(addressSettings(), storeSettings(), adminSettings(), runSettings())
 }
 
 func addressSettings() []Setting {
@@ -102,6 +103,36 @@ func storeSettings() []Setting {
 				c.EncryptionKeys = secret.New(v)
 				return encryptionKeys(v)
 			},
+		},
+	}
+}
+
+func adminSettings() []Setting {
+	return []Setting{
+		{
+			Env: AdminJWTKey, Example: "(output of: openssl rand -base64 32)", Secret: true,
+			Help: "Key in base64, at least 32 bytes, that signs the admin API's tokens (HS256); `plugin token` makes them with it. With neither this nor public keys nor a JWKS address the admin API is off.",
+			set: func(c *Config, v string) error {
+				c.AdminJWTKey = secret.New(v)
+				_, err := adminKey(v)
+				return err
+			},
+		}, {
+			Env: adminKeys, Example: "/etc/plugin/issuer.pem",
+			Help: "PEM files, comma-separated, with public keys or certificates of whoever signs the admin API's tokens (RS256, ES256, EdDSA).",
+			set:  func(c *Config, v string) (err error) { c.AdminJWTPublicKeys, err = files(v); return },
+		}, {
+			Env: adminJWKS, Example: "https://id.example.com/.well-known/jwks.json",
+			Help: "Address of the key set (JWKS) of whoever signs the admin API's tokens. It is kept, renewed when keys rotate, and used on while it cannot be reached.",
+			set:  func(c *Config, v string) (err error) { c.AdminJWKSURL, err = jwksURL(v); return },
+		}, {
+			Env: adminIssuer, Example: "https://id.example.com",
+			Help: "The `iss` that the admin API's tokens must have. Required with public keys or a JWKS address.",
+			set:  func(c *Config, v string) (err error) { c.AdminJWTIssuer, err = claim(v); return },
+		}, {
+			Env: adminAudience, Example: "pushbutton",
+			Help: "The `aud` that the admin API's tokens must have. Required with public keys or a JWKS address.",
+			set:  func(c *Config, v string) (err error) { c.AdminJWTAudience, err = claim(v); return },
 		},
 	}
 }

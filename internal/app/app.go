@@ -93,10 +93,15 @@ func result(err error) string {
 	return fault.KindOf(err).String()
 }
 
-// Front is the public handler: probe and clicks.
-func (a *App) Front() http.Handler {
+// Front is the public handler: probe, clicks, and the admin API if a key for
+// it is configured.
+func (a *App) Front() (http.Handler, error) {
+	api, err := a.adminAPI()
+	if err != nil {
+		return nil, fmt.Errorf("admin API: %w", err)
+	}
 	receiver := &actions.Receiver{Integrations: a.cache, Tenants: a.cache, Clicks: a.records, Queue: a.queue, Log: a.log, Observe: a.metrics.Action}
-	return server.New(server.Routes{Probe: probe.Handler(a.cache), Action: receiver.Handler()}, a.log)
+	return server.New(server.Routes{Probe: probe.Handler(a.cache), Action: receiver.Handler(), Admin: api}, a.log), nil
 }
 
 // worker makes the worker's half; it is not started yet.

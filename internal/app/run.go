@@ -111,7 +111,11 @@ func (p Program) serve(ctx context.Context, a *App) error {
 
 	front := &listener{}
 	if p.Roles.API {
-		if front, err = p.listen(ctx, "PLUGIN_LISTEN", p.Listener, p.Config.Listen, p.public(a), failed); err != nil {
+		handler, err := p.public(a)
+		if err != nil {
+			return err
+		}
+		if front, err = p.listen(ctx, "PLUGIN_LISTEN", p.Listener, p.Config.Listen, handler, failed); err != nil {
 			return err
 		}
 	}
@@ -151,15 +155,16 @@ func (p Program) serve(ctx context.Context, a *App) error {
 	return err
 }
 
-func (p Program) public(a *App) http.Handler {
-	front := a.Front()
-	if p.Extra == nil {
-		return front
+func (p Program) public(a *App) (http.Handler, error) {
+	front, err := a.Front()
+	if err != nil || p.Extra == nil {
+		return front, err
 	}
 	mux := http.NewServeMux()
 	mux.Handle("/", p.Extra)
 	mux.Handle("/actions/", front)
-	return mux
+	mux.Handle(server.AdminPath+"/", front)
+	return mux, nil
 }
 
 func pause(d time.Duration) {

@@ -71,7 +71,11 @@ func newOurs(ctx context.Context, server *redisServer, log *slog.Logger) (*conte
 	if err != nil {
 		return nil, fmt.Errorf("integration: %w", err)
 	}
-	c, err := serve(a.Front(), "/actions/"+in.ID)
+	front, err := a.Front()
+	if err != nil {
+		return nil, err
+	}
+	c, err := serve(front, "/actions/"+in.ID)
 	if err != nil {
 		return nil, err
 	}

@@ -31,8 +31,10 @@ func (r *Registrar) perform(ctx context.Context, j *job) {
 	switch j.plan {
 	case courseCreate, courseResume, courseRecreate:
 		r.create(ctx, j)
-	case courseAdopt:
+	case courseAdopt, courseTakeOver:
 		r.adopt(ctx, j)
+	case courseStore:
+		r.keep(ctx, j)
 	case courseUpdate:
 		r.update(ctx, j)
 	}
@@ -67,8 +69,19 @@ func (r *Registrar) create(ctx context.Context, j *job) {
 // begin writes down that a create call is about to be sent. Of two runs that
 // come here at once one loses.
 func (r *Registrar) begin(ctx context.Context, j *job) bool {
-	scope := r.Store.Tenant(j.tenant)
 	j.goal.CreateBegun = r.now().UTC()
+	return r.save(ctx, j)
+}
+
+// keep stores a new record that cannot be registered yet.
+func (r *Registrar) keep(ctx context.Context, j *job) {
+	if r.save(ctx, j) {
+		j.state = Pending
+	}
+}
+
+func (r *Registrar) save(ctx context.Context, j *job) bool {
+	scope := r.Store.Tenant(j.tenant)
 	save := scope.Update
 	if j.stored == nil {
 		save = scope.Create
@@ -85,7 +98,7 @@ func (r *Registrar) begin(ctx context.Context, j *job) bool {
 // undo takes back what was stored for a create call that surely was not
 // carried out. A record from before this run stays: buttons may belong to it.
 func (r *Registrar) undo(ctx context.Context, j *job, cause error) {
-	if fault.IsUnsure(cause) {
+	if fault.IsUnsure(cause) { // of what is taken over too: then a later run finds it as it finds an orphan
 		j.fail(FieldName, fmt.Errorf("the integration may have been created all the same; apply again in a minute: %w", cause))
 		return
 	}
@@ -94,7 +107,7 @@ func (r *Registrar) undo(ctx context.Context, j *job, cause error) {
 	defer cancel()
 	scope := r.Store.Tenant(j.tenant)
 	var err error
-	if j.plan == courseCreate {
+	if j.plan == courseCreate || j.plan == courseTakeOver {
 		err = scope.Delete(sctx, j.goal.ID, j.goal.Version)
 		j.stored = nil
 	} else {
@@ -116,17 +129,28 @@ func (r *Registrar) adopt(ctx context.Context, j *job) {
 	action := r.action(j.goal)
 	change.Action = &action
 	if err := j.session.UpdateIntegration(ctx, j.remote.ID, change); err != nil {
-		j.fail(FieldName, err)
+		if j.plan == courseTakeOver {
+			r.undo(ctx, j, err)
+		} else {
+			j.fail(FieldName, err)
+		}
 		return
 	}
 	j.goal.ProductboardID = j.remote.ID
 	if r.settle(ctx, j) {
 		j.state, j.changes = Created, []string{"by an earlier run that was cut short"}
+		if j.plan == courseTakeOver {
+			j.changes = []string{"taken over"}
+		}
 	}
 }
 
 func (r *Registrar) update(ctx context.Context, j *job) {
-	change, changes := difference(*j.remote, j.goal)
+	var change pbapi.IntegrationUpdate
+	var changes []string
+	if j.remote != nil { // else nothing that Productboard knows is to be changed
+		change, changes = difference(*j.remote, j.goal)
+	}
 	if j.goal.Registered != r.digest(j.goal) || (change.Status != nil && !j.goal.Disabled) {
 		// Enabling alone is not probed; with the action beside it, it is.
 		action := r.action(j.goal)
@@ -136,7 +160,7 @@ func (r *Registrar) update(ctx context.Context, j *job) {
 	if !sameRecord(*j.stored, j.goal) {
 		changes = append(changes, "settings")
 	}
-	if j.stored.Reconnect != nil {
+	if j.stored.Reconnect != nil && j.goal.Reconnect == nil {
 		// Both credentials were checked: what waits for this one may go on.
 		changes = append(changes, "reconnected")
 	}
@@ -161,6 +185,9 @@ func (r *Registrar) settle(ctx context.Context, j *job) bool {
 	sctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeLimit)
 	defer cancel()
 	j.goal.Registered = r.digest(j.goal)
+	if j.goal.Former.Rotating() {
+		j.goal.Former.Until = r.now().UTC().Add(formerFor)
+	}
 	saved, err := r.Store.Tenant(j.tenant).Update(sctx, j.goal)
 	if err != nil {
 		j.fail(FieldName, fmt.Errorf("done at Productboard, but not written down here; apply again in a minute: %w", err))

@@ -1,6 +1,7 @@
-// Package register brings tenants and integrations into the state that was
-// declared: stored here with their credentials sealed, and known to
-// Productboard. Applying the same declaration again changes nothing, and so
+// Package register brings tenants and integrations into the state that is
+// wanted: stored here with their credentials sealed, and known to
+// Productboard. Apply takes a whole declaration; Create, Patch, Rotate and the
+// others take one integration, through the same checks and steps. Applying the same declaration again changes nothing, and so
 // does applying one that cannot be carried out: everything is checked, with
 // the trackers and with Productboard too, before anything is written.
 //
@@ -14,6 +15,7 @@ import (
 	"time"
 
 	"pushbutton/internal/pbapi"
+	"pushbutton/internal/targets"
 	"pushbutton/internal/tenants"
 )
 
@@ -39,6 +41,9 @@ const (
 	storeLimit = 5 * time.Second
 	// parallel bounds the checks under way at once.
 	parallel = 8
+	// formerFor is how long a replaced action secret is still accepted after
+	// Productboard has the new one: a click that is under way ends within 5 s.
+	formerFor = 10 * time.Second
 	// maxListed bounds what is believed of a workspace's list.
 	maxListed = 10_000
 )
@@ -49,6 +54,16 @@ type Session interface {
 	ListIntegrations(ctx context.Context) iter.Seq2[pbapi.Integration, error]
 	UpdateIntegration(ctx context.Context, id string, in pbapi.IntegrationUpdate) error
 	ListConfigurations(ctx context.Context) iter.Seq2[pbapi.Configuration, error]
+	GetIntegration(ctx context.Context, id string) (pbapi.Integration, error)
+	DeleteIntegration(ctx context.Context, id string) error
+	ListConnections(ctx context.Context, integrationID string, states ...pbapi.StateName) iter.Seq2[pbapi.Connection, error]
+}
+
+// Buttons are the records of the buttons; *connections.Store keeps them.
+type Buttons interface {
+	// DeleteIntegration removes all of an integration. It can be called again
+	// after it was cut short; progress, if set, is told how many are gone.
+	DeleteIntegration(ctx context.Context, tenant, integration string, progress func(done int64)) error
 }
 
 // Checked is what a target that can be used is known for.
@@ -69,6 +84,16 @@ type Registrar struct {
 	// CheckTarget proves that issues can be created with these settings,
 	// without creating one.
 	CheckTarget func(ctx context.Context, target tenants.TargetConfig) (Checked, error)
+	// Preview tells what a push of an entity would create. Needed for Preview
+	// alone.
+	Preview func(ctx context.Context, in tenants.Integration, entity string) (targets.Preview, error)
+	// Buttons is needed for Delete alone.
+	Buttons Buttons
+	// Link, if set, connects a button that another program has connected to its
+	// issue here too.
+	Link func(ctx context.Context, in tenants.Integration, c pbapi.Connection) error
+	// Revoke, if set, gives an integration's authorisation back to Productboard.
+	Revoke func(ctx context.Context, in tenants.Integration) error
 	// PublicURL is what Productboard calls us by, without a trailing slash.
 	PublicURL string
 	// Recreate makes integrations anew that Productboard does not have any

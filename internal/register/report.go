@@ -23,6 +23,9 @@ const (
 	Failed    State = "failed"
 	// Skipped was fine itself, but another one failed its check.
 	Skipped State = "skipped"
+	// Pending is stored and waits for somebody to authorise the plugin at
+	// Productboard: only then can it be registered.
+	Pending State = "waits for authorisation"
 	// LeftAlone is stored but not declared: nothing was done about it.
 	LeftAlone State = "not declared"
 )
@@ -82,7 +85,10 @@ func (r Report) Write(w io.Writer) error {
 }
 
 func (r *Registrar) result(j *job) Result {
-	res := Result{Tenant: j.tenant, Name: j.want.Integration.Name, State: j.state, Changes: j.changes, Caveat: j.caveat, Err: errors.Join(j.errs...)}
+	res := Result{Tenant: j.tenant, Name: j.want.Integration.Name, State: j.state, Changes: j.changes, Caveat: j.caveat}
+	for _, p := range j.problems {
+		res.Err = errors.Join(res.Err, describe(j.want.origin(j.tenant, p.Field), p.Err))
+	}
 	if j.state == "" {
 		res.State = Skipped
 	}
@@ -159,7 +165,7 @@ func describeTarget(j *job, err error) {
 	var fields targets.FieldErrors
 	if errors.As(err, &fields) {
 		for _, f := range fields {
-			j.failText(FieldTarget+"."+f.Path, "%s", f.Message)
+			j.refuse(fault.Invalid, FieldTarget+"."+f.Path, "%s", f.Message)
 		}
 		return
 	}

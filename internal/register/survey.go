@@ -27,11 +27,13 @@ type job struct {
 	// remote is what Productboard shows of it, nil if it shows nothing.
 	remote *pbapi.Integration
 	plan   course
+	// taking is what was made elsewhere and shall become this one.
+	taking *pbapi.Integration
 
-	state   State
-	caveat  string
-	changes []string
-	errs    []error
+	state    State
+	caveat   string
+	changes  []string
+	problems Problems
 }
 
 // course is what has to be done for a job.
@@ -48,16 +50,20 @@ const (
 	courseAdopt
 	// courseRecreate creates again what is gone at Productboard.
 	courseRecreate
+	// courseStore only stores: nobody has authorised the plugin yet.
+	courseStore
+	// courseTakeOver makes ours what was made elsewhere.
+	courseTakeOver
 )
 
 func (j *job) fail(field string, err error) {
 	j.state = Failed
-	j.errs = append(j.errs, describe(j.want.origin(j.tenant, field), err))
+	j.problems = append(j.problems, Problem{field, err})
 }
 
-func (j *job) failText(field, format string, args ...any) {
-	j.state = Failed
-	j.errs = append(j.errs, fmt.Errorf("%s: %s", j.want.origin(j.tenant, field), fmt.Sprintf(format, args...)))
+// refuse fails for something that the caller can change.
+func (j *job) refuse(kind fault.Kind, field, format string, args ...any) {
+	j.fail(field, fault.New(kind, "check integration", fmt.Sprintf(format, args...)))
 }
 
 func failed(jobs []*job) bool {
@@ -91,6 +97,7 @@ func (r *Registrar) survey(ctx context.Context, plan Plan) []*job {
 	return jobs
 }
 
+// check finds the record of a declaration, and checks the two together.
 func (r *Registrar) check(ctx context.Context, j *job, workspaces *workspaces) {
 	stored, err := r.Store.Tenant(j.tenant).ByName(ctx, j.want.Integration.Name)
 	switch {
@@ -100,19 +107,45 @@ func (r *Registrar) check(ctx context.Context, j *job, workspaces *workspaces) {
 		j.fail(FieldName, err)
 		return
 	}
-	if j.goal, err = goal(j.tenant, j.want.Integration, j.stored); err != nil {
+	r.inspect(ctx, j, wholly(), workspaces.of)
+}
+
+// scope says which sides of an integration have to be looked at.
+type scope struct{ target, productboard bool }
+
+func productboardOnly() scope { return scope{productboard: true} }
+
+func wholly() scope { return scope{target: true, productboard: true} }
+
+// inspect checks what is wanted against the record, the tracker and
+// Productboard, and decides what has to be done.
+func (r *Registrar) inspect(ctx context.Context, j *job, look scope, open func(context.Context, tenants.Integration) *workspace) {
+	var err error
+	if j.goal, err = r.goal(j.tenant, j.want.Integration, j.stored); err != nil {
 		j.fail(FieldSettings, err)
 		return
 	}
 	if j.stored != nil {
 		refuseMoves(j)
+		if look != wholly() {
+			j.goal.Reconnect = j.stored.Reconnect // what is not looked at is not known to work
+		}
 	}
-	checked, err := r.CheckTarget(ctx, j.goal.Target)
-	if err != nil {
-		describeTarget(j, err)
+	var checked Checked
+	if look.target {
+		if checked, err = r.CheckTarget(ctx, j.goal.Target); err != nil {
+			describeTarget(j, err)
+		}
+		j.caveat = checked.Caveat
 	}
-	j.caveat = checked.Caveat
-	ws := workspaces.of(ctx, j.goal)
+	if !look.productboard {
+		return
+	}
+	if j.stored == nil && j.goal.Productboard.Kind == tenants.AuthOAuth {
+		j.plan = courseStore
+		return
+	}
+	ws := open(ctx, j.goal)
 	if ws.err != nil {
 		j.fail(FieldToken, ws.err)
 		return
@@ -125,7 +158,7 @@ func (r *Registrar) check(ctx context.Context, j *job, workspaces *workspaces) {
 }
 
 // goal is the record as declared, with what is kept of the stored one.
-func goal(tenant string, want tenants.Integration, stored *tenants.Integration) (tenants.Integration, error) {
+func (r *Registrar) goal(tenant string, want tenants.Integration, stored *tenants.Integration) (tenants.Integration, error) {
 	in := tenants.Integration{
 		Tenant: tenant, Name: want.Name, Type: want.Type, ButtonLabel: want.ButtonLabel,
 		Productboard: want.Productboard, Answer: want.Answer, OnUnlink: want.OnUnlink,
@@ -137,8 +170,12 @@ func goal(tenant string, want tenants.Integration, stored *tenants.Integration) 
 	if in.OnUnlink == "" {
 		in.OnUnlink = tenants.UnlinkLeave
 	}
+	now := r.now().UTC()
 	if stored != nil {
 		in.ID, in.ActionAuth, in.ProductboardID = stored.ID, stored.ActionAuth, stored.ProductboardID
+		if in.Former = stored.Former; !in.Former.Rotating() && now.After(in.Former.Until) {
+			in.Former = tenants.FormerAuth{}
+		}
 		in.CreateBegun, in.CreatedAt, in.UpdatedAt = stored.CreateBegun, stored.CreatedAt, stored.UpdatedAt
 		in.Registered, in.Version = stored.Registered, stored.Version
 		if in.Type == "" {
@@ -153,6 +190,7 @@ func goal(tenant string, want tenants.Integration, stored *tenants.Integration) 
 	if in.Target.Credentials == nil {
 		in.Target.Credentials = map[string]secret.String{}
 	}
+	in.SecretsSet = secretsSet(stored, in, now)
 	// The settings as they will be read back, so that they can be compared.
 	raw, err := json.Marshal(in.Target.Settings)
 	if err != nil {
@@ -167,12 +205,19 @@ func goal(tenant string, want tenants.Integration, stored *tenants.Integration) 
 
 // refuseMoves refuses what cannot be changed once buttons exist.
 func refuseMoves(j *job) {
+	refuseDeleting(j)
 	if j.goal.Type != j.stored.Type {
-		j.failText(FieldType, "cannot be changed from %q to %q: Productboard fixes it at creation; declare an integration of another name instead", j.stored.Type, j.goal.Type)
+		j.refuse(fault.Invalid, FieldType, "cannot be changed from %q to %q: Productboard fixes it at creation; declare an integration of another name instead", j.stored.Type, j.goal.Type)
 	}
 	if j.goal.Target.Type != j.stored.Target.Type {
-		j.failText(FieldTargetType, "cannot be changed from %q to %q: the issues of the existing buttons are in the former; declare an integration of another name instead",
+		j.refuse(fault.Invalid, FieldTargetType, "cannot be changed from %q to %q: the issues of the existing buttons are in the former; declare an integration of another name instead",
 			j.stored.Target.Type, j.goal.Target.Type)
+	}
+}
+
+func refuseDeleting(j *job) {
+	if !j.stored.Deleting.IsZero() {
+		j.refuse(fault.Conflict, FieldName, "is being deleted; its deletion has to be finished first")
 	}
 }
 
@@ -184,7 +229,7 @@ func refuseTwins(jobs []*job) {
 	for _, j := range jobs {
 		key := column{accountOf(j.goal), j.goal.Type, j.goal.Name}
 		if other := first[key]; other != nil {
-			j.failText(FieldName, "is declared twice for the same Productboard workspace, also in tenant %s", other.tenant)
+			j.refuse(fault.Conflict, FieldName, "is declared twice for the same Productboard workspace, also in tenant %s", other.tenant)
 			continue
 		}
 		first[key] = j
@@ -193,6 +238,10 @@ func refuseTwins(jobs []*job) {
 
 // chart decides what has to be done.
 func (r *Registrar) chart(ctx context.Context, j *job, listed []pbapi.Integration) {
+	if j.taking != nil {
+		j.plan, j.remote = courseTakeOver, j.taking
+		return
+	}
 	var same []pbapi.Integration // of the same type and name
 	for _, in := range listed {
 		if j.goal.ProductboardID != "" && in.ID == j.goal.ProductboardID {
@@ -206,13 +255,13 @@ func (r *Registrar) chart(ctx context.Context, j *job, listed []pbapi.Integratio
 	begun := j.stored != nil && j.stored.ProductboardID == ""
 	switch {
 	case j.stored != nil && !begun && !r.Recreate:
-		j.failText(FieldToken, "Productboard does not have the integration %s any more, or does not show it with this token; if it was deleted there, apply again with recreate", j.goal.ProductboardID)
+		j.refuse(fault.Conflict, FieldToken, "Productboard does not have the integration %s any more, or does not show it with this token; if it was deleted there, apply again with recreate", j.goal.ProductboardID)
 	case begun && r.now().Before(j.stored.CreateBegun.Add(createSettles)):
-		j.failText(FieldName, "Productboard is creating it at the moment, or has left open whether it did; apply again after %s", j.stored.CreateBegun.Add(createSettles).UTC().Format("15:04:05 MST"))
+		j.refuse(fault.Conflict, FieldName, "Productboard is creating it at the moment, or has left open whether it did; apply again after %s", j.stored.CreateBegun.Add(createSettles).UTC().Format("15:04:05 MST"))
 	case begun && !j.stored.CreateBegun.IsZero() && len(same) == 1 && !r.held(ctx, j, same[0].ID):
 		j.plan, j.remote = courseAdopt, &same[0]
 	case len(same) > 0:
-		j.failText(FieldName, "Productboard already has an integration of the type %q with this name that this plugin did not make (%s); delete it there or choose another name", j.goal.Type, same[0].ID)
+		j.refuse(fault.Conflict, FieldName, "Productboard already has an integration of the type %q with this name that this plugin did not make (%s); delete it there or choose another name", j.goal.Type, same[0].ID)
 	case begun:
 		j.plan = courseResume
 	case j.stored != nil:

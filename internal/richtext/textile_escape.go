@@ -168,7 +168,8 @@ func (e *texEscaper) meansNothing(c byte) bool {
 	case '!':
 		return n == ' ' && p != 0 && !isSpace(p)
 	case ':':
-		return !e.namesObject(n)
+		// Behind the quote that begins a link it would look like its end.
+		return !e.namesObject(n) && (!e.inLink || e.i > 0)
 	case '{', '|', '&', '<', '>', '\n', '\r', '\t':
 		return false
 	}

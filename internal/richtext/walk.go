@@ -262,7 +262,7 @@ func (w *walker) flush() {
 	w.add(paragraph{runs})
 }
 
-// trimRuns drops breaks and blank runs at both ends of a block; browsers do
+// trimRuns drops breaks and white space at both ends of a block; browsers do
 // not show them either.
 func trimRuns(runs []run) []run {
 	blank := func(r run) bool { return r.brk || strings.TrimFunc(r.text, isSpace) == "" }
@@ -271,6 +271,10 @@ func trimRuns(runs []run) []run {
 	}
 	for len(runs) > 0 && blank(runs[len(runs)-1]) {
 		runs = runs[:len(runs)-1]
+	}
+	if n := len(runs); n > 0 {
+		runs[0].text = strings.TrimLeftFunc(runs[0].text, isSpace)
+		runs[n-1].text = strings.TrimRightFunc(runs[n-1].text, isSpace)
 	}
 	return runs
 }

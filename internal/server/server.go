@@ -21,6 +21,9 @@ import (
 // integration's id.
 const ActionPath = "/actions/:id"
 
+// AdminPath is where the admin API lies.
+const AdminPath = "/admin/v1"
+
 // Limits of the listener. Productboard waits 5 s in all.
 const (
 	readHeaderTimeout = 5 * time.Second
@@ -34,6 +37,8 @@ const (
 type Routes struct {
 	Probe  echo.HandlerFunc
 	Action echo.HandlerFunc
+	// Admin serves everything below AdminPath; nil: the admin API is off.
+	Admin http.Handler
 }
 
 // New makes the public handler.
@@ -50,7 +55,15 @@ func New(routes Routes, log *slog.Logger) http.Handler {
 	}))
 	e.GET(ActionPath, routes.Probe)
 	e.POST(ActionPath, routes.Action)
-	return e
+	if routes.Admin == nil {
+		return e
+	}
+	// Not through Echo: it would answer some addresses itself.
+	mux := http.NewServeMux()
+	mux.Handle("/", e)
+	mux.Handle(AdminPath, routes.Admin)
+	mux.Handle(AdminPath+"/", routes.Admin)
+	return mux
 }
 
 type discard struct{}

@@ -207,3 +207,21 @@ func (h Scope) UpdateTenant(ctx context.Context, t Tenant) (Tenant, error) {
 	}
 	return t, nil
 }
+
+// alterTries bounds how often Alter begins again after a lost race.
+const alterTries = 5
+
+// Alter changes the tenant whatever its version is: f is given what is
+// stored, again if somebody else was quicker.
+func (h Scope) Alter(ctx context.Context, f func(*Tenant)) (t Tenant, err error) {
+	for range alterTries {
+		if t, err = h.Get(ctx); err != nil {
+			return Tenant{}, err
+		}
+		f(&t)
+		if t, err = h.UpdateTenant(ctx, t); !errors.Is(err, ErrStale) {
+			return t, err
+		}
+	}
+	return Tenant{}, err
+}

@@ -175,6 +175,17 @@ func missing(id string) *fault.Error {
 	return targets.Missing("read task", name, "task "+targets.Title(id, 20), "the token's account")
 }
 
+// Resolve implements targets.Resolver. Addresses have several forms, and a
+// task's id is its own in all of Asana.
+func (d *driver) Resolve(ctx context.Context, ref *targets.Reference) (targets.Issue, error) {
+	id := ref.Key() + ref.After("task")
+	if id == "" {
+		id = ref.After(d.cfg.project) // /0/PROJECT/TASK
+	}
+	ref.AnyPlace()
+	return d.Read(ctx, id)
+}
+
 // Comment implements targets.Commenter.
 func (d *driver) Comment(ctx context.Context, id, text string) error {
 	return d.touch(ctx, "comment on task", http.MethodPost, id, "/stories", comment{Text: text}, nil)

@@ -14,6 +14,11 @@ import (
 
 // What is done to an item that exists.
 
+// Resolve implements targets.Resolver.
+func (d *driver) Resolve(ctx context.Context, ref *targets.Reference) (targets.Issue, error) {
+	return d.Read(ctx, ref.Number("AB")+ref.After("edit"))
+}
+
 // Comment implements targets.Commenter: the discussion is the field History.
 func (d *driver) Comment(ctx context.Context, id, text string) error {
 	if number(id) == 0 {

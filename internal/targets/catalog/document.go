@@ -23,6 +23,7 @@ type ability struct {
 func abilities() []ability {
 	return []ability{
 		{"read status", can[targets.Reader]},
+		{"find by address or key", can[targets.Resolver]},
 		{"update", can[targets.Updater]},
 		{"comment", can[targets.Commenter]},
 		{"close", can[targets.Closer]},

@@ -284,6 +284,11 @@ func (d *driver) Read(ctx context.Context, id string) (targets.Issue, error) {
 	return portable(i), nil
 }
 
+// Resolve implements targets.Resolver.
+func (d *driver) Resolve(ctx context.Context, ref *targets.Reference) (targets.Issue, error) {
+	return d.Read(ctx, ref.Number(d.cfg.repository)+ref.After("issues"))
+}
+
 // Update implements targets.Updater. Labels are added and none is taken off:
 // an issue's labels are its readers' as well.
 func (d *driver) Update(ctx context.Context, id string, draft targets.Draft) (targets.Issue, error) {

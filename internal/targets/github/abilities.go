@@ -31,6 +31,15 @@ func (d *driver) Read(ctx context.Context, id string) (targets.Issue, error) {
 	return portable(i), nil
 }
 
+// Resolve implements targets.Resolver. A pull request is none of ours.
+func (d *driver) Resolve(ctx context.Context, ref *targets.Reference) (targets.Issue, error) {
+	found, err := d.Read(ctx, ref.Number(d.cfg.repository)+ref.After("issues"))
+	if err == nil && strings.Contains(found.URL, "/pull/") {
+		return targets.Issue{}, invalid("read issue", "GitHub: %s is a pull request, not an issue.", found.Key)
+	}
+	return found, err
+}
+
 // Update implements targets.Updater. Labels are added and none is taken off:
 // an issue's labels are its readers' as well.
 func (d *driver) Update(ctx context.Context, id string, draft targets.Draft) (targets.Issue, error) {

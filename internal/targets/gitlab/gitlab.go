@@ -253,6 +253,11 @@ func (d *driver) Read(ctx context.Context, id string) (targets.Issue, error) {
 	return d.portable(found), nil
 }
 
+// Resolve implements targets.Resolver.
+func (d *driver) Resolve(ctx context.Context, ref *targets.Reference) (targets.Issue, error) {
+	return d.Read(ctx, ref.Number(d.cfg.project)+ref.After("issues", "work_items"))
+}
+
 // Comment implements targets.Commenter.
 func (d *driver) Comment(ctx context.Context, id, text string) error {
 	return d.change(ctx, "comment on issue", http.MethodPost, id, "/notes", newNote{Body: render(targets.PlainText(text))}, nil)

@@ -30,7 +30,9 @@ import (
 )
 
 const (
-	name = "Jira"
+	// maxKey bounds an issue's key.
+	maxKey = 300
+	name   = "Jira"
 	// maxText is the limit of descriptions, comments and text areas, in UTF-16
 	// units: Data Center's default (jira.text.field.character.limit) and
 	// Cloud's fixed one. Whether Cloud counts the text or the whole of the ADF
@@ -359,6 +361,28 @@ func orMissing(err error, id string) error {
 func missing(id string) *fault.Error {
 	return &fault.Error{Op: "read issue", Kind: fault.NotFound,
 		Public: fmt.Sprintf("Jira: the issue with the number %s is missing or not visible to the integration's account. Unlink and push again for a new one.", targets.Title(id, 20))}
+}
+
+// Resolve implements targets.Resolver.
+func (d *driver) Resolve(ctx context.Context, ref *targets.Reference) (targets.Issue, error) {
+	key := ref.Key() + ref.After("browse")
+	if key == "" {
+		key = ref.Query("selectedIssue") // as boards have it
+	}
+	key = strings.ToUpper(key)
+	project, number, ok := strings.Cut(key, "-")
+	if !ok || !isID(number) || len(key) > maxKey || project == "" || strings.Trim(project, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") != "" {
+		return targets.Issue{}, missing(key)
+	}
+	var found issue
+	err := d.get(ctx, "read issue", issuePath(key), &found)
+	if err == nil && found.ID == "" {
+		err = notJira("read issue", errors.New("the answer names no issue"))
+	}
+	if err != nil {
+		return targets.Issue{}, orMissing(err, key)
+	}
+	return d.portable(found), nil
 }
 
 // Comment implements targets.Commenter.

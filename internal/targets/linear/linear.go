@@ -29,6 +29,8 @@ const (
 	// that keeps a request far below a megabyte.
 	maxTitle       = 255
 	maxDescription = 100_000
+	// maxIdentifier bounds what people call an issue by.
+	maxIdentifier = 40
 )
 
 type driver struct {
@@ -226,6 +228,29 @@ func (d *driver) Read(ctx context.Context, id string) (targets.Issue, error) {
 		return targets.Issue{}, missing()
 	}
 	return portable(*found), nil
+}
+
+// Resolve implements targets.Resolver. Linear takes an identifier ("ENG-12")
+// for an id.
+func (d *driver) Resolve(ctx context.Context, ref *targets.Reference) (targets.Issue, error) {
+	identifier := strings.ToUpper(ref.Key() + ref.After("issue"))
+	team, number, ok := strings.Cut(identifier, "-")
+	if !ok || len(identifier) > maxIdentifier || team == "" || number == "" || strings.Trim(number, "0123456789") != "" {
+		return targets.Issue{}, missing()
+	}
+	var reply struct{ Issue *issue }
+	err := d.query(ctx, "read issue", readIssue, vars{"id": identifier}, &reply)
+	switch {
+	case notFound(err, "issue"):
+		return targets.Issue{}, missing()
+	case err != nil:
+		return targets.Issue{}, err
+	case reply.Issue == nil || !isUUID(reply.Issue.ID):
+		return targets.Issue{}, notLinear("read issue", errors.New("no issue in the answer"))
+	case reply.Issue.Trashed:
+		return targets.Issue{}, missing()
+	}
+	return portable(*reply.Issue), nil
 }
 
 // Comment implements targets.Commenter.

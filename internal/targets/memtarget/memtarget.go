@@ -93,6 +93,11 @@ func (d *driver) Read(ctx context.Context, id string) (targets.Issue, error) {
 	return d.portable(r), nil
 }
 
+// Resolve implements targets.Resolver.
+func (d *driver) Resolve(ctx context.Context, ref *targets.Reference) (targets.Issue, error) {
+	return d.Read(ctx, ref.Key()+ref.After("issues"))
+}
+
 // Comment implements targets.Commenter.
 func (d *driver) Comment(ctx context.Context, id, text string) error {
 	return d.send(ctx, "comment on issue", http.MethodPost, "/issues/"+url.PathEscape(id)+"/comments", newComment{Text: text}, nil)

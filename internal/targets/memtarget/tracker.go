@@ -169,15 +169,30 @@ func (t *Tracker) Issues(name string, limit int) []Record {
 	return out
 }
 
-// Issue gives one issue by its id.
+// Issue gives one issue by its id or key.
 func (t *Tracker) Issue(id string) (Record, bool) {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
 	r := t.byID(id)
 	if r == nil {
+		r = t.byKey(id)
+	}
+	if r == nil {
 		return Record{}, false
 	}
 	return r.copy(), true
+}
+
+func (t *Tracker) byKey(key string) *Record {
+	if !strings.Contains(key, "-") {
+		return nil
+	}
+	for _, r := range t.issues {
+		if strings.EqualFold(r.Key, key) {
+			return r
+		}
+	}
+	return nil
 }
 
 // Marked lists a project's issues that carry a marker, oldest first, look-up

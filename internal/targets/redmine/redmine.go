@@ -265,6 +265,11 @@ func (d *driver) Update(ctx context.Context, id string, draft targets.Draft) (ta
 	return d.portable(p, now), nil
 }
 
+// Resolve implements targets.Resolver.
+func (d *driver) Resolve(ctx context.Context, ref *targets.Reference) (targets.Issue, error) {
+	return d.Read(ctx, ref.Number("")+ref.After("issues"))
+}
+
 // Comment implements targets.Commenter.
 func (d *driver) Comment(ctx context.Context, id, text string) error {
 	if number(id) == 0 {

@@ -228,6 +228,11 @@ func missing(id string) *fault.Error {
 	return targets.Missing("read story", name, "story "+targets.Title(id, 20), "the token's member")
 }
 
+// Resolve implements targets.Resolver.
+func (d *driver) Resolve(ctx context.Context, ref *targets.Reference) (targets.Issue, error) {
+	return d.Read(ctx, strings.TrimPrefix(strings.ToLower(ref.Key()), "sc-")+ref.After("story"))
+}
+
 // Comment implements targets.Commenter.
 func (d *driver) Comment(ctx context.Context, id, text string) error {
 	return d.touch(ctx, "comment on story", http.MethodPost, id, "/comments", map[string]string{"text": render(targets.PlainText(text))}, nil)

@@ -1,6 +1,7 @@
 package targettest
 
 import (
+	"net/url"
 	"strings"
 	"sync"
 	"testing"
@@ -309,6 +310,40 @@ func testRead(t *testing.T, b *bench) {
 		require.Error(t, err)
 		assert.Equal(t, fault.NotFound, fault.KindOf(err), err)
 		assertPublic(t, target, err)
+	}
+}
+
+func testResolve(t *testing.T, b *bench) {
+	target := b.mine(t)
+	made, err := target.Create(t.Context(), newDraft())
+	require.NoError(t, err)
+	_, able, _ := target.Resolve(t.Context(), made.Key)
+	if !able {
+		t.Skip("the driver cannot find an issue by its key")
+	}
+	u, err := url.Parse(made.URL)
+	require.NoError(t, err)
+	for _, name := range []string{made.Key, " " + made.Key + " ", made.URL, made.URL + "?from=mail#note_7", strings.Replace(made.URL, u.Host, strings.ToUpper(u.Host), 1)} {
+		got, _, err := target.Resolve(t.Context(), name)
+		require.NoError(t, err, name)
+		assert.Equal(t, made, got, name)
+	}
+	b.proxy.On(Any, Behaviour{Status: 500})
+	for _, name := range []string{"", "no such thing", "x\x00y", "ftp://" + u.Host + u.Path, "https://jane:pw@" + u.Host + u.Path, strings.Repeat("7", 3000)} {
+		_, _, err := target.Resolve(t.Context(), name)
+		assert.Equal(t, fault.Invalid, fault.KindOf(err), "%q: %v", name, err)
+		assertPublic(t, target, err)
+	}
+	assert.Zero(t, b.proxy.Hits(), "nobody was asked")
+	b.proxy.Off()
+	for _, name := range []string{strings.Replace(made.URL, u.Host, "elsewhere.example", 1), "https://" + u.Host + "/no/such/page", "999999999", "../projects", made.Key + "/../1"} {
+		_, _, err := target.Resolve(t.Context(), name)
+		require.Error(t, err, name)
+		assert.Contains(t, []fault.Kind{fault.Invalid, fault.NotFound}, fault.KindOf(err), "%q: %v", name, err)
+		assertPublic(t, target, err)
+	}
+	if _, _, err := b.open(t, b.server.Other).Resolve(t.Context(), made.URL); assert.Error(t, err, "another tenant's issue is not found") {
+		assert.Contains(t, []fault.Kind{fault.Invalid, fault.NotFound, fault.Forbidden}, fault.KindOf(err), err)
 	}
 }
 

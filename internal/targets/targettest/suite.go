@@ -114,6 +114,7 @@ func Run(t *testing.T, h Harness) {
 		{"titles are cut", testTitleCut},
 		{"many at once", testConcurrency},
 		{"read", testRead},
+		{"resolve", testResolve},
 		{"comment", testComment},
 		{"close", testClose},
 	} {

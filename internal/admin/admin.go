@@ -1,0 +1,214 @@
+// Package admin is the admin API: everything that an admin of a tenant or an
+// operator of the deployment does over HTTP, under /admin/v1.
+//
+// A route is data (Route); the frame here checks the token, the role, the
+// tenant, the headers, the query and the body before a handler sees anything,
+// and answers every failure as a problem (RFC 9457). Each group of routes is a
+// file with a constructor that takes the small interfaces it needs.
+//
+// What must not live here: what the operations do (register, connections,
+// tenants), the tokens' cryptography (access), Redis.
+package admin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/labstack/echo/v4"
+
+	"pushbutton/internal/access"
+	"pushbutton/internal/admin/schema"
+	"pushbutton/internal/fault"
+	"pushbutton/internal/telemetry"
+	"pushbutton/internal/tenants"
+)
+
+// Base is where the API lies.
+const Base = "/admin/v1"
+
+// Limits of a request.
+const (
+	// MaxBody bounds a body, in bytes.
+	MaxBody = 1 << 20
+	// defaultLimit bounds a handler's time.
+	defaultLimit = 10 * time.Second
+	// answerTime is added to a handler's time for writing the answer.
+	answerTime = 5 * time.Second
+)
+
+// Verifier verifies bearer tokens; *access.Verifier does.
+type Verifier interface {
+	Verify(ctx context.Context, token string) (access.Identity, error)
+}
+
+// Tenants binds the store to a tenant; *tenants.Store does.
+type Tenants interface {
+	Tenant(id string) tenants.Scope
+}
+
+// Options set up an API. All fields are needed.
+type Options struct {
+	Verifier Verifier
+	Tenants  Tenants
+	// Routes are the groups' routes; the OpenAPI document's own is added.
+	Routes []Route
+	Log    *slog.Logger
+}
+
+// API is the admin API. It is safe for concurrent use.
+type API struct {
+	opts     Options
+	echo     *echo.Echo
+	schemas  *schema.Set
+	routes   []Route
+	document []byte
+}
+
+// New assembles the API. Its error is a mistake in the table of routes.
+func New(o Options) (*API, error) {
+	a := &API{opts: o, echo: echo.New(), schemas: schema.NewSet()}
+	a.routes = append(a.routes, o.Routes...)
+	a.routes = append(a.routes, a.documentRoute())
+	var err error
+	if a.document, err = a.makeDocument(); err != nil {
+		return nil, err
+	}
+	e := a.echo
+	e.HideBanner, e.HidePort = true, true
+	e.Logger.SetOutput(discard{})
+	e.HTTPErrorHandler = a.fail
+	e.Pre(a.begin, a.authenticate)
+	for _, r := range a.routes {
+		e.Add(r.Method, Base+echoPath(r), a.serve(r))
+	}
+	return a, nil
+}
+
+type discard struct{}
+
+func (discard) Write(p []byte) (int, error) { return len(p), nil }
+
+func echoPath(r Route) string {
+	return strings.NewReplacer("{", ":", "}", "").Replace(r.Path)
+}
+
+// ServeHTTP implements http.Handler.
+func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.echo.ServeHTTP(w, r) }
+
+// Routes lists the routes of the table.
+func (a *API) Routes() []Route { return a.routes }
+
+// Document is the OpenAPI 3.1 document, as it is served.
+func (a *API) Document() []byte { return a.document }
+
+// Registered lists what is really served, as "METHOD /path" with parameters
+// in braces, so that a test can hold it against the document.
+func (a *API) Registered() []string {
+	var out []string
+	for _, r := range a.echo.Routes() {
+		parts := strings.Split(r.Path, "/")
+		for i, p := range parts {
+			if name, ok := strings.CutPrefix(p, ":"); ok {
+				parts[i] = "{" + name + "}"
+			}
+		}
+		out = append(out, r.Method+" "+strings.Join(parts, "/"))
+	}
+	return out
+}
+
+const identityKey = "identity"
+
+func identity(c echo.Context) access.Identity {
+	id, _ := c.Get(identityKey).(access.Identity)
+	return id
+}
+
+// begin gives the request its id, keeps answers out of caches, and turns a
+// panic into a problem.
+func (a *API) begin(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) (err error) {
+		id := uuid.NewString()
+		head := c.Response().Header()
+		head.Set(echo.HeaderXRequestID, id)
+		head.Set("Cache-Control", "no-store")
+		head.Set("X-Content-Type-Options", "nosniff")
+		req := c.Request()
+		ctx := telemetry.WithAttrs(req.Context(), slog.String("request", id))
+		c.SetRequest(req.WithContext(ctx))
+		defer func() {
+			if r := recover(); r != nil {
+				err = &fault.Error{Op: "admin API", Kind: fault.Internal, Err: fmt.Errorf("panic: %v\n%s", r, debug.Stack())}
+			}
+		}()
+		return next(c)
+	}
+}
+
+// authenticate stands before the router: without a valid token nothing can be
+// learned, not even which addresses there are.
+func (a *API) authenticate(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		scheme, token, _ := strings.Cut(c.Request().Header.Get(echo.HeaderAuthorization), " ")
+		if !strings.EqualFold(scheme, "Bearer") {
+			token = ""
+		}
+		id, err := a.opts.Verifier.Verify(c.Request().Context(), strings.TrimSpace(token))
+		switch {
+		case errors.Is(err, fault.Unauthorized):
+			a.opts.Log.InfoContext(c.Request().Context(), "token refused", "error", err)
+			challenge := `Bearer realm="pushbutton"`
+			if token != "" {
+				challenge += `, error="invalid_token"`
+			}
+			c.Response().Header().Set(echo.HeaderWWWAuthenticate, challenge)
+			return sortNoToken().problem("")
+		case err != nil:
+			return err
+		}
+		c.Set(identityKey, id)
+		return next(c)
+	}
+}
+
+// fail answers every failure as a problem.
+func (a *API) fail(err error, c echo.Context) {
+	if c.Response().Committed {
+		return
+	}
+	p := *problemOf(routing(err))
+	p.Instance = "urn:uuid:" + c.Response().Header().Get(echo.HeaderXRequestID)
+	if p.Status == http.StatusInternalServerError {
+		a.opts.Log.ErrorContext(c.Request().Context(), "admin request failed", "error", err)
+	}
+	if p.retryAfter > 0 {
+		c.Response().Header().Set("Retry-After", fmt.Sprint(int64((p.retryAfter+time.Second-1)/time.Second)))
+	}
+	c.Response().Header().Set(echo.HeaderContentType, problemMedia)
+	if err := c.JSON(p.Status, p); err != nil {
+		a.opts.Log.DebugContext(c.Request().Context(), "the problem could not be answered", "error", err)
+	}
+}
+
+// routing translates what Echo itself says.
+func routing(err error) error {
+	var routed *echo.HTTPError
+	if !errors.As(err, &routed) {
+		return err
+	}
+	switch {
+	case routed.Code == http.StatusMethodNotAllowed:
+		return sortMethod().problem("")
+	case routed.Code >= 400 && routed.Code < 500:
+		return fault.New(fault.NotFound, "route", "There is nothing at this address.")
+	default:
+		return err
+	}
+}

@@ -1,0 +1,96 @@
+package admin_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"pushbutton/internal/access"
+	"pushbutton/internal/admin"
+	"pushbutton/internal/redistest"
+	"pushbutton/internal/secret"
+	"pushbutton/internal/tenants"
+)
+
+// rig is a whole admin API over a Redis.
+type rig struct {
+	t     testing.TB
+	api   *admin.API
+	key   access.SharedKey
+	store *tenants.Store
+	env   redistest.Env
+}
+
+func newRig(t testing.TB, env redistest.Env, extra ...admin.Route) *rig {
+	t.Helper()
+	ring, err := secret.NewKeyring([]secret.Key{{ID: "k1", Bytes: bytes.Repeat([]byte("k"), secret.KeySize)}})
+	require.NoError(t, err)
+	r := &rig{t: t, env: env, store: tenants.NewStore(env.Client, ring)}
+	r.key, err = access.NewSharedKey(secret.New(strings.Repeat("s", access.MinSharedKey)))
+	require.NoError(t, err)
+	verifier, err := access.NewVerifier(access.Options{Keys: []access.Keys{r.key}, Revocations: access.NewRevocationStore(env.Client)})
+	require.NoError(t, err)
+	r.api, err = admin.New(admin.Options{Verifier: verifier, Tenants: r.store, Log: slog.New(slog.DiscardHandler),
+		Routes: append(admin.TenantRoutes(r.store), extra...)})
+	require.NoError(t, err)
+	return r
+}
+
+// token makes a token: an operator's if the tenant is empty.
+func (r *rig) token(tenant string, role access.Role) string {
+	r.t.Helper()
+	token, _, err := r.key.Mint(access.Grant{Subject: "jane", Tenant: tenant, Roles: []access.Role{role}, Life: time.Hour}, time.Now())
+	require.NoError(r.t, err)
+	return token
+}
+
+type reply struct {
+	status int
+	head   http.Header
+	raw    string
+	body   map[string]any
+}
+
+// problem is the name of a problem's sort, and the fields that it names.
+func (p reply) problem() (name string, fields []string) {
+	text, _ := p.body["type"].(string)
+	list, _ := p.body["errors"].([]any)
+	for _, e := range list {
+		fields = append(fields, e.(map[string]any)["field"].(string))
+	}
+	return strings.TrimPrefix(text, admin.ProblemType), fields
+}
+
+// do sends one request; head is pairs of names and values.
+func (r *rig) do(token, method, path, body string, head ...string) reply {
+	r.t.Helper()
+	var in io.Reader
+	if body != "" {
+		in = strings.NewReader(body)
+	}
+	req := httptest.NewRequest(method, admin.Base+path, in)
+	if token != "" {
+		req.Header.Set("Authorization", "Bearer "+token)
+	}
+	if body != "" {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	for i := 0; i < len(head); i += 2 {
+		req.Header.Set(head[i], head[i+1])
+	}
+	rec := httptest.NewRecorder()
+	r.api.ServeHTTP(rec, req)
+	out := reply{status: rec.Code, head: rec.Header(), raw: rec.Body.String()}
+	if rec.Body.Len() > 0 {
+		require.NoError(r.t, json.Unmarshal(rec.Body.Bytes(), &out.body), out.raw)
+	}
+	return out
+}

@@ -1,0 +1,155 @@
+package admin
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"pushbutton/internal/access"
+	"pushbutton/internal/tenants"
+)
+
+// TenantStore keeps tenants; *tenants.Store does. Everything of one tenant
+// goes through Call.Scope.
+type TenantStore interface {
+	AddTenant(ctx context.Context, t tenants.Tenant) (tenants.Tenant, error)
+	Tenants(ctx context.Context, after string, limit int) (page []tenants.Tenant, next string, err error)
+}
+
+// TenantLimits are a tenant's limits on the wire.
+type TenantLimits struct {
+	InFlight     int `json:"inFlight,omitempty" min:"0" max:"100000000" doc:"Pushes worked on at once; 0 or absent: the deployment's default, as for all limits."`
+	Waiting      int `json:"waiting,omitempty" min:"0" max:"100000000" doc:"Pushes that may wait before clicks are refused."`
+	Connections  int `json:"connections,omitempty" min:"0" max:"100000000" doc:"Buttons that are remembered."`
+	PerSecond    int `json:"perSecond,omitempty" min:"0" max:"100000000" doc:"Pushes that may begin in a second."`
+	Integrations int `json:"integrations,omitempty" min:"0" max:"1000" doc:"Integrations."`
+}
+
+// TenantSettings are what can be set of a tenant.
+type TenantSettings struct {
+	Name   string       `json:"name,omitempty" max:"255" doc:"What people call it."`
+	Limits TenantLimits `json:"limits,omitzero" doc:"What it may use at most. Only an operator can change them."`
+	CA     string       `json:"ca,omitempty" max:"65536" doc:"Certificate authorities (PEM) that its trackers' certificates may also be signed by."`
+}
+
+// TenantCreate is a new tenant.
+type TenantCreate struct {
+	ID string `json:"id" min:"1" max:"63" pattern:"^[a-z0-9-]+$" doc:"Chosen by the caller, for good."`
+	TenantSettings
+}
+
+// TenantSuspension says why and since when a tenant is suspended.
+type TenantSuspension struct {
+	Reason string    `json:"reason,omitempty"`
+	Since  time.Time `json:"since"`
+}
+
+// Tenant is a tenant on the wire.
+type Tenant struct {
+	ID string `json:"id"`
+	TenantSettings
+	Suspended *TenantSuspension `json:"suspended,omitempty" doc:"There while it is suspended: clicks are answered with an error, waiting work waits."`
+	CreatedAt time.Time         `json:"createdAt"`
+	UpdatedAt time.Time         `json:"updatedAt"`
+	Version   int64             `json:"version" doc:"Rises with every change; the ETag."`
+}
+
+func (t Tenant) version() int64 { return t.Version }
+
+func wireTenant(t tenants.Tenant) Tenant {
+	out := Tenant{ID: t.ID, TenantSettings: settingsOf(t), CreatedAt: t.CreatedAt, UpdatedAt: t.UpdatedAt, Version: t.Version}
+	if t.Suspended != nil {
+		out.Suspended = &TenantSuspension{Reason: t.Suspended.Reason, Since: t.Suspended.Since}
+	}
+	return out
+}
+
+func settingsOf(t tenants.Tenant) TenantSettings {
+	return TenantSettings{Name: t.Name, Limits: TenantLimits(t.Limits), CA: t.CA}
+}
+
+// set puts settings into a tenant and tells what is wrong with them.
+func (s TenantSettings) set(t *tenants.Tenant) error {
+	t.Name, t.Limits, t.CA = s.Name, tenants.Limits(s.Limits), s.CA
+	var wrong []FieldError
+	for _, w := range t.Check() {
+		wrong = append(wrong, FieldError{Field: w.Field, Message: w.Message})
+	}
+	if len(wrong) > 0 {
+		return Invalid(wrong...)
+	}
+	return nil
+}
+
+// TenantRoutes are the routes of tenants.
+func TenantRoutes(store TenantStore) []Route {
+	const tag, one = "Tenants", "/tenants/{tenant}"
+	return []Route{
+		Handle(Route{Method: http.MethodPost, Path: "/tenants", Operation: "createTenant", Tag: tag, Role: access.Operator, Status: http.StatusCreated, Idempotent: true,
+			Summary: "Create a tenant"},
+			func(ctx context.Context, c *Call, _ None, in TenantCreate) (Tenant, error) {
+				t := tenants.Tenant{ID: in.ID}
+				if err := in.set(&t); err != nil {
+					return Tenant{}, err
+				}
+				t, err := store.AddTenant(ctx, t)
+				c.Created("/tenants/%s", in.ID)
+				return wireTenant(t), err
+			}),
+		Handle(Route{Method: http.MethodGet, Path: "/tenants", Operation: "listTenants", Tag: tag, Role: access.Operator,
+			Summary: "List tenants by id"},
+			func(ctx context.Context, _ *Call, q Paging, _ None) (Page[Tenant], error) {
+				found, next, err := store.Tenants(ctx, q.Cursor, q.size())
+				page := Page[Tenant]{Items: []Tenant{}, Next: next}
+				for _, t := range found {
+					page.Items = append(page.Items, wireTenant(t))
+				}
+				return page, err
+			}),
+		Handle(Route{Method: http.MethodGet, Path: one, Operation: "getTenant", Tag: tag, Role: access.Viewer,
+			Summary: "Get a tenant"},
+			func(_ context.Context, c *Call, _, _ None) (Tenant, error) { return wireTenant(c.Tenant), nil }),
+		Handle(Route{Method: http.MethodPatch, Path: one, Operation: "updateTenant", Tag: tag, Role: access.Admin, IfMatch: true,
+			Summary: "Change a tenant's settings", Description: "A JSON merge patch (RFC 7396)."},
+			updateTenant),
+		Handle(Route{Method: http.MethodPost, Path: one + "/suspend", Operation: "suspendTenant", Tag: tag, Role: access.Operator,
+			Summary: "Suspend a tenant", Description: "Its clicks are answered with an error that says so; work that waits goes on waiting. Other processes notice within 5 s."},
+			func(ctx context.Context, c *Call, _ None, in TenantSuspend) (Tenant, error) {
+				return setSuspension(ctx, c, &tenants.Suspension{Reason: in.Reason, Since: time.Now().UTC()})
+			}),
+		Handle(Route{Method: http.MethodPost, Path: one + "/resume", Operation: "resumeTenant", Tag: tag, Role: access.Operator,
+			Summary: "Resume a suspended tenant", Description: "Work that waited goes on within half a minute."},
+			func(ctx context.Context, c *Call, _, _ None) (Tenant, error) { return setSuspension(ctx, c, nil) }),
+	}
+}
+
+// TenantSuspend says why a tenant is suspended.
+type TenantSuspend struct {
+	Reason string `json:"reason" min:"1" max:"500" doc:"Why, for whoever looks at the tenant."`
+}
+
+func updateTenant(ctx context.Context, c *Call, _ None, patch Merge[TenantSettings]) (Tenant, error) {
+	if err := c.Match(c.Tenant.Version); err != nil {
+		return Tenant{}, err
+	}
+	settings, err := patch.Apply(settingsOf(c.Tenant))
+	if err != nil {
+		return Tenant{}, err
+	}
+	t := c.Tenant
+	if tenants.Limits(settings.Limits) != t.Limits && !c.Operator() {
+		return Tenant{}, sortNotAllowed().problem("Only an operator can change limits.")
+	}
+	if err := settings.set(&t); err != nil {
+		return Tenant{}, err
+	}
+	t, err = c.Scope.UpdateTenant(ctx, t)
+	return wireTenant(t), err
+}
+
+// setSuspension suspends or resumes. A change of something else meanwhile
+// does not keep it from being done.
+func setSuspension(ctx context.Context, c *Call, to *tenants.Suspension) (Tenant, error) {
+	t, err := c.Scope.Alter(ctx, func(t *tenants.Tenant) { t.Suspended = to })
+	return wireTenant(t), err
+}

@@ -1,0 +1,122 @@
+package admin_test
+
+import (
+	"net/http"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"pushbutton/internal/access"
+	"pushbutton/internal/redistest"
+)
+
+func TestTenantsLife(t *testing.T) {
+	redistest.Each(t, func(t *testing.T, env redistest.Env) {
+		r := newRig(t, env)
+		operator, own := r.token("", access.Operator), r.token("acme", access.Admin)
+
+		got := r.do(operator, http.MethodPost, "/tenants", `{"id":"acme","name":"Acme","limits":{"waiting":5}}`)
+		require.Equal(t, http.StatusCreated, got.status, got.raw)
+		assert.Equal(t, "/admin/v1/tenants/acme", got.head.Get("Location"))
+		assert.Equal(t, `"1"`, got.head.Get("ETag"))
+		got = r.do(operator, http.MethodPost, "/tenants", `{"id":"acme"}`)
+		name, _ := got.problem()
+		assert.Equal(t, "conflict", name)
+
+		got = r.do(own, http.MethodPatch, "/tenants/acme", `{"name":"Acme 2"}`)
+		name, _ = got.problem()
+		assert.Equal(t, "precondition-required", name)
+		got = r.do(own, http.MethodPatch, "/tenants/acme", `{"name":"Acme 2"}`, "If-Match", `"7"`)
+		name, _ = got.problem()
+		assert.Equal(t, "precondition-failed", name)
+		got = r.do(own, http.MethodPatch, "/tenants/acme", `{"name":"Acme 2"}`, "If-Match", `"1"`)
+		require.Equal(t, http.StatusOK, got.status, got.raw)
+		assert.Equal(t, "Acme 2", got.body["name"])
+		assert.Equal(t, map[string]any{"waiting": 5.0}, got.body["limits"])
+		got = r.do(own, http.MethodPatch, "/tenants/acme", `{"limits":null}`, "If-Match", "*")
+		name, _ = got.problem()
+		assert.Equal(t, "role", name, "limits are the operator's")
+		got = r.do(operator, http.MethodPatch, "/tenants/acme", `{"limits":null}`, "If-Match", "*")
+		require.Equal(t, http.StatusOK, got.status, got.raw)
+		assert.NotContains(t, got.body, "limits")
+
+		got = r.do(operator, http.MethodPost, "/tenants/acme/suspend", `{"reason":"unpaid"}`)
+		require.Equal(t, http.StatusOK, got.status, got.raw)
+		assert.Contains(t, got.body, "suspended")
+		got = r.do(own, http.MethodPost, "/tenants/acme/resume", "")
+		name, _ = got.problem()
+		assert.Equal(t, "role", name)
+		got = r.do(operator, http.MethodPost, "/tenants/acme/resume", "")
+		require.Equal(t, http.StatusOK, got.status, got.raw)
+		assert.NotContains(t, got.body, "suspended")
+
+		require.Equal(t, http.StatusCreated, r.do(operator, http.MethodPost, "/tenants", `{"id":"other"}`).status)
+		got = r.do(operator, http.MethodGet, "/tenants?limit=1", "")
+		require.Len(t, got.body["items"], 1)
+		got = r.do(operator, http.MethodGet, "/tenants?cursor="+got.body["next"].(string), "")
+		require.Len(t, got.body["items"], 1)
+		assert.Equal(t, "other", got.body["items"].([]any)[0].(map[string]any)["id"])
+	})
+}
+
+// Everything that is wrong is named at once.
+func TestWrongFieldsAreNamed(t *testing.T) {
+	r := newRig(t, redistest.Mini(t))
+	operator := r.token("", access.Operator)
+	_, err := r.store.CreateTenant(t.Context(), "acme")
+	require.NoError(t, err)
+	for name, c := range map[string]struct {
+		method, path, body string
+		problem            string
+		fields             []string
+	}{
+		"several":       {http.MethodPost, "/tenants", `{"id":"A B","name":7,"limits":{"waiting":-1,"inFlight":1.5,"x":1},"colour":"red"}`, "validation", []string{"colour", "id", "limits.inFlight", "limits.waiting", "limits.x", "name"}},
+		"missing":       {http.MethodPost, "/tenants", `{}`, "validation", []string{"id"}},
+		"CA":            {http.MethodPost, "/tenants", `{"id":"a","ca":"x"}`, "validation", []string{"ca"}},
+		"other case":    {http.MethodPost, "/tenants", `{"id":"a","Name":"x"}`, "validation", []string{"Name"}},
+		"a list":        {http.MethodPost, "/tenants", `[]`, "validation", []string{"body"}},
+		"no JSON":       {http.MethodPost, "/tenants", `{"id":`, "malformed", []string{"body"}},
+		"two values":    {http.MethodPost, "/tenants", `{"id":"a"} {}`, "malformed", []string{"body"}},
+		"query":         {http.MethodGet, "/tenants?limit=201&x=1", "", "validation", []string{"query.limit", "query.x"}},
+		"query, text":   {http.MethodGet, "/tenants?limit=many", "", "validation", []string{"query.limit"}},
+		"query, twice":  {http.MethodGet, "/tenants?limit=1&limit=2", "", "validation", []string{"query.limit"}},
+		"patch":         {http.MethodPatch, "/tenants/acme", `{"id":"b","limits":{"waiting":"x"},"nothing":null}`, "validation", []string{"id", "limits.waiting", "nothing"}},
+		"patch, number": {http.MethodPatch, "/tenants/acme", `1`, "validation", []string{"body"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := r.do(operator, c.method, c.path, c.body, "If-Match", "*")
+			problem, fields := got.problem()
+			assert.Equal(t, c.problem, problem, got.raw)
+			assert.Equal(t, "application/problem+json", got.head.Get("Content-Type"))
+			assert.ElementsMatch(t, c.fields, fields, got.raw)
+		})
+	}
+}
+
+// Without a token nothing can be learned, and another tenant is none.
+func TestFrontDoor(t *testing.T) {
+	r := newRig(t, redistest.Mini(t))
+	for _, id := range []string{"acme", "other"} {
+		_, err := r.store.CreateTenant(t.Context(), id)
+		require.NoError(t, err)
+	}
+	for _, path := range []string{"", "/", "/openapi.json", "/tenants", "/tenants/acme", "/nowhere", "/tenants/acme/nowhere"} {
+		for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodDelete, http.MethodOptions, http.MethodHead, "BREW"} {
+			got := r.do("", method, path, "")
+			require.Equal(t, http.StatusUnauthorized, got.status, "%s %s", method, path)
+			require.Equal(t, `Bearer realm="pushbutton"`, got.head.Get("WWW-Authenticate"))
+		}
+	}
+	own := r.token("acme", access.Admin)
+	missing, others := r.do(own, http.MethodGet, "/tenants/nobody", ""), r.do(own, http.MethodGet, "/tenants/other", "")
+	delete(missing.body, "instance")
+	delete(others.body, "instance")
+	assert.Equal(t, http.StatusNotFound, others.status)
+	assert.Equal(t, missing.body, others.body)
+	assert.Equal(t, http.StatusOK, r.do(own, http.MethodGet, "/openapi.json", "").status)
+	assert.Equal(t, http.StatusNotFound, r.do(own, http.MethodGet, "/nowhere", "").status)
+	got := r.do(own, http.MethodPut, "/tenants/acme", "{}")
+	assert.Equal(t, http.StatusMethodNotAllowed, got.status)
+	assert.NotEmpty(t, got.head.Get("Allow"))
+}

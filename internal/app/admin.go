@@ -1,0 +1,72 @@
+package app
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+
+	"pushbutton/internal/access"
+	"pushbutton/internal/admin"
+)
+
+// maxKeyFile bounds a file with public keys, in bytes.
+const maxKeyFile = 1 << 20
+
+// adminAPI makes the admin API, nil if no key for its tokens is configured.
+func (a *App) adminAPI() (http.Handler, error) {
+	if !a.cfg.AdminOn() {
+		return nil, nil
+	}
+	verifier, err := a.verifier()
+	if err != nil {
+		return nil, err
+	}
+	return admin.New(admin.Options{
+		Verifier: verifier, Tenants: a.tenants, Log: a.log,
+		Routes: admin.TenantRoutes(a.tenants),
+	})
+}
+
+// verifier verifies the admin API's tokens with every key that is configured.
+func (a *App) verifier() (*access.Verifier, error) {
+	var keys []access.Keys
+	shared, err := a.cfg.AdminKey()
+	if err != nil {
+		return nil, err
+	}
+	if !shared.Empty() {
+		key, err := access.NewSharedKey(shared)
+		if err != nil {
+			return nil, err
+		}
+		keys = append(keys, key)
+	}
+	for _, path := range a.cfg.AdminJWTPublicKeys {
+		public, err := publicKeys(path)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", path, err)
+		}
+		keys = append(keys, public)
+	}
+	if a.cfg.AdminJWKSURL != "" {
+		// The operator's own setting, like Productboard's address: not guarded.
+		keys = append(keys, access.NewJWKS(a.cfg.AdminJWKSURL, a.pbHTTP, nil))
+	}
+	return access.NewVerifier(access.Options{
+		Keys: keys, Issuer: a.cfg.AdminJWTIssuer, Audience: a.cfg.AdminJWTAudience, Revocations: access.NewRevocationStore(a.rdb),
+	})
+}
+
+func publicKeys(path string) (access.PublicKeys, error) {
+	f, err := os.Open(path) //nolint:gosec // the operator's own setting
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }()
+	raw, err := io.ReadAll(io.LimitReader(f, maxKeyFile))
+	if err != nil {
+		return nil, err
+	}
+	return access.ParsePublicKeys(raw)
+}

@@ -1,0 +1,152 @@
+package register
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"reflect"
+
+	"pushbutton/internal/fault"
+	"pushbutton/internal/pbapi"
+	"pushbutton/internal/targets"
+	"pushbutton/internal/tenants"
+)
+
+// Create registers one integration, as Apply would. One of the same name that
+// an earlier call could not finish is finished. Of want counts what
+// Wanted.Integration says. With OAuth it is only stored, and Register follows
+// once somebody has authorised the plugin. Its error is Problems: nothing was
+// written then, unless the outcome at Productboard is unknown (fault.IsUnsure),
+// in which case the same call settles it a minute later.
+func (r *Registrar) Create(ctx context.Context, tenant string, want tenants.Integration) (tenants.Integration, Result, error) {
+	j := &job{tenant: tenant, want: Wanted{Integration: want}}
+	stored, err := r.Store.Tenant(tenant).ByName(ctx, want.Name)
+	switch {
+	case err == nil && (stored.ProductboardID != "" || stored.CreateBegun.IsZero()):
+		j.refuse(fault.Conflict, FieldName, "The tenant has an integration of this name already.")
+	case err == nil:
+		j.stored = &stored
+	case !errors.Is(err, fault.NotFound):
+		j.fail(FieldName, err)
+	}
+	return r.single(ctx, j, wholly())
+}
+
+// Register registers an integration at Productboard that is stored and not
+// registered yet: after somebody has authorised the plugin, after a create
+// that was cut short, or, with recreate, after it was deleted there.
+func (r *Registrar) Register(ctx context.Context, tenant, id string, recreate bool) (tenants.Integration, Result, error) {
+	own := *r
+	own.Recreate = recreate
+	return own.Patch(ctx, tenant, id, func(*tenants.Integration) error { return nil })
+}
+
+// Patch changes one integration. change is given what is stored and makes of
+// it what shall be; its error ends the call. It may change what
+// Wanted.Integration says, but neither Type nor Target.Type. Only what the
+// change touches is checked, so that what is broken on one side does not stop
+// a repair on the other; an integration that needs a reconnect is checked
+// whole. Its error is Problems, change's, or fault.NotFound.
+func (r *Registrar) Patch(ctx context.Context, tenant, id string, change func(*tenants.Integration) error) (tenants.Integration, Result, error) {
+	stored, err := r.Store.Tenant(tenant).Integration(ctx, id)
+	if err != nil {
+		return tenants.Integration{}, Result{}, err
+	}
+	want := clone(stored)
+	if err := change(&want); err != nil {
+		return tenants.Integration{}, Result{}, err
+	}
+	j := &job{tenant: tenant, want: Wanted{Integration: want}, stored: &stored}
+	if want.Name != stored.Name {
+		_, err := r.Store.Tenant(tenant).ByName(ctx, want.Name)
+		if err == nil {
+			j.refuse(fault.Conflict, FieldName, "The tenant has an integration of this name already.")
+		} else if !errors.Is(err, fault.NotFound) {
+			j.fail(FieldName, err)
+		}
+	}
+	return r.single(ctx, j, r.touched(stored, want))
+}
+
+// single checks one integration and carries out what it needs.
+func (r *Registrar) single(ctx context.Context, j *job, look scope) (tenants.Integration, Result, error) {
+	if j.state != Failed {
+		r.inspect(ctx, j, look, r.find)
+	}
+	if j.state != Failed {
+		r.perform(ctx, j)
+	}
+	if j.state == Failed {
+		return tenants.Integration{}, r.result(j), j.problems
+	}
+	return *j.stored, r.result(j), nil
+}
+
+// find looks at Productboard for one integration alone, and at the whole list
+// only for one whose id is not known.
+func (r *Registrar) find(ctx context.Context, in tenants.Integration) *workspace {
+	if in.ProductboardID == "" {
+		all := &workspaces{open: r.Productboard, known: map[string]*workspace{}}
+		return all.of(ctx, in)
+	}
+	ws := &workspace{session: r.Productboard(in)}
+	remote, err := ws.session.GetIntegration(ctx, in.ProductboardID)
+	switch {
+	case err == nil:
+		ws.listed = []pbapi.Integration{remote}
+	case !errors.Is(err, fault.NotFound): // a missing one is what chart decides about
+		ws.err = err
+	}
+	return ws
+}
+
+// touched says which sides a change concerns.
+func (r *Registrar) touched(stored, want tenants.Integration) scope {
+	if stored.Reconnect != nil || stored.ProductboardID == "" {
+		return wholly()
+	}
+	target := !reflect.DeepEqual(stored.Target, want.Target)
+	return scope{
+		target: target,
+		// The mapping names fields of Productboard's items.
+		productboard: target && !reflect.DeepEqual(stored.Target.Settings, want.Target.Settings) ||
+			stored.Name != want.Name || stored.ButtonLabel != want.ButtonLabel || stored.Disabled != want.Disabled ||
+			stored.Productboard != want.Productboard || stored.Registered != r.digest(want),
+	}
+}
+
+// clone is a copy whose maps can be changed.
+func clone(in tenants.Integration) tenants.Integration {
+	in.Target.Settings, _ = cloneValue(in.Target.Settings).(map[string]any)
+	in.Target.Credentials = maps.Clone(in.Target.Credentials)
+	return in
+}
+
+func cloneValue(v any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		out := make(map[string]any, len(v))
+		for k, e := range v {
+			out[k] = cloneValue(e)
+		}
+		return out
+	case []any:
+		out := make([]any, len(v))
+		for i, e := range v {
+			out[i] = cloneValue(e)
+		}
+		return out
+	default:
+		return v
+	}
+}
+
+// PreviewOf renders the issue that a push of an entity would create, without
+// creating it.
+func (r *Registrar) PreviewOf(ctx context.Context, tenant, id, entity string) (targets.Preview, error) {
+	in, err := r.Store.Tenant(tenant).Integration(ctx, id)
+	if err != nil {
+		return targets.Preview{}, err
+	}
+	return r.Preview(ctx, in, entity)
+}
