@@ -22,6 +22,7 @@ import (
 	"pushbutton/internal/outbound"
 	"pushbutton/internal/pacing"
 	"pushbutton/internal/pbapi"
+	"pushbutton/internal/pbauth"
 	"pushbutton/internal/probe"
 	"pushbutton/internal/secret"
 	"pushbutton/internal/server"
@@ -50,6 +51,7 @@ type App struct {
 	records *connections.Store
 	queue   *jobs.Queue
 	peers   *peers
+	auth    *pbauth.Auth
 	pbHTTP  *outbound.Client
 	trHTTP  *outbound.Client
 }
@@ -71,8 +73,12 @@ func New(cfg config.Config, rdb *redis.Client, log *slog.Logger, version string)
 	if err != nil {
 		return nil, fmt.Errorf("productboard's API address: %w", err)
 	}
-	a.peers = newPeers(pb, a.trHTTP, a.metrics)
 	a.tenants = tenants.NewStore(rdb, keys)
+	a.auth = pbauth.New(pbauth.Options{
+		Redis: rdb, Keys: keys, Store: a.tenants, HTTP: a.pbHTTP, AppURL: cfg.ProductboardAppURL, PublicURL: cfg.PublicURL, Log: log,
+		Observe: func(grant string, err error) { a.metrics.Token(grant, result(err)) },
+	})
+	a.peers = newPeers(pb, a.auth, a.trHTTP, a.metrics)
 	a.cache = tenants.NewCache(a.tenants, tenants.CacheOptions{})
 	a.records = connections.NewStore(rdb, connections.Timing{Deadline: cfg.PushDeadline})
 	a.queue = jobs.NewQueue(rdb)

@@ -14,9 +14,7 @@ package pbauth
 
 import (
 	"context"
-	"errors"
 	"log/slog"
-	"net/url"
 	"sync"
 	"time"
 
@@ -86,11 +84,7 @@ type held struct {
 const maxKnown = 10_000
 
 // New makes an Auth.
-func New(opts Options) (*Auth, error) {
-	u, err := url.Parse(opts.AppURL)
-	if err != nil || u.Host == "" {
-		return nil, errors.New("productboard's app address is not a URL")
-	}
+func New(opts Options) *Auth {
 	if opts.Lock <= 0 {
 		opts.Lock = 30 * time.Second
 	}
@@ -100,7 +94,7 @@ func New(opts Options) (*Auth, error) {
 	if opts.Now == nil {
 		opts.Now = time.Now
 	}
-	return &Auth{opts: opts, script: redis.NewScript(sessionLua), known: map[string]held{}}, nil
+	return &Auth{opts: opts, script: redis.NewScript(sessionLua), known: map[string]held{}}
 }
 
 // Source gives the tokens of one integration: it is a pbapi.TokenSource, and a
