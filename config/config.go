@@ -46,6 +46,9 @@ type Config struct {
 	AdminJWTAudience string
 	// OutboundAllow lists private ranges that may be reached all the same.
 	OutboundAllow []netip.Prefix
+	// OutboundProxy is what public addresses are reached through, with its
+	// credentials; outbound.ParseProxy reads it. Empty: none.
+	OutboundProxy secret.String
 	// Concurrency is how many pushes one worker process works on at a time.
 	Concurrency int
 	// PushDeadline is when a push that is not finished becomes an error.

@@ -45,6 +45,7 @@ func TestLoadReadsEveryValue(t *testing.T) {
 		"PLUGIN_DATA_DIR", "/var/lib/plugin", "PLUGIN_ALLOW_VOLATILE_REDIS", "true",
 		"PLUGIN_PRODUCTBOARD_API_URL", "http://127.0.0.1:4000/v2/", "PLUGIN_PRODUCTBOARD_APP_URL", "http://127.0.0.1:4000",
 		"PLUGIN_ENCRYPTION_KEYS", "k1:"+key()+",k0:"+key(), "PLUGIN_OUTBOUND_ALLOW", "10.20.0.0/16, 192.168.1.7,fd00::/8,::ffff:127.0.0.1",
+		"PLUGIN_OUTBOUND_PROXY", "https://u:p%40ss@proxy:3128",
 		"PLUGIN_CONCURRENCY", "7", "PLUGIN_PUSH_DEADLINE", "90s", "PLUGIN_SHUTDOWN_TIMEOUT", "1m", "PLUGIN_DRAIN_DELAY", "0s",
 		"PLUGIN_LOG_LEVEL", "DEBUG", "PLUGIN_LOG_FORMAT", "json",
 	)})
@@ -56,7 +57,8 @@ func TestLoadReadsEveryValue(t *testing.T) {
 		EncryptionKeys: secret.New("k1:" + key() + ",k0:" + key()),
 		OutboundAllow: []netip.Prefix{netip.MustParsePrefix("10.20.0.0/16"), netip.MustParsePrefix("192.168.1.7/32"),
 			netip.MustParsePrefix("fd00::/8"), netip.MustParsePrefix("127.0.0.1/32")},
-		Concurrency: 7, PushDeadline: 90 * time.Second, ShutdownTimeout: time.Minute,
+		OutboundProxy: secret.New("https://u:p%40ss@proxy:3128"),
+		Concurrency:   7, PushDeadline: 90 * time.Second, ShutdownTimeout: time.Minute,
 		LogLevel: slog.LevelDebug, LogFormat: config.LogJSON,
 	}, c)
 	ring, err := c.Keyring()
@@ -133,6 +135,9 @@ func TestLoadRefuses(t *testing.T) {
 		{"PLUGIN_OUTBOUND_ALLOW", "fe80::1%eth0", "neither an address nor a range"},
 		{"PLUGIN_OUTBOUND_ALLOW", "::ffff:10.0.0.0/104", "neither an address nor a range"},
 		{"PLUGIN_OUTBOUND_ALLOW", "a, b", `"a" is neither an address nor a range such as 10.20.0.0/16; "b"`},
+		{"PLUGIN_OUTBOUND_PROXY", "proxy:3128", "must start with http:// or https://"},
+		{"PLUGIN_OUTBOUND_PROXY", "socks5://proxy", "must start with http:// or https://"},
+		{"PLUGIN_OUTBOUND_PROXY", "http://u:a%zz@proxy", "percent-encoded"},
 		{"PLUGIN_CONCURRENCY", "1001", "from 1 to 1000"},
 		{"PLUGIN_CONCURRENCY", "2.5", "whole number"},
 		{"PLUGIN_PUSH_DEADLINE", "5s", "between 30s and 24h"},

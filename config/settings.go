@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"pushbutton/internal/outbound"
 	"pushbutton/internal/secret"
 )
 
@@ -75,6 +76,14 @@ func addressSettings() []Setting {
 			Env: "PLUGIN_OUTBOUND_ALLOW", Example: "10.20.0.0/16,192.168.1.7",
 			Help: "Private address ranges (CIDR) or single addresses of self-hosted trackers that may be reached, also by plain http. Everything else that is not public is refused.",
 			set:  func(c *Config, v string) (err error) { c.OutboundAllow, err = prefixes(v); return },
+		}, {
+			Env: "PLUGIN_OUTBOUND_PROXY", Example: "http://user:password@proxy.lan:3128", Secret: true,
+			Help: "HTTP proxy (http:// or https://) that public addresses, Productboard's among them, are reached through by CONNECT. What PLUGIN_OUTBOUND_ALLOW lists and plain http are reached directly. Names of trackers must be resolvable on this machine too: they are checked before the proxy is asked.",
+			set: func(c *Config, v string) error {
+				c.OutboundProxy = secret.New(v)
+				_, err := outbound.ParseProxy(c.OutboundProxy)
+				return err
+			},
 		},
 	}
 }

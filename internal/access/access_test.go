@@ -122,10 +122,16 @@ func TestAttacks(t *testing.T) {
 	require.NoError(t, err)
 	rdb := redistest.Mini(t)
 	revoked := access.NewRevocationStore(rdb.Client)
-	require.NoError(t, revoked.Revoke(t.Context(), "t-gone", time.Hour))
+	require.NoError(t, revoked.Revoke(t.Context(), "", "t-gone", time.Hour))
+	require.NoError(t, revoked.Revoke(t.Context(), "acme", "t-left", time.Hour))
+	require.NoError(t, revoked.Revoke(t.Context(), "other", "t-1", time.Hour))
 	v := verifier(t, revoked, sharedKey(t), keys)
 	hs := func(c jwt.MapClaims) string { return sign(t, jwt.SigningMethodHS256, "", []byte(shared), c) }
 	none := sign(t, jwt.SigningMethodNone, "", jwt.UnsafeAllowNoneSignatureType, good())
+	critical := jwt.NewWithClaims(jwt.SigningMethodHS256, good())
+	critical.Header["crit"] = []string{"b64"}
+	crit, err := critical.SignedString([]byte(shared))
+	require.NoError(t, err)
 	valid := hs(good())
 	parts := strings.Split(valid, ".")
 	forged, err := json.Marshal(with(good(), "tenant", "other"))
@@ -155,6 +161,8 @@ func TestAttacks(t *testing.T) {
 		"never expires":                 hs(without(good(), "exp")),
 		"not yet valid":                 hs(with(good(), "nbf", start.Add(time.Minute).Unix())),
 		"issued in the future":          hs(with(good(), "iat", start.Add(time.Minute).Unix())),
+		"a critical header":             crit,
+		"revoked for the tenant":        hs(with(good(), "jti", "t-left")),
 		"no subject":                    hs(without(good(), "sub")),
 		"no id":                         hs(without(good(), "jti")),
 		"revoked":                       hs(with(good(), "jti", "t-gone")),

@@ -30,9 +30,10 @@ type Keys interface {
 	Find(ctx context.Context, kid, alg string) ([]any, error)
 }
 
-// Revocations tells which tokens count no more.
+// Revocations tells which tokens count no more: of a tenant, or, where it is
+// empty, an operator's.
 type Revocations interface {
-	Revoked(ctx context.Context, tokenID string) (bool, error)
+	Revoked(ctx context.Context, tenant, tokenID string) (bool, error)
 }
 
 // Options sets up a Verifier.
@@ -110,7 +111,7 @@ func (v *Verifier) Verify(ctx context.Context, token string) (Identity, error) {
 		return Identity{}, refused(err)
 	}
 	if v.opts.Revocations != nil {
-		gone, err := v.opts.Revocations.Revoked(ctx, id.TokenID)
+		gone, err := v.opts.Revocations.Revoked(ctx, id.Tenant, id.TokenID)
 		if err != nil {
 			return Identity{}, err
 		}
@@ -127,6 +128,9 @@ func (v *Verifier) find(ctx context.Context, t *jwt.Token) (jwt.VerificationKeyS
 	kid, _ := t.Header["kid"].(string)
 	if len(kid) > maxKeyID {
 		return jwt.VerificationKeySet{}, errors.New("the key id is too long")
+	}
+	if _, ok := t.Header["crit"]; ok {
+		return jwt.VerificationKeySet{}, errors.New("the header demands something that is not understood (crit)") // RFC 7515, 4.1.11
 	}
 	var set jwt.VerificationKeySet
 	var last error
@@ -164,7 +168,7 @@ func (c claims) identity() (Identity, error) {
 		return Identity{}, errors.New("the token has no role that is known")
 	case c.Subject == "" || len(c.Subject) > maxSubject:
 		return Identity{}, errors.New("the token names no subject")
-	case c.ID == "" || len(c.ID) > maxTokenID:
+	case c.ID == "" || len(c.ID) > MaxTokenID:
 		return Identity{}, errors.New("the token has no id (jti), so that it could not be revoked")
 	case operator && c.Tenant != "":
 		return Identity{}, errors.New("an operator's token must not name a tenant")

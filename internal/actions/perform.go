@@ -32,7 +32,7 @@ type Productboard interface {
 // Peers opens the two sides of an integration.
 type Peers interface {
 	Productboard(in tenants.Integration) Productboard
-	Target(in tenants.Integration) (*targets.Target, error)
+	Target(ctx context.Context, in tenants.Integration) (*targets.Target, error)
 }
 
 // CreateTimeout bounds a create in the tracker: after it and the tracker's

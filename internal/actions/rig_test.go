@@ -95,8 +95,10 @@ func (r *rig) ByID(_ context.Context, id string) (tenants.Integration, error) {
 	return r.in, nil
 }
 
-func (r *rig) Productboard(tenants.Integration) Productboard       { return r.pb }
-func (r *rig) Target(tenants.Integration) (*targets.Target, error) { return r.target() }
+func (r *rig) Productboard(tenants.Integration) Productboard { return r.pb }
+func (r *rig) Target(context.Context, tenants.Integration) (*targets.Target, error) {
+	return r.target()
+}
 func (r *rig) Enqueue(_ context.Context, w connections.Work) error {
 	r.queue = append(r.queue, scheduled{Work: w, at: r.clock.Add(w.Delay)})
 	return nil

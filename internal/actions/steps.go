@@ -14,7 +14,7 @@ import (
 // open makes sure that there is exactly one issue: the one that is connected,
 // one that an earlier try may have created, or a new one.
 func (w *work) open(ctx context.Context) error {
-	target, err := w.p.Peers.Target(w.in)
+	target, err := w.p.Peers.Target(ctx, w.in)
 	if err != nil {
 		return err
 	}
@@ -187,7 +187,7 @@ func (w *work) verified(ctx context.Context) error {
 // tidy treats the issues of unlinked pushes as the integration wants it. What
 // cannot be treated is left as it is: the person has long moved on.
 func (w *work) tidy(ctx context.Context) error {
-	target, err := w.p.Peers.Target(w.in)
+	target, err := w.p.Peers.Target(ctx, w.in)
 	if err != nil {
 		return err
 	}

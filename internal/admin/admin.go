@@ -25,7 +25,9 @@ import (
 
 	"pushbutton/internal/access"
 	"pushbutton/internal/admin/schema"
+	"pushbutton/internal/audit"
 	"pushbutton/internal/fault"
+	"pushbutton/internal/idempotency"
 	"pushbutton/internal/telemetry"
 	"pushbutton/internal/tenants"
 )
@@ -57,6 +59,10 @@ type Tenants interface {
 type Options struct {
 	Verifier Verifier
 	Tenants  Tenants
+	// Audit takes an entry of every call that changes something.
+	Audit *audit.Log
+	// Answers remembers what requests with an Idempotency-Key were answered.
+	Answers *idempotency.Store
 	// Routes are the groups' routes; the OpenAPI document's own is added.
 	Routes []Route
 	Log    *slog.Logger

@@ -141,7 +141,7 @@ func (a *API) operation(r Route) object {
 		if r.Method == http.MethodPatch {
 			media = mediaPatch
 		}
-		op["requestBody"] = object{"required": true, "content": object{media: object{"schema": a.schemas.Of(r.body)}}}
+		op["requestBody"] = object{"required": r.Method == http.MethodPatch || len(a.schemas.Resolve(a.schemas.Of(r.body)).Required) > 0, "content": object{media: object{"schema": a.schemas.Of(r.body)}}}
 	}
 	reply := object{"description": http.StatusText(r.status())}
 	if r.has(r.reply) {
@@ -153,6 +153,9 @@ func (a *API) operation(r Route) object {
 	}
 	if r.status() == http.StatusCreated {
 		headers["Location"] = object{"description": "Where the new thing is.", "schema": object{"type": "string"}}
+	}
+	if r.Idempotent {
+		headers[headerReplayed] = object{"description": "There (true) if this is the answer of an earlier request with the same Idempotency-Key.", "schema": object{"type": "string"}}
 	}
 	if len(headers) > 0 {
 		reply["headers"] = headers
@@ -180,7 +183,7 @@ func (a *API) parameters(r Route) []object {
 		out = append(out, object{"name": "If-Match", "in": "header", "required": true, "description": "The ETag that was read, or `*`.", "schema": object{"type": "string"}})
 	}
 	if r.Idempotent {
-		out = append(out, object{"name": "Idempotency-Key", "in": "header", "required": false,
+		out = append(out, object{"name": headerKey, "in": "header", "required": false,
 			"description": "Up to 255 visible ASCII characters of the caller's choice. The same request with the same key within 24 hours is carried out once and answered alike.",
 			"schema":      object{"type": "string", "minLength": 1, "maxLength": 255}})
 	}

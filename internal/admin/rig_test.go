@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -15,6 +16,8 @@ import (
 
 	"pushbutton/internal/access"
 	"pushbutton/internal/admin"
+	"pushbutton/internal/audit"
+	"pushbutton/internal/idempotency"
 	"pushbutton/internal/redistest"
 	"pushbutton/internal/secret"
 	"pushbutton/internal/tenants"
@@ -26,7 +29,10 @@ type rig struct {
 	api   *admin.API
 	key   access.SharedKey
 	store *tenants.Store
-	env   redistest.Env
+	log   *audit.Log
+
+	revoked *access.RevocationStore
+	env     redistest.Env
 }
 
 func newRig(t testing.TB, env redistest.Env, extra ...admin.Route) *rig {
@@ -36,10 +42,11 @@ func newRig(t testing.TB, env redistest.Env, extra ...admin.Route) *rig {
 	r := &rig{t: t, env: env, store: tenants.NewStore(env.Client, ring)}
 	r.key, err = access.NewSharedKey(secret.New(strings.Repeat("s", access.MinSharedKey)))
 	require.NoError(t, err)
-	verifier, err := access.NewVerifier(access.Options{Keys: []access.Keys{r.key}, Revocations: access.NewRevocationStore(env.Client)})
+	r.revoked, r.log = access.NewRevocationStore(env.Client), audit.New(env.Client)
+	verifier, err := access.NewVerifier(access.Options{Keys: []access.Keys{r.key}, Revocations: r.revoked})
 	require.NoError(t, err)
-	r.api, err = admin.New(admin.Options{Verifier: verifier, Tenants: r.store, Log: slog.New(slog.DiscardHandler),
-		Routes: append(admin.TenantRoutes(r.store), extra...)})
+	r.api, err = admin.New(admin.Options{Verifier: verifier, Tenants: r.store, Log: slog.New(slog.DiscardHandler), Audit: r.log, Answers: idempotency.New(env.Client),
+		Routes: slices.Concat(admin.TenantRoutes(r.store), admin.AuditRoutes(r.log), admin.TokenRoutes(r.revoked), extra)})
 	require.NoError(t, err)
 	return r
 }

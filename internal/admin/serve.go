@@ -4,11 +4,13 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"mime"
 	"net/http"
 	"net/url"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
@@ -19,6 +21,7 @@ import (
 	"pushbutton/internal/access"
 	"pushbutton/internal/admin/schema"
 	"pushbutton/internal/fault"
+	"pushbutton/internal/idempotency"
 	"pushbutton/internal/tenants"
 )
 
@@ -38,7 +41,7 @@ func (a *API) serve(r Route) echo.HandlerFunc {
 		in.query = a.schemas.Inline(r.query)
 	}
 	if r.has(r.body) {
-		in.body = a.schemas.Of(r.body)
+		in.body = a.schemas.Resolve(a.schemas.Of(r.body))
 	}
 	return func(c echo.Context) error {
 		start := time.Now()
@@ -58,17 +61,51 @@ func (a *API) handle(r Route, in shape, c echo.Context, call *Call) error {
 	ctx, cancel := context.WithTimeout(c.Request().Context(), limit)
 	defer cancel()
 	if err := a.permit(ctx, r, call); err != nil {
+		a.refused(ctx, r, c, call, err)
 		return err
 	}
 	query, body, err := a.read(r, in, c, call)
 	if err != nil {
 		return err
 	}
-	reply, err := r.run(ctx, call, query, body)
-	if err != nil {
-		return outcome(r, err)
+	do := func() (idempotency.Answer, error) { return a.perform(ctx, r, c, call, query, body) }
+	key := c.Request().Header.Get(headerKey)
+	if r.Idempotent && key != "" {
+		return a.once(ctx, r, c, call, key, append(query, body...), limit, do)
 	}
-	return answer(c, r, call, reply)
+	made, err := do()
+	if err != nil {
+		return err
+	}
+	return write(c, made)
+}
+
+// perform carries a call out, with its entry in the audit log around it.
+func (a *API) perform(ctx context.Context, r Route, c echo.Context, call *Call, query, body []byte) (idempotency.Answer, error) {
+	end := func(error) {}
+	if r.mutates() {
+		var err error
+		if end, err = a.record(ctx, r, c, call); err != nil {
+			return idempotency.Answer{}, err
+		}
+	}
+	reply, err := invoke(ctx, r, call, query, body)
+	end(err)
+	if err != nil {
+		return idempotency.Answer{}, err
+	}
+	return render(r, call, reply)
+}
+
+// invoke runs the handler. A panic is a failure like others.
+func invoke(ctx context.Context, r Route, call *Call, query, body []byte) (reply any, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = &fault.Error{Op: r.Operation, Kind: fault.Internal, Side: "this plugin", Err: fmt.Errorf("panic: %v\n%s", p, debug.Stack())}
+		}
+	}()
+	reply, err = r.run(ctx, call, query, body)
+	return reply, outcome(r, err)
 }
 
 func pathValues(r Route, c echo.Context) map[string]string {
@@ -125,7 +162,12 @@ func (a *API) read(r Route, in shape, c echo.Context, call *Call) (query, body [
 			return nil, nil, sortNoPrecondition().problem("")
 		}
 	}
-	query, wrong := a.readQuery(in.query, req.URL.Query())
+	var wrong []FieldError
+	if r.Idempotent && !validKey(req.Header.Values(headerKey)) {
+		wrong = append(wrong, FieldError{Field: "header." + headerKey, Message: "has 1 to 255 visible ASCII characters and is given once"})
+	}
+	query, bad := a.readQuery(in.query, req.URL.Query())
+	wrong = append(wrong, bad...)
 	if in.body != nil {
 		var more []FieldError
 		if body, more, err = a.readBody(r, in.body, c); err != nil {
@@ -178,6 +220,9 @@ func typed(sch *schema.Schema, text string) any {
 
 func (a *API) readBody(r Route, sch *schema.Schema, c echo.Context) (body []byte, wrong []FieldError, err error) {
 	req := c.Request()
+	if req.ContentLength == 0 && len(sch.Required) == 0 && r.Method != http.MethodPatch {
+		return []byte("{}"), nil, nil
+	}
 	media, _, err := mime.ParseMediaType(req.Header.Get(echo.HeaderContentType))
 	allowed := []string{mediaJSON}
 	if r.Method == http.MethodPatch {
@@ -230,21 +275,38 @@ func outcome(r Route, err error) error {
 	return err
 }
 
-func answer(c echo.Context, r Route, call *Call, reply any) error {
-	head := c.Response().Header()
+// render makes the answer of a reply.
+func render(r Route, call *Call, reply any) (idempotency.Answer, error) {
+	out := idempotency.Answer{Status: r.status(), Header: map[string]string{}}
 	if v, ok := reply.(versioned); ok {
-		head.Set("ETag", etag(v.version()))
+		out.Header["ETag"] = etag(v.version())
 	}
 	if call.location != "" {
-		head.Set(echo.HeaderLocation, call.location)
+		out.Header[echo.HeaderLocation] = call.location
 	}
 	if !r.has(r.reply) {
-		return c.NoContent(r.status())
+		return out, nil
 	}
 	if raw, ok := reply.(json.RawMessage); ok {
-		return c.JSONBlob(r.status(), raw)
+		out.Body = raw
+		return out, nil
 	}
-	return c.JSON(r.status(), reply)
+	raw, err := json.Marshal(reply)
+	if err != nil {
+		return out, fault.Wrap(fault.Internal, r.Operation, err)
+	}
+	out.Body = append(raw, '\n')
+	return out, nil
+}
+
+func write(c echo.Context, a idempotency.Answer) error {
+	for name, value := range a.Header {
+		c.Response().Header().Set(name, value)
+	}
+	if len(a.Body) == 0 {
+		return c.NoContent(a.Status)
+	}
+	return c.Blob(a.Status, mediaJSON, a.Body)
 }
 
 // report writes the one line per request.

@@ -5,9 +5,12 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"slices"
 
 	"pushbutton/internal/access"
 	"pushbutton/internal/admin"
+	"pushbutton/internal/audit"
+	"pushbutton/internal/idempotency"
 )
 
 // maxKeyFile bounds a file with public keys, in bytes.
@@ -22,9 +25,10 @@ func (a *App) adminAPI() (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
+	log := audit.New(a.rdb)
 	return admin.New(admin.Options{
-		Verifier: verifier, Tenants: a.tenants, Log: a.log,
-		Routes: admin.TenantRoutes(a.tenants),
+		Verifier: verifier, Tenants: a.tenants, Log: a.log, Audit: log, Answers: idempotency.New(a.rdb),
+		Routes: slices.Concat(admin.TenantRoutes(a.tenants), admin.AuditRoutes(log), admin.TokenRoutes(access.NewRevocationStore(a.rdb))),
 	})
 }
 

@@ -65,10 +65,16 @@ func New(cfg config.Config, rdb *redis.Client, log *slog.Logger, version string)
 	}
 	a.keys = keys
 	agent := "pushbutton/" + version
-	a.pbHTTP = outbound.New(outbound.Options{Unguarded: true, UserAgent: agent, Observe: func(o outbound.Observation) {
+	var proxy *outbound.Proxy
+	if !cfg.OutboundProxy.Empty() {
+		if proxy, err = outbound.ParseProxy(cfg.OutboundProxy); err != nil {
+			return nil, fmt.Errorf("PLUGIN_OUTBOUND_PROXY: %w", err)
+		}
+	}
+	a.pbHTTP = outbound.New(outbound.Options{Unguarded: true, Allow: cfg.OutboundAllow, Proxy: proxy, UserAgent: agent, Observe: func(o outbound.Observation) {
 		a.metrics.Call(o.Op, result(o.Err), o.Duration)
 	}})
-	a.trHTTP = outbound.New(outbound.Options{Allow: cfg.OutboundAllow, UserAgent: agent})
+	a.trHTTP = outbound.New(outbound.Options{Allow: cfg.OutboundAllow, Proxy: proxy, UserAgent: agent})
 	pb, err := pbapi.New(cfg.ProductboardAPIURL, a.pbHTTP, pacing.New(rdb, "pb", paceProductboard, paceProductboardBurst))
 	if err != nil {
 		return nil, fmt.Errorf("productboard's API address: %w", err)
@@ -78,8 +84,8 @@ func New(cfg config.Config, rdb *redis.Client, log *slog.Logger, version string)
 		Redis: rdb, Keys: keys, Store: a.tenants, HTTP: a.pbHTTP, AppURL: cfg.ProductboardAppURL, PublicURL: cfg.PublicURL, Log: log,
 		Observe: func(grant string, err error) { a.metrics.Token(grant, result(err)) },
 	})
-	a.peers = newPeers(pb, a.auth, a.trHTTP, a.metrics)
 	a.cache = tenants.NewCache(a.tenants, tenants.CacheOptions{})
+	a.peers = newPeers(pb, a.auth, a.trHTTP, a.cache, a.metrics)
 	a.records = connections.NewStore(rdb, connections.Timing{Deadline: cfg.PushDeadline})
 	a.queue = jobs.NewQueue(rdb)
 	a.gauges()

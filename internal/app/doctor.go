@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"pushbutton/internal/fault"
+	"pushbutton/internal/outbound"
 	"pushbutton/internal/register"
 	"pushbutton/internal/tenants"
 )
@@ -131,18 +132,14 @@ func (d *doctor) publicURL(ctx context.Context) {
 		d.check("public URL", errors.New("PLUGIN_PUBLIC_URL is not set: Productboard could not reach this plugin"))
 		return
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, d.app.Registrar().ActionURL("doctor")+"?validationToken=x", nil)
-	if err == nil {
-		var resp *http.Response
-		resp, err = http.DefaultClient.Do(req)
-		if err == nil {
-			_ = resp.Body.Close()
-			if resp.StatusCode != http.StatusNotFound || resp.Header.Get("X-Request-Id") == "" {
-				err = fmt.Errorf("%s answers, but it is not this plugin (status %d). Check the proxy in front of it", d.app.cfg.PublicURL, resp.StatusCode)
-			}
-		} else {
-			err = fmt.Errorf("%s cannot be reached from here: %w", d.app.cfg.PublicURL, err)
-		}
+	reply, err := d.app.pbHTTP.Send(ctx, outbound.Call{Op: "reach the public URL", Method: http.MethodGet, URL: d.app.Registrar().ActionURL("doctor") + "?validationToken=x"})
+	switch {
+	case reply.Status == http.StatusNotFound && reply.Header.Get("X-Request-Id") != "":
+		err = nil
+	case reply.Status != 0:
+		err = fmt.Errorf("%s answers, but it is not this plugin (status %d). Check the proxy in front of it", d.app.cfg.PublicURL, reply.Status)
+	default:
+		err = fmt.Errorf("%s cannot be reached from here: %w", d.app.cfg.PublicURL, err)
 	}
 	d.check("public URL", err)
 }
@@ -168,7 +165,7 @@ func (d *doctor) integration(ctx context.Context, in tenants.Integration) {
 		_, err = d.app.peers.session(in).GetIntegration(ctx, in.ProductboardID)
 	}
 	d.check(name+": Productboard", err)
-	target, err := d.app.peers.Target(in)
+	target, err := d.app.peers.Target(ctx, in)
 	if err == nil {
 		err = target.Check(ctx)
 	}

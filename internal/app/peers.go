@@ -1,12 +1,16 @@
 package app
 
 import (
+	"context"
+	"errors"
 	"sync"
 
 	"pushbutton/internal/actions"
+	"pushbutton/internal/fault"
 	"pushbutton/internal/outbound"
 	"pushbutton/internal/pbapi"
 	"pushbutton/internal/pbauth"
+	"pushbutton/internal/register"
 	"pushbutton/internal/targets"
 	"pushbutton/internal/targets/catalog"
 	"pushbutton/internal/telemetry"
@@ -23,6 +27,7 @@ type peers struct {
 	pb      *pbapi.Client
 	auth    *pbauth.Auth
 	http    *outbound.Client
+	tenants tenants.ByTenant
 	metrics *telemetry.Metrics
 
 	mu   sync.Mutex
@@ -31,11 +36,12 @@ type peers struct {
 
 type openTarget struct {
 	version int64
+	ca      string
 	target  *targets.Target
 }
 
-func newPeers(pb *pbapi.Client, auth *pbauth.Auth, http *outbound.Client, metrics *telemetry.Metrics) *peers {
-	return &peers{pb: pb, auth: auth, http: http, metrics: metrics, open: map[string]openTarget{}}
+func newPeers(pb *pbapi.Client, auth *pbauth.Auth, http *outbound.Client, all tenants.ByTenant, metrics *telemetry.Metrics) *peers {
+	return &peers{pb: pb, auth: auth, http: http, tenants: all, metrics: metrics, open: map[string]openTarget{}}
 }
 
 // Productboard opens the Productboard side of an integration.
@@ -47,13 +53,17 @@ func (p *peers) session(in tenants.Integration) *pbapi.Session {
 
 // Target gives the tracker's side of an integration as it is configured now.
 // It does not reach out.
-func (p *peers) Target(in tenants.Integration) (*targets.Target, error) {
+func (p *peers) Target(ctx context.Context, in tenants.Integration) (*targets.Target, error) {
+	ca, err := p.authorities(ctx, in.Tenant)
+	if err != nil {
+		return nil, err
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if kept, ok := p.open[in.ID]; ok && kept.version == in.Version {
+	if kept, ok := p.open[in.ID]; ok && kept.version == in.Version && kept.ca == ca {
 		return kept.target, nil
 	}
-	target, err := p.openTarget(in.Target)
+	target, err := p.openTarget(ca, in.Target)
 	if err != nil {
 		return nil, err
 	}
@@ -63,13 +73,60 @@ func (p *peers) Target(in tenants.Integration) (*targets.Target, error) {
 			break
 		}
 	}
-	p.open[in.ID] = openTarget{version: in.Version, target: target}
+	p.open[in.ID] = openTarget{version: in.Version, ca: ca, target: target}
 	return target, nil
 }
 
-// openTarget makes a Target of a configuration. It does not reach out.
-func (p *peers) openTarget(t tenants.TargetConfig) (*targets.Target, error) {
-	return catalog.Open(t.Type, t.Settings, t.Credentials, targets.Deps{HTTP: p.http, Observe: func(o targets.Observation) {
+// authorities gives a tenant's own certificate authorities in PEM. One that
+// does not exist (yet) has none.
+func (p *peers) authorities(ctx context.Context, tenant string) (ca string, err error) {
+	t, err := p.tenants.Tenant(ctx, tenant)
+	if errors.Is(err, fault.NotFound) {
+		return "", nil
+	}
+	return t.CA, err
+}
+
+// trusting gives the client that reaches out for tenants with these
+// authorities.
+func (p *peers) trusting(ca string) (*outbound.Client, error) {
+	if ca == "" {
+		return p.http, nil
+	}
+	parsed, err := tenants.ParseCA(ca)
+	if err != nil {
+		return nil, &fault.Error{Op: "open target", Kind: fault.Invalid, Side: "this plugin", Err: err,
+			Public: "The tenant's certificate authorities cannot be read. Ask your admin to correct them."}
+	}
+	return p.http.Trusting(parsed), nil
+}
+
+// checkTarget proves that a tenant can create issues with a configuration,
+// without creating one.
+func (p *peers) checkTarget(ctx context.Context, tenant string, t tenants.TargetConfig) (register.Checked, error) {
+	ca, err := p.authorities(ctx, tenant)
+	if err != nil {
+		return register.Checked{}, err
+	}
+	target, err := p.openTarget(ca, t)
+	if err != nil {
+		return register.Checked{}, err
+	}
+	checked := register.Checked{ItemFields: target.ItemFields(), Caveat: target.Traits().Caveat}
+	if err := target.CheckAddresses(ctx); err != nil {
+		return checked, err
+	}
+	return checked, target.Check(ctx)
+}
+
+// openTarget makes a Target of a configuration, for a tenant with these
+// authorities. It does not reach out.
+func (p *peers) openTarget(ca string, t tenants.TargetConfig) (*targets.Target, error) {
+	http, err := p.trusting(ca)
+	if err != nil {
+		return nil, err
+	}
+	return catalog.Open(t.Type, t.Settings, t.Credentials, targets.Deps{HTTP: http, Observe: func(o targets.Observation) {
 		p.metrics.Target(o.Type, o.Op, result(o.Err), o.Duration)
 	}})
 }

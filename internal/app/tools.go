@@ -55,20 +55,14 @@ func (a *App) Registrar() *register.Registrar {
 	return &register.Registrar{
 		Store:        a.tenants,
 		Productboard: func(in tenants.Integration) register.Session { return a.peers.session(in) },
-		CheckTarget: func(ctx context.Context, t tenants.TargetConfig) (register.Checked, error) {
-			target, err := a.peers.openTarget(t)
-			if err != nil {
-				return register.Checked{}, err
-			}
-			return register.Checked{ItemFields: target.ItemFields(), Caveat: target.Traits().Caveat}, target.Check(ctx)
-		},
-		PublicURL: a.cfg.PublicURL,
+		CheckTarget:  a.peers.checkTarget,
+		PublicURL:    a.cfg.PublicURL,
 	}
 }
 
 // ValidTarget says what is wrong with a target's settings, without reaching
 // out.
 func (a *App) ValidTarget(t tenants.TargetConfig) error {
-	_, err := a.peers.openTarget(t)
+	_, err := a.peers.openTarget("", t)
 	return err
 }

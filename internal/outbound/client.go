@@ -13,6 +13,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -33,8 +34,10 @@ const (
 	DefaultTimeout = 20 * time.Second
 	// DefaultMaxBody bounds a reply's body in bytes.
 	DefaultMaxBody = 4 << 20
-	dialTimeout    = 5 * time.Second
-	perHostIdle    = 32
+	// maxHeader bounds a reply's header in bytes.
+	maxHeader   = 256 << 10
+	maxIdle     = 1024
+	perHostIdle = 32
 )
 
 // Options sets up a Client. The zero value is usable: guarded, with the
@@ -54,8 +57,12 @@ type Options struct {
 	MaxBody int64
 	// Observe, if set, is told of every call when it has ended.
 	Observe func(Observation)
-	// RootCAs, if set, is used instead of the system's (tests).
+	// Proxy, if set, is what public addresses are reached through.
+	Proxy *Proxy
+	// TLS is used instead of the defaults (tests).
 	TLS *tls.Config
+	// Resolver finds the addresses of names; nil is the system's.
+	Resolver Resolver
 }
 
 // Observation is one finished call, for metrics and the log: no address, no
@@ -71,8 +78,11 @@ type Observation struct {
 
 // Client sends calls. It is safe for concurrent use.
 type Client struct {
-	http *http.Client
+	pool *pool
 	opts Options
+	// authorities are trusted beside the system's; trust is their digest.
+	authorities []*x509.Certificate
+	trust       trust
 }
 
 // New makes a Client with its own connection pool.
@@ -83,28 +93,40 @@ func New(opts Options) *Client {
 	if opts.MaxBody <= 0 {
 		opts.MaxBody = DefaultMaxBody
 	}
-	g := guard{allow: opts.Allow, off: opts.Unguarded}
-	dialer := &net.Dialer{Timeout: dialTimeout, KeepAlive: 30 * time.Second, ControlContext: g.control}
-	transport := &http.Transport{
-		DialContext:         dialer.DialContext,
-		TLSClientConfig:     opts.TLS,
-		TLSHandshakeTimeout: dialTimeout,
-		ForceAttemptHTTP2:   true,
-		MaxIdleConnsPerHost: perHostIdle,
-		IdleConnTimeout:     90 * time.Second,
-	}
-	return &Client{
-		opts: opts,
-		http: &http.Client{
-			Transport: transport,
-			// A redirect could carry the credential to another host.
-			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		},
-	}
+	return &Client{opts: opts, pool: newPool(opts)}
 }
 
 // Close drops idle connections.
-func (c *Client) Close() { c.http.CloseIdleConnections() }
+func (c *Client) Close() { c.pool.close() }
+
+// CheckAddress tells whether an address could be called as things are now,
+// by the rules that every call obeys, without sending anything: for settings
+// that are about to be saved. The error is a *fault.Error: Invalid for what
+// is no address or names no host that exists, Blocked for what may not be
+// reached, Unavailable or Timeout where names cannot be looked up at the
+// moment.
+func (c *Client) CheckAddress(ctx context.Context, address string) error {
+	const op = "check address"
+	u, ferr := parseAddress(address)
+	if ferr != nil {
+		ferr.Op = op
+		return ferr
+	}
+	if c.opts.Unguarded {
+		return nil
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, dialTimeout, fmt.Errorf("no address of the host within %s: %w", dialTimeout, context.DeadlineExceeded))
+	defer cancel()
+	_, _, err := c.pool.dialer.route(ctx, u.Hostname(), u.Scheme)
+	if err == nil {
+		return nil
+	}
+	var missing *net.DNSError
+	if errors.As(err, &missing) && missing.IsNotFound {
+		return &fault.Error{Op: op, Kind: fault.Invalid, Err: err, Public: "There is no host of the address' name."}
+	}
+	return transportFault(ctx, op, err, false)
+}
 
 // Call is one request.
 type Call struct {
@@ -171,7 +193,7 @@ func (c *Client) send(ctx context.Context, call Call) (Reply, *fault.Error) {
 	if err := fenced(ctx); err != nil {
 		return Reply{}, fault.Wrap(fault.Canceled, call.Op, err)
 	}
-	resp, err := c.http.Do(req)
+	resp, err := c.pool.of(c.trust, c.authorities).RoundTrip(req)
 	if err != nil {
 		return Reply{}, transportFault(ctx, call.Op, err, connected.Load())
 	}
@@ -200,14 +222,15 @@ func (c *Client) send(ctx context.Context, call Call) (Reply, *fault.Error) {
 }
 
 func (c *Client) request(ctx context.Context, call Call) (*http.Request, *fault.Error) {
-	u, err := url.Parse(call.URL)
-	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
-		return nil, &fault.Error{Op: call.Op, Kind: fault.Invalid, Public: "The address is not a valid http or https URL."}
+	u, ferr := parseAddress(call.URL)
+	if ferr != nil {
+		return nil, ferr
 	}
 	req, err := http.NewRequestWithContext(withScheme(ctx, u.Scheme), call.Method, call.URL, bytes.NewReader(call.Body))
 	if err != nil {
 		return nil, &fault.Error{Op: call.Op, Kind: fault.Invalid, Err: errors.New("the request cannot be built")}
 	}
+	req.URL.Host, req.Host = u.Host, u.Host
 	for k, v := range call.Header {
 		req.Header[k] = v
 	}
@@ -267,14 +290,16 @@ func fenced(ctx context.Context) error {
 // connection was had nothing can have been carried out; after that anything
 // can.
 func transportFault(ctx context.Context, op string, err error, connected bool) *fault.Error {
-	var uerr *url.Error
-	if errors.As(err, &uerr) {
-		err = uerr.Err // url.Error prints the address, query and all
-	}
 	var blocked *blockedError
 	if errors.As(err, &blocked) {
-		return &fault.Error{Op: op, Kind: fault.Blocked, Err: blocked,
-			Public: "The address is in a private network that this plugin may not reach."}
+		return &fault.Error{Op: op, Kind: fault.Blocked, Err: blocked, Public: blocked.public}
+	}
+	if ferr := proxyFault(op, err); ferr != nil {
+		return ferr
+	}
+	var untrusted *tls.CertificateVerificationError
+	if errors.As(err, &untrusted) {
+		return &fault.Error{Op: op, Kind: fault.Unavailable, Err: untrusted, Public: publicCertificate(untrusted)}
 	}
 	kind := fault.Unavailable
 	if cause := context.Cause(ctx); cause != nil {
@@ -289,5 +314,36 @@ func transportFault(ctx context.Context, op string, err error, connected bool) *
 	}
 	ferr := fault.Wrap(kind, op, err)
 	ferr.Unsure = connected
+	return ferr
+}
+
+// publicCertificate says what is wrong with a server's certificate: waiting
+// does not help, and people cannot guess it.
+func publicCertificate(err error) string {
+	var invalid x509.CertificateInvalidError
+	switch {
+	case errors.As(err, new(x509.UnknownAuthorityError)):
+		return "The server's certificate is signed by an authority that is not known here. Ask your admin to add the authority's certificate to the tenant's."
+	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
+		return "The server's certificate has expired, or is not valid yet. Tell the people who run the server."
+	case errors.As(err, new(x509.HostnameError)):
+		return "The server's certificate is for another name than the address has. Ask your admin to check the address."
+	}
+	return "The server's certificate is not valid. Tell the people who run the server."
+}
+
+// proxyFault classifies what the operator's proxy is to blame for: nothing
+// has reached the peer. Proxies say 403 for what their rules do not allow.
+func proxyFault(op string, err error) *fault.Error {
+	var perr *proxyError
+	if !errors.As(err, &perr) {
+		return nil
+	}
+	ferr := &fault.Error{Op: op, Kind: fault.Unavailable, Side: "this plugin", Err: perr,
+		Public: "The proxy through which this plugin reaches out refuses or does not answer. Tell the plugin's operator."}
+	if perr.status == http.StatusForbidden {
+		ferr.Kind = fault.Blocked
+		ferr.Public = "The proxy through which this plugin reaches out does not allow the address."
+	}
 	return ferr
 }

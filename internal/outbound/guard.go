@@ -3,19 +3,27 @@ package outbound
 import (
 	"context"
 	"fmt"
+	"net"
 	"net/netip"
+	"slices"
 	"syscall"
 )
 
+// maxAddresses bounds what is believed of one name's addresses.
+const maxAddresses = 64
+
 // refused lists what a tenant's address must never lead to, beyond what
 // netip.Addr itself calls private, loopback, link-local or multicast: the
-// special-purpose registries of IANA for IPv4 and IPv6.
+// special-purpose registries of IANA (RFC 6890 and its successors), and
+// Azure's metadata service, which alone has a public address. Of IPv6 only
+// what stands within 2000::/3 needs a line, see public.
 func refused() []netip.Prefix {
-	ranges := []string{
-		"0.0.0.0/8", "100.64.0.0/10", "192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "198.18.0.0/15",
-		"198.51.100.0/24", "203.0.113.0/24", "240.0.0.0/4", "255.255.255.255/32",
-		"64:ff9b::/96", "64:ff9b:1::/48", "100::/64", "2001::/23", "2001:db8::/32", "2002::/16", "fec0::/10",
-	}
+	return parsed("0.0.0.0/8", "100.64.0.0/10", "192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "198.18.0.0/15",
+		"198.51.100.0/24", "203.0.113.0/24", "240.0.0.0/4", "168.63.129.16/32",
+		"2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20")
+}
+
+func parsed(ranges ...string) []netip.Prefix {
 	out := make([]netip.Prefix, len(ranges))
 	for i, r := range ranges {
 		out[i] = netip.MustParsePrefix(r)
@@ -23,12 +31,160 @@ func refused() []netip.Prefix {
 	return out
 }
 
-// blockedError is the guard's refusal; it names the address family's reason
-// for the log, not for people.
-type blockedError struct{ addr, why string }
+// carrier is a range of IPv6 addresses that lead to the IPv4 address in them.
+type carrier struct {
+	prefix netip.Prefix
+	at     int  // of the IPv4 address, in bytes
+	xor    byte // what its bytes are hidden with
+	// alone is set where the network makes plain IPv4 of it: then nothing but
+	// the address within counts.
+	alone bool
+}
+
+func carriers() []carrier {
+	p := netip.MustParsePrefix
+	return []carrier{
+		{prefix: p("64:ff9b::/96"), at: 12, alone: true}, // NAT64, RFC 6052
+		{prefix: p("64:ff9b:1::/48"), at: 12},            // NAT64 of a site, RFC 8215
+		{prefix: p("::/96"), at: 12},                     // IPv4-compatible, RFC 4291
+		{prefix: p("::ffff:0:0:0/96"), at: 12},           // IPv4-translated, RFC 2765
+		{prefix: p("2002::/16"), at: 2},                  // 6to4, RFC 3056
+		{prefix: p("2001::/32"), at: 4},                  // Teredo's server, RFC 4380
+		{prefix: p("2001::/32"), at: 12, xor: 0xff},      // Teredo's client
+	}
+}
+
+// blockedError is the guard's refusal: the address and the reason for the
+// log, and a sentence for people that does not tell what a name of the
+// operator's network resolves to.
+type blockedError struct{ addr, why, public string }
 
 func (e *blockedError) Error() string {
 	return fmt.Sprintf("egress to %s refused: %s (PLUGIN_OUTBOUND_ALLOW lists the exceptions)", e.addr, e.why)
+}
+
+const (
+	publicPrivate = "The address is in a private network that this plugin may not reach."
+	publicPlain   = "The address must start with https://: plain http is for private networks that the plugin's operator allows."
+)
+
+// Resolver finds the addresses of a name; *net.Resolver is one.
+type Resolver interface {
+	LookupNetIP(ctx context.Context, network, host string) ([]netip.Addr, error)
+}
+
+// guard decides which addresses may be reached.
+type guard struct {
+	allow    []netip.Prefix
+	off      bool
+	resolver Resolver
+	refused  []netip.Prefix
+	carriers []carrier
+}
+
+func newGuard(opts Options) guard {
+	g := guard{allow: opts.Allow, off: opts.Unguarded, resolver: opts.Resolver, refused: refused(), carriers: carriers()}
+	if g.resolver == nil {
+		g.resolver = net.DefaultResolver
+	}
+	return g
+}
+
+// resolve gives every address of a host in its canonical form.
+func (g guard) resolve(ctx context.Context, host string) ([]netip.Addr, error) {
+	if addr, err := netip.ParseAddr(host); err == nil {
+		return []netip.Addr{addr}, nil
+	}
+	addrs, err := g.resolver.LookupNetIP(ctx, "ip", host)
+	if err != nil {
+		return nil, err
+	}
+	if len(addrs) == 0 || len(addrs) > maxAddresses {
+		return nil, &net.DNSError{Err: fmt.Sprintf("%d addresses", len(addrs)), Name: host, IsNotFound: len(addrs) == 0}
+	}
+	return addrs, nil
+}
+
+// checkAll refuses a host of which a single address may not be reached: which
+// one is dialled is chance, and a check must mean the same as a request.
+func (g guard) checkAll(addrs []netip.Addr, scheme string) error {
+	for _, addr := range addrs {
+		if err := g.check(addr, scheme); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// check judges one address. An IPv4 address that an IPv6 address leads to
+// counts as if it had been given.
+func (g guard) check(addr netip.Addr, scheme string) error {
+	if g.off {
+		return nil
+	}
+	addr = addr.WithZone("").Unmap()
+	for _, inner := range g.within(addr) {
+		if err := g.judge(inner.addr, scheme); err != nil || inner.alone {
+			return err
+		}
+	}
+	return g.judge(addr, scheme)
+}
+
+func (g guard) judge(addr netip.Addr, scheme string) error {
+	switch {
+	case g.allowed(addr):
+		return nil
+	case !g.public(addr):
+		return &blockedError{addr: addr.String(), why: "not a public address", public: publicPrivate}
+	case scheme != "https":
+		return &blockedError{addr: addr.String(), why: "plain http to a public address", public: publicPlain}
+	}
+	return nil
+}
+
+func (g guard) allowed(addr netip.Addr) bool {
+	addr = addr.WithZone("").Unmap()
+	return slices.ContainsFunc(g.allow, func(p netip.Prefix) bool { return p.Contains(addr) })
+}
+
+// public tells whether an address is one of the open internet. IANA gives out
+// IPv6 addresses from 2000::/3 alone.
+func (g guard) public(addr netip.Addr) bool {
+	if !addr.IsGlobalUnicast() || addr.IsPrivate() {
+		return false
+	}
+	if first := addr.As16()[0]; addr.Is6() && first&0xe0 != 0x20 {
+		return false
+	}
+	return !slices.ContainsFunc(g.refused, func(p netip.Prefix) bool { return p.Contains(addr) })
+}
+
+type carried struct {
+	addr  netip.Addr
+	alone bool
+}
+
+// within lists the IPv4 addresses that an IPv6 address leads to.
+func (g guard) within(addr netip.Addr) []carried {
+	if !addr.Is6() || addr.IsLoopback() || addr.IsUnspecified() {
+		return nil
+	}
+	raw := addr.As16()
+	at := func(i int, xor byte) netip.Addr {
+		return netip.AddrFrom4([4]byte{raw[i] ^ xor, raw[i+1] ^ xor, raw[i+2] ^ xor, raw[i+3] ^ xor})
+	}
+	var out []carried
+	for _, c := range g.carriers {
+		if c.prefix.Contains(addr) {
+			out = append(out, carried{at(c.at, c.xor), c.alone})
+		}
+	}
+	// ISATAP (RFC 5214) has no range of its own: any network may hold it.
+	if raw[8]&^0x02 == 0 && raw[9] == 0 && raw[10] == 0x5e && raw[11] == 0xfe {
+		out = append(out, carried{addr: at(12, 0)})
+	}
+	return out
 }
 
 type schemeKey struct{}
@@ -37,42 +193,17 @@ func withScheme(ctx context.Context, scheme string) context.Context {
 	return context.WithValue(ctx, schemeKey{}, scheme)
 }
 
-// guard decides on the address that is really dialled, after the name was
-// resolved: a name that changes between a check and its use gains nothing.
-type guard struct {
-	allow []netip.Prefix
-	off   bool
+func schemeOf(ctx context.Context) string {
+	scheme, _ := ctx.Value(schemeKey{}).(string)
+	return scheme
 }
 
+// control is the last word, on the socket itself: whatever led there, nothing
+// is dialled that check refuses.
 func (g guard) control(ctx context.Context, _, address string, _ syscall.RawConn) error {
-	if g.off {
-		return nil
-	}
 	ap, err := netip.ParseAddrPort(address)
 	if err != nil {
-		return &blockedError{addr: address, why: "not an IP address"}
+		return &blockedError{addr: address, why: "not an IP address", public: publicPrivate}
 	}
-	scheme, _ := ctx.Value(schemeKey{}).(string)
-	return g.check(ap.Addr().Unmap(), scheme)
-}
-
-func (g guard) check(addr netip.Addr, scheme string) error {
-	addr = addr.WithZone("")
-	for _, p := range g.allow {
-		if p.Contains(addr) {
-			return nil
-		}
-	}
-	if !addr.IsGlobalUnicast() || addr.IsPrivate() {
-		return &blockedError{addr: addr.String(), why: "not a public address"}
-	}
-	for _, p := range refused() {
-		if p.Contains(addr) {
-			return &blockedError{addr: addr.String(), why: "a reserved range"}
-		}
-	}
-	if scheme != "https" {
-		return &blockedError{addr: addr.String(), why: "plain http to a public address"}
-	}
-	return nil
+	return g.check(ap.Addr(), schemeOf(ctx))
 }

@@ -59,26 +59,6 @@ func TestRetryAfter(t *testing.T) {
 	}
 }
 
-// What a tenant's address must never lead to, however it is written.
-func TestGuardRefuses(t *testing.T) {
-	g := guard{}
-	for _, addr := range []string{
-		"127.0.0.1", "127.8.8.8", "0.0.0.0", "0.1.2.3", "10.0.0.1", "172.16.0.1", "172.31.255.255", "192.168.1.1", "169.254.169.254", "100.64.0.1",
-		"192.0.0.8", "192.0.2.1", "198.18.0.1", "198.51.100.1", "203.0.113.1", "224.0.0.1", "239.1.1.1", "240.0.0.1", "255.255.255.255",
-		"::", "::1", "fe80::1", "fe80::1%eth0", "fc00::1", "fd12::1", "ff02::1", "fec0::1", "2001:db8::1", "2002:7f00:1::", "64:ff9b::7f00:1", "64:ff9b::a9fe:a9fe", "100::1",
-		"::ffff:127.0.0.1", "::ffff:10.0.0.1", "::ffff:169.254.169.254", "2001::1",
-	} {
-		require.Error(t, g.check(netip.MustParseAddr(addr).Unmap(), "https"), addr)
-	}
-	for _, addr := range []string{"8.8.8.8", "140.82.112.3", "2606:4700::1111", "::ffff:8.8.8.8"} {
-		require.NoError(t, g.check(netip.MustParseAddr(addr).Unmap(), "https"), addr)
-		require.Error(t, g.check(netip.MustParseAddr(addr).Unmap(), "http"), "plain http to the public")
-	}
-	allowed := guard{allow: []netip.Prefix{netip.MustParsePrefix("10.20.0.0/16")}}
-	require.NoError(t, allowed.check(netip.MustParseAddr("10.20.3.4"), "http"))
-	require.Error(t, allowed.check(netip.MustParseAddr("10.21.3.4"), "http"))
-}
-
 // The guard decides on the address that is dialled, whatever name led there.
 func TestGuardStandsBehindNames(t *testing.T) {
 	srv := httptest.NewServer(http.NotFoundHandler())

@@ -99,7 +99,7 @@ func (c *checkup) record() {
 }
 
 func (c *checkup) target(ctx context.Context) {
-	checked, err := c.r.CheckTarget(ctx, c.in.Target)
+	checked, err := c.r.CheckTarget(ctx, c.in.Tenant, c.in.Target)
 	c.items = checked.ItemFields
 	if err != nil {
 		j := &job{tenant: c.in.Tenant}

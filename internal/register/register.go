@@ -81,9 +81,9 @@ type Registrar struct {
 	// Productboard makes the session of an integration's credential. It need
 	// not be stored yet, unless that is OAuth.
 	Productboard func(in tenants.Integration) Session
-	// CheckTarget proves that issues can be created with these settings,
-	// without creating one.
-	CheckTarget func(ctx context.Context, target tenants.TargetConfig) (Checked, error)
+	// CheckTarget proves that a tenant can create issues with these settings,
+	// without creating one. The tenant may not exist yet.
+	CheckTarget func(ctx context.Context, tenant string, target tenants.TargetConfig) (Checked, error)
 	// Preview tells what a push of an entity would create. Needed for Preview
 	// alone.
 	Preview func(ctx context.Context, in tenants.Integration, entity string) (targets.Preview, error)

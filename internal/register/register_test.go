@@ -73,7 +73,7 @@ func newWorld(t *testing.T, env redistest.Env) *world {
 			}
 			return s
 		},
-		CheckTarget: func(_ context.Context, c tenants.TargetConfig) (register.Checked, error) {
+		CheckTarget: func(_ context.Context, _ string, c tenants.TargetConfig) (register.Checked, error) {
 			if w.target != nil {
 				return w.checked, w.target(c)
 			}

@@ -133,7 +133,7 @@ func (r *Registrar) inspect(ctx context.Context, j *job, look scope, open func(c
 	}
 	var checked Checked
 	if look.target {
-		if checked, err = r.CheckTarget(ctx, j.goal.Target); err != nil {
+		if checked, err = r.CheckTarget(ctx, j.tenant, j.goal.Target); err != nil {
 			describeTarget(j, err)
 		}
 		j.caveat = checked.Caveat

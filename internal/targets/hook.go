@@ -4,9 +4,11 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"net/http"
 	"time"
 
+	"pushbutton/internal/fault"
 	"pushbutton/internal/secret"
 )
 
@@ -34,6 +36,21 @@ func (h Hook) Signed(signing secret.String, digest string) bool {
 	mac := hmac.New(sha256.New, []byte(signing.Reveal()))
 	mac.Write(h.Body)
 	return hmac.Equal(given, mac.Sum(nil))
+}
+
+// ReadHook reads a webhook by the kind's ParseHook. A body longer than MaxHook
+// is fault.Invalid before anything is done with it, and a webhook of a tracker
+// that sends none is fault.NotFound.
+func (k Kind) ReadHook(signing secret.String, h Hook) ([]HookEvent, error) {
+	const op = "read webhook"
+	switch {
+	case k.ParseHook == nil:
+		return nil, &fault.Error{Op: op, Kind: fault.NotFound, Side: k.Title, Public: k.Title + " sends no webhooks that can be read."}
+	case len(h.Body) > MaxHook:
+		return nil, &fault.Error{Op: op, Kind: fault.Invalid, Side: k.Title, Err: fmt.Errorf("the body has %d bytes", len(h.Body)),
+			Public: fmt.Sprintf("The webhook's body is longer than %d bytes.", MaxHook)}
+	}
+	return k.ParseHook(signing, h)
 }
 
 // HookEvent says that something happened to an issue. It is a hint: order and

@@ -32,6 +32,7 @@ type Kind struct {
 	// ParseHook reads a webhook that the tracker sent; nil: it sends none, or
 	// none that can be trusted. Its error is fault.Unauthorized for a wrong
 	// signature and fault.Invalid for a body that is not what the tracker sends.
+	// It is called through ReadHook, which bounds the body first.
 	ParseHook func(signing secret.String, h Hook) ([]HookEvent, error)
 	// Guide is what an admin reads.
 	Guide Guide
@@ -109,5 +110,6 @@ func (k Kind) Open(settings map[string]any, credentials map[string]secret.String
 		return nil, fault.Wrap(fault.Invalid, opSettings, err)
 	}
 	return New(driver, Options{Type: k.Type, mapping: mapping, secrets: masked(creds),
+		addresses: addressesOf(k.Settings, values), http: deps.HTTP,
 		Timeout: deps.Timeout, CheckTimeout: deps.CheckTimeout, Observe: deps.Observe}), nil
 }

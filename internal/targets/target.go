@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"pushbutton/internal/fault"
+	"pushbutton/internal/outbound"
 )
 
 // The operations, as they stand in errors and metrics.
@@ -54,6 +55,9 @@ type Options struct {
 	Observe func(Observation)
 	// secrets never appear in an error's text, whoever put them there.
 	secrets []string
+	// addresses are those that the settings name; http judges them.
+	addresses []Address
+	http      *outbound.Client
 	// mapping is made of the settings that every kind has; nil: the defaults.
 	mapping *mapping
 }

@@ -61,9 +61,7 @@ func (c *check) say(at, format string, args ...any) {
 }
 
 func (c *check) value(sch *Schema, v any, at string) {
-	if sch.Ref != "" {
-		sch = c.set.Named[strings.TrimPrefix(sch.Ref, RefPrefix)]
-	}
+	sch = c.set.Resolve(sch)
 	if len(sch.AnyOf) > 0 {
 		if v != nil {
 			c.value(sch.AnyOf[0], v, at)

@@ -254,3 +254,11 @@ func small(n *int64) *int {
 // Inline gives the schema of a struct itself, without keeping it under its
 // name.
 func (s *Set) Inline(t reflect.Type) *Schema { return s.fields(t, false) }
+
+// Resolve follows a reference.
+func (s *Set) Resolve(sch *Schema) *Schema {
+	if sch.Ref == "" {
+		return sch
+	}
+	return s.Named[strings.TrimPrefix(sch.Ref, RefPrefix)]
+}

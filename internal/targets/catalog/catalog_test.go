@@ -1,9 +1,12 @@
 package catalog_test
 
 import (
+	"bytes"
 	"flag"
+	"net/http"
 	"os"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -85,4 +88,24 @@ func TestOpen(t *testing.T) {
 	require.ErrorAs(t, err, &wrong)
 	assert.ErrorContains(t, wrong, "(did you mean redmine?)")
 	assert.Equal(t, fault.Invalid, fault.KindOf(err))
+}
+
+// A body is bounded before anybody reads it or hashes it.
+func TestEveryHookIsBounded(t *testing.T) {
+	header := http.Header{}
+	long := targets.Hook{Header: header, Body: bytes.Repeat([]byte{' '}, targets.MaxHook+1), Now: time.Now()}
+	most := targets.Hook{Header: header, Body: long.Body[1:], Now: long.Now}
+	for _, kind := range catalog.Kinds() {
+		_, err := kind.ReadHook(secret.New("signing"), long)
+		want := fault.Invalid
+		if kind.ParseHook == nil {
+			want = fault.NotFound
+		}
+		require.ErrorIs(t, err, want, kind.Type)
+		_, err = kind.ReadHook(secret.New("signing"), most)
+		if want = fault.Unauthorized; kind.ParseHook == nil {
+			want = fault.NotFound
+		}
+		require.ErrorIs(t, err, want, "%s: it is the signature that is looked at", kind.Type)
+	}
 }

@@ -35,7 +35,7 @@ func parseHook(signing secret.String, h targets.Hook) ([]targets.HookEvent, erro
 			Number int `json:"number"`
 		} `json:"issue"`
 	}
-	if err := json.Unmarshal(signed.Body, &event); err != nil || event.Issue.Number <= 0 || len(h.Body) > targets.MaxHook {
+	if err := json.Unmarshal(signed.Body, &event); err != nil || event.Issue.Number <= 0 {
 		return nil, fault.New(fault.Invalid, op, "The webhook's body is not about an issue.")
 	}
 	return []targets.HookEvent{{

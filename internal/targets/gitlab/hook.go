@@ -44,11 +44,7 @@ func parseHook(signing secret.String, h targets.Hook) ([]targets.HookEvent, erro
 			Public: "GitLab's webhook is not signed with the integration's signing token or secret token."}
 	}
 	var body hookBody
-	if len(h.Body) > targets.MaxHook {
-		err = fmt.Errorf("the body is longer than %d bytes", targets.MaxHook)
-	} else {
-		err = json.Unmarshal(h.Body, &body)
-	}
+	err = json.Unmarshal(h.Body, &body)
 	if err == nil && body.Kind == "" {
 		err = fmt.Errorf("the body names no kind")
 	}

@@ -49,6 +49,28 @@ type driver struct {
 	read, update, comment, shut *request
 }
 
+// Addresses implements targets.Addressed.
+func (d *driver) Addresses() []targets.Address {
+	var out []targets.Address
+	add := func(path string, r *request) {
+		if r != nil && r.url != nil {
+			out = append(out, targets.Address{Path: "settings." + path + "." + reqURL, URL: r.url.origin})
+		}
+	}
+	for i, r := range d.checks {
+		add(fmt.Sprintf("%s[%d]", setCheck, i), r)
+	}
+	add(setCreate, d.create)
+	if d.finder != nil {
+		add(setFind, d.finder.request)
+	}
+	add(setRead, d.read)
+	add(setUpdate, d.update)
+	add(setComment, d.comment)
+	add(setClose, d.shut)
+	return out
+}
+
 // Parts implements targets.Composite.
 func (d *driver) Parts() []any {
 	var parts []any

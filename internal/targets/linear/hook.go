@@ -42,12 +42,7 @@ func parseHook(signing secret.String, h targets.Hook) ([]targets.HookEvent, erro
 		return refuse(fmt.Errorf("another signature"))
 	}
 	var body hookBody
-	var err error
-	if len(h.Body) > targets.MaxHook {
-		err = fmt.Errorf("the body is longer than %d bytes", targets.MaxHook)
-	} else {
-		err = json.Unmarshal(h.Body, &body)
-	}
+	err := json.Unmarshal(h.Body, &body)
 	if err == nil && (body.Type == "" || body.Timestamp == 0) {
 		err = fmt.Errorf("the body names no type or no time")
 	}

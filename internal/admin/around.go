@@ -1,0 +1,141 @@
+package admin
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"pushbutton/internal/access"
+	"pushbutton/internal/audit"
+	"pushbutton/internal/fault"
+	"pushbutton/internal/idempotency"
+)
+
+const (
+	headerKey      = "Idempotency-Key"
+	headerReplayed = "Idempotency-Replayed"
+	// endLimit bounds what is written down after a handler, whose own time may
+	// be over.
+	endLimit = 2 * time.Second
+	// claimMargin is how much longer than its handler a request may hold its
+	// Idempotency-Key.
+	claimMargin = 10 * time.Second
+)
+
+// validKey holds for no key at all, or for one that can be taken.
+func validKey(values []string) bool {
+	if len(values) == 0 {
+		return true
+	}
+	key := values[0]
+	return len(values) == 1 && key != "" && len(key) <= idempotency.MaxKey &&
+		!strings.ContainsFunc(key, func(r rune) bool { return r <= ' ' || r > '~' })
+}
+
+// once carries a request out unless its key says that it was: then its answer
+// is given again. What failed is not remembered, so that it can be tried again.
+func (a *API) once(ctx context.Context, r Route, c echo.Context, call *Call, key string, request []byte, limit time.Duration, do func() (idempotency.Answer, error)) error {
+	// Whose key it is: another caller's is another key.
+	scope := strings.Join([]string{call.Identity.Tenant, call.Identity.Subject, r.Operation, call.Tenant.ID}, "\x00")
+	request = append([]byte(c.Request().URL.Path+"\x00"), request...)
+	claim, earlier, err := a.opts.Answers.Begin(ctx, scope, key, request, limit+claimMargin)
+	switch {
+	case errors.Is(err, idempotency.ErrReused):
+		return sortKeyReused().problem("")
+	case errors.Is(err, idempotency.ErrRunning):
+		p := sortKeyRunning().problem("")
+		p.retryAfter = time.Second
+		return p
+	case err != nil:
+		return err
+	case earlier != nil:
+		c.Response().Header().Set(headerReplayed, "true")
+		return write(c, *earlier)
+	}
+	made, err := do()
+	ectx, cancel := context.WithTimeout(context.WithoutCancel(ctx), endLimit)
+	defer cancel()
+	if err != nil {
+		if rerr := claim.Release(ectx); rerr != nil {
+			a.opts.Log.WarnContext(ctx, "an idempotency key is held until it expires", "error", rerr)
+		}
+		return err
+	}
+	if derr := claim.Done(ectx, made); derr != nil {
+		a.opts.Log.WarnContext(ctx, "an answer could not be remembered for its idempotency key", "error", derr)
+	}
+	return write(c, made)
+}
+
+func entryOf(r Route, c echo.Context, call *Call) audit.Entry {
+	return audit.Entry{
+		At: time.Now().UTC(), Request: c.Response().Header().Get(echo.HeaderXRequestID),
+		Subject: call.Identity.Subject, Token: call.Identity.TokenID, Role: rolesOf(call.Identity),
+		Operation: r.Operation, Path: strings.TrimPrefix(c.Request().URL.Path, Base),
+		Tenant: call.Tenant.ID, Integration: call.params["integration"],
+	}
+}
+
+func rolesOf(id access.Identity) string {
+	names := make([]string, len(id.Roles))
+	for i, r := range id.Roles {
+		names[i] = string(r)
+	}
+	return strings.Join(names, ",")
+}
+
+// logsOf are the audit logs of a route: the tenant's, and the deployment's for
+// what only an operator can do.
+func logsOf(r Route, call *Call) []string {
+	switch {
+	case !r.ofTenant() || call.Tenant.ID == "":
+		return []string{audit.Deployment}
+	case r.Role == access.Operator:
+		return []string{audit.Deployment, call.Tenant.ID}
+	default:
+		return []string{call.Tenant.ID}
+	}
+}
+
+// record writes down that a call is about to change something, and gives what
+// writes down how it ended. Without the first nothing is done; without the
+// second the log tells in time that the outcome is unknown.
+func (a *API) record(ctx context.Context, r Route, c echo.Context, call *Call) (end func(error), err error) {
+	open, err := a.opts.Audit.Begin(ctx, entryOf(r, c, call), logsOf(r, call)...)
+	if err != nil {
+		return nil, err
+	}
+	return func(err error) {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), endLimit)
+		defer cancel()
+		if err := open.End(ctx, resultOf(err), call.integration, strings.TrimPrefix(call.location, Base)); err != nil {
+			a.opts.Log.ErrorContext(ctx, "an audit entry could not be ended", "operation", r.Operation, "error", err)
+		}
+	}, nil
+}
+
+func resultOf(err error) string {
+	if err == nil {
+		return audit.Done
+	}
+	return strings.TrimPrefix(problemOf(err).Type, ProblemType)
+}
+
+// refused tells the caller's own audit log what was tried and not allowed: it
+// must not fill a log of anybody else's.
+func (a *API) refused(ctx context.Context, r Route, c echo.Context, call *Call, err error) {
+	var p *Problem
+	denied := errors.As(err, &p) && p.Type == ProblemType+sortNotAllowed().name
+	foreign := r.ofTenant() && !call.Operator() && call.params["tenant"] != call.Identity.Tenant && errors.Is(err, fault.NotFound)
+	if !r.mutates() || !denied && !foreign {
+		return
+	}
+	e := entryOf(r, c, call)
+	e.Outcome = resultOf(err)
+	if err := a.opts.Audit.Add(ctx, e, call.Identity.Tenant); err != nil {
+		a.opts.Log.WarnContext(ctx, "a refused call could not be added to the audit log", "operation", r.Operation, "error", err)
+	}
+}

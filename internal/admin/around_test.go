@@ -1,0 +1,140 @@
+package admin_test
+
+import (
+	"context"
+	"net/http"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"pushbutton/internal/access"
+	"pushbutton/internal/admin"
+	"pushbutton/internal/audit"
+	"pushbutton/internal/redistest"
+)
+
+func (r *rig) audited(log string) (out []string) {
+	r.t.Helper()
+	found, _, err := r.log.List(r.t.Context(), log, audit.Query{Limit: 100})
+	require.NoError(r.t, err)
+	for _, e := range found {
+		out = append(out, e.Operation+" "+e.Outcome)
+	}
+	return out
+}
+
+func TestIdempotencyKey(t *testing.T) {
+	redistest.Each(t, func(t *testing.T, env redistest.Env) {
+		r := newRig(t, env)
+		operator := r.token("", access.Operator)
+		post := func(token, body, key string) reply {
+			return r.do(token, http.MethodPost, "/tenants", body, "Idempotency-Key", key)
+		}
+		first := post(operator, `{"id":"acme"}`, "k1")
+		require.Equal(t, http.StatusCreated, first.status, first.raw)
+		assert.Empty(t, first.head.Get("Idempotency-Replayed"))
+		again := post(operator, `{"id":"acme"}`, "k1")
+		require.Equal(t, http.StatusCreated, again.status, again.raw)
+		assert.Equal(t, first.raw, again.raw)
+		assert.Equal(t, "true", again.head.Get("Idempotency-Replayed"))
+		for _, name := range []string{"ETag", "Location"} {
+			assert.Equal(t, first.head.Get(name), again.head.Get(name))
+		}
+		name, _ := post(operator, `{"id":"other"}`, "k1").problem()
+		assert.Equal(t, "idempotency-conflict", name)
+		// A failure is not remembered.
+		name, _ = post(operator, `{"id":"acme"}`, "k2").problem()
+		assert.Equal(t, "conflict", name)
+		assert.Equal(t, http.StatusCreated, post(operator, `{"id":"third"}`, "k2").status)
+		for _, key := range []string{"a b", "ü", string(make([]byte, 256))} {
+			problem, fields := post(operator, `{"id":"x"}`, key).problem()
+			assert.Equal(t, "validation", problem)
+			assert.Equal(t, []string{"header.Idempotency-Key"}, fields)
+		}
+		assert.Equal(t, []string{"createTenant ok", "createTenant conflict", "createTenant ok"}, r.audited(audit.Deployment), "a replay changes nothing")
+	})
+}
+
+// While the first request runs, its twin is told to wait.
+func TestIdempotencyKeyInUse(t *testing.T) {
+	begun, goOn := make(chan struct{}), make(chan struct{})
+	slow := admin.Handle(admin.Route{Method: http.MethodPost, Path: "/slow", Operation: "slow", Summary: "Slow", Tag: "Test", Role: access.Operator, Idempotent: true},
+		func(context.Context, *admin.Call, admin.None, admin.None) (admin.None, error) {
+			close(begun)
+			<-goOn
+			return admin.None{}, nil
+		})
+	r := newRig(t, redistest.Mini(t), slow)
+	operator := r.token("", access.Operator)
+	first := make(chan reply)
+	go func() { first <- r.do(operator, http.MethodPost, "/slow", "", "Idempotency-Key", "k") }()
+	<-begun
+	got := r.do(operator, http.MethodPost, "/slow", "", "Idempotency-Key", "k")
+	name, _ := got.problem()
+	assert.Equal(t, "idempotency-in-progress", name)
+	assert.Equal(t, "1", got.head.Get("Retry-After"))
+	close(goOn)
+	assert.Equal(t, http.StatusNoContent, (<-first).status)
+	assert.Equal(t, http.StatusNoContent, r.do(operator, http.MethodPost, "/slow", "", "Idempotency-Key", "k").status)
+}
+
+func TestEveryChangeIsAudited(t *testing.T) {
+	redistest.Each(t, func(t *testing.T, env redistest.Env) {
+		panics := admin.Handle(admin.Route{Method: http.MethodPost, Path: "/tenants/{tenant}/panic", Operation: "panic", Summary: "Panic", Tag: "Test", Role: access.Admin},
+			func(context.Context, *admin.Call, admin.None, admin.None) (admin.None, error) { panic("canary") })
+		r := newRig(t, env, panics)
+		operator, own, viewer, foreign := r.token("", access.Operator), r.token("acme", access.Admin), r.token("acme", access.Viewer), r.token("other", access.Admin)
+		require.Equal(t, http.StatusCreated, r.do(operator, http.MethodPost, "/tenants", `{"id":"acme"}`).status)
+		require.Equal(t, http.StatusCreated, r.do(operator, http.MethodPost, "/tenants", `{"id":"other"}`).status)
+		require.Equal(t, http.StatusOK, r.do(own, http.MethodPatch, "/tenants/acme", `{"name":"A"}`, "If-Match", "*").status)
+		require.Equal(t, http.StatusForbidden, r.do(viewer, http.MethodPatch, "/tenants/acme", `{"name":"B"}`, "If-Match", "*").status)
+		require.Equal(t, http.StatusPreconditionFailed, r.do(own, http.MethodPatch, "/tenants/acme", `{"name":"C"}`, "If-Match", `"9"`).status)
+		require.Equal(t, http.StatusOK, r.do(operator, http.MethodPost, "/tenants/acme/suspend", `{"reason":"x"}`).status)
+		require.Equal(t, http.StatusNotFound, r.do(foreign, http.MethodPatch, "/tenants/acme", `{"name":"D"}`, "If-Match", "*").status)
+		got := r.do(own, http.MethodPost, "/tenants/acme/panic", "")
+		require.Equal(t, http.StatusInternalServerError, got.status)
+		require.NotContains(t, got.raw, "canary")
+
+		assert.Equal(t, []string{"panic internal", "suspendTenant ok", "updateTenant precondition-failed", "updateTenant role", "updateTenant ok"}, r.audited("acme"))
+		assert.Equal(t, []string{"updateTenant not-found"}, r.audited("other"), "in the log of whoever tried")
+		assert.Equal(t, []string{"suspendTenant ok", "createTenant ok", "createTenant ok"}, r.audited(audit.Deployment))
+
+		list := r.do(own, http.MethodGet, "/tenants/acme/audit?limit=1", "")
+		require.Equal(t, http.StatusOK, list.status, list.raw)
+		e := list.body["items"].([]any)[0].(map[string]any)
+		assert.Equal(t, "jane", e["subject"])
+		assert.Equal(t, "/tenants/acme/panic", e["path"])
+		assert.Equal(t, http.StatusOK, r.do(own, http.MethodGet, "/tenants/acme/audit?from=2026-01-01T00:00:00Z&cursor="+list.body["next"].(string), "").status)
+		created := r.do(operator, http.MethodGet, "/audit", "").body["items"].([]any)[2].(map[string]any)
+		assert.Equal(t, "/tenants/acme", created["created"])
+	})
+}
+
+func TestRevokedTokens(t *testing.T) {
+	redistest.Each(t, func(t *testing.T, env redistest.Env) {
+		r := newRig(t, env)
+		for _, id := range []string{"acme", "other"} {
+			_, err := r.store.CreateTenant(t.Context(), id)
+			require.NoError(t, err)
+		}
+		operator, own, victim, foreign := r.token("", access.Operator), r.token("acme", access.Admin), r.token("acme", access.Viewer), r.token("other", access.Admin)
+		id := func(token string) string { return r.do(token, http.MethodGet, "/whoami", "").body["token"].(string) }
+		alive := func(token string) bool { return r.do(token, http.MethodGet, "/whoami", "").status == http.StatusOK }
+
+		require.Equal(t, http.StatusNoContent, r.do(foreign, http.MethodPost, "/tenants/other/tokens/"+id(victim)+"/revoke", "").status)
+		require.True(t, alive(victim), "another tenant's admin can revoke nothing here")
+		require.Equal(t, http.StatusNoContent, r.do(own, http.MethodPost, "/tenants/acme/tokens/"+id(operator)+"/revoke", "").status)
+		require.True(t, alive(operator), "nor an operator's token")
+		require.Equal(t, http.StatusNoContent, r.do(own, http.MethodPost, "/tenants/acme/tokens/"+id(victim)+"/revoke", `{"expires":"2026-12-31T00:00:00Z"}`).status)
+		require.False(t, alive(victim))
+		require.Equal(t, http.StatusNoContent, r.do(operator, http.MethodPost, "/tokens/"+id(foreign)+"/revoke", "").status)
+		require.False(t, alive(foreign))
+
+		list := r.do(own, http.MethodGet, "/tenants/acme/tokens/revoked", "")
+		require.Len(t, list.body["items"], 2, list.raw)
+		require.Len(t, r.do(operator, http.MethodGet, "/tokens/revoked", "").body["items"], 1)
+		_, fields := r.do(own, http.MethodPost, "/tenants/acme/tokens/x/revoke", `{"expires":"2999-12-31T00:00:00Z"}`).problem()
+		require.Equal(t, []string{"expires"}, fields)
+	})
+}

@@ -1,0 +1,63 @@
+package admin
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"pushbutton/internal/access"
+	"pushbutton/internal/audit"
+)
+
+// AuditLog is what the routes read; *audit.Log does.
+type AuditLog interface {
+	List(ctx context.Context, log string, q audit.Query) (entries []audit.Entry, next string, err error)
+}
+
+// AuditEntry is an entry of the audit log on the wire.
+type AuditEntry struct {
+	At          time.Time `json:"at"`
+	Request     string    `json:"request" doc:"The request's id, as in the plugin's log."`
+	Subject     string    `json:"subject" doc:"The sub of the token it was done with."`
+	Token       string    `json:"token" doc:"The jti of that token."`
+	Role        string    `json:"role" doc:"The token's roles, comma-separated."`
+	Operation   string    `json:"operation" doc:"The operationId in this document."`
+	Path        string    `json:"path" doc:"What it was sent to, below /admin/v1."`
+	Tenant      string    `json:"tenant,omitempty"`
+	Integration string    `json:"integration,omitempty"`
+	Created     string    `json:"created,omitempty" doc:"Where what was made is found."`
+	Outcome     string    `json:"outcome" doc:"ok; or the name of the problem it ended with; or unknown, where the process died meanwhile."`
+}
+
+// AuditQuery is the query of the audit log's list.
+type AuditQuery struct {
+	From time.Time `json:"from,omitzero" doc:"Only what was added at this time or later."`
+	To   time.Time `json:"to,omitzero" doc:"Only what was added at this time or before."`
+	Paging
+}
+
+// AuditRoutes are the routes of the audit log.
+func AuditRoutes(log AuditLog) []Route {
+	const tag = "Audit"
+	const kept = "Every call that was to change something is there, the latest first. A tenant's log keeps its latest 10,000 entries, the deployment's 100,000, none longer than 400 days."
+	list := func(ctx context.Context, which string, q AuditQuery) (Page[AuditEntry], error) {
+		found, next, err := log.List(ctx, which, audit.Query{From: q.From, To: q.To, Cursor: q.Cursor, Limit: q.size()})
+		page := Page[AuditEntry]{Items: []AuditEntry{}, Next: next}
+		for _, e := range found {
+			page.Items = append(page.Items, AuditEntry(e))
+		}
+		return page, err
+	}
+	return []Route{
+		Handle(Route{Method: http.MethodGet, Path: "/audit", Operation: "listAudit", Tag: tag, Role: access.Operator,
+			Summary: "List what was done to the deployment", Description: kept},
+			func(ctx context.Context, _ *Call, q AuditQuery, _ None) (Page[AuditEntry], error) {
+				return list(ctx, audit.Deployment, q)
+			}),
+		Handle(Route{Method: http.MethodGet, Path: "/tenants/{tenant}/audit", Operation: "listTenantAudit", Tag: tag, Role: access.Admin,
+			Summary: "List what was done to a tenant", Description: kept},
+			func(ctx context.Context, c *Call, q AuditQuery, _ None) (Page[AuditEntry], error) {
+				return list(ctx, c.Tenant.ID, q)
+			}),
+	}
+}

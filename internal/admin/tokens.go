@@ -1,0 +1,110 @@
+package admin
+
+import (
+	"context"
+	"net/http"
+	"strconv"
+	"time"
+
+	"pushbutton/internal/access"
+)
+
+// Revocations revokes tokens; *access.RevocationStore does.
+type Revocations interface {
+	Revoke(ctx context.Context, tenant, tokenID string, left time.Duration) error
+	List(ctx context.Context, tenant string, offset, limit int) ([]access.RevokedToken, error)
+}
+
+// RevokedToken is a token that counts no more, on the wire.
+type RevokedToken struct {
+	Token string    `json:"token" doc:"The token's id (jti)."`
+	Until time.Time `json:"until" doc:"How long this is remembered: after it the token must have expired."`
+}
+
+// TokenRevoke says how long a token could still be valid.
+type TokenRevoke struct {
+	Expires time.Time `json:"expires,omitzero" doc:"The token's exp, if it is known. Otherwise the longest life of a token that the plugin itself makes is assumed, 366 days."`
+}
+
+// Whoami is whose the token of a request is.
+type Whoami struct {
+	Subject string    `json:"subject"`
+	Tenant  string    `json:"tenant,omitempty" doc:"Absent for an operator."`
+	Roles   []string  `json:"roles"`
+	Token   string    `json:"token" doc:"The token's id (jti)."`
+	Expires time.Time `json:"expires"`
+}
+
+// maxLeft bounds for how long a revocation is remembered.
+const maxLeft = 10 * access.MaxLife
+
+func (in TokenRevoke) left(now time.Time) (time.Duration, error) {
+	if in.Expires.IsZero() {
+		return access.MaxLife, nil
+	}
+	left := in.Expires.Sub(now)
+	if left > maxLeft {
+		return 0, Invalid(FieldError{Field: "expires", Message: "is more than ten years from now"})
+	}
+	return max(left, 0), nil
+}
+
+// TokenRoutes are the routes of tokens.
+func TokenRoutes(store Revocations) []Route {
+	const tag = "Tokens"
+	revoke := func(ctx context.Context, tenant string, c *Call, in TokenRevoke) (None, error) {
+		left, err := in.left(time.Now())
+		if err != nil {
+			return None{}, err
+		}
+		return None{}, store.Revoke(ctx, tenant, c.Param("token"), left)
+	}
+	list := func(ctx context.Context, tenant string, q Paging) (Page[RevokedToken], error) {
+		page := Page[RevokedToken]{Items: []RevokedToken{}}
+		offset := 0
+		if q.Cursor != "" {
+			var err error
+			if offset, err = strconv.Atoi(q.Cursor); err != nil || offset < 0 {
+				return page, Invalid(FieldError{Field: "query.cursor", Message: "is not one that a page gave"})
+			}
+		}
+		found, err := store.List(ctx, tenant, offset, q.size())
+		for _, t := range found {
+			page.Items = append(page.Items, RevokedToken{Token: t.TokenID, Until: t.Until})
+		}
+		if len(found) == q.size() {
+			page.Next = strconv.Itoa(offset + len(found))
+		}
+		return page, err
+	}
+	return []Route{
+		Handle(Route{Method: http.MethodGet, Path: "/whoami", Operation: "whoami", Tag: tag, Summary: "Tell whose the token is"},
+			func(_ context.Context, c *Call, _, _ None) (Whoami, error) {
+				out := Whoami{Subject: c.Identity.Subject, Tenant: c.Identity.Tenant, Token: c.Identity.TokenID, Expires: c.Identity.Expires.UTC(), Roles: []string{}}
+				for _, r := range c.Identity.Roles {
+					out.Roles = append(out.Roles, string(r))
+				}
+				return out, nil
+			}),
+		Handle(Route{Method: http.MethodPost, Path: "/tokens/{token}/revoke", Operation: "revokeToken", Tag: tag, Role: access.Operator,
+			Summary: "Revoke any token", Description: "It is refused from the next request on, in every process."},
+			func(ctx context.Context, c *Call, _ None, in TokenRevoke) (None, error) {
+				return revoke(ctx, "", c, in)
+			}),
+		Handle(Route{Method: http.MethodGet, Path: "/tokens/revoked", Operation: "listRevokedTokens", Tag: tag, Role: access.Operator,
+			Summary: "List tokens that were revoked for the deployment"},
+			func(ctx context.Context, _ *Call, q Paging, _ None) (Page[RevokedToken], error) {
+				return list(ctx, "", q)
+			}),
+		Handle(Route{Method: http.MethodPost, Path: "/tenants/{tenant}/tokens/{token}/revoke", Operation: "revokeTenantToken", Tag: tag, Role: access.Admin,
+			Summary: "Revoke a token of the tenant", Description: "A token of another tenant with this id is not touched. The tenant's revocations outlive it, in case one of the same id follows."},
+			func(ctx context.Context, c *Call, _ None, in TokenRevoke) (None, error) {
+				return revoke(ctx, c.Tenant.ID, c, in)
+			}),
+		Handle(Route{Method: http.MethodGet, Path: "/tenants/{tenant}/tokens/revoked", Operation: "listRevokedTenantTokens", Tag: tag, Role: access.Admin,
+			Summary: "List tokens that were revoked for the tenant"},
+			func(ctx context.Context, c *Call, q Paging, _ None) (Page[RevokedToken], error) {
+				return list(ctx, c.Tenant.ID, q)
+			}),
+	}
+}
