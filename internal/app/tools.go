@@ -63,6 +63,6 @@ func (a *App) Registrar() *register.Registrar {
 // ValidTarget says what is wrong with a target's settings, without reaching
 // out.
 func (a *App) ValidTarget(t tenants.TargetConfig) error {
-	_, err := a.peers.openTarget("", t)
+	_, err := a.peers.openTarget("", "", t)
 	return err
 }
