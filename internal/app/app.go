@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 
@@ -45,12 +46,13 @@ type App struct {
 	log     *slog.Logger
 	metrics *telemetry.Metrics
 
-	rdb     *redis.Client
+	rdb     redis.UniversalClient
 	keys    *secret.Keyring
 	tenants *tenants.Store
 	cache   *tenants.Cache
 	records *connections.Store
 	queue   *jobs.Queue
+	later   *jobs.Later // nil until Front
 	peers   *peers
 	auth    *pbauth.Auth
 	breaker *breaker.Breaker
@@ -59,7 +61,7 @@ type App struct {
 }
 
 // New connects the rooms over an open Redis, which stays the caller's.
-func New(cfg config.Config, rdb *redis.Client, log *slog.Logger, version string) (*App, error) {
+func New(cfg config.Config, rdb redis.UniversalClient, log *slog.Logger, version string) (*App, error) {
 	a := &App{cfg: cfg, log: log, metrics: telemetry.NewMetrics(), rdb: rdb}
 	keys, err := cfg.Keyring()
 	if err != nil {
@@ -88,15 +90,24 @@ func New(cfg config.Config, rdb *redis.Client, log *slog.Logger, version string)
 	})
 	a.cache = tenants.NewCache(a.tenants, tenants.CacheOptions{})
 	a.peers = newPeers(pb, a.auth, a.trHTTP, a.cache, a.metrics, pacing.NewMemory(rdb, "target"))
-	a.records = connections.NewStore(rdb, connections.Timing{Deadline: cfg.PushDeadline})
+	a.records = connections.NewStore(replicated(rdb, cfg.RedisWaitReplicas), connections.Timing{Deadline: cfg.PushDeadline})
 	a.queue = jobs.NewQueue(rdb)
 	a.breaker = breaker.New(rdb, breaker.Options{})
 	a.gauges()
 	return a, nil
 }
 
-// Close gives back what New took.
+// flushLimit bounds how long the end waits for clicks that are recorded to be
+// queued as well.
+const flushLimit = 2 * time.Second
+
+// Close gives back what New and Front took, once nobody uses them any more.
 func (a *App) Close() {
+	if a.later != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), flushLimit)
+		defer cancel()
+		a.later.Close(ctx)
+	}
 	a.pbHTTP.Close()
 	a.trHTTP.Close()
 }
@@ -109,13 +120,14 @@ func result(err error) string {
 }
 
 // Front is the public handler: probe, clicks, and the admin API if a key for
-// it is configured.
+// it is configured. It is to be called once.
 func (a *App) Front() (http.Handler, error) {
 	api, err := a.adminAPI()
 	if err != nil {
 		return nil, fmt.Errorf("admin API: %w", err)
 	}
-	receiver := &actions.Receiver{Integrations: a.cache, Tenants: a.cache, Clicks: a.records, Queue: a.queue, Log: a.log, Observe: a.metrics.Action}
+	a.later = jobs.NewLater(a.queue, a.log)
+	receiver := &actions.Receiver{Integrations: a.cache, Tenants: a.cache, Clicks: a.records, Queue: a.later, Log: a.log, Observe: a.metrics.Action}
 	return server.New(server.Routes{Probe: probe.Handler(a.cache), Action: receiver.Handler(), Admin: api}, a.log), nil
 }
 

@@ -26,7 +26,7 @@ func WithApp(ctx context.Context, cfg config.Config, log *slog.Logger, version s
 		cfg.RedisURL = secret.New(url)
 	}
 	logRedis(log)
-	rdb, err := OpenRedis(cfg.RedisURL.Reveal(), 1)
+	rdb, err := OpenRedis(cfg)
 	if err != nil {
 		return err
 	}
