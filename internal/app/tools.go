@@ -57,7 +57,6 @@ func runningChild(dir string) (string, error) {
 func (a *App) Registrar() *register.Registrar {
 	return &register.Registrar{
 		Store:        a.tenants,
-		Buttons:      a.records,
 		Productboard: func(in tenants.Integration) register.Session { return a.peers.session(in) },
 		CheckTarget:  a.peers.checkTarget,
 		Preview:      a.preview,
