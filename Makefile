@@ -83,6 +83,11 @@ chaos-mutants: ## Prove that chaos can fail: without fencing, attempt record and
 bench: ## Measure the acknowledgement against a bare Enqueue, side by side (uses redis-server if there is one)
 	go run ./internal/bench $(BENCHFLAGS)
 
+PUSHES ?= 200000
+.PHONY: soak
+soak: ## Make PUSHES pushes (200,000) and account for every byte that is left in Redis
+	go run ./internal/bench -soak $(PUSHES)
+
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for FUZZTIME (10s each)
 	@set -euo pipefail; for pkg in $$(go list ./...); do \
