@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 
@@ -50,6 +51,7 @@ type App struct {
 	cache   *tenants.Cache
 	records *connections.Store
 	queue   *jobs.Queue
+	later   *jobs.Later // nil until Front
 	peers   *peers
 	breaker *breaker.Breaker
 	pbHTTP  *outbound.Client
@@ -89,8 +91,17 @@ func New(cfg config.Config, rdb redis.UniversalClient, log *slog.Logger, version
 	return a, nil
 }
 
-// Close gives back what New took.
+// flushLimit bounds how long the end waits for clicks that are recorded to be
+// queued as well.
+const flushLimit = 2 * time.Second
+
+// Close gives back what New and Front took, once nobody uses them any more.
 func (a *App) Close() {
+	if a.later != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), flushLimit)
+		defer cancel()
+		a.later.Close(ctx)
+	}
 	a.pbHTTP.Close()
 	a.trHTTP.Close()
 }
@@ -103,13 +114,14 @@ func result(err error) string {
 }
 
 // Front is the public handler: probe, clicks, and the admin API if a key for
-// it is configured.
+// it is configured. It is to be called once.
 func (a *App) Front() (http.Handler, error) {
 	api, err := a.adminAPI()
 	if err != nil {
 		return nil, fmt.Errorf("admin API: %w", err)
 	}
-	receiver := &actions.Receiver{Integrations: a.cache, Tenants: a.cache, Clicks: a.records, Queue: a.queue, Log: a.log, Observe: a.metrics.Action}
+	a.later = jobs.NewLater(a.queue, a.log)
+	receiver := &actions.Receiver{Integrations: a.cache, Tenants: a.cache, Clicks: a.records, Queue: a.later, Log: a.log, Observe: a.metrics.Action}
 	return server.New(server.Routes{Probe: probe.Handler(a.cache), Action: receiver.Handler(), Admin: api}, a.log), nil
 }
 
