@@ -3,6 +3,7 @@ package app
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"io"
 	"log/slog"
@@ -20,11 +21,13 @@ import (
 
 var silent = slog.New(slog.NewTextHandler(io.Discard, nil))
 
-// startDev runs `plugin dev` in this process and gives its address.
-func startDev(t *testing.T) string {
+// startDev runs `plugin dev` in this process and gives its address; with a
+// key, the admin API is on.
+func startDev(t *testing.T, adminKey ...string) string {
 	t.Helper()
 	cfg, err := config.Load(config.Sources{Defaults: map[string]string{
-		"PLUGIN_LISTEN": "127.0.0.1:0", "PLUGIN_OPS_LISTEN": "127.0.0.1:0", "PLUGIN_DRAIN_DELAY": "0s", "PLUGIN_SHUTDOWN_TIMEOUT": "2s",
+		"PLUGIN_ADMIN_JWT_KEY": base64.StdEncoding.EncodeToString([]byte(strings.Join(adminKey, ""))),
+		"PLUGIN_LISTEN":        "127.0.0.1:0", "PLUGIN_OPS_LISTEN": "127.0.0.1:0", "PLUGIN_DRAIN_DELAY": "0s", "PLUGIN_SHUTDOWN_TIMEOUT": "2s",
 	}})
 	require.NoError(t, err)
 	ln, err := net.Listen("tcp", cfg.Listen)

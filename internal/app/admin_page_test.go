@@ -1,0 +1,46 @@
+package app
+
+import (
+	"os"
+	"os/exec"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"pushbutton/internal/access"
+	"pushbutton/internal/secret"
+)
+
+// The page's commands, run as they stand there.
+func TestAdminPage(t *testing.T) {
+	if _, err := exec.LookPath("curl"); err != nil {
+		t.Skip("the page is made of curl commands, and there is no curl here")
+	}
+	page, err := os.ReadFile("../../docs/admin-api.md")
+	require.NoError(t, err)
+	var script strings.Builder
+	script.WriteString("set -eux\n")
+	blocks := regexp.MustCompile("(?s)```sh\n(.*?)```").FindAllSubmatch(page, -1)
+	require.NotEmpty(t, blocks)
+	for _, b := range blocks {
+		script.Write(b[1])
+	}
+	raw := strings.Repeat("s", access.MinSharedKey)
+	key, err := access.NewSharedKey(secret.New(raw))
+	require.NoError(t, err)
+	mint := func(tenant string, role access.Role) string {
+		token, _, err := key.Mint(access.Grant{Subject: "jane", Tenant: tenant, Roles: []access.Role{role}, Life: time.Hour}, time.Now())
+		require.NoError(t, err)
+		return token
+	}
+	address := startDev(t, raw)
+	cmd := exec.CommandContext(t.Context(), "sh", "-c", script.String())
+	cmd.Dir = t.TempDir()
+	cmd.Env = append(os.Environ(), "PLUGIN="+address, "OPERATOR="+mint("", access.Operator), "ADMIN="+mint("acme", access.Admin))
+	out, err := cmd.CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	require.NotContains(t, string(out), `"apiKey":"sandbox-tracker-key"`, "no answer gives a secret back")
+}
