@@ -10,10 +10,6 @@ import (
 	"pushbutton/internal/secret"
 )
 
-// minMasked is the shortest credential that is searched for in error texts;
-// a shorter one would mask ordinary words.
-const minMasked = 6
-
 // Kind is a sort of tracker, described as data: the reader of settings, the
 // documentation and a form are all made from it.
 type Kind struct {
@@ -109,7 +105,7 @@ func (k Kind) Open(settings map[string]any, credentials map[string]secret.String
 		}
 		return nil, fault.Wrap(fault.Invalid, opSettings, err)
 	}
-	return New(driver, Options{Type: k.Type, mapping: mapping, secrets: masked(creds),
+	return New(driver, Options{Type: k.Type, mapping: mapping, secrets: secret.NewMask(masked(creds)...),
 		addresses: addressesOf(k.Settings, values), http: deps.HTTP,
 		Timeout: deps.Timeout, CheckTimeout: deps.CheckTimeout, Observe: deps.Observe}), nil
 }
