@@ -123,7 +123,7 @@ func TestLoadRefuses(t *testing.T) {
 		{"PLUGIN_PUBLIC_URL", "https://push.example.com/" + strings.Repeat("a", 900), "longer than 900"},
 		{"PLUGIN_PRODUCTBOARD_API_URL", "ftp://x", "must start with https://"},
 		{"PLUGIN_PRODUCTBOARD_APP_URL", "http://a b", "is not a URL"},
-		{"PLUGIN_REDIS_URL", "redis:6379", "names no host"},
+		{"PLUGIN_REDIS_URL", "redis:6379", "must start with"},
 		{"PLUGIN_REDIS_URL", "localhost", "must start with"},
 		{"PLUGIN_REDIS_URL", "redis:///0", "names no host"},
 		{"PLUGIN_REDIS_URL", "redis://h/zero", "number of a database"},

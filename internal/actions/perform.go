@@ -51,6 +51,8 @@ type Performer struct {
 	Peers   Peers
 	Queue   Queue
 	Log     *slog.Logger
+	// Breaker, if set, keeps pushes from trackers that fail steadily.
+	Breaker Breaker
 	// Observe, if set, is told of every run: the step it began with, the
 	// target's type, and how it ended.
 	Observe func(step, target, outcome string, took time.Duration)
@@ -90,6 +92,8 @@ type work struct {
 	lease *connections.Lease
 	began connections.Step
 	in    tenants.Integration
+	// attempt is what an open learns of the tracker.
+	attempt attempt
 }
 
 // steps goes on until the run is over or has to wait.

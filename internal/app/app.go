@@ -16,6 +16,7 @@ import (
 
 	"pushbutton/config"
 	"pushbutton/internal/actions"
+	"pushbutton/internal/breaker"
 	"pushbutton/internal/connections"
 	"pushbutton/internal/fault"
 	"pushbutton/internal/jobs"
@@ -43,19 +44,20 @@ type App struct {
 	log     *slog.Logger
 	metrics *telemetry.Metrics
 
-	rdb     *redis.Client
+	rdb     redis.UniversalClient
 	keys    *secret.Keyring
 	tenants *tenants.Store
 	cache   *tenants.Cache
 	records *connections.Store
 	queue   *jobs.Queue
 	peers   *peers
+	breaker *breaker.Breaker
 	pbHTTP  *outbound.Client
 	trHTTP  *outbound.Client
 }
 
 // New connects the rooms over an open Redis, which stays the caller's.
-func New(cfg config.Config, rdb *redis.Client, log *slog.Logger, version string) (*App, error) {
+func New(cfg config.Config, rdb redis.UniversalClient, log *slog.Logger, version string) (*App, error) {
 	a := &App{cfg: cfg, log: log, metrics: telemetry.NewMetrics(), rdb: rdb}
 	keys, err := cfg.Keyring()
 	if err != nil {
@@ -79,9 +81,10 @@ func New(cfg config.Config, rdb *redis.Client, log *slog.Logger, version string)
 	}
 	a.tenants = tenants.NewStore(rdb, keys)
 	a.cache = tenants.NewCache(a.tenants, tenants.CacheOptions{})
-	a.peers = newPeers(pb, a.trHTTP, a.cache, a.metrics)
-	a.records = connections.NewStore(rdb, connections.Timing{Deadline: cfg.PushDeadline})
+	a.peers = newPeers(pb, a.trHTTP, a.cache, a.metrics, pacing.NewMemory(rdb, "target"))
+	a.records = connections.NewStore(replicated(rdb, cfg.RedisWaitReplicas), connections.Timing{Deadline: cfg.PushDeadline})
 	a.queue = jobs.NewQueue(rdb)
+	a.breaker = breaker.New(rdb, breaker.Options{})
 	a.gauges()
 	return a, nil
 }
@@ -112,7 +115,7 @@ func (a *App) Front() (http.Handler, error) {
 
 // worker makes the worker's half; it is not started yet.
 func (a *App) worker() *jobs.Worker {
-	performer := &actions.Performer{Leases: a.records, Integrations: a.cache, Tenants: a.cache, Peers: a.peers, Queue: a.queue, Log: a.log, Observe: a.metrics.Attempt, Duplicate: a.metrics.Duplicate}
+	performer := &actions.Performer{Leases: a.records, Integrations: a.cache, Tenants: a.cache, Peers: a.peers, Queue: a.queue, Breaker: a.breaker, Log: a.log, Observe: a.metrics.Attempt, Duplicate: a.metrics.Duplicate}
 	return jobs.NewWorker(a.rdb, performer, jobs.WorkerOptions{
 		Concurrency: a.cfg.Concurrency, Bell: a.records, Grace: a.cfg.ShutdownTimeout / 2, Log: a.log,
 	})
@@ -149,6 +152,10 @@ func (a *App) gauges() {
 	}))
 	a.metrics.Gauge("plugin_unfinished", "Buttons that somebody still has to work on (-1: Redis cannot be asked).", read(func(ctx context.Context) (float64, error) {
 		n, err := a.records.Unfinished(ctx)
+		return float64(n), err
+	}))
+	a.metrics.Gauge("plugin_breaker_open", "Integrations whose tracker fails steadily, so that pushes to it end at once (-1: Redis cannot be asked).", read(func(ctx context.Context) (float64, error) {
+		n, err := a.breaker.CountOpen(ctx)
 		return float64(n), err
 	}))
 	a.metrics.Gauge("plugin_stuck", "Buttons whose work should have moved on 30 seconds ago and did not (-1: Redis cannot be asked).", read(func(ctx context.Context) (float64, error) {

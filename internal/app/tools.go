@@ -26,7 +26,7 @@ func WithApp(ctx context.Context, cfg config.Config, log *slog.Logger, version s
 		cfg.RedisURL = secret.New(url)
 	}
 	logRedis(log)
-	rdb, err := OpenRedis(cfg.RedisURL.Reveal(), 1)
+	rdb, err := OpenRedis(cfg)
 	if err != nil {
 		return err
 	}
@@ -63,6 +63,6 @@ func (a *App) Registrar() *register.Registrar {
 // ValidTarget says what is wrong with a target's settings, without reaching
 // out.
 func (a *App) ValidTarget(t tenants.TargetConfig) error {
-	_, err := a.peers.openTarget("", t)
+	_, err := a.peers.openTarget("", "", t)
 	return err
 }
