@@ -33,7 +33,7 @@ func TestLoadDefaults(t *testing.T) {
 	require.Equal(t, config.Config{
 		Listen: ":8080", OpsListen: "127.0.0.1:9090", DataDir: "plugin-data",
 		ProductboardAPIURL: "https://api.productboard.com/v2", ProductboardAppURL: "https://app.productboard.com",
-		Concurrency: 20, PushDeadline: 10 * time.Minute, ShutdownTimeout: 25 * time.Second, DrainDelay: 5 * time.Second,
+		Concurrency: 64, PushDeadline: 10 * time.Minute, ShutdownTimeout: 25 * time.Second, DrainDelay: 5 * time.Second,
 		LogLevel: slog.LevelInfo, LogFormat: config.LogAuto,
 	}, c)
 }

@@ -161,8 +161,8 @@ func adminSettings() []Setting {
 func runSettings() []Setting {
 	return []Setting{
 		{
-			Env: "PLUGIN_CONCURRENCY", Default: "20",
-			Help: "How many pushes one worker process works on at a time, 1 to 1000.",
+			Env: "PLUGIN_CONCURRENCY", Default: "64",
+			Help: "How many pushes one worker process works on at a time, 1 to 1000. One tenant gets half of them at most.",
 			set:  func(c *Config, v string) (err error) { c.Concurrency, err = number(v, 1, maxConcurrency); return },
 		}, {
 			Env: "PLUGIN_PUSH_DEADLINE", Default: "10m",

@@ -54,6 +54,7 @@ func runningChild(dir string) (string, error) {
 func (a *App) Registrar() *register.Registrar {
 	return &register.Registrar{
 		Store:        a.tenants,
+		Buttons:      a.records,
 		Productboard: func(in tenants.Integration) register.Session { return a.peers.session(in) },
 		CheckTarget:  a.peers.checkTarget,
 		PublicURL:    a.cfg.PublicURL,
