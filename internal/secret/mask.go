@@ -48,13 +48,19 @@ func NewMask(secrets ...string) Mask {
 // the beginning of one that was cut.
 func (m Mask) Hide(text string) string {
 	for _, form := range m.forms {
-		text = hide(text, form)
+		text = strings.ReplaceAll(text, form, masked)
+	}
+	for _, form := range m.forms { // afterwards: forms may begin alike
+		if len(form) > minPart {
+			text = hideCut(text, form)
+		}
 	}
 	return text
 }
 
-func hide(text, form string) string {
-	begin := form[:min(len(form), minPart)]
+// hideCut hides what a text has of a form from its beginning on.
+func hideCut(text, form string) string {
+	begin := form[:minPart]
 	at := strings.Index(text, begin)
 	if at < 0 {
 		return text
