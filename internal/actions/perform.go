@@ -96,7 +96,9 @@ type work struct {
 func (w *work) steps(ctx context.Context) error {
 	in, err := w.p.Integrations.ByID(ctx, w.key.Integration)
 	if err != nil && fault.KindOf(err) == fault.NotFound {
-		return w.lease.Forget(ctx)
+		next, err := w.lease.Forget(ctx)
+		w.enqueue(ctx, next)
+		return err
 	}
 	if err != nil {
 		return err

@@ -113,6 +113,10 @@ func (r *Receiver) apply(ctx context.Context, in tenants.Integration, c click) (
 	rctx, cancel := context.WithTimeout(ctx, recordTimeout)
 	defer cancel()
 	record, work, err := r.record(rctx, key, c)
+	if e := fault.From(err); err != nil && e.Kind == fault.RateLimited {
+		// Beyond a limit of the tenant, which only the button can say.
+		return pbapi.ConnectionState{State: pbapi.StateError, Message: e.Public}, nil
+	}
 	if err != nil {
 		return pbapi.ConnectionState{}, notRecorded(err)
 	}

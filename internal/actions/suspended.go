@@ -26,7 +26,7 @@ func suspended(ctx context.Context, all tenants.ByTenant, id string) (reason err
 		return nil, false, nil
 	case err != nil:
 		return nil, false, err
-	case t.Suspended == nil:
+	case !t.Halted():
 		return nil, false, nil
 	}
 	return fault.New(fault.Unavailable, "perform", "This workspace is suspended in the push plugin."), true, nil

@@ -109,6 +109,9 @@ func (r Route) check() error {
 	if r.ofTenant() && r.Role == "" || !r.ofTenant() && r.Role != "" && r.Role != access.Operator {
 		return fmt.Errorf("needs a role that fits its path")
 	}
+	if r.Gone && r.Role != access.Operator {
+		return fmt.Errorf("is for tenants that may not exist, so it must be an operator's")
+	}
 	for _, name := range r.params() {
 		if pathParams()[name] == nil {
 			return fmt.Errorf("has the unknown parameter %q", name)

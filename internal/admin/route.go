@@ -41,6 +41,9 @@ type Route struct {
 	// ReadOnly marks a route that changes nothing although its method is not
 	// GET (a check, a preview): it leaves no entry in the audit log.
 	ReadOnly bool
+	// Gone lets the path's tenant be one that does not exist (any more): the
+	// call then has no Scope. For operators alone.
+	Gone bool
 	// Limit bounds the handler's time; 0 means defaultLimit.
 	Limit time.Duration
 

@@ -49,6 +49,7 @@ type Tenant struct {
 	ID string `json:"id"`
 	TenantSettings
 	Suspended *TenantSuspension `json:"suspended,omitempty" doc:"There while it is suspended: clicks are answered with an error, waiting work waits."`
+	Deleting  time.Time         `json:"deleting,omitzero" doc:"Since when it is being deleted."`
 	CreatedAt time.Time         `json:"createdAt"`
 	UpdatedAt time.Time         `json:"updatedAt"`
 	Version   int64             `json:"version" doc:"Rises with every change; the ETag."`
@@ -57,7 +58,7 @@ type Tenant struct {
 func (t Tenant) version() int64 { return t.Version }
 
 func wireTenant(t tenants.Tenant) Tenant {
-	out := Tenant{ID: t.ID, TenantSettings: settingsOf(t), CreatedAt: t.CreatedAt, UpdatedAt: t.UpdatedAt, Version: t.Version}
+	out := Tenant{ID: t.ID, TenantSettings: settingsOf(t), Deleting: t.Deleting, CreatedAt: t.CreatedAt, UpdatedAt: t.UpdatedAt, Version: t.Version}
 	if t.Suspended != nil {
 		out.Suspended = &TenantSuspension{Reason: t.Suspended.Reason, Since: t.Suspended.Since}
 	}

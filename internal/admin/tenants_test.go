@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/internal/access"
+	"pushbutton/internal/audit"
 	"pushbutton/internal/redistest"
 )
 
@@ -119,4 +120,30 @@ func TestFrontDoor(t *testing.T) {
 	got := r.do(own, http.MethodPut, "/tenants/acme", "{}")
 	assert.Equal(t, http.StatusMethodNotAllowed, got.status)
 	assert.NotEmpty(t, got.head.Get("Allow"))
+}
+
+func TestDeletionOfATenant(t *testing.T) {
+	redistest.Each(t, func(t *testing.T, env redistest.Env) {
+		r := newRig(t, env)
+		operator := r.token("", access.Operator)
+		const path = "/tenants/acme/deletion"
+		require.Equal(t, http.StatusNotFound, r.do(operator, http.MethodGet, path, "").status)
+		created := r.do(operator, http.MethodPost, "/tenants", `{"id":"acme"}`)
+		name, _ := r.do(operator, http.MethodPost, path, `{"confirm":"acme"}`).problem()
+		assert.Equal(t, "precondition-required", name)
+		_, fields := r.do(operator, http.MethodPost, path, `{"confirm":"acne"}`, "If-Match", created.head.Get("ETag")).problem()
+		assert.Equal(t, []string{"confirm"}, fields)
+		assert.Equal(t, http.StatusForbidden, r.do(r.token("acme", access.Admin), http.MethodPost, path, `{"confirm":"acme"}`, "If-Match", "*").status)
+		got := r.do(operator, http.MethodPost, path, `{"confirm":"acme"}`, "If-Match", created.head.Get("ETag"))
+		require.Equal(t, http.StatusAccepted, got.status, got.raw)
+		assert.Equal(t, "/admin/v1"+path, got.head.Get("Location"))
+		assert.Equal(t, false, got.body["done"])
+		assert.Contains(t, r.do(operator, http.MethodGet, "/tenants/acme", "").body, "deleting")
+
+		require.NoError(t, r.eraser.Look(t.Context()))
+		got = r.do(operator, http.MethodGet, path, "")
+		assert.Equal(t, true, got.body["done"], got.raw)
+		assert.Equal(t, http.StatusNotFound, r.do(operator, http.MethodGet, "/tenants/acme", "").status)
+		assert.Equal(t, []string{"tenantDeleted ok", "deleteTenant ok", "deleteTenant validation", "createTenant ok"}, r.audited(audit.Deployment))
+	})
 }

@@ -21,7 +21,8 @@ const (
 
 // background runs what every process does beside its role until the context
 // ends: it looks out for work that nobody finishes, whichever half is left,
-// and takes its turn at finding buttons that spin for no reason.
+// takes its turn at finding buttons that spin for no reason, and goes on with
+// deleting tenants.
 func (a *App) background(ctx context.Context) *sync.WaitGroup {
 	var group sync.WaitGroup
 	lookout := &jobs.Lookout{Records: a.records, Queue: a.queue, Log: a.log, Observe: a.metrics.Requeued}
@@ -36,6 +37,8 @@ func (a *App) background(ctx context.Context) *sync.WaitGroup {
 		},
 	}
 	group.Go(func() { spinners.Run(ctx) })
+	eraser := a.eraser()
+	group.Go(func() { eraser.Run(ctx) })
 	return &group
 }
 

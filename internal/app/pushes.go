@@ -2,8 +2,10 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -22,9 +24,6 @@ type PushFilter struct {
 	Limit int
 }
 
-// pushPage is how many failed pushes are read at once.
-const pushPage = 200
-
 // push is a failed push with what names it.
 type push struct {
 	key    connections.Key
@@ -32,41 +31,57 @@ type push struct {
 	record connections.Record
 }
 
+var errEnough = errors.New("the filter's limit is reached")
+
 // failed calls do for every failed push that the filter lets through, the
-// oldest first.
+// newest of each integration first.
 func (a *App) failed(ctx context.Context, f PushFilter, do func(push) error) error {
-	var keys []connections.Key
-	for offset := int64(0); ; offset += pushPage {
-		page, err := a.records.FailedKeys(ctx, offset, pushPage)
-		if err != nil {
-			return err
-		}
-		keys = append(keys, page...)
-		if len(page) < pushPage {
-			break
-		}
-	}
-	done := 0
-	for _, key := range keys {
-		if f.Limit > 0 && done >= f.Limit {
-			return nil
-		}
-		p, err := a.push(ctx, key)
-		if err != nil && fault.KindOf(err) == fault.NotFound {
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		if p.record.State != connections.Failed || !f.lets(p) {
-			continue
-		}
-		done++
+	left := f.Limit
+	limited := func(p push) error {
 		if err := do(p); err != nil {
+			return err
+		}
+		if left--; left == 0 {
+			return errEnough
+		}
+		return nil
+	}
+	for in, err := range a.integrations(ctx) {
+		if err != nil {
+			return err
+		}
+		if f.Tenant != "" && f.Tenant != in.Tenant {
+			continue
+		}
+		if err := a.failedOf(ctx, in, f, limited); errors.Is(err, errEnough) {
+			return nil
+		} else if err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func (a *App) failedOf(ctx context.Context, in tenants.Integration, f PushFilter, do func(push) error) error {
+	q := connections.Query{Integration: in.ID, State: connections.Failed, Limit: connections.MaxPage}
+	for {
+		page, err := a.records.List(ctx, in.Tenant, q)
+		if err != nil {
+			return err
+		}
+		for _, e := range page.Entries {
+			p := push{key: e.Key, in: in, record: e.Record}
+			if !f.lets(p) {
+				continue
+			}
+			if err := do(p); err != nil {
+				return err
+			}
+		}
+		if q.Cursor = page.Next; q.Cursor == "" {
+			return nil
+		}
+	}
 }
 
 func (f PushFilter) lets(p push) bool {
@@ -148,9 +163,10 @@ func (a *App) ShowPush(ctx context.Context, out io.Writer, key connections.Key) 
 	if err != nil {
 		return err
 	}
-	_, _ = fmt.Fprintln(w, "\nTIME\tGENERATION\tRUN\tSTATE\tWHAT\tNOTE")
+	_, _ = fmt.Fprintln(w, "\nTIME\tGENERATION\tRUN\tSTATE\tWHAT\tTOOK\tOUTCOME\tREFERENCE\tNOTE")
 	for _, e := range events {
-		_, _ = fmt.Fprintf(w, "%s\t%d\t%d\t%s\t%s\t%s\n", connections.Millis(e.At).Format("2006-01-02T15:04:05.000Z"), e.Generation, e.Run, e.State, e.What, e.Note)
+		_, _ = fmt.Fprintf(w, "%s\t%d\t%d\t%s\t%s\t%s\t%s\t%s\t%s\n", connections.Millis(e.At).Format("2006-01-02T15:04:05.000Z"),
+			e.Generation, e.Run, e.State, e.What, e.Took, e.Outcome, strings.TrimSpace(e.Side+" "+e.Ref), e.Note)
 	}
 	return w.Flush()
 }

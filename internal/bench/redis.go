@@ -82,7 +82,7 @@ func connect(ctx context.Context, url string) (*redis.Client, error) {
 
 // flushQueue empties the queue and the records between rounds; tenants stay.
 func (s *redisServer) flushQueue(ctx context.Context) error {
-	for _, pattern := range []string{"asynq:{" + queueName + "}:*", "pb:{push}:*"} {
+	for _, pattern := range []string{"asynq:{" + queueName + "}:*", "pb:{push-*"} {
 		var keys []string
 		it := s.client.Scan(ctx, 0, pattern, 5000).Iterator()
 		for it.Next(ctx) {

@@ -16,11 +16,13 @@ import (
 // Keys of the plugin and of Asynq, as they are in Redis. The machine looks at
 // them from outside on purpose: the plugin's own counts might be wrong.
 const (
-	queueKeys  = "asynq:{push}:"
-	recordKeys = "pb:{push}:c:"
-	historyKey = "pb:{push}:h:"
-	lookoutKey = "pb:{push}:lookout"
-	bellKey    = "pb:{push}:bell"
+	queueKeys = "asynq:{push}:"
+	ourKeys   = "pb:{push-*"
+	isRecords = "}:c:" // tenant/integration: a hash of records by entity
+	isLookout = "}:lookout"
+	isBell    = "}:bell"
+	isCredits = "}:a:" // tenant: what is handed out
+	isLine    = "}:l:" // tenant: what waits
 )
 
 // tasks counts what Asynq holds, by where.
@@ -50,8 +52,11 @@ type leftovers struct {
 	Leases  int              `json:"leases"`
 	Steps   int              `json:"steps"`
 	Records int              `json:"records"`
-	// BytesPerConnection is what Redis spends on an idle button: its record
-	// and its history.
+	// Credits are held by what is handed out; Lined waits for one.
+	Credits int64 `json:"credits"`
+	Lined   int64 `json:"lined"`
+	// BytesPerConnection is what Redis spends on an idle button: its record,
+	// its place in lists, and its history.
 	BytesPerConnection int64 `json:"bytesPerConnection"`
 }
 
@@ -63,32 +68,52 @@ func (w *world) leftovers(ctx context.Context) (leftovers, error) {
 	}
 	rdb := w.redis.Client(0)
 	defer func() { _ = rdb.Close() }()
-	if l.Lookout, err = rdb.ZCard(ctx, lookoutKey).Result(); err != nil {
-		return l, err
-	}
-	if l.Bell, err = rdb.LLen(ctx, bellKey).Result(); err != nil {
-		return l, err
-	}
-	scan := rdb.Scan(ctx, 0, recordKeys+"*", 1000).Iterator()
-	var bytes int64
+	bytes := int64(0)
+	scan := rdb.Scan(ctx, 0, ourKeys, 1000).Iterator()
 	for scan.Next(ctx) {
-		name := strings.TrimPrefix(scan.Val(), recordKeys)
-		raw, err := rdb.Get(ctx, scan.Val()).Bytes()
+		key := scan.Val()
+		n := int64(0)
+		switch {
+		case strings.Contains(key, isRecords):
+			err = l.addRecords(ctx, rdb, key)
+		case strings.HasSuffix(key, isLookout):
+			n, err = rdb.ZCard(ctx, key).Result()
+			l.Lookout += n
+		case strings.HasSuffix(key, isBell):
+			n, err = rdb.LLen(ctx, key).Result()
+			l.Bell += n
+		case strings.Contains(key, isCredits):
+			n, err = rdb.SCard(ctx, key).Result()
+			l.Credits += n
+		case strings.Contains(key, isLine):
+			n, err = rdb.ZCard(ctx, key).Result()
+			l.Lined += n
+		}
 		if err != nil {
 			return l, err
 		}
+		n, err = rdb.MemoryUsage(ctx, key).Result()
+		if err != nil && !errors.Is(err, redis.Nil) {
+			return l, err
+		}
+		bytes += n
+	}
+	l.BytesPerConnection = bytes / int64(max(l.Records, 1))
+	return l, scan.Err()
+}
+
+// addRecords counts the records of one integration.
+func (l *leftovers) addRecords(ctx context.Context, rdb redis.UniversalClient, key string) error {
+	docs, err := rdb.HGetAll(ctx, key).Result()
+	if err != nil {
+		return err
+	}
+	for entity, doc := range docs {
 		var rec connections.Record
-		if err := json.Unmarshal(raw, &rec); err != nil {
-			return l, fmt.Errorf("record %s: %w", name, err)
+		if err := json.Unmarshal([]byte(doc), &rec); err != nil {
+			return fmt.Errorf("record %s of %s: %w", entity, key, err)
 		}
 		l.Records++
-		for _, k := range []string{scan.Val(), historyKey + name} {
-			n, err := rdb.MemoryUsage(ctx, k).Result()
-			if err != nil && !errors.Is(err, redis.Nil) {
-				return l, err
-			}
-			bytes += n
-		}
 		if rec.Owner != "" {
 			l.Leases++
 		}
@@ -96,8 +121,7 @@ func (w *world) leftovers(ctx context.Context) (leftovers, error) {
 			l.Steps++
 		}
 	}
-	l.BytesPerConnection = bytes / int64(max(l.Records, 1))
-	return l, scan.Err()
+	return nil
 }
 
 // overlooked are Asynq's tasks that a short run does not wait for: those that
@@ -126,6 +150,8 @@ func (l leftovers) violations(overlooked []string) []violation {
 	}
 	add(l.Lookout, "entries of the look-out")
 	add(l.Bell, "runs that nobody heard the bell of")
+	add(l.Credits, "credits that nobody gave back")
+	add(l.Lined, "runs that wait in line")
 	add(int64(l.Leases), "leases")
 	add(int64(l.Steps), "unfinished records")
 	return out
@@ -135,18 +161,13 @@ func (l leftovers) violations(overlooked []string) []violation {
 func (w *world) history(ctx context.Context, key connections.Key) []string {
 	rdb := w.redis.Client(0)
 	defer func() { _ = rdb.Close() }()
-	lines, err := rdb.LRange(ctx, historyKey+key.String(), 0, -1).Result()
+	events, err := connections.NewStore(rdb, connections.Timing{}).History(ctx, key)
 	if err != nil {
 		return []string{err.Error()}
 	}
-	out := make([]string, 0, len(lines))
-	for _, raw := range lines {
-		var e connections.Event
-		if err := json.Unmarshal([]byte(raw), &e); err != nil {
-			out = append(out, raw)
-			continue
-		}
-		out = append(out, fmt.Sprintf("%s record: %s %s g%d r%d %s", stamp(connections.Millis(e.At)), e.What, e.State, e.Generation, e.Run, e.Note))
+	out := make([]string, 0, len(events))
+	for _, e := range events {
+		out = append(out, fmt.Sprintf("%s record: %s %s g%d r%d %s %s %s", stamp(connections.Millis(e.At)), e.What, e.State, e.Generation, e.Run, e.Outcome, e.Ref, e.Note))
 	}
 	return out
 }

@@ -20,7 +20,7 @@ func TestBellTellsOfRunsThatMayBegin(t *testing.T) {
 		_, again, err := s.Push(ctx, Key{"tenant", "integration", "entity"}, Person{})
 		require.NoError(t, err)
 		require.Nil(t, again, "a second push changes nothing, and rings no bell")
-		rung, err := s.Ring(ctx, time.Minute)
+		rung, err := s.Ring(ctx, 0, time.Minute)
 		require.NoError(t, err)
 		require.Equal(t, work, rung)
 
@@ -29,11 +29,11 @@ func TestBellTellsOfRunsThatMayBegin(t *testing.T) {
 		require.NoError(t, err)
 		_, work, err = s.Push(ctx, Key{"tenant", "integration", "other"}, Person{})
 		require.NoError(t, err)
-		rung, err = s.Ring(ctx, time.Minute)
+		rung, err = s.Ring(ctx, 0, time.Minute)
 		require.NoError(t, err)
 		require.Equal(t, work, rung)
 
-		rung, err = s.Ring(ctx, time.Second)
+		rung, err = s.Ring(ctx, 0, time.Second)
 		require.NoError(t, err)
 		require.Nil(t, rung, "nothing more")
 	})
@@ -43,14 +43,15 @@ func TestBellIsBoundedAndKeepsTheOldest(t *testing.T) {
 	ctx := context.Background()
 	env := redistest.Mini(t)
 	s := NewStore(env.Client, Timing{})
+	require.NoError(t, s.SetLimits(ctx, "tenant", Limits{InFlight: 2 * maxBell, PerSecond: 2 * maxBell}))
 	for i := range maxBell + 3 {
 		_, _, err := s.Push(ctx, Key{"tenant", "integration", strconv.Itoa(i)}, Person{})
 		require.NoError(t, err)
 	}
-	n, err := env.Client.LLen(ctx, bellKey).Result()
+	n, err := env.Client.LLen(ctx, tagOf("tenant")+"bell").Result()
 	require.NoError(t, err)
 	require.EqualValues(t, maxBell, n)
-	rung, err := s.Ring(ctx, time.Minute)
+	rung, err := s.Ring(ctx, 0, time.Minute)
 	require.NoError(t, err)
 	require.Equal(t, "0", rung.Key.Entity)
 }
@@ -60,8 +61,8 @@ func TestBellRefusesWhatItCannotRead(t *testing.T) {
 	env := redistest.Mini(t)
 	s := NewStore(env.Client, Timing{})
 	for _, bad := range []string{"", "no key#1", "t/a:b", "t/a:b#", "t/a:b#x", "a:b#1", "t/a/b:c#1"} {
-		require.NoError(t, env.Client.RPush(ctx, bellKey, bad).Err())
-		_, err := s.Ring(ctx, time.Minute)
+		require.NoError(t, env.Client.RPush(ctx, bellKey(3), bad).Err())
+		_, err := s.Ring(ctx, 0, time.Minute)
 		require.Error(t, err, bad)
 	}
 }

@@ -92,7 +92,7 @@ func (l *Lease) change(ctx context.Context, op string, args arguments) (outcome,
 		return out, err
 	}
 	switch out.verdict {
-	case vOK, vQueued:
+	case vOK, vQueued, vLined:
 		l.take(out)
 		return out, nil
 	default:
@@ -196,8 +196,8 @@ func (l *Lease) Fence() error {
 }
 
 // Forget removes the record: its integration exists no more, nobody can be
-// told anything.
-func (l *Lease) Forget(ctx context.Context) error {
-	_, err := l.change(ctx, "forget", arguments{})
-	return err
+// told anything. The work to queue is another record's.
+func (l *Lease) Forget(ctx context.Context) (*Work, error) {
+	out, err := l.change(ctx, "forget", arguments{})
+	return out.work(l.key), err
 }

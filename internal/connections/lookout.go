@@ -2,23 +2,23 @@ package connections
 
 import (
 	"context"
-	"fmt"
 	"strconv"
 	"time"
 
 	"github.com/redis/go-redis/v9"
 )
 
-// lookBatch bounds how many records one look treats.
+// lookBatch bounds how many records of a shard one look treats.
 const lookBatch = 200
 
 // Found is a record that the look-out found not moving.
 type Found struct {
 	Work
-	// TakenOver: its worker fell silent; the run is a new one and only has to
-	// be queued. Otherwise it waits in the queue, or should: the caller has
-	// to make sure that it does, and Requeue if it cannot.
-	TakenOver bool
+	// TakenOver: its worker fell silent; Overdue: it waited in line for longer
+	// than a push may take. Either way the run is a new one and only has to be
+	// queued. Otherwise it waits in the queue, or should: the caller has to
+	// make sure that it does, and Requeue if it cannot.
+	TakenOver, Overdue bool
 }
 
 // Look finds records that should have moved on by now. Any number of
@@ -29,31 +29,64 @@ func (s *Store) Look(ctx context.Context) (found []Found, more bool, err error) 
 	if err != nil {
 		return nil, false, redisFault("look", err)
 	}
-	members, err := s.rdb.ZRangeByScore(ctx, lookoutKey, &redis.ZRangeBy{
-		Min: "-inf", Max: strconv.FormatInt(now.UnixMilli(), 10), Count: lookBatch,
-	}).Result()
+	due := &redis.ZRangeBy{Min: "-inf", Max: strconv.FormatInt(now.UnixMilli(), 10), Count: lookBatch}
+	replies, err := eachShard(ctx, s.rdb, func(p redis.Pipeliner, shard int) *redis.StringSliceCmd {
+		return p.ZRangeByScore(ctx, lookoutKey(shard), due)
+	})
 	if err != nil {
 		return nil, false, redisFault("look", err)
 	}
-	for _, member := range members {
-		key, err := ParseKey(member)
-		if err != nil {
-			s.rdb.ZRem(ctx, lookoutKey, member)
-			continue
-		}
-		out, err := s.do(ctx, "look", key, arguments{})
+	for shard, reply := range replies {
+		members := reply.Val()
+		more = more || len(members) == lookBatch
+		some, err := s.lookAt(ctx, shard, members)
+		found = append(found, some...)
 		if err != nil {
 			return found, false, err
 		}
+	}
+	return found, more, nil
+}
+
+func (s *Store) lookAt(ctx context.Context, shard int, members []string) (found []Found, err error) {
+	keys := make([]Key, 0, len(members))
+	for _, member := range members {
+		key, err := ParseKey(member)
+		if err != nil {
+			s.rdb.ZRem(ctx, lookoutKey(shard), member)
+			continue
+		}
+		keys = append(keys, key)
+	}
+	if len(keys) == 0 {
+		return nil, nil
+	}
+	outs, err := s.batch(ctx, "look", keys, func(int) arguments { return arguments{} })
+	if err != nil {
+		return nil, err
+	}
+	for i, out := range outs {
 		switch out.verdict {
-		case vQueued:
-			found = append(found, Found{Work: *out.work(key), TakenOver: true})
+		case vQueued, vOverdue:
+			found = append(found, Found{Work: *out.work(keys[i]), TakenOver: out.verdict == vQueued, Overdue: out.verdict == vOverdue})
 		case vWaiting:
-			found = append(found, Found{Work: Work{Key: key, Run: out.record.Run}})
-		default: // it moved on, or another process found it
+			found = append(found, Found{Work: Work{Key: keys[i], Run: out.record.Run}})
+		default: // it moved on, waits in line, or another process found it
 		}
 	}
-	return found, len(members) == lookBatch, nil
+	return found, nil
+}
+
+// eachShard asks something of every shard at once.
+func eachShard[C redis.Cmder](ctx context.Context, rdb redis.UniversalClient, ask func(p redis.Pipeliner, shard int) C) ([]C, error) {
+	replies := make([]C, Shards)
+	_, err := rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
+		for shard := range replies {
+			replies[shard] = ask(p, shard)
+		}
+		return nil
+	})
+	return replies, err
 }
 
 // Requeue gives work that has vanished from the queue a new run; nil where it
@@ -65,29 +98,18 @@ func (s *Store) Requeue(ctx context.Context, w Work) (*Work, error) {
 
 // Unfinished counts the records that somebody still has to work on.
 func (s *Store) Unfinished(ctx context.Context) (int64, error) {
-	n, err := s.rdb.ZCard(ctx, lookoutKey).Result()
+	return s.count(ctx, func(p redis.Pipeliner, shard int) *redis.IntCmd { return p.ZCard(ctx, lookoutKey(shard)) })
+}
+
+func (s *Store) count(ctx context.Context, ask func(p redis.Pipeliner, shard int) *redis.IntCmd) (n int64, err error) {
+	replies, err := eachShard(ctx, s.rdb, ask)
 	if err != nil {
 		return 0, redisFault("count", err)
 	}
+	for _, r := range replies {
+		n += r.Val()
+	}
 	return n, nil
-}
-
-// FailedKeys lists connections whose push ended in error, the oldest first,
-// from an offset.
-func (s *Store) FailedKeys(ctx context.Context, offset, limit int64) ([]Key, error) {
-	members, err := s.rdb.ZRange(ctx, failedKey, offset, offset+limit-1).Result()
-	if err != nil {
-		return nil, redisFault("list failed", err)
-	}
-	keys := make([]Key, 0, len(members))
-	for _, m := range members {
-		k, err := ParseKey(m)
-		if err != nil {
-			return nil, fmt.Errorf("list failed: %w", err)
-		}
-		keys = append(keys, k)
-	}
-	return keys, nil
 }
 
 // stuckAfter is how far behind its look a record counts as stuck.
@@ -100,9 +122,8 @@ func (s *Store) Stuck(ctx context.Context) (int64, error) {
 	if err != nil {
 		return 0, redisFault("count", err)
 	}
-	n, err := s.rdb.ZCount(ctx, lookoutKey, "-inf", strconv.FormatInt(now.Add(-stuckAfter).UnixMilli(), 10)).Result()
-	if err != nil {
-		return 0, redisFault("count", err)
-	}
-	return n, nil
+	limit := strconv.FormatInt(now.Add(-stuckAfter).UnixMilli(), 10)
+	return s.count(ctx, func(p redis.Pipeliner, shard int) *redis.IntCmd {
+		return p.ZCount(ctx, lookoutKey(shard), "-inf", limit)
+	})
 }

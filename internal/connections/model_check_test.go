@@ -3,6 +3,7 @@ package connections
 import (
 	"flag"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -23,6 +24,12 @@ func (m *model) check(w *world) string {
 		return ""
 	}
 	rec := m.record(w.kept.record)
+	switch k := w.kept; {
+	case k.listed != 1<<slices.Index(listedStates[:], rec.State):
+		return "the record is listed wrongly"
+	case k.out && k.line != never, (k.out || k.line != never) != (rec.Step != Idle):
+		return "the record is not in one place"
+	}
 	if n := issueNumber(rec.Issue); n != 0 && !m.window && w.issues[n-1].closed {
 		return "the issue that the record wants was closed"
 	}
@@ -39,8 +46,6 @@ func (m *model) checkRest(w *world, rec *Record) string {
 		return fmt.Sprintf("at rest the button shows %q instead of %q", m.shows.texts[w.shown], face(rec))
 	case w.kept.due != never:
 		return "at rest the record still is in the look-out"
-	case w.kept.failed != (rec.State == Failed):
-		return "at rest the failed pushes are listed wrongly"
 	case w.wanted == anUnlink && rec.State != Initial, w.wanted == aPush && rec.State != Connected && rec.State != Failed:
 		return "at rest the button does not follow the latest click"
 	}

@@ -1,8 +1,12 @@
 package connections
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"maps"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -13,29 +17,31 @@ import (
 	luaparse "github.com/yuin/gopher-lua/parse"
 )
 
-// oneRecord is a Redis for one record that runs the store's script. Whoever
-// holds it may set and read all that the script keeps: the model puts a state
-// in, has the store carry out a transition, and takes the next state out.
-type oneRecord struct {
+// plainRedis is a Redis that runs the store's script and whose state is plain
+// maps. Whoever holds it may set and read all that the script keeps: a model
+// puts a state in, has the store carry out a transition, and takes the next
+// state out. Histories do not decide anything and are not kept; of the bell it
+// keeps whether it was rung.
+type plainRedis struct {
 	redis.UniversalClient // nil: the store asks for nothing but its script
 
 	vm     *lua.LState
 	script *lua.FunctionProto
 
 	now    int64 // what TIME tells, in milliseconds
-	record string
-	due    int64 // the record's score in the look-out; 0: it is not there
-	failed bool  // it is among the failed pushes
-	rung   bool  // the bell told of a run
+	hashes map[string]map[string]string
+	sets   map[string]map[string]float64 // sorted ones, and others with scores of 0
+	rung   []string                      // what the bell told of
 }
 
-func newOneRecord(t testing.TB, script string) *oneRecord {
+func newPlainRedis(t testing.TB, script string) *plainRedis {
 	t.Helper()
 	chunk, err := luaparse.Parse(strings.NewReader(script), "transitions.lua")
 	require.NoError(t, err)
 	proto, err := lua.Compile(chunk, "transitions.lua")
 	require.NoError(t, err)
-	r := &oneRecord{vm: lua.NewState(), script: proto}
+	r := &plainRedis{vm: lua.NewState(), script: proto}
+	r.empty()
 	t.Cleanup(r.vm.Close)
 	cjson.Loader(r.vm)
 	r.vm.SetGlobal("cjson", r.vm.Get(-1))
@@ -44,8 +50,26 @@ func newOneRecord(t testing.TB, script string) *oneRecord {
 	return r
 }
 
+func (r *plainRedis) empty() {
+	r.hashes, r.sets, r.rung = map[string]map[string]string{}, map[string]map[string]float64{}, nil
+}
+
+func (r *plainRedis) hset(key, field, value string) {
+	if r.hashes[key] == nil {
+		r.hashes[key] = map[string]string{}
+	}
+	r.hashes[key][field] = value
+}
+
+func (r *plainRedis) add(key, member string, score float64) {
+	if r.sets[key] == nil {
+		r.sets[key] = map[string]float64{}
+	}
+	r.sets[key][member] = score
+}
+
 // EvalSha runs the script, whichever is asked for: there is only one.
-func (r *oneRecord) EvalSha(ctx context.Context, _ string, keys []string, args ...any) *redis.Cmd {
+func (r *plainRedis) EvalSha(ctx context.Context, _ string, keys []string, args ...any) *redis.Cmd {
 	cmd := redis.NewCmd(ctx)
 	k, a := r.vm.NewTable(), r.vm.NewTable()
 	for _, key := range keys {
@@ -77,53 +101,91 @@ func (r *oneRecord) EvalSha(ctx context.Context, _ string, keys []string, args .
 	return cmd
 }
 
-// call carries out the few commands that the script uses. The history does
-// not decide anything and is not kept.
-func (r *oneRecord) call(vm *lua.LState) int {
-	lookout := vm.OptString(2, "") == lookoutKey
-	switch cmd := vm.CheckString(1); cmd {
-	case "TIME":
+// call carries out the few commands that the script uses.
+func (r *plainRedis) call(vm *lua.LState) int {
+	text := func(arg int) string { return vm.CheckAny(arg).String() }
+	number := func(n int) lua.LValue { return lua.LNumber(n) }
+	table := func(values []lua.LValue) lua.LValue {
 		t := vm.NewTable()
-		t.Append(lua.LString(fmt.Sprint(r.now / 1000)))
-		t.Append(lua.LString(fmt.Sprint(r.now % 1000 * 1000)))
-		vm.Push(t)
-		return 1
-	case "GET":
-		if r.record == "" {
-			vm.Push(lua.LFalse)
-		} else {
-			vm.Push(lua.LString(r.record))
+		for _, v := range values {
+			t.Append(v)
 		}
-		return 1
-	case "SET":
-		r.record = vm.CheckString(3)
+		return t
+	}
+	field := func(key, name string) lua.LValue {
+		if v, ok := r.hashes[key][name]; ok {
+			return lua.LString(v)
+		}
+		return lua.LFalse
+	}
+	reply := lua.LValue(lua.LNumber(0))
+	switch cmd, key := text(1), vm.OptString(2, ""); cmd {
+	case "TIME":
+		reply = table([]lua.LValue{lua.LString(fmt.Sprint(r.now / 1000)), lua.LString(fmt.Sprint(r.now % 1000 * 1000))})
+	case "HGET":
+		reply = field(key, text(3))
+	case "HMGET":
+		var values []lua.LValue
+		for arg := 3; arg <= vm.GetTop(); arg++ {
+			values = append(values, field(key, text(arg)))
+		}
+		reply = table(values)
+	case "HSET":
+		for arg := 3; arg < vm.GetTop(); arg += 2 {
+			r.hset(key, text(arg), text(arg+1))
+		}
+	case "HDEL":
+		delete(r.hashes[key], text(3))
+	case "HINCRBY":
+		n, _ := strconv.Atoi(r.hashes[key][text(3)])
+		r.hset(key, text(3), strconv.Itoa(n+vm.CheckInt(4)))
 	case "ZADD":
-		if lookout {
-			r.due = vm.CheckInt64(3)
-		} else {
-			r.failed = true
-		}
-	case "ZREM":
-		if lookout {
-			r.due = 0
-		} else {
-			r.failed = false
+		r.add(key, text(4), float64(vm.CheckNumber(3)))
+	case "SADD":
+		r.add(key, text(3), 0)
+	case "ZREM", "SREM":
+		if _, ok := r.sets[key][text(3)]; ok {
+			delete(r.sets[key], text(3))
+			reply = number(1)
 		}
 	case "ZSCORE":
-		if r.due == 0 {
-			vm.Push(lua.LFalse)
-		} else {
-			vm.Push(lua.LString(fmt.Sprint(r.due)))
+		reply = lua.LFalse
+		if score, ok := r.sets[key][text(3)]; ok {
+			reply = lua.LString(strconv.FormatFloat(score, 'f', -1, 64))
 		}
-		return 1
-	case "LLEN": // of the bell
-		vm.Push(lua.LNumber(0))
-		return 1
+	case "SISMEMBER":
+		if _, ok := r.sets[key][text(3)]; ok {
+			reply = number(1)
+		}
+	case "ZCARD", "SCARD":
+		reply = number(len(r.sets[key]))
+	case "ZRANGEBYSCORE": // the first
+		var values []lua.LValue
+		if first, ok := r.first(key, float64(vm.CheckNumber(4))); ok {
+			values = append(values, lua.LString(first))
+		}
+		reply = table(values)
+	case "LLEN":
 	case "RPUSH":
-		r.rung = r.rung || vm.CheckString(2) == bellKey
-	case "LTRIM", "PEXPIRE", "PERSIST":
+		if strings.HasSuffix(key, "}:bell") {
+			r.rung = append(r.rung, text(3))
+		}
+	case "LTRIM", "PEXPIRE", "PERSIST", "DEL": // of a history
 	default:
 		vm.RaiseError("the model's Redis does not know %s", cmd)
 	}
-	return 0
+	vm.Push(reply)
+	return 1
+}
+
+// first is the first member of a set with a score up to most.
+func (r *plainRedis) first(key string, most float64) (string, bool) {
+	set := r.sets[key]
+	all := slices.SortedFunc(maps.Keys(set), func(a, b string) int {
+		return cmp.Or(cmp.Compare(set[a], set[b]), strings.Compare(a, b))
+	})
+	if len(all) == 0 || set[all[0]] > most {
+		return "", false
+	}
+	return all[0], true
 }

@@ -90,7 +90,7 @@ type modelStore struct {
 	t        testing.TB
 	past     float64 // nothing asks what was longer ago
 	real     *Store
-	redis    *oneRecord
+	redis    *plainRedis
 	known    interned
 	memory   map[call]reply
 	tomorrow map[int32]int32 // records one tick later
@@ -103,8 +103,17 @@ type kept struct {
 	record int32
 	due    int8 // when to look, from now; never: it is not in the look-out
 	owner  int8 // the slot of the worker that has it; nobody: it is free, or its worker is dead
-	failed bool
+	where
 }
+
+// where is where else Redis has the record.
+type where struct {
+	listed int8 // in which lists by state it is, a bit for each of listedStates
+	out    bool // it is handed out and holds a credit
+	line   int8 // when its turn in line comes, from now; never: it is not there
+}
+
+var listedStates = [...]State{Initial, Progress, Connected, Failed}
 
 const (
 	never  = int8(-128)
@@ -133,10 +142,11 @@ func (n *interned) of(text string) int32 {
 }
 
 func newModelStore(t testing.TB, r rules) *modelStore {
-	redis := newOneRecord(t, r.script)
-	redis.now = present
 	past := present - float64(max(r.lookUp(), r.lookAgain()))
-	return &modelStore{rules: r, t: t, past: past, real: NewStore(redis, r.timing()), redis: redis, known: newInterned(),
+	real := NewStore(nil, r.timing())
+	redis := newPlainRedis(t, real.constants()+r.script)
+	redis.now, real.rdb = present, redis
+	return &modelStore{rules: r, t: t, past: past, real: real, redis: redis, known: newInterned(),
 		memory: map[call]reply{}, tomorrow: map[int32]int32{}, parsed: []Record{{}}}
 }
 
@@ -145,19 +155,19 @@ type call struct {
 	op     string
 	record int32
 	due    int8
-	failed bool
-	mine   bool // the caller owns the record
-	stale  bool // the caller's run is not the current one
-	epoch  int8 // of the caller's own copy of the record
-	arg    int8
-	ticks  int8
+	where
+	mine  bool // the caller owns the record
+	stale bool // the caller's run is not the current one
+	epoch int8 // of the caller's own copy of the record
+	arg   int8
+	ticks int8
 }
 
 // reply is what became of it.
 type reply struct {
 	record int32
 	due    int8
-	failed bool
+	where
 	owned  int8  // 1: the caller owns the record now; 0: its owner stays; nobody
 	newRun bool  // whoever worked on it is fenced off
 	view   int32 // what the caller's copy of the record is now
@@ -175,10 +185,7 @@ type reply struct {
 func (s *modelStore) do(c call) reply {
 	r, ok := s.memory[c]
 	if !ok {
-		s.redis.record, s.redis.failed, s.redis.due, s.redis.rung = s.known.texts[c.record], c.failed, 0, false
-		if c.due != never {
-			s.redis.due = present + int64(c.due)
-		}
+		s.put(c)
 		r = s.run(c)
 		s.memory[c] = r
 	}
@@ -207,7 +214,7 @@ func (s *modelStore) run(c call) (r reply) {
 		var begun *Lease
 		begun, err = s.real.Begin(ctx, someKey, l.run)
 		if r.idle = begun == nil; !r.idle {
-			s.redis.record = strings.ReplaceAll(s.redis.record, begun.owner, another)
+			s.redis.hset(recordsKey(someKey.Tenant, someKey.Integration), someKey.Entity, strings.ReplaceAll(s.text(), begun.owner, another))
 			l.Record = begun.Record
 		}
 	case "renew": // Lease.Keep
@@ -252,16 +259,61 @@ func (s *modelStore) run(c call) (r reply) {
 	return r
 }
 
+// someName is the record's name within its tenant.
+var someName = someKey.Integration + ":" + someKey.Entity
+
+func (s *modelStore) lookout() string { return tagOf(someKey.Tenant) + "lookout" }
+
+// text is the record that Redis has.
+func (s *modelStore) text() string {
+	return s.redis.hashes[recordsKey(someKey.Tenant, someKey.Integration)][someKey.Entity]
+}
+
+// put puts the state that a call finds into Redis.
+func (s *modelStore) put(c call) {
+	s.redis.empty()
+	if text := s.known.texts[c.record]; text != "" {
+		s.redis.hset(recordsKey(someKey.Tenant, someKey.Integration), someKey.Entity, text)
+	}
+	if c.due != never {
+		s.redis.add(s.lookout(), someKey.String(), float64(present+int64(c.due)))
+	}
+	if c.line != never {
+		s.redis.add(lineKey(someKey.Tenant), someName, float64(present+int64(c.line)))
+	}
+	if c.out {
+		s.redis.add(activeKey(someKey.Tenant), someName, 0)
+	}
+	for i, state := range listedStates {
+		if c.listed&(1<<i) != 0 {
+			s.redis.add(indexKey(someKey.Tenant, someKey.Integration, state), someKey.Entity, present)
+		}
+	}
+}
+
 // keep takes out of Redis what the script left there.
 func (s *modelStore) keep(c call, r *reply) {
-	r.failed, r.rung, r.due, r.owned = s.redis.failed, s.redis.rung, never, nobody
-	if s.redis.due != 0 {
-		r.due = int8(max(s.redis.due-present, 0))
+	r.rung, r.due, r.line, r.owned = len(s.redis.rung) > 0, never, never, nobody
+	from := func(set, member string, to *int8) bool {
+		score, ok := s.redis.sets[set][member]
+		if ok {
+			*to = int8(max(int64(score)-present, 0))
+		}
+		return ok
 	}
-	if s.redis.record == "" {
+	from(s.lookout(), someKey.String(), &r.due)
+	from(lineKey(someKey.Tenant), someName, &r.line)
+	var any int8
+	r.out = from(activeKey(someKey.Tenant), someName, &any)
+	for i, state := range listedStates {
+		if from(indexKey(someKey.Tenant, someKey.Integration, state), someKey.Entity, &any) {
+			r.listed |= 1 << i
+		}
+	}
+	if s.text() == "" {
 		return
 	}
-	doc := s.document(s.redis.record)
+	doc := s.document(s.text())
 	r.newRun = c.record != 0 && doc["r"].(float64) != someRun
 	doc["r"] = someRun
 	switch doc["o"] {
@@ -300,7 +352,7 @@ func (s *modelStore) document(text string) (doc map[string]any) {
 func (s *modelStore) intern(doc map[string]any) int32 {
 	// Who clicked; why it waits; the deadline and the number of attempts are
 	// choices in the model: a failure may always be the last one.
-	for _, told := range []string{"c", "w", "d", "a"} {
+	for _, told := range []string{"c", "w", "d", "a", "b"} {
 		delete(doc, told)
 	}
 	doc["g"] = 0.0
@@ -383,6 +435,9 @@ func (s *modelStore) viewOf(r Record) int32 {
 func (s *modelStore) later(k kept) kept {
 	if k.due > 0 {
 		k.due--
+	}
+	if k.line > 0 {
+		k.line--
 	}
 	if k.record == 0 {
 		return k

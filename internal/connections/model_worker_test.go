@@ -146,10 +146,10 @@ func (m *model) change(w *world, slot int8, op string, arg, ticks int8) reply {
 
 // ask carries out a call of the store, and what follows from it for everybody.
 func (m *model) ask(w *world, c call, slot int8) reply {
-	c.record, c.due, c.failed = w.kept.record, w.kept.due, w.kept.failed
+	c.record, c.due, c.where = w.kept.record, w.kept.due, w.kept.where
 	c.mine = slot != nobody && w.kept.owner == slot
 	r := m.do(c)
-	w.kept.record, w.kept.due, w.kept.failed = r.record, r.due, r.failed
+	w.kept.record, w.kept.due, w.kept.where = r.record, r.due, r.where
 	switch r.owned {
 	case 1:
 		w.kept.owner = slot

@@ -11,6 +11,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"pushbutton/internal/fault"
+	"pushbutton/internal/targets"
 )
 
 //go:embed transitions.lua
@@ -70,37 +71,51 @@ func (t Timing) withDefaults() Timing {
 	return t
 }
 
-// tag keeps all keys of the machine on one node of a Redis Cluster: a
-// transition touches the record, the look-out and the history at once.
-const tag = "pb:{push}:"
-
-const (
-	lookoutKey = tag + "lookout"
-	failedKey  = tag + "failed"
-	bellKey    = tag + "bell"
-)
-
-func recordKey(k Key) string  { return tag + "c:" + k.String() }
-func historyKey(k Key) string { return tag + "h:" + k.String() }
-
 // ErrLost is returned when a worker's change came too late: the work has
 // changed hands, or a click has made it pointless.
 var ErrLost = errors.New("the push is no longer this worker's")
 
-// Store keeps the records in Redis.
+// Store keeps the records in Redis. It is safe for concurrent use.
 type Store struct {
 	rdb    redis.UniversalClient
 	script *redis.Script
 	timing Timing
+	limits Limits
 }
 
-// NewStore makes a Store; zero fields of timing mean their defaults.
+// NewStore makes a Store with the deployment's default limits; zero fields of
+// timing mean their defaults.
 func NewStore(rdb redis.UniversalClient, timing Timing) *Store {
-	return &Store{rdb: rdb, script: redis.NewScript(transitionsLua), timing: timing.withDefaults()}
+	return NewStoreWith(rdb, timing, Limits{})
+}
+
+// NewStoreWith is NewStore with limits for tenants that have none of their
+// own; zero fields mean the defaults.
+func NewStoreWith(rdb redis.UniversalClient, timing Timing, limits Limits) *Store {
+	s := &Store{rdb: rdb, timing: timing.withDefaults(), limits: limits.withDefaults()}
+	s.script = redis.NewScript(s.constants() + transitionsLua)
+	return s
 }
 
 // Timing tells the timing in force.
 func (s *Store) Timing() Timing { return s.timing }
+
+// Texts of pushes that were never begun, or not again, in time.
+const (
+	lateText = "Not begun within the time a push may take: too many pushes were waiting before it. Push again later."
+	lastText = "Not done within the time a push may take. Last tried: "
+)
+
+// constants is what stands in front of the script, so that it need not be
+// sent with each call. Times are milliseconds.
+func (s *Store) constants() string {
+	t, l := s.timing, s.limits
+	return fmt.Sprintf("local K = { lease = %d, look = %d, maxlook = %d, deadline = %d, settle = %d, answer = %d, sending = %d, keepfor = %d,"+
+		" keep = %d, left = %d, bell = %d, hand = %d, inflight = %d, waiting = %d, connections = %d, persecond = %d, unfenced = %t, late = %q, last = %q }\n",
+		t.Lease.Milliseconds(), t.Look.Milliseconds(), t.MaxLook.Milliseconds(), t.Deadline.Milliseconds(), t.Settle.Milliseconds(),
+		t.Answer.Milliseconds(), t.InFlight.Milliseconds(), t.Keep.Milliseconds(), historyLength, maxLeft, maxBell, maxHanded,
+		l.InFlight, l.Waiting, l.Connections, l.PerSecond, !fencing, lateText, lastText)
+}
 
 // verdict is what a transition decided.
 type verdict string
@@ -108,13 +123,16 @@ type verdict string
 const (
 	vOK      verdict = "ok"
 	vQueued  verdict = "queued"
+	vLined   verdict = "lined" // it waits in its tenant's line
 	vSame    verdict = "same"
 	vStale   verdict = "stale"
 	vBusy    verdict = "busy"
 	vLeft    verdict = "left"
 	vWaiting verdict = "waiting"
 	vMoved   verdict = "moved"
-	vNone    verdict = "none"
+	vOverdue verdict = "overdue" // queued, to tell that it was never begun in time
+	vFull    verdict = "full"    // refused: Limits.Waiting
+	vMany    verdict = "many"    // refused: Limits.Connections
 )
 
 type outcome struct {
@@ -122,32 +140,28 @@ type outcome struct {
 	record  Record
 	now     int64
 	delay   time.Duration
+	handed  *Work // runs of other records that got a credit
 }
 
 // arguments of a transition; which ones count is said in transitions.lua.
 type arguments struct {
-	Run      int64    `json:"run,omitempty"`
-	Owner    string   `json:"owner,omitempty"`
-	Name     string   `json:"name,omitempty"`
-	Email    string   `json:"email,omitempty"`
-	Epoch    int      `json:"epoch,omitempty"`
-	Issue    any      `json:"issue,omitempty"`
-	Failure  *Failure `json:"failure,omitempty"`
-	Counted  bool     `json:"counted,omitempty"`
-	Delay    int64    `json:"delay"`
-	Note     string   `json:"note,omitempty"`
-	Lease    int64    `json:"lease"`
-	Look     int64    `json:"look"`
-	MaxLook  int64    `json:"maxlook"`
-	Deadline int64    `json:"deadline"`
-	Settle   int64    `json:"settle"`
-	Answer   int64    `json:"answer"`
-	InFlight int64    `json:"inflight"`
-	Unfenced bool     `json:"unfenced,omitempty"`
-	Left     int      `json:"left"`
-	Keep     int      `json:"keep"`
-	KeepFor  int64    `json:"keepfor"`
-	Bell     int      `json:"bell"`
+	Run     int64    `json:"run,omitempty"`
+	Owner   string   `json:"owner,omitempty"`
+	Name    string   `json:"name,omitempty"`
+	Email   string   `json:"email,omitempty"`
+	Epoch   int      `json:"epoch,omitempty"`
+	Issue   any      `json:"issue,omitempty"`
+	Failure *Failure `json:"failure,omitempty"`
+	Counted bool     `json:"counted,omitempty"`
+	Delay   int64    `json:"delay,omitempty"`
+	Note    string   `json:"note,omitempty"`
+	Record  *Record  `json:"record,omitempty"`
+	Changed int64    `json:"changed,omitempty"`
+
+	InFlight    int `json:"inflight,omitempty"`
+	Waiting     int `json:"waiting,omitempty"`
+	Connections int `json:"connections,omitempty"`
+	PerSecond   int `json:"persecond,omitempty"`
 }
 
 // do runs one transition: one round trip.
@@ -155,30 +169,74 @@ func (s *Store) do(ctx context.Context, op string, key Key, args arguments) (out
 	if !key.Valid() {
 		return outcome{}, fault.New(fault.Invalid, "record "+op, "There can be no connection of this name.")
 	}
-	t := s.timing
-	args.Lease, args.Look, args.MaxLook = t.Lease.Milliseconds(), t.Look.Milliseconds(), t.MaxLook.Milliseconds()
-	args.Deadline, args.Settle, args.Answer = t.Deadline.Milliseconds(), t.Settle.Milliseconds(), t.Answer.Milliseconds()
-	args.Unfenced = !fencing
-	args.InFlight = t.InFlight.Milliseconds()
-	args.Left, args.Keep, args.KeepFor = maxLeft, historyLength, t.Keep.Milliseconds()
-	args.Bell = maxBell
-	raw, err := json.Marshal(args)
+	keys, argv, err := request(op, key, args)
 	if err != nil {
-		return outcome{}, fault.Wrap(fault.Internal, "encode "+op, err)
+		return outcome{}, err
 	}
-	keys := []string{recordKey(key), lookoutKey, historyKey(key), failedKey, bellKey}
-	reply, err := s.script.Run(ctx, s.rdb, keys, op, raw, key.String()).Slice()
+	reply, err := s.script.Run(ctx, s.rdb, keys, argv...).Slice()
 	if err != nil {
 		return outcome{}, redisFault("record "+op, err)
 	}
-	return parse(op, reply)
+	return parse(op, key.Tenant, reply)
 }
 
-func parse(op string, reply []any) (outcome, error) {
+// batch runs one transition on many records of one shard: one round trip.
+func (s *Store) batch(ctx context.Context, op string, keys []Key, args func(i int) arguments) ([]outcome, error) {
+	if len(keys) == 0 {
+		return nil, nil
+	}
+	run := func() ([]*redis.Cmd, error) {
+		replies := make([]*redis.Cmd, len(keys))
+		_, err := s.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
+			for i, key := range keys {
+				names, argv, err := request(op, key, args(i))
+				if err != nil {
+					return err
+				}
+				replies[i] = s.script.EvalSha(ctx, p, names, argv...)
+			}
+			return nil
+		})
+		return replies, err
+	}
+	replies, err := run()
+	if redis.HasErrorPrefix(err, "NOSCRIPT") {
+		if err := s.script.Load(ctx, s.rdb).Err(); err != nil {
+			return nil, redisFault("record "+op, err)
+		}
+		replies, err = run()
+	}
+	if err != nil {
+		return nil, redisFault("record "+op, err)
+	}
+	out := make([]outcome, len(replies))
+	for i, r := range replies {
+		reply, err := r.Slice()
+		if err != nil {
+			return nil, redisFault("record "+op, err)
+		}
+		if out[i], err = parse(op, keys[i].Tenant, reply); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+func request(op string, key Key, args arguments) (keys []string, argv []any, err error) {
+	doc := []byte(nil)
+	if args != (arguments{}) {
+		if doc, err = json.Marshal(args); err != nil {
+			return nil, nil, fault.Wrap(fault.Internal, "encode "+op, err)
+		}
+	}
+	return []string{recordsKey(key.Tenant, key.Integration)}, []any{op, key.Tenant, key.Integration, key.Entity, doc}, nil
+}
+
+func parse(op, tenant string, reply []any) (outcome, error) {
 	bad := func() (outcome, error) {
 		return outcome{}, &fault.Error{Op: "record " + op, Kind: fault.Internal, Err: fmt.Errorf("unexpected reply of %d parts", len(reply))}
 	}
-	if len(reply) != 4 {
+	if len(reply) < 4 || len(reply)%2 != 0 {
 		return bad()
 	}
 	v, ok1 := reply[0].(string)
@@ -189,6 +247,15 @@ func parse(op string, reply []any) (outcome, error) {
 		return bad()
 	}
 	out := outcome{verdict: verdict(v), now: now, delay: time.Duration(delay) * time.Millisecond}
+	for i := len(reply) - 2; i >= 4; i -= 2 {
+		name, ok1 := reply[i].(string)
+		run, ok2 := reply[i+1].(int64)
+		key, err := ParseKey(tenant + "/" + name)
+		if !ok1 || !ok2 || err != nil {
+			return bad()
+		}
+		out.handed = &Work{Key: key, Run: run, Next: out.handed}
+	}
 	if doc != "" {
 		if err := json.Unmarshal([]byte(doc), &out.record); err != nil {
 			return outcome{}, fault.Wrap(fault.Internal, "record "+op, err)
@@ -210,13 +277,16 @@ type Work struct {
 	Key   Key
 	Run   int64
 	Delay time.Duration
+	// Next is further work that the same transition brought: runs of the
+	// tenant that waited for the credit which it freed.
+	Next *Work
 }
 
 func (o outcome) work(key Key) *Work {
-	if o.verdict != vQueued {
-		return nil
+	if o.verdict != vQueued && o.verdict != vOverdue {
+		return o.handed
 	}
-	return &Work{Key: key, Run: o.record.Run, Delay: o.delay}
+	return &Work{Key: key, Run: o.record.Run, Delay: o.delay, Next: o.handed}
 }
 
 // Person is who clicked; both fields may be empty.
@@ -229,10 +299,21 @@ type Person struct {
 const maxPersonText = 120
 
 // Push records a push. The work to queue is nil where the same push is under
-// way already.
+// way already, or waits in its tenant's line. Beyond the tenant's limits
+// nothing is recorded and the error is fault.RateLimited, with a sentence for
+// whoever clicked.
 func (s *Store) Push(ctx context.Context, key Key, by Person) (Record, *Work, error) {
 	out, err := s.do(ctx, "push", key, arguments{Name: cut(by.Name, maxPersonText), Email: cut(by.Email, maxPersonText)})
-	return out.record, out.work(key), err
+	switch out.verdict {
+	case vFull:
+		return out.record, nil, fault.New(fault.RateLimited, "push",
+			"Too many pushes of this workspace are waiting, so this one was not taken. Push again later, or ask your admin.")
+	case vMany:
+		return Record{}, nil, fault.New(fault.RateLimited, "push",
+			"This workspace has as many connections as its plan in the push plugin allows. Ask your admin to raise the limit or to remove an integration.")
+	default:
+		return out.record, out.work(key), err
+	}
 }
 
 // Unlink resets the button for good: whoever still works for the old push can
@@ -248,6 +329,24 @@ func (s *Store) Dismiss(ctx context.Context, key Key) (Record, *Work, error) {
 	return out.record, out.work(key), err
 }
 
+// Reset has the button show initial again, whatever it shows and whether there
+// is a record or not. The issue is left alone, and the next push gets one of
+// its own.
+func (s *Store) Reset(ctx context.Context, key Key) (Record, *Work, error) {
+	out, err := s.do(ctx, "reset", key, arguments{})
+	return out.record, out.work(key), err
+}
+
+// Link connects the button to an issue that exists. One that it was connected
+// to is left alone.
+func (s *Store) Link(ctx context.Context, key Key, issue targets.Issue) (Record, *Work, error) {
+	if issue.ID == "" {
+		return Record{}, nil, fault.New(fault.Invalid, "link", "The issue has no id.")
+	}
+	out, err := s.do(ctx, "link", key, arguments{Issue: issue, Note: issue.Key})
+	return out.record, out.work(key), err
+}
+
 // Recheck has an idle button read back, since Productboard was seen to show
 // something else. The work to queue is nil where somebody is at it already.
 func (s *Store) Recheck(ctx context.Context, key Key) (*Work, error) {
@@ -257,36 +356,23 @@ func (s *Store) Recheck(ctx context.Context, key Key) (*Work, error) {
 
 // Get reads a record; fault.NotFound where there is none.
 func (s *Store) Get(ctx context.Context, key Key) (Record, error) {
-	out, err := s.do(ctx, "read", key, arguments{})
-	if err == nil && out.verdict == vNone {
-		return Record{}, fault.New(fault.NotFound, "read record", "There is no such connection.")
+	const op = "read record"
+	if !key.Valid() {
+		return Record{}, fault.New(fault.NotFound, op, "There is no such connection.")
 	}
-	return out.record, err
-}
-
-// Event is one line of a connection's history.
-type Event struct {
-	At         int64  `json:"at"`
-	What       string `json:"op"`
-	Generation int64  `json:"g"`
-	Run        int64  `json:"r"`
-	State      State  `json:"s"`
-	Note       string `json:"n,omitempty"`
-}
-
-// History tells what happened to a connection, oldest first.
-func (s *Store) History(ctx context.Context, key Key) ([]Event, error) {
-	lines, err := s.rdb.LRange(ctx, historyKey(key), 0, -1).Result()
+	doc, err := s.rdb.HGet(ctx, recordsKey(key.Tenant, key.Integration), key.Entity).Result()
+	if errors.Is(err, redis.Nil) {
+		return Record{}, fault.New(fault.NotFound, op, "There is no such connection.")
+	}
 	if err != nil {
-		return nil, redisFault("read history", err)
+		return Record{}, redisFault(op, err)
 	}
-	events := make([]Event, 0, len(lines))
-	for _, line := range lines {
-		var e Event
-		if err := json.Unmarshal([]byte(line), &e); err != nil {
-			return nil, fault.Wrap(fault.Internal, "read history", err)
-		}
-		events = append(events, e)
+	return decode(op, doc)
+}
+
+func decode(op, doc string) (r Record, err error) {
+	if err := json.Unmarshal([]byte(doc), &r); err != nil {
+		return Record{}, fault.Wrap(fault.Internal, op, err)
 	}
-	return events, nil
+	return r, nil
 }

@@ -182,7 +182,7 @@ func TestSilentWorkerIsTakenOverAndFenced(t *testing.T) {
 		"again":    func() error { _, err := frozen.Again(ctx, 0, true, Failure{}); return err },
 		"gone":     func() error { return frozen.Gone(ctx) },
 		"refused":  func() error { return frozen.Refused(ctx) },
-		"forget":   func() error { return frozen.Forget(ctx) },
+		"forget":   func() error { _, err := frozen.Forget(ctx); return err },
 		"tidied":   func() error { return frozen.Tidied(ctx, 1) },
 	} {
 		require.ErrorIs(t, change(), ErrLost, name)
@@ -378,18 +378,19 @@ func TestErrorDismissAndRetry(t *testing.T) {
 	_, err := l.Settled(ctx)
 	require.NoError(t, err)
 	require.Equal(t, Failed, l.Record.State)
-	keys, err := s.FailedKeys(ctx, 0, 10)
+	page, err := s.List(ctx, someKey.Tenant, Query{Integration: someKey.Integration, State: Failed})
 	require.NoError(t, err)
-	require.Equal(t, []Key{someKey}, keys)
+	require.Len(t, page.Entries, 1)
+	require.Equal(t, someKey, page.Entries[0].Key)
 
 	rec, _, err := s.Dismiss(ctx, someKey)
 	require.NoError(t, err)
 	require.Equal(t, Initial, rec.State)
 	require.Equal(t, 1, rec.Epoch)
 	require.NotNil(t, rec.Intent, "the create may have happened: the next push looks first")
-	keys, err = s.FailedKeys(ctx, 0, 10)
+	page, err = s.List(ctx, someKey.Tenant, Query{Integration: someKey.Integration, State: Failed})
 	require.NoError(t, err)
-	require.Empty(t, keys)
+	require.Empty(t, page.Entries)
 
 	rec, w, err := s.Dismiss(ctx, someKey)
 	require.NoError(t, err)

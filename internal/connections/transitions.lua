@@ -1,46 +1,161 @@
 -- The transitions of a record, each atomic. docs/states.md is their table.
 --
--- KEYS: 1 the record, 2 the look-out (sorted set: when somebody must look),
---       3 the record's history (list), 4 the failed pushes (sorted set),
---       5 the bell (list: runs that may begin at once, for a worker that waits).
--- ARGV: 1 the transition, 2 its arguments as JSON, 3 the record's member in
---       the sorted sets.
--- Answer: verdict, record as JSON (empty: none), now in ms, and with 'queued'
---         how many ms the work has to wait before it may begin.
+-- KEYS: 1 the integration's records (hash: entity -> record as JSON). All other
+--       keys carry the same hash tag and are made from it below, since a
+--       transition may hand out another record of its tenant.
+-- ARGV: 1 the transition, 2 tenant, 3 integration, 4 entity, 5 the transition's
+--       arguments as JSON (may be empty).
+-- K, which the caller puts in front, are the timing and the limits in force.
+-- Answer: verdict, record as JSON (empty: none), now in ms, with 'queued' how
+--         many ms the work has to wait before it may begin; then a name
+--         (integration:entity) and a run for each further run of the tenant
+--         that was handed out.
 --
 -- Time is Redis' own: the clocks of our processes must not matter.
+--
+-- Whatever has something left to do is either handed out, and then a member of
+-- its tenant's `active` set and holds a credit, or waits in the tenant's `line`
+-- (score: when it may begin, or since when it waits).
 
 local t = redis.call('TIME')
 local now = tonumber(t[1]) * 1000 + math.floor(tonumber(t[2]) / 1000)
-local op = ARGV[1]
-local a = cjson.decode(ARGV[2])
-local member = ARGV[3]
-local raw = redis.call('GET', KEYS[1])
+local records, op, tenant, integration, entity = KEYS[1], ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+local a = ARGV[5] ~= '' and cjson.decode(ARGV[5]) or {}
+local tag = string.match(records, '^[^}]*}:')
+local id = integration .. ':' .. entity
+local member = tenant .. '/' .. id
+local lookout, bell, history = tag .. 'lookout', tag .. 'bell', tag .. 'h:' .. member
+local active, line, meta = tag .. 'a:' .. tenant, tag .. 'l:' .. tenant, tag .. 't:' .. tenant
+
+local raw = redis.call('HGET', records, entity)
 local rec = { s = 'initial', g = 0, e = 1, r = 0 }
 if raw then rec = cjson.decode(raw) end
+local was = raw and rec.s
+-- What a worker reports is timed by stages: from its lease, or its last report.
+local report = a.owner and op ~= 'begin'
+local stage, took = rec.p, rec.b and now - rec.b
+-- changed is the date for lists where it is not that of a new state.
+local changed = nil
+local handed = {}
+
+local function plain(text) return text and (string.gsub(text, '%c', ' ')) or '' end
 
 local function log(what)
-  local entry = { at = now, op = what, g = rec.g, r = rec.r, s = rec.s, n = a.note }
-  redis.call('RPUSH', KEYS[3], cjson.encode(entry))
-  redis.call('LTRIM', KEYS[3], -a.keep, -1)
+  local f = a.failure or {}
+  local entry = table.concat({ now, what, rec.g, rec.r, string.sub(rec.s, 1, 1), stage or '', report and took or '',
+    report and (f.k or 'ok') or '', plain(f.s), plain(f.f), plain(a.note) }, '\t')
+  local n = redis.call('RPUSH', history, (string.gsub(entry, '\t+$', '')))
+  if n > K.keep then redis.call('LTRIM', history, -K.keep, -1) end
   -- What failed stays until somebody has seen to it.
-  if rec.s == 'error' then redis.call('PERSIST', KEYS[3]) else redis.call('PEXPIRE', KEYS[3], a.keepfor) end
+  if rec.s == 'error' then
+    redis.call('PERSIST', history)
+  elseif n == 1 or not rec.p or rec.lc == now then
+    redis.call('PEXPIRE', history, K.keepfor)
+  end
 end
 
-local function answer(verdict, delay) return { verdict, cjson.encode(rec), now, delay or 0 } end
+-- The tenant's credits ------------------------------------------------------
+
+local function held() return redis.call('SISMEMBER', active, id) == 1 end
+
+-- room tells whether one more run may be handed out. What only has to be told
+-- to a person (settle) has a few credits beyond, so that it does not wait
+-- behind slow trackers.
+local function room(step)
+  local n = redis.call('SCARD', active)
+  if n == 0 then return true end
+  local most = tonumber(redis.call('HGET', meta, 'inflight') or K.inflight)
+  if step == 'settle' then most = most + math.ceil(most / 4) end
+  return n < most
+end
+
+-- Only a hint, so that an idle worker need not ask; nobody misses one.
+local function ring(name, run)
+  if redis.call('LLEN', bell) < K.bell then redis.call('RPUSH', bell, name .. '#' .. run) end
+end
+
+-- hand_on gives free credits to those in the tenant's line that may begin.
+-- Should the caller die before it has queued them, the look-out does.
+local function hand_on(most, look)
+  for _ = 1, most do
+    local other = redis.call('ZRANGEBYSCORE', line, '-inf', now, 'LIMIT', 0, 1)[1]
+    if not other then return end
+    local i, e = string.match(other, '^([^:]*):(.*)$')
+    local key = tag .. 'c:' .. tenant .. '/' .. i
+    local text = redis.call('HGET', key, e)
+    local o = text and cjson.decode(text)
+    if o and o.p then
+      if not room(o.p) then return end
+      -- A new run: the task of the old one may be about to find no credit.
+      o.r, o.k = o.r + 1, nil
+      redis.call('HSET', key, e, cjson.encode(o))
+      redis.call('SADD', active, other)
+      redis.call('ZADD', lookout, now + look, tenant .. '/' .. other)
+      ring(tenant .. '/' .. other, o.r)
+      table.insert(handed, other)
+      table.insert(handed, o.r)
+    end
+    redis.call('ZREM', line, other)
+  end
+end
+
+local function release()
+  if redis.call('SREM', active, id) == 1 then hand_on(K.hand, K.look) end
+end
+
+-- since is from when on it counts in the line: those who clicked earlier go
+-- first, whatever became of them meanwhile.
+local function since() return math.min(rec.lc or rec.c and rec.c.at or now, now) end
+
+-- lined_look is when somebody must look at what waits in line for a credit.
+local function lined_look()
+  local most = now + K.maxlook
+  if rec.p == 'open' and rec.d then return math.max(math.min(rec.d, most), now) end
+  return most
+end
+
+-- Writing -------------------------------------------------------------------
+
+local function reply(verdict, doc, delay)
+  local r = { verdict, doc, now, delay or 0 }
+  for _, v in ipairs(handed) do table.insert(r, v) end
+  return r
+end
+
+local function answer(verdict, delay) return reply(verdict, cjson.encode(rec), delay) end
+
+local function index(state) return tag .. 'x:' .. tenant .. '/' .. integration .. ':' .. state end
+
+local function write()
+  local doc = cjson.encode(rec)
+  redis.call('HSET', records, entity, doc)
+  if was ~= rec.s or changed then
+    if was and was ~= rec.s then redis.call('ZREM', index(was), entity) end
+    if not was then redis.call('HINCRBY', meta, 'n', 1) end
+    redis.call('ZADD', index(rec.s), changed or now, entity)
+    was = rec.s
+  end
+  return doc
+end
 
 -- save writes the record; due says when somebody must look whether it moved
 -- on (nil: nothing is left to do).
 local function save(verdict, due, what, delay)
-  redis.call('SET', KEYS[1], cjson.encode(rec))
-  if due then redis.call('ZADD', KEYS[2], due, member) else redis.call('ZREM', KEYS[2], member) end
-  if rec.s == 'error' and rec.x then
-    redis.call('ZADD', KEYS[4], 'NX', now, member)
-  else
-    redis.call('ZREM', KEYS[4], member)
-  end
+  local doc = write()
+  if due then redis.call('ZADD', lookout, due, member) else redis.call('ZREM', lookout, member) end
   if what then log(what) end
-  return answer(verdict, delay)
+  return reply(verdict, doc, delay)
+end
+
+-- erase takes away all that is kept of the record.
+local function erase(look)
+  redis.call('HDEL', records, entity)
+  redis.call('DEL', history)
+  redis.call('ZREM', lookout, member)
+  redis.call('ZREM', line, id)
+  redis.call('ZREM', index(rec.s), entity)
+  redis.call('HINCRBY', meta, 'n', -1)
+  if redis.call('SREM', active, id) == 1 then hand_on(K.hand, look) end
 end
 
 -- The button has to be read back once more, not before t.
@@ -49,7 +164,7 @@ local function read_back(t) rec.v = math.max(rec.v or 0, t) end
 -- What a worker told Productboard last may still be under way when it loses
 -- the record.
 local function fence_off()
-  if rec.o and (rec.p == 'settle' or rec.p == 'verify') then read_back(now + a.inflight) end
+  if rec.o and (rec.p == 'settle' or rec.p == 'verify') then read_back(now + K.sending) end
 end
 
 -- hand over: whoever worked on it is fenced off, the work waits for a taker.
@@ -58,14 +173,49 @@ local function queue(step, delay, what)
   local told = op == 'settled' or op == 'verified' or op == 'unified'
   if not told then fence_off() end
   rec.r = rec.r + 1
-  rec.o, rec.u, rec.k = nil, nil, nil
+  rec.o, rec.u, rec.k, rec.b = nil, nil, nil, nil
   rec.p = step
-  -- Only a hint, so that an idle worker need not ask; nobody misses one.
-  if delay <= 0 and redis.call('LLEN', KEYS[5]) < a.bell then redis.call('RPUSH', KEYS[5], member .. '#' .. rec.r) end
-  return save('queued', now + delay + a.look, what, delay)
+  if delay > 0 then -- takes a credit when its time has come
+    redis.call('ZADD', line, now + delay, id)
+    release()
+    local look = now + delay + K.look
+    if step == 'open' and rec.d then look = math.max(math.min(look, rec.d), now) end
+    return save('queued', look, what, delay)
+  end
+  if not held() then
+    if not room(step) then
+      redis.call('ZADD', line, since(), id)
+      return save('lined', lined_look(), what)
+    end
+    redis.call('SADD', active, id)
+    redis.call('ZREM', line, id)
+  end
+  ring(member, rec.r)
+  return save('queued', now + K.look, what)
 end
 
-local function mine() return raw and rec.p and (a.unfenced or rec.r == a.run and rec.o == a.owner) end
+local function mine() return raw and rec.p and (K.unfenced or rec.r == a.run and rec.o == a.owner) end
+
+-- go_on is when a worker may be silent until, once more.
+local function go_on(verdict, what)
+  rec.u = now + K.lease
+  if what then rec.b = now end
+  return save(verdict, rec.u, what)
+end
+
+-- clear is a button that shows nothing any more.
+local function clear()
+  rec.g = rec.g + 1
+  rec.s, rec.a, rec.x, rec.w, rec.d = 'initial', nil, nil, nil, nil
+  changed = now
+  read_back(now + K.answer)
+end
+
+-- forsake forgets the issue, and what an intended create may still make.
+local function forsake()
+  if rec.t or rec.i then rec.e = rec.e + 1 end
+  rec.t, rec.i, rec.q = nil, nil, nil
+end
 
 local function leave_behind()
   if rec.t or (rec.i and not (rec.i.ok and rec.i.n == 1)) then
@@ -75,11 +225,10 @@ local function leave_behind()
     if rec.q and not intent then intent = { at = now, n = 2 } end
     rec.l = rec.l or {}
     table.insert(rec.l, { e = rec.e, i = intent, t = rec.t, q = rec.q })
-    while #rec.l > a.left do table.remove(rec.l, 1) end
+    while #rec.l > K.left do table.remove(rec.l, 1) end
   end
   -- A worker may be creating one this very moment only if it holds an intent.
-  if rec.t or rec.i then rec.e = rec.e + 1 end
-  rec.t, rec.i, rec.q = nil, nil, nil
+  forsake()
 end
 
 local ops = {}
@@ -87,27 +236,36 @@ local ops = {}
 -- Clicks ------------------------------------------------------------------
 
 ops['push'] = function()
-  rec.lc = now
   if rec.s == 'progress' then
-    redis.call('SET', KEYS[1], cjson.encode(rec))
+    rec.lc = now
+    local doc = write()
     log('push again')
-    return answer('same')
+    return reply('same', doc)
   end
+  local m = redis.call('HMGET', meta, 'inflight', 'waiting', 'connections', 'persecond', 'n', 'next')
+  if not raw and tonumber(m[5] or 0) >= tonumber(m[3] or K.connections) then return answer('many') end
+  -- As many as may come in a second come at once, then one after the other.
+  local rate = tonumber(m[4] or K.persecond)
+  local at = math.max(tonumber(m[6] or 0), now)
+  local delay = math.max(math.ceil(at - now - 1000), 0)
+  if delay > 0 or redis.call('SCARD', active) >= tonumber(m[1] or K.inflight) then
+    if redis.call('ZCARD', line) >= tonumber(m[2] or K.waiting) then return answer('full') end
+  end
+  redis.call('HSET', meta, 'next', string.format('%.3f', at + 1000 / rate))
+  rec.lc = now
   rec.g = rec.g + 1
   rec.s, rec.a, rec.x, rec.w = 'progress', nil, nil, nil
-  rec.d = now + a.deadline
+  rec.d = now + K.deadline
   rec.c = { at = now, n = a.name, m = a.email }
-  return queue('open', 0, 'push')
+  return queue('open', delay, 'push')
 end
 
 ops['unlink'] = function()
   if not raw then return answer('same') end
   leave_behind()
-  rec.g = rec.g + 1
   rec.lc = now
-  rec.s, rec.a, rec.x, rec.w, rec.d = 'initial', nil, nil, nil, nil
-  read_back(now + a.answer)
-  return queue('verify', a.settle, 'unlink')
+  clear()
+  return queue('verify', K.settle, 'unlink')
 end
 
 ops['dismiss'] = function()
@@ -115,33 +273,84 @@ ops['dismiss'] = function()
   rec.lc = now
   if rec.s ~= 'error' then
     -- Productboard shows an error of its own, and again if our answer is lost.
-    read_back(now + a.answer)
-    if not rec.p then return queue('verify', a.settle, 'dismiss') end
-    redis.call('SET', KEYS[1], cjson.encode(rec))
-    return answer('same')
+    read_back(now + K.answer)
+    if not rec.p then return queue('verify', K.settle, 'dismiss') end
+    return reply('same', write())
   end
+  clear()
+  return queue('verify', K.settle, 'dismiss')
+end
+
+-- An admin's ------------------------------------------------------------------
+
+-- The button goes back to initial whatever it shows; the issue is left alone.
+ops['reset'] = function()
+  forsake()
+  rec.lc = now
+  clear()
+  return queue('verify', K.settle, 'reset')
+end
+
+-- The button shows an issue that exists; one that it showed is left alone.
+ops['link'] = function()
+  if not rec.t or rec.t.id ~= a.issue.id then forsake() end
   rec.g = rec.g + 1
-  rec.s, rec.a, rec.x, rec.w, rec.d = 'initial', nil, nil, nil, nil
-  read_back(now + a.answer)
-  return queue('verify', a.settle, 'dismiss')
+  rec.s, rec.a, rec.x, rec.w = 'progress', nil, nil, nil
+  rec.d = now + K.deadline
+  rec.t, rec.i, rec.q = a.issue, nil, nil
+  changed = now
+  return queue('settle', 0, 'link')
+end
+
+ops['drop'] = function()
+  if raw then erase(0) end
+  return reply('ok', '')
+end
+
+-- A record from elsewhere; what is known here is not overwritten.
+ops['import'] = function()
+  if raw then return answer('same') end
+  rec, changed = a.record, a.changed
+  rec.o, rec.u, rec.k, rec.b = nil, nil, nil, nil
+  if not rec.p then return save('ok', nil, 'import') end
+  rec.r = rec.r + 1
+  redis.call('ZADD', line, now, id)
+  return save('lined', now, 'import') -- the look-out hands it out
+end
+
+-- The tenant's limits: those that are not named are the deployment's.
+ops['limits'] = function()
+  for _, name in ipairs({ 'inflight', 'waiting', 'connections', 'persecond' }) do
+    if a[name] then redis.call('HSET', meta, name, a[name]) else redis.call('HDEL', meta, name) end
+  end
+  hand_on(K.bell, 0)
+  return reply('ok', '')
 end
 
 -- A worker's transitions ----------------------------------------------------
 
 ops['begin'] = function()
-  if not raw or not rec.p or (rec.r ~= a.run and not a.unfenced) then return answer('stale') end
-  if rec.o and rec.o ~= a.owner and rec.u > now and not a.unfenced then return answer('busy') end
+  if not raw or not rec.p or (rec.r ~= a.run and not K.unfenced) then return answer('stale') end
+  if rec.o and rec.o ~= a.owner and rec.u > now and not K.unfenced then return answer('busy') end
+  if not held() then
+    if not room(rec.p) then
+      redis.call('ZADD', line, since(), id)
+      redis.call('ZADD', lookout, lined_look(), member)
+      return answer('lined')
+    end
+    redis.call('SADD', active, id)
+    redis.call('ZREM', line, id)
+  end
   if rec.o ~= a.owner then fence_off() end
   -- Nothing that was sent before can arrive after the reading that now begins.
   if rec.p == 'verify' and rec.v and rec.v <= now then rec.v = nil end
-  rec.o, rec.u = a.owner, now + a.lease
-  return save('ok', rec.u, 'begin ' .. rec.p)
+  rec.o = a.owner
+  return go_on('ok', 'begin ' .. rec.p)
 end
 
 ops['renew'] = function()
   if not mine() then return answer('stale') end
-  rec.u = now + a.lease
-  return save('ok', rec.u)
+  return go_on('ok')
 end
 
 ops['intend'] = function()
@@ -149,23 +358,20 @@ ops['intend'] = function()
   local sent = rec.i and rec.i.n or 0
   rec.i = { at = now, n = sent + 1 }
   if sent > 0 then rec.q = 2 end
-  rec.u = now + a.lease
-  return save('ok', rec.u, 'create sent')
+  return go_on('ok', 'create sent')
 end
 
 ops['refused'] = function()
   if not mine() or not rec.i then return answer('stale') end
   rec.i.ok = true
-  rec.u = now + a.lease
-  return save('ok', rec.u)
+  return go_on('ok')
 end
 
 ops['opened'] = function()
   if mine() and rec.p == 'open' and rec.e == a.epoch then
     rec.t, rec.i, rec.x, rec.w, rec.a = a.issue, nil, nil, nil, nil
     rec.p = 'settle'
-    rec.u = now + a.lease
-    return save('ok', rec.u, 'opened')
+    return go_on('ok', 'opened')
   end
   if raw and rec.e == a.epoch and (rec.t or rec.i) then
     -- The push stands. The client may have sent this again because the reply
@@ -178,9 +384,9 @@ ops['opened'] = function()
   for _, left in ipairs(rec.l or {}) do
     if left.e == a.epoch then
       left.t = a.issue
-      redis.call('SET', KEYS[1], cjson.encode(rec))
+      local doc = write()
       log('opened too late')
-      return answer('left')
+      return reply('left', doc)
     end
   end
   return answer('stale')
@@ -190,16 +396,14 @@ ops['gone'] = function()
   if not mine() or rec.p ~= 'open' then return answer('stale') end
   rec.t, rec.i, rec.q = nil, nil, nil
   rec.e = rec.e + 1
-  rec.u = now + a.lease
-  return save('ok', rec.u, 'issue gone')
+  return go_on('ok', 'issue gone')
 end
 
 ops['failed'] = function()
   if not mine() or (rec.p ~= 'open' and rec.p ~= 'settle') then return answer('stale') end
   rec.x, rec.w, rec.a = a.failure, nil, nil
   rec.p = 'settle'
-  rec.u = now + a.lease
-  return save('ok', rec.u, 'failed')
+  return go_on('ok', 'failed')
 end
 
 ops['settled'] = function()
@@ -208,7 +412,7 @@ ops['settled'] = function()
   rec.a, rec.w, rec.d = nil, nil, nil
   -- Productboard may still be processing the answer to the latest click; its
   -- write would come after ours.
-  local delay = math.max(a.settle, (rec.lc or 0) + a.answer - now)
+  local delay = math.max(K.settle, (rec.lc or 0) + K.answer - now)
   return queue('verify', delay, 'settled')
 end
 
@@ -217,7 +421,8 @@ ops['verified'] = function()
   rec.a, rec.w = nil, nil
   if rec.v then return queue('verify', math.max(rec.v - now, 0), 'read back') end
   if rec.l and #rec.l > 0 then return queue('tidy', 0) end
-  rec.p, rec.o, rec.u, rec.k, rec.l, rec.lc = nil, nil, nil, nil, nil, nil
+  rec.p, rec.o, rec.u, rec.k, rec.b, rec.l, rec.lc = nil, nil, nil, nil, nil, nil, nil
+  release()
   return save('ok', nil, 'verified')
 end
 
@@ -230,11 +435,11 @@ ops['unified'] = function()
   if rec.q <= 0 then rec.q = nil end
   if a.issue and rec.t and rec.t.id ~= a.issue.id then
     rec.t = a.issue
+    changed = now
     return queue('settle', 0, 'another issue kept')
   end
-  if rec.q then return queue('verify', a.delay, 'looked for a second issue') end
-  rec.u = now + a.lease
-  return save('ok', rec.u, 'looked for a second issue')
+  if rec.q then return queue('verify', a.delay or 0, 'looked for a second issue') end
+  return go_on('ok', 'looked for a second issue')
 end
 
 ops['tidied'] = function()
@@ -247,37 +452,48 @@ ops['tidied'] = function()
     end
   end
   rec.l = keep
-  rec.u = now + a.lease
-  return save('ok', rec.u, 'tidied')
+  return go_on('ok', 'tidied')
 end
 
 ops['again'] = function()
   if not mine() then return answer('stale') end
   if a.counted then rec.a = (rec.a or 0) + 1 end
   rec.w = a.failure
-  return queue(rec.p, a.delay, 'again')
+  return queue(rec.p, a.delay or 0, 'again')
 end
 
 ops['forget'] = function()
   if not mine() then return answer('stale') end
-  redis.call('DEL', KEYS[1], KEYS[3])
-  redis.call('ZREM', KEYS[2], member)
-  redis.call('ZREM', KEYS[4], member)
+  erase(K.look)
   return answer('ok')
 end
 
 -- The look-out's transitions --------------------------------------------------
 
 ops['look'] = function()
-  local score = redis.call('ZSCORE', KEYS[2], member)
+  local score = redis.call('ZSCORE', lookout, member)
   if not score or tonumber(score) > now then return answer('moved') end
   if not raw or not rec.p then
-    redis.call('ZREM', KEYS[2], member)
+    redis.call('ZREM', lookout, member)
     return answer('moved')
   end
   if rec.o then return queue(rec.p, 0, 'taken over') end
+  if not held() then
+    if rec.p == 'open' and rec.d and rec.d <= now then
+      local why = rec.w and rec.w.m and rec.w.m ~= '' and K.last .. rec.w.m or K.late
+      rec.x, rec.w, rec.a = { m = why, k = 'timeout', s = 'this plugin' }, nil, nil
+      local r = queue('settle', 0, 'waited too long')
+      if r[1] == 'queued' then r[1] = 'overdue' end
+      return r
+    end
+    local due = tonumber(redis.call('ZSCORE', line, id) or now)
+    if due > now then return save('moved', due + K.look) end
+    if not room(rec.p) then return save('moved', lined_look()) end
+    redis.call('SADD', active, id)
+    redis.call('ZREM', line, id)
+  end
   rec.k = math.min((rec.k or 0) + 1, 8)
-  return save('waiting', now + math.min(a.look * 2 ^ rec.k, a.maxlook))
+  return save('waiting', now + math.min(K.look * 2 ^ rec.k, K.maxlook))
 end
 
 ops['requeue'] = function()
@@ -289,11 +505,6 @@ end
 ops['recheck'] = function()
   if not raw or rec.p then return answer('same') end
   return queue('verify', 0, 'button differs')
-end
-
-ops['read'] = function()
-  if not raw then return { 'none', '', now, 0 } end
-  return answer('ok')
 end
 
 return ops[op]()

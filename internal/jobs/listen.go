@@ -8,9 +8,9 @@ import (
 )
 
 // listen begins the runs that the bell tells of, until Shutdown.
-func (w *Worker) listen() {
+func (w *Worker) listen(caller int) {
 	for w.free() {
-		work, err := w.opts.Bell.Ring(w.listening, listenFor)
+		work, err := w.opts.Bell.Ring(w.listening, caller, listenFor)
 		if err != nil {
 			w.rest() // Redis is away, which the look-out tells
 			continue
@@ -18,10 +18,14 @@ func (w *Worker) listen() {
 		if work == nil || w.listening.Err() != nil {
 			continue // the queue brings it to another process
 		}
+		if !w.shares.enter(work.Key.Tenant) {
+			continue // likewise
+		}
 		select {
 		case w.slots <- struct{}{}:
 			w.listener.Go(func() { w.rung(*work) })
-		default: // the queue brings it
+		default:
+			w.shares.leave(work.Key.Tenant)
 		}
 	}
 }
@@ -54,6 +58,7 @@ func (w *Worker) rung(work connections.Work) {
 			w.opts.Log.ErrorContext(w.base, "run ended in a panic", "connection", work.Key.String(), "panic", r, "stack", string(debug.Stack()))
 		}
 		<-w.slots
+		w.shares.leave(work.Key.Tenant)
 	}()
 	if err := w.performer.Perform(w.base, work.Key, work.Run); err != nil {
 		w.opts.Log.WarnContext(w.base, "run left to the queue", "connection", work.Key.String(), "error", err)

@@ -15,7 +15,9 @@ import (
 // bell is a Bell that the test rings.
 type bell chan connections.Work
 
-func (b bell) Ring(ctx context.Context, _ time.Duration) (*connections.Work, error) {
+func (b bell) Bells() int { return 1 }
+
+func (b bell) Ring(ctx context.Context, _ int, _ time.Duration) (*connections.Work, error) {
 	select {
 	case w := <-b:
 		if w.Run < 0 {
@@ -62,7 +64,7 @@ func TestBellIsNotHeardWhileAllSlotsAreTaken(t *testing.T) {
 	b <- connections.Work{Key: key("e"), Run: 1}
 	require.EqualValues(t, 1, <-p.got)
 	// Asynq's own are worked on all the same.
-	require.NoError(t, NewQueue(env.Client).Enqueue(context.Background(), connections.Work{Key: key("e"), Run: 2}))
+	require.NoError(t, NewQueue(env.Client).Enqueue(context.Background(), connections.Work{Key: connections.Key{Tenant: "another", Integration: "i", Entity: "e"}, Run: 2}))
 	require.EqualValues(t, 2, <-p.got)
 	select {
 	case b <- connections.Work{Key: key("e"), Run: 3}:
@@ -93,4 +95,28 @@ func TestShutdownEndsWhatTheBellBegan(t *testing.T) {
 	default:
 		require.Fail(t, "Shutdown must wait for it")
 	}
+}
+
+func TestATenantHasHalfOfTheSlotsAtMost(t *testing.T) {
+	env := redistest.Mini(t)
+	release := make(chan struct{})
+	p := &performer{got: make(chan int64, 10), do: func(_ context.Context, k connections.Key, _ int64) error {
+		if k.Tenant == key("e").Tenant {
+			<-release
+		}
+		return nil
+	}}
+	w := start(t, env, p, time.Second) // 4 slots
+	defer w.Shutdown()
+	defer close(release)
+	q := NewQueue(env.Client)
+	for run := range int64(3) {
+		require.NoError(t, q.Enqueue(context.Background(), connections.Work{Key: key("e"), Run: run + 1}))
+	}
+	begun := <-p.got + <-p.got
+	another := connections.Key{Tenant: "another", Integration: "i", Entity: "e"}
+	require.NoError(t, q.Enqueue(context.Background(), connections.Work{Key: another, Run: 4}))
+	require.EqualValues(t, 4, <-p.got, "the third run of the first was put back")
+	release <- struct{}{}
+	require.EqualValues(t, 1+2+3-begun, <-p.got, "and comes when there is room")
 }

@@ -30,7 +30,8 @@ type Lookout struct {
 	Queue   *Queue
 	Log     *slog.Logger
 	// Observe, if set, is told of every run that was queued again: "taken
-	// over" from a silent worker, or "lost" by the queue.
+	// over" from a silent worker, "lost" by the queue, or "overdue" in its
+	// tenant's line.
 	Observe func(reason string)
 }
 
@@ -70,8 +71,12 @@ func (l *Lookout) look(ctx context.Context) error {
 }
 
 func (l *Lookout) treat(ctx context.Context, f connections.Found) error {
-	if f.TakenOver {
-		l.note(ctx, f.Key, "taken over")
+	if f.TakenOver || f.Overdue {
+		reason := "taken over"
+		if f.Overdue {
+			reason = "overdue"
+		}
+		l.note(ctx, f.Key, reason)
 		return l.Queue.Enqueue(ctx, f.Work)
 	}
 	waiting, err := l.Queue.ensure(ctx, f.Work)

@@ -58,14 +58,17 @@ func NewQueue(rdb redis.UniversalClient) *Queue {
 
 func taskID(w connections.Work) string { return fmt.Sprintf("push:%s#%d", w.Key, w.Run) }
 
-// Enqueue queues a run. A run that is queued already is no error: that is
-// what a lost reply, or a second caller, looks like.
+// Enqueue queues a run, and those that came with it. A run that is queued
+// already is no error: that is what a lost reply, or a second caller, looks
+// like.
 func (q *Queue) Enqueue(ctx context.Context, w connections.Work) error {
-	err := q.enqueue(ctx, w)
-	if errors.Is(err, asynq.ErrTaskIDConflict) {
-		return nil
+	var errs []error
+	for next := &w; next != nil; next = next.Next {
+		if err := q.enqueue(ctx, *next); err != nil && !errors.Is(err, asynq.ErrTaskIDConflict) {
+			errs = append(errs, err)
+		}
 	}
-	return err
+	return errors.Join(errs...)
 }
 
 func (q *Queue) enqueue(ctx context.Context, w connections.Work) error {
@@ -109,7 +112,7 @@ func (q *Queue) ensure(ctx context.Context, w connections.Work) (waiting bool, e
 	if err != nil {
 		return true, fault.Wrap(fault.Unavailable, "look at task", err)
 	}
-	return info.State == asynq.TaskStatePending || info.State == asynq.TaskStateScheduled, nil
+	return slices.Contains([]asynq.TaskState{asynq.TaskStatePending, asynq.TaskStateScheduled, asynq.TaskStateRetry}, info.State), nil
 }
 
 // Waiting tells how many runs wait to be taken, how many are scheduled for

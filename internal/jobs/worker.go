@@ -3,6 +3,7 @@ package jobs
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -20,9 +21,11 @@ type Performer interface {
 }
 
 // Bell tells a waiting worker of a run that may begin at once; it is a hint,
-// and the queue holds the run as well. connections.Store is one.
+// and the queue holds the run as well. There are several callers where one
+// cannot hear of all. connections.Store is one.
 type Bell interface {
-	Ring(ctx context.Context, wait time.Duration) (*connections.Work, error)
+	Bells() int
+	Ring(ctx context.Context, caller int, wait time.Duration) (*connections.Work, error)
 }
 
 // WorkerOptions sets up a Worker.
@@ -70,11 +73,13 @@ type Worker struct {
 	listener  sync.WaitGroup
 	// slots holds one entry for each run that is worked on, as far as it goes.
 	slots chan struct{}
+	// shares bounds what of it one tenant may have.
+	shares shares
 }
 
 // NewWorker makes a Worker on a Redis client, which stays the caller's.
 func NewWorker(rdb redis.UniversalClient, performer Performer, opts WorkerOptions) *Worker {
-	w := &Worker{performer: performer, opts: opts, slots: make(chan struct{}, opts.Concurrency)}
+	w := &Worker{performer: performer, opts: opts, slots: make(chan struct{}, opts.Concurrency), shares: shares{most: max(opts.Concurrency/2, 1)}}
 	w.base, w.cancel = context.WithCancel(context.Background())
 	w.listening, w.deafen = context.WithCancel(w.base)
 	w.server = asynq.NewServerFromRedisClient(rdb, asynq.Config{
@@ -84,6 +89,7 @@ func NewWorker(rdb redis.UniversalClient, performer Performer, opts WorkerOption
 		TaskCheckInterval:        pickUp,
 		DelayedTaskCheckInterval: forward,
 		ShutdownTimeout:          opts.Grace + handBack,
+		IsFailure:                func(err error) bool { return !errors.Is(err, errShare) },
 		RetryDelayFunc:           func(int, error, *asynq.Task) time.Duration { return time.Second },
 		Logger:                   newAsynqLog(opts.Log),
 		LogLevel:                 asynq.WarnLevel,
@@ -97,7 +103,9 @@ func (w *Worker) Start() error {
 		return fmt.Errorf("start worker: %w", err)
 	}
 	if w.opts.Bell != nil {
-		w.listener.Go(w.listen)
+		for caller := range w.opts.Bell.Bells() {
+			w.listener.Go(func() { w.listen(caller) })
+		}
 	}
 	return nil
 }
@@ -111,6 +119,10 @@ func (w *Worker) handle(ctx context.Context, task *asynq.Task) error {
 	if err != nil {
 		return fmt.Errorf("task payload: %w: %w", err, asynq.SkipRetry)
 	}
+	if !w.shares.enter(key.Tenant) {
+		return errShare
+	}
+	defer w.shares.leave(key.Tenant)
 	// What Asynq has handed out must not wait here, where no other process
 	// can take it: without a free slot it runs all the same.
 	select {

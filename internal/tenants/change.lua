@@ -23,6 +23,7 @@ end
 
 local holder = redis.call('HGET', names, name)
 if verb == 'create' then
+  if owner.deleting then return 'no tenant' end
   if holder then return 'name taken' end
   local most = owner.limits and owner.limits.integrations or tonumber(ARGV[6])
   if redis.call('HLEN', integrations) >= most then return 'full' end

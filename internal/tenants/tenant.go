@@ -36,7 +36,10 @@ type Tenant struct {
 	// Suspended, if set, keeps its clicks from being taken and its waiting
 	// work from being done.
 	Suspended *Suspension `json:"suspended,omitempty"`
-	Limits    Limits      `json:"limits,omitzero"`
+	// Deleting is when its deletion began: then it is suspended, takes no new
+	// integration, and there is no way back.
+	Deleting time.Time `json:"deleting,omitzero"`
+	Limits   Limits    `json:"limits,omitzero"`
 	// CA holds certificate authorities in PEM that its trackers' certificates
 	// may also be signed by.
 	CA        string    `json:"ca,omitempty"`
@@ -46,6 +49,9 @@ type Tenant struct {
 	// started from. The store sets it.
 	Version int64 `json:"version"`
 }
+
+// Halted tells whether nothing is done for the tenant at the moment.
+func (t Tenant) Halted() bool { return t.Suspended != nil || !t.Deleting.IsZero() }
 
 // Suspension says why and since when a tenant is suspended.
 type Suspension struct {

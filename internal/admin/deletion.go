@@ -1,0 +1,72 @@
+package admin
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"pushbutton/internal/access"
+	"pushbutton/internal/erasure"
+	"pushbutton/internal/tenants"
+)
+
+// Deletions deletes tenants; *erasure.Eraser does.
+type Deletions interface {
+	Begin(ctx context.Context, t tenants.Tenant, j erasure.Job) (erasure.Job, error)
+	Get(ctx context.Context, tenant string) (erasure.Job, error)
+}
+
+// TenantDelete asks for a tenant's deletion.
+type TenantDelete struct {
+	Confirm        string `json:"confirm" max:"63" doc:"The tenant's id, once more."`
+	AtProductboard bool   `json:"atProductboard,omitempty" doc:"Also delete its integrations at Productboard, with every button, for good. Otherwise they stay there and do nothing."`
+}
+
+// TenantDeletion is how far a tenant's deletion is.
+type TenantDeletion struct {
+	Tenant         string     `json:"tenant"`
+	AtProductboard bool       `json:"atProductboard"`
+	Requested      time.Time  `json:"requested"`
+	Done           bool       `json:"done" doc:"The tenant is gone."`
+	Finished       *time.Time `json:"finished,omitempty"`
+	Integrations   int        `json:"integrations" doc:"Integrations that are gone."`
+	Left           int        `json:"left" doc:"Integrations that are not, as far as it was seen."`
+	Connections    int64      `json:"connections" doc:"Buttons' records that are gone."`
+	Problem        string     `json:"problem,omitempty" doc:"Why the latest try failed; it is tried again, at the latest after five minutes."`
+}
+
+func wireDeletion(j erasure.Job) TenantDeletion {
+	out := TenantDeletion{Tenant: j.Tenant, AtProductboard: j.AtProductboard, Requested: j.Requested, Done: j.Done(),
+		Integrations: j.Integrations, Left: j.Left, Connections: j.Connections, Problem: j.Problem}
+	if j.Done() {
+		out.Finished = &j.Finished
+	}
+	return out
+}
+
+// DeletionRoutes are the routes of a tenant's deletion.
+func DeletionRoutes(deletions Deletions) []Route {
+	const tag, path = "Tenants", "/tenants/{tenant}/deletion"
+	return []Route{
+		Handle(Route{Method: http.MethodPost, Path: path, Operation: "deleteTenant", Tag: tag, Role: access.Operator, Status: http.StatusAccepted, IfMatch: true,
+			Summary:     "Delete a tenant with all that belongs to it",
+			Description: "At once it takes no more clicks; the rest is done in the background and survives restarts. Issues in trackers stay. There is no way back, but it can be asked for again, for example without `atProductboard` if Productboard does not take the credential any more. The deployment's audit log keeps that it was there."},
+			func(ctx context.Context, c *Call, _ None, in TenantDelete) (TenantDeletion, error) {
+				if err := c.Match(c.Tenant.Version); err != nil {
+					return TenantDeletion{}, err
+				}
+				if in.Confirm != c.Tenant.ID {
+					return TenantDeletion{}, Invalid(FieldError{Field: "confirm", Message: "must be the tenant's id"})
+				}
+				j, err := deletions.Begin(ctx, c.Tenant, erasure.Job{AtProductboard: in.AtProductboard, Subject: c.Identity.Subject, Token: c.Identity.TokenID})
+				c.Created("/tenants/%s/deletion", c.Tenant.ID)
+				return wireDeletion(j), err
+			}),
+		Handle(Route{Method: http.MethodGet, Path: path, Operation: "getTenantDeletion", Tag: tag, Role: access.Operator, Gone: true,
+			Summary: "Tell how far a tenant's deletion is", Description: "For 30 days after its end too."},
+			func(ctx context.Context, c *Call, _, _ None) (TenantDeletion, error) {
+				j, err := deletions.Get(ctx, c.Param("tenant"))
+				return wireDeletion(j), err
+			}),
+	}
+}

@@ -1,0 +1,144 @@
+package connections
+
+import (
+	"context"
+	"iter"
+
+	"github.com/redis/go-redis/v9"
+
+	"pushbutton/internal/fault"
+)
+
+// bulk is how many records are treated at once by what treats all of them.
+const bulk = 200
+
+// DeleteIntegration removes every record of an integration with all that is
+// kept beside it, in batches; progress, if set, is told after each how many
+// are gone by now. Called again after it was interrupted, it goes on. Nobody
+// may push meanwhile: the integration has to be disabled, or gone, before.
+func (s *Store) DeleteIntegration(ctx context.Context, tenant, integration string, progress func(done int64)) error {
+	const op = "delete connections"
+	if !validPart(tenant) || !validPart(integration) {
+		return fault.New(fault.Invalid, op, "There can be no integration of this name.")
+	}
+	records := recordsKey(tenant, integration)
+	done := int64(0)
+	for cursor := uint64(0); ; {
+		fields, next, err := s.rdb.HScan(ctx, records, cursor, "", bulk).Result()
+		if err != nil {
+			return redisFault(op, err)
+		}
+		keys := make([]Key, 0, len(fields)/2)
+		for i := 0; i < len(fields); i += 2 {
+			keys = append(keys, Key{tenant, integration, fields[i]})
+		}
+		if _, err := s.batch(ctx, "drop", keys, func(int) arguments { return arguments{} }); err != nil {
+			return err
+		}
+		if done += int64(len(keys)); len(keys) > 0 && progress != nil {
+			progress(done)
+		}
+		if cursor = next; cursor != 0 {
+			continue
+		}
+		// Once more, if a hash that shrank meanwhile hid some.
+		left, err := s.rdb.Exists(ctx, records).Result()
+		if err != nil {
+			return redisFault(op, err)
+		}
+		if left == 0 {
+			return nil
+		}
+	}
+}
+
+// Export yields every connection of an integration, in no order. What changes
+// meanwhile is there as it was or as it is, and may be there twice.
+func (s *Store) Export(ctx context.Context, tenant, integration string) iter.Seq2[Entry, error] {
+	const op = "export connections"
+	return func(yield func(Entry, error) bool) {
+		for cursor := uint64(0); ; {
+			fields, next, err := s.rdb.HScan(ctx, recordsKey(tenant, integration), cursor, "", bulk).Result()
+			if err != nil {
+				yield(Entry{}, redisFault(op, err))
+				return
+			}
+			entries := make([]Entry, 0, len(fields)/2)
+			for i := 0; i+1 < len(fields); i += 2 {
+				r, err := decode(op, fields[i+1])
+				if err != nil {
+					yield(Entry{}, err)
+					return
+				}
+				entries = append(entries, Entry{Key: Key{tenant, integration, fields[i]}, Record: r})
+			}
+			if err := s.date(ctx, entries); err != nil {
+				yield(Entry{}, err)
+				return
+			}
+			for _, e := range entries {
+				if !yield(e, nil) {
+					return
+				}
+			}
+			if cursor = next; cursor == 0 {
+				return
+			}
+		}
+	}
+}
+
+// date fills in when each entry last changed.
+func (s *Store) date(ctx context.Context, entries []Entry) error {
+	scores := make([]*redis.FloatCmd, len(entries))
+	_, err := s.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
+		for i, e := range entries {
+			scores[i] = p.ZScore(ctx, indexKey(e.Key.Tenant, e.Key.Integration, e.Record.State), e.Key.Entity)
+		}
+		return nil
+	})
+	if err != nil && !isNil(err) {
+		return redisFault("export connections", err)
+	}
+	for i, score := range scores {
+		entries[i].Changed = Millis(int64(score.Val())) // none: it has just changed
+	}
+	return nil
+}
+
+// Import stores connections that Export gave, here or elsewhere. One that is
+// known already is left as it is, so that an import can be repeated. What was
+// under way there is taken up here. They count for Usage, but no limit holds
+// them back.
+func (s *Store) Import(ctx context.Context, entries []Entry) error {
+	for _, e := range entries {
+		if !e.Key.Valid() || e.Record.State == "" {
+			return fault.New(fault.Invalid, "import connections", "The connection "+cut(e.Key.String(), maxNote)+" cannot be read.")
+		}
+	}
+	shards := map[string][]Entry{}
+	for _, e := range entries {
+		shards[tagOf(e.Key.Tenant)] = append(shards[tagOf(e.Key.Tenant)], e)
+	}
+	for _, all := range shards {
+		for len(all) > 0 {
+			some := all[:min(bulk, len(all))]
+			all = all[len(some):]
+			keys := make([]Key, len(some))
+			for i, e := range some {
+				keys[i] = e.Key
+			}
+			_, err := s.batch(ctx, "import", keys, func(i int) arguments {
+				args := arguments{Record: &some[i].Record}
+				if at := some[i].Changed; at.UnixMilli() > 0 {
+					args.Changed = at.UnixMilli()
+				}
+				return args
+			})
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}

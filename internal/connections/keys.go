@@ -1,0 +1,44 @@
+package connections
+
+import (
+	"hash/fnv"
+	"strconv"
+)
+
+// Shards is over how many hash tags the records are spread, by tenant. All
+// that a transition touches lies in its tenant's shard, and so on one node of
+// a Redis Cluster. It is part of the layout: another number finds nothing.
+const Shards = 16
+
+// Names of the keys in Redis; every other one is made in transitions.lua.
+//
+//	pb:{push-N}:c:TENANT/INTEGRATION         hash: entity -> record
+//	pb:{push-N}:x:TENANT/INTEGRATION:STATE   sorted set: entities by the time of their last change
+//	pb:{push-N}:h:TENANT/INTEGRATION:ENTITY  list: history
+//	pb:{push-N}:lookout                      sorted set: connections by when somebody must look
+//	pb:{push-N}:bell                         list: runs that may begin at once
+//	pb:{push-N}:a:TENANT                     set: what is handed out and holds a credit
+//	pb:{push-N}:l:TENANT                     sorted set: the line
+//	pb:{push-N}:t:TENANT                     hash: limits, count of records
+func shardTag(shard int) string { return "pb:{push-" + strconv.Itoa(shard) + "}:" }
+
+func tagOf(tenant string) string {
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(tenant))
+	return shardTag(int(h.Sum32() % Shards))
+}
+
+func recordsKey(tenant, integration string) string {
+	return tagOf(tenant) + "c:" + tenant + "/" + integration
+}
+
+func indexKey(tenant, integration string, state State) string {
+	return tagOf(tenant) + "x:" + tenant + "/" + integration + ":" + string(state)
+}
+
+func historyKey(k Key) string         { return tagOf(k.Tenant) + "h:" + k.String() }
+func lookoutKey(shard int) string     { return shardTag(shard) + "lookout" }
+func bellKey(shard int) string        { return shardTag(shard) + "bell" }
+func activeKey(tenant string) string  { return tagOf(tenant) + "a:" + tenant }
+func lineKey(tenant string) string    { return tagOf(tenant) + "l:" + tenant }
+func accountKey(tenant string) string { return tagOf(tenant) + "t:" + tenant }

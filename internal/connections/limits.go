@@ -1,0 +1,103 @@
+package connections
+
+import (
+	"context"
+
+	"github.com/redis/go-redis/v9"
+
+	"pushbutton/internal/fault"
+)
+
+// Limits are a tenant's fair share. In Limits of one tenant zero means the
+// deployment's own, in those of the deployment the defaults named here.
+type Limits struct {
+	// InFlight is how many runs are handed out at once; default 20. What has
+	// only to be told to a person may go a quarter beyond.
+	InFlight int
+	// Waiting is how many runs may wait; a push beyond is refused. Default
+	// 100,000. Read-backs that wait for their time count as well.
+	Waiting int
+	// Connections is how many records may be stored; a push that would need
+	// another one is refused. Default 1,000,000.
+	Connections int
+	// PerSecond is how many pushes a second may begin. Those beyond wait;
+	// as many as come in a second may come at once. Default 50.
+	PerSecond int
+}
+
+// maxHanded bounds how many waiting runs one transition hands out.
+const maxHanded = 4
+
+func (l Limits) withDefaults() Limits {
+	set := func(n *int, def int) {
+		if *n <= 0 {
+			*n = def
+		}
+	}
+	set(&l.InFlight, 20)
+	set(&l.Waiting, 100_000)
+	set(&l.Connections, 1_000_000)
+	set(&l.PerSecond, 50)
+	return l
+}
+
+// Defaults are the limits of tenants that have none of their own.
+func (s *Store) Defaults() Limits { return s.limits }
+
+// SetLimits gives a tenant limits of its own; zero fields take them away
+// again. They hold from the next transition on. Negative ones are
+// fault.Invalid.
+func (s *Store) SetLimits(ctx context.Context, tenant string, l Limits) error {
+	const op = "set limits"
+	if !validPart(tenant) {
+		return fault.New(fault.Invalid, op, "There can be no tenant of this name.")
+	}
+	if min(l.InFlight, l.Waiting, l.Connections, l.PerSecond) < 0 {
+		return fault.New(fault.Invalid, op, "A limit cannot be negative.")
+	}
+	keys, argv, err := request("limits", Key{Tenant: tenant},
+		arguments{InFlight: l.InFlight, Waiting: l.Waiting, Connections: l.Connections, PerSecond: l.PerSecond})
+	if err != nil {
+		return err
+	}
+	if err := s.script.Run(ctx, s.rdb, keys, argv...).Err(); err != nil {
+		return redisFault(op, err)
+	}
+	return nil
+}
+
+// ForgetTenant removes what is kept of a tenant beside its records, which
+// DeleteIntegration removes.
+func (s *Store) ForgetTenant(ctx context.Context, tenant string) error {
+	if err := s.rdb.Del(ctx, accountKey(tenant)).Err(); err != nil {
+		return redisFault("forget tenant", err)
+	}
+	return nil
+}
+
+// Usage is what a tenant has of its limits.
+type Usage struct {
+	// InFlight counts the runs that are handed out, Waiting those that wait: in
+	// line, or for their time.
+	InFlight, Waiting int64
+	// Connections counts the stored records.
+	Connections int64
+}
+
+// Usage reads what a tenant has of its limits.
+func (s *Store) Usage(ctx context.Context, tenant string) (Usage, error) {
+	var active, line *redis.IntCmd
+	var n *redis.StringCmd
+	_, err := s.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
+		active, line, n = p.SCard(ctx, activeKey(tenant)), p.ZCard(ctx, lineKey(tenant)), p.HGet(ctx, accountKey(tenant), "n")
+		return nil
+	})
+	if err != nil && !isNil(err) {
+		return Usage{}, redisFault("read usage", err)
+	}
+	count, err := n.Int64()
+	if err != nil && !isNil(err) {
+		return Usage{}, redisFault("read usage", err)
+	}
+	return Usage{InFlight: active.Val(), Waiting: line.Val(), Connections: count}, nil
+}

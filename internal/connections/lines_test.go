@@ -1,0 +1,438 @@
+package connections
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"pushbutton/internal/fault"
+	"pushbutton/internal/redistest"
+	"pushbutton/internal/targets"
+)
+
+func numbered(n int) Key { return Key{"acme", "integration", fmt.Sprintf("entity-%03d", n)} }
+
+// pushed pushes one of the numbered buttons.
+func pushed(t *testing.T, s *Store, n int) *Work {
+	t.Helper()
+	_, w, err := s.Push(context.Background(), numbered(n), somebody)
+	require.NoError(t, err)
+	return w
+}
+
+func usage(t *testing.T, s *Store) Usage {
+	t.Helper()
+	u, err := s.Usage(context.Background(), "acme")
+	require.NoError(t, err)
+	return u
+}
+
+// fails ends a run of an open push in an error that Productboard was told.
+func fails(t *testing.T, s *Store, w *Work) *Work {
+	t.Helper()
+	l := begin(t, s, w)
+	require.NoError(t, l.Failed(context.Background(), Failure{Message: "no", Kind: "invalid"}))
+	next, err := l.Settled(context.Background())
+	require.NoError(t, err)
+	return next
+}
+
+func TestRunsBeyondTheCreditsWaitInLine(t *testing.T) {
+	redistest.Each(t, func(t *testing.T, env redistest.Env) {
+		ctx := context.Background()
+		s := NewStoreWith(env.Client, Timing{}, Limits{InFlight: 2})
+		first, second := pushed(t, s, 1), pushed(t, s, 2)
+		require.NotNil(t, second)
+		for n := 3; n <= 5; n++ {
+			rec, w, err := s.Push(ctx, numbered(n), somebody)
+			require.NoError(t, err)
+			require.Nil(t, w, "it waits")
+			require.Equal(t, Progress, rec.State)
+		}
+		require.Equal(t, Usage{InFlight: 2, Waiting: 3, Connections: 5}, usage(t, s))
+		other, w, err := s.Push(ctx, Key{"another", "integration", "e"}, somebody)
+		require.NoError(t, err)
+		require.NotNil(t, w, "another tenant's does not wait")
+		require.Equal(t, Progress, other.State)
+
+		next := fails(t, s, first)
+		require.Equal(t, first.Key, next.Key)
+		require.NotZero(t, next.Delay, "its reading back holds no credit meanwhile")
+		require.NotNil(t, next.Next)
+		require.Equal(t, numbered(3), next.Next.Key, "whoever has waited longest")
+		require.Nil(t, next.Next.Next)
+		require.Equal(t, Usage{InFlight: 2, Waiting: 3, Connections: 5}, usage(t, s))
+
+		// The reading back is due and finds no credit: it waits in line, before
+		// those who clicked after it.
+		l, err := s.Begin(ctx, next.Key, next.Run)
+		require.NoError(t, err)
+		require.Nil(t, l)
+		again := fails(t, s, second)
+		require.Equal(t, numbered(1), again.Next.Key)
+		require.Equal(t, next.Run+1, again.Next.Run, "a run of its own")
+		l = begin(t, s, again.Next)
+		require.Equal(t, Verify, l.Record.Step)
+	})
+}
+
+func TestCreditsAreGivenBackHoweverARunEnds(t *testing.T) {
+	ctx := context.Background()
+	for name, end := range map[string]func(*Store, *Lease) (*Work, error){
+		"again":  func(_ *Store, l *Lease) (*Work, error) { return l.Again(ctx, time.Second, true, Failure{}) },
+		"forget": func(_ *Store, l *Lease) (*Work, error) { return l.Forget(ctx) },
+		"unlink": func(s *Store, l *Lease) (*Work, error) { _, w, err := s.Unlink(ctx, l.key); return w, err },
+		"reset":  func(s *Store, l *Lease) (*Work, error) { _, w, err := s.Reset(ctx, l.key); return w, err },
+		"deletion": func(s *Store, l *Lease) (*Work, error) {
+			_, err := s.batch(ctx, "drop", []Key{l.key}, func(int) arguments { return arguments{} })
+			return &Work{Key: numbered(2), Run: 2}, err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := NewStoreWith(redistest.Mini(t).Client, Timing{}, Limits{InFlight: 1})
+			l := begin(t, s, pushed(t, s, 1))
+			require.Nil(t, pushed(t, s, 2))
+			w, err := end(s, l)
+			require.NoError(t, err)
+			for ; w.Key != numbered(2); w = w.Next {
+				require.NotNil(t, w.Next)
+			}
+			require.Equal(t, Open, begin(t, s, w).Record.Step)
+			require.EqualValues(t, 1, usage(t, s).InFlight)
+		})
+	}
+}
+
+func TestWhatIsTakenOverKeepsItsCredit(t *testing.T) {
+	env := redistest.Mini(t)
+	env.Advance(0)
+	s := NewStoreWith(env.Client, Timing{}, Limits{InFlight: 1})
+	begin(t, s, pushed(t, s, 1))
+	require.Nil(t, pushed(t, s, 2))
+	env.Advance(11 * time.Second)
+	found, _, err := s.Look(context.Background())
+	require.NoError(t, err)
+	require.Len(t, found, 1)
+	require.Equal(t, numbered(1), found[0].Key)
+	require.EqualValues(t, 1, usage(t, s).InFlight)
+}
+
+func TestPushesBeyondALimitAreRefused(t *testing.T) {
+	redistest.Each(t, func(t *testing.T, env redistest.Env) {
+		ctx := context.Background()
+		s := NewStoreWith(env.Client, Timing{}, Limits{InFlight: 1, Waiting: 2, Connections: 4})
+		for n := range 3 {
+			pushed(t, s, n)
+		}
+		_, w, err := s.Push(ctx, numbered(3), somebody)
+		require.ErrorIs(t, err, fault.RateLimited)
+		require.Contains(t, fault.From(err).Public, "waiting")
+		require.Nil(t, w)
+		_, err = s.Get(ctx, numbered(3))
+		require.ErrorIs(t, err, fault.NotFound, "nothing is recorded")
+		_, _, err = s.Push(ctx, numbered(1), somebody)
+		require.NoError(t, err, "the same push again")
+
+		require.NoError(t, s.SetLimits(ctx, "acme", Limits{InFlight: 10}))
+		pushed(t, s, 3)
+		_, _, err = s.Push(ctx, numbered(4), somebody)
+		require.ErrorIs(t, err, fault.RateLimited)
+		require.Contains(t, fault.From(err).Public, "connections")
+		require.NoError(t, s.SetLimits(ctx, "acme", Limits{InFlight: 10, Connections: 5}))
+		pushed(t, s, 4)
+		require.ErrorIs(t, s.SetLimits(ctx, "acme", Limits{Waiting: -1}), fault.Invalid)
+	})
+}
+
+func TestHigherLimitHandsOutWhatWaits(t *testing.T) {
+	redistest.Each(t, func(t *testing.T, env redistest.Env) {
+		ctx := context.Background()
+		s := NewStoreWith(env.Client, Timing{}, Limits{InFlight: 1})
+		for n := range 10 {
+			pushed(t, s, n)
+		}
+		require.NoError(t, s.SetLimits(ctx, "acme", Limits{InFlight: 8}))
+		require.Equal(t, Usage{InFlight: 8, Waiting: 2, Connections: 10}, usage(t, s))
+		found, _, err := s.Look(ctx)
+		require.NoError(t, err)
+		require.Len(t, found, 7, "the look-out queues them")
+		require.NoError(t, s.SetLimits(ctx, "acme", Limits{}))
+		fails(t, s, &found[0].Work)
+		require.Equal(t, Usage{InFlight: 7, Waiting: 3, Connections: 10}, usage(t, s), "nobody follows before the limit is kept again")
+	})
+}
+
+func TestPushesBeyondTheRateBeginLater(t *testing.T) {
+	env := redistest.Mini(t)
+	env.Advance(0)
+	s := NewStoreWith(env.Client, Timing{}, Limits{PerSecond: 2})
+	var delays []time.Duration
+	for n := range 5 {
+		delays = append(delays, pushed(t, s, n).Delay)
+	}
+	require.Equal(t, []time.Duration{0, 0, 0, 500 * time.Millisecond, time.Second}, delays)
+	env.Advance(10 * time.Second)
+	require.Zero(t, pushed(t, s, 5).Delay)
+}
+
+func TestPushThatWaitsTooLongEndsInAnError(t *testing.T) {
+	ctx := context.Background()
+	env := redistest.Mini(t)
+	env.Advance(0)
+	s := NewStoreWith(env.Client, Timing{MaxLook: time.Hour}, Limits{InFlight: 4})
+	for n := range 4 {
+		begin(t, s, pushed(t, s, n)).renewed.Store(0)
+	}
+	for n := 4; n < 7; n++ {
+		require.Nil(t, pushed(t, s, n))
+	}
+	env.Advance(10 * time.Minute)
+	found, _, err := s.Look(ctx)
+	require.NoError(t, err)
+	var overdue []Found
+	for _, f := range found {
+		if f.Overdue {
+			overdue = append(overdue, f)
+		}
+	}
+	require.Len(t, overdue, 1, "one credit beyond the four that slow work holds")
+	l := begin(t, s, &overdue[0].Work)
+	require.Equal(t, Settle, l.Record.Step)
+	require.Contains(t, Button(l.Record).Message, "too many pushes were waiting")
+	next, err := l.Settled(ctx)
+	require.NoError(t, err)
+	require.Equal(t, Failed, l.Record.State)
+	require.NotNil(t, next.Next, "the next one that is overdue follows on that credit")
+	require.Equal(t, Settle, begin(t, s, next.Next).Record.Step)
+	require.EqualValues(t, 5, usage(t, s).InFlight)
+}
+
+// A delayed run whose task was lost is handed out by the look-out.
+func TestLostDelayedRunGetsItsCredit(t *testing.T) {
+	ctx := context.Background()
+	env := redistest.Mini(t)
+	env.Advance(0)
+	s := open(t, env)
+	w := fails(t, s, pushed(t, s, 1))
+	env.Advance(w.Delay + 8*time.Second)
+	found, _, err := s.Look(ctx)
+	require.NoError(t, err)
+	require.Len(t, found, 1)
+	require.Equal(t, w.Run, found[0].Run)
+	require.Equal(t, Usage{InFlight: 1, Connections: 1}, usage(t, s))
+}
+
+func TestListGoesThroughAllInOrder(t *testing.T) {
+	redistest.Each(t, func(t *testing.T, env redistest.Env) {
+		ctx := context.Background()
+		s := NewStoreWith(env.Client, Timing{}, Limits{InFlight: 100, PerSecond: 1000})
+		const n = 57
+		for i := range n {
+			w := pushed(t, s, i)
+			if i%3 == 0 {
+				fails(t, s, w)
+			}
+		}
+		for _, state := range []State{"", Progress, Failed} {
+			var got []Entry
+			seen := map[string]bool{}
+			for q := (Query{Integration: "integration", State: state, Limit: 5}); ; {
+				page, err := s.List(ctx, "acme", q)
+				require.NoError(t, err)
+				require.LessOrEqual(t, len(page.Entries), 5)
+				for _, e := range page.Entries {
+					require.False(t, seen[e.Key.Entity])
+					seen[e.Key.Entity] = true
+					got = append(got, e)
+				}
+				if q.Cursor = page.Next; q.Cursor == "" {
+					break
+				}
+			}
+			require.Len(t, got, map[State]int{"": n, Progress: 38, Failed: 19}[state])
+			for i := range got[1:] {
+				require.False(t, got[i].Changed.Before(got[i+1].Changed))
+			}
+			half := got[len(got)/2].Changed
+			newer, err := s.List(ctx, "acme", Query{Integration: "integration", State: state, From: half})
+			require.NoError(t, err)
+			older, err := s.List(ctx, "acme", Query{Integration: "integration", State: state, To: half})
+			require.NoError(t, err)
+			require.Equal(t, got, append(newer.Entries, older.Entries...))
+		}
+		page, err := s.List(ctx, "another", Query{Integration: "integration"})
+		require.NoError(t, err)
+		require.Empty(t, page.Entries, "another tenant's")
+		for _, bad := range []Query{{}, {Integration: "a/b"}, {Integration: "i", State: "x"}, {Integration: "i", Cursor: "?"}, {Integration: "i", Cursor: "eDp5"}} {
+			_, err := s.List(ctx, "acme", bad)
+			require.ErrorIs(t, err, fault.Invalid, "%+v", bad)
+		}
+	})
+}
+
+func TestDeleteExportImport(t *testing.T) {
+	redistest.Each(t, func(t *testing.T, env redistest.Env) {
+		ctx := context.Background()
+		s := NewStoreWith(env.Client, Timing{}, Limits{PerSecond: 1000})
+		const n = 450
+		for i := range n {
+			w := pushed(t, s, i)
+			if i < 10 {
+				fails(t, s, w)
+			}
+		}
+		collect := func() (all []Entry) {
+			for e, err := range s.Export(ctx, "acme", "integration") {
+				require.NoError(t, err)
+				all = append(all, e)
+			}
+			return all
+		}
+		all := collect()
+		require.Len(t, all, n)
+		var done []int64
+		require.NoError(t, s.DeleteIntegration(ctx, "acme", "integration", func(d int64) { done = append(done, d) }))
+		require.EqualValues(t, n, done[len(done)-1])
+		require.NoError(t, s.ForgetTenant(ctx, "acme"))
+		keys, err := env.Client.Keys(ctx, "*acme*").Result()
+		require.NoError(t, err)
+		require.Empty(t, keys, "nothing is left of it")
+		left, err := s.Unfinished(ctx)
+		require.NoError(t, err)
+		require.Zero(t, left)
+
+		require.NoError(t, s.Import(ctx, all))
+		require.NoError(t, s.Import(ctx, all), "may be repeated")
+		require.EqualValues(t, n, usage(t, s).Connections)
+		require.EqualValues(t, n, usage(t, s).Waiting, "what was under way is taken up")
+		back := collect()
+		require.Len(t, back, n)
+		byEntity := map[string]Entry{}
+		for _, e := range back {
+			byEntity[e.Key.Entity] = e
+		}
+		for _, e := range all {
+			b := byEntity[e.Key.Entity]
+			require.Equal(t, e.Changed, b.Changed)
+			require.Equal(t, e.Record.State, b.Record.State)
+			require.Equal(t, e.Record.Click, b.Record.Click)
+			require.Equal(t, e.Record.Run+1, b.Record.Run)
+		}
+		found, _, err := s.Look(ctx)
+		require.NoError(t, err)
+		require.Len(t, found, 20, "as many as there are credits")
+		require.ErrorIs(t, s.Import(ctx, []Entry{{Key: Key{"a", "b", "c/d"}}}), fault.Invalid)
+	})
+}
+
+func TestLinkAndReset(t *testing.T) {
+	ctx := context.Background()
+	s := open(t, redistest.Mini(t))
+	other := targets.Issue{ID: "8", Key: "#8"}
+	_, _, err := s.Link(ctx, someKey, targets.Issue{})
+	require.ErrorIs(t, err, fault.Invalid)
+	_, w, err := s.Link(ctx, someKey, someIssue)
+	require.NoError(t, err)
+	l := begin(t, s, w)
+	require.Equal(t, Settle, l.Record.Step)
+	require.Equal(t, "connected", string(Button(l.Record).State))
+	w, err = l.Settled(ctx)
+	require.NoError(t, err)
+	require.Equal(t, Connected, l.Record.State)
+
+	_, w, err = s.Link(ctx, someKey, other)
+	require.NoError(t, err)
+	l = begin(t, s, w)
+	require.Empty(t, l.Record.Left, "the one it showed is left alone")
+	require.Equal(t, other, *l.Record.Issue)
+	_, err = l.Settled(ctx)
+	require.NoError(t, err)
+
+	rec, w, err := s.Reset(ctx, someKey)
+	require.NoError(t, err)
+	require.Equal(t, Initial, rec.State)
+	require.Nil(t, rec.Issue)
+	require.Empty(t, rec.Left)
+	require.Equal(t, Verify, begin(t, s, w).Record.Step)
+	require.Greater(t, rec.Epoch, 1, "the next push gets an issue of its own")
+
+	_, w, err = s.Reset(ctx, Key{"acme", "integration", "unknown"})
+	require.NoError(t, err)
+	require.NotNil(t, w, "whatever the button shows is set right")
+}
+
+func TestTimelineTellsEveryAttempt(t *testing.T) {
+	ctx := context.Background()
+	env := redistest.Mini(t)
+	env.Advance(0)
+	s := open(t, env)
+	l := begin(t, s, push(t, s))
+	env.Advance(20 * time.Millisecond)
+	require.NoError(t, l.Intend(ctx))
+	env.Advance(300 * time.Millisecond)
+	w, err := l.Again(ctx, time.Second, true, Failure{Message: "Redmine\tis\naway.", Kind: "unavailable", Side: "Redmine", Ref: "req-17"})
+	require.NoError(t, err)
+	env.Advance(w.Delay)
+	l = begin(t, s, w)
+	env.Advance(50 * time.Millisecond)
+	_, err = l.Opened(ctx, someIssue)
+	require.NoError(t, err)
+	env.Advance(70 * time.Millisecond)
+	_, err = l.Settled(ctx)
+	require.NoError(t, err)
+	events, err := s.History(ctx, someKey)
+	require.NoError(t, err)
+	type told struct {
+		What, Outcome, Side, Ref string
+		Stage                    Step
+		Took                     time.Duration
+		State                    State
+	}
+	var got []told
+	for _, e := range events {
+		got = append(got, told{e.What, e.Outcome, e.Side, e.Ref, e.Stage, e.Took, e.State})
+	}
+	ms := time.Millisecond
+	require.Equal(t, []told{
+		{"push", "", "", "", "", 0, Progress},
+		{"begin open", "", "", "", Open, 0, Progress},
+		{"create sent", "ok", "", "", Open, 20 * ms, Progress},
+		{"again", "unavailable", "Redmine", "req-17", Open, 300 * ms, Progress},
+		{"begin open", "", "", "", Open, 0, Progress},
+		{"opened", "ok", "", "", Open, 50 * ms, Progress},
+		{"settled", "ok", "", "", Settle, 70 * ms, Connected},
+	}, got)
+	require.Equal(t, "unavailable: Redmine is away.", events[3].Note)
+	require.Equal(t, someIssue.Key, events[5].Note)
+}
+
+func TestHistoryIsBoundedAndExpires(t *testing.T) {
+	redistest.Each(t, func(t *testing.T, env redistest.Env) {
+		ctx := context.Background()
+		s := open(t, env)
+		push(t, s)
+		for range 2 * historyLength {
+			push(t, s)
+		}
+		events, err := s.History(ctx, someKey)
+		require.NoError(t, err)
+		require.Len(t, events, historyLength)
+		left, err := env.Client.PTTL(ctx, historyKey(someKey)).Result()
+		require.NoError(t, err)
+		require.Greater(t, left, 6*24*time.Hour)
+	})
+}
+
+func TestEventsThatCannotBeRead(t *testing.T) {
+	for i, line := range []string{"x\tpush", "1\tpush\tx", "1\tpush\t1\t1\tp\topen\tx"} {
+		_, err := parseEvent(line)
+		require.Error(t, err, strconv.Itoa(i))
+	}
+	e, err := parseEvent("")
+	require.NoError(t, err)
+	require.Zero(t, e)
+}

@@ -1,0 +1,185 @@
+package connections
+
+import (
+	"cmp"
+	"context"
+	"encoding/base64"
+	"errors"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"pushbutton/internal/fault"
+)
+
+// Sizes of a page.
+const (
+	DefaultPage = 100
+	MaxPage     = 500
+)
+
+// Query asks for connections of one integration.
+type Query struct {
+	Integration string
+	// State narrows to one state; empty means all.
+	State State
+	// From and To narrow by the time of the last change, From included and To
+	// not; zero times do not.
+	From, To time.Time
+	// Cursor is Page.Next of the page before; empty begins.
+	Cursor string
+	// Limit bounds the page; 0 means DefaultPage, more than MaxPage MaxPage.
+	Limit int
+}
+
+// Entry is one connection. Changed is when its button last changed what it
+// shows, or was clicked to.
+type Entry struct {
+	Key     Key
+	Record  Record
+	Changed time.Time
+}
+
+// Page is part of a list. Next is empty at its end; a page may be short, or
+// empty, and not be the last.
+type Page struct {
+	Entries []Entry
+	Next    string
+}
+
+// position is where an entity stands in a list.
+type position struct {
+	score  int64
+	entity string
+}
+
+// compare orders by time, and by entity where that is the same.
+func (p position) compare(q position) int {
+	return cmp.Or(cmp.Compare(p.score, q.score), strings.Compare(p.entity, q.entity))
+}
+
+func (p position) cursor() string {
+	return base64.RawURLEncoding.EncodeToString([]byte(strconv.FormatInt(p.score, 10) + ":" + p.entity))
+}
+
+func parseCursor(s string) (position, error) {
+	bad := fault.New(fault.Invalid, "list connections", "The cursor is none that was given out.")
+	raw, err := base64.RawURLEncoding.DecodeString(s)
+	if err != nil {
+		return position{}, bad
+	}
+	score, entity, ok := strings.Cut(string(raw), ":")
+	n, err := strconv.ParseInt(score, 10, 64)
+	if !ok || err != nil || !validPart(entity) {
+		return position{}, bad
+	}
+	return position{n, entity}, nil
+}
+
+// List lists connections of a tenant's integration, the newest change first.
+// What changes while a list is read may be missing in its later pages, and is
+// then at the beginning of the next list; what does not is there exactly once.
+// fault.Invalid is for a query that makes no sense.
+func (s *Store) List(ctx context.Context, tenant string, q Query) (Page, error) {
+	const op = "list connections"
+	states := []State{q.State}
+	switch {
+	case !validPart(tenant) || !validPart(q.Integration):
+		return Page{}, fault.New(fault.Invalid, op, "The integration is missing.")
+	case q.State == "":
+		states = []State{Initial, Progress, Connected, Failed}
+	case !slices.Contains([]State{Initial, Progress, Connected, Failed}, q.State):
+		return Page{}, fault.New(fault.Invalid, op, "There is no such state. Use initial, progress, connected or error.")
+	}
+	limit := min(cmp.Or(max(q.Limit, 0), DefaultPage), MaxPage)
+	before := position{score: 1<<53 - 1}
+	if !q.To.IsZero() {
+		before = position{score: q.To.UnixMilli()} // no entity is less than this one
+	}
+	if q.Cursor != "" {
+		at, err := parseCursor(q.Cursor)
+		if err != nil {
+			return Page{}, err
+		}
+		if at.compare(before) < 0 {
+			before = at
+		}
+	}
+	var all []position
+	for _, state := range states {
+		some, err := s.places(ctx, indexKey(tenant, q.Integration, state), before, q.From, limit+1)
+		if err != nil {
+			return Page{}, err
+		}
+		all = append(all, some...)
+	}
+	slices.SortFunc(all, func(a, b position) int { return b.compare(a) })
+	next := ""
+	if len(all) > limit {
+		all = all[:limit]
+		next = all[limit-1].cursor()
+	}
+	entries, err := s.entries(ctx, tenant, q, all)
+	return Page{Entries: entries, Next: next}, err
+}
+
+// places reads up to n places of an index that come after one, newest first.
+func (s *Store) places(ctx context.Context, index string, before position, from time.Time, n int) ([]position, error) {
+	by := &redis.ZRangeBy{Min: "-inf", Max: strconv.FormatInt(before.score, 10), Count: int64(n)}
+	if !from.IsZero() {
+		by.Min = strconv.FormatInt(from.UnixMilli(), 10)
+	}
+	var out []position
+	for {
+		some, err := s.rdb.ZRevRangeByScoreWithScores(ctx, index, by).Result()
+		if err != nil {
+			return nil, redisFault("list connections", err)
+		}
+		for _, z := range some {
+			entity, _ := z.Member.(string)
+			if p := (position{int64(z.Score), entity}); p.compare(before) < 0 && len(out) < n {
+				out = append(out, p)
+			}
+		}
+		if len(out) == n || len(some) < n {
+			return out, nil
+		}
+		by.Offset += int64(n) // many of one moment
+	}
+}
+
+// entries reads the records of places. One that has left the state that was
+// asked for is left out.
+func (s *Store) entries(ctx context.Context, tenant string, q Query, places []position) ([]Entry, error) {
+	if len(places) == 0 {
+		return nil, nil
+	}
+	entities := make([]string, len(places))
+	for i, p := range places {
+		entities[i] = p.entity
+	}
+	docs, err := s.rdb.HMGet(ctx, recordsKey(tenant, q.Integration), entities...).Result()
+	if err != nil {
+		return nil, redisFault("list connections", err)
+	}
+	out := make([]Entry, 0, len(places))
+	for i, p := range places {
+		doc, ok := docs[i].(string)
+		if !ok {
+			continue
+		}
+		r, err := decode("list connections", doc)
+		if err != nil {
+			return nil, err
+		}
+		if q.State == "" || r.State == q.State {
+			out = append(out, Entry{Key{tenant, q.Integration, p.entity}, r, Millis(p.score)})
+		}
+	}
+	return out, nil
+}
+
+func isNil(err error) bool { return errors.Is(err, redis.Nil) }
