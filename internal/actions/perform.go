@@ -51,6 +51,8 @@ type Performer struct {
 	Peers   Peers
 	Queue   Queue
 	Log     *slog.Logger
+	// Breaker, if set, keeps pushes from trackers that fail steadily.
+	Breaker Breaker
 	// Reconnects is told of refused credentials, and what needs them waits
 	// then; nil: it fails. NeedsReconnect, if set, is told the side of each
 	// integration that was marked.
@@ -95,6 +97,8 @@ type work struct {
 	lease *connections.Lease
 	began connections.Step
 	in    tenants.Integration
+	// attempt is what an open learns of the tracker.
+	attempt attempt
 }
 
 // steps goes on until the run is over or has to wait.

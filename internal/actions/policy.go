@@ -60,6 +60,10 @@ func decide(err error, attempts int) decision {
 	if errors.As(err, &wait) {
 		return decision{later, wait.delay}
 	}
+	var broken *brokenError
+	if errors.As(err, &broken) {
+		return decision{verb: stop}
+	}
 	e := fault.From(err)
 	switch e.Kind {
 	case fault.Canceled:

@@ -5,18 +5,22 @@ import (
 	"encoding/json"
 	"io"
 	"log/slog"
+	"net/http"
 	"net/http/httptest"
 	"net/netip"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"pushbutton/internal/breaker"
 	"pushbutton/internal/connections"
 	"pushbutton/internal/fault"
 	"pushbutton/internal/outbound"
+	"pushbutton/internal/pacing"
 	"pushbutton/internal/pbapi"
 	"pushbutton/internal/redistest"
 	"pushbutton/internal/secret"
@@ -44,6 +48,9 @@ type rig struct {
 	pb      *fakeProductboard
 	tracker *memtarget.Tracker
 	url     string
+	asked   atomic.Int64 // requests that reached the tracker
+	limits  *pacing.Pacer
+	breaker *breaker.Breaker
 	queue   []scheduled
 	target  func() (*targets.Target, error)
 	perform *Performer
@@ -62,7 +69,11 @@ func newRig(t *testing.T) *rig {
 	r.store = connections.NewStore(r.env.Client, connections.Timing{})
 	r.tracker = memtarget.NewTracker(memtarget.Options{Now: r.now})
 	r.tracker.AddProject("demo", secret.New("tracker-key"))
-	srv := httptest.NewServer(r.tracker.API())
+	api := r.tracker.API()
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		r.asked.Add(1)
+		api.ServeHTTP(w, req)
+	}))
 	t.Cleanup(srv.Close)
 	r.url = srv.URL
 	r.pb = &fakeProductboard{entity: pbapi.Entity{
@@ -73,19 +84,33 @@ func newRig(t *testing.T) *rig {
 		OnUnlink: tenants.UnlinkLeave, Target: tenants.TargetConfig{Type: "memory"}}
 	r.settings("tracker-key", "demo", 0)
 	log := slog.New(slog.NewTextHandler(io.Discard, nil))
-	r.perform = &Performer{Leases: r.store, Integrations: r, Peers: r, Queue: r, Log: log}
+	r.limits = pacing.NewMemory(r.env.Client, "target")
+	r.breaker = breaker.New(r.env.Client, breaker.Options{Now: r.now})
+	r.perform = &Performer{Breaker: r.breaker, Leases: r.store, Integrations: r, Peers: r, Queue: r, Log: log}
 	r.receive = &Receiver{Integrations: r, Clicks: r.store, Queue: r, Log: log}
 	return r
 }
 
 // settings points the rig's target at its tracker.
 func (r *rig) settings(key, project string, lag int) {
-	http := outbound.New(outbound.Options{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, Timeout: 2 * time.Second})
-	r.t.Cleanup(http.Close)
+	client := outbound.New(outbound.Options{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, Timeout: 2 * time.Second})
+	r.t.Cleanup(client.Close)
 	r.target = func() (*targets.Target, error) {
 		return memtarget.Kind().Open(map[string]any{"url": r.url, "project": project, "lookupLagSeconds": lag},
-			map[string]secret.String{"apiKey": secret.New(key)}, targets.Deps{HTTP: http})
+			map[string]secret.String{"apiKey": secret.New(key)}, targets.Deps{HTTP: client,
+				Quota: func(account string) targets.Quota { return quota{r.limits, account} }})
 	}
+}
+
+// quota is the memory of one account's rate limits.
+type quota struct {
+	memory  *pacing.Pacer
+	account string
+}
+
+func (q quota) Wait(ctx context.Context) error { return q.memory.Wait(ctx, q.account) }
+func (q quota) Limited(ctx context.Context, d time.Duration) error {
+	return q.memory.Limited(ctx, q.account, d)
 }
 
 func (r *rig) ByID(_ context.Context, id string) (tenants.Integration, error) {
@@ -100,7 +125,9 @@ func (r *rig) Target(context.Context, tenants.Integration) (*targets.Target, err
 	return r.target()
 }
 func (r *rig) Enqueue(_ context.Context, w connections.Work) error {
-	r.queue = append(r.queue, scheduled{Work: w, at: r.clock.Add(w.Delay)})
+	for next := &w; next != nil; next = next.Next {
+		r.queue = append(r.queue, scheduled{Work: *next, at: r.clock.Add(next.Delay)})
+	}
 	return nil
 }
 

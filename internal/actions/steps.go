@@ -11,19 +11,27 @@ import (
 	"pushbutton/internal/targets"
 )
 
-// open makes sure that there is exactly one issue: the one that is connected,
-// one that an earlier try may have created, or a new one.
+// open makes sure that there is exactly one issue, if the tracker may be called.
 func (w *work) open(ctx context.Context) error {
 	target, err := w.p.Peers.Target(ctx, w.in)
 	if err != nil {
 		return err
 	}
+	if err := w.admit(ctx, target); err != nil {
+		return err
+	}
+	return w.tell(ctx, w.oneIssue(ctx, target))
+}
+
+// oneIssue settles for the issue that is connected, one that an earlier try may
+// have created, or a new one.
+func (w *work) oneIssue(ctx context.Context, target *targets.Target) error {
 	if w.lease.Record.Issue != nil {
 		if done, err := w.again(ctx, target); done || err != nil {
 			return err
 		}
 	}
-	if i := w.lease.Record.Intent; heedIntent && i != nil && (!i.Resolved || i.Sent > 1) {
+	if heedIntent && w.mayExist() {
 		if done, err := w.lookUp(ctx, target); done || err != nil {
 			return err
 		}
@@ -42,6 +50,7 @@ func (w *work) open(ctx context.Context) error {
 		return err
 	}
 	issue, err := target.Create(cctx, draft)
+	w.heard(err)
 	switch targets.OutcomeOf(err) {
 	case targets.OutcomeDone:
 		return w.opened(ctx, target, issue)
@@ -59,6 +68,9 @@ func (w *work) open(ctx context.Context) error {
 func (w *work) again(ctx context.Context, target *targets.Target) (done bool, err error) {
 	known := *w.lease.Record.Issue
 	issue, supported, err := target.Read(ctx, known.ID)
+	if supported {
+		w.heard(err)
+	}
 	switch {
 	case !supported:
 		return true, w.opened(ctx, target, known)
@@ -77,9 +89,13 @@ func (w *work) lookUp(ctx context.Context, target *targets.Target) (done bool, e
 	marker := w.lease.Record.Marker(w.key)
 	found, err := target.Find(ctx, marker)
 	if err != nil {
+		w.heard(err)
 		return false, err
 	}
+	// That nothing was found says little: there are trackers that can be read
+	// and make no issues.
 	if found != nil {
+		w.heard(nil)
 		return true, w.opened(ctx, target, *found)
 	}
 	if w.lease.Record.Intent.Resolved {
@@ -188,6 +204,9 @@ func (w *work) verified(ctx context.Context) error {
 // cannot be treated is left as it is: the person has long moved on.
 func (w *work) tidy(ctx context.Context) error {
 	target, err := w.p.Peers.Target(ctx, w.in)
+	if err == nil {
+		err = target.Ready(ctx)
+	}
 	if err != nil {
 		return err
 	}

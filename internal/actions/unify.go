@@ -16,6 +16,9 @@ const lookAgain = 90 * time.Second
 // sent. It is done if the work goes on in another run.
 func (w *work) unify(ctx context.Context) (done bool, err error) {
 	target, err := w.p.Peers.Target(ctx, w.in)
+	if err == nil {
+		err = target.Ready(ctx)
+	}
 	if err != nil {
 		return false, err
 	}

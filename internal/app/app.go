@@ -11,11 +11,13 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 
 	"pushbutton/config"
 	"pushbutton/internal/actions"
+	"pushbutton/internal/breaker"
 	"pushbutton/internal/connections"
 	"pushbutton/internal/fault"
 	"pushbutton/internal/jobs"
@@ -44,20 +46,22 @@ type App struct {
 	log     *slog.Logger
 	metrics *telemetry.Metrics
 
-	rdb     *redis.Client
+	rdb     redis.UniversalClient
 	keys    *secret.Keyring
 	tenants *tenants.Store
 	cache   *tenants.Cache
 	records *connections.Store
 	queue   *jobs.Queue
+	later   *jobs.Later // nil until Front
 	peers   *peers
 	auth    *pbauth.Auth
+	breaker *breaker.Breaker
 	pbHTTP  *outbound.Client
 	trHTTP  *outbound.Client
 }
 
 // New connects the rooms over an open Redis, which stays the caller's.
-func New(cfg config.Config, rdb *redis.Client, log *slog.Logger, version string) (*App, error) {
+func New(cfg config.Config, rdb redis.UniversalClient, log *slog.Logger, version string) (*App, error) {
 	a := &App{cfg: cfg, log: log, metrics: telemetry.NewMetrics(), rdb: rdb}
 	keys, err := cfg.Keyring()
 	if err != nil {
@@ -85,15 +89,25 @@ func New(cfg config.Config, rdb *redis.Client, log *slog.Logger, version string)
 		Observe: func(grant string, err error) { a.metrics.Token(grant, result(err)) },
 	})
 	a.cache = tenants.NewCache(a.tenants, tenants.CacheOptions{})
-	a.peers = newPeers(pb, a.auth, a.trHTTP, a.cache, a.metrics)
-	a.records = connections.NewStore(rdb, connections.Timing{Deadline: cfg.PushDeadline})
+	a.peers = newPeers(pb, a.auth, a.trHTTP, a.cache, a.metrics, pacing.NewMemory(rdb, "target"))
+	a.records = connections.NewStore(replicated(rdb, cfg.RedisWaitReplicas), connections.Timing{Deadline: cfg.PushDeadline})
 	a.queue = jobs.NewQueue(rdb)
+	a.breaker = breaker.New(rdb, breaker.Options{})
 	a.gauges()
 	return a, nil
 }
 
-// Close gives back what New took.
+// flushLimit bounds how long the end waits for clicks that are recorded to be
+// queued as well.
+const flushLimit = 2 * time.Second
+
+// Close gives back what New and Front took, once nobody uses them any more.
 func (a *App) Close() {
+	if a.later != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), flushLimit)
+		defer cancel()
+		a.later.Close(ctx)
+	}
 	a.pbHTTP.Close()
 	a.trHTTP.Close()
 }
@@ -106,19 +120,20 @@ func result(err error) string {
 }
 
 // Front is the public handler: probe, clicks, and the admin API if a key for
-// it is configured.
+// it is configured. It is to be called once.
 func (a *App) Front() (http.Handler, error) {
 	api, err := a.adminAPI()
 	if err != nil {
 		return nil, fmt.Errorf("admin API: %w", err)
 	}
-	receiver := &actions.Receiver{Integrations: a.cache, Tenants: a.cache, Clicks: a.records, Queue: a.queue, Log: a.log, Observe: a.metrics.Action}
+	a.later = jobs.NewLater(a.queue, a.log)
+	receiver := &actions.Receiver{Integrations: a.cache, Tenants: a.cache, Clicks: a.records, Queue: a.later, Log: a.log, Observe: a.metrics.Action}
 	return server.New(server.Routes{Probe: probe.Handler(a.cache), Action: receiver.Handler(), Admin: api}, a.log), nil
 }
 
 // worker makes the worker's half; it is not started yet.
 func (a *App) worker() *jobs.Worker {
-	performer := &actions.Performer{Leases: a.records, Integrations: a.cache, Tenants: a.cache, Peers: a.peers, Queue: a.queue, Log: a.log, Reconnects: a.tenants, NeedsReconnect: a.metrics.NeedsReconnect, Observe: a.metrics.Attempt, Duplicate: a.metrics.Duplicate}
+	performer := &actions.Performer{Leases: a.records, Integrations: a.cache, Tenants: a.cache, Peers: a.peers, Queue: a.queue, Breaker: a.breaker, Log: a.log, Reconnects: a.tenants, NeedsReconnect: a.metrics.NeedsReconnect, Observe: a.metrics.Attempt, Duplicate: a.metrics.Duplicate}
 	return jobs.NewWorker(a.rdb, performer, jobs.WorkerOptions{
 		Concurrency: a.cfg.Concurrency, Bell: a.records, Grace: a.cfg.ShutdownTimeout / 2, Log: a.log,
 	})
@@ -159,6 +174,10 @@ func (a *App) gauges() {
 	}))
 	a.metrics.Gauge("plugin_unfinished", "Buttons that somebody still has to work on (-1: Redis cannot be asked).", read(func(ctx context.Context) (float64, error) {
 		n, err := a.records.Unfinished(ctx)
+		return float64(n), err
+	}))
+	a.metrics.Gauge("plugin_breaker_open", "Integrations whose tracker fails steadily, so that pushes to it end at once (-1: Redis cannot be asked).", read(func(ctx context.Context) (float64, error) {
+		n, err := a.breaker.CountOpen(ctx)
 		return float64(n), err
 	}))
 	a.metrics.Gauge("plugin_stuck", "Buttons whose work should have moved on 30 seconds ago and did not (-1: Redis cannot be asked).", read(func(ctx context.Context) (float64, error) {

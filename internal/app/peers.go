@@ -8,6 +8,7 @@ import (
 	"pushbutton/internal/actions"
 	"pushbutton/internal/fault"
 	"pushbutton/internal/outbound"
+	"pushbutton/internal/pacing"
 	"pushbutton/internal/pbapi"
 	"pushbutton/internal/pbauth"
 	"pushbutton/internal/register"
@@ -29,6 +30,8 @@ type peers struct {
 	http    *outbound.Client
 	tenants tenants.ByTenant
 	metrics *telemetry.Metrics
+	// limits remembers the trackers' rate limits.
+	limits *pacing.Pacer
 
 	mu   sync.Mutex
 	open map[string]openTarget
@@ -40,8 +43,8 @@ type openTarget struct {
 	target  *targets.Target
 }
 
-func newPeers(pb *pbapi.Client, auth *pbauth.Auth, http *outbound.Client, all tenants.ByTenant, metrics *telemetry.Metrics) *peers {
-	return &peers{pb: pb, auth: auth, http: http, tenants: all, metrics: metrics, open: map[string]openTarget{}}
+func newPeers(pb *pbapi.Client, auth *pbauth.Auth, http *outbound.Client, all tenants.ByTenant, metrics *telemetry.Metrics, limits *pacing.Pacer) *peers {
+	return &peers{pb: pb, auth: auth, http: http, tenants: all, metrics: metrics, limits: limits, open: map[string]openTarget{}}
 }
 
 // Productboard opens the Productboard side of an integration.
@@ -63,7 +66,7 @@ func (p *peers) Target(ctx context.Context, in tenants.Integration) (*targets.Ta
 	if kept, ok := p.open[in.ID]; ok && kept.version == in.Version && kept.ca == ca {
 		return kept.target, nil
 	}
-	target, err := p.openTarget(ca, in.Target)
+	target, err := p.openTarget(in.Tenant, ca, in.Target)
 	if err != nil {
 		return nil, err
 	}
@@ -108,7 +111,7 @@ func (p *peers) checkTarget(ctx context.Context, tenant string, t tenants.Target
 	if err != nil {
 		return register.Checked{}, err
 	}
-	target, err := p.openTarget(ca, t)
+	target, err := p.openTarget("", ca, t)
 	if err != nil {
 		return register.Checked{}, err
 	}
@@ -120,13 +123,14 @@ func (p *peers) checkTarget(ctx context.Context, tenant string, t tenants.Target
 }
 
 // openTarget makes a Target of a configuration, for a tenant with these
-// authorities. It does not reach out.
-func (p *peers) openTarget(ca string, t tenants.TargetConfig) (*targets.Target, error) {
+// authorities; its rate limits are remembered unless tenant is empty. It does
+// not reach out.
+func (p *peers) openTarget(tenant, ca string, t tenants.TargetConfig) (*targets.Target, error) {
 	http, err := p.trusting(ca)
 	if err != nil {
 		return nil, err
 	}
-	return catalog.Open(t.Type, t.Settings, t.Credentials, targets.Deps{HTTP: http, Observe: func(o targets.Observation) {
+	return catalog.Open(t.Type, t.Settings, t.Credentials, targets.Deps{HTTP: http, Quota: quotas(p.limits, tenant), Observe: func(o targets.Observation) {
 		p.metrics.Target(o.Type, o.Op, result(o.Err), o.Duration)
 	}})
 }

@@ -332,7 +332,7 @@ end
 
 -- The button shows an issue that exists; one that it showed is left alone.
 ops['link'] = function()
-  if not rec.t or rec.t.id ~= a.issue.id then forsake() end
+  if not rec.t or rec.t.i ~= a.issue.i then forsake() end
   rec.g = rec.g + 1
   rec.s, rec.a, rec.x, rec.w, rec.z = 'progress', nil, nil, nil, nil
   rec.d = now + K.deadline
@@ -351,10 +351,10 @@ ops['import'] = function()
   if raw then return answer('same') end
   rec, changed = a.record, a.changed
   rec.o, rec.u, rec.k, rec.b = nil, nil, nil, nil
-  if not rec.p then return save('ok', nil, 'import') end
+  if not rec.p then return save('ok') end
   rec.r = rec.r + 1
   redis.call('ZADD', line, now, id)
-  return save('lined', now, 'import') -- the look-out hands it out
+  return save('lined', now) -- the look-out hands it out
 end
 
 -- The tenant's limits: those that are not named are the deployment's.
@@ -417,7 +417,7 @@ ops['opened'] = function()
     -- The push stands. The client may have sent this again because the reply
     -- was lost; or the run has changed hands, and whoever has it finds the
     -- issue by its marker.
-    if mine() and rec.p == 'settle' and rec.t and rec.t.id == a.issue.id then return answer('ok') end
+    if mine() and rec.p == 'settle' and rec.t and rec.t.i == a.issue.i then return answer('ok') end
     return answer('left')
   end
   -- Too late: an unlink may wait for this very issue.
@@ -473,7 +473,7 @@ ops['unified'] = function()
   if not mine() or rec.p ~= 'verify' or not rec.q then return answer('stale') end
   rec.q = rec.q - 1
   if rec.q <= 0 then rec.q = nil end
-  if a.issue and rec.t and rec.t.id ~= a.issue.id then
+  if a.issue and rec.t and rec.t.i ~= a.issue.i then
     rec.t = a.issue
     changed = now
     return queue('settle', 0, 'another issue kept')

@@ -77,8 +77,12 @@ func trackerMishaps() []mishap {
 			says: []string{"Redmine did not answer in time"}, mends: redmineOps, begin: create(0, silent)},
 		{id: "redmine-500", happens: "Redmine answers 500 to every create",
 			says: []string{"Redmine cannot be reached or is not working"}, mends: redmineOps, begin: create(0, answer(http.StatusInternalServerError, ""))},
-		{id: "redmine-429-long", happens: "a proxy before Redmine answers 429 and asks to wait for an hour",
-			says: []string{"Redmine receives too many requests", "60 minutes"}, mends: redmineOps, begin: create(0, answer(http.StatusTooManyRequests, "3600"))},
+		// Of its own: everybody who pushes there waits.
+		{id: "limited-long", own: true, happens: "a proxy before Redmine answers 429 and asks to wait for an hour",
+			says: []string{"Redmine receives too many requests", "60 minutes"}, mends: redmineOps, begin: func(_ context.Context, f *faulty, v *victim) error {
+				f.proxy.on(v.id, creating(v.name, 0, answer(http.StatusTooManyRequests, "3600")))
+				return nil
+			}},
 		{id: "redmine-429", happens: "a proxy before Redmine answers 429 and asks to wait for a second, twice", mends: nobody, issues: 1,
 			begin: create(2, answer(http.StatusTooManyRequests, "1"))},
 		{id: "redmine-503", happens: "Redmine answers 503 and asks to wait for two seconds, twice", mends: nobody, issues: 1,

@@ -3,7 +3,8 @@
 -- ARGV: interval between calls, burst, longest wait a caller may be booked
 --       for, and optionally a block: nothing before now + block.
 -- Answer: how long to wait, in microseconds. A wait beyond the longest books
---         nothing.
+--         nothing, and neither does anything where the interval is 0: there
+--         only blocks count.
 local t = redis.call('TIME')
 local now = tonumber(t[1]) * 1000000 + tonumber(t[2])
 local interval, burst, longest = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
@@ -20,6 +21,6 @@ if ARGV[4] then
 end
 local wait = tat - room - now
 if wait < 0 then wait = 0 end
-if wait > longest then return wait end
+if wait > longest or interval == 0 then return wait end
 keep(math.max(tat, now) + interval)
 return wait

@@ -1,5 +1,5 @@
-// Package pacing keeps all processes together below a peer's rate limit, with
-// one key per credential in Redis.
+// Package pacing keeps all processes together below a peer's rate limit, known
+// beforehand or told by a refusal, with one key per credential in Redis.
 //
 // What must not live here: what is paced, or how a peer tells its limits.
 package pacing
@@ -25,6 +25,9 @@ type Pacer struct {
 	prefix   string
 	interval time.Duration
 	burst    int
+	// patience is how long a caller is kept; a longer wait is a rate limit,
+	// which frees the caller's slot meanwhile.
+	patience time.Duration
 }
 
 // New makes a Pacer that lets through at most limit calls per key in any one
@@ -33,19 +36,24 @@ type Pacer struct {
 // rest. Prefix sets its keys apart from those of other pacers.
 func New(rdb redis.UniversalClient, prefix string, limit, burst int) *Pacer {
 	steady := time.Second / time.Duration(limit-burst)
-	return &Pacer{rdb: rdb, script: redis.NewScript(paceLua), prefix: "pb:pace:" + prefix + ":", interval: steady, burst: burst}
+	return &Pacer{rdb: rdb, script: redis.NewScript(paceLua), prefix: "pb:pace:" + prefix + ":", interval: steady, burst: burst, patience: maxWait}
 }
 
-// maxWait bounds how long a caller is kept; a longer wait is a rate limit,
-// which frees the caller's slot meanwhile.
+// NewMemory makes a Pacer for peers whose limits are not known beforehand: it
+// lets everything through but what Limited forbids, and keeps nobody waiting.
+func NewMemory(rdb redis.UniversalClient, prefix string) *Pacer {
+	return &Pacer{rdb: rdb, script: redis.NewScript(paceLua), prefix: "pb:pace:" + prefix + ":", burst: 1}
+}
+
+// maxWait is a Pacer's patience where its limit is known.
 const maxWait = 2 * time.Second
 
 // Wait returns when the key's next call may be sent. Where that is more than
-// two seconds away it returns fault.RateLimited with the time instead. While
+// two seconds away, or a memory was told to wait at all, it returns fault.RateLimited with the time instead. While
 // Redis cannot be asked it lets calls through: the peer itself still refuses
 // what is too much.
 func (p *Pacer) Wait(ctx context.Context, key string) error {
-	us, err := p.script.Run(ctx, p.rdb, []string{p.prefix + key}, p.interval.Microseconds(), p.burst, maxWait.Microseconds()).Int64()
+	us, err := p.script.Run(ctx, p.rdb, []string{p.prefix + key}, p.interval.Microseconds(), p.burst, p.patience.Microseconds()).Int64()
 	if err != nil {
 		if ctx.Err() != nil {
 			return fault.Wrap(fault.Canceled, "pace", context.Cause(ctx))
@@ -56,7 +64,7 @@ func (p *Pacer) Wait(ctx context.Context, key string) error {
 	if wait <= 0 {
 		return nil
 	}
-	if wait > maxWait {
+	if wait > p.patience {
 		return &fault.Error{Op: "pace", Kind: fault.RateLimited, RetryAfter: wait}
 	}
 	timer := time.NewTimer(wait)
@@ -78,7 +86,7 @@ func (p *Pacer) Limited(ctx context.Context, key string, d time.Duration) error 
 	if d <= 0 {
 		return nil
 	}
-	_, err := p.script.Run(ctx, p.rdb, []string{p.prefix + key}, p.interval.Microseconds(), p.burst, maxWait.Microseconds(), d.Microseconds()).Int64()
+	_, err := p.script.Run(ctx, p.rdb, []string{p.prefix + key}, p.interval.Microseconds(), p.burst, p.patience.Microseconds(), d.Microseconds()).Int64()
 	if err != nil {
 		return fault.Wrap(fault.Unavailable, "pace", err)
 	}

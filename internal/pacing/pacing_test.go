@@ -21,7 +21,7 @@ func TestPacer(t *testing.T) {
 		require.NoError(t, p.Wait(ctx, "a"), "the burst goes through at once")
 	}
 	for range 20 { // book the two seconds that callers wait at most
-		_, err := p.script.Run(ctx, p.rdb, []string{p.prefix + "a"}, p.interval.Microseconds(), p.burst, maxWait.Microseconds()).Int64()
+		_, err := p.script.Run(ctx, p.rdb, []string{p.prefix + "a"}, p.interval.Microseconds(), p.burst, p.patience.Microseconds()).Int64()
 		require.NoError(t, err)
 	}
 	err := p.Wait(ctx, "a")
@@ -40,6 +40,29 @@ func TestPacer(t *testing.T) {
 	require.NoError(t, p.Wait(ctx, "a"))
 }
 
+func TestMemoryKnowsOnlyWhatItWasTold(t *testing.T) {
+	ctx := context.Background()
+	env := redistest.Mini(t)
+	env.Advance(0)
+	m, other := NewMemory(env.Client, "target"), NewMemory(env.Client, "target")
+	for range 1000 {
+		require.NoError(t, m.Wait(ctx, "a"))
+	}
+	require.Empty(t, env.Mini.Keys(), "nothing is written while no limit was told")
+
+	require.NoError(t, m.Limited(ctx, "a", 40*time.Second))
+	require.NoError(t, m.Limited(ctx, "a", time.Second), "a shorter one does not end a longer one")
+	for range 1000 {
+		err := other.Wait(ctx, "a")
+		require.ErrorIs(t, err, fault.RateLimited, "every process knows it")
+		require.InDelta(t, 40*time.Second, fault.From(err).RetryAfter, float64(time.Millisecond))
+	}
+	require.NoError(t, other.Wait(ctx, "b"))
+	env.Advance(41 * time.Second)
+	require.NoError(t, other.Wait(ctx, "a"))
+	require.Empty(t, env.Mini.Keys(), "what is over is forgotten")
+}
+
 func TestPacerKeepsToItsLimitInAnySecond(t *testing.T) {
 	env := redistest.Mini(t)
 	env.Advance(0)
@@ -47,7 +70,7 @@ func TestPacerKeepsToItsLimitInAnySecond(t *testing.T) {
 	p := New(env.Client, "test", limit, 10)
 	within := 0
 	for { // the first second after a rest has the burst and the steady flow
-		wait, err := p.script.Run(t.Context(), p.rdb, []string{p.prefix + "a"}, p.interval.Microseconds(), p.burst, maxWait.Microseconds()).Int64()
+		wait, err := p.script.Run(t.Context(), p.rdb, []string{p.prefix + "a"}, p.interval.Microseconds(), p.burst, p.patience.Microseconds()).Int64()
 		require.NoError(t, err)
 		if time.Duration(wait)*time.Microsecond >= time.Second {
 			break

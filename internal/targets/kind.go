@@ -1,7 +1,11 @@
 package targets
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
+	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -23,6 +27,10 @@ type Kind struct {
 	// is Secret.
 	Settings    []Field
 	Credentials []Field
+	// Account names settings that say, beside the addresses and the
+	// credentials, whose rate limits count: two integrations that differ in
+	// them do not share any.
+	Account []string
 	// Driver is a nil driver of this kind: its methods say which optional
 	// abilities there are.
 	Driver Driver
@@ -36,6 +44,23 @@ type Kind struct {
 	ParseHook func(signing secret.String, h Hook) ([]HookEvent, error)
 	// Guide is what an admin reads.
 	Guide Guide
+}
+
+// account is a digest of what the tracker counts its limits by: integrations
+// with the same one share them.
+func (k Kind) account(values Values, creds map[string]secret.String) string {
+	sum := sha256.New()
+	part := func(name, value string) { fmt.Fprintf(sum, "%d:%s%d:%s", len(name), name, len(value), value) }
+	part("type", k.Type)
+	for _, f := range k.Settings {
+		if f.Type == TypeURL || slices.Contains(k.Account, f.Name) {
+			part(f.Name, values.String(f.Name))
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(creds)) {
+		part(name, creds[name].Reveal())
+	}
+	return hex.EncodeToString(sum.Sum(nil)[:16])
 }
 
 // Guide tells an admin what a kind of tracker needs; docs/targets.md and
@@ -89,6 +114,9 @@ type Deps struct {
 	Timeout, CheckTimeout time.Duration
 	// Observe is that of Options.
 	Observe func(Observation)
+	// Quota, if set, gives the memory of an account's rate limits; account names
+	// it without telling its credentials.
+	Quota func(account string) Quota
 }
 
 // Open makes a Target of raw settings. It does not reach out. Its error is a
@@ -109,7 +137,11 @@ func (k Kind) Open(settings map[string]any, credentials map[string]secret.String
 		}
 		return nil, fault.Wrap(fault.Invalid, opSettings, err)
 	}
-	return New(driver, Options{Type: k.Type, mapping: mapping, secrets: masked(creds),
+	opts := Options{Type: k.Type, mapping: mapping, secrets: masked(creds),
 		addresses: addressesOf(k.Settings, values), http: deps.HTTP,
-		Timeout: deps.Timeout, CheckTimeout: deps.CheckTimeout, Observe: deps.Observe}), nil
+		Timeout: deps.Timeout, CheckTimeout: deps.CheckTimeout, Observe: deps.Observe}
+	if deps.Quota != nil {
+		opts.Quota = deps.Quota(k.account(values, creds))
+	}
+	return New(driver, opts), nil
 }

@@ -24,6 +24,8 @@ const (
 	OpClose   = "close issue"
 	OpUpdate  = "update issue"
 	OpPreview = "preview issue"
+
+	opReady = "ask for the rate limit"
 )
 
 // Time-outs of one operation, all its requests included, unless Options says
@@ -53,6 +55,9 @@ type Options struct {
 	CheckTimeout time.Duration
 	// Observe, if set, is told of every operation when it has ended.
 	Observe func(Observation)
+	// Quota, if set, is told of every rate limit that the tracker names, and
+	// asked by Ready.
+	Quota Quota
 	// secrets never appear in an error's text, whoever put them there.
 	secrets []string
 	// addresses are those that the settings name; http judges them.
@@ -61,6 +66,20 @@ type Options struct {
 	// mapping is made of the settings that every kind has; nil: the defaults.
 	mapping *mapping
 }
+
+// Quota remembers, for all who use the same credential, until when a tracker
+// wants no calls.
+type Quota interface {
+	// Wait returns nil where a call may be sent, else fault.RateLimited with
+	// RetryAfter.
+	Wait(ctx context.Context) error
+	// Limited keeps all from calling for d.
+	Limited(ctx context.Context, d time.Duration) error
+}
+
+// limitPause is for a rate limit that names no time: long enough that not
+// everybody who waits collects a refusal of his own.
+const limitPause = 10 * time.Second
 
 // Observation is one finished operation.
 type Observation struct {
@@ -244,11 +263,38 @@ func (t *Target) Close(ctx context.Context, id string) (supported bool, err erro
 	return true, t.run(ctx, OpClose, func(ctx context.Context) error { return driver.Close(ctx, id) })
 }
 
+// Ready tells, without asking the tracker, whether it takes calls: its error is
+// fault.RateLimited with the time that is left. A push asks it before it asks
+// anybody for anything.
+func (t *Target) Ready(ctx context.Context) error {
+	if t.opts.Quota == nil {
+		return nil
+	}
+	if err := t.opts.Quota.Wait(ctx); err != nil {
+		return t.fault(opReady, err)
+	}
+	return nil
+}
+
+// limited passes a rate limit on to all who use the credential. That they
+// cannot be told costs a refusal each, no more.
+func (t *Target) limited(ctx context.Context, err error) {
+	if t.opts.Quota == nil || err == nil || fault.KindOf(err) != fault.RateLimited {
+		return
+	}
+	pause := fault.From(err).RetryAfter
+	if pause <= 0 {
+		pause = limitPause
+	}
+	_ = t.opts.Quota.Limited(context.WithoutCancel(ctx), pause)
+}
+
 // run carries out one operation: bounds it, survives its panic, classifies
 // its error and tells the observer.
 func (t *Target) run(ctx context.Context, op string, do func(context.Context) error) error {
 	start := time.Now()
 	err := t.bounded(ctx, op, do)
+	t.limited(ctx, err)
 	if t.opts.Observe != nil {
 		t.opts.Observe(Observation{Type: t.opts.Type, Op: op, Duration: time.Since(start), Outcome: OutcomeOf(err), Err: err})
 	}

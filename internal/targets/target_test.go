@@ -127,6 +127,54 @@ func TestWhoseTimeoutItWas(t *testing.T) {
 	assert.ErrorContains(t, err, "shutting down")
 }
 
+// quota is a Quota that remembers the longest time it was told.
+type quota struct{ left time.Duration }
+
+func (q *quota) Wait(context.Context) error {
+	if q.left == 0 {
+		return nil
+	}
+	return &fault.Error{Kind: fault.RateLimited, RetryAfter: q.left}
+}
+
+func (q *quota) Limited(_ context.Context, d time.Duration) error {
+	q.left = max(q.left, d)
+	return errors.New("nobody may notice")
+}
+
+func TestARateLimitIsPassedOn(t *testing.T) {
+	for name, c := range map[string]struct {
+		err  error
+		left time.Duration
+	}{
+		"told":          {&fault.Error{Kind: fault.RateLimited, RetryAfter: 90 * time.Second}, 90 * time.Second},
+		"no time told":  {&fault.Error{Kind: fault.RateLimited}, limitPause},
+		"wrapped":       {fmt.Errorf("x: %w", &fault.Error{Kind: fault.RateLimited, RetryAfter: time.Minute}), time.Minute},
+		"busy, no 429":  {&fault.Error{Kind: fault.Unavailable, RetryAfter: time.Minute}, 0},
+		"refused":       {&fault.Error{Kind: fault.Invalid}, 0},
+		"it went right": {nil, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			q := &quota{}
+			target := New(&scripted{issue: Issue{ID: "1"}, do: func(context.Context) error { return c.err }}, Options{Quota: q})
+			require.NoError(t, target.Ready(t.Context()))
+			_, err := target.Create(t.Context(), Draft{Marker: marker})
+			assert.Equal(t, c.err == nil, err == nil)
+			assert.Equal(t, c.left, q.left)
+			err = target.Ready(t.Context())
+			if c.left == 0 {
+				require.NoError(t, err)
+				return
+			}
+			require.ErrorIs(t, err, fault.RateLimited)
+			assert.Equal(t, c.left, fault.From(err).RetryAfter)
+			assert.Equal(t, "Tracker", fault.From(err).Side)
+			assert.Contains(t, fault.From(err).Public, "Push again in")
+		})
+	}
+	require.NoError(t, New(&scripted{}, Options{}).Ready(t.Context()), "without a memory nobody waits")
+}
+
 func TestCreateNeedsAnID(t *testing.T) {
 	_, err := New(&scripted{do: func(context.Context) error { return nil }}, Options{}).Create(t.Context(), Draft{Marker: marker})
 	assert.Equal(t, OutcomeUnknown, OutcomeOf(err))

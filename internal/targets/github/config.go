@@ -57,6 +57,8 @@ func Kind() targets.Kind {
 	return targets.Kind{
 		Type:  "github",
 		Title: "GitHub, GitHub Enterprise Server",
+		// An app has its limits per installation.
+		Account: []string{setInstallation},
 		Settings: []targets.Field{
 			{Name: setRepository, Required: true, Example: "acme/app",
 				Help: "The repository, as owner/name."},
