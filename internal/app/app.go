@@ -128,7 +128,11 @@ func (a *App) Front() (http.Handler, error) {
 	}
 	a.later = jobs.NewLater(a.queue, a.log)
 	receiver := &actions.Receiver{Integrations: a.cache, Tenants: a.cache, Clicks: a.records, Queue: a.later, Log: a.log, Observe: a.metrics.Action}
-	return server.New(server.Routes{Probe: probe.Handler(a.cache), Action: receiver.Handler(), Admin: api}, a.log), nil
+	routes := server.Routes{Probe: probe.Handler(a.cache), Action: receiver.Handler(), Admin: api}
+	if api != nil {
+		routes.Callback, routes.CallbackPath = pbauth.Callback(), pbauth.CallbackPath
+	}
+	return server.New(routes, a.log), nil
 }
 
 // worker makes the worker's half; it is not started yet.
