@@ -62,10 +62,10 @@ const (
 // secrets are an integration's secrets by name, the empty ones left out.
 func secrets(in tenants.Integration) map[string]secret.String {
 	all := map[string]secret.String{
-		secretAction:                in.ActionAuth,
-		"productboard.token":        in.Productboard.Token,
-		"productboard.clientSecret": in.Productboard.ClientSecret,
-		"productboard.privateKey":   in.Productboard.PrivateKey,
+		secretAction:                      in.ActionAuth,
+		"productboard.token":              in.Productboard.Token,
+		"productboard.oauth.clientSecret": in.Productboard.ClientSecret,
+		"productboard.jwt.privateKey":     in.Productboard.PrivateKey,
 	}
 	for name, value := range in.Target.Credentials {
 		all[secretCredential+name] = value
