@@ -24,6 +24,7 @@ import (
 	"pushbutton/internal/outbound"
 	"pushbutton/internal/pacing"
 	"pushbutton/internal/pbapi"
+	"pushbutton/internal/pbauth"
 	"pushbutton/internal/probe"
 	"pushbutton/internal/secret"
 	"pushbutton/internal/server"
@@ -53,6 +54,7 @@ type App struct {
 	queue   *jobs.Queue
 	later   *jobs.Later // nil until Front
 	peers   *peers
+	auth    *pbauth.Auth
 	breaker *breaker.Breaker
 	pbHTTP  *outbound.Client
 	trHTTP  *outbound.Client
@@ -82,8 +84,12 @@ func New(cfg config.Config, rdb redis.UniversalClient, log *slog.Logger, version
 		return nil, fmt.Errorf("productboard's API address: %w", err)
 	}
 	a.tenants = tenants.NewStore(rdb, keys)
+	a.auth = pbauth.New(pbauth.Options{
+		Redis: rdb, Keys: keys, Store: a.tenants, HTTP: a.pbHTTP, AppURL: cfg.ProductboardAppURL, PublicURL: cfg.PublicURL, Log: log,
+		Observe: func(grant string, err error) { a.metrics.Token(grant, result(err)) },
+	})
 	a.cache = tenants.NewCache(a.tenants, tenants.CacheOptions{})
-	a.peers = newPeers(pb, a.trHTTP, a.cache, a.metrics, pacing.NewMemory(rdb, "target"))
+	a.peers = newPeers(pb, a.auth, a.trHTTP, a.cache, a.metrics, pacing.NewMemory(rdb, "target"))
 	a.records = connections.NewStore(replicated(rdb, cfg.RedisWaitReplicas), connections.Timing{Deadline: cfg.PushDeadline})
 	a.queue = jobs.NewQueue(rdb)
 	a.breaker = breaker.New(rdb, breaker.Options{})
