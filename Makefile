@@ -83,6 +83,16 @@ chaos-mutants: ## Prove that chaos can fail: without fencing, attempt record and
 bench: ## Measure the acknowledgement against a bare Enqueue, side by side (uses redis-server if there is one)
 	go run ./internal/bench $(BENCHFLAGS)
 
+CLUSTER_SUITES := access audit connections erasure idempotency jobs pacing register tenants
+.PHONY: cluster
+cluster: ## Run the suites of the stores on a real Redis Cluster of three nodes (needs redis-server)
+	REDISTEST_CLUSTER=1 go test -count 1 -p 2 -timeout 10m $(addprefix ./internal/,$(CLUSTER_SUITES))
+
+PUSHES ?= 200000
+.PHONY: soak
+soak: ## Make PUSHES pushes (200,000) and account for every byte that is left in Redis
+	go run ./internal/bench -soak $(PUSHES)
+
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for FUZZTIME (10s each)
 	@set -euo pipefail; for pkg in $$(go list ./...); do \

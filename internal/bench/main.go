@@ -34,13 +34,14 @@ type options struct {
 func main() {
 	short := flag.Bool("short", false, "fewer and shorter rounds")
 	only := flag.Bool("idle", false, "only what a worker costs at rest, and how soon it picks a click up")
+	pushes := flag.Int("soak", 0, "only so many pushes, and where the memory of Redis went")
 	flag.Parse()
 	o := options{rounds: 5, duration: 4 * time.Second, rates: []int{200, 500, 2000}, clicks: 200, rest: 10 * time.Second, pickUps: 400}
 	if *short {
 		o = options{rounds: 3, duration: time.Second, rates: []int{200, 500}, clicks: 40, rest: 4 * time.Second, pickUps: 200}
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	err := run(ctx, o, *only, os.Stdout)
+	err := run(ctx, o, *only, *pushes, os.Stdout)
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -48,7 +49,7 @@ func main() {
 	}
 }
 
-func run(ctx context.Context, o options, only bool, out io.Writer) error {
+func run(ctx context.Context, o options, only bool, pushes int, out io.Writer) error {
 	log := slog.New(slog.NewTextHandler(io.Discard, nil))
 	server, err := startRedis(ctx)
 	if err != nil {
@@ -56,6 +57,9 @@ func run(ctx context.Context, o options, only bool, out io.Writer) error {
 	}
 	defer server.stop()
 	fmt.Fprintf(out, "machine: %d cores, %s; Redis: %s; generator in the same process\n\n", runtime.NumCPU(), runtime.Version(), server.describe)
+	if pushes > 0 {
+		return soak(ctx, pushes, server, log, out)
+	}
 	if only {
 		return idle(ctx, o, server, log, out)
 	}

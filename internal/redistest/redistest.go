@@ -7,8 +7,11 @@
 package redistest
 
 import (
+	"context"
 	"os"
 	"path/filepath"
+	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -34,6 +37,43 @@ type Env struct {
 // Advance and stands still from then on. A real server's time cannot be
 // moved: there Advance skips the rest of the test.
 func (e Env) Advance(d time.Duration) { e.advance(d) }
+
+// Keys lists the keys that match a pattern, of every node, in order.
+func (e Env) Keys(t testing.TB, pattern string) []string {
+	t.Helper()
+	var mu sync.Mutex
+	var all []string
+	list := func(ctx context.Context, c redis.Cmdable) error {
+		keys, err := c.Keys(ctx, pattern).Result()
+		mu.Lock()
+		defer mu.Unlock()
+		all = append(all, keys...)
+		return err
+	}
+	ctx := context.Background()
+	var err error
+	if cluster, ok := e.Client.(*redis.ClusterClient); ok {
+		err = cluster.ForEachMaster(ctx, func(ctx context.Context, node *redis.Client) error { return list(ctx, node) })
+	} else {
+		err = list(ctx, e.Client)
+	}
+	if err != nil {
+		t.Fatalf("redistest: %v", err)
+	}
+	slices.Sort(all)
+	return all
+}
+
+// Open makes another client of the same Redis, closed when the test ends.
+func (e Env) Open(t testing.TB) redis.UniversalClient {
+	t.Helper()
+	if cluster, ok := e.Client.(*redis.ClusterClient); ok {
+		c := redis.NewClusterClient(&redis.ClusterOptions{Addrs: cluster.Options().Addrs})
+		t.Cleanup(func() { _ = c.Close() })
+		return c
+	}
+	return client(t, e.URL)
+}
 
 // Each runs f as a sub-test on miniredis, and as another one on a real
 // redis-server with an append-only file, which is skipped where none is
