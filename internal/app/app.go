@@ -54,6 +54,7 @@ type App struct {
 	queue   *jobs.Queue
 	later   *jobs.Later // nil until Front
 	peers   *peers
+	mapper  actions.Mapper // of previews
 	auth    *pbauth.Auth
 	breaker *breaker.Breaker
 	pbHTTP  *outbound.Client
