@@ -89,7 +89,7 @@ func (a *Auth) serves(p pair, refused secret.String, busy bool) bool {
 	if p.access.Empty() || p.ended != "" {
 		return false
 	}
-	if !refused.Empty() && p.access == refused {
+	if !refused.Empty() && p.access.Equal(refused.Reveal()) {
 		return false
 	}
 	now := a.opts.Now()
