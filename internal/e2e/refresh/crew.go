@@ -31,7 +31,6 @@ type mate struct {
 	cmd    *exec.Cmd
 	in     io.WriteCloser
 	out    *bufio.Reader
-	frozen bool
 }
 
 func newCrew(n int, setup string) *crew {
