@@ -45,6 +45,11 @@ $(GOLANGCI):
 	GOBIN=$(BIN) go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION)
 	mv $(BIN)/golangci-lint $@
 
+VULNDB ?= https://vuln.go.dev
+.PHONY: vulncheck
+vulncheck: ## Look for known vulnerabilities in what is called (needs the Go vulnerability database: VULNDB=https://... or file://...)
+	go run golang.org/x/vuln/cmd/govulncheck@v1.9.0 -db $(VULNDB) ./...
+
 .PHONY: e2e
 e2e: build ## 200 pushes into a real Redmine, and 30 through a described target, by real processes (needs redis-server and Debian's redmine)
 	go run ./internal/e2e -plugin $(BIN)/plugin -limit 15m
@@ -67,6 +72,13 @@ outage: build ## Freeze and kill Redis under 200 clicks a second: refusals in ti
 .PHONY: rolling
 rolling: build ## Restart every process in turn under 200 clicks a second: nothing refused, lost or doubled
 	go run ./internal/chaos -plugin $(BIN)/plugin -rolling $(CHAOSFLAGS)
+
+ROUNDS ?= 200
+.PHONY: refresh
+refresh: ## Prove that an OAuth session survives 8 processes with kills: ROUNDS=20 (needs redis-server); then that it is lost without the lock
+	go build -o $(BIN)/refresh ./internal/e2e/refresh
+	$(BIN)/refresh -rounds $(ROUNDS)
+	$(BIN)/refresh -rounds 5 -naive
 
 MUTANTS := nofence:duplicates nointent:duplicates noreadback:stuck
 .PHONY: chaos-mutants

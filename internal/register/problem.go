@@ -88,7 +88,7 @@ func secretsSet(stored *tenants.Integration, in tenants.Integration, now time.Ti
 	was, set := secrets(before), map[string]time.Time{}
 	for name, value := range secrets(in) {
 		set[name] = now.Truncate(time.Second)
-		if at, ok := before.SecretsSet[name]; ok && was[name] == value {
+		if at, ok := before.SecretsSet[name]; ok && was[name].Equal(value.Reveal()) {
 			set[name] = at
 		}
 	}
