@@ -125,7 +125,9 @@ func (r *rig) Target(context.Context, tenants.Integration) (*targets.Target, err
 	return r.target()
 }
 func (r *rig) Enqueue(_ context.Context, w connections.Work) error {
-	r.queue = append(r.queue, scheduled{Work: w, at: r.clock.Add(w.Delay)})
+	for next := &w; next != nil; next = next.Next {
+		r.queue = append(r.queue, scheduled{Work: *next, at: r.clock.Add(next.Delay)})
+	}
 	return nil
 }
 
