@@ -88,8 +88,18 @@ bench-fairness: ## Measure what a neighbour with 100,000 pushes waiting and a ba
 	go run ./internal/bench -fairness $(BENCHFLAGS)
 
 .PHONY: bench-tenants
-bench-tenants: ## Load 10,000 tenants with 10 million connections and measure lists, searches and clicks (needs redis-server and 12 GB; BENCHFLAGS=-short)
+bench-tenants: ## Load 10,000 tenants with 10 million connections and measure lists, searches and clicks (needs redis-server and 12 GB of memory; BENCHFLAGS=-short)
 	go run ./internal/bench -tenants $(BENCHFLAGS)
+
+CLUSTER_SUITES := access audit connections erasure idempotency jobs pacing register tenants
+.PHONY: cluster
+cluster: ## Run the suites of the stores on a real Redis Cluster of three nodes (needs redis-server)
+	REDISTEST_CLUSTER=1 go test -count 1 -p 2 -timeout 10m $(addprefix ./internal/,$(CLUSTER_SUITES))
+
+PUSHES ?= 200000
+.PHONY: soak
+soak: ## Make PUSHES pushes (200,000) and account for every byte that is left in Redis
+	go run ./internal/bench -soak $(PUSHES)
 
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for FUZZTIME (10s each)

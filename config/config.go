@@ -25,6 +25,11 @@ type Config struct {
 	PublicURL string
 	// RedisURL may hold a password. Empty: the program brings its own Redis.
 	RedisURL secret.String
+	// RedisCAFile is the path of a PEM file; empty: the system's authorities.
+	RedisCAFile string
+	// RedisWaitReplicas is how many replicas must have a change before it
+	// counts.
+	RedisWaitReplicas int
 	// DataDir is where a Redis of our own keeps its files.
 	DataDir string
 	// AllowVolatileRedis accepts a Redis that may lose what it was told.

@@ -33,7 +33,7 @@ func TestLoadDefaults(t *testing.T) {
 	require.Equal(t, config.Config{
 		Listen: ":8080", OpsListen: "127.0.0.1:9090", DataDir: "plugin-data",
 		ProductboardAPIURL: "https://api.productboard.com/v2", ProductboardAppURL: "https://app.productboard.com",
-		Concurrency: 20, PushDeadline: 10 * time.Minute, ShutdownTimeout: 25 * time.Second, DrainDelay: 5 * time.Second,
+		Concurrency: 64, PushDeadline: 10 * time.Minute, ShutdownTimeout: 25 * time.Second, DrainDelay: 5 * time.Second,
 		LogLevel: slog.LevelInfo, LogFormat: config.LogAuto,
 	}, c)
 }
@@ -123,7 +123,7 @@ func TestLoadRefuses(t *testing.T) {
 		{"PLUGIN_PUBLIC_URL", "https://push.example.com/" + strings.Repeat("a", 900), "longer than 900"},
 		{"PLUGIN_PRODUCTBOARD_API_URL", "ftp://x", "must start with https://"},
 		{"PLUGIN_PRODUCTBOARD_APP_URL", "http://a b", "is not a URL"},
-		{"PLUGIN_REDIS_URL", "redis:6379", "names no host"},
+		{"PLUGIN_REDIS_URL", "redis:6379", "must start with"},
 		{"PLUGIN_REDIS_URL", "localhost", "must start with"},
 		{"PLUGIN_REDIS_URL", "redis:///0", "names no host"},
 		{"PLUGIN_REDIS_URL", "redis://h/zero", "number of a database"},

@@ -21,6 +21,7 @@ const (
 	minShutdownTimeout = time.Second
 	maxShutdownTimeout = 10 * time.Minute
 	maxDrainDelay      = 5 * time.Minute
+	maxWaitReplicas    = 5
 )
 
 // Setting describes one setting.
@@ -92,10 +93,21 @@ func storeSettings() []Setting {
 	return []Setting{
 		{
 			Env: RedisURL, Example: "redis://redis:6379/0", Secret: true,
-			Help: "Redis that keeps everything: redis://, rediss:// (TLS) or unix://. Empty: `plugin serve` starts a redis-server of its own, found on the PATH.",
+			Help: "Redis that keeps everything: redis://, rediss:// (TLS) or unix://; redis+sentinel://s1,s2,s3/name for one that Sentinels watch; redis+cluster://n1,n2,n3 for a Cluster. Empty: `plugin serve` starts a redis-server of its own, found on the PATH.",
 			set: func(c *Config, v string) error {
 				c.RedisURL = secret.New(v)
 				return redisURL(v)
+			},
+		}, {
+			Env: "PLUGIN_REDIS_CA_FILE", Example: "/etc/plugin/redis-ca.pem",
+			Help: "Certificate authorities (PEM) by which the Redis of a rediss:// address is known, instead of those of the system.",
+			set:  func(c *Config, v string) (err error) { c.RedisCAFile, err = folder(v); return },
+		}, {
+			Env: "PLUGIN_REDIS_WAIT_REPLICAS", Default: "0",
+			Help: "How many replicas must have a click, and every step of its work, before it counts, 0 to 5. With 1, a fail-over by Sentinels loses no answered click; with none in reach clicks are refused. Not with a Cluster.",
+			set: func(c *Config, v string) (err error) {
+				c.RedisWaitReplicas, err = number(v, 0, maxWaitReplicas)
+				return
 			},
 		}, {
 			Env: "PLUGIN_DATA_DIR", Default: "plugin-data",
@@ -149,8 +161,8 @@ func adminSettings() []Setting {
 func runSettings() []Setting {
 	return []Setting{
 		{
-			Env: "PLUGIN_CONCURRENCY", Default: "20",
-			Help: "How many pushes one worker process works on at a time, 1 to 1000.",
+			Env: "PLUGIN_CONCURRENCY", Default: "64",
+			Help: "How many pushes one worker process works on at a time, 1 to 1000. One tenant gets half of them at most.",
 			set:  func(c *Config, v string) (err error) { c.Concurrency, err = number(v, 1, maxConcurrency); return },
 		}, {
 			Env: "PLUGIN_PUSH_DEADLINE", Default: "10m",

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"pushbutton/internal/redisurl"
 	"pushbutton/internal/secret"
 )
 
@@ -75,28 +76,9 @@ func publicURL(v string) (string, error) {
 	return base, nil
 }
 
-// redisURL checks the outline only; the client that connects reads the rest.
 func redisURL(v string) error {
-	u, err := url.Parse(v)
-	switch {
-	case err != nil:
-		return errors.New("is not a URL (a password with special characters must be percent-encoded)")
-	case u.Scheme == "unix":
-		if u.Host != "" || u.Path == "" {
-			return errors.New("must name a socket by its full path: unix:///run/redis.sock")
-		}
-	case u.Scheme != "redis" && u.Scheme != "rediss":
-		return errors.New("must start with redis://, rediss:// or unix://")
-	case u.Hostname() == "":
-		return errors.New("names no host")
-	default:
-		if db := strings.Trim(u.Path, "/"); db != "" {
-			if n, err := strconv.Atoi(db); err != nil || n < 0 {
-				return errors.New("must end with the number of a database, as in redis://host:6379/0")
-			}
-		}
-	}
-	return nil
+	_, err := redisurl.Parse(v)
+	return err
 }
 
 // encryptionKeys checks the keys; ParseKeys names each wrong one on a line of

@@ -34,9 +34,6 @@ type Queue interface {
 const (
 	// MaxBody bounds a notification in bytes.
 	MaxBody = 64 << 10
-	// enqueueTimeout bounds the queuing: the click is recorded by then, and
-	// the look-out queues what was not.
-	enqueueTimeout = 800 * time.Millisecond
 	// recordTimeout bounds the recording.
 	recordTimeout = 1200 * time.Millisecond
 	// answerTimeout bounds all of it: Productboard waits 5 s, and a person
@@ -92,8 +89,8 @@ func (r *Receiver) Receive(ctx context.Context, req Request) (Answer, error) {
 	return Answer{State: state, Shape: integration.Answer}, err
 }
 
-// apply records the click and queues what it asks for: two round trips to
-// Redis, and nothing else before the answer.
+// apply records the click: one round trip to Redis, and nothing else before
+// the answer. Queue is not to wait for Redis.
 func (r *Receiver) apply(ctx context.Context, in tenants.Integration, c click) (pbapi.ConnectionState, error) {
 	if in.Disabled && c.trigger == pbapi.TriggerPush {
 		return pbapi.ConnectionState{State: pbapi.StateError,
@@ -121,9 +118,7 @@ func (r *Receiver) apply(ctx context.Context, in tenants.Integration, c click) (
 		return pbapi.ConnectionState{}, notRecorded(err)
 	}
 	if work != nil {
-		qctx, qcancel := context.WithTimeout(ctx, enqueueTimeout)
-		defer qcancel()
-		if err := r.Queue.Enqueue(qctx, *work); err != nil {
+		if err := r.Queue.Enqueue(ctx, *work); err != nil {
 			// The click is durable; the look-out queues it within seconds.
 			r.Log.WarnContext(ctx, "click recorded but not queued", "connection", key.String(), "error", err)
 		}

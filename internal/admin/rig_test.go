@@ -17,6 +17,7 @@ import (
 	"pushbutton/internal/access"
 	"pushbutton/internal/admin"
 	"pushbutton/internal/audit"
+	"pushbutton/internal/connections"
 	"pushbutton/internal/erasure"
 	"pushbutton/internal/idempotency"
 	"pushbutton/internal/redistest"
@@ -32,6 +33,7 @@ type rig struct {
 	store *tenants.Store
 	log   *audit.Log
 
+	records *connections.Store
 	revoked *access.RevocationStore
 	eraser  *erasure.Eraser
 	env     redistest.Env
@@ -44,12 +46,13 @@ func newRig(t testing.TB, env redistest.Env, extra ...admin.Route) *rig {
 	r := &rig{t: t, env: env, store: tenants.NewStore(env.Client, ring)}
 	r.key, err = access.NewSharedKey(secret.New(strings.Repeat("s", access.MinSharedKey)))
 	require.NoError(t, err)
+	r.records = connections.NewStore(env.Client, connections.Timing{})
 	r.revoked, r.log = access.NewRevocationStore(env.Client), audit.New(env.Client)
 	r.eraser = &erasure.Eraser{Redis: env.Client, Tenants: r.store, Audit: r.log, Log: slog.New(slog.DiscardHandler)}
 	verifier, err := access.NewVerifier(access.Options{Keys: []access.Keys{r.key}, Revocations: r.revoked})
 	require.NoError(t, err)
 	r.api, err = admin.New(admin.Options{Verifier: verifier, Tenants: r.store, Log: slog.New(slog.DiscardHandler), Audit: r.log, Answers: idempotency.New(env.Client),
-		Routes: slices.Concat(admin.TenantRoutes(r.store), admin.AuditRoutes(r.log), admin.TokenRoutes(r.revoked), admin.DeletionRoutes(r.eraser), extra)})
+		Routes: slices.Concat(admin.TenantRoutes(r.store, r.records), admin.AuditRoutes(r.log), admin.TokenRoutes(r.revoked), admin.DeletionRoutes(r.eraser), extra)})
 	require.NoError(t, err)
 	return r
 }

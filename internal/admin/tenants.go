@@ -1,11 +1,14 @@
 package admin
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"time"
 
 	"pushbutton/internal/access"
+	"pushbutton/internal/connections"
+	"pushbutton/internal/fault"
 	"pushbutton/internal/tenants"
 )
 
@@ -14,6 +17,14 @@ import (
 type TenantStore interface {
 	AddTenant(ctx context.Context, t tenants.Tenant) (tenants.Tenant, error)
 	Tenants(ctx context.Context, after string, limit int) (page []tenants.Tenant, next string, err error)
+}
+
+// Shares keeps what a tenant may use of the deployment; *connections.Store
+// does.
+type Shares interface {
+	SetLimits(ctx context.Context, tenant string, l connections.Limits) error
+	Usage(ctx context.Context, tenant string) (connections.Usage, error)
+	Defaults() connections.Limits
 }
 
 // TenantLimits are a tenant's limits on the wire.
@@ -82,8 +93,16 @@ func (s TenantSettings) set(t *tenants.Tenant) error {
 	return nil
 }
 
+// TenantUsage is what a tenant uses, and the limits that hold for it.
+type TenantUsage struct {
+	InFlight    int64        `json:"inFlight" doc:"Pushes that are worked on."`
+	Waiting     int64        `json:"waiting" doc:"Pushes that wait."`
+	Connections int64        `json:"connections" doc:"Buttons that are remembered."`
+	Limits      TenantLimits `json:"limits" doc:"The tenant's own, or the deployment's."`
+}
+
 // TenantRoutes are the routes of tenants.
-func TenantRoutes(store TenantStore) []Route {
+func TenantRoutes(store TenantStore, shares Shares) []Route {
 	const tag, one = "Tenants", "/tenants/{tenant}"
 	return []Route{
 		Handle(Route{Method: http.MethodPost, Path: "/tenants", Operation: "createTenant", Tag: tag, Role: access.Operator, Status: http.StatusCreated, Idempotent: true,
@@ -94,8 +113,11 @@ func TenantRoutes(store TenantStore) []Route {
 					return Tenant{}, err
 				}
 				t, err := store.AddTenant(ctx, t)
+				if err != nil {
+					return Tenant{}, err
+				}
 				c.Created("/tenants/%s", in.ID)
-				return wireTenant(t), err
+				return wireTenant(t), share(ctx, shares, t)
 			}),
 		Handle(Route{Method: http.MethodGet, Path: "/tenants", Operation: "listTenants", Tag: tag, Role: access.Operator,
 			Summary: "List tenants by id"},
@@ -112,7 +134,19 @@ func TenantRoutes(store TenantStore) []Route {
 			func(_ context.Context, c *Call, _, _ None) (Tenant, error) { return wireTenant(c.Tenant), nil }),
 		Handle(Route{Method: http.MethodPatch, Path: one, Operation: "updateTenant", Tag: tag, Role: access.Admin, IfMatch: true,
 			Summary: "Change a tenant's settings", Description: "A JSON merge patch (RFC 7396)."},
-			updateTenant),
+			func(ctx context.Context, c *Call, _ None, patch Merge[TenantSettings]) (Tenant, error) {
+				t, err := updateTenant(ctx, c, patch)
+				if err != nil {
+					return Tenant{}, err
+				}
+				return wireTenant(t), share(ctx, shares, t)
+			}),
+		Handle(Route{Method: http.MethodGet, Path: one + "/usage", Operation: "getTenantUsage", Tag: tag, Role: access.Viewer,
+			Summary: "Tell what a tenant uses of its limits"},
+			func(ctx context.Context, c *Call, _, _ None) (TenantUsage, error) {
+				u, err := shares.Usage(ctx, c.Tenant.ID)
+				return TenantUsage{InFlight: u.InFlight, Waiting: u.Waiting, Connections: u.Connections, Limits: inForce(c.Tenant.Limits, shares.Defaults())}, err
+			}),
 		Handle(Route{Method: http.MethodPost, Path: one + "/suspend", Operation: "suspendTenant", Tag: tag, Role: access.Operator,
 			Summary: "Suspend a tenant", Description: "Its clicks are answered with an error that says so; work that waits goes on waiting. Other processes notice within 5 s."},
 			func(ctx context.Context, c *Call, _ None, in TenantSuspend) (Tenant, error) {
@@ -129,23 +163,40 @@ type TenantSuspend struct {
 	Reason string `json:"reason" min:"1" max:"500" doc:"Why, for whoever looks at the tenant."`
 }
 
-func updateTenant(ctx context.Context, c *Call, _ None, patch Merge[TenantSettings]) (Tenant, error) {
+func updateTenant(ctx context.Context, c *Call, patch Merge[TenantSettings]) (tenants.Tenant, error) {
 	if err := c.Match(c.Tenant.Version); err != nil {
-		return Tenant{}, err
+		return tenants.Tenant{}, err
 	}
 	settings, err := patch.Apply(settingsOf(c.Tenant))
 	if err != nil {
-		return Tenant{}, err
+		return tenants.Tenant{}, err
 	}
 	t := c.Tenant
 	if tenants.Limits(settings.Limits) != t.Limits && !c.Operator() {
-		return Tenant{}, sortNotAllowed().problem("Only an operator can change limits.")
+		return tenants.Tenant{}, sortNotAllowed().problem("Only an operator can change limits.")
 	}
 	if err := settings.set(&t); err != nil {
-		return Tenant{}, err
+		return tenants.Tenant{}, err
 	}
-	t, err = c.Scope.UpdateTenant(ctx, t)
-	return wireTenant(t), err
+	return c.Scope.UpdateTenant(ctx, t)
+}
+
+// share puts a tenant's limits into force where pushes are counted. They are
+// stored by then: any later change of the tenant tries again.
+func share(ctx context.Context, shares Shares, t tenants.Tenant) error {
+	l := t.Limits
+	err := shares.SetLimits(ctx, t.ID, connections.Limits{InFlight: l.InFlight, Waiting: l.Waiting, Connections: l.Connections, PerSecond: l.PerSecond})
+	if err != nil {
+		return &fault.Error{Op: "set limits", Kind: fault.Unavailable, Side: "Redis", Err: err, Public: "The tenant is stored, but its limits are not in force yet. Read it and change it again."}
+	}
+	return nil
+}
+
+// inForce are the limits that hold where some are the defaults.
+func inForce(l tenants.Limits, defaults connections.Limits) TenantLimits {
+	return TenantLimits{InFlight: cmp.Or(l.InFlight, defaults.InFlight), Waiting: cmp.Or(l.Waiting, defaults.Waiting),
+		Connections: cmp.Or(l.Connections, defaults.Connections), PerSecond: cmp.Or(l.PerSecond, defaults.PerSecond),
+		Integrations: cmp.Or(l.Integrations, tenants.MaxIntegrations)}
 }
 
 // setSuspension suspends or resumes. A change of something else meanwhile

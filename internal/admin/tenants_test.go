@@ -25,6 +25,9 @@ func TestTenantsLife(t *testing.T) {
 		name, _ := got.problem()
 		assert.Equal(t, "conflict", name)
 
+		usage := r.do(own, http.MethodGet, "/tenants/acme/usage", "").body
+		assert.EqualValues(t, 5, usage["limits"].(map[string]any)["waiting"])
+		assert.EqualValues(t, r.records.Defaults().InFlight, usage["limits"].(map[string]any)["inFlight"])
 		got = r.do(own, http.MethodPatch, "/tenants/acme", `{"name":"Acme 2"}`)
 		name, _ = got.problem()
 		assert.Equal(t, "precondition-required", name)

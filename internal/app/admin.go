@@ -11,8 +11,8 @@ import (
 	"pushbutton/internal/access"
 	"pushbutton/internal/admin"
 	"pushbutton/internal/audit"
+	"pushbutton/internal/connections"
 	"pushbutton/internal/erasure"
-	"pushbutton/internal/fault"
 	"pushbutton/internal/idempotency"
 	"pushbutton/internal/register"
 	"pushbutton/internal/tenants"
@@ -33,13 +33,17 @@ func (a *App) adminAPI() (http.Handler, error) {
 	log := audit.New(a.rdb)
 	return admin.New(admin.Options{
 		Verifier: verifier, Tenants: a.tenants, Log: a.log, Audit: log, Answers: idempotency.New(a.rdb),
-		Routes: slices.Concat(admin.TenantRoutes(a.tenants), admin.AuditRoutes(log), admin.TokenRoutes(access.NewRevocationStore(a.rdb)), admin.DeletionRoutes(a.eraser())),
+		Routes: slices.Concat(admin.TenantRoutes(a.tenants, a.records), admin.AuditRoutes(log), admin.TokenRoutes(access.NewRevocationStore(a.rdb)), admin.DeletionRoutes(a.eraser())),
 	})
 }
 
 // eraser deletes tenants.
 func (a *App) eraser() *erasure.Eraser {
-	return &erasure.Eraser{Redis: a.rdb, Tenants: a.tenants, Integrations: deleter{a}, Audit: audit.New(a.rdb), Log: a.log}
+	return &erasure.Eraser{Redis: a.rdb, Tenants: a.tenants, Integrations: deleter{a}, Audit: audit.New(a.rdb), Log: a.log,
+		Forget: []func(context.Context, string) error{func(ctx context.Context, tenant string) error {
+			return a.records.SetLimits(ctx, tenant, connections.Limits{})
+		}},
+	}
 }
 
 // deleter deletes integrations for the eraser.
@@ -47,11 +51,7 @@ type deleter struct{ a *App }
 
 // Delete implements erasure.Integrations.
 func (d deleter) Delete(ctx context.Context, in tenants.Integration, keepAtProductboard bool, progress func(done int64)) error {
-	r := d.a.Registrar()
-	if r.Buttons == nil {
-		return fault.New(fault.Unavailable, "delete integration", "This version cannot delete buttons' records yet.")
-	}
-	return r.Delete(ctx, in.Tenant, in.ID, register.Deletion{Confirm: in.Name, KeepAtProductboard: keepAtProductboard, Progress: progress})
+	return d.a.Registrar().Delete(ctx, in.Tenant, in.ID, register.Deletion{Confirm: in.Name, KeepAtProductboard: keepAtProductboard, Progress: progress})
 }
 
 // verifier verifies the admin API's tokens with every key that is configured.

@@ -83,6 +83,6 @@ func TestAdminIsOffWithoutAKey(t *testing.T) {
 	require.Equal(t, http.StatusNotFound, adminGet(t, a, "/admin/v1/openapi.json", "x").Code)
 	on, _ := adminApp(t)
 	for _, path := range []string{"/admin/v1", "/admin/v1/", "/admin/v1/tenants", "/admin/v1//tenants", "/admin/v1/../v1/tenants"} {
-		require.Contains(t, []int{http.StatusUnauthorized, http.StatusMovedPermanently, http.StatusTemporaryRedirect}, adminGet(t, on, path, "").Code, path)
+		require.Equal(t, http.StatusUnauthorized, adminGet(t, on, path, "").Code, path)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 
@@ -23,6 +24,7 @@ import (
 	"pushbutton/internal/outbound"
 	"pushbutton/internal/pacing"
 	"pushbutton/internal/pbapi"
+	"pushbutton/internal/pbauth"
 	"pushbutton/internal/probe"
 	"pushbutton/internal/secret"
 	"pushbutton/internal/server"
@@ -44,20 +46,22 @@ type App struct {
 	log     *slog.Logger
 	metrics *telemetry.Metrics
 
-	rdb     *redis.Client
+	rdb     redis.UniversalClient
 	keys    *secret.Keyring
 	tenants *tenants.Store
 	cache   *tenants.Cache
 	records *connections.Store
 	queue   *jobs.Queue
+	later   *jobs.Later // nil until Front
 	peers   *peers
+	auth    *pbauth.Auth
 	breaker *breaker.Breaker
 	pbHTTP  *outbound.Client
 	trHTTP  *outbound.Client
 }
 
 // New connects the rooms over an open Redis, which stays the caller's.
-func New(cfg config.Config, rdb *redis.Client, log *slog.Logger, version string) (*App, error) {
+func New(cfg config.Config, rdb redis.UniversalClient, log *slog.Logger, version string) (*App, error) {
 	a := &App{cfg: cfg, log: log, metrics: telemetry.NewMetrics(), rdb: rdb}
 	keys, err := cfg.Keyring()
 	if err != nil {
@@ -80,17 +84,30 @@ func New(cfg config.Config, rdb *redis.Client, log *slog.Logger, version string)
 		return nil, fmt.Errorf("productboard's API address: %w", err)
 	}
 	a.tenants = tenants.NewStore(rdb, keys)
+	a.auth = pbauth.New(pbauth.Options{
+		Redis: rdb, Keys: keys, Store: a.tenants, HTTP: a.pbHTTP, AppURL: cfg.ProductboardAppURL, PublicURL: cfg.PublicURL, Log: log,
+		Observe: func(grant string, err error) { a.metrics.Token(grant, result(err)) },
+	})
 	a.cache = tenants.NewCache(a.tenants, tenants.CacheOptions{})
-	a.peers = newPeers(pb, a.trHTTP, a.cache, a.metrics, pacing.NewMemory(rdb, "target"))
-	a.records = connections.NewStore(rdb, connections.Timing{Deadline: cfg.PushDeadline})
+	a.peers = newPeers(pb, a.auth, a.trHTTP, a.cache, a.metrics, pacing.NewMemory(rdb, "target"))
+	a.records = connections.NewStore(replicated(rdb, cfg.RedisWaitReplicas), connections.Timing{Deadline: cfg.PushDeadline})
 	a.queue = jobs.NewQueue(rdb)
 	a.breaker = breaker.New(rdb, breaker.Options{})
 	a.gauges()
 	return a, nil
 }
 
-// Close gives back what New took.
+// flushLimit bounds how long the end waits for clicks that are recorded to be
+// queued as well.
+const flushLimit = 2 * time.Second
+
+// Close gives back what New and Front took, once nobody uses them any more.
 func (a *App) Close() {
+	if a.later != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), flushLimit)
+		defer cancel()
+		a.later.Close(ctx)
+	}
 	a.pbHTTP.Close()
 	a.trHTTP.Close()
 }
@@ -103,13 +120,14 @@ func result(err error) string {
 }
 
 // Front is the public handler: probe, clicks, and the admin API if a key for
-// it is configured.
+// it is configured. It is to be called once.
 func (a *App) Front() (http.Handler, error) {
 	api, err := a.adminAPI()
 	if err != nil {
 		return nil, fmt.Errorf("admin API: %w", err)
 	}
-	receiver := &actions.Receiver{Integrations: a.cache, Tenants: a.cache, Clicks: a.records, Queue: a.queue, Log: a.log, Observe: a.metrics.Action}
+	a.later = jobs.NewLater(a.queue, a.log)
+	receiver := &actions.Receiver{Integrations: a.cache, Tenants: a.cache, Clicks: a.records, Queue: a.later, Log: a.log, Observe: a.metrics.Action}
 	return server.New(server.Routes{Probe: probe.Handler(a.cache), Action: receiver.Handler(), Admin: api}, a.log), nil
 }
 

@@ -9,6 +9,9 @@ import (
 	"path/filepath"
 	"syscall"
 	"time"
+
+	"pushbutton/config"
+	"pushbutton/internal/secret"
 )
 
 // childRedis is a redis-server of our own, for one machine: no network port,
@@ -88,7 +91,7 @@ func lockDir(dir string) (*os.File, error) {
 func (c *childRedis) await(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, childStart)
 	defer cancel()
-	rdb, err := OpenRedis(c.url, 1)
+	rdb, err := OpenRedis(config.Config{RedisURL: secret.New(c.url)})
 	if err != nil {
 		return err
 	}

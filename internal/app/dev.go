@@ -55,7 +55,7 @@ func (d Dev) Run(ctx context.Context) error {
 	}
 	cfg := d.Config
 	cfg.RedisURL = secret.New("redis://" + mini.Addr())
-	cfg.ProductboardAPIURL = address + "/v2"
+	cfg.ProductboardAPIURL, cfg.ProductboardAppURL = address+"/v2", address
 	cfg.PublicURL = SandboxOrigin
 	cfg.OutboundAllow = append(cfg.OutboundAllow, netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128"))
 	key := make([]byte, secret.KeySize)

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/config"
+	"pushbutton/internal/secret"
 )
 
 var silent = slog.New(slog.NewTextHandler(io.Discard, nil))
@@ -135,7 +136,7 @@ func TestChildRedisKeepsItsWord(t *testing.T) {
 	child := startChild(t, dir)
 	_, err := startRedis(ctx, dir)
 	require.ErrorContains(t, err, "in use by another process")
-	rdb, err := OpenRedis(child.url, 1)
+	rdb, err := OpenRedis(config.Config{RedisURL: secret.New(child.url)})
 	require.NoError(t, err)
 	require.NoError(t, rdb.Set(ctx, "k", "v", 0).Err())
 	d, err := requireDurable(ctx, rdb, config.Config{})
@@ -147,7 +148,7 @@ func TestChildRedisKeepsItsWord(t *testing.T) {
 
 	child = startChild(t, dir)
 	defer child.Stop()
-	rdb, err = OpenRedis(child.url, 1)
+	rdb, err = OpenRedis(config.Config{RedisURL: secret.New(child.url)})
 	require.NoError(t, err)
 	defer func() { _ = rdb.Close() }()
 	require.Equal(t, "v", rdb.Get(ctx, "k").Val(), "it survives a restart")

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/config"
@@ -39,7 +38,7 @@ func written(text string, exported map[string][]string) (wrong []string, seen in
 func TestWhatIsWrittenOfMetricsIsExported(t *testing.T) {
 	cfg, err := config.Load(config.Sources{Flags: map[string]string{"encryption-keys": "k1:MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="}})
 	require.NoError(t, err)
-	a, err := New(cfg, redistest.Mini(t).Client.(*redis.Client), silent, "test")
+	a, err := New(cfg, redistest.Mini(t).Client, silent, "test")
 	require.NoError(t, err)
 	defer a.Close()
 	exported := a.metrics.Names()

@@ -10,6 +10,7 @@ import (
 	"pushbutton/internal/outbound"
 	"pushbutton/internal/pacing"
 	"pushbutton/internal/pbapi"
+	"pushbutton/internal/pbauth"
 	"pushbutton/internal/register"
 	"pushbutton/internal/targets"
 	"pushbutton/internal/targets/catalog"
@@ -25,6 +26,7 @@ const maxOpenTargets = 5000
 // made anew for every push would ask each time.
 type peers struct {
 	pb      *pbapi.Client
+	auth    *pbauth.Auth
 	http    *outbound.Client
 	tenants tenants.ByTenant
 	metrics *telemetry.Metrics
@@ -41,15 +43,15 @@ type openTarget struct {
 	target  *targets.Target
 }
 
-func newPeers(pb *pbapi.Client, http *outbound.Client, all tenants.ByTenant, metrics *telemetry.Metrics, limits *pacing.Pacer) *peers {
-	return &peers{pb: pb, http: http, tenants: all, metrics: metrics, limits: limits, open: map[string]openTarget{}}
+func newPeers(pb *pbapi.Client, auth *pbauth.Auth, http *outbound.Client, all tenants.ByTenant, metrics *telemetry.Metrics, limits *pacing.Pacer) *peers {
+	return &peers{pb: pb, auth: auth, http: http, tenants: all, metrics: metrics, limits: limits, open: map[string]openTarget{}}
 }
 
 // Productboard opens the Productboard side of an integration.
 func (p *peers) Productboard(in tenants.Integration) actions.Productboard { return p.session(in) }
 
 func (p *peers) session(in tenants.Integration) *pbapi.Session {
-	return p.pb.As(pbapi.StaticToken(in.Productboard.Token))
+	return p.pb.As(p.auth.Source(in))
 }
 
 // Target gives the tracker's side of an integration as it is configured now.

@@ -60,7 +60,7 @@ func (p Program) Run(ctx context.Context) error {
 		cfg.RedisURL = secret.New(child.url)
 		p.Log.InfoContext(ctx, "started a redis-server of our own", "folder", cfg.DataDir, "appendfsync", "always")
 	}
-	rdb, err := OpenRedis(cfg.RedisURL.Reveal(), cfg.Concurrency)
+	rdb, err := OpenRedis(cfg)
 	if err != nil {
 		return err
 	}
@@ -79,7 +79,7 @@ func (p Program) Run(ctx context.Context) error {
 	return p.serve(ctx, a)
 }
 
-func (p Program) inspect(ctx context.Context, rdb *redis.Client, cfg config.Config) error {
+func (p Program) inspect(ctx context.Context, rdb redis.UniversalClient, cfg config.Config) error {
 	if p.Embedded {
 		return nil
 	}

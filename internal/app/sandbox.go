@@ -58,10 +58,11 @@ func NewSandbox(address string, items int, seed uint64) *Sandbox {
 // Close stops the simulator's callbacks.
 func (s *Sandbox) Close() { s.Productboard.Close() }
 
-// Handler serves everything: /v2, /sandbox, /sandbox/api and /tracker.
+// Handler serves everything: /v2, /oauth2, /sandbox, /sandbox/api and /tracker.
 func (s *Sandbox) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/v2/", s.Productboard)
+	mux.Handle(pbfake.OAuthPrefix+"/", s.Productboard)
 	pages := sandbox.New(s.Productboard, sandboxTracker{s.Tracker})
 	mux.Handle(sandbox.Prefix, pages)
 	mux.Handle(sandbox.Prefix+"/", pages)

@@ -26,7 +26,7 @@ func WithApp(ctx context.Context, cfg config.Config, log *slog.Logger, version s
 		cfg.RedisURL = secret.New(url)
 	}
 	logRedis(log)
-	rdb, err := OpenRedis(cfg.RedisURL.Reveal(), 1)
+	rdb, err := OpenRedis(cfg)
 	if err != nil {
 		return err
 	}
@@ -54,6 +54,7 @@ func runningChild(dir string) (string, error) {
 func (a *App) Registrar() *register.Registrar {
 	return &register.Registrar{
 		Store:        a.tenants,
+		Buttons:      a.records,
 		Productboard: func(in tenants.Integration) register.Session { return a.peers.session(in) },
 		CheckTarget:  a.peers.checkTarget,
 		PublicURL:    a.cfg.PublicURL,

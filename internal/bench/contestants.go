@@ -19,6 +19,7 @@ import (
 
 	"pushbutton/config"
 	"pushbutton/internal/app"
+	"pushbutton/internal/connections"
 	"pushbutton/internal/pbapi"
 	"pushbutton/internal/secret"
 	"pushbutton/internal/tenants"
@@ -70,6 +71,11 @@ func newOurs(ctx context.Context, server *redisServer, log *slog.Logger) (*conte
 	})
 	if err != nil {
 		return nil, fmt.Errorf("integration: %w", err)
+	}
+	// One tenant stands for many: each click shall be queued.
+	many := connections.Limits{InFlight: 1 << 30, Waiting: 1 << 30, Connections: 1 << 30, PerSecond: 1 << 30}
+	if err := connections.NewStore(server.client, connections.Timing{}).SetLimits(ctx, benchTenant, many); err != nil {
+		return nil, err
 	}
 	front, err := a.Front()
 	if err != nil {

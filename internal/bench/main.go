@@ -42,6 +42,7 @@ func main() {
 	many := flag.Bool("tenants", false, "only what many tenants with many connections cost")
 	waiting := flag.Int("waiting", 0, "with -fairness: how many pushes the neighbour has waiting (0: 100000, or 5000 with -short)")
 	number := flag.Int("number", 0, "with -tenants: how many tenants (0: 10000, or 200 with -short)")
+	pushes := flag.Int("soak", 0, "only so many pushes, and where the memory of Redis went")
 	flag.Parse()
 	o := options{rounds: 5, duration: 4 * time.Second, rates: []int{200, 500, 2000}, clicks: 200, rest: 10 * time.Second, pickUps: 400}
 	if *short {
@@ -55,7 +56,7 @@ func main() {
 	case *many:
 		err = runTenants(ctx, *short, *number)
 	default:
-		err = run(ctx, o, *only, os.Stdout)
+		err = run(ctx, o, *only, *pushes, os.Stdout)
 	}
 	stop()
 	if err != nil {
@@ -114,7 +115,7 @@ func withRedis(ctx context.Context, limit time.Duration, durable bool, f func(co
 	return err
 }
 
-func run(ctx context.Context, o options, only bool, out io.Writer) error {
+func run(ctx context.Context, o options, only bool, pushes int, out io.Writer) error {
 	log := slog.New(slog.NewTextHandler(io.Discard, nil))
 	server, err := startRedis(ctx, true)
 	if err != nil {
@@ -122,6 +123,9 @@ func run(ctx context.Context, o options, only bool, out io.Writer) error {
 	}
 	defer server.stop()
 	fmt.Fprintf(out, "machine: %d cores, %s; Redis: %s; generator in the same process\n\n", runtime.NumCPU(), runtime.Version(), server.describe)
+	if pushes > 0 {
+		return soak(ctx, pushes, server, log, out)
+	}
 	if only {
 		return idle(ctx, o, server, log, out)
 	}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 
@@ -85,12 +86,16 @@ func connect(ctx context.Context, url string) (*redis.Client, error) {
 	return client, nil
 }
 
-// flushQueue empties the queue and the records between rounds; tenants stay.
+// flushQueue empties the queue and the records between rounds; tenants and
+// their limits stay.
 func (s *redisServer) flushQueue(ctx context.Context) error {
 	for _, pattern := range []string{"asynq:{" + queueName + "}:*", "pb:{push-*"} {
 		var keys []string
 		it := s.client.Scan(ctx, 0, pattern, 5000).Iterator()
 		for it.Next(ctx) {
+			if strings.Contains(it.Val(), "}:t:") {
+				continue // a tenant's limits
+			}
 			if keys = append(keys, it.Val()); len(keys) == 1000 {
 				if err := s.client.Unlink(ctx, keys...).Err(); err != nil {
 					return fmt.Errorf("clean up: %w", err)

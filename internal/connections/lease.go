@@ -118,7 +118,7 @@ func (l *Lease) Refused(ctx context.Context) error {
 // tells whether the record, or whoever has the run now, will see to the issue;
 // otherwise the push was unlinked and the caller has to.
 func (l *Lease) Opened(ctx context.Context, issue targets.Issue) (kept bool, err error) {
-	out, err := l.change(ctx, "opened", arguments{Epoch: l.Record.Epoch, Issue: issue, Note: issue.Key})
+	out, err := l.change(ctx, "opened", arguments{Epoch: l.Record.Epoch, Issue: keptIssue(issue), Note: issue.Key})
 	return err == nil || out.verdict == vLeft, err
 }
 
@@ -154,7 +154,7 @@ func (l *Lease) Verified(ctx context.Context) (*Work, error) {
 // issue than before, or to look once more after delay. Without work the
 // caller goes on.
 func (l *Lease) Unified(ctx context.Context, keep targets.Issue, delay time.Duration) (*Work, error) {
-	out, err := l.change(ctx, "unified", arguments{Issue: keep, Delay: delay.Milliseconds(), Note: keep.Key})
+	out, err := l.change(ctx, "unified", arguments{Issue: keptIssue(keep), Delay: delay.Milliseconds(), Note: keep.Key})
 	return out.work(l.key), err
 }
 

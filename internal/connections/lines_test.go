@@ -298,9 +298,7 @@ func TestDeleteExportImport(t *testing.T) {
 		require.NoError(t, s.DeleteIntegration(ctx, "acme", "integration", func(d int64) { done = append(done, d) }))
 		require.EqualValues(t, n, done[len(done)-1])
 		require.NoError(t, s.ForgetTenant(ctx, "acme"))
-		keys, err := env.Client.Keys(ctx, "*acme*").Result()
-		require.NoError(t, err)
-		require.Empty(t, keys, "nothing is left of it")
+		require.Empty(t, env.Keys(t, "*acme*"), "nothing is left of it")
 		left, err := s.Unfinished(ctx)
 		require.NoError(t, err)
 		require.Zero(t, left)
@@ -414,16 +412,28 @@ func TestHistoryIsBoundedAndExpires(t *testing.T) {
 	redistest.Each(t, func(t *testing.T, env redistest.Env) {
 		ctx := context.Background()
 		s := open(t, env)
-		push(t, s)
+		connect(t, s)
 		for range 2 * historyLength {
 			push(t, s)
 		}
 		events, err := s.History(ctx, someKey)
 		require.NoError(t, err)
 		require.Len(t, events, historyLength)
-		left, err := env.Client.PTTL(ctx, historyKey(someKey)).Result()
+		_, w, err := s.Reset(ctx, someKey)
 		require.NoError(t, err)
-		require.Greater(t, left, 6*24*time.Hour)
+		for w != nil {
+			w, err = begin(t, s, w).Verified(ctx)
+			require.NoError(t, err)
+			if env.Mini == nil {
+				break // its time cannot be moved to the last reading
+			}
+			env.Advance(time.Minute)
+		}
+		if env.Mini != nil {
+			left, err := env.Client.PTTL(ctx, historyKey(someKey)).Result()
+			require.NoError(t, err)
+			require.Greater(t, left, 6*24*time.Hour)
+		}
 	})
 }
 

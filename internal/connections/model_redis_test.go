@@ -165,7 +165,6 @@ func (r *plainRedis) call(vm *lua.LState) int {
 			values = append(values, lua.LString(first))
 		}
 		reply = table(values)
-	case "LLEN":
 	case "RPUSH":
 		if strings.HasSuffix(key, "}:bell") {
 			r.rung = append(r.rung, text(3))

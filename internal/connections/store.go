@@ -343,7 +343,7 @@ func (s *Store) Link(ctx context.Context, key Key, issue targets.Issue) (Record,
 	if issue.ID == "" {
 		return Record{}, nil, fault.New(fault.Invalid, "link", "The issue has no id.")
 	}
-	out, err := s.do(ctx, "link", key, arguments{Issue: issue, Note: issue.Key})
+	out, err := s.do(ctx, "link", key, arguments{Issue: keptIssue(issue), Note: issue.Key})
 	return out.record, out.work(key), err
 }
 

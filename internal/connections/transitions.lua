@@ -35,7 +35,7 @@ local was = raw and rec.s
 local report = a.owner and op ~= 'begin'
 local stage, took = rec.p, rec.b and now - rec.b
 -- changed is the date for lists where it is not that of a new state.
-local changed = nil
+local changed, counted = nil, false
 local handed = {}
 
 local function plain(text) return text and (string.gsub(text, '%c', ' ')) or '' end
@@ -46,17 +46,18 @@ local function log(what)
     report and (f.k or 'ok') or '', plain(f.s), plain(f.f), plain(a.note) }, '\t')
   local n = redis.call('RPUSH', history, (string.gsub(entry, '\t+$', '')))
   if n > K.keep then redis.call('LTRIM', history, -K.keep, -1) end
-  -- What failed stays until somebody has seen to it.
-  if rec.s == 'error' then
+  -- It lives for a while after all is done; what failed stays until somebody
+  -- has seen to it.
+  if not rec.p and rec.s == 'error' then
     redis.call('PERSIST', history)
-  elseif n == 1 or not rec.p or rec.lc == now then
+  elseif not rec.p then
     redis.call('PEXPIRE', history, K.keepfor)
   end
 end
 
 -- The tenant's credits ------------------------------------------------------
 
-local function held() return redis.call('SISMEMBER', active, id) == 1 end
+local function held() return stage and redis.call('SISMEMBER', active, id) == 1 end
 
 -- room tells whether one more run may be handed out. What only has to be told
 -- to a person (settle) has a few credits beyond, so that it does not wait
@@ -71,7 +72,7 @@ end
 
 -- Only a hint, so that an idle worker need not ask; nobody misses one.
 local function ring(name, run)
-  if redis.call('LLEN', bell) < K.bell then redis.call('RPUSH', bell, name .. '#' .. run) end
+  if redis.call('RPUSH', bell, name .. '#' .. run) > K.bell then redis.call('RPOP', bell) end
 end
 
 -- hand_on gives free credits to those in the tenant's line that may begin.
@@ -131,7 +132,7 @@ local function write()
   redis.call('HSET', records, entity, doc)
   if was ~= rec.s or changed then
     if was and was ~= rec.s then redis.call('ZREM', index(was), entity) end
-    if not was then redis.call('HINCRBY', meta, 'n', 1) end
+    if not was and not counted then redis.call('HINCRBY', meta, 'n', 1) end
     redis.call('ZADD', index(rec.s), changed or now, entity)
     was = rec.s
   end
@@ -168,7 +169,8 @@ local function fence_off()
 end
 
 -- hand over: whoever worked on it is fenced off, the work waits for a taker.
-local function queue(step, delay, what)
+-- free tells that a credit is known to be free.
+local function queue(step, delay, what, free)
   -- Here Productboard has answered.
   local told = op == 'settled' or op == 'verified' or op == 'unified'
   if not told then fence_off() end
@@ -183,12 +185,12 @@ local function queue(step, delay, what)
     return save('queued', look, what, delay)
   end
   if not held() then
-    if not room(step) then
+    if not (free or room(step)) then
       redis.call('ZADD', line, since(), id)
       return save('lined', lined_look(), what)
     end
     redis.call('SADD', active, id)
-    redis.call('ZREM', line, id)
+    if stage then redis.call('ZREM', line, id) end
   end
   ring(member, rec.r)
   return save('queued', now + K.look, what)
@@ -248,16 +250,23 @@ ops['push'] = function()
   local rate = tonumber(m[4] or K.persecond)
   local at = math.max(tonumber(m[6] or 0), now)
   local delay = math.max(math.ceil(at - now - 1000), 0)
-  if delay > 0 or redis.call('SCARD', active) >= tonumber(m[1] or K.inflight) then
+  local free = redis.call('SCARD', active) < tonumber(m[1] or K.inflight)
+  if delay > 0 or not free then
     if redis.call('ZCARD', line) >= tonumber(m[2] or K.waiting) then return answer('full') end
   end
-  redis.call('HSET', meta, 'next', string.format('%.3f', at + 1000 / rate))
+  local next = string.format('%.3f', at + 1000 / rate)
+  if raw then
+    redis.call('HSET', meta, 'next', next)
+  else
+    redis.call('HSET', meta, 'next', next, 'n', tonumber(m[5] or 0) + 1)
+    counted = true
+  end
   rec.lc = now
   rec.g = rec.g + 1
   rec.s, rec.a, rec.x, rec.w = 'progress', nil, nil, nil
   rec.d = now + K.deadline
   rec.c = { at = now, n = a.name, m = a.email }
-  return queue('open', delay, 'push')
+  return queue('open', delay, 'push', free)
 end
 
 ops['unlink'] = function()
@@ -293,7 +302,7 @@ end
 
 -- The button shows an issue that exists; one that it showed is left alone.
 ops['link'] = function()
-  if not rec.t or rec.t.id ~= a.issue.id then forsake() end
+  if not rec.t or rec.t.i ~= a.issue.i then forsake() end
   rec.g = rec.g + 1
   rec.s, rec.a, rec.x, rec.w = 'progress', nil, nil, nil
   rec.d = now + K.deadline
@@ -312,10 +321,10 @@ ops['import'] = function()
   if raw then return answer('same') end
   rec, changed = a.record, a.changed
   rec.o, rec.u, rec.k, rec.b = nil, nil, nil, nil
-  if not rec.p then return save('ok', nil, 'import') end
+  if not rec.p then return save('ok') end
   rec.r = rec.r + 1
   redis.call('ZADD', line, now, id)
-  return save('lined', now, 'import') -- the look-out hands it out
+  return save('lined', now) -- the look-out hands it out
 end
 
 -- The tenant's limits: those that are not named are the deployment's.
@@ -377,7 +386,7 @@ ops['opened'] = function()
     -- The push stands. The client may have sent this again because the reply
     -- was lost; or the run has changed hands, and whoever has it finds the
     -- issue by its marker.
-    if mine() and rec.p == 'settle' and rec.t and rec.t.id == a.issue.id then return answer('ok') end
+    if mine() and rec.p == 'settle' and rec.t and rec.t.i == a.issue.i then return answer('ok') end
     return answer('left')
   end
   -- Too late: an unlink may wait for this very issue.
@@ -433,7 +442,7 @@ ops['unified'] = function()
   if not mine() or rec.p ~= 'verify' or not rec.q then return answer('stale') end
   rec.q = rec.q - 1
   if rec.q <= 0 then rec.q = nil end
-  if a.issue and rec.t and rec.t.id ~= a.issue.id then
+  if a.issue and rec.t and rec.t.i ~= a.issue.i then
     rec.t = a.issue
     changed = now
     return queue('settle', 0, 'another issue kept')

@@ -4,7 +4,7 @@
 //
 // Every address is built from the configured base and checked ids; one that a
 // body names is never followed, since it would be handed the token. Nothing is
-// sent twice: whether and when to try again is the caller's business, and the
+// sent twice, except once with a new token what was refused with 401: whether and when to try again is the caller's business, and the
 // error says what it needs to know for that.
 //
 // What must not live here: anything about us (our records, our queue, what a
@@ -33,6 +33,14 @@ const (
 // renews them ahead of time; it is asked before every request.
 type TokenSource interface {
 	Token(ctx context.Context) (secret.String, error)
+}
+
+// Renewer is a TokenSource that can give another token than one that
+// Productboard refused. Renewable is false where the refused one was the only
+// one.
+type Renewer interface {
+	Renewable() bool
+	Renew(ctx context.Context, refused secret.String) (secret.String, error)
 }
 
 // StaticToken is the source of a token that never changes, such as an API

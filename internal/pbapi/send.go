@@ -40,12 +40,26 @@ type request struct {
 // result is a reply's body, which knows whether what must be there is there.
 type result interface{ complete() error }
 
-// do sends a request and decodes the reply into out, unless that is nil.
+// do sends a request and decodes the reply into out, unless that is nil. A
+// token that is refused is renewed once: it may have been revoked early, and
+// a request that was refused with 401 was not carried out.
 func (s *Session) do(ctx context.Context, r request, out result) error {
 	token, err := s.token(ctx, r)
 	if err != nil {
 		return err
 	}
+	err = s.send(ctx, r, token, out)
+	renewer, ok := s.tokens.(Renewer)
+	if err == nil || !ok || !renewer.Renewable() || fault.KindOf(err) != fault.Unauthorized {
+		return err
+	}
+	if token, err = renewer.Renew(ctx, token); err != nil {
+		return ownFault(r, err)
+	}
+	return s.send(ctx, r, token, out)
+}
+
+func (s *Session) send(ctx context.Context, r request, token secret.String, out result) error {
 	call, err := s.call(r, token, out)
 	if err != nil {
 		return ownFault(r, err)

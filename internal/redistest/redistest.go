@@ -9,9 +9,9 @@ package redistest
 import (
 	"context"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"syscall"
+	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -19,16 +19,12 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-const (
-	startLimit = 10 * time.Second
-	pollEvery  = 5 * time.Millisecond
-)
-
 // Env is a Redis of the test's own, empty at first and gone afterwards.
 type Env struct {
 	// Client is closed when the test ends.
 	Client redis.UniversalClient
-	// URL reaches the same server from elsewhere (redis:// or unix://).
+	// URL reaches the same server from elsewhere (redis:// or unix://, or
+	// redis+cluster:// for a Cluster).
 	URL string
 	// Mini is the embedded server, nil on a real one.
 	Mini *miniredis.Miniredis
@@ -42,11 +38,53 @@ type Env struct {
 // moved: there Advance skips the rest of the test.
 func (e Env) Advance(d time.Duration) { e.advance(d) }
 
+// Keys lists the keys that match a pattern, of every node, in order.
+func (e Env) Keys(t testing.TB, pattern string) []string {
+	t.Helper()
+	var mu sync.Mutex
+	var all []string
+	list := func(ctx context.Context, c redis.Cmdable) error {
+		keys, err := c.Keys(ctx, pattern).Result()
+		mu.Lock()
+		defer mu.Unlock()
+		all = append(all, keys...)
+		return err
+	}
+	ctx := context.Background()
+	var err error
+	if cluster, ok := e.Client.(*redis.ClusterClient); ok {
+		err = cluster.ForEachMaster(ctx, func(ctx context.Context, node *redis.Client) error { return list(ctx, node) })
+	} else {
+		err = list(ctx, e.Client)
+	}
+	if err != nil {
+		t.Fatalf("redistest: %v", err)
+	}
+	slices.Sort(all)
+	return all
+}
+
+// Open makes another client of the same Redis, closed when the test ends.
+func (e Env) Open(t testing.TB) redis.UniversalClient {
+	t.Helper()
+	if cluster, ok := e.Client.(*redis.ClusterClient); ok {
+		c := redis.NewClusterClient(&redis.ClusterOptions{Addrs: cluster.Options().Addrs})
+		t.Cleanup(func() { _ = c.Close() })
+		return c
+	}
+	return client(t, e.URL)
+}
+
 // Each runs f as a sub-test on miniredis, and as another one on a real
 // redis-server with an append-only file, which is skipped where none is
-// installed.
+// installed. With REDISTEST_CLUSTER=1 it runs on a Cluster of three nodes, and
+// on nothing else.
 func Each(t *testing.T, f func(t *testing.T, env Env)) {
 	t.Helper()
+	if os.Getenv("REDISTEST_CLUSTER") == "1" { //nolint:forbidigo // a test's own switch
+		t.Run("cluster", func(t *testing.T) { f(t, Cluster(t)) })
+		return
+	}
 	t.Run("miniredis", func(t *testing.T) { f(t, Mini(t)) })
 	t.Run("redis-server", func(t *testing.T) { f(t, Real(t)) })
 }
@@ -76,60 +114,14 @@ func Mini(t testing.TB) Env {
 // where no redis-server is on the PATH.
 func Real(t testing.TB) Env {
 	t.Helper()
-	binary, err := exec.LookPath("redis-server")
-	if err != nil {
-		t.Skip("no redis-server on the PATH: the test ran on miniredis alone")
-	}
-	// Not t.TempDir: a socket's path may have no more than about 100 bytes.
-	dir, err := os.MkdirTemp("", "redistest")
-	if err != nil {
-		t.Fatalf("redistest: %v", err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	dir := shortDir(t)
 	socket := filepath.Join(dir, "redis.sock")
-	log := filepath.Join(dir, "redis.log")
-	// Cleanup ends it: t.Context would kill it before the test's own cleanups.
-	cmd := exec.CommandContext(context.Background(), binary, //nolint:gosec // a redis-server of the PATH with our own folder
-		"--port", "0", "--unixsocket", socket, "--dir", dir, "--logfile", log,
-		"--appendonly", "yes", "--appendfsync", "everysec", "--save", "", "--maxmemory-policy", "noeviction")
-	if err := cmd.Start(); err != nil {
-		t.Fatalf("redistest: %v", err)
-	}
-	exited := make(chan struct{})
-	go func() { defer close(exited); _ = cmd.Wait() }()
-	t.Cleanup(func() {
-		_ = cmd.Process.Signal(syscall.SIGTERM)
-		select {
-		case <-exited:
-		case <-time.After(startLimit):
-			_ = cmd.Process.Kill()
-			<-exited
-		}
-	})
+	s := start(t, dir, "--port", "0", "--unixsocket", socket)
 	env := Env{Client: client(t, "unix://"+socket), URL: "unix://" + socket}
 	env.advance = func(time.Duration) { t.Skip("a real server's time cannot be moved") }
-	awaitReady(t, env.Client, exited, log)
-	t.Logf("running on %s (append-only file)", binary)
+	s.awaitReady(t, env.Client)
+	t.Logf("running on %s (append-only file)", s.cmd.Path)
 	return env
-}
-
-// awaitReady polls, because a process that starts gives no other signal.
-func awaitReady(t testing.TB, c redis.UniversalClient, exited <-chan struct{}, log string) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), startLimit)
-	defer cancel()
-	tick := time.NewTicker(pollEvery)
-	defer tick.Stop()
-	for c.Ping(ctx).Err() != nil {
-		select {
-		case <-tick.C:
-			continue
-		case <-exited:
-		case <-ctx.Done():
-		}
-		text, _ := os.ReadFile(log) //nolint:gosec // our own file
-		t.Fatalf("redistest: redis-server did not start:\n%s", text)
-	}
 }
 
 func client(t testing.TB, url string) redis.UniversalClient {

@@ -8,6 +8,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -58,12 +59,15 @@ func New(routes Routes, log *slog.Logger) http.Handler {
 	if routes.Admin == nil {
 		return e
 	}
-	// Not through Echo: it would answer some addresses itself.
-	mux := http.NewServeMux()
-	mux.Handle("/", e)
-	mux.Handle(AdminPath, routes.Admin)
-	mux.Handle(AdminPath+"/", routes.Admin)
-	return mux
+	// Through neither Echo nor a ServeMux: both answer some addresses
+	// themselves, and here nothing is answered without a token.
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == AdminPath || strings.HasPrefix(r.URL.Path, AdminPath+"/") {
+			routes.Admin.ServeHTTP(w, r)
+			return
+		}
+		e.ServeHTTP(w, r)
+	})
 }
 
 type discard struct{}

@@ -25,6 +25,8 @@ type Metrics struct {
 	requeued   *prometheus.CounterVec
 	duplicates *prometheus.CounterVec
 	spinners   *prometheus.CounterVec
+	tokens     *prometheus.CounterVec
+	reconnects *prometheus.CounterVec
 }
 
 // NewMetrics makes the metrics with a registry of their own.
@@ -52,7 +54,11 @@ func NewMetrics() *Metrics {
 		spinners: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "plugin_spinners_total",
 			Help: "Buttons that Productboard showed in progress without anybody working on them, by what was done."}, []string{"done"}),
 	}
-	m.registry.MustRegister(m.actions, m.ack, m.attempts, m.attemptFor, m.targetFor, m.calls, m.requeued, m.duplicates, m.spinners,
+	m.tokens = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "plugin_productboard_tokens_total",
+		Help: "Requests for a token of Productboard, by what was exchanged (code, refresh, assertion, revoke) and kind of failure (ok)."}, []string{"grant", "result"})
+	m.reconnects = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "plugin_needs_reconnect_total",
+		Help: "Integrations put into needs_reconnect because a credential stopped working, by its side."}, []string{"side"})
+	m.registry.MustRegister(m.tokens, m.reconnects, m.actions, m.ack, m.attempts, m.attemptFor, m.targetFor, m.calls, m.requeued, m.duplicates, m.spinners,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -87,6 +93,12 @@ func (m *Metrics) Duplicate(target string) { m.duplicates.WithLabelValues(target
 
 // Spinner counts a button that span for no reason.
 func (m *Metrics) Spinner(done string) { m.spinners.WithLabelValues(done).Inc() }
+
+// Token counts a request for a token of Productboard.
+func (m *Metrics) Token(grant, result string) { m.tokens.WithLabelValues(grant, result).Inc() }
+
+// NeedsReconnect counts an integration whose credential stopped working.
+func (m *Metrics) NeedsReconnect(side string) { m.reconnects.WithLabelValues(side).Inc() }
 
 // Gauge adds a figure that is asked for when the metrics are read.
 func (m *Metrics) Gauge(name, help string, read func() float64) {

@@ -73,17 +73,14 @@ func newBench(t *testing.T, env redistest.Env) *bench {
 	t.Helper()
 	b := &bench{wire: &wire{}, clock: &clock{}}
 	b.clock.ms.Store(time.Now().UnixMilli())
-	opts, err := redis.ParseURL(env.URL)
-	require.NoError(t, err)
-	opts.ContextTimeoutEnabled = true
-	counted := redis.NewClient(opts)
-	t.Cleanup(func() { _ = counted.Close() })
+	counted := env.Open(t)
 	counted.AddHook(b.wire)
 	b.store = tenants.NewStore(counted, keyring(t, "k1"))
 	b.other = open(t, env, "acme")
 	b.cache = tenants.NewCache(b.store, tenants.CacheOptions{Now: b.clock.now, Max: 4})
 	in := integration("A")
 	in.ProductboardID = "pb"
+	var err error
 	b.in, err = b.other.Tenant("acme").Create(t.Context(), in)
 	require.NoError(t, err)
 	return b

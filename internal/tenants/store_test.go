@@ -226,7 +226,7 @@ func TestStoreRenamesAndDeletes(t *testing.T) {
 		_, err = acme.Get(t.Context())
 		require.ErrorIs(t, err, fault.NotFound)
 		require.ErrorIs(t, acme.DeleteTenant(t.Context()), fault.NotFound)
-		require.Equal(t, []string{"pb:keys"}, env.Client.Keys(t.Context(), "*").Val(), "nothing is left behind but the index of keys")
+		require.Equal(t, []string{"pb:keys"}, env.Keys(t, "*"), "nothing is left behind but the index of keys")
 	})
 }
 
@@ -289,7 +289,7 @@ func TestStoreNamesAreUniqueUnderConcurrency(t *testing.T) {
 			}
 		}
 		require.Equal(t, 1, won)
-		keys := env.Client.Keys(t.Context(), "pb:owner:*").Val()
+		keys := env.Keys(t, "pb:owner:*")
 		require.Len(t, keys, 1, "the losers left nothing")
 	})
 }

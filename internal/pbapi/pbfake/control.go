@@ -61,6 +61,11 @@ func (f *Fake) Control() http.Handler {
 	handle("PUT /ratelimit", f.controlRateLimit)
 	handle("POST /tokens", f.controlToken)
 	handle("DELETE /tokens/{value}", func(r *http.Request) (any, error) { f.RevokeToken(r.PathValue("value")); return nil, nil })
+	handle("POST /oauth/apps", f.controlApp)
+	handle("GET /oauth/stats", func(*http.Request) (any, error) { return f.OAuthStats(), nil })
+	handle("POST /oauth/expire", func(*http.Request) (any, error) { f.ExpireAccess(); return nil, nil })
+	handle("POST /oauth/revoke", f.controlRevoke)
+	handle("PUT /oauth/consent", f.controlConsent)
 	mux.HandleFunc("GET "+ControlPrefix+"/events", f.controlEvents)
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
 		writeControl(w, nil, refusal{http.StatusNotFound, "there is no such operation in the control API"})
@@ -292,6 +297,34 @@ func (f *Fake) controlToken(r *http.Request) (any, error) {
 	}
 	if err == nil {
 		f.AddToken(Token(in))
+	}
+	return nil, err
+}
+
+func (f *Fake) controlApp(r *http.Request) (any, error) {
+	app, err := readControl[OAuthApp](r)
+	if err == nil {
+		err = f.AddApp(app)
+	}
+	return nil, err
+}
+
+func (f *Fake) controlRevoke(r *http.Request) (any, error) {
+	in, err := readControl[struct {
+		ClientID string `json:"clientId"`
+	}](r)
+	if err == nil {
+		f.RevokeSessions(in.ClientID)
+	}
+	return nil, err
+}
+
+func (f *Fake) controlConsent(r *http.Request) (any, error) {
+	in, err := readControl[struct {
+		Deny bool `json:"deny"`
+	}](r)
+	if err == nil {
+		f.DenyConsent(in.Deny)
 	}
 	return nil, err
 }

@@ -17,6 +17,9 @@
 //   - a failed probe is a 422 with the code callback.probeFailed
 //   - a connection of an entity that does not exist is a 404, also to read
 //   - 50 requests per second are counted in a sliding window
+//   - of a session's refresh tokens only the latest is not superseded; another
+//     may be used for 60 minutes from then, after that its use ends the session
+//   - an assertion names its user, its audience and lives 300 s at most
 //   - a bad answer to a click puts the connection into error, whatever the
 //     trigger was, with the reason in debugDetail
 //
@@ -46,6 +49,11 @@
 //	PUT    /edges                     {"origin","backends":[...]}
 //	PUT    /ratelimit                 {"perSecond":50}
 //	POST   /tokens                    {"value","scopes":[...],"app"}; DELETE /tokens/{value}
+//	POST   /oauth/apps                {"clientId","secret","redirectUris":[],"scopes":[],"publicKey","users":[]}
+//	GET    /oauth/stats               what happened to sessions and refresh tokens
+//	POST   /oauth/expire              every access token expires now
+//	POST   /oauth/revoke              {"clientId"}: its sessions and tokens end
+//	PUT    /oauth/consent             {"deny":true}: the user refuses
 //
 // What must not live here: anything about this plugin, its client's types,
 // pages (internal/sandbox), or access to the network beyond this machine.

@@ -42,6 +42,10 @@ type Options struct {
 	CallbackTimeout time.Duration
 	// JournalSize is how many events are kept; DefaultJournalSize if zero.
 	JournalSize int
+	// Apps may use OAuth; AccessLife is how long the access tokens of their
+	// sessions live, DefaultAccessLife if zero.
+	Apps       []OAuthApp
+	AccessLife time.Duration
 	// Seed makes ids, demo data and faults repeatable.
 	Seed uint64
 	// Clock is the system's if nil.
@@ -66,7 +70,7 @@ func (t Token) allows(scope string) bool { return t.Scopes == nil || slices.Cont
 func (t Token) sees(i *integration) bool { return t.App == "" || t.App == i.app }
 
 // Fake is a Productboard in memory. It is an http.Handler that serves the API
-// under /v2. It is safe for concurrent use.
+// under /v2 and OAuth under /oauth2. It is safe for concurrent use.
 type Fake struct {
 	opts     Options
 	clock    Clock
@@ -77,6 +81,7 @@ type Fake struct {
 	faults   *faultSet
 	limiter  *limiter
 	counters *counters
+	oauth    *oauth
 	requests atomic.Uint64
 
 	ctx    context.Context // ends with Close; callbacks stop
@@ -138,12 +143,13 @@ func New(opts Options) *Fake {
 	opts.RateLimit = orDefault(opts.RateLimit, DefaultRateLimit)
 	opts.CallbackTimeout = orDefault(opts.CallbackTimeout, DefaultCallbackTimeout)
 	opts.JournalSize = orDefault(opts.JournalSize, DefaultJournalSize)
+	opts.AccessLife = orDefault(opts.AccessLife, DefaultAccessLife)
 	if opts.Clock == nil {
 		opts.Clock = systemClock{}
 	}
 	f := &Fake{
 		opts: opts, clock: opts.Clock, rules: newContract(), edge: newEdge(), journal: newJournal(opts.JournalSize),
-		faults: newFaultSet(opts.Seed), limiter: newLimiter(opts.RateLimit, opts.Clock), counters: newCounters(),
+		faults: newFaultSet(opts.Seed), limiter: newLimiter(opts.RateLimit, opts.Clock), counters: newCounters(), oauth: newOAuth(opts.AccessLife),
 		tokens: map[string]Token{}, ids: newIDSource(opts.Seed), integrations: map[string]*integration{},
 		entities: map[string]*Entity{}, children: map[string][]string{},
 		connections: map[connectionKey]*connection{}, timers: map[*timer]struct{}{},
@@ -151,6 +157,11 @@ func New(opts Options) *Fake {
 	f.ctx, f.cancel = context.WithCancel(context.Background())
 	for _, t := range opts.Tokens {
 		f.AddToken(t)
+	}
+	for _, app := range opts.Apps {
+		if err := f.AddApp(app); err != nil {
+			panic(err) // as for an address that cannot be parsed: the caller's own text
+		}
 	}
 	f.mux = f.routes()
 	return f
@@ -180,7 +191,7 @@ func (f *Fake) Close() {
 	f.journal.close()
 }
 
-// ServeHTTP serves Productboard's API under /v2.
+// ServeHTTP serves Productboard's API under /v2 and OAuth under /oauth2.
 func (f *Fake) ServeHTTP(w http.ResponseWriter, r *http.Request) { f.mux.ServeHTTP(w, r) }
 
 // AddToken makes the API accept a token, or changes what it may do.

@@ -26,6 +26,8 @@ const (
 	ClassAPI           Class = "api"
 	// ClassCallback is a click's notification on its way to the plugin.
 	ClassCallback Class = "callback"
+	// ClassOAuth is a request of the token or the revoke endpoint.
+	ClassOAuth Class = "oauth"
 	// ClassProbe is a probe on its way to the plugin.
 	ClassProbe Class = "probe"
 )
@@ -86,7 +88,7 @@ type Fault struct {
 }
 
 func (f Fault) validate() error {
-	classes := []Class{ClassEntityRead, ClassConnectionPut, ClassConnectionGet, ClassIntegration, ClassAPI, ClassCallback, ClassProbe}
+	classes := []Class{ClassEntityRead, ClassConnectionPut, ClassConnectionGet, ClassIntegration, ClassAPI, ClassOAuth, ClassCallback, ClassProbe}
 	switch {
 	case !slices.Contains(classes, f.Class):
 		return fmt.Errorf("class: must be one of %v", classes)

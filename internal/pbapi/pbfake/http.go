@@ -83,6 +83,10 @@ func (f *Fake) routes() *http.ServeMux {
 		}
 		mux.Handle(method+" "+apiPrefix+path, f.handler(&op))
 	}
+	mux.HandleFunc("GET "+OAuthPrefix+"/authorize", f.authorize)
+	mux.HandleFunc("POST "+OAuthPrefix+"/token", f.issueToken)
+	mux.HandleFunc("POST "+OAuthPrefix+"/revoke", f.revokeToken)
+	mux.HandleFunc("GET "+OAuthPrefix+"/token/info", f.tokenInfo)
 	// A wrong method is an unknown route as well: no 405 is published.
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) { f.writeError(w, routeNotFound()) })
 	return mux
@@ -148,6 +152,11 @@ func (f *Fake) authenticate(r *http.Request) (Token, *apiError) {
 	f.mu.Lock()
 	token, known := f.tokens[value]
 	f.mu.Unlock()
+	if !known {
+		var a access
+		a, known = f.oauth.token(value, f.clock.Now())
+		token = a.token
+	}
 	if !strings.EqualFold(scheme, "Bearer") || !known {
 		return Token{}, fail(http.StatusUnauthorized, codeAuth, "Invalid authentication",
 			"The provided authentication credentials are invalid or have expired. Please obtain new credentials and try again.")

@@ -1,0 +1,70 @@
+package app
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"pushbutton/internal/access"
+	"pushbutton/internal/admin"
+	"pushbutton/internal/admin/admintest"
+	"pushbutton/internal/tenants"
+)
+
+// openToAll are the operations that any valid token may use; viewersToo those
+// that change nothing although their method is not GET. Whoever adds a route
+// that is open decides so here as well.
+func openToAll() []string  { return []string{"getDocument", "whoami"} }
+func viewersToo() []string { return nil }
+
+// Every route of the whole program with every role, in the own tenant and in
+// another one.
+func TestAdminWalk(t *testing.T) {
+	a, key := adminApp(t)
+	handler, err := a.adminAPI()
+	require.NoError(t, err)
+	api, ok := handler.(*admin.API)
+	require.True(t, ok)
+	place := func(id string) admintest.Place {
+		_, err := a.tenants.CreateTenant(t.Context(), id)
+		require.NoError(t, err)
+		in, err := a.tenants.Tenant(id).Create(t.Context(), tenants.Integration{ID: tenants.NewID(), Name: "Engineering", Target: tenants.TargetConfig{Type: "memory"}})
+		require.NoError(t, err)
+		return admintest.Place{Tenant: id, Params: map[string]string{"integration": in.ID, "token": "jti-of-nobody", "entity": "e-1"}}
+	}
+	found := admintest.Walk(t.Context(), admintest.Subject{
+		Handler: api, Base: admin.Base, Document: api.Document(), Registered: api.Registered(),
+		Own: place("acme"), Other: place("other"), Open: openToAll(), Viewers: viewersToo(),
+		Token: func(tenant string, role access.Role) string {
+			token, _, err := key.Mint(access.Grant{Subject: "jane", Tenant: tenant, Roles: []access.Role{role}, Life: time.Hour}, time.Now())
+			require.NoError(t, err)
+			return token
+		},
+		Snapshot: func(tenant string) string {
+			keys := a.rdb.Keys(t.Context(), "*{t:"+tenant+"}*").Val()
+			slices.Sort(keys)
+			var b strings.Builder
+			for _, k := range keys {
+				if !strings.Contains(k, ":audit") {
+					fmt.Fprintln(&b, k, a.rdb.Dump(t.Context(), k).Val())
+				}
+			}
+			return b.String()
+		},
+	})
+	require.Empty(t, found)
+	var doc struct {
+		Paths map[string]map[string]any `json:"paths"`
+	}
+	require.NoError(t, json.Unmarshal(api.Document(), &doc))
+	n := 0
+	for _, p := range doc.Paths {
+		n += len(p)
+	}
+	t.Logf("%d operations walked", n)
+}

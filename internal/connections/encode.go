@@ -1,0 +1,65 @@
+package connections
+
+import (
+	"encoding/json"
+
+	"pushbutton/internal/targets"
+)
+
+// keptIssue is an issue as records keep it: its names are short, since they
+// are most of what an idle connection would cost.
+type keptIssue struct {
+	ID       string           `json:"i"`
+	Key      string           `json:"k,omitempty"`
+	URL      string           `json:"u,omitempty"`
+	Title    string           `json:"n,omitempty"`
+	Status   string           `json:"s,omitempty"`
+	Progress targets.Progress `json:"p,omitempty"`
+	Color    string           `json:"c,omitempty"`
+}
+
+type (
+	plainRecord   Record
+	plainLeftover Leftover
+
+	recordDoc struct {
+		plainRecord
+		Issue *keptIssue `json:"t,omitempty"`
+	}
+	leftoverDoc struct {
+		plainLeftover
+		Issue *keptIssue `json:"t,omitempty"`
+	}
+)
+
+// MarshalJSON writes a record as Redis keeps it.
+func (r Record) MarshalJSON() ([]byte, error) {
+	return json.Marshal(recordDoc{plainRecord(r), (*keptIssue)(r.Issue)})
+}
+
+// UnmarshalJSON reads what MarshalJSON, or the script, wrote.
+func (r *Record) UnmarshalJSON(raw []byte) error {
+	var doc recordDoc
+	if err := json.Unmarshal(raw, &doc); err != nil {
+		return err
+	}
+	*r = Record(doc.plainRecord)
+	r.Issue = (*targets.Issue)(doc.Issue)
+	return nil
+}
+
+// MarshalJSON writes a leftover as Redis keeps it.
+func (l Leftover) MarshalJSON() ([]byte, error) {
+	return json.Marshal(leftoverDoc{plainLeftover(l), (*keptIssue)(l.Issue)})
+}
+
+// UnmarshalJSON reads what MarshalJSON, or the script, wrote.
+func (l *Leftover) UnmarshalJSON(raw []byte) error {
+	var doc leftoverDoc
+	if err := json.Unmarshal(raw, &doc); err != nil {
+		return err
+	}
+	*l = Leftover(doc.plainLeftover)
+	l.Issue = (*targets.Issue)(doc.Issue)
+	return nil
+}

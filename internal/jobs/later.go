@@ -1,0 +1,91 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"pushbutton/internal/connections"
+)
+
+const (
+	// laterWorkers is how many works are queued at once, laterBuffer how many
+	// may wait for that.
+	laterWorkers = 8
+	laterBuffer  = 1024
+	// laterTimeout bounds the queuing of one.
+	laterTimeout = 800 * time.Millisecond
+)
+
+var errNoRoom = errors.New("too much waits to be queued; the look-out queues it")
+
+// Later queues work without having its caller wait: a click is answered once
+// it is recorded. What does not get through, or is lost with the process, the
+// look-out finds. Make it with NewLater; Close it once.
+type Later struct {
+	queue *Queue
+	log   *slog.Logger
+	work  chan connections.Work
+	group sync.WaitGroup
+	// closing makes sure that nothing is sent after the end.
+	closing sync.RWMutex
+	closed  bool
+}
+
+// NewLater starts what queues, in goroutines that end with Close.
+func NewLater(queue *Queue, log *slog.Logger) *Later {
+	l := &Later{queue: queue, log: log, work: make(chan connections.Work, laterBuffer)}
+	for range laterWorkers {
+		l.group.Go(l.run)
+	}
+	return l
+}
+
+// Enqueue takes a work and returns at once; its error says that it was not
+// taken.
+func (l *Later) Enqueue(_ context.Context, w connections.Work) error {
+	l.closing.RLock()
+	defer l.closing.RUnlock()
+	if l.closed {
+		return errNoRoom
+	}
+	select {
+	case l.work <- w:
+		return nil
+	default:
+		return errNoRoom
+	}
+}
+
+func (l *Later) run() {
+	for w := range l.work {
+		// Nobody's context: the click is answered, and Close lets it finish.
+		ctx, cancel := context.WithTimeout(context.Background(), laterTimeout)
+		if err := l.queue.Enqueue(ctx, w); err != nil {
+			l.log.WarnContext(ctx, "click recorded but not queued", "connection", w.Key.String(), "error", err)
+		}
+		cancel()
+	}
+}
+
+// Close takes nothing more and waits until what was taken is queued. While
+// Redis hangs that takes a second for every eight of them, ctx at most.
+func (l *Later) Close(ctx context.Context) {
+	l.closing.Lock()
+	if !l.closed {
+		l.closed = true
+		close(l.work)
+	}
+	l.closing.Unlock()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		l.group.Wait()
+	}()
+	select {
+	case <-done:
+	case <-ctx.Done():
+	}
+}

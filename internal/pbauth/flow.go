@@ -1,0 +1,205 @@
+package pbauth
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"net/url"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"pushbutton/internal/fault"
+	"pushbutton/internal/secret"
+	"pushbutton/internal/tenants"
+)
+
+// stateLife is how long an admin may take from the start to the finish.
+const stateLife = 10 * time.Minute
+
+// secretBytes is the length of a state and of a verifier before encoding.
+const secretBytes = 32
+
+// Started is a connection that was begun.
+type Started struct {
+	// AuthorizeURL is where the admin's browser goes next.
+	AuthorizeURL string
+	// State has to be given to Finish, by the same subject.
+	State   string
+	Expires time.Time
+}
+
+// begun is what is kept of a Start under the digest of its state.
+type begun struct {
+	Tenant      string `json:"tenant"`
+	Integration string `json:"integration"`
+	Subject     string `json:"subject"`
+	Client      string `json:"client"`
+	Verifier    string `json:"verifier"`
+}
+
+func stateKey(state string) string {
+	sum := sha256.Sum256([]byte(state))
+	return "pb:oauth:state:" + hex.EncodeToString(sum[:])
+}
+
+func random() string {
+	raw := make([]byte, secretBytes)
+	_, _ = rand.Read(raw) // never fails (crypto/rand)
+	return base64.RawURLEncoding.EncodeToString(raw)
+}
+
+// Start begins to connect an integration: authorization code with PKCE. The
+// state is bound to the tenant, the integration and the admin (subject), can be
+// used once, and ends after ten minutes. fault.Invalid where the integration's
+// credential is not OAuth.
+func (a *Auth) Start(ctx context.Context, in tenants.Integration, subject string) (Started, error) {
+	const op = "start connection"
+	if in.Productboard.Kind != tenants.AuthOAuth {
+		return Started{}, fault.New(fault.Invalid, op, "The integration's Productboard credential is not an OAuth client.")
+	}
+	state, verifier := random(), random()
+	sealed, err := a.opts.Keys.Seal(secret.New(verifier), bound(in.Tenant, in.ID, boundVerifier))
+	if err != nil {
+		return Started{}, fault.Wrap(fault.Internal, op, err)
+	}
+	raw, err := json.Marshal(begun{in.Tenant, in.ID, subject, client(in.Productboard), sealed})
+	if err != nil {
+		return Started{}, fault.Wrap(fault.Internal, op, err)
+	}
+	if err := a.opts.Redis.Set(ctx, stateKey(state), raw, stateLife).Err(); err != nil {
+		return Started{}, redisFault(op, err)
+	}
+	scope := in.Productboard.Scope
+	if scope == "" {
+		scope = DefaultScope
+	}
+	challenge := sha256.Sum256([]byte(verifier))
+	q := url.Values{
+		"response_type": {"code"}, "client_id": {in.Productboard.ClientID}, "redirect_uri": {a.redirect()}, "scope": {scope}, "state": {state},
+		"code_challenge": {base64.RawURLEncoding.EncodeToString(challenge[:])}, "code_challenge_method": {"S256"},
+	}
+	return Started{AuthorizeURL: a.opts.AppURL + "/oauth2/authorize?" + q.Encode(), State: state, Expires: a.opts.Now().Add(stateLife).UTC()}, nil
+}
+
+func (a *Auth) redirect() string { return a.opts.PublicURL + CallbackPath }
+
+// Finish exchanges the code that the browser brought back for a session, and
+// clears what marked the integration. The tenant, the integration and the
+// subject must be those of Start; the state is used up whatever comes of it.
+// fault.Invalid where it is not known (any more) or the code is refused.
+func (a *Auth) Finish(ctx context.Context, tenant, integration, state, code, subject string) error {
+	const op = "finish connection"
+	unknown := func() error {
+		return fault.New(fault.Invalid, op, "This sign-in at Productboard is not known, has expired, or was finished already. Start again.")
+	}
+	raw, err := a.opts.Redis.GetDel(ctx, stateKey(state)).Result()
+	if errors.Is(err, redis.Nil) {
+		return unknown()
+	}
+	if err != nil {
+		return redisFault(op, err)
+	}
+	var b begun
+	if err := json.Unmarshal([]byte(raw), &b); err != nil {
+		return fault.Wrap(fault.Internal, op, err)
+	}
+	if b.Tenant != tenant || b.Integration != integration || b.Subject != subject {
+		return unknown()
+	}
+	in, err := a.opts.Store.Tenant(tenant).Integration(ctx, integration)
+	if err != nil {
+		return err
+	}
+	if b.Client != client(in.Productboard) {
+		return fault.New(fault.Conflict, op, "The integration's Productboard credential was changed meanwhile. Start again.")
+	}
+	verifier, err := a.opts.Keys.Open(b.Verifier, bound(tenant, integration, boundVerifier))
+	if err != nil {
+		return fault.Wrap(fault.Internal, op, err)
+	}
+	p, err := a.ask(ctx, "code", in.Productboard, url.Values{
+		"grant_type": {"authorization_code"}, "code": {code}, "redirect_uri": {a.redirect()}, "code_verifier": {verifier.Reveal()},
+	})
+	switch {
+	case refusedWith(err, "invalid_grant"):
+		return &fault.Error{Op: op, Kind: fault.Invalid, Side: sideProductboard, Err: err, Public: "Productboard does not accept the code: it has expired or was used already. Start again."}
+	case err != nil:
+		return err
+	case p.refresh.Empty():
+		return &fault.Error{Op: op, Kind: fault.Unavailable, Side: sideProductboard, Public: "Productboard gave no refresh token, so the connection would end within the hour."}
+	}
+	return a.connect(ctx, in, p)
+}
+
+// connect stores a new session in place of what there was, which it revokes.
+func (a *Auth) connect(ctx context.Context, in tenants.Integration, p pair) error {
+	raw, err := a.encode(in, p)
+	if err != nil {
+		return fault.Wrap(fault.Internal, "seal tokens", err)
+	}
+	_, former, err := a.run(ctx, in, "replace", "", a.life(p), raw)
+	if err != nil {
+		return err
+	}
+	a.remember(in, p)
+	if err := a.due(ctx, in, p.refreshUntil.Add(-p.refreshUntil.Sub(a.opts.Now())/2)); err != nil {
+		return err
+	}
+	if old, err := a.decode(in, former); err == nil && !old.refresh.Empty() {
+		if err := a.revokeAt(ctx, in.Productboard, old.refresh); err != nil {
+			a.opts.Log.WarnContext(ctx, "the former session could not be revoked", "tenant", in.Tenant, "integration", in.ID, "error", err)
+		}
+	}
+	_, err = a.opts.Store.Reconnected(ctx, in.Tenant, in.ID, tenants.SideProductboard)
+	return err
+}
+
+// Revoke ends an integration's session at Productboard, if it has one, and
+// forgets its tokens. It forgets them also where Productboard cannot be told,
+// and returns the error then.
+func (a *Auth) Revoke(ctx context.Context, in tenants.Integration) error {
+	a.forget(in.ID)
+	var told error
+	if in.Productboard.Kind == tenants.AuthOAuth {
+		p, err := a.current(ctx, in)
+		if err != nil {
+			return err
+		}
+		a.forget(in.ID)
+		if !p.refresh.Empty() {
+			told = a.revokeAt(ctx, in.Productboard, p.refresh)
+		}
+	}
+	if err := a.opts.Redis.Del(ctx, sessionKey(in.Tenant, in.ID)).Err(); err != nil {
+		return redisFault("forget tokens", err)
+	}
+	if err := a.opts.Redis.ZRem(ctx, dueKey, in.Tenant+"/"+in.ID).Err(); err != nil {
+		return redisFault("forget tokens", err)
+	}
+	return told
+}
+
+// Status is what there is to know about an integration's tokens, without them.
+type Status struct {
+	// Connected tells whether there is a session, or need not be one.
+	Connected bool
+	// RefreshBy is when a session ends that is not used before; zero if there
+	// is none.
+	RefreshBy time.Time
+	// Ended is why the session ended, a sentence.
+	Ended string
+}
+
+// Status reads it.
+func (a *Auth) Status(ctx context.Context, in tenants.Integration) (Status, error) {
+	if in.Productboard.Kind != tenants.AuthOAuth {
+		return Status{Connected: true}, nil
+	}
+	p, err := a.current(ctx, in)
+	return Status{Connected: !p.refresh.Empty(), RefreshBy: p.refreshUntil, Ended: p.ended}, err
+}

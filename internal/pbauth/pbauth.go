@@ -1,0 +1,193 @@
+// Package pbauth gives the tokens that calls to Productboard are sent with,
+// whatever kind of credential an integration has, and keeps those that change:
+// OAuth sessions, whose refresh token is another one after each use, and the
+// short tokens that a signed assertion is exchanged for.
+//
+// Of all processes one at a time asks Productboard for a token. It holds a
+// lock, and what it got is stored only if the lock is still its own; what was
+// stored before stays until then, so that after a crash in between the former
+// refresh token is used again, which Productboard allows for an hour.
+//
+// What must not live here: what calls are made with the tokens (pbapi), who
+// may start a connection (admin), what happens to pushes meanwhile (actions).
+package pbauth
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"golang.org/x/sync/singleflight"
+
+	"pushbutton/internal/fault"
+	"pushbutton/internal/outbound"
+	"pushbutton/internal/secret"
+	"pushbutton/internal/tenants"
+)
+
+const (
+	sideProductboard = "Productboard"
+	sidePlugin       = "this plugin"
+)
+
+// DefaultScope is what this plugin needs of Productboard.
+const DefaultScope = "entities:read plugin-integrations:read plugin-integrations:write plugin-integrations:delete"
+
+// CallbackPath is where Productboard sends the browser back to, below the
+// public URL.
+const CallbackPath = "/oauth/productboard/callback"
+
+// Options sets up an Auth. Durations that are zero mean their defaults.
+type Options struct {
+	Redis redis.UniversalClient
+	Keys  *secret.Keyring
+	// Store knows the integrations.
+	Store *tenants.Store
+	HTTP  *outbound.Client
+	// AppURL is where Productboard's authorization server is
+	// ("https://app.productboard.com"), PublicURL where this plugin is, both
+	// without a trailing slash.
+	AppURL, PublicURL string
+	Log               *slog.Logger
+	// Observe, if set, is told of every request for a token: "code",
+	// "refresh", "assertion" or "revoke", and how it ended.
+	Observe func(grant string, err error)
+	// Lock is how long a process may be silent that asks for a token before
+	// another does; default 30 s. The request itself is bounded by a third.
+	Lock time.Duration
+	// Wait is how long a caller waits for a token that another process is
+	// asking for; default 20 s.
+	Wait time.Duration
+	// Now is the clock; default time.Now.
+	Now func() time.Time
+}
+
+// Auth gives tokens. It is safe for concurrent use, also by several processes.
+type Auth struct {
+	opts   Options
+	script *redis.Script
+	flight singleflight.Group
+
+	mu    sync.Mutex
+	known map[string]held
+}
+
+// held is a token that this process has seen.
+type held struct {
+	client string
+	pair   pair
+}
+
+// maxKnown bounds how many tokens are remembered.
+const maxKnown = 10_000
+
+// New makes an Auth.
+func New(opts Options) *Auth {
+	if opts.Lock <= 0 {
+		opts.Lock = 30 * time.Second
+	}
+	if opts.Wait <= 0 {
+		opts.Wait = 20 * time.Second
+	}
+	if opts.Now == nil {
+		opts.Now = time.Now
+	}
+	return &Auth{opts: opts, script: redis.NewScript(sessionLua), known: map[string]held{}}
+}
+
+// Source gives the tokens of one integration: it is a pbapi.TokenSource, and a
+// pbapi.Renewer where tokens change.
+type Source struct {
+	auth *Auth
+	in   tenants.Integration
+}
+
+// Source makes the source of an integration as it is configured now. Unless
+// its credential is OAuth it need not be stored yet.
+func (a *Auth) Source(in tenants.Integration) *Source { return &Source{auth: a, in: in} }
+
+// Token gives the token to send now; it asks Productboard for one if the one
+// that is known is about to expire. Its error is fault.Unauthorized where only
+// an admin can help.
+func (s *Source) Token(ctx context.Context) (secret.String, error) {
+	if !s.changes() {
+		return s.in.Productboard.Token, nil
+	}
+	a, now := s.auth, s.auth.opts.Now()
+	if p, ok := a.remembered(s.in); ok && now.Before(p.renew) {
+		return p.access, nil
+	}
+	got, err := a.current(ctx, s.in)
+	if err != nil {
+		// Redis is away: what is remembered may do.
+		if p, ok := a.remembered(s.in); ok && now.Before(p.until) {
+			return p.access, nil
+		}
+		return secret.String{}, err
+	}
+	if now.Before(got.renew) {
+		return got.access, nil
+	}
+	fresh, err := a.renew(ctx, s.in, secret.String{})
+	if err != nil && now.Before(got.until) && fault.KindOf(err).Transient() {
+		return got.access, nil // there is time to try again
+	}
+	return fresh, err
+}
+
+// Renew gives another token than the one that was refused.
+func (s *Source) Renew(ctx context.Context, refused secret.String) (secret.String, error) {
+	return s.auth.renew(ctx, s.in, refused)
+}
+
+// Renewable tells whether there can be another token than the one that was
+// refused: an API token is the only one.
+func (s *Source) Renewable() bool { return s.changes() }
+
+func (s *Source) changes() bool {
+	return s.in.Productboard.Kind == tenants.AuthOAuth || s.in.Productboard.Kind == tenants.AuthJWT
+}
+
+// client names whose tokens they are: those of another application, user or
+// key are not this credential's.
+func client(auth tenants.ProductboardAuth) string {
+	auth.ClientSecret = secret.String{} // may be replaced within a session
+	return auth.Fingerprint()
+}
+
+func (a *Auth) remembered(in tenants.Integration) (pair, bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	h, ok := a.known[in.ID]
+	return h.pair, ok && h.client == client(in.Productboard)
+}
+
+func (a *Auth) remember(in tenants.Integration, p pair) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if _, ok := a.known[in.ID]; !ok && len(a.known) >= maxKnown {
+		for id := range a.known { // any: Redis has it
+			delete(a.known, id)
+			break
+		}
+	}
+	a.known[in.ID] = held{client: client(in.Productboard), pair: p}
+}
+
+func (a *Auth) forget(id string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	delete(a.known, id)
+}
+
+// unauthorized is a credential that only an admin can repair.
+func unauthorized(op, public string, cause error) *fault.Error {
+	return &fault.Error{Op: op, Kind: fault.Unauthorized, Side: sideProductboard, Public: public, Err: cause}
+}
+
+const (
+	notConnected = "Nobody has connected this integration with Productboard yet. An admin must do so in its settings."
+	ended        = "The connection with Productboard has ended: it was revoked or not used for too long. An admin must connect this integration again."
+)
