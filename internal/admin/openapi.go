@@ -2,7 +2,6 @@ package admin
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -85,11 +84,8 @@ func (a *API) makeDocument() ([]byte, error) {
 }
 
 func sortList() string {
-	all := slices.SortedFunc(slices.Values(sorts()), func(a, b sort) int {
-		return cmp.Or(cmp.Compare(a.status, b.status), cmp.Compare(a.name, b.name))
-	})
 	var parts []string
-	for _, s := range all {
+	for _, s := range sortedSorts() {
 		parts = append(parts, fmt.Sprintf("%d `%s`", s.status, s.name))
 	}
 	return "The types: " + strings.Join(parts, ", ") + ", each after `" + ProblemType + "`."

@@ -1,9 +1,13 @@
 package admin
 
 import (
+	"cmp"
 	"errors"
+	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"pushbutton/internal/admin/schema"
@@ -165,4 +169,21 @@ func problemOf(err error) *Problem {
 		p.Status = http.StatusFailedDependency // what is missing is the peer's
 	}
 	return p
+}
+
+// ProblemTable renders every sort of problem as a Markdown table, for the
+// documentation.
+func ProblemTable() string {
+	var b strings.Builder
+	b.WriteString("| Status | Type | Title | When, and what to do |\n| --- | --- | --- | --- |\n")
+	for _, s := range sortedSorts() {
+		fmt.Fprintf(&b, "| %d | `%s%s` | %s | %s |\n", s.status, ProblemType, s.name, s.title, s.meaning)
+	}
+	return b.String()
+}
+
+func sortedSorts() []sort {
+	return slices.SortedFunc(slices.Values(sorts()), func(a, b sort) int {
+		return cmp.Or(cmp.Compare(a.status, b.status), cmp.Compare(a.name, b.name))
+	})
 }

@@ -25,7 +25,7 @@ var update = flag.Bool("update", false, "write the golden files")
 const documentFile = "../../docs/openapi.json"
 
 // adminApp is a whole App with the admin API on, and its HS256 key.
-func adminApp(t *testing.T, more ...string) (*App, access.SharedKey) {
+func adminApp(t testing.TB, more ...string) (*App, access.SharedKey) {
 	t.Helper()
 	key := strings.Repeat("s", access.MinSharedKey)
 	env := map[string]string{

@@ -9,8 +9,11 @@ import (
 	"path/filepath"
 
 	"pushbutton/config"
+	"pushbutton/internal/connections"
+	"pushbutton/internal/pbapi"
 	"pushbutton/internal/register"
 	"pushbutton/internal/secret"
+	"pushbutton/internal/targets"
 	"pushbutton/internal/tenants"
 )
 
@@ -54,12 +57,53 @@ func runningChild(dir string) (string, error) {
 func (a *App) Registrar() *register.Registrar {
 	return &register.Registrar{
 		Store:        a.tenants,
-		Buttons:      a.records,
 		Productboard: func(in tenants.Integration) register.Session { return a.peers.session(in) },
 		CheckTarget:  a.peers.checkTarget,
+		Preview:      a.preview,
+		Link:         a.link,
+		Buttons:      a.records,
 		PublicURL:    a.cfg.PublicURL,
+		Revoke:       a.auth.Revoke,
 	}
 }
+
+// preview renders the issue that a push of an entity would create.
+func (a *App) preview(ctx context.Context, in tenants.Integration, entity string) (targets.Preview, error) {
+	target, err := a.peers.Target(ctx, in)
+	if err != nil {
+		return targets.Preview{}, err
+	}
+	draft, err := a.mapper.Draft(ctx, a.peers.Productboard(in), in, target, entity, previewMarker, targets.Person{})
+	if err != nil {
+		return targets.Preview{}, err
+	}
+	return target.Preview(ctx, draft)
+}
+
+// link connects a button that another program has connected to its issue here
+// too, if its link leads to one that the tracker shows.
+func (a *App) link(ctx context.Context, in tenants.Integration, c pbapi.Connection) error {
+	target, err := a.peers.Target(ctx, in)
+	if err != nil {
+		return err
+	}
+	issue, supported, err := target.Resolve(ctx, c.State.TargetURL)
+	if err != nil {
+		return err
+	}
+	if !supported {
+		return errors.New("this tracker's issues cannot be looked up by their address")
+	}
+	key := connections.Key{Tenant: in.Tenant, Integration: in.ID, Entity: c.EntityID}
+	_, work, err := a.records.Link(ctx, key, issue)
+	if err == nil && work != nil {
+		_ = a.queue.Enqueue(ctx, *work) // else the look-out queues it
+	}
+	return err
+}
+
+// previewMarker stands where a push would have its own.
+const previewMarker = targets.Marker("pb-preview")
 
 // ValidTarget says what is wrong with a target's settings, without reaching
 // out.

@@ -85,11 +85,11 @@ func refine(reply outbound.Reply, verdict *fault.Error, secrets []secret.String)
 // clean cuts a text of a reply to size, and takes out the secrets that a peer
 // may have echoed.
 func clean(s string, limit int, secrets []secret.String) string {
-	for _, sec := range secrets {
-		if !sec.Empty() {
-			s = strings.ReplaceAll(s, sec.Reveal(), sec.String())
-		}
+	texts := make([]string, len(secrets))
+	for i, sec := range secrets {
+		texts[i] = sec.Reveal()
 	}
+	s = secret.NewMask(texts...).Hide(s)
 	if len(s) > limit {
 		s = strings.ToValidUTF8(s[:limit], "") + "..."
 	}

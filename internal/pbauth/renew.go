@@ -89,7 +89,7 @@ func (a *Auth) serves(p pair, refused secret.String, busy bool) bool {
 	if p.access.Empty() || p.ended != "" {
 		return false
 	}
-	if !refused.Empty() && p.access == refused {
+	if !refused.Empty() && p.access.Equal(refused.Reveal()) {
 		return false
 	}
 	now := a.opts.Now()
@@ -190,7 +190,7 @@ func (a *Auth) drop(ctx context.Context, in tenants.Integration, owner string) {
 }
 
 func pause(ctx context.Context) error {
-	timer := time.NewTimer(pollLeast + mathrand.N(pollMost-pollLeast))
+	timer := time.NewTimer(pollLeast + mathrand.N(pollMost-pollLeast)) //nolint:gosec // nothing to guess
 	defer timer.Stop()
 	select {
 	case <-timer.C:

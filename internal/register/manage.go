@@ -111,7 +111,7 @@ func (r *Registrar) touched(stored, want tenants.Integration) scope {
 		// The mapping names fields of Productboard's items.
 		productboard: target && !reflect.DeepEqual(stored.Target.Settings, want.Target.Settings) ||
 			stored.Name != want.Name || stored.ButtonLabel != want.ButtonLabel || stored.Disabled != want.Disabled ||
-			stored.Productboard != want.Productboard || stored.Registered != r.digest(want),
+			!reflect.DeepEqual(stored.Productboard, want.Productboard) || stored.Registered != r.digest(want),
 	}
 }
 

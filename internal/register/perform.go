@@ -232,6 +232,6 @@ func difference(remote pbapi.Integration, goal tenants.Integration) (change pbap
 // sameRecord compares what is kept here alone; the rest is compared with
 // Productboard.
 func sameRecord(a, b tenants.Integration) bool {
-	return reflect.DeepEqual(a.Target, b.Target) && a.Productboard == b.Productboard &&
+	return reflect.DeepEqual(a.Target, b.Target) && reflect.DeepEqual(a.Productboard, b.Productboard) &&
 		a.Answer == b.Answer && a.OnUnlink == b.OnUnlink
 }

@@ -62,10 +62,10 @@ const (
 // secrets are an integration's secrets by name, the empty ones left out.
 func secrets(in tenants.Integration) map[string]secret.String {
 	all := map[string]secret.String{
-		secretAction:                in.ActionAuth,
-		"productboard.token":        in.Productboard.Token,
-		"productboard.clientSecret": in.Productboard.ClientSecret,
-		"productboard.privateKey":   in.Productboard.PrivateKey,
+		secretAction:                      in.ActionAuth,
+		"productboard.token":              in.Productboard.Token,
+		"productboard.oauth.clientSecret": in.Productboard.ClientSecret,
+		"productboard.jwt.privateKey":     in.Productboard.PrivateKey,
 	}
 	for name, value := range in.Target.Credentials {
 		all[secretCredential+name] = value
@@ -88,7 +88,7 @@ func secretsSet(stored *tenants.Integration, in tenants.Integration, now time.Ti
 	was, set := secrets(before), map[string]time.Time{}
 	for name, value := range secrets(in) {
 		set[name] = now.Truncate(time.Second)
-		if at, ok := before.SecretsSet[name]; ok && was[name] == value {
+		if at, ok := before.SecretsSet[name]; ok && was[name].Equal(value.Reveal()) {
 			set[name] = at
 		}
 	}

@@ -120,8 +120,8 @@ func (k *Keyring) Open(sealed, bound string) (String, error) {
 		return String{}, fmt.Errorf("key %q: %w", id, ErrUnknownKey)
 	}
 	raw, err := base64.StdEncoding.DecodeString(b64)
-	if err != nil || len(raw) < aead.NonceSize() {
-		return String{}, errors.New("not a sealed text")
+	if err != nil || len(raw) < aead.NonceSize() || base64.StdEncoding.EncodeToString(raw) != b64 {
+		return String{}, errors.New("not a sealed text") // in the one form that Seal writes
 	}
 	plain, err := aead.Open(nil, raw[:aead.NonceSize()], raw[aead.NonceSize():], []byte(bound))
 	if err != nil {

@@ -8,6 +8,8 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/hex"
+	"fmt"
+	"io"
 	"log/slog"
 )
 
@@ -15,32 +17,52 @@ const masked = "[secret]"
 
 // String is a text that must not appear in a log, an error or a reply. Only
 // Reveal gives it out.
-type String struct{ v string }
+//
+// It holds a pointer, since fmt prints what stands in an unexported field
+// without asking its methods. Two of them are not comparable by ==, which
+// would compare pointers: see Equal.
+type String struct {
+	_ [0]func()
+	v *string // nil: empty
+}
 
 // New wraps a secret.
-func New(v string) String { return String{v: v} }
+func New(v string) String {
+	if v == "" {
+		return String{}
+	}
+	return String{v: &v}
+}
 
 // Reveal gives the secret itself. Call it where it is sent, nowhere else.
-func (s String) Reveal() string { return s.v }
+func (s String) Reveal() string {
+	if s.v == nil {
+		return ""
+	}
+	return *s.v
+}
 
 // Empty tells whether there is no secret at all.
-func (s String) Empty() bool { return s.v == "" }
+func (s String) Empty() bool { return s.v == nil }
 
 // Equal compares in constant time.
 func (s String) Equal(other string) bool {
-	a, b := sha256.Sum256([]byte(s.v)), sha256.Sum256([]byte(other))
+	a, b := sha256.Sum256([]byte(s.Reveal())), sha256.Sum256([]byte(other))
 	return subtle.ConstantTimeCompare(a[:], b[:]) == 1
 }
 
 // Fingerprint names the secret without telling it: the first 8 bytes of its
 // SHA-256 in hex. Use it as a key for pacing and caches.
 func (s String) Fingerprint() string {
-	sum := sha256.Sum256([]byte(s.v))
+	sum := sha256.Sum256([]byte(s.Reveal()))
 	return hex.EncodeToString(sum[:8])
 }
 
 // String hides the secret.
 func (s String) String() string { return masked }
+
+// Format hides the secret from every verb: fmt asks String for some only.
+func (s String) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, masked) }
 
 // GoString hides the secret from %#v.
 func (s String) GoString() string { return masked }

@@ -3,6 +3,7 @@ package secret
 import (
 	"bytes"
 	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"log/slog"
@@ -20,6 +21,12 @@ func TestASecretNeverPrintsItself(t *testing.T) {
 	log := slog.New(slog.NewJSONHandler(&out, nil))
 	log.Info("x", "s", s, "in", struct{ S String }{s}, "p", &s)
 	fmt.Fprintf(&out, "%v %+v %#v %s %q", s, struct{ S String }{s}, struct{ S String }{s}, s, s)
+	for verb := 'A'; verb <= 'z'; verb++ {
+		for _, v := range []any{s, &s, struct{ S String }{s}, struct{ s String }{s}, &struct{ s *String }{&s}, []String{s}, map[string]any{"s": s}, fmt.Errorf("x: %v", s)} {
+			fmt.Fprintf(&out, "%"+string(verb)+"%+"+string(verb)+"%#"+string(verb)+"\n", v, v, v)
+		}
+	}
+	require.NotContains(t, strings.ToLower(out.String()), hex.EncodeToString([]byte(canary)))
 	raw, err := json.Marshal(map[string]any{"s": s, "list": []String{s}})
 	require.NoError(t, err)
 	text, err := s.MarshalText()

@@ -14,10 +14,6 @@ import (
 	"pushbutton/internal/secret"
 )
 
-// minMasked is the shortest credential that is searched for in error texts;
-// a shorter one would mask ordinary words.
-const minMasked = 6
-
 // Kind is a sort of tracker, described as data: the reader of settings, the
 // documentation and a form are all made from it.
 type Kind struct {
@@ -137,7 +133,7 @@ func (k Kind) Open(settings map[string]any, credentials map[string]secret.String
 		}
 		return nil, fault.Wrap(fault.Invalid, opSettings, err)
 	}
-	opts := Options{Type: k.Type, mapping: mapping, secrets: masked(creds),
+	opts := Options{Type: k.Type, mapping: mapping, secrets: secret.NewMask(masked(creds)...),
 		addresses: addressesOf(k.Settings, values), http: deps.HTTP,
 		Timeout: deps.Timeout, CheckTimeout: deps.CheckTimeout, Observe: deps.Observe}
 	if deps.Quota != nil {

@@ -173,21 +173,20 @@ func decodeCredentials(fields []Field, raw map[string]secret.String) (map[string
 	return creds, errs
 }
 
-// masked lists what must not be seen of credentials: each one, and each line
+// masked lists what must not be seen of credentials: each one, or each line
 // of one that has several, since a text may hold it with other line ends.
-// What is short or says nothing (the dashes around a key) would mask words.
+// What says nothing (the dashes around a key) would mask words.
 func masked(creds map[string]secret.String) []string {
 	var out []string
 	for _, name := range slices.Sorted(maps.Keys(creds)) {
 		whole := creds[name].Reveal()
-		out = append(out, whole)
 		for line := range strings.Lines(whole) {
-			if line = strings.TrimSpace(line); line != whole && !strings.HasPrefix(line, "-----") {
+			if line = strings.TrimSpace(line); !strings.HasPrefix(line, "-----") {
 				out = append(out, line)
 			}
 		}
 	}
-	return slices.DeleteFunc(out, func(s string) bool { return len(s) < minMasked })
+	return out
 }
 
 // decoder turns one raw value into the type of its field.

@@ -91,8 +91,8 @@ func TestDecodeCredentials(t *testing.T) {
 
 // A key is seen in a text also where its line ends have become blanks.
 func TestMaskedLines(t *testing.T) {
-	target := &Target{opts: Options{secrets: masked(map[string]secret.String{
-		"key": secret.New("-----BEGIN KEY-----\nMIIEpAIBAAKCAQEA\nxy==\n-----END KEY-----"), "pin": secret.New("abc")})}}
+	target := &Target{opts: Options{secrets: secret.NewMask(masked(map[string]secret.String{
+		"key": secret.New("-----BEGIN KEY-----\nMIIEpAIBAAKCAQEA\nxy==\n-----END KEY-----"), "pin": secret.New("abc")})...)}}
 	assert.Equal(t, "abc -----BEGIN KEY----- [secret] xy==", target.mask("abc -----BEGIN KEY----- MIIEpAIBAAKCAQEA xy=="))
 }
 

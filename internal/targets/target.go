@@ -7,11 +7,11 @@ import (
 	"net/url"
 	"runtime/debug"
 	"slices"
-	"strings"
 	"time"
 
 	"pushbutton/internal/fault"
 	"pushbutton/internal/outbound"
+	"pushbutton/internal/secret"
 )
 
 // The operations, as they stand in errors and metrics.
@@ -59,7 +59,7 @@ type Options struct {
 	// asked by Ready.
 	Quota Quota
 	// secrets never appear in an error's text, whoever put them there.
-	secrets []string
+	secrets secret.Mask
 	// addresses are those that the settings name; http judges them.
 	addresses []Address
 	http      *outbound.Client
@@ -395,10 +395,7 @@ func (e *maskedError) Error() string { return e.text }
 func (e *maskedError) Unwrap() error { return e.kind }
 
 func (t *Target) mask(s string) string {
-	for _, secret := range t.opts.secrets {
-		s = strings.ReplaceAll(s, secret, "[secret]")
-	}
-	return s
+	return t.opts.secrets.Hide(s)
 }
 
 func validMarker(m Marker) *fault.Error {
@@ -446,6 +443,7 @@ func (t *Target) normal(i Issue) Issue {
 	if i.Key == "" {
 		i.Key = i.ID
 	}
+	i.Key, i.Title, i.Status, i.URL = t.mask(i.Key), t.mask(i.Title), t.mask(i.Status), t.mask(i.URL)
 	if !webAddress(i.URL) {
 		i.URL = ""
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/internal/fault"
+	"pushbutton/internal/secret"
 )
 
 // scripted is a driver whose every method does what the test says.
@@ -82,7 +83,7 @@ func TestADriversSentenceIsKeptAndBounded(t *testing.T) {
 	} {
 		target := New(&scripted{do: func(context.Context) error {
 			return &fault.Error{Kind: fault.Invalid, Public: given, Ref: "s3cret-key", Err: errors.New("bad s3cret-key")}
-		}}, Options{secrets: []string{"s3cret-key"}})
+		}}, Options{secrets: secret.NewMask("s3cret-key")})
 		err := target.Check(t.Context())
 		assert.Equal(t, want, fault.From(err).Public)
 		assert.NotContains(t, err.Error(), "s3cret-key")

@@ -53,7 +53,7 @@ func open(cfg targets.Config, deps targets.Deps) (targets.Driver, error) {
 		return nil, c.errs
 	}
 	c.env.sealed = true
-	d.masked = masks(cfg.Credentials, c.env.derived)
+	d.masked = mask(cfg.Credentials, c.env.derived)
 	return d, nil
 }
 
@@ -144,27 +144,14 @@ func (c *compiler) credentials(v targets.Values, cfg targets.Config) {
 	}
 }
 
-// masks lists what must not stand in any text: credentials, the forms that an
-// address gives them, and what templates make of them. Short ones would mask
-// ordinary words.
-func masks(creds map[string]secret.String, derived []string) []string {
-	const shortest = 6
-	var out []string
-	add := func(s string) {
-		if len(s) >= shortest && !slices.Contains(out, s) {
-			out = append(out, s)
-		}
-	}
-	for _, s := range derived {
-		add(s)
-	}
+// mask hides what must not stand in any text: credentials, and what templates
+// make of them.
+func mask(creds map[string]secret.String, derived []string) secret.Mask {
+	all := slices.Clone(derived)
 	for _, c := range creds {
-		for _, s := range []string{c.Reveal(), url.QueryEscape(c.Reveal()), url.PathEscape(c.Reveal())} {
-			add(s)
-		}
+		all = append(all, c.Reveal())
 	}
-	slices.SortFunc(out, func(a, b string) int { return len(b) - len(a) }) // the longest first
-	return out
+	return secret.NewMask(all...)
 }
 
 // furtherFields are what settings.fields maps, and what settings.fieldTypes

@@ -24,6 +24,7 @@ import (
 
 	"pushbutton/internal/fault"
 	"pushbutton/internal/outbound"
+	"pushbutton/internal/secret"
 	"pushbutton/internal/targets"
 )
 
@@ -37,7 +38,7 @@ type driver struct {
 	writer  writer
 	fields  []targets.FieldInfo
 	signer  *signer
-	masked  []string
+	masked  secret.Mask
 
 	consistency time.Duration
 	scan        bool

@@ -162,8 +162,5 @@ func (d *driver) missing(id string) *fault.Error {
 
 // mask takes out of a text what the credentials are, and what was made of them.
 func (d *driver) mask(s string) string {
-	for _, m := range d.masked {
-		s = strings.ReplaceAll(s, m, "[secret]")
-	}
-	return s
+	return d.masked.Hide(s)
 }

@@ -1,0 +1,63 @@
+package actions
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"pushbutton/internal/pbapi"
+	"pushbutton/internal/tenants"
+)
+
+// landlord knows one tenant.
+type landlord struct{ tenant tenants.Tenant }
+
+func (l *landlord) Tenant(context.Context, string) (tenants.Tenant, error) { return l.tenant, nil }
+
+func TestASuspendedTenant(t *testing.T) {
+	r := newRig(t)
+	owner := &landlord{tenant: tenants.Tenant{ID: "acme"}}
+	r.receive.Tenants, r.perform.Tenants = owner, owner
+	require.Equal(t, pbapi.StateProgress, r.click(pbapi.TriggerPush).State)
+
+	owner.tenant.Suspended = &tenants.Suspension{Reason: "unpaid", Since: time.Now()}
+	asked := r.asked.Load()
+	for range 3 {
+		require.True(t, r.step(context.Background()), "it goes on waiting")
+	}
+	require.Equal(t, asked, r.asked.Load(), "the tracker is not called")
+	require.Empty(t, r.pb.calls, "nor is Productboard")
+	shown := r.click(pbapi.TriggerPush)
+	require.Equal(t, pbapi.StateError, shown.State)
+	require.Contains(t, shown.Message, "suspended")
+	require.NotContains(t, shown.Message, "unpaid", "the reason is the operator's")
+
+	owner.tenant.Suspended = nil
+	require.Equal(t, pbapi.StateProgress, r.click(pbapi.TriggerPush).State)
+	r.quiet(pbapi.StateConnected)
+	require.Len(t, r.tracker.Issues("demo", 10), 1)
+
+	owner.tenant.Deleting = time.Now()
+	require.Equal(t, pbapi.StateError, r.click(pbapi.TriggerPush).State)
+}
+
+// A suspension that outlives a push's time ends it; the person is told when
+// the tenant is back.
+func TestASuspensionThatLasts(t *testing.T) {
+	r := newRig(t)
+	owner := &landlord{tenant: tenants.Tenant{ID: "acme"}}
+	r.receive.Tenants, r.perform.Tenants = owner, owner
+	require.Equal(t, pbapi.StateProgress, r.click(pbapi.TriggerPush).State)
+	owner.tenant.Suspended = &tenants.Suspension{}
+	for range 30 {
+		require.True(t, r.step(context.Background()))
+	}
+	require.NotNil(t, r.record().Failure, "its time is over")
+	require.Empty(t, r.pb.calls)
+	owner.tenant.Suspended = nil
+	r.quiet(pbapi.StateError)
+	require.Contains(t, r.pb.shown().Message, "suspended")
+	require.Empty(t, r.tracker.Issues("demo", 10))
+}

@@ -1,0 +1,233 @@
+package admin
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"pushbutton/internal/access"
+	"pushbutton/internal/pbapi"
+	"pushbutton/internal/register"
+	"pushbutton/internal/targets"
+	"pushbutton/internal/tenants"
+)
+
+// Registrar registers integrations; *register.Registrar does.
+type Registrar interface {
+	ActionURL(integration string) string
+	Create(ctx context.Context, tenant string, want tenants.Integration) (tenants.Integration, register.Result, error)
+	Register(ctx context.Context, tenant, id string, recreate bool) (tenants.Integration, register.Result, error)
+	Patch(ctx context.Context, tenant, id string, change func(*tenants.Integration) error) (tenants.Integration, register.Result, error)
+	RotateActionSecret(ctx context.Context, tenant, id string, may func(tenants.Integration) error) (tenants.Integration, register.Result, error)
+	Delete(ctx context.Context, tenant, id string, d register.Deletion) error
+	Check(ctx context.Context, tenant, id string) ([]register.Finding, error)
+	PreviewOf(ctx context.Context, tenant, id, entity string) (targets.Preview, error)
+	TakeOver(ctx context.Context, tenant, productboardID string, want tenants.Integration) (register.Taken, error)
+}
+
+// Limits of what waits for others: both sides are asked, and Productboard
+// probes us meanwhile.
+const (
+	integrationLimit = time.Minute
+	deletionLimit    = 10 * time.Minute
+)
+
+// Paths of integrations.
+const (
+	integrationsPath = "/tenants/{tenant}/integrations"
+	integrationPath  = integrationsPath + "/{integration}"
+)
+
+// IntegrationRoutes are the routes of integrations.
+func IntegrationRoutes(r Registrar) []Route {
+	const tag = "Integrations"
+	h := integrationRoutes{r}
+	return []Route{
+		Handle(Route{Method: http.MethodPost, Path: integrationsPath, Operation: "createIntegration", Tag: tag, Role: access.Admin,
+			Status: http.StatusCreated, Idempotent: true, Limit: integrationLimit,
+			Summary:     "Create an integration",
+			Description: "Checks both sides, then registers the column at Productboard, which probes this plugin meanwhile. With an OAuth application it is stored only: authorise the plugin, then register it."}, h.create),
+		Handle(Route{Method: http.MethodGet, Path: integrationsPath, Operation: "listIntegrations", Tag: tag, Role: access.Viewer,
+			Summary: "List integrations by name"}, h.list),
+		Handle(Route{Method: http.MethodPost, Path: integrationsPath + "/import", Operation: "importIntegration", Tag: tag, Role: access.Admin,
+			Status: http.StatusCreated, Idempotent: true, Limit: integrationLimit,
+			Summary:     "Take over an integration that was made elsewhere",
+			Description: "Found at Productboard by its id; name, type, button and whether it is enabled stay as they are. From then on Productboard calls this plugin. Buttons that are connected are linked to their issues as far as these can be found by their address."}, h.takeOver),
+		Handle(Route{Method: http.MethodGet, Path: integrationPath, Operation: "getIntegration", Tag: tag, Role: access.Viewer,
+			Summary: "Get an integration"}, h.get),
+		Handle(Route{Method: http.MethodPatch, Path: integrationPath, Operation: "updateIntegration", Tag: tag, Role: access.Admin, IfMatch: true, Limit: integrationLimit,
+			Summary:     "Change an integration",
+			Description: "A JSON merge patch (RFC 7396). What is changed is checked first; what Productboard knows is changed there too. A new credential for an integration that needs a reconnect lets what waits go on."}, h.update),
+		Handle(Route{Method: http.MethodDelete, Path: integrationPath, Operation: "deleteIntegration", Tag: tag, Role: access.Admin, Limit: deletionLimit,
+			Summary:     "Delete an integration",
+			Description: "Productboard deletes the column and every button in it, for good; issues stay in the tracker. Cut short, it is finished by the same request."}, h.remove),
+		Handle(Route{Method: http.MethodPost, Path: integrationPath + "/register", Operation: "registerIntegration", Tag: tag, Role: access.Admin, Limit: integrationLimit,
+			Summary: "Register at Productboard what is not there", Description: "After the plugin was authorised, after a create that was cut short, or, with recreate, after it was deleted there."}, h.register),
+		Handle(Route{Method: http.MethodPost, Path: integrationPath + "/enable", Operation: "enableIntegration", Tag: tag, Role: access.Admin, Limit: integrationLimit,
+			Summary: "Enable an integration", Description: "Productboard probes this plugin first."}, h.enable(true)),
+		Handle(Route{Method: http.MethodPost, Path: integrationPath + "/disable", Operation: "disableIntegration", Tag: tag, Role: access.Admin, Limit: integrationLimit,
+			Summary: "Disable an integration", Description: "Its column is hidden; its buttons and issues stay as they are."}, h.enable(false)),
+		Handle(Route{Method: http.MethodPost, Path: integrationPath + "/rotate-action-secret", Operation: "rotateActionSecret", Tag: tag, Role: access.Admin, Limit: integrationLimit,
+			Summary: "Replace the secret that Productboard sends", Description: "The old one is accepted until shortly after Productboard has the new one. Cut short, it is finished by the same request."}, h.rotate),
+		Handle(Route{Method: http.MethodPost, Path: integrationPath + "/check", Operation: "checkIntegration", Tag: tag, Role: access.Admin, ReadOnly: true, Limit: integrationLimit,
+			Summary:     "Check an integration",
+			Description: "Productboard's credential and permissions, whether Productboard reaches this plugin, the tracker's credentials, its required fields, and the egress rules. Creates nothing."}, h.check),
+		Handle(Route{Method: http.MethodPost, Path: integrationPath + "/preview", Operation: "previewIssue", Tag: tag, Role: access.Viewer, ReadOnly: true, Limit: integrationLimit,
+			Summary: "Show the issue that a push would create", Description: "Creates nothing."}, h.preview),
+	}
+}
+
+// integrationRoutes are the handlers.
+type integrationRoutes struct{ r Registrar }
+
+func (h integrationRoutes) wire(in tenants.Integration) Integration {
+	return wireIntegration(in, h.r.ActionURL(in.ID))
+}
+
+// done is the reply to a change.
+func (h integrationRoutes) done(in tenants.Integration, res register.Result, err error, kind tenants.AuthKind) (Integration, error) {
+	if err != nil {
+		return Integration{}, told(err, kind)
+	}
+	out := h.wire(in)
+	out.Changes, out.Caveat = res.Changes, res.Caveat
+	return out, nil
+}
+
+func (h integrationRoutes) create(ctx context.Context, c *Call, _ None, body IntegrationCreate) (Integration, error) {
+	want := tenants.Integration{Type: body.Type}
+	if wrong := body.set(&want); len(wrong) > 0 {
+		return Integration{}, Invalid(wrong...)
+	}
+	in, res, err := h.r.Create(ctx, c.Tenant.ID, want)
+	if err == nil {
+		c.Created("/tenants/%s/integrations/%s", c.Tenant.ID, in.ID)
+		c.Concerns(in.ID)
+	}
+	return h.done(in, res, err, want.Productboard.Kind)
+}
+
+func (h integrationRoutes) list(ctx context.Context, c *Call, q Paging, _ None) (Page[Integration], error) {
+	found, next, err := c.Scope.Integrations(ctx, q.Cursor, q.size())
+	page := Page[Integration]{Items: []Integration{}, Next: next}
+	for _, in := range found {
+		page.Items = append(page.Items, h.wire(in))
+	}
+	return page, err
+}
+
+func (h integrationRoutes) get(ctx context.Context, c *Call, _, _ None) (Integration, error) {
+	in, err := c.Scope.Integration(ctx, c.Param("integration"))
+	return h.wire(in), err
+}
+
+func (h integrationRoutes) update(ctx context.Context, c *Call, _ None, patch Merge[IntegrationSettings]) (Integration, error) {
+	var kind tenants.AuthKind
+	in, res, err := h.r.Patch(ctx, c.Tenant.ID, c.Param("integration"), func(in *tenants.Integration) error {
+		if err := c.Match(in.Version); err != nil {
+			return err
+		}
+		wanted, err := patch.Apply(settings(*in))
+		if err != nil {
+			return err
+		}
+		if wrong := wanted.set(in); len(wrong) > 0 {
+			return Invalid(wrong...)
+		}
+		kind = in.Productboard.Kind
+		return nil
+	})
+	return h.done(in, res, err, kind)
+}
+
+// IntegrationDelete confirms a deletion.
+type IntegrationDelete struct {
+	Confirm            string `json:"confirm" max:"255" doc:"The integration's name, so that nothing is deleted by mistake."`
+	KeepAtProductboard bool   `json:"keepAtProductboard,omitempty" doc:"Delete here only; the column stays and its buttons do nothing. For a workspace that cannot be reached any more."`
+}
+
+func (h integrationRoutes) remove(ctx context.Context, c *Call, q IntegrationDelete, _ None) (None, error) {
+	err := h.r.Delete(ctx, c.Tenant.ID, c.Param("integration"), register.Deletion{Confirm: q.Confirm, KeepAtProductboard: q.KeepAtProductboard})
+	if err = told(err, ""); err != nil {
+		if p, ok := err.(*Problem); ok { //nolint:errorlint // told made it just now
+			for i := range p.Errors {
+				if p.Errors[i].Field == register.FieldConfirm {
+					p.Errors[i].Field = "query." + register.FieldConfirm
+				}
+			}
+		}
+	}
+	return None{}, err
+}
+
+// IntegrationRegister says how to register.
+type IntegrationRegister struct {
+	Recreate bool `json:"recreate,omitempty" doc:"Make it anew where Productboard does not have it any more. The buttons that it had are gone."`
+}
+
+func (h integrationRoutes) register(ctx context.Context, c *Call, _ None, body IntegrationRegister) (Integration, error) {
+	in, res, err := h.r.Register(ctx, c.Tenant.ID, c.Param("integration"), body.Recreate)
+	return h.done(in, res, err, in.Productboard.Kind)
+}
+
+func (h integrationRoutes) enable(on bool) func(ctx context.Context, c *Call, _, _ None) (Integration, error) {
+	return func(ctx context.Context, c *Call, _, _ None) (Integration, error) {
+		var kind tenants.AuthKind
+		in, res, err := h.r.Patch(ctx, c.Tenant.ID, c.Param("integration"), func(in *tenants.Integration) error {
+			in.Disabled, kind = !on, in.Productboard.Kind
+			return nil
+		})
+		return h.done(in, res, err, kind)
+	}
+}
+
+func (h integrationRoutes) rotate(ctx context.Context, c *Call, _, _ None) (Integration, error) {
+	var kind tenants.AuthKind
+	in, res, err := h.r.RotateActionSecret(ctx, c.Tenant.ID, c.Param("integration"), func(in tenants.Integration) error {
+		kind = in.Productboard.Kind
+		return nil
+	})
+	return h.done(in, res, err, kind)
+}
+
+func (h integrationRoutes) check(ctx context.Context, c *Call, _, _ None) (CheckReport, error) {
+	found, err := h.r.Check(ctx, c.Tenant.ID, c.Param("integration"))
+	return wireFindings(found), err
+}
+
+func (h integrationRoutes) preview(ctx context.Context, c *Call, _ None, body PreviewRequest) (IssuePreview, error) {
+	shown, err := h.r.PreviewOf(ctx, c.Tenant.ID, c.Param("integration"), body.Entity)
+	return wirePreview(shown), err
+}
+
+// ImportedButtons counts the buttons of an integration that was taken over.
+type ImportedButtons struct {
+	Connected int `json:"connected"`
+	Progress  int `json:"progress"`
+	Error     int `json:"error"`
+	Linked    int `json:"linked" doc:"Of the connected ones, those whose issue was found and recorded. A push of another one opens an issue of this plugin's own."`
+}
+
+// ImportedIntegration is an integration that was taken over.
+type ImportedIntegration struct {
+	Integration
+	Buttons ImportedButtons `json:"buttons"`
+}
+
+func (h integrationRoutes) takeOver(ctx context.Context, c *Call, _ None, body IntegrationImport) (ImportedIntegration, error) {
+	// Name and label are Productboard's; what stands for them here is not looked at.
+	full := IntegrationSettings{Name: "-", ButtonLabel: "-", Answer: body.Answer, OnUnlink: body.OnUnlink, Productboard: body.Productboard, Target: body.Target}
+	var want tenants.Integration
+	if wrong := full.set(&want); len(wrong) > 0 {
+		return ImportedIntegration{}, Invalid(wrong...)
+	}
+	taken, err := h.r.TakeOver(ctx, c.Tenant.ID, body.ProductboardID, want)
+	in, err := h.done(taken.Integration, taken.Result, err, want.Productboard.Kind)
+	if err != nil {
+		return ImportedIntegration{}, err
+	}
+	c.Created("/tenants/%s/integrations/%s", c.Tenant.ID, in.ID)
+	c.Concerns(in.ID)
+	return ImportedIntegration{in, ImportedButtons{Connected: taken.Buttons[pbapi.StateConnected], Progress: taken.Buttons[pbapi.StateProgress],
+		Error: taken.Buttons[pbapi.StateError], Linked: taken.Linked}}, nil
+}
