@@ -68,6 +68,13 @@ outage: build ## Freeze and kill Redis under 200 clicks a second: refusals in ti
 rolling: build ## Restart every process in turn under 200 clicks a second: nothing refused, lost or doubled
 	go run ./internal/chaos -plugin $(BIN)/plugin -rolling $(CHAOSFLAGS)
 
+ROUNDS ?= 200
+.PHONY: refresh
+refresh: ## Prove that an OAuth session survives 8 processes with kills: ROUNDS=20 (needs redis-server); then that it is lost without the lock
+	go build -o $(BIN)/refresh ./internal/e2e/refresh
+	$(BIN)/refresh -rounds $(ROUNDS)
+	$(BIN)/refresh -rounds 5 -naive
+
 MUTANTS := nofence:duplicates nointent:duplicates noreadback:stuck
 .PHONY: chaos-mutants
 chaos-mutants: ## Prove that chaos can fail: without fencing, attempt record and read-back it must find duplicates, duplicates and stuck buttons

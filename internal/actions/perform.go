@@ -53,6 +53,11 @@ type Performer struct {
 	Log     *slog.Logger
 	// Breaker, if set, keeps pushes from trackers that fail steadily.
 	Breaker Breaker
+	// Reconnects is told of refused credentials, and what needs them waits
+	// then; nil: it fails. NeedsReconnect, if set, is told the side of each
+	// integration that was marked.
+	Reconnects     Reconnects
+	NeedsReconnect func(side string)
 	// Observe, if set, is told of every run: the step it began with, the
 	// target's type, and how it ended.
 	Observe func(step, target, outcome string, took time.Duration)
@@ -138,6 +143,10 @@ func (w *work) step(ctx context.Context) (err error) {
 	} else if halted {
 		return &waitError{delay: suspendedWait, why: reason}
 	}
+	if err := w.halt(); err != nil {
+		return err
+	}
+	defer func() { err = w.refused(ctx, err) }()
 	switch step := w.lease.Record.Step; step {
 	case connections.Open:
 		return w.open(ctx)
@@ -158,6 +167,9 @@ func (w *work) step(ctx context.Context) (err error) {
 // person is told next.
 func (w *work) hopeless(ctx context.Context, err error) bool {
 	if connections.Lost(err) || ctx.Err() != nil {
+		return false
+	}
+	if _, ok := parked(err); ok {
 		return false
 	}
 	d := decide(err, w.lease.Record.Attempts)
@@ -184,22 +196,32 @@ func (w *work) end(ctx context.Context, err error) (string, error) {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), handBackTimeout)
 	defer cancel()
+	if p, ok := parked(err); ok {
+		next, perr := w.lease.Park(ctx, p.delay, failure(p.why))
+		return w.handedBack(ctx, "parked", next, err, perr)
+	}
 	d := w.decide(err)
 	if d.verb == stop {
 		return w.stopped(ctx, err)
 	}
 	next, aerr := w.lease.Again(ctx, d.delay, d.verb == retry, failure(err))
-	if connections.Lost(aerr) {
-		return "superseded", err
+	if d.verb == later {
+		return w.handedBack(ctx, "later", next, err, aerr)
 	}
-	if aerr != nil {
-		return "not told", errors.Join(err, aerr)
+	return w.handedBack(ctx, "retry", next, err, aerr)
+}
+
+// handedBack queues what was handed back; failed is why that could not be
+// recorded.
+func (w *work) handedBack(ctx context.Context, outcome string, next *connections.Work, err, failed error) (string, error) {
+	switch {
+	case connections.Lost(failed):
+		return "superseded", err
+	case failed != nil:
+		return "not told", errors.Join(err, failed)
 	}
 	w.enqueue(ctx, next)
-	if d.verb == later {
-		return "later", err
-	}
-	return "retry", err
+	return outcome, err
 }
 
 func (w *work) decide(err error) decision {

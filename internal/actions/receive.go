@@ -21,6 +21,7 @@ import (
 type Clicks interface {
 	Push(ctx context.Context, key connections.Key, by connections.Person) (connections.Record, *connections.Work, error)
 	Unlink(ctx context.Context, key connections.Key) (connections.Record, *connections.Work, error)
+	Refuse(ctx context.Context, key connections.Key, by connections.Person, why connections.Failure) (connections.Record, *connections.Work, error)
 	Dismiss(ctx context.Context, key connections.Key) (connections.Record, *connections.Work, error)
 }
 
@@ -109,7 +110,7 @@ func (r *Receiver) apply(ctx context.Context, in tenants.Integration, c click) (
 	key := connections.Key{Tenant: in.Tenant, Integration: in.ID, Entity: c.entity}
 	rctx, cancel := context.WithTimeout(ctx, recordTimeout)
 	defer cancel()
-	record, work, err := r.record(rctx, key, c)
+	record, work, err := r.record(rctx, in, key, c)
 	if e := fault.From(err); err != nil && e.Kind == fault.RateLimited {
 		// Beyond a limit of the tenant, which only the button can say.
 		return pbapi.ConnectionState{State: pbapi.StateError, Message: e.Public}, nil
@@ -123,7 +124,20 @@ func (r *Receiver) apply(ctx context.Context, in tenants.Integration, c click) (
 			r.Log.WarnContext(ctx, "click recorded but not queued", "connection", key.String(), "error", err)
 		}
 	}
+	if why := refusal(in, c); why != nil {
+		// Also for a push that is under way: it goes on by itself, but not now.
+		return connections.Button(connections.Record{State: connections.Failed, Failure: why}), nil
+	}
 	return connections.Button(record), nil
+}
+
+// refusal is why a push cannot be done now: a credential does not work, as the
+// integration's record, which is in memory, says.
+func refusal(in tenants.Integration, c click) *connections.Failure {
+	if in.Reconnect == nil || c.trigger != pbapi.TriggerPush {
+		return nil
+	}
+	return &connections.Failure{Message: in.Reconnect.Reason, Kind: fault.Unauthorized.String(), Side: string(in.Reconnect.Side)}
 }
 
 func notRecorded(err error) error {
@@ -131,7 +145,10 @@ func notRecorded(err error) error {
 		Public: "The push could not be recorded. Try again in a minute."}
 }
 
-func (r *Receiver) record(ctx context.Context, key connections.Key, c click) (connections.Record, *connections.Work, error) {
+func (r *Receiver) record(ctx context.Context, in tenants.Integration, key connections.Key, c click) (connections.Record, *connections.Work, error) {
+	if why := refusal(in, c); why != nil {
+		return r.Clicks.Refuse(ctx, key, c.by, *why)
+	}
 	switch c.trigger {
 	case pbapi.TriggerUnlink:
 		return r.Clicks.Unlink(ctx, key)

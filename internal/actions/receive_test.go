@@ -133,6 +133,10 @@ func (h hanging) Push(ctx context.Context, _ connections.Key, _ connections.Pers
 	return connections.Record{}, nil, h.wait(ctx)
 }
 
+func (h hanging) Refuse(ctx context.Context, _ connections.Key, _ connections.Person, _ connections.Failure) (connections.Record, *connections.Work, error) {
+	return connections.Record{}, nil, h.wait(ctx)
+}
+
 func (h hanging) Enqueue(ctx context.Context, _ connections.Work) error { return h.wait(ctx) }
 
 func TestHangingRedisIsNotWaitedFor(t *testing.T) {

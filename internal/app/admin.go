@@ -34,7 +34,7 @@ func (a *App) adminAPI() (http.Handler, error) {
 	return admin.New(admin.Options{
 		Verifier: verifier, Tenants: a.tenants, Log: a.log, Audit: log, Answers: idempotency.New(a.rdb),
 		Routes: slices.Concat(admin.TenantRoutes(a.tenants, a.records), admin.IntegrationRoutes(a.Registrar()), admin.AuditRoutes(log),
-			admin.TokenRoutes(access.NewRevocationStore(a.rdb)), admin.DeletionRoutes(a.eraser())),
+			admin.TokenRoutes(access.NewRevocationStore(a.rdb)), admin.DeletionRoutes(a.eraser()), admin.CredentialRoutes(a.auth, a.tenants)),
 	})
 }
 

@@ -129,12 +129,16 @@ func (a *App) Front() (http.Handler, error) {
 	}
 	a.later = jobs.NewLater(a.queue, a.log)
 	receiver := &actions.Receiver{Integrations: a.cache, Tenants: a.cache, Clicks: a.records, Queue: a.later, Log: a.log, Observe: a.metrics.Action}
-	return server.New(server.Routes{Probe: probe.Handler(a.cache), Action: receiver.Handler(), Admin: api}, a.log), nil
+	routes := server.Routes{Probe: probe.Handler(a.cache), Action: receiver.Handler(), Admin: api}
+	if api != nil {
+		routes.Callback, routes.CallbackPath = pbauth.Callback(), pbauth.CallbackPath
+	}
+	return server.New(routes, a.log), nil
 }
 
 // worker makes the worker's half; it is not started yet.
 func (a *App) worker() *jobs.Worker {
-	performer := &actions.Performer{Leases: a.records, Integrations: a.cache, Tenants: a.cache, Peers: a.peers, Queue: a.queue, Breaker: a.breaker, Log: a.log, Observe: a.metrics.Attempt, Duplicate: a.metrics.Duplicate}
+	performer := &actions.Performer{Leases: a.records, Integrations: a.cache, Tenants: a.cache, Peers: a.peers, Queue: a.queue, Breaker: a.breaker, Log: a.log, Reconnects: a.tenants, NeedsReconnect: a.metrics.NeedsReconnect, Observe: a.metrics.Attempt, Duplicate: a.metrics.Duplicate}
 	return jobs.NewWorker(a.rdb, performer, jobs.WorkerOptions{
 		Concurrency: a.cfg.Concurrency, Bell: a.records, Grace: a.cfg.ShutdownTimeout / 2, Log: a.log,
 	})
@@ -168,6 +172,10 @@ func (a *App) gauges() {
 	a.metrics.Gauge("plugin_queue_age_seconds", "How long the oldest waiting run has waited (-1: Redis cannot be asked).", read(func(context.Context) (float64, error) {
 		_, _, oldest, err := a.queue.Waiting()
 		return oldest.Seconds(), err
+	}))
+	a.metrics.Gauge("plugin_needs_reconnect", "Integrations with a credential that does not work, or was repaired seconds ago (-1: Redis cannot be asked).", read(func(ctx context.Context) (float64, error) {
+		ids, err := a.tenants.Reconnecting(ctx)
+		return float64(len(ids)), err
 	}))
 	a.metrics.Gauge("plugin_unfinished", "Buttons that somebody still has to work on (-1: Redis cannot be asked).", read(func(ctx context.Context) (float64, error) {
 		n, err := a.records.Unfinished(ctx)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"pushbutton/internal/actions"
+	"pushbutton/internal/fault"
 	"pushbutton/internal/jobs"
 	"pushbutton/internal/tenants"
 )
@@ -17,6 +18,11 @@ import (
 const (
 	spinnersTurn = "pb:turn:spinners"
 	turnFor      = 4*time.Minute + 30*time.Second
+	// The same for what waits for credentials.
+	resumeTurn    = "pb:turn:resume"
+	resumeTurnFor = 2 * time.Second
+	// tendEvery is how often sessions are looked at; they tell when it is time.
+	tendEvery = time.Minute
 )
 
 // background runs what every process does beside its role until the context
@@ -37,9 +43,47 @@ func (a *App) background(ctx context.Context) *sync.WaitGroup {
 		},
 	}
 	group.Go(func() { spinners.Run(ctx) })
+	resumer := &actions.Resumer{Marks: a.tenants, Parked: a.records, Queue: a.queue, Log: a.log,
+		Turn: func(ctx context.Context) bool { return a.turn(ctx, resumeTurn, resumeTurnFor) }}
+	group.Go(func() { resumer.Run(ctx) })
+	group.Go(func() { a.tendSessions(ctx) })
 	eraser := a.eraser()
 	group.Go(func() { eraser.Run(ctx) })
 	return &group
+}
+
+// turn takes this process' turn at something that one process does at a time.
+func (a *App) turn(ctx context.Context, key string, hold time.Duration) bool {
+	took, err := a.rdb.SetNX(ctx, key, "", hold).Result()
+	return err == nil && took
+}
+
+// tendSessions keeps OAuth sessions alive until the context ends.
+func (a *App) tendSessions(ctx context.Context) {
+	tick := time.NewTicker(tendEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		err := a.auth.Tend(ctx, func(in tenants.Integration, cause error) { a.dead(ctx, in, cause) })
+		if err != nil && ctx.Err() == nil {
+			a.log.WarnContext(ctx, "tend sessions", "error", err)
+		}
+	}
+}
+
+// dead marks an integration whose session Productboard has ended.
+func (a *App) dead(ctx context.Context, in tenants.Integration, cause error) {
+	reason := fault.From(cause).Public
+	marked, err := a.tenants.NeedReconnect(ctx, in, tenants.SideProductboard, reason)
+	if err != nil || !marked {
+		return // the next click finds out as well
+	}
+	a.log.WarnContext(ctx, "needs reconnect", "tenant", in.Tenant, "integration", in.ID, "side", string(tenants.SideProductboard), "reason", reason)
+	a.metrics.NeedsReconnect(string(tenants.SideProductboard))
 }
 
 // integrations lists every integration of every tenant, page by page.

@@ -63,6 +63,7 @@ func (a *App) Registrar() *register.Registrar {
 		Link:         a.link,
 		Buttons:      a.records,
 		PublicURL:    a.cfg.PublicURL,
+		Revoke:       a.auth.Revoke,
 	}
 }
 

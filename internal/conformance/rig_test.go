@@ -162,6 +162,10 @@ func (p *press) Dismiss(context.Context, connections.Key) (connections.Record, *
 	return p.outcome()
 }
 
+func (p *press) Refuse(context.Context, connections.Key, connections.Person, connections.Failure) (connections.Record, *connections.Work, error) {
+	return p.outcome()
+}
+
 func (p *press) Enqueue(context.Context, connections.Work) error {
 	return errors.New("nothing is queued here")
 }

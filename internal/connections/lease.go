@@ -171,6 +171,13 @@ func (l *Lease) Again(ctx context.Context, delay time.Duration, counted bool, wh
 	return out.work(l.key), err
 }
 
+// Park hands the work back to wait for a credential, looked at again after
+// delay at the latest. The push's time stands still until it begins again.
+func (l *Lease) Park(ctx context.Context, delay time.Duration, why Failure) (*Work, error) {
+	out, err := l.change(ctx, "park", arguments{Delay: delay.Milliseconds(), Failure: &why, Note: why.note()})
+	return out.work(l.key), err
+}
+
 // Lost tells whether err means that the lease is gone.
 func Lost(err error) bool { return errors.Is(err, ErrLost) }
 

@@ -338,7 +338,7 @@ func TestLinkAndReset(t *testing.T) {
 	l := begin(t, s, w)
 	require.Equal(t, Settle, l.Record.Step)
 	require.Equal(t, "connected", string(Button(l.Record).State))
-	w, err = l.Settled(ctx)
+	_, err = l.Settled(ctx)
 	require.NoError(t, err)
 	require.Equal(t, Connected, l.Record.State)
 

@@ -109,6 +109,9 @@ type Record struct {
 	LeaseEnd int64  `json:"u,omitempty"`
 	// Deadline is when an unfinished push becomes an error.
 	Deadline int64 `json:"d,omitempty"`
+	// Parked is set while the push waits for a credential: what was left of
+	// its time, in ms, and one more. Deadline is 0 meanwhile.
+	Parked int64 `json:"z,omitempty"`
 	// Attempts counts the tries of this push that count.
 	Attempts int `json:"a,omitempty"`
 	// Looks counts how often the look-out found it still waiting in the queue.

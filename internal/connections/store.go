@@ -303,7 +303,12 @@ const maxPersonText = 120
 // nothing is recorded and the error is fault.RateLimited, with a sentence for
 // whoever clicked.
 func (s *Store) Push(ctx context.Context, key Key, by Person) (Record, *Work, error) {
-	out, err := s.do(ctx, "push", key, arguments{Name: cut(by.Name, maxPersonText), Email: cut(by.Email, maxPersonText)})
+	return s.click(ctx, "push", key, arguments{Name: cut(by.Name, maxPersonText), Email: cut(by.Email, maxPersonText)})
+}
+
+// click is a push that the tenant's limits may refuse.
+func (s *Store) click(ctx context.Context, op string, key Key, args arguments) (Record, *Work, error) {
+	out, err := s.do(ctx, op, key, args)
 	switch out.verdict {
 	case vFull:
 		return out.record, nil, fault.New(fault.RateLimited, "push",

@@ -31,6 +31,7 @@ local raw = redis.call('HGET', records, entity)
 local rec = { s = 'initial', g = 0, e = 1, r = 0 }
 if raw then rec = cjson.decode(raw) end
 local was = raw and rec.s
+local parked = raw and rec.z
 -- What a worker reports is timed by stages: from its lease, or its last report.
 local report = a.owner and op ~= 'begin'
 local stage, took = rec.p, rec.b and now - rec.b
@@ -136,6 +137,10 @@ local function write()
     redis.call('ZADD', index(rec.s), changed or now, entity)
     was = rec.s
   end
+  if rec.z ~= parked then
+    if rec.z then redis.call('ZADD', index('parked'), now, entity) else redis.call('ZREM', index('parked'), entity) end
+    parked = rec.z
+  end
   return doc
 end
 
@@ -155,6 +160,7 @@ local function erase(look)
   redis.call('ZREM', lookout, member)
   redis.call('ZREM', line, id)
   redis.call('ZREM', index(rec.s), entity)
+  redis.call('ZREM', index('parked'), entity)
   redis.call('HINCRBY', meta, 'n', -1)
   if redis.call('SREM', active, id) == 1 then hand_on(K.hand, look) end
 end
@@ -168,12 +174,25 @@ local function fence_off()
   if rec.o and (rec.p == 'settle' or rec.p == 'verify') then read_back(now + K.sending) end
 end
 
+-- park stops the push's time while its credential does not work: z is what was
+-- left of it, and one more. unpark lets it run on, for a minute at least.
+local function park()
+  rec.z = (rec.d and math.max(rec.d - now, 0) or 0) + 1
+  rec.d = nil
+end
+
+local function unpark()
+  if rec.z and rec.z > 1 then rec.d = now + math.max(rec.z - 1, 60000) end
+  rec.z = nil
+end
+
 -- hand over: whoever worked on it is fenced off, the work waits for a taker.
 -- free tells that a credit is known to be free.
 local function queue(step, delay, what, free)
   -- Here Productboard has answered.
   local told = op == 'settled' or op == 'verified' or op == 'unified'
   if not told then fence_off() end
+  if op ~= 'park' then unpark() end
   rec.r = rec.r + 1
   rec.o, rec.u, rec.k, rec.b = nil, nil, nil, nil
   rec.p = step
@@ -208,7 +227,7 @@ end
 -- clear is a button that shows nothing any more.
 local function clear()
   rec.g = rec.g + 1
-  rec.s, rec.a, rec.x, rec.w, rec.d = 'initial', nil, nil, nil, nil
+  rec.s, rec.a, rec.x, rec.w, rec.d, rec.z = 'initial', nil, nil, nil, nil, nil
   changed = now
   read_back(now + K.answer)
 end
@@ -269,6 +288,26 @@ ops['push'] = function()
   return queue('open', delay, 'push', free)
 end
 
+-- Nothing can be done for the push now: it is answered with the reason. One
+-- that is under way goes on when that is over; it is told that it was clicked,
+-- since the answer must not be what stays on the button.
+ops['refuse'] = function()
+  if not raw and tonumber(redis.call('HGET', meta, 'n') or 0) >= tonumber(redis.call('HGET', meta, 'connections') or K.connections) then return answer('many') end
+  rec.lc = now
+  if rec.s == 'progress' then
+    read_back(now + K.answer)
+    local doc = write()
+    log('push again')
+    return reply('same', doc)
+  end
+  rec.g = rec.g + 1
+  rec.s, rec.a, rec.x, rec.w, rec.d, rec.z = 'error', nil, a.failure, nil, nil, nil
+  rec.c = { at = now, n = a.name, m = a.email }
+  changed = now
+  read_back(now + K.answer)
+  return queue('verify', K.settle, 'refused')
+end
+
 ops['unlink'] = function()
   if not raw then return answer('same') end
   leave_behind()
@@ -304,7 +343,7 @@ end
 ops['link'] = function()
   if not rec.t or rec.t.i ~= a.issue.i then forsake() end
   rec.g = rec.g + 1
-  rec.s, rec.a, rec.x, rec.w = 'progress', nil, nil, nil
+  rec.s, rec.a, rec.x, rec.w, rec.z = 'progress', nil, nil, nil, nil
   rec.d = now + K.deadline
   rec.t, rec.i, rec.q = a.issue, nil, nil
   changed = now
@@ -351,6 +390,7 @@ ops['begin'] = function()
     redis.call('ZREM', line, id)
   end
   if rec.o ~= a.owner then fence_off() end
+  unpark()
   -- Nothing that was sent before can arrive after the reading that now begins.
   if rec.p == 'verify' and rec.v and rec.v <= now then rec.v = nil end
   rec.o = a.owner
@@ -469,6 +509,20 @@ ops['again'] = function()
   if a.counted then rec.a = (rec.a or 0) + 1 end
   rec.w = a.failure
   return queue(rec.p, a.delay or 0, 'again')
+end
+
+ops['park'] = function()
+  if not mine() then return answer('stale') end
+  rec.w = a.failure
+  park()
+  return queue(rec.p, a.delay or 0, 'waits for a credential')
+end
+
+-- The credential was repaired.
+ops['wake'] = function()
+  redis.call('ZREM', index('parked'), entity)
+  if not raw or not rec.p or not rec.z or rec.o then return answer('same') end
+  return queue(rec.p, 0, 'credential repaired')
 end
 
 ops['forget'] = function()

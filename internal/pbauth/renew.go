@@ -190,7 +190,7 @@ func (a *Auth) drop(ctx context.Context, in tenants.Integration, owner string) {
 }
 
 func pause(ctx context.Context) error {
-	timer := time.NewTimer(pollLeast + mathrand.N(pollMost-pollLeast))
+	timer := time.NewTimer(pollLeast + mathrand.N(pollMost-pollLeast)) //nolint:gosec // nothing to guess
 	defer timer.Stop()
 	select {
 	case <-timer.C:

@@ -40,6 +40,10 @@ type Routes struct {
 	Action echo.HandlerFunc
 	// Admin serves everything below AdminPath; nil: the admin API is off.
 	Admin http.Handler
+	// Callback, if set, serves CallbackPath, to which Productboard sends browsers
+	// back: outside of AdminPath, since no token can come there.
+	Callback     http.Handler
+	CallbackPath string
 }
 
 // New makes the public handler.
@@ -56,6 +60,9 @@ func New(routes Routes, log *slog.Logger) http.Handler {
 	}))
 	e.GET(ActionPath, routes.Probe)
 	e.POST(ActionPath, routes.Action)
+	if routes.Callback != nil {
+		e.GET(routes.CallbackPath, echo.WrapHandler(routes.Callback))
+	}
 	if routes.Admin == nil {
 		return e
 	}

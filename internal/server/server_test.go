@@ -56,6 +56,10 @@ func (c clicks) Dismiss(context.Context, connections.Key) (connections.Record, *
 	return connections.Record{State: connections.Initial}, nil, c.err
 }
 
+func (c clicks) Refuse(context.Context, connections.Key, connections.Person, connections.Failure) (connections.Record, *connections.Work, error) {
+	return connections.Record{State: connections.Failed}, nil, c.err
+}
+
 func front(c clicks) http.Handler {
 	log := slog.New(slog.NewTextHandler(io.Discard, nil))
 	receiver := &actions.Receiver{Integrations: integrations{}, Clicks: c, Log: log}

@@ -60,9 +60,9 @@ func (s *Stage) Edge(ctx context.Context, api *Plugin) (*Edge, error) {
 	return &Edge{proxy: "http://" + ln.Addr().String(), roots: file}, nil
 }
 
-// Settings make a Go program use the edge.
+// Settings make the plugin use the edge.
 func (e *Edge) Settings() map[string]string {
-	return map[string]string{"HTTPS_PROXY": e.proxy, "SSL_CERT_FILE": e.roots}
+	return map[string]string{"PLUGIN_OUTBOUND_PROXY": e.proxy, "SSL_CERT_FILE": e.roots}
 }
 
 // tunnels is a listener whose connections come in through CONNECT.

@@ -80,7 +80,7 @@ func TestMetrics(t *testing.T) {
 func TestEdge(t *testing.T) {
 	backend := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, r.URL.Path) }))
 	defer backend.Close()
-	s := newStage(t, `exec curl -fsS --proxy "$HTTPS_PROXY" --cacert "$SSL_CERT_FILE" "$1"`)
+	s := newStage(t, `exec curl -fsS --proxy "$PLUGIN_OUTBOUND_PROXY" --cacert "$SSL_CERT_FILE" "$1"`)
 	e, err := s.Edge(t.Context(), &Plugin{Listen: backend.Listener.Addr().String()})
 	require.NoError(t, err)
 	got, err := s.Tool(t.Context(), e.Settings(), Origin+"/actions/x")

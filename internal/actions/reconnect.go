@@ -1,0 +1,203 @@
+package actions
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"pushbutton/internal/connections"
+	"pushbutton/internal/fault"
+	"pushbutton/internal/tenants"
+)
+
+// Reconnects is told of credentials that have stopped working; tenants.Store
+// is one.
+type Reconnects interface {
+	NeedReconnect(ctx context.Context, used tenants.Integration, side tenants.Side, reason string) (bool, error)
+}
+
+const (
+	// parkFor is how long a push waits for a credential before somebody looks
+	// whether it still has to: the Resumer wakes it long before that.
+	parkFor = 15 * time.Minute
+	// parkBriefly is for a credential that was replaced while this run used the
+	// former one.
+	parkBriefly = 5 * time.Second
+	// parkMost is how long after its click an issue is still opened. After that
+	// the person is told why not; if Productboard is the side that is down,
+	// nobody can be told before it is repaired.
+	parkMost = 24 * time.Hour
+)
+
+// parkError is a step that has to wait for a credential.
+type parkError struct {
+	delay time.Duration
+	why   error
+}
+
+func (e *parkError) Error() string { return "waits for a credential: " + e.why.Error() }
+func (e *parkError) Unwrap() error { return e.why }
+
+func parked(err error) (*parkError, bool) {
+	var p *parkError
+	ok := errors.As(err, &p)
+	return p, ok
+}
+
+// halt is why the run must not send anything now: the integration is marked,
+// and the step at hand needs the credential that does not work.
+func (w *work) halt() error {
+	r := w.in.Reconnect
+	if r == nil || !w.needs(r.Side) {
+		return nil
+	}
+	return w.park(r.Side, parkFor, &fault.Error{Op: "perform", Kind: fault.Unauthorized, Side: w.nameOf(r.Side), Public: r.Reason})
+}
+
+func (w *work) park(side tenants.Side, delay time.Duration, why error) error {
+	rec := w.lease.Record
+	late := time.Duration(w.lease.Now-rec.Click.At)*time.Millisecond > parkMost
+	if late && rec.Step == connections.Open && side == tenants.SideTracker {
+		return why // ends the push, and the person is told
+	}
+	return &parkError{delay: jitter(delay), why: why}
+}
+
+// needs tells whether the step at hand calls a side.
+func (w *work) needs(side tenants.Side) bool {
+	rec := w.lease.Record
+	if side == tenants.SideProductboard {
+		return rec.Step != connections.Tidy
+	}
+	return rec.Step == connections.Open || rec.Step == connections.Tidy || rec.Step == connections.Verify && rec.Recreated > 0
+}
+
+// nameOf is how a side is called in errors.
+func (w *work) nameOf(side tenants.Side) string {
+	if side == tenants.SideProductboard {
+		return sideProductboard
+	}
+	return w.in.Target.Type
+}
+
+const sideProductboard = "Productboard"
+
+// refused marks the integration if a credential was refused, which only the
+// first to find out does, and has the run wait then.
+func (w *work) refused(ctx context.Context, err error) error {
+	e := fault.From(err)
+	if err == nil || w.p.Reconnects == nil || e.Kind != fault.Unauthorized || connections.Lost(err) {
+		return err
+	}
+	if _, ok := parked(err); ok {
+		return err
+	}
+	side := tenants.SideTracker
+	switch e.Side {
+	case sideProductboard:
+		side = tenants.SideProductboard
+	case "this plugin", "":
+		return err // nothing was refused by anybody
+	}
+	reason := failure(err).Message
+	marked, merr := w.p.Reconnects.NeedReconnect(ctx, w.in, side, reason)
+	if merr != nil {
+		return errors.Join(merr, err)
+	}
+	if !marked {
+		return w.park(side, parkBriefly, err)
+	}
+	w.p.Log.WarnContext(ctx, "needs reconnect", "tenant", w.in.Tenant, "integration", w.in.ID, "side", string(side), "reason", reason)
+	if w.p.NeedsReconnect != nil {
+		w.p.NeedsReconnect(string(side))
+	}
+	return w.park(side, parkFor, err)
+}
+
+// Marks lists the integrations that were marked; tenants.Store does.
+type Marks interface {
+	ByID(ctx context.Context, id string) (tenants.Integration, error)
+	Reconnecting(ctx context.Context) ([]string, error)
+	Resumed(ctx context.Context, integration string) error
+}
+
+// Parked wakes pushes that wait for a credential; connections.Store does.
+type Parked interface {
+	Wake(ctx context.Context, tenant, integration string, limit int) (work []connections.Work, more bool, err error)
+}
+
+// Resumer lets go on what waited for a credential that was repaired.
+type Resumer struct {
+	Marks  Marks
+	Parked Parked
+	Queue  Queue
+	Log    *slog.Logger
+	// Turn tells whether it is this process' turn.
+	Turn func(ctx context.Context) bool
+}
+
+const (
+	resumeEvery = 3 * time.Second
+	// resumeStep bounds how many pushes of one integration go on at a time.
+	resumeStep = 200
+	// resumeSettles is how long after a change some process may still take the
+	// integration for marked, and park what it works on.
+	resumeSettles = 10 * time.Second
+)
+
+// Run looks every three seconds until the context ends.
+func (r *Resumer) Run(ctx context.Context) {
+	tick := time.NewTicker(resumeEvery)
+	defer tick.Stop()
+	for {
+		if r.Turn(ctx) {
+			if err := r.Step(ctx); err != nil && ctx.Err() == nil {
+				r.Log.WarnContext(ctx, "resume what waits for credentials", "error", err)
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// Step looks at every marked integration once.
+func (r *Resumer) Step(ctx context.Context) error {
+	ids, err := r.Marks.Reconnecting(ctx)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, id := range ids {
+		if err := r.resume(ctx, id); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (r *Resumer) resume(ctx context.Context, id string) error {
+	in, err := r.Marks.ByID(ctx, id)
+	if errors.Is(err, fault.NotFound) {
+		return r.Marks.Resumed(ctx, id)
+	}
+	if err != nil || in.Reconnect != nil {
+		return err
+	}
+	work, more, err := r.Parked.Wake(ctx, in.Tenant, in.ID, resumeStep)
+	for _, w := range work {
+		if qerr := r.Queue.Enqueue(ctx, w); qerr != nil {
+			return qerr // the look-out queues what was not
+		}
+	}
+	if len(work) > 0 {
+		r.Log.InfoContext(ctx, "pushes go on after a reconnect", "tenant", in.Tenant, "integration", in.ID, "pushes", len(work))
+	}
+	if err != nil || more || len(work) > 0 || time.Since(in.UpdatedAt) < resumeSettles {
+		return err
+	}
+	return r.Marks.Resumed(ctx, id)
+}

@@ -1,0 +1,35 @@
+package connections
+
+import (
+	"context"
+)
+
+// parked is the index of what waits for a credential, beside those by state.
+const parked State = "parked"
+
+// Refuse records a push that cannot be done now, and why: the button shows
+// that, and the push is among those that failed. One that is under way stays
+// so.
+func (s *Store) Refuse(ctx context.Context, key Key, by Person, why Failure) (Record, *Work, error) {
+	return s.click(ctx, "refuse", key, arguments{Name: cut(by.Name, maxPersonText), Email: cut(by.Email, maxPersonText), Failure: &why, Note: why.note()})
+}
+
+// Wake lets up to limit pushes of an integration go on that were parked. more
+// tells that there may be others.
+func (s *Store) Wake(ctx context.Context, tenant, integration string, limit int) (work []Work, more bool, err error) {
+	entities, err := s.rdb.ZRange(ctx, indexKey(tenant, integration, parked), 0, int64(limit)-1).Result()
+	if err != nil {
+		return nil, false, redisFault("wake", err)
+	}
+	for _, entity := range entities {
+		key := Key{Tenant: tenant, Integration: integration, Entity: entity}
+		out, err := s.do(ctx, "wake", key, arguments{})
+		if err != nil {
+			return work, true, err
+		}
+		if w := out.work(key); w != nil {
+			work = append(work, *w)
+		}
+	}
+	return work, len(entities) == limit, nil
+}
