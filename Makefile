@@ -45,6 +45,11 @@ $(GOLANGCI):
 	GOBIN=$(BIN) go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION)
 	mv $(BIN)/golangci-lint $@
 
+VULNDB ?= https://vuln.go.dev
+.PHONY: vulncheck
+vulncheck: ## Look for known vulnerabilities in what is called (needs the Go vulnerability database: VULNDB=https://... or file://...)
+	go run golang.org/x/vuln/cmd/govulncheck@v1.9.0 -db $(VULNDB) ./...
+
 .PHONY: e2e
 e2e: build ## 200 pushes into a real Redmine, and 30 through a described target, by real processes (needs redis-server and Debian's redmine)
 	go run ./internal/e2e -plugin $(BIN)/plugin -limit 15m
@@ -89,6 +94,14 @@ chaos-mutants: ## Prove that chaos can fail: without fencing, attempt record and
 .PHONY: bench
 bench: ## Measure the acknowledgement against a bare Enqueue, side by side (uses redis-server if there is one)
 	go run ./internal/bench $(BENCHFLAGS)
+
+.PHONY: bench-fairness
+bench-fairness: ## Measure what a neighbour with 100,000 pushes waiting and a bad tracker does to other tenants' clicks (needs redis-server; BENCHFLAGS=-short)
+	go run ./internal/bench -fairness $(BENCHFLAGS)
+
+.PHONY: bench-tenants
+bench-tenants: ## Load 10,000 tenants with 10 million connections and measure lists, searches and clicks (needs redis-server and 12 GB of memory; BENCHFLAGS=-short)
+	go run ./internal/bench -tenants $(BENCHFLAGS)
 
 CLUSTER_SUITES := access audit connections erasure idempotency jobs pacing register tenants
 .PHONY: cluster

@@ -65,7 +65,7 @@ type command struct {
 func commands() []command {
 	return []command{
 		devCommand(), serveCommand("serve"), serveCommand("api"), serveCommand("worker"),
-		sandboxCommand(), applyCommand(), doctorCommand(), pushesCommand(), keysCommand(), targetsCommand(), healthCommand(), versionCommand(),
+		sandboxCommand(), applyCommand(), doctorCommand(), pushesCommand(), keysCommand(), tokenCommand(), targetsCommand(), healthCommand(), versionCommand(),
 	}
 }
 

@@ -440,6 +440,8 @@ func (t *Target) fit(d Draft) Draft {
 // normal fills what a driver may leave out or the settings decide, and drops an address that must
 // not become a link.
 func (t *Target) normal(i Issue) Issue {
+	// An answer may repeat what it was asked with.
+	i.ID = t.mask(i.ID)
 	if i.Key == "" {
 		i.Key = i.ID
 	}
