@@ -95,6 +95,14 @@ chaos-mutants: ## Prove that chaos can fail: without fencing, attempt record and
 bench: ## Measure the acknowledgement against a bare Enqueue, side by side (uses redis-server if there is one)
 	go run ./internal/bench $(BENCHFLAGS)
 
+.PHONY: bench-fairness
+bench-fairness: ## Measure what a neighbour with 100,000 pushes waiting and a bad tracker does to other tenants' clicks (needs redis-server; BENCHFLAGS=-short)
+	go run ./internal/bench -fairness $(BENCHFLAGS)
+
+.PHONY: bench-tenants
+bench-tenants: ## Load 10,000 tenants with 10 million connections and measure lists, searches and clicks (needs redis-server and 12 GB of memory; BENCHFLAGS=-short)
+	go run ./internal/bench -tenants $(BENCHFLAGS)
+
 CLUSTER_SUITES := access audit connections erasure idempotency jobs pacing register tenants
 .PHONY: cluster
 cluster: ## Run the suites of the stores on a real Redis Cluster of three nodes (needs redis-server)

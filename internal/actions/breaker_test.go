@@ -128,7 +128,7 @@ func TestWhatOpensTheBreakerOfATracker(t *testing.T) {
 			for i := range 4 {
 				r.push(fmt.Sprint("item-", i))
 			}
-			for began := r.now(); r.now().Sub(began) < 60*time.Second && r.step(context.Background()); { //nolint:revive // until then
+			for began := r.now(); r.now().Sub(began) < 2*time.Minute && r.step(context.Background()); { //nolint:revive // until then
 			}
 			open, err := r.breaker.CountOpen(context.Background())
 			require.NoError(t, err)
@@ -156,6 +156,7 @@ func TestWaitingPushesDoNotEachCollectARateLimit(t *testing.T) {
 	limit := memtarget.Fault{Effect: memtarget.EffectStatus, Status: 429, RetryAfter: 60}
 	require.NoError(t, r.tracker.SetFaults(memtarget.Faults{Next: []memtarget.Fault{limit}}))
 	const pushes = 50
+	require.NoError(t, r.store.SetLimits(ctx, r.key().Tenant, connections.Limits{InFlight: 2 * pushes, PerSecond: pushes}))
 	for i := range pushes {
 		r.push(fmt.Sprint("item-", i))
 	}

@@ -7,6 +7,7 @@ import (
 
 	"pushbutton/internal/connections"
 	"pushbutton/internal/fault"
+	"pushbutton/internal/pacing"
 )
 
 // verb is what happens after a step failed.
@@ -73,8 +74,12 @@ func decide(err error, attempts int) decision {
 		if d <= 0 {
 			d = limitWait
 		}
+		most := maxLimitWait
+		if errors.Is(err, pacing.ErrTurn) {
+			most = pacing.MaxTurn
+		}
 		// A second more than was asked for: schedulers round down.
-		return decision{later, jitter(min(d, maxLimitWait) + time.Second)}
+		return decision{later, jitter(min(d, most) + time.Second)}
 	case fault.Unavailable, fault.Timeout, fault.Conflict, fault.Internal:
 		if attempts+1 >= maxAttempts {
 			return decision{verb: stop}

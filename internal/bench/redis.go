@@ -18,7 +18,8 @@ import (
 // queueName is the queue that ours uses as well.
 const queueName = "push"
 
-// redisServer is a private Redis with an append-only file (everysec).
+// redisServer is a private Redis, with an append-only file (everysec) if it is
+// durable.
 type redisServer struct {
 	client   *redis.Client
 	url      string
@@ -26,7 +27,7 @@ type redisServer struct {
 	stop     func()
 }
 
-func startRedis(ctx context.Context) (*redisServer, error) {
+func startRedis(ctx context.Context, durable bool) (*redisServer, error) {
 	binary, err := exec.LookPath("redis-server")
 	if err != nil {
 		mini := miniredis.NewMiniRedis()
@@ -42,12 +43,16 @@ func startRedis(ctx context.Context) (*redisServer, error) {
 		return nil, err
 	}
 	socket := filepath.Join(dir, "redis.sock")
-	cmd := exec.Command(binary, "--port", "0", "--unixsocket", socket, "--dir", dir, "--appendonly", "yes", "--appendfsync", "everysec", "--save", "", "--logfile", "redis.log") //nolint:gosec,noctx // ended by stop
+	appendonly, describe := "yes", "redis-server, AOF everysec, unix socket"
+	if !durable {
+		appendonly, describe = "no", "redis-server, nothing on disk, unix socket"
+	}
+	cmd := exec.Command(binary, "--port", "0", "--unixsocket", socket, "--dir", dir, "--appendonly", appendonly, "--appendfsync", "everysec", "--save", "", "--logfile", "redis.log") //nolint:gosec,noctx // ended by stop
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
-	s := &redisServer{url: "unix://" + socket, describe: "redis-server, AOF everysec, unix socket", stop: func() {
+	s := &redisServer{url: "unix://" + socket, describe: describe, stop: func() {
 		_ = cmd.Process.Signal(syscall.SIGTERM)
 		_ = cmd.Wait()
 		_ = os.RemoveAll(dir)

@@ -7,6 +7,7 @@ package pacing
 import (
 	"context"
 	_ "embed"
+	"errors"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -28,6 +29,8 @@ type Pacer struct {
 	// patience is how long a caller is kept; a longer wait is a rate limit,
 	// which frees the caller's slot meanwhile.
 	patience time.Duration
+	// spacing is the time between two of those who are sent away.
+	spacing time.Duration
 }
 
 // New makes a Pacer that lets through at most limit calls per key in any one
@@ -36,13 +39,24 @@ type Pacer struct {
 // rest. Prefix sets its keys apart from those of other pacers.
 func New(rdb redis.UniversalClient, prefix string, limit, burst int) *Pacer {
 	steady := time.Second / time.Duration(limit-burst)
-	return &Pacer{rdb: rdb, script: redis.NewScript(paceLua), prefix: "pb:pace:" + prefix + ":", interval: steady, burst: burst, patience: maxWait}
+	return &Pacer{rdb: rdb, script: redis.NewScript(paceLua), prefix: "pb:pace:" + prefix + ":", interval: steady, burst: burst, patience: maxWait, spacing: steady}
 }
+
+// memorySpacing lets ten a second of those who waited for a block come back:
+// about as many pushes as Productboard's own limit allows to a token.
+const memorySpacing = 100 * time.Millisecond
+
+// MaxTurn bounds for how long a caller is sent away.
+const MaxTurn = time.Hour
+
+// ErrTurn is in the chain of a refusal by Wait: its RetryAfter is a time of the
+// caller's own, and coming back earlier only costs another question.
+var ErrTurn = errors.New("others come first")
 
 // NewMemory makes a Pacer for peers whose limits are not known beforehand: it
 // lets everything through but what Limited forbids, and keeps nobody waiting.
 func NewMemory(rdb redis.UniversalClient, prefix string) *Pacer {
-	return &Pacer{rdb: rdb, script: redis.NewScript(paceLua), prefix: "pb:pace:" + prefix + ":", burst: 1}
+	return &Pacer{rdb: rdb, script: redis.NewScript(paceLua), prefix: "pb:pace:" + prefix + ":", burst: 1, spacing: memorySpacing}
 }
 
 // maxWait is a Pacer's patience where its limit is known.
@@ -53,7 +67,7 @@ const maxWait = 2 * time.Second
 // Redis cannot be asked it lets calls through: the peer itself still refuses
 // what is too much.
 func (p *Pacer) Wait(ctx context.Context, key string) error {
-	us, err := p.script.Run(ctx, p.rdb, []string{p.prefix + key}, p.interval.Microseconds(), p.burst, p.patience.Microseconds()).Int64()
+	us, err := p.run(ctx, key)
 	if err != nil {
 		if ctx.Err() != nil {
 			return fault.Wrap(fault.Canceled, "pace", context.Cause(ctx))
@@ -65,7 +79,7 @@ func (p *Pacer) Wait(ctx context.Context, key string) error {
 		return nil
 	}
 	if wait > p.patience {
-		return &fault.Error{Op: "pace", Kind: fault.RateLimited, RetryAfter: wait}
+		return &fault.Error{Op: "pace", Kind: fault.RateLimited, RetryAfter: wait, Err: ErrTurn}
 	}
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
@@ -77,6 +91,11 @@ func (p *Pacer) Wait(ctx context.Context, key string) error {
 	}
 }
 
+func (p *Pacer) run(ctx context.Context, key string, block ...any) (int64, error) {
+	args := []any{p.interval.Microseconds(), p.burst, p.patience.Microseconds(), p.spacing.Microseconds(), MaxTurn.Microseconds()}
+	return p.script.Run(ctx, p.rdb, []string{p.prefix + key}, append(args, block...)...).Int64()
+}
+
 // maxBlock bounds how long one refusal stops a credential.
 const maxBlock = 5 * time.Minute
 
@@ -86,7 +105,7 @@ func (p *Pacer) Limited(ctx context.Context, key string, d time.Duration) error 
 	if d <= 0 {
 		return nil
 	}
-	_, err := p.script.Run(ctx, p.rdb, []string{p.prefix + key}, p.interval.Microseconds(), p.burst, p.patience.Microseconds(), d.Microseconds()).Int64()
+	_, err := p.run(ctx, key, d.Microseconds())
 	if err != nil {
 		return fault.Wrap(fault.Unavailable, "pace", err)
 	}

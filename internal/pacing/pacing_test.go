@@ -21,7 +21,7 @@ func TestPacer(t *testing.T) {
 		require.NoError(t, p.Wait(ctx, "a"), "the burst goes through at once")
 	}
 	for range 20 { // book the two seconds that callers wait at most
-		_, err := p.script.Run(ctx, p.rdb, []string{p.prefix + "a"}, p.interval.Microseconds(), p.burst, p.patience.Microseconds()).Int64()
+		_, err := p.run(ctx, "a")
 		require.NoError(t, err)
 	}
 	err := p.Wait(ctx, "a")
@@ -52,15 +52,26 @@ func TestMemoryKnowsOnlyWhatItWasTold(t *testing.T) {
 
 	require.NoError(t, m.Limited(ctx, "a", 40*time.Second))
 	require.NoError(t, m.Limited(ctx, "a", time.Second), "a shorter one does not end a longer one")
-	for range 1000 {
+	for i := range 1000 {
 		err := other.Wait(ctx, "a")
 		require.ErrorIs(t, err, fault.RateLimited, "every process knows it")
-		require.InDelta(t, 40*time.Second, fault.From(err).RetryAfter, float64(time.Millisecond))
+		require.ErrorIs(t, err, ErrTurn)
+		require.InDelta(t, 40*time.Second+time.Duration(i)*memorySpacing, fault.From(err).RetryAfter, float64(time.Millisecond), "each at a time of its own")
 	}
 	require.NoError(t, other.Wait(ctx, "b"))
 	env.Advance(41 * time.Second)
-	require.NoError(t, other.Wait(ctx, "a"))
+	require.NoError(t, other.Wait(ctx, "a"), "whoever comes when the block is over")
+	env.Advance(100 * time.Second)
 	require.Empty(t, env.Mini.Keys(), "what is over is forgotten")
+
+	require.NoError(t, m.Limited(ctx, "a", time.Minute))
+	m.spacing = 20 * time.Minute
+	var last time.Duration
+	for range 5 {
+		last = fault.From(m.Wait(ctx, "a")).RetryAfter
+		require.LessOrEqual(t, last, MaxTurn)
+	}
+	require.Equal(t, MaxTurn, last, "nobody is sent away for longer")
 }
 
 func TestPacerKeepsToItsLimitInAnySecond(t *testing.T) {
@@ -70,7 +81,7 @@ func TestPacerKeepsToItsLimitInAnySecond(t *testing.T) {
 	p := New(env.Client, "test", limit, 10)
 	within := 0
 	for { // the first second after a rest has the burst and the steady flow
-		wait, err := p.script.Run(t.Context(), p.rdb, []string{p.prefix + "a"}, p.interval.Microseconds(), p.burst, p.patience.Microseconds()).Int64()
+		wait, err := p.run(t.Context(), "a")
 		require.NoError(t, err)
 		if time.Duration(wait)*time.Microsecond >= time.Second {
 			break

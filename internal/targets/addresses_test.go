@@ -2,6 +2,7 @@ package targets_test
 
 import (
 	"context"
+	"errors"
 	"net"
 	"net/netip"
 	"testing"
@@ -51,7 +52,7 @@ func TestCheckAddresses(t *testing.T) {
 	} {
 		err := at(url)
 		require.ErrorIs(t, err, want, url)
-		if want != fault.Unavailable {
+		if !errors.Is(want, fault.Unavailable) {
 			require.Contains(t, fault.From(err).Public, "settings.url is refused: ", url)
 			var fields targets.FieldErrors
 			require.ErrorAs(t, err, &fields)

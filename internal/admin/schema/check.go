@@ -71,7 +71,7 @@ func (c *check) value(sch *Schema, v any, at string) {
 	if len(sch.Type) == 0 || v == nil && slices.Contains(sch.Type, "null") {
 		return
 	}
-	ok := true
+	var ok bool
 	switch sch.Type[0] {
 	case "object":
 		var m map[string]any

@@ -1,0 +1,51 @@
+package main
+
+import (
+	"bytes"
+	"encoding/base64"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"pushbutton/internal/access"
+	"pushbutton/internal/secret"
+)
+
+func TestTokenPrintsATokenAndNothingElse(t *testing.T) {
+	raw := strings.Repeat("s", access.MinSharedKey)
+	vars := map[string]string{"PLUGIN_ADMIN_JWT_KEY": base64.StdEncoding.EncodeToString([]byte(raw)), "PLUGIN_ADMIN_JWT_AUDIENCE": "plugin"}
+	env := environment{lookup: func(name string) (string, bool) { v, ok := vars[name]; return v, ok }, all: func() []string { return nil }}
+	key, err := access.NewSharedKey(secret.New(raw))
+	require.NoError(t, err)
+	verifier, err := access.NewVerifier(access.Options{Keys: []access.Keys{key}, Audience: "plugin"})
+	require.NoError(t, err)
+
+	for _, c := range []struct {
+		args   []string
+		tenant string
+		role   access.Role
+	}{
+		{[]string{"--tenant", "acme"}, "acme", access.Admin},
+		{[]string{"--role", "viewer", "--tenant", "acme", "--for", "30m", "--subject", "jane"}, "acme", access.Viewer},
+		{[]string{"--role", "operator"}, "", access.Operator},
+	} {
+		var out, errs bytes.Buffer
+		require.Equal(t, exitOK, run(t.Context(), append([]string{"token"}, c.args...), env, &out, &errs), errs.String())
+		id, err := verifier.Verify(t.Context(), strings.TrimSuffix(out.String(), "\n"))
+		require.NoError(t, err, out.String())
+		require.Equal(t, c.tenant, id.Tenant)
+		require.Equal(t, []access.Role{c.role}, id.Roles)
+		require.Empty(t, errs.String())
+	}
+	for _, args := range [][]string{{}, {"--role", "operator", "--tenant", "acme"}, {"--role", "root", "--tenant", "acme"}, {"--tenant", "A"}, {"--tenant", "acme", "--for", "9000h"}, {"--tenant", "acme", "more"}} {
+		var out, errs bytes.Buffer
+		require.Equal(t, exitUsage, run(t.Context(), append([]string{"token"}, args...), env, &out, &errs), args)
+		require.Empty(t, out.String())
+		require.NotEmpty(t, errs.String())
+	}
+	delete(vars, "PLUGIN_ADMIN_JWT_KEY")
+	var out, errs bytes.Buffer
+	require.Equal(t, exitUsage, run(t.Context(), []string{"token", "--tenant", "acme"}, env, &out, &errs))
+	require.Contains(t, errs.String(), "PLUGIN_ADMIN_JWT_KEY")
+}

@@ -1,0 +1,210 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+
+	"github.com/google/uuid"
+	"golang.org/x/sync/errgroup"
+
+	"pushbutton/internal/connections"
+	"pushbutton/internal/jobs"
+	"pushbutton/internal/targets/memtarget"
+)
+
+// fairnessOptions are the measure of a neighbour's noise.
+type fairnessOptions struct {
+	waiting int // pushes of the noisy tenant
+	rounds  int
+	clicks  int // of all quiet tenants, a round
+	rate    int // a second
+}
+
+const (
+	// fairGoal is by how much another tenant's clicks may take longer.
+	fairGoal = 1.5
+	// knownItems is how many of the noisy tenant's items Productboard knows:
+	// more are not begun while this runs, and a hundred thousand would only fill
+	// the memory.
+	knownItems = 1000
+)
+
+// noises are what can be wrong with a neighbour's tracker.
+func noises() []noise {
+	all := func(f memtarget.Fault) memtarget.Faults {
+		return memtarget.Faults{Random: []memtarget.Chance{{On: memtarget.OpCreate, P: 1, Fault: f}, {On: memtarget.OpFind, P: 1, Fault: f}, {On: memtarget.OpOther, P: 1, Fault: f}}}
+	}
+	return []noise{
+		{"answers in 5 s", all(memtarget.Fault{Effect: memtarget.EffectSlow, DelayMS: 5000})},
+		{"never answers", all(memtarget.Fault{Effect: memtarget.EffectHold})},
+		{"limits us for 60 s each", all(memtarget.Fault{Effect: memtarget.EffectStatus, Status: 429, RetryAfter: 60})},
+	}
+}
+
+type noise struct {
+	name   string
+	faults memtarget.Faults
+}
+
+var errUnfair = errors.New("a neighbour's noise delays others by more than the goal")
+
+// fairness measures, for each noise, the quiet tenants' clicks before and while
+// the noisy tenant's pushes wait.
+func fairness(ctx context.Context, o fairnessOptions, server *redisServer, log *slog.Logger, out, say io.Writer) error {
+	fmt.Fprintf(out, "%d tenants click, %d a second in all, %d rounds of %d; a neighbour has %d pushes waiting\n", quiets, o.rate, o.rounds, o.clicks, o.waiting)
+	fmt.Fprintf(out, "  %-26s %-24s %-24s %-30s %s\n", "the neighbour's tracker", "idle p50 / p99, ms", "beside it p50 / p99, ms", fmt.Sprintf("ratio (goal %.1f), of rounds", fairGoal), "late")
+	unfair := false
+	for _, n := range noises() {
+		ok, err := oneNoise(ctx, o, n, server, log, out, say)
+		if err != nil {
+			return fmt.Errorf("%s: %w", n.name, err)
+		}
+		unfair = unfair || !ok
+	}
+	if unfair {
+		return errUnfair
+	}
+	return nil
+}
+
+// oneNoise measures the idle system before and after, since a shared machine
+// drifts.
+func oneNoise(ctx context.Context, o fairnessOptions, n noise, server *redisServer, log *slog.Logger, out, say io.Writer) (bool, error) {
+	before, beside, err := besideNoise(ctx, o, n, server, log, say)
+	if err != nil {
+		return false, err
+	}
+	after, err := onIdle(ctx, o, server, o.rounds-len(before), log)
+	if err != nil {
+		return false, err
+	}
+	return judge(n.name, append(before, after...), beside, out), nil
+}
+
+// fresh is a new system over an empty Redis, whose connections are made and
+// whose caches are filled.
+func fresh(ctx context.Context, o fairnessOptions, server *redisServer, rounds, more int, log *slog.Logger) (*stage, error) {
+	if err := server.client.FlushAll(ctx).Err(); err != nil {
+		return nil, err
+	}
+	warm := o.clicks / 4
+	s, err := newStage(ctx, server, warm+rounds*o.clicks+more, log)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := s.clicks(ctx, warm, o.rate); err != nil {
+		return nil, errors.Join(err, s.stop())
+	}
+	return s, nil
+}
+
+func onIdle(ctx context.Context, o fairnessOptions, server *redisServer, rounds int, log *slog.Logger) (all []round, err error) {
+	s, err := fresh(ctx, o, server, rounds, 0, log)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, s.stop()) }()
+	return s.many(ctx, rounds, o)
+}
+
+// besideNoise measures half of the rounds on the idle system, and all of them
+// while the neighbour's pushes wait.
+func besideNoise(ctx context.Context, o fairnessOptions, n noise, server *redisServer, log *slog.Logger, say io.Writer) (idle, beside []round, err error) {
+	rounds := o.rounds / 2
+	s, err := fresh(ctx, o, server, rounds+o.rounds, knownItems, log)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer func() { err = errors.Join(err, s.stop()) }()
+	fmt.Fprintf(say, "bench: %s: %d of %d rounds on the idle system\n", n.name, rounds, o.rounds)
+	if idle, err = s.many(ctx, rounds, o); err != nil {
+		return nil, nil, err
+	}
+	if err := s.noisy.SetFaults(n.faults); err != nil {
+		return nil, nil, err
+	}
+	store, err := s.load(ctx, o.waiting, s.next+o.rounds*o.clicks, server, say)
+	if err != nil {
+		return nil, nil, err
+	}
+	if beside, err = s.many(ctx, o.rounds, o); err != nil {
+		return nil, nil, err
+	}
+	usage, err := store.Usage(ctx, noisyTenant)
+	if err != nil {
+		return nil, nil, err
+	}
+	fmt.Fprintf(say, "bench: %s: the neighbour has %d in flight and %d waiting at the end\n", n.name, usage.InFlight, usage.Waiting)
+	return idle, beside, nil
+}
+
+func (s *stage) many(ctx context.Context, rounds int, o fairnessOptions) ([]round, error) {
+	var all []round
+	for range rounds {
+		r, err := s.clicks(ctx, o.clicks, o.rate)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, r)
+	}
+	return all, nil
+}
+
+// judge prints a noise's line and tells whether the goal was met: by the
+// medians of the rounds' figures, which one stall of the machine does not move.
+func judge(name string, idle, beside []round, out io.Writer) bool {
+	var i50, i99, b50, b99, ratios []float64
+	late := int64(0)
+	for i := range idle {
+		a, b := idle[i].whole, beside[i].whole
+		i50, i99 = append(i50, a.quantile(.5)), append(i99, a.quantile(.99))
+		b50, b99 = append(b50, b.quantile(.5)), append(b99, b.quantile(.99))
+		ratios = append(ratios, b.quantile(.99)/a.quantile(.99))
+		late += idle[i].late + beside[i].late
+	}
+	ratio, verdict := median(b99)/median(i99), ""
+	ok := ratio <= fairGoal && late == 0
+	if !ok {
+		verdict = "  MISSED"
+	}
+	fmt.Fprintf(out, "  %-26s %-24s %-24s %-30s %d%s\n", name, fmt.Sprintf("%.1f / %.1f", median(i50), median(i99)), fmt.Sprintf("%.1f / %.1f", median(b50), median(b99)),
+		fmt.Sprintf("%.2f (%s)", ratio, spread(ratios, "%.2f")), late, verdict)
+	return ok
+}
+
+// load records the noisy tenant's pushes as its clicks would, and queues what
+// may begin. The first are of items that Productboard knows, from an item on.
+func (s *stage) load(ctx context.Context, n, from int, server *redisServer, say io.Writer) (*connections.Store, error) {
+	store, queue := connections.NewStore(server.client, connections.Timing{Deadline: s.cfg.PushDeadline}), jobs.NewQueue(server.client)
+	// As many as shall wait, and as many read-backs.
+	if err := store.SetLimits(ctx, noisyTenant, connections.Limits{Waiting: 2 * n}); err != nil {
+		return nil, err
+	}
+	entities := s.box.Productboard.Entities()[from:]
+	said := newProgress(say, "the neighbour clicks", int64(n))
+	group, ctx := errgroup.WithContext(ctx)
+	const clickers = 16
+	for c := range clickers {
+		group.Go(func() error {
+			for i := c; i < n; i += clickers {
+				key := connections.Key{Tenant: noisyTenant, Integration: s.columns[noisyTenant].own, Entity: uuid.NewString()}
+				if i < len(entities) {
+					key.Entity = entities[i].ID
+				}
+				_, work, err := store.Push(ctx, key, connections.Person{Name: "Joe", Email: "joe@example.com"})
+				if err == nil && work != nil {
+					err = queue.Enqueue(ctx, *work)
+				}
+				if err != nil {
+					return err
+				}
+				said.add(1)
+			}
+			return nil
+		})
+	}
+	return store, group.Wait()
+}
