@@ -8,6 +8,7 @@ package actions
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"time"
 
@@ -97,15 +98,16 @@ func (r *Receiver) apply(ctx context.Context, in tenants.Integration, c click) (
 		return pbapi.ConnectionState{State: pbapi.StateError,
 			Message: "This integration is switched off in the push plugin. Ask your admin to enable it."}, nil
 	}
-	if c.trigger == pbapi.TriggerPush {
-		_, halted, err := suspended(ctx, r.Tenants, in.Tenant)
-		if err != nil {
-			return pbapi.ConnectionState{}, notRecorded(err)
-		}
-		if halted {
-			return pbapi.ConnectionState{State: pbapi.StateError,
-				Message: "Your workspace is suspended in the push plugin. Ask your admin, or the plugin's operator."}, nil
-		}
+	t, err := r.tenant(ctx, in)
+	switch {
+	case err != nil:
+		return pbapi.ConnectionState{}, notRecorded(err)
+	case t.Importing != "":
+		// A record made now would keep the one out that is on its way.
+		return pbapi.ConnectionState{}, notRecorded(errors.New("the tenant is being imported"))
+	case c.trigger == pbapi.TriggerPush && t.Halted():
+		return pbapi.ConnectionState{State: pbapi.StateError,
+			Message: "Your workspace is suspended in the push plugin. Ask your admin, or the plugin's operator."}, nil
 	}
 	key := connections.Key{Tenant: in.Tenant, Integration: in.ID, Entity: c.entity}
 	rctx, cancel := context.WithTimeout(ctx, recordTimeout)
@@ -129,6 +131,19 @@ func (r *Receiver) apply(ctx context.Context, in tenants.Integration, c click) (
 		return connections.Button(connections.Record{State: connections.Failed, Failure: why}), nil
 	}
 	return connections.Button(record), nil
+}
+
+// tenant is what is known of whoever the integration belongs to, mostly from
+// memory; nothing where nobody tells.
+func (r *Receiver) tenant(ctx context.Context, in tenants.Integration) (tenants.Tenant, error) {
+	if r.Tenants == nil {
+		return tenants.Tenant{}, nil
+	}
+	t, err := r.Tenants.Tenant(ctx, in.Tenant)
+	if errors.Is(err, fault.NotFound) { // then the integration is about to go as well
+		return tenants.Tenant{}, nil
+	}
+	return t, err
 }
 
 // refusal is why a push cannot be done now: a credential does not work, as the

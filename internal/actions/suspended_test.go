@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"pushbutton/internal/fault"
 	"pushbutton/internal/pbapi"
 	"pushbutton/internal/tenants"
 )
@@ -60,4 +61,20 @@ func TestASuspensionThatLasts(t *testing.T) {
 	r.quiet(pbapi.StateError)
 	require.Contains(t, r.pb.shown().Message, "suspended")
 	require.Empty(t, r.tracker.Issues("demo", 10))
+}
+
+// A record made while the tenant is being imported would keep the imported
+// one out.
+func TestATenantThatIsBeingImportedTakesNoClick(t *testing.T) {
+	r := newRig(t)
+	owner := &landlord{tenant: tenants.Tenant{ID: "acme", Importing: "a file"}}
+	r.receive.Tenants = owner
+	for _, trigger := range []pbapi.Trigger{pbapi.TriggerPush, pbapi.TriggerUnlink, pbapi.TriggerDismiss} {
+		_, err := r.receive.Receive(context.Background(), Request{Integration: r.in.ID, Authorization: r.in.ActionAuth.Reveal(), ContentType: "application/json", Body: notification(trigger)})
+		require.ErrorIs(t, err, fault.Unavailable, trigger)
+	}
+	_, err := r.store.Get(context.Background(), r.key())
+	require.ErrorIs(t, err, fault.NotFound, "and makes no record")
+	owner.tenant.Importing = ""
+	require.Equal(t, pbapi.StateProgress, r.click(pbapi.TriggerPush).State)
 }

@@ -34,7 +34,9 @@ func (a *App) background(ctx context.Context) *sync.WaitGroup {
 	lookout := &jobs.Lookout{Records: a.records, Queue: a.queue, Log: a.log, Observe: a.metrics.Requeued}
 	group.Go(func() { lookout.Run(ctx) })
 	spinners := &actions.Spinners{
-		Integrations: a.integrations,
+		// Nothing is sent for a tenant that is halted: it may have moved, and what
+		// spins is another deployment's then.
+		Integrations: a.working,
 		Buttons:      func(in tenants.Integration) actions.Buttons { return a.peers.session(in) },
 		Records:      a.records, Queue: a.queue, Log: a.log, Observe: a.metrics.Spinner,
 		Turn: func(ctx context.Context) bool {
@@ -88,6 +90,15 @@ func (a *App) dead(ctx context.Context, in tenants.Integration, cause error) {
 
 // integrations lists every integration of every tenant, page by page.
 func (a *App) integrations(ctx context.Context) iter.Seq2[tenants.Integration, error] {
+	return a.ofTenants(ctx, func(tenants.Tenant) bool { return true })
+}
+
+// working lists those of the tenants that are not halted.
+func (a *App) working(ctx context.Context) iter.Seq2[tenants.Integration, error] {
+	return a.ofTenants(ctx, func(t tenants.Tenant) bool { return !t.Halted() })
+}
+
+func (a *App) ofTenants(ctx context.Context, wanted func(tenants.Tenant) bool) iter.Seq2[tenants.Integration, error] {
 	return func(yield func(tenants.Integration, error) bool) {
 		for after := ""; ; {
 			page, next, err := a.tenants.Tenants(ctx, after, tenants.MaxPage)
@@ -96,7 +107,7 @@ func (a *App) integrations(ctx context.Context) iter.Seq2[tenants.Integration, e
 				return
 			}
 			for _, t := range page {
-				if !a.ofTenant(ctx, t.ID, yield) {
+				if wanted(t) && !a.ofTenant(ctx, t.ID, yield) {
 					return
 				}
 			}

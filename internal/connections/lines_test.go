@@ -327,6 +327,23 @@ func TestDeleteExportImport(t *testing.T) {
 	})
 }
 
+// Whoever had it where it was exported may have told Productboard something
+// that is still under way.
+func TestAnImportedButtonIsReadBackLate(t *testing.T) {
+	redistest.Each(t, func(t *testing.T, env redistest.Env) {
+		ctx := context.Background()
+		s := NewStore(env.Client, Timing{})
+		now := env.Client.Time(ctx).Val().UnixMilli()
+		told := Record{State: Progress, Generation: 1, Epoch: 1, Run: 3, Step: Settle, Owner: "a worker there", LeaseEnd: now + 5000,
+			Issue: &targets.Issue{ID: "7"}, Click: Click{At: now}}
+		require.NoError(t, s.Import(ctx, []Entry{{Key: numbered(1), Record: told}}))
+		rec, err := s.Get(ctx, numbered(1))
+		require.NoError(t, err)
+		require.Empty(t, rec.Owner)
+		require.GreaterOrEqual(t, rec.ReadBack, now+s.Timing().InFlight.Milliseconds())
+	})
+}
+
 func TestLinkAndReset(t *testing.T) {
 	ctx := context.Background()
 	s := open(t, redistest.Mini(t))

@@ -359,6 +359,7 @@ end
 ops['import'] = function()
   if raw then return answer('same') end
   rec, changed = a.record, a.changed
+  fence_off() -- whoever worked on it there
   rec.o, rec.u, rec.k, rec.b = nil, nil, nil, nil
   if not rec.p then return save('ok') end
   rec.r = rec.r + 1

@@ -3,6 +3,7 @@ package tenants
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 
@@ -22,10 +23,9 @@ const changeTries = 5
 // used, does not work. Of many that find out at once one marks, and is told
 // true. It is false as well where the credential has been replaced meanwhile.
 func (s *Store) NeedReconnect(ctx context.Context, used Integration, side Side, reason string) (bool, error) {
-	const op = "need reconnect"
 	failed := used.credentialOf(side)
-	if err := s.rdb.ZAddNX(ctx, reconnectKey, redis.Z{Score: float64(s.now().UnixMilli()), Member: used.ID}).Err(); err != nil {
-		return false, redisFault(op, err)
+	if err := s.listReconnect(ctx, used.ID, s.now()); err != nil {
+		return false, err
 	}
 	return s.amend(ctx, used.Tenant, used.ID, func(in *Integration) bool {
 		if in.reconnect() != nil || in.credentialOf(side) != failed {
@@ -34,6 +34,13 @@ func (s *Store) NeedReconnect(ctx context.Context, used Integration, side Side, 
 		in.Reconnect = &Reconnect{Side: side, Reason: reason, Since: s.now().UTC()}
 		return true
 	})
+}
+
+func (s *Store) listReconnect(ctx context.Context, integration string, since time.Time) error {
+	if err := s.rdb.ZAddNX(ctx, reconnectKey, redis.Z{Score: float64(since.UnixMilli()), Member: integration}).Err(); err != nil {
+		return redisFault("need reconnect", err)
+	}
+	return nil
 }
 
 // Reconnected takes the mark of a side away: its credential was seen to work.

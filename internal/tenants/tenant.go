@@ -39,7 +39,10 @@ type Tenant struct {
 	// Deleting is when its deletion began: then it is suspended, takes no new
 	// integration, and there is no way back.
 	Deleting time.Time `json:"deleting,omitzero"`
-	Limits   Limits    `json:"limits,omitzero"`
+	// Importing names the exported file that it is being made of: until it is
+	// complete nothing is done for it, and no click of any kind is taken.
+	Importing string `json:"importing,omitempty"`
+	Limits    Limits `json:"limits,omitzero"`
 	// CA holds certificate authorities in PEM that its trackers' certificates
 	// may also be signed by.
 	CA        string    `json:"ca,omitempty"`
@@ -51,7 +54,9 @@ type Tenant struct {
 }
 
 // Halted tells whether nothing is done for the tenant at the moment.
-func (t Tenant) Halted() bool { return t.Suspended != nil || !t.Deleting.IsZero() }
+func (t Tenant) Halted() bool {
+	return t.Suspended != nil || !t.Deleting.IsZero() || t.Importing != ""
+}
 
 // Suspension says why and since when a tenant is suspended.
 type Suspension struct {

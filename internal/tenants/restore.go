@@ -1,0 +1,66 @@
+package tenants
+
+import (
+	"context"
+	"errors"
+
+	"github.com/redis/go-redis/v9"
+
+	"pushbutton/internal/fault"
+)
+
+// Restore stores an integration as it stood in another deployment, or here
+// before it was deleted: with its id, version and times, sealed with this
+// store's key. One that the tenant has already is left as it is, so that
+// Restore can be repeated. fault.Conflict if another tenant has one of this
+// id, or Create would say so; fault.NotFound if there is no such tenant.
+func (h Scope) Restore(ctx context.Context, in Integration) error {
+	const op = "restore integration"
+	if !validID(in.ID) || in.Name == "" || in.Version < 1 {
+		return fault.New(fault.Invalid, op, "The integration has no id, name or version.")
+	}
+	owner, err := h.store.Holder(ctx, in.ID)
+	switch {
+	case err != nil:
+		return err
+	case owner == h.tenant:
+		return nil
+	case owner != "":
+		return fault.New(fault.Conflict, op, "Another tenant has an integration of this id.")
+	}
+	in.Tenant = h.tenant
+	raw, err := h.store.encode(in)
+	if err != nil {
+		return err
+	}
+	if in.Reconnect != nil {
+		if err := h.store.listReconnect(ctx, in.ID, in.Reconnect.Since); err != nil {
+			return err
+		}
+	}
+	if err := h.store.rdb.Set(ctx, ownerKey(in.ID), h.tenant, 0).Err(); err != nil {
+		return redisFault(op, err)
+	}
+	return h.change(ctx, op, "create", in, raw)
+}
+
+// Holder tells which tenant has an integration; empty if none does.
+func (s *Store) Holder(ctx context.Context, integration string) (tenant string, err error) {
+	const op = "find integration"
+	tenant, err = s.owner(ctx, integration)
+	if errors.Is(err, fault.NotFound) {
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	// The index may lead nowhere, see ownerKey.
+	there, err := s.rdb.HExists(ctx, integrationsKey(tenant), integration).Result()
+	if err != nil && !errors.Is(err, redis.Nil) {
+		return "", redisFault(op, err)
+	}
+	if !there {
+		return "", nil
+	}
+	return tenant, nil
+}
