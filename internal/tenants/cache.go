@@ -94,7 +94,7 @@ func NewCache(store *Store, opts CacheOptions) *Cache {
 // ByID finds an integration: from memory, or with at most two round trips.
 // Many callers at once cost one read.
 func (c *Cache) ByID(ctx context.Context, id string) (Integration, error) {
-	if !validID(id) {
+	if !ValidIntegrationID(id) {
 		return Integration{}, notFound("find integration", "The integration")
 	}
 	if in, ok, err := c.fresh(id); ok {

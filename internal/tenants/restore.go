@@ -16,7 +16,7 @@ import (
 // id, or Create would say so; fault.NotFound if there is no such tenant.
 func (h Scope) Restore(ctx context.Context, in Integration) error {
 	const op = "restore integration"
-	if !validID(in.ID) || in.Name == "" || in.Version < 1 {
+	if !ValidIntegrationID(in.ID) || in.Name == "" || in.Version < 1 {
 		return fault.New(fault.Invalid, op, "The integration has no id, name or version.")
 	}
 	owner, err := h.store.Holder(ctx, in.ID)

@@ -119,7 +119,7 @@ func (h Scope) Integrations(ctx context.Context, after string, limit int) (page 
 // (MaxIntegrations where it has none of its own).
 func (h Scope) Create(ctx context.Context, in Integration) (Integration, error) {
 	const op = "create integration"
-	if !validID(in.ID) || in.Name == "" {
+	if !ValidIntegrationID(in.ID) || in.Name == "" {
 		return Integration{}, &fault.Error{Op: op, Kind: fault.Internal, Err: errors.New("an id and a name are needed")}
 	}
 	in.Tenant, in.Version = h.tenant, 1

@@ -157,7 +157,7 @@ func (s *Store) ByID(ctx context.Context, id string) (Integration, error) {
 // owner tells whose an integration is. It never changes.
 func (s *Store) owner(ctx context.Context, id string) (string, error) {
 	const op = "find integration"
-	if !validID(id) {
+	if !ValidIntegrationID(id) {
 		return "", notFound(op, "The integration")
 	}
 	tenant, err := s.rdb.Get(ctx, ownerKey(id)).Result()

@@ -144,9 +144,9 @@ func NewActionAuth() secret.String {
 	return secret.New("Bearer " + base64.RawURLEncoding.EncodeToString(raw))
 }
 
-// validID tells whether a text can be an id that NewID made, so that anything
+// ValidIntegrationID tells whether a text can be an id that NewID made, so that anything
 // else costs no round trip.
-func validID(id string) bool {
+func ValidIntegrationID(id string) bool {
 	return len(id) == idLength && onlyOf(id, idAlphabet)
 }
 

@@ -1,0 +1,87 @@
+// Package backup writes a tenant with all that belongs to it into one
+// encrypted file, and makes the tenant of such a file again: here after it was
+// deleted, or in another deployment, sealed with that one's keys.
+//
+// The file is an age file (age-encryption.org/v1). Inside are lines of JSON:
+// header, tenant, integrations with their credentials open, connections,
+// trailer. An import reads all of it before it writes anything, and the tenant
+// takes no click before all of it is written.
+//
+// What is not in a file: the audit log, the connections' histories, OAuth
+// sessions (a copy of one would end it), the queue. What must not live here:
+// how records are kept (tenants, connections), what Productboard is told
+// (register), where files come from.
+package backup
+
+import (
+	"fmt"
+	"time"
+
+	"pushbutton/internal/connections"
+	"pushbutton/internal/fault"
+	"pushbutton/internal/tenants"
+)
+
+const (
+	// Version is that of the inner form. It rises with every field that is
+	// added or changes its meaning: a reader refuses what it does not know.
+	Version = 1
+	// format names the inner form.
+	format = "pushbutton tenant"
+	// MaxLine bounds a line, in bytes. The largest is an integration with
+	// tenants.MaxRecord of settings, escaped.
+	MaxLine = 1 << 20
+	// MaxConnections bounds the connections of one file: the highest limit a
+	// tenant can have.
+	MaxConnections = tenants.MaxLimit
+	// batch is how many connections are written at once.
+	batch = 200
+	// progressEvery is after how many connections progress is told.
+	progressEvery = 10_000
+)
+
+// Backups exports and imports tenants. It is safe for concurrent use.
+type Backups struct {
+	Tenants     *tenants.Store
+	Connections *connections.Store
+	// Now is the clock; nil means time.Now.
+	Now func() time.Time
+}
+
+// Content counts what a file holds.
+type Content struct {
+	Tenant string
+	// Exported is when the file was begun.
+	Exported     time.Time
+	Integrations int
+	Connections  int64
+	// Unfinished counts the connections that somebody had still to work on.
+	Unfinished int64
+}
+
+// Progress, if it is not nil, is told now and then how many connections are
+// done.
+type Progress func(connections int64)
+
+func (p Progress) tell(n int64) {
+	if p != nil && n%progressEvery == 0 {
+		p(n)
+	}
+}
+
+func (b *Backups) now() time.Time {
+	if b.Now == nil {
+		return time.Now().UTC()
+	}
+	return b.Now().UTC()
+}
+
+const (
+	opExport = "export tenant"
+	opImport = "import tenant"
+)
+
+// refuse says that a file cannot be imported and why, without a word of it.
+func refuse(message string, args ...any) error {
+	return fault.New(fault.Invalid, opImport, fmt.Sprintf(message, args...))
+}
