@@ -32,15 +32,16 @@ const (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	code := run(ctx, os.Args[1:], environment{lookup: os.LookupEnv, all: os.Environ}, os.Stdout, os.Stderr)
+	code := run(ctx, os.Args[1:], environment{lookup: os.LookupEnv, all: os.Environ, stdin: os.Stdin}, os.Stdout, os.Stderr)
 	stop()
 	os.Exit(code)
 }
 
-// environment is the process' environment; main alone hands it in.
+// environment is the process' environment and input; main alone hands it in.
 type environment struct {
 	lookup func(string) (string, bool)
 	all    func() []string
+	stdin  io.Reader
 }
 
 // invocation is one call of a command.
@@ -65,7 +66,7 @@ type command struct {
 func commands() []command {
 	return []command{
 		devCommand(), serveCommand("serve"), serveCommand("api"), serveCommand("worker"),
-		sandboxCommand(), applyCommand(), doctorCommand(), pushesCommand(), keysCommand(), tokenCommand(), targetsCommand(), healthCommand(), versionCommand(),
+		sandboxCommand(), applyCommand(), doctorCommand(), pushesCommand(), tenantsCommand(), keysCommand(), tokenCommand(), targetsCommand(), healthCommand(), versionCommand(),
 	}
 }
 
