@@ -45,6 +45,8 @@ type Result struct {
 	Caveat string
 	// Err says why it failed.
 	Err error
+	// Problems is what Err was made of, by the fields; nil where it has none.
+	Problems Problems
 }
 
 // Report is what became of a plan: the declared integrations in their order,
@@ -53,7 +55,8 @@ type Report struct {
 	Integrations []Result
 }
 
-func (r Report) err() error {
+// Err joins the errors of a report; nil if there is none.
+func (r Report) Err() error {
 	var errs []error
 	for _, res := range r.Integrations {
 		errs = append(errs, res.Err)
@@ -85,7 +88,7 @@ func (r Report) Write(w io.Writer) error {
 }
 
 func (r *Registrar) result(j *job) Result {
-	res := Result{Tenant: j.tenant, Name: j.want.Integration.Name, State: j.state, Changes: j.changes, Caveat: j.caveat}
+	res := Result{Tenant: j.tenant, Name: j.want.Integration.Name, State: j.state, Changes: j.changes, Caveat: j.caveat, Problems: j.problems}
 	for _, p := range j.problems {
 		res.Err = errors.Join(res.Err, describe(j.want.origin(j.tenant, p.Field), p.Err))
 	}
