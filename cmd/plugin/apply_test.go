@@ -208,7 +208,9 @@ func TestApplyOverAServerSaysWhatToDo(t *testing.T) {
 	page := httptest.NewServer(http.NotFoundHandler())
 	t.Cleanup(page.Close)
 	var leaked []string
-	other := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, req *http.Request) { leaked = append(leaked, req.Header.Get("Authorization")) }))
+	other := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, req *http.Request) {
+		leaked = append(leaked, req.Header.Get("Authorization"))
+	}))
 	t.Cleanup(other.Close)
 	moved := httptest.NewServer(http.RedirectHandler(other.URL+"/x", http.StatusTemporaryRedirect))
 	t.Cleanup(moved.Close)
