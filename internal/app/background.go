@@ -27,8 +27,8 @@ const (
 
 // background runs what every process does beside its role until the context
 // ends: it looks out for work that nobody finishes, whichever half is left,
-// takes its turn at finding buttons that spin for no reason, and goes on with
-// deleting tenants.
+// takes its turn at finding buttons that spin for no reason and at asking when
+// credentials end, and goes on with deleting tenants.
 func (a *App) background(ctx context.Context) *sync.WaitGroup {
 	var group sync.WaitGroup
 	lookout := &jobs.Lookout{Records: a.records, Queue: a.queue, Log: a.log, Observe: a.metrics.Requeued}
@@ -47,6 +47,8 @@ func (a *App) background(ctx context.Context) *sync.WaitGroup {
 		Turn: func(ctx context.Context) bool { return a.turn(ctx, resumeTurn, resumeTurnFor) }}
 	group.Go(func() { resumer.Run(ctx) })
 	group.Go(func() { a.tendSessions(ctx) })
+	watcher := a.expiryWatcher()
+	group.Go(func() { watcher.Run(ctx) })
 	eraser := a.eraser()
 	group.Go(func() { eraser.Run(ctx) })
 	return &group
