@@ -113,8 +113,6 @@ type request struct {
 	path  string
 	query url.Values
 	body  any
-	// ifMatch is the version that a change is for; empty: none.
-	ifMatch string
 	// create says that the request makes something: it gets an
 	// Idempotency-Key, with which Go's client sends it again by itself if a
 	// kept connection breaks, and the server carries it out once.
@@ -182,9 +180,6 @@ func (c *Client) make(ctx context.Context, r request) (*http.Request, error) {
 	req.Header.Set("User-Agent", c.agent)
 	if r.body != nil {
 		req.Header.Set("Content-Type", "application/json")
-	}
-	if r.ifMatch != "" {
-		req.Header.Set("If-Match", r.ifMatch)
 	}
 	if r.create {
 		req.Header.Set("Idempotency-Key", uuid.NewString())
