@@ -78,8 +78,8 @@ func addressSettings() []Setting {
 			Help: "Private address ranges (CIDR) or single addresses of self-hosted trackers that may be reached, also by plain http. Everything else that is not public is refused.",
 			set:  func(c *Config, v string) (err error) { c.OutboundAllow, err = prefixes(v); return },
 		}, {
-			Env: "PLUGIN_OUTBOUND_PROXY", Example: "http://user:password@proxy.lan:3128", Secret: true, //nolint:gosec // an example, of nobody
-			Help: "HTTP proxy (http:// or https://) that public addresses, Productboard's among them, are reached through by CONNECT. What PLUGIN_OUTBOUND_ALLOW lists and plain http are reached directly. Names of trackers must be resolvable on this machine too: they are checked before the proxy is asked.",
+			Env: "PLUGIN_OUTBOUND_PROXY", Example: "http://proxy.lan:3128", Secret: true,
+			Help: "HTTP proxy (http:// or https://) that public addresses, Productboard's among them, are reached through by CONNECT; it may name a user and a password. What PLUGIN_OUTBOUND_ALLOW lists and plain http are reached directly. Names of trackers must be resolvable on this machine too: they are checked before the proxy is asked.",
 			set: func(c *Config, v string) error {
 				c.OutboundProxy = secret.New(v)
 				_, err := outbound.ParseProxy(c.OutboundProxy)

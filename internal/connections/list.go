@@ -44,6 +44,23 @@ type Entry struct {
 	Changed time.Time
 }
 
+// After is the cursor of what comes after this entry in the list that it was
+// found in.
+func (e Entry) After() string {
+	return position{e.Changed.UnixMilli(), e.Key.Entity}.cursor()
+}
+
+// Entry reads one connection; fault.NotFound where there is none.
+func (s *Store) Entry(ctx context.Context, key Key) (Entry, error) {
+	record, err := s.Get(ctx, key)
+	if err != nil {
+		return Entry{}, err
+	}
+	one := []Entry{{Key: key, Record: record}}
+	err = s.date(ctx, one)
+	return one[0], err
+}
+
 // Page is part of a list. Next is empty at its end; a page may be short, or
 // empty, and not be the last.
 type Page struct {

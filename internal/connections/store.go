@@ -307,19 +307,32 @@ func (s *Store) Push(ctx context.Context, key Key, by Person) (Record, *Work, er
 	return s.click(ctx, "push", key, arguments{Name: cut(by.Name, maxPersonText), Email: cut(by.Email, maxPersonText)})
 }
 
-// click is a push that the tenant's limits may refuse.
+// click is a transition that the tenant's limits may refuse.
 func (s *Store) click(ctx context.Context, op string, key Key, args arguments) (Record, *Work, error) {
+	out, err := s.refusable(ctx, op, key, args)
+	return out.record, out.work(key), err
+}
+
+// refusable is do, where the limits' refusals are errors.
+func (s *Store) refusable(ctx context.Context, op string, key Key, args arguments) (outcome, error) {
 	out, err := s.do(ctx, op, key, args)
 	switch out.verdict {
 	case vFull:
-		return out.record, nil, fault.New(fault.RateLimited, "push",
+		return outcome{record: out.record}, fault.New(fault.RateLimited, "push",
 			"Too many pushes of this workspace are waiting, so this one was not taken. Push again later, or ask your admin.")
 	case vMany:
-		return Record{}, nil, fault.New(fault.RateLimited, "push",
+		return outcome{}, fault.New(fault.RateLimited, "push",
 			"This workspace has as many connections as its plan in the push plugin allows. Ask your admin to raise the limit or to remove an integration.")
 	default:
-		return out.record, out.work(key), err
+		return out, err
 	}
+}
+
+// Retry is Push for a button that shows an error. began is false, and nothing
+// is changed, where it shows something else by now.
+func (s *Store) Retry(ctx context.Context, key Key, by Person) (began bool, work *Work, err error) {
+	out, err := s.refusable(ctx, "retry", key, arguments{Name: cut(by.Name, maxPersonText), Email: cut(by.Email, maxPersonText)})
+	return err == nil && out.verdict != vSame, out.work(key), err
 }
 
 // Unlink resets the button for good: whoever still works for the old push can
@@ -337,20 +350,18 @@ func (s *Store) Dismiss(ctx context.Context, key Key) (Record, *Work, error) {
 
 // Reset has the button show initial again, whatever it shows and whether there
 // is a record or not. The issue is left alone, and the next push gets one of
-// its own.
+// its own. Limits as in Push.
 func (s *Store) Reset(ctx context.Context, key Key) (Record, *Work, error) {
-	out, err := s.do(ctx, "reset", key, arguments{})
-	return out.record, out.work(key), err
+	return s.click(ctx, "reset", key, arguments{})
 }
 
 // Link connects the button to an issue that exists. One that it was connected
-// to is left alone.
+// to is left alone. Limits as in Push.
 func (s *Store) Link(ctx context.Context, key Key, issue targets.Issue) (Record, *Work, error) {
 	if issue.ID == "" {
 		return Record{}, nil, fault.New(fault.Invalid, "link", "The issue has no id.")
 	}
-	out, err := s.do(ctx, "link", key, arguments{Issue: keptIssue(issue), Note: issue.Key})
-	return out.record, out.work(key), err
+	return s.click(ctx, "link", key, arguments{Issue: keptIssue(issue), Note: issue.Key})
 }
 
 // Recheck has an idle button read back, since Productboard was seen to show
