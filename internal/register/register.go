@@ -73,6 +73,10 @@ type Checked struct {
 	ItemFields []string
 	// Caveat is what its settings cannot promise, a sentence; empty: nothing.
 	Caveat string
+	// ExpiryKnown says that the tracker was asked when the credential ends;
+	// Expires is the answer, zero: never, or it does not tell.
+	ExpiryKnown bool
+	Expires     time.Time
 }
 
 // Registrar applies declarations. It is safe for concurrent use.

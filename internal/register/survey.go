@@ -137,6 +137,9 @@ func (r *Registrar) inspect(ctx context.Context, j *job, look scope, open func(c
 			describeTarget(j, err)
 		}
 		j.caveat = checked.Caveat
+		if checked.ExpiryKnown {
+			j.goal.SetExpiry(tenants.SideTracker, checked.Expires)
+		}
 	}
 	if !look.productboard {
 		return
@@ -181,6 +184,7 @@ func (r *Registrar) goal(tenant string, want tenants.Integration, stored *tenant
 		if in.Type == "" {
 			in.Type = stored.Type
 		}
+		keepExpiry(*stored, &in)
 	} else {
 		in.ID, in.ActionAuth = tenants.NewID(), tenants.NewActionAuth()
 	}
