@@ -91,14 +91,29 @@ func (a *App) dead(ctx context.Context, in tenants.Integration, cause error) {
 // integrations lists every integration of every tenant, page by page.
 func (a *App) integrations(ctx context.Context) iter.Seq2[tenants.Integration, error] {
 	return func(yield func(tenants.Integration, error) bool) {
-		for after := ""; ; {
-			page, next, err := a.tenants.Tenants(ctx, after, tenants.MaxPage)
+		for id, err := range a.TenantIDs(ctx) {
 			if err != nil {
 				yield(tenants.Integration{}, err)
 				return
 			}
+			if !a.ofTenant(ctx, id, yield) {
+				return
+			}
+		}
+	}
+}
+
+// TenantIDs lists every tenant's id, page by page.
+func (a *App) TenantIDs(ctx context.Context) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		for after := ""; ; {
+			page, next, err := a.tenants.Tenants(ctx, after, tenants.MaxPage)
+			if err != nil {
+				yield("", err)
+				return
+			}
 			for _, t := range page {
-				if !a.ofTenant(ctx, t.ID, yield) {
+				if !yield(t.ID, nil) {
 					return
 				}
 			}
