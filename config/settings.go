@@ -36,19 +36,26 @@ type Setting struct {
 	Help string
 	// Secret settings are not echoed, neither in help nor in errors.
 	Secret bool
+	// Client settings are for commands that work through a running plugin's
+	// admin API instead of its Redis; they are flags of those alone.
+	Client bool
 
-	set func(c *Config, value string) error
+	flag string
+	set  func(c *Config, value string) error
 }
 
 // Flag is the name of the command-line flag, without the dashes:
 // "redis-url" for PLUGIN_REDIS_URL.
 func (s Setting) Flag() string {
+	if s.flag != "" {
+		return s.flag
+	}
 	return strings.ReplaceAll(strings.ToLower(strings.TrimPrefix(s.Env, prefix)), "_", "-")
 }
 
 // Settings lists every setting in the order of the documentation.
 func Settings() []Setting {
-	return slices.Concat(addressSettings(), storeSettings(), adminSettings(), runSettings())
+	return slices.Concat(addressSettings(), storeSettings(), adminSettings(), runSettings(), clientSettings())
 }
 
 func addressSettings() []Setting {
@@ -78,8 +85,8 @@ func addressSettings() []Setting {
 			Help: "Private address ranges (CIDR) or single addresses of self-hosted trackers that may be reached, also by plain http. Everything else that is not public is refused.",
 			set:  func(c *Config, v string) (err error) { c.OutboundAllow, err = prefixes(v); return },
 		}, {
-			Env: "PLUGIN_OUTBOUND_PROXY", Example: "http://user:password@proxy.lan:3128", Secret: true, //nolint:gosec // an example, of nobody
-			Help: "HTTP proxy (http:// or https://) that public addresses, Productboard's among them, are reached through by CONNECT. What PLUGIN_OUTBOUND_ALLOW lists and plain http are reached directly. Names of trackers must be resolvable on this machine too: they are checked before the proxy is asked.",
+			Env: "PLUGIN_OUTBOUND_PROXY", Example: "http://proxy.lan:3128", Secret: true,
+			Help: "HTTP proxy (http:// or https://) that public addresses, Productboard's among them, are reached through by CONNECT; it may name a user and a password. What PLUGIN_OUTBOUND_ALLOW lists and plain http are reached directly. Names of trackers must be resolvable on this machine too: they are checked before the proxy is asked.",
 			set: func(c *Config, v string) error {
 				c.OutboundProxy = secret.New(v)
 				_, err := outbound.ParseProxy(c.OutboundProxy)
@@ -198,6 +205,20 @@ func runSettings() []Setting {
 				c.LogFormat, err = oneOf(v, map[string]LogFormat{"auto": LogAuto, "json": LogJSON, "text": LogText})
 				return
 			},
+		},
+	}
+}
+
+func clientSettings() []Setting {
+	return []Setting{
+		{
+			Env: Server, Example: "https://push.example.com", Client: true,
+			Help: "Address of a running plugin, through whose admin API a command works instead of on its Redis. https, or http to this machine.",
+			set:  func(c *Config, v string) (err error) { c.Server, err = baseURL(v); return },
+		}, {
+			Env: AdminToken, Example: "file:/run/secrets/admin-token", Secret: true, Client: true, flag: "token",
+			Help: "Token for that admin API: the token itself, or file:PATH or env:NAME of where it is. As a flag it is seen in the list of processes, so name a file there.",
+			set:  func(c *Config, v string) error { c.AdminToken = secret.New(v); return nil },
 		},
 	}
 }

@@ -55,7 +55,7 @@ func tenantsCommand() command {
 				return err
 			}
 			return app.WithApp(ctx, cfg, inv.logger(cfg), version, func(ctx context.Context, a *app.App) error {
-				return plainly(do(ctx, a))
+				return publicly(do(ctx, a))
 			})
 		}
 	}}
@@ -184,8 +184,8 @@ func seekable(in io.Reader) (file io.ReadSeeker, done func(), err error) {
 	return f, done, nil
 }
 
-// plainly puts what an operator has to read in front of what it came of.
-func plainly(err error) error {
+// publicly puts what an operator has to read in front of what it came of.
+func publicly(err error) error {
 	var f *fault.Error
 	if !errors.As(err, &f) || f.Public == "" || f.Err == nil {
 		return err

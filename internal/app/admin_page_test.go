@@ -39,7 +39,7 @@ func TestAdminPage(t *testing.T) {
 	address := startDev(t, raw)
 	cmd := exec.CommandContext(t.Context(), "sh", "-c", script.String())
 	cmd.Dir = t.TempDir()
-	cmd.Env = append(os.Environ(), "PLUGIN="+address, "OPERATOR="+mint("", access.Operator), "ADMIN="+mint("acme", access.Admin))
+	cmd.Env = append(cmd.Environ(), "PLUGIN="+address, "OPERATOR="+mint("", access.Operator), "ADMIN="+mint("acme", access.Admin))
 	out, err := cmd.CombinedOutput()
 	require.NoError(t, err, "%s", out)
 	require.NotContains(t, string(out), `"apiKey":"sandbox-tracker-key"`, "no answer gives a secret back")

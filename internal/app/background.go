@@ -27,8 +27,8 @@ const (
 
 // background runs what every process does beside its role until the context
 // ends: it looks out for work that nobody finishes, whichever half is left,
-// takes its turn at finding buttons that spin for no reason, and goes on with
-// deleting tenants.
+// takes its turn at finding buttons that spin for no reason and at asking when
+// credentials end, and goes on with deleting tenants.
 func (a *App) background(ctx context.Context) *sync.WaitGroup {
 	var group sync.WaitGroup
 	lookout := &jobs.Lookout{Records: a.records, Queue: a.queue, Log: a.log, Observe: a.metrics.Requeued}
@@ -49,6 +49,8 @@ func (a *App) background(ctx context.Context) *sync.WaitGroup {
 		Turn: func(ctx context.Context) bool { return a.turn(ctx, resumeTurn, resumeTurnFor) }}
 	group.Go(func() { resumer.Run(ctx) })
 	group.Go(func() { a.tendSessions(ctx) })
+	watcher := a.expiryWatcher()
+	group.Go(func() { watcher.Run(ctx) })
 	eraser := a.eraser()
 	group.Go(func() { eraser.Run(ctx) })
 	return &group
@@ -100,14 +102,40 @@ func (a *App) working(ctx context.Context) iter.Seq2[tenants.Integration, error]
 
 func (a *App) ofTenants(ctx context.Context, wanted func(tenants.Tenant) bool) iter.Seq2[tenants.Integration, error] {
 	return func(yield func(tenants.Integration, error) bool) {
-		for after := ""; ; {
-			page, next, err := a.tenants.Tenants(ctx, after, tenants.MaxPage)
+		for t, err := range a.eachTenant(ctx) {
 			if err != nil {
 				yield(tenants.Integration{}, err)
 				return
 			}
+			if wanted(t) && !a.ofTenant(ctx, t.ID, yield) {
+				return
+			}
+		}
+	}
+}
+
+// TenantIDs lists every tenant's id, page by page.
+func (a *App) TenantIDs(ctx context.Context) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		for t, err := range a.eachTenant(ctx) {
+			if !yield(t.ID, err) {
+				return
+			}
+		}
+	}
+}
+
+// eachTenant ends after an error.
+func (a *App) eachTenant(ctx context.Context) iter.Seq2[tenants.Tenant, error] {
+	return func(yield func(tenants.Tenant, error) bool) {
+		for after := ""; ; {
+			page, next, err := a.tenants.Tenants(ctx, after, tenants.MaxPage)
+			if err != nil {
+				yield(tenants.Tenant{}, err)
+				return
+			}
 			for _, t := range page {
-				if wanted(t) && !a.ofTenant(ctx, t.ID, yield) {
+				if !yield(t, nil) {
 					return
 				}
 			}

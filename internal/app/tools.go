@@ -9,8 +9,8 @@ import (
 	"path/filepath"
 
 	"pushbutton/config"
-	"pushbutton/internal/connections"
 	"pushbutton/internal/pbapi"
+	"pushbutton/internal/pushes"
 	"pushbutton/internal/register"
 	"pushbutton/internal/secret"
 	"pushbutton/internal/targets"
@@ -80,26 +80,18 @@ func (a *App) preview(ctx context.Context, in tenants.Integration, entity string
 	return target.Preview(ctx, draft)
 }
 
+// Pushes looks after the buttons of every tenant.
+func (a *App) Pushes() *pushes.Service {
+	return &pushes.Service{Records: a.records, Tenants: a.tenants, Queue: a.queue, Log: a.log,
+		Tracker: func(ctx context.Context, in tenants.Integration) (pushes.Tracker, error) {
+			return a.peers.Target(ctx, in)
+		}}
+}
+
 // link connects a button that another program has connected to its issue here
 // too, if its link leads to one that the tracker shows.
 func (a *App) link(ctx context.Context, in tenants.Integration, c pbapi.Connection) error {
-	target, err := a.peers.Target(ctx, in)
-	if err != nil {
-		return err
-	}
-	issue, supported, err := target.Resolve(ctx, c.State.TargetURL)
-	if err != nil {
-		return err
-	}
-	if !supported {
-		return errors.New("this tracker's issues cannot be looked up by their address")
-	}
-	key := connections.Key{Tenant: in.Tenant, Integration: in.ID, Entity: c.EntityID}
-	_, work, err := a.records.Link(ctx, key, issue)
-	if err == nil && work != nil {
-		_ = a.queue.Enqueue(ctx, *work) // else the look-out queues it
-	}
-	return err
+	return a.Pushes().LinkNew(ctx, in, c.EntityID, c.State.TargetURL)
 }
 
 // previewMarker stands where a push would have its own.

@@ -35,7 +35,7 @@ const (
 	// tenant can have.
 	MaxConnections = tenants.MaxLimit
 	// batch is how many connections are written at once.
-	batch = 200
+	batch = 500
 	// progressEvery is after how many connections progress is told.
 	progressEvery = 10_000
 )

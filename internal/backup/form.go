@@ -40,27 +40,29 @@ type tenant struct {
 // integration is a tenants.Integration whose credentials are plain text. The
 // names are its own, not those of the stored form.
 type integration struct {
-	ID             string               `json:"id"`
-	Name           string               `json:"name"`
-	Version        int64                `json:"version"`
-	Type           string               `json:"type"`
-	ProductboardID string               `json:"productboardId,omitempty"`
-	CreateBegun    time.Time            `json:"createBegun,omitzero"`
-	ButtonLabel    string               `json:"buttonLabel"`
-	ActionAuth     string               `json:"actionAuth"`
-	FormerAuth     string               `json:"formerAuth,omitempty"`
-	FormerUntil    time.Time            `json:"formerUntil,omitzero"`
-	Productboard   productboard         `json:"productboard"`
-	Reconnect      *reconnect           `json:"reconnect,omitempty"`
-	Answer         tenants.AnswerShape  `json:"answer"`
-	OnUnlink       tenants.OnUnlink     `json:"onUnlink"`
-	Target         target               `json:"target"`
-	Disabled       bool                 `json:"disabled,omitempty"`
-	Deleting       time.Time            `json:"deleting,omitzero"`
-	CreatedAt      time.Time            `json:"createdAt"`
-	UpdatedAt      time.Time            `json:"updatedAt"`
-	SecretsSet     map[string]time.Time `json:"secretsSet,omitempty"`
-	Registered     string               `json:"registered,omitempty"`
+	ID             string       `json:"id"`
+	Name           string       `json:"name"`
+	Version        int64        `json:"version"`
+	Type           string       `json:"type"`
+	ProductboardID string       `json:"productboardId,omitempty"`
+	CreateBegun    time.Time    `json:"createBegun,omitzero"`
+	ButtonLabel    string       `json:"buttonLabel"`
+	ActionAuth     string       `json:"actionAuth"`
+	FormerAuth     string       `json:"formerAuth,omitempty"`
+	FormerUntil    time.Time    `json:"formerUntil,omitzero"`
+	Productboard   productboard `json:"productboard"`
+	Reconnect      *reconnect   `json:"reconnect,omitempty"`
+	// Expires is in which moment the credential of a side ends.
+	Expires    map[tenants.Side]time.Time `json:"expires,omitempty"`
+	Answer     tenants.AnswerShape        `json:"answer"`
+	OnUnlink   tenants.OnUnlink           `json:"onUnlink"`
+	Target     target                     `json:"target"`
+	Disabled   bool                       `json:"disabled,omitempty"`
+	Deleting   time.Time                  `json:"deleting,omitzero"`
+	CreatedAt  time.Time                  `json:"createdAt"`
+	UpdatedAt  time.Time                  `json:"updatedAt"`
+	SecretsSet map[string]time.Time       `json:"secretsSet,omitempty"`
+	Registered string                     `json:"registered,omitempty"`
 }
 
 type productboard struct {
@@ -122,6 +124,12 @@ func wireIntegration(in tenants.Integration) *integration {
 	if r := in.Reconnect; r != nil {
 		out.Reconnect = &reconnect{Side: r.Side, Reason: r.Reason, Since: r.Since}
 	}
+	for side, e := range in.Expires {
+		if out.Expires == nil {
+			out.Expires = map[tenants.Side]time.Time{}
+		}
+		out.Expires[side] = e.At
+	}
 	for name, value := range in.Target.Credentials {
 		out.Target.Credentials[name] = value.Reveal()
 	}
@@ -141,6 +149,9 @@ func (w *integration) of(tenant string) tenants.Integration {
 	}
 	if r := w.Reconnect; r != nil {
 		in.Reconnect = &tenants.Reconnect{Side: r.Side, Reason: r.Reason, Since: r.Since}
+	}
+	for side, at := range w.Expires {
+		in.SetExpiry(side, at)
 	}
 	for name, value := range w.Target.Credentials {
 		in.Target.Credentials[name] = secret.New(value)
@@ -173,6 +184,7 @@ func (w *integration) wrong() string {
 		known("actionAuth", w.ActionAuth != ""),
 		known("productboard.kind", slices.Contains([]tenants.AuthKind{"", tenants.AuthToken, tenants.AuthOAuth, tenants.AuthJWT}, w.Productboard.Kind)),
 		known("reconnect.side", side),
+		known("expires", len(w.Expires) <= 2),
 		known("answer", slices.Contains([]tenants.AnswerShape{"", tenants.AnswerV1, tenants.AnswerV2}, w.Answer)),
 		known("onUnlink", slices.Contains([]tenants.OnUnlink{"", tenants.UnlinkLeave, tenants.UnlinkComment, tenants.UnlinkClose}, w.OnUnlink)),
 		known("target.type", w.Target.Type != ""),

@@ -51,6 +51,7 @@ func full(name string) tenants.Integration {
 		Productboard: tenants.ProductboardAuth{Kind: tenants.AuthJWT, Token: hidden("token"), ClientID: "client", ClientSecret: hidden("client"),
 			Subject: "subject", PrivateKey: hidden("key"), KeyID: "kid", Scope: "scope"},
 		Reconnect: &tenants.Reconnect{Side: tenants.SideTracker, Reason: "Renew it.", Since: at(3)},
+		Expires:   map[tenants.Side]tenants.Expiry{tenants.SideTracker: {At: at(10)}},
 		Answer:    tenants.AnswerV1, OnUnlink: tenants.UnlinkClose,
 		Target: tenants.TargetConfig{Type: "redmine", Settings: map[string]any{"url": "https://t.example", "deep": map[string]any{"list": []any{"x", 1.5, true, nil}}},
 			Credentials: map[string]secret.String{"apiKey": hidden("tracker")}},

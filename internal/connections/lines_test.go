@@ -380,6 +380,71 @@ func TestLinkAndReset(t *testing.T) {
 	require.NotNil(t, w, "whatever the button shows is set right")
 }
 
+func TestRetryTouchesOnlyWhatFailed(t *testing.T) {
+	redistest.Each(t, func(t *testing.T, env redistest.Env) {
+		ctx := context.Background()
+		s := NewStoreWith(env.Client, Timing{}, Limits{InFlight: 1})
+		retry := func(key Key, want bool, state State) *Work {
+			t.Helper()
+			began, w, err := s.Retry(ctx, key, somebody)
+			require.NoError(t, err)
+			require.Equal(t, want, began)
+			rec, err := s.Get(ctx, key)
+			if state == "" {
+				require.ErrorIs(t, err, fault.NotFound)
+				return w
+			}
+			require.NoError(t, err)
+			require.Equal(t, state, rec.State)
+			return w
+		}
+		require.Nil(t, retry(someKey, false, ""), "nothing is recorded for a button that was never pushed")
+		fails(t, s, push(t, s))
+		fails(t, s, pushed(t, s, 1))
+		require.NotNil(t, retry(someKey, true, Progress))
+		require.Nil(t, retry(someKey, false, Progress), "it is under way already")
+		require.Nil(t, retry(numbered(1), true, Progress), "it waits for the tenant's only credit")
+		_, _, err := s.Unlink(ctx, someKey)
+		require.NoError(t, err)
+		require.Nil(t, retry(someKey, false, Initial), "what was unlinked meanwhile stays so")
+	})
+}
+
+// A list can be gone on with after any of its entries.
+func TestListGoesOnAfterAnEntry(t *testing.T) {
+	ctx := context.Background()
+	s := open(t, redistest.Mini(t))
+	for i := range 6 {
+		pushed(t, s, i)
+	}
+	all, err := s.List(ctx, "acme", Query{Integration: "integration"})
+	require.NoError(t, err)
+	require.Len(t, all.Entries, 6)
+	for i, e := range all.Entries {
+		rest, err := s.List(ctx, "acme", Query{Integration: "integration", Cursor: e.After()})
+		require.NoError(t, err)
+		require.Equal(t, len(all.Entries[i+1:]), len(rest.Entries))
+		one, err := s.Entry(ctx, e.Key)
+		require.NoError(t, err)
+		require.Equal(t, e, one)
+	}
+}
+
+func TestLinkAndResetKeepWithinTheLimit(t *testing.T) {
+	ctx := context.Background()
+	s := NewStoreWith(redistest.Mini(t).Client, Timing{}, Limits{Connections: 1})
+	_, _, err := s.Link(ctx, someKey, someIssue)
+	require.NoError(t, err)
+	other := Key{"acme", "integration", "other"}
+	_, _, err = s.Link(ctx, other, someIssue)
+	require.ErrorIs(t, err, fault.RateLimited)
+	_, _, err = s.Reset(ctx, other)
+	require.ErrorIs(t, err, fault.RateLimited)
+	_, _, err = s.Reset(ctx, someKey)
+	require.NoError(t, err, "it is there already")
+	require.EqualValues(t, 1, usage(t, s).Connections)
+}
+
 func TestTimelineTellsEveryAttempt(t *testing.T) {
 	ctx := context.Background()
 	env := redistest.Mini(t)

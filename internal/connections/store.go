@@ -79,8 +79,11 @@ var ErrLost = errors.New("the push is no longer this worker's")
 type Store struct {
 	rdb    redis.UniversalClient
 	script *redis.Script
-	timing Timing
-	limits Limits
+	// importing is apart from the transitions: it treats many records at once.
+	importing *redis.Script
+	ties      *redis.Script
+	timing    Timing
+	limits    Limits
 }
 
 // NewStore makes a Store with the deployment's default limits; zero fields of
@@ -92,7 +95,7 @@ func NewStore(rdb redis.UniversalClient, timing Timing) *Store {
 // NewStoreWith is NewStore with limits for tenants that have none of their
 // own; zero fields mean the defaults.
 func NewStoreWith(rdb redis.UniversalClient, timing Timing, limits Limits) *Store {
-	s := &Store{rdb: rdb, timing: timing.withDefaults(), limits: limits.withDefaults()}
+	s := &Store{rdb: rdb, timing: timing.withDefaults(), limits: limits.withDefaults(), importing: redis.NewScript(importLua), ties: redis.NewScript(tiesLua)}
 	s.script = redis.NewScript(s.constants() + transitionsLua)
 	return s
 }
@@ -155,8 +158,6 @@ type arguments struct {
 	Counted bool     `json:"counted,omitempty"`
 	Delay   int64    `json:"delay,omitempty"`
 	Note    string   `json:"note,omitempty"`
-	Record  *Record  `json:"record,omitempty"`
-	Changed int64    `json:"changed,omitempty"`
 
 	InFlight    int `json:"inflight,omitempty"`
 	Waiting     int `json:"waiting,omitempty"`
@@ -306,19 +307,32 @@ func (s *Store) Push(ctx context.Context, key Key, by Person) (Record, *Work, er
 	return s.click(ctx, "push", key, arguments{Name: cut(by.Name, maxPersonText), Email: cut(by.Email, maxPersonText)})
 }
 
-// click is a push that the tenant's limits may refuse.
+// click is a transition that the tenant's limits may refuse.
 func (s *Store) click(ctx context.Context, op string, key Key, args arguments) (Record, *Work, error) {
+	out, err := s.refusable(ctx, op, key, args)
+	return out.record, out.work(key), err
+}
+
+// refusable is do, where the limits' refusals are errors.
+func (s *Store) refusable(ctx context.Context, op string, key Key, args arguments) (outcome, error) {
 	out, err := s.do(ctx, op, key, args)
 	switch out.verdict {
 	case vFull:
-		return out.record, nil, fault.New(fault.RateLimited, "push",
+		return outcome{record: out.record}, fault.New(fault.RateLimited, "push",
 			"Too many pushes of this workspace are waiting, so this one was not taken. Push again later, or ask your admin.")
 	case vMany:
-		return Record{}, nil, fault.New(fault.RateLimited, "push",
+		return outcome{}, fault.New(fault.RateLimited, "push",
 			"This workspace has as many connections as its plan in the push plugin allows. Ask your admin to raise the limit or to remove an integration.")
 	default:
-		return out.record, out.work(key), err
+		return out, err
 	}
+}
+
+// Retry is Push for a button that shows an error. began is false, and nothing
+// is changed, where it shows something else by now.
+func (s *Store) Retry(ctx context.Context, key Key, by Person) (began bool, work *Work, err error) {
+	out, err := s.refusable(ctx, "retry", key, arguments{Name: cut(by.Name, maxPersonText), Email: cut(by.Email, maxPersonText)})
+	return err == nil && out.verdict != vSame, out.work(key), err
 }
 
 // Unlink resets the button for good: whoever still works for the old push can
@@ -336,20 +350,18 @@ func (s *Store) Dismiss(ctx context.Context, key Key) (Record, *Work, error) {
 
 // Reset has the button show initial again, whatever it shows and whether there
 // is a record or not. The issue is left alone, and the next push gets one of
-// its own.
+// its own. Limits as in Push.
 func (s *Store) Reset(ctx context.Context, key Key) (Record, *Work, error) {
-	out, err := s.do(ctx, "reset", key, arguments{})
-	return out.record, out.work(key), err
+	return s.click(ctx, "reset", key, arguments{})
 }
 
 // Link connects the button to an issue that exists. One that it was connected
-// to is left alone.
+// to is left alone. Limits as in Push.
 func (s *Store) Link(ctx context.Context, key Key, issue targets.Issue) (Record, *Work, error) {
 	if issue.ID == "" {
 		return Record{}, nil, fault.New(fault.Invalid, "link", "The issue has no id.")
 	}
-	out, err := s.do(ctx, "link", key, arguments{Issue: keptIssue(issue), Note: issue.Key})
-	return out.record, out.work(key), err
+	return s.click(ctx, "link", key, arguments{Issue: keptIssue(issue), Note: issue.Key})
 }
 
 // Recheck has an idle button read back, since Productboard was seen to show

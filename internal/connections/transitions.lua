@@ -288,11 +288,25 @@ ops['push'] = function()
   return queue('open', delay, 'push', free)
 end
 
+-- A push again of what failed, and of nothing else: what was unlinked or
+-- pushed by somebody else meanwhile stays as it is.
+ops['retry'] = function()
+  if rec.s ~= 'error' then return answer('same') end
+  return ops['push']()
+end
+
+-- overfull tells that the record would be one more than the tenant may have.
+local function overfull()
+  if raw then return false end
+  local m = redis.call('HMGET', meta, 'n', 'connections')
+  return tonumber(m[1] or 0) >= tonumber(m[2] or K.connections)
+end
+
 -- Nothing can be done for the push now: it is answered with the reason. One
 -- that is under way goes on when that is over; it is told that it was clicked,
 -- since the answer must not be what stays on the button.
 ops['refuse'] = function()
-  if not raw and tonumber(redis.call('HGET', meta, 'n') or 0) >= tonumber(redis.call('HGET', meta, 'connections') or K.connections) then return answer('many') end
+  if overfull() then return answer('many') end
   rec.lc = now
   if rec.s == 'progress' then
     read_back(now + K.answer)
@@ -333,6 +347,7 @@ end
 
 -- The button goes back to initial whatever it shows; the issue is left alone.
 ops['reset'] = function()
+  if overfull() then return answer('many') end
   forsake()
   rec.lc = now
   clear()
@@ -341,6 +356,7 @@ end
 
 -- The button shows an issue that exists; one that it showed is left alone.
 ops['link'] = function()
+  if overfull() then return answer('many') end
   if not rec.t or rec.t.i ~= a.issue.i then forsake() end
   rec.g = rec.g + 1
   rec.s, rec.a, rec.x, rec.w, rec.z = 'progress', nil, nil, nil, nil
@@ -353,18 +369,6 @@ end
 ops['drop'] = function()
   if raw then erase(0) end
   return reply('ok', '')
-end
-
--- A record from elsewhere; what is known here is not overwritten.
-ops['import'] = function()
-  if raw then return answer('same') end
-  rec, changed = a.record, a.changed
-  fence_off() -- whoever worked on it there
-  rec.o, rec.u, rec.k, rec.b = nil, nil, nil, nil
-  if not rec.p then return save('ok') end
-  rec.r = rec.r + 1
-  redis.call('ZADD', line, now, id)
-  return save('lined', now) -- the look-out hands it out
 end
 
 -- The tenant's limits: those that are not named are the deployment's.

@@ -34,5 +34,5 @@ func (r *Registrar) Repoint(ctx context.Context, tenant string) (Report, error) 
 		}
 		report.Integrations = append(report.Integrations, result)
 	}
-	return report, report.err()
+	return report, report.Err()
 }

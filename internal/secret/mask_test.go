@@ -49,7 +49,7 @@ func FuzzMask(f *testing.F) {
 			t.Errorf("%q is still in %q", token, got)
 		}
 		core := NewMask(token).Hide(base64.StdEncoding.EncodeToString([]byte(before + token + after)))
-		if len(token) >= minPart && !strings.Contains(core, masked) {
+		if len(token) >= minPart && len(token) <= maxFormed && !strings.Contains(core, masked) {
 			t.Errorf("%q in base64 is still in %q", token, core)
 		}
 	})
@@ -58,8 +58,8 @@ func FuzzMask(f *testing.F) {
 func FuzzOpen(f *testing.F) {
 	ring, err := NewKeyring([]Key{key("k2", 2), key("k1", 1)})
 	require.NoError(f, err)
-	sealed, err := ring.Seal(New(canary), "acme/token")
-	require.NoError(f, err)
+	// One text for all processes of the fuzzing: each has its own nonces.
+	const sealed = "k2:RX9mtKQOLBcyg2YDxNyg0rAn0fKRyRRALDBNNOoG2JXy8vISqtUh"
 	for _, s := range []string{sealed, "", ":", "k1:", "k2:" + sealed[3:], "k1:" + sealed[3:], "k2:AAAA", "k3:AAAA", sealed + "=", sealed + "\n", strings.Replace(sealed, ":", "::", 1)} {
 		f.Add(s, "acme/token")
 	}

@@ -41,7 +41,11 @@ func (h Scope) Restore(ctx context.Context, in Integration) error {
 	if err := h.store.rdb.Set(ctx, ownerKey(in.ID), h.tenant, 0).Err(); err != nil {
 		return redisFault(op, err)
 	}
-	return h.change(ctx, op, "create", in, raw)
+	if err := h.change(ctx, op, "create", in, raw); err != nil || len(in.Expires) == 0 {
+		return err
+	}
+	_ = h.store.indexExpiry(ctx, in) // else when it is next asked for
+	return nil
 }
 
 // Holder tells which tenant has an integration; empty if none does.

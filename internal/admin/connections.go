@@ -1,0 +1,102 @@
+package admin
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"pushbutton/internal/access"
+	"pushbutton/internal/connections"
+	"pushbutton/internal/pushes"
+)
+
+// Pushes looks after the buttons of a tenant; *pushes.Service does.
+type Pushes interface {
+	Tenant(id string) pushes.Desk
+}
+
+// retryLimit bounds a call that pushes many again.
+const retryLimit = 30 * time.Second
+
+// Paths of connections.
+const (
+	connectionsPath = "/tenants/{tenant}/connections"
+	connectionPath  = integrationPath + "/connections/{entity}"
+)
+
+// ConnectionRoutes are the routes of connections and their pushes.
+func ConnectionRoutes(p Pushes) []Route {
+	const tag = "Connections"
+	h := connectionRoutes{p}
+	return []Route{
+		Handle(Route{Method: http.MethodGet, Path: connectionsPath, Operation: "listConnections", Tag: tag, Role: access.Viewer,
+			Summary:     "List and search connections",
+			Description: "One integration after the other by name, in each the newest change first. A page looks at up to 2,000 connections: with kind or text it can be short, or empty, and not be the last. The end is where next is absent."}, h.list),
+		Handle(Route{Method: http.MethodPost, Path: connectionsPath + "/retry", Operation: "retryConnections", Tag: tag, Role: access.Admin, Idempotent: true, Limit: retryLimit,
+			Summary:     "Push again what failed",
+			Description: "Every connection that shows an error and that the filter lets through, as many as limit says; as safe as clicking. Go on with cursor until next is absent: what fails again meanwhile is not retried once more. Sent again as it was, the request finds what it has retried no longer failed."}, h.retryAll),
+		Handle(Route{Method: http.MethodGet, Path: connectionPath, Operation: "getConnection", Tag: tag, Role: access.Viewer,
+			Summary: "Get a connection with its timeline"}, h.get),
+		Handle(Route{Method: http.MethodPost, Path: connectionPath + "/retry", Operation: "retryConnection", Tag: tag, Role: access.Admin,
+			Summary:     "Push again",
+			Description: "As safe as clicking: an issue that exists is found and not created again, and a push under way goes on as it is."}, h.one(pushes.Desk.Retry)),
+		Handle(Route{Method: http.MethodPost, Path: connectionPath + "/reset", Operation: "resetConnection", Tag: tag, Role: access.Admin,
+			Summary:     "Have the button show initial again",
+			Description: "Whatever it shows at Productboard, and whether anything is known of it here. The issue is left alone; the next push gets one of its own."}, h.one(pushes.Desk.Reset)),
+		Handle(Route{Method: http.MethodPost, Path: connectionPath + "/link", Operation: "linkConnection", Tag: tag, Role: access.Admin, Limit: integrationLimit,
+			Summary:     "Link the button to an issue that exists",
+			Description: "By its key or its page's address, which the tracker is asked for. One that it was connected to is left alone."}, h.link),
+		Handle(Route{Method: http.MethodPost, Path: connectionPath + "/unlink", Operation: "unlinkConnection", Tag: tag, Role: access.Admin,
+			Summary:     "Unlink the button from its issue",
+			Description: "As unlinking at Productboard: the button shows initial again, and the issue is treated as the integration's onUnlink says."}, h.one(pushes.Desk.Unlink)),
+	}
+}
+
+// connectionRoutes are the handlers.
+type connectionRoutes struct{ p Pushes }
+
+func (h connectionRoutes) list(ctx context.Context, c *Call, q ConnectionQuery, _ None) (Page[Connection], error) {
+	f := q.filter()
+	f.State = connections.State(q.State)
+	found, err := h.p.Tenant(c.Tenant.ID).List(ctx, pushes.Query{Filter: f, Cursor: q.Cursor, Limit: q.size()})
+	page := Page[Connection]{Items: []Connection{}, Next: found.Next}
+	for _, p := range found.Pushes {
+		page.Items = append(page.Items, wireConnection(p))
+	}
+	return page, wrongField("query.", err)
+}
+
+func (h connectionRoutes) get(ctx context.Context, c *Call, _, _ None) (ConnectionDetail, error) {
+	found, err := h.p.Tenant(c.Tenant.ID).Get(ctx, c.Param("integration"), c.Param("entity"))
+	return wireDetail(found), err
+}
+
+// one carries out a change that needs no more than the button's name.
+func (h connectionRoutes) one(do func(d pushes.Desk, ctx context.Context, integration, entity string) (pushes.Push, error)) func(context.Context, *Call, None, None) (Connection, error) {
+	return func(ctx context.Context, c *Call, _, _ None) (Connection, error) {
+		changed, err := do(h.p.Tenant(c.Tenant.ID), ctx, c.Param("integration"), c.Param("entity"))
+		return wireConnection(changed), err
+	}
+}
+
+func (h connectionRoutes) link(ctx context.Context, c *Call, _ None, body ConnectionLink) (Connection, error) {
+	linked, err := h.p.Tenant(c.Tenant.ID).Link(ctx, c.Param("integration"), c.Param("entity"), body.Issue)
+	return wireConnection(linked), wrongField("", err)
+}
+
+func (h connectionRoutes) retryAll(ctx context.Context, c *Call, _ None, body ConnectionRetry) (ConnectionsRetried, error) {
+	done, err := h.p.Tenant(c.Tenant.ID).RetryFailed(ctx, pushes.Query{Filter: body.filter(), Cursor: body.Cursor, Limit: body.Limit})
+	return wireRetried(done), wrongField("", err)
+}
+
+// wrongField makes a problem of a field that is wrong; in says where it stands.
+func wrongField(in string, err error) error {
+	var wrong *pushes.FieldError
+	if !errors.As(err, &wrong) {
+		return err
+	}
+	p := Invalid(FieldError{Field: in + wrong.Field, Message: wrong.Message()})
+	p.cause = err
+	return p
+}

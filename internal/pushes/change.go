@@ -1,0 +1,177 @@
+package pushes
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"pushbutton/internal/connections"
+	"pushbutton/internal/fault"
+	"pushbutton/internal/targets"
+	"pushbutton/internal/tenants"
+)
+
+// admin stands for who clicked where nobody is known.
+const admin = "admin"
+
+// Retry pushes again, which is as safe as a click: an issue that exists
+// already is found and not created again, and one that is under way goes on
+// as it is. fault.NotFound for a button that nobody has pushed or linked;
+// fault.Conflict and fault.Unauthorized where a click would be refused, with
+// the reason.
+func (d Desk) Retry(ctx context.Context, integration, entity string) (Push, error) {
+	return d.alter(ctx, integration, entity, true, func(in tenants.Integration, e connections.Entry) (connections.Record, *connections.Work, error) {
+		if err := d.pushable(ctx, in); err != nil {
+			return connections.Record{}, nil, err
+		}
+		return d.s.Records.Push(ctx, e.Key, clicker(e.Record.Click.Name, e.Record.Click.Email))
+	})
+}
+
+func clicker(name, email string) connections.Person {
+	if name == "" && email == "" {
+		return connections.Person{Name: admin}
+	}
+	return connections.Person{Name: name, Email: email}
+}
+
+// Reset has the button show initial again, whatever it shows at Productboard
+// and whether anything is known of it here. The issue is left alone, and the
+// next push gets one of its own.
+func (d Desk) Reset(ctx context.Context, integration, entity string) (Push, error) {
+	return d.alter(ctx, integration, entity, false, func(_ tenants.Integration, e connections.Entry) (connections.Record, *connections.Work, error) {
+		return d.s.Records.Reset(ctx, e.Key)
+	})
+}
+
+// Unlink does what unlinking at Productboard does: the button shows initial
+// again, and the issue is treated as the integration's OnUnlink says.
+func (d Desk) Unlink(ctx context.Context, integration, entity string) (Push, error) {
+	return d.alter(ctx, integration, entity, true, func(_ tenants.Integration, e connections.Entry) (connections.Record, *connections.Work, error) {
+		return d.s.Records.Unlink(ctx, e.Key)
+	})
+}
+
+// Link connects the button to an issue that exists, by its key or its page's
+// address; one that it was connected to is left alone. A *FieldError is for an
+// issue that the tracker does not show, or that is none of the integration's.
+func (d Desk) Link(ctx context.Context, integration, entity, issue string) (Push, error) {
+	return d.alter(ctx, integration, entity, false, func(in tenants.Integration, e connections.Entry) (connections.Record, *connections.Work, error) {
+		found, err := d.s.resolve(ctx, in, issue)
+		if err != nil {
+			return connections.Record{}, nil, err
+		}
+		return d.s.Records.Link(ctx, e.Key, found)
+	})
+}
+
+// LinkNew is Link for an integration that has just been taken over from
+// another program, whose buttons nothing is known of.
+func (s *Service) LinkNew(ctx context.Context, in tenants.Integration, entity, issue string) error {
+	found, err := s.resolve(ctx, in, issue)
+	if err != nil {
+		return err
+	}
+	_, work, err := s.Records.Link(ctx, connections.Key{Tenant: in.Tenant, Integration: in.ID, Entity: entity}, found)
+	s.enqueue(ctx, work)
+	return err
+}
+
+// resolve asks the tracker for an issue.
+func (s *Service) resolve(ctx context.Context, in tenants.Integration, name string) (targets.Issue, error) {
+	tracker, err := s.Tracker(ctx, in)
+	if err != nil {
+		return targets.Issue{}, err
+	}
+	issue, supported, err := tracker.Resolve(ctx, name)
+	if err != nil {
+		e := fault.From(err)
+		if e.Kind == fault.NotFound || e.Kind == fault.Invalid {
+			return targets.Issue{}, &FieldError{Field: FieldIssue, Err: e}
+		}
+		return targets.Issue{}, err
+	}
+	if !supported {
+		return targets.Issue{}, wrong(FieldIssue, "This tracker's issues cannot be found by their key or address.")
+	}
+	return issue, nil
+}
+
+// alter carries out one change of a button: what can be changed is looked at
+// first, and what has to be done then is queued.
+func (d Desk) alter(ctx context.Context, integration, entity string, known bool, change func(tenants.Integration, connections.Entry) (connections.Record, *connections.Work, error)) (Push, error) {
+	key := d.key(integration, entity)
+	in, err := d.s.Tenants.Tenant(d.tenant).Integration(ctx, integration)
+	if err != nil {
+		return Push{}, err
+	}
+	e, err := d.s.Records.Entry(ctx, key)
+	switch {
+	case !known && errors.Is(err, fault.NotFound) && key.Valid():
+		e = connections.Entry{Key: key}
+	case err != nil:
+		return Push{}, err
+	}
+	if err := registered(in); err != nil {
+		return Push{}, err
+	}
+	_, work, err := change(in, e)
+	if err != nil {
+		return Push{}, err
+	}
+	d.s.enqueue(ctx, work)
+	if e, err = d.s.Records.Entry(ctx, key); err != nil {
+		return Push{}, err
+	}
+	return pushOf(e, in.Name), nil
+}
+
+// registered refuses what could not be told to Productboard.
+func registered(in tenants.Integration) error {
+	switch {
+	case !in.Deleting.IsZero():
+		return fault.New(fault.Conflict, "pushes", "The integration is being deleted.")
+	case in.ProductboardID == "":
+		return fault.New(fault.Conflict, "pushes", "The integration is not registered at Productboard yet.")
+	}
+	return nil
+}
+
+// pushable refuses a push that a click would be refused, with the reason.
+func (d Desk) pushable(ctx context.Context, in tenants.Integration) error {
+	const op = "retry"
+	if err := registered(in); err != nil {
+		return err
+	}
+	if in.Disabled {
+		return fault.New(fault.Conflict, op, "The integration is disabled. Enable it first.")
+	}
+	if r := in.Reconnect; r != nil {
+		return &fault.Error{Op: op, Kind: fault.Unauthorized, Side: string(r.Side), Public: r.Reason}
+	}
+	t, err := d.s.Tenants.Tenant(d.tenant).Get(ctx)
+	if err != nil {
+		return err
+	}
+	if t.Halted() {
+		return fault.New(fault.Conflict, op, "The tenant is suspended.")
+	}
+	return nil
+}
+
+// enqueueLimit bounds the queuing of work that is recorded: a request whose
+// time is over must not keep it from being done soon.
+const enqueueLimit = 2 * time.Second
+
+// enqueue queues what a transition brought. What is not queued the look-out
+// queues within seconds.
+func (s *Service) enqueue(ctx context.Context, work *connections.Work) {
+	if work == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), enqueueLimit)
+	defer cancel()
+	if err := s.Queue.Enqueue(ctx, *work); err != nil {
+		s.Log.WarnContext(ctx, "recorded but not queued", "connection", work.Key.String(), "error", err)
+	}
+}

@@ -1,0 +1,275 @@
+package pushes
+
+import (
+	"cmp"
+	"context"
+	"encoding/base64"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"pushbutton/internal/connections"
+	"pushbutton/internal/fault"
+	"pushbutton/internal/tenants"
+)
+
+// Limits of one list.
+const (
+	DefaultPage = 50
+	MaxPage     = 200
+	// MaxText bounds what is searched for, in characters.
+	MaxText = 500
+	// maxLook bounds how many buttons, and maxVisits how many integrations, are
+	// looked at for one page.
+	maxLook   = 2000
+	maxVisits = 100
+)
+
+// Filter narrows a list; empty fields do not narrow.
+type Filter struct {
+	// Integration is an integration's id or name.
+	Integration string
+	// Entity is Productboard's id of an item.
+	Entity string
+	State  connections.State
+	// Kind is the kind of failure ("unauthorized", "unavailable", ...).
+	Kind string
+	// From and To narrow by the time of the last change, From included and To
+	// not.
+	From, To time.Time
+	// Text is looked for in the item's id, the issue's key, address and title,
+	// who clicked, and the failure, whatever the case.
+	Text string
+}
+
+// Query asks for one page of a list.
+type Query struct {
+	Filter
+	// Cursor is Page.Next of the page before; empty begins.
+	Cursor string
+	// Limit bounds the page; 0 means DefaultPage, more than MaxPage MaxPage.
+	Limit int
+}
+
+// Page is part of a list. Next is empty at its end and nowhere else: a page
+// may be short, or empty, and not be the last, since a call looks at so many
+// buttons and no more.
+type Page struct {
+	Pushes []Push
+	Next   string
+}
+
+// List lists the tenant's buttons: one integration after the other by name,
+// in each the newest change first. A *FieldError is for a query that makes no
+// sense.
+func (d Desk) List(ctx context.Context, q Query) (Page, error) {
+	var page Page
+	limit := min(cmp.Or(max(q.Limit, 0), DefaultPage), MaxPage)
+	next, err := d.scan(ctx, q, func(_ context.Context, _ tenants.Integration, p Push) (bool, error) {
+		page.Pushes = append(page.Pushes, p)
+		return len(page.Pushes) < limit, nil
+	})
+	page.Next = next
+	return page, err
+}
+
+// visit is told of a button that the filter lets through, and tells whether
+// there may be more.
+type visit func(ctx context.Context, in tenants.Integration, p Push) (more bool, err error)
+
+// scan visits buttons from the query's cursor on, and gives the cursor to go
+// on with.
+func (d Desk) scan(ctx context.Context, q Query, do visit) (next string, err error) {
+	if err := q.check(); err != nil {
+		return "", err
+	}
+	at, err := parseCursor(q.Cursor)
+	if err != nil {
+		return "", err
+	}
+	all, err := d.integrations(ctx, q.Integration)
+	if err != nil {
+		return "", err
+	}
+	if at.integration != "" {
+		i := slices.IndexFunc(all, func(in tenants.Integration) bool { return in.ID == at.integration })
+		if i < 0 {
+			return "", wrong(FieldCursor, "belongs to an integration that is gone, or that the filter leaves out: begin anew")
+		}
+		all = all[i:]
+	}
+	look := maxLook
+	for i, in := range all {
+		if i == maxVisits || look <= 0 {
+			return cursor{integration: in.ID}.String(), nil
+		}
+		inner, done, err := d.scanOne(ctx, in, q, at.inner, &look, do)
+		switch {
+		case err != nil:
+			return "", err
+		case inner != "":
+			return cursor{in.ID, inner}.String(), nil
+		case done && i+1 < len(all):
+			return cursor{integration: all[i+1].ID}.String(), nil
+		case done:
+			return "", nil
+		}
+		at.inner = ""
+	}
+	return "", nil
+}
+
+// scanOne visits buttons of one integration. after is where to go on in it,
+// empty at its end; done tells that no more are wanted.
+func (d Desk) scanOne(ctx context.Context, in tenants.Integration, q Query, inner string, look *int, do visit) (after string, done bool, err error) {
+	if q.Entity != "" {
+		e, err := d.s.Records.Entry(ctx, d.key(in.ID, q.Entity))
+		if errors.Is(err, fault.NotFound) {
+			return "", false, nil
+		}
+		*look--
+		if err != nil || !q.lets(e) {
+			return "", false, err
+		}
+		more, err := do(ctx, in, pushOf(e, in.Name))
+		return "", !more, err
+	}
+	kq := connections.Query{Integration: in.ID, State: q.State, From: q.From, To: q.To, Cursor: inner, Limit: q.chunk()}
+	for {
+		page, err := d.s.Records.List(ctx, d.tenant, kq)
+		if err != nil {
+			return "", false, cursorFault(err, kq.Cursor)
+		}
+		for i, e := range page.Entries {
+			*look--
+			if !q.lets(e) {
+				continue
+			}
+			more, err := do(ctx, in, pushOf(e, in.Name))
+			if err != nil {
+				return "", false, err
+			}
+			if !more && i+1 == len(page.Entries) {
+				return page.Next, true, nil
+			}
+			if !more {
+				return e.After(), true, nil
+			}
+		}
+		if page.Next == "" || *look <= 0 {
+			return page.Next, false, nil
+		}
+		kq.Cursor = page.Next
+	}
+}
+
+// cursorFault names the cursor if the store did not understand it: everything
+// else has been checked.
+func cursorFault(err error, given string) error {
+	if given != "" && fault.KindOf(err) == fault.Invalid {
+		return wrong(FieldCursor, "is none that was given out")
+	}
+	return err
+}
+
+// chunk is how many buttons are read at once: no more than wanted where every
+// one counts.
+func (q Query) chunk() int {
+	if q.Kind == "" && q.Text == "" {
+		return min(cmp.Or(max(q.Limit, 0), DefaultPage), MaxPage)
+	}
+	return connections.MaxPage
+}
+
+func (q Query) check() error {
+	states := []connections.State{"", connections.Initial, connections.Progress, connections.Connected, connections.Failed}
+	kinds := []string{""}
+	for _, k := range fault.Kinds() {
+		kinds = append(kinds, k.String())
+	}
+	switch {
+	case !slices.Contains(states, q.State):
+		return wrong(FieldState, "must be initial, progress, connected or error")
+	case !slices.Contains(kinds, q.Kind):
+		return wrong(FieldKind, "must be one of "+strings.Join(kinds[1:], ", "))
+	case !q.From.IsZero() && !q.To.IsZero() && !q.From.Before(q.To):
+		return wrong(FieldTo, "must be after from")
+	case utf8.RuneCountInString(q.Text) > MaxText:
+		return wrong(FieldText, "is too long")
+	}
+	return nil
+}
+
+// lets tells whether a button is asked for. State and time matter only where
+// the store has not looked at them.
+func (f Filter) lets(e connections.Entry) bool {
+	r := e.Record
+	return (f.State == "" || r.State == f.State) &&
+		(f.From.IsZero() || !e.Changed.Before(f.From)) && (f.To.IsZero() || e.Changed.Before(f.To)) &&
+		(f.Kind == "" || r.Failure != nil && r.Failure.Kind == f.Kind) &&
+		(f.Text == "" || mentions(e, strings.ToLower(strings.TrimSpace(f.Text))))
+}
+
+// mentions tells whether a text, in lower case, is in what people know of a
+// button.
+func mentions(e connections.Entry, text string) bool {
+	r := e.Record
+	all := []string{e.Key.Entity, r.Click.Email, r.Click.Name}
+	if r.Issue != nil {
+		all = append(all, r.Issue.Key, r.Issue.URL, r.Issue.Title)
+	}
+	for _, f := range []*connections.Failure{r.Failure, r.Waiting} {
+		if f != nil {
+			all = append(all, f.Message, f.Kind, f.Ref)
+		}
+	}
+	return slices.ContainsFunc(all, func(s string) bool { return strings.Contains(strings.ToLower(s), text) })
+}
+
+// integrations are those that a filter names by id or name, or all of the
+// tenant's, by name.
+func (d Desk) integrations(ctx context.Context, which string) ([]tenants.Integration, error) {
+	scope := d.s.Tenants.Tenant(d.tenant)
+	if which != "" {
+		in, err := scope.Integration(ctx, which)
+		if errors.Is(err, fault.NotFound) {
+			in, err = scope.ByName(ctx, which)
+		}
+		if errors.Is(err, fault.NotFound) {
+			return nil, wrong(FieldIntegration, "is neither the id nor the name of an integration of this tenant")
+		}
+		return []tenants.Integration{in}, err
+	}
+	var all []tenants.Integration
+	for after := ""; ; {
+		page, next, err := scope.Integrations(ctx, after, tenants.MaxPage)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, page...) // at most tenants.MaxIntegrations
+		if after = next; after == "" {
+			return all, nil
+		}
+	}
+}
+
+// cursor is a place in a list: an integration, and the store's own cursor in it.
+type cursor struct{ integration, inner string }
+
+func (c cursor) String() string {
+	return base64.RawURLEncoding.EncodeToString([]byte(c.integration + "/" + c.inner))
+}
+
+func parseCursor(s string) (cursor, error) {
+	if s == "" {
+		return cursor{}, nil
+	}
+	raw, err := base64.RawURLEncoding.DecodeString(s)
+	integration, inner, ok := strings.Cut(string(raw), "/")
+	if err != nil || !ok || integration == "" {
+		return cursor{}, wrong(FieldCursor, "is none that was given out")
+	}
+	return cursor{integration, inner}, nil
+}
