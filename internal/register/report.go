@@ -47,6 +47,8 @@ type Result struct {
 	Warning string
 	// Err says why it failed.
 	Err error
+	// Problems is what Err was made of, by the fields; nil where it has none.
+	Problems Problems
 }
 
 // Report is what became of a plan: the declared integrations in their order,
@@ -55,7 +57,8 @@ type Report struct {
 	Integrations []Result
 }
 
-func (r Report) err() error {
+// Err joins the errors of a report; nil if there is none.
+func (r Report) Err() error {
 	var errs []error
 	for _, res := range r.Integrations {
 		errs = append(errs, res.Err)
@@ -88,7 +91,7 @@ func (r Report) Write(w io.Writer) error {
 
 func (r *Registrar) result(j *job) Result {
 	res := Result{Tenant: j.tenant, Name: j.want.Integration.Name, State: j.state, Changes: j.changes, Caveat: j.caveat,
-		Warning: ExpiryNote(j.goal, tenants.SideTracker, r.now())}
+		Warning: ExpiryNote(j.goal, tenants.SideTracker, r.now()), Problems: j.problems}
 	for _, p := range j.problems {
 		res.Err = errors.Join(res.Err, describe(j.want.origin(j.tenant, p.Field), p.Err))
 	}
