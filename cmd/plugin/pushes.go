@@ -11,6 +11,7 @@ import (
 	"pushbutton/internal/app"
 	"pushbutton/internal/connections"
 	"pushbutton/internal/pushes"
+	"pushbutton/internal/remote"
 )
 
 // pushDesk looks after the pushes of one tenant: pushes.Desk on Redis, or a
@@ -37,6 +38,12 @@ type localDesks struct{ *app.App }
 // Pushes implements pushDesks.
 func (l localDesks) Pushes(tenant string) pushDesk { return l.App.Pushes().Tenant(tenant) }
 
+// remoteDesks are those of a running plugin.
+type remoteDesks struct{ *remote.Client }
+
+// Pushes implements pushDesks.
+func (r remoteDesks) Pushes(tenant string) pushDesk { return r.Client.Pushes(tenant) }
+
 // pushOptions are the flags.
 type pushOptions struct {
 	tenant string
@@ -49,7 +56,7 @@ type pushOptions struct {
 const pushVerbs = "list, show KEY, retry KEY..., --all retry, reset KEY, link KEY ISSUE, or unlink KEY (flags go first)"
 
 func pushesCommand() command {
-	return command{name: "pushes", settings: true, summary: "list, show, retry, reset, link or unlink pushes: pushes list | show KEY | retry KEY... | --all retry | reset KEY | link KEY ISSUE | unlink KEY", setup: func(inv *invocation) func(context.Context, []string) error {
+	return command{name: "pushes", settings: true, client: true, summary: "list, show, retry, reset, link or unlink pushes: pushes list | show KEY | retry KEY... | --all retry | reset KEY | link KEY ISSUE | unlink KEY", setup: func(inv *invocation) func(context.Context, []string) error {
 		var o pushOptions
 		inv.flags.StringVar(&o.tenant, "tenant", "", "only this `TENANT`")
 		inv.flags.StringVar(&o.filter.Integration, "integration", "", "only this integration, by its `NAME` or id")
@@ -66,9 +73,17 @@ func pushesCommand() command {
 			if err != nil {
 				return err
 			}
-			cfg, err := inv.load(nil, config.EncryptionKeys)
+			cfg, err := inv.loadEither(config.EncryptionKeys)
 			if err != nil {
 				return err
+			}
+			if cfg.Server != "" {
+				client, err := inv.client(cfg)
+				if err != nil {
+					return err
+				}
+				defer client.Close()
+				return plainly(do(ctx, remoteDesks{client}))
 			}
 			return app.WithApp(ctx, cfg, inv.logger(cfg), version, func(ctx context.Context, a *app.App) error {
 				return plainly(do(ctx, localDesks{a}))

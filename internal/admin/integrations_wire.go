@@ -188,9 +188,9 @@ func stateOf(in tenants.Integration) string {
 	}
 }
 
-// settings are an integration's as they could be sent, secrets included: what
-// a patch is applied to. They leave this package in no way.
-func settings(in tenants.Integration) IntegrationSettings {
+// SettingsOf are an integration's as they could be sent, secrets included: what
+// a patch is applied to, and what a client sends. Nothing answers them.
+func SettingsOf(in tenants.Integration) IntegrationSettings {
 	enabled := !in.Disabled
 	out := IntegrationSettings{Name: in.Name, ButtonLabel: in.ButtonLabel, Enabled: &enabled, Answer: string(in.Answer), OnUnlink: string(in.OnUnlink),
 		Target: TargetSettings{Type: in.Target.Type, Settings: in.Target.Settings, Credentials: map[string]string{}}}
@@ -281,25 +281,39 @@ func told(err error, kind tenants.AuthKind) error {
 	if !errors.As(err, &all) {
 		return err
 	}
-	p := Invalid()
-	first := true
-	for _, one := range all {
-		field := one.Field
-		if field == register.FieldToken {
-			field = credentialField(kind, "")
-		}
-		p.Errors = append(p.Errors, FieldError{Field: field, Message: one.Message()})
-		if fault.KindOf(one.Err) != fault.Invalid && first {
-			errs := p.Errors
-			p = problemOf(one.Err)
-			p.Errors, first = errs, false
-		}
-	}
+	t := newTeller()
+	t.add("", all, kind)
+	p := t.problem
 	p.cause = err
 	if fault.IsUnsure(err) {
 		p.Detail = strings.TrimSpace(p.Detail + " It may have been done all the same: send the same request again in a minute, under another Idempotency-Key, and it is settled.")
 	}
 	return p
+}
+
+// teller makes one problem of those of integrations.
+type teller struct {
+	problem *Problem
+	settled bool // what sort it is
+}
+
+func newTeller() *teller { return &teller{problem: Invalid()} }
+
+// add adds the problems of the integration that stands at a place ("", or a
+// path that ends in a dot).
+func (t *teller) add(at string, all register.Problems, kind tenants.AuthKind) {
+	for _, one := range all {
+		field := one.Field
+		if field == register.FieldToken {
+			field = credentialField(kind, "")
+		}
+		if !t.settled && fault.KindOf(one.Err) != fault.Invalid {
+			errs := t.problem.Errors
+			t.problem, t.settled = problemOf(one.Err), true
+			t.problem.Errors = errs
+		}
+		t.problem.Errors = append(t.problem.Errors, FieldError{Field: at + field, Message: one.Message()})
+	}
 }
 
 // Finding is one thing that a check looked at.

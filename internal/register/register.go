@@ -100,11 +100,20 @@ type Registrar struct {
 	Revoke func(ctx context.Context, in tenants.Integration) error
 	// PublicURL is what Productboard calls us by, without a trailing slash.
 	PublicURL string
-	// Recreate makes integrations anew that Productboard does not have any
-	// more. Their buttons are gone there; the records here stay.
-	Recreate bool
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
+
+	// recreate makes integrations anew that Productboard does not have any
+	// more.
+	recreate bool
+}
+
+// recreating is the same Registrar, which also makes anew what Productboard
+// does not have any more, if so.
+func (r *Registrar) recreating(so bool) *Registrar {
+	own := *r
+	own.recreate = so
+	return &own
 }
 
 func (r *Registrar) now() time.Time {
@@ -122,6 +131,9 @@ func (r *Registrar) ActionURL(integration string) string {
 // Plan is what is declared.
 type Plan struct {
 	Tenants []WantedTenant
+	// Recreate makes integrations anew that Productboard does not have any
+	// more. Their buttons are gone there; the records here stay.
+	Recreate bool
 }
 
 // WantedTenant is a tenant and those of its integrations that are declared.
@@ -164,6 +176,7 @@ func (w Wanted) origin(tenant, field string) string {
 // Apply carries a plan out. The error joins all failures; each is also in the
 // report. If a check fails nothing is written at all.
 func (r *Registrar) Apply(ctx context.Context, plan Plan) (Report, error) {
+	r = r.recreating(plan.Recreate)
 	jobs := r.survey(ctx, plan)
 	if !failed(jobs) {
 		r.carryOut(ctx, plan, jobs)
@@ -177,7 +190,7 @@ func (r *Registrar) Apply(ctx context.Context, plan Plan) (Report, error) {
 		report.Integrations = append(report.Integrations, Result{State: Failed, Err: err})
 	}
 	report.Integrations = append(report.Integrations, left...)
-	return report, report.err()
+	return report, report.Err()
 }
 
 // carryOut writes, job after job: they are independent of each other.

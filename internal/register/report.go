@@ -49,6 +49,8 @@ type Result struct {
 	Next string
 	// Err says why it failed.
 	Err error
+	// Problems is what Err was made of, by the fields; nil where it has none.
+	Problems Problems
 }
 
 // Report is what became of a plan: the declared integrations in their order,
@@ -57,7 +59,8 @@ type Report struct {
 	Integrations []Result
 }
 
-func (r Report) err() error {
+// Err joins the errors of a report; nil if there is none.
+func (r Report) Err() error {
 	var errs []error
 	for _, res := range r.Integrations {
 		errs = append(errs, res.Err)
@@ -90,7 +93,7 @@ func (r Report) Write(w io.Writer) error {
 
 func (r *Registrar) result(j *job) Result {
 	res := Result{Tenant: j.tenant, Name: j.want.Integration.Name, State: j.state, Changes: j.changes, Caveat: j.caveat,
-		Warning: ExpiryNote(j.goal, tenants.SideTracker, r.now())}
+		Warning: ExpiryNote(j.goal, tenants.SideTracker, r.now()), Problems: j.problems}
 	for _, p := range j.problems {
 		res.Err = errors.Join(res.Err, describe(j.want.origin(j.tenant, p.Field), p.Err))
 	}
