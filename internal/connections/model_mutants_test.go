@@ -53,7 +53,7 @@ func TestModelMutants(t *testing.T) {
 		{"a former state stays listed", "if was and was ~= rec.s then redis.call('ZREM', index(was), entity) end", "", rules{}, budget{Push: 1}, "listed wrongly"},
 		{"what is done keeps its credit", "release()\n  return save('ok', nil, 'verified')", "return save('ok', nil, 'verified')", rules{}, budget{Push: 1}, "in one place"},
 		{"what is done stays in the look-out", "else redis.call('ZREM', lookout, member) end", "end", rules{}, budget{Push: 1}, "look-out"},
-		{"a push during an unlink's verify is dropped", "if rec.s == 'progress' then", "if rec.p then", rules{}, budget{Push: 2, Unlink: 1}, "latest click"},
+		{"a push during an unlink's verify is dropped", "if rec.s == 'progress' then\n    rec.lc", "if rec.p then\n    rec.lc", rules{}, budget{Push: 2, Unlink: 1}, "latest click"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r := c.rules
