@@ -64,6 +64,11 @@ type Config struct {
 	DrainDelay time.Duration
 	LogLevel   slog.Level
 	LogFormat  LogFormat
+	// Server is a running plugin that a command works through, without a
+	// trailing slash; empty: it works on Redis. AdminToken is the token for it,
+	// or a reference that ResolveSecret reads.
+	Server     string
+	AdminToken secret.String
 }
 
 // Keyring makes the keyring that seals credentials.
@@ -92,6 +97,8 @@ const (
 	EncryptionKeys = "PLUGIN_ENCRYPTION_KEYS"
 	DrainDelay     = "PLUGIN_DRAIN_DELAY"
 	AdminJWTKey    = "PLUGIN_ADMIN_JWT_KEY"
+	Server         = "PLUGIN_SERVER"
+	AdminToken     = "PLUGIN_ADMIN_TOKEN"
 	adminKeys      = "PLUGIN_ADMIN_JWT_PUBLIC_KEYS"
 	adminJWKS      = "PLUGIN_ADMIN_JWKS_URL"
 	adminIssuer    = "PLUGIN_ADMIN_JWT_ISSUER"

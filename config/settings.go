@@ -36,19 +36,26 @@ type Setting struct {
 	Help string
 	// Secret settings are not echoed, neither in help nor in errors.
 	Secret bool
+	// Client settings are for commands that work through a running plugin's
+	// admin API instead of its Redis; they are flags of those alone.
+	Client bool
 
-	set func(c *Config, value string) error
+	flag string
+	set  func(c *Config, value string) error
 }
 
 // Flag is the name of the command-line flag, without the dashes:
 // "redis-url" for PLUGIN_REDIS_URL.
 func (s Setting) Flag() string {
+	if s.flag != "" {
+		return s.flag
+	}
 	return strings.ReplaceAll(strings.ToLower(strings.TrimPrefix(s.Env, prefix)), "_", "-")
 }
 
 // Settings lists every setting in the order of the documentation.
 func Settings() []Setting {
-	return slices.Concat(addressSettings(), storeSettings(), adminSettings(), runSettings())
+	return slices.Concat(addressSettings(), storeSettings(), adminSettings(), runSettings(), clientSettings())
 }
 
 func addressSettings() []Setting {
@@ -198,6 +205,20 @@ func runSettings() []Setting {
 				c.LogFormat, err = oneOf(v, map[string]LogFormat{"auto": LogAuto, "json": LogJSON, "text": LogText})
 				return
 			},
+		},
+	}
+}
+
+func clientSettings() []Setting {
+	return []Setting{
+		{
+			Env: Server, Example: "https://push.example.com", Client: true,
+			Help: "Address of a running plugin, through whose admin API a command works instead of on its Redis. https, or http to this machine.",
+			set:  func(c *Config, v string) (err error) { c.Server, err = baseURL(v); return },
+		}, {
+			Env: AdminToken, Example: "file:/run/secrets/admin-token", Secret: true, Client: true, flag: "token",
+			Help: "Token for that admin API: the token itself, or file:PATH or env:NAME of where it is. As a flag it is seen in the list of processes, so name a file there.",
+			set:  func(c *Config, v string) error { c.AdminToken = secret.New(v); return nil },
 		},
 	}
 }

@@ -12,10 +12,17 @@ import (
 	"pushbutton/internal/app"
 	"pushbutton/internal/register"
 	"pushbutton/internal/register/applyfile"
+	"pushbutton/internal/tenants"
 )
 
+// applier carries a declaration out: a Registrar on Redis, or a client of a
+// running plugin.
+type applier interface {
+	Apply(ctx context.Context, plan register.Plan) (register.Report, error)
+}
+
 func applyCommand() command {
-	return command{name: "apply", settings: true, summary: "declare tenants and integrations from a file; running it again changes nothing", setup: func(inv *invocation) func(context.Context, []string) error {
+	return command{name: "apply", settings: true, client: true, summary: "declare tenants and integrations from a file; running it again changes nothing", setup: func(inv *invocation) func(context.Context, []string) error {
 		file := inv.flags.String("f", "", "the `FILE` to apply (YAML; - for standard input)")
 		recreate := inv.flags.Bool("recreate", false, "register integrations anew that were deleted at Productboard")
 		return func(ctx context.Context, args []string) error {
@@ -25,26 +32,33 @@ func applyCommand() command {
 			if *file == "" {
 				return &usageError{errors.New("-f FILE is required")}
 			}
-			cfg, err := inv.load(nil, config.EncryptionKeys, config.PublicURL)
+			cfg, err := inv.loadEither(config.EncryptionKeys, config.PublicURL)
 			if err != nil {
 				return err
 			}
+			if cfg.Server != "" {
+				client, err := inv.client(cfg)
+				if err != nil {
+					return err
+				}
+				defer client.Close()
+				return inv.apply(ctx, client, nil, *file, *recreate) // what is wrong with a target's settings the server says
+			}
 			return app.WithApp(ctx, cfg, inv.logger(cfg), version, func(ctx context.Context, a *app.App) error {
-				return inv.apply(ctx, a, *file, *recreate)
+				return inv.apply(ctx, a.Registrar(), a.ValidTarget, *file, *recreate)
 			})
 		}
 	}}
 }
 
-// apply carries out a file and prints what became of it.
-func (inv *invocation) apply(ctx context.Context, a *app.App, file string, recreate bool) error {
-	plan, err := inv.plan(a, file)
+// apply carries a file out and prints what became of it.
+func (inv *invocation) apply(ctx context.Context, to applier, check func(tenants.TargetConfig) error, file string, recreate bool) error {
+	plan, err := inv.plan(check, file)
 	if err != nil {
 		return inv.fail(err)
 	}
-	registrar := a.Registrar()
-	registrar.Recreate = recreate
-	report, err := registrar.Apply(ctx, plan)
+	plan.Recreate = recreate
+	report, err := to.Apply(ctx, plan)
 	if werr := report.Write(inv.stdout); werr != nil {
 		return werr
 	}
@@ -60,7 +74,8 @@ func (inv *invocation) fail(err error) error {
 	return &silentError{code: exitFailure}
 }
 
-func (inv *invocation) plan(a *app.App, file string) (register.Plan, error) {
+// plan reads a file; check, if set, looks at its targets' settings.
+func (inv *invocation) plan(check func(tenants.TargetConfig) error, file string) (register.Plan, error) {
 	data, err := readApplyFile(file)
 	if err != nil {
 		return register.Plan{}, err
@@ -75,7 +90,7 @@ func (inv *invocation) plan(a *app.App, file string) (register.Plan, error) {
 			}
 			return readAtMost(path, limit)
 		},
-		CheckTarget: a.ValidTarget,
+		CheckTarget: check,
 	})
 }
 

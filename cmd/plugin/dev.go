@@ -91,7 +91,7 @@ func (inv *invocation) devPlan(f devFlags) (func(*app.App) (register.Plan, error
 			}
 			return app.SandboxToken, true
 		}
-		return func(a *app.App) (register.Plan, error) { return inv.plan(a, *f.file) }, nil
+		return func(a *app.App) (register.Plan, error) { return inv.plan(a.ValidTarget, *f.file) }, nil
 	case *f.target != "":
 		target := tenants.TargetConfig{Type: *f.target, Settings: map[string]any{}, Credentials: map[string]secret.String{}}
 		for name, value := range f.settings {

@@ -58,7 +58,8 @@ type invocation struct {
 type command struct {
 	name     string
 	summary  string
-	settings bool // takes every setting as a flag
+	settings bool // takes the settings as flags
+	client   bool // can work through a running plugin, and takes the settings for that too
 	setup    func(inv *invocation) func(ctx context.Context, args []string) error
 }
 
@@ -107,6 +108,9 @@ func invoke(ctx context.Context, c command, args []string, env environment, stdo
 	}
 	if c.settings {
 		for _, s := range config.Settings() {
+			if s.Client && !c.client {
+				continue
+			}
 			inv.flags.Func(s.Flag(), settingHelp(s), func(v string) error {
 				inv.given[s.Flag()] = v
 				return nil

@@ -4,70 +4,241 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
+	"time"
 
 	"pushbutton/config"
 	"pushbutton/internal/app"
 	"pushbutton/internal/connections"
+	"pushbutton/internal/pushes"
+	"pushbutton/internal/remote"
 )
 
+// pushDesk looks after the pushes of one tenant: pushes.Desk on Redis, or a
+// client of a running plugin.
+type pushDesk interface {
+	List(ctx context.Context, q pushes.Query) (pushes.Page, error)
+	Get(ctx context.Context, integration, entity string) (pushes.Detail, error)
+	Retry(ctx context.Context, integration, entity string) (pushes.Push, error)
+	RetryFailed(ctx context.Context, q pushes.Query) (pushes.Retried, error)
+	Reset(ctx context.Context, integration, entity string) (pushes.Push, error)
+	Link(ctx context.Context, integration, entity, issue string) (pushes.Push, error)
+	Unlink(ctx context.Context, integration, entity string) (pushes.Push, error)
+}
+
+// pushDesks gives every tenant's.
+type pushDesks interface {
+	TenantIDs(ctx context.Context) iter.Seq2[string, error]
+	Pushes(tenant string) pushDesk
+}
+
+// localDesks are those of this process, on Redis.
+type localDesks struct{ *app.App }
+
+// Pushes implements pushDesks.
+func (l localDesks) Pushes(tenant string) pushDesk { return l.App.Pushes().Tenant(tenant) }
+
+// remoteDesks are those of a running plugin.
+type remoteDesks struct{ *remote.Client }
+
+// Pushes implements pushDesks.
+func (r remoteDesks) Pushes(tenant string) pushDesk { return r.Client.Pushes(tenant) }
+
+// pushOptions are the flags.
+type pushOptions struct {
+	tenant string
+	state  string
+	filter pushes.Filter
+	limit  int
+	all    bool
+}
+
+const pushVerbs = "list, show KEY, retry KEY..., --all retry, reset KEY, link KEY ISSUE, or unlink KEY (flags go first)"
+
 func pushesCommand() command {
-	return command{name: "pushes", settings: true, summary: "list, show or retry pushes that failed: pushes list | show KEY | retry KEY... | --all retry", setup: func(inv *invocation) func(context.Context, []string) error {
-		var f app.PushFilter
-		inv.flags.StringVar(&f.Tenant, "tenant", "", "only this `TENANT`")
-		inv.flags.StringVar(&f.Integration, "integration", "", "only this integration, by its `NAME` or id")
-		inv.flags.StringVar(&f.Kind, "kind", "", "only this `KIND` of failure, such as unauthorized")
-		inv.flags.IntVar(&f.Limit, "limit", 100, "at most this `NUMBER`; 0 for all")
-		all := inv.flags.Bool("all", false, "with retry: every failed push that the other flags let through")
+	return command{name: "pushes", settings: true, client: true, summary: "list, show, retry, reset, link or unlink pushes: pushes list | show KEY | retry KEY... | --all retry | reset KEY | link KEY ISSUE | unlink KEY", setup: func(inv *invocation) func(context.Context, []string) error {
+		var o pushOptions
+		inv.flags.StringVar(&o.tenant, "tenant", "", "only this `TENANT`")
+		inv.flags.StringVar(&o.filter.Integration, "integration", "", "only this integration, by its `NAME` or id")
+		inv.flags.StringVar(&o.filter.Entity, "entity", "", "only this item, by its `ID` at Productboard")
+		inv.flags.StringVar(&o.filter.Kind, "kind", "", "only this `KIND` of failure, such as unauthorized")
+		inv.flags.StringVar(&o.filter.Text, "text", "", "only what has this `TEXT` in the item's id, the issue's key, address or title, who clicked, or the failure")
+		inv.flags.StringVar(&o.state, "state", string(connections.Failed), "with list: only buttons in this `STATE`: initial, progress, connected, error, or all")
+		inv.flags.TextVar(&o.filter.From, "from", time.Time{}, "only what last changed at this `TIME` or later, such as 2026-01-31T15:04:05Z")
+		inv.flags.TextVar(&o.filter.To, "to", time.Time{}, "only what last changed before this `TIME`")
+		inv.flags.IntVar(&o.limit, "limit", 100, "at most this `NUMBER`; 0 for all")
+		inv.flags.BoolVar(&o.all, "all", false, "with retry: every failed push that the other flags let through")
 		return func(ctx context.Context, args []string) error {
-			do, err := inv.pushes(f, *all, args)
+			do, err := inv.pushes(o, args)
 			if err != nil {
 				return err
 			}
-			cfg, err := inv.load(nil, config.EncryptionKeys)
+			cfg, err := inv.loadEither(config.EncryptionKeys)
 			if err != nil {
 				return err
 			}
-			return app.WithApp(ctx, cfg, inv.logger(cfg), version, do)
+			if cfg.Server != "" {
+				client, err := inv.client(cfg)
+				if err != nil {
+					return err
+				}
+				defer client.Close()
+				return plainly(do(ctx, remoteDesks{client}))
+			}
+			return app.WithApp(ctx, cfg, inv.logger(cfg), version, func(ctx context.Context, a *app.App) error {
+				return plainly(do(ctx, localDesks{a}))
+			})
 		}
 	}}
 }
 
-// pushes makes what the arguments ask for. Flags may also follow the verb.
-func (inv *invocation) pushes(f app.PushFilter, all bool, args []string) (func(context.Context, *app.App) error, error) {
-	if len(args) == 0 {
-		return nil, &usageError{errors.New("say list, show KEY, or retry KEY... (flags go first)")}
+// plainly has a field that is wrong told as people know it.
+func plainly(err error) error {
+	var wrong *pushes.FieldError
+	if errors.As(err, &wrong) {
+		return fmt.Errorf("%s: %s", wrong.Field, wrong.Message())
 	}
-	verb, args := args[0], args[1:]
+	return err
+}
+
+// pushes makes what the arguments ask for. Flags may also follow the verb.
+func (inv *invocation) pushes(o pushOptions, args []string) (func(context.Context, pushDesks) error, error) {
+	if len(args) == 0 {
+		return nil, &usageError{errors.New("say " + pushVerbs)}
+	}
+	verb, args, issue := args[0], args[1:], ""
+	if verb == "link" && len(args) == 2 {
+		args, issue = args[:1], args[1]
+	}
+	keys, err := parseKeys(args)
+	if err != nil {
+		return nil, &usageError{err}
+	}
+	p := &pushPrinter{out: inv.stdout, errs: inv.stderr}
+	switch {
+	case verb == "list" && len(keys) == 0:
+		if o.filter.State = connections.State(o.state); o.state == "all" {
+			o.filter.State = ""
+		}
+		return func(ctx context.Context, from pushDesks) error { return o.list(ctx, from, p) }, nil
+	case verb == "show" && len(keys) == 1:
+		return func(ctx context.Context, from pushDesks) error {
+			d, err := from.Pushes(keys[0].Tenant).Get(ctx, keys[0].Integration, keys[0].Entity)
+			if err != nil {
+				return err
+			}
+			return p.detail(d)
+		}, nil
+	case verb == "retry" && len(keys) == 0 && o.all:
+		return func(ctx context.Context, from pushDesks) error { return o.retryAll(ctx, from, p) }, nil
+	case verb == "retry" && len(keys) > 0 && !o.all:
+		return each(p, "retried", keys, pushDesk.Retry), nil
+	case verb == "reset" && len(keys) == 1:
+		return each(p, "reset", keys, pushDesk.Reset), nil
+	case verb == "unlink" && len(keys) == 1:
+		return each(p, "unlinked", keys, pushDesk.Unlink), nil
+	case verb == "link" && len(keys) == 1 && issue != "":
+		return each(p, "linked", keys, func(d pushDesk, ctx context.Context, integration, entity string) (pushes.Push, error) {
+			return d.Link(ctx, integration, entity, issue)
+		}), nil
+	default:
+		return nil, &usageError{errors.New("say " + pushVerbs)}
+	}
+}
+
+func parseKeys(args []string) ([]connections.Key, error) {
 	var keys []connections.Key
 	for _, arg := range args {
 		key, err := connections.ParseKey(arg)
 		if err != nil {
-			return nil, &usageError{fmt.Errorf("%w (want TENANT/INTEGRATION:ENTITY, as list prints it)", err)}
+			return nil, fmt.Errorf("%w (want TENANT/INTEGRATION:ENTITY, as list prints it)", err)
 		}
 		keys = append(keys, key)
 	}
-	switch {
-	case verb == "list" && len(keys) == 0:
-		return func(ctx context.Context, a *app.App) error { return a.ListPushes(ctx, inv.stdout, f) }, nil
-	case verb == "show" && len(keys) == 1:
-		return func(ctx context.Context, a *app.App) error { return a.ShowPush(ctx, inv.stdout, keys[0]) }, nil
-	case verb == "retry" && len(keys) > 0 && !all:
-		return func(ctx context.Context, a *app.App) error {
-			for _, key := range keys {
-				if err := a.RetryPush(ctx, key); err != nil {
-					return err
-				}
-				_, _ = fmt.Fprintln(inv.stdout, "retried", key)
+	return keys, nil
+}
+
+// each changes buttons one after the other.
+func each(p *pushPrinter, done string, keys []connections.Key, do func(d pushDesk, ctx context.Context, integration, entity string) (pushes.Push, error)) func(context.Context, pushDesks) error {
+	return func(ctx context.Context, from pushDesks) error {
+		for _, key := range keys {
+			changed, err := do(from.Pushes(key.Tenant), ctx, key.Integration, key.Entity)
+			if err != nil {
+				return fmt.Errorf("%s: %w", key, plainly(err))
 			}
-			return nil
-		}, nil
-	case verb == "retry" && all && len(keys) == 0:
-		return func(ctx context.Context, a *app.App) error {
-			n, err := a.RetryPushes(ctx, f)
-			_, _ = fmt.Fprintf(inv.stdout, "retried %d\n", n)
-			return err
-		}, nil
-	default:
-		return nil, &usageError{errors.New("say list, show KEY, retry KEY..., or --all retry (flags go first)")}
+			p.changed(done, changed)
+		}
+		return nil
 	}
+}
+
+// everyPage asks each tenant for pages until there are none left, or enough.
+// ask tells how many it found.
+func (o pushOptions) everyPage(ctx context.Context, from pushDesks, ask func(d pushDesk, tenant string, q pushes.Query) (n int, next string, err error)) error {
+	ids := from.TenantIDs(ctx)
+	if o.tenant != "" {
+		ids = func(yield func(string, error) bool) { yield(o.tenant, nil) }
+	}
+	left, known := o.limit, false
+	var unknown error
+	for id, err := range ids {
+		if err != nil {
+			return err
+		}
+		for q := (pushes.Query{Filter: o.filter}); ; {
+			q.Limit = pushes.MaxPage
+			if o.limit > 0 {
+				q.Limit = min(left, pushes.MaxPage)
+			}
+			n, next, err := ask(from.Pushes(id), id, q)
+			var wrong *pushes.FieldError
+			if o.tenant == "" && errors.As(err, &wrong) && wrong.Field == pushes.FieldIntegration {
+				unknown = err // it may be another tenant's
+				break
+			}
+			if err != nil {
+				return err
+			}
+			known = true
+			if left -= n; o.limit > 0 && left <= 0 {
+				return nil
+			}
+			if q.Cursor = next; next == "" {
+				break
+			}
+		}
+	}
+	if !known {
+		return unknown
+	}
+	return nil
+}
+
+func (o pushOptions) list(ctx context.Context, from pushDesks, p *pushPrinter) error {
+	p.begin()
+	err := o.everyPage(ctx, from, func(d pushDesk, _ string, q pushes.Query) (int, string, error) {
+		page, err := d.List(ctx, q)
+		p.page(page.Pushes)
+		return len(page.Pushes), page.Next, err
+	})
+	return errors.Join(p.end(), err)
+}
+
+func (o pushOptions) retryAll(ctx context.Context, from pushDesks, p *pushPrinter) error {
+	total, told := 0, map[string]bool{}
+	err := o.everyPage(ctx, from, func(d pushDesk, tenant string, q pushes.Query) (int, string, error) {
+		done, err := d.RetryFailed(ctx, q)
+		for _, s := range done.Skipped {
+			if !told[s.Integration] {
+				p.skipped(tenant, s)
+			}
+			told[s.Integration] = true
+		}
+		if total += done.Retried; done.Next != "" && done.Retried > 0 {
+			p.soFar(total)
+		}
+		return done.Retried, done.Next, err
+	})
+	p.total(total)
+	return err
 }

@@ -111,6 +111,7 @@ func (a *API) record(ctx context.Context, r Route, c echo.Context, call *Call) (
 	return func(err error) {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), endLimit)
 		defer cancel()
+		open.Also(call.touched...)
 		if err := open.End(ctx, resultOf(err), call.integration, strings.TrimPrefix(call.location, Base)); err != nil {
 			a.opts.Log.ErrorContext(ctx, "an audit entry could not be ended", "operation", r.Operation, "error", err)
 		}

@@ -6,6 +6,7 @@ import (
 	"pushbutton/internal/connections"
 	"pushbutton/internal/fault"
 	"pushbutton/internal/pushes"
+	"pushbutton/internal/targets"
 )
 
 // ConnectionFilter narrows a list of connections.
@@ -151,6 +152,53 @@ func wireRetried(r pushes.Retried) ConnectionsRetried {
 	for _, s := range r.Skipped {
 		e := fault.From(s.Err)
 		out.Skipped = append(out.Skipped, ConnectionSkipped{Integration: s.Integration, Name: s.Name, Kind: e.Kind.String(), Side: e.Side, Reason: e.Public})
+	}
+	return out
+}
+
+// Push is the connection as the services have it, for clients.
+func (c Connection) Push(tenant string) pushes.Push {
+	out := pushes.Push{Key: connections.Key{Tenant: tenant, Integration: c.Integration, Entity: c.Entity}, Integration: c.IntegrationName,
+		State: connections.State(c.State), ToDo: connections.Step(c.ToDo), Clicked: c.ClickedAt, Changed: c.ChangedAt, Attempts: c.Attempts,
+		Failure: c.Failure.failure(), Waiting: c.Waiting.failure(), Marker: targets.Marker(c.Marker)}
+	if c.ClickedBy != nil {
+		out.By = connections.Person{Name: c.ClickedBy.Name, Email: c.ClickedBy.Email}
+	}
+	if i := c.Issue; i != nil {
+		out.Issue = &targets.Issue{ID: i.ID, Key: i.Key, URL: i.URL, Title: i.Title, Status: i.Status}
+	}
+	return out
+}
+
+func (f *ConnectionFailure) failure() *connections.Failure {
+	if f == nil {
+		return nil
+	}
+	return &connections.Failure{Kind: f.Kind, Message: f.Message, Side: f.Side, Ref: f.Reference}
+}
+
+// Detail is the connection with its timeline as the services have it.
+func (c ConnectionDetail) Detail(tenant string) pushes.Detail {
+	out := pushes.Detail{Push: c.Push(tenant)}
+	for _, e := range c.Timeline {
+		out.Timeline = append(out.Timeline, connections.Event{At: e.At.UnixMilli(), What: e.What, State: connections.State(e.State), Generation: e.Generation, Run: e.Run,
+			Stage: connections.Step(e.Stage), Took: time.Duration(e.TookMs) * time.Millisecond, Outcome: e.Outcome, Side: e.Side, Ref: e.Reference, Note: e.Note})
+	}
+	return out
+}
+
+// Report is what was retried as the services have it.
+func (r ConnectionsRetried) Report() pushes.Retried {
+	out := pushes.Retried{Retried: r.Retried, Next: r.Next}
+	for _, s := range r.Skipped {
+		kind := fault.Internal
+		for _, k := range fault.Kinds() {
+			if k.String() == s.Kind {
+				kind = k
+			}
+		}
+		out.Skipped = append(out.Skipped, pushes.Skipped{Integration: s.Integration, Name: s.Name,
+			Err: &fault.Error{Op: "retry", Kind: kind, Side: s.Side, Public: s.Reason}})
 	}
 	return out
 }

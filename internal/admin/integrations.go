@@ -15,6 +15,7 @@ import (
 // Registrar registers integrations; *register.Registrar does.
 type Registrar interface {
 	ActionURL(integration string) string
+	Apply(ctx context.Context, plan register.Plan) (register.Report, error)
 	Create(ctx context.Context, tenant string, want tenants.Integration) (tenants.Integration, register.Result, error)
 	Register(ctx context.Context, tenant, id string, recreate bool) (tenants.Integration, register.Result, error)
 	Patch(ctx context.Context, tenant, id string, change func(*tenants.Integration) error) (tenants.Integration, register.Result, error)
@@ -127,7 +128,7 @@ func (h integrationRoutes) update(ctx context.Context, c *Call, _ None, patch Me
 		if err := c.Match(in.Version); err != nil {
 			return err
 		}
-		wanted, err := patch.Apply(settings(*in))
+		wanted, err := patch.Apply(SettingsOf(*in))
 		if err != nil {
 			return err
 		}

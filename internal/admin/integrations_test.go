@@ -63,7 +63,7 @@ func newOffice(t *testing.T, env redistest.Env) *office {
 			return targets.Preview{Title: "T", Text: "B", Format: targets.FormatMarkdown}, nil
 		},
 	}}
-	o.rig = newRig(t, env, admin.IntegrationRoutes(late)...)
+	o.rig = newRig(t, env, append(admin.IntegrationRoutes(late), admin.ApplyRoutes(late)...)...)
 	late.Store = o.store
 	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, err := tenants.Authenticate(r.Context(), o.store, strings.TrimPrefix(r.URL.Path, register.ActionPath), r.Header.Get("Authorization"))

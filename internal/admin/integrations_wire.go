@@ -3,6 +3,8 @@ package admin
 import (
 	"cmp"
 	"errors"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -83,6 +85,21 @@ type IntegrationReconnect struct {
 	Since  time.Time `json:"since"`
 }
 
+// CredentialExpiry is when a credential ends.
+type CredentialExpiry struct {
+	Side    string    `json:"side" enum:"productboard,tracker" doc:"Whose credential it is."`
+	At      time.Time `json:"at" doc:"From then on it is refused."`
+	Warning string    `json:"warning,omitempty" doc:"From 14 days ahead: what to do."`
+}
+
+func wireExpiry(in tenants.Integration) []CredentialExpiry {
+	var out []CredentialExpiry
+	for _, side := range slices.Sorted(maps.Keys(in.Expires)) {
+		out = append(out, CredentialExpiry{Side: string(side), At: in.Expires[side].At, Warning: register.ExpiryNote(in, side, time.Now())})
+	}
+	return out
+}
+
 // The states of an integration.
 const (
 	stateActive    = "active"
@@ -109,6 +126,7 @@ type Integration struct {
 	Productboard   ProductboardView       `json:"productboard"`
 	Target         TargetView             `json:"target"`
 	Secrets        map[string]SecretState `json:"secrets" doc:"The secrets that there are, by their place in the settings."`
+	Expires        []CredentialExpiry     `json:"expires,omitempty" doc:"When its credentials end, of those of which it is told."`
 	Changes        []string               `json:"changes,omitempty" doc:"What this request has changed, in a few words."`
 	Caveat         string                 `json:"caveat,omitempty" doc:"What the target's settings cannot promise. Told by the requests that check them."`
 	CreatedAt      time.Time              `json:"createdAt"`
@@ -139,7 +157,7 @@ func wireIntegration(in tenants.Integration, actionURL string) Integration {
 		ID: in.ID, Name: in.Name, Type: in.Type, ButtonLabel: in.ButtonLabel, Enabled: !in.Disabled, Answer: string(in.Answer), OnUnlink: string(in.OnUnlink),
 		State: stateOf(in), Rotating: in.Former.Rotating(), ActionURL: actionURL, ProductboardID: in.ProductboardID,
 		Productboard: ProductboardView{Kind: string(pb.Kind), ClientID: pb.ClientID, Subject: pb.Subject, KeyID: pb.KeyID, Scope: pb.Scope},
-		Target:       TargetView{Type: in.Target.Type, Settings: in.Target.Settings}, Secrets: map[string]SecretState{},
+		Target:       TargetView{Type: in.Target.Type, Settings: in.Target.Settings}, Secrets: map[string]SecretState{}, Expires: wireExpiry(in),
 		CreatedAt: in.CreatedAt, UpdatedAt: in.UpdatedAt, Version: in.Version,
 	}
 	if out.Target.Settings == nil {
@@ -170,9 +188,9 @@ func stateOf(in tenants.Integration) string {
 	}
 }
 
-// settings are an integration's as they could be sent, secrets included: what
-// a patch is applied to. They leave this package in no way.
-func settings(in tenants.Integration) IntegrationSettings {
+// SettingsOf are an integration's as they could be sent, secrets included: what
+// a patch is applied to, and what a client sends. Nothing answers them.
+func SettingsOf(in tenants.Integration) IntegrationSettings {
 	enabled := !in.Disabled
 	out := IntegrationSettings{Name: in.Name, ButtonLabel: in.ButtonLabel, Enabled: &enabled, Answer: string(in.Answer), OnUnlink: string(in.OnUnlink),
 		Target: TargetSettings{Type: in.Target.Type, Settings: in.Target.Settings, Credentials: map[string]string{}}}
@@ -263,25 +281,39 @@ func told(err error, kind tenants.AuthKind) error {
 	if !errors.As(err, &all) {
 		return err
 	}
-	p := Invalid()
-	first := true
-	for _, one := range all {
-		field := one.Field
-		if field == register.FieldToken {
-			field = credentialField(kind, "")
-		}
-		p.Errors = append(p.Errors, FieldError{Field: field, Message: one.Message()})
-		if fault.KindOf(one.Err) != fault.Invalid && first {
-			errs := p.Errors
-			p = problemOf(one.Err)
-			p.Errors, first = errs, false
-		}
-	}
+	t := newTeller()
+	t.add("", all, kind)
+	p := t.problem
 	p.cause = err
 	if fault.IsUnsure(err) {
 		p.Detail = strings.TrimSpace(p.Detail + " It may have been done all the same: send the same request again in a minute, under another Idempotency-Key, and it is settled.")
 	}
 	return p
+}
+
+// teller makes one problem of those of integrations.
+type teller struct {
+	problem *Problem
+	settled bool // what sort it is
+}
+
+func newTeller() *teller { return &teller{problem: Invalid()} }
+
+// add adds the problems of the integration that stands at a place ("", or a
+// path that ends in a dot).
+func (t *teller) add(at string, all register.Problems, kind tenants.AuthKind) {
+	for _, one := range all {
+		field := one.Field
+		if field == register.FieldToken {
+			field = credentialField(kind, "")
+		}
+		if !t.settled && fault.KindOf(one.Err) != fault.Invalid {
+			errs := t.problem.Errors
+			t.problem, t.settled = problemOf(one.Err), true
+			t.problem.Errors = errs
+		}
+		t.problem.Errors = append(t.problem.Errors, FieldError{Field: at + field, Message: one.Message()})
+	}
 }
 
 // Finding is one thing that a check looked at.

@@ -38,10 +38,11 @@ type OAuthFinish struct {
 
 // CredentialStatus is how an integration's credentials are.
 type CredentialStatus struct {
-	Productboard string     `json:"productboard" doc:"The kind of the Productboard credential: token, oauth or jwt."`
-	Connected    bool       `json:"connected" doc:"False where somebody has to connect it first (oauth), or again."`
-	RefreshBy    time.Time  `json:"refreshBy,omitzero" doc:"When the OAuth session ends unless it is refreshed before, which happens by itself."`
-	Reconnect    *Reconnect `json:"reconnect,omitempty" doc:"Present while a credential does not work: nothing that needs it is sent."`
+	Productboard string             `json:"productboard" doc:"The kind of the Productboard credential: token, oauth or jwt."`
+	Connected    bool               `json:"connected" doc:"False where somebody has to connect it first (oauth), or again."`
+	RefreshBy    time.Time          `json:"refreshBy,omitzero" doc:"When the OAuth session ends unless it is refreshed before, which happens by itself."`
+	Expires      []CredentialExpiry `json:"expires,omitempty" doc:"When the credentials end, of those of which it is told."`
+	Reconnect    *Reconnect         `json:"reconnect,omitempty" doc:"Present while a credential does not work: nothing that needs it is sent."`
 }
 
 // Reconnect is the mark of a credential that stopped working, on the wire.
@@ -72,7 +73,7 @@ func CredentialRoutes(connector Connector, marks Marks) []Route {
 		if err != nil {
 			return CredentialStatus{}, err
 		}
-		out := CredentialStatus{Productboard: string(in.Productboard.Kind), Connected: s.Connected, RefreshBy: s.RefreshBy}
+		out := CredentialStatus{Productboard: string(in.Productboard.Kind), Connected: s.Connected, RefreshBy: s.RefreshBy, Expires: wireExpiry(in)}
 		if r := in.Reconnect; r != nil {
 			out.Reconnect = &Reconnect{Side: string(r.Side), Reason: r.Reason, Since: r.Since}
 		} else if s.Ended != "" {

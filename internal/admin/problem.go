@@ -33,6 +33,7 @@ type Problem struct {
 	Instance string       `json:"instance" doc:"The request's id, as in the header X-Request-Id and in the plugin's log."`
 	Side     string       `json:"side,omitempty" doc:"Who has to act, where it is not the caller: Productboard, a tracker, this plugin."`
 	Errors   []FieldError `json:"errors,omitempty" doc:"Every field that is wrong."`
+	Report   *ApplyReport `json:"report,omitempty" doc:"Of a declaration that was not carried out, or not as a whole: what became of each integration."`
 
 	retryAfter time.Duration
 	cause      error
@@ -49,6 +50,27 @@ func (p *Problem) Error() string {
 
 // Unwrap gives the cause.
 func (p *Problem) Unwrap() error { return p.cause }
+
+// Kind is what a problem's type means as a kind of failure, for clients.
+func (p *Problem) Kind() fault.Kind {
+	name := strings.TrimPrefix(p.Type, ProblemType)
+	switch name {
+	case sortNoToken().name:
+		return fault.Unauthorized
+	case sortNotAllowed().name:
+		return fault.Forbidden
+	case sortPrecondition().name, sortKeyReused().name, sortKeyRunning().name:
+		return fault.Conflict
+	case sortMalformed().name, sortMethod().name, sortTooLarge().name, sortMedia().name, sortValidation().name, sortNoPrecondition().name:
+		return fault.Invalid
+	}
+	for _, kind := range fault.Kinds() {
+		if sortOf(kind).name == name {
+			return kind
+		}
+	}
+	return fault.Internal
+}
 
 // sort is one sort of problem, stable for as long as this version of the API.
 type sort struct {

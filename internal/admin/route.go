@@ -153,6 +153,7 @@ type Call struct {
 	ifMatch     []string
 	location    string
 	integration string
+	touched     []string
 }
 
 // Param gives a parameter of the path.
@@ -178,6 +179,10 @@ func (c *Call) Created(format string, args ...any) {
 // Concerns names the integration that a call is about, for the audit log,
 // where it is not in the path.
 func (c *Call) Concerns(integration string) { c.integration = integration }
+
+// Touched names a tenant of which a call that is about several has changed
+// something, for that tenant's audit log.
+func (c *Call) Touched(tenant string) { c.touched = append(c.touched, tenant) }
 
 // versioned is a reply with an ETag.
 type versioned interface{ version() int64 }

@@ -33,7 +33,8 @@ func (a *App) adminAPI() (http.Handler, error) {
 	log := audit.New(a.rdb)
 	return admin.New(admin.Options{
 		Verifier: verifier, Tenants: a.tenants, Log: a.log, Audit: log, Answers: idempotency.New(a.rdb),
-		Routes: slices.Concat(admin.TenantRoutes(a.tenants, a.records), admin.IntegrationRoutes(a.Registrar()), admin.ConnectionRoutes(a.Pushes()), admin.AuditRoutes(log),
+		Routes: slices.Concat(admin.TenantRoutes(a.tenants, a.records), admin.IntegrationRoutes(a.Registrar()), admin.ApplyRoutes(a.Registrar()),
+			admin.ConnectionRoutes(a.Pushes()), admin.AuditRoutes(log),
 			admin.TokenRoutes(access.NewRevocationStore(a.rdb)), admin.DeletionRoutes(a.eraser()), admin.CredentialRoutes(a.auth, a.tenants)),
 	})
 }

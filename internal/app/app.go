@@ -177,6 +177,10 @@ func (a *App) gauges() {
 		ids, err := a.tenants.Reconnecting(ctx)
 		return float64(len(ids)), err
 	}))
+	a.metrics.Gauge("plugin_credentials_expiring", "Credentials that end within 14 days, or have ended and are in use all the same, as far as it is told when (-1: Redis cannot be asked).", read(func(ctx context.Context) (float64, error) {
+		n, err := a.tenants.Expiring(ctx, time.Now().Add(tenants.ExpiryWarning))
+		return float64(n), err
+	}))
 	a.metrics.Gauge("plugin_unfinished", "Buttons that somebody still has to work on (-1: Redis cannot be asked).", read(func(ctx context.Context) (float64, error) {
 		n, err := a.records.Unfinished(ctx)
 		return float64(n), err

@@ -27,8 +27,8 @@ const (
 
 // background runs what every process does beside its role until the context
 // ends: it looks out for work that nobody finishes, whichever half is left,
-// takes its turn at finding buttons that spin for no reason, and goes on with
-// deleting tenants.
+// takes its turn at finding buttons that spin for no reason and at asking when
+// credentials end, and goes on with deleting tenants.
 func (a *App) background(ctx context.Context) *sync.WaitGroup {
 	var group sync.WaitGroup
 	lookout := &jobs.Lookout{Records: a.records, Queue: a.queue, Log: a.log, Observe: a.metrics.Requeued}
@@ -47,6 +47,8 @@ func (a *App) background(ctx context.Context) *sync.WaitGroup {
 		Turn: func(ctx context.Context) bool { return a.turn(ctx, resumeTurn, resumeTurnFor) }}
 	group.Go(func() { resumer.Run(ctx) })
 	group.Go(func() { a.tendSessions(ctx) })
+	watcher := a.expiryWatcher()
+	group.Go(func() { watcher.Run(ctx) })
 	eraser := a.eraser()
 	group.Go(func() { eraser.Run(ctx) })
 	return &group
@@ -89,14 +91,29 @@ func (a *App) dead(ctx context.Context, in tenants.Integration, cause error) {
 // integrations lists every integration of every tenant, page by page.
 func (a *App) integrations(ctx context.Context) iter.Seq2[tenants.Integration, error] {
 	return func(yield func(tenants.Integration, error) bool) {
-		for after := ""; ; {
-			page, next, err := a.tenants.Tenants(ctx, after, tenants.MaxPage)
+		for id, err := range a.TenantIDs(ctx) {
 			if err != nil {
 				yield(tenants.Integration{}, err)
 				return
 			}
+			if !a.ofTenant(ctx, id, yield) {
+				return
+			}
+		}
+	}
+}
+
+// TenantIDs lists every tenant's id, page by page.
+func (a *App) TenantIDs(ctx context.Context) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		for after := ""; ; {
+			page, next, err := a.tenants.Tenants(ctx, after, tenants.MaxPage)
+			if err != nil {
+				yield("", err)
+				return
+			}
 			for _, t := range page {
-				if !a.ofTenant(ctx, t.ID, yield) {
+				if !yield(t.ID, nil) {
 					return
 				}
 			}

@@ -26,6 +26,7 @@ import (
 	"pushbutton/internal/fault"
 	"pushbutton/internal/outbound"
 	"pushbutton/internal/pbapi/pbfake"
+	"pushbutton/internal/pushes"
 	"pushbutton/internal/register"
 	"pushbutton/internal/richtext"
 	"pushbutton/internal/secret"
@@ -437,7 +438,21 @@ func (r *canaryRig) pushes() {
 	}
 	var told strings.Builder
 	r.tell("doctor", r.app.Doctor(ctx, &told))
-	r.tell("list", r.app.ListPushes(ctx, &told, PushFilter{Limit: 100}))
+	for id, err := range r.app.TenantIDs(ctx) {
+		require.NoError(r.t, err)
+		page, err := r.app.Pushes().Tenant(id).List(ctx, pushes.Query{})
+		r.tell("list", err)
+		raw, err := json.Marshal(page)
+		require.NoError(r.t, err)
+		told.Write(raw)
+		for _, p := range page.Pushes {
+			detail, err := r.app.Pushes().Tenant(id).Get(ctx, p.Key.Integration, p.Key.Entity)
+			r.tell("show", err)
+			raw, err := json.Marshal(detail)
+			require.NoError(r.t, err)
+			told.Write(raw)
+		}
+	}
 	r.out.add("%s", told.String())
 }
 

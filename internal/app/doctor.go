@@ -179,4 +179,17 @@ func (d *doctor) integration(ctx context.Context, in tenants.Integration) {
 	if caveat := target.Traits().Caveat; caveat != "" {
 		d.say("note", name, caveat)
 	}
+	d.expiry(ctx, name, in)
+}
+
+// expiry warns of credentials that end soon.
+func (d *doctor) expiry(ctx context.Context, name string, in tenants.Integration) {
+	for _, side := range d.app.expiryWatcher().Sides(in) {
+		if at, err := d.app.expiry(ctx, in, side); err == nil {
+			in.SetExpiry(side, at)
+		}
+		if note := register.ExpiryNote(in, side, time.Now()); note != "" {
+			d.say("note", name, note)
+		}
+	}
 }

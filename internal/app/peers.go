@@ -119,7 +119,13 @@ func (p *peers) checkTarget(ctx context.Context, tenant string, t tenants.Target
 	if err := target.CheckAddresses(ctx); err != nil {
 		return checked, err
 	}
-	return checked, target.Check(ctx)
+	if err := target.Check(ctx); err != nil {
+		return checked, err
+	}
+	// That it cannot be told now is no reason to refuse the settings.
+	at, asked, err := target.Expires(ctx)
+	checked.ExpiryKnown, checked.Expires = asked && err == nil, at
+	return checked, nil
 }
 
 // openTarget makes a Target of a configuration, for a tenant with these

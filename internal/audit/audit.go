@@ -126,6 +126,10 @@ func (l *Log) Begin(ctx context.Context, e Entry, logs ...string) (*Open, error)
 	return o, nil
 }
 
+// Also names further logs that the entry goes to when it ends: those of the
+// tenants that the operation turned out to be about.
+func (o *Open) Also(logs ...string) { o.logs = append(o.logs, logs...) }
+
 // End adds the entry with its outcome, and with what is known only now: the
 // integration that it was about and what it made, each empty if none.
 func (o *Open) End(ctx context.Context, outcome, integration, created string) error {
@@ -135,7 +139,11 @@ func (o *Open) End(ctx context.Context, outcome, integration, created string) er
 	}
 	o.entry = o.entry.cut()
 	for _, log := range o.logs {
-		if err := o.log.add(ctx, log, o.entry); err != nil {
+		e := o.entry
+		if e.Tenant == "" {
+			e.Tenant = log // of what is about several tenants, each reads of itself
+		}
+		if err := o.log.add(ctx, log, e); err != nil {
 			return err
 		}
 	}

@@ -49,39 +49,42 @@ type noise struct {
 	faults memtarget.Faults
 }
 
-var errUnfair = errors.New("a neighbour's noise delays others by more than the goal")
-
-// fairness measures, for each noise, the quiet tenants' clicks before and while
-// the noisy tenant's pushes wait.
-func fairness(ctx context.Context, o fairnessOptions, server *redisServer, log *slog.Logger, out, say io.Writer) error {
-	fmt.Fprintf(out, "%d tenants click, %d a second in all, %d rounds of %d; a neighbour has %d pushes waiting\n", quiets, o.rate, o.rounds, o.clicks, o.waiting)
-	fmt.Fprintf(out, "  %-26s %-24s %-24s %-30s %s\n", "the neighbour's tracker", "idle p50 / p99, ms", "beside it p50 / p99, ms", fmt.Sprintf("ratio (goal %.1f), of rounds", fairGoal), "late")
-	unfair := false
+// fairness measures, for each noise, the quiet tenants' clicks before, while and
+// after the noisy tenant's pushes wait.
+func fairness(ctx context.Context, o fairnessOptions, server *redisServer, log *slog.Logger, say io.Writer) (*report, error) {
+	r := newReport(fmt.Sprintf("%d tenants click, %d a second in all, %d rounds of %d; a neighbour has %d pushes waiting", quiets, o.rate, o.rounds, o.clicks, o.waiting),
+		"idle", "beside the neighbour", fairGoal, server)
 	for _, n := range noises() {
-		ok, err := oneNoise(ctx, o, n, server, log, out, say)
-		if err != nil {
-			return fmt.Errorf("%s: %w", n.name, err)
+		if err := oneNoise(ctx, o, n, r, server, log, say); err != nil {
+			return nil, fmt.Errorf("%s: %w", n.name, err)
 		}
-		unfair = unfair || !ok
 	}
-	if unfair {
-		return errUnfair
-	}
-	return nil
+	return r, nil
 }
 
 // oneNoise measures the idle system before and after, since a shared machine
 // drifts.
-func oneNoise(ctx context.Context, o fairnessOptions, n noise, server *redisServer, log *slog.Logger, out, say io.Writer) (bool, error) {
+func oneNoise(ctx context.Context, o fairnessOptions, n noise, r *report, server *redisServer, log *slog.Logger, say io.Writer) error {
 	before, beside, err := besideNoise(ctx, o, n, server, log, say)
 	if err != nil {
-		return false, err
+		return err
 	}
+	fmt.Fprintf(say, "bench: %s: the other %d rounds on the idle system\n", n.name, o.rounds-len(before))
 	after, err := onIdle(ctx, o, server, o.rounds-len(before), log)
 	if err != nil {
-		return false, err
+		return err
 	}
-	return judge(n.name, append(before, after...), beside, out), nil
+	late := int64(0)
+	whole := func(rounds []round) (all []outcome) {
+		for _, one := range rounds {
+			all, late = append(all, one.whole), late+one.late
+		}
+		return all
+	}
+	idle, loud := whole(append(before, after...)), whole(beside)
+	one := r.compare("click to connected; its tracker "+n.name, idle, loud, late)
+	fmt.Fprintf(say, "bench: %s: p99 %.1f ms idle, %.1f beside it: %.2f times, %d late\n", n.name, one.BaseP99, one.P99, one.Ratio, late)
+	return nil
 }
 
 // fresh is a new system over an empty Redis, whose connections are made and
@@ -130,6 +133,7 @@ func besideNoise(ctx context.Context, o fairnessOptions, n noise, server *redisS
 	if err != nil {
 		return nil, nil, err
 	}
+	fmt.Fprintf(say, "bench: %s: %d rounds beside it\n", n.name, o.rounds)
 	if beside, err = s.many(ctx, o.rounds, o); err != nil {
 		return nil, nil, err
 	}
@@ -151,28 +155,6 @@ func (s *stage) many(ctx context.Context, rounds int, o fairnessOptions) ([]roun
 		all = append(all, r)
 	}
 	return all, nil
-}
-
-// judge prints a noise's line and tells whether the goal was met: by the
-// medians of the rounds' figures, which one stall of the machine does not move.
-func judge(name string, idle, beside []round, out io.Writer) bool {
-	var i50, i99, b50, b99, ratios []float64
-	late := int64(0)
-	for i := range idle {
-		a, b := idle[i].whole, beside[i].whole
-		i50, i99 = append(i50, a.quantile(.5)), append(i99, a.quantile(.99))
-		b50, b99 = append(b50, b.quantile(.5)), append(b99, b.quantile(.99))
-		ratios = append(ratios, b.quantile(.99)/a.quantile(.99))
-		late += idle[i].late + beside[i].late
-	}
-	ratio, verdict := median(b99)/median(i99), ""
-	ok := ratio <= fairGoal && late == 0
-	if !ok {
-		verdict = "  MISSED"
-	}
-	fmt.Fprintf(out, "  %-26s %-24s %-24s %-30s %d%s\n", name, fmt.Sprintf("%.1f / %.1f", median(i50), median(i99)), fmt.Sprintf("%.1f / %.1f", median(b50), median(b99)),
-		fmt.Sprintf("%.2f (%s)", ratio, spread(ratios, "%.2f")), late, verdict)
-	return ok
 }
 
 // load records the noisy tenant's pushes as its clicks would, and queues what

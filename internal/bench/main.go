@@ -56,6 +56,8 @@ func main() {
 	many := flag.Bool("tenants", false, "only what many tenants with many connections cost")
 	waiting := flag.Int("waiting", 0, "with -fairness: how many pushes the neighbour has waiting (0: 100000, or 5000 with -short)")
 	number := flag.Int("number", 0, "with -tenants: how many tenants (0: 10000, or 200 with -short)")
+	limit := flag.Duration("limit", 13*time.Minute, "with -fairness or -tenants: when to give up")
+	asJSON := flag.String("json", "", "with -fairness or -tenants: a file for the results")
 	pushes := flag.Int("soak", 0, "only so many pushes, and where the memory of Redis went")
 	flag.Parse()
 	o := options{rounds: 5, duration: 3 * time.Second, rates: []int{200, 500, 2000}, clicks: 200, rest: 10 * time.Second, pickUps: 400,
@@ -71,11 +73,12 @@ func main() {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
+	goals := goalsOptions{short: *short, waiting: *waiting, number: *number, limit: *limit, json: *asJSON}
 	switch {
 	case *fair:
-		err = runFairness(ctx, *short, *waiting)
+		err = runFairness(ctx, goals)
 	case *many:
-		err = runTenants(ctx, *short, *number)
+		err = runTenants(ctx, goals)
 	default:
 		err = run(ctx, o, *only, *pushes, os.Stdout)
 	}
@@ -87,56 +90,8 @@ func main() {
 	}
 }
 
-// Limits of the runs.
-const (
-	tableLimit    = 15 * time.Minute
-	fairnessLimit = 45 * time.Minute
-	tenantsLimit  = 60 * time.Minute
-)
-
-func runFairness(ctx context.Context, short bool, waiting int) error {
-	o := fairnessOptions{waiting: 100_000, rounds: 5, clicks: 200, rate: 10}
-	if short {
-		o = fairnessOptions{waiting: 5_000, rounds: 5, clicks: 60, rate: 10}
-	}
-	if waiting > 0 {
-		o.waiting = waiting
-	}
-	return withRedis(ctx, fairnessLimit, true, func(ctx context.Context, server *redisServer, log *slog.Logger) error {
-		return fairness(ctx, o, server, log, os.Stdout, os.Stderr)
-	})
-}
-
-func runTenants(ctx context.Context, short bool, number int) error {
-	o := tenantsOptions{tenants: 10_000, integrations: 3, connections: 1000, rounds: 3, clicks: 100, rate: 10, pages: 300}
-	if short {
-		o.tenants, o.clicks, o.pages = 200, 40, 100
-	}
-	if number > 0 {
-		o.tenants = number
-	}
-	return withRedis(ctx, tenantsLimit, false, func(ctx context.Context, server *redisServer, log *slog.Logger) error {
-		return manyTenants(ctx, o, server, log, os.Stdout, os.Stderr)
-	})
-}
-
-// withRedis runs f over a private Redis; without durable, one that writes
-// nothing to disk.
-func withRedis(ctx context.Context, limit time.Duration, durable bool, f func(context.Context, *redisServer, *slog.Logger) error) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("not done within %s", limit))
-	defer cancel()
-	server, err := startRedis(ctx, durable)
-	if err != nil {
-		return err
-	}
-	defer server.stop()
-	fmt.Printf("machine: %d cores, %s; Redis: %s; everything else in one process\n\n", runtime.NumCPU(), runtime.Version(), server.describe)
-	err = f(ctx, server, slog.New(slog.NewTextHandler(io.Discard, nil)))
-	if err != nil && ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
-	return err
-}
+// tableLimit bounds the run that prints the table.
+const tableLimit = 15 * time.Minute
 
 func run(ctx context.Context, o options, only bool, pushes int, out io.Writer) error {
 	if pushes == 0 {

@@ -2,7 +2,10 @@ package connections
 
 import (
 	"context"
+	_ "embed"
+	"encoding/json"
 	"iter"
+	"slices"
 
 	"github.com/redis/go-redis/v9"
 
@@ -106,39 +109,64 @@ func (s *Store) date(ctx context.Context, entries []Entry) error {
 	return nil
 }
 
+//go:embed import.lua
+var importLua string
+
+// importPart is how many records one call of the script stores: enough to make
+// the round trip cheap, few enough not to hold up Redis (a millisecond or two)
+// and for what Lua can pass on at once.
+const importPart = 500
+
 // Import stores connections that Export gave, here or elsewhere. One that is
 // known already is left as it is, so that an import can be repeated. What was
 // under way there is taken up here. They count for Usage, but no limit holds
-// them back.
+// them back. If it fails, some may have been stored.
 func (s *Store) Import(ctx context.Context, entries []Entry) error {
+	const op = "import connections"
+	type place struct{ tenant, integration string }
+	byPlace := map[place][]Entry{}
 	for _, e := range entries {
-		if !e.Key.Valid() || e.Record.State == "" {
-			return fault.New(fault.Invalid, "import connections", "The connection "+cut(e.Key.String(), maxNote)+" cannot be read.")
+		if !e.Key.Valid() || !slices.Contains([]State{Initial, Progress, Connected, Failed}, e.Record.State) {
+			return fault.New(fault.Invalid, op, "The connection "+cut(e.Key.String(), maxNote)+" cannot be read.")
 		}
+		at := place{e.Key.Tenant, e.Key.Integration}
+		byPlace[at] = append(byPlace[at], e)
 	}
-	shards := map[string][]Entry{}
-	for _, e := range entries {
-		shards[tagOf(e.Key.Tenant)] = append(shards[tagOf(e.Key.Tenant)], e)
-	}
-	for _, all := range shards {
-		for len(all) > 0 {
-			some := all[:min(bulk, len(all))]
-			all = all[len(some):]
-			keys := make([]Key, len(some))
-			for i, e := range some {
-				keys[i] = e.Key
-			}
-			_, err := s.batch(ctx, "import", keys, func(i int) arguments {
-				args := arguments{Record: &some[i].Record}
-				if at := some[i].Changed; at.UnixMilli() > 0 {
-					args.Changed = at.UnixMilli()
-				}
-				return args
-			})
+	for at, all := range byPlace {
+		for part := range slices.Chunk(all, importPart) {
+			argv, err := importArguments(at.tenant, at.integration, part)
 			if err != nil {
-				return err
+				return fault.Wrap(fault.Internal, op, err)
+			}
+			if err := s.importing.Run(ctx, s.rdb, []string{recordsKey(at.tenant, at.integration)}, argv...).Err(); err != nil {
+				return redisFault(op, err)
 			}
 		}
 	}
 	return nil
+}
+
+// importArguments is what import.lua asks for: records as they are to be
+// stored, with nobody at work on them.
+func importArguments(tenant, integration string, entries []Entry) ([]any, error) {
+	argv := make([]any, 0, 2+5*len(entries))
+	argv = append(argv, tenant, integration)
+	for _, e := range entries {
+		r := e.Record
+		r.Owner, r.LeaseEnd, r.Looks = "", 0, 0
+		todo := ""
+		if r.Step != Idle {
+			r.Run++ // tasks of the old run, if this was its home, find it gone
+			todo = "waits"
+			if r.Parked != 0 {
+				todo = "parked"
+			}
+		}
+		doc, err := json.Marshal(r)
+		if err != nil {
+			return nil, err
+		}
+		argv = append(argv, e.Key.Entity, doc, string(r.State), max(e.Changed.UnixMilli(), 0), todo)
+	}
+	return argv, nil
 }

@@ -3,6 +3,7 @@ package connections
 import (
 	"cmp"
 	"context"
+	_ "embed"
 	"encoding/base64"
 	"errors"
 	"slices"
@@ -125,13 +126,13 @@ func (s *Store) List(ctx context.Context, tenant string, q Query) (Page, error) 
 			before = at
 		}
 	}
-	var all []position
-	for _, state := range states {
-		some, err := s.places(ctx, indexKey(tenant, q.Integration, state), before, q.From, limit+1)
-		if err != nil {
-			return Page{}, err
-		}
-		all = append(all, some...)
+	indexes := make([]string, len(states))
+	for i, state := range states {
+		indexes[i] = indexKey(tenant, q.Integration, state)
+	}
+	all, err := s.places(ctx, indexes, before, q.From, limit+1)
+	if err != nil {
+		return Page{}, err
 	}
 	slices.SortFunc(all, func(a, b position) int { return b.compare(a) })
 	next := ""
@@ -143,29 +144,65 @@ func (s *Store) List(ctx context.Context, tenant string, q Query) (Page, error) 
 	return Page{Entries: entries, Next: next}, err
 }
 
-// places reads up to n places of an index that come after one, newest first.
-func (s *Store) places(ctx context.Context, index string, before position, from time.Time, n int) ([]position, error) {
+//go:embed ties.lua
+var tiesLua string
+
+// places reads up to n places of each index that come after one, newest first.
+// What it costs depends on n, not on how many there are.
+func (s *Store) places(ctx context.Context, indexes []string, before position, from time.Time, n int) ([]position, error) {
 	by := &redis.ZRangeBy{Min: "-inf", Max: strconv.FormatInt(before.score, 10), Count: int64(n)}
 	if !from.IsZero() {
 		by.Min = strconv.FormatInt(from.UnixMilli(), 10)
 	}
-	var out []position
-	for {
-		some, err := s.rdb.ZRevRangeByScoreWithScores(ctx, index, by).Result()
-		if err != nil {
-			return nil, redisFault("list connections", err)
+	replies := make([]*redis.ZSliceCmd, len(indexes))
+	_, err := s.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
+		for i, index := range indexes {
+			replies[i] = p.ZRevRangeByScoreWithScores(ctx, index, by)
 		}
-		for _, z := range some {
+		return nil
+	})
+	if err != nil {
+		return nil, redisFault("list connections", err)
+	}
+	var all []position
+	for i, reply := range replies {
+		some := make([]position, 0, n)
+		for _, z := range reply.Val() {
 			entity, _ := z.Member.(string)
-			if p := (position{int64(z.Score), entity}); p.compare(before) < 0 && len(out) < n {
-				out = append(out, p)
+			if p := (position{int64(z.Score), entity}); p.compare(before) < 0 {
+				some = append(some, p)
 			}
 		}
-		if len(out) == n || len(some) < n {
-			return out, nil
+		if len(some) < len(reply.Val()) && len(reply.Val()) == n {
+			if some, err = s.amidTies(ctx, indexes[i], before, from, n); err != nil {
+				return nil, err
+			}
 		}
-		by.Offset += int64(n) // many of one moment
+		all = append(all, some...)
 	}
+	return all, nil
+}
+
+// amidTies is places of one index, for a place amid many of one moment.
+func (s *Store) amidTies(ctx context.Context, index string, before position, from time.Time, n int) ([]position, error) {
+	const op = "list connections"
+	reply, err := s.ties.Run(ctx, s.rdb, []string{index}, before.score, before.entity, n).StringSlice()
+	if err != nil {
+		return nil, redisFault(op, err)
+	}
+	out := make([]position, 0, len(reply)/2)
+	for i := 0; i+1 < len(reply); i += 2 {
+		score, err := strconv.ParseFloat(reply[i+1], 64)
+		if err != nil {
+			return nil, fault.Wrap(fault.Internal, op, err)
+		}
+		p := position{int64(score), reply[i]}
+		if !from.IsZero() && p.score < from.UnixMilli() {
+			break
+		}
+		out = append(out, p)
+	}
+	return out, nil
 }
 
 // entries reads the records of places. One that has left the state that was

@@ -76,8 +76,11 @@ type Store struct {
 	rdb redis.UniversalClient
 	// scripts by transition.
 	scripts map[string]*redis.Script
-	timing  Timing
-	limits  Limits
+	// importing is apart from the transitions: it treats many records at once.
+	importing *redis.Script
+	ties      *redis.Script
+	timing    Timing
+	limits    Limits
 }
 
 // NewStore makes a Store with the deployment's default limits; zero fields of
@@ -89,7 +92,7 @@ func NewStore(rdb redis.UniversalClient, timing Timing) *Store {
 // NewStoreWith is NewStore with limits for tenants that have none of their
 // own; zero fields mean the defaults.
 func NewStoreWith(rdb redis.UniversalClient, timing Timing, limits Limits) *Store {
-	s := &Store{rdb: rdb, timing: timing.withDefaults(), limits: limits.withDefaults()}
+	s := &Store{rdb: rdb, timing: timing.withDefaults(), limits: limits.withDefaults(), importing: redis.NewScript(importLua), ties: redis.NewScript(tiesLua)}
 	s.scripts = scripts(transitionsLua, s.constants())
 	return s
 }
@@ -141,8 +144,6 @@ type arguments struct {
 	Counted bool     `json:"counted,omitempty"`
 	Delay   int64    `json:"delay,omitempty"`
 	Note    string   `json:"note,omitempty"`
-	Record  *Record  `json:"record,omitempty"`
-	Changed int64    `json:"changed,omitempty"`
 
 	InFlight    int `json:"inflight,omitempty"`
 	Waiting     int `json:"waiting,omitempty"`

@@ -394,17 +394,6 @@ ops['drop'] = function()
   return reply('ok', '')
 end
 
--- A record from elsewhere; what is known here is not overwritten.
-ops['import'] = function()
-  if raw then return answer('same') end
-  rec, changed = a.record, a.changed
-  rec.o, rec.u, rec.k, rec.b = nil, nil, nil, nil
-  if not rec.p then return save('ok') end
-  rec.r = rec.r + 1
-  redis.call('ZADD', line, now, id)
-  return save('lined', now) -- the look-out hands it out
-end
-
 -- The tenant's limits: those that are not named are the deployment's.
 ops['limits'] = function()
   for _, name in ipairs({ 'inflight', 'waiting', 'connections', 'persecond' }) do

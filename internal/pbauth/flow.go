@@ -71,8 +71,8 @@ func (a *Auth) Start(ctx context.Context, in tenants.Integration, subject string
 	if err != nil {
 		return Started{}, fault.Wrap(fault.Internal, op, err)
 	}
-	if err := a.opts.Redis.Set(ctx, stateKey(state), raw, stateLife).Err(); err != nil {
-		return Started{}, redisFault(op, err)
+	if err := a.begin(ctx, in, stateKey(state), string(raw)); err != nil {
+		return Started{}, err
 	}
 	scope := in.Productboard.Scope
 	if scope == "" {
@@ -175,7 +175,7 @@ func (a *Auth) Revoke(ctx context.Context, in tenants.Integration) error {
 			told = a.revokeAt(ctx, in.Productboard, p.refresh)
 		}
 	}
-	if err := a.opts.Redis.Del(ctx, sessionKey(in.Tenant, in.ID)).Err(); err != nil {
+	if err := a.opts.Redis.Del(ctx, sessionKey(in.Tenant, in.ID), begunKey(in.Tenant, in.ID)).Err(); err != nil {
 		return redisFault("forget tokens", err)
 	}
 	if err := a.opts.Redis.ZRem(ctx, dueKey, in.Tenant+"/"+in.ID).Err(); err != nil {

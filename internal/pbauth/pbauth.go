@@ -83,7 +83,8 @@ type held struct {
 // maxKnown bounds how many tokens are remembered.
 const maxKnown = 10_000
 
-// New makes an Auth.
+// New makes an Auth. Its store's rotation of keys takes the tokens along from
+// then on.
 func New(opts Options) *Auth {
 	if opts.Lock <= 0 {
 		opts.Lock = 30 * time.Second
@@ -94,7 +95,9 @@ func New(opts Options) *Auth {
 	if opts.Now == nil {
 		opts.Now = time.Now
 	}
-	return &Auth{opts: opts, script: redis.NewScript(sessionLua), known: map[string]held{}}
+	a := &Auth{opts: opts, script: redis.NewScript(sessionLua), known: map[string]held{}}
+	opts.Store.Beside(a)
+	return a
 }
 
 // Source gives the tokens of one integration: it is a pbapi.TokenSource, and a

@@ -2,7 +2,8 @@
 --   doc    the tokens, sealed
 --   owner  who is asking for others, untl until when (ms, Redis' clock)
 -- KEYS: 1 the hash
--- ARGV: verb, owner, ms (of the lock; of the hash's life), doc
+-- ARGV: verb, owner, ms (of the lock; of the hash's life), doc; with reseal
+--       also the doc that is expected
 -- Answer: verdict, doc
 local key, verb, owner, ms = KEYS[1], ARGV[1], ARGV[2], tonumber(ARGV[3])
 local t = redis.call('TIME')
@@ -20,6 +21,13 @@ end
 if verb == 'drop' then
   if redis.call('HGET', key, 'owner') == owner then redis.call('HDEL', key, 'owner', 'untl') end
   return { 'done', '' }
+end
+
+-- The same tokens under another key: only over the very text they were read from.
+if verb == 'reseal' then
+  if doc == '' or doc ~= ARGV[5] then return { 'lost', doc } end
+  redis.call('HSET', key, 'doc', ARGV[4])
+  return { 'done', doc }
 end
 
 -- What somebody got whose lock has passed to another is not stored: it would

@@ -135,6 +135,11 @@ func (a *Auth) life(p pair) time.Duration {
 
 // run runs session.lua.
 func (a *Auth) run(ctx context.Context, in tenants.Integration, verb, owner string, d time.Duration, doc string) (verdict, stored string, err error) {
+	if doc != "" {
+		if err := a.opts.Store.Announce(ctx); err != nil {
+			return "", "", err
+		}
+	}
 	reply, err := a.script.Run(ctx, a.opts.Redis, []string{sessionKey(in.Tenant, in.ID)}, verb, owner, d.Milliseconds(), doc).StringSlice()
 	if err != nil {
 		return "", "", redisFault(verb+" tokens", err)

@@ -119,6 +119,7 @@ func (c *checkup) target(ctx context.Context) {
 	if checked.Caveat != "" {
 		c.add(Warning, SubjectTracker, FieldSettings, checked.Caveat)
 	}
+	c.expiry(ctx, checked)
 }
 
 // reached tells whether an error, or none, shows that the other side answered.

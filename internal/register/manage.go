@@ -36,9 +36,7 @@ func (r *Registrar) Create(ctx context.Context, tenant string, want tenants.Inte
 // registered yet: after somebody has authorised the plugin, after a create
 // that was cut short, or, with recreate, after it was deleted there.
 func (r *Registrar) Register(ctx context.Context, tenant, id string, recreate bool) (tenants.Integration, Result, error) {
-	own := *r
-	own.Recreate = recreate
-	return own.Patch(ctx, tenant, id, func(*tenants.Integration) error { return nil })
+	return r.recreating(recreate).Patch(ctx, tenant, id, func(*tenants.Integration) error { return nil })
 }
 
 // Patch changes one integration. change is given what is stored and makes of

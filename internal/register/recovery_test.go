@@ -184,7 +184,7 @@ func TestApplyDeletedAtProductboard(t *testing.T) {
 		require.ErrorContains(t, err, "acme.yaml:Engineering:productboard.token: Productboard does not have the integration "+first.ProductboardID+" any more")
 		require.ErrorContains(t, err, "recreate")
 
-		w.reg.Recreate = true
+		p.Recreate = true
 		require.NoError(t, w.fake.SetEdge(public))
 		_, err = w.apply(p)
 		require.ErrorContains(t, err, "could not verify")

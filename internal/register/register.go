@@ -73,6 +73,10 @@ type Checked struct {
 	ItemFields []string
 	// Caveat is what its settings cannot promise, a sentence; empty: nothing.
 	Caveat string
+	// ExpiryKnown says that the tracker was asked when the credential ends;
+	// Expires is the answer, zero: never, or it does not tell.
+	ExpiryKnown bool
+	Expires     time.Time
 }
 
 // Registrar applies declarations. It is safe for concurrent use.
@@ -96,11 +100,20 @@ type Registrar struct {
 	Revoke func(ctx context.Context, in tenants.Integration) error
 	// PublicURL is what Productboard calls us by, without a trailing slash.
 	PublicURL string
-	// Recreate makes integrations anew that Productboard does not have any
-	// more. Their buttons are gone there; the records here stay.
-	Recreate bool
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
+
+	// recreate makes integrations anew that Productboard does not have any
+	// more.
+	recreate bool
+}
+
+// recreating is the same Registrar, which also makes anew what Productboard
+// does not have any more, if so.
+func (r *Registrar) recreating(so bool) *Registrar {
+	own := *r
+	own.recreate = so
+	return &own
 }
 
 func (r *Registrar) now() time.Time {
@@ -118,6 +131,9 @@ func (r *Registrar) ActionURL(integration string) string {
 // Plan is what is declared.
 type Plan struct {
 	Tenants []WantedTenant
+	// Recreate makes integrations anew that Productboard does not have any
+	// more. Their buttons are gone there; the records here stay.
+	Recreate bool
 }
 
 // WantedTenant is a tenant and those of its integrations that are declared.
@@ -160,6 +176,7 @@ func (w Wanted) origin(tenant, field string) string {
 // Apply carries a plan out. The error joins all failures; each is also in the
 // report. If a check fails nothing is written at all.
 func (r *Registrar) Apply(ctx context.Context, plan Plan) (Report, error) {
+	r = r.recreating(plan.Recreate)
 	jobs := r.survey(ctx, plan)
 	if !failed(jobs) {
 		r.carryOut(ctx, plan, jobs)
@@ -173,7 +190,7 @@ func (r *Registrar) Apply(ctx context.Context, plan Plan) (Report, error) {
 		report.Integrations = append(report.Integrations, Result{State: Failed, Err: err})
 	}
 	report.Integrations = append(report.Integrations, left...)
-	return report, report.err()
+	return report, report.Err()
 }
 
 // carryOut writes, job after job: they are independent of each other.

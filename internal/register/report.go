@@ -43,8 +43,12 @@ type Result struct {
 	Changes []string
 	// Caveat is what the target's settings cannot promise; empty: nothing.
 	Caveat string
+	// Warning says that the tracker's credential ends soon; empty: it does not.
+	Warning string
 	// Err says why it failed.
 	Err error
+	// Problems is what Err was made of, by the fields; nil where it has none.
+	Problems Problems
 }
 
 // Report is what became of a plan: the declared integrations in their order,
@@ -53,7 +57,8 @@ type Report struct {
 	Integrations []Result
 }
 
-func (r Report) err() error {
+// Err joins the errors of a report; nil if there is none.
+func (r Report) Err() error {
 	var errs []error
 	for _, res := range r.Integrations {
 		errs = append(errs, res.Err)
@@ -74,7 +79,7 @@ func (r Report) Write(w io.Writer) error {
 			fmt.Fprintf(&b, " (%s)", strings.Join(res.Changes, ", "))
 		}
 		b.WriteString("\n")
-		for _, line := range [][2]string{{"id", res.ID}, {"action", res.ActionURL}, {"productboard", res.ProductboardID}, {"note", res.Caveat}} {
+		for _, line := range [][2]string{{"id", res.ID}, {"action", res.ActionURL}, {"productboard", res.ProductboardID}, {"note", res.Caveat}, {"warning", res.Warning}} {
 			if line[1] != "" {
 				fmt.Fprintf(&b, "  %-13s %s\n", line[0]+":", line[1])
 			}
@@ -85,7 +90,8 @@ func (r Report) Write(w io.Writer) error {
 }
 
 func (r *Registrar) result(j *job) Result {
-	res := Result{Tenant: j.tenant, Name: j.want.Integration.Name, State: j.state, Changes: j.changes, Caveat: j.caveat}
+	res := Result{Tenant: j.tenant, Name: j.want.Integration.Name, State: j.state, Changes: j.changes, Caveat: j.caveat,
+		Warning: ExpiryNote(j.goal, tenants.SideTracker, r.now()), Problems: j.problems}
 	for _, p := range j.problems {
 		res.Err = errors.Join(res.Err, describe(j.want.origin(j.tenant, p.Field), p.Err))
 	}

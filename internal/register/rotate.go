@@ -48,5 +48,8 @@ func (r *Registrar) beginRotation(ctx context.Context, scope tenants.Scope, in t
 	if rec := in.Reconnect; rec != nil { // the mark is bound to the action secret; it stays true
 		in.Reconnect = &tenants.Reconnect{Side: rec.Side, Reason: rec.Reason, Since: rec.Since}
 	}
+	for side, e := range in.Expires { // so are the ends
+		in.SetExpiry(side, e.At)
+	}
 	return scope.Update(ctx, in)
 }

@@ -137,6 +137,9 @@ func (r *Registrar) inspect(ctx context.Context, j *job, look scope, open func(c
 			describeTarget(j, err)
 		}
 		j.caveat = checked.Caveat
+		if checked.ExpiryKnown {
+			j.goal.SetExpiry(tenants.SideTracker, checked.Expires)
+		}
 	}
 	if !look.productboard {
 		return
@@ -181,6 +184,7 @@ func (r *Registrar) goal(tenant string, want tenants.Integration, stored *tenant
 		if in.Type == "" {
 			in.Type = stored.Type
 		}
+		keepExpiry(*stored, &in)
 	} else {
 		in.ID, in.ActionAuth = tenants.NewID(), tenants.NewActionAuth()
 	}
@@ -254,7 +258,7 @@ func (r *Registrar) chart(ctx context.Context, j *job, listed []pbapi.Integratio
 	}
 	begun := j.stored != nil && j.stored.ProductboardID == ""
 	switch {
-	case j.stored != nil && !begun && !r.Recreate:
+	case j.stored != nil && !begun && !r.recreate:
 		j.refuse(fault.Conflict, FieldToken, "Productboard does not have the integration %s any more, or does not show it with this token; if it was deleted there, apply again with recreate", j.goal.ProductboardID)
 	case begun && r.now().Before(j.stored.CreateBegun.Add(createSettles)):
 		j.refuse(fault.Conflict, FieldName, "Productboard is creating it at the moment, or has left open whether it did; apply again after %s", j.stored.CreateBegun.Add(createSettles).UTC().Format("15:04:05 MST"))

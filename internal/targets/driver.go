@@ -180,6 +180,13 @@ type Duplicates interface {
 	FindAll(ctx context.Context, marker Marker) ([]Issue, error)
 }
 
+// Expirer is the ability to say when the credential in use ends.
+type Expirer interface {
+	// Expires gives the time from which the tracker refuses the credential;
+	// zero where it has no end, or the tracker does not tell.
+	Expires(ctx context.Context) (time.Time, error)
+}
+
 // Oldest is the Find of a driver whose FindAll costs no more.
 func Oldest(found []Issue, err error) (*Issue, error) {
 	if err != nil || len(found) == 0 {

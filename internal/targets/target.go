@@ -24,6 +24,7 @@ const (
 	OpClose   = "close issue"
 	OpUpdate  = "update issue"
 	OpPreview = "preview issue"
+	OpExpires = "ask when the credential ends"
 
 	opReady = "ask for the rate limit"
 )
@@ -263,6 +264,24 @@ func (t *Target) Close(ctx context.Context, id string) (supported bool, err erro
 	return true, t.run(ctx, OpClose, func(ctx context.Context) error { return driver.Close(ctx, id) })
 }
 
+// Expires tells when the credential ends; zero where it has no end.
+// supported is false where the tracker cannot be asked.
+func (t *Target) Expires(ctx context.Context) (at time.Time, supported bool, err error) {
+	driver, ok := Ability[Expirer](t.driver)
+	if !ok {
+		return time.Time{}, false, nil
+	}
+	err = t.run(ctx, OpExpires, func(ctx context.Context) error {
+		var err error
+		at, err = driver.Expires(ctx)
+		return err
+	})
+	if err != nil {
+		return time.Time{}, true, err
+	}
+	return at.UTC(), true, nil
+}
+
 // Ready tells, without asking the tracker, whether it takes calls: its error is
 // fault.RateLimited with the time that is left. A push asks it before it asks
 // anybody for anything.
@@ -363,7 +382,7 @@ func (t *Target) fault(op string, err error) *fault.Error {
 	} else {
 		out.Op = op + ": " + out.Op
 	}
-	if op == OpCheck || op == OpFind || op == OpRead || op == OpResolve || op == OpPreview {
+	if op == OpCheck || op == OpFind || op == OpRead || op == OpResolve || op == OpPreview || op == OpExpires {
 		out.Unsure = false // nothing was to be changed
 	}
 	if out.Side == "" {

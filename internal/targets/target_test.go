@@ -224,3 +224,31 @@ func TestMarkerIsStable(t *testing.T) {
 		assert.False(t, bad.Valid(), bad)
 	}
 }
+
+// expiring is a driver that can say when its credential ends.
+type expiring struct {
+	scripted
+	at time.Time
+}
+
+func (e *expiring) Expires(ctx context.Context) (time.Time, error) { return e.at, e.do(ctx) }
+
+func TestExpires(t *testing.T) {
+	_, supported, err := New(&scripted{}, Options{}).Expires(t.Context())
+	require.NoError(t, err)
+	assert.False(t, supported)
+
+	at := time.Date(2026, 12, 10, 12, 0, 0, 0, time.FixedZone("", 3600))
+	driver := &expiring{at: at}
+	driver.do = func(context.Context) error { return nil }
+	got, supported, err := New(driver, Options{}).Expires(t.Context())
+	require.NoError(t, err)
+	assert.True(t, supported)
+	assert.Equal(t, at.UTC(), got)
+
+	driver.do = func(context.Context) error { return Unreadable("read", errors.New("not JSON")) }
+	got, supported, err = New(driver, Options{}).Expires(t.Context())
+	assert.True(t, supported)
+	assert.Zero(t, got)
+	assert.False(t, fault.IsUnsure(err), "a question changes nothing")
+}

@@ -35,6 +35,7 @@ type sealedIntegration struct {
 	CreatedAt      time.Time            `json:"createdAt"`
 	UpdatedAt      time.Time            `json:"updatedAt"`
 	SecretsSet     map[string]time.Time `json:"secretsSet,omitempty"`
+	Expires        []markedExpiry       `json:"expires,omitempty"`
 	Registered     string               `json:"registered,omitempty"`
 }
 
@@ -95,6 +96,7 @@ func (s *Store) encode(in Integration) ([]byte, error) {
 		}
 		return sealed
 	}
+	rec.Expires = encodeExpiry(in.expires())
 	rec.ActionAuth = seal(in.ActionAuth, boundAuth)
 	rec.FormerAuth = seal(in.Former.Value, boundFormer)
 	pb := in.Productboard
@@ -143,6 +145,7 @@ func (s *Store) decode(tenant, raw string) (Integration, error) {
 		}
 		return value
 	}
+	in.Expires = decodeExpiry(rec.Expires)
 	in.ActionAuth = open(rec.ActionAuth, boundAuth)
 	in.Former.Value = open(rec.FormerAuth, boundFormer)
 	pb := rec.Productboard

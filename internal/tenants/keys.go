@@ -2,6 +2,7 @@ package tenants
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"time"
 
@@ -34,6 +35,33 @@ if ARGV[1] == 'announce' then return redis.call('ZADD', KEYS[1], now, ARGV[2]) e
 local last = redis.call('ZSCORE', KEYS[1], ARGV[2])
 if last and now - tonumber(last) > tonumber(ARGV[3]) then redis.call('ZREM', KEYS[1], ARGV[2]) end
 return 0`
+
+// Sealed keeps sealed texts of integrations apart from their records, with the
+// same keys: OAuth sessions.
+type Sealed interface {
+	// SealedWith tells which keys an integration's texts are sealed with.
+	SealedWith(ctx context.Context, tenant, integration string) (map[string]bool, error)
+	// Reseal seals them with the first key. older names the keys that are left.
+	// Its error's side is "Redis" where Redis failed.
+	Reseal(ctx context.Context, tenant, integration string) (changed bool, older map[string]bool, err error)
+}
+
+// Beside has key questions and Rotate look at what is kept apart as well.
+func (s *Store) Beside(kept Sealed) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.beside = append(s.beside, kept)
+}
+
+func (s *Store) apart() []Sealed {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.beside)
+}
+
+// Announce has to be called before a text that the first key seals is written
+// elsewhere than in this store, within a minute of it.
+func (s *Store) Announce(ctx context.Context) error { return s.announce(ctx) }
 
 func (s *Store) keyIndex(ctx context.Context, verb, id string) error {
 	err := redis.NewScript(keysScript).Run(ctx, s.rdb, []string{keysKey}, verb, id, int(forgetKeyAfter.Seconds())).Err()
@@ -99,8 +127,15 @@ func (s *Store) MissingKeys(ctx context.Context) (map[string]int, error) {
 // sealed with it, by reading all of them.
 func (s *Store) KeyUses(ctx context.Context) (map[string]int, error) {
 	uses := map[string]int{}
-	err := s.eachRaw(ctx, func(tenant, _, raw string) error {
+	err := s.eachRaw(ctx, func(tenant, integration, raw string) error {
 		_, keys, _ := s.unseal(tenant, raw) // what cannot be opened counts by its key as well
+		for _, kept := range s.apart() {
+			more, err := kept.SealedWith(ctx, tenant, integration)
+			if err != nil {
+				return err
+			}
+			maps.Copy(keys, more)
+		}
 		for id := range keys {
 			uses[id]++
 		}

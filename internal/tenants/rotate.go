@@ -56,22 +56,7 @@ func (s *Store) Rotate(ctx context.Context, progress func(Rotated)) (Rotated, er
 		before := resealed
 		err := s.eachRaw(ctx, func(tenant, id, raw string) error {
 			r.Integrations++
-			changed, older, err := s.reseal(ctx, tenant, id, raw)
-			switch {
-			case changed:
-				r.Resealed++
-			case err != nil && fault.From(err).Side == "Redis":
-				return err
-			case err != nil:
-				r.BrokenCount++
-				if len(r.Broken) < maxBroken {
-					r.Broken = append(r.Broken, fmt.Errorf("%s/%s: %w", tenant, id, err))
-				}
-			}
-			for key := range older {
-				r.Older[key]++
-			}
-			return nil
+			return r.count(tenant, id)(s.resealAll(ctx, tenant, id, raw))
 		}, func(tenants int64) {
 			r.Tenants = tenants
 			progress(r)
@@ -81,6 +66,47 @@ func (s *Store) Rotate(ctx context.Context, progress func(Rotated)) (Rotated, er
 			return r, err
 		}
 	}
+}
+
+// count takes down what became of one integration; its error is Redis'.
+func (r *Rotated) count(tenant, id string) func(changed bool, older map[string]bool, err error) error {
+	return func(changed bool, older map[string]bool, err error) error {
+		switch {
+		case err != nil && fault.From(err).Side == "Redis":
+			return err
+		case err != nil:
+			r.BrokenCount++
+			if len(r.Broken) < maxBroken {
+				r.Broken = append(r.Broken, fmt.Errorf("%s/%s: %w", tenant, id, err))
+			}
+		case changed:
+			r.Resealed++
+		}
+		for key := range older {
+			r.Older[key]++
+		}
+		return nil
+	}
+}
+
+// resealAll re-seals one integration and what is kept of it apart. older names
+// the keys that are left in any of it.
+func (s *Store) resealAll(ctx context.Context, tenant, id, raw string) (changed bool, older map[string]bool, err error) {
+	changed, older, err = s.reseal(ctx, tenant, id, raw)
+	for _, kept := range s.apart() {
+		also, left, kerr := kept.Reseal(ctx, tenant, id)
+		if kerr != nil && fault.From(kerr).Side == "Redis" {
+			return changed, older, kerr
+		}
+		changed, err = changed || also, errors.Join(err, kerr)
+		for key := range left {
+			if older == nil {
+				older = map[string]bool{}
+			}
+			older[key] = true
+		}
+	}
+	return changed, older, err
 }
 
 // reseal re-seals one integration. older names the keys that are left in it.

@@ -140,6 +140,9 @@ func (h Scope) Create(ctx context.Context, in Integration) (Integration, error) 
 		}
 		return Integration{}, err
 	}
+	if len(in.Expires) > 0 {
+		_ = h.store.indexExpiry(ctx, in) // else when it is next asked for
+	}
 	return in, nil
 }
 
@@ -160,6 +163,7 @@ func (h Scope) Update(ctx context.Context, in Integration) (Integration, error) 
 		return Integration{}, err
 	}
 	in.Version++
+	_ = h.store.indexExpiry(ctx, in) // else when it is next asked for
 	return in, nil
 }
 
@@ -173,7 +177,7 @@ func (h Scope) Delete(ctx context.Context, id string, version int64) error {
 	if err := h.store.rdb.Del(ctx, ownerKey(id)).Err(); err != nil {
 		return redisFault(op, err)
 	}
-	return nil
+	return h.store.indexExpiry(ctx, Integration{ID: id})
 }
 
 // DeleteTenant removes the tenant, which must have no integration left, or it

@@ -37,6 +37,8 @@ type Store struct {
 
 	mu       sync.Mutex
 	watchers []watcher
+	// beside keep sealed texts apart from the records.
+	beside []Sealed
 	// announced is when the key that seals was last put into the index of
 	// keys.
 	announced time.Time

@@ -76,10 +76,14 @@ type Integration struct {
 	Productboard ProductboardAuth
 	// Reconnect is set while one of the two credentials does not work.
 	Reconnect *Reconnect
-	Answer    AnswerShape
-	OnUnlink  OnUnlink
-	Target    TargetConfig
-	Disabled  bool
+	// Expires tells when a credential ends, of those of which it is known. It
+	// belongs to the credential, as Reconnect does: another one has none yet.
+	// Change it by SetExpiry alone.
+	Expires  map[Side]Expiry
+	Answer   AnswerShape
+	OnUnlink OnUnlink
+	Target   TargetConfig
+	Disabled bool
 	// Deleting is when its deletion was begun: what is left of it is only
 	// there to be deleted. Zero: it is not being deleted.
 	Deleting  time.Time

@@ -31,6 +31,7 @@ func abilities() []ability {
 		{"people by e-mail", can[targets.People]},
 		{"further fields", can[targets.FieldLister]},
 		{"list choices", can[targets.Chooser]},
+		{"tells when the token ends", can[targets.Expirer]},
 		{"signed webhooks", func(k targets.Kind) bool { return k.ParseHook != nil }},
 	}
 }

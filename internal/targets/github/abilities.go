@@ -8,13 +8,14 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"time"
 
 	"pushbutton/internal/fault"
 	"pushbutton/internal/targets"
 )
 
 // What the driver can do beside its task: read, change, comment on and close
-// issues, and find people.
+// issues, find people, and say when its token ends.
 
 // Read implements targets.Reader.
 func (d *driver) Read(ctx context.Context, id string) (targets.Issue, error) {
@@ -103,6 +104,33 @@ func (d *driver) gone(ctx context.Context, id string, err error) error {
 func missing(id string) *fault.Error {
 	return &fault.Error{Op: "read issue", Kind: fault.NotFound,
 		Public: fmt.Sprintf("GitHub does not have issue #%s any more (deleted or moved to another repository), or does not show it to the token. Unlink and push again for a new one.", targets.Title(id, 20))}
+}
+
+// expiryHeader is where GitHub says with every reply when a personal access
+// token ends. One without an end has none, and so has an App, whose key does
+// not end and whose tokens are made anew all the time.
+const expiryHeader = "GitHub-Authentication-Token-Expiration"
+
+// Expires implements targets.Expirer.
+func (d *driver) Expires(ctx context.Context) (time.Time, error) {
+	const op = "read the token's end"
+	if d.app != nil {
+		return time.Time{}, nil
+	}
+	reply, err := d.send(ctx, op, http.MethodGet, "/user", nil)
+	if err != nil {
+		return time.Time{}, targets.Sure(err)
+	}
+	said := reply.Header.Get(expiryHeader)
+	if said == "" {
+		return time.Time{}, nil
+	}
+	for _, layout := range []string{"2006-01-02 15:04:05 UTC", "2006-01-02 15:04:05 -0700"} {
+		if at, err := time.Parse(layout, said); err == nil {
+			return at, nil
+		}
+	}
+	return time.Time{}, notGitHub(op, fmt.Errorf("%s cannot be read", expiryHeader))
 }
 
 // isNumber tells whether an id is one that an issue can have.

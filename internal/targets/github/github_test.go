@@ -496,3 +496,39 @@ func TestSettings(t *testing.T) {
 		})
 	}
 }
+
+// GitHub tells the end of a personal access token with every reply.
+func TestExpires(t *testing.T) {
+	f := githubfake.Standard(t)
+	target := open(t, f.URL, githubfake.WithToken("acme/app", githubfake.MineToken))
+	for said, want := range map[string]time.Time{
+		"":                          {},
+		"2026-12-10 20:53:51 UTC":   time.Date(2026, 12, 10, 20, 53, 51, 0, time.UTC),
+		"2026-12-10 20:53:51 -0800": time.Date(2026, 12, 11, 4, 53, 51, 0, time.UTC),
+	} {
+		f.Lock()
+		f.Tokens[githubfake.MineToken].Expires = said
+		f.Unlock()
+		at, supported, err := target.Expires(t.Context())
+		require.NoError(t, err, said)
+		assert.True(t, supported)
+		assert.True(t, want.Equal(at), "%q: %s", said, at)
+	}
+	for _, said := range []string{"soon", "2026-12-10 20:53:51 PST"} { // no guess
+		f.Lock()
+		f.Tokens[githubfake.MineToken].Expires = said
+		f.Unlock()
+		_, _, err := target.Expires(t.Context())
+		assert.Error(t, err, said)
+	}
+}
+
+// An App's key does not end, and nothing is asked.
+func TestExpiresOfAnApp(t *testing.T) {
+	h := githubfake.AppHarness(t)
+	server := h.Start(t)
+	at, supported, err := open(t, server.URL, server.Mine).Expires(t.Context())
+	require.NoError(t, err)
+	assert.True(t, supported)
+	assert.Zero(t, at)
+}

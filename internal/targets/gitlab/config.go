@@ -77,7 +77,7 @@ func guide() targets.Guide {
 	return targets.Guide{
 		Permissions: "Scope api, and the role Planner (GitLab 17.7 and later) or Reporter, or above, in the project: a guest's labels are dropped, and with them the marker.",
 		Token: "In the project: Settings > Access tokens > Add new token, role Reporter, scope api. Where project access tokens are not offered (GitLab.com Free): " +
-			"your picture > Edit profile > Access > Personal access tokens, scope api, best of an account made for this. Note when it expires; GitLab mails before.",
+			"your picture > Edit profile > Access > Personal access tokens, scope api, best of an account made for this. `plugin doctor` and the log warn 14 days before it expires.",
 		Notes: []string{
 			"Each issue gets a label of its own (pb-...), by which it is found when an answer was lost, and a line with it in the description that is not shown.",
 			"A tag with a comma loses the comma: GitLab's labels cannot hold one. Of scoped labels (a::b) of one scope GitLab keeps the last.",

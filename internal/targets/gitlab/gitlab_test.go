@@ -4,6 +4,7 @@ import (
 	"flag"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 
 	"github.com/stretchr/testify/assert"
@@ -313,4 +314,32 @@ func TestSettings(t *testing.T) {
 			assert.EqualError(t, fields, c.want)
 		})
 	}
+}
+
+// A token ends with the beginning of the day that GitLab names.
+func TestExpires(t *testing.T) {
+	s := gitlabfake.New(t)
+	target := open(t, s, gitlabfake.Account(gitlabfake.Mine, "acme/mine"))
+	for day, want := range map[any]time.Time{
+		nil:          {},
+		"2026-12-10": time.Date(2026, 12, 10, 0, 0, 0, 0, time.UTC),
+	} {
+		s.Expires(gitlabfake.Mine, day)
+		at, supported, err := target.Expires(t.Context())
+		require.NoError(t, err)
+		assert.True(t, supported)
+		assert.Equal(t, want, at)
+	}
+	s.Expires(gitlabfake.Mine, "soon")
+	_, _, err := target.Expires(t.Context())
+	require.Error(t, err)
+
+	at, supported, err := open(t, s, gitlabfake.Account(gitlabfake.OAuth, "acme/mine")).Expires(t.Context())
+	require.NoError(t, err)
+	assert.True(t, supported)
+	assert.Zero(t, at)
+
+	s.Revoke(gitlabfake.Mine)
+	_, _, err = target.Expires(t.Context())
+	require.ErrorIs(t, err, fault.Unauthorized)
 }

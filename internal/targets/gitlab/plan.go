@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"time"
 
 	"pushbutton/internal/fault"
 	"pushbutton/internal/targets"
@@ -111,6 +112,31 @@ func (d *driver) proveToken(ctx context.Context) (account, error) {
 	}
 	return me, &fault.Error{Op: op, Kind: fault.Forbidden,
 		Public: "GitLab: the token may not write. Ask your admin for a token with the scope api."}
+}
+
+// Expires implements targets.Expirer. A token ends with the beginning of its
+// last day, UTC. An OAuth token lives two hours and whoever renews it, outside
+// this plugin, knows.
+func (d *driver) Expires(ctx context.Context) (time.Time, error) {
+	const op = "read the token's end"
+	if d.cfg.oauth {
+		return time.Time{}, nil
+	}
+	var token tokenReply
+	err := d.get(ctx, op, "/personal_access_tokens/self", &token)
+	switch {
+	case err != nil && fault.KindOf(err) == fault.NotFound: // GitLab before 15.5 does not know the question
+		return time.Time{}, nil
+	case err != nil:
+		return time.Time{}, err
+	case token.ExpiresAt == "":
+		return time.Time{}, nil
+	}
+	at, err := time.Parse(time.DateOnly, token.ExpiresAt)
+	if err != nil {
+		return time.Time{}, notGitLab(op, fmt.Errorf("expires_at is no day"))
+	}
+	return at, nil
 }
 
 // proveRole says that the account may make labels. The project's own answer

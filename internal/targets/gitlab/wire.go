@@ -64,6 +64,8 @@ type account struct {
 
 type tokenReply struct {
 	Scopes []string `json:"scopes"`
+	// ExpiresAt is a day; null: never.
+	ExpiresAt string `json:"expires_at"`
 }
 
 type access struct {

@@ -60,6 +60,8 @@ type Account struct {
 	// Repos are what the token may see, and what it may do there: "read" (see,
 	// and open issues), "write"; "none" cannot open any.
 	Repos map[string]string
+	// Expires is what is said of the token's end; empty: it has none.
+	Expires string
 }
 
 // App is a GitHub App with one installation.
@@ -234,6 +236,9 @@ func (c *call) authenticate() bool {
 	if c.who == nil {
 		c.fail(http.StatusUnauthorized, "Bad credentials")
 		return false
+	}
+	if c.who.Expires != "" {
+		c.w.Header().Set("GitHub-Authentication-Token-Expiration", c.who.Expires)
 	}
 	return true
 }

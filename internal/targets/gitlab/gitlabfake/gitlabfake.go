@@ -62,6 +62,7 @@ type user struct {
 	publicEmail, privateEmail string
 	scopes                    []string
 	oauth                     bool
+	expires                   any // a day, or nil
 }
 
 type project struct {
@@ -177,6 +178,9 @@ func (s *Server) Change(iid int, do func(*Issue)) {
 func (s *Server) Demote(token string, level int) {
 	s.locked(func() { s.projects[0].levels[s.users[token].id] = level })
 }
+
+// Expires sets a token's last day ("2027-01-01"); nil: it has none.
+func (s *Server) Expires(token string, day any) { s.locked(func() { s.users[token].expires = day }) }
 
 // Revoke makes a token worthless.
 func (s *Server) Revoke(token string) { s.locked(func() { delete(s.users, token) }) }

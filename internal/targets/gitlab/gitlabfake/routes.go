@@ -80,7 +80,7 @@ func (s *Server) getToken(w http.ResponseWriter, _ *http.Request, u *user) {
 		say(w, 404, "Not Found")
 		return
 	}
-	send(w, 200, map[string]any{"id": 100 + u.id, "name": "push", "active": true, "revoked": false, "user_id": u.id, "scopes": u.scopes, "expires_at": "2027-01-01"})
+	send(w, 200, map[string]any{"id": 100 + u.id, "name": "push", "active": true, "revoked": false, "user_id": u.id, "scopes": u.scopes, "expires_at": u.expires})
 }
 
 // show is an account as another one sees it: the private address is its own.

@@ -1,0 +1,115 @@
+package admin_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"pushbutton/internal/access"
+	"pushbutton/internal/audit"
+	"pushbutton/internal/redistest"
+	"pushbutton/internal/targets"
+	"pushbutton/internal/tenants"
+)
+
+// states are the states of a report, "tenant/name: state".
+func (p reply) states(t *testing.T, report any) []string {
+	t.Helper()
+	raw, err := json.Marshal(report)
+	require.NoError(t, err)
+	var r struct {
+		Integrations []struct{ Tenant, Name, State string }
+	}
+	require.NoError(t, json.Unmarshal(raw, &r))
+	var out []string
+	for _, i := range r.Integrations {
+		out = append(out, i.Tenant+"/"+i.Name+": "+i.State)
+	}
+	return out
+}
+
+func TestApply(t *testing.T) {
+	redistest.Each(t, func(t *testing.T, env redistest.Env) {
+		o := newOffice(t, env)
+		operator := o.token("", access.Operator)
+		support := strings.Replace(goodIntegration, "Engineering", "Support", 1)
+		two := `{"tenants":[{"id":"acme","integrations":[` + goodIntegration + `]},{"id":"beta","integrations":[` + support + `]}]}`
+
+		got := o.do(operator, http.MethodPost, "/apply", two)
+		require.Equal(t, http.StatusOK, got.status, got.raw)
+		require.Equal(t, []string{"acme/Engineering: created", "beta/Support: created"}, got.states(t, got.body))
+		require.NotContains(t, got.raw, "canary")
+		for i := range 2 {
+			again := o.do(operator, http.MethodPost, "/apply", two)
+			require.Equal(t, http.StatusOK, again.status, again.raw)
+			require.Equal(t, []string{"acme/Engineering: unchanged", "beta/Support: unchanged"}, again.states(t, again.body), i)
+		}
+
+		got = o.do(o.admin, http.MethodPost, "/tenants/acme/apply", `{"integrations":[`+strings.Replace(goodIntegration, `"Push"`, `"Go"`, 1)+`]}`)
+		require.Equal(t, []string{"acme/Engineering: updated"}, got.states(t, got.body))
+		got = o.do(o.admin, http.MethodPost, "/tenants/acme/apply", `{"integrations":[]}`)
+		require.Equal(t, []string{"acme/Engineering: not_declared"}, got.states(t, got.body))
+
+		for log, want := range map[string][]string{
+			"acme":           {"applyTenant ok acme", "applyTenant ok acme", "apply ok acme"},
+			"beta":           {"apply ok beta"},
+			audit.Deployment: {"apply ok ", "apply ok ", "apply ok "},
+		} {
+			entries, _, err := o.log.List(t.Context(), log, audit.Query{Limit: 100})
+			require.NoError(t, err)
+			var lines []string
+			for _, e := range entries {
+				lines = append(lines, e.Operation+" "+e.Outcome+" "+e.Tenant)
+			}
+			require.Equal(t, want, lines, log)
+		}
+	})
+}
+
+// Of a declaration with a mistake nothing is written, and the mistake is named
+// by its place in the body.
+func TestApplyNamesTheField(t *testing.T) {
+	o := newOffice(t, redistest.Mini(t))
+	o.target = func(c tenants.TargetConfig) error {
+		if c.Settings["project"] == "push" {
+			return nil
+		}
+		return targets.FieldErrors{{Path: "settings.project", Message: "is required"}}
+	}
+	operator := o.token("", access.Operator)
+	other := func(from, to string) string {
+		return strings.Replace(strings.Replace(goodIntegration, "Engineering", "Support", 1), from, to, 1)
+	}
+	for name, tc := range map[string]struct {
+		second, problem string
+		fields          []string
+		states          []string
+	}{
+		"schema":          {other(`"Push"`, `"much too long"`), "validation", []string{"tenants[1].integrations[1].buttonLabel"}, nil},
+		"blank":           {other(`"Push"`, `" "`), "validation", []string{"tenants[1].integrations[1].buttonLabel"}, nil},
+		"twice":           {goodIntegration, "validation", []string{"tenants[1].integrations[1].name"}, nil},
+		"the tracker's":   {other(`"push"`, `"pull"`), "validation", []string{"tenants[1].integrations[1].target.settings.project"}, []string{"beta/Engineering: skipped", "beta/Support: failed"}},
+		"a refused token": {other(`canary-pb`, `canary-no`), "unauthorized", []string{"tenants[1].integrations[1].productboard.token"}, []string{"beta/Engineering: skipped", "beta/Support: failed"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := o.do(operator, http.MethodPost, "/apply", `{"tenants":[{"id":"acme","integrations":[]},{"id":"beta","integrations":[`+goodIntegration+`,`+tc.second+`]}]}`)
+			problem, fields := got.problem()
+			require.Equal(t, tc.problem, problem, got.raw)
+			assert.Equal(t, tc.fields, fields)
+			assert.NotContains(t, got.raw, "canary")
+			if tc.states != nil {
+				assert.Equal(t, tc.states, got.states(t, got.body["report"]))
+				assert.Equal(t, "Of the 2 declared integrations, 0 were changed.", got.body["detail"])
+			}
+			require.Empty(t, o.fake.Integrations())
+			require.Equal(t, http.StatusNotFound, o.do(operator, http.MethodGet, "/tenants/beta", "").status, "its tenant was not made")
+		})
+	}
+	got := o.do(operator, http.MethodPost, "/apply", `{"tenants":[{"id":"acme","integrations":[]},{"id":"acme","integrations":[]}]}`)
+	_, fields := got.problem()
+	require.Equal(t, []string{"tenants[1].id"}, fields)
+}

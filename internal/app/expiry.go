@@ -1,0 +1,65 @@
+package app
+
+import (
+	"context"
+	"time"
+
+	"pushbutton/internal/expiry"
+	"pushbutton/internal/register"
+	"pushbutton/internal/targets"
+	"pushbutton/internal/targets/catalog"
+	"pushbutton/internal/tenants"
+)
+
+const (
+	// The key by which processes take turns at asking when credentials end, and
+	// how long a turn keeps the others from it.
+	expiryTurn    = "pb:turn:expiry"
+	expiryTurnFor = expiry.Every - 10*time.Second
+	// expiryAsked and the id of an integration: it was asked within a day.
+	expiryAsked = "pb:expiry:asked:"
+	expiryDay   = 24 * time.Hour
+)
+
+// expiryWatcher asks once a day when the credentials end.
+func (a *App) expiryWatcher() *expiry.Watcher {
+	telling := map[string]bool{}
+	for _, kind := range catalog.Kinds() {
+		_, telling[kind.Type] = targets.Ability[targets.Expirer](kind.Driver)
+	}
+	return &expiry.Watcher{
+		Integrations: a.integrations, Dates: a.tenants, Note: register.ExpiryNote, Log: a.log, Ask: a.expiry,
+		Turn: func(ctx context.Context) bool { return a.turn(ctx, expiryTurn, expiryTurnFor) },
+		Claim: func(ctx context.Context, in tenants.Integration) bool {
+			return a.turn(ctx, expiryAsked+in.ID, expiryDay)
+		},
+		Sides: func(in tenants.Integration) (sides []tenants.Side) {
+			if telling[in.Target.Type] {
+				sides = append(sides, tenants.SideTracker)
+			}
+			if in.Productboard.Kind == tenants.AuthOAuth {
+				sides = append(sides, tenants.SideProductboard)
+			}
+			return sides
+		},
+	}
+}
+
+// expiry tells when a credential ends. Of Productboard's, only an OAuth session
+// tells: it is renewed by itself long before, so its end counts once it comes
+// near all the same.
+func (a *App) expiry(ctx context.Context, in tenants.Integration, side tenants.Side) (time.Time, error) {
+	if side == tenants.SideTracker {
+		target, err := a.peers.Target(ctx, in)
+		if err != nil {
+			return time.Time{}, err
+		}
+		at, _, err := target.Expires(ctx)
+		return at, err
+	}
+	status, err := a.auth.Status(ctx, in)
+	if err != nil || !(tenants.Expiry{At: status.RefreshBy}).Soon(time.Now()) {
+		return time.Time{}, err
+	}
+	return status.RefreshBy, nil
+}

@@ -1,0 +1,117 @@
+// Package expiry watches the dates on which credentials end. Once a day each
+// integration is asked about that can tell; what it tells is stored, and a line
+// in the log warns 14 days ahead.
+//
+// What must not live here: what a tracker says and how (targets), where a date
+// is kept (tenants), the words of the warning (register).
+package expiry
+
+import (
+	"context"
+	"iter"
+	"log/slog"
+	"time"
+
+	"pushbutton/internal/fault"
+	"pushbutton/internal/tenants"
+)
+
+const (
+	// Every is how often a pass is begun, and PassLimit how long one may take.
+	Every     = 10 * time.Minute
+	PassLimit = 9 * time.Minute
+	// MaxAsked bounds the integrations asked about in one pass, one after the
+	// other: 72,000 a day. The others' turn comes with the next passes, which
+	// spreads them over the day.
+	MaxAsked = 500
+)
+
+// Dates keeps when credentials end; *tenants.Store does.
+type Dates interface {
+	SetExpiry(ctx context.Context, used tenants.Integration, side tenants.Side, at time.Time) (bool, error)
+}
+
+// Watcher asks and warns.
+type Watcher struct {
+	// Integrations lists every integration of every tenant.
+	Integrations func(ctx context.Context) iter.Seq2[tenants.Integration, error]
+	// Sides are those of an integration that can be asked.
+	Sides func(in tenants.Integration) []tenants.Side
+	// Ask tells when a side's credential ends; zero: it has no end.
+	Ask func(ctx context.Context, in tenants.Integration, side tenants.Side) (time.Time, error)
+	// Claim takes the day's question about an integration; false: it was asked
+	// within a day.
+	Claim func(ctx context.Context, in tenants.Integration) bool
+	// Turn tells whether it is this process' turn.
+	Turn  func(ctx context.Context) bool
+	Dates Dates
+	// Note words the warning about a side; empty: there is none.
+	Note func(in tenants.Integration, side tenants.Side, now time.Time) string
+	Log  *slog.Logger
+	// Now is the clock; nil: time.Now.
+	Now func() time.Time
+}
+
+// Run begins a pass at once and then every ten minutes, until the context ends.
+func (w *Watcher) Run(ctx context.Context) {
+	tick := time.NewTicker(Every)
+	defer tick.Stop()
+	for {
+		if w.Turn(ctx) {
+			pass, cancel := context.WithTimeout(ctx, PassLimit)
+			w.Pass(pass)
+			cancel()
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// Pass asks about every integration whose day is over, MaxAsked at most. What
+// fails is logged and asked again the next day: 14 days have room for it.
+func (w *Watcher) Pass(ctx context.Context) {
+	asked := 0
+	for in, err := range w.Integrations(ctx) {
+		if ctx.Err() != nil || asked == MaxAsked {
+			return
+		}
+		if err != nil {
+			w.Log.WarnContext(ctx, "watch the ends of credentials", "tenant", in.Tenant, "error", err)
+			continue
+		}
+		sides := w.Sides(in)
+		if len(sides) == 0 || !in.Deleting.IsZero() || !w.Claim(ctx, in) {
+			continue
+		}
+		asked++
+		for _, side := range sides {
+			if in.Reconnect == nil || in.Reconnect.Side != side { // else it is known not to work
+				w.look(ctx, &in, side)
+			}
+		}
+	}
+}
+
+func (w *Watcher) look(ctx context.Context, in *tenants.Integration, side tenants.Side) {
+	at, err := w.Ask(ctx, *in, side)
+	if err == nil {
+		if _, err = w.Dates.SetExpiry(ctx, *in, side, at); fault.KindOf(err) == fault.NotFound {
+			return // deleted meanwhile
+		}
+		in.SetExpiry(side, at)
+	}
+	if err != nil {
+		w.Log.InfoContext(ctx, "the end of a credential cannot be told", "tenant", in.Tenant, "integration", in.ID, "side", string(side), "error", err)
+	}
+	now := time.Now
+	if w.Now != nil {
+		now = w.Now
+	}
+	if note := w.Note(*in, side, now()); note != "" { // also of what was known before
+		w.Log.WarnContext(ctx, "credential expires", "tenant", in.Tenant, "integration", in.ID, "name", in.Name, "side", string(side),
+			"expires", in.Expires[side].At, "note", note)
+	}
+}
