@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -31,6 +32,8 @@ type stopwatch struct {
 	mu    sync.Mutex
 	spent time.Duration
 	calls int
+	// puts is when buttons were set at Productboard.
+	puts []time.Time
 }
 
 func (s *stopwatch) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -44,9 +47,21 @@ func (s *stopwatch) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.spent += time.Since(start)
 	s.calls++
-	s.mu.Unlock()
+	if r.Method == http.MethodPut {
+		s.puts = append(s.puts, time.Now())
+	}
+}
+
+// connected is how many buttons were set; without failures each is connected.
+func (s *stopwatch) connected() int { return len(s.times()) }
+
+func (s *stopwatch) times() []time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.puts)
 }
 
 func (s *stopwatch) take() (time.Duration, int) {

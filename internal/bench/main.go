@@ -64,7 +64,7 @@ func main() {
 		workerItems: 12, workerRounds: 3, stored: 100_000, queued: 5000}
 	if *short {
 		o = options{rounds: 3, duration: time.Second, rates: []int{200, 500}, clicks: 40, rest: 4 * time.Second, pickUps: 200,
-			workerItems: 4, workerRounds: 1, stored: 10_000, queued: 1000}
+			workerItems: 6, workerRounds: 1, stored: 10_000, queued: 1000}
 	}
 	o.closedOnly = *acks
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -127,37 +128,52 @@ type worked struct {
 	calls     float64       // HTTP calls for a push
 }
 
-// work starts so many workers and takes the time from the first connected
-// button to the last.
+// crew starts so many workers, all at once.
+func (p *plant) crew(ctx context.Context, processes int) ([]*process, error) {
+	crew, errs := make([]*process, processes), make([]error, processes)
+	var group sync.WaitGroup
+	for i := range crew {
+		group.Go(func() { crew[i], errs[i] = p.program.start(ctx, "worker", workerSlots) })
+	}
+	group.Wait()
+	crew = slices.DeleteFunc(crew, func(r *process) bool { return r == nil })
+	return crew, errors.Join(errs...)
+}
+
+// pace waits until so many more buttons are connected, and tells how many a
+// second that were, from the first to the last.
+func (p *plant) pace(ctx context.Context, before, pushes int) (float64, error) {
+	for p.watch.connected()-before < pushes {
+		if err := wait(ctx, 5*time.Millisecond); err != nil {
+			return 0, context.Cause(ctx)
+		}
+	}
+	times := p.watch.times()[before : before+pushes]
+	return float64(pushes-1) / times[pushes-1].Sub(times[0]).Seconds(), nil
+}
+
+// work has so many workers do what is loaded.
 func (p *plant) work(ctx context.Context, server *redisServer, processes, items int) (w worked, err error) {
 	pushes, err := p.load(ctx, items)
 	if err != nil {
 		return w, err
 	}
 	p.watch.take()
-	before := len(p.box.Productboard.Connections("", "connected"))
-	var crew []*process
+	before := p.watch.connected()
+	ctx, cancel := context.WithTimeoutCause(ctx, workerLimit, errors.New("the pushes were not done in time"))
+	defer cancel()
+	crew, err := p.crew(ctx, processes)
 	defer func() {
 		for _, r := range crew {
 			err = errors.Join(err, r.stop())
 		}
 	}()
-	ctx, cancel := context.WithTimeoutCause(ctx, workerLimit, errors.New("the pushes were not done in time"))
-	defer cancel()
-	for range processes {
-		r, err := p.program.start(ctx, "worker", workerSlots)
-		if err != nil {
-			return w, err
-		}
-		crew = append(crew, r)
+	if err != nil {
+		return w, err
 	}
-	begun, already := time.Now(), len(p.box.Productboard.Connections("", "connected"))-before
-	for done := already; done < pushes; done = len(p.box.Productboard.Connections("", "connected")) - before {
-		if err := wait(ctx, 5*time.Millisecond); err != nil {
-			return w, context.Cause(ctx)
-		}
+	if w.perSecond, err = p.pace(ctx, before, pushes); err != nil {
+		return w, err
 	}
-	w.perSecond = float64(pushes-already) / time.Since(begun).Seconds()
 	if err := soakWait(ctx, server.client); err != nil {
 		return w, err
 	}
