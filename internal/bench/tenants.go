@@ -59,87 +59,112 @@ func queries() map[string]pushes.Query {
 	return map[string]pushes.Query{askList: {Limit: 100}, askSearch: {Filter: pushes.Filter{State: connections.Failed, Text: "cannot be reached"}, Limit: 10}}
 }
 
-// manyTenants measures lists, searches and clicks on a system with five small
-// tenants, stores many more and a big one, and measures the same again.
+// manyTenants sets up two systems with five small tenants each, stores many
+// more and a big one in one of them, and measures lists, searches and clicks on
+// both in turn.
 func manyTenants(ctx context.Context, o tenantsOptions, server *redisServer, log *slog.Logger, say io.Writer) (r *report, err error) {
-	all := o.tenants*o.connections + o.big
-	if err := enoughMemory(int64(all)*bytesGoal + 1<<30); err != nil {
+	if err := enoughMemory(int64(o.tenants*o.connections+o.big)*bytesGoal + 1<<30); err != nil {
 		return nil, err
 	}
-	s, err := newStage(ctx, server, (2*o.rounds+1)*o.clicks, log)
+	other, err := startRedis(ctx, false)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, s.stop()) }()
-	keys, err := s.cfg.Keyring()
+	defer other.stop()
+	empty, err := newSystem(ctx, o, other, log)
 	if err != nil {
 		return nil, err
 	}
-	store, registry := connections.NewStore(server.client, connections.Timing{}), tenants.NewStore(server.client, keys)
-	desks := &pushes.Service{Records: store, Tenants: registry, Queue: jobs.NewQueue(server.client), Log: log} // no tracker is asked
-	small := make([]place, 0, quiets)
-	for i := range quiets {
-		c := s.columns[quiet(i)]
-		small = append(small, place{c.tenant, c.own})
-		if err := fill(ctx, store, small[i], o.connections/o.integrations); err != nil {
+	defer func() { err = errors.Join(err, empty.stop()) }()
+	full, err := newSystem(ctx, o, server, log)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, full.stop()) }()
+	r = newReport(fmt.Sprintf("%d tenants with %d integrations and %d connections each, and one with %d in one integration; %d rounds of %d clicks (%d a second) and %d of each query, in turn with a system of %d tenants",
+		o.tenants, o.integrations, o.connections, o.big, o.rounds, o.clicks, o.rate, o.pages, quiets+1), "on an empty system", "among them all", flatGoal, server)
+	places, big, err := generate(ctx, o, full.registry, full.store, r, server, say)
+	if err != nil {
+		return nil, err
+	}
+	var without, with []figures
+	for i := range o.rounds + 1 {
+		fmt.Fprintf(say, "bench: round %d of %d on each system; 0 warms up\n", i, o.rounds)
+		a, err := empty.round(ctx, o, empty.small, nil)
+		if err != nil {
 			return nil, err
 		}
+		b, err := full.round(ctx, o, places, big)
+		if err != nil {
+			return nil, err
+		}
+		if i > 0 {
+			without, with = append(without, a), append(with, b)
+		}
 	}
-	if _, err := s.clicks(ctx, o.clicks, o.rate); err != nil { // connects, and fills the caches
-		return nil, err
-	}
-	fmt.Fprintf(say, "bench: %d rounds on a system of %d tenants\n", o.rounds, quiets+1)
-	empty, err := s.rounds(ctx, o, desks, small, nil)
-	if err != nil {
-		return nil, err
-	}
-	r = newReport(fmt.Sprintf("%d tenants with %d integrations and %d connections each, and one with %d in one integration; %d rounds of %d clicks (%d a second) and %d of each query",
-		o.tenants, o.integrations, o.connections, o.big, o.rounds, o.clicks, o.rate, o.pages), "on an empty system", "among them all", flatGoal, server)
-	more, big, err := generate(ctx, o, registry, store, r, server, say)
-	if err != nil {
-		return nil, err
-	}
-	fmt.Fprintf(say, "bench: %d rounds beside them\n", o.rounds)
-	full, err := s.rounds(ctx, o, desks, more, big)
-	if err != nil {
-		return nil, err
-	}
-	flat(r, empty, full)
+	flat(r, without, with)
 	return r, nil
+}
+
+// system is a stage with what lists and stores its tenants.
+type system struct {
+	*stage
+	store    *connections.Store
+	registry *tenants.Store
+	desks    *pushes.Service
+	small    []place // of the tenants that click
+}
+
+func newSystem(ctx context.Context, o tenantsOptions, server *redisServer, log *slog.Logger) (*system, error) {
+	stage, err := newStage(ctx, server, (o.rounds+1)*o.clicks, log)
+	if err != nil {
+		return nil, err
+	}
+	s := &system{stage: stage, store: connections.NewStore(server.client, connections.Timing{})}
+	keys, err := s.cfg.Keyring()
+	if err != nil {
+		return nil, errors.Join(err, s.stop())
+	}
+	s.registry = tenants.NewStore(server.client, keys)
+	s.desks = &pushes.Service{Records: s.store, Tenants: s.registry, Queue: jobs.NewQueue(server.client), Log: log} // no tracker is asked
+	for i := range quiets {
+		c := s.columns[quiet(i)]
+		s.small = append(s.small, place{c.tenant, c.own})
+		if err := fill(ctx, s.store, s.small[i], o.connections/o.integrations); err != nil {
+			return nil, errors.Join(err, s.stop())
+		}
+	}
+	return s, nil
 }
 
 // place is an integration with connections.
 type place struct{ tenant, integration string }
 
-// rounds measures a few times; lists and searches are of random places, and of
-// the big tenant's if there are any, clicks of the quiet tenants.
-func (s *stage) rounds(ctx context.Context, o tenantsOptions, desks *pushes.Service, places, big []place) ([]figures, error) {
-	var all []figures
-	for range o.rounds {
-		f := figures{}
-		for what, q := range queries() {
-			var err error
-			if f[what], err = pages(ctx, desks, places, q, o.pages); err != nil {
-				return nil, err
-			}
-			if len(big) == 0 {
-				continue
-			}
-			if f[what+ofBig], err = pages(ctx, desks, big, q, o.pages); err != nil {
-				return nil, err
-			}
-		}
-		r, err := s.clicks(ctx, o.clicks, o.rate)
-		if err != nil {
+// round measures once; lists and searches are of random places, and of the big
+// tenant's if there are any, clicks of the quiet tenants.
+func (s *system) round(ctx context.Context, o tenantsOptions, places, big []place) (figures, error) {
+	f := figures{}
+	for what, q := range queries() {
+		var err error
+		if f[what], err = pages(ctx, s.desks, places, q, o.pages); err != nil {
 			return nil, err
 		}
-		if r.late > 0 {
-			return nil, fmt.Errorf("%d clicks were not connected within %s", r.late, patience)
+		if len(big) == 0 {
+			continue
 		}
-		f[askAck], f[askClick] = r.ack, r.whole
-		all = append(all, f)
+		if f[what+ofBig], err = pages(ctx, s.desks, big, q, o.pages); err != nil {
+			return nil, err
+		}
 	}
-	return all, nil
+	r, err := s.clicks(ctx, o.clicks, o.rate)
+	if err != nil {
+		return nil, err
+	}
+	if r.late > 0 {
+		return nil, fmt.Errorf("%d clicks were not connected within %s", r.late, patience)
+	}
+	f[askAck], f[askClick] = r.ack, r.whole
+	return f, nil
 }
 
 // pages asks n times, as the admin API does, for what comes before some moment
