@@ -122,8 +122,9 @@ func (r *Receiver) apply(ctx context.Context, in tenants.Integration, c click) (
 	}
 	if work != nil {
 		if err := r.Queue.Enqueue(ctx, *work); err != nil {
-			// The click is durable; the look-out queues it within seconds.
-			r.Log.WarnContext(ctx, "click recorded but not queued", "connection", key.String(), "error", err)
+			// The click is durable; the look-out queues it within seconds. The queue
+			// has told it, with one line for many.
+			r.Log.DebugContext(ctx, "click recorded but not queued", "connection", key.String(), "error", err)
 		}
 	}
 	if why := refusal(in, c); why != nil {

@@ -43,6 +43,12 @@ func FuzzAdminBodies(f *testing.F) {
 		f.Add(uint8(i), []byte(`{}`))
 		f.Add(uint8(i), []byte(`{"id":"b","name":"x","limits":{"waiting":1,"inFlight":null},"ca":"","confirm":"acmé","reason":"r","expires":"2026-01-01T00:00:00Z"}`))
 	}
+	for i, r := range routes {
+		if strings.Contains(r.Path, "/connections") {
+			f.Add(uint8(i), []byte(`{"issue":"https://tracker.example/issues/1"}`))
+			f.Add(uint8(i), []byte(`{"integration":"Engineering","kind":"timeout","from":"2026-01-01T00:00:00Z","to":"2025-01-01T00:00:00Z","text":"x","cursor":"YQ","limit":1}`))
+		}
+	}
 	f.Add(uint8(0), []byte(`{"id":`))
 	f.Add(uint8(0), []byte("{\"\xff\":1}"))
 	f.Fuzz(func(t *testing.T, which uint8, body []byte) {

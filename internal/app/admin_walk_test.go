@@ -13,6 +13,7 @@ import (
 	"pushbutton/internal/access"
 	"pushbutton/internal/admin"
 	"pushbutton/internal/admin/admintest"
+	"pushbutton/internal/connections"
 	"pushbutton/internal/tenants"
 )
 
@@ -35,6 +36,8 @@ func TestAdminWalk(t *testing.T) {
 		require.NoError(t, err)
 		in, err := a.tenants.Tenant(id).Create(t.Context(), tenants.Integration{ID: tenants.NewID(), Name: "Engineering", Target: tenants.TargetConfig{Type: "memory"}})
 		require.NoError(t, err)
+		_, _, err = a.records.Push(t.Context(), connections.Key{Tenant: id, Integration: in.ID, Entity: "e-1"}, connections.Person{Name: "Jane"})
+		require.NoError(t, err)
 		return admintest.Place{Tenant: id, Params: map[string]string{"integration": in.ID, "token": "jti-of-nobody", "entity": "e-1"}}
 	}
 	found := admintest.Walk(t.Context(), admintest.Subject{
@@ -46,7 +49,7 @@ func TestAdminWalk(t *testing.T) {
 			return token
 		},
 		Snapshot: func(tenant string) string {
-			keys := a.rdb.Keys(t.Context(), "*{t:"+tenant+"}*").Val()
+			keys := append(a.rdb.Keys(t.Context(), "*{t:"+tenant+"}*").Val(), a.rdb.Keys(t.Context(), "*:[chx]:"+tenant+"/*").Val()...)
 			slices.Sort(keys)
 			var b strings.Builder
 			for _, k := range keys {

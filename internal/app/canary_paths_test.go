@@ -87,6 +87,9 @@ type canaryRig struct {
 	adminKey secret.String
 	// productboard and tracker, if set, answer with an echo of this status.
 	productboard, tracker atomic.Int64
+	// tokens, if set, is how the token endpoint answers: 200 gives tokens, all
+	// else is an echo.
+	tokens atomic.Int64
 }
 
 func newCanaryRig(t *testing.T) *canaryRig {
@@ -96,6 +99,21 @@ func newCanaryRig(t *testing.T) *canaryRig {
 	r.mini.RequireAuth(redisPassword)
 	require.NoError(t, r.mini.Start())
 	t.Cleanup(r.mini.Close)
+	// Its times to live do not pass by themselves, and turns are taken by them.
+	ended := make(chan struct{})
+	t.Cleanup(func() { close(ended) })
+	go func() {
+		tick := time.NewTicker(100 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			select {
+			case <-ended:
+				return
+			case <-tick.C:
+				r.mini.FastForward(100 * time.Millisecond)
+			}
+		}
+	}()
 
 	egress := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		w.Header().Set("X-Echo", req.Header.Get("Proxy-Authorization"))
@@ -115,7 +133,7 @@ func newCanaryRig(t *testing.T) *canaryRig {
 	proxy := &url.URL{Scheme: "http", User: url.UserPassword("egress", r.c.plant("proxy password")), Host: egress.Listener.Addr().String()}
 	cfg, err := config.Load(config.Sources{Defaults: map[string]string{
 		"PLUGIN_LISTEN": "127.0.0.1:0", "PLUGIN_OPS_LISTEN": "127.0.0.1:0", "PLUGIN_DRAIN_DELAY": "0s", "PLUGIN_SHUTDOWN_TIMEOUT": "2s",
-		"PLUGIN_PUBLIC_URL": SandboxOrigin, "PLUGIN_PRODUCTBOARD_API_URL": r.address + "/v2", "PLUGIN_OUTBOUND_ALLOW": "127.0.0.0/8",
+		"PLUGIN_PUBLIC_URL": SandboxOrigin, "PLUGIN_PRODUCTBOARD_API_URL": r.address + "/v2", "PLUGIN_PRODUCTBOARD_APP_URL": r.address, "PLUGIN_OUTBOUND_ALLOW": "127.0.0.0/8",
 		"PLUGIN_REDIS_URL":       "redis://:" + url.QueryEscape(redisPassword) + "@" + r.mini.Addr(),
 		"PLUGIN_ENCRYPTION_KEYS": "k1:" + base64.StdEncoding.EncodeToString(r.c.plantRaw("encryption key", secret.KeySize)),
 		"PLUGIN_OUTBOUND_PROXY":  proxy.String(), "PLUGIN_ADMIN_JWT_KEY": base64.StdEncoding.EncodeToString(admin),
@@ -132,6 +150,8 @@ func (r *canaryRig) run(cfg config.Config, ln net.Listener) {
 		switch {
 		case strings.HasPrefix(req.URL.Path, "/v2/") && r.productboard.Load() > 0:
 			echo(w, req, int(r.productboard.Load()), "objects")
+		case strings.HasPrefix(req.URL.Path, "/oauth2/"):
+			r.tokenEndpoint(w, req)
 		case strings.HasPrefix(req.URL.Path, trackerPath+"/api/") && r.tracker.Load() > 0:
 			echo(w, req, int(r.tracker.Load()), "objects")
 		default:
@@ -212,6 +232,8 @@ func TestNoSecretIsSeenAnywhere(t *testing.T) {
 	r.quiet("a proxy that refuses")
 	r.pushes()
 	r.quiet("pushes, refused by both sides")
+	r.authorisations()
+	r.quiet("OAuth and signed assertions, refused and echoed")
 	r.adminAPI()
 	r.quiet("the admin API")
 	require.Greater(t, r.c.number, 20)
@@ -257,6 +279,7 @@ func (r *canaryRig) everyTracker() {
 			}
 		}
 		require.NotEmpty(r.t, covered, kind.Type)
+		r.hooks(kind)
 	}
 }
 
@@ -416,17 +439,33 @@ func (r *canaryRig) pushes() {
 	}
 	click(0)
 	require.Eventually(r.t, shows(0, "connected"), 20*time.Second, 20*time.Millisecond)
+	// A refused credential has the push wait; it goes on once it works again.
+	repaired := func(side tenants.Side, answer func(int64)) {
+		marked := func() bool { return r.integrations()[0].Reconnect != nil }
+		require.Eventually(r.t, marked, 60*time.Second, 20*time.Millisecond, "%s says 401", side)
+		answer(0)
+		_, err := r.app.tenants.Reconnected(ctx, in.Tenant, in.ID, side)
+		require.NoError(r.t, err)
+	}
 	for i, status := range []int64{401, 403, 422} {
 		r.tracker.Store(status)
 		click(1 + i)
-		require.Eventually(r.t, shows(1+i, "error"), 20*time.Second, 20*time.Millisecond, "tracker says %d", status)
+		if status == 401 {
+			repaired(tenants.SideTracker, r.tracker.Store)
+			require.Eventually(r.t, shows(1+i, "connected"), 60*time.Second, 20*time.Millisecond)
+			continue
+		}
+		require.Eventually(r.t, shows(1+i, "error"), 60*time.Second, 20*time.Millisecond, "tracker says %d", status)
 	}
 	r.tracker.Store(0)
 	for i, status := range []int64{401, 422, 500} {
 		before := r.out.String()
 		r.productboard.Store(status)
 		click(5 + i)
-		require.Eventually(r.t, func() bool { return strings.Contains(r.out.String()[len(before):], b.Entities[5+i].ID) }, 20*time.Second, 20*time.Millisecond)
+		require.Eventually(r.t, func() bool { return strings.Contains(r.out.String()[len(before):], b.Entities[5+i].ID) }, 60*time.Second, 20*time.Millisecond)
+		if status == 401 {
+			repaired(tenants.SideProductboard, r.productboard.Store)
+		}
 	}
 	r.productboard.Store(0)
 	// Somebody who is not Productboard, and says what Productboard would.
@@ -506,7 +545,10 @@ func (r *canaryRig) adminAPI() {
 			switch method {
 			case http.MethodGet:
 				send(method, at, token, "")
-			case http.MethodDelete: // nothing of it here
+			case http.MethodDelete:
+				// Refused for what it confirms, so that nothing is gone before the
+				// rest was asked.
+				send(method, at+"?confirm="+url.QueryEscape(r.c.plant("a parameter")), token, "")
 			default:
 				send(method, at, token, body("token"))
 				send(method, at, token, body("secret")[1:])

@@ -16,6 +16,8 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"pushbutton/internal/connections"
+	"pushbutton/internal/jobs"
+	"pushbutton/internal/pushes"
 	"pushbutton/internal/secret"
 	"pushbutton/internal/targets"
 	"pushbutton/internal/tenants"
@@ -47,102 +49,137 @@ type figures map[string]outcome
 // big one.
 const (
 	askList   = "list: the 100 before a moment"
-	askSearch = "search: the 10 errors before a moment"
+	askSearch = "search: 10 errors by a text before a moment"
 	askAck    = "click to acknowledged"
 	askClick  = "click to connected"
 	ofBig     = ", of the big tenant"
 )
 
-func queries() map[string]connections.Query {
-	return map[string]connections.Query{askList: {Limit: 100}, askSearch: {State: connections.Failed, Limit: 10}}
+func queries() map[string]pushes.Query {
+	return map[string]pushes.Query{askList: {Limit: 100}, askSearch: {Filter: pushes.Filter{State: connections.Failed, Text: "cannot be reached"}, Limit: 10}}
 }
 
-// manyTenants measures lists, searches and clicks on a system with five small
-// tenants, stores many more and a big one, and measures the same again.
+// manyTenants sets up two systems with five small tenants each, stores many
+// more and a big one in one of them, and measures lists, searches and clicks on
+// both in turn.
 func manyTenants(ctx context.Context, o tenantsOptions, server *redisServer, log *slog.Logger, say io.Writer) (r *report, err error) {
-	all := o.tenants*o.connections + o.big
-	if err := enoughMemory(int64(all)*bytesGoal + 1<<30); err != nil {
+	if err := enoughMemory(int64(o.tenants*o.connections+o.big)*bytesGoal + 1<<30); err != nil {
 		return nil, err
 	}
-	s, err := newStage(ctx, server, (2*o.rounds+1)*o.clicks, log)
+	other, err := startRedis(ctx, false)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, s.stop()) }()
-	store := connections.NewStore(server.client, connections.Timing{})
-	small := make([]place, 0, quiets)
-	for i := range quiets {
-		c := s.columns[quiet(i)]
-		small = append(small, place{c.tenant, c.own})
-		if err := fill(ctx, store, small[i], o.connections/o.integrations); err != nil {
+	defer other.stop()
+	empty, err := newSystem(ctx, o, other, log)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, empty.stop()) }()
+	full, err := newSystem(ctx, o, server, log)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, full.stop()) }()
+	r = newReport(fmt.Sprintf("%d tenants with %d integrations and %d connections each, and one with %d in one integration; %d rounds of %d clicks (%d a second) and %d of each query, in turn with a system of %d tenants",
+		o.tenants, o.integrations, o.connections, o.big, o.rounds, o.clicks, o.rate, o.pages, quiets+1), "on an empty system", "among them all", flatGoal, server)
+	places, big, err := generate(ctx, o, full.registry, full.store, r, server, say)
+	if err != nil {
+		return nil, err
+	}
+	var without, with []figures
+	for i := range o.rounds + 1 {
+		fmt.Fprintf(say, "bench: round %d of %d on each system; 0 warms up\n", i, o.rounds)
+		a, err := empty.round(ctx, o, empty.small, nil)
+		if err != nil {
 			return nil, err
 		}
+		b, err := full.round(ctx, o, places, big)
+		if err != nil {
+			return nil, err
+		}
+		if i > 0 {
+			without, with = append(without, a), append(with, b)
+		}
 	}
-	if _, err := s.clicks(ctx, o.clicks, o.rate); err != nil { // connects, and fills the caches
-		return nil, err
-	}
-	fmt.Fprintf(say, "bench: %d rounds on a system of %d tenants\n", o.rounds, quiets+1)
-	empty, err := s.rounds(ctx, o, store, small, nil)
-	if err != nil {
-		return nil, err
-	}
-	r = newReport(fmt.Sprintf("%d tenants with %d integrations and %d connections each, and one with %d in one integration; %d rounds of %d clicks (%d a second) and %d of each query",
-		o.tenants, o.integrations, o.connections, o.big, o.rounds, o.clicks, o.rate, o.pages), "on an empty system", "among them all", flatGoal, server)
-	more, big, err := generate(ctx, o, s, store, r, server, say)
-	if err != nil {
-		return nil, err
-	}
-	fmt.Fprintf(say, "bench: %d rounds beside them\n", o.rounds)
-	full, err := s.rounds(ctx, o, store, more, big)
-	if err != nil {
-		return nil, err
-	}
-	flat(r, empty, full)
+	flat(r, without, with)
 	return r, nil
+}
+
+// system is a stage with what lists and stores its tenants.
+type system struct {
+	*stage
+	store    *connections.Store
+	registry *tenants.Store
+	desks    *pushes.Service
+	small    []place // of the tenants that click
+}
+
+func newSystem(ctx context.Context, o tenantsOptions, server *redisServer, log *slog.Logger) (*system, error) {
+	stage, err := newStage(ctx, server, (o.rounds+1)*o.clicks, log)
+	if err != nil {
+		return nil, err
+	}
+	s := &system{stage: stage, store: connections.NewStore(server.client, connections.Timing{})}
+	keys, err := s.cfg.Keyring()
+	if err != nil {
+		return nil, errors.Join(err, s.stop())
+	}
+	s.registry = tenants.NewStore(server.client, keys)
+	s.desks = &pushes.Service{Records: s.store, Tenants: s.registry, Queue: jobs.NewQueue(server.client), Log: log} // no tracker is asked
+	for i := range quiets {
+		c := s.columns[quiet(i)]
+		s.small = append(s.small, place{c.tenant, c.own})
+		if err := fill(ctx, s.store, s.small[i], o.connections/o.integrations); err != nil {
+			return nil, errors.Join(err, s.stop())
+		}
+	}
+	return s, nil
 }
 
 // place is an integration with connections.
 type place struct{ tenant, integration string }
 
-// rounds measures a few times; lists and searches are of random places, and of
-// the big tenant's if there are any, clicks of the quiet tenants.
-func (s *stage) rounds(ctx context.Context, o tenantsOptions, store *connections.Store, places, big []place) ([]figures, error) {
-	var all []figures
-	for range o.rounds {
-		f := figures{}
-		for what, q := range queries() {
-			var err error
-			if f[what], err = pages(ctx, store, places, q, o.pages); err != nil {
-				return nil, err
-			}
-			if len(big) == 0 {
-				continue
-			}
-			if f[what+ofBig], err = pages(ctx, store, big, q, o.pages); err != nil {
-				return nil, err
-			}
-		}
-		r, err := s.clicks(ctx, o.clicks, o.rate)
-		if err != nil {
+// round measures once; lists and searches are of random places, and of the big
+// tenant's if there are any, clicks of the quiet tenants.
+func (s *system) round(ctx context.Context, o tenantsOptions, places, big []place) (figures, error) {
+	f := figures{}
+	for what, q := range queries() {
+		var err error
+		if f[what], err = pages(ctx, s.desks, places, q, o.pages); err != nil {
 			return nil, err
 		}
-		if r.late > 0 {
-			return nil, fmt.Errorf("%d clicks were not connected within %s", r.late, patience)
+		if len(big) == 0 {
+			continue
 		}
-		f[askAck], f[askClick] = r.ack, r.whole
-		all = append(all, f)
+		if f[what+ofBig], err = pages(ctx, s.desks, big, q, o.pages); err != nil {
+			return nil, err
+		}
 	}
-	return all, nil
+	r, err := s.clicks(ctx, o.clicks, o.rate)
+	if err != nil {
+		return nil, err
+	}
+	if r.late > 0 {
+		return nil, fmt.Errorf("%d clicks were not connected within %s", r.late, patience)
+	}
+	f[askAck], f[askClick] = r.ack, r.whole
+	return f, nil
 }
 
-// pages asks n times for what comes before some moment of the last days.
-func pages(ctx context.Context, store *connections.Store, places []place, q connections.Query, n int) (took outcome, err error) {
+// pages asks n times, as the admin API does, for what comes before some moment
+// of the last days.
+func pages(ctx context.Context, desks *pushes.Service, places []place, q pushes.Query, n int) (took outcome, err error) {
 	for range n {
 		p := places[rand.IntN(len(places))]
 		q.Integration, q.To = p.integration, time.Now().Add(-rand.N(days/10)) //nolint:gosec // no secret
 		start := time.Now()
-		if _, err := store.List(ctx, p.tenant, q); err != nil {
+		page, err := desks.Tenant(p.tenant).List(ctx, q)
+		if err != nil {
 			return outcome{}, err
+		}
+		if len(page.Pushes) == 0 {
+			return outcome{}, fmt.Errorf("nothing was found in %s", p.integration)
 		}
 		took.latencies = append(took.latencies, ms(time.Since(start)))
 	}
@@ -168,15 +205,17 @@ func flat(r *report, empty, full []figures) {
 
 // generate stores tenants, integrations and connections through the stores
 // themselves, and tells what each takes in Redis.
-func generate(ctx context.Context, o tenantsOptions, s *stage, store *connections.Store, r *report, server *redisServer, say io.Writer) (places, big []place, err error) {
+func generate(ctx context.Context, o tenantsOptions, registry *tenants.Store, store *connections.Store, r *report, server *redisServer, say io.Writer) (places, big []place, err error) {
 	before, _, err := server.memory(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
-	if places, err = declare(ctx, o, s, server, say); err != nil {
+	if places, err = declare(ctx, o, registry, say); err != nil {
 		return nil, nil, err
 	}
-	big = []place{{bigTenant, tenants.NewID()}} // its connections alone
+	if big, err = declareOne(ctx, registry, bigTenant, 1); err != nil {
+		return nil, nil, err
+	}
 	declared, _, err := server.memory(ctx)
 	if err != nil {
 		return nil, nil, err
@@ -221,39 +260,41 @@ func generate(ctx context.Context, o tenantsOptions, s *stage, store *connection
 const bigPart = 500
 
 // declare makes tenants with their integrations.
-func declare(ctx context.Context, o tenantsOptions, s *stage, server *redisServer, say io.Writer) ([]place, error) {
-	keys, err := s.cfg.Keyring()
-	if err != nil {
-		return nil, err
-	}
-	registry := tenants.NewStore(server.client, keys)
+func declare(ctx context.Context, o tenantsOptions, registry *tenants.Store, say io.Writer) ([]place, error) {
 	said := newProgress(say, "integrations", int64(o.tenants*o.integrations))
 	places := make([]place, o.tenants*o.integrations)
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(8)
 	for t := range o.tenants {
 		group.Go(func() error {
-			id := fmt.Sprintf("tenant-%05d", t)
-			if _, err := registry.CreateTenant(ctx, id); err != nil {
-				return err
-			}
-			for i := range o.integrations {
-				in, err := registry.Tenant(id).Create(ctx, tenants.Integration{
-					ID: tenants.NewID(), Name: fmt.Sprintf("Column %d", i), Type: "com.example." + id, ProductboardID: uuid.NewString(), ButtonLabel: "Push",
-					ActionAuth: tenants.NewActionAuth(), Productboard: tenants.APIToken(secret.New(strings.Repeat("t", 200))), Answer: tenants.AnswerV2,
-					Target: tenants.TargetConfig{Type: "redmine", Settings: map[string]any{"url": "https://redmine.example.com", "project": "push", "tracker": "Feature"},
-						Credentials: map[string]secret.String{"apiKey": secret.New(strings.Repeat("k", 40))}},
-				})
-				if err != nil {
-					return err
-				}
-				places[t*o.integrations+i] = place{id, in.ID}
-				said.add(1)
-			}
-			return nil
+			made, err := declareOne(ctx, registry, fmt.Sprintf("tenant-%05d", t), o.integrations)
+			copy(places[t*o.integrations:], made)
+			said.add(int64(len(made)))
+			return err
 		})
 	}
 	return places, group.Wait()
+}
+
+// declareOne makes a tenant with n integrations.
+func declareOne(ctx context.Context, registry *tenants.Store, id string, n int) ([]place, error) {
+	if _, err := registry.CreateTenant(ctx, id); err != nil {
+		return nil, err
+	}
+	made := make([]place, 0, n)
+	for i := range n {
+		in, err := registry.Tenant(id).Create(ctx, tenants.Integration{
+			ID: tenants.NewID(), Name: fmt.Sprintf("Column %d", i), Type: "com.example." + id, ProductboardID: uuid.NewString(), ButtonLabel: "Push",
+			ActionAuth: tenants.NewActionAuth(), Productboard: tenants.APIToken(secret.New(strings.Repeat("t", 200))), Answer: tenants.AnswerV2,
+			Target: tenants.TargetConfig{Type: "redmine", Settings: map[string]any{"url": "https://redmine.example.com", "project": "push", "tracker": "Feature"},
+				Credentials: map[string]secret.String{"apiKey": secret.New(strings.Repeat("k", 40))}},
+		})
+		if err != nil {
+			return nil, err
+		}
+		made = append(made, place{id, in.ID})
+	}
+	return made, nil
 }
 
 // days is over how long the connections are spread.

@@ -62,6 +62,11 @@ func situations() []situation {
 		{"no record", func(*testing.T, *Store) *Lease { return nil }},
 		{"progress, waiting for a worker", func(t *testing.T, s *Store) *Lease { push(t, s); return nil }},
 		{"progress, a worker opens", running},
+		{"progress, waits for a credential", func(t *testing.T, s *Store) *Lease {
+			_, err := running(t, s).Park(ctx, time.Minute, Failure{Kind: "unauthorized"})
+			require.NoError(t, err)
+			return nil
+		}},
 		{"progress, create sent", sent},
 		{"progress, issue open, Productboard not told", opened},
 		{"progress, failed, Productboard not told", failed},
@@ -108,6 +113,9 @@ func events() []event {
 	return []event{
 		{"push", click(func(s *Store) (Record, *Work, error) { return s.Push(ctx, someKey, somebody) })},
 		{"unlink", click(func(s *Store) (Record, *Work, error) { return s.Unlink(ctx, someKey) })},
+		{"refused push", click(func(s *Store) (Record, *Work, error) {
+			return s.Refuse(ctx, someKey, somebody, Failure{Kind: "unauthorized"})
+		})},
 		{"dismiss", click(func(s *Store) (Record, *Work, error) { return s.Dismiss(ctx, someKey) })},
 		{"create is about to be sent", worker(func(l *Lease) error { return l.Intend(ctx) })},
 		{"issue opened", worker(func(l *Lease) error { _, err := l.Opened(ctx, someIssue); return err })},
@@ -115,6 +123,11 @@ func events() []event {
 		{"Productboard told", worker(func(l *Lease) error { _, err := l.Settled(ctx); return err })},
 		{"read back and right", worker(func(l *Lease) error { _, err := l.Verified(ctx); return err })},
 		{"handed back", worker(func(l *Lease) error { _, err := l.Again(ctx, 0, true, Failure{Kind: "timeout"}); return err })},
+		{"parked", worker(func(l *Lease) error { _, err := l.Park(ctx, time.Minute, Failure{Kind: "unauthorized"}); return err })},
+		{"credential repaired", func(s *Store, _ *Lease) error {
+			_, _, err := s.Wake(ctx, someKey.Tenant, someKey.Integration, 10)
+			return err
+		}},
 	}
 }
 
@@ -132,6 +145,9 @@ func describe(r Record, existed bool) string {
 	}
 	if r.Issue != nil {
 		text += " (issue)"
+	}
+	if r.Parked != 0 {
+		text += " (parked)"
 	}
 	if len(r.Left) > 0 {
 		text += fmt.Sprintf(" (%d left)", len(r.Left))

@@ -8,13 +8,14 @@ import (
 	"time"
 
 	"pushbutton/internal/connections"
+	"pushbutton/internal/telemetry"
 )
 
 const (
 	// laterWorkers is how many works are queued at once, laterBuffer how many
-	// may wait for that.
-	laterWorkers = 8
-	laterBuffer  = 1024
+	// may wait for that. Those at once travel together.
+	laterWorkers = 32
+	laterBuffer  = 4096
 	// laterTimeout bounds the queuing of one.
 	laterTimeout = 800 * time.Millisecond
 )
@@ -26,7 +27,7 @@ var errNoRoom = errors.New("too much waits to be queued; the look-out queues it"
 // look-out finds. Make it with NewLater; Close it once.
 type Later struct {
 	queue *Queue
-	log   *slog.Logger
+	fold  *telemetry.Fold
 	work  chan connections.Work
 	group sync.WaitGroup
 	// closing makes sure that nothing is sent after the end.
@@ -36,7 +37,7 @@ type Later struct {
 
 // NewLater starts what queues, in goroutines that end with Close.
 func NewLater(queue *Queue, log *slog.Logger) *Later {
-	l := &Later{queue: queue, log: log, work: make(chan connections.Work, laterBuffer)}
+	l := &Later{queue: queue, fold: telemetry.NewFold(log, "clicks"), work: make(chan connections.Work, laterBuffer)}
 	for range laterWorkers {
 		l.group.Go(l.run)
 	}
@@ -44,19 +45,25 @@ func NewLater(queue *Queue, log *slog.Logger) *Later {
 }
 
 // Enqueue takes a work and returns at once; its error says that it was not
-// taken.
-func (l *Later) Enqueue(_ context.Context, w connections.Work) error {
+// taken, which has been logged.
+func (l *Later) Enqueue(ctx context.Context, w connections.Work) error {
 	l.closing.RLock()
 	defer l.closing.RUnlock()
-	if l.closed {
-		return errNoRoom
+	if !l.closed {
+		select {
+		case l.work <- w:
+			return nil
+		default:
+		}
 	}
-	select {
-	case l.work <- w:
-		return nil
-	default:
-		return errNoRoom
-	}
+	l.failed(ctx, errNoRoom)
+	return errNoRoom
+}
+
+// failed tells of clicks that were not queued: while Redis is away that is
+// every one, so it is told of the first, and then how many more there were.
+func (l *Later) failed(ctx context.Context, err error) {
+	l.fold.Say(ctx, slog.LevelWarn, "clicks recorded but not queued, the look-out queues them: "+err.Error())
 }
 
 func (l *Later) run() {
@@ -64,14 +71,14 @@ func (l *Later) run() {
 		// Nobody's context: the click is answered, and Close lets it finish.
 		ctx, cancel := context.WithTimeout(context.Background(), laterTimeout)
 		if err := l.queue.Enqueue(ctx, w); err != nil {
-			l.log.WarnContext(ctx, "click recorded but not queued", "connection", w.Key.String(), "error", err)
+			l.failed(ctx, err)
 		}
 		cancel()
 	}
 }
 
 // Close takes nothing more and waits until what was taken is queued. While
-// Redis hangs that takes a second for every eight of them, ctx at most.
+// Redis hangs that takes a second for every 32 of them, ctx at most.
 func (l *Later) Close(ctx context.Context) {
 	l.closing.Lock()
 	if !l.closed {

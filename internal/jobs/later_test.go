@@ -1,8 +1,12 @@
 package jobs
 
 import (
+	"bytes"
 	"context"
+	"log/slog"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -40,4 +44,24 @@ func TestLaterDoesNotWaitForRedis(t *testing.T) {
 	ended, cancel := context.WithCancel(context.Background())
 	cancel()
 	l.Close(ended)
+}
+
+// While Redis is away no click has a line of its own.
+func TestLaterFoldsItsWarnings(t *testing.T) {
+	env := redistest.Mini(t)
+	env.Mini.Close()
+	var out bytes.Buffer
+	began := time.Now()
+	l := NewLater(NewQueue(env.Client), slog.New(slog.NewTextHandler(&out, nil)))
+	for run := range int64(100) {
+		require.NoError(t, l.Enqueue(t.Context(), connections.Work{Key: key("e"), Run: run}))
+	}
+	l.Close(t.Context()) // waits for all of them
+	for range 100 {
+		require.Error(t, l.Enqueue(t.Context(), connections.Work{Key: key("e")}))
+	}
+	most := 1 + int(time.Since(began)/(10*time.Second))
+	lines := strings.Count(out.String(), "not queued")
+	require.NotZero(t, lines)
+	require.LessOrEqual(t, lines, most, out.String())
 }

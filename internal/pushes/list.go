@@ -136,7 +136,7 @@ func (d Desk) scanOne(ctx context.Context, in tenants.Integration, q Query, inne
 		more, err := do(ctx, in, pushOf(e, in.Name))
 		return "", !more, err
 	}
-	kq := connections.Query{Integration: in.ID, State: q.State, From: q.From, To: q.To, Cursor: inner, Limit: q.chunk()}
+	kq := connections.Query{Integration: in.ID, State: q.State, From: q.From, To: q.To, Cursor: inner, Limit: min(q.chunk(), *look)}
 	for {
 		page, err := d.s.Records.List(ctx, d.tenant, kq)
 		if err != nil {
@@ -161,7 +161,7 @@ func (d Desk) scanOne(ctx context.Context, in tenants.Integration, q Query, inne
 		if page.Next == "" || *look <= 0 {
 			return page.Next, false, nil
 		}
-		kq.Cursor = page.Next
+		kq.Cursor, kq.Limit = page.Next, min(2*kq.Limit, connections.MaxPage, *look)
 	}
 }
 
@@ -174,13 +174,15 @@ func cursorFault(err error, given string) error {
 	return err
 }
 
-// chunk is how many buttons are read at once: no more than wanted where every
-// one counts.
+// chunk is how many buttons are read at first: no more than wanted where every
+// one counts, twice as many where they are looked through. It doubles while
+// they do not suffice, so that what is common is found as fast among many.
 func (q Query) chunk() int {
+	limit := min(cmp.Or(max(q.Limit, 0), DefaultPage), MaxPage)
 	if q.Kind == "" && q.Text == "" {
-		return min(cmp.Or(max(q.Limit, 0), DefaultPage), MaxPage)
+		return limit
 	}
-	return connections.MaxPage
+	return min(2*limit, connections.MaxPage)
 }
 
 func (q Query) check() error {

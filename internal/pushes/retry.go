@@ -76,7 +76,7 @@ func (r *retrying) one(ctx context.Context, in tenants.Integration, p Push) (mor
 		}
 	}
 	if refusal != nil {
-		return true, nil
+		return true, nil //nolint:nilerr // it is told in Skipped
 	}
 	began, work, err := r.d.s.Records.Retry(ctx, p.Key, clicker(p.By.Name, p.By.Email))
 	if err != nil {

@@ -132,6 +132,10 @@ func client(t testing.TB, url string) redis.UniversalClient {
 	}
 	opts.ContextTimeoutEnabled = true
 	opts.MaxRetries = -1
+	// An embedded server shares its process with the tests and may be kept
+	// waiting for long on a busy machine; what a silent Redis does is tested by
+	// contexts and by the product's own clients.
+	opts.ReadTimeout, opts.WriteTimeout = 30*time.Second, 30*time.Second
 	c := redis.NewClient(opts)
 	t.Cleanup(func() { _ = c.Close() })
 	return c

@@ -73,8 +73,17 @@ func (r *Registrar) begin(ctx context.Context, j *job) bool {
 	return r.save(ctx, j)
 }
 
-// keep stores a new record that cannot be registered yet.
+// keep stores a record that cannot be registered yet, unless it is there as it
+// shall be.
 func (r *Registrar) keep(ctx context.Context, j *job) {
+	if j.stored != nil {
+		before := *j.stored
+		if sameRecord(before, j.goal) && before.ButtonLabel == j.goal.ButtonLabel && before.Disabled == j.goal.Disabled {
+			j.state = Pending
+			return
+		}
+		j.changes = []string{"settings"}
+	}
 	if r.save(ctx, j) {
 		j.state = Pending
 	}

@@ -45,6 +45,8 @@ type Result struct {
 	Caveat string
 	// Warning says that the tracker's credential ends soon; empty: it does not.
 	Warning string
+	// Next says what somebody has to do before it works; empty: nothing.
+	Next string
 	// Err says why it failed.
 	Err error
 	// Problems is what Err was made of, by the fields; nil where it has none.
@@ -79,7 +81,7 @@ func (r Report) Write(w io.Writer) error {
 			fmt.Fprintf(&b, " (%s)", strings.Join(res.Changes, ", "))
 		}
 		b.WriteString("\n")
-		for _, line := range [][2]string{{"id", res.ID}, {"action", res.ActionURL}, {"productboard", res.ProductboardID}, {"note", res.Caveat}, {"warning", res.Warning}} {
+		for _, line := range [][2]string{{"id", res.ID}, {"action", res.ActionURL}, {"productboard", res.ProductboardID}, {"note", res.Caveat}, {"warning", res.Warning}, {"next", res.Next}} {
 			if line[1] != "" {
 				fmt.Fprintf(&b, "  %-13s %s\n", line[0]+":", line[1])
 			}
@@ -101,6 +103,9 @@ func (r *Registrar) result(j *job) Result {
 	if j.stored != nil {
 		res.ID, res.ProductboardID = j.stored.ID, j.stored.ProductboardID
 		res.ActionURL = r.ActionURL(j.stored.ID)
+	}
+	if j.state == Pending {
+		res.Next = fmt.Sprintf("Authorise the plugin at Productboard over its admin API (POST %s/admin/v1/tenants/%s/integrations/%s/oauth gives the address), then apply again.", r.PublicURL, j.tenant, res.ID)
 	}
 	return res
 }

@@ -27,6 +27,8 @@ type job struct {
 	// remote is what Productboard shows of it, nil if it shows nothing.
 	remote *pbapi.Integration
 	plan   course
+	// patient jobs may stay pending: nobody has authorised the plugin yet.
+	patient bool
 	// taking is what was made elsewhere and shall become this one.
 	taking *pbapi.Integration
 
@@ -107,7 +109,14 @@ func (r *Registrar) check(ctx context.Context, j *job, workspaces *workspaces) {
 		j.fail(FieldName, err)
 		return
 	}
+	j.patient = true
 	r.inspect(ctx, j, wholly(), workspaces.of)
+}
+
+// waits tells whether the record is one that was stored for somebody to
+// authorise the plugin, and was never about to be registered.
+func (j *job) waits() bool {
+	return j.stored != nil && j.goal.Productboard.Kind == tenants.AuthOAuth && j.stored.ProductboardID == "" && j.stored.CreateBegun.IsZero()
 }
 
 // scope says which sides of an integration have to be looked at.
@@ -149,6 +158,10 @@ func (r *Registrar) inspect(ctx context.Context, j *job, look scope, open func(c
 		return
 	}
 	ws := open(ctx, j.goal)
+	if ws.err != nil && j.patient && j.waits() && fault.KindOf(ws.err) == fault.Unauthorized {
+		j.plan = courseStore
+		return
+	}
 	if ws.err != nil {
 		j.fail(FieldToken, ws.err)
 		return

@@ -16,11 +16,13 @@ const (
 	maxFolded = 100
 )
 
-// Fold passes a library's lines on, each text at most once in 10 s, with the
+// Fold passes the lines of a library, or of a place that fails for everybody
+// at once, on, each text at most once in 10 s, with the
 // number of those held back: libraries tell of every failed dial, several
 // times a second while Redis is away. It is safe for concurrent use.
 type Fold struct {
 	log *slog.Logger
+	now func() time.Time
 
 	mu   sync.Mutex
 	seen map[string]*folded
@@ -31,9 +33,9 @@ type folded struct {
 	held int
 }
 
-// NewFold makes a Fold for the lines of a library.
+// NewFold makes a Fold for the lines of a library or place, which they name.
 func NewFold(log *slog.Logger, library string) *Fold {
-	return &Fold{log: log.With("from", library), seen: map[string]*folded{}}
+	return &Fold{log: log.With("from", library), now: time.Now, seen: map[string]*folded{}}
 }
 
 // Say passes a line on, or holds it back.
@@ -54,11 +56,12 @@ func (f *Fold) pass(key string) (held int, ok bool) {
 		line = &folded{}
 		f.seen[key] = line
 	}
-	if time.Since(line.last) < foldFor {
+	now := f.now()
+	if now.Sub(line.last) < foldFor {
 		line.held++
 		return 0, false
 	}
 	held, line.held = line.held, 0
-	line.last = time.Now()
+	line.last = now
 	return held, true
 }
