@@ -92,7 +92,7 @@ chaos-mutants: ## Prove that chaos can fail: without fencing, attempt record and
 	  else echo "chaos-mutants: $${m%%:*}: NOT found: $${m#*:}"; failed=1; fi; pids=("$${pids[@]:1}"); done; exit $$failed
 
 .PHONY: bench
-bench: ## Measure the acknowledgement against a bare Enqueue, side by side (uses redis-server if there is one)
+bench: ## Measure clicks, workers, memory and start-up against bare references, side by side, in at most 15 minutes (BENCHFLAGS=-short)
 	go run ./internal/bench $(BENCHFLAGS)
 
 .PHONY: bench-fairness

@@ -91,8 +91,8 @@ func New(cfg config.Config, rdb redis.UniversalClient, log *slog.Logger, version
 	})
 	a.cache = tenants.NewCache(a.tenants, tenants.CacheOptions{})
 	a.peers = newPeers(pb, a.auth, a.trHTTP, a.cache, a.metrics, pacing.NewMemory(rdb, "target"))
-	a.records = connections.NewStore(replicated(rdb, cfg.RedisWaitReplicas), connections.Timing{Deadline: cfg.PushDeadline})
-	a.queue = jobs.NewQueue(rdb)
+	a.records = connections.NewStore(scripting(rdb, cfg.RedisWaitReplicas), connections.Timing{Deadline: cfg.PushDeadline})
+	a.queue = jobs.NewQueue(scripting(rdb, 0))
 	a.breaker = breaker.New(rdb, breaker.Options{})
 	a.gauges()
 	return a, nil

@@ -51,6 +51,9 @@ func OpenRedis(cfg config.Config) (redis.UniversalClient, error) {
 		DialTimeout: redisTimeout, ReadTimeout: redisTimeout, WriteTimeout: redisTimeout,
 		PoolTimeout: redisPoolTimeout, MaxRetries: 1, ContextTimeoutEnabled: true,
 		PoolSize: max(32, cfg.Concurrency+16),
+		// Of what RESP3 can do more nothing is used, and with it the client looks
+		// for push messages before each reply.
+		// Protocol: 2,
 	}
 	if address.Socket != "" {
 		simple := opts.Simple()

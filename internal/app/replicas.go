@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"pushbutton/internal/grouped"
 )
 
 // replicaWait is how long replicas may take to say that they have a change;
@@ -20,11 +22,11 @@ type waiting struct {
 	replicas int
 }
 
-// replicated makes a client whose scripts wait for replicas; for none it is
-// the client itself.
-func replicated(rdb redis.UniversalClient, replicas int) redis.UniversalClient {
+// scripting makes a client whose scripts wait for replicas, or travel in groups
+// where they need not wait.
+func scripting(rdb redis.UniversalClient, replicas int) redis.UniversalClient {
 	if replicas == 0 {
-		return rdb
+		return grouped.Scripts(rdb)
 	}
 	return waiting{rdb, replicas}
 }

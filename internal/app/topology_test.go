@@ -255,7 +255,7 @@ func (c failover) run(t *testing.T) {
 	rdb, err := OpenRedis(config.Config{RedisURL: secret.New(watched.URL)})
 	require.NoError(t, err)
 	defer func() { _ = rdb.Close() }()
-	clicks := startClicks(connections.NewStore(replicated(rdb, c.wait), connections.Timing{}))
+	clicks := startClicks(connections.NewStore(scripting(rdb, c.wait), connections.Timing{}))
 	defer clicks.stop()
 
 	clicks.await(t, "clicks are taken", func() bool { return clicks.taken.Load() >= 500 })

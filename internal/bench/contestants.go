@@ -16,6 +16,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/hibiken/asynq"
 	"github.com/labstack/echo/v4"
+	"github.com/redis/go-redis/v9"
 
 	"pushbutton/config"
 	"pushbutton/internal/app"
@@ -52,7 +53,11 @@ func newOurs(ctx context.Context, server *redisServer, log *slog.Logger) (*conte
 	if err != nil {
 		return nil, err
 	}
-	a, err := app.New(cfg, server.client, log, "bench")
+	rdb, err := app.OpenRedis(cfg)
+	if err != nil {
+		return nil, err
+	}
+	a, err := app.New(cfg, rdb, log, "bench")
 	if err != nil {
 		return nil, err
 	}
@@ -85,8 +90,7 @@ func newOurs(ctx context.Context, server *redisServer, log *slog.Logger) (*conte
 	if err != nil {
 		return nil, err
 	}
-	c.done = append(c.done, a.Close)
-	c.next = func() ([]byte, http.Header) { return notification(), headers() }
+	c.done = append(c.done, a.Close, func() { _ = rdb.Close() })
 	return c, nil
 }
 
@@ -104,7 +108,7 @@ func notification() []byte {
 	return raw
 }
 
-// newBare is the reference: Echo, and nothing but one Enqueue of a task as
+// newBare is reference (a): Echo, and nothing but one Enqueue of a task as
 // large as ours.
 func newBare(server *redisServer) (*contestant, error) {
 	client := asynq.NewClientFromRedisClient(server.client)
@@ -117,12 +121,39 @@ func newBare(server *redisServer) (*contestant, error) {
 		if _, err := client.EnqueueContext(c.Request().Context(), asynq.NewTask("push", payload), asynq.Queue(queueName), asynq.TaskID(uuid.NewString())); err != nil {
 			return err
 		}
-		return c.JSON(http.StatusOK, map[string]any{"data": map[string]any{"fields": map[string]any{"connection": map[string]string{"state": "progress"}}}})
+		return c.JSON(http.StatusOK, inProgress())
 	})
-	c, err := serve(e, "/")
-	if err != nil {
-		return nil, err
-	}
-	c.next = func() ([]byte, http.Header) { return notification(), headers() }
-	return c, nil
+	return serve(e, "/")
+}
+
+func inProgress() any {
+	return map[string]any{"data": map[string]any{"fields": map[string]any{"connection": map[string]string{"state": "progress"}}}}
+}
+
+// newScript is reference (b): net/http, and nothing but one EVALSHA that writes
+// one field.
+func newScript(server *redisServer) (*contestant, error) {
+	script := redis.NewScript(`redis.call('HSET', KEYS[1], ARGV[1], ARGV[2]) return 'ok'`)
+	return serve(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if _, err := io.Copy(io.Discard, r.Body); err != nil {
+			http.Error(w, "body", http.StatusBadRequest)
+			return
+		}
+		if err := script.Run(r.Context(), server.client, []string{"pb:{push-bench}:script"}, uuid.NewString(), "1").Err(); err != nil {
+			http.Error(w, "redis", http.StatusServiceUnavailable)
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(inProgress())
+	}), "/")
+}
+
+// newNothing answers at once: what is left is the generator and net/http,
+// which every contestant pays.
+func newNothing() (*contestant, error) {
+	return serve(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(inProgress())
+	}), "/")
 }

@@ -20,7 +20,8 @@ type contestant struct {
 	url    string
 	next   func() (body []byte, header http.Header)
 	client *http.Client
-	server *http.Server
+	server *http.Server // nil where another process serves
+	other  int          // id of that process
 	done   []func()
 }
 
@@ -29,14 +30,23 @@ func serve(handler http.Handler, path string) (*contestant, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &contestant{url: "http://" + ln.Addr().String() + path, server: &http.Server{Handler: handler, ReadHeaderTimeout: time.Second},
-		client: &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: parallel, MaxConnsPerHost: parallel}}}
+	c := against("http://" + ln.Addr().String() + path)
+	c.server = &http.Server{Handler: handler, ReadHeaderTimeout: time.Second}
 	go func() { _ = c.server.Serve(ln) }()
 	return c, nil
 }
 
+// against is a contestant at an address; it is clicked as ours is.
+func against(url string) *contestant {
+	return &contestant{url: url,
+		next:   func() ([]byte, http.Header) { return notification(), headers() },
+		client: &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: parallel, MaxConnsPerHost: parallel}}}
+}
+
 func (c *contestant) close() {
-	_ = c.server.Close()
+	if c.server != nil {
+		_ = c.server.Close()
+	}
 	c.client.CloseIdleConnections()
 	for _, f := range c.done {
 		f()

@@ -1,8 +1,10 @@
 // Command bench measures, side by side in one run: how fast clicks are
-// acknowledged, against a bare Echo handler that only does one
-// asynq.Client.Enqueue; what a worker costs at rest and how soon it picks a
-// click up; and how long a click takes to become connected beyond the
-// tracker's and Productboard's own time.
+// acknowledged, against bare handlers and against Express without a record;
+// what a worker costs at rest and how soon it picks a click up; how many pushes
+// processes of the program get done, how soon they are ready and what they
+// hold; how long a click takes to become connected beyond the tracker's and
+// Productboard's own time; the calls and round trips of a push; and Redis'
+// memory.
 //
 // With -fairness it measures instead what a tenant feels of a neighbour with a
 // long line and a bad tracker, and with -tenants what ten thousand tenants'
@@ -14,6 +16,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -21,6 +24,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"runtime/pprof"
 	"slices"
 	"strings"
 	"time"
@@ -33,11 +37,21 @@ type options struct {
 	clicks   int
 	rest     time.Duration
 	pickUps  int
+	// closedOnly leaves out everything but the closed loop.
+	closedOnly bool
+	// workerItems is how many items are pushed in each of 50 tenants for a
+	// figure of the workers, workerRounds how often.
+	workerItems, workerRounds int
+	// stored is how many connections, queued how many pushes Redis' memory is
+	// measured with.
+	stored, queued int
 }
 
 func main() {
 	short := flag.Bool("short", false, "fewer and shorter rounds")
 	only := flag.Bool("idle", false, "only what a worker costs at rest, and how soon it picks a click up")
+	acks := flag.Bool("acks", false, "only acknowledgements in the closed loop, with the processor time of each")
+	profile := flag.String("cpuprofile", "", "write a profile of this process' processor time to this `FILE`")
 	fair := flag.Bool("fairness", false, "only what a neighbour's noise does to other tenants")
 	many := flag.Bool("tenants", false, "only what many tenants with many connections cost")
 	waiting := flag.Int("waiting", 0, "with -fairness: how many pushes the neighbour has waiting (0: 100000, or 5000 with -short)")
@@ -46,12 +60,19 @@ func main() {
 	asJSON := flag.String("json", "", "with -fairness or -tenants: a file for the results")
 	pushes := flag.Int("soak", 0, "only so many pushes, and where the memory of Redis went")
 	flag.Parse()
-	o := options{rounds: 5, duration: 4 * time.Second, rates: []int{200, 500, 2000}, clicks: 200, rest: 10 * time.Second, pickUps: 400}
+	o := options{rounds: 5, duration: 3 * time.Second, rates: []int{200, 500, 2000}, clicks: 200, rest: 10 * time.Second, pickUps: 400,
+		workerItems: 12, workerRounds: 3, stored: 100_000, queued: 5000}
 	if *short {
-		o = options{rounds: 3, duration: time.Second, rates: []int{200, 500}, clicks: 40, rest: 4 * time.Second, pickUps: 200}
+		o = options{rounds: 3, duration: time.Second, rates: []int{200, 500}, clicks: 40, rest: 4 * time.Second, pickUps: 200,
+			workerItems: 6, workerRounds: 1, stored: 10_000, queued: 1000}
 	}
+	o.closedOnly = *acks
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	var err error
+	endProfile, err := startProfile(*profile)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
 	goals := goalsOptions{short: *short, waiting: *waiting, number: *number, limit: *limit, json: *asJSON}
 	switch {
 	case *fair:
@@ -62,13 +83,24 @@ func main() {
 		err = run(ctx, o, *only, *pushes, os.Stdout)
 	}
 	stop()
+	endProfile()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
+// tableLimit bounds the run that prints the table.
+const tableLimit = 15 * time.Minute
+
 func run(ctx context.Context, o options, only bool, pushes int, out io.Writer) error {
+	if pushes == 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, tableLimit, fmt.Errorf("the table was not done within %s", tableLimit))
+		defer cancel()
+	}
+	begun := time.Now()
+	defer func() { fmt.Fprintf(out, "took %s\n", time.Since(begun).Round(time.Second)) }()
 	log := slog.New(slog.NewTextHandler(io.Discard, nil))
 	server, err := startRedis(ctx, true)
 	if err != nil {
@@ -82,58 +114,42 @@ func run(ctx context.Context, o options, only bool, pushes int, out io.Writer) e
 	if only {
 		return idle(ctx, o, server, log, out)
 	}
-	if err := acknowledgements(ctx, o, server, log, out); err != nil {
+	if err := acknowledgements(ctx, o, server, log, out); err != nil || o.closedOnly {
 		return err
 	}
 	if err := idle(ctx, o, server, log, out); err != nil {
 		return err
 	}
-	return clickToConnected(ctx, o, server, log, out)
+	if server.embedded() {
+		fmt.Fprintln(out, "NOT MEASURED: workers, way to connected, round trips, memory: they need a redis-server")
+		return nil
+	}
+	one, err := workers(ctx, o, server, log, out)
+	if err != nil {
+		return err
+	}
+	if err := clickToConnected(ctx, o, one/2, server, log, out); err != nil {
+		return err
+	}
+	if err := roundTrips(ctx, o, server, log, out); err != nil {
+		return err
+	}
+	return memory(ctx, o, server, log, out)
 }
 
-// acknowledgements lets ours and the bare handler take turns.
-func acknowledgements(ctx context.Context, o options, server *redisServer, log *slog.Logger, out io.Writer) error {
-	ours, err := newOurs(ctx, server, log)
+// startProfile profiles until what it returns is called; no file, no profile.
+func startProfile(file string) (end func(), err error) {
+	if file == "" {
+		return func() {}, nil
+	}
+	f, err := os.Create(file) //nolint:gosec // whoever measures names it
 	if err != nil {
-		return err
+		return nil, err
 	}
-	defer ours.close()
-	bare, err := newBare(server)
-	if err != nil {
-		return err
+	if err := pprof.StartCPUProfile(f); err != nil {
+		return nil, errors.Join(err, f.Close())
 	}
-	defer bare.close()
-	var oursRate, bareRate, ratio []float64
-	for range o.rounds {
-		a := closedLoop(ctx, ours, o.duration)
-		b := closedLoop(ctx, bare, o.duration)
-		if a.failed+b.failed > 0 {
-			return fmt.Errorf("%d and %d requests were not answered with 200", a.failed, b.failed)
-		}
-		oursRate, bareRate, ratio = append(oursRate, a.perSecond()), append(bareRate, b.perSecond()), append(ratio, a.perSecond()/b.perSecond())
-		if err := server.flushQueue(ctx); err != nil {
-			return err
-		}
-	}
-	fmt.Fprintf(out, "acknowledgements, closed loop, %d connections, %d rounds taking turns\n", parallel, o.rounds)
-	fmt.Fprintf(out, "  %-34s %s\n  %-34s %s\n  %-34s %s (goal: at least 0.9)\n\n", "ours, actions/s", spread(oursRate, "%.0f"), "bare Echo + Enqueue, requests/s", spread(bareRate, "%.0f"), "ratio", spread(ratio, "%.2f"))
-	fmt.Fprintf(out, "acknowledgements, open loop: latency counted from when the request was due (ms)\n  %-8s %-24s %-24s %s\n", "rate/s", "ours p50 / p99", "bare p50 / p99", "ratio of p99 (goal: at most 1.3)")
-	for _, rate := range o.rates {
-		var a50, a99, b50, b99, r []float64
-		for range o.rounds {
-			a := openLoop(ctx, ours, rate, o.duration)
-			b := openLoop(ctx, bare, rate, o.duration)
-			a50, a99 = append(a50, a.quantile(.5)), append(a99, a.quantile(.99))
-			b50, b99 = append(b50, b.quantile(.5)), append(b99, b.quantile(.99))
-			r = append(r, a.quantile(.99)/b.quantile(.99))
-			if err := server.flushQueue(ctx); err != nil {
-				return err
-			}
-		}
-		fmt.Fprintf(out, "  %-8d %-24s %-24s %s\n", rate, fmt.Sprintf("%.2f / %.2f", median(a50), median(a99)), fmt.Sprintf("%.2f / %.2f", median(b50), median(b99)), spread(r, "%.2f"))
-	}
-	fmt.Fprintln(out)
-	return nil
+	return func() { pprof.StopCPUProfile(); _ = f.Close() }, nil
 }
 
 func median(v []float64) float64 {

@@ -27,6 +27,9 @@ type redisServer struct {
 	stop     func()
 }
 
+// embedded tells that there is no redis-server.
+func (s *redisServer) embedded() bool { return !strings.HasPrefix(s.url, "unix://") }
+
 func startRedis(ctx context.Context, durable bool) (*redisServer, error) {
 	binary, err := exec.LookPath("redis-server")
 	if err != nil {
@@ -84,6 +87,24 @@ func connect(ctx context.Context, url string) (*redis.Client, error) {
 		}
 	}
 	return client, nil
+}
+
+// queued waits until the queue grows no more, and tells how long it is.
+func (s *redisServer) queued(ctx context.Context) (int64, error) {
+	last := int64(-1)
+	for {
+		n, err := s.client.LLen(ctx, "asynq:{"+queueName+"}:pending").Result()
+		if err != nil {
+			return 0, fmt.Errorf("length of the queue: %w", err)
+		}
+		if n == last {
+			return n, nil
+		}
+		last = n
+		if err := wait(ctx, 30*time.Millisecond); err != nil {
+			return 0, err
+		}
+	}
 }
 
 // flushQueue empties the queue and the records between rounds; tenants and

@@ -185,15 +185,7 @@ func soakRun(ctx context.Context, plugin *running, box *app.Sandbox, address str
 	if err := box.Productboard.SetEdge(app.SandboxOrigin, "http://"+plugin.front); err != nil {
 		return err
 	}
-	plan := register.Plan{}
-	for i := range soakTenants {
-		plan.Tenants = append(plan.Tenants, register.WantedTenant{ID: "t" + strconv.Itoa(i), Integrations: []register.Wanted{{Integration: tenants.Integration{
-			Name: "soak " + strconv.Itoa(i), ButtonLabel: "Push", Productboard: tenants.APIToken(secret.New(soakToken(i))), Answer: tenants.AnswerV2,
-			Target: tenants.TargetConfig{Type: "memory", Settings: map[string]any{"url": address + "/tracker", "project": app.SandboxProject},
-				Credentials: map[string]secret.String{"apiKey": secret.New(app.SandboxTrackerKey)}},
-		}}}})
-	}
-	if _, err := plugin.app.Registrar().Apply(ctx, plan); err != nil {
+	if _, err := plugin.app.Registrar().Apply(ctx, soakPlan(address)); err != nil {
 		return err
 	}
 	before, err := costsOf(ctx, server.client)
@@ -219,6 +211,19 @@ func soakRun(ctx context.Context, plugin *running, box *app.Sandbox, address str
 		return fmt.Errorf("%d of %d buttons are connected", got, pushes)
 	}
 	return soakReport(ctx, server.client, before, after, pushes, out)
+}
+
+// soakPlan is the tenants, with one integration each.
+func soakPlan(address string) register.Plan {
+	plan := register.Plan{}
+	for i := range soakTenants {
+		plan.Tenants = append(plan.Tenants, register.WantedTenant{ID: "t" + strconv.Itoa(i), Integrations: []register.Wanted{{Integration: tenants.Integration{
+			Name: "soak " + strconv.Itoa(i), ButtonLabel: "Push", Productboard: tenants.APIToken(secret.New(soakToken(i))), Answer: tenants.AnswerV2,
+			Target: tenants.TargetConfig{Type: "memory", Settings: map[string]any{"url": address + "/tracker", "project": app.SandboxProject},
+				Credentials: map[string]secret.String{"apiKey": secret.New(app.SandboxTrackerKey)}},
+		}}}})
+	}
+	return plan
 }
 
 func soakClicks(ctx context.Context, box *app.Sandbox, each int) (int, error) {

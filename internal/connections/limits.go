@@ -60,7 +60,7 @@ func (s *Store) SetLimits(ctx context.Context, tenant string, l Limits) error {
 	if err != nil {
 		return err
 	}
-	if err := s.script.Run(ctx, s.rdb, keys, argv...).Err(); err != nil {
+	if err := s.scripts["limits"].Run(ctx, s.rdb, keys, argv...).Err(); err != nil {
 		return redisFault(op, err)
 	}
 	return nil

@@ -27,7 +27,9 @@ func TestMemoryOfAConnection(t *testing.T) {
 	ctx := context.Background()
 	s := NewStoreWith(env.Client, Timing{}, Limits{InFlight: 1000, PerSecond: 1_000_000})
 	require.NoError(t, s.Import(ctx, nil))
-	require.NoError(t, s.script.Load(ctx, env.Client).Err())
+	for _, script := range s.scripts {
+		require.NoError(t, script.Load(ctx, env.Client).Err())
+	}
 	const n = 10_000
 	before := used(t, env.Client)
 	entries := make([]Entry, n)

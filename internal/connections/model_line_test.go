@@ -73,7 +73,8 @@ func lineKeyOf(i int) Key { return Key{"t", "i", string(rune('a' + i))} }
 func exploreLine(t testing.TB, script string, may lineBudget) *lineModel {
 	s := NewStoreWith(nil, Timing{Lease: leaseTicks * tick, Look: lookTicks * tick, MaxLook: lineMaxLook * tick, Deadline: lineDeadline * tick,
 		Settle: settleTicks * tick, Answer: settleTicks * tick, InFlight: settleTicks * tick}, Limits{InFlight: lineCredits, PerSecond: 1_000_000})
-	m := &lineModel{t: t, real: s, redis: newPlainRedis(t, s.constants()+script), known: newInterned(), seen: map[lineWorld]int32{}, from: -1}
+	s.scripts = scripts(script, s.constants())
+	m := &lineModel{t: t, real: s, redis: newPlainRedis(t, link(script, s.constants())), known: newInterned(), seen: map[lineWorld]int32{}, from: -1}
 	s.rdb, m.redis.now = m.redis, present
 	start := lineWorld{left: may}
 	for i := range start.buttons {

@@ -25,22 +25,27 @@ import (
 type plainRedis struct {
 	redis.UniversalClient // nil: the store asks for nothing but its script
 
-	vm     *lua.LState
-	script *lua.FunctionProto
+	vm      *lua.LState
+	scripts map[string]*lua.FunctionProto // by their hash
 
 	now    int64 // what TIME tells, in milliseconds
 	hashes map[string]map[string]string
 	sets   map[string]map[string]float64 // sorted ones, and others with scores of 0
 	rung   []string                      // what the bell told of
+	// noted are histories, where somebody wants them.
+	noted *[]string
 }
 
-func newPlainRedis(t testing.TB, script string) *plainRedis {
+// newPlainRedis knows the scripts of texts, by transition.
+func newPlainRedis(t testing.TB, texts map[string]string) *plainRedis {
 	t.Helper()
-	chunk, err := luaparse.Parse(strings.NewReader(script), "transitions.lua")
-	require.NoError(t, err)
-	proto, err := lua.Compile(chunk, "transitions.lua")
-	require.NoError(t, err)
-	r := &plainRedis{vm: lua.NewState(), script: proto}
+	r := &plainRedis{vm: lua.NewState(), scripts: map[string]*lua.FunctionProto{}}
+	for op, text := range texts {
+		chunk, err := luaparse.Parse(strings.NewReader(text), op)
+		require.NoError(t, err)
+		r.scripts[redis.NewScript(text).Hash()], err = lua.Compile(chunk, op)
+		require.NoError(t, err)
+	}
 	r.empty()
 	t.Cleanup(r.vm.Close)
 	cjson.Loader(r.vm)
@@ -68,8 +73,8 @@ func (r *plainRedis) add(key, member string, score float64) {
 	r.sets[key][member] = score
 }
 
-// EvalSha runs the script, whichever is asked for: there is only one.
-func (r *plainRedis) EvalSha(ctx context.Context, _ string, keys []string, args ...any) *redis.Cmd {
+// EvalSha runs a script.
+func (r *plainRedis) EvalSha(ctx context.Context, sha string, keys []string, args ...any) *redis.Cmd {
 	cmd := redis.NewCmd(ctx)
 	k, a := r.vm.NewTable(), r.vm.NewTable()
 	for _, key := range keys {
@@ -83,7 +88,7 @@ func (r *plainRedis) EvalSha(ctx context.Context, _ string, keys []string, args 
 	}
 	r.vm.SetGlobal("KEYS", k)
 	r.vm.SetGlobal("ARGV", a)
-	r.vm.Push(r.vm.NewFunctionFromProto(r.script))
+	r.vm.Push(r.vm.NewFunctionFromProto(r.scripts[sha]))
 	if err := r.vm.PCall(0, 1, nil); err != nil {
 		cmd.SetErr(err)
 		return cmd
@@ -168,7 +173,11 @@ func (r *plainRedis) call(vm *lua.LState) int {
 	case "RPUSH":
 		if strings.HasSuffix(key, "}:bell") {
 			r.rung = append(r.rung, text(3))
+		} else if r.noted != nil {
+			*r.noted = append(*r.noted, key+" "+text(3))
 		}
+	case "LLEN": // of the bell
+		reply = number(len(r.rung))
 	case "LTRIM", "PEXPIRE", "PERSIST", "DEL": // of a history
 	default:
 		vm.RaiseError("the model's Redis does not know %s", cmd)

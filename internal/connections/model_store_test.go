@@ -144,7 +144,8 @@ func (n *interned) of(text string) int32 {
 func newModelStore(t testing.TB, r rules) *modelStore {
 	past := present - float64(max(r.lookUp(), r.lookAgain()))
 	real := NewStore(nil, r.timing())
-	redis := newPlainRedis(t, real.constants()+r.script)
+	real.scripts = scripts(r.script, real.constants())
+	redis := newPlainRedis(t, link(r.script, real.constants()))
 	redis.now, real.rdb = present, redis
 	return &modelStore{rules: r, t: t, past: past, real: real, redis: redis, known: newInterned(),
 		memory: map[call]reply{}, tomorrow: map[int32]int32{}, parsed: []Record{{}}}

@@ -2,7 +2,6 @@ package connections
 
 import (
 	"context"
-	_ "embed"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,9 +12,6 @@ import (
 	"pushbutton/internal/fault"
 	"pushbutton/internal/targets"
 )
-
-//go:embed transitions.lua
-var transitionsLua string
 
 // Timing of the state machine. The zero value of each field means its
 // default.
@@ -77,8 +73,9 @@ var ErrLost = errors.New("the push is no longer this worker's")
 
 // Store keeps the records in Redis. It is safe for concurrent use.
 type Store struct {
-	rdb    redis.UniversalClient
-	script *redis.Script
+	rdb redis.UniversalClient
+	// scripts by transition.
+	scripts map[string]*redis.Script
 	// importing is apart from the transitions: it treats many records at once.
 	importing *redis.Script
 	ties      *redis.Script
@@ -96,7 +93,7 @@ func NewStore(rdb redis.UniversalClient, timing Timing) *Store {
 // own; zero fields mean the defaults.
 func NewStoreWith(rdb redis.UniversalClient, timing Timing, limits Limits) *Store {
 	s := &Store{rdb: rdb, timing: timing.withDefaults(), limits: limits.withDefaults(), importing: redis.NewScript(importLua), ties: redis.NewScript(tiesLua)}
-	s.script = redis.NewScript(s.constants() + transitionsLua)
+	s.scripts = scripts(transitionsLua, s.constants())
 	return s
 }
 
@@ -108,17 +105,6 @@ const (
 	lateText = "Not begun within the time a push may take: too many pushes were waiting before it. Push again later."
 	lastText = "Not done within the time a push may take. Last tried: "
 )
-
-// constants is what stands in front of the script, so that it need not be
-// sent with each call. Times are milliseconds.
-func (s *Store) constants() string {
-	t, l := s.timing, s.limits
-	return fmt.Sprintf("local K = { lease = %d, look = %d, maxlook = %d, deadline = %d, settle = %d, answer = %d, sending = %d, keepfor = %d,"+
-		" keep = %d, left = %d, bell = %d, hand = %d, inflight = %d, waiting = %d, connections = %d, persecond = %d, unfenced = %t, late = %q, last = %q }\n",
-		t.Lease.Milliseconds(), t.Look.Milliseconds(), t.MaxLook.Milliseconds(), t.Deadline.Milliseconds(), t.Settle.Milliseconds(),
-		t.Answer.Milliseconds(), t.InFlight.Milliseconds(), t.Keep.Milliseconds(), historyLength, maxLeft, maxBell, maxHanded,
-		l.InFlight, l.Waiting, l.Connections, l.PerSecond, !fencing, lateText, lastText)
-}
 
 // verdict is what a transition decided.
 type verdict string
@@ -174,7 +160,7 @@ func (s *Store) do(ctx context.Context, op string, key Key, args arguments) (out
 	if err != nil {
 		return outcome{}, err
 	}
-	reply, err := s.script.Run(ctx, s.rdb, keys, argv...).Slice()
+	reply, err := s.scripts[op].Run(ctx, s.rdb, keys, argv...).Slice()
 	if err != nil {
 		return outcome{}, redisFault("record "+op, err)
 	}
@@ -194,7 +180,7 @@ func (s *Store) batch(ctx context.Context, op string, keys []Key, args func(i in
 				if err != nil {
 					return err
 				}
-				replies[i] = s.script.EvalSha(ctx, p, names, argv...)
+				replies[i] = s.scripts[op].EvalSha(ctx, p, names, argv...)
 			}
 			return nil
 		})
@@ -202,7 +188,7 @@ func (s *Store) batch(ctx context.Context, op string, keys []Key, args func(i in
 	}
 	replies, err := run()
 	if redis.HasErrorPrefix(err, "NOSCRIPT") {
-		if err := s.script.Load(ctx, s.rdb).Err(); err != nil {
+		if err := s.scripts[op].Load(ctx, s.rdb).Err(); err != nil {
 			return nil, redisFault("record "+op, err)
 		}
 		replies, err = run()

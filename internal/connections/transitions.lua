@@ -5,7 +5,10 @@
 --       transition may hand out another record of its tenant.
 -- ARGV: 1 the transition, 2 tenant, 3 integration, 4 entity, 5 the transition's
 --       arguments as JSON (may be empty).
--- K, which the caller puts in front, are the timing and the limits in force.
+-- K are the timing and the limits in force. script.go puts their values in
+-- place, and makes a script of its own for each transition, with those of the
+-- functions below that it needs: a function that is made anew in each call
+-- costs as much as a small command.
 -- Answer: verdict, record as JSON (empty: none), now in ms, with 'queued' how
 --         many ms the work has to wait before it may begin; then a name
 --         (integration:entity) and a run for each further run of the tenant
@@ -32,6 +35,26 @@ local rec = { s = 'initial', g = 0, e = 1, r = 0 }
 if raw then rec = cjson.decode(raw) end
 local was = raw and rec.s
 local parked = raw and rec.z
+
+-- only push: the first click on an item, which is what most answers wait for.
+-- It does what the push below does, without a function to be made.
+if not raw then
+  local m = redis.call('HMGET', meta, 'inflight', 'waiting', 'connections', 'persecond', 'n', 'next')
+  local n, at = tonumber(m[5] or 0), math.max(tonumber(m[6] or 0), now)
+  if n < tonumber(m[3] or K.connections) and at - now <= 1000 and redis.call('SCARD', active) < tonumber(m[1] or K.inflight) then
+    redis.call('HSET', meta, 'next', string.format('%.3f', at + 1000 / tonumber(m[4] or K.persecond)), 'n', n + 1)
+    local doc = cjson.encode({ s = 'progress', g = 1, e = 1, r = 1, p = 'open', lc = now, d = now + K.deadline, c = { at = now, n = a.name, m = a.email } })
+    redis.call('HSET', records, entity, doc)
+    redis.call('ZADD', tag .. 'x:' .. tenant .. '/' .. integration .. ':progress', now, entity)
+    redis.call('SADD', active, id)
+    if redis.call('LLEN', bell) < K.bell then redis.call('RPUSH', bell, member .. '#1') end
+    redis.call('ZADD', lookout, now + K.look, member)
+    redis.call('RPUSH', history, now .. '\tpush\t1\t1\tp')
+    return { 'queued', doc, now, 0 }
+  end
+end
+-- end
+
 -- What a worker reports is timed by stages: from its lease, or its last report.
 local report = a.owner and op ~= 'begin'
 local stage, took = rec.p, rec.b and now - rec.b
@@ -73,7 +96,7 @@ end
 
 -- Only a hint, so that an idle worker need not ask; nobody misses one.
 local function ring(name, run)
-  if redis.call('RPUSH', bell, name .. '#' .. run) > K.bell then redis.call('RPOP', bell) end
+  if redis.call('LLEN', bell) < K.bell then redis.call('RPUSH', bell, name .. '#' .. run) end
 end
 
 -- hand_on gives free credits to those in the tenant's line that may begin.

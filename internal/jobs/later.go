@@ -13,9 +13,9 @@ import (
 
 const (
 	// laterWorkers is how many works are queued at once, laterBuffer how many
-	// may wait for that.
-	laterWorkers = 8
-	laterBuffer  = 1024
+	// may wait for that. Those at once travel together.
+	laterWorkers = 32
+	laterBuffer  = 4096
 	// laterTimeout bounds the queuing of one.
 	laterTimeout = 800 * time.Millisecond
 )
@@ -78,7 +78,7 @@ func (l *Later) run() {
 }
 
 // Close takes nothing more and waits until what was taken is queued. While
-// Redis hangs that takes a second for every eight of them, ctx at most.
+// Redis hangs that takes a second for every 32 of them, ctx at most.
 func (l *Later) Close(ctx context.Context) {
 	l.closing.Lock()
 	if !l.closed {

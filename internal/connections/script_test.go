@@ -1,0 +1,91 @@
+package connections
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestEachTransitionHasAScriptOfWhatItNeeds(t *testing.T) {
+	s := NewStore(nil, Timing{})
+	texts := link(transitionsLua, s.constants())
+	require.Len(t, texts, strings.Count(transitionsLua, "\nops['"), "none was overlooked")
+	for op, text := range texts {
+		require.Contains(t, text, "\nops['"+op+"'] = function()", op)
+		require.LessOrEqual(t, strings.Count(text, "] = function()"), 2, op)
+		require.NotContains(t, text, "K.", "%s: each constant has its value", op)
+		require.Equal(t, op == "push", strings.Contains(text, "-- only push"), op)
+	}
+	require.NotContains(t, texts["renew"], "local function hand_on")
+	require.Contains(t, texts["limits"], "local function hand_on", "what it calls")
+	require.Contains(t, texts["limits"], "local function room", "what that calls")
+	require.Contains(t, texts["retry"], "ops['push'] = function()", "another transition")
+}
+
+// The first push has a short way of its own, which must not be a way to
+// somewhere else.
+func TestTheShortWayOfAFirstPushEndsWhereTheLongOneDoes(t *testing.T) {
+	long := luaSection.ReplaceAllString(transitionsLua, "")
+	require.NotEqual(t, transitionsLua, long)
+	for name, limits := range map[string]Limits{
+		"room for all":        {},
+		"one at once":         {InFlight: 1},
+		"one may wait":        {InFlight: 1, Waiting: 1},
+		"two connections":     {Connections: 2},
+		"one a second":        {PerSecond: 1},
+		"one a second, alone": {PerSecond: 1, InFlight: 1, Waiting: 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			type result struct {
+				records []Record
+				works   []*Work
+				errs    []string
+				redis   *plainRedis
+				noted   []string
+			}
+			run := func(text string) (r result) {
+				s := NewStoreWith(nil, Timing{}, limits)
+				s.scripts = scripts(text, s.constants())
+				r.redis = newPlainRedis(t, link(text, s.constants()))
+				r.redis.now, r.redis.noted, s.rdb = 1_700_000_000_000, &r.noted, r.redis
+				for _, own := range []bool{false, true} { // limits of the tenant's own, too
+					if own {
+						require.NoError(t, s.SetLimits(context.Background(), "acme", Limits{InFlight: 3, PerSecond: 2, Connections: 6}))
+					}
+					for _, entity := range []string{"a", "b", "a", "c", "d", "e", "f", "g"} {
+						r.redis.now += 7
+						if own {
+							entity += "2"
+						}
+						rec, work, err := s.Push(context.Background(), Key{"acme", "i", entity}, Person{Name: "Jo \"é\"\n", Email: "jo@example.com"})
+						r.records, r.works = append(r.records, rec), append(r.works, work)
+						if err != nil {
+							r.errs = append(r.errs, entity+" "+err.Error())
+						}
+					}
+				}
+				return r
+			}
+			short, want := run(transitionsLua), run(long)
+			require.Equal(t, want.records, short.records)
+			require.Equal(t, want.works, short.works)
+			require.Equal(t, want.errs, short.errs)
+			require.Equal(t, want.noted, short.noted)
+			require.Equal(t, want.redis.sets, short.redis.sets)
+			require.Equal(t, want.redis.rung, short.redis.rung)
+			require.Len(t, short.redis.hashes, len(want.redis.hashes))
+			for key, fields := range want.redis.hashes {
+				require.Len(t, short.redis.hashes[key], len(fields), key)
+				for field, value := range fields {
+					if strings.HasPrefix(value, "{") {
+						require.JSONEq(t, value, short.redis.hashes[key][field], key)
+					} else {
+						require.Equal(t, value, short.redis.hashes[key][field], key+" "+field)
+					}
+				}
+			}
+		})
+	}
+}
