@@ -17,8 +17,9 @@ import (
 )
 
 const (
-	// Every is how often a pass is begun, and PassLimit how long one may take.
-	Every     = 10 * time.Minute
+	// Every is how often a pass is begun.
+	Every = 10 * time.Minute
+	// PassLimit is how long one may take.
 	PassLimit = 9 * time.Minute
 	// MaxAsked bounds the integrations asked about in one pass, one after the
 	// other: 72,000 a day. The others' turn comes with the next passes, which
