@@ -59,8 +59,8 @@ type Content struct {
 	Unfinished int64
 }
 
-// Progress, if it is not nil, is told now and then how many connections are
-// done.
+// Progress is told now and then how many connections are done; nil is told
+// nothing.
 type Progress func(connections int64)
 
 func (p Progress) tell(n int64) {
