@@ -32,8 +32,12 @@ const (
 	// token, so that one alone would take hours.
 	soakTenants  = 50
 	soakClickers = 16
-	// soakSettle bounds the wait for the last button, beyond the reading back.
-	soakSettle = 10 * time.Minute
+	// soakSettle bounds the wait for the last button, beyond the reading back:
+	// clicks are taken several times as fast as they are worked off.
+	soakSettle = 40 * time.Minute
+	// soakTries is how often a click is made that is answered with 503, as a
+	// person would: that one was told to try again.
+	soakTries = 5
 	// maxAsynq is more keys than Asynq has while nothing is queued: a few
 	// counters a day and queue, and its indexes.
 	maxAsynq = 64
@@ -235,11 +239,7 @@ func soakClicks(ctx context.Context, box *app.Sandbox, each int) (int, error) {
 	for range soakClickers {
 		group.Go(func() {
 			for b := range buttons {
-				answer, err := box.Productboard.Click(ctx, b.integration, b.entity, pbfake.Push, pbfake.User{Name: "Jane", Email: "jane@example.com"})
-				if err == nil && answer.Status != http.StatusOK {
-					err = fmt.Errorf("a click was answered with %d: %s", answer.Status, answer.Failure)
-				}
-				if err != nil {
+				if err := soakClick(ctx, box, b.integration, b.entity); err != nil {
 					mu.Lock()
 					failed = err
 					mu.Unlock()
@@ -261,6 +261,21 @@ func soakClicks(ctx context.Context, box *app.Sandbox, each int) (int, error) {
 	close(buttons)
 	group.Wait()
 	return pushes, failed
+}
+
+// soakClick clicks until the push is taken.
+func soakClick(ctx context.Context, box *app.Sandbox, integration, entity string) error {
+	for try := 1; ; try++ {
+		answer, err := box.Productboard.Click(ctx, integration, entity, pbfake.Push, pbfake.User{Name: "Jane", Email: "jane@example.com"})
+		switch {
+		case err != nil:
+			return err
+		case answer.Status == http.StatusOK:
+			return nil
+		case answer.Status != http.StatusServiceUnavailable || try == soakTries:
+			return fmt.Errorf("a click was answered with %d: %s", answer.Status, answer.Failure)
+		}
+	}
 }
 
 // soakWait returns when no button is left to work on.
