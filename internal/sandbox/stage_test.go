@@ -116,15 +116,15 @@ func (s *stage) plugin(w http.ResponseWriter, r *http.Request) {
 	if answer == "initial" || outcome == "" {
 		return
 	}
-	// The worker waits until the answer is written: what happens otherwise is
-	// pbfake's own test.
+	// The worker waits until the answer is written, and that of a click beside
+	// it: what happens otherwise is pbfake's own test.
 	events, cancel := s.fake.Subscribe()
 	s.work.Add(1)
 	go func() {
 		defer s.work.Done()
 		defer cancel()
 		for e := range events {
-			if e.Kind == pbfake.EventWrite && e.EntityID == in.Data.Feature.ID && e.Source == pbfake.SourceAnswer {
+			if e.Kind == pbfake.EventWrite && e.EntityID == in.Data.Feature.ID && e.Source == pbfake.SourceAnswer && e.Waiting == 0 {
 				s.api("PUT", "/plugin-integrations/"+in.Data.IntegrationID+"/connections/"+in.Data.Feature.ID, `{"data":{"fields":{"connection":`+outcome+`}}}`, 200)
 				return
 			}

@@ -156,10 +156,11 @@ type output struct {
 func (o *output) Write(b []byte) (int, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	n, err := o.file.Write(b) // first: who waits for the line reads the log then
 	if o.wanted != nil {
 		o.watch(b)
 	}
-	return o.file.Write(b)
+	return n, err
 }
 
 func (o *output) watch(b []byte) {
