@@ -20,6 +20,7 @@ import (
 
 	"pushbutton/internal/app"
 	"pushbutton/internal/connections"
+	"pushbutton/internal/jobs"
 	"pushbutton/internal/pbapi/pbfake"
 	"pushbutton/internal/register"
 	"pushbutton/internal/secret"
@@ -278,22 +279,27 @@ func soakClick(ctx context.Context, box *app.Sandbox, integration, entity string
 	}
 }
 
-// soakWait returns when no button is left to work on.
+// soakWait returns when no button is left to work on, and no task is left of
+// runs that a bell's worker has done before Asynq handed them out.
 func soakWait(ctx context.Context, rdb *redis.Client) error {
 	ctx, cancel := context.WithTimeout(ctx, soakSettle)
 	defer cancel()
-	records := connections.NewStore(rdb, connections.Timing{})
+	records, queue := connections.NewStore(rdb, connections.Timing{}), jobs.NewQueue(rdb)
 	tick := time.NewTicker(200 * time.Millisecond)
 	defer tick.Stop()
 	for {
 		n, err := records.Unfinished(ctx)
 		if err == nil && n == 0 {
-			return nil
+			pending, scheduled, _, err := queue.Waiting()
+			if err == nil && pending+scheduled == 0 {
+				return nil
+			}
+			n = int64(pending + scheduled)
 		}
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			return fmt.Errorf("%d buttons are still worked on after %s", n, soakSettle)
+			return fmt.Errorf("%d buttons or their tasks are still worked on after %s", n, soakSettle)
 		}
 	}
 }
