@@ -117,8 +117,12 @@ func (h *house) adminFaults(ctx context.Context) ([]row, error) {
 	return rows, wrong.err()
 }
 
+// keyIDs holds the ids of the encryption keys that were ever sealed with. A
+// declaration that was taken back leaves its key's id there, and no text.
+const keyIDs = "pb:keys"
+
 // keptKeys lists what stays in a database: keys that expire by themselves (the
-// pace of calls) are no trace of anything made.
+// pace of calls) and the ids of encryption keys are no trace of anything made.
 func keptKeys(ctx context.Context, rdb *redis.Client) ([]string, error) {
 	keys, err := rdb.Keys(ctx, "*").Result()
 	if err != nil {
@@ -130,7 +134,7 @@ func keptKeys(ctx context.Context, rdb *redis.Client) ([]string, error) {
 		if err != nil {
 			return nil, err
 		}
-		if ttl == -1 { // go-redis: it does not expire
+		if ttl == -1 && k != keyIDs { // go-redis: it does not expire
 			kept = append(kept, k)
 		}
 	}
