@@ -290,23 +290,37 @@ func restart(ctx context.Context, f *faulty, v *victim) error {
 	return err
 }
 
-// renewToken waits until the plugin was refused, and then gives it a new
-// token as an admin does: in the file, by plugin apply.
-func renewToken(ctx context.Context, f *faulty, v *victim) error {
-	err := poll(ctx, openTimeout, func() error {
-		events, _, err := f.sandbox.Journal(ctx, 0)
+// clickAgain clicks until the button says what is wrong. The push waits for
+// the credential and the button with it; who clicks meanwhile is told.
+func clickAgain(ctx context.Context, f *faulty, v *victim) error {
+	return poll(ctx, openTimeout, func() error {
+		a, err := f.sandbox.Click(ctx, v.integration, v.entity, pbfake.Push)
 		if err != nil {
 			return err
 		}
-		refused := func(e pbfake.Event) bool {
-			return e.Kind == pbfake.EventRefused && e.EntityID == v.entity && e.IntegrationID == v.integration
-		}
-		if !slices.ContainsFunc(events, refused) {
-			return errors.New("the plugin did not try to tell the button")
+		if a.Failure != "" || a.State.Name != pbfake.StateError {
+			return fmt.Errorf("a click is answered %q (%s), not with the credential that does not work", a.State.Name, a.Failure)
 		}
 		return nil
 	})
-	if err != nil {
+}
+
+// giveUp unlinks the push that waits for a credential, and pushes again while
+// it still does not work: that one waits for nothing.
+func giveUp(ctx context.Context, f *faulty, v *victim) error {
+	if err := clickAgain(ctx, f, v); err != nil {
+		return err
+	}
+	if err := f.click(ctx, v.integration, v.entity, pbfake.Unlink); err != nil {
+		return err
+	}
+	return clickAgain(ctx, f, v)
+}
+
+// renewToken waits until the plugin was refused, and then gives it a new
+// token as an admin does: in the file, by plugin apply.
+func renewToken(ctx context.Context, f *faulty, v *victim) error {
+	if err := clickAgain(ctx, f, v); err != nil {
 		return err
 	}
 	if err := f.sandbox.AddToken(ctx, renewed); err != nil {
@@ -316,6 +330,6 @@ func renewToken(ctx context.Context, f *faulty, v *victim) error {
 	if err := f.applyFile(file, column{name: v.id, url: f.proxy.url(v.id), project: v.id, token: "env:" + tokenEnv}); err != nil {
 		return err
 	}
-	_, err = f.apply(ctx, file, map[string]string{tokenEnv: renewed})
+	_, err := f.apply(ctx, file, map[string]string{tokenEnv: renewed})
 	return err
 }

@@ -54,7 +54,7 @@ func trackerMishaps() []mishap {
 	}
 	return []mishap{
 		{id: "key-revoked", own: true, happens: "Redmine's API key is wrong or was revoked",
-			says: []string{"Redmine refused the API key", "admin"}, mends: pluginAdmin, begin: way(otherKey)},
+			says: []string{"Redmine refused the API key", "admin"}, mends: pluginAdmin, begin: way(otherKey), meanwhile: giveUp},
 		{id: "project-deleted", own: true, happens: "the Redmine project was deleted",
 			says: []string{`Redmine has no project "project-deleted"`, "settings.project"}, mends: pluginAdmin, begin: deleteProject},
 		{id: "project-closed", own: true, happens: "the Redmine project was closed",
@@ -113,8 +113,8 @@ func productboardMishaps() []mishap {
 	return []mishap{
 		{id: "item-deleted", happens: "the item was deleted in Productboard, or is hidden from the token's owner",
 			says: []string{"Productboard does not have this item"}, mends: pbUser, begin: fault(stage.Fault{Class: read, Kind: pbfake.FaultStatus, Status: 404})},
-		{id: "token-revoked", own: true, happens: "Productboard's token was revoked. Until it is renewed the button cannot even be told",
-			says: []string{"Productboard does not accept the plugin's access token"}, mends: pluginAdmin, begin: func(ctx context.Context, f *faulty, _ *victim) error {
+		{id: "token-revoked", own: true, happens: "Productboard's token was revoked, and is then renewed. Until it is, only who clicks can be told",
+			mends: pluginAdmin, issues: 1, begin: func(ctx context.Context, f *faulty, _ *victim) error {
 				return f.sandbox.RevokeToken(ctx, revocable)
 			}, meanwhile: renewToken},
 		{id: "productboard-500", happens: "Productboard answers 500 to every read of the item",
