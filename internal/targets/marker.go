@@ -2,10 +2,13 @@ package targets
 
 import (
 	"encoding/base32"
+	"fmt"
 	"strconv"
 	"strings"
 
 	"github.com/google/uuid"
+
+	"pushbutton/internal/fault"
 )
 
 const markerPrefix = "pb-"
@@ -61,4 +64,11 @@ func (m Marker) Valid() bool {
 		}
 	}
 	return true
+}
+
+func validMarker(m Marker) *fault.Error {
+	if m.Valid() {
+		return nil
+	}
+	return &fault.Error{Kind: fault.Internal, Err: fmt.Errorf("marker %q is not valid", string(m))}
 }

@@ -3,13 +3,8 @@ package targets
 import (
 	"context"
 	"errors"
-	"fmt"
-	"net/url"
-	"runtime/debug"
-	"slices"
 	"time"
 
-	"pushbutton/internal/fault"
 	"pushbutton/internal/outbound"
 	"pushbutton/internal/secret"
 )
@@ -36,16 +31,6 @@ const (
 	DefaultCheckTimeout = 30 * time.Second
 )
 
-// Limits of a Draft's smaller parts, in characters.
-const (
-	maxLabels   = 20
-	maxLabel    = 100
-	maxReporter = 200
-	maxLink     = 1000
-	maxTitle    = 4096 // for trackers that name no limit
-	maxRef      = 100
-)
-
 // Options sets up a Target.
 type Options struct {
 	// Type is the kind's name, for metrics ("redmine").
@@ -67,20 +52,6 @@ type Options struct {
 	// mapping is made of the settings that every kind has; nil: the defaults.
 	mapping *mapping
 }
-
-// Quota remembers, for all who use the same credential, until when a tracker
-// wants no calls.
-type Quota interface {
-	// Wait returns nil where a call may be sent, else fault.RateLimited with
-	// RetryAfter.
-	Wait(ctx context.Context) error
-	// Limited keeps all from calling for d.
-	Limited(ctx context.Context, d time.Duration) error
-}
-
-// limitPause is for a rate limit that names no time: long enough that not
-// everybody who waits collects a refusal of his own.
-const limitPause = 10 * time.Second
 
 // Observation is one finished operation.
 type Observation struct {
@@ -280,201 +251,4 @@ func (t *Target) Expires(ctx context.Context) (at time.Time, supported bool, err
 		return time.Time{}, true, err
 	}
 	return at.UTC(), true, nil
-}
-
-// Ready tells, without asking the tracker, whether it takes calls: its error is
-// fault.RateLimited with the time that is left. A push asks it before it asks
-// anybody for anything.
-func (t *Target) Ready(ctx context.Context) error {
-	if t.opts.Quota == nil {
-		return nil
-	}
-	if err := t.opts.Quota.Wait(ctx); err != nil {
-		return t.fault(opReady, err)
-	}
-	return nil
-}
-
-// limited passes a rate limit on to all who use the credential. That they
-// cannot be told costs a refusal each, no more.
-func (t *Target) limited(ctx context.Context, err error) {
-	if t.opts.Quota == nil || err == nil || fault.KindOf(err) != fault.RateLimited {
-		return
-	}
-	pause := fault.From(err).RetryAfter
-	if pause <= 0 {
-		pause = limitPause
-	}
-	_ = t.opts.Quota.Limited(context.WithoutCancel(ctx), pause)
-}
-
-// run carries out one operation: bounds it, survives its panic, classifies
-// its error and tells the observer.
-func (t *Target) run(ctx context.Context, op string, do func(context.Context) error) error {
-	start := time.Now()
-	err := t.bounded(ctx, op, do)
-	t.limited(ctx, err)
-	if t.opts.Observe != nil {
-		t.opts.Observe(Observation{Type: t.opts.Type, Op: op, Duration: time.Since(start), Outcome: OutcomeOf(err), Err: err})
-	}
-	return err
-}
-
-func (t *Target) bounded(ctx context.Context, op string, do func(context.Context) error) error {
-	if err := context.Cause(ctx); err != nil {
-		return t.fault(op, fault.Wrap(fault.Canceled, "", err)) // nothing was sent
-	}
-	limit := t.opts.Timeout
-	if op == OpCheck {
-		limit = t.opts.CheckTimeout
-	}
-	own, cancel := context.WithTimeoutCause(ctx, limit, &timeoutError{tracker: t.traits.Name, op: op, limit: limit})
-	defer cancel()
-	err := guarded(own, do)
-	if err == nil {
-		return nil
-	}
-	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		err = fmt.Errorf("the caller's own deadline passed: %w", err)
-	}
-	return t.fault(op, err)
-}
-
-// timeoutError is the cause of a context that this room's own limit ended.
-type timeoutError struct {
-	tracker, op string
-	limit       time.Duration
-}
-
-func (e *timeoutError) Error() string {
-	return fmt.Sprintf("%s did not finish %q within this plugin's limit of %s", e.tracker, e.op, e.limit)
-}
-
-func (e *timeoutError) Unwrap() error { return context.DeadlineExceeded }
-
-// guarded calls do; its panic becomes an unsure error. An error that nobody
-// classified after the context had ended gets the context's cause, which says
-// whose limit it was.
-func guarded(ctx context.Context, do func(context.Context) error) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = &fault.Error{Kind: fault.Internal, Unsure: true, Err: fmt.Errorf("panic: %v\n%s", p, debug.Stack())}
-		}
-	}()
-	err = do(ctx)
-	if classified := (*fault.Error)(nil); err != nil && ctx.Err() != nil && !errors.As(err, &classified) {
-		return fmt.Errorf("%w: %w", context.Cause(ctx), err)
-	}
-	return err
-}
-
-// fault gives an error its final form. It is called exactly once per failed
-// operation.
-func (t *Target) fault(op string, err error) *fault.Error {
-	inner := fault.From(err)
-	out := *inner
-	out.Unsure = OutcomeOf(err) == OutcomeUnknown
-	if err.Error() != inner.Error() {
-		out.Err = err // what was wrapped around it is for the log
-	}
-	if out.Op == "" || out.Op == op {
-		out.Op = op
-	} else {
-		out.Op = op + ": " + out.Op
-	}
-	if op == OpCheck || op == OpFind || op == OpRead || op == OpResolve || op == OpPreview || op == OpExpires {
-		out.Unsure = false // nothing was to be changed
-	}
-	if out.Side == "" {
-		out.Side = sideOf(out.Kind, t.traits.Name)
-	}
-	// The tracker's name belongs into the sentence; outbound, which refuses an
-	// address before anybody is asked, cannot know it.
-	if out.Public == "" || out.Kind == fault.Blocked {
-		out.Public = publicFor(&out, t.traits.Name)
-	}
-	out.Public = cut(oneLine(t.mask(out.Public)), MaxPublic)
-	out.Ref = cut(oneLine(t.mask(out.Ref)), maxRef)
-	if out.Err != nil {
-		if text := out.Err.Error(); t.mask(text) != text {
-			out.Err = &maskedError{text: t.mask(text), kind: out.Kind}
-		}
-	}
-	return &out
-}
-
-// maskedError stands for a cause whose text held a credential. It does not
-// unwrap to that cause: somebody would print it.
-type maskedError struct {
-	text string
-	kind fault.Kind
-}
-
-func (e *maskedError) Error() string { return e.text }
-func (e *maskedError) Unwrap() error { return e.kind }
-
-func (t *Target) mask(s string) string {
-	return t.opts.secrets.Hide(s)
-}
-
-func validMarker(m Marker) *fault.Error {
-	if m.Valid() {
-		return nil
-	}
-	return &fault.Error{Kind: fault.Internal, Err: fmt.Errorf("marker %q is not valid", string(m))}
-}
-
-// complete makes a draft what the driver is given: cut, with the accounts of
-// people and typed fields in the place of wishes.
-func (t *Target) complete(ctx context.Context, d Draft) (Draft, error) {
-	d = t.fit(d)
-	t.findPeople(ctx, &d)
-	var err error
-	d.Fields, err = t.fieldValues(ctx, d.wishes.fields)
-	return d, err
-}
-
-// fit cuts a draft to what every tracker takes; its description is left to
-// the driver, which alone knows how long it becomes in its format.
-func (t *Target) fit(d Draft) Draft {
-	limit := t.traits.Limits.Title
-	if limit <= 0 {
-		limit = maxTitle
-	}
-	d.Title = Title(d.Title, limit)
-	d.Reporter = cut(oneLine(d.Reporter), maxReporter)
-	if !webAddress(d.Link) || len(d.Link) > maxLink {
-		d.Link = ""
-	}
-	var labels []string
-	for _, l := range d.Labels {
-		if l = cut(oneLine(l), maxLabel); l != "" && !slices.Contains(labels, l) && len(labels) < maxLabels {
-			labels = append(labels, l)
-		}
-	}
-	d.Labels = labels
-	return d
-}
-
-// normal fills what a driver may leave out or the settings decide, and drops an address that must
-// not become a link.
-func (t *Target) normal(i Issue) Issue {
-	// An answer may repeat what it was asked with.
-	i.ID = t.mask(i.ID)
-	if i.Key == "" {
-		i.Key = i.ID
-	}
-	i.Key, i.Title, i.Status, i.URL = t.mask(i.Key), t.mask(i.Title), t.mask(i.Status), t.mask(i.URL)
-	if !webAddress(i.URL) {
-		i.URL = ""
-	}
-	if named := t.opts.mapping.color(i.Status); named != "" {
-		i.Color = named
-	}
-	return i
-}
-
-func webAddress(s string) bool {
-	u, err := url.Parse(s)
-	return err == nil && u.Host != "" && (u.Scheme == "http" || u.Scheme == "https")
 }

@@ -1,0 +1,71 @@
+package targets
+
+import (
+	"context"
+	"net/url"
+	"slices"
+)
+
+// Limits of a Draft's smaller parts, in characters.
+const (
+	maxLabels   = 20
+	maxLabel    = 100
+	maxReporter = 200
+	maxLink     = 1000
+	maxTitle    = 4096 // for trackers that name no limit
+)
+
+// complete makes a draft what the driver is given: cut, with the accounts of
+// people and typed fields in the place of wishes.
+func (t *Target) complete(ctx context.Context, d Draft) (Draft, error) {
+	d = t.fit(d)
+	t.findPeople(ctx, &d)
+	var err error
+	d.Fields, err = t.fieldValues(ctx, d.wishes.fields)
+	return d, err
+}
+
+// fit cuts a draft to what every tracker takes; its description is left to
+// the driver, which alone knows how long it becomes in its format.
+func (t *Target) fit(d Draft) Draft {
+	limit := t.traits.Limits.Title
+	if limit <= 0 {
+		limit = maxTitle
+	}
+	d.Title = Title(d.Title, limit)
+	d.Reporter = cut(oneLine(d.Reporter), maxReporter)
+	if !webAddress(d.Link) || len(d.Link) > maxLink {
+		d.Link = ""
+	}
+	var labels []string
+	for _, l := range d.Labels {
+		if l = cut(oneLine(l), maxLabel); l != "" && !slices.Contains(labels, l) && len(labels) < maxLabels {
+			labels = append(labels, l)
+		}
+	}
+	d.Labels = labels
+	return d
+}
+
+// normal fills what a driver may leave out or the settings decide, and drops an address that must
+// not become a link.
+func (t *Target) normal(i Issue) Issue {
+	// An answer may repeat what it was asked with.
+	i.ID = t.mask(i.ID)
+	if i.Key == "" {
+		i.Key = i.ID
+	}
+	i.Key, i.Title, i.Status, i.URL = t.mask(i.Key), t.mask(i.Title), t.mask(i.Status), t.mask(i.URL)
+	if !webAddress(i.URL) {
+		i.URL = ""
+	}
+	if named := t.opts.mapping.color(i.Status); named != "" {
+		i.Color = named
+	}
+	return i
+}
+
+func webAddress(s string) bool {
+	u, err := url.Parse(s)
+	return err == nil && u.Host != "" && (u.Scheme == "http" || u.Scheme == "https")
+}

@@ -1,0 +1,48 @@
+package targets
+
+import (
+	"context"
+	"time"
+
+	"pushbutton/internal/fault"
+)
+
+// Quota remembers, for all who use the same credential, until when a tracker
+// wants no calls.
+type Quota interface {
+	// Wait returns nil where a call may be sent, else fault.RateLimited with
+	// RetryAfter.
+	Wait(ctx context.Context) error
+	// Limited keeps all from calling for d.
+	Limited(ctx context.Context, d time.Duration) error
+}
+
+// limitPause is for a rate limit that names no time: long enough that not
+// everybody who waits collects a refusal of his own.
+const limitPause = 10 * time.Second
+
+// Ready tells, without asking the tracker, whether it takes calls: its error is
+// fault.RateLimited with the time that is left. A push asks it before it asks
+// anybody for anything.
+func (t *Target) Ready(ctx context.Context) error {
+	if t.opts.Quota == nil {
+		return nil
+	}
+	if err := t.opts.Quota.Wait(ctx); err != nil {
+		return t.fault(opReady, err)
+	}
+	return nil
+}
+
+// limited passes a rate limit on to all who use the credential. That they
+// cannot be told costs a refusal each, no more.
+func (t *Target) limited(ctx context.Context, err error) {
+	if t.opts.Quota == nil || err == nil || fault.KindOf(err) != fault.RateLimited {
+		return
+	}
+	pause := fault.From(err).RetryAfter
+	if pause <= 0 {
+		pause = limitPause
+	}
+	_ = t.opts.Quota.Limited(context.WithoutCancel(ctx), pause)
+}
