@@ -53,7 +53,7 @@ func OpenRedis(cfg config.Config) (redis.UniversalClient, error) {
 		PoolSize: max(32, cfg.Concurrency+16),
 		// Of what RESP3 can do more nothing is used, and with it the client looks
 		// for push messages before each reply.
-		// Protocol: 2,
+		Protocol: 2,
 	}
 	if address.Socket != "" {
 		simple := opts.Simple()
