@@ -184,7 +184,7 @@ func (d *doctor) integration(ctx context.Context, in tenants.Integration) {
 
 // expiry warns of credentials that end soon.
 func (d *doctor) expiry(ctx context.Context, name string, in tenants.Integration) {
-	for _, side := range d.app.expiryWatcher().Sides(in) {
+	for _, side := range expirySides(in) {
 		if at, err := d.app.expiry(ctx, in, side); err == nil {
 			in.SetExpiry(side, at)
 		}

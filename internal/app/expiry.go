@@ -21,28 +21,29 @@ const (
 	expiryDay   = 24 * time.Hour
 )
 
-// expiryWatcher asks once a day when the credentials end.
+// expiryWatcher asks once a day when the credentials end, but not for a tenant
+// that is halted: nothing is sent for that.
 func (a *App) expiryWatcher() *expiry.Watcher {
-	telling := map[string]bool{}
-	for _, kind := range catalog.Kinds() {
-		_, telling[kind.Type] = targets.Ability[targets.Expirer](kind.Driver)
-	}
 	return &expiry.Watcher{
-		Integrations: a.integrations, Dates: a.tenants, Note: register.ExpiryNote, Log: a.log, Ask: a.expiry,
+		Integrations: a.working, Dates: a.tenants, Note: register.ExpiryNote, Log: a.log, Ask: a.expiry,
 		Turn: func(ctx context.Context) bool { return a.turn(ctx, expiryTurn, expiryTurnFor) },
 		Claim: func(ctx context.Context, in tenants.Integration) bool {
 			return a.turn(ctx, expiryAsked+in.ID, expiryDay)
 		},
-		Sides: func(in tenants.Integration) (sides []tenants.Side) {
-			if telling[in.Target.Type] {
-				sides = append(sides, tenants.SideTracker)
-			}
-			if in.Productboard.Kind == tenants.AuthOAuth {
-				sides = append(sides, tenants.SideProductboard)
-			}
-			return sides
-		},
+		Sides: expirySides,
 	}
+}
+
+// expirySides are the sides of an integration whose credential may tell.
+func expirySides(in tenants.Integration) (sides []tenants.Side) {
+	kind, _ := catalog.ByType(in.Target.Type) // an unknown one has no driver, and tells nothing
+	if _, tells := targets.Ability[targets.Expirer](kind.Driver); tells {
+		sides = append(sides, tenants.SideTracker)
+	}
+	if in.Productboard.Kind == tenants.AuthOAuth {
+		sides = append(sides, tenants.SideProductboard)
+	}
+	return sides
 }
 
 // expiry tells when a credential ends. Of Productboard's, only an OAuth session
