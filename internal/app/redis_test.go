@@ -9,7 +9,9 @@ import (
 	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
 
+	"pushbutton/config"
 	"pushbutton/internal/redistest"
+	"pushbutton/internal/secret"
 )
 
 func realRedis(t *testing.T) *redis.Client {
@@ -34,6 +36,17 @@ func startChild(t *testing.T, dir string) *childRedis {
 func TestOldRedis(t *testing.T) {
 	for version, want := range map[string]bool{"6.0.16": true, "5.0.7": true, "6.2.0": false, "7.0.15": false, "8.2": false, "": false, "unknown": false} {
 		require.Equal(t, want, old(version), version)
+	}
+}
+
+func TestEveryConnectionSpeaksRESP2(t *testing.T) {
+	for _, address := range []string{"redis://127.0.0.1:1", "unix:///nowhere/redis.sock", "redis+sentinel://127.0.0.1:1/main"} {
+		rdb, err := OpenRedis(config.Config{RedisURL: secret.New(address)})
+		require.NoError(t, err, address)
+		one, ok := rdb.(*redis.Client)
+		require.True(t, ok, address)
+		require.Equal(t, 2, one.Options().Protocol, address)
+		require.NoError(t, rdb.Close())
 	}
 }
 
