@@ -57,18 +57,19 @@ func TestCertificatesThatAreNotValidSaySo(t *testing.T) {
 // Thousands of tenants with authorities of their own cost a bounded number of
 // transports; the connections of those that go are closed.
 func TestKeptAuthoritiesAreBounded(t *testing.T) {
-	w := newWorld(t, ok)
 	var open atomic.Int64
-	closed := make(chan struct{}, 10)
-	w.secure.Config.ConnState = func(_ net.Conn, s http.ConnState) {
-		if s == http.StateNew {
-			open.Add(1)
+	closed := make(chan struct{}, 2*maxTrusts)
+	w := newWorld(t, ok, func(w *world) {
+		w.secure.Config.ConnState = func(_ net.Conn, s http.ConnState) {
+			if s == http.StateNew {
+				open.Add(1)
+			}
+			if s == http.StateClosed {
+				open.Add(-1)
+				closed <- struct{}{}
+			}
 		}
-		if s == http.StateClosed {
-			open.Add(-1)
-			closed <- struct{}{}
-		}
-	}
+	})
 	base := w.client(t, Options{})
 	var clients []*Client
 	for range maxTrusts + 1 {

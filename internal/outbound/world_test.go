@@ -86,7 +86,7 @@ type world struct {
 
 const public = "93.184.216.34"
 
-func newWorld(t testing.TB, handler http.HandlerFunc) *world {
+func newWorld(t testing.TB, handler http.HandlerFunc, beforeStart ...func(*world)) *world {
 	w := &world{authority: newAuthority(t, "the world's"), names: map[string][]string{"public.example": {public}}, changes: map[string][]string{}}
 	noted := http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		w.mu.Lock()
@@ -102,6 +102,9 @@ func newWorld(t testing.TB, handler http.HandlerFunc) *world {
 	}}
 	w.secure.Config.ErrorLog, w.plain.Config.ErrorLog = quiet, quiet
 	w.secure.EnableHTTP2 = true
+	for _, prepare := range beforeStart {
+		prepare(w)
+	}
 	w.secure.StartTLS()
 	w.plain.Start()
 	t.Cleanup(w.secure.Close)
