@@ -143,6 +143,10 @@ func (a *App) setSuspension(ctx context.Context, operation, tenant string, to *t
 	})
 }
 
+// entryLimit bounds the writing of what became of a command: nobody waits for it
+// as for a click, so that a Redis that is slow for once is asked again.
+const entryLimit = 5 * time.Second
+
 // audited leaves an entry in audit logs, as the admin API does.
 func (a *App) audited(ctx context.Context, operation, tenant string, logs []string, do func() error) error {
 	open, err := audit.New(a.rdb).Begin(ctx, audit.Entry{At: time.Now().UTC(), Subject: commandLine, Operation: operation, Path: "/tenants/" + tenant, Tenant: tenant}, logs...)
@@ -154,7 +158,7 @@ func (a *App) audited(ctx context.Context, operation, tenant string, logs []stri
 	if failed != nil {
 		outcome = fault.KindOf(failed).String()
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), redisTimeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), entryLimit)
 	defer cancel()
 	if err := open.End(ctx, outcome, "", ""); err != nil && failed == nil {
 		return err
