@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -178,6 +179,52 @@ func TestWaitingPushesDoNotEachCollectARateLimit(t *testing.T) {
 		r.step(ctx)
 	}
 	require.Len(t, r.tracker.Books(0, 100), pushes)
+}
+
+// While a tracker takes no calls the line behind it stands still, whoever clicked
+// first stays first, and all of it moves again once the time is over.
+func TestALineStandsStillWhileItsTrackerTakesNoCalls(t *testing.T) {
+	r := newRig(t)
+	ctx := context.Background()
+	const pushes, credits = 30, 2
+	runs := map[string]int{}
+	r.perform.Observe = func(step, _, outcome string, _ time.Duration) { runs[step+" "+outcome]++ }
+	require.NoError(t, r.tracker.SetFaults(memtarget.Faults{Next: []memtarget.Fault{{Effect: memtarget.EffectStatus, Status: 429, RetryAfter: 60}}}))
+	require.NoError(t, r.store.SetLimits(ctx, r.key().Tenant, connections.Limits{InFlight: credits, PerSecond: pushes}))
+	for i := range pushes {
+		r.push(fmt.Sprintf("item-%02d", i))
+		r.advance(time.Millisecond)
+	}
+	begun := r.now()
+	for range credits {
+		require.True(t, r.step(ctx))
+	}
+	require.Len(t, r.queue, credits, "nobody else is handed out, only to be told to wait")
+	usage, err := r.store.Usage(ctx, r.key().Tenant)
+	require.NoError(t, err)
+	require.Zero(t, usage.InFlight)
+	require.EqualValues(t, pushes, usage.Waiting)
+
+	require.True(t, r.step(ctx))
+	require.GreaterOrEqual(t, r.now().Sub(begun), time.Minute)
+	for range 10 * pushes {
+		r.step(ctx)
+	}
+	require.Equal(t, credits, runs["open later"])
+	books := r.tracker.Books(0, 100)
+	require.Len(t, books, pushes)
+	var clicked, opened []string
+	for i := range pushes {
+		key := r.key()
+		key.Entity = fmt.Sprintf("item-%02d", i)
+		clicked = append(clicked, string(connections.MarkerFor(key, 1)))
+	}
+	for _, b := range books {
+		if !slices.Contains(clicked[:credits], b.Marker) { // these have a time of their own
+			opened = append(opened, b.Marker)
+		}
+	}
+	require.Equal(t, clicked[credits:], opened)
 }
 
 func TestWhatJudgesATracker(t *testing.T) {

@@ -97,6 +97,8 @@ type work struct {
 	lease *connections.Lease
 	began connections.Step
 	in    tenants.Integration
+	// tracker is the name by which errors call the tracker, once it is open.
+	tracker string
 	// attempt is what an open learns of the tracker.
 	attempt attempt
 }
@@ -204,11 +206,29 @@ func (w *work) end(ctx context.Context, err error) (string, error) {
 	if d.verb == stop {
 		return w.stopped(ctx, err)
 	}
-	next, aerr := w.lease.Again(ctx, d.delay, d.verb == retry, failure(err))
+	next, aerr := w.tryAgain(ctx, d, err)
 	if d.verb == later {
 		return w.handedBack(ctx, "later", next, err, aerr)
 	}
 	return w.handedBack(ctx, "retry", next, err, aerr)
+}
+
+// tryAgain hands the run back for another try. While the tracker takes no calls the
+// others of its integration stay in line.
+func (w *work) tryAgain(ctx context.Context, d decision, why error) (*connections.Work, error) {
+	if e := fault.From(why); d.verb == later && e.Kind == fault.RateLimited && w.tracker != "" && e.Side == w.tracker {
+		return w.lease.Limited(ctx, d.delay, limitOf(why, maxLimitWait), failure(why))
+	}
+	return w.lease.Again(ctx, d.delay, d.verb == retry, failure(why))
+}
+
+// target opens the integration's tracker.
+func (w *work) target(ctx context.Context) (*targets.Target, error) {
+	target, err := w.p.Peers.Target(ctx, w.in)
+	if err == nil {
+		w.tracker = target.Traits().Name
+	}
+	return target, err
 }
 
 // handedBack queues what was handed back; failed is why that could not be

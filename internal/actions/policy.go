@@ -70,16 +70,11 @@ func decide(err error, attempts int) decision {
 	case fault.Canceled:
 		return decision{later, 0}
 	case fault.RateLimited:
-		d := e.RetryAfter
-		if d <= 0 {
-			d = limitWait
-		}
 		most := maxLimitWait
 		if errors.Is(err, pacing.ErrTurn) {
 			most = pacing.MaxTurn
 		}
-		// A second more than was asked for: schedulers round down.
-		return decision{later, jitter(min(d, most) + time.Second)}
+		return decision{later, jitter(limitOf(err, most))}
 	case fault.Unavailable, fault.Timeout, fault.Conflict, fault.Internal:
 		if attempts+1 >= maxAttempts {
 			return decision{verb: stop}
@@ -90,6 +85,16 @@ func decide(err error, attempts int) decision {
 	default:
 		return decision{verb: stop}
 	}
+}
+
+// limitOf is how long a rate limit lasts, most at most, and a second: schedulers
+// round down.
+func limitOf(err error, most time.Duration) time.Duration {
+	d := fault.From(err).RetryAfter
+	if d <= 0 {
+		d = limitWait
+	}
+	return min(d, most) + time.Second
 }
 
 // Telling Productboard is worth more patience than opening: without it the

@@ -13,7 +13,7 @@ import (
 
 // open makes sure that there is exactly one issue, if the tracker may be called.
 func (w *work) open(ctx context.Context) error {
-	target, err := w.p.Peers.Target(ctx, w.in)
+	target, err := w.target(ctx)
 	if err != nil {
 		return err
 	}
@@ -203,7 +203,7 @@ func (w *work) verified(ctx context.Context) error {
 // tidy treats the issues of unlinked pushes as the integration wants it. What
 // cannot be treated is left as it is: the person has long moved on.
 func (w *work) tidy(ctx context.Context) error {
-	target, err := w.p.Peers.Target(ctx, w.in)
+	target, err := w.target(ctx)
 	if err == nil {
 		err = target.Ready(ctx)
 	}

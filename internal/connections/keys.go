@@ -19,6 +19,7 @@ const Shards = 16
 //	pb:{push-N}:bell                         list: runs that may begin at once
 //	pb:{push-N}:a:TENANT                     set: what is handed out and holds a credit
 //	pb:{push-N}:l:TENANT                     sorted set: the line
+//	pb:{push-N}:o:TENANT/INTEGRATION         string, while its tracker takes no calls
 //	pb:{push-N}:t:TENANT                     hash: limits, count of records
 func shardTag(shard int) string { return "pb:{push-" + strconv.Itoa(shard) + "}:" }
 

@@ -171,6 +171,14 @@ func (l *Lease) Again(ctx context.Context, delay time.Duration, counted bool, wh
 	return out.work(l.key), err
 }
 
+// Limited is Again, not counted, where the tracker takes no calls for a while:
+// until closed has passed nobody of the integration who would call it is handed
+// out of the line. Whoever works already finds out alone.
+func (l *Lease) Limited(ctx context.Context, delay, closed time.Duration, why Failure) (*Work, error) {
+	out, err := l.change(ctx, "again", arguments{Delay: delay.Milliseconds(), Closed: max(closed.Milliseconds(), 1), Failure: &why, Note: why.note()})
+	return out.work(l.key), err
+}
+
 // Park hands the work back to wait for a credential, looked at again after
 // delay at the latest. The push's time stands still until it begins again.
 func (l *Lease) Park(ctx context.Context, delay time.Duration, why Failure) (*Work, error) {

@@ -25,8 +25,15 @@ type Limits struct {
 	PerSecond int
 }
 
-// maxHanded bounds how many waiting runs one transition hands out.
-const maxHanded = 4
+const (
+	// maxHanded bounds how many waiting runs one transition hands out.
+	maxHanded = 4
+	// maxAlong is how far along the line is looked for a run that may begin,
+	// behind those whose tracker takes no calls; of those the first maxAsked are
+	// asked whether they call it at all. Who stands farther back waits for the
+	// look-out.
+	maxAlong, maxAsked = 1000, 20
+)
 
 func (l Limits) withDefaults() Limits {
 	set := func(n *int, def int) {

@@ -107,6 +107,77 @@ func TestCreditsAreGivenBackHoweverARunEnds(t *testing.T) {
 	}
 }
 
+// A tracker that takes no calls keeps its own integration's pushes in line, and
+// nobody else's.
+func TestPushesOfAClosedTrackerStayInLine(t *testing.T) {
+	redistest.Each(t, func(t *testing.T, env redistest.Env) {
+		ctx := context.Background()
+		s := NewStoreWith(env.Client, Timing{}, Limits{InFlight: 2, PerSecond: 1000})
+		of := func(integration string, n int) Key { return Key{"acme", integration, fmt.Sprintf("entity-%03d", n)} }
+		var first []*Work
+		for i, key := range []Key{of("shut", 0), of("open", 0), of("shut", 1), of("shut", 2), of("open", 1), of("open", 2)} {
+			_, w, err := s.Push(ctx, key, somebody)
+			require.NoError(t, err)
+			require.Equal(t, i < 2, w != nil)
+			if w != nil {
+				first = append(first, w)
+			}
+		}
+		l := begin(t, s, first[0])
+		next, err := l.Limited(ctx, 2*time.Minute, time.Minute, Failure{Kind: "rate_limited"})
+		require.NoError(t, err)
+		require.Equal(t, 2*time.Minute, next.Delay)
+		require.Equal(t, of("open", 1), next.Next.Key, "whoever clicked first of those whose tracker works")
+		require.Nil(t, next.Next.Next)
+
+		last := fails(t, s, first[1])
+		require.Equal(t, of("open", 2), last.Next.Key)
+		require.Nil(t, fails(t, s, last.Next).Next, "the others stay, although a credit is free")
+		require.Equal(t, Usage{InFlight: 1, Waiting: 5, Connections: 6}, usage(t, s))
+
+		keys := env.Keys(t, "*:o:*")
+		require.Len(t, keys, 1)
+		require.InDelta(t, time.Minute, env.Client.PTTL(ctx, keys[0]).Val(), float64(10*time.Second), "it is forgotten by itself")
+		require.NoError(t, env.Client.Del(ctx, keys...).Err())
+		again := fails(t, s, next.Next)
+		require.Equal(t, of("shut", 1), again.Next.Key)
+		require.Equal(t, of("shut", 2), again.Next.Next.Key)
+	})
+}
+
+// What only has to be told to a person goes on while the tracker takes no calls,
+// and the look-out does not hand out either what would call it.
+func TestAClosedTrackerStopsOnlyItsCalls(t *testing.T) {
+	ctx := context.Background()
+	env := redistest.Mini(t)
+	env.Advance(0)
+	s := NewStoreWith(env.Client, Timing{MaxLook: time.Minute}, Limits{InFlight: 1})
+	told := fails(t, s, pushed(t, s, 0))
+	w := pushed(t, s, 1)
+	env.Advance(told.Delay)
+	l, err := s.Begin(ctx, told.Key, told.Run)
+	require.NoError(t, err)
+	require.Nil(t, l, "no credit for its reading back")
+	require.Nil(t, pushed(t, s, 2))
+	next, err := begin(t, s, w).Limited(ctx, time.Hour, 2*time.Minute, Failure{})
+	require.NoError(t, err)
+	require.Equal(t, told.Key, next.Next.Key)
+	l = begin(t, s, next.Next)
+	require.Equal(t, Verify, l.Record.Step)
+	_, err = l.Verified(ctx)
+	require.NoError(t, err)
+
+	env.Advance(time.Minute)
+	found, _, err := s.Look(ctx)
+	require.NoError(t, err)
+	require.Empty(t, found)
+	env.Advance(time.Minute)
+	found, _, err = s.Look(ctx)
+	require.NoError(t, err)
+	require.Len(t, found, 1, "whoever waits is found once it is over")
+	require.Equal(t, numbered(2), found[0].Key)
+}
+
 func TestWhatIsTakenOverKeepsItsCredit(t *testing.T) {
 	env := redistest.Mini(t)
 	env.Advance(0)

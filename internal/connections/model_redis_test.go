@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -164,10 +163,10 @@ func (r *plainRedis) call(vm *lua.LState) int {
 		}
 	case "ZCARD", "SCARD":
 		reply = number(len(r.sets[key]))
-	case "ZRANGEBYSCORE": // the first
+	case "ZRANGEBYSCORE": // -inf MOST LIMIT OFFSET COUNT
 		var values []lua.LValue
-		if first, ok := r.first(key, float64(vm.CheckNumber(4))); ok {
-			values = append(values, lua.LString(first))
+		for _, member := range r.first(key, float64(vm.CheckNumber(4)), vm.CheckInt(6), vm.CheckInt(7)) {
+			values = append(values, lua.LString(member))
 		}
 		reply = table(values)
 	case "RPUSH":
@@ -178,6 +177,7 @@ func (r *plainRedis) call(vm *lua.LState) int {
 		}
 	case "LLEN": // of the bell
 		reply = number(len(r.rung))
+	case "EXISTS": // no tracker limits us here
 	case "LTRIM", "PEXPIRE", "PERSIST", "DEL": // of a history
 	default:
 		vm.RaiseError("the model's Redis does not know %s", cmd)
@@ -186,14 +186,18 @@ func (r *plainRedis) call(vm *lua.LState) int {
 	return 1
 }
 
-// first is the first member of a set with a score up to most.
-func (r *plainRedis) first(key string, most float64) (string, bool) {
+// first are the first members of a set with a score up to most, behind so many.
+func (r *plainRedis) first(key string, most float64, behind, count int) []string {
 	set := r.sets[key]
-	all := slices.SortedFunc(maps.Keys(set), func(a, b string) int {
+	var all []string
+	for member, score := range set {
+		if score <= most {
+			all = append(all, member)
+		}
+	}
+	slices.SortFunc(all, func(a, b string) int {
 		return cmp.Or(cmp.Compare(set[a], set[b]), strings.Compare(a, b))
 	})
-	if len(all) == 0 || set[all[0]] > most {
-		return "", false
-	}
-	return all[0], true
+	all = all[min(behind, len(all)):]
+	return all[:min(count, len(all))]
 }

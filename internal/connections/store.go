@@ -143,6 +143,7 @@ type arguments struct {
 	Failure *Failure `json:"failure,omitempty"`
 	Counted bool     `json:"counted,omitempty"`
 	Delay   int64    `json:"delay,omitempty"`
+	Closed  int64    `json:"closed,omitempty"`
 	Note    string   `json:"note,omitempty"`
 
 	InFlight    int `json:"inflight,omitempty"`

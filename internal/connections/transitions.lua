@@ -99,21 +99,46 @@ local function ring(name, run)
   if redis.call('LLEN', bell) < K.bell then redis.call('RPUSH', bell, name .. '#' .. run) end
 end
 
+-- closed tells that the tracker of an integration takes no calls for a while:
+-- whoever was handed out would be told so, one after the other.
+local function closed(i) return redis.call('EXISTS', tag .. 'o:' .. tenant .. '/' .. i) == 1 end
+
+-- calls tells whether what is next for a record is the tracker's.
+local function calls(o) return o and (o.p == 'open' or o.p == 'tidy') end
+
+-- foremost is who may begin next, with its record. Behind one whose tracker
+-- takes no calls it goes some way along the line; of an integration that is
+-- closed only the first few are asked whether they call the tracker at all.
+local function foremost()
+  local other = redis.call('ZRANGEBYSCORE', line, '-inf', now, 'LIMIT', 0, 1)[1]
+  if not other then return end
+  local i, e = string.match(other, '^([^:]*):(.*)$')
+  local text = redis.call('HGET', tag .. 'c:' .. tenant .. '/' .. i, e)
+  local o = text and cjson.decode(text)
+  if not calls(o) or not closed(i) then return other, i, e, o end
+  local shut = { [i] = true }
+  for n, other in ipairs(redis.call('ZRANGEBYSCORE', line, '-inf', now, 'LIMIT', 1, K.along)) do
+    local i, e = string.match(other, '^([^:]*):(.*)$')
+    if shut[i] == nil then shut[i] = closed(i) end
+    if not shut[i] or n <= K.asked then
+      local text = redis.call('HGET', tag .. 'c:' .. tenant .. '/' .. i, e)
+      local o = text and cjson.decode(text)
+      if not (shut[i] and calls(o)) then return other, i, e, o end
+    end
+  end
+end
+
 -- hand_on gives free credits to those in the tenant's line that may begin.
 -- Should the caller die before it has queued them, the look-out does.
 local function hand_on(most, look)
   for _ = 1, most do
-    local other = redis.call('ZRANGEBYSCORE', line, '-inf', now, 'LIMIT', 0, 1)[1]
+    local other, i, e, o = foremost()
     if not other then return end
-    local i, e = string.match(other, '^([^:]*):(.*)$')
-    local key = tag .. 'c:' .. tenant .. '/' .. i
-    local text = redis.call('HGET', key, e)
-    local o = text and cjson.decode(text)
     if o and o.p then
       if not room(o.p) then return end
       -- A new run: the task of the old one may be about to find no credit.
       o.r, o.k = o.r + 1, nil
-      redis.call('HSET', key, e, cjson.encode(o))
+      redis.call('HSET', tag .. 'c:' .. tenant .. '/' .. i, e, cjson.encode(o))
       redis.call('SADD', active, other)
       redis.call('ZADD', lookout, now + look, tenant .. '/' .. other)
       ring(tenant .. '/' .. other, o.r)
@@ -536,6 +561,9 @@ ops['again'] = function()
   if not mine() then return answer('stale') end
   if a.counted then rec.a = (rec.a or 0) + 1 end
   rec.w = a.failure
+  -- The first to be told says for how long; who is told so meanwhile may have
+  -- been given a later time of its own.
+  if a.closed then redis.call('SET', tag .. 'o:' .. tenant .. '/' .. integration, '', 'PX', a.closed, 'NX') end
   return queue(rec.p, a.delay or 0, 'again')
 end
 
@@ -580,6 +608,7 @@ ops['look'] = function()
     local due = tonumber(redis.call('ZSCORE', line, id) or now)
     if due > now then return save('moved', due + K.look) end
     if not room(rec.p) then return save('moved', lined_look()) end
+    if calls(rec) and closed(integration) then return save('moved', lined_look()) end
     redis.call('SADD', active, id)
     redis.call('ZREM', line, id)
   end

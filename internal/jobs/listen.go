@@ -57,8 +57,8 @@ func (w *Worker) rung(work connections.Work) {
 		if r := recover(); r != nil { // as Asynq does for its own
 			w.opts.Log.ErrorContext(w.base, "run ended in a panic", "connection", work.Key.String(), "panic", r, "stack", string(debug.Stack()))
 		}
+		w.shares.leave(work.Key.Tenant) // before somebody listens for the slot
 		<-w.slots
-		w.shares.leave(work.Key.Tenant)
 	}()
 	if err := w.performer.Perform(w.base, work.Key, work.Run); err != nil {
 		w.opts.Log.WarnContext(w.base, "run left to the queue", "connection", work.Key.String(), "error", err)
