@@ -191,7 +191,7 @@ func TestALineStandsStillWhileItsTrackerTakesNoCalls(t *testing.T) {
 	r.perform.Observe = func(step, _, outcome string, _ time.Duration) { runs[step+" "+outcome]++ }
 	require.NoError(t, r.tracker.SetFaults(memtarget.Faults{Next: []memtarget.Fault{{Effect: memtarget.EffectStatus, Status: 429, RetryAfter: 60}}}))
 	require.NoError(t, r.store.SetLimits(ctx, r.key().Tenant, connections.Limits{InFlight: credits, PerSecond: pushes}))
-	for i := range pushes {
+	for i := range pushes - 1 {
 		r.push(fmt.Sprintf("item-%02d", i))
 		r.advance(time.Millisecond)
 	}
@@ -199,6 +199,7 @@ func TestALineStandsStillWhileItsTrackerTakesNoCalls(t *testing.T) {
 	for range credits {
 		require.True(t, r.step(ctx))
 	}
+	r.push(fmt.Sprintf("item-%02d", pushes-1))
 	require.Len(t, r.queue, credits, "nobody else is handed out, only to be told to wait")
 	usage, err := r.store.Usage(ctx, r.key().Tenant)
 	require.NoError(t, err)

@@ -35,11 +35,11 @@ func runFairness(ctx context.Context, g goalsOptions) error {
 	})
 }
 
-// runTenants takes about ten minutes, and one in short.
+// runTenants takes about eight minutes, and one in short.
 func runTenants(ctx context.Context, g goalsOptions) error {
-	o := tenantsOptions{tenants: 10_000, integrations: 3, connections: 1000, big: 200_000, rounds: 5, clicks: 140, rate: 10, pages: 1000}
+	o := tenantsOptions{tenants: 10_000, integrations: 3, connections: 1000, big: 200_000, rounds: 5, clicks: 140, rate: 10, pages: 1000, pings: 1000}
 	if g.short {
-		o.tenants, o.big, o.clicks, o.pages = 200, 20_000, 40, 300
+		o.tenants, o.big, o.clicks, o.pages, o.pings = 200, 20_000, 40, 300, 300
 	}
 	if g.number > 0 {
 		o.tenants = g.number

@@ -130,10 +130,17 @@ func TestPushesOfAClosedTrackerStayInLine(t *testing.T) {
 		require.Equal(t, of("open", 1), next.Next.Key, "whoever clicked first of those whose tracker works")
 		require.Nil(t, next.Next.Next)
 
+		_, w, err := s.Push(ctx, of("shut", 3), somebody)
+		require.NoError(t, err)
+		require.Nil(t, w, "a click waits as well")
+
 		last := fails(t, s, first[1])
 		require.Equal(t, of("open", 2), last.Next.Key)
 		require.Nil(t, fails(t, s, last.Next).Next, "the others stay, although a credit is free")
-		require.Equal(t, Usage{InFlight: 1, Waiting: 5, Connections: 6}, usage(t, s))
+		require.Equal(t, Usage{InFlight: 1, Waiting: 6, Connections: 7}, usage(t, s))
+		_, w, err = s.Push(ctx, of("shut", 4), somebody)
+		require.NoError(t, err)
+		require.Nil(t, w)
 
 		keys := env.Keys(t, "*:o:*")
 		require.Len(t, keys, 1)

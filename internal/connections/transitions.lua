@@ -41,7 +41,8 @@ local parked = raw and rec.z
 if not raw then
   local m = redis.call('HMGET', meta, 'inflight', 'waiting', 'connections', 'persecond', 'n', 'next')
   local n, at = tonumber(m[5] or 0), math.max(tonumber(m[6] or 0), now)
-  if n < tonumber(m[3] or K.connections) and at - now <= 1000 and redis.call('SCARD', active) < tonumber(m[1] or K.inflight) then
+  if n < tonumber(m[3] or K.connections) and at - now <= 1000 and redis.call('SCARD', active) < tonumber(m[1] or K.inflight)
+    and redis.call('EXISTS', tag .. 'o:' .. tenant .. '/' .. integration) == 0 then
     redis.call('HSET', meta, 'next', string.format('%.3f', at + 1000 / tonumber(m[4] or K.persecond)), 'n', n + 1)
     local doc = cjson.encode({ s = 'progress', g = 1, e = 1, r = 1, p = 'open', lc = now, d = now + K.deadline, c = { at = now, n = a.name, m = a.email } })
     redis.call('HSET', records, entity, doc)
@@ -252,7 +253,7 @@ local function queue(step, delay, what, free)
     return save('queued', look, what, delay)
   end
   if not held() then
-    if not (free or room(step)) then
+    if not free and (not room(step) or calls(rec) and closed(integration)) then
       redis.call('ZADD', line, since(), id)
       return save('lined', lined_look(), what)
     end
@@ -317,7 +318,7 @@ ops['push'] = function()
   local rate = tonumber(m[4] or K.persecond)
   local at = math.max(tonumber(m[6] or 0), now)
   local delay = math.max(math.ceil(at - now - 1000), 0)
-  local free = redis.call('SCARD', active) < tonumber(m[1] or K.inflight)
+  local free = redis.call('SCARD', active) < tonumber(m[1] or K.inflight) and not closed(integration)
   if delay > 0 or not free then
     if redis.call('ZCARD', line) >= tonumber(m[2] or K.waiting) then return answer('full') end
   end
