@@ -99,6 +99,9 @@ type work struct {
 	in    tenants.Integration
 	// tracker is the name by which errors call the tracker, once it is open.
 	tracker string
+	// decided is what follows a failed open that is not hopeless: another throw
+	// of its delay might be past the deadline.
+	decided *decision
 	// attempt is what an open learns of the tracker.
 	attempt attempt
 }
@@ -175,7 +178,11 @@ func (w *work) hopeless(ctx context.Context, err error) bool {
 		return false
 	}
 	d := decide(err, w.lease.Record.Attempts)
-	return d.verb == stop || w.lease.WouldBeOverdue(d.delay)
+	if d.verb == stop || w.lease.WouldBeOverdue(d.delay) {
+		return true
+	}
+	w.decided = &d
+	return false
 }
 
 // verdict is what the person is told of a hopeless failure.
@@ -245,6 +252,9 @@ func (w *work) handedBack(ctx context.Context, outcome string, next *connections
 }
 
 func (w *work) decide(err error) decision {
+	if w.decided != nil {
+		return *w.decided
+	}
 	rec := w.lease.Record
 	switch rec.Step {
 	case connections.Settle, connections.Verify:

@@ -185,6 +185,27 @@ func TestAClosedTrackerStopsOnlyItsCalls(t *testing.T) {
 	require.Equal(t, numbered(2), found[0].Key)
 }
 
+// A push beyond the rate whose date comes while the tracker is closed joins the
+// line, in place of being told so.
+func TestADateThatComesWhileTheTrackerIsClosed(t *testing.T) {
+	env := redistest.Mini(t)
+	env.Advance(0)
+	s := NewStoreWith(env.Client, Timing{}, Limits{PerSecond: 1})
+	first := pushed(t, s, 0)
+	pushed(t, s, 1)
+	dated := pushed(t, s, 2)
+	require.NotZero(t, dated.Delay)
+	_, err := begin(t, s, first).Limited(context.Background(), time.Minute, time.Minute, Failure{})
+	require.NoError(t, err)
+	env.Advance(dated.Delay)
+	l, err := s.Begin(context.Background(), dated.Key, dated.Run)
+	require.NoError(t, err)
+	require.Nil(t, l)
+	require.Equal(t, Usage{InFlight: 1, Waiting: 2, Connections: 3}, usage(t, s))
+	env.Advance(time.Minute)
+	begin(t, s, dated)
+}
+
 func TestWhatIsTakenOverKeepsItsCredit(t *testing.T) {
 	env := redistest.Mini(t)
 	env.Advance(0)

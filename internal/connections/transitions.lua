@@ -435,7 +435,7 @@ ops['begin'] = function()
   if not raw or not rec.p or (rec.r ~= a.run and not K.unfenced) then return answer('stale') end
   if rec.o and rec.o ~= a.owner and rec.u > now and not K.unfenced then return answer('busy') end
   if not held() then
-    if not room(rec.p) then
+    if not room(rec.p) or calls(rec) and closed(integration) then
       redis.call('ZADD', line, since(), id)
       redis.call('ZADD', lookout, lined_look(), member)
       return answer('lined')
