@@ -100,7 +100,7 @@ bench-fairness: ## Measure what a neighbour with 100,000 pushes waiting and a ba
 	go run ./internal/bench -fairness $(BENCHFLAGS)
 
 .PHONY: bench-tenants
-bench-tenants: ## Load 10,000 tenants with 10 million connections and measure lists, searches and clicks (needs redis-server and 12 GB of memory; BENCHFLAGS=-short)
+bench-tenants: ## Load 10,000 tenants with 10 million connections and measure lists, searches and clicks (needs redis-server and 14 GB of memory; BENCHFLAGS=-short)
 	go run ./internal/bench -tenants $(BENCHFLAGS)
 
 CLUSTER_SUITES := access audit connections erasure idempotency jobs pacing register tenants

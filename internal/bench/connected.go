@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"pushbutton/config"
@@ -42,17 +43,28 @@ func (s *stopwatch) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		timer := time.NewTimer(s.latency)
 		<-timer.C
 	}
-	s.next.ServeHTTP(w, r)
 	if s.booked != nil && !s.booked(r) {
+		s.next.ServeHTTP(w, r)
 		return
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.spent += time.Since(start)
-	s.calls++
+	// The handler that sets a button tells of it before it returns here: what is
+	// booked only afterwards would come too late for whoever waits for that.
+	handed := time.Now()
+	s.book(handed.Sub(start), 1)
+	s.next.ServeHTTP(w, r)
+	s.book(time.Since(handed), 0)
 	if r.Method == http.MethodPut {
+		s.mu.Lock()
+		defer s.mu.Unlock()
 		s.puts = append(s.puts, time.Now())
 	}
+}
+
+func (s *stopwatch) book(spent time.Duration, calls int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.spent += spent
+	s.calls += calls
 }
 
 // connected is how many buttons were set; without failures each is connected.
@@ -107,8 +119,12 @@ func measure(ctx context.Context, o options, latency time.Duration, load float64
 	mux := http.NewServeMux()
 	mux.Handle("/", box.Handler())
 	mux.Handle("/others/", http.StripPrefix("/others", box.Handler()))
+	var clicked atomic.Value // the item; buttons that were clicked before are read back meanwhile
+	clicked.Store("none")
 	watch := &stopwatch{latency: latency, next: mux, booked: func(r *http.Request) bool {
-		return r.Header.Get("Authorization") == "Bearer "+app.SandboxToken || strings.HasPrefix(r.URL.Path, "/tracker")
+		item, _ := clicked.Load().(string)
+		return strings.HasPrefix(r.URL.Path, "/tracker") ||
+			r.Header.Get("Authorization") == "Bearer "+app.SandboxToken && strings.Contains(r.URL.Path, item)
 	}}
 	peers := &http.Server{Handler: watch, ReadHeaderTimeout: time.Second}
 	go func() { _ = peers.Serve(ln) }()
@@ -130,7 +146,7 @@ func measure(ctx context.Context, o options, latency time.Duration, load float64
 	if err != nil {
 		return errors.Join(err, plugin.stop())
 	}
-	err = clicks(ctx, o, latency, load > 0, box, watch, out)
+	err = clicks(ctx, o, latency, load > 0, box, watch, func(item string) { clicked.Store(item) }, out)
 	return errors.Join(err, stop(), plugin.stop())
 }
 
@@ -178,7 +194,7 @@ func register1(ctx context.Context, a *app.App, box *app.Sandbox, address, front
 	return err
 }
 
-func clicks(ctx context.Context, o options, latency time.Duration, loaded bool, box *app.Sandbox, watch *stopwatch, out io.Writer) error {
+func clicks(ctx context.Context, o options, latency time.Duration, loaded bool, box *app.Sandbox, watch *stopwatch, next func(item string), out io.Writer) error {
 	integration, err := integrationOf(box, "bench")
 	if err != nil {
 		return err
@@ -192,6 +208,7 @@ func clicks(ctx context.Context, o options, latency time.Duration, loaded bool, 
 	for _, e := range box.Productboard.Entities() {
 		<-pause.C
 		events, stop := box.Productboard.Subscribe()
+		next(e.ID)
 		watch.take()
 		start := time.Now()
 		if _, err := box.Productboard.Click(ctx, integration, e.ID, pbfake.Push, pbfake.User{Name: "Jane", Email: "jane@example.com"}); err != nil {

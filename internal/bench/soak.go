@@ -162,6 +162,7 @@ func soak(ctx context.Context, pushes int, server *redisServer, log *slog.Logger
 		return err
 	}
 	cfg.Concurrency = 100
+	cfg.PushDeadline = 6 * time.Hour // with many pushes the last ones wait for longer than people would
 	plugin, err := launch(ctx, cfg, app.Roles{API: true, Worker: true}, log)
 	if err != nil {
 		return err

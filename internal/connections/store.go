@@ -102,7 +102,7 @@ func (s *Store) Timing() Timing { return s.timing }
 
 // Texts of pushes that were never begun, or not again, in time.
 const (
-	lateText = "Not begun within the time a push may take: too many pushes were waiting before it. Push again later."
+	lateText = "Not begun within the time a push may take: too many pushes were waiting before it, or the tracker takes no calls for now. Push again later."
 	lastText = "Not done within the time a push may take. Last tried: "
 )
 
