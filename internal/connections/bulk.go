@@ -49,9 +49,13 @@ func (s *Store) DeleteIntegration(ctx context.Context, tenant, integration strin
 		if err != nil {
 			return redisFault(op, err)
 		}
-		if left == 0 {
-			return nil
+		if left > 0 {
+			continue
 		}
+		if err := s.rdb.Del(ctx, closedKey(tenant, integration)).Err(); err != nil {
+			return redisFault(op, err)
+		}
+		return nil
 	}
 }
 

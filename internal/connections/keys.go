@@ -37,6 +37,10 @@ func indexKey(tenant, integration string, state State) string {
 	return tagOf(tenant) + "x:" + tenant + "/" + integration + ":" + string(state)
 }
 
+func closedKey(tenant, integration string) string {
+	return tagOf(tenant) + "o:" + tenant + "/" + integration
+}
+
 func historyKey(k Key) string         { return tagOf(k.Tenant) + "h:" + k.String() }
 func lookoutKey(shard int) string     { return shardTag(shard) + "lookout" }
 func bellKey(shard int) string        { return shardTag(shard) + "bell" }

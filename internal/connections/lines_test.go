@@ -202,8 +202,13 @@ func TestADateThatComesWhileTheTrackerIsClosed(t *testing.T) {
 	require.NoError(t, err)
 	require.Nil(t, l)
 	require.Equal(t, Usage{InFlight: 1, Waiting: 2, Connections: 3}, usage(t, s))
+	require.Equal(t, []string{closedKey("acme", "integration")}, env.Keys(t, "*:o:*"))
 	env.Advance(time.Minute)
-	begin(t, s, dated)
+	require.Empty(t, env.Keys(t, "*:o:*"))
+	_, err = begin(t, s, dated).Limited(context.Background(), time.Minute, time.Minute, Failure{})
+	require.NoError(t, err)
+	require.NoError(t, s.DeleteIntegration(context.Background(), "acme", "integration", nil))
+	require.Empty(t, env.Keys(t, "*:o:*"), "it goes with its integration")
 }
 
 func TestWhatIsTakenOverKeepsItsCredit(t *testing.T) {
