@@ -54,9 +54,9 @@ func judge(err error) judgement {
 		return works
 	}
 	switch fault.KindOf(err) {
-	case fault.Unavailable, fault.Timeout:
+	case fault.Unavailable, fault.Timeout, fault.Intermediary:
 		return fails
-	case fault.Invalid, fault.Unauthorized, fault.Forbidden, fault.NotFound, fault.Conflict, fault.RateLimited:
+	case fault.Invalid, fault.Unauthorized, fault.Forbidden, fault.NotFound, fault.Gone, fault.Conflict, fault.RateLimited:
 		return works
 	case fault.Internal, fault.Canceled, fault.Blocked:
 		return nothing

@@ -232,7 +232,7 @@ func TestWhatJudgesATracker(t *testing.T) {
 	require.Equal(t, works, judge(nil))
 	for _, kind := range fault.Kinds() {
 		switch got := judge(&fault.Error{Kind: kind}); kind {
-		case fault.Unavailable, fault.Timeout:
+		case fault.Unavailable, fault.Timeout, fault.Intermediary:
 			require.Equal(t, fails, got, kind)
 		case fault.Internal, fault.Canceled, fault.Blocked:
 			require.Equal(t, nothing, got, "%s is no answer of the tracker", kind)

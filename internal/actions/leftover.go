@@ -72,7 +72,7 @@ func (w *work) treatLeftover(ctx context.Context, target *targets.Target, left c
 			_, err = target.Close(ctx, left.Issue.ID)
 		}
 	}
-	if err != nil && fault.KindOf(err) == fault.NotFound {
+	if targets.VerdictOf(targets.Issue{}, err) == targets.VerdictGone {
 		return nil
 	}
 	return err

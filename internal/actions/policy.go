@@ -75,12 +75,12 @@ func decide(err error, attempts int) decision {
 			most = pacing.MaxTurn
 		}
 		return decision{later, jitter(limitOf(err, most))}
-	case fault.Unavailable, fault.Timeout, fault.Conflict, fault.Internal:
+	case fault.Unavailable, fault.Timeout, fault.Conflict, fault.Internal, fault.Intermediary:
 		if attempts+1 >= maxAttempts {
 			return decision{verb: stop}
 		}
 		return decision{retry, jitter(max(backoff(attempts), min(e.RetryAfter, maxLimitWait)))}
-	case fault.Invalid, fault.Unauthorized, fault.Forbidden, fault.NotFound, fault.Blocked:
+	case fault.Invalid, fault.Unauthorized, fault.Forbidden, fault.NotFound, fault.Blocked, fault.Gone:
 		return decision{verb: stop}
 	default:
 		return decision{verb: stop}
@@ -106,14 +106,14 @@ const tellFor = 24 * time.Hour
 // integration is gone there, or the state itself is refused.
 func decideTelling(err error, attempts int) decision {
 	switch e := fault.From(err); e.Kind {
-	case fault.NotFound, fault.Invalid, fault.Blocked:
+	case fault.NotFound, fault.Gone, fault.Invalid, fault.Blocked:
 		return decision{verb: stop}
 	case fault.Unauthorized, fault.Forbidden:
 		// Somebody has to renew the token; then the button shall move by itself.
 		return decision{retry, jitter(backoff(max(attempts, 3)))}
 	case fault.Canceled, fault.RateLimited:
 		return decide(err, 0)
-	case fault.Internal, fault.Conflict, fault.Unavailable, fault.Timeout:
+	case fault.Internal, fault.Conflict, fault.Unavailable, fault.Timeout, fault.Intermediary:
 		return decision{retry, jitter(max(backoff(attempts), min(e.RetryAfter, maxLimitWait)))}
 	default:
 		return decision{verb: stop}

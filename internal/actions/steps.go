@@ -27,7 +27,7 @@ func (w *work) open(ctx context.Context) error {
 // have created, or a new one.
 func (w *work) oneIssue(ctx context.Context, target *targets.Target) error {
 	if w.lease.Record.Issue != nil {
-		if done, err := w.again(ctx, target); done || err != nil {
+		if done, err := w.reread(ctx, target); done || err != nil {
 			return err
 		}
 	}
@@ -63,21 +63,27 @@ func (w *work) oneIssue(ctx context.Context, target *targets.Target) error {
 	}
 }
 
-// again shows the issue that is connected already, as it is now. It is done
-// unless that issue exists no more.
-func (w *work) again(ctx context.Context, target *targets.Target) (done bool, err error) {
+// reread shows the issue that is connected already, as it is now. It is done
+// unless the tracker has deleted that issue. Every other verdict keeps link and
+// epoch, so that a 404 on the way never leads to a second issue.
+func (w *work) reread(ctx context.Context, target *targets.Target) (done bool, err error) {
 	known := *w.lease.Record.Issue
 	issue, supported, err := target.Read(ctx, known.ID)
-	if supported {
-		w.heard(err)
-	}
-	switch {
-	case !supported:
+	if !supported {
 		return true, w.opened(ctx, target, known)
-	case err == nil:
+	}
+	w.heard(err)
+	switch targets.VerdictOf(issue, err) {
+	case targets.VerdictPresent, targets.VerdictMoved:
 		return true, w.opened(ctx, target, issue)
-	case fault.KindOf(err) == fault.NotFound:
+	case targets.VerdictTrashed:
+		e := targets.Trashed(targets.OpRead, target.Traits().Name, "The issue "+known.Key)
+		e.Side = target.Traits().Name
+		return false, e
+	case targets.VerdictGone:
 		return false, w.lease.Gone(ctx)
+	case targets.VerdictHidden, targets.VerdictIntermediary, targets.VerdictCredentialRefused, targets.VerdictUndecided:
+		return false, err
 	default:
 		return false, err
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"time"
 
-	"pushbutton/internal/fault"
 	"pushbutton/internal/targets"
 )
 
@@ -63,7 +62,7 @@ func closeTwin(ctx context.Context, target *targets.Target, keep, twin targets.I
 	if err == nil {
 		_, err = target.Close(ctx, twin.ID)
 	}
-	if err != nil && fault.KindOf(err) == fault.NotFound {
+	if targets.VerdictOf(targets.Issue{}, err) == targets.VerdictGone {
 		return nil
 	}
 	return err

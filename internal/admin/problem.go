@@ -127,6 +127,10 @@ func sortOf(kind fault.Kind) sort {
 		return sort{"forbidden", "A credential lacks a permission", http.StatusFailedDependency, "Productboard or the tracker (see `side`) takes the credential but does not allow this with it."}
 	case fault.NotFound:
 		return sort{"not-found", "There is nothing here", http.StatusNotFound, "The thing does not exist, or belongs to another tenant: the two cannot be told apart."}
+	case fault.Gone:
+		return sort{"gone", "The tracker deleted the issue", http.StatusUnprocessableEntity, "The tracker says that it had the issue and has it no more. Unlink, and push again for a new one."}
+	case fault.Intermediary:
+		return sort{"intermediary", "Something in front of the peer answered", http.StatusServiceUnavailable, "A proxy, firewall or outage page answered in place of Productboard or the tracker (see `side`). Try again; if it stays so, check the address."}
 	case fault.Conflict:
 		return sort{"conflict", "It conflicts with what is there", http.StatusConflict, "For example a name that is taken, or a limit that is reached; `detail` says what."}
 	case fault.RateLimited:

@@ -16,6 +16,8 @@ type keptIssue struct {
 	Status   string           `json:"s,omitempty"`
 	Progress targets.Progress `json:"p,omitempty"`
 	Color    string           `json:"c,omitempty"`
+	// Verdict is what one reading found, and is not kept.
+	Verdict targets.Verdict `json:"-"`
 }
 
 type (

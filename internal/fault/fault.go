@@ -45,12 +45,18 @@ const (
 	Canceled
 	// Blocked is an address that the egress rules do not allow.
 	Blocked
+	// Gone is a thing that the peer had and has deleted, which it said in its
+	// own words while place and credential were proven. A mere 404 is NotFound.
+	Gone
+	// Intermediary is an answer that the peer did not write: a proxy, firewall,
+	// login or outage page between us and it (RFC 9110, section 3.7).
+	Intermediary
 )
 
 // names is every kind's stable name, in the order of the constants.
 func names() []string {
 	return []string{"internal", "invalid", "unauthorized", "forbidden", "not_found", "conflict", "rate_limited",
-		"unavailable", "timeout", "canceled", "blocked"}
+		"unavailable", "timeout", "canceled", "blocked", "gone", "intermediary"}
 }
 
 // String gives the kind's stable name, as used in logs and metrics.
@@ -77,9 +83,9 @@ func Kinds() []Kind {
 // anybody changing anything.
 func (k Kind) Transient() bool {
 	switch k {
-	case RateLimited, Unavailable, Timeout, Canceled, Conflict, Internal:
+	case RateLimited, Unavailable, Timeout, Canceled, Conflict, Internal, Intermediary:
 		return true
-	case Invalid, Unauthorized, Forbidden, NotFound, Blocked:
+	case Invalid, Unauthorized, Forbidden, NotFound, Blocked, Gone:
 		return false
 	default:
 		return false

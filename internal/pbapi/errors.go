@@ -119,13 +119,13 @@ func advice(kind fault.Kind, r request) string {
 		return "Productboard does not accept the plugin's access token: it is wrong, expired or revoked. An admin must renew it in this integration's settings."
 	case fault.Forbidden:
 		return fmt.Sprintf("The plugin's Productboard token lacks a permission. An admin must give it %s, or use the token of somebody who may do this.", r.scope)
-	case fault.NotFound:
+	case fault.NotFound, fault.Gone:
 		return fmt.Sprintf("Productboard does not have %s any more, or the plugin's token may not see it.", r.thing)
 	case fault.RateLimited:
 		return "Productboard is getting too many requests from this plugin. Please try again in a minute."
 	case fault.Timeout:
 		return "Productboard did not answer in time. Please try again in a few minutes."
-	case fault.Unavailable:
+	case fault.Unavailable, fault.Intermediary:
 		return "Productboard cannot be reached, or has a problem of its own. Please try again in a few minutes."
 	case fault.Conflict:
 		return "Somebody changed the same thing in Productboard at the same moment. Please try again."

@@ -128,7 +128,7 @@ func reached(err error) bool {
 		return true
 	}
 	switch fault.KindOf(err) {
-	case fault.Unauthorized, fault.Forbidden, fault.NotFound, fault.Conflict, fault.RateLimited:
+	case fault.Unauthorized, fault.Forbidden, fault.NotFound, fault.Gone, fault.Conflict, fault.RateLimited, fault.Intermediary:
 		return true
 	case fault.Invalid: // it may never have been asked
 		return false

@@ -21,13 +21,13 @@ func statusOf(kind fault.Kind) int {
 		return http.StatusUnauthorized
 	case fault.Forbidden, fault.Blocked:
 		return http.StatusForbidden
-	case fault.NotFound:
+	case fault.NotFound, fault.Gone:
 		return http.StatusNotFound
 	case fault.Conflict:
 		return http.StatusConflict
 	case fault.RateLimited:
 		return http.StatusTooManyRequests
-	case fault.Unavailable, fault.Timeout, fault.Canceled:
+	case fault.Unavailable, fault.Timeout, fault.Canceled, fault.Intermediary:
 		return http.StatusServiceUnavailable
 	case fault.Internal:
 		return http.StatusInternalServerError

@@ -73,6 +73,8 @@ type Issue struct {
 	// name for this status, else the tracker's own where it has one; empty
 	// means by Progress.
 	Color string `json:"color,omitempty"`
+	// Verdict is VerdictPresent unless Read found the issue moved or trashed.
+	Verdict Verdict `json:"-"`
 }
 
 // Driver is what a tracker must be able to do. Its methods are called with a
@@ -125,25 +127,29 @@ type Limits struct {
 	Description int
 }
 
-// Reader is the ability to read an issue that is known by its id. A missing
-// one is fault.NotFound.
+// Reader is the ability to read an issue that is known by its id. VerdictOf
+// says what became of it: a driver names moved and trashed issues in
+// Issue.Verdict, keeping the id it was asked for, and explains what it is not
+// shown by Absence.Explain.
 type Reader interface {
 	Read(ctx context.Context, id string) (Issue, error)
 }
 
-// Commenter is the ability to add a remark to an issue.
+// Commenter is the ability to add a remark to an issue. Its errors follow
+// VerdictOf.
 type Commenter interface {
 	Comment(ctx context.Context, id, text string) error
 }
 
 // Closer is the ability to close an issue; closing a closed one is no error.
+// Its errors follow VerdictOf.
 type Closer interface {
 	Close(ctx context.Context, id string) error
 }
 
 // Updater is the ability to write an issue's title and description anew, and
 // with them everything else of the draft that the tracker takes. The marker
-// stays. A missing issue is fault.NotFound.
+// stays. Its errors follow VerdictOf.
 type Updater interface {
 	Update(ctx context.Context, id string, draft Draft) (Issue, error)
 }

@@ -2,6 +2,7 @@ package targets
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
 
 	"pushbutton/internal/fault"
@@ -44,11 +45,18 @@ func ReadJSON(op string, reply outbound.Reply, err error, out any, stranger func
 	return nil
 }
 
-// WroteJSON ends a write: it decodes what outbound.Client.Send gave into out
-// (nil: whatever was answered). An answer that does not fit is Unreadable.
+// WroteJSON ends a write: it decodes what outbound.Client.Send returned into
+// out. Without an out only a web page is an error, since no tracker confirms
+// anything with one. An answer that does not fit is Unreadable.
 func WroteJSON(op string, reply outbound.Reply, err error, out any) error {
-	if err != nil || out == nil {
+	if err != nil {
 		return err
+	}
+	if out == nil {
+		if WebPage(reply) {
+			return confirmedByPage(op)
+		}
+		return nil
 	}
 	if err := json.Unmarshal(reply.Body, out); err != nil {
 		return Unreadable(op, err)
@@ -56,9 +64,15 @@ func WroteJSON(op string, reply outbound.Reply, err error, out any) error {
 	return nil
 }
 
+// confirmedByPage is the error of a write that a web page claims to confirm.
+func confirmedByPage(op string) *fault.Error {
+	return Unreadable(op, errors.New("the answer is a web page"))
+}
+
 // Stranger is the error of a read that brought something else than what the
-// tracker sends. settings names those that make up its address.
+// tracker sends: another program lives at the address, or stands in front of
+// it. settings names those that make up the address.
 func Stranger(op, tracker, settings string, err error) *fault.Error {
-	return &fault.Error{Op: op, Kind: fault.Invalid, Err: err,
+	return &fault.Error{Op: op, Kind: fault.Intermediary, Err: err,
 		Public: "The address does not answer as " + tracker + " does. Ask your admin to check " + settings + "."}
 }

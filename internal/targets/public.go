@@ -29,9 +29,8 @@ func Advised(tracker, said, advice string) string {
 	return tracker + ": " + strings.TrimRight(said, ". ") + advice
 }
 
-// Missing is the error for an issue that the tracker no longer has or does not
-// show. what names the issue ("issue #7") and to the account that asks ("the
-// token's account").
+// Missing is the error for an issue that the tracker does not return, where
+// nobody looked closer: it counts as hidden (see Absence).
 func Missing(op, tracker, what, to string) *fault.Error {
 	return &fault.Error{Op: op, Kind: fault.NotFound,
 		Public: tracker + " does not have " + what + " any more, or does not show it to " + to + ". Unlink and push again for a new one."}
@@ -59,7 +58,7 @@ func sideOf(kind fault.Kind, tracker string) string {
 	case fault.Internal, fault.Canceled, fault.Blocked:
 		return sideOurs
 	case fault.Invalid, fault.Unauthorized, fault.Forbidden, fault.NotFound, fault.Conflict,
-		fault.RateLimited, fault.Unavailable, fault.Timeout:
+		fault.RateLimited, fault.Unavailable, fault.Timeout, fault.Gone, fault.Intermediary:
 		return tracker
 	default:
 		return tracker
@@ -79,6 +78,10 @@ func publicFor(e *fault.Error, tracker string) string {
 		return tracker + " does not allow this to the integration's account. Ask your admin to give it the permission in " + tracker + "."
 	case fault.NotFound:
 		return tracker + " does not have what the integration's settings name, or does not show it to the integration's account." + settings
+	case fault.Gone:
+		return tracker + " does not have this issue any more. Unlink and push again for a new one."
+	case fault.Intermediary:
+		return intermediary(tracker, "not in its words", 0, nil).Public
 	case fault.Conflict:
 		return tracker + " says that somebody changed the same thing at the same time. Push again."
 	case fault.RateLimited:

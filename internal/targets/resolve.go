@@ -127,8 +127,9 @@ func (t *Target) Resolve(ctx context.Context, name string) (issue Issue, support
 		}
 		issue, err = driver.Resolve(ctx, ref)
 		switch {
-		case err != nil && fault.KindOf(err) == fault.NotFound:
+		case err != nil && (fault.KindOf(err) == fault.NotFound || fault.KindOf(err) == fault.Gone):
 			e := *fault.From(err)
+			e.Kind = fault.NotFound
 			e.Public = t.traits.Name + " has no issue " + Title(name, maxOffered) + ", or does not show it to the integration's account."
 			return &e
 		case err != nil:

@@ -197,7 +197,7 @@ func (t *Target) Update(ctx context.Context, id string, draft Draft) (issue Issu
 	return t.normal(issue), true, nil
 }
 
-// Read reads an issue as it is now; a missing one is fault.NotFound.
+// Read reads an issue as it is now; VerdictOf says what became of it.
 // supported is false where the tracker cannot be asked.
 func (t *Target) Read(ctx context.Context, id string) (issue Issue, supported bool, err error) {
 	driver, ok := Ability[Reader](t.driver)

@@ -41,7 +41,7 @@ func (d *driver) Check(ctx context.Context) error {
 		return err
 	}
 	if p.Key != d.cfg.project {
-		return targets.Unreadable(op, errors.New("the answer names no project"))
+		return stranger(op, errors.New("the answer names no project"))
 	}
 	return nil
 }
@@ -58,7 +58,7 @@ func (d *driver) FindAll(ctx context.Context, marker targets.Marker) ([]targets.
 		return nil, err
 	}
 	if list.Issues == nil {
-		return nil, targets.Unreadable("list issues", errors.New("the answer holds no list"))
+		return nil, stranger("list issues", errors.New("the answer holds no list"))
 	}
 	out := make([]targets.Issue, len(list.Issues))
 	for i, r := range list.Issues {
@@ -86,11 +86,25 @@ func (d *driver) Create(ctx context.Context, draft targets.Draft) (targets.Issue
 
 // Read implements targets.Reader.
 func (d *driver) Read(ctx context.Context, id string) (targets.Issue, error) {
+	const op = "read issue"
+	if id == "" {
+		return targets.Issue{}, targets.UnknownID(op, name, "an issue without an id")
+	}
 	var r Record
-	if err := d.send(ctx, "read issue", http.MethodGet, "/issues/"+url.PathEscape(id), nil, &r); err != nil {
-		return targets.Issue{}, err
+	if err := d.send(ctx, op, http.MethodGet, "/issues/"+url.PathEscape(id), nil, &r); err != nil {
+		return targets.Issue{}, d.explain(ctx, op, id, err)
+	}
+	if r.ID == "" {
+		return targets.Issue{}, stranger(op, errors.New("the answer holds no issue"))
 	}
 	return d.portable(r), nil
+}
+
+// explain looks closer at an issue that the tracker does not return.
+func (d *driver) explain(ctx context.Context, op, id string, err error) error {
+	var said *refusedError
+	return targets.Absence{Op: op, Tracker: name, Issue: "issue " + targets.Title(id, 20), Account: "the key's account",
+		Said: errors.As(err, &said) && said.text == errNoIssue.Error(), Prove: d.Check}.Explain(ctx, err)
 }
 
 // Resolve implements targets.Resolver.
@@ -100,47 +114,60 @@ func (d *driver) Resolve(ctx context.Context, ref *targets.Reference) (targets.I
 
 // Comment implements targets.Commenter.
 func (d *driver) Comment(ctx context.Context, id, text string) error {
-	return d.send(ctx, "comment on issue", http.MethodPost, "/issues/"+url.PathEscape(id)+"/comments", newComment{Text: text}, nil)
+	const op = "comment on issue"
+	return d.explain(ctx, op, id, d.send(ctx, op, http.MethodPost, "/issues/"+url.PathEscape(id)+"/comments", newComment{Text: text}, nil))
 }
 
 // Close implements targets.Closer.
 func (d *driver) Close(ctx context.Context, id string) error {
-	return d.send(ctx, "close issue", http.MethodPatch, "/issues/"+url.PathEscape(id), newStatus{Status: StatusDone}, nil)
+	const op = "close issue"
+	return d.explain(ctx, op, id, d.send(ctx, op, http.MethodPatch, "/issues/"+url.PathEscape(id), newStatus{Status: StatusDone}, nil))
 }
 
 // send speaks with the project's part of the API; out may be nil.
 func (d *driver) send(ctx context.Context, op, method, path string, body, out any) error {
-	h := http.Header{}
-	h.Set(headerKey, d.cfg.key.Reveal())
-	h.Set(headerRequestID, uuid.NewString())
-	var raw []byte
-	if body != nil {
-		var err error
-		if raw, err = json.Marshal(body); err != nil {
-			return &fault.Error{Op: op, Kind: fault.Internal, Err: err}
-		}
-		h.Set("Content-Type", "application/json")
-	}
-	address := d.cfg.url + "/api/projects/" + url.PathEscape(d.cfg.project) + path
-	got, err := d.http.Send(ctx, outbound.Call{Op: op, Method: method, URL: address, Header: h, Body: raw, Refine: d.refine})
-	if err != nil || out == nil {
+	call, err := targets.JSONCall(op, method, d.cfg.url+"/api/projects/"+url.PathEscape(d.cfg.project)+path, body)
+	if err != nil {
 		return err
 	}
-	if err := json.Unmarshal(got.Body, out); err != nil {
-		return targets.Unreadable(op, err)
+	call.Header.Set(headerKey, d.cfg.key.Reveal())
+	call.Header.Set(headerRequestID, uuid.NewString())
+	call.Refine = d.refine
+	got, err := d.http.Send(ctx, call)
+	if method == http.MethodGet {
+		return targets.ReadJSON(op, got, err, out, stranger)
 	}
-	return nil
+	return targets.WroteJSON(op, got, err, out)
 }
+
+// stranger is a read that brought something else than what the tracker sends.
+func stranger(op string, err error) *fault.Error {
+	return targets.Stranger(op, name, "settings.url", err)
+}
+
+// refusedError is what the tracker says of a refusal.
+type refusedError struct {
+	status int
+	text   string
+}
+
+func (e *refusedError) Error() string { return fmt.Sprintf("HTTP status %d: %s", e.status, e.text) }
 
 func (d *driver) refine(r outbound.Reply, verdict *fault.Error) *fault.Error {
 	if verdict == nil {
 		return nil
 	}
-	verdict.Ref = r.Header.Get(headerRequestID)
 	var said failure
-	_ = json.Unmarshal(r.Body, &said) // the status is enough
-	if r.Status == http.StatusUnprocessableEntity && len(said.Errors) > 0 {
-		verdict.Public = fmt.Sprintf("%s: %s. Ask your admin to check the integration's settings.", name, targets.Title(said.Errors[0], 150))
+	own := json.Unmarshal(r.Body, &said) == nil && len(said.Errors) > 0
+	if e := targets.Foreign(name, r, own); e != nil {
+		return e
+	}
+	verdict.Ref = r.Header.Get(headerRequestID)
+	if own {
+		verdict.Err = &refusedError{status: r.Status, text: targets.Title(said.Errors[0], 200)}
+	}
+	if own && r.Status == http.StatusUnprocessableEntity {
+		verdict.Public = targets.Advised(name, said.Errors[0], ". Ask your admin to check the integration's settings.")
 	}
 	return verdict
 }

@@ -59,6 +59,16 @@ func harness(settings map[string]any) targettest.Harness {
 					}
 					return out
 				},
+				Fates: targettest.Fates{
+					Delete:   func(t *testing.T, id string) { require.NoError(t, tracker.Delete(id)) },
+					EndToken: func(*testing.T) { tracker.RemoveKey("mine", key("mine")) },
+					LoseProject: func(*testing.T) {
+						tracker.AddProject("elsewhere", key("mine"))
+						tracker.RemoveKey("mine", key("mine"))
+					},
+					Never: map[string]string{"Trash": "it has no trash", "Move": "its issues do not move", "Hide": "a project's keys see all of its issues",
+						"DisableIssues": "its projects are made of issues"},
+				},
 			}
 			if settings != nil {
 				s.SetLag = func(t *testing.T) {

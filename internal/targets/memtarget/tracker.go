@@ -89,7 +89,7 @@ type Tracker struct {
 
 	mu       sync.RWMutex
 	projects map[string]*project
-	issues   []*Record // by id-1
+	issues   []*Record // by id-1; nil for a deleted one
 	books    []Entry
 	faults   faults
 }
@@ -98,6 +98,8 @@ type project struct {
 	keys     []secret.String
 	issues   []*Record
 	byMarker map[string][]*Record
+	// made counts the issues that the project ever had.
+	made int
 }
 
 // NewTracker makes an empty one.
@@ -127,6 +129,34 @@ func (t *Tracker) AddProject(name string, keys ...secret.String) {
 			p.keys = append(p.keys, k)
 		}
 	}
+}
+
+// RemoveKey takes a key from a project: whoever has it sees the project no
+// more, and is not known at all if no other project has the key.
+func (t *Tracker) RemoveKey(name string, key secret.String) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if p := t.projects[name]; p != nil {
+		p.keys = slices.DeleteFunc(p.keys, func(have secret.String) bool { return have.Equal(key.Reveal()) })
+	}
+}
+
+// Delete deletes an issue for good. Its line in the books stays, and its id is
+// never given out again.
+func (t *Tracker) Delete(id string) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	r := t.byID(id)
+	if r == nil {
+		return errNoIssue
+	}
+	n, _ := strconv.Atoi(id) // byID has read it
+	t.issues[n-1] = nil
+	p := t.projects[r.Project]
+	same := func(have *Record) bool { return have == r }
+	p.issues = slices.DeleteFunc(p.issues, same)
+	p.byMarker[r.Marker] = slices.DeleteFunc(p.byMarker[r.Marker], same)
+	return nil
 }
 
 // access tells whether a key is known at all, and whether it opens a project.
@@ -164,6 +194,9 @@ func (t *Tracker) Issues(name string, limit int) []Record {
 		if len(out) == limit {
 			break
 		}
+		if r == nil {
+			continue // deleted
+		}
 		out = append(out, r.copy())
 	}
 	return out
@@ -188,7 +221,7 @@ func (t *Tracker) byKey(key string) *Record {
 		return nil
 	}
 	for _, r := range t.issues {
-		if strings.EqualFold(r.Key, key) {
+		if r != nil && strings.EqualFold(r.Key, key) {
 			return r
 		}
 	}
@@ -239,8 +272,9 @@ func (t *Tracker) create(r Record, requestID, told string) (Record, error) {
 	if len(t.issues) >= t.maxIssues {
 		return Record{}, errFull
 	}
+	p.made++
 	r.ID = strconv.Itoa(len(t.issues) + 1)
-	r.Key = fmt.Sprintf("%s-%d", strings.ToUpper(r.Project), len(p.issues)+1)
+	r.Key = fmt.Sprintf("%s-%d", strings.ToUpper(r.Project), p.made)
 	r.Status = StatusOpen
 	r.CreatedAt = t.now()
 	stored := r.copy()

@@ -73,6 +73,31 @@ type Server struct {
 	// SetLag, if set, makes look-ups miss new issues for as long as the
 	// driver's Traits.Consistency allows.
 	SetLag func(t *testing.T)
+	// Fates is what can become of an issue and its place.
+	Fates Fates
+}
+
+// Fates makes things happen to Mine's issues, project and credential, as the
+// real tracker would show them afterwards. A nil one needs its reason in Never.
+type Fates struct {
+	// Delete deletes an issue for good.
+	Delete func(t *testing.T, id string)
+	// Trash throws an issue away so that people can restore it.
+	Trash func(t *testing.T, id string)
+	// Move gives an issue a new key, address or both.
+	Move func(t *testing.T, id string)
+	// Hide keeps an issue from Mine's account; its project stays readable.
+	Hide func(t *testing.T, id string)
+	// EndToken ends Mine's credential, by date or by revocation.
+	EndToken func(t *testing.T)
+	// LoseProject takes Mine's account out of the project.
+	LoseProject func(t *testing.T)
+	// DisableIssues switches issues off in Mine's project.
+	DisableIssues func(t *testing.T)
+	// Never says, by the field's name, why the tracker knows no such thing.
+	Never map[string]string
+	// Wordless is set for a tracker whose own "no such issue" has no body.
+	Wordless bool
 }
 
 // Account is a project and the credentials for it.
@@ -117,6 +142,15 @@ func Run(t *testing.T, h Harness) {
 		{"resolve", testResolve},
 		{"comment", testComment},
 		{"close", testClose},
+		{"every fate is known", testFates},
+		{"verdict of a deleted issue", testDeleted},
+		{"verdict of a trashed issue", testTrashed},
+		{"verdict of a moved issue", testMoved},
+		{"verdict of a hidden issue", testHidden},
+		{"verdict of an ended token", testEndedToken},
+		{"verdict of a lost project", testLostProject},
+		{"verdict of disabled issues", testDisabledIssues},
+		{"verdict of an intermediary", testIntermediary},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.run(t, newBench(t, h)) })
 	}

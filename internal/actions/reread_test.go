@@ -1,0 +1,112 @@
+package actions
+
+import (
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"pushbutton/internal/pbapi"
+	"pushbutton/internal/secret"
+)
+
+// front puts something before the rig's tracker that answers in its place
+// while it is set.
+func (r *rig) front() *atomic.Pointer[http.HandlerFunc] {
+	r.t.Helper()
+	behind, err := url.Parse(r.url)
+	require.NoError(r.t, err)
+	var answers atomic.Pointer[http.HandlerFunc]
+	proxy := httputil.NewSingleHostReverseProxy(behind)
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		if h := answers.Load(); h != nil {
+			(*h)(w, req)
+			return
+		}
+		proxy.ServeHTTP(w, req)
+	}))
+	r.t.Cleanup(srv.Close)
+	r.url = srv.URL
+	r.settings("tracker-key", "demo", 0)
+	return &answers
+}
+
+func page(status int) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/html")
+		w.WriteHeader(status)
+		_, _ = io.WriteString(w, "<html>nginx</html>")
+	}
+}
+
+// Whatever a connected item's issue reads like, only its deletion makes room
+// for another one.
+func TestAnIssueIsGivenUpOnlyWhenItIsGone(t *testing.T) {
+	for name, c := range map[string]struct {
+		happen func(r *rig, front *atomic.Pointer[http.HandlerFunc])
+		says   string
+		undo   func(r *rig, front *atomic.Pointer[http.HandlerFunc])
+	}{
+		"404 page": {func(_ *rig, front *atomic.Pointer[http.HandlerFunc]) { h := page(404); front.Store(&h) },
+			"Something in front of", func(_ *rig, front *atomic.Pointer[http.HandlerFunc]) { front.Store(nil) }},
+		"404 of a gateway": {func(_ *rig, front *atomic.Pointer[http.HandlerFunc]) {
+			h := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("Content-Type", "application/json")
+				w.WriteHeader(http.StatusNotFound)
+				_, _ = io.WriteString(w, `{"message":"no Route matched"}`)
+			})
+			front.Store(&h)
+		}, "Something in front of", func(_ *rig, front *atomic.Pointer[http.HandlerFunc]) { front.Store(nil) }},
+		"project lost": {func(r *rig, _ *atomic.Pointer[http.HandlerFunc]) {
+			r.tracker.AddProject("elsewhere", secret.New("tracker-key"))
+			r.tracker.RemoveKey("demo", secret.New("tracker-key"))
+		}, "does not show issue 1", func(r *rig, _ *atomic.Pointer[http.HandlerFunc]) {
+			r.tracker.AddProject("demo", secret.New("tracker-key"))
+		}},
+		"key revoked": {func(r *rig, _ *atomic.Pointer[http.HandlerFunc]) {
+			r.tracker.RemoveKey("demo", secret.New("tracker-key"))
+		}, "refused the credentials", func(r *rig, _ *atomic.Pointer[http.HandlerFunc]) {
+			r.tracker.AddProject("demo", secret.New("tracker-key"))
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t)
+			front := r.front()
+			r.click(pbapi.TriggerPush)
+			r.quiet(pbapi.StateConnected)
+			before := r.record()
+
+			c.happen(r, front)
+			r.click(pbapi.TriggerPush)
+			r.quiet(pbapi.StateError)
+			require.Contains(t, r.pb.shown().Message, c.says)
+			require.Equal(t, before.Issue.ID, r.record().Issue.ID, "the link stays")
+			require.Equal(t, before.Epoch, r.record().Epoch, "the epoch stays")
+
+			c.undo(r, front)
+			r.click(pbapi.TriggerPush)
+			r.quiet(pbapi.StateConnected)
+			require.Equal(t, before.Issue, r.record().Issue)
+			require.Len(t, r.tracker.Issues("demo", 0), 1, "there is one issue")
+		})
+	}
+	t.Run("deleted", func(t *testing.T) {
+		r := newRig(t)
+		r.click(pbapi.TriggerPush)
+		r.quiet(pbapi.StateConnected)
+		before := r.record()
+		require.NoError(t, r.tracker.Delete(before.Issue.ID))
+		r.click(pbapi.TriggerPush)
+		r.quiet(pbapi.StateConnected)
+		require.NotEqual(t, before.Issue.ID, r.record().Issue.ID)
+		require.Greater(t, r.record().Epoch, before.Epoch)
+		require.Len(t, r.tracker.Issues("demo", 0), 1)
+		require.True(t, strings.HasPrefix(r.record().Issue.Key, "DEMO-"))
+	})
+}
