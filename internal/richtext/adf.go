@@ -63,6 +63,8 @@ type (
 		LocalID  string `json:"localId,omitempty"`
 		State    string `json:"state,omitempty"`
 		Href     string `json:"href,omitempty"`
+		Colspan  int    `json:"colspan,omitempty"`
+		Rowspan  int    `json:"rowspan,omitempty"`
 	}
 )
 
@@ -179,21 +181,21 @@ func (w *adfWriter) id() string {
 }
 
 func (w *adfWriter) table(t table) adfNode {
-	columns := t.columns()
 	n := adfNode{Type: "table"}
-	for _, r := range t.rows {
+	for _, r := range t.padded().rows {
 		row := adfNode{Type: "tableRow"}
-		for i := range columns {
-			c := r.at(i)
-			kind := "tableCell"
+		for _, c := range r.cells {
+			node := adfNode{Type: "tableCell", Content: w.blocks(c.blocks, true)}
 			if c.header {
-				kind = "tableHeader"
+				node.Type = "tableHeader"
 			}
-			content := w.blocks(c.blocks, true)
-			if len(content) == 0 {
-				content = []adfNode{{Type: "paragraph"}}
+			if c.colspan > 0 || c.rowspan > 0 {
+				node.Attrs = &adfAttrs{Colspan: c.colspan, Rowspan: c.rowspan}
 			}
-			row.Content = append(row.Content, adfNode{Type: kind, Content: content})
+			if len(node.Content) == 0 {
+				node.Content = []adfNode{{Type: "paragraph"}}
+			}
+			row.Content = append(row.Content, node)
 		}
 		n.Content = append(n.Content, row)
 	}

@@ -133,6 +133,7 @@ func TestEveryBlockEverywhere(t *testing.T) {
 		"<h1>h</h1>", "<h6>h</h6>", "<pre><b>code</b></pre>", `<pre class="language-go">x</pre>`, "<hr>", "<blockquote>q</blockquote>",
 		"<ul><li>i</li></ul>", "<ol start=0><li>i</li><li></li></ol>", `<ul><li data-checked="true">d<p>more</p></li></ul>`,
 		`<ul><li data-checked="false"></li></ul>`, "<table><tr><th>h<td>c<tr><td></table>",
+		"<table><tr><th rowspan=2>h<td>c<tr><td><tr><td colspan=2>d</table>",
 	}
 	containers := []string{
 		"@", "<blockquote>@</blockquote>", "<ul><li>@</li></ul>", "<ol start=5><li>@</li><li>@</li></ol>", "<ul><li>a @ b</li></ul>",

@@ -57,8 +57,9 @@ type (
 		blocks []block
 	}
 
-	// table has rows of possibly different lengths; a back-end that needs a
-	// rectangle pads.
+	// table has rows of possibly different lengths. Its spans fit together and
+	// end with the grid; a back-end without spans, or one that needs a
+	// rectangle, asks for the table expanded or padded.
 	table struct{ rows []row }
 
 	row struct{ cells []cell }
@@ -66,6 +67,8 @@ type (
 	cell struct {
 		header bool
 		blocks []block
+
+		colspan, rowspan int // 0 where the cell covers one
 	}
 
 	rule struct{}

@@ -191,7 +191,7 @@ func (c *cutter) table(t table) block {
 	if rows == 0 || rows == 1 && len(t.rows) > 1 {
 		return nil
 	}
-	return table{t.rows[:rows]}
+	return t.top(rows)
 }
 
 // ellipsis ends a text in whose middle the cut was made.

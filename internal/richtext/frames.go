@@ -26,19 +26,15 @@ const (
 // lists inside each other: far more than a reader can tell apart.
 const maxDepth = 32
 
-// maxColumns bounds what colspan can blow a row up to.
-const maxColumns = 64
-
 // frame is a container that is still open. Which fields count depends on kind.
 type frame struct {
 	kind   kind
 	blocks []block // root, blockQuote, listItem, tableCell
 	list   list
-	check  check // listItem; on a listBlock, what its items inherit
-	table  table
+	check  check     // listItem; on a listBlock, what its items inherit
+	rows   rowGroups // tableBlock
 	row    row
-	header bool
-	span   int
+	cell   cell // tableCell, without its blocks
 
 	depth [numMarks]int // the walker's marks and link when this opened
 	href  string
@@ -84,10 +80,9 @@ func (w *walker) find(k kind) int {
 	return -1
 }
 
-// open begins a container. One that would nest too deep, and a table inside a
-// table (no tracker has those), becomes a ghost: it is only counted, so that
-// its end tag does not close somebody else, and its content goes to the
-// container around it.
+// open begins a container. One that would nest too deep becomes a ghost: it is
+// only counted, so that its end tag does not close somebody else, and its
+// content goes to the container around it.
 func (w *walker) open(k kind, t *html.Token) {
 	w.flush()
 	w.level = 0
@@ -97,6 +92,9 @@ func (w *walker) open(k kind, t *html.Token) {
 	}
 	switch k {
 	case blockQuote, tableBlock:
+		if top := w.top().kind; k == tableBlock && (top == tableBlock || top == tableRow) {
+			w.popTo(w.find(tableBlock)) // only a cell holds a table
+		}
 		w.enterFlow()
 		w.push(frame{kind: k})
 	case listBlock:
@@ -122,8 +120,6 @@ func (w *walker) open(k kind, t *html.Token) {
 
 func (w *walker) isGhost(k kind) bool {
 	switch k {
-	case tableBlock:
-		return len(w.stack) >= maxDepth || w.find(tableBlock) >= 0
 	case tableRow, tableCell:
 		return w.ghosts[tableBlock] > 0
 	case listItem:
@@ -163,7 +159,22 @@ func (w *walker) openCell(t *html.Token) {
 		w.popTo(i + 1)
 		w.push(frame{kind: tableRow})
 	}
-	w.push(frame{kind: tableCell, header: t.DataAtom == atom.Th, span: number(attr(t, "colspan"), 1, maxColumns)})
+	c := cell{header: t.DataAtom == atom.Th}
+	rows := number(attr(t, "rowspan"), 0, maxRowspan)
+	if rows == 0 && hasAttr(t, "rowspan") {
+		rows = maxRowspan // to the end of the group
+	}
+	c.span(number(attr(t, "colspan"), 1, maxSpan), rows)
+	w.push(frame{kind: tableCell, cell: c})
+}
+
+// rowGroup begins or ends a thead, tbody or tfoot.
+func (w *walker) rowGroup() {
+	w.startBlock(0)
+	if i := w.find(tableBlock); i >= 0 && w.ghosts[tableBlock] == 0 {
+		w.popTo(i + 1)
+		w.top().rows.group++
+	}
 }
 
 // close ends the innermost container of a kind and everything inside it. An
@@ -231,19 +242,15 @@ func (w *walker) pop() {
 			w.top().list.items = append(w.top().list.items, item{f.check, f.blocks})
 		}
 	case tableBlock:
-		if len(f.table.rows) > 0 {
-			w.add(f.table)
+		if t := f.rows.table(); len(t.rows) > 0 {
+			w.add(t)
 		}
 	case tableRow:
-		if len(f.row.cells) > 0 {
-			w.top().table.rows = append(w.top().table.rows, f.row)
-		}
+		w.top().rows.add(f.row) // also an empty one: spans count it
 	case tableCell:
+		f.cell.blocks = f.blocks
 		r := &w.top().row
-		r.cells = append(r.cells, cell{f.header, f.blocks})
-		for n := 1; n < f.span && len(r.cells) < maxColumns; n++ {
-			r.cells = append(r.cells, cell{header: f.header})
-		}
+		r.cells = append(r.cells, f.cell)
 	default: // the root is never popped
 	}
 }

@@ -15,6 +15,7 @@ func FuzzADF(f *testing.F) {
 		d := parse(t, src)
 		out := d.ADF()
 		checkText(t, out)
+		checkSize(t, src, out)
 		sameWords(t, d, checkADF(t, out))
 		require.Equal(t, out, d.ADF(), "two calls differ")
 		checkFit(t, d, len(out), Doc.ADF)
@@ -28,6 +29,7 @@ func FuzzHTML(f *testing.F) {
 		d := parse(t, src)
 		out := d.HTML()
 		checkText(t, out)
+		checkSize(t, src, out)
 		sameWords(t, d, checkHTML(t, out))
 		checkFit(t, d, len(out), Doc.HTML)
 		// At the greatest depth what is written explicitly has less room than
@@ -59,6 +61,7 @@ func FuzzAsanaXML(f *testing.F) {
 		d := parse(t, src)
 		out := d.AsanaXML()
 		checkText(t, out)
+		checkSize(t, src, out)
 		sameWords(t, d, checkAsana(t, out))
 		checkFit(t, d, len(out), Doc.AsanaXML)
 	})
@@ -72,6 +75,7 @@ func FuzzWiki(f *testing.F) {
 		d := parse(t, src)
 		out := d.Wiki()
 		checkText(t, out)
+		checkSize(t, src, out)
 		checkFit(t, d, len(out), Doc.Wiki)
 
 		bare := withoutCode(d).Wiki()

@@ -30,6 +30,7 @@ func FuzzMarkdown(f *testing.F) {
 		} {
 			out = d.Markdown(o)
 			checkText(t, out)
+			checkSize(t, src, out)
 		}
 		checkFit(t, d, len(out), func(d Doc) string { return d.Markdown(MarkdownOptions{}) })
 
@@ -53,6 +54,7 @@ func FuzzTextile(f *testing.F) {
 		d := parse(t, src)
 		out := d.Textile()
 		checkText(t, out)
+		checkSize(t, src, out)
 		checkFit(t, d, len(out), Doc.Textile)
 
 		bare := strings.ReplaceAll(withoutCode(d).Textile(), texGap, "")
@@ -72,6 +74,7 @@ func FuzzPlain(f *testing.F) {
 		d := parse(t, src)
 		out := d.Plain()
 		checkText(t, out)
+		checkSize(t, src, out)
 		checkFit(t, d, len(out), Doc.Plain)
 		shown := strings.ToLower(visible(sanitisedText(src)))
 		for _, bad := range []string{"<script", "javascript:", "onerror="} {
@@ -155,6 +158,7 @@ func requireSound(t *testing.T, d Doc) {
 				}
 			case table:
 				require.NotEmpty(t, b.rows)
+				requireGrid(t, b)
 				for _, r := range b.rows {
 					require.NotEmpty(t, r.cells)
 					for _, c := range r.cells {
@@ -168,6 +172,37 @@ func requireSound(t *testing.T, d Doc) {
 		}
 	}
 	check(d.blocks, 0)
+}
+
+// requireGrid checks that cells do not overlap and end with the table, and that
+// no grid is out of proportion.
+func requireGrid(t *testing.T, b table) {
+	t.Helper()
+	columns := b.columns()
+	cells, spanning := b.size()
+	require.True(t, spanning == 0 || affordable(len(b.rows), columns, cells, spanning))
+	until := map[int]int{}
+	for i, r := range b.rows {
+		x := 0
+		for _, c := range r.cells {
+			for until[x] > i {
+				x++
+			}
+			require.LessOrEqual(t, i+c.height(), len(b.rows), "a cell ends below the table")
+			for range c.width() {
+				require.LessOrEqual(t, until[x], i, "two cells in one place")
+				until[x] = i + c.height()
+				x++
+			}
+		}
+		require.LessOrEqual(t, x, columns)
+	}
+}
+
+// checkSize holds the output to be in proportion to the input.
+func checkSize(t *testing.T, src, out string) {
+	t.Helper()
+	require.Less(t, len(out), 80*len(src)+1000, "out of proportion")
 }
 
 // withoutCode replaces all code, in which every character is allowed.
@@ -196,7 +231,8 @@ func uncodeBlocks(blocks []block) []block {
 			rows := make([]row, len(x.rows))
 			for i, r := range x.rows {
 				for _, c := range r.cells {
-					rows[i].cells = append(rows[i].cells, cell{c.header, uncodeBlocks(c.blocks)})
+					c.blocks = uncodeBlocks(c.blocks)
+					rows[i].cells = append(rows[i].cells, c)
 				}
 			}
 			b = table{rows}

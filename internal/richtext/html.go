@@ -9,8 +9,8 @@ import (
 
 // HTML writes the document as an HTML fragment with plain elements only: p,
 // h1-h6, strong, em, u, s, code, pre, blockquote, ul, ol, li, table, tr, th, td,
-// hr, br, a. The only attributes are href (http, https or mailto) and start.
-// Checklist items begin with ☐ or ☑.
+// hr, br, a. The only attributes are href (http, https or mailto), start, colspan
+// and rowspan. Checklist items begin with ☐ or ☑.
 func (d Doc) HTML() string {
 	w := htmlWriter{}
 	w.blocks(d.blocks)
@@ -96,22 +96,28 @@ func hasParagraph(blocks []block) bool {
 }
 
 func (w *htmlWriter) table(t table) {
-	columns := t.columns()
 	w.b.WriteString("<table>")
-	for _, r := range t.rows {
+	for _, r := range t.padded().rows {
 		w.b.WriteString("<tr>")
 		for _, c := range r.cells {
 			element := "td"
 			if c.header {
 				element = "th"
 			}
-			w.b.WriteString("<" + element + ">")
+			w.b.WriteString("<" + element + htmlSpan("colspan", c.colspan) + htmlSpan("rowspan", c.rowspan) + ">")
 			w.tight(c.blocks)
 			w.b.WriteString("</" + element + ">")
 		}
-		w.b.WriteString(strings.Repeat("<td></td>", columns-len(r.cells)) + "</tr>")
+		w.b.WriteString("</tr>")
 	}
 	w.b.WriteString("</table>")
+}
+
+func htmlSpan(name string, n int) string {
+	if n == 0 {
+		return ""
+	}
+	return " " + name + `="` + strconv.Itoa(n) + `"`
 }
 
 // htmlInline writes text with the elements that HTML and Asana's XML share.

@@ -211,6 +211,7 @@ func tightItem(it item) bool {
 // table writes the first row as the header, because Markdown has no table
 // without one; header cells elsewhere become bold.
 func (w *mdWriter) table(t table) {
+	t = t.expanded()
 	columns := t.columns()
 	for i, r := range t.rows {
 		if i > 0 {
@@ -265,9 +266,31 @@ func (w *mdWriter) cell(blocks []block, strong bool) {
 				w.cellList(b, strong)
 				first = true // a list breaks the line itself
 			}
-		case table, rule: // the walker puts no table into a table
+		case table:
+			for _, r := range b.expanded().rows {
+				separate()
+				w.cellRow(r, strong)
+			}
+		case rule:
 		}
 	}
+}
+
+// cellRow writes a row of a table inside a cell. Where rows are not on lines of
+// their own they are in brackets.
+func (w *mdWriter) cellRow(r row, strong bool) {
+	open, end := "", ""
+	if w.o.NoHTML {
+		open, end = "(", ")"
+	}
+	w.b.WriteString(open)
+	for i, c := range r.cells {
+		if i > 0 {
+			w.b.WriteString(" " + charRef('|') + " ")
+		}
+		w.cell(c.blocks, strong || c.header)
+	}
+	w.b.WriteString(end)
 }
 
 func (w *mdWriter) cellBreak() string {

@@ -98,9 +98,12 @@ func (w *plainWriter) list(l list) {
 
 func (w *plainWriter) table(t table) {
 	outer := w.cell
-	for i, r := range t.rows {
+	for i, r := range t.expanded().rows {
 		if i > 0 {
 			w.newline()
+		}
+		if outer { // the line may be a row's itself
+			w.b.WriteByte('(')
 		}
 		w.cell = true
 		for j, c := range r.cells {
@@ -108,6 +111,9 @@ func (w *plainWriter) table(t table) {
 				w.b.WriteString(" | ")
 			}
 			w.blocks(c.blocks, true)
+		}
+		if outer {
+			w.b.WriteByte(')')
 		}
 		w.cell = outer
 	}

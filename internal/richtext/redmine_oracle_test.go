@@ -42,16 +42,20 @@ var textileFlattens = map[string]string{
 	"table_code":            "no blocks in cells",
 	"table_lists":           "no lists in cells",
 	"table_nested":          "no blocks in cells",
+	"table_nested_rows":     "no blocks in cells",
 }
 
 var markdownFlattens = map[string]string{
-	"table_breaks":    "no blocks in cells",
-	"table_code":      "no blocks in cells",
-	"table_lists":     "no checklists in cells",
-	"table_nested":    "no blocks in cells",
-	"table_no_header": "the first row becomes the header",
-	"table_span":      "no spans",
-	"heading_tricks":  "no line break in a heading",
+	"table_breaks":      "no blocks in cells",
+	"table_code":        "no blocks in cells",
+	"table_lists":       "no checklists in cells",
+	"table_nested":      "no blocks in cells",
+	"table_nested_rows": "no blocks in cells",
+	"table_no_header":   "the first row becomes the header",
+	"table_rowspan":     "no spans",
+	"table_span":        "no spans",
+	"table_span_wild":   "no spans",
+	"heading_tricks":    "no line break in a heading",
 }
 
 func TestRedmineTextile(t *testing.T) {
@@ -203,7 +207,7 @@ func (s *shape) add(blocks []block) {
 				for _, r := range b.rows {
 					s.nested("row", func() {
 						for _, c := range r.cells {
-							s.nested(fmt.Sprintf("cell:%t", c.header), func() { s.add(c.blocks) })
+							s.nested(fmt.Sprintf("cell:%t:%dx%d", c.header, c.width(), c.height()), func() { s.add(c.blocks) })
 						}
 					})
 				}

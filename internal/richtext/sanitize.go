@@ -62,7 +62,7 @@ var policy = sync.OnceValue(func() *bluemonday.Policy {
 	p.AllowAttrs("data-language", "data-lang").Matching(word).OnElements("pre", "code")
 	number := regexp.MustCompile(`^\d{1,9}$`)
 	p.AllowAttrs("start").Matching(number).OnElements("ol")
-	p.AllowAttrs("colspan").Matching(number).OnElements("td", "th")
+	p.AllowAttrs("colspan", "rowspan").Matching(number).OnElements("td", "th")
 	return p
 })
 

@@ -1,6 +1,9 @@
 package richtext
 
-import "strconv"
+import (
+	"slices"
+	"strconv"
+)
 
 // kinds is a set of kinds of blocks.
 type kinds uint8
@@ -72,7 +75,8 @@ func (s subset) in(blocks []block, allowed kinds) []block {
 			for i, r := range x.rows {
 				rows[i].cells = make([]cell, len(r.cells))
 				for j, c := range r.cells {
-					rows[i].cells[j] = cell{c.header, s.in(c.blocks, allowed&s.cell|paragraphs)}
+					c.blocks = s.in(c.blocks, allowed&s.cell|paragraphs)
+					rows[i].cells[j] = c
 				}
 			}
 			out = append(out, table{rows})
@@ -105,7 +109,7 @@ func (s subset) flatten(b block, allowed kinds) []block {
 		return asLines(out)
 	case table:
 		var out []block
-		for _, r := range b.rows {
+		for _, r := range b.expanded().rows {
 			if runs := rowLine(r); !blankRuns(runs) {
 				out = append(out, paragraph{runs})
 			}
@@ -265,28 +269,11 @@ func lineOf(blocks []block) []run {
 				add(append([]run{{text: itemSign(b, i)}}, lineOf(it.blocks)...))
 			}
 		case table:
-			for _, r := range b.rows {
-				add(rowLine(r))
+			for _, r := range b.expanded().rows { // brackets: the line may be a row's itself
+				add(slices.Concat([]run{{text: "("}}, rowLine(r), []run{{text: ")"}}))
 			}
 		case rule:
 		}
 	}
 	return out
-}
-
-// columns is the number of cells of a table's longest row.
-func (t table) columns() int {
-	n := 0
-	for _, r := range t.rows {
-		n = max(n, len(r.cells))
-	}
-	return n
-}
-
-// at is the cell in a column, an empty one where the row has none.
-func (r row) at(column int) cell {
-	if column < len(r.cells) {
-		return r.cells[column]
-	}
-	return cell{}
 }

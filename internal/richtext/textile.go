@@ -227,7 +227,7 @@ func (w *texWriter) flow(blocks []block, lead string) {
 				w.flowItem(b, i, it, lead)
 			}
 		case table:
-			for _, r := range b.rows {
+			for _, r := range b.expanded().rows {
 				begin()
 				for i, c := range r.cells {
 					if i > 0 {
@@ -267,12 +267,28 @@ func (w *texWriter) table(t table) {
 		}
 		w.b.WriteByte('|')
 		for _, c := range r.cells {
-			if c.header {
-				w.b.WriteString("_.")
-			}
+			w.b.WriteString(texCellStyle(c))
 			w.b.WriteByte(' ') // keeps what follows from being read as the cell's style
 			w.flow(c.blocks, "")
 			w.b.WriteString(" |")
 		}
 	}
+}
+
+// texCellStyle is what marks a cell as a header or as wider or higher than one.
+func texCellStyle(c cell) string {
+	style := ""
+	if c.header {
+		style = "_"
+	}
+	if c.colspan > 0 {
+		style += `\` + strconv.Itoa(c.colspan)
+	}
+	if c.rowspan > 0 {
+		style += "/" + strconv.Itoa(c.rowspan)
+	}
+	if style == "" {
+		return ""
+	}
+	return style + "."
 }

@@ -26,8 +26,8 @@ var adfRules = map[string]struct{ content, attrs []string }{
 	"rule":        {},
 	"table":       {content: []string{"tableRow"}},
 	"tableRow":    {content: strings.Fields("tableCell tableHeader")},
-	"tableCell":   {content: strings.Fields("paragraph heading codeBlock blockquote bulletList orderedList taskList rule")},
-	"tableHeader": {content: strings.Fields("paragraph heading codeBlock blockquote bulletList orderedList taskList rule")},
+	"tableCell":   {content: strings.Fields("paragraph heading codeBlock blockquote bulletList orderedList taskList rule"), attrs: []string{"colspan", "rowspan"}},
+	"tableHeader": {content: strings.Fields("paragraph heading codeBlock blockquote bulletList orderedList taskList rule"), attrs: []string{"colspan", "rowspan"}},
 	"hardBreak":   {},
 	"text":        {},
 }
@@ -96,9 +96,7 @@ func checkADFNode(t *testing.T, n adfTree, ids map[string]bool, text *strings.Bu
 	case "listItem": // what editors insist on, beyond the schema
 		require.Contains(t, []string{"paragraph", "codeBlock"}, n.Content[0].Type)
 	case "table":
-		for _, r := range n.Content {
-			require.Len(t, r.Content, len(n.Content[0].Content), "a ragged table")
-		}
+		requireRectangle(t, n.Content)
 	}
 	require.Nil(t, n.Text)
 	require.Empty(t, n.Marks, "marks on a %s", n.Type)
@@ -107,6 +105,28 @@ func checkADFNode(t *testing.T, n adfTree, ids map[string]bool, text *strings.Bu
 		require.False(t, n.Type == "codeBlock" && len(c.Marks) > 0, "marks in a code block")
 		checkADFNode(t, c, ids, text)
 	}
+}
+
+// requireRectangle checks that the cells of a table leave no place free.
+func requireRectangle(t *testing.T, rows []adfTree) {
+	t.Helper()
+	places := func(c adfTree, name string) int {
+		if n, ok := c.Attrs[name]; ok {
+			require.Greater(t, n, 1.0)
+			return int(n.(float64))
+		}
+		return 1
+	}
+	columns, area := 0, 0
+	for i, r := range rows {
+		for _, c := range r.Content {
+			if i == 0 {
+				columns += places(c, "colspan")
+			}
+			area += places(c, "colspan") * places(c, "rowspan")
+		}
+	}
+	require.Equal(t, columns*len(rows), area, "a ragged table")
 }
 
 func checkADFMarks(t *testing.T, n adfTree) {

@@ -37,6 +37,8 @@ func checkHTML(t *testing.T, out string) string {
 					require.Regexp(t, goodAddress, a.Val)
 				case tag.Data == "ol" && a.Key == "start":
 					require.Regexp(t, `^\d+$`, a.Val)
+				case (tag.Data == "td" || tag.Data == "th") && (a.Key == "colspan" || a.Key == "rowspan"):
+					require.Regexp(t, `^([2-9]|\d\d+)$`, a.Val)
 				default:
 					require.Fail(t, "attribute", "%s on %s", a.Key, tag.Data)
 				}

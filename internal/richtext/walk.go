@@ -93,6 +93,8 @@ func (w *walker) start(t *html.Token) {
 	case atom.Pre:
 		w.flush()
 		w.pre = &preText{lang: language(t)}
+	case atom.Thead, atom.Tbody, atom.Tfoot:
+		w.rowGroup()
 	default:
 		w.startBlock(headingLevel(a))
 	}
@@ -116,6 +118,8 @@ func (w *walker) end(a atom.Atom) {
 	case a == atom.Pre:
 		w.endPre()
 	case w.pre != nil:
+	case a == atom.Thead, a == atom.Tbody, a == atom.Tfoot:
+		w.rowGroup()
 	default:
 		w.flush()
 		w.level = 0

@@ -170,14 +170,12 @@ func (w *wikiWriter) item(blocks []block, markers string) {
 // each other directly.
 func (w *wikiWriter) table(t table) {
 	w.cell = true
-	columns := t.columns()
-	for i, r := range t.rows {
+	for i, r := range t.rectangle().rows {
 		if i > 0 {
 			w.b.WriteByte('\n')
 		}
 		end := "|"
-		for j := range columns {
-			c := r.at(j)
+		for _, c := range r.cells {
 			if end = "|"; c.header {
 				end = "||"
 			}

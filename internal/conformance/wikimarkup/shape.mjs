@@ -38,6 +38,9 @@ export function shapeOf(doc, parsed) {
         case 'taskList':
           nested('bulletList', () => tasks(n.content, place));
           break;
+        case 'table':
+          nested(n.type, () => walk(expanded(n.content), place));
+          break;
         case 'tableHeader':
         case 'tableCell':
         case 'listItem':
@@ -99,6 +102,32 @@ export function shapeOf(doc, parsed) {
 }
 
 const isEmpty = (n) => n.type === 'paragraph' && (n.content ?? []).every((c) => c.type === 'text' && visible(c.text) === '');
+
+// expanded puts empty cells where a cell covers more than one place: wiki
+// markup has no spans.
+function expanded(rows) {
+  const covered = []; // per column: rows still to cover, and by what
+  return rows.map((row) => {
+    const content = [];
+    const fill = () => {
+      while (covered[content.length]?.rows > 0) {
+        const c = covered[content.length];
+        c.rows--;
+        content.push({ type: c.type, content: [] });
+      }
+    };
+    for (const cell of row.content) {
+      fill();
+      const { colspan = 1, rowspan = 1 } = cell.attrs ?? {};
+      for (let i = 0; i < colspan; i++) {
+        covered[content.length] = { rows: rowspan - 1, type: cell.type };
+        content.push(i === 0 ? cell : { type: cell.type, content: [] });
+      }
+    }
+    fill();
+    return { ...row, content };
+  });
+}
 
 // merged joins paragraphs that follow each other in an item or a cell: wiki
 // markup has only line ends there.
