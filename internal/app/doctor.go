@@ -176,7 +176,7 @@ func (d *doctor) integration(ctx context.Context, in tenants.Integration) {
 	if names := target.ItemFields(); len(names) > 0 {
 		d.check(name+": fields that the templates name", register.CheckItemFields(ctx, d.app.peers.session(in), names))
 	}
-	if caveat := target.Traits().Caveat; caveat != "" {
+	if caveat := target.Caveat(ctx); caveat != "" {
 		d.say("note", name, caveat)
 	}
 	d.expiry(ctx, name, in)

@@ -122,6 +122,7 @@ func (p *peers) checkTarget(ctx context.Context, tenant string, t tenants.Target
 	if err := target.Check(ctx); err != nil {
 		return checked, err
 	}
+	checked.Caveat = target.Caveat(ctx)
 	// That it cannot be told now is no reason to refuse the settings.
 	at, asked, err := target.Expires(ctx)
 	checked.ExpiryKnown, checked.Expires = asked && err == nil, at

@@ -32,8 +32,8 @@ type Draft struct {
 	Link string
 	// Labels are plain names; a driver whose tracker has none ignores them.
 	Labels []string
-	// Reporter is who clicked, as a line of text ("Jane Doe <jane@...>").
-	// Empty if Productboard did not say.
+	// Reporter is who clicked, as a line of text: as much as settings.pushedBy
+	// allows, and Productboard told.
 	Reporter string
 	// Assignee and Requester are accounts of the tracker, as People found
 	// them; empty where there are none. A driver without People ignores them.

@@ -1,6 +1,7 @@
 package targets
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"strings"
@@ -17,6 +18,7 @@ const (
 	setStatusColors   = "statusColors"
 	setAssignee       = "assignee"
 	setReporter       = "reporter"
+	setPushedBy       = "pushedBy"
 	setFields         = "fields"
 )
 
@@ -47,7 +49,9 @@ func CommonSettings() []Field {
 		{Name: setAssignee, Default: personNone, Example: personOwner,
 			Help: "Who the issue is assigned to: owner (of the item), pusher (who clicked), none, or an e-mail address. Somebody without an account is named in the description."},
 		{Name: setReporter, Default: personNone, Example: personPusher,
-			Help: "Who is the issue's reporter where the tracker lets it be set: owner, pusher, none, or an e-mail address. The description names who clicked in any case."},
+			Help: "Who is the issue's reporter where the tracker lets it be set: owner, pusher, none, or an e-mail address. pushedBy says what the description tells of who clicked."},
+		{Name: setPushedBy, Enum: []string{pushedByFull, pushedByName, pushedByNone}, Default: pushedByName, Example: pushedByNone,
+			Help: "What the issue says of the person who clicked: full (name and e-mail address), name, or none."},
 		{Name: setFields, Type: TypeMap, Example: `{ Component: Backend, Story Points: "{{field \"Effort\"}}" }`,
 			Help: "Further fields of the issue, by name or id, and a template for each value. A field that takes several gets one per line or tag."},
 	}
@@ -76,6 +80,7 @@ type mapping struct {
 	fromTags           bool
 	colors             map[string]string
 	assignee, reporter string
+	pushedBy           string
 	fields             []fieldTemplate
 }
 
@@ -87,7 +92,9 @@ type fieldTemplate struct {
 // wishes are the parts of a draft that only the tracker can make sense of.
 type wishes struct {
 	assignee, requester string // e-mail addresses
-	fields              []rawField
+	// assigneeText is what the description calls an assignee without an account.
+	assigneeText string
+	fields       []rawField
 }
 
 // rawField is a further field as the mapping gave it.
@@ -123,6 +130,7 @@ func newMapping(v Values) (*mapping, FieldErrors) {
 		colors:      v.Map(setStatusColors),
 		assignee:    person(setAssignee),
 		reporter:    person(setReporter),
+		pushedBy:    cmp.Or(v.String(setPushedBy), pushedByName),
 	}
 	fromTags, set := v[setLabelsFromTags].(bool)
 	m.fromTags = fromTags || !set
@@ -161,11 +169,12 @@ func (t *Target) Draft(marker Marker, item Item) (Draft, error) {
 	if err != nil {
 		doc = richtext.Paragraph(richtext.Text("The description is too large to be shown here; see Productboard."))
 	}
-	d := Draft{Marker: marker, Title: title, Description: doc, Link: item.Link, Labels: slices.Clone(m.labels), Reporter: item.Pusher.String()}
+	d := Draft{Marker: marker, Title: title, Description: doc, Link: item.Link, Labels: slices.Clone(m.labels), Reporter: m.pusher(item.Pusher)}
 	if m.fromTags {
 		d.Labels = append(d.Labels, item.Tags...)
 	}
 	d.wishes.assignee, d.wishes.requester = address(m.assignee, item), address(m.reporter, item)
+	d.wishes.assigneeText = m.assigneeText(item)
 	for _, f := range m.fields {
 		text, err := f.value.run(item)
 		if err != nil {

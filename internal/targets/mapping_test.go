@@ -57,7 +57,7 @@ func TestDraftByDefault(t *testing.T) {
 	assert.Equal(t, "Dark mode", d.Title)
 	assert.Equal(t, "Make it **dark**.", markdown(d.Description))
 	assert.Equal(t, []string{"a", "b"}, d.Labels)
-	assert.Equal(t, "Jane <jane@example.com>", d.Reporter)
+	assert.Equal(t, "Jane", d.Reporter)
 	assert.Equal(t, "https://pb.example/1", d.Link)
 }
 

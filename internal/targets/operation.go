@@ -87,7 +87,7 @@ func (t *Target) fault(op string, err error) *fault.Error {
 	} else {
 		out.Op = op + ": " + out.Op
 	}
-	if op == OpCheck || op == OpFind || op == OpRead || op == OpResolve || op == OpPreview || op == OpExpires {
+	if op == OpCheck || op == OpFind || op == OpRead || op == OpResolve || op == OpPreview || op == OpExpires || op == OpPublic {
 		out.Unsure = false // nothing was to be changed
 	}
 	if out.Side == "" {

@@ -1,6 +1,7 @@
 package targets
 
 import (
+	"cmp"
 	"context"
 	"sync"
 	"time"
@@ -46,7 +47,7 @@ func (d *directory) put(email, id string) {
 func (t *Target) findPeople(ctx context.Context, d *Draft) {
 	if email := d.wishes.assignee; email != "" {
 		if d.Assignee = t.findPerson(ctx, email); d.Assignee == "" {
-			d.asides = append(d.asides, "Assignee: "+email)
+			d.asides = append(d.asides, "Assignee: "+cmp.Or(d.wishes.assigneeText, email))
 		}
 	}
 	if email := d.wishes.requester; email != "" && t.traits.SetsRequester {

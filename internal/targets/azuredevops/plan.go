@@ -125,6 +125,14 @@ func (p *planner) allFields(ctx context.Context) (map[string]field, error) {
 	return made, nil
 }
 
+// IsPublic implements targets.PublicPlace. A token for work items alone may not
+// ask.
+func (d *driver) IsPublic(ctx context.Context) (bool, error) {
+	var p project
+	err := d.get(ctx, "read project", d.address("/_apis/projects/"+escape(d.cfg.project), nil), &p)
+	return err == nil && p.Visibility == "public", err
+}
+
 // Choices implements targets.Chooser.
 func (d *driver) Choices(ctx context.Context, setting string) ([]targets.Choice, error) {
 	const op = "list choices"

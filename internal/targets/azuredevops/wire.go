@@ -87,7 +87,8 @@ type node struct {
 }
 
 type project struct {
-	Name string `json:"name"`
+	Name       string `json:"name"`
+	Visibility string `json:"visibility"`
 }
 
 // list is how every list comes: the published schema leaves the wrapper out,

@@ -33,6 +33,10 @@ type repository struct {
 	FullName  string `json:"full_name"`
 	HasIssues bool   `json:"has_issues"`
 	Archived  bool   `json:"archived"`
+	// Private and Internal are false for a repository that strangers can read;
+	// Private is nil if Gitea does not say.
+	Private  *bool `json:"private"`
+	Internal bool  `json:"internal"`
 	// External is set where issues are kept elsewhere.
 	External *struct{} `json:"external_tracker"`
 }

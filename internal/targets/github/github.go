@@ -99,6 +99,12 @@ func (d *driver) Check(ctx context.Context) error {
 	return d.rehearse(ctx)
 }
 
+// IsPublic implements targets.PublicPlace.
+func (d *driver) IsPublic(ctx context.Context) (bool, error) {
+	repo, err := d.repository(ctx)
+	return err == nil && repo.Private != nil && !*repo.Private, err
+}
+
 // account gives the login under which issues are made. It proves the
 // credentials.
 func (d *driver) account(ctx context.Context) (string, error) {

@@ -36,6 +36,8 @@ type repository struct {
 	Owner     user   `json:"owner"`
 	HasIssues bool   `json:"has_issues"`
 	Archived  bool   `json:"archived"`
+	// Private is true for internal repositories too; nil if GitHub does not say.
+	Private *bool `json:"private"`
 	// Permissions are those of the account; nil if GitHub does not say.
 	Permissions *struct {
 		Push bool `json:"push"`

@@ -18,7 +18,8 @@ const rolePlanner = 15
 // plan is what the settings' names mean in this GitLab.
 type plan struct {
 	projectID int
-	epicID    int // 0: none
+	public    bool // strangers can read issues that are not confidential
+	epicID    int  // 0: none
 	// level is the account's role as the project tells it; 0: it does not, as
 	// for a role by way of an invited group.
 	level int
@@ -56,7 +57,7 @@ func (p *planner) load(ctx context.Context) (*plan, error) {
 	case found.IssuesLevel == "disabled":
 		return nil, invalid(op, "The GitLab project %q has no issues. Ask a GitLab admin to switch them on (Settings > General > Visibility), or your admin to name another project in settings.project.", p.cfg.project)
 	}
-	made := &plan{projectID: found.ID}
+	made := &plan{projectID: found.ID, public: found.Visibility == "public" && found.IssuesLevel != "private"}
 	for _, a := range []*access{found.Permissions.Project, found.Permissions.Group} {
 		if a != nil {
 			made.level = max(made.level, a.Level)
@@ -66,6 +67,12 @@ func (p *planner) load(ctx context.Context) (*plan, error) {
 		made.epicID, err = p.epic(ctx, found)
 	}
 	return made, err
+}
+
+// IsPublic implements targets.PublicPlace.
+func (d *driver) IsPublic(ctx context.Context) (bool, error) {
+	p, err := d.planner.get(ctx)
+	return err == nil && p.public && !d.cfg.confidential, err
 }
 
 // epic finds the id of the epic that people call "&12".

@@ -78,6 +78,7 @@ type project struct {
 	Name        string `json:"name_with_namespace"`
 	Archived    bool   `json:"archived"`
 	IssuesLevel string `json:"issues_access_level"`
+	Visibility  string `json:"visibility"`
 	Namespace   struct {
 		ID   int    `json:"id"`
 		Kind string `json:"kind"`

@@ -37,6 +37,13 @@ func (d *driver) Check(ctx context.Context) error {
 	return d.rehearse(ctx, p, me)
 }
 
+// IsPublic implements targets.PublicPlace. Whether strangers have to sign in
+// first is not shown to any key.
+func (d *driver) IsPublic(ctx context.Context) (bool, error) {
+	p, err := d.planner.get(ctx)
+	return err == nil && p.public, err
+}
+
 // proveKey says whose the key is, with what else is asked for.
 func (d *driver) proveKey(ctx context.Context, include string) (user, error) {
 	const op = "read the key's account"

@@ -219,7 +219,7 @@ func (f *fake) getProject(w http.ResponseWriter, r *http.Request, u *fakeUser) {
 				own = append(own, map[string]any{"id": field.id, "name": field.name})
 			}
 		}
-		send(w, 200, "project", map[string]any{"id": p.id, "identifier": name, "status": p.status, "trackers": p.trackers, "issue_custom_fields": own, "issue_categories": p.categories})
+		send(w, 200, "project", map[string]any{"id": p.id, "identifier": name, "status": p.status, "is_public": p.public, "trackers": p.trackers, "issue_custom_fields": own, "issue_categories": p.categories})
 	}
 }
 

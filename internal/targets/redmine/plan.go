@@ -20,6 +20,7 @@ const planLife = 10 * time.Minute
 // plan is what the settings' names mean in this Redmine.
 type plan struct {
 	projectID  int
+	public     bool // whoever may read this Redmine may read the project
 	trackerID  int
 	markerID   int
 	linkID     int // 0: no such field
@@ -63,6 +64,7 @@ func (p *planner) load(ctx context.Context) (*plan, error) {
 	if err != nil {
 		return nil, err
 	}
+	made.public = project.Project.Public
 	made.projectID, made.categories, made.ofProject = project.Project.ID, project.Project.Categories, project.Project.Fields
 	if err := p.tracker(ctx, made, project.Project.Trackers); err != nil {
 		return nil, err

@@ -58,6 +58,7 @@ func TestConformance(t *testing.T) {
 				Mine: base(account(mineKey, "mine", "tracker", "Feature")), Other: base(account(otherKey, "other")),
 				WrongProject: base(account(mineKey, "nowhere")).Settings,
 				Issues:       f.stored,
+				SetPublic:    func(*testing.T) { f.mu.Lock(); defer f.mu.Unlock(); f.projects["mine"].public = true },
 			}
 		},
 	})

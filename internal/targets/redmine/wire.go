@@ -136,6 +136,7 @@ type projectReply struct {
 	Project struct {
 		ref
 		Status   int   `json:"status"`
+		Public   bool  `json:"is_public"`
 		Trackers []ref `json:"trackers"`
 		// Fields are only those the project chose itself: fields "for all
 		// projects" are missing.

@@ -82,6 +82,24 @@ func testCreateFind(t *testing.T, b *bench) {
 	assert.Equal(t, &made, find(t, target, draft.Marker), "created and found are the same")
 }
 
+func testPublic(t *testing.T, b *bench) {
+	if b.server.SetPublic == nil {
+		t.Skip("this server's project cannot be made public")
+	}
+	open := func(pushedBy string) *targets.Target {
+		return b.open(t, Account{Credentials: b.server.Mine.Credentials, Settings: func(url string) map[string]any {
+			return With(b.server.Mine.Settings(url), "pushedBy", pushedBy)
+		}})
+	}
+	const warning = "settings.pushedBy"
+	assert.NotContains(t, open("full").Caveat(t.Context()), warning, "nobody else can read the project")
+	b.server.SetPublic(t)
+	assert.Contains(t, open("full").Caveat(t.Context()), warning)
+	assert.NotContains(t, open("name").Caveat(t.Context()), warning)
+	b.proxy.On(Any, Behaviour{Status: 500})
+	assert.NotContains(t, open("full").Caveat(t.Context()), warning, "nothing is claimed that the tracker did not say")
+}
+
 func testFindNothing(t *testing.T, b *bench) {
 	b.needsFind(t)
 	target := b.mine(t)

@@ -73,6 +73,8 @@ type Server struct {
 	// SetLag, if set, makes look-ups miss new issues for as long as the
 	// driver's Traits.Consistency allows.
 	SetLag func(t *testing.T)
+	// SetPublic, if set, lets everybody read Mine's project.
+	SetPublic func(t *testing.T)
 	// Fates is what can become of an issue and its place.
 	Fates Fates
 }
@@ -121,6 +123,7 @@ func Run(t *testing.T, h Harness) {
 		{"check of a wrong project", testCheckWrongProject},
 		{"create then find", testCreateFind},
 		{"preview", testPreview},
+		{"who clicked, in public", testPublic},
 		{"find of nothing", testFindNothing},
 		{"look-up lag as declared", testLag},
 		{"duplicates", testDuplicates},

@@ -38,6 +38,11 @@ func Harness() targettest.Harness {
 				URL: s.URL, Mine: Account(PAT, Project), Other: Account(OtherPAT, OtherProject),
 				WrongProject: Account(PAT, "Nowhere").Settings,
 				Issues:       s.stored,
+				SetPublic: func(*testing.T) {
+					s.mu.Lock()
+					defer s.mu.Unlock()
+					s.Public = true
+				},
 				SetLag: func(*testing.T) {
 					s.mu.Lock()
 					defer s.mu.Unlock()

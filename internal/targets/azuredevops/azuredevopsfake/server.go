@@ -59,6 +59,8 @@ type Server struct {
 	NoTags bool
 	// Careless makes it ignore validateOnly.
 	Careless bool
+	// Public makes everybody read the projects.
+	Public bool
 	// Lag is how many queries miss a new item.
 	Lag int
 	// Header is sent with every answer.
@@ -147,10 +149,19 @@ func (s *Server) routes() http.Handler {
 	handle("GET /"+Organization+"/_apis/projects", []string{"$top"}, func(w http.ResponseWriter, _ *http.Request, project string) {
 		reply(w, wrap([]any{map[string]any{"id": "eb6e4656-77fc-42a1-9181-4c6d8e9da5d1", "name": project, "state": "wellFormed"}}))
 	})
+	handle("GET /"+Organization+"/_apis/projects/{project}", nil, s.getProject)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		fail(w, http.StatusNotFound, "VssResourceNotFoundException", "The controller for path '"+r.URL.Path+"' was not found.")
 	})
 	return mux
+}
+
+func (s *Server) getProject(w http.ResponseWriter, _ *http.Request, project string) {
+	visibility := "private"
+	if s.Public {
+		visibility = "public"
+	}
+	reply(w, map[string]any{"id": "eb6e4656-77fc-42a1-9181-4c6d8e9da5d1", "name": project, "state": "wellFormed", "visibility": visibility})
 }
 
 // serve does what holds for every request.

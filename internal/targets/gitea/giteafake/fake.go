@@ -62,6 +62,7 @@ type User struct {
 type Repository struct {
 	Name                                  string // owner/name
 	NoIssues, External, Archived, Renamed bool
+	Public                                bool
 	Labels                                []Label
 	Milestones                            []Milestone
 	// Assignable are the accounts that issues can be given to.

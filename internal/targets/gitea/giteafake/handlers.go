@@ -18,7 +18,7 @@ func (c *call) user(u User) map[string]any {
 
 func (c *call) repository() map[string]any {
 	owner, name, _ := strings.Cut(c.repo.Name, "/")
-	out := map[string]any{"id": 42, "name": name, "full_name": c.repo.Name, "owner": c.user(User{Login: owner}), "private": true, "archived": c.repo.Archived,
+	out := map[string]any{"id": 42, "name": name, "full_name": c.repo.Name, "owner": c.user(User{Login: owner}), "private": !c.repo.Public, "internal": false, "archived": c.repo.Archived,
 		"has_issues": !c.repo.NoIssues, "html_url": c.base + "/" + c.repo.Name, "permissions": map[string]any{"admin": false, "push": c.role == "write", "pull": true}, "created_at": moment}
 	if c.repo.External {
 		out["external_tracker"] = map[string]any{"external_tracker_url": "https://tracker.example.com"}

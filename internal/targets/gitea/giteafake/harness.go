@@ -46,6 +46,7 @@ func Harness() targettest.Harness {
 					}
 					return out
 				},
+				SetPublic: func(*testing.T) { f.Lock(); defer f.Unlock(); f.Repositories["acme/app"].Public = true },
 			}
 		},
 	}

@@ -87,6 +87,7 @@ type Repository struct {
 	Org         bool
 	NoIssues    bool
 	Archived    bool
+	Public      bool
 	// Moved is set once it has another name.
 	Moved      bool
 	Labels     []string

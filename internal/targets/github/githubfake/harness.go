@@ -74,6 +74,7 @@ func harness(start func(*testing.T) *Fake, accounts func(*testing.T, *Fake) (min
 					}
 					return out
 				},
+				SetPublic: func(*testing.T) { f.Lock(); defer f.Unlock(); f.Repositories["acme/app"].Public = true },
 				// A look-up that finds nothing reads two lists.
 				SetLag: func(*testing.T) { f.Lock(); defer f.Unlock(); f.Lag = 2 },
 			}

@@ -149,6 +149,7 @@ func Harness() targettest.Harness {
 				WrongProject: Account(Mine, "acme/nowhere").Settings,
 				Issues:       func(_ *testing.T, marker targets.Marker) []targettest.Stored { return s.stored("acme/mine", marker) },
 				SetLag:       func(*testing.T) { s.Lag(4) },
+				SetPublic:    func(*testing.T) { s.locked(func() { s.projects[0].public = true }) },
 			}
 		},
 	}

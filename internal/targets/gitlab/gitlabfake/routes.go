@@ -151,7 +151,11 @@ func (p *project) show(u *user) map[string]any {
 	if level := p.levels[u.id]; level > 0 && !p.invited[u.id] {
 		access = map[string]any{"access_level": level, "notification_level": 3}
 	}
-	return map[string]any{"id": p.id, "path_with_namespace": p.path, "name_with_namespace": strings.ReplaceAll(p.path, "/", " / "), "archived": p.archived,
+	visibility := "private"
+	if p.public {
+		visibility = "public"
+	}
+	return map[string]any{"id": p.id, "visibility": visibility, "path_with_namespace": p.path, "name_with_namespace": strings.ReplaceAll(p.path, "/", " / "), "archived": p.archived,
 		"issues_access_level": p.issues, "namespace": map[string]any{"id": max(p.group, 1), "kind": kind},
 		"permissions": map[string]any{"project_access": access, "group_access": nil}}
 }
