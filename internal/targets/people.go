@@ -41,6 +41,12 @@ func (d *directory) put(email, id string) {
 	d.known[email] = known{id: id, until: time.Now().Add(personLife)}
 }
 
+func (d *directory) forget() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.known = nil
+}
+
 // findPeople turns the e-mail addresses that the mapping gave into accounts.
 // One that cannot be found becomes a line of the description: it must never
 // stop a push.

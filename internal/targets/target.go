@@ -151,7 +151,8 @@ func (t *Target) FindAll(ctx context.Context, marker Marker) (issues []Issue, su
 	return issues, true, nil
 }
 
-// Create sends one create request for the draft, cut to the tracker's limits.
+// Create sends one create request for the draft, cut to the tracker's limits,
+// and a second one only after a Stale refusal, which created nothing.
 // OutcomeOf(err) says whether the issue exists; an unknown outcome is to be
 // resolved with Find.
 func (t *Target) Create(ctx context.Context, draft Draft) (Issue, error) {
@@ -160,11 +161,7 @@ func (t *Target) Create(ctx context.Context, draft Draft) (Issue, error) {
 		if err := validMarker(draft.Marker); err != nil {
 			return err
 		}
-		draft, err := t.complete(ctx, draft)
-		if err != nil {
-			return err
-		}
-		made, err := t.driver.Create(ctx, draft)
+		made, err := t.send(ctx, draft, t.driver.Create)
 		if err == nil && made.ID == "" {
 			err = Unreadable("", errors.New("the answer names no issue"))
 		}
@@ -185,10 +182,8 @@ func (t *Target) Update(ctx context.Context, id string, draft Draft) (issue Issu
 		return Issue{}, false, nil
 	}
 	err = t.run(ctx, OpUpdate, func(ctx context.Context) error {
-		draft, err := t.complete(ctx, draft)
-		if err == nil {
-			issue, err = driver.Update(ctx, id, draft)
-		}
+		var err error
+		issue, err = t.send(ctx, draft, func(ctx context.Context, draft Draft) (Issue, error) { return driver.Update(ctx, id, draft) })
 		return err
 	})
 	if err != nil {
