@@ -65,6 +65,7 @@ type (
 		Href     string `json:"href,omitempty"`
 		Colspan  int    `json:"colspan,omitempty"`
 		Rowspan  int    `json:"rowspan,omitempty"`
+		Type     string `json:"type,omitempty"` // of subsup
 	}
 )
 
@@ -205,14 +206,14 @@ func (w *adfWriter) table(t table) adfNode {
 // adfInline makes text nodes. Code keeps no other mark than its link.
 func adfInline(runs []run) []adfNode {
 	plain := make([]run, len(runs))
-	for i, r := range runs {
+	for i, r := range spell(runs, isCode) {
 		if r.marks&code != 0 {
 			r.marks = code
 		}
 		plain[i] = r
 	}
 	var out []adfNode
-	for _, r := range prepare(plain, bold|italic|underline|strike|code) {
+	for _, r := range prepare(plain, bold|italic|underline|strike|code|scripts) {
 		if r.brk {
 			out = append(out, adfNode{Type: "hardBreak"})
 			continue
@@ -225,6 +226,12 @@ func adfInline(runs []run) []adfNode {
 			if r.marks&m != 0 {
 				n.Marks = append(n.Marks, adfMark{Type: adfMarkName(m)})
 			}
+		}
+		if r.marks&superscript != 0 {
+			n.Marks = append(n.Marks, adfMark{Type: "subsup", Attrs: &adfAttrs{Type: "sup"}})
+		}
+		if r.marks&subscript != 0 {
+			n.Marks = append(n.Marks, adfMark{Type: "subsup", Attrs: &adfAttrs{Type: "sub"}})
 		}
 		out = append(out, n)
 	}

@@ -6,6 +6,9 @@ import (
 	"golang.org/x/net/html"
 )
 
+// asanaMarks are the marks that Asana has.
+const asanaMarks = htmlMarks &^ scripts
+
 // asanaSubset: no lists in quotes and no blocks in list items, no tables at all.
 func asanaSubset() subset {
 	return subset{
@@ -49,14 +52,14 @@ func (w *asanaWriter) blocks(blocks []block) {
 func (w *asanaWriter) block(b block) {
 	switch b := b.(type) {
 	case paragraph:
-		htmlInline(&w.b, webLinks(b.runs), "\n")
+		htmlInline(&w.b, webLinks(b.runs), asanaMarks, "\n")
 	case heading:
 		element := "h1"
 		if b.level > 1 {
 			element = "h2"
 		}
 		w.b.WriteString("<" + element + ">")
-		htmlInline(&w.b, webLinks(b.runs), " ")
+		htmlInline(&w.b, webLinks(b.runs), asanaMarks, " ")
 		w.b.WriteString("</" + element + ">")
 	case codeBlock:
 		w.b.WriteString("<pre>" + html.EscapeString(b.text) + "</pre>")

@@ -34,7 +34,8 @@ type MarkdownOptions struct {
 	// "[[Page]]") and macros ("{{toc}}") from working.
 	BreakRedmine bool
 	// NoHTML is for trackers that show HTML tags as text. Without them a table
-	// cell is one line, so lists and line breaks in it are flattened.
+	// cell is one line, so lists and line breaks in it are flattened, and raised
+	// text is "10^6".
 	NoHTML bool
 }
 

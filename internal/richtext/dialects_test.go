@@ -75,6 +75,7 @@ func TestWiki(t *testing.T) {
 			"h1&#46; a\nbq&#46; b\n\\# c\n\\* d\n\\- e\n\\|f\\|\n\\-\\-\\-\\-",
 		},
 		"emoticons":           {"<p>:) ;-) :D :P (y) (x) a(b) Path: D</p>", `:\) ;\-) :&#68; :&#80; \(y) \(x) a(b) Path: D`},
+		"emoticons by marks":  {"<p>x <s>a;</s>)</p>", `x -a;-\)`},
 		"issue keys":          {"<p>ENG-12 eng-12 UTF-8 1-2</p>", `ENG\-12 eng-12 UTF\-8 1-2`},
 		"references":          {"<p>&amp;lt; &amp; AT&amp;T &amp;#42;</p>", "&amp;lt; & AT&T &amp;#42;"},
 		"marks at borders":    {"<p><b>a</b> (<i>b</i>) <u>c</u>, <s>d</s></p>", `*a* \(_b_) +c+, -d-`},

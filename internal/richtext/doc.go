@@ -111,7 +111,9 @@ const (
 	italic
 	underline
 	strike
-	code // excludes nothing in the tree; back-ends treat the run as a leaf
+	code        // excludes nothing in the tree; back-ends treat the run as a leaf
+	superscript // never with subscript
+	subscript
 )
 
 // run is a stretch of text that has one style and one link, or a line break.

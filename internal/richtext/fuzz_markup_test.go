@@ -96,7 +96,7 @@ func FuzzWiki(f *testing.F) {
 }
 
 var (
-	wikiMacro = regexp.MustCompile(`^(?:\{quote\}|\{[-*_+]\})`)
+	wikiMacro = regexp.MustCompile(`^(?:\{quote\}|\{[-*_+^~]\})`)
 	wikiLink  = regexp.MustCompile(`^\[(?:[^\[\]\n|]*\|)?(?i:https?://|mailto:)[^\[\]\n|{}\\^!]+\]`)
 )
 

@@ -86,7 +86,7 @@ func FuzzPlain(f *testing.F) {
 }
 
 var (
-	markdownTag = regexp.MustCompile(`^<(?:$|[ \d\n\x{a0}\p{Z}]|br>|/?ul>|/?ol>|ol start="\d+">|/?li>|https?://[^\s<>]+>|[^\s<>:]+@[^\s<>:]+>)`)
+	markdownTag = regexp.MustCompile(`^<(?:$|[ \d\n\x{a0}\p{Z}]|br>|/?ul>|/?ol>|ol start="\d+">|/?li>|/?su[bp]>|https?://[^\s<>]+>|[^\s<>:]+@[^\s<>:]+>)`)
 	goodAddress = regexp.MustCompile(`^(?i:https?://|mailto:)`)
 )
 

@@ -8,7 +8,7 @@ import (
 )
 
 // HTML writes the document as an HTML fragment with plain elements only: p,
-// h1-h6, strong, em, u, s, code, pre, blockquote, ul, ol, li, table, tr, th, td,
+// h1-h6, strong, em, u, s, sup, sub, code, pre, blockquote, ul, ol, li, table, tr, th, td,
 // hr, br, a. The only attributes are href (http, https or mailto), start, colspan
 // and rowspan. Checklist items begin with ☐ or ☑.
 func (d Doc) HTML() string {
@@ -52,7 +52,7 @@ func (w *htmlWriter) block(b block) {
 
 func (w *htmlWriter) line(element string, runs []run) {
 	w.b.WriteString("<" + element + ">")
-	htmlInline(&w.b, runs, "<br>")
+	htmlInline(&w.b, runs, htmlMarks, "<br>")
 	w.b.WriteString("</" + element + ">")
 }
 
@@ -79,7 +79,7 @@ func (w *htmlWriter) tight(blocks []block) {
 	for i, b := range blocks {
 		p, ok := b.(paragraph)
 		if i == 0 && ok && !hasParagraph(blocks[1:]) {
-			htmlInline(&w.b, p.runs, "<br>")
+			htmlInline(&w.b, p.runs, htmlMarks, "<br>")
 			continue
 		}
 		w.block(b)
@@ -120,9 +120,12 @@ func htmlSpan(name string, n int) string {
 	return " " + name + `="` + strconv.Itoa(n) + `"`
 }
 
+// htmlMarks are the marks that HTML has, all of them.
+const htmlMarks = bold | italic | underline | strike | code | scripts
+
 // htmlInline writes text with the elements that HTML and Asana's XML share.
-func htmlInline(b *strings.Builder, runs []run, lineBreak string) {
-	for _, e := range nest(prepare(runs, bold|italic|underline|strike|code)) {
+func htmlInline(b *strings.Builder, runs []run, have mark, lineBreak string) {
+	for _, e := range nest(prepare(runs, have)) {
 		switch e.kind {
 		case evText:
 			b.WriteString(html.EscapeString(e.text))
@@ -150,6 +153,10 @@ func htmlElement(m mark) string {
 		return "em"
 	case underline:
 		return "u"
+	case superscript:
+		return "sup"
+	case subscript:
+		return "sub"
 	default:
 		return "s"
 	}

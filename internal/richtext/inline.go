@@ -6,9 +6,10 @@ import (
 )
 
 // prepare makes runs ready for a dialect: it drops the marks the dialect does
-// not have, moves white space out of the edges of marks and links (most
+// not have, but spells out raised and lowered text, moves white space out of the edges of marks and links (most
 // dialects read "** x **" as text), and joins what has become equal.
 func prepare(runs []run, have mark) []run {
+	runs = spell(runs, func(r run) bool { return r.marks&scripts&^have != 0 })
 	if len(runs) == 1 && !isSpace(firstRune(runs[0].text)) && !isSpace(lastRune(runs[0].text)) {
 		r := runs[0] // most lines of text are one plain run
 		r.marks &= have
@@ -321,12 +322,12 @@ func (n *nester) openFor(i int) {
 	n.openMarks(i, marks&^outside)
 }
 
-// openMarks opens the marks that last longest first; bold, strike, italic,
-// underline when they last equally long, the order in which Redmine reads them.
+// openMarks opens the marks that last longest first. When they last equally
+// long the order is that in which Redmine reads them.
 func (n *nester) openMarks(i int, marks mark) {
 	for marks != 0 {
 		var best mark
-		for _, m := range [...]mark{bold, strike, italic, underline} {
+		for _, m := range [...]mark{bold, strike, italic, underline, superscript, subscript} {
 			if marks&m != 0 && (best == 0 || n.end(i, m) > n.end(i, best)) {
 				best = m
 			}

@@ -9,6 +9,14 @@ import (
 // element for it is not shown by every tracker, so underlined text is plain.
 const markdownMarks = bold | italic | strike | code
 
+// marks are the ones that the dialect has: sup and sub are HTML in Markdown.
+func (o *MarkdownOptions) marks() mark {
+	if o.NoHTML {
+		return markdownMarks
+	}
+	return markdownMarks | scripts
+}
+
 // Markdown writes the document in GitHub Flavored Markdown: tables, task lists,
 // strikethrough and fenced code on top of CommonMark. Text stays text, however
 // much it looks like markup. The result has no line end at its end.
@@ -104,7 +112,7 @@ func (w *mdWriter) block(b block, alternate bool) {
 
 func (w *mdWriter) inline(runs []run, at mdPlace) {
 	t := mdText{out: &w.b, o: &w.o, at: at, newline: w.newline}
-	t.write(nest(prepare(runs, markdownMarks)))
+	t.write(nest(prepare(runs, w.o.marks())))
 }
 
 func (w *mdWriter) code(c codeBlock) {

@@ -44,7 +44,7 @@ func (t *mdText) write(events []event) {
 		case evBreak:
 			t.lineBreak()
 		case evOpen, evClose:
-			t.out.WriteString(mdDelimiter(e.mark))
+			t.out.WriteString(mdDelimiter(e))
 			t.lineStart = false
 		case evOpenLink:
 			t.lineStart = false
@@ -61,14 +61,19 @@ func (t *mdText) write(events []event) {
 	}
 }
 
-func mdDelimiter(m mark) string {
-	switch m {
+func mdDelimiter(e event) string {
+	switch e.mark {
 	case bold:
 		return "**"
 	case italic:
 		return "_"
 	case strike:
 		return "~~"
+	case superscript, subscript:
+		if e.opens() {
+			return "<" + htmlElement(e.mark) + ">"
+		}
+		return "</" + htmlElement(e.mark) + ">"
 	default: // dropped before
 		return ""
 	}
@@ -111,8 +116,8 @@ func (t *mdText) touches(events []event, i, step int) bool {
 		j += step
 	}
 	delimiters := (j - nearest) * step
-	if delimiters == 0 || j < 0 || j >= len(events) || events[nearest].mark == 0 {
-		return false // a bracket of a link is one anywhere
+	if delimiters == 0 || j < 0 || j >= len(events) || events[nearest].mark&^scripts == 0 {
+		return false // a bracket of a link is one anywhere, and so is a tag
 	}
 	if through || delimiters > 1 || events[nearest].mark == italic || events[j].kind != evText {
 		return true

@@ -30,7 +30,7 @@ var policy = sync.OnceValue(func() *bluemonday.Policy {
 	p := bluemonday.NewPolicy()
 	elements := []string{
 		"h1", "h2", "h3", "h4", "h5", "h6",
-		"b", "strong", "i", "em", "u", "ins", "s", "strike", "del", "code", "kbd", "samp", "tt",
+		"b", "strong", "i", "em", "u", "ins", "s", "strike", "del", "code", "kbd", "samp", "tt", "sup", "sub",
 		"pre", "blockquote", "ul", "ol", "li", "hr", "br",
 		"table", "thead", "tbody", "tfoot", "tr", "th", "td",
 		// These carry no meaning that is kept, but they keep words apart.

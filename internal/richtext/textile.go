@@ -91,7 +91,7 @@ func texNeedsP(text string) bool {
 // line renders text with its breaks; further lines carry the quote prefix.
 func (w *texWriter) line(runs []run) string {
 	t := texText{newline: "\n" + w.prefix}
-	t.write(nest(prepare(runs, bold|italic|underline|strike|code)))
+	t.write(nest(prepare(runs, htmlMarks)))
 	return t.out.String()
 }
 

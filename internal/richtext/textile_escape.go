@@ -14,6 +14,7 @@ type texEscaper struct {
 	s   string
 	i   int
 
+	begin  int  // where i began; what is before was written as a reference
 	more   bool // something that is not in s follows directly
 	inLink bool
 	marked bool // inside a mark
@@ -148,6 +149,9 @@ func (e *texEscaper) meansNothing(c byte) bool {
 	case '*', '_', '+', '^', '~', '-', '@':
 		// The end of a line is no space here: the next line may stand behind
 		// a tag, and a mark may begin before one.
+		if c == '@' && e.i == e.begin { // behind a reference it begins code
+			return false
+		}
 		return isWord(p) && isWord(n) || p == ' ' && n == ' ' && e.i+1 < len(e.s)
 	case '%':
 		return unicode.IsDigit(p) && !unicode.IsLetter(n) && n != 0

@@ -70,13 +70,17 @@ func texDelimiter(m mark) byte {
 		return '-'
 	case italic:
 		return '_'
+	case superscript:
+		return '^'
+	case subscript:
+		return '~'
 	default:
 		return '+'
 	}
 }
 
 // texRank is the order in which Redmine looks for the marks.
-func texRank(m mark) int { return strings.IndexByte("*-_+", texDelimiter(m)) }
+func texRank(m mark) int { return strings.IndexByte("*-_+^~", texDelimiter(m)) }
 
 // open writes a mark's first delimiter. Redmine wants a border before it; a
 // mark it has already replaced by a tag is one, and one mark that it has yet
@@ -153,7 +157,7 @@ func (t *texText) text(s string, more bool) {
 		// A closing mark wants punctuation behind it; and a mark wants more
 		// inside it than one character that is no letter.
 		t.out.WriteString(charRef(r))
-		e.i = n
+		e.i, e.begin = n, n
 	}
 	t.settle()
 	e.out = &t.out

@@ -12,7 +12,7 @@ import (
 	"golang.org/x/net/html"
 )
 
-var htmlElements = strings.Fields("p h1 h2 h3 h4 h5 h6 strong em u s code pre blockquote ul ol li table tr th td hr br a")
+var htmlElements = strings.Fields("p h1 h2 h3 h4 h5 h6 strong em u s sup sub code pre blockquote ul ol li table tr th td hr br a")
 
 // checkHTML holds out to balanced elements of the list, and gives its text.
 func checkHTML(t *testing.T, out string) string {

@@ -33,12 +33,7 @@ type walker struct {
 	pre *preText // non-nil inside <pre>
 }
 
-type preText struct {
-	lang string
-	text strings.Builder
-}
-
-const numMarks = 5
+const numMarks = 7
 
 func walk(src string) []block {
 	w := &walker{stack: []frame{{kind: root}}, space: true}
@@ -102,6 +97,10 @@ func (w *walker) start(t *html.Token) {
 
 func (w *walker) end(a atom.Atom) {
 	if m := markOf(a); m != 0 {
+		if w.pre != nil && m&scripts != 0 {
+			w.pre.endScript()
+			return
+		}
 		if d := &w.depth[bits.TrailingZeros8(uint8(m))]; *d > 0 {
 			*d--
 		}
@@ -147,14 +146,16 @@ func (w *walker) startInPre(t *html.Token) bool {
 			w.pre.lang = language(t)
 		}
 	case a == atom.Br:
-		w.pre.text.WriteByte('\n')
+		w.pre.write("\n")
 	case kindOf(a) != root, headingLevel(a) > 0, a == atom.Pre, a == atom.Hr:
 		w.endPre()
 		return false
 	case a == atom.P, a == atom.Div:
 		if s := w.pre.text.String(); s != "" && !strings.HasSuffix(s, "\n") {
-			w.pre.text.WriteByte('\n')
+			w.pre.write("\n")
 		}
+	case markOf(a)&scripts != 0:
+		w.pre.startScript(markOf(a))
 	}
 	return true
 }
@@ -163,6 +164,7 @@ func (w *walker) endPre() {
 	if w.pre == nil {
 		return
 	}
+	w.pre.endScript()
 	// HTML ignores one line end after <pre>; line ends before </pre> are only
 	// how editors write it.
 	text := strings.TrimRight(strings.TrimPrefix(dropControls(w.pre.text.String()), "\n"), "\n")
@@ -175,7 +177,7 @@ func (w *walker) endPre() {
 
 func (w *walker) addText(s string) {
 	if w.pre != nil {
-		w.pre.text.WriteString(s)
+		w.pre.write(s)
 		return
 	}
 	w.setStyle(w.href)
@@ -188,6 +190,9 @@ func (w *walker) setStyle(href string) {
 		if n > 0 {
 			next.marks |= 1 << i
 		}
+	}
+	if next.marks&superscript != 0 {
+		next.marks &^= subscript
 	}
 	if !w.cur.same(next) {
 		w.endRun()
@@ -205,7 +210,7 @@ func (w *walker) endRun() {
 
 func (w *walker) addBreak() {
 	if w.pre != nil {
-		w.pre.text.WriteByte('\n')
+		w.pre.write("\n")
 		return
 	}
 	w.setStyle(w.href)
@@ -295,6 +300,10 @@ func markOf(a atom.Atom) mark {
 		return strike
 	case atom.Code, atom.Kbd, atom.Samp, atom.Tt:
 		return code
+	case atom.Sup:
+		return superscript
+	case atom.Sub:
+		return subscript
 	default:
 		return 0
 	}

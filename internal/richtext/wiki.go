@@ -212,7 +212,7 @@ func (w *wikiWriter) lines(runs []run, newline string) {
 			w.b.WriteString(newline)
 		}
 		t := wikiText{out: &w.b, cell: w.cell, lineStart: true}
-		if !t.write(nest(prepare(line, bold|italic|underline|strike|code))) && newline == "\n" && !first {
+		if !t.write(nest(prepare(spell(line, isCode), htmlMarks))) && newline == "\n" && !first {
 			w.b.WriteString("\u00a0") // an empty line would end the paragraph
 		}
 		first = false

@@ -148,7 +148,8 @@ func (e *wikiEscaper) punct(c byte) {
 	case '!':
 		needed = !wikiWord(p) && n != ' ' || e.inLink
 	case '(', ')':
-		last := lastRune(e.out.String()) // a reference ends in ";" too
+		// A reference ends in ";" too, and "-" may end a mark.
+		last := lastRune(strings.TrimSuffix(e.out.String(), "-"))
 		needed = last == ':' || last == ';' || c == '(' && wikiEmoticon(e.s[e.i:])
 	case ':':
 		if e.schemeEnds() {
@@ -172,7 +173,7 @@ func (e *wikiEscaper) punct(c byte) {
 
 // ends reports whether c would end a mark that is open.
 func (e *wikiEscaper) ends(c byte) bool {
-	for _, m := range [...]mark{bold, italic, underline, strike} {
+	for _, m := range [...]mark{bold, italic, underline, strike, superscript, subscript} {
 		if e.open&m != 0 && wikiDelimiter(m)[0] == c {
 			return true
 		}

@@ -70,6 +70,10 @@ func wikiDelimiter(m mark) string {
 		return "_"
 	case underline:
 		return "+"
+	case superscript:
+		return "^"
+	case subscript:
+		return "~"
 	default:
 		return "-"
 	}

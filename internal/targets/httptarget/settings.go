@@ -242,6 +242,6 @@ func markdownFields() []targets.Field {
 		{Name: mdClosing, Type: targets.TypeBool, Example: "true", Help: "Whether words such as \"Fixes #1\" close anything."},
 		{Name: mdCommands, Type: targets.TypeBool, Example: "true", Help: "Whether lines such as /close are commands."},
 		{Name: mdRedmine, Type: targets.TypeBool, Example: "true", Help: "Whether Redmine's links and macros work."},
-		{Name: mdNoHTML, Type: targets.TypeBool, Example: "true", Help: "Whether HTML tags are shown as text."},
+		{Name: mdNoHTML, Type: targets.TypeBool, Example: "true", Help: "Whether HTML tags are shown as text. Line breaks in table cells and raised text (10^6) then do without tags."},
 	}
 }
