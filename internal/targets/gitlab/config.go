@@ -83,6 +83,8 @@ func guide() targets.Guide {
 			"A tag with a comma loses the comma: GitLab's labels cannot hold one. Of scoped labels (a::b) of one scope GitLab keeps the last.",
 			"People are found by e-mail only where GitLab shows it: their public e-mail, or any for an administrator's token. Others are named in the description.",
 			"Weight and epics are GitLab Premium; GitLab Free ignores a weight without a word.",
+			"An issue that people move is followed to its new project, if the account is a member there. A project access token sees no other project: the button keeps the old address, which leads people on.",
+			"GitLab says the same of a deleted issue and of a confidential one that it hides. A button lets go of an issue only if the account has the role Planner or Reporter, which sees both.",
 			"Webhooks: give the hook a signing token (whsec_...) where GitLab offers it, else a secret token, and tick Issues events (and Confidential issues events). GitLab sends nothing when an issue is deleted.",
 		},
 		Errors: []targets.GuideError{
@@ -90,7 +92,8 @@ func guide() targets.Guide {
 			{Says: "the token may not write", Means: "It lacks the scope api (read_api is not enough)."},
 			{Says: "GitLab has no project", Means: "The path is wrong, or the token's account is no member: GitLab says the same of both."},
 			{Says: "needs the role Reporter", Means: "The account is a guest in the project."},
-			{Says: "recognized as spam", Means: "The instance's spam check stopped the issue. Ask an administrator to allow the account."},
+			{Says: "recognized as spam", Means: "The instance's spam check stopped the issue, which a CAPTCHA cannot mend here. Ask an administrator to allow the account."},
+			{Says: "lacks the permission", Means: "The token is a fine-grained one. Make a new one with the permission that the sentence names."},
 		},
 	}
 }

@@ -12,6 +12,7 @@ package gitlab
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -67,7 +68,7 @@ func (d *driver) Check(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := d.proveRole(ctx, p, me); err != nil {
+	if err := d.proveRole(ctx, p.place, me); err != nil {
 		return err
 	}
 	_, err = d.list(ctx, p, "check", byLabel("check"))
@@ -169,15 +170,52 @@ func (d *driver) Create(ctx context.Context, draft targets.Draft) (targets.Issue
 	}
 	var made issue
 	if err := d.write(ctx, op, http.MethodPost, p.path("/issues"), body, &made); err != nil {
-		if !fault.KindOf(err).Transient() {
-			d.planner.forget() // what it knew may be why
-		}
-		return targets.Issue{}, err
+		return targets.Issue{}, d.notCreated(ctx, p, err)
 	}
 	if made.IID == 0 {
 		return targets.Issue{}, targets.Unreadable(op, fmt.Errorf("no issue in the answer"))
 	}
 	return d.portable(made), nil
+}
+
+// notCreated looks for what a refusal leaves open. What the plan knew may be
+// why, so it is looked up again.
+func (d *driver) notCreated(ctx context.Context, p *plan, err error) error {
+	if fault.KindOf(err).Transient() {
+		return err
+	}
+	d.planner.forget()
+	var refused *refusedError
+	if !errors.As(err, &refused) {
+		return err
+	}
+	switch {
+	case refused.status == http.StatusNotFound: // the project or the epic went away
+		return targets.Stale(err)
+	case refused.status == http.StatusUnprocessableEntity && p.epicID != 0:
+		// GitLab saves an issue before it adds it to the epic.
+		e := *fault.From(err)
+		e.Unsure = true
+		return &e
+	}
+	return d.explainForbidden(ctx, err)
+}
+
+// explainForbidden names the reason for a 403 that gives none, where the
+// project shows one.
+func (d *driver) explainForbidden(ctx context.Context, err error) error {
+	var refused *refusedError
+	if !errors.As(err, &refused) || refused.status != http.StatusForbidden || refused.reason() != "" {
+		return err
+	}
+	p, why := d.planner.places.Renew(ctx, d.planner.findPlace)
+	if why == nil {
+		why = d.planner.closed(p)
+	}
+	if why == nil || fault.KindOf(why).Transient() {
+		return err
+	}
+	return targets.Sure(why)
 }
 
 func (d *driver) body(p *plan, draft targets.Draft) (newIssue, error) {
@@ -213,96 +251,4 @@ func labels(names []string) []string {
 		}
 	}
 	return out
-}
-
-// Update implements targets.Updater. Labels that people added stay.
-func (d *driver) Update(ctx context.Context, id string, draft targets.Draft) (targets.Issue, error) {
-	body := changeIssue{issueBody: issueBody{Title: draft.Title, Description: d.describe(draft)}, AddLabels: labels(draft.Labels)}
-	if draft.Marker != "" {
-		body.AddLabels = append(body.AddLabels, string(draft.Marker))
-	}
-	if err := body.fill(draft); err != nil {
-		return targets.Issue{}, err
-	}
-	var now issue
-	if err := d.change(ctx, "update issue", http.MethodPut, id, "", body, &now); err != nil {
-		return targets.Issue{}, err
-	}
-	return d.portable(now), nil
-}
-
-// Read implements targets.Reader.
-func (d *driver) Read(ctx context.Context, id string) (targets.Issue, error) {
-	if !isNumber(id) {
-		return targets.Issue{}, missing(id)
-	}
-	p, err := d.planner.get(ctx)
-	if err != nil {
-		return targets.Issue{}, err
-	}
-	var found issue
-	err = d.get(ctx, "read issue", p.path("/issues/"+id), &found)
-	switch {
-	case err != nil && fault.KindOf(err) == fault.NotFound:
-		return targets.Issue{}, missing(id)
-	case err != nil:
-		return targets.Issue{}, err
-	case found.IID == 0:
-		return targets.Issue{}, notGitLab("read issue", fmt.Errorf("no issue in the answer"))
-	}
-	return d.portable(found), nil
-}
-
-// Resolve implements targets.Resolver.
-func (d *driver) Resolve(ctx context.Context, ref *targets.Reference) (targets.Issue, error) {
-	return d.Read(ctx, ref.Number(d.cfg.project)+ref.After("issues", "work_items"))
-}
-
-// Comment implements targets.Commenter.
-func (d *driver) Comment(ctx context.Context, id, text string) error {
-	return d.change(ctx, "comment on issue", http.MethodPost, id, "/notes", newNote{Body: render(targets.PlainText(text))}, nil)
-}
-
-// Close implements targets.Closer. GitLab takes it for a closed one as well.
-func (d *driver) Close(ctx context.Context, id string) error {
-	return d.change(ctx, "close issue", http.MethodPut, id, "", changeIssue{StateEvent: "close"}, nil)
-}
-
-// change writes to an issue, or to a part of it.
-func (d *driver) change(ctx context.Context, op, method, id, part string, body, out any) error {
-	if !isNumber(id) {
-		return missing(id)
-	}
-	p, err := d.planner.get(ctx)
-	if err != nil {
-		return err
-	}
-	err = d.write(ctx, op, method, p.path("/issues/"+id+part), body, out)
-	if err != nil && fault.KindOf(err) == fault.NotFound {
-		return missing(id)
-	}
-	return err
-}
-
-func missing(id string) *fault.Error {
-	return targets.Missing("read issue", name, "issue #"+targets.Title(id, 20), "the token's account")
-}
-
-// portable is an issue in everybody's words. GitLab's own are "opened" and
-// "closed"; its pages say Open and Closed.
-func (d *driver) portable(i issue) targets.Issue {
-	id := strconv.Itoa(i.IID)
-	out := targets.Issue{ID: id, Key: "#" + id, URL: i.WebURL, Title: i.Title, Status: "Open"}
-	if i.State == "closed" {
-		out.Status, out.Progress = "Closed", targets.Done
-	}
-	if i.MovedTo != nil {
-		out.Status = "Moved"
-	}
-	return out
-}
-
-func isNumber(id string) bool {
-	n, err := strconv.Atoi(id)
-	return err == nil && n > 0 && strconv.Itoa(n) == id
 }

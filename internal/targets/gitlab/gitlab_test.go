@@ -24,15 +24,7 @@ func TestConformance(t *testing.T) { targettest.Run(t, gitlabfake.Harness()) }
 
 // The suite over an OAuth token, whose header and refusals are others.
 func TestConformanceWithOAuth(t *testing.T) {
-	h := gitlabfake.Harness()
-	start := h.Start
-	h.Start = func(t *testing.T) targettest.Server {
-		s := start(t)
-		s.Mine = gitlabfake.Account(gitlabfake.OAuth, "acme/mine")
-		s.WrongProject = gitlabfake.Account(gitlabfake.OAuth, "acme/nowhere").Settings
-		return s
-	}
-	targettest.Run(t, h)
+	targettest.Run(t, gitlabfake.HarnessOf(gitlabfake.OAuth))
 }
 
 func open(t testing.TB, s *gitlabfake.Server, a targettest.Account) *targets.Target {
@@ -224,7 +216,7 @@ func TestUpdateKeepsLabelsAndMarker(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, made.ID, found.ID)
 	_, _, err = target.Update(t.Context(), "99", wanted)
-	assert.Equal(t, fault.NotFound, fault.KindOf(err))
+	assert.Equal(t, fault.Gone, fault.KindOf(err))
 }
 
 // A remark must not become a command, a mention or a reference.

@@ -20,35 +20,90 @@ const (
 	maxWait = time.Hour
 	// maxSaid bounds the sentences of one refusal.
 	maxSaid = 8
+	// maxPermission bounds the name of a permission, in characters.
+	maxPermission = 120
 )
+
+// refusedError is what GitLab says of a refusal.
+type refusedError struct {
+	status int
+	said   []string
+}
+
+func (e *refusedError) Error() string {
+	return fmt.Sprintf("HTTP status %d: %s", e.status, strings.Join(e.said, "; "))
+}
+
+// noIssue reports whether GitLab says that there is no such issue. A read and a
+// remark have words of their own for it; a project's absence has others.
+func (e *refusedError) noIssue() bool {
+	return e.status == http.StatusNotFound && len(e.said) == 1 && (strings.EqualFold(e.said[0], "Not found") || strings.EqualFold(e.said[0], "Issue Not Found"))
+}
+
+// reason is why GitLab forbids something, "" where it does not say.
+func (e *refusedError) reason() string {
+	said := strings.TrimSpace(strings.TrimPrefix(strings.Join(e.said, ", "), "Forbidden"))
+	return strings.TrimSpace(strings.TrimPrefix(said, "-"))
+}
 
 // refine turns what GitLab says of a failure into a sentence.
 func (c client) refine(r outbound.Reply, verdict *fault.Error) *fault.Error {
 	if verdict == nil {
 		return nil
 	}
+	reply, own := parseError(r)
+	if e := targets.Foreign(name, r, own); e != nil {
+		e.Ref = r.Header.Get("X-Request-Id")
+		return e
+	}
 	verdict.Ref = r.Header.Get("X-Request-Id")
-	said := sentences(r.Body)
-	if len(said) > 0 {
-		verdict.Err = fmt.Errorf("HTTP status %d: %s", r.Status, strings.Join(said, "; "))
+	refused := &refusedError{status: r.Status, said: reply.sentences()}
+	said := strings.Join(refused.said, ", ")
+	if said != "" {
+		verdict.Err = refused
 	}
 	switch {
 	case r.Status == http.StatusUnauthorized:
 		verdict.Public = "GitLab refused the token. Ask your admin to renew it in the integration's settings: it is wrong, expired or revoked."
-	case r.Status == http.StatusForbidden && oauthError(r.Body) == "insufficient_scope":
-		verdict.Public = "GitLab: the token may not write. Ask your admin for a token with the scope api."
 	case r.Status == http.StatusForbidden:
-		verdict.Public = fmt.Sprintf("GitLab does not allow this to the token's account in project %q. Ask your admin to give it the role Reporter there.", c.cfg.project)
+		verdict.Public = c.forbidden(reply, refused.reason())
 	case r.Status == http.StatusTooManyRequests:
 		if verdict.RetryAfter == 0 {
 			verdict.RetryAfter = untilReset(r.Header, time.Now())
 		}
 	case r.Status >= 300 && r.Status < 400:
 		verdict.Public = "GitLab's address leads elsewhere, or the project was renamed. Ask your admin to check settings.url and settings.project."
-	case verdict.Kind == fault.Invalid && len(said) > 0:
-		verdict.Public = targets.Advised(name, strings.Join(said, ", "), ". Ask your admin to change that in GitLab or in the integration's settings.")
+	case r.Status == http.StatusConflict && reply.Captcha:
+		verdict.Kind = fault.Invalid // until somebody solves a CAPTCHA, which nobody here can
+		verdict.Public = targets.Advised(name, said, spamAdvice)
+	case verdict.Kind == fault.Invalid && strings.Contains(said, "recognized as spam"):
+		verdict.Public = targets.Advised(name, said, spamAdvice)
+	case verdict.Kind == fault.Invalid && said != "":
+		verdict.Public = targets.Advised(name, said, ". Ask your admin to change that in GitLab or in the integration's settings.")
 	}
 	return verdict
+}
+
+const spamAdvice = ". Ask a GitLab admin to exempt the token's account from the spam check."
+
+// forbidden is the sentence for a 403: GitLab's own reason, and advice on the
+// role only where it gives none.
+func (c client) forbidden(reply errorReply, reason string) string {
+	switch reply.code() {
+	case "insufficient_scope":
+		return "GitLab: the token may not write. Ask your admin for a token with the scope api."
+	case "insufficient_granular_scope":
+		_, rest, _ := strings.Cut(reply.Description, "[")
+		permission, _, ok := strings.Cut(rest, "]")
+		if !ok || permission == "" {
+			return targets.Advised(name, reply.Description, ". Ask your admin for a token that may do this.")
+		}
+		return fmt.Sprintf("GitLab: the fine-grained token lacks the permission %q. Ask your admin for a token that has it.", targets.Title(permission, maxPermission))
+	}
+	if reason != "" {
+		return targets.Advised(name, reason, ". Ask a GitLab admin to put that right for the token's account.")
+	}
+	return fmt.Sprintf("GitLab does not allow this to the token's account in project %q. Ask your admin to give it the role Reporter there.", targets.Title(c.cfg.project, 60))
 }
 
 // untilReset reads RateLimit-Reset (seconds since 1970), which GitLab sends
@@ -68,24 +123,37 @@ type errorReply struct {
 	Error   json.RawMessage `json:"error"`
 	// Description goes with an OAuth error.
 	Description string `json:"error_description"`
+	// Captcha is set where only a person can go on.
+	Captcha bool `json:"needs_captcha_response"`
 }
 
-// oauthError is the OAuth error code of a refusal (RFC 6750), or "".
-func oauthError(body []byte) string {
-	var r errorReply
-	var code string
-	if json.Unmarshal(body, &r) != nil || json.Unmarshal(r.Error, &code) != nil {
+// parseError reads a failure. own reports whether GitLab wrote it: GitLab
+// begins its texts with the status, names a missing scope, or lists fields.
+// Gateways say {"message": "Forbidden"}.
+func parseError(r outbound.Reply) (reply errorReply, own bool) {
+	if json.Unmarshal(r.Body, &reply) != nil {
+		return errorReply{}, false
+	}
+	status := strconv.Itoa(r.Status) + " "
+	var fields map[string]json.RawMessage
+	return reply, strings.HasPrefix(text(reply.Message), status) || strings.HasPrefix(text(reply.Error), status) ||
+		strings.HasPrefix(reply.code(), "insufficient_") || json.Unmarshal(reply.Message, &fields) == nil && len(fields) > 0
+}
+
+// code is the OAuth error code of a refusal (RFC 6750), or "".
+func (r errorReply) code() string { return text(r.Error) }
+
+// text is a JSON text, "" for anything else.
+func text(raw json.RawMessage) string {
+	var s string
+	if json.Unmarshal(raw, &s) != nil {
 		return ""
 	}
-	return code
+	return s
 }
 
-// sentences are what a reply says of a failure; none if it is no JSON.
-func sentences(body []byte) []string {
-	var r errorReply
-	if json.Unmarshal(body, &r) != nil {
-		return nil
-	}
+// sentences are what a reply says of a failure.
+func (r errorReply) sentences() []string {
 	said := append(flatten("", r.Message), flatten("", r.Error)...)
 	if r.Description != "" {
 		said = append(said, r.Description)

@@ -1,6 +1,7 @@
 package gitlab_test
 
 import (
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -55,6 +56,9 @@ func answering(t testing.TB) (targets.Driver, *atomic.Pointer[answer]) {
 // The three shapes of GitLab's errors, and what is none of them.
 func TestErrorShapes(t *testing.T) {
 	const advice = ". Ask your admin to change that in GitLab or in the integration's settings."
+	const spam = ". Ask a GitLab admin to exempt the token's account from the spam check."
+	const rights = ". Ask a GitLab admin to put that right for the token's account."
+	const front = "Something in front of GitLab answered (HTTP %d, %s), not GitLab itself. Push again in a while. If it stays so, tell the people who run GitLab."
 	page, err := os.ReadFile(filepath.Join("testdata", "error.502.html"))
 	require.NoError(t, err)
 	driver, next := answering(t)
@@ -68,12 +72,23 @@ func TestErrorShapes(t *testing.T) {
 		"message is a text":    {answer{400, nil, `{"message":"400 Bad request - Milestone is closed."}`}, fault.Invalid, false, "GitLab: Milestone is closed" + advice},
 		"error is a text":      {answer{400, nil, `{"error":"issue_type does not have a valid value"}`}, fault.Invalid, false, "GitLab: issue_type does not have a valid value" + advice},
 		"base":                 {answer{422, nil, `{"message":{"base":["Epic is not in this group"]}}`}, fault.Invalid, false, "GitLab: Epic is not in this group" + advice},
-		"spam":                 {answer{400, nil, `{"message":{"error":"Your issue has been recognized as spam and has been discarded."}}`}, fault.Invalid, false, "GitLab: Your issue has been recognized as spam and has been discarded" + advice},
+		"spam":                 {answer{400, nil, `{"message":{"error":"Your issue has been recognized as spam and has been discarded."}}`}, fault.Invalid, false, "GitLab: Your issue has been recognized as spam and has been discarded" + spam},
+		"spam, a CAPTCHA":      {answer{409, nil, `{"needs_captcha_response":true,"spam_log_id":42,"captcha_site_key":"6Lc","message":{"error":"Your issue has been recognized as spam. Please, change the content or solve the reCAPTCHA to proceed."}}`}, fault.Invalid, false, "GitLab: Your issue has been recognized as spam. Please, change the content or solve the reCAPTCHA to proceed" + spam},
+		"another conflict":     {answer{409, nil, `{"message":"Duplicated issue"}`}, fault.Conflict, false, ""},
 		"scope":                {answer{403, nil, `{"error":"insufficient_scope","error_description":"The request requires higher privileges than provided by the access token.","scope":"api"}`}, fault.Forbidden, false, "GitLab: the token may not write. Ask your admin for a token with the scope api."},
 		"role":                 {answer{403, nil, `{"message":"403 Forbidden"}`}, fault.Forbidden, false, `GitLab does not allow this to the token's account in project "acme/mine". Ask your admin to give it the role Reporter there.`},
+		"terms":                {answer{403, nil, `{"message":"403 Forbidden - You (@push) must accept the Terms of Service in order to perform this action. To accept these terms, please access GitLab from a web browser at https://gitlab.example.com."}`}, fault.Forbidden, false, "GitLab: You (@push) must accept the Terms of Service in order to perform this action. To accept these terms, please access GitLab from a web browser at https://gitlab.example.com" + rights},
+		"blocked":              {answer{403, nil, `{"message":"403 Forbidden  - Your account has been blocked."}`}, fault.Forbidden, false, "GitLab: Your account has been blocked" + rights},
+		"permission":           {answer{403, nil, `{"error":"insufficient_granular_scope","error_description":"Access denied: This operation requires a fine-grained personal access token with the following project permissions: [Work Item: Create]."}`}, fault.Forbidden, false, `GitLab: the fine-grained token lacks the permission "Work Item: Create". Ask your admin for a token that has it.`},
+		"no permission named":  {answer{403, nil, `{"error":"insufficient_granular_scope","error_description":"Access denied: This operation doesn't support fine-grained personal access tokens."}`}, fault.Forbidden, false, "GitLab: Access denied: This operation doesn't support fine-grained personal access tokens. Ask your admin for a token that may do this."},
+		"a gateway forbids":    {answer{403, nil, `{"message":"Forbidden"}`}, fault.Intermediary, true, fmt.Sprintf(front, 403, "not in GitLab's words")},
+		"a firewall forbids":   {answer{403, nil, "<html>Request blocked"}, fault.Intermediary, true, fmt.Sprintf(front, 403, "a web page")},
+		"a proxy asks who":     {answer{403, nil, `{"error":"access_denied","error_description":"log in"}`}, fault.Intermediary, true, fmt.Sprintf(front, 403, "not in GitLab's words")},
+		"GitLab's own 500":     {answer{500, nil, `{"message":"500 Internal Server Error"}`}, fault.Unavailable, true, ""},
+		"a busy balancer":      {answer{503, map[string]string{"Retry-After": "7"}, "no healthy upstream"}, fault.Intermediary, true, fmt.Sprintf(front, 503, "not in GitLab's words")},
 		"revoked":              {answer{401, nil, `{"error":"invalid_token","error_description":"Token was revoked. You have to re-authorize from the user."}`}, fault.Unauthorized, false, "GitLab refused the token. Ask your admin to renew it in the integration's settings: it is wrong, expired or revoked."},
 		"renamed":              {answer{301, map[string]string{"Location": "/api/v4/projects/12"}, `{"message":"301 Moved"}`}, fault.Invalid, false, "GitLab's address leads elsewhere, or the project was renamed. Ask your admin to check settings.url and settings.project."},
-		"web page":             {answer{502, nil, string(page)}, fault.Unavailable, true, ""},
+		"web page":             {answer{502, nil, string(page)}, fault.Intermediary, true, fmt.Sprintf(front, 502, "a web page")},
 		"plain text":           {answer{400, nil, "Bad request"}, fault.Invalid, false, ""},
 		"nothing in it":        {answer{400, nil, `{"message":{"labels":{"x":{"y":"z"}}}}`}, fault.Invalid, false, ""},
 		"created nothing":      {answer{201, nil, `{"message":"ok"}`}, fault.Unavailable, true, ""},

@@ -14,14 +14,36 @@ import (
 // OpenAPI file, and its documentation). None of it leaves this folder.
 
 type issue struct {
+	ID          int      `json:"id"` // over all projects
 	IID         int      `json:"iid"`
 	Title       string   `json:"title"`
 	Description string   `json:"description"`
 	State       string   `json:"state"` // opened or closed
 	WebURL      string   `json:"web_url"`
 	Labels      []string `json:"labels"`
-	// MovedTo is set on an issue that was moved to another project.
-	MovedTo *int `json:"moved_to_id"`
+	// MovedTo is the ID of the issue that a moved one became.
+	MovedTo    *int `json:"moved_to_id"`
+	References struct {
+		Full string `json:"full"` // group/project#12
+	} `json:"references"`
+}
+
+// movedIssue asks GraphQL where an issue is that is known by its ID alone.
+const movedIssue = `query MovedIssue($id: IssueID!) { issue(id: $id) { iid projectId } }`
+
+// movedReply is its answer; a null issue does not exist, or is not shown.
+type movedReply struct {
+	Data struct {
+		Issue *struct {
+			IID       string `json:"iid"`
+			ProjectID int    `json:"projectId"`
+		} `json:"issue"`
+	} `json:"data"`
+}
+
+type graphQuery struct {
+	Query     string            `json:"query"`
+	Variables map[string]string `json:"variables"`
 }
 
 // issueBody is what a create and an update share.
@@ -98,6 +120,12 @@ type milestone struct {
 	Title string `json:"title"`
 }
 
+// The APIs' paths under GitLab's address.
+const (
+	restPath  = "/api/v4"
+	graphPath = "/api/graphql"
+)
+
 // client speaks with one GitLab.
 type client struct {
 	http *outbound.Client
@@ -107,7 +135,13 @@ type client struct {
 // get reads path into out. A read changes nothing, so its error is never
 // Unsure, whatever it is a part of.
 func (c client) get(ctx context.Context, op, path string, out any) error {
-	reply, err := c.send(ctx, op, http.MethodGet, path, nil)
+	reply, err := c.send(ctx, op, http.MethodGet, restPath+path, nil)
+	return targets.ReadJSON(op, reply, err, out, notGitLab)
+}
+
+// ask reads by GraphQL. What it says of a failure under 200 leaves out empty.
+func (c client) ask(ctx context.Context, op, query string, variables map[string]string, out any) error {
+	reply, err := c.send(ctx, op, http.MethodPost, graphPath, graphQuery{Query: query, Variables: variables})
 	return targets.ReadJSON(op, reply, err, out, notGitLab)
 }
 
@@ -118,12 +152,12 @@ func notGitLab(op string, err error) *fault.Error {
 
 // write sends a body; out may be nil. A reply that cannot be read is Unsure.
 func (c client) write(ctx context.Context, op, method, path string, body, out any) error {
-	reply, err := c.send(ctx, op, method, path, body)
+	reply, err := c.send(ctx, op, method, restPath+path, body)
 	return targets.WroteJSON(op, reply, err, out)
 }
 
 func (c client) send(ctx context.Context, op, method, path string, body any) (outbound.Reply, error) {
-	call, err := targets.JSONCall(op, method, c.cfg.url+"/api/v4"+path, body)
+	call, err := targets.JSONCall(op, method, c.cfg.url+path, body)
 	if err != nil {
 		return outbound.Reply{}, err
 	}

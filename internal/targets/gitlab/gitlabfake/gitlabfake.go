@@ -21,7 +21,6 @@ import (
 
 	"pushbutton/internal/secret"
 	"pushbutton/internal/targets"
-	"pushbutton/internal/targets/gitlab"
 	"pushbutton/internal/targets/targettest"
 )
 
@@ -50,10 +49,13 @@ type Server struct {
 	projects []*project
 	issues   []*Issue
 	labels   map[int][]string // of a project
+	revoked  []string
 	lag      int
 	premium  bool
-	bodies   []string
-	hits     []string
+	// refuseEpics: an issue is saved before its epic is refused.
+	refuseEpics bool
+	bodies      []string
+	hits        []string
 }
 
 type user struct {
@@ -84,13 +86,14 @@ type Issue struct {
 	Title, Description string
 	State, Type        string
 	Labels             []string
+	Author             int
 	Assignees          []int
 	Notes              []string
 	Confidential       bool
 	Due                string
 	Weight             *int
 	Milestone, Epic    int
-	MovedTo            int
+	MovedTo            int // the other issue's id over all projects
 	hidden             int // list requests that still miss it
 }
 
@@ -134,27 +137,6 @@ func Account(token, projectPath string, more ...any) targettest.Account {
 	}
 }
 
-// Harness runs the conformance suite over the fake.
-func Harness() targettest.Harness {
-	return targettest.Harness{
-		Kind: gitlab.Kind(),
-		Creates: func(r *http.Request) bool {
-			return r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "/issues")
-		},
-		Start: func(t *testing.T) targettest.Server {
-			s := New(t)
-			return targettest.Server{
-				URL:  s.Root(),
-				Mine: Account(Mine, "acme/mine"), Other: Account(Other, "globex/other"),
-				WrongProject: Account(Mine, "acme/nowhere").Settings,
-				Issues:       func(_ *testing.T, marker targets.Marker) []targettest.Stored { return s.stored("acme/mine", marker) },
-				SetLag:       func(*testing.T) { s.Lag(4) },
-				SetPublic:    func(*testing.T) { s.locked(func() { s.projects[0].public = true }) },
-			}
-		},
-	}
-}
-
 // Root is the fake's address without Base, as Account's settings want it.
 func (s *Server) Root() string { return strings.TrimSuffix(s.URL, Base) }
 
@@ -175,7 +157,8 @@ func (s *Server) Change(iid int, do func(*Issue)) {
 	})
 }
 
-// Demote gives the account of a token another level in acme/mine.
+// Demote gives the account of a token another level in acme/mine; 0 takes it
+// out of the project.
 func (s *Server) Demote(token string, level int) {
 	s.locked(func() { s.projects[0].levels[s.users[token].id] = level })
 }
@@ -184,7 +167,7 @@ func (s *Server) Demote(token string, level int) {
 func (s *Server) Expires(token string, day any) { s.locked(func() { s.users[token].expires = day }) }
 
 // Revoke makes a token worthless.
-func (s *Server) Revoke(token string) { s.locked(func() { delete(s.users, token) }) }
+func (s *Server) Revoke(token string) { s.locked(func() { s.revoked = append(s.revoked, token) }) }
 
 // Bodies are those of every create, raw and in order.
 func (s *Server) Bodies() []string {

@@ -9,15 +9,22 @@ import (
 	"strings"
 )
 
-// levelPlanner is the lowest access level that may make labels.
-const levelPlanner = 15
+// levelPlanner is the lowest access level that may make labels and sees
+// confidential issues; a guest has less.
+const (
+	levelGuest   = 10
+	levelPlanner = 15
+)
 
 type handler func(w http.ResponseWriter, r *http.Request, u *user)
 
 func (s *Server) routes() http.Handler {
 	mux := http.NewServeMux()
 	handle := func(pattern string, h handler) {
-		mux.HandleFunc(strings.Replace(pattern, " ", " /api/v4", 1), func(w http.ResponseWriter, r *http.Request) {
+		if !strings.Contains(pattern, "/api/") {
+			pattern = strings.Replace(pattern, " ", " /api/v4", 1)
+		}
+		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 			s.mu.Lock()
 			defer s.mu.Unlock()
 			s.hits = append(s.hits, r.Method+" "+strings.TrimPrefix(r.URL.EscapedPath(), "/api/v4"))
@@ -51,6 +58,10 @@ func (s *Server) routes() http.Handler {
 	handle("GET /projects/{id}/issues/{iid}", of(s.getIssue))
 	handle("PUT /projects/{id}/issues/{iid}", of(s.putIssue))
 	handle("POST /projects/{id}/issues/{iid}/notes", of(s.postNote))
+	handle("POST /api/graphql", s.postGraphQL)
+	handle("/api/v4/", func(w http.ResponseWriter, _ *http.Request, _ *user) {
+		send(w, 404, map[string]any{"error": "404 Not Found"})
+	})
 	return mux
 }
 
@@ -63,11 +74,11 @@ func (s *Server) authenticate(w http.ResponseWriter, r *http.Request) *user {
 	}
 	u := s.users[token]
 	switch {
-	case u == nil && oauth:
+	case u == nil && oauth, slices.Contains(s.revoked, token):
 		send(w, 401, map[string]any{"error": "invalid_token", "error_description": "Token was revoked. You have to re-authorize from the user."})
 	case u == nil || u.oauth != oauth: // an OAuth token is none to PRIVATE-TOKEN
 		say(w, 401, "Unauthorized")
-	case r.Method != http.MethodGet && !slices.Contains(u.scopes, "api"):
+	case r.Method != http.MethodGet && r.URL.Path != "/api/graphql" && !slices.Contains(u.scopes, "api"):
 		send(w, 403, map[string]any{"error": "insufficient_scope", "error_description": "The request requires higher privileges than provided by the access token.", "scope": "api"})
 	default:
 		return u
@@ -186,7 +197,7 @@ func (s *Server) known(r *http.Request, names ...string) {
 	}
 }
 
-func (s *Server) listIssues(w http.ResponseWriter, r *http.Request, _ *user, p *project) {
+func (s *Server) listIssues(w http.ResponseWriter, r *http.Request, u *user, p *project) {
 	s.known(r, "labels", "search", "in", "scope", "state", "per_page")
 	q := r.URL.Query()
 	if q.Get("scope") != "all" {
@@ -198,7 +209,7 @@ func (s *Server) listIssues(w http.ResponseWriter, r *http.Request, _ *user, p *
 	}
 	out := []map[string]any{}
 	for _, i := range s.issues {
-		if i.Project != p.id {
+		if i.Project != p.id || !p.shows(i, u) {
 			continue
 		}
 		if i.hidden > 0 {
@@ -243,6 +254,17 @@ func searchable(text string) string {
 	}
 }
 
+// shows reports whether an account sees an issue of the project: none where
+// issues are switched off, and a confidential one only as its author, an
+// assignee or a member above guest.
+func (p *project) shows(i *Issue, u *user) bool {
+	if p.issues == "disabled" || p.levels[u.id] == 0 && !p.public {
+		return false
+	}
+	return !i.Confidential || i.Author == u.id || p.levels[u.id] >= levelPlanner || slices.Contains(i.Assignees, u.id)
+}
+
+// issue finds the one that the path names, whoever asks.
 func (s *Server) issue(w http.ResponseWriter, r *http.Request, p *project) *Issue {
 	iid, err := strconv.Atoi(r.PathValue("iid"))
 	if err != nil {
@@ -256,16 +278,48 @@ func (s *Server) issue(w http.ResponseWriter, r *http.Request, p *project) *Issu
 	return i
 }
 
-func (s *Server) getIssue(w http.ResponseWriter, r *http.Request, _ *user, p *project) {
-	if i := s.issue(w, r, p); i != nil {
+func (s *Server) getIssue(w http.ResponseWriter, r *http.Request, u *user, p *project) {
+	i := s.issue(w, r, p)
+	switch {
+	case i == nil:
+	case !p.shows(i, u):
+		say(w, 404, "Not found")
+	default:
 		send(w, 200, s.showIssue(i))
 	}
 }
 
+// postGraphQL answers the one question that the REST API leaves to
+// administrators: where an issue is that is known by its id over all projects.
+// An account that may not see it is told that there is none.
+func (s *Server) postGraphQL(w http.ResponseWriter, r *http.Request, u *user) {
+	var in struct {
+		Query     string            `json:"query"`
+		Variables map[string]string `json:"variables"`
+	}
+	if _, ok := s.body(w, r, &in); !ok {
+		return
+	}
+	if strings.Join(strings.Fields(in.Query), " ") != "query MovedIssue($id: IssueID!) { issue(id: $id) { iid projectId } }" {
+		s.t.Errorf("GitLab was not asked this before: %s", in.Query)
+	}
+	var found any
+	for _, i := range s.issues {
+		p := s.project(strconv.Itoa(i.Project))
+		if in.Variables["id"] == "gid://gitlab/Issue/"+strconv.Itoa(i.id()) && p.shows(i, u) {
+			found = map[string]any{"iid": strconv.Itoa(i.IID), "projectId": i.Project}
+		}
+	}
+	send(w, 200, map[string]any{"data": map[string]any{"issue": found}})
+}
+
+// id is the issue's number over all projects.
+func (i *Issue) id() int { return 9000 + i.Project*100 + i.IID }
+
 func (s *Server) showIssue(i *Issue) map[string]any {
 	p := s.project(strconv.Itoa(i.Project))
 	number := strconv.Itoa(i.IID)
-	out := map[string]any{"id": 9000 + i.Project*100 + i.IID, "iid": i.IID, "project_id": i.Project, "title": i.Title, "description": i.Description,
+	out := map[string]any{"id": i.id(), "iid": i.IID, "project_id": i.Project, "title": i.Title, "description": i.Description,
 		"state": i.State, "labels": i.Labels, "issue_type": i.Type, "type": strings.ToUpper(i.Type), "confidential": i.Confidential, "due_date": nil,
 		"web_url": s.URL + "/" + p.path + "/-/issues/" + number, "moved_to_id": nil, "milestone": nil,
 		"references": map[string]any{"short": "#" + number, "relative": "#" + number, "full": p.path + "#" + number}}

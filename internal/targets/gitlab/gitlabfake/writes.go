@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
+	"maps"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -47,7 +49,11 @@ func (s *Server) postIssue(w http.ResponseWriter, r *http.Request, u *user, p *p
 	if in.StateEvent != nil || in.AddLabels != nil {
 		s.t.Error("GitLab ignores state_event and add_labels in a create")
 	}
-	made := &Issue{Project: p.id, IID: 1, State: "opened", Type: "issue", Labels: []string{}, hidden: s.lag}
+	if in.EpicID != 0 && !slices.Contains(slices.Collect(maps.Values(p.epics)), in.EpicID) {
+		say(w, 404, "Not found") // the epic, before anything is made
+		return
+	}
+	made := &Issue{Project: p.id, IID: 1, State: "opened", Type: "issue", Labels: []string{}, Author: u.id, hidden: s.lag}
 	for _, i := range s.issues {
 		if i.Project == p.id {
 			made.IID = max(made.IID, i.IID+1)
@@ -60,6 +66,10 @@ func (s *Server) postIssue(w http.ResponseWriter, r *http.Request, u *user, p *p
 	if s.apply(w, made, in, u, p) {
 		s.label(made, in.Labels, u, p)
 		s.issues = append(s.issues, made)
+		if in.EpicID != 0 && s.refuseEpics {
+			send(w, 422, map[string]any{"message": "No matching epic found. Make sure that you are adding a valid epic URL."})
+			return
+		}
 		send(w, 201, s.showIssue(made))
 	}
 }
@@ -73,10 +83,11 @@ func (s *Server) putIssue(w http.ResponseWriter, r *http.Request, u *user, p *pr
 	if _, ok := s.body(w, r, &in); !ok {
 		return
 	}
-	if p.levels[u.id] < levelPlanner {
+	if p.levels[u.id] < levelPlanner || p.archived || p.issues == "disabled" {
 		say(w, 403, "Forbidden")
 		return
 	}
+	s.alive(i)
 	if in.Labels != nil {
 		s.t.Error("labels in an update takes away what people added")
 	}
@@ -184,12 +195,27 @@ func (s *Server) label(i *Issue, names []string, u *user, p *project) {
 	}
 }
 
-func (s *Server) postNote(w http.ResponseWriter, r *http.Request, _ *user, p *project) {
+// alive fails the test on a change of what a move left behind: GitLab takes
+// it, and nobody sees it.
+func (s *Server) alive(i *Issue) {
+	if i.MovedTo > 0 {
+		s.t.Errorf("issue #%d was moved; GitLab changes the closed stub", i.IID)
+	}
+}
+
+func (s *Server) postNote(w http.ResponseWriter, r *http.Request, u *user, p *project) {
 	var in struct {
 		Body string `json:"body"`
 	}
-	i := s.issue(w, r, p)
-	if i == nil {
+	iid, _ := strconv.Atoi(r.PathValue("iid"))
+	i := s.find(p.id, iid)
+	if i == nil || !p.shows(i, u) {
+		say(w, 404, "Issue Not Found")
+		return
+	}
+	s.alive(i)
+	if p.archived {
+		say(w, 403, "Forbidden")
 		return
 	}
 	if _, ok := s.body(w, r, &in); !ok {
