@@ -141,5 +141,5 @@ func (j *JWKS) load(ctx context.Context) ([]namedKey, error) {
 }
 
 func unavailable(op string, err error) error {
-	return &fault.Error{Op: op, Kind: fault.Unavailable, Side: "token issuer", Public: "Tokens cannot be verified at the moment: their issuer's keys cannot be read.", Err: err}
+	return &fault.Error{Op: op, Kind: fault.Unavailable, Side: fault.SidePlugin, Peer: "token issuer", Public: "Tokens cannot be verified at the moment: their issuer's keys cannot be read.", Err: err}
 }

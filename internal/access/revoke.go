@@ -125,6 +125,6 @@ type RevokedToken struct {
 
 func redisFault(op string, err error) error {
 	e := fault.Wrap(fault.Unavailable, op, err)
-	e.Side = "Redis"
+	e.Side, e.Peer = fault.SidePlugin, "Redis"
 	return e
 }

@@ -108,7 +108,7 @@ func brokenFault(tracker string, pass breaker.Pass) *fault.Error {
 	}
 	public := fmt.Sprintf("%s %s %s UTC, so this push was not tried. Push again after %s UTC. If it stays so, tell the people who run %s.",
 		tracker, what, clock(pass.Since, pass.Next), clock(pass.Next.Add(time.Minute-1), pass.Next), tracker)
-	return &fault.Error{Op: "ask breaker", Kind: kind, Side: tracker, Public: public}
+	return &fault.Error{Op: "ask breaker", Kind: kind, Side: fault.SideTracker, Peer: tracker, Public: public}
 }
 
 // clock tells a time to the minute, with the day where it is another than now.

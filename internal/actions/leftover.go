@@ -54,7 +54,7 @@ func (w *work) mayAppear(target *targets.Target, left connections.Leftover) erro
 	if wait <= 0 {
 		return nil
 	}
-	return &waitError{delay: min(wait, lookUpEvery), why: &fault.Error{Op: "look up issue", Kind: fault.Unavailable, Side: target.Traits().Name}}
+	return &waitError{delay: min(wait, lookUpEvery), why: &fault.Error{Op: "look up issue", Kind: fault.Unavailable, Side: fault.SideTracker, Peer: target.Traits().Name}}
 }
 
 // treatLeftover leaves, remarks on or closes an issue. One that is gone needs

@@ -84,7 +84,7 @@ func parse(req Request, productboardID string) (click, error) {
 		return click{}, invalid("/data/trigger", "The trigger must be button.push, button.unlink or button.dismiss.")
 	}
 	if productboardID == "" {
-		return c, &fault.Error{Op: "read notification", Kind: fault.Unavailable, Side: "this plugin",
+		return c, &fault.Error{Op: "read notification", Kind: fault.Unavailable, Side: fault.SidePlugin,
 			Public: "The integration is still being registered. Try again in a minute."}
 	}
 	if !strings.EqualFold(integration, productboardID) {

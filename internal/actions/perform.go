@@ -57,7 +57,7 @@ type Performer struct {
 	// then; nil: it fails. NeedsReconnect, if set, is told the side of each
 	// integration that was marked.
 	Reconnects     Reconnects
-	NeedsReconnect func(side string)
+	NeedsReconnect func(side fault.Side)
 	// Observe, if set, is told of every run: the step it began with, the
 	// target's type, and how it ended.
 	Observe func(step, target, outcome string, took time.Duration)
@@ -97,8 +97,6 @@ type work struct {
 	lease *connections.Lease
 	began connections.Step
 	in    tenants.Integration
-	// tracker is the name by which errors call the tracker, once it is open.
-	tracker string
 	// decided is what follows a failed open that is not hopeless: another throw
 	// of its delay might be past the deadline.
 	decided *decision
@@ -140,7 +138,7 @@ func (w *work) steps(ctx context.Context) error {
 func (w *work) step(ctx context.Context) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			err = &fault.Error{Op: "perform", Kind: fault.Internal, Side: "this plugin", Err: fmt.Errorf("panic: %v\n%s", r, debug.Stack())}
+			err = &fault.Error{Op: "perform", Kind: fault.Internal, Side: fault.SidePlugin, Err: fmt.Errorf("panic: %v\n%s", r, debug.Stack())}
 		}
 	}()
 	if reason, halted, err := suspended(ctx, w.p.Tenants, w.in.Tenant); err != nil {
@@ -223,19 +221,10 @@ func (w *work) end(ctx context.Context, err error) (string, error) {
 // tryAgain hands the run back for another try. While the tracker takes no calls the
 // others of its integration stay in line.
 func (w *work) tryAgain(ctx context.Context, d decision, why error) (*connections.Work, error) {
-	if e := fault.From(why); d.verb == later && e.Kind == fault.RateLimited && w.tracker != "" && e.Side == w.tracker {
+	if e := fault.From(why); d.verb == later && e.Kind == fault.RateLimited && e.Side == fault.SideTracker {
 		return w.lease.Limited(ctx, d.delay, limitOf(why, maxLimitWait), failure(why))
 	}
 	return w.lease.Again(ctx, d.delay, d.verb == retry, failure(why))
-}
-
-// target opens the integration's tracker.
-func (w *work) target(ctx context.Context) (*targets.Target, error) {
-	target, err := w.p.Peers.Target(ctx, w.in)
-	if err == nil {
-		w.tracker = target.Traits().Name
-	}
-	return target, err
 }
 
 // handedBack queues what was handed back; failed is why that could not be

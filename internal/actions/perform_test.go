@@ -149,8 +149,8 @@ func TestWhatStopsAPush(t *testing.T) {
 
 func TestTellingProductboardNeverRepeatsTheCreate(t *testing.T) {
 	r := newRig(t)
-	away := &fault.Error{Kind: fault.Unavailable, Side: "Productboard"}
-	limited := &fault.Error{Kind: fault.RateLimited, Side: "Productboard", RetryAfter: 2 * time.Second}
+	away := &fault.Error{Kind: fault.Unavailable, Side: fault.SideProductboard}
+	limited := &fault.Error{Kind: fault.RateLimited, Side: fault.SideProductboard, RetryAfter: 2 * time.Second}
 	r.pb.fail = map[string][]error{"put": {away, limited, away, away, away, away, away, away, away, away}}
 	r.click(pbapi.TriggerPush)
 	r.quiet(pbapi.StateConnected)
@@ -161,7 +161,7 @@ func TestARevokedTokenIsTriedAgainUntilItIsRenewed(t *testing.T) {
 	r := newRig(t)
 	refused := make([]error, 30)
 	for i := range refused {
-		refused[i] = &fault.Error{Kind: fault.Unauthorized, Side: "Productboard"}
+		refused[i] = &fault.Error{Kind: fault.Unauthorized, Side: fault.SideProductboard}
 	}
 	r.pb.fail = map[string][]error{"put": refused}
 	r.click(pbapi.TriggerPush)
@@ -172,7 +172,7 @@ func TestTellingEndsADayAfterTheClick(t *testing.T) {
 	r := newRig(t)
 	refused := make([]error, 5000)
 	for i := range refused {
-		refused[i] = &fault.Error{Kind: fault.Unavailable, Side: "Productboard"}
+		refused[i] = &fault.Error{Kind: fault.Unavailable, Side: fault.SideProductboard}
 	}
 	r.pb.fail = map[string][]error{"put": refused, "get": refused}
 	r.click(pbapi.TriggerPush)
@@ -220,7 +220,7 @@ func TestAWrongButtonIsSetAgainAfterAnOutage(t *testing.T) {
 	r := newRig(t)
 	away := make([]error, 3*maxAsserts)
 	for i := range away {
-		away[i] = &fault.Error{Kind: fault.Unavailable, Side: "Productboard"}
+		away[i] = &fault.Error{Kind: fault.Unavailable, Side: fault.SideProductboard}
 	}
 	progress := r.click(pbapi.TriggerPush)
 	r.step(context.Background())
@@ -284,7 +284,7 @@ func TestAnUnlinkOfAnOldPushIsReadBackAsLong(t *testing.T) {
 	r.advance(48 * time.Hour)
 	r.click(pbapi.TriggerUnlink)
 	r.pb.write(connected)
-	away := &fault.Error{Kind: fault.Unavailable, Side: "Productboard"}
+	away := &fault.Error{Kind: fault.Unavailable, Side: fault.SideProductboard}
 	r.pb.fail = map[string][]error{"get": {away, away}, "put": {away, away}}
 	r.quiet(pbapi.StateInitial)
 }

@@ -1,6 +1,7 @@
 package actions
 
 import (
+	"cmp"
 	"errors"
 	"math/rand/v2"
 	"time"
@@ -130,11 +131,8 @@ func jitter(d time.Duration) time.Duration {
 func failure(err error) connections.Failure {
 	f := connections.FailureOf(err)
 	if f.Message == "" {
-		side := f.Side
-		if side == "" {
-			side = "this plugin"
-		}
-		f.Message = "Something went wrong at " + side + ". Try again; if it fails again, ask your admin."
+		party := cmp.Or(fault.From(err).Party(), fault.SidePlugin.Name())
+		f.Message = "Something went wrong at " + party + ". Try again; if it fails again, ask your admin."
 	}
 	return f
 }

@@ -153,11 +153,11 @@ func refusal(in tenants.Integration, c click) *connections.Failure {
 	if in.Reconnect == nil || c.trigger != pbapi.TriggerPush {
 		return nil
 	}
-	return &connections.Failure{Message: in.Reconnect.Reason, Kind: fault.Unauthorized.String(), Side: string(in.Reconnect.Side)}
+	return &connections.Failure{Message: in.Reconnect.Reason, Kind: fault.Unauthorized.String(), Side: in.Reconnect.Side}
 }
 
 func notRecorded(err error) error {
-	return &fault.Error{Op: "record click", Kind: fault.Unavailable, Side: "this plugin", Err: err,
+	return &fault.Error{Op: "record click", Kind: fault.Unavailable, Side: fault.SidePlugin, Err: err,
 		Public: "The push could not be recorded. Try again in a minute."}
 }
 

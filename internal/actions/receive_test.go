@@ -109,7 +109,7 @@ func TestRedisAwayIsNoProgress(t *testing.T) {
 	r.env.Mini.SetError("READONLY You can't write against a read only replica.")
 	_, err := r.receive.Receive(context.Background(), request(string(notification(pbapi.TriggerPush))))
 	require.ErrorIs(t, err, fault.Unavailable)
-	require.Equal(t, "this plugin", fault.From(err).Side)
+	require.Equal(t, fault.SidePlugin, fault.From(err).Side)
 }
 
 // hanging is a Redis that does not answer until the time for it is over.

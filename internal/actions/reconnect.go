@@ -14,7 +14,7 @@ import (
 // Reconnects is told of credentials that have stopped working; tenants.Store
 // is one.
 type Reconnects interface {
-	NeedReconnect(ctx context.Context, used tenants.Integration, side tenants.Side, reason string) (bool, error)
+	NeedReconnect(ctx context.Context, used tenants.Integration, side fault.Side, reason string) (bool, error)
 }
 
 const (
@@ -52,36 +52,26 @@ func (w *work) halt() error {
 	if r == nil || !w.needs(r.Side) {
 		return nil
 	}
-	return w.park(r.Side, parkFor, &fault.Error{Op: "perform", Kind: fault.Unauthorized, Side: w.nameOf(r.Side), Public: r.Reason})
+	return w.park(r.Side, parkFor, &fault.Error{Op: "perform", Kind: fault.Unauthorized, Side: r.Side, Public: r.Reason})
 }
 
-func (w *work) park(side tenants.Side, delay time.Duration, why error) error {
+func (w *work) park(side fault.Side, delay time.Duration, why error) error {
 	rec := w.lease.Record
 	late := time.Duration(w.lease.Now-rec.Click.At)*time.Millisecond > parkMost
-	if late && rec.Step == connections.Open && side == tenants.SideTracker {
+	if late && rec.Step == connections.Open && side == fault.SideTracker {
 		return why // ends the push, and the person is told
 	}
 	return &parkError{delay: jitter(delay), why: why}
 }
 
 // needs tells whether the step at hand calls a side.
-func (w *work) needs(side tenants.Side) bool {
+func (w *work) needs(side fault.Side) bool {
 	rec := w.lease.Record
-	if side == tenants.SideProductboard {
+	if side == fault.SideProductboard {
 		return rec.Step != connections.Tidy
 	}
 	return rec.Step == connections.Open || rec.Step == connections.Tidy || rec.Step == connections.Verify && rec.Recreated > 0
 }
-
-// nameOf is how a side is called in errors.
-func (w *work) nameOf(side tenants.Side) string {
-	if side == tenants.SideProductboard {
-		return sideProductboard
-	}
-	return w.in.Target.Type
-}
-
-const sideProductboard = "Productboard"
 
 // refused marks the integration if a credential was refused, which only the
 // first to find out does, and has the run wait then.
@@ -93,11 +83,8 @@ func (w *work) refused(ctx context.Context, err error) error {
 	if _, ok := parked(err); ok {
 		return err
 	}
-	side := tenants.SideTracker
-	switch e.Side {
-	case sideProductboard:
-		side = tenants.SideProductboard
-	case "this plugin", "":
+	side := e.Side
+	if side != fault.SideTracker && side != fault.SideProductboard {
 		return err // nothing was refused by anybody
 	}
 	reason := failure(err).Message
@@ -110,7 +97,7 @@ func (w *work) refused(ctx context.Context, err error) error {
 	}
 	w.p.Log.WarnContext(ctx, "needs reconnect", "tenant", w.in.Tenant, "integration", w.in.ID, "side", string(side), "reason", reason)
 	if w.p.NeedsReconnect != nil {
-		w.p.NeedsReconnect(string(side))
+		w.p.NeedsReconnect(side)
 	}
 	return w.park(side, parkFor, err)
 }

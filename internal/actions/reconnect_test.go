@@ -17,11 +17,11 @@ import (
 // marks is the store's half of needs_reconnect for the rig's one integration.
 type marks struct {
 	r    *rig
-	told []tenants.Side
+	told []fault.Side
 	list []string
 }
 
-func (m *marks) NeedReconnect(_ context.Context, _ tenants.Integration, side tenants.Side, reason string) (bool, error) {
+func (m *marks) NeedReconnect(_ context.Context, _ tenants.Integration, side fault.Side, reason string) (bool, error) {
 	if m.r.in.Reconnect != nil {
 		return false, nil
 	}
@@ -41,7 +41,7 @@ func reconnecting(t *testing.T) (*rig, *marks, *Resumer) {
 	r := newRig(t)
 	m := &marks{r: r}
 	r.perform.Reconnects = m
-	r.perform.NeedsReconnect = func(side string) { m.told = append(m.told, tenants.Side(side)) }
+	r.perform.NeedsReconnect = func(side fault.Side) { m.told = append(m.told, side) }
 	return r, m, &Resumer{Marks: m, Parked: r.store, Queue: r, Log: slog.New(slog.DiscardHandler)}
 }
 
@@ -67,8 +67,8 @@ func TestTheTrackersCredentialStopsWorking(t *testing.T) {
 	r.settings("wrong-key", "demo", 0)
 	r.click(pbapi.TriggerPush)
 	require.True(t, r.step(t.Context()))
-	require.Equal(t, []tenants.Side{tenants.SideTracker}, m.told)
-	require.Equal(t, tenants.SideTracker, r.in.Reconnect.Side)
+	require.Equal(t, []fault.Side{fault.SideTracker}, m.told)
+	require.Equal(t, fault.SideTracker, r.in.Reconnect.Side)
 	rec := r.record()
 	require.Equal(t, connections.Progress, rec.State)
 	require.NotZero(t, rec.Parked)
@@ -100,7 +100,7 @@ func TestTheTrackersCredentialStopsWorking(t *testing.T) {
 // A click that was refused is among the failed, so that it can be retried.
 func TestARefusedClickIsRecorded(t *testing.T) {
 	r, _, _ := reconnecting(t)
-	r.in.Reconnect = &tenants.Reconnect{Side: tenants.SideTracker, Reason: "The key of the tracker has expired. An admin must renew it."}
+	r.in.Reconnect = &tenants.Reconnect{Side: fault.SideTracker, Reason: "The key of the tracker has expired. An admin must renew it."}
 	require.Equal(t, pbapi.ConnectionState{State: pbapi.StateError, Message: r.in.Reconnect.Reason}, r.click(pbapi.TriggerPush))
 	require.Empty(t, r.tracker.Books(0, 10))
 	page, err := r.store.List(t.Context(), "acme", connections.Query{Integration: intID, State: connections.Failed})
@@ -118,11 +118,11 @@ func TestARefusedClickIsRecorded(t *testing.T) {
 // Productboard refuses: the issue is there, its button has to wait.
 func TestProductboardsCredentialStopsWorking(t *testing.T) {
 	r, m, resume := reconnecting(t)
-	refused := &fault.Error{Kind: fault.Unauthorized, Side: sideProductboard, Public: "An admin must renew the token."}
+	refused := &fault.Error{Kind: fault.Unauthorized, Side: fault.SideProductboard, Public: "An admin must renew the token."}
 	r.pb.fail = map[string][]error{"put": {refused}}
 	r.click(pbapi.TriggerPush)
 	require.True(t, r.step(t.Context()))
-	require.Equal(t, []tenants.Side{tenants.SideProductboard}, m.told)
+	require.Equal(t, []fault.Side{fault.SideProductboard}, m.told)
 	require.Equal(t, connections.Settle, r.record().Step)
 	r.later(26 * time.Hour)
 	require.Equal(t, []string{"entity", "put"}, r.pb.calls)

@@ -65,7 +65,7 @@ func (s *Spinners) Run(ctx context.Context) {
 // search is not far.
 func (s *Spinners) Search(ctx context.Context) {
 	for in, err := range s.Integrations(ctx) {
-		if err == nil && in.ProductboardID != "" && !in.Disabled && (in.Reconnect == nil || in.Reconnect.Side != tenants.SideProductboard) {
+		if err == nil && in.ProductboardID != "" && !in.Disabled && (in.Reconnect == nil || in.Reconnect.Side != fault.SideProductboard) {
 			err = s.integration(ctx, in)
 		}
 		if ctx.Err() != nil {

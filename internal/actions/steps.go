@@ -13,7 +13,7 @@ import (
 
 // open makes sure that there is exactly one issue, if the tracker may be called.
 func (w *work) open(ctx context.Context) error {
-	target, err := w.target(ctx)
+	target, err := w.p.Peers.Target(ctx, w.in)
 	if err != nil {
 		return err
 	}
@@ -78,7 +78,7 @@ func (w *work) reread(ctx context.Context, target *targets.Target) (done bool, e
 		return true, w.opened(ctx, target, issue)
 	case targets.VerdictTrashed:
 		e := targets.Trashed(targets.OpRead, target.Traits().Name, "The issue "+known.Key)
-		e.Side = target.Traits().Name
+		e.Blame(fault.SideTracker, target.Traits().Name)
 		return false, e
 	case targets.VerdictGone:
 		return false, w.lease.Gone(ctx)
@@ -108,7 +108,7 @@ func (w *work) lookUp(ctx context.Context, target *targets.Target) (done bool, e
 		return false, nil
 	}
 	if wait := CreateTimeout + target.Traits().Consistency + settleMargin - w.lease.SinceIntent(); wait > 0 {
-		return false, &waitError{delay: min(wait, lookUpEvery), why: &fault.Error{Op: "look up issue", Kind: fault.Unavailable, Side: target.Traits().Name,
+		return false, &waitError{delay: min(wait, lookUpEvery), why: &fault.Error{Op: "look up issue", Kind: fault.Unavailable, Side: fault.SideTracker, Peer: target.Traits().Name,
 			Public: target.Traits().Name + " did not say whether it created the issue, and it cannot be found there yet. Push again in a minute."}}
 	}
 	return false, nil
@@ -142,7 +142,7 @@ func (w *work) settle(ctx context.Context) error {
 	}
 	if err != nil && state.State == pbapi.StateConnected && fault.KindOf(err) == fault.Invalid {
 		// The issue exists; the person must learn that its button cannot show it.
-		ferr := w.lease.Failed(ctx, connections.Failure{Kind: fault.Invalid.String(), Side: "this plugin",
+		ferr := w.lease.Failed(ctx, connections.Failure{Kind: fault.Invalid.String(), Side: fault.SidePlugin,
 			Message: "The issue " + state.HoverLabel + " exists, but Productboard refuses to show it. Ask the plugin's operator to look into its log."})
 		if ferr != nil {
 			return ferr
@@ -192,7 +192,7 @@ func (w *work) verify(ctx context.Context) error {
 	if w.lease.Record.Attempts >= maxAsserts {
 		return w.verified(ctx) // somebody else keeps writing it
 	}
-	return &fault.Error{Op: "verify", Kind: fault.Conflict, Side: "Productboard",
+	return &fault.Error{Op: "verify", Kind: fault.Conflict, Side: fault.SideProductboard,
 		Public: "The button was overwritten and set again.", Err: errors.New("the button showed " + string(got.State) + " instead of " + string(want.State))}
 }
 
@@ -209,7 +209,7 @@ func (w *work) verified(ctx context.Context) error {
 // tidy treats the issues of unlinked pushes as the integration wants it. What
 // cannot be treated is left as it is: the person has long moved on.
 func (w *work) tidy(ctx context.Context) error {
-	target, err := w.target(ctx)
+	target, err := w.p.Peers.Target(ctx, w.in)
 	if err == nil {
 		err = target.Ready(ctx)
 	}

@@ -14,7 +14,7 @@ const lookAgain = 90 * time.Second
 // unify looks for a second issue of a push for which more than one create was
 // sent. It is done if the work goes on in another run.
 func (w *work) unify(ctx context.Context) (done bool, err error) {
-	target, err := w.target(ctx)
+	target, err := w.p.Peers.Target(ctx, w.in)
 	if err == nil {
 		err = target.Ready(ctx)
 	}

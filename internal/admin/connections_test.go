@@ -67,7 +67,7 @@ func (p *pushRig) fails(entity string) {
 	require.NoError(p.t, err)
 	l, err := p.records.Begin(p.t.Context(), w.Key, w.Run)
 	require.NoError(p.t, err)
-	require.NoError(p.t, l.Failed(p.t.Context(), connections.Failure{Kind: "unavailable", Message: "Fake is away.", Side: "Fake", Ref: "req-17"}))
+	require.NoError(p.t, l.Failed(p.t.Context(), connections.Failure{Kind: "unavailable", Message: "Fake is away.", Side: fault.SideTracker, Ref: "req-17"}))
 	_, err = l.Settled(p.t.Context())
 	require.NoError(p.t, err)
 }
@@ -99,7 +99,7 @@ func TestConnectionsLife(t *testing.T) {
 		got := p.ok(p.do(p.viewer, http.MethodGet, button, ""))
 		require.Equal(t, "error", got["state"])
 		require.Equal(t, map[string]any{"name": "Jane", "email": "jane@example.com"}, got["clickedBy"])
-		require.Equal(t, map[string]any{"kind": "unavailable", "message": "Fake is away.", "side": "Fake", "reference": "req-17"}, got["failure"])
+		require.Equal(t, map[string]any{"kind": "unavailable", "message": "Fake is away.", "side": "tracker", "reference": "req-17"}, got["failure"])
 		var failed map[string]any
 		for _, e := range got["timeline"].([]any) {
 			if e := e.(map[string]any); e["what"] == "failed" {
@@ -108,7 +108,7 @@ func TestConnectionsLife(t *testing.T) {
 		}
 		require.Equal(t, "open", failed["stage"])
 		require.Equal(t, "unavailable", failed["outcome"])
-		require.Equal(t, "Fake", failed["side"])
+		require.Equal(t, "tracker", failed["side"])
 		require.Equal(t, "req-17", failed["reference"])
 
 		require.Equal(t, "progress", p.ok(p.do(p.admin, http.MethodPost, button+"/retry", ""))["state"])
@@ -181,7 +181,7 @@ func TestConnectionsNameWhatIsWrong(t *testing.T) {
 	}
 	in, err := p.store.Tenant("acme").Integration(t.Context(), p.in.ID)
 	require.NoError(t, err)
-	in.Reconnect = &tenants.Reconnect{Side: tenants.SideTracker, Reason: "The token was revoked."}
+	in.Reconnect = &tenants.Reconnect{Side: fault.SideTracker, Reason: "The token was revoked."}
 	_, err = p.store.Tenant("acme").Update(t.Context(), in)
 	require.NoError(t, err)
 	got := p.do(p.admin, http.MethodPost, button+"/retry", "")

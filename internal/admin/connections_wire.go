@@ -41,10 +41,10 @@ type ConnectionIssue struct {
 
 // ConnectionFailure says why something did not work.
 type ConnectionFailure struct {
-	Kind      string `json:"kind"`
-	Message   string `json:"message"`
-	Side      string `json:"side,omitempty" doc:"Who has to act."`
-	Reference string `json:"reference,omitempty" doc:"That side's own id of the request or error."`
+	Kind      string     `json:"kind"`
+	Message   string     `json:"message"`
+	Side      fault.Side `json:"side,omitempty" enum:"plugin,productboard,tracker" doc:"Who has to act. plugin is this deployment."`
+	Reference string     `json:"reference,omitempty" doc:"That side's own id of the request or error."`
 }
 
 // ConnectionPerson is who clicked.
@@ -72,17 +72,17 @@ type Connection struct {
 
 // ConnectionEvent is one line of a timeline.
 type ConnectionEvent struct {
-	At         time.Time `json:"at"`
-	What       string    `json:"what" doc:"What happened: push, begin, opened, failed, settled, verified, unlink, ..."`
-	State      string    `json:"state" enum:"initial,progress,connected,error" doc:"What the button showed from then on."`
-	Generation int64     `json:"generation" doc:"Counts the clicks that changed something."`
-	Run        int64     `json:"run" doc:"Rises whenever the work changes hands."`
-	Stage      string    `json:"stage,omitempty" doc:"What was under way: open, settle, verify or tidy."`
-	TookMs     int64     `json:"tookMs,omitempty" doc:"How long a worker was at it, in milliseconds."`
-	Outcome    string    `json:"outcome,omitempty" doc:"Of what a worker was at: ok, or the kind of failure."`
-	Side       string    `json:"side,omitempty" doc:"Who failed: the tracker, Productboard, this plugin."`
-	Reference  string    `json:"reference,omitempty" doc:"That side's own id: the tracker's request id, Productboard's error id."`
-	Note       string    `json:"note,omitempty"`
+	At         time.Time  `json:"at"`
+	What       string     `json:"what" doc:"What happened: push, begin, opened, failed, settled, verified, unlink, ..."`
+	State      string     `json:"state" enum:"initial,progress,connected,error" doc:"What the button showed from then on."`
+	Generation int64      `json:"generation" doc:"Counts the clicks that changed something."`
+	Run        int64      `json:"run" doc:"Rises whenever the work changes hands."`
+	Stage      string     `json:"stage,omitempty" doc:"What was under way: open, settle, verify or tidy."`
+	TookMs     int64      `json:"tookMs,omitempty" doc:"How long a worker was at it, in milliseconds."`
+	Outcome    string     `json:"outcome,omitempty" doc:"Of what a worker was at: ok, or the kind of failure."`
+	Side       fault.Side `json:"side,omitempty" enum:"plugin,productboard,tracker" doc:"Who has to act. plugin is this deployment."`
+	Reference  string     `json:"reference,omitempty" doc:"That side's own id: the tracker's request id, Productboard's error id."`
+	Note       string     `json:"note,omitempty"`
 }
 
 // ConnectionDetail is a button with its timeline.
@@ -105,11 +105,11 @@ type ConnectionRetry struct {
 
 // ConnectionSkipped is an integration that takes no pushes at the moment.
 type ConnectionSkipped struct {
-	Integration string `json:"integration"`
-	Name        string `json:"name"`
-	Kind        string `json:"kind"`
-	Side        string `json:"side,omitempty" doc:"Who has to act."`
-	Reason      string `json:"reason"`
+	Integration string     `json:"integration"`
+	Name        string     `json:"name"`
+	Kind        string     `json:"kind"`
+	Side        fault.Side `json:"side,omitempty" enum:"plugin,productboard,tracker" doc:"Who has to act. plugin is this deployment."`
+	Reason      string     `json:"reason"`
 }
 
 // ConnectionsRetried is what became of a retry of several pushes.

@@ -12,6 +12,7 @@ import (
 
 	"pushbutton/internal/access"
 	"pushbutton/internal/admin"
+	"pushbutton/internal/fault"
 	"pushbutton/internal/outbound"
 	"pushbutton/internal/pbapi"
 	"pushbutton/internal/pbapi/pbfake"
@@ -218,7 +219,7 @@ func TestIntegrationNeedsReconnect(t *testing.T) {
 	created := o.do(o.admin, http.MethodPost, "/tenants/acme/integrations", goodIntegration)
 	in, err := o.store.ByID(t.Context(), created.body["id"].(string))
 	require.NoError(t, err)
-	_, err = o.store.NeedReconnect(t.Context(), in, tenants.SideProductboard, "Jane must renew it.")
+	_, err = o.store.NeedReconnect(t.Context(), in, fault.SideProductboard, "Jane must renew it.")
 	require.NoError(t, err)
 	o.fake.RevokeToken("canary-pb")
 	o.fake.AddToken(pbfake.Token{Value: "canary-new"})

@@ -80,22 +80,22 @@ type SecretState struct {
 
 // IntegrationReconnect says that a credential does not work any more.
 type IntegrationReconnect struct {
-	Side   string    `json:"side" enum:"productboard,tracker" doc:"Whose credential it is."`
-	Reason string    `json:"reason"`
-	Since  time.Time `json:"since"`
+	Side   fault.Side `json:"side" enum:"productboard,tracker" doc:"Whose credential it is."`
+	Reason string     `json:"reason"`
+	Since  time.Time  `json:"since"`
 }
 
 // CredentialExpiry is when a credential ends.
 type CredentialExpiry struct {
-	Side    string    `json:"side" enum:"productboard,tracker" doc:"Whose credential it is."`
-	At      time.Time `json:"at" doc:"From then on it is refused."`
-	Warning string    `json:"warning,omitempty" doc:"From 14 days ahead: what to do."`
+	Side    fault.Side `json:"side" enum:"productboard,tracker" doc:"Whose credential it is."`
+	At      time.Time  `json:"at" doc:"From then on it is refused."`
+	Warning string     `json:"warning,omitempty" doc:"From 14 days ahead: what to do."`
 }
 
 func wireExpiry(in tenants.Integration) []CredentialExpiry {
 	var out []CredentialExpiry
 	for _, side := range slices.Sorted(maps.Keys(in.Expires)) {
-		out = append(out, CredentialExpiry{Side: string(side), At: in.Expires[side].At, Warning: register.ExpiryNote(in, side, time.Now())})
+		out = append(out, CredentialExpiry{Side: side, At: in.Expires[side].At, Warning: register.ExpiryNote(in, side, time.Now())})
 	}
 	return out
 }
@@ -164,7 +164,7 @@ func wireIntegration(in tenants.Integration, actionURL string) Integration {
 		out.Target.Settings = map[string]any{}
 	}
 	if r := in.Reconnect; r != nil {
-		out.Reconnect = &IntegrationReconnect{Side: string(r.Side), Reason: r.Reason, Since: r.Since}
+		out.Reconnect = &IntegrationReconnect{Side: r.Side, Reason: r.Reason, Since: r.Since}
 	}
 	names, set := register.SecretsOf(in)
 	for _, name := range names {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"pushbutton/internal/access"
+	"pushbutton/internal/fault"
 	"pushbutton/internal/pbauth"
 	"pushbutton/internal/tenants"
 )
@@ -20,7 +21,7 @@ type Connector interface {
 // Marks takes the mark of a credential that stopped working away;
 // *tenants.Store does.
 type Marks interface {
-	Reconnected(ctx context.Context, tenant, integration string, side tenants.Side) (bool, error)
+	Reconnected(ctx context.Context, tenant, integration string, side fault.Side) (bool, error)
 }
 
 // OAuthStarted is a connection that was begun, on the wire.
@@ -47,14 +48,14 @@ type CredentialStatus struct {
 
 // Reconnect is the mark of a credential that stopped working, on the wire.
 type Reconnect struct {
-	Side   string    `json:"side" doc:"productboard or tracker."`
-	Reason string    `json:"reason" doc:"Who has to do what."`
-	Since  time.Time `json:"since"`
+	Side   fault.Side `json:"side" enum:"productboard,tracker" doc:"Whose credential it is."`
+	Reason string     `json:"reason" doc:"Who has to do what."`
+	Since  time.Time  `json:"since"`
 }
 
 // CredentialWorks says which credential works again.
 type CredentialWorks struct {
-	Side string `json:"side" enum:"productboard,tracker"`
+	Side fault.Side `json:"side" enum:"productboard,tracker"`
 }
 
 // CredentialRoutes are the routes of an integration's credentials: connecting
@@ -75,9 +76,9 @@ func CredentialRoutes(connector Connector, marks Marks) []Route {
 		}
 		out := CredentialStatus{Productboard: string(in.Productboard.Kind), Connected: s.Connected, RefreshBy: s.RefreshBy, Expires: wireExpiry(in)}
 		if r := in.Reconnect; r != nil {
-			out.Reconnect = &Reconnect{Side: string(r.Side), Reason: r.Reason, Since: r.Since}
+			out.Reconnect = &Reconnect{Side: r.Side, Reason: r.Reason, Since: r.Since}
 		} else if s.Ended != "" {
-			out.Reconnect = &Reconnect{Side: string(tenants.SideProductboard), Reason: s.Ended}
+			out.Reconnect = &Reconnect{Side: fault.SideProductboard, Reason: s.Ended}
 		}
 		return out, nil
 	}
@@ -92,7 +93,7 @@ func CredentialRoutes(connector Connector, marks Marks) []Route {
 				if _, err := find(ctx, c); err != nil {
 					return CredentialStatus{}, err
 				}
-				if _, err := marks.Reconnected(ctx, c.Tenant.ID, c.Param("integration"), tenants.Side(in.Side)); err != nil {
+				if _, err := marks.Reconnected(ctx, c.Tenant.ID, c.Param("integration"), in.Side); err != nil {
 					return CredentialStatus{}, err
 				}
 				return status(ctx, c)

@@ -31,7 +31,7 @@ type Problem struct {
 	Status   int          `json:"status" doc:"The HTTP status."`
 	Detail   string       `json:"detail,omitempty" doc:"What happened this time, for people."`
 	Instance string       `json:"instance" doc:"The request's id, as in the header X-Request-Id and in the plugin's log."`
-	Side     string       `json:"side,omitempty" doc:"Who has to act, where it is not the caller: Productboard, a tracker, this plugin."`
+	Side     fault.Side   `json:"side,omitempty" enum:"plugin,productboard,tracker" doc:"Who has to act, where it is not the caller. plugin is this deployment, with its Redis."`
 	Errors   []FieldError `json:"errors,omitempty" doc:"Every field that is wrong."`
 	Report   *ApplyReport `json:"report,omitempty" doc:"Of a declaration that was not carried out, or not as a whole: what became of each integration."`
 
@@ -191,7 +191,7 @@ func problemOf(err error) *Problem {
 		}
 	default:
 	}
-	if e.Kind == fault.NotFound && e.Side != "" {
+	if e.Kind == fault.NotFound && (e.Side == fault.SideProductboard || e.Side == fault.SideTracker) {
 		p.Status = http.StatusFailedDependency // what is missing is the peer's
 	}
 	return p

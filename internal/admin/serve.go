@@ -101,7 +101,7 @@ func (a *API) perform(ctx context.Context, r Route, c echo.Context, call *Call, 
 func invoke(ctx context.Context, r Route, call *Call, query, body []byte) (reply any, err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = &fault.Error{Op: r.Operation, Kind: fault.Internal, Side: "this plugin", Err: fmt.Errorf("panic: %v\n%s", p, debug.Stack())}
+			err = &fault.Error{Op: r.Operation, Kind: fault.Internal, Side: fault.SidePlugin, Err: fmt.Errorf("panic: %v\n%s", p, debug.Stack())}
 		}
 	}()
 	reply, err = r.run(ctx, call, query, body)

@@ -187,7 +187,7 @@ func share(ctx context.Context, shares Shares, t tenants.Tenant) error {
 	l := t.Limits
 	err := shares.SetLimits(ctx, t.ID, connections.Limits{InFlight: l.InFlight, Waiting: l.Waiting, Connections: l.Connections, PerSecond: l.PerSecond})
 	if err != nil {
-		return &fault.Error{Op: "set limits", Kind: fault.Unavailable, Side: "Redis", Err: err, Public: "The tenant is stored, but its limits are not in force yet. Read it and change it again."}
+		return &fault.Error{Op: "set limits", Kind: fault.Unavailable, Side: fault.SidePlugin, Peer: "Redis", Err: err, Public: "The tenant is stored, but its limits are not in force yet. Read it and change it again."}
 	}
 	return nil
 }

@@ -138,7 +138,7 @@ func (a *App) Front() (http.Handler, error) {
 
 // worker makes the worker's half; it is not started yet.
 func (a *App) worker() *jobs.Worker {
-	performer := &actions.Performer{Leases: a.records, Integrations: a.cache, Tenants: a.cache, Peers: a.peers, Queue: a.queue, Breaker: a.breaker, Log: a.log, Reconnects: a.tenants, NeedsReconnect: a.metrics.NeedsReconnect, Observe: a.metrics.Attempt, Duplicate: a.metrics.Duplicate}
+	performer := &actions.Performer{Leases: a.records, Integrations: a.cache, Tenants: a.cache, Peers: a.peers, Queue: a.queue, Breaker: a.breaker, Log: a.log, Reconnects: a.tenants, NeedsReconnect: a.needsReconnect, Observe: a.metrics.Attempt, Duplicate: a.metrics.Duplicate}
 	return jobs.NewWorker(a.rdb, performer, jobs.WorkerOptions{
 		Concurrency: a.cfg.Concurrency, Bell: a.records, Grace: a.cfg.ShutdownTimeout / 2, Log: a.log,
 	})

@@ -82,13 +82,15 @@ func (a *App) tendSessions(ctx context.Context) {
 // dead marks an integration whose session Productboard has ended.
 func (a *App) dead(ctx context.Context, in tenants.Integration, cause error) {
 	reason := fault.From(cause).Public
-	marked, err := a.tenants.NeedReconnect(ctx, in, tenants.SideProductboard, reason)
+	marked, err := a.tenants.NeedReconnect(ctx, in, fault.SideProductboard, reason)
 	if err != nil || !marked {
 		return // the next click finds out as well
 	}
-	a.log.WarnContext(ctx, "needs reconnect", "tenant", in.Tenant, "integration", in.ID, "side", string(tenants.SideProductboard), "reason", reason)
-	a.metrics.NeedsReconnect(string(tenants.SideProductboard))
+	a.log.WarnContext(ctx, "needs reconnect", "tenant", in.Tenant, "integration", in.ID, "side", string(fault.SideProductboard), "reason", reason)
+	a.needsReconnect(fault.SideProductboard)
 }
+
+func (a *App) needsReconnect(side fault.Side) { a.metrics.NeedsReconnect(string(side)) }
 
 // integrations lists every integration of every tenant, page by page.
 func (a *App) integrations(ctx context.Context) iter.Seq2[tenants.Integration, error] {

@@ -440,7 +440,7 @@ func (r *canaryRig) pushes() {
 	click(0)
 	require.Eventually(r.t, shows(0, "connected"), 20*time.Second, 20*time.Millisecond)
 	// A refused credential has the push wait; it goes on once it works again.
-	repaired := func(side tenants.Side, answer func(int64)) {
+	repaired := func(side fault.Side, answer func(int64)) {
 		marked := func() bool { return r.integrations()[0].Reconnect != nil }
 		require.Eventually(r.t, marked, 60*time.Second, 20*time.Millisecond, "%s says 401", side)
 		answer(0)
@@ -451,7 +451,7 @@ func (r *canaryRig) pushes() {
 		r.tracker.Store(status)
 		click(1 + i)
 		if status == 401 {
-			repaired(tenants.SideTracker, r.tracker.Store)
+			repaired(fault.SideTracker, r.tracker.Store)
 			require.Eventually(r.t, shows(1+i, "connected"), 60*time.Second, 20*time.Millisecond)
 			continue
 		}
@@ -464,7 +464,7 @@ func (r *canaryRig) pushes() {
 		click(5 + i)
 		require.Eventually(r.t, func() bool { return strings.Contains(r.out.String()[len(before):], b.Entities[5+i].ID) }, 60*time.Second, 20*time.Millisecond)
 		if status == 401 {
-			repaired(tenants.SideProductboard, r.productboard.Store)
+			repaired(fault.SideProductboard, r.productboard.Store)
 		}
 	}
 	r.productboard.Store(0)

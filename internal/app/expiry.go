@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"pushbutton/internal/expiry"
+	"pushbutton/internal/fault"
 	"pushbutton/internal/register"
 	"pushbutton/internal/targets"
 	"pushbutton/internal/targets/catalog"
@@ -35,13 +36,13 @@ func (a *App) expiryWatcher() *expiry.Watcher {
 }
 
 // expirySides are the sides of an integration whose credential may tell.
-func expirySides(in tenants.Integration) (sides []tenants.Side) {
+func expirySides(in tenants.Integration) (sides []fault.Side) {
 	kind, _ := catalog.ByType(in.Target.Type) // an unknown one has no driver, and tells nothing
 	if _, tells := targets.Ability[targets.Expirer](kind.Driver); tells {
-		sides = append(sides, tenants.SideTracker)
+		sides = append(sides, fault.SideTracker)
 	}
 	if in.Productboard.Kind == tenants.AuthOAuth {
-		sides = append(sides, tenants.SideProductboard)
+		sides = append(sides, fault.SideProductboard)
 	}
 	return sides
 }
@@ -49,8 +50,8 @@ func expirySides(in tenants.Integration) (sides []tenants.Side) {
 // expiry tells when a credential ends. Of Productboard's, only an OAuth session
 // tells: it is renewed by itself long before, so its end counts once it comes
 // near all the same.
-func (a *App) expiry(ctx context.Context, in tenants.Integration, side tenants.Side) (time.Time, error) {
-	if side == tenants.SideTracker {
+func (a *App) expiry(ctx context.Context, in tenants.Integration, side fault.Side) (time.Time, error) {
+	if side == fault.SideTracker {
 		target, err := a.peers.Target(ctx, in)
 		if err != nil {
 			return time.Time{}, err

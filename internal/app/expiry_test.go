@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/config"
+	"pushbutton/internal/fault"
 	"pushbutton/internal/redistest"
 	"pushbutton/internal/secret"
 	"pushbutton/internal/targets/gitlab/gitlabfake"
@@ -60,7 +61,7 @@ func TestTheEndOfATokenIsSeen(t *testing.T) {
 	require.EqualValues(t, 1, expiring())
 	stored, err := a.tenants.ByID(t.Context(), in.ID)
 	require.NoError(t, err)
-	require.True(t, stored.Expires[tenants.SideTracker].Soon(time.Now()))
+	require.True(t, stored.Expires[fault.SideTracker].Soon(time.Now()))
 	require.NotContains(t, log.String(), gitlabfake.Mine)
 
 	var told bytes.Buffer
@@ -70,7 +71,7 @@ func TestTheEndOfATokenIsSeen(t *testing.T) {
 	checked, err := a.peers.checkTarget(t.Context(), "acme", in.Target)
 	require.NoError(t, err)
 	require.True(t, checked.ExpiryKnown)
-	require.Equal(t, stored.Expires[tenants.SideTracker].At, checked.Expires)
+	require.Equal(t, stored.Expires[fault.SideTracker].At, checked.Expires)
 
 	server.Expires(gitlabfake.Mine, nil)
 	env.Mini.FastForward(expiryDay)

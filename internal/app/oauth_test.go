@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/internal/access"
+	"pushbutton/internal/fault"
 	"pushbutton/internal/pbapi/pbfake"
 	"pushbutton/internal/pbauth"
 	"pushbutton/internal/secret"
@@ -104,7 +105,7 @@ func TestConnectThroughTheAdminAPI(t *testing.T) {
 	for _, err := range a.peers.session(in).ListIntegrations(t.Context()) {
 		require.Error(t, err)
 	}
-	_, err = a.tenants.NeedReconnect(t.Context(), in, tenants.SideProductboard, "An admin must connect it again.")
+	_, err = a.tenants.NeedReconnect(t.Context(), in, fault.SideProductboard, "An admin must connect it again.")
 	require.NoError(t, err)
 	s = status{}
 	require.Equal(t, http.StatusOK, call("jane", http.MethodGet, "/credentials", nil, &s))

@@ -98,7 +98,7 @@ func (p *peers) trusting(ca string) (*outbound.Client, error) {
 	}
 	parsed, err := tenants.ParseCA(ca)
 	if err != nil {
-		return nil, &fault.Error{Op: "open target", Kind: fault.Invalid, Side: "this plugin", Err: err,
+		return nil, &fault.Error{Op: "open target", Kind: fault.Invalid, Side: fault.SidePlugin, Err: err,
 			Public: "The tenant's certificate authorities cannot be read. Ask your admin to correct them."}
 	}
 	return p.http.Trusting(parsed), nil

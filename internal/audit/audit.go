@@ -94,7 +94,7 @@ func openKey(tenant string) string { return streamKey(tenant) + ":open" }
 
 func redisFault(op string, err error) error {
 	e := fault.Wrap(fault.Unavailable, op, err)
-	e.Side = "Redis"
+	e.Side, e.Peer = fault.SidePlugin, "Redis"
 	return e
 }
 

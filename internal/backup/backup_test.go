@@ -48,7 +48,7 @@ func TestMovingATenant(t *testing.T) {
 		from.push(t, key(busy, 2), nil)          // waits
 		from.push(t, key(busy, 3), func(ctx context.Context, l *connections.Lease) { require.NoError(t, l.Intend(ctx)) })
 		done := connections.Entry{Key: key(idle, 4), Changed: at(8), Record: connections.Record{State: connections.Failed, Generation: 3, Epoch: 2, Run: 5,
-			Click: connections.Click{At: at(7).UnixMilli(), Name: "Jane"}, Failure: &connections.Failure{Message: "No.", Kind: "invalid", Side: "Redmine", Ref: "r-1"}}}
+			Click: connections.Click{At: at(7).UnixMilli(), Name: "Jane"}, Failure: &connections.Failure{Message: "No.", Kind: "invalid", Side: fault.SideTracker, Ref: "r-1"}}}
 		require.NoError(t, from.Connections.Import(ctx, []connections.Entry{done}))
 		recipient, keys := pair(t)
 

@@ -6,6 +6,7 @@ import (
 	"unicode/utf8"
 
 	"pushbutton/internal/connections"
+	"pushbutton/internal/fault"
 	"pushbutton/internal/secret"
 	"pushbutton/internal/tenants"
 )
@@ -53,16 +54,16 @@ type integration struct {
 	Productboard   productboard `json:"productboard"`
 	Reconnect      *reconnect   `json:"reconnect,omitempty"`
 	// Expires is in which moment the credential of a side ends.
-	Expires    map[tenants.Side]time.Time `json:"expires,omitempty"`
-	Answer     tenants.AnswerShape        `json:"answer"`
-	OnUnlink   tenants.OnUnlink           `json:"onUnlink"`
-	Target     target                     `json:"target"`
-	Disabled   bool                       `json:"disabled,omitempty"`
-	Deleting   time.Time                  `json:"deleting,omitzero"`
-	CreatedAt  time.Time                  `json:"createdAt"`
-	UpdatedAt  time.Time                  `json:"updatedAt"`
-	SecretsSet map[string]time.Time       `json:"secretsSet,omitempty"`
-	Registered string                     `json:"registered,omitempty"`
+	Expires    map[fault.Side]time.Time `json:"expires,omitempty"`
+	Answer     tenants.AnswerShape      `json:"answer"`
+	OnUnlink   tenants.OnUnlink         `json:"onUnlink"`
+	Target     target                   `json:"target"`
+	Disabled   bool                     `json:"disabled,omitempty"`
+	Deleting   time.Time                `json:"deleting,omitzero"`
+	CreatedAt  time.Time                `json:"createdAt"`
+	UpdatedAt  time.Time                `json:"updatedAt"`
+	SecretsSet map[string]time.Time     `json:"secretsSet,omitempty"`
+	Registered string                   `json:"registered,omitempty"`
 }
 
 type productboard struct {
@@ -77,9 +78,9 @@ type productboard struct {
 }
 
 type reconnect struct {
-	Side   tenants.Side `json:"side"`
-	Reason string       `json:"reason"`
-	Since  time.Time    `json:"since"`
+	Side   fault.Side `json:"side"`
+	Reason string     `json:"reason"`
+	Since  time.Time  `json:"since"`
 }
 
 type target struct {
@@ -126,7 +127,7 @@ func wireIntegration(in tenants.Integration) *integration {
 	}
 	for side, e := range in.Expires {
 		if out.Expires == nil {
-			out.Expires = map[tenants.Side]time.Time{}
+			out.Expires = map[fault.Side]time.Time{}
 		}
 		out.Expires[side] = e.At
 	}
@@ -176,7 +177,7 @@ func (w *integration) wrong() string {
 		}
 		return name
 	}
-	side := w.Reconnect == nil || w.Reconnect.Side == tenants.SideProductboard || w.Reconnect.Side == tenants.SideTracker
+	side := w.Reconnect == nil || w.Reconnect.Side == fault.SideProductboard || w.Reconnect.Side == fault.SideTracker
 	for _, name := range []string{
 		known("id", tenants.ValidIntegrationID(w.ID)),
 		known("name", w.Name != "" && utf8.RuneCountInString(w.Name) <= maxName),

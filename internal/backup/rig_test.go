@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/internal/connections"
+	"pushbutton/internal/fault"
 	"pushbutton/internal/redistest"
 	"pushbutton/internal/secret"
 	"pushbutton/internal/targets"
@@ -50,8 +51,8 @@ func full(name string) tenants.Integration {
 		ActionAuth: hidden("action"), Former: tenants.FormerAuth{Value: hidden("former"), Until: at(2)},
 		Productboard: tenants.ProductboardAuth{Kind: tenants.AuthJWT, Token: hidden("token"), ClientID: "client", ClientSecret: hidden("client"),
 			Subject: "subject", PrivateKey: hidden("key"), KeyID: "kid", Scope: "scope"},
-		Reconnect: &tenants.Reconnect{Side: tenants.SideTracker, Reason: "Renew it.", Since: at(3)},
-		Expires:   map[tenants.Side]tenants.Expiry{tenants.SideTracker: {At: at(10)}},
+		Reconnect: &tenants.Reconnect{Side: fault.SideTracker, Reason: "Renew it.", Since: at(3)},
+		Expires:   map[fault.Side]tenants.Expiry{fault.SideTracker: {At: at(10)}},
 		Answer:    tenants.AnswerV1, OnUnlink: tenants.UnlinkClose,
 		Target: tenants.TargetConfig{Type: "redmine", Settings: map[string]any{"url": "https://t.example", "deep": map[string]any{"list": []any{"x", 1.5, true, nil}}},
 			Credentials: map[string]secret.String{"apiKey": hidden("tracker")}},

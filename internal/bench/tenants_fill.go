@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"pushbutton/internal/connections"
+	"pushbutton/internal/fault"
 	"pushbutton/internal/secret"
 	"pushbutton/internal/targets"
 	"pushbutton/internal/tenants"
@@ -129,7 +130,7 @@ func fill(ctx context.Context, store *connections.Store, p place, n int) error {
 		if i%20 == 0 {
 			r.State = connections.Failed
 			r.Intent = &connections.Intent{At: at.UnixMilli(), Sent: 1, Resolved: true}
-			r.Failure = &connections.Failure{Kind: "unavailable", Side: "Redmine", Message: "Redmine cannot be reached or is not working. Push again in a while. If it stays so, tell the people who run Redmine."}
+			r.Failure = &connections.Failure{Kind: "unavailable", Side: fault.SideTracker, Message: "Redmine cannot be reached or is not working. Push again in a while. If it stays so, tell the people who run Redmine."}
 		} else {
 			id := strconv.Itoa(10_000 + i)
 			r.Issue = &targets.Issue{ID: id, Key: "#" + id, URL: "https://redmine.acme-corporation.example/issues/" + id, Title: fmt.Sprintf("Customers can export report %d as a spreadsheet", i), Status: "In Progress", Progress: targets.Started}

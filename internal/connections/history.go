@@ -24,10 +24,11 @@ type Event struct {
 	Stage   Step          `json:"stage,omitempty"`
 	Took    time.Duration `json:"took,omitempty"`
 	Outcome string        `json:"outcome,omitempty"`
-	// Side is who failed, and Ref that side's own id of the request or error.
-	Side string `json:"side,omitempty"`
-	Ref  string `json:"ref,omitempty"`
-	Note string `json:"n,omitempty"`
+	// Side is who has to act, and Ref that side's own id of the request or
+	// error.
+	Side fault.Side `json:"side,omitempty"`
+	Ref  string     `json:"ref,omitempty"`
+	Note string     `json:"n,omitempty"`
 }
 
 // eventParts is how many parts a line of a history has at most; those at the
@@ -37,7 +38,7 @@ const eventParts = 11
 // parseEvent reads what transitions.lua wrote: parts between tabs.
 func parseEvent(line string) (Event, error) {
 	parts := append(strings.SplitN(line, "\t", eventParts), make([]string, eventParts)...)
-	e := Event{What: parts[1], Stage: Step(parts[5]), Outcome: parts[7], Side: parts[8], Ref: parts[9], Note: parts[10]}
+	e := Event{What: parts[1], Stage: Step(parts[5]), Outcome: parts[7], Side: fault.ParseSide(parts[8]), Ref: parts[9], Note: parts[10]}
 	for _, state := range []State{Initial, Progress, Connected, Failed} {
 		if parts[4] == string(state[:1]) {
 			e.State = state

@@ -558,7 +558,7 @@ func TestTimelineTellsEveryAttempt(t *testing.T) {
 	env.Advance(20 * time.Millisecond)
 	require.NoError(t, l.Intend(ctx))
 	env.Advance(300 * time.Millisecond)
-	w, err := l.Again(ctx, time.Second, true, Failure{Message: "Redmine\tis\naway.", Kind: "unavailable", Side: "Redmine", Ref: "req-17"})
+	w, err := l.Again(ctx, time.Second, true, Failure{Message: "Redmine\tis\naway.", Kind: "unavailable", Side: fault.SideTracker, Ref: "req-17"})
 	require.NoError(t, err)
 	env.Advance(w.Delay)
 	l = begin(t, s, w)
@@ -571,10 +571,12 @@ func TestTimelineTellsEveryAttempt(t *testing.T) {
 	events, err := s.History(ctx, someKey)
 	require.NoError(t, err)
 	type told struct {
-		What, Outcome, Side, Ref string
-		Stage                    Step
-		Took                     time.Duration
-		State                    State
+		What, Outcome string
+		Side          fault.Side
+		Ref           string
+		Stage         Step
+		Took          time.Duration
+		State         State
 	}
 	var got []told
 	for _, e := range events {
@@ -585,7 +587,7 @@ func TestTimelineTellsEveryAttempt(t *testing.T) {
 		{"push", "", "", "", "", 0, Progress},
 		{"begin open", "", "", "", Open, 0, Progress},
 		{"create sent", "ok", "", "", Open, 20 * ms, Progress},
-		{"again", "unavailable", "Redmine", "req-17", Open, 300 * ms, Progress},
+		{"again", "unavailable", fault.SideTracker, "req-17", Open, 300 * ms, Progress},
 		{"begin open", "", "", "", Open, 0, Progress},
 		{"opened", "ok", "", "", Open, 50 * ms, Progress},
 		{"settled", "ok", "", "", Settle, 70 * ms, Connected},

@@ -155,10 +155,10 @@ type Intent struct {
 
 // Failure is why something did not work, in the words a person may read.
 type Failure struct {
-	Message string `json:"m"`
-	Kind    string `json:"k"`
-	Side    string `json:"s,omitempty"`
-	Ref     string `json:"f,omitempty"`
+	Message string     `json:"m"`
+	Kind    string     `json:"k"`
+	Side    fault.Side `json:"s,omitempty"`
+	Ref     string     `json:"f,omitempty"`
 }
 
 // FailureOf makes a Failure of an error: the message is Error.Public, cut by

@@ -255,7 +255,7 @@ func parse(op, tenant string, reply []any) (outcome, error) {
 // redisFault says that Redis, not the caller, is to blame.
 func redisFault(op string, err error) error {
 	e := fault.Wrap(fault.Unavailable, op, err)
-	e.Side = "Redis"
+	e.Side, e.Peer = fault.SidePlugin, "Redis"
 	return e
 }
 

@@ -220,7 +220,7 @@ func (e *Eraser) attempt(ctx context.Context, tenant string) {
 func (e *Eraser) guarded(ctx context.Context, j *Job) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = &fault.Error{Op: "delete tenant", Kind: fault.Internal, Side: "this plugin", Err: fmt.Errorf("panic: %v\n%s", p, debug.Stack())}
+			err = &fault.Error{Op: "delete tenant", Kind: fault.Internal, Side: fault.SidePlugin, Err: fmt.Errorf("panic: %v\n%s", p, debug.Stack())}
 		}
 	}()
 	return e.work(ctx, j)
@@ -237,8 +237,8 @@ func (e *Eraser) later(ctx context.Context, j Job, why error) error {
 		if j.Problem = f.Public; j.Problem == "" {
 			j.Problem = "It failed (" + f.Kind.String() + ")."
 		}
-		if f.Side != "" {
-			j.Problem = f.Side + ": " + j.Problem
+		if party := f.Party(); party != "" {
+			j.Problem = party + ": " + j.Problem
 		}
 	}
 	return errors.Join(e.save(ctx, j), e.Redis.ZAddXX(ctx, indexKey, redis.Z{Member: j.Tenant, Score: float64(e.until(wait))}).Err())
@@ -246,6 +246,6 @@ func (e *Eraser) later(ctx context.Context, j Job, why error) error {
 
 func redisFault(op string, err error) error {
 	f := fault.Wrap(fault.Unavailable, op, err)
-	f.Side = "Redis"
+	f.Side, f.Peer = fault.SidePlugin, "Redis"
 	return f
 }

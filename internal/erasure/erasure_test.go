@@ -172,7 +172,7 @@ func TestAFailureIsTold(t *testing.T) {
 			if keep {
 				return nil
 			}
-			return &fault.Error{Kind: fault.Unauthorized, Side: "Productboard", Public: "The token is not accepted."}
+			return &fault.Error{Kind: fault.Unauthorized, Side: fault.SideProductboard, Public: "The token is not accepted."}
 		}
 		j := w.look()
 		require.False(t, j.Done())

@@ -29,7 +29,7 @@ const (
 
 // Dates keeps when credentials end; *tenants.Store does.
 type Dates interface {
-	SetExpiry(ctx context.Context, used tenants.Integration, side tenants.Side, at time.Time) (bool, error)
+	SetExpiry(ctx context.Context, used tenants.Integration, side fault.Side, at time.Time) (bool, error)
 }
 
 // Watcher asks and warns.
@@ -37,9 +37,9 @@ type Watcher struct {
 	// Integrations lists every integration of every tenant.
 	Integrations func(ctx context.Context) iter.Seq2[tenants.Integration, error]
 	// Sides are those of an integration that can be asked.
-	Sides func(in tenants.Integration) []tenants.Side
+	Sides func(in tenants.Integration) []fault.Side
 	// Ask tells when a side's credential ends; zero: it has no end.
-	Ask func(ctx context.Context, in tenants.Integration, side tenants.Side) (time.Time, error)
+	Ask func(ctx context.Context, in tenants.Integration, side fault.Side) (time.Time, error)
 	// Claim takes the day's question about an integration; false: it was asked
 	// within a day.
 	Claim func(ctx context.Context, in tenants.Integration) bool
@@ -47,7 +47,7 @@ type Watcher struct {
 	Turn  func(ctx context.Context) bool
 	Dates Dates
 	// Note words the warning about a side; empty: there is none.
-	Note func(in tenants.Integration, side tenants.Side, now time.Time) string
+	Note func(in tenants.Integration, side fault.Side, now time.Time) string
 	Log  *slog.Logger
 	// Now is the clock; nil: time.Now.
 	Now func() time.Time
@@ -96,7 +96,7 @@ func (w *Watcher) Pass(ctx context.Context) {
 	}
 }
 
-func (w *Watcher) look(ctx context.Context, in *tenants.Integration, side tenants.Side) {
+func (w *Watcher) look(ctx context.Context, in *tenants.Integration, side fault.Side) {
 	at, err := w.Ask(ctx, *in, side)
 	if err == nil {
 		if _, err = w.Dates.SetExpiry(ctx, *in, side, at); fault.KindOf(err) == fault.NotFound {

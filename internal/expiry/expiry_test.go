@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/internal/expiry"
+	"pushbutton/internal/fault"
 	"pushbutton/internal/register"
 	"pushbutton/internal/tenants"
 )
@@ -31,7 +32,7 @@ type world struct {
 	log    bytes.Buffer
 }
 
-func (w *world) SetExpiry(_ context.Context, in tenants.Integration, _ tenants.Side, at time.Time) (bool, error) {
+func (w *world) SetExpiry(_ context.Context, in tenants.Integration, _ fault.Side, at time.Time) (bool, error) {
 	w.stored[in.ID] = at
 	return true, nil
 }
@@ -50,13 +51,13 @@ func (w *world) watcher() *expiry.Watcher {
 				}
 			}
 		},
-		Sides: func(in tenants.Integration) []tenants.Side {
+		Sides: func(in tenants.Integration) []fault.Side {
 			if in.Target.Type == "redmine" {
 				return nil
 			}
-			return []tenants.Side{tenants.SideTracker}
+			return []fault.Side{fault.SideTracker}
 		},
-		Ask: func(_ context.Context, in tenants.Integration, _ tenants.Side) (time.Time, error) {
+		Ask: func(_ context.Context, in tenants.Integration, _ fault.Side) (time.Time, error) {
 			w.asked = append(w.asked, in.ID)
 			return w.ends[in.ID], w.fails[in.ID]
 		},
@@ -114,8 +115,8 @@ func TestAsksNobodyWhoCannotTell(t *testing.T) {
 	w := newWorld("redmine", "deleting", "dead", "other side", "well")
 	w.all[0].Target.Type = "redmine"
 	w.all[1].Deleting = w.now
-	w.all[2].Reconnect = &tenants.Reconnect{Side: tenants.SideTracker}
-	w.all[3].Reconnect = &tenants.Reconnect{Side: tenants.SideProductboard}
+	w.all[2].Reconnect = &tenants.Reconnect{Side: fault.SideTracker}
+	w.all[3].Reconnect = &tenants.Reconnect{Side: fault.SideProductboard}
 	w.broken = errors.New("a record that cannot be opened")
 	w.watcher().Pass(t.Context())
 	require.Equal(t, []string{"other side", "well"}, w.asked)
@@ -125,7 +126,7 @@ func TestAsksNobodyWhoCannotTell(t *testing.T) {
 // A tracker that does not answer hides no date that is known.
 func TestWarnsOfWhatWasKnown(t *testing.T) {
 	w := newWorld("down")
-	w.all[0].SetExpiry(tenants.SideTracker, w.now.Add(time.Hour))
+	w.all[0].SetExpiry(fault.SideTracker, w.now.Add(time.Hour))
 	w.fails["down"] = errors.New("no answer")
 	w.watcher().Pass(t.Context())
 	require.Equal(t, 1, w.warnings("down"))

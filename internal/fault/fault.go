@@ -98,12 +98,15 @@ type Error struct {
 	Op string
 	// Kind decides what happens next.
 	Kind Kind
-	// Side names who has to act: "Productboard", "Redmine", "this plugin".
-	// Empty means it was not said yet; an outer room may add it.
-	Side string
+	// Side is who has to act. Empty means it was not said yet; an outer room
+	// may add it.
+	Side Side
+	// Peer is the name of who failed, for people and the log: "Redmine",
+	// "Redis", "token issuer". Empty: Side's own name will do.
+	Peer string
 	// Public is the sentence a person who clicks may read. It holds no
 	// secret, no address with a credential and no stack. Empty: the reader
-	// makes a sentence of Kind and Side.
+	// makes a sentence of Kind and Party.
 	Public string
 	// RetryAfter is the least time to wait, where the other side named one.
 	RetryAfter time.Duration
@@ -123,8 +126,8 @@ func (e *Error) Error() string {
 	if s != "" {
 		s += ": "
 	}
-	if e.Side != "" {
-		s += e.Side + ": "
+	if party := e.Party(); party != "" {
+		s += party + ": "
 	}
 	s += e.Kind.String()
 	if e.Ref != "" {

@@ -43,7 +43,7 @@ func TestFromNeverLosesAnError(t *testing.T) {
 }
 
 func TestTheTextForTheLogHoldsEverything(t *testing.T) {
-	err := &Error{Op: "create issue", Kind: Invalid, Side: "Redmine", Ref: "req-7", Err: errors.New("422")}
+	err := &Error{Op: "create issue", Kind: Invalid, Side: SideTracker, Peer: "Redmine", Ref: "req-7", Err: errors.New("422")}
 	require.Equal(t, "create issue: Redmine: invalid (ref req-7): 422", err.Error())
 	require.Equal(t, "op: not_found: Gone.", New(NotFound, "op", "Gone.").Error())
 }

@@ -160,6 +160,6 @@ func conflict(op string, err error) error {
 
 func redisFault(op string, err error) error {
 	e := fault.Wrap(fault.Unavailable, op, err)
-	e.Side = "Redis"
+	e.Side, e.Peer = fault.SidePlugin, "Redis"
 	return e
 }

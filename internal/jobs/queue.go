@@ -88,7 +88,7 @@ func (q *Queue) enqueue(ctx context.Context, w connections.Work) error {
 		return err
 	default:
 		e := fault.Wrap(fault.Unavailable, "queue run", err)
-		e.Side = "Redis"
+		e.Side, e.Peer = fault.SidePlugin, "Redis"
 		return e
 	}
 }

@@ -339,7 +339,7 @@ func proxyFault(op string, err error) *fault.Error {
 	if !errors.As(err, &perr) {
 		return nil
 	}
-	ferr := &fault.Error{Op: op, Kind: fault.Unavailable, Side: "this plugin", Err: perr,
+	ferr := &fault.Error{Op: op, Kind: fault.Unavailable, Side: fault.SidePlugin, Err: perr,
 		Public: "The proxy through which this plugin reaches out refuses or does not answer. Tell the plugin's operator."}
 	if perr.status == http.StatusForbidden {
 		ferr.Kind = fault.Blocked

@@ -168,7 +168,7 @@ func TestProxyThatFails(t *testing.T) {
 		_, err := w.get(c, "https://public.example/")
 		require.ErrorIs(t, err, want, answer)
 		e := fault.From(err)
-		require.Equal(t, "this plugin", e.Side)
+		require.Equal(t, fault.SidePlugin, e.Side)
 		require.Contains(t, e.Public, "proxy")
 		require.False(t, e.Unsure, "nothing has reached the peer")
 		for _, text := range []string{err.Error(), e.Public} {

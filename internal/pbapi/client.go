@@ -23,12 +23,6 @@ import (
 	"pushbutton/internal/secret"
 )
 
-// The sides that a failure of this room can name.
-const (
-	sideProductboard = "Productboard"
-	sidePlugin       = "this plugin"
-)
-
 // TokenSource gives the bearer token to send now. A source whose tokens expire
 // renews them ahead of time; it is asked before every request.
 type TokenSource interface {
@@ -120,7 +114,7 @@ func ownFault(r request, err error) error {
 		return &own
 	}
 	ferr = fault.Wrap(fault.Internal, r.op, err)
-	ferr.Side = sidePlugin
+	ferr.Side = fault.SidePlugin
 	explain(ferr, r)
 	return ferr
 }
@@ -128,6 +122,6 @@ func ownFault(r request, err error) error {
 // refuse is the failure of a request that is not worth sending.
 func refuse(op, public string) *fault.Error {
 	ferr := fault.New(fault.Invalid, op, public)
-	ferr.Side = sidePlugin
+	ferr.Side = fault.SidePlugin
 	return ferr
 }

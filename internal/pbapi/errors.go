@@ -52,7 +52,7 @@ const (
 // changes nothing.
 func refine(reply outbound.Reply, verdict *fault.Error, secrets []secret.String) *fault.Error {
 	if reply.Status >= 300 && reply.Status < 400 {
-		verdict.Side = sidePlugin
+		verdict.Side = fault.SidePlugin
 		verdict.Public = "Productboard's address leads somewhere else. An admin must check it in the plugin's configuration."
 		return verdict
 	}
@@ -74,7 +74,7 @@ func refine(reply outbound.Reply, verdict *fault.Error, secrets []secret.String)
 	switch {
 	case first.Code == codeProbeFailed:
 		// Nothing was registered or changed, whatever the status.
-		verdict.Kind, verdict.Side, verdict.Unsure = fault.Invalid, sidePlugin, false
+		verdict.Kind, verdict.Side, verdict.Unsure = fault.Invalid, fault.SidePlugin, false
 		verdict.Public = "Productboard could not verify this plugin's action URL: it must be reachable from the internet over https with a valid certificate, and answer within 5 seconds."
 	case verdict.Kind == fault.Invalid && where != "":
 		verdict.Public = fmt.Sprintf("Productboard refused what this plugin sent, because of %s. Ask an admin to look into the plugin's log.", where)
@@ -102,12 +102,7 @@ func explain(ferr *fault.Error, r request) {
 	if r.reads {
 		ferr.Unsure = false // nothing to be carried out
 	}
-	if ferr.Side == "" {
-		ferr.Side = sideProductboard
-		if ferr.Kind == fault.Blocked || ferr.Kind == fault.Canceled {
-			ferr.Side = sidePlugin
-		}
-	}
+	ferr.Blame(fault.SideProductboard, "")
 	if ferr.Public == "" {
 		ferr.Public = advice(ferr.Kind, r)
 	}

@@ -44,9 +44,9 @@ func TestEveryStatus(t *testing.T) {
 			assert.Equal(t, "get entity", ferr.Op)
 			assert.False(t, ferr.Unsure, "a read carries nothing out")
 			if status < 400 {
-				assert.Equal(t, "this plugin", ferr.Side)
+				assert.Equal(t, fault.SidePlugin, ferr.Side)
 			} else {
-				assert.Equal(t, "Productboard", ferr.Side)
+				assert.Equal(t, fault.SideProductboard, ferr.Side)
 				assert.Equal(t, "req-42", ferr.Ref)
 				assert.ErrorContains(t, err, fmt.Sprintf("%d", status))
 				assert.ErrorContains(t, err, `validation.failed "The field 'name' cannot be empty." at "/data/fields/name"`)
@@ -64,29 +64,29 @@ func TestPublicTexts(t *testing.T) {
 		status int
 		body   string
 		call   func(context.Context, *pbapi.Session) error
-		side   string
+		side   fault.Side
 		want   string
 	}{
 		"the scope that is missing": {403, productboardError, func(ctx context.Context, s *pbapi.Session) error {
 			return s.PutConnection(ctx, integrationID, entityID, connected())
-		}, "Productboard", "plugin-integrations:write"},
+		}, fault.SideProductboard, "plugin-integrations:write"},
 		"the scope to delete": {403, "", func(ctx context.Context, s *pbapi.Session) error {
 			return s.DeleteIntegration(ctx, integrationID)
-		}, "Productboard", "plugin-integrations:delete"},
+		}, fault.SideProductboard, "plugin-integrations:delete"},
 		"the thing that is gone": {404, "", func(ctx context.Context, s *pbapi.Session) error {
 			_, err := s.GetIntegration(ctx, integrationID)
 			return err
-		}, "Productboard", "does not have this integration"},
+		}, fault.SideProductboard, "does not have this integration"},
 		"the field that was refused": {422, productboardError, func(ctx context.Context, s *pbapi.Session) error {
 			return s.UpdateIntegration(ctx, integrationID, pbapi.IntegrationUpdate{Name: ptr("n")})
-		}, "Productboard", "/data/fields/name"},
+		}, fault.SideProductboard, "/data/fields/name"},
 		"the parameter that was refused": {400, `{"id":"r","errors":[{"source":{"parameter":"pageCursor"}}]}`, func(ctx context.Context, s *pbapi.Session) error {
 			_, err := collect(s.ListIntegrations(ctx))
 			return err
-		}, "Productboard", "pageCursor"},
+		}, fault.SideProductboard, "pageCursor"},
 		"the probe": {422, `{"id":"r","errors":[{"code":"callback.probeFailed","title":"t","detail":"d"}]}`, func(ctx context.Context, s *pbapi.Session) error {
 			return s.UpdateIntegration(ctx, integrationID, pbapi.IntegrationUpdate{Action: &pbapi.Action{URL: "https://plugin.example/"}})
-		}, "this plugin", "action URL"},
+		}, fault.SidePlugin, "action URL"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := against(t, func(w http.ResponseWriter, _ *http.Request) { reply(w, tc.status, tc.body) })
@@ -138,7 +138,7 @@ func TestSuccessThatCannotBeRead(t *testing.T) {
 			t.Run(op.name+"/"+name, func(t *testing.T) {
 				got, err := op.call(t.Context(), against(t, func(w http.ResponseWriter, _ *http.Request) { reply(w, 200, body) }))
 				ferr := requireFault(t, err, fault.Unavailable)
-				assert.Equal(t, "Productboard", ferr.Side)
+				assert.Equal(t, fault.SideProductboard, ferr.Side)
 				assert.Equal(t, op.method != "GET" && op.query == nil && !isSearch(op), ferr.Unsure)
 				if op.name == "create integration" {
 					assert.Empty(t, got)
@@ -178,7 +178,7 @@ func TestBlockedAddress(t *testing.T) {
 	c, err := pbapi.New(serve(t, notSent(t)), out, pbapi.NoPacer())
 	require.NoError(t, err)
 	_, err = c.As(pbapi.StaticToken(secret.New(token))).GetEntity(t.Context(), entityID)
-	assert.Equal(t, "this plugin", requireFault(t, err, fault.Blocked).Side)
+	assert.Equal(t, fault.SidePlugin, requireFault(t, err, fault.Blocked).Side)
 }
 
 // hang starts a Productboard that reports a request and never answers it.
@@ -201,7 +201,7 @@ func TestCancelInMidRequest(t *testing.T) {
 	}()
 	err := session(t, base, pbapi.NoPacer(), outbound.Options{}).PutConnection(ctx, integrationID, entityID, connected())
 	ferr := requireFault(t, err, fault.Canceled)
-	assert.Equal(t, "this plugin", ferr.Side)
+	assert.Equal(t, fault.SidePlugin, ferr.Side)
 	assert.True(t, ferr.Unsure)
 	assert.ErrorIs(t, err, context.Canceled)
 }
@@ -210,6 +210,6 @@ func TestTimeout(t *testing.T) {
 	base, _ := hang(t)
 	_, err := session(t, base, pbapi.NoPacer(), outbound.Options{Timeout: 20 * time.Millisecond}).GetEntity(t.Context(), entityID)
 	ferr := requireFault(t, err, fault.Timeout)
-	assert.Equal(t, "Productboard", ferr.Side)
+	assert.Equal(t, fault.SideProductboard, ferr.Side)
 	assert.ErrorContains(t, err, "no answer within 20ms")
 }

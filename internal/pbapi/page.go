@@ -89,7 +89,7 @@ func list[T any](ctx context.Context, s *Session, r request) iter.Seq2[T, error]
 }
 
 func endless(op, why string) error {
-	return &fault.Error{Op: op, Kind: fault.Unavailable, Side: sideProductboard, Err: errors.New(why),
+	return &fault.Error{Op: op, Kind: fault.Unavailable, Side: fault.SideProductboard, Err: errors.New(why),
 		Public: "Productboard's list does not end. Please try again later."}
 }
 

@@ -95,7 +95,7 @@ func TestPagesThatLeadNowhere(t *testing.T) {
 			})
 			_, err := collect(s.ListRelationships(t.Context(), entityID))
 			ferr := requireFault(t, err, fault.Unavailable)
-			assert.Equal(t, "Productboard", ferr.Side)
+			assert.Equal(t, fault.SideProductboard, ferr.Side)
 			assert.LessOrEqual(t, sent, 2)
 		})
 	}

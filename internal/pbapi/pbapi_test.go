@@ -139,7 +139,7 @@ func TestNewChecksTheBase(t *testing.T) {
 
 func TestTokenThatCannotBeSent(t *testing.T) {
 	classified := fault.New(fault.Unavailable, "refresh token", "Productboard's login is away.")
-	classified.Side = "Productboard"
+	classified.Side = fault.SideProductboard
 	for name, tc := range map[string]struct {
 		token string
 		err   error
@@ -168,7 +168,7 @@ func TestTokenThatCannotBeSent(t *testing.T) {
 		c, err := pbapi.New(serve(t, notSent(t)), out, pbapi.NoPacer())
 		require.NoError(t, err)
 		_, err = c.As(tokenFunc(func(context.Context) (secret.String, error) { return secret.String{}, errors.New("disk") })).GetEntity(t.Context(), entityID)
-		assert.Equal(t, "this plugin", requireFault(t, err, fault.Internal).Side)
+		assert.Equal(t, fault.SidePlugin, requireFault(t, err, fault.Internal).Side)
 		assert.ErrorContains(t, err, "disk")
 	})
 }
@@ -222,7 +222,7 @@ func TestPacing(t *testing.T) {
 		shared := &fault.Error{Op: "pace", Kind: fault.RateLimited, RetryAfter: 3 * time.Second}
 		_, err := session(t, serve(t, notSent(t)), &pacer{waitErr: shared}, outbound.Options{}).GetEntity(t.Context(), entityID)
 		ferr := requireFault(t, err, fault.RateLimited)
-		assert.Equal(t, "Productboard", ferr.Side)
+		assert.Equal(t, fault.SideProductboard, ferr.Side)
 		assert.Equal(t, 3*time.Second, ferr.RetryAfter)
 		assert.Empty(t, shared.Public, "another room's error is left as it is")
 	})

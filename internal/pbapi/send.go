@@ -96,7 +96,7 @@ func (s *Session) token(ctx context.Context, r request) (secret.String, error) {
 	default:
 		return token, nil
 	}
-	return secret.String{}, &fault.Error{Op: r.op, Kind: fault.Unauthorized, Side: sidePlugin, Public: public}
+	return secret.String{}, &fault.Error{Op: r.op, Kind: fault.Unauthorized, Side: fault.SidePlugin, Public: public}
 }
 
 func (s *Session) call(r request, token secret.String, out result) (outbound.Call, error) {

@@ -127,11 +127,11 @@ func (a *Auth) Finish(ctx context.Context, tenant, integration, state, code, sub
 	})
 	switch {
 	case refusedWith(err, "invalid_grant"):
-		return &fault.Error{Op: op, Kind: fault.Invalid, Side: sideProductboard, Err: err, Public: "Productboard does not accept the code: it has expired or was used already. Start again."}
+		return &fault.Error{Op: op, Kind: fault.Invalid, Side: fault.SideProductboard, Err: err, Public: "Productboard does not accept the code: it has expired or was used already. Start again."}
 	case err != nil:
 		return err
 	case p.refresh.Empty():
-		return &fault.Error{Op: op, Kind: fault.Unavailable, Side: sideProductboard, Public: "Productboard gave no refresh token, so the connection would end within the hour."}
+		return &fault.Error{Op: op, Kind: fault.Unavailable, Side: fault.SideProductboard, Public: "Productboard gave no refresh token, so the connection would end within the hour."}
 	}
 	return a.connect(ctx, in, p)
 }
@@ -155,7 +155,7 @@ func (a *Auth) connect(ctx context.Context, in tenants.Integration, p pair) erro
 			a.opts.Log.WarnContext(ctx, "the former session could not be revoked", "tenant", in.Tenant, "integration", in.ID, "error", err)
 		}
 	}
-	_, err = a.opts.Store.Reconnected(ctx, in.Tenant, in.ID, tenants.SideProductboard)
+	_, err = a.opts.Store.Reconnected(ctx, in.Tenant, in.ID, fault.SideProductboard)
 	return err
 }
 

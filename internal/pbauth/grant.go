@@ -167,9 +167,7 @@ func (a *Auth) post(ctx context.Context, grant, path string, client tenants.Prod
 		return nil
 	}
 	ferr := fault.From(err)
-	if ferr.Side == "" {
-		ferr.Side = sideProductboard
-	}
+	ferr.Blame(fault.SideProductboard, "")
 	if ferr.Public == "" {
 		ferr.Public = "Productboard does not give this plugin a new access token at the moment. Please try again in a few minutes."
 	}

@@ -27,11 +27,6 @@ import (
 	"pushbutton/internal/tenants"
 )
 
-const (
-	sideProductboard = "Productboard"
-	sidePlugin       = "this plugin"
-)
-
 // DefaultScope is what this plugin needs of Productboard.
 const DefaultScope = "entities:read plugin-integrations:read plugin-integrations:write plugin-integrations:delete"
 
@@ -187,7 +182,7 @@ func (a *Auth) forget(id string) {
 
 // unauthorized is a credential that only an admin can repair.
 func unauthorized(op, public string, cause error) *fault.Error {
-	return &fault.Error{Op: op, Kind: fault.Unauthorized, Side: sideProductboard, Public: public, Err: cause}
+	return &fault.Error{Op: op, Kind: fault.Unauthorized, Side: fault.SideProductboard, Public: public, Err: cause}
 }
 
 const (

@@ -254,7 +254,7 @@ func TestARevokedSessionIsNotAskedForAgain(t *testing.T) {
 		require.False(t, status.Connected)
 		require.Contains(t, status.Ended, "An admin must connect")
 
-		set, err := w.store.NeedReconnect(t.Context(), w.in, tenants.SideProductboard, status.Ended)
+		set, err := w.store.NeedReconnect(t.Context(), w.in, fault.SideProductboard, status.Ended)
 		require.NoError(t, err)
 		require.True(t, set)
 		w.connect()
@@ -376,7 +376,8 @@ func TestWithoutRedis(t *testing.T) {
 	w.clock.Advance(5 * time.Minute)
 	err := w.call(0)
 	require.ErrorIs(t, err, fault.Unavailable)
-	require.Equal(t, "Redis", fault.From(err).Side)
+	require.Equal(t, fault.SidePlugin, fault.From(err).Side)
+	require.Equal(t, "Redis", fault.From(err).Peer)
 	w.env.Mini.SetError("")
 	require.NoError(t, w.call(0))
 }

@@ -151,7 +151,7 @@ func (a *Auth) keep(ctx context.Context, in tenants.Integration, owner string, n
 		a.opts.Log.WarnContext(ctx, "another process took over while a token was asked for", "tenant", in.Tenant, "integration", in.ID)
 		p, err := a.decode(in, doc)
 		if err == nil && (p.access.Empty() || p.ended != "") {
-			err = &fault.Error{Op: "renew token", Kind: fault.Conflict, Side: sidePlugin, Err: errFenced}
+			err = &fault.Error{Op: "renew token", Kind: fault.Conflict, Side: fault.SidePlugin, Err: errFenced}
 		}
 		return p, errors.Join(err, a.due(ctx, in, a.opts.Now()))
 	}
@@ -205,6 +205,6 @@ func busyFault(ctx context.Context, err error) error {
 	if ctx.Err() == nil {
 		return err
 	}
-	return &fault.Error{Op: "renew token", Kind: fault.Unavailable, Side: sidePlugin, RetryAfter: time.Second, Err: err,
+	return &fault.Error{Op: "renew token", Kind: fault.Unavailable, Side: fault.SidePlugin, RetryAfter: time.Second, Err: err,
 		Public: "The plugin is renewing its access to Productboard. Please try again in a minute."}
 }

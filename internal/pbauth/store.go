@@ -102,7 +102,7 @@ func (a *Auth) decode(in tenants.Integration, doc string) (pair, error) {
 		p.refresh, errs[1] = a.opts.Keys.Open(d.Refresh, bound(in.Tenant, in.ID, boundRefresh))
 	}
 	if err := errors.Join(errs[:]...); err != nil {
-		return pair{}, &fault.Error{Op: "read tokens", Kind: fault.Internal, Side: sidePlugin, Err: err,
+		return pair{}, &fault.Error{Op: "read tokens", Kind: fault.Internal, Side: fault.SidePlugin, Err: err,
 			Public: "The integration's stored tokens cannot be opened: the plugin's operator must check PLUGIN_ENCRYPTION_KEYS."}
 	}
 	return p, nil
@@ -168,6 +168,6 @@ func splitDue(member string) (tenant, integration string) {
 
 func redisFault(op string, err error) error {
 	e := fault.Wrap(fault.Unavailable, op, err)
-	e.Side = "Redis"
+	e.Side, e.Peer = fault.SidePlugin, "Redis"
 	return e
 }

@@ -147,7 +147,7 @@ func (d Desk) pushable(ctx context.Context, in tenants.Integration) error {
 		return fault.New(fault.Conflict, op, "The integration is disabled. Enable it first.")
 	}
 	if r := in.Reconnect; r != nil {
-		return &fault.Error{Op: op, Kind: fault.Unauthorized, Side: string(r.Side), Public: r.Reason}
+		return &fault.Error{Op: op, Kind: fault.Unauthorized, Side: r.Side, Public: r.Reason}
 	}
 	t, err := d.s.Tenants.Tenant(d.tenant).Get(ctx)
 	if err != nil {

@@ -86,7 +86,7 @@ func TestRetryIsRefusedAsAClickIs(t *testing.T) {
 		"not registered": {func(in *tenants.Integration) { in.ProductboardID = "" }, fault.Conflict},
 		"being deleted":  {func(in *tenants.Integration) { in.Deleting = time.Now() }, fault.Conflict},
 		"needs a reconnect": {func(in *tenants.Integration) {
-			in.Reconnect = &tenants.Reconnect{Side: tenants.SideTracker, Reason: "The token was revoked."}
+			in.Reconnect = &tenants.Reconnect{Side: fault.SideTracker, Reason: "The token was revoked."}
 		}, fault.Unauthorized},
 		"a suspended tenant": {nil, fault.Conflict},
 	} {

@@ -111,7 +111,7 @@ func (r *rig) click(in tenants.Integration, entity string) *connections.Lease {
 func (r *rig) fails(in tenants.Integration, entity, kind, message string) {
 	r.t.Helper()
 	l := r.click(in, entity)
-	require.NoError(r.t, l.Failed(r.t.Context(), connections.Failure{Kind: kind, Message: message, Side: "Fake", Ref: "req-" + entity}))
+	require.NoError(r.t, l.Failed(r.t.Context(), connections.Failure{Kind: kind, Message: message, Side: fault.SideTracker, Ref: "req-" + entity}))
 	r.settle(l)
 }
 

@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"time"
 
+	"pushbutton/internal/fault"
 	"pushbutton/internal/targets/catalog"
 	"pushbutton/internal/tenants"
 )
@@ -17,14 +18,14 @@ const (
 
 // ExpiryNote warns of the end of a side's credential that is near or past,
 // and says what to do; empty: it is not time yet, or no end is known.
-func ExpiryNote(in tenants.Integration, side tenants.Side, now time.Time) string {
+func ExpiryNote(in tenants.Integration, side fault.Side, now time.Time) string {
 	e := in.Expires[side]
 	if !e.Soon(now) {
 		return ""
 	}
 	who := "Productboard"
 	do := "Connect the integration with Productboard again: its session could not be renewed by itself, and pushes wait once it has ended."
-	if side == tenants.SideTracker {
+	if side == fault.SideTracker {
 		who = trackerOf(in)
 		do = "Make a new one there and set it in " + FieldCredentials + ": pushes wait once the present one is refused."
 	}
@@ -48,9 +49,9 @@ func trackerOf(in tenants.Integration) string {
 
 // keepExpiry takes over when the credentials end that stay the same.
 func keepExpiry(stored tenants.Integration, in *tenants.Integration) {
-	same := map[tenants.Side]bool{
-		tenants.SideProductboard: stored.Productboard.Fingerprint() == in.Productboard.Fingerprint(),
-		tenants.SideTracker:      reflect.DeepEqual(stored.Target.Credentials, in.Target.Credentials),
+	same := map[fault.Side]bool{
+		fault.SideProductboard: stored.Productboard.Fingerprint() == in.Productboard.Fingerprint(),
+		fault.SideTracker:      reflect.DeepEqual(stored.Target.Credentials, in.Target.Credentials),
 	}
 	for side, e := range stored.Expires {
 		if same[side] {
@@ -62,13 +63,13 @@ func keepExpiry(stored tenants.Integration, in *tenants.Integration) {
 // expiry says when the credentials end, and stores what the tracker has told.
 func (c *checkup) expiry(ctx context.Context, checked Checked) {
 	if checked.ExpiryKnown {
-		c.in.SetExpiry(tenants.SideTracker, checked.Expires)
+		c.in.SetExpiry(fault.SideTracker, checked.Expires)
 		// What is not stored is asked again by the daily look.
-		_, _ = c.r.Store.SetExpiry(ctx, c.in, tenants.SideTracker, checked.Expires)
+		_, _ = c.r.Store.SetExpiry(ctx, c.in, fault.SideTracker, checked.Expires)
 	}
-	for _, side := range []tenants.Side{tenants.SideTracker, tenants.SideProductboard} {
+	for _, side := range []fault.Side{fault.SideTracker, fault.SideProductboard} {
 		subject, field := SubjectTracker, FieldCredentials
-		if side == tenants.SideProductboard {
+		if side == fault.SideProductboard {
 			subject, field = SubjectCredential, FieldToken
 		}
 		e, known := c.in.Expires[side]

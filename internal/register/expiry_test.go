@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"pushbutton/internal/fault"
 	"pushbutton/internal/redistest"
 	"pushbutton/internal/register"
 	"pushbutton/internal/secret"
@@ -43,7 +44,7 @@ func TestCheckTellsTheEndOfACredential(t *testing.T) {
 	levels, said := expiryFindings(t, w, in.ID)
 	require.Equal(t, []string{"ok tracker "}, levels)
 	require.Contains(t, said, "good until 2026-12-16 10:00 UTC")
-	require.Equal(t, now.Add(15*24*time.Hour), w.stored(in.ID).Expires[tenants.SideTracker].At)
+	require.Equal(t, now.Add(15*24*time.Hour), w.stored(in.ID).Expires[fault.SideTracker].At)
 	version := w.stored(in.ID).Version
 
 	now = now.Add(25 * time.Hour)
@@ -73,7 +74,7 @@ func TestEndOfACredentialThroughChanges(t *testing.T) {
 	soon := now.Add(3 * 24 * time.Hour)
 	w.ends(soon)
 	in := w.create("Engineering")
-	end := func() time.Time { return w.stored(in.ID).Expires[tenants.SideTracker].At }
+	end := func() time.Time { return w.stored(in.ID).Expires[fault.SideTracker].At }
 	require.Equal(t, soon, end())
 	patch := func(change func(*tenants.Integration)) register.Result {
 		_, res, err := w.reg.Patch(t.Context(), "acme", in.ID, func(in *tenants.Integration) error { change(in); return nil })

@@ -88,7 +88,7 @@ func (c *checkup) record() {
 	}
 	if in.Reconnect != nil {
 		field := "productboard"
-		if in.Reconnect.Side == tenants.SideTracker {
+		if in.Reconnect.Side == fault.SideTracker {
 			field = FieldCredentials
 		}
 		c.add(Error, SubjectRecord, field, "Pushes wait since "+in.Reconnect.Since.Format(time.RFC3339)+": "+in.Reconnect.Reason)

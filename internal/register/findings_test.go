@@ -18,7 +18,7 @@ import (
 )
 
 func TestCheck(t *testing.T) {
-	blocked := &fault.Error{Op: "check", Kind: fault.Blocked, Side: "this plugin", Public: "The address may not be reached."}
+	blocked := &fault.Error{Op: "check", Kind: fault.Blocked, Side: fault.SidePlugin, Public: "The address may not be reached."}
 	for name, tc := range map[string]struct {
 		spoil func(w *world, in tenants.Integration)
 		// want are the findings that are not OK: level, subject, field.
@@ -61,7 +61,7 @@ func TestCheck(t *testing.T) {
 		"a promise that cannot be kept": {func(w *world, _ tenants.Integration) { w.checked.Caveat = "It may push twice." },
 			[][3]string{{"warning", "tracker", "target.settings"}}, "twice"},
 		"needs a reconnect": {func(w *world, in tenants.Integration) {
-			_, err := w.store.NeedReconnect(w.t.Context(), in, tenants.SideTracker, "Jane must renew the key.")
+			_, err := w.store.NeedReconnect(w.t.Context(), in, fault.SideTracker, "Jane must renew the key.")
 			require.NoError(w.t, err)
 		}, [][3]string{{"error", "integration", "target.credentials"}}, "Jane"},
 	} {

@@ -206,7 +206,7 @@ func TestPatchChecksWhatItTouches(t *testing.T) {
 	_, _, err = w.reg.Patch(t.Context(), "acme", in.ID, set("canary-2"))
 	require.NoError(t, err, "Productboard has no part in it")
 
-	_, err = w.store.NeedReconnect(t.Context(), w.stored(in.ID), tenants.SideProductboard, "Revoked.")
+	_, err = w.store.NeedReconnect(t.Context(), w.stored(in.ID), fault.SideProductboard, "Revoked.")
 	require.NoError(t, err)
 	_, _, err = w.reg.Patch(t.Context(), "acme", in.ID, set("canary-3"))
 	require.Contains(t, problems(t, err), "productboard.token", "one that needs a reconnect is checked whole")

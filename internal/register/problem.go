@@ -25,7 +25,7 @@ func (p Problem) Message() string {
 	if f.Public != "" {
 		return f.Public
 	}
-	if f.Side == "Redis" {
+	if f.Side == fault.SidePlugin && f.Kind != fault.Internal {
 		return "This plugin's store cannot be reached."
 	}
 	return "The plugin failed. Ask its operator to look into its log."

@@ -282,7 +282,7 @@ func TestApplyReconnects(t *testing.T) {
 		w.mustApply(plan(wanted("Engineering")))
 		stored, err := w.store.Tenant("acme").ByName(t.Context(), "Engineering")
 		require.NoError(t, err)
-		_, err = w.store.NeedReconnect(t.Context(), stored, tenants.SideTracker, "Expired.")
+		_, err = w.store.NeedReconnect(t.Context(), stored, fault.SideTracker, "Expired.")
 		require.NoError(t, err)
 		again := w.mustApply(plan(wanted("Engineering")))
 		require.Equal(t, []string{"reconnected"}, again[0].Changes)
@@ -344,13 +344,13 @@ func TestApplyWritesNothingIfACheckFails(t *testing.T) {
 		},
 		"unreachable tracker": {
 			func(w *world, _ *register.Wanted) {
-				w.target = only("Bad", &fault.Error{Op: "check", Kind: fault.Unavailable, Side: "Redmine", Public: "Redmine cannot be reached.", Err: errors.New("connection refused")})
+				w.target = only("Bad", &fault.Error{Op: "check", Kind: fault.Unavailable, Side: fault.SideTracker, Peer: "Redmine", Public: "Redmine cannot be reached.", Err: errors.New("connection refused")})
 			},
 			[]string{"acme.yaml:Bad:target.settings: Redmine cannot be reached. [check: Redmine: unavailable: connection refused]"}, fault.Unavailable,
 		},
 		"wrong key": {
 			func(w *world, _ *register.Wanted) {
-				w.target = only("Bad", &fault.Error{Op: "check", Kind: fault.Unauthorized, Side: "Redmine", Public: "Redmine refused the credentials."})
+				w.target = only("Bad", &fault.Error{Op: "check", Kind: fault.Unauthorized, Side: fault.SideTracker, Public: "Redmine refused the credentials."})
 			},
 			[]string{"acme.yaml:Bad:target.credentials: Redmine refused the credentials."}, fault.Unauthorized,
 		},

@@ -93,7 +93,7 @@ func (r Report) Write(w io.Writer) error {
 
 func (r *Registrar) result(j *job) Result {
 	res := Result{Tenant: j.tenant, Name: j.want.Integration.Name, State: j.state, Changes: j.changes, Caveat: j.caveat,
-		Warning: ExpiryNote(j.goal, tenants.SideTracker, r.now()), Problems: j.problems}
+		Warning: ExpiryNote(j.goal, fault.SideTracker, r.now()), Problems: j.problems}
 	for _, p := range j.problems {
 		res.Err = errors.Join(res.Err, describe(j.want.origin(j.tenant, p.Field), p.Err))
 	}

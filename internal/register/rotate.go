@@ -26,7 +26,7 @@ func (r *Registrar) RotateActionSecret(ctx context.Context, tenant, id string, m
 	switch {
 	case in.ProductboardID == "":
 		j.refuse(fault.Conflict, FieldName, "The integration is not registered at Productboard yet.")
-	case in.Reconnect != nil && in.Reconnect.Side == tenants.SideProductboard:
+	case in.Reconnect != nil && in.Reconnect.Side == fault.SideProductboard:
 		j.refuse(fault.Conflict, FieldToken, "Productboard does not take the integration's credential, so it cannot be told a new secret: %s", in.Reconnect.Reason)
 	case !in.Deleting.IsZero():
 		refuseDeleting(j)

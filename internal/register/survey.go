@@ -147,7 +147,7 @@ func (r *Registrar) inspect(ctx context.Context, j *job, look scope, open func(c
 		}
 		j.caveat = checked.Caveat
 		if checked.ExpiryKnown {
-			j.goal.SetExpiry(tenants.SideTracker, checked.Expires)
+			j.goal.SetExpiry(fault.SideTracker, checked.Expires)
 		}
 	}
 	if !look.productboard {
@@ -349,7 +349,7 @@ func (w *workspaces) of(ctx context.Context, in tenants.Integration) *workspace 
 		ws.session = w.open(in)
 		for in, err := range ws.session.ListIntegrations(ctx) {
 			if err == nil && len(ws.listed) == maxListed {
-				err = &fault.Error{Op: "list integrations", Kind: fault.Unavailable, Side: "Productboard", Public: "Productboard's list of integrations is too long."}
+				err = &fault.Error{Op: "list integrations", Kind: fault.Unavailable, Side: fault.SideProductboard, Public: "Productboard's list of integrations is too long."}
 			}
 			if err != nil {
 				ws.err = err

@@ -41,7 +41,7 @@ func Problem(err error) *admin.Problem {
 // unreachable is a request without an answer.
 func (c *Client) unreachable(r request, err error) error {
 	f := fault.Wrap(fault.Unavailable, r.op, err)
-	f.Side = "the server"
+	f.Side, f.Peer = fault.SidePlugin, "the server"
 	var dial *net.OpError
 	sent := !errors.As(err, &dial) || dial.Op != "dial"
 	f.Unsure = sent && r.method != http.MethodGet
@@ -66,7 +66,7 @@ func (c *Client) unreachable(r request, err error) error {
 
 // odd is an answer that is none of the admin API's.
 func (c *Client) odd(r request, resp *http.Response, what string) error {
-	return &Error{&fault.Error{Op: r.op, Kind: fault.Unavailable, Side: "the server", Unsure: r.method != http.MethodGet,
+	return &Error{&fault.Error{Op: r.op, Kind: fault.Unavailable, Side: fault.SidePlugin, Peer: "the server", Unsure: r.method != http.MethodGet,
 		Public: fmt.Sprintf("What answers at %s is not this plugin's admin API, or not all of it: %s (status %d). Check --server, and that a key for tokens (PLUGIN_ADMIN_JWT_KEY or another) is set there, without which the API is off.", c.server, what, resp.StatusCode)}}
 }
 

@@ -71,13 +71,13 @@ func TestProblemsBecomeFaults(t *testing.T) {
 		"unavailable": fault.Unavailable, "timeout": fault.Timeout, "blocked": fault.Blocked, "forbidden": fault.Forbidden, "something-new": fault.Internal}
 	for name, want := range kinds {
 		c := client(t, func(w http.ResponseWriter, _ *http.Request) {
-			problem(w, http.StatusTeapot, admin.Problem{Type: admin.ProblemType + name, Title: "Odd", Detail: "It is odd.", Instance: "urn:uuid:1", Side: "Redmine",
+			problem(w, http.StatusTeapot, admin.Problem{Type: admin.ProblemType + name, Title: "Odd", Detail: "It is odd.", Instance: "urn:uuid:1", Side: fault.SideTracker,
 				Errors: []admin.FieldError{{Field: "a.b", Message: "is odd"}, {Field: "c", Message: "is odd too"}}})
 		})
 		_, err := c.Pushes("acme").Get(t.Context(), "in", "e")
 		require.Equal(t, want, fault.KindOf(err), name)
 		f := fault.From(err)
-		assert.Equal(t, "Redmine", f.Side)
+		assert.Equal(t, fault.SideTracker, f.Side)
 		assert.Equal(t, "urn:uuid:1", f.Ref)
 		assert.Equal(t, 7*time.Second, f.RetryAfter)
 		assert.Equal(t, admin.ProblemType+name, remote.Problem(err).Type)
@@ -211,17 +211,17 @@ func TestPushesArriveWhole(t *testing.T) {
 		_ = json.NewEncoder(w).Encode(admin.ConnectionDetail{Connection: admin.Connection{Integration: "in", IntegrationName: "Engineering", Entity: "e/1", State: "error", ToDo: "settle",
 			ClickedAt: at, ClickedBy: &admin.ConnectionPerson{Name: "Jane", Email: "jane@example.com"}, ChangedAt: at, Attempts: 2, Marker: "pb-1",
 			Issue:   &admin.ConnectionIssue{ID: "1", Key: "ENG-1", URL: "https://x/1", Title: "T", Status: "Open"},
-			Failure: &admin.ConnectionFailure{Kind: "invalid", Message: "No.", Side: "Redmine", Reference: "r-1"}},
-			Timeline: []admin.ConnectionEvent{{At: at, What: "failed", State: "error", Generation: 3, Run: 4, Stage: "open", TookMs: 12, Outcome: "invalid", Side: "Redmine", Reference: "r-1", Note: "n"}}})
+			Failure: &admin.ConnectionFailure{Kind: "invalid", Message: "No.", Side: fault.SideTracker, Reference: "r-1"}},
+			Timeline: []admin.ConnectionEvent{{At: at, What: "failed", State: "error", Generation: 3, Run: 4, Stage: "open", TookMs: 12, Outcome: "invalid", Side: fault.SideTracker, Reference: "r-1", Note: "n"}}})
 	})
 	got, err := c.Pushes("acme").Get(t.Context(), "in", "e/1")
 	require.NoError(t, err)
 	require.Equal(t, pushes.Detail{Push: pushes.Push{Key: connections.Key{Tenant: "acme", Integration: "in", Entity: "e/1"}, Integration: "Engineering", State: connections.Failed,
 		ToDo: connections.Settle, Clicked: at, By: connections.Person{Name: "Jane", Email: "jane@example.com"}, Changed: at, Attempts: 2, Marker: "pb-1",
 		Issue:   &targets.Issue{ID: "1", Key: "ENG-1", URL: "https://x/1", Title: "T", Status: "Open"},
-		Failure: &connections.Failure{Kind: "invalid", Message: "No.", Side: "Redmine", Ref: "r-1"}},
+		Failure: &connections.Failure{Kind: "invalid", Message: "No.", Side: fault.SideTracker, Ref: "r-1"}},
 		Timeline: []connections.Event{{At: at.UnixMilli(), What: "failed", State: connections.Failed, Generation: 3, Run: 4, Stage: connections.Open, Took: 12 * time.Millisecond,
-			Outcome: "invalid", Side: "Redmine", Ref: "r-1", Note: "n"}}}, got)
+			Outcome: "invalid", Side: fault.SideTracker, Ref: "r-1", Note: "n"}}}, got)
 }
 
 // A page's query goes over whole, and one wrong field reads as the service's.

@@ -122,7 +122,7 @@ func (t *Target) in() string {
 }
 
 func (t *Target) fieldFault(format string, args ...any) *fault.Error {
-	return &fault.Error{Kind: fault.Invalid, Side: t.traits.Name, Public: t.traits.Name + ": " + fmt.Sprintf(format, args...)}
+	return &fault.Error{Kind: fault.Invalid, Public: t.traits.Name + ": " + fmt.Sprintf(format, args...)}
 }
 
 func (t *Target) pickField(known []FieldInfo, name string) (FieldInfo, error) {

@@ -42,12 +42,22 @@ func (h Hook) Signed(signing secret.String, digest string) bool {
 // is fault.Invalid before anything is done with it, and a webhook of a tracker
 // that sends none is fault.NotFound.
 func (k Kind) ReadHook(signing secret.String, h Hook) ([]HookEvent, error) {
+	events, err := k.readHook(signing, h)
+	if err != nil {
+		ferr := *fault.From(err)
+		ferr.Blame(fault.SideTracker, k.Title)
+		return nil, &ferr
+	}
+	return events, nil
+}
+
+func (k Kind) readHook(signing secret.String, h Hook) ([]HookEvent, error) {
 	const op = "read webhook"
 	switch {
 	case k.ParseHook == nil:
-		return nil, &fault.Error{Op: op, Kind: fault.NotFound, Side: k.Title, Public: k.Title + " sends no webhooks that can be read."}
+		return nil, &fault.Error{Op: op, Kind: fault.NotFound, Public: k.Title + " sends no webhooks that can be read."}
 	case len(h.Body) > MaxHook:
-		return nil, &fault.Error{Op: op, Kind: fault.Invalid, Side: k.Title, Err: fmt.Errorf("the body has %d bytes", len(h.Body)),
+		return nil, &fault.Error{Op: op, Kind: fault.Invalid, Err: fmt.Errorf("the body has %d bytes", len(h.Body)),
 			Public: fmt.Sprintf("The webhook's body is longer than %d bytes.", MaxHook)}
 	}
 	return k.ParseHook(signing, h)

@@ -90,9 +90,7 @@ func (t *Target) fault(op string, err error) *fault.Error {
 	if op == OpCheck || op == OpFind || op == OpRead || op == OpResolve || op == OpPreview || op == OpExpires || op == OpPublic {
 		out.Unsure = false // nothing was to be changed
 	}
-	if out.Side == "" {
-		out.Side = sideOf(out.Kind, t.traits.Name)
-	}
+	out.Blame(fault.SideTracker, t.traits.Name)
 	// The tracker's name belongs into the sentence; outbound, which refuses an
 	// address before anybody is asked, cannot know it.
 	if out.Public == "" || out.Kind == fault.Blocked {

@@ -49,22 +49,6 @@ func Only[T any](all []T, name func(T) string) string {
 	return ", only " + Title(strings.Join(names, ", "), maxOffered)
 }
 
-// sideOurs is fault.Error.Side where nobody at the tracker can help.
-const sideOurs = "this plugin"
-
-// sideOf says who has to act on a failure of a kind that came from a tracker.
-func sideOf(kind fault.Kind, tracker string) string {
-	switch kind {
-	case fault.Internal, fault.Canceled, fault.Blocked:
-		return sideOurs
-	case fault.Invalid, fault.Unauthorized, fault.Forbidden, fault.NotFound, fault.Conflict,
-		fault.RateLimited, fault.Unavailable, fault.Timeout, fault.Gone, fault.Intermediary:
-		return tracker
-	default:
-		return tracker
-	}
-}
-
 // publicFor makes the sentence for a failure whose driver gave none: the
 // cause, and who can mend it.
 func publicFor(e *fault.Error, tracker string) string {

@@ -91,7 +91,7 @@ func (e FieldErrors) Error() string {
 
 func (e FieldErrors) fault() *fault.Error {
 	public := "The integration's settings are wrong: " + e.Error() + "."
-	return &fault.Error{Op: opSettings, Kind: fault.Invalid, Side: sideOurs, Public: cut(oneLine(public), MaxPublic), Err: e}
+	return &fault.Error{Op: opSettings, Kind: fault.Invalid, Side: fault.SidePlugin, Public: cut(oneLine(public), MaxPublic), Err: e}
 }
 
 // Values are decoded settings. The methods give the zero value for a setting

@@ -169,7 +169,8 @@ func TestARateLimitIsPassedOn(t *testing.T) {
 			}
 			require.ErrorIs(t, err, fault.RateLimited)
 			assert.Equal(t, c.left, fault.From(err).RetryAfter)
-			assert.Equal(t, "Tracker", fault.From(err).Side)
+			assert.Equal(t, fault.SideTracker, fault.From(err).Side)
+			assert.Equal(t, "Tracker", fault.From(err).Peer)
 			assert.Contains(t, fault.From(err).Public, "Push again in")
 		})
 	}

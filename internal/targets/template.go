@@ -426,6 +426,6 @@ func said(err error) string {
 }
 
 func templateFault(setting string, err error) *fault.Error {
-	return &fault.Error{Op: "map item", Kind: fault.Invalid, Side: sideOurs, Err: err,
+	return &fault.Error{Op: "map item", Kind: fault.Invalid, Side: fault.SidePlugin, Err: err,
 		Public: cut("The template in settings."+setting+" does not work for this item. Ask your admin to correct it.", MaxPublic)}
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/golang-jwt/jwt/v5"
 
+	"pushbutton/internal/fault"
 	"pushbutton/internal/secret"
 )
 
@@ -65,20 +66,12 @@ func (a ProductboardAuth) Fingerprint() string {
 	return hex.EncodeToString(sum[:digestBytes])
 }
 
-// Side is which of an integration's two credentials is meant.
-type Side string
-
-// The sides.
-const (
-	SideProductboard Side = "productboard"
-	SideTracker      Side = "tracker"
-)
-
 // Reconnect says that a credential has stopped working and that nothing is
 // sent until somebody has repaired it. It belongs to that very credential:
 // storing the integration with another one on that side clears it.
 type Reconnect struct {
-	Side Side
+	// Side is whose credential it is: Productboard or the tracker.
+	Side fault.Side
 	// Reason is a sentence for people that says who must act.
 	Reason string
 	Since  time.Time
@@ -89,8 +82,8 @@ type Reconnect struct {
 
 // credentialOf names the credential of a side. It stands in Redis beside the
 // sealed ones, so it is keyed: a weak password shall not be guessed from it.
-func (in Integration) credentialOf(side Side) string {
-	if side == SideProductboard {
+func (in Integration) credentialOf(side fault.Side) string {
+	if side == fault.SideProductboard {
 		return keyed(in.ActionAuth, []string{in.Productboard.Fingerprint()})
 	}
 	parts := []string{in.Target.Type}

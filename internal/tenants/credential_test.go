@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"pushbutton/internal/fault"
 	"pushbutton/internal/redistest"
 	"pushbutton/internal/secret"
 	"pushbutton/internal/tenants"
@@ -80,7 +81,7 @@ func TestNeedReconnect(t *testing.T) {
 		marked := make(chan bool, 8)
 		for range cap(marked) {
 			group.Go(func() {
-				set, err := s.NeedReconnect(t.Context(), used, tenants.SideTracker, "The key was revoked.")
+				set, err := s.NeedReconnect(t.Context(), used, fault.SideTracker, "The key was revoked.")
 				require.NoError(t, err)
 				marked <- set
 			})
@@ -95,7 +96,7 @@ func TestNeedReconnect(t *testing.T) {
 		}
 		require.Equal(t, 1, times)
 		got := read(used.ID)
-		require.Equal(t, tenants.SideTracker, got.Reconnect.Side)
+		require.Equal(t, fault.SideTracker, got.Reconnect.Side)
 		require.Equal(t, "The key was revoked.", got.Reconnect.Reason)
 		require.False(t, got.Reconnect.Since.IsZero())
 		ids, err := s.Reconnecting(t.Context())
@@ -115,19 +116,19 @@ func TestNeedReconnect(t *testing.T) {
 		_, err = acme.Update(t.Context(), got)
 		require.NoError(t, err)
 		require.Nil(t, read(used.ID).Reconnect)
-		set, err := s.NeedReconnect(t.Context(), used, tenants.SideTracker, "Late.")
+		set, err := s.NeedReconnect(t.Context(), used, fault.SideTracker, "Late.")
 		require.NoError(t, err)
 		require.False(t, set)
 		require.Nil(t, read(used.ID).Reconnect)
 
 		// A credential that works again without having been changed.
-		set, err = s.NeedReconnect(t.Context(), read(used.ID), tenants.SideProductboard, "Expired.")
+		set, err = s.NeedReconnect(t.Context(), read(used.ID), fault.SideProductboard, "Expired.")
 		require.NoError(t, err)
 		require.True(t, set)
-		cleared, err := s.Reconnected(t.Context(), "acme", used.ID, tenants.SideTracker)
+		cleared, err := s.Reconnected(t.Context(), "acme", used.ID, fault.SideTracker)
 		require.NoError(t, err)
 		require.False(t, cleared, "the other side")
-		cleared, err = s.Reconnected(t.Context(), "acme", used.ID, tenants.SideProductboard)
+		cleared, err = s.Reconnected(t.Context(), "acme", used.ID, fault.SideProductboard)
 		require.NoError(t, err)
 		require.True(t, cleared)
 		require.Nil(t, read(used.ID).Reconnect)

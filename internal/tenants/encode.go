@@ -53,10 +53,10 @@ type sealedAuth struct {
 
 // markedReconnect is a Reconnect with the name of the credential it is about.
 type markedReconnect struct {
-	Side   Side      `json:"side"`
-	Reason string    `json:"reason"`
-	Since  time.Time `json:"since"`
-	Of     string    `json:"of"`
+	Side   fault.Side `json:"side"`
+	Reason string     `json:"reason"`
+	Since  time.Time  `json:"since"`
+	Of     string     `json:"of"`
 }
 
 // The fields' names that a sealed text is bound to.
@@ -160,7 +160,7 @@ func (s *Store) decode(tenant, raw string) (Integration, error) {
 		in.Target.Credentials[name] = open(sealed, boundCredential+name)
 	}
 	if err := errors.Join(errs...); err != nil {
-		return Integration{}, &fault.Error{Op: op, Kind: fault.Internal, Side: "this plugin", Err: err,
+		return Integration{}, &fault.Error{Op: op, Kind: fault.Internal, Side: fault.SidePlugin, Err: err,
 			Public: "The integration's stored credentials cannot be opened: the plugin's operator must check PLUGIN_ENCRYPTION_KEYS."}
 	}
 	return in, nil

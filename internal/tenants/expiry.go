@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"pushbutton/internal/fault"
 )
 
 // ExpiryWarning is how long ahead of a credential's end is warned.
@@ -34,28 +36,28 @@ func (e Expiry) Soon(now time.Time) bool {
 
 // SetExpiry notes when the credential of a side ends, as the integration has
 // it now; zero: it has no end, or nobody tells. It stores nothing.
-func (in *Integration) SetExpiry(side Side, at time.Time) {
+func (in *Integration) SetExpiry(side fault.Side, at time.Time) {
 	in.Expires = maps.Clone(in.Expires) // what is read may be shared
 	if at.IsZero() {
 		delete(in.Expires, side)
 		return
 	}
 	if in.Expires == nil {
-		in.Expires = map[Side]Expiry{}
+		in.Expires = map[fault.Side]Expiry{}
 	}
 	in.Expires[side] = Expiry{At: at.UTC()}
 }
 
 // expires is what is still true of the ends that the integration carries.
-func (in Integration) expires() map[Side]Expiry {
-	var out map[Side]Expiry
+func (in Integration) expires() map[fault.Side]Expiry {
+	var out map[fault.Side]Expiry
 	for side, e := range in.Expires {
 		current := in.credentialOf(side)
 		if e.At.IsZero() || (e.of != "" && e.of != current) {
 			continue
 		}
 		if out == nil {
-			out = map[Side]Expiry{}
+			out = map[fault.Side]Expiry{}
 		}
 		out[side] = Expiry{At: e.At, of: current}
 	}
@@ -64,12 +66,12 @@ func (in Integration) expires() map[Side]Expiry {
 
 // markedExpiry is an Expiry as it stands in Redis.
 type markedExpiry struct {
-	Side Side      `json:"side"`
-	At   time.Time `json:"at"`
-	Of   string    `json:"of"`
+	Side fault.Side `json:"side"`
+	At   time.Time  `json:"at"`
+	Of   string     `json:"of"`
 }
 
-func encodeExpiry(expires map[Side]Expiry) []markedExpiry {
+func encodeExpiry(expires map[fault.Side]Expiry) []markedExpiry {
 	var out []markedExpiry
 	for _, side := range slices.Sorted(maps.Keys(expires)) {
 		out = append(out, markedExpiry{Side: side, At: expires[side].At, Of: expires[side].of})
@@ -77,11 +79,11 @@ func encodeExpiry(expires map[Side]Expiry) []markedExpiry {
 	return out
 }
 
-func decodeExpiry(marked []markedExpiry) map[Side]Expiry {
-	var out map[Side]Expiry
+func decodeExpiry(marked []markedExpiry) map[fault.Side]Expiry {
+	var out map[fault.Side]Expiry
 	for _, m := range marked {
 		if out == nil {
-			out = map[Side]Expiry{}
+			out = map[fault.Side]Expiry{}
 		}
 		out[m.Side] = Expiry{At: m.At, of: m.Of}
 	}
@@ -91,7 +93,7 @@ func decodeExpiry(marked []markedExpiry) map[Side]Expiry {
 // SetExpiry stores when the credential of a side ends, as it is in used; zero:
 // it has no end. It is false where that was known, or where the credential has
 // been replaced meanwhile.
-func (s *Store) SetExpiry(ctx context.Context, used Integration, side Side, at time.Time) (bool, error) {
+func (s *Store) SetExpiry(ctx context.Context, used Integration, side fault.Side, at time.Time) (bool, error) {
 	of := used.credentialOf(side)
 	var last Integration
 	set, err := s.amend(ctx, used.Tenant, used.ID, func(in *Integration) bool {
@@ -122,7 +124,7 @@ func (s *Store) Expiring(ctx context.Context, before time.Time) (int64, error) {
 func (s *Store) indexExpiry(ctx context.Context, in Integration) error {
 	expires := in.expires()
 	_, err := s.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
-		for _, side := range []Side{SideProductboard, SideTracker} {
+		for _, side := range []fault.Side{fault.SideProductboard, fault.SideTracker} {
 			member := in.ID + "/" + string(side)
 			if e, ok := expires[side]; ok {
 				p.ZAdd(ctx, expiryKey, redis.Z{Score: float64(e.At.UnixMilli()), Member: member})

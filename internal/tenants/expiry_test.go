@@ -6,6 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"pushbutton/internal/fault"
 	"pushbutton/internal/redistest"
 	"pushbutton/internal/secret"
 	"pushbutton/internal/tenants"
@@ -31,16 +32,16 @@ func TestExpiryGoesWithTheCredential(t *testing.T) {
 		}
 		used, err := acme.Create(t.Context(), integration("Engineering"))
 		require.NoError(t, err)
-		set := func(used tenants.Integration, side tenants.Side, at time.Time) bool {
+		set := func(used tenants.Integration, side fault.Side, at time.Time) bool {
 			t.Helper()
 			set, err := s.SetExpiry(t.Context(), used, side, at)
 			require.NoError(t, err)
 			return set
 		}
-		require.True(t, set(used, tenants.SideTracker, at))
-		require.False(t, set(used, tenants.SideTracker, at), "known already")
+		require.True(t, set(used, fault.SideTracker, at))
+		require.False(t, set(used, fault.SideTracker, at), "known already")
 		require.Equal(t, used.Version+1, read(used.ID).Version)
-		require.Equal(t, at, read(used.ID).Expires[tenants.SideTracker].At)
+		require.Equal(t, at, read(used.ID).Expires[fault.SideTracker].At)
 		counts(1)
 		n, err := s.Expiring(t.Context(), at)
 		require.NoError(t, err)
@@ -61,15 +62,15 @@ func TestExpiryGoesWithTheCredential(t *testing.T) {
 		require.NoError(t, err)
 		require.Empty(t, read(used.ID).Expires)
 		counts(0)
-		require.False(t, set(used, tenants.SideTracker, at))
+		require.False(t, set(used, fault.SideTracker, at))
 		counts(0)
 
 		// Both sides; one that has no end any more; a deletion.
 		in = read(used.ID)
-		require.True(t, set(in, tenants.SideTracker, at))
-		require.True(t, set(in, tenants.SideProductboard, at.Add(-time.Hour)))
+		require.True(t, set(in, fault.SideTracker, at))
+		require.True(t, set(in, fault.SideProductboard, at.Add(-time.Hour)))
 		counts(2)
-		require.True(t, set(in, tenants.SideProductboard, time.Time{}))
+		require.True(t, set(in, fault.SideProductboard, time.Time{}))
 		counts(1)
 		in = read(used.ID)
 		require.NoError(t, acme.Delete(t.Context(), in.ID, in.Version))
@@ -85,7 +86,7 @@ func TestExpiryMendsItsIndex(t *testing.T) {
 	require.NoError(t, err)
 	_, err = env.Mini.ZAdd("pb:expiry", 1, in.ID+"/tracker")
 	require.NoError(t, err)
-	_, err = s.SetExpiry(t.Context(), in, tenants.SideTracker, time.Time{})
+	_, err = s.SetExpiry(t.Context(), in, fault.SideTracker, time.Time{})
 	require.NoError(t, err)
 	n, err := s.Expiring(t.Context(), time.Now())
 	require.NoError(t, err)

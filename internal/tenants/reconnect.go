@@ -22,7 +22,7 @@ const changeTries = 5
 // NeedReconnect marks an integration: the credential of a side, as it is in
 // used, does not work. Of many that find out at once one marks, and is told
 // true. It is false as well where the credential has been replaced meanwhile.
-func (s *Store) NeedReconnect(ctx context.Context, used Integration, side Side, reason string) (bool, error) {
+func (s *Store) NeedReconnect(ctx context.Context, used Integration, side fault.Side, reason string) (bool, error) {
 	failed := used.credentialOf(side)
 	if err := s.listReconnect(ctx, used.ID, s.now()); err != nil {
 		return false, err
@@ -45,7 +45,7 @@ func (s *Store) listReconnect(ctx context.Context, integration string, since tim
 
 // Reconnected takes the mark of a side away: its credential was seen to work.
 // It is false where there was none.
-func (s *Store) Reconnected(ctx context.Context, tenant, integration string, side Side) (bool, error) {
+func (s *Store) Reconnected(ctx context.Context, tenant, integration string, side fault.Side) (bool, error) {
 	return s.amend(ctx, tenant, integration, func(in *Integration) bool {
 		if in.Reconnect == nil || in.Reconnect.Side != side {
 			return false

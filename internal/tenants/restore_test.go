@@ -18,7 +18,7 @@ func TestRestore(t *testing.T) {
 		acme := s.Tenant("acme")
 		in := integration("Engineering")
 		in.Version, in.CreatedAt, in.UpdatedAt = 7, time.Unix(1, 0).UTC(), time.Unix(2, 0).UTC()
-		in.Reconnect = &tenants.Reconnect{Side: tenants.SideTracker, Reason: "Renew the key.", Since: time.Unix(3, 0).UTC()}
+		in.Reconnect = &tenants.Reconnect{Side: fault.SideTracker, Reason: "Renew the key.", Since: time.Unix(3, 0).UTC()}
 
 		require.NoError(t, acme.Restore(ctx, in))
 		got, err := s.ByID(ctx, in.ID)

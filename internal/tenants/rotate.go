@@ -72,7 +72,7 @@ func (s *Store) Rotate(ctx context.Context, progress func(Rotated)) (Rotated, er
 func (r *Rotated) count(tenant, id string) func(changed bool, older map[string]bool, err error) error {
 	return func(changed bool, older map[string]bool, err error) error {
 		switch {
-		case err != nil && fault.From(err).Side == "Redis":
+		case storeFailed(err):
 			return err
 		case err != nil:
 			r.BrokenCount++
@@ -95,7 +95,7 @@ func (s *Store) resealAll(ctx context.Context, tenant, id, raw string) (changed 
 	changed, older, err = s.reseal(ctx, tenant, id, raw)
 	for _, kept := range s.apart() {
 		also, left, kerr := kept.Reseal(ctx, tenant, id)
-		if kerr != nil && fault.From(kerr).Side == "Redis" {
+		if storeFailed(kerr) {
 			return changed, older, kerr
 		}
 		changed, err = changed || also, errors.Join(err, kerr)
@@ -203,4 +203,11 @@ func (s *Store) eachRawOf(ctx context.Context, tenant string, do func(tenant, id
 		}
 	}
 	return nil
+}
+
+// storeFailed reports whether Redis failed, as opposed to one integration that
+// cannot be read.
+func storeFailed(err error) bool {
+	f := fault.From(err)
+	return f != nil && f.Side == fault.SidePlugin && f.Kind != fault.Internal
 }

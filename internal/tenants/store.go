@@ -75,7 +75,7 @@ func (s *Store) changed(tenant, integration string) {
 // redisFault says that Redis, not the caller, is to blame.
 func redisFault(op string, err error) error {
 	e := fault.Wrap(fault.Unavailable, op, err)
-	e.Side = "Redis"
+	e.Side, e.Peer = fault.SidePlugin, "Redis"
 	return e
 }
 

@@ -330,7 +330,8 @@ func TestStoreSaysThatRedisIsToBlame(t *testing.T) {
 	} {
 		err := do()
 		require.ErrorIs(t, err, fault.Unavailable, name)
-		require.Equal(t, "Redis", fault.From(err).Side, name)
+		require.Equal(t, fault.SidePlugin, fault.From(err).Side, name)
+		require.Equal(t, "Redis", fault.From(err).Peer, name)
 	}
 }
 

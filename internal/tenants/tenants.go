@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"pushbutton/internal/fault"
 	"pushbutton/internal/secret"
 )
 
@@ -79,7 +80,7 @@ type Integration struct {
 	// Expires tells when a credential ends, of those of which it is known. It
 	// belongs to the credential, as Reconnect does: another one has none yet.
 	// Change it by SetExpiry alone.
-	Expires  map[Side]Expiry
+	Expires  map[fault.Side]Expiry
 	Answer   AnswerShape
 	OnUnlink OnUnlink
 	Target   TargetConfig

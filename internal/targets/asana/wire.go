@@ -260,5 +260,5 @@ func (c client) refine(r outbound.Reply, verdict *fault.Error) *fault.Error {
 }
 
 func invalid(op, format string, args ...any) *fault.Error {
-	return &fault.Error{Op: op, Kind: fault.Invalid, Side: name, Public: fmt.Sprintf(format, args...)}
+	return &fault.Error{Op: op, Kind: fault.Invalid, Public: fmt.Sprintf(format, args...)}
 }

@@ -206,7 +206,7 @@ func (c client) patch(ctx context.Context, op, method, address string, ops []op)
 
 func (c client) send(ctx context.Context, call outbound.Call) (outbound.Reply, error) {
 	if wait := c.pause.left(time.Now()); wait > 0 {
-		return outbound.Reply{}, &fault.Error{Op: call.Op, Kind: fault.RateLimited, Side: name, RetryAfter: wait,
+		return outbound.Reply{}, &fault.Error{Op: call.Op, Kind: fault.RateLimited, RetryAfter: wait,
 			Err: errors.New("not sent: an earlier answer asked to wait")}
 	}
 	if call.Header == nil {

@@ -56,5 +56,5 @@ func Open(typ string, settings map[string]any, credentials map[string]secret.Str
 		message += " (did you mean " + s + "?)"
 	}
 	errs := targets.FieldErrors{{Path: "type", Message: message}}
-	return nil, &fault.Error{Op: "open target", Kind: fault.Invalid, Side: "this plugin", Public: "The integration's target " + message + ".", Err: errs}
+	return nil, &fault.Error{Op: "open target", Kind: fault.Invalid, Side: fault.SidePlugin, Public: "The integration's target " + message + ".", Err: errs}
 }

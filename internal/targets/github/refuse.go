@@ -228,5 +228,5 @@ func (e *refusedError) sentences() []string {
 }
 
 func invalid(op, format string, args ...any) *fault.Error {
-	return &fault.Error{Op: op, Kind: fault.Invalid, Side: name, Public: fmt.Sprintf(format, args...)}
+	return &fault.Error{Op: op, Kind: fault.Invalid, Public: fmt.Sprintf(format, args...)}
 }

@@ -40,7 +40,7 @@ type hookBody struct {
 func parseHook(signing secret.String, h targets.Hook) ([]targets.HookEvent, error) {
 	delivery, err := verify(signing.Reveal(), h)
 	if err != nil {
-		return nil, &fault.Error{Op: opHook, Kind: fault.Unauthorized, Side: name, Err: err,
+		return nil, &fault.Error{Op: opHook, Kind: fault.Unauthorized, Err: err,
 			Public: "GitLab's webhook is not signed with the integration's signing token or secret token."}
 	}
 	var body hookBody
@@ -53,7 +53,7 @@ func parseHook(signing secret.String, h targets.Hook) ([]targets.HookEvent, erro
 		err = fmt.Errorf("the body names no issue")
 	}
 	if err != nil {
-		return nil, &fault.Error{Op: opHook, Kind: fault.Invalid, Side: name, Err: err, Public: "GitLab's webhook is not one that GitLab sends."}
+		return nil, &fault.Error{Op: opHook, Kind: fault.Invalid, Err: err, Public: "GitLab's webhook is not one that GitLab sends."}
 	}
 	if !issues {
 		return nil, nil

@@ -171,5 +171,5 @@ func (c client) send(ctx context.Context, op, method, path string, body any) (ou
 }
 
 func invalid(op, format string, args ...any) *fault.Error {
-	return &fault.Error{Op: op, Kind: fault.Invalid, Side: name, Public: fmt.Sprintf(format, args...)}
+	return &fault.Error{Op: op, Kind: fault.Invalid, Public: fmt.Sprintf(format, args...)}
 }

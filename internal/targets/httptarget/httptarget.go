@@ -243,7 +243,7 @@ func (d *driver) odd(op string, err error) *fault.Error {
 func (d *driver) send(ctx context.Context, r *request, data any, id string) (any, error) {
 	call, err := d.call(r, data)
 	if err != nil {
-		return nil, &fault.Error{Op: r.op, Kind: fault.Invalid, Side: d.name, Err: err,
+		return nil, &fault.Error{Op: r.op, Kind: fault.Invalid, Err: err,
 			Public: fmt.Sprintf("%s: the request cannot be made of this item (%s). Ask your admin to correct the integration's settings.", d.name, d.mask(said(err)))}
 	}
 	if d.signer != nil {

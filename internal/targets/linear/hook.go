@@ -32,7 +32,7 @@ type hookBody struct {
 // HMAC-SHA256 of the body.
 func parseHook(signing secret.String, h targets.Hook) ([]targets.HookEvent, error) {
 	refuse := func(err error) ([]targets.HookEvent, error) {
-		return nil, &fault.Error{Op: opHook, Kind: fault.Unauthorized, Side: name, Err: err,
+		return nil, &fault.Error{Op: opHook, Kind: fault.Unauthorized, Err: err,
 			Public: "Linear's webhook is not signed with the integration's signing secret, or is too old."}
 	}
 	if signing.Empty() {
@@ -50,7 +50,7 @@ func parseHook(signing secret.String, h targets.Hook) ([]targets.HookEvent, erro
 		err = fmt.Errorf("the body names no issue")
 	}
 	if err != nil {
-		return nil, &fault.Error{Op: opHook, Kind: fault.Invalid, Side: name, Err: err, Public: "Linear's webhook is not one that Linear sends."}
+		return nil, &fault.Error{Op: opHook, Kind: fault.Invalid, Err: err, Public: "Linear's webhook is not one that Linear sends."}
 	}
 	if age := h.Now.Sub(time.UnixMilli(body.Timestamp)); age.Abs() > maxSkew {
 		return refuse(fmt.Errorf("sent %s ago", age.Round(time.Second)))

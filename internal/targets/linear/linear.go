@@ -333,5 +333,5 @@ func isUUID(id string) bool {
 }
 
 func invalid(op, format string, args ...any) *fault.Error {
-	return &fault.Error{Op: op, Kind: fault.Invalid, Side: name, Public: fmt.Sprintf(format, args...)}
+	return &fault.Error{Op: op, Kind: fault.Invalid, Public: fmt.Sprintf(format, args...)}
 }

@@ -77,7 +77,7 @@ func (d *driver) proveRights(ctx context.Context, p *plan, me user) error {
 			}
 		}
 		if !slices.ContainsFunc(n.rights, func(right string) bool { return may[right] }) {
-			return &fault.Error{Op: "read the account's rights", Kind: fault.Forbidden, Side: name,
+			return &fault.Error{Op: "read the account's rights", Kind: fault.Forbidden,
 				Public: fmt.Sprintf("Redmine drops the field %q of new issues: the API key's account lacks the permission %q in project %q. Ask a Redmine admin for a role with it, or your admin to change settings.fields.", n.Name, n.right, targets.Title(d.cfg.project, 50))}
 		}
 	}

@@ -209,7 +209,7 @@ func TestCreateExplainsARefusal(t *testing.T) {
 	_, err = strict.Create(t.Context(), draft())
 	require.Error(t, err)
 	assert.Equal(t, `Redmine: field "Component" is required in project "strict". Ask your admin to map it in settings.fields.`, fault.From(err).Public)
-	assert.Equal(t, "Redmine", fault.From(err).Side)
+	assert.Equal(t, fault.SideTracker, fault.From(err).Side)
 	assert.NotEmpty(t, fault.From(err).Ref, "Redmine's request id, for its admin")
 }
 

@@ -231,5 +231,5 @@ func sentence(said string) string {
 }
 
 func invalid(op, format string, args ...any) *fault.Error {
-	return &fault.Error{Op: op, Kind: fault.Invalid, Side: name, Public: fmt.Sprintf(format, args...)}
+	return &fault.Error{Op: op, Kind: fault.Invalid, Public: fmt.Sprintf(format, args...)}
 }
