@@ -94,6 +94,9 @@ func (a Absence) Explain(ctx context.Context, err error) error {
 		switch fault.KindOf(why) {
 		case fault.NotFound, fault.Forbidden, fault.Gone, fault.Invalid:
 			hidden := Hidden(a.Op, a.Tracker, a.Issue, a.Account, errors.Join(err, why))
+			if fault.KindOf(why) == fault.NotFound {
+				hidden.Kind = fault.NotFound // whether it is there at all cannot be told
+			}
 			if said := fault.From(why).Public; said != "" {
 				hidden.Public = said
 			}

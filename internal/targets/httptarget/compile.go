@@ -240,6 +240,7 @@ func (c *compiler) mapping(v targets.Values) mapping {
 		m.status = append(m.status, c.value(fmt.Sprintf("%s.%s[%d]", at, issueStatus, i), text, false))
 	}
 	m.started, m.done = c.tests(at+"."+issueStarted, v.List(issueStarted)), c.tests(at+"."+issueDone, v.List(issueDone))
+	m.trashed = c.tests(at+"."+issueTrashed, v.List(issueTrashed))
 	if text := v.String(issuePattern); text != "" {
 		pattern, err := regexp.Compile("^(?:" + text + ")$")
 		if err != nil {
@@ -286,7 +287,7 @@ func (c *compiler) finder(v targets.Values) *finder {
 
 func (c *compiler) refusals(v targets.Values) refusals {
 	const at = "settings." + setError
-	f := refusals{plain: v.Bool(errPlain), kinds: v.Map(errKinds), statuses: v.Map(errStatuses),
+	f := refusals{plain: v.Bool(errPlain), gone: v.List(errGone), kinds: v.Map(errKinds), statuses: v.Map(errStatuses),
 		code: c.path(at+"."+errCode, v.String(errCode)), when: c.path(at+"."+errWhen, v.String(errWhen)), status: c.path(at+"."+errStatus, v.String(errStatus))}
 	for i, text := range v.List(errMessage) {
 		f.message = append(f.message, c.path(fmt.Sprintf("%s.%s[%d]", at, errMessage, i), text))

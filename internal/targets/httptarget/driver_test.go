@@ -277,13 +277,15 @@ func TestCheckSays(t *testing.T) {
 		m{"url": s.URL + "/list", "expect": "$.id", "refuse": "$.closed", "says": "The list is closed."}}}, nil)
 	s.path = map[string]string{"GET /me": `{"id": 1}`, "GET /list": `{"id": 1, "closed": false}`}
 	require.NoError(t, target.Check(t.Context()))
-	for _, body := range []string{`{"id": 1, "closed": true}`, `{}`, "<html>log in"} {
+	for _, body := range []string{`{"id": 1, "closed": true}`, `{}`, "not JSON"} {
 		s.path["GET /list"] = body
 		err := target.Check(t.Context())
 		require.Error(t, err)
 		assert.Equal(t, "Tracker: The list is closed.", fault.From(err).Public)
 	}
-	s.status = 503
+	s.path["GET /list"] = "<html>log in"
+	assert.Contains(t, fault.From(target.Check(t.Context())).Public, "answered with a web page", "nor what a page in front of it says")
+	s.path["GET /list"], s.status = "", 503
 	assert.Contains(t, fault.From(target.Check(t.Context())).Public, "not working", "not what it says of itself")
 }
 

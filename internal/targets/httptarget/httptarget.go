@@ -174,11 +174,11 @@ func (d *driver) completed(ctx context.Context, i targets.Issue) targets.Issue {
 
 func (d *driver) readIssue(ctx context.Context, id string) (targets.Issue, error) {
 	if !d.mapping.known(id) {
-		return targets.Issue{}, d.missing(id)
+		return targets.Issue{}, d.unknown(d.read.op, id)
 	}
 	doc, err := d.get(ctx, d.read, issueData{id})
 	if err != nil {
-		return targets.Issue{}, d.named(err, id)
+		return targets.Issue{}, d.explain(ctx, d.read.op, id, err)
 	}
 	i, err := d.mapping.issue(at(d.read, doc), id, "")
 	if err != nil {
@@ -187,27 +187,32 @@ func (d *driver) readIssue(ctx context.Context, id string) (targets.Issue, error
 	return i, nil
 }
 
-// change sends a request about an issue that is known by its id.
+// change sends a request about an issue that is known by its id. A refusal
+// that leaves open what became of the issue has it read.
 func (d *driver) change(ctx context.Context, r *request, id string, data any) (any, error) {
 	if !d.mapping.known(id) {
-		return nil, d.missing(id)
+		return nil, d.unknown(r.op, id)
 	}
 	doc, err := d.send(ctx, r, data, "")
-	if err == nil && r.expect != nil && !r.expect.holds(doc) {
+	var page *pageError
+	absent := &absentError{}
+	switch {
+	case errors.As(err, &page) && d.read == nil && r.expect == nil:
+		err = nil // whoever takes the request may confirm it with a page
+	case err == nil && r.expect != nil && !r.expect.holds(doc):
 		err = targets.Unreadable(r.op, errors.New("the answer is not as expect says"))
+	case err != nil && fault.KindOf(err) == fault.NotFound && d.read != nil && (!errors.As(err, &absent) || !absent.gone):
+		if _, why := d.readIssue(ctx, id); why != nil {
+			return doc, targets.Sure(why)
+		}
 	}
-	return doc, d.named(err, id)
+	return doc, d.explain(ctx, r.op, id, err)
 }
 
-// named gives the sentence for a missing issue its id.
-func (d *driver) named(err error, id string) error {
-	if err == nil || fault.KindOf(err) != fault.NotFound {
-		return err
-	}
-	e := *fault.From(err)
-	e.Public = d.missing(id).Public
-	return &e
-}
+// pageError is the cause where a web page came in place of the answer.
+type pageError struct{}
+
+func (*pageError) Error() string { return "the answer is a web page" }
 
 // at is the issue in an answer.
 func at(r *request, doc any) any {
@@ -256,6 +261,10 @@ func (d *driver) send(ctx context.Context, r *request, data any, id string) (any
 	if err != nil {
 		return nil, err
 	}
+	if targets.WebPage(reply) && r.op != targets.OpCreate {
+		return nil, &fault.Error{Op: r.op, Kind: fault.Intermediary, Unsure: true, Err: &pageError{},
+			Public: d.name + " answered with a web page. Something stands in front of it, or the address is another's. Push again in a while, or ask your admin to check the integration's settings (" + strings.ReplaceAll(r.op, " issue", "") + ")."}
+	}
 	doc, _ := decode(reply.Body)
 	return doc, nil
 }
@@ -290,11 +299,12 @@ func (d *driver) call(r *request, data any) (outbound.Call, error) {
 
 // mapping says where an issue's parts stand.
 type mapping struct {
-	id, key, url  *value
-	status        []*value
-	title         *path
-	started, done []test
-	pattern       *regexp.Regexp
+	id, key, url *value
+	status       []*value
+	title        *path
+	// trashed tells an issue that people threw away and can still restore.
+	started, done, trashed []test
+	pattern                *regexp.Regexp
 }
 
 // test is a status by name, a JSONPath that must hold, or one that must select
@@ -372,6 +382,9 @@ func (m *mapping) issue(doc any, id, marker string) (targets.Issue, error) {
 		i.Progress = targets.Done
 	case slices.ContainsFunc(m.started, meets):
 		i.Progress = targets.Started
+	}
+	if slices.ContainsFunc(m.trashed, meets) {
+		i.Verdict = targets.VerdictTrashed
 	}
 	return i, nil
 }

@@ -95,9 +95,14 @@ func TestRequestTrackerConformance(t *testing.T) {
 		Kind: httptarget.Kind(), Creates: httpfake.RequestTrackerCreates,
 		Start: func(t *testing.T) targettest.Server {
 			before := r.newest(t)
+			never := map[string]string{}
+			for _, fate := range []string{"Delete", "Trash", "Move", "Hide", "EndToken", "LoseProject", "DisableIssues"} {
+				never[fate] = "it takes an RT administrator, whom this account is not; the fake has it"
+			}
 			return targettest.Server{
 				URL: r.url, Mine: httpfake.RequestTrackerAccount(r.token, r.queue), Other: httpfake.RequestTrackerAccount(r.otherToken, r.otherQueue),
 				WrongProject: httpfake.RequestTrackerAccount(r.token, "nowhere").Settings,
+				Fates:        targettest.Fates{Never: never},
 				Issues: func(t *testing.T, marker targets.Marker) []targettest.Stored {
 					var out []targettest.Stored
 					for _, i := range r.tickets(t, before, marker).Items {

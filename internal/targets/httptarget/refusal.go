@@ -1,6 +1,9 @@
 package httptarget
 
 import (
+	"bytes"
+	"context"
+	"errors"
 	"mime"
 	"net/http"
 	"slices"
@@ -51,8 +54,11 @@ type refusals struct {
 	code, when, status *path
 	kinds              map[string]string // by code
 	statuses           map[string]string // by HTTP status
-	retryPath          *path
-	retryHeader        string
+	// gone are codes and messages by which the tracker says that it has no such
+	// issue, or noBody.
+	gone        []string
+	retryPath   *path
+	retryHeader string
 }
 
 // verdict says what an answer to a request means; nil: it is good.
@@ -62,7 +68,7 @@ func (d *driver) verdict(req *request, r outbound.Reply, usual *fault.Error) *fa
 	code := d.errors.code.text(doc)
 	switch {
 	case verdict == nil && req.missing.holds(doc):
-		return d.missing("")
+		return &fault.Error{Kind: fault.NotFound, Err: &absentError{own: true}}
 	case verdict == nil && req.op == targets.OpCreate && d.mapping.names(at(req, doc)):
 		return nil // complaints beside an issue do not undo it
 	case verdict == nil && (d.errors.when.holds(doc) || req.refuse.holds(doc)):
@@ -71,6 +77,9 @@ func (d *driver) verdict(req *request, r outbound.Reply, usual *fault.Error) *fa
 		return nil
 	}
 	said := d.said(doc, r)
+	if e := targets.Foreign(d.name, r, d.recognises(r, said, code)); e != nil {
+		return e
+	}
 	d.errors.override(verdict, d.errors.statuses[strconv.Itoa(r.Status)])
 	for _, known := range []string{code, said} {
 		for c, name := range d.errors.kinds {
@@ -83,10 +92,51 @@ func (d *driver) verdict(req *request, r outbound.Reply, usual *fault.Error) *fa
 		verdict.RetryAfter = d.errors.retryAfter(doc, r.Header, time.Now())
 	}
 	verdict.Ref = d.mask(r.Header.Get("X-Request-Id"))
+	if verdict.Kind == fault.NotFound {
+		verdict.Err = &absentError{gone: d.errors.saysGone(r, said, code), own: said != "" || code != "", cause: verdict.Err}
+	}
 	if said != "" && (verdict.Kind == fault.Invalid || verdict.Kind == fault.Forbidden || verdict.Kind == fault.Conflict) && !redirect(r.Status) {
 		verdict.Public = d.sentence(said)
 	}
 	return verdict
+}
+
+// absentError is a refusal by which the tracker does not return something.
+type absentError struct {
+	// gone is set if error.gone lists what it says, own if it says anything.
+	gone, own bool
+	cause     error
+}
+
+func (e *absentError) Error() string {
+	if e.cause == nil {
+		return "there is no such issue"
+	}
+	return e.cause.Error()
+}
+func (e *absentError) Unwrap() error { return e.cause }
+
+// noBody stands in error.gone for an answer without a body.
+const noBody = "(empty)"
+
+// saysGone reports whether a refusal is one that error.gone lists.
+func (f *refusals) saysGone(r outbound.Reply, said, code string) bool {
+	return slices.ContainsFunc(f.gone, func(word string) bool {
+		if word == noBody {
+			return len(bytes.TrimSpace(r.Body)) == 0
+		}
+		return strings.EqualFold(word, said) || strings.EqualFold(word, code)
+	})
+}
+
+// recognises reports whether a refusal's body may be the tracker's own. Where
+// the description says how errors look, anything else is a stranger's.
+func (d *driver) recognises(r outbound.Reply, said, code string) bool {
+	if targets.WebPage(r) {
+		return false
+	}
+	described := len(d.errors.message) > 0 || d.errors.code != nil || d.errors.plain
+	return !described || said != "" || code != ""
 }
 
 func redirect(status int) bool { return status >= 300 && status < 400 }
@@ -151,13 +201,25 @@ func (d *driver) sentence(said string) string {
 	return d.name + ": " + what + tail
 }
 
-// missing is the error of an issue that is not there.
-func (d *driver) missing(id string) *fault.Error {
-	if id != "" {
-		id = " " + targets.Title(id, 30)
-	}
-	return &fault.Error{Kind: fault.NotFound,
-		Public: d.name + " does not have the issue" + id + " any more, or does not show it to the integration's account. Unlink and push again for a new one."}
+// unknown is the error for an id that no issue of the tracker can have.
+func (d *driver) unknown(op, id string) *fault.Error {
+	return targets.UnknownID(op, d.name, d.issueNamed(id))
+}
+
+func (d *driver) issueNamed(id string) string { return "the issue " + targets.Title(id, 30) }
+
+// explain looks closer at an issue that the tracker does not return. Its place
+// is proven by the description's check; without one nothing is ever gone.
+func (d *driver) explain(ctx context.Context, op, id string, err error) error {
+	absent := &absentError{}
+	_ = errors.As(err, &absent)
+	return targets.Absence{Op: op, Tracker: d.name, Issue: d.issueNamed(id), Account: "the integration's account", Said: absent.gone,
+		Prove: func(ctx context.Context) error {
+			if len(d.checks) == 0 || absent.own && !absent.gone {
+				return &fault.Error{Kind: fault.NotFound} // it may be hidden as well
+			}
+			return d.Check(ctx)
+		}}.Explain(ctx, err)
 }
 
 // mask takes out of a text what the credentials are, and what was made of them.

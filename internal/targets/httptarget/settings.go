@@ -53,6 +53,7 @@ const (
 	issueStatus  = "status"
 	issueStarted = "started"
 	issueDone    = "done"
+	issueTrashed = "trashed"
 	issuePattern = "idPattern"
 
 	errMessage    = "message"
@@ -62,6 +63,7 @@ const (
 	errKinds      = "kinds"
 	errStatuses   = "statuses"
 	errPlain      = "plain"
+	errGone       = "gone"
 	errRetryAfter = "retryAfter"
 
 	limTitle       = "title"
@@ -167,7 +169,7 @@ func requestFields(method string, more ...targets.Field) []targets.Field {
 
 func missing() targets.Field {
 	return targets.Field{Name: reqMissing, Example: "$.data[?length(@) == 0]",
-		Help: "JSONPath that selects such a thing in an answer that means: there is no such issue. 404 and 410 always do."}
+		Help: "JSONPath that selects such a thing in an answer that means: there is no such issue, or it is hidden. 404 and 410 always do."}
 }
 
 func createFields() []targets.Field { return requestFields("POST") }
@@ -207,6 +209,7 @@ func issueFields() []targets.Field {
 		{Name: issueStatus, Type: targets.TypeList, Example: "$.state", Help: "The tracker's name for where it stands; of several the first that says something."},
 		{Name: issueStarted, Type: targets.TypeList, Example: "[In Progress]", Help: "What means that somebody has begun: a status, a JSONPath that must hold, or JSONPath == text."},
 		{Name: issueDone, Type: targets.TypeList, Example: "[$.closed, $.state == rejected]", Help: "What means that it is closed, likewise."},
+		{Name: issueTrashed, Type: targets.TypeList, Example: "[$.in_trash]", Help: "What means that people threw it away and can still restore it, likewise. A push then says so."},
 		{Name: issuePattern, Example: "'[0-9]+'", Help: "Regular expression of a whole id; another one is not asked for."},
 	}
 }
@@ -216,6 +219,8 @@ func errorFields() []targets.Field {
 	return []targets.Field{
 		{Name: errMessage, Type: targets.TypeList, Example: "[$.errors[*].message]", Help: "JSONPaths of what the tracker says; the first that selects text counts."},
 		{Name: errPlain, Type: targets.TypeBool, Example: "true", Help: "Whether an answer that is plain text is such a message."},
+		{Name: errGone, Type: targets.TypeList, Example: "[Task not found]",
+			Help: "What the tracker says, as message or code, of an issue that it has deleted; (empty) is an answer without a body. A push then makes another issue, if check succeeds as well. Leave out what it also says of an issue that it hides."},
 		{Name: errCode, Example: "$.errors[0].code", Help: "JSONPath of the tracker's code for what is wrong."},
 		{Name: errWhen, Example: "$.errors[0]", Help: "JSONPath that selects something in every refusal, also one with the status 200."},
 		{Name: errStatus, Example: "$.errors[0].status", Help: "JSONPath of an HTTP status in a refusal that has the status 200 itself."},

@@ -32,7 +32,7 @@ const (
 type item struct {
 	n                          int
 	place, title, text, marker string
-	closed                     bool
+	closed, deleted, trashed   bool
 	comments                   []string
 }
 
@@ -43,6 +43,8 @@ type books struct {
 	// requests lists "METHOD path" of all that came in.
 	requests []string
 	items    []*item
+	// ended and lost are what happened to Mine's credential and place.
+	ended, lost bool
 }
 
 // locked runs a handler alone and notes the request.
@@ -68,7 +70,7 @@ func (b *books) stored(place string) func(*testing.T, targets.Marker) []targette
 		defer b.mu.Unlock()
 		var out []targettest.Stored
 		for _, i := range b.items {
-			if i.place == place && (marker == "" || i.marker == string(marker) || i.marker == "" && strings.Contains(i.text, string(marker))) {
+			if !i.deleted && i.place == place && (marker == "" || i.marker == string(marker) || i.marker == "" && strings.Contains(i.text, string(marker))) {
 				out = append(out, targettest.Stored{ID: i.title, Title: i.title, Text: i.text})
 			}
 		}
@@ -98,3 +100,53 @@ func reply(w http.ResponseWriter, status int, body any) {
 }
 
 type object = map[string]any
+
+// fates lets things happen to Mine's items and account. id is what the API
+// calls an item; never says what the tracker does not know.
+func (b *books) fates(id func(*item) string, never map[string]string) targettest.Fates {
+	set := func(change func(*item)) func(*testing.T, string) {
+		return func(t *testing.T, wanted string) {
+			b.mu.Lock()
+			defer b.mu.Unlock()
+			for _, i := range b.items {
+				if id(i) == wanted {
+					change(i)
+					return
+				}
+			}
+			t.Errorf("there is no item %s", wanted)
+		}
+	}
+	account := func(change func()) func(*testing.T) {
+		return func(*testing.T) {
+			b.mu.Lock()
+			defer b.mu.Unlock()
+			change()
+		}
+	}
+	f := targettest.Fates{
+		Delete: set(func(i *item) { i.deleted = true }), Trash: set(func(i *item) { i.trashed = true }), Hide: set(func(i *item) { i.place = "hidden" }),
+		EndToken: account(func() { b.ended = true }), LoseProject: account(func() { b.lost = true }), Never: never,
+	}
+	never["Move"], never["DisableIssues"] = "a description cannot say that an issue moved", "its places are made of issues"
+	for name, fate := range map[string]*func(*testing.T, string){"Delete": &f.Delete, "Trash": &f.Trash, "Hide": &f.Hide} {
+		if never[name] != "" {
+			*fate = nil
+		}
+	}
+	return f
+}
+
+// placeOf is the place that a credential opens now; "" for one that is not
+// known, and "lost" for one that was put out of its place.
+func (b *books) placeOf(token string, places map[string]string) string {
+	place, mine := places[token], strings.Contains(token, mineToken)
+	switch {
+	case mine && b.ended:
+		return ""
+	case mine && b.lost:
+		return "lost"
+	default:
+		return place
+	}
+}

@@ -37,7 +37,8 @@ func ClickUp(kind targets.Kind) targettest.Harness {
 			srv := httptest.NewServer(http.StripPrefix("/api/v2", f.routes()))
 			t.Cleanup(srv.Close)
 			return targettest.Server{URL: srv.URL, Mine: account(mineToken, "11"), Other: account(otherToken, "12"),
-				WrongProject: account(mineToken, "99").Settings, Issues: f.stored("11")}
+				WrongProject: account(mineToken, "99").Settings, Issues: f.stored("11"),
+				Fates: f.fates(func(i *item) string { return "86abc" + strconv.Itoa(i.n) }, map[string]string{"Trash": "a task in the trash is told as a deleted one"})}
 		},
 	}
 }
@@ -48,7 +49,7 @@ func (f *clickup) routes() http.Handler {
 	mux := http.NewServeMux()
 	handle := func(pattern string, h func(w http.ResponseWriter, r *http.Request, list string)) {
 		mux.HandleFunc(pattern, f.locked(func(w http.ResponseWriter, r *http.Request) {
-			list := map[string]string{mineToken: "11", otherToken: "12"}[r.Header.Get("Authorization")]
+			list := f.placeOf(r.Header.Get("Authorization"), map[string]string{mineToken: "11", otherToken: "12"})
 			if list == "" {
 				refuse(w, 401, "Token invalid", "OAUTH_025")
 				return
@@ -136,7 +137,7 @@ func (f *clickup) list(w http.ResponseWriter, r *http.Request, list string) {
 	assert.Equal(f.t, "true", r.URL.Query().Get("include_closed"), "closed tasks count too")
 	out := []any{}
 	for i := len(f.items) - 1; i >= 0; i-- { // the newest first
-		if f.items[i].place == list && f.items[i].marker == filter[0].Value {
+		if f.items[i].place == list && !f.items[i].deleted && f.items[i].marker == filter[0].Value {
 			out = append(out, f.show(f.items[i]))
 		}
 	}
@@ -155,7 +156,7 @@ func (f *clickup) show(i *item) object {
 
 func (f *clickup) task(w http.ResponseWriter, r *http.Request, list string) *item {
 	for _, i := range f.items {
-		if "86abc"+strconv.Itoa(i.n) == r.PathValue("id") {
+		if "86abc"+strconv.Itoa(i.n) == r.PathValue("id") && !i.deleted {
 			if i.place != list {
 				refuse(w, 401, "Team(s) not authorized", "OAUTH_027")
 				return nil

@@ -41,7 +41,8 @@ func Monday(kind targets.Kind) targettest.Harness {
 			srv := httptest.NewServer(f.locked(f.serve))
 			t.Cleanup(srv.Close)
 			return targettest.Server{URL: srv.URL, Mine: account(mineToken, "101"), Other: account(otherToken, "102"),
-				WrongProject: account(mineToken, "999").Settings, Issues: f.stored("101")}
+				WrongProject: account(mineToken, "999").Settings, Issues: f.stored("101"),
+				Fates: f.fates(func(i *item) string { return strconv.Itoa(i.n) }, map[string]string{"Delete": "a purged item is left out like a hidden one"})}
 		},
 	}
 }
@@ -68,7 +69,7 @@ type mondayColumn struct {
 }
 
 func (f *monday) serve(w http.ResponseWriter, r *http.Request) {
-	place := map[string]string{mineToken: "101", otherToken: "102"}[r.Header.Get("Authorization")]
+	place := f.placeOf(r.Header.Get("Authorization"), map[string]string{mineToken: "101", otherToken: "102"})
 	if place == "" {
 		reply(w, 401, object{"errors": []string{"Not Authenticated"}})
 		return
@@ -193,7 +194,7 @@ func (f *monday) page(v mondayVariables, place string) (any, string) {
 	}
 	out := []any{}
 	for i := len(f.items) - 1; i >= 0; i-- {
-		if it := f.items[i]; it.place == place && !it.closed && slices.Contains(v.By[0].Values, it.marker) && len(out) < v.Limit {
+		if it := f.items[i]; it.place == place && !it.closed && !it.trashed && slices.Contains(v.By[0].Values, it.marker) && len(out) < v.Limit {
 			out = append(out, f.show(it, v.Columns))
 		}
 	}
@@ -204,6 +205,9 @@ func (f *monday) show(i *item, columns []string) object {
 	state := "active"
 	if i.closed {
 		state = "archived"
+	}
+	if i.trashed {
+		state = "deleted"
 	}
 	values := []any{}
 	for _, c := range columns {

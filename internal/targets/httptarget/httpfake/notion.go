@@ -39,7 +39,8 @@ func Notion(kind targets.Kind) targettest.Harness {
 			srv := httptest.NewServer(f.routes())
 			t.Cleanup(srv.Close)
 			return targettest.Server{URL: srv.URL, Mine: account(mineToken, notionMine), Other: account(otherToken, notionOther),
-				WrongProject: account(mineToken, "2f26ee68-df30-4251-aad4-999999999999").Settings, Issues: f.stored(notionMine)}
+				WrongProject: account(mineToken, "2f26ee68-df30-4251-aad4-999999999999").Settings, Issues: f.stored(notionMine),
+				Fates: f.fates(func(i *item) string { return notionID(i.n) }, map[string]string{"Delete": "a deleted page is told like one that is not shared"})}
 		},
 	}
 }
@@ -68,7 +69,7 @@ func (f *notion) routes() http.Handler {
 	handle := func(pattern string, h func(w http.ResponseWriter, r *http.Request, source string)) {
 		mux.HandleFunc(pattern, f.locked(func(w http.ResponseWriter, r *http.Request) {
 			assert.Equal(f.t, "2025-09-03", r.Header.Get("Notion-Version"))
-			source := map[string]string{"Bearer " + mineToken: notionMine, "Bearer " + otherToken: notionOther}[r.Header.Get("Authorization")]
+			source := f.placeOf(r.Header.Get("Authorization"), map[string]string{"Bearer " + mineToken: notionMine, "Bearer " + otherToken: notionOther})
 			if source == "" {
 				problem(w, 401, "unauthorized", "API token is invalid.")
 				return
@@ -179,7 +180,7 @@ func (f *notion) query(w http.ResponseWriter, r *http.Request, source string) {
 	}
 	out := []any{}
 	for _, i := range f.items {
-		if i.place == source && in.Filter.Property == "Productboard ID" && i.marker == in.Filter.RichText.Equals {
+		if i.place == source && !i.trashed && in.Filter.Property == "Productboard ID" && i.marker == in.Filter.RichText.Equals {
 			out = append(out, f.show(i))
 		}
 	}
@@ -192,7 +193,7 @@ func (f *notion) show(i *item) object {
 		status = "Done"
 	}
 	rich := func(s string) []any { return []any{object{"type": "text", "plain_text": s}} }
-	return object{"object": "page", "id": notionID(i.n), "url": "https://www.notion.so/" + notionID(i.n), "in_trash": false, "archived": false,
+	return object{"object": "page", "id": notionID(i.n), "url": "https://www.notion.so/" + notionID(i.n), "in_trash": i.trashed, "archived": i.trashed,
 		"created_time": fmt.Sprintf("2026-01-01T00:%02d:00.000Z", i.n),
 		"properties": object{"Name": object{"type": "title", "title": rich(i.title)}, "Productboard ID": object{"type": "rich_text", "rich_text": rich(i.marker)},
 			"Status": object{"type": "status", "status": object{"name": status}}}}

@@ -36,8 +36,10 @@ func Redmine(kind targets.Kind) targettest.Harness {
 			f := &redmine{books: books{t: t}, filters: true}
 			srv := httptest.NewServer(f.routes())
 			t.Cleanup(srv.Close)
+			fates := f.fates(func(i *item) string { return strconv.Itoa(i.n) }, map[string]string{"Trash": "it has no trash"})
+			fates.Wordless = true
 			return targettest.Server{URL: srv.URL, Mine: account(mineToken, "mine", "1"), Other: account(otherToken, "other", "2"),
-				WrongProject: account(mineToken, "nowhere", "9").Settings, Issues: f.stored("1")}
+				WrongProject: account(mineToken, "nowhere", "9").Settings, Issues: f.stored("1"), Fates: fates}
 		},
 	}
 }
@@ -52,7 +54,7 @@ func (f *redmine) routes() http.Handler {
 	mux := http.NewServeMux()
 	handle := func(pattern string, h func(w http.ResponseWriter, r *http.Request, place string)) {
 		mux.HandleFunc(pattern, f.locked(func(w http.ResponseWriter, r *http.Request) {
-			place := map[string]string{mineToken: "1", otherToken: "2"}[r.Header.Get("X-Redmine-Api-Key")]
+			place := f.placeOf(r.Header.Get("X-Redmine-Api-Key"), map[string]string{mineToken: "1", otherToken: "2"})
 			if place == "" {
 				w.WriteHeader(http.StatusUnauthorized)
 				return
@@ -96,7 +98,7 @@ func (f *redmine) list(w http.ResponseWriter, r *http.Request, place string) {
 	out := []any{}
 	for _, i := range f.items {
 		want := q.Get("cf_7")
-		if i.place == place && (!f.filters || want == "" || want == i.marker) && len(out) < limit {
+		if !i.deleted && i.place == place && (!f.filters || want == "" || want == i.marker) && len(out) < limit {
 			out = append(out, f.show(i))
 		}
 	}
@@ -151,7 +153,7 @@ func (f *redmine) show(i *item) object {
 
 func (f *redmine) issue(w http.ResponseWriter, r *http.Request, place string) *item {
 	n, err := strconv.Atoi(strings.TrimSuffix(r.PathValue("file"), ".json"))
-	if err != nil || n < 1 || n > len(f.items) {
+	if err != nil || n < 1 || n > len(f.items) || f.items[n-1].deleted {
 		w.WriteHeader(http.StatusNotFound)
 		return nil
 	}

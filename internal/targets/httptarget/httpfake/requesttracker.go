@@ -30,7 +30,8 @@ func RequestTracker(kind targets.Kind) targettest.Harness {
 			srv := httptest.NewServer(f.routes())
 			t.Cleanup(srv.Close)
 			return targettest.Server{URL: srv.URL, Mine: RequestTrackerAccount(mineToken, "push"), Other: RequestTrackerAccount(otherToken, "elsewhere"),
-				WrongProject: RequestTrackerAccount(mineToken, "nowhere").Settings, Issues: f.stored("push")}
+				WrongProject: RequestTrackerAccount(mineToken, "nowhere").Settings, Issues: f.stored("push"),
+				Fates: f.fates(func(i *item) string { return strconv.Itoa(i.n) }, map[string]string{})}
 		},
 	}
 }
@@ -57,7 +58,7 @@ func (f *requestTracker) routes() http.Handler {
 	handle := func(pattern string, h func(w http.ResponseWriter, r *http.Request, queue string)) {
 		method, path, _ := strings.Cut(pattern, " ")
 		mux.HandleFunc(method+" /REST/2.0"+path, f.locked(func(w http.ResponseWriter, r *http.Request) {
-			queue := map[string]string{"token " + mineToken: "push", "token " + otherToken: "elsewhere"}[r.Header.Get("Authorization")]
+			queue := f.placeOf(r.Header.Get("Authorization"), map[string]string{"token " + mineToken: "push", "token " + otherToken: "elsewhere"})
 			if queue == "" {
 				message(w, 401, "Unauthorized")
 				return
@@ -96,7 +97,7 @@ func (f *requestTracker) routes() http.Handler {
 	})
 	handle("POST /ticket/{id}/comment", func(w http.ResponseWriter, r *http.Request, queue string) {
 		n, err := strconv.Atoi(r.PathValue("id"))
-		if err != nil || n < 1 || n > len(f.items) || f.items[n-1].place != queue {
+		if err != nil || n < 1 || n > len(f.items) || f.items[n-1].deleted || f.items[n-1].place != queue {
 			message(w, 400, "Permission Denied") // not 404, and not 403
 			return
 		}
@@ -142,7 +143,7 @@ func (f *requestTracker) search(w http.ResponseWriter, r *http.Request, queue st
 	assert.Equal(f.t, "Subject,Status,CustomFields", r.URL.Query().Get("fields"))
 	out := []any{}
 	for _, i := range f.items {
-		if i.place == queue && said[1] == "Productboard ID" && said[2] == i.marker {
+		if i.place == queue && !i.trashed && !i.deleted && said[1] == "Productboard ID" && said[2] == i.marker {
 			out = append(out, f.show(i))
 		}
 	}
@@ -154,6 +155,9 @@ func (f *requestTracker) show(i *item) object {
 	if i.closed {
 		status = "resolved"
 	}
+	if i.trashed {
+		status = "deleted"
+	}
 	return object{"id": strconv.Itoa(i.n), "type": "ticket", "Subject": i.title, "Status": status,
 		"CustomFields": []any{object{"id": "2", "name": "Productboard ID", "values": []string{i.marker}}}}
 }
@@ -161,7 +165,7 @@ func (f *requestTracker) show(i *item) object {
 func (f *requestTracker) ticket(w http.ResponseWriter, r *http.Request, queue, missing string) *item {
 	n, err := strconv.Atoi(r.PathValue("id"))
 	switch {
-	case err != nil || n < 1 || n > len(f.items):
+	case err != nil || n < 1 || n > len(f.items) || f.items[n-1].deleted:
 		message(w, 404, missing)
 		return nil
 	case f.items[n-1].place != queue:

@@ -36,7 +36,8 @@ func Trello(kind targets.Kind) targettest.Harness {
 			srv := httptest.NewServer(f.routes())
 			t.Cleanup(srv.Close)
 			return targettest.Server{URL: srv.URL, Mine: account(mineToken, trelloID(1), trelloID(11)), Other: account(otherToken, trelloID(2), trelloID(12)),
-				WrongProject: account(mineToken, trelloID(1), trelloID(99)).Settings, Issues: f.described}
+				WrongProject: account(mineToken, trelloID(1), trelloID(99)).Settings, Issues: f.described,
+				Fates: f.fates(func(i *item) string { return trelloID(1000 + i.n) }, map[string]string{"Trash": "an archived card is a closed one", "Hide": "whoever sees a board sees its cards"})}
 		},
 	}
 }
@@ -65,7 +66,7 @@ func (f *trello) routes() http.Handler {
 		mux.HandleFunc(pattern, f.locked(func(w http.ResponseWriter, r *http.Request) {
 			var key, token string
 			_, _ = fmt.Sscanf(r.Header.Get("Authorization"), "OAuth oauth_consumer_key=%q, oauth_token=%q", &key, &token)
-			board := map[string]string{mineToken: trelloID(1), otherToken: trelloID(2)}[token]
+			board := f.placeOf(token, map[string]string{mineToken: trelloID(1), otherToken: trelloID(2)})
 			switch {
 			case key != trelloKey:
 				text(w, 401, "invalid key")
@@ -92,7 +93,7 @@ func (f *trello) routes() http.Handler {
 		}
 		out := []any{}
 		for i := len(f.items) - 1; i >= 0; i-- { // in no useful order
-			if f.items[i].place == board {
+			if f.items[i].place == board && !f.items[i].deleted {
 				out = append(out, f.show(f.items[i], false))
 			}
 		}
@@ -182,7 +183,7 @@ func (f *trello) show(i *item, list bool) object {
 
 func (f *trello) card(w http.ResponseWriter, r *http.Request, board string) *item {
 	for _, i := range f.items {
-		if trelloID(1000+i.n) == r.PathValue("id") {
+		if trelloID(1000+i.n) == r.PathValue("id") && !i.deleted {
 			if i.place != board {
 				text(w, 401, "unauthorized card permission requested")
 				return nil

@@ -33,7 +33,8 @@ func YouTrack(kind targets.Kind) targettest.Harness {
 			srv := httptest.NewServer(f.routes())
 			t.Cleanup(srv.Close)
 			return targettest.Server{URL: srv.URL, Mine: account(mineToken, "PB", "0-1"), Other: account(otherToken, "XX", "0-2"),
-				WrongProject: account(mineToken, "NO", "0-9").Settings, Issues: f.stored("0-1")}
+				WrongProject: account(mineToken, "NO", "0-9").Settings, Issues: f.stored("0-1"),
+				Fates: f.fates(func(i *item) string { return "2-" + strconv.Itoa(i.n) }, map[string]string{"Delete": "a deleted issue is told like a hidden one", "Trash": "it has no trash"})}
 		},
 	}
 }
@@ -44,7 +45,7 @@ func (f *youtrack) routes() http.Handler {
 	mux := http.NewServeMux()
 	handle := func(pattern string, h func(w http.ResponseWriter, r *http.Request, project string)) {
 		mux.HandleFunc(pattern, f.locked(func(w http.ResponseWriter, r *http.Request) {
-			project := map[string]string{"Bearer " + mineToken: "0-1", "Bearer " + otherToken: "0-2"}[r.Header.Get("Authorization")]
+			project := f.placeOf(r.Header.Get("Authorization"), map[string]string{"Bearer " + mineToken: "0-1", "Bearer " + otherToken: "0-2"})
 			if project == "" {
 				reply(w, 401, object{"error": "Unauthorized", "error_description": "Bearer token is not valid"})
 				return
