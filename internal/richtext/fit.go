@@ -42,7 +42,7 @@ type Fitted struct {
 // Fit cuts a document until what render makes of it is within the limit. It
 // prunes the tree and renders what is left, so the markup is always whole: a
 // table loses rows, a code block lines, a paragraph words, never half of a
-// delimiter. When not even note and footer fit, they are cut as well, and when
+// delimiter. Only a row or a line that is long by itself is cut inside. When not even note and footer fit, they are cut as well, and when
 // not even an empty document does (the frame of ADF), Text is "".
 func Fit(d Doc, limit Limit, render func(Doc) string) Fitted {
 	count := limit.Count
@@ -62,28 +62,42 @@ func Fit(d Doc, limit Limit, render func(Doc) string) Fitted {
 }
 
 // search finds the largest budget of characters whose rendering, with tail at
-// the end, is within most. Markup makes a text longer and not shorter, so the
-// limit itself bounds the budget, and no attempt renders much more than that.
+// the end, is within most. It doubles the budget as long as everything fits, so
+// no attempt renders much more than the limit. A text that leaves less than a
+// two hundredth of the limit unused is not worth further attempts.
 func search(d, tail Doc, most int, count func(string) int, render func(Doc) string) (Fitted, bool) {
 	best, ok := Fitted{Cut: true}, false
-	// The last few words are not worth half of the attempts.
-	for low, high := 0, most; low <= high && (!ok || high-low >= most/200); {
+	low, high, bounded := 0, most, false
+	for low <= high {
 		mid := low + (high-low)/2
-		doc := Doc{blocks: cut(d.blocks, mid)}.Append(tail)
-		if text := render(doc); count(text) <= most {
-			best, ok = Fitted{Doc: doc, Text: text, Cut: true}, true
-			low = mid + 1
-		} else {
-			high = mid - 1
+		if !bounded {
+			mid = high
+		}
+		blocks, all := cut(d.blocks, mid)
+		doc := Doc{blocks: blocks}.Append(tail)
+		text := render(doc)
+		size := count(text)
+		if size > most {
+			high, bounded = mid-1, true
+			continue
+		}
+		best, ok = Fitted{Doc: doc, Text: text, Cut: true}, true
+		if most-size <= most/200 || all {
+			break
+		}
+		if low = mid + 1; !bounded {
+			high = 2 * low
 		}
 	}
 	return best, ok
 }
 
-// cut is the beginning of blocks that costs at most budget.
-func cut(blocks []block, budget int) []block {
+// cut is the beginning of blocks that costs at most budget, and whether that is
+// all of them.
+func cut(blocks []block, budget int) (beginning []block, all bool) {
 	c := cutter{left: budget}
-	return c.blocks(blocks)
+	beginning = c.blocks(blocks)
+	return beginning, !c.done
 }
 
 // cutter spends a budget of characters. Once it is spent, everything after is
@@ -172,26 +186,47 @@ func (c *cutter) list(l list) block {
 	return l
 }
 
-// table keeps whole rows, and no header without a row below it.
+// worthCutting is how much room must be left before a table's row or a line of
+// code is cut in the middle rather than left out.
+const worthCutting = 200
+
+// table keeps whole rows, unless one alone would leave much room unused, and no
+// header without a row below it.
 func (c *cutter) table(t table) block {
 	rows := 0
+	var part []row
 	for _, r := range t.rows {
 		try := *c
-		for _, cell := range r.cells {
-			try.spend(blockCost)
-			try.blocks(cell.blocks)
-		}
+		cells := try.row(r)
 		if try.done {
+			if c.left > worthCutting {
+				part = []row{{cells}}
+			}
 			c.done = true
 			break
 		}
 		*c = try
 		rows++
 	}
-	if rows == 0 || rows == 1 && len(t.rows) > 1 {
+	if kept := rows + len(part); kept == 0 || kept == 1 && len(t.rows) > 1 && rows == 1 {
 		return nil
 	}
-	return t.top(rows)
+	return table{append(t.rows[:rows:rows], part...)}.top(rows + len(part))
+}
+
+// row is a row's cells; those behind the cut are empty.
+func (c *cutter) row(r row) []cell {
+	cells := make([]cell, len(r.cells))
+	for i, cell := range r.cells {
+		c.spend(blockCost)
+		if blocks := cell.blocks; c.done {
+			cell.blocks = nil
+		} else {
+			cell.blocks = c.blocks(blocks)
+		}
+		cells[i] = cell
+	}
+	return cells
 }
 
 // ellipsis ends a text in whose middle the cut was made.
@@ -231,7 +266,7 @@ func (c *cutter) lines(text string) string {
 		return text
 	}
 	c.done = true
-	if i := strings.LastIndexByte(text[:n], '\n'); i >= 0 {
+	if i := strings.LastIndexByte(text[:n], '\n'); i >= 0 && n-i <= worthCutting {
 		n = i
 	}
 	return strings.TrimRight(text[:characterEnd(text, n)], "\n")

@@ -217,6 +217,40 @@ func TestFitCountsAsTheTrackerDoes(t *testing.T) {
 	assert.Equal(t, 3, UTF16Len("a😀"))
 }
 
+// TestFitFillsTheLimit cuts documents whose markup costs more, or less, than
+// the cutter reckons: a tracker that takes more text gets more.
+func TestFitFillsTheLimit(t *testing.T) {
+	const most, n = 5000, 5000
+	note := Paragraph(Text("More: "), Link("Productboard", "https://example.com/f"))
+	for name, src := range map[string]string{
+		"words":            "<p>" + strings.Repeat("word ", n),
+		"letters":          "<p>" + strings.Repeat("äöü ", n),
+		"breaks":           "<p>" + strings.Repeat("x<br>", n),
+		"paragraphs":       strings.Repeat("<p>x</p>", n),
+		"quotes":           strings.Repeat("<blockquote><blockquote>x</blockquote></blockquote>", n),
+		"items":            "<ul>" + strings.Repeat("<li>x", n),
+		"empty items":      "<ul>" + strings.Repeat("<li data-checked=true>", n),
+		"items of two":     "<ul>" + strings.Repeat("<li><p>x<p>y", n),
+		"lists in lists":   strings.Repeat("<ul><li><ul><li>x</ul></ul>", n),
+		"cells":            "<table>" + strings.Repeat("<tr><td>x<td>y<td>z", n),
+		"empty cells":      "<table>" + strings.Repeat("<tr><td>x<td><td>", n),
+		"cells of three":   "<table>" + strings.Repeat("<tr><td>x<p>y<p>z", n),
+		"one cell":         "<table><tr><td>" + strings.Repeat("<p>x y z</p>", n),
+		"one long row":     "<table><tr><th>h<th>i<tr><td>a<td>" + strings.Repeat("<p>x y z</p>", n) + "<td>e",
+		"lines of code":    "<pre>" + strings.Repeat("x\n", n),
+		"one line of code": "<pre>short\n" + strings.Repeat("xyz", n),
+	} {
+		d := parse(t, src)
+		for form, render := range backends() {
+			f := Fit(d, Limit{Max: most, Note: note}, render)
+			assert.True(t, f.Cut)
+			assert.Contains(t, f.Text, "Productboard", "%s, %s", name, form)
+			assert.LessOrEqual(t, utf8.RuneCountInString(f.Text), most, "%s, %s", name, form)
+			assert.Greater(t, utf8.RuneCountInString(f.Text), most-200, "%s, %s", name, form)
+		}
+	}
+}
+
 // TestFitAnyLimit tries every limit on a document with everything in it.
 func TestFitAnyLimit(t *testing.T) {
 	d := parse(t, corpus(t)["typical"])

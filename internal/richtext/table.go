@@ -192,11 +192,10 @@ func (t table) size() (cells, spanning int) {
 
 // top is the first rows of the table; no cell reaches beyond them.
 func (t table) top(rows int) table {
-	out := table{t.rows[:rows:rows]}
-	if rows == len(t.rows) || !t.spans() {
-		return out
+	if !t.spans() {
+		return table{t.rows[:rows:rows]}
 	}
-	out.rows = make([]row, rows)
+	out := table{make([]row, rows)}
 	for i, r := range t.rows[:rows] {
 		cells := make([]cell, len(r.cells))
 		for j, c := range r.cells {
