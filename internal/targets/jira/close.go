@@ -18,13 +18,17 @@ const fieldResolution = "resolution"
 // done, of those that the workflow offers to this account now. One that asks
 // for nothing goes before one that asks for a resolution.
 func (d *driver) Close(ctx context.Context, id string) error {
-	found, err := d.issue(ctx, id)
+	const op = "close issue"
+	if !isID(id) {
+		return unknown(op, id)
+	}
+	found, err := d.issue(ctx, op, id)
 	if err != nil || d.portable(found).Progress == targets.Done {
 		return err
 	}
 	var reply transitionsReply
 	if err := d.get(ctx, "read transitions", "/issue/"+id+"/transitions?expand=transitions.fields", &reply); err != nil {
-		return orMissing(err, id)
+		return d.absent(ctx, op, id, err)
 	}
 	var best *edit
 	for _, t := range reply.Transitions {
@@ -37,10 +41,10 @@ func (d *driver) Close(ctx context.Context, id string) error {
 		}
 	}
 	if best == nil {
-		return &fault.Error{Op: "close issue", Kind: fault.Forbidden,
+		return &fault.Error{Op: op, Kind: fault.Forbidden,
 			Public: fmt.Sprintf("Jira's workflow lets the integration's account not close issue %s from status %q. Ask a Jira admin to allow it, or close it by hand.", found.Key, targets.Title(found.Fields.Status.Name, 40))}
 	}
-	return orMissing(d.write(ctx, "close issue", http.MethodPost, "/issue/"+id+"/transitions", best, nil), id)
+	return d.absent(ctx, op, id, d.write(ctx, op, http.MethodPost, "/issue/"+id+"/transitions", best, nil))
 }
 
 // body is what carries the transition out; ok is false if it asks for

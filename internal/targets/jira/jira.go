@@ -300,8 +300,9 @@ func (d *driver) describe(draft targets.Draft) string {
 // do those that people gave. Parent, priority and components are people's too
 // once the issue is there.
 func (d *driver) Update(ctx context.Context, id string, draft targets.Draft) (targets.Issue, error) {
+	const op = "update issue"
 	if !isID(id) {
-		return targets.Issue{}, missing(id)
+		return targets.Issue{}, unknown(op, id)
 	}
 	p, err := d.planner.get(ctx)
 	if err != nil {
@@ -318,53 +319,32 @@ func (d *driver) Update(ctx context.Context, id string, draft targets.Draft) (ta
 	if len(add) > 0 {
 		body.Update = map[string]any{fieldLabels: add}
 	}
-	if err := d.write(ctx, "update issue", http.MethodPut, "/issue/"+id, body, nil); err != nil {
-		return targets.Issue{}, d.explain(p, body, orMissing(err, id))
+	err = d.write(ctx, op, http.MethodPut, "/issue/"+id, body, nil)
+	if _, refused := saidBy(err); refused {
+		err = d.updateMoved(ctx, p, id, body, err)
+	}
+	if err != nil {
+		return targets.Issue{}, d.absent(ctx, op, id, err)
 	}
 	d.link(ctx, id, draft)
 	return d.Read(ctx, id)
 }
 
-// Read implements targets.Reader.
-func (d *driver) Read(ctx context.Context, id string) (targets.Issue, error) {
-	found, err := d.issue(ctx, id)
-	if err != nil {
-		return targets.Issue{}, err
+// updateMoved writes what every project takes to an issue that was moved: the
+// screens of its new project may not have our fields. refused is what Jira said
+// of the whole.
+func (d *driver) updateMoved(ctx context.Context, p *plan, id string, whole edit, refused error) error {
+	found, err := d.issue(ctx, "update issue", id)
+	if err != nil || !d.moved(ctx, found) {
+		return d.explain(p, whole, refused)
 	}
-	return d.portable(found), nil
-}
-
-func (d *driver) issue(ctx context.Context, id string) (issue, error) {
-	if !isID(id) {
-		return issue{}, missing(id)
-	}
-	var found issue
-	err := d.get(ctx, "read issue", issuePath(id), &found)
-	if err == nil && found.ID == "" {
-		err = notJira("read issue", errors.New("the answer names no issue"))
-	}
-	return found, orMissing(err, id)
-}
-
-func issuePath(id string) string {
-	return "/issue/" + id + "?" + url.Values{"fields": {fieldSummary, "status"}}.Encode()
-}
-
-// orMissing replaces the error for an issue that is not there.
-func orMissing(err error, id string) error {
-	if err != nil && fault.KindOf(err) == fault.NotFound {
-		return missing(id)
-	}
-	return err
-}
-
-func missing(id string) *fault.Error {
-	return &fault.Error{Op: "read issue", Kind: fault.NotFound,
-		Public: fmt.Sprintf("Jira: the issue with the number %s is missing or not visible to the integration's account. Unlink and push again for a new one.", targets.Title(id, 20))}
+	whole.Fields = map[string]any{fieldSummary: whole.Fields[fieldSummary], fieldDescription: whole.Fields[fieldDescription]}
+	return d.explain(p, whole, d.write(ctx, "update issue", http.MethodPut, "/issue/"+id, whole, nil))
 }
 
 // Resolve implements targets.Resolver.
 func (d *driver) Resolve(ctx context.Context, ref *targets.Reference) (targets.Issue, error) {
+	const op = "read issue"
 	key := ref.Key() + ref.After("browse")
 	if key == "" {
 		key = ref.Query("selectedIssue") // as boards have it
@@ -372,26 +352,23 @@ func (d *driver) Resolve(ctx context.Context, ref *targets.Reference) (targets.I
 	key = strings.ToUpper(key)
 	project, number, ok := strings.Cut(key, "-")
 	if !ok || !isID(number) || len(key) > maxKey || project == "" || strings.Trim(project, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") != "" {
-		return targets.Issue{}, missing(key)
+		return targets.Issue{}, unknown(op, key)
 	}
-	var found issue
-	err := d.get(ctx, "read issue", issuePath(key), &found)
-	if err == nil && found.ID == "" {
-		err = notJira("read issue", errors.New("the answer names no issue"))
-	}
+	found, err := d.issue(ctx, op, key)
 	if err != nil {
-		return targets.Issue{}, orMissing(err, key)
+		return targets.Issue{}, err
 	}
 	return d.portable(found), nil
 }
 
 // Comment implements targets.Commenter.
 func (d *driver) Comment(ctx context.Context, id, text string) error {
+	const op = "comment on issue"
 	if !isID(id) {
-		return missing(id)
+		return unknown(op, id)
 	}
 	body := map[string]any{"body": d.richText(targets.PlainText(text))}
-	return orMissing(d.write(ctx, "comment on issue", http.MethodPost, "/issue/"+id+"/comment", body, nil), id)
+	return d.absent(ctx, op, id, d.write(ctx, op, http.MethodPost, "/issue/"+id+"/comment", body, nil))
 }
 
 // portable is an issue in everybody's words.

@@ -11,7 +11,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 	"unicode/utf8"
 
 	"github.com/stretchr/testify/assert"
@@ -277,101 +276,6 @@ func TestCreateExplainsARefusal(t *testing.T) {
 				assert.Empty(t, r.Issues)
 			})
 		})
-	}
-}
-
-// Jira's own words about a field, or about the whole, are repeated with the
-// field's name.
-func TestRefusalsInJirasWords(t *testing.T) {
-	for name, c := range map[string]struct{ body, says string }{
-		"a field":          {`{"errorMessages":[],"errors":{"customfield_10010":"Kunde ist gesperrt."}}`, `Jira: field "Customer": Kunde ist gesperrt. Ask`},
-		"an unknown field": {`{"errorMessages":[],"errors":{"customfield_9":"Nope."}}`, `field "customfield_9": Nope. Ask`},
-		"several":          {`{"errorMessages":["Stop."],"errors":{"summary":"Too odd.","customfield_9":"Nope."}}`, `Jira: Stop.; field "customfield_9": Nope; field "Summary": Too odd. Ask`},
-		"the whole":        {`{"errorMessages":["Der Workflow erlaubt das nicht."],"errors":{}}`, "Jira: Der Workflow erlaubt das nicht. Ask your admin"},
-		"errors nested":    {`{"errorMessages":[],"errors":{"x":{"y":1}}}`, "Jira refused the request."},
-		"plain text":       {`Bad request`, "Jira refused the request."},
-		"a web page":       {`<html><body>Bad request`, "Jira refused the request."},
-		"nothing":          {``, "Jira refused the request."},
-		"endless":          {`{"errorMessages":["` + strings.Repeat("äöü ", 500) + `"]}`, "äöü"},
-		"the credential":   {`{"errorMessages":["Bad header Basic bWluZUBleGFtcGxlLmNvbTpBVEFUVDN4RmZHRjBtaW5lMDAwMDAwMDAwMDAwY2FmZQ=="]}`, "Bad header Basic [secret]"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			r := start(t, "cloud")
-			proxy := targettest.NewProxy(t, r.URL)
-			r.to = proxy.URL
-			target := r.open(t, nil)
-			require.NoError(t, target.Check(t.Context()))
-			proxy.On(creates, targettest.Behaviour{Status: 400, Body: func(*http.Request) string { return c.body }})
-			_, err := target.Create(t.Context(), draft())
-			require.Error(t, err)
-			assert.Contains(t, fault.From(err).Public, c.says)
-			assert.LessOrEqual(t, utf8.RuneCountInString(fault.From(err).Public), targets.MaxPublic)
-			assert.NotContains(t, err.Error(), "bWluZUBleGFtcGxl", "nor does the log have it")
-			assert.Equal(t, targets.OutcomeNotDone, targets.OutcomeOf(err))
-		})
-	}
-}
-
-func creates(r *http.Request) bool {
-	return r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "/issue")
-}
-
-// What Jira's statuses mean beyond what every server means.
-func TestOddStatuses(t *testing.T) {
-	reset := time.Now().Add(90 * time.Second).UTC().Format(time.RFC3339)
-	for name, c := range map[string]struct {
-		do    targettest.Behaviour
-		kind  fault.Kind
-		says  string
-		logs  string
-		wait  time.Duration
-		after targets.Outcome
-	}{
-		"burst limit": {do: targettest.Behaviour{Status: 429, Header: http.Header{"Retry-After": {"7"}, "Ratelimit-Reason": {"jira-burst-based"}}},
-			kind: fault.RateLimited, says: "Push again in 7 seconds", logs: "jira-burst-based", wait: 7 * time.Second, after: targets.OutcomeNotDone},
-		"limit with a date": {do: targettest.Behaviour{Status: 429, Header: http.Header{"X-Ratelimit-Reset": {reset}, "Ratelimit-Reason": {"jira-quota-global-based"}}},
-			kind: fault.RateLimited, says: "too many requests", logs: "jira-quota-global-based", wait: 80 * time.Second, after: targets.OutcomeNotDone},
-		"503 before it looked": {do: targettest.Behaviour{Status: 503, Header: http.Header{"Retry-After": {"5"}}},
-			kind: fault.Unavailable, says: "not working", wait: 5 * time.Second, after: targets.OutcomeNotDone},
-		"503 of nobody knows whom": {do: targettest.Behaviour{Status: 503}, kind: fault.Unavailable, says: "not working", after: targets.OutcomeUnknown},
-		"CAPTCHA": {do: targettest.Behaviour{Status: 403, Header: http.Header{"X-Authentication-Denied-Reason": {"CAPTCHA_CHALLENGE; login-url=https://jira/login.jsp"}}},
-			kind: fault.Unauthorized, says: "CAPTCHA", after: targets.OutcomeNotDone},
-		"missing scope": {do: targettest.Behaviour{Status: 401, Body: func(*http.Request) string { return `{"code":401,"message":"Unauthorized; scope does not match"}` }},
-			kind: fault.Forbidden, says: "write:jira-work", after: targets.OutcomeNotDone},
-		"wrong token":   {do: targettest.Behaviour{Status: 401}, kind: fault.Unauthorized, says: "refused the API token", after: targets.OutcomeNotDone},
-		"no permission": {do: targettest.Behaviour{Status: 403}, kind: fault.Forbidden, says: "in project ENG", after: targets.OutcomeNotDone},
-		"login page":    {do: targettest.Behaviour{Status: 302, Header: http.Header{"Location": {"/login"}}}, kind: fault.Invalid, says: "leads elsewhere", after: targets.OutcomeNotDone},
-	} {
-		t.Run(name, func(t *testing.T) {
-			r := start(t, "cloud")
-			proxy := targettest.NewProxy(t, r.URL)
-			r.to = proxy.URL
-			target := r.open(t, nil)
-			require.NoError(t, target.Check(t.Context()))
-			proxy.On(creates, c.do)
-			_, err := target.Create(t.Context(), draft())
-			require.Error(t, err)
-			e := fault.From(err)
-			assert.Equal(t, c.kind, e.Kind, err)
-			assert.Contains(t, e.Public, c.says)
-			assert.Contains(t, err.Error(), c.logs)
-			assert.GreaterOrEqual(t, e.RetryAfter, c.wait)
-			assert.Equal(t, c.after, targets.OutcomeOf(err))
-		})
-	}
-}
-
-// A proxy's 404 is no word of Jira's about a project.
-func TestAnAddressThatIsNoJira(t *testing.T) {
-	r := start(t, "cloud")
-	proxy := targettest.NewProxy(t, r.URL)
-	r.to = proxy.URL
-	target := r.open(t, nil)
-	for status, body := range map[int]string{404: "<html>Not here", 200: `{"hello":"world"}`} {
-		proxy.On(targettest.Any, targettest.Behaviour{Status: status, Body: func(*http.Request) string { return body }})
-		_, err := target.Create(t.Context(), draft())
-		require.Error(t, err)
-		assert.Contains(t, fault.From(err).Public, "does not answer as Jira does")
 	}
 }
 

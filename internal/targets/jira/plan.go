@@ -103,9 +103,8 @@ func (c client) project(ctx context.Context) (project, error) {
 	const op = "read project"
 	var found project
 	err := c.get(ctx, op, "/project/"+url.PathEscape(c.cfg.project), &found)
-	var said *saidError
 	switch {
-	case err != nil && fault.KindOf(err) == fault.NotFound && errors.As(err, &said):
+	case err != nil && fault.KindOf(err) == fault.NotFound && byJira(err):
 		e := *fault.From(err)
 		e.Public = fmt.Sprintf("Jira: there is no project %s, or the integration's account does not see it. Ask your admin to correct settings.project or to give the account the permission Browse projects.", c.cfg.project)
 		return found, &e

@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 
+	"pushbutton/internal/fault"
 	"pushbutton/internal/outbound"
 	"pushbutton/internal/richtext"
 	"pushbutton/internal/secret"
@@ -67,22 +68,24 @@ func FuzzLine(f *testing.F) {
 
 // Whatever Jira, or something in front of it, says of a failure: a sentence
 // that fits a button and has no credential in it, and the same outcome as
-// without it.
+// without it, unless somebody in front of Jira answered.
 func FuzzRefine(f *testing.F) {
 	for _, s := range []string{"", "<html>", `{"errorMessages":["x"],"errors":{"summary":"y"}}`, `{"errors":[1]}`, `{"message":"Unauthorized; scope does not match","code":401}`, `{"errorMessages":["Basic c2VjcmV0"]}`} {
 		f.Add(400, s, "")
 		f.Add(401, s, "x")
-		f.Add(429, s, "2026-11-24T08:00:00Z")
+		f.Add(403, s, "x")
+		f.Add(404, s, "AUTHENTICATED_FAILED")
+		f.Add(429, s, "2026-11-24T08:00Z")
 	}
 	c := client{cfg: config{cloud: true, project: "ENG", auth: secret.New("Basic c2VjcmV0")}}
 	f.Fuzz(func(t *testing.T, status int, body, header string) {
 		if status < 300 || status > 599 {
 			return
 		}
-		h := http.Header{"X-Ratelimit-Reset": {header}, "Ratelimit-Reason": {header}, "Atl-Traceid": {header}}
+		h := http.Header{"X-Ratelimit-Reset": {header}, "Ratelimit-Reason": {header}, "Atl-Traceid": {header}, "X-Seraph-Loginreason": {header}}
 		plain := outbound.FromStatus(status, h)
 		got := c.refine(outbound.Reply{Status: status, Header: h, Body: []byte(body)}, outbound.FromStatus(status, h))
-		if got == nil || got.Unsure != plain.Unsure {
+		if got == nil || got.Unsure != plain.Unsure && got.Kind != fault.Intermediary {
 			t.Fatal("another outcome")
 		}
 		if utf8.RuneCountInString(got.Public) > targets.MaxPublic || strings.Contains(got.Public, "c2VjcmV0") {

@@ -326,7 +326,7 @@ func testRead(t *testing.T, b *bench) {
 	for _, id := range []string{"999999999", "no/such?id=1#x", "../projects"} {
 		_, _, err = target.Read(t.Context(), id)
 		require.Error(t, err)
-		assert.Contains(t, []fault.Kind{fault.NotFound, fault.Gone}, fault.KindOf(err), err)
+		assert.Contains(t, []targets.Verdict{targets.VerdictHidden, targets.VerdictGone}, targets.VerdictOf(targets.Issue{}, err), err)
 		assertPublic(t, target, err)
 	}
 }
@@ -375,7 +375,7 @@ func testComment(t *testing.T, b *bench) {
 	}
 	require.NoError(t, err)
 	_, err = target.Comment(t.Context(), "999999999", "lost")
-	assert.Contains(t, []fault.Kind{fault.NotFound, fault.Gone}, fault.KindOf(err), err)
+	assert.Contains(t, []targets.Verdict{targets.VerdictHidden, targets.VerdictGone}, targets.VerdictOf(targets.Issue{}, err), err)
 }
 
 func testClose(t *testing.T, b *bench) {
@@ -395,7 +395,7 @@ func testClose(t *testing.T, b *bench) {
 		assert.NotEqual(t, made.Status, got.Status)
 	}
 	_, err = target.Close(t.Context(), "999999999")
-	assert.Contains(t, []fault.Kind{fault.NotFound, fault.Gone}, fault.KindOf(err), err)
+	assert.Contains(t, []targets.Verdict{targets.VerdictHidden, targets.VerdictGone}, targets.VerdictOf(targets.Issue{}, err), err)
 }
 
 // A preview is what Create writes, and writes nothing itself.

@@ -97,7 +97,11 @@ func fate[F any](t *testing.T, b *bench, name string, happen F, missing bool) F 
 func testDeleted(t *testing.T, b *bench) {
 	target, made := newIssue(t, b)
 	fate(t, b, "Delete", b.server.Fates.Delete, b.server.Fates.Delete == nil)(t, made.ID)
-	assertVerdict(t, target, made.ID, targets.VerdictGone)
+	want := targets.VerdictGone
+	if b.server.Fates.DeletedLooksHidden {
+		want = targets.VerdictHidden
+	}
+	assertVerdict(t, target, made.ID, want)
 }
 
 func testTrashed(t *testing.T, b *bench) {

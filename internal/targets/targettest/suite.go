@@ -100,6 +100,9 @@ type Fates struct {
 	Never map[string]string
 	// Wordless is set for a tracker whose own "no such issue" has no body.
 	Wordless bool
+	// DeletedLooksHidden is set for a tracker that says the same of a deleted and
+	// of a hidden issue, and has no way to tell them apart: both are hidden.
+	DeletedLooksHidden bool
 }
 
 // Account is a project and the credentials for it.

@@ -1,8 +1,8 @@
 // Package jirafake is a strict little Jira, Cloud or Data Center, for tests: it
 // keeps what it is sent, refuses what the real one would refuse, and does not
 // do what the real one would silently leave out. It has Jira's habits that hurt:
-// strangers are answered with empty lists, fields that are not on the create
-// screen are refused, sentences come in the account's language, the search
+// strangers, and whoever comes with an ended token, are answered with empty
+// lists, fields that are not on the create screen are refused, sentences come in the account's language, the search
 // index is late, e-mail addresses are hidden.
 //
 // It shares no code with the adapter. What must not live here: misbehaviour
@@ -52,8 +52,10 @@ type Account struct {
 // Project is a project with its issue types.
 type Project struct {
 	ID, Key, Name string
-	Archived      bool
-	Types         []Type
+	// OldKeys are those that it had before it was renamed; they lead to it.
+	OldKeys  []string
+	Archived bool
+	Types    []Type
 	// Transitions are those that every issue can make.
 	Transitions []Transition
 }
@@ -100,6 +102,10 @@ type Issue struct {
 	Resolution string
 	// Unseen counts the searches that still miss it.
 	Unseen int
+	// OldKeys are those that it had before it was moved; they lead to it.
+	OldKeys []string
+	// Secured keeps it from every account, as an issue security level does.
+	Secured bool
 	// Request is the whole body that made it.
 	Request []byte
 }
@@ -149,6 +155,7 @@ type Fake struct {
 	// NoLinks switches issue linking off.
 	NoLinks bool
 	hits    []string
+	created int
 }
 
 // Start starts a fake with two projects, ENG and OPS, of which each of the
@@ -207,6 +214,9 @@ func (f *Fake) mount(mux *http.ServeMux, root string, gateway bool) {
 			f.hits = append(f.hits, method+" "+strings.TrimPrefix(r.URL.Path, root))
 			w.Header().Set("X-Arequestid", "req-"+strconv.Itoa(len(f.hits)))
 			c := call{w: w, r: r, account: f.account(r, gateway), api: f.URL + root}
+			if !gateway {
+				w.Header().Set("X-Seraph-LoginReason", loginReason(c))
+			}
 			if f.let(c, scope, gateway) {
 				h(c)
 			}
@@ -253,8 +263,21 @@ func (f *Fake) account(r *http.Request, gateway bool) *Account {
 	return nil
 }
 
-// let turns strangers away where the real one does. Cloud's own address
-// answers many of their questions, with nothing.
+// loginReason is what Jira says of the sign-in, in a header of every reply.
+func loginReason(c call) string {
+	switch {
+	case c.account != nil:
+		return "OK"
+	case c.r.Header.Get("Authorization") != "":
+		return "AUTHENTICATED_FAILED"
+	default:
+		return "OUT"
+	}
+}
+
+// let turns strangers away where the real one does. Cloud's own address serves
+// them, and everybody whose token ended or was revoked, as anonymous: it shows
+// them nothing, and refuses little.
 func (f *Fake) let(c call, scope string, gateway bool) bool {
 	switch {
 	case c.account == nil && gateway:
@@ -295,10 +318,6 @@ func (c call) refuseFields(status int, fields map[string]string, messages ...str
 
 // read decodes a body strictly: what Jira would silently leave out is refused.
 func (c call) read(out any) ([]byte, bool) {
-	if c.account == nil {
-		c.refuse(http.StatusUnauthorized, "You do not have the permission to do this. Are you logged in?")
-		return nil, false
-	}
 	if !strings.HasPrefix(c.r.Header.Get("Content-Type"), "application/json") {
 		c.refuse(http.StatusUnsupportedMediaType)
 		return nil, false
@@ -327,7 +346,7 @@ func (c call) say(english, german string, args ...any) string {
 
 func (f *Fake) project(name string) *Project {
 	for _, p := range f.Projects {
-		if p.ID == name || strings.EqualFold(p.Key, name) {
+		if p.ID == name || strings.EqualFold(p.Key, name) || slices.Contains(p.OldKeys, name) {
 			return p
 		}
 	}

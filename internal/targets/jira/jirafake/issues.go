@@ -36,6 +36,10 @@ func (f *Fake) postIssue(c call) {
 	var ref struct{ ID, Key string }
 	_ = json.Unmarshal(in.Fields["project"], &ref)
 	p := f.project(ref.ID + ref.Key)
+	if c.account == nil {
+		c.refuse(http.StatusBadRequest, "Anonymous users do not have permission to create issues in this project. Please try logging in first.")
+		return
+	}
 	if p == nil || p.Archived || !c.account.mayCreate(p.Key) {
 		c.refuseFields(http.StatusBadRequest, map[string]string{"project": c.say("valid project is required", "Geben Sie ein gültiges Projekt an")})
 		return
@@ -51,9 +55,10 @@ func (f *Fake) postIssue(c call) {
 		c.refuseFields(http.StatusBadRequest, wrong)
 		return
 	}
-	made := &Issue{ID: 10000 + len(f.Issues), Project: p.Key, Type: t.Name, Status: ToDo(), Fields: in.Fields, Properties: map[string]json.RawMessage{},
+	f.created++ // an id is never given out again
+	made := &Issue{ID: 9999 + f.created, Project: p.Key, Type: t.Name, Status: ToDo(), Fields: in.Fields, Properties: map[string]json.RawMessage{},
 		Links: map[string]Link{}, Unseen: f.Lag, Request: raw}
-	made.Key = fmt.Sprintf("%s-%d", p.Key, len(f.Issues)+1)
+	made.Key = fmt.Sprintf("%s-%d", p.Key, f.created)
 	for _, property := range in.Properties {
 		if property.Key == "" || len(property.Value) == 0 {
 			c.refuse(http.StatusBadRequest, "The property has no key or no value.")
@@ -71,7 +76,7 @@ func (f *Fake) self(c call, i *Issue) string { return c.api + "/issue/" + strcon
 func (f *Fake) issue(c call) *Issue {
 	name := c.r.PathValue("id")
 	for _, i := range f.Issues {
-		if (strconv.Itoa(i.ID) == name || i.Key == name) && c.account.sees(i.Project) {
+		if (strconv.Itoa(i.ID) == name || i.Key == name || slices.Contains(i.OldKeys, name)) && c.account.sees(i.Project) && !i.Secured {
 			return i
 		}
 	}
@@ -92,6 +97,8 @@ func (f *Fake) show(c call, i *Issue, fields []string) map[string]any {
 		switch value, ok := i.Fields[id]; {
 		case id == "status":
 			shown[id] = showStatus(c, i.Status)
+		case id == "project":
+			shown[id] = f.showProject(c, f.project(i.Project))
 		case ok:
 			shown[id] = value
 		case id == "labels":
@@ -174,10 +181,6 @@ func (f *Fake) search(c call) {
 		MaxResults int      `json:"maxResults"`
 		Next       string   `json:"nextPageToken"`
 	}
-	stranger := c.account == nil
-	if stranger {
-		c.account = &Account{} // who is answered, with nothing
-	}
 	if _, ok := c.read(&in); !ok {
 		return
 	}
@@ -192,7 +195,7 @@ func (f *Fake) search(c call) {
 			i.Unseen--
 			continue
 		}
-		if c.account.sees(i.Project) && slices.Contains(i.Labels(), label[1]) {
+		if c.account.sees(i.Project) && !i.Secured && slices.Contains(i.Labels(), label[1]) {
 			hit := f.show(c, i, in.Fields)
 			if kept := i.kept(in.Properties); len(kept) > 0 {
 				hit["properties"] = kept
