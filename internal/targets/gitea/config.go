@@ -78,8 +78,9 @@ func guide() targets.Guide {
 			{Says: "Gitea refused the token", Means: "It was deleted or mistyped. Make a new one."},
 			{Says: "does not have at least one of required scope(s)", Means: "The token lacks one of the scopes above; scopes cannot be added later, so make a new one."},
 			{Says: "Gitea has no repository ..., keeps no issues there", Means: "Gitea says 404 for what an account may not see, and for issues that are switched off. Check the name and the account's access."},
+			{Says: "Something in front of Gitea answered", Means: "A proxy, firewall or login page wrote the answer. The plugin tries again; tell those who run it if it stays so."},
 			{Says: "is archived", Means: "Archived repositories take no issues."},
-			{Says: "is elsewhere", Means: "The repository was renamed or transferred: write its new name."},
+			{Says: "is elsewhere", Means: "The repository was renamed or transferred. Issues that are there already are followed; new ones need its new name."},
 		},
 	}
 }

@@ -22,7 +22,6 @@ import (
 	"sync/atomic"
 	"unicode/utf8"
 
-	"pushbutton/internal/fault"
 	"pushbutton/internal/outbound"
 	"pushbutton/internal/richtext"
 	"pushbutton/internal/targets"
@@ -78,8 +77,8 @@ func (d *driver) Check(ctx context.Context) error {
 		return err
 	case repo.Archived:
 		return d.archived(op)
-	case !repo.HasIssues || repo.External != nil:
-		return invalid(op, "The Gitea repository %s has no issues of its own. Ask a Gitea admin to switch on the built-in issue tracker (Settings > Units), or your admin to name another repository.", d.cfg.repository)
+	case !repo.keepsIssues():
+		return d.noIssues(op, d.cfg.repository)
 	}
 	if _, err := d.plan.milestone(ctx); err != nil {
 		return err
@@ -111,9 +110,13 @@ func (d *driver) account(ctx context.Context) (string, error) {
 }
 
 func (d *driver) repository(ctx context.Context) (repository, error) {
+	return d.readRepository(ctx, d.cfg.repository)
+}
+
+func (d *driver) readRepository(ctx context.Context, name string) (repository, error) {
 	const op = "read repository"
 	var repo repository
-	err := d.get(ctx, op, d.cfg.repo(), &repo)
+	err := d.get(ctx, op, "/repos/"+name, &repo)
 	if err == nil && repo.FullName == "" {
 		err = notGitea(op, errors.New("the answer names no repository"))
 	}
@@ -223,22 +226,25 @@ func (d *driver) Create(ctx context.Context, draft targets.Draft) (targets.Issue
 	if err != nil {
 		return targets.Issue{}, err
 	}
-	labels, err := d.plan.labels(ctx, d.names(draft.Labels))
+	labels, refused, err := d.plan.labels(ctx, d.names(draft.Labels))
 	if err != nil {
 		return targets.Issue{}, err
 	}
+	draft = draft.WithoutLabels(refused...)
 	body := newIssue{Title: draft.Title, Body: text(draft), Labels: labels, Milestone: milestone}
 	if draft.Assignee != "" {
 		body.Assignees = []string{draft.Assignee}
 	}
 	var made issue
 	if err := d.write(ctx, op, http.MethodPost, d.cfg.repo()+"/issues", body, &made); err != nil {
-		d.plan.forget() // a label or the milestone may be gone
-		return targets.Issue{}, err
+		return targets.Issue{}, d.stale(err)
 	}
 	if made.Number == 0 {
 		return targets.Issue{}, targets.Unreadable(op, errors.New("no issue in the answer"))
 	}
+	// The issue is there, whatever becomes of the rest.
+	_ = d.restoreLabels(ctx, made, labels, draft.Labels)
+	_ = d.restoreMilestone(ctx, made, milestone)
 	return portable(made), nil
 }
 
@@ -272,114 +278,4 @@ func portable(i issue) targets.Issue {
 		out.Status, out.Progress = "Closed", targets.Done
 	}
 	return out
-}
-
-// Read implements targets.Reader.
-func (d *driver) Read(ctx context.Context, id string) (targets.Issue, error) {
-	const op = "read issue"
-	if !isNumber(id) {
-		return targets.Issue{}, missing(id)
-	}
-	var i issue
-	if err := d.get(ctx, op, d.issuePath(id), &i); err != nil {
-		return targets.Issue{}, d.gone(ctx, id, err)
-	}
-	if i.Number == 0 {
-		return targets.Issue{}, notGitea(op, errors.New("no issue in the answer"))
-	}
-	return portable(i), nil
-}
-
-// Resolve implements targets.Resolver.
-func (d *driver) Resolve(ctx context.Context, ref *targets.Reference) (targets.Issue, error) {
-	return d.Read(ctx, ref.Number(d.cfg.repository)+ref.After("issues"))
-}
-
-// Update implements targets.Updater. Labels are added and none is taken off:
-// an issue's labels are its readers' as well.
-func (d *driver) Update(ctx context.Context, id string, draft targets.Draft) (targets.Issue, error) {
-	const op = "update issue"
-	labels, err := d.plan.labels(ctx, d.names(draft.Labels))
-	if err != nil {
-		return targets.Issue{}, err
-	}
-	var i issue
-	if err := d.change(ctx, op, http.MethodPatch, id, "", changeIssue{Title: draft.Title, Body: text(draft)}, &i); err != nil {
-		return targets.Issue{}, err
-	}
-	if i.Number == 0 {
-		return targets.Issue{}, targets.Unreadable(op, errors.New("no issue in the answer"))
-	}
-	if len(labels) > 0 {
-		err = d.change(ctx, op, http.MethodPost, id, "/labels", addLabels{Labels: labels}, nil)
-	}
-	return portable(i), err
-}
-
-// Comment implements targets.Commenter.
-func (d *driver) Comment(ctx context.Context, id, remark string) error {
-	return d.change(ctx, "comment on issue", http.MethodPost, id, "/comments", newComment{Body: markdown(targets.PlainText(remark))}, nil)
-}
-
-// Close implements targets.Closer.
-func (d *driver) Close(ctx context.Context, id string) error {
-	return d.change(ctx, "close issue", http.MethodPatch, id, "", changeIssue{State: stateClosed}, nil)
-}
-
-func (d *driver) change(ctx context.Context, op, method, id, part string, body, out any) error {
-	if !isNumber(id) {
-		return missing(id)
-	}
-	if err := d.write(ctx, op, method, d.issuePath(id)+part, body, out); err != nil {
-		return d.gone(ctx, id, err)
-	}
-	return nil
-}
-
-func (d *driver) issuePath(id string) string { return d.cfg.repo() + "/issues/" + id }
-
-// gone looks closer at an issue that Gitea does not give. It is missing only
-// where its repository is still there: a repository that was renamed, or that
-// the token may not see any more, must not look like a deleted issue.
-func (d *driver) gone(ctx context.Context, id string, err error) error {
-	if fault.KindOf(err) != fault.NotFound {
-		return err
-	}
-	if _, why := d.repository(ctx); why != nil {
-		e := *fault.From(why)
-		if e.Kind == fault.NotFound {
-			e.Kind = fault.Forbidden
-		}
-		return &e
-	}
-	e := missing(id)
-	e.Err = err
-	return e
-}
-
-func missing(id string) *fault.Error {
-	return targets.Missing("read issue", name, "issue #"+targets.Title(id, 20), "the token")
-}
-
-// isNumber tells whether an id is one that an issue can have.
-func isNumber(id string) bool {
-	n, err := strconv.Atoi(id)
-	return err == nil && n > 0 && strconv.Itoa(n) == id
-}
-
-// FindPerson implements targets.People: among those whom the repository's
-// issues can be given to, by settings.people or by the address that Gitea
-// shows. It shows none of people who hide theirs.
-func (d *driver) FindPerson(ctx context.Context, email string) (string, error) {
-	login := d.cfg.people[strings.ToLower(strings.TrimSpace(email))]
-	var all []user
-	if err := d.get(ctx, "list assignees", d.cfg.repo()+"/assignees", &all); err != nil {
-		return "", err
-	}
-	for _, u := range all {
-		if strings.EqualFold(u.Login, login) || login == "" && strings.EqualFold(u.Email, email) {
-			return u.Login, nil
-		}
-	}
-	return "", nil
 }

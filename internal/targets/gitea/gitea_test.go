@@ -2,6 +2,7 @@ package gitea_test
 
 import (
 	"flag"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -139,20 +140,84 @@ func TestFindTurnsPages(t *testing.T) {
 	assert.Equal(t, slices.Repeat([]string{"GET /repos/acme/app/issues"}, 3), f.Hits[before:])
 }
 
-// A label that somebody has deleted is made again after the refusal.
-func TestADeletedLabelIsMadeAgain(t *testing.T) {
+// Gitea drops a label that somebody has deleted, and a milestone, without a
+// word: the first issue after that gets them all the same.
+func TestDeletedLabelsAndMilestonesAreRestored(t *testing.T) {
 	f := giteafake.Standard(t)
-	target := open(t, f.URL, giteafake.WithToken("acme/app", giteafake.MineToken))
+	repo := f.Repositories["acme/app"]
+	repo.Milestones = []giteafake.Milestone{{ID: 31, Title: "v2"}}
+	target := open(t, f.URL, giteafake.WithToken("acme/app", giteafake.MineToken, "milestone", "v2"))
 	_, err := target.Create(t.Context(), draft())
 	require.NoError(t, err)
-	repo := f.Repositories["acme/app"]
-	repo.Labels = nil
-	_, err = target.Create(t.Context(), draft())
-	assert.Equal(t, targets.OutcomeNotDone, targets.OutcomeOf(err))
-	assert.Equal(t, "Gitea: label does not exist in acme/app. Ask your admin to change that in Gitea or in the integration's settings.", fault.From(err).Public)
+	repo.Labels, repo.Milestones = repo.Labels[:1], []giteafake.Milestone{{ID: 32, Title: "v2"}}
 	_, err = target.Create(t.Context(), draft())
 	require.NoError(t, err)
-	assert.Len(t, repo.Labels, 2)
+	require.Len(t, repo.Issues, 2, "one create is enough")
+	assert.Equal(t, []string{"productboard", "wish"}, f.LabelNames(repo, repo.Issues[1]))
+	assert.Equal(t, 32, repo.Issues[1].Milestone)
+
+	repo.Milestones = nil
+	_, err = target.Create(t.Context(), draft())
+	require.NoError(t, err, "the issue is there, whatever becomes of its milestone")
+	_, err = target.Create(t.Context(), draft())
+	assert.Contains(t, fault.From(err).Public, `no open milestone "v2"`)
+
+	target = open(t, f.URL, giteafake.WithToken("acme/app", giteafake.MineToken))
+	_, err = target.Create(t.Context(), draft())
+	require.NoError(t, err)
+	repo.Labels = nil
+	_, _, err = target.Update(t.Context(), "1", draft())
+	require.NoError(t, err)
+	assert.Equal(t, []string{"productboard", "wish"}, f.LabelNames(repo, repo.Issues[0]), "an update as well")
+}
+
+// A server that refuses them instead is asked once more.
+func TestARefusalThatNamesALabelIsAskedOnceMore(t *testing.T) {
+	f := giteafake.Standard(t)
+	proxy := targettest.NewProxy(t, strings.TrimSuffix(f.URL, giteafake.Root))
+	target := open(t, proxy.URL+giteafake.Root, giteafake.WithToken("acme/app", giteafake.MineToken))
+	_, err := target.Create(t.Context(), draft())
+	require.NoError(t, err)
+	refused := false
+	proxy.On(func(r *http.Request) bool {
+		once := !refused && giteafake.Creates(r)
+		refused = refused || once
+		return once
+	}, targettest.Behaviour{Status: 422, Body: func(*http.Request) string { return refusal("label does not exist") }})
+	_, err = target.Create(t.Context(), draft())
+	require.NoError(t, err)
+	assert.True(t, refused)
+	assert.Len(t, f.Repositories["acme/app"].Issues, 2)
+}
+
+// A label that Gitea refuses never stops a push.
+func TestARefusedLabelIsLeftOut(t *testing.T) {
+	f := giteafake.Standard(t)
+	f.RefuseLabel = "wish"
+	target := open(t, f.URL, giteafake.WithToken("acme/app", giteafake.MineToken))
+	made, err := target.Create(t.Context(), draft())
+	require.NoError(t, err)
+	repo := f.Repositories["acme/app"]
+	assert.Equal(t, []string{"productboard"}, f.LabelNames(repo, repo.Issues[0]))
+	assert.Contains(t, repo.Issues[0].Body, "Labels that the tracker refused: wish")
+	_, _, err = target.Update(t.Context(), made.ID, draft())
+	require.NoError(t, err)
+	assert.Contains(t, repo.Issues[0].Body, "Labels that the tracker refused: wish")
+}
+
+// An account may change its own issues without write access, but not label
+// them.
+func TestUpdateWithoutTheRightToLabel(t *testing.T) {
+	f := giteafake.Standard(t)
+	target := open(t, f.URL, giteafake.WithToken("acme/app", giteafake.MineToken))
+	made, err := target.Create(t.Context(), draft())
+	require.NoError(t, err)
+	f.Users[giteafake.MineToken].Repos["acme/app"] = "read"
+	changed := draft()
+	changed.Title = "Another wish"
+	got, _, err := target.Update(t.Context(), made.ID, changed)
+	require.NoError(t, err)
+	assert.Equal(t, "Another wish", got.Title)
 }
 
 // What a label's making brings is not the issue's: nothing was created.
@@ -183,7 +248,7 @@ func TestCheckSaysWhatIsWrong(t *testing.T) {
 		"archived":          {func(f *giteafake.Fake) { f.Repositories["acme/app"].Archived = true }, nil, fault.Invalid, "acme/app is archived"},
 		"no issues":         {func(f *giteafake.Fake) { f.Repositories["acme/app"].NoIssues = true }, nil, fault.Invalid, "no issues of its own"},
 		"issues elsewhere":  {func(f *giteafake.Fake) { f.Repositories["acme/app"].External = true }, nil, fault.Invalid, "no issues of its own"},
-		"renamed":           {func(f *giteafake.Fake) { f.Repositories["acme/app"].Renamed = true }, nil, fault.Invalid, "acme/app is elsewhere"},
+		"renamed":           {func(f *giteafake.Fake) { f.Rename("acme/app", "acme/product") }, nil, fault.Invalid, "acme/app is elsewhere"},
 		"scope":             {func(f *giteafake.Fake) { f.Users[giteafake.MineToken].Lacks = []string{"write:issue"} }, nil, fault.Forbidden, "required scope(s)"},
 		"another scope":     {func(f *giteafake.Fake) { f.Users[giteafake.MineToken].Lacks = []string{"read:user"} }, nil, fault.Forbidden, "user: read"},
 		"no such milestone": {func(*giteafake.Fake) {}, []any{"milestone", "v9"}, fault.Invalid, `no open milestone "v9", only v2.`},
@@ -191,15 +256,23 @@ func TestCheckSaysWhatIsWrong(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			f := giteafake.Standard(t)
 			f.Repositories["acme/app"].Milestones = []giteafake.Milestone{{ID: 1, Title: "v2"}}
+			repo := f.Repositories["acme/app"]
 			c.change(f)
 			err := open(t, f.URL, giteafake.WithToken("acme/app", giteafake.MineToken, c.more...)).Check(t.Context())
 			require.Error(t, err)
 			assert.Equal(t, c.kind, fault.KindOf(err), err)
 			assert.Contains(t, fault.From(err).Public, c.says)
-			assert.Empty(t, f.Repositories["acme/app"].Issues)
-			assert.Empty(t, f.Repositories["acme/app"].Labels, "a check makes no label either")
+			assert.Empty(t, repo.Issues)
+			assert.Empty(t, repo.Labels, "a check makes no label either")
 		})
 	}
+	t.Run("a create in a renamed repository", func(t *testing.T) {
+		f := giteafake.Standard(t)
+		f.Rename("acme/app", "acme/product")
+		_, err := open(t, f.URL, giteafake.WithToken("acme/app", giteafake.MineToken)).Create(t.Context(), draft())
+		assert.Equal(t, targets.OutcomeNotDone, targets.OutcomeOf(err))
+		assert.Contains(t, fault.From(err).Public, "settings.repository")
+	})
 	t.Run("labels of the organisation that cannot be read are done without", func(t *testing.T) {
 		f := giteafake.Standard(t)
 		f.Users[giteafake.MineToken].Lacks = []string{"read:organization"}
@@ -208,31 +281,6 @@ func TestCheckSaysWhatIsWrong(t *testing.T) {
 		_, err := target.Create(t.Context(), draft())
 		assert.NoError(t, err)
 	})
-}
-
-func TestReadTellsMissingFromMoved(t *testing.T) {
-	for name, c := range map[string]struct {
-		change func(*giteafake.Fake)
-		kind   fault.Kind
-		says   string
-	}{
-		"deleted":           {func(f *giteafake.Fake) { f.Repositories["acme/app"].Issues[0].Deleted = true }, fault.NotFound, "issue #1 any more"},
-		"renamed":           {func(f *giteafake.Fake) { f.Repositories["acme/app"].Renamed = true }, fault.Invalid, "settings.repository"},
-		"no longer visible": {func(f *giteafake.Fake) { delete(f.Users[giteafake.MineToken].Repos, "acme/app") }, fault.Forbidden, "does not show it"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			f := giteafake.Standard(t)
-			target := open(t, f.URL, giteafake.WithToken("acme/app", giteafake.MineToken))
-			made, err := target.Create(t.Context(), draft())
-			require.NoError(t, err)
-			c.change(f)
-			_, _, err = target.Read(t.Context(), made.ID)
-			assert.Equal(t, c.kind, fault.KindOf(err), err)
-			assert.Contains(t, fault.From(err).Public, c.says)
-			_, err = target.Close(t.Context(), made.ID)
-			assert.Equal(t, c.kind, fault.KindOf(err), err)
-		})
-	}
 }
 
 func TestUpdateCommentClose(t *testing.T) {
@@ -269,12 +317,20 @@ func TestRefusals(t *testing.T) {
 		body, says string
 		kind       fault.Kind
 	}{
-		"one text":  {422, `{"message":"[Title]: MaxSize","url":"https://gitea.example.com/api/swagger"}`, "Gitea: [Title]: MaxSize in acme/app.", fault.Invalid},
-		"not found": {404, `{"errors":null,"message":"not found","url":"https://gitea.example.com/api/swagger"}`, "Gitea has no repository acme/app", fault.NotFound},
-		"archived":  {423, `{"message":"Repo is archived."}`, "acme/app is archived", fault.Invalid},
-		"forbidden": {403, `{"message":""}`, "Gitea does not allow this to the token in acme/app. Ask", fault.Forbidden},
-		"web page":  {403, `<html>Not here`, "Gitea does not allow this", fault.Forbidden},
-		"odd":       {422, `{"message":["a"]}`, "Gitea refused the request.", fault.Invalid},
+		"one text":    {422, refusal("[Title]: MaxSize"), "Gitea: [Title]: MaxSize in acme/app.", fault.Invalid},
+		"not found":   {404, `{"errors":null,"message":"not found","url":"https://gitea.example.com/api/swagger"}`, "Gitea has no repository acme/app", fault.NotFound},
+		"archived":    {423, refusal("Repo is archived."), "acme/app is archived", fault.Invalid},
+		"forbidden":   {403, refusal(""), "Gitea does not allow this to the token in acme/app. Ask", fault.Forbidden},
+		"empty":       {403, "", "Gitea does not allow this to the token in acme/app. Ask", fault.Forbidden},
+		"odd":         {422, `{"message":["a"]}`, "Gitea refused the request.", fault.Invalid},
+		"scope":       {403, refusal("token does not have at least one of required scope(s), required=[write:issue]"), "required=[write:issue]. Ask your admin for a token with issue: read and write", fault.Forbidden},
+		"no right":    {403, refusal("user should have a permission to write to a repo"), "Ask a Gitea admin to let the token's account write there.", fault.Forbidden},
+		"blocked":     {403, refusal("user is blocked"), "Gitea: user is blocked (acme/app). Ask a Gitea admin to settle that.", fault.Forbidden},
+		"sign-in":     {403, refusal("This account is prohibited from signing in, please contact your site administrator."), "Gitea: This account is prohibited from signing in, please contact your site administrator (acme/app).", fault.Forbidden},
+		"password":    {403, refusal("You must change your password. Change it at: https://gitea.example.com/user/change_password"), "Gitea: You must change your password.", fault.Forbidden},
+		"web page":    {403, `<html>Not here`, "Something in front of Gitea answered (HTTP 403, a web page)", fault.Intermediary},
+		"other JSON":  {404, `{"message":"no Route matched with those values"}`, "Something in front of Gitea answered (HTTP 404, not in Gitea's words)", fault.Intermediary},
+		"outage page": {503, `<html>Be right back`, "Something in front of Gitea answered (HTTP 503, a web page)", fault.Intermediary},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := giteafake.Standard(t)
@@ -284,9 +340,18 @@ func TestRefusals(t *testing.T) {
 			_, err := target.Create(t.Context(), draft())
 			assert.Equal(t, c.kind, fault.KindOf(err), err)
 			assert.Contains(t, fault.From(err).Public, c.says)
-			assert.Equal(t, targets.OutcomeNotDone, targets.OutcomeOf(err))
+			want := targets.OutcomeNotDone
+			if c.kind == fault.Intermediary {
+				want = targets.OutcomeUnknown // its reply may be what was dropped
+			}
+			assert.Equal(t, want, targets.OutcomeOf(err))
 		})
 	}
+}
+
+// refusal is a refusal as Gitea words them.
+func refusal(message string) string {
+	return fmt.Sprintf(`{"message":%q,"url":"https://gitea.example.com/api/swagger"}`, message)
 }
 
 func TestChoices(t *testing.T) {

@@ -2,6 +2,7 @@ package gitea
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/url"
 	"slices"
@@ -18,8 +19,8 @@ import (
 // number.
 
 const (
-	// planLife is how long what was looked up is believed. A refused create
-	// ends it at once.
+	// planLife is how long what was looked up is believed. A label or milestone
+	// that Gitea dropped from an issue ends it at once.
 	planLife = 10 * time.Minute
 	// labelColor is the colour of labels that the plugin makes.
 	labelColor = "#ededed"
@@ -59,40 +60,44 @@ func (p *planner) begin(ctx context.Context) error {
 
 func (p *planner) end() { <-p.turn }
 
-// labels gives the ids of labels, each once, and makes those that are missing.
-// An account without write access can make none, and Gitea drops all labels
-// that it gives; the issue is found all the same.
-func (p *planner) labels(ctx context.Context, names []string) ([]int, error) {
+// labels returns the ids of labels, each once, and makes those that are missing.
+// refused are the names that Gitea makes no label of. An account without write
+// access can make none, and Gitea drops all labels that it sends; the issue is
+// found all the same.
+func (p *planner) labels(ctx context.Context, names []string) (ids []int, refused []string, err error) {
 	if err := p.begin(ctx); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer p.end()
 	isMissing := func(n string) bool { _, ok := p.known[strings.ToLower(n)]; return !ok }
 	if slices.ContainsFunc(names, isMissing) { // somebody may have made it since
 		known, err := p.readLabels(ctx)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		p.known = known
 	}
-	var ids []int
 	for _, n := range names {
 		id, ok := p.known[strings.ToLower(n)]
 		if !ok {
-			var err error
-			if id, err = p.makeLabel(ctx, n); err != nil {
-				if fault.KindOf(err) == fault.Forbidden {
-					continue
-				}
-				return nil, err
+			id, err = p.makeLabel(ctx, n)
+			switch said := (*refusedError)(nil); {
+			case err == nil:
+				p.known[strings.ToLower(n)] = id
+			case fault.KindOf(err) == fault.Forbidden:
+				continue
+			case fault.KindOf(err) == fault.Invalid && errors.As(err, &said):
+				refused = append(refused, n)
+				continue
+			default:
+				return nil, nil, err
 			}
-			p.known[strings.ToLower(n)] = id
 		}
 		if !slices.Contains(ids, id) {
 			ids = append(ids, id)
 		}
 	}
-	return ids, nil
+	return ids, refused, nil
 }
 
 // readLabels lists the repository's labels and its organisation's. The oldest

@@ -41,12 +41,17 @@ type repository struct {
 	External *struct{} `json:"external_tracker"`
 }
 
+// keepsIssues reports whether the repository has issues of its own.
+func (r repository) keepsIssues() bool { return r.HasIssues && r.External == nil }
+
 type issue struct {
-	Number  int    `json:"number"`
-	HTMLURL string `json:"html_url"`
-	Title   string `json:"title"`
-	Body    string `json:"body"`
-	State   string `json:"state"`
+	Number    int        `json:"number"`
+	HTMLURL   string     `json:"html_url"`
+	Title     string     `json:"title"`
+	Body      string     `json:"body"`
+	State     string     `json:"state"`
+	Labels    []label    `json:"labels"`
+	Milestone *milestone `json:"milestone"`
 }
 
 type label struct {
@@ -72,6 +77,8 @@ type changeIssue struct {
 	Title string `json:"title,omitempty"`
 	Body  string `json:"body,omitempty"`
 	State string `json:"state,omitempty"`
+	// Milestone is its number.
+	Milestone int `json:"milestone,omitempty"`
 }
 
 type addLabels struct {
@@ -140,28 +147,48 @@ func (c client) refine(r outbound.Reply, verdict *fault.Error) *fault.Error {
 	if verdict == nil {
 		return nil
 	}
+	said, own := readRefusal(r)
+	if e := targets.Foreign(name, r, own); e != nil {
+		return e
+	}
 	verdict.Ref = r.Header.Get("X-Request-Id")
-	said := message(r.Body)
-	if said != "" {
-		verdict.Err = &refusedError{status: r.Status, message: said}
+	if own {
+		verdict.Err = said
 	}
 	switch {
 	case r.Status >= 300 && r.Status < 400:
+		verdict.Err = &movedError{location: r.Header.Get("Location"), cause: verdict.Err}
 		verdict.Public = fmt.Sprintf("Gitea says that %s is elsewhere: it was renamed or moved, or a login page stands in front. Ask your admin to correct settings.repository or settings.url.", c.cfg.repository)
 	case r.Status == http.StatusUnauthorized:
 		verdict.Public = "Gitea refused the token. Ask your admin to make a new one (Settings > Applications) for credentials.token."
 	case r.Status == http.StatusForbidden:
-		verdict.Public = fmt.Sprintf("Gitea does not allow this to the token in %s%s. Ask your admin for a token with issue: read and write, repository and user: read, of an account that may write there.", c.cfg.repository, because(said, 70))
+		verdict.Public = c.forbidden(c.cfg.repository, said.message)
 	case r.Status == http.StatusNotFound:
 		verdict.Public = fmt.Sprintf("Gitea has no repository %s, keeps no issues there, or does not show it to the token's account. Ask your admin to check settings.repository and the account's access.", c.cfg.repository)
 	case r.Status == http.StatusPreconditionFailed:
-		verdict.Public = fmt.Sprintf("Gitea does not do that now in %s%s.", c.cfg.repository, because(said, 120))
+		verdict.Public = fmt.Sprintf("Gitea does not do that now in %s%s.", c.cfg.repository, because(said.message, 120))
 	case r.Status == http.StatusLocked:
 		verdict.Public = c.archived("").Public
-	case r.Status == http.StatusUnprocessableEntity && said != "":
-		verdict.Public = targets.Advised(name, said, " in "+c.cfg.repository+"."+adviceSettings)
+	case r.Status == http.StatusUnprocessableEntity && said.message != "":
+		verdict.Public = targets.Advised(name, said.message, " in "+c.cfg.repository+"."+adviceSettings)
 	}
 	return verdict
+}
+
+// forbidden is the sentence for a 403. Advice about rights is given only where
+// Gitea names no other reason.
+func (c client) forbidden(repository, said string) string {
+	const advice = "Ask your admin for a token with issue: read and write, repository and user: read"
+	switch {
+	case said == "":
+		return fmt.Sprintf("Gitea does not allow this to the token in %s. %s, of an account that may write there.", repository, advice)
+	case strings.Contains(said, "scope"):
+		return targets.Advised(name, said, ". "+advice+".")
+	case strings.Contains(said, "permission"), strings.Contains(said, "user should"):
+		return targets.Advised(name, said, fmt.Sprintf(" (%s). Ask a Gitea admin to let the token's account write there.", repository))
+	default:
+		return targets.Advised(name, said, fmt.Sprintf(" (%s). Ask a Gitea admin to settle that.", repository))
+	}
 }
 
 func because(said string, limit int) string {
@@ -171,19 +198,29 @@ func because(said string, limit int) string {
 	return ": " + strings.TrimRight(targets.Title(said, limit), ". ")
 }
 
-// message reads a refusal's text; a web page says nothing that helps.
-func message(body []byte) string {
-	var r struct {
-		Message string `json:"message"`
+// readRefusal reads what Gitea says of a refusal. own reports whether it has
+// the form of Gitea's errors, each of which names the API's description.
+func readRefusal(r outbound.Reply) (said *refusedError, own bool) {
+	var body struct {
+		Message *string `json:"message"`
+		URL     string  `json:"url"`
 	}
-	if json.Unmarshal(body, &r) != nil || r.Message == "" {
-		return ""
+	said = &refusedError{status: r.Status}
+	if json.Unmarshal(r.Body, &body) != nil || body.Message == nil {
+		return said, false
 	}
-	return targets.Title(r.Message, 200)
+	if *body.Message != "" { // it is empty where only administrators are told
+		said.message = targets.Title(*body.Message, 200)
+	}
+	return said, strings.HasSuffix(body.URL, "/api/swagger")
 }
 
 func (c client) archived(op string) *fault.Error {
 	return invalid(op, "The Gitea repository %s is archived. Ask a Gitea admin to unarchive it, or your admin to name another in settings.repository.", c.cfg.repository)
+}
+
+func (c client) noIssues(op, repository string) *fault.Error {
+	return invalid(op, "The Gitea repository %s has no issues of its own. Ask a Gitea admin to switch on the built-in issue tracker (Settings > Units), or your admin to name another repository.", repository)
 }
 
 func invalid(op, format string, args ...any) *fault.Error {

@@ -1,8 +1,9 @@
 // Package giteafake is a strict little Gitea that does what Gitea 1.26.0 was
 // seen to do: labels are numbers and their names may be used twice, a filter
-// for a label that does not exist is left out, refusals are one text, what an
-// account without write access gives beside title and text is dropped without
-// a word, and a change is answered with 201.
+// for a label that does not exist is left out, and refusals are one text. What
+// an account without write access sends beside title and text is dropped without
+// a word, and so are labels and milestones that do not exist (any more). A change
+// is answered with 201, a remark on a deleted issue with 500.
 //
 // Its source is Gitea's Swagger description and what a running server did, and
 // nothing of the adapter; its replies pass that description
@@ -40,8 +41,12 @@ type Fake struct {
 	Users map[string]*User
 	// Repositories by owner/name in lower case.
 	Repositories map[string]*Repository
+	// Renamed leads from former names to present ones, in lower case.
+	Renamed map[string]string
 	// OrgLabels are those of the organisation acme.
 	OrgLabels []Label
+	// RefuseLabel is a name that no label may have.
+	RefuseLabel string
 	// Hits are the requests that came, "GET /repos/acme/app".
 	Hits []string
 
@@ -54,17 +59,17 @@ type User struct {
 	// Scopes the token lacks, "write:issue".
 	Lacks []string
 	// Repos are what the account may see, and what it may do there: "read"
-	// (see, and open issues) or "write".
+	// (see, and open issues), "write", or "code" (none of its issues).
 	Repos map[string]string
 }
 
 // Repository is one repository.
 type Repository struct {
-	Name                                  string // owner/name
-	NoIssues, External, Archived, Renamed bool
-	Public                                bool
-	Labels                                []Label
-	Milestones                            []Milestone
+	Name                         string // owner/name
+	NoIssues, External, Archived bool
+	Public                       bool
+	Labels                       []Label
+	Milestones                   []Milestone
 	// Assignable are the accounts that issues can be given to.
 	Assignable []User
 	Issues     []*Issue
@@ -98,7 +103,7 @@ type Issue struct {
 // New starts a Gitea without users and repositories, with its root at path.
 func New(t *testing.T, path string) *Fake {
 	t.Helper()
-	f := &Fake{t: t, Users: map[string]*User{}, Repositories: map[string]*Repository{}, lastLabel: 10}
+	f := &Fake{t: t, Users: map[string]*User{}, Repositories: map[string]*Repository{}, Renamed: map[string]string{}, lastLabel: 10}
 	srv := httptest.NewServer(http.StripPrefix(path+Prefix, f.routes(path)))
 	t.Cleanup(srv.Close)
 	f.URL = srv.URL + path
@@ -110,6 +115,18 @@ func (f *Fake) Add(name string) *Repository {
 	r := &Repository{Name: name}
 	f.Repositories[strings.ToLower(name)] = r
 	return r
+}
+
+// Rename gives a repository another name, which is in lower case.
+func (f *Fake) Rename(from, to string) {
+	f.Repositories[to], f.Renamed[from] = f.Repositories[from], to
+	f.Repositories[to].Name = to
+	delete(f.Repositories, from)
+	for _, u := range f.Users {
+		if role := u.Repos[from]; role != "" {
+			u.Repos[to] = role
+		}
+	}
 }
 
 // LabelNames gives the names of an issue's labels.
@@ -131,6 +148,7 @@ type call struct {
 	w    http.ResponseWriter
 	r    *http.Request
 	base string // the server's root, as the caller addressed it
+	root string // its path
 	who  *User
 	repo *Repository
 	role string
@@ -144,7 +162,7 @@ func (f *Fake) routes(path string) http.Handler {
 			f.Lock()
 			defer f.Unlock()
 			f.Hits = append(f.Hits, r.Method+" "+r.URL.Path)
-			c := &call{Fake: f, w: w, r: r, base: "http://" + r.Host + path}
+			c := &call{Fake: f, w: w, r: r, base: "http://" + r.Host + path, root: path}
 			if c.authenticate(scope) && (r.PathValue("repo") == "" || c.findRepo()) {
 				do(c)
 			}
@@ -189,14 +207,15 @@ func (c *call) findRepo() bool {
 	name := strings.ToLower(c.r.PathValue("owner") + "/" + c.r.PathValue("repo"))
 	c.repo, c.role = c.Repositories[name], c.who.Repos[name]
 	switch {
+	case c.Renamed[name] != "": // whether or not the account may see it
+		moved := strings.Replace(c.r.URL.Path, c.r.PathValue("owner")+"/"+c.r.PathValue("repo"), c.Renamed[name], 1)
+		c.r.URL.Path = c.root + Prefix + moved
+		http.Redirect(c.w, c.r, c.r.URL.RequestURI(), http.StatusTemporaryRedirect)
+		return false
 	case c.repo == nil || c.role == "":
 		c.notFound()
 		return false
-	case c.repo.Renamed:
-		c.w.Header().Set("Location", c.base+Prefix+"/repos/acme/other")
-		c.w.WriteHeader(http.StatusTemporaryRedirect)
-		return false
-	case (c.repo.NoIssues || c.repo.External) && strings.Contains(c.r.URL.Path, "/issues"):
+	case (c.repo.NoIssues || c.repo.External || c.role == "code") && strings.Contains(c.r.URL.Path, "/issues"):
 		c.notFound()
 		return false
 	}

@@ -108,8 +108,12 @@ func (c *call) postLabel() {
 	if !c.body(&in) || !c.writer() {
 		return
 	}
-	if in.Name == "" || !strings.HasPrefix(in.Color, "#") {
+	switch {
+	case in.Name == "" || !strings.HasPrefix(in.Color, "#"):
 		c.fail(http.StatusUnprocessableEntity, "[Name]: Required")
+		return
+	case in.Name == c.RefuseLabel:
+		c.fail(http.StatusUnprocessableEntity, "invalid label name")
 		return
 	}
 	c.lastLabel++
@@ -210,28 +214,40 @@ func (c *call) postIssue() {
 				return
 			}
 		}
-		known := c.all(c.repo)
-		for _, id := range in.Labels {
-			if !slices.ContainsFunc(known, func(l Label) bool { return l.ID == id }) {
-				c.fail(http.StatusUnprocessableEntity, "label does not exist")
-				return
-			}
+		made.Assignees = in.Assignees
+		// Those that do not exist are dropped without a word.
+		made.Labels = c.existing(in.Labels)
+		if slices.ContainsFunc(c.repo.Milestones, func(m Milestone) bool { return m.ID == in.Milestone }) {
+			made.Milestone = in.Milestone
 		}
-		if in.Milestone != 0 && !slices.ContainsFunc(c.repo.Milestones, func(m Milestone) bool { return m.ID == in.Milestone }) {
-			c.fail(http.StatusNotFound, "milestone does not exist")
-			return
-		}
-		made.Labels, made.Assignees, made.Milestone = in.Labels, in.Assignees, in.Milestone
 	}
 	c.repo.Issues = append(c.repo.Issues, made)
 	c.send(201, c.issue(made))
 }
 
-// find gives the issue of the address, or answers.
+// existing keeps the labels that there are.
+func (c *call) existing(ids []int) []int {
+	var out []int
+	for _, l := range c.all(c.repo) {
+		if slices.Contains(ids, l.ID) {
+			out = append(out, l.ID)
+		}
+	}
+	return out
+}
+
+// find returns the issue of the address, or answers.
 func (c *call) find() *Issue {
+	i := c.stored()
+	if i == nil {
+		c.notFound()
+	}
+	return i
+}
+
+func (c *call) stored() *Issue {
 	n := atoi(c.r.PathValue("index"))
 	if n < 1 || n > len(c.repo.Issues) || c.repo.Issues[n-1].Deleted {
-		c.notFound()
 		return nil
 	}
 	return c.repo.Issues[n-1]
@@ -269,6 +285,9 @@ func (c *call) patchIssue() {
 	if in.State != "" {
 		i.State = in.State
 	}
+	if in.Milestone != 0 && c.role == "write" {
+		i.Milestone = in.Milestone
+	}
 	c.send(201, c.issue(i))
 }
 
@@ -276,8 +295,12 @@ func (c *call) postComment() {
 	var in struct {
 		Body string `json:"body"`
 	}
-	i := c.find()
-	if i == nil || !c.body(&in) {
+	i := c.stored()
+	if i == nil { // the message is for administrators only
+		c.fail(http.StatusInternalServerError, "")
+		return
+	}
+	if !c.body(&in) {
 		return
 	}
 	if strings.TrimSpace(in.Body) == "" {
@@ -296,7 +319,7 @@ func (c *call) postLabels() {
 	if i == nil || !c.body(&in) || !c.writer() {
 		return
 	}
-	for _, id := range in.Labels {
+	for _, id := range c.existing(in.Labels) {
 		if !slices.Contains(i.Labels, id) {
 			i.Labels = append(i.Labels, id)
 		}

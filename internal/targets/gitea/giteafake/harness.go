@@ -47,8 +47,33 @@ func Harness() targettest.Harness {
 					return out
 				},
 				SetPublic: func(*testing.T) { f.Lock(); defer f.Unlock(); f.Repositories["acme/app"].Public = true },
+				Fates:     f.fates(),
 			}
 		},
+	}
+}
+
+func (f *Fake) fates() targettest.Fates {
+	// happen makes what befalls an account and its repository.
+	happen := func(do func(u *User, r *Repository)) func(*testing.T) {
+		return func(*testing.T) {
+			f.Lock()
+			defer f.Unlock()
+			do(f.Users[MineToken], f.Repositories["acme/app"])
+		}
+	}
+	return targettest.Fates{
+		Delete: func(t *testing.T, id string) {
+			happen(func(_ *User, r *Repository) { r.Issues[atoi(id)-1].Deleted = true })(t)
+		},
+		Move: func(t *testing.T, _ string) {
+			happen(func(*User, *Repository) { f.Rename("acme/app", "acme/product") })(t)
+		},
+		Hide:          func(t *testing.T, _ string) { happen(func(u *User, _ *Repository) { u.Repos["acme/app"] = "code" })(t) },
+		EndToken:      happen(func(*User, *Repository) { delete(f.Users, MineToken) }),
+		LoseProject:   happen(func(u *User, _ *Repository) { delete(u.Repos, "acme/app") }),
+		DisableIssues: happen(func(_ *User, r *Repository) { r.NoIssues = true }),
+		Never:         map[string]string{"Trash": "Gitea deletes issues for good"},
 	}
 }
 

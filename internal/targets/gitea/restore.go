@@ -1,0 +1,57 @@
+package gitea
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+
+	"pushbutton/internal/targets"
+)
+
+// Gitea drops labels and milestones that do not exist any more without a word.
+// What was remembered is then looked up again, and the issue gets it after all.
+
+// stale marks a refusal that names a label or milestone, as a fork may answer.
+func (d *driver) stale(err error) error {
+	var said *refusedError
+	if !errors.As(err, &said) || !strings.Contains(said.message, "label") && !strings.Contains(said.message, "milestone") {
+		return err
+	}
+	d.plan.forget()
+	return targets.Stale(err)
+}
+
+// restoreLabels adds the labels that an issue should have got and has not. An
+// account that may not write gets the same numbers again, and nothing is sent.
+func (d *driver) restoreLabels(ctx context.Context, got issue, sent []int, names []string) error {
+	isThere := func(id int) bool { return slices.ContainsFunc(got.Labels, func(l label) bool { return l.ID == id }) }
+	if !slices.ContainsFunc(sent, func(id int) bool { return !isThere(id) }) {
+		return nil
+	}
+	d.plan.forget()
+	labels, _, err := d.plan.labels(ctx, d.names(names))
+	if err != nil {
+		return err
+	}
+	labels = slices.DeleteFunc(labels, func(id int) bool { return isThere(id) || slices.Contains(sent, id) })
+	if len(labels) == 0 {
+		return nil
+	}
+	return d.change(ctx, "add labels", http.MethodPost, strconv.Itoa(got.Number), "/labels", addLabels{Labels: labels}, nil)
+}
+
+// restoreMilestone is the same for the milestone.
+func (d *driver) restoreMilestone(ctx context.Context, got issue, sent int) error {
+	if sent == 0 || got.Milestone != nil {
+		return nil
+	}
+	d.plan.forget()
+	milestone, err := d.plan.milestone(ctx)
+	if err != nil || milestone == sent {
+		return err
+	}
+	return d.change(ctx, "set milestone", http.MethodPatch, strconv.Itoa(got.Number), "", changeIssue{Milestone: milestone}, nil)
+}
