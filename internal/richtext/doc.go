@@ -12,11 +12,7 @@
 // wording (those are arguments), network access, and the texts shown to users.
 package richtext
 
-import (
-	"net/url"
-	"strings"
-	"unicode/utf8"
-)
+import "strings"
 
 // Doc is a document: a sequence of blocks that no back-end can misread,
 // because only this package can build one. The zero Doc is empty. A Doc is
@@ -144,9 +140,7 @@ func Bold(s string) Span { return Span{run{text: cleanText(s), marks: bold}} }
 // mailto is dropped and the label stays as text; an empty label shows the
 // address.
 func Link(label, address string) Span {
-	if !safeAddress(address) {
-		address = ""
-	}
+	address = linkAddress(address)
 	label = cleanText(label)
 	if strings.TrimSpace(label) == "" {
 		label = address
@@ -187,23 +181,3 @@ func (d Doc) Append(more ...Doc) Doc {
 
 // Empty reports whether the document shows nothing.
 func (d Doc) Empty() bool { return len(d.blocks) == 0 }
-
-// safeAddress reports whether a link may lead there. The sanitiser has already
-// asked the same of everything that came as HTML; asking here once more covers
-// callers and keeps the back-ends free of the question.
-func safeAddress(s string) bool {
-	if s == "" || !utf8.ValidString(s) || strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || !keepRune(r) }) {
-		return false
-	}
-	u, err := url.Parse(s)
-	if err != nil {
-		return false
-	}
-	switch strings.ToLower(u.Scheme) {
-	case "http", "https":
-		return u.Host != ""
-	case "mailto":
-		return u.Opaque != ""
-	}
-	return false
-}

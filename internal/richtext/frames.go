@@ -226,7 +226,7 @@ func (w *walker) pop() {
 	if w.href != "" {
 		w.href = f.href
 	}
-	w.blockHref = w.href
+	w.blockHref, w.blockRefused, w.refused = w.href, "", refusal{}
 
 	switch f.kind {
 	case blockQuote:

@@ -19,6 +19,7 @@ type plainWriter struct {
 	b      strings.Builder
 	prefix string
 	cell   bool // everything on one line
+	label  int  // where the text of the link began that is being written
 }
 
 func (w *plainWriter) newline() {
@@ -126,13 +127,15 @@ func (w *plainWriter) line(runs []run) {
 			w.b.WriteString(e.text)
 		case evBreak:
 			w.newline()
+		case evOpenLink:
+			w.label = w.b.Len()
 		case evCloseLink:
-			// The text written last is the label; showing the address twice
-			// helps nobody.
-			if address := strings.TrimPrefix(e.href, "mailto:"); !strings.HasSuffix(w.b.String(), address) {
+			// Showing the address twice helps nobody.
+			label, address := w.b.String()[w.label:], strings.TrimPrefix(e.href, "mailto:")
+			if !strings.HasSuffix(label, address) && linkAddress(label) != e.href {
 				w.b.WriteString(" (" + address + ")")
 			}
-		case evCode, evOpen, evClose, evOpenLink:
+		case evCode, evOpen, evClose:
 		}
 	}
 }

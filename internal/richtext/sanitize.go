@@ -2,7 +2,6 @@ package richtext
 
 import (
 	"errors"
-	"net/url"
 	"regexp"
 	"strings"
 	"sync"
@@ -40,11 +39,8 @@ var policy = sync.OnceValue(func() *bluemonday.Policy {
 	p.AllowElements(elements...)
 	p.AllowNoAttrs().OnElements(elements...)
 
-	p.AllowURLSchemes("http", "https", "mailto")
-	p.AllowURLSchemeWithCustomPolicy("urn", func(u *url.URL) bool {
-		return strings.HasPrefix(u.String(), nodePrefix)
-	})
-	p.RequireParseableURLs(true)
+	// Addresses pass as they are: the walker judges them by the URL standard,
+	// and shows as text what no link may lead to.
 	p.AllowAttrs("href").OnElements("a")
 	p.AllowAttrs("src").Matching(regexp.MustCompile(`(?i)^https://`)).OnElements("img")
 	p.AllowAttrs("alt").OnElements("img")

@@ -3,6 +3,8 @@ package richtext
 import (
 	"strings"
 	"unicode/utf8"
+
+	"golang.org/x/net/idna"
 )
 
 // texGap is nothing at all to the reader, but a tag to Redmine's patterns:
@@ -245,10 +247,14 @@ func texAddress(s string) string {
 	if start == 0 || len(s) < start+2 || !isASCIIAlnum(s[start]) && s[start] < 0x80 {
 		return ""
 	}
-	host := strings.IndexAny(s[start:], "/?#")
-	if host < 0 {
-		host = len(s) - start
+	name, rest := cutAt(s[start:], "/?#")
+	if strings.Contains(name, "--") { // most likely letters in ASCII; Redmine's patterns know "--"
+		if letters, err := idna.Display.ToUnicode(name); err == nil {
+			name = letters
+		}
 	}
+	s = s[:start] + name + rest
+	host := len(name)
 	query := strings.IndexByte(s, '?')
 	var b strings.Builder
 	b.WriteString(s[:start])

@@ -26,9 +26,11 @@ type walker struct {
 
 	level int // heading level of the block being read, 0 = paragraph
 
-	depth     [numMarks]int // open elements per mark
-	href      string
-	blockHref string // href when the current p or heading began
+	depth   [numMarks]int // open elements per mark
+	href    string
+	refused refusal
+	// blockHref and blockRefused are the link when the current p or heading began.
+	blockHref, blockRefused string
 
 	pre *preText // non-nil inside <pre>
 }
@@ -75,7 +77,7 @@ func (w *walker) start(t *html.Token) {
 	}
 	switch a {
 	case atom.A:
-		w.href = linkAddress(attr(t, "href"))
+		w.openLink(attr(t, "href"))
 	case atom.Br:
 		w.addBreak()
 	case atom.Img:
@@ -111,7 +113,7 @@ func (w *walker) end(a atom.Atom) {
 		w.endPre()
 		w.close(k)
 	case a == atom.A:
-		w.href = ""
+		w.openLink("")
 	case a == atom.Br: // browsers read </br> as <br>
 		w.addBreak()
 	case a == atom.Pre:
@@ -125,6 +127,9 @@ func (w *walker) end(a atom.Atom) {
 		if w.href != "" { // an unclosed link ends with its block
 			w.href = w.blockHref
 		}
+		if w.refused.address != w.blockRefused {
+			w.refused = refusal{}
+		}
 	}
 }
 
@@ -133,7 +138,7 @@ func (w *walker) end(a atom.Atom) {
 func (w *walker) startBlock(level int) {
 	w.flush()
 	w.level = level
-	w.blockHref = w.href
+	w.blockHref, w.blockRefused = w.href, w.refused.address
 }
 
 // startInPre handles a start tag inside <pre>, where only text, line breaks and
@@ -223,9 +228,7 @@ func (w *walker) addBreak() {
 // reader of the issue opens, not one that every reader's browser fetches.
 func (w *walker) image(t *html.Token) {
 	src, alt := attr(t, "src"), strings.TrimSpace(cleanText(attr(t, "alt")))
-	if !safeAddress(src) {
-		src = ""
-	}
+	src = linkAddress(src)
 	switch {
 	case alt == "" && src == "":
 		return
@@ -258,9 +261,10 @@ func (w *walker) checkbox(t *html.Token) {
 
 // flush ends the paragraph or heading that is being read.
 func (w *walker) flush() {
+	w.showRefused()
 	w.endRun()
 	runs := trimRuns(w.runs)
-	w.runs, w.space, w.cur = nil, true, run{}
+	w.runs, w.space, w.cur, w.refused.from = nil, true, run{}, 0
 	if blankRuns(runs) {
 		return
 	}
@@ -352,15 +356,6 @@ func number(s string, least, most int) int {
 		return least
 	}
 	return min(max(n, least), most)
-}
-
-// linkAddress is the address a link keeps: none for Productboard's own nodes,
-// of which only the text is shown.
-func linkAddress(s string) string {
-	if strings.HasPrefix(strings.ToLower(s), nodePrefix) || !safeAddress(s) {
-		return ""
-	}
-	return s
 }
 
 // language is the language a <pre> or <code> names, "" when none or when it is
