@@ -32,7 +32,7 @@ func ConnectionRoutes(p Pushes) []Route {
 	return []Route{
 		Handle(Route{Method: http.MethodGet, Path: connectionsPath, Operation: "listConnections", Tag: tag, Role: access.Viewer,
 			Summary:     "List and search connections",
-			Description: "One integration after the other by name, in each the newest change first. A page looks at up to 2,000 connections: with kind or text it can be short, or empty, and not be the last. The end is where next is absent."}, h.list),
+			Description: "One integration after the other by name, in each the newest change first, and at equal times the last item by its id. A page looks at up to 2,000 connections: with kind or text it can be short, or empty, and not be the last. The end is where next is absent."}, h.list),
 		Handle(Route{Method: http.MethodPost, Path: connectionsPath + "/retry", Operation: "retryConnections", Tag: tag, Role: access.Admin, Idempotent: true, Limit: retryLimit,
 			Summary:     "Push again what failed",
 			Description: "Every connection that shows an error and that the filter lets through, as many as limit says; as safe as clicking. Go on with cursor until next is absent: what fails again meanwhile is not retried once more. Sent again as it was, the request finds what it has retried no longer failed."}, h.retryAll),

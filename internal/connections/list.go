@@ -97,7 +97,8 @@ func parseCursor(s string) (position, error) {
 	return position{n, entity}, nil
 }
 
-// List lists connections of a tenant's integration, the newest change first.
+// List lists connections of a tenant's integration, the newest change first, and
+// at equal times the greatest entity: the order is the same on every page.
 // What changes while a list is read may be missing in its later pages, and is
 // then at the beginning of the next list; what does not is there exactly once.
 // fault.Invalid is for a query that makes no sense.

@@ -62,8 +62,8 @@ type Page struct {
 }
 
 // List lists the tenant's buttons: one integration after the other by name,
-// in each the newest change first. A *FieldError is for a query that makes no
-// sense.
+// in each the newest change first, and at equal times the greatest entity. A
+// *FieldError is for a query that makes no sense.
 func (d Desk) List(ctx context.Context, q Query) (Page, error) {
 	var page Page
 	limit := min(cmp.Or(max(q.Limit, 0), DefaultPage), MaxPage)

@@ -135,6 +135,25 @@ func (r *rig) settle(l *connections.Lease) {
 	require.NoError(r.t, err)
 }
 
+func keyOf(in tenants.Integration, entity string) connections.Key {
+	return connections.Key{Tenant: in.Tenant, Integration: in.ID, Entity: entity}
+}
+
+// stores imports buttons that Jane has clicked. Each changed a millisecond
+// after the one before it, unless it says when.
+func (r *rig) stores(entries ...connections.Entry) {
+	r.t.Helper()
+	for i := range entries {
+		e := &entries[i]
+		e.Record.Generation, e.Record.Epoch = 1, 1
+		e.Record.Click = connections.Click{Name: "Jane", Email: "jane@example.com"}
+		if e.Changed.IsZero() {
+			e.Changed = time.UnixMilli(int64(1_000_000 + i))
+		}
+	}
+	require.NoError(r.t, r.records.Import(r.t.Context(), entries))
+}
+
 // names are the entities of all pages of a list; each page must keep to its size.
 func (r *rig) names(q pushes.Query) []string {
 	r.t.Helper()
@@ -158,13 +177,18 @@ func TestList(t *testing.T) {
 	redistest.Each(t, func(t *testing.T, env redistest.Env) {
 		r := newRig(t, env, connections.Limits{InFlight: 100, PerSecond: 1000})
 		a, b, foreign := r.integration("acme", "Alpha"), r.integration("acme", "Beta"), r.integration("other", "Alpha")
-		r.fails(a, "a-1", "unauthorized", "The token was refused.")
-		r.connects(a, "a-2", targets.Issue{ID: "12", Key: "ENG-12", URL: "https://tracker.example/browse/ENG-12", Title: "Darker mode"})
-		r.fails(b, "b-1", "unavailable", "Fake is away.")
-		r.fails(b, "b-2", "unauthorized", "The token was refused.")
-		r.click(b, "b-3")
-		r.connects(b, "a-2", targets.Issue{ID: "13", Key: "ENG-13"})
-		r.fails(foreign, "f-1", "unauthorized", "The token was refused.")
+		refused := &connections.Failure{Kind: "unauthorized", Message: "The token was refused."}
+		r.stores(
+			connections.Entry{Key: keyOf(a, "a-1"), Record: connections.Record{State: connections.Failed, Failure: refused}},
+			connections.Entry{Key: keyOf(a, "a-2"), Record: connections.Record{State: connections.Connected,
+				Issue: &targets.Issue{ID: "12", Key: "ENG-12", URL: "https://tracker.example/browse/ENG-12", Title: "Darker mode"}}},
+			connections.Entry{Key: keyOf(b, "b-1"), Record: connections.Record{State: connections.Failed, Failure: &connections.Failure{Kind: "unavailable", Message: "Fake is away."}}},
+			connections.Entry{Key: keyOf(b, "b-2"), Record: connections.Record{State: connections.Failed,
+				Failure: &connections.Failure{Kind: "unauthorized", Message: "The token was refused.", Ref: "req-b-2"}}},
+			connections.Entry{Key: keyOf(b, "b-3"), Record: connections.Record{State: connections.Progress, Step: connections.Open, Run: 1}},
+			connections.Entry{Key: keyOf(b, "a-2"), Record: connections.Record{State: connections.Connected, Issue: &targets.Issue{ID: "13", Key: "ENG-13"}}},
+			connections.Entry{Key: keyOf(foreign, "f-1"), Record: connections.Record{State: connections.Failed, Failure: refused}},
+		)
 		late := time.Now().Add(time.Hour)
 		for name, c := range map[string]struct {
 			filter pushes.Filter
@@ -193,6 +217,29 @@ func TestList(t *testing.T) {
 					require.Equal(t, c.want, r.names(pushes.Query{Filter: c.filter, Limit: limit}), "limit %d", limit)
 				}
 			})
+		}
+	})
+}
+
+// Buttons that changed in the same millisecond are listed by their items' ids,
+// the last first, in whatever order and state they were stored.
+func TestListOrdersEqualTimes(t *testing.T) {
+	redistest.Each(t, func(t *testing.T, env redistest.Env) {
+		r := newRig(t, env, connections.Limits{})
+		in, moment := r.integration("acme", "Alpha"), time.UnixMilli(1_000_000)
+		states := []connections.State{connections.Failed, connections.Connected, connections.Initial}
+		var want []string
+		var all []connections.Entry
+		for i := range 9 {
+			want = append(want, "e-"+strconv.Itoa(9-i))
+			all = append(all, connections.Entry{Key: keyOf(in, "e-"+strconv.Itoa(1+i*4%9)), Changed: moment, Record: connections.Record{State: states[i%3]}})
+		}
+		all = append(all, connections.Entry{Key: keyOf(in, "e-0"), Changed: moment.Add(time.Millisecond), Record: connections.Record{State: connections.Failed}})
+		r.stores(all...)
+		for limit := 1; limit <= 11; limit++ {
+			require.Equal(t, append([]string{"e-0"}, want...), r.names(pushes.Query{Limit: limit}), "limit %d", limit)
+			require.Equal(t, want, r.names(pushes.Query{Filter: pushes.Filter{To: moment.Add(time.Millisecond)}, Limit: limit}), "limit %d", limit)
+			require.Equal(t, []string{"e-7", "e-4", "e-1"}, r.names(pushes.Query{Filter: pushes.Filter{State: all[0].Record.State, To: moment.Add(time.Millisecond)}, Limit: limit}), "limit %d", limit)
 		}
 	})
 }
