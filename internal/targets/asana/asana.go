@@ -65,7 +65,7 @@ func (d *driver) Check(ctx context.Context) error {
 	}
 	if d.cfg.parent != "" {
 		if _, err := d.task(ctx, d.cfg.parent); err != nil {
-			if fault.KindOf(err) == fault.NotFound {
+			if kind := fault.KindOf(err); kind == fault.NotFound || kind == fault.Gone {
 				return invalid("read parent", "Asana does not have the parent task %s, or does not show it to the token's account. Ask your admin to correct settings.parent.", d.cfg.parent)
 			}
 			return err
@@ -98,8 +98,9 @@ func (d *driver) Create(ctx context.Context, draft targets.Draft) (targets.Issue
 	}
 	var made task
 	if err := d.change(ctx, op, http.MethodPost, "/tasks", summary(), t, &made); err != nil {
-		if fault.KindOf(err) == fault.Invalid || fault.KindOf(err) == fault.NotFound {
-			d.planner.forget() // the project may have changed
+		if remembered(err) {
+			d.planner.forget() // the project has changed
+			return targets.Issue{}, targets.Stale(err)
 		}
 		return targets.Issue{}, err
 	}
@@ -154,26 +155,35 @@ func (d *driver) task(ctx context.Context, id string, more ...string) (task, err
 	const op = "read task"
 	var found task
 	if !isGID(id) {
-		return found, missing(id)
+		return found, targets.UnknownID(op, name, taskNamed(id))
 	}
 	query := summary()
 	if len(more) > 0 {
 		query.Set("opt_fields", query.Get("opt_fields")+","+strings.Join(more, ","))
 	}
-	err := d.get(ctx, op, "/tasks/"+id, query, &found)
-	switch {
-	case err != nil && fault.KindOf(err) == fault.NotFound:
-		return found, missing(id)
-	case err == nil && found.GID == "":
-		return found, notAsana(op, errNoTask)
-	default:
-		return found, err
+	if err := d.get(ctx, op, "/tasks/"+id, query, &found); err != nil {
+		return found, d.explain(ctx, op, id, err)
 	}
+	if found.GID == "" {
+		return found, notAsana(op, errNoTask)
+	}
+	return found, nil
 }
 
-func missing(id string) *fault.Error {
-	return targets.Missing("read task", name, "task "+targets.Title(id, 20), "the token's account")
+// explain looks closer at a task that Asana does not return. A task that the
+// account may not see is 403, a deleted one 404; the project's list proves that
+// tasks can be read there.
+func (d *driver) explain(ctx context.Context, op, id string, err error) error {
+	var said *refusedError
+	return targets.Absence{Op: op, Tracker: name, Issue: taskNamed(id), Account: "the token's account",
+		Said: errors.As(err, &said) && strings.HasPrefix(said.message, "task: Unknown object"),
+		Prove: func(ctx context.Context) error {
+			_, _, err := list[task](ctx, d.client, "list tasks", "/tasks", url.Values{"project": {d.cfg.project}}, 1, 1)
+			return err
+		}}.Explain(ctx, err)
 }
+
+func taskNamed(id string) string { return "task " + targets.Title(id, 20) }
 
 // Resolve implements targets.Resolver. Addresses have several forms, and a
 // task's id is its own in all of Asana.
@@ -239,17 +249,13 @@ func (d *driver) Update(ctx context.Context, id string, draft targets.Draft) (ta
 // touch changes a task that exists.
 func (d *driver) touch(ctx context.Context, op, method, id, path string, data, out any) error {
 	if !isGID(id) {
-		return missing(id)
+		return targets.UnknownID(op, name, taskNamed(id))
 	}
 	var query url.Values
 	if out != nil {
 		query = summary()
 	}
-	err := d.change(ctx, op, method, "/tasks/"+id+path, query, data, out)
-	if err != nil && fault.KindOf(err) == fault.NotFound {
-		return missing(id)
-	}
-	return err
+	return d.explain(ctx, op, id, d.change(ctx, op, method, "/tasks/"+id+path, query, data, out))
 }
 
 // portable is a task in everybody's words. A completed one is done; until then

@@ -317,7 +317,7 @@ func TestUpdateKeepsReferenceAndTags(t *testing.T) {
 	require.Len(t, *bodies, 3)
 	targettest.Golden(t, "update.json", (*bodies)[1], *update)
 	_, _, err = target.Update(t.Context(), "1500000000000099", d)
-	assert.Equal(t, fault.NotFound, fault.KindOf(err))
+	assert.Equal(t, fault.Gone, fault.KindOf(err))
 }
 
 func TestErrors(t *testing.T) {
@@ -331,6 +331,9 @@ func TestErrors(t *testing.T) {
 		"field":      {400, `{"errors":[{"message":"custom_fields: Custom field with ID 12 is not on given object","help":"h"}]}`, fault.Invalid, "Asana: custom_fields: Custom field with ID 12 is not on given object. Ask your admin to check the integration's settings.", ""},
 		"plan":       {402, `{"errors":[{"message":"Payment Required"}]}`, fault.Invalid, "Asana: this needs a paid plan. Ask your admin to leave custom fields out of the integration's settings.", ""},
 		"phrase":     {500, `{"errors":[{"message":"Server Error","phrase":"6 sad squid snuggle softly"}]}`, fault.Unavailable, "", "6 sad squid snuggle softly"},
+		"reason":     {403, `{"errors":[{"message":"This IP address is not on your organization's allowlist.","help":"h"}]}`, fault.Forbidden, "Asana: This IP address is not on your organization's allowlist. Ask an Asana admin to allow it to the token's account.", ""},
+		"no reason":  {403, `{"errors":[{"message":"project: Forbidden","help":"h"}]}`, fault.Forbidden, "Asana does not allow this to the token's account. Ask your admin to make it an editor of project " + fake.Project + ".", ""},
+		"firewall":   {403, "<html>Request blocked", fault.Intermediary, "Something in front of Asana answered (HTTP 403, a web page), not Asana itself. Push again in a while. If it stays so, tell the people who run Asana.", ""},
 		"plain text": {400, "Bad Request", fault.Invalid, "Asana refused the request. Ask your admin to check the integration's settings.", ""},
 		"long":       {400, `{"errors":[{"message":"` + strings.Repeat("x", 5000) + `"}]}`, fault.Invalid, "", ""},
 	} {
@@ -351,6 +354,20 @@ func TestErrors(t *testing.T) {
 			assert.LessOrEqual(t, utf8.RuneCountInString(e.Public), targets.MaxPublic)
 		})
 	}
+}
+
+// A tag that somebody deleted within the memo's life costs no push.
+func TestCreateLooksUpOnceMore(t *testing.T) {
+	s := fake.New(t)
+	proxy := targettest.NewProxy(t, s.URL)
+	target := open(t, proxy.URL, mine())
+	require.NoError(t, target.Check(t.Context()))
+	proxy.OnNext(fake.Creates, targettest.Behaviour{Status: 400, Header: http.Header{"Content-Type": {"application/json"}}, Body: func(*http.Request) string {
+		return `{"errors":[{"message":"tags: [0]: Not a recognized ID: 1900000000000002","help":"h"}]}`
+	}})
+	_, err := target.Create(t.Context(), draft(t, target))
+	require.NoError(t, err)
+	assert.Equal(t, 1, s.Tasks())
 }
 
 func TestChoices(t *testing.T) {

@@ -232,17 +232,22 @@ func (c client) refine(r outbound.Reply, verdict *fault.Error) *fault.Error {
 		return nil
 	}
 	var said errorsReply
-	_ = json.Unmarshal(r.Body, &said) // most errors have one, none must
+	own := json.Unmarshal(r.Body, &said) == nil && len(said.Errors) > 0
+	if e := targets.Foreign(name, r, own); e != nil {
+		return e
+	}
 	message := ""
 	verdict.Ref = r.Header.Get("X-Asana-Request-Id")
-	if len(said.Errors) > 0 {
+	if own {
 		message = said.Errors[0].Message
 		if said.Errors[0].Phrase != "" {
 			verdict.Ref = said.Errors[0].Phrase
 		}
-		verdict.Err = fmt.Errorf("%w: %s", verdict.Err, targets.Title(message, targets.MaxPublic))
+		verdict.Err = &refusedError{status: r.Status, message: targets.Title(message, targets.MaxPublic)}
 	}
 	switch {
+	case r.Status == http.StatusForbidden && saysWhy(message):
+		verdict.Public = targets.Advised(name, message, ". Ask an Asana admin to allow it to the token's account.")
 	case r.Status == http.StatusUnauthorized:
 		verdict.Public = "Asana refused the token. Ask your admin to renew it in the integration's settings, and to see that the workspace allows it."
 	case r.Status == http.StatusPaymentRequired:
@@ -257,6 +262,38 @@ func (c client) refine(r outbound.Reply, verdict *fault.Error) *fault.Error {
 		verdict.Public = "Asana's address leads elsewhere. Ask your admin to check settings.url."
 	}
 	return verdict
+}
+
+// refusedError is what Asana says of a refusal: the first of its messages.
+type refusedError struct {
+	status  int
+	message string
+}
+
+func (e *refusedError) Error() string { return fmt.Sprintf("HTTP status %d: %s", e.status, e.message) }
+
+// saysWhy reports whether a 403 has a reason. "project: Forbidden" has none.
+func saysWhy(message string) bool {
+	_, what, found := strings.Cut(message, ": ")
+	if !found {
+		what = message
+	}
+	return what != "" && !strings.EqualFold(strings.TrimRight(what, "."), http.StatusText(http.StatusForbidden))
+}
+
+// remembered reports whether a refusal is about what was looked up earlier: a
+// tag, section, person or field by its gid.
+func remembered(err error) bool {
+	var refused *refusedError
+	if !errors.As(err, &refused) || refused.status != http.StatusBadRequest && refused.status != http.StatusNotFound {
+		return false
+	}
+	for _, subject := range []string{"tags", "memberships", "section", "custom_fields", "assignee"} {
+		if strings.HasPrefix(refused.message, subject) {
+			return true
+		}
+	}
+	return strings.Contains(refused.message, "Unknown object")
 }
 
 func invalid(op, format string, args ...any) *fault.Error {

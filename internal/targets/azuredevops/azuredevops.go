@@ -18,7 +18,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"pushbutton/internal/fault"
 	"pushbutton/internal/outbound"
 	"pushbutton/internal/richtext"
 	"pushbutton/internal/targets"
@@ -74,9 +73,12 @@ func (d *driver) Check(ctx context.Context) error {
 	if _, err := d.carriers(ctx, "pb-check"); err != nil {
 		return err
 	}
+	if _, err := d.planner.statesOf(ctx, p.typ); err != nil { // Create reads them too
+		return err
+	}
 	if d.cfg.parent > 0 {
 		switch _, err := d.item(ctx, strconv.Itoa(d.cfg.parent), summary()); {
-		case err != nil && fault.KindOf(err) == fault.NotFound:
+		case err != nil && targets.VerdictOf(targets.Issue{}, err) == targets.VerdictHidden:
 			return invalid("read parent", "Azure DevOps does not have the parent work item #%d, or does not show it to the token's account. Ask your admin to correct settings.parent.", d.cfg.parent)
 		case err != nil:
 			return err
@@ -164,7 +166,7 @@ func (d *driver) items(ctx context.Context, ids []string) ([]workItem, error) {
 
 // summary asks for the fields that an Issue is made of.
 func summary() url.Values {
-	return url.Values{"fields": {strings.Join([]string{fieldTitle, fieldState, fieldType, fieldTags}, ",")}}
+	return url.Values{"fields": {strings.Join([]string{fieldTitle, fieldState, fieldType, fieldTags, fieldProject}, ",")}}
 }
 
 // Create implements targets.Driver.
@@ -184,8 +186,9 @@ func (d *driver) Create(ctx context.Context, draft targets.Draft) (targets.Issue
 	}
 	made, err := d.patch(ctx, op, methodCreate, d.createAddress(p, nil), ops)
 	if err != nil {
-		if fault.KindOf(err) == fault.Invalid || fault.KindOf(err) == fault.NotFound {
-			d.planner.forget() // the process may have changed
+		if remembered(err) {
+			d.planner.forget() // the process has changed
+			return targets.Issue{}, targets.Stale(err)
 		}
 		return targets.Issue{}, err
 	}
@@ -294,31 +297,37 @@ func tagsOf(w workItem) []string {
 // Read implements targets.Reader.
 func (d *driver) Read(ctx context.Context, id string) (targets.Issue, error) {
 	found, err := d.item(ctx, id, summary())
-	if err != nil {
-		return targets.Issue{}, err
+	if err == nil {
+		return d.portable(ctx, found)
 	}
-	return d.portable(ctx, found)
+	if trashed := (*trashedError)(nil); errors.As(err, &trashed) {
+		return targets.Issue{ID: id, Key: "#" + id, URL: d.page(d.cfg.project, id), Title: trashed.name, Status: "Deleted", Progress: targets.Done,
+			Verdict: targets.VerdictTrashed}, nil
+	}
+	return targets.Issue{}, err
 }
 
+// item reads an item by its number. Numbers are the whole organization's: one
+// that was moved to another project is read there.
 func (d *driver) item(ctx context.Context, id string, query url.Values) (workItem, error) {
 	const op = "read work item"
 	var found workItem
 	if number(id) == 0 {
-		return found, missing(id)
+		return found, targets.UnknownID(op, name, itemNamed(id))
 	}
 	err := d.get(ctx, op, d.wit("workitems/"+id, query), &found)
-	switch {
-	case err != nil && fault.KindOf(err) == fault.NotFound:
-		return found, missing(id)
-	case err == nil && found.ID == 0:
-		return found, notAzure(op, errors.New("the answer names no work item"))
-	default:
-		return found, err
+	if saysNoItem(err) {
+		if elsewhere := d.get(ctx, op, d.address("/_apis/wit/workitems/"+id, query), &found); elsewhere == nil && found.text(fieldProject) != "" {
+			found.moved, err = true, nil
+		}
 	}
-}
-
-func missing(id string) *fault.Error {
-	return targets.Missing("read work item", name, "work item #"+targets.Title(id, 20), "the token's account")
+	if err != nil {
+		return found, d.explain(ctx, op, id, err)
+	}
+	if found.ID == 0 {
+		return found, notAzure(op, errors.New("the answer names no work item"))
+	}
+	return found, nil
 }
 
 // portable is an item in everybody's words.
@@ -333,8 +342,10 @@ func (d *driver) portable(ctx context.Context, w workItem) (targets.Issue, error
 // shown is an item whose type has these states.
 func (d *driver) shown(w workItem, states []state) targets.Issue {
 	id := strconv.Itoa(w.ID)
-	out := targets.Issue{ID: id, Key: "#" + id, Title: w.text(fieldTitle), Status: w.text(fieldState), Progress: targets.Started,
-		URL: d.cfg.base + "/" + escape(d.cfg.project) + "/_workitems/edit/" + id}
+	out := targets.Issue{ID: id, Key: "#" + id, Title: w.text(fieldTitle), Status: w.text(fieldState), Progress: targets.Started, URL: d.page(d.cfg.project, id)}
+	if w.moved {
+		out.URL, out.Verdict = d.page(w.text(fieldProject), id), targets.VerdictMoved
+	}
 	for _, s := range states {
 		if s.Name == out.Status {
 			out.Progress, out.Color = progress(s.Category), targets.NearestColor(s.Color)

@@ -2,6 +2,7 @@ package azuredevops
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -22,7 +23,7 @@ func (d *driver) Resolve(ctx context.Context, ref *targets.Reference) (targets.I
 // Comment implements targets.Commenter: the discussion is the field History.
 func (d *driver) Comment(ctx context.Context, id, text string) error {
 	if number(id) == 0 {
-		return missing(id)
+		return targets.UnknownID(targets.OpComment, name, itemNamed(id))
 	}
 	_, err := d.change(ctx, "comment on work item", id, appendField(nil, fieldHistory, targets.PlainText(text).HTML()))
 	return err
@@ -32,6 +33,9 @@ func (d *driver) Comment(ctx context.Context, id, text string) error {
 func (d *driver) Close(ctx context.Context, id string) error {
 	const op = "close work item"
 	found, err := d.item(ctx, id, summary())
+	if trashed := (*trashedError)(nil); errors.As(err, &trashed) {
+		return nil
+	}
 	if err != nil {
 		return err
 	}
@@ -96,10 +100,49 @@ func guarded(w workItem, ops []op) []op {
 	return append([]op{{"test", "/rev", w.Rev}}, ops...)
 }
 
+// change patches an item, in whatever project it is by now.
 func (d *driver) change(ctx context.Context, op, id string, ops []op) (workItem, error) {
 	changed, err := d.patch(ctx, op, http.MethodPatch, d.wit("workitems/"+id, nil), ops)
-	if err != nil && fault.KindOf(err) == fault.NotFound {
-		return workItem{}, missing(id)
+	if !saysNoItem(err) {
+		return changed, d.explain(ctx, op, id, err)
 	}
-	return changed, err
+	found, why := d.item(ctx, id, summary())
+	if why != nil {
+		return workItem{}, targets.Sure(why)
+	}
+	changed, err = d.patch(ctx, op, http.MethodPatch, d.address("/_apis/wit/workitems/"+id, nil), ops)
+	changed.moved = found.moved
+	return changed, d.explain(ctx, op, id, err)
+}
+
+// trashedError is an item that lies in the recycle bin.
+type trashedError struct{ name string }
+
+func (e *trashedError) Error() string { return "the work item is in the recycle bin" }
+
+// explain looks closer at an item that Azure DevOps does not return. Its words
+// are the same for one that was destroyed and one that is hidden, so none is
+// ever gone; most that people delete are in the recycle bin.
+func (d *driver) explain(ctx context.Context, op, id string, err error) error {
+	if saysNoItem(err) {
+		var bin deletedItem
+		if d.get(ctx, "read recycle bin", d.wit("recyclebin/"+id, nil), &bin) == nil && bin.ID == number(id) {
+			trashed := targets.Trashed(op, name, "Work item #"+id)
+			trashed.Err = &trashedError{name: bin.Name}
+			return trashed
+		}
+	}
+	return targets.Absence{Op: op, Tracker: name, Issue: itemNamed(id), Account: "the token's account", Prove: func(ctx context.Context) error {
+		if _, why := d.planner.load(ctx); why != nil || !saysNoItem(err) {
+			return why
+		}
+		return &fault.Error{Kind: fault.NotFound}
+	}}.Explain(ctx, err)
+}
+
+func itemNamed(id string) string { return "work item #" + targets.Title(id, 20) }
+
+// page is where a browser shows an item.
+func (d *driver) page(project, id string) string {
+	return d.cfg.base + "/" + escape(project) + "/_workitems/edit/" + id
 }

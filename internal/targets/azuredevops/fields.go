@@ -18,6 +18,7 @@ const (
 	fieldDescription = "System.Description"
 	fieldReproSteps  = "Microsoft.VSTS.TCM.ReproSteps"
 	fieldTags        = "System.Tags"
+	fieldProject     = "System.TeamProject"
 	fieldState       = "System.State"
 	fieldType        = "System.WorkItemType"
 	fieldArea        = "System.AreaPath"

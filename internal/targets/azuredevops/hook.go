@@ -18,8 +18,8 @@ type event struct {
 	Resource *struct {
 		// ID is the work item's, except in workitem.updated, where it is the
 		// update's and WorkItemID is the item's.
-		ID         int `json:"id"`
-		WorkItemID int `json:"workItemId"`
+		ID         *int `json:"id"`
+		WorkItemID *int `json:"workItemId"`
 	} `json:"resource"`
 }
 
@@ -42,15 +42,18 @@ func parseHook(signing secret.String, h targets.Hook) ([]targets.HookEvent, erro
 	if !ofItem {
 		return nil, nil
 	}
-	id := 0
+	var id *int
 	if e.Resource != nil {
 		id = e.Resource.ID
 		if kind == "updated" {
 			id = e.Resource.WorkItemID
 		}
 	}
-	if id <= 0 || len(e.ID) > maxDelivery {
+	switch {
+	case id == nil || *id < 0 || len(e.ID) > maxDelivery:
 		return nil, fault.New(fault.Invalid, op, "The event names no work item. Set \"Resource details to send\" of the service hook to All.")
+	case *id == 0:
+		return nil, nil // what the button Test of a service hook sends
 	}
-	return []targets.HookEvent{{Delivery: e.ID, ID: strconv.Itoa(id), Gone: kind == "deleted"}}, nil
+	return []targets.HookEvent{{Delivery: e.ID, ID: strconv.Itoa(*id), Gone: kind == "deleted"}}, nil
 }

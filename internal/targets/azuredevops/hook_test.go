@@ -34,6 +34,7 @@ func TestParseHook(t *testing.T) {
 		"updated":  {`{` + id + `,"eventType":"workitem.updated","resource":{"id":2,"workItemId":5,"rev":2,"revision":{"id":5}}}`, []targets.HookEvent{{Delivery: delivery, ID: "5"}}},
 		"deleted":  {`{` + id + `,"eventType":"workitem.deleted","resource":{"id":5}}`, []targets.HookEvent{{Delivery: delivery, ID: "5", Gone: true}}},
 		"restored": {`{` + id + `,"eventType":"workitem.restored","resource":{"id":5}}`, []targets.HookEvent{{Delivery: delivery, ID: "5"}}},
+		"test":     {`{` + id + `,"eventType":"workitem.updated","resource":{"id":2,"workItemId":0,"rev":2,"revision":{"id":0}}}`, nil},
 		"a build":  {`{` + id + `,"eventType":"build.complete","resource":{"id":2727068}}`, nil},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -81,7 +81,7 @@ func (p *planner) statesOf(ctx context.Context, typ string) ([]state, error) {
 		return known, nil
 	}
 	var states list[state]
-	err = p.client.get(ctx, "read states", p.wit("workitemtypes/"+escape(typ)+"/states", nil), &states)
+	err = p.client.get(ctx, "read states", p.preview("workitemtypes/"+escape(typ)+"/states"), &states)
 	if err != nil && fault.KindOf(err) != fault.NotFound {
 		return nil, err
 	}

@@ -39,6 +39,28 @@ func (r rule) missing() bool {
 	return strings.Contains(flags, "required") && (strings.Contains(flags, "invalidempty") || !strings.Contains(flags, "invalid"))
 }
 
+// noItem and noProject are Azure DevOps' codes for an item and a project that
+// it does not return.
+const (
+	noItem    = "TF401232"
+	noProject = "TF200016"
+)
+
+// saysNoItem reports whether a refusal is Azure DevOps' own word that it has no
+// such item, or does not show it.
+func saysNoItem(err error) bool { return says(err, noItem) }
+
+func says(err error, codes ...string) bool {
+	var refused *refusedError
+	return errors.As(err, &refused) && slices.ContainsFunc(codes, func(code string) bool { return strings.Contains(refused.message, code) })
+}
+
+// remembered reports whether a create was refused for what was looked up
+// earlier: the type, a field, or the account that the issue is given to.
+func remembered(err error) bool {
+	return says(err, "VS402323", "TF51535") || concerns(err, fieldAssignedTo)
+}
+
 // label is what people call the rule's field. The message names it in English
 // and in most other languages; else its reference name's last part will do.
 func (r rule) label() string {
@@ -72,7 +94,7 @@ func (c client) explain(verdict *fault.Error, said failure) {
 	case has("TF401289", "CreateTag"):
 		verdict.Kind = fault.Forbidden
 		verdict.Public = fmt.Sprintf("Azure DevOps: the token's account may not create tags in project %s. Ask an Azure DevOps admin to allow it Create tag definition.", c.cfg.project)
-	case has("TF200016", "ProjectDoesNotExist"):
+	case has(noProject, "ProjectDoesNotExist"):
 		verdict.Kind = fault.NotFound
 		verdict.Public = fmt.Sprintf("Azure DevOps has no project %q, or does not show it to the token's account. Ask your admin to correct settings.project.", c.cfg.project)
 	case has("VS402323", "WorkItemTypeNotFound"):
@@ -83,6 +105,8 @@ func (c client) explain(verdict *fault.Error, said failure) {
 		verdict.Public = "Azure DevOps does not have the area or iteration path. Ask your admin to correct " + c.pathSettings() + "."
 	case has("VssVersionOutOfRange"):
 		verdict.Public = sentenceWith(said.Message, ". Ask your admin to set settings.apiVersion.")
+	case verdict.Kind == fault.Forbidden && said.Message != "":
+		verdict.Public = sentenceWith(said.Message, ". Ask an Azure DevOps admin to allow it to the token's account.")
 	case verdict.Kind == fault.Forbidden:
 		verdict.Public = fmt.Sprintf("Azure DevOps does not allow this to the token's account in project %s. Ask an Azure DevOps admin to let it view and edit work items there.", c.cfg.project)
 	case verdict.Kind == fault.NotFound:

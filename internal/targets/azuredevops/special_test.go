@@ -196,7 +196,8 @@ func TestRefusals(t *testing.T) {
 		"version.json":  {400, fault.Invalid, "Azure DevOps: The requested REST API version of 7.1 is out of range for this server. Ask your admin to set settings.apiVersion."},
 		"text.json":     {400, fault.Invalid, "Azure DevOps: Something else is wrong. Ask your admin to check the integration's settings."},
 		"plain.txt":     {400, fault.Invalid, ""},
-		"page.html":     {403, fault.Forbidden, "Azure DevOps does not allow this to the token's account in project Fabrikam Fiber. Ask an Azure DevOps admin to let it view and edit work items there."},
+		"page.html":     {403, fault.Intermediary, "Something in front of Azure DevOps answered (HTTP 403, a web page), not Azure DevOps itself. Push again in a while. If it stays so, tell the people who run Azure DevOps."},
+		"access.json":   {403, fault.Forbidden, "Azure DevOps: You are not authorized to access this resource because of a conditional access policy. Ask an Azure DevOps admin to allow it to the token's account."},
 	} {
 		t.Run(file, func(t *testing.T) {
 			body, err := os.ReadFile(filepath.Join("testdata", "refusals", file))
@@ -212,9 +213,42 @@ func TestRefusals(t *testing.T) {
 			if c.says != "" {
 				assert.Equal(t, c.says, fault.From(err).Public)
 			}
-			assert.Equal(t, targets.OutcomeNotDone, targets.OutcomeOf(err))
+			want := targets.OutcomeNotDone
+			if c.kind == fault.Intermediary {
+				want = targets.OutcomeUnknown // a firewall also drops replies
+			}
+			assert.Equal(t, want, targets.OutcomeOf(err))
 		})
 	}
+}
+
+// Azure DevOps Server 2019 and 2020 have the states of a type as a preview.
+func TestOlderServers(t *testing.T) {
+	for _, version := range []string{"7.1", "7.0", "6.0", "5.1"} {
+		t.Run(version, func(t *testing.T) {
+			s := fake.New(t)
+			s.Version = version
+			target := open(t, s.URL, mine("apiVersion", version))
+			require.NoError(t, target.Check(t.Context()))
+			made, err := target.Create(t.Context(), draft(t, target))
+			require.NoError(t, err)
+			assert.Equal(t, "New", made.Status)
+		})
+	}
+}
+
+// A field that the process lost meanwhile is looked up once more.
+func TestCreateLooksUpOnceMore(t *testing.T) {
+	s := fake.New(t)
+	proxy := targettest.NewProxy(t, s.URL)
+	target := open(t, proxy.URL, mine())
+	require.NoError(t, target.Check(t.Context()))
+	proxy.OnNext(fake.Creates, targettest.Behaviour{Status: 400, Header: http.Header{"Content-Type": {"application/json"}}, Body: func(*http.Request) string {
+		return `{"message":"TF51535: Cannot find field System.Old.","typeKey":"WorkItemTrackingFieldDefinitionNotFoundException"}`
+	}})
+	_, err := target.Create(t.Context(), draft(t, target))
+	require.NoError(t, err)
+	assert.Equal(t, 1, s.Items())
 }
 
 // The token is masked in the form in which it is sent, too.

@@ -39,6 +39,14 @@ type workItem struct {
 	Rev       int            `json:"rev"`
 	Fields    map[string]any `json:"fields"`
 	Relations []relation     `json:"relations"`
+	// moved is set for an item that is in another project by now.
+	moved bool
+}
+
+// deletedItem is an item in the recycle bin.
+type deletedItem struct {
+	ID   int    `json:"id"`
+	Name string `json:"name"`
 }
 
 // text is a field's value, "" for none and for what is no text.
@@ -157,7 +165,21 @@ func (c client) wit(path string, query url.Values) string {
 }
 
 func (c client) address(path string, query url.Values) string {
-	q := url.Values{"api-version": {c.cfg.apiVersion}}
+	return c.versioned(path, c.cfg.apiVersion, query)
+}
+
+// preview is the address of a resource of the project that versions before 7.0
+// have only as a preview; they refuse it under their plain number.
+func (c client) preview(path string) string {
+	version := c.cfg.apiVersion
+	if version < "7.0" {
+		version += "-preview.1"
+	}
+	return c.versioned("/"+escape(c.cfg.project)+"/_apis/wit/"+path, version, nil)
+}
+
+func (c client) versioned(path, version string, query url.Values) string {
+	q := url.Values{"api-version": {version}}
 	for k, v := range query {
 		q[k] = v
 	}
@@ -233,9 +255,12 @@ func (c client) refine(r outbound.Reply, verdict *fault.Error) *fault.Error {
 	if verdict == nil {
 		return nil
 	}
-	verdict.Ref = c.clean(r.Header.Get("ActivityId"))
 	var said failure
-	_ = json.Unmarshal(r.Body, &said) // most errors have one, none must
+	own := json.Unmarshal(r.Body, &said) == nil && (said.Message != "" || said.TypeKey != "")
+	if e := targets.Foreign(name, r, own); e != nil && verdict.Kind != fault.Unauthorized {
+		return e
+	}
+	verdict.Ref = c.clean(r.Header.Get("ActivityId"))
 	said.Message = c.clean(said.Message)
 	switch {
 	case verdict.Kind == fault.Unauthorized:

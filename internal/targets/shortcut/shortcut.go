@@ -148,8 +148,9 @@ func (d *driver) Create(ctx context.Context, draft targets.Draft) (targets.Issue
 	}
 	var made story
 	if err := d.change(ctx, op, http.MethodPost, "/stories", s, &made); err != nil {
-		if fault.KindOf(err) == fault.Invalid || fault.KindOf(err) == fault.NotFound {
-			d.planner.forget() // the workspace may have changed
+		if names(err, rememberedFields()...) {
+			d.planner.forget() // the workspace has changed
+			return targets.Issue{}, targets.Stale(err)
 		}
 		return targets.Issue{}, err
 	}
@@ -206,26 +207,38 @@ func (d *driver) story(ctx context.Context, id string) (story, error) {
 	const op = "read story"
 	var found story
 	if !isID(id) {
-		return found, missing(id)
+		return found, targets.UnknownID(op, name, storyNamed(id))
 	}
-	err := d.get(ctx, op, "/stories/"+id, &found)
-	switch {
-	case err != nil && fault.KindOf(err) == fault.NotFound:
-		return found, missing(id)
-	case err == nil && found.ID == 0:
+	if err := d.get(ctx, op, "/stories/"+id, &found); err != nil {
+		return found, d.explain(ctx, op, id, err)
+	}
+	if found.ID == 0 {
 		return found, notShortcut(op, errors.New("the answer names no story"))
-	default:
-		return found, err
 	}
+	return found, nil
 }
+
+// explain looks closer at a story that Shortcut does not return. The token sees
+// its whole workspace or nothing, so its workflows prove the place.
+func (d *driver) explain(ctx context.Context, op, id string, err error) error {
+	var said *refusedError
+	return targets.Absence{Op: op, Tracker: name, Issue: storyNamed(id), Account: "the token's member",
+		Said: errors.As(err, &said) && said.message == notFoundMessage,
+		Prove: func(ctx context.Context) error {
+			_, err := list[workflow](ctx, d.client, "read workflows", http.MethodGet, "/workflows", nil)
+			return err
+		}}.Explain(ctx, err)
+}
+
+// notFoundMessage is what Shortcut says of a story that it does not have. An
+// unknown address is "Page not Found".
+const notFoundMessage = "Resource not found."
+
+func storyNamed(id string) string { return "story " + targets.Title(id, 20) }
 
 func isID(id string) bool {
 	n, err := strconv.Atoi(id)
 	return err == nil && n > 0 && strconv.Itoa(n) == id
-}
-
-func missing(id string) *fault.Error {
-	return targets.Missing("read story", name, "story "+targets.Title(id, 20), "the token's member")
 }
 
 // Resolve implements targets.Resolver.
@@ -247,7 +260,7 @@ func (d *driver) Close(ctx context.Context, id string) error {
 		return err
 	}
 	found, err := d.story(ctx, id)
-	if err != nil || p.states[found.State].Type == typeDone {
+	if err != nil || found.Archived || p.states[found.State].Type == typeDone {
 		return err
 	}
 	for _, w := range p.workflows {
@@ -308,13 +321,9 @@ func (d *driver) Update(ctx context.Context, id string, draft targets.Draft) (ta
 // touch changes a story that exists.
 func (d *driver) touch(ctx context.Context, op, method, id, path string, body, out any) error {
 	if !isID(id) {
-		return missing(id)
+		return targets.UnknownID(op, name, storyNamed(id))
 	}
-	err := d.change(ctx, op, method, "/stories/"+id+path, body, out)
-	if err != nil && fault.KindOf(err) == fault.NotFound {
-		return missing(id)
-	}
-	return err
+	return d.explain(ctx, op, id, d.change(ctx, op, method, "/stories/"+id+path, body, out))
 }
 
 // portable is a story in everybody's words. A state that the plan does not
@@ -324,6 +333,9 @@ func portable(p *plan, s story) targets.Issue {
 	out := targets.Issue{ID: id, Key: "sc-" + id, Title: s.Name, Progress: targets.Started}
 	if strings.HasPrefix(s.URL, "https://") {
 		out.URL = s.URL
+	}
+	if s.Archived {
+		out.Verdict = targets.VerdictTrashed
 	}
 	if now, ok := p.states[s.State]; ok {
 		out.Status, out.Color = now.Name, targets.NearestColor(now.Color)

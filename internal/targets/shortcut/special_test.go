@@ -247,7 +247,7 @@ func TestUpdateKeepsWhatOthersDid(t *testing.T) {
 	assert.Equal(t, string(d.Marker), story.ExternalID)
 	targettest.Golden(t, "update.json", (*bodies)[1], *update)
 	_, _, err = target.Update(t.Context(), "9", d)
-	assert.Equal(t, fault.NotFound, fault.KindOf(err))
+	assert.Equal(t, fault.Gone, fault.KindOf(err))
 }
 
 func TestErrors(t *testing.T) {
@@ -260,6 +260,9 @@ func TestErrors(t *testing.T) {
 		"field":      {400, `{"message":"The request included invalid or missing parameters.","errors":{"workflow_state_id":"missing-required-key"}}`, "Shortcut: workflow_state_id: missing required key" + advice},
 		"nested":     {400, `{"message":"m","errors":{"labels":{"name":{"b":"bad"}},"epic_id":["(not (integer? \"x\"))"],"x":null}}`, "Shortcut: epic_id: not valid; labels.name.b: bad" + advice},
 		"message":    {422, `{"message":"The epic is archived."}`, "Shortcut: The epic is archived" + advice},
+		"reason":     {403, `{"message":"Your workspace's trial has ended."}`, "Shortcut: Your workspace's trial has ended. Ask a Shortcut admin to allow it to the token's member."},
+		"no reason":  {403, `{"message":"Forbidden"}`, "Shortcut does not allow this to the token's member. Ask a Shortcut admin to make it a member of the workspace, not an observer."},
+		"firewall":   {403, "<html>Request blocked", "Something in front of Shortcut answered (HTTP 403, a web page), not Shortcut itself. Push again in a while. If it stays so, tell the people who run Shortcut."},
 		"plain text": {400, "Bad Request", "Shortcut refused the request. Ask your admin to check the integration's settings."},
 		"not errors": {400, `{"message":7,"errors":"x"}`, "Shortcut refused the request. Ask your admin to check the integration's settings."},
 	} {
@@ -271,10 +274,31 @@ func TestErrors(t *testing.T) {
 			proxy.On(fake.Creates, targettest.Behaviour{Status: c.status, Body: func(*http.Request) string { return c.body }})
 			_, err := target.Create(t.Context(), draft(t, target))
 			require.Error(t, err)
-			assert.Equal(t, fault.Invalid, fault.KindOf(err))
+			kind := fault.Invalid
+			switch {
+			case strings.HasPrefix(c.body, "<"):
+				kind = fault.Intermediary
+			case c.status == http.StatusForbidden:
+				kind = fault.Forbidden
+			}
+			assert.Equal(t, kind, fault.KindOf(err))
 			assert.Equal(t, c.says, fault.From(err).Public)
 		})
 	}
+}
+
+// A state that somebody deleted within the memo's life costs no push.
+func TestCreateLooksUpOnceMore(t *testing.T) {
+	s := fake.New(t)
+	proxy := targettest.NewProxy(t, s.URL)
+	target := open(t, proxy.URL, mine())
+	require.NoError(t, target.Check(t.Context()))
+	proxy.OnNext(fake.Creates, targettest.Behaviour{Status: 400, Header: http.Header{"Content-Type": {"application/json"}}, Body: func(*http.Request) string {
+		return `{"message":"The request included invalid or missing parameters.","errors":{"workflow_state_id":"unknown-id"}}`
+	}})
+	_, err := target.Create(t.Context(), draft(t, target))
+	require.NoError(t, err)
+	assert.Equal(t, 1, s.Stories())
 }
 
 func TestChoices(t *testing.T) {

@@ -3,6 +3,7 @@ package shortcut
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -25,6 +26,7 @@ type story struct {
 	Workflow   int          `json:"workflow_id"`
 	ExternalID string       `json:"external_id"`
 	Links      []string     `json:"external_links"`
+	Archived   bool         `json:"archived"`
 	Labels     []label      `json:"labels"`
 	Owners     []string     `json:"owner_ids"`
 	Fields     []fieldValue `json:"custom_fields"`
@@ -175,14 +177,19 @@ func (c client) refine(r outbound.Reply, verdict *fault.Error) *fault.Error {
 	if verdict == nil {
 		return nil
 	}
-	verdict.Ref = r.Header.Get("X-Request-Id")
 	var said failure
-	_ = json.Unmarshal(r.Body, &said) // most errors have one, none must
+	own := json.Unmarshal(r.Body, &said) == nil && said.Message != ""
+	if e := targets.Foreign(name, r, own); e != nil {
+		return e
+	}
+	verdict.Ref = r.Header.Get("X-Request-Id")
 	details := flatten("", said.Errors, 0)
-	if said.Message != "" || len(details) > 0 {
-		verdict.Err = fmt.Errorf("%w: %s", verdict.Err, targets.Title(said.Message+" "+strings.Join(details, "; "), targets.MaxPublic))
+	if own || len(details) > 0 {
+		verdict.Err = &refusedError{status: r.Status, message: targets.Title(said.Message, targets.MaxPublic), details: details}
 	}
 	switch {
+	case r.Status == http.StatusForbidden && said.Message != "" && !strings.EqualFold(said.Message, http.StatusText(r.Status)):
+		verdict.Public = targets.Advised(name, said.Message, ". Ask a Shortcut admin to allow it to the token's member.")
 	case r.Status == http.StatusUnauthorized:
 		verdict.Public = "Shortcut refused the token. Ask your admin to renew it in the integration's settings."
 	case r.Status == http.StatusForbidden:
@@ -200,6 +207,33 @@ func (c client) refine(r outbound.Reply, verdict *fault.Error) *fault.Error {
 		verdict.Public = "Shortcut's address leads elsewhere. Ask your admin to check settings.url."
 	}
 	return verdict
+}
+
+// refusedError is what Shortcut says of a refusal, and of which properties.
+type refusedError struct {
+	status  int
+	message string
+	// details are "property: what is wrong".
+	details []string
+}
+
+func (e *refusedError) Error() string {
+	return fmt.Sprintf("HTTP status %d: %s", e.status, targets.Title(e.message+" "+strings.Join(e.details, "; "), targets.MaxPublic))
+}
+
+// names reports whether a refusal is about one of these properties.
+func names(err error, properties ...string) bool {
+	var refused *refusedError
+	return errors.As(err, &refused) && slices.ContainsFunc(refused.details, func(detail string) bool {
+		property, _, _ := strings.Cut(detail, ":")
+		property, _, _ = strings.Cut(property, ".")
+		return slices.Contains(properties, property)
+	})
+}
+
+// rememberedFields are the properties whose ids were looked up earlier.
+func rememberedFields() []string {
+	return []string{"workflow_state_id", "group_id", "owner_ids", "requested_by_id", "custom_fields"}
 }
 
 // maxDepth bounds how deep errors of nested values are read.

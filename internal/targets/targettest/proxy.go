@@ -63,6 +63,12 @@ func (p *Proxy) On(match func(*http.Request) bool, do Behaviour) {
 	p.match, p.do, p.hits = match, do, 0
 }
 
+// OnNext applies a behaviour to the next matching request alone.
+func (p *Proxy) OnNext(match func(*http.Request) bool, do Behaviour) {
+	once := first()
+	p.On(func(r *http.Request) bool { return match(r) && once(r) }, do)
+}
+
 // Off passes everything on again.
 func (p *Proxy) Off() { p.On(nil, Behaviour{}) }
 

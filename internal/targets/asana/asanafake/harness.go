@@ -50,8 +50,51 @@ func harness(mine, other, wrong targettest.Account) targettest.Harness {
 		Kind: asana.Kind(), Creates: Creates,
 		Start: func(t *testing.T) targettest.Server {
 			s := New(t)
-			return targettest.Server{URL: s.URL, Mine: mine, Other: other, WrongProject: wrong.Settings, Issues: s.stored}
+			return targettest.Server{URL: s.URL, Mine: mine, Other: other, WrongProject: wrong.Settings, Issues: s.stored, Fates: s.fates()}
 		},
+	}
+}
+
+func (s *Server) fates() targettest.Fates {
+	locked := func(change func()) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		change()
+	}
+	set := func(change func(*Task)) func(*testing.T, string) {
+		return func(t *testing.T, id string) {
+			t.Helper()
+			locked(func() {
+				for _, task := range s.tasks {
+					if task.GID == id {
+						change(task)
+						return
+					}
+				}
+				t.Errorf("there is no task %s", id)
+			})
+		}
+	}
+	return targettest.Fates{
+		Delete: set(func(task *Task) { task.Deleted = true }),
+		Hide:   set(func(task *Task) { task.Project = "private" }),
+		EndToken: func(*testing.T) {
+			locked(func() {
+				delete(s.accounts, "Bearer "+Token)
+				delete(s.accounts, "Bearer "+OAuthToken)
+			})
+		},
+		LoseProject: func(*testing.T) {
+			locked(func() {
+				for _, bearer := range []string{"Bearer " + Token, "Bearer " + OAuthToken} {
+					a := s.accounts[bearer]
+					a.projects = nil
+					s.accounts[bearer] = a
+				}
+			})
+		},
+		Never: map[string]string{"Trash": "a deleted task is told as one that never was", "Move": "a task keeps its id in every project, and its address leads there",
+			"DisableIssues": "a project is made of tasks"},
 	}
 }
 

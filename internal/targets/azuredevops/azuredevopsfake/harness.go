@@ -1,6 +1,7 @@
 package azuredevopsfake
 
 import (
+	"encoding/base64"
 	"net/http"
 	"strconv"
 	"strings"
@@ -38,6 +39,7 @@ func Harness() targettest.Harness {
 				URL: s.URL, Mine: Account(PAT, Project), Other: Account(OtherPAT, OtherProject),
 				WrongProject: Account(PAT, "Nowhere").Settings,
 				Issues:       s.stored,
+				Fates:        s.fates(),
 				SetPublic: func(*testing.T) {
 					s.mu.Lock()
 					defer s.mu.Unlock()
@@ -53,13 +55,43 @@ func Harness() targettest.Harness {
 	}
 }
 
+func (s *Server) fates() targettest.Fates {
+	set := func(change func(*Item)) func(*testing.T, string) {
+		return func(t *testing.T, id string) {
+			t.Helper()
+			n, err := strconv.Atoi(id)
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.Change(n, change)
+		}
+	}
+	account := func(change func()) func(*testing.T) {
+		return func(*testing.T) {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			change()
+		}
+	}
+	mine := "Basic " + base64.StdEncoding.EncodeToString([]byte(":"+PAT))
+	return targettest.Fates{
+		Trash:       set(func(i *Item) { i.Trashed = true }),
+		Move:        set(func(i *Item) { i.Project, i.Fields["System.TeamProject"] = Moved, Moved }),
+		Hide:        set(func(i *Item) { i.Secret = true }),
+		EndToken:    account(func() { delete(s.accounts, mine) }),
+		LoseProject: account(func() { s.accounts[mine] = "Nothing" }),
+		Never: map[string]string{"Delete": "a destroyed work item is told like a hidden one, and what people delete lies in the recycle bin",
+			"DisableIssues": "Boards that are switched off for a project still answer the API"},
+	}
+}
+
 // stored lists what Mine's project holds.
 func (s *Server) stored(_ *testing.T, marker targets.Marker) []targettest.Stored {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var out []targettest.Stored
 	for _, i := range s.items {
-		if i == nil || i.Project != Project {
+		if i.Trashed || i.Project != Project {
 			continue
 		}
 		tags, _ := i.Fields["System.Tags"].(string)

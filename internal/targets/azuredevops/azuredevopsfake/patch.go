@@ -78,7 +78,7 @@ func (s *Server) createItem(w http.ResponseWriter, r *http.Request, project stri
 }
 
 func (s *Server) patchItem(w http.ResponseWriter, r *http.Request, project string) {
-	i := s.visible(r.PathValue("id"), project)
+	i := s.asked(r, project)
 	if i == nil {
 		noItem(w, r.PathValue("id"))
 		return

@@ -19,14 +19,14 @@ const (
 	Organization = "fabrikam"
 	Project      = "Fabrikam Fiber"
 	OtherProject = "Other"
-	PAT          = "mine0000000000000000000000000000000000000000000000000000cafe" //nolint:gosec // made up
-	OtherPAT     = "other000000000000000000000000000000000000000000000000000cafe" //nolint:gosec // made up
-	EntraToken   = "eyJ0eXAiOiJKV1QiLCJhbGciOiJSUzI1NiJ9.mine.cafe"               //nolint:gosec // made up
+	// Moved is a project that every account sees.
+	Moved      = "Elsewhere"
+	PAT        = "mine0000000000000000000000000000000000000000000000000000cafe" //nolint:gosec // made up
+	OtherPAT   = "other000000000000000000000000000000000000000000000000000cafe" //nolint:gosec // made up
+	EntraToken = "eyJ0eXAiOiJKV1QiLCJhbGciOiJSUzI1NiJ9.mine.cafe"               //nolint:gosec // made up
 	// Jane and Joe are members; Joe's address stands for two of them.
 	Jane = "jane@example.com"
 	Joe  = "joe@example.com"
-
-	version = "7.1"
 )
 
 // Item is one work item.
@@ -37,6 +37,9 @@ type Item struct {
 	Relations []Relation
 	// Comments are the values that System.History was given.
 	Comments []string
+	// Trashed is set in the recycle bin, Secret in an area that no account of the
+	// fake may see.
+	Trashed, Secret bool
 	// hidden counts how many queries do not see it yet.
 	hidden int
 }
@@ -51,6 +54,9 @@ type Relation struct {
 // Server is one organization. Its exported fields may be set before requests.
 type Server struct {
 	URL string
+	// Version is the one api-version that it knows; 7.1 if empty. Versions before
+	// 7.0 have the states of a type as a preview only.
+	Version string
 	// BadToken is the status that a bad token gets: 401, 203 or 302.
 	BadToken int
 	// Require lists fields that a rule of the process requires besides.
@@ -91,7 +97,7 @@ func New(t testing.TB) *Server {
 func (s *Server) Item(id int) *Item {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if id < 1 || id > len(s.items) || s.items[id-1] == nil {
+	if id < 1 || id > len(s.items) || s.items[id-1].Trashed {
 		return nil
 	}
 	c := *s.items[id-1]
@@ -117,7 +123,14 @@ func (s *Server) Set(id int, field string, value any) {
 func (s *Server) Delete(id int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.items[id-1] = nil
+	s.items[id-1].Trashed = true
+}
+
+// Change changes an item, as somebody else would.
+func (s *Server) Change(id int, change func(*Item)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	change(s.items[id-1])
 }
 
 // Hits lists the requests so far, "METHOD /path".
@@ -145,6 +158,10 @@ func (s *Server) routes() http.Handler {
 	handle("GET "+wit+"workitems", []string{"ids", "fields", "errorPolicy"}, s.listItems)
 	handle("GET "+wit+"workitems/{id}", []string{"fields", "$expand"}, s.getItem)
 	handle("PATCH "+wit+"workitems/{id}", nil, s.patchItem)
+	const organization = "/" + Organization + "/_apis/wit/"
+	handle("GET "+organization+"workitems/{id}", []string{"fields", "$expand"}, s.getItem)
+	handle("PATCH "+organization+"workitems/{id}", nil, s.patchItem)
+	handle("GET "+wit+"recyclebin/{id}", nil, s.getDeleted)
 	handle("POST "+wit+"workitems/{type}", []string{"validateOnly"}, s.createItem)
 	handle("GET /"+Organization+"/_apis/projects", []string{"$top"}, func(w http.ResponseWriter, _ *http.Request, project string) {
 		reply(w, wrap([]any{map[string]any{"id": "eb6e4656-77fc-42a1-9181-4c6d8e9da5d1", "name": project, "state": "wellFormed"}}))
@@ -178,8 +195,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, query []string, h
 		s.login(w)
 		return
 	}
-	if r.URL.Query().Get("api-version") != version {
-		fail(w, http.StatusBadRequest, "VssVersionNotSpecifiedException", "A version of the API must be given.")
+	if !s.versioned(w, r) {
 		return
 	}
 	for name := range r.URL.Query() {
@@ -193,6 +209,25 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, query []string, h
 		return
 	}
 	h(w, r, project)
+}
+
+// versioned checks the api-version of a request.
+func (s *Server) versioned(w http.ResponseWriter, r *http.Request) bool {
+	version, want := s.Version, r.URL.Query().Get("api-version")
+	if version == "" {
+		version = "7.1"
+	}
+	preview := strings.HasSuffix(r.URL.Path, "/states") && version < "7.0"
+	switch {
+	case preview && want == version:
+		fail(w, http.StatusBadRequest, "VssInvalidPreviewVersionException", `The requested version "`+want+`" of the resource is under preview. `+
+			`The -preview flag must be supplied in the api-version for such requests. For example: "`+want+`-preview"`)
+	case preview && want == version+"-preview.1", !preview && want == version:
+		return true
+	default:
+		fail(w, http.StatusBadRequest, "VssVersionOutOfRangeException", "The requested REST API version of "+want+" is out of range for this server.")
+	}
+	return false
 }
 
 // login is what a bad token gets.
@@ -242,7 +277,7 @@ func (s *Server) query(w http.ResponseWriter, r *http.Request, project string) {
 	}
 	found := []map[string]any{}
 	for _, i := range s.items {
-		if i == nil || i.Project != project {
+		if i.Trashed || i.Secret || i.Project != project {
 			continue
 		}
 		if i.hidden > 0 {
@@ -287,15 +322,40 @@ func (s *Server) listItems(w http.ResponseWriter, r *http.Request, project strin
 
 func (s *Server) visible(id, project string) *Item {
 	n, err := strconv.Atoi(id)
-	if err != nil || n < 1 || n > len(s.items) || s.items[n-1] == nil || s.items[n-1].Project != project {
+	if err != nil || n < 1 || n > len(s.items) {
 		return nil
 	}
-	return s.items[n-1]
+	i := s.items[n-1]
+	if i.Trashed || i.Secret || i.Project != project {
+		return nil
+	}
+	return i
+}
+
+// asked is the item of a request. Without a project in its address it is
+// looked for in all that the account sees: its own, and Moved.
+func (s *Server) asked(r *http.Request, project string) *Item {
+	i := s.visible(r.PathValue("id"), project)
+	if i == nil && r.PathValue("project") == "" {
+		i = s.visible(r.PathValue("id"), Moved)
+	}
+	return i
+}
+
+func (s *Server) getDeleted(w http.ResponseWriter, r *http.Request, project string) {
+	n, err := strconv.Atoi(r.PathValue("id"))
+	if err != nil || n < 1 || n > len(s.items) || !s.items[n-1].Trashed || s.items[n-1].Project != project {
+		noItem(w, r.PathValue("id"))
+		return
+	}
+	i := s.items[n-1]
+	reply(w, map[string]any{"id": n, "type": i.Fields["System.WorkItemType"], "name": i.Fields["System.Title"], "project": project, "deletedDate": "1/1/2026 12:00:00 AM",
+		"deletedBy": "Jane", "code": 200, "url": s.URL + "/" + Organization + "/_apis/wit/recyclebin/" + strconv.Itoa(n), "resource": s.show(i, "", false)})
 }
 
 func (s *Server) getItem(w http.ResponseWriter, r *http.Request, project string) {
 	q := r.URL.Query()
-	i := s.visible(r.PathValue("id"), project)
+	i := s.asked(r, project)
 	switch {
 	case i == nil:
 		noItem(w, r.PathValue("id"))

@@ -38,6 +38,17 @@ func Harness() targettest.Harness {
 				URL: s.URL, Mine: Account(Token), Other: Account(OtherToken),
 				WrongProject: Account(Token, "workflow", "Nowhere").Settings,
 				Issues:       s.stored,
+				Fates: targettest.Fates{
+					Delete: func(t *testing.T, id string) { s.Delete(number(t, id)) },
+					Trash:  func(t *testing.T, id string) { s.Change(number(t, id), func(story *Story) { story.Archived = true }) },
+					EndToken: func(*testing.T) {
+						s.mu.Lock()
+						defer s.mu.Unlock()
+						s.Ended = true
+					},
+					Never: map[string]string{"Move": "a story keeps its id and address in every team and workflow", "Hide": "a token sees the stories of its whole workspace",
+						"LoseProject": "a token is for one workspace; a member who leaves it loses the token", "DisableIssues": "a workspace is made of stories"},
+				},
 				SetLag: func(*testing.T) {
 					s.mu.Lock()
 					defer s.mu.Unlock()
@@ -63,4 +74,13 @@ func (s *Server) stored(_ *testing.T, marker targets.Marker) []targettest.Stored
 		}
 	}
 	return out
+}
+
+func number(t *testing.T, id string) int {
+	t.Helper()
+	n, err := strconv.Atoi(id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
 }

@@ -58,6 +58,7 @@ type Story struct {
 	Estimate                            *int
 	Fields                              []FieldValue
 	Comments                            []string
+	Archived                            bool
 	hidden                              int
 }
 
@@ -72,6 +73,8 @@ type Server struct {
 	URL string
 	// Lag is how many look-ups of each sort miss a new story.
 	Lag int
+	// Ended is set when Token was revoked.
+	Ended bool
 
 	t       testing.TB
 	mu      sync.Mutex
@@ -178,7 +181,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, query []string, h
 	s.hits = append(s.hits, r.Method+" "+strings.TrimPrefix(r.URL.Path, "/api/v3"))
 	w.Header().Set("X-Request-Id", fmt.Sprintf("req-%d", len(s.hits)))
 	workspace := map[string]string{Token: "mine", OtherToken: "other"}[r.Header.Get("Shortcut-Token")]
-	if workspace == "" {
+	if workspace == "" || workspace == "mine" && s.Ended {
 		fail(w, http.StatusUnauthorized, "Unauthorized", nil)
 		return
 	}

@@ -49,7 +49,7 @@ func (s *Story) common() map[string]any {
 		workflow = Design
 	}
 	none := []any{}
-	return map[string]any{"app_url": address("story", s.ID), "description": s.Description, "archived": false, "started": s.State == InProgress, "story_links": none,
+	return map[string]any{"app_url": address("story", s.ID), "description": s.Description, "archived": s.Archived, "started": s.State == InProgress, "story_links": none,
 		"entity_type": "story", "labels": labels, "mention_ids": none, "member_mention_ids": none, "story_type": s.Type, "custom_fields": fields,
 		"workflow_id": workflow, "completed_at_override": nil, "started_at": nil, "completed_at": nil, "name": s.Name, "global_id": global("s", s.ID), "completed": s.State == Completed,
 		"blocker": false, "epic_id": orNull(s.Epic), "story_template_id": nil, "external_links": list(s.Links), "previous_iteration_ids": none, "requested_by_id": s.Requester,
