@@ -169,7 +169,8 @@ func (d *driver) rehearse(ctx context.Context, p *plan, draft targets.Draft) err
 	if reply.ID <= 0 {
 		return nil
 	}
-	found, err := d.item(ctx, strconv.Itoa(reply.ID), summary())
+	var found workItem
+	err = d.get(ctx, op, d.wit("workitems/"+strconv.Itoa(reply.ID), summary()), &found)
 	switch {
 	case err != nil && fault.KindOf(err) != fault.NotFound:
 		return err
