@@ -3,13 +3,27 @@ package targets
 import (
 	"context"
 	"errors"
+	"slices"
+	"strings"
 )
 
-// staleError marks a refusal that something remembered may have caused.
-type staleError struct{ err error }
+// remedy is what may turn a refusal into a success.
+type remedy uint8
 
-func (e *staleError) Error() string { return e.err.Error() }
-func (e *staleError) Unwrap() error { return e.err }
+const (
+	noRemedy remedy = iota
+	lookUpAgain
+	leaveLabelsOut
+)
+
+// remediableError marks a refusal that created nothing and has a remedy.
+type remediableError struct {
+	remedy remedy
+	err    error
+}
+
+func (e *remediableError) Error() string { return e.err.Error() }
+func (e *remediableError) Unwrap() error { return e.err }
 
 // Stale marks a refusal that a driver traces to what it or Target remembers:
 // the tracker names a label, a milestone or a project that is no longer there.
@@ -19,21 +33,40 @@ func Stale(err error) error {
 	if err == nil {
 		return nil
 	}
-	return &staleError{err}
+	return &remediableError{lookUpAgain, err}
 }
 
-// send completes a draft and hands it to do. After a Stale refusal it forgets
-// what was looked up and does both again, once. An unsure refusal is final: the
-// issue may exist.
+// LabelsRefused marks a refusal of the draft's labels, as fresh as they are.
+// Target then asks once more without them and names them in the description: a
+// label never fails a push.
+func LabelsRefused(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &remediableError{leaveLabelsOut, err}
+}
+
+// remedyOf returns noRemedy for an unsure refusal: the issue may exist.
+func remedyOf(err error) remedy {
+	var refused *remediableError
+	if !errors.As(err, &refused) || OutcomeOf(err) != OutcomeNotDone {
+		return noRemedy
+	}
+	return refused.remedy
+}
+
+// send completes a draft and hands it to do, and applies each remedy once.
 func (t *Target) send(ctx context.Context, wanted Draft, do func(context.Context, Draft) (Issue, error)) (Issue, error) {
 	issue, err := t.attempt(ctx, wanted, do)
-	var stale *staleError
-	if !errors.As(err, &stale) || OutcomeOf(err) != OutcomeNotDone {
-		return issue, err
+	if remedyOf(err) == lookUpAgain {
+		t.fields.Forget()
+		t.people.forget()
+		issue, err = t.attempt(ctx, wanted, do)
 	}
-	t.fields.Forget()
-	t.people.forget()
-	return t.attempt(ctx, wanted, do)
+	if remedyOf(err) == leaveLabelsOut && len(wanted.Labels) > 0 {
+		issue, err = t.attempt(ctx, t.withoutLabels(wanted), do)
+	}
+	return issue, err
 }
 
 func (t *Target) attempt(ctx context.Context, wanted Draft, do func(context.Context, Draft) (Issue, error)) (Issue, error) {
@@ -42,4 +75,12 @@ func (t *Target) attempt(ctx context.Context, wanted Draft, do func(context.Cont
 		return Issue{}, err
 	}
 	return do(ctx, draft)
+}
+
+// withoutLabels is a draft that names its labels in the description.
+func (t *Target) withoutLabels(d Draft) Draft {
+	d = t.fit(d)
+	d.asides = append(slices.Clip(d.asides), "Labels not set in "+t.traits.Name+": "+strings.Join(d.Labels, ", "))
+	d.Labels = nil
+	return d
 }

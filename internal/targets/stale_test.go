@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/internal/fault"
+	"pushbutton/internal/richtext"
 )
 
 // forgetful is a driver whose field and people change between two look-ups.
@@ -94,6 +95,36 @@ func TestStaleRefusalForgetsPeople(t *testing.T) {
 	_, err := New(driver, Options{}).Create(t.Context(), draft)
 	require.NoError(t, err)
 	assert.Equal(t, "here", driver.got.Assignee)
+}
+
+// A label never fails a push: what the tracker refuses stands in the text.
+func TestRefusedLabelsAreLeftOut(t *testing.T) {
+	refused := &fault.Error{Kind: fault.Invalid, Public: "Tracker: labels are exclusive."}
+	for name, c := range map[string]struct {
+		labels []string
+		errs   []error
+		calls  int
+		sets   []string
+		fails  bool
+	}{
+		"refused":                    {[]string{"a", "b\nc"}, []error{LabelsRefused(refused), nil}, 2, nil, false},
+		"stale, then refused":        {[]string{"a"}, []error{Stale(refused), LabelsRefused(refused), nil}, 3, nil, false},
+		"refused to the end":         {[]string{"a"}, []error{LabelsRefused(refused)}, 2, nil, true},
+		"no labels to leave out":     {nil, []error{LabelsRefused(refused)}, 1, nil, true},
+		"refused, then stale":        {[]string{"a"}, []error{LabelsRefused(refused), Stale(refused)}, 2, nil, true},
+		"refused, but it may be set": {[]string{"a"}, []error{LabelsRefused(&fault.Error{Kind: fault.Invalid, Unsure: true})}, 1, []string{"a"}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			driver := &forgetful{scripted: scripted{issue: Issue{ID: "7"}}, errs: c.errs}
+			_, err := New(driver, Options{}).Create(t.Context(), Draft{Marker: marker, Title: "x", Labels: c.labels})
+			assert.Equal(t, c.fails, err != nil, err)
+			assert.Equal(t, c.calls, driver.calls)
+			assert.Equal(t, c.sets, driver.got.Labels)
+			if len(c.labels) == 2 {
+				assert.Contains(t, driver.got.Render(1000, nil, func(d richtext.Doc) string { return d.Plain() }), "Labels not set in Tracker: a, b c")
+			}
+		})
+	}
 }
 
 func TestStaleKeepsTheError(t *testing.T) {
