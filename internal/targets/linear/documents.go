@@ -14,7 +14,7 @@ func (d document) name() string {
 	return rest[:max(end, 0)]
 }
 
-const issueFields = `id identifier url title trashed state { id name type color }`
+const issueFields = `id identifier url title trashed archivedAt autoArchivedAt previousIdentifiers state { id name type color }`
 
 const (
 	listTeams document = `query Teams {
@@ -32,6 +32,10 @@ const (
 
 	proveTeam document = `query TeamExists($id: String!) {
   team(id: $id) { id }
+}`
+
+	proveReading document = `query TeamIssues($id: String!) {
+  team(id: $id) { id issues(first: 1) { nodes { id } } }
 }`
 
 	listLabels document = `query Labels($filter: IssueLabelFilter!, $after: String) {

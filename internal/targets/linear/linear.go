@@ -86,7 +86,7 @@ func (d *driver) Find(ctx context.Context, marker targets.Marker) (*targets.Issu
 	}
 	if found == nil {
 		// An account that was put out of a private team sees nothing there.
-		return nil, d.planner.proveTeam(ctx, p)
+		return nil, d.planner.proveTeam(ctx, p.team.ID)
 	}
 	out := portable(*found)
 	return &out, nil
@@ -98,7 +98,7 @@ func (d *driver) lookUp(ctx context.Context, id string) (*issue, error) {
 	var reply struct{ Issue *issue }
 	err := d.query(ctx, op, readIssue, vars{"id": id}, &reply)
 	switch {
-	case notFound(err, "issue"):
+	case absent(err, entityIssue):
 		return nil, nil
 	case err != nil:
 		return nil, err
@@ -133,7 +133,7 @@ func (d *driver) Create(ctx context.Context, draft targets.Draft) (targets.Issue
 		err = targets.Unreadable(op, errors.New("no issue in the answer"))
 	}
 	if err != nil {
-		return d.decide(ctx, input.ID, err)
+		return d.decide(ctx, p, input.ID, draft.Labels, err)
 	}
 	return portable(*made), nil
 }
@@ -141,22 +141,43 @@ func (d *driver) Create(ctx context.Context, draft targets.Draft) (targets.Issue
 // decide says what a create that Linear answered with an error has come to. It
 // may have been refused because an earlier one was carried out, and an error
 // of the link takes the whole answer with it: the issue's id tells.
-func (d *driver) decide(ctx context.Context, id string, err error) (targets.Issue, error) {
+func (d *driver) decide(ctx context.Context, p *plan, id string, labels []string, err error) (targets.Issue, error) {
 	e := *fault.From(err)
 	var refused *refusedError
 	if !errors.As(err, &refused) || e.Kind == fault.Unauthorized || e.Kind == fault.RateLimited {
 		return targets.Issue{}, err
 	}
-	d.planner.forget() // what it knew may be why
 	found, why := d.lookUp(ctx, id)
 	if why != nil {
+		d.planner.forget()
 		e.Unsure = true // nobody knows yet
 		return targets.Issue{}, &e
 	}
 	if found != nil {
 		return portable(*found), nil
 	}
-	return targets.Issue{}, err
+	return targets.Issue{}, d.remediable(ctx, p, labels, err)
+}
+
+// remediable marks a refusal that names something which the plan remembers.
+// Labels that are still listed are refused for another reason.
+func (d *driver) remediable(ctx context.Context, p *plan, labels []string, err error) error {
+	var refused *refusedError
+	if !errors.As(err, &refused) {
+		return err
+	}
+	d.planner.forget() // what it knew may be why
+	if refused.labels() {
+		now, why := d.planner.get(ctx)
+		if why == nil && p.sameLabels(now, labels) {
+			return targets.LabelsRefused(err)
+		}
+		return targets.Stale(err)
+	}
+	if refused.absent("") {
+		return targets.Stale(err)
+	}
+	return err
 }
 
 // body is the part of an issue that creates and updates share.
@@ -179,140 +200,26 @@ func describe(draft targets.Draft) string { return draft.Render(maxDescription, 
 
 func render(doc richtext.Doc) string { return doc.Markdown(richtext.LinearMarkdown()) }
 
-// Update implements targets.Updater. Labels that people added stay, and so do
-// the status, the project and the parent.
-func (d *driver) Update(ctx context.Context, id string, draft targets.Draft) (targets.Issue, error) {
-	const op = "update issue"
-	if !isUUID(id) {
-		return targets.Issue{}, missing()
-	}
-	p, err := d.planner.get(ctx)
-	if err != nil {
-		return targets.Issue{}, err
-	}
-	in, err := d.body(p, draft)
-	if err != nil {
-		return targets.Issue{}, err
-	}
-	in.AddedLabelIDs, in.LabelIDs, in.StateID, in.ParentID, in.Priority = in.LabelIDs, nil, "", "", draftPriority(draft.Fields)
-	if !hasField(draft.Fields, fieldProject) {
-		in.ProjectID = ""
-	}
-	return d.change(ctx, op, id, in)
-}
-
-func (d *driver) change(ctx context.Context, op, id string, in issueInput) (targets.Issue, error) {
-	var reply struct{ IssueUpdate payload }
-	err := d.mutate(ctx, op, updateIssue, vars{"id": id, "input": in}, &reply)
-	switch {
-	case notFound(err, "issueUpdate"):
-		return targets.Issue{}, missing()
-	case err != nil:
-		return targets.Issue{}, err
-	case reply.IssueUpdate.Issue == nil:
-		return targets.Issue{}, targets.Unreadable(op, errors.New("no issue in the answer"))
-	}
-	return portable(*reply.IssueUpdate.Issue), nil
-}
-
-// Read implements targets.Reader. An issue in the trash is as good as gone.
-func (d *driver) Read(ctx context.Context, id string) (targets.Issue, error) {
-	if !isUUID(id) {
-		return targets.Issue{}, missing()
-	}
-	found, err := d.lookUp(ctx, id)
-	switch {
-	case err != nil:
-		return targets.Issue{}, err
-	case found == nil || found.Trashed:
-		return targets.Issue{}, missing()
-	}
-	return portable(*found), nil
-}
-
-// Resolve implements targets.Resolver. Linear takes an identifier ("ENG-12")
-// for an id.
-func (d *driver) Resolve(ctx context.Context, ref *targets.Reference) (targets.Issue, error) {
-	identifier := strings.ToUpper(ref.Key() + ref.After("issue"))
-	team, number, ok := strings.Cut(identifier, "-")
-	if !ok || len(identifier) > maxIdentifier || team == "" || number == "" || strings.Trim(number, "0123456789") != "" {
-		return targets.Issue{}, missing()
-	}
-	var reply struct{ Issue *issue }
-	err := d.query(ctx, "read issue", readIssue, vars{"id": identifier}, &reply)
-	switch {
-	case notFound(err, "issue"):
-		return targets.Issue{}, missing()
-	case err != nil:
-		return targets.Issue{}, err
-	case reply.Issue == nil || !isUUID(reply.Issue.ID):
-		return targets.Issue{}, notLinear("read issue", errors.New("no issue in the answer"))
-	case reply.Issue.Trashed:
-		return targets.Issue{}, missing()
-	}
-	return portable(*reply.Issue), nil
-}
-
-// Comment implements targets.Commenter.
-func (d *driver) Comment(ctx context.Context, id, text string) error {
-	if !isUUID(id) {
-		return missing()
-	}
-	var reply struct{ CommentCreate struct{ Success bool } }
-	const op = "comment on issue"
-	err := d.mutate(ctx, op, createComment, vars{"input": newComment{IssueID: id, Body: render(targets.PlainText(text))}}, &reply)
-	switch {
-	case notFound(err, "commentCreate"):
-		return missing()
-	case err == nil && !reply.CommentCreate.Success:
-		return targets.Unreadable(op, errors.New("no success in the answer"))
-	}
-	return err
-}
-
-// Close implements targets.Closer: the issue is cancelled, for it is nothing
-// that was done. Its team, which may have changed, says what that is called.
-func (d *driver) Close(ctx context.Context, id string) error {
-	const op = "close issue"
-	if !isUUID(id) {
-		return missing()
-	}
-	var reply struct {
-		Issue struct {
-			issue
-			Team struct{ States nodes[state] }
-		}
-	}
-	err := d.query(ctx, op, readIssueStates, vars{"id": id}, &reply)
-	switch {
-	case notFound(err, "issue"):
-		return missing()
-	case err != nil:
-		return err
-	case progress(reply.Issue.State.Type) == targets.Done:
-		return nil
-	}
-	for _, typ := range []string{"canceled", "completed"} {
-		if first := firstOf(reply.Issue.Team.States.Nodes, typ); first != nil {
-			_, err := d.change(ctx, op, id, issueInput{StateID: first.ID})
-			return err
-		}
-	}
-	return invalid(op, "Linear: the issue's team has no status that means cancelled or completed. Ask a Linear admin to add one.")
-}
-
-func missing() *fault.Error {
-	return targets.Missing("read issue", name, "this issue", "the integration's account")
-}
-
-// portable is an issue in everybody's words.
+// portable is an issue in everybody's words. It was moved if Linear names
+// earlier identifiers: they come with another team.
 func portable(i issue) targets.Issue {
 	out := targets.Issue{ID: i.ID, Key: i.Identifier, URL: i.URL, Title: i.Title, Status: i.State.Name, Progress: progress(i.State.Type),
 		Color: targets.NearestColor(i.State.Color)}
-	if i.Trashed {
-		out.Status, out.Progress, out.Color = "Deleted", targets.Done, ""
+	switch {
+	case i.Trashed:
+		out.Status, out.Progress, out.Color, out.Verdict = "Deleted", targets.Done, "", targets.VerdictTrashed
+	case i.putAway():
+		out.Status, out.Progress, out.Color, out.Verdict = "Archived", targets.Done, "", targets.VerdictTrashed
+	case len(i.Previous) > 0:
+		out.Verdict = targets.VerdictMoved
 	}
 	return out
+}
+
+// putAway reports whether people archived an issue that was not finished.
+// Linear itself archives what has been finished for a while.
+func (i issue) putAway() bool {
+	return i.ArchivedAt != "" && i.AutoArchivedAt == "" && progress(i.State.Type) != targets.Done
 }
 
 // progress reads the type of a state, which Linear does not let people change.

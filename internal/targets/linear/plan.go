@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"pushbutton/internal/fault"
@@ -70,10 +71,7 @@ func (p *planner) findTeam(ctx context.Context, made *plan) error {
 	}
 	found := pickTeam(all, p.cfg.team)
 	if found == nil || found.RetiredAt != "" {
-		e := invalid(op, "Linear has no team %q that the integration's account sees%s. Ask your admin to correct settings.team.",
-			targets.Title(p.cfg.team, 40), targets.Only(all, func(t team) string { return t.Key }))
-		e.Kind = fault.NotFound
-		return e
+		return p.noTeam(op, all)
 	}
 	var whole struct{ Team team }
 	if err := p.query(ctx, "read team", readTeam, vars{"id": found.ID}, &whole); err != nil {
@@ -85,6 +83,13 @@ func (p *planner) findTeam(ctx context.Context, made *plan) error {
 	made.team = whole.Team
 	made.team.Key, made.team.Name = found.Key, found.Name
 	return nil
+}
+
+func (p *planner) noTeam(op string, all []team) error {
+	e := invalid(op, "Linear has no team %q that the integration's account sees%s. Ask your admin to correct settings.team.",
+		targets.Title(p.cfg.team, 40), targets.Only(all, func(t team) string { return t.Key }))
+	e.Kind = fault.NotFound
+	return e
 }
 
 func (p *planner) teams(ctx context.Context) ([]team, error) {
@@ -123,21 +128,47 @@ func pickProject(all []project, wanted string) (project, bool) {
 	return project{}, false
 }
 
-// proveTeam says whether the account still sees the team.
-func (p *planner) proveTeam(ctx context.Context, known *plan) error {
+// proveTeam proves that the account still sees the team.
+func (p *planner) proveTeam(ctx context.Context, id string) error { return p.prove(ctx, proveTeam, id) }
+
+func (p *planner) prove(ctx context.Context, doc document, id string) error {
 	const op = "read team"
 	var reply struct{ Team struct{ ID string } }
-	err := p.query(ctx, op, proveTeam, vars{"id": known.team.ID}, &reply)
+	err := p.query(ctx, op, doc, vars{"id": id}, &reply)
 	switch {
-	case notFound(err, "team"):
+	case absent(err, entityTeam):
 		e := *fault.From(err)
 		e.Kind = fault.NotFound
 		e.Public = fmt.Sprintf("Linear does not show team %q to the integration's account any more. Ask a Linear admin to let it in, or your admin to correct settings.team.", targets.Title(p.cfg.team, 40))
 		return &e
-	case err == nil && reply.Team.ID != known.team.ID:
+	case err == nil && reply.Team.ID != id:
 		return notLinear(op, errors.New("no team in the answer"))
 	}
 	return err
+}
+
+// proveReading proves that an issue which Linear does not return was deleted.
+// Linear says the same of one that was moved to a team which the account does
+// not see. An account that sees a single team, such as a limited API key, proves
+// nothing.
+func (p *planner) proveReading(ctx context.Context) error {
+	const op = "find team"
+	all, err := p.teams(ctx)
+	if err != nil {
+		return err
+	}
+	found := pickTeam(all, p.cfg.team)
+	if found == nil {
+		return p.noTeam(op, all)
+	}
+	if err := p.prove(ctx, proveReading, found.ID); err != nil {
+		return err
+	}
+	if len(all) == 1 {
+		return &fault.Error{Op: op, Kind: fault.Forbidden, Public: fmt.Sprintf(
+			"Linear does not show this issue: it was deleted, or moved to a team that the integration's account does not see. It sees team %s alone. Ask a Linear admin to give it more teams, or unlink and push again for a new issue.", targets.Title(found.Key, 20))}
+	}
+	return nil
 }
 
 func (p *planner) findParent(ctx context.Context, made *plan) error {
@@ -147,7 +178,7 @@ func (p *planner) findParent(ctx context.Context, made *plan) error {
 	const op = "find parent"
 	var reply struct{ Issue issue }
 	err := p.query(ctx, op, readIssue, vars{"id": p.cfg.parent}, &reply)
-	if notFound(err, "issue") || err == nil && reply.Issue.Trashed {
+	if absent(err, entityIssue) || err == nil && reply.Issue.Trashed {
 		return invalid(op, "Linear has no issue %q that the integration's account sees. Ask your admin to correct settings.parent.", targets.Title(p.cfg.parent, 40))
 	}
 	if err == nil && reply.Issue.ID == "" {
@@ -194,6 +225,13 @@ func (p *plan) labelIDs(names []string) (known, unknown []string) {
 		known = append(known, l.ID)
 	}
 	return known, unknown
+}
+
+// sameLabels reports whether two plans know labels by the same ids.
+func (p *plan) sameLabels(other *plan, names []string) bool {
+	mine, _ := p.labelIDs(names)
+	theirs, _ := other.labelIDs(names)
+	return slices.Equal(mine, theirs)
 }
 
 // firstOf is the first state of a type, as the team orders them.

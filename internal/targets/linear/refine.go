@@ -71,6 +71,10 @@ func refine(r outbound.Reply, verdict *fault.Error) *fault.Error {
 	if verdict == nil && len(said) == 0 {
 		return nil
 	}
+	if e := targets.Foreign(name, r, own(said)); e != nil {
+		e.Ref = r.Header.Get("X-Request-Id")
+		return e
+	}
 	if verdict == nil {
 		verdict = &fault.Error{Kind: fault.Unavailable, Unsure: true}
 	}
@@ -148,15 +152,50 @@ func untilReset(h http.Header, now time.Time) time.Duration {
 	return min(wait, maxWait)
 }
 
-// notFound tells whether Linear said that the thing at a root field of the
-// document is not there, or not to be seen.
-func notFound(err error, field string) bool {
+// The entities that Linear says it cannot find.
+const (
+	entityIssue = "Issue"
+	entityTeam  = "Team"
+)
+
+// absent reports whether Linear said that it has no such entity, or none that
+// the account sees.
+func absent(err error, entity string) bool {
 	var refused *refusedError
-	if !errors.As(err, &refused) {
-		return false
+	return errors.As(err, &refused) && refused.absent(entity)
+}
+
+// absent looks for "Entity not found: Issue". "Entity not found in
+// validateAccess: labelIds" names an input's field, and not the issue. An empty
+// entity stands for anything.
+func (e *refusedError) absent(entity string) bool {
+	for _, one := range e.errors {
+		rest, ok := strings.CutPrefix(one.Message, "Entity not found")
+		if !ok {
+			continue
+		}
+		named, _, _ := strings.Cut(strings.TrimSpace(strings.TrimPrefix(rest, ":")), " ")
+		if entity == "" || rest[:min(len(rest), 1)] == ":" && strings.TrimRight(named, ".:") == entity {
+			return true
+		}
 	}
-	for _, e := range refused.errors {
-		if strings.HasPrefix(e.Message, "Entity not found") && (len(e.Path) == 0 || e.Path[0] == field) {
+	return false
+}
+
+// labels reports whether Linear refused labels.
+func (e *refusedError) labels() bool {
+	for _, one := range e.errors {
+		if said := strings.ToLower(one.Message); strings.Contains(said, "labelids") || strings.Contains(said, "issuelabel") {
+			return true
+		}
+	}
+	return false
+}
+
+// own reports whether Linear wrote a reply's errors: each has a code or a type.
+func own(said []graphError) bool {
+	for _, e := range said {
+		if e.Extensions.Code != "" || e.Extensions.Type != "" {
 			return true
 		}
 	}

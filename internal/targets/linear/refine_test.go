@@ -1,6 +1,7 @@
 package linear_test
 
 import (
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -78,6 +79,7 @@ func said(code, typ, message, presentable string) string {
 // or type, and whether there is an issue is in Linear.
 func TestErrors(t *testing.T) {
 	const advice = ". Ask your admin to change that in Linear or in the integration's settings."
+	const front = "Something in front of Linear answered (HTTP %d, %s), not Linear itself. Push again in a while. If it stays so, tell the people who run Linear."
 	driver, next := answering(t)
 	id := linear.IssueID(teamID, draft().Marker)
 	for name, c := range map[string]struct {
@@ -101,7 +103,10 @@ func TestErrors(t *testing.T) {
 		"lock timeout":             {answer{200, nil, said("LOCK_TIMEOUT", "lock timeout", "x", ""), absent}, fault.Unavailable, targets.OutcomeUnknown, ""},
 		"errors that say nothing":  {answer{200, nil, `{"errors":["x",{"extensions":null}]}`, absent}, fault.Unavailable, targets.OutcomeUnknown, ""},
 		"no success":               {answer{200, nil, `{"data":{"issueCreate":{"success":false,"issue":null}}}`, absent}, fault.Unavailable, targets.OutcomeUnknown, ""},
-		"web page":                 {answer{502, nil, "<html>Bad gateway", absent}, fault.Unavailable, targets.OutcomeUnknown, ""},
+		"web page":                 {answer{502, nil, "<html>Bad gateway", absent}, fault.Intermediary, targets.OutcomeUnknown, fmt.Sprintf(front, 502, "a web page")},
+		"a firewall forbids":       {answer{403, nil, "<html>Request blocked", absent}, fault.Intermediary, targets.OutcomeUnknown, fmt.Sprintf(front, 403, "a web page")},
+		"a gateway has no route":   {answer{404, nil, `{"errors":[{"message":"no Route matched"}]}`, absent}, fault.Intermediary, targets.OutcomeUnknown, fmt.Sprintf(front, 404, "not in Linear's words")},
+		"forbidden under 403":      {answer{403, nil, said("FORBIDDEN", "forbidden", "x", "Your account was suspended."), absent}, fault.Forbidden, targets.OutcomeNotDone, "Linear: Your account was suspended" + advice},
 		"plain text":               {answer{400, nil, "Bad Request", absent}, fault.Invalid, targets.OutcomeNotDone, ""},
 	} {
 		t.Run(name, func(t *testing.T) {

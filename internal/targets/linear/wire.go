@@ -28,7 +28,11 @@ type issue struct {
 	URL        string
 	Title      string
 	Trashed    bool
-	State      state
+	// ArchivedAt is a time; AutoArchivedAt is set where Linear archived the
+	// issue by itself.
+	ArchivedAt, AutoArchivedAt string
+	Previous                   []string `json:"previousIdentifiers"`
+	State                      state
 }
 
 // nodes is a connection, of which one page is read.

@@ -55,13 +55,16 @@ type Server struct {
 	users     []map[string]any
 	issues    []*Issue
 	failLinks bool
-	variables []string
-	hits      []string
+	// refuseLabels: labels are listed and refused all the same.
+	refuseLabels bool
+	variables    []string
+	hits         []string
 }
 
 type account struct {
 	workspace string
 	oauth     bool
+	only      string // the one team that a limited key sees; empty: all
 }
 
 type team struct {
@@ -82,6 +85,9 @@ type Issue struct {
 	Estimate           *int
 	Due                string
 	Trashed            bool
+	Archived           string // a time; empty: it is not
+	AutoArchived       string
+	Previous           []string // earlier identifiers
 	Comments, Links    []string
 }
 
@@ -137,23 +143,6 @@ func Account(key, teamName string, more ...any) targettest.Account {
 		Credentials: map[string]secret.String{cred: secret.New(key)},
 		Settings: func(url string) map[string]any {
 			return targettest.With(map[string]any{"url": url, "team": teamName}, more...)
-		},
-	}
-}
-
-// Harness runs the conformance suite over the fake.
-func Harness() targettest.Harness {
-	return targettest.Harness{
-		Kind:    linear.Kind(),
-		Creates: func(r *http.Request) bool { return strings.Contains(peek(r), "issueCreate") },
-		Reads:   func(r *http.Request) bool { return strings.Contains(peek(r), `"query":"query `) },
-		Start: func(t *testing.T) targettest.Server {
-			s := New(t)
-			return targettest.Server{
-				URL: s.URL, Mine: Account(Mine, "ENG"), Other: Account(Other, "GLO"),
-				WrongProject: Account(Mine, "GLO").Settings,
-				Issues:       func(_ *testing.T, marker targets.Marker) []targettest.Stored { return s.stored(marker) },
-			}
 		},
 	}
 }
@@ -242,7 +231,7 @@ func (s *Server) team(id string) *team {
 
 func (s *Server) find(id string) *Issue {
 	for _, i := range s.issues {
-		if i.ID == id || i.Key == id {
+		if i.ID == id || i.Key == id || slices.Contains(i.Previous, id) {
 			return i
 		}
 	}

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"net/url"
 	"regexp"
 	"slices"
 	"strconv"
@@ -54,7 +53,9 @@ func (c *call) arg(args map[string]string, name string, out any) *fault {
 }
 
 // sees tells whether the account sees a team.
-func (c *call) sees(t *team) bool { return t != nil && t.workspace == c.who.workspace && !t.hidden }
+func (c *call) sees(t *team) bool {
+	return t != nil && t.workspace == c.who.workspace && !t.hidden && (c.who.only == "" || c.who.only == t.id)
+}
 
 func connection(nodes []map[string]any) map[string]any {
 	if nodes == nil {
@@ -69,7 +70,7 @@ func show(t *team) map[string]any {
 		retired = "2026-01-01T00:00:00.000Z"
 	}
 	return map[string]any{"id": t.id, "key": t.key, "name": t.name, "retiredAt": retired, "issueEstimationType": t.estimates,
-		"states": connection(t.states), "projects": connection(t.projects)}
+		"states": connection(t.states), "projects": connection(t.projects), "issues": connection(nil)}
 }
 
 func (c *call) listTeams(map[string]string) (any, *fault) {
@@ -154,6 +155,15 @@ func (c *call) issue(id string) *Issue {
 	return nil
 }
 
+// changeable is an issue that takes changes. What Linear says of one in the
+// trash is not published: this is the answer that is the easiest to misread.
+func (c *call) changeable(id string) *Issue {
+	if i := c.issue(id); i != nil && !i.Trashed {
+		return i
+	}
+	return nil
+}
+
 func (c *call) getIssue(args map[string]string) (any, *fault) {
 	var id string
 	if f := c.arg(args, "id", &id); f != nil {
@@ -177,7 +187,14 @@ func (c *call) show(i *Issue) map[string]any {
 	if i.Trashed {
 		trashed = true
 	}
-	return map[string]any{"id": i.ID, "identifier": i.Key, "title": i.Title, "url": "https://linear.app/" + c.who.workspace + "/issue/" + i.Key,
+	orNull := func(text string) any {
+		if text == "" {
+			return nil
+		}
+		return text
+	}
+	return map[string]any{"archivedAt": orNull(i.Archived), "autoArchivedAt": orNull(i.AutoArchived), "previousIdentifiers": append([]string{}, i.Previous...),
+		"id": i.ID, "identifier": i.Key, "title": i.Title, "url": "https://linear.app/" + c.who.workspace + "/issue/" + i.Key,
 		"trashed": trashed, "state": state, "team": show(t)}
 }
 
@@ -222,13 +239,7 @@ func (c *call) createIssue(args map[string]string) (any, *fault) {
 		c.server.t.Error("IssueCreateInput has no addedLabelIds")
 	}
 	t := c.server.team(*in.TeamID)
-	n := 1
-	for _, i := range c.server.issues {
-		if i.Team == t.id {
-			n++
-		}
-	}
-	made := &Issue{ID: *in.ID, Team: t.id, Key: t.key + "-" + strconv.Itoa(n), State: t.states[0]["id"].(string)}
+	made := &Issue{ID: *in.ID, Team: t.id, Key: t.key + "-" + strconv.Itoa(c.server.next(t)), State: t.states[0]["id"].(string)}
 	if f := c.apply(made, in, t, in.LabelIDs); f != nil {
 		return nil, f
 	}
@@ -245,7 +256,7 @@ func (c *call) updateIssue(args map[string]string) (any, *fault) {
 	if f := c.arg(args, "input", &in); f != nil {
 		return nil, f
 	}
-	i := c.issue(id)
+	i := c.changeable(id)
 	if i == nil {
 		return nil, notFound("Issue")
 	}
@@ -329,8 +340,8 @@ func (c *call) label(i *Issue, t *team, ids []string) *fault {
 	groups := map[any]bool{}
 	for _, id := range ids {
 		at := slices.IndexFunc(t.labels, func(l map[string]any) bool { return l["id"] == id })
-		if at < 0 && id != label("7", "", "")["id"] {
-			return notFound("IssueLabel: labelIds contained an entry that could not be found.")
+		if c.server.refuseLabels || at < 0 && id != label("7", "", "")["id"] {
+			return input("Entity not found in validateAccess: labelIds", "labelIds contained an entry that could not be found.")
 		}
 		if at >= 0 {
 			if parent, ok := t.labels[at]["parent"].(map[string]any); ok {
@@ -349,44 +360,4 @@ func (c *call) label(i *Issue, t *team, ids []string) *fault {
 
 func has(all []map[string]any, id string) bool {
 	return slices.ContainsFunc(all, func(one map[string]any) bool { return one["id"] == id })
-}
-
-func (c *call) createLink(args map[string]string) (any, *fault) {
-	var in struct {
-		IssueID  string `json:"issueId"`
-		Title    string `json:"title"`
-		Subtitle string `json:"subtitle"`
-		URL      string `json:"url"`
-	}
-	if f := c.arg(args, "input", &in); f != nil {
-		return nil, f
-	}
-	i := c.issue(in.IssueID)
-	if i == nil {
-		return nil, notFound("Issue")
-	}
-	u, err := url.Parse(in.URL)
-	if err != nil || u.Host == "" || in.Title == "" || c.server.failLinks {
-		return nil, input("Argument Validation Error", "url must be a URL address.")
-	}
-	if !slices.Contains(i.Links, in.URL) {
-		i.Links = append(i.Links, in.URL)
-	}
-	return map[string]any{"success": true}, nil
-}
-
-func (c *call) createComment(args map[string]string) (any, *fault) {
-	var in struct {
-		IssueID string `json:"issueId"`
-		Body    string `json:"body"`
-	}
-	if f := c.arg(args, "input", &in); f != nil {
-		return nil, f
-	}
-	i := c.issue(in.IssueID)
-	if i == nil {
-		return nil, notFound("Issue")
-	}
-	i.Comments = append(i.Comments, in.Body)
-	return map[string]any{"success": true}, nil
 }
