@@ -44,6 +44,8 @@ type Draft struct {
 
 	wishes wishes
 	asides []string
+	// warnings are sentences for a preview.
+	warnings []string
 	// shortened, if set, is told by Render whether it had to cut.
 	shortened *bool
 }

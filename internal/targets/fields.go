@@ -19,7 +19,7 @@ type ValueType string
 // The types of fields, and the form of their values in a FieldValue.
 const (
 	ValueText     ValueType = "text"     // any text, one line
-	ValueLongText ValueType = "longtext" // any text, lines joined by \n
+	ValueLongText ValueType = "longtext" // any text, as FieldRenderer wrote it
 	ValueNumber   ValueType = "number"   // decimal digits, with "." and "-" as needed
 	ValueBool     ValueType = "bool"     // "true" or "false"
 	ValueDate     ValueType = "date"     // "2006-01-02"
@@ -39,6 +39,11 @@ type FieldInfo struct {
 	// Required is set if the tracker refuses an issue without it; a field
 	// that the driver fills itself, or that has a default, is not required.
 	Required bool
+	// Max is the most characters of a text that is written as it is; 0: not
+	// known.
+	Max int
+	// Plain is set for a ValueLongText that shows markup as text.
+	Plain bool
 	// Options are what an option field takes.
 	Options []Option
 }
@@ -103,7 +108,7 @@ func (t *Target) tryConstant(info FieldInfo, f fieldTemplate) error {
 		return nil
 	}
 	text, err := f.value.run(Item{})
-	if err != nil || info.Type == ValuePerson {
+	if err != nil || info.Type == ValuePerson || info.Type == ValueLongText {
 		return nil //nolint:nilerr // seen when the template was parsed
 	}
 	for _, v := range entries(text) {
@@ -141,37 +146,60 @@ func (t *Target) pickField(known []FieldInfo, name string) (FieldInfo, error) {
 	return FieldInfo{}, t.fieldFault("there is no field %q%s%s. Ask your admin to correct settings.fields.", cut(name, 60), t.in(), suggestion(name, names))
 }
 
-// fieldValues gives further fields the form that their types want. A field for
+// fillFields gives further fields the form that their types want. A field for
 // which the item has no value is left out.
-func (t *Target) fieldValues(ctx context.Context, raw []rawField) ([]FieldValue, error) {
-	if _, ok := Ability[FieldLister](t.driver); !ok || len(raw) == 0 {
-		return nil, nil
+func (t *Target) fillFields(ctx context.Context, d *Draft) error {
+	if _, ok := Ability[FieldLister](t.driver); !ok || len(d.wishes.fields) == 0 {
+		return nil
 	}
 	known, err := t.listFields(ctx)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	var out []FieldValue
-	for _, r := range raw {
+	d.Fields, d.warnings = nil, nil
+	for _, r := range d.wishes.fields {
 		info, err := t.pickField(known, r.name)
+		if err != nil {
+			return err
+		}
+		values, err := t.fieldValues(ctx, d, info, r.value)
+		if err != nil {
+			return err
+		}
+		switch {
+		case len(values) > 0:
+			d.Fields = append(d.Fields, FieldValue{Field: info, Values: values})
+		case info.Required:
+			return t.fieldFault("field %q is required%s, and this item has no value for it. Fill it in Productboard, or ask your admin to change settings.fields.", info.Name, t.in())
+		}
+	}
+	return nil
+}
+
+// fieldValues converts what the template of one field wrote.
+func (t *Target) fieldValues(ctx context.Context, d *Draft, info FieldInfo, value composed) ([]string, error) {
+	if text, ok := t.longValue(d, info, value); ok {
+		if text == "" {
+			return nil, nil
+		}
+		return []string{text}, nil
+	}
+	wanted := group(info, entries(value.plain()))
+	if len(wanted) > maxFieldValues {
+		d.warn("The field %q gets the first %d of %d values.", info.Name, maxFieldValues, len(wanted))
+		wanted = wanted[:maxFieldValues]
+	}
+	var out []string
+	for _, v := range wanted {
+		converted, err := t.convertValue(ctx, info, v)
 		if err != nil {
 			return nil, err
 		}
-		value := FieldValue{Field: info}
-		for _, v := range group(info, r.values) {
-			converted, err := t.convertValue(ctx, info, v)
-			if err != nil {
-				return nil, err
-			}
-			if converted != "" && !slices.Contains(value.Values, converted) {
-				value.Values = append(value.Values, converted)
-			}
+		if info.Type == ValueText {
+			converted = t.cutLine(d, info, converted)
 		}
-		switch {
-		case len(value.Values) > 0:
-			out = append(out, value)
-		case info.Required:
-			return nil, t.fieldFault("field %q is required%s, and this item has no value for it. Fill it in Productboard, or ask your admin to change settings.fields.", info.Name, t.in())
+		if converted != "" && !slices.Contains(out, converted) {
+			out = append(out, converted)
 		}
 	}
 	return out, nil

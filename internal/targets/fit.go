@@ -20,9 +20,7 @@ const (
 func (t *Target) complete(ctx context.Context, d Draft) (Draft, error) {
 	d = t.fit(d)
 	t.findPeople(ctx, &d)
-	var err error
-	d.Fields, err = t.fieldValues(ctx, d.wishes.fields)
-	return d, err
+	return d, t.fillFields(ctx, &d)
 }
 
 // fit cuts a draft to what every tracker takes; its description is left to

@@ -29,8 +29,13 @@ const (
 	personNone   = "none"
 )
 
-// maxFieldValues bounds the values of one further field.
-const maxFieldValues = 100
+const (
+	// maxFieldValues bounds the values of a further field that takes several.
+	maxFieldValues = 100
+	// maxFieldsText bounds the text of all further fields, in bytes, with its
+	// markup as HTML.
+	maxFieldsText = 2 * maxHTMLOutput
+)
 
 // CommonSettings describes the settings that kinds share; assignee, reporter
 // and fields are there only where the tracker has the ability.
@@ -53,7 +58,7 @@ func CommonSettings() []Field {
 		{Name: setPushedBy, Enum: []string{pushedByFull, pushedByName, pushedByNone}, Default: pushedByName, Example: pushedByNone,
 			Help: "What the issue says of the person who clicked: full (name and e-mail address), name, or none."},
 		{Name: setFields, Type: TypeMap, Example: `{ Component: Backend, Story Points: "{{field \"Effort\"}}" }`,
-			Help: "Further fields of the issue, by name or id, and a template for each value. A field that takes several gets one per line or tag."},
+			Help: "Further fields of the issue, by name or id, and a template for each value. A field that takes several gets one per line or tag; a long one keeps the form of rich text."},
 	}
 }
 
@@ -99,8 +104,8 @@ type wishes struct {
 
 // rawField is a further field as the mapping gave it.
 type rawField struct {
-	name   string
-	values []string
+	name  string
+	value composed
 }
 
 // newMapping reads the settings that every kind has.
@@ -175,12 +180,13 @@ func (t *Target) Draft(marker Marker, item Item) (Draft, error) {
 	}
 	d.wishes.assignee, d.wishes.requester = address(m.assignee, item), address(m.reporter, item)
 	d.wishes.assigneeText = m.assigneeText(item)
+	rich := newRichTexts()
 	for _, f := range m.fields {
-		text, err := f.value.run(item)
+		value, err := f.value.compose(item, rich)
 		if err != nil {
 			return Draft{}, templateFault(setFields+"."+f.name, err)
 		}
-		d.wishes.fields = append(d.wishes.fields, rawField{f.name, entries(text)})
+		d.wishes.fields = append(d.wishes.fields, rawField{f.name, value})
 	}
 	return d, nil
 }
@@ -203,7 +209,7 @@ func address(who string, item Item) string {
 func entries(text string) []string {
 	var out []string
 	for line := range strings.Lines(text) {
-		if line = strings.TrimSpace(line); line != "" && len(out) < maxFieldValues {
+		if line = strings.TrimSpace(line); line != "" {
 			out = append(out, line)
 		}
 	}

@@ -91,5 +91,10 @@ func (t *Target) warnings(wanted, whole Draft) []string {
 			warn("The field %q stays empty: the item has no value for it.", f.name)
 		}
 	}
-	return out
+	return append(out, whole.warnings...)
+}
+
+// warn adds a sentence to a preview of the draft.
+func (d *Draft) warn(format string, args ...any) {
+	d.warnings = append(d.warnings, fmt.Sprintf(format, args...))
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	htmltemplate "html/template"
 	"io"
-	"slices"
 	"strings"
 	texttemplate "text/template"
 	"text/template/parse"
@@ -32,7 +31,7 @@ type place uint8
 
 const (
 	placeTitle place = iota // plain text, lists joined by commas
-	placeField              // plain text, lists one per line
+	placeField              // text with rich text in it, lists one per line
 	placeHTML               // HTML, everything but rich text escaped
 )
 
@@ -46,12 +45,14 @@ type template struct {
 	lists string
 	// takesItem is set if the output depends on the item.
 	takesItem bool
+	// describes is set if it may name the description.
+	describes bool
 }
 
 // parseTemplate reads a template and tries it on a made-up item. Its error is
 // a sentence that goes after the setting's path.
 func parseTemplate(text string, where place) (*template, error) {
-	t := &template{place: where, lists: ", "}
+	t := &template{place: where, lists: ", ", describes: strings.Contains(text, "Description")}
 	if where == placeField {
 		t.lists = "\n"
 	}
@@ -59,13 +60,13 @@ func parseTemplate(text string, where place) (*template, error) {
 	var err error
 	if where == placeHTML {
 		var made *htmltemplate.Template
-		if made, err = htmltemplate.New("template").Option("missingkey=error").Funcs(t.functions(Item{})).Parse(text); err == nil {
+		if made, err = htmltemplate.New("template").Option("missingkey=error").Funcs(t.functions(itemData{})).Parse(text); err == nil {
 			tree = made.Tree
 			t.exec = func(w io.Writer, data any) error { return executeHTML(made, t, w, data) }
 		}
 	} else {
 		var made *texttemplate.Template
-		if made, err = texttemplate.New("template").Option("missingkey=error").Funcs(t.functions(Item{})).Parse(text); err == nil {
+		if made, err = texttemplate.New("template").Option("missingkey=error").Funcs(t.functions(itemData{})).Parse(text); err == nil {
 			tree = made.Tree
 			t.exec = func(w io.Writer, data any) error { return executeText(made, t, w, data) }
 		}
@@ -90,7 +91,7 @@ func executeHTML(made *htmltemplate.Template, t *template, w io.Writer, data any
 	if err != nil {
 		return err
 	}
-	return own.Funcs(t.functions(data.(itemData).item)).Execute(w, data)
+	return own.Funcs(t.functions(data.(itemData))).Execute(w, data)
 }
 
 func executeText(made *texttemplate.Template, t *template, w io.Writer, data any) error {
@@ -98,7 +99,7 @@ func executeText(made *texttemplate.Template, t *template, w io.Writer, data any
 	if err != nil {
 		return err
 	}
-	return own.Funcs(t.functions(data.(itemData).item)).Execute(w, data)
+	return own.Funcs(t.functions(data.(itemData))).Execute(w, data)
 }
 
 // itemData is what a template sees of an item.
@@ -110,19 +111,39 @@ type itemData struct {
 	Description any
 
 	item Item
+	// rich collects the rich text of a field's template.
+	rich *richTexts
 }
 
 // run fills the template in.
 func (t *template) run(item Item) (string, error) {
+	return t.fill(item, newRichTexts())
+}
+
+// compose fills the template of a field in.
+func (t *template) compose(item Item, rich *richTexts) (composed, error) {
+	text, err := t.fill(item, rich)
+	if err != nil {
+		return composed{}, err
+	}
+	return rich.split(text)
+}
+
+func (t *template) fill(item Item, rich *richTexts) (string, error) {
 	if t.exec == nil {
 		return "", nil
 	}
 	data := itemData{ID: item.ID, Type: item.Type, Name: item.Name, Link: item.Link, Status: item.Status, Tags: item.Tags,
-		Owner: item.Owner, Pusher: item.Pusher, item: item}
+		Owner: item.Owner, Pusher: item.Pusher, item: item, rich: rich}
 	limit := maxTitleOutput
-	if t.place == placeHTML {
+	switch {
+	case t.place == placeHTML:
 		data.Description, limit = htmltemplate.HTML(item.HTML), maxHTMLOutput //nolint:gosec // sanitised by richtext.Parse, which reads all that comes out
-	} else {
+	case t.place == placeField && t.describes:
+		data.Description, limit = rich.add(item.HTML), maxHTMLOutput
+	case t.place == placeField:
+		data.Description, limit = "", maxHTMLOutput
+	default:
 		data.Description = lazy(func() string { return plain(item.HTML) })
 	}
 	return Bounded(limit, func(w io.Writer) error { return t.exec(w, data) })
@@ -135,9 +156,9 @@ type lazy func() string
 func (l lazy) String() string { return l() }
 
 // functions are what templates can call, documented in docs/targets.md.
-func (t *template) functions(item Item) map[string]any {
+func (t *template) functions(data itemData) map[string]any {
 	funcs := TextFunctions()
-	funcs["field"] = func(name string) any { return t.fieldValue(item.field(name)) }
+	funcs["field"] = func(name string) any { return t.fieldValue(data.item.field(name), data.rich) }
 	return funcs
 }
 
@@ -190,7 +211,10 @@ func replace(old, with string, v any) (string, error) {
 // a bound.
 func printf(format string, args ...any) (string, error) {
 	size := len(format)
-	for _, a := range args {
+	for i, a := range args {
+		if rich, ok := a.(richText); ok {
+			args[i] = string(rich)
+		}
 		size += len(textOf(a))
 	}
 	if size > maxHTMLOutput {
@@ -200,8 +224,10 @@ func printf(format string, args ...any) (string, error) {
 }
 
 // fieldValue is a field as this template's place wants it.
-func (t *template) fieldValue(f FieldText) any {
+func (t *template) fieldValue(f FieldText, rich *richTexts) any {
 	switch {
+	case f.HTML != "" && t.place == placeField:
+		return rich.add(f.HTML)
 	case f.HTML != "" && t.place == placeHTML:
 		return htmltemplate.HTML(f.HTML) //nolint:gosec // sanitised by richtext.Parse
 	case f.HTML != "":
@@ -226,6 +252,8 @@ func textOf(v any) string {
 		return ""
 	case string:
 		return v
+	case richText:
+		return string(v)
 	case htmltemplate.HTML:
 		return plain(string(v))
 	case []string:
@@ -267,144 +295,6 @@ func (b *boundedBuilder) Write(p []byte) (int, error) {
 		return 0, errors.New("it writes too much")
 	}
 	return b.Builder.Write(p)
-}
-
-// InspectTemplate refuses what a template must not hold, because of what it
-// could cost: definitions, large numbers, deeply nested loops. It gives the
-// fields that the template names ({{field "Effort"}}). Its error is a sentence
-// that goes after the setting's path.
-func InspectTemplate(tree *parse.Tree) (fields []string, err error) {
-	walk, err := inspect(tree)
-	return walk.names, err
-}
-
-func inspect(tree *parse.Tree) (*inspection, error) {
-	walk := &inspection{}
-	if tree != nil { // an empty text has none
-		walk.node(tree.Root, 0)
-	}
-	if walk.wrong != "" {
-		return walk, errors.New(walk.wrong)
-	}
-	slices.Sort(walk.names)
-	walk.names = slices.Compact(walk.names)
-	return walk, nil
-}
-
-// inspection looks through a template for what must not be there, and for the
-// fields that it names.
-type inspection struct {
-	names   []string
-	actions bool // there is something between braces
-	wrong   string
-}
-
-func (w *inspection) node(n parse.Node, loops int) {
-	switch n := n.(type) {
-	case *parse.ListNode:
-		if n != nil {
-			for _, c := range n.Nodes {
-				w.node(c, loops)
-			}
-		}
-	case *parse.ActionNode:
-		w.node(n.Pipe, loops)
-	case *parse.PipeNode:
-		if n != nil {
-			if n.IsAssign {
-				w.wrong = "sets a variable again, which could make it grow without end"
-			}
-			for _, c := range n.Cmds {
-				w.node(c, loops)
-			}
-		}
-	case *parse.CommandNode:
-		w.command(n, loops)
-	case *parse.IfNode:
-		w.branch(n.BranchNode, loops)
-	case *parse.WithNode:
-		w.branch(n.BranchNode, loops)
-	case *parse.RangeNode:
-		if loops == maxLoops {
-			w.wrong = fmt.Sprintf("nests more than %d loops", maxLoops)
-			return
-		}
-		w.loop(n.Pipe)
-		w.branch(n.BranchNode, loops+1)
-	case *parse.TemplateNode:
-		w.wrong = "must not use define, block or template"
-	case *parse.NumberNode:
-		if !n.IsInt || n.Int64 > maxNumber || n.Int64 < -maxNumber {
-			w.wrong = fmt.Sprintf("has the number %s; whole numbers up to %d are possible", n.Text, maxNumber)
-		}
-	}
-}
-
-// loop wants a list of the item's to go over: a number, or what a text is
-// long, could make a loop that does not end in time.
-func (w *inspection) loop(pipe *parse.PipeNode) {
-	if len(pipe.Cmds) == 1 {
-		switch n := pipe.Cmds[0].Args[0].(type) {
-		case *parse.FieldNode:
-			return
-		case *parse.VariableNode:
-			if len(n.Ident) > 1 {
-				return
-			}
-		case *parse.IdentifierNode: // of the functions only these can give a number
-			if !slices.Contains([]string{"and", "or", "index", "default"}, n.Ident) {
-				return
-			}
-		}
-	}
-	w.wrong = "loops over something else than a list of the item, such as .Tags"
-}
-
-// calls refuses functions that make long texts out of short ones.
-func (w *inspection) calls(n *parse.CommandNode) {
-	fn, ok := n.Args[0].(*parse.IdentifierNode)
-	if !ok {
-		return
-	}
-	switch fn.Ident {
-	case "print", "println", "html", "js", "urlquery", "call", "len", "slice":
-		w.wrong = fmt.Sprintf("uses %s, which is not there; see docs/targets.md for what is", fn.Ident)
-	case "printf":
-		if len(n.Args) < 2 {
-			return
-		}
-		format, ok := n.Args[1].(*parse.StringNode)
-		if !ok || strings.ContainsAny(format.Text, "0123456789*") && strings.Contains(format.Text, "%") {
-			w.wrong = "uses printf with something else than a format in quotes without widths"
-		}
-	}
-}
-
-func (w *inspection) branch(n parse.BranchNode, loops int) {
-	w.node(n.Pipe, loops)
-	w.node(n.List, loops)
-	w.node(n.ElseList, loops)
-}
-
-func (w *inspection) command(n *parse.CommandNode, loops int) {
-	w.actions = true
-	w.calls(n)
-	if fn, ok := n.Args[0].(*parse.IdentifierNode); ok && fn.Ident == "field" {
-		if len(n.Args) != 2 {
-			w.wrong = `must name a field in quotes: {{field "Effort"}}`
-			return
-		}
-		name, ok := n.Args[1].(*parse.StringNode)
-		if !ok {
-			w.wrong = `must name a field in quotes: {{field "Effort"}}`
-			return
-		}
-		w.names = append(w.names, name.Text)
-		return
-	}
-	for _, a := range n.Args {
-		w.node(a, loops)
-	}
 }
 
 // madeUp is an item on which templates are tried.

@@ -15,6 +15,9 @@ const (
 	fieldStart = "start_on"
 )
 
+// maxFieldText is the length of a text field.
+const maxFieldText = 1024
+
 // ListFields implements targets.FieldLister. Asana requires none: what its
 // forms require, its API does not ask for.
 func (d *driver) ListFields(ctx context.Context) ([]targets.FieldInfo, error) {
@@ -42,7 +45,7 @@ func describe(f customField) (info targets.FieldInfo, ok bool) {
 	}
 	switch f.Type {
 	case "text":
-		info.Type = targets.ValueText
+		info.Type, info.Max = targets.ValueText, maxFieldText
 	case "number":
 		info.Type = targets.ValueNumber
 	case "date":

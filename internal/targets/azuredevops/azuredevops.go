@@ -31,6 +31,8 @@ const (
 	// maxDescription is below the million characters that an HTML field holds
 	// (the same page).
 	maxDescription = 1_000_000
+	// maxLine is the length of a one-line text field.
+	maxLine = 255
 	// maxFound bounds a look-up; no more items can be read at once.
 	maxFound = 200
 	// consistency is what a query may lag behind: it may be answered by a

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"pushbutton/internal/fault"
+	"pushbutton/internal/richtext"
 	"pushbutton/internal/targets"
 )
 
@@ -80,7 +81,7 @@ func describe(f typeField, native field) (info targets.FieldInfo, ok bool) {
 	case "string":
 		info.Type = targets.ValueText
 	case "plainText", "html":
-		info.Type = targets.ValueLongText
+		info.Type, info.Plain = targets.ValueLongText, native.Type == "plainText"
 	case "integer", "double":
 		info.Type = targets.ValueNumber
 	case "boolean":
@@ -110,6 +111,9 @@ func describe(f typeField, native field) (info targets.FieldInfo, ok bool) {
 			info.Type = targets.ValueText // the list is only a proposal, or not shown
 		}
 	}
+	if info.Type == targets.ValueText {
+		info.Max = maxLine
+	}
 	return info, true
 }
 
@@ -131,6 +135,14 @@ func optionsOf(allowed []any) []targets.Option {
 	return out
 }
 
+// RenderField implements targets.FieldRenderer.
+func (d *driver) RenderField(field targets.FieldInfo, text targets.LongText) (rendered string, ok bool) {
+	if field.Type != targets.ValueLongText {
+		return "", false
+	}
+	return text.Render(maxDescription, richtext.UTF16Len, richtext.Doc.HTML), true
+}
+
 // encode gives a value the JSON type that the field wants.
 func encode(f targets.FieldValue, native field) any {
 	value := strings.Join(f.Values, "; ")
@@ -141,8 +153,6 @@ func encode(f targets.FieldValue, native field) any {
 		}
 	case "boolean":
 		return value == "true"
-	case "html":
-		return targets.PlainText(value).HTML()
 	}
 	return value
 }

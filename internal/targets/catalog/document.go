@@ -273,4 +273,8 @@ Templates are Go's [text/template](https://pkg.go.dev/text/template), without ` 
 | ` + "`upper`, `lower`, `trim`, `truncate 40`, `replace \"a\" \"b\"`" + ` | the text, changed |
 | ` + "`date \"02.01.2006\" (field \"Due\")`" + ` | a date in Go's layout |
 | ` + "`plain .Description`" + ` | rich text without its markup |
+
+In ` + "`fields`" + `, rich text keeps its form where the tracker's field takes long texts: acceptance criteria arrive whole, with lists, bold and code, in the format of
+descriptions. What the field has no room for is left out, and a link to Productboard stands in its place; the preview says so. A field of one line
+gets the text without its markup.
 `

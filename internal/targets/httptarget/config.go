@@ -94,7 +94,7 @@ func (c *compiler) sign(d *driver, key secret.String) {
 
 func (c *compiler) requests(d *driver, v targets.Values) {
 	at := func(name string) string { return "settings." + name }
-	wishes := []*wish{d.wish(sampleDraft(d.fields)), d.wish(targets.Draft{Marker: sampleMarker, Title: "x"})}
+	wishes := []*wish{d.wish(d.sampleDraft()), d.wish(targets.Draft{Marker: sampleMarker, Title: "x"})}
 	for i, check := range v.Objects(setCheck) {
 		d.checks = append(d.checks, c.request(fmt.Sprintf("%s[%d]", at(setCheck), i), targets.OpCheck, check, checkData{}))
 	}
@@ -188,19 +188,21 @@ const maxDescription = 1 << 20
 const sampleMarker = "pb-aaaaaaaaaaaaaaaaaaaaaaaaaa"
 
 // sampleDraft is made to break what does not escape.
-func sampleDraft(fields []targets.FieldInfo) targets.Draft {
-	d := targets.Draft{Marker: sampleMarker, Title: `A "wish" \ & </x> {{y}} ' #1`, Description: richtext.Paragraph(richtext.Text("As \"they\" said.\n\\")),
+func (d *driver) sampleDraft() targets.Draft {
+	out := targets.Draft{Marker: sampleMarker, Title: `A "wish" \ & </x> {{y}} ' #1`, Description: richtext.Paragraph(richtext.Text("As \"they\" said.\n\\")),
 		Link: "https://example.com/?a=1&b=\"", Labels: []string{`a "label"`, "two"}, Reporter: "Jane <jane@example.com>"}
-	for _, f := range fields {
+	for _, f := range d.fields {
 		v := "x\"y"
 		switch f.Type {
 		case targets.ValueNumber:
 			v = "+.5"
 		case targets.ValueBool:
 			v = "true"
+		case targets.ValueLongText:
+			v = d.writer.render(richtext.Paragraph(richtext.Text(v)))
 		default:
 		}
-		d.Fields = append(d.Fields, targets.FieldValue{Field: f, Values: []string{v}})
+		out.Fields = append(out.Fields, targets.FieldValue{Field: f, Values: []string{v}})
 	}
-	return d
+	return out
 }

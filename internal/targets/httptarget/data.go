@@ -140,7 +140,7 @@ func (d *driver) wish(draft targets.Draft) *wish {
 		w.known = append(w.known, f.Name)
 	}
 	for _, f := range draft.Fields {
-		w.Fields[f.Field.Name] = typed(f)
+		w.Fields[f.Field.Name] = d.writer.typed(f)
 	}
 	return w
 }
@@ -157,14 +157,28 @@ func number(v string) json.Number {
 	return json.Number(strings.TrimRight(strings.TrimRight(r.FloatString(9), "0"), "."))
 }
 
+// RenderField implements targets.FieldRenderer: long texts are written as the
+// description is.
+func (d *driver) RenderField(field targets.FieldInfo, text targets.LongText) (rendered string, ok bool) {
+	if field.Type != targets.ValueLongText {
+		return "", false
+	}
+	return text.Render(d.writer.limit, d.writer.count, d.writer.render), true
+}
+
 // typed is a further field's value as JSON has it.
-func typed(f targets.FieldValue) any {
+func (w writer) typed(f targets.FieldValue) any {
 	switch v := f.Values[0]; f.Field.Type {
 	case targets.ValueNumber:
 		return number(v)
 	case targets.ValueBool:
 		return v == "true"
-	case targets.ValueText, targets.ValueLongText, targets.ValueDate, targets.ValueTime, targets.ValueURL, targets.ValueOption, targets.ValuePerson:
+	case targets.ValueLongText:
+		if w.format == formatADF {
+			return jsonText(v)
+		}
+		return v
+	case targets.ValueText, targets.ValueDate, targets.ValueTime, targets.ValueURL, targets.ValueOption, targets.ValuePerson:
 		return v
 	default:
 		return v

@@ -146,7 +146,7 @@ func description() []targets.Field {
 			Help: "How the tracker says what is wrong."},
 		{Name: setFieldTypes, Type: targets.TypeMap, Example: "{ Effort: number }",
 			Enum: []string{string(targets.ValueText), string(targets.ValueLongText), string(targets.ValueNumber), string(targets.ValueBool), string(targets.ValueDate), string(targets.ValueTime), string(targets.ValueURL)},
-			Help: "Types of further fields (settings.fields), which are text otherwise."},
+			Help: "Types of further fields (settings.fields), which are text otherwise. longtext is written in the description's format."},
 	}
 }
 

@@ -41,7 +41,7 @@ func (c client) form(s fieldSchema) (f form, ok bool) {
 	case custom == "labels":
 		return form{targets.ValueText, true, func(s string) any { return label(s) }}, true
 	case custom == "textarea" || s.System == "environment":
-		return form{targets.ValueLongText, false, func(v string) any { return c.richText(targets.PlainText(v)) }}, true
+		return form{targets.ValueLongText, false, c.raw}, true
 	case custom == "url":
 		return form{targets.ValueURL, false, asIs}, true
 	case s.Type == "array":
@@ -180,9 +180,21 @@ func (d *driver) ListFields(ctx context.Context) ([]targets.FieldInfo, error) {
 		if !ok && !required {
 			continue
 		}
-		out = append(out, targets.FieldInfo{ID: id, Name: f.Name, Type: how.typ, Multiple: how.multiple, Required: required, Options: options(f.Allowed)})
+		info := targets.FieldInfo{ID: id, Name: f.Name, Type: how.typ, Multiple: how.multiple, Required: required, Options: options(f.Allowed)}
+		if f.Schema.Type == "string" && info.Type == targets.ValueText {
+			info.Max = maxLine
+		}
+		out = append(out, info)
 	}
 	return out, nil
+}
+
+// RenderField implements targets.FieldRenderer.
+func (d *driver) RenderField(field targets.FieldInfo, text targets.LongText) (rendered string, ok bool) {
+	if field.Type != targets.ValueLongText {
+		return "", false
+	}
+	return text.Render(maxText, richtext.UTF16Len, d.render), true
 }
 
 // fills tells whether the driver writes a field itself, or Jira does.

@@ -82,6 +82,7 @@ func Kind() targets.Kind {
 				"Redmine has no labels of its own; settings.labels and tags are ignored. Map a custom field in settings.fields instead.",
 				"Native fields are named as in Redmine's English pages (Priority, Category, Target version, Start date, Due date, Estimated time, % Done, Parent task, Private) or as in its API (due_date), whatever the account's language. Parent task takes the number of an issue.",
 				"Custom fields: by name, or by the number in their address under Administration > Custom fields, which always works. To a key that is not an administrator's Redmine tells the names alone, and those only off the project's settings and its issues. Values then go as they are written, so a yes/no field needs 1 or 0, and a key/value list, a version or a user its number.",
+				"Rich text goes into custom fields of the format Long text in the server's text format. Set their Text formatting to Full, or they show the markup.",
 				"Assignee and fields of people: Redmine lists accounts by e-mail (the first of each) for administrators' keys alone, and its lists of members hold no addresses. With another key the description names the person. Somebody counts only if a role in the project makes them assignable.",
 				"The author of an issue is always the key's account: Redmine does not let it be set.",
 			},

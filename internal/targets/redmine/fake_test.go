@@ -64,6 +64,8 @@ type fakeField struct {
 	// values are what a list field takes.
 	values                               []string
 	filter, required, unlisted, multiple bool
+	// max is the longest value, in characters; 0: none.
+	max int
 	// trackers that have it; nil for all.
 	trackers []int
 	// project, if set, is the only one that has it.
@@ -236,6 +238,9 @@ func (f *fake) getFields(w http.ResponseWriter, _ *http.Request, u *fakeUser) {
 		}
 		shown := map[string]any{"id": field.id, "name": field.name, "customized_type": "issue", "field_format": cmp.Or(field.format, "string"),
 			"is_filter": field.filter, "is_required": field.required, "multiple": field.multiple, "default_value": nil, "trackers": trackers(ids...)}
+		if field.max > 0 {
+			shown["max_length"] = field.max
+		}
 		if len(field.values) > 0 {
 			var values []map[string]any
 			for _, v := range field.values {

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"pushbutton/internal/fault"
 	"pushbutton/internal/targets"
@@ -85,14 +86,20 @@ func (d *driver) ListFields(ctx context.Context) ([]targets.FieldInfo, error) {
 	if err != nil {
 		return nil, err
 	}
+	formatless := map[string]bool{}
 	for _, f := range custom {
 		if info, ok := f.info(versions); ok && f.ID != p.markerID && f.ID != p.linkID {
+			formatless[info.ID] = f.Format == ""
 			out = append(out, info)
 		}
 	}
 	if !whole {
-		out = append(out, d.numbered(p, out)...)
+		for _, info := range d.numbered(p, out) {
+			formatless[info.ID] = true
+			out = append(out, info)
+		}
 	}
+	d.formatless.Store(&formatless)
 	if rehearsed := d.required.Load(); rehearsed != nil {
 		for i := range out {
 			out[i].Required = (*rehearsed)[out[i].ID]
@@ -182,7 +189,7 @@ func (c client) customFields(ctx context.Context, p *plan) (fields []customField
 // info is the field in everybody's words; ok is false for one that the plugin
 // cannot fill and need not.
 func (f customField) info(versions []targets.Option) (info targets.FieldInfo, ok bool) {
-	info = targets.FieldInfo{ID: strconv.Itoa(f.ID), Name: f.Name, Multiple: f.Multiple, Required: f.Required}
+	info = targets.FieldInfo{ID: strconv.Itoa(f.ID), Name: f.Name, Multiple: f.Multiple, Required: f.Required, Max: f.Max}
 	switch f.Format {
 	case "", "string", "link": // a link can be any text that its field makes an address of
 		info.Type = targets.ValueText
@@ -207,6 +214,31 @@ func (f customField) info(versions []targets.Option) (info targets.FieldInfo, ok
 		return info, f.Required
 	}
 	return info, true
+}
+
+// RenderField implements targets.FieldRenderer. Text that was never formatted
+// stays as it is, since the field may show markup as text. A field whose format
+// only administrators are shown takes rich text of several lines like a long one.
+func (d *driver) RenderField(field targets.FieldInfo, text targets.LongText) (rendered string, ok bool) {
+	if field.Type != targets.ValueLongText {
+		seen := d.formatless.Load()
+		if seen == nil || !(*seen)[field.ID] || !strings.Contains(text.Plain(0, nil), "\n") {
+			return "", false
+		}
+	}
+	limit, count := maxValue, stored
+	if field.Max > 0 {
+		limit, count = field.Max, func(s string) int {
+			if stored(s) > maxValue {
+				return field.Max + 1
+			}
+			return utf8.RuneCountInString(s) + strings.Count(s, "\n")
+		}
+	}
+	if !text.Rich() {
+		return text.Plain(limit, count), true
+	}
+	return text.Render(limit, count, d.render), true
 }
 
 // fill writes the draft's assignee and further fields.

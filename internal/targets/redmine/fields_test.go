@@ -7,12 +7,14 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/internal/fault"
 	"pushbutton/internal/outbound"
+	"pushbutton/internal/richtext"
 	"pushbutton/internal/secret"
 	"pushbutton/internal/targets"
 	"pushbutton/internal/targets/targettest"
@@ -330,5 +332,64 @@ func TestChoices(t *testing.T) {
 		got, err := d.Choices(t.Context(), setting)
 		require.NoError(t, err)
 		assert.Equal(t, want, got, setting)
+	}
+}
+
+// What people write into acceptance criteria arrives as they wrote it, in the
+// server's text format. To an account that is not an administrator's, Redmine
+// does not show what a field holds.
+func TestLongFieldsKeepTheirForm(t *testing.T) {
+	html := "<p>Given <b>dark</b> mode</p><ul><li>menus<ul><li>icons</li></ul></li></ul><pre>if x {\n    y()\n\n}</pre>" + strings.Repeat("<p>line</p>", 200)
+	doc, err := richtext.Parse(html)
+	require.NoError(t, err)
+	for name, c := range map[string]struct{ key, template, want string }{
+		"administrator's key": {adminKey, `{{field "AC"}}`, doc.Textile()},
+		"another key":         {mineKey, `{{field "AC"}}`, doc.Textile()},
+		"one line":            {mineKey, `{{field "Short"}}`, "Yes, please"},
+		"never formatted":     {adminKey, `{{field "Plain"}}`, "one *\n  two\n\nthree"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFake(t, "")
+			target := open(t, f, mapped(account(c.key, "mine"), map[string]any{"19": c.template}))
+			i := item()
+			i.Fields["AC"] = targets.FieldText{HTML: html}
+			i.Fields["Short"] = targets.FieldText{HTML: "<p><b>Yes</b>, please</p>"}
+			i.Fields["Plain"] = targets.FieldText{Texts: []string{"one *\n  two\n\nthree"}}
+			wanted, err := target.Draft("pb-abc", i)
+			require.NoError(t, err)
+			_, err = target.Create(t.Context(), wanted)
+			require.NoError(t, err)
+			assert.Equal(t, c.want, f.issues[0].fields[19])
+		})
+	}
+}
+
+func TestLongFieldsAreCutAloud(t *testing.T) {
+	for name, c := range map[string]struct{ most, least, limit int }{
+		"the column":         {0, 65000, 65535},
+		"the field's length": {500, 400, 500},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFake(t, "")
+			for _, field := range f.fields {
+				if field.id == 19 {
+					field.max = c.most
+				}
+			}
+			target := open(t, f, mapped(account(adminKey, "mine"), map[string]any{"Notes": `{{field "AC"}}`}))
+			i := item()
+			i.Fields["AC"] = targets.FieldText{HTML: strings.Repeat("<p>many <i>words</i></p>", 9000)}
+			wanted, err := target.Draft("pb-abc", i)
+			require.NoError(t, err)
+			shown, err := target.Preview(t.Context(), wanted)
+			require.NoError(t, err)
+			assert.Equal(t, []string{`The field "Notes" is cut to what Redmine takes; it ends with a link to the rest.`}, shown.Warnings)
+			_, err = target.Create(t.Context(), wanted)
+			require.NoError(t, err)
+			text, _ := f.issues[0].fields[19].(string)
+			assert.Contains(t, text, "The text is longer than fits here.")
+			assert.LessOrEqual(t, utf8.RuneCountInString(text)+strings.Count(text, "\n"), c.limit)
+			assert.Greater(t, len(text), c.least/2)
+		})
 	}
 }

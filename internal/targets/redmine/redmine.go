@@ -33,6 +33,8 @@ const (
 	// maxDescription is what issues.description holds on MySQL (TEXT: 65,535
 	// bytes); other databases take more. It is in bytes.
 	maxDescription = 65535
+	// maxValue is what custom_values.value holds on MySQL (TEXT), in bytes.
+	maxValue = 65535
 	// maxFound bounds a look-up; Redmine gives no more than 100 at once.
 	maxFound = 100
 )
@@ -45,6 +47,9 @@ type driver struct {
 	// required are the ids of the fields that the last rehearsal missed; nil:
 	// there was none.
 	required atomic.Pointer[map[string]bool]
+	// formatless are the ids of custom fields whose format the account is not
+	// shown, as of the last list.
+	formatless atomic.Pointer[map[string]bool]
 }
 
 func newDriver(cfg config, http *outbound.Client) *driver {

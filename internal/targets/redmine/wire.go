@@ -207,7 +207,9 @@ type customField struct {
 	Required bool   `json:"is_required"`
 	Default  string `json:"default_value"`
 	Multiple bool   `json:"multiple"`
-	Values   []struct {
+	// Max is the most characters; null: no limit.
+	Max    int `json:"max_length"`
+	Values []struct {
 		Value string `json:"value"`
 		Label string `json:"label"`
 	} `json:"possible_values"`

@@ -156,8 +156,8 @@ func (s *Server) setField(t *Task, gid string, v any) string {
 	ok := f.more == nil
 	switch f.typ {
 	case "text":
-		_, isText := v.(string)
-		ok = ok && isText
+		text, isText := v.(string)
+		ok = ok && isText && utf8.RuneCountInString(text) <= 1024
 	case "number":
 		_, isNumber := v.(float64)
 		ok = ok && isNumber

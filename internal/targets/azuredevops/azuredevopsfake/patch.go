@@ -249,7 +249,7 @@ func (s *Server) rules(i *Item) *refusal {
 			out = append(out, ruleOf(d, "required, hasValues, limitedToValues, allowsOldValue, invalidEmpty"))
 		case given && isText && d.allowed != nil && !d.suggested && d.allowed[0] != "<None>" && !slices.Contains(d.allowed, v):
 			out = append(out, ruleOf(d, "hasValues, limitedToValues, invalidListValue"))
-		case d.ref == "System.Title" && len(utf16.Encode([]rune(text))) > 255:
+		case (d.typ == "string" || d.typ == "picklistString") && len(utf16.Encode([]rune(text))) > 255:
 			out = append(out, ruleOf(d, "invalidTooLong"))
 		}
 	}

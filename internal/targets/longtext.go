@@ -1,0 +1,121 @@
+package targets
+
+import (
+	"math"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"pushbutton/internal/richtext"
+)
+
+// maxFieldLine bounds a one-line text of a field that names no limit, in
+// characters.
+const maxFieldLine = 16 << 10
+
+// FieldRenderer is the ability to write long texts of further fields in the
+// tracker's format. Without it they are plain text.
+type FieldRenderer interface {
+	// RenderField returns what Create writes into the field. It is asked for
+	// every ValueLongText that is not Plain, and for rich text that goes into a
+	// ValueText: ok is false where that takes one line of plain text.
+	RenderField(field FieldInfo, text LongText) (rendered string, ok bool)
+}
+
+// LongText is what a further field shall hold, not yet in a tracker's format.
+type LongText struct {
+	doc  richtext.Doc
+	text string // the plain form
+	rich bool
+	note richtext.Doc
+	cut  *bool
+}
+
+// Rich reports whether any of the text was formatted.
+func (l LongText) Rich() bool { return l.rich }
+
+// Render writes the text in a tracker's format, within limit as count measures
+// it (nil: characters; no limit: 0), cut at a block or word with a link to the
+// rest.
+func (l LongText) Render(limit int, count func(string) int, render func(richtext.Doc) string) string {
+	if limit <= 0 {
+		limit = math.MaxInt32
+	}
+	fitted := richtext.Fit(l.doc, richtext.Limit{Max: limit, Count: count, Note: l.note}, render)
+	if l.cut != nil && fitted.Cut {
+		*l.cut = true
+	}
+	return fitted.Text
+}
+
+// Plain is Render without markup. Text that was never formatted stays as it is
+// if it fits.
+func (l LongText) Plain(limit int, count func(string) int) string {
+	if count == nil {
+		count = utf8.RuneCountInString
+	}
+	if !l.rich && (limit <= 0 || count(l.text) <= limit) {
+		return l.text
+	}
+	return l.Render(limit, count, richtext.Doc.Plain)
+}
+
+// longValue writes the value of a field that takes more than a line; ok is
+// false for the others.
+func (t *Target) longValue(d *Draft, info FieldInfo, value composed) (text string, ok bool) {
+	long := info.Type == ValueLongText
+	if !long && (info.Type != ValueText || info.Multiple || !value.rich()) {
+		return "", false
+	}
+	plain := trimLines(value.plain())
+	if plain == "" {
+		return "", long
+	}
+	cut := false
+	l := LongText{doc: value.doc(), text: plain, rich: value.rich(), note: d.note(), cut: &cut}
+	if driver, able := Ability[FieldRenderer](t.driver); able && !info.Plain {
+		text, ok = driver.RenderField(info, l)
+	}
+	if !ok && !long {
+		return "", false
+	}
+	if !ok {
+		text = l.Plain(info.Max, nil)
+	}
+	if cut {
+		d.warn("The field %q is cut to what %s takes; it ends with a link to the rest.", info.Name, t.traits.Name)
+	}
+	return text, true
+}
+
+// cutLine cuts a one-line text to what its field takes.
+func (t *Target) cutLine(d *Draft, info FieldInfo, line string) string {
+	limit := info.Max
+	if limit <= 0 {
+		limit = maxFieldLine
+	}
+	out := cut(line, limit)
+	if out != line {
+		d.warn("The field %q is cut to %d characters.", info.Name, limit)
+	}
+	return out
+}
+
+// trimLines takes the white space off the ends of lines, and the blank lines
+// off both ends of a text.
+func trimLines(s string) string {
+	lines := strings.Split(strings.ReplaceAll(s, "\r\n", "\n"), "\n")
+	for i, line := range lines {
+		lines[i] = strings.TrimRight(line, " \t\r")
+	}
+	said := func(line string) bool { return line != "" }
+	first := slices.IndexFunc(lines, said)
+	if first < 0 {
+		return ""
+	}
+	last := len(lines)
+	for !said(lines[last-1]) {
+		last--
+	}
+	return strings.Join(lines[first:last], "\n")
+}
