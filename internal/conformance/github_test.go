@@ -20,6 +20,8 @@ func githubSpec(t *testing.T, file string) *vendors.OpenAPI {
 	t.Helper()
 	return vendors.LoadOpenAPI(t, vendors.File(t, filepath.Join("..", ".."), file), vendors.Options{
 		Prefix: githubfake.Prefix, // hosted GitHub has none; the fake is addressed as Enterprise Server is
+		// Redirects lead there, and only there.
+		Unpublished: []string{"GET " + githubfake.Prefix + "/repositories/", "PATCH " + githubfake.Prefix + "/repositories/", "POST " + githubfake.Prefix + "/repositories/"},
 		Edit: func(doc *openapi3.T) {
 			// The description lets a new issue have anything beside what it names.
 			closed := false
@@ -67,6 +69,11 @@ func TestGitHubFullMapping(t *testing.T) {
 				assert.NotZero(t, watch.Seen()[op], op)
 			}
 			assert.Equal(t, []string{"olga"}, repo.Own()[0].Assignees)
+			repo.NoNewLabels = true
+			draft.Labels = []string{"another"}
+			_, err = target.Create(t.Context(), draft)
+			require.NoError(t, err)
+			assert.NotZero(t, watch.Seen()["issues/list-labels-for-repo"])
 		})
 	}
 }

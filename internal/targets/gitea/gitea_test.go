@@ -87,6 +87,20 @@ func TestPeople(t *testing.T) {
 	}
 }
 
+// An account that left is remembered for a while, and Gitea refuses it.
+func TestAnAssigneeThatLeftIsLookedUpAgain(t *testing.T) {
+	f := giteafake.Standard(t)
+	repo := f.Repositories["acme/app"]
+	repo.Assignable = []giteafake.User{{Login: "olga", Email: "olga@example.com"}}
+	target := open(t, f.URL, giteafake.WithToken("acme/app", giteafake.MineToken, "assignee", "owner"))
+	_, err := target.Create(t.Context(), mapped(t, target))
+	require.NoError(t, err)
+	repo.Assignable = nil
+	_, err = target.Create(t.Context(), mapped(t, target))
+	require.NoError(t, err)
+	assert.Contains(t, repo.Issues[1].Body, "Assignee: Olga")
+}
+
 // Labels of an account without write access are dropped, and it can make
 // none: the issue is found among the account's own.
 func TestFoundWithoutItsLabel(t *testing.T) {
@@ -138,104 +152,6 @@ func TestFindTurnsPages(t *testing.T) {
 	assert.Equal(t, made.ID, found.ID)
 	assert.Equal(t, targets.Done, found.Progress)
 	assert.Equal(t, slices.Repeat([]string{"GET /repos/acme/app/issues"}, 3), f.Hits[before:])
-}
-
-// Gitea drops a label that somebody has deleted, and a milestone, without a
-// word: the first issue after that gets them all the same.
-func TestDeletedLabelsAndMilestonesAreRestored(t *testing.T) {
-	f := giteafake.Standard(t)
-	repo := f.Repositories["acme/app"]
-	repo.Milestones = []giteafake.Milestone{{ID: 31, Title: "v2"}}
-	target := open(t, f.URL, giteafake.WithToken("acme/app", giteafake.MineToken, "milestone", "v2"))
-	_, err := target.Create(t.Context(), draft())
-	require.NoError(t, err)
-	repo.Labels, repo.Milestones = repo.Labels[:1], []giteafake.Milestone{{ID: 32, Title: "v2"}}
-	_, err = target.Create(t.Context(), draft())
-	require.NoError(t, err)
-	require.Len(t, repo.Issues, 2, "one create is enough")
-	assert.Equal(t, []string{"productboard", "wish"}, f.LabelNames(repo, repo.Issues[1]))
-	assert.Equal(t, 32, repo.Issues[1].Milestone)
-
-	repo.Milestones = nil
-	_, err = target.Create(t.Context(), draft())
-	require.NoError(t, err, "the issue is there, whatever becomes of its milestone")
-	_, err = target.Create(t.Context(), draft())
-	assert.Contains(t, fault.From(err).Public, `no open milestone "v2"`)
-
-	target = open(t, f.URL, giteafake.WithToken("acme/app", giteafake.MineToken))
-	_, err = target.Create(t.Context(), draft())
-	require.NoError(t, err)
-	repo.Labels = nil
-	_, _, err = target.Update(t.Context(), "1", draft())
-	require.NoError(t, err)
-	assert.Equal(t, []string{"productboard", "wish"}, f.LabelNames(repo, repo.Issues[0]), "an update as well")
-}
-
-// A server that refuses them instead is asked once more.
-func TestARefusalThatNamesALabelIsAskedOnceMore(t *testing.T) {
-	f := giteafake.Standard(t)
-	proxy := targettest.NewProxy(t, strings.TrimSuffix(f.URL, giteafake.Root))
-	target := open(t, proxy.URL+giteafake.Root, giteafake.WithToken("acme/app", giteafake.MineToken))
-	_, err := target.Create(t.Context(), draft())
-	require.NoError(t, err)
-	refused := false
-	proxy.On(func(r *http.Request) bool {
-		once := !refused && giteafake.Creates(r)
-		refused = refused || once
-		return once
-	}, targettest.Behaviour{Status: 422, Body: func(*http.Request) string { return refusal("label does not exist") }})
-	_, err = target.Create(t.Context(), draft())
-	require.NoError(t, err)
-	assert.True(t, refused)
-	assert.Len(t, f.Repositories["acme/app"].Issues, 2)
-}
-
-// A label that Gitea refuses never stops a push.
-func TestARefusedLabelIsLeftOut(t *testing.T) {
-	f := giteafake.Standard(t)
-	f.RefuseLabel = "wish"
-	target := open(t, f.URL, giteafake.WithToken("acme/app", giteafake.MineToken))
-	made, err := target.Create(t.Context(), draft())
-	require.NoError(t, err)
-	repo := f.Repositories["acme/app"]
-	assert.Equal(t, []string{"productboard"}, f.LabelNames(repo, repo.Issues[0]))
-	assert.Contains(t, repo.Issues[0].Body, "Labels that the tracker refused: wish")
-	_, _, err = target.Update(t.Context(), made.ID, draft())
-	require.NoError(t, err)
-	assert.Contains(t, repo.Issues[0].Body, "Labels that the tracker refused: wish")
-}
-
-// An account may change its own issues without write access, but not label
-// them.
-func TestUpdateWithoutTheRightToLabel(t *testing.T) {
-	f := giteafake.Standard(t)
-	target := open(t, f.URL, giteafake.WithToken("acme/app", giteafake.MineToken))
-	made, err := target.Create(t.Context(), draft())
-	require.NoError(t, err)
-	f.Users[giteafake.MineToken].Repos["acme/app"] = "read"
-	changed := draft()
-	changed.Title = "Another wish"
-	got, _, err := target.Update(t.Context(), made.ID, changed)
-	require.NoError(t, err)
-	assert.Equal(t, "Another wish", got.Title)
-}
-
-// What a label's making brings is not the issue's: nothing was created.
-func TestALostLabelIsNotALostIssue(t *testing.T) {
-	f := giteafake.Standard(t)
-	proxy := targettest.NewProxy(t, strings.TrimSuffix(f.URL, giteafake.Root))
-	target := open(t, proxy.URL+giteafake.Root, giteafake.WithToken("acme/app", giteafake.MineToken))
-	labels := func(r *http.Request) bool {
-		return r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "/labels")
-	}
-	for name, do := range map[string]targettest.Behaviour{"cut": {Cut: true}, "500": {Status: 500}, "web page": {Status: 201, Body: func(*http.Request) string { return "<html>" }}, "empty": {Status: 201, Body: func(*http.Request) string { return "{}" }}} {
-		proxy.On(labels, do)
-		_, err := target.Create(t.Context(), draft())
-		assert.Error(t, err, name)
-		assert.Equal(t, targets.OutcomeNotDone, targets.OutcomeOf(err), name)
-		assert.Contains(t, fault.From(err).Public, "Gitea", name)
-	}
-	assert.Empty(t, f.Repositories["acme/app"].Issues)
 }
 
 func TestCheckSaysWhatIsWrong(t *testing.T) {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 	"time"
 
@@ -19,17 +18,8 @@ import (
 
 // Read implements targets.Reader.
 func (d *driver) Read(ctx context.Context, id string) (targets.Issue, error) {
-	var i issue
-	if !isNumber(id) {
-		return targets.Issue{}, missing(id)
-	}
-	if err := d.get(ctx, "read issue", d.issuePath(id), &i); err != nil {
-		return targets.Issue{}, d.gone(ctx, id, err)
-	}
-	if i.Number == 0 {
-		return targets.Issue{}, notGitHub("read issue", errors.New("no issue in the answer"))
-	}
-	return portable(i), nil
+	found, _, err := d.locate(ctx, "read issue", id)
+	return found, err
 }
 
 // Resolve implements targets.Resolver. A pull request is none of ours.
@@ -45,6 +35,7 @@ func (d *driver) Resolve(ctx context.Context, ref *targets.Reference) (targets.I
 // an issue's labels are its readers' as well.
 func (d *driver) Update(ctx context.Context, id string, draft targets.Draft) (targets.Issue, error) {
 	const op = "update issue"
+	draft, labels := d.labelled(ctx, draft)
 	var i issue
 	if err := d.change(ctx, op, http.MethodPatch, id, "", changeIssue{Title: draft.Title, Body: text(draft)}, &i); err != nil {
 		return targets.Issue{}, err
@@ -52,10 +43,18 @@ func (d *driver) Update(ctx context.Context, id string, draft targets.Draft) (ta
 	if i.Number == 0 {
 		return targets.Issue{}, targets.Unreadable(op, errors.New("no issue in the answer"))
 	}
-	if err := d.change(ctx, op, http.MethodPost, id, "/labels", addLabels{Labels: d.labels(draft.Labels)}, nil); err != nil {
-		return targets.Issue{}, err
+	if len(labels) == 0 {
+		return portable(i), nil
 	}
-	return portable(i), nil
+	err := d.change(ctx, op, http.MethodPost, id, "/labels", addLabels{Labels: labels}, nil)
+	switch {
+	case d.outdated(ctx, draft, err):
+		return targets.Issue{}, targets.Stale(err)
+	case err != nil && fault.KindOf(err).Transient():
+		return targets.Issue{}, err
+	default: // a label that is refused for good stops nothing
+		return portable(i), nil
+	}
 }
 
 // Comment implements targets.Commenter.
@@ -68,42 +67,6 @@ func (d *driver) Comment(ctx context.Context, id, remark string) error {
 // issue named, so it is "not planned" for both, and a comment says more.
 func (d *driver) Close(ctx context.Context, id string) error {
 	return d.change(ctx, "close issue", http.MethodPatch, id, "", changeIssue{State: stateClosed, StateReason: reasonNotPlanned}, nil)
-}
-
-func (d *driver) change(ctx context.Context, op, method, id, part string, body, out any) error {
-	if !isNumber(id) {
-		return missing(id)
-	}
-	if err := d.write(ctx, op, method, d.issuePath(id)+part, body, out); err != nil {
-		return d.gone(ctx, id, err)
-	}
-	return nil
-}
-
-func (d *driver) issuePath(id string) string { return d.cfg.repo() + "/issues/" + id }
-
-// gone looks closer at an issue that GitHub does not give. It is missing only
-// where its repository is still there: a repository that was renamed, or that
-// the token may not see any more, must not look like a deleted issue.
-func (d *driver) gone(ctx context.Context, id string, err error) error {
-	if fault.KindOf(err) != fault.NotFound && !errors.Is(err, errMoved) {
-		return err
-	}
-	if _, why := d.repository(ctx); why != nil {
-		e := *fault.From(why)
-		if e.Kind == fault.NotFound {
-			e.Kind = fault.Forbidden
-		}
-		return &e
-	}
-	e := missing(id)
-	e.Err = err
-	return e
-}
-
-func missing(id string) *fault.Error {
-	return &fault.Error{Op: "read issue", Kind: fault.NotFound,
-		Public: fmt.Sprintf("GitHub does not have issue #%s any more (deleted or moved to another repository), or does not show it to the token. Unlink and push again for a new one.", targets.Title(id, 20))}
 }
 
 // expiryHeader is where GitHub says with every reply when a personal access
@@ -131,12 +94,6 @@ func (d *driver) Expires(ctx context.Context) (time.Time, error) {
 		}
 	}
 	return time.Time{}, notGitHub(op, fmt.Errorf("%s cannot be read", expiryHeader))
-}
-
-// isNumber tells whether an id is one that an issue can have.
-func isNumber(id string) bool {
-	n, err := strconv.Atoi(id)
-	return err == nil && n > 0 && strconv.Itoa(n) == id
 }
 
 // FindPerson implements targets.People. GitHub gives nobody's address unless

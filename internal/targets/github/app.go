@@ -125,7 +125,9 @@ func (a *appTokens) fetch(ctx context.Context, want tokenRequest) (tokenReply, e
 		if e.Kind == fault.NotFound {
 			e.Public = fmt.Sprintf("GitHub has no installation %s of the GitHub App %s. Ask your admin to check settings.installationId (the number in the address of the installation's page).", cfg.installationID, cfg.appID)
 		}
-		if e.Kind == fault.Invalid {
+		var said *refusedError
+		if errors.As(err, &said) && said.status == http.StatusUnprocessableEntity {
+			e.Kind = fault.Forbidden // the installation lacks the repository or the permission
 			e.Public = fmt.Sprintf("GitHub gives the GitHub App no token for %s. Ask a GitHub admin to install it there (Install App > Configure) with the permission Issues: Read and write.", cfg.repository)
 		}
 		return tokenReply{}, e

@@ -19,7 +19,6 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
-	"strings"
 	"sync/atomic"
 	"time"
 	"unicode/utf8"
@@ -54,6 +53,9 @@ type driver struct {
 	// login is the account that makes the issues, once it was asked.
 	login     atomic.Pointer[string]
 	milestone targets.Memo[int]
+	// existing are the labels that the repository has, once GitHub has refused
+	// to make others. Nil allows all.
+	existing targets.Memo[[]string]
 }
 
 func newDriver(cfg config, http *outbound.Client) *driver {
@@ -74,6 +76,7 @@ func (d *driver) Traits() targets.Traits {
 func (d *driver) Check(ctx context.Context) error {
 	d.login.Store(nil)
 	d.milestone.Forget()
+	d.existing.Forget()
 	if _, err := d.account(ctx); err != nil {
 		return err
 	}
@@ -244,31 +247,22 @@ func (d *driver) Create(ctx context.Context, draft targets.Draft) (targets.Issue
 	if err != nil {
 		return targets.Issue{}, err
 	}
-	body := newIssue{Title: draft.Title, Body: text(draft), Labels: d.labels(draft.Labels), Type: d.cfg.typ, Milestone: milestone}
+	draft, labels := d.labelled(ctx, draft)
+	body := newIssue{Title: draft.Title, Body: text(draft), Labels: labels, Type: d.cfg.typ, Milestone: milestone}
 	if draft.Assignee != "" {
 		body.Assignees = []string{draft.Assignee}
 	}
 	var made issue
 	if err := d.write(ctx, op, http.MethodPost, d.cfg.repo()+"/issues", body, &made); err != nil {
-		d.milestone.Forget() // it may be what was refused
+		if d.outdated(ctx, draft, err) {
+			err = targets.Stale(err)
+		}
 		return targets.Issue{}, err
 	}
 	if made.Number == 0 {
 		return targets.Issue{}, targets.Unreadable(op, errors.New("no issue in the answer"))
 	}
 	return portable(made), nil
-}
-
-// labels are the draft's and ours, each once; GitHub's do not tell case apart.
-func (d *driver) labels(wanted []string) []string {
-	out := []string{d.cfg.markerLabel}
-	for _, l := range wanted {
-		l = targets.Title(l, maxLabel)
-		if !slices.ContainsFunc(out, func(s string) bool { return strings.EqualFold(s, l) }) {
-			out = append(out, l)
-		}
-	}
-	return out
 }
 
 // Render implements targets.Renderer.

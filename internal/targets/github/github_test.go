@@ -1,20 +1,11 @@
 package github_test
 
 import (
-	"context"
 	"flag"
-	"fmt"
-	"io"
-	"net/http"
-	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -162,7 +153,7 @@ func TestCheckSaysWhatIsWrong(t *testing.T) {
 	}{
 		"archived":            {func(f *githubfake.Fake) { f.Repositories["acme/app"].Archived = true }, nil, fault.Invalid, "acme/app is archived"},
 		"no issues":           {func(f *githubfake.Fake) { f.Repositories["acme/app"].NoIssues = true }, nil, fault.Invalid, "Issues are switched off"},
-		"renamed":             {func(f *githubfake.Fake) { f.Repositories["acme/app"].Moved = true }, nil, fault.Invalid, "acme/app is elsewhere"},
+		"renamed":             {func(f *githubfake.Fake) { f.Rename("acme/app", "acme/product") }, nil, fault.Invalid, "acme/app is elsewhere"},
 		"may not open":        {func(f *githubfake.Fake) { f.Tokens[githubfake.MineToken].Repos["acme/app"] = "none" }, nil, fault.Forbidden, "needs the permission issues=write"},
 		"no such milestone":   {func(*githubfake.Fake) {}, []any{"milestone", "v9"}, fault.Invalid, `no open milestone "v9", only v2.`},
 		"no such type":        {func(*githubfake.Fake) {}, []any{"type", "Epic"}, fault.Invalid, `no issue type "Epic" for acme/app, only Bug, Feature.`},
@@ -173,13 +164,14 @@ func TestCheckSaysWhatIsWrong(t *testing.T) {
 			f := githubfake.Standard(t)
 			f.Types = []string{"Bug", "Feature"}
 			f.Repositories["acme/app"].Milestones = []githubfake.Milestone{{Number: 1, Title: "v2"}}
+			repo := f.Repositories["acme/app"]
 			c.change(f)
 			target := open(t, f.URL, githubfake.WithToken("acme/app", githubfake.MineToken, c.more...))
 			err := target.Check(t.Context())
 			require.Error(t, err)
 			assert.Equal(t, c.kind, fault.KindOf(err), err)
 			assert.Contains(t, fault.From(err).Public, c.says)
-			assert.Empty(t, f.Repositories["acme/app"].Own())
+			assert.Empty(t, repo.Own())
 		})
 	}
 	t.Run("types that cannot be read are believed", func(t *testing.T) {
@@ -187,34 +179,6 @@ func TestCheckSaysWhatIsWrong(t *testing.T) {
 		f.TypesHidden = true
 		assert.NoError(t, open(t, f.URL, githubfake.WithToken("acme/app", githubfake.MineToken, "type", "Epic")).Check(t.Context()))
 	})
-}
-
-// An issue that was deleted or transferred is missing; one whose repository
-// was renamed, or is hidden by now, is not.
-func TestReadTellsMissingFromMoved(t *testing.T) {
-	for name, c := range map[string]struct {
-		change func(*githubfake.Fake)
-		kind   fault.Kind
-		says   string
-	}{
-		"deleted":           {func(f *githubfake.Fake) { f.Repositories["acme/app"].Issues[1].Gone = "deleted" }, fault.NotFound, "issue #2 any more"},
-		"transferred":       {func(f *githubfake.Fake) { f.Repositories["acme/app"].Issues[1].Gone = "transferred" }, fault.NotFound, "issue #2 any more"},
-		"renamed":           {func(f *githubfake.Fake) { f.Repositories["acme/app"].Moved = true }, fault.Invalid, "settings.repository"},
-		"no longer visible": {func(f *githubfake.Fake) { delete(f.Tokens[githubfake.MineToken].Repos, "acme/app") }, fault.Forbidden, "does not show it to the token"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			f := githubfake.Standard(t)
-			target := open(t, f.URL, githubfake.WithToken("acme/app", githubfake.MineToken))
-			made, err := target.Create(t.Context(), draft())
-			require.NoError(t, err)
-			c.change(f)
-			_, _, err = target.Read(t.Context(), made.ID)
-			assert.Equal(t, c.kind, fault.KindOf(err), err)
-			assert.Contains(t, fault.From(err).Public, c.says)
-			_, err = target.Close(t.Context(), made.ID)
-			assert.Equal(t, c.kind, fault.KindOf(err), err)
-		})
-	}
 }
 
 func TestStatuses(t *testing.T) {
@@ -254,163 +218,6 @@ func TestUpdateKeepsMarkerAndLabels(t *testing.T) {
 	require.NoError(t, err)
 	assert.NotContains(t, issue.Comments[0], "@nobody")
 	assert.NotContains(t, issue.Comments[0], " *bold*")
-}
-
-// say answers every create with one reply.
-func say(t *testing.T, status int, header map[string]string, body string) string {
-	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		for k, v := range header {
-			w.Header().Set(k, v)
-		}
-		w.WriteHeader(status)
-		_, _ = io.WriteString(w, body)
-	}))
-	t.Cleanup(srv.Close)
-	return srv.URL
-}
-
-func TestRefusals(t *testing.T) {
-	const at = "Sat, 31 Jan 2026 12:00:00 GMT" // 1769860800
-	for name, c := range map[string]struct {
-		status int
-		header map[string]string
-		file   string
-		kind   fault.Kind
-		after  time.Duration
-		says   string
-	}{
-		"primary limit":       {403, map[string]string{"Date": at, "X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "1769861100"}, "primary.json", fault.RateLimited, 5 * time.Minute, "Push again in 5 minutes."},
-		"limit already over":  {429, map[string]string{"Date": at, "X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "1769860000"}, "primary.json", fault.RateLimited, time.Second, "too many requests"},
-		"reset is nonsense":   {403, map[string]string{"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "soon"}, "primary.json", fault.RateLimited, time.Minute, "too many requests"},
-		"reset is far away":   {403, map[string]string{"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "9999999999"}, "primary.json", fault.RateLimited, time.Hour, "too many requests"},
-		"secondary limit":     {403, map[string]string{"X-RateLimit-Remaining": "4000"}, "secondary.json", fault.RateLimited, time.Minute, "Push again in 60 seconds."},
-		"secondary, timed":    {403, map[string]string{"Retry-After": "90"}, "secondary.json", fault.RateLimited, 90 * time.Second, "Push again in 90 seconds."},
-		"secondary as 429":    {429, nil, "secondary.json", fault.RateLimited, time.Minute, "too many requests"},
-		"single sign-on":      {403, map[string]string{"X-GitHub-SSO": "required; url=https://github.com/orgs/acme/sso?x=1"}, "forbidden.json", fault.Forbidden, 0, "single sign-on"},
-		"permission":          {403, map[string]string{"X-Accepted-GitHub-Permissions": "issues=write"}, "forbidden.json", fault.Forbidden, 0, "acme/app: it needs the permission issues=write."},
-		"odd permission":      {403, map[string]string{"X-Accepted-GitHub-Permissions": "<script>"}, "forbidden.json", fault.Forbidden, 0, "Resource not accessible by personal access token."},
-		"not visible":         {404, nil, "notfound.json", fault.NotFound, 0, "GitHub has no repository acme/app, or does not show it to the token."},
-		"issues off":          {410, nil, "gone.json", fault.NotFound, 0, "Issues are switched off in the GitHub repository acme/app."},
-		"field":               {422, nil, "assignees.json", fault.Invalid, 0, "GitHub: field 'assignees' is not valid in acme/app. Ask your admin"},
-		"own words":           {422, nil, "custom.json", fault.Invalid, 0, "GitHub: body is too long (maximum is 65536 characters), field 'milestone' names something that does not exist in acme/app."},
-		"sentence for errors": {422, nil, "sentence.json", fault.Invalid, 0, "GitHub: Could not resolve to a node in acme/app."},
-		"message alone":       {422, nil, "message.json", fault.Invalid, 0, "GitHub: Invalid request in acme/app."},
-		"unicorn":             {502, nil, "unicorn.html", fault.Unavailable, 0, "GitHub cannot be reached"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			body, err := os.ReadFile(filepath.Join("testdata", "errors", c.file))
-			require.NoError(t, err)
-			target := open(t, say(t, c.status, c.header, string(body)), githubfake.WithToken("acme/app", githubfake.MineToken))
-			_, err = target.Create(t.Context(), draft())
-			require.Error(t, err)
-			got := fault.From(err)
-			assert.Equal(t, c.kind, got.Kind, err)
-			assert.Equal(t, c.after, got.RetryAfter)
-			assert.Contains(t, got.Public, c.says)
-			want := targets.OutcomeNotDone
-			if c.status == 502 {
-				want = targets.OutcomeUnknown
-			}
-			assert.Equal(t, want, targets.OutcomeOf(err))
-		})
-	}
-}
-
-func TestAppTokenIsFetchedOnceForAll(t *testing.T) {
-	key := githubfake.NewKey(t)
-	f := githubfake.Standard(t)
-	f.Install(key, "acme/app")
-	target := open(t, f.URL, githubfake.WithApp("acme/app", key))
-	var wg sync.WaitGroup
-	for range 10 {
-		wg.Go(func() {
-			_, err := target.Find(context.Background(), marker)
-			assert.NoError(t, err)
-		})
-	}
-	wg.Wait()
-	assert.Equal(t, 1, f.App.Issued)
-
-	f.App.Revoke()
-	_, err := target.Find(t.Context(), marker)
-	assert.Equal(t, fault.Unauthorized, fault.KindOf(err))
-	assert.Contains(t, fault.From(err).Public, "refused the GitHub App")
-	_, err = target.Find(t.Context(), marker)
-	require.NoError(t, err, "a refused token is not used again")
-	assert.Equal(t, 2, f.App.Issued)
-}
-
-func TestAppTokenIsReplacedBeforeItEnds(t *testing.T) {
-	key := githubfake.NewKey(t)
-	f := githubfake.Standard(t)
-	f.Install(key, "acme/app")
-	f.App.Life = 60
-	target := open(t, f.URL, githubfake.WithApp("acme/app", key))
-	for range 2 {
-		_, err := target.Create(t.Context(), draft())
-		require.NoError(t, err)
-	}
-	assert.Equal(t, 2, f.App.Issued)
-	assert.Equal(t, "push-button[bot]", f.Repositories["acme/app"].Issues[1].Creator)
-}
-
-func TestAppThatCannotWork(t *testing.T) {
-	key := githubfake.NewKey(t)
-	for name, c := range map[string]struct {
-		account targettest.Account
-		change  func(*githubfake.Fake)
-		kind    fault.Kind
-		says    string
-	}{
-		"another key":          {githubfake.WithApp("acme/app", githubfake.NewKey(t)), func(*githubfake.Fake) {}, fault.Unauthorized, "credentials.privateKey"},
-		"another App":          {githubfake.WithApp("acme/app", key, "appId", 9), func(*githubfake.Fake) {}, fault.Unauthorized, "settings.appId"},
-		"another installation": {githubfake.WithApp("acme/app", key, "installationId", 778), func(*githubfake.Fake) {}, fault.NotFound, "no installation 778 of the GitHub App 123456"},
-		"not installed there":  {githubfake.WithApp("acme/secret", key), func(*githubfake.Fake) {}, fault.Invalid, "no token for acme/secret"},
-		"permission":           {githubfake.WithApp("acme/app", key), func(f *githubfake.Fake) { f.App.ReadOnly = true }, fault.Invalid, "Issues: Read and write"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			f := githubfake.Standard(t)
-			f.Install(key, "acme/app")
-			c.change(f)
-			target := open(t, f.URL, c.account)
-			err := target.Check(t.Context())
-			require.Error(t, err)
-			assert.Equal(t, c.kind, fault.KindOf(err), err)
-			assert.Contains(t, fault.From(err).Public, c.says)
-			_, err = target.Create(t.Context(), draft())
-			assert.Equal(t, targets.OutcomeNotDone, targets.OutcomeOf(err), err)
-		})
-	}
-}
-
-// Neither the App's signature nor the installation token is in a text, though
-// whoever stands between may repeat them.
-func TestAppTokensStaySecret(t *testing.T) {
-	key := githubfake.NewKey(t)
-	var seen []string
-	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		token := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
-		seen = append(seen, token)
-		if strings.HasSuffix(r.URL.Path, "/access_tokens") {
-			w.WriteHeader(http.StatusCreated)
-			fmt.Fprintf(w, `{"token":"ghs_secret","expires_at":"2099-01-01T00:00:00Z"}`)
-			return
-		}
-		w.Header().Set("X-GitHub-Request-Id", token)
-		w.WriteHeader(http.StatusUnprocessableEntity)
-		fmt.Fprintf(w, `{"message":"no %[1]s","errors":["not %[1]s",{"message":"nor %[1]s","field":"%[1]s"}],"documentation_url":"%[1]s"}`, token)
-	}))
-	defer srv.Close()
-	target := open(t, srv.URL, githubfake.WithApp("acme/app", key))
-	_, created := target.Create(t.Context(), draft())
-	for _, err := range []error{created, target.Check(t.Context())} {
-		require.Error(t, err)
-		for _, token := range seen {
-			assert.NotContains(t, fmt.Sprintf("%s %+v %#v %s", err, err, err, fault.From(err).Public), token)
-		}
-	}
-	assert.Contains(t, fault.From(created).Public, "[secret]")
-	assert.GreaterOrEqual(t, len(seen), 3)
 }
 
 func TestChoices(t *testing.T) {
@@ -495,40 +302,4 @@ func TestSettings(t *testing.T) {
 			assert.Equal(t, c.want, got)
 		})
 	}
-}
-
-// GitHub tells the end of a personal access token with every reply.
-func TestExpires(t *testing.T) {
-	f := githubfake.Standard(t)
-	target := open(t, f.URL, githubfake.WithToken("acme/app", githubfake.MineToken))
-	for said, want := range map[string]time.Time{
-		"":                          {},
-		"2026-12-10 20:53:51 UTC":   time.Date(2026, 12, 10, 20, 53, 51, 0, time.UTC),
-		"2026-12-10 20:53:51 -0800": time.Date(2026, 12, 11, 4, 53, 51, 0, time.UTC),
-	} {
-		f.Lock()
-		f.Tokens[githubfake.MineToken].Expires = said
-		f.Unlock()
-		at, supported, err := target.Expires(t.Context())
-		require.NoError(t, err, said)
-		assert.True(t, supported)
-		assert.True(t, want.Equal(at), "%q: %s", said, at)
-	}
-	for _, said := range []string{"soon", "2026-12-10 20:53:51 PST"} { // no guess
-		f.Lock()
-		f.Tokens[githubfake.MineToken].Expires = said
-		f.Unlock()
-		_, _, err := target.Expires(t.Context())
-		assert.Error(t, err, said)
-	}
-}
-
-// An App's key does not end, and nothing is asked.
-func TestExpiresOfAnApp(t *testing.T) {
-	h := githubfake.AppHarness(t)
-	server := h.Start(t)
-	at, supported, err := open(t, server.URL, server.Mine).Expires(t.Context())
-	require.NoError(t, err)
-	assert.True(t, supported)
-	assert.Zero(t, at)
 }

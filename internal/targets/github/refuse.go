@@ -2,9 +2,9 @@ package github
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -23,13 +23,12 @@ const (
 	// maxReset bounds what is believed of x-ratelimit-reset: the limit is per hour.
 	maxReset = time.Hour
 
+	// serverError is the one message that GitHub sends without a link.
+	serverError = "Server Error"
+
 	adviceSettings = " Ask your admin to change that in GitHub or in the integration's settings."
 	adviceWrite    = " Ask a GitHub admin to give it Issues: Read and write there."
 )
-
-// errMoved is the cause of a redirect: the issue or its repository is
-// elsewhere now.
-var errMoved = errors.New("moved")
 
 // refine turns what GitHub says of a failure into a kind and a sentence. token
 // is what the request was sent with: no text may hold it.
@@ -38,6 +37,9 @@ func (c client) refine(token string, r outbound.Reply, verdict *fault.Error) *fa
 		return nil
 	}
 	said := readRefusal(r, token)
+	if e := targets.Foreign(name, r, said.own); e != nil {
+		return e
+	}
 	verdict.Ref = strings.ReplaceAll(r.Header.Get("X-GitHub-Request-Id"), token, "")
 	if said.message != "" {
 		verdict.Err = said
@@ -48,13 +50,13 @@ func (c client) refine(token string, r outbound.Reply, verdict *fault.Error) *fa
 	}
 	switch {
 	case r.Status >= 300 && r.Status < 400:
-		verdict.Err = fmt.Errorf("%w: %w", errMoved, verdict.Err)
+		verdict.Err = &movedError{location: r.Header.Get("Location"), cause: verdict.Err}
 		verdict.Public = fmt.Sprintf("GitHub says that %s is elsewhere: it was renamed or moved, or the address is not GitHub's. Ask your admin to correct settings.repository or settings.url.", c.cfg.repository)
 	case r.Status == http.StatusUnauthorized && c.app != nil:
 		verdict.Public = "GitHub refused the GitHub App. Ask your admin to check settings.appId, settings.installationId and credentials.privateKey, and the plugin's operator to check the machine's clock."
 	case r.Status == http.StatusUnauthorized:
 		verdict.Public = "GitHub refused the token: it is wrong, expired or revoked. Ask your admin to make a new one for credentials.token."
-	case r.Status == http.StatusForbidden:
+	case r.Status == http.StatusForbidden, r.Status == http.StatusUnavailableForLegalReasons:
 		verdict.Public = c.forbidden(r, said)
 	case r.Status == http.StatusNotFound:
 		verdict.Public = fmt.Sprintf("GitHub has no repository %s, or does not show it to the %s. Ask your admin to check settings.repository and which repositories the %s may use.", c.cfg.repository, c.who(), c.who())
@@ -73,18 +75,33 @@ func (c client) who() string {
 	return "token"
 }
 
+// forbidden is the sentence for a 403. Advice about rights is given only where
+// GitHub names no other reason. It names the permission that would do beside
+// every refusal, whatever the reason is.
 func (c client) forbidden(r outbound.Reply, said *refusedError) string {
-	if r.Header.Get("X-GitHub-SSO") != "" {
-		return "GitHub wants the token authorised for single sign-on. Ask its owner to do that (GitHub > Settings > Developer settings > the token > Configure SSO)."
+	switch {
+	case r.Header.Get("X-GitHub-SSO") != "":
+		return advised(said, ". Ask the token's owner to authorise it for single sign-on (GitHub > Settings > Developer settings > the token > Configure SSO).")
+	case said.message == "":
+		return c.denied()
+	case said.lacksRight():
+		needs := permissionNames(r.Header.Get("X-Accepted-GitHub-Permissions"))
+		if needs != "" {
+			needs = ", it needs the permission " + needs
+		}
+		return advised(said, fmt.Sprintf(" (the %s in %s%s).%s", c.who(), c.cfg.repository, needs, adviceWrite))
+	default:
+		return advised(said, fmt.Sprintf(" (%s). Ask a GitHub admin to settle that.", c.cfg.repository))
 	}
-	// A fine-grained token's refusal names what would have been enough.
-	if needs := permissionNames(r.Header.Get("X-Accepted-GitHub-Permissions")); needs != "" {
-		return fmt.Sprintf("GitHub does not allow this to the %s in %s: it needs the permission %s.%s", c.who(), c.cfg.repository, needs, adviceWrite)
-	}
-	if said.message == "" {
-		return fmt.Sprintf("GitHub does not allow this to the %s in %s.%s", c.who(), c.cfg.repository, adviceWrite)
-	}
-	return fmt.Sprintf("GitHub does not allow this to the %s in %s: %s.%s", c.who(), c.cfg.repository, brief(said.message, 80), adviceWrite)
+}
+
+// denied is the sentence for a missing right of which GitHub says nothing.
+func (c client) denied() string {
+	return fmt.Sprintf("GitHub does not allow this to the %s in %s.%s", c.who(), c.cfg.repository, adviceWrite)
+}
+
+func advised(said *refusedError, advice string) string {
+	return targets.Advised(name, said.message, advice)
 }
 
 // permissionNames reads "issues=write; contents=read" as it is, if it is that.
@@ -108,14 +125,13 @@ func (c client) refusal(said *refusedError) string {
 	return targets.Advised(name, what, " in "+c.cfg.repository+"."+adviceSettings)
 }
 
-// brief is a part of a sentence, without a full stop.
-func brief(s string, limit int) string {
-	return strings.TrimRight(targets.Title(s, max(limit, 20)), ". ")
-}
-
-// rateLimited tells a refusal for now: GitHub sends 403 as well as 429 for it,
-// and says in three ways how long.
+// rateLimited reports whether a refusal is for now, and for how long. GitHub
+// sends 403 as well as 429 for it, says in three ways how long, and refuses an
+// issue that "was submitted too quickly" as if it were not valid.
 func rateLimited(r outbound.Reply, said *refusedError) (time.Duration, bool) {
+	if said.tooQuick() && (r.Status == http.StatusForbidden || r.Status == http.StatusUnprocessableEntity) {
+		return max(outbound.RetryAfter(r.Header, time.Now()), secondaryWait), true
+	}
 	if r.Status != http.StatusForbidden && r.Status != http.StatusTooManyRequests {
 		return 0, false
 	}
@@ -141,7 +157,9 @@ func rateLimited(r outbound.Reply, said *refusedError) (time.Duration, bool) {
 
 // refusedError is what GitHub says of a refusal.
 type refusedError struct {
-	status    int
+	status int
+	// own reports whether it has the form of GitHub's errors.
+	own       bool
 	message   string
 	documents string
 	details   []detail
@@ -166,6 +184,8 @@ func readRefusal(r outbound.Reply, token string) *refusedError {
 		Message   string          `json:"message"`
 		Errors    json.RawMessage `json:"errors"`
 		Documents string          `json:"documentation_url"`
+		// Block stands beside the message for a repository that GitHub blocked.
+		Block *struct{} `json:"block"`
 	}
 	raw := r.Body
 	if token != "" {
@@ -176,6 +196,7 @@ func readRefusal(r outbound.Reply, token string) *refusedError {
 	if body.Message == "" {
 		said.message = ""
 	}
+	said.own = body.Message != "" && (body.Documents != "" || body.Block != nil || body.Message == serverError)
 	var entries []json.RawMessage
 	if json.Unmarshal(body.Errors, &entries) != nil && len(body.Errors) > 0 {
 		entries = []json.RawMessage{body.Errors}
@@ -191,14 +212,26 @@ func readRefusal(r outbound.Reply, token string) *refusedError {
 	return said
 }
 
-// names tells whether a field is among what was refused.
+// names reports whether a field is among what was refused.
 func (e *refusedError) names(field string) bool {
-	for _, d := range e.details {
-		if d.Field == field {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(e.details, func(d detail) bool { return d.Field == field })
+}
+
+// about reports whether a kind of thing is among what was refused.
+func (e *refusedError) about(resource string) bool {
+	return slices.ContainsFunc(e.details, func(d detail) bool { return d.Resource == resource })
+}
+
+// tooQuick reports whether GitHub refused content for coming too fast.
+func (e *refusedError) tooQuick() bool {
+	const words = "submitted too quickly"
+	return strings.Contains(e.message, words) || slices.ContainsFunc(e.details, func(d detail) bool { return strings.Contains(d.Message, words) })
+}
+
+// lacksRight reports whether the reason is a right that the account or its
+// token lacks.
+func (e *refusedError) lacksRight() bool {
+	return strings.HasPrefix(e.message, "Resource not accessible by") || strings.HasPrefix(e.message, "Must have") || strings.Contains(e.message, "permission")
 }
 
 func (e *refusedError) secondary() bool {

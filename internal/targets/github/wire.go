@@ -59,6 +59,10 @@ type milestone struct {
 	Title  string `json:"title"`
 }
 
+type label struct {
+	Name string `json:"name"`
+}
+
 type issueType struct {
 	Name        string `json:"name"`
 	Description string `json:"description"`

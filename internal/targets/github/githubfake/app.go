@@ -49,6 +49,9 @@ func (c *call) postToken() {
 	case c.r.PathValue("id") != strconv.Itoa(a.InstallationID):
 		c.fail(http.StatusNotFound, "Not Found")
 		return
+	case a.Suspended:
+		c.fail(http.StatusForbidden, "This installation has been suspended")
+		return
 	case a.ReadOnly && in.Permissions["issues"] == "write":
 		c.fail(http.StatusUnprocessableEntity, "The permissions requested are not granted to this installation.")
 		return

@@ -42,6 +42,8 @@ type Fake struct {
 	App *App
 	// Repositories by owner/name in lower case.
 	Repositories map[string]*Repository
+	// Renamed leads from former names to repositories.
+	Renamed map[string]*Repository
 	// Types are the issue types of every organisation.
 	Types []string
 	// TypesHidden makes them unreadable.
@@ -58,7 +60,8 @@ type Fake struct {
 type Account struct {
 	Login string
 	// Repos are what the token may see, and what it may do there: "read" (see,
-	// and open issues), "write"; "none" cannot open any.
+	// and open issues), "write"; "none" cannot open any, and "metadata" not see
+	// any either.
 	Repos map[string]string
 	// Expires is what is said of the token's end; empty: it has none.
 	Expires string
@@ -73,6 +76,8 @@ type App struct {
 	Repos []string
 	// ReadOnly makes GitHub refuse a token that may write issues.
 	ReadOnly bool
+	// Suspended is set while an owner has suspended the installation.
+	Suspended bool
 	// Life is how long a token is valid, in seconds.
 	Life int
 	// Issued counts tokens.
@@ -83,15 +88,16 @@ type App struct {
 
 // Repository is one repository. Each has pull request #1.
 type Repository struct {
+	ID          int
 	Owner, Name string
 	Org         bool
 	NoIssues    bool
 	Archived    bool
 	Public      bool
-	// Moved is set once it has another name.
-	Moved      bool
-	Labels     []string
-	Milestones []Milestone
+	// NoNewLabels makes GitHub refuse labels that are not there yet.
+	NoNewLabels bool
+	Labels      []string
+	Milestones  []Milestone
 	// Assignable are the logins that issues can be given to.
 	Assignable []string
 	Issues     []*Issue
@@ -114,8 +120,12 @@ type Issue struct {
 	Milestone          int
 	Comments           []string
 	Pull               bool
-	// Gone is "deleted" or "transferred" once it is.
-	Gone string
+	Deleted            bool
+	// To is where it was transferred to; the zero value: it was not.
+	To struct {
+		Repository *Repository
+		Number     int
+	}
 
 	missed int
 }
@@ -123,7 +133,7 @@ type Issue struct {
 // New starts a GitHub without tokens and repositories.
 func New(t *testing.T) *Fake {
 	t.Helper()
-	f := &Fake{t: t, Tokens: map[string]*Account{}, Repositories: map[string]*Repository{}, lastID: 1000}
+	f := &Fake{t: t, Tokens: map[string]*Account{}, Repositories: map[string]*Repository{}, Renamed: map[string]*Repository{}, lastID: 1000}
 	srv := httptest.NewServer(http.StripPrefix(Prefix, f.routes()))
 	t.Cleanup(srv.Close)
 	f.URL = srv.URL
@@ -133,7 +143,7 @@ func New(t *testing.T) *Fake {
 // Add makes a repository.
 func (f *Fake) Add(fullName string) *Repository {
 	owner, name, _ := strings.Cut(fullName, "/")
-	r := &Repository{Owner: owner, Name: name, Org: true, Labels: []string{"bug"}}
+	r := &Repository{ID: 42 + len(f.Repositories), Owner: owner, Name: name, Org: true, Labels: []string{"bug"}}
 	r.Issues = []*Issue{{Number: 1, Title: "A change", State: "open", Creator: "someone", Pull: true}}
 	f.Repositories[strings.ToLower(fullName)] = r
 	return r
@@ -142,6 +152,28 @@ func (f *Fake) Add(fullName string) *Repository {
 // Own lists the repository's issues, pull requests left out.
 func (r *Repository) Own() []*Issue {
 	return slices.DeleteFunc(slices.Clone(r.Issues), func(i *Issue) bool { return i.Pull })
+}
+
+// Rename gives a repository another name, which is in lower case.
+func (f *Fake) Rename(from, to string) {
+	r := f.Repositories[from]
+	r.Owner, r.Name, _ = strings.Cut(to, "/")
+	f.Repositories[to], f.Renamed[from] = r, r
+	delete(f.Repositories, from)
+	for _, a := range f.Tokens {
+		if role := a.Repos[from]; role != "" {
+			a.Repos[to] = role
+		}
+	}
+}
+
+// Transfer moves an issue to another repository.
+func (f *Fake) Transfer(from string, number int, to string) {
+	old, target := f.Repositories[from].Issues[number-1], f.Repositories[to]
+	moved := *old
+	moved.Number = len(target.Issues) + 1
+	target.Issues = append(target.Issues, &moved)
+	old.To.Repository, old.To.Number = target, moved.Number
 }
 
 // FullName is owner/name.
@@ -193,15 +225,18 @@ func (f *Fake) routes() http.Handler {
 	handle("GET /app", (*call).getApp)
 	handle("POST /app/installations/{id}/access_tokens", (*call).postToken)
 	handle("GET /orgs/{org}/issue-types", account((*call).listTypes))
-	handle("GET /repos/{owner}/{repo}", inRepo(func(c *call) { c.send(200, c.fullRepository()) }))
-	handle("GET /repos/{owner}/{repo}/milestones", inRepo((*call).listMilestones))
-	handle("GET /repos/{owner}/{repo}/assignees/{login}", inRepo((*call).getAssignee))
-	handle("GET /repos/{owner}/{repo}/issues", inRepo((*call).listIssues))
-	handle("POST /repos/{owner}/{repo}/issues", inRepo((*call).postIssue))
-	handle("GET /repos/{owner}/{repo}/issues/{number}", inRepo((*call).getIssue))
-	handle("PATCH /repos/{owner}/{repo}/issues/{number}", inRepo((*call).patchIssue))
-	handle("POST /repos/{owner}/{repo}/issues/{number}/comments", inRepo((*call).postComment))
-	handle("POST /repos/{owner}/{repo}/issues/{number}/labels", inRepo((*call).postLabels))
+	for _, repo := range []string{"/repos/{owner}/{repo}", "/repositories/{repository}"} {
+		handle("GET "+repo, inRepo(func(c *call) { c.send(200, c.fullRepository()) }))
+		handle("GET "+repo+"/labels", inRepo((*call).listLabels))
+		handle("GET "+repo+"/milestones", inRepo((*call).listMilestones))
+		handle("GET "+repo+"/assignees/{login}", inRepo((*call).getAssignee))
+		handle("GET "+repo+"/issues", inRepo((*call).listIssues))
+		handle("POST "+repo+"/issues", inRepo((*call).postIssue))
+		handle("GET "+repo+"/issues/{number}", inRepo((*call).getIssue))
+		handle("PATCH "+repo+"/issues/{number}", inRepo((*call).patchIssue))
+		handle("POST "+repo+"/issues/{number}/comments", inRepo((*call).postComment))
+		handle("POST "+repo+"/issues/{number}/labels", inRepo((*call).postLabels))
+	}
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		f.t.Errorf("the fake GitHub knows no %s %s", r.Method, r.URL.Path)
 		w.WriteHeader(http.StatusNotFound)
@@ -246,17 +281,53 @@ func (c *call) authenticate() bool {
 
 func (c *call) findRepo() bool {
 	name := strings.ToLower(c.r.PathValue("owner") + "/" + c.r.PathValue("repo"))
-	c.repo, c.role = c.Repositories[name], c.who.Repos[name]
+	if id := c.r.PathValue("repository"); id != "" {
+		for n, r := range c.Repositories {
+			if strconv.Itoa(r.ID) == id {
+				name = n
+			}
+		}
+	}
+	c.repo, c.role = c.Repositories[name], c.roleIn(name)
+	former := c.Renamed[name]
 	switch {
+	case former != nil && c.roleIn(strings.ToLower(former.FullName())) != "":
+		rest := strings.TrimPrefix(c.r.URL.Path, "/repos/"+c.r.PathValue("owner")+"/"+c.r.PathValue("repo"))
+		status := http.StatusMovedPermanently
+		if c.r.Method != http.MethodGet {
+			status = http.StatusTemporaryRedirect
+		}
+		c.redirect(status, former.ID, rest)
 	case c.repo == nil || c.role == "":
 		c.fail(http.StatusNotFound, "Not Found")
-		return false
-	case c.repo.Moved:
-		c.w.Header().Set("Location", c.base+"/repositories/42")
-		c.fail(http.StatusMovedPermanently, "Moved Permanently")
-		return false
+	case c.role == "metadata" && strings.Contains(c.r.URL.Path, "/issues"):
+		c.inaccessible()
+	case c.repo.NoIssues && strings.Contains(c.r.URL.Path, "/issues"):
+		c.fail(http.StatusGone, "Issues has been disabled in this repository.")
+	default:
+		return true
 	}
-	return true
+	return false
+}
+
+// roleIn is what the account may do in a repository; "" if it does not see it.
+func (c *call) roleIn(name string) string {
+	if c.App != nil && c.App.tokens[c.bearer()] == c.who && !contains(c.App.Repos, name) {
+		return ""
+	}
+	return c.who.Repos[name]
+}
+
+func (c *call) redirect(status, repository int, rest string) {
+	to := fmt.Sprintf("%s/repositories/%d%s", c.base, repository, rest)
+	c.w.Header().Set("Location", to)
+	c.send(status, map[string]any{"message": http.StatusText(status), "url": to, "documentation_url": "https://docs.github.com/rest/guides/best-practices-for-using-the-rest-api#follow-redirects"})
+}
+
+// inaccessible refuses what the token has no permission for.
+func (c *call) inaccessible() {
+	c.w.Header().Set("X-Accepted-GitHub-Permissions", "issues=write")
+	c.fail(http.StatusForbidden, "Resource not accessible by personal access token")
 }
 
 func (c *call) send(status int, body any) {

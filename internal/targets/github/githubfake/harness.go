@@ -30,33 +30,29 @@ func Creates(r *http.Request) bool {
 
 // Harness runs the suite with personal access tokens.
 func Harness() targettest.Harness {
-	return harness(func(t *testing.T) *Fake { return Standard(t) }, func(*testing.T, *Fake) (mine, other targettest.Account) {
-		return WithToken("acme/app", MineToken), WithToken("acme/secret", OtherToken)
-	})
+	return harness(Standard, WithToken("acme/app", MineToken), WithToken("acme/secret", OtherToken), (*Fake).fates)
 }
 
 // AppHarness runs the suite with a GitHub App.
 func AppHarness(t *testing.T) targettest.Harness {
 	t.Helper()
 	key, wrong := NewKey(t), NewKey(t)
-	h := harness(func(t *testing.T) *Fake {
+	start := func(t *testing.T) *Fake {
 		f := Standard(t)
 		f.Install(key, "acme/app", "acme/secret")
 		return f
-	}, func(*testing.T, *Fake) (mine, other targettest.Account) {
-		return WithApp("acme/app", key), WithApp("acme/secret", key)
-	})
+	}
+	h := harness(start, WithApp("acme/app", key), WithApp("acme/secret", key), func(f *Fake) targettest.Fates { return f.appFates(&wrong.PublicKey) })
 	h.Wrong = map[string]secret.String{"privateKey": PEM(wrong)}
 	return h
 }
 
-func harness(start func(*testing.T) *Fake, accounts func(*testing.T, *Fake) (mine, other targettest.Account)) targettest.Harness {
+func harness(start func(*testing.T) *Fake, mine, other targettest.Account, fates func(*Fake) targettest.Fates) targettest.Harness {
 	return targettest.Harness{
 		Kind: github.Kind(), Creates: Creates,
 		KindsRetryAfter: map[int]fault.Kind{http.StatusForbidden: fault.RateLimited},
 		Start: func(t *testing.T) targettest.Server {
 			f := start(t)
-			mine, other := accounts(t, f)
 			return targettest.Server{URL: f.URL, Mine: mine, Other: other,
 				WrongProject: func(url string) map[string]any {
 					s := mine.Settings(url)
@@ -76,10 +72,55 @@ func harness(start func(*testing.T) *Fake, accounts func(*testing.T, *Fake) (min
 				},
 				SetPublic: func(*testing.T) { f.Lock(); defer f.Unlock(); f.Repositories["acme/app"].Public = true },
 				// A look-up that finds nothing reads two lists.
+				Fates:  fates(f),
 				SetLag: func(*testing.T) { f.Lock(); defer f.Unlock(); f.Lag = 2 },
 			}
 		},
 	}
+}
+
+// happen makes what befalls acme/app and its token.
+func (f *Fake) happen(do func(mine *Account, app *Repository)) func(*testing.T) {
+	return func(*testing.T) {
+		f.Lock()
+		defer f.Unlock()
+		do(f.Tokens[MineToken], f.Repositories["acme/app"])
+	}
+}
+
+func (f *Fake) fates() targettest.Fates {
+	transfer := func(role string) func(*testing.T, string) {
+		return func(t *testing.T, id string) {
+			f.happen(func(mine *Account, _ *Repository) {
+				f.Add("acme/product")
+				mine.Repos["acme/product"] = role
+				f.Transfer("acme/app", atoi(id), "acme/product")
+			})(t)
+		}
+	}
+	return targettest.Fates{
+		Delete: func(t *testing.T, id string) {
+			f.happen(func(_ *Account, app *Repository) { app.Issues[atoi(id)-1].Deleted = true })(t)
+		},
+		Move: transfer("write"),
+		// An issue is as visible as its repository, so it takes a transfer out of
+		// the token's reach.
+		Hide:          transfer(""),
+		EndToken:      f.happen(func(*Account, *Repository) { delete(f.Tokens, MineToken) }),
+		LoseProject:   f.happen(func(mine *Account, _ *Repository) { delete(mine.Repos, "acme/app") }),
+		DisableIssues: f.happen(func(_ *Account, app *Repository) { app.NoIssues = true }),
+		Never:         map[string]string{"Trash": "GitHub deletes issues for good"},
+	}
+}
+
+// appFates are those of a GitHub App. wrong replaces its key.
+func (f *Fake) appFates(wrong *rsa.PublicKey) targettest.Fates {
+	out := f.fates()
+	out.Move = nil
+	out.Never["Move"] = "the plugin's installation token is good for one repository, so a transferred issue is out of its reach"
+	out.EndToken = f.happen(func(*Account, *Repository) { f.App.Key = wrong; f.App.Revoke() })
+	out.LoseProject = f.happen(func(*Account, *Repository) { f.App.Repos = []string{"acme/secret"} })
+	return out
 }
 
 // Standard is a GitHub with two repositories, each with a token of its own.

@@ -50,6 +50,19 @@ func (c *call) listMilestones() {
 	c.send(200, out)
 }
 
+func (c *call) listLabels() {
+	c.query("per_page", "page")
+	out := c.labels(c.repo.Labels)
+	size, page := max(1, atoi(c.r.URL.Query().Get("per_page"))), max(1, atoi(c.r.URL.Query().Get("page")))
+	from, to := min((page-1)*size, len(out)), min(page*size, len(out))
+	if to < len(out) {
+		c.w.Header().Set("Link", fmt.Sprintf(`<%s/repositories/%d/labels?page=%d>; rel="next"`, c.base, c.repo.ID, page+1))
+	}
+	c.send(200, out[from:to])
+}
+
+func atoi(s string) int { n, _ := strconv.Atoi(s); return n }
+
 func (c *call) getAssignee() {
 	if !contains(c.repo.Assignable, c.r.PathValue("login")) {
 		c.fail(http.StatusNotFound, "Not Found")
@@ -77,13 +90,13 @@ func (c *call) listIssues() {
 			continue
 		}
 		label, creator := q.Get("labels"), q.Get("creator")
-		if i.Gone == "" && (label == "" || contains(i.Labels, label)) && (creator == "" || strings.EqualFold(i.Creator, creator)) {
+		if !i.Deleted && i.To.Repository == nil && (label == "" || contains(i.Labels, label)) && (creator == "" || strings.EqualFold(i.Creator, creator)) {
 			all = append(all, i)
 		}
 	}
 	from, to := min((page-1)*size, len(all)), min(page*size, len(all))
 	if to < len(all) {
-		c.w.Header().Set("Link", fmt.Sprintf(`<%s/repositories/42/issues?page=%d>; rel="next", <%s/repositories/42/issues?page=99>; rel="last"`, c.base, page+1, c.base))
+		c.w.Header().Set("Link", fmt.Sprintf(`<%s/repositories/%d/issues?page=%d>; rel="next"`, c.base, c.repo.ID, page+1))
 	}
 	out := []any{}
 	for _, i := range all[from:to] {
@@ -109,11 +122,8 @@ func (c *call) may() bool {
 	switch {
 	case c.repo.Archived:
 		c.fail(http.StatusForbidden, "Repository was archived so is read-only.")
-	case c.repo.NoIssues:
-		c.fail(http.StatusGone, "Issues has been disabled in this repository.")
 	case c.role == "none":
-		c.w.Header().Set("X-Accepted-GitHub-Permissions", "issues=write")
-		c.fail(http.StatusForbidden, "Resource not accessible by personal access token")
+		c.inaccessible()
 	default:
 		return true
 	}
@@ -179,6 +189,11 @@ func (c *call) addLabels(i *Issue, names []string) bool {
 				"errors": []any{map[string]any{"resource": "Label", "code": "custom", "field": "name", "message": "name is too long (maximum is 50 characters)"}}})
 			return false
 		}
+		if !contains(c.repo.Labels, name) && c.repo.NoNewLabels {
+			c.send(http.StatusForbidden, map[string]any{"message": "You do not have permission to create labels on this repository.", "documentation_url": "https://docs.github.com/v3/issues/labels/",
+				"errors": []any{map[string]any{"resource": "Repository", "field": "label", "code": "unauthorized"}}, "status": "403"})
+			return false
+		}
 		if !contains(c.repo.Labels, name) {
 			c.repo.Labels = append(c.repo.Labels, name)
 		}
@@ -197,16 +212,19 @@ func (c *call) find() *Issue {
 		return nil
 	}
 	i := c.repo.Issues[number-1]
-	switch i.Gone {
-	case "deleted":
+	to := i.To.Repository
+	switch {
+	case i.Deleted:
 		c.fail(http.StatusGone, "This issue was deleted")
-		return nil
-	case "transferred":
-		c.w.Header().Set("Location", c.base+"/repositories/43/issues/7")
-		c.fail(http.StatusMovedPermanently, "Moved Permanently")
-		return nil
+	case to != nil && c.roleIn(strings.ToLower(to.FullName())) == "":
+		c.fail(http.StatusNotFound, "Not Found")
+	case to != nil:
+		_, part, _ := strings.Cut(c.r.URL.Path, "/issues/"+c.r.PathValue("number"))
+		c.redirect(http.StatusMovedPermanently, to.ID, fmt.Sprintf("/issues/%d%s", i.To.Number, part))
+	default:
+		return i
 	}
-	return i
+	return nil
 }
 
 func (c *call) getIssue() {

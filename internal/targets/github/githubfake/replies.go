@@ -45,7 +45,7 @@ func (c *call) publicUser(login string) map[string]any {
 func (c *call) fullRepository() map[string]any {
 	r := c.repo
 	address := c.base + "/repos/" + r.FullName()
-	out := map[string]any{"id": 42, "node_id": nodeID(42), "name": r.Name, "full_name": r.FullName(), "owner": c.user(r.Owner), "private": !r.Public,
+	out := map[string]any{"id": r.ID, "node_id": nodeID(r.ID), "name": r.Name, "full_name": r.FullName(), "owner": c.user(r.Owner), "private": !r.Public,
 		"url": address, "description": nil, "fork": false, "homepage": nil, "language": nil, "license": nil, "mirror_url": nil,
 		"default_branch": "main", "has_issues": !r.NoIssues, "has_projects": true, "has_wiki": true, "has_pages": false, "has_discussions": false,
 		"archived": r.Archived, "disabled": false, "pushed_at": moment, "created_at": moment, "updated_at": moment,
