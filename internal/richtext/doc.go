@@ -18,7 +18,8 @@ import "strings"
 // because only this package can build one. The zero Doc is empty. A Doc is
 // never changed after it was made, so it may be shared.
 type Doc struct {
-	blocks []block
+	blocks  []block
+	remarks Remarks
 }
 
 // block is one of paragraph, heading, codeBlock, quote, list, table, rule. The
@@ -170,6 +171,7 @@ func Join(docs ...Doc) Doc {
 	var out Doc
 	for _, d := range docs {
 		out.blocks = append(out.blocks, d.blocks...)
+		out.remarks = out.remarks.plus(d.remarks)
 	}
 	return out
 }
@@ -181,3 +183,6 @@ func (d Doc) Append(more ...Doc) Doc {
 
 // Empty reports whether the document shows nothing.
 func (d Doc) Empty() bool { return len(d.blocks) == 0 }
+
+// Remarks returns what of its source the document does not hold.
+func (d Doc) Remarks() Remarks { return d.remarks }

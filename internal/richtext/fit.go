@@ -74,7 +74,7 @@ func search(d, tail Doc, most int, count func(string) int, render func(Doc) stri
 			mid = high
 		}
 		blocks, all := cut(d.blocks, mid)
-		doc := Doc{blocks: blocks}.Append(tail)
+		doc := Doc{blocks: blocks, remarks: d.remarks}.Append(tail)
 		text := render(doc)
 		size := count(text)
 		if size > most {

@@ -381,13 +381,13 @@ func placed(d Doc, place int) Doc {
 	}
 	switch place {
 	case 1:
-		return Doc{[]block{l}}
+		return Doc{blocks: []block{l}}
 	case 2:
-		return Doc{[]block{tb}}
+		return Doc{blocks: []block{tb}}
 	case 3:
-		return Doc{[]block{quote(d)}}
+		return Doc{blocks: []block{quote{d.blocks}}}
 	case 4:
-		return Doc{hs}
+		return Doc{blocks: hs}
 	}
 	return d
 }
@@ -426,8 +426,8 @@ func sameBlocks(t *testing.T, want, got Doc, render func(Doc) string, have mark)
 	require.Len(t, g, len(w), "paragraphs")
 	for i := range w {
 		// Compare as prepared: white space at the edge of a mark is nobody's.
-		one := Doc{[]block{paragraph{prepare(w[i].runs, have)}}}
-		if !sameShape(t, one, Doc{[]block{g[i]}}, have, false) {
+		one := Doc{blocks: []block{paragraph{prepare(w[i].runs, have)}}}
+		if !sameShape(t, one, Doc{blocks: []block{g[i]}}, have, false) {
 			t.Logf("paragraph %d was:\n%s", i, render(one))
 		}
 	}

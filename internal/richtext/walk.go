@@ -33,11 +33,13 @@ type walker struct {
 	blockHref, blockRefused string
 
 	pre *preText // non-nil inside <pre>
+
+	remarks Remarks
 }
 
 const numMarks = 7
 
-func walk(src string) []block {
+func walk(src string) Doc {
 	w := &walker{stack: []frame{{kind: root}}, space: true}
 	z := html.NewTokenizer(strings.NewReader(src))
 	for {
@@ -48,7 +50,7 @@ func walk(src string) []block {
 				w.pop()
 			}
 			w.flush()
-			return w.stack[0].blocks
+			return Doc{blocks: w.stack[0].blocks, remarks: w.remarks}
 		case html.TextToken:
 			w.addText(string(z.Text()))
 		case html.StartTagToken, html.SelfClosingTagToken:
@@ -152,6 +154,8 @@ func (w *walker) startInPre(t *html.Token) bool {
 		}
 	case a == atom.Br:
 		w.pre.write("\n")
+	case a == atom.Img:
+		w.image(t)
 	case kindOf(a) != root, headingLevel(a) > 0, a == atom.Pre, a == atom.Hr:
 		w.endPre()
 		return false
@@ -222,24 +226,6 @@ func (w *walker) addBreak() {
 	w.endRun()
 	w.runs = append(w.runs, run{brk: true, marks: w.cur.marks, href: w.cur.href})
 	w.space = true
-}
-
-// image keeps an image as a link with its description: a picture that the
-// reader of the issue opens, not one that every reader's browser fetches.
-func (w *walker) image(t *html.Token) {
-	src, alt := attr(t, "src"), strings.TrimSpace(cleanText(attr(t, "alt")))
-	src = linkAddress(src)
-	switch {
-	case alt == "" && src == "":
-		return
-	case alt == "":
-		alt = "image"
-	}
-	if w.href != "" {
-		src = w.href
-	}
-	w.setStyle(src)
-	w.space = collapse(&w.buf, alt, w.space)
 }
 
 func (w *walker) checkbox(t *html.Token) {

@@ -278,3 +278,21 @@ func TestPreviewWarns(t *testing.T) {
 		`The field "gap" stays empty: the item has no value for it.`,
 	}, shown.Warnings)
 }
+
+// TestPreviewWarnsOfPictures names the pictures that a tracker does not get.
+func TestPreviewWarnsOfPictures(t *testing.T) {
+	target := openRich(t, &rich{}, nil)
+	shown := item()
+	shown.HTML = `<p><img src="data:image/png;base64,AAAA"><img src="/a.png"><img src="b.png" alt="b"><img src="http://example.com/c.png">` +
+		`<img src="https://example.com/d.png"></p>`
+	d, err := target.Draft(marker, shown)
+	require.NoError(t, err)
+	preview, err := target.Preview(t.Context(), d)
+	require.NoError(t, err)
+	assert.Equal(t, []string{
+		"Pictures inside the text itself are not copied to Tracker (1 here): a note stands in the place of each.",
+		"Pictures whose address has no https are not copied to Tracker (1 here): a note with a link stands in the place of each.",
+		"Pictures that only Productboard can open are not copied to Tracker (2 here): a note stands in the place of each.",
+	}, preview.Warnings)
+	assert.Contains(t, preview.Text, "(picture not included: b)")
+}

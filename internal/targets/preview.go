@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"pushbutton/internal/richtext"
 )
 
 // The formats that an issue's text can be in, as Renderer names them.
@@ -75,6 +77,7 @@ func (t *Target) warnings(wanted, whole Draft) []string {
 	if *whole.shortened {
 		warn("The description is cut to what %s takes; it ends with a link to the rest.", t.traits.Name)
 	}
+	out = append(out, t.pictureWarnings(wanted.Description.Remarks())...)
 	for _, label := range wanted.Labels {
 		if label = cut(oneLine(label), maxLabel); label != "" && !slices.Contains(whole.Labels, label) {
 			warn("More than %d labels: %q is left out.", maxLabels, label)
@@ -97,4 +100,18 @@ func (t *Target) warnings(wanted, whole Draft) []string {
 // warn adds a sentence to a preview of the draft.
 func (d *Draft) warn(format string, args ...any) {
 	d.warnings = append(d.warnings, fmt.Sprintf(format, args...))
+}
+
+// pictureWarnings say which pictures the tracker does not get.
+func (t *Target) pictureWarnings(r richtext.Remarks) []string {
+	var out []string
+	warn := func(n int, which, note string) {
+		if n > 0 {
+			out = append(out, fmt.Sprintf("Pictures %s are not copied to %s (%d here): %s stands in the place of each.", which, t.traits.Name, n, note))
+		}
+	}
+	warn(r.EmbeddedPictures, "inside the text itself", "a note")
+	warn(r.InsecurePictures, "whose address has no https", "a note with a link")
+	warn(r.LocalPictures, "that only Productboard can open", "a note")
+	return out
 }
