@@ -296,3 +296,17 @@ func TestPreviewWarnsOfPictures(t *testing.T) {
 	}, preview.Warnings)
 	assert.Contains(t, preview.Text, "(picture not included: b)")
 }
+
+// TestPreviewWarnsOfPicturesInFields looks into rich text of further fields.
+func TestPreviewWarnsOfPicturesInFields(t *testing.T) {
+	r := &rich{fields: []FieldInfo{{ID: "f1", Name: "Spec", Type: ValueLongText}}}
+	target := openRich(t, r, map[string]any{"fields": map[string]any{"Spec": `{{field "Spec"}}`}})
+	shown := item()
+	shown.Fields = map[string]FieldText{"Spec": {HTML: `<p>See <img src="/a.png"></p>`}}
+	d, err := target.Draft(marker, shown)
+	require.NoError(t, err)
+	preview, err := target.Preview(t.Context(), d)
+	require.NoError(t, err)
+	assert.Equal(t, []string{"Pictures that only Productboard can open are not copied to Tracker (1 here): a note stands in the place of each."},
+		preview.Warnings)
+}

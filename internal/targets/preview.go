@@ -77,7 +77,7 @@ func (t *Target) warnings(wanted, whole Draft) []string {
 	if *whole.shortened {
 		warn("The description is cut to what %s takes; it ends with a link to the rest.", t.traits.Name)
 	}
-	out = append(out, t.pictureWarnings(wanted.Description.Remarks())...)
+	out = append(out, t.pictureWarnings(wanted.remarks())...)
 	for _, label := range wanted.Labels {
 		if label = cut(oneLine(label), maxLabel); label != "" && !slices.Contains(whole.Labels, label) {
 			warn("More than %d labels: %q is left out.", maxLabels, label)
@@ -100,6 +100,17 @@ func (t *Target) warnings(wanted, whole Draft) []string {
 // warn adds a sentence to a preview of the draft.
 func (d *Draft) warn(format string, args ...any) {
 	d.warnings = append(d.warnings, fmt.Sprintf(format, args...))
+}
+
+// remarks returns what description and fields could not take over.
+func (d Draft) remarks() richtext.Remarks {
+	all := d.Description
+	for _, f := range d.wishes.fields {
+		for _, p := range f.value.parts {
+			all = all.Append(p.doc)
+		}
+	}
+	return all.Remarks()
 }
 
 // pictureWarnings say which pictures the tracker does not get.
