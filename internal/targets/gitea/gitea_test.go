@@ -241,7 +241,7 @@ func TestRefusals(t *testing.T) {
 		"odd":         {422, `{"message":["a"]}`, "Gitea refused the request.", fault.Invalid},
 		"scope":       {403, refusal("token does not have at least one of required scope(s), required=[write:issue]"), "required=[write:issue]. Ask your admin for a token with issue: read and write", fault.Forbidden},
 		"no right":    {403, refusal("user should have a permission to write to a repo"), "Ask a Gitea admin to let the token's account write there.", fault.Forbidden},
-		"blocked":     {403, refusal("user is blocked"), "Gitea: user is blocked (acme/app). Ask a Gitea admin to settle that.", fault.Forbidden},
+		"blocked":     {403, refusal("user is blocked"), "Gitea: user is blocked (acme/app). Ask a Gitea admin to resolve this.", fault.Forbidden},
 		"sign-in":     {403, refusal("This account is prohibited from signing in, please contact your site administrator."), "Gitea: This account is prohibited from signing in, please contact your site administrator (acme/app).", fault.Forbidden},
 		"password":    {403, refusal("You must change your password. Change it at: https://gitea.example.com/user/change_password"), "Gitea: You must change your password.", fault.Forbidden},
 		"web page":    {403, `<html>Not here`, "Something in front of Gitea answered (HTTP 403, a web page)", fault.Intermediary},

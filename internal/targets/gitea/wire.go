@@ -187,7 +187,7 @@ func (c client) forbidden(repository, said string) string {
 	case strings.Contains(said, "permission"), strings.Contains(said, "user should"):
 		return targets.Advised(name, said, fmt.Sprintf(" (%s). Ask a Gitea admin to let the token's account write there.", repository))
 	default:
-		return targets.Advised(name, said, fmt.Sprintf(" (%s). Ask a Gitea admin to settle that.", repository))
+		return targets.Advised(name, said, fmt.Sprintf(" (%s). Ask a Gitea admin to resolve this.", repository))
 	}
 }
 

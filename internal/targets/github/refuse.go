@@ -91,7 +91,7 @@ func (c client) forbidden(r outbound.Reply, said *refusedError) string {
 		}
 		return advised(said, fmt.Sprintf(" (the %s in %s%s).%s", c.who(), c.cfg.repository, needs, adviceWrite))
 	default:
-		return advised(said, fmt.Sprintf(" (%s). Ask a GitHub admin to settle that.", c.cfg.repository))
+		return advised(said, fmt.Sprintf(" (%s). Ask a GitHub admin to resolve this.", c.cfg.repository))
 	}
 }
 

@@ -56,7 +56,7 @@ func TestRefusals(t *testing.T) {
 		"single sign-on":      {403, map[string]string{"X-GitHub-SSO": "required; url=https://github.com/orgs/acme/sso?x=1"}, "sso.json", fault.Forbidden, 0, "GitHub: Resource protected by organization SAML enforcement."},
 		"permission":          {403, needs, "forbidden.json", fault.Forbidden, 0, "GitHub: Resource not accessible by personal access token (the token in acme/app, it needs the permission issues=write). Ask a GitHub admin to give it Issues: Read and write there."},
 		"odd permission":      {403, map[string]string{"X-Accepted-GitHub-Permissions": "<script>"}, "forbidden.json", fault.Forbidden, 0, "GitHub: Resource not accessible by personal access token (the token in acme/app)."},
-		"terms of service":    {403, needs, "terms.json", fault.Forbidden, 0, "GitHub: You must accept the new terms of service before you can continue (acme/app). Ask a GitHub admin to settle that."},
+		"terms of service":    {403, needs, "terms.json", fault.Forbidden, 0, "GitHub: You must accept the new terms of service before you can continue (acme/app). Ask a GitHub admin to resolve this."},
 		"account suspended":   {403, needs, "account.json", fault.Forbidden, 0, "GitHub: Sorry. Your account was suspended (acme/app)."},
 		"IP allow list":       {403, needs, "allowlist.json", fault.Forbidden, 0, "the `acme` organization has an IP allow list enabled"},
 		"trial over":          {403, needs, "trial.json", fault.Forbidden, 0, "GitHub: Your trial of GitHub Enterprise Cloud has expired (acme/app)."},
