@@ -189,9 +189,9 @@ func TestUpdate(t *testing.T) {
 		assert.JSONEq(t, `{"id":"1"}`, string(stored.Fields["priority"]), "what people changed stays")
 		assert.Len(t, stored.Links, 1)
 
-		for id, want := range map[string]fault.Kind{"999999999": fault.Forbidden, "../myself": fault.NotFound, "": fault.NotFound} {
+		for _, id := range []string{"999999999", "../myself", ""} {
 			_, _, err = target.Update(t.Context(), id, anew)
-			assert.Equal(t, want, fault.KindOf(err), id)
+			assert.Equal(t, fault.NotFound, fault.KindOf(err))
 		}
 		r.change("Task", drop("customfield_10012"))
 		_, _, err = target.Update(t.Context(), made.ID, anew)
