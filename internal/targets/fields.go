@@ -33,7 +33,8 @@ const (
 type FieldInfo struct {
 	// ID is what the API calls it, Name what people do.
 	ID, Name string
-	Type     ValueType
+	// Type is empty for a field that the driver cannot fill.
+	Type ValueType
 	// Multiple is set for a field that takes a list.
 	Multiple bool
 	// Required is set if the tracker refuses an issue without it; a field
@@ -94,6 +95,9 @@ func (t *Target) checkFields(ctx context.Context) error {
 		}
 	}
 	for _, f := range known {
+		if f.Required && f.Type == "" {
+			return t.fieldFault("field %q is required%s, and this plugin cannot fill it. Ask your admin to have it made optional there, or given a default.", f.Name, t.in())
+		}
 		if f.Required && !mapped[f.ID] {
 			return t.fieldFault("field %q is required%s. Ask your admin to map it in settings.fields.", f.Name, t.in())
 		}
@@ -134,16 +138,24 @@ func (t *Target) pickField(known []FieldInfo, name string) (FieldInfo, error) {
 	var names []string
 	for _, f := range known {
 		if f.ID == name {
-			return f, nil
+			return f, t.fillable(f)
 		}
 		names = append(names, f.Name)
 	}
 	for _, f := range known {
 		if strings.EqualFold(f.Name, name) {
-			return f, nil
+			return f, t.fillable(f)
 		}
 	}
 	return FieldInfo{}, t.fieldFault("there is no field %q%s%s. Ask your admin to correct settings.fields.", cut(name, 60), t.in(), suggestion(name, names))
+}
+
+// fillable returns an error for a mapped field that the driver cannot fill.
+func (t *Target) fillable(f FieldInfo) error {
+	if f.Type == "" {
+		return t.fieldFault("field %q is of a kind that this plugin cannot fill. Ask your admin to take it out of settings.fields.", f.Name)
+	}
+	return nil
 }
 
 // fillFields gives further fields the form that their types want. A field for

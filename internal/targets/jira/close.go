@@ -68,8 +68,8 @@ func (t transition) body() (body edit, ok bool) {
 func resolution(allowed []allowedValue) string {
 	for _, wanted := range []string{"duplicate", "won't do", "won't fix"} {
 		if at := slices.IndexFunc(allowed, func(a allowedValue) bool { return strings.EqualFold(a.title(), wanted) }); at >= 0 {
-			return allowed[at].ID
+			return string(allowed[at].ID)
 		}
 	}
-	return allowed[0].ID
+	return string(allowed[0].ID)
 }

@@ -176,10 +176,7 @@ func (d *driver) ListFields(ctx context.Context) ([]targets.FieldInfo, error) {
 			continue
 		}
 		required := f.Required && !f.HasDefault && id != p.epicLabel
-		how, ok := d.form(f.Schema)
-		if !ok && !required {
-			continue
-		}
+		how, _ := d.form(f.Schema) // of no type, where it cannot be filled
 		info := targets.FieldInfo{ID: id, Name: f.Name, Type: how.typ, Multiple: how.multiple, Required: required, Options: options(f.Allowed)}
 		if f.Schema.Type == "string" && info.Type == targets.ValueText {
 			info.Max = maxLine
@@ -219,13 +216,13 @@ func (d *driver) fills(p *plan, f fieldMeta) bool {
 func options(allowed []allowedValue) []targets.Option {
 	var out []targets.Option
 	for _, a := range allowed {
-		if a.Disabled || a.Archived {
+		if a.ID == "" || a.Disabled || a.Archived {
 			continue
 		}
-		out = append(out, targets.Option{ID: a.ID, Name: a.title()})
+		out = append(out, targets.Option{ID: string(a.ID), Name: a.title()})
 		for _, child := range a.Children {
-			if !child.Disabled {
-				out = append(out, targets.Option{ID: a.ID + "/" + child.ID, Name: a.title() + " / " + child.title()})
+			if child.ID != "" && !child.Disabled {
+				out = append(out, targets.Option{ID: string(a.ID + "/" + child.ID), Name: a.title() + " / " + child.title()})
 			}
 		}
 	}

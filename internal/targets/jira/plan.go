@@ -192,6 +192,9 @@ func (p *planner) readScreen(ctx context.Context, made *plan, kind issueType) er
 	made.typeID, made.typeName, made.epicLabel = kind.ID, kind.Name, ""
 	made.fields, made.order = map[string]fieldMeta{}, nil
 	for _, f := range fields {
+		if f.ID == "" {
+			continue
+		}
 		made.fields[f.ID], made.order = f, append(made.order, f.ID)
 		if f.Schema.Custom == customEpicLabel {
 			made.epicLabel = f.ID
@@ -226,8 +229,8 @@ func (p *planner) constants(made *plan) error {
 			return "", invalid("find "+setting, "Jira: issue type %s in project %s takes no %s when it is created. Ask your admin to remove settings.%s, or a Jira admin to add the field to the create screen.", made.typeName, p.cfg.project, setting, setting)
 		}
 		for _, a := range field.Allowed {
-			if a.ID == wanted || strings.EqualFold(a.title(), wanted) {
-				return a.ID, nil
+			if a.ID != "" && (string(a.ID) == wanted || strings.EqualFold(a.title(), wanted)) {
+				return string(a.ID), nil
 			}
 		}
 		return "", invalid("find "+setting, "Jira: project %s has no %q among its %s values%s. Ask your admin to correct settings.%s.", p.cfg.project, wanted, setting, targets.Only(field.Allowed, allowedValue.title), setting)

@@ -117,43 +117,6 @@ func (p page[T]) items() ([]T, bool) {
 	return nil, false
 }
 
-type fieldMeta struct {
-	ID         string         `json:"fieldId"`
-	Name       string         `json:"name"`
-	Required   bool           `json:"required"`
-	HasDefault bool           `json:"hasDefaultValue"`
-	Schema     fieldSchema    `json:"schema"`
-	Allowed    []allowedValue `json:"allowedValues"`
-}
-
-type fieldSchema struct {
-	Type   string `json:"type"`
-	Items  string `json:"items"`
-	System string `json:"system"`
-	Custom string `json:"custom"`
-}
-
-// allowedValue is one choice; which of the names is filled depends on the field.
-type allowedValue struct {
-	ID       string         `json:"id"`
-	Value    string         `json:"value"`
-	Name     string         `json:"name"`
-	Key      string         `json:"key"`
-	Disabled bool           `json:"disabled"`
-	Archived bool           `json:"archived"`
-	Children []allowedValue `json:"children"`
-}
-
-func (a allowedValue) title() string {
-	if a.Value != "" {
-		return a.Value
-	}
-	if a.Name != "" {
-		return a.Name
-	}
-	return a.Key
-}
-
 type user struct {
 	AccountID string `json:"accountId"` // Cloud
 	Name      string `json:"name"`      // Data Center

@@ -1,12 +1,14 @@
 package jira
 
 import (
+	"encoding/json"
 	"net/http"
 	"strings"
 	"testing"
 	"unicode/utf8"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"pushbutton/internal/fault"
 	"pushbutton/internal/outbound"
@@ -47,8 +49,36 @@ func TestFormsOfValues(t *testing.T) {
 }
 
 func TestNamesOfChoices(t *testing.T) {
-	assert.Equal(t, []targets.Option{{ID: "1", Name: "v"}, {ID: "2", Name: "n"}, {ID: "3", Name: "K"}, {ID: "3/4", Name: "K / c"}},
-		options([]allowedValue{{ID: "1", Value: "v", Name: "n"}, {ID: "2", Name: "n"}, {ID: "3", Key: "K", Children: []allowedValue{{ID: "4", Value: "c"}, {ID: "5", Disabled: true}}}, {ID: "6", Archived: true}}))
+	assert.Equal(t, []targets.Option{{ID: "1", Name: "v"}, {ID: "2", Name: "n"}, {ID: "3", Name: "K"}, {ID: "3/4", Name: "K / c"}, {ID: "8", Name: "l"}},
+		options([]allowedValue{{ID: "1", Value: "v", Name: "n"}, {ID: "2", Name: "n"}, {ID: "3", Key: "K", Children: []allowedValue{{ID: "4", Value: "c"}, {ID: "5", Disabled: true}}}, {ID: "6", Archived: true}, {Name: "no id"}, {ID: "8", Label: "l"}}))
+}
+
+// Apps describe their fields as they like. What does not fit makes one field
+// unknown, and hides no other.
+func TestFieldsAreReadOneByOne(t *testing.T) {
+	const good = `{"fieldId":"good","name":"Good","schema":{"type":"string"}}`
+	unknown := fieldMeta{ID: "odd", Name: "Odd", Required: true}
+	for name, c := range map[string]struct {
+		odd  string
+		want fieldMeta
+	}{
+		"numbers as ids": {`{"fieldId":"odd","name":"Odd","required":true,"schema":{"type":"option2"},"allowedValues":[{"id":1,"label":"Gold"}]}`,
+			fieldMeta{ID: "odd", Name: "Odd", Required: true, Schema: fieldSchema{Type: "option2"}, Allowed: []allowedValue{{ID: "1", Label: "Gold"}}}},
+		"choices as texts":     {`{"allowedValues":["Gold"],"fieldId":"odd","name":"Odd","required":true,"schema":{"type":"option"}}`, unknown},
+		"choices in an object": {`{"allowedValues":{"a":1},"fieldId":"odd","name":"Odd","required":true,"schema":{"type":"option"}}`, unknown},
+		"schema as a text":     {`{"schema":"option","fieldId":"odd","name":"Odd","required":true}`, unknown},
+		"an id that is none": {`{"fieldId":"odd","name":"Odd","required":true,"schema":{"type":"option"},"allowedValues":[{"id":{"x":1},"name":["y"]}]}`,
+			fieldMeta{ID: "odd", Name: "Odd", Required: true, Schema: fieldSchema{Type: "option"}, Allowed: []allowedValue{{}}}},
+		"no field at all": {`7`, fieldMeta{}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var got page[fieldMeta]
+			require.NoError(t, json.Unmarshal([]byte(`{"fields":[`+c.odd+`,`+good+`]}`), &got))
+			assert.Equal(t, []fieldMeta{c.want, {ID: "good", Name: "Good", Schema: fieldSchema{Type: "string"}}}, got.Fields)
+			_, ok := client{}.form(got.Fields[0].Schema)
+			assert.Equal(t, c.want.Schema.Type == "option", ok)
+		})
+	}
 }
 
 // Whatever a title or label is: within Jira's limit, as Java counts.

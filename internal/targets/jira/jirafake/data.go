@@ -132,6 +132,9 @@ func screen(o Options) []Field {
 		}()},
 		{ID: "customfield_10022", Name: "Rank", Schema: custom("any", "com.pyxis.greenhopper.jira:gh-lexo-rank", 10022)},
 		{ID: "customfield_10023", Name: "Squad", Schema: standard("group", "grouppicker", 10023)},
+		// What apps add: types that Atlassian does not list, numbers as ids.
+		{ID: "customfield_10024", Name: "Tier", Schema: custom("option2", "com.example.crm:tier", 10024), Allowed: []map[string]any{{"id": 1, "label": "Gold"}, {"id": 2, "label": "Silver"}}},
+		{ID: "customfield_10025", Name: "Account", Schema: custom("option", "com.example.crm:account", 10025), Allowed: []map[string]any{{"id": 7, "label": "ACME"}}},
 	}
 	if o.DataCenter {
 		return append(fields, Field{ID: "customfield_10101", Name: "Epic Link", Schema: custom("any", "com.pyxis.greenhopper.jira:gh-epic-link", 10101)})
