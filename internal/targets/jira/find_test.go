@@ -1,6 +1,9 @@
 package jira_test
 
 import (
+	"maps"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -164,6 +167,67 @@ func TestReporterOnlyWhereItMayBeSet(t *testing.T) {
 		require.NoError(t, err)
 		assert.NotContains(t, r.last(t).Fields, "reporter")
 	})
+}
+
+// A component or a choice was made anew within the ten minutes that the plan is
+// believed for: what was refused is asked for once more, by the new ids.
+func TestWhatWentAwayIsLookedUpAgain(t *testing.T) {
+	renumber := func(id, name, anew string) func(*jirafake.Type) {
+		return func(typ *jirafake.Type) {
+			for i, f := range typ.Fields {
+				for k, a := range f.Allowed {
+					if f.ID == id && (a["name"] == name || a["value"] == name) {
+						changed := maps.Clone(a)
+						changed["id"] = anew
+						typ.Fields[i].Allowed[k] = changed
+					}
+				}
+			}
+		}
+	}
+	for name, c := range map[string]struct {
+		change func(*jirafake.Type)
+		says   string
+	}{
+		"component": {change: renumber("components", "Backend", "150")},
+		"choice":    {change: renumber("customfield_10014", "M", "131")},
+		"component for good": {change: func(typ *jirafake.Type) {
+			renumber("components", "Backend", "150")(typ)
+			dropChoice(typ, "components", "150")
+		}, says: `has no "Backend" among its components values, only API`},
+		"choice for good": {change: func(typ *jirafake.Type) { dropChoice(typ, "customfield_10014", "31") }, says: `field "Size" takes one of S, not "M"`},
+		"field for good":  {change: drop("customfield_10014"), says: `no field "Size" in project ENG`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			editions(t, func(t *testing.T, r *rig) {
+				target := r.open(t, set{"components": []any{"Backend"}, "fields": set{"Size": "M"}})
+				require.NoError(t, target.Check(t.Context()))
+				d, err := target.Draft(draft().Marker, item())
+				require.NoError(t, err)
+				r.change("Task", c.change)
+				_, err = target.Create(t.Context(), d)
+				if c.says != "" {
+					require.Error(t, err)
+					assert.Contains(t, fault.From(err).Public, c.says)
+					assert.Equal(t, targets.OutcomeNotDone, targets.OutcomeOf(err))
+					assert.Empty(t, r.Issues)
+					return
+				}
+				require.NoError(t, err)
+				assert.Len(t, r.Issues, 1)
+				_, _, err = target.Update(t.Context(), strconv.Itoa(r.last(t).ID), d)
+				require.NoError(t, err)
+			})
+		})
+	}
+}
+
+func dropChoice(typ *jirafake.Type, field, id string) {
+	for i, f := range typ.Fields {
+		if f.ID == field {
+			typ.Fields[i].Allowed = slices.DeleteFunc(slices.Clone(f.Allowed), func(a map[string]any) bool { return a["id"] == id })
+		}
+	}
 }
 
 func TestUpdate(t *testing.T) {

@@ -181,7 +181,7 @@ func (d *driver) Create(ctx context.Context, draft targets.Draft) (targets.Issue
 	}
 	var made issue
 	if err := d.write(ctx, op, http.MethodPost, "/issue", body, &made); err != nil {
-		return targets.Issue{}, d.refused(ctx, p, body, err)
+		return targets.Issue{}, d.refused(ctx, p, draft, body, err)
 	}
 	if made.ID == "" || made.Key == "" {
 		return targets.Issue{}, targets.Unreadable(op, errors.New("the answer names no issue"))
@@ -190,15 +190,18 @@ func (d *driver) Create(ctx context.Context, draft targets.Draft) (targets.Issue
 	return d.completed(ctx, made, draft), nil
 }
 
-// refused looks closer at a refused create: the project or the type may have
-// gone, which Jira puts in words of its own.
-func (d *driver) refused(ctx context.Context, p *plan, body edit, err error) error {
+// refused looks closer at a refused create or update: the project or the type
+// may have gone, which Jira puts in words of its own. Where what was looked up
+// before is out of date, the same is asked for once more.
+func (d *driver) refused(ctx context.Context, p *plan, draft targets.Draft, body edit, err error) error {
 	if _, ok := saidBy(err); !ok {
 		return err
 	}
 	d.planner.forget()
 	now, why := d.planner.get(ctx)
 	switch {
+	case why == nil && outdated(p, now, draft.Fields):
+		return targets.Stale(d.explain(now, body, err))
 	case why == nil:
 		return d.explain(now, body, err)
 	case !fault.KindOf(why).Transient():
@@ -321,7 +324,7 @@ func (d *driver) Update(ctx context.Context, id string, draft targets.Draft) (ta
 	}
 	err = d.write(ctx, op, http.MethodPut, "/issue/"+id, body, nil)
 	if _, refused := saidBy(err); refused {
-		err = d.updateMoved(ctx, p, id, body, err)
+		err = d.updateMoved(ctx, p, id, draft, body, err)
 	}
 	if err != nil {
 		return targets.Issue{}, d.absent(ctx, op, id, err)
@@ -333,10 +336,10 @@ func (d *driver) Update(ctx context.Context, id string, draft targets.Draft) (ta
 // updateMoved writes what every project takes to an issue that was moved: the
 // screens of its new project may not have our fields. refused is what Jira said
 // of the whole.
-func (d *driver) updateMoved(ctx context.Context, p *plan, id string, whole edit, refused error) error {
+func (d *driver) updateMoved(ctx context.Context, p *plan, id string, draft targets.Draft, whole edit, refused error) error {
 	found, err := d.issue(ctx, "update issue", id)
 	if err != nil || !d.moved(ctx, found) {
-		return d.explain(p, whole, refused)
+		return d.refused(ctx, p, draft, whole, refused)
 	}
 	whole.Fields = map[string]any{fieldSummary: whole.Fields[fieldSummary], fieldDescription: whole.Fields[fieldDescription]}
 	return d.explain(p, whole, d.write(ctx, "update issue", http.MethodPut, "/issue/"+id, whole, nil))

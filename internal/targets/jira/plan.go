@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"reflect"
+	"slices"
 	"strings"
 
 	"pushbutton/internal/fault"
@@ -65,6 +67,15 @@ type planner struct {
 func (p *planner) get(ctx context.Context) (*plan, error) { return p.memo.Get(ctx, p.load) }
 
 func (p *planner) forget() { p.memo.Forget() }
+
+// outdated reports whether what was planned by, or what the portable layer
+// chose values from, is no longer what Jira has.
+func outdated(before, now *plan, chosen []targets.FieldValue) bool {
+	return !reflect.DeepEqual(before, now) || slices.ContainsFunc(chosen, func(v targets.FieldValue) bool {
+		f, ok := now.fields[v.Field.ID]
+		return !ok || !slices.Equal(v.Field.Options, options(f.Allowed))
+	})
+}
 
 // load looks everything up and checks that it is enough to create issues.
 func (p *planner) load(ctx context.Context) (*plan, error) {
