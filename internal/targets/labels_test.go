@@ -12,10 +12,10 @@ func TestWithoutLabels(t *testing.T) {
 	draft := Draft{Labels: []string{"a", "b", "c"}}
 	plain := func(doc richtext.Doc) string { return doc.Plain() }
 	count := func(s string) int { return len(s) }
-	assert.Equal(t, draft, draft.WithoutLabels())
-	less := draft.WithoutLabels("b", "c")
+	assert.Equal(t, draft, draft.WithoutLabels("Tracker"))
+	less := draft.WithoutLabels("Tracker", "b", "c")
 	assert.Equal(t, []string{"a"}, less.Labels)
-	assert.Contains(t, less.Render(1000, count, plain), "Labels that the tracker refused: b, c")
+	assert.Contains(t, less.Render(1000, count, plain), "Labels not set in Tracker: b, c")
 	assert.Equal(t, []string{"a", "b", "c"}, draft.Labels, "the draft itself stays as it was")
-	assert.NotContains(t, draft.Render(1000, count, plain), "refused")
+	assert.NotContains(t, draft.Render(1000, count, plain), "not set")
 }

@@ -3,8 +3,6 @@ package targets
 import (
 	"context"
 	"errors"
-	"slices"
-	"strings"
 )
 
 // remedy is what may turn a refusal into a success.
@@ -64,7 +62,8 @@ func (t *Target) send(ctx context.Context, wanted Draft, do func(context.Context
 		issue, err = t.attempt(ctx, wanted, do)
 	}
 	if remedyOf(err) == leaveLabelsOut && len(wanted.Labels) > 0 {
-		issue, err = t.attempt(ctx, t.withoutLabels(wanted), do)
+		wanted = t.fit(wanted) // named as they would have been sent
+		issue, err = t.attempt(ctx, wanted.WithoutLabels(t.traits.Name, wanted.Labels...), do)
 	}
 	return issue, err
 }
@@ -75,12 +74,4 @@ func (t *Target) attempt(ctx context.Context, wanted Draft, do func(context.Cont
 		return Issue{}, err
 	}
 	return do(ctx, draft)
-}
-
-// withoutLabels is a draft that names its labels in the description.
-func (t *Target) withoutLabels(d Draft) Draft {
-	d = t.fit(d)
-	d.asides = append(slices.Clip(d.asides), "Labels not set in "+t.traits.Name+": "+strings.Join(d.Labels, ", "))
-	d.Labels = nil
-	return d
 }

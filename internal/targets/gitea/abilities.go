@@ -32,7 +32,7 @@ func (d *driver) Update(ctx context.Context, id string, draft targets.Draft) (ta
 	if err != nil {
 		return targets.Issue{}, err
 	}
-	draft = draft.WithoutLabels(refused...)
+	draft = draft.WithoutLabels(name, refused...)
 	var i issue
 	if err := d.change(ctx, op, http.MethodPatch, id, "", changeIssue{Title: draft.Title, Body: text(draft)}, &i); err != nil {
 		return targets.Issue{}, err

@@ -230,7 +230,7 @@ func (d *driver) Create(ctx context.Context, draft targets.Draft) (targets.Issue
 	if err != nil {
 		return targets.Issue{}, err
 	}
-	draft = draft.WithoutLabels(refused...)
+	draft = draft.WithoutLabels(name, refused...)
 	body := newIssue{Title: draft.Title, Body: text(draft), Labels: labels, Milestone: milestone}
 	if draft.Assignee != "" {
 		body.Assignees = []string{draft.Assignee}

@@ -73,10 +73,10 @@ func TestARefusedLabelIsLeftOut(t *testing.T) {
 	require.NoError(t, err)
 	repo := f.Repositories["acme/app"]
 	assert.Equal(t, []string{"productboard"}, f.LabelNames(repo, repo.Issues[0]))
-	assert.Contains(t, repo.Issues[0].Body, "Labels that the tracker refused: wish")
+	assert.Contains(t, repo.Issues[0].Body, "Labels not set in Gitea: wish")
 	_, _, err = target.Update(t.Context(), made.ID, draft())
 	require.NoError(t, err)
-	assert.Contains(t, repo.Issues[0].Body, "Labels that the tracker refused: wish")
+	assert.Contains(t, repo.Issues[0].Body, "Labels not set in Gitea: wish")
 }
 
 // An account may change its own issues without write access, but not label

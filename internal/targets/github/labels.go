@@ -32,7 +32,7 @@ func (d *driver) labelled(ctx context.Context, draft targets.Draft) (targets.Dra
 			refused = append(refused, l)
 		}
 	}
-	return draft.WithoutLabels(refused...), kept
+	return draft.WithoutLabels(name, refused...), kept
 }
 
 // labels are the draft's and ours, each once; GitHub's do not tell case apart.

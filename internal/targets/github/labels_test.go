@@ -56,7 +56,7 @@ func TestARefusedLabelIsLeftOut(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, repo.Own(), 1)
 	assert.Equal(t, []string{"productboard"}, repo.Issues[1].Labels)
-	assert.Contains(t, repo.Issues[1].Body, "Labels that the tracker refused: wish")
+	assert.Contains(t, repo.Issues[1].Body, "Labels not set in GitHub: wish")
 
 	before := len(f.Hits)
 	_, err = target.Create(t.Context(), draft())
@@ -68,7 +68,7 @@ func TestARefusedLabelIsLeftOut(t *testing.T) {
 	got, _, err := target.Update(t.Context(), made.ID, draft())
 	require.NoError(t, err)
 	assert.Equal(t, made.ID, got.ID)
-	assert.Contains(t, repo.Issues[1].Body, "Labels that the tracker refused: productboard, wish")
+	assert.Contains(t, repo.Issues[1].Body, "Labels not set in GitHub: productboard, wish")
 }
 
 // An account may change its own issues without write access, but not label
