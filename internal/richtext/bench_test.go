@@ -37,12 +37,13 @@ func BenchmarkMarkdown(b *testing.B) {
 	})
 }
 
-func BenchmarkTextile(b *testing.B) { benchmarkRender(b, Doc.Textile) }
-func BenchmarkADF(b *testing.B)     { benchmarkRender(b, Doc.ADF) }
-func BenchmarkWiki(b *testing.B)    { benchmarkRender(b, Doc.Wiki) }
-func BenchmarkHTML(b *testing.B)    { benchmarkRender(b, Doc.HTML) }
-func BenchmarkAsana(b *testing.B)   { benchmarkRender(b, Doc.AsanaXML) }
-func BenchmarkPlain(b *testing.B)   { benchmarkRender(b, Doc.Plain) }
+func BenchmarkTextile(b *testing.B)   { benchmarkRender(b, Doc.Textile) }
+func BenchmarkRedcarpet(b *testing.B) { benchmarkRender(b, Doc.Redcarpet) }
+func BenchmarkADF(b *testing.B)       { benchmarkRender(b, Doc.ADF) }
+func BenchmarkWiki(b *testing.B)      { benchmarkRender(b, Doc.Wiki) }
+func BenchmarkHTML(b *testing.B)      { benchmarkRender(b, Doc.HTML) }
+func BenchmarkAsana(b *testing.B)     { benchmarkRender(b, Doc.AsanaXML) }
+func BenchmarkPlain(b *testing.B)     { benchmarkRender(b, Doc.Plain) }
 
 func BenchmarkFit(b *testing.B) {
 	src := large(b)
@@ -109,7 +110,7 @@ func TestPathological(t *testing.T) {
 				o.BreakRedmine, o.BreakKeys, o.BreakShortcut = true, true, true
 				return d.Markdown(o)
 			}
-			for _, render := range []func(Doc) string{md, Doc.Textile, Doc.Plain, Doc.ADF, Doc.Wiki, Doc.HTML, Doc.AsanaXML} {
+			for _, render := range []func(Doc) string{md, Doc.Textile, Doc.Redcarpet, Doc.Plain, Doc.ADF, Doc.Wiki, Doc.HTML, Doc.AsanaXML} {
 				assert.Less(t, len(render(d)), 80*len(src)+1000)
 			}
 			Fit(d, Limit{Max: 20_000, Note: note}, md)

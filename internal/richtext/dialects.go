@@ -76,8 +76,9 @@ func ShortcutMarkdown() MarkdownOptions {
 	return MarkdownOptions{BreakMentions: true, BreakShortcut: true, BreakEmoji: true, NoHTML: true}
 }
 
-// RedmineMarkdown is for a Redmine whose text format is Markdown: "@name",
-// "#12" and Redmine's own links and macros do nothing.
-func RedmineMarkdown() MarkdownOptions {
+// RedmineCommonMark is for a Redmine whose text format is CommonMark: "@name",
+// "#12" and Redmine's own links and macros do nothing. Redmine's older Markdown
+// is [Doc.Redcarpet].
+func RedmineCommonMark() MarkdownOptions {
 	return MarkdownOptions{BreakMentions: true, BreakReferences: "#", BreakRedmine: true}
 }

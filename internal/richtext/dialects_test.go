@@ -43,7 +43,7 @@ func TestDialects(t *testing.T) {
 			`@~joe sc-~12 \[sc-~13\] CH~14 \[ch~15\] chapter ch`,
 		},
 		"Redmine": {
-			RedmineMarkdown(),
+			RedmineCommonMark(),
 			"<p>@joe #1 version:1.0 r12 [[Page]] {{toc}} :tada: $a$</p>",
 			`@~joe #~1 version:~1.0 r~12 \[~\[Page\]\] {~{toc}} :tada: $a$`,
 		},

@@ -3,8 +3,8 @@
 //
 // There is one way through it: [Parse] sanitises the HTML and walks it once
 // into a small document tree, and each dialect is a back-end that only reads
-// that tree ([Doc.Markdown], [Doc.Textile], [Doc.ADF], [Doc.Wiki], [Doc.HTML],
-// [Doc.AsanaXML], [Doc.Plain]). A new dialect is one more back-end; it never
+// that tree ([Doc.Markdown], [Doc.Redcarpet], [Doc.Textile], [Doc.ADF], [Doc.Wiki],
+// [Doc.HTML], [Doc.AsanaXML], [Doc.Plain]). A new dialect is one more back-end; it never
 // looks at HTML. [Fit] cuts a document to a tracker's
 // length limit by pruning the tree, so that what is left is whole markup.
 //

@@ -26,7 +26,7 @@ func FuzzMarkdown(f *testing.F) {
 		checkText(t, d.Markdown(MarkdownOptions{}))
 		var out string
 		for _, o := range []MarkdownOptions{
-			RedmineMarkdown(), LinearMarkdown(), ShortcutMarkdown(), GiteaMarkdown(), GitHubMarkdown(), GitLabMarkdown(),
+			RedmineCommonMark(), LinearMarkdown(), ShortcutMarkdown(), GiteaMarkdown(), GitHubMarkdown(), GitLabMarkdown(),
 		} {
 			out = d.Markdown(o)
 			checkText(t, out)
@@ -67,6 +67,30 @@ func FuzzTextile(f *testing.F) {
 	})
 }
 
+// FuzzRedcarpet does the same for Redcarpet, which has links, bare addresses and
+// the gap.
+func FuzzRedcarpet(f *testing.F) {
+	seed(f)
+	f.Fuzz(func(t *testing.T, src string) {
+		d := parse(t, src)
+		out := d.Redcarpet()
+		checkText(t, out)
+		checkFit(t, d, len(out), Doc.Redcarpet)
+
+		bare := strings.ReplaceAll(withoutCode(d).Redcarpet(), rcGap, "")
+		for i := range len(bare) {
+			switch {
+			case bare[i] == '<':
+				require.Regexp(t, redcarpetTag, bare[i:], "unexpected tag in:\n%s", bare)
+			case strings.HasPrefix(bare[i:], "](") && !escaped(bare, i):
+				require.Regexp(t, redcarpetAddress, bare[i+2:], "unexpected link in:\n%s", bare)
+			case bare[i] == '^' && !strings.HasPrefix(bare[i:], "^("), bare[i] == '`':
+				require.True(t, escaped(bare, i), "unexpected %q in:\n%s", bare[i], bare)
+			}
+		}
+	})
+}
+
 // FuzzPlain holds plain text to showing nothing that was not text before.
 func FuzzPlain(f *testing.F) {
 	seed(f)
@@ -86,8 +110,10 @@ func FuzzPlain(f *testing.F) {
 }
 
 var (
-	markdownTag = regexp.MustCompile(`^<(?:$|[ \d\n\x{a0}\p{Z}]|br>|/?ul>|/?ol>|ol start="\d+">|/?li>|/?su[bp]>|https?://[^\s<>]+>|[^\s<>:]+@[^\s<>:]+>)`)
-	goodAddress = regexp.MustCompile(`^(?i:https?://|mailto:)`)
+	markdownTag      = regexp.MustCompile(`^<(?:$|[ \d\n\x{a0}\p{Z}]|br>|/?ul>|/?ol>|ol start="\d+">|/?li>|/?su[bp]>|https?://[^\s<>]+>|[^\s<>:]+@[^\s<>:]+>)`)
+	redcarpetTag     = regexp.MustCompile(`^<(?:$|[ \n]|https?://[^\s<>]+>|[^\s<>:]+@[^\s<>:]+>)`)
+	redcarpetAddress = regexp.MustCompile(`^(?i:https?://|mailto:)[!-~]*\)`)
+	goodAddress      = regexp.MustCompile(`^(?i:https?://|mailto:)`)
 )
 
 // escaped reports whether the character at i has an odd number of backslashes

@@ -41,6 +41,7 @@ func TestGolden(t *testing.T) {
 	backends := map[string]func(Doc) string{
 		".md":        func(d Doc) string { return d.Markdown(MarkdownOptions{}) },
 		".textile":   Doc.Textile,
+		".redcarpet": Doc.Redcarpet,
 		".adf.json":  indentedADF,
 		".wiki":      Doc.Wiki,
 		".htm":       Doc.HTML,

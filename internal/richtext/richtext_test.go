@@ -125,7 +125,7 @@ func TestBuilders(t *testing.T) {
 	assert.True(t, Doc{}.Empty())
 	assert.True(t, Paragraph(Text(" \n"), Link("", "x")).Empty())
 	assert.False(t, link.Empty())
-	assert.Empty(t, Doc{}.Markdown(MarkdownOptions{})+Doc{}.Textile()+Doc{}.Plain())
+	assert.Empty(t, Doc{}.Markdown(MarkdownOptions{})+Doc{}.Textile()+Doc{}.Redcarpet()+Doc{}.Plain())
 }
 
 func TestMarkdownOptions(t *testing.T) {
@@ -256,11 +256,12 @@ func TestFitAnyLimit(t *testing.T) {
 	d := parse(t, corpus(t)["typical"])
 	note := Paragraph(Text("More: "), Link("Productboard", "https://example.com/f"))
 	for name, render := range map[string]func(Doc) string{
-		"markdown": func(d Doc) string { return d.Markdown(MarkdownOptions{}) },
-		"textile":  Doc.Textile,
-		"wiki":     Doc.Wiki,
-		"HTML":     Doc.HTML,
-		"plain":    Doc.Plain,
+		"markdown":  func(d Doc) string { return d.Markdown(MarkdownOptions{}) },
+		"textile":   Doc.Textile,
+		"redcarpet": Doc.Redcarpet,
+		"wiki":      Doc.Wiki,
+		"HTML":      Doc.HTML,
+		"plain":     Doc.Plain,
 	} {
 		t.Run(name, func(t *testing.T) {
 			for most := range len(render(d)) + 2 {

@@ -98,6 +98,8 @@ func (w writer) render(doc richtext.Doc) string {
 		return doc.Wiki()
 	case formatTextile:
 		return doc.Textile()
+	case formatRedcarpet:
+		return doc.Redcarpet()
 	case formatADF:
 		return doc.ADF()
 	case formatPlain:

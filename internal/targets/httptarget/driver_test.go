@@ -332,7 +332,7 @@ func TestUpdateKeepsWhatIsNotAnswered(t *testing.T) {
 func TestFormats(t *testing.T) {
 	s := newServer(t)
 	for format, want := range map[string]string{
-		"": "As **they** said.", "markdown": "As **they** said.", "html": "As <strong>they</strong> said.", "wiki": "As *they* said.", "textile": "As *they* said.", "plain": "As they said.",
+		"": "As **they** said.", "markdown": "As **they** said.", "html": "As <strong>they</strong> said.", "wiki": "As *they* said.", "textile": "As *they* said.", "redcarpet": "As **they** said.", "plain": "As they said.",
 		"adf": `{"text":{"version":1,"type":"doc"`,
 	} {
 		settings := m{"create": m{"url": s.URL, "body": `{"text":{{.Description}}}`}}

@@ -87,12 +87,13 @@ const (
 
 // The formats of descriptions, and what limits count.
 const (
-	formatMarkdown = "markdown"
-	formatHTML     = "html"
-	formatWiki     = "wiki"
-	formatTextile  = "textile"
-	formatADF      = "adf"
-	formatPlain    = "plain"
+	formatMarkdown  = "markdown"
+	formatHTML      = "html"
+	formatWiki      = "wiki"
+	formatTextile   = "textile"
+	formatRedcarpet = "redcarpet"
+	formatADF       = "adf"
+	formatPlain     = "plain"
 
 	countCharacters = "characters"
 	countBytes      = "bytes"
@@ -120,8 +121,8 @@ func description() []targets.Field {
 			Help: "Headers of every request; a request's own come on top."},
 		{Name: setSign, Enum: []string{signWebhooks}, Example: signWebhooks,
 			Help: "Signs every request as Standard Webhooks does (webhook-id, webhook-timestamp, webhook-signature) with the credential signingSecret."},
-		{Name: setFormat, Enum: []string{formatMarkdown, formatHTML, formatWiki, formatTextile, formatADF, formatPlain}, Example: formatHTML,
-			Help: "What {{.Description}} is written in. Default: markdown. adf is a JSON value."},
+		{Name: setFormat, Enum: []string{formatMarkdown, formatHTML, formatWiki, formatTextile, formatRedcarpet, formatADF, formatPlain}, Example: formatHTML,
+			Help: "What {{.Description}} is written in. Default: markdown. adf is a JSON value, redcarpet the older Markdown of Redmine."},
 		{Name: setMarkdown, Type: targets.TypeObject, Fields: markdownFields(), Example: `{ mentions: true, references: "#" }`,
 			Help: "What the tracker's Markdown makes of ordinary text, so that it is kept from it."},
 		{Name: setLimits, Type: targets.TypeObject, Fields: limitFields(), Example: "{ title: 255, description: 65535 }",

@@ -25,8 +25,9 @@ const (
 
 // The text formats that a Redmine can be set to. Its API does not tell which.
 const (
-	textile  = "textile"
-	markdown = "markdown" // also CommonMark, Redmine 5's name for the newer one
+	textile    = "textile"
+	markdown   = "markdown"   // by the library Redcarpet, up to Redmine 5
+	commonMark = "commonmark" // since Redmine 5, and the only Markdown since 6
 )
 
 // config is the settings of one Redmine project.
@@ -58,8 +59,8 @@ func Kind() targets.Kind {
 				Help: "The project's identifier, as in the address of its page, or its number."},
 			{Name: setTracker, Example: "Feature",
 				Help: "Name or number of the tracker for new issues. Default: the project's first."},
-			{Name: setTextFormat, Default: textile, Enum: []string{textile, markdown}, Example: markdown,
-				Help: "Redmine's text format (Administration > Settings > General); markdown also for CommonMark."},
+			{Name: setTextFormat, Default: textile, Enum: []string{textile, markdown, commonMark}, Example: commonMark,
+				Help: "Redmine's text format (Administration > Settings > General): commonmark for \"CommonMark Markdown\", markdown for the older \"Markdown\" up to Redmine 5."},
 			{Name: setMarkerField, Default: "Productboard ID", Example: "7",
 				Help: "Name or number of the issues' custom field for our marker: format Text, used as a filter. A number is needed where the API key is not an administrator's and the project has no issues yet."},
 			{Name: setLinkField, Example: defaultLinkField,
@@ -77,7 +78,7 @@ func Kind() targets.Kind {
 				"Manage subtasks if settings.fields fills Parent task, Set issues public or private if it fills Private: Redmine drops them otherwise. Only an administrator's key finds people by e-mail and sees the types and choices of custom fields.",
 			Token: "Switch REST on (Administration > Settings > API). Sign in as the account that shall make the issues, open My account, and show the API access key on the right. Then, as an administrator, make the marker's field: Administration > Custom fields > New > Issues, format Text, name \"Productboard ID\", Used as a filter, For all projects, all trackers.",
 			Notes: []string{
-				"Text format: textile is Redmine's default; Redmine's API does not tell, so `textFormat` must say it.",
+				"Text format: textile was Redmine's default up to version 5, CommonMark is it since 6. Redmine has had two Markdowns that differ: Redcarpet, which is \"Markdown\" up to version 5, and CommonMark.",
 				"Required fields show only when an issue is created, so the check rehearses a create that Redmine must refuse.",
 				"Redmine has no labels of its own; settings.labels and tags are ignored. Map a custom field in settings.fields instead.",
 				"Native fields are named as in Redmine's English pages (Priority, Category, Target version, Start date, Due date, Estimated time, % Done, Parent task, Private) or as in its API (due_date), whatever the account's language. Parent task takes the number of an issue.",

@@ -188,10 +188,10 @@ func (d *driver) content(p *plan, draft targets.Draft) (content, error) {
 
 // Render implements targets.Renderer.
 func (d *driver) Render(draft targets.Draft) (body, format string) {
-	if d.cfg.textFormat == markdown {
-		return d.describe(draft), targets.FormatMarkdown
+	if d.cfg.textFormat == textile {
+		return d.describe(draft), targets.FormatTextile
 	}
-	return d.describe(draft), targets.FormatTextile
+	return d.describe(draft), targets.FormatMarkdown
 }
 
 func (d *driver) describe(draft targets.Draft) string {
@@ -200,11 +200,14 @@ func (d *driver) describe(draft targets.Draft) string {
 
 // render writes the server's text format.
 func (d *driver) render(doc richtext.Doc) string {
-	if d.cfg.textFormat == markdown {
-		// Redmine 5 notifies for @login, and its older Markdown shows HTML tags.
-		return doc.Markdown(richtext.RedmineMarkdown())
+	switch d.cfg.textFormat {
+	case markdown:
+		return doc.Redcarpet()
+	case commonMark:
+		return doc.Markdown(richtext.RedmineCommonMark())
+	default:
+		return doc.Textile()
 	}
-	return doc.Textile()
 }
 
 // stored is how many bytes a text takes in Redmine, which makes CRLF of every

@@ -267,7 +267,7 @@ func TestCloseObeysTheWorkflow(t *testing.T) {
 
 func TestCommentStaysPlain(t *testing.T) {
 	f := newFake(t, "")
-	for format, want := range map[string]string{"textile": "Not *bold*", "markdown": "Not *bold*"} {
+	for format, want := range map[string]string{textile: "Not *bold*", markdown: "Not *bold*", commonMark: "Not *bold*"} {
 		target := open(t, f, account(mineKey, "mine", "textFormat", format))
 		made, err := target.Create(t.Context(), draft())
 		require.NoError(t, err)
@@ -293,7 +293,7 @@ func TestSettings(t *testing.T) {
 			"settings.projekt is not known (did you mean project?)",
 			"settings.url must be an address that starts with https:// or http:// (for example https://redmine.example.com)",
 			"settings.project must be a text",
-			"settings.textFormat must be one of textile, markdown (did you mean markdown?)",
+			"settings.textFormat must be one of textile, markdown, commonmark (did you mean markdown?)",
 			"settings.statusColors.New must be one of gray, blue, green, yellow, orange, red, purple"}},
 		"key with a line break": {map[string]any{"url": "https://r", "project": 12}, "a\nb", []string{
 			"credentials.apiKey has a character that no credential has (line breaks, accents)"}},

@@ -38,9 +38,9 @@ func answering(t testing.TB, cfg config, status int, body string) *driver {
 
 // The bodies of a create, whole, as they go to Redmine.
 func TestCreateBodies(t *testing.T) {
-	doc, err := richtext.Parse(`<p>They <b>asked</b> for it.</p>`)
+	doc, err := richtext.Parse(`<p>They <b>asked</b> for 2^10 <u>lines</u>.</p>`)
 	require.NoError(t, err)
-	for _, format := range []string{textile, markdown} {
+	for _, format := range []string{textile, markdown, commonMark} {
 		t.Run(format, func(t *testing.T) {
 			d := newDriver(config{textFormat: format}, nil)
 			body, err := d.body(&plan{projectID: 1, trackerID: 2, markerID: 7, linkID: 8, priorityID: 3}, targets.Draft{Marker: "pb-abc", Title: "A wish",
