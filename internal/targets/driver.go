@@ -103,14 +103,14 @@ type Traits struct {
 	Name string
 	// Limits of the tracker; 0 means none.
 	Limits Limits
+	// Lookup is how Find looks for an issue.
+	Lookup Lookup
 	// Consistency is how long after a create Find may still miss it; 0 means
 	// that Find is immediate.
 	Consistency time.Duration
 	// Exclusive is set where the tracker itself refuses a second issue with
 	// the same marker: the handle is an id that we choose.
 	Exclusive bool
-	// Scan is set where a look-up reads through many issues.
-	Scan bool
 	// Place is where the issues go, for sentences ("project ENG").
 	Place string
 	// SetsRequester is set where the driver makes Draft.Requester the issue's
@@ -120,6 +120,25 @@ type Traits struct {
 	// promise, shown by apply and doctor; empty: nothing.
 	Caveat string
 }
+
+// Lookup is how a driver finds an issue by its marker. The empty Lookup means
+// that a driver has not declared its own, which the suite refuses.
+type Lookup string
+
+// The look-ups.
+const (
+	// LookupNone finds nothing: a create whose outcome is unknown is sent again.
+	LookupNone Lookup = "none"
+	// LookupExact reads the issue by an id that we chose.
+	LookupExact Lookup = "exact"
+	// LookupSearch has the tracker filter its issues by the marker.
+	LookupSearch Lookup = "search"
+	// LookupScan reads through the latest issues and compares the marker.
+	LookupScan Lookup = "scan"
+)
+
+// Lookups lists every look-up that a driver can declare.
+func Lookups() []Lookup { return []Lookup{LookupNone, LookupExact, LookupSearch, LookupScan} }
 
 // Limits are the most characters that the tracker takes. Target cuts the
 // title; the driver, which alone knows how long a text becomes in its format,

@@ -96,7 +96,6 @@ func guide() targets.Guide {
 			"Each task ends with a line \"Reference: pb-…\" by which the plugin finds it again; do not remove it.",
 			"Labels become tags where the workspace has a tag of that name; the others stand in the description, since Asana would make a new tag each time.",
 			"The button shows the section, or statusField's option, until the task is completed.",
-			"Asana sends web hooks at most once; the status is read again from time to time as well.",
 			"Due date and start date can be mapped in settings.fields like custom fields.",
 		},
 		Errors: []targets.GuideError{

@@ -181,7 +181,7 @@ func TestScan(t *testing.T) {
 	require.NoError(t, err)
 	assert.Nil(t, found, "as the caveat says")
 	assert.Contains(t, target.Traits().Caveat, "30 days")
-	assert.True(t, target.Traits().Scan)
+	assert.Equal(t, targets.LookupScan, target.Traits().Lookup)
 }
 
 // Too many tasks to read are not the same as none.
@@ -214,7 +214,7 @@ func TestAnAppLooksUpAtOnce(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, &made, found)
 	assert.Len(t, s.Hits()[before:], 1)
-	assert.False(t, target.Traits().Scan)
+	assert.Equal(t, targets.LookupExact, target.Traits().Lookup)
 	s.Change(0, func(task *fake.Task) { task.Deleted = true })
 	found, err = target.Find(t.Context(), d.Marker)
 	require.NoError(t, err)

@@ -61,7 +61,7 @@ func newDriver(cfg config, http *outbound.Client) *driver {
 // Traits implements targets.Driver.
 func (d *driver) Traits() targets.Traits {
 	return targets.Traits{Name: name, Limits: targets.Limits{Title: maxTitle, Description: maxDescription},
-		Consistency: consistency, Place: "project " + d.cfg.project}
+		Lookup: targets.LookupSearch, Consistency: consistency, Place: "project " + d.cfg.project}
 }
 
 // Check implements targets.Driver.

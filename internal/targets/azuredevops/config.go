@@ -110,7 +110,6 @@ func guide() targets.Guide {
 		Notes: []string{
 			"Each work item carries a tag pb-… by which the plugin finds it again; do not remove it. Azure DevOps drops unused tags by itself, and holds at most 150,000 in a project.",
 			"Tags cannot hold a comma or semicolon: in labels they become spaces.",
-			"Web hooks are not signed: give them a user name and, as password, the hook secret (service hooks > Web Hooks > Basic authentication), and leave \"Resource details to send\" at All.",
 			"What Check cannot see otherwise it learns by a create with validateOnly, which makes nothing.",
 			"Addresses of the form fabrikam.visualstudio.com are written as organization: fabrikam.",
 		},

@@ -5,6 +5,7 @@ import (
 	"flag"
 	"net/http"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -59,6 +60,29 @@ func TestKindsHaveGuides(t *testing.T) {
 		assert.True(t, k.Driver != nil, k.Type) // a nil of the driver's type
 		assert.NotEmpty(t, k.Guide.Permissions, k.Type)
 		assert.NotEmpty(t, k.Guide.Token, k.Type)
+	}
+}
+
+// What nothing in the plugin uses yet is not advertised, nor how to set it up.
+func TestOnlyWhatIsUsedIsAdvertised(t *testing.T) {
+	table, _, _ := strings.Cut(catalog.Document(), "\n## ")
+	for _, k := range catalog.Kinds() {
+		table += catalog.Describe(k)
+	}
+	assert.NotRegexp(t, `(?i)\| update \||list choices|signed webhooks?|issues: .*update`, table)
+	assert.NotRegexp(t, `(?im)^- .*web ?hooks?\b.*(secret|token|send)`, table)
+}
+
+func TestHowANewIssueIsFoundAgain(t *testing.T) {
+	want := map[string]string{
+		"asana": "by reading the latest issues", "gitea": "by reading the latest issues", "github": "by reading the latest issues, within 10 s",
+		"linear": "exactly, by an id that we choose", "redmine": "by a search, at once", "memory": "by a search, at once",
+		"jira": "by a search that may lag up to 60 s", "gitlab": "by a search that may lag up to 5 s",
+		"azuredevops": "by a search that may lag up to 10 s", "shortcut": "by a search that may lag up to 5 s",
+		"http": "only where the settings describe a look-up",
+	}
+	for _, k := range catalog.Kinds() {
+		assert.Contains(t, catalog.Describe(k), "A new issue is found again "+want[k.Type]+".\n", k.Type)
 	}
 }
 

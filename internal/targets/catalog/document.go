@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"strings"
@@ -14,7 +15,7 @@ import (
 )
 
 // ability is something that a tracker's adapter can do beyond creating and
-// finding issues.
+// finding issues, and that the plugin uses.
 type ability struct {
 	name string
 	has  func(targets.Kind) bool
@@ -24,15 +25,12 @@ func abilities() []ability {
 	return []ability{
 		{"read status", can[targets.Reader]},
 		{"find by address or key", can[targets.Resolver]},
-		{"update", can[targets.Updater]},
 		{"comment", can[targets.Commenter]},
 		{"close", can[targets.Closer]},
 		{"find duplicates", can[targets.Duplicates]},
 		{"people by e-mail", can[targets.People]},
 		{"further fields", can[targets.FieldLister]},
-		{"list choices", can[targets.Chooser]},
 		{"tells when the token ends", can[targets.Expirer]},
-		{"signed webhooks", func(k targets.Kind) bool { return k.ParseHook != nil }},
 	}
 }
 
@@ -98,36 +96,39 @@ func Document() string {
 
 // lookUp says how a create whose outcome is unknown is resolved.
 func lookUp(k targets.Kind) string {
-	t, ok := exampleTraits(k)
-	switch {
-	case !ok || t.Caveat != "":
-		return "if the description has a look-up"
-	case t.Exclusive:
+	switch t := exampleTraits(k); t.Lookup {
+	case targets.LookupExact:
 		return "exactly, by an id that we choose"
-	case t.Scan && t.Consistency > 0:
-		return fmt.Sprintf("by reading the latest issues, within %s", seconds(t.Consistency))
-	case t.Scan:
-		return "by reading the latest issues"
-	case t.Consistency > 0:
-		return fmt.Sprintf("by a search that may lag up to %s", seconds(t.Consistency))
+	case targets.LookupScan:
+		return "by reading the latest issues" + lag(", within ", t.Consistency)
+	case targets.LookupSearch:
+		return "by a search" + cmp.Or(lag(" that may lag up to ", t.Consistency), ", at once")
+	case targets.LookupNone: // with the example's settings
+		return "only where the settings describe a look-up"
 	default:
-		return "at once"
+		return ""
 	}
 }
 
-func seconds(d time.Duration) string { return fmt.Sprintf("%g s", d.Seconds()) }
+// lag says how long a look-up may miss a new issue, "" if it never does.
+func lag(words string, d time.Duration) string {
+	if d == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%s%g s", words, d.Seconds())
+}
 
-// exampleTraits opens a kind with its own examples.
-func exampleTraits(k targets.Kind) (targets.Traits, bool) {
+// exampleTraits opens a kind with its own examples, which a test holds valid.
+func exampleTraits(k targets.Kind) targets.Traits {
 	settings, creds, err := Example(k)
 	if err != nil {
-		return targets.Traits{}, false
+		return targets.Traits{}
 	}
 	target, err := k.Open(settings, creds, targets.Deps{})
 	if err != nil {
-		return targets.Traits{}, false
+		return targets.Traits{}
 	}
-	return target.Traits(), true
+	return target.Traits()
 }
 
 // Example gives the settings and credentials that a kind's examples of its

@@ -68,7 +68,7 @@ func newDriver(cfg config, http *outbound.Client) *driver {
 
 // Traits implements targets.Driver.
 func (d *driver) Traits() targets.Traits {
-	return targets.Traits{Name: name, Place: d.cfg.repository, Scan: true, Consistency: consistency,
+	return targets.Traits{Name: name, Place: d.cfg.repository, Lookup: targets.LookupScan, Consistency: consistency,
 		Limits: targets.Limits{Title: maxTitle, Description: maxBody}}
 }
 

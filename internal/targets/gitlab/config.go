@@ -85,7 +85,6 @@ func guide() targets.Guide {
 			"Weight and epics are GitLab Premium; GitLab Free ignores a weight without a word.",
 			"An issue that people move is followed to its new project, if the account is a member there. A project access token sees no other project: the button keeps the old address, which leads people on.",
 			"GitLab says the same of a deleted issue and of a confidential one that it hides. A button lets go of an issue only if the account has the role Planner or Reporter, which sees both.",
-			"Webhooks: give the hook a signing token (whsec_...) where GitLab offers it, else a secret token, and tick Issues events (and Confidential issues events). GitLab sends nothing when an issue is deleted.",
 		},
 		Errors: []targets.GuideError{
 			{Says: "GitLab refused the token", Means: "It is wrong, expired or revoked. Make a new one."},

@@ -53,7 +53,7 @@ func newDriver(cfg config, http *outbound.Client) *driver {
 
 // Traits implements targets.Driver.
 func (d *driver) Traits() targets.Traits {
-	return targets.Traits{Name: name, Limits: targets.Limits{Title: maxTitle, Description: maxDescription}, Consistency: lag,
+	return targets.Traits{Name: name, Limits: targets.Limits{Title: maxTitle, Description: maxDescription}, Lookup: targets.LookupSearch, Consistency: lag,
 		Place: "project " + d.cfg.project}
 }
 

@@ -113,8 +113,12 @@ func (c *compiler) requests(d *driver, v targets.Values) {
 	d.update = c.request(at(setUpdate), targets.OpUpdate, v.Object(setUpdate), updateData{wishes[0], "1"}, updateData{wishes[1], "1"})
 	d.comment = c.request(at(setComment), targets.OpComment, v.Object(setComment), commentData{"1", "A \"remark\".\n", d.writer.comment("A remark.")})
 	d.shut = c.request(at(setClose), targets.OpClose, v.Object(setClose), issueData{"1"})
+	d.lookup = targets.LookupNone
 	if find := v.Object(setFind); find != nil {
-		d.consistency, d.scan = time.Duration(find.Int(findConsistency))*time.Second, find.Bool(findScan)
+		d.lookup, d.consistency = targets.LookupSearch, time.Duration(find.Int(findConsistency))*time.Second
+		if find.Bool(findScan) {
+			d.lookup = targets.LookupScan
+		}
 	}
 	if (d.finder != nil || d.read != nil || d.update != nil || d.comment != nil || d.shut != nil) && d.mapping.id != nil && d.mapping.id.path == nil {
 		c.fail("settings."+setIssue+"."+issueID, "must be a JSONPath: the requests beside create need the tracker's own id")

@@ -120,7 +120,7 @@ func TestCaveatsAndAbilities(t *testing.T) {
 	require.NoError(t, err, "a part that is set takes the place of the preset's")
 	assert.Equal(t, "Our Redmine", target.Traits().Name)
 	assert.Equal(t, "9s", target.Traits().Consistency.String())
-	assert.True(t, target.Traits().Scan)
+	assert.Equal(t, targets.LookupScan, target.Traits().Lookup)
 
 	kind := httptarget.Kind()
 	_, can := targets.Ability[targets.Closer](kind.Driver)

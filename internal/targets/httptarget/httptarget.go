@@ -41,7 +41,7 @@ type driver struct {
 	masked  secret.Mask
 
 	consistency time.Duration
-	scan        bool
+	lookup      targets.Lookup
 
 	checks []*request
 	create *request
@@ -91,9 +91,9 @@ func (d *driver) Parts() []any {
 
 // Traits implements targets.Driver.
 func (d *driver) Traits() targets.Traits {
-	t := targets.Traits{Name: d.name, Limits: d.limits, Consistency: d.consistency, Scan: d.scan}
+	t := targets.Traits{Name: d.name, Limits: d.limits, Lookup: d.lookup, Consistency: d.consistency}
 	var caveats []string
-	if d.finder == nil {
+	if d.lookup == targets.LookupNone {
 		caveats = append(caveats, "the description has no look-up (find): if an answer of "+d.name+" is lost, the push is sent again and may make a second issue")
 	}
 	if len(d.checks) == 0 {

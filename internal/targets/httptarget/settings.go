@@ -136,7 +136,7 @@ func description() []targets.Field {
 		{Name: setRead, Type: targets.TypeObject, Fields: requestFields("GET", missing()), Example: `{ url: 'https://api.example.com/issues/{{.ID}}' }`,
 			Help: "The request that reads an issue by its id."},
 		{Name: setUpdate, Type: targets.TypeObject, Fields: requestFields("PUT", missing()), Example: `{ url: 'https://api.example.com/issues/{{.ID}}', body: '{"title": {{.Title}}}' }`,
-			Help: "The request that writes title and description anew. It must leave the marker as it is."},
+			Help: "The request that writes title and description anew; nothing sends it yet. It must leave the marker as it is."},
 		{Name: setComment, Type: targets.TypeObject, Fields: requestFields("POST", missing()), Example: `{ url: 'https://api.example.com/issues/{{.ID}}/comments', body: '{"text": {{.Comment}}}' }`,
 			Help: "The request that adds a remark, {{.Comment}}."},
 		{Name: setClose, Type: targets.TypeObject, Fields: requestFields("POST", missing()), Example: `{ url: 'https://api.example.com/issues/{{.ID}}/close' }`,

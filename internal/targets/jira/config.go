@@ -200,7 +200,6 @@ func guide() targets.Guide {
 			"Jira Cloud shows the e-mail addresses of few people. Somebody whose address is hidden is found if the search gives nobody else.",
 			"In further fields, a choice below another (cascading select) is written \"Parent / Child\", a sprint as its number.",
 			"Jira says the same of an issue that was deleted, restricted, or moved to where the account does not see it. The plugin cannot tell these apart and keeps the link: unlink, and push again for a new issue.",
-			"Webhooks: give the webhook a secret (Cloud: System > WebHooks). Ones without a signature are refused.",
 		},
 		Errors: []targets.GuideError{
 			{Says: "field \"X\" is required in project ENG", Means: "Map the field in settings.fields, or make it optional in the project's field configuration."},

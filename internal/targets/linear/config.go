@@ -97,7 +97,6 @@ func guide() targets.Guide {
 			"Labels must exist in the team or the workspace; of two labels of one group the first is taken. The others are named in the description.",
 			"An issue in Linear's trash, or archived before it was finished, stays connected: the button asks to restore it. What Linear archives by itself stays as it was.",
 			"Linear says the same of a deleted issue and of one that was moved to a team which the account does not see. With an API key that sees one team alone, a button never lets go of its issue by itself; give the account every private team that issues may move to.",
-			"Webhooks: Settings > API > New webhook, data change events of Issues; the signing secret is on the webhook's page. A delivery is taken for a minute.",
 		},
 		Errors: []targets.GuideError{
 			{Says: "Linear refused the API key", Means: "It is wrong, was deleted or has expired. Make a new one."},

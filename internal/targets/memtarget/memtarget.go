@@ -30,7 +30,7 @@ type driver struct {
 
 // Traits implements targets.Driver.
 func (d *driver) Traits() targets.Traits {
-	return targets.Traits{Name: name, Limits: targets.Limits{Title: maxTitle, Description: maxDescription}, Consistency: d.cfg.lag}
+	return targets.Traits{Name: name, Limits: targets.Limits{Title: maxTitle, Description: maxDescription}, Lookup: targets.LookupSearch, Consistency: d.cfg.lag}
 }
 
 // Check implements targets.Driver.

@@ -68,7 +68,6 @@ func Kind() targets.Kind {
 				"Each story carries our marker as its external id, and as a second link beside the one to Productboard; the plugin finds it again by either, so do not remove both.",
 				"Labels that the workspace does not have are made by Shortcut.",
 				"Estimate and deadline can be mapped in settings.fields like custom fields.",
-				"For the web hook (Settings > Integrations > Outgoing webhooks) give the hook secret as its secret; without one Shortcut does not sign.",
 			},
 			Errors: []targets.GuideError{
 				{Says: "Shortcut refused the token.", Means: "It is wrong or was revoked, or its member was deactivated. Make a new one."},

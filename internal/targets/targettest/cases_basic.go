@@ -42,7 +42,7 @@ func testCheckWrongCredentials(t *testing.T, b *bench) {
 		assertPublic(t, target, err)
 
 		// A look-up must not take "not allowed to see" for "none".
-		if !b.h.Blind {
+		if finds(target) {
 			_, err = target.Find(t.Context(), newMarker())
 			require.Error(t, err)
 		}
@@ -98,6 +98,29 @@ func testPublic(t *testing.T, b *bench) {
 	assert.NotContains(t, open("name").Caveat(t.Context()), warning)
 	b.proxy.On(Any, Behaviour{Status: 500})
 	assert.NotContains(t, open("full").Caveat(t.Context()), warning, "nothing is claimed that the tracker did not say")
+}
+
+func testLookup(t *testing.T, b *bench) {
+	target := b.mine(t)
+	traits := target.Traits()
+	require.Contains(t, targets.Lookups(), traits.Lookup)
+	if traits.Exclusive {
+		require.Equal(t, targets.LookupExact, traits.Lookup)
+	}
+	if traits.Lookup == targets.LookupExact {
+		assert.Zero(t, traits.Consistency, "an issue is never missed by its id")
+	}
+	if finds(target) {
+		return // every case that looks an issue up
+	}
+	draft := newDraft()
+	_, err := target.Create(t.Context(), draft)
+	require.NoError(t, err)
+	found, err := target.Find(t.Context(), draft.Marker)
+	require.NoError(t, err)
+	assert.Nil(t, found)
+	_, able, _ := target.FindAll(t.Context(), draft.Marker)
+	assert.False(t, able)
 }
 
 func testFindNothing(t *testing.T, b *bench) {

@@ -50,9 +50,6 @@ type Harness struct {
 	// Wrong gives credentials that are well formed and still wrong, where the
 	// suite's own wrong one would be refused without asking the tracker.
 	Wrong map[string]secret.String
-	// Blind is set for a target without any look-up: what needs one is left
-	// out, and said to be.
-	Blind bool
 
 	// Watch, if set, is given the server's address and gives one that leads
 	// there: it looks at every exchange, and fails the test for what is wrong.
@@ -127,6 +124,7 @@ func Run(t *testing.T, h Harness) {
 		{"create then find", testCreateFind},
 		{"preview", testPreview},
 		{"who clicked, in public", testPublic},
+		{"look-up as declared", testLookup},
 		{"find of nothing", testFindNothing},
 		{"look-up lag as declared", testLag},
 		{"duplicates", testDuplicates},
@@ -222,10 +220,13 @@ func (b *bench) open(t *testing.T, a Account, change ...func(*targets.Deps)) *ta
 // look-up.
 func (b *bench) needsFind(t *testing.T) {
 	t.Helper()
-	if b.h.Blind {
+	if !finds(b.open(t, b.server.Mine)) {
 		t.Skip("this target has no look-up")
 	}
 }
+
+// finds reports whether a target has a look-up.
+func finds(target *targets.Target) bool { return target.Traits().Lookup != targets.LookupNone }
 
 // mine opens the usual target, and lets it look up what it needs before the
 // faults begin.

@@ -32,7 +32,7 @@ func Plain(kind targets.Kind) targettest.Harness {
 		}
 	}
 	return targettest.Harness{
-		Kind: kind, Blind: true,
+		Kind:    kind,
 		Creates: func(r *http.Request) bool { return r.Method == http.MethodPost },
 		Start: func(t *testing.T) targettest.Server {
 			f := &plain{books{t: t}}
