@@ -88,7 +88,8 @@ func Kind() targets.Kind {
 				"The author of an issue is always the key's account: Redmine does not let it be set.",
 			},
 			Errors: []targets.GuideError{
-				{Says: "Redmine refused the API key", Means: "The key is wrong or was reset, or REST is off."},
+				{Says: "Redmine refused the API key", Means: "The key is wrong or was reset."},
+				{Says: "Redmine takes no requests by API key", Means: "REST is off: Administration > Settings > API > Enable REST web service."},
 				{Says: "field \"X\" is required in project \"push\"", Means: "Map the field in settings.fields, make it optional in Redmine, or give it a default."},
 				{Says: "Redmine: X cannot be blank", Means: "The same, of a field that the key's account is not shown: map it by its number."},
 				{Says: "Redmine has no project", Means: "`project` must be the identifier in the address of the project's page."},

@@ -32,7 +32,7 @@ func (f *fake) listIssues(w http.ResponseWriter, r *http.Request, u *fakeUser) {
 	assert.Equal(f.t, "*", q.Get("status_id"), "closed issues count too")
 	out := []map[string]any{}
 	for _, i := range f.issues {
-		if i.project == name && f.matches(i, q) && len(out) < limit {
+		if i.project == name && !i.deleted && !i.private && f.matches(i, q) && len(out) < limit {
 			out = append(out, f.show(i, nil))
 		}
 	}
@@ -261,11 +261,11 @@ func fakeStatus(id int) map[string]any {
 
 func (f *fake) issue(w http.ResponseWriter, r *http.Request, u *fakeUser) *fakeIssue {
 	id, err := strconv.Atoi(strings.TrimSuffix(r.PathValue("file"), ".json"))
-	if err != nil || id < 1 || id > len(f.issues) {
+	if err != nil || id < 1 || id > len(f.issues) || f.issues[id-1].deleted {
 		w.WriteHeader(http.StatusNotFound)
 		return nil
 	}
-	if !f.sees(u, f.issues[id-1].project) {
+	if i := f.issues[id-1]; !f.sees(u, i.project) || i.private || f.projects[i.project].noIssues {
 		deny(w, u)
 		return nil
 	}

@@ -25,6 +25,9 @@ type fake struct {
 	// base is the path it is mounted under.
 	base string
 
+	// restOff is a Redmine whose REST API is switched off.
+	restOff bool
+
 	mu       sync.Mutex
 	users    map[string]*fakeUser // by key
 	projects map[string]*fakeProject
@@ -48,6 +51,7 @@ type fakeUser struct {
 
 type fakeProject struct {
 	id         int
+	noIssues   bool // its module is off
 	public     bool
 	status     int
 	trackers   []map[string]any
@@ -73,6 +77,7 @@ type fakeField struct {
 }
 
 type fakeIssue struct {
+	deleted, private    bool
 	id, tracker, status int
 	project             string
 	subject, text       string
@@ -145,6 +150,10 @@ func (f *fake) routes() http.Handler {
 			defer f.mu.Unlock()
 			f.hits = append(f.hits, r.Method+" "+r.URL.Path)
 			w.Header().Set("X-Request-Id", "req-"+strconv.Itoa(len(f.hits)))
+			if f.restOff {
+				w.WriteHeader(http.StatusForbidden)
+				return
+			}
 			h(w, r, f.users[r.Header.Get("X-Redmine-Api-Key")])
 		})
 	}
@@ -221,7 +230,11 @@ func (f *fake) getProject(w http.ResponseWriter, r *http.Request, u *fakeUser) {
 				own = append(own, map[string]any{"id": field.id, "name": field.name})
 			}
 		}
-		send(w, 200, "project", map[string]any{"id": p.id, "identifier": name, "status": p.status, "is_public": p.public, "trackers": p.trackers, "issue_custom_fields": own, "issue_categories": p.categories})
+		modules := []map[string]any{{"id": 2, "name": "issue_tracking"}}
+		if p.noIssues {
+			modules = []map[string]any{}
+		}
+		send(w, 200, "project", map[string]any{"enabled_modules": modules, "id": p.id, "identifier": name, "status": p.status, "is_public": p.public, "trackers": p.trackers, "issue_custom_fields": own, "issue_categories": p.categories})
 	}
 }
 

@@ -278,7 +278,7 @@ func TestUpdate(t *testing.T) {
 	assert.Equal(t, &got, found, "the marker stays")
 
 	_, _, err = target.Update(t.Context(), "99", wanted)
-	assert.Equal(t, fault.NotFound, fault.KindOf(err))
+	assert.Equal(t, fault.Gone, fault.KindOf(err))
 	f.users[mineKey].commentsOnly = true
 	wanted.Title = "Another"
 	_, _, err = target.Update(t.Context(), made.ID, wanted)

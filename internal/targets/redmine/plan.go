@@ -91,7 +91,7 @@ func (p *planner) load(ctx context.Context) (*plan, error) {
 func (p *planner) project(ctx context.Context) (projectReply, error) {
 	const op = "read project"
 	var project projectReply
-	err := p.client.get(ctx, op, "/projects/"+url.PathEscape(p.cfg.project)+".json?include=trackers,issue_categories,issue_custom_fields", &project)
+	err := p.client.get(ctx, op, "/projects/"+url.PathEscape(p.cfg.project)+".json?include=trackers,issue_categories,issue_custom_fields,enabled_modules", &project)
 	switch {
 	case fault.KindOf(err) == fault.NotFound && err != nil:
 		e := *fault.From(err)
@@ -110,7 +110,7 @@ func (p *planner) project(ctx context.Context) (projectReply, error) {
 func (p *planner) tracker(ctx context.Context, made *plan, offered []ref) error {
 	const op = "find tracker"
 	if len(offered) == 0 {
-		return invalid(op, "The Redmine project %q has no issues: its module Issue tracking is off, or has no trackers. Ask a Redmine admin to switch it on in the project's settings.", p.cfg.project)
+		return p.noIssues(op)
 	}
 	made.trackerID = offered[0].ID
 	if p.cfg.tracker != "" {

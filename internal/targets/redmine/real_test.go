@@ -148,9 +148,50 @@ func TestRealConformance(t *testing.T) {
 				Issues: func(t *testing.T, marker targets.Marker) []targettest.Stored {
 					return r.stored(t, mine, marker)
 				},
+				Fates: r.fates(mine),
 			}
 		},
 	})
+}
+
+// fates are what an administrator does to issues, the project and its member.
+func (r *real) fates(project string) targettest.Fates {
+	return targettest.Fates{
+		Delete: func(t *testing.T, id string) { r.call(t, http.MethodDelete, "/issues/"+id+".json", nil, nil) },
+		EndToken: func(t *testing.T) {
+			r.call(t, http.MethodPut, fmt.Sprintf("/users/%d.json", r.member(t, project).user.ID), map[string]any{"user": map[string]any{"status": 3}}, nil)
+		},
+		LoseProject: func(t *testing.T) {
+			r.call(t, http.MethodDelete, fmt.Sprintf("/memberships/%d.json", r.member(t, project).id), nil, nil)
+		},
+		DisableIssues: func(t *testing.T) {
+			r.call(t, http.MethodPut, "/projects/"+project+".json", map[string]any{"project": map[string]any{"enabled_module_names": []string{"wiki"}}}, nil)
+		},
+		Never: map[string]string{
+			"Trash": "Redmine deletes issues for good",
+			"Move":  "an issue keeps its number and its address in every project",
+			"Hide":  "the member is a manager here, who sees every issue",
+		},
+		Wordless: true,
+	}
+}
+
+type realMember struct {
+	id   int
+	user ref
+}
+
+func (r *real) member(t *testing.T, project string) realMember {
+	t.Helper()
+	var all struct {
+		Memberships []struct {
+			ID   int `json:"id"`
+			User ref `json:"user"`
+		} `json:"memberships"`
+	}
+	r.call(t, http.MethodGet, "/projects/"+project+"/memberships.json", nil, &all)
+	require.Len(t, all.Memberships, 1)
+	return realMember{all.Memberships[0].ID, all.Memberships[0].User}
 }
 
 func TestRealCheck(t *testing.T) {

@@ -83,7 +83,7 @@ func (d *driver) FindAll(ctx context.Context, marker targets.Marker) ([]targets.
 	}
 	found, err := d.list(ctx, p, marker)
 	if err != nil {
-		return nil, err
+		return nil, d.explainDenied(ctx, err)
 	}
 	if len(found) == 0 {
 		// A revoked key reads as a stranger, who sees fewer issues: only a key
@@ -156,7 +156,7 @@ func (d *driver) droppedMarker() *fault.Error {
 func (d *driver) explain(ctx context.Context, sent content, err error) error {
 	said, refused := refusedSaid(err)
 	if !refused {
-		return err
+		return d.explainDenied(ctx, err)
 	}
 	d.planner.forget()
 	if _, why := d.planner.load(ctx); why != nil && !fault.KindOf(why).Transient() {
@@ -228,20 +228,18 @@ func (d *driver) Read(ctx context.Context, id string) (targets.Issue, error) {
 }
 
 func (d *driver) read(ctx context.Context, id string) (issue, error) {
+	const op = "read issue"
 	var reply issueReply
 	if number(id) == 0 {
-		return issue{}, missing(id)
+		return issue{}, targets.UnknownID(op, name, issueName(id))
 	}
-	err := d.get(ctx, "read issue", "/issues/"+id+".json?include=allowed_statuses", &reply)
-	if err != nil && fault.KindOf(err) == fault.NotFound {
-		return issue{}, missing(id)
+	if err := d.get(ctx, op, "/issues/"+id+".json?include=allowed_statuses", &reply); err != nil {
+		return issue{}, d.explainIssue(ctx, op, id, err)
 	}
-	return reply.Issue, err
-}
-
-func missing(id string) *fault.Error {
-	return &fault.Error{Op: "read issue", Kind: fault.NotFound,
-		Public: fmt.Sprintf("Redmine does not have issue #%s any more, or does not show it to the API key's account. Unlink and push again for a new one.", targets.Title(id, 20))}
+	if reply.Issue.ID == 0 {
+		return issue{}, notRedmine(op, errors.New("the answer holds no issue"))
+	}
+	return reply.Issue, nil
 }
 
 // Update implements targets.Updater. Redmine answers with nothing, and takes
@@ -253,7 +251,7 @@ func (d *driver) Update(ctx context.Context, id string, draft targets.Draft) (ta
 		return targets.Issue{}, err
 	}
 	if number(id) == 0 {
-		return targets.Issue{}, missing(id)
+		return targets.Issue{}, targets.UnknownID(op, name, issueName(id))
 	}
 	body, err := d.content(p, draft)
 	if err != nil {
@@ -280,10 +278,11 @@ func (d *driver) Resolve(ctx context.Context, ref *targets.Reference) (targets.I
 
 // Comment implements targets.Commenter.
 func (d *driver) Comment(ctx context.Context, id, text string) error {
+	const op = "comment on issue"
 	if number(id) == 0 {
-		return missing(id)
+		return targets.UnknownID(op, name, issueName(id))
 	}
-	return d.change(ctx, "comment on issue", id, changeIssue{Notes: d.render(targets.PlainText(text))})
+	return d.change(ctx, op, id, changeIssue{Notes: d.render(targets.PlainText(text))})
 }
 
 // Close implements targets.Closer. Redmine ignores a status that the workflow
@@ -307,11 +306,7 @@ func (d *driver) Close(ctx context.Context, id string) error {
 }
 
 func (d *driver) change(ctx context.Context, op, id string, change changeIssue) error {
-	err := d.write(ctx, op, http.MethodPut, "/issues/"+id+".json", map[string]any{"issue": change}, nil)
-	if err != nil && fault.KindOf(err) == fault.NotFound {
-		return missing(id)
-	}
-	return err
+	return d.explainIssue(ctx, op, id, d.write(ctx, op, http.MethodPut, "/issues/"+id+".json", map[string]any{"issue": change}, nil))
 }
 
 // portable is an issue in everybody's words.

@@ -58,10 +58,65 @@ func TestConformance(t *testing.T) {
 				Mine: base(account(mineKey, "mine", "tracker", "Feature")), Other: base(account(otherKey, "other")),
 				WrongProject: base(account(mineKey, "nowhere")).Settings,
 				Issues:       f.stored,
+				Fates:        f.fates(),
 				SetPublic:    func(*testing.T) { f.mu.Lock(); defer f.mu.Unlock(); f.projects["mine"].public = true },
 			}
 		},
 	})
+}
+
+func (f *fake) fates() targettest.Fates {
+	happen := func(do func()) func(*testing.T) {
+		return func(*testing.T) {
+			f.mu.Lock()
+			defer f.mu.Unlock()
+			do()
+		}
+	}
+	issue := func(do func(*fakeIssue)) func(*testing.T, string) {
+		return func(t *testing.T, id string) { happen(func() { do(f.issues[number(id)-1]) })(t) }
+	}
+	return targettest.Fates{
+		Delete:        issue(func(i *fakeIssue) { i.deleted = true }),
+		Hide:          issue(func(i *fakeIssue) { i.private = true }),
+		EndToken:      happen(func() { delete(f.users, mineKey) }),
+		LoseProject:   happen(func() { f.users[mineKey].member = nil }),
+		DisableIssues: happen(func() { f.projects["mine"].noIssues = true }),
+		Never: map[string]string{
+			"Trash": "Redmine deletes issues for good",
+			"Move":  "an issue keeps its number and its address in every project",
+		},
+		Wordless: true,
+	}
+}
+
+// Redmine denies everything while its REST API is off, the key's own account too.
+func TestRESTSwitchedOff(t *testing.T) {
+	f := newFake(t, "")
+	target := open(t, f, account(mineKey, "mine"))
+	made, err := target.Create(t.Context(), draft())
+	require.NoError(t, err)
+	f.restOff = true
+	_, _, readErr := target.Read(t.Context(), made.ID)
+	_, createErr := target.Create(t.Context(), draft())
+	_, findErr := target.Find(t.Context(), draft().Marker)
+	for name, err := range map[string]error{"check": target.Check(t.Context()), "read": readErr, "create": createErr, "find": findErr} {
+		require.Error(t, err, name)
+		assert.Contains(t, fault.From(err).Public, "Administration > Settings > API > Enable REST web service", name)
+	}
+	assert.Equal(t, targets.OutcomeNotDone, targets.OutcomeOf(createErr))
+}
+
+// A deleted issue of a project without issues may only be hidden.
+func TestDeletedWhereIssuesAreOff(t *testing.T) {
+	f := newFake(t, "")
+	target := open(t, f, account(mineKey, "mine"))
+	made, err := target.Create(t.Context(), draft())
+	require.NoError(t, err)
+	f.issues[0].deleted, f.projects["mine"].noIssues = true, true
+	got, _, err := target.Read(t.Context(), made.ID)
+	assert.Equal(t, targets.VerdictHidden, targets.VerdictOf(got, err), err)
+	assert.Contains(t, fault.From(err).Public, "Issue tracking is off")
 }
 
 func (f *fake) stored(_ *testing.T, marker targets.Marker) []targettest.Stored {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"net/http"
 	"strings"
 
@@ -142,6 +141,7 @@ type projectReply struct {
 		// projects" are missing.
 		Fields     []ref `json:"issue_custom_fields"`
 		Categories []ref `json:"issue_categories"`
+		Modules    []ref `json:"enabled_modules"`
 	} `json:"project"`
 }
 
@@ -241,12 +241,6 @@ func (c client) get(ctx context.Context, op, path string, out any) error {
 	return &sure
 }
 
-// notRedmine is a read that brought something else than what Redmine sends.
-func notRedmine(op string, err error) *fault.Error {
-	return &fault.Error{Op: op, Kind: fault.Invalid, Err: err,
-		Public: "The address does not answer as Redmine does. Ask your admin to check settings.url."}
-}
-
 // write sends a body. out may be nil (Redmine answers a change with 204). A
 // reply that cannot be read is Unsure.
 func (c client) write(ctx context.Context, op, method, path string, body, out any) error {
@@ -255,8 +249,16 @@ func (c client) write(ctx context.Context, op, method, path string, body, out an
 		return &fault.Error{Op: op, Kind: fault.Internal, Err: err}
 	}
 	reply, err := c.send(ctx, op, method, path, raw)
-	if err != nil || out == nil {
+	if err != nil {
 		return err
+	}
+	if out == nil {
+		if targets.WebPage(reply) {
+			e := notRedmine(op, errors.New("the answer is a web page"))
+			e.Unsure = true
+			return e
+		}
+		return nil
 	}
 	if err := json.Unmarshal(reply.Body, out); err != nil {
 		return targets.Unreadable(op, err)
@@ -272,29 +274,6 @@ func (c client) send(ctx context.Context, op, method, path string, body []byte) 
 		h.Set("Content-Type", "application/json")
 	}
 	return c.http.Send(ctx, outbound.Call{Op: op, Method: method, URL: c.cfg.url + path, Header: h, Body: body, Refine: c.refine})
-}
-
-// refine turns what Redmine says of a failure into a sentence. 400, 401, 403
-// and 404 have empty bodies; 422 lists localised sentences.
-func (c client) refine(r outbound.Reply, verdict *fault.Error) *fault.Error {
-	if verdict == nil {
-		return nil
-	}
-	verdict.Ref = r.Header.Get("X-Request-Id")
-	switch {
-	case r.Status == http.StatusUnauthorized:
-		verdict.Public = "Redmine refused the API key. Ask your admin to renew it in the integration's settings, and to see that REST is on in Redmine (Administration > Settings > API)."
-	case r.Status == http.StatusForbidden:
-		verdict.Public = fmt.Sprintf("Redmine does not allow this to the API key's account in project %q. Ask a Redmine admin to give it a role there that may view, add and edit issues.", c.cfg.project)
-	case r.Status == http.StatusUnprocessableEntity:
-		if said := refusals(r.Body); len(said) > 0 {
-			verdict.Err = &refusedError{said: said}
-			verdict.Public = refusal(said)
-		}
-	case r.Status >= 300 && r.Status < 400:
-		verdict.Public = "Redmine's address leads elsewhere. Ask your admin to check settings.url (https? a login page in front of it?)."
-	}
-	return verdict
 }
 
 // refusedError keeps the sentences of a 422.
