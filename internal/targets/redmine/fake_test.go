@@ -27,6 +27,8 @@ type fake struct {
 
 	// restOff is a Redmine whose REST API is switched off.
 	restOff bool
+	// old is a Redmine before 3.4.
+	old bool
 
 	mu       sync.Mutex
 	users    map[string]*fakeUser // by key
@@ -234,7 +236,11 @@ func (f *fake) getProject(w http.ResponseWriter, r *http.Request, u *fakeUser) {
 		if p.noIssues {
 			modules = []map[string]any{}
 		}
-		send(w, 200, "project", map[string]any{"enabled_modules": modules, "id": p.id, "identifier": name, "status": p.status, "is_public": p.public, "trackers": p.trackers, "issue_custom_fields": own, "issue_categories": p.categories})
+		shown := map[string]any{"enabled_modules": modules, "id": p.id, "identifier": name, "status": p.status, "is_public": p.public, "trackers": p.trackers, "issue_custom_fields": own, "issue_categories": p.categories}
+		if !f.old {
+			shown["time_entry_activities"] = []map[string]any{}
+		}
+		send(w, 200, "project", shown)
 	}
 }
 

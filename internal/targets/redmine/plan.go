@@ -19,17 +19,19 @@ const planLife = 10 * time.Minute
 
 // plan is what the settings' names mean in this Redmine.
 type plan struct {
-	projectID  int
-	public     bool // whoever may read this Redmine may read the project
-	trackerID  int
-	markerID   int
-	linkID     int // 0: no such field
-	priorityID int // 0: Redmine's default
-	categories []ref
-	ofProject  []ref           // the custom fields that the project chose itself
-	core       map[string]bool // the tracker's native fields; nil: not known
-	closed     map[int]bool    // by status
-	first      map[int]int     // tracker -> the status its issues start with
+	projectID int
+	public    bool // whoever may read this Redmine may read the project
+	trackerID int
+	markerID  int
+	linkID    int // 0: no such field
+	// description is the longest description, in bytes.
+	description int
+	priorityID  int // 0: Redmine's default
+	categories  []ref
+	ofProject   []ref           // the custom fields that the project chose itself
+	core        map[string]bool // the tracker's native fields; nil: not known
+	closed      map[int]bool    // by status
+	first       map[int]int     // tracker -> the status its issues start with
 }
 
 // planner keeps the plan. Two calls that miss it at the same time both look
@@ -51,6 +53,13 @@ func (p *planner) get(ctx context.Context) (*plan, error) {
 	return p.load(ctx)
 }
 
+// last returns the plan that was made last, nil if there is none.
+func (p *planner) last() *plan {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.known
+}
+
 func (p *planner) forget() {
 	p.mu.Lock()
 	p.known = nil
@@ -66,6 +75,10 @@ func (p *planner) load(ctx context.Context) (*plan, error) {
 	}
 	made.public = project.Project.Public
 	made.projectID, made.categories, made.ofProject = project.Project.ID, project.Project.Categories, project.Project.Fields
+	made.description = maxOldDescription
+	if project.Project.Activities != nil {
+		made.description = maxDescription
+	}
 	if err := p.tracker(ctx, made, project.Project.Trackers); err != nil {
 		return nil, err
 	}
@@ -91,7 +104,7 @@ func (p *planner) load(ctx context.Context) (*plan, error) {
 func (p *planner) project(ctx context.Context) (projectReply, error) {
 	const op = "read project"
 	var project projectReply
-	err := p.client.get(ctx, op, "/projects/"+url.PathEscape(p.cfg.project)+".json?include=trackers,issue_categories,issue_custom_fields,enabled_modules", &project)
+	err := p.client.get(ctx, op, "/projects/"+url.PathEscape(p.cfg.project)+".json?include=trackers,issue_categories,issue_custom_fields,enabled_modules,time_entry_activities", &project)
 	switch {
 	case fault.KindOf(err) == fault.NotFound && err != nil:
 		e := *fault.From(err)

@@ -30,9 +30,10 @@ const (
 	name = "Redmine"
 	// maxSubject is the length of issues.subject in Redmine's schema.
 	maxSubject = 255
-	// maxDescription is what issues.description holds on MySQL (TEXT: 65,535
-	// bytes); other databases take more. It is in bytes.
-	maxDescription = 65535
+	// maxDescription is what issues.description holds on MySQL, in bytes; other
+	// databases take more. Before Redmine 3.4 the column was a TEXT.
+	maxDescription    = 16<<20 - 1
+	maxOldDescription = 65535
 	// maxValue is what custom_values.value holds on MySQL (TEXT), in bytes.
 	maxValue = 65535
 	// maxFound bounds a look-up; Redmine gives no more than 100 at once.
@@ -57,9 +58,10 @@ func newDriver(cfg config, http *outbound.Client) *driver {
 	return &driver{client: c, planner: &planner{client: c}}
 }
 
-// Traits implements targets.Driver. Custom field filters read the database.
+// Traits implements targets.Driver. Custom field filters read the database. How
+// long a description can be depends on Redmine's version.
 func (d *driver) Traits() targets.Traits {
-	t := targets.Traits{Name: name, Lookup: targets.LookupSearch, Place: fmt.Sprintf("project %q", d.cfg.project), Limits: targets.Limits{Title: maxSubject, Description: maxDescription}}
+	t := targets.Traits{Name: name, Lookup: targets.LookupSearch, Place: fmt.Sprintf("project %q", d.cfg.project), Limits: targets.Limits{Title: maxSubject}}
 	if d.cfg.assigns {
 		t.Caveat = "Redmine finds people by e-mail for administrators alone: with another account's API key no issue is assigned, and the description names the person."
 	}
@@ -175,7 +177,7 @@ func (d *driver) body(p *plan, draft targets.Draft) (newIssue, error) {
 
 // content is a draft in Redmine's words.
 func (d *driver) content(p *plan, draft targets.Draft) (content, error) {
-	text := d.describe(draft)
+	text := d.describe(p.description, draft)
 	c := content{Subject: draft.Title, Description: &text}
 	if draft.Marker != "" {
 		c.Fields = append(c.Fields, fieldInput{ID: p.markerID, Value: string(draft.Marker)})
@@ -188,14 +190,18 @@ func (d *driver) content(p *plan, draft targets.Draft) (content, error) {
 
 // Render implements targets.Renderer.
 func (d *driver) Render(draft targets.Draft) (body, format string) {
-	if d.cfg.textFormat == textile {
-		return d.describe(draft), targets.FormatTextile
+	limit := maxDescription
+	if p := d.planner.last(); p != nil {
+		limit = p.description
 	}
-	return d.describe(draft), targets.FormatMarkdown
+	if d.cfg.textFormat == textile {
+		return d.describe(limit, draft), targets.FormatTextile
+	}
+	return d.describe(limit, draft), targets.FormatMarkdown
 }
 
-func (d *driver) describe(draft targets.Draft) string {
-	return draft.Render(maxDescription, stored, d.render)
+func (d *driver) describe(limit int, draft targets.Draft) string {
+	return draft.Render(limit, stored, d.render)
 }
 
 // render writes the server's text format.

@@ -14,6 +14,7 @@ import (
 
 	"pushbutton/internal/fault"
 	"pushbutton/internal/outbound"
+	"pushbutton/internal/richtext"
 	"pushbutton/internal/secret"
 	"pushbutton/internal/targets"
 	"pushbutton/internal/targets/targettest"
@@ -105,6 +106,23 @@ func TestRESTSwitchedOff(t *testing.T) {
 		assert.Contains(t, fault.From(err).Public, "Administration > Settings > API > Enable REST web service", name)
 	}
 	assert.Equal(t, targets.OutcomeNotDone, targets.OutcomeOf(createErr))
+}
+
+// The column of descriptions has 16 MB since Redmine 3.4.
+func TestDescriptionLimit(t *testing.T) {
+	for old, want := range map[bool]int{true: maxOldDescription, false: 6 * 50_000} {
+		f := newFake(t, "")
+		f.old = old
+		wanted := draft()
+		wanted.Description = richtext.Paragraph(richtext.Text(strings.Repeat("words ", 50_000)))
+		target := open(t, f, account(mineKey, "mine"))
+		_, err := target.Create(t.Context(), wanted)
+		require.NoError(t, err)
+		assert.InDelta(t, want, len(f.issues[0].text), 200)
+		shown, err := target.Preview(t.Context(), wanted)
+		require.NoError(t, err)
+		assert.Equal(t, old, len(shown.Warnings) > 0, shown.Warnings)
+	}
 }
 
 // A deleted issue of a project without issues may only be hidden.

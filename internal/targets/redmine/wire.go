@@ -142,6 +142,8 @@ type projectReply struct {
 		Fields     []ref `json:"issue_custom_fields"`
 		Categories []ref `json:"issue_categories"`
 		Modules    []ref `json:"enabled_modules"`
+		// Activities are there since Redmine 3.4, which no answer names.
+		Activities []ref `json:"time_entry_activities"`
 	} `json:"project"`
 }
 

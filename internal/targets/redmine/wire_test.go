@@ -43,7 +43,7 @@ func TestCreateBodies(t *testing.T) {
 	for _, format := range []string{textile, markdown, commonMark} {
 		t.Run(format, func(t *testing.T) {
 			d := newDriver(config{textFormat: format}, nil)
-			body, err := d.body(&plan{projectID: 1, trackerID: 2, markerID: 7, linkID: 8, priorityID: 3}, targets.Draft{Marker: "pb-abc", Title: "A wish",
+			body, err := d.body(&plan{description: maxDescription, projectID: 1, trackerID: 2, markerID: 7, linkID: 8, priorityID: 3}, targets.Draft{Marker: "pb-abc", Title: "A wish",
 				Description: doc, Link: "https://example.productboard.com/1", Reporter: "Jane Doe <jane@example.com>"})
 			require.NoError(t, err)
 			got, err := json.MarshalIndent(body, "", "  ")
