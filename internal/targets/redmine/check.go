@@ -31,6 +31,9 @@ func (d *driver) Check(ctx context.Context) error {
 	if _, err := d.list(ctx, p, "check"); err != nil {
 		return err
 	}
+	if err := d.proveFormat(ctx, p); err != nil {
+		return err
+	}
 	if err := d.proveRights(ctx, p, me); err != nil {
 		return err
 	}

@@ -78,7 +78,7 @@ func Kind() targets.Kind {
 				"Manage subtasks if settings.fields fills Parent task, Set issues public or private if it fills Private: Redmine drops them otherwise. Only an administrator's key finds people by e-mail and sees the types and choices of custom fields.",
 			Token: "Switch REST on (Administration > Settings > API). Sign in as the account that shall make the issues, open My account, and show the API access key on the right. Then, as an administrator, make the marker's field: Administration > Custom fields > New > Issues, format Text, name \"Productboard ID\", Used as a filter, For all projects, all trackers.",
 			Notes: []string{
-				"Text format: textile was Redmine's default up to version 5, CommonMark is it since 6. Redmine has had two Markdowns that differ: Redcarpet, which is \"Markdown\" up to version 5, and CommonMark.",
+				"Text format: textile was Redmine's default up to version 5, CommonMark is it since 6. The check compares `textFormat` with Redmine's, where a preview without signing in or an issue of the project shows it. Redmine has had two Markdowns that differ: Redcarpet, which is \"Markdown\" up to version 5, and CommonMark.",
 				"Required fields show only when an issue is created, so the check rehearses a create that Redmine must refuse.",
 				"Redmine has no labels of its own; settings.labels and tags are ignored. Map a custom field in settings.fields instead.",
 				"Native fields are named as in Redmine's English pages (Priority, Category, Target version, Start date, Due date, Estimated time, % Done, Parent task, Private) or as in its API (due_date), whatever the account's language. Parent task takes the number of an issue.",

@@ -280,9 +280,31 @@ func (f *fake) allowed(u *fakeUser) []map[string]any {
 }
 
 func (f *fake) getIssue(w http.ResponseWriter, r *http.Request, u *fakeUser) {
-	if i := f.issue(w, r, u); i != nil {
+	if i := f.issue(w, r, u); i != nil && !strings.HasSuffix(r.URL.Path, ".json") {
+		script := map[string]string{markdown: "markdown", commonMark: "common_mark"}[f.format]
+		_, _ = fmt.Fprintf(w, `<html><script src="/javascripts/jstoolbar/jstoolbar.js"></script><script src="/javascripts/jstoolbar/%s.js">`, cmp.Or(script, "textile"))
+	} else if i != nil {
 		send(w, 200, "issue", f.show(i, f.allowed(u)))
 	}
+}
+
+// previewText does not know API keys.
+func (f *fake) previewText(w http.ResponseWriter, r *http.Request, _ *fakeUser) {
+	if f.private {
+		w.Header().Set("Location", "/login")
+		w.WriteHeader(http.StatusFound)
+		return
+	}
+	text := r.URL.Query().Get("text")
+	switch f.format {
+	case markdown:
+		text = strings.NewReplacer("^(3)", "<sup>3</sup>", "**b**", "<strong>b</strong>").Replace(text)
+	case commonMark:
+		text = strings.ReplaceAll(text, "**b**", "<strong>b</strong>")
+	default:
+		text = strings.ReplaceAll(text, "**b**", "<b>b</b>")
+	}
+	_, _ = fmt.Fprintf(w, "<fieldset><p>%s</p></fieldset>", text)
 }
 
 func (f *fake) putIssue(w http.ResponseWriter, r *http.Request, u *fakeUser) {

@@ -27,6 +27,9 @@ type fake struct {
 
 	// restOff is a Redmine whose REST API is switched off.
 	restOff bool
+	// format is the text format; private is set where everybody has to sign in.
+	format  string
+	private bool
 	// old is a Redmine before 3.4.
 	old bool
 
@@ -181,6 +184,7 @@ func (f *fake) routes() http.Handler {
 	handle("GET /enumerations/issue_priorities.json", func(w http.ResponseWriter, _ *http.Request, _ *fakeUser) {
 		send(w, 200, "issue_priorities", []map[string]any{{"id": 1, "name": "Low", "active": true}, {"id": 3, "name": "High", "active": true}, {"id": 4, "name": "Retired", "active": false}})
 	})
+	handle("GET /preview/text", f.previewText)
 	handle("GET /custom_fields.json", f.getFields)
 	handle("GET /issues.json", f.listIssues)
 	handle("POST /issues.json", f.postIssue)

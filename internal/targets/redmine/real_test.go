@@ -30,6 +30,7 @@ type real struct {
 	url, key string
 	http     *outbound.Client
 	marker   int
+	format   string
 }
 
 func newReal(t *testing.T) *real {
@@ -40,6 +41,8 @@ func newReal(t *testing.T) *real {
 	}
 	r.http = outbound.New(outbound.Options{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}})
 	t.Cleanup(r.http.Close)
+	r.format = newDriver(config{url: r.url, key: secret.New(r.key)}, r.http).shownFormat(t.Context(), &plan{})
+	require.NotEmpty(t, r.format, "a Redmine whose preview needs no account")
 	var fields fieldsReply
 	r.call(t, http.MethodGet, "/custom_fields.json", nil, &fields)
 	at := slices.IndexFunc(fields.Fields, func(f customField) bool { return f.Name == "Productboard ID" })
@@ -111,7 +114,7 @@ func (r *real) account(project, key string) targettest.Account {
 	return targettest.Account{
 		Credentials: map[string]secret.String{"apiKey": secret.New(key)},
 		Settings: func(url string) map[string]any {
-			return map[string]any{"url": url, "project": project, "tracker": "Feature", "markerField": r.marker}
+			return map[string]any{"url": url, "project": project, "tracker": "Feature", "markerField": r.marker, "textFormat": r.format}
 		},
 	}
 }
@@ -217,6 +220,18 @@ func TestRealCheck(t *testing.T) {
 		_, err = open(r.account(project, key), nil).Create(t.Context(), draft())
 		require.NoError(t, err)
 		assert.NoError(t, byName.Check(t.Context()), "read off that issue")
+	})
+	t.Run("text format", func(t *testing.T) {
+		var matching []string
+		for _, format := range []string{textile, markdown, commonMark} {
+			err := open(r.account(project, r.key), map[string]any{"textFormat": format}).Check(t.Context())
+			if err == nil {
+				matching = append(matching, format)
+			} else {
+				assert.Contains(t, fault.From(err).Public, "settings.textFormat")
+			}
+		}
+		assert.Len(t, matching, 1)
 	})
 	t.Run("field that is no filter", func(t *testing.T) {
 		err := open(r.account(project, r.key), map[string]any{"markerField": "Productboard link"}).Check(t.Context())

@@ -125,6 +125,31 @@ func TestDescriptionLimit(t *testing.T) {
 	}
 }
 
+// Redmine's API does not name the text format, its pages do.
+func TestCheckComparesTextFormats(t *testing.T) {
+	for _, private := range []bool{false, true} {
+		for _, server := range []string{textile, markdown, commonMark} {
+			for _, setting := range []string{textile, markdown, commonMark} {
+				f := newFake(t, "")
+				f.format, f.private = server, private
+				target := open(t, f, account(mineKey, "mine", "textFormat", setting))
+				if private {
+					assert.NoError(t, target.Check(t.Context()), "nothing shows it yet")
+					_, err := target.Create(t.Context(), draft())
+					require.NoError(t, err)
+				}
+				err := target.Check(t.Context())
+				if server == setting {
+					assert.NoError(t, err)
+					continue
+				}
+				require.Error(t, err, "%s for %s", setting, server)
+				assert.Contains(t, fault.From(err).Public, "set settings.textFormat to "+server+".")
+			}
+		}
+	}
+}
+
 // A deleted issue of a project without issues may only be hidden.
 func TestDeletedWhereIssuesAreOff(t *testing.T) {
 	f := newFake(t, "")

@@ -1,0 +1,62 @@
+package redmine
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"pushbutton/internal/outbound"
+)
+
+// maxFormatPage bounds a page of Redmine's that is searched for its text format.
+const maxFormatPage = 1 << 20
+
+// formatProbe looks different in each text format.
+const formatProbe = "2^(3) **b**"
+
+// proveFormat compares the text format in the settings with the server's. No
+// answer of the API names it, so a Redmine that shows it nowhere is believed.
+func (d *driver) proveFormat(ctx context.Context, p *plan) error {
+	shown := d.shownFormat(ctx, p)
+	if shown == "" || shown == d.cfg.textFormat {
+		return nil
+	}
+	return invalid("compare text formats", "Redmine's text format (Administration > Settings > General) is not %s. Ask your admin to set settings.textFormat to %s.", d.cfg.textFormat, shown)
+}
+
+// shownFormat reads the text format off Redmine's own preview, which strangers
+// may use unless everybody has to sign in, or off the editor on an issue's page.
+// It returns "" where neither tells.
+func (d *driver) shownFormat(ctx context.Context, p *plan) string {
+	switch page := d.page(ctx, "/preview/text?"+url.Values{"text": {formatProbe}}.Encode()); {
+	case strings.Contains(page, "<sup>3</sup>") && strings.Contains(page, "<strong>b</strong>"):
+		return markdown
+	case strings.Contains(page, "2^(3) <strong>b</strong>"):
+		return commonMark
+	case strings.Contains(page, "2^(3) <b>b</b>"):
+		return textile
+	}
+	var some issuesReply
+	if err := d.get(ctx, "list issues", "/issues.json?status_id=*&limit=1&project_id="+strconv.Itoa(p.projectID), &some); err != nil || len(some.Issues) == 0 {
+		return ""
+	}
+	page := d.page(ctx, "/issues/"+strconv.Itoa(some.Issues[0].ID))
+	for script, format := range map[string]string{"textile": textile, "markdown": markdown, "common_mark": commonMark} {
+		if strings.Contains(page, "/jstoolbar/"+script) {
+			return format
+		}
+	}
+	return ""
+}
+
+// page reads a page for people; it returns "" where there is none.
+func (c client) page(ctx context.Context, path string) string {
+	h := http.Header{"X-Redmine-Api-Key": {c.cfg.key.Reveal()}, "Accept": {"text/html"}}
+	reply, err := c.http.Send(ctx, outbound.Call{Op: "read page", Method: http.MethodGet, URL: c.cfg.url + path, Header: h, MaxBody: maxFormatPage})
+	if err != nil {
+		return ""
+	}
+	return string(reply.Body)
+}
