@@ -68,7 +68,7 @@ func TestWiki(t *testing.T) {
 	tests := map[string]struct{ html, want string }{
 		"text stays text": {
 			"<p>*b* _i_ -d- +u+ ^s^ ~s~ ??c?? {color:red} [~joe] [x|http://a] !i.png! a-b x_y 2*3 c:\\d</p>",
-			`\*b\* \_i\_ \-d\- \+u\+ \^s\^ \~s\~ \?\?c\?\? &#123;color:red&#125; \[\~joe] \[x\|http&#58;//a] \!i.png! a-b x_y 2*3 c:&#92;d`,
+			`\*b\* \_i\_ \-d\- \+u\+ \^s\^ \~s\~ \?\?c\?\? &#123;color:red&#125; \[\~joe] \[x\|[http://a]] \!i.png! a-b x_y 2*3 c:&#92;d`,
 		},
 		"blocks stay text": {
 			"<p>h1. a<br>bq. b<br># c<br>* d<br>- e<br>|f|<br>----</p>",

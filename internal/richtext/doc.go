@@ -121,11 +121,12 @@ type run struct {
 	text  string
 	marks mark
 	href  string // http, https or mailto; "" when not a link
+	bare  bool   // the text is an address that nobody made a link of
 	brk   bool   // a line break; text is empty
 }
 
 func (r run) same(o run) bool {
-	return !r.brk && !o.brk && r.marks == o.marks && r.href == o.href
+	return !r.brk && !o.brk && r.marks == o.marks && r.href == o.href && r.bare == o.bare
 }
 
 // Span is a piece of a [Paragraph] made by a caller.
@@ -160,7 +161,7 @@ func Paragraph(spans ...Span) Doc {
 	if blankRuns(runs) {
 		return Doc{}
 	}
-	return Doc{blocks: []block{paragraph{runs}}}
+	return Doc{blocks: []block{paragraph{linkBare(runs)}}}
 }
 
 // Rule is a document of one horizontal line.

@@ -253,7 +253,7 @@ func (c *cutter) runs(runs []run) []run {
 		if r.text == "" && i == 0 {
 			return nil
 		}
-		r.text += ellipsis
+		r.text, r.bare = r.text+ellipsis, false
 		return append(runs[:i:i], r)
 	}
 	return runs

@@ -110,7 +110,7 @@ func FuzzPlain(f *testing.F) {
 }
 
 var (
-	markdownTag      = regexp.MustCompile(`^<(?:$|[ \d\n\x{a0}\p{Z}]|br>|/?ul>|/?ol>|ol start="\d+">|/?li>|/?su[bp]>|https?://[^\s<>]+>|[^\s<>:]+@[^\s<>:]+>)`)
+	markdownTag      = regexp.MustCompile(`^<(?:$|[ \d\n\x{a0}\p{Z}]|br>|/?ul>|/?ol>|ol start="\d+">|/?li>|/?su[bp]>|(?:https?|s?ftps?)://[^\s<>]+>|[^\s<>:]+@[^\s<>:]+>)`)
 	redcarpetTag     = regexp.MustCompile(`^<(?:$|[ \n]|https?://[^\s<>]+>|[^\s<>:]+@[^\s<>:]+>)`)
 	redcarpetAddress = regexp.MustCompile(`^(?i:https?://|mailto:)[!-~]*\)`)
 	goodAddress      = regexp.MustCompile(`^(?i:https?://|mailto:)`)

@@ -189,6 +189,7 @@ type event struct {
 	mark mark
 	text string // evText, evCode
 	href string // evOpenLink, evCloseLink
+	bare bool   // of a link, as in run
 }
 
 func (e event) opens() bool  { return e.kind == evOpen || e.kind == evOpenLink }
@@ -197,6 +198,21 @@ func (e event) closes() bool { return e.kind == evClose || e.kind == evCloseLink
 // follows reports whether anything stands on the same line after event i.
 func follows(events []event, i int) bool {
 	return i+1 < len(events) && events[i+1].kind != evBreak
+}
+
+// textAfter returns the text directly behind event i on the same line, and
+// whether anything stands directly behind that.
+func textAfter(events []event, i int) (rest string, more bool) {
+	if more = follows(events, i); more && events[i+1].kind == evText {
+		return events[i+1].text, follows(events, i+1)
+	}
+	return "", more
+}
+
+// ownText reports whether the link that begins at event i shows text alone and
+// ends with it.
+func ownText(events []event, i int, text string) bool {
+	return len(events) > i+2 && events[i+1].kind == evText && events[i+1].text == text && events[i+2].kind == evCloseLink
 }
 
 // nester turns runs, whose marks may overlap, into properly nested events.
@@ -317,7 +333,7 @@ func (n *nester) openFor(i int) {
 	}
 	n.openMarks(i, outside)
 	if link {
-		n.push(event{kind: evOpenLink, href: r.href})
+		n.push(event{kind: evOpenLink, href: r.href, bare: r.bare})
 	}
 	n.openMarks(i, marks&^outside)
 }

@@ -14,7 +14,7 @@ type mdEscaper struct {
 	begin int  // where i began; what is before was written as a reference
 	more  bool // something that is not in s follows directly
 
-	notURL int // up to here an address was found to be none
+	notURL int // up to here nothing is an address
 	hashes int // where the "#" and spaces at the end of s begin
 }
 
@@ -35,7 +35,7 @@ func (e *mdEscaper) run() {
 			continue
 		}
 		if isASCIIAlnum(c) {
-			e.word(c)
+			e.word()
 			continue
 		}
 		e.punct(c)
@@ -65,14 +65,12 @@ func (e *mdEscaper) atEnd() bool { return e.i+1 == len(e.s) }
 
 // word copies letters and digits. A word may begin an address or be one that
 // closes issues.
-func (e *mdEscaper) word(c byte) {
+func (e *mdEscaper) word() {
 	inside := e.i > 0 && isWord(e.before())
-	if !inside && (c == 'h' || c == 'H') && e.i >= e.notURL {
-		if n := urlLength(e.s[e.i:]); n > 0 {
-			if e.url(e.s[e.i : e.i+n]) {
-				return
-			}
-			e.notURL = e.i + n // do not measure what is inside it again
+	if !inside && e.i >= e.notURL {
+		if n := addressLength(e.s, e.i); n > 0 {
+			e.url(e.s[e.i : e.i+n])
+			return
 		}
 	}
 	n := 1
@@ -85,76 +83,6 @@ func (e *mdEscaper) word(c byte) {
 		w = e.breakWord(w, rest)
 	}
 	e.out.WriteString(w)
-}
-
-// url writes an address that stands in the text and moves past it, unless it
-// has characters for which there is no better way than ordinary text. Escapes
-// inside an address would cut the link that trackers make of it, so it is
-// written plain or as <address>.
-func (e *mdEscaper) url(u string) bool {
-	if e.inLink { // no link inside a link: the colon is not part of one
-		scheme := strings.IndexByte(u, ':')
-		e.out.WriteString(u[:scheme] + `\:`)
-		e.i += scheme + 1
-		return true
-	}
-	// Delimiters that follow directly would be taken into a plain address.
-	plain := !e.more || strings.Contains(e.s[e.i+len(u):], " ")
-	for i := range len(u) {
-		c := u[i]
-		switch {
-		case c >= 0x80 || strings.IndexByte("\\|<>`\"", c) >= 0:
-			return false
-		case isASCIIAlnum(c) || strings.IndexByte("/:.?=%#+,;-", c) >= 0:
-		case c == '&' && !entityAhead(u[i+1:]):
-		case c == '_' && i+1 < len(u) && isASCIIAlnum(u[i-1]) && isASCIIAlnum(u[i+1]):
-		default:
-			plain = false
-		}
-	}
-	if !plain {
-		u = "<" + u + ">"
-		e.i -= 2
-	}
-	e.out.WriteString(u)
-	e.i += len(u)
-	return true
-}
-
-// maxURL bounds how far an address in the text is looked for.
-const maxURL = 2048
-
-// urlLength is the length of the web address at the start of s, 0 when there
-// is none. The punctuation of the sentence around it does not belong to it.
-func urlLength(s string) int {
-	scheme := 0
-	for _, p := range [...]string{"http://", "https://"} {
-		if len(s) > len(p) && strings.EqualFold(s[:len(p)], p) {
-			scheme = len(p)
-		}
-	}
-	if scheme == 0 {
-		return 0
-	}
-	s = s[:min(len(s), maxURL)]
-	n := strings.IndexFunc(s, func(r rune) bool { return isSpace(r) || r == '<' || r == '>' || r == '"' })
-	if n < 0 {
-		n = len(s)
-	}
-	open := strings.Count(s[:n], "(") - strings.Count(s[:n], ")")
-	for n > scheme {
-		c := s[n-1]
-		if c == ')' && open < 0 {
-			open++
-		} else if strings.IndexByte("?!.,:;*_~'", c) < 0 {
-			break
-		}
-		n--
-	}
-	if n == scheme || !isASCIIAlnum(s[scheme]) {
-		return 0
-	}
-	return n
 }
 
 // punct writes one ASCII character that is neither letter nor digit.
@@ -170,7 +98,8 @@ func (e *mdEscaper) punct(c byte) {
 		e.breakIf(e.o.BreakRedmine && (e.after() == rune(c) || e.atEnd() && e.more) ||
 			e.o.BreakGitLab && gitlabBracket(e.s[e.i+1:]))
 	case ':':
-		e.out.WriteByte(c)
+		// What was no address may be one for a reader, with escapes in it.
+		e.escapeUnless(c, !strings.HasPrefix(e.s[e.i+1:], "//") || !endsInScheme(e.s[:e.i]))
 		e.breakIf(strings.IndexByte(e.o.BreakReferences, c) >= 0 && e.digitAfter() ||
 			e.o.BreakRedmine && !isSpace(e.after()) && redmineObject(e.s[:e.i]) ||
 			e.o.BreakEmoji && emojiAhead(e.s[e.i+1:]))

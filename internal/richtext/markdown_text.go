@@ -48,7 +48,7 @@ func (t *mdText) write(events []event) {
 			t.lineStart = false
 		case evOpenLink:
 			t.lineStart = false
-			if n := t.autolink(events[i:]); n > 0 {
+			if n := t.ownLink(events, i); n > 0 {
 				i += n
 				continue
 			}
@@ -135,22 +135,6 @@ func (t *mdText) touches(events []event, i, step int) bool {
 // after (step +1) or closes what came before (step -1).
 func towards(e event, step int) bool {
 	return step > 0 && e.opens() || step < 0 && e.closes()
-}
-
-// autolink writes a link whose text is its address as <address>; it returns
-// how many further events that took, 0 when the link needs its long form.
-func (t *mdText) autolink(events []event) int {
-	if len(events) < 3 || events[1].kind != evText || events[2].kind != evCloseLink {
-		return 0
-	}
-	href, text := events[0].href, events[1].text
-	if text != href && "mailto:"+text != href || strings.ContainsFunc(text, func(r rune) bool {
-		return isSpace(r) || r >= 0x80 || strings.ContainsRune("<>|\\", r)
-	}) || strings.HasPrefix(href, "mailto:") && strings.ContainsAny(text, "?&:") {
-		return 0
-	}
-	t.out.WriteString("<" + text + ">")
-	return 2
 }
 
 // mdAddress writes a link's destination. Backslashes and brackets cannot end

@@ -132,7 +132,7 @@ func (w *plainWriter) line(runs []run) {
 		case evCloseLink:
 			// Showing the address twice helps nobody.
 			label, address := w.b.String()[w.label:], strings.TrimPrefix(e.href, "mailto:")
-			if !strings.HasSuffix(label, address) && linkAddress(label) != e.href {
+			if !e.bare && !strings.HasSuffix(label, address) && linkAddress(label) != e.href {
 				w.b.WriteString(" (" + address + ")")
 			}
 		case evCode, evOpen, evClose:

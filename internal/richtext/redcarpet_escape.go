@@ -12,9 +12,8 @@ type rcEscaper struct {
 	s string
 	i int
 
-	more    bool // something that is not in s follows directly
-	touched bool // a mark ended directly before, and an address begins s
-	begun   rune // the character before s, if it was written as a reference
+	more  bool // something that is not in s follows directly
+	begun rune // the character before s, if it was written as a reference
 
 	hashes int // where the "#" and spaces at the end of s begin
 }
@@ -104,20 +103,14 @@ func (e *rcEscaper) atLineStart() int {
 	return 0
 }
 
-// word copies letters and digits. A word may begin an address, or be the number
-// of a revision.
+// word copies letters and digits. A word may look like the beginning of an
+// address, or be the number of a revision.
 func (e *rcEscaper) word(c byte) {
 	inside := isWord(e.before())
-	if !inside && !e.inLink {
-		switch n := e.urlAhead(e.s[e.i:]); {
-		case n > 0 && !e.raised:
-			e.url(e.s[e.i : e.i+n])
-			return
-		case n > 0 && c == 'w': // there is no room for the brackets of a link
-			e.reference(c)
-			e.i++
-			return
-		}
+	if !inside && !e.inLink && c == 'w' && strings.HasPrefix(e.s[e.i:], "www.") { // an address, but no link
+		e.reference(c)
+		e.i++
+		return
 	}
 	n := 1
 	for e.i+n < len(e.s) && isASCIIAlnum(e.s[e.i+n]) {
@@ -130,43 +123,6 @@ func (e *rcEscaper) word(c byte) {
 		return
 	}
 	e.out.WriteString(w)
-}
-
-// urlAhead is the length of the address that s begins with, 0 if there is none.
-func (e *rcEscaper) urlAhead(s string) int {
-	switch {
-	case s[0] == 'h' || s[0] == 'H':
-		return urlLength(s)
-	case strings.HasPrefix(s, "www."):
-		if n := urlLength("http://" + s[:min(len(s), maxURL)]); n > 0 {
-			return n - len("http://")
-		}
-	}
-	return 0
-}
-
-// url writes an address that stands in the text and moves past it: as it is
-// where Redcarpet links just that, and as a link otherwise.
-func (e *rcEscaper) url(u string) {
-	rest := strings.TrimLeft(e.s[e.i+len(u):], ".,!?")
-	e.i += len(u)
-	ends := rest != "" && rest[0] == ' ' || rest == "" && !e.more
-	switch www := u[0] == 'w'; {
-	case e.bareAddress(u) && ends && !e.touched:
-		e.out.WriteString(u)
-	case e.bareAddress(u) && !www:
-		e.out.WriteString("<" + u + ">")
-	default:
-		href := u
-		if www {
-			href = "http://" + u
-		}
-		e.out.WriteByte('[')
-		label := rcEscaper{rcText: &rcText{out: e.out, at: e.at, inLink: true}, s: u, more: true}
-		label.run()
-		e.out.WriteString("](" + rcAddress(href, e.depth > 0) + ")")
-	}
-	e.touched = false
 }
 
 // punct writes one ASCII character that is neither letter nor digit.
@@ -190,7 +146,7 @@ func (e *rcEscaper) punct(c byte) {
 	case '~':
 		e.escapeUnless(c, !e.bound() && p != '~' && p != 0 && n != '~' && n != 0)
 	case '\\':
-		e.entityUnless(rcNumber(c), c, !e.bound() && (n == ' ' || rcAlnum(n) && e.urlAhead(e.s[e.i+1:]) == 0))
+		e.entityUnless(rcNumber(c), c, !e.bound() && (n == ' ' || rcAlnum(n) && addressPrefix(e.s[e.i+1:]) == 0))
 	case '[':
 		// Redmine takes a link in brackets for a page of its wiki.
 		if n == '[' || n == 0 || e.linkInBrackets() {
@@ -245,7 +201,7 @@ func (e *rcEscaper) mail() bool {
 // linkInBrackets reports whether the bracket at i may be around a link.
 func (e *rcEscaper) linkInBrackets() bool {
 	rest := e.s[e.i+1:]
-	inside, _, closed := strings.Cut(rest[:min(len(rest), maxURL)], "]")
+	inside, _, closed := strings.Cut(rest[:min(len(rest), 2048)], "]")
 	return !closed && e.more || strings.Contains(inside, "@") || strings.Contains(inside, "://") || strings.Contains(inside, "www.")
 }
 

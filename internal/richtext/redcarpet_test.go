@@ -22,7 +22,7 @@ func TestRedcarpet(t *testing.T) {
 		"mail":               {"joe@x.io [ann@x.io] a_b@x.io", "joe@x.io &#91;ann@x.io] a_b&#64;x.io"},
 		"addresses": {
 			"https://x.io/a_b, https://x.io/a?b=1&amp;copy=2 www.x.io/*a* (https://x.io)",
-			`https://x.io/a_b, [https://x.io/a?b=1&copy=2](https://x.io/a?b=1&copy=2) [www.x.io/&#42;a](http://www.x.io/*a)\* (<https://x.io>)`,
+			`https://x.io/a_b, [https://x.io/a?b=1&copy=2](https://x.io/a?b=1&copy=2) [www.x.io/&#42;a&#42;](http://www.x.io/*a*) (<https://x.io>)`,
 		},
 		"links": {
 			`<a href="https://x.io/(a)?b=[c]&amp;d=é|">x]</a> <b><a href="https://x.io/_*">y</a></b>`,

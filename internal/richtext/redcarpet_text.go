@@ -54,7 +54,7 @@ func (t *rcText) write(events []event) {
 			t.out.WriteString(t.delimiter(e))
 			t.depth--
 		case evOpenLink:
-			i += t.openLink(events[i:])
+			i += t.openLink(events, i)
 		case evCloseLink:
 			t.inLink = false
 			t.out.WriteString("](" + rcAddress(e.href, t.depth > 0) + ")")
@@ -120,18 +120,38 @@ func (t *rcText) lineBreak() {
 	t.lineStart = true
 }
 
-func (t *rcText) openLink(events []event) (skip int) {
-	defer func() { t.lineStart = false }()
-	if len(events) > 2 && events[1].kind == evText && events[2].kind == evCloseLink {
-		text, href := events[1].text, events[0].href
-		if text == href && strings.Contains(text, "://") && t.bareAddress(text) || "mailto:"+text == href && t.bareMail(text) {
-			t.out.WriteString("<" + text + ">")
-			return 2
-		}
+// openLink begins a link. It writes the whole of one that shows its own address,
+// and returns how many further events that took.
+func (t *rcText) openLink(events []event, i int) (skip int) {
+	begins := t.lineStart || strings.HasSuffix(t.out.String(), " ") || strings.HasSuffix(t.out.String(), "(")
+	t.lineStart = false
+	href := events[i].href
+	if mail, ok := strings.CutPrefix(href, "mailto:"); ok && ownText(events, i, mail) && t.bareMail(mail) {
+		t.out.WriteString("<" + mail + ">")
+		return 2
 	}
-	t.inLink = true
-	t.out.WriteByte('[')
-	return 0
+	plain := events[i].bare && begins && !t.raised && rcEndsAddress(textAfter(events, i+2))
+	www := strings.TrimPrefix(href, "http://")
+	switch {
+	case ownText(events, i, href) && strings.Contains(href, "://") && t.bareAddress(href) && plain:
+		t.out.WriteString(href)
+	case ownText(events, i, href) && strings.Contains(href, "://") && t.bareAddress(href):
+		t.out.WriteString("<" + href + ">")
+	case ownText(events, i, www) && strings.HasPrefix(www, "www.") && t.bareAddress(www) && plain:
+		t.out.WriteString(www)
+	default:
+		t.inLink = true
+		t.out.WriteByte('[')
+		return 0
+	}
+	return 2
+}
+
+// rcEndsAddress reports whether Redcarpet sees the end of a plain address before
+// rest, which more follows directly.
+func rcEndsAddress(rest string, more bool) bool {
+	rest = strings.TrimLeft(rest, ".,!?")
+	return rest == "" && !more || rest != "" && rest[0] == ' '
 }
 
 // bareAddress reports whether Redcarpet links the whole of the address u and
@@ -221,13 +241,9 @@ func (t *rcText) text(events []event, i int) {
 	s := events[i].text
 	e := rcEscaper{rcText: t, more: follows(events, i)}
 	if c := s[0]; i > 0 && events[i-1].kind == evClose && events[i-1].mark&(italic|underline) != 0 && isASCIIAlnum(c) {
-		if t.inLink || e.urlAhead(s) == 0 {
-			t.out.WriteString(rcNumber(c))
-			s, t.lineStart = s[1:], false
-			e.begun = rune(c)
-		} else {
-			e.touched = true
-		}
+		t.out.WriteString(rcNumber(c))
+		s, t.lineStart = s[1:], false
+		e.begun = rune(c)
 	}
 	last := ""
 	if n := len(s); n > 0 && e.more && events[i+1].kind == evOpen && events[i+1].mark != superscript && isASCIIAlnum(s[n-1]) {

@@ -246,10 +246,12 @@ func (s *shape) runs(runs []run) {
 
 // plainAddress undoes percent-encoding, which the dialects use differently.
 func plainAddress(s string) string {
-	if u, err := url.PathUnescape(s); err == nil {
-		s = u
+	for i := 0; i+2 < len(s); i++ {
+		if c, err := url.PathUnescape(s[i : i+3]); err == nil && s[i] == '%' {
+			s = s[:i] + c + s[i+3:]
+		}
 	}
-	return strings.TrimRight(s, "+ ")
+	return strings.TrimRight(s, "+ ?#&")
 }
 
 func visible(s string) string {
@@ -341,6 +343,7 @@ func randomDoc(r *rand.Rand, more ...string) Doc {
 		"%", "?", "??", "==", "--", "\"", "'", "(", ")", "[", "]", "[[w]]", "{", "{{x}}", "|", "!", "!x!", "&", "&amp;", "<", ">",
 		"<b>", "\\", "`", ":", ".", ", ", ". ", "h1. ", "1. ", "- ", "# ", "> ", "*b*", "_i_", "a_b", "a*b", "$", "/", "=", "\u00a0",
 		"user:admin", "HTML(x)", "...", "“q”", "C++", "50%", "x-y", "-x", "<!-- c -->", "</pre>",
+		"https://example.com/a_b", " https://example.com/a_b", "http://example.com/x|`y*z_", "www.example.com", " www.example.com/ü ",
 	}, more...)
 	addresses := []string{"https://example.com", "https://example.com/a_b-", "https://example.com/(x)?q=1&r=*2*", "mailto:joe@example.com"}
 	var d Doc
@@ -369,7 +372,7 @@ func randomDoc(r *rand.Rand, more ...string) Doc {
 				runs = append(runs, run{brk: true})
 			}
 		}
-		if runs = trimRuns(runs); !blankRuns(runs) {
+		if runs = linkBare(trimRuns(runs)); !blankRuns(runs) {
 			d.blocks = append(d.blocks, paragraph{runs})
 		}
 	}

@@ -64,14 +64,10 @@ func (e *texEscaper) after() rune {
 }
 
 func (e *texEscaper) word(c byte) {
-	inside := e.i > 0 && isWord(e.before())
-	if !inside && e.i >= e.notURL {
-		if n := e.urlAhead(c); n > 0 {
-			if e.url(e.s[e.i : e.i+n]) {
-				return
-			}
-			e.notURL = e.i + n
-		}
+	inside := e.i > e.begin && isWord(e.before())
+	if !inside && e.i >= e.notURL && addressPrefix(e.s[e.i:]) > 0 {
+		e.url(addressLength(e.s, e.i))
+		return
 	}
 	n := 1
 	for e.i+n < len(e.s) && isASCIIAlnum(e.s[e.i+n]) {
@@ -86,40 +82,44 @@ func (e *texEscaper) word(c byte) {
 	e.out.WriteString(w)
 }
 
-func (e *texEscaper) urlAhead(c byte) int {
-	switch c {
-	case 'h', 'H':
-		return urlLength(e.s[e.i:])
-	case 'w':
-		if rest := e.s[e.i:]; strings.HasPrefix(rest, "www.") {
-			if n := urlLength("http://" + rest[:min(len(rest), maxURL)]); n > 0 {
-				return n - len("http://")
-			}
-		}
+// url writes n bytes of an address that is no link in the document, or of what
+// only looks like one (0). Redmine makes a link of both, but not a right one
+// when there are references in it; then, and inside a link, the colon is
+// written so that Redmine leaves it alone.
+func (e *texEscaper) url(n int) {
+	u := e.s[e.i : e.i+n]
+	if n > 0 && !e.inLink && !e.marked && texPlain(u) && texEndsAddress(e.s[e.i+n:], e.more) {
+		e.out.WriteString(u)
+		e.i += n
+		return
 	}
-	return 0
+	end := e.i + strings.IndexAny(e.s[e.i:], ":.") // of "http" or "www"
+	e.out.WriteString(e.s[e.i:end] + charRef(rune(e.s[end])))
+	e.notURL = max(e.i+n, end+1)
+	e.i = end + 1
 }
 
-// url writes an address that stands in the text. Redmine makes a link of it,
-// but not a right one when there are references in it; then, and inside a
-// link, its colon is written so that Redmine leaves it alone.
-func (e *texEscaper) url(u string) bool {
-	plain := !e.inLink && !e.more && !e.marked || !e.inLink && !e.marked && strings.Contains(e.s[e.i+len(u):], " ")
+// texPlain reports whether Redmine makes a link of u as it is.
+func texPlain(u string) bool {
 	for i := range len(u) {
 		c := u[i]
-		ok := isASCIIAlnum(c) || strings.IndexByte("/:.?=%+_,;~$'#-", c) >= 0 || c == '&' && !entityAhead(u[i+1:])
-		plain = plain && ok
+		if !isASCIIAlnum(c) && strings.IndexByte("/:.?=%+_,;~$'#-", c) < 0 && (c != '&' || entityAhead(u[i+1:])) {
+			return false
+		}
 	}
-	if plain {
-		e.out.WriteString(u)
-		e.i += len(u)
-		return true
-	}
-	end := strings.IndexAny(u, ":.") // of "http" or "www"
-	e.out.WriteString(u[:end] + charRef(rune(u[end])))
-	e.i += end + 1
-	e.notURL = e.i + len(u) - end
 	return true
+}
+
+// texEndsAddress reports whether Redmine sees the end of a plain address before
+// rest, which more follows directly.
+func texEndsAddress(rest string, more bool) bool {
+	end := strings.IndexByte(rest, ' ')
+	if end < 0 {
+		if end = len(rest); more {
+			return false
+		}
+	}
+	return strings.Trim(rest[:end], ".,:)") == ""
 }
 
 func (e *texEscaper) punct(c byte) {

@@ -25,8 +25,8 @@ type texText struct {
 }
 
 func (t *texText) write(events []event) {
-	for i, e := range events {
-		switch e.kind {
+	for i := 0; i < len(events); i++ {
+		switch e := events[i]; e.kind {
 		case evText:
 			t.text(e.text, follows(events, i))
 		case evCode:
@@ -44,6 +44,10 @@ func (t *texText) write(events []event) {
 			t.afterMark = true
 			t.depth--
 		case evOpenLink:
+			if t.plainLink(events, i) {
+				i += 2
+				continue
+			}
 			t.openLink(e.href)
 		case evCloseLink:
 			t.closeLink(e.href)
@@ -121,6 +125,23 @@ func (t *texText) lineBreak() {
 		t.out.WriteString(t.newline)
 	}
 	t.settle()
+}
+
+// plainLink writes a bare address as it is where Redmine sees both its ends and
+// makes a link of it, and reports whether it did.
+func (t *texText) plainLink(events []event, i int) bool {
+	if !events[i].bare || t.depth > 0 || t.afterLink || strings.IndexByte("\n (", t.last()) < 0 {
+		return false
+	}
+	address := events[i].href
+	for _, text := range [...]string{address, strings.TrimPrefix(address, "http://")} {
+		if ownText(events, i, text) && texPlain(text) && texEndsAddress(textAfter(events, i+2)) {
+			t.settle()
+			t.out.WriteString(text)
+			return true
+		}
+	}
+	return false
 }
 
 func (t *texText) openLink(href string) {
@@ -248,8 +269,9 @@ func texAddress(s string) string {
 		return ""
 	}
 	name, rest := cutAt(s[start:], "/?#")
-	if strings.Contains(name, "--") { // most likely letters in ASCII; Redmine's patterns know "--"
-		if letters, err := idna.Display.ToUnicode(name); err == nil {
+	if strings.Contains(name, "--") { // letters in ASCII; Redmine's patterns know "--"
+		letters, err := idna.Display.ToUnicode(name)
+		if err == nil && !strings.ContainsFunc(letters, func(r rune) bool { return r >= utf8.RuneSelf && !isWord(r) }) {
 			name = letters
 		}
 	}

@@ -249,7 +249,7 @@ func (w *walker) checkbox(t *html.Token) {
 func (w *walker) flush() {
 	w.showRefused()
 	w.endRun()
-	runs := trimRuns(w.runs)
+	runs := linkBare(trimRuns(w.runs))
 	w.runs, w.space, w.cur, w.refused.from = nil, true, run{}, 0
 	if blankRuns(runs) {
 		return

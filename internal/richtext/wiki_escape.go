@@ -83,8 +83,8 @@ func (e *wikiEscaper) after() rune {
 
 func (e *wikiEscaper) word(c byte) {
 	inside := e.i > 0 && wikiWord(e.before())
-	if !inside && (c == 'h' || c == 'H') && e.i >= e.notURL {
-		if n := urlLength(e.s[e.i:]); n > 0 {
+	if !inside && e.i >= e.notURL {
+		if n := addressLength(e.s, e.i); n > 0 {
 			if e.url(e.s[e.i : e.i+n]) {
 				return
 			}
@@ -106,28 +106,49 @@ func (e *wikiEscaper) word(c byte) {
 
 func isASCIILetter(r rune) bool { return r < 0x80 && isASCIIAlnum(byte(r)) && !isDigit(byte(r)) }
 
-// url writes an address that stands in the text, plain where it surely ends
-// and otherwise as [address]. It writes nothing of one with characters that
-// would need an escape.
+// url writes an address of FTP, which Jira links too: plain where it surely
+// ends and otherwise as [address]. It writes nothing of other addresses, and
+// nothing of one with characters that would need an escape.
 func (e *wikiEscaper) url(u string) bool {
-	if e.inLink || wikiAddress(u) != u {
+	rest := e.s[e.i+len(u):]
+	plain := !e.strict && wikiEndsAddress(rest, e.more)
+	if e.inLink || !isFTP(u) || !wikiPlain(u) || !plain && !wikiCalm(u) {
 		return false
 	}
+	e.i += len(u)
+	if !plain {
+		u, e.afterURL = "["+u+"]", e.i
+	}
+	e.out.WriteString(u)
+	return true
+}
+
+// wikiPlain reports whether Jira makes a link of u as it is.
+func wikiPlain(u string) bool {
 	for i := range len(u) {
 		if c := u[i]; !isASCIIAlnum(c) && strings.IndexByte("-_.~/?:@#&=%+$,;", c) < 0 {
 			return false
 		}
 	}
-	rest := strings.TrimLeft(e.s[e.i+len(u):], ".,)")
-	if e.strict || rest == "" && e.more || rest != "" && !isSpace(firstRune(rest)) {
-		e.out.WriteString("[" + u + "]")
-		e.i += len(u)
-		e.afterURL = e.i
-		return true
+	return strings.Contains(u, "://") && wikiAddress(u) == u
+}
+
+// wikiCalm reports whether no reader takes anything in the address u for a mark
+// when it stands in brackets.
+func wikiCalm(u string) bool {
+	for i := range len(u) {
+		if strings.IndexByte("-_+~", u[i]) >= 0 && (i == 0 || !isASCIIAlnum(u[i-1]) || i+1 == len(u) || !isASCIIAlnum(u[i+1])) {
+			return false
+		}
 	}
-	e.out.WriteString(u)
-	e.i += len(u)
 	return true
+}
+
+// wikiEndsAddress reports whether Jira sees the end of a plain address before
+// rest, which more follows directly.
+func wikiEndsAddress(rest string, more bool) bool {
+	rest = strings.TrimLeft(rest, ".,)")
+	return rest == "" && !more || rest != "" && isSpace(firstRune(rest))
 }
 
 func (e *wikiEscaper) punct(c byte) {

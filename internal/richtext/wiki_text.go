@@ -35,9 +35,7 @@ func (t *wikiText) write(events []event) bool {
 			t.open &^= e.mark
 			t.braces = strings.TrimSuffix(t.braces, wikiDelimiter(e.mark))
 		case evOpenLink:
-			if address := t.address(e.href); len(events) > i+2 && events[i+1].text == e.href && address == e.href &&
-				events[i+2].kind == evCloseLink && !strings.HasPrefix(address, "mailto:") {
-				t.out.WriteString("[" + address + "]")
+			if t.ownLink(events, i) {
 				i += 2
 				continue
 			}
@@ -51,6 +49,26 @@ func (t *wikiText) write(events []event) bool {
 		t.lineStart = false
 	}
 	return len(events) > 0
+}
+
+// ownLink writes a link that shows its own address without showing it twice,
+// and reports whether it could.
+func (t *wikiText) ownLink(events []event, i int) bool {
+	address := events[i].href
+	if !ownText(events, i, address) || !wikiPlain(address) {
+		return false
+	}
+	begins := t.lineStart || strings.HasSuffix(t.out.String(), " ") || strings.HasSuffix(t.out.String(), "(")
+	switch {
+	case events[i].bare && t.open == 0 && begins && wikiEndsAddress(textAfter(events, i+2)):
+		t.out.WriteString(address)
+	case wikiCalm(address):
+		t.out.WriteString("[" + address + "]")
+	default:
+		return false
+	}
+	t.lineStart = false
+	return true
 }
 
 // delimiter begins or ends a mark. In braces it needs no border of a word
@@ -102,7 +120,7 @@ func (t *wikiText) code(s string, inWordAfter bool) {
 	lead := len(s) - len(strings.TrimLeft(s, " \n\r\t"))
 	edge := func(n int) { t.out.WriteString(strings.Repeat("&#160;", n)) } // plain spaces there would undo the mark
 	edge(lead)
-	e := wikiEscaper{wikiText: t, s: core, strict: true, more: true}
+	e := wikiEscaper{wikiText: t, s: core, strict: true, more: true, notURL: len(core)}
 	e.run()
 	edge(len(s) - lead - len(core))
 	t.delimiter("}}", inWordAfter)

@@ -148,11 +148,13 @@ function merged(nodes, place) {
 
 // address undoes percent-encoding, which the dialects use differently.
 function address(href) {
-  try {
-    return decodeURIComponent(href).replace(/\/$/, '');
-  } catch {
-    return href;
-  }
+  return href.replace(/(?:%[0-9A-Fa-f]{2})+/g, (encoded) => {
+    try {
+      return decodeURIComponent(encoded);
+    } catch {
+      return encoded; // half a character
+    }
+  }).replace(/\/$/, '');
 }
 
 // differences names what of want is not in got. When flattened only the words
