@@ -77,6 +77,8 @@ func trackerMishaps() []mishap {
 			says: []string{"Redmine did not answer in time"}, mends: redmineOps, begin: create(0, silent)},
 		{id: "redmine-500", happens: "Redmine answers 500 to every create",
 			says: []string{"Redmine cannot be reached or is not working"}, mends: redmineOps, begin: create(0, answer(http.StatusInternalServerError, ""))},
+		{id: "redmine-413", happens: "a proxy before Redmine takes no request of the item's size, however much of the text is cut",
+			says: []string{"takes no request of this size"}, mends: redmineOps, begin: create(0, answer(http.StatusRequestEntityTooLarge, ""))},
 		// Of its own: everybody who pushes there waits.
 		{id: "limited-long", own: true, happens: "a proxy before Redmine answers 429 and asks to wait for an hour",
 			says: []string{"Redmine receives too many requests", "60 minutes"}, mends: redmineOps, begin: func(_ context.Context, f *faulty, v *victim) error {

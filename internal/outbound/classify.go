@@ -1,6 +1,7 @@
 package outbound
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -9,6 +10,10 @@ import (
 
 	"pushbutton/internal/fault"
 )
+
+// ErrRequestTooLarge is in the chain of every error for a reply with the status
+// 413: the peer, or a proxy before it, takes no request of that size.
+var ErrRequestTooLarge = errors.New("the request is too large")
 
 // maxRetryAfter bounds what we believe of a peer's Retry-After.
 const maxRetryAfter = 24 * time.Hour

@@ -218,6 +218,9 @@ func (c *Client) send(ctx context.Context, call Call) (Reply, *fault.Error) {
 	if call.Refine != nil {
 		verdict = call.Refine(reply, verdict)
 	}
+	if verdict != nil && reply.Status == http.StatusRequestEntityTooLarge {
+		verdict.Err = errors.Join(ErrRequestTooLarge, verdict.Err)
+	}
 	return reply, verdict
 }
 

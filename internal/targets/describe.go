@@ -10,7 +10,7 @@ import (
 // as count measures it (nil: characters), cut at a block or word with a link
 // to the rest. It ends with where the issue comes from and who asked for it.
 func (d Draft) Render(limit int, count func(string) int, render func(richtext.Doc) string) string {
-	fitted := richtext.Fit(d.Description, richtext.Limit{Max: limit, Count: count, Note: d.note(), Footer: d.footer()}, render)
+	fitted := d.fitted("", d.Description, richtext.Limit{Max: limit, Count: count, Note: d.note(), Footer: d.footer()}, render)
 	if d.shortened != nil {
 		*d.shortened = fitted.Cut
 	}

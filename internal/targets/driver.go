@@ -48,6 +48,11 @@ type Draft struct {
 	warnings []string
 	// shortened, if set, is told by Render whether it had to cut.
 	shortened *bool
+	// shrink, if set, makes texts shorter than usual.
+	shrink *shrink
+	// sizes, if set, is told the lengths of texts by further field, as Render
+	// counts; "" is the description.
+	sizes map[string]int
 }
 
 // Progress is how far an issue is, in the three steps every tracker has.

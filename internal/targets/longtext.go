@@ -24,11 +24,12 @@ type FieldRenderer interface {
 
 // LongText is what a further field shall hold, not yet in a tracker's format.
 type LongText struct {
-	doc  richtext.Doc
-	text string // the plain form
-	rich bool
-	note richtext.Doc
-	cut  *bool
+	doc   richtext.Doc
+	text  string // the plain form
+	rich  bool
+	field string
+	draft Draft
+	cut   *bool
 }
 
 // Rich reports whether any of the text was formatted.
@@ -41,7 +42,7 @@ func (l LongText) Render(limit int, count func(string) int, render func(richtext
 	if limit <= 0 {
 		limit = math.MaxInt32
 	}
-	fitted := richtext.Fit(l.doc, richtext.Limit{Max: limit, Count: count, Note: l.note}, render)
+	fitted := l.draft.fitted(l.field, l.doc, richtext.Limit{Max: limit, Count: count, Note: l.draft.note()}, render)
 	if l.cut != nil && fitted.Cut {
 		*l.cut = true
 	}
@@ -54,7 +55,10 @@ func (l LongText) Plain(limit int, count func(string) int) string {
 	if count == nil {
 		count = utf8.RuneCountInString
 	}
-	if !l.rich && (limit <= 0 || count(l.text) <= limit) {
+	if size := count(l.text); !l.rich && l.draft.shrink == nil && (limit <= 0 || size <= limit) {
+		if l.draft.sizes != nil {
+			l.draft.sizes[l.field] = size
+		}
 		return l.text
 	}
 	return l.Render(limit, count, richtext.Doc.Plain)
@@ -72,7 +76,7 @@ func (t *Target) longValue(d *Draft, info FieldInfo, value composed) (text strin
 		return "", long
 	}
 	cut := false
-	l := LongText{doc: value.doc(), text: plain, rich: value.rich(), note: d.note(), cut: &cut}
+	l := LongText{doc: value.doc(), text: plain, rich: value.rich(), field: info.ID, draft: *d, cut: &cut}
 	if driver, able := Ability[FieldRenderer](t.driver); able && !info.Plain {
 		text, ok = driver.RenderField(info, l)
 	}
@@ -93,6 +97,12 @@ func (t *Target) cutLine(d *Draft, info FieldInfo, line string) string {
 	limit := info.Max
 	if limit <= 0 {
 		limit = maxFieldLine
+	}
+	if d.shrink != nil && d.shrink.field == info.ID && d.shrink.limit > 0 {
+		limit = min(limit, d.shrink.limit)
+	}
+	if d.sizes != nil {
+		d.sizes[info.ID] = utf8.RuneCountInString(line)
 	}
 	out := cut(line, limit)
 	if out != line {

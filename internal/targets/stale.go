@@ -56,16 +56,21 @@ func remedyOf(err error) remedy {
 // send completes a draft and hands it to do, and applies each remedy once.
 func (t *Target) send(ctx context.Context, wanted Draft, do func(context.Context, Draft) (Issue, error)) (Issue, error) {
 	issue, err := t.attempt(ctx, wanted, do)
-	if remedyOf(err) == lookUpAgain {
+	if remedyOf(err) == lookUpAgain && tooLong(err) == nil {
 		t.fields.Forget()
 		t.people.forget()
 		issue, err = t.attempt(ctx, wanted, do)
 	}
 	if remedyOf(err) == leaveLabelsOut && len(wanted.Labels) > 0 {
 		wanted = t.fit(wanted) // named as they would have been sent
-		issue, err = t.attempt(ctx, wanted.WithoutLabels(t.traits.Name, wanted.Labels...), do)
+		wanted = wanted.WithoutLabels(t.traits.Name, wanted.Labels...)
+		issue, err = t.attempt(ctx, wanted, do)
 	}
-	return issue, err
+	shorter, cut := t.shorter(ctx, wanted, err)
+	if cut {
+		issue, err = t.attempt(ctx, shorter, do)
+	}
+	return issue, t.explainLength(err, cut)
 }
 
 func (t *Target) attempt(ctx context.Context, wanted Draft, do func(context.Context, Draft) (Issue, error)) (Issue, error) {

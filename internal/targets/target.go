@@ -152,7 +152,9 @@ func (t *Target) FindAll(ctx context.Context, marker Marker) (issues []Issue, su
 }
 
 // Create sends one create request for the draft, cut to the tracker's limits,
-// and a second one only after a Stale refusal, which created nothing.
+// and another only after a refusal that created nothing and has a remedy: Stale,
+// LabelsRefused, TooLong. All of them are sent within the one intent that the
+// caller recorded, and each asks the caller's fence.
 // OutcomeOf(err) says whether the issue exists; an unknown outcome is to be
 // resolved with Find.
 func (t *Target) Create(ctx context.Context, draft Draft) (Issue, error) {

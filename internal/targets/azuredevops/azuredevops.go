@@ -192,7 +192,7 @@ func (d *driver) Create(ctx context.Context, draft targets.Draft) (targets.Issue
 			d.planner.forget() // the process has changed
 			return targets.Issue{}, targets.Stale(err)
 		}
-		return targets.Issue{}, err
+		return targets.Issue{}, p.tooLong(err)
 	}
 	if made.ID == 0 {
 		return targets.Issue{}, targets.Unreadable(op, errors.New("no work item in the answer"))

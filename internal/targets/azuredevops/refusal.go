@@ -61,6 +61,21 @@ func remembered(err error) bool {
 	return says(err, "VS402323", "TF51535") || concerns(err, fieldAssignedTo)
 }
 
+// tooLong marks a refusal of a text for its length. No limit is named.
+func (p *plan) tooLong(err error) error {
+	for _, r := range rulesOf(err) {
+		if !strings.Contains(strings.ToLower(r.Flags), "invalidtoolong") {
+			continue
+		}
+		field := r.Ref
+		if field == p.description {
+			field = ""
+		}
+		return targets.TooLong(err, field, 0, "'"+r.label()+"' is too long")
+	}
+	return err
+}
+
 // label is what people call the rule's field. The message names it in English
 // and in most other languages; else its reference name's last part will do.
 func (r rule) label() string {

@@ -275,6 +275,9 @@ Templates are Go's [text/template](https://pkg.go.dev/text/template), without ` 
 | ` + "`date \"02.01.2006\" (field \"Due\")`" + ` | a date in Go's layout |
 | ` + "`plain .Description`" + ` | rich text without its markup |
 
+A text that is longer than the tracker takes is cut at a paragraph or word, and a link to the rest ends it. Where an admin or a proxy has set a lower limit than
+usual, the refusal tells: the text is cut to the limit that it names, or to its half, and sent once more.
+
 In ` + "`fields`" + `, rich text keeps its form where the tracker's field takes long texts: acceptance criteria arrive whole, with lists, bold and code, in the format of
 descriptions. What the field has no room for is left out, and a link to Productboard stands in its place; the preview says so. A field of one line
 gets the text without its markup.

@@ -170,12 +170,26 @@ func (d *driver) Create(ctx context.Context, draft targets.Draft) (targets.Issue
 	}
 	var made issue
 	if err := d.write(ctx, op, http.MethodPost, p.path("/issues"), body, &made); err != nil {
-		return targets.Issue{}, d.notCreated(ctx, p, err)
+		return targets.Issue{}, tooLong(d.notCreated(ctx, p, err), draft.Marker)
 	}
 	if made.IID == 0 {
 		return targets.Issue{}, targets.Unreadable(op, fmt.Errorf("no issue in the answer"))
 	}
 	return d.portable(made), nil
+}
+
+// tooLong reads the limit of descriptions off a refusal that names it.
+func tooLong(err error, marker targets.Marker) error {
+	var refused *refusedError
+	if !errors.As(err, &refused) {
+		return err
+	}
+	for _, s := range refused.said {
+		if strings.HasPrefix(s, "description ") && targets.SaysTooLong(s) {
+			return targets.TooLong(err, "", max(targets.StatedLimit(s, targets.MinStated)-len("\n\n"+hidden(marker)), 0), s)
+		}
+	}
+	return err
 }
 
 // notCreated looks for what a refusal leaves open. What the plan knew may be

@@ -2,7 +2,11 @@ package httptarget_test
 
 import (
 	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -35,4 +39,29 @@ func TestLongTextFields(t *testing.T) {
 			assert.JSONEq(t, `{"one": `+want+`, "all": {"AC": `+want+`}}`, string(s.lastBody))
 		})
 	}
+}
+
+// A limit that the description does not know is read off the refusal.
+func TestTooLongForTheTracker(t *testing.T) {
+	var lengths []int
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var got struct{ Text string }
+		if err := json.NewDecoder(r.Body).Decode(&got); err != nil {
+			w.WriteHeader(http.StatusInternalServerError)
+			return
+		}
+		if lengths = append(lengths, utf8.RuneCountInString(got.Text)); utf8.RuneCountInString(got.Text) > 5000 {
+			w.WriteHeader(http.StatusUnprocessableEntity)
+			_, _ = w.Write([]byte(`{"error": "text is too long (maximum is 5,000 characters)"}`))
+		}
+	}))
+	t.Cleanup(s.Close)
+	target := mustOpen(t, m{"format": "plain", "error": m{"message": []any{"$.error"}}, "create": m{"url": s.URL + "/hook", "body": `{"text": {{.Description}}}`}}, nil)
+	d := draft()
+	d.Description = richtext.Paragraph(richtext.Text(strings.Repeat("word ", 4000)))
+	_, err := target.Create(t.Context(), d)
+	require.NoError(t, err, "%v", lengths)
+	require.Len(t, lengths, 2)
+	assert.LessOrEqual(t, lengths[1], 5000)
+	assert.Greater(t, lengths[1], 4500)
 }

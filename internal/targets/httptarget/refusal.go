@@ -2,6 +2,7 @@ package httptarget
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"mime"
@@ -97,6 +98,9 @@ func (d *driver) verdict(req *request, r outbound.Reply, usual *fault.Error) *fa
 	}
 	if said != "" && (verdict.Kind == fault.Invalid || verdict.Kind == fault.Forbidden || verdict.Kind == fault.Conflict) && !redirect(r.Status) {
 		verdict.Public = d.sentence(said)
+	}
+	if verdict.Kind == fault.Invalid && targets.SaysTooLong(said) {
+		verdict.Err = &targets.TooLongError{Limit: targets.StatedLimit(said, targets.MinStated), Said: said, Err: cmp.Or(verdict.Err, error(verdict.Kind))}
 	}
 	return verdict
 }

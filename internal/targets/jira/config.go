@@ -195,6 +195,7 @@ func guide() targets.Guide {
 		Notes: []string{
 			"The issue type's create screen must have the fields Labels and Description: our marker is a label, and a push must be found again by it.",
 			"Jira Cloud's search sees a new issue some seconds late. After a push whose outcome is unknown the plugin therefore waits and looks again before it creates.",
+			"Texts are cut at 32,767 characters, which is Jira's usual limit; on Cloud the formatting around the text counts as well. A lower one that an admin has set is read off Jira's refusal.",
 			"Labels have no spaces in Jira; the plugin writes a hyphen instead.",
 			"An OAuth access token ends an hour after it was made, and the plugin does not renew it: an API token is the better choice for a service.",
 			"Jira Cloud shows the e-mail addresses of few people. Somebody whose address is hidden is found if the search gives nobody else.",

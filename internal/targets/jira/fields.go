@@ -1,6 +1,7 @@
 package jira
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"maps"
@@ -259,7 +260,13 @@ func (d *driver) further(p *plan, values []targets.FieldValue, into map[string]a
 // missing is therefore read off what was sent.
 func (d *driver) explain(p *plan, sent edit, err error) error {
 	said, ok := saidBy(err)
-	if !ok || len(said.fields) == 0 {
+	if !ok {
+		return err
+	}
+	if long := d.tooLong(p, said, err); long != nil {
+		return long
+	}
+	if len(said.fields) == 0 {
 		return err
 	}
 	e := *fault.From(err)
@@ -280,4 +287,31 @@ func (d *driver) explain(p *plan, sent edit, err error) error {
 	}
 	e.Public = refusal(strings.Join(parts, "; "))
 	return &e
+}
+
+// contentLimit is Cloud's word for a text that is too long.
+const contentLimit = "CONTENT_LIMIT_EXCEEDED"
+
+// tooLong looks for a text area that Jira refuses for its length; nil: there is
+// none. Data Center's admins can lower the limit, which then holds for all text
+// areas; the sentence is in the account's language.
+func (d *driver) tooLong(p *plan, said *saidError, err error) error {
+	for _, id := range slices.Sorted(maps.Keys(said.fields)) {
+		text, f := said.fields[id], p.fields[id]
+		how, ok := d.form(f.Schema)
+		if id != fieldDescription && (!ok || how.typ != targets.ValueLongText) {
+			continue
+		}
+		limit := targets.StatedLimit(text, targets.MinStated)
+		if limit == 0 && !strings.Contains(text, contentLimit) && !targets.SaysTooLong(text) {
+			continue
+		}
+		return targets.TooLong(err, "", limit, "field \""+cmp.Or(f.Name, id)+"\": "+text)
+	}
+	for _, text := range said.messages {
+		if strings.Contains(text, contentLimit) {
+			return targets.TooLong(err, "", 0, text)
+		}
+	}
+	return nil
 }

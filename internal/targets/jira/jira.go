@@ -35,8 +35,9 @@ const (
 	name   = "Jira"
 	// maxText is the limit of descriptions, comments and text areas, in UTF-16
 	// units: Data Center's default (jira.text.field.character.limit) and
-	// Cloud's fixed one. Whether Cloud counts the text or the whole of the ADF
-	// around it is not published; the latter is taken, which fits either way.
+	// Cloud's fixed one. Cloud counts the serialised ADF: a text of 24,000
+	// characters whose ADF has 36,000 is reported to be refused. Atlassian
+	// publishes no rule, so a refusal for length is answered with half the text.
 	maxText = 32767
 	// propertyKey is the issue property with our marker (Cloud).
 	propertyKey = "pushbutton"

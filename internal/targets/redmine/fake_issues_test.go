@@ -197,7 +197,7 @@ func (field *fakeField) refuses(value any) string {
 		case len(field.values) > 0 && !slices.Contains(field.values, s), field.format == "version" && s != "32", field.format == "bool" && s != "0" && s != "1":
 			return "is not included in the list"
 		case field.max > 0 && utf8.RuneCountInString(s) > field.max, len(s)+strings.Count(s, "\n") > 65535:
-			return "is too long"
+			return fmt.Sprintf("ist zu lang (mehr als %d Zeichen)", cmp.Or(field.max, 65535))
 		case field.format == "int" && err != nil:
 			return "is not a number"
 		}

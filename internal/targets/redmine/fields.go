@@ -323,8 +323,27 @@ func meant(fields []targets.FieldInfo, sentence string) (best targets.FieldInfo,
 	return best, ok
 }
 
-// explainFields says of a refused create which field is missing: one that a
-// refusal is about and that was not sent.
+// minLimit is the least number in a refusal that is taken for a field's length.
+const minLimit = 10
+
+// longer is the custom field with the longest text, if that is above a limit;
+// 0: there is none.
+func (c content) longer(limit int) (id int) {
+	for _, in := range c.Fields {
+		if text, ok := in.Value.(string); ok && utf8.RuneCountInString(text) > limit {
+			id, limit = in.ID, utf8.RuneCountInString(text)
+		}
+	}
+	return id
+}
+
+// has reports whether a custom field was sent.
+func (c content) has(id int) bool {
+	return slices.ContainsFunc(c.Fields, func(in fieldInput) bool { return in.ID == id })
+}
+
+// explainFields says of a refused create which field is too long, or missing:
+// one that a refusal is about and that was not sent.
 func (d *driver) explainFields(ctx context.Context, sent content, said []string, err error) error {
 	fields, failed := d.ListFields(ctx)
 	if failed != nil {
@@ -332,7 +351,12 @@ func (d *driver) explainFields(ctx context.Context, sent content, said []string,
 	}
 	for _, s := range said {
 		f, ok := meant(fields, s)
-		if id := number(f.ID); !ok || id == 0 || slices.ContainsFunc(sent.Fields, func(in fieldInput) bool { return in.ID == id }) {
+		if limit := targets.StatedLimit(s, minLimit); limit > 0 {
+			if id := sent.longer(limit); id > 0 && (!ok || number(f.ID) == id) {
+				return targets.TooLong(err, strconv.Itoa(id), limit, s)
+			}
+		}
+		if id := number(f.ID); !ok || id == 0 || sent.has(id) {
 			continue
 		}
 		e := *fault.From(err)

@@ -393,3 +393,26 @@ func TestLongFieldsAreCutAloud(t *testing.T) {
 		})
 	}
 }
+
+// An account that is not shown a field's length learns it from the refusal,
+// in whatever language that is.
+func TestAFieldIsCutToTheLengthThatARefusalNames(t *testing.T) {
+	f := newFake(t, "")
+	for _, field := range f.fields {
+		if field.id == 19 {
+			field.max = 500
+		}
+	}
+	target := open(t, f, mapped(account(mineKey, "mine"), map[string]any{"19": `{{field "AC"}}`}))
+	i := item()
+	i.HTML = "<p>" + strings.Repeat("word ", 500) + "</p>"
+	i.Fields["AC"] = targets.FieldText{HTML: strings.Repeat("<p>many <i>words</i></p>", 100)}
+	wanted, err := target.Draft("pb-abc", i)
+	require.NoError(t, err)
+	_, err = target.Create(t.Context(), wanted)
+	require.NoError(t, err)
+	require.Len(t, f.issues, 1)
+	text, _ := f.issues[0].fields[19].(string)
+	assert.Contains(t, text, "The text is longer than fits here.")
+	assert.NotContains(t, f.issues[0].text, "The text is longer than fits here.", "the description had room")
+}

@@ -1,6 +1,7 @@
 package targettest
 
 import (
+	"net/http"
 	"net/url"
 	"strings"
 	"sync"
@@ -259,6 +260,81 @@ func testLongText(t *testing.T, b *bench) {
 			assert.Greater(t, len(text), least, "no more is cut than must be")
 		})
 	}
+}
+
+// longDraft has a text of 30,000 characters.
+func longDraft() targets.Draft {
+	draft := newDraft()
+	draft.Description = richtext.Paragraph(richtext.Text(strings.Repeat("word ", 6000)))
+	return draft
+}
+
+const cutNote = "The text is longer than fits here."
+
+// An admin's limit below the usual one costs the end of a text, not the push.
+func testTextLimit(t *testing.T, b *bench) {
+	if b.server.SetTextLimit == nil {
+		t.Skip("this server has no limit that its admin can change")
+	}
+	const most = 20_000
+	target := b.mine(t)
+	b.server.SetTextLimit(t, most)
+	draft := longDraft()
+	creates := 0
+	b.proxy.On(func(r *http.Request) bool {
+		if b.h.Creates(r) {
+			creates++
+		}
+		return false
+	}, Behaviour{})
+	_, err := target.Create(t.Context(), draft)
+	require.NoError(t, err)
+	assert.Equal(t, 2, creates, "once more after the refusal")
+	stored := b.server.Issues(t, draft.Marker)
+	require.Len(t, stored, 1)
+	assert.Contains(t, stored[0].Text, cutNote)
+	assert.LessOrEqual(t, utf8.RuneCountInString(stored[0].Text), most)
+	if limit := target.Traits().Limits.Description; limit == 0 || limit > most {
+		assert.Greater(t, utf8.RuneCountInString(stored[0].Text), most/2)
+	}
+}
+
+// Neither does a proxy that takes no request of that size.
+func testRequestLimit(t *testing.T, b *bench) {
+	target := b.mine(t)
+	if limit := target.Traits().Limits.Description; limit > 0 && limit < 10_000 {
+		t.Skip("its descriptions are too short for a limit of requests")
+	}
+	draft := longDraft()
+	first := int64(0)
+	larger := func(r *http.Request) bool {
+		if !b.h.Creates(r) {
+			return false
+		}
+		if first == 0 {
+			first = r.ContentLength
+		}
+		return r.ContentLength > first*3/4
+	}
+	page := func(*http.Request) string {
+		return "<html><center><h1>413 Request Entity Too Large</h1></center></html>"
+	}
+	b.proxy.On(larger, Behaviour{Status: http.StatusRequestEntityTooLarge, Body: page})
+	_, err := target.Create(t.Context(), draft)
+	require.NoError(t, err)
+	assert.Equal(t, 1, b.proxy.Hits())
+	b.proxy.Off()
+	stored := b.server.Issues(t, draft.Marker)
+	require.Len(t, stored, 1)
+	assert.Contains(t, stored[0].Text, cutNote)
+
+	b.proxy.On(b.h.Creates, Behaviour{Status: http.StatusRequestEntityTooLarge, Body: page})
+	_, err = target.Create(t.Context(), longDraft())
+	require.Error(t, err)
+	assert.Equal(t, 2, b.proxy.Hits(), "and no third time")
+	assert.Equal(t, targets.OutcomeNotDone, targets.OutcomeOf(err))
+	assertPublic(t, target, err)
+	assert.Contains(t, fault.From(err).Public, "settings.description")
 }
 
 func testTitleCut(t *testing.T, b *bench) {

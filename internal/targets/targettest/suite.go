@@ -70,6 +70,9 @@ type Server struct {
 	// SetLag, if set, makes look-ups miss new issues for as long as the
 	// driver's Traits.Consistency allows.
 	SetLag func(t *testing.T)
+	// SetTextLimit, if set, lets the server take no longer descriptions, as its
+	// admin can.
+	SetTextLimit func(t *testing.T, most int)
 	// SetPublic, if set, lets everybody read Mine's project.
 	SetPublic func(t *testing.T)
 	// Fates is what can become of an issue and its place.
@@ -140,6 +143,8 @@ func Run(t *testing.T, h Harness) {
 		{"tenants are apart", testIsolation},
 		{"texts of the world", testTexts},
 		{"long texts", testLongText},
+		{"a lower limit of texts", testTextLimit},
+		{"a lower limit of requests", testRequestLimit},
 		{"titles are cut", testTitleCut},
 		{"many at once", testConcurrency},
 		{"read", testRead},

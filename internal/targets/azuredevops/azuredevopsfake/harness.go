@@ -40,6 +40,11 @@ func Harness() targettest.Harness {
 				WrongProject: Account(PAT, "Nowhere").Settings,
 				Issues:       s.stored,
 				Fates:        s.fates(),
+				SetTextLimit: func(_ *testing.T, most int) {
+					s.mu.Lock()
+					defer s.mu.Unlock()
+					s.TextLimit = most
+				},
 				SetPublic: func(*testing.T) {
 					s.mu.Lock()
 					defer s.mu.Unlock()

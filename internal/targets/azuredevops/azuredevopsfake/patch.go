@@ -251,6 +251,8 @@ func (s *Server) rules(i *Item) *refusal {
 			out = append(out, ruleOf(d, "hasValues, limitedToValues, invalidListValue"))
 		case (d.typ == "string" || d.typ == "picklistString") && len(utf16.Encode([]rune(text))) > 255:
 			out = append(out, ruleOf(d, "invalidTooLong"))
+		case d.typ == "html" && s.TextLimit > 0 && utf8.RuneCountInString(text) > s.TextLimit:
+			out = append(out, ruleOf(d, "invalidTooLong"))
 		}
 	}
 	if len(out) == 0 {

@@ -67,6 +67,8 @@ type Server struct {
 	Careless bool
 	// Public makes everybody read the projects.
 	Public bool
+	// TextLimit is the most characters of an HTML field; 0: none.
+	TextLimit int
 	// Lag is how many queries miss a new item.
 	Lag int
 	// Header is sent with every answer.

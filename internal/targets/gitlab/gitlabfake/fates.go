@@ -30,6 +30,7 @@ func HarnessOf(token string) targettest.Harness {
 				WrongProject: Account(token, "acme/nowhere").Settings,
 				Issues:       func(_ *testing.T, marker targets.Marker) []targettest.Stored { return s.stored("acme/mine", marker) },
 				SetLag:       func(*testing.T) { s.Lag(4) },
+				SetTextLimit: func(_ *testing.T, most int) { s.locked(func() { s.textLimit = most }) },
 				SetPublic:    func(*testing.T) { s.locked(func() { s.projects[0].public = true }) },
 				Fates:        s.fates(token),
 			}

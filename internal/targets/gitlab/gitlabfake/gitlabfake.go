@@ -51,7 +51,9 @@ type Server struct {
 	labels   map[int][]string // of a project
 	revoked  []string
 	lag      int
-	premium  bool
+	// textLimit is the most characters of a description; 0: GitLab's own.
+	textLimit int
+	premium   bool
 	// refuseEpics: an issue is saved before its epic is refused.
 	refuseEpics bool
 	bodies      []string

@@ -3,6 +3,7 @@ package gitlabfake
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"io"
 	"maps"
 	"net/http"
@@ -124,6 +125,9 @@ func (s *Server) apply(w http.ResponseWriter, i *Issue, in issueInput, _ *user, 
 	}
 	if utf8.RuneCountInString(i.Title) > 255 {
 		wrong["title"] = []string{"is too long (maximum is 255 characters)"}
+	}
+	if s.textLimit > 0 && utf8.RuneCountInString(i.Description) > s.textLimit {
+		wrong["description"] = []string{fmt.Sprintf("is too long (maximum is %d characters)", s.textLimit)}
 	}
 	if len(i.Description) > 1<<20 {
 		wrong["description"] = []string{"is too long (maximum is 1 MiB)"}

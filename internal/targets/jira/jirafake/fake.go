@@ -30,6 +30,8 @@ type Options struct {
 	Base string
 	// CloudID, if set, makes the API answer at the gateway's path as well.
 	CloudID string
+	// TextLimit is the most characters of a text area; 0: Jira's own.
+	TextLimit int
 }
 
 // Account is somebody who can sign in. Any of the credentials works.

@@ -1,7 +1,9 @@
 package jirafake
 
 import (
+	"cmp"
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -173,14 +175,14 @@ func (f *Fake) wrongUser(p *Project, raw json.RawMessage) string {
 // wrongText holds rich text against the edition's format. ADF is looked at as
 // far as the document's root; Atlassian's schema does the rest elsewhere.
 func (f *Fake) wrongText(raw json.RawMessage) string {
-	const long = "The entered text is too long. It exceeds the allowed limit of 32,767 characters."
+	limit := cmp.Or(f.opts.TextLimit, maxText)
 	if f.opts.DataCenter {
 		var s string
 		if !strictly(raw, &s) {
 			return "Operation value must be a string"
 		}
-		if units(s) > maxText {
-			return long
+		if units(s) > limit {
+			return fmt.Sprintf("The entered text is too long. It exceeds the allowed limit of %d,%03d characters.", limit/1000, limit%1000)
 		}
 		return ""
 	}
@@ -192,8 +194,8 @@ func (f *Fake) wrongText(raw json.RawMessage) string {
 	if !strictly(raw, &doc) || doc.Version != 1 || doc.Type != "doc" || doc.Content == nil {
 		return "Operation value must be an Atlassian Document (see the Atlassian Document Format)"
 	}
-	if units(string(raw)) > maxText {
-		return long
+	if units(string(raw)) > limit {
+		return "CONTENT_LIMIT_EXCEEDED"
 	}
 	return ""
 }

@@ -92,7 +92,8 @@ func harness(o Options, where func(url string) map[string]any, login Login) targ
 			f := Start(t, o)
 			return targettest.Server{URL: f.URL, Mine: account(true, "ENG"), Other: account(false, "OPS"),
 				WrongProject: account(true, "NOPE").Settings, Issues: f.stored,
-				SetLag: func(*testing.T) { f.Change(func(f *Fake) { f.Lag = 1 }) }, Fates: f.fates()}
+				SetLag: func(*testing.T) { f.Change(func(f *Fake) { f.Lag = 1 }) }, Fates: f.fates(),
+				SetTextLimit: func(_ *testing.T, most int) { f.Change(func(f *Fake) { f.opts.TextLimit = most }) }}
 		},
 	}
 }
