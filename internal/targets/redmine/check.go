@@ -23,7 +23,7 @@ func (d *driver) Check(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	p, err := d.planner.get(ctx)
+	p, err := d.plan(ctx)
 	if err != nil {
 		return err
 	}
@@ -43,7 +43,7 @@ func (d *driver) Check(ctx context.Context) error {
 // IsPublic implements targets.PublicPlace. Whether strangers have to sign in
 // first is not shown to any key.
 func (d *driver) IsPublic(ctx context.Context) (bool, error) {
-	p, err := d.planner.get(ctx)
+	p, err := d.plan(ctx)
 	return err == nil && p.public, err
 }
 

@@ -55,7 +55,7 @@ func natives() []native {
 // ListFields implements targets.FieldLister: the native fields of the tracker,
 // then its custom fields as far as the key's account sees them.
 func (d *driver) ListFields(ctx context.Context) ([]targets.FieldInfo, error) {
-	p, err := d.planner.get(ctx)
+	p, err := d.plan(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -24,7 +24,7 @@ const (
 // for another. Only an administrator's key can look for addresses, so another
 // finds nobody.
 func (d *driver) FindPerson(ctx context.Context, email string) (string, error) {
-	p, err := d.planner.get(ctx)
+	p, err := d.plan(ctx)
 	if err != nil {
 		return "", err
 	}

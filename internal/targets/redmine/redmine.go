@@ -79,7 +79,7 @@ func (d *driver) Find(ctx context.Context, marker targets.Marker) (*targets.Issu
 
 // FindAll implements targets.Duplicates.
 func (d *driver) FindAll(ctx context.Context, marker targets.Marker) ([]targets.Issue, error) {
-	p, err := d.planner.get(ctx)
+	p, err := d.plan(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -123,7 +123,7 @@ func (d *driver) list(ctx context.Context, p *plan, marker targets.Marker) ([]is
 
 // Create implements targets.Driver.
 func (d *driver) Create(ctx context.Context, draft targets.Draft) (targets.Issue, error) {
-	p, err := d.planner.get(ctx)
+	p, err := d.plan(ctx)
 	if err != nil {
 		return targets.Issue{}, err
 	}
@@ -222,7 +222,7 @@ func stored(s string) int { return len(s) + strings.Count(s, "\n") }
 
 // Read implements targets.Reader.
 func (d *driver) Read(ctx context.Context, id string) (targets.Issue, error) {
-	p, err := d.planner.get(ctx)
+	p, err := d.plan(ctx)
 	if err != nil {
 		return targets.Issue{}, err
 	}
@@ -252,7 +252,7 @@ func (d *driver) read(ctx context.Context, id string) (issue, error) {
 // nothing, also without a word, from an account that may only comment.
 func (d *driver) Update(ctx context.Context, id string, draft targets.Draft) (targets.Issue, error) {
 	const op = "update issue"
-	p, err := d.planner.get(ctx)
+	p, err := d.plan(ctx)
 	if err != nil {
 		return targets.Issue{}, err
 	}
@@ -294,7 +294,7 @@ func (d *driver) Comment(ctx context.Context, id, text string) error {
 // Close implements targets.Closer. Redmine ignores a status that the workflow
 // does not allow, so one is taken that it does.
 func (d *driver) Close(ctx context.Context, id string) error {
-	p, err := d.planner.get(ctx)
+	p, err := d.plan(ctx)
 	if err != nil {
 		return err
 	}

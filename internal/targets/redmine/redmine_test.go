@@ -101,7 +101,13 @@ func TestRESTSwitchedOff(t *testing.T) {
 	_, _, readErr := target.Read(t.Context(), made.ID)
 	_, createErr := target.Create(t.Context(), draft())
 	_, findErr := target.Find(t.Context(), draft().Marker)
-	for name, err := range map[string]error{"check": target.Check(t.Context()), "read": readErr, "create": createErr, "find": findErr} {
+	// A process that has just started remembers nothing.
+	fresh := open(t, f, account(mineKey, "mine"))
+	_, _, freshRead := fresh.Read(t.Context(), made.ID)
+	_, freshCreate := fresh.Create(t.Context(), draft())
+	_, freshFind := fresh.Find(t.Context(), draft().Marker)
+	for name, err := range map[string]error{"check": target.Check(t.Context()), "read": readErr, "create": createErr, "find": findErr,
+		"first read": freshRead, "first create": freshCreate, "first find": freshFind} {
 		require.Error(t, err, name)
 		assert.Contains(t, fault.From(err).Public, "Administration > Settings > API > Enable REST web service", name)
 	}

@@ -40,6 +40,13 @@ func (d *driver) explainDenied(ctx context.Context, err error) error {
 	return err
 }
 
+// plan is what the settings mean. A REST API that was switched off shows here
+// first in a process that has just started.
+func (d *driver) plan(ctx context.Context) (*plan, error) {
+	p, err := d.planner.get(ctx)
+	return p, d.explainDenied(ctx, err)
+}
+
 // provePlace proves the key and that the project's issues can be read.
 func (d *driver) provePlace(ctx context.Context) error {
 	if _, err := d.proveKey(ctx, ""); err != nil {
