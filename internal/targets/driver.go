@@ -23,7 +23,8 @@ type Marker string
 // Draft is the issue that is wanted, portable and already mapped.
 type Draft struct {
 	Marker Marker
-	// Title is one line, not empty. Target cuts it to Limits.Title.
+	// Title is one line, not empty. Target breaks the references in it as
+	// Traits.Titles says, and cuts it to Limits.Title.
 	Title string
 	// Description is the entity's text; the driver renders it in its own
 	// format within its own limit.
@@ -108,6 +109,9 @@ type Traits struct {
 	Name string
 	// Limits of the tracker; 0 means none.
 	Limits Limits
+	// Titles is the dialect in which the tracker looks for names and numbers in
+	// titles; Target breaks them. The zero value means that titles are plain text.
+	Titles richtext.MarkdownOptions
 	// Lookup is how Find looks for an issue.
 	Lookup Lookup
 	// Consistency is how long after a create Find may still miss it; 0 means

@@ -30,7 +30,7 @@ func (t *Target) fit(d Draft) Draft {
 	if limit <= 0 {
 		limit = maxTitle
 	}
-	d.Title = Title(d.Title, limit)
+	d.Title = cut(t.wholeTitle(d.Title), limit)
 	d.Reporter = cut(oneLine(d.Reporter), maxReporter)
 	if !webAddress(d.Link) || len(d.Link) > maxLink {
 		d.Link = ""
@@ -43,6 +43,11 @@ func (t *Target) fit(d Draft) Draft {
 	}
 	d.Labels = labels
 	return d
+}
+
+// wholeTitle is a title before it is cut. Breaks come first, so that they count.
+func (t *Target) wholeTitle(s string) string {
+	return t.traits.Titles.BreakText(Title(s, 0))
 }
 
 // normal fills what a driver may leave out or the settings decide, and drops an address that must

@@ -71,7 +71,7 @@ func (t *Target) warnings(wanted, whole Draft) []string {
 	warn := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }
 	if strings.TrimSpace(wanted.Title) == "" {
 		warn("The item has no title: the issue will be called %q.", whole.Title)
-	} else if whole.Title != oneLine(wanted.Title) {
+	} else if whole.Title != t.wholeTitle(wanted.Title) {
 		warn("The title is cut to what %s takes.", t.traits.Name)
 	}
 	if *whole.shortened {

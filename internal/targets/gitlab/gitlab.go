@@ -53,8 +53,8 @@ func newDriver(cfg config, http *outbound.Client) *driver {
 
 // Traits implements targets.Driver.
 func (d *driver) Traits() targets.Traits {
-	return targets.Traits{Name: name, Limits: targets.Limits{Title: maxTitle, Description: maxDescription}, Lookup: targets.LookupSearch, Consistency: lag,
-		Place: "project " + d.cfg.project}
+	return targets.Traits{Name: name, Limits: targets.Limits{Title: maxTitle, Description: maxDescription}, Titles: richtext.GitLabMarkdown(),
+		Lookup: targets.LookupSearch, Consistency: lag, Place: "project " + d.cfg.project}
 }
 
 // Check implements targets.Driver.

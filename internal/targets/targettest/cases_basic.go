@@ -218,11 +218,10 @@ func testTexts(t *testing.T, b *bench) {
 			draft.Title, draft.Description = text, richtext.Paragraph(richtext.Text(text))
 			made, err := target.Create(t.Context(), draft)
 			require.NoError(t, err)
-			want := targets.Title(text, target.Traits().Limits.Title)
-			assert.Equal(t, want, made.Title)
 			stored := b.server.Issues(t, draft.Marker)
 			require.Len(t, stored, 1)
-			assert.Equal(t, want, stored[0].Title)
+			assert.Equal(t, stored[0].Title, made.Title)
+			assert.Equal(t, targets.Title(text, target.Traits().Limits.Title), b.shown(stored[0].Title))
 			assert.NotEmpty(t, stored[0].Text)
 		})
 	}
@@ -344,9 +343,10 @@ func testTitleCut(t *testing.T, b *bench) {
 		t.Skip("titles have no limit")
 	}
 	for name, text := range map[string]string{
-		"letters":   strings.Repeat("é", limit+50),
-		"families":  strings.Repeat("👩‍👩‍👧‍👦", limit),
-		"just fits": strings.Repeat("ü", limit),
+		"letters":    strings.Repeat("é", limit+50),
+		"families":   strings.Repeat("👩‍👩‍👧‍👦", limit),
+		"just fits":  strings.Repeat("ü", limit),
+		"references": strings.Repeat("#1 ", limit/3) + strings.Repeat("x", limit%3),
 	} {
 		t.Run(name, func(t *testing.T) {
 			draft := newDraft()
@@ -357,8 +357,32 @@ func testTitleCut(t *testing.T, b *bench) {
 			require.Len(t, stored, 1)
 			title := stored[0].Title
 			assert.LessOrEqual(t, utf8.RuneCountInString(title), limit)
-			assert.True(t, strings.HasPrefix(text, strings.TrimSuffix(title, "…")), title)
+			assert.True(t, strings.HasPrefix(text, strings.TrimSuffix(b.shown(title), "…")), title)
 		})
+	}
+}
+
+// A title notifies nobody and leaves no trace in other issues.
+func testTitleReferences(t *testing.T, b *bench) {
+	if b.server.References == nil {
+		t.Skip("this tracker reads nothing in titles")
+	}
+	target := b.mine(t)
+	for _, text := range []string{"@jane wants #12 and !4", "as in acme/app#12", "(#7)", "see #1, @joe"} {
+		require.NotEmpty(t, b.server.References(text), "the server finds none by itself")
+		draft := newDraft()
+		draft.Title = text
+		_, err := target.Create(t.Context(), draft)
+		require.NoError(t, err)
+		stored := b.server.Issues(t, draft.Marker)
+		require.Len(t, stored, 1)
+		assert.Empty(t, b.server.References(stored[0].Title), stored[0].Title)
+		assert.Equal(t, text, b.shown(stored[0].Title), "what people read")
+
+		shown, err := target.Preview(t.Context(), draft)
+		require.NoError(t, err)
+		assert.Equal(t, stored[0].Title, shown.Title)
+		assert.Empty(t, shown.Warnings, "nothing is cut")
 	}
 }
 

@@ -73,6 +73,9 @@ type Server struct {
 	// SetTextLimit, if set, lets the server take no longer descriptions, as its
 	// admin can.
 	SetTextLimit func(t *testing.T, most int)
+	// References, if set, finds what the tracker reads in a title: whom it
+	// notifies, and where it writes a reference back. Nil: titles are plain text.
+	References func(title string) []string
 	// SetPublic, if set, lets everybody read Mine's project.
 	SetPublic func(t *testing.T)
 	// Fates is what can become of an issue and its place.
@@ -146,6 +149,7 @@ func Run(t *testing.T, h Harness) {
 		{"a lower limit of texts", testTextLimit},
 		{"a lower limit of requests", testRequestLimit},
 		{"titles are cut", testTitleCut},
+		{"titles refer to nothing", testTitleReferences},
 		{"many at once", testConcurrency},
 		{"read", testRead},
 		{"resolve", testResolve},
@@ -176,6 +180,15 @@ type bench struct {
 	mu   sync.Mutex
 	seen []error
 	logs bytes.Buffer
+}
+
+// shown is a stored title as people read it: without the invisible breaks, which
+// only a tracker that reads titles may get.
+func (b *bench) shown(title string) string {
+	if b.server.References == nil {
+		return title
+	}
+	return strings.ReplaceAll(title, "\u200b", "")
 }
 
 func newBench(t *testing.T, h Harness) *bench {

@@ -2,6 +2,7 @@ package giteafake
 
 import (
 	"net/http"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -46,11 +47,18 @@ func Harness() targettest.Harness {
 					}
 					return out
 				},
-				SetPublic: func(*testing.T) { f.Lock(); defer f.Unlock(); f.Repositories["acme/app"].Public = true },
-				Fates:     f.fates(),
+				References: References,
+				SetPublic:  func(*testing.T) { f.Lock(); defer f.Unlock(); f.Repositories["acme/app"].Public = true },
+				Fates:      f.fates(),
 			}
 		},
 	}
+}
+
+// References finds what Gitea makes a link of in a title. It writes a reference
+// into each of those issues.
+func References(title string) []string {
+	return regexp.MustCompile(`[#!]\d+`).FindAllString(title, -1)
 }
 
 func (f *Fake) fates() targettest.Fates {

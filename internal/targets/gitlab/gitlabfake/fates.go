@@ -2,6 +2,7 @@ package gitlabfake
 
 import (
 	"net/http"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -31,11 +32,18 @@ func HarnessOf(token string) targettest.Harness {
 				Issues:       func(_ *testing.T, marker targets.Marker) []targettest.Stored { return s.stored("acme/mine", marker) },
 				SetLag:       func(*testing.T) { s.Lag(4) },
 				SetTextLimit: func(_ *testing.T, most int) { s.locked(func() { s.textLimit = most }) },
+				References:   References,
 				SetPublic:    func(*testing.T) { s.locked(func() { s.projects[0].public = true }) },
 				Fates:        s.fates(token),
 			}
 		},
 	}
+}
+
+// References finds the names and numbers in a title, which GitLab reads as it
+// does the description: it notifies people and writes a note into each issue.
+func References(title string) []string {
+	return regexp.MustCompile(`\B@\w+|[#!&%~$]\d+|[~%]["\pL]|\bGL-\d+|\[[a-z_]+:\d+`).FindAllString(title, -1)
 }
 
 func (s *Server) fates(token string) targettest.Fates {
