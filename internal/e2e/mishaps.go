@@ -79,6 +79,12 @@ func trackerMishaps() []mishap {
 			says: []string{"Redmine cannot be reached or is not working"}, mends: redmineOps, begin: create(0, answer(http.StatusInternalServerError, ""))},
 		{id: "redmine-413", happens: "a proxy before Redmine takes no request of the item's size, however much of the text is cut",
 			says: []string{"takes no request of this size"}, mends: redmineOps, begin: create(0, answer(http.StatusRequestEntityTooLarge, ""))},
+		{id: "firewall", happens: "a firewall before Redmine answers every create with 403 and a web page",
+			says: []string{"Something in front of Redmine answered (HTTP 403, a web page)"}, mends: redmineOps, begin: create(0, page(http.StatusForbidden))},
+		{id: "outage-page", happens: "an outage page stands before Redmine (HTTP 502), twice", mends: nobody, issues: 1,
+			begin: create(2, page(http.StatusBadGateway))},
+		{id: "rest-off", own: true, happens: "the REST API was switched off in Redmine",
+			says: []string{"REST", "Administration > Settings > API"}, mends: redmineAdmin, begin: way(answer(http.StatusForbidden, ""))},
 		// Of its own: everybody who pushes there waits.
 		{id: "limited-long", own: true, happens: "a proxy before Redmine answers 429 and asks to wait for an hour",
 			says: []string{"Redmine receives too many requests", "60 minutes"}, mends: redmineOps, begin: func(_ context.Context, f *faulty, v *victim) error {

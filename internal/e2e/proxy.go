@@ -123,6 +123,15 @@ func answer(status int, retryAfter string) trouble {
 	}
 }
 
+// page answers in the server's place with a web page.
+func page(status int) trouble {
+	return func(w http.ResponseWriter, _ *http.Request, _ http.Handler) {
+		w.Header().Set("Content-Type", "text/html")
+		w.WriteHeader(status)
+		_, _ = io.WriteString(w, "<html><head><title>Request blocked</title></head></html>")
+	}
+}
+
 // silent never answers.
 func silent(_ http.ResponseWriter, r *http.Request, _ http.Handler) {
 	_, _ = io.Copy(io.Discard, r.Body) // read whole, the server notices when the client goes
