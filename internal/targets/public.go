@@ -29,13 +29,6 @@ func Advised(tracker, said, advice string) string {
 	return tracker + ": " + strings.TrimRight(said, ". ") + advice
 }
 
-// Missing is the error for an issue that the tracker does not return, where
-// nobody looked closer: it counts as hidden (see Absence).
-func Missing(op, tracker, what, to string) *fault.Error {
-	return &fault.Error{Op: op, Kind: fault.NotFound,
-		Public: tracker + " does not have " + what + " any more, or does not show it to " + to + ". Unlink and push again for a new one."}
-}
-
 // Only is the part of a sentence that says what there is instead of what the
 // settings name, ", only A, B", cut; "" if there is nothing.
 func Only[T any](all []T, name func(T) string) string {

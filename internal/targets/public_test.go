@@ -7,7 +7,6 @@ import (
 
 	"github.com/stretchr/testify/assert"
 
-	"pushbutton/internal/fault"
 	"pushbutton/internal/targets"
 )
 
@@ -25,12 +24,6 @@ func TestAdvised(t *testing.T) {
 	assert.Greater(t, utf8.RuneCountInString(long), targets.MaxPublic-5, "no more is cut than must be")
 	assert.True(t, strings.HasSuffix(long, "…"+advice), long)
 	assert.Contains(t, targets.Advised("Acme", "what the tracker says", strings.Repeat(". Long", 100)), "what the tracker says", "some of the words stay")
-}
-
-func TestMissing(t *testing.T) {
-	err := targets.Missing("read issue", "Acme", "issue #7", "the token")
-	assert.Equal(t, fault.NotFound, err.Kind)
-	assert.Equal(t, "Acme does not have issue #7 any more, or does not show it to the token. Unlink and push again for a new one.", err.Public)
 }
 
 func TestOnly(t *testing.T) {
