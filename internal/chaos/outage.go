@@ -21,7 +21,7 @@ const (
 	// next.
 	maxGrowthMB = 48
 	// maxOtherLines is what a process may write a second beside one line for
-	// each click.
+	// each click and for each run that Redis recorded.
 	maxOtherLines = 10
 	// maxCores is what a process may spend on a Redis that is not there.
 	maxCores = 0.5

@@ -107,8 +107,12 @@ func cores(all []sample) float64 {
 }
 
 // spoken counts the lines that a process wrote in a time: those of clicks, one
-// each; others; and those that did not come from its logger at all.
-type spoken struct{ Clicks, Others, Foreign int }
+// each; those of runs whose end Redis recorded, one each; others; and those that
+// did not come from its logger at all.
+type spoken struct{ Clicks, Runs, Others, Foreign int }
+
+// notTold is how a run ended whose end Redis did not record.
+const notTold = "not told"
 
 func spokenIn(raw []byte, from, to time.Time) spoken {
 	var n spoken
@@ -120,6 +124,10 @@ func spokenIn(raw []byte, from, to time.Time) spoken {
 		case !within(l.Time, from, to):
 		case l.Msg == msgAction || strings.HasPrefix(l.Msg, "click "):
 			n.Clicks++
+		case l.Msg == msgAttempt && l.Outcome != notTold:
+			// Redis answered it, so the outage had not begun or was over. How many
+			// there are at its edges is a matter of the load.
+			n.Runs++
 		default:
 			n.Others++
 		}
