@@ -18,7 +18,7 @@ type Registrar interface {
 	Apply(ctx context.Context, plan register.Plan) (register.Report, error)
 	Create(ctx context.Context, tenant string, want tenants.Integration) (tenants.Integration, register.Result, error)
 	Register(ctx context.Context, tenant, id string, recreate bool) (tenants.Integration, register.Result, error)
-	Patch(ctx context.Context, tenant, id string, change func(*tenants.Integration) error) (tenants.Integration, register.Result, error)
+	Patch(ctx context.Context, tenant, id string, change func(*tenants.Integration) error, sent ...string) (tenants.Integration, register.Result, error)
 	RotateActionSecret(ctx context.Context, tenant, id string, may func(tenants.Integration) error) (tenants.Integration, register.Result, error)
 	Delete(ctx context.Context, tenant, id string, d register.Deletion) error
 	Check(ctx context.Context, tenant, id string) ([]register.Finding, error)
@@ -58,7 +58,7 @@ func IntegrationRoutes(r Registrar) []Route {
 			Summary: "Get an integration"}, h.get),
 		Handle(Route{Method: http.MethodPatch, Path: integrationPath, Operation: "updateIntegration", Tag: tag, Role: access.Admin, IfMatch: true, Limit: integrationLimit,
 			Summary:     "Change an integration",
-			Description: "A JSON merge patch (RFC 7396). What is changed is checked first; what Productboard knows is changed there too. A new credential for an integration that needs a reconnect lets what waits go on."}, h.update),
+			Description: "A JSON merge patch (RFC 7396). What is changed is checked first; a setting that leads to another scheme, host or port wants the credentials that go there sent again. What Productboard knows is changed there too. A new credential for an integration that needs a reconnect lets what waits go on."}, h.update),
 		Handle(Route{Method: http.MethodDelete, Path: integrationPath, Operation: "deleteIntegration", Tag: tag, Role: access.Admin, Limit: deletionLimit,
 			Summary:     "Delete an integration",
 			Description: "Productboard deletes the column and every button in it, for good; issues stay in the tracker. Cut short, it is finished by the same request."}, h.remove),
@@ -137,7 +137,7 @@ func (h integrationRoutes) update(ctx context.Context, c *Call, _ None, patch Me
 		}
 		kind = in.Productboard.Kind
 		return nil
-	})
+	}, patch.Names("target", "credentials")...)
 	return h.done(in, res, err, kind)
 }
 

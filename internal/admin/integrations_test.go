@@ -54,6 +54,9 @@ func newOffice(t *testing.T, env redistest.Env) *office {
 		Productboard: func(in tenants.Integration) register.Session {
 			return client.As(pbapi.StaticToken(in.Productboard.Token))
 		},
+		Recipients: func(_, _ tenants.TargetConfig) (map[string]targets.Address, error) {
+			return nil, nil
+		},
 		CheckTarget: func(_ context.Context, _ string, c tenants.TargetConfig) (register.Checked, error) {
 			if o.target != nil {
 				return register.Checked{}, o.target(c)

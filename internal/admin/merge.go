@@ -2,7 +2,9 @@ package admin
 
 import (
 	"encoding/json"
+	"maps"
 	"reflect"
+	"slices"
 
 	"pushbutton/internal/admin/schema"
 )
@@ -31,6 +33,16 @@ func (m Merge[T]) Has(path ...string) bool {
 		at, _ = v.(map[string]any)
 	}
 	return false
+}
+
+// Names lists the fields that the patch names in an object; none where it names
+// no such object.
+func (m Merge[T]) Names(path ...string) []string {
+	at := m.patch
+	for _, name := range path {
+		at, _ = at[name].(map[string]any)
+	}
+	return slices.Sorted(maps.Keys(at))
 }
 
 // Apply gives what the patch makes of a value. What then lacks a field that

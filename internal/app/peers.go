@@ -129,6 +129,17 @@ func (p *peers) checkTarget(ctx context.Context, tenant string, t tenants.Target
 	return checked, nil
 }
 
+// recipients gives the credentials that a configuration sends to where another
+// did not send them.
+func (p *peers) recipients(before, now tenants.TargetConfig) (map[string]targets.Address, error) {
+	target, err := p.openTarget("", "", now)
+	if err != nil {
+		return nil, err
+	}
+	former, _ := p.openTarget("", "", before) // what cannot be opened sends nothing
+	return target.Recipients(former), nil
+}
+
 // openTarget makes a Target of a configuration, for a tenant with these
 // authorities; its rate limits are remembered unless tenant is empty. It does
 // not reach out.

@@ -59,6 +59,7 @@ func (a *App) Registrar() *register.Registrar {
 		Store:        a.tenants,
 		Productboard: func(in tenants.Integration) register.Session { return a.peers.session(in) },
 		CheckTarget:  a.peers.checkTarget,
+		Recipients:   a.peers.recipients,
 		Preview:      a.preview,
 		Link:         a.link,
 		Buttons:      a.records,

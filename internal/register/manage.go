@@ -5,6 +5,7 @@ import (
 	"errors"
 	"maps"
 	"reflect"
+	"slices"
 
 	"pushbutton/internal/fault"
 	"pushbutton/internal/pbapi"
@@ -44,8 +45,11 @@ func (r *Registrar) Register(ctx context.Context, tenant, id string, recreate bo
 // Wanted.Integration says, but neither Type nor Target.Type. Only what the
 // change touches is checked, so that what is broken on one side does not stop
 // a repair on the other; an integration that needs a reconnect is checked
-// whole. Its error is Problems, change's, or fault.NotFound.
-func (r *Registrar) Patch(ctx context.Context, tenant, id string, change func(*tenants.Integration) error) (tenants.Integration, Result, error) {
+// whole. A tracker's credential goes to another scheme, host or port only if the
+// caller knows it: if change replaces it, or sent names it. Otherwise whoever may
+// change an address could read it there. Its error is Problems, change's, or
+// fault.NotFound.
+func (r *Registrar) Patch(ctx context.Context, tenant, id string, change func(*tenants.Integration) error, sent ...string) (tenants.Integration, Result, error) {
 	stored, err := r.Store.Tenant(tenant).Integration(ctx, id)
 	if err != nil {
 		return tenants.Integration{}, Result{}, err
@@ -63,7 +67,28 @@ func (r *Registrar) Patch(ctx context.Context, tenant, id string, change func(*t
 			j.fail(FieldName, err)
 		}
 	}
+	if want.Target.Type == stored.Target.Type && !reflect.DeepEqual(stored.Target, want.Target) {
+		r.refuseDisclosure(j, sent)
+	}
 	return r.single(ctx, j, r.touched(stored, want))
+}
+
+// refuseDisclosure refuses settings that lead a stored credential, which the
+// caller need not know, to another address.
+func (r *Registrar) refuseDisclosure(j *job, sent []string) {
+	before, now := j.stored.Target, j.want.Integration.Target
+	moved, err := r.Recipients(before, now)
+	if err != nil {
+		describeTarget(j, err)
+		return
+	}
+	for _, name := range slices.Sorted(maps.Keys(moved)) {
+		if slices.Contains(sent, name) || !before.Credentials[name].Equal(now.Credentials[name].Reveal()) {
+			continue
+		}
+		j.refuse(fault.Invalid, FieldCredentials+"."+name, "must be sent again: target.%s leads to another address (%s), and a stored credential is only sent to where it was set for. Send the credential together with the address.",
+			moved[name].Path, moved[name].Origin())
+	}
 }
 
 // single checks one integration and carries out what it needs.

@@ -73,6 +73,13 @@ func newWorld(t *testing.T, env redistest.Env) *world {
 			}
 			return s
 		},
+		Recipients: func(_, now tenants.TargetConfig) (map[string]targets.Address, error) {
+			out := map[string]targets.Address{}
+			if url, ok := now.Settings["elsewhere"].(string); ok {
+				out["apiKey"] = targets.Address{Path: "settings.elsewhere", URL: url}
+			}
+			return out, nil
+		},
 		CheckTarget: func(_ context.Context, _ string, c tenants.TargetConfig) (register.Checked, error) {
 			if w.target != nil {
 				return w.checked, w.target(c)

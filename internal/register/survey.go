@@ -136,6 +136,9 @@ func (r *Registrar) inspect(ctx context.Context, j *job, look scope, open func(c
 	}
 	if j.stored != nil {
 		refuseMoves(j)
+		if j.goal.Target.Type != j.stored.Target.Type {
+			look.target = false // another tracker must not see these credentials
+		}
 		if look != wholly() {
 			j.goal.Reconnect = j.stored.Reconnect // what is not looked at is not known to work
 		}

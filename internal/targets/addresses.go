@@ -3,13 +3,19 @@ package targets
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"pushbutton/internal/fault"
 )
 
-// Address is an address that settings lead to, and the setting that says so
-// ("settings.url").
-type Address struct{ Path, URL string }
+// Address is an address that settings lead to.
+type Address struct {
+	// Path is the setting that says so ("settings.url").
+	Path string
+	URL  string
+	// Credentials names those that are sent there; nil: any of them may be.
+	Credentials []string
+}
 
 // Addressed is a driver whose addresses are more than its kind's settings of
 // TypeURL.
@@ -17,16 +23,35 @@ type Addressed interface {
 	Addresses() []Address
 }
 
-// addressesOf lists the addresses that an admin gave. What is a setting's
-// default is the vendor's own, and may not even be used.
-func addressesOf(fields []Field, values Values) []Address {
-	var out []Address
+// addressesOf lists the addresses that settings name, nested ones too, and
+// apart those of them that an admin gave: what is a setting's default is the
+// vendor's own, and may not even be used.
+func addressesOf(path string, fields []Field, values Values) (all, given []Address) {
+	nested := func(path string, f Field, v Values) {
+		a, g := addressesOf(path, f.Fields, v)
+		all, given = append(all, a...), append(given, g...)
+	}
 	for _, f := range fields {
-		if given := values.String(f.Name); f.Type == TypeURL && given != "" && given != f.Default {
-			out = append(out, Address{Path: "settings." + f.Name, URL: given})
+		at := path + "." + f.Name
+		switch f.Type {
+		case TypeURL:
+			a := Address{Path: at, URL: values.String(f.Name)}
+			if a.URL == "" {
+				continue
+			}
+			if all = append(all, a); a.URL != f.Default {
+				given = append(given, a)
+			}
+		case TypeObject:
+			nested(at, f, values.Object(f.Name))
+		case TypeObjects:
+			for i, v := range values.Objects(f.Name) {
+				nested(fmt.Sprintf("%s[%d]", at, i), f, v)
+			}
+		case TypeString, TypeBool, TypeInt, TypeList, TypeMap:
 		}
 	}
-	return out
+	return all, given
 }
 
 // CheckAddresses tells whether the tracker's addresses may be reached, by the

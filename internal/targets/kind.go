@@ -133,8 +133,9 @@ func (k Kind) Open(settings map[string]any, credentials map[string]secret.String
 		}
 		return nil, fault.Wrap(fault.Invalid, opSettings, err)
 	}
+	reached, given := addressesOf("settings", k.Settings, values)
 	opts := Options{Type: k.Type, mapping: mapping, secrets: secret.NewMask(masked(creds)...),
-		addresses: addressesOf(k.Settings, values), http: deps.HTTP,
+		addresses: given, reached: reached, credentials: slices.Sorted(maps.Keys(creds)), http: deps.HTTP,
 		Timeout: deps.Timeout, CheckTimeout: deps.CheckTimeout, Observe: deps.Observe}
 	if deps.Quota != nil {
 		opts.Quota = deps.Quota(k.account(values, creds))

@@ -46,9 +46,13 @@ type Options struct {
 	Quota Quota
 	// secrets never appear in an error's text, whoever put them there.
 	secrets secret.Mask
-	// addresses are those that the settings name; http judges them.
+	// addresses are those that an admin gave; http judges them.
 	addresses []Address
 	http      *outbound.Client
+	// reached are all that the settings name, defaults too, and credentials
+	// the names of those that there are.
+	reached     []Address
+	credentials []string
 	// mapping is made of the settings that every kind has; nil: the defaults.
 	mapping *mapping
 }

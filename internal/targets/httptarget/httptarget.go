@@ -55,7 +55,7 @@ func (d *driver) Addresses() []targets.Address {
 	var out []targets.Address
 	add := func(path string, r *request) {
 		if r != nil && r.url != nil {
-			out = append(out, targets.Address{Path: "settings." + path + "." + reqURL, URL: r.url.origin})
+			out = append(out, targets.Address{Path: "settings." + path + "." + reqURL, URL: r.url.origin, Credentials: d.sent(r)})
 		}
 	}
 	for i, r := range d.checks {
@@ -70,6 +70,19 @@ func (d *driver) Addresses() []targets.Address {
 	add(setComment, d.comment)
 	add(setClose, d.shut)
 	return out
+}
+
+// sent names the credentials that a request carries, or is signed with; never
+// nil.
+func (d *driver) sent(r *request) []string {
+	names := secretsOf(r.url.tmpl)
+	for _, h := range r.headers {
+		names = append(names, secretsOf(h.value)...)
+	}
+	if d.signer != nil {
+		names = append(names, credSigning)
+	}
+	return append([]string{}, names...)
 }
 
 // Parts implements targets.Composite.

@@ -214,6 +214,22 @@ func (e *env) checkName(kind string, c *parse.CommandNode, where use) error {
 	return nil
 }
 
+// secretsOf names the secrets that a template writes.
+func secretsOf(t *tmpl) []string {
+	if t.tree == nil {
+		return nil
+	}
+	var out []string
+	visit(t.tree.Root, func(c *parse.CommandNode) {
+		if fn, ok := c.Args[0].(*parse.IdentifierNode); ok && fn.Ident == "secret" {
+			if name, ok := literal(c); ok {
+				out = append(out, name)
+			}
+		}
+	})
+	return out
+}
+
 // checkRaw lets raw have constants of the settings alone.
 func checkRaw(c *parse.CommandNode, where use) error {
 	if where == useURL && len(c.Args) == 2 {
