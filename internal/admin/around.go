@@ -125,8 +125,8 @@ func resultOf(err error) string {
 	return strings.TrimPrefix(problemOf(err).Type, ProblemType)
 }
 
-// refused tells the caller's own audit log what was tried and not allowed: it
-// must not fill a log of anybody else's.
+// refused counts what was tried and not allowed, beside the caller's own audit
+// log: it must not fill a log of anybody else's, nor push anything out of one.
 func (a *API) refused(ctx context.Context, r Route, c echo.Context, call *Call, err error) {
 	var p *Problem
 	denied := errors.As(err, &p) && p.Type == ProblemType+sortNotAllowed().name
@@ -136,7 +136,7 @@ func (a *API) refused(ctx context.Context, r Route, c echo.Context, call *Call, 
 	}
 	e := entryOf(r, c, call)
 	e.Outcome = resultOf(err)
-	if err := a.opts.Audit.Add(ctx, e, call.Identity.Tenant); err != nil {
-		a.opts.Log.WarnContext(ctx, "a refused call could not be added to the audit log", "operation", r.Operation, "error", err)
+	if err := a.opts.Audit.Refuse(ctx, e, call.Identity.Tenant); err != nil {
+		a.opts.Log.WarnContext(ctx, "a refused call could not be counted", "operation", r.Operation, "error", err)
 	}
 }

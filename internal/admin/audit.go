@@ -3,6 +3,7 @@ package admin
 import (
 	"context"
 	"net/http"
+	"strconv"
 	"time"
 
 	"pushbutton/internal/access"
@@ -12,6 +13,14 @@ import (
 // AuditLog is what the routes read; *audit.Log does.
 type AuditLog interface {
 	List(ctx context.Context, log string, q audit.Query) (entries []audit.Entry, next string, err error)
+	Refusals(ctx context.Context, log string, offset, limit int) ([]audit.Refusal, error)
+}
+
+// AuditRefusal is what one caller tried of one operation and was not allowed.
+type AuditRefusal struct {
+	AuditEntry
+	First time.Time `json:"first" doc:"When the first of them was; at is the latest's time, and the rest is of the latest."`
+	Count int64     `json:"count" doc:"How many they are."`
 }
 
 // AuditEntry is an entry of the audit log on the wire.
@@ -39,7 +48,7 @@ type AuditQuery struct {
 // AuditRoutes are the routes of the audit log.
 func AuditRoutes(log AuditLog) []Route {
 	const tag = "Audit"
-	const kept = "Every call that was to change something is there, the latest first. A tenant's log keeps its latest 10,000 entries, the deployment's 100,000, none longer than 400 days."
+	const kept = "Every call that was to change something, and was allowed to, is there, the latest first. A tenant's log keeps its latest 10,000 entries, the deployment's 100,000, none longer than 400 days."
 	list := func(ctx context.Context, which string, q AuditQuery) (Page[AuditEntry], error) {
 		found, next, err := log.List(ctx, which, audit.Query{From: q.From, To: q.To, Cursor: q.Cursor, Limit: q.size()})
 		page := Page[AuditEntry]{Items: []AuditEntry{}, Next: next}
@@ -48,7 +57,33 @@ func AuditRoutes(log AuditLog) []Route {
 		}
 		return page, err
 	}
+	const folded = "Calls that were to change something and that the token's role or tenant did not allow, counted by subject and operation, the latest first. The 1,000 latest of these pairs are kept, none longer than 400 days. They are in the log of the token's tenant, or of the deployment for an operator's."
+	refusals := func(ctx context.Context, which string, q Paging) (Page[AuditRefusal], error) {
+		page := Page[AuditRefusal]{Items: []AuditRefusal{}}
+		offset, err := offsetOf(q)
+		if err != nil {
+			return page, err
+		}
+		found, err := log.Refusals(ctx, which, offset, q.size())
+		for _, r := range found {
+			page.Items = append(page.Items, AuditRefusal{AuditEntry(r.Entry), r.First, r.Count})
+		}
+		if len(found) == q.size() {
+			page.Next = strconv.Itoa(offset + len(found))
+		}
+		return page, err
+	}
 	return []Route{
+		Handle(Route{Method: http.MethodGet, Path: "/audit/refused", Operation: "listRefused", Tag: tag, Role: access.Operator,
+			Summary: "List what was refused to operators", Description: folded},
+			func(ctx context.Context, _ *Call, q Paging, _ None) (Page[AuditRefusal], error) {
+				return refusals(ctx, audit.Deployment, q)
+			}),
+		Handle(Route{Method: http.MethodGet, Path: "/tenants/{tenant}/audit/refused", Operation: "listTenantRefused", Tag: tag, Role: access.Admin,
+			Summary: "List what was refused to a tenant's tokens", Description: folded},
+			func(ctx context.Context, c *Call, q Paging, _ None) (Page[AuditRefusal], error) {
+				return refusals(ctx, c.Tenant.ID, q)
+			}),
 		Handle(Route{Method: http.MethodGet, Path: "/audit", Operation: "listAudit", Tag: tag, Role: access.Operator,
 			Summary: "List what was done to the deployment", Description: kept},
 			func(ctx context.Context, _ *Call, q AuditQuery, _ None) (Page[AuditEntry], error) {

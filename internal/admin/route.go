@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -75,6 +76,19 @@ func (p Paging) size() int {
 		return defaultPage
 	}
 	return p.Limit
+}
+
+// offsetOf reads the cursor of a list that goes by number.
+func offsetOf(q Paging) (int, error) {
+	const furthest = 1 << 30
+	if q.Cursor == "" {
+		return 0, nil
+	}
+	offset, err := strconv.Atoi(q.Cursor)
+	if err != nil || offset < 0 || offset > furthest {
+		return 0, Invalid(FieldError{Field: "query.cursor", Message: "is not one that a page gave"})
+	}
+	return offset, nil
 }
 
 // Handle completes a route: Q is a struct of its query parameters, B of its

@@ -61,12 +61,9 @@ func TokenRoutes(store Revocations) []Route {
 	}
 	list := func(ctx context.Context, tenant string, q Paging) (Page[RevokedToken], error) {
 		page := Page[RevokedToken]{Items: []RevokedToken{}}
-		offset := 0
-		if q.Cursor != "" {
-			var err error
-			if offset, err = strconv.Atoi(q.Cursor); err != nil || offset < 0 {
-				return page, Invalid(FieldError{Field: "query.cursor", Message: "is not one that a page gave"})
-			}
+		offset, err := offsetOf(q)
+		if err != nil {
+			return page, err
 		}
 		found, err := store.List(ctx, tenant, offset, q.size())
 		for _, t := range found {

@@ -1,5 +1,6 @@
 // Package audit keeps who did what, when, and how it ended: a log per tenant
-// and one of the deployment, to which is only ever added.
+// and one of the deployment, to which is only ever added. Calls that were
+// refused stand apart, counted by caller and operation (Refusal).
 //
 // A log is bounded: it keeps its latest MaxEntries of at most MaxAge. What
 // must not live here: secrets and bodies of requests (an Entry has no place
@@ -74,10 +75,13 @@ func (e Entry) cut() Entry {
 
 // Log keeps entries in Redis. It is safe for concurrent use. Its errors are
 // *fault.Error; where Redis itself failed their side is "Redis".
-type Log struct{ rdb redis.UniversalClient }
+type Log struct {
+	rdb    redis.UniversalClient
+	refuse *redis.Script
+}
 
 // New makes a Log.
-func New(rdb redis.UniversalClient) *Log { return &Log{rdb: rdb} }
+func New(rdb redis.UniversalClient) *Log { return &Log{rdb: rdb, refuse: redis.NewScript(refuseLua)} }
 
 // Deployment is the log of the deployment itself.
 const Deployment = ""
@@ -234,11 +238,12 @@ func (l *Log) List(ctx context.Context, log string, q Query) (entries []Entry, n
 	return entries, next, nil
 }
 
-// validCursor holds for a stream's ids: two numbers.
+// validCursor holds for a stream's ids: two numbers, of which one at least is
+// not 0. Nothing is before 0-0, and Redis refuses it.
 func validCursor(s string) bool {
 	var ms, n uint64
 	got, err := fmt.Sscanf(s, "%d-%d", &ms, &n)
-	return err == nil && got == 2 && s == fmt.Sprintf("%d-%d", ms, n)
+	return err == nil && got == 2 && (ms > 0 || n > 0) && s == fmt.Sprintf("%d-%d", ms, n)
 }
 
 // sweep ends what a process began that died since.
@@ -275,7 +280,7 @@ func (l *Log) Forget(ctx context.Context, tenant string) error {
 	if tenant == Deployment {
 		return &fault.Error{Op: op, Kind: fault.Internal, Err: errors.New("the deployment's log is never forgotten")}
 	}
-	if err := l.rdb.Del(ctx, streamKey(tenant), openKey(tenant)).Err(); err != nil {
+	if err := l.rdb.Del(ctx, append(refusedKeys(tenant), streamKey(tenant), openKey(tenant))...).Err(); err != nil {
 		return redisFault(op, err)
 	}
 	return nil

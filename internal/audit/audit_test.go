@@ -53,7 +53,7 @@ func TestLogs(t *testing.T) {
 		some, _, err := l.List(t.Context(), "acme", audit.Query{Limit: 10, From: time.Now().Add(-time.Hour)})
 		require.NoError(t, err)
 		require.Len(t, some, 5)
-		for _, cursor := range []string{"x", "1", "1-", "-1-1", "1-1 ", "(1-1", "1-99999999999999999999999"} {
+		for _, cursor := range []string{"x", "1", "1-", "-1-1", "1-1 ", "(1-1", "1-99999999999999999999999", "0-0"} {
 			_, _, err = l.List(t.Context(), "acme", audit.Query{Limit: 10, Cursor: cursor})
 			require.ErrorIs(t, err, fault.Invalid, cursor)
 		}
@@ -118,4 +118,47 @@ func TestALogKeepsTheLatest(t *testing.T) {
 	n := env.Client.XLen(t.Context(), "pb:{t:acme}:audit").Val()
 	require.GreaterOrEqual(t, n, int64(audit.MaxEntries))
 	require.Less(t, n, int64(audit.MaxEntries+1000))
+}
+
+// Refusals are bounded by callers and operations, whatever is tried, and leave
+// the log alone.
+func TestRefusals(t *testing.T) {
+	redistest.Each(t, func(t *testing.T, env redistest.Env) {
+		l := audit.New(env.Client)
+		require.NoError(t, l.Add(t.Context(), entry("kept"), "acme"))
+		at := time.Now().UTC().Truncate(time.Millisecond)
+		refuse := func(subject, op string) {
+			at = at.Add(time.Millisecond)
+			e := entry(op)
+			e.At, e.Subject, e.Request = at, subject, at.String()
+			require.NoError(t, l.Refuse(t.Context(), e, "acme"))
+		}
+		for range 3 {
+			refuse("jane", "op1")
+		}
+		refuse("jane", "op2")
+		refuse("john", "op1")
+		refuse("jane", "op1")
+		all, err := l.Refusals(t.Context(), "acme", 0, 10)
+		require.NoError(t, err)
+		require.Len(t, all, 3)
+		require.Equal(t, []string{"op1", "op1", "op2"}, []string{all[0].Operation, all[1].Operation, all[2].Operation}, "the latest first")
+		require.Equal(t, int64(4), all[0].Count)
+		require.Equal(t, 5*time.Millisecond, all[0].At.Sub(all[0].First))
+		require.Equal(t, at.String(), all[0].Request)
+		rest, err := l.Refusals(t.Context(), "acme", 1, 1)
+		require.NoError(t, err)
+		require.Equal(t, all[1:2], rest)
+
+		for i := range audit.MaxRefusals + 5 {
+			refuse(fmt.Sprint("subject", i), "op")
+		}
+		require.Equal(t, int64(audit.MaxRefusals), env.Client.HLen(t.Context(), "pb:{t:acme}:audit:refused").Val())
+		require.Equal(t, int64(audit.MaxRefusals), env.Client.ZCard(t.Context(), "pb:{t:acme}:audit:refused:order").Val())
+		log, _, err := l.List(t.Context(), "acme", audit.Query{Limit: 10})
+		require.NoError(t, err)
+		require.Len(t, log, 1)
+		require.NoError(t, l.Forget(t.Context(), "acme"))
+		require.Empty(t, env.Keys(t, "*acme*"))
+	})
 }

@@ -1,0 +1,104 @@
+package audit
+
+import (
+	"context"
+	_ "embed"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"pushbutton/internal/fault"
+)
+
+//go:embed refuse.lua
+var refuseLua string
+
+// MaxRefusals is how many pairs of caller and operation are kept of each log;
+// the pair whose latest refusal is the oldest gives way to a new one.
+const MaxRefusals = 1000
+
+// Refusal is what one caller tried of one operation and was not allowed.
+type Refusal struct {
+	// Entry is the latest one.
+	Entry
+	// First is when the first of them was, and Count how many they are.
+	First time.Time
+	Count int64
+}
+
+// Refusals of a log are a hash by caller and operation, and their order.
+func refusedKeys(log string) []string {
+	return []string{streamKey(log) + ":refused", streamKey(log) + ":refused:order"}
+}
+
+// Refuse counts a call that was not allowed. It is no entry of the log: who may
+// change nothing must not push out what others have changed.
+func (l *Log) Refuse(ctx context.Context, e Entry, log string) error {
+	const op = "count refused call"
+	e = e.cut()
+	raw, err := json.Marshal(e)
+	if err != nil {
+		return fault.Wrap(fault.Internal, op, err)
+	}
+	who := e.Subject + "\x00" + e.Operation
+	if err := l.refuse.Run(ctx, l.rdb, refusedKeys(log), who, raw, e.At.UnixMilli(), MaxRefusals, MaxAge.Milliseconds()).Err(); err != nil {
+		return redisFault(op, err)
+	}
+	return nil
+}
+
+// Refusals lists what was refused, the latest first, at most limit of them
+// from an offset on.
+func (l *Log) Refusals(ctx context.Context, log string, offset, limit int) ([]Refusal, error) {
+	const op = "list refused calls"
+	keys := refusedKeys(log)
+	names, err := l.rdb.ZRevRange(ctx, keys[1], int64(offset), int64(offset)+int64(limit)-1).Result()
+	if err != nil || len(names) == 0 {
+		return nil, orNil(op, err)
+	}
+	values, err := l.rdb.HMGet(ctx, keys[0], names...).Result()
+	if err != nil {
+		return nil, redisFault(op, err)
+	}
+	out := make([]Refusal, 0, len(values))
+	for _, v := range values {
+		text, there := v.(string)
+		if !there {
+			continue // it gave way between the two commands
+		}
+		r, err := parseRefusal(text)
+		if err != nil {
+			return nil, fault.Wrap(fault.Internal, op, err)
+		}
+		out = append(out, r)
+	}
+	return out, nil
+}
+
+func orNil(op string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return redisFault(op, err)
+}
+
+// parseRefusal reads "count first entry".
+func parseRefusal(text string) (Refusal, error) {
+	var r Refusal
+	parts := strings.SplitN(text, " ", 3)
+	if len(parts) < 3 {
+		return r, fmt.Errorf("a refusal of %d parts", len(parts))
+	}
+	var err error
+	if r.Count, err = strconv.ParseInt(parts[0], 10, 64); err != nil {
+		return r, err
+	}
+	ms, err := strconv.ParseInt(parts[1], 10, 64)
+	if err != nil {
+		return r, err
+	}
+	r.First = time.UnixMilli(ms).UTC()
+	return r, json.Unmarshal([]byte(parts[2]), &r.Entry)
+}
