@@ -54,6 +54,9 @@ type Config struct {
 	// OutboundProxy is what public addresses are reached through, with its
 	// credentials; outbound.ParseProxy reads it. Empty: none.
 	OutboundProxy secret.String
+	// AdminRate is how many requests of one token the admin API takes in a
+	// second, at least 2.
+	AdminRate int
 	// Concurrency is how many pushes one worker process works on at a time.
 	Concurrency int
 	// PushDeadline is when a push that is not finished becomes an error.

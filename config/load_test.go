@@ -33,7 +33,7 @@ func TestLoadDefaults(t *testing.T) {
 	require.Equal(t, config.Config{
 		Listen: ":8080", OpsListen: "127.0.0.1:9090", DataDir: "plugin-data",
 		ProductboardAPIURL: "https://api.productboard.com/v2", ProductboardAppURL: "https://app.productboard.com",
-		Concurrency: 64, PushDeadline: 10 * time.Minute, ShutdownTimeout: 25 * time.Second, DrainDelay: 5 * time.Second,
+		AdminRate: 50, Concurrency: 64, PushDeadline: 10 * time.Minute, ShutdownTimeout: 25 * time.Second, DrainDelay: 5 * time.Second,
 		LogLevel: slog.LevelInfo, LogFormat: config.LogAuto,
 	}, c)
 }
@@ -58,7 +58,7 @@ func TestLoadReadsEveryValue(t *testing.T) {
 		OutboundAllow: []netip.Prefix{netip.MustParsePrefix("10.20.0.0/16"), netip.MustParsePrefix("192.168.1.7/32"),
 			netip.MustParsePrefix("fd00::/8"), netip.MustParsePrefix("127.0.0.1/32")},
 		OutboundProxy: secret.New("https://u:p%40ss@proxy:3128"),
-		Concurrency:   7, PushDeadline: 90 * time.Second, ShutdownTimeout: time.Minute,
+		AdminRate:     50, Concurrency: 7, PushDeadline: 90 * time.Second, ShutdownTimeout: time.Minute,
 		LogLevel: slog.LevelDebug, LogFormat: config.LogJSON,
 	}, c)
 	ring, err := c.Keyring()

@@ -16,6 +16,8 @@ const prefix = "PLUGIN_"
 // Bounds of the numbers.
 const (
 	maxConcurrency     = 1000
+	minAdminRate       = 2
+	maxAdminRate       = 100_000
 	minPushDeadline    = 30 * time.Second
 	maxPushDeadline    = 24 * time.Hour
 	minShutdownTimeout = time.Second
@@ -161,6 +163,13 @@ func adminSettings() []Setting {
 			Env: adminAudience, Example: "pushbutton",
 			Help: "The `aud` that the admin API's tokens must have. Required with public keys or a JWKS address.",
 			set:  func(c *Config, v string) (err error) { c.AdminJWTAudience, err = claim(v); return },
+		}, {
+			Env: "PLUGIN_ADMIN_RATE", Default: "50",
+			Help: "How many requests of one token the admin API takes in a second, 2 to 100000; half of them may come at once. All tokens of a tenant together have four times as many. What is more is answered 429.",
+			set: func(c *Config, v string) (err error) {
+				c.AdminRate, err = number(v, minAdminRate, maxAdminRate)
+				return
+			},
 		},
 	}
 }

@@ -122,9 +122,9 @@ func TestAttacks(t *testing.T) {
 	require.NoError(t, err)
 	rdb := redistest.Mini(t)
 	revoked := access.NewRevocationStore(rdb.Client)
-	require.NoError(t, revoked.Revoke(t.Context(), "", "t-gone", time.Hour))
-	require.NoError(t, revoked.Revoke(t.Context(), "acme", "t-left", time.Hour))
-	require.NoError(t, revoked.Revoke(t.Context(), "other", "t-1", time.Hour))
+	require.NoError(t, revoked.Revoke(t.Context(), "", "t-gone", "jane", time.Hour))
+	require.NoError(t, revoked.Revoke(t.Context(), "acme", "t-left", "jane", time.Hour))
+	require.NoError(t, revoked.Revoke(t.Context(), "other", "t-1", "jane", time.Hour))
 	v := verifier(t, revoked, sharedKey(t), keys)
 	hs := func(c jwt.MapClaims) string { return sign(t, jwt.SigningMethodHS256, "", []byte(shared), c) }
 	none := sign(t, jwt.SigningMethodNone, "", jwt.UnsafeAllowNoneSignatureType, good())

@@ -2,6 +2,8 @@ package access
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"strconv"
 	"time"
 
@@ -17,6 +19,12 @@ const (
 	// deployment it is ten times as many. An entry goes when its token would
 	// have expired.
 	MaxRevoked = 10_000
+	// share is what part of them one subject can revoke: nobody fills the list
+	// alone, so that a stolen token cannot keep itself from being revoked.
+	share = 10
+	// LeastKept is how long a revocation is remembered at least: who names a
+	// time in another time zone must not revive a token.
+	LeastKept = 24 * time.Hour
 )
 
 // revokedKey holds revoked tokens' ids with when they can be forgotten (Unix
@@ -28,6 +36,12 @@ func revokedKey(tenant string) string {
 	return "pb:{t:" + tenant + "}:revoked"
 }
 
+// revokedByKey holds those of them that one subject has revoked.
+func revokedByKey(tenant, subject string) string {
+	sum := sha256.Sum256([]byte(subject))
+	return revokedKey(tenant) + ":by:" + hex.EncodeToString(sum[:16])
+}
+
 // RevocationStore keeps revoked tokens in Redis until they would have expired,
 // also beyond the end of their tenant: one of the same id may follow.
 type RevocationStore struct {
@@ -36,10 +50,17 @@ type RevocationStore struct {
 }
 
 // revokeLua adds an id unless there are too many.
-// KEYS: sorted set; ARGV: id, when it can be forgotten, now, most.
+// KEYS: sorted set of all, and of the caller's own; ARGV: id, when it can be
+// forgotten, now, most of all, most of one caller's.
+// Answer: 0 if there are too many, -1 if there are too many of the caller's.
 const revokeLua = `
-redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', '(' .. ARGV[3])
-if not redis.call('ZSCORE', KEYS[1], ARGV[1]) and redis.call('ZCARD', KEYS[1]) >= tonumber(ARGV[4]) then return 0 end
+for i = 1, 2 do redis.call('ZREMRANGEBYSCORE', KEYS[i], '-inf', '(' .. ARGV[3]) end
+if not redis.call('ZSCORE', KEYS[1], ARGV[1]) then
+  if redis.call('ZCARD', KEYS[1]) >= tonumber(ARGV[4]) then return 0 end
+  if redis.call('ZCARD', KEYS[2]) >= tonumber(ARGV[5]) then return -1 end
+  redis.call('ZADD', KEYS[2], ARGV[2], ARGV[1])
+  redis.call('EXPIREAT', KEYS[2], redis.call('ZREVRANGE', KEYS[2], 0, 0, 'WITHSCORES')[2] + 1)
+end
 redis.call('ZADD', KEYS[1], 'GT', ARGV[2], ARGV[1])
 redis.call('EXPIREAT', KEYS[1], redis.call('ZREVRANGE', KEYS[1], 0, 0, 'WITHSCORES')[2] + 1)
 return 1`
@@ -49,11 +70,11 @@ func NewRevocationStore(rdb redis.UniversalClient) *RevocationStore {
 	return &RevocationStore{rdb: rdb, script: redis.NewScript(revokeLua)}
 }
 
-// Revoke makes a token count no more, for as long as it could still be valid.
-// With a tenant only a token of that tenant is meant, so that nobody can
-// revoke another's; an empty one means whoever's it is. fault.Conflict if too
-// many are revoked.
-func (s *RevocationStore) Revoke(ctx context.Context, tenant, tokenID string, left time.Duration) error {
+// Revoke makes a token count no more, for as long as it could still be valid:
+// left, and LeastKept at least. With a tenant only a token of that tenant is
+// meant, so that nobody can revoke another's; an empty one means whoever's it
+// is. by is who asks. fault.Conflict if too many are revoked.
+func (s *RevocationStore) Revoke(ctx context.Context, tenant, tokenID, by string, left time.Duration) error {
 	const op = "revoke token"
 	if tokenID == "" || len(tokenID) > MaxTokenID {
 		return fault.New(fault.Invalid, op, "A token's id (jti) has 1 to 128 bytes.")
@@ -62,12 +83,16 @@ func (s *RevocationStore) Revoke(ctx context.Context, tenant, tokenID string, le
 	if tenant == "" {
 		most *= 10
 	}
-	until := now.Add(left + 2*leeway).Unix()
-	ok, err := s.script.Run(ctx, s.rdb, []string{revokedKey(tenant)}, tokenID, until, now.Unix(), most).Bool()
+	until := now.Add(max(left, LeastKept) + 2*leeway).Unix()
+	verdict, err := s.script.Run(ctx, s.rdb, []string{revokedKey(tenant), revokedByKey(tenant, by)}, tokenID, until, now.Unix(), most, most/share).Int()
 	switch {
 	case err != nil:
 		return redisFault(op, err)
-	case !ok:
+	case verdict < 0:
+		return fault.New(fault.Conflict, op, "You have revoked as many tokens as one subject may. Ask somebody else to revoke it, or change the key that signs them.")
+	case verdict == 0 && tenant != "":
+		return fault.New(fault.Conflict, op, "Too many tokens of this tenant are revoked. Ask an operator, who can revoke any token, or change the key that signs them.")
+	case verdict == 0:
 		return fault.New(fault.Conflict, op, "Too many tokens are revoked. Change the key that signs them.")
 	}
 	return nil

@@ -12,6 +12,8 @@ package admin
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -50,6 +52,16 @@ type Verifier interface {
 	Verify(ctx context.Context, token string) (access.Identity, error)
 }
 
+// Gate lets a call with a key through or refuses it at once (fault.RateLimited,
+// with the time to wait); *pacing.Pacer made by pacing.NewGate is one.
+type Gate interface {
+	Wait(ctx context.Context, key string) error
+}
+
+// Pace bounds how many requests are taken: of one token, and of all tokens of a
+// tenant, or of all operators'.
+type Pace struct{ Token, Tenant Gate }
+
 // Tenants binds the store to a tenant; *tenants.Store does.
 type Tenants interface {
 	Tenant(id string) tenants.Scope
@@ -63,6 +75,8 @@ type Options struct {
 	Audit *audit.Log
 	// Answers remembers what requests with an Idempotency-Key were answered.
 	Answers *idempotency.Store
+	// Pace bounds what is asked.
+	Pace Pace
 	// Routes are the groups' routes; the OpenAPI document's own is added.
 	Routes []Route
 	Log    *slog.Logger
@@ -180,8 +194,34 @@ func (a *API) authenticate(next echo.HandlerFunc) echo.HandlerFunc {
 			return err
 		}
 		c.Set(identityKey, id)
+		if err := a.pace(c.Request().Context(), id); err != nil {
+			return err
+		}
 		return next(c)
 	}
+}
+
+// pace refuses what is too much of one token, or of one tenant's.
+func (a *API) pace(ctx context.Context, id access.Identity) error {
+	sum := sha256.Sum256([]byte(id.Tenant + "\x00" + id.TokenID))
+	for _, one := range []struct {
+		gate      Gate
+		key, what string
+	}{
+		{a.opts.Pace.Token, hex.EncodeToString(sum[:16]), "This token sends more requests than are taken of one."},
+		{a.opts.Pace.Tenant, "tenant:" + id.Tenant, "The tenant's tokens together send more requests than are taken."},
+	} {
+		err := one.gate.Wait(ctx, one.key)
+		switch {
+		case errors.Is(err, fault.RateLimited):
+			p := sortOf(fault.RateLimited).problem(one.what + " Wait for as long as Retry-After says.")
+			p.retryAfter, p.cause = max(fault.From(err).RetryAfter, time.Second), err
+			return p
+		case err != nil:
+			return err
+		}
+	}
+	return nil
 }
 
 // fail answers every failure as a problem.

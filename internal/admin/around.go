@@ -39,7 +39,7 @@ func validKey(values []string) bool {
 // is given again. What failed is not remembered, so that it can be tried again.
 func (a *API) once(ctx context.Context, r Route, c echo.Context, call *Call, key string, request []byte, limit time.Duration, do func() (idempotency.Answer, error)) error {
 	// Whose key it is: another caller's is another key.
-	scope := strings.Join([]string{call.Identity.Tenant, call.Identity.Subject, r.Operation, call.Tenant.ID}, "\x00")
+	scope := idempotency.Scope{Owner: call.Identity.Tenant, Use: strings.Join([]string{call.Identity.Subject, r.Operation, call.Tenant.ID}, "\x00")}
 	request = append([]byte(c.Request().URL.Path+"\x00"), request...)
 	claim, earlier, err := a.opts.Answers.Begin(ctx, scope, key, request, limit+claimMargin)
 	switch {
@@ -49,6 +49,8 @@ func (a *API) once(ctx context.Context, r Route, c echo.Context, call *Call, key
 		p := sortKeyRunning().problem("")
 		p.retryAfter = time.Second
 		return p
+	case errors.Is(err, idempotency.ErrDropped):
+		return sortKeyDropped().problem("")
 	case err != nil:
 		return err
 	case earlier != nil:

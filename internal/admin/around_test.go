@@ -2,8 +2,11 @@ package admin_test
 
 import (
 	"context"
+	"crypto/rand"
+	"encoding/hex"
 	"net/http"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -11,6 +14,7 @@ import (
 	"pushbutton/internal/access"
 	"pushbutton/internal/admin"
 	"pushbutton/internal/audit"
+	"pushbutton/internal/pacing"
 	"pushbutton/internal/redistest"
 )
 
@@ -131,7 +135,7 @@ func TestRevokedTokens(t *testing.T) {
 		require.True(t, alive(victim), "another tenant's admin can revoke nothing here")
 		require.Equal(t, http.StatusNoContent, r.do(own, http.MethodPost, "/tenants/acme/tokens/"+id(operator)+"/revoke", "").status)
 		require.True(t, alive(operator), "nor an operator's token")
-		require.Equal(t, http.StatusNoContent, r.do(own, http.MethodPost, "/tenants/acme/tokens/"+id(victim)+"/revoke", `{"expires":"2026-12-31T00:00:00Z"}`).status)
+		require.Equal(t, http.StatusNoContent, r.do(own, http.MethodPost, "/tenants/acme/tokens/"+id(victim)+"/revoke", `{"expires":"`+time.Now().Add(time.Hour).UTC().Format(time.RFC3339)+`"}`).status)
 		require.False(t, alive(victim))
 		require.Equal(t, http.StatusNoContent, r.do(operator, http.MethodPost, "/tokens/"+id(foreign)+"/revoke", "").status)
 		require.False(t, alive(foreign))
@@ -139,8 +143,10 @@ func TestRevokedTokens(t *testing.T) {
 		list := r.do(own, http.MethodGet, "/tenants/acme/tokens/revoked", "")
 		require.Len(t, list.body["items"], 2, list.raw)
 		require.Len(t, r.do(operator, http.MethodGet, "/tokens/revoked", "").body["items"], 1)
-		_, fields := r.do(own, http.MethodPost, "/tenants/acme/tokens/x/revoke", `{"expires":"2999-12-31T00:00:00Z"}`).problem()
-		require.Equal(t, []string{"expires"}, fields)
+		for _, expires := range []string{"2999-12-31T00:00:00Z", "2020-01-01T00:00:00Z"} {
+			_, fields := r.do(own, http.MethodPost, "/tenants/acme/tokens/x/revoke", `{"expires":"`+expires+`"}`).problem()
+			require.Equal(t, []string{"expires"}, fields, "a mistake, and nothing that is forgotten at once")
+		}
 	})
 }
 
@@ -166,4 +172,63 @@ func TestRefusedCallsAreFolded(t *testing.T) {
 		assert.NotEmpty(t, first["first"])
 		require.Empty(t, r.do(own, http.MethodGet, "/tenants/acme/audit/refused?cursor="+list.body["next"].(string), "").body["items"])
 	})
+}
+
+// A large answer costs Redis little, and is still known to have been given.
+func TestLargeAnswersAreNotKept(t *testing.T) {
+	type blob struct {
+		Text string `json:"text"`
+	}
+	done := 0
+	large := admin.Handle(admin.Route{Method: http.MethodPost, Path: "/large", Operation: "large", Summary: "Large", Tag: "Test", Role: access.Operator, Idempotent: true},
+		func(context.Context, *admin.Call, admin.None, admin.None) (blob, error) {
+			done++
+			raw := make([]byte, 64<<10)
+			_, err := rand.Read(raw)
+			return blob{hex.EncodeToString(raw)}, err
+		})
+	r := newRig(t, redistest.Mini(t), large)
+	operator := r.token("", access.Operator)
+	require.Equal(t, http.StatusOK, r.do(operator, http.MethodPost, "/large", "", "Idempotency-Key", "k").status)
+	name, _ := r.do(operator, http.MethodPost, "/large", "", "Idempotency-Key", "k").problem()
+	require.Equal(t, "idempotency-answered", name)
+	require.Equal(t, 1, done)
+}
+
+// Too many requests of a token, or of a tenant, are refused before anything is
+// looked up, and are nobody else's trouble.
+func TestRequestsArePaced(t *testing.T) {
+	env := redistest.Mini(t)
+	env.Advance(0) // from here on time stands still
+	gate := func(prefix string, burst int) admin.Gate { return pacing.NewGate(env.Client, prefix, burst+1, burst) }
+	r := newPacedRig(t, env, admin.Pace{Token: gate("token", 20), Tenant: gate("admin", 50)})
+	for _, id := range []string{"acme", "other"} {
+		_, err := r.store.CreateTenant(t.Context(), id)
+		require.NoError(t, err)
+	}
+	// flood gives how many of a token's requests were taken.
+	flood := func(token string) (taken int) {
+		for range 60 {
+			got := r.do(token, http.MethodGet, "/whoami", "")
+			if got.status == http.StatusOK {
+				taken++
+				continue
+			}
+			require.Equal(t, http.StatusTooManyRequests, got.status, got.raw)
+			name, _ := got.problem()
+			require.Equal(t, "rate-limited", name)
+			require.Equal(t, "1", got.head.Get("Retry-After"))
+			require.Equal(t, "application/problem+json", got.head.Get("Content-Type"))
+		}
+		return taken
+	}
+	require.Equal(t, 20, flood(r.token("acme", access.Viewer)))
+	require.Equal(t, http.StatusOK, r.do(r.token("acme", access.Admin), http.MethodGet, "/tenants/acme", "").status, "another token has its own pace")
+	require.Equal(t, 20, flood(r.token("acme", access.Viewer)))
+	require.Equal(t, 9, flood(r.token("acme", access.Viewer)), "all of a tenant's together have one, too")
+	require.Equal(t, http.StatusTooManyRequests, r.do(r.token("acme", access.Admin), http.MethodGet, "/tenants/acme", "").status)
+	require.Equal(t, http.StatusOK, r.do(r.token("other", access.Admin), http.MethodGet, "/tenants/other", "").status)
+	require.Equal(t, http.StatusOK, r.do(r.token("", access.Operator), http.MethodGet, "/tenants/acme", "").status)
+	env.Advance(time.Second)
+	require.Equal(t, http.StatusOK, r.do(r.token("acme", access.Admin), http.MethodGet, "/tenants/acme", "").status)
 }

@@ -59,7 +59,7 @@ func (p *Problem) Kind() fault.Kind {
 		return fault.Unauthorized
 	case sortNotAllowed().name:
 		return fault.Forbidden
-	case sortPrecondition().name, sortKeyReused().name, sortKeyRunning().name:
+	case sortPrecondition().name, sortKeyReused().name, sortKeyRunning().name, sortKeyDropped().name:
 		return fault.Conflict
 	case sortMalformed().name, sortMethod().name, sortTooLarge().name, sortMedia().name, sortValidation().name, sortNoPrecondition().name:
 		return fault.Invalid
@@ -114,6 +114,9 @@ func sortKeyReused() sort {
 func sortKeyRunning() sort {
 	return sort{"idempotency-in-progress", "A request with this Idempotency-Key is still running", http.StatusConflict, "Wait for as long as Retry-After says and send the same request again: its answer is then the first one's."}
 }
+func sortKeyDropped() sort {
+	return sort{"idempotency-answered", "It was carried out, and its answer is not kept", http.StatusConflict, "A request with this Idempotency-Key was carried out within the last 24 hours, and its answer was too large to be kept. Read what there is now."}
+}
 
 // sortOf is the sort that stands for a fault's kind. A failure of a peer is
 // no failure of the caller's token, so it never reads as 401 or 403.
@@ -152,7 +155,7 @@ func sortOf(kind fault.Kind) sort {
 
 // sorts lists every sort, for the documentation and the OpenAPI document.
 func sorts() []sort {
-	out := []sort{sortMalformed(), sortNoToken(), sortNotAllowed(), sortMethod(), sortKeyReused(), sortKeyRunning(), sortPrecondition(), sortTooLarge(), sortMedia(), sortValidation(), sortNoPrecondition()}
+	out := []sort{sortMalformed(), sortNoToken(), sortNotAllowed(), sortMethod(), sortKeyReused(), sortKeyRunning(), sortKeyDropped(), sortPrecondition(), sortTooLarge(), sortMedia(), sortValidation(), sortNoPrecondition()}
 	for _, k := range fault.Kinds() {
 		out = append(out, sortOf(k))
 	}

@@ -2,6 +2,7 @@ package admin_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"io"
 	"log/slog"
@@ -39,7 +40,17 @@ type rig struct {
 	env     redistest.Env
 }
 
+// anyPace lets everything through.
+type anyPace struct{}
+
+func (anyPace) Wait(context.Context, string) error { return nil }
+
 func newRig(t testing.TB, env redistest.Env, extra ...admin.Route) *rig {
+	t.Helper()
+	return newPacedRig(t, env, admin.Pace{Token: anyPace{}, Tenant: anyPace{}}, extra...)
+}
+
+func newPacedRig(t testing.TB, env redistest.Env, pace admin.Pace, extra ...admin.Route) *rig {
 	t.Helper()
 	ring, err := secret.NewKeyring([]secret.Key{{ID: "k1", Bytes: bytes.Repeat([]byte("k"), secret.KeySize)}})
 	require.NoError(t, err)
@@ -51,7 +62,7 @@ func newRig(t testing.TB, env redistest.Env, extra ...admin.Route) *rig {
 	r.eraser = &erasure.Eraser{Redis: env.Client, Tenants: r.store, Audit: r.log, Log: slog.New(slog.DiscardHandler)}
 	verifier, err := access.NewVerifier(access.Options{Keys: []access.Keys{r.key}, Revocations: r.revoked})
 	require.NoError(t, err)
-	r.api, err = admin.New(admin.Options{Verifier: verifier, Tenants: r.store, Log: slog.New(slog.DiscardHandler), Audit: r.log, Answers: idempotency.New(env.Client),
+	r.api, err = admin.New(admin.Options{Verifier: verifier, Tenants: r.store, Log: slog.New(slog.DiscardHandler), Audit: r.log, Answers: idempotency.New(env.Client), Pace: pace,
 		Routes: slices.Concat(admin.TenantRoutes(r.store, r.records), admin.AuditRoutes(r.log), admin.TokenRoutes(r.revoked), admin.DeletionRoutes(r.eraser), extra)})
 	require.NoError(t, err)
 	return r

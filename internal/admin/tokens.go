@@ -11,7 +11,7 @@ import (
 
 // Revocations revokes tokens; *access.RevocationStore does.
 type Revocations interface {
-	Revoke(ctx context.Context, tenant, tokenID string, left time.Duration) error
+	Revoke(ctx context.Context, tenant, tokenID, by string, left time.Duration) error
 	List(ctx context.Context, tenant string, offset, limit int) ([]access.RevokedToken, error)
 }
 
@@ -23,7 +23,7 @@ type RevokedToken struct {
 
 // TokenRevoke says how long a token could still be valid.
 type TokenRevoke struct {
-	Expires time.Time `json:"expires,omitzero" doc:"The token's exp, if it is known. Otherwise the longest life of a token that the plugin itself makes is assumed, 366 days."`
+	Expires time.Time `json:"expires,omitzero" doc:"The token's exp, if it is known, so that the revocation can be forgotten then, or after a day. Otherwise the longest life of a token that the plugin itself makes is assumed, 366 days."`
 }
 
 // Whoami is whose the token of a request is.
@@ -43,10 +43,13 @@ func (in TokenRevoke) left(now time.Time) (time.Duration, error) {
 		return access.MaxLife, nil
 	}
 	left := in.Expires.Sub(now)
-	if left > maxLeft {
+	switch {
+	case left > maxLeft:
 		return 0, Invalid(FieldError{Field: "expires", Message: "is more than ten years from now"})
+	case left <= 0:
+		return 0, Invalid(FieldError{Field: "expires", Message: "is over, so that the token would count no more anyway; leave it out if it is not known"})
 	}
-	return max(left, 0), nil
+	return left, nil
 }
 
 // TokenRoutes are the routes of tokens.
@@ -57,7 +60,7 @@ func TokenRoutes(store Revocations) []Route {
 		if err != nil {
 			return None{}, err
 		}
-		return None{}, store.Revoke(ctx, tenant, c.Param("token"), left)
+		return None{}, store.Revoke(ctx, tenant, c.Param("token"), c.Identity.Subject, left)
 	}
 	list := func(ctx context.Context, tenant string, q Paging) (Page[RevokedToken], error) {
 		page := Page[RevokedToken]{Items: []RevokedToken{}}

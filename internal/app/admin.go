@@ -14,6 +14,7 @@ import (
 	"pushbutton/internal/connections"
 	"pushbutton/internal/erasure"
 	"pushbutton/internal/idempotency"
+	"pushbutton/internal/pacing"
 	"pushbutton/internal/register"
 	"pushbutton/internal/tenants"
 )
@@ -32,11 +33,20 @@ func (a *App) adminAPI() (http.Handler, error) {
 	}
 	log := audit.New(a.rdb)
 	return admin.New(admin.Options{
-		Verifier: verifier, Tenants: a.tenants, Log: a.log, Audit: log, Answers: idempotency.New(a.rdb),
+		Verifier: verifier, Tenants: a.tenants, Log: a.log, Audit: log, Answers: idempotency.New(a.rdb), Pace: a.adminPace(),
 		Routes: slices.Concat(admin.TenantRoutes(a.tenants, a.records), admin.IntegrationRoutes(a.Registrar()), admin.ApplyRoutes(a.Registrar()),
 			admin.ConnectionRoutes(a.Pushes()), admin.AuditRoutes(log),
 			admin.TokenRoutes(access.NewRevocationStore(a.rdb)), admin.DeletionRoutes(a.eraser()), admin.CredentialRoutes(a.auth, a.tenants)),
 	})
+}
+
+// adminPace bounds the admin API's requests: of each token as configured, of
+// all of a tenant's four times as many. Half of a second's may come at once.
+func (a *App) adminPace() admin.Pace {
+	const tokens, least = 4, 2
+	rate := max(a.cfg.AdminRate, least)
+	gate := func(prefix string, limit int) admin.Gate { return pacing.NewGate(a.rdb, prefix, limit, limit/2) }
+	return admin.Pace{Token: gate("token", rate), Tenant: gate("admin", tokens*rate)}
 }
 
 // eraser deletes tenants.
@@ -44,7 +54,7 @@ func (a *App) eraser() *erasure.Eraser {
 	return &erasure.Eraser{Redis: a.rdb, Tenants: a.tenants, Integrations: deleter{a}, Audit: audit.New(a.rdb), Log: a.log,
 		Forget: []func(context.Context, string) error{func(ctx context.Context, tenant string) error {
 			return a.records.SetLimits(ctx, tenant, connections.Limits{})
-		}},
+		}, idempotency.New(a.rdb).Forget},
 	}
 }
 

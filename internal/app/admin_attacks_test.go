@@ -38,7 +38,7 @@ func TestAdminTokenAttacks(t *testing.T) {
 		_, err := a.tenants.CreateTenant(t.Context(), id)
 		require.NoError(t, err)
 	}
-	require.NoError(t, access.NewRevocationStore(a.rdb).Revoke(t.Context(), "acme", "gone", time.Hour))
+	require.NoError(t, access.NewRevocationStore(a.rdb).Revoke(t.Context(), "acme", "gone", "jane", time.Hour))
 	front, err := a.Front()
 	require.NoError(t, err)
 	server := httptest.NewServer(front)

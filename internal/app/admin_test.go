@@ -31,6 +31,7 @@ func adminApp(t testing.TB, more ...string) (*App, access.SharedKey) {
 	env := map[string]string{
 		"PLUGIN_ENCRYPTION_KEYS": "k1:" + base64.StdEncoding.EncodeToString([]byte(strings.Repeat("k", secret.KeySize))),
 		"PLUGIN_PUBLIC_URL":      "https://push.example.com",
+		"PLUGIN_ADMIN_RATE":      "100000",
 		"PLUGIN_ADMIN_JWT_KEY":   base64.StdEncoding.EncodeToString([]byte(key)),
 	}
 	for i := 0; i < len(more); i += 2 {

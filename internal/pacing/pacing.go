@@ -59,11 +59,21 @@ func NewMemory(rdb redis.UniversalClient, prefix string) *Pacer {
 	return &Pacer{rdb: rdb, script: redis.NewScript(paceLua), prefix: "pb:pace:" + prefix + ":", burst: 1, spacing: memorySpacing}
 }
 
+// NewGate makes a Pacer that keeps nobody waiting: it lets through at most limit
+// calls per key in any one second, of which burst may come at once, and refuses
+// the others with the time after which one is let through again. A refused call
+// books nothing, so that whoever goes on asking is not shut out for longer.
+func NewGate(rdb redis.UniversalClient, prefix string, limit, burst int) *Pacer {
+	p := New(rdb, prefix, limit, burst)
+	p.patience, p.spacing = 0, 0
+	return p
+}
+
 // maxWait is a Pacer's patience where its limit is known.
 const maxWait = 2 * time.Second
 
 // Wait returns when the key's next call may be sent. Where that is more than
-// two seconds away, or a memory was told to wait at all, it returns fault.RateLimited with the time instead. While
+// two seconds away, or a memory or gate was to wait at all, it returns fault.RateLimited with the time instead. While
 // Redis cannot be asked it lets calls through: the peer itself still refuses
 // what is too much.
 func (p *Pacer) Wait(ctx context.Context, key string) error {

@@ -109,3 +109,21 @@ func TestPacerEndsWithItsContext(t *testing.T) {
 	cancel()
 	require.ErrorIs(t, p.Wait(ctx, "a"), fault.Canceled)
 }
+
+func TestGateRefusesAtOnceAndBooksNothing(t *testing.T) {
+	env := redistest.Mini(t)
+	env.Advance(0)
+	g := NewGate(env.Client, "gate", 10, 5)
+	for range 5 {
+		require.NoError(t, g.Wait(t.Context(), "a"))
+	}
+	for range 100 {
+		err := g.Wait(t.Context(), "a")
+		require.ErrorIs(t, err, fault.RateLimited)
+		require.InDelta(t, 200*time.Millisecond, fault.From(err).RetryAfter, float64(time.Millisecond), "no matter how often it asked")
+	}
+	require.NoError(t, g.Wait(t.Context(), "b"))
+	env.Advance(200 * time.Millisecond)
+	require.NoError(t, g.Wait(t.Context(), "a"))
+	require.ErrorIs(t, g.Wait(t.Context(), "a"), fault.RateLimited)
+}

@@ -108,6 +108,9 @@ func (a *Auth) Finish(ctx context.Context, tenant, integration, state, code, sub
 	if err := json.Unmarshal([]byte(raw), &b); err != nil {
 		return fault.Wrap(fault.Internal, op, err)
 	}
+	for _, list := range []string{begunKey(b.Tenant, b.Integration), begunInTenantKey(b.Tenant)} {
+		_ = a.opts.Redis.LRem(ctx, list, 1, stateKey(state)).Err() // one that stays is over with its list
+	}
 	if b.Tenant != tenant || b.Integration != integration || b.Subject != subject {
 		return unknown()
 	}

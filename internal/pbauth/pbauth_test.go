@@ -7,6 +7,7 @@ import (
 	"crypto/rsa"
 	"crypto/x509"
 	"encoding/pem"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -420,4 +421,31 @@ func dump(ctx context.Context, t *testing.T, rdb redis.UniversalClient) string {
 		all += rdb.Get(ctx, key).Val()
 	}
 	return all
+}
+
+// Sign-ins that are begun and never finished take no more than their share.
+func TestSignInsAreBounded(t *testing.T) {
+	each(t, func(w *world) {
+		t := w.t
+		begin := func(integration string) string {
+			in := w.in
+			in.ID = integration
+			started, err := w.auth[0].Start(t.Context(), in, admin)
+			require.NoError(t, err)
+			return started.State
+		}
+		states := func() int { return len(w.env.Keys(t, "pb:oauth:state:*")) }
+		for range 30 {
+			begin(w.in.ID)
+		}
+		require.Equal(t, 10, states(), "of one integration")
+		for i := range 300 {
+			begin(fmt.Sprint("other", i))
+		}
+		require.Equal(t, 100, states(), "of a tenant")
+		started, err := w.auth[0].Start(t.Context(), w.in, admin)
+		require.NoError(t, err)
+		back := w.consent(started.AuthorizeURL)
+		require.NoError(t, w.auth[0].Finish(t.Context(), "acme", w.in.ID, back.Get("state"), back.Get("code"), admin), "the latest can be finished")
+	})
 }

@@ -17,9 +17,10 @@ import (
 const (
 	// resealTries bounds the tries for tokens that are renewed meanwhile.
 	resealTries = 10
-	// maxBegun bounds the sign-ins of one integration that a rotation takes
-	// along; whoever has more under way begins again.
-	maxBegun = 100
+	// maxBegun bounds the sign-ins of one integration that are under way, and
+	// maxBegunTenant those of a tenant, about 700 bytes each: the oldest gives
+	// way to a new one, and whoever had it begins again.
+	maxBegun, maxBegunTenant = 10, 100
 )
 
 // begunKey lists the sign-ins of an integration that are under way, for a
@@ -28,24 +29,43 @@ func begunKey(tenant, integration string) string {
 	return "pb:{t:" + tenant + "}:oauth:begun:" + integration
 }
 
+// begunInTenantKey lists those of all of a tenant's integrations.
+func begunInTenantKey(tenant string) string { return "pb:{t:" + tenant + "}:oauth:begun" }
+
 // begin stores what is kept of a Start. It is listed first: an entry may lead
 // nowhere, but nothing that is sealed is hidden.
 func (a *Auth) begin(ctx context.Context, in tenants.Integration, key, raw string) error {
 	if err := a.opts.Store.Announce(ctx); err != nil {
 		return err
 	}
-	list := begunKey(in.Tenant, in.ID)
-	_, err := a.opts.Redis.Pipelined(ctx, func(p redis.Pipeliner) error {
+	for list, most := range map[string]int64{begunKey(in.Tenant, in.ID): maxBegun, begunInTenantKey(in.Tenant): maxBegunTenant} {
+		if err := a.list(ctx, list, key, most); err != nil {
+			return redisFault("start connection", err)
+		}
+	}
+	if err := a.opts.Redis.Set(ctx, key, raw, stateLife).Err(); err != nil {
+		return redisFault("start connection", err)
+	}
+	return nil
+}
+
+// list puts a sign-in on a list, and ends those that it has no room for.
+func (a *Auth) list(ctx context.Context, list, key string, most int64) error {
+	var over *redis.StringSliceCmd
+	_, err := a.opts.Redis.TxPipelined(ctx, func(p redis.Pipeliner) error {
 		p.LPush(ctx, list, key)
-		p.LTrim(ctx, list, 0, maxBegun-1)
+		over = p.LRange(ctx, list, most, -1)
+		p.LTrim(ctx, list, 0, most-1)
 		p.Expire(ctx, list, stateLife)
 		return nil
 	})
-	if err == nil {
-		err = a.opts.Redis.Set(ctx, key, raw, stateLife).Err()
-	}
 	if err != nil {
-		return redisFault("start connection", err)
+		return err
+	}
+	for _, old := range over.Val() { // one by one: on a Cluster they are apart
+		if err := a.opts.Redis.Del(ctx, old).Err(); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -49,6 +49,9 @@ type Options struct {
 	Token secret.String
 	// Version is this program's, for the server's log.
 	Version string
+	// Wait, if set, waits in place of a timer while the server takes no more
+	// requests of the token; an error ends the call.
+	Wait func(ctx context.Context, d time.Duration) error
 	// Transport carries the requests; nil: the system's authorities and proxy
 	// settings.
 	Transport http.RoundTripper
@@ -59,6 +62,7 @@ type Client struct {
 	server string
 	token  secret.String
 	agent  string
+	wait   func(ctx context.Context, d time.Duration) error
 	http   *http.Client
 }
 
@@ -71,9 +75,12 @@ func New(o Options) (*Client, error) {
 	if o.Token.Empty() || strings.ContainsFunc(o.Token.Reveal(), func(r rune) bool { return r <= ' ' || r > '~' }) {
 		return nil, errors.New("the token is empty or is none: it has no blanks or line breaks (`plugin token` makes one)")
 	}
-	c := &Client{server: server, token: o.Token, agent: "pushbutton/" + o.Version, http: &http.Client{Transport: o.Transport,
+	c := &Client{server: server, token: o.Token, agent: "pushbutton/" + o.Version, wait: o.Wait, http: &http.Client{Transport: o.Transport,
 		// The token goes to the server that was named and to nobody else.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
+	if c.wait == nil {
+		c.wait = wait
+	}
 	if o.Transport == nil {
 		c.http.Transport = &http.Transport{Proxy: http.ProxyFromEnvironment, DialContext: (&net.Dialer{Timeout: connectTimeout}).DialContext,
 			TLSHandshakeTimeout: connectTimeout, ForceAttemptHTTP2: true, MaxIdleConnsPerHost: 4}
@@ -121,7 +128,8 @@ type request struct {
 	limit time.Duration
 }
 
-// do sends a request and reads the answer into out, which may be nil.
+// do sends a request and reads the answer into out, which may be nil. While
+// the server takes no more of the token's requests it waits.
 func (c *Client) do(ctx context.Context, r request, out any) error {
 	limit := r.limit
 	if limit == 0 {
@@ -129,6 +137,43 @@ func (c *Client) do(ctx context.Context, r request, out any) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
+	for {
+		err := c.send(ctx, r, out)
+		d := paced(err)
+		if d == 0 || c.wait(ctx, d) != nil {
+			return err
+		}
+	}
+}
+
+func wait(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// paced tells for how long to wait if a request was refused by the API's own
+// limits, which is before anything was done; 0: it was not. A limit of
+// Productboard or a tracker has a side.
+func paced(err error) time.Duration {
+	const longest = 5 * time.Second
+	p := Problem(err)
+	if p == nil || p.Kind() != fault.RateLimited || p.Side != "" {
+		return 0
+	}
+	if d := fault.From(err).RetryAfter; d <= longest {
+		return max(d, time.Second)
+	}
+	return 0
+}
+
+// send sends a request once.
+func (c *Client) send(ctx context.Context, r request, out any) error {
 	req, err := c.make(ctx, r)
 	if err != nil {
 		return err

@@ -265,3 +265,43 @@ func TestTenantsAreListedPageByPage(t *testing.T) {
 	tenant = "acme"
 	require.Equal(t, []string{"acme"}, ids())
 }
+
+// The API's own limit is waited for; a tracker's is told, and so is a long one.
+func TestTheServersPaceIsWaitedFor(t *testing.T) {
+	for name, tc := range map[string]struct {
+		side  fault.Side
+		after string
+		waits []time.Duration
+	}{
+		"its own":    {"", "1", []time.Duration{time.Second, time.Second}},
+		"a peer's":   {fault.SideTracker, "1", nil},
+		"a long one": {"", "60", nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			calls := 0
+			srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				if calls++; calls > 2 {
+					w.Header().Set("Content-Type", "application/json")
+					_, _ = io.WriteString(w, `{"items":[]}`)
+					return
+				}
+				w.Header().Set("Content-Type", "application/problem+json")
+				w.Header().Set("Retry-After", tc.after)
+				w.WriteHeader(http.StatusTooManyRequests)
+				_ = json.NewEncoder(w).Encode(admin.Problem{Type: admin.ProblemType + "rate-limited", Title: "There were too many requests", Side: tc.side})
+			}))
+			t.Cleanup(srv.Close)
+			var waits []time.Duration
+			c, err := remote.New(remote.Options{Server: srv.URL, Token: secret.New(token), Wait: func(_ context.Context, d time.Duration) error { waits = append(waits, d); return nil }})
+			require.NoError(t, err)
+			t.Cleanup(c.Close)
+			_, err = c.Pushes("acme").List(t.Context(), pushes.Query{})
+			require.Equal(t, tc.waits, waits)
+			if tc.waits == nil {
+				require.ErrorIs(t, err, fault.RateLimited)
+				return
+			}
+			require.NoError(t, err)
+		})
+	}
+}
