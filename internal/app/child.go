@@ -4,33 +4,73 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"sync"
 	"syscall"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 
 	"pushbutton/config"
 	"pushbutton/internal/secret"
 )
 
 // childRedis is a redis-server of our own, for one machine: no network port,
-// every write on disk before it is confirmed.
+// every write on disk before it is confirmed. One that ends is started again
+// on its files, until it ends for too long.
 type childRedis struct {
+	binary, dir, url string
+	// lock is held for as long as this process is, so that nobody takes the
+	// folder between two servers.
+	lock   *os.File
+	log    *slog.Logger
+	timing childTiming
+
+	mu       sync.Mutex
+	server   *childServer
+	stopping bool
+
+	// lost is sent one error when the server cannot be brought back.
+	lost chan error
+	// stop ends the watch, which closes watched.
+	stop    context.CancelFunc
+	watched chan struct{}
+}
+
+// childServer is one run of the server.
+type childServer struct {
 	cmd    *exec.Cmd
-	url    string
 	exited chan struct{}
-	err    error
+	err    error // once exited is closed
+}
+
+// childTiming says how a server that ended is brought back.
+type childTiming struct {
+	// first and most bound the wait before a start, which doubles.
+	first, most time.Duration
+	// patience is for how long it may come and go before it counts as lost.
+	patience time.Duration
+	// steady is how long it must run for the trouble to be over.
+	steady time.Duration
+}
+
+func usualChildTiming() childTiming {
+	return childTiming{first: 100 * time.Millisecond, most: 5 * time.Second, patience: time.Minute, steady: time.Minute}
 }
 
 const (
+	// childStart bounds the wait for an answer of a server that does not load
+	// its files: that takes as long as it takes.
 	childStart = 10 * time.Second
 	childStop  = 10 * time.Second
 	childPoll  = 5 * time.Millisecond
 )
 
 // startRedis starts the redis-server on the PATH with its files in dir.
-func startRedis(ctx context.Context, dir string) (*childRedis, error) {
+func startRedis(ctx context.Context, dir string, log *slog.Logger, timing childTiming) (*childRedis, error) {
 	binary, err := exec.LookPath("redis-server")
 	if err != nil {
 		return nil, errors.New("no Redis: PLUGIN_REDIS_URL is empty and there is no redis-server on the PATH. Install it (Debian: apt-get install redis-server) or set PLUGIN_REDIS_URL to one with an append-only file")
@@ -50,28 +90,116 @@ func startRedis(ctx context.Context, dir string) (*childRedis, error) {
 	if err != nil {
 		return nil, err
 	}
+	c := &childRedis{binary: binary, dir: dir, url: "unix://" + socket, lock: lock, log: log, timing: timing, lost: make(chan error, 1), watched: make(chan struct{})}
+	server, err := c.start(ctx)
+	if err != nil {
+		_ = lock.Close()
+		return nil, err
+	}
+	wctx, stop := context.WithCancel(context.WithoutCancel(ctx)) // it must outlive the context: it is stopped last, by Stop
+	c.stop = stop
+	go c.watch(wctx, server)
+	return c, nil
+}
+
+// start starts a server and returns when it answers.
+func (c *childRedis) start(ctx context.Context) (*childServer, error) {
 	// G204: the program's own arguments, the folder is the operator's.
-	//nolint:gosec,noctx // it must outlive the context: it is stopped last, by Stop
-	cmd := exec.Command(binary, "--port", "0", "--unixsocket", socket, "--unixsocketperm", "700", "--dir", dir,
+	//nolint:gosec,noctx // it must outlive the context
+	cmd := exec.Command(c.binary, "--port", "0", "--unixsocket", filepath.Join(c.dir, "redis.sock"), "--unixsocketperm", "700", "--dir", c.dir,
 		"--appendonly", "yes", "--appendfsync", "always", "--save", "", "--maxmemory-policy", "noeviction", "--daemonize", "no", "--loglevel", "warning", "--logfile", "redis.log")
 	// Its own group: a Ctrl-C in the terminal must not stop Redis before us.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
-	cmd.ExtraFiles = []*os.File{lock}
-	err = cmd.Start()
-	_ = lock.Close() // the child holds the lock from here on
-	if err != nil {
-		return nil, fmt.Errorf("start redis-server: %w", err)
-	}
-	c := &childRedis{cmd: cmd, url: "unix://" + socket, exited: make(chan struct{})}
-	go func() {
-		c.err = cmd.Wait()
-		close(c.exited)
-	}()
-	if err := c.await(ctx); err != nil {
-		c.Stop()
+	cmd.ExtraFiles = []*os.File{c.lock} // it holds the lock too, in case it outlives us
+	server := &childServer{cmd: cmd, exited: make(chan struct{})}
+	if err := c.launch(server); err != nil {
 		return nil, err
 	}
-	return c, nil
+	if err := c.await(ctx, server); err != nil {
+		server.end()
+		return nil, err
+	}
+	return server, nil
+}
+
+func (c *childRedis) launch(server *childServer) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.stopping {
+		return errors.New("redis-server is being stopped")
+	}
+	if err := server.cmd.Start(); err != nil {
+		return fmt.Errorf("start redis-server: %w", err)
+	}
+	c.server = server
+	go func() {
+		server.err = server.cmd.Wait()
+		close(server.exited)
+	}()
+	return nil
+}
+
+// watch brings the server back whenever it ends, until the context does. What
+// it tells in the log is one line for an end and one for a return.
+func (c *childRedis) watch(ctx context.Context, server *childServer) {
+	defer close(c.watched)
+	var t trouble
+	for began := time.Now(); ; began = time.Now() {
+		select {
+		case <-ctx.Done():
+			return
+		case <-server.exited:
+		}
+		if t.since.IsZero() || time.Since(began) >= c.timing.steady {
+			t = trouble{since: time.Now(), wait: c.timing.first}
+		}
+		c.log.WarnContext(ctx, "redis-server of our own has ended and is started again; clicks are refused meanwhile", "folder", c.dir, "ended", ended(server.err))
+		next, err := c.restart(ctx, &t)
+		if ctx.Err() != nil {
+			return
+		}
+		if err != nil {
+			c.lost <- fmt.Errorf("redis-server of our own does not come back (%w). See redis.log in %s; if the disk is full, make room. Then start the plugin again: no click that was answered is lost", err, c.dir)
+			return
+		}
+		c.log.InfoContext(ctx, "redis-server of our own is back", "folder", c.dir)
+		server = next
+	}
+}
+
+// trouble is a time in which the server ends again and again: when it began,
+// and how long to wait before the next start.
+type trouble struct {
+	since time.Time
+	wait  time.Duration
+}
+
+// restart starts the server, with pauses, until it answers or the patience
+// with its trouble is over.
+func (c *childRedis) restart(ctx context.Context, t *trouble) (*childServer, error) {
+	err := errors.New("it ends again and again")
+	for time.Since(t.since) < c.timing.patience {
+		timer := time.NewTimer(t.wait)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return nil, context.Cause(ctx)
+		case <-timer.C:
+		}
+		t.wait = min(2*t.wait, c.timing.most)
+		var server *childServer
+		if server, err = c.start(ctx); err == nil {
+			return server, nil
+		}
+	}
+	return nil, err
+}
+
+func ended(err error) string {
+	if err == nil {
+		return "exit status 0"
+	}
+	return err.Error()
 }
 
 // lockDir makes sure that one process alone keeps a Redis in the folder.
@@ -88,9 +216,7 @@ func lockDir(dir string) (*os.File, error) {
 }
 
 // await returns when the server answers; it loads its file first.
-func (c *childRedis) await(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, childStart)
-	defer cancel()
+func (c *childRedis) await(ctx context.Context, server *childServer) error {
 	rdb, err := OpenRedis(config.Config{RedisURL: secret.New(c.url)})
 	if err != nil {
 		return err
@@ -98,14 +224,22 @@ func (c *childRedis) await(ctx context.Context) error {
 	defer func() { _ = rdb.Close() }()
 	tick := time.NewTicker(childPoll)
 	defer tick.Stop()
+	late := time.NewTimer(childStart)
+	defer late.Stop()
 	for {
-		if rdb.Ping(ctx).Err() == nil {
+		err := rdb.Ping(ctx).Err()
+		if err == nil {
 			return nil
 		}
+		if redis.HasErrorPrefix(err, "LOADING") {
+			late.Reset(childStart)
+		}
 		select {
-		case <-c.exited:
-			return fmt.Errorf("redis-server ended at once; see redis.log in the data folder: %w", c.err)
+		case <-server.exited:
+			return fmt.Errorf("redis-server ended at once; see redis.log in the data folder: %s", ended(server.err))
 		case <-ctx.Done():
+			return fmt.Errorf("redis-server was not waited for: %w", context.Cause(ctx))
+		case <-late.C:
 			return fmt.Errorf("redis-server did not answer within %s", childStart)
 		case <-tick.C:
 		}
@@ -114,13 +248,25 @@ func (c *childRedis) await(ctx context.Context) error {
 
 // Stop ends the server and waits for it.
 func (c *childRedis) Stop() {
-	_ = c.cmd.Process.Signal(syscall.SIGTERM)
+	c.mu.Lock()
+	c.stopping = true
+	server := c.server
+	c.mu.Unlock()
+	c.stop()
+	<-c.watched
+	server.end()
+	_ = c.lock.Close()
+}
+
+// end ends a run of the server and waits for it.
+func (s *childServer) end() {
+	_ = s.cmd.Process.Signal(syscall.SIGTERM)
 	timer := time.NewTimer(childStop)
 	defer timer.Stop()
 	select {
-	case <-c.exited:
+	case <-s.exited:
 	case <-timer.C:
-		_ = c.cmd.Process.Kill()
-		<-c.exited
+		_ = s.cmd.Process.Kill()
+		<-s.exited
 	}
 }

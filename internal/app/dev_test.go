@@ -137,7 +137,7 @@ func TestChildRedisKeepsItsWord(t *testing.T) {
 	ctx := context.Background()
 	dir := t.TempDir()
 	child := startChild(t, dir)
-	_, err := startRedis(ctx, dir)
+	_, err := startRedis(ctx, dir, silent, usualChildTiming())
 	require.ErrorContains(t, err, "in use by another process")
 	rdb, err := OpenRedis(config.Config{RedisURL: secret.New(child.url)})
 	require.NoError(t, err)
@@ -159,7 +159,7 @@ func TestChildRedisKeepsItsWord(t *testing.T) {
 
 func TestServeWithoutARedis(t *testing.T) {
 	t.Setenv("PATH", t.TempDir())
-	_, err := startRedis(context.Background(), t.TempDir())
+	_, err := startRedis(context.Background(), t.TempDir(), silent, usualChildTiming())
 	require.ErrorContains(t, err, "apt-get install redis-server")
 	require.False(t, strings.Contains(err.Error(), "\n"))
 }

@@ -28,7 +28,7 @@ func startChild(t *testing.T, dir string) *childRedis {
 	if _, err := exec.LookPath("redis-server"); err != nil {
 		t.Skip("no redis-server on the PATH")
 	}
-	child, err := startRedis(context.Background(), dir)
+	child, err := startRedis(context.Background(), dir, silent, usualChildTiming())
 	require.NoError(t, err)
 	return child
 }

@@ -51,12 +51,14 @@ var errShuttingDown = errors.New("shutting down")
 func (p Program) Run(ctx context.Context) error {
 	logRedis(p.Log)
 	cfg := p.Config
+	var lost <-chan error
 	if cfg.RedisURL.Empty() {
-		child, err := startRedis(ctx, cfg.DataDir)
+		child, err := startRedis(ctx, cfg.DataDir, p.Log, usualChildTiming())
 		if err != nil {
 			return err
 		}
 		defer child.Stop()
+		lost = child.lost
 		cfg.RedisURL = secret.New(child.url)
 		p.Log.InfoContext(ctx, "started a redis-server of our own", "folder", cfg.DataDir, "appendfsync", "always")
 	}
@@ -76,7 +78,7 @@ func (p Program) Run(ctx context.Context) error {
 	if err := a.requireKeys(ctx); err != nil {
 		return err
 	}
-	return p.serve(ctx, a)
+	return p.serve(ctx, a, lost)
 }
 
 func (p Program) inspect(ctx context.Context, rdb redis.UniversalClient, cfg config.Config) error {
@@ -93,8 +95,9 @@ func (p Program) inspect(ctx context.Context, rdb redis.UniversalClient, cfg con
 	return nil
 }
 
-// serve runs the halves over a composed App.
-func (p Program) serve(ctx context.Context, a *App) error {
+// serve runs the halves over a composed App, until the context ends or lost
+// tells that Redis is gone for good.
+func (p Program) serve(ctx context.Context, a *App, lost <-chan error) error {
 	var down atomic.Bool
 	ready := func(ctx context.Context) error {
 		if down.Load() {
@@ -136,6 +139,7 @@ func (p Program) serve(ctx context.Context, a *App) error {
 		select {
 		case <-ctx.Done():
 		case err = <-failed:
+		case err = <-lost:
 		}
 	}
 	down.Store(true)
