@@ -51,8 +51,13 @@ vulncheck: ## Look for known vulnerabilities in what is called (needs the Go vul
 	go run golang.org/x/vuln/cmd/govulncheck@v1.9.0 -db $(VULNDB) ./...
 
 .PHONY: e2e
-e2e: build ## 200 pushes into a real Redmine, and 30 through a described target, by real processes (needs redis-server and Debian's redmine)
+e2e: build ## 200 pushes into a real Redmine, 30 through a described target and 8 in each of its Markdowns, by real processes (needs redis-server and Debian's redmine)
 	go run ./internal/e2e -plugin $(BIN)/plugin -limit 15m
+
+REDMINE_DIR ?= $(shell dirname $$(mktemp -u))/pushbutton-redmine-$(shell id -u)
+.PHONY: redmine
+redmine: ## Ask a real Redmine, in each of its text formats, what it makes of our markup, and run the adapter's conformance suite on it (needs deploy/redmine/install.sh)
+	deploy/redmine/with.sh $(REDMINE_DIR) go test -count 1 -timeout 30m -run 'TestRedmine|TestReal' ./internal/richtext ./internal/targets/redmine
 
 RT_DIR ?= $(shell dirname $$(mktemp -u))/pushbutton-rt-$(shell id -u)
 .PHONY: rt

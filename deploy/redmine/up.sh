@@ -4,7 +4,10 @@
 # (about a minute), every later one goes back to that seed.
 #
 # Usage: up.sh DIR PORT [textile|markdown|common_mark]
+#        up.sh format DIR textile|markdown|common_mark
 #        up.sh stop DIR
+#
+# The second form changes the text format of a server that runs.
 #
 # Prints one JSON object: url; apiKey, an administrator's; project, an empty
 # public one; fields.marker and fields.link, custom fields for all projects;
@@ -13,7 +16,7 @@
 set -euo pipefail
 
 fail() { echo "up.sh: $*" >&2; exit 1; }
-usage() { sed -n 's/^# \{0,1\}//; 6,7p' "$0" >&2; exit 2; }
+usage() { sed -n 's/^# \{0,1\}//; 6,8p' "$0" >&2; exit 2; }
 
 # running prints the pid of the server in a folder, if it lives.
 running() {
@@ -38,6 +41,12 @@ if [ "${1-}" = stop ]; then
   stop "$2"
   exit
 fi
+change=
+if [ "${1-}" = format ]; then
+  [ $# = 3 ] || usage
+  change=yes
+  set -- "$2" 0 "$3"
+fi
 [ $# = 2 ] || [ $# = 3 ] || usage
 port=$2 format=${3:-textile}
 [[ $port =~ ^[0-9]+$ ]] || usage
@@ -51,7 +60,7 @@ dir=$(cd "$1" && pwd)
 here=$(cd "$(dirname "$0")" && pwd)
 app=$dir/app log=$dir/redmine.log
 seed=$dir/seed-$format-$(cksum <"$here/seed.rb" | cut -d ' ' -f 1) # another seed.rb, another seed
-! pid=$(running "$dir") || fail "a Redmine runs in $dir already (pid $pid); up.sh stop $dir ends it"
+[ -n "$change" ] || ! pid=$(running "$dir") || fail "a Redmine runs in $dir already (pid $pid); up.sh stop $dir ends it"
 
 unset X_DEBIAN_SITEID
 export RAILS_ENV=production REDMINE_INSTANCE=default REDMINE_LANG=en LANG=C.UTF-8 RUBYOPT=-W0
@@ -91,6 +100,13 @@ make_seed() {
   mv "$seed.json.new" "$seed.json"
   mv "$dir/redmine.db" "$seed.db" # last: it says that the seed is whole
 }
+
+if [ -n "$change" ]; then
+  running "$dir" >/dev/null || fail "no Redmine runs in $dir"
+  # The server asks with each request whether a setting has changed.
+  step "changing the text format to $format" bundle exec rails runner 'Setting.text_formatting = ARGV[0]' "$format"
+  exit 0
+fi
 
 exec 9>"$dir/lock" # held until the server is up: two starts at a time would mix
 flock -n 9 || fail "another up.sh is at work in $dir"

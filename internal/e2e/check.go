@@ -181,6 +181,11 @@ func (f *figures) checkButtons(ctx context.Context, buttons []pbfake.Connection,
 			case !strings.Contains(text, it.name) || !strings.Contains(text, it.words):
 				f.wrong.add("the page behind the button of %s does not show its name and the end of its description", it.name)
 			}
+			for _, part := range it.shows {
+				if err == nil && !strings.Contains(text, part) {
+					f.wrong.add("the page behind the button of %s does not show %s", it.name, part)
+				}
+			}
 			return ctx.Err()
 		})
 	}

@@ -13,6 +13,16 @@ const large = 50_000
 // lastWords end a description, so that it can be seen to have arrived whole.
 func lastWords(i int) string { return fmt.Sprintf("Here ends description number %d", i) }
 
+// shown is what Redmine's page of the i-th entity has in it if the description
+// was written in the text format that Redmine reads.
+func shown(i int, big bool) []string {
+	if big {
+		return []string{"<table>", "<th>Plan", "<strong>0 s</strong>", "<pre><code", fmt.Sprintf("Part 0 of %d", i),
+			`<a href="https://example.com/research?part=0&lang=en" class="external">notes</a>`}
+	}
+	return []string{fmt.Sprintf("<strong>%d customers</strong>", i+3), "<em>most of them</em>", "<li>deeper</li>"}
+}
+
 func types() []string { return []string{"feature", "subfeature", "initiative", "objective"} }
 
 // item makes the i-th entity. Its name is unique, and not harmless.

@@ -42,6 +42,7 @@ type house struct {
 	api     *stage.Plugin
 	workers []*stage.Plugin
 	edge    *stage.Edge
+	loads   int // how many were begun
 }
 
 func newHouse(o options, out io.Writer) (*house, error) {

@@ -29,9 +29,16 @@ type load struct {
 	pushes, doubled, pushedAgain, larges int
 }
 
+// declared is how many integrations the loads before this one have left at
+// Productboard, and this one.
+func (h *house) declared() int {
+	h.loads++
+	return h.loads
+}
+
 // mainLoad goes through Redmine's own adapter.
 func (h *house) mainLoad() load {
-	return load{column: column{name: mainName, url: h.redmine.URL, project: h.redmine.Project}, project: h.redmine.Project, integrations: 1,
+	return load{column: column{name: mainName, url: h.redmine.URL, project: h.redmine.Project}, project: h.redmine.Project, integrations: h.declared(),
 		pushes: 200, doubled: 20, pushedAgain: 20, larges: 10}
 }
 
@@ -45,11 +52,52 @@ func (h *house) describedLoad(ctx context.Context) (load, error) {
 	}
 	target := fmt.Sprintf("          type: http\n          settings:\n            preset: redmine\n            vars: { url: %q, project: %s, projectId: %d, trackerId: %d, markerField: %d }\n",
 		h.redmine.URL, project, id, feature, h.redmine.MarkerField)
-	l := load{column: column{name: name, target: target}, project: project, integrations: 1, pushes: 30, doubled: 4, pushedAgain: 4, larges: 3}
-	if h.opts.runs(partLoad) {
-		l.integrations++
+	return load{column: column{name: name, target: target}, project: project, integrations: h.declared(), pushes: 30, doubled: 4, pushedAgain: 4, larges: 3}, nil
+}
+
+// format is a text format: Redmine's name of it, and the setting's.
+type format struct{ name, redmine, setting string }
+
+// formatLoad goes through Redmine's own adapter into a project of its own.
+func (h *house) formatLoad(ctx context.Context, f format) (load, error) {
+	if _, err := h.redmine.AddProject(ctx, f.setting); err != nil {
+		return load{}, err
 	}
-	return l, nil
+	target := fmt.Sprintf("          type: redmine\n          settings: { url: %q, project: %s, tracker: Feature, textFormat: %s }\n", h.redmine.URL, f.setting, f.setting)
+	return load{column: column{name: f.name, target: target}, project: f.setting, integrations: h.declared(), pushes: 8, doubled: 1, pushedAgain: 1, larges: 2}, nil
+}
+
+// formats changes Redmine's text format under the running plugin, pushes in it,
+// and changes it back. Then `plugin doctor` must tell that it was changed.
+func (h *house) formats(ctx context.Context) error {
+	all := []format{{"Redcarpet", "markdown", "markdown"}, {"CommonMark", "common_mark", "commonmark"}}
+	for _, f := range all {
+		if err := h.redmine.SetTextFormat(ctx, f.redmine); err != nil {
+			return err
+		}
+		l, err := h.formatLoad(ctx, f)
+		if err != nil {
+			return err
+		}
+		if err := h.load(ctx, l); err != nil {
+			return err
+		}
+	}
+	if err := h.redmine.SetTextFormat(ctx, "textile"); err != nil {
+		return err
+	}
+	result, err := h.doctor(ctx)
+	if err != nil {
+		return err
+	}
+	for _, f := range all {
+		want := fmt.Sprintf("%s/%s: redmine: Redmine's text format (Administration > Settings > General) is not %s. Ask your admin to set settings.textFormat to textile.", tenant, f.name, f.setting)
+		if result.Code == 0 || !strings.Contains(result.Stdout, want) {
+			return fmt.Errorf("plugin doctor does not say %q: exit code %d\n%s", want, result.Code, result.Stdout)
+		}
+	}
+	h.say("plugin doctor tells that Redmine's text format was changed")
+	return nil
 }
 
 // pushed is an item of the load.
@@ -57,6 +105,8 @@ type pushed struct {
 	id    string
 	name  string
 	words string // the description's last
+	// shows is what a page has in it that shows the description as rich text.
+	shows []string
 	// generations is how many issues it must have.
 	generations int
 }
@@ -92,10 +142,7 @@ func (h *house) load(ctx context.Context, l load) error {
 		seen.redmine[op] -= n
 	}
 	seen.write(h.out, l)
-	if err := seen.wrong.err(); err != nil {
-		return err
-	}
-	return h.doctorPasses(ctx)
+	return seen.wrong.err()
 }
 
 // declare applies a file twice: the second time nothing changes.
@@ -125,7 +172,7 @@ func (h *house) items(ctx context.Context, l load) ([]pushed, error) {
 	items := make([]pushed, l.pushes)
 	for i := range entities {
 		entities[i] = item(i, i%(l.pushes/l.larges) == 0)
-		items[i] = pushed{name: entities[i].Name(), words: lastWords(i), generations: 1}
+		items[i] = pushed{name: entities[i].Name(), words: lastWords(i), shows: shown(i, i%(l.pushes/l.larges) == 0), generations: 1}
 	}
 	ids, err := h.sandbox.AddEntities(ctx, entities)
 	if err != nil {

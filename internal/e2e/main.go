@@ -3,8 +3,9 @@
 // waits for quiet, and then compares what the two sides' own books say with
 // what was clicked. It prints its figures and exits with 1 on any violation.
 //
-// It has four parts: "load" (many pushes), "described" (some more through a
-// described target), "faults" (each side goes wrong in
+// It has five parts: "load" (many pushes), "described" (some more through a
+// described target), "formats" (some more into a Redmine that formats either
+// Markdown), "faults" (each side goes wrong in
 // every way that docs/errors.md lists; the run fails if that page says
 // something else than was seen), and "admin" (plugin apply and plugin doctor
 // when something is wrong).
@@ -45,11 +46,12 @@ func main() {
 const (
 	partLoad      = "load"
 	partDescribed = "described"
+	partFormats   = "formats"
 	partFaults    = "faults"
 	partAdmin     = "admin"
 )
 
-func parts() []string { return []string{partLoad, partDescribed, partFaults, partAdmin} }
+func parts() []string { return []string{partLoad, partDescribed, partFormats, partFaults, partAdmin} }
 
 type options struct {
 	plugin     string
@@ -136,6 +138,9 @@ func (h *house) play(ctx context.Context) error {
 		if err := h.load(ctx, h.mainLoad()); err != nil {
 			return err
 		}
+		if err := h.doctorPasses(ctx); err != nil {
+			return err
+		}
 	}
 	if h.opts.runs(partDescribed) {
 		l, err := h.describedLoad(ctx)
@@ -143,6 +148,14 @@ func (h *house) play(ctx context.Context) error {
 			return err
 		}
 		if err := h.load(ctx, l); err != nil {
+			return err
+		}
+		if err := h.doctorPasses(ctx); err != nil {
+			return err
+		}
+	}
+	if h.opts.runs(partFormats) {
+		if err := h.formats(ctx); err != nil {
 			return err
 		}
 	}

@@ -69,7 +69,7 @@ func redcarpetShows(blocks []block) []block {
 
 // TestRedmineRedcarpet asks a Redmine whose text format is Markdown.
 func TestRedmineRedcarpet(t *testing.T) {
-	r := redmine(t, "REDMINE_MARKDOWN_URL", "REDMINE_MARKDOWN_API_KEY")
+	r := redmine(t, "markdown")
 	for name, src := range corpus(t) {
 		t.Run(name, func(t *testing.T) {
 			d := parse(t, src)
@@ -81,7 +81,7 @@ func TestRedmineRedcarpet(t *testing.T) {
 // TestRedmineEverywhere puts every block into every container in every
 // container: Redcarpet reads a line by what stands around it.
 func TestRedmineEverywhere(t *testing.T) {
-	r := redmine(t, "REDMINE_MARKDOWN_URL", "REDMINE_MARKDOWN_API_KEY")
+	r := redmine(t, "markdown")
 	blocks := []string{
 		"text", "<p>a<br>b</p>", `<p><b><code>x</code></b> <a href="https://example.com"><code>y</code></a></p>`, "<h1>h</h1>", "<hr>",
 		"<pre class=\"language-go\">x\n\n  y\n- z\n</pre>", "<pre>```\nx\n\n- y</pre>", "<blockquote>q</blockquote>", "<blockquote>q</blockquote><blockquote>r</blockquote>",

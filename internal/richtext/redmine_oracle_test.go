@@ -20,10 +20,9 @@ import (
 )
 
 // The oracle is a real Redmine: what it makes of our markup is parsed again
-// and must be the document we started with. Set REDMINE_TEXTILE_URL and
-// REDMINE_API_KEY for a server that formats Textile, REDMINE_MARKDOWN_URL and
-// REDMINE_MARKDOWN_API_KEY for one that formats Markdown (Redcarpet), and
-// REDMINE_COMMONMARK_URL and REDMINE_COMMONMARK_API_KEY for CommonMark.
+// and must be the document we started with. `make redmine` brings one up and
+// names it: REDMINE_URL, an administrator's key in REDMINE_API_KEY, and what it
+// formats in REDMINE_TEXT_FORMAT.
 
 // textileFlattens names the documents of which Redmine's Textile cannot show
 // the structure. Their words must survive all the same.
@@ -61,7 +60,7 @@ var commonMarkFlattens = map[string]string{
 }
 
 func TestRedmineTextile(t *testing.T) {
-	r := redmine(t, "REDMINE_TEXTILE_URL", "REDMINE_API_KEY")
+	r := redmine(t, "textile")
 	for name, src := range corpus(t) {
 		t.Run(name, func(t *testing.T) {
 			d := parse(t, src)
@@ -71,7 +70,7 @@ func TestRedmineTextile(t *testing.T) {
 }
 
 func TestRedmineCommonMark(t *testing.T) {
-	r := redmine(t, "REDMINE_COMMONMARK_URL", "REDMINE_COMMONMARK_API_KEY")
+	r := redmine(t, "common_mark")
 	o := RedmineCommonMark()
 	for name, src := range corpus(t) {
 		t.Run(name, func(t *testing.T) {
@@ -83,10 +82,10 @@ func TestRedmineCommonMark(t *testing.T) {
 
 type redmineServer struct{ url, key string }
 
-func redmine(t *testing.T, urlVar, keyVar string) redmineServer {
-	r := redmineServer{os.Getenv(urlVar), os.Getenv(keyVar)} //nolint:forbidigo // a test's own switch
-	if r.url == "" || r.key == "" {
-		t.Skipf("no Redmine to ask: set %s and %s", urlVar, keyVar)
+func redmine(t *testing.T, format string) redmineServer {
+	r := redmineServer{os.Getenv("REDMINE_URL"), os.Getenv("REDMINE_API_KEY")} //nolint:forbidigo // a test's own switch
+	if is := os.Getenv("REDMINE_TEXT_FORMAT"); r.url == "" || r.key == "" || is != format { //nolint:forbidigo // the same
+		t.Skipf("no Redmine to ask that formats %s: REDMINE_URL and REDMINE_API_KEY name none, or REDMINE_TEXT_FORMAT is %q (make redmine)", format, is)
 	}
 	return r
 }
@@ -313,11 +312,11 @@ func TestRedmineRandom(t *testing.T) {
 		d := randomDoc(rand.New(rand.NewPCG(uint64(seed), 1)))
 		d = placed(d, seed%5)
 		t.Run(fmt.Sprintf("textile/%d", seed), func(t *testing.T) {
-			r := redmine(t, "REDMINE_TEXTILE_URL", "REDMINE_API_KEY")
+			r := redmine(t, "textile")
 			sameBlocks(t, d, r.render(t, d.Textile()), Doc.Textile, func(runs []run) []run { return prepare(runs, htmlMarks) })
 		})
 		t.Run(fmt.Sprintf("redcarpet/%d", seed), func(t *testing.T) {
-			r := redmine(t, "REDMINE_MARKDOWN_URL", "REDMINE_MARKDOWN_API_KEY")
+			r := redmine(t, "markdown")
 			d := placed(randomDoc(rand.New(rand.NewPCG(uint64(seed), 2)), redcarpetPieces...), seed%5)
 			sameBlocks(t, d, r.render(t, d.Redcarpet()), Doc.Redcarpet, func(runs []run) []run {
 				cell := seed%5 == 2
@@ -328,7 +327,7 @@ func TestRedmineRandom(t *testing.T) {
 			})
 		})
 		t.Run(fmt.Sprintf("commonmark/%d", seed), func(t *testing.T) {
-			r := redmine(t, "REDMINE_COMMONMARK_URL", "REDMINE_COMMONMARK_API_KEY")
+			r := redmine(t, "common_mark")
 			o := RedmineCommonMark()
 			render := func(d Doc) string { return d.Markdown(o) }
 			sameBlocks(t, d, r.render(t, render(d)), render, func(runs []run) []run { return prepare(runs, o.marks()) })

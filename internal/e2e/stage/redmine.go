@@ -26,6 +26,8 @@ type Redmine struct {
 	// The custom fields of the seed, by number: for the marker and for the
 	// address, in all projects; and a required one, in none at first.
 	MarkerField, LinkField, RequiredField int
+
+	setFormat func(ctx context.Context, format string) error
 }
 
 // Redmine starts a Redmine with up.sh in a folder that may stay from run to
@@ -65,7 +67,14 @@ func (s *Stage) Redmine(ctx context.Context, script, dir string) (*Redmine, erro
 	if err := json.Unmarshal([]byte(result.Stdout), &seed); err != nil {
 		return nil, fmt.Errorf("redmine: what up.sh printed: %w", err)
 	}
-	return &Redmine{URL: seed.URL, APIKey: seed.APIKey, Project: seed.Project,
+	setFormat := func(ctx context.Context, format string) error {
+		result, err := s.run(ctx, env, "", script, "format", dir, format)
+		if err == nil && result.Code != 0 {
+			err = fmt.Errorf("redmine's text format was not changed (exit code %d):\n%s", result.Code, result.Stderr)
+		}
+		return err
+	}
+	return &Redmine{URL: seed.URL, APIKey: seed.APIKey, Project: seed.Project, setFormat: setFormat,
 		MarkerField: seed.Fields.Marker, LinkField: seed.Fields.Link, RequiredField: seed.Fields.Required}, nil
 }
 
@@ -93,6 +102,12 @@ func FreePort(ctx context.Context) (int, error) {
 	}
 	port := ln.Addr().(*net.TCPAddr).Port
 	return port, ln.Close()
+}
+
+// SetTextFormat changes what Redmine reads descriptions as: textile (its first),
+// markdown or common_mark.
+func (r *Redmine) SetTextFormat(ctx context.Context, format string) error {
+	return r.setFormat(ctx, format)
 }
 
 // Call speaks with Redmine's REST API; in and out may be nil.
