@@ -224,6 +224,9 @@ func (w *work) tryAgain(ctx context.Context, d decision, why error) (*connection
 	if e := fault.From(why); d.verb == later && e.Kind == fault.RateLimited && e.Side == fault.SideTracker {
 		return w.lease.Limited(ctx, d.delay, limitOf(why, maxLimitWait), failure(why))
 	}
+	if e := fault.From(why); d.verb == retry && e.Side == fault.SideTracker && targets.MayBeCharacters(why) {
+		return w.lease.AgainBMPOnly(ctx, d.delay, failure(why))
+	}
 	return w.lease.Again(ctx, d.delay, d.verb == retry, failure(why))
 }
 

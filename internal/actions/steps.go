@@ -40,6 +40,7 @@ func (w *work) oneIssue(ctx context.Context, target *targets.Target) error {
 	if err != nil {
 		return err
 	}
+	draft.BMPOnly = w.lease.Record.Intent != nil && w.lease.Record.Intent.BMPOnly
 	// The create's time begins before its intent's: others count from there, and
 	// this process may be frozen in between.
 	cctx, cancel := context.WithTimeout(ctx, CreateTimeout)

@@ -171,6 +171,13 @@ func (l *Lease) Again(ctx context.Context, delay time.Duration, counted bool, wh
 	return out.work(l.key), err
 }
 
+// AgainBMPOnly is Again, counted, after a create that may have failed because of
+// its characters: see Intent.BMPOnly.
+func (l *Lease) AgainBMPOnly(ctx context.Context, delay time.Duration, why Failure) (*Work, error) {
+	out, err := l.change(ctx, "again", arguments{Delay: delay.Milliseconds(), Counted: true, BMPOnly: true, Failure: &why, Note: why.note()})
+	return out.work(l.key), err
+}
+
 // Limited is Again, not counted, where the tracker takes no calls for a while:
 // until closed has passed nobody of the integration who would call it is handed
 // out of the line. Whoever works already finds out alone.

@@ -151,6 +151,9 @@ type Intent struct {
 	Sent int   `json:"n"`
 	// Resolved is set when that create is known not to have been carried out.
 	Resolved bool `json:"ok,omitempty"`
+	// BMPOnly is set when a create failed in a way that may be due to characters
+	// above U+FFFF: the next is sent without them.
+	BMPOnly bool `json:"b,omitempty"`
 }
 
 // Failure is why something did not work, in the words a person may read.

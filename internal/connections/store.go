@@ -144,6 +144,7 @@ type arguments struct {
 	Counted bool     `json:"counted,omitempty"`
 	Delay   int64    `json:"delay,omitempty"`
 	Closed  int64    `json:"closed,omitempty"`
+	BMPOnly bool     `json:"bmp,omitempty"`
 	Note    string   `json:"note,omitempty"`
 
 	InFlight    int `json:"inflight,omitempty"`

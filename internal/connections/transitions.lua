@@ -459,7 +459,7 @@ end
 ops['intend'] = function()
   if not mine() or rec.p ~= 'open' then return answer('stale') end
   local sent = rec.i and rec.i.n or 0
-  rec.i = { at = now, n = sent + 1 }
+  rec.i = { at = now, n = sent + 1, b = rec.i and rec.i.b }
   if sent > 0 then rec.q = 2 end
   return go_on('ok', 'create sent')
 end
@@ -561,6 +561,7 @@ end
 ops['again'] = function()
   if not mine() then return answer('stale') end
   if a.counted then rec.a = (rec.a or 0) + 1 end
+  if a.bmp and rec.i then rec.i.b = true end
   rec.w = a.failure
   -- The first to be told says for how long; who is told so meanwhile may have
   -- been given a later time of its own.

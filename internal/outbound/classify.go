@@ -15,6 +15,13 @@ import (
 // 413: the peer, or a proxy before it, takes no request of that size.
 var ErrRequestTooLarge = errors.New("the request is too large")
 
+// StatusError is in the chain of every error that FromStatus makes: a reply's
+// status outside 2xx.
+type StatusError int
+
+// Error implements error.
+func (e StatusError) Error() string { return fmt.Sprintf("HTTP status %d", int(e)) }
+
 // maxRetryAfter bounds what we believe of a peer's Retry-After.
 const maxRetryAfter = 24 * time.Hour
 
@@ -25,11 +32,11 @@ func FromStatus(status int, h http.Header) *fault.Error {
 	if status >= 200 && status < 300 {
 		return nil
 	}
-	e := &fault.Error{Kind: fault.Unavailable, RetryAfter: RetryAfter(h, time.Now()), Err: fmt.Errorf("HTTP status %d", status)}
+	e := &fault.Error{Kind: fault.Unavailable, RetryAfter: RetryAfter(h, time.Now()), Err: StatusError(status)}
 	switch {
 	case status >= 300 && status < 400:
 		e.Kind = fault.Invalid
-		e.Err = fmt.Errorf("HTTP status %d: redirects are not followed", status)
+		e.Err = fmt.Errorf("%w: redirects are not followed", StatusError(status))
 	case status == http.StatusUnauthorized:
 		e.Kind = fault.Unauthorized
 	case status == http.StatusForbidden:

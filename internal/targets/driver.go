@@ -42,6 +42,10 @@ type Draft struct {
 	// Fields are further fields, each with values that fit its type. A driver
 	// without FieldLister has none.
 	Fields []FieldValue
+	// BMPOnly has Target replace the characters above U+FFFF in all texts, which
+	// some trackers' databases cannot store; see MayBeCharacters. A line of the
+	// description says so.
+	BMPOnly bool
 
 	wishes wishes
 	asides []string

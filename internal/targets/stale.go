@@ -78,5 +78,8 @@ func (t *Target) attempt(ctx context.Context, wanted Draft, do func(context.Cont
 	if err != nil {
 		return Issue{}, err
 	}
+	if draft.BMPOnly {
+		draft = draft.bmp(t.traits.Name)
+	}
 	return do(ctx, draft)
 }

@@ -188,8 +188,14 @@ func (t *Target) Update(ctx context.Context, id string, draft Draft) (issue Issu
 		return Issue{}, false, nil
 	}
 	err = t.run(ctx, OpUpdate, func(ctx context.Context) error {
+		update := func(ctx context.Context, draft Draft) (Issue, error) { return driver.Update(ctx, id, draft) }
 		var err error
-		issue, err = t.send(ctx, draft, func(ctx context.Context, draft Draft) (Issue, error) { return driver.Update(ctx, id, draft) })
+		issue, err = t.send(ctx, draft, update)
+		// To write the same text again does no harm, so this need not be looked up.
+		if MayBeCharacters(err) && !draft.BMPOnly {
+			draft.BMPOnly = true
+			issue, err = t.send(ctx, draft, update)
+		}
 		return err
 	})
 	if err != nil {

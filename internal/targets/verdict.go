@@ -152,7 +152,7 @@ func Foreign(tracker string, r outbound.Reply, own bool) *fault.Error {
 	if WebPage(r) {
 		what = "a web page"
 	}
-	e := intermediary(tracker, what, r.Status, fmt.Errorf("HTTP status %d that the tracker did not write", r.Status))
+	e := intermediary(tracker, what, r.Status, fmt.Errorf("%w that the tracker did not write", outbound.StatusError(r.Status)))
 	if status := outbound.FromStatus(r.Status, r.Header); status != nil {
 		e.RetryAfter = status.RetryAfter
 	}

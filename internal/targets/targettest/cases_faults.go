@@ -89,6 +89,7 @@ func testUnknown(t *testing.T, b *bench) {
 	for name, do := range map[string]Behaviour{
 		"connection cut":  {Cut: true},
 		"500":             {Status: 500},
+		"500, a web page": {Status: 500, Body: page},
 		"502":             {Status: 502},
 		"503":             {Status: 503},
 		"504":             {Status: 504},
@@ -105,6 +106,7 @@ func testUnknown(t *testing.T, b *bench) {
 			_, err := target.Create(t.Context(), draft)
 			require.Error(t, err)
 			assert.Equal(t, targets.OutcomeUnknown, targets.OutcomeOf(err), err)
+			assert.Equal(t, do.Status == http.StatusInternalServerError, targets.MayBeCharacters(err), "the reason may be a character: %v", err)
 			assert.Equal(t, 1, b.proxy.Hits(), "a driver never sends a create twice")
 			assertPublic(t, target, err)
 			b.proxy.Off()

@@ -1,6 +1,8 @@
 package targettest
 
 import (
+	"bytes"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -198,5 +200,39 @@ func testTitleReferences(t *testing.T, b *bench) {
 		require.NoError(t, err)
 		assert.Equal(t, stored[0].Title, shown.Title)
 		assert.Empty(t, shown.Warnings, "nothing is cut")
+	}
+}
+
+// testBMPOnly has a text with characters above U+FFFF sent as it is, and then
+// without them.
+func testBMPOnly(t *testing.T, b *bench) {
+	const moon = "\U0001f319"
+	target := b.mine(t)
+	for name, only := range map[string]bool{"as it is": false, "replaced": true} {
+		t.Run(name, func(t *testing.T) {
+			draft := newDraft()
+			draft.BMPOnly, draft.Labels = only, nil
+			draft.Title, draft.Reporter = "Dark mode "+moon, "Jane "+moon
+			draft.Description = richtext.Paragraph(richtext.Text("Please " + moon + "."))
+			var sent strings.Builder
+			b.proxy.On(func(r *http.Request) bool {
+				if b.h.Creates(r) {
+					raw, err := io.ReadAll(r.Body)
+					assert.NoError(t, err)
+					sent.Write(raw)
+					r.Body = io.NopCloser(bytes.NewReader(raw))
+				}
+				return false
+			}, Behaviour{})
+			_, err := target.Create(t.Context(), draft)
+			b.proxy.Off()
+			require.NoError(t, err)
+			// As UTF-8, in JSON's escapes, in a form, as an entity of XML.
+			found := false
+			for _, form := range []string{moon, `\ud83c\udf19`, "%f0%9f%8c%99", "&#x1f319;", "&#127769;"} {
+				found = found || strings.Contains(strings.ToLower(sent.String()), form)
+			}
+			assert.Equal(t, !only, found, sent.String())
+		})
 	}
 }

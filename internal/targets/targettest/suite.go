@@ -130,6 +130,7 @@ func Run(t *testing.T, h Harness) {
 		{"create then find", testCreateFind},
 		{"preview", testPreview},
 		{"who clicked, in public", testPublic},
+		{"characters that a database cannot store", testBMPOnly},
 		{"look-up as declared", testLookup},
 		{"find of nothing", testFindNothing},
 		{"look-up lag as declared", testLag},

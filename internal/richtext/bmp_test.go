@@ -1,0 +1,60 @@
+package richtext
+
+import (
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func TestBMP(t *testing.T) {
+	for name, tt := range map[string]struct {
+		in, out  string
+		replaced int
+	}{
+		"nothing":                {"", "", 0},
+		"letters, accents, CJK":  {"Grüße e\u0301 日本 ✓ €", "Grüße e\u0301 日本 ✓ €", 0},
+		"an emoji":               {"on 🔥 now", "on \ufffd now", 1},
+		"two":                    {"🔥🔥", "\ufffd\ufffd", 2},
+		"a family":               {"a👨‍👩‍👧b", "a\ufffdb", 1},
+		"a skin tone":            {"👍🏽!", "\ufffd!", 1},
+		"a flag":                 {"🇩🇪🇫🇷", "\ufffd\ufffd", 2},
+		"a heart that is joined": {"❤️ ❤️‍🔥", "❤️ \ufffd", 1},
+		"a rare ideograph":       {"𠮷野家", "\ufffd野家", 1},
+		"not UTF-8":              {"a\xffb", "a\xffb", 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			out, n := BMP(tt.in)
+			assert.Equal(t, tt.out, out)
+			assert.Equal(t, tt.replaced, n)
+		})
+	}
+}
+
+func TestBMPOfADocument(t *testing.T) {
+	d, err := Parse(`<h2>🔥</h2><p>a <b>🔥</b> <a href="https://example.com/">🔥</a></p><pre>🔥 x</pre><blockquote>🔥</blockquote>` +
+		`<ul><li>🔥<ol><li>🔥</li></ol></li></ul><table><tr><th>🔥</th></tr><tr><td>🔥</td></tr></table><hr>`)
+	require.NoError(t, err)
+	before := d.HTML()
+	out, n := d.BMP()
+	assert.Equal(t, 9, n)
+	assert.Equal(t, strings.ReplaceAll(before, "🔥", "\ufffd"), out.HTML(), "and nothing else changes")
+	assert.Equal(t, before, d.HTML(), "a document is never changed")
+}
+
+func FuzzBMP(f *testing.F) {
+	f.Add("a👨‍👩‍👧🇩🇪e\u0301")
+	f.Fuzz(func(t *testing.T, s string) {
+		if !utf8.ValidString(s) {
+			t.Skip()
+		}
+		out, n := BMP(s)
+		require.False(t, hasSupplementary(out))
+		require.Equal(t, n > 0, hasSupplementary(s))
+		again, more := BMP(out)
+		require.Equal(t, out, again)
+		require.Zero(t, more)
+	})
+}
