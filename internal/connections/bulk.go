@@ -4,6 +4,7 @@ import (
 	"context"
 	_ "embed"
 	"encoding/json"
+	"errors"
 	"iter"
 	"slices"
 
@@ -32,13 +33,19 @@ func (s *Store) DeleteIntegration(ctx context.Context, tenant, integration strin
 			return redisFault(op, err)
 		}
 		keys := make([]Key, 0, len(fields)/2)
-		for i := 0; i < len(fields); i += 2 {
-			keys = append(keys, Key{tenant, integration, fields[i]})
+		for i := 0; i+1 < len(fields); i += 2 {
+			key := Key{tenant, integration, fields[i]}
+			if wellFormed(fields[i+1]) {
+				keys = append(keys, key)
+			} else if err := s.scrap(ctx, key); err != nil {
+				return err
+			}
 		}
-		if _, err := s.batch(ctx, "drop", keys, func(int) arguments { return arguments{} }); err != nil {
-			return err
+		_, failed, err := s.batch(ctx, "drop", keys, func(int) arguments { return arguments{} })
+		if err := errors.Join(append(failed, err)...); err != nil {
+			return redisFault(op, err)
 		}
-		if done += int64(len(keys)); len(keys) > 0 && progress != nil {
+		if done += int64(len(fields) / 2); len(fields) > 0 && progress != nil {
 			progress(done)
 		}
 		if cursor = next; cursor != 0 {

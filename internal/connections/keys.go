@@ -16,6 +16,7 @@ const Shards = 16
 //	pb:{push-N}:x:TENANT/INTEGRATION:STATE   sorted set: entities by the time of their last change
 //	pb:{push-N}:h:TENANT/INTEGRATION:ENTITY  list: history
 //	pb:{push-N}:lookout                      sorted set: connections by when somebody must look
+//	pb:{push-N}:aside                        sorted set: connections whose record cannot be decoded
 //	pb:{push-N}:bell                         list: runs that may begin at once
 //	pb:{push-N}:a:TENANT                     set: what is handed out and holds a credit
 //	pb:{push-N}:l:TENANT                     sorted set: the line
@@ -23,11 +24,13 @@ const Shards = 16
 //	pb:{push-N}:t:TENANT                     hash: limits, count of records
 func shardTag(shard int) string { return "pb:{push-" + strconv.Itoa(shard) + "}:" }
 
-func tagOf(tenant string) string {
+func shardOf(tenant string) int {
 	h := fnv.New32a()
 	_, _ = h.Write([]byte(tenant))
-	return shardTag(int(h.Sum32() % Shards))
+	return int(h.Sum32() % Shards)
 }
+
+func tagOf(tenant string) string { return shardTag(shardOf(tenant)) }
 
 func recordsKey(tenant, integration string) string {
 	return tagOf(tenant) + "c:" + tenant + "/" + integration
@@ -43,6 +46,7 @@ func closedKey(tenant, integration string) string {
 
 func historyKey(k Key) string         { return tagOf(k.Tenant) + "h:" + k.String() }
 func lookoutKey(shard int) string     { return shardTag(shard) + "lookout" }
+func asideKey(shard int) string       { return shardTag(shard) + "aside" }
 func bellKey(shard int) string        { return shardTag(shard) + "bell" }
 func activeKey(tenant string) string  { return tagOf(tenant) + "a:" + tenant }
 func lineKey(tenant string) string    { return tagOf(tenant) + "l:" + tenant }

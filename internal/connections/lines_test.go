@@ -88,7 +88,7 @@ func TestCreditsAreGivenBackHoweverARunEnds(t *testing.T) {
 		"unlink": func(s *Store, l *Lease) (*Work, error) { _, w, err := s.Unlink(ctx, l.key); return w, err },
 		"reset":  func(s *Store, l *Lease) (*Work, error) { _, w, err := s.Reset(ctx, l.key); return w, err },
 		"deletion": func(s *Store, l *Lease) (*Work, error) {
-			_, err := s.batch(ctx, "drop", []Key{l.key}, func(int) arguments { return arguments{} })
+			_, _, err := s.batch(ctx, "drop", []Key{l.key}, func(int) arguments { return arguments{} })
 			return &Work{Key: numbered(2), Run: 2}, err
 		},
 	} {

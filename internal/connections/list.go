@@ -228,7 +228,11 @@ func (s *Store) entries(ctx context.Context, tenant string, q Query, places []po
 		}
 		r, err := decode("list connections", doc)
 		if err != nil {
-			return nil, err
+			// It is named elsewhere (Aside), and must not hide the others.
+			if _, err := s.setAside(ctx, Key{tenant, q.Integration, p.entity}); err != nil {
+				return nil, err
+			}
+			continue
 		}
 		if q.State == "" || r.State == q.State {
 			out = append(out, Entry{Key{tenant, q.Integration, p.entity}, r, Millis(p.score)})

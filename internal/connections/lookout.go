@@ -2,6 +2,7 @@ package connections
 
 import (
 	"context"
+	"errors"
 	"strconv"
 	"time"
 
@@ -19,11 +20,15 @@ type Found struct {
 	// queued. Otherwise it waits in the queue, or should: the caller has to
 	// make sure that it does, and Requeue if it cannot.
 	TakenOver, Overdue bool
+	// Aside: it cannot be decoded, and was set aside: nothing has to be done.
+	Aside bool
 }
 
 // Look finds records that should have moved on by now. Any number of
 // processes may look: each record is found by one of them. more tells that
-// there may be others at once.
+// there may be others at once. One that cannot be treated stops no other: if it
+// cannot be decoded it is set aside, else it is looked at again later and is in
+// the error, beside what was found.
 func (s *Store) Look(ctx context.Context) (found []Found, more bool, err error) {
 	now, err := s.rdb.Time(ctx).Result()
 	if err != nil {
@@ -36,14 +41,16 @@ func (s *Store) Look(ctx context.Context) (found []Found, more bool, err error) 
 	if err != nil {
 		return nil, false, redisFault("look", err)
 	}
+	var errs []error
 	for shard, reply := range replies {
 		members := reply.Val()
 		more = more || len(members) == lookBatch
 		some, err := s.lookAt(ctx, shard, members)
 		found = append(found, some...)
-		if err != nil {
-			return found, false, err
-		}
+		errs = append(errs, err)
+	}
+	if err := errors.Join(errs...); err != nil {
+		return found, false, redisFault("look", err)
 	}
 	return found, more, nil
 }
@@ -61,20 +68,52 @@ func (s *Store) lookAt(ctx context.Context, shard int, members []string) (found 
 	if len(keys) == 0 {
 		return nil, nil
 	}
-	outs, err := s.batch(ctx, "look", keys, func(int) arguments { return arguments{} })
+	outs, failed, err := s.batch(ctx, "look", keys, func(int) arguments { return arguments{} })
 	if err != nil {
 		return nil, err
 	}
+	var errs []error
 	for i, out := range outs {
+		if failed[i] != nil {
+			aside, err := s.lookFailed(ctx, keys[i], failed[i])
+			errs = append(errs, err)
+			if aside {
+				found = append(found, Found{Work: Work{Key: keys[i]}, Aside: true})
+			}
+			continue
+		}
 		switch out.verdict {
 		case vQueued, vOverdue:
 			found = append(found, Found{Work: *out.work(keys[i]), TakenOver: out.verdict == vQueued, Overdue: out.verdict == vOverdue})
 		case vWaiting:
 			found = append(found, Found{Work: Work{Key: keys[i], Run: out.record.Run}})
 		default: // it moved on, waits in line, or another process found it
+			if out.record.whole() {
+				continue
+			}
+			// Or it is gone, or something else stands in its place.
+			aside, err := s.setAside(ctx, keys[i])
+			errs = append(errs, err)
+			if aside {
+				found = append(found, Found{Work: Work{Key: keys[i]}, Aside: true})
+			}
 		}
 	}
-	return found, nil
+	return found, errors.Join(errs...)
+}
+
+// lookFailed treats a record that could not be looked at: it is set aside, or
+// looked at again when others had their turn.
+func (s *Store) lookFailed(ctx context.Context, key Key, why error) (aside bool, err error) {
+	if aside, err = s.setAside(ctx, key); aside || err != nil {
+		return aside, err
+	}
+	now, err := s.rdb.Time(ctx).Result()
+	if err == nil {
+		later := redis.Z{Score: float64(now.Add(s.timing.MaxLook).UnixMilli()), Member: key.String()}
+		err = s.rdb.ZAddXX(ctx, lookoutKey(shardOf(key.Tenant)), later).Err()
+	}
+	return false, errors.Join(why, err)
 }
 
 // eachShard asks something of every shard at once.

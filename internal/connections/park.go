@@ -25,6 +25,9 @@ func (s *Store) Wake(ctx context.Context, tenant, integration string, limit int)
 		key := Key{Tenant: tenant, Integration: integration, Entity: entity}
 		out, err := s.do(ctx, "wake", key, arguments{})
 		if err != nil {
+			if aside, serr := s.setAside(ctx, key); aside && serr == nil {
+				continue
+			}
 			return work, true, err
 		}
 		if w := out.work(key); w != nil {

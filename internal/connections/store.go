@@ -79,6 +79,7 @@ type Store struct {
 	// importing is apart from the transitions: it treats many records at once.
 	importing *redis.Script
 	ties      *redis.Script
+	scrapping *redis.Script
 	timing    Timing
 	limits    Limits
 }
@@ -92,7 +93,7 @@ func NewStore(rdb redis.UniversalClient, timing Timing) *Store {
 // NewStoreWith is NewStore with limits for tenants that have none of their
 // own; zero fields mean the defaults.
 func NewStoreWith(rdb redis.UniversalClient, timing Timing, limits Limits) *Store {
-	s := &Store{rdb: rdb, timing: timing.withDefaults(), limits: limits.withDefaults(), importing: redis.NewScript(importLua), ties: redis.NewScript(tiesLua)}
+	s := &Store{rdb: rdb, timing: timing.withDefaults(), limits: limits.withDefaults(), importing: redis.NewScript(importLua), ties: redis.NewScript(tiesLua), scrapping: redis.NewScript(scrapLua)}
 	s.scripts = scripts(transitionsLua, s.constants())
 	return s
 }
@@ -164,15 +165,22 @@ func (s *Store) do(ctx context.Context, op string, key Key, args arguments) (out
 	}
 	reply, err := s.scripts[op].Run(ctx, s.rdb, keys, argv...).Slice()
 	if err != nil {
+		var answered redis.Error
+		if errors.As(err, &answered) && key.Entity != "" {
+			if broken, berr := s.broken(ctx, key); berr == nil && broken {
+				return outcome{}, brokenFault("record "+op, err)
+			}
+		}
 		return outcome{}, redisFault("record "+op, err)
 	}
 	return parse(op, key.Tenant, reply)
 }
 
-// batch runs one transition on many records of one shard: one round trip.
-func (s *Store) batch(ctx context.Context, op string, keys []Key, args func(i int) arguments) ([]outcome, error) {
+// batch runs one transition on many records of one shard: one round trip. What
+// Redis answers of one record alone is in failed, and stops no other.
+func (s *Store) batch(ctx context.Context, op string, keys []Key, args func(i int) arguments) (out []outcome, failed []error, err error) {
 	if len(keys) == 0 {
-		return nil, nil
+		return nil, nil, nil
 	}
 	run := func() ([]*redis.Cmd, error) {
 		replies := make([]*redis.Cmd, len(keys))
@@ -191,24 +199,24 @@ func (s *Store) batch(ctx context.Context, op string, keys []Key, args func(i in
 	replies, err := run()
 	if redis.HasErrorPrefix(err, "NOSCRIPT") {
 		if err := s.scripts[op].Load(ctx, s.rdb).Err(); err != nil {
-			return nil, redisFault("record "+op, err)
+			return nil, nil, redisFault("record "+op, err)
 		}
 		replies, err = run()
 	}
-	if err != nil {
-		return nil, redisFault("record "+op, err)
+	var answered redis.Error
+	if err != nil && !errors.As(err, &answered) {
+		return nil, nil, redisFault("record "+op, err)
 	}
-	out := make([]outcome, len(replies))
+	out, failed = make([]outcome, len(replies)), make([]error, len(replies))
 	for i, r := range replies {
 		reply, err := r.Slice()
 		if err != nil {
-			return nil, redisFault("record "+op, err)
+			failed[i] = redisFault("record "+op, err)
+			continue
 		}
-		if out[i], err = parse(op, keys[i].Tenant, reply); err != nil {
-			return nil, err
-		}
+		out[i], failed[i] = parse(op, keys[i].Tenant, reply)
 	}
-	return out, nil
+	return out, failed, nil
 }
 
 func request(op string, key Key, args arguments) (keys []string, argv []any, err error) {
@@ -340,6 +348,17 @@ func (s *Store) Dismiss(ctx context.Context, key Key) (Record, *Work, error) {
 // is a record or not. The issue is left alone, and the next push gets one of
 // its own. Limits as in Push.
 func (s *Store) Reset(ctx context.Context, key Key) (Record, *Work, error) {
+	rec, work, err := s.click(ctx, "reset", key, arguments{})
+	if err == nil || !key.Valid() {
+		return rec, work, err
+	}
+	// What cannot be read is begun anew: nothing else can be done with it.
+	if aside, serr := s.setAside(ctx, key); !aside || serr != nil {
+		return rec, work, err
+	}
+	if err := s.scrap(ctx, key); err != nil {
+		return Record{}, nil, err
+	}
 	return s.click(ctx, "reset", key, arguments{})
 }
 
@@ -377,7 +396,18 @@ func (s *Store) Get(ctx context.Context, key Key) (Record, error) {
 
 func decode(op, doc string) (r Record, err error) {
 	if err := json.Unmarshal([]byte(doc), &r); err != nil {
-		return Record{}, fault.Wrap(fault.Internal, op, err)
+		return Record{}, brokenFault(op, err)
+	}
+	if !r.State.known() {
+		return Record{}, brokenFault(op, errors.New("it has no state"))
 	}
 	return r, nil
+}
+
+// ErrBroken: a record cannot be decoded.
+var ErrBroken = errors.New("the record cannot be decoded")
+
+func brokenFault(op string, err error) error {
+	return &fault.Error{Op: op, Kind: fault.Internal, Side: fault.SidePlugin, Err: errors.Join(ErrBroken, err),
+		Public: "The record of this button cannot be read. Reset the button: it forgets its issue, which stays in the tracker."}
 }

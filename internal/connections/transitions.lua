@@ -107,6 +107,13 @@ local function closed(i) return redis.call('EXISTS', tag .. 'o:' .. tenant .. '/
 -- calls tells whether what is next for a record is the tracker's.
 local function calls(o) return o and (o.p == 'open' or o.p == 'tidy') end
 
+-- decoded is a record of the tenant; nil if there is none, or one that cannot
+-- be read: that one must not stop the others. The look-out sets it aside.
+local function decoded(text)
+  local ok, o = pcall(cjson.decode, text or '')
+  if ok and type(o) == 'table' and type(o.r) == 'number' then return o end
+end
+
 -- foremost is who may begin next, with its record. Behind one whose tracker
 -- takes no calls it goes some way along the line; of an integration that is
 -- closed only the first few are asked whether they call the tracker at all.
@@ -115,7 +122,7 @@ local function foremost()
   if not other then return end
   local i, e = string.match(other, '^([^:]*):(.*)$')
   local text = redis.call('HGET', tag .. 'c:' .. tenant .. '/' .. i, e)
-  local o = text and cjson.decode(text)
+  local o = decoded(text)
   if not calls(o) or not closed(i) then return other, i, e, o end
   local shut = { [i] = true }
   for n, other in ipairs(redis.call('ZRANGEBYSCORE', line, '-inf', now, 'LIMIT', 1, K.along)) do
@@ -123,7 +130,7 @@ local function foremost()
     if shut[i] == nil then shut[i] = closed(i) end
     if not shut[i] or n <= K.asked then
       local text = redis.call('HGET', tag .. 'c:' .. tenant .. '/' .. i, e)
-      local o = text and cjson.decode(text)
+      local o = decoded(text)
       if not (shut[i] and calls(o)) then return other, i, e, o end
     end
   end

@@ -57,20 +57,24 @@ func (l *Lookout) look(ctx context.Context) error {
 	defer cancel()
 	for more := true; more; {
 		found, again, err := l.Records.Look(ctx)
-		if err != nil {
-			return err
-		}
-		more = again
 		for _, f := range found {
 			if err := l.treat(ctx, f); err != nil {
 				return err
 			}
 		}
+		if err != nil {
+			return err
+		}
+		more = again
 	}
 	return nil
 }
 
 func (l *Lookout) treat(ctx context.Context, f connections.Found) error {
+	if f.Aside {
+		l.Log.ErrorContext(ctx, "a record cannot be read and was set aside; nobody works on it: plugin doctor says what to do", "connection", f.Key.String())
+		return nil
+	}
 	if f.TakenOver || f.Overdue {
 		reason := "taken over"
 		if f.Overdue {

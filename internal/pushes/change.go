@@ -107,7 +107,7 @@ func (d Desk) alter(ctx context.Context, integration, entity string, known bool,
 	}
 	e, err := d.s.Records.Entry(ctx, key)
 	switch {
-	case !known && errors.Is(err, fault.NotFound) && key.Valid():
+	case !known && (errors.Is(err, fault.NotFound) || errors.Is(err, connections.ErrBroken)) && key.Valid():
 		e = connections.Entry{Key: key}
 	case err != nil:
 		return Push{}, err

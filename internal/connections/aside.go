@@ -1,0 +1,169 @@
+package connections
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// A record that cannot be decoded (a fault of Redis' memory or disk, a hand
+// that wrote to it) stops nobody else: it is taken out of everything that is
+// gone over, and is on a list of its own until it is reset, removed or mended.
+
+// maxAside bounds how many of a shard are told.
+const maxAside = 1000
+
+// Aside is a record that was set aside.
+type Aside struct {
+	Key   Key
+	Since time.Time
+}
+
+// setAside takes a record that cannot be decoded out of the look-out and the
+// line, and gives its credit back. It is false, and nothing is done, for one
+// that can be decoded or is not there.
+func (s *Store) setAside(ctx context.Context, key Key) (bool, error) {
+	const op = "set record aside"
+	broken, err := s.broken(ctx, key)
+	if err != nil || !broken {
+		return false, err
+	}
+	now, err := s.rdb.Time(ctx).Result()
+	if err != nil {
+		return false, redisFault(op, err)
+	}
+	member, shard := key.String(), shardOf(key.Tenant)
+	_, err = s.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
+		p.ZAddNX(ctx, asideKey(shard), redis.Z{Score: float64(now.UnixMilli()), Member: member})
+		p.ZRem(ctx, lookoutKey(shard), member)
+		p.ZRem(ctx, lineKey(key.Tenant), key.inTenant())
+		p.SRem(ctx, activeKey(key.Tenant), key.inTenant())
+		p.ZRem(ctx, indexKey(key.Tenant, key.Integration, parked), key.Entity)
+		return nil
+	})
+	if err != nil {
+		return false, redisFault(op, err)
+	}
+	return true, nil
+}
+
+// inTenant is the key's name within its tenant.
+func (k Key) inTenant() string { return k.Integration + ":" + k.Entity }
+
+// broken tells whether what is stored is no record.
+func (s *Store) broken(ctx context.Context, key Key) (bool, error) {
+	doc, err := s.rdb.HGet(ctx, recordsKey(key.Tenant, key.Integration), key.Entity).Result()
+	switch {
+	case errors.Is(err, redis.Nil):
+		return false, nil
+	case redis.HasErrorPrefix(err, "WRONGTYPE"):
+		return true, nil
+	case err != nil:
+		return false, redisFault("read record", err)
+	}
+	return !wellFormed(doc), nil
+}
+
+func wellFormed(doc string) bool {
+	r, err := decode("read record", doc)
+	return err == nil && r.whole()
+}
+
+// whole tells whether a record has what every one has that was ever written.
+func (r Record) whole() bool { return r.State.known() && r.Epoch > 0 && r.Run > 0 }
+
+func (s State) known() bool {
+	switch s {
+	case Initial, Progress, Connected, Failed:
+		return true
+	default:
+		return false
+	}
+}
+
+// Asides lists the records that are set aside, at most 1,000 of each shard.
+// One that was mended or removed meanwhile is on the list no more, and is
+// looked at again.
+func (s *Store) Asides(ctx context.Context) ([]Aside, error) {
+	const op = "list records set aside"
+	replies, err := eachShard(ctx, s.rdb, func(p redis.Pipeliner, shard int) *redis.ZSliceCmd {
+		return p.ZRangeWithScores(ctx, asideKey(shard), 0, maxAside-1)
+	})
+	if err != nil {
+		return nil, redisFault(op, err)
+	}
+	var out []Aside
+	for shard, reply := range replies {
+		for _, z := range reply.Val() {
+			member, _ := z.Member.(string)
+			key, err := ParseKey(member)
+			if err != nil {
+				continue
+			}
+			broken, err := s.broken(ctx, key)
+			if err != nil {
+				return out, err
+			}
+			if broken {
+				out = append(out, Aside{Key: key, Since: Millis(int64(z.Score))})
+				continue
+			}
+			if err := s.takeBack(ctx, shard, member); err != nil {
+				return out, err
+			}
+		}
+	}
+	return out, nil
+}
+
+// takeBack has a record looked at again that was set aside; of one that has
+// nothing left to do the look-out finds that out.
+func (s *Store) takeBack(ctx context.Context, shard int, member string) error {
+	now, err := s.rdb.Time(ctx).Result()
+	if err != nil {
+		return redisFault("take record back", err)
+	}
+	_, err = s.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
+		p.ZAddNX(ctx, lookoutKey(shard), redis.Z{Score: float64(now.UnixMilli()), Member: member})
+		p.ZRem(ctx, asideKey(shard), member)
+		return nil
+	})
+	if err != nil {
+		return redisFault("take record back", err)
+	}
+	return nil
+}
+
+// scrapLua removes a record that cannot be read, with all that is kept of it.
+// KEYS: records, history, look-out, aside, line, active, the tenant's counters,
+// then the lists of the integration; ARGV: entity, name in the tenant, name.
+const scrapLua = `
+local gone = redis.call('HDEL', KEYS[1], ARGV[1])
+redis.call('DEL', KEYS[2])
+redis.call('ZREM', KEYS[3], ARGV[3])
+redis.call('ZREM', KEYS[4], ARGV[3])
+redis.call('ZREM', KEYS[5], ARGV[2])
+redis.call('SREM', KEYS[6], ARGV[2])
+if gone == 1 then redis.call('HINCRBY', KEYS[7], 'n', -1) end
+for i = 8, #KEYS do redis.call('ZREM', KEYS[i], ARGV[1]) end
+return gone`
+
+// scrap removes a record that was set aside.
+func (s *Store) scrap(ctx context.Context, key Key) error {
+	shard := shardOf(key.Tenant)
+	keys := []string{recordsKey(key.Tenant, key.Integration), historyKey(key), lookoutKey(shard), asideKey(shard), lineKey(key.Tenant), activeKey(key.Tenant), accountKey(key.Tenant)}
+	for _, state := range []State{Initial, Progress, Connected, Failed, parked} {
+		keys = append(keys, indexKey(key.Tenant, key.Integration, state))
+	}
+	if err := s.scrapping.Run(ctx, s.rdb, keys, key.Entity, key.inTenant(), key.String()).Err(); err != nil {
+		return redisFault("remove record", err)
+	}
+	return nil
+}
+
+// CountAside counts the records that are set aside.
+func (s *Store) CountAside(ctx context.Context) (int64, error) {
+	return s.count(ctx, func(p redis.Pipeliner, shard int) *redis.IntCmd { return p.ZCard(ctx, asideKey(shard)) })
+}
