@@ -28,6 +28,7 @@ func (r richText) String() string { return richBegins + string(r) + richEnds }
 // richTexts are the rich texts that the templates of one item's fields write.
 type richTexts struct {
 	plain map[string]richText // by the HTML
+	texts map[string]string   // the same for templates of one line, as they are
 	docs  map[richText]sizedDoc
 	// left is how much the templates may still write, in bytes.
 	left int
@@ -39,7 +40,7 @@ type sizedDoc struct {
 }
 
 func newRichTexts() *richTexts {
-	return &richTexts{plain: map[string]richText{}, docs: map[richText]sizedDoc{}, left: maxFieldsText}
+	return &richTexts{plain: map[string]richText{}, texts: map[string]string{}, docs: map[richText]sizedDoc{}, left: maxFieldsText}
 }
 
 // add returns the plain form under which the rich text is known.
@@ -57,6 +58,23 @@ func (r *richTexts) add(html string) richText {
 		r.docs[plain] = sizedDoc{doc, len(doc.HTML())}
 	}
 	return plain
+}
+
+// text is rich text without its markup, which is made once for each.
+func (r *richTexts) text(html string) string {
+	if known, ok := r.texts[html]; ok {
+		return known
+	}
+	r.texts[html] = plain(html)
+	return r.texts[html]
+}
+
+// htmlText is the text of rich texts that are known, or plain.
+func htmlText(r *richTexts) func(string) string {
+	if r == nil {
+		return plain
+	}
+	return r.text
 }
 
 // split takes the output of a template apart. What is not a known plain form

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"pushbutton/internal/fault"
+	"pushbutton/internal/templates"
 )
 
 // ValueType is what a tracker's field holds.
@@ -90,7 +91,7 @@ func (t *Target) checkFields(ctx context.Context) error {
 			return err
 		}
 		mapped[info.ID] = true
-		if err := t.tryConstant(info, f); err != nil {
+		if err := t.tryConstant(ctx, info, f); err != nil {
 			return err
 		}
 	}
@@ -107,11 +108,11 @@ func (t *Target) checkFields(ctx context.Context) error {
 
 // tryConstant converts a value that names no field of the item, so that a
 // wrong one shows before the first click.
-func (t *Target) tryConstant(info FieldInfo, f fieldTemplate) error {
+func (t *Target) tryConstant(ctx context.Context, info FieldInfo, f fieldTemplate) error {
 	if f.value.takesItem {
 		return nil
 	}
-	text, err := f.value.run(Item{})
+	text, err := f.value.run(templates.NewBudget(ctx), Item{})
 	if err != nil || info.Type == ValuePerson || info.Type == ValueLongText {
 		return nil //nolint:nilerr // seen when the template was parsed
 	}

@@ -2,11 +2,13 @@ package targets
 
 import (
 	"cmp"
+	"context"
 	"maps"
 	"slices"
 	"strings"
 
 	"pushbutton/internal/richtext"
+	"pushbutton/internal/templates"
 )
 
 // The settings that every kind has: how an item becomes an issue.
@@ -111,12 +113,14 @@ type rawField struct {
 // newMapping reads the settings that every kind has.
 func newMapping(v Values) (*mapping, FieldErrors) {
 	var errs FieldErrors
+	budget := templates.NewBudget(context.Background()) // of all templates together
 	parse := func(path, text, fallback string, how place) *template {
 		if text == "" {
 			text = fallback
 		}
-		t, err := parseTemplate(text, how)
-		if err != nil {
+		spent := budget.Err() != nil // the others would say the same
+		t, err := parseTemplate(budget, text, how)
+		if err != nil && !spent {
 			errs = append(errs, FieldError{"settings." + path, err.Error()})
 		}
 		return t
@@ -158,15 +162,22 @@ func (t *Target) ItemFields() []string {
 	return slices.Compact(names)
 }
 
-// Draft maps an item to the issue that is wanted. A description that cannot be
-// read must not stop a push: the issue then links to it.
+// Draft is DraftContext without a context.
 func (t *Target) Draft(marker Marker, item Item) (Draft, error) {
+	return t.DraftContext(context.Background(), marker, item)
+}
+
+// DraftContext maps an item to the issue that is wanted. A description that
+// cannot be read must not stop a push: the issue then links to it. The templates
+// share one budget, and end with the context.
+func (t *Target) DraftContext(ctx context.Context, marker Marker, item Item) (Draft, error) {
 	m := t.opts.mapping
-	title, err := m.title.run(item)
+	budget := templates.NewBudget(ctx)
+	title, err := m.title.run(budget, item)
 	if err != nil {
 		return Draft{}, templateFault(setTitle, err)
 	}
-	html, err := m.description.run(item)
+	html, err := m.description.run(budget, item)
 	if err != nil {
 		return Draft{}, templateFault(setDescription, err)
 	}
@@ -182,7 +193,7 @@ func (t *Target) Draft(marker Marker, item Item) (Draft, error) {
 	d.wishes.assigneeText = m.assigneeText(item)
 	rich := newRichTexts()
 	for _, f := range m.fields {
-		value, err := f.value.compose(item, rich)
+		value, err := f.value.compose(budget, item, rich)
 		if err != nil {
 			return Draft{}, templateFault(setFields+"."+f.name, err)
 		}

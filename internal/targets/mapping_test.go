@@ -11,6 +11,7 @@ import (
 
 	"pushbutton/internal/fault"
 	"pushbutton/internal/richtext"
+	"pushbutton/internal/templates"
 )
 
 func markdown(d richtext.Doc) string { return d.Markdown(richtext.MarkdownOptions{}) }
@@ -246,14 +247,14 @@ func FuzzTemplate(f *testing.F) {
 			return
 		}
 		for _, where := range []place{placeTitle, placeField, placeHTML} {
-			parsed, err := parseTemplate(text, where)
+			parsed, err := parseTemplate(templates.NewBudget(t.Context()), text, where)
 			if err != nil {
 				if parsed != nil || err.Error() == "" || strings.Contains(err.Error(), "\n") {
 					t.Fatalf("a bad error: %q", err)
 				}
 				continue
 			}
-			if out, err := parsed.run(item()); err == nil && len(out) > maxHTMLOutput {
+			if out, err := parsed.run(templates.NewBudget(t.Context()), item()); err == nil && len(out) > maxHTMLOutput {
 				t.Fatal("writes too much")
 			}
 		}

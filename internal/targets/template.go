@@ -4,13 +4,10 @@ import (
 	"errors"
 	"fmt"
 	htmltemplate "html/template"
-	"io"
 	"strings"
-	texttemplate "text/template"
-	"text/template/parse"
-	"time"
 
 	"pushbutton/internal/fault"
+	"pushbutton/internal/templates"
 )
 
 // Templates are an admin's, who need not be the operator: what they can cost
@@ -38,7 +35,7 @@ const (
 // template is a parsed template over an Item.
 type template struct {
 	place place
-	exec  func(io.Writer, any) error
+	made  *templates.Template
 	// names are the fields that it names by a literal: {{field "Effort"}}.
 	names []string
 	// lists is what joins a list's entries.
@@ -49,57 +46,38 @@ type template struct {
 	describes bool
 }
 
-// parseTemplate reads a template and tries it on a made-up item. Its error is
-// a sentence that goes after the setting's path.
-func parseTemplate(text string, where place) (*template, error) {
+// parseTemplate reads a template and tries it on a made-up item, within a
+// budget that the templates of one integration share. Its error is a sentence
+// that goes after the setting's path.
+func parseTemplate(b *templates.Budget, text string, where place) (*template, error) {
 	t := &template{place: where, lists: ", ", describes: strings.Contains(text, "Description")}
 	if where == placeField {
 		t.lists = "\n"
 	}
-	var tree *parse.Tree
-	var err error
+	parse := templates.Text
 	if where == placeHTML {
-		var made *htmltemplate.Template
-		if made, err = htmltemplate.New("template").Option("missingkey=error").Funcs(t.functions(itemData{})).Parse(text); err == nil {
-			tree = made.Tree
-			t.exec = func(w io.Writer, data any) error { return executeHTML(made, t, w, data) }
-		}
-	} else {
-		var made *texttemplate.Template
-		if made, err = texttemplate.New("template").Option("missingkey=error").Funcs(t.functions(itemData{})).Parse(text); err == nil {
-			tree = made.Tree
-			t.exec = func(w io.Writer, data any) error { return executeText(made, t, w, data) }
-		}
+		parse = templates.HTML
+	}
+	made, err := parse(text, t.functions(b, itemData{}))
+	if errors.Is(err, templates.ErrCalls) {
+		return nil, err
 	}
 	if err != nil {
 		return nil, fmt.Errorf("is not a template: %s", said(err))
 	}
-	walk, err := inspect(tree)
+	t.made = made
+	walk, err := inspect(made.Tree())
 	if err != nil {
 		return nil, err
 	}
 	t.names, t.takesItem = walk.names, walk.actions
-	if _, err := t.run(madeUp(t.names)); err != nil {
+	if _, err := t.run(b, madeUp(t.names)); err != nil {
+		if exceeded := (*templates.ExceededError)(nil); errors.As(err, &exceeded) {
+			return nil, fmt.Errorf("%w; %s", err, templates.Advice)
+		}
 		return nil, fmt.Errorf("is not a template for an item: %s", said(err))
 	}
 	return t, nil
-}
-
-// The clones keep a parsed template clean: its functions belong to one run.
-func executeHTML(made *htmltemplate.Template, t *template, w io.Writer, data any) error {
-	own, err := made.Clone()
-	if err != nil {
-		return err
-	}
-	return own.Funcs(t.functions(data.(itemData))).Execute(w, data)
-}
-
-func executeText(made *texttemplate.Template, t *template, w io.Writer, data any) error {
-	own, err := made.Clone()
-	if err != nil {
-		return err
-	}
-	return own.Funcs(t.functions(data.(itemData))).Execute(w, data)
 }
 
 // itemData is what a template sees of an item.
@@ -116,23 +94,20 @@ type itemData struct {
 }
 
 // run fills the template in.
-func (t *template) run(item Item) (string, error) {
-	return t.fill(item, newRichTexts())
+func (t *template) run(b *templates.Budget, item Item) (string, error) {
+	return t.fill(b, item, newRichTexts())
 }
 
 // compose fills the template of a field in.
-func (t *template) compose(item Item, rich *richTexts) (composed, error) {
-	text, err := t.fill(item, rich)
+func (t *template) compose(b *templates.Budget, item Item, rich *richTexts) (composed, error) {
+	text, err := t.fill(b, item, rich)
 	if err != nil {
 		return composed{}, err
 	}
 	return rich.split(text)
 }
 
-func (t *template) fill(item Item, rich *richTexts) (string, error) {
-	if t.exec == nil {
-		return "", nil
-	}
+func (t *template) fill(b *templates.Budget, item Item, rich *richTexts) (string, error) {
 	data := itemData{ID: item.ID, Type: item.Type, Name: item.Name, Link: item.Link, Status: item.Status, Tags: item.Tags,
 		Owner: item.Owner, Pusher: item.Pusher, item: item, rich: rich}
 	limit := maxTitleOutput
@@ -144,9 +119,9 @@ func (t *template) fill(item Item, rich *richTexts) (string, error) {
 	case t.place == placeField:
 		data.Description, limit = "", maxHTMLOutput
 	default:
-		data.Description = lazy(func() string { return plain(item.HTML) })
+		data.Description = lazy(func() string { return rich.text(item.HTML) })
 	}
-	return Bounded(limit, func(w io.Writer) error { return t.exec(w, data) })
+	return t.made.Execute(b, limit, t.functions(b, data), data)
 }
 
 // lazy is a text that is made only if it is written.
@@ -156,71 +131,17 @@ type lazy func() string
 func (l lazy) String() string { return l() }
 
 // functions are what templates can call, documented in docs/targets.md.
-func (t *template) functions(data itemData) map[string]any {
-	funcs := TextFunctions()
-	funcs["field"] = func(name string) any { return t.fieldValue(data.item.field(name), data.rich) }
-	return funcs
-}
-
-// TextFunctions are the functions that templates of any kind can call.
-func TextFunctions() map[string]any {
-	return map[string]any{
-		"join":     join,
-		"printf":   printf,
-		"plain":    func(v any) string { return textOf(v) },
-		"upper":    func(v any) string { return strings.ToUpper(textOf(v)) },
-		"lower":    func(v any) string { return strings.ToLower(textOf(v)) },
-		"trim":     func(v any) string { return strings.TrimSpace(textOf(v)) },
-		"replace":  replace,
-		"truncate": func(limit int, v any) string { return cut(textOf(v), limit) },
-		"default": func(fallback string, v any) any {
-			if textOf(v) == "" {
-				return fallback
-			}
-			return v
-		},
-		"date": formatDate,
-	}
-}
-
-var errTooMuch = errors.New("it makes too long a text")
-
-func join(sep string, v any) (string, error) {
-	list, ok := v.([]string)
-	if field, isField := v.(listValue); isField {
-		list, ok = field.texts, true
-	}
-	if !ok {
-		return textOf(v), nil
-	}
-	if len(list)*len(sep) > maxHTMLOutput {
-		return "", errTooMuch
-	}
-	return strings.Join(list, sep), nil
-}
-
-func replace(old, with string, v any) (string, error) {
-	s := textOf(v)
-	if len(s)+strings.Count(s, old)*len(with) > maxHTMLOutput {
-		return "", errTooMuch
-	}
-	return strings.ReplaceAll(s, old, with), nil
-}
-
-// printf is the usual one without widths, which inspection refuses, and with
-// a bound.
-func printf(format string, args ...any) (string, error) {
-	size := len(format)
-	for i, a := range args {
-		if rich, ok := a.(richText); ok {
-			args[i] = string(rich)
+func (t *template) functions(b *templates.Budget, data itemData) map[string]any {
+	texts := textFunctions{b, htmlText(data.rich)}
+	funcs := texts.all()
+	funcs["field"] = func(name string) (any, error) {
+		f := data.item.field(name)
+		if err := b.Charge(len(f.HTML) + len(data.item.Fields)); err != nil { // to look it up
+			return nil, err
 		}
-		size += len(textOf(a))
+		return t.fieldValue(f, data.rich), nil
 	}
-	if size > maxHTMLOutput {
-		return "", errTooMuch
-	}
-	return fmt.Sprintf(format, args...), nil
+	return funcs
 }
 
 // fieldValue is a field as this template's place wants it.
@@ -231,7 +152,7 @@ func (t *template) fieldValue(f FieldText, rich *richTexts) any {
 	case f.HTML != "" && t.place == placeHTML:
 		return htmltemplate.HTML(f.HTML) //nolint:gosec // sanitised by richtext.Parse
 	case f.HTML != "":
-		return plain(f.HTML)
+		return rich.text(f.HTML)
 	default:
 		return listValue{f.Texts, t.lists}
 	}
@@ -245,57 +166,6 @@ type listValue struct {
 
 // String implements fmt.Stringer.
 func (l listValue) String() string { return strings.Join(l.texts, l.sep) }
-
-func textOf(v any) string {
-	switch v := v.(type) {
-	case nil:
-		return ""
-	case string:
-		return v
-	case richText:
-		return string(v)
-	case htmltemplate.HTML:
-		return plain(string(v))
-	case []string:
-		return strings.Join(v, ", ")
-	default:
-		return fmt.Sprint(v)
-	}
-}
-
-// formatDate writes a date or a time by Go's layout; what is neither stays.
-func formatDate(layout string, v any) string {
-	s := textOf(v)
-	for _, known := range []string{time.RFC3339, time.DateOnly} {
-		if t, err := time.Parse(known, s); err == nil {
-			return t.Format(layout)
-		}
-	}
-	return s
-}
-
-// Bounded gives what write writes, unless it is more than limit bytes.
-func Bounded(limit int, write func(io.Writer) error) (string, error) {
-	out := boundedBuilder{left: limit}
-	if err := write(&out); err != nil {
-		return "", err
-	}
-	return out.String(), nil
-}
-
-// boundedBuilder refuses more than a template may write.
-type boundedBuilder struct {
-	strings.Builder
-	left int
-}
-
-// Write implements io.Writer.
-func (b *boundedBuilder) Write(p []byte) (int, error) {
-	if b.left -= len(p); b.left < 0 {
-		return 0, errors.New("it writes too much")
-	}
-	return b.Builder.Write(p)
-}
 
 // madeUp is an item on which templates are tried.
 func madeUp(fields []string) Item {
@@ -315,7 +185,24 @@ func said(err error) string {
 	return cut(oneLine(text), 160)
 }
 
+// templateFault is the error of a template that cannot be filled in. That of an
+// ended context stays what it is.
 func templateFault(setting string, err error) *fault.Error {
-	return &fault.Error{Op: "map item", Kind: fault.Invalid, Side: fault.SidePlugin, Err: err,
+	const op = "map item"
+	if ended := fault.Wrap(fault.Invalid, op, err); ended.Kind != fault.Invalid {
+		return ended
+	}
+	exceeded := (*templates.ExceededError)(nil)
+	if errors.As(err, &exceeded) {
+		return TooMuch(op, "settings."+setting, exceeded)
+	}
+	return &fault.Error{Op: op, Kind: fault.Invalid, Side: fault.SidePlugin, Err: err,
 		Public: cut("The template in settings."+setting+" does not work for this item. Ask your admin to correct it.", MaxPublic)}
+}
+
+// TooMuch is the error of a template that runs out of its budget. Only the
+// template can change that.
+func TooMuch(op, setting string, err *templates.ExceededError) *fault.Error {
+	return &fault.Error{Op: op, Kind: fault.Invalid, Side: fault.SidePlugin, Err: err,
+		Public: fmt.Sprintf("The template in %s %s. Ask your admin to shorten it: %s.", cut(setting, 80), err, templates.Advice)}
 }

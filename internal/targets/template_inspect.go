@@ -4,12 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"text/template/parse"
 )
 
 // InspectTemplate refuses what a template must not hold, because of what it
-// could cost: definitions, large numbers, deeply nested loops. It gives the
+// could cost: large numbers, deeply nested loops. It returns the
 // fields that the template names ({{field "Effort"}}). Its error is a sentence
 // that goes after the setting's path.
 func InspectTemplate(tree *parse.Tree) (fields []string, err error) {
@@ -70,8 +69,10 @@ func (w *inspection) node(n parse.Node, loops int) {
 		}
 		w.loop(n.Pipe)
 		w.branch(n.BranchNode, loops+1)
-	case *parse.TemplateNode:
-		w.wrong = "must not use define, block or template"
+	case *parse.ChainNode:
+		w.node(n.Node, loops)
+	case *parse.IdentifierNode:
+		w.called(n.Ident)
 	case *parse.NumberNode:
 		if !n.IsInt || n.Int64 > maxNumber || n.Int64 < -maxNumber {
 			w.wrong = fmt.Sprintf("has the number %s; whole numbers up to %d are possible", n.Text, maxNumber)
@@ -99,23 +100,22 @@ func (w *inspection) loop(pipe *parse.PipeNode) {
 	w.wrong = "loops over something else than a list of the item, such as .Tags"
 }
 
-// calls refuses functions that make long texts out of short ones.
+// called refuses functions that make long texts out of short ones.
+func (w *inspection) called(name string) {
+	switch name {
+	case "print", "println", "html", "js", "urlquery", "call", "len", "slice":
+		w.wrong = fmt.Sprintf("uses %s, which is not there; see docs/targets.md for what is", name)
+	}
+}
+
+// calls refuses a printf that cannot work, or could make a long text of nothing.
 func (w *inspection) calls(n *parse.CommandNode) {
 	fn, ok := n.Args[0].(*parse.IdentifierNode)
-	if !ok {
+	if !ok || fn.Ident != "printf" || len(n.Args) < 2 {
 		return
 	}
-	switch fn.Ident {
-	case "print", "println", "html", "js", "urlquery", "call", "len", "slice":
-		w.wrong = fmt.Sprintf("uses %s, which is not there; see docs/targets.md for what is", fn.Ident)
-	case "printf":
-		if len(n.Args) < 2 {
-			return
-		}
-		format, ok := n.Args[1].(*parse.StringNode)
-		if !ok || strings.ContainsAny(format.Text, "0123456789*") && strings.Contains(format.Text, "%") {
-			w.wrong = "uses printf with something else than a format in quotes without widths"
-		}
+	if format, ok := n.Args[1].(*parse.StringNode); !ok || widens(format.Text) {
+		w.wrong = "uses printf with something else than a format in quotes without widths"
 	}
 }
 

@@ -275,6 +275,10 @@ Templates are Go's [text/template](https://pkg.go.dev/text/template), without ` 
 | ` + "`date \"02.01.2006\" (field \"Due\")`" + ` | a date in Go's layout |
 | ` + "`plain .Description`" + ` | rich text without its markup |
 
+The templates of one item may together take 100,000 steps (a field, a function or a piece of text is one, in each turn of a loop) and work through 32 MB of text, which
+is what their functions read and make. A push usually takes less than a hundredth of the steps. A template that does more is refused when it is set, or ends the push with
+an error that names its setting: use fewer loops, and fewer functions over long texts.
+
 A text that is longer than the tracker takes is cut at a paragraph or word, and a link to the rest ends it. Where an admin or a proxy has set a lower limit than
 usual, the refusal tells: the text is cut to the limit that it names, or to its half, and sent once more.
 

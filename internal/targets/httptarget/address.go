@@ -5,6 +5,8 @@ import (
 	"net/url"
 	"strings"
 	"text/template/parse"
+
+	"pushbutton/internal/templates"
 )
 
 // address is the template of an address whose scheme, host and port are known
@@ -21,7 +23,7 @@ func (e *env) parseAddress(text string) (*address, error) {
 	if err != nil {
 		return nil, err
 	}
-	fixed, err := e.beginning(t.tree)
+	fixed, err := e.beginning(t.made.Tree())
 	if err != nil {
 		return nil, err
 	}
@@ -32,7 +34,7 @@ func (e *env) parseAddress(text string) (*address, error) {
 	case u.User != nil:
 		return nil, errors.New("must not hold a user name or password")
 	}
-	return &address{tmpl: t, origin: u.Scheme + "://" + u.Host}, escapeTree(t.tree, useURL)
+	return &address{tmpl: t, origin: u.Scheme + "://" + u.Host}, escapeTree(t.made.Tree(), useURL)
 }
 
 // beginning is the address up to where its host surely ends. Only text and
@@ -81,8 +83,8 @@ func variable(n *parse.ActionNode) (string, bool) {
 
 // render fills the address in and sees once more that it leads to where it
 // was said to.
-func (a *address) render(data any) (string, error) {
-	text, err := a.run(data)
+func (a *address) render(b *templates.Budget, data any) (string, error) {
+	text, err := a.run(b, data)
 	if err != nil {
 		return "", err
 	}

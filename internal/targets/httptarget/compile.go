@@ -16,6 +16,7 @@ import (
 
 	"pushbutton/internal/richtext"
 	"pushbutton/internal/targets"
+	"pushbutton/internal/templates"
 )
 
 // compiler reads a description into a driver, and collects everything that is
@@ -24,6 +25,9 @@ type compiler struct {
 	env     *env
 	headers map[string]string // of every request
 	errs    targets.FieldErrors
+	// budget is what all templates together may take when they are tried.
+	budget *templates.Budget
+	spent  bool // and somebody was told
 }
 
 func (c *compiler) fail(path, format string, args ...any) {
@@ -44,6 +48,7 @@ func (c *compiler) path(at, text string) *path {
 
 // request is one request of a description.
 type request struct {
+	setting     string // where it is described
 	op          string
 	method      string
 	url         *address
@@ -66,7 +71,7 @@ func (c *compiler) request(at, op string, v targets.Values, samples ...any) *req
 	if v == nil {
 		return nil
 	}
-	r := &request{op: op, method: v.String(reqMethod), says: v.String(reqSays),
+	r := &request{setting: at, op: op, method: v.String(reqMethod), says: v.String(reqSays),
 		expect: c.path(at+"."+reqExpect, v.String(reqExpect)), refuse: c.path(at+"."+reqRefuse, v.String(reqRefuse)),
 		missing: c.path(at+"."+reqMissing, v.String(reqMissing)), at: c.path(at+"."+reqAt, v.String(reqAt))}
 	var err error
@@ -80,7 +85,7 @@ func (c *compiler) request(at, op string, v targets.Values, samples ...any) *req
 	}
 	for _, sample := range samples {
 		before := len(c.errs)
-		if c.try(at, r, sample); len(c.errs) > before {
+		if c.try(r, sample); len(c.errs) > before {
 			break // the others would say the same
 		}
 	}
@@ -154,22 +159,60 @@ func (c *compiler) readBody(at string, r *request, v targets.Values) {
 
 // try fills a request's templates in, so that what is wrong with them shows
 // now.
-func (c *compiler) try(at string, r *request, sample any) {
-	if _, err := r.url.render(sample); err != nil {
-		c.fail(at+"."+reqURL, "does not work: %s", said(err))
-	}
-	for _, h := range r.headers {
-		if _, err := h.render(sample); err != nil {
-			c.fail(at+"."+setHeaders+"."+h.name, "does not work: %s", said(err))
-		}
-	}
-	if _, err := r.render(sample); err != nil {
-		c.fail(at+"."+reqBody, "does not work: %s", said(err))
+func (c *compiler) try(r *request, sample any) {
+	_, bad := r.fill(c.budget, sample)
+	for _, e := range bad {
+		c.unworkable(e.setting, e.err)
 	}
 }
 
-func (h header) render(data any) (string, error) {
-	value, err := h.value.run(data)
+// unworkable tells of a template that was tried in vain. When the budget is
+// spent, the template that spent the last of it is named, and no other.
+func (c *compiler) unworkable(at string, err error) {
+	exceeded := (*templates.ExceededError)(nil)
+	switch {
+	case !errors.As(err, &exceeded):
+		c.fail(at, "does not work: %s", said(err))
+	case !c.spent:
+		c.spent = true
+		c.fail(at, "%s; %s", exceeded, templates.Advice)
+	}
+}
+
+// templateError says which template cannot be filled in.
+type templateError struct {
+	setting string
+	err     error
+}
+
+func (e *templateError) Error() string { return e.err.Error() }
+func (e *templateError) Unwrap() error { return e.err }
+
+// filled is a request made of its templates.
+type filled struct {
+	url, body string
+	headers   []string // in the order of request.headers
+}
+
+// fill fills all templates of a request in, and returns those that it cannot.
+func (r *request) fill(b *templates.Budget, data any) (out filled, bad []*templateError) {
+	part := func(setting string, render func(*templates.Budget, any) (string, error)) string {
+		text, err := render(b, data)
+		if err != nil {
+			bad = append(bad, &templateError{r.setting + "." + setting, err})
+		}
+		return text
+	}
+	out.url = part(reqURL, r.url.render)
+	for _, h := range r.headers {
+		out.headers = append(out.headers, part(setHeaders+"."+h.name, h.render))
+	}
+	out.body = part(reqBody, r.render)
+	return out, bad
+}
+
+func (h header) render(b *templates.Budget, data any) (string, error) {
+	value, err := h.value.run(b, data)
 	if err == nil && !httpguts.ValidHeaderFieldValue(value) {
 		err = errors.New("it makes a header of more than one line")
 	}
@@ -177,8 +220,8 @@ func (h header) render(data any) (string, error) {
 }
 
 // render fills the body in.
-func (r *request) render(data any) (string, error) {
-	body, err := r.body.run(data)
+func (r *request) render(b *templates.Budget, data any) (string, error) {
+	body, err := r.body.run(b, data)
 	if err == nil && r.json && body != "" && !json.Valid([]byte(body)) {
 		err = errors.New("it does not make JSON")
 	}
@@ -188,7 +231,9 @@ func (r *request) render(data any) (string, error) {
 // value is a part of an issue: a JSONPath in an answer, or a template.
 type value struct {
 	path *path
-	tmpl interface{ run(any) (string, error) }
+	tmpl interface {
+		run(*templates.Budget, any) (string, error)
+	}
 }
 
 func (c *compiler) value(at, text string, address bool) *value {
@@ -203,8 +248,8 @@ func (c *compiler) value(at, text string, address bool) *value {
 			c.fail(at, "%s", err)
 			return nil
 		}
-		if _, err := a.render(partData{"1", "1", "pb-1"}); err != nil {
-			c.fail(at, "does not work: %s", said(err))
+		if _, err := a.render(c.budget, partData{"1", "1", "pb-1"}); err != nil {
+			c.unworkable(at, err)
 		}
 		return &value{tmpl: link{a}}
 	default:
@@ -213,8 +258,8 @@ func (c *compiler) value(at, text string, address bool) *value {
 			c.fail(at, "%s", err)
 			return nil
 		}
-		if _, err := t.run(partData{"1", "1", "pb-1"}); err != nil {
-			c.fail(at, "does not work: %s", said(err))
+		if _, err := t.run(c.budget, partData{"1", "1", "pb-1"}); err != nil {
+			c.unworkable(at, err)
 		}
 		return &value{tmpl: t}
 	}
@@ -223,7 +268,7 @@ func (c *compiler) value(at, text string, address bool) *value {
 // link is an address for people.
 type link struct{ a *address }
 
-func (l link) run(data any) (string, error) { return l.a.render(data) }
+func (l link) run(b *templates.Budget, data any) (string, error) { return l.a.render(b, data) }
 
 func (c *compiler) mapping(v targets.Values) mapping {
 	const at = "settings." + setIssue

@@ -1,6 +1,7 @@
 package httptarget
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"net/url"
@@ -12,6 +13,7 @@ import (
 	"pushbutton/internal/richtext"
 	"pushbutton/internal/secret"
 	"pushbutton/internal/targets"
+	"pushbutton/internal/templates"
 )
 
 // Kind describes the adapter.
@@ -46,7 +48,8 @@ func open(cfg targets.Config, deps targets.Deps) (targets.Driver, error) {
 	if len(errs) > 0 {
 		return nil, errs
 	}
-	c := &compiler{env: &env{vars: vars, secrets: cfg.Credentials, used: map[string]bool{}}, headers: v.Map(setHeaders)}
+	c := &compiler{env: &env{vars: vars, secrets: cfg.Credentials, used: map[string]bool{}}, headers: v.Map(setHeaders),
+		budget: templates.NewBudget(context.Background())}
 	d := c.driver(v, cfg, deps.HTTP)
 	c.credentials(v, cfg)
 	if len(c.errs) > 0 {

@@ -35,7 +35,7 @@ type (
 	}
 )
 
-// wish is what create sees, and update too.
+// wish is what create sees, and update too. It serves one request at a time.
 type wish struct {
 	Marker, Title, Link, Reporter string
 	Labels                        []string
@@ -46,11 +46,13 @@ type wish struct {
 	draft  targets.Draft
 	writer writer
 	known  []string
+	// written holds the text by format, as far as it was asked for.
+	written map[string]string
 }
 
 // Description is the text in the description's own format.
 func (w *wish) Description() any {
-	text := w.draft.Render(w.writer.limit, w.writer.count, w.writer.render)
+	text := w.render(inFormat, w.writer.render)
 	if w.writer.format == formatADF {
 		return jsonText(text)
 	}
@@ -58,18 +60,27 @@ func (w *wish) Description() any {
 }
 
 // HTML is the text in HTML.
-func (w *wish) HTML() string { return w.render(richtext.Doc.HTML) }
+func (w *wish) HTML() string { return w.render(formatHTML, richtext.Doc.HTML) }
 
 // Markdown is the text in Markdown.
 func (w *wish) Markdown() string {
-	return w.render(func(d richtext.Doc) string { return d.Markdown(w.writer.markdown) })
+	return w.render(formatMarkdown, func(d richtext.Doc) string { return d.Markdown(w.writer.markdown) })
 }
 
 // Text is the text without any markup.
-func (w *wish) Text() string { return w.render(richtext.Doc.Plain) }
+func (w *wish) Text() string { return w.render(formatPlain, richtext.Doc.Plain) }
 
-func (w *wish) render(how func(richtext.Doc) string) string {
-	return w.draft.Render(w.writer.limit, w.writer.count, how)
+// inFormat stands for the description's own format among those of a wish.
+const inFormat = ""
+
+// render writes the text once in each format, however often a template asks.
+func (w *wish) render(format string, how func(richtext.Doc) string) string {
+	text, ok := w.written[format]
+	if !ok {
+		text = w.draft.Render(w.writer.limit, w.writer.count, how)
+		w.written[format] = text
+	}
+	return text
 }
 
 // Field is a further field by its name, nil if the item has no value for it.
@@ -137,7 +148,7 @@ func (d *driver) Render(draft targets.Draft) (body, format string) {
 
 func (d *driver) wish(draft targets.Draft) *wish {
 	w := &wish{Marker: string(draft.Marker), Title: draft.Title, Link: draft.Link, Reporter: draft.Reporter, Labels: draft.Labels,
-		Fields: map[string]any{}, draft: draft, writer: d.writer}
+		Fields: map[string]any{}, draft: draft, writer: d.writer, written: map[string]string{}}
 	for _, f := range d.fields {
 		w.known = append(w.known, f.Name)
 	}

@@ -42,9 +42,9 @@ func (d *driver) findAll(ctx context.Context, marker targets.Marker) ([]targets.
 	if by := d.finder.sort; by != nil {
 		slices.SortStableFunc(nodes, func(a, b any) int { return before(by.text(a), by.text(b)) })
 	}
-	out := make([]targets.Issue, 0, len(nodes))
+	out, budget := make([]targets.Issue, 0, len(nodes)), parts(ctx)
 	for _, n := range nodes {
-		i, err := d.mapping.issue(n, "", string(marker))
+		i, err := d.mapping.issue(budget, n, "", string(marker))
 		if err != nil {
 			return nil, d.odd(d.finder.request.op, err)
 		}

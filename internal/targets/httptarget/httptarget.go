@@ -14,9 +14,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"regexp"
-	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -26,6 +23,7 @@ import (
 	"pushbutton/internal/outbound"
 	"pushbutton/internal/secret"
 	"pushbutton/internal/targets"
+	"pushbutton/internal/templates"
 )
 
 // driver is a description that was read.
@@ -162,7 +160,7 @@ func (d *driver) Create(ctx context.Context, draft targets.Draft) (targets.Issue
 	if d.create.expect != nil && !d.create.expect.holds(doc) {
 		return targets.Issue{}, targets.Unreadable(d.create.op, errors.New("the answer is not as create.expect says"))
 	}
-	made, err := d.mapping.issue(at(d.create, doc), "", string(draft.Marker))
+	made, err := d.mapping.issue(parts(ctx), at(d.create, doc), "", string(draft.Marker))
 	if err != nil {
 		return targets.Issue{}, targets.Unreadable(d.create.op, err)
 	}
@@ -193,7 +191,7 @@ func (d *driver) readIssue(ctx context.Context, id string) (targets.Issue, error
 	if err != nil {
 		return targets.Issue{}, d.explain(ctx, d.read.op, id, err)
 	}
-	i, err := d.mapping.issue(at(d.read, doc), id, "")
+	i, err := d.mapping.issue(parts(ctx), at(d.read, doc), id, "")
 	if err != nil {
 		return targets.Issue{}, d.odd(d.read.op, err)
 	}
@@ -259,10 +257,9 @@ func (d *driver) odd(op string, err error) *fault.Error {
 // send makes a request of its templates and sends it. The document is nil
 // where the answer is not JSON: what needs one says so.
 func (d *driver) send(ctx context.Context, r *request, data any, id string) (any, error) {
-	call, err := d.call(r, data)
+	call, err := d.call(ctx, r, data)
 	if err != nil {
-		return nil, &fault.Error{Op: r.op, Kind: fault.Invalid, Err: err,
-			Public: fmt.Sprintf("%s: the request cannot be made of this item (%s). Ask your admin to correct the integration's settings.", d.name, d.mask(said(err)))}
+		return nil, d.unmade(r.op, err)
 	}
 	if d.signer != nil {
 		if id == "" {
@@ -282,135 +279,35 @@ func (d *driver) send(ctx context.Context, r *request, data any, id string) (any
 	return doc, nil
 }
 
-func (d *driver) call(r *request, data any) (outbound.Call, error) {
+// unmade is the error of a request that was not made, and so not sent.
+func (d *driver) unmade(op string, err error) *fault.Error {
+	if ended := fault.Wrap(fault.Invalid, op, err); ended.Kind != fault.Invalid {
+		return ended
+	}
+	exceeded, bad := (*templates.ExceededError)(nil), (*templateError)(nil)
+	if errors.As(err, &exceeded) && errors.As(err, &bad) {
+		return targets.TooMuch(op, bad.setting, exceeded)
+	}
+	return &fault.Error{Op: op, Kind: fault.Invalid, Err: err,
+		Public: fmt.Sprintf("%s: the request cannot be made of this item (%s). Ask your admin to correct the integration's settings.", d.name, d.mask(said(err)))}
+}
+
+// call fills the templates of a request in, which share one budget.
+func (d *driver) call(ctx context.Context, r *request, data any) (outbound.Call, error) {
 	call := outbound.Call{Op: r.op, Method: r.method, Header: http.Header{}}
 	call.Refine = func(reply outbound.Reply, usual *fault.Error) *fault.Error { return d.verdict(r, reply, usual) }
-	var err error
-	if call.URL, err = r.url.render(data); err != nil {
-		return call, err
+	filled, bad := r.fill(templates.NewBudget(ctx), data)
+	if len(bad) > 0 {
+		return call, bad[0]
 	}
-	body, err := r.render(data)
-	if err != nil {
-		return call, err
-	}
-	if body != "" {
-		call.Body = []byte(body)
+	call.URL = filled.url
+	if filled.body != "" {
+		call.Body = []byte(filled.body)
 		call.Header.Set("Content-Type", r.contentType)
 	}
-	if _, set := call.Header["Accept"]; !set {
-		call.Header.Set("Accept", "application/json")
-	}
-	for _, h := range r.headers {
-		value, err := h.render(data)
-		if err != nil {
-			return call, err
-		}
-		call.Header.Set(h.name, value)
+	call.Header.Set("Accept", "application/json")
+	for i, h := range r.headers {
+		call.Header.Set(h.name, filled.headers[i])
 	}
 	return call, nil
-}
-
-// mapping says where an issue's parts stand.
-type mapping struct {
-	id, key, url *value
-	status       []*value
-	title        *path
-	// trashed tells an issue that people threw away and can still restore.
-	started, done, trashed []test
-	pattern                *regexp.Regexp
-}
-
-// test is a status by name, a JSONPath that must hold, or one that must select
-// a text.
-type test struct {
-	status string
-	path   *path
-	equals string
-}
-
-func (t test) meets(doc any, status string) bool {
-	switch {
-	case t.path == nil:
-		return strings.EqualFold(t.status, status)
-	case t.equals != "":
-		return strings.EqualFold(t.path.text(doc), t.equals)
-	default:
-		return t.path.holds(doc)
-	}
-}
-
-// known tells whether the tracker can have such an id at all.
-func (m *mapping) known(id string) bool {
-	const longest = 200
-	if id == "" || len(id) > longest || id == "." || id == ".." || strings.ContainsFunc(id, func(r rune) bool { return r < ' ' }) {
-		return false
-	}
-	return m.pattern == nil || m.pattern.MatchString(id)
-}
-
-// names tells whether an answer has the id of an issue.
-func (m *mapping) names(doc any) bool {
-	return m.id != nil && m.id.path != nil && m.id.path.text(doc) != ""
-}
-
-// issue reads an issue off an answer. id is the one it was asked for by, if it
-// was.
-func (m *mapping) issue(doc any, id, marker string) (targets.Issue, error) {
-	part := partData{ID: id, Marker: marker}
-	var i targets.Issue
-	read := func(v *value) string {
-		switch {
-		case v == nil:
-			return ""
-		case v.path != nil:
-			return v.path.text(doc)
-		}
-		text, err := v.tmpl.run(part)
-		if err != nil {
-			return ""
-		}
-		return text
-	}
-	found := read(m.id)
-	if found == "" || !m.known(found) {
-		return i, errors.New("the answer has no id of an issue")
-	}
-	if id == "" {
-		part.ID = found
-	}
-	i.ID = part.ID
-	if i.Key = read(m.key); i.Key == "" {
-		i.Key = i.ID
-	}
-	part.Key = i.Key
-	i.URL, i.Title = read(m.url), m.title.text(doc)
-	for _, v := range m.status {
-		if i.Status == "" {
-			i.Status = read(v)
-		}
-	}
-	meets := func(t test) bool { return t.meets(doc, i.Status) }
-	switch {
-	case slices.ContainsFunc(m.done, meets):
-		i.Progress = targets.Done
-	case slices.ContainsFunc(m.started, meets):
-		i.Progress = targets.Started
-	}
-	if slices.ContainsFunc(m.trashed, meets) {
-		i.Verdict = targets.VerdictTrashed
-	}
-	return i, nil
-}
-
-// before sorts by number where both are numbers, else by text.
-func before(a, b string) int {
-	x, xerr := strconv.ParseFloat(a, 64)
-	y, yerr := strconv.ParseFloat(b, 64)
-	if xerr == nil && yerr == nil && x != y {
-		if x < y {
-			return -1
-		}
-		return 1
-	}
-	return strings.Compare(a, b)
 }

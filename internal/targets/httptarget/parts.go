@@ -33,7 +33,7 @@ func (p updater) Update(ctx context.Context, id string, draft targets.Draft) (ta
 	if err != nil {
 		return targets.Issue{}, err
 	}
-	i, err := p.mapping.issue(at(p.update, doc), id, string(draft.Marker))
+	i, err := p.mapping.issue(parts(ctx), at(p.update, doc), id, string(draft.Marker))
 	if err != nil { // many answer a change with nothing
 		i = targets.Issue{ID: id}
 	}

@@ -4,14 +4,13 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"io"
 	"strconv"
 	"strings"
-	"text/template"
 	"text/template/parse"
 
 	"pushbutton/internal/secret"
 	"pushbutton/internal/targets"
+	"pushbutton/internal/templates"
 )
 
 // Limits of what a template writes, in bytes.
@@ -42,32 +41,56 @@ type env struct {
 	used    map[string]bool
 	derived []string
 	sealed  bool
+	// known remembers templates: a header of every request is read once.
+	known map[source]parsed
 }
+
+// source is a template's text and place, parsed what came of it.
+type (
+	source struct {
+		text  string
+		where use
+	}
+	parsed struct {
+		tmpl *tmpl
+		err  error
+	}
+)
 
 // tmpl is a parsed template that was tried.
 type tmpl struct {
-	made *template.Template
-	tree *parse.Tree
+	env  *env
+	made *templates.Template
 	max  int
 }
 
 // parse reads a template for a place. Its error is a sentence that goes after
 // the setting's path.
 func (e *env) parse(text string, where use) (*tmpl, error) {
-	t, err := e.read(text, where)
-	if err != nil || t.tree == nil {
-		return t, err
+	if p, ok := e.known[source{text, where}]; ok {
+		return p.tmpl, p.err
 	}
-	return t, escapeTree(t.tree, where)
+	t, err := e.read(text, where)
+	if err == nil && t.made.Tree() != nil {
+		err = escapeTree(t.made.Tree(), where)
+	}
+	if e.known == nil {
+		e.known = map[source]parsed{}
+	}
+	e.known[source{text, where}] = parsed{t, err}
+	return t, err
 }
 
 // read parses and inspects, and escapes nothing yet.
 func (e *env) read(text string, where use) (*tmpl, error) {
-	made, err := template.New("template").Option("missingkey=error").Funcs(e.functions()).Parse(text)
+	made, err := templates.Text(text, e.functions(nil))
+	if errors.Is(err, templates.ErrCalls) {
+		return nil, err
+	}
 	if err != nil {
 		return nil, fmt.Errorf("is not a template: %s", said(err))
 	}
-	t := &tmpl{made: made, tree: made.Tree, max: maxBody}
+	t := &tmpl{env: e, made: made, max: maxBody}
 	switch where {
 	case useURL:
 		t.max = maxURL
@@ -75,26 +98,23 @@ func (e *env) read(text string, where use) (*tmpl, error) {
 		t.max = maxHeader
 	case useJSON, useForm, useXML, useText:
 	}
-	if t.tree == nil { // an empty text
+	if made.Tree() == nil { // an empty text
 		return t, nil
 	}
-	if _, err := targets.InspectTemplate(t.tree); err != nil {
+	if _, err := targets.InspectTemplate(made.Tree()); err != nil {
 		return nil, err
 	}
-	return t, e.checkNames(t.tree, where)
+	return t, e.checkNames(made.Tree(), where)
 }
 
-// run fills the template in.
-func (t *tmpl) run(data any) (string, error) {
-	if t.tree == nil {
-		return "", nil
-	}
-	return targets.Bounded(t.max, func(w io.Writer) error { return t.made.Execute(w, data) })
+// run fills the template in, within a budget.
+func (t *tmpl) run(b *templates.Budget, data any) (string, error) {
+	return t.made.Execute(b, t.max, t.env.functions(b), data)
 }
 
 // functions are what a template can call beside targets.TextFunctions.
-func (e *env) functions() template.FuncMap {
-	funcs := template.FuncMap(targets.TextFunctions())
+func (e *env) functions(b *templates.Budget) map[string]any {
+	funcs := targets.TextFunctions(b)
 	funcs["var"] = func(name string) string { return e.vars[name] }
 	funcs["secret"] = func(name string) string { return e.secrets[name].Reveal() }
 	funcs["raw"] = func(v string) (rawText, error) { return rawText(v), rawText(v).check() }
@@ -102,7 +122,7 @@ func (e *env) functions() template.FuncMap {
 	funcs["json"] = toJSON
 	funcs["int"] = whole
 	funcs["dict"] = dict
-	funcs["chunks"] = chunks
+	funcs["chunks"] = func(size int, v any) ([]string, error) { return chunks(b, size, v) }
 	for name, f := range escapers() {
 		funcs[name] = f
 	}
@@ -158,11 +178,16 @@ func dict(pairs ...any) (map[string]any, error) {
 
 // chunks cuts a text into pieces of at most size characters, for trackers that
 // take long texts as a list.
-func chunks(size int, v any) ([]string, error) {
+func chunks(b *templates.Budget, size int, v any) ([]string, error) {
 	if size <= 0 {
 		return nil, errors.New("chunks takes a size above 0")
 	}
-	rest := []rune(plainOf(v))
+	const header = 16 // of a piece, in bytes
+	text := plainOf(v)
+	if err := b.Afford(len(text) + len(text)/size*header); err != nil {
+		return nil, err
+	}
+	rest := []rune(text)
 	var out []string
 	for len(rest) > 0 {
 		n := min(size, len(rest))
@@ -216,11 +241,12 @@ func (e *env) checkName(kind string, c *parse.CommandNode, where use) error {
 
 // secretsOf names the secrets that a template writes.
 func secretsOf(t *tmpl) []string {
-	if t.tree == nil {
+	tree := t.made.Tree()
+	if tree == nil {
 		return nil
 	}
 	var out []string
-	visit(t.tree.Root, func(c *parse.CommandNode) {
+	visit(tree.Root, func(c *parse.CommandNode) {
 		if fn, ok := c.Args[0].(*parse.IdentifierNode); ok && fn.Ident == "secret" {
 			if name, ok := literal(c); ok {
 				out = append(out, name)

@@ -1,6 +1,7 @@
 package httptarget
 
 import (
+	"context"
 	"encoding/json"
 	"net/url"
 	"strings"
@@ -9,7 +10,10 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"pushbutton/internal/fault"
 	"pushbutton/internal/secret"
+	"pushbutton/internal/targets"
+	"pushbutton/internal/templates"
 )
 
 func newEnv() *env {
@@ -27,7 +31,7 @@ func FuzzJSONStaysJSON(f *testing.F) {
 		"nested": "{{json (dict "x" .Title "y" .Labels)}}", "null": {{if .Reporter}}{{.Reporter}}{{else}}null{{end}}}`, useJSON)
 	require.NoError(f, err)
 	f.Fuzz(func(t2 *testing.T, title, link string) {
-		out, err := t.run(&wish{Title: title, Link: link, Labels: []string{title, link}})
+		out, err := t.run(templates.NewBudget(t2.Context()), &wish{Title: title, Link: link, Labels: []string{title, link}})
 		require.NoError(t2, err)
 		var got map[string]any
 		require.NoError(t2, json.Unmarshal([]byte(out), &got), out)
@@ -55,7 +59,7 @@ func FuzzAddressStaysInPlace(f *testing.F) {
 	a, err := newEnv().parseAddress(`{{var "base"}}/issues/{{.ID}}/x?q={{.ID}}&fixed=1`)
 	require.NoError(f, err)
 	f.Fuzz(func(t *testing.T, id string) {
-		text, err := a.render(issueData{id})
+		text, err := a.render(templates.NewBudget(t.Context()), issueData{id})
 		if err != nil {
 			return
 		}
@@ -89,11 +93,24 @@ func TestTemplates(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			made, err := newEnv().parse(c.text, c.where)
 			require.NoError(t, err)
-			got, err := made.run(w)
+			got, err := made.run(templates.NewBudget(t.Context()), w)
 			require.NoError(t, err)
 			assert.Equal(t, c.want, got)
 		})
 	}
+}
+
+// TestRequestEndsWithItsContext: nothing is sent, and the error is the context's.
+func TestRequestEndsWithItsContext(t *testing.T) {
+	made, err := open(targets.Config{Settings: targets.Values{setCreate: targets.Values{reqURL: "https://tracker.example.com/issues", reqMethod: "POST",
+		reqBody: `["{{if eq .Title "now"}}{{range int "9000000000000"}}{{end}}{{end}}"]`}}}, targets.Deps{})
+	require.NoError(t, err)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err = made.Create(ctx, targets.Draft{Marker: sampleMarker, Title: "now"})
+	require.ErrorIs(t, err, context.Canceled)
+	assert.Equal(t, fault.Canceled, fault.KindOf(err))
+	assert.Equal(t, targets.OutcomeNotDone, targets.OutcomeOf(err))
 }
 
 func TestTemplatesRefused(t *testing.T) {
@@ -148,7 +165,7 @@ func TestAddresses(t *testing.T) {
 		t.Run(text, func(t *testing.T) {
 			a, err := newEnv().parseAddress(text)
 			require.NoError(t, err)
-			got, err := a.render(issueData{"a/b"})
+			got, err := a.render(templates.NewBudget(t.Context()), issueData{"a/b"})
 			require.NoError(t, err)
 			assert.Equal(t, want, got)
 		})
@@ -181,7 +198,7 @@ func TestAddresses(t *testing.T) {
 		for text, id := range map[string]string{`https://h/a/{{.ID}}`: "..", `https://h/a/{{.ID}}.`: ".", `https://h/#{{.ID}}`: "x"} {
 			a, err := newEnv().parseAddress(text)
 			require.NoError(t, err)
-			_, err = a.render(issueData{id})
+			_, err = a.render(templates.NewBudget(t.Context()), issueData{id})
 			assert.Error(t, err, text)
 		}
 	})
