@@ -2,7 +2,6 @@ package access
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"sync"
@@ -113,12 +112,9 @@ func (j *JWKS) refresh(ctx context.Context) error {
 
 func (j *JWKS) load(ctx context.Context) ([]namedKey, error) {
 	const op = "read key set"
-	reply, err := j.http.Send(ctx, outbound.Call{Op: op, Method: http.MethodGet, URL: j.url, Header: http.Header{"Accept": {"application/json"}}, Timeout: 5 * time.Second})
-	if err != nil {
-		return nil, unavailable(op, err)
-	}
 	var set jose.JSONWebKeySet
-	if err := json.Unmarshal(reply.Body, &set); err != nil {
+	_, err := j.http.Send(ctx, outbound.Call{Op: op, Method: http.MethodGet, URL: j.url, Header: http.Header{"Accept": {"application/json"}}, Timeout: 5 * time.Second, Into: &set})
+	if err != nil {
 		return nil, unavailable(op, err)
 	}
 	var out []namedKey

@@ -32,8 +32,6 @@ import (
 const (
 	// DefaultTimeout bounds one call, connection and body included.
 	DefaultTimeout = 20 * time.Second
-	// DefaultMaxBody bounds a reply's body in bytes.
-	DefaultMaxBody = 4 << 20
 	// maxHeader bounds a reply's header in bytes.
 	maxHeader   = 256 << 10
 	maxIdle     = 1024
@@ -53,8 +51,6 @@ type Options struct {
 	UserAgent string
 	// Timeout bounds one call; DefaultTimeout if zero.
 	Timeout time.Duration
-	// MaxBody bounds a reply's body in bytes; DefaultMaxBody if zero.
-	MaxBody int64
 	// Observe, if set, is told of every call when it has ended.
 	Observe func(Observation)
 	// Proxy, if set, is what public addresses are reached through.
@@ -89,9 +85,6 @@ type Client struct {
 func New(opts Options) *Client {
 	if opts.Timeout <= 0 {
 		opts.Timeout = DefaultTimeout
-	}
-	if opts.MaxBody <= 0 {
-		opts.MaxBody = DefaultMaxBody
 	}
 	return &Client{opts: opts, pool: newPool(opts)}
 }
@@ -138,19 +131,26 @@ type Call struct {
 	Body   []byte
 	// Timeout bounds this call; the client's if zero.
 	Timeout time.Duration
-	// MaxBody bounds this reply's body in bytes; the client's if zero.
-	MaxBody int64
+	// Bound is how much the reply to a success may be; One if zero. What is more
+	// is an error, but for a call without a Bound and without Into: it needs no
+	// whole body.
+	Bound Bound
 	// Refine may replace the classification of a reply; it is given every
 	// reply, also a 2xx (some peers say 200 and mean an error), with the
 	// default's verdict, nil for success. It returns the final one.
 	Refine func(Reply, *fault.Error) *fault.Error
+	// Into, if set, is what the body of a success is decoded into, as JSON.
+	Into any
 }
 
-// Reply is what came back, the body read whole.
+// Reply is what came back.
 type Reply struct {
 	Status int
 	Header http.Header
-	Body   []byte
+	// Body is whole, except that it is cut where nobody needs it whole: that of
+	// a refusal at 64 KiB and 4,000 values, that of a call without a Bound and
+	// without Into at those of One.
+	Body []byte
 }
 
 // Send sends a call and reads the reply. An error is always a *fault.Error;
@@ -198,30 +198,7 @@ func (c *Client) send(ctx context.Context, call Call) (Reply, *fault.Error) {
 		return Reply{}, transportFault(ctx, call.Op, err, connected.Load())
 	}
 	defer func() { _ = resp.Body.Close() }()
-	limit := call.MaxBody
-	if limit <= 0 {
-		limit = c.opts.MaxBody
-	}
-	body, err := io.ReadAll(io.LimitReader(resp.Body, limit+1))
-	reply := Reply{Status: resp.StatusCode, Header: resp.Header, Body: body}
-	if err == nil && int64(len(body)) > limit {
-		err = fmt.Errorf("the reply is larger than %d bytes", limit)
-	}
-	if err != nil {
-		ferr := transportFault(ctx, call.Op, err, true)
-		if verdict := FromStatus(resp.StatusCode, resp.Header); verdict != nil && !verdict.Unsure {
-			ferr.Unsure = false // the status alone says that nothing was done
-		}
-		return reply, ferr
-	}
-	verdict := FromStatus(resp.StatusCode, resp.Header)
-	if call.Refine != nil {
-		verdict = call.Refine(reply, verdict)
-	}
-	if verdict != nil && reply.Status == http.StatusRequestEntityTooLarge {
-		verdict.Err = errors.Join(ErrRequestTooLarge, verdict.Err)
-	}
-	return reply, verdict
+	return c.receive(ctx, call, resp)
 }
 
 func (c *Client) request(ctx context.Context, call Call) (*http.Request, *fault.Error) {

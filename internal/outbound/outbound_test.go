@@ -84,7 +84,7 @@ func TestSend(t *testing.T) {
 		case "/redirect":
 			http.Redirect(w, r, "/ok", http.StatusFound)
 		case "/large":
-			_, _ = w.Write(make([]byte, 2000))
+			_, _ = w.Write(make([]byte, oneBytes+1))
 		case "/cut":
 			w.Header().Set("Content-Length", "100")
 			_, _ = w.Write([]byte("x"))
@@ -102,10 +102,10 @@ func TestSend(t *testing.T) {
 	}))
 	defer srv.Close()
 	defer close(hang)
-	c := local(Options{UserAgent: "test/1", MaxBody: 1000, Timeout: 200 * time.Millisecond})
+	c := local(Options{UserAgent: "test/1", Timeout: 200 * time.Millisecond})
 	defer c.Close()
 	call := func(path string) (Reply, *fault.Error) {
-		reply, err := c.Send(context.Background(), Call{Op: "post", Method: http.MethodPost, URL: srv.URL + path + "?secret=canary", Body: []byte("{}")})
+		reply, err := c.Send(context.Background(), Call{Op: "post", Method: http.MethodPost, URL: srv.URL + path + "?secret=canary", Body: []byte("{}"), Bound: One()})
 		if err == nil {
 			return reply, nil
 		}
@@ -128,9 +128,9 @@ func TestSend(t *testing.T) {
 		require.Equal(t, want.unsure, err.Unsure, path)
 		require.Equal(t, "post", err.Op)
 	}
-	whole, serr := c.Send(context.Background(), Call{Op: "get", Method: http.MethodGet, URL: srv.URL + "/large", MaxBody: 2000})
-	require.NoError(t, serr, "a call may expect more than the client's limit")
-	require.Len(t, whole.Body, 2000)
+	whole, serr := c.Send(context.Background(), Call{Op: "get", Method: http.MethodGet, URL: srv.URL + "/large", Bound: Items(1)})
+	require.NoError(t, serr, "a call may expect more than one thing")
+	require.Len(t, whole.Body, oneBytes+1)
 	srv.Listener.Close()
 	fresh := local(Options{})
 	defer fresh.Close()

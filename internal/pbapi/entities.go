@@ -9,6 +9,8 @@ import (
 	"net/url"
 	"slices"
 	"time"
+
+	"pushbutton/internal/outbound"
 )
 
 const scopeEntitiesRead = "entities:read"
@@ -16,6 +18,13 @@ const scopeEntitiesRead = "entities:read"
 // maxEntityFields bounds the fields of one GetEntity, so that the address
 // stays one that proxies accept.
 const maxEntityFields = 100
+
+// maxDescription is the most characters of a description.
+const maxDescription = 524_288
+
+// configurations is the bound of what a workspace has set up: fields, each with
+// a schema of its own.
+func configurations() outbound.Bound { return outbound.Items(500) }
 
 // Entity is a feature, a component, or any other of Productboard's items.
 // Which fields it has depends on its type and its workspace, so they are kept
@@ -52,6 +61,7 @@ func (s *Session) GetEntity(ctx context.Context, id string, fields ...string) (E
 	if len(fields) > 0 {
 		r.query = url.Values{"fields[]": fields}
 	}
+	r.bound = outbound.Items(maxEntityFields).WithTexts(1, maxDescription)
 	got, err := one[wireEntity](ctx, s, r)
 	return got.entity(), err
 }
@@ -109,7 +119,7 @@ type RelationshipConfiguration struct {
 
 // ListConfigurations reads the configurations of all types of entities.
 func (s *Session) ListConfigurations(ctx context.Context) iter.Seq2[Configuration, error] {
-	return list[Configuration](ctx, s, request{op: "list configurations", method: http.MethodGet, path: "/entities/configurations", reads: true,
+	return list[Configuration](ctx, s, request{op: "list configurations", method: http.MethodGet, path: "/entities/configurations", reads: true, bound: configurations(),
 		scope: scopeEntitiesRead, thing: "the workspace's configuration"})
 }
 
@@ -123,7 +133,7 @@ func (s *Session) GetConfiguration(ctx context.Context, entityType string) (Conf
 		return Configuration{}, refuse(op, "The entity type must be a name such as feature.")
 	}
 	return one[Configuration](ctx, s, request{
-		op: op, method: http.MethodGet, path: "/entities/configurations/" + url.PathEscape(entityType), reads: true,
+		op: op, method: http.MethodGet, path: "/entities/configurations/" + url.PathEscape(entityType), reads: true, bound: configurations(),
 		scope: scopeEntitiesRead, thing: "this type of item",
 	})
 }

@@ -2,6 +2,7 @@ package pbapi
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -103,6 +104,10 @@ func explain(ferr *fault.Error, r request) {
 		ferr.Unsure = false // nothing to be carried out
 	}
 	ferr.Blame(fault.SideProductboard, "")
+	var oversize *outbound.OversizeError
+	if ferr.Public == "" && errors.As(ferr.Err, &oversize) {
+		ferr.Public = fmt.Sprintf("Productboard's answer is larger than expected: more than %d %s. If this does not pass, an admin should check the Productboard address in the plugin's configuration.", oversize.Limit, oversize.What)
+	}
 	if ferr.Public == "" {
 		ferr.Public = advice(ferr.Kind, r)
 	}

@@ -4,8 +4,11 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"iter"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
+	"strings"
 	"testing"
 	"time"
 
@@ -150,11 +153,40 @@ func TestSuccessThatCannotBeRead(t *testing.T) {
 
 func isSearch(op operation) bool { return op.method == "POST" && op.status == 200 }
 
-func TestHugeBody(t *testing.T) {
-	h := func(w http.ResponseWriter, _ *http.Request) { reply(w, 200, string(bytes.Repeat([]byte(" "), 2000))) }
-	_, err := session(t, serve(t, h), pbapi.NoPacer(), outbound.Options{MaxBody: 1000}).GetEntity(t.Context(), entityID)
-	requireFault(t, err, fault.Unavailable)
-	assert.ErrorContains(t, err, "larger than 1000 bytes")
+// Whatever answers in Productboard's place cannot fill the memory, neither with
+// bytes nor with what a few bytes stand for.
+func TestHugeAnswers(t *testing.T) {
+	bomb := strings.Repeat("{},", 4<<20/3) + "{}"
+	for name, body := range map[string]string{
+		"spaces": strings.Repeat(" ", 32<<20), "objects": "[" + bomb + "]", "data": `{"data":[` + bomb + `]}`, "one resource": `{"data":{"id":"1","fields":{"name":[` + bomb + `]}}}`,
+		"deep": strings.Repeat(`{"data":`, 5000) + "1" + strings.Repeat("}", 5000),
+	} {
+		h := func(w http.ResponseWriter, _ *http.Request) { reply(w, 200, body) }
+		s := session(t, serve(t, h), pbapi.NoPacer(), outbound.Options{})
+		for call, do := range map[string]func() error{
+			"entity":   func() error { _, err := s.GetEntity(t.Context(), entityID); return err },
+			"put":      func() error { return s.PutConnection(t.Context(), integrationID, entityID, connected()) },
+			"relation": func() error { return last(s.ListRelationships(t.Context(), entityID)) },
+			"configs":  func() error { return last(s.ListConfigurations(t.Context())) },
+		} {
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			err := do()
+			runtime.ReadMemStats(&after)
+			assert.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(24<<20), "%s, %s: the test's own server included", name, call)
+			if call == "put" {
+				continue // nothing of its answer is needed
+			}
+			ferr := requireFault(t, err, fault.Unavailable)
+			assert.Contains(t, ferr.Public, "larger than expected", "%s, %s", name, call)
+		}
+	}
+}
+
+func last[T any](seq iter.Seq2[T, error]) (err error) {
+	for _, err = range seq {
+	}
+	return err
 }
 
 func TestNobodyThere(t *testing.T) {

@@ -8,12 +8,15 @@ import (
 	"net/url"
 
 	"pushbutton/internal/fault"
+	"pushbutton/internal/outbound"
 )
 
 // Bounds of a list that is read page by page.
 const (
 	maxPages  = 10_000
 	maxCursor = 4096 // bytes
+	// maxPageItems is how many things are expected on one page.
+	maxPageItems = 100
 )
 
 // page is one page of a list. A missing links.next means the last one, like
@@ -56,6 +59,9 @@ func (p *page[T]) complete() error {
 // and ends the sequence.
 func list[T any](ctx context.Context, s *Session, r request) iter.Seq2[T, error] {
 	query := r.query
+	if r.bound == (outbound.Bound{}) {
+		r.bound = outbound.Items(maxPageItems)
+	}
 	return func(yield func(T, error) bool) {
 		var zero T
 		r := r // the sequence can be run again, from the first page

@@ -33,6 +33,8 @@ type request struct {
 	scope string
 	// thing is what a 404 says is missing, with its article.
 	thing string
+	// bound is how much the reply may be; outbound.One if zero.
+	bound outbound.Bound
 	// secrets are what the body holds and no error may repeat.
 	secrets []secret.String
 }
@@ -115,6 +117,9 @@ func (s *Session) call(r request, token secret.String, out result) (outbound.Cal
 		call.Header.Set("Content-Type", "application/json")
 	}
 	r.secrets = append(r.secrets, token)
+	if call.Bound = r.bound; call.Bound == (outbound.Bound{}) {
+		call.Bound = outbound.One()
+	}
 	call.Refine = func(reply outbound.Reply, verdict *fault.Error) *fault.Error {
 		if verdict != nil {
 			return refine(reply, verdict, r.secrets)

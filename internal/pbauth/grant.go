@@ -36,6 +36,8 @@ const (
 	// of its life otherwise.
 	maxAhead = 5 * time.Minute
 	maxReply = 64 << 10
+	// maxValues bounds the values in it.
+	maxValues = 200
 )
 
 // reply is a success of the token endpoint.
@@ -152,7 +154,7 @@ func (a *Auth) post(ctx context.Context, grant, path string, client tenants.Prod
 	header.Set("Accept", "application/json")
 	_, err := a.opts.HTTP.Send(ctx, outbound.Call{
 		Op: "productboard token: " + grant, Method: http.MethodPost, URL: a.opts.AppURL + path, Header: header,
-		Body: []byte(form.Encode()), Timeout: a.opts.Lock / 3, MaxBody: maxReply,
+		Body: []byte(form.Encode()), Timeout: a.opts.Lock / 3, Bound: outbound.Bound{Bytes: maxReply, Values: maxValues},
 		Refine: func(r outbound.Reply, verdict *fault.Error) *fault.Error {
 			if verdict != nil {
 				return refine(r, verdict)

@@ -12,11 +12,49 @@ import (
 // What drivers of trackers that speak JSON have in common. Credential, path
 // and the meaning of refusals are the driver's own.
 
-// JSONCall makes a call that wants JSON, and sends body as JSON unless it is
-// nil. The driver adds its credential and its Refine. A body that is no JSON
-// is fault.Internal, and nothing was sent.
-func JSONCall(op, method, url string, body any) (outbound.Call, error) {
+// Answer is what a driver wants to have read of an answer that may be more than
+// outbound.One allows. Drivers pass it where they pass the pointer alone
+// otherwise.
+type Answer struct {
+	Into  any
+	Bound outbound.Bound
+}
+
+// List is the Answer for a list of at most n things without long texts.
+func List(into any, n int) Answer { return Answer{Into: into, Bound: outbound.Items(n)} }
+
+// Expect lets a call read its answer into out: a pointer, an Answer, or nil for
+// nothing.
+func Expect(call *outbound.Call, out any) {
+	answer, ok := out.(Answer)
+	if !ok {
+		answer.Into = out
+	}
+	call.Into, call.Bound = answer.Into, answer.Bound
+}
+
+// Part is the value of one member of an answer: it is decoded into Into, and
+// Found says whether it was there and not null.
+type Part struct {
+	Into  any
+	Found bool
+}
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (p *Part) UnmarshalJSON(raw []byte) error {
+	if p.Found = string(raw) != "null"; !p.Found || p.Into == nil {
+		return nil
+	}
+	return json.Unmarshal(raw, p.Into)
+}
+
+// JSONCall makes a call that wants JSON, reads the answer into out (see
+// Expect), and sends body as JSON unless it is nil. The driver adds its
+// credential and its Refine. A body that is no JSON is fault.Internal, and
+// nothing was sent.
+func JSONCall(op, method, url string, body, out any) (outbound.Call, error) {
 	call := outbound.Call{Op: op, Method: method, URL: url, Header: http.Header{"Accept": {"application/json"}}}
+	Expect(&call, out)
 	if body == nil {
 		return call, nil
 	}
@@ -29,39 +67,37 @@ func JSONCall(op, method, url string, body any) (outbound.Call, error) {
 	return call, nil
 }
 
-// ReadJSON ends a read: it decodes what outbound.Client.Send gave into out
-// (nil: that there was an answer is enough). The error is Sure; an answer that
-// does not fit is what stranger makes of it (see Stranger).
-func ReadJSON(op string, reply outbound.Reply, err error, out any, stranger func(op string, err error) *fault.Error) error {
-	if err != nil {
+// ReadJSON ends a read with the error that it ended with, nil for none. The
+// result is Sure; an answer that does not fit is what stranger makes of it (see
+// Stranger).
+func ReadJSON(op string, err error, stranger func(op string, err error) *fault.Error) error {
+	var unreadable *outbound.UnreadableError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &unreadable):
+		return stranger(op, unreadable.Unwrap())
+	default:
 		return Sure(err)
 	}
-	if out == nil {
-		return nil
-	}
-	if err := json.Unmarshal(reply.Body, out); err != nil {
-		return stranger(op, err)
-	}
-	return nil
 }
 
-// WroteJSON ends a write: it decodes what outbound.Client.Send returned into
-// out. Without an out only a web page is an error, since no tracker confirms
-// anything with one. An answer that does not fit is Unreadable.
+// WroteJSON ends a write with what outbound.Client.Send returned. Where the
+// answer was not read into anything only a web page is an error, since no
+// tracker confirms anything with one. An answer that does not fit is
+// Unreadable.
 func WroteJSON(op string, reply outbound.Reply, err error, out any) error {
-	if err != nil {
+	var unreadable *outbound.UnreadableError
+	switch {
+	case errors.As(err, &unreadable):
+		return Unreadable(op, unreadable.Unwrap())
+	case err != nil:
 		return err
-	}
-	if out == nil {
-		if WebPage(reply) {
-			return confirmedByPage(op)
-		}
+	case out == nil && WebPage(reply):
+		return confirmedByPage(op)
+	default:
 		return nil
 	}
-	if err := json.Unmarshal(reply.Body, out); err != nil {
-		return Unreadable(op, err)
-	}
-	return nil
 }
 
 // confirmedByPage is the error of a write that a web page claims to confirm.

@@ -3,6 +3,7 @@ package targets_test
 import (
 	"errors"
 	"net/http"
+	"net/http/httptest"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -14,14 +15,14 @@ import (
 )
 
 func TestJSONCall(t *testing.T) {
-	read, err := targets.JSONCall("read", http.MethodGet, "https://example.com/1", nil)
+	read, err := targets.JSONCall("read", http.MethodGet, "https://example.com/1", nil, nil)
 	require.NoError(t, err)
 	assert.Equal(t, outbound.Call{Op: "read", Method: "GET", URL: "https://example.com/1", Header: http.Header{"Accept": {"application/json"}}}, read)
-	write, err := targets.JSONCall("write", http.MethodPost, "https://example.com/1", map[string]int{"a": 1})
+	write, err := targets.JSONCall("write", http.MethodPost, "https://example.com/1", map[string]int{"a": 1}, nil)
 	require.NoError(t, err)
 	assert.Equal(t, `{"a":1}`, string(write.Body))
 	assert.Equal(t, "application/json", write.Header.Get("Content-Type"))
-	_, err = targets.JSONCall("write", http.MethodPost, "https://example.com/1", func() {})
+	_, err = targets.JSONCall("write", http.MethodPost, "https://example.com/1", func() {}, nil)
 	assert.Equal(t, fault.Internal, fault.KindOf(err))
 	assert.Equal(t, targets.OutcomeNotDone, targets.OutcomeOf(err), "nothing was sent")
 }
@@ -50,13 +51,22 @@ func TestJSONReplies(t *testing.T) {
 			if !c.nowhere {
 				out = &struct{ A int }{}
 			}
-			reply := outbound.Reply{Status: 200, Body: []byte(c.body)}
-			err := targets.ReadJSON("op", reply, c.err, out, stranger)
+			srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(c.body)) }))
+			defer srv.Close()
+			client := outbound.New(outbound.Options{Unguarded: true})
+			defer client.Close()
+			call, err := targets.JSONCall("op", http.MethodGet, srv.URL, nil, out)
+			require.NoError(t, err)
+			reply, sent := client.Send(t.Context(), call)
+			if c.err != nil {
+				sent = c.err
+			}
+			err = targets.ReadJSON("op", sent, stranger)
 			assert.Equal(t, c.read, targets.OutcomeOf(err), "read: %v", err)
 			if c.read == targets.OutcomeNotDone && c.err == nil {
 				assert.Equal(t, "The address does not answer as Acme does. Ask your admin to check settings.url.", fault.From(err).Public)
 			}
-			err = targets.WroteJSON("op", reply, c.err, out)
+			err = targets.WroteJSON("op", reply, sent, out)
 			assert.Equal(t, c.write, targets.OutcomeOf(err), "write: %v", err)
 		})
 	}

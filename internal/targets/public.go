@@ -1,12 +1,14 @@
 package targets
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"strings"
 	"time"
 
 	"pushbutton/internal/fault"
+	"pushbutton/internal/outbound"
 )
 
 // MaxPublic is the longest sentence a button can show, in characters
@@ -46,6 +48,10 @@ func Only[T any](all []T, name func(T) string) string {
 // cause, and who can mend it.
 func publicFor(e *fault.Error, tracker string) string {
 	const settings = " Ask your admin to check the integration's settings."
+	var oversize *outbound.OversizeError
+	if errors.As(e.Err, &oversize) {
+		return fmt.Sprintf("%s answered with more than %d %s, which is not how %s answers here. Something else may stand at its address.%s", tracker, oversize.Limit, oversize.What, tracker, settings)
+	}
 	switch e.Kind {
 	case fault.Invalid:
 		return tracker + " refused the request." + settings

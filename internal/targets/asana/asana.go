@@ -161,7 +161,7 @@ func (d *driver) task(ctx context.Context, id string, more ...string) (task, err
 	if len(more) > 0 {
 		query.Set("opt_fields", query.Get("opt_fields")+","+strings.Join(more, ","))
 	}
-	if err := d.get(ctx, op, "/tasks/"+id, query, &found); err != nil {
+	if err := d.get(ctx, op, "/tasks/"+id, query, targets.Answer{Into: &found, Bound: outbound.One().WithTexts(1, maxNotes)}); err != nil {
 		return found, d.explain(ctx, op, id, err)
 	}
 	if found.GID == "" {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"pushbutton/internal/fault"
+	"pushbutton/internal/outbound"
 	"pushbutton/internal/richtext"
 	"pushbutton/internal/targets"
 )
@@ -21,8 +22,8 @@ const (
 	recently = 24 * time.Hour
 	// lookBack is how long after its last change a task is still found.
 	lookBack = 30 * 24 * time.Hour
-	// maxScan bounds a look-up in pages, 3,000 tasks; a page of tasks with the
-	// longest notes must be below what outbound reads.
+	// maxScan bounds a look-up in pages, 3,000 tasks; a quarter of a
+	// page may have the longest notes.
 	maxScan  = 60
 	scanPage = 50
 	// reference is what stands before the marker.
@@ -84,7 +85,7 @@ func (d *driver) scan(ctx context.Context, marker targets.Marker, span time.Dura
 	}
 	query := url.Values{"project": {d.cfg.project}, "modified_since": {time.Now().Add(-span).UTC().Format(time.RFC3339)},
 		"opt_fields": {summary().Get("opt_fields") + ",notes,created_at"}}
-	all, whole, err := list[task](ctx, d.client, op, "/tasks", query, maxScan, scanPage)
+	all, whole, err := listWithin[task](ctx, d.client, op, "/tasks", query, maxScan, scanPage, outbound.Items(scanPage).WithTexts(scanPage/4, maxNotes))
 	if err != nil {
 		return nil, err
 	}

@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"pushbutton/internal/fault"
+	"pushbutton/internal/outbound"
 	"pushbutton/internal/targets"
 )
 
@@ -96,7 +97,7 @@ func (p *planner) sections(ctx context.Context, made *plan) error {
 func (p *planner) customFields(ctx context.Context) ([]customField, error) {
 	q := asking("custom_field.name", "custom_field.resource_subtype", "custom_field.enum_options", "custom_field.enum_options.name", "custom_field.enum_options.enabled",
 		"custom_field.enum_options.color", "custom_field.is_formula_field", "custom_field.is_value_read_only", "custom_field.id_prefix")
-	all, _, err := list[fieldSetting](ctx, p.client, "read custom fields", "/projects/"+p.cfg.project+"/custom_field_settings", q, maxPages, pageSize)
+	all, _, err := listWithin[fieldSetting](ctx, p.client, "read custom fields", "/projects/"+p.cfg.project+"/custom_field_settings", q, maxPages, pageSize, outbound.Items(4*pageSize))
 	if err != nil {
 		return nil, err
 	}

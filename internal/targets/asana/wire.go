@@ -143,8 +143,7 @@ func asking(fields ...string) url.Values {
 	return url.Values{"opt_fields": {strings.Join(fields, ",")}}
 }
 
-// get reads path into out, whose pointer stays nil where there is no data. A
-// read changes nothing, so its error is never Unsure.
+// get reads path into out. A read changes nothing, so its error is never Unsure.
 func (c client) get(ctx context.Context, op, path string, query url.Values, out any) error {
 	_, err := c.getPage(ctx, op, path, query, out)
 	return err
@@ -152,25 +151,23 @@ func (c client) get(ctx context.Context, op, path string, query url.Values, out 
 
 // getPage reads one page and gives the offset of the next, "" for none.
 func (c client) getPage(ctx context.Context, op, path string, query url.Values, out any) (next string, err error) {
-	reply, err := c.send(ctx, op, http.MethodGet, path, query, nil)
-	if err != nil {
-		return "", targets.Sure(err)
+	answer, ok := out.(targets.Answer)
+	if !ok {
+		answer.Into = out
 	}
 	var in struct {
-		Data json.RawMessage `json:"data"`
+		Data targets.Part `json:"data"`
 		Next *struct {
 			Offset string `json:"offset"`
 		} `json:"next_page"`
 	}
-	err = json.Unmarshal(reply.Body, &in)
-	if err == nil && len(in.Data) == 0 {
-		err = errors.New("the answer holds no data")
+	in.Data.Into, answer.Into = answer.Into, &in
+	_, err = c.send(ctx, op, http.MethodGet, path, query, nil, answer)
+	if err = targets.ReadJSON(op, err, notAsana); err != nil {
+		return "", err
 	}
-	if err == nil {
-		err = json.Unmarshal(in.Data, out)
-	}
-	if err != nil {
-		return "", notAsana(op, err)
+	if !in.Data.Found {
+		return "", notAsana(op, errors.New("the answer holds no data"))
 	}
 	if in.Next != nil {
 		next = in.Next.Offset
@@ -178,15 +175,21 @@ func (c client) getPage(ctx context.Context, op, path string, query url.Values, 
 	return next, nil
 }
 
-// list reads all pages, at most pages; whole is false where there are more.
+// list reads all pages, at most pages, of size things without long texts each;
+// whole is false where there are more.
 func list[T any](ctx context.Context, c client, op, path string, query url.Values, pages, size int) (all []T, whole bool, err error) {
+	return listWithin[T](ctx, c, op, path, query, pages, size, outbound.Items(size))
+}
+
+// listWithin is list with a bound for each page.
+func listWithin[T any](ctx context.Context, c client, op, path string, query url.Values, pages, size int, bound outbound.Bound) (all []T, whole bool, err error) {
 	if query == nil {
 		query = url.Values{}
 	}
 	query.Set("limit", strconv.Itoa(size))
 	for range pages {
 		var page []T
-		next, err := c.getPage(ctx, op, path, query, &page)
+		next, err := c.getPage(ctx, op, path, query, targets.Answer{Into: &page, Bound: bound})
 		if err != nil {
 			return nil, false, err
 		}
@@ -212,12 +215,12 @@ func (c client) change(ctx context.Context, op, method, path string, query url.V
 	if out != nil {
 		out = &envelope{Data: out}
 	}
-	reply, err := c.send(ctx, op, method, path, query, envelope{Data: data})
+	reply, err := c.send(ctx, op, method, path, query, envelope{Data: data}, targets.Answer{Into: out, Bound: outbound.One().WithTexts(1, maxNotes)})
 	return targets.WroteJSON(op, reply, err, out)
 }
 
-func (c client) send(ctx context.Context, op, method, path string, query url.Values, body any) (outbound.Reply, error) {
-	call, err := targets.JSONCall(op, method, c.address(path, query), body)
+func (c client) send(ctx context.Context, op, method, path string, query url.Values, body, out any) (outbound.Reply, error) {
+	call, err := targets.JSONCall(op, method, c.address(path, query), body, out)
 	if err != nil {
 		return outbound.Reply{}, err
 	}

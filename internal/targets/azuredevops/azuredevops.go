@@ -130,7 +130,7 @@ func (d *driver) carriers(ctx context.Context, marker targets.Marker) ([]string,
 	wiql := "SELECT [System.Id] FROM WorkItems WHERE [System.TeamProject] = @project AND [System.Tags] CONTAINS '" + string(marker) + "' ORDER BY [System.Id]"
 	var result queryResult
 	address := d.wit("wiql", url.Values{"$top": {strconv.Itoa(maxFound)}})
-	if err := d.query(ctx, op, address, map[string]string{"query": wiql}, &result); err != nil {
+	if err := d.query(ctx, op, address, map[string]string{"query": wiql}, targets.List(&result, maxFound)); err != nil {
 		return nil, err
 	}
 	if result.WorkItems == nil {
@@ -150,7 +150,7 @@ func (d *driver) items(ctx context.Context, ids []string) ([]workItem, error) {
 	query.Set("ids", strings.Join(ids, ","))
 	query.Set("errorPolicy", "omit")
 	var found list[*workItem]
-	if err := d.get(ctx, op, d.wit("workitems", query), &found); err != nil {
+	if err := d.get(ctx, op, d.wit("workitems", query), targets.List(&found, maxFound)); err != nil {
 		return nil, err
 	}
 	if found.Value == nil {

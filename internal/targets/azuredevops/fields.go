@@ -49,7 +49,7 @@ func (d *driver) ListFields(ctx context.Context) ([]targets.FieldInfo, error) {
 		return nil, err
 	}
 	var ofType list[typeField]
-	if err := d.get(ctx, op, d.wit("workitemtypes/"+escape(p.typ)+"/fields", url.Values{"$expand": {"all"}}), &ofType); err != nil {
+	if err := d.get(ctx, op, d.wit("workitemtypes/"+escape(p.typ)+"/fields", url.Values{"$expand": {"all"}}), targets.List(&ofType, manyFields)); err != nil {
 		return nil, err
 	}
 	if ofType.Value == nil {

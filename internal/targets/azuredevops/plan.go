@@ -41,7 +41,7 @@ func (p *planner) forget() { p.memo.Forget() }
 func (p *planner) load(ctx context.Context) (*plan, error) {
 	const op = "read work item type"
 	var t workItemType
-	err := p.client.get(ctx, op, p.wit("workitemtypes/"+escape(p.cfg.typ), nil), &t)
+	err := p.client.get(ctx, op, p.wit("workitemtypes/"+escape(p.cfg.typ), nil), targets.List(&t, manyFields))
 	switch {
 	case err != nil:
 		return nil, err
@@ -81,7 +81,7 @@ func (p *planner) statesOf(ctx context.Context, typ string) ([]state, error) {
 		return known, nil
 	}
 	var states list[state]
-	err = p.client.get(ctx, "read states", p.preview("workitemtypes/"+escape(typ)+"/states"), &states)
+	err = p.client.get(ctx, "read states", p.preview("workitemtypes/"+escape(typ)+"/states"), targets.List(&states, manyStates))
 	if err != nil && fault.KindOf(err) != fault.NotFound {
 		return nil, err
 	}
@@ -109,7 +109,7 @@ func (p *planner) allFields(ctx context.Context) (map[string]field, error) {
 		return known, nil
 	}
 	var all list[field]
-	if err := p.client.get(ctx, op, p.wit("fields", nil), &all); err != nil {
+	if err := p.client.get(ctx, op, p.wit("fields", nil), targets.List(&all, manyFields)); err != nil {
 		return nil, err
 	}
 	if len(all.Value) == 0 {
@@ -140,14 +140,14 @@ func (d *driver) Choices(ctx context.Context, setting string) ([]targets.Choice,
 	switch setting {
 	case setProject:
 		var all list[project]
-		err := d.get(ctx, op, d.address("/_apis/projects", url.Values{"$top": {"500"}}), &all)
+		err := d.get(ctx, op, d.address("/_apis/projects", url.Values{"$top": {"500"}}), targets.List(&all, 500))
 		for _, p := range all.Value {
 			out = append(out, targets.Choice{Value: p.Name})
 		}
 		return out, err
 	case setType:
 		var all list[workItemType]
-		err := d.get(ctx, op, d.wit("workitemtypes", nil), &all)
+		err := d.get(ctx, op, d.wit("workitemtypes", nil), targets.List(&all, manyFields))
 		for _, t := range all.Value {
 			if !t.Off {
 				out = append(out, targets.Choice{Value: t.Name})
@@ -163,13 +163,22 @@ func (d *driver) Choices(ctx context.Context, setting string) ([]targets.Choice,
 	}
 }
 
+// How much is expected of lists that Azure DevOps gives whole: the fields of an
+// organization or of a type, with the values of each and the form they stand in;
+// a type's states; areas or iterations.
+const (
+	manyFields = 500
+	manyStates = 50
+	manyNodes  = 500
+)
+
 // maxDepth is how deep Azure DevOps lets areas and iterations nest.
 const maxDepth = 14
 
 func (d *driver) paths(ctx context.Context, op, group string) ([]targets.Choice, error) {
 	var root node
 	query := url.Values{"$depth": {fmt.Sprint(maxDepth)}}
-	if err := d.get(ctx, op, d.wit("classificationnodes/"+group, query), &root); err != nil {
+	if err := d.get(ctx, op, d.wit("classificationnodes/"+group, query), targets.List(&root, manyNodes)); err != nil {
 		return nil, err
 	}
 	var out []targets.Choice

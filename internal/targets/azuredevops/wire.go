@@ -189,21 +189,23 @@ func (c client) versioned(path, version string, query url.Values) string {
 // get reads an address into out. A read changes nothing, so its error is never
 // Unsure, whatever it is a part of.
 func (c client) get(ctx context.Context, op, address string, out any) error {
-	return c.read(ctx, outbound.Call{Op: op, Method: http.MethodGet, URL: address}, out)
+	call := outbound.Call{Op: op, Method: http.MethodGet, URL: address}
+	targets.Expect(&call, out)
+	return c.read(ctx, call)
 }
 
 // query is a read that is a POST.
 func (c client) query(ctx context.Context, op, address string, body, out any) error {
-	call, err := targets.JSONCall(op, http.MethodPost, address, body)
+	call, err := targets.JSONCall(op, http.MethodPost, address, body, out)
 	if err != nil {
 		return err
 	}
-	return c.read(ctx, call, out)
+	return c.read(ctx, call)
 }
 
-func (c client) read(ctx context.Context, call outbound.Call, out any) error {
-	reply, err := c.send(ctx, call)
-	return targets.ReadJSON(call.Op, reply, err, out, notAzure)
+func (c client) read(ctx context.Context, call outbound.Call) error {
+	_, err := c.send(ctx, call)
+	return targets.ReadJSON(call.Op, err, notAzure)
 }
 
 // notAzure is a read that brought something else than what Azure DevOps sends.
@@ -213,13 +215,13 @@ func notAzure(op string, err error) *fault.Error {
 
 // patch sends a JSON patch. A reply that cannot be read is Unsure.
 func (c client) patch(ctx context.Context, op, method, address string, ops []op) (workItem, error) {
-	call, err := targets.JSONCall(op, method, address, ops)
+	var out workItem
+	call, err := targets.JSONCall(op, method, address, ops, targets.Answer{Into: &out, Bound: outbound.One().WithTexts(1, maxDescription)})
 	if err != nil {
 		return workItem{}, err
 	}
 	call.Header.Set("Content-Type", typePatch)
 	reply, err := c.send(ctx, call)
-	var out workItem
 	if err := targets.WroteJSON(op, reply, err, &out); err != nil {
 		return workItem{}, err
 	}

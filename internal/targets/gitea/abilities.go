@@ -34,7 +34,7 @@ func (d *driver) Update(ctx context.Context, id string, draft targets.Draft) (ta
 	}
 	draft = draft.WithoutLabels(name, refused...)
 	var i issue
-	if err := d.change(ctx, op, http.MethodPatch, id, "", changeIssue{Title: draft.Title, Body: text(draft)}, &i); err != nil {
+	if err := d.change(ctx, op, http.MethodPatch, id, "", changeIssue{Title: draft.Title, Body: text(draft)}, one(&i)); err != nil {
 		return targets.Issue{}, err
 	}
 	if i.Number == 0 {
@@ -44,7 +44,7 @@ func (d *driver) Update(ctx context.Context, id string, draft targets.Draft) (ta
 		return portable(i), nil
 	}
 	got := issue{Number: i.Number}
-	err = d.change(ctx, op, http.MethodPost, id, "/labels", addLabels{Labels: labels}, &got.Labels)
+	err = d.change(ctx, op, http.MethodPost, id, "/labels", addLabels{Labels: labels}, targets.List(&got.Labels, perPage))
 	if err == nil {
 		err = d.restoreLabels(ctx, got, labels, draft.Labels)
 	}
@@ -70,7 +70,7 @@ func (d *driver) Close(ctx context.Context, id string) error {
 func (d *driver) FindPerson(ctx context.Context, email string) (string, error) {
 	login := d.cfg.people[strings.ToLower(strings.TrimSpace(email))]
 	var all []user
-	if err := d.get(ctx, "list assignees", d.cfg.repo()+"/assignees", &all); err != nil {
+	if err := d.get(ctx, "list assignees", d.cfg.repo()+"/assignees", targets.List(&all, manyUsers)); err != nil {
 		return "", err
 	}
 	for _, u := range all {

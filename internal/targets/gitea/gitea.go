@@ -44,6 +44,9 @@ const (
 	perPage         = 50
 	maxLabelPages   = 20
 	maxCreatorPages = 4
+	// manyUsers is how many accounts of a repository are expected at once; Gitea
+	// gives them without pages.
+	manyUsers = 500
 )
 
 type driver struct {
@@ -194,7 +197,7 @@ func (d *driver) scan(ctx context.Context, filter, value string, pages int, mark
 	for page := 1; page <= pages; page++ {
 		q.Set("page", strconv.Itoa(page))
 		var list []issue
-		more, err := d.page(ctx, op, d.cfg.repo()+"/issues?"+q.Encode(), &list)
+		more, err := d.page(ctx, op, d.cfg.repo()+"/issues?"+q.Encode(), many(&list))
 		if err != nil {
 			return nil, err
 		}
@@ -237,7 +240,7 @@ func (d *driver) Create(ctx context.Context, draft targets.Draft) (targets.Issue
 		body.Assignees = []string{draft.Assignee}
 	}
 	var made issue
-	if err := d.write(ctx, op, http.MethodPost, d.cfg.repo()+"/issues", body, &made); err != nil {
+	if err := d.write(ctx, op, http.MethodPost, d.cfg.repo()+"/issues", body, one(&made)); err != nil {
 		return targets.Issue{}, d.stale(err)
 	}
 	if made.Number == 0 {

@@ -126,7 +126,7 @@ func (p *planner) listLabels(ctx context.Context, path string) ([]label, error) 
 	var all []label
 	for page := 1; page <= maxPages; page++ {
 		var some []label
-		more, err := p.client.page(ctx, "list labels", path+"?limit=50&page="+strconv.Itoa(page), &some)
+		more, err := p.client.page(ctx, "list labels", path+"?limit=50&page="+strconv.Itoa(page), targets.List(&some, perPage))
 		if err != nil {
 			return nil, err
 		}
@@ -183,7 +183,7 @@ func (p *planner) milestone(ctx context.Context) (int, error) {
 // milestones lists the open ones, as many as one page holds.
 func (c client) milestones(ctx context.Context) ([]milestone, error) {
 	var all []milestone
-	err := c.get(ctx, "list milestones", c.cfg.repo()+"/milestones?state=open&limit=50", &all)
+	err := c.get(ctx, "list milestones", c.cfg.repo()+"/milestones?state=open&limit=50", targets.List(&all, perPage))
 	return all, err
 }
 
@@ -193,7 +193,7 @@ func (d *driver) Choices(ctx context.Context, setting string) ([]targets.Choice,
 	switch setting {
 	case setRepository:
 		var all []repository
-		if err := d.get(ctx, "list repositories", "/user/repos?limit=50", &all); err != nil {
+		if err := d.get(ctx, "list repositories", "/user/repos?limit=50", targets.List(&all, perPage)); err != nil {
 			return nil, err
 		}
 		for _, r := range all {

@@ -58,7 +58,7 @@ func (d *driver) locate(ctx context.Context, op, id string) (targets.Issue, stri
 	repository := d.cfg.repository
 	for moves := 0; ; moves++ {
 		var i issue
-		err := d.get(ctx, op, issuePath(repository, id), &i)
+		err := d.get(ctx, op, issuePath(repository, id), one(&i))
 		if moved := (*movedError)(nil); errors.As(err, &moved) && moves < maxMoves {
 			if next := moved.repository(d.cfg, id); next != "" {
 				repository = next
@@ -101,7 +101,7 @@ func (d *driver) prove(ctx context.Context, repository string) error {
 		return d.noIssues("read repository", repository)
 	}
 	var list []issue
-	err = d.get(ctx, "list issues", "/repos/"+repository+"/issues?state=all&type=issues&limit=1", &list)
+	err = d.get(ctx, "list issues", "/repos/"+repository+"/issues?state=all&type=issues&limit=1", many(&list))
 	if err == nil && list == nil {
 		err = notGitea("list issues", errors.New("the answer holds no list"))
 	}

@@ -17,9 +17,6 @@ import (
 
 const (
 	stateClosed = "closed"
-	// maxList bounds the reply to a list: a page of our longest issues, in
-	// characters of four bytes, and what Gitea says of each beside it.
-	maxList = perPage * (4*maxBody + 32<<10)
 
 	adviceSettings = " Ask your admin to change that in Gitea or in the integration's settings."
 )
@@ -94,6 +91,17 @@ type newComment struct {
 	Body string `json:"body"`
 }
 
+// one is the answer with an issue, whose text may be the longest.
+func one(i *issue) targets.Answer {
+	return targets.Answer{Into: i, Bound: outbound.One().WithTexts(1, maxBody)}
+}
+
+// many is the answer with a page of issues, a third of which may have the
+// longest text.
+func many(list *[]issue) targets.Answer {
+	return targets.Answer{Into: list, Bound: outbound.Items(perPage).WithTexts(perPage/3, maxBody)}
+}
+
 // client speaks with Gitea for one repository.
 type client struct {
 	http *outbound.Client
@@ -109,8 +117,8 @@ func (c client) get(ctx context.Context, op, path string, out any) error {
 
 // page is get, and tells whether another page follows.
 func (c client) page(ctx context.Context, op, path string, out any) (more bool, err error) {
-	reply, err := c.send(ctx, op, http.MethodGet, path, nil)
-	return strings.Contains(reply.Header.Get("Link"), `rel="next"`), targets.ReadJSON(op, reply, err, out, notGitea)
+	reply, err := c.send(ctx, op, http.MethodGet, path, nil, out)
+	return strings.Contains(reply.Header.Get("Link"), `rel="next"`), targets.ReadJSON(op, err, notGitea)
 }
 
 // notGitea is a read that brought something else than what Gitea sends.
@@ -120,17 +128,17 @@ func notGitea(op string, err error) *fault.Error {
 
 // write sends a body; out may be nil. A reply that cannot be read is Unsure.
 func (c client) write(ctx context.Context, op, method, path string, body, out any) error {
-	reply, err := c.send(ctx, op, method, path, body)
+	reply, err := c.send(ctx, op, method, path, body, out)
 	return targets.WroteJSON(op, reply, err, out)
 }
 
-func (c client) send(ctx context.Context, op, method, path string, body any) (outbound.Reply, error) {
-	call, err := targets.JSONCall(op, method, c.cfg.url+apiPath+path, body)
+func (c client) send(ctx context.Context, op, method, path string, body, out any) (outbound.Reply, error) {
+	call, err := targets.JSONCall(op, method, c.cfg.url+apiPath+path, body, out)
 	if err != nil {
 		return outbound.Reply{}, err
 	}
 	call.Header.Set("Authorization", "token "+c.cfg.token.Reveal())
-	call.MaxBody, call.Refine = maxList, c.refine
+	call.Refine = c.refine
 	return c.http.Send(ctx, call)
 }
 

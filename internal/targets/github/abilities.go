@@ -37,7 +37,7 @@ func (d *driver) Update(ctx context.Context, id string, draft targets.Draft) (ta
 	const op = "update issue"
 	draft, labels := d.labelled(ctx, draft)
 	var i issue
-	if err := d.change(ctx, op, http.MethodPatch, id, "", changeIssue{Title: draft.Title, Body: text(draft)}, &i); err != nil {
+	if err := d.change(ctx, op, http.MethodPatch, id, "", changeIssue{Title: draft.Title, Body: text(draft)}, one(&i)); err != nil {
 		return targets.Issue{}, err
 	}
 	if i.Number == 0 {
@@ -80,7 +80,7 @@ func (d *driver) Expires(ctx context.Context) (time.Time, error) {
 	if d.app != nil {
 		return time.Time{}, nil
 	}
-	reply, err := d.send(ctx, op, http.MethodGet, "/user", nil)
+	reply, err := d.send(ctx, op, http.MethodGet, "/user", nil, nil)
 	if err != nil {
 		return time.Time{}, targets.Sure(err)
 	}

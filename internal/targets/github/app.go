@@ -2,7 +2,6 @@ package github
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -119,7 +118,11 @@ func (a *appTokens) fetch(ctx context.Context, want tokenRequest) (tokenReply, e
 		return tokenReply{}, err
 	}
 	cfg := a.client.cfg
-	reply, err := a.client.sendAs(ctx, signed, opToken, http.MethodPost, "/app/installations/"+cfg.installationID+"/access_tokens", want)
+	var made tokenReply
+	_, err = a.client.sendAs(ctx, signed, opToken, http.MethodPost, "/app/installations/"+cfg.installationID+"/access_tokens", want, targets.List(&made, 500))
+	if errors.As(err, new(*outbound.UnreadableError)) {
+		return tokenReply{}, notGitHub(opToken, errors.New("the answer cannot be read")) // it may hold the token
+	}
 	if err != nil {
 		e := targets.Sure(err)
 		if e.Kind == fault.NotFound {
@@ -131,10 +134,6 @@ func (a *appTokens) fetch(ctx context.Context, want tokenRequest) (tokenReply, e
 			e.Public = fmt.Sprintf("GitHub gives the GitHub App no token for %s. Ask a GitHub admin to install it there (Install App > Configure) with the permission Issues: Read and write.", cfg.repository)
 		}
 		return tokenReply{}, e
-	}
-	var made tokenReply
-	if err := json.Unmarshal(reply.Body, &made); err != nil {
-		return tokenReply{}, notGitHub(opToken, errors.New("the answer cannot be read")) // it may hold the token
 	}
 	if made.Token == "" {
 		return tokenReply{}, notGitHub(opToken, errors.New("the answer holds no token"))

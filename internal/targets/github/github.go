@@ -214,7 +214,7 @@ func (d *driver) scan(ctx context.Context, filter, value string, pages int, mark
 	for page := 1; page <= pages; page++ {
 		q.Set("page", strconv.Itoa(page))
 		var list []issue
-		more, err := d.page(ctx, op, d.cfg.repo()+"/issues?"+q.Encode(), &list)
+		more, err := d.page(ctx, op, d.cfg.repo()+"/issues?"+q.Encode(), many(&list))
 		if err != nil {
 			return nil, err
 		}
@@ -253,7 +253,7 @@ func (d *driver) Create(ctx context.Context, draft targets.Draft) (targets.Issue
 		body.Assignees = []string{draft.Assignee}
 	}
 	var made issue
-	if err := d.write(ctx, op, http.MethodPost, d.cfg.repo()+"/issues", body, &made); err != nil {
+	if err := d.write(ctx, op, http.MethodPost, d.cfg.repo()+"/issues", body, one(&made)); err != nil {
 		if d.outdated(ctx, draft, err) {
 			err = targets.Stale(err)
 		}

@@ -75,7 +75,7 @@ func (d *driver) listLabels(ctx context.Context) ([]string, error) {
 	names := []string{}
 	for page := 1; page <= maxExistingPages; page++ {
 		var list []label
-		more, err := d.page(ctx, "list labels", d.cfg.repo()+"/labels?per_page=100&page="+strconv.Itoa(page), &list)
+		more, err := d.page(ctx, "list labels", d.cfg.repo()+"/labels?per_page=100&page="+strconv.Itoa(page), targets.List(&list, 100))
 		if err != nil {
 			return nil, err
 		}

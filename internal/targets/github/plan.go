@@ -39,7 +39,7 @@ func (d *driver) findMilestone(ctx context.Context) (int, error) {
 // milestones lists the open ones, as many as one page holds.
 func (d *driver) milestones(ctx context.Context) ([]milestone, error) {
 	var all []milestone
-	err := d.get(ctx, "list milestones", d.cfg.repo()+"/milestones?state=open&per_page=100", &all)
+	err := d.get(ctx, "list milestones", d.cfg.repo()+"/milestones?state=open&per_page=100", targets.List(&all, 100))
 	return all, err
 }
 
@@ -49,7 +49,7 @@ func (d *driver) types(ctx context.Context, repo repository) (all []issueType, r
 	if repo.Owner.Type != "Organization" {
 		return nil, true, nil
 	}
-	err = d.get(ctx, "list issue types", "/orgs/"+url.PathEscape(repo.Owner.Login)+"/issue-types", &all)
+	err = d.get(ctx, "list issue types", "/orgs/"+url.PathEscape(repo.Owner.Login)+"/issue-types", targets.List(&all, 100))
 	if err != nil && (fault.KindOf(err) == fault.NotFound || fault.KindOf(err) == fault.Forbidden) {
 		return nil, false, nil
 	}
@@ -112,7 +112,7 @@ func (d *driver) repositories(ctx context.Context) ([]repository, error) {
 	const op = "list repositories"
 	if d.app == nil {
 		var all []repository
-		err := d.get(ctx, op, "/user/repos?sort=pushed&per_page=100", &all)
+		err := d.get(ctx, op, "/user/repos?sort=pushed&per_page=100", targets.List(&all, 100))
 		return all, err
 	}
 	// The usual token is good for one repository only.
@@ -123,5 +123,5 @@ func (d *driver) repositories(ctx context.Context) ([]repository, error) {
 	var all struct {
 		Repositories []repository `json:"repositories"`
 	}
-	return all.Repositories, d.getAs(ctx, wide.Token, op, "/installation/repositories?per_page=100", &all)
+	return all.Repositories, d.getAs(ctx, wide.Token, op, "/installation/repositories?per_page=100", targets.List(&all, 100))
 }

@@ -60,7 +60,7 @@ func (d *driver) locate(ctx context.Context, op, id string) (targets.Issue, stri
 	path := d.issuePath(id)
 	for moves := 0; ; moves++ {
 		var i issue
-		err := d.get(ctx, op, path, &i)
+		err := d.get(ctx, op, path, one(&i))
 		if moved := (*movedError)(nil); errors.As(err, &moved) && moves < maxMoves {
 			if next := moved.issue(d.cfg.api); next != "" {
 				path = next
@@ -130,7 +130,7 @@ func (d *driver) prove(ctx context.Context, place string) error {
 	}
 	const op = "list issues"
 	var list []issue
-	err := d.get(ctx, op, place+"/issues?state=all&sort=created&direction=desc&per_page=1&page=1", &list)
+	err := d.get(ctx, op, place+"/issues?state=all&sort=created&direction=desc&per_page=1&page=1", many(&list))
 	if err == nil && list == nil {
 		err = notGitHub(op, errors.New("the answer holds no list"))
 	}

@@ -21,9 +21,6 @@ const (
 
 	apiVersion = "2022-11-28"
 	mediaType  = "application/vnd.github+json"
-	// maxList bounds the reply to a list: a page of issues of the longest text,
-	// in characters of four bytes, and what GitHub says of each beside it.
-	maxList = perPage * (4*maxBody + 32<<10)
 )
 
 type user struct {
@@ -106,6 +103,17 @@ type tokenReply struct {
 	ExpiresAt time.Time `json:"expires_at"`
 }
 
+// one is the answer with an issue, whose text may be the longest.
+func one(i *issue) targets.Answer {
+	return targets.Answer{Into: i, Bound: outbound.One().WithTexts(1, maxBody)}
+}
+
+// many is the answer with a page of issues, a third of which may have the
+// longest text.
+func many(list *[]issue) targets.Answer {
+	return targets.Answer{Into: list, Bound: outbound.Items(perPage).WithTexts(perPage/3, maxBody)}
+}
+
 // client speaks with GitHub for one repository.
 type client struct {
 	http *outbound.Client
@@ -123,14 +131,14 @@ func (c client) get(ctx context.Context, op, path string, out any) error {
 
 // page is get, and tells whether another page follows.
 func (c client) page(ctx context.Context, op, path string, out any) (more bool, err error) {
-	reply, err := c.send(ctx, op, http.MethodGet, path, nil)
-	return strings.Contains(reply.Header.Get("Link"), `rel="next"`), targets.ReadJSON(op, reply, err, out, notGitHub)
+	reply, err := c.send(ctx, op, http.MethodGet, path, nil, out)
+	return strings.Contains(reply.Header.Get("Link"), `rel="next"`), targets.ReadJSON(op, err, notGitHub)
 }
 
 // getAs is get with a token of its own.
 func (c client) getAs(ctx context.Context, token, op, path string, out any) error {
-	reply, err := c.sendAs(ctx, token, op, http.MethodGet, path, nil)
-	return targets.ReadJSON(op, reply, err, out, notGitHub)
+	_, err := c.sendAs(ctx, token, op, http.MethodGet, path, nil, out)
+	return targets.ReadJSON(op, err, notGitHub)
 }
 
 // notGitHub is a read that brought something else than what GitHub sends.
@@ -140,11 +148,11 @@ func notGitHub(op string, err error) *fault.Error {
 
 // write sends a body; out may be nil. A reply that cannot be read is Unsure.
 func (c client) write(ctx context.Context, op, method, path string, body, out any) error {
-	reply, err := c.send(ctx, op, method, path, body)
+	reply, err := c.send(ctx, op, method, path, body, out)
 	return targets.WroteJSON(op, reply, err, out)
 }
 
-func (c client) send(ctx context.Context, op, method, path string, body any) (outbound.Reply, error) {
+func (c client) send(ctx context.Context, op, method, path string, body, out any) (outbound.Reply, error) {
 	token := c.cfg.token.Reveal()
 	if c.app != nil {
 		var err error
@@ -152,22 +160,21 @@ func (c client) send(ctx context.Context, op, method, path string, body any) (ou
 			return outbound.Reply{}, targets.Sure(err) // nothing was sent yet
 		}
 	}
-	reply, err := c.sendAs(ctx, token, op, method, path, body)
+	reply, err := c.sendAs(ctx, token, op, method, path, body, out)
 	if c.app != nil && err != nil && fault.KindOf(err) == fault.Unauthorized {
 		c.app.drop(token)
 	}
 	return reply, err
 }
 
-func (c client) sendAs(ctx context.Context, token, op, method, path string, body any) (outbound.Reply, error) {
-	call, err := targets.JSONCall(op, method, c.cfg.api+path, body)
+func (c client) sendAs(ctx context.Context, token, op, method, path string, body, out any) (outbound.Reply, error) {
+	call, err := targets.JSONCall(op, method, c.cfg.api+path, body, out)
 	if err != nil {
 		return outbound.Reply{}, err
 	}
 	call.Header.Set("Authorization", "Bearer "+token)
 	call.Header.Set("Accept", mediaType)
 	call.Header.Set("X-GitHub-Api-Version", apiVersion)
-	call.MaxBody = maxList
 	call.Refine = func(r outbound.Reply, verdict *fault.Error) *fault.Error { return c.refine(token, r, verdict) }
 	return c.http.Send(ctx, call)
 }

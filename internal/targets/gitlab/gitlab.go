@@ -134,7 +134,7 @@ func (d *driver) list(ctx context.Context, p *plan, marker targets.Marker, by qu
 		q[k] = v
 	}
 	var reply []issue
-	if err := d.get(ctx, "list issues", p.path("/issues?"+q.Encode()), &reply); err != nil {
+	if err := d.get(ctx, "list issues", p.path("/issues?"+q.Encode()), targets.Answer{Into: &reply, Bound: outbound.Items(maxFound).WithTexts(1, maxDescription)}); err != nil {
 		return nil, err
 	}
 	if reply == nil {
@@ -169,7 +169,7 @@ func (d *driver) Create(ctx context.Context, draft targets.Draft) (targets.Issue
 		return targets.Issue{}, err
 	}
 	var made issue
-	if err := d.write(ctx, op, http.MethodPost, p.path("/issues"), body, &made); err != nil {
+	if err := d.write(ctx, op, http.MethodPost, p.path("/issues"), body, one(&made)); err != nil {
 		return targets.Issue{}, tooLong(d.notCreated(ctx, p, err), draft.Marker)
 	}
 	if made.IID == 0 {

@@ -52,7 +52,7 @@ func (d *driver) locate(ctx context.Context, op, id string) (location, error) {
 }
 
 func (d *driver) readIssue(ctx context.Context, op string, project int, id string, out *issue) error {
-	err := d.get(ctx, op, projectPath(project, "/issues/"+id), out)
+	err := d.get(ctx, op, projectPath(project, "/issues/"+id), one(out))
 	if err == nil && out.IID == 0 {
 		err = notGitLab(op, errors.New("no issue in the answer"))
 	}
@@ -171,7 +171,7 @@ func (d *driver) Update(ctx context.Context, id string, draft targets.Draft) (ta
 			body.MilestoneID, body.AssigneeIDs = 0, nil
 		}
 		return body
-	}, &now)
+	}, one(&now))
 	if err != nil {
 		return targets.Issue{}, err
 	}

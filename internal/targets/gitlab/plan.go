@@ -242,7 +242,7 @@ func (d *driver) Choices(ctx context.Context, setting string) ([]targets.Choice,
 	q := url.Values{"membership": {"true"}, "archived": {"false"}, "with_issues_enabled": {"true"}, "min_access_level": {strconv.Itoa(rolePlanner)},
 		"order_by": {"last_activity_at"}, "simple": {"true"}, "per_page": {strconv.Itoa(maxFound)}}
 	var found []project
-	if err := d.get(ctx, "list projects", "/projects?"+q.Encode(), &found); err != nil {
+	if err := d.get(ctx, "list projects", "/projects?"+q.Encode(), targets.List(&found, 100)); err != nil {
 		return nil, err
 	}
 	out := make([]targets.Choice, len(found))

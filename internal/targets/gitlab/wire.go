@@ -126,6 +126,11 @@ const (
 	graphPath = "/api/graphql"
 )
 
+// one is the answer with an issue, whose text may be the longest.
+func one(i *issue) targets.Answer {
+	return targets.Answer{Into: i, Bound: outbound.One().WithTexts(1, maxDescription)}
+}
+
 // client speaks with one GitLab.
 type client struct {
 	http *outbound.Client
@@ -135,14 +140,14 @@ type client struct {
 // get reads path into out. A read changes nothing, so its error is never
 // Unsure, whatever it is a part of.
 func (c client) get(ctx context.Context, op, path string, out any) error {
-	reply, err := c.send(ctx, op, http.MethodGet, restPath+path, nil)
-	return targets.ReadJSON(op, reply, err, out, notGitLab)
+	_, err := c.send(ctx, op, http.MethodGet, restPath+path, nil, out)
+	return targets.ReadJSON(op, err, notGitLab)
 }
 
 // ask reads by GraphQL. What it says of a failure under 200 leaves out empty.
 func (c client) ask(ctx context.Context, op, query string, variables map[string]string, out any) error {
-	reply, err := c.send(ctx, op, http.MethodPost, graphPath, graphQuery{Query: query, Variables: variables})
-	return targets.ReadJSON(op, reply, err, out, notGitLab)
+	_, err := c.send(ctx, op, http.MethodPost, graphPath, graphQuery{Query: query, Variables: variables}, out)
+	return targets.ReadJSON(op, err, notGitLab)
 }
 
 // notGitLab is a read that brought something else than what GitLab sends.
@@ -152,12 +157,12 @@ func notGitLab(op string, err error) *fault.Error {
 
 // write sends a body; out may be nil. A reply that cannot be read is Unsure.
 func (c client) write(ctx context.Context, op, method, path string, body, out any) error {
-	reply, err := c.send(ctx, op, method, restPath+path, body)
+	reply, err := c.send(ctx, op, method, restPath+path, body, out)
 	return targets.WroteJSON(op, reply, err, out)
 }
 
-func (c client) send(ctx context.Context, op, method, path string, body any) (outbound.Reply, error) {
-	call, err := targets.JSONCall(op, method, c.cfg.url+path, body)
+func (c client) send(ctx context.Context, op, method, path string, body, out any) (outbound.Reply, error) {
+	call, err := targets.JSONCall(op, method, c.cfg.url+path, body, out)
 	if err != nil {
 		return outbound.Reply{}, err
 	}

@@ -26,6 +26,13 @@ import (
 	"pushbutton/internal/templates"
 )
 
+// A description does not tell how much an answer is, so that these hold for
+// every one: bytes, and values as jsonlimit counts them.
+const (
+	maxAnswer = 4 << 20
+	maxValues = 20_000
+)
+
 // driver is a description that was read.
 type driver struct {
 	http    *outbound.Client
@@ -267,6 +274,11 @@ func (d *driver) send(ctx context.Context, r *request, data any, id string) (any
 		}
 		d.signer.sign(call.Header, id, time.Now(), call.Body)
 	}
+	var doc any
+	call.Refine = func(reply outbound.Reply, usual *fault.Error) *fault.Error {
+		doc, _ = decode(reply.Body)
+		return d.verdict(r, reply, doc, usual)
+	}
 	reply, err := d.http.Send(ctx, call)
 	if err != nil {
 		return nil, err
@@ -275,7 +287,6 @@ func (d *driver) send(ctx context.Context, r *request, data any, id string) (any
 		return nil, &fault.Error{Op: r.op, Kind: fault.Intermediary, Unsure: true, Err: &pageError{},
 			Public: d.name + " answered with a web page. Something stands in front of it, or the address is another's. Push again in a while, or ask your admin to check the integration's settings (" + strings.ReplaceAll(r.op, " issue", "") + ")."}
 	}
-	doc, _ := decode(reply.Body)
 	return doc, nil
 }
 
@@ -294,8 +305,7 @@ func (d *driver) unmade(op string, err error) *fault.Error {
 
 // call fills the templates of a request in, which share one budget.
 func (d *driver) call(ctx context.Context, r *request, data any) (outbound.Call, error) {
-	call := outbound.Call{Op: r.op, Method: r.method, Header: http.Header{}}
-	call.Refine = func(reply outbound.Reply, usual *fault.Error) *fault.Error { return d.verdict(r, reply, usual) }
+	call := outbound.Call{Op: r.op, Method: r.method, Header: http.Header{}, Bound: outbound.Bound{Bytes: maxAnswer, Values: maxValues}}
 	filled, bad := r.fill(templates.NewBudget(ctx), data)
 	if len(bad) > 0 {
 		return call, bad[0]

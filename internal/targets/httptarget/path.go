@@ -1,6 +1,7 @@
 package httptarget
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -118,7 +119,7 @@ func scalar(n any) string {
 
 // decode reads a whole body as one JSON value; numbers keep their digits.
 func decode(body []byte) (any, error) {
-	dec := json.NewDecoder(strings.NewReader(string(body)))
+	dec := json.NewDecoder(bytes.NewReader(body))
 	dec.UseNumber()
 	var doc any
 	if err := dec.Decode(&doc); err != nil {

@@ -62,9 +62,9 @@ type refusals struct {
 	retryHeader string
 }
 
-// verdict says what an answer to a request means; nil: it is good.
-func (d *driver) verdict(req *request, r outbound.Reply, usual *fault.Error) *fault.Error {
-	doc, _ := decode(r.Body)
+// verdict says what an answer to a request means; nil: it is good. doc is the
+// answer's document, nil where it is not JSON.
+func (d *driver) verdict(req *request, r outbound.Reply, doc any, usual *fault.Error) *fault.Error {
 	verdict := usual
 	code := d.errors.code.text(doc)
 	switch {

@@ -144,7 +144,7 @@ func (d *driver) labelled(ctx context.Context, marker targets.Marker) ([]issue, 
 	var found []issue
 	for range maxPages {
 		var reply searchReply
-		if err := d.read(ctx, op, http.MethodPost, path, body, &reply); err != nil {
+		if err := d.read(ctx, op, http.MethodPost, path, body, targets.List(&reply, maxFound)); err != nil {
 			return nil, err
 		}
 		if reply.Issues == nil {
@@ -220,11 +220,9 @@ func (d *driver) completed(ctx context.Context, made issue, draft targets.Draft)
 	id := made.ID
 	var wg sync.WaitGroup
 	wg.Go(func() { d.link(ctx, id, draft) })
-	if reply, err := d.send(ctx, "read new issue", http.MethodGet, issuePath(id), nil, afterwards); err == nil {
-		var whole issue
-		if json.Unmarshal(reply.Body, &whole) == nil && whole.ID == id {
-			made = whole
-		}
+	var whole issue
+	if _, err := d.send(ctx, "read new issue", http.MethodGet, issuePath(id), nil, &whole, afterwards); err == nil && whole.ID == id {
+		made = whole
 	}
 	wg.Wait()
 	return d.portable(made)
@@ -238,7 +236,7 @@ func (d *driver) link(ctx context.Context, id string, draft targets.Draft) {
 	}
 	l := remoteLink{GlobalID: propertyKey + "=" + string(draft.Marker), Relationship: "is pushed from"}
 	l.Object.URL, l.Object.Title = draft.Link, line("Productboard: "+draft.Title)
-	_, _ = d.send(ctx, "link to Productboard", http.MethodPost, "/issue/"+id+"/remotelink", l, afterwards)
+	_, _ = d.send(ctx, "link to Productboard", http.MethodPost, "/issue/"+id+"/remotelink", l, nil, afterwards)
 }
 
 // newIssue is the body of a create.

@@ -19,6 +19,9 @@ const (
 	// bounds what is read of one list.
 	pageSize = 200
 	maxPages = 10
+	// manyItems is how much is expected of what Jira gives whole: all projects,
+	// or a page of fields with every value that each of them takes.
+	manyItems = 500
 )
 
 // The system fields that the plan looks at.
@@ -144,7 +147,7 @@ func readPages[T any](ctx context.Context, c client, op, path string, size int) 
 	all := []T{}
 	for range maxPages {
 		var reply page[T]
-		if err := c.get(ctx, op, fmt.Sprintf("%s%sstartAt=%d&maxResults=%d", path, separator, len(all), size), &reply); err != nil {
+		if err := c.get(ctx, op, fmt.Sprintf("%s%sstartAt=%d&maxResults=%d", path, separator, len(all), size), targets.List(&reply, manyItems)); err != nil {
 			return nil, err
 		}
 		items, ok := reply.items()

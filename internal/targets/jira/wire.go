@@ -158,8 +158,8 @@ func (c client) get(ctx context.Context, op, path string, out any) error {
 // read asks for something. It changes nothing, so its error is never Unsure,
 // whatever it is a part of.
 func (c client) read(ctx context.Context, op, method, path string, body, out any) error {
-	reply, err := c.send(ctx, op, method, path, body, 0)
-	return targets.ReadJSON(op, reply, err, out, notJira)
+	_, err := c.send(ctx, op, method, path, body, out, 0)
+	return targets.ReadJSON(op, err, notJira)
 }
 
 // notJira is a read that brought something else than what Jira sends.
@@ -170,12 +170,12 @@ func notJira(op string, err error) *fault.Error {
 // write sends a body. out may be nil: Jira answers most changes with 204. A
 // reply that cannot be read is Unsure.
 func (c client) write(ctx context.Context, op, method, path string, body, out any) error {
-	reply, err := c.send(ctx, op, method, path, body, 0)
+	reply, err := c.send(ctx, op, method, path, body, out, 0)
 	return targets.WroteJSON(op, reply, err, out)
 }
 
 // send sends a call to a path below the API's version.
-func (c client) send(ctx context.Context, op, method, path string, body any, timeout time.Duration) (outbound.Reply, error) {
+func (c client) send(ctx context.Context, op, method, path string, body, out any, timeout time.Duration) (outbound.Reply, error) {
 	h := http.Header{}
 	h.Set("Authorization", c.cfg.auth.Reveal())
 	h.Set("Accept", "application/json")
@@ -192,5 +192,7 @@ func (c client) send(ctx context.Context, op, method, path string, body any, tim
 	if !c.cfg.cloud {
 		version = "/rest/api/2"
 	}
-	return c.http.Send(ctx, outbound.Call{Op: op, Method: method, URL: c.cfg.api + version + path, Header: h, Body: raw.Bytes(), Timeout: timeout, Refine: c.refine})
+	call := outbound.Call{Op: op, Method: method, URL: c.cfg.api + version + path, Header: h, Body: raw.Bytes(), Timeout: timeout, Refine: c.refine}
+	targets.Expect(&call, out)
+	return c.http.Send(ctx, call)
 }

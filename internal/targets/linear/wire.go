@@ -2,7 +2,6 @@ package linear
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"net/http"
 
@@ -101,6 +100,9 @@ type newComment struct {
 
 type vars map[string]any
 
+// pageItems is the most things of one kind that a document asks for.
+const pageItems = 250
+
 // client speaks with Linear.
 type client struct {
 	http *outbound.Client
@@ -110,14 +112,11 @@ type client struct {
 // query reads. A read changes nothing, so its error is never Unsure, whatever
 // it is a part of.
 func (c client) query(ctx context.Context, op string, doc document, in vars, data any) error {
-	reply, err := c.send(ctx, op, doc, in)
-	if err != nil {
-		return targets.Sure(err)
+	found, err := c.send(ctx, op, doc, in, data)
+	if err = targets.ReadJSON(op, err, notLinear); err == nil && !found {
+		err = notLinear(op, errNoData())
 	}
-	if err := unpack(reply.Body, data); err != nil {
-		return notLinear(op, err)
-	}
-	return nil
+	return err
 }
 
 // notLinear is a read that brought something else than what Linear sends.
@@ -127,35 +126,27 @@ func notLinear(op string, err error) *fault.Error {
 
 // mutate writes. A reply that cannot be read is Unsure.
 func (c client) mutate(ctx context.Context, op string, doc document, in vars, data any) error {
-	reply, err := c.send(ctx, op, doc, in)
-	if err != nil {
-		return err
+	found, err := c.send(ctx, op, doc, in, data)
+	if err = targets.WroteJSON(op, outbound.Reply{}, err, data); err == nil && !found {
+		err = targets.Unreadable(op, errNoData())
 	}
-	if err := unpack(reply.Body, data); err != nil {
-		return targets.Unreadable(op, err)
-	}
-	return nil
+	return err
 }
 
-func unpack(body []byte, data any) error {
-	var whole struct{ Data json.RawMessage }
-	if err := json.Unmarshal(body, &whole); err != nil {
-		return err
-	}
-	if len(whole.Data) == 0 || string(whole.Data) == "null" {
-		return errors.New("the answer holds no data")
-	}
-	return json.Unmarshal(whole.Data, data)
-}
+func errNoData() error { return errors.New("the answer holds no data") }
 
-func (c client) send(ctx context.Context, op string, doc document, in vars) (outbound.Reply, error) {
+// send sends a document and reads the data of its answer; found is false where
+// there is none. A page of the longest list has pageItems things.
+func (c client) send(ctx context.Context, op string, doc document, in vars, data any) (found bool, err error) {
+	var whole struct{ Data targets.Part }
+	whole.Data.Into = data
 	call, err := targets.JSONCall(op, http.MethodPost, c.cfg.url+"/graphql", struct {
 		Query         string `json:"query"`
 		OperationName string `json:"operationName"`
 		Variables     vars   `json:"variables,omitempty"`
-	}{string(doc), doc.name(), in})
+	}{string(doc), doc.name(), in}, targets.List(&whole, pageItems))
 	if err != nil {
-		return outbound.Reply{}, err
+		return false, err
 	}
 	if c.cfg.oauth {
 		call.Header.Set("Authorization", "Bearer "+c.cfg.key.Reveal())
@@ -163,5 +154,6 @@ func (c client) send(ctx context.Context, op string, doc document, in vars) (out
 		call.Header.Set("Authorization", c.cfg.key.Reveal()) // a personal key goes bare
 	}
 	call.Refine = refine
-	return c.http.Send(ctx, call)
+	_, err = c.http.Send(ctx, call)
+	return whole.Data.Found, err
 }

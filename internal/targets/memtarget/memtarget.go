@@ -126,7 +126,8 @@ func (d *driver) Close(ctx context.Context, id string) error {
 
 // send speaks with the project's part of the API; out may be nil.
 func (d *driver) send(ctx context.Context, op, method, path string, body, out any) error {
-	call, err := targets.JSONCall(op, method, d.cfg.url+"/api/projects/"+url.PathEscape(d.cfg.project)+path, body)
+	answer := targets.Answer{Into: out, Bound: outbound.Items(100).WithTexts(1, maxDescription)}
+	call, err := targets.JSONCall(op, method, d.cfg.url+"/api/projects/"+url.PathEscape(d.cfg.project)+path, body, answer)
 	if err != nil {
 		return err
 	}
@@ -135,7 +136,7 @@ func (d *driver) send(ctx context.Context, op, method, path string, body, out an
 	call.Refine = d.refine
 	got, err := d.http.Send(ctx, call)
 	if method == http.MethodGet {
-		return targets.ReadJSON(op, got, err, out, stranger)
+		return targets.ReadJSON(op, err, stranger)
 	}
 	return targets.WroteJSON(op, got, err, out)
 }

@@ -125,7 +125,7 @@ func (d *driver) numbered(p *plan, shown []targets.FieldInfo) []targets.FieldInf
 // versions lists those that are open, the project's own and shared ones.
 func (c client) versions(ctx context.Context, p *plan) ([]targets.Option, error) {
 	var reply versionsReply
-	err := c.get(ctx, "read versions", fmt.Sprintf("/projects/%d/versions.json", p.projectID), &reply)
+	err := c.get(ctx, "read versions", fmt.Sprintf("/projects/%d/versions.json", p.projectID), targets.List(&reply, manyItems))
 	var open []ref
 	for _, v := range reply.Versions {
 		if v.Status == "open" {
@@ -150,7 +150,7 @@ func options(all []ref) []targets.Option {
 func (c client) customFields(ctx context.Context, p *plan) (fields []customField, whole bool, err error) {
 	var sample issuesReply
 	q := url.Values{"project_id": {strconv.Itoa(p.projectID)}, "subproject_id": {"!*"}, "tracker_id": {strconv.Itoa(p.trackerID)}, "status_id": {"*"}, "limit": {"1"}}
-	if err := c.get(ctx, "read an issue", "/issues.json?"+q.Encode(), &sample); err != nil {
+	if err := c.get(ctx, "read an issue", "/issues.json?"+q.Encode(), issues(&sample, 1)); err != nil {
 		return nil, false, err
 	}
 	var there []customField
@@ -168,7 +168,7 @@ func (c client) customFields(ctx context.Context, p *plan) (fields []customField
 		return slices.ContainsFunc(there, func(f customField) bool { return f.ID == id })
 	}
 	var all fieldsReply
-	err = c.get(ctx, "read custom fields", "/custom_fields.json", &all)
+	err = c.get(ctx, "read custom fields", "/custom_fields.json", targets.List(&all, manyItems))
 	switch {
 	case err != nil && fault.KindOf(err) == fault.Forbidden:
 		return there, false, nil

@@ -39,7 +39,7 @@ func (d *driver) shownFormat(ctx context.Context, p *plan) string {
 		return textile
 	}
 	var some issuesReply
-	if err := d.get(ctx, "list issues", "/issues.json?status_id=*&limit=1&project_id="+strconv.Itoa(p.projectID), &some); err != nil || len(some.Issues) == 0 {
+	if err := d.get(ctx, "list issues", "/issues.json?status_id=*&limit=1&project_id="+strconv.Itoa(p.projectID), issues(&some, 1)); err != nil || len(some.Issues) == 0 {
 		return ""
 	}
 	page := d.page(ctx, "/issues/"+strconv.Itoa(some.Issues[0].ID))
@@ -54,7 +54,7 @@ func (d *driver) shownFormat(ctx context.Context, p *plan) string {
 // page reads a page for people; it returns "" where there is none.
 func (c client) page(ctx context.Context, path string) string {
 	h := http.Header{"X-Redmine-Api-Key": {c.cfg.key.Reveal()}, "Accept": {"text/html"}}
-	reply, err := c.http.Send(ctx, outbound.Call{Op: "read page", Method: http.MethodGet, URL: c.cfg.url + path, Header: h, MaxBody: maxFormatPage})
+	reply, err := c.http.Send(ctx, outbound.Call{Op: "read page", Method: http.MethodGet, URL: c.cfg.url + path, Header: h, Bound: outbound.Bound{Bytes: maxFormatPage, Values: 1}})
 	if err != nil {
 		return ""
 	}

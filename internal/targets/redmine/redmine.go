@@ -107,7 +107,7 @@ func (d *driver) list(ctx context.Context, p *plan, marker targets.Marker) ([]is
 	q := url.Values{"project_id": {strconv.Itoa(p.projectID)}, "status_id": {"*"}, "sort": {"id"}, "limit": {strconv.Itoa(maxFound)},
 		"cf_" + strconv.Itoa(p.markerID): {string(marker)}}
 	var reply issuesReply
-	if err := d.get(ctx, op, "/issues.json?"+q.Encode(), &reply); err != nil {
+	if err := d.get(ctx, op, "/issues.json?"+q.Encode(), issues(&reply, maxFound)); err != nil {
 		return nil, err
 	}
 	if reply.Issues == nil {
@@ -135,7 +135,7 @@ func (d *driver) Create(ctx context.Context, draft targets.Draft) (targets.Issue
 		return targets.Issue{}, err
 	}
 	var reply issueReply
-	err = d.write(ctx, "create issue", http.MethodPost, "/issues.json", map[string]any{"issue": body}, &reply)
+	err = d.write(ctx, "create issue", http.MethodPost, "/issues.json", map[string]any{"issue": body}, issues(&reply, 1))
 	if err != nil {
 		return targets.Issue{}, d.explain(ctx, body.content, err)
 	}
@@ -239,7 +239,7 @@ func (d *driver) read(ctx context.Context, id string) (issue, error) {
 	if number(id) == 0 {
 		return issue{}, targets.UnknownID(op, name, issueName(id))
 	}
-	if err := d.get(ctx, op, "/issues/"+id+".json?include=allowed_statuses", &reply); err != nil {
+	if err := d.get(ctx, op, "/issues/"+id+".json?include=allowed_statuses", issues(&reply, 1)); err != nil {
 		return issue{}, d.explainIssue(ctx, op, id, err)
 	}
 	if reply.Issue.ID == 0 {

@@ -222,6 +222,17 @@ type errorsReply struct {
 	Errors []string `json:"errors"`
 }
 
+// manyItems is how much is expected of what Redmine gives whole: a project with
+// all that belongs to it, its versions, or custom fields with their values.
+const manyItems = 200
+
+// issues is the answer with up to n issues, one of which may have a text far
+// beyond what Productboard takes.
+func issues(into any, n int) targets.Answer {
+	const text = 1 << 20
+	return targets.Answer{Into: into, Bound: outbound.Items(n).WithTexts(1, text)}
+}
+
 // client speaks with one Redmine.
 type client struct {
 	http *outbound.Client
@@ -231,16 +242,8 @@ type client struct {
 // get reads path into out. A read changes nothing, so its error is never
 // Unsure, whatever it is a part of.
 func (c client) get(ctx context.Context, op, path string, out any) error {
-	reply, err := c.send(ctx, op, http.MethodGet, path, nil)
-	if err == nil {
-		if err = json.Unmarshal(reply.Body, out); err == nil {
-			return nil
-		}
-		return notRedmine(op, err)
-	}
-	sure := *fault.From(err)
-	sure.Unsure = false
-	return &sure
+	_, err := c.send(ctx, op, http.MethodGet, path, nil, out)
+	return targets.ReadJSON(op, err, notRedmine)
 }
 
 // write sends a body. out may be nil (Redmine answers a change with 204). A
@@ -250,32 +253,25 @@ func (c client) write(ctx context.Context, op, method, path string, body, out an
 	if err != nil {
 		return &fault.Error{Op: op, Kind: fault.Internal, Err: err}
 	}
-	reply, err := c.send(ctx, op, method, path, raw)
-	if err != nil {
-		return err
+	reply, err := c.send(ctx, op, method, path, raw, out)
+	if err == nil && out == nil && targets.WebPage(reply) {
+		e := notRedmine(op, errors.New("the answer is a web page"))
+		e.Unsure = true
+		return e
 	}
-	if out == nil {
-		if targets.WebPage(reply) {
-			e := notRedmine(op, errors.New("the answer is a web page"))
-			e.Unsure = true
-			return e
-		}
-		return nil
-	}
-	if err := json.Unmarshal(reply.Body, out); err != nil {
-		return targets.Unreadable(op, err)
-	}
-	return nil
+	return targets.WroteJSON(op, reply, err, out)
 }
 
-func (c client) send(ctx context.Context, op, method, path string, body []byte) (outbound.Reply, error) {
+func (c client) send(ctx context.Context, op, method, path string, body []byte, out any) (outbound.Reply, error) {
 	h := http.Header{}
 	h.Set("X-Redmine-API-Key", c.cfg.key.Reveal())
 	h.Set("Accept", "application/json")
 	if body != nil {
 		h.Set("Content-Type", "application/json")
 	}
-	return c.http.Send(ctx, outbound.Call{Op: op, Method: method, URL: c.cfg.url + path, Header: h, Body: body, Refine: c.refine})
+	call := outbound.Call{Op: op, Method: method, URL: c.cfg.url + path, Header: h, Body: body, Refine: c.refine}
+	targets.Expect(&call, out)
+	return c.http.Send(ctx, call)
 }
 
 // refusedError keeps the sentences of a 422.

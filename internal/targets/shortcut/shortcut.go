@@ -147,7 +147,7 @@ func (d *driver) Create(ctx context.Context, draft targets.Draft) (targets.Issue
 		s.Owners = []string{draft.Assignee}
 	}
 	var made story
-	if err := d.change(ctx, op, http.MethodPost, "/stories", s, &made); err != nil {
+	if err := d.change(ctx, op, http.MethodPost, "/stories", s, whole(&made)); err != nil {
 		if names(err, rememberedFields()...) {
 			d.planner.forget() // the workspace has changed
 			return targets.Issue{}, targets.Stale(err)
@@ -209,7 +209,7 @@ func (d *driver) story(ctx context.Context, id string) (story, error) {
 	if !isID(id) {
 		return found, targets.UnknownID(op, name, storyNamed(id))
 	}
-	if err := d.get(ctx, op, "/stories/"+id, &found); err != nil {
+	if err := d.get(ctx, op, "/stories/"+id, whole(&found)); err != nil {
 		return found, d.explain(ctx, op, id, err)
 	}
 	if found.ID == 0 {

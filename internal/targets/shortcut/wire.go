@@ -121,6 +121,15 @@ type failure struct {
 	Errors  map[string]any `json:"errors"`
 }
 
+// manyItems is how many members, epics, fields or stories are expected at once;
+// Shortcut gives its lists without pages.
+const manyItems = 500
+
+// whole is the answer with a story, its remarks included.
+func whole(s *story) targets.Answer {
+	return targets.Answer{Into: s, Bound: outbound.Items(100).WithTexts(1, maxDescription)}
+}
+
 // client speaks with one workspace.
 type client struct {
 	http *outbound.Client
@@ -135,14 +144,14 @@ func (c client) get(ctx context.Context, op, path string, out any) error {
 
 // read is get for what Shortcut reads by POST as well.
 func (c client) read(ctx context.Context, op, method, path string, body, out any) error {
-	reply, err := c.send(ctx, op, method, path, body)
-	return targets.ReadJSON(op, reply, err, out, notShortcut)
+	_, err := c.send(ctx, op, method, path, body, out)
+	return targets.ReadJSON(op, err, notShortcut)
 }
 
 // list reads a list; an answer that is none is an error.
 func list[T any](ctx context.Context, c client, op, method, path string, body any) ([]T, error) {
 	var all []T
-	if err := c.read(ctx, op, method, path, body, &all); err != nil {
+	if err := c.read(ctx, op, method, path, body, targets.List(&all, manyItems)); err != nil {
 		return nil, err
 	}
 	if all == nil {
@@ -158,12 +167,12 @@ func notShortcut(op string, err error) *fault.Error {
 
 // change sends a body. out may be nil. A reply that cannot be read is Unsure.
 func (c client) change(ctx context.Context, op, method, path string, body, out any) error {
-	reply, err := c.send(ctx, op, method, path, body)
+	reply, err := c.send(ctx, op, method, path, body, out)
 	return targets.WroteJSON(op, reply, err, out)
 }
 
-func (c client) send(ctx context.Context, op, method, path string, body any) (outbound.Reply, error) {
-	call, err := targets.JSONCall(op, method, c.cfg.url+"/api/v3"+path, body)
+func (c client) send(ctx context.Context, op, method, path string, body, out any) (outbound.Reply, error) {
+	call, err := targets.JSONCall(op, method, c.cfg.url+"/api/v3"+path, body, out)
 	if err != nil {
 		return outbound.Reply{}, err
 	}

@@ -27,8 +27,10 @@ type Proxy struct {
 
 // Behaviour is how a matched request is treated.
 type Behaviour struct {
-	// Pass sends the request on first; the tracker's answer is thrown away.
-	Pass bool
+	// Pass sends the request on first; the tracker's answer is thrown away, or
+	// written as Change does, which leaves its status and header.
+	Pass   bool
+	Change func(w io.Writer, body []byte)
 	// Cut closes the connection without an answer; Hold keeps it open, without
 	// an answer, until the client has gone. With neither, Status, Header and
 	// Body are the answer.
@@ -92,8 +94,12 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		p.forward.ServeHTTP(w, r)
 		return
 	}
+	own := httptest.NewRecorder()
 	if do.Pass {
-		p.forward.ServeHTTP(httptest.NewRecorder(), r.WithContext(context.WithoutCancel(r.Context())))
+		if do.Change != nil {
+			r.Header.Set("Accept-Encoding", "identity")
+		}
+		p.forward.ServeHTTP(own, r.WithContext(context.WithoutCancel(r.Context())))
 	} else {
 		// Read whole, the server notices when the client goes.
 		_, _ = io.Copy(io.Discard, r.Body)
@@ -107,6 +113,15 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		panic(http.ErrAbortHandler)
 	case do.Hold:
 		<-r.Context().Done()
+		return
+	}
+	if do.Change != nil {
+		for k, v := range own.Header() {
+			w.Header()[k] = v
+		}
+		w.Header().Del("Content-Length")
+		w.WriteHeader(own.Code)
+		do.Change(w, own.Body.Bytes())
 		return
 	}
 	for k, v := range do.Header {

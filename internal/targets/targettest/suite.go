@@ -139,6 +139,7 @@ func Run(t *testing.T, h Harness) {
 		{"every status of a look-up", testFindStatuses},
 		{"unknown outcomes", testUnknown},
 		{"refused before anything was made", testNotDone},
+		{"an answer of 4 MiB of empty objects", testBombs},
 		{"reads before a create fail", testFailedReads},
 		{"redirect is not followed", testRedirect},
 		{"cancel in mid-request", testCancel},
