@@ -85,6 +85,9 @@ func New(cfg config.Config, rdb redis.UniversalClient, log *slog.Logger, version
 		return nil, fmt.Errorf("productboard's API address: %w", err)
 	}
 	a.tenants = tenants.NewStore(rdb, keys)
+	a.tenants.OnBroken(func(ctx context.Context, b tenants.Broken) {
+		log.ErrorContext(ctx, "what is stored of a tenant or an integration cannot be read and is left out; plugin doctor says what to do", "of", b.String())
+	})
 	a.auth = pbauth.New(pbauth.Options{
 		Redis: rdb, Keys: keys, Store: a.tenants, HTTP: a.pbHTTP, AppURL: cfg.ProductboardAppURL, PublicURL: cfg.PublicURL, Log: log,
 		Observe: func(grant string, err error) { a.metrics.Token(grant, result(err)) },
@@ -184,6 +187,11 @@ func (a *App) gauges() {
 	a.metrics.Gauge("plugin_unfinished", "Buttons that somebody still has to work on (-1: Redis cannot be asked).", read(func(ctx context.Context) (float64, error) {
 		n, err := a.records.Unfinished(ctx)
 		return float64(n), err
+	}))
+	a.metrics.Gauge("plugin_broken", "Tenants, integrations and buttons whose stored document cannot be read, so that nothing is done for them (-1: Redis cannot be asked).", read(func(ctx context.Context) (float64, error) {
+		broken, err := a.tenants.Broken(ctx)
+		aside, aerr := a.records.Asides(ctx)
+		return float64(len(broken) + len(aside)), errors.Join(err, aerr)
 	}))
 	a.metrics.Gauge("plugin_breaker_open", "Integrations whose tracker fails steadily, so that pushes to it end at once (-1: Redis cannot be asked).", read(func(ctx context.Context) (float64, error) {
 		n, err := a.breaker.CountOpen(ctx)

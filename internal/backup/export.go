@@ -64,6 +64,9 @@ func (b *Backups) Export(ctx context.Context, w io.Writer, id string, to age.Rec
 }
 
 func exportIntegrations(ctx context.Context, scope tenants.Scope, out *writer) (ids []string, err error) {
+	if err := scope.Whole(ctx); err != nil { // a list leaves out what cannot be read
+		return nil, err
+	}
 	for after := ""; ; {
 		page, next, err := scope.Integrations(ctx, after, tenants.MaxPage)
 		if err != nil {

@@ -162,8 +162,3 @@ func (s *Store) scrap(ctx context.Context, key Key) error {
 	}
 	return nil
 }
-
-// CountAside counts the records that are set aside.
-func (s *Store) CountAside(ctx context.Context) (int64, error) {
-	return s.count(ctx, func(p redis.Pipeliner, shard int) *redis.IntCmd { return p.ZCard(ctx, asideKey(shard)) })
-}

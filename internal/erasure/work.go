@@ -64,13 +64,10 @@ func (e *Eraser) work(ctx context.Context, j *Job) error {
 // integrations deletes one after the other until there is none.
 func (e *Eraser) integrations(ctx context.Context, j *Job) error {
 	scope := e.Tenants.Tenant(j.Tenant)
-	for {
-		page, next, err := scope.Integrations(ctx, "", tenants.MaxPage)
+	for after := ""; ; {
+		page, next, err := scope.Integrations(ctx, after, tenants.MaxPage)
 		if err != nil {
 			return err
-		}
-		if len(page) == 0 && next == "" {
-			return nil
 		}
 		for i, in := range page {
 			j.Left = len(page) - i
@@ -89,6 +86,10 @@ func (e *Eraser) integrations(ctx context.Context, j *Job) error {
 			j.Left = len(page) - i - 1
 			j.Failures, j.Problem = 0, ""
 		}
+		if next == "" {
+			return scope.Whole(ctx) // what cannot be read is not deleted, and is told
+		}
+		after = next
 	}
 }
 

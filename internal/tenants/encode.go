@@ -124,7 +124,10 @@ func (s *Store) decode(tenant, raw string) (Integration, error) {
 	const op = "decode integration"
 	var rec sealedIntegration
 	if err := json.Unmarshal([]byte(raw), &rec); err != nil {
-		return Integration{}, fault.Wrap(fault.Internal, op, err)
+		return Integration{}, brokenFault(op, "The integration", err)
+	}
+	if rec.ID == "" || rec.Name == "" {
+		return Integration{}, brokenFault(op, "The integration", errors.New("it has no id or no name"))
 	}
 	in := Integration{
 		ID: rec.ID, Tenant: tenant, Name: rec.Name, Version: rec.Version, Type: rec.Type,
@@ -160,7 +163,7 @@ func (s *Store) decode(tenant, raw string) (Integration, error) {
 		in.Target.Credentials[name] = open(sealed, boundCredential+name)
 	}
 	if err := errors.Join(errs...); err != nil {
-		return Integration{}, &fault.Error{Op: op, Kind: fault.Internal, Side: fault.SidePlugin, Err: err,
+		return Integration{}, &fault.Error{Op: op, Kind: fault.Internal, Side: fault.SidePlugin, Err: errors.Join(ErrBroken, err),
 			Public: "The integration's stored credentials cannot be opened: the plugin's operator must check PLUGIN_ENCRYPTION_KEYS."}
 	}
 	return in, nil

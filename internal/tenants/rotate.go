@@ -161,12 +161,12 @@ func (h Scope) replace(ctx context.Context, in Integration, doc []byte, raw stri
 func (s *Store) eachRaw(ctx context.Context, do func(tenant, id, raw string) error, done func(tenants int64)) error {
 	seen := int64(0)
 	for after := ""; ; {
-		page, next, err := s.Tenants(ctx, after, MaxPage)
+		ids, next, err := s.tenantIDs(ctx, "list tenants", after, MaxPage)
 		if err != nil {
 			return err
 		}
-		for _, t := range page {
-			if err := s.eachRawOf(ctx, t.ID, do); err != nil {
+		for _, id := range ids {
+			if err := s.eachRawOf(ctx, id, do); err != nil {
 				return err
 			}
 			seen++

@@ -69,7 +69,7 @@ func (h Scope) ByName(ctx context.Context, name string) (Integration, error) {
 
 // Integrations lists integrations by name, at most limit (MaxPage if that is
 // less or limit is 0) of those after the cursor; an empty cursor starts, an
-// empty next ends.
+// empty next ends. One that cannot be read is left out, and is in Broken.
 func (h Scope) Integrations(ctx context.Context, after string, limit int) (page []Integration, next string, err error) {
 	const op = "list integrations"
 	limit = pageSize(limit)
@@ -99,14 +99,15 @@ func (h Scope) Integrations(ctx context.Context, after string, limit int) (page 
 	if err != nil {
 		return nil, "", redisFault(op, err)
 	}
-	for _, raw := range raws {
+	for i, raw := range raws {
 		text, ok := raw.(string)
 		if !ok {
 			continue // deleted since its name was read
 		}
 		in, err := h.store.decode(h.tenant, text)
 		if err != nil {
-			return nil, "", err
+			h.store.found(ctx, Broken{Tenant: h.tenant, Integration: fields[i]})
+			continue
 		}
 		page = append(page, in)
 	}

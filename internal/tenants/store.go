@@ -37,6 +37,7 @@ type Store struct {
 
 	mu       sync.Mutex
 	watchers []watcher
+	tell     []func(ctx context.Context, b Broken)
 	// beside keep sealed texts apart from the records.
 	beside []Sealed
 	// announced is when the key that seals was last put into the index of
@@ -83,20 +84,13 @@ func notFound(op, what string) error { return fault.New(fault.NotFound, op, what
 
 // Tenants lists tenants by id, at most limit (MaxPage if that is less or
 // limit is 0) of those after the cursor; an empty cursor starts, an empty next
-// ends. A page may hold fewer than limit and not be the last.
+// ends. A page may hold fewer than limit and not be the last. A tenant that
+// cannot be read is left out, and is in Broken.
 func (s *Store) Tenants(ctx context.Context, after string, limit int) (page []Tenant, next string, err error) {
 	const op = "list tenants"
-	limit = pageSize(limit)
-	from := "-"
-	if after != "" {
-		from = "(" + after
-	}
-	ids, err := s.rdb.ZRangeByLex(ctx, tenantsKey, &redis.ZRangeBy{Min: from, Max: "+", Count: int64(limit)}).Result()
-	if err != nil {
-		return nil, "", redisFault(op, err)
-	}
-	if len(ids) == 0 {
-		return nil, "", nil
+	ids, next, err := s.tenantIDs(ctx, op, after, limit)
+	if err != nil || len(ids) == 0 {
+		return nil, "", err
 	}
 	replies := make([]*redis.StringCmd, len(ids))
 	_, err = s.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
@@ -105,23 +99,40 @@ func (s *Store) Tenants(ctx context.Context, after string, limit int) (page []Te
 		}
 		return nil
 	})
-	if err != nil && !errors.Is(err, redis.Nil) {
+	var answered redis.Error
+	if err != nil && !errors.As(err, &answered) { // what Redis says of one is told below
 		return nil, "", redisFault(op, err)
 	}
-	for _, reply := range replies {
+	for i, reply := range replies {
 		t, err := decodeTenant(op, reply)
 		switch {
 		case errors.Is(err, fault.NotFound): // an entry that leads nowhere
+		case errors.Is(err, ErrBroken):
+			s.found(ctx, Broken{Tenant: ids[i]})
 		case err != nil:
 			return nil, "", err
 		default:
 			page = append(page, t)
 		}
 	}
+	return page, next, nil
+}
+
+// tenantIDs lists the ids of Tenants, those of broken ones too.
+func (s *Store) tenantIDs(ctx context.Context, op, after string, limit int) (ids []string, next string, err error) {
+	limit = pageSize(limit)
+	from := "-"
+	if after != "" {
+		from = "(" + after
+	}
+	ids, err = s.rdb.ZRangeByLex(ctx, tenantsKey, &redis.ZRangeBy{Min: from, Max: "+", Count: int64(limit)}).Result()
+	if err != nil {
+		return nil, "", redisFault(op, err)
+	}
 	if len(ids) == limit {
 		next = ids[len(ids)-1]
 	}
-	return page, next, nil
+	return ids, next, nil
 }
 
 func pageSize(limit int) int {
@@ -136,12 +147,18 @@ func decodeTenant(op string, reply *redis.StringCmd) (Tenant, error) {
 	if errors.Is(err, redis.Nil) {
 		return Tenant{}, notFound(op, "The tenant")
 	}
+	if redis.HasErrorPrefix(err, "WRONGTYPE") {
+		return Tenant{}, brokenFault(op, "The tenant", err)
+	}
 	if err != nil {
 		return Tenant{}, redisFault(op, err)
 	}
 	var t Tenant
 	if err := json.Unmarshal(raw, &t); err != nil {
-		return Tenant{}, fault.Wrap(fault.Internal, op, err)
+		return Tenant{}, brokenFault(op, "The tenant", err)
+	}
+	if t.ID == "" {
+		return Tenant{}, brokenFault(op, "The tenant", errors.New("it has no id"))
 	}
 	return t, nil
 }
