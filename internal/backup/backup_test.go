@@ -201,6 +201,7 @@ func TestFilesThatAreRefused(t *testing.T) {
 		"a state that is none":          {with(3, strings.Replace(lines[3], `"s":"progress"`, `"s":"spinning"`, 1)), keys, "acme", "state of a connection"},
 		"a key that is none":            {with(3, strings.Replace(lines[3], `"entity":"`, `"entity":"a/b`, 1)), keys, "acme", "key of a connection"},
 		"a number that is too large":    {with(3, strings.Replace(lines[3], `"r":1`, `"r":100000000000000`, 1)), keys, "acme", "out of range"},
+		"settings that are too large":   {with(2, strings.Replace(lines[2], `"settings":{`, `"settings":{"big":"`+strings.Repeat("x", tenants.MaxRecord)+`",`, 1)), keys, "acme", `The integration "Engineering" of the file cannot be stored`},
 		"a tenant that cannot be":       {with(1, `{"tenant":{"limits":{"waiting":-1}}}`), keys, "acme", "limits.waiting"},
 	} {
 		t.Run(name, func(t *testing.T) {

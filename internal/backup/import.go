@@ -96,6 +96,9 @@ func (p *plan) head(h header, t tenants.Tenant) error {
 }
 
 func (p *plan) integration(in tenants.Integration) error {
+	if err := p.b.Tenants.Fits(in); err != nil {
+		return refuse("The integration %q of the file cannot be stored: %s", in.Name, fault.From(err).Public)
+	}
 	holder, err := p.b.Tenants.Holder(p.ctx, in.ID)
 	if err == nil && holder != "" && holder != p.tenant {
 		err = fault.New(fault.Conflict, opImport, fmt.Sprintf("The integration %s of the file belongs to another tenant here.", in.ID))

@@ -134,6 +134,10 @@ func (r *Registrar) inspect(ctx context.Context, j *job, look scope, open func(c
 		j.fail(FieldSettings, err)
 		return
 	}
+	if err := r.Store.Fits(j.goal); err != nil {
+		j.fail(FieldSettings, err)
+		return
+	}
 	if j.stored != nil {
 		refuseMoves(j)
 		if j.goal.Target.Type != j.stored.Target.Type {

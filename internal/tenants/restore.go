@@ -48,6 +48,14 @@ func (h Scope) Restore(ctx context.Context, in Integration) error {
 	return nil
 }
 
+// Fits tells whether an integration could be stored as it is: fault.Invalid if
+// it is larger than MaxRecord. Whoever writes several things asks before the
+// first.
+func (s *Store) Fits(in Integration) error {
+	_, err := s.encode(in)
+	return err
+}
+
 // Holder tells which tenant has an integration; empty if none does.
 func (s *Store) Holder(ctx context.Context, integration string) (tenant string, err error) {
 	const op = "find integration"

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/redis/go-redis/v9"
@@ -128,6 +129,16 @@ type Wrong struct{ Field, Message string }
 
 // Check lists what is wrong with a tenant, by the names of its JSON.
 func (t Tenant) Check() []Wrong {
+	out := t.bounds()
+	if !printable(t.Name) {
+		out = append(out, Wrong{"name", "has a character that a line of text has not: a control character, one that turns the direction, or no UTF-8"})
+	}
+	return out
+}
+
+// bounds is what the store itself demands: one whose name was taken before it
+// had to be printable can still be suspended.
+func (t Tenant) bounds() []Wrong {
 	var out []Wrong
 	say := func(bad bool, field, message string) {
 		if bad {
@@ -153,8 +164,16 @@ func (t Tenant) Check() []Wrong {
 	return out
 }
 
+// printable tells whether a text can stand in a line of a log or a terminal as
+// it is: no control characters, and none that turn the direction of others.
+func printable(s string) bool {
+	return utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool {
+		return unicode.IsControl(r) || r == '\u2028' || r == '\u2029' || r >= '\u202a' && r <= '\u202e' || r >= '\u2066' && r <= '\u2069'
+	})
+}
+
 func (t Tenant) check(op string) error {
-	wrong := t.Check()
+	wrong := t.bounds()
 	if len(wrong) == 0 {
 		return nil
 	}
