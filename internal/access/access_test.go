@@ -12,6 +12,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -148,6 +149,10 @@ func TestAttacks(t *testing.T) {
 		"no signature":                  parts[0] + "." + parts[1] + ".",
 		"claims changed":                parts[0] + "." + base64.RawURLEncoding.EncodeToString(forged) + "." + parts[2],
 		"header changed":                header("HS512") + "." + parts[1] + "." + parts[2],
+		"exp as a text":                 hs(with(good(), "exp", fmt.Sprint(start.Add(time.Hour).Unix()))),
+		"exp as a text, spelt EXP":      hs(with(without(good(), "exp"), "EXP", fmt.Sprint(start.Add(time.Hour).Unix()))),
+		"nbf as a text":                 hs(with(good(), "nbf", fmt.Sprint(start.Unix()))),
+		"iat as a text":                 hs(with(good(), "iat", fmt.Sprint(start.Unix()))),
 		"public key as shared key":      sign(t, jwt.SigningMethodHS256, "", rsaPEM, good()),
 		"another shared key":            sign(t, jwt.SigningMethodHS256, "", []byte(strings.Repeat("x", 32)), good()),
 		"another algorithm of the kind": sign(t, jwt.SigningMethodRS512, "", rsaKey.key, good()),
@@ -281,6 +286,53 @@ func TestJWKS(t *testing.T) {
 	fresh := verifier(t, nil, access.NewJWKS(server.URL, out, clock))
 	_, err = fresh.Verify(t.Context(), sign(t, all[0].method, "a", all[0].key, good()))
 	assert.Equal(t, fault.Unavailable, fault.KindOf(err), "not the caller's fault")
+}
+
+// An issuer that hangs keeps nobody waiting whose key is known: not those of an
+// old set, nor those whose tokens somebody else signs.
+func TestAHangingIssuerKeepsNobodyWaiting(t *testing.T) {
+	all := signers(t)
+	set := jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: all[0].key.Public(), KeyID: "a", Use: "sig"}}}
+	var hangs atomic.Bool
+	asked, release := make(chan struct{}, 10), make(chan struct{})
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if hangs.Load() {
+			asked <- struct{}{}
+			select {
+			case <-release:
+			case <-r.Context().Done():
+				return
+			}
+		}
+		_ = json.NewEncoder(w).Encode(set)
+	}))
+	defer server.Close()
+	var ended atomic.Int32
+	out := outbound.New(outbound.Options{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, Observe: func(outbound.Observation) { ended.Add(1) }})
+	defer out.Close()
+	var age atomic.Int64
+	issuer := access.NewJWKS(server.URL, out, func() time.Time { return start.Add(time.Duration(age.Load())) })
+	v := verifier(t, nil, sharedKey(t), issuer)
+	jwks := func() error {
+		_, err := v.Verify(t.Context(), sign(t, all[0].method, "a", all[0].key, good()))
+		return err
+	}
+	require.NoError(t, jwks())
+	hangs.Store(true)
+	before := ended.Load()
+	age.Store(int64(time.Hour))
+	for range 5 {
+		require.NoError(t, jwks(), "an old set goes on to work")
+	}
+	<-asked // it is read anew all the same
+	_, err := v.Verify(t.Context(), sign(t, jwt.SigningMethodHS256, "", []byte(shared), good()))
+	require.NoError(t, err)
+	require.Equal(t, before, ended.Load(), "none of them has waited for the issuer")
+	require.Empty(t, asked, "once for all")
+	hangs.Store(false)
+	close(release)
+	require.Eventually(t, func() bool { return ended.Load() == before+1 }, time.Minute, time.Millisecond)
+	require.NoError(t, jwks())
 }
 
 func FuzzVerify(f *testing.F) {

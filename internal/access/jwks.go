@@ -2,12 +2,14 @@ package access
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"sync"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
+	"github.com/golang-jwt/jwt/v5"
 	"golang.org/x/sync/singleflight"
 
 	"pushbutton/internal/fault"
@@ -25,8 +27,9 @@ const (
 )
 
 // JWKS is the key set that an issuer publishes at an address. It is read when
-// it is needed, again when a token names a key that is not in it, and served
-// as it was last while the issuer cannot be reached.
+// it is needed, and again when a token names a key that is not in it. A key
+// that is known is given at once, and an old set read anew behind it: an issuer
+// that hangs or is away keeps nobody waiting whose key was seen before.
 type JWKS struct {
 	url  string
 	http *outbound.Client
@@ -38,6 +41,8 @@ type JWKS struct {
 	read   time.Time // last success
 	tried  time.Time
 	failed error
+	// renewing says that the set is being read behind somebody's back.
+	renewing bool
 }
 
 type namedKey struct {
@@ -56,15 +61,20 @@ func NewJWKS(url string, http *outbound.Client, now func() time.Time) *JWKS {
 // Find implements Keys. A token that names no key may be signed with any of
 // the set.
 func (j *JWKS) Find(ctx context.Context, kid, alg string) ([]any, error) {
+	if alg == jwt.SigningMethodHS256.Alg() {
+		return nil, errors.New("a public set has no shared keys") // nothing to ask for
+	}
 	keys, fresh := j.kept()
-	found := pick(keys, kid, alg)
-	if len(found) > 0 && fresh {
+	if found := pick(keys, kid, alg); len(found) > 0 {
+		if !fresh {
+			j.renew(ctx)
+		}
 		return found, nil
 	}
 	err := j.refresh(ctx)
 	keys, _ = j.kept()
-	if found = pick(keys, kid, alg); len(found) > 0 {
-		return found, nil // as it was last, if need be
+	if found := pick(keys, kid, alg); len(found) > 0 {
+		return found, nil
 	}
 	if err != nil && len(keys) == 0 {
 		return nil, err
@@ -76,6 +86,22 @@ func (j *JWKS) kept() (keys []namedKey, fresh bool) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return j.keys, j.now().Sub(j.read) < jwksLife
+}
+
+// renew reads the set in the background, once at a time.
+func (j *JWKS) renew(ctx context.Context) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.renewing {
+		return
+	}
+	j.renewing = true
+	go func() {
+		_ = j.refresh(context.WithoutCancel(ctx)) // what failed is tried again by the next token
+		j.mu.Lock()
+		defer j.mu.Unlock()
+		j.renewing = false
+	}()
 }
 
 func pick(keys []namedKey, kid, alg string) []any {

@@ -2,6 +2,7 @@ package access
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -84,6 +85,26 @@ type claims struct {
 	Roles  []Role `json:"roles"`
 }
 
+// UnmarshalJSON implements json.Unmarshaler. A date is a number (RFC 7519, 2);
+// the library also takes one in quotes.
+func (c *claims) UnmarshalJSON(raw []byte) error {
+	var dates struct {
+		Exp json.RawMessage `json:"exp"`
+		Nbf json.RawMessage `json:"nbf"`
+		Iat json.RawMessage `json:"iat"`
+	}
+	if err := json.Unmarshal(raw, &dates); err != nil {
+		return err
+	}
+	for _, date := range []json.RawMessage{dates.Exp, dates.Nbf, dates.Iat} {
+		if len(date) > 0 && date[0] == '"' {
+			return errors.New("a date of the token is a text")
+		}
+	}
+	type plain claims
+	return json.Unmarshal(raw, (*plain)(c))
+}
+
 // Verify reads a token. Its error is fault.Unauthorized for whatever is wrong
 // with it, without saying what to whoever sent it, and fault.Unavailable where
 // that could not be found out.
@@ -91,20 +112,9 @@ func (v *Verifier) Verify(ctx context.Context, token string) (Identity, error) {
 	if token == "" || len(token) > MaxToken {
 		return Identity{}, refused(errors.New("no token, or one that is too long"))
 	}
-	var c claims
-	var unavailable error
-	_, err := v.parser.ParseWithClaims(token, &c, func(t *jwt.Token) (any, error) {
-		keys, err := v.find(ctx, t)
-		if err != nil && fault.KindOf(err) == fault.Unavailable {
-			unavailable = err
-		}
-		return keys, err
-	})
-	if unavailable != nil {
-		return Identity{}, unavailable
-	}
+	c, err := v.parse(ctx, token)
 	if err != nil {
-		return Identity{}, refused(err)
+		return Identity{}, err
 	}
 	id, err := c.identity()
 	if err != nil {
@@ -122,33 +132,51 @@ func (v *Verifier) Verify(ctx context.Context, token string) (Identity, error) {
 	return id, nil
 }
 
-// find collects the keys for a token's own header: by its key id and, so that
-// no key serves another algorithm than its own, by its algorithm.
-func (v *Verifier) find(ctx context.Context, t *jwt.Token) (jwt.VerificationKeySet, error) {
+// parse verifies a token by the first of the keys that it is signed with. Each
+// source is asked only if those before it did not sign the token, so that one
+// that hangs delays nobody else's.
+func (v *Verifier) parse(ctx context.Context, token string) (claims, error) {
+	var unavailable, last error
+	for _, k := range v.opts.Keys {
+		var c claims
+		_, err := v.parser.ParseWithClaims(token, &c, func(t *jwt.Token) (any, error) { return find(ctx, k, t) })
+		if err == nil {
+			return c, nil
+		}
+		var e *fault.Error
+		if errors.As(err, &e) && e.Kind == fault.Unavailable {
+			unavailable = e
+		}
+		if last = err; !errors.Is(err, jwt.ErrTokenUnverifiable) && !errors.Is(err, jwt.ErrTokenSignatureInvalid) {
+			return c, refused(err) // it cannot be read, or is this source's and counts no more
+		}
+	}
+	if unavailable != nil {
+		return claims{}, unavailable
+	}
+	return claims{}, refused(last)
+}
+
+// find gives a source's keys for a token's own header: by its key id and, so
+// that no key serves another algorithm than its own, by its algorithm.
+func find(ctx context.Context, k Keys, t *jwt.Token) (jwt.VerificationKeySet, error) {
+	var set jwt.VerificationKeySet
 	kid, _ := t.Header["kid"].(string)
 	if len(kid) > maxKeyID {
-		return jwt.VerificationKeySet{}, errors.New("the key id is too long")
+		return set, errors.New("the key id is too long")
 	}
 	if _, ok := t.Header["crit"]; ok {
-		return jwt.VerificationKeySet{}, errors.New("the header demands something that is not understood (crit)") // RFC 7515, 4.1.11
+		return set, errors.New("the header demands something that is not understood (crit)") // RFC 7515, 4.1.11
 	}
-	var set jwt.VerificationKeySet
-	var last error
-	for _, k := range v.opts.Keys {
-		found, err := k.Find(ctx, kid, t.Method.Alg())
-		if err != nil {
-			last = err
-			continue
-		}
-		for _, key := range found {
-			set.Keys = append(set.Keys, key)
-		}
+	found, err := k.Find(ctx, kid, t.Method.Alg())
+	if err != nil {
+		return set, err
+	}
+	for _, key := range found {
+		set.Keys = append(set.Keys, key)
 	}
 	if len(set.Keys) == 0 {
-		if last == nil {
-			last = fmt.Errorf("no key for %s", t.Method.Alg())
-		}
-		return set, last
+		return set, fmt.Errorf("no key for %s", t.Method.Alg())
 	}
 	return set, nil
 }
