@@ -60,6 +60,7 @@ type command struct {
 	name     string
 	summary  string
 	settings bool // takes the settings as flags
+	hidden   bool // is not for people to call
 	client   bool // can work through a running plugin, and takes the settings for that too
 	setup    func(inv *invocation) func(ctx context.Context, args []string) error
 }
@@ -67,7 +68,7 @@ type command struct {
 func commands() []command {
 	return []command{
 		devCommand(), serveCommand("serve"), serveCommand("api"), serveCommand("worker"),
-		sandboxCommand(), applyCommand(), doctorCommand(), pushesCommand(), tenantsCommand(), keysCommand(), tokenCommand(), targetsCommand(), healthCommand(), versionCommand(),
+		sandboxCommand(), applyCommand(), doctorCommand(), pushesCommand(), tenantsCommand(), keysCommand(), tokenCommand(), targetsCommand(), healthCommand(), versionCommand(), quarantineCommand(),
 	}
 }
 
@@ -157,6 +158,9 @@ func settingHelp(s config.Setting) string {
 func usage(w io.Writer) {
 	_, _ = fmt.Fprint(w, "plugin turns clicks on Productboard's push button into issues of your tracker.\n\nUsage: plugin COMMAND [flags]\n\n")
 	for _, c := range commands() {
+		if c.hidden {
+			continue
+		}
 		_, _ = fmt.Fprintf(w, "  %-8s %s\n", c.name, c.summary)
 	}
 	_, _ = fmt.Fprint(w, "\n`plugin COMMAND --help` lists a command's flags. Start with `plugin dev`.\n")

@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"os/exec"
 	"runtime"
 
 	"pushbutton/config"
@@ -62,7 +63,43 @@ func serveCommand(name string) command {
 			if err != nil {
 				return err
 			}
-			return app.Program{Config: cfg, Roles: roles, Log: inv.logger(cfg), Version: version}.Run(ctx)
+			return app.Program{Config: cfg, Roles: roles, Log: inv.logger(cfg), Version: version, Apart: inv.apart}.Run(ctx)
+		}
+	}}
+}
+
+// apart makes the command of a process in quarantine, with the settings of this
+// one and those in env.
+func (inv *invocation) apart(ctx context.Context, env ...string) *exec.Cmd {
+	self, err := os.Executable()
+	if err != nil {
+		self = os.Args[0]
+	}
+	cmd := exec.CommandContext(ctx, self, quarantineName) //nolint:gosec // this very program
+	cmd.Env = inv.env.all()
+	for _, s := range config.Settings() {
+		if value, ok := inv.given[s.Flag()]; ok {
+			cmd.Env = append(cmd.Env, s.Env+"="+value)
+		}
+	}
+	cmd.Env = append(cmd.Env, env...)
+	return cmd
+}
+
+const quarantineName = "quarantine"
+
+// quarantineCommand is not for people: a worker starts it.
+func quarantineCommand() command {
+	return command{name: quarantineName, settings: true, hidden: true, setup: func(inv *invocation) func(context.Context, []string) error {
+		return func(ctx context.Context, args []string) error {
+			if err := noArgs(args); err != nil {
+				return err
+			}
+			cfg, err := inv.load(nil, config.EncryptionKeys, config.RedisURL)
+			if err != nil {
+				return err
+			}
+			return app.Quarantined(ctx, cfg, inv.logger(cfg), version, inv.env.stdin, inv.stdout)
 		}
 	}}
 }

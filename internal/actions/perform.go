@@ -61,11 +61,17 @@ type Performer struct {
 	// Observe, if set, is told of every run: the step it began with, the
 	// target's type, and how it ended.
 	Observe func(step, target, outcome string, took time.Duration)
+	// Quarantine, if set, does a run alone whose workers were lost one after the
+	// other; nil: it is done like any other.
+	Quarantine Quarantine
 	// Duplicate, if set, is told of every second issue that was found, by the
 	// target's type.
 	Duplicate func(target string)
 
 	mapper Mapper
+	// patience is how long a run may take to come back after its context has
+	// ended; comeBack if zero.
+	patience time.Duration
 }
 
 // Perform takes up one run of a connection's work. It returns an error only
@@ -76,12 +82,22 @@ func (p *Performer) Perform(ctx context.Context, key connections.Key, run int64)
 	if err != nil || lease == nil {
 		return err
 	}
+	if suspect(lease.Record) {
+		done, err := p.quarantine(ctx, key, lease)
+		if done || err != nil {
+			return err
+		}
+	}
 	start := time.Now()
 	p.Log.DebugContext(ctx, "begin", "tenant", key.Tenant, "integration", key.Integration, "entity", key.Entity, "run", run, "step", string(lease.Record.Step))
 	kept, release := lease.Keep(ctx)
 	defer release()
 	w := &work{p: p, key: key, lease: lease, began: lease.Record.Step}
-	err = w.steps(outbound.WithFence(kept, lease.Fence))
+	came, err := w.contained(outbound.WithFence(kept, lease.Fence))
+	if !came {
+		p.abandoned(ctx, key, w.began, time.Since(start))
+		return nil
+	}
 	outcome, err := w.end(ctx, err)
 	w.report(ctx, outcome, err, time.Since(start))
 	if outcome == "not told" {
@@ -116,6 +132,11 @@ func (w *work) steps(ctx context.Context) error {
 		return err
 	}
 	w.in = in
+	if w.lease.Overdue() {
+		if err := w.lease.Failed(ctx, w.late()); err != nil {
+			return err
+		}
+	}
 	for {
 		opening := w.lease.Record.Step == connections.Open
 		err := w.step(ctx)
@@ -183,11 +204,26 @@ func (w *work) hopeless(ctx context.Context, err error) bool {
 	return false
 }
 
+// lastTried begins the sentence of a push that ran out of time.
+const lastTried = "Not done within the time a push may take. Last tried: "
+
+// late is what the person is told of a push whose run did not come back before
+// its deadline.
+func (w *work) late() connections.Failure {
+	if why := w.lease.Record.Waiting; why != nil && why.Message != "" {
+		f := *why
+		f.Message = lastTried + f.Message
+		return f
+	}
+	return connections.Failure{Kind: fault.Timeout.String(), Side: fault.SidePlugin,
+		Message: "Not done within the time a push may take: working on this item did not come to an end. Shorten its description, or ask your admin to simplify the templates in the integration's settings."}
+}
+
 // verdict is what the person is told of a hopeless failure.
 func (w *work) verdict(err error) connections.Failure {
 	f := failure(err)
 	if decide(err, w.lease.Record.Attempts).verb != stop {
-		f.Message = "Not done within the time a push may take. Last tried: " + f.Message
+		f.Message = lastTried + f.Message
 	}
 	return f
 }

@@ -139,10 +139,15 @@ func (a *App) Front() (http.Handler, error) {
 	return server.New(routes, a.log), nil
 }
 
+// performer makes what does the work of clicks.
+func (a *App) performer(leases actions.Leases, apart actions.Quarantine) *actions.Performer {
+	return &actions.Performer{Leases: leases, Integrations: a.cache, Tenants: a.cache, Peers: a.peers, Queue: a.queue, Breaker: a.breaker, Log: a.log,
+		Reconnects: a.tenants, NeedsReconnect: a.needsReconnect, Observe: a.metrics.Attempt, Duplicate: a.metrics.Duplicate, Quarantine: apart}
+}
+
 // worker makes the worker's half; it is not started yet.
-func (a *App) worker() *jobs.Worker {
-	performer := &actions.Performer{Leases: a.records, Integrations: a.cache, Tenants: a.cache, Peers: a.peers, Queue: a.queue, Breaker: a.breaker, Log: a.log, Reconnects: a.tenants, NeedsReconnect: a.needsReconnect, Observe: a.metrics.Attempt, Duplicate: a.metrics.Duplicate}
-	return jobs.NewWorker(a.rdb, performer, jobs.WorkerOptions{
+func (a *App) worker(apart actions.Quarantine) *jobs.Worker {
+	return jobs.NewWorker(a.rdb, a.performer(a.records, apart), jobs.WorkerOptions{
 		Concurrency: a.cfg.Concurrency, Bell: a.records, Grace: a.cfg.ShutdownTimeout / 2, Log: a.log,
 	})
 }

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os/exec"
 	"sync/atomic"
 	"time"
 
@@ -37,6 +38,9 @@ type Program struct {
 	// Extra, if set, serves what the public handler does not know (the
 	// sandbox of `plugin dev`).
 	Extra http.Handler
+	// Apart, if set, makes the command of a process that calls Quarantined with
+	// the same settings and these in its environment beside them.
+	Apart func(ctx context.Context, env ...string) *exec.Cmd
 	// Started, if set, is told the public address once requests are taken.
 	// Its error ends the program.
 	Started func(ctx context.Context, a *App, address string) error
@@ -122,7 +126,7 @@ func (p Program) serve(ctx context.Context, a *App, lost <-chan error) error {
 			return err
 		}
 	}
-	worker := a.worker()
+	worker := a.worker(p.quarantine(a))
 	if p.Roles.Worker {
 		if err := worker.Start(); err != nil {
 			return err

@@ -31,7 +31,13 @@ type Lease struct {
 // Begin takes the lease of a run. It returns nil and no error where there is
 // nothing to do: the run is over, taken over, or another worker is at it.
 func (s *Store) Begin(ctx context.Context, key Key, run int64) (*Lease, error) {
-	l := &Lease{store: s, key: key, run: run, owner: rand.Text(), born: time.Now()}
+	return s.Resume(ctx, key, run, rand.Text())
+}
+
+// Resume is Begin for a process that another one, the owner of the lease, has
+// handed the run to. The owner is in Record.Owner.
+func (s *Store) Resume(ctx context.Context, key Key, run int64, owner string) (*Lease, error) {
+	l := &Lease{store: s, key: key, run: run, owner: owner, born: time.Now()}
 	out, err := s.do(ctx, "begin", key, arguments{Run: run, Owner: l.owner})
 	if err != nil || out.verdict != vOK {
 		return nil, err
@@ -49,8 +55,23 @@ func (l *Lease) Valid() bool {
 	return !fencing || time.Since(l.born)-time.Duration(l.renewed.Load()) < l.store.timing.Lease
 }
 
+// overrun is for how long after its deadline a push that is being opened keeps
+// its lease: a create that was sent may come back.
+const overrun = 20 * time.Second
+
+// overdue reports whether a push has not been opened long after its deadline.
+func overdue(rec Record, now int64) bool {
+	return rec.Step == Open && rec.Deadline > 0 && now > rec.Deadline+overrun.Milliseconds()
+}
+
+// Overdue reports whether the push was to be over for so long that this run is
+// not to begin any work: the run before did not come back.
+func (l *Lease) Overdue() bool { return overdue(l.Record, l.Now) }
+
 // Keep renews the lease until stop is called or it is lost; then the returned
-// context ends with ErrLost as its cause. stop waits for the renewer's end.
+// context ends with ErrLost as its cause. It is not renewed for a push that is
+// overdue, whatever the run does; the cause is ErrOverdue. stop waits for the
+// renewer's end.
 func (l *Lease) Keep(ctx context.Context) (kept context.Context, stop func()) {
 	kept, cancel := context.WithCancelCause(ctx)
 	done := make(chan struct{})
@@ -70,6 +91,9 @@ func (l *Lease) Keep(ctx context.Context) (kept context.Context, stop func()) {
 			out, err := l.store.do(rctx, "renew", l.key, arguments{Run: l.run, Owner: l.owner})
 			rcancel()
 			switch {
+			case err == nil && out.verdict == vOK && overdue(out.record, out.now):
+				cancel(ErrOverdue)
+				return
 			case err == nil && out.verdict == vOK:
 				l.renewed.Store(int64(sent))
 			case err == nil || !l.Valid():
@@ -175,6 +199,13 @@ func (l *Lease) Again(ctx context.Context, delay time.Duration, counted bool, wh
 // its characters: see Intent.BMPOnly.
 func (l *Lease) AgainBMPOnly(ctx context.Context, delay time.Duration, why Failure) (*Work, error) {
 	out, err := l.change(ctx, "again", arguments{Delay: delay.Milliseconds(), Counted: true, BMPOnly: true, Failure: &why, Note: why.note()})
+	return out.work(l.key), err
+}
+
+// Postpone is Again, not counted, for a run that did nothing yet: what was known
+// of lost workers stays known.
+func (l *Lease) Postpone(ctx context.Context, delay time.Duration, why Failure) (*Work, error) {
+	out, err := l.change(ctx, "again", arguments{Delay: delay.Milliseconds(), Keep: true, Failure: &why, Note: why.note()})
 	return out.work(l.key), err
 }
 

@@ -29,7 +29,7 @@ func TestModelMutants(t *testing.T) {
 		finds    string
 	}{
 		{"nobody is fenced off", "(K.unfenced or rec.r == a.run and rec.o == a.owner)", "true", rules{}, freeze, twice},
-		{"a lease that is over is not taken over", "if rec.o then return queue(rec.p, 0, 'taken over') end", "if rec.o then return answer('moved') end", rules{}, kill, stuck},
+		{"a lease that is over is not taken over", "return queue(rec.p, 0, 'taken over')", "return answer('moved')", rules{}, kill, stuck},
 		{"what waits is not looked at", "if due then redis.call('ZADD', lookout, due, member)", "if due then", rules{}, kill, stuck},
 		{"no intent is recorded", "rec.i = { at = now, n = sent + 1, b = rec.i and rec.i.b }", "", rules{}, kill, twice},
 		{"the intent keeps its first date", "rec.i = { at = now, n", "rec.i = { at = rec.i and rec.i.at or now, n", rules{}, budget{Push: 1, Fault: 2}, twice},

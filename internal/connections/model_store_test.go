@@ -371,6 +371,7 @@ func (s *modelStore) intern(doc map[string]any) int32 {
 	if looks, ok := doc["k"]; ok { // from the first on each is as far off as MaxLook
 		doc["k"] = min(looks.(float64), 1)
 	}
+	delete(doc, "f") // it decides where a run is done, not what becomes of it
 	if intent, ok := doc["i"].(map[string]any); ok {
 		s.clampIntent(intent)
 	}

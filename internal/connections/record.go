@@ -116,6 +116,9 @@ type Record struct {
 	Attempts int `json:"a,omitempty"`
 	// Looks counts how often the look-out found it still waiting in the queue.
 	Looks int `json:"k,omitempty"`
+	// Lost counts the workers that took this work up and fell silent, one after
+	// the other, since one last reported.
+	Lost int `json:"f,omitempty"`
 	// Click is the click that began this push; LastClick is the latest one,
 	// whose answer Productboard may still be processing.
 	Click     Click `json:"c,omitzero"`

@@ -71,6 +71,10 @@ func (t Timing) withDefaults() Timing {
 // changed hands, or a click has made it pointless.
 var ErrLost = errors.New("the push is no longer this worker's")
 
+// ErrOverdue is why a lease is not renewed any more although it is still the
+// worker's: the push was to be over some time ago.
+var ErrOverdue = errors.New("the push is past its deadline")
+
 // Store keeps the records in Redis. It is safe for concurrent use.
 type Store struct {
 	rdb redis.UniversalClient
@@ -146,6 +150,7 @@ type arguments struct {
 	Delay   int64    `json:"delay,omitempty"`
 	Closed  int64    `json:"closed,omitempty"`
 	BMPOnly bool     `json:"bmp,omitempty"`
+	Keep    bool     `json:"keep,omitempty"`
 	Note    string   `json:"note,omitempty"`
 
 	InFlight    int `json:"inflight,omitempty"`

@@ -23,6 +23,8 @@
 local t = redis.call('TIME')
 local now = tonumber(t[1]) * 1000 + math.floor(tonumber(t[2]) / 1000)
 local records, op, tenant, integration, entity = KEYS[1], ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+-- Every record is made of such arguments: none may fill the hash of all.
+if #ARGV[5] > K.arguments then return redis.error_reply('ERR the arguments of ' .. op .. ' have ' .. #ARGV[5] .. ' bytes, more than ' .. K.arguments) end
 local a = ARGV[5] ~= '' and cjson.decode(ARGV[5]) or {}
 local tag = string.match(records, '^[^}]*}:')
 local id = integration .. ':' .. entity
@@ -249,6 +251,8 @@ local function queue(step, delay, what, free)
   local told = op == 'settled' or op == 'verified' or op == 'unified'
   if not told then fence_off() end
   if op ~= 'park' then unpark() end
+  -- Whoever reports has lived through it.
+  if op ~= 'look' and op ~= 'requeue' and not a.keep then rec.f = nil end
   rec.r = rec.r + 1
   rec.o, rec.u, rec.k, rec.b = nil, nil, nil, nil
   rec.p = step
@@ -451,6 +455,7 @@ ops['begin'] = function()
     redis.call('ZREM', line, id)
   end
   if rec.o ~= a.owner then fence_off() end
+  if rec.o and rec.o ~= a.owner then rec.f = (rec.f or 0) + 1 end
   unpark()
   -- Nothing that was sent before can arrive after the reading that now begins.
   if rec.p == 'verify' and rec.v and rec.v <= now then rec.v = nil end
@@ -531,7 +536,7 @@ ops['verified'] = function()
   rec.a, rec.w = nil, nil
   if rec.v then return queue('verify', math.max(rec.v - now, 0), 'read back') end
   if rec.l and #rec.l > 0 then return queue('tidy', 0) end
-  rec.p, rec.o, rec.u, rec.k, rec.b, rec.l, rec.lc = nil, nil, nil, nil, nil, nil, nil
+  rec.p, rec.o, rec.u, rec.k, rec.b, rec.l, rec.lc, rec.f = nil, nil, nil, nil, nil, nil, nil, nil
   release()
   return save('ok', nil, 'verified')
 end
@@ -605,7 +610,10 @@ ops['look'] = function()
     redis.call('ZREM', lookout, member)
     return answer('moved')
   end
-  if rec.o then return queue(rec.p, 0, 'taken over') end
+  if rec.o then
+    rec.f = (rec.f or 0) + 1
+    return queue(rec.p, 0, 'taken over')
+  end
   if not held() then
     if rec.p == 'open' and rec.d and rec.d <= now then
       local why = rec.w and rec.w.m and rec.w.m ~= '' and K.last .. rec.w.m or K.late

@@ -1,0 +1,108 @@
+package actions
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"pushbutton/internal/connections"
+	"pushbutton/internal/fault"
+)
+
+// Quarantine does a run in a place of its own: apart from all others, one at a
+// time in the deployment, within a bound on memory that is not the worker's.
+type Quarantine interface {
+	// Do has another process resume the lease of owner, and returns when that
+	// process has ended. The error is ErrOccupied if another run is there, and
+	// ErrDied if the process ended by itself before the run was over; after any
+	// other the run did not begin.
+	Do(ctx context.Context, key connections.Key, run int64, owner string) error
+}
+
+// The errors of a Quarantine.
+var (
+	ErrOccupied = errors.New("another run is in quarantine")
+	ErrDied     = errors.New("the run in quarantine did not survive")
+)
+
+const (
+	// quarantineAfter is how many workers have to be lost with a run, one after
+	// the other, before it is done alone; with giveUpAfter it is not tried again.
+	quarantineAfter = 2
+	giveUpAfter     = 3
+	// quarantineWait is between two tries to get into quarantine.
+	quarantineWait = 5 * time.Second
+)
+
+// suspect reports whether a run may be what its workers died of. What only
+// tells Productboard has no text of the item's.
+func suspect(rec connections.Record) bool {
+	return rec.Lost >= quarantineAfter && (rec.Step == connections.Open || rec.Step == connections.Tidy)
+}
+
+// quarantine does a suspect run alone, or gives it up. done is false if the
+// caller has to do it like any other.
+func (p *Performer) quarantine(ctx context.Context, key connections.Key, lease *connections.Lease) (done bool, err error) {
+	rec := lease.Record
+	if rec.Lost >= giveUpAfter {
+		return true, p.giveUp(ctx, key, lease)
+	}
+	if p.Quarantine == nil {
+		return false, nil
+	}
+	p.Log.WarnContext(ctx, "workers were lost with this run: it is done alone", "tenant", key.Tenant, "integration", key.Integration, "entity", key.Entity, "run", rec.Run, "lost", rec.Lost)
+	switch err := p.Quarantine.Do(ctx, key, rec.Run, rec.Owner); {
+	case err == nil:
+		return true, nil
+	case errors.Is(err, ErrDied), lease.WouldBeOverdue(quarantineWait):
+		return true, p.giveUp(ctx, key, lease)
+	case !errors.Is(err, ErrOccupied):
+		p.Log.ErrorContext(ctx, "quarantine does not begin", "tenant", key.Tenant, "integration", key.Integration, "entity", key.Entity, "error", err)
+	}
+	next, err := lease.Postpone(ctx, quarantineWait, connections.FailureOf(&fault.Error{Op: "perform", Kind: fault.Unavailable, Side: fault.SidePlugin,
+		Public: "Working on this item ended a worker twice. It waits to be worked on alone."}))
+	return true, p.next(ctx, next, err)
+}
+
+// giveUp ends what workers die of: an open push in an error, the issues of
+// unlinked pushes as they are. Another run tells Productboard.
+func (p *Performer) giveUp(ctx context.Context, key connections.Key, lease *connections.Lease) error {
+	p.Log.ErrorContext(ctx, "attempt", "tenant", key.Tenant, "integration", key.Integration, "entity", key.Entity, "run", lease.Record.Run,
+		"step", string(lease.Record.Step), "outcome", "poisonous")
+	if p.Observe != nil {
+		p.Observe(string(lease.Record.Step), "", "poisonous", 0)
+	}
+	if lease.Record.Step == connections.Tidy {
+		for _, left := range lease.Record.Left {
+			if err := lease.Tidied(ctx, left.Epoch); err != nil {
+				return p.next(ctx, nil, err)
+			}
+		}
+		next, err := lease.Verified(ctx)
+		return p.next(ctx, next, err)
+	}
+	why := poisonous(key)
+	if err := lease.Failed(ctx, why); err != nil {
+		return p.next(ctx, nil, err)
+	}
+	next, err := lease.Again(ctx, 0, false, why)
+	return p.next(ctx, next, err)
+}
+
+// next queues what follows; a lease that was lost is no error.
+func (p *Performer) next(ctx context.Context, next *connections.Work, err error) error {
+	if err == nil && next != nil {
+		return p.Queue.Enqueue(ctx, *next)
+	}
+	if connections.Lost(err) {
+		return nil
+	}
+	return err
+}
+
+// poisonous is what the person is told of an item that workers die of.
+func poisonous(key connections.Key) connections.Failure {
+	return connections.Failure{Kind: fault.Internal.String(), Side: fault.SidePlugin, Message: fmt.Sprintf(
+		"Working on the item %s ended this plugin's worker %d times, so it is not tried again. Shorten its description, or tell the plugin's operator.", key.Entity, giveUpAfter)}
+}
