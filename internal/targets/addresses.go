@@ -54,6 +54,15 @@ func addressesOf(path string, fields []Field, values Values) (all, given []Addre
 	return all, given
 }
 
+// addresses lists every address that the settings lead to.
+func (t *Target) addresses() []Address {
+	all := t.opts.addresses
+	if more, ok := Ability[Addressed](t.driver); ok {
+		all = append(all[:len(all):len(all)], more.Addresses()...)
+	}
+	return all
+}
+
 // CheckAddresses tells whether the tracker's addresses may be reached, by the
 // rules that every request obeys, without sending one. The error wraps
 // FieldErrors with every address that is wrong or refused; it is the fault
@@ -62,13 +71,9 @@ func (t *Target) CheckAddresses(ctx context.Context) error {
 	if t.opts.http == nil {
 		return nil
 	}
-	all := t.opts.addresses
-	if more, ok := Ability[Addressed](t.driver); ok {
-		all = append(all[:len(all):len(all)], more.Addresses()...)
-	}
 	var wrong FieldErrors
 	kind := fault.Invalid
-	for _, a := range all {
+	for _, a := range t.addresses() {
 		err := t.opts.http.CheckAddress(ctx, a.URL)
 		switch {
 		case err == nil:

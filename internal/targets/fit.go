@@ -50,24 +50,6 @@ func (t *Target) wholeTitle(s string) string {
 	return t.traits.Titles.BreakText(Title(s, 0))
 }
 
-// normal fills what a driver may leave out or the settings decide, and drops an address that must
-// not become a link.
-func (t *Target) normal(i Issue) Issue {
-	// An answer may repeat what it was asked with.
-	i.ID = t.mask(i.ID)
-	if i.Key == "" {
-		i.Key = i.ID
-	}
-	i.Key, i.Title, i.Status, i.URL = t.mask(i.Key), t.mask(i.Title), t.mask(i.Status), t.mask(i.URL)
-	if !webAddress(i.URL) {
-		i.URL = ""
-	}
-	if named := t.opts.mapping.color(i.Status); named != "" {
-		i.Color = named
-	}
-	return i
-}
-
 func webAddress(s string) bool {
 	u, err := url.Parse(s)
 	return err == nil && u.Host != "" && (u.Scheme == "http" || u.Scheme == "https")

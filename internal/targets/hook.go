@@ -4,8 +4,10 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"pushbutton/internal/fault"
@@ -60,7 +62,11 @@ func (k Kind) readHook(signing secret.String, h Hook) ([]HookEvent, error) {
 		return nil, &fault.Error{Op: op, Kind: fault.Invalid, Err: fmt.Errorf("the body has %d bytes", len(h.Body)),
 			Public: fmt.Sprintf("The webhook's body is longer than %d bytes.", MaxHook)}
 	}
-	return k.ParseHook(signing, h)
+	events, err := k.ParseHook(signing, h)
+	if slices.ContainsFunc(events, func(e HookEvent) bool { return badID(e.ID) != "" }) {
+		return nil, &fault.Error{Op: op, Kind: fault.Invalid, Err: errors.New("an event names no issue"), Public: "The webhook names an issue that " + k.Title + " cannot have."}
+	}
+	return events, err
 }
 
 // HookEvent says that something happened to an issue. It is a hint: order and

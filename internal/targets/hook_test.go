@@ -1,10 +1,12 @@
 package targets
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 
+	"pushbutton/internal/fault"
 	"pushbutton/internal/secret"
 )
 
@@ -22,5 +24,20 @@ func TestHookSigned(t *testing.T) {
 		"nothing":        h.Signed(signing, ""),
 	} {
 		assert.False(t, ok, name)
+	}
+}
+
+// TestHooksNameIssues: an id that an issue cannot have is no event.
+func TestHooksNameIssues(t *testing.T) {
+	read := func(id string) ([]HookEvent, error) {
+		k := Kind{Title: "Tracker", ParseHook: func(secret.String, Hook) ([]HookEvent, error) { return []HookEvent{{ID: "1"}, {ID: id}}, nil }}
+		return k.ReadHook(secret.New("x"), Hook{})
+	}
+	events, err := read("7")
+	assert.NoError(t, err)
+	assert.Len(t, events, 2)
+	for _, id := range []string{"", strings.Repeat("7", MaxIssueID+1), "7\x1b[2J"} {
+		_, err := read(id)
+		assert.Equal(t, fault.Invalid, fault.KindOf(err), id)
 	}
 }

@@ -135,7 +135,9 @@ func (t *Target) Resolve(ctx context.Context, name string) (issue Issue, support
 		case err != nil:
 			return err
 		}
-		issue = t.normal(issue)
+		if issue, err = t.issue(issue); err != nil {
+			return err
+		}
 		if !ref.leadsTo(issue) {
 			return t.notOurs(name, errors.New("the issue's own address is another"))
 		}

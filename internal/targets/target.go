@@ -2,7 +2,6 @@ package targets
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"pushbutton/internal/outbound"
@@ -121,14 +120,17 @@ func (t *Target) Find(ctx context.Context, marker Marker) (*Issue, error) {
 			return err
 		}
 		issue, err := t.driver.Find(ctx, marker)
-		found = issue
+		if err != nil || issue == nil {
+			return err
+		}
+		whole, err := t.issue(*issue)
+		found = &whole
 		return err
 	})
-	if err != nil || found == nil {
+	if err != nil {
 		return nil, err
 	}
-	whole := t.normal(*found)
-	return &whole, nil
+	return found, nil
 }
 
 // FindAll lists every issue that carries a marker, oldest first. supported is
@@ -142,15 +144,15 @@ func (t *Target) FindAll(ctx context.Context, marker Marker) (issues []Issue, su
 		if err := validMarker(marker); err != nil {
 			return err
 		}
-		var err error
-		issues, err = driver.FindAll(ctx, marker)
+		found, err := driver.FindAll(ctx, marker)
+		if err != nil {
+			return err
+		}
+		issues, err = t.issues(found)
 		return err
 	})
 	if err != nil {
 		return nil, true, err
-	}
-	for i := range issues {
-		issues[i] = t.normal(issues[i])
 	}
 	return issues, true, nil
 }
@@ -168,16 +170,16 @@ func (t *Target) Create(ctx context.Context, draft Draft) (Issue, error) {
 			return err
 		}
 		made, err := t.send(ctx, draft, t.driver.Create)
-		if err == nil && made.ID == "" {
-			err = Unreadable("", errors.New("the answer names no issue"))
+		if err != nil {
+			return err
 		}
-		issue = made
+		issue, err = t.issue(made)
 		return err
 	})
 	if err != nil {
 		return Issue{}, err
 	}
-	return t.normal(issue), nil
+	return issue, nil
 }
 
 // Update writes an issue's title and description anew. supported is false
@@ -189,19 +191,22 @@ func (t *Target) Update(ctx context.Context, id string, draft Draft) (issue Issu
 	}
 	err = t.run(ctx, OpUpdate, func(ctx context.Context) error {
 		update := func(ctx context.Context, draft Draft) (Issue, error) { return driver.Update(ctx, id, draft) }
-		var err error
-		issue, err = t.send(ctx, draft, update)
+		written, err := t.send(ctx, draft, update)
 		// To write the same text again does no harm, so this need not be looked up.
 		if MayBeCharacters(err) && !draft.BMPOnly {
 			draft.BMPOnly = true
-			issue, err = t.send(ctx, draft, update)
+			written, err = t.send(ctx, draft, update)
 		}
+		if err != nil {
+			return err
+		}
+		issue, err = t.issue(written)
 		return err
 	})
 	if err != nil {
 		return Issue{}, true, err
 	}
-	return t.normal(issue), true, nil
+	return issue, true, nil
 }
 
 // Read reads an issue as it is now; VerdictOf says what became of it.
@@ -212,14 +217,17 @@ func (t *Target) Read(ctx context.Context, id string) (issue Issue, supported bo
 		return Issue{}, false, nil
 	}
 	err = t.run(ctx, OpRead, func(ctx context.Context) error {
-		var err error
-		issue, err = driver.Read(ctx, id)
+		read, err := driver.Read(ctx, id)
+		if err != nil {
+			return err
+		}
+		issue, err = t.issue(read)
 		return err
 	})
 	if err != nil {
 		return Issue{}, true, err
 	}
-	return t.normal(issue), true, nil
+	return issue, true, nil
 }
 
 // Comment adds a remark (plain text) to an issue. supported is false where

@@ -43,8 +43,7 @@ func (t test) meets(doc any, status string) bool {
 
 // known tells whether the tracker can have such an id at all.
 func (m *mapping) known(id string) bool {
-	const longest = 200
-	if id == "" || len(id) > longest || id == "." || id == ".." || strings.ContainsFunc(id, func(r rune) bool { return r < ' ' }) {
+	if id == "" || len(id) > targets.MaxIssueID || id == "." || id == ".." || strings.ContainsFunc(id, func(r rune) bool { return r < ' ' }) {
 		return false
 	}
 	return m.pattern == nil || m.pattern.MatchString(id)

@@ -152,6 +152,8 @@ func Run(t *testing.T, h Harness) {
 		{"a lower limit of requests", testRequestLimit},
 		{"titles are cut", testTitleCut},
 		{"titles refer to nothing", testTitleReferences},
+		{"hostile words", testHostileWords},
+		{"hostile ids", testHostileIDs},
 		{"many at once", testConcurrency},
 		{"read", testRead},
 		{"resolve", testResolve},

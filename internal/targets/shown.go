@@ -1,0 +1,140 @@
+package targets
+
+import (
+	"fmt"
+	"net/url"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"pushbutton/internal/fault"
+)
+
+// Limits of an issue, in characters but for MaxIssueID. Its texts are what a
+// button can show: what a tracker says beyond that is not kept.
+const (
+	// MaxIssueID bounds what a tracker may call an issue, in bytes. A longer id
+	// is an error: cut, it would name another issue.
+	MaxIssueID = 200
+	// MaxIssueText bounds key, title and status: a tooltip's length, which is the
+	// longest text of a button.
+	MaxIssueText = 50
+	// MaxIssueURL bounds an address. A longer one is left out.
+	MaxIssueURL = 1000
+)
+
+// issue turns what a driver read into what the rest of the plugin may keep and
+// show. Every issue of every driver passes here. The error is Unsure, since a
+// create may have happened.
+func (t *Target) issue(i Issue) (Issue, error) {
+	// An answer may repeat what it was asked with.
+	i.ID = t.mask(i.ID)
+	if err := t.validID(i.ID); err != nil {
+		return Issue{}, err
+	}
+	if i.Key == "" {
+		i.Key = i.ID
+	}
+	if named := t.opts.mapping.color(strings.TrimSpace(i.Status)); named != "" {
+		i.Color = named
+	}
+	shown := func(s string) string { return cut(oneLine(beginning(t.mask(s), MaxIssueText)), MaxIssueText) }
+	i.Key, i.Title, i.Status = shown(i.Key), shown(i.Title), shown(i.Status)
+	i.URL = t.link(t.mask(i.URL))
+	return i, nil
+}
+
+// issues is issue for each.
+func (t *Target) issues(all []Issue) ([]Issue, error) {
+	out := make([]Issue, len(all))
+	for n := range all {
+		var err error
+		if out[n], err = t.issue(all[n]); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// validID returns an error for what cannot be an issue's id.
+func (t *Target) validID(id string) error {
+	what := badID(id)
+	if what == "" {
+		return nil
+	}
+	return &fault.Error{Kind: fault.Intermediary, Unsure: true, Err: fmt.Errorf("the answer %s", what),
+		Public: fmt.Sprintf("The address does not answer as %s does: the answer %s. Ask your admin to check the integration's settings.", t.traits.Name, what)}
+}
+
+// badID says why an answer's id cannot be one; "" is good.
+func badID(id string) string {
+	switch {
+	case id == "":
+		return "names no issue"
+	case len(id) > MaxIssueID:
+		return fmt.Sprintf("names an issue by more than %d bytes", MaxIssueID)
+	case !utf8.ValidString(id) || strings.ContainsFunc(id, func(r rune) bool { return !unicode.IsPrint(r) }):
+		return "names an issue by characters that nobody sees"
+	default:
+		return ""
+	}
+}
+
+// link returns an address that a button may lead to, "" for another one. User
+// names and passwords are taken out. Plain http needs an address of the admin's
+// with plain http; a tracker that is reached by https is linked by https.
+func (t *Target) link(address string) string {
+	u, err := url.Parse(address)
+	if err != nil || !webAddress(address) || strings.ContainsFunc(u.Host, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		return ""
+	}
+	scheme := u.Scheme
+	if scheme == "http" {
+		if scheme = t.schemeFor(u.Host); scheme == "" {
+			return ""
+		}
+	}
+	if u.User != nil || u.Scheme != scheme {
+		u.User, u.Scheme = nil, scheme
+		address = u.String()
+	}
+	address = escapeUnseen(address)
+	if utf8.RuneCountInString(address) > MaxIssueURL {
+		return ""
+	}
+	return address
+}
+
+// schemeFor is the scheme by which a page with plain http may be opened; "" is
+// none.
+func (t *Target) schemeFor(host string) string {
+	scheme := ""
+	for _, a := range t.addresses() {
+		u, err := url.Parse(a.URL)
+		switch {
+		case err != nil:
+		case u.Scheme == "http":
+			return "http"
+		case u.Scheme == "https" && strings.EqualFold(u.Host, host):
+			scheme = "https"
+		}
+	}
+	return scheme
+}
+
+// escapeUnseen escapes the characters of an address that nobody sees.
+func escapeUnseen(address string) string {
+	var out strings.Builder
+	for i := 0; i < len(address); {
+		r, size := utf8.DecodeRuneInString(address[i:])
+		if r == utf8.RuneError && size == 1 || r == ' ' || !unicode.IsPrint(r) {
+			for _, c := range []byte(address[i : i+size]) {
+				fmt.Fprintf(&out, "%%%02X", c)
+			}
+		} else {
+			out.WriteString(address[i : i+size])
+		}
+		i += size
+	}
+	return out.String()
+}
