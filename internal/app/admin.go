@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"os"
 	"slices"
@@ -23,7 +24,7 @@ import (
 const maxKeyFile = 1 << 20
 
 // adminAPI makes the admin API, nil if no key for its tokens is configured.
-func (a *App) adminAPI() (http.Handler, error) {
+func (a *App) adminAPI(out *slog.Logger) (http.Handler, error) {
 	if !a.cfg.AdminOn() {
 		return nil, nil
 	}
@@ -33,7 +34,7 @@ func (a *App) adminAPI() (http.Handler, error) {
 	}
 	log := audit.New(a.rdb)
 	return admin.New(admin.Options{
-		Verifier: verifier, Tenants: a.tenants, Log: a.log, Audit: log, Answers: idempotency.New(a.rdb), Pace: a.adminPace(),
+		Verifier: verifier, Tenants: a.tenants, Log: out, Audit: log, Answers: idempotency.New(a.rdb), Pace: a.adminPace(),
 		Routes: slices.Concat(admin.TenantRoutes(a.tenants, a.records), admin.IntegrationRoutes(a.Registrar()), admin.ApplyRoutes(a.Registrar()),
 			admin.ConnectionRoutes(a.Pushes()), admin.AuditRoutes(log),
 			admin.TokenRoutes(access.NewRevocationStore(a.rdb)), admin.DeletionRoutes(a.eraser()), admin.CredentialRoutes(a.auth, a.tenants)),

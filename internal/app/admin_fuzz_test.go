@@ -18,7 +18,7 @@ import (
 // nothing panics, nothing is an internal failure, and what is wrong is named.
 func FuzzAdminBodies(f *testing.F) {
 	a, key := adminApp(f, "PLUGIN_PRODUCTBOARD_API_URL", "http://127.0.0.1:1")
-	handler, err := a.adminAPI()
+	handler, err := a.adminAPI(silent)
 	if err != nil {
 		f.Fatal(err)
 	}

@@ -27,7 +27,7 @@ func viewersToo() []string { return []string{"previewIssue"} }
 // another one.
 func TestAdminWalk(t *testing.T) {
 	a, key := adminApp(t)
-	handler, err := a.adminAPI()
+	handler, err := a.adminAPI(silent)
 	require.NoError(t, err)
 	api, ok := handler.(*admin.API)
 	require.True(t, ok)

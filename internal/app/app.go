@@ -126,12 +126,13 @@ func result(err error) string {
 // Front is the public handler: probe, clicks, and the admin API if a key for
 // it is configured. It is to be called once.
 func (a *App) Front() (http.Handler, error) {
-	api, err := a.adminAPI()
+	log := strangersFolded(a.log)
+	api, err := a.adminAPI(log)
 	if err != nil {
 		return nil, fmt.Errorf("admin API: %w", err)
 	}
 	a.later = jobs.NewLater(a.queue, a.log)
-	receiver := &actions.Receiver{Integrations: a.cache, Tenants: a.cache, Clicks: a.records, Queue: a.later, Log: a.log, Observe: a.metrics.Action}
+	receiver := &actions.Receiver{Integrations: a.cache, Tenants: a.cache, Clicks: a.records, Queue: a.later, Log: log, Observe: a.metrics.Action}
 	routes := server.Routes{Probe: probe.Handler(a.cache), Action: receiver.Handler(), Admin: api}
 	if api != nil {
 		routes.Callback, routes.CallbackPath = pbauth.Callback(), pbauth.CallbackPath

@@ -1,0 +1,50 @@
+package app
+
+import (
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"pushbutton/internal/access"
+	"pushbutton/internal/secret"
+	"pushbutton/internal/tenants"
+)
+
+// A stranger cannot fill the log: what he brings about is one line with a
+// number. Clicks that are a tenant's keep a line each.
+func TestStrangersAreFolded(t *testing.T) {
+	a, _ := adminApp(t)
+	log := &lines{}
+	a.log = slog.New(slog.NewTextHandler(log, nil))
+	_, err := a.tenants.CreateTenant(t.Context(), "acme")
+	require.NoError(t, err)
+	in, err := a.tenants.Tenant("acme").Create(t.Context(), tenants.Integration{ID: tenants.NewID(), Name: "x", ActionAuth: secret.New("Bearer s3cret")})
+	require.NoError(t, err)
+	front, err := a.Front()
+	require.NoError(t, err)
+	send := func(path, authorization string) int {
+		req := httptest.NewRequest(http.MethodPost, path, strings.NewReader("{}"))
+		req.Header.Set("Authorization", authorization)
+		req.Header.Set("Content-Type", "application/json")
+		rec := httptest.NewRecorder()
+		front.ServeHTTP(rec, req)
+		return rec.Code
+	}
+	const many = 50
+	for range many {
+		require.Equal(t, http.StatusUnauthorized, send("/actions/"+in.ID, "Bearer wrong"))
+		require.Equal(t, http.StatusNotFound, send("/actions/"+tenants.NewID(), "Bearer wrong"))
+		require.Equal(t, http.StatusUnauthorized, send("/admin/v1/tenants", "Bearer "+strings.Repeat("a", access.MaxToken)))
+		require.Equal(t, http.StatusBadRequest, send("/actions/"+in.ID, "Bearer s3cret"))
+	}
+	// More if the test takes longer than what is folded.
+	for _, part := range []string{"outcome=unauthorized", "outcome=not_found", `msg="token refused"`} {
+		require.Positive(t, log.count(part), part)
+		require.Less(t, log.count(part), many, part)
+	}
+	require.Equal(t, many, log.count("outcome=invalid"))
+}
