@@ -148,7 +148,7 @@ func sandboxCommand() command {
 				return fmt.Errorf("--listen: %w", err)
 			}
 			cfg := config.Config{LogFormat: config.LogAuto}
-			return app.ServeSandbox(ctx, ln, *items, *seed, to, inv.logger(cfg), func(address string) {
+			return app.ServeSandbox(ctx, ln, *listen, *items, *seed, to, inv.logger(cfg), func(address string) {
 				_, _ = fmt.Fprintf(inv.stdout, "ready %s/sandbox\n", address)
 			})
 		}

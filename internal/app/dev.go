@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"net/url"
 	"time"
 
 	"github.com/alicebob/miniredis/v2"
@@ -54,6 +55,7 @@ func (d Dev) Run(ctx context.Context) error {
 		return fmt.Errorf("sandbox: %w", err)
 	}
 	cfg := d.Config
+	hosts := []string{cfg.Listen, hostOf(SandboxOrigin), hostOf(cfg.PublicURL)}
 	cfg.RedisURL = secret.New("redis://" + mini.Addr())
 	cfg.ProductboardAPIURL, cfg.ProductboardAppURL = address+"/v2", address
 	cfg.PublicURL = SandboxOrigin
@@ -64,7 +66,7 @@ func (d Dev) Run(ctx context.Context) error {
 
 	return Program{
 		Config: cfg, Roles: Roles{API: true, Worker: true}, Log: d.Log, Version: d.Version,
-		Listener: d.Listener, Embedded: true, Extra: box.Handler(),
+		Listener: d.Listener, Embedded: true, Extra: box.Handler(), Hosts: hosts,
 		Started: func(ctx context.Context, a *App, _ string) error {
 			plan := demoPlan(address)
 			if d.Plan != nil {
@@ -80,6 +82,15 @@ func (d Dev) Run(ctx context.Context) error {
 			return nil
 		},
 	}.Run(ctx)
+}
+
+// hostOf is an address' host; "" if it has none.
+func hostOf(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return ""
+	}
+	return u.Host
 }
 
 // demoPlan is one integration that pushes to the sandbox' own tracker.

@@ -113,6 +113,16 @@ func TestDevFromClickToIssue(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, http.StatusOK, resp.StatusCode)
 	require.Contains(t, string(page), b.Connections[0].Connection.HoverLabel, "the link opens the issue")
+
+	for _, path := range []string{"/sandbox/api/board", "/v2/", "/tracker/control/", "/actions/x", "/admin/v1/tenants"} {
+		req, err = http.NewRequestWithContext(t.Context(), http.MethodGet, address+path, nil)
+		require.NoError(t, err)
+		req.Host = "rebound.example"
+		resp, err = http.DefaultClient.Do(req)
+		require.NoError(t, err)
+		require.NoError(t, resp.Body.Close())
+		require.Equal(t, http.StatusMisdirectedRequest, resp.StatusCode, "a stranger's name leads nowhere: %s", path)
+	}
 }
 
 func TestServeRefusesWhatLosesClicks(t *testing.T) {

@@ -41,6 +41,9 @@ type Program struct {
 	// Apart, if set, makes the command of a process that calls Quarantined with
 	// the same settings and these in its environment beside them.
 	Apart func(ctx context.Context, env ...string) *exec.Cmd
+	// Hosts, if set, are the names to which requests are answered, beside
+	// those of this machine and addresses.
+	Hosts []string
 	// Started, if set, is told the public address once requests are taken.
 	// Its error ends the program.
 	Started func(ctx context.Context, a *App, address string) error
@@ -172,7 +175,10 @@ func (p Program) public(a *App) (http.Handler, error) {
 	mux.Handle("/", p.Extra)
 	mux.Handle("/actions/", front)
 	mux.Handle(server.AdminPath+"/", front)
-	return mux, nil
+	if p.Hosts == nil {
+		return mux, nil
+	}
+	return server.OnlyHosts(mux, p.Hosts...), nil
 }
 
 func pause(d time.Duration) {

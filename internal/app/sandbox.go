@@ -76,8 +76,9 @@ func (s *Sandbox) Handler() http.Handler {
 }
 
 // ServeSandbox serves a sandbox alone until the context ends. edges maps
-// public origins to plugins; started is told the address.
-func ServeSandbox(ctx context.Context, ln net.Listener, items int, seed uint64, edges map[string][]string, log *slog.Logger, started func(address string)) error {
+// public origins to plugins; name is what it was told to listen on, as a Host
+// that it answers to; started is told the address.
+func ServeSandbox(ctx context.Context, ln net.Listener, name string, items int, seed uint64, edges map[string][]string, log *slog.Logger, started func(address string)) error {
 	address := "http://" + ln.Addr().String()
 	s := NewSandbox(address, items, seed)
 	defer s.Close()
@@ -86,7 +87,7 @@ func ServeSandbox(ctx context.Context, ln net.Listener, items int, seed uint64, 
 			return fmt.Errorf("edge %s: %w", origin, err)
 		}
 	}
-	srv := server.HTTP(s.Handler(), log)
+	srv := server.HTTP(server.OnlyHosts(s.Handler(), name), log)
 	srv.WriteTimeout = 0 // the page's live events stay open
 	ended := make(chan error, 1)
 	go func() { ended <- srv.Serve(ln) }()
