@@ -46,7 +46,8 @@ type environment struct {
 
 // invocation is one call of a command.
 type invocation struct {
-	env    environment
+	env environment
+	// stdout and stderr are for text; bare is what is behind them.
 	stdout io.Writer
 	stderr io.Writer
 	flags  *flag.FlagSet
@@ -85,6 +86,7 @@ func (e *silentError) Error() string { return fmt.Sprintf("exit %d", e.code) }
 
 // run is the whole program but for the process around it.
 func run(ctx context.Context, args []string, env environment, stdout, stderr io.Writer) int {
+	stdout, stderr = &printed{to: stdout}, &printed{to: stderr}
 	if len(args) == 0 || args[0] == "help" || args[0] == "-h" || args[0] == "--help" {
 		usage(stdout)
 		if len(args) == 0 {

@@ -34,7 +34,7 @@ func (inv *invocation) logger(cfg config.Config) *slog.Logger {
 }
 
 func terminal(w io.Writer) bool {
-	f, ok := w.(*os.File)
+	f, ok := bare(w).(*os.File)
 	if !ok {
 		return false
 	}

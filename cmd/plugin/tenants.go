@@ -73,7 +73,7 @@ func (inv *invocation) tenants(f tenantFlags, verb, tenant string) (do func(cont
 			return nil, nil, &usageError{err}
 		}
 		return func(ctx context.Context, a *app.App) error {
-			return a.ExportTenant(ctx, inv.stdout, inv.stderr, tenant, to)
+			return a.ExportTenant(ctx, bare(inv.stdout), inv.stderr, tenant, to)
 		}, nil, nil
 	case "import":
 		keys, err := f.openWith()
