@@ -158,8 +158,32 @@ func (a *App) ready(ctx context.Context) error {
 	if err := a.rdb.Ping(ctx).Err(); err != nil {
 		return errors.New("redis cannot be reached")
 	}
+	// A full or read-only Redis answers all the same, and takes no click. Of a
+	// Cluster each node that holds records is tried.
+	keys := []string{readyKey}
+	if _, ok := a.rdb.(*redis.ClusterClient); ok {
+		for shard := range connections.Shards {
+			keys = append(keys, fmt.Sprintf("pb:{push-%d}:ready", shard))
+		}
+	}
+	_, err := a.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
+		for _, key := range keys {
+			p.Set(ctx, key, "", readyFor)
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("redis takes no writes: %w", err)
+	}
 	return nil
 }
+
+// readyKey is written to see that Redis takes writes, and readyFor how long it
+// stays.
+const (
+	readyKey = "pb:ready"
+	readyFor = time.Minute
+)
 
 // gauges are read from Redis when somebody asks for the metrics.
 func (a *App) gauges() {
