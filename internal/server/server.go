@@ -6,6 +6,7 @@ package server
 
 import (
 	"context"
+	"log"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -96,7 +97,8 @@ func requestID() echo.MiddlewareFunc {
 }
 
 // HTTP makes the http.Server for a handler, with the limits of this room.
-func HTTP(handler http.Handler, log *slog.Logger) *http.Server {
+func HTTP(handler http.Handler, out *slog.Logger) *http.Server {
+	fold := telemetry.NewFold(out, "listener")
 	return &http.Server{
 		Handler:           handler,
 		ReadHeaderTimeout: readHeaderTimeout,
@@ -104,7 +106,8 @@ func HTTP(handler http.Handler, log *slog.Logger) *http.Server {
 		WriteTimeout:      writeTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
-		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+		ErrorLog:          log.New(serverLog{out, fold}, "", 0),
+		ConnState:         newBound(MaxConnections, fold).changed,
 	}
 }
 
