@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"github.com/theory/jsonpath"
 
 	"pushbutton/internal/fault"
 	"pushbutton/internal/secret"
@@ -220,13 +221,19 @@ func TestPaths(t *testing.T) {
 		assert.Equal(t, want, read(text).holds(doc), text)
 	}
 	for text, want := range map[string]string{
-		"$.":                            "is not a JSONPath",
-		"id":                            "is not a JSONPath",
-		"$..a..b":                       "at most one ..",
-		"$.a[?@.b[?@.c]]":               "one filter",
-		"$.a[?@.b == $.c]":              "does not begin at $ again",
-		"$." + strings.Repeat("a", 500): "at most 500 bytes",
-		`$[?@ == '{{var "nope"}}']`:     "uses the variable \"nope\"",
+		"$.":                             "is not a JSONPath",
+		"id":                             "is not a JSONPath",
+		"$..a..b":                        "at most one ..",
+		"$.a[?@.b[?@.c]]":                "one filter",
+		"$.a[?@.b == $.c]":               "does not begin at $ again",
+		"$." + strings.Repeat("a", 500):  "at most 500 bytes",
+		"$" + strings.Repeat("[*,*]", 5): "at most 4 commas",
+		"$['a','b']['a','b']['a','b']..['a','b','c']":        "at most 4 commas",
+		"$[?search(@, '.{1000}')]":                           "without braces",
+		"$[?match(@.a, @.b)]":                                "a pattern in quotes",
+		"$[?search (@.a, 'x') || match(@.a , $x)]":           "a pattern in quotes",
+		"$[?match(@.a, '" + strings.Repeat("ab", 26) + "')]": "at most 50 bytes",
+		`$[?@ == '{{var "nope"}}']`:                          "uses the variable \"nope\"",
 	} {
 		_, err := e.parsePath(text)
 		require.Error(t, err, text)
@@ -235,6 +242,24 @@ func TestPaths(t *testing.T) {
 	e.vars["evil"] = "'] || $.x['"
 	_, err = e.parsePath(`$['{{var "evil"}}']`)
 	assert.ErrorContains(t, err, "a character that a JSONPath cannot take here")
+}
+
+// TestMatchingWhatIsNotThere: a filter of an answer that lacks the path is no
+// reason to lose the issue that the answer names.
+func TestMatchingWhatIsNotThere(t *testing.T) {
+	doc, err := decode([]byte(`{"id": 7, "list": [{"id": 8}, {"id": 9, "name": "abc"}]}`))
+	require.NoError(t, err)
+	for text, want := range map[string]string{"$.list[?match(@.name, 'a.c')].id": "9", "$.list[?search(@.name, \"b\")].id": "9", "$.list[?match(@.nope, 'a')].id": "",
+		"$.list[?search(@.nope.deeper, 'a')].id": "", "$[?match(@, 'a')]": "", "$.list[?length(@.name) == 3].id": "9", "$.list[?value(@.nope) == 1].id": ""} {
+		p, err := newEnv().parsePath(text)
+		require.NoError(t, err, text)
+		assert.Equal(t, want, p.text(doc), text)
+	}
+	// The library's own panics, as of a pattern that is not there.
+	raw, err := jsonpath.Parse("$.list[?match(@.name, @.nope)].id")
+	require.NoError(t, err)
+	require.Panics(t, func() { raw.Select(doc) }, "else the guard can go")
+	assert.Empty(t, (&path{raw}).text(doc))
 }
 
 func FuzzJSONPath(f *testing.F) {
