@@ -11,6 +11,7 @@ import (
 
 	"pushbutton/internal/fault"
 	"pushbutton/internal/jsonlimit"
+	"pushbutton/internal/memory"
 )
 
 // Bound is how much a reply to a call may be. The zero value is One.
@@ -31,6 +32,18 @@ const (
 	maxRefusal  = 64 << 10
 	firstBuffer = 4 << 10
 )
+
+// What an answer weighs in memory, in bytes. A buffer that doubles has twice the
+// body for a moment. A value was measured as an element of a list of structs
+// of 128 bytes, while that list grows.
+const (
+	byteWeight  = 2
+	valueWeight = 400
+	// unweighed is how much of a body is read before any memory is asked for.
+	unweighed = 64 << 10
+)
+
+func weight(bytes int64, values int) int64 { return bytes*byteWeight + int64(values)*valueWeight }
 
 // One is the bound of a reply with one thing: an issue, a project, an account.
 // It is 256 KiB with 4,000 values.
@@ -84,16 +97,26 @@ func (c *Client) receive(ctx context.Context, call Call, resp *http.Response) (R
 	if verdict != nil {
 		bound = refusals()
 	}
-	body, err := read(resp.Body, bound.Bytes)
+	var taken int64
+	body, err := read(resp.Body, bound.Bytes, func() error {
+		taken = weight(bound.Bytes, 0)
+		return memory.Take(ctx, taken)
+	})
 	reply.Body = body
 	if err != nil {
-		ferr := transportFault(ctx, call.Op, err, true)
+		ferr := unread(ctx, call.Op, err)
 		if verdict != nil && !verdict.Unsure {
 			ferr.Unsure = false // the status alone says that nothing was done
 		}
 		return reply, ferr
 	}
-	at, oversize := bound.exceeded(body)
+	values, at, oversize := bound.exceeded(body)
+	memory.Give(ctx, taken) // so that nobody waits for more while he has some
+	if verdict == nil && oversize == nil {
+		if err := memory.Take(ctx, weight(int64(len(body)), values)); err != nil {
+			return reply, unread(ctx, call.Op, err)
+		}
+	}
 	switch {
 	case oversize == nil:
 	case verdict != nil || call.Bound == (Bound{}) && call.Into == nil:
@@ -116,25 +139,39 @@ func (c *Client) receive(ctx context.Context, call Call, resp *http.Response) (R
 	return reply, verdict
 }
 
-// exceeded tells where a body is more than the bound allows.
-func (b Bound) exceeded(body []byte) (at int, err error) {
-	if int64(len(body)) > b.Bytes {
-		return int(b.Bytes), &OversizeError{What: "bytes", Limit: b.Bytes}
+// unread classifies an answer that was not read to its end.
+func unread(ctx context.Context, op string, err error) *fault.Error {
+	var full *fault.Error
+	if errors.As(err, &full) { // there was no memory for it
+		own := *full
+		own.Op, own.Unsure = op, true
+		return &own
 	}
-	if text := bytes.TrimLeft(body, " \t\r\n"); len(text) == 0 || text[0] != '{' && text[0] != '[' {
-		return 0, nil // not JSON, or a single value
-	}
-	_, err = jsonlimit.Limits{Values: b.Values}.Scan(body)
-	var exceeded *jsonlimit.ExceededError
-	if errors.As(err, &exceeded) {
-		return exceeded.At, &OversizeError{What: exceeded.What, Limit: int64(exceeded.Limit)}
-	}
-	return 0, nil
+	return transportFault(ctx, op, err, true)
 }
 
-// read reads at most one byte more than the limit. A buffer that doubles costs
-// twice the body; io.ReadAll's costs five times that.
-func read(r io.Reader, limit int64) ([]byte, error) {
+// exceeded counts the values of a body, and tells where it is more than the
+// bound allows.
+func (b Bound) exceeded(body []byte) (values, at int, err error) {
+	if int64(len(body)) > b.Bytes {
+		return 0, int(b.Bytes), &OversizeError{What: "bytes", Limit: b.Bytes}
+	}
+	if text := bytes.TrimLeft(body, " \t\r\n"); len(text) == 0 || text[0] != '{' && text[0] != '[' {
+		return 0, 0, nil // not JSON, or a single value
+	}
+	values, err = jsonlimit.Limits{Values: b.Values}.Scan(body)
+	var exceeded *jsonlimit.ExceededError
+	if errors.As(err, &exceeded) {
+		return values, exceeded.At, &OversizeError{What: exceeded.What, Limit: int64(exceeded.Limit)}
+	}
+	return values, 0, nil
+}
+
+// read reads at most one byte more than the limit, and asks before it keeps
+// more than is unweighed. A buffer that doubles costs twice the body;
+// io.ReadAll's costs five times that.
+func read(r io.Reader, limit int64, ask func() error) ([]byte, error) {
+	asked := limit <= unweighed
 	r = io.LimitReader(r, limit+1)
 	body := make([]byte, 0, min(firstBuffer, limit+1))
 	for {
@@ -146,6 +183,12 @@ func read(r io.Reader, limit int64) ([]byte, error) {
 		case err != nil:
 			return body, err
 		case len(body) == cap(body):
+			if !asked && len(body) >= unweighed {
+				if err := ask(); err != nil {
+					return body, err
+				}
+				asked = true
+			}
 			grown := make([]byte, len(body), min(2*int64(cap(body)), limit+1)+1)
 			copy(grown, body)
 			body = grown

@@ -2,6 +2,7 @@ package outbound
 
 import (
 	"compress/gzip"
+	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -14,6 +15,7 @@ import (
 
 	"pushbutton/internal/fault"
 	"pushbutton/internal/jsonlimit"
+	"pushbutton/internal/memory"
 )
 
 // bomb is 4 MiB of empty objects as a list.
@@ -125,4 +127,59 @@ func TestRefusalsAreCut(t *testing.T) {
 		c.Close()
 		srv.Close()
 	}
+}
+
+// Large answers of one tenant wait for memory, and do not keep another one's.
+func TestLargeAnswersAskForMemory(t *testing.T) {
+	const kib = 1 << 10
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		n := 20
+		if r.URL.Path == "/large" {
+			n = 300 * kib
+		}
+		_, _ = w.Write([]byte(`["` + strings.Repeat("x", n) + `"]`))
+	}))
+	defer srv.Close()
+	c := local(Options{})
+	defer c.Close()
+	budget := memory.NewBudget(8 << 20)
+	begin := func(tenant string) (context.Context, func()) {
+		ctx, end := budget.Begin(t.Context(), tenant)
+		require.NoError(t, memory.Take(ctx, memory.Free), "nothing is free any more")
+		return ctx, end
+	}
+	send := func(ctx context.Context, path string) error {
+		var out []string
+		_, err := c.Send(ctx, Call{Op: "list", Method: http.MethodPost, URL: srv.URL + path, Bound: Items(100), Into: &out})
+		return err
+	}
+	greedy, endGreedy := begin("a")
+	require.NoError(t, memory.Take(greedy, 4<<20), "its half")
+	for tenant, refused := range map[string]bool{"a": true, "b": false} {
+		ctx, end := begin(tenant)
+		ctx, cancel := context.WithCancel(ctx)
+		if refused {
+			cancel() // it would wait
+		}
+		for range 20 { // what an answer weighs in the end is less than what its bound allows
+			err := send(ctx, "/small")
+			if refused {
+				require.ErrorIs(t, err, fault.Canceled)
+				break
+			}
+			require.NoError(t, err)
+		}
+		cancel()
+		end()
+	}
+	other, endOther := begin("b")
+	defer endOther()
+	require.NoError(t, send(other, "/large"))
+	require.NoError(t, memory.Take(other, 3<<20), "what its bound allowed and it did not need was given back")
+
+	err := send(greedy, "/large")
+	require.ErrorIs(t, err, fault.Unavailable)
+	require.True(t, fault.IsUnsure(err), "it was sent, and its answer is not known")
+	require.NotZero(t, fault.From(err).RetryAfter)
+	endGreedy()
 }
