@@ -59,6 +59,9 @@ type Config struct {
 	AdminRate int
 	// Concurrency is how many pushes one worker process works on at a time.
 	Concurrency int
+	// MemoryBudget is what large answers and texts may take at once, in bytes; 0:
+	// half of GOMEMLIMIT.
+	MemoryBudget int64
 	// PushDeadline is when a push that is not finished becomes an error.
 	PushDeadline time.Duration
 	// ShutdownTimeout bounds the time from the end of DrainDelay to the exit.

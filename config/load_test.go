@@ -46,7 +46,7 @@ func TestLoadReadsEveryValue(t *testing.T) {
 		"PLUGIN_PRODUCTBOARD_API_URL", "http://127.0.0.1:4000/v2/", "PLUGIN_PRODUCTBOARD_APP_URL", "http://127.0.0.1:4000",
 		"PLUGIN_ENCRYPTION_KEYS", "k1:"+key()+",k0:"+key(), "PLUGIN_OUTBOUND_ALLOW", "10.20.0.0/16, 192.168.1.7,fd00::/8,::ffff:127.0.0.1",
 		"PLUGIN_OUTBOUND_PROXY", "https://u:p%40ss@proxy:3128",
-		"PLUGIN_CONCURRENCY", "7", "PLUGIN_PUSH_DEADLINE", "90s", "PLUGIN_SHUTDOWN_TIMEOUT", "1m", "PLUGIN_DRAIN_DELAY", "0s",
+		"PLUGIN_CONCURRENCY", "7", "PLUGIN_MEMORY_BUDGET", "96MiB", "PLUGIN_PUSH_DEADLINE", "90s", "PLUGIN_SHUTDOWN_TIMEOUT", "1m", "PLUGIN_DRAIN_DELAY", "0s",
 		"PLUGIN_LOG_LEVEL", "DEBUG", "PLUGIN_LOG_FORMAT", "json",
 	)})
 	require.NoError(t, err)
@@ -58,7 +58,7 @@ func TestLoadReadsEveryValue(t *testing.T) {
 		OutboundAllow: []netip.Prefix{netip.MustParsePrefix("10.20.0.0/16"), netip.MustParsePrefix("192.168.1.7/32"),
 			netip.MustParsePrefix("fd00::/8"), netip.MustParsePrefix("127.0.0.1/32")},
 		OutboundProxy: secret.New("https://u:p%40ss@proxy:3128"),
-		AdminRate:     50, Concurrency: 7, PushDeadline: 90 * time.Second, ShutdownTimeout: time.Minute,
+		AdminRate:     50, Concurrency: 7, MemoryBudget: 96 << 20, PushDeadline: 90 * time.Second, ShutdownTimeout: time.Minute,
 		LogLevel: slog.LevelDebug, LogFormat: config.LogJSON,
 	}, c)
 	ring, err := c.Keyring()
@@ -140,6 +140,11 @@ func TestLoadRefuses(t *testing.T) {
 		{"PLUGIN_OUTBOUND_PROXY", "http://u:a%zz@proxy", "percent-encoded"},
 		{"PLUGIN_CONCURRENCY", "1001", "from 1 to 1000"},
 		{"PLUGIN_CONCURRENCY", "2.5", "whole number"},
+		{"PLUGIN_MEMORY_BUDGET", "15MiB", "between 16MiB and 64GiB"},
+		{"PLUGIN_MEMORY_BUDGET", "65GiB", "between 16MiB and 64GiB"},
+		{"PLUGIN_MEMORY_BUDGET", "99999999999999999999", "between 16MiB and 64GiB"},
+		{"PLUGIN_MEMORY_BUDGET", "half", "not a size"},
+		{"PLUGIN_MEMORY_BUDGET", "-1GiB", "not a size"},
 		{"PLUGIN_PUSH_DEADLINE", "5s", "between 30s and 24h"},
 		{"PLUGIN_SHUTDOWN_TIMEOUT", "0s", "between 1s and 10m"},
 		{"PLUGIN_DRAIN_DELAY", "-1s", "between 0s and 5m"},

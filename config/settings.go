@@ -24,6 +24,8 @@ const (
 	maxShutdownTimeout = 10 * time.Minute
 	maxDrainDelay      = 5 * time.Minute
 	maxWaitReplicas    = 5
+	minMemoryBudget    = 16 << 20
+	maxMemoryBudget    = 64 << 30
 )
 
 // Setting describes one setting.
@@ -180,6 +182,13 @@ func runSettings() []Setting {
 			Env: "PLUGIN_CONCURRENCY", Default: "64",
 			Help: "How many pushes one worker process works on at a time, 1 to 1000. One tenant gets half of them at most.",
 			set:  func(c *Config, v string) (err error) { c.Concurrency, err = number(v, 1, maxConcurrency); return },
+		}, {
+			Env: "PLUGIN_MEMORY_BUDGET", Example: "128MiB",
+			Help: "How much memory large answers, request bodies and long texts may take at once in one process, 16MiB to 64GiB; one tenant gets half of it. What does not fit waits a little, and is then refused for the moment. Empty: half of GOMEMLIMIT, or 256MiB where that is not set.",
+			set: func(c *Config, v string) (err error) {
+				c.MemoryBudget, err = size(v, minMemoryBudget, maxMemoryBudget)
+				return
+			},
 		}, {
 			Env: "PLUGIN_PUSH_DEADLINE", Default: "10m",
 			Help: "When a push that is not finished becomes an error on its button, 30s to 24h.",

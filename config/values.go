@@ -159,6 +159,22 @@ func number(v string, least, most int) (int, error) {
 	return n, nil
 }
 
+// size reads a number of bytes as GOMEMLIMIT has it: 128MiB.
+func size(v string, least, most int64) (int64, error) {
+	for shift, unit := range []string{"", "KiB", "MiB", "GiB"} {
+		digits, ok := strings.CutSuffix(v, unit)
+		if !ok || digits == "" || strings.Trim(digits, "0123456789") != "" {
+			continue
+		}
+		n, err := strconv.ParseInt(digits, 10, 64)
+		if err != nil || n > most>>(10*shift) || n<<(10*shift) < least {
+			return 0, fmt.Errorf("%s is not between %dMiB and %dGiB", shown(v), least>>20, most>>30)
+		}
+		return n << (10 * shift), nil
+	}
+	return 0, fmt.Errorf("%s is not a size (for example 128MiB, 1GiB)", shown(v))
+}
+
 func duration(v string, least, most time.Duration) (time.Duration, error) {
 	d, err := time.ParseDuration(v)
 	if err != nil {

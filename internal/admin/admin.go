@@ -39,8 +39,18 @@ const Base = "/admin/v1"
 
 // Limits of a request.
 const (
-	// MaxBody bounds a body, in bytes.
+	// MaxBody is the most that any route's body may be, in bytes.
 	MaxBody = 1 << 20
+	// defaultBody and defaultValues bound the body of a route that names no
+	// bounds of its own, in bytes and in values as jsonlimit counts them.
+	defaultBody   = 64 << 10
+	defaultValues = 2000
+	// settingsBody and settingsValues bound those with the settings of an
+	// integration or the authorities of a tenant, and applyValues the values of
+	// a declaration.
+	settingsBody   = 512 << 10
+	settingsValues = 10_000
+	applyValues    = 50_000
 	// defaultLimit bounds a handler's time.
 	defaultLimit = 10 * time.Second
 	// answerTime is added to a handler's time for writing the answer.
@@ -62,6 +72,11 @@ type Gate interface {
 // tenant, or of all operators'.
 type Pace struct{ Token, Tenant Gate }
 
+// Memory gives a request the memory that memory.Take counts; *memory.Budget does.
+type Memory interface {
+	Begin(ctx context.Context, tenant string) (held context.Context, end func())
+}
+
 // Tenants binds the store to a tenant; *tenants.Store does.
 type Tenants interface {
 	Tenant(id string) tenants.Scope
@@ -77,6 +92,9 @@ type Options struct {
 	Answers *idempotency.Store
 	// Pace bounds what is asked.
 	Pace Pace
+	// Memory bounds what bodies, and the work that they ask for, may take of the
+	// memory.
+	Memory Memory
 	// Routes are the groups' routes; the OpenAPI document's own is added.
 	Routes []Route
 	Log    *slog.Logger

@@ -82,7 +82,7 @@ type sort struct {
 
 // The sorts that no fault.Kind stands for.
 func sortMalformed() sort {
-	return sort{"malformed", "The request cannot be read", http.StatusBadRequest, "The body is not JSON, or a header or the address cannot be read. Mend the request."}
+	return sort{"malformed", "The request cannot be read", http.StatusBadRequest, "The body is not JSON, has more values or levels than the route takes, or a header or the address cannot be read. Mend the request."}
 }
 func sortNoToken() sort {
 	return sort{"token", "A valid bearer token is needed", http.StatusUnauthorized, "The token is missing, expired, revoked, or not for this deployment. It is looked at before anything else, so every address answers so. Get a new token."}
@@ -94,7 +94,7 @@ func sortMethod() sort {
 	return sort{"method-not-allowed", "This address does not take this method", http.StatusMethodNotAllowed, "The header Allow lists the methods that it takes."}
 }
 func sortTooLarge() sort {
-	return sort{"too-large", "The body is too large", http.StatusRequestEntityTooLarge, "A body has at most 1 MiB (" + strconv.Itoa(MaxBody) + " bytes), where the route does not say otherwise."}
+	return sort{"too-large", "The body is too large", http.StatusRequestEntityTooLarge, "A body has at most " + strconv.Itoa(defaultBody) + " bytes, that of an integration or a tenant " + strconv.Itoa(settingsBody) + ", a declaration to apply " + strconv.Itoa(MaxBody) + ". `detail` says how many."}
 }
 func sortMedia() sort {
 	return sort{"media-type", "The body's media type is not taken", http.StatusUnsupportedMediaType, "Send application/json, and application/merge-patch+json for PATCH."}

@@ -21,6 +21,7 @@ import (
 	"pushbutton/internal/connections"
 	"pushbutton/internal/erasure"
 	"pushbutton/internal/idempotency"
+	"pushbutton/internal/memory"
 	"pushbutton/internal/redistest"
 	"pushbutton/internal/secret"
 	"pushbutton/internal/tenants"
@@ -39,6 +40,9 @@ type rig struct {
 	eraser  *erasure.Eraser
 	env     redistest.Env
 }
+
+// rigMemory is what the rig's requests may take at once, in bytes.
+const rigMemory = 8 << 20
 
 // anyPace lets everything through.
 type anyPace struct{}
@@ -62,7 +66,7 @@ func newPacedRig(t testing.TB, env redistest.Env, pace admin.Pace, extra ...admi
 	r.eraser = &erasure.Eraser{Redis: env.Client, Tenants: r.store, Audit: r.log, Log: slog.New(slog.DiscardHandler)}
 	verifier, err := access.NewVerifier(access.Options{Keys: []access.Keys{r.key}, Revocations: r.revoked})
 	require.NoError(t, err)
-	r.api, err = admin.New(admin.Options{Verifier: verifier, Tenants: r.store, Log: slog.New(slog.DiscardHandler), Audit: r.log, Answers: idempotency.New(env.Client), Pace: pace,
+	r.api, err = admin.New(admin.Options{Verifier: verifier, Tenants: r.store, Log: slog.New(slog.DiscardHandler), Audit: r.log, Answers: idempotency.New(env.Client), Pace: pace, Memory: memory.NewBudget(rigMemory),
 		Routes: slices.Concat(admin.TenantRoutes(r.store, r.records), admin.AuditRoutes(r.log), admin.TokenRoutes(r.revoked), admin.DeletionRoutes(r.eraser), extra)})
 	require.NoError(t, err)
 	return r

@@ -47,6 +47,10 @@ type Route struct {
 	Gone bool
 	// Limit bounds the handler's time; 0 means defaultLimit.
 	Limit time.Duration
+	// MaxBody bounds the body in bytes, at most by the package's MaxBody, and
+	// MaxValues what stands in it, as jsonlimit counts it. 0 means 64 KiB and
+	// 2,000 values.
+	MaxBody, MaxValues int
 
 	query, body, reply reflect.Type
 	run                func(ctx context.Context, c *Call, query, body []byte) (any, error)

@@ -64,7 +64,9 @@ func (a *API) handle(r Route, in shape, c echo.Context, call *Call) error {
 		a.refused(ctx, r, c, call, err)
 		return err
 	}
-	query, body, err := a.read(r, in, c, call)
+	ctx, end := a.opts.Memory.Begin(ctx, call.Tenant.ID)
+	defer end()
+	query, body, err := a.read(ctx, r, in, c, call)
 	if err != nil {
 		return err
 	}
@@ -153,7 +155,7 @@ func (a *API) permit(ctx context.Context, r Route, call *Call) error {
 
 // read checks headers, query and body against the route, and gives the two as
 // JSON. What is wrong with any of them is told at once.
-func (a *API) read(r Route, in shape, c echo.Context, call *Call) (query, body []byte, err error) {
+func (a *API) read(ctx context.Context, r Route, in shape, c echo.Context, call *Call) (query, body []byte, err error) {
 	req := c.Request()
 	if r.IfMatch {
 		for tag := range strings.SplitSeq(req.Header.Get("If-Match"), ",") {
@@ -173,7 +175,7 @@ func (a *API) read(r Route, in shape, c echo.Context, call *Call) (query, body [
 	wrong = append(wrong, bad...)
 	if in.body != nil {
 		var more []FieldError
-		if body, more, err = a.readBody(r, in.body, c); err != nil {
+		if body, more, err = a.readBody(ctx, r, in.body, c); err != nil {
 			return nil, nil, err
 		}
 		wrong = append(wrong, more...)
@@ -221,7 +223,7 @@ func typed(sch *schema.Schema, text string) any {
 	return text
 }
 
-func (a *API) readBody(r Route, sch *schema.Schema, c echo.Context) (body []byte, wrong []FieldError, err error) {
+func (a *API) readBody(ctx context.Context, r Route, sch *schema.Schema, c echo.Context) (body []byte, wrong []FieldError, err error) {
 	req := c.Request()
 	if req.ContentLength == 0 && len(sch.Required) == 0 && r.Method != http.MethodPatch {
 		return []byte("{}"), nil, nil
@@ -234,13 +236,9 @@ func (a *API) readBody(r Route, sch *schema.Schema, c echo.Context) (body []byte
 	if err != nil || !slices.Contains(allowed, media) {
 		return nil, nil, sortMedia().problem("Send " + allowed[len(allowed)-1] + ".")
 	}
-	raw, err := io.ReadAll(http.MaxBytesReader(c.Response(), req.Body, MaxBody))
+	raw, err := a.receive(ctx, r, c)
 	if err != nil {
-		var tooLarge *http.MaxBytesError
-		if errors.As(err, &tooLarge) {
-			return nil, nil, sortTooLarge().problem("")
-		}
-		return nil, nil, malformed("The body ends too early.", "cannot be read", err)
+		return nil, nil, err
 	}
 	value, err := schema.Parse(raw)
 	if err != nil {

@@ -105,7 +105,7 @@ type TenantUsage struct {
 func TenantRoutes(store TenantStore, shares Shares) []Route {
 	const tag, one = "Tenants", "/tenants/{tenant}"
 	return []Route{
-		Handle(Route{Method: http.MethodPost, Path: "/tenants", Operation: "createTenant", Tag: tag, Role: access.Operator, Status: http.StatusCreated, Idempotent: true,
+		Handle(Route{Method: http.MethodPost, Path: "/tenants", Operation: "createTenant", Tag: tag, Role: access.Operator, Status: http.StatusCreated, Idempotent: true, MaxBody: settingsBody,
 			Summary: "Create a tenant"},
 			func(ctx context.Context, c *Call, _ None, in TenantCreate) (Tenant, error) {
 				t := tenants.Tenant{ID: in.ID}
@@ -132,7 +132,7 @@ func TenantRoutes(store TenantStore, shares Shares) []Route {
 		Handle(Route{Method: http.MethodGet, Path: one, Operation: "getTenant", Tag: tag, Role: access.Viewer,
 			Summary: "Get a tenant"},
 			func(_ context.Context, c *Call, _, _ None) (Tenant, error) { return wireTenant(c.Tenant), nil }),
-		Handle(Route{Method: http.MethodPatch, Path: one, Operation: "updateTenant", Tag: tag, Role: access.Admin, IfMatch: true,
+		Handle(Route{Method: http.MethodPatch, Path: one, Operation: "updateTenant", Tag: tag, Role: access.Admin, IfMatch: true, MaxBody: settingsBody,
 			Summary: "Change a tenant's settings", Description: "A JSON merge patch (RFC 7396)."},
 			func(ctx context.Context, c *Call, _ None, patch Merge[TenantSettings]) (Tenant, error) {
 				t, err := updateTenant(ctx, c, patch)

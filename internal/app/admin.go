@@ -34,7 +34,7 @@ func (a *App) adminAPI(out *slog.Logger) (http.Handler, error) {
 	}
 	log := audit.New(a.rdb)
 	return admin.New(admin.Options{
-		Verifier: verifier, Tenants: a.tenants, Log: out, Audit: log, Answers: idempotency.New(a.rdb), Pace: a.adminPace(),
+		Verifier: verifier, Tenants: a.tenants, Log: out, Audit: log, Answers: idempotency.New(a.rdb), Pace: a.adminPace(), Memory: a.memory,
 		Routes: slices.Concat(admin.TenantRoutes(a.tenants, a.records), admin.IntegrationRoutes(a.Registrar()), admin.ApplyRoutes(a.Registrar()),
 			admin.ConnectionRoutes(a.Pushes()), admin.AuditRoutes(log),
 			admin.TokenRoutes(access.NewRevocationStore(a.rdb)), admin.DeletionRoutes(a.eraser()), admin.CredentialRoutes(a.auth, a.tenants)),

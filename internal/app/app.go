@@ -21,6 +21,7 @@ import (
 	"pushbutton/internal/connections"
 	"pushbutton/internal/fault"
 	"pushbutton/internal/jobs"
+	"pushbutton/internal/memory"
 	"pushbutton/internal/outbound"
 	"pushbutton/internal/pacing"
 	"pushbutton/internal/pbapi"
@@ -57,13 +58,14 @@ type App struct {
 	mapper  actions.Mapper // of previews
 	auth    *pbauth.Auth
 	breaker *breaker.Breaker
+	memory  *memory.Budget
 	pbHTTP  *outbound.Client
 	trHTTP  *outbound.Client
 }
 
 // New connects the rooms over an open Redis, which stays the caller's.
 func New(cfg config.Config, rdb redis.UniversalClient, log *slog.Logger, version string) (*App, error) {
-	a := &App{cfg: cfg, log: log, metrics: telemetry.NewMetrics(), rdb: rdb}
+	a := &App{cfg: cfg, log: log, metrics: telemetry.NewMetrics(), rdb: rdb, memory: newBudget(cfg)}
 	keys, err := cfg.Keyring()
 	if err != nil {
 		return nil, fmt.Errorf("encryption keys: %w", err)
@@ -148,7 +150,7 @@ func (a *App) performer(leases actions.Leases, apart actions.Quarantine) *action
 
 // worker makes the worker's half; it is not started yet.
 func (a *App) worker(apart actions.Quarantine) *jobs.Worker {
-	return jobs.NewWorker(a.rdb, a.performer(a.records, apart), jobs.WorkerOptions{
+	return jobs.NewWorker(a.rdb, admitted{a.performer(a.records, apart), a.memory}, jobs.WorkerOptions{
 		Concurrency: a.cfg.Concurrency, Bell: a.records, Grace: a.cfg.ShutdownTimeout / 2, Log: a.log,
 	})
 }

@@ -48,7 +48,9 @@ func newPeers(pb *pbapi.Client, auth *pbauth.Auth, http *outbound.Client, all te
 }
 
 // Productboard opens the Productboard side of an integration.
-func (p *peers) Productboard(in tenants.Integration) actions.Productboard { return p.session(in) }
+func (p *peers) Productboard(in tenants.Integration) actions.Productboard {
+	return weighed{p.session(in)}
+}
 
 func (p *peers) session(in tenants.Integration) *pbapi.Session {
 	return p.pb.As(p.auth.Source(in))
