@@ -239,7 +239,7 @@ func TestStatusColors(t *testing.T) {
 }
 
 func FuzzTemplate(f *testing.F) {
-	for _, s := range []string{"{{.Name}}", `{{field "A"}}`, "{{range .Tags}}{{.}}{{end}}", "{{printf \"%999999d\" 1}}", "{{with $x := .Name}}{{$x}}{{end}}", "{{len .Tags | printf \"%d\"}}"} {
+	for _, s := range []string{"{{.Name}}", `{{field "A"}}`, "{{range .Tags}}{{.}}{{end}}", "{{printf \"%999999d\" 1}}", `{{range .Tags}}{{range $.Tags}}{{if upper $.Description}}{{end}}{{end}}{{end}}`, "{{with $x := .Name}}{{$x}}{{end}}", "{{len .Tags | printf \"%d\"}}"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
@@ -247,15 +247,20 @@ func FuzzTemplate(f *testing.F) {
 			return
 		}
 		for _, where := range []place{placeTitle, placeField, placeHTML} {
-			parsed, err := parseTemplate(templates.NewBudget(t.Context()), text, where)
-			if err != nil {
-				if parsed != nil || err.Error() == "" || strings.Contains(err.Error(), "\n") {
-					t.Fatalf("a bad error: %q", err)
+			tried, used := templates.NewBudget(t.Context()), templates.NewBudget(t.Context())
+			parsed, err := parseTemplate(tried, text, where)
+			if err == nil {
+				out, err := parsed.run(used, hostileItem())
+				if err == nil && len(out) > maxHTMLOutput {
+					t.Fatal("writes too much")
 				}
-				continue
+			} else if parsed != nil || err.Error() == "" || strings.Contains(err.Error(), "\n") {
+				t.Fatalf("a bad error: %q", err)
 			}
-			if out, err := parsed.run(templates.NewBudget(t.Context()), item()); err == nil && len(out) > maxHTMLOutput {
-				t.Fatal("writes too much")
+			for _, b := range []*templates.Budget{tried, used} {
+				if b.Steps() > templates.MaxSteps+2*len(text)+1 || b.Bytes() > templates.MaxBytes+1 {
+					t.Fatalf("%d steps, %d bytes", b.Steps(), b.Bytes())
+				}
 			}
 		}
 	})

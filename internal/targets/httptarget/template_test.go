@@ -12,6 +12,7 @@ import (
 	"github.com/theory/jsonpath"
 
 	"pushbutton/internal/fault"
+	"pushbutton/internal/richtext"
 	"pushbutton/internal/secret"
 	"pushbutton/internal/targets"
 	"pushbutton/internal/templates"
@@ -260,6 +261,31 @@ func TestMatchingWhatIsNotThere(t *testing.T) {
 	require.NoError(t, err)
 	require.Panics(t, func() { raw.Select(doc) }, "else the guard can go")
 	assert.Empty(t, (&path{raw}).text(doc))
+}
+
+// FuzzTemplateOfADescription bounds the steps and bytes of every place.
+func FuzzTemplateOfADescription(f *testing.F) {
+	for _, seed := range []string{`{{range int "9000000000000"}}{{end}}`, `{{range chunks 1 .Text}}{{json .}}{{end}}`, `{{json (dict "a" .Labels)}}`, `{{base64 .HTML | upper}}`,
+		`{{with $x := .Title}}{{range int "99"}}{{$x}}{{end}}{{end}}`} {
+		f.Add(seed)
+	}
+	d := &driver{writer: writer{limit: maxDescription, count: counter("")}}
+	f.Fuzz(func(t *testing.T, text string) {
+		if len(text) > 4096 {
+			return
+		}
+		for _, where := range []use{useURL, useHeader, useJSON, useForm, useXML, useText} {
+			made, err := newEnv().parse(text, where)
+			if err != nil {
+				continue
+			}
+			b := templates.NewBudget(t.Context())
+			out, _ := made.run(b, d.wish(targets.Draft{Title: "A wish", Labels: make([]string, 20), Description: richtext.Paragraph(richtext.Text(strings.Repeat("word ", 20_000)))}))
+			if b.Steps() > templates.MaxSteps+2*len(text)+1 || b.Bytes() > templates.MaxBytes+1 || len(out) > made.max {
+				t.Fatalf("%d steps, %d bytes, %d written", b.Steps(), b.Bytes(), len(out))
+			}
+		}
+	})
 }
 
 func FuzzJSONPath(f *testing.F) {
