@@ -6,11 +6,21 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"pushbutton/internal/fault"
 )
 
 // A record that cannot be decoded (a fault of Redis' memory or disk, a hand
 // that wrote to it) stops nobody else: it is taken out of everything that is
 // gone over, and is on a list of its own until it is reset, removed or mended.
+
+// ErrBroken: a record cannot be decoded.
+var ErrBroken = errors.New("the record cannot be decoded")
+
+func brokenFault(op string, err error) error {
+	return &fault.Error{Op: op, Kind: fault.Internal, Side: fault.SidePlugin, Err: errors.Join(ErrBroken, err),
+		Public: "The record of this button cannot be read. Reset the button: it forgets its issue, which stays in the tracker."}
+}
 
 // maxAside bounds how many of a shard are told.
 const maxAside = 1000

@@ -16,6 +16,49 @@ import (
 // bulk is how many records are treated at once by what treats all of them.
 const bulk = 200
 
+// batch runs one transition on many records of one shard: one round trip. What
+// Redis answers of one record alone is in failed, and stops no other.
+func (s *Store) batch(ctx context.Context, op string, keys []Key, args func(i int) arguments) (out []outcome, failed []error, err error) {
+	if len(keys) == 0 {
+		return nil, nil, nil
+	}
+	run := func() ([]*redis.Cmd, error) {
+		replies := make([]*redis.Cmd, len(keys))
+		_, err := s.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
+			for i, key := range keys {
+				names, argv, err := request(op, key, args(i))
+				if err != nil {
+					return err
+				}
+				replies[i] = s.scripts[op].EvalSha(ctx, p, names, argv...)
+			}
+			return nil
+		})
+		return replies, err
+	}
+	replies, err := run()
+	if redis.HasErrorPrefix(err, "NOSCRIPT") {
+		if err := s.scripts[op].Load(ctx, s.rdb).Err(); err != nil {
+			return nil, nil, redisFault("record "+op, err)
+		}
+		replies, err = run()
+	}
+	var answered redis.Error
+	if err != nil && !errors.As(err, &answered) {
+		return nil, nil, redisFault("record "+op, err)
+	}
+	out, failed = make([]outcome, len(replies)), make([]error, len(replies))
+	for i, r := range replies {
+		reply, err := r.Slice()
+		if err != nil {
+			failed[i] = redisFault("record "+op, err)
+			continue
+		}
+		out[i], failed[i] = parse(op, keys[i].Tenant, reply)
+	}
+	return out, failed, nil
+}
+
 // DeleteIntegration removes every record of an integration with all that is
 // kept beside it, in batches; progress, if set, is told after each how many
 // are gone by now. Called again after it was interrupted, it goes on. Nobody

@@ -181,49 +181,6 @@ func (s *Store) do(ctx context.Context, op string, key Key, args arguments) (out
 	return parse(op, key.Tenant, reply)
 }
 
-// batch runs one transition on many records of one shard: one round trip. What
-// Redis answers of one record alone is in failed, and stops no other.
-func (s *Store) batch(ctx context.Context, op string, keys []Key, args func(i int) arguments) (out []outcome, failed []error, err error) {
-	if len(keys) == 0 {
-		return nil, nil, nil
-	}
-	run := func() ([]*redis.Cmd, error) {
-		replies := make([]*redis.Cmd, len(keys))
-		_, err := s.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
-			for i, key := range keys {
-				names, argv, err := request(op, key, args(i))
-				if err != nil {
-					return err
-				}
-				replies[i] = s.scripts[op].EvalSha(ctx, p, names, argv...)
-			}
-			return nil
-		})
-		return replies, err
-	}
-	replies, err := run()
-	if redis.HasErrorPrefix(err, "NOSCRIPT") {
-		if err := s.scripts[op].Load(ctx, s.rdb).Err(); err != nil {
-			return nil, nil, redisFault("record "+op, err)
-		}
-		replies, err = run()
-	}
-	var answered redis.Error
-	if err != nil && !errors.As(err, &answered) {
-		return nil, nil, redisFault("record "+op, err)
-	}
-	out, failed = make([]outcome, len(replies)), make([]error, len(replies))
-	for i, r := range replies {
-		reply, err := r.Slice()
-		if err != nil {
-			failed[i] = redisFault("record "+op, err)
-			continue
-		}
-		out[i], failed[i] = parse(op, keys[i].Tenant, reply)
-	}
-	return out, failed, nil
-}
-
 func request(op string, key Key, args arguments) (keys []string, argv []any, err error) {
 	doc := []byte(nil)
 	if args != (arguments{}) {
@@ -407,12 +364,4 @@ func decode(op, doc string) (r Record, err error) {
 		return Record{}, brokenFault(op, errors.New("it has no state"))
 	}
 	return r, nil
-}
-
-// ErrBroken: a record cannot be decoded.
-var ErrBroken = errors.New("the record cannot be decoded")
-
-func brokenFault(op string, err error) error {
-	return &fault.Error{Op: op, Kind: fault.Internal, Side: fault.SidePlugin, Err: errors.Join(ErrBroken, err),
-		Public: "The record of this button cannot be read. Reset the button: it forgets its issue, which stays in the tracker."}
 }

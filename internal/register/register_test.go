@@ -449,17 +449,3 @@ func TestFieldsThatTemplatesName(t *testing.T) {
 	_, err = w.apply(plan(wanted("Support")))
 	require.ErrorContains(t, err, `acme.yaml:Support:target.settings: The templates name fields that no item in this Productboard workspace has: "Impct" (did you mean Impact?).`)
 }
-
-// What cannot be stored is told before anything is written.
-func TestApplyRefusesWhatIsTooLarge(t *testing.T) {
-	w := newWorld(t, redistest.Mini(t))
-	large := wanted("Large")
-	large.Integration.Target.Settings = map[string]any{"big": strings.Repeat("x", tenants.MaxRecord)}
-	report, err := w.apply(plan(wanted("Engineering"), large))
-	require.ErrorContains(t, err, "larger than")
-	require.Equal(t, register.Skipped, report.Integrations[0].State)
-	require.Zero(t, w.writes())
-	page, _, err := w.store.Tenants(t.Context(), "", 0)
-	require.NoError(t, err)
-	require.Empty(t, page)
-}
