@@ -21,8 +21,8 @@ import (
 const doctorTimeout = 30 * time.Second
 
 // Doctor checks everything that a push depends on and says what to do about
-// what is wrong. It changes nothing. The error only says how many checks
-// failed; each was written.
+// what is wrong. It changes nothing, but for the list of what cannot be read.
+// The error only says how many checks failed; each was written.
 func (a *App) Doctor(ctx context.Context, out io.Writer) error {
 	d := &doctor{app: a, out: out}
 	if d.redis(ctx) {
