@@ -3,9 +3,11 @@ package app
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"testing"
 
@@ -94,4 +96,36 @@ func TestRenderingWeighsTextAndTags(t *testing.T) {
 	require.Equal(t, int64(6*textWeight), weight(`"text"`))
 	require.Equal(t, int64(6*textWeight+tagWeight), weight(`"<br>"`))
 	require.Equal(t, int64(11*textWeight+tagWeight), weight(`"\u003cbr>"`), "however it is escaped")
+}
+
+// What targets remember of their trackers is bounded too: a tenant with many
+// integrations cannot fill the memory with what it once answered.
+func TestTargetsRememberWithinTheBudget(t *testing.T) {
+	a, _ := adminApp(t, "PLUGIN_MEMORY_BUDGET", "64MiB")
+	use := func(tenant, id string, weight int64) {
+		t.Helper()
+		ctx, end := a.memory.Begin(t.Context(), tenant)
+		defer end()
+		_, err := a.peers.Target(ctx, tenants.Integration{ID: id, Tenant: tenant, Target: tenants.TargetConfig{Type: "memory",
+			Settings: map[string]any{"url": "https://tracker.example", "project": "demo"}, Credentials: map[string]secret.String{"apiKey": secret.New("k")}}})
+		require.NoError(t, err)
+		require.NoError(t, memory.Take(ctx, memory.Free+weight))
+	}
+	open := func() (ids []string) { return slices.Sorted(maps.Keys(a.peers.open)) }
+	for _, id := range []string{"small1", "small2"} {
+		use("acme", id, 0)
+	}
+	use("acme", "large1", 20<<20)
+	use("acme", "large1", 1<<20)
+	require.Equal(t, []string{"large1", "small1", "small2"}, open())
+	use("acme", "large2", 20<<20)
+	require.Equal(t, []string{"large2", "small1", "small2"}, open(), "both are more than the tenant's half; the one in use stays")
+	use("other", "large3", 32<<20)
+	require.Equal(t, []string{"large2", "large3", "small1", "small2"}, open(), "another tenant has a half of its own")
+	use("third", "large4", 32<<20)
+	require.Contains(t, open(), "large4")
+	require.Len(t, open(), 4, "the whole is the whole")
+	use("fourth", "huge", 60<<20)
+	require.NotContains(t, open(), "huge", "it is more than a tenant's half by itself")
+	require.Subset(t, open(), []string{"small1", "small2"}, "those cost nothing")
 }

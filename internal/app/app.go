@@ -95,7 +95,7 @@ func New(cfg config.Config, rdb redis.UniversalClient, log *slog.Logger, version
 		Observe: func(grant string, err error) { a.metrics.Token(grant, result(err)) },
 	})
 	a.cache = tenants.NewCache(a.tenants, tenants.CacheOptions{})
-	a.peers = newPeers(pb, a.auth, a.trHTTP, a.cache, a.metrics, pacing.NewMemory(rdb, "target"))
+	a.peers = newPeers(pb, a.auth, a.trHTTP, a.cache, a.metrics, pacing.NewMemory(rdb, "target"), a.memory.Total())
 	a.records = connections.NewStore(scripting(rdb, cfg.RedisWaitReplicas), connections.Timing{Deadline: cfg.PushDeadline})
 	a.queue = jobs.NewQueue(scripting(rdb, 0))
 	a.breaker = breaker.New(rdb, breaker.Options{})

@@ -7,6 +7,7 @@ import (
 
 	"pushbutton/internal/actions"
 	"pushbutton/internal/fault"
+	"pushbutton/internal/memory"
 	"pushbutton/internal/outbound"
 	"pushbutton/internal/pacing"
 	"pushbutton/internal/pbapi"
@@ -33,6 +34,10 @@ type peers struct {
 	// limits remembers the trackers' rate limits.
 	limits *pacing.Pacer
 
+	// most is what targets may have remembered together, as memory.Take counts
+	// it, and half of it what those of one tenant may.
+	most int64
+
 	mu   sync.Mutex
 	open map[string]openTarget
 }
@@ -41,10 +46,14 @@ type openTarget struct {
 	version int64
 	ca      string
 	target  *targets.Target
+	tenant  string
+	// weight is the most that a piece of work with the target held, beyond what
+	// is free: what the target remembers is a part of that.
+	weight int64
 }
 
-func newPeers(pb *pbapi.Client, auth *pbauth.Auth, http *outbound.Client, all tenants.ByTenant, metrics *telemetry.Metrics, limits *pacing.Pacer) *peers {
-	return &peers{pb: pb, auth: auth, http: http, tenants: all, metrics: metrics, limits: limits, open: map[string]openTarget{}}
+func newPeers(pb *pbapi.Client, auth *pbauth.Auth, http *outbound.Client, all tenants.ByTenant, metrics *telemetry.Metrics, limits *pacing.Pacer, most int64) *peers {
+	return &peers{pb: pb, auth: auth, http: http, tenants: all, metrics: metrics, limits: limits, most: most, open: map[string]openTarget{}}
 }
 
 // Productboard opens the Productboard side of an integration.
@@ -63,6 +72,7 @@ func (p *peers) Target(ctx context.Context, in tenants.Integration) (*targets.Ta
 	if err != nil {
 		return nil, err
 	}
+	memory.AtEnd(ctx, func(taken int64) { p.remembers(in.ID, taken) })
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if kept, ok := p.open[in.ID]; ok && kept.version == in.Version && kept.ca == ca {
@@ -78,8 +88,42 @@ func (p *peers) Target(ctx context.Context, in tenants.Integration) (*targets.Ta
 			break
 		}
 	}
-	p.open[in.ID] = openTarget{version: in.Version, ca: ca, target: target}
+	p.open[in.ID] = openTarget{version: in.Version, ca: ca, target: target, tenant: in.Tenant}
 	return target, nil
+}
+
+// remembers notes what a piece of work with a target held, and forgets others
+// whose weight is too much beside it: they look up again what they need.
+func (p *peers) remembers(id string, weight int64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	this, ok := p.open[id]
+	if !ok || weight <= this.weight {
+		return
+	}
+	this.weight = weight
+	p.open[id] = this
+	p.trim(id, p.most/2, func(o openTarget) bool { return o.tenant == this.tenant })
+	p.trim(id, p.most, func(openTarget) bool { return true })
+}
+
+// trim forgets targets, id last, until those that count weigh most together.
+func (p *peers) trim(id string, most int64, counts func(openTarget) bool) {
+	var sum int64
+	for _, o := range p.open {
+		if counts(o) {
+			sum += o.weight
+		}
+	}
+	for other, o := range p.open {
+		if sum > most && other != id && o.weight > 0 && counts(o) {
+			sum -= o.weight
+			delete(p.open, other)
+		}
+	}
+	if sum > most {
+		delete(p.open, id)
+	}
 }
 
 // authorities gives a tenant's own certificate authorities in PEM. One that

@@ -52,6 +52,9 @@ func NewBudget(total int64) *Budget {
 	return &Budget{total: total, whole: semaphore.NewWeighted(total), tenants: map[string]*share{}}
 }
 
+// Total is the budget in bytes.
+func (b *Budget) Total() int64 { return b.total }
+
 // most is what a tenant may have.
 func (b *Budget) most() int64 { return max(b.total/2, 1) }
 
@@ -74,6 +77,19 @@ type Hold struct {
 	taken int64 // beyond free, as it was asked for
 	share *share
 	ended bool
+	after []func(taken int64)
+}
+
+// AtEnd has f told, when the context's piece of work ends, how many bytes it
+// held then beyond what is free. Without a Hold f is never called.
+func AtEnd(ctx context.Context, f func(taken int64)) {
+	h, ok := ctx.Value(holdKey{}).(*Hold)
+	if !ok {
+		return
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.after = append(h.after, f)
 }
 
 // Take asks for n bytes for the rest of the context's piece of work, or until
@@ -169,9 +185,13 @@ func (h *Hold) resize(after int64) {
 
 func (h *Hold) end() {
 	h.mu.Lock()
-	defer h.mu.Unlock()
+	taken, after := h.taken, h.after
 	h.resize(0)
 	h.ended = true
+	h.mu.Unlock()
+	for _, f := range after {
+		f(taken)
+	}
 }
 
 func (b *Budget) enter(tenant string) *share {

@@ -118,6 +118,25 @@ func TestTheContextEndsTheWait(t *testing.T) {
 	})
 }
 
+func TestTheEndTellsWhatWasHeld(t *testing.T) {
+	b := NewBudget(8 * mib)
+	var told []int64
+	note := func(taken int64) { told = append(told, taken) }
+	AtEnd(t.Context(), note)
+	small, end := begin(t, b, "a")
+	AtEnd(small, note)
+	require.NoError(t, Take(small, Free))
+	end()
+	large, end := begin(t, b, "a")
+	AtEnd(large, note)
+	require.NoError(t, Take(large, Free+3*mib))
+	Give(large, mib)
+	require.Len(t, told, 1)
+	end()
+	require.Equal(t, []int64{0, 2 * mib}, told)
+	require.Equal(t, int64(8*mib), b.Total())
+}
+
 func TestGivingBackWhatWasFree(t *testing.T) {
 	b := NewBudget(2 * mib)
 	ctx, end := begin(t, b, "a")
