@@ -226,8 +226,17 @@ func (c *childRedis) await(ctx context.Context, server *childServer) error {
 	defer tick.Stop()
 	late := time.NewTimer(childStart)
 	defer late.Stop()
+	asking, done := context.WithCancel(ctx) // the client tries a dial again and again
+	defer done()
+	go func() {
+		select {
+		case <-server.exited:
+			done()
+		case <-asking.Done():
+		}
+	}()
 	for {
-		err := rdb.Ping(ctx).Err()
+		err := rdb.Ping(asking).Err()
 		if err == nil {
 			return nil
 		}
