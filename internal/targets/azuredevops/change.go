@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"pushbutton/internal/fault"
+	"pushbutton/internal/outbound"
 	"pushbutton/internal/targets"
 )
 
@@ -126,7 +127,7 @@ func (e *trashedError) Error() string { return "the work item is in the recycle 
 func (d *driver) explain(ctx context.Context, op, id string, err error) error {
 	if saysNoItem(err) {
 		var bin deletedItem
-		if d.get(ctx, "read recycle bin", d.wit("recyclebin/"+id, nil), &bin) == nil && bin.ID == number(id) {
+		if d.get(ctx, "read recycle bin", d.wit("recyclebin/"+id, nil), targets.Answer{Into: &bin, Bound: outbound.One().WithTexts(1, maxDescription)}) == nil && bin.ID == number(id) {
 			trashed := targets.Trashed(op, name, "Work item #"+id)
 			trashed.Err = &trashedError{name: bin.Name}
 			return trashed

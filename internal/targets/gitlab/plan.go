@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"pushbutton/internal/fault"
+	"pushbutton/internal/outbound"
 	"pushbutton/internal/targets"
 )
 
@@ -134,7 +135,7 @@ func (p *planner) epic(ctx context.Context, of *place) (int, error) {
 		return 0, invalid(op, "The GitLab project %q is in no group, and epics are a group's. Ask your admin to leave out settings.epic.", p.cfg.project)
 	}
 	var found epic
-	err := p.client.get(ctx, op, fmt.Sprintf("/groups/%d/epics/%d", of.groupID, p.cfg.epic), &found)
+	err := p.client.get(ctx, op, fmt.Sprintf("/groups/%d/epics/%d", of.groupID, p.cfg.epic), targets.Answer{Into: &found, Bound: outbound.One().WithTexts(1, maxDescription)})
 	if kind := fault.KindOf(err); err != nil && (kind == fault.NotFound || kind == fault.Forbidden) {
 		e := *fault.From(err)
 		e.Public = fmt.Sprintf("GitLab shows no epic &%d in the project's group. Ask your admin to correct settings.epic, or to leave it out (epics need GitLab Premium).", p.cfg.epic)

@@ -27,7 +27,7 @@ func (d *driver) Close(ctx context.Context, id string) error {
 		return err
 	}
 	var reply transitionsReply
-	if err := d.get(ctx, "read transitions", "/issue/"+id+"/transitions?expand=transitions.fields", targets.List(&reply, pageSize)); err != nil {
+	if err := d.get(ctx, "read transitions", "/issue/"+id+"/transitions?expand=transitions.fields", targets.List(&reply, manyItems)); err != nil {
 		return d.absent(ctx, op, id, err)
 	}
 	var best *edit

@@ -116,7 +116,7 @@ func (p *planner) load(ctx context.Context) (*plan, error) {
 func (c client) project(ctx context.Context) (project, error) {
 	const op = "read project"
 	var found project
-	err := c.get(ctx, op, "/project/"+url.PathEscape(c.cfg.project), &found)
+	err := c.get(ctx, op, "/project/"+url.PathEscape(c.cfg.project), targets.List(&found, manyItems)) // with all its versions and components
 	switch {
 	case err != nil && fault.KindOf(err) == fault.NotFound && byJira(err):
 		e := *fault.From(err)

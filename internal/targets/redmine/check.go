@@ -51,7 +51,7 @@ func (d *driver) IsPublic(ctx context.Context) (bool, error) {
 func (d *driver) proveKey(ctx context.Context, include string) (user, error) {
 	const op = "read the key's account"
 	var me userReply
-	if err := d.get(ctx, op, "/users/current.json"+include, &me); fault.KindOf(err) == fault.Forbidden && err != nil {
+	if err := d.get(ctx, op, "/users/current.json"+include, targets.List(&me, manyItems)); fault.KindOf(err) == fault.Forbidden && err != nil {
 		return me.User, restIsOff(op, err)
 	} else if err != nil {
 		return me.User, err

@@ -65,7 +65,7 @@ func (d *driver) Check(ctx context.Context) error {
 	}
 	if d.cfg.epic > 0 {
 		var found epic
-		switch err := d.get(ctx, "read epic", "/epics/"+strconv.Itoa(d.cfg.epic), &found); {
+		switch err := d.get(ctx, "read epic", "/epics/"+strconv.Itoa(d.cfg.epic), whole(&found)); {
 		case err != nil && fault.KindOf(err) == fault.NotFound, err == nil && found.Archived:
 			return invalid("read epic", "Shortcut has no epic %d, or it is archived. Ask your admin to correct settings.epic.", d.cfg.epic)
 		case err != nil:
@@ -74,7 +74,7 @@ func (d *driver) Check(ctx context.Context) error {
 	}
 	if d.cfg.iteration > 0 {
 		var found epic
-		switch err := d.get(ctx, "read iteration", "/iterations/"+strconv.Itoa(d.cfg.iteration), &found); {
+		switch err := d.get(ctx, "read iteration", "/iterations/"+strconv.Itoa(d.cfg.iteration), whole(&found)); {
 		case err != nil && fault.KindOf(err) == fault.NotFound:
 			return invalid("read iteration", "Shortcut has no iteration %d. Ask your admin to correct settings.iteration.", d.cfg.iteration)
 		case err != nil:

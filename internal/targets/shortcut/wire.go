@@ -125,9 +125,10 @@ type failure struct {
 // Shortcut gives its lists without pages.
 const manyItems = 500
 
-// whole is the answer with a story, its remarks included.
-func whole(s *story) targets.Answer {
-	return targets.Answer{Into: s, Bound: outbound.Items(100).WithTexts(1, maxDescription)}
+// whole is the answer with a story, an epic or an iteration, its text and its
+// remarks included.
+func whole(into any) targets.Answer {
+	return targets.Answer{Into: into, Bound: outbound.Items(100).WithTexts(1, maxDescription)}
 }
 
 // client speaks with one workspace.
