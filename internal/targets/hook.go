@@ -11,11 +11,16 @@ import (
 	"time"
 
 	"pushbutton/internal/fault"
+	"pushbutton/internal/jsonlimit"
 	"pushbutton/internal/secret"
 )
 
-// MaxHook bounds a webhook's body, in bytes.
-const MaxHook = 1 << 20
+// MaxHook bounds a webhook's body in bytes, and MaxHookValues what stands in it,
+// as jsonlimit counts it.
+const (
+	MaxHook       = 1 << 20
+	MaxHookValues = 20_000
+)
 
 // Hook is a webhook as it came in. The body is what was signed: its bytes must
 // not have been changed.
@@ -40,8 +45,8 @@ func (h Hook) Signed(signing secret.String, digest string) bool {
 	return hmac.Equal(given, mac.Sum(nil))
 }
 
-// ReadHook reads a webhook by the kind's ParseHook. A body longer than MaxHook
-// is fault.Invalid before anything is done with it, and a webhook of a tracker
+// ReadHook reads a webhook by the kind's ParseHook. A body beyond MaxHook or
+// MaxHookValues is fault.Invalid before anything is done with it, and a webhook of a tracker
 // that sends none is fault.NotFound.
 func (k Kind) ReadHook(signing secret.String, h Hook) ([]HookEvent, error) {
 	events, err := k.readHook(signing, h)
@@ -61,6 +66,9 @@ func (k Kind) readHook(signing secret.String, h Hook) ([]HookEvent, error) {
 	case len(h.Body) > MaxHook:
 		return nil, &fault.Error{Op: op, Kind: fault.Invalid, Err: fmt.Errorf("the body has %d bytes", len(h.Body)),
 			Public: fmt.Sprintf("The webhook's body is longer than %d bytes.", MaxHook)}
+	}
+	if _, err := (jsonlimit.Limits{Values: MaxHookValues}).Scan(h.Body); err != nil {
+		return nil, &fault.Error{Op: op, Kind: fault.Invalid, Err: err, Public: "The webhook's body has " + err.Error() + "."}
 	}
 	events, err := k.ParseHook(signing, h)
 	if slices.ContainsFunc(events, func(e HookEvent) bool { return badID(e.ID) != "" }) {

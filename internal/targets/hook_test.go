@@ -27,6 +27,25 @@ func TestHookSigned(t *testing.T) {
 	}
 }
 
+// TestHooksAreBounded: what is more than a tracker sends is not even decoded.
+func TestHooksAreBounded(t *testing.T) {
+	parsed := 0
+	k := Kind{Title: "Tracker", ParseHook: func(secret.String, Hook) ([]HookEvent, error) { parsed++; return nil, nil }}
+	for body, says := range map[string]string{
+		"[" + strings.Repeat("{},", MaxHookValues) + "1]":   "more than 20000 values",
+		strings.Repeat("[", 100) + strings.Repeat("]", 100): "more than 64 levels",
+		strings.Repeat(" ", MaxHook+1):                      "longer than 1048576 bytes",
+	} {
+		_, err := k.ReadHook(secret.New("x"), Hook{Body: []byte(body)})
+		assert.Equal(t, fault.Invalid, fault.KindOf(err))
+		assert.Contains(t, fault.From(err).Public, says)
+	}
+	assert.Zero(t, parsed)
+	_, err := k.ReadHook(secret.New("x"), Hook{Body: []byte("[" + strings.Repeat("{},", MaxHookValues-2) + "1]")})
+	assert.NoError(t, err)
+	assert.Equal(t, 1, parsed)
+}
+
 // TestHooksNameIssues: an id that an issue cannot have is no event.
 func TestHooksNameIssues(t *testing.T) {
 	read := func(id string) ([]HookEvent, error) {
