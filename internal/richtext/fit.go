@@ -1,6 +1,7 @@
 package richtext
 
 import (
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -42,69 +43,55 @@ type Fitted struct {
 // Fit cuts a document until what render makes of it is within the limit. It
 // prunes the tree and renders what is left, so the markup is always whole: a
 // table loses rows, a code block lines, a paragraph words, never half of a
-// delimiter. Only a row or a line that is long by itself is cut inside. When not even note and footer fit, they are cut as well, and when
-// not even an empty document does (the frame of ADF), Text is "".
+// delimiter. Only a row or a line that is long by itself is cut inside. A link
+// in a document that is cut loses an address that alone is over the limit and
+// over maxAddress. When not even note and footer fit, they are cut as well, and
+// when not even an empty document does (the frame of ADF), Text is "".
+//
+// The work is in proportion to the document and the limit: what cannot fit is
+// dropped before each rendering, and there are at most maxRenders of the document
+// and as many of note and footer, each with one more that is empty.
 func Fit(d Doc, limit Limit, render func(Doc) string) Fitted {
 	count := limit.Count
 	if count == nil {
 		count = utf8.RuneCountInString
 	}
-	most := max(limit.Max, 0)
-	whole := d.Append(limit.Footer)
-	if text := render(whole); count(text) <= most {
-		return Fitted{Doc: whole, Text: text}
-	}
-	if f, ok := search(d, limit.Note.Append(limit.Footer), most, count, render); ok {
+	start := search{most: max(limit.Max, 0), count: count, render: render}
+	s := start
+	if f, ok := s.whole(d, limit.Footer); ok {
 		return f
 	}
-	f, _ := search(limit.Note.Append(limit.Footer), Doc{}, most, count, render)
+	end := limit.Note.Append(limit.Footer)
+	if f, ok := s.beginning(d, end); ok {
+		return f
+	}
+	s = start
+	if f, ok := s.whole(end, Doc{}); ok {
+		f.Cut = true
+		return f
+	}
+	f, ok := s.beginning(end, Doc{})
+	if !ok {
+		return Fitted{Cut: true}
+	}
 	return f
 }
 
-// search finds the largest budget of characters whose rendering, with tail at
-// the end, is within most. It doubles the budget as long as everything fits, so
-// no attempt renders much more than the limit. A text that leaves less than a
-// two hundredth of the limit unused is not worth further attempts.
-func search(d, tail Doc, most int, count func(string) int, render func(Doc) string) (Fitted, bool) {
-	best, ok := Fitted{Cut: true}, false
-	low, high, bounded := 0, most, false
-	for low <= high {
-		mid := low + (high-low)/2
-		if !bounded {
-			mid = high
-		}
-		blocks, all := cut(d.blocks, mid)
-		doc := Doc{blocks: blocks, remarks: d.remarks}.Append(tail)
-		text := render(doc)
-		size := count(text)
-		if size > most {
-			high, bounded = mid-1, true
-			continue
-		}
-		best, ok = Fitted{Doc: doc, Text: text, Cut: true}, true
-		if most-size <= most/200 || all {
-			break
-		}
-		if low = mid + 1; !bounded {
-			high = 2 * low
-		}
-	}
-	return best, ok
-}
-
-// cut is the beginning of blocks that costs at most budget, and whether that is
-// all of them.
-func cut(blocks []block, budget int) (beginning []block, all bool) {
-	c := cutter{left: budget}
-	beginning = c.blocks(blocks)
-	return beginning, !c.done
+// cut is the beginning of blocks that costs at most budget, without what cannot
+// be in a text of most characters; and the cutter that made it.
+func cut(blocks []block, budget, most int) ([]block, cutter) {
+	c := cutter{left: budget, most: most}
+	beginning := c.blocks(blocks)
+	return beginning, c
 }
 
 // cutter spends a budget of characters. Once it is spent, everything after is
 // left out.
 type cutter struct {
 	left int
+	most int // characters that the rendered text may have
 	done bool
+	over bool // the rest would not fit, whatever the budget
 }
 
 // blockCost is what the separation of two blocks, items or cells costs at
@@ -193,25 +180,32 @@ const worthCutting = 200
 // table keeps whole rows, unless one alone would leave much room unused, and no
 // header without a row below it.
 func (c *cutter) table(t table) block {
-	rows := 0
-	var part []row
+	part := false
+	var rows []row
 	for _, r := range t.rows {
+		if len(r.cells) > c.most { // every cell has a character of its own
+			c.over = true
+		}
+		if c.over || len(r.cells) > c.left {
+			c.done = true
+			break
+		}
 		try := *c
 		cells := try.row(r)
 		if try.done {
 			if c.left > worthCutting {
-				part = []row{{cells}}
+				rows, part = append(rows, row{cells}), true
 			}
-			c.done = true
+			c.done, c.over = true, try.over
 			break
 		}
 		*c = try
-		rows++
+		rows = append(rows, row{cells})
 	}
-	if kept := rows + len(part); kept == 0 || kept == 1 && len(t.rows) > 1 && rows == 1 {
+	if len(rows) == 0 || len(rows) == 1 && len(t.rows) > 1 && !part {
 		return nil
 	}
-	return table{append(t.rows[:rows:rows], part...)}.top(rows + len(part))
+	return table{rows}.top(len(rows))
 }
 
 // row is a row's cells; those behind the cut are empty.
@@ -233,6 +227,7 @@ func (c *cutter) row(r row) []cell {
 const ellipsis = "…"
 
 func (c *cutter) runs(runs []run) []run {
+	runs, all := c.shortLinks(runs)
 	for i, r := range runs {
 		if r.brk {
 			if !c.spend(1) {
@@ -256,7 +251,31 @@ func (c *cutter) runs(runs []run) []run {
 		r.text, r.bare = r.text+ellipsis, false
 		return append(runs[:i:i], r)
 	}
+	c.done = c.done || !all
 	return runs
+}
+
+// maxAddress is the longest address, in characters, that is kept where it does
+// not fit: browsers take about as much.
+const maxAddress = 2048
+
+// shortLinks is runs without the addresses that cannot fit: behind one nothing
+// else would fit either.
+func (c *cutter) shortLinks(runs []run) (short []run, all bool) {
+	most := max(c.most, maxAddress)
+	long := func(r run) bool { return len(r.href) > most && utf8.RuneCountInString(r.href) > most }
+	reach := min(len(runs), c.left+1) // a run costs one character at least
+	if !slices.ContainsFunc(runs[:reach], long) {
+		return runs, true
+	}
+	all = reach == len(runs)
+	runs = slices.Clone(runs[:reach])
+	for i, r := range runs {
+		if long(r) {
+			runs[i].href, runs[i].bare = "", false
+		}
+	}
+	return runs, all
 }
 
 func (c *cutter) lines(text string) string {
@@ -266,6 +285,7 @@ func (c *cutter) lines(text string) string {
 		return text
 	}
 	c.done = true
+	c.over = prefixLen(text, c.most) < len(text) // blank lines are cut, but not shorter
 	if i := strings.LastIndexByte(text[:n], '\n'); i >= 0 && n-i <= worthCutting {
 		n = i
 	}

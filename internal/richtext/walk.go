@@ -28,6 +28,7 @@ type walker struct {
 
 	depth   [numMarks]int // open elements per mark
 	href    string
+	links   int // bytes of addresses that runs may still hold
 	refused refusal
 	// blockHref and blockRefused are the link when the current p or heading began.
 	blockHref, blockRefused string
@@ -39,8 +40,17 @@ type walker struct {
 
 const numMarks = 7
 
+// A link around many blocks or breaks gives each of them its address, and a long
+// one would make a document of gigabytes. All addresses together are at most
+// linkShare times as long as the source, and linkFloor bytes. Behind that the
+// text of links stays, and they lead nowhere.
+const (
+	linkShare = 8
+	linkFloor = 64 << 10
+)
+
 func walk(src string) Doc {
-	w := &walker{stack: []frame{{kind: root}}, space: true}
+	w := &walker{stack: []frame{{kind: root}}, space: true, links: linkFloor + linkShare*len(src)}
 	z := html.NewTokenizer(strings.NewReader(src))
 	for {
 		switch z.Next() {
@@ -211,10 +221,19 @@ func (w *walker) setStyle(href string) {
 
 func (w *walker) endRun() {
 	if w.buf.Len() > 0 {
-		w.cur.text = w.buf.String()
-		w.runs = append(w.runs, w.cur)
+		r := w.cur
+		r.text = w.buf.String()
+		w.addRun(r)
 		w.buf.Reset()
 	}
+}
+
+func (w *walker) addRun(r run) {
+	if len(r.href) > w.links {
+		r.href = ""
+	}
+	w.links -= len(r.href)
+	w.runs = append(w.runs, r)
 }
 
 func (w *walker) addBreak() {
@@ -224,7 +243,7 @@ func (w *walker) addBreak() {
 	}
 	w.setStyle(w.href)
 	w.endRun()
-	w.runs = append(w.runs, run{brk: true, marks: w.cur.marks, href: w.cur.href})
+	w.addRun(run{brk: true, marks: w.cur.marks, href: w.cur.href})
 	w.space = true
 }
 
