@@ -72,11 +72,11 @@ func (l Limits) Scan(text []byte) (values int, err error) {
 		default:
 			at = plainEnd(text, at+1)
 		}
-		if values++; values > l.Values {
+		if values++; bounded && values > l.Values {
 			return values, &ExceededError{What: Values, Limit: l.Values, At: begin}
 		}
 		if opens {
-			if depth++; depth > most {
+			if depth++; bounded && depth > most {
 				return values, &ExceededError{What: Levels, Limit: most, At: begin}
 			}
 		}
@@ -84,16 +84,21 @@ func (l Limits) Scan(text []byte) (values int, err error) {
 	return values, nil
 }
 
-// textEnd is the byte behind the quote that ends a text.
+// textEnd is the byte behind the quote that ends a text. It passes over every
+// byte once for quotes and once for backslashes, however many of both there are.
 func textEnd(text []byte, at int) int {
+	quote := -1
 	for {
-		quote := bytes.IndexByte(text[at:], '"')
-		if quote < 0 {
-			return len(text)
+		if quote < at {
+			next := bytes.IndexByte(text[at:], '"')
+			if next < 0 {
+				return len(text)
+			}
+			quote = at + next
 		}
-		slash := bytes.IndexByte(text[at:at+quote], '\\')
+		slash := bytes.IndexByte(text[at:quote], '\\')
 		if slash < 0 {
-			return at + quote + 1
+			return quote + 1
 		}
 		at = min(at+slash+2, len(text)) // whatever it escapes ends nothing
 	}
