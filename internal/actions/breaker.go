@@ -53,6 +53,10 @@ func judge(err error) judgement {
 	if err == nil {
 		return works
 	}
+	// What this plugin had no memory or no time for says nothing of the tracker.
+	if fault.From(err).Side == fault.SidePlugin {
+		return nothing
+	}
 	switch fault.KindOf(err) {
 	case fault.Unavailable, fault.Timeout, fault.Intermediary:
 		return fails

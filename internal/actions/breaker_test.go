@@ -240,6 +240,7 @@ func TestWhatJudgesATracker(t *testing.T) {
 			require.Equal(t, works, got, kind)
 		}
 	}
+	require.Equal(t, nothing, judge(&fault.Error{Kind: fault.Unavailable, Side: fault.SidePlugin}), "no memory here, say")
 	w := &work{}
 	w.heard(nil)
 	w.heard(fmt.Errorf("x: %w", &fault.Error{Kind: fault.Timeout, Err: errors.New("y")}))

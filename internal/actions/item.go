@@ -34,7 +34,7 @@ func (m *Mapper) Draft(ctx context.Context, pb Productboard, in tenants.Integrat
 			}
 		}
 	}
-	return target.Draft(marker, item)
+	return target.DraftContext(ctx, marker, item)
 }
 
 // draft is the issue that this push wants.
