@@ -96,6 +96,19 @@ chaos-mutants: ## Prove that chaos can fail: without fencing, attempt record and
 	  if wait $${pids[0]}; then echo "chaos-mutants: $${m%%:*}: found, as it must: $${m#*:} ($(BIN)/chaos-$${m%%:*}.json)"; \
 	  else echo "chaos-mutants: $${m%%:*}: NOT found: $${m#*:}"; failed=1; fi; pids=("$${pids[@]:1}"); done; exit $$failed
 
+.PHONY: hostile
+hostile: build ## Have one tenant send whatever a seed makes up while another one clicks, and hold memory, time and quotas against their bounds: SEED=7, SEEDS=10, HOSTILEFLAGS=-short
+	go run ./internal/hostile -plugin $(BIN)/plugin -seed $(SEED) -seeds $(SEEDS) $(HOSTILEFLAGS)
+
+HOSTILE_MUTANTS := nobudget:templates:broken,slow,stuck nolimits:answers:grown,died nolimits+uncut:answers:quota nospans:items:grown,died
+.PHONY: hostile-mutants
+hostile-mutants: ## Prove that hostile can fail: without budgets of templates, limits of answers, limits of texts and limits of spans it must find something
+	@set -euo pipefail; go build -o $(BIN)/hostile ./internal/hostile; failed=0; for m in $(HOSTILE_MUTANTS); do \
+	  IFS=: read -r tags kinds finds <<<"$$m"; program=$(BIN)/plugin-$$tags; \
+	  CGO_ENABLED=0 go build -tags "mutant_$${tags//+/ mutant_}" -o $$program ./cmd/plugin; \
+	  if $(BIN)/hostile -plugin $$program -seed $(SEED) -short -kinds $$kinds -expect $$finds >/dev/null; then echo "hostile-mutants: $$tags: found, as it must: $$finds"; \
+	  else echo "hostile-mutants: $$tags: NOT found: $$finds"; failed=1; fi; done; exit $$failed
+
 .PHONY: bench
 bench: ## Measure clicks, workers, memory and start-up against bare references, side by side, in at most 15 minutes (BENCHFLAGS=-short)
 	go run ./internal/bench $(BENCHFLAGS)

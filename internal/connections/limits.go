@@ -33,10 +33,6 @@ const (
 	// asked whether they call it at all. Who stands farther back waits for the
 	// look-out.
 	maxAlong, maxAsked = 1000, 20
-	// maxArguments bounds what one transition may add to a record, in bytes of
-	// JSON: an issue, a sentence or a person. It takes four times what the longest
-	// of them needs; their writers cut them.
-	maxArguments = 16_384
 )
 
 func (l Limits) withDefaults() Limits {

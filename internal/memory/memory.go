@@ -99,7 +99,7 @@ func AtEnd(ctx context.Context, f func(taken int64)) {
 // time to wait. Without a Hold nothing is counted.
 func Take(ctx context.Context, n int64) error {
 	h, ok := ctx.Value(holdKey{}).(*Hold)
-	if !ok || n <= 0 {
+	if !ok || n <= 0 || !bounded {
 		return nil
 	}
 	h.mu.Lock()

@@ -97,6 +97,9 @@ func (c *Client) receive(ctx context.Context, call Call, resp *http.Response) (R
 	if verdict != nil {
 		bound = refusals()
 	}
+	if !bounded {
+		bound = Bound{Bytes: 32 << 20, Values: 1 << 30}
+	}
 	var taken int64
 	body, err := read(resp.Body, bound.Bytes, func() error {
 		taken = weight(bound.Bytes, 0)

@@ -1,19 +1,5 @@
 package richtext
 
-// maxSpan bounds what colspan can ask for, and maxGrid how many columns a table
-// with spans may have before its spans are ignored. Both are HTML's own limit.
-const (
-	maxSpan = 1000
-	maxGrid = 1000
-)
-
-// maxRowspan is HTML's limit for rowspan.
-const maxRowspan = 65534
-
-// maxPadded is the most rows of a table that is made a rectangle. No tracker
-// has room for more, and what each one would add is longer than itself.
-const maxPadded = 2000
-
 func (c cell) width() int  { return max(c.colspan, 1) }
 func (c cell) height() int { return max(c.rowspan, 1) }
 

@@ -10,19 +10,6 @@ import (
 	"pushbutton/internal/fault"
 )
 
-// Limits of an issue, in characters but for MaxIssueID. Its texts are what a
-// button can show: what a tracker says beyond that is not kept.
-const (
-	// MaxIssueID bounds what a tracker may call an issue, in bytes. A longer id
-	// is an error: cut, it would name another issue.
-	MaxIssueID = 200
-	// MaxIssueText bounds key, title and status: a tooltip's length, which is the
-	// longest text of a button.
-	MaxIssueText = 50
-	// MaxIssueURL bounds an address. A longer one is left out.
-	MaxIssueURL = 1000
-)
-
 // issue turns what a driver read into what the rest of the plugin may keep and
 // show. Every issue of every driver passes here. The error is Unsure, since a
 // create may have happened.

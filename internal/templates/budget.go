@@ -69,6 +69,7 @@ func (b *Budget) pay(steps, bytes int) error {
 	b.steps += steps
 	b.bytes = min(b.bytes+bytes, MaxBytes+1)
 	switch {
+	case !bounded:
 	case b.ctx.Err() != nil:
 		b.err = ended(b.ctx)
 	case b.steps > MaxSteps:

@@ -1,0 +1,5 @@
+//go:build mutant_uncut
+
+package connections
+
+const maxArguments = 1 << 30

@@ -1,0 +1,5 @@
+//go:build mutant_nolimits
+
+package memory
+
+const bounded = false

@@ -1,0 +1,5 @@
+//go:build mutant_nolimits
+
+package outbound
+
+const bounded = false

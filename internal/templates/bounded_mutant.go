@@ -1,0 +1,5 @@
+//go:build mutant_nobudget
+
+package templates
+
+const bounded = false
