@@ -24,9 +24,9 @@ func TestReadyWantsARedisThatTakesWrites(t *testing.T) {
 	require.NoError(t, rdb.ConfigSet(t.Context(), "maxmemory", "0").Err())
 	require.NoError(t, a.ready(t.Context()))
 
-	require.NoError(t, rdb.SlaveOf(t.Context(), "127.0.0.1", "1").Err())
+	require.NoError(t, rdb.ReplicaOf(t.Context(), "127.0.0.1", "1").Err())
 	require.ErrorContains(t, a.ready(t.Context()), "redis takes no writes: READONLY")
-	require.NoError(t, rdb.SlaveOf(t.Context(), "NO", "ONE").Err())
+	require.NoError(t, rdb.ReplicaOf(t.Context(), "NO", "ONE").Err())
 	require.NoError(t, a.ready(t.Context()))
 
 	require.NoError(t, rdb.ConfigSet(t.Context(), "min-replicas-to-write", "1").Err())

@@ -14,7 +14,7 @@ import (
 // that wrote to it) stops nobody else: it is taken out of everything that is
 // gone over, and is on a list of its own until it is reset, removed or mended.
 
-// ErrBroken: a record cannot be decoded.
+// ErrBroken is the error for a record that cannot be decoded.
 var ErrBroken = errors.New("the record cannot be decoded")
 
 func brokenFault(op string, err error) error {

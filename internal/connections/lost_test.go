@@ -2,6 +2,7 @@ package connections
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -63,7 +64,7 @@ func TestNoLeaseOutlivesItsDeadline(t *testing.T) {
 		<-kept.Done()
 		// On a machine that is busy the lease may be lost before it is renewed.
 		cause := context.Cause(kept)
-		require.True(t, cause == ErrOverdue || Lost(cause), cause)
+		require.True(t, errors.Is(cause, ErrOverdue) || Lost(cause), cause)
 	})
 }
 

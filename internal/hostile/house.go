@@ -82,7 +82,7 @@ func open(ctx context.Context, o options) (h *house, err error) {
 			err = errors.Join(err, h.close(o.Keep))
 		}
 	}()
-	if h.tracker, err = newTracker(o.Seed); err != nil {
+	if h.tracker, err = newTracker(ctx, o.Seed); err != nil {
 		return h, err
 	}
 	if h.redis, err = s.Redis(ctx, "everysec"); err != nil {

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"compress/gzip"
+	"context"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -26,8 +27,8 @@ type tracker struct {
 	rand *rand.Rand
 }
 
-func newTracker(seed uint64) (*tracker, error) {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
+func newTracker(ctx context.Context, seed uint64) (*tracker, error) {
+	ln, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
 	}

@@ -98,7 +98,7 @@ func TestDo(t *testing.T) {
 				require.NoError(t, err)
 			} else {
 				require.ErrorContains(t, err, tt.said)
-				require.Equal(t, tt.want == actions.ErrDied, errors.Is(err, actions.ErrDied))
+				require.Equal(t, errors.Is(tt.want, actions.ErrDied), errors.Is(err, actions.ErrDied))
 			}
 			n, err := env.Client.Exists(t.Context(), occupied).Result()
 			require.NoError(t, err)

@@ -16,7 +16,8 @@ import (
 // stored: Broken takes out what can be read again.
 const brokenKey = "pb:broken"
 
-// ErrBroken: a document cannot be read, or what it seals cannot be opened.
+// ErrBroken is the error for a document that cannot be read, or whose sealed
+// part cannot be opened.
 var ErrBroken = errors.New("the stored document cannot be read")
 
 // Broken is a tenant, or an integration of one, whose document cannot be read.
