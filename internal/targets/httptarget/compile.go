@@ -248,6 +248,10 @@ func (c *compiler) value(at, text string, address bool) *value {
 			c.fail(at, "%s", err)
 			return nil
 		}
+		if len(secretsOf(a.tmpl)) > 0 { // it stands on the button, for everybody
+			c.fail(at, "%s", errSecretPlace)
+			return nil
+		}
 		if _, err := a.render(c.budget, partData{"1", "1", "pb-1"}); err != nil {
 			c.unworkable(at, err)
 		}

@@ -104,7 +104,10 @@ func (e *env) read(text string, where use) (*tmpl, error) {
 	if _, err := targets.InspectTemplate(made.Tree()); err != nil {
 		return nil, err
 	}
-	return t, e.checkNames(made.Tree(), where)
+	if err := e.checkNames(made.Tree(), where); err != nil {
+		return t, err
+	}
+	return t, checkSecrets(made.Tree())
 }
 
 // run fills the template in, within a budget.
@@ -225,7 +228,7 @@ func (e *env) checkName(kind string, c *parse.CommandNode, where use) error {
 	case !ok:
 		return fmt.Errorf(`must name a %s in quotes: {{%s "name"}}`, kind, kind)
 	case kind == "secret" && where != useURL && where != useHeader:
-		return errors.New("uses a secret; only addresses and headers of requests may")
+		return errSecretPlace
 	case kind == "secret":
 		e.used[name] = true
 		if e.secrets[name].Empty() {
