@@ -117,6 +117,11 @@ func (r *Receiver) apply(ctx context.Context, in tenants.Integration, c click) (
 		// Beyond a limit of the tenant, which only the button can say.
 		return pbapi.ConnectionState{State: pbapi.StateError, Message: e.Public}, nil
 	}
+	if errors.Is(err, connections.ErrBroken) {
+		r.Log.ErrorContext(ctx, "click on a record that cannot be read", "connection", key.String(), "error", err)
+		return pbapi.ConnectionState{State: pbapi.StateError,
+			Message: "What was stored of this button cannot be read. Ask the plugin's admin to reset it; an issue that was made stays in the tracker."}, nil
+	}
 	if err != nil {
 		return pbapi.ConnectionState{}, notRecorded(err)
 	}
