@@ -83,6 +83,7 @@ func (inv *invocation) apart(ctx context.Context, env ...string) *exec.Cmd {
 		}
 	}
 	cmd.Env = append(cmd.Env, env...)
+	cmd.Stderr = inv.stderr
 	return cmd
 }
 

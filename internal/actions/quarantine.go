@@ -52,8 +52,12 @@ func (p *Performer) quarantine(ctx context.Context, key connections.Key, lease *
 		return false, nil
 	}
 	p.Log.WarnContext(ctx, "workers were lost with this run: it is done alone", "tenant", key.Tenant, "integration", key.Integration, "entity", key.Entity, "run", rec.Run, "lost", rec.Lost)
+	start := time.Now()
 	switch err := p.Quarantine.Do(ctx, key, rec.Run, rec.Owner); {
 	case err == nil:
+		if p.Observe != nil { // it has no metrics of its own
+			p.Observe(string(rec.Step), "", "quarantined", time.Since(start))
+		}
 		return true, nil
 	case errors.Is(err, ErrDied), lease.WouldBeOverdue(quarantineWait):
 		return true, p.giveUp(ctx, key, lease)

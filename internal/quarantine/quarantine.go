@@ -15,6 +15,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os/exec"
 	"syscall"
 	"time"
@@ -63,7 +64,8 @@ type Quarantine struct {
 }
 
 // New makes a Quarantine. command makes the command of a process that calls
-// Serve and ends; memory is what it may allocate, in bytes.
+// Serve and ends, with its Stderr where its log is to go; memory is what it may
+// allocate, in bytes.
 func New(rdb redis.UniversalClient, command func(ctx context.Context) *exec.Cmd, memory uint64) *Quarantine {
 	return &Quarantine{rdb: rdb, command: command, memory: memory,
 		renew: redis.NewScript(`if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('PEXPIRE', KEYS[1], ARGV[2]) end`),
@@ -124,7 +126,11 @@ func (q *Quarantine) process(ctx context.Context, o order) error {
 	cmd.WaitDelay = stopping
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	out, said := &bytes.Buffer{}, &beginning{}
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(in), out, said
+	cmd.Stdin, cmd.Stdout = bytes.NewReader(in), out
+	if cmd.Stderr == nil {
+		cmd.Stderr = io.Discard
+	}
+	cmd.Stderr = io.MultiWriter(cmd.Stderr, said)
 	err = cmd.Run()
 	switch {
 	case err == nil:

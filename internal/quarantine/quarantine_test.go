@@ -50,6 +50,7 @@ func play(ctx context.Context, role string, key connections.Key, run int64, owne
 		if key != someKey || run != 7 || owner != "me" {
 			return errors.New("another order")
 		}
+		fmt.Fprintln(os.Stderr, "a line of its log")
 		return nil
 	case "greedy":
 		var all [][]byte
@@ -105,6 +106,18 @@ func TestDo(t *testing.T) {
 			require.Zero(t, n, "the place is free again")
 		})
 	}
+}
+
+func TestItsLogIsTheWorkers(t *testing.T) {
+	q, log := role(redistest.Mini(t), "good"), &strings.Builder{}
+	plain := q.command
+	q.command = func(ctx context.Context) *exec.Cmd {
+		cmd := plain(ctx)
+		cmd.Stderr = log
+		return cmd
+	}
+	require.NoError(t, q.Do(t.Context(), someKey, 7, "me"))
+	require.Equal(t, "a line of its log\n", log.String())
 }
 
 func TestOneAtATime(t *testing.T) {
