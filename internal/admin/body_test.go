@@ -69,7 +69,7 @@ func TestABodyOfEmptyObjectsCostsWhatItIs(t *testing.T) {
 	got := r.do(operator, http.MethodPost, "/large", body)
 	runtime.ReadMemStats(&after)
 	require.Equal(t, http.StatusBadRequest, got.status)
-	require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(4<<20))
+	require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(8<<20), "the race detector takes some of it; decoded it would be fifty")
 }
 
 // A tenant or an operator with too much under way gets 503 and a time; others
