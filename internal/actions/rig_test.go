@@ -64,8 +64,8 @@ type scheduled struct {
 
 func newRig(t *testing.T) *rig {
 	t.Helper()
-	r := &rig{t: t, env: redistest.Mini(t), clock: time.Now()}
-	r.env.Advance(0)
+	r := &rig{t: t, env: redistest.Mini(t)}
+	r.clock = r.env.Freeze(t)
 	r.store = connections.NewStore(r.env.Client, connections.Timing{})
 	r.tracker = memtarget.NewTracker(memtarget.Options{Now: r.now})
 	r.tracker.AddProject("demo", secret.New("tracker-key"))

@@ -22,8 +22,8 @@ type rig struct {
 
 func newRig(t *testing.T) *rig {
 	t.Helper()
-	r := &rig{env: redistest.Mini(t), now: time.Now()}
-	r.env.Advance(0)
+	r := &rig{env: redistest.Mini(t)}
+	r.now = r.env.Freeze(t)
 	r.Breaker = New(r.env.Client, Options{Failures: 4, Over: 10 * time.Second, Now: func() time.Time { return r.now }, Random: func() float64 { return 0 }})
 	return r
 }

@@ -38,6 +38,18 @@ type Env struct {
 // moved: there Advance skips the rest of the test.
 func (e Env) Advance(d time.Duration) { e.advance(d) }
 
+// Freeze has the server's time stand still, and tells it: a test with a clock of
+// its own begins there, or the two are a millisecond apart now and then.
+func (e Env) Freeze(t testing.TB) time.Time {
+	t.Helper()
+	e.Advance(0)
+	now, err := e.Client.Time(context.Background()).Result()
+	if err != nil {
+		t.Fatalf("redistest: %v", err)
+	}
+	return now
+}
+
 // Keys lists the keys that match a pattern, of every node, in order.
 func (e Env) Keys(t testing.TB, pattern string) []string {
 	t.Helper()
