@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/theory/jsonpath"
+	"github.com/theory/jsonpath/spec"
 
 	"pushbutton/internal/targets"
 )
@@ -44,6 +45,9 @@ func (e *env) parsePath(text string) (*path, error) {
 	if strings.Count(text, ",") > maxCommas {
 		return nil, fmt.Errorf("must be a JSONPath with at most %d commas", maxCommas)
 	}
+	if _, filter, _ := strings.Cut(text, "?"); strings.Contains(filter, "..") && strings.Contains(text, ",") {
+		return nil, errors.New("must be a JSONPath without commas if its filter has ..")
+	}
 	if len(matching().FindAllString(text, -1)) != len(matchingLittle().FindAllString(text, -1)) {
 		return nil, errors.New("must give match and search a pattern in quotes of at most 50 bytes without braces")
 	}
@@ -58,7 +62,9 @@ const pathSafe = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789
 
 // What a JSONPath may cost has to stay in proportion to the answer.
 // A comma selects the same again, and in each step anew: 30 steps of ['a','a']
-// select a thousand million times. A pattern is read anew for each value.
+// select a thousand million times. In a filter, .. copies what is below each
+// level of the answer, so no comma may repeat it. A pattern is read anew for
+// each value.
 const maxCommas = 4
 
 func matching() *regexp.Regexp { return regexp.MustCompile(`(?:match|search)\s*\(`) }
@@ -82,7 +88,37 @@ func (p *path) nodes(doc any) (selected []any) {
 			selected = nil
 		}
 	}()
-	return p.p.Select(doc)
+	selected = []any{doc}
+	for _, step := range p.p.Query().Segments() {
+		var next []any
+		for _, n := range selected {
+			next = gather(next, step, n, doc)
+		}
+		selected = next
+	}
+	return selected
+}
+
+// gather adds what a step selects from n. The library's own Select copies what
+// .. finds once for each level that it stands below.
+func gather(into []any, step *spec.Segment, n, doc any) []any {
+	for _, s := range step.Selectors() {
+		into = append(into, s.Select(n, doc)...)
+	}
+	if !step.IsDescendant() {
+		return into
+	}
+	switch n := n.(type) {
+	case []any:
+		for _, v := range n {
+			into = gather(into, step, v, doc)
+		}
+	case map[string]any:
+		for _, v := range n {
+			into = gather(into, step, v, doc)
+		}
+	}
+	return into
 }
 
 // first is the first node that is not null.

@@ -11,7 +11,9 @@ import (
 	"github.com/stretchr/testify/require"
 	"github.com/theory/jsonpath"
 
+	"pushbutton/internal/boundtest"
 	"pushbutton/internal/fault"
+	"pushbutton/internal/jsonlimit"
 	"pushbutton/internal/richtext"
 	"pushbutton/internal/secret"
 	"pushbutton/internal/targets"
@@ -28,12 +30,21 @@ func FuzzJSONStaysJSON(f *testing.F) {
 	for _, seed := range []string{"", "A wish", `"`, `\`, `\"`, "</script>", "\x00\x1f\u2028", "{{.Title}}", `", "admin": true, "x": "`, "\xff", "🚀"} {
 		f.Add(seed, seed)
 	}
+	for _, seed := range []string{boundtest.Fill("", "<", ""), boundtest.Fill("", "\x00", ""), boundtest.Fill("", "\xff", "")} {
+		f.Add(seed, "")
+	}
 	t, err := newEnv().parse(`{"a": {{.Title}}, "b": "<{{.Title}}>{{upper .Link}}", "{{.Link}}!": {{json .Labels}},
 		"list": [{{range $i, $l := .Labels}}{{if $i}}, {{end}}{"name": {{$l}}}{{end}}],
 		"nested": "{{json (dict "x" .Title "y" .Labels)}}", "null": {{if .Reporter}}{{.Reporter}}{{else}}null{{end}}}`, useJSON)
 	require.NoError(f, err)
 	f.Fuzz(func(t2 *testing.T, title, link string) {
-		out, err := t.run(templates.NewBudget(t2.Context()), &wish{Title: title, Link: link, Labels: []string{title, link}})
+		var out string
+		var err error
+		budget := templates.NewBudget(t2.Context())
+		boundtest.Memory(t2, len(title)+len(link), boundtest.Limit{Base: 128 << 10, PerByte: 900}, func() {
+			out, err = t.run(budget, &wish{Title: title, Link: link, Labels: []string{title, link}})
+		})
+		require.LessOrEqual(t2, budget.Bytes(), templates.MaxBytes)
 		require.NoError(t2, err)
 		var got map[string]any
 		require.NoError(t2, json.Unmarshal([]byte(out), &got), out)
@@ -55,13 +66,17 @@ func FuzzJSONStaysJSON(f *testing.F) {
 
 // Whatever an id is, the request goes to the same host and to as many segments.
 func FuzzAddressStaysInPlace(f *testing.F) {
-	for _, seed := range []string{"1", "..", "../..", "a/b", "?x=1", "#", "@evil.example", "//evil.example", "%2e%2e", "\r\nHost: x", " ", "é", "\\"} {
+	for _, seed := range []string{"1", "..", "../..", "a/b", "?x=1", "#", "@evil.example", "//evil.example", "%2e%2e", "\r\nHost: x", " ", "é", "\\", boundtest.Fill("", "/", ""), boundtest.Fill("", "é", "")} {
 		f.Add(seed)
 	}
 	a, err := newEnv().parseAddress(`{{var "base"}}/issues/{{.ID}}/x?q={{.ID}}&fixed=1`)
 	require.NoError(f, err)
 	f.Fuzz(func(t *testing.T, id string) {
-		text, err := a.render(templates.NewBudget(t.Context()), issueData{id})
+		var text string
+		var err error
+		budget := templates.NewBudget(t.Context())
+		boundtest.Memory(t, len(id), boundtest.Limit{Base: 64 << 10, PerByte: 24}, func() { text, err = a.render(budget, issueData{id}) })
+		require.LessOrEqual(t, budget.Bytes(), templates.MaxBytes)
 		if err != nil {
 			return
 		}
@@ -238,6 +253,7 @@ func TestPaths(t *testing.T) {
 		"$.a[?@.b == $.c]":               "does not begin at $ again",
 		"$." + strings.Repeat("a", 500):  "at most 500 bytes",
 		"$" + strings.Repeat("[*,*]", 5): "at most 4 commas",
+		"$['a','a'][?@..*]":              "without commas if its filter has ..",
 		"$['a','b']['a','b']['a','b']..['a','b','c']":        "at most 4 commas",
 		"$[?search(@, '.{1000}')]":                           "without braces",
 		"$[?match(@.a, @.b)]":                                "a pattern in quotes",
@@ -278,18 +294,25 @@ func FuzzTemplateOfADescription(f *testing.F) {
 		`{{with $x := .Title}}{{range int "99"}}{{$x}}{{end}}{{end}}`} {
 		f.Add(seed)
 	}
+	for _, seed := range []string{"{{.Title}}", "{{if .Title}}x{{else}}y{{end}}", "{{range .Labels}}", "{{.Text}}"} {
+		f.Add(strings.Repeat(seed, 4096/len(seed)))
+	}
 	d := &driver{writer: writer{limit: maxDescription, count: counter("")}}
 	f.Fuzz(func(t *testing.T, text string) {
 		if len(text) > 4096 {
 			return
 		}
 		for _, where := range []use{useURL, useHeader, useJSON, useForm, useXML, useText} {
-			made, err := newEnv().parse(text, where)
+			var made *tmpl
+			var err error
+			boundtest.Memory(t, len(text), boundtest.Limit{Base: 2 << 20, PerByte: 400}, func() { made, err = newEnv().parse(text, where) })
 			if err != nil {
 				continue
 			}
 			b := templates.NewBudget(t.Context())
-			out, _ := made.run(b, d.wish(targets.Draft{Title: "A wish", Labels: make([]string, 20), Description: richtext.Paragraph(richtext.Text(strings.Repeat("word ", 20_000)))}))
+			draft := targets.Draft{Title: "A wish", Labels: make([]string, 20), Description: richtext.Paragraph(richtext.Text(strings.Repeat("word ", 20_000)))}
+			var out string
+			boundtest.Memory(t, len(text), boundtest.Limit{Base: templates.MaxSteps<<10 + 2*templates.MaxBytes}, func() { out, _ = made.run(b, d.wish(draft)) })
 			if b.Steps() > templates.MaxSteps+2*len(text)+1 || b.Bytes() > templates.MaxBytes+1 || len(out) > made.max {
 				t.Fatalf("%d steps, %d bytes, %d written", b.Steps(), b.Bytes(), len(out))
 			}
@@ -298,17 +321,38 @@ func FuzzTemplateOfADescription(f *testing.F) {
 }
 
 func FuzzJSONPath(f *testing.F) {
-	for _, seed := range []string{"$.id", "$..x", "$[?@.a == 1]", "$[0:9:2]", "$['a','b']", "$[?length(@) == 0]", "$[?match(@, 'a.*')]", "", "$$", "$[", `{{var "n"}}`} {
+	for _, seed := range []string{"$.id", "$..x", "$[?@.a == 1]", "$[0:9:2]", "$['a','b']", "$[?length(@) == 0]", "$[?match(@, 'a.*')]", "", "$$", "$[", `{{var "n"}}`, "$..*", "$..[*]..[*]..[*]"} {
 		f.Add(seed, `{"id": 1, "x": [{"a": 1}]}`)
+		f.Add(seed, boundtest.Fill("[", `{"a":[1]},`, "1]"))
 	}
-	f.Fuzz(func(_ *testing.T, text, body string) {
-		p, err := newEnv().parsePath(text)
-		if err != nil {
-			return
+	for _, body := range boundtest.JSON() {
+		f.Add("$..*", body)
+	}
+	// The most that a path can select again and again, and the deepest place.
+	deep := strings.Repeat(`{"a":`, jsonlimit.MaxDepth-1)
+	ends := strings.Repeat("}", jsonlimit.MaxDepth-1)
+	f.Add("$['a','a']['a','a']['a','a']['a','a']..*", deep+boundtest.Fill("[", "1,", "1]")+ends)
+	f.Add("$['a','a']['a','a']['a','a']['a','a']..*", deep+boundtest.Fill("[", "1,1,1,1,1,1,1,1,1,1,", "1]")[:20001]+"1]"+ends)
+	f.Add("$..*", deep+boundtest.Fill("[", "1,", "1]")[:2*maxValues-200]+"1]"+ends)
+	f.Add("$[?@..*]", deep+boundtest.Fill("[", "1,", "1]")[:2*maxValues-200]+"1]"+ends)
+	f.Add("$[?@..b]", deep+boundtest.Fill("[", "1,", "1]")[:2*maxValues-200]+"1]"+ends)
+	f.Add("$["+strings.Repeat("0:9,", 4)+"0:9]"+strings.Repeat("[0:9]", 60), boundtest.Fill("[", "[[1]],", "1]"))
+	f.Add(boundtest.Fill("$", ".a", ""), "{}")
+	f.Add(boundtest.Fill("$[", "'a',", "0]"), "{}")
+	f.Fuzz(func(t *testing.T, text, body string) {
+		raw := []byte(body)
+		if _, err := (jsonlimit.Limits{Values: maxValues}).Scan(raw); err != nil {
+			return // as the outbound client does
 		}
-		if doc, err := decode([]byte(body)); err == nil {
-			_, _, _ = p.text(doc), p.holds(doc), p.first(doc)
-		}
+		boundtest.Memory(t, len(text)+len(body), boundtest.Limit{Base: 128 << 10, PerByte: 6000}, func() {
+			p, err := newEnv().parsePath(text)
+			if err != nil {
+				return
+			}
+			if doc, err := decode(raw); err == nil {
+				_, _, _ = p.text(doc), p.holds(doc), p.first(doc)
+			}
+		})
 	})
 }
 
