@@ -31,6 +31,12 @@ const (
 	// maxEmptyLines bounds a run of empty lines, for the same reason; a line
 	// that ends in CR LF counts twice.
 	maxEmptyLines = 200
+	// maxKeys bounds the keys of one map on lines of their own, of which the
+	// parser copies all that follow at each: no map here needs half as many. A
+	// key with ? counts twice.
+	maxKeys = 500
+	// maxDocuments bounds --- likewise; one document alone may hold anything.
+	maxDocuments = 16
 	// maxDepth bounds nesting.
 	maxDepth = 32
 	// maxNodes bounds what aliases can multiply.

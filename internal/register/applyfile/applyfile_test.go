@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"pushbutton/internal/boundtest"
 	"pushbutton/internal/register"
 	"pushbutton/internal/register/applyfile"
 	"pushbutton/internal/secret"
@@ -212,29 +213,41 @@ func TestParseRefusesWholeFiles(t *testing.T) {
 		return strings.Replace(good, `{ url: "http://127.0.0.1:3100", project: push, limit: 3, on: true }`, s, 1)
 	}
 	for name, tc := range map[string]struct{ text, want string }{
-		"empty":           {"", "acme.yaml: is empty"},
-		"a comment":       {"# nothing\n", "acme.yaml: is empty"},
-		"null":            {"~", "acme.yaml: must be a map"},
-		"a text":          {"hello", "acme.yaml: must be a map"},
-		"no tenant":       {"tenants: []", "acme.yaml:1:1: tenants: must list at least one tenant"},
-		"null tenant":     {"tenants: [~]", "tenants[0]: must be a map of names to values, not nothing"},
-		"too large":       {strings.Repeat("#", applyfile.MaxSize+1), "is larger than 1048576 bytes"},
-		"no UTF-8":        {"\xff", "is not valid UTF-8"},
-		"no YAML":         {"tenants: [", "is not valid YAML"},
-		"tab":             {"tenants:\n\t- id: a", "is not valid YAML"},
-		"deep brackets":   {strings.Repeat("[", 40_000), "acme.yaml:1:33: is nested more than 32 deep"},
-		"deep dashes":     {strings.Repeat("- ", 10_000) + "a", "is nested more than 32 deep"},
-		"empty lines":     {"tenants: |\n" + strings.Repeat(" \n", 490_000), "acme.yaml:202:1: more than 200 empty lines in a row"},
-		"many tokens":     {strings.Repeat("- a\n", 60_000), "split it"},
-		"alias bomb":      {settings("\n" + indent(bomb)), "nested too deep, or aliases make it too large"},
-		"alias of itself": {settings("&s { a: *s }"), "nested too deep, or aliases make it too large"},
-		"alias loop":      {settings("{ a: &a [*b], b: &b [*a] }"), "nested too deep, or aliases make it too large"},
+		"empty":            {"", "acme.yaml: is empty"},
+		"a comment":        {"# nothing\n", "acme.yaml: is empty"},
+		"null":             {"~", "acme.yaml: must be a map"},
+		"a text":           {"hello", "acme.yaml: must be a map"},
+		"no tenant":        {"tenants: []", "acme.yaml:1:1: tenants: must list at least one tenant"},
+		"null tenant":      {"tenants: [~]", "tenants[0]: must be a map of names to values, not nothing"},
+		"too large":        {strings.Repeat("#", applyfile.MaxSize+1), "is larger than 1048576 bytes"},
+		"no UTF-8":         {"\xff", "is not valid UTF-8"},
+		"no YAML":          {"tenants: [", "is not valid YAML"},
+		"tab":              {"tenants:\n\t- id: a", "is not valid YAML"},
+		"deep brackets":    {strings.Repeat("[", 40_000), "acme.yaml:1:33: is nested more than 32 deep"},
+		"deep dashes":      {strings.Repeat("- ", 10_000) + "a", "is nested more than 32 deep"},
+		"empty lines":      {"tenants: |\n" + strings.Repeat(" \n", 490_000), "acme.yaml:202:1: more than 200 empty lines in a row"},
+		"many tokens":      {strings.Repeat("- a\n", 60_000), "split it"},
+		"many keys":        {strings.Repeat("a: b\n", 501), "acme.yaml:501:1: is the key 501 of one map, at most 500"},
+		"many keys below":  {"x:\n- y: 1\n" + strings.Repeat("  # c\n  a:\n  - b\n", 501), "is the key 501 of one map, at most 500"},
+		"many empty texts": {strings.Repeat("a: |\n", 501), "is the key 501 of one map, at most 500"},
+		"many documents":   {strings.Repeat("--- a\n", 17), "holds more than one document (---)"},
+		"alias bomb":       {settings("\n" + indent(bomb)), "nested too deep, or aliases make it too large"},
+		"alias of itself":  {settings("&s { a: *s }"), "nested too deep, or aliases make it too large"},
+		"alias loop":       {settings("{ a: &a [*b], b: &b [*a] }"), "nested too deep, or aliases make it too large"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := applyfile.Parse([]byte(tc.text), options())
 			require.ErrorContains(t, err, tc.want)
 		})
 	}
+}
+
+// TestManyShortMaps: the bound is on one map, not on the file.
+func TestManyShortMaps(t *testing.T) {
+	const entry = "- a: 1\n  b:\n    c: {d: 1, e: 2}\n    f: | # c\n     g: 1\n     h: 2\n    g: >-\n     x\n"
+	_, err := applyfile.Parse([]byte("tenants:\n"+strings.Repeat(entry, 600)), options())
+	require.ErrorContains(t, err, "tenants[16].id: is required")
+	require.NotContains(t, err.Error(), "of one map")
 }
 
 func indent(s string) string {
@@ -312,8 +325,20 @@ func FuzzApplyFile(f *testing.F) {
 		"tenants:\n- &x {id: a}\n- *x", "\xef\xbb\xbftenants: []", "'", "a: \"\\u0000\"", "%YAML 1.2\n---\na"} {
 		f.Add([]byte(seed))
 	}
+	aliases := "a: &a [x,x,x,x,x,x,x,x]\n"
+	for at := 'b'; at <= 'z'; at++ { // each holds the one before eight times: 8^26 values
+		aliases += string(at) + ": &" + string(at) + " [" + strings.Repeat("*"+string(at-1)+",", 8) + "]\n"
+	}
+	f.Add([]byte(aliases))
+	for _, seed := range append(boundtest.JSON(), boundtest.Fill("a: &a x\nb: [", "*a,", "*a]"), boundtest.Fill("", "- ", "a"), boundtest.Fill("", "a: b\n", ""), boundtest.Fill("", "- "+strings.Repeat("a: b\n  ", 500)+"\n", ""), boundtest.Fill("", "--- a\n", ""),
+		boundtest.Fill("tenants:\n", "- id: a\n", ""), boundtest.Fill("tenants: [", "{},", "{}]")) {
+		f.Add([]byte(seed))
+	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		plan, err := applyfile.Parse(data, options())
+		var plan register.Plan
+		var err error
+		opts := options()
+		boundtest.Memory(t, len(data), boundtest.Limit{Base: 1 << 20, PerByte: 1200}, func() { plan, err = applyfile.Parse(data, opts) })
 		if err == nil {
 			require.NotEmpty(t, plan.Tenants)
 			for _, tenant := range plan.Tenants {

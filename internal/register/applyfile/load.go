@@ -83,7 +83,11 @@ func (r *reader) bounded(tokens token.Tokens) bool {
 		return false
 	}
 	flow, compact, line := 0, 0, 0
+	var maps openMaps
 	for _, t := range tokens {
+		if flow == 0 && !r.few(&maps, t) {
+			return false
+		}
 		if t.Position.Line != line {
 			line, compact = t.Position.Line, 0
 		}
@@ -103,6 +107,57 @@ func (r *reader) bounded(tokens token.Tokens) bool {
 		}
 	}
 	return true
+}
+
+// openMaps counts the lines that begin in the same column, without one that
+// begins further left between them: as many as keys of one map, at least.
+type openMaps struct {
+	line, documents int
+	maps            []openMap // by column, the innermost last
+}
+
+type openMap struct{ column, keys int }
+
+// few adds a token outside brackets and tells whether the parser can take what
+// there is so far. False means that a problem was reported.
+func (r *reader) few(m *openMaps, t *token.Token) bool {
+	at := t.Position
+	if t.Type == token.CommentType || at.Line == m.line || inBlock(t) {
+		return true
+	}
+	for len(m.maps) > 0 && m.maps[len(m.maps)-1].column > at.Column {
+		m.maps = m.maps[:len(m.maps)-1]
+	}
+	if t.Type == token.SequenceEntryType {
+		return true // a map may begin behind it
+	}
+	m.line = at.Line
+	if t.Type == token.DocumentHeaderType {
+		if m.maps, m.documents = nil, m.documents+1; m.documents > maxDocuments {
+			r.complain(value{}, "holds more than one document (---)")
+		}
+		return m.documents <= maxDocuments
+	}
+	if len(m.maps) == 0 || m.maps[len(m.maps)-1].column < at.Column {
+		m.maps = append(m.maps, openMap{column: at.Column})
+	}
+	last := &m.maps[len(m.maps)-1]
+	if last.keys++; last.keys > maxKeys {
+		r.problems = append(r.problems, Problem{File: r.opts.Name, Line: at.Line, Column: at.Column, Message: fmt.Sprintf("is the key %d of one map, at most %d", last.keys, maxKeys)})
+		return false
+	}
+	return true
+}
+
+// inBlock tells whether a token is the text below | or >, and not the next key
+// below an empty one.
+func inBlock(t *token.Token) bool {
+	if t.Next != nil && t.Next.Type == token.MappingValueType {
+		return false
+	}
+	for t = t.Prev; t != nil && t.Type == token.CommentType; t = t.Prev {
+	}
+	return t != nil && (t.Type == token.LiteralType || t.Type == token.FoldedType)
 }
 
 // syntax reports what the parser says, without the piece of the file that it
