@@ -135,7 +135,7 @@ soak: ## Make PUSHES pushes (200,000) and account for every byte that is left in
 fuzz: ## Run every fuzz target for FUZZTIME (10s each)
 	@set -euo pipefail; for pkg in $$(go list ./...); do \
 	  for f in $$(go test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
-	    echo "fuzz: $$pkg $$f"; go test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) $$pkg; \
+	    echo "fuzz: $$pkg $$f"; go test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x $$pkg; \
 	  done; done
 
 WIKIMARKUP := internal/conformance/wikimarkup

@@ -27,6 +27,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/internal/access"
+	"pushbutton/internal/boundtest"
 	"pushbutton/internal/fault"
 	"pushbutton/internal/outbound"
 	"pushbutton/internal/redistest"
@@ -350,8 +351,17 @@ func FuzzVerify(f *testing.F) {
 	}
 	f.Add(token)
 	f.Add("a.b.c")
+	f.Add(boundtest.Fill("", "a.", "b"))
+	f.Add(boundtest.Fill("a.", "AAAA", ".c"))
+	// As much as a token may be: many values, none of which is verified yet.
+	header, payload, _ := strings.Cut(token, ".")
+	f.Add(header + "." + base64.RawURLEncoding.EncodeToString([]byte("["+strings.Repeat("{},", (access.MaxToken-len(token))/4)+"{}]")) + payload[strings.IndexByte(payload, '.'):])
+	f.Add(base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"HS256","x":[`+strings.Repeat("{},", access.MaxToken/8)+"{}]}")) + "." + payload)
 	f.Fuzz(func(t *testing.T, text string) {
-		if id, err := v.Verify(context.Background(), text); err == nil && text != token {
+		var id access.Identity
+		var err error
+		boundtest.Memory(t, len(text), boundtest.Limit{Base: 512 << 10, PerByte: 24}, func() { id, err = v.Verify(context.Background(), text) })
+		if err == nil && text != token {
 			// Base64 allows other spellings of the last character only.
 			if id.Subject != "x" {
 				t.Fatalf("accepted %q", text)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"pushbutton/internal/boundtest"
 	"pushbutton/internal/connections"
 	"pushbutton/internal/fault"
 	"pushbutton/internal/pbapi"
@@ -189,8 +190,14 @@ func FuzzActionBody(f *testing.F) {
 	f.Add(notification(pbapi.TriggerPush))
 	f.Add([]byte(`{"data":{"integrationId":"","trigger":7,"feature":[]}}`))
 	f.Add([]byte("{\"data\":{\"triggeredByUser\":{\"name\":\"\u202e\"}}}"))
+	for _, text := range boundtest.JSON() {
+		f.Add([]byte(text))
+	}
+	f.Add([]byte(boundtest.Fill(`{"data":{"triggeredByUser":{"name":"`, `\u202e`, `"}}}`)))
 	f.Fuzz(func(t *testing.T, body []byte) {
-		c, err := parse(Request{ContentType: "application/json", Body: body}, pbID)
+		var c click
+		var err error
+		boundtest.Memory(t, len(body), boundtest.Limit{Base: 32 << 10, PerByte: 16}, func() { c, err = parse(Request{ContentType: "application/json", Body: body}, pbID) })
 		if err != nil {
 			e := fault.From(err)
 			require.Contains(t, []fault.Kind{fault.Invalid}, e.Kind)

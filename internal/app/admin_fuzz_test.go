@@ -11,6 +11,7 @@ import (
 
 	"pushbutton/internal/access"
 	"pushbutton/internal/admin"
+	"pushbutton/internal/boundtest"
 	"pushbutton/internal/tenants"
 )
 
@@ -44,12 +45,16 @@ func FuzzAdminBodies(f *testing.F) {
 		f.Add(uint8(i), []byte(`{"id":"b","name":"x","limits":{"waiting":1,"inFlight":null},"ca":"","confirm":"acmé","reason":"r","expires":"2026-01-01T00:00:00Z"}`))
 	}
 	for i, r := range routes {
+		f.Add(uint8(i), []byte(boundtest.Fill(`{"name":"x","settings":{"x":[`, `0,`, `0]}}`)))
 		if strings.Contains(r.Path, "/connections") {
 			f.Add(uint8(i), []byte(`{"issue":"https://tracker.example/issues/1"}`))
 			f.Add(uint8(i), []byte(`{"integration":"Engineering","kind":"timeout","from":"2026-01-01T00:00:00Z","to":"2025-01-01T00:00:00Z","text":"x","cursor":"YQ","limit":1}`))
 		}
 	}
 	f.Add(uint8(0), []byte(`{"id":`))
+	for _, text := range boundtest.JSON() {
+		f.Add(uint8(0), []byte(text))
+	}
 	f.Add(uint8(0), []byte("{\"\xff\":1}"))
 	f.Fuzz(func(t *testing.T, which uint8, body []byte) {
 		r := routes[int(which)%len(routes)]
@@ -58,7 +63,7 @@ func FuzzAdminBodies(f *testing.F) {
 		req.Header.Set("Content-Type", "application/json")
 		req.Header.Set("If-Match", "*")
 		rec := httptest.NewRecorder()
-		api.ServeHTTP(rec, req)
+		boundtest.Memory(t, len(body), boundtest.Limit{Base: 3 << 20, PerByte: 128}, func() { api.ServeHTTP(rec, req) })
 		if rec.Code == http.StatusInternalServerError {
 			t.Fatalf("%s %s: %s", r.Method, r.Path, rec.Body)
 		}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"pushbutton/internal/boundtest"
 	"pushbutton/internal/connections"
 	"pushbutton/internal/fault"
 	"pushbutton/internal/redistest"
@@ -186,9 +187,18 @@ func FuzzRead(f *testing.F) {
 		f.Add(bytes.Join(lines[:n+1], nil))
 	}
 	f.Add([]byte(`{"header":{"format":"pushbutton tenant","version":2}}`))
+	lines := bytes.SplitAfter(good.Bytes(), []byte("\n"))
+	f.Add([]byte(boundtest.Fill(string(lines[0])+string(lines[1]), string(lines[2]), "")))
+	f.Add([]byte(boundtest.Fill("", "\n", "")))
+	for _, text := range boundtest.JSON() {
+		f.Add([]byte(text + "\n"))
+		f.Add([]byte(string(lines[0]) + `{"integration":` + text + "}\n"))
+	}
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		first := &recorder{}
-		content, err := read(bytes.NewReader(raw), first)
+		var content Content
+		var err error
+		boundtest.Memory(t, len(raw), boundtest.Limit{Base: 256 << 10, PerByte: 100}, func() { content, err = read(bytes.NewReader(raw), first) })
 		if err != nil {
 			if fault.KindOf(err) != fault.Invalid || fault.From(err).Public == "" {
 				t.Fatalf("not the file's: %v", err)

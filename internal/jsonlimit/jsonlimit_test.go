@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"pushbutton/internal/boundtest"
 	"pushbutton/internal/jsonlimit"
 )
 
@@ -114,10 +115,14 @@ func FuzzUnmarshal(f *testing.F) {
 	for _, text := range []string{``, `{}`, `[1,2]`, `{"a":{"b":["c",null]}}`, `"\u0022"`, `{"a":1}{}`, `[[[[[[[[[]]]]]]]]]`, `{"a":1,"a":2}`, "\xff", `["\`, `[1 2]`, `{"":""}`, `nul`, ` 1 `} {
 		f.Add([]byte(text), 5, 3)
 	}
+	for _, text := range boundtest.JSON() {
+		f.Add([]byte(text), 49, 9)
+	}
 	f.Fuzz(func(t *testing.T, text []byte, values, depth int) {
 		limits := jsonlimit.Limits{Values: 1 + max(values, 0)%50, Depth: 1 + max(depth, 0)%10}
 		var got, want any
-		err := limits.Unmarshal(text, &got)
+		var err error
+		boundtest.Memory(t, len(text), boundtest.Limit{Base: 8 << 10, PerByte: 100}, func() { err = limits.Unmarshal(text, &got) })
 		if json.Unmarshal(text, &want) != nil {
 			require.Error(t, err, "encoding/json refuses it too")
 			return

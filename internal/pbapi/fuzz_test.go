@@ -6,6 +6,7 @@ import (
 	"testing"
 	"unicode/utf8"
 
+	"pushbutton/internal/boundtest"
 	"pushbutton/internal/fault"
 	"pushbutton/internal/outbound"
 	"pushbutton/internal/secret"
@@ -21,29 +22,41 @@ func FuzzReply(f *testing.F) {
 	} {
 		f.Add(seed)
 	}
+	for _, text := range boundtest.JSON() {
+		f.Add(text)
+	}
+	f.Add(boundtest.Fill(`{"data":{"id":"a","type":"feature","fields":{"tags":[`, `{"name":"t"},`, `{}]}}}`))
+	f.Add(boundtest.Fill(`{"data":[`, `{},`, `{}]}`))
+	f.Add(boundtest.Fill(`{"errors":[`, `{},`, `{"detail":"d"}]}`))
+	f.Add(boundtest.Fill(`{"errors":[{"detail":"`, `\u003c`, `"}]}`))
 	f.Fuzz(func(t *testing.T, body string) {
 		reply := outbound.Reply{Status: 200, Body: []byte(body)}
-		var entity resource[wireEntity]
-		if decode(reply, &entity) == nil {
-			e := entity.Data.entity()
-			if e.ID == "" {
-				t.Error("an entity without an id")
+		boundtest.Memory(t, len(body), boundtest.Limit{Base: 128 << 10, PerByte: 800}, func() {
+			var entity resource[wireEntity]
+			if decode(reply, &entity) == nil {
+				e := entity.Data.entity()
+				if e.ID == "" {
+					t.Error("an entity without an id")
+				}
+				for id := range e.Fields {
+					e.Text(id)
+				}
+				_, _, _ = e.Owner(), e.Tags(), e.Description()
 			}
-			for id := range e.Fields {
-				e.Text(id)
+			var list page[wireConnection]
+			if decode(reply, &list) == nil {
+				if _, err := list.cursor(); err != nil {
+					t.Error("a page that does not say what follows")
+				}
 			}
-			_, _, _ = e.Owner(), e.Tags(), e.Description()
-		}
-		var list page[wireConnection]
-		if decode(reply, &list) == nil {
-			if _, err := list.cursor(); err != nil {
-				t.Error("a page that does not say what follows")
-			}
-		}
-		_ = decode(reply, new(resource[Configuration]))
-		_ = decode(reply, new(page[Relationship]))
+			_ = decode(reply, new(resource[Configuration]))
+			_ = decode(reply, new(page[Relationship]))
+		})
 
-		verdict := refine(outbound.Reply{Status: 422, Body: []byte(body)}, &fault.Error{Kind: fault.Invalid, Err: fault.Invalid}, nil)
+		var verdict *fault.Error
+		boundtest.Memory(t, len(body), boundtest.Limit{Base: 64 << 10, PerByte: 200}, func() {
+			verdict = refine(outbound.Reply{Status: 422, Body: reply.Body}, &fault.Error{Kind: fault.Invalid, Err: fault.Invalid}, nil)
+		})
 		if len(verdict.Public) > MaxMessage || !utf8.ValidString(verdict.Public) {
 			t.Errorf("not fit for a button: %q", verdict.Public)
 		}
@@ -53,13 +66,18 @@ func FuzzReply(f *testing.F) {
 // FuzzErrorTexts puts any texts into an error body, with the token among them.
 func FuzzErrorTexts(f *testing.F) {
 	f.Add("req-1", "auth.accessDenied", "You may not.", "/data/fields/name")
+	f.Add("", "", boundtest.Fill("", "a-token-that-is-secre", ""), "")
+	f.Add(boundtest.Fill("", "\x00", ""), "", "", "")
 	f.Fuzz(func(t *testing.T, id, code, detail, pointer string) {
 		const hidden = "a-token-that-is-secret"
 		body, err := json.Marshal(ErrorBody{ID: id + hidden, Errors: []ErrorEntry{{Code: hidden + code, Detail: detail + hidden + detail, Source: &ErrorSource{Pointer: hidden + pointer}}}})
 		if err != nil {
 			t.Skip()
 		}
-		verdict := refine(outbound.Reply{Status: 422, Body: body}, &fault.Error{Kind: fault.Invalid, Err: fault.Invalid}, []secret.String{secret.New(hidden)})
+		var verdict *fault.Error
+		boundtest.Memory(t, len(body), boundtest.Limit{Base: 64 << 10, PerByte: 12}, func() {
+			verdict = refine(outbound.Reply{Status: 422, Body: body}, &fault.Error{Kind: fault.Invalid, Err: fault.Invalid}, []secret.String{secret.New(hidden)})
+		})
 		for _, text := range []string{verdict.Error(), verdict.Public, verdict.Ref} {
 			if strings.Contains(text, hidden) {
 				t.Errorf("the token is in %q", text)

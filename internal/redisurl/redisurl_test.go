@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"pushbutton/internal/boundtest"
 )
 
 func TestParse(t *testing.T) {
@@ -72,8 +74,13 @@ func TestParseSaysWhatIsWrongAndRepeatsNothing(t *testing.T) {
 func FuzzParse(f *testing.F) {
 	f.Add("redis+sentinel://u:p@s1:26379,s2/m?db=1")
 	f.Add("unix://u:p@/run/x?db=1")
+	f.Add(boundtest.Fill("redis+cluster://", "a,", "a"))
+	f.Add(boundtest.Fill("redis://a?", "db=1&", "db=1"))
+	f.Add(boundtest.Fill("redis://u:", "%25", "@a"))
 	f.Fuzz(func(t *testing.T, text string) {
-		a, err := Parse(text)
+		var a Address
+		var err error
+		boundtest.Memory(t, len(text), boundtest.Limit{Base: 4 << 10, PerByte: 120}, func() { a, err = Parse(text) })
 		if err != nil {
 			return
 		}

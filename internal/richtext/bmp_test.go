@@ -7,6 +7,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"pushbutton/internal/boundtest"
 )
 
 func TestBMP(t *testing.T) {
@@ -46,11 +48,15 @@ func TestBMPOfADocument(t *testing.T) {
 
 func FuzzBMP(f *testing.F) {
 	f.Add("a👨‍👩‍👧🇩🇪e\u0301")
+	f.Add(boundtest.Fill("", "👨\u200d", "👨"))
+	f.Add(boundtest.Fill("", "🇩a", ""))
 	f.Fuzz(func(t *testing.T, s string) {
 		if !utf8.ValidString(s) {
 			t.Skip()
 		}
-		out, n := BMP(s)
+		var out string
+		var n int
+		boundtest.Memory(t, len(s), boundtest.Limit{Base: 4 << 10, PerByte: 8}, func() { out, n = BMP(s) })
 		require.False(t, hasSupplementary(out))
 		require.Equal(t, n > 0, hasSupplementary(s))
 		again, more := BMP(out)

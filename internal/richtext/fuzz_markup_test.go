@@ -12,13 +12,12 @@ import (
 func FuzzADF(f *testing.F) {
 	seed(f)
 	f.Fuzz(func(t *testing.T, src string) {
-		d := parse(t, src)
-		out := d.ADF()
+		d, out := rendered(t, src, Doc.ADF)
 		checkText(t, out)
 		checkSize(t, src, out)
 		sameWords(t, d, checkADF(t, out))
 		require.Equal(t, out, d.ADF(), "two calls differ")
-		checkFit(t, d, len(out), Doc.ADF)
+		checkFit(t, d, src, out, Doc.ADF)
 	})
 }
 
@@ -26,12 +25,11 @@ func FuzzADF(f *testing.F) {
 func FuzzHTML(f *testing.F) {
 	seed(f)
 	f.Fuzz(func(t *testing.T, src string) {
-		d := parse(t, src)
-		out := d.HTML()
+		d, out := rendered(t, src, Doc.HTML)
 		checkText(t, out)
 		checkSize(t, src, out)
 		sameWords(t, d, checkHTML(t, out))
-		checkFit(t, d, len(out), Doc.HTML)
+		checkFit(t, d, src, out, Doc.HTML)
 		// At the greatest depth what is written explicitly has less room than
 		// what was implied.
 		if again, err := Parse(out); err == nil && nesting(out) < maxDepth-2 {
@@ -58,12 +56,11 @@ func nesting(out string) int {
 func FuzzAsanaXML(f *testing.F) {
 	seed(f)
 	f.Fuzz(func(t *testing.T, src string) {
-		d := parse(t, src)
-		out := d.AsanaXML()
+		d, out := rendered(t, src, Doc.AsanaXML)
 		checkText(t, out)
 		checkSize(t, src, out)
 		sameWords(t, d, checkAsana(t, out))
-		checkFit(t, d, len(out), Doc.AsanaXML)
+		checkFit(t, d, src, out, Doc.AsanaXML)
 	})
 }
 
@@ -72,11 +69,10 @@ func FuzzAsanaXML(f *testing.F) {
 func FuzzWiki(f *testing.F) {
 	seed(f)
 	f.Fuzz(func(t *testing.T, src string) {
-		d := parse(t, src)
-		out := d.Wiki()
+		d, out := rendered(t, src, Doc.Wiki)
 		checkText(t, out)
 		checkSize(t, src, out)
-		checkFit(t, d, len(out), Doc.Wiki)
+		checkFit(t, d, src, out, Doc.Wiki)
 
 		bare := withoutCode(d).Wiki()
 		for i := range len(bare) {

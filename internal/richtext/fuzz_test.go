@@ -8,12 +8,31 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/net/html"
+
+	"pushbutton/internal/boundtest"
 )
 
 func seed(f *testing.F) {
 	for _, src := range corpus(f) {
 		f.Add(src)
 	}
+	if underRace {
+		return // nothing is measured, and one goroutine has nothing to find
+	}
+	for _, src := range []string{
+		boundtest.Fill("<p>x", "<b>a<i>b</b>c</i><br>", ""), boundtest.Fill("<table>", "<tr><td>x", ""), boundtest.Fill("<pre>", "`&lt;", ""),
+		boundtest.Fill(strings.Repeat("<blockquote>", 30), "<ul><li>x</ul>", ""), boundtest.Fill("", "[@x https://a.io ", ""),
+	} {
+		f.Add(src[:boundtest.Large/4]) // each is fitted ten times
+	}
+}
+
+// rendered parses and renders: what it costs is in proportion to the source.
+func rendered(t *testing.T, src string, render func(Doc) string) (d Doc, out string) {
+	t.Helper()
+	boundtest.Memory(t, len(src), boundtest.Limit{Base: 512 << 10, PerByte: 120}, func() { d = parse(t, src) })
+	boundtest.Memory(t, len(src), boundtest.Limit{Base: 64 << 10, PerByte: 400}, func() { out = render(d) })
+	return d, out
 }
 
 // FuzzMarkdown holds the output to what is true of all of it: outside code,
@@ -21,18 +40,17 @@ func seed(f *testing.F) {
 func FuzzMarkdown(f *testing.F) {
 	seed(f)
 	f.Fuzz(func(t *testing.T, src string) {
-		d := parse(t, src)
+		d, out := rendered(t, src, func(d Doc) string { return d.Markdown(MarkdownOptions{}) })
 		requireSound(t, d)
-		checkText(t, d.Markdown(MarkdownOptions{}))
-		var out string
+		checkText(t, out)
 		for _, o := range []MarkdownOptions{
 			RedmineCommonMark(), LinearMarkdown(), ShortcutMarkdown(), GiteaMarkdown(), GitHubMarkdown(), GitLabMarkdown(),
 		} {
-			out = d.Markdown(o)
+			_, out = rendered(t, src, func(d Doc) string { return d.Markdown(o) })
 			checkText(t, out)
 			checkSize(t, src, out)
 		}
-		checkFit(t, d, len(out), func(d Doc) string { return d.Markdown(MarkdownOptions{}) })
+		checkFit(t, d, src, out, func(d Doc) string { return d.Markdown(MarkdownOptions{}) })
 
 		bare := withoutCode(d).Markdown(MarkdownOptions{})
 		for i := range len(bare) {
@@ -51,11 +69,10 @@ func FuzzMarkdown(f *testing.F) {
 func FuzzTextile(f *testing.F) {
 	seed(f)
 	f.Fuzz(func(t *testing.T, src string) {
-		d := parse(t, src)
-		out := d.Textile()
+		d, out := rendered(t, src, Doc.Textile)
 		checkText(t, out)
 		checkSize(t, src, out)
-		checkFit(t, d, len(out), Doc.Textile)
+		checkFit(t, d, src, out, Doc.Textile)
 
 		bare := strings.ReplaceAll(withoutCode(d).Textile(), texGap, "")
 		require.NotContains(t, bare, "<")
@@ -72,10 +89,9 @@ func FuzzTextile(f *testing.F) {
 func FuzzRedcarpet(f *testing.F) {
 	seed(f)
 	f.Fuzz(func(t *testing.T, src string) {
-		d := parse(t, src)
-		out := d.Redcarpet()
+		d, out := rendered(t, src, Doc.Redcarpet)
 		checkText(t, out)
-		checkFit(t, d, len(out), Doc.Redcarpet)
+		checkFit(t, d, src, out, Doc.Redcarpet)
 
 		bare := strings.ReplaceAll(withoutCode(d).Redcarpet(), rcGap, "")
 		for i := range len(bare) {
@@ -95,11 +111,10 @@ func FuzzRedcarpet(f *testing.F) {
 func FuzzPlain(f *testing.F) {
 	seed(f)
 	f.Fuzz(func(t *testing.T, src string) {
-		d := parse(t, src)
-		out := d.Plain()
+		d, out := rendered(t, src, Doc.Plain)
 		checkText(t, out)
 		checkSize(t, src, out)
-		checkFit(t, d, len(out), Doc.Plain)
+		checkFit(t, d, src, out, Doc.Plain)
 		shown := strings.ToLower(visible(sanitisedText(src)))
 		for _, bad := range []string{"<script", "javascript:", "onerror="} {
 			if strings.Contains(strings.ToLower(out), bad) {
@@ -134,13 +149,21 @@ func checkText(t *testing.T, out string) {
 	require.NotContains(t, out, "\x00")
 }
 
-func checkFit(t *testing.T, d Doc, size int, render func(Doc) string) {
+func checkFit(t *testing.T, d Doc, src, out string, render func(Doc) string) {
 	t.Helper()
 	note := Paragraph(Text("Continued in "), Link("Productboard", "https://example.com/f/1"))
 	frame := utf8.RuneCountInString(render(Doc{}))
-	for _, most := range []int{frame, frame + 10, frame + 80, size / 2, size - 1} {
+	for _, most := range []int{frame, frame + 10, frame + 80, len(out) / 2, len(out) - 1} {
 		most = max(most, frame)
-		f := Fit(d, Limit{Max: most, Note: note}, render)
+		var f Fitted
+		renders := 0
+		boundtest.Memory(t, len(src), boundtest.Limit{Base: 1 << 20, PerByte: 1500}, func() {
+			f = Fit(d, Limit{Max: most, Note: note}, func(d Doc) string {
+				renders++
+				return render(d)
+			})
+		})
+		require.LessOrEqual(t, renders, 2*(maxRenders+1))
 		require.LessOrEqual(t, utf8.RuneCountInString(f.Text), most)
 		require.Equal(t, render(f.Doc), f.Text)
 		requireSound(t, f.Doc)

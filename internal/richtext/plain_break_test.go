@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+
+	"pushbutton/internal/boundtest"
 )
 
 func TestBreakText(t *testing.T) {
@@ -38,10 +40,14 @@ func TestBreakText(t *testing.T) {
 // FuzzBreakText holds every text to be whole again without the breaks.
 func FuzzBreakText(f *testing.F) {
 	f.Add("@joe #1 \\* &amp; <b> https://example.com/#1 `x` *iteration:1")
+	f.Add(boundtest.Fill("", "@a#1", ""))
+	f.Add(boundtest.Fill("", "http://", ""))
+	f.Add(boundtest.Fill("", "`", ""))
 	f.Fuzz(func(t *testing.T, s string) {
 		s = cleanText(s)
 		for _, o := range []MarkdownOptions{GitLabMarkdown(), GiteaMarkdown(), LinearMarkdown(), ShortcutMarkdown(), RedmineCommonMark()} {
-			got := o.BreakText(s)
+			var got string
+			boundtest.Memory(t, len(s), boundtest.Limit{Base: 4 << 10, PerByte: 60}, func() { got = o.BreakText(s) })
 			if strings.ReplaceAll(got, "\u200b", "") != strings.ReplaceAll(s, "\u200b", "") {
 				t.Fatalf("%q became %q", s, got)
 			}

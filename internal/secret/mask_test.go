@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"pushbutton/internal/boundtest"
 )
 
 func TestMaskHidesEveryForm(t *testing.T) {
@@ -42,13 +44,20 @@ func TestMaskHidesEveryForm(t *testing.T) {
 func FuzzMask(f *testing.F) {
 	f.Add("token-0123456789", "user", "")
 	f.Add("+/+/+/", "", "x")
+	f.Add("aaaaaaaaaaaaaaaaaaaaaaab", boundtest.Fill("", "a", ""), "")
+	f.Add("token-0123456789", boundtest.Fill("", "token-0123456789", ""), "")
+	f.Add(boundtest.Fill("", "\"<", ""), "", "")
 	f.Fuzz(func(t *testing.T, token, before, after string) {
-		got := NewMask(token).Hide(before + token + after)
+		var got string
+		text := before + token + after
+		boundtest.Memory(t, len(token)+len(text), boundtest.Limit{Base: 32 << 10, PerByte: 12}, func() { got = NewMask(token).Hide(text) })
 		if len(token) >= minMasked && !strings.Contains(masked, token) && !strings.Contains(before, token) && !strings.Contains(after, token) && strings.Contains(got, token) &&
 			!strings.Contains(before+masked, token) && !strings.Contains(masked+after, token) && !strings.Contains(before+masked+after, token) {
 			t.Errorf("%q is still in %q", token, got)
 		}
-		core := NewMask(token).Hide(base64.StdEncoding.EncodeToString([]byte(before + token + after)))
+		var core string
+		text = base64.StdEncoding.EncodeToString([]byte(text))
+		boundtest.Memory(t, len(token)+len(text), boundtest.Limit{Base: 32 << 10, PerByte: 12}, func() { core = NewMask(token).Hide(text) })
 		if len(token) >= minPart && len(token) <= maxFormed && !strings.Contains(core, masked) {
 			t.Errorf("%q in base64 is still in %q", token, core)
 		}
@@ -64,8 +73,13 @@ func FuzzOpen(f *testing.F) {
 		f.Add(s, "acme/token")
 	}
 	f.Add(sealed, "other/token")
+	f.Add(boundtest.Fill("k2:", "AAAA", ""), "acme/token")
+	f.Add(boundtest.Fill("", "k2:", ""), "acme/token")
+	f.Add(sealed, boundtest.Fill("", "/", ""))
 	f.Fuzz(func(t *testing.T, text, bound string) {
-		opened, err := ring.Open(text, bound)
+		var opened String
+		var err error
+		boundtest.Memory(t, len(text)+len(bound), boundtest.Limit{Base: 4 << 10, PerByte: 8}, func() { opened, err = ring.Open(text, bound) })
 		if err == nil && (text != sealed || bound != "acme/token") {
 			t.Errorf("%q opens for %q", text, bound)
 		}

@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/internal/actions"
+	"pushbutton/internal/boundtest"
 	"pushbutton/internal/connections"
 	"pushbutton/internal/fault"
 	"pushbutton/internal/pbapi"
@@ -186,8 +187,11 @@ func FuzzProbe(f *testing.F) {
 	f.Add("")
 	f.Add("a\x00b\xff")
 	f.Add(strings.Repeat("é", 3000))
+	f.Add(boundtest.Fill("", "\x00", ""))
 	f.Fuzz(func(t *testing.T, token string) {
-		rec := call(t, h, http.MethodGet, "/actions/"+id+"?validationToken="+url.QueryEscape(token), "Bearer s3cret", "")
+		target := "/actions/" + id + "?validationToken=" + url.QueryEscape(token)
+		var rec *httptest.ResponseRecorder
+		boundtest.Memory(t, len(target), boundtest.Limit{Base: 64 << 10, PerByte: 16}, func() { rec = call(t, h, http.MethodGet, target, "Bearer s3cret", "") })
 		if token == "" || len(token) > 4096 {
 			require.Equal(t, 400, rec.Code)
 			return

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"pushbutton/internal/boundtest"
 	"pushbutton/internal/fault"
 	"pushbutton/internal/richtext"
 	"pushbutton/internal/templates"
@@ -242,16 +243,26 @@ func FuzzTemplate(f *testing.F) {
 	for _, s := range []string{"{{.Name}}", `{{field "A"}}`, "{{range .Tags}}{{.}}{{end}}", "{{printf \"%999999d\" 1}}", `{{range .Tags}}{{range $.Tags}}{{if upper $.Description}}{{end}}{{end}}{{end}}`, "{{with $x := .Name}}{{$x}}{{end}}", "{{len .Tags | printf \"%d\"}}"} {
 		f.Add(s)
 	}
+	for _, s := range []string{"{{.Name}}", "{{if .Name}}x{{else}}y{{end}}", "{{range .Tags}}"} {
+		f.Add(strings.Repeat(s, maxSetting/len(s)))
+	}
 	f.Fuzz(func(t *testing.T, text string) {
 		if len(text) > maxSetting {
 			return
 		}
 		for _, where := range []place{placeTitle, placeField, placeHTML} {
 			tried, used := templates.NewBudget(t.Context()), templates.NewBudget(t.Context())
-			parsed, err := parseTemplate(tried, text, where)
+			item := hostileItem()
+			var parsed *template
+			var out string
+			var err, failed error
+			boundtest.Memory(t, len(text), boundtest.Limit{Base: templates.MaxSteps<<10 + 2*templates.MaxBytes}, func() {
+				if parsed, err = parseTemplate(tried, text, where); err == nil {
+					out, failed = parsed.run(used, item)
+				}
+			})
 			if err == nil {
-				out, err := parsed.run(used, hostileItem())
-				if err == nil && len(out) > maxHTMLOutput {
+				if failed == nil && len(out) > maxHTMLOutput {
 					t.Fatal("writes too much")
 				}
 			} else if parsed != nil || err.Error() == "" || strings.Contains(err.Error(), "\n") {

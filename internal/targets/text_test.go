@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"pushbutton/internal/boundtest"
 	"pushbutton/internal/richtext"
 )
 
@@ -41,8 +42,12 @@ func TestTitle(t *testing.T) {
 func FuzzTitle(f *testing.F) {
 	f.Add("Größe 👩‍👩‍👧‍👦 🇨🇭", 7)
 	f.Add("\xff\x00\u0301", 1)
+	f.Add(boundtest.Fill("", "e\u0301", ""), 1<<20)
+	f.Add(boundtest.Fill("", "👩\u200d", "👩"), 7)
+	f.Add(boundtest.Fill("", "\n\xff", ""), 0)
 	f.Fuzz(func(t *testing.T, s string, limit int) {
-		got := Title(s, limit)
+		var got string
+		boundtest.Memory(t, len(s), boundtest.Limit{Base: 4 << 10, PerByte: 120}, func() { got = Title(s, limit) })
 		if got == "" || !utf8.ValidString(got) || strings.ContainsAny(got, "\r\n\x00") {
 			t.Fatalf("%q", got)
 		}

@@ -9,6 +9,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"pushbutton/internal/boundtest"
 )
 
 // data is what the templates of these tests see.
@@ -230,17 +232,24 @@ func FuzzTemplate(f *testing.F) {
 		"{{range .Turns}}{{upper $.Long}}{{end}}", "{{with $x := .Name}}{{$x}}{{end}}", "{{(index .Tags 0) | double}}", "{{eq .Long .Name}}"} {
 		f.Add(s)
 	}
+	for _, s := range []string{"{{.Name}}", "{{if .Name}}x{{else}}y{{end}}", "{{range .Tags}}", "("} {
+		f.Add(strings.Repeat(s, 4096/len(s)))
+	}
+	f.Add("{{" + strings.Repeat("(", 1000) + ".Name" + strings.Repeat(")", 1000) + "}}")
 	f.Fuzz(func(t *testing.T, text string) {
 		if len(text) > 4096 || strings.Contains(text, "%") { // printf is the caller's to bound
 			return
 		}
 		for name, parse := range parsers() {
-			made, err := parse(text, functions())
+			var made *Template
+			var err error
+			boundtest.Memory(t, len(text), boundtest.Limit{Base: 1 << 20, PerByte: 400}, func() { made, err = parse(text, functions()) })
 			if err != nil {
 				continue
 			}
-			b := NewBudget(t.Context())
-			out, err := made.Execute(b, 1<<20, functions(), newData())
+			b, data := NewBudget(t.Context()), newData()
+			var out string
+			boundtest.Memory(t, len(text), boundtest.Limit{Base: MaxSteps<<10 + 2*MaxBytes}, func() { out, err = made.Execute(b, 1<<20, functions(), data) })
 			if b.Steps() > MaxSteps+2*len(text)+1 || b.Bytes() > MaxBytes+1 || len(out) > 1<<20 {
 				t.Fatalf("%s: %d steps, %d bytes, %d written: %v", name, b.Steps(), b.Bytes(), len(out), err)
 			}

@@ -7,6 +7,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"pushbutton/internal/boundtest"
 	"pushbutton/internal/pbapi/pbfake"
 )
 
@@ -16,6 +17,11 @@ func FuzzPutConnection(f *testing.F) {
 	for _, seed := range []string{put(connected), put(`{"state":"progress"}`), put(`{"state":"error","message":"m"}`), put(`{"state":1}`), `{"data":[]}`, `{"a/~b":{}}`, "\xff", "{"} {
 		f.Add(seed)
 	}
+	for _, text := range boundtest.JSON() {
+		f.Add(text)
+	}
+	f.Add(put(boundtest.Fill(`{"state":"progress","x":[`, `{},`, `{}]}`)))
+	f.Add(put(boundtest.Fill(`{"state":"progress"`, `,"a":0`, `}`)))
 	fake := pbfake.New(pbfake.Options{Tokens: []pbfake.Token{{Value: token}}, RateLimit: -1, Clock: pbfake.NewManualClock(time.Unix(0, 0))})
 	f.Cleanup(fake.Close)
 	e, err := fake.AddEntity(pbfake.Entity{Type: "feature", Fields: map[string]any{"name": "x"}})
@@ -37,7 +43,8 @@ func FuzzPutConnection(f *testing.F) {
 	i := fake.Integrations()[0].ID
 	within := func(s string, most int) bool { n := utf8.RuneCountInString(s); return n >= 1 && n <= most }
 	f.Fuzz(func(t *testing.T, body string) {
-		w := send("PUT", connection(i, e.ID), body)
+		var w *httptest.ResponseRecorder
+		boundtest.Memory(t, len(body), boundtest.Limit{Base: 256 << 10, PerByte: 100}, func() { w = send("PUT", connection(i, e.ID), body) })
 		got := fake.State(i, e.ID)
 		switch {
 		case w.Code == 400 || w.Code == 422:

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"pushbutton/internal/boundtest"
 	"pushbutton/internal/fault"
 	"pushbutton/internal/secret"
 	"pushbutton/internal/targets"
@@ -75,8 +76,15 @@ func FuzzParseHook(f *testing.F) {
 	f.Add(`{"events":[{"action":"deleted","resource":{"gid":"12","resource_type":"task"},"parent":null}]}`)
 	f.Add(`{"events":null}`)
 	f.Add(`[]`)
+	for _, text := range boundtest.JSON() {
+		f.Add(text)
+	}
+	f.Add(boundtest.Fill(`{"events":[`, `{"action":"deleted","resource":{"gid":"12","resource_type":"task"}},`, `{}]}`))
 	f.Fuzz(func(t *testing.T, body string) {
-		events, err := asana.Kind().ParseHook(secret.New(hookSecret), hook(hookSecret, body))
+		var events []targets.HookEvent
+		var err error
+		given := hook(hookSecret, body)
+		boundtest.Memory(t, len(body), boundtest.Limit{Base: 16 << 10, PerByte: 12}, func() { events, err = asana.Kind().ParseHook(secret.New(hookSecret), given) })
 		for _, e := range events {
 			if err != nil || e.ID == "" {
 				t.Fatalf("%+v beside %v", e, err)

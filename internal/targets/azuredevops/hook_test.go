@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"pushbutton/internal/boundtest"
 	"pushbutton/internal/fault"
 	"pushbutton/internal/secret"
 	"pushbutton/internal/targets"
@@ -72,8 +73,15 @@ func FuzzParseHook(f *testing.F) {
 	f.Add(`{"id":"1","eventType":"workitem.updated","resource":{"id":2,"workItemId":5}}`)
 	f.Add(`{"eventType":"workitem.","resource":null}`)
 	f.Add(`[]`)
+	for _, text := range boundtest.JSON() {
+		f.Add(text)
+	}
+	f.Add(boundtest.Fill(`{"id":"1","eventType":"workitem.updated","resource":{"id":2,"workItemId":5,"fields":[`, `"\u003c",`, `0]}}`))
 	f.Fuzz(func(t *testing.T, body string) {
-		events, err := azuredevops.Kind().ParseHook(secret.New(hookSecret), hook(hookSecret, body))
+		var events []targets.HookEvent
+		var err error
+		given := hook(hookSecret, body)
+		boundtest.Memory(t, len(body), boundtest.Limit{Base: 16 << 10, PerByte: 12}, func() { events, err = azuredevops.Kind().ParseHook(secret.New(hookSecret), given) })
 		for _, e := range events {
 			if err != nil || e.ID == "" || e.ID == "0" {
 				t.Fatalf("%+v beside %v", e, err)

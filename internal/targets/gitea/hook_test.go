@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 
+	"pushbutton/internal/boundtest"
 	"pushbutton/internal/fault"
 	"pushbutton/internal/secret"
 	"pushbutton/internal/targets"
@@ -83,8 +84,15 @@ func TestParseHookRefuses(t *testing.T) {
 func FuzzParseHook(f *testing.F) {
 	f.Add("issues", "application/json", `{"action":"closed","issue":{"number":7}}`)
 	f.Add("issues", "application/x-www-form-urlencoded", "payload=%7B%7D")
+	for _, text := range boundtest.JSON() {
+		f.Add("issues", "application/json", text)
+	}
+	f.Add("issues", "application/x-www-form-urlencoded", boundtest.Fill("payload=", "%5B%7B%7D", ""))
 	f.Fuzz(func(t *testing.T, event, contentType, body string) {
-		got, err := gitea.Kind().ParseHook(secret.New(signing), hook(body, "X-Gitea-Event", event, "Content-Type", contentType, "X-Gitea-Signature", digest(signing, body)))
+		var got []targets.HookEvent
+		var err error
+		given := hook(body, "X-Gitea-Event", event, "Content-Type", contentType, "X-Gitea-Signature", digest(signing, body))
+		boundtest.Memory(t, len(body), boundtest.Limit{Base: 16 << 10, PerByte: 12}, func() { got, err = gitea.Kind().ParseHook(secret.New(signing), given) })
 		for _, e := range got {
 			if err != nil || e.ID == "" || e.ID[0] == '-' || e.ID == "0" {
 				t.Errorf("%v %v", got, err)

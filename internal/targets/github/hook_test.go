@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 
+	"pushbutton/internal/boundtest"
 	"pushbutton/internal/fault"
 	"pushbutton/internal/secret"
 	"pushbutton/internal/targets"
@@ -88,8 +89,15 @@ func FuzzParseHook(f *testing.F) {
 	f.Add("issues", "application/json", `{"action":"closed","issue":{"number":7}}`)
 	f.Add("issues", "application/x-www-form-urlencoded", "payload=%7B%22issue%22%3A%7B%22number%22%3A-1%7D%7D")
 	f.Add("ping", "", "[]")
+	for _, text := range boundtest.JSON() {
+		f.Add("issues", "application/json", text)
+	}
+	f.Add("issues", "application/x-www-form-urlencoded", boundtest.Fill("payload=", "%5B%7B%7D", ""))
 	f.Fuzz(func(t *testing.T, event, contentType, body string) {
-		got, err := github.Kind().ParseHook(secret.New(signing), hook(event, contentType, body))
+		var got []targets.HookEvent
+		var err error
+		given := hook(event, contentType, body)
+		boundtest.Memory(t, len(body), boundtest.Limit{Base: 16 << 10, PerByte: 12}, func() { got, err = github.Kind().ParseHook(secret.New(signing), given) })
 		for _, e := range got {
 			if err != nil || e.ID == "" || e.ID[0] == '-' || e.ID == "0" {
 				t.Errorf("%v %v", got, err)

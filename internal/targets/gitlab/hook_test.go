@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"pushbutton/internal/boundtest"
 	"pushbutton/internal/fault"
 	"pushbutton/internal/secret"
 	"pushbutton/internal/targets"
@@ -101,8 +102,15 @@ func FuzzParseHook(f *testing.F) {
 	f.Add(sample(f, "hook.issue.json"))
 	f.Add(`{"object_kind":"note","object_attributes":{"iid":1}}`)
 	f.Add(`[]`)
+	for _, text := range boundtest.JSON() {
+		f.Add(text)
+	}
+	f.Add(boundtest.Fill(`{"object_kind":"issue","object_attributes":{"iid":1},"changes":[`, `"\u003c",`, `0]}`))
 	f.Fuzz(func(t *testing.T, body string) {
-		events, err := gitlab.Kind().ParseHook(secret.New(signingToken), signed(t, now(), body))
+		var events []targets.HookEvent
+		var err error
+		given := signed(t, now(), body)
+		boundtest.Memory(t, len(body), boundtest.Limit{Base: 16 << 10, PerByte: 12}, func() { events, err = gitlab.Kind().ParseHook(secret.New(signingToken), given) })
 		if err != nil && fault.KindOf(err) != fault.Invalid {
 			t.Fatalf("signed well, and yet %v", err)
 		}

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"pushbutton/internal/boundtest"
 	"pushbutton/internal/fault"
 	"pushbutton/internal/secret"
 	"pushbutton/internal/targets"
@@ -85,11 +86,18 @@ func FuzzParseHook(f *testing.F) {
 	f.Add([]byte(`{"webhookEvent":"jira:issue_updated","issue":{"id":"10002"}}`), "sha256=00", true)
 	f.Add([]byte(`{"issue":null}`), "", true)
 	f.Add([]byte(`{}`), "sha256", false)
+	for _, text := range boundtest.JSON() {
+		f.Add([]byte(text), "", true)
+	}
+	f.Add([]byte(boundtest.Fill(`{"webhookEvent":"jira:issue_updated","issue":{"id":"10002","fields":[`, `"\u003c",`, `0]}}`)), "", true)
 	f.Fuzz(func(t *testing.T, body []byte, signature string, right bool) {
 		if right {
 			signature = sign(body)
 		}
-		events, err := jira.Kind().ParseHook(secret.New(hookSecret), hook(body, signature))
+		var events []targets.HookEvent
+		var err error
+		given := hook(body, signature)
+		boundtest.Memory(t, len(body), boundtest.Limit{Base: 16 << 10, PerByte: 12}, func() { events, err = jira.Kind().ParseHook(secret.New(hookSecret), given) })
 		if err != nil && len(events) > 0 {
 			t.Fatal("an error and events")
 		}

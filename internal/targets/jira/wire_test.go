@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"pushbutton/internal/boundtest"
 	"pushbutton/internal/fault"
 	"pushbutton/internal/outbound"
 	"pushbutton/internal/richtext"
@@ -83,15 +84,17 @@ func TestFieldsAreReadOneByOne(t *testing.T) {
 
 // Whatever a title or label is: within Jira's limit, as Java counts.
 func FuzzLine(f *testing.F) {
-	for _, s := range []string{"", "a b", strings.Repeat("🚀", 300), strings.Repeat("é", 400), strings.Repeat("👩‍👩‍👧‍👦", 60), "\xff\x00"} {
+	for _, s := range []string{"", "a b", strings.Repeat("🚀", 300), strings.Repeat("é", 400), strings.Repeat("👩‍👩‍👧‍👦", 60), "\xff\x00", boundtest.Fill("", "e\u0301", ""), boundtest.Fill("", "👩‍", "👩"), boundtest.Fill("", "a\n", "")} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		if got := line(s); richtext.UTF16Len(got) > maxLine || !utf8.ValidString(got) || got == "" {
+		var got, made string
+		boundtest.Memory(t, len(s), boundtest.Limit{Base: 16 << 10, PerByte: 60}, func() { got, made = line(s), label(s) })
+		if richtext.UTF16Len(got) > maxLine || !utf8.ValidString(got) || got == "" {
 			t.Fatalf("%q", got)
 		}
-		if strings.ContainsAny(label(s), " \t\n") {
-			t.Fatalf("%q", label(s))
+		if strings.ContainsAny(made, " \t\n") {
+			t.Fatalf("%q", made)
 		}
 	})
 }
@@ -107,6 +110,10 @@ func FuzzRefine(f *testing.F) {
 		f.Add(404, s, "AUTHENTICATED_FAILED")
 		f.Add(429, s, "2026-11-24T08:00Z")
 	}
+	for _, text := range boundtest.JSON() {
+		f.Add(400, text, "")
+	}
+	f.Add(400, boundtest.Fill(`{"errorMessages":[`, `"\u003c\u003c",`, `""]}`), "")
 	c := client{cfg: config{cloud: true, project: "ENG", auth: secret.New("Basic c2VjcmV0")}}
 	f.Fuzz(func(t *testing.T, status int, body, header string) {
 		if status < 300 || status > 599 {
@@ -114,7 +121,9 @@ func FuzzRefine(f *testing.F) {
 		}
 		h := http.Header{"X-Ratelimit-Reset": {header}, "Ratelimit-Reason": {header}, "Atl-Traceid": {header}, "X-Seraph-Loginreason": {header}}
 		plain := outbound.FromStatus(status, h)
-		got := c.refine(outbound.Reply{Status: status, Header: h, Body: []byte(body)}, outbound.FromStatus(status, h))
+		var got *fault.Error
+		reply := outbound.Reply{Status: status, Header: h, Body: []byte(body)}
+		boundtest.Memory(t, len(body)+4*len(header), boundtest.Limit{Base: 16 << 10, PerByte: 40}, func() { got = c.refine(reply, outbound.FromStatus(status, h)) })
 		if got == nil || got.Unsure != plain.Unsure && got.Kind != fault.Intermediary {
 			t.Fatal("another outcome")
 		}

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"pushbutton/internal/boundtest"
 	"pushbutton/internal/fault"
 	"pushbutton/internal/secret"
 	"pushbutton/internal/targets"
@@ -94,8 +95,15 @@ func FuzzParseHook(f *testing.F) {
 	f.Add(sample(f, now()))
 	f.Add(`{"type":"Issue","webhookTimestamp":9223372036854775807,"data":{"id":"` + hookID + `"}}`)
 	f.Add(`[]`)
+	for _, text := range boundtest.JSON() {
+		f.Add(text)
+	}
+	f.Add(boundtest.Fill(`{"type":"Issue","data":{"id":"`+hookID+`"},"updatedFrom":[`, `"\u003c",`, `0]}`))
 	f.Fuzz(func(t *testing.T, body string) {
-		events, err := linear.Kind().ParseHook(secret.New(signing), signed(signing, body))
+		var events []targets.HookEvent
+		var err error
+		given := signed(signing, body)
+		boundtest.Memory(t, len(body), boundtest.Limit{Base: 16 << 10, PerByte: 12}, func() { events, err = linear.Kind().ParseHook(secret.New(signing), given) })
 		if err == nil {
 			for _, e := range events {
 				if len(e.ID) != len(hookID) {

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"pushbutton/internal/boundtest"
 	"pushbutton/internal/fault"
 	"pushbutton/internal/secret"
 	"pushbutton/internal/targets"
@@ -164,13 +165,19 @@ func FuzzCreateReply(f *testing.F) {
 	f.Add(200, said("INPUT_ERROR", "", "x", ""))
 	f.Add(200, `<html>`)
 	f.Add(502, ``)
+	for _, text := range boundtest.JSON() {
+		f.Add(200, text)
+	}
+	f.Add(400, boundtest.Fill(`{"errors":[`, `{"message":"\u003c"},`, `{}]}`))
 	driver, next := answering(f)
 	f.Fuzz(func(t *testing.T, status int, body string) {
 		if status < 200 || status > 599 || status == 204 || status == 304 {
 			t.Skip("not a status of a reply with a body")
 		}
 		next.Store(&answer{status: status, body: body, read: absent})
-		made, err := driver.Create(t.Context(), draft())
+		var made targets.Issue
+		var err error
+		boundtest.Memory(t, len(body), boundtest.Limit{Base: 512 << 10, PerByte: 12}, func() { made, err = driver.Create(t.Context(), draft()) })
 		if targets.OutcomeOf(err) == targets.OutcomeDone && (status >= 300 || made.ID != id) {
 			t.Fatalf("status %d is no success: %+v", status, made)
 		}

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"pushbutton/internal/boundtest"
 	"pushbutton/internal/outbound"
 	"pushbutton/internal/richtext"
 	"pushbutton/internal/secret"
@@ -80,13 +81,21 @@ func FuzzCreateReply(f *testing.F) {
 	f.Add(422, `{"errors":["Subject cannot be blank"]}`)
 	f.Add(200, `<html>`)
 	f.Add(502, ``)
+	for _, text := range boundtest.JSON() {
+		f.Add(201, text)
+	}
+	f.Add(422, boundtest.Fill(`{"errors":[`, `"\u003c\u003c",`, `""]}`))
+	f.Add(201, boundtest.Fill(`{"issue":{"id":1,"custom_fields":[`, `{"id":7,"value":["a"]},`, `{}]}}`))
 	f.Fuzz(func(t *testing.T, status int, body string) {
 		if status < 200 || status > 599 || status == 204 || status == 304 {
 			t.Skip()
 		}
 		d := answering(t, config{textFormat: textile}, status, body)
 		var reply issueReply
-		err := d.write(t.Context(), "create issue", http.MethodPost, "/issues.json", struct{}{}, &reply)
+		var err error
+		boundtest.Memory(t, len(body), boundtest.Limit{Base: 512 << 10, PerByte: 12}, func() {
+			err = d.write(t.Context(), "create issue", http.MethodPost, "/issues.json", struct{}{}, &reply)
+		})
 		switch targets.OutcomeOf(err) {
 		case targets.OutcomeDone:
 			if status >= 300 {

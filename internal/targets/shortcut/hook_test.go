@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"pushbutton/internal/boundtest"
 	"pushbutton/internal/fault"
 	"pushbutton/internal/secret"
 	"pushbutton/internal/targets"
@@ -76,8 +77,15 @@ func FuzzParseHook(f *testing.F) {
 	f.Add(`{"id":"1","actions":[{"id":1,"entity_type":"story","action":"delete"}]}`)
 	f.Add(`{"actions":null}`)
 	f.Add(`{"actions":[{"id":1e9,"entity_type":"story"}]}`)
+	for _, text := range boundtest.JSON() {
+		f.Add(text)
+	}
+	f.Add(boundtest.Fill(`{"id":"1","actions":[`, `{"id":1,"entity_type":"story","action":"delete"},`, `{}]}`))
 	f.Fuzz(func(t *testing.T, body string) {
-		events, err := shortcut.Kind().ParseHook(secret.New(hookSecret), hook(hookSecret, body))
+		var events []targets.HookEvent
+		var err error
+		given := hook(hookSecret, body)
+		boundtest.Memory(t, len(body), boundtest.Limit{Base: 16 << 10, PerByte: 12}, func() { events, err = shortcut.Kind().ParseHook(secret.New(hookSecret), given) })
 		for _, e := range events {
 			if err != nil || e.ID == "" || e.ID == "0" {
 				t.Fatalf("%+v beside %v", e, err)
