@@ -79,7 +79,7 @@ func role(env redistest.Env, role string) *Quarantine {
 		cmd := exec.CommandContext(ctx, os.Args[0])
 		cmd.Env = []string{roleVar + "=" + role}
 		return cmd
-	}, Memory)
+	}, allowed)
 }
 
 func TestDo(t *testing.T) {
@@ -93,6 +93,9 @@ func TestDo(t *testing.T) {
 		"no settings": {errors.New("the run was not begun"), "PLUGIN_REDIS_URL is not set"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			if name == "greedy" && raceDetector {
+				t.Skip("the bound is not the plugin's under the race detector; the ordinary run has it")
+			}
 			env := redistest.Mini(t)
 			err := role(env, name).Do(t.Context(), someKey, 7, "me")
 			if tt.want == nil {

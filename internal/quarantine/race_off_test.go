@@ -1,0 +1,8 @@
+//go:build !race
+
+package quarantine
+
+// allowed is what a process of a test may allocate.
+const allowed = Memory
+
+const raceDetector = false
