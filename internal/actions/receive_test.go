@@ -197,7 +197,7 @@ func FuzzActionBody(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body []byte) {
 		var c click
 		var err error
-		boundtest.Memory(t, len(body), boundtest.Limit{Base: 32 << 10, PerByte: 16}, func() { c, err = parse(Request{ContentType: "application/json", Body: body}, pbID) })
+		boundtest.Memory(t, len(body), boundtest.Limit{Base: 32 << 10, PerByte: 64}, func() { c, err = parse(Request{ContentType: "application/json", Body: body}, pbID) })
 		if err != nil {
 			e := fault.From(err)
 			require.Contains(t, []fault.Kind{fault.Invalid}, e.Kind)

@@ -47,7 +47,7 @@ func FuzzTitle(f *testing.F) {
 	f.Add(boundtest.Fill("", "\n\xff", ""), 0)
 	f.Fuzz(func(t *testing.T, s string, limit int) {
 		var got string
-		boundtest.Memory(t, len(s), boundtest.Limit{Base: 4 << 10, PerByte: 120}, func() { got = Title(s, limit) })
+		boundtest.Memory(t, len(s), boundtest.Limit{Base: 128 << 10, PerByte: 200}, func() { got = Title(s, limit) })
 		if got == "" || !utf8.ValidString(got) || strings.ContainsAny(got, "\r\n\x00") {
 			t.Fatalf("%q", got)
 		}

@@ -44,7 +44,7 @@ func FuzzPutConnection(f *testing.F) {
 	within := func(s string, most int) bool { n := utf8.RuneCountInString(s); return n >= 1 && n <= most }
 	f.Fuzz(func(t *testing.T, body string) {
 		var w *httptest.ResponseRecorder
-		boundtest.Memory(t, len(body), boundtest.Limit{Base: 256 << 10, PerByte: 100}, func() { w = send("PUT", connection(i, e.ID), body) })
+		boundtest.Memory(t, len(body), boundtest.Limit{Base: 256 << 10, PerByte: 160}, func() { w = send("PUT", connection(i, e.ID), body) })
 		got := fake.State(i, e.ID)
 		switch {
 		case w.Code == 400 || w.Code == 422:

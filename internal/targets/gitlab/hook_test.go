@@ -110,7 +110,7 @@ func FuzzParseHook(f *testing.F) {
 		var events []targets.HookEvent
 		var err error
 		given := signed(t, now(), body)
-		boundtest.Memory(t, len(body), boundtest.Limit{Base: 16 << 10, PerByte: 12}, func() { events, err = gitlab.Kind().ParseHook(secret.New(signingToken), given) })
+		boundtest.Memory(t, len(body), boundtest.Limit{Base: 16 << 10, PerByte: 64}, func() { events, err = gitlab.Kind().ParseHook(secret.New(signingToken), given) })
 		if err != nil && fault.KindOf(err) != fault.Invalid {
 			t.Fatalf("signed well, and yet %v", err)
 		}

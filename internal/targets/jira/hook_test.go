@@ -97,7 +97,7 @@ func FuzzParseHook(f *testing.F) {
 		var events []targets.HookEvent
 		var err error
 		given := hook(body, signature)
-		boundtest.Memory(t, len(body), boundtest.Limit{Base: 16 << 10, PerByte: 12}, func() { events, err = jira.Kind().ParseHook(secret.New(hookSecret), given) })
+		boundtest.Memory(t, len(body), boundtest.Limit{Base: 16 << 10, PerByte: 64}, func() { events, err = jira.Kind().ParseHook(secret.New(hookSecret), given) })
 		if err != nil && len(events) > 0 {
 			t.Fatal("an error and events")
 		}

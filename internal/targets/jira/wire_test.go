@@ -89,7 +89,7 @@ func FuzzLine(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, s string) {
 		var got, made string
-		boundtest.Memory(t, len(s), boundtest.Limit{Base: 16 << 10, PerByte: 60}, func() { got, made = line(s), label(s) })
+		boundtest.Memory(t, len(s), boundtest.Limit{Base: 512 << 10, PerByte: 400}, func() { got, made = line(s), label(s) })
 		if richtext.UTF16Len(got) > maxLine || !utf8.ValidString(got) || got == "" {
 			t.Fatalf("%q", got)
 		}
@@ -123,7 +123,7 @@ func FuzzRefine(f *testing.F) {
 		plain := outbound.FromStatus(status, h)
 		var got *fault.Error
 		reply := outbound.Reply{Status: status, Header: h, Body: []byte(body)}
-		boundtest.Memory(t, len(body)+4*len(header), boundtest.Limit{Base: 16 << 10, PerByte: 40}, func() { got = c.refine(reply, outbound.FromStatus(status, h)) })
+		boundtest.Memory(t, len(body)+4*len(header), boundtest.Limit{Base: 16 << 10, PerByte: 80}, func() { got = c.refine(reply, outbound.FromStatus(status, h)) })
 		if got == nil || got.Unsure != plain.Unsure && got.Kind != fault.Intermediary {
 			t.Fatal("another outcome")
 		}

@@ -103,7 +103,7 @@ func FuzzParseHook(f *testing.F) {
 		var events []targets.HookEvent
 		var err error
 		given := signed(signing, body)
-		boundtest.Memory(t, len(body), boundtest.Limit{Base: 16 << 10, PerByte: 12}, func() { events, err = linear.Kind().ParseHook(secret.New(signing), given) })
+		boundtest.Memory(t, len(body), boundtest.Limit{Base: 16 << 10, PerByte: 64}, func() { events, err = linear.Kind().ParseHook(secret.New(signing), given) })
 		if err == nil {
 			for _, e := range events {
 				if len(e.ID) != len(hookID) {

@@ -85,7 +85,7 @@ func FuzzParseHook(f *testing.F) {
 		var events []targets.HookEvent
 		var err error
 		given := hook(hookSecret, body)
-		boundtest.Memory(t, len(body), boundtest.Limit{Base: 16 << 10, PerByte: 12}, func() { events, err = shortcut.Kind().ParseHook(secret.New(hookSecret), given) })
+		boundtest.Memory(t, len(body), boundtest.Limit{Base: 16 << 10, PerByte: 64}, func() { events, err = shortcut.Kind().ParseHook(secret.New(hookSecret), given) })
 		for _, e := range events {
 			if err != nil || e.ID == "" || e.ID == "0" {
 				t.Fatalf("%+v beside %v", e, err)
