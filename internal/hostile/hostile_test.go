@@ -21,8 +21,9 @@ func TestInputsAreOfTheirSeed(t *testing.T) {
 				}
 				return all.String()
 			}
-			assert.True(t, of(1) == of(1), "the same seed")
-			assert.False(t, of(1) == of(2), "another seed")
+			first, again, other := of(1), of(1), of(2)
+			assert.True(t, first == again, "the same seed")
+			assert.False(t, first == other, "another seed")
 		})
 	}
 	for seed := range uint64(40) {

@@ -46,7 +46,7 @@ func (e *env) parsePath(text string) (*path, error) {
 		return nil, fmt.Errorf("must be a JSONPath with at most %d commas", maxCommas)
 	}
 	if _, filter, _ := strings.Cut(text, "?"); strings.Contains(filter, "..") && strings.Contains(text, ",") {
-		return nil, errors.New("must be a JSONPath without commas if its filter has ..")
+		return nil, errors.New("must be a JSONPath whose filter has no .. beside commas")
 	}
 	if len(matching().FindAllString(text, -1)) != len(matchingLittle().FindAllString(text, -1)) {
 		return nil, errors.New("must give match and search a pattern in quotes of at most 50 bytes without braces")

@@ -253,7 +253,7 @@ func TestPaths(t *testing.T) {
 		"$.a[?@.b == $.c]":               "does not begin at $ again",
 		"$." + strings.Repeat("a", 500):  "at most 500 bytes",
 		"$" + strings.Repeat("[*,*]", 5): "at most 4 commas",
-		"$['a','a'][?@..*]":              "without commas if its filter has ..",
+		"$['a','a'][?@..*]":              "whose filter has no .. beside commas",
 		"$['a','b']['a','b']['a','b']..['a','b','c']":        "at most 4 commas",
 		"$[?search(@, '.{1000}')]":                           "without braces",
 		"$[?match(@.a, @.b)]":                                "a pattern in quotes",
