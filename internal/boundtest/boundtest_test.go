@@ -35,18 +35,19 @@ func TestMemory(t *testing.T) {
 	if underRace {
 		t.Skip("nothing is measured under the race detector")
 	}
-	const slack = 64 << 10 // what the runtime itself allocates
+	const own = 64 << 10 // what the runtime itself allocates
 	for name, c := range map[string]struct {
 		input, mebibytes int
 		limit            Limit
 		fails            bool
 	}{
-		"nothing":                        {0, 0, Limit{Base: slack}, false},
-		"within the base":                {0, 2, Limit{Base: 2<<20 + slack}, false},
-		"above the base":                 {0, 3, Limit{Base: 2<<20 + slack}, true},
-		"in proportion":                  {1 << 10, 2, Limit{Base: slack, PerByte: 2 << 10}, false},
-		"out of proportion":              {1 << 10, 3, Limit{Base: slack, PerByte: 2 << 10}, true},
-		"freed meanwhile, it counts too": {0, 64, Limit{Base: 63 << 20}, true},
+		"nothing":                        {0, 0, Limit{Base: own}, false},
+		"within the base":                {0, 2, Limit{Base: 2<<20 + own}, false},
+		"with some slack":                {0, 3, Limit{Base: 2<<20 + own}, false},
+		"above the base":                 {0, 5, Limit{Base: 2<<20 + own}, true},
+		"in proportion":                  {1 << 10, 2, Limit{Base: own, PerByte: 2 << 10}, false},
+		"out of proportion":              {1 << 10, 5, Limit{Base: own, PerByte: 2 << 10}, true},
+		"freed meanwhile, it counts too": {0, 64, Limit{Base: 31 << 20}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r, runs := &recorder{TB: t}, 0
