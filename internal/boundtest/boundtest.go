@@ -28,13 +28,17 @@ type Limit struct {
 // proportion costs many times as much.
 const slack = 2
 
+// runtimes is what may be allocated beside, in bytes: by the runtime, and by
+// the fuzzer's own goroutines.
+const runtimes = 256 << 10
+
 // Bytes is the most that may be allocated for an input of that many bytes, in
-// bytes: twice the Limit.
+// bytes: twice the Limit, and some for the runtime.
 func (l Limit) Bytes(input int) uint64 {
-	return slack * (uint64(l.Base) + uint64(l.PerByte)*uint64(input))
+	return runtimes + slack*(uint64(l.Base)+uint64(l.PerByte)*uint64(input))
 }
 
-// Memory runs f once and fails t if more than twice l was allocated meanwhile.
+// Memory runs f once and fails t if more than l.Bytes was allocated meanwhile.
 // The input's length is in bytes. Every goroutine of the process counts: call it
 // while no other test runs. The race detector allocates on its own, so under
 // it f runs unmeasured.

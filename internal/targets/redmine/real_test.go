@@ -57,7 +57,7 @@ func (r *real) call(t *testing.T, method, path string, body, out any) {
 	raw, err := json.Marshal(body)
 	require.NoError(t, err)
 	h := http.Header{"X-Redmine-Api-Key": {r.key}, "Content-Type": {"application/json"}}
-	reply, err := r.http.Send(t.Context(), outbound.Call{Method: method, URL: r.url + path, Header: h, Body: raw})
+	reply, err := r.http.Send(t.Context(), outbound.Call{Method: method, URL: r.url + path, Header: h, Body: raw, Bound: outbound.Bound{Bytes: 64 << 20, Values: 1 << 20}})
 	require.NoError(t, err, "%s %s: %s", method, path, reply.Body)
 	if out != nil {
 		require.NoError(t, json.Unmarshal(reply.Body, out), string(reply.Body))
