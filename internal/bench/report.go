@@ -12,7 +12,7 @@ import (
 )
 
 // report is what a run with goals brought: printed as Markdown, as
-// docs/performance.md holds it, and written as JSON.
+// docs/design/performance.md holds it, and written as JSON.
 type report struct {
 	Title   string    `json:"title"`
 	Machine string    `json:"machine"`

@@ -1,7 +1,7 @@
 // Package connections is the button: one record per (tenant, integration, entity),
 // its states and the transitions between them, the texts Productboard shows,
 // and the look-out for work that nobody finishes. It is the only writer of
-// that state; docs/states.md is the table of its transitions.
+// that state; docs/design/states.md is the table of its transitions.
 //
 // What must not live here: how work is queued (jobs), what a push does
 // (actions), any HTTP.

@@ -14,10 +14,10 @@ import (
 	"pushbutton/internal/redistest"
 )
 
-var update = flag.Bool("update", false, "rewrite the table in docs/states.md")
+var update = flag.Bool("update", false, "rewrite the table in docs/design/states.md")
 
 const (
-	statesDoc   = "../../docs/states.md"
+	statesDoc   = "../../docs/design/states.md"
 	tableBegins = "<!-- table: made by internal/connections/states_test.go -->\n"
 	tableEnds   = "<!-- end of table -->\n"
 )
@@ -184,7 +184,7 @@ func change(before, after Record, existed, exists bool, err error) string {
 }
 
 // TestStatesDocument plays every event in every situation on the store itself
-// and holds docs/states.md to what it saw.
+// and holds docs/design/states.md to what it saw.
 func TestStatesDocument(t *testing.T) {
 	ctx := context.Background()
 	var b strings.Builder

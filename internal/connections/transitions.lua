@@ -1,4 +1,4 @@
--- The transitions of a record, each atomic. docs/states.md is their table.
+-- The transitions of a record, each atomic. docs/design/states.md is their table.
 --
 -- KEYS: 1 the integration's records (hash: entity -> record as JSON). All other
 --       keys carry the same hash tag and are made from it below, since a
