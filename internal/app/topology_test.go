@@ -237,7 +237,7 @@ type failover struct {
 }
 
 // What a fail-over loses of what was answered. Seen figures are in
-// docs/guarantees.md.
+// docs/design/guarantees.md.
 func TestWhatAFailoverLoses(t *testing.T) {
 	least := []string{"--min-replicas-to-write", "1", "--min-replicas-max-lag", "1"}
 	for _, c := range []failover{

@@ -1,5 +1,5 @@
 // Command chaos is the machine that proves the guarantees of
-// docs/guarantees.md: it runs the plugin as separate processes against the
+// docs/design/guarantees.md: it runs the plugin as separate processes against the
 // simulators of Productboard and of a tracker, clicks as a seed says, lets
 // both sides go wrong, kills, freezes and stops processes meanwhile, waits
 // for quiet, and then checks from outside, by the simulators' own books, that

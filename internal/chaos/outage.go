@@ -10,7 +10,7 @@ import (
 	"pushbutton/internal/e2e/stage"
 )
 
-// Limits of an outage of Redis, as docs/guarantees.md has them.
+// Limits of an outage of Redis, as docs/design/guarantees.md has them.
 const (
 	// maxRefusal is what 99 of 100 refusals may take.
 	maxRefusal = 2 * time.Second
