@@ -166,7 +166,7 @@ func (d *doctor) broken(ctx context.Context) {
 		return
 	}
 	for _, b := range broken {
-		d.check("stored document of "+b.String(), fmt.Errorf("cannot be read, found %s. Nothing is done for it until it is mended: restore it from a backup of Redis, or declare it anew under another name. docs/runbook.md names its key", b.Since.Format(time.RFC3339)))
+		d.check("stored document of "+b.String(), fmt.Errorf("cannot be read, found %s. Nothing is done for it until it is mended: restore it from a backup of Redis, or declare it anew under another name. docs/run.md names its key", b.Since.Format(time.RFC3339)))
 	}
 	for _, a := range aside {
 		d.check("record of button "+a.Key.String(), fmt.Errorf("cannot be read, found %s. Nobody works on it: `plugin pushes reset %s` begins it anew and leaves its issue alone", a.Since.Format(time.RFC3339), a.Key))

@@ -45,7 +45,7 @@ func TestWhatIsWrittenOfMetricsIsExported(t *testing.T) {
 	require.Equal(t, []string{"trigger", "outcome"}, exported["plugin_actions_total"])
 	require.Contains(t, exported, "plugin_queue_age_seconds")
 
-	for _, file := range []string{"prometheus/rules.yaml", "prometheus/rules_test.yaml", "prometheus/adapter.yaml", "grafana/dashboard.json", "kubernetes/worker.yaml", "../docs/runbook.md"} {
+	for _, file := range []string{"prometheus/rules.yaml", "prometheus/rules_test.yaml", "prometheus/adapter.yaml", "grafana/dashboard.json", "kubernetes/worker.yaml", "../docs/run.md"} {
 		text, err := os.ReadFile(filepath.Join("../../deploy", file))
 		require.NoError(t, err)
 		wrong, seen := written(strings.ReplaceAll(string(text), "pushbutton", ""), exported)
