@@ -26,19 +26,19 @@ build: ## Build bin/plugin
 test: ## Run all tests; a redis-server, Chromium and Redmine are used where they are there
 	@if command -v redis-server >/dev/null; then echo "test: embedded Redis and $$(redis-server --version | cut -d' ' -f1-3)"; else echo "test: embedded Redis only (no redis-server on the PATH)"; fi
 	go test -timeout 25m ./...
-	cd internal/conformance && go test ./...
+	cd internal/proof/conformance && go test ./...
 	cd deploy/check && go test ./...
 
 .PHONY: race
 race: ## Run all tests under the race detector
 	go test -race -timeout 25m ./...
-	cd internal/conformance && go test -race -timeout 25m ./...
+	cd internal/proof/conformance && go test -race -timeout 25m ./...
 
 .PHONY: lint
 lint: $(GOLANGCI) ## Check format, vet and the house rules (import direction among them)
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); echo 'lint: run gofmt -w on these'; exit 1; }
 	$(GOLANGCI) run ./...
-	cd internal/conformance && go vet ./...
+	cd internal/proof/conformance && go vet ./...
 	cd deploy/check && go vet ./...
 
 $(GOLANGCI):
@@ -52,7 +52,7 @@ vulncheck: ## Look for known vulnerabilities in what is called (needs the Go vul
 
 .PHONY: e2e
 e2e: build ## 200 pushes into a real Redmine, 30 through a described target and 8 in each of its Markdowns, by real processes (needs redis-server and Debian's redmine)
-	go run ./internal/e2e -plugin $(BIN)/plugin -limit 15m
+	go run ./internal/proof/e2e -plugin $(BIN)/plugin -limit 15m
 
 REDMINE_DIR ?= $(shell dirname $$(mktemp -u))/pushbutton-redmine-$(shell id -u)
 .PHONY: redmine
@@ -68,27 +68,27 @@ SEED ?= 1
 SEEDS ?= 1
 .PHONY: chaos
 chaos: build ## Kill, freeze and restart everything under 5,000 clicks and check that every promise was kept: SEED=7, SEEDS=20, CHAOSFLAGS='-short', '-parallel 4'
-	go run ./internal/chaos -plugin $(BIN)/plugin -seed $(SEED) -seeds $(SEEDS) $(CHAOSFLAGS)
+	go run ./internal/proof/chaos -plugin $(BIN)/plugin -seed $(SEED) -seeds $(SEEDS) $(CHAOSFLAGS)
 
 .PHONY: outage
 outage: build ## Freeze and kill Redis under 200 clicks a second: refusals in time, recovery, memory, log
-	go run ./internal/chaos -plugin $(BIN)/plugin -outage $(CHAOSFLAGS)
+	go run ./internal/proof/chaos -plugin $(BIN)/plugin -outage $(CHAOSFLAGS)
 
 .PHONY: rolling
 rolling: build ## Restart every process in turn under 200 clicks a second: nothing refused, lost or doubled
-	go run ./internal/chaos -plugin $(BIN)/plugin -rolling $(CHAOSFLAGS)
+	go run ./internal/proof/chaos -plugin $(BIN)/plugin -rolling $(CHAOSFLAGS)
 
 ROUNDS ?= 200
 .PHONY: refresh
 refresh: ## Prove that an OAuth session survives 8 processes with kills: ROUNDS=20 (needs redis-server); then that it is lost without the lock
-	go build -o $(BIN)/refresh ./internal/e2e/refresh
+	go build -o $(BIN)/refresh ./internal/proof/e2e/refresh
 	$(BIN)/refresh -rounds $(ROUNDS)
 	$(BIN)/refresh -rounds 5 -naive
 
 MUTANTS := nofence:duplicates nointent:duplicates noreadback:stuck
 .PHONY: chaos-mutants
 chaos-mutants: ## Prove that chaos can fail: without fencing, attempt record and read-back it must find duplicates, duplicates and stuck buttons
-	@set -euo pipefail; go build -o $(BIN)/chaos ./internal/chaos; \
+	@set -euo pipefail; go build -o $(BIN)/chaos ./internal/proof/chaos; \
 	for m in $(MUTANTS); do go build -tags mutant_$${m%%:*} -o $(BIN)/plugin-$${m%%:*} ./cmd/plugin; done; \
 	pids=(); for m in $(MUTANTS); do \
 	  $(BIN)/chaos -plugin $(BIN)/plugin-$${m%%:*} -seed $(SEED) -short -quiet 3m -expect $${m#*:} > $(BIN)/chaos-$${m%%:*}.json & pids+=($$!); done; \
@@ -98,12 +98,12 @@ chaos-mutants: ## Prove that chaos can fail: without fencing, attempt record and
 
 .PHONY: hostile
 hostile: build ## Have one tenant send whatever a seed makes up while another one clicks, and hold memory, time and quotas against their bounds: SEED=7, SEEDS=10, HOSTILEFLAGS=-short
-	go run ./internal/hostile -plugin $(BIN)/plugin -seed $(SEED) -seeds $(SEEDS) $(HOSTILEFLAGS)
+	go run ./internal/proof/hostile -plugin $(BIN)/plugin -seed $(SEED) -seeds $(SEEDS) $(HOSTILEFLAGS)
 
 HOSTILE_MUTANTS := nobudget:templates:broken,slow,stuck nolimits:answers:grown,died nolimits+uncut:answers:quota nospans:items:grown,died
 .PHONY: hostile-mutants
 hostile-mutants: ## Prove that hostile can fail: without budgets of templates, limits of answers, limits of texts and limits of spans it must find something
-	@set -euo pipefail; go build -o $(BIN)/hostile ./internal/hostile; failed=0; for m in $(HOSTILE_MUTANTS); do \
+	@set -euo pipefail; go build -o $(BIN)/hostile ./internal/proof/hostile; failed=0; for m in $(HOSTILE_MUTANTS); do \
 	  IFS=: read -r tags kinds finds <<<"$$m"; program=$(BIN)/plugin-$$tags; \
 	  CGO_ENABLED=0 go build -tags "mutant_$${tags//+/ mutant_}" -o $$program ./cmd/plugin; \
 	  if $(BIN)/hostile -plugin $$program -seed $(SEED) -short -kinds $$kinds -expect $$finds >/dev/null; then echo "hostile-mutants: $$tags: found, as it must: $$finds"; \
@@ -111,17 +111,17 @@ hostile-mutants: ## Prove that hostile can fail: without budgets of templates, l
 
 .PHONY: bench
 bench: ## Measure clicks, workers, memory and start-up against bare references, side by side, in at most 15 minutes (BENCHFLAGS=-short)
-	go run ./internal/bench $(BENCHFLAGS)
+	go run ./internal/proof/bench $(BENCHFLAGS)
 
 .PHONY: bench-fairness
 bench-fairness: ## Measure what a neighbour with 100,000 pushes waiting and a bad tracker does to other tenants' clicks (needs redis-server; BENCHFLAGS=-short)
-	go run ./internal/bench -fairness $(BENCHFLAGS)
+	go run ./internal/proof/bench -fairness $(BENCHFLAGS)
 
 .PHONY: bench-tenants
 bench-tenants: ## Load 10,000 tenants with 10 million connections and measure lists, searches and clicks (needs redis-server and 14 GB of memory; BENCHFLAGS=-short)
-	go run ./internal/bench -tenants $(BENCHFLAGS)
+	go run ./internal/proof/bench -tenants $(BENCHFLAGS)
 
-CLUSTER_SUITES := access audit connections erasure idempotency jobs pacing register tenants
+CLUSTER_SUITES := admin/audit admin/auth admin/deletion admin/idempotency connections jobs limits/ratelimit tenants tenants/register
 .PHONY: cluster
 cluster: ## Run the suites of the stores on a real Redis Cluster of three nodes (needs redis-server)
 	REDISTEST_CLUSTER=1 go test -count 1 -p 2 -timeout 10m $(addprefix ./internal/,$(CLUSTER_SUITES))
@@ -129,7 +129,7 @@ cluster: ## Run the suites of the stores on a real Redis Cluster of three nodes 
 PUSHES ?= 200000
 .PHONY: soak
 soak: ## Make PUSHES pushes (200,000) and account for every byte that is left in Redis
-	go run ./internal/bench -soak $(PUSHES)
+	go run ./internal/proof/bench -soak $(PUSHES)
 
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for FUZZTIME (10s each)
@@ -138,7 +138,7 @@ fuzz: ## Run every fuzz target for FUZZTIME (10s each)
 	    echo "fuzz: $$pkg $$f"; go test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x $$pkg; \
 	  done; done
 
-WIKIMARKUP := internal/conformance/wikimarkup
+WIKIMARKUP := internal/proof/conformance/wikimarkup
 .PHONY: wikimarkup
 wikimarkup: ## Read our wiki markup with Atlassian's own parser and compare it with our ADF (needs node 20 and npm)
 	cd $(WIKIMARKUP) && npm ci --ignore-scripts --no-audit --no-fund --silent

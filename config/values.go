@@ -12,7 +12,7 @@ import (
 	"strings"
 	"time"
 
-	"pushbutton/internal/redisurl"
+	"pushbutton/internal/redisdb/redisurl"
 	"pushbutton/internal/secret"
 )
 

@@ -10,9 +10,9 @@ import (
 
 	"pushbutton/config"
 	"pushbutton/internal/app"
-	"pushbutton/internal/register"
-	"pushbutton/internal/register/applyfile"
 	"pushbutton/internal/tenants"
+	"pushbutton/internal/tenants/register"
+	"pushbutton/internal/tenants/register/applyfile"
 )
 
 // applier carries a declaration out: a Registrar on Redis, or a client of a

@@ -18,10 +18,10 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/config"
-	"pushbutton/internal/access"
+	"pushbutton/internal/admin/auth"
 	"pushbutton/internal/app"
-	"pushbutton/internal/register"
 	"pushbutton/internal/secret"
+	"pushbutton/internal/tenants/register"
 )
 
 // running is a whole plugin with its admin API, a simulated Productboard and a
@@ -30,12 +30,12 @@ type running struct {
 	t       *testing.T
 	app     *app.App
 	address string
-	key     access.SharedKey
+	key     auth.SharedKey
 }
 
 func startPlugin(t *testing.T) *running {
 	t.Helper()
-	raw := strings.Repeat("s", access.MinSharedKey)
+	raw := strings.Repeat("s", auth.MinSharedKey)
 	cfg, err := config.Load(config.Sources{Defaults: map[string]string{
 		"PLUGIN_ADMIN_JWT_KEY": base64.StdEncoding.EncodeToString([]byte(raw)),
 		"PLUGIN_OPS_LISTEN":    "127.0.0.1:0", "PLUGIN_DRAIN_DELAY": "0s", "PLUGIN_SHUTDOWN_TIMEOUT": "2s",
@@ -44,7 +44,7 @@ func startPlugin(t *testing.T) *running {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	r := &running{t: t, address: "http://" + ln.Addr().String()}
-	r.key, err = access.NewSharedKey(secret.New(raw))
+	r.key, err = auth.NewSharedKey(secret.New(raw))
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(context.Background())
 	ready, ended := make(chan struct{}), make(chan error, 1)
@@ -65,9 +65,9 @@ func startPlugin(t *testing.T) *running {
 	return r
 }
 
-func (r *running) token(tenant string, role access.Role) string {
+func (r *running) token(tenant string, role auth.Role) string {
 	r.t.Helper()
-	token, _, err := r.key.Mint(access.Grant{Subject: "jane", Tenant: tenant, Roles: []access.Role{role}, Life: time.Hour}, time.Now())
+	token, _, err := r.key.Mint(auth.Grant{Subject: "jane", Tenant: tenant, Roles: []auth.Role{role}, Life: time.Hour}, time.Now())
 	require.NoError(r.t, err)
 	return token
 }
@@ -135,7 +135,7 @@ func (r *running) direct(file string, more ...string) (out, errs string) {
 // the other.
 func TestApplyOverAServerIsApplyOnRedis(t *testing.T) {
 	r := startPlugin(t)
-	operator := r.token("", access.Operator)
+	operator := r.token("", auth.Operator)
 	anonymous := func(out, tenant string) string {
 		return regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f-]{27}|[a-z2-7]{26}`).ReplaceAllString(strings.ReplaceAll(out, tenant, "T"), "ID")
 	}
@@ -158,7 +158,7 @@ func TestApplyOverAServerIsApplyOnRedis(t *testing.T) {
 	}
 
 	changed := r.file("far", "label: Push", "label: Go", "project: demo }", `project: demo, labels: ["a"] }`)
-	code, there, errs = r.over(r.token("far", access.Admin), changed)
+	code, there, errs = r.over(r.token("far", auth.Admin), changed)
 	require.Equal(t, exitOK, code, errs)
 	require.Contains(t, there, "far/Engineering far: updated (button label, settings)\n")
 	require.Contains(t, there, "far/Support far: unchanged\n")
@@ -176,7 +176,7 @@ func TestApplyOverAServerIsApplyOnRedis(t *testing.T) {
 // A mistake is told by its place in the file, and nothing is written.
 func TestApplyOverAServerNamesTheFieldInTheFile(t *testing.T) {
 	r := startPlugin(t)
-	operator := r.token("", access.Operator)
+	operator := r.token("", auth.Operator)
 	for name, tc := range map[string]struct {
 		change []string
 		env    []string
@@ -214,15 +214,15 @@ func TestApplyOverAServerSaysWhatToDo(t *testing.T) {
 	t.Cleanup(other.Close)
 	moved := httptest.NewServer(http.RedirectHandler(other.URL+"/x", http.StatusTemporaryRedirect))
 	t.Cleanup(moved.Close)
-	operator, file := r.token("", access.Operator), r.file("acme")
+	operator, file := r.token("", auth.Operator), r.file("acme")
 	for name, tc := range map[string]struct {
 		server, token string
 		code          int
 		want          []string
 	}{
 		"a wrong token":     {r.address, operator + "x", exitFailure, []string{"does not take the token", "plugin token", "PLUGIN_ADMIN_TOKEN"}},
-		"a tenant's":        {r.address, r.token("acme", access.Admin), exitFailure, []string{"plugin token --role operator"}},
-		"another tenant's":  {r.address, r.token("other", access.Admin), exitFailure, []string{"an admin's token is good for its own tenant alone"}},
+		"a tenant's":        {r.address, r.token("acme", auth.Admin), exitFailure, []string{"plugin token --role operator"}},
+		"another tenant's":  {r.address, r.token("other", auth.Admin), exitFailure, []string{"an admin's token is good for its own tenant alone"}},
 		"no token":          {r.address, "", exitUsage, []string{"PLUGIN_ADMIN_TOKEN (--token): is required"}},
 		"a missing file":    {r.address, "file:/no/such/file", exitUsage, []string{"PLUGIN_ADMIN_TOKEN (--token): the file cannot be read"}},
 		"two lines":         {r.address, "a b", exitUsage, []string{"the token is empty or is none"}},
@@ -248,7 +248,7 @@ func TestApplyOverAServerSaysWhatToDo(t *testing.T) {
 func TestATokenMayStandInAFile(t *testing.T) {
 	r := startPlugin(t)
 	path := filepath.Join(t.TempDir(), "token")
-	require.NoError(t, os.WriteFile(path, []byte(r.token("", access.Operator)+"\n"), 0o600))
+	require.NoError(t, os.WriteFile(path, []byte(r.token("", auth.Operator)+"\n"), 0o600))
 	var out, errs bytes.Buffer
 	require.Equal(t, exitOK, run(t.Context(), []string{"apply", "--server", r.address + "/", "--token", "file:" + path, "-f", r.file("acme")}, testEnvironment(), &out, &errs), errs.String())
 	require.Equal(t, exitUsage, run(t.Context(), []string{"apply", "--token", "x", "-f", "x.yaml"}, testEnvironment(), &out, &errs))

@@ -5,7 +5,7 @@ import (
 	"strings"
 
 	"pushbutton/config"
-	"pushbutton/internal/remote"
+	"pushbutton/internal/admin/client"
 	"pushbutton/internal/secret"
 )
 
@@ -26,12 +26,12 @@ func (inv *invocation) loadEither(onRedis ...string) (config.Config, error) {
 }
 
 // client makes the client of the running plugin that is configured.
-func (inv *invocation) client(cfg config.Config) (*remote.Client, error) {
+func (inv *invocation) client(cfg config.Config) (*client.Client, error) {
 	token, err := inv.token(cfg.AdminToken)
 	if err != nil {
 		return nil, &usageError{errors.New(config.AdminToken + " (--token): " + err.Error())}
 	}
-	client, err := remote.New(remote.Options{Server: cfg.Server, Token: token, Version: version})
+	client, err := client.New(client.Options{Server: cfg.Server, Token: token, Version: version})
 	if err != nil {
 		return nil, &usageError{err}
 	}

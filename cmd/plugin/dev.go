@@ -10,9 +10,9 @@ import (
 
 	"pushbutton/config"
 	"pushbutton/internal/app"
-	"pushbutton/internal/register"
 	"pushbutton/internal/secret"
 	"pushbutton/internal/tenants"
+	"pushbutton/internal/tenants/register"
 )
 
 // devDefaults differ from a server's: only this machine may look, and nobody

@@ -8,10 +8,10 @@ import (
 	"time"
 
 	"pushbutton/config"
+	"pushbutton/internal/admin/client"
 	"pushbutton/internal/app"
 	"pushbutton/internal/connections"
 	"pushbutton/internal/pushes"
-	"pushbutton/internal/remote"
 )
 
 // pushDesk looks after the pushes of one tenant: pushes.Desk on Redis, or a
@@ -39,7 +39,7 @@ type localDesks struct{ *app.App }
 func (l localDesks) Pushes(tenant string) pushDesk { return l.App.Pushes().Tenant(tenant) }
 
 // remoteDesks are those of a running plugin.
-type remoteDesks struct{ *remote.Client }
+type remoteDesks struct{ *client.Client }
 
 // Pushes implements pushDesks.
 func (r remoteDesks) Pushes(tenant string) pushDesk { return r.Client.Pushes(tenant) }

@@ -14,12 +14,12 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/config"
-	"pushbutton/internal/access"
+	"pushbutton/internal/admin/auth"
 	"pushbutton/internal/app"
 	"pushbutton/internal/connections"
 	"pushbutton/internal/fault"
 	"pushbutton/internal/pushes"
-	"pushbutton/internal/redistest"
+	"pushbutton/internal/redisdb/redistest"
 	"pushbutton/internal/secret"
 	"pushbutton/internal/targets"
 	"pushbutton/internal/tenants"
@@ -57,7 +57,7 @@ func newPushWorld(t *testing.T) *pushWorld {
 // serve has a running plugin on the same Redis, and leads commands there.
 func (w *pushWorld) serve() {
 	w.t.Helper()
-	raw := strings.Repeat("s", access.MinSharedKey)
+	raw := strings.Repeat("s", auth.MinSharedKey)
 	w.vars["PLUGIN_ADMIN_JWT_KEY"], w.vars["PLUGIN_PUBLIC_URL"] = base64.StdEncoding.EncodeToString([]byte(raw)), "https://push.example.com"
 	cfg, err := config.Load(config.Sources{Lookup: w.lookup})
 	require.NoError(w.t, err)
@@ -68,12 +68,12 @@ func (w *pushWorld) serve() {
 	require.NoError(w.t, err)
 	srv := httptest.NewServer(front)
 	w.t.Cleanup(srv.Close)
-	key, err := access.NewSharedKey(secret.New(raw))
+	key, err := auth.NewSharedKey(secret.New(raw))
 	require.NoError(w.t, err)
-	token, _, err := key.Mint(access.Grant{Subject: "jane", Roles: []access.Role{access.Operator}, Life: time.Hour}, time.Now())
+	token, _, err := key.Mint(auth.Grant{Subject: "jane", Roles: []auth.Role{auth.Operator}, Life: time.Hour}, time.Now())
 	require.NoError(w.t, err)
 	w.vars = map[string]string{"PLUGIN_SERVER": srv.URL, "PLUGIN_ADMIN_TOKEN": token}
-	admin, _, err := key.Mint(access.Grant{Subject: "joe", Tenant: "beta", Roles: []access.Role{access.Admin}, Life: time.Hour}, time.Now())
+	admin, _, err := key.Mint(auth.Grant{Subject: "joe", Tenant: "beta", Roles: []auth.Role{auth.Admin}, Life: time.Hour}, time.Now())
 	require.NoError(w.t, err)
 	w.vars["BETA"] = admin
 }

@@ -12,10 +12,10 @@ import (
 
 	"pushbutton/config"
 	"pushbutton/internal/app"
-	"pushbutton/internal/backup"
 	"pushbutton/internal/fault"
 	"pushbutton/internal/secret"
 	"pushbutton/internal/tenants"
+	"pushbutton/internal/tenants/backup"
 )
 
 const tenantsUsage = "say export TENANT, import TENANT, repoint TENANT, suspend TENANT or resume TENANT"

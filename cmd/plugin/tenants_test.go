@@ -12,9 +12,9 @@ import (
 	"filippo.io/age"
 	"github.com/stretchr/testify/require"
 
-	"pushbutton/internal/audit"
+	"pushbutton/internal/admin/audit"
 	"pushbutton/internal/connections"
-	"pushbutton/internal/redistest"
+	"pushbutton/internal/redisdb/redistest"
 	"pushbutton/internal/secret"
 	"pushbutton/internal/tenants"
 )

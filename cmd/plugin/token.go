@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"pushbutton/config"
-	"pushbutton/internal/access"
+	"pushbutton/internal/admin/auth"
 	"pushbutton/internal/tenants"
 )
 
@@ -19,8 +19,8 @@ const (
 
 func tokenCommand() command {
 	return command{name: "token", settings: true, summary: "make a token for the admin API, signed with PLUGIN_ADMIN_JWT_KEY", setup: func(inv *invocation) func(context.Context, []string) error {
-		var g access.Grant
-		role := inv.flags.String("role", string(access.Admin), "`ROLE`: viewer or admin of a tenant, or operator of the deployment")
+		var g auth.Grant
+		role := inv.flags.String("role", string(auth.Admin), "`ROLE`: viewer or admin of a tenant, or operator of the deployment")
 		inv.flags.StringVar(&g.Tenant, "tenant", "", "the `TENANT` it is for; none for an operator")
 		inv.flags.StringVar(&g.Subject, "subject", tokenSubject, "whose it is, for the audit log: a `NAME`")
 		inv.flags.DurationVar(&g.Life, "for", tokenLife, "how long it is valid, such as 30m or 8h; at most 366 days (8784h)")
@@ -39,11 +39,11 @@ func tokenCommand() command {
 			if err != nil {
 				return &usageError{err}
 			}
-			key, err := access.NewSharedKey(raw)
+			key, err := auth.NewSharedKey(raw)
 			if err != nil {
 				return &usageError{err}
 			}
-			g.Roles, g.Issuer, g.Audience = []access.Role{access.Role(*role)}, cfg.AdminJWTIssuer, cfg.AdminJWTAudience
+			g.Roles, g.Issuer, g.Audience = []auth.Role{auth.Role(*role)}, cfg.AdminJWTIssuer, cfg.AdminJWTAudience
 			token, _, err := key.Mint(g, time.Now())
 			if err != nil {
 				return &usageError{err}

@@ -8,34 +8,34 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"pushbutton/internal/access"
+	"pushbutton/internal/admin/auth"
 	"pushbutton/internal/secret"
 )
 
 func TestTokenPrintsATokenAndNothingElse(t *testing.T) {
-	raw := strings.Repeat("s", access.MinSharedKey)
+	raw := strings.Repeat("s", auth.MinSharedKey)
 	vars := map[string]string{"PLUGIN_ADMIN_JWT_KEY": base64.StdEncoding.EncodeToString([]byte(raw)), "PLUGIN_ADMIN_JWT_AUDIENCE": "plugin"}
 	env := environment{lookup: func(name string) (string, bool) { v, ok := vars[name]; return v, ok }, all: func() []string { return nil }}
-	key, err := access.NewSharedKey(secret.New(raw))
+	key, err := auth.NewSharedKey(secret.New(raw))
 	require.NoError(t, err)
-	verifier, err := access.NewVerifier(access.Options{Keys: []access.Keys{key}, Audience: "plugin"})
+	verifier, err := auth.NewVerifier(auth.Options{Keys: []auth.Keys{key}, Audience: "plugin"})
 	require.NoError(t, err)
 
 	for _, c := range []struct {
 		args   []string
 		tenant string
-		role   access.Role
+		role   auth.Role
 	}{
-		{[]string{"--tenant", "acme"}, "acme", access.Admin},
-		{[]string{"--role", "viewer", "--tenant", "acme", "--for", "30m", "--subject", "jane"}, "acme", access.Viewer},
-		{[]string{"--role", "operator"}, "", access.Operator},
+		{[]string{"--tenant", "acme"}, "acme", auth.Admin},
+		{[]string{"--role", "viewer", "--tenant", "acme", "--for", "30m", "--subject", "jane"}, "acme", auth.Viewer},
+		{[]string{"--role", "operator"}, "", auth.Operator},
 	} {
 		var out, errs bytes.Buffer
 		require.Equal(t, exitOK, run(t.Context(), append([]string{"token"}, c.args...), env, &out, &errs), errs.String())
 		id, err := verifier.Verify(t.Context(), strings.TrimSuffix(out.String(), "\n"))
 		require.NoError(t, err, out.String())
 		require.Equal(t, c.tenant, id.Tenant)
-		require.Equal(t, []access.Role{c.role}, id.Roles)
+		require.Equal(t, []auth.Role{c.role}, id.Roles)
 		require.Empty(t, errs.String())
 	}
 	for _, args := range [][]string{{}, {"--role", "operator", "--tenant", "acme"}, {"--role", "root", "--tenant", "acme"}, {"--tenant", "A"}, {"--tenant", "acme", "--for", "9000h"}, {"--tenant", "acme", "more"}} {

@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"time"
 
-	"pushbutton/internal/breaker"
 	"pushbutton/internal/fault"
+	"pushbutton/internal/limits/breaker"
 	"pushbutton/internal/targets"
 )
 

@@ -10,9 +10,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"pushbutton/internal/breaker"
 	"pushbutton/internal/connections"
 	"pushbutton/internal/fault"
+	"pushbutton/internal/limits/breaker"
 	"pushbutton/internal/pbapi"
 	"pushbutton/internal/targets/memtarget"
 )

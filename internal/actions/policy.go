@@ -8,7 +8,7 @@ import (
 
 	"pushbutton/internal/connections"
 	"pushbutton/internal/fault"
-	"pushbutton/internal/pacing"
+	"pushbutton/internal/limits/ratelimit"
 )
 
 // verb is what happens after a step failed.
@@ -72,8 +72,8 @@ func decide(err error, attempts int) decision {
 		return decision{later, 0}
 	case fault.RateLimited:
 		most := maxLimitWait
-		if errors.Is(err, pacing.ErrTurn) {
-			most = pacing.MaxTurn
+		if errors.Is(err, ratelimit.ErrTurn) {
+			most = ratelimit.MaxTurn
 		}
 		return decision{later, jitter(limitOf(err, most))}
 	case fault.Unavailable, fault.Timeout, fault.Conflict, fault.Internal, fault.Intermediary:

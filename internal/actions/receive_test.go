@@ -10,10 +10,10 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"pushbutton/internal/boundtest"
 	"pushbutton/internal/connections"
 	"pushbutton/internal/fault"
 	"pushbutton/internal/pbapi"
+	"pushbutton/internal/proof/boundtest"
 	"pushbutton/internal/tenants"
 )
 

@@ -16,13 +16,13 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"pushbutton/internal/breaker"
 	"pushbutton/internal/connections"
 	"pushbutton/internal/fault"
+	"pushbutton/internal/limits/breaker"
+	"pushbutton/internal/limits/ratelimit"
 	"pushbutton/internal/outbound"
-	"pushbutton/internal/pacing"
 	"pushbutton/internal/pbapi"
-	"pushbutton/internal/redistest"
+	"pushbutton/internal/redisdb/redistest"
 	"pushbutton/internal/secret"
 	"pushbutton/internal/targets"
 	"pushbutton/internal/targets/memtarget"
@@ -49,7 +49,7 @@ type rig struct {
 	tracker *memtarget.Tracker
 	url     string
 	asked   atomic.Int64 // requests that reached the tracker
-	limits  *pacing.Pacer
+	limits  *ratelimit.Pacer
 	breaker *breaker.Breaker
 	queue   []scheduled
 	target  func() (*targets.Target, error)
@@ -84,7 +84,7 @@ func newRig(t *testing.T) *rig {
 		OnUnlink: tenants.UnlinkLeave, Target: tenants.TargetConfig{Type: "memory"}}
 	r.settings("tracker-key", "demo", 0)
 	log := slog.New(slog.NewTextHandler(io.Discard, nil))
-	r.limits = pacing.NewMemory(r.env.Client, "target")
+	r.limits = ratelimit.NewMemory(r.env.Client, "target")
 	r.breaker = breaker.New(r.env.Client, breaker.Options{Now: r.now})
 	r.perform = &Performer{Breaker: r.breaker, Leases: r.store, Integrations: r, Peers: r, Queue: r, Log: log}
 	r.receive = &Receiver{Integrations: r, Clicks: r.store, Queue: r, Log: log}
@@ -104,7 +104,7 @@ func (r *rig) settings(key, project string, lag int) {
 
 // quota is the memory of one account's rate limits.
 type quota struct {
-	memory  *pacing.Pacer
+	memory  *ratelimit.Pacer
 	account string
 }
 

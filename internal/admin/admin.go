@@ -25,11 +25,11 @@ import (
 	"github.com/google/uuid"
 	"github.com/labstack/echo/v4"
 
-	"pushbutton/internal/access"
+	"pushbutton/internal/admin/audit"
+	"pushbutton/internal/admin/auth"
+	"pushbutton/internal/admin/idempotency"
 	"pushbutton/internal/admin/schema"
-	"pushbutton/internal/audit"
 	"pushbutton/internal/fault"
-	"pushbutton/internal/idempotency"
 	"pushbutton/internal/telemetry"
 	"pushbutton/internal/tenants"
 )
@@ -57,13 +57,13 @@ const (
 	answerTime = 5 * time.Second
 )
 
-// Verifier verifies bearer tokens; *access.Verifier does.
+// Verifier verifies bearer tokens; *auth.Verifier does.
 type Verifier interface {
-	Verify(ctx context.Context, token string) (access.Identity, error)
+	Verify(ctx context.Context, token string) (auth.Identity, error)
 }
 
 // Gate lets a call with a key through or refuses it at once (fault.RateLimited,
-// with the time to wait); *pacing.Pacer made by pacing.NewGate is one.
+// with the time to wait); *ratelimit.Pacer made by ratelimit.NewGate is one.
 type Gate interface {
 	Wait(ctx context.Context, key string) error
 }
@@ -164,8 +164,8 @@ func (a *API) Registered() []string {
 
 const identityKey = "identity"
 
-func identity(c echo.Context) access.Identity {
-	id, _ := c.Get(identityKey).(access.Identity)
+func identity(c echo.Context) auth.Identity {
+	id, _ := c.Get(identityKey).(auth.Identity)
 	return id
 }
 
@@ -220,7 +220,7 @@ func (a *API) authenticate(next echo.HandlerFunc) echo.HandlerFunc {
 }
 
 // pace refuses what is too much of one token, or of one tenant's.
-func (a *API) pace(ctx context.Context, id access.Identity) error {
+func (a *API) pace(ctx context.Context, id auth.Identity) error {
 	sum := sha256.Sum256([]byte(id.Tenant + "\x00" + id.TokenID))
 	for _, one := range []struct {
 		gate      Gate

@@ -6,10 +6,10 @@ import (
 	"net/http"
 	"time"
 
-	"pushbutton/internal/access"
+	"pushbutton/internal/admin/auth"
 	"pushbutton/internal/fault"
-	"pushbutton/internal/register"
 	"pushbutton/internal/tenants"
+	"pushbutton/internal/tenants/register"
 )
 
 // applyLimit bounds one declaration: of each integration both sides are asked,
@@ -65,9 +65,9 @@ func ApplyRoutes(r Registrar) []Route {
 	const tag, text = "Integrations", "Creates and changes what differs from the declaration; the same one again changes nothing. Everything is checked before anything is written. Of one that fails, the problem's report tells what became of each integration."
 	h := applyRoutes{r}
 	return []Route{
-		Handle(Route{Method: http.MethodPost, Path: "/apply", Operation: "apply", Tag: tag, Role: access.Operator, Idempotent: true, Limit: applyLimit, MaxBody: MaxBody, MaxValues: applyValues,
+		Handle(Route{Method: http.MethodPost, Path: "/apply", Operation: "apply", Tag: tag, Role: auth.Operator, Idempotent: true, Limit: applyLimit, MaxBody: MaxBody, MaxValues: applyValues,
 			Summary: "Declare tenants and integrations", Description: text}, h.all),
-		Handle(Route{Method: http.MethodPost, Path: "/tenants/{tenant}/apply", Operation: "applyTenant", Tag: tag, Role: access.Admin, Idempotent: true, Limit: applyLimit, MaxBody: MaxBody, MaxValues: applyValues,
+		Handle(Route{Method: http.MethodPost, Path: "/tenants/{tenant}/apply", Operation: "applyTenant", Tag: tag, Role: auth.Admin, Idempotent: true, Limit: applyLimit, MaxBody: MaxBody, MaxValues: applyValues,
 			Summary: "Declare a tenant's integrations", Description: text}, h.one),
 	}
 }

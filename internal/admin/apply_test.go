@@ -9,9 +9,9 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"pushbutton/internal/access"
-	"pushbutton/internal/audit"
-	"pushbutton/internal/redistest"
+	"pushbutton/internal/admin/audit"
+	"pushbutton/internal/admin/auth"
+	"pushbutton/internal/redisdb/redistest"
 	"pushbutton/internal/targets"
 	"pushbutton/internal/tenants"
 )
@@ -35,7 +35,7 @@ func (p reply) states(t *testing.T, report any) []string {
 func TestApply(t *testing.T) {
 	redistest.Each(t, func(t *testing.T, env redistest.Env) {
 		o := newOffice(t, env)
-		operator := o.token("", access.Operator)
+		operator := o.token("", auth.Operator)
 		support := strings.Replace(goodIntegration, "Engineering", "Support", 1)
 		two := `{"tenants":[{"id":"acme","integrations":[` + goodIntegration + `]},{"id":"beta","integrations":[` + support + `]}]}`
 
@@ -80,7 +80,7 @@ func TestApplyNamesTheField(t *testing.T) {
 		}
 		return targets.FieldErrors{{Path: "settings.project", Message: "is required"}}
 	}
-	operator := o.token("", access.Operator)
+	operator := o.token("", auth.Operator)
 	other := func(from, to string) string {
 		return strings.Replace(strings.Replace(goodIntegration, "Engineering", "Support", 1), from, to, 1)
 	}

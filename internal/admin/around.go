@@ -8,10 +8,10 @@ import (
 
 	"github.com/labstack/echo/v4"
 
-	"pushbutton/internal/access"
-	"pushbutton/internal/audit"
+	"pushbutton/internal/admin/audit"
+	"pushbutton/internal/admin/auth"
+	"pushbutton/internal/admin/idempotency"
 	"pushbutton/internal/fault"
-	"pushbutton/internal/idempotency"
 )
 
 const (
@@ -81,7 +81,7 @@ func entryOf(r Route, c echo.Context, call *Call) audit.Entry {
 	}
 }
 
-func rolesOf(id access.Identity) string {
+func rolesOf(id auth.Identity) string {
 	names := make([]string, len(id.Roles))
 	for i, r := range id.Roles {
 		names[i] = string(r)
@@ -95,7 +95,7 @@ func logsOf(r Route, call *Call) []string {
 	switch {
 	case !r.ofTenant() || call.Tenant.ID == "":
 		return []string{audit.Deployment}
-	case r.Role == access.Operator:
+	case r.Role == auth.Operator:
 		return []string{audit.Deployment, call.Tenant.ID}
 	default:
 		return []string{call.Tenant.ID}

@@ -11,11 +11,11 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"pushbutton/internal/access"
 	"pushbutton/internal/admin"
-	"pushbutton/internal/audit"
-	"pushbutton/internal/pacing"
-	"pushbutton/internal/redistest"
+	"pushbutton/internal/admin/audit"
+	"pushbutton/internal/admin/auth"
+	"pushbutton/internal/limits/ratelimit"
+	"pushbutton/internal/redisdb/redistest"
 )
 
 func (r *rig) audited(log string) (out []string) {
@@ -31,7 +31,7 @@ func (r *rig) audited(log string) (out []string) {
 func TestIdempotencyKey(t *testing.T) {
 	redistest.Each(t, func(t *testing.T, env redistest.Env) {
 		r := newRig(t, env)
-		operator := r.token("", access.Operator)
+		operator := r.token("", auth.Operator)
 		post := func(token, body, key string) reply {
 			return r.do(token, http.MethodPost, "/tenants", body, "Idempotency-Key", key)
 		}
@@ -63,14 +63,14 @@ func TestIdempotencyKey(t *testing.T) {
 // While the first request runs, its twin is told to wait.
 func TestIdempotencyKeyInUse(t *testing.T) {
 	begun, goOn := make(chan struct{}), make(chan struct{})
-	slow := admin.Handle(admin.Route{Method: http.MethodPost, Path: "/slow", Operation: "slow", Summary: "Slow", Tag: "Test", Role: access.Operator, Idempotent: true},
+	slow := admin.Handle(admin.Route{Method: http.MethodPost, Path: "/slow", Operation: "slow", Summary: "Slow", Tag: "Test", Role: auth.Operator, Idempotent: true},
 		func(context.Context, *admin.Call, admin.None, admin.None) (admin.None, error) {
 			close(begun)
 			<-goOn
 			return admin.None{}, nil
 		})
 	r := newRig(t, redistest.Mini(t), slow)
-	operator := r.token("", access.Operator)
+	operator := r.token("", auth.Operator)
 	first := make(chan reply)
 	go func() { first <- r.do(operator, http.MethodPost, "/slow", "", "Idempotency-Key", "k") }()
 	<-begun
@@ -85,10 +85,10 @@ func TestIdempotencyKeyInUse(t *testing.T) {
 
 func TestEveryChangeIsAudited(t *testing.T) {
 	redistest.Each(t, func(t *testing.T, env redistest.Env) {
-		panics := admin.Handle(admin.Route{Method: http.MethodPost, Path: "/tenants/{tenant}/panic", Operation: "panic", Summary: "Panic", Tag: "Test", Role: access.Admin},
+		panics := admin.Handle(admin.Route{Method: http.MethodPost, Path: "/tenants/{tenant}/panic", Operation: "panic", Summary: "Panic", Tag: "Test", Role: auth.Admin},
 			func(context.Context, *admin.Call, admin.None, admin.None) (admin.None, error) { panic("canary") })
 		r := newRig(t, env, panics)
-		operator, own, viewer, foreign := r.token("", access.Operator), r.token("acme", access.Admin), r.token("acme", access.Viewer), r.token("other", access.Admin)
+		operator, own, viewer, foreign := r.token("", auth.Operator), r.token("acme", auth.Admin), r.token("acme", auth.Viewer), r.token("other", auth.Admin)
 		require.Equal(t, http.StatusCreated, r.do(operator, http.MethodPost, "/tenants", `{"id":"acme"}`).status)
 		require.Equal(t, http.StatusCreated, r.do(operator, http.MethodPost, "/tenants", `{"id":"other"}`).status)
 		require.Equal(t, http.StatusOK, r.do(own, http.MethodPatch, "/tenants/acme", `{"name":"A"}`, "If-Match", "*").status)
@@ -127,7 +127,7 @@ func TestRevokedTokens(t *testing.T) {
 			_, err := r.store.CreateTenant(t.Context(), id)
 			require.NoError(t, err)
 		}
-		operator, own, victim, foreign := r.token("", access.Operator), r.token("acme", access.Admin), r.token("acme", access.Viewer), r.token("other", access.Admin)
+		operator, own, victim, foreign := r.token("", auth.Operator), r.token("acme", auth.Admin), r.token("acme", auth.Viewer), r.token("other", auth.Admin)
 		id := func(token string) string { return r.do(token, http.MethodGet, "/whoami", "").body["token"].(string) }
 		alive := func(token string) bool { return r.do(token, http.MethodGet, "/whoami", "").status == http.StatusOK }
 
@@ -156,7 +156,7 @@ func TestRefusedCallsAreFolded(t *testing.T) {
 		r := newRig(t, env)
 		_, err := r.store.CreateTenant(t.Context(), "acme")
 		require.NoError(t, err)
-		own, viewer := r.token("acme", access.Admin), r.token("acme", access.Viewer)
+		own, viewer := r.token("acme", auth.Admin), r.token("acme", auth.Viewer)
 		require.Equal(t, http.StatusOK, r.do(own, http.MethodPatch, "/tenants/acme", `{"name":"A"}`, "If-Match", "*").status)
 		for range 50 {
 			require.Equal(t, http.StatusForbidden, r.do(viewer, http.MethodPatch, "/tenants/acme", `{"name":"B"}`, "If-Match", "*").status)
@@ -180,7 +180,7 @@ func TestLargeAnswersAreNotKept(t *testing.T) {
 		Text string `json:"text"`
 	}
 	done := 0
-	large := admin.Handle(admin.Route{Method: http.MethodPost, Path: "/large", Operation: "large", Summary: "Large", Tag: "Test", Role: access.Operator, Idempotent: true},
+	large := admin.Handle(admin.Route{Method: http.MethodPost, Path: "/large", Operation: "large", Summary: "Large", Tag: "Test", Role: auth.Operator, Idempotent: true},
 		func(context.Context, *admin.Call, admin.None, admin.None) (blob, error) {
 			done++
 			raw := make([]byte, 64<<10)
@@ -188,7 +188,7 @@ func TestLargeAnswersAreNotKept(t *testing.T) {
 			return blob{hex.EncodeToString(raw)}, err
 		})
 	r := newRig(t, redistest.Mini(t), large)
-	operator := r.token("", access.Operator)
+	operator := r.token("", auth.Operator)
 	require.Equal(t, http.StatusOK, r.do(operator, http.MethodPost, "/large", "", "Idempotency-Key", "k").status)
 	name, _ := r.do(operator, http.MethodPost, "/large", "", "Idempotency-Key", "k").problem()
 	require.Equal(t, "idempotency-answered", name)
@@ -200,7 +200,9 @@ func TestLargeAnswersAreNotKept(t *testing.T) {
 func TestRequestsArePaced(t *testing.T) {
 	env := redistest.Mini(t)
 	env.Advance(0) // from here on time stands still
-	gate := func(prefix string, burst int) admin.Gate { return pacing.NewGate(env.Client, prefix, burst+1, burst) }
+	gate := func(prefix string, burst int) admin.Gate {
+		return ratelimit.NewGate(env.Client, prefix, burst+1, burst)
+	}
 	r := newPacedRig(t, env, admin.Pace{Token: gate("token", 20), Tenant: gate("admin", 50)})
 	for _, id := range []string{"acme", "other"} {
 		_, err := r.store.CreateTenant(t.Context(), id)
@@ -222,13 +224,13 @@ func TestRequestsArePaced(t *testing.T) {
 		}
 		return taken
 	}
-	require.Equal(t, 20, flood(r.token("acme", access.Viewer)))
-	require.Equal(t, http.StatusOK, r.do(r.token("acme", access.Admin), http.MethodGet, "/tenants/acme", "").status, "another token has its own pace")
-	require.Equal(t, 20, flood(r.token("acme", access.Viewer)))
-	require.Equal(t, 9, flood(r.token("acme", access.Viewer)), "all of a tenant's together have one, too")
-	require.Equal(t, http.StatusTooManyRequests, r.do(r.token("acme", access.Admin), http.MethodGet, "/tenants/acme", "").status)
-	require.Equal(t, http.StatusOK, r.do(r.token("other", access.Admin), http.MethodGet, "/tenants/other", "").status)
-	require.Equal(t, http.StatusOK, r.do(r.token("", access.Operator), http.MethodGet, "/tenants/acme", "").status)
+	require.Equal(t, 20, flood(r.token("acme", auth.Viewer)))
+	require.Equal(t, http.StatusOK, r.do(r.token("acme", auth.Admin), http.MethodGet, "/tenants/acme", "").status, "another token has its own pace")
+	require.Equal(t, 20, flood(r.token("acme", auth.Viewer)))
+	require.Equal(t, 9, flood(r.token("acme", auth.Viewer)), "all of a tenant's together have one, too")
+	require.Equal(t, http.StatusTooManyRequests, r.do(r.token("acme", auth.Admin), http.MethodGet, "/tenants/acme", "").status)
+	require.Equal(t, http.StatusOK, r.do(r.token("other", auth.Admin), http.MethodGet, "/tenants/other", "").status)
+	require.Equal(t, http.StatusOK, r.do(r.token("", auth.Operator), http.MethodGet, "/tenants/acme", "").status)
 	env.Advance(time.Second)
-	require.Equal(t, http.StatusOK, r.do(r.token("acme", access.Admin), http.MethodGet, "/tenants/acme", "").status)
+	require.Equal(t, http.StatusOK, r.do(r.token("acme", auth.Admin), http.MethodGet, "/tenants/acme", "").status)
 }

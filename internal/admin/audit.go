@@ -6,8 +6,8 @@ import (
 	"strconv"
 	"time"
 
-	"pushbutton/internal/access"
-	"pushbutton/internal/audit"
+	"pushbutton/internal/admin/audit"
+	"pushbutton/internal/admin/auth"
 )
 
 // AuditLog is what the routes read; *audit.Log does.
@@ -74,22 +74,22 @@ func AuditRoutes(log AuditLog) []Route {
 		return page, err
 	}
 	return []Route{
-		Handle(Route{Method: http.MethodGet, Path: "/audit/refused", Operation: "listRefused", Tag: tag, Role: access.Operator,
+		Handle(Route{Method: http.MethodGet, Path: "/audit/refused", Operation: "listRefused", Tag: tag, Role: auth.Operator,
 			Summary: "List what was refused to operators", Description: folded},
 			func(ctx context.Context, _ *Call, q Paging, _ None) (Page[AuditRefusal], error) {
 				return refusals(ctx, audit.Deployment, q)
 			}),
-		Handle(Route{Method: http.MethodGet, Path: "/tenants/{tenant}/audit/refused", Operation: "listTenantRefused", Tag: tag, Role: access.Admin,
+		Handle(Route{Method: http.MethodGet, Path: "/tenants/{tenant}/audit/refused", Operation: "listTenantRefused", Tag: tag, Role: auth.Admin,
 			Summary: "List what was refused to a tenant's tokens", Description: folded},
 			func(ctx context.Context, c *Call, q Paging, _ None) (Page[AuditRefusal], error) {
 				return refusals(ctx, c.Tenant.ID, q)
 			}),
-		Handle(Route{Method: http.MethodGet, Path: "/audit", Operation: "listAudit", Tag: tag, Role: access.Operator,
+		Handle(Route{Method: http.MethodGet, Path: "/audit", Operation: "listAudit", Tag: tag, Role: auth.Operator,
 			Summary: "List what was done to the deployment", Description: kept},
 			func(ctx context.Context, _ *Call, q AuditQuery, _ None) (Page[AuditEntry], error) {
 				return list(ctx, audit.Deployment, q)
 			}),
-		Handle(Route{Method: http.MethodGet, Path: "/tenants/{tenant}/audit", Operation: "listTenantAudit", Tag: tag, Role: access.Admin,
+		Handle(Route{Method: http.MethodGet, Path: "/tenants/{tenant}/audit", Operation: "listTenantAudit", Tag: tag, Role: auth.Admin,
 			Summary: "List what was done to a tenant", Description: kept},
 			func(ctx context.Context, c *Call, q AuditQuery, _ None) (Page[AuditEntry], error) {
 				return list(ctx, c.Tenant.ID, q)

@@ -10,8 +10,8 @@ import (
 
 	"github.com/labstack/echo/v4"
 
-	"pushbutton/internal/jsonlimit"
-	"pushbutton/internal/memory"
+	"pushbutton/internal/limits/jsonlimit"
+	"pushbutton/internal/limits/memory"
 )
 
 // What a body weighs in memory, in bytes: it is there as text, twice while its

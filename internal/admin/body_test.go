@@ -9,10 +9,10 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"pushbutton/internal/access"
 	"pushbutton/internal/admin"
-	"pushbutton/internal/memory"
-	"pushbutton/internal/redistest"
+	"pushbutton/internal/admin/auth"
+	"pushbutton/internal/limits/memory"
+	"pushbutton/internal/redisdb/redistest"
 )
 
 // taking is a route that takes anything, within bounds.
@@ -21,7 +21,7 @@ func taking(path string, bytes, values int, do func(ctx context.Context) error) 
 		Things []map[string]any `json:"things,omitempty"`
 		Text   string           `json:"text,omitempty"`
 	}
-	return admin.Handle(admin.Route{Method: http.MethodPost, Path: path, Operation: "take" + strings.ReplaceAll(path, "/", "_"), Summary: "Take", Tag: "Test", Role: access.Operator, MaxBody: bytes, MaxValues: values},
+	return admin.Handle(admin.Route{Method: http.MethodPost, Path: path, Operation: "take" + strings.ReplaceAll(path, "/", "_"), Summary: "Take", Tag: "Test", Role: auth.Operator, MaxBody: bytes, MaxValues: values},
 		func(ctx context.Context, _ *admin.Call, _ admin.None, _ anything) (admin.None, error) {
 			if do != nil {
 				return admin.None{}, do(ctx)
@@ -35,7 +35,7 @@ func list(n int) string { return `{"things":[` + strings.Repeat("{},", n-1) + "{
 
 func TestBodiesAreBoundedByTheRoute(t *testing.T) {
 	r := newRig(t, redistest.Mini(t), taking("/usual", 0, 0, nil), taking("/small", 100, 10, nil), taking("/large", 1<<20, 100_000, nil))
-	operator := r.token("", access.Operator)
+	operator := r.token("", auth.Operator)
 	text := func(n int) string { return `{"text":"` + strings.Repeat("x", n-len(`{"text":""}`)) + `"}` }
 	deep := `{"things":[` + strings.Repeat(`{"a":`, 100) + "1" + strings.Repeat("}", 100) + "]}"
 	for _, c := range []struct {
@@ -62,7 +62,7 @@ func TestBodiesAreBoundedByTheRoute(t *testing.T) {
 // What is refused for what stands in it was not decoded.
 func TestABodyOfEmptyObjectsCostsWhatItIs(t *testing.T) {
 	r := newRig(t, redistest.Mini(t), taking("/large", 1<<20, 2000, nil))
-	operator := r.token("", access.Operator)
+	operator := r.token("", auth.Operator)
 	body := list(300_000)
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
@@ -90,7 +90,7 @@ func TestRequestsHoldMemory(t *testing.T) {
 	r := newRig(t, redistest.Mini(t), taking("/hold", 0, 0, hold), taking("/more", 0, 0, more), taking("/tenants/{tenant}/little", 0, 0, func(ctx context.Context) error { return memory.Take(ctx, memory.Free+1) }))
 	_, err := r.store.CreateTenant(t.Context(), "acme")
 	require.NoError(t, err)
-	operator := r.token("", access.Operator)
+	operator := r.token("", auth.Operator)
 	got := r.do(operator, http.MethodPost, "/more", "{}")
 	require.Equal(t, http.StatusServiceUnavailable, got.status, got.raw)
 	require.NotEmpty(t, got.head.Get("Retry-After"))

@@ -6,7 +6,7 @@ import (
 	"net/http"
 	"time"
 
-	"pushbutton/internal/access"
+	"pushbutton/internal/admin/auth"
 	"pushbutton/internal/connections"
 	"pushbutton/internal/pushes"
 )
@@ -30,24 +30,24 @@ func ConnectionRoutes(p Pushes) []Route {
 	const tag = "Connections"
 	h := connectionRoutes{p}
 	return []Route{
-		Handle(Route{Method: http.MethodGet, Path: connectionsPath, Operation: "listConnections", Tag: tag, Role: access.Viewer,
+		Handle(Route{Method: http.MethodGet, Path: connectionsPath, Operation: "listConnections", Tag: tag, Role: auth.Viewer,
 			Summary:     "List and search connections",
 			Description: "One integration after the other by name, in each the newest change first, and at equal times the last item by its id. A page looks at up to 2,000 connections: with kind or text it can be short, or empty, and not be the last. The end is where next is absent."}, h.list),
-		Handle(Route{Method: http.MethodPost, Path: connectionsPath + "/retry", Operation: "retryConnections", Tag: tag, Role: access.Admin, Idempotent: true, Limit: retryLimit,
+		Handle(Route{Method: http.MethodPost, Path: connectionsPath + "/retry", Operation: "retryConnections", Tag: tag, Role: auth.Admin, Idempotent: true, Limit: retryLimit,
 			Summary:     "Push again what failed",
 			Description: "Every connection that shows an error and that the filter lets through, as many as limit says; as safe as clicking. Go on with cursor until next is absent: what fails again meanwhile is not retried once more. Sent again as it was, the request finds what it has retried no longer failed."}, h.retryAll),
-		Handle(Route{Method: http.MethodGet, Path: connectionPath, Operation: "getConnection", Tag: tag, Role: access.Viewer,
+		Handle(Route{Method: http.MethodGet, Path: connectionPath, Operation: "getConnection", Tag: tag, Role: auth.Viewer,
 			Summary: "Get a connection with its timeline"}, h.get),
-		Handle(Route{Method: http.MethodPost, Path: connectionPath + "/retry", Operation: "retryConnection", Tag: tag, Role: access.Admin,
+		Handle(Route{Method: http.MethodPost, Path: connectionPath + "/retry", Operation: "retryConnection", Tag: tag, Role: auth.Admin,
 			Summary:     "Push again",
 			Description: "As safe as clicking: an issue that exists is found and not created again, and a push under way goes on as it is."}, h.one(pushes.Desk.Retry)),
-		Handle(Route{Method: http.MethodPost, Path: connectionPath + "/reset", Operation: "resetConnection", Tag: tag, Role: access.Admin,
+		Handle(Route{Method: http.MethodPost, Path: connectionPath + "/reset", Operation: "resetConnection", Tag: tag, Role: auth.Admin,
 			Summary:     "Have the button show initial again",
 			Description: "Whatever it shows at Productboard, and whether anything is known of it here. The issue is left alone; the next push gets one of its own."}, h.one(pushes.Desk.Reset)),
-		Handle(Route{Method: http.MethodPost, Path: connectionPath + "/link", Operation: "linkConnection", Tag: tag, Role: access.Admin, Limit: integrationLimit,
+		Handle(Route{Method: http.MethodPost, Path: connectionPath + "/link", Operation: "linkConnection", Tag: tag, Role: auth.Admin, Limit: integrationLimit,
 			Summary:     "Link the button to an issue that exists",
 			Description: "By its key or its page's address, which the tracker is asked for. One that it was connected to is left alone."}, h.link),
-		Handle(Route{Method: http.MethodPost, Path: connectionPath + "/unlink", Operation: "unlinkConnection", Tag: tag, Role: access.Admin,
+		Handle(Route{Method: http.MethodPost, Path: connectionPath + "/unlink", Operation: "unlinkConnection", Tag: tag, Role: auth.Admin,
 			Summary:     "Unlink the button from its issue",
 			Description: "As unlinking at Productboard: the button shows initial again, and the issue is treated as the integration's onUnlink says."}, h.one(pushes.Desk.Unlink)),
 	}

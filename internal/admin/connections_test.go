@@ -10,13 +10,13 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"pushbutton/internal/access"
 	"pushbutton/internal/admin"
-	"pushbutton/internal/audit"
+	"pushbutton/internal/admin/audit"
+	"pushbutton/internal/admin/auth"
 	"pushbutton/internal/connections"
 	"pushbutton/internal/fault"
 	"pushbutton/internal/pushes"
-	"pushbutton/internal/redistest"
+	"pushbutton/internal/redisdb/redistest"
 	"pushbutton/internal/secret"
 	"pushbutton/internal/targets"
 	"pushbutton/internal/tenants"
@@ -56,7 +56,7 @@ func newPushRig(t *testing.T, env redistest.Env) *pushRig {
 	p.in, err = p.store.Tenant("acme").Create(t.Context(), tenants.Integration{ID: tenants.NewID(), Name: "Engineering", ProductboardID: "pb"})
 	require.NoError(t, err)
 	p.one = "/tenants/acme/integrations/" + p.in.ID
-	p.viewer, p.admin = p.token("acme", access.Viewer), p.token("acme", access.Admin)
+	p.viewer, p.admin = p.token("acme", auth.Viewer), p.token("acme", auth.Admin)
 	return p
 }
 

@@ -5,15 +5,15 @@ import (
 	"net/http"
 	"time"
 
-	"pushbutton/internal/access"
-	"pushbutton/internal/erasure"
+	"pushbutton/internal/admin/auth"
+	"pushbutton/internal/admin/deletion"
 	"pushbutton/internal/tenants"
 )
 
-// Deletions deletes tenants; *erasure.Eraser does.
+// Deletions deletes tenants; *deletion.Eraser does.
 type Deletions interface {
-	Begin(ctx context.Context, t tenants.Tenant, j erasure.Job) (erasure.Job, error)
-	Get(ctx context.Context, tenant string) (erasure.Job, error)
+	Begin(ctx context.Context, t tenants.Tenant, j deletion.Job) (deletion.Job, error)
+	Get(ctx context.Context, tenant string) (deletion.Job, error)
 }
 
 // TenantDelete asks for a tenant's deletion.
@@ -35,7 +35,7 @@ type TenantDeletion struct {
 	Problem        string     `json:"problem,omitempty" doc:"Why the latest try failed; it is tried again, at the latest after five minutes."`
 }
 
-func wireDeletion(j erasure.Job) TenantDeletion {
+func wireDeletion(j deletion.Job) TenantDeletion {
 	out := TenantDeletion{Tenant: j.Tenant, AtProductboard: j.AtProductboard, Requested: j.Requested, Done: j.Done(),
 		Integrations: j.Integrations, Left: j.Left, Connections: j.Connections, Problem: j.Problem}
 	if j.Done() {
@@ -48,7 +48,7 @@ func wireDeletion(j erasure.Job) TenantDeletion {
 func DeletionRoutes(deletions Deletions) []Route {
 	const tag, path = "Tenants", "/tenants/{tenant}/deletion"
 	return []Route{
-		Handle(Route{Method: http.MethodPost, Path: path, Operation: "deleteTenant", Tag: tag, Role: access.Operator, Status: http.StatusAccepted, IfMatch: true,
+		Handle(Route{Method: http.MethodPost, Path: path, Operation: "deleteTenant", Tag: tag, Role: auth.Operator, Status: http.StatusAccepted, IfMatch: true,
 			Summary:     "Delete a tenant with all that belongs to it",
 			Description: "At once it takes no more clicks; the rest is done in the background and survives restarts. Issues in trackers stay. There is no way back, but it can be asked for again, for example without `atProductboard` if Productboard does not take the credential any more. The deployment's audit log keeps that it was there."},
 			func(ctx context.Context, c *Call, _ None, in TenantDelete) (TenantDeletion, error) {
@@ -58,11 +58,11 @@ func DeletionRoutes(deletions Deletions) []Route {
 				if in.Confirm != c.Tenant.ID {
 					return TenantDeletion{}, Invalid(FieldError{Field: "confirm", Message: "must be the tenant's id"})
 				}
-				j, err := deletions.Begin(ctx, c.Tenant, erasure.Job{AtProductboard: in.AtProductboard, Subject: c.Identity.Subject, Token: c.Identity.TokenID})
+				j, err := deletions.Begin(ctx, c.Tenant, deletion.Job{AtProductboard: in.AtProductboard, Subject: c.Identity.Subject, Token: c.Identity.TokenID})
 				c.Created("/tenants/%s/deletion", c.Tenant.ID)
 				return wireDeletion(j), err
 			}),
-		Handle(Route{Method: http.MethodGet, Path: path, Operation: "getTenantDeletion", Tag: tag, Role: access.Operator, Gone: true,
+		Handle(Route{Method: http.MethodGet, Path: path, Operation: "getTenantDeletion", Tag: tag, Role: auth.Operator, Gone: true,
 			Summary: "Tell how far a tenant's deletion is", Description: "For 30 days after its end too."},
 			func(ctx context.Context, c *Call, _, _ None) (TenantDeletion, error) {
 				j, err := deletions.Get(ctx, c.Param("tenant"))

@@ -5,11 +5,11 @@ import (
 	"net/http"
 	"time"
 
-	"pushbutton/internal/access"
+	"pushbutton/internal/admin/auth"
 	"pushbutton/internal/pbapi"
-	"pushbutton/internal/register"
 	"pushbutton/internal/targets"
 	"pushbutton/internal/tenants"
+	"pushbutton/internal/tenants/register"
 )
 
 // Registrar registers integrations; *register.Registrar does.
@@ -44,36 +44,36 @@ func IntegrationRoutes(r Registrar) []Route {
 	const tag = "Integrations"
 	h := integrationRoutes{r}
 	return []Route{
-		Handle(Route{Method: http.MethodPost, Path: integrationsPath, Operation: "createIntegration", Tag: tag, Role: access.Admin,
+		Handle(Route{Method: http.MethodPost, Path: integrationsPath, Operation: "createIntegration", Tag: tag, Role: auth.Admin,
 			Status: http.StatusCreated, Idempotent: true, Limit: integrationLimit, MaxBody: settingsBody, MaxValues: settingsValues,
 			Summary:     "Create an integration",
 			Description: "Checks both sides, then registers the column at Productboard, which probes this plugin meanwhile. With an OAuth application it is stored only: authorise the plugin, then register it."}, h.create),
-		Handle(Route{Method: http.MethodGet, Path: integrationsPath, Operation: "listIntegrations", Tag: tag, Role: access.Viewer,
+		Handle(Route{Method: http.MethodGet, Path: integrationsPath, Operation: "listIntegrations", Tag: tag, Role: auth.Viewer,
 			Summary: "List integrations by name"}, h.list),
-		Handle(Route{Method: http.MethodPost, Path: integrationsPath + "/import", Operation: "importIntegration", Tag: tag, Role: access.Admin,
+		Handle(Route{Method: http.MethodPost, Path: integrationsPath + "/import", Operation: "importIntegration", Tag: tag, Role: auth.Admin,
 			Status: http.StatusCreated, Idempotent: true, Limit: integrationLimit, MaxBody: settingsBody, MaxValues: settingsValues,
 			Summary:     "Take over an integration that was made elsewhere",
 			Description: "Found at Productboard by its id; name, type, button and whether it is enabled stay as they are. From then on Productboard calls this plugin. Buttons that are connected are linked to their issues as far as these can be found by their address."}, h.takeOver),
-		Handle(Route{Method: http.MethodGet, Path: integrationPath, Operation: "getIntegration", Tag: tag, Role: access.Viewer,
+		Handle(Route{Method: http.MethodGet, Path: integrationPath, Operation: "getIntegration", Tag: tag, Role: auth.Viewer,
 			Summary: "Get an integration"}, h.get),
-		Handle(Route{Method: http.MethodPatch, Path: integrationPath, Operation: "updateIntegration", Tag: tag, Role: access.Admin, IfMatch: true, Limit: integrationLimit, MaxBody: settingsBody, MaxValues: settingsValues,
+		Handle(Route{Method: http.MethodPatch, Path: integrationPath, Operation: "updateIntegration", Tag: tag, Role: auth.Admin, IfMatch: true, Limit: integrationLimit, MaxBody: settingsBody, MaxValues: settingsValues,
 			Summary:     "Change an integration",
 			Description: "A JSON merge patch (RFC 7396). What is changed is checked first; a setting that leads to another scheme, host or port wants the credentials that go there sent again. What Productboard knows is changed there too. A new credential for an integration that needs a reconnect lets what waits go on."}, h.update),
-		Handle(Route{Method: http.MethodDelete, Path: integrationPath, Operation: "deleteIntegration", Tag: tag, Role: access.Admin, Limit: deletionLimit,
+		Handle(Route{Method: http.MethodDelete, Path: integrationPath, Operation: "deleteIntegration", Tag: tag, Role: auth.Admin, Limit: deletionLimit,
 			Summary:     "Delete an integration",
 			Description: "Productboard deletes the column and every button in it, for good; issues stay in the tracker. Cut short, it is finished by the same request."}, h.remove),
-		Handle(Route{Method: http.MethodPost, Path: integrationPath + "/register", Operation: "registerIntegration", Tag: tag, Role: access.Admin, Limit: integrationLimit,
+		Handle(Route{Method: http.MethodPost, Path: integrationPath + "/register", Operation: "registerIntegration", Tag: tag, Role: auth.Admin, Limit: integrationLimit,
 			Summary: "Register at Productboard what is not there", Description: "After the plugin was authorised, after a create that was cut short, or, with recreate, after it was deleted there."}, h.register),
-		Handle(Route{Method: http.MethodPost, Path: integrationPath + "/enable", Operation: "enableIntegration", Tag: tag, Role: access.Admin, Limit: integrationLimit,
+		Handle(Route{Method: http.MethodPost, Path: integrationPath + "/enable", Operation: "enableIntegration", Tag: tag, Role: auth.Admin, Limit: integrationLimit,
 			Summary: "Enable an integration", Description: "Productboard probes this plugin first."}, h.enable(true)),
-		Handle(Route{Method: http.MethodPost, Path: integrationPath + "/disable", Operation: "disableIntegration", Tag: tag, Role: access.Admin, Limit: integrationLimit,
+		Handle(Route{Method: http.MethodPost, Path: integrationPath + "/disable", Operation: "disableIntegration", Tag: tag, Role: auth.Admin, Limit: integrationLimit,
 			Summary: "Disable an integration", Description: "Its column is hidden; its buttons and issues stay as they are."}, h.enable(false)),
-		Handle(Route{Method: http.MethodPost, Path: integrationPath + "/rotate-action-secret", Operation: "rotateActionSecret", Tag: tag, Role: access.Admin, Limit: integrationLimit,
+		Handle(Route{Method: http.MethodPost, Path: integrationPath + "/rotate-action-secret", Operation: "rotateActionSecret", Tag: tag, Role: auth.Admin, Limit: integrationLimit,
 			Summary: "Replace the secret that Productboard sends", Description: "The old one is accepted until shortly after Productboard has the new one. Cut short, it is finished by the same request."}, h.rotate),
-		Handle(Route{Method: http.MethodPost, Path: integrationPath + "/check", Operation: "checkIntegration", Tag: tag, Role: access.Admin, ReadOnly: true, Limit: integrationLimit,
+		Handle(Route{Method: http.MethodPost, Path: integrationPath + "/check", Operation: "checkIntegration", Tag: tag, Role: auth.Admin, ReadOnly: true, Limit: integrationLimit,
 			Summary:     "Check an integration",
 			Description: "Productboard's credential and permissions, whether Productboard reaches this plugin, the tracker's credentials, its required fields, and the egress rules. Creates nothing."}, h.check),
-		Handle(Route{Method: http.MethodPost, Path: integrationPath + "/preview", Operation: "previewIssue", Tag: tag, Role: access.Viewer, ReadOnly: true, Limit: integrationLimit,
+		Handle(Route{Method: http.MethodPost, Path: integrationPath + "/preview", Operation: "previewIssue", Tag: tag, Role: auth.Viewer, ReadOnly: true, Limit: integrationLimit,
 			Summary: "Show the issue that a push would create", Description: "Creates nothing."}, h.preview),
 	}
 }

@@ -10,16 +10,16 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"pushbutton/internal/access"
 	"pushbutton/internal/admin"
+	"pushbutton/internal/admin/auth"
 	"pushbutton/internal/fault"
 	"pushbutton/internal/outbound"
 	"pushbutton/internal/pbapi"
 	"pushbutton/internal/pbapi/pbfake"
-	"pushbutton/internal/redistest"
-	"pushbutton/internal/register"
+	"pushbutton/internal/redisdb/redistest"
 	"pushbutton/internal/targets"
 	"pushbutton/internal/tenants"
+	"pushbutton/internal/tenants/register"
 )
 
 const publicURL = "https://push.example.com"
@@ -82,7 +82,7 @@ func newOffice(t *testing.T, env redistest.Env) *office {
 	require.NoError(t, o.fake.SetEdge(publicURL, front.URL))
 	_, err = o.store.CreateTenant(t.Context(), "acme")
 	require.NoError(t, err)
-	o.admin = o.token("acme", access.Admin)
+	o.admin = o.token("acme", auth.Admin)
 	return o
 }
 
@@ -110,7 +110,7 @@ func TestIntegrationsLife(t *testing.T) {
 		assert.Equal(t, true, secrets["target.credentials.apiKey"].(map[string]any)["set"])
 		assert.NotEmpty(t, secrets["productboard.token"].(map[string]any)["lastChanged"])
 
-		got = must(http.StatusOK, o.do(o.token("acme", access.Viewer), http.MethodGet, path, ""))
+		got = must(http.StatusOK, o.do(o.token("acme", auth.Viewer), http.MethodGet, path, ""))
 		tag := got.head.Get("ETag")
 		got = must(http.StatusOK, o.do(o.admin, http.MethodGet, "/tenants/acme/integrations", ""))
 		require.Len(t, got.body["items"], 1)
@@ -133,7 +133,7 @@ func TestIntegrationsLife(t *testing.T) {
 		assert.NotContains(t, got.body, "rotating")
 		got = must(http.StatusOK, o.do(o.admin, http.MethodPost, path+"/check", ""))
 		assert.Equal(t, true, got.body["ok"])
-		got = must(http.StatusOK, o.do(o.token("acme", access.Viewer), http.MethodPost, path+"/preview", `{"entity":"6f1f5a0e-6d0b-4b0e-9b5e-3c1d8f0a7e42"}`))
+		got = must(http.StatusOK, o.do(o.token("acme", auth.Viewer), http.MethodPost, path+"/preview", `{"entity":"6f1f5a0e-6d0b-4b0e-9b5e-3c1d8f0a7e42"}`))
 		assert.Equal(t, map[string]any{"title": "T", "body": "B", "format": "markdown", "labels": []any{}, "fields": []any{}, "warnings": []any{}}, got.body)
 
 		got = must(http.StatusUnprocessableEntity, o.do(o.admin, http.MethodDelete, path+"?confirm=other", ""))

@@ -9,10 +9,10 @@ import (
 	"time"
 
 	"pushbutton/internal/fault"
-	"pushbutton/internal/register"
 	"pushbutton/internal/secret"
 	"pushbutton/internal/targets"
 	"pushbutton/internal/tenants"
+	"pushbutton/internal/tenants/register"
 )
 
 // IntegrationSettings are what can be set of an integration. Secrets are taken

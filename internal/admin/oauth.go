@@ -5,10 +5,10 @@ import (
 	"net/http"
 	"time"
 
-	"pushbutton/internal/access"
+	"pushbutton/internal/admin/auth"
 	"pushbutton/internal/fault"
-	"pushbutton/internal/pbauth"
 	"pushbutton/internal/tenants"
+	"pushbutton/internal/tenants/pbauth"
 )
 
 // Connector connects integrations with Productboard; *pbauth.Auth does.
@@ -83,10 +83,10 @@ func CredentialRoutes(connector Connector, marks Marks) []Route {
 		return out, nil
 	}
 	return []Route{
-		Handle(Route{Method: http.MethodGet, Path: base + "/credentials", Operation: "getCredentials", Tag: tag, Role: access.Viewer,
+		Handle(Route{Method: http.MethodGet, Path: base + "/credentials", Operation: "getCredentials", Tag: tag, Role: auth.Viewer,
 			Summary: "Tell how the credentials of an integration are", Description: "No credential is ever told."},
 			func(ctx context.Context, c *Call, _, _ None) (CredentialStatus, error) { return status(ctx, c) }),
-		Handle(Route{Method: http.MethodPost, Path: base + "/credentials/works", Operation: "credentialWorks", Tag: tag, Role: access.Admin,
+		Handle(Route{Method: http.MethodPost, Path: base + "/credentials/works", Operation: "credentialWorks", Tag: tag, Role: auth.Admin,
 			Summary:     "Say that a credential works again although it was not replaced",
 			Description: "What waited for it goes on within seconds. If it is refused again, the integration needs a reconnect again. Replacing a credential does this by itself."},
 			func(ctx context.Context, c *Call, _ None, in CredentialWorks) (CredentialStatus, error) {
@@ -98,7 +98,7 @@ func CredentialRoutes(connector Connector, marks Marks) []Route {
 				}
 				return status(ctx, c)
 			}),
-		Handle(Route{Method: http.MethodPost, Path: base + "/oauth", Operation: "startOAuth", Tag: tag, Role: access.Admin,
+		Handle(Route{Method: http.MethodPost, Path: base + "/oauth", Operation: "startOAuth", Tag: tag, Role: auth.Admin,
 			Summary: "Begin to connect an integration with Productboard by OAuth",
 			Description: "Send the browser of a Productboard user to `authorizeUrl`. It comes back to this plugin's `" + pbauth.CallbackPath + "`, which shows a code and changes nothing. " +
 				"Whoever began then calls finishOAuth with the code: only this proves that the consent was given for whom it was asked."},
@@ -110,7 +110,7 @@ func CredentialRoutes(connector Connector, marks Marks) []Route {
 				s, err := connector.Start(ctx, in, c.Identity.Subject)
 				return OAuthStarted(s), err
 			}),
-		Handle(Route{Method: http.MethodPost, Path: base + "/oauth/finish", Operation: "finishOAuth", Tag: tag, Role: access.Admin,
+		Handle(Route{Method: http.MethodPost, Path: base + "/oauth/finish", Operation: "finishOAuth", Tag: tag, Role: auth.Admin,
 			Summary: "Finish connecting: exchange the code for a session", Description: "The state can be used once, by the subject that began. A session that was there before is revoked."},
 			func(ctx context.Context, c *Call, _ None, in OAuthFinish) (CredentialStatus, error) {
 				if _, err := find(ctx, c); err != nil {

@@ -12,7 +12,7 @@ import (
 	"strconv"
 	"strings"
 
-	"pushbutton/internal/access"
+	"pushbutton/internal/admin/auth"
 	"pushbutton/internal/admin/schema"
 )
 
@@ -96,16 +96,16 @@ func (r Route) check() error {
 	if r.run == nil || r.Operation == "" || r.Summary == "" || r.Tag == "" {
 		return fmt.Errorf("needs a handler, an operation, a summary and a tag")
 	}
-	if r.Role != "" && !slices.Contains(access.Roles(), r.Role) {
+	if r.Role != "" && !slices.Contains(auth.Roles(), r.Role) {
 		return fmt.Errorf("has the unknown role %q", r.Role)
 	}
 	if r.ofTenant() != strings.HasPrefix(r.Path, "/tenants/{tenant}") {
 		return fmt.Errorf("names a tenant elsewhere than at its beginning")
 	}
-	if r.ofTenant() && r.Role == "" || !r.ofTenant() && r.Role != "" && r.Role != access.Operator {
+	if r.ofTenant() && r.Role == "" || !r.ofTenant() && r.Role != "" && r.Role != auth.Operator {
 		return fmt.Errorf("needs a role that fits its path")
 	}
-	if r.Gone && r.Role != access.Operator {
+	if r.Gone && r.Role != auth.Operator {
 		return fmt.Errorf("is for tenants that may not exist, so it must be an operator's")
 	}
 	for _, name := range r.params() {
@@ -121,7 +121,7 @@ func (a *API) operation(r Route) object {
 	switch {
 	case r.ofTenant():
 		role = fmt.Sprintf("Needs the role `%s` of the tenant, or `operator`.", r.Role)
-		if r.Role == access.Operator {
+		if r.Role == auth.Operator {
 			role = "Needs the role `operator`."
 		}
 	case r.Role != "":

@@ -15,14 +15,14 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"pushbutton/internal/access"
 	"pushbutton/internal/admin"
-	"pushbutton/internal/audit"
+	"pushbutton/internal/admin/audit"
+	"pushbutton/internal/admin/auth"
+	"pushbutton/internal/admin/deletion"
+	"pushbutton/internal/admin/idempotency"
 	"pushbutton/internal/connections"
-	"pushbutton/internal/erasure"
-	"pushbutton/internal/idempotency"
-	"pushbutton/internal/memory"
-	"pushbutton/internal/redistest"
+	"pushbutton/internal/limits/memory"
+	"pushbutton/internal/redisdb/redistest"
 	"pushbutton/internal/secret"
 	"pushbutton/internal/tenants"
 )
@@ -31,13 +31,13 @@ import (
 type rig struct {
 	t     testing.TB
 	api   *admin.API
-	key   access.SharedKey
+	key   auth.SharedKey
 	store *tenants.Store
 	log   *audit.Log
 
 	records *connections.Store
-	revoked *access.RevocationStore
-	eraser  *erasure.Eraser
+	revoked *auth.RevocationStore
+	eraser  *deletion.Eraser
 	env     redistest.Env
 }
 
@@ -59,12 +59,12 @@ func newPacedRig(t testing.TB, env redistest.Env, pace admin.Pace, extra ...admi
 	ring, err := secret.NewKeyring([]secret.Key{{ID: "k1", Bytes: bytes.Repeat([]byte("k"), secret.KeySize)}})
 	require.NoError(t, err)
 	r := &rig{t: t, env: env, store: tenants.NewStore(env.Client, ring)}
-	r.key, err = access.NewSharedKey(secret.New(strings.Repeat("s", access.MinSharedKey)))
+	r.key, err = auth.NewSharedKey(secret.New(strings.Repeat("s", auth.MinSharedKey)))
 	require.NoError(t, err)
 	r.records = connections.NewStore(env.Client, connections.Timing{})
-	r.revoked, r.log = access.NewRevocationStore(env.Client), audit.New(env.Client)
-	r.eraser = &erasure.Eraser{Redis: env.Client, Tenants: r.store, Audit: r.log, Log: slog.New(slog.DiscardHandler)}
-	verifier, err := access.NewVerifier(access.Options{Keys: []access.Keys{r.key}, Revocations: r.revoked})
+	r.revoked, r.log = auth.NewRevocationStore(env.Client), audit.New(env.Client)
+	r.eraser = &deletion.Eraser{Redis: env.Client, Tenants: r.store, Audit: r.log, Log: slog.New(slog.DiscardHandler)}
+	verifier, err := auth.NewVerifier(auth.Options{Keys: []auth.Keys{r.key}, Revocations: r.revoked})
 	require.NoError(t, err)
 	r.api, err = admin.New(admin.Options{Verifier: verifier, Tenants: r.store, Log: slog.New(slog.DiscardHandler), Audit: r.log, Answers: idempotency.New(env.Client), Pace: pace, Memory: memory.NewBudget(rigMemory),
 		Routes: slices.Concat(admin.TenantRoutes(r.store, r.records), admin.AuditRoutes(r.log), admin.TokenRoutes(r.revoked), admin.DeletionRoutes(r.eraser), extra)})
@@ -73,9 +73,9 @@ func newPacedRig(t testing.TB, env redistest.Env, pace admin.Pace, extra ...admi
 }
 
 // token makes a token: an operator's if the tenant is empty.
-func (r *rig) token(tenant string, role access.Role) string {
+func (r *rig) token(tenant string, role auth.Role) string {
 	r.t.Helper()
-	token, _, err := r.key.Mint(access.Grant{Subject: "jane", Tenant: tenant, Roles: []access.Role{role}, Life: time.Hour}, time.Now())
+	token, _, err := r.key.Mint(auth.Grant{Subject: "jane", Tenant: tenant, Roles: []auth.Role{role}, Life: time.Hour}, time.Now())
 	require.NoError(r.t, err)
 	return token
 }

@@ -11,7 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"pushbutton/internal/access"
+	"pushbutton/internal/admin/auth"
 	"pushbutton/internal/tenants"
 )
 
@@ -32,7 +32,7 @@ type Route struct {
 	Tag         string
 	// Role is the least role: of the path's tenant, or of the deployment where
 	// the path names none. Empty: any valid token will do.
-	Role access.Role
+	Role auth.Role
 	// Status is that of success; 0 means 200, or 204 where the reply is None.
 	Status int
 	// IfMatch demands the header If-Match: handlers ask Call.Match.
@@ -161,7 +161,7 @@ func (r Route) mutates() bool { return r.Method != http.MethodGet && !r.ReadOnly
 
 // Call is one request whose token and role were checked.
 type Call struct {
-	Identity access.Identity
+	Identity auth.Identity
 	// Tenant is that of the path, read just now, and Scope the store bound to
 	// it; both are zero where the path names none.
 	Tenant tenants.Tenant
@@ -178,7 +178,7 @@ type Call struct {
 func (c *Call) Param(name string) string { return c.params[name] }
 
 // Operator tells whether the caller runs the deployment.
-func (c *Call) Operator() bool { return c.Identity.May("", access.Operator) }
+func (c *Call) Operator() bool { return c.Identity.May("", auth.Operator) }
 
 // Match compares If-Match with the stored version: nil if it is one of those
 // that the caller named.

@@ -18,10 +18,10 @@ import (
 
 	"github.com/labstack/echo/v4"
 
-	"pushbutton/internal/access"
+	"pushbutton/internal/admin/auth"
+	"pushbutton/internal/admin/idempotency"
 	"pushbutton/internal/admin/schema"
 	"pushbutton/internal/fault"
-	"pushbutton/internal/idempotency"
 	"pushbutton/internal/tenants"
 )
 
@@ -129,7 +129,7 @@ func pathValues(r Route, c echo.Context) map[string]string {
 func (a *API) permit(ctx context.Context, r Route, call *Call) error {
 	if !r.ofTenant() {
 		if r.Role != "" && !call.Identity.May("", r.Role) {
-			return sortNotAllowed().problem("This needs the role " + string(access.Operator) + ".")
+			return sortNotAllowed().problem("This needs the role " + string(auth.Operator) + ".")
 		}
 		return nil
 	}

@@ -6,7 +6,7 @@ import (
 	"net/http"
 	"time"
 
-	"pushbutton/internal/access"
+	"pushbutton/internal/admin/auth"
 	"pushbutton/internal/connections"
 	"pushbutton/internal/fault"
 	"pushbutton/internal/tenants"
@@ -105,7 +105,7 @@ type TenantUsage struct {
 func TenantRoutes(store TenantStore, shares Shares) []Route {
 	const tag, one = "Tenants", "/tenants/{tenant}"
 	return []Route{
-		Handle(Route{Method: http.MethodPost, Path: "/tenants", Operation: "createTenant", Tag: tag, Role: access.Operator, Status: http.StatusCreated, Idempotent: true, MaxBody: settingsBody,
+		Handle(Route{Method: http.MethodPost, Path: "/tenants", Operation: "createTenant", Tag: tag, Role: auth.Operator, Status: http.StatusCreated, Idempotent: true, MaxBody: settingsBody,
 			Summary: "Create a tenant"},
 			func(ctx context.Context, c *Call, _ None, in TenantCreate) (Tenant, error) {
 				t := tenants.Tenant{ID: in.ID}
@@ -119,7 +119,7 @@ func TenantRoutes(store TenantStore, shares Shares) []Route {
 				c.Created("/tenants/%s", in.ID)
 				return wireTenant(t), share(ctx, shares, t)
 			}),
-		Handle(Route{Method: http.MethodGet, Path: "/tenants", Operation: "listTenants", Tag: tag, Role: access.Operator,
+		Handle(Route{Method: http.MethodGet, Path: "/tenants", Operation: "listTenants", Tag: tag, Role: auth.Operator,
 			Summary: "List tenants by id"},
 			func(ctx context.Context, _ *Call, q Paging, _ None) (Page[Tenant], error) {
 				found, next, err := store.Tenants(ctx, q.Cursor, q.size())
@@ -129,10 +129,10 @@ func TenantRoutes(store TenantStore, shares Shares) []Route {
 				}
 				return page, err
 			}),
-		Handle(Route{Method: http.MethodGet, Path: one, Operation: "getTenant", Tag: tag, Role: access.Viewer,
+		Handle(Route{Method: http.MethodGet, Path: one, Operation: "getTenant", Tag: tag, Role: auth.Viewer,
 			Summary: "Get a tenant"},
 			func(_ context.Context, c *Call, _, _ None) (Tenant, error) { return wireTenant(c.Tenant), nil }),
-		Handle(Route{Method: http.MethodPatch, Path: one, Operation: "updateTenant", Tag: tag, Role: access.Admin, IfMatch: true, MaxBody: settingsBody,
+		Handle(Route{Method: http.MethodPatch, Path: one, Operation: "updateTenant", Tag: tag, Role: auth.Admin, IfMatch: true, MaxBody: settingsBody,
 			Summary: "Change a tenant's settings", Description: "A JSON merge patch (RFC 7396)."},
 			func(ctx context.Context, c *Call, _ None, patch Merge[TenantSettings]) (Tenant, error) {
 				t, err := updateTenant(ctx, c, patch)
@@ -141,18 +141,18 @@ func TenantRoutes(store TenantStore, shares Shares) []Route {
 				}
 				return wireTenant(t), share(ctx, shares, t)
 			}),
-		Handle(Route{Method: http.MethodGet, Path: one + "/usage", Operation: "getTenantUsage", Tag: tag, Role: access.Viewer,
+		Handle(Route{Method: http.MethodGet, Path: one + "/usage", Operation: "getTenantUsage", Tag: tag, Role: auth.Viewer,
 			Summary: "Tell what a tenant uses of its limits"},
 			func(ctx context.Context, c *Call, _, _ None) (TenantUsage, error) {
 				u, err := shares.Usage(ctx, c.Tenant.ID)
 				return TenantUsage{InFlight: u.InFlight, Waiting: u.Waiting, Connections: u.Connections, Limits: inForce(c.Tenant.Limits, shares.Defaults())}, err
 			}),
-		Handle(Route{Method: http.MethodPost, Path: one + "/suspend", Operation: "suspendTenant", Tag: tag, Role: access.Operator,
+		Handle(Route{Method: http.MethodPost, Path: one + "/suspend", Operation: "suspendTenant", Tag: tag, Role: auth.Operator,
 			Summary: "Suspend a tenant", Description: "Its clicks are answered with an error that says so; work that waits goes on waiting. Other processes notice within 5 s."},
 			func(ctx context.Context, c *Call, _ None, in TenantSuspend) (Tenant, error) {
 				return setSuspension(ctx, c, &tenants.Suspension{Reason: in.Reason, Since: time.Now().UTC()})
 			}),
-		Handle(Route{Method: http.MethodPost, Path: one + "/resume", Operation: "resumeTenant", Tag: tag, Role: access.Operator,
+		Handle(Route{Method: http.MethodPost, Path: one + "/resume", Operation: "resumeTenant", Tag: tag, Role: auth.Operator,
 			Summary: "Resume a suspended tenant", Description: "Work that waited goes on within half a minute."},
 			func(ctx context.Context, c *Call, _, _ None) (Tenant, error) { return setSuspension(ctx, c, nil) }),
 	}

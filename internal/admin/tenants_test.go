@@ -7,15 +7,15 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"pushbutton/internal/access"
-	"pushbutton/internal/audit"
-	"pushbutton/internal/redistest"
+	"pushbutton/internal/admin/audit"
+	"pushbutton/internal/admin/auth"
+	"pushbutton/internal/redisdb/redistest"
 )
 
 func TestTenantsLife(t *testing.T) {
 	redistest.Each(t, func(t *testing.T, env redistest.Env) {
 		r := newRig(t, env)
-		operator, own := r.token("", access.Operator), r.token("acme", access.Admin)
+		operator, own := r.token("", auth.Operator), r.token("acme", auth.Admin)
 
 		got := r.do(operator, http.MethodPost, "/tenants", `{"id":"acme","name":"Acme","limits":{"waiting":5}}`)
 		require.Equal(t, http.StatusCreated, got.status, got.raw)
@@ -67,7 +67,7 @@ func TestTenantsLife(t *testing.T) {
 // Everything that is wrong is named at once.
 func TestWrongFieldsAreNamed(t *testing.T) {
 	r := newRig(t, redistest.Mini(t))
-	operator := r.token("", access.Operator)
+	operator := r.token("", auth.Operator)
 	_, err := r.store.CreateTenant(t.Context(), "acme")
 	require.NoError(t, err)
 	for name, c := range map[string]struct {
@@ -112,7 +112,7 @@ func TestFrontDoor(t *testing.T) {
 			require.Equal(t, `Bearer realm="pushbutton"`, got.head.Get("WWW-Authenticate"))
 		}
 	}
-	own := r.token("acme", access.Admin)
+	own := r.token("acme", auth.Admin)
 	missing, others := r.do(own, http.MethodGet, "/tenants/nobody", ""), r.do(own, http.MethodGet, "/tenants/other", "")
 	delete(missing.body, "instance")
 	delete(others.body, "instance")
@@ -128,7 +128,7 @@ func TestFrontDoor(t *testing.T) {
 func TestDeletionOfATenant(t *testing.T) {
 	redistest.Each(t, func(t *testing.T, env redistest.Env) {
 		r := newRig(t, env)
-		operator := r.token("", access.Operator)
+		operator := r.token("", auth.Operator)
 		const path = "/tenants/acme/deletion"
 		require.Equal(t, http.StatusNotFound, r.do(operator, http.MethodGet, path, "").status)
 		created := r.do(operator, http.MethodPost, "/tenants", `{"id":"acme"}`)
@@ -136,7 +136,7 @@ func TestDeletionOfATenant(t *testing.T) {
 		assert.Equal(t, "precondition-required", name)
 		_, fields := r.do(operator, http.MethodPost, path, `{"confirm":"acne"}`, "If-Match", created.head.Get("ETag")).problem()
 		assert.Equal(t, []string{"confirm"}, fields)
-		assert.Equal(t, http.StatusForbidden, r.do(r.token("acme", access.Admin), http.MethodPost, path, `{"confirm":"acme"}`, "If-Match", "*").status)
+		assert.Equal(t, http.StatusForbidden, r.do(r.token("acme", auth.Admin), http.MethodPost, path, `{"confirm":"acme"}`, "If-Match", "*").status)
 		got := r.do(operator, http.MethodPost, path, `{"confirm":"acme"}`, "If-Match", created.head.Get("ETag"))
 		require.Equal(t, http.StatusAccepted, got.status, got.raw)
 		assert.Equal(t, "/admin/v1"+path, got.head.Get("Location"))

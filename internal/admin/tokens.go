@@ -6,13 +6,13 @@ import (
 	"strconv"
 	"time"
 
-	"pushbutton/internal/access"
+	"pushbutton/internal/admin/auth"
 )
 
-// Revocations revokes tokens; *access.RevocationStore does.
+// Revocations revokes tokens; *auth.RevocationStore does.
 type Revocations interface {
 	Revoke(ctx context.Context, tenant, tokenID, by string, left time.Duration) error
-	List(ctx context.Context, tenant string, offset, limit int) ([]access.RevokedToken, error)
+	List(ctx context.Context, tenant string, offset, limit int) ([]auth.RevokedToken, error)
 }
 
 // RevokedToken is a token that counts no more, on the wire.
@@ -36,11 +36,11 @@ type Whoami struct {
 }
 
 // maxLeft bounds for how long a revocation is remembered.
-const maxLeft = 10 * access.MaxLife
+const maxLeft = 10 * auth.MaxLife
 
 func (in TokenRevoke) left(now time.Time) (time.Duration, error) {
 	if in.Expires.IsZero() {
-		return access.MaxLife, nil
+		return auth.MaxLife, nil
 	}
 	left := in.Expires.Sub(now)
 	switch {
@@ -86,22 +86,22 @@ func TokenRoutes(store Revocations) []Route {
 				}
 				return out, nil
 			}),
-		Handle(Route{Method: http.MethodPost, Path: "/tokens/{token}/revoke", Operation: "revokeToken", Tag: tag, Role: access.Operator,
+		Handle(Route{Method: http.MethodPost, Path: "/tokens/{token}/revoke", Operation: "revokeToken", Tag: tag, Role: auth.Operator,
 			Summary: "Revoke any token", Description: "It is refused from the next request on, in every process."},
 			func(ctx context.Context, c *Call, _ None, in TokenRevoke) (None, error) {
 				return revoke(ctx, "", c, in)
 			}),
-		Handle(Route{Method: http.MethodGet, Path: "/tokens/revoked", Operation: "listRevokedTokens", Tag: tag, Role: access.Operator,
+		Handle(Route{Method: http.MethodGet, Path: "/tokens/revoked", Operation: "listRevokedTokens", Tag: tag, Role: auth.Operator,
 			Summary: "List tokens that were revoked for the deployment"},
 			func(ctx context.Context, _ *Call, q Paging, _ None) (Page[RevokedToken], error) {
 				return list(ctx, "", q)
 			}),
-		Handle(Route{Method: http.MethodPost, Path: "/tenants/{tenant}/tokens/{token}/revoke", Operation: "revokeTenantToken", Tag: tag, Role: access.Admin,
+		Handle(Route{Method: http.MethodPost, Path: "/tenants/{tenant}/tokens/{token}/revoke", Operation: "revokeTenantToken", Tag: tag, Role: auth.Admin,
 			Summary: "Revoke a token of the tenant", Description: "A token of another tenant with this id is not touched. The tenant's revocations outlive it, in case one of the same id follows."},
 			func(ctx context.Context, c *Call, _ None, in TokenRevoke) (None, error) {
 				return revoke(ctx, c.Tenant.ID, c, in)
 			}),
-		Handle(Route{Method: http.MethodGet, Path: "/tenants/{tenant}/tokens/revoked", Operation: "listRevokedTenantTokens", Tag: tag, Role: access.Admin,
+		Handle(Route{Method: http.MethodGet, Path: "/tenants/{tenant}/tokens/revoked", Operation: "listRevokedTenantTokens", Tag: tag, Role: auth.Admin,
 			Summary: "List tokens that were revoked for the tenant"},
 			func(ctx context.Context, c *Call, q Paging, _ None) (Page[RevokedToken], error) {
 				return list(ctx, c.Tenant.ID, q)

@@ -11,10 +11,10 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"pushbutton/internal/access"
 	"pushbutton/internal/admin"
 	"pushbutton/internal/admin/admintest"
-	"pushbutton/internal/redistest"
+	"pushbutton/internal/admin/auth"
+	"pushbutton/internal/redisdb/redistest"
 	"pushbutton/internal/tenants"
 )
 
@@ -62,7 +62,7 @@ func TestWalkFindsWhatIsUnguarded(t *testing.T) {
 		Name string `json:"name"`
 	}
 	var r *rig
-	mistake := func(method, path string, role access.Role, f func(context.Context, *admin.Call) error) admin.Route {
+	mistake := func(method, path string, role auth.Role, f func(context.Context, *admin.Call) error) admin.Route {
 		return admin.Handle(admin.Route{Method: method, Path: path, Operation: "mistake", Summary: "A mistake", Tag: "Test", Role: role, Status: http.StatusOK},
 			func(ctx context.Context, c *admin.Call, _, _ admin.None) (ok, error) { return ok{"x"}, f(ctx, c) })
 	}
@@ -73,17 +73,17 @@ func TestWalkFindsWhatIsUnguarded(t *testing.T) {
 		found     string
 	}{
 		"any token will do":          {route: ptr(mistake(http.MethodGet, "/secrets", "", nothing)), found: "GET /secrets answers 200 to the role viewer"},
-		"a viewer changes something": {route: ptr(mistake(http.MethodPost, "/tenants/{tenant}/x", access.Viewer, nothing)), found: "POST /tenants/{tenant}/x answers 200 to the role viewer"},
+		"a viewer changes something": {route: ptr(mistake(http.MethodPost, "/tenants/{tenant}/x", auth.Viewer, nothing)), found: "POST /tenants/{tenant}/x answers 200 to the role viewer"},
 		"past the frame":             {unguarded: "/tenants/{tenant}/x", found: "GET /admin/v1/tenants/{tenant}/x is served and not in the document"},
-		"an id that is not the tenant's": {route: ptr(mistake(http.MethodGet, "/tenants/{tenant}/integrations/{integration}/x", access.Viewer, func(ctx context.Context, c *admin.Call) error {
+		"an id that is not the tenant's": {route: ptr(mistake(http.MethodGet, "/tenants/{tenant}/integrations/{integration}/x", auth.Viewer, func(ctx context.Context, c *admin.Call) error {
 			_, err := r.store.ByID(ctx, c.Param("integration"))
 			return err
 		})), found: "answers 200 to the role viewer for another tenant's integration"},
-		"a change of somebody else's": {route: ptr(mistake(http.MethodPost, "/tenants/{tenant}/x", access.Admin, func(ctx context.Context, _ *admin.Call) error {
+		"a change of somebody else's": {route: ptr(mistake(http.MethodPost, "/tenants/{tenant}/x", auth.Admin, func(ctx context.Context, _ *admin.Call) error {
 			_, err := r.store.Tenant("other").Alter(ctx, func(t *tenants.Tenant) { t.Name = "taken" })
 			return err
 		})), found: "something of the other tenant was changed"},
-		"a handler that panics": {route: ptr(mistake(http.MethodGet, "/tenants/{tenant}/x", access.Viewer, func(context.Context, *admin.Call) error { panic("x") })), found: "GET /tenants/{tenant}/x fails: 500"},
+		"a handler that panics": {route: ptr(mistake(http.MethodGet, "/tenants/{tenant}/x", auth.Viewer, func(context.Context, *admin.Call) error { panic("x") })), found: "GET /tenants/{tenant}/x fails: 500"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var extra []admin.Route
@@ -115,7 +115,7 @@ func TestWrongTables(t *testing.T) {
 	nothing := func(context.Context, *admin.Call, admin.None, admin.None) (admin.None, error) {
 		return admin.None{}, nil
 	}
-	good := admin.Route{Method: http.MethodGet, Path: "/tenants/{tenant}/x", Operation: "x", Summary: "X", Tag: "Test", Role: access.Viewer}
+	good := admin.Route{Method: http.MethodGet, Path: "/tenants/{tenant}/x", Operation: "x", Summary: "X", Tag: "Test", Role: auth.Viewer}
 	for name, change := range map[string]func(*admin.Route){
 		"no role in a tenant":     func(r *admin.Route) { r.Role = "" },
 		"a tenant's role outside": func(r *admin.Route) { r.Path = "/x" },

@@ -9,15 +9,15 @@ import (
 	"os"
 	"slices"
 
-	"pushbutton/internal/access"
 	"pushbutton/internal/admin"
-	"pushbutton/internal/audit"
+	"pushbutton/internal/admin/audit"
+	"pushbutton/internal/admin/auth"
+	"pushbutton/internal/admin/deletion"
+	"pushbutton/internal/admin/idempotency"
 	"pushbutton/internal/connections"
-	"pushbutton/internal/erasure"
-	"pushbutton/internal/idempotency"
-	"pushbutton/internal/pacing"
-	"pushbutton/internal/register"
+	"pushbutton/internal/limits/ratelimit"
 	"pushbutton/internal/tenants"
+	"pushbutton/internal/tenants/register"
 )
 
 // maxKeyFile bounds a file with public keys, in bytes.
@@ -37,7 +37,7 @@ func (a *App) adminAPI(out *slog.Logger) (http.Handler, error) {
 		Verifier: verifier, Tenants: a.tenants, Log: out, Audit: log, Answers: idempotency.New(a.rdb), Pace: a.adminPace(), Memory: a.memory,
 		Routes: slices.Concat(admin.TenantRoutes(a.tenants, a.records), admin.IntegrationRoutes(a.Registrar()), admin.ApplyRoutes(a.Registrar()),
 			admin.ConnectionRoutes(a.Pushes()), admin.AuditRoutes(log),
-			admin.TokenRoutes(access.NewRevocationStore(a.rdb)), admin.DeletionRoutes(a.eraser()), admin.CredentialRoutes(a.auth, a.tenants)),
+			admin.TokenRoutes(auth.NewRevocationStore(a.rdb)), admin.DeletionRoutes(a.eraser()), admin.CredentialRoutes(a.auth, a.tenants)),
 	})
 }
 
@@ -46,13 +46,13 @@ func (a *App) adminAPI(out *slog.Logger) (http.Handler, error) {
 func (a *App) adminPace() admin.Pace {
 	const tokens, least = 4, 2
 	rate := max(a.cfg.AdminRate, least)
-	gate := func(prefix string, limit int) admin.Gate { return pacing.NewGate(a.rdb, prefix, limit, limit/2) }
+	gate := func(prefix string, limit int) admin.Gate { return ratelimit.NewGate(a.rdb, prefix, limit, limit/2) }
 	return admin.Pace{Token: gate("token", rate), Tenant: gate("admin", tokens*rate)}
 }
 
 // eraser deletes tenants.
-func (a *App) eraser() *erasure.Eraser {
-	return &erasure.Eraser{Redis: a.rdb, Tenants: a.tenants, Integrations: deleter{a}, Audit: audit.New(a.rdb), Log: a.log,
+func (a *App) eraser() *deletion.Eraser {
+	return &deletion.Eraser{Redis: a.rdb, Tenants: a.tenants, Integrations: deleter{a}, Audit: audit.New(a.rdb), Log: a.log,
 		Forget: []func(context.Context, string) error{func(ctx context.Context, tenant string) error {
 			return a.records.SetLimits(ctx, tenant, connections.Limits{})
 		}, idempotency.New(a.rdb).Forget},
@@ -62,20 +62,20 @@ func (a *App) eraser() *erasure.Eraser {
 // deleter deletes integrations for the eraser.
 type deleter struct{ a *App }
 
-// Delete implements erasure.Integrations.
+// Delete implements deletion.Integrations.
 func (d deleter) Delete(ctx context.Context, in tenants.Integration, keepAtProductboard bool, progress func(done int64)) error {
 	return d.a.Registrar().Delete(ctx, in.Tenant, in.ID, register.Deletion{Confirm: in.Name, KeepAtProductboard: keepAtProductboard, Progress: progress})
 }
 
 // verifier verifies the admin API's tokens with every key that is configured.
-func (a *App) verifier() (*access.Verifier, error) {
-	var keys []access.Keys
+func (a *App) verifier() (*auth.Verifier, error) {
+	var keys []auth.Keys
 	shared, err := a.cfg.AdminKey()
 	if err != nil {
 		return nil, err
 	}
 	if !shared.Empty() {
-		key, err := access.NewSharedKey(shared)
+		key, err := auth.NewSharedKey(shared)
 		if err != nil {
 			return nil, err
 		}
@@ -90,14 +90,14 @@ func (a *App) verifier() (*access.Verifier, error) {
 	}
 	if a.cfg.AdminJWKSURL != "" {
 		// The operator's own setting, like Productboard's address: not guarded.
-		keys = append(keys, access.NewJWKS(a.cfg.AdminJWKSURL, a.pbHTTP, nil))
+		keys = append(keys, auth.NewJWKS(a.cfg.AdminJWKSURL, a.pbHTTP, nil))
 	}
-	return access.NewVerifier(access.Options{
-		Keys: keys, Issuer: a.cfg.AdminJWTIssuer, Audience: a.cfg.AdminJWTAudience, Revocations: access.NewRevocationStore(a.rdb),
+	return auth.NewVerifier(auth.Options{
+		Keys: keys, Issuer: a.cfg.AdminJWTIssuer, Audience: a.cfg.AdminJWTAudience, Revocations: auth.NewRevocationStore(a.rdb),
 	})
 }
 
-func publicKeys(path string) (access.PublicKeys, error) {
+func publicKeys(path string) (auth.PublicKeys, error) {
 	f, err := os.Open(path) //nolint:gosec // the operator's own setting
 	if err != nil {
 		return nil, err
@@ -107,5 +107,5 @@ func publicKeys(path string) (access.PublicKeys, error) {
 	if err != nil {
 		return nil, err
 	}
-	return access.ParsePublicKeys(raw)
+	return auth.ParsePublicKeys(raw)
 }

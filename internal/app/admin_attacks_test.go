@@ -19,7 +19,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 	"github.com/stretchr/testify/require"
 
-	"pushbutton/internal/access"
+	"pushbutton/internal/admin/auth"
 )
 
 // Every way in which tokens are attacked, over HTTP against the whole program:
@@ -33,12 +33,12 @@ func TestAdminTokenAttacks(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "issuer.pem")
 	require.NoError(t, os.WriteFile(file, public, 0o600))
 	a, _ := adminApp(t, "PLUGIN_ADMIN_JWT_PUBLIC_KEYS", file, "PLUGIN_ADMIN_JWT_ISSUER", "https://id.example", "PLUGIN_ADMIN_JWT_AUDIENCE", "plugin")
-	shared := []byte(strings.Repeat("s", access.MinSharedKey))
+	shared := []byte(strings.Repeat("s", auth.MinSharedKey))
 	for _, id := range []string{"acme", "other"} {
 		_, err := a.tenants.CreateTenant(t.Context(), id)
 		require.NoError(t, err)
 	}
-	require.NoError(t, access.NewRevocationStore(a.rdb).Revoke(t.Context(), "acme", "gone", "jane", time.Hour))
+	require.NoError(t, auth.NewRevocationStore(a.rdb).Revoke(t.Context(), "acme", "gone", "jane", time.Hour))
 	front, err := a.Front()
 	require.NoError(t, err)
 	server := httptest.NewServer(front)
@@ -114,7 +114,7 @@ func TestAdminTokenAttacks(t *testing.T) {
 		"no tenant":                           "Bearer " + sign(jwt.SigningMethodHS256, shared, claims("tenant", "")),
 		"a list as tenant":                    "Bearer " + sign(jwt.SigningMethodHS256, shared, claims("tenant", []string{"acme", "other"})),
 		"roles as text":                       "Bearer " + sign(jwt.SigningMethodHS256, shared, claims("roles", "admin")),
-		"larger than the limit":               "Bearer " + strings.Repeat("a", access.MaxToken+1),
+		"larger than the limit":               "Bearer " + strings.Repeat("a", auth.MaxToken+1),
 	}
 	for name, authorization := range bad {
 		t.Run(name, func(t *testing.T) {

@@ -9,9 +9,9 @@ import (
 	"testing"
 	"time"
 
-	"pushbutton/internal/access"
 	"pushbutton/internal/admin"
-	"pushbutton/internal/boundtest"
+	"pushbutton/internal/admin/auth"
+	"pushbutton/internal/proof/boundtest"
 	"pushbutton/internal/tenants"
 )
 
@@ -34,7 +34,7 @@ func FuzzAdminBodies(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	token, _, err := key.Mint(access.Grant{Subject: "jane", Roles: []access.Role{access.Operator}, Life: 24 * time.Hour}, time.Now())
+	token, _, err := key.Mint(auth.Grant{Subject: "jane", Roles: []auth.Role{auth.Operator}, Life: 24 * time.Hour}, time.Now())
 	if err != nil {
 		f.Fatal(err)
 	}

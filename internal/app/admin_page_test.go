@@ -10,7 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"pushbutton/internal/access"
+	"pushbutton/internal/admin/auth"
 	"pushbutton/internal/secret"
 )
 
@@ -28,18 +28,18 @@ func TestAdminPage(t *testing.T) {
 	for _, b := range blocks {
 		script.Write(b[1])
 	}
-	raw := strings.Repeat("s", access.MinSharedKey)
-	key, err := access.NewSharedKey(secret.New(raw))
+	raw := strings.Repeat("s", auth.MinSharedKey)
+	key, err := auth.NewSharedKey(secret.New(raw))
 	require.NoError(t, err)
-	mint := func(tenant string, role access.Role) string {
-		token, _, err := key.Mint(access.Grant{Subject: "jane", Tenant: tenant, Roles: []access.Role{role}, Life: time.Hour}, time.Now())
+	mint := func(tenant string, role auth.Role) string {
+		token, _, err := key.Mint(auth.Grant{Subject: "jane", Tenant: tenant, Roles: []auth.Role{role}, Life: time.Hour}, time.Now())
 		require.NoError(t, err)
 		return token
 	}
 	address := startDev(t, raw)
 	cmd := exec.CommandContext(t.Context(), "sh", "-c", script.String())
 	cmd.Dir = t.TempDir()
-	cmd.Env = append(cmd.Environ(), "PLUGIN="+address, "OPERATOR="+mint("", access.Operator), "ADMIN="+mint("acme", access.Admin))
+	cmd.Env = append(cmd.Environ(), "PLUGIN="+address, "OPERATOR="+mint("", auth.Operator), "ADMIN="+mint("acme", auth.Admin))
 	out, err := cmd.CombinedOutput()
 	require.NoError(t, err, "%s", out)
 	require.NotContains(t, string(out), `"apiKey":"sandbox-tracker-key"`, "no answer gives a secret back")

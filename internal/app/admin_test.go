@@ -15,8 +15,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/config"
-	"pushbutton/internal/access"
-	"pushbutton/internal/redistest"
+	"pushbutton/internal/admin/auth"
+	"pushbutton/internal/redisdb/redistest"
 	"pushbutton/internal/secret"
 )
 
@@ -25,9 +25,9 @@ var update = flag.Bool("update", false, "write the golden files")
 const documentFile = "../../docs/openapi.json"
 
 // adminApp is a whole App with the admin API on, and its HS256 key.
-func adminApp(t testing.TB, more ...string) (*App, access.SharedKey) {
+func adminApp(t testing.TB, more ...string) (*App, auth.SharedKey) {
 	t.Helper()
-	key := strings.Repeat("s", access.MinSharedKey)
+	key := strings.Repeat("s", auth.MinSharedKey)
 	env := map[string]string{
 		"PLUGIN_ENCRYPTION_KEYS": "k1:" + base64.StdEncoding.EncodeToString([]byte(strings.Repeat("k", secret.KeySize))),
 		"PLUGIN_PUBLIC_URL":      "https://push.example.com",
@@ -44,7 +44,7 @@ func adminApp(t testing.TB, more ...string) (*App, access.SharedKey) {
 	a, err := New(cfg, rdb, slog.New(slog.DiscardHandler), "test")
 	require.NoError(t, err)
 	t.Cleanup(a.Close)
-	shared, err := access.NewSharedKey(secret.New(key))
+	shared, err := auth.NewSharedKey(secret.New(key))
 	require.NoError(t, err)
 	return a, shared
 }
@@ -62,11 +62,11 @@ func adminGet(t *testing.T, a *App, path, token string) *httptest.ResponseRecord
 	return rec
 }
 
-// The document in docs is the one that is served. internal/conformance holds
+// The document in docs is the one that is served. internal/proof/conformance holds
 // it against OpenAPI 3.1 itself.
 func TestAdminDocumentIsTheGoldenOne(t *testing.T) {
 	a, key := adminApp(t)
-	token, _, err := key.Mint(access.Grant{Subject: "jane", Tenant: "acme", Roles: []access.Role{access.Viewer}, Life: time.Hour}, time.Now())
+	token, _, err := key.Mint(auth.Grant{Subject: "jane", Tenant: "acme", Roles: []auth.Role{auth.Viewer}, Life: time.Hour}, time.Now())
 	require.NoError(t, err)
 	rec := adminGet(t, a, "/admin/v1/openapi.json", token)
 	require.Equal(t, http.StatusOK, rec.Code)

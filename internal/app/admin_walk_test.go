@@ -10,9 +10,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"pushbutton/internal/access"
 	"pushbutton/internal/admin"
 	"pushbutton/internal/admin/admintest"
+	"pushbutton/internal/admin/auth"
 	"pushbutton/internal/connections"
 	"pushbutton/internal/tenants"
 )
@@ -43,8 +43,8 @@ func TestAdminWalk(t *testing.T) {
 	found := admintest.Walk(t.Context(), admintest.Subject{
 		Handler: api, Base: admin.Base, Document: api.Document(), Registered: api.Registered(),
 		Own: place("acme"), Other: place("other"), Open: openToAll(), Viewers: viewersToo(),
-		Token: func(tenant string, role access.Role) string {
-			token, _, err := key.Mint(access.Grant{Subject: "jane", Tenant: tenant, Roles: []access.Role{role}, Life: time.Hour}, time.Now())
+		Token: func(tenant string, role auth.Role) string {
+			token, _, err := key.Mint(auth.Grant{Subject: "jane", Tenant: tenant, Roles: []auth.Role{role}, Life: time.Hour}, time.Now())
 			require.NoError(t, err)
 			return token
 		},

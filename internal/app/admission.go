@@ -9,7 +9,7 @@ import (
 	"pushbutton/config"
 	"pushbutton/internal/connections"
 	"pushbutton/internal/jobs"
-	"pushbutton/internal/memory"
+	"pushbutton/internal/limits/memory"
 	"pushbutton/internal/pbapi"
 )
 

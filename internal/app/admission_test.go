@@ -16,7 +16,7 @@ import (
 	"pushbutton/config"
 	"pushbutton/internal/connections"
 	"pushbutton/internal/fault"
-	"pushbutton/internal/memory"
+	"pushbutton/internal/limits/memory"
 	"pushbutton/internal/pbapi"
 	"pushbutton/internal/secret"
 	"pushbutton/internal/tenants"

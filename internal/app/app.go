@@ -17,20 +17,20 @@ import (
 
 	"pushbutton/config"
 	"pushbutton/internal/actions"
-	"pushbutton/internal/breaker"
 	"pushbutton/internal/connections"
 	"pushbutton/internal/fault"
 	"pushbutton/internal/jobs"
-	"pushbutton/internal/memory"
+	"pushbutton/internal/limits/breaker"
+	"pushbutton/internal/limits/memory"
+	"pushbutton/internal/limits/ratelimit"
 	"pushbutton/internal/outbound"
-	"pushbutton/internal/pacing"
 	"pushbutton/internal/pbapi"
-	"pushbutton/internal/pbauth"
 	"pushbutton/internal/probe"
 	"pushbutton/internal/secret"
 	"pushbutton/internal/server"
 	"pushbutton/internal/telemetry"
 	"pushbutton/internal/tenants"
+	"pushbutton/internal/tenants/pbauth"
 )
 
 // Productboard's published limit is 50 requests a second and access token; we
@@ -82,7 +82,7 @@ func New(cfg config.Config, rdb redis.UniversalClient, log *slog.Logger, version
 		a.metrics.Call(o.Op, result(o.Err), o.Duration)
 	}})
 	a.trHTTP = outbound.New(outbound.Options{Allow: cfg.OutboundAllow, Proxy: proxy, UserAgent: agent})
-	pb, err := pbapi.New(cfg.ProductboardAPIURL, a.pbHTTP, pacing.New(rdb, "pb", paceProductboard, paceProductboardBurst))
+	pb, err := pbapi.New(cfg.ProductboardAPIURL, a.pbHTTP, ratelimit.New(rdb, "pb", paceProductboard, paceProductboardBurst))
 	if err != nil {
 		return nil, fmt.Errorf("productboard's API address: %w", err)
 	}
@@ -95,7 +95,7 @@ func New(cfg config.Config, rdb redis.UniversalClient, log *slog.Logger, version
 		Observe: func(grant string, err error) { a.metrics.Token(grant, result(err)) },
 	})
 	a.cache = tenants.NewCache(a.tenants, tenants.CacheOptions{})
-	a.peers = newPeers(pb, a.auth, a.trHTTP, a.cache, a.metrics, pacing.NewMemory(rdb, "target"), a.memory.Total())
+	a.peers = newPeers(pb, a.auth, a.trHTTP, a.cache, a.metrics, ratelimit.NewMemory(rdb, "target"), a.memory.Total())
 	a.records = connections.NewStore(scripting(rdb, cfg.RedisWaitReplicas), connections.Timing{Deadline: cfg.PushDeadline})
 	a.queue = jobs.NewQueue(scripting(rdb, 0))
 	a.breaker = breaker.New(rdb, breaker.Options{})

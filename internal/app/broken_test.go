@@ -12,7 +12,7 @@ import (
 
 	"pushbutton/config"
 	"pushbutton/internal/connections"
-	"pushbutton/internal/redistest"
+	"pushbutton/internal/redisdb/redistest"
 	"pushbutton/internal/tenants"
 )
 

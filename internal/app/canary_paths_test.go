@@ -22,17 +22,17 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/config"
-	"pushbutton/internal/access"
+	"pushbutton/internal/admin/auth"
 	"pushbutton/internal/fault"
 	"pushbutton/internal/outbound"
 	"pushbutton/internal/pbapi/pbfake"
 	"pushbutton/internal/pushes"
-	"pushbutton/internal/register"
 	"pushbutton/internal/richtext"
 	"pushbutton/internal/secret"
 	"pushbutton/internal/targets"
 	"pushbutton/internal/targets/catalog"
 	"pushbutton/internal/tenants"
+	"pushbutton/internal/tenants/register"
 )
 
 // echo answers with everything that it was sent, in every form and in every
@@ -421,7 +421,7 @@ func (r *canaryRig) pushes() {
 	r.c.watch("action secret", strings.TrimPrefix(in.ActionAuth.Reveal(), "Bearer "))
 	r.out.add("%v %+v %#v", in, in, in)
 
-	var b board
+	var b shownBoard
 	fetch(r.t, http.MethodGet, r.address+"/sandbox/api/board", nil, &b)
 	click := func(i int) {
 		fetch(r.t, http.MethodPost, r.address+"/sandbox/api/clicks", map[string]string{"integrationId": in.ProductboardID, "entityId": b.Entities[i].ID, "trigger": "button.push"}, nil)
@@ -509,9 +509,9 @@ func (r *canaryRig) ask(req *http.Request) (status int, body []byte) {
 // adminAPI calls every operation of the API's document, reading with a good
 // token, and writing what cannot be right with a secret in every field.
 func (r *canaryRig) adminAPI() {
-	key, err := access.NewSharedKey(r.adminKey)
+	key, err := auth.NewSharedKey(r.adminKey)
 	require.NoError(r.t, err)
-	token, _, err := key.Mint(access.Grant{Subject: "jane", Roles: []access.Role{access.Operator}, Life: time.Hour}, time.Now())
+	token, _, err := key.Mint(auth.Grant{Subject: "jane", Roles: []auth.Role{auth.Operator}, Life: time.Hour}, time.Now())
 	require.NoError(r.t, err)
 	r.c.watch("admin token", token[strings.LastIndexByte(token, '.')+1:])
 	const base = "/admin/v1"

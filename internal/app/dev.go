@@ -14,10 +14,10 @@ import (
 	"github.com/alicebob/miniredis/v2"
 
 	"pushbutton/config"
-	"pushbutton/internal/register"
-	"pushbutton/internal/sandbox"
+	"pushbutton/internal/pbapi/pbfake/board"
 	"pushbutton/internal/secret"
 	"pushbutton/internal/tenants"
+	"pushbutton/internal/tenants/register"
 )
 
 // devItems is how many items the board of `plugin dev` shows.
@@ -78,7 +78,7 @@ func (d Dev) Run(ctx context.Context) error {
 			if _, err := a.Registrar().Apply(ctx, plan); err != nil {
 				return err
 			}
-			d.Ready(address + sandbox.Prefix)
+			d.Ready(address + board.Prefix)
 			return nil
 		},
 	}.Run(ctx)

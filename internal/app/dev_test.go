@@ -74,7 +74,7 @@ func fetch(t *testing.T, method, url string, in, out any) {
 	}
 }
 
-type board struct {
+type shownBoard struct {
 	Entities     []struct{ ID, Type, Name string }
 	Integrations []struct{ ID string }
 	Connections  []struct {
@@ -85,7 +85,7 @@ type board struct {
 
 func TestDevFromClickToIssue(t *testing.T) {
 	address := startDev(t)
-	var b board
+	var b shownBoard
 	fetch(t, http.MethodGet, address+"/sandbox/api/board", nil, &b)
 	require.Len(t, b.Integrations, 1)
 	require.Len(t, b.Entities, devItems)
@@ -94,7 +94,7 @@ func TestDevFromClickToIssue(t *testing.T) {
 			"integrationId": b.Integrations[0].ID, "entityId": e.ID, "trigger": "button.push"}, nil)
 	}
 	require.Eventually(t, func() bool {
-		b = board{}
+		b = shownBoard{}
 		fetch(t, http.MethodGet, address+"/sandbox/api/board", nil, &b)
 		for _, c := range b.Connections {
 			if c.Connection.State != "connected" {

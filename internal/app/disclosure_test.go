@@ -11,7 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"pushbutton/internal/access"
+	"pushbutton/internal/admin/auth"
 	"pushbutton/internal/secret"
 	"pushbutton/internal/tenants"
 )
@@ -33,7 +33,7 @@ func TestAPatchDisclosesNoCredential(t *testing.T) {
 	require.NoError(t, err)
 	_, err = a.tenants.CreateTenant(t.Context(), "acme")
 	require.NoError(t, err)
-	token, _, err := key.Mint(access.Grant{Subject: "jane", Tenant: "acme", Roles: []access.Role{access.Admin}, Life: time.Hour}, time.Now())
+	token, _, err := key.Mint(auth.Grant{Subject: "jane", Tenant: "acme", Roles: []auth.Role{auth.Admin}, Life: time.Hour}, time.Now())
 	require.NoError(t, err)
 	patch := func(id, body string) (int, string) {
 		req := httptest.NewRequest(http.MethodPatch, "/admin/v1/tenants/acme/integrations/"+id, strings.NewReader(body))

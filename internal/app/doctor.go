@@ -13,8 +13,8 @@ import (
 
 	"pushbutton/internal/fault"
 	"pushbutton/internal/outbound"
-	"pushbutton/internal/register"
 	"pushbutton/internal/tenants"
+	"pushbutton/internal/tenants/register"
 )
 
 // doctorTimeout bounds each of the doctor's checks.

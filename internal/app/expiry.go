@@ -4,12 +4,12 @@ import (
 	"context"
 	"time"
 
-	"pushbutton/internal/expiry"
 	"pushbutton/internal/fault"
-	"pushbutton/internal/register"
 	"pushbutton/internal/targets"
 	"pushbutton/internal/targets/catalog"
 	"pushbutton/internal/tenants"
+	"pushbutton/internal/tenants/expiry"
+	"pushbutton/internal/tenants/register"
 )
 
 const (

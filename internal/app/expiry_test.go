@@ -14,7 +14,7 @@ import (
 
 	"pushbutton/config"
 	"pushbutton/internal/fault"
-	"pushbutton/internal/redistest"
+	"pushbutton/internal/redisdb/redistest"
 	"pushbutton/internal/secret"
 	"pushbutton/internal/targets/gitlab/gitlabfake"
 	"pushbutton/internal/tenants"

@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/config"
-	"pushbutton/internal/redistest"
+	"pushbutton/internal/redisdb/redistest"
 	"pushbutton/internal/secret"
 	"pushbutton/internal/tenants"
 )

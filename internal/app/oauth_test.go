@@ -11,12 +11,12 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"pushbutton/internal/access"
+	"pushbutton/internal/admin/auth"
 	"pushbutton/internal/fault"
 	"pushbutton/internal/pbapi/pbfake"
-	"pushbutton/internal/pbauth"
 	"pushbutton/internal/secret"
 	"pushbutton/internal/tenants"
+	"pushbutton/internal/tenants/pbauth"
 )
 
 // An admin connects an integration by OAuth through the admin API, the session
@@ -37,7 +37,7 @@ func TestConnectThroughTheAdminAPI(t *testing.T) {
 		Productboard: tenants.ProductboardAuth{Kind: tenants.AuthOAuth, ClientID: "app", ClientSecret: secret.New("canary-secret")}})
 	require.NoError(t, err)
 	token := func(subject string) string {
-		minted, _, err := key.Mint(access.Grant{Subject: subject, Tenant: "acme", Roles: []access.Role{access.Admin}, Life: time.Hour}, time.Now())
+		minted, _, err := key.Mint(auth.Grant{Subject: subject, Tenant: "acme", Roles: []auth.Role{auth.Admin}, Life: time.Hour}, time.Now())
 		require.NoError(t, err)
 		return minted
 	}

@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/config"
-	"pushbutton/internal/redistest"
+	"pushbutton/internal/redisdb/redistest"
 )
 
 // written finds what a text says of metrics that are not exported, or of

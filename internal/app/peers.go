@@ -7,16 +7,16 @@ import (
 
 	"pushbutton/internal/actions"
 	"pushbutton/internal/fault"
-	"pushbutton/internal/memory"
+	"pushbutton/internal/limits/memory"
+	"pushbutton/internal/limits/ratelimit"
 	"pushbutton/internal/outbound"
-	"pushbutton/internal/pacing"
 	"pushbutton/internal/pbapi"
-	"pushbutton/internal/pbauth"
-	"pushbutton/internal/register"
 	"pushbutton/internal/targets"
 	"pushbutton/internal/targets/catalog"
 	"pushbutton/internal/telemetry"
 	"pushbutton/internal/tenants"
+	"pushbutton/internal/tenants/pbauth"
+	"pushbutton/internal/tenants/register"
 )
 
 // maxOpenTargets bounds how many integrations' targets are kept open.
@@ -32,7 +32,7 @@ type peers struct {
 	tenants tenants.ByTenant
 	metrics *telemetry.Metrics
 	// limits remembers the trackers' rate limits.
-	limits *pacing.Pacer
+	limits *ratelimit.Pacer
 
 	// most is what targets may have remembered together, as memory.Take counts
 	// it, and half of it what those of one tenant may.
@@ -52,7 +52,7 @@ type openTarget struct {
 	weight int64
 }
 
-func newPeers(pb *pbapi.Client, auth *pbauth.Auth, http *outbound.Client, all tenants.ByTenant, metrics *telemetry.Metrics, limits *pacing.Pacer, most int64) *peers {
+func newPeers(pb *pbapi.Client, auth *pbauth.Auth, http *outbound.Client, all tenants.ByTenant, metrics *telemetry.Metrics, limits *ratelimit.Pacer, most int64) *peers {
 	return &peers{pb: pb, auth: auth, http: http, tenants: all, metrics: metrics, limits: limits, most: most, open: map[string]openTarget{}}
 }
 

@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/config"
-	"pushbutton/internal/redistest"
+	"pushbutton/internal/redisdb/redistest"
 	"pushbutton/internal/secret"
 	"pushbutton/internal/targets/gitea/giteafake"
 	"pushbutton/internal/tenants"

@@ -8,8 +8,8 @@ import (
 
 	"pushbutton/config"
 	"pushbutton/internal/actions"
+	"pushbutton/internal/actions/quarantine"
 	"pushbutton/internal/connections"
-	"pushbutton/internal/quarantine"
 )
 
 // quarantine is where the worker has runs done that workers died of; nil where

@@ -4,20 +4,20 @@ import (
 	"context"
 	"time"
 
-	"pushbutton/internal/pacing"
+	"pushbutton/internal/limits/ratelimit"
 	"pushbutton/internal/targets"
 )
 
 // quota is what is remembered of the rate limits of one account of a tenant in
 // a tracker.
 type quota struct {
-	memory *pacing.Pacer
+	memory *ratelimit.Pacer
 	key    string
 }
 
 // quotas gives a tenant's; tenants share none, whatever credentials they use.
 // Without a tenant, where settings are only tried, nothing is remembered.
-func quotas(memory *pacing.Pacer, tenant string) func(account string) targets.Quota {
+func quotas(memory *ratelimit.Pacer, tenant string) func(account string) targets.Quota {
 	if tenant == "" {
 		return nil
 	}

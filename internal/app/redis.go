@@ -17,7 +17,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"pushbutton/config"
-	"pushbutton/internal/redisurl"
+	"pushbutton/internal/redisdb/redisurl"
 	"pushbutton/internal/telemetry"
 )
 

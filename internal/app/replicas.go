@@ -7,7 +7,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"pushbutton/internal/grouped"
+	"pushbutton/internal/redisdb/batching"
 )
 
 // replicaWait is how long replicas may take to say that they have a change;
@@ -26,7 +26,7 @@ type waiting struct {
 // where they need not wait.
 func scripting(rdb redis.UniversalClient, replicas int) redis.UniversalClient {
 	if replicas == 0 {
-		return grouped.Scripts(rdb)
+		return batching.Scripts(rdb)
 	}
 	return waiting{rdb, replicas}
 }

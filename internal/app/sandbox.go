@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"pushbutton/internal/pbapi/pbfake"
-	"pushbutton/internal/sandbox"
+	"pushbutton/internal/pbapi/pbfake/board"
 	"pushbutton/internal/secret"
 	"pushbutton/internal/server"
 	"pushbutton/internal/targets/memtarget"
@@ -63,15 +63,15 @@ func (s *Sandbox) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/v2/", s.Productboard)
 	mux.Handle(pbfake.OAuthPrefix+"/", s.Productboard)
-	pages := sandbox.New(s.Productboard, sandboxTracker{s.Tracker})
-	mux.Handle(sandbox.Prefix, pages)
-	mux.Handle(sandbox.Prefix+"/", pages)
+	pages := board.New(s.Productboard, sandboxTracker{s.Tracker})
+	mux.Handle(board.Prefix, pages)
+	mux.Handle(board.Prefix+"/", pages)
 	mux.Handle(trackerPath+"/api/", http.StripPrefix(trackerPath, s.Tracker.API()))
 	mux.Handle(trackerPath+"/control/", http.StripPrefix(trackerPath, s.Tracker.Control()))
 	mux.HandleFunc("GET "+trackerPath+"/issues/{id}", func(w http.ResponseWriter, r *http.Request) {
-		http.Redirect(w, r, sandbox.Prefix+"/tracker/issues/"+url.PathEscape(r.PathValue("id")), http.StatusFound)
+		http.Redirect(w, r, board.Prefix+"/tracker/issues/"+url.PathEscape(r.PathValue("id")), http.StatusFound)
 	})
-	mux.Handle("/{$}", http.RedirectHandler(sandbox.Prefix, http.StatusFound))
+	mux.Handle("/{$}", http.RedirectHandler(board.Prefix, http.StatusFound))
 	return mux
 }
 
@@ -108,11 +108,11 @@ func ServeSandbox(ctx context.Context, ln net.Listener, name string, items int, 
 // sandboxTracker shows the in-memory tracker on the sandbox' pages.
 type sandboxTracker struct{ tracker *memtarget.Tracker }
 
-func (s sandboxTracker) Issues(context.Context) []sandbox.TrackerIssue {
+func (s sandboxTracker) Issues(context.Context) []board.TrackerIssue {
 	records := s.tracker.Issues(SandboxProject, maxShown)
-	out := make([]sandbox.TrackerIssue, len(records))
+	out := make([]board.TrackerIssue, len(records))
 	for i, r := range records {
-		out[i] = sandbox.TrackerIssue{
+		out[i] = board.TrackerIssue{
 			ID: r.ID, Key: r.Key, Title: r.Title, Status: r.Status, Stage: stageOf(r.Status), Description: r.Description,
 			Labels: r.Labels, Reporter: r.Reporter, Link: r.Link, CreatedAt: r.CreatedAt, Comments: r.Comments,
 		}

@@ -9,7 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"pushbutton/internal/access"
+	"pushbutton/internal/admin/auth"
 	"pushbutton/internal/secret"
 	"pushbutton/internal/tenants"
 )
@@ -38,7 +38,7 @@ func TestStrangersAreFolded(t *testing.T) {
 	for range many {
 		require.Equal(t, http.StatusUnauthorized, send("/actions/"+in.ID, "Bearer wrong"))
 		require.Equal(t, http.StatusNotFound, send("/actions/"+tenants.NewID(), "Bearer wrong"))
-		require.Equal(t, http.StatusUnauthorized, send("/admin/v1/tenants", "Bearer "+strings.Repeat("a", access.MaxToken)))
+		require.Equal(t, http.StatusUnauthorized, send("/admin/v1/tenants", "Bearer "+strings.Repeat("a", auth.MaxToken)))
 		require.Equal(t, http.StatusBadRequest, send("/actions/"+in.ID, "Bearer s3cret"))
 	}
 	// More if the test takes longer than what is folded.

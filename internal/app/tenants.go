@@ -8,11 +8,11 @@ import (
 
 	"filippo.io/age"
 
-	"pushbutton/internal/audit"
-	"pushbutton/internal/backup"
+	"pushbutton/internal/admin/audit"
 	"pushbutton/internal/fault"
-	"pushbutton/internal/register"
 	"pushbutton/internal/tenants"
+	"pushbutton/internal/tenants/backup"
+	"pushbutton/internal/tenants/register"
 )
 
 // commandLine is who did it, in the audit log, where no token says.

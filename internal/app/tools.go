@@ -11,10 +11,10 @@ import (
 	"pushbutton/config"
 	"pushbutton/internal/pbapi"
 	"pushbutton/internal/pushes"
-	"pushbutton/internal/register"
 	"pushbutton/internal/secret"
 	"pushbutton/internal/targets"
 	"pushbutton/internal/tenants"
+	"pushbutton/internal/tenants/register"
 )
 
 // WithApp runs a tool against the same Redis as the running plugin: the

@@ -27,8 +27,8 @@ import (
 	"pushbutton/internal/connections"
 	"pushbutton/internal/fault"
 	"pushbutton/internal/pbapi/pbfake"
-	"pushbutton/internal/redistest"
-	"pushbutton/internal/redisurl"
+	"pushbutton/internal/redisdb/redistest"
+	"pushbutton/internal/redisdb/redisurl"
 	"pushbutton/internal/secret"
 )
 

@@ -6,7 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"pushbutton/internal/redistest"
+	"pushbutton/internal/redisdb/redistest"
 )
 
 // BenchmarkImport stores idle connections as a restore of a backup does; one

@@ -12,7 +12,7 @@ import (
 	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
 
-	"pushbutton/internal/redistest"
+	"pushbutton/internal/redisdb/redistest"
 	"pushbutton/internal/targets"
 )
 

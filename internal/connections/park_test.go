@@ -9,7 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"pushbutton/internal/redistest"
+	"pushbutton/internal/redisdb/redistest"
 )
 
 // Random orders of clicks, a worker, parking and waking. Whatever happens, a

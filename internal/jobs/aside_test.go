@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/internal/connections"
-	"pushbutton/internal/redistest"
+	"pushbutton/internal/redisdb/redistest"
 )
 
 // oneLook is a store whose look finds something, and fails otherwise.

@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/internal/connections"
-	"pushbutton/internal/redistest"
+	"pushbutton/internal/redisdb/redistest"
 )
 
 var quietLog = slog.New(slog.NewTextHandler(io.Discard, nil))

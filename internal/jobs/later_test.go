@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/internal/connections"
-	"pushbutton/internal/redistest"
+	"pushbutton/internal/redisdb/redistest"
 )
 
 func TestLaterQueuesAllThatItTook(t *testing.T) {

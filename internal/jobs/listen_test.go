@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/internal/connections"
-	"pushbutton/internal/redistest"
+	"pushbutton/internal/redisdb/redistest"
 )
 
 // bell is a Bell that the test rings.

@@ -10,8 +10,8 @@ import (
 	"net/http"
 
 	"pushbutton/internal/fault"
-	"pushbutton/internal/jsonlimit"
-	"pushbutton/internal/memory"
+	"pushbutton/internal/limits/jsonlimit"
+	"pushbutton/internal/limits/memory"
 )
 
 // Bound is how much a reply to a call may be. The zero value is One.

@@ -14,8 +14,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/internal/fault"
-	"pushbutton/internal/jsonlimit"
-	"pushbutton/internal/memory"
+	"pushbutton/internal/limits/jsonlimit"
+	"pushbutton/internal/limits/memory"
 )
 
 // bomb is 4 MiB of empty objects as a list.

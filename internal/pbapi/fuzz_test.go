@@ -6,9 +6,9 @@ import (
 	"testing"
 	"unicode/utf8"
 
-	"pushbutton/internal/boundtest"
 	"pushbutton/internal/fault"
 	"pushbutton/internal/outbound"
+	"pushbutton/internal/proof/boundtest"
 	"pushbutton/internal/secret"
 )
 

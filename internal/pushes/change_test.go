@@ -13,7 +13,7 @@ import (
 	"pushbutton/internal/connections"
 	"pushbutton/internal/fault"
 	"pushbutton/internal/pushes"
-	"pushbutton/internal/redistest"
+	"pushbutton/internal/redisdb/redistest"
 	"pushbutton/internal/tenants"
 )
 

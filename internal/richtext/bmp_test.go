@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"pushbutton/internal/boundtest"
+	"pushbutton/internal/proof/boundtest"
 )
 
 func TestBMP(t *testing.T) {

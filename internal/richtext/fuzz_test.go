@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/net/html"
 
-	"pushbutton/internal/boundtest"
+	"pushbutton/internal/proof/boundtest"
 )
 
 func seed(f *testing.F) {

@@ -6,7 +6,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 
-	"pushbutton/internal/boundtest"
+	"pushbutton/internal/proof/boundtest"
 )
 
 func TestBreakText(t *testing.T) {

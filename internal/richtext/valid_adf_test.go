@@ -11,7 +11,7 @@ import (
 
 // adfRules is what the Atlassian Document Format allows, written down apart
 // from the back-end: the kinds of content and the attributes of each node. The
-// published schema itself is asked in internal/conformance.
+// published schema itself is asked in internal/proof/conformance.
 var adfRules = map[string]struct{ content, attrs []string }{
 	"doc":         {content: strings.Fields("paragraph heading codeBlock blockquote bulletList orderedList taskList rule table")},
 	"paragraph":   {content: strings.Fields("text hardBreak")},

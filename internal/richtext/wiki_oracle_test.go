@@ -11,7 +11,7 @@ import (
 )
 
 // TestWriteWikiDocuments writes documents nobody would write by hand for the
-// check in internal/conformance/wikimarkup, which reads them with Atlassian's
+// check in internal/proof/conformance/wikimarkup, which reads them with Atlassian's
 // own parser: marks and links that begin and end anywhere, around characters
 // that mean something, in every place. `make wikimarkup` runs both.
 func TestWriteWikiDocuments(t *testing.T) {

@@ -11,7 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"pushbutton/internal/boundtest"
+	"pushbutton/internal/proof/boundtest"
 )
 
 func TestMaskHidesEveryForm(t *testing.T) {

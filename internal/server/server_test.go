@@ -16,11 +16,11 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/internal/actions"
-	"pushbutton/internal/boundtest"
 	"pushbutton/internal/connections"
 	"pushbutton/internal/fault"
 	"pushbutton/internal/pbapi"
 	"pushbutton/internal/probe"
+	"pushbutton/internal/proof/boundtest"
 	"pushbutton/internal/secret"
 	"pushbutton/internal/tenants"
 )

@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/internal/fault"
-	"pushbutton/internal/templates"
+	"pushbutton/internal/targets/templates"
 )
 
 // hostile are templates that read their item again and again. Each is small

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"pushbutton/internal/fault"
-	"pushbutton/internal/templates"
+	"pushbutton/internal/targets/templates"
 )
 
 // ValueType is what a tracker's field holds.

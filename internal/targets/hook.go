@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"pushbutton/internal/fault"
-	"pushbutton/internal/jsonlimit"
+	"pushbutton/internal/limits/jsonlimit"
 	"pushbutton/internal/secret"
 )
 

@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"pushbutton/internal/richtext"
-	"pushbutton/internal/templates"
+	"pushbutton/internal/targets/templates"
 )
 
 // The settings that every kind has: how an item becomes an issue.

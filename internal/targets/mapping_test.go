@@ -9,10 +9,10 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"pushbutton/internal/boundtest"
 	"pushbutton/internal/fault"
+	"pushbutton/internal/proof/boundtest"
 	"pushbutton/internal/richtext"
-	"pushbutton/internal/templates"
+	"pushbutton/internal/targets/templates"
 )
 
 func markdown(d richtext.Doc) string { return d.Markdown(richtext.MarkdownOptions{}) }

@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"pushbutton/internal/fault"
-	"pushbutton/internal/templates"
+	"pushbutton/internal/targets/templates"
 )
 
 // Templates are an admin's, who need not be the operator: what they can cost

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"pushbutton/internal/templates"
+	"pushbutton/internal/targets/templates"
 )
 
 var errTooMuch = errors.New("it makes too long a text")

@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/internal/fault"
-	"pushbutton/internal/redistest"
+	"pushbutton/internal/redisdb/redistest"
 	"pushbutton/internal/secret"
 	"pushbutton/internal/tenants"
 )

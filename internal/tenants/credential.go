@@ -23,7 +23,7 @@ const (
 	// AuthToken is an API token, made by an admin in Productboard.
 	AuthToken AuthKind = "token"
 	// AuthOAuth is OAuth 2.0, authorization code with PKCE. Its tokens change
-	// all the time and are kept apart (internal/pbauth); here is the client.
+	// all the time and are kept apart (internal/tenants/pbauth); here is the client.
 	AuthOAuth AuthKind = "oauth"
 	// AuthJWT is server to server: short tokens for an assertion signed RS256.
 	AuthJWT AuthKind = "jwt"

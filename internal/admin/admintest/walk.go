@@ -16,7 +16,7 @@ import (
 	"slices"
 	"strings"
 
-	"pushbutton/internal/access"
+	"pushbutton/internal/admin/auth"
 )
 
 // Subject is an admin API and a world to try it in.
@@ -29,7 +29,7 @@ type Subject struct {
 	// parameters in braces.
 	Registered []string
 	// Token makes a token; an operator's if the tenant is empty.
-	Token func(tenant string, role access.Role) string
+	Token func(tenant string, role auth.Role) string
 	// Own and Other are two tenants with the same things in them.
 	Own, Other Place
 	// Snapshot tells everything that is kept of a tenant, but for its audit
@@ -49,8 +49,8 @@ type Place struct {
 
 type operation struct {
 	method, path string
-	ID           string      `json:"operationId"`
-	Role         access.Role `json:"x-role"`
+	ID           string    `json:"operationId"`
+	Role         auth.Role `json:"x-role"`
 }
 
 func (o operation) ofTenant() bool { return strings.Contains(o.path, "{tenant}") }
@@ -120,7 +120,7 @@ func (w *walk) strangers(ctx context.Context, op operation) {
 
 // tenants are viewers and admins of one tenant.
 func (w *walk) tenants(ctx context.Context, op operation) {
-	for _, role := range []access.Role{access.Viewer, access.Admin} {
+	for _, role := range []auth.Role{auth.Viewer, auth.Admin} {
 		token := w.Token(w.Own.Tenant, role)
 		own := w.do(ctx, op, token, w.Own, w.Own)
 		switch {
@@ -129,7 +129,7 @@ func (w *walk) tenants(ctx context.Context, op operation) {
 				w.say("%s %s answers %d to any valid token", op.method, op.path, own.status)
 			}
 			continue
-		case !op.ofTenant() || op.Role == access.Operator || !w.may(op, role):
+		case !op.ofTenant() || op.Role == auth.Operator || !w.may(op, role):
 			if own.status != http.StatusForbidden {
 				w.say("%s %s answers %d to the role %s", op.method, op.path, own.status, role)
 			}
@@ -144,16 +144,16 @@ func (w *walk) tenants(ctx context.Context, op operation) {
 
 // may is the policy, told apart from the routes' own table where it can be: a
 // viewer changes nothing, whatever the table says.
-func (w *walk) may(op operation, role access.Role) bool {
-	if role == access.Viewer && op.method != http.MethodGet && !slices.Contains(w.Viewers, op.ID) {
+func (w *walk) may(op operation, role auth.Role) bool {
+	if role == auth.Viewer && op.method != http.MethodGet && !slices.Contains(w.Viewers, op.ID) {
 		return false
 	}
-	return access.Identity{Tenant: "x", Roles: []access.Role{role}}.May("x", op.Role)
+	return auth.Identity{Tenant: "x", Roles: []auth.Role{role}}.May("x", op.Role)
 }
 
 // others tries another tenant's path, which must read like that of a tenant
 // that does not exist, and another tenant's things below the own path.
-func (w *walk) others(ctx context.Context, op operation, role access.Role, token string) {
+func (w *walk) others(ctx context.Context, op operation, role auth.Role, token string) {
 	nobody := w.do(ctx, op, token, Place{Tenant: "nobody", Params: w.Own.Params}, w.Own)
 	other := w.do(ctx, op, token, w.Other, w.Other)
 	if other.status != http.StatusNotFound || other.text != nobody.text {
@@ -169,7 +169,7 @@ func (w *walk) others(ctx context.Context, op operation, role access.Role, token
 }
 
 func (w *walk) operator(ctx context.Context, op operation) {
-	token := w.Token("", access.Operator)
+	token := w.Token("", auth.Operator)
 	for _, place := range []Place{w.Own, w.Other} {
 		if got := w.do(ctx, op, token, place, place); got.status == http.StatusUnauthorized || got.status == http.StatusForbidden {
 			w.say("%s %s refuses an operator: %d", op.method, op.path, got.status)

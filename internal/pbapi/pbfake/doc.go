@@ -56,5 +56,5 @@
 //	PUT    /oauth/consent             {"deny":true}: the user refuses
 //
 // What must not live here: anything about this plugin, its client's types,
-// pages (internal/sandbox), or access to the network beyond this machine.
+// pages (internal/pbapi/pbfake/board), or access to the network beyond this machine.
 package pbfake

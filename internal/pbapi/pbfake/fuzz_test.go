@@ -7,8 +7,8 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"pushbutton/internal/boundtest"
 	"pushbutton/internal/pbapi/pbfake"
+	"pushbutton/internal/proof/boundtest"
 )
 
 // Whatever is PUT, the simulator answers as published, and what it accepts is

@@ -10,8 +10,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 
-	"pushbutton/internal/boundtest"
 	"pushbutton/internal/fault"
+	"pushbutton/internal/proof/boundtest"
 	"pushbutton/internal/secret"
 	"pushbutton/internal/targets"
 	"pushbutton/internal/targets/gitea"

@@ -15,8 +15,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"pushbutton/internal/boundtest"
 	"pushbutton/internal/fault"
+	"pushbutton/internal/proof/boundtest"
 	"pushbutton/internal/secret"
 	"pushbutton/internal/targets"
 	"pushbutton/internal/targets/gitlab"

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"text/template/parse"
 
-	"pushbutton/internal/templates"
+	"pushbutton/internal/targets/templates"
 )
 
 // address is the template of an address whose scheme, host and port are known

@@ -11,7 +11,7 @@ import (
 	"pushbutton/internal/fault"
 	"pushbutton/internal/richtext"
 	"pushbutton/internal/targets"
-	"pushbutton/internal/templates"
+	"pushbutton/internal/targets/templates"
 )
 
 // endless is a template that no item is needed for.

@@ -16,7 +16,7 @@ import (
 
 	"pushbutton/internal/richtext"
 	"pushbutton/internal/targets"
-	"pushbutton/internal/templates"
+	"pushbutton/internal/targets/templates"
 )
 
 // compiler reads a description into a driver, and collects everything that is

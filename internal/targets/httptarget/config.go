@@ -13,7 +13,7 @@ import (
 	"pushbutton/internal/richtext"
 	"pushbutton/internal/secret"
 	"pushbutton/internal/targets"
-	"pushbutton/internal/templates"
+	"pushbutton/internal/targets/templates"
 )
 
 // Kind describes the adapter.

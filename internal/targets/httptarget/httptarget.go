@@ -23,7 +23,7 @@ import (
 	"pushbutton/internal/outbound"
 	"pushbutton/internal/secret"
 	"pushbutton/internal/targets"
-	"pushbutton/internal/templates"
+	"pushbutton/internal/targets/templates"
 )
 
 // A description does not tell how much an answer is, so that these hold for

@@ -9,7 +9,7 @@ import (
 	"strings"
 
 	"pushbutton/internal/targets"
-	"pushbutton/internal/templates"
+	"pushbutton/internal/targets/templates"
 )
 
 // mapping says where an issue's parts stand.

@@ -7,8 +7,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"pushbutton/internal/boundtest"
-	"pushbutton/internal/jsonlimit"
+	"pushbutton/internal/limits/jsonlimit"
+	"pushbutton/internal/proof/boundtest"
 )
 
 // TestPathsSelectAsTheLibraryDoes: what .. finds is gathered here, in the same

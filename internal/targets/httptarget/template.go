@@ -10,7 +10,7 @@ import (
 
 	"pushbutton/internal/secret"
 	"pushbutton/internal/targets"
-	"pushbutton/internal/templates"
+	"pushbutton/internal/targets/templates"
 )
 
 // Limits of what a template writes, in bytes.

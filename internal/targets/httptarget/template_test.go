@@ -11,13 +11,13 @@ import (
 	"github.com/stretchr/testify/require"
 	"github.com/theory/jsonpath"
 
-	"pushbutton/internal/boundtest"
 	"pushbutton/internal/fault"
-	"pushbutton/internal/jsonlimit"
+	"pushbutton/internal/limits/jsonlimit"
+	"pushbutton/internal/proof/boundtest"
 	"pushbutton/internal/richtext"
 	"pushbutton/internal/secret"
 	"pushbutton/internal/targets"
-	"pushbutton/internal/templates"
+	"pushbutton/internal/targets/templates"
 )
 
 func newEnv() *env {

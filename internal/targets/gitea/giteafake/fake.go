@@ -7,7 +7,7 @@
 //
 // Its source is Gitea's Swagger description and what a running server did, and
 // nothing of the adapter; its replies pass that description
-// (internal/conformance). What Gitea would ignore silently fails the test.
+// (internal/proof/conformance). What Gitea would ignore silently fails the test.
 //
 // What must not live here: anything about this plugin.
 package giteafake

@@ -6,7 +6,7 @@
 // short, and lists lag behind.
 //
 // Its source is GitHub's OpenAPI description and documentation, and nothing of
-// the adapter; its replies pass that description (internal/conformance). What
+// the adapter; its replies pass that description (internal/proof/conformance). What
 // GitHub would ignore silently fails the test.
 //
 // What must not live here: anything about this plugin.

@@ -19,7 +19,7 @@ import (
 )
 
 // Monday is the harness of the description monday: refusals have the status
-// 200. That the queries are the schema's is for internal/conformance.
+// 200. That the queries are the schema's is for internal/proof/conformance.
 func Monday(kind targets.Kind) targettest.Harness {
 	account := func(token, board string) targettest.Account {
 		return targettest.Account{

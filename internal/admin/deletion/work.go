@@ -1,0 +1,121 @@
+package deletion
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"pushbutton/internal/admin/audit"
+	"pushbutton/internal/fault"
+	"pushbutton/internal/tenants"
+)
+
+// mark makes sure that the tenant takes no more clicks and no new
+// integrations. fault.NotFound if it is gone.
+func (e *Eraser) mark(ctx context.Context, j *Job) error {
+	scope := e.Tenants.Tenant(j.Tenant)
+	t, err := scope.Get(ctx)
+	if err != nil {
+		return err
+	}
+	if !t.CreatedAt.Equal(j.Born) {
+		return fault.New(fault.NotFound, "delete tenant", "The tenant does not exist.")
+	}
+	if t.Deleting.IsZero() {
+		_, err = scope.Alter(ctx, func(t *tenants.Tenant) {
+			if t.CreatedAt.Equal(j.Born) {
+				t.Deleting = e.now()
+			}
+		})
+	}
+	return err
+}
+
+// work goes on from wherever the job is. Once the tenant's own record is gone
+// there is nothing left but to say so: a tenant of the same id that was made
+// since is another.
+func (e *Eraser) work(ctx context.Context, j *Job) error {
+	err := e.mark(ctx, j)
+	switch {
+	case errors.Is(err, fault.NotFound):
+		return e.finish(ctx, j)
+	case err != nil:
+		return err
+	}
+	if err := e.integrations(ctx, j); err != nil {
+		return err
+	}
+	for _, forget := range e.Forget {
+		if err := forget(ctx, j.Tenant); err != nil {
+			return err
+		}
+	}
+	if err := e.Audit.Forget(ctx, j.Tenant); err != nil {
+		return err
+	}
+	if err := e.Tenants.Tenant(j.Tenant).DeleteTenant(ctx); err != nil && !errors.Is(err, fault.NotFound) {
+		return err
+	}
+	return e.finish(ctx, j)
+}
+
+// integrations deletes one after the other until there is none.
+func (e *Eraser) integrations(ctx context.Context, j *Job) error {
+	scope := e.Tenants.Tenant(j.Tenant)
+	for after := ""; ; {
+		page, next, err := scope.Integrations(ctx, after, tenants.MaxPage)
+		if err != nil {
+			return err
+		}
+		for i, in := range page {
+			j.Left = len(page) - i
+			if err := e.alive(ctx, j); err != nil {
+				return err
+			}
+			before := j.Connections
+			progress := func(done int64) {
+				j.Connections = before + done
+				_ = e.alive(ctx, j) // the next step tells if Redis is gone
+			}
+			if err := e.Integrations.Delete(ctx, in, !j.AtProductboard, progress); err != nil && !errors.Is(err, fault.NotFound) {
+				return err
+			}
+			j.Integrations++
+			j.Left = len(page) - i - 1
+			j.Failures, j.Problem = 0, ""
+		}
+		if next == "" {
+			return scope.Whole(ctx) // what cannot be read is not deleted, and is told
+		}
+		after = next
+	}
+}
+
+// alive notes progress and keeps the job.
+func (e *Eraser) alive(ctx context.Context, j *Job) error {
+	if err := e.save(ctx, *j); err != nil {
+		return err
+	}
+	if err := e.Redis.ZAddXX(ctx, indexKey, redis.Z{Member: j.Tenant, Score: float64(e.until(lease))}).Err(); err != nil {
+		return redisFault("keep tenant deletion", err)
+	}
+	return nil
+}
+
+func (e *Eraser) finish(ctx context.Context, j *Job) error {
+	j.Finished, j.Left, j.Failures, j.Problem = e.now(), 0, 0, ""
+	err := e.Audit.Add(ctx, audit.Entry{At: j.Finished, Subject: j.Subject, Token: j.Token, Operation: "tenantDeleted", Path: "/tenants/" + j.Tenant, Tenant: j.Tenant, Outcome: audit.Done}, audit.Deployment)
+	if err != nil {
+		return err
+	}
+	if err := e.save(ctx, *j); err != nil {
+		return err
+	}
+	if err := e.Redis.ZRem(ctx, indexKey, j.Tenant).Err(); err != nil {
+		return redisFault("end tenant deletion", err)
+	}
+	e.Log.InfoContext(ctx, "tenant deleted", "tenant", j.Tenant, "integrations", j.Integrations, "connections", j.Connections, "took", j.Finished.Sub(j.Requested).Round(time.Millisecond).String())
+	return nil
+}

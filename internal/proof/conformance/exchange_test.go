@@ -1,0 +1,41 @@
+package conformance_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"pushbutton/internal/proof/conformance/vendors"
+)
+
+// exchange holds one request and, if it passes, its reply against a spec.
+func exchange(t *testing.T, spec vendors.Spec, method, path, body string, status int, reply string) error {
+	t.Helper()
+	r := httptest.NewRequestWithContext(t.Context(), method, path, strings.NewReader(body))
+	r.Header.Set("Content-Type", "application/json")
+	_, check, err := spec.Request(r, []byte(body))
+	if err != nil || check == nil {
+		return err
+	}
+	return check(status, http.Header{"Content-Type": {"application/json"}}, []byte(reply))
+}
+
+// bites sends a request to a server and sees that the watch finds what want
+// says wrong with it; "": nothing.
+func bites(t *testing.T, spec vendors.Spec, server string, r *http.Request, want string) {
+	t.Helper()
+	watch := vendors.NewWatch(spec)
+	handler, err := watch.Handler(server)
+	require.NoError(t, err)
+	handler.ServeHTTP(httptest.NewRecorder(), r)
+	if want == "" {
+		assert.Empty(t, watch.Violations())
+		return
+	}
+	require.NotEmpty(t, watch.Violations())
+	assert.ErrorContains(t, watch.Violations()[0], want)
+}

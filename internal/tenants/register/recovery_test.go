@@ -1,0 +1,280 @@
+package register_test
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"pushbutton/internal/fault"
+	"pushbutton/internal/pbapi"
+	"pushbutton/internal/pbapi/pbfake"
+	"pushbutton/internal/redisdb/redistest"
+	"pushbutton/internal/tenants/register"
+)
+
+func TestApplyProbeFails(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		require.NoError(t, w.fake.SetEdge(public)) // nobody there
+		report, err := w.apply(plan(wanted("Engineering")))
+		require.ErrorIs(t, err, fault.Invalid)
+		require.ErrorContains(t, err, "acme.yaml:Engineering:name: Productboard could not verify this plugin's action URL")
+		require.ErrorContains(t, err, "this plugin: ")
+		require.Equal(t, register.Failed, report.Integrations[0].State)
+		w.nothingStored()
+
+		require.NoError(t, w.fake.SetEdge(public, w.front.URL))
+		require.Equal(t, register.Created, w.mustApply(plan(wanted("Engineering")))[0].State)
+	})
+}
+
+func TestApplyOneFailureDoesNotStopTheOthers(t *testing.T) {
+	w := newWorld(t, redistest.Mini(t))
+	_, err := w.fake.SetFault(pbfake.Fault{Class: pbfake.ClassProbe, Kind: pbfake.FaultStatus, Status: 502, Count: 1})
+	require.NoError(t, err)
+	report, err := w.apply(plan(wanted("A"), wanted("B")))
+	require.Error(t, err)
+	require.Equal(t, register.Failed, report.Integrations[0].State)
+	require.Empty(t, report.Integrations[0].ID)
+	require.Equal(t, register.Created, report.Integrations[1].State)
+	results := w.mustApply(plan(wanted("A"), wanted("B")))
+	require.Equal(t, register.Created, results[0].State)
+	require.Equal(t, register.Unchanged, results[1].State)
+}
+
+// killed is a process that dies at a certain point of a create call.
+type killed struct {
+	register.Session
+	before bool
+}
+
+var errKilled = errors.New("killed")
+
+func (k killed) CreateIntegration(ctx context.Context, in pbapi.IntegrationCreate) (string, error) {
+	if !k.before {
+		if _, err := k.Session.CreateIntegration(ctx, in); err != nil {
+			return "", err
+		}
+	}
+	panic(errKilled)
+}
+
+func (w *world) applyKilled(before bool, p register.Plan) {
+	w.t.Helper()
+	w.session = func(s register.Session) register.Session { return killed{s, before} }
+	require.PanicsWithValue(w.t, errKilled, func() { _, _ = w.reg.Apply(w.t.Context(), p) })
+	w.session = nil
+}
+
+func TestApplyAfterACrash(t *testing.T) {
+	for name, before := range map[string]bool{"before the create": true, "after the create": false} {
+		t.Run(name, func(t *testing.T) {
+			each(t, func(t *testing.T, w *world) {
+				p := plan(wanted("Engineering"))
+				w.applyKilled(before, p)
+				begun, err := w.store.Tenant("acme").ByName(t.Context(), "Engineering")
+				require.NoError(t, err)
+				require.Empty(t, begun.ProductboardID)
+				require.Equal(t, w.now, begun.CreateBegun)
+
+				_, err = w.apply(p)
+				require.ErrorContains(t, err, "acme.yaml:Engineering:name: Productboard is creating it at the moment, or has left open whether it did; apply again after 12:01:00 UTC")
+
+				w.now = w.now.Add(time.Minute)
+				res := w.mustApply(p)[0]
+				require.Equal(t, register.Created, res.State)
+				require.Equal(t, begun.ID, res.ID)
+				remote := w.fake.Integrations()
+				require.Len(t, remote, 1, "no second column")
+				require.Equal(t, remote[0].ID, res.ProductboardID)
+				require.Equal(t, res.ActionURL, remote[0].ActionURL)
+				require.Equal(t, register.Unchanged, w.mustApply(p)[0].State)
+			})
+		})
+	}
+}
+
+// The orphan's action cannot be read, so adopting it sets the action anew:
+// here the public address has changed since.
+func TestApplyAdoptsWithItsOwnAction(t *testing.T) {
+	w := newWorld(t, redistest.Mini(t))
+	want := wanted("Engineering")
+	w.applyKilled(false, plan(want))
+	w.now = w.now.Add(time.Minute)
+	w.reg.PublicURL = "https://new.example.com"
+	require.NoError(t, w.fake.SetEdge("https://new.example.com", w.front.URL))
+	want.Integration.ButtonLabel = "Go"
+	res := w.mustApply(plan(want))[0]
+	remote := w.fake.Integrations()[0]
+	require.Equal(t, "https://new.example.com/actions/"+res.ID, remote.ActionURL)
+	require.Equal(t, "Go", remote.Label)
+}
+
+func TestApplyDoesNotAdoptWhatMayBeSomebodyElses(t *testing.T) {
+	t.Run("two of the name", func(t *testing.T) {
+		w := newWorld(t, redistest.Mini(t))
+		p := plan(wanted("Engineering"))
+		w.applyKilled(false, p)
+		_, err := w.reg.Productboard(anyOf(pbToken)).CreateIntegration(t.Context(), pbapi.IntegrationCreate{
+			Type: "com.pushbutton.redmine", Name: "Engineering", Label: "X", Status: pbapi.Disabled, Action: pbapi.Action{URL: "https://other.example.com/x"}})
+		require.NoError(t, err)
+		w.now = w.now.Add(time.Minute)
+		before := w.writes()
+		_, err = w.apply(p)
+		require.ErrorContains(t, err, "Productboard already has an integration")
+		require.Equal(t, before, w.writes())
+	})
+	t.Run("another tenant's", func(t *testing.T) {
+		w := newWorld(t, redistest.Mini(t))
+		mine := plan(wanted("Engineering"))
+		w.applyKilled(true, mine)
+		theirs := mine
+		theirs.Tenants = []register.WantedTenant{{ID: "other", Integrations: mine.Tenants[0].Integrations}}
+		w.mustApply(theirs)
+		w.now = w.now.Add(time.Minute)
+		before := w.writes()
+		_, err := w.apply(mine)
+		require.ErrorContains(t, err, "Productboard already has an integration")
+		require.Equal(t, before, w.writes())
+	})
+}
+
+func TestApplyUnknownOutcomeOfACreate(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		_, err := w.fake.SetFault(pbfake.Fault{ID: "drop", Class: pbfake.ClassIntegration, Kind: pbfake.FaultDropAfter})
+		require.NoError(t, err)
+		w.session = func(s register.Session) register.Session { return listing{s, w} }
+		p := plan(wanted("Engineering"))
+		report, err := w.apply(p)
+		require.ErrorContains(t, err, "the integration may have been created all the same; apply again in a minute")
+		require.NotEmpty(t, report.Integrations[0].ID, "the record stays")
+		w.fake.ClearFaults()
+		w.now = w.now.Add(time.Minute)
+		require.Equal(t, register.Created, w.mustApply(p)[0].State)
+		require.Len(t, w.fake.Integrations(), 1)
+	})
+}
+
+// listing lists without the faults that are set.
+type listing struct {
+	register.Session
+	w *world
+}
+
+func (l listing) ListIntegrations(context.Context) iter.Seq2[pbapi.Integration, error] {
+	return func(yield func(pbapi.Integration, error) bool) {
+		for _, in := range l.w.fake.Integrations() {
+			if !yield(pbapi.Integration{ID: in.ID, Type: in.Type, Name: in.Name, Status: pbapi.IntegrationStatus(in.Status), Label: in.Label}, nil) {
+				return
+			}
+		}
+	}
+}
+
+func TestApplyDeletedAtProductboard(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		p := plan(wanted("Engineering"))
+		first := w.mustApply(p)[0]
+		require.NoError(t, deleteRemote(w, first.ProductboardID))
+
+		_, err := w.apply(p)
+		require.ErrorContains(t, err, "acme.yaml:Engineering:productboard.token: Productboard does not have the integration "+first.ProductboardID+" any more")
+		require.ErrorContains(t, err, "recreate")
+
+		p.Recreate = true
+		require.NoError(t, w.fake.SetEdge(public))
+		_, err = w.apply(p)
+		require.ErrorContains(t, err, "could not verify")
+		stored, err := w.store.ByID(t.Context(), first.ID)
+		require.NoError(t, err, "the record, to which buttons belong, stays")
+		require.Empty(t, stored.ProductboardID)
+
+		require.NoError(t, w.fake.SetEdge(public, w.front.URL))
+		again := w.mustApply(p)[0]
+		require.Equal(t, register.Created, again.State)
+		require.Equal(t, first.ID, again.ID)
+		require.NotEqual(t, first.ProductboardID, again.ProductboardID)
+		require.Equal(t, register.Unchanged, w.mustApply(p)[0].State)
+	})
+}
+
+// A record whose create surely came to nothing has no orphan: one of the same
+// name at Productboard is somebody else's.
+func TestApplyDoesNotAdoptAfterASureFailure(t *testing.T) {
+	w := newWorld(t, redistest.Mini(t))
+	p := plan(wanted("Engineering"))
+	w.applyKilled(true, p)
+	w.now = w.now.Add(time.Minute)
+	require.NoError(t, w.fake.SetEdge(public))
+	_, err := w.apply(p)
+	require.ErrorContains(t, err, "could not verify")
+	stored, err := w.store.Tenant("acme").ByName(t.Context(), "Engineering")
+	require.NoError(t, err, "a record from before the run stays")
+	require.True(t, stored.CreateBegun.IsZero())
+
+	_, err = w.reg.Productboard(anyOf(pbToken)).CreateIntegration(t.Context(), pbapi.IntegrationCreate{
+		Type: "com.pushbutton.redmine", Name: "Engineering", Label: "X", Status: pbapi.Disabled, Action: pbapi.Action{URL: "https://other.example.com/x"}})
+	require.NoError(t, err)
+	_, err = w.apply(p)
+	require.ErrorContains(t, err, "Productboard already has an integration")
+}
+
+func deleteRemote(w *world, id string) error {
+	return w.reg.Productboard(anyOf(pbToken)).(*pbapi.Session).DeleteIntegration(w.t.Context(), id)
+}
+
+func TestApplyRefusesMoves(t *testing.T) {
+	w := newWorld(t, redistest.Mini(t))
+	want := wanted("Engineering")
+	w.mustApply(plan(want))
+	want.Integration.Target.Type = "jira"
+	_, err := w.apply(plan(want))
+	require.EqualError(t, err, `acme.yaml:Engineering:target.type: cannot be changed from "redmine" to "jira": the issues of the existing buttons are in the former; declare an integration of another name instead`)
+	want = wanted("Engineering")
+	want.Integration.Type = "com.example.new"
+	_, err = w.apply(plan(want))
+	require.ErrorContains(t, err, `acme.yaml:Engineering:type: cannot be changed from "com.pushbutton.redmine" to "com.example.new"`)
+}
+
+func TestApplyEndsWithItsContext(t *testing.T) {
+	w := newWorld(t, redistest.Mini(t))
+	ctx, cancel := context.WithCancel(t.Context())
+	w.session = func(s register.Session) register.Session { return canceling{s, cancel} }
+	report, err := w.reg.Apply(ctx, plan(wanted("A"), wanted("B")))
+	require.ErrorIs(t, err, fault.Canceled)
+	require.Equal(t, register.Created, report.Integrations[0].State, "what Productboard has done is written down all the same")
+	require.Equal(t, register.Failed, report.Integrations[1].State)
+	require.Len(t, w.fake.Integrations(), 1)
+}
+
+// canceling gives up just when Productboard has created.
+type canceling struct {
+	register.Session
+	cancel context.CancelFunc
+}
+
+func (c canceling) CreateIntegration(ctx context.Context, in pbapi.IntegrationCreate) (string, error) {
+	id, err := c.Session.CreateIntegration(ctx, in)
+	c.cancel()
+	return id, err
+}
+
+func TestApplyWithoutRedis(t *testing.T) {
+	env := redistest.Mini(t)
+	w := newWorld(t, env)
+	env.Mini.SetError("LOADING")
+	_, err := w.apply(plan(wanted("Engineering")))
+	require.ErrorIs(t, err, fault.Unavailable)
+	require.ErrorContains(t, err, "Redis")
+	require.Zero(t, w.writes())
+}
+
+func TestApplyEmptyTenant(t *testing.T) {
+	w := newWorld(t, redistest.Mini(t))
+	require.Empty(t, w.mustApply(plan()))
+	_, err := w.store.Tenant("acme").Get(t.Context())
+	require.NoError(t, err, "a tenant may be declared without integrations")
+}

@@ -1,0 +1,60 @@
+package register_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"pushbutton/internal/fault"
+	"pushbutton/internal/redisdb/redistest"
+	"pushbutton/internal/secret"
+	"pushbutton/internal/tenants"
+	"pushbutton/internal/tenants/register"
+)
+
+// A stored credential goes to another address only if the caller knows it, and
+// a declaration always does.
+func TestPatchKeepsCredentialsWhereTheyWereSetFor(t *testing.T) {
+	w := newWorld(t, redistest.Mini(t))
+	w.tenant()
+	in := w.create("Engineering")
+	asked := 0
+	w.target = func(tenants.TargetConfig) error { asked++; return nil }
+	move := func(in *tenants.Integration) error {
+		in.Target.Settings["elsewhere"] = "https://other.example/x"
+		return nil
+	}
+	_, _, err := w.reg.Patch(t.Context(), "acme", in.ID, move)
+	require.ErrorIs(t, err, fault.Invalid)
+	require.Contains(t, problems(t, err)["target.credentials.apiKey"], "must be sent again: target.settings.elsewhere leads to another address (https://other.example:443)")
+	require.Zero(t, asked)
+	require.NotContains(t, w.stored(in.ID).Target.Settings, "elsewhere")
+	_, _, err = w.reg.Patch(t.Context(), "acme", in.ID, move, "token")
+	require.ErrorIs(t, err, fault.Invalid)
+	_, _, err = w.reg.Patch(t.Context(), "acme", in.ID, move, "apiKey")
+	require.NoError(t, err)
+	_, _, err = w.reg.Patch(t.Context(), "acme", in.ID, func(in *tenants.Integration) error {
+		in.Target.Credentials["apiKey"] = secret.New("canary-2")
+		in.Target.Settings["elsewhere"] = "https://third.example"
+		return nil
+	})
+	require.NoError(t, err)
+	again := wanted("Engineering")
+	again.Integration.Target.Settings["elsewhere"] = "https://fourth.example"
+	require.Equal(t, register.Updated, w.mustApply(plan(again))[0].State)
+}
+
+// What cannot be stored is told before anything is written.
+func TestApplyRefusesWhatIsTooLarge(t *testing.T) {
+	w := newWorld(t, redistest.Mini(t))
+	large := wanted("Large")
+	large.Integration.Target.Settings = map[string]any{"big": strings.Repeat("x", tenants.MaxRecord)}
+	report, err := w.apply(plan(wanted("Engineering"), large))
+	require.ErrorContains(t, err, "larger than")
+	require.Equal(t, register.Skipped, report.Integrations[0].State)
+	require.Zero(t, w.writes())
+	page, _, err := w.store.Tenants(t.Context(), "", 0)
+	require.NoError(t, err)
+	require.Empty(t, page)
+}

@@ -1,0 +1,451 @@
+package register_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"pushbutton/internal/fault"
+	"pushbutton/internal/outbound"
+	"pushbutton/internal/pbapi"
+	"pushbutton/internal/pbapi/pbfake"
+	"pushbutton/internal/redisdb/redistest"
+	"pushbutton/internal/secret"
+	"pushbutton/internal/targets"
+	"pushbutton/internal/tenants"
+	"pushbutton/internal/tenants/register"
+)
+
+const (
+	public  = "https://push.example.com"
+	pbToken = "canary-pb-token"
+)
+
+// world is a simulated Productboard, our front door behind its edge, and a
+// Registrar over an empty Redis.
+type world struct {
+	t     *testing.T
+	fake  *pbfake.Fake
+	store *tenants.Store
+	front *httptest.Server
+	reg   *register.Registrar
+	// session, if set, wraps every session.
+	session func(register.Session) register.Session
+	// target answers the tracker's check.
+	target  func(tenants.TargetConfig) error
+	now     time.Time
+	probes  atomic.Int64
+	checked register.Checked
+}
+
+func newWorld(t *testing.T, env redistest.Env) *world {
+	t.Helper()
+	w := &world{t: t, now: time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)}
+	ring, err := secret.NewKeyring([]secret.Key{{ID: "k1", Bytes: bytes.Repeat([]byte("k"), secret.KeySize)}})
+	require.NoError(t, err)
+	w.store = tenants.NewStore(env.Client, ring)
+	w.fake = pbfake.New(pbfake.Options{Tokens: []pbfake.Token{{Value: pbToken}}, RateLimit: -1, PageSize: 2})
+	t.Cleanup(w.fake.Close)
+	api := httptest.NewServer(w.fake)
+	t.Cleanup(api.Close)
+	w.front = httptest.NewServer(http.HandlerFunc(w.probe))
+	t.Cleanup(w.front.Close)
+	require.NoError(t, w.fake.SetEdge(public, w.front.URL))
+
+	out := outbound.New(outbound.Options{Unguarded: true})
+	t.Cleanup(out.Close)
+	client, err := pbapi.New(api.URL+"/v2", out, pbapi.NoPacer())
+	require.NoError(t, err)
+	w.reg = &register.Registrar{
+		Store: w.store, PublicURL: public, Now: func() time.Time { return w.now },
+		Productboard: func(in tenants.Integration) register.Session {
+			var s register.Session = client.As(pbapi.StaticToken(in.Productboard.Token))
+			if w.session != nil {
+				s = w.session(s)
+			}
+			return s
+		},
+		Recipients: func(_, now tenants.TargetConfig) (map[string]targets.Address, error) {
+			out := map[string]targets.Address{}
+			if url, ok := now.Settings["elsewhere"].(string); ok {
+				out["apiKey"] = targets.Address{Path: "settings.elsewhere", URL: url}
+			}
+			return out, nil
+		},
+		CheckTarget: func(_ context.Context, _ string, c tenants.TargetConfig) (register.Checked, error) {
+			if w.target != nil {
+				return w.checked, w.target(c)
+			}
+			return w.checked, nil
+		},
+	}
+	return w
+}
+
+// probe is the least of the front door: it knows the integration already
+// while Productboard's create call is under way.
+func (w *world) probe(rw http.ResponseWriter, r *http.Request) {
+	w.probes.Add(1)
+	id, ok := strings.CutPrefix(r.URL.Path, register.ActionPath)
+	_, err := tenants.Authenticate(r.Context(), w.store, id, r.Header.Get("Authorization"))
+	if !ok || err != nil {
+		rw.WriteHeader(http.StatusUnauthorized)
+		return
+	}
+	rw.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	_, _ = rw.Write([]byte(r.URL.Query().Get("validationToken")))
+}
+
+// anyOf is some integration with a token.
+func anyOf(token string) tenants.Integration {
+	return tenants.Integration{Productboard: tenants.APIToken(secret.New(token))}
+}
+
+func wanted(name string) register.Wanted {
+	return register.Wanted{
+		Integration: tenants.Integration{
+			Name: name, ButtonLabel: "Push", Productboard: tenants.APIToken(secret.New(pbToken)),
+			Target: tenants.TargetConfig{Type: "redmine", Settings: map[string]any{"project": "push", "limit": 3},
+				Credentials: map[string]secret.String{"apiKey": secret.New("canary-key")}},
+		},
+		Origin: func(field string) string { return "acme.yaml:" + name + ":" + field },
+	}
+}
+
+func plan(wanted ...register.Wanted) register.Plan {
+	return register.Plan{Tenants: []register.WantedTenant{{ID: "acme", Integrations: wanted}}}
+}
+
+func (w *world) apply(p register.Plan) (register.Report, error) {
+	w.t.Helper()
+	report, err := w.reg.Apply(w.t.Context(), p)
+	if err != nil {
+		require.NotContains(w.t, err.Error(), "canary", "no secret in an error")
+	}
+	return report, err
+}
+
+func (w *world) mustApply(p register.Plan) []register.Result {
+	w.t.Helper()
+	report, err := w.apply(p)
+	require.NoError(w.t, err)
+	return report.Integrations
+}
+
+// writes counts what was changed at Productboard.
+func (w *world) writes() int {
+	calls := w.fake.Calls()
+	return calls["createPluginIntegration"] + calls["updatePluginIntegration"]
+}
+
+func (w *world) nothingStored() {
+	w.t.Helper()
+	page, _, err := w.store.Tenants(w.t.Context(), "", 0)
+	require.NoError(w.t, err)
+	require.Empty(w.t, page)
+	require.Empty(w.t, w.fake.Integrations())
+}
+
+func each(t *testing.T, f func(t *testing.T, w *world)) {
+	redistest.Each(t, func(t *testing.T, env redistest.Env) { f(t, newWorld(t, env)) })
+}
+
+func TestApplyTwice(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		p := plan(wanted("Engineering"), wanted("Support"))
+		first := w.mustApply(p)
+		require.Len(t, first, 2)
+		remote := w.fake.Integrations()
+		require.Len(t, remote, 2)
+		for i, res := range first {
+			require.Equal(t, register.Created, res.State)
+			require.Equal(t, "acme", res.Tenant)
+			require.Regexp(t, `^[a-z2-7]{26}$`, res.ID)
+			require.Equal(t, public+"/actions/"+res.ID, res.ActionURL)
+			require.Equal(t, remote[i].ID, res.ProductboardID)
+			require.Equal(t, res.ActionURL, remote[i].ActionURL)
+			require.Equal(t, "com.pushbutton.redmine", remote[i].Type)
+			require.Equal(t, "Push", remote[i].Label)
+			require.Equal(t, "enabled", remote[i].Status)
+			stored, err := w.store.ByID(t.Context(), res.ID)
+			require.NoError(t, err)
+			require.Equal(t, res.ProductboardID, stored.ProductboardID)
+			require.Equal(t, tenants.AnswerV2, stored.Answer)
+			require.Equal(t, tenants.UnlinkLeave, stored.OnUnlink)
+		}
+		require.Equal(t, int64(2), w.probes.Load())
+
+		before := w.writes()
+		second := w.mustApply(p)
+		for i, res := range second {
+			require.Equal(t, register.Unchanged, res.State)
+			first[i].State = register.Unchanged
+			require.Equal(t, first[i], res)
+		}
+		require.Equal(t, before, w.writes(), "a second run changes nothing")
+		stored, err := w.store.ByID(t.Context(), first[0].ID)
+		require.NoError(t, err)
+		require.Equal(t, int64(2), stored.Version, "nor here")
+	})
+}
+
+func TestApplyChanges(t *testing.T) {
+	for name, tc := range map[string]struct {
+		change  func(w *world, in *tenants.Integration)
+		changes []string
+		probes  int64
+		calls   int
+		check   func(t *testing.T, remote pbfake.Integration, stored tenants.Integration)
+	}{
+		"label": {
+			change: func(_ *world, in *tenants.Integration) { in.ButtonLabel = "Go" }, changes: []string{"button label"}, calls: 1,
+			check: func(t *testing.T, remote pbfake.Integration, stored tenants.Integration) {
+				require.Equal(t, "Go", remote.Label)
+				require.Equal(t, "Go", stored.ButtonLabel)
+			},
+		},
+		"disabled": {
+			change: func(_ *world, in *tenants.Integration) { in.Disabled = true }, changes: []string{"disabled"}, calls: 1,
+			check: func(t *testing.T, remote pbfake.Integration, stored tenants.Integration) {
+				require.Equal(t, "disabled", remote.Status)
+				require.True(t, stored.Disabled)
+			},
+		},
+		"credentials and settings": {
+			change: func(_ *world, in *tenants.Integration) {
+				in.Target.Settings = map[string]any{"project": "other"}
+				in.Target.Credentials = map[string]secret.String{"apiKey": secret.New("canary-new")}
+				in.OnUnlink = tenants.UnlinkClose
+			}, changes: []string{"settings"},
+			check: func(t *testing.T, _ pbfake.Integration, stored tenants.Integration) {
+				require.Equal(t, "canary-new", stored.Target.Credentials["apiKey"].Reveal())
+				require.Equal(t, map[string]any{"project": "other"}, stored.Target.Settings)
+				require.Equal(t, tenants.UnlinkClose, stored.OnUnlink)
+			},
+		},
+		"token": {
+			change: func(w *world, in *tenants.Integration) {
+				w.fake.AddToken(pbfake.Token{Value: "canary-2"})
+				w.fake.RevokeToken(pbToken)
+				in.Productboard.Token = secret.New("canary-2")
+			}, changes: []string{"settings"},
+			check: func(t *testing.T, _ pbfake.Integration, stored tenants.Integration) {
+				require.Equal(t, "canary-2", stored.Productboard.Token.Reveal())
+			},
+		},
+		"public address": {
+			change: func(w *world, _ *tenants.Integration) {
+				w.reg.PublicURL = "https://new.example.com"
+				require.NoError(w.t, w.fake.SetEdge("https://new.example.com", w.front.URL))
+			}, changes: []string{"action"}, probes: 1, calls: 1,
+			check: func(t *testing.T, remote pbfake.Integration, stored tenants.Integration) {
+				require.Equal(t, "https://new.example.com/actions/"+stored.ID, remote.ActionURL)
+			},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, redistest.Mini(t))
+			want := wanted("Engineering")
+			id := w.mustApply(plan(want))[0].ID
+			probes, calls := w.probes.Load(), w.writes()
+			tc.change(w, &want.Integration)
+
+			res := w.mustApply(plan(want))[0]
+			require.Equal(t, register.Updated, res.State)
+			require.Equal(t, tc.changes, res.Changes)
+			require.Equal(t, tc.probes, w.probes.Load()-probes, "probes")
+			require.Equal(t, tc.calls, w.writes()-calls, "calls")
+			stored, err := w.store.ByID(t.Context(), id)
+			require.NoError(t, err)
+			tc.check(t, w.fake.Integrations()[0], stored)
+			require.Equal(t, register.Unchanged, w.mustApply(plan(want))[0].State)
+		})
+	}
+}
+
+func TestApplyEnablesWithAProbe(t *testing.T) {
+	w := newWorld(t, redistest.Mini(t))
+	want := wanted("Engineering")
+	want.Integration.Disabled = true
+	require.Equal(t, register.Created, w.mustApply(plan(want))[0].State)
+	require.Zero(t, w.probes.Load(), "Productboard does not probe what is disabled")
+	want.Integration.Disabled = false
+	require.Equal(t, []string{"enabled", "action"}, w.mustApply(plan(want))[0].Changes)
+	require.Equal(t, int64(1), w.probes.Load())
+}
+
+// Apply checks both credentials, so one that works again without a change of
+// its text is what puts an integration back to work.
+func TestApplyReconnects(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		w.mustApply(plan(wanted("Engineering")))
+		stored, err := w.store.Tenant("acme").ByName(t.Context(), "Engineering")
+		require.NoError(t, err)
+		_, err = w.store.NeedReconnect(t.Context(), stored, fault.SideTracker, "Expired.")
+		require.NoError(t, err)
+		again := w.mustApply(plan(wanted("Engineering")))
+		require.Equal(t, []string{"reconnected"}, again[0].Changes)
+		stored, err = w.store.Tenant("acme").ByName(t.Context(), "Engineering")
+		require.NoError(t, err)
+		require.Nil(t, stored.Reconnect)
+	})
+}
+
+func TestApplyMendsWhatWasChangedAtProductboard(t *testing.T) {
+	w := newWorld(t, redistest.Mini(t))
+	want := wanted("Engineering")
+	id := w.mustApply(plan(want))[0].ProductboardID
+	name, label, status := "Renamed", "Other", pbapi.Disabled
+	require.NoError(t, w.reg.Productboard(anyOf(pbToken)).UpdateIntegration(t.Context(), id,
+		pbapi.IntegrationUpdate{Name: &name, Label: &label, Status: &status}))
+	require.Equal(t, []string{"name", "button label", "enabled", "action"}, w.mustApply(plan(want))[0].Changes)
+	remote := w.fake.Integrations()[0]
+	require.Equal(t, "Engineering", remote.Name)
+	require.Equal(t, "Push", remote.Label)
+	require.Equal(t, "enabled", remote.Status)
+}
+
+func TestApplyLeavesTheUndeclaredAlone(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		old := w.mustApply(plan(wanted("Old")))[0]
+		results := w.mustApply(plan(wanted("New")))
+		require.Len(t, results, 2)
+		require.Equal(t, register.Created, results[0].State)
+		old.State = register.LeftAlone
+		require.Equal(t, old, results[1])
+		require.Len(t, w.fake.Integrations(), 2)
+
+		var out strings.Builder
+		require.NoError(t, register.Report{Integrations: results}.Write(&out))
+		require.Contains(t, out.String(), "acme/New: created\n  id:           "+results[0].ID+"\n  action:       "+public+"/actions/"+results[0].ID+"\n")
+		require.Contains(t, out.String(), "acme/Old: not declared\n")
+	})
+}
+
+// Each case is one thing that is wrong with one of two integrations; nothing
+// may be written, here or at Productboard.
+func TestApplyWritesNothingIfACheckFails(t *testing.T) {
+	for name, tc := range map[string]struct {
+		spoil func(w *world, bad *register.Wanted)
+		want  []string
+		kind  fault.Kind
+	}{
+		"wrong token": {
+			func(_ *world, bad *register.Wanted) { bad.Integration.Productboard.Token = secret.New("canary-wrong") },
+			[]string{"acme.yaml:Bad:productboard.token: Productboard does not accept the plugin's access token", "Productboard: unauthorized"}, fault.Unauthorized,
+		},
+		"token without a permission": {
+			func(w *world, bad *register.Wanted) {
+				w.fake.AddToken(pbfake.Token{Value: "canary-poor", Scopes: []string{"entities:read"}})
+				bad.Integration.Productboard.Token = secret.New("canary-poor")
+			},
+			[]string{"acme.yaml:Bad:productboard.token: ", "plugin-integrations:read"}, fault.Forbidden,
+		},
+		"unreachable tracker": {
+			func(w *world, _ *register.Wanted) {
+				w.target = only("Bad", &fault.Error{Op: "check", Kind: fault.Unavailable, Side: fault.SideTracker, Peer: "Redmine", Public: "Redmine cannot be reached.", Err: errors.New("connection refused")})
+			},
+			[]string{"acme.yaml:Bad:target.settings: Redmine cannot be reached. [check: Redmine: unavailable: connection refused]"}, fault.Unavailable,
+		},
+		"wrong key": {
+			func(w *world, _ *register.Wanted) {
+				w.target = only("Bad", &fault.Error{Op: "check", Kind: fault.Unauthorized, Side: fault.SideTracker, Public: "Redmine refused the credentials."})
+			},
+			[]string{"acme.yaml:Bad:target.credentials: Redmine refused the credentials."}, fault.Unauthorized,
+		},
+		"wrong settings": {
+			func(w *world, _ *register.Wanted) {
+				w.target = only("Bad", targets.FieldErrors{{Path: "settings.project", Message: "is required"}, {Path: "settings.x", Message: "is not known"}})
+			},
+			[]string{"acme.yaml:Bad:target.settings.project: is required", "acme.yaml:Bad:target.settings.x: is not known"}, fault.Internal,
+		},
+		"Productboard has the name": {
+			func(w *world, bad *register.Wanted) {
+				other := newOther(w)
+				bad.Integration.Name, bad.Integration.Type = other.Name, other.Type
+			},
+			[]string{"acme.yaml:Bad:name: Productboard already has an integration of the type \"com.example.other\" with this name"}, fault.Internal,
+		},
+		"the same column twice": {
+			func(_ *world, bad *register.Wanted) { bad.Integration.Name = "Good" },
+			[]string{"acme.yaml:Bad:name: is declared twice"}, fault.Internal,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, redistest.Mini(t))
+			bad := wanted("Bad")
+			bad.Integration.Target.Settings["name"] = "Bad"
+			tc.spoil(w, &bad)
+			before := len(w.fake.Integrations())
+			report, err := w.apply(plan(wanted("Good"), bad))
+			for _, want := range tc.want {
+				require.ErrorContains(t, err, want)
+			}
+			require.Len(t, strings.Split(err.Error(), "\n"), len(nonBracket(tc.want)))
+			if tc.kind != fault.Internal {
+				require.ErrorIs(t, err, tc.kind)
+			}
+			require.Equal(t, register.Skipped, report.Integrations[0].State)
+			require.Equal(t, register.Failed, report.Integrations[1].State)
+			require.Error(t, report.Integrations[1].Err)
+			page, _, err := w.store.Tenants(t.Context(), "", 0)
+			require.NoError(t, err)
+			require.Empty(t, page)
+			require.Len(t, w.fake.Integrations(), before)
+		})
+	}
+}
+
+// nonBracket counts the errors of which the wanted texts are parts.
+func nonBracket(want []string) []string {
+	var out []string
+	for _, s := range want {
+		if strings.HasPrefix(s, "acme.yaml:") {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// only fails the check of the integration that carries its name in its
+// settings.
+func only(name string, err error) func(tenants.TargetConfig) error {
+	return func(c tenants.TargetConfig) error {
+		if c.Settings["name"] == name {
+			return err
+		}
+		return nil
+	}
+}
+
+// newOther makes an integration that is not ours.
+func newOther(w *world) pbapi.IntegrationCreate {
+	w.t.Helper()
+	in := pbapi.IntegrationCreate{Type: "com.example.other", Name: "Theirs", Label: "X", Status: pbapi.Disabled,
+		Action: pbapi.Action{URL: "https://other.example.com/x"}}
+	_, err := w.reg.Productboard(anyOf(pbToken)).CreateIntegration(w.t.Context(), in)
+	require.NoError(w.t, err)
+	return in
+}
+
+func TestFieldsThatTemplatesName(t *testing.T) {
+	w := newWorld(t, redistest.Mini(t))
+	w.checked = register.Checked{ItemFields: []string{"name", "go-live date", pbfake.FieldImpact}, Caveat: "It may push twice."}
+	report, err := w.apply(plan(wanted("Engineering")))
+	require.NoError(t, err, "by id, and by name whatever its case")
+	var said strings.Builder
+	require.NoError(t, report.Write(&said))
+	require.Contains(t, said.String(), "It may push twice.")
+
+	w.checked.ItemFields = []string{"Impct", "name"}
+	_, err = w.apply(plan(wanted("Support")))
+	require.ErrorContains(t, err, `acme.yaml:Support:target.settings: The templates name fields that no item in this Productboard workspace has: "Impct" (did you mean Impact?).`)
+}
