@@ -33,7 +33,7 @@
 // [Fake.Control] is for other processes: the board page, end-to-end and chaos
 // drivers. It is mounted by the sandbox commands only and has no access
 // control beyond refusing requests of other web sites. Everything is JSON
-// below /sandbox/api; docs/sandbox.md describes it with examples.
+// below /sandbox/api; docs/start.md describes it with examples.
 //
 //	GET    /board                     everything that a board shows, and the journal's position
 //	GET    /entities                  ?type=

@@ -88,7 +88,7 @@ func (s *Sandbox) Connections(ctx context.Context, integration string) ([]pbfake
 	return out, err
 }
 
-// Fault is a fault of the simulator; docs/sandbox.md lists classes and kinds.
+// Fault is a fault of the simulator; docs/start.md lists classes and kinds.
 type Fault struct {
 	ID            string           `json:"id,omitempty"`
 	Class         pbfake.Class     `json:"class"`
