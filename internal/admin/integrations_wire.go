@@ -53,8 +53,8 @@ type JWTSettings struct {
 // TargetSettings name a tracker and how to reach it.
 type TargetSettings struct {
 	Type        string            `json:"type" min:"1" max:"64" doc:"The kind of tracker (plugin targets list). It cannot be changed."`
-	Settings    map[string]any    `json:"settings,omitempty" max:"500" doc:"As docs/targets.md has them for the kind."`
-	Credentials map[string]string `json:"credentials,omitempty" max:"100" secret:"true" doc:"By name, as docs/targets.md has them for the kind."`
+	Settings    map[string]any    `json:"settings,omitempty" max:"500" doc:"As docs/trackers.md has them for the kind."`
+	Credentials map[string]string `json:"credentials,omitempty" max:"100" secret:"true" doc:"By name, as docs/trackers.md has them for the kind."`
 }
 
 // IntegrationCreate is a new integration.

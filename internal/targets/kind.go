@@ -59,7 +59,7 @@ func (k Kind) account(values Values, creds map[string]secret.String) string {
 	return hex.EncodeToString(sum.Sum(nil)[:16])
 }
 
-// Guide tells an admin what a kind of tracker needs; docs/targets.md and
+// Guide tells an admin what a kind of tracker needs; docs/trackers.md and
 // `plugin targets describe` are made of it.
 type Guide struct {
 	// Permissions is exactly what the credential must be allowed to do.

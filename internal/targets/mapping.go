@@ -56,11 +56,11 @@ func CommonSettings() []Field {
 		{Name: setAssignee, Default: personNone, Example: personOwner,
 			Help: "Who the issue is assigned to: owner (of the item), pusher (who clicked), none, or an e-mail address. Somebody without an account is named in the description."},
 		{Name: setReporter, Default: personNone, Example: personPusher,
-			Help: "Who is the issue's reporter where the tracker lets it be set: owner, pusher, none, or an e-mail address. pushedBy says what the description tells of who clicked."},
+			Help: "Who is the issue's reporter where the tracker lets it be set: owner, pusher, none, or an e-mail address. pushedBy sets what the description says of whoever clicked."},
 		{Name: setPushedBy, Enum: []string{pushedByFull, pushedByName, pushedByNone}, Default: pushedByName, Example: pushedByNone,
 			Help: "What the issue says of the person who clicked: full (name and e-mail address), name, or none."},
 		{Name: setFields, Type: TypeMap, Example: `{ Component: Backend, Story Points: "{{field \"Effort\"}}" }`,
-			Help: "Further fields of the issue, by name or id, and a template for each value. A field that takes several gets one per line or tag; a long one keeps the form of rich text."},
+			Help: "Custom and other fields of the issue, by name or id, and a template for each value. A field that takes several values gets one per line or tag; a long one keeps the form of rich text."},
 	}
 }
 

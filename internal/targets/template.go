@@ -130,7 +130,7 @@ type lazy func() string
 // String implements fmt.Stringer.
 func (l lazy) String() string { return l() }
 
-// functions are what templates can call, documented in docs/targets.md.
+// functions are what templates can call, documented in docs/trackers.md.
 func (t *template) functions(b *templates.Budget, data itemData) map[string]any {
 	texts := textFunctions{b, htmlText(data.rich)}
 	funcs := texts.all()

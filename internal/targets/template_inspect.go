@@ -104,7 +104,7 @@ func (w *inspection) loop(pipe *parse.PipeNode) {
 func (w *inspection) called(name string) {
 	switch name {
 	case "print", "println", "html", "js", "urlquery", "call", "len", "slice":
-		w.wrong = fmt.Sprintf("uses %s, which is not there; see docs/targets.md for what is", name)
+		w.wrong = fmt.Sprintf("uses %s, which is not there; see docs/trackers.md for what is", name)
 	}
 }
 

@@ -91,7 +91,7 @@ func isGID(s string) bool {
 func guide() targets.Guide {
 	return targets.Guide{ //nolint:gosec // words about tokens, none of them one
 		Permissions: "The token's account must be an editor of the project. An OAuth app needs the scopes tasks:read, tasks:write, projects:read, project_sections:read, custom_fields:read, tags:read, users:read and stories:write.",
-		Token:       "My settings > Apps > Manage developer apps > Create new token, with an account of its own that is a member of the project; or an admin makes a service account (Admin console > Apps > Service accounts).",
+		Token:       "My settings > Apps > Manage developer apps > Create new token. Use an account of its own that is a member of the project. Or an admin makes a service account (Admin console > Apps > Service accounts).",
 		Notes: []string{
 			"Each task ends with a line \"Reference: pb-…\" by which the plugin finds it again; do not remove it.",
 			"Labels become tags where the workspace has a tag of that name; the others stand in the description, since Asana would make a new tag each time.",

@@ -106,11 +106,11 @@ func number(s string) int {
 func guide() targets.Guide {
 	return targets.Guide{ //nolint:gosec // words about tokens, none of them one
 		Permissions: "Scope Work Items: Read & write (vso.work_write). In the project: View and Edit work items in the area (group Contributors has both), and Create tag definition, since our marker is a tag.",
-		Token:       "User settings > Personal access tokens > New token: the organization, an expiry date, Custom defined, Work Items: Read & write. Make it with an account of its own, so that it does not go when somebody leaves.",
+		Token:       "User settings > Personal access tokens > New token: the organization, an expiry date, Custom defined, Work Items: Read & write. Use an account of its own, so that the token does not go when somebody leaves.",
 		Notes: []string{
 			"Each work item carries a tag pb-… by which the plugin finds it again; do not remove it. Azure DevOps drops unused tags by itself, and holds at most 150,000 in a project.",
 			"Tags cannot hold a comma or semicolon: in labels they become spaces.",
-			"What Check cannot see otherwise it learns by a create with validateOnly, which makes nothing.",
+			"The check sends a create with validateOnly to learn what it cannot see otherwise. Such a create makes nothing.",
 			"Addresses of the form fabrikam.visualstudio.com are written as organization: fabrikam.",
 		},
 		Errors: []targets.GuideError{

@@ -86,10 +86,10 @@ func TestHowANewIssueIsFoundAgain(t *testing.T) {
 	}
 }
 
-var update = flag.Bool("update", false, "write docs/targets.md anew")
+var update = flag.Bool("update", false, "write docs/trackers.md anew")
 
 func TestDocument(t *testing.T) {
-	const path = "../../../docs/targets.md"
+	const path = "../../../docs/trackers.md"
 	if *update {
 		require.NoError(t, os.WriteFile(path, []byte(catalog.Document()), 0o644))
 		return

@@ -28,9 +28,9 @@ func abilities() []ability {
 		{"comment", can[targets.Commenter]},
 		{"close", can[targets.Closer]},
 		{"find duplicates", can[targets.Duplicates]},
-		{"people by e-mail", can[targets.People]},
-		{"further fields", can[targets.FieldLister]},
-		{"tells when the token ends", can[targets.Expirer]},
+		{"find people by e-mail", can[targets.People]},
+		{"fill custom fields", can[targets.FieldLister]},
+		{"report when the token ends", can[targets.Expirer]},
 	}
 }
 
@@ -68,7 +68,7 @@ func abilitiesOf(k targets.Kind) []string {
 	return out
 }
 
-// Document is the page about all trackers, in Markdown: docs/targets.md.
+// Document is the page about all trackers, in Markdown: docs/trackers.md.
 func Document() string {
 	var b strings.Builder
 	b.WriteString(documentHead)
@@ -178,7 +178,7 @@ func Describe(k targets.Kind) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "## %s\n\n", k.Title)
 	if able := abilitiesOf(k); len(able) > 0 {
-		fmt.Fprintf(&b, "It can, beside creating and finding issues: %s. A new issue is found again %s.\n\n", strings.Join(able, ", "), lookUp(k))
+		fmt.Fprintf(&b, "Besides creating and finding issues, it can: %s. A new issue is found again %s.\n\n", strings.Join(able, ", "), lookUp(k))
 	}
 	part(&b, "Permissions", k.Guide.Permissions)
 	part(&b, "How to make the credential", k.Guide.Token)
@@ -253,20 +253,20 @@ func tableText(s string) string { return strings.ReplaceAll(s, "|", `\|`) }
 
 const documentHead = `# Trackers
 
-Everything here is also told by ` + "`plugin targets`" + ` and ` + "`plugin targets describe NAME`" + `. This page is made of the adapters' own
-descriptions by a test (` + "`go test ./internal/targets/catalog -update`" + `).
+` + "`plugin targets`" + ` lists the trackers, and ` + "`plugin targets describe NAME`" + ` prints the part about one. A test makes this page of the
+adapters' own descriptions (` + "`go test ./internal/targets/catalog -update`" + `).
 
 `
 
 const mappingHelp = `## What every tracker has
 
-Settings that decide how an item of Productboard becomes an issue. They are checked by ` + "`plugin apply`" + ` and ` + "`plugin doctor`" + `, with the
-tracker's required fields and Productboard's names of fields, before the first click.
+These settings decide how an item of Productboard becomes an issue. ` + "`plugin apply`" + ` and ` + "`plugin doctor`" + ` check them before the first
+click, together with the tracker's required fields and Productboard's names of fields.
 
 ` + "%%mapping%%" + `
 Templates are Go's [text/template](https://pkg.go.dev/text/template), without ` + "`define`, `block` and `template`" + `; loops go over lists of the item, and no variable is set twice. They see ` + "`.Name`, `.Description`, `.Type`, `.Status`, `.Tags`, `.Link`, `.ID`, `.Owner.Email`, `.Pusher.Name`, `.Pusher.Email`" + `, and these functions:
 
-| function | what it gives |
+| function | what it returns |
 | --- | --- |
 | ` + "`field \"Effort\"`" + ` | the value of any field, standard or custom, by its name or id; nothing if the item has none |
 | ` + "`join \", \" .Tags`" + ` | a list as one text |
@@ -275,14 +275,14 @@ Templates are Go's [text/template](https://pkg.go.dev/text/template), without ` 
 | ` + "`date \"02.01.2006\" (field \"Due\")`" + ` | a date in Go's layout |
 | ` + "`plain .Description`" + ` | rich text without its markup |
 
-The templates of one item may together take 100,000 steps (a field, a function or a piece of text is one, in each turn of a loop) and work through 32 MB of text, which
-is what their functions read and make. A push usually takes less than a hundredth of the steps. A template that does more is refused when it is set, or ends the push with
-an error that names its setting: use fewer loops, and fewer functions over long texts.
+The templates of one item may together take 100,000 steps and work through 32 MB of text. A field, a function or a piece of text is one step, in each turn of a loop.
+The text is what their functions read and make. A push usually takes less than a hundredth of the steps. A template that does more is refused when it is set, or ends the push with
+an error that names its setting. Use fewer loops then, and fewer functions over long texts.
 
 A text that is longer than the tracker takes is cut at a paragraph or word, and a link to the rest ends it. Where an admin or a proxy has set a lower limit than
-usual, the refusal tells: the text is cut to the limit that it names, or to its half, and sent once more.
+usual, its refusal says so. The plugin then cuts the text to the limit that the refusal names, or to half, and sends it once more.
 
-In ` + "`fields`" + `, rich text keeps its form where the tracker's field takes long texts: acceptance criteria arrive whole, with lists, bold and code, in the format of
-descriptions. What the field has no room for is left out, and a link to Productboard stands in its place; the preview says so. A field of one line
+In ` + "`fields`" + `, rich text keeps its form where the tracker's field takes long texts. Acceptance criteria arrive whole, with lists, bold and code, in the format of
+descriptions. A text that is too long for the field is cut, and a link to Productboard takes the place of the rest. The preview says so. A field of one line
 gets the text without its markup.
 `

@@ -65,7 +65,7 @@ func Kind() targets.Kind {
 
 func guide() targets.Guide {
 	return targets.Guide{
-		Permissions: "Scopes issue: Read and Write, repository: Read, user: Read; organization: Read as well if the organisation's labels are to be used. The account needs write access to the repository's issues for labels, assignee and milestone to be kept; they are dropped without a word otherwise.",
+		Permissions: "Scopes issue: Read and Write, repository: Read, user: Read. Also organization: Read if the organisation's labels are to be used. The account needs write access to the repository's issues for labels, assignee and milestone to be kept; without it they are dropped silently.",
 		Token:       "Log in as the account > Settings > Applications > Generate New Token; choose the scopes above; repository access: all, or public only for a public repository.",
 		Notes: []string{
 			"An issue is known by a comment in its text (`<!-- pushbutton: pb-... -->`), which is not shown. Leave it there.",

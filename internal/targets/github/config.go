@@ -71,7 +71,7 @@ func Kind() targets.Kind {
 			{Name: setMilestone, Example: "v2.0",
 				Help: "Title or number of the open milestone for new issues. Default: none."},
 			{Name: setPeople, Type: targets.TypeMap, Example: "{ jane@example.com: janedoe }",
-				Help: "GitHub logins by e-mail address, for assignee. GitHub does not tell whose address is whose."},
+				Help: "GitHub logins by e-mail address, for assignee. GitHub does not say whose address is whose."},
 			{Name: setAppID, Example: "123456",
 				Help: "App ID (or client ID) of a GitHub App, if the plugin is to act as one."},
 			{Name: setInstallation, Example: "12345678",
@@ -92,9 +92,9 @@ func Kind() targets.Kind {
 
 func guide() targets.Guide {
 	return targets.Guide{
-		Permissions: "Issues: Read and write on the repository (Metadata: Read-only comes with it). The account needs the role Write there for labels, assignee, milestone and type to be kept; GitHub drops them without a word otherwise. An issue type is checked only if the token may also read the organisation's issue types.",
-		Token: "Token: GitHub > Settings > Developer settings > Personal access tokens > Fine-grained tokens > Generate; resource owner: the repository's; Only select repositories; permission Issues: Read and write. " +
-			"GitHub App: Organisation > Settings > Developer settings > GitHub Apps > New; permission Issues: Read and write; no webhook is needed; generate a private key (credentials.privateKey); Install App on the repository. The App ID is on the App's page (settings.appId), the installation's number in the address of the page that Configure leads to (settings.installationId).",
+		Permissions: "Issues: Read and write on the repository (Metadata: Read-only comes with it). The account needs the role Write there for labels, assignee, milestone and type to be kept; without that role GitHub drops them silently. An issue type is checked only if the token may also read the organisation's issue types.",
+		Token: "Token: GitHub > Settings > Developer settings > Personal access tokens > Fine-grained tokens > Generate. Choose the repository's resource owner, Only select repositories, and the permission Issues: Read and write. " +
+			"GitHub App: Organisation > Settings > Developer settings > GitHub Apps > New. Give it the permission Issues: Read and write; it needs no webhook. Generate a private key (credentials.privateKey), and install the App on the repository. The App ID is on the App's page (settings.appId). The installation's number is in the address of the page that Configure leads to (settings.installationId).",
 		Notes: []string{
 			"An issue is known by a comment in its text (`<!-- pushbutton: pb-... -->`), which GitHub does not show. Leave it there.",
 			"After a create that GitHub gave no answer to, the plugin looks through the newest 1,000 issues with markerLabel and the account's newest 200.",

@@ -75,16 +75,16 @@ func open(c targets.Config, deps targets.Deps) (targets.Driver, error) {
 
 func guide() targets.Guide {
 	return targets.Guide{
-		Permissions: "Scope api, and the role Planner (GitLab 17.7 and later) or Reporter, or above, in the project: a guest's labels are dropped, and with them the marker.",
+		Permissions: "Scope api, and the role Planner (GitLab 17.7 and later), Reporter or above in the project. GitLab drops a guest's labels, and with them the marker.",
 		Token: "In the project: Settings > Access tokens > Add new token, role Reporter, scope api. Where project access tokens are not offered (GitLab.com Free): " +
-			"your picture > Edit profile > Access > Personal access tokens, scope api, best of an account made for this. `plugin doctor` and the log warn 14 days before it expires.",
+			"your picture > Edit profile > Access > Personal access tokens, scope api. Use an account made for this. `plugin doctor` and the log warn 14 days before it expires.",
 		Notes: []string{
-			"Each issue gets a label of its own (pb-...), by which it is found when an answer was lost, and a line with it in the description that is not shown.",
+			"Each issue gets a label of its own (pb-...), by which the plugin finds it when an answer was lost. The description has the same marker in a hidden line.",
 			"A tag with a comma loses the comma: GitLab's labels cannot hold one. Of scoped labels (a::b) of one scope GitLab keeps the last.",
 			"People are found by e-mail only where GitLab shows it: their public e-mail, or any for an administrator's token. Others are named in the description.",
-			"Weight and epics are GitLab Premium; GitLab Free ignores a weight without a word.",
+			"Weight and epics are GitLab Premium; GitLab Free ignores a weight silently.",
 			"An issue that people move is followed to its new project, if the account is a member there. A project access token sees no other project: the button keeps the old address, which leads people on.",
-			"GitLab says the same of a deleted issue and of a confidential one that it hides. A button lets go of an issue only if the account has the role Planner or Reporter, which sees both.",
+			"GitLab gives the same answer for a deleted issue and for a confidential one that it hides. A button gives up an issue only if the account has the role Planner or Reporter, which sees both.",
 		},
 		Errors: []targets.GuideError{
 			{Says: "GitLab refused the token", Means: "It is wrong, expired or revoked. Make a new one."},

@@ -28,7 +28,7 @@ func Kind() targets.Kind {
 		New:    open,
 		Guide: targets.Guide{
 			Permissions: "What the described requests need; each preset says it.",
-			Token:       "As the tracker's documentation says; each preset tells it in short.",
+			Token:       "As the tracker's documentation says; each preset has it in short.",
 			Notes: []string{
 				"docs/http-target.md has every key of a description, and the ready-made ones.",
 				"Without a look-up (find) a lost answer may make a second issue: plugin apply and plugin doctor say so.",

@@ -128,7 +128,7 @@ func description() []targets.Field {
 		{Name: setLimits, Type: targets.TypeObject, Fields: limitFields(), Example: "{ title: 255, description: 65535 }",
 			Help: "How much the tracker takes; longer texts are cut."},
 		{Name: setCheck, Type: targets.TypeObjects, Fields: checkFields(), Example: `[{ url: 'https://api.example.com/me', expect: $.id }]`,
-			Help: "Requests that prove the credentials, first, and what else a create needs, without creating. Without one a wrong credential shows with the first push."},
+			Help: "Requests that authenticate first, and then check what else a create needs, without creating. Without one a wrong credential shows with the first push."},
 		{Name: setCreate, Usual: true, Type: targets.TypeObject, Fields: createFields(), Example: `{ url: 'https://api.example.com/issues', body: '{"title": {{.Title}}, "ref": {{.Marker}}}' }`,
 			Help: "The request that creates an issue. Required without a preset."},
 		{Name: setFind, Type: targets.TypeObject, Fields: findFields(), Example: `{ url: 'https://api.example.com/issues?ref={{.Marker}}', list: $.issues, marker: $.ref }`,
@@ -147,7 +147,7 @@ func description() []targets.Field {
 			Help: "How the tracker says what is wrong."},
 		{Name: setFieldTypes, Type: targets.TypeMap, Example: "{ Effort: number }",
 			Enum: []string{string(targets.ValueText), string(targets.ValueLongText), string(targets.ValueNumber), string(targets.ValueBool), string(targets.ValueDate), string(targets.ValueTime), string(targets.ValueURL)},
-			Help: "Types of further fields (settings.fields), which are text otherwise. longtext is written in the description's format."},
+			Help: "Types of custom fields (settings.fields), which are text otherwise. longtext is written in the description's format."},
 	}
 }
 

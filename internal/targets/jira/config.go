@@ -188,19 +188,19 @@ func isID(s string) bool {
 
 func guide() targets.Guide {
 	return targets.Guide{
-		Permissions: "In the project: Browse projects, Create issues, Edit issues, Link issues, Add comments, Transition issues; Assign issues if settings.assignee is used, Modify reporter if settings.reporter is. " +
+		Permissions: "In the project: Browse projects, Create issues, Edit issues, Link issues, Add comments, Transition issues. Also Assign issues if settings.assignee is used, and Modify reporter if settings.reporter is used. " +
 			"To find people by e-mail, the global permission Browse users and groups. An OAuth token needs the scopes read:jira-work, write:jira-work and read:jira-user; an API token with scopes needs the same and settings.cloudId.",
-		Token: "Cloud: sign in as the account that shall make the issues, open https://id.atlassian.com/manage-profile/security/api-tokens, Create API token, put it into credentials.apiToken and the account's address into settings.email. " +
+		Token: "Cloud: sign in as the account that is to create the issues. Open https://id.atlassian.com/manage-profile/security/api-tokens > Create API token. Put the token into credentials.apiToken and the account's address into settings.email. " +
 			"Data Center: sign in as that account, open Profile > Personal Access Tokens > Create token, and put it into credentials.personalAccessToken.",
 		Notes: []string{
-			"The issue type's create screen must have the fields Labels and Description: our marker is a label, and a push must be found again by it.",
+			"The issue type's create screen must have the fields Labels and Description. Our marker is a label, and the plugin finds a push again by it.",
 			"Jira Cloud's search sees a new issue some seconds late. After a push whose outcome is unknown the plugin therefore waits and looks again before it creates.",
-			"Texts are cut at 32,767 characters, which is Jira's usual limit; on Cloud the formatting around the text counts as well. A lower one that an admin has set is read off Jira's refusal.",
+			"Texts are cut at 32,767 characters, which is Jira's usual limit; on Cloud the formatting around the text counts as well. If an admin has set a lower limit, the plugin reads it from Jira's refusal.",
 			"Labels have no spaces in Jira; the plugin writes a hyphen instead.",
 			"An OAuth access token ends an hour after it was made, and the plugin does not renew it: an API token is the better choice for a service.",
-			"Jira Cloud shows the e-mail addresses of few people. Somebody whose address is hidden is found if the search gives nobody else.",
-			"In further fields, a choice below another (cascading select) is written \"Parent / Child\", a sprint as its number.",
-			"Jira says the same of an issue that was deleted, restricted, or moved to where the account does not see it. The plugin cannot tell these apart and keeps the link: unlink, and push again for a new issue.",
+			"Jira Cloud shows the e-mail addresses of few people. The plugin still finds somebody whose address is hidden if the search returns nobody else.",
+			"In custom fields, a choice below another (cascading select) is written \"Parent / Child\", a sprint as its number.",
+			"Jira gives the same answer for an issue that was deleted, restricted, or moved to where the account does not see it. The plugin cannot tell these apart and keeps the link: unlink, and push again for a new issue.",
 		},
 		Errors: []targets.GuideError{
 			{Says: "field \"X\" is required in project ENG", Means: "Map the field in settings.fields, or make it optional in the project's field configuration."},

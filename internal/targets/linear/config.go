@@ -89,14 +89,14 @@ func open(c targets.Config, deps targets.Deps) (targets.Driver, error) {
 func guide() targets.Guide {
 	return targets.Guide{
 		Permissions: "Read and write in the team. A personal API key can be limited to teams; an OAuth token needs the scopes read and write.",
-		Token: "Settings > Account > Security & access > Personal API keys > New API key: permissions Read and Write, access to the team and to those that its issues are moved to. " +
-			"Issues are made in the name of the key's owner, so an account made for this is best. With OAuth and actor=app they are made in the application's name.",
+		Token: "Settings > Account > Security & access > Personal API keys > New API key. Choose the permissions Read and Write, and access to the team and to those that its issues are moved to. " +
+			"Issues are created in the name of the key's owner, so use an account made for this. With OAuth and actor=app they are created in the application's name.",
 		Notes: []string{
-			"The issue's id is made of our marker, so one push can never make two issues: Linear refuses the second.",
+			"The issue's id is derived from our marker, so one push can never create two issues: Linear refuses the second.",
 			"The issue gets a link to Productboard among its links, in the same request.",
 			"Labels must exist in the team or the workspace; of two labels of one group the first is taken. The others are named in the description.",
 			"An issue in Linear's trash, or archived before it was finished, stays connected: the button asks to restore it. What Linear archives by itself stays as it was.",
-			"Linear says the same of a deleted issue and of one that was moved to a team which the account does not see. With an API key that sees one team alone, a button never lets go of its issue by itself; give the account every private team that issues may move to.",
+			"Linear gives the same answer for a deleted issue and for one that was moved to a team which the account does not see. With an API key that sees only one team, a button never gives up its issue by itself. Give the account every private team that issues may move to.",
 		},
 		Errors: []targets.GuideError{
 			{Says: "Linear refused the API key", Means: "It is wrong, was deleted or has expired. Make a new one."},

@@ -74,15 +74,15 @@ func Kind() targets.Kind {
 		},
 		Driver: (*driver)(nil),
 		Guide: targets.Guide{
-			Permissions: "A role in the project that may view, add, edit and comment issues; to close duplicates or unlinked issues, also a workflow that lets it. " +
-				"Manage subtasks if settings.fields fills Parent task, Set issues public or private if it fills Private: Redmine drops them otherwise. Only an administrator's key finds people by e-mail and sees the types and choices of custom fields.",
-			Token: "Switch REST on (Administration > Settings > API). Sign in as the account that shall make the issues, open My account, and show the API access key on the right. Then, as an administrator, make the marker's field: Administration > Custom fields > New > Issues, format Text, name \"Productboard ID\", Used as a filter, For all projects, all trackers.",
+			Permissions: "A role in the project that may view, add, edit and comment issues. To close duplicates or unlinked issues, the role also needs a workflow that lets it. " +
+				"It needs Manage subtasks if settings.fields fills Parent task, and Set issues public or private if it fills Private; otherwise Redmine drops these values. Only an administrator's key finds people by e-mail and sees the types and choices of custom fields.",
+			Token: "Switch REST on (Administration > Settings > API). Sign in as the account that is to create the issues, open My account, and show the API access key on the right. Then, as an administrator, make the marker's field: Administration > Custom fields > New > Issues, format Text, name \"Productboard ID\", Used as a filter, For all projects, all trackers.",
 			Notes: []string{
-				"Text format: textile was Redmine's default up to version 5, CommonMark is it since 6. The check compares `textFormat` with Redmine's, where a preview without signing in or an issue of the project shows it. Redmine has had two Markdowns that differ: Redcarpet, which is \"Markdown\" up to version 5, and CommonMark.",
-				"Required fields show only when an issue is created, so the check rehearses a create that Redmine must refuse.",
+				"Text format: Redmine's default was textile up to version 5, and is CommonMark since version 6. The check compares `textFormat` with Redmine's, where a preview without signing in or an issue of the project shows it. Redmine has had two Markdowns that differ: Redcarpet, which is \"Markdown\" up to version 5, and CommonMark.",
+				"Required fields show only when an issue is created, so the check sends a create that Redmine must refuse.",
 				"Redmine has no labels of its own; settings.labels and tags are ignored. Map a custom field in settings.fields instead.",
-				"Native fields are named as in Redmine's English pages (Priority, Category, Target version, Start date, Due date, Estimated time, % Done, Parent task, Private) or as in its API (due_date), whatever the account's language. Parent task takes the number of an issue.",
-				"Custom fields: by name, or by the number in their address under Administration > Custom fields, which always works. To a key that is not an administrator's Redmine tells the names alone, and those only off the project's settings and its issues. Values then go as they are written, so a yes/no field needs 1 or 0, and a key/value list, a version or a user its number.",
+				"Native fields are named as in Redmine's English pages or as in its API (due_date), whatever the account's language. The pages call them Priority, Category, Target version, Start date, Due date, Estimated time, % Done, Parent task and Private. Parent task takes the number of an issue.",
+				"Custom fields: by name, or by the number in their address under Administration > Custom fields, which always works. A key that is not an administrator's learns only the names, from the project's settings and its issues. Values are then sent as they are written, so a yes/no field needs 1 or 0, and a key/value list, a version or a user its number.",
 				"Rich text goes into custom fields of the format Long text in the server's text format. Set their Text formatting to Full, or they show the markup.",
 				"Assignee and fields of people: Redmine lists accounts by e-mail (the first of each) for administrators' keys alone, and its lists of members hold no addresses. With another key the description names the person. Somebody counts only if a role in the project makes them assignable.",
 				"The author of an issue is always the key's account: Redmine does not let it be set.",

@@ -63,9 +63,9 @@ func Kind() targets.Kind {
 		ParseHook: parseHook,
 		Guide: targets.Guide{
 			Permissions: "A token has all rights of the member who made it: a member of the workspace, not an observer.",
-			Token:       "Settings > Your account > API tokens > Generate token, best as a member of its own, so that it does not go when somebody leaves.",
+			Token:       "Settings > Your account > API tokens > Generate token. Use a member of its own, so that the token does not go when somebody leaves.",
 			Notes: []string{
-				"Each story carries our marker as its external id, and as a second link beside the one to Productboard; the plugin finds it again by either, so do not remove both.",
+				"Each story carries our marker as its external id, and as a second link beside the one to Productboard. The plugin finds the story again by either, so do not remove both.",
 				"Labels that the workspace does not have are made by Shortcut.",
 				"Estimate and deadline can be mapped in settings.fields like custom fields.",
 			},
