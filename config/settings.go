@@ -66,7 +66,7 @@ func addressSettings() []Setting {
 	return []Setting{
 		{
 			Env: "PLUGIN_LISTEN", Default: ":8080",
-			Help: "Address the front door listens on, for Productboard's probe and clicks.",
+			Help: "Address to listen on for Productboard's probe and clicks, and for the admin API.",
 			set:  func(c *Config, v string) (err error) { c.Listen, err = listenAddress(v); return },
 		}, {
 			Env: "PLUGIN_OPS_LISTEN", Default: "127.0.0.1:9090",
@@ -74,7 +74,7 @@ func addressSettings() []Setting {
 			set:  func(c *Config, v string) (err error) { c.OpsListen, err = listenAddress(v); return },
 		}, {
 			Env: PublicURL, Example: "https://push.example.com",
-			Help: "Address by which Productboard reaches the front door: https, with a certificate that a public authority signed. A path in front is allowed.",
+			Help: "Address by which Productboard reaches the plugin: https, with a certificate that a public authority signed. A path in front is allowed.",
 			set:  func(c *Config, v string) (err error) { c.PublicURL, err = publicURL(v); return },
 		}, {
 			Env: "PLUGIN_PRODUCTBOARD_API_URL", Default: "https://api.productboard.com/v2",

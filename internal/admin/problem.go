@@ -26,8 +26,8 @@ type FieldError = schema.FieldError
 // Problem is every failure's answer (RFC 9457). It is an error, so that a
 // handler can return one.
 type Problem struct {
-	Type     string       `json:"type" doc:"What sort of problem it is; the page docs/problems.md lists them."`
-	Title    string       `json:"title" doc:"The sort of problem in a few words."`
+	Type     string       `json:"type" doc:"The problem type; docs/problems.md lists all of them."`
+	Title    string       `json:"title" doc:"The problem type in a few words."`
 	Status   int          `json:"status" doc:"The HTTP status."`
 	Detail   string       `json:"detail,omitempty" doc:"What happened this time, for people."`
 	Instance string       `json:"instance" doc:"The request's id, as in the header X-Request-Id and in the plugin's log."`

@@ -7,20 +7,21 @@ import (
 	"strings"
 )
 
-// errorsPage is docs/errors.md: what a run has seen.
+// errorsPage is docs/errors.md: what a run has seen. After a change of a
+// sentence, write the page anew:
+//
+//	make build && go run ./internal/proof/e2e -plugin bin/plugin -parts admin,faults -update
 type errorsPage struct{ pushes, admin []row }
 
 const errorsIntro = `# When something goes wrong
 
-Every sentence on this page was shown by a button or printed by a command: ` + "`make e2e`" + ` makes
-each of these things happen to a running plugin, with a real Redmine and Productboard's simulator, and fails
-if this page says something else than it saw. After a change of a sentence, write the page anew:
+Every sentence on this page was shown by a button or printed by a command. ` + "`make e2e`" + ` makes each of these
+things happen to a running plugin, with a real Redmine and Productboard's simulator. It fails if this page
+does not say what it saw.
 
-    make build && go run ./internal/proof/e2e -plugin bin/plugin -parts admin,faults -update
-
-A push is tried five times within about a minute, longer where the other side asks to wait; what is left
-undone when ` + "`PLUGIN_PUSH_DEADLINE`" + ` has passed ends in an error. Whoever pushes again after an error gets the
-issue that an earlier try may have made, never a second one.
+The plugin tries a push five times within about a minute, and longer if the other side asks it to wait. A push that is
+not done when ` + "`PLUGIN_PUSH_DEADLINE`" + ` has passed ends in an error. You can always push again after an error. If
+an earlier try created an issue, the button gets that issue and never a second one.
 
 ## On the button
 
@@ -31,8 +32,8 @@ issue that an earlier try may have made, never a second one.
 const errorsAdmin = `
 ## In ` + "`plugin apply`" + `
 
-Each is one line, with the exit code 1. Nothing has been made or changed then, neither in Redis nor at
-Productboard. ` + "`plugin doctor`" + ` tells the same of integrations that were good once.
+Each error is one line, with the exit code 1. Nothing has been made or changed then, neither in Redis nor at
+Productboard. ` + "`plugin doctor`" + ` says the same about integrations that worked before.
 
 | what is wrong | what plugin apply says |
 | --- | --- |
