@@ -151,7 +151,7 @@ func (a *App) performer(leases actions.Leases, apart actions.Quarantine) *action
 // worker makes the worker's half; it is not started yet.
 func (a *App) worker(apart actions.Quarantine) *jobs.Worker {
 	return jobs.NewWorker(a.rdb, admitted{a.performer(a.records, apart), a.memory}, jobs.WorkerOptions{
-		Concurrency: a.cfg.Concurrency, Bell: a.records, Grace: a.cfg.ShutdownTimeout / 2, Log: a.log,
+		Concurrency: a.cfg.Concurrency, WakeList: a.records, Grace: a.cfg.ShutdownTimeout / 2, Log: a.log,
 	})
 }
 

@@ -17,7 +17,7 @@ const Shards = 16
 //	pb:{push-N}:h:TENANT/INTEGRATION:ENTITY  list: history
 //	pb:{push-N}:lookout                      sorted set: connections by when somebody must look
 //	pb:{push-N}:aside                        sorted set: connections whose record cannot be decoded
-//	pb:{push-N}:bell                         list: runs that may begin at once
+//	pb:{push-N}:wake                         list: runs that may begin at once
 //	pb:{push-N}:a:TENANT                     set: what is handed out and holds a credit
 //	pb:{push-N}:l:TENANT                     sorted set: the line
 //	pb:{push-N}:o:TENANT/INTEGRATION         string, while its tracker takes no calls
@@ -47,7 +47,7 @@ func closedKey(tenant, integration string) string {
 func historyKey(k Key) string         { return tagOf(k.Tenant) + "h:" + k.String() }
 func lookoutKey(shard int) string     { return shardTag(shard) + "lookout" }
 func asideKey(shard int) string       { return shardTag(shard) + "aside" }
-func bellKey(shard int) string        { return shardTag(shard) + "bell" }
+func wakeKey(shard int) string        { return shardTag(shard) + "wake" }
 func activeKey(tenant string) string  { return tagOf(tenant) + "a:" + tenant }
 func lineKey(tenant string) string    { return tagOf(tenant) + "l:" + tenant }
 func accountKey(tenant string) string { return tagOf(tenant) + "t:" + tenant }

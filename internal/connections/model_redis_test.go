@@ -19,18 +19,17 @@ import (
 // plainRedis is a Redis that runs the store's script and whose state is plain
 // maps. Whoever holds it may set and read all that the script keeps: a model
 // puts a state in, has the store carry out a transition, and takes the next
-// state out. Histories do not decide anything and are not kept; of the bell it
-// keeps whether it was rung.
+// state out. Histories do not decide anything and are not kept.
 type plainRedis struct {
 	redis.UniversalClient // nil: the store asks for nothing but its script
 
 	vm      *lua.LState
 	scripts map[string]*lua.FunctionProto // by their hash
 
-	now    int64 // what TIME tells, in milliseconds
-	hashes map[string]map[string]string
-	sets   map[string]map[string]float64 // sorted ones, and others with scores of 0
-	rung   []string                      // what the bell told of
+	now       int64 // what TIME tells, in milliseconds
+	hashes    map[string]map[string]string
+	sets      map[string]map[string]float64 // sorted ones, and others with scores of 0
+	announced []string                      // what the wake-up list was told
 	// noted are histories, where somebody wants them.
 	noted *[]string
 }
@@ -55,7 +54,7 @@ func newPlainRedis(t testing.TB, texts map[string]string) *plainRedis {
 }
 
 func (r *plainRedis) empty() {
-	r.hashes, r.sets, r.rung = map[string]map[string]string{}, map[string]map[string]float64{}, nil
+	r.hashes, r.sets, r.announced = map[string]map[string]string{}, map[string]map[string]float64{}, nil
 }
 
 func (r *plainRedis) hset(key, field, value string) {
@@ -170,13 +169,13 @@ func (r *plainRedis) call(vm *lua.LState) int {
 		}
 		reply = table(values)
 	case "RPUSH":
-		if strings.HasSuffix(key, "}:bell") {
-			r.rung = append(r.rung, text(3))
+		if strings.HasSuffix(key, "}:wake") {
+			r.announced = append(r.announced, text(3))
 		} else if r.noted != nil {
 			*r.noted = append(*r.noted, key+" "+text(3))
 		}
-	case "LLEN": // of the bell
-		reply = number(len(r.rung))
+	case "LLEN": // of the wake-up list
+		reply = number(len(r.announced))
 	case "EXISTS": // no tracker limits us here
 	case "LTRIM", "PEXPIRE", "PERSIST", "DEL": // of a history
 	default:

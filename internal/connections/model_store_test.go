@@ -169,16 +169,16 @@ type reply struct {
 	record int32
 	due    int8
 	where
-	owned  int8  // 1: the caller owns the record now; 0: its owner stays; nobody
-	newRun bool  // whoever worked on it is fenced off
-	view   int32 // what the caller's copy of the record is now
-	queued bool
-	delay  int8 // of what is to be queued
-	rung   bool // the bell tells of it
-	lost   bool // the worker has lost the record
-	left   bool // but the record will see to its issue
-	idle   bool // there is nothing to begin
-	found  bool // by the look-out, waiting
+	owned     int8  // 1: the caller owns the record now; 0: its owner stays; nobody
+	newRun    bool  // whoever worked on it is fenced off
+	view      int32 // what the caller's copy of the record is now
+	queued    bool
+	delay     int8 // of what is to be queued
+	announced bool // it is on the wake-up list
+	lost      bool // the worker has lost the record
+	left      bool // but the record will see to its issue
+	idle      bool // there is nothing to begin
+	found     bool // by the look-out, waiting
 }
 
 // do has the real store carry out a call. The same call in the same state has
@@ -294,7 +294,7 @@ func (s *modelStore) put(c call) {
 
 // keep takes out of Redis what the script left there.
 func (s *modelStore) keep(c call, r *reply) {
-	r.rung, r.due, r.line, r.owned = len(s.redis.rung) > 0, never, never, nobody
+	r.announced, r.due, r.line, r.owned = len(s.redis.announced) > 0, never, never, nobody
 	from := func(set, member string, to *int8) bool {
 		score, ok := s.redis.sets[set][member]
 		if ok {

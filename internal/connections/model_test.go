@@ -267,7 +267,7 @@ func (m *model) lookout(w world) {
 	}
 }
 
-// begin hands the task out. The bell may have told of it as well and be heard
+// begin hands the task out. The wake-up list may name it as well and be read
 // at any time; and Asynq may hand it out once more.
 func (m *model) begin(w world) {
 	if w.task == 0 {

@@ -167,7 +167,7 @@ func (m *model) ask(w *world, c call, slot int8) reply {
 	if r.queued {
 		w.task = r.delay
 	}
-	w.twice = w.twice || r.rung
+	w.twice = w.twice || r.announced
 	return r
 }
 

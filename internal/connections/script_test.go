@@ -74,7 +74,7 @@ func TestTheShortWayOfAFirstPushEndsWhereTheLongOneDoes(t *testing.T) {
 			require.Equal(t, want.errs, short.errs)
 			require.Equal(t, want.noted, short.noted)
 			require.Equal(t, want.redis.sets, short.redis.sets)
-			require.Equal(t, want.redis.rung, short.redis.rung)
+			require.Equal(t, want.redis.announced, short.redis.announced)
 			require.Len(t, short.redis.hashes, len(want.redis.hashes))
 			for key, fields := range want.redis.hashes {
 				require.Len(t, short.redis.hashes[key], len(fields), key)

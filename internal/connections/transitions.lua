@@ -29,7 +29,7 @@ local a = ARGV[5] ~= '' and cjson.decode(ARGV[5]) or {}
 local tag = string.match(records, '^[^}]*}:')
 local id = integration .. ':' .. entity
 local member = tenant .. '/' .. id
-local lookout, bell, history = tag .. 'lookout', tag .. 'bell', tag .. 'h:' .. member
+local lookout, wakelist, history = tag .. 'lookout', tag .. 'wake', tag .. 'h:' .. member
 local active, line, meta = tag .. 'a:' .. tenant, tag .. 'l:' .. tenant, tag .. 't:' .. tenant
 
 local raw = redis.call('HGET', records, entity)
@@ -50,7 +50,7 @@ if not raw then
     redis.call('HSET', records, entity, doc)
     redis.call('ZADD', tag .. 'x:' .. tenant .. '/' .. integration .. ':progress', now, entity)
     redis.call('SADD', active, id)
-    if redis.call('LLEN', bell) < K.bell then redis.call('RPUSH', bell, member .. '#1') end
+    if redis.call('LLEN', wakelist) < K.wakelist then redis.call('RPUSH', wakelist, member .. '#1') end
     redis.call('ZADD', lookout, now + K.look, member)
     redis.call('RPUSH', history, now .. '\tpush\t1\t1\tp')
     return { 'queued', doc, now, 0 }
@@ -98,8 +98,8 @@ local function room(step)
 end
 
 -- Only a hint, so that an idle worker need not ask; nobody misses one.
-local function ring(name, run)
-  if redis.call('LLEN', bell) < K.bell then redis.call('RPUSH', bell, name .. '#' .. run) end
+local function announce(name, run)
+  if redis.call('LLEN', wakelist) < K.wakelist then redis.call('RPUSH', wakelist, name .. '#' .. run) end
 end
 
 -- closed tells that the tracker of an integration takes no calls for a while:
@@ -151,7 +151,7 @@ local function hand_on(most, look)
       redis.call('HSET', tag .. 'c:' .. tenant .. '/' .. i, e, cjson.encode(o))
       redis.call('SADD', active, other)
       redis.call('ZADD', lookout, now + look, tenant .. '/' .. other)
-      ring(tenant .. '/' .. other, o.r)
+      announce(tenant .. '/' .. other, o.r)
       table.insert(handed, other)
       table.insert(handed, o.r)
     end
@@ -271,7 +271,7 @@ local function queue(step, delay, what, free)
     redis.call('SADD', active, id)
     if stage then redis.call('ZREM', line, id) end
   end
-  ring(member, rec.r)
+  announce(member, rec.r)
   return save('queued', now + K.look, what)
 end
 
@@ -436,7 +436,7 @@ ops['limits'] = function()
   for _, name in ipairs({ 'inflight', 'waiting', 'connections', 'persecond' }) do
     if a[name] then redis.call('HSET', meta, name, a[name]) else redis.call('HDEL', meta, name) end
   end
-  hand_on(K.bell, 0)
+  hand_on(K.wakelist, 0)
   return reply('ok', '')
 end
 

@@ -20,23 +20,23 @@ type Performer interface {
 	Perform(ctx context.Context, key connections.Key, run int64) error
 }
 
-// Bell tells a waiting worker of a run that may begin at once; it is a hint,
-// and the queue holds the run as well. There are several callers where one
-// cannot hear of all. connections.Store is one.
-type Bell interface {
-	Bells() int
-	Ring(ctx context.Context, caller int, wait time.Duration) (*connections.Work, error)
+// WakeList names runs that may begin at once to workers that listen. It is a
+// hint: the queue holds each run as well. There are several listeners where
+// one cannot hear of all runs. connections.Store is one.
+type WakeList interface {
+	Listeners() int
+	AwaitTask(ctx context.Context, listener int, wait time.Duration) (*connections.Work, error)
 }
 
 // WorkerOptions sets up a Worker.
 type WorkerOptions struct {
 	// Concurrency is how many runs are taken from the queue at once. While
-	// fewer are worked on, runs that the bell tells of are begun as well, so
-	// that for a moment there can be up to twice as many.
+	// fewer are worked on, runs of the wake-up list are begun as well. So for a
+	// moment there can be up to twice as many.
 	Concurrency int
-	// Bell, if set, spares an idle worker the wait for its next look into the
-	// queue.
-	Bell Bell
+	// WakeList, if set, spares an idle worker the wait for its next look into
+	// the queue.
+	WakeList WakeList
 	// Grace is how long Shutdown lets runs finish before it has them handed
 	// back.
 	Grace time.Duration
@@ -45,18 +45,18 @@ type WorkerOptions struct {
 
 const (
 	// pickUp is how often, in the middle, an idle worker looks into the queue;
-	// Asynq varies it by half. Three commands each time: the bell is for
-	// speed, this for whatever it did not tell.
+	// Asynq varies it by half. Each look costs three commands. The wake-up list
+	// is for speed; this brings whatever it did not name.
 	pickUp = 50 * time.Millisecond
 	// forward is how often Asynq makes scheduled tasks ready.
 	forward = time.Second
 	// handBack is how long a cancelled run has to hand its work back.
 	handBack = 3 * time.Second
-	// listenFor is how long one wait for the bell takes: it bounds what it
-	// adds to a shutdown.
+	// listenFor is how long one wait for the wake-up list takes. It bounds what
+	// the wait adds to a shutdown.
 	listenFor = time.Second
-	// listenAgain is the pause after a wait that failed.
-	listenAgain = time.Second
+	// listenPause is the pause after a wait that failed.
+	listenPause = time.Second
 )
 
 // Worker takes runs from the queue. Make it with NewWorker; Start it once,
@@ -68,9 +68,9 @@ type Worker struct {
 	base      context.Context
 	cancel    context.CancelFunc
 
-	listening context.Context
-	deafen    context.CancelFunc
-	listener  sync.WaitGroup
+	listening     context.Context
+	stopListening context.CancelFunc
+	listeners     sync.WaitGroup
 	// slots holds one entry for each run that is worked on, as far as it goes.
 	slots chan struct{}
 	// shares bounds what of it one tenant may have.
@@ -81,7 +81,7 @@ type Worker struct {
 func NewWorker(rdb redis.UniversalClient, performer Performer, opts WorkerOptions) *Worker {
 	w := &Worker{performer: performer, opts: opts, slots: make(chan struct{}, opts.Concurrency), shares: shares{most: max(opts.Concurrency/2, 1)}}
 	w.base, w.cancel = context.WithCancel(context.Background())
-	w.listening, w.deafen = context.WithCancel(w.base)
+	w.listening, w.stopListening = context.WithCancel(w.base)
 	w.server = asynq.NewServerFromRedisClient(rdb, asynq.Config{
 		Concurrency:              opts.Concurrency,
 		Queues:                   map[string]int{queueName: 1},
@@ -102,9 +102,9 @@ func (w *Worker) Start() error {
 	if err := w.server.Start(asynq.HandlerFunc(w.handle)); err != nil {
 		return fmt.Errorf("start worker: %w", err)
 	}
-	if w.opts.Bell != nil {
-		for caller := range w.opts.Bell.Bells() {
-			w.listener.Go(func() { w.listen(caller) })
+	if w.opts.WakeList != nil {
+		for listener := range w.opts.WakeList.Listeners() {
+			w.listeners.Go(func() { w.listen(listener) })
 		}
 	}
 	return nil
@@ -140,17 +140,17 @@ func (w *Worker) Shutdown() {
 	// cancel after, and both would run.
 	cancel := time.AfterFunc(w.opts.Grace, w.cancel)
 	defer cancel.Stop()
-	w.deafen()
-	rung := make(chan struct{})
+	w.stopListening()
+	listened := make(chan struct{})
 	go func() {
-		defer close(rung)
-		w.listener.Wait()
+		defer close(listened)
+		w.listeners.Wait()
 	}()
 	limit := time.NewTimer(w.opts.Grace + handBack)
 	defer limit.Stop()
 	w.server.Shutdown()
 	select {
-	case <-rung:
+	case <-listened:
 	case <-limit.C: // as Asynq does with its own
 	}
 	w.cancel()

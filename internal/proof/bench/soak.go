@@ -53,7 +53,7 @@ func kept() map[string]string {
 		"pb:{push-N}:t":       "accounts: one key for each tenant",
 		"pb:{push-N}:l":       "lines: runs that wait",
 		"pb:{push-N}:a":       "credits: runs that are handed out",
-		"pb:{push-N}:bell":    "bell: 128 runs",
+		"pb:{push-N}:wake":    "wake-up list: 128 runs",
 		"pb:{push-N}:lookout": "look-out: runs that are not over",
 		"pb:{push-N}:failed":  "failed: connections that show an error",
 		"pb:{t:N}":            "tenants: tenant, integrations, names",
@@ -281,7 +281,8 @@ func soakClick(ctx context.Context, box *app.Sandbox, integration, entity string
 }
 
 // soakWait returns when no button is left to work on, and no task is left of
-// runs that a bell's worker has done before Asynq handed them out.
+// runs that a worker learnt of from the wake-up list and did before Asynq
+// handed them out.
 func soakWait(ctx context.Context, rdb *redis.Client) error {
 	ctx, cancel := context.WithTimeout(ctx, soakSettle)
 	defer cancel()

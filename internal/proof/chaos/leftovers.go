@@ -20,7 +20,7 @@ const (
 	ourKeys   = "pb:{push-*"
 	isRecords = "}:c:" // tenant/integration: a hash of records by entity
 	isLookout = "}:lookout"
-	isBell    = "}:bell"
+	isWake    = "}:wake"
 	isCredits = "}:a:" // tenant: what is handed out
 	isLine    = "}:l:" // tenant: what waits
 )
@@ -46,12 +46,12 @@ func (w *world) tasks(ctx context.Context) (map[string]int64, error) {
 
 // leftovers is what Redis holds when everything is quiet.
 type leftovers struct {
-	Tasks   map[string]int64 `json:"tasks"`
-	Lookout int64            `json:"lookout"`
-	Bell    int64            `json:"bell"`
-	Leases  int              `json:"leases"`
-	Steps   int              `json:"steps"`
-	Records int              `json:"records"`
+	Tasks    map[string]int64 `json:"tasks"`
+	Lookout  int64            `json:"lookout"`
+	WakeList int64            `json:"wakeList"`
+	Leases   int              `json:"leases"`
+	Steps    int              `json:"steps"`
+	Records  int              `json:"records"`
 	// Credits are held by what is handed out; Lined waits for one.
 	Credits int64 `json:"credits"`
 	Lined   int64 `json:"lined"`
@@ -79,9 +79,9 @@ func (w *world) leftovers(ctx context.Context) (leftovers, error) {
 		case strings.HasSuffix(key, isLookout):
 			n, err = rdb.ZCard(ctx, key).Result()
 			l.Lookout += n
-		case strings.HasSuffix(key, isBell):
+		case strings.HasSuffix(key, isWake):
 			n, err = rdb.LLen(ctx, key).Result()
-			l.Bell += n
+			l.WakeList += n
 		case strings.Contains(key, isCredits):
 			n, err = rdb.SCard(ctx, key).Result()
 			l.Credits += n
@@ -149,7 +149,7 @@ func (l leftovers) violations(overlooked []string) []violation {
 		}
 	}
 	add(l.Lookout, "entries of the look-out")
-	add(l.Bell, "runs that nobody heard the bell of")
+	add(l.WakeList, "entries of the wake-up list")
 	add(l.Credits, "credits that nobody gave back")
 	add(l.Lined, "runs that wait in line")
 	add(int64(l.Leases), "leases")

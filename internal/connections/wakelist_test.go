@@ -12,62 +12,62 @@ import (
 	"pushbutton/internal/redisdb/redistest"
 )
 
-func TestBellTellsOfRunsThatMayBegin(t *testing.T) {
+func TestWakeListNamesRunsThatMayBegin(t *testing.T) {
 	redistest.Each(t, func(t *testing.T, env redistest.Env) {
 		ctx := context.Background()
 		s := NewStore(env.Client, Timing{})
-		caller := 0 // of several, the one that hears of this tenant
-		for !slices.Contains(s.bells(caller), tagOf("tenant")+"bell") {
-			caller++
+		listener := 0 // of several, the one that hears of this tenant
+		for !slices.Contains(s.wakeLists(listener), tagOf("tenant")+"wake") {
+			listener++
 		}
 		_, work, err := s.Push(ctx, Key{"tenant", "integration", "entity"}, Person{})
 		require.NoError(t, err)
 		_, again, err := s.Push(ctx, Key{"tenant", "integration", "entity"}, Person{})
 		require.NoError(t, err)
-		require.Nil(t, again, "a second push changes nothing, and rings no bell")
-		rung, err := s.Ring(ctx, caller, time.Minute)
+		require.Nil(t, again, "a second push changes nothing, and wakes nobody")
+		got, err := s.AwaitTask(ctx, listener, time.Minute)
 		require.NoError(t, err)
-		require.Equal(t, work, rung)
+		require.Equal(t, work, got)
 
-		// What has to wait rings no bell: the next one told of is the other.
+		// A run that has to wait wakes nobody: the next one is the other's.
 		_, _, err = s.Unlink(ctx, Key{"tenant", "integration", "entity"})
 		require.NoError(t, err)
 		_, work, err = s.Push(ctx, Key{"tenant", "integration", "other"}, Person{})
 		require.NoError(t, err)
-		rung, err = s.Ring(ctx, caller, time.Minute)
+		got, err = s.AwaitTask(ctx, listener, time.Minute)
 		require.NoError(t, err)
-		require.Equal(t, work, rung)
+		require.Equal(t, work, got)
 
-		rung, err = s.Ring(ctx, caller, time.Second)
+		got, err = s.AwaitTask(ctx, listener, time.Second)
 		require.NoError(t, err)
-		require.Nil(t, rung, "nothing more")
+		require.Nil(t, got, "nothing more")
 	})
 }
 
-func TestBellIsBoundedAndKeepsTheOldest(t *testing.T) {
+func TestWakeListIsBoundedAndKeepsTheOldest(t *testing.T) {
 	ctx := context.Background()
 	env := redistest.Mini(t)
 	s := NewStore(env.Client, Timing{})
-	require.NoError(t, s.SetLimits(ctx, "tenant", Limits{InFlight: 2 * maxBell, PerSecond: 2 * maxBell}))
-	for i := range maxBell + 3 {
+	require.NoError(t, s.SetLimits(ctx, "tenant", Limits{InFlight: 2 * maxWakeList, PerSecond: 2 * maxWakeList}))
+	for i := range maxWakeList + 3 {
 		_, _, err := s.Push(ctx, Key{"tenant", "integration", strconv.Itoa(i)}, Person{})
 		require.NoError(t, err)
 	}
-	n, err := env.Client.LLen(ctx, tagOf("tenant")+"bell").Result()
+	n, err := env.Client.LLen(ctx, tagOf("tenant")+"wake").Result()
 	require.NoError(t, err)
-	require.EqualValues(t, maxBell, n)
-	rung, err := s.Ring(ctx, 0, time.Minute)
+	require.EqualValues(t, maxWakeList, n)
+	got, err := s.AwaitTask(ctx, 0, time.Minute)
 	require.NoError(t, err)
-	require.Equal(t, "0", rung.Key.Entity)
+	require.Equal(t, "0", got.Key.Entity)
 }
 
-func TestBellRefusesWhatItCannotRead(t *testing.T) {
+func TestWakeListRefusesWhatItCannotRead(t *testing.T) {
 	ctx := context.Background()
 	env := redistest.Mini(t)
 	s := NewStore(env.Client, Timing{})
 	for _, bad := range []string{"", "no key#1", "t/a:b", "t/a:b#", "t/a:b#x", "a:b#1", "t/a/b:c#1"} {
-		require.NoError(t, env.Client.RPush(ctx, bellKey(3), bad).Err())
-		_, err := s.Ring(ctx, 0, time.Minute)
+		require.NoError(t, env.Client.RPush(ctx, wakeKey(3), bad).Err())
+		_, err := s.AwaitTask(ctx, 0, time.Minute)
 		require.Error(t, err, bad)
 	}
 }

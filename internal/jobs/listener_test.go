@@ -13,12 +13,12 @@ import (
 	"pushbutton/internal/redisdb/redistest"
 )
 
-// bell is a Bell that the test rings.
-type bell chan connections.Work
+// wakeList is a WakeList that the test fills.
+type wakeList chan connections.Work
 
-func (b bell) Bells() int { return 1 }
+func (b wakeList) Listeners() int { return 1 }
 
-func (b bell) Ring(ctx context.Context, _ int, _ time.Duration) (*connections.Work, error) {
+func (b wakeList) AwaitTask(ctx context.Context, _ int, _ time.Duration) (*connections.Work, error) {
 	select {
 	case w := <-b:
 		if w.Run < 0 {
@@ -30,38 +30,38 @@ func (b bell) Ring(ctx context.Context, _ int, _ time.Duration) (*connections.Wo
 	}
 }
 
-func TestBellBeginsARunThatIsNotInTheQueue(t *testing.T) {
+func TestWakeListBeginsARunThatIsNotInTheQueue(t *testing.T) {
 	env := redistest.Mini(t)
-	b := make(bell)
+	b := make(wakeList)
 	p := &performer{got: make(chan int64, 10), do: func(_ context.Context, _ connections.Key, run int64) error {
 		if run == 1 {
 			panic("a run that panics must not take the process with it")
 		}
 		return errors.New("not told")
 	}}
-	w := NewWorker(env.Client, p, WorkerOptions{Concurrency: 2, Grace: time.Second, Bell: b, Log: quietLog})
+	w := NewWorker(env.Client, p, WorkerOptions{Concurrency: 2, Grace: time.Second, WakeList: b, Log: quietLog})
 	require.NoError(t, w.Start())
 	defer w.Shutdown()
-	ring := func(run int64) { // of a tenant of its own: the one before may still have its share
+	wake := func(run int64) { // of a tenant of its own: the one before may still have its share
 		b <- connections.Work{Key: connections.Key{Tenant: fmt.Sprint("tenant-", run), Integration: "i", Entity: "e"}, Run: run}
 		require.Equal(t, run, <-p.got)
 	}
 	for run := range int64(4) {
-		ring(run + 1)
+		wake(run + 1)
 	}
 	b <- connections.Work{Run: -1} // Redis is away
-	ring(5)                        // and back
+	wake(5)                        // and back
 }
 
-func TestBellIsNotHeardWhileAllSlotsAreTaken(t *testing.T) {
+func TestWakeListIsNotReadByAFullWorker(t *testing.T) {
 	env := redistest.Mini(t)
-	b := make(bell)
+	b := make(wakeList)
 	release := make(chan struct{})
 	p := &performer{got: make(chan int64, 10), do: func(context.Context, connections.Key, int64) error {
 		<-release
 		return nil
 	}}
-	w := NewWorker(env.Client, p, WorkerOptions{Concurrency: 1, Grace: time.Second, Bell: b, Log: quietLog})
+	w := NewWorker(env.Client, p, WorkerOptions{Concurrency: 1, Grace: time.Second, WakeList: b, Log: quietLog})
 	require.NoError(t, w.Start())
 	defer w.Shutdown()
 	b <- connections.Work{Key: key("e"), Run: 1}
@@ -79,16 +79,16 @@ func TestBellIsNotHeardWhileAllSlotsAreTaken(t *testing.T) {
 	require.EqualValues(t, 3, <-p.got)
 }
 
-func TestShutdownEndsWhatTheBellBegan(t *testing.T) {
+func TestShutdownEndsWhatTheWakeListBegan(t *testing.T) {
 	env := redistest.Mini(t)
-	b := make(bell)
+	b := make(wakeList)
 	ended := make(chan struct{})
 	p := &performer{got: make(chan int64, 1), do: func(ctx context.Context, _ connections.Key, _ int64) error {
 		defer close(ended)
 		<-ctx.Done()
 		return nil
 	}}
-	w := NewWorker(env.Client, p, WorkerOptions{Concurrency: 1, Grace: time.Millisecond, Bell: b, Log: quietLog})
+	w := NewWorker(env.Client, p, WorkerOptions{Concurrency: 1, Grace: time.Millisecond, WakeList: b, Log: quietLog})
 	require.NoError(t, w.Start())
 	b <- connections.Work{Key: key("e"), Run: 1}
 	<-p.got

@@ -7,12 +7,12 @@ import (
 	"pushbutton/internal/connections"
 )
 
-// listen begins the runs that the bell tells of, until Shutdown.
-func (w *Worker) listen(caller int) {
+// listen begins the runs of the wake-up list, until Shutdown.
+func (w *Worker) listen(listener int) {
 	for w.free() {
-		work, err := w.opts.Bell.Ring(w.listening, caller, listenFor)
+		work, err := w.opts.WakeList.AwaitTask(w.listening, listener, listenFor)
 		if err != nil {
-			w.rest() // Redis is away, which the look-out tells
+			w.rest() // Redis is away, which the look-out logs
 			continue
 		}
 		if work == nil || w.listening.Err() != nil {
@@ -23,7 +23,7 @@ func (w *Worker) listen(caller int) {
 		}
 		select {
 		case w.slots <- struct{}{}:
-			w.listener.Go(func() { w.rung(*work) })
+			w.listeners.Go(func() { w.perform(*work) })
 		default:
 			w.shares.leave(work.Key.Tenant)
 		}
@@ -42,7 +42,7 @@ func (w *Worker) free() bool {
 }
 
 func (w *Worker) rest() {
-	timer := time.NewTimer(listenAgain)
+	timer := time.NewTimer(listenPause)
 	defer timer.Stop()
 	select {
 	case <-w.listening.Done():
@@ -50,9 +50,9 @@ func (w *Worker) rest() {
 	}
 }
 
-// rung works on a run that the bell told of. If Redis cannot be asked or told,
-// the queue and the look-out bring it back.
-func (w *Worker) rung(work connections.Work) {
+// perform works on a run of the wake-up list. If Redis fails, the queue and the
+// look-out bring the run back.
+func (w *Worker) perform(work connections.Work) {
 	defer func() {
 		if r := recover(); r != nil { // as Asynq does for its own
 			w.opts.Log.ErrorContext(w.base, "run ended in a panic", "connection", work.Key.String(), "panic", r, "stack", string(debug.Stack()))
