@@ -12,12 +12,12 @@ import (
 	"pushbutton/internal/tenants"
 )
 
-// spinnersTurn is the key by which processes take turns at searching, and
-// turnFor how long one turn keeps the others from it: a little less than the
-// time between two searches.
+// staleTurn is the key by which processes take turns at the search for stale
+// progress. staleTurnFor is how long one turn keeps the others from it: a little
+// less than the time between two searches.
 const (
-	spinnersTurn = "pb:turn:spinners"
-	turnFor      = 4*time.Minute + 30*time.Second
+	staleTurn    = "pb:turn:stale"
+	staleTurnFor = 4*time.Minute + 30*time.Second
 	// The same for what waits for credentials.
 	resumeTurn    = "pb:turn:resume"
 	resumeTurnFor = 2 * time.Second
@@ -27,24 +27,23 @@ const (
 
 // background runs what every process does beside its role until the context
 // ends: it looks out for work that nobody finishes, whichever half is left,
-// takes its turn at finding buttons that spin for no reason and at asking when
+// takes its turn at finding stale progress and at asking when
 // credentials end, and goes on with deleting tenants.
 func (a *App) background(ctx context.Context) *sync.WaitGroup {
 	var group sync.WaitGroup
 	lookout := &jobs.Lookout{Records: a.records, Queue: a.queue, Log: a.log, Observe: a.metrics.Requeued}
 	group.Go(func() { lookout.Run(ctx) })
-	spinners := &actions.Spinners{
-		// Nothing is sent for a tenant that is halted: it may have moved, and what
-		// spins is another deployment's then.
+	stale := &actions.StaleProgress{
+		// Nothing is sent for a tenant that is halted. It may have moved; then its
+		// buttons belong to another deployment.
 		Integrations: a.working,
 		Buttons:      func(in tenants.Integration) actions.Buttons { return a.peers.session(in) },
-		Records:      a.records, Queue: a.queue, Log: a.log, Observe: a.metrics.Spinner,
+		Records:      a.records, Queue: a.queue, Log: a.log, Observe: a.metrics.StaleProgress,
 		Turn: func(ctx context.Context) bool {
-			took, err := a.rdb.SetNX(ctx, spinnersTurn, "", turnFor).Result()
-			return err == nil && took
+			return a.turn(ctx, staleTurn, staleTurnFor)
 		},
 	}
-	group.Go(func() { spinners.Run(ctx) })
+	group.Go(func() { stale.Run(ctx) })
 	resumer := &actions.Resumer{Marks: a.tenants, Parked: a.records, Queue: a.queue, Log: a.log,
 		Turn: func(ctx context.Context) bool { return a.turn(ctx, resumeTurn, resumeTurnFor) }}
 	group.Go(func() { resumer.Run(ctx) })

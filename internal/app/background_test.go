@@ -9,7 +9,7 @@ import (
 	"pushbutton/internal/tenants"
 )
 
-// What spins in a workspace that has moved is another deployment's work.
+// A button in progress in a workspace that has moved is another deployment's.
 func TestHaltedTenantsAreNotSearched(t *testing.T) {
 	a := appWith(t, redistest.Mini(t), "a1")
 	for _, id := range []string{"acme", "moved"} {

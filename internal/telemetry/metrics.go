@@ -24,7 +24,7 @@ type Metrics struct {
 	calls      *prometheus.HistogramVec
 	requeued   *prometheus.CounterVec
 	duplicates *prometheus.CounterVec
-	spinners   *prometheus.CounterVec
+	stale      *prometheus.CounterVec
 	tokens     *prometheus.CounterVec
 	reconnects *prometheus.CounterVec
 }
@@ -51,14 +51,14 @@ func NewMetrics() *Metrics {
 			Help: "Runs the look-out queued again, by reason: taken over from a silent worker, or lost by the queue."}, []string{"reason"}),
 		duplicates: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "plugin_duplicates_total",
 			Help: "Second issues of one push that were found and closed, by target."}, []string{"target"}),
-		spinners: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "plugin_spinners_total",
+		stale: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "plugin_stale_progress_total",
 			Help: "Buttons that Productboard showed in progress without anybody working on them, by what was done."}, []string{"done"}),
 	}
 	m.tokens = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "plugin_productboard_tokens_total",
 		Help: "Requests for a token of Productboard, by what was exchanged (code, refresh, assertion, revoke) and kind of failure (ok)."}, []string{"grant", "result"})
 	m.reconnects = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "plugin_needs_reconnect_total",
 		Help: "Integrations put into needs_reconnect because a credential stopped working, by its side."}, []string{"side"})
-	m.registry.MustRegister(m.tokens, m.reconnects, m.actions, m.ack, m.attempts, m.attemptFor, m.targetFor, m.calls, m.requeued, m.duplicates, m.spinners,
+	m.registry.MustRegister(m.tokens, m.reconnects, m.actions, m.ack, m.attempts, m.attemptFor, m.targetFor, m.calls, m.requeued, m.duplicates, m.stale,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -91,8 +91,8 @@ func (m *Metrics) Requeued(reason string) { m.requeued.WithLabelValues(reason).I
 // Duplicate counts a second issue that was found.
 func (m *Metrics) Duplicate(target string) { m.duplicates.WithLabelValues(target).Inc() }
 
-// Spinner counts a button that span for no reason.
-func (m *Metrics) Spinner(done string) { m.spinners.WithLabelValues(done).Inc() }
+// StaleProgress counts a button that stayed in progress with no run under way.
+func (m *Metrics) StaleProgress(done string) { m.stale.WithLabelValues(done).Inc() }
 
 // Token counts a request for a token of Productboard.
 func (m *Metrics) Token(grant, result string) { m.tokens.WithLabelValues(grant, result).Inc() }

@@ -127,7 +127,7 @@ func (w *world) watch(ctx context.Context) (stop func() ([]pbfake.Event, error))
 const sayEvery = 20 * time.Second
 
 // quiet waits until nothing is left to do: no unfinished button, no task, no
-// spinner. It gives up after a limit; the check then says what is left.
+// stale progress. It gives up after a limit; the check then says what is left.
 func (w *world) quiet(ctx context.Context, limit time.Duration, say func(string, ...any)) (time.Duration, error) {
 	start := time.Now()
 	said := start

@@ -30,8 +30,8 @@ func (f *fakeProductboard) SearchConnections(_ context.Context, _ string, filter
 	}
 }
 
-func (r *rig) spinners(seen *[]string) *Spinners {
-	return &Spinners{
+func (r *rig) staleProgress(seen *[]string) *StaleProgress {
+	return &StaleProgress{
 		Integrations: func(context.Context) iter.Seq2[tenants.Integration, error] {
 			return func(yield func(tenants.Integration, error) bool) { yield(r.in, nil) }
 		},
@@ -41,24 +41,24 @@ func (r *rig) spinners(seen *[]string) *Spinners {
 	}
 }
 
-func TestSpinners(t *testing.T) {
+func TestStaleProgress(t *testing.T) {
 	ctx := context.Background()
 	for name, c := range map[string]struct {
 		arrange func(r *rig)
 		seen    []string
 		ends    pbapi.StateName
 	}{
-		"nobody spins": {func(r *rig) {
+		"no button is in progress": {func(r *rig) {
 			r.click(pbapi.TriggerPush)
 			r.quiet(pbapi.StateConnected)
 		}, nil, pbapi.StateConnected},
-		"somebody is at it": {func(r *rig) { r.click(pbapi.TriggerPush) }, nil, pbapi.StateConnected},
+		"a run is under way": {func(r *rig) { r.click(pbapi.TriggerPush) }, nil, pbapi.StateConnected},
 		"an answer was processed very late": {func(r *rig) {
 			progress := r.click(pbapi.TriggerPush)
 			r.quiet(pbapi.StateConnected)
 			r.pb.write(progress)
 		}, []string{"read back"}, pbapi.StateConnected},
-		"spins after an unlink": {func(r *rig) {
+		"in progress after an unlink": {func(r *rig) {
 			progress := r.click(pbapi.TriggerPush)
 			r.click(pbapi.TriggerUnlink)
 			r.quiet(pbapi.StateInitial)
@@ -69,7 +69,7 @@ func TestSpinners(t *testing.T) {
 			r := newRig(t)
 			c.arrange(r)
 			var seen []string
-			r.spinners(&seen).Search(ctx)
+			r.staleProgress(&seen).Search(ctx)
 			r.quiet(c.ends)
 			require.Equal(t, c.seen, seen)
 			require.LessOrEqual(t, len(r.tracker.Books(0, 10)), 1)
@@ -77,11 +77,11 @@ func TestSpinners(t *testing.T) {
 	}
 }
 
-func TestSpinnerWithoutARecord(t *testing.T) {
+func TestStaleProgressWithoutARecord(t *testing.T) {
 	r := newRig(t)
 	r.pb.write(pbapi.ConnectionState{State: pbapi.StateProgress})
 	var seen []string
-	s := r.spinners(&seen)
+	s := r.staleProgress(&seen)
 	r.pb.fail = map[string][]error{"search": {errors.New("away")}}
 	s.Search(context.Background())
 	require.Empty(t, seen)
