@@ -26,6 +26,7 @@ import (
 	"pushbutton/internal/outbound"
 	"pushbutton/internal/pbapi"
 	"pushbutton/internal/probe"
+	"pushbutton/internal/redisdb"
 	"pushbutton/internal/secret"
 	"pushbutton/internal/server"
 	"pushbutton/internal/telemetry"
@@ -96,8 +97,8 @@ func New(cfg config.Config, rdb redis.UniversalClient, log *slog.Logger, version
 	})
 	a.cache = tenants.NewCache(a.tenants, tenants.CacheOptions{})
 	a.peers = newPeers(pb, a.auth, a.trHTTP, a.cache, a.metrics, ratelimit.NewMemory(rdb, "target"), a.memory.Total())
-	a.records = connections.NewStore(scripting(rdb, cfg.RedisWaitReplicas), connections.Timing{Deadline: cfg.PushDeadline})
-	a.queue = jobs.NewQueue(scripting(rdb, 0))
+	a.records = connections.NewStore(redisdb.Scripts(rdb, cfg.RedisWaitReplicas), connections.Timing{Deadline: cfg.PushDeadline})
+	a.queue = jobs.NewQueue(redisdb.Scripts(rdb, 0))
 	a.breaker = breaker.New(rdb, breaker.Options{})
 	a.gauges()
 	return a, nil
@@ -191,7 +192,7 @@ const (
 func (a *App) gauges() {
 	read := func(f func(ctx context.Context) (float64, error)) func() float64 {
 		return func() float64 {
-			ctx, cancel := context.WithTimeout(context.Background(), redisTimeout)
+			ctx, cancel := context.WithTimeout(context.Background(), redisdb.Timeout)
 			defer cancel()
 			v, err := f(ctx)
 			if err != nil {

@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
@@ -20,7 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/config"
-	"pushbutton/internal/secret"
+	"pushbutton/internal/redisdb"
 )
 
 // lines is a log that can be read while it is written.
@@ -48,7 +47,10 @@ func pidOf(t *testing.T, dir string) int {
 	defer func() { _ = rdb.Close() }()
 	info, err := rdb.Info(t.Context(), "server").Result()
 	require.NoError(t, err)
-	pid, err := strconv.Atoi(field(info, "process_id"))
+	_, rest, ok := strings.Cut(info, "process_id:")
+	require.True(t, ok)
+	id, _, _ := strings.Cut(rest, "\r")
+	pid, err := strconv.Atoi(id)
 	require.NoError(t, err)
 	return pid
 }
@@ -120,71 +122,17 @@ func TestServeBringsItsRedisBack(t *testing.T) {
 	require.Zero(t, log.count("does not come back"))
 }
 
-// A Redis that cannot come back ends the process with a sentence: whoever
-// started it can act, and nobody waits for clicks to be taken.
-func TestALostRedisIsTold(t *testing.T) {
-	needRedis(t)
-	for name, harm := range map[string]func(t *testing.T, dir string){
-		"its file cannot be read": func(t *testing.T, dir string) {
-			files, err := filepath.Glob(filepath.Join(dir, "appendonly*"))
-			require.NoError(t, err)
-			require.NotEmpty(t, files)
-			for _, f := range files {
-				require.NoError(t, os.RemoveAll(f))
-				require.NoError(t, os.WriteFile(f, []byte("canary"), 0o600)) // neither a folder nor a log
-			}
-		},
-		"its folder is gone": func(t *testing.T, dir string) { require.NoError(t, os.RemoveAll(dir)) },
-	} {
-		t.Run(name, func(t *testing.T) {
-			dir := t.TempDir()
-			log := &lines{}
-			c, err := startRedis(t.Context(), dir, slog.New(slog.NewTextHandler(log, nil)), childTiming{first: time.Millisecond, most: 10 * time.Millisecond, patience: 200 * time.Millisecond, steady: time.Minute})
-			require.NoError(t, err)
-			pid := pidOf(t, dir)
-			harm(t, dir)
-			require.NoError(t, syscall.Kill(pid, syscall.SIGKILL))
-			err = <-c.lost
-			require.ErrorContains(t, err, "redis-server of our own does not come back")
-			require.ErrorContains(t, err, "redis.log in "+dir)
-			require.Equal(t, 1, log.count("has ended and is started again"))
-			c.Stop()
-		})
-	}
-}
-
-// One that answers and ends again and again is lost as well.
-func TestARedisThatFlaps(t *testing.T) {
-	needRedis(t)
-	dir := t.TempDir()
-	c, err := startRedis(t.Context(), dir, silent, childTiming{first: time.Millisecond, most: time.Millisecond, patience: 300 * time.Millisecond, steady: time.Hour})
-	require.NoError(t, err)
-	defer c.Stop()
-	require.Eventually(t, func() bool {
-		c.mu.Lock()
-		_ = c.server.cmd.Process.Kill()
-		c.mu.Unlock()
-		select {
-		case err = <-c.lost:
-			return true
-		default:
-			return false
-		}
-	}, time.Minute, 5*time.Millisecond)
-	require.ErrorContains(t, err, "does not come back")
-}
-
 // What ends a program that lost its Redis is that error.
 func TestTheProgramEndsWithoutItsRedis(t *testing.T) {
 	needRedis(t)
 	dir := t.TempDir()
-	c, err := startRedis(t.Context(), dir, silent, usualChildTiming())
+	c, err := redisdb.StartChild(t.Context(), dir, silent)
 	require.NoError(t, err)
 	defer c.Stop()
 	cfg, err := config.Load(config.Sources{Flags: map[string]string{"ops-listen": "127.0.0.1:0", "listen": "127.0.0.1:0", "drain-delay": "0s", "shutdown-timeout": "1s",
 		"encryption-keys": "k1:MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="}})
 	require.NoError(t, err)
-	cfg.RedisURL = secret.New(c.url)
+	cfg.RedisURL = c.URL()
 	rdb, err := OpenRedis(cfg)
 	require.NoError(t, err)
 	defer func() { _ = rdb.Close() }()

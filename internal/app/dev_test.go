@@ -16,7 +16,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/config"
-	"pushbutton/internal/secret"
 )
 
 var silent = slog.New(slog.NewTextHandler(io.Discard, nil))
@@ -123,53 +122,4 @@ func TestDevFromClickToIssue(t *testing.T) {
 		require.NoError(t, resp.Body.Close())
 		require.Equal(t, http.StatusMisdirectedRequest, resp.StatusCode, "a stranger's name leads nowhere: %s", path)
 	}
-}
-
-func TestServeRefusesWhatLosesClicks(t *testing.T) {
-	for problem, ask := range map[string][]string{
-		"appendonly is no":                {"appendonly", "no"},
-		"maxmemory-policy is allkeys-lru": {"maxmemory-policy", "allkeys-lru"},
-	} {
-		t.Run(problem, func(t *testing.T) {
-			env := realRedis(t)
-			require.NoError(t, env.ConfigSet(context.Background(), ask[0], ask[1]).Err())
-			_, err := requireDurable(context.Background(), env, config.Config{})
-			require.ErrorContains(t, err, problem)
-			require.ErrorContains(t, err, "PLUGIN_ALLOW_VOLATILE_REDIS")
-			d, err := requireDurable(context.Background(), env, config.Config{AllowVolatileRedis: true})
-			require.NoError(t, err)
-			require.NotEmpty(t, d.Problems)
-		})
-	}
-}
-
-func TestChildRedisKeepsItsWord(t *testing.T) {
-	ctx := context.Background()
-	dir := t.TempDir()
-	child := startChild(t, dir)
-	_, err := startRedis(ctx, dir, silent, usualChildTiming())
-	require.ErrorContains(t, err, "in use by another process")
-	rdb, err := OpenRedis(config.Config{RedisURL: secret.New(child.url)})
-	require.NoError(t, err)
-	require.NoError(t, rdb.Set(ctx, "k", "v", 0).Err())
-	d, err := requireDurable(ctx, rdb, config.Config{})
-	require.NoError(t, err)
-	require.Equal(t, "always", d.AppendFsync)
-	require.Empty(t, d.Warnings)
-	require.NoError(t, rdb.Close())
-	child.Stop()
-
-	child = startChild(t, dir)
-	defer child.Stop()
-	rdb, err = OpenRedis(config.Config{RedisURL: secret.New(child.url)})
-	require.NoError(t, err)
-	defer func() { _ = rdb.Close() }()
-	require.Equal(t, "v", rdb.Get(ctx, "k").Val(), "it survives a restart")
-}
-
-func TestServeWithoutARedis(t *testing.T) {
-	t.Setenv("PATH", t.TempDir())
-	_, err := startRedis(context.Background(), t.TempDir(), silent, usualChildTiming())
-	require.ErrorContains(t, err, "apt-get install redis-server")
-	require.False(t, strings.Contains(err.Error(), "\n"))
 }

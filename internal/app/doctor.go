@@ -13,6 +13,7 @@ import (
 
 	"pushbutton/internal/fault"
 	"pushbutton/internal/outbound"
+	"pushbutton/internal/redisdb"
 	"pushbutton/internal/tenants"
 	"pushbutton/internal/tenants/register"
 )
@@ -83,7 +84,7 @@ func advice(err error) string {
 func (d *doctor) redis(ctx context.Context) bool {
 	ctx, cancel := context.WithTimeout(ctx, doctorTimeout)
 	defer cancel()
-	state, err := inspectRedis(ctx, d.app.rdb)
+	state, err := redisdb.Inspect(ctx, d.app.rdb)
 	if !d.check("redis: reachable", err) {
 		d.say("", "", "Check PLUGIN_REDIS_URL, and that Redis runs.")
 		return false

@@ -10,6 +10,7 @@ import (
 	"pushbutton/internal/actions"
 	"pushbutton/internal/actions/quarantine"
 	"pushbutton/internal/connections"
+	"pushbutton/internal/redisdb"
 )
 
 // quarantine is where the worker has runs done that workers died of; nil where
@@ -29,7 +30,7 @@ func (p Program) quarantine(a *App) actions.Quarantine {
 // and returns when that is over.
 func Quarantined(ctx context.Context, cfg config.Config, log *slog.Logger, version string, in io.Reader, out io.Writer) error {
 	return quarantine.Serve(ctx, in, out, func(context.Context) (quarantine.Perform, error) {
-		logRedis(log)
+		redisdb.LogClient(log)
 		rdb, err := OpenRedis(cfg)
 		if err != nil {
 			return nil, err

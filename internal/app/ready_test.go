@@ -3,15 +3,18 @@ package app
 import (
 	"testing"
 
+	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/config"
+	"pushbutton/internal/redisdb/redistest"
 )
 
 // A Redis that answers and takes no writes takes no clicks: /readyz says so,
 // and says ready again by itself.
 func TestReadyWantsARedisThatTakesWrites(t *testing.T) {
-	rdb := realRedis(t)
+	rdb, ok := redistest.Real(t).Client.(*redis.Client)
+	require.True(t, ok)
 	cfg, err := config.Load(config.Sources{Flags: map[string]string{"encryption-keys": "k1:MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="}})
 	require.NoError(t, err)
 	a, err := New(cfg, rdb, silent, "test")

@@ -14,7 +14,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"pushbutton/config"
-	"pushbutton/internal/secret"
+	"pushbutton/internal/redisdb"
 	"pushbutton/internal/server"
 )
 
@@ -56,17 +56,17 @@ var errShuttingDown = errors.New("shutting down")
 // work is taken; then no more clicks; then what runs is finished or handed
 // back; Redis last.
 func (p Program) Run(ctx context.Context) error {
-	logRedis(p.Log)
+	redisdb.LogClient(p.Log)
 	cfg := p.Config
 	var lost <-chan error
 	if cfg.RedisURL.Empty() {
-		child, err := startRedis(ctx, cfg.DataDir, p.Log, usualChildTiming())
+		child, err := redisdb.StartChild(ctx, cfg.DataDir, p.Log)
 		if err != nil {
 			return err
 		}
 		defer child.Stop()
-		lost = child.lost
-		cfg.RedisURL = secret.New(child.url)
+		lost = child.Lost()
+		cfg.RedisURL = child.URL()
 		p.Log.InfoContext(ctx, "started a redis-server of our own", "folder", cfg.DataDir, "appendfsync", "always")
 	}
 	rdb, err := OpenRedis(cfg)
@@ -92,7 +92,7 @@ func (p Program) inspect(ctx context.Context, rdb redis.UniversalClient, cfg con
 	if p.Embedded {
 		return nil
 	}
-	durability, err := requireDurable(ctx, rdb, cfg)
+	durability, err := redisdb.RequireDurable(ctx, rdb, cfg.AllowVolatileRedis)
 	if err != nil {
 		return err
 	}

@@ -2,16 +2,12 @@ package app
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"log/slog"
-	"os"
-	"path/filepath"
 
 	"pushbutton/config"
 	"pushbutton/internal/pbapi"
 	"pushbutton/internal/pushes"
-	"pushbutton/internal/secret"
+	"pushbutton/internal/redisdb"
 	"pushbutton/internal/targets"
 	"pushbutton/internal/tenants"
 	"pushbutton/internal/tenants/register"
@@ -22,13 +18,13 @@ import (
 // folder.
 func WithApp(ctx context.Context, cfg config.Config, log *slog.Logger, version string, do func(ctx context.Context, a *App) error) error {
 	if cfg.RedisURL.Empty() {
-		url, err := runningChild(cfg.DataDir)
+		url, err := redisdb.RunningChild(cfg.DataDir)
 		if err != nil {
 			return err
 		}
-		cfg.RedisURL = secret.New(url)
+		cfg.RedisURL = url
 	}
-	logRedis(log)
+	redisdb.LogClient(log)
 	rdb, err := OpenRedis(cfg)
 	if err != nil {
 		return err
@@ -40,17 +36,6 @@ func WithApp(ctx context.Context, cfg config.Config, log *slog.Logger, version s
 	}
 	defer a.Close()
 	return do(ctx, a)
-}
-
-func runningChild(dir string) (string, error) {
-	socket, err := filepath.Abs(filepath.Join(dir, "redis.sock"))
-	if err != nil {
-		return "", fmt.Errorf("data folder: %w", err)
-	}
-	if _, err := os.Stat(socket); err != nil {
-		return "", errors.New("no Redis: PLUGIN_REDIS_URL is empty, and no `plugin serve` runs with a Redis of its own in PLUGIN_DATA_DIR (" + dir + ")")
-	}
-	return "unix://" + socket, nil
 }
 
 // Registrar applies declarations with this App's stores and peers.

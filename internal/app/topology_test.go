@@ -27,6 +27,7 @@ import (
 	"pushbutton/internal/connections"
 	"pushbutton/internal/fault"
 	"pushbutton/internal/pbapi/pbfake"
+	"pushbutton/internal/redisdb"
 	"pushbutton/internal/redisdb/redistest"
 	"pushbutton/internal/redisdb/redisurl"
 	"pushbutton/internal/secret"
@@ -178,7 +179,7 @@ func TestRedisOverTLS(t *testing.T) {
 			return err
 		}
 		defer func() { _ = rdb.Close() }()
-		_, err = inspectRedis(t.Context(), rdb)
+		_, err = redisdb.Inspect(t.Context(), rdb)
 		return err
 	}
 	require.ErrorContains(t, ask(config.Config{RedisURL: address}), "unknown authority")
@@ -255,7 +256,7 @@ func (c failover) run(t *testing.T) {
 	rdb, err := OpenRedis(config.Config{RedisURL: secret.New(watched.URL)})
 	require.NoError(t, err)
 	defer func() { _ = rdb.Close() }()
-	clicks := startClicks(connections.NewStore(scripting(rdb, c.wait), connections.Timing{}))
+	clicks := startClicks(connections.NewStore(redisdb.Scripts(rdb, c.wait), connections.Timing{}))
 	defer clicks.stop()
 
 	clicks.await(t, "clicks are taken", func() bool { return clicks.taken.Load() >= 500 })
@@ -354,7 +355,7 @@ func TestCluster(t *testing.T) {
 	rdb, err := OpenRedis(cfg)
 	require.NoError(t, err)
 	defer func() { _ = rdb.Close() }()
-	d, err := requireDurable(t.Context(), rdb, cfg)
+	d, err := redisdb.RequireDurable(t.Context(), rdb, false)
 	require.NoError(t, err)
 	require.Len(t, d.Warnings, 3, "one for each node: its append-only file is synced every second")
 	address, err := redisurl.Parse(env.URL)
@@ -365,7 +366,7 @@ func TestCluster(t *testing.T) {
 	node := redis.NewClient(&redis.Options{Addr: address.Hosts[2]})
 	defer func() { _ = node.Close() }()
 	require.NoError(t, node.ConfigSet(t.Context(), "maxmemory-policy", "allkeys-lru").Err())
-	_, err = requireDurable(t.Context(), rdb, cfg)
+	_, err = redisdb.RequireDurable(t.Context(), rdb, false)
 	require.ErrorContains(t, err, address.Hosts[2]+": maxmemory-policy is allkeys-lru")
 
 	// One node is not the Cluster.
@@ -373,7 +374,7 @@ func TestCluster(t *testing.T) {
 	single, err := OpenRedis(cfg)
 	require.NoError(t, err)
 	defer func() { _ = single.Close() }()
-	_, err = requireDurable(t.Context(), single, cfg)
+	_, err = redisdb.RequireDurable(t.Context(), single, false)
 	require.ErrorContains(t, err, "must start with redis+cluster://")
 
 	_, err = OpenRedis(config.Config{RedisURL: secret.New(env.URL), RedisWaitReplicas: 1})

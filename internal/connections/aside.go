@@ -8,6 +8,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"pushbutton/internal/fault"
+	"pushbutton/internal/redisdb"
 )
 
 // A record that cannot be decoded (a fault of Redis' memory or disk, a hand
@@ -42,7 +43,7 @@ func (s *Store) setAside(ctx context.Context, key Key) (bool, error) {
 	}
 	now, err := s.rdb.Time(ctx).Result()
 	if err != nil {
-		return false, redisFault(op, err)
+		return false, redisdb.Fault(op, err)
 	}
 	member, shard := key.String(), shardOf(key.Tenant)
 	_, err = s.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
@@ -54,7 +55,7 @@ func (s *Store) setAside(ctx context.Context, key Key) (bool, error) {
 		return nil
 	})
 	if err != nil {
-		return false, redisFault(op, err)
+		return false, redisdb.Fault(op, err)
 	}
 	return true, nil
 }
@@ -71,7 +72,7 @@ func (s *Store) broken(ctx context.Context, key Key) (bool, error) {
 	case redis.HasErrorPrefix(err, "WRONGTYPE"):
 		return true, nil
 	case err != nil:
-		return false, redisFault("read record", err)
+		return false, redisdb.Fault("read record", err)
 	}
 	return !wellFormed(doc), nil
 }
@@ -102,7 +103,7 @@ func (s *Store) Asides(ctx context.Context) ([]Aside, error) {
 		return p.ZRangeWithScores(ctx, asideKey(shard), 0, maxAside-1)
 	})
 	if err != nil {
-		return nil, redisFault(op, err)
+		return nil, redisdb.Fault(op, err)
 	}
 	var out []Aside
 	for shard, reply := range replies {
@@ -133,7 +134,7 @@ func (s *Store) Asides(ctx context.Context) ([]Aside, error) {
 func (s *Store) takeBack(ctx context.Context, shard int, member string) error {
 	now, err := s.rdb.Time(ctx).Result()
 	if err != nil {
-		return redisFault("take record back", err)
+		return redisdb.Fault("take record back", err)
 	}
 	_, err = s.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
 		p.ZAddNX(ctx, lookoutKey(shard), redis.Z{Score: float64(now.UnixMilli()), Member: member})
@@ -141,7 +142,7 @@ func (s *Store) takeBack(ctx context.Context, shard int, member string) error {
 		return nil
 	})
 	if err != nil {
-		return redisFault("take record back", err)
+		return redisdb.Fault("take record back", err)
 	}
 	return nil
 }
@@ -168,7 +169,7 @@ func (s *Store) scrap(ctx context.Context, key Key) error {
 		keys = append(keys, indexKey(key.Tenant, key.Integration, state))
 	}
 	if err := s.scrapping.Run(ctx, s.rdb, keys, key.Entity, key.inTenant(), key.String()).Err(); err != nil {
-		return redisFault("remove record", err)
+		return redisdb.Fault("remove record", err)
 	}
 	return nil
 }

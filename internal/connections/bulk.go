@@ -11,6 +11,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"pushbutton/internal/fault"
+	"pushbutton/internal/redisdb"
 )
 
 // bulk is how many records are treated at once by what treats all of them.
@@ -39,19 +40,19 @@ func (s *Store) batch(ctx context.Context, op string, keys []Key, args func(i in
 	replies, err := run()
 	if redis.HasErrorPrefix(err, "NOSCRIPT") {
 		if err := s.scripts[op].Load(ctx, s.rdb).Err(); err != nil {
-			return nil, nil, redisFault("record "+op, err)
+			return nil, nil, redisdb.Fault("record "+op, err)
 		}
 		replies, err = run()
 	}
 	var answered redis.Error
 	if err != nil && !errors.As(err, &answered) {
-		return nil, nil, redisFault("record "+op, err)
+		return nil, nil, redisdb.Fault("record "+op, err)
 	}
 	out, failed = make([]outcome, len(replies)), make([]error, len(replies))
 	for i, r := range replies {
 		reply, err := r.Slice()
 		if err != nil {
-			failed[i] = redisFault("record "+op, err)
+			failed[i] = redisdb.Fault("record "+op, err)
 			continue
 		}
 		out[i], failed[i] = parse(op, keys[i].Tenant, reply)
@@ -73,7 +74,7 @@ func (s *Store) DeleteIntegration(ctx context.Context, tenant, integration strin
 	for cursor := uint64(0); ; {
 		fields, next, err := s.rdb.HScan(ctx, records, cursor, "", bulk).Result()
 		if err != nil {
-			return redisFault(op, err)
+			return redisdb.Fault(op, err)
 		}
 		keys := make([]Key, 0, len(fields)/2)
 		for i := 0; i+1 < len(fields); i += 2 {
@@ -86,7 +87,7 @@ func (s *Store) DeleteIntegration(ctx context.Context, tenant, integration strin
 		}
 		_, failed, err := s.batch(ctx, "drop", keys, func(int) arguments { return arguments{} })
 		if err := errors.Join(append(failed, err)...); err != nil {
-			return redisFault(op, err)
+			return redisdb.Fault(op, err)
 		}
 		if done += int64(len(fields) / 2); len(fields) > 0 && progress != nil {
 			progress(done)
@@ -97,13 +98,13 @@ func (s *Store) DeleteIntegration(ctx context.Context, tenant, integration strin
 		// Once more, if a hash that shrank meanwhile hid some.
 		left, err := s.rdb.Exists(ctx, records).Result()
 		if err != nil {
-			return redisFault(op, err)
+			return redisdb.Fault(op, err)
 		}
 		if left > 0 {
 			continue
 		}
 		if err := s.rdb.Del(ctx, closedKey(tenant, integration)).Err(); err != nil {
-			return redisFault(op, err)
+			return redisdb.Fault(op, err)
 		}
 		return nil
 	}
@@ -117,7 +118,7 @@ func (s *Store) Export(ctx context.Context, tenant, integration string) iter.Seq
 		for cursor := uint64(0); ; {
 			fields, next, err := s.rdb.HScan(ctx, recordsKey(tenant, integration), cursor, "", bulk).Result()
 			if err != nil {
-				yield(Entry{}, redisFault(op, err))
+				yield(Entry{}, redisdb.Fault(op, err))
 				return
 			}
 			entries := make([]Entry, 0, len(fields)/2)
@@ -155,7 +156,7 @@ func (s *Store) date(ctx context.Context, entries []Entry) error {
 		return nil
 	})
 	if err != nil && !isNil(err) {
-		return redisFault("export connections", err)
+		return redisdb.Fault("export connections", err)
 	}
 	for i, score := range scores {
 		entries[i].Changed = Millis(int64(score.Val())) // none: it has just changed
@@ -193,7 +194,7 @@ func (s *Store) Import(ctx context.Context, entries []Entry) error {
 				return fault.Wrap(fault.Internal, op, err)
 			}
 			if err := s.importing.Run(ctx, s.rdb, []string{recordsKey(at.tenant, at.integration)}, argv...).Err(); err != nil {
-				return redisFault(op, err)
+				return redisdb.Fault(op, err)
 			}
 		}
 	}

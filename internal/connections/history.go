@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"pushbutton/internal/fault"
+	"pushbutton/internal/redisdb"
 )
 
 // Event is one line of a connection's history.
@@ -64,7 +65,7 @@ func parseEvent(line string) (Event, error) {
 func (s *Store) History(ctx context.Context, key Key) ([]Event, error) {
 	lines, err := s.rdb.LRange(ctx, historyKey(key), 0, -1).Result()
 	if err != nil {
-		return nil, redisFault("read history", err)
+		return nil, redisdb.Fault("read history", err)
 	}
 	events := make([]Event, 0, len(lines))
 	for _, line := range lines {

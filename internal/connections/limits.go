@@ -6,6 +6,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"pushbutton/internal/fault"
+	"pushbutton/internal/redisdb"
 )
 
 // Limits are a tenant's fair share. In Limits of one tenant zero means the
@@ -68,7 +69,7 @@ func (s *Store) SetLimits(ctx context.Context, tenant string, l Limits) error {
 		return err
 	}
 	if err := s.scripts["limits"].Run(ctx, s.rdb, keys, argv...).Err(); err != nil {
-		return redisFault(op, err)
+		return redisdb.Fault(op, err)
 	}
 	return nil
 }
@@ -77,7 +78,7 @@ func (s *Store) SetLimits(ctx context.Context, tenant string, l Limits) error {
 // DeleteIntegration removes.
 func (s *Store) ForgetTenant(ctx context.Context, tenant string) error {
 	if err := s.rdb.Del(ctx, accountKey(tenant)).Err(); err != nil {
-		return redisFault("forget tenant", err)
+		return redisdb.Fault("forget tenant", err)
 	}
 	return nil
 }
@@ -100,11 +101,11 @@ func (s *Store) Usage(ctx context.Context, tenant string) (Usage, error) {
 		return nil
 	})
 	if err != nil && !isNil(err) {
-		return Usage{}, redisFault("read usage", err)
+		return Usage{}, redisdb.Fault("read usage", err)
 	}
 	count, err := n.Int64()
 	if err != nil && !isNil(err) {
-		return Usage{}, redisFault("read usage", err)
+		return Usage{}, redisdb.Fault("read usage", err)
 	}
 	return Usage{InFlight: active.Val(), Waiting: line.Val(), Connections: count}, nil
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"pushbutton/internal/fault"
+	"pushbutton/internal/redisdb"
 )
 
 // Sizes of a page.
@@ -163,7 +164,7 @@ func (s *Store) places(ctx context.Context, indexes []string, before position, f
 		return nil
 	})
 	if err != nil {
-		return nil, redisFault("list connections", err)
+		return nil, redisdb.Fault("list connections", err)
 	}
 	var all []position
 	for i, reply := range replies {
@@ -189,7 +190,7 @@ func (s *Store) amidTies(ctx context.Context, index string, before position, fro
 	const op = "list connections"
 	reply, err := s.ties.Run(ctx, s.rdb, []string{index}, before.score, before.entity, n).StringSlice()
 	if err != nil {
-		return nil, redisFault(op, err)
+		return nil, redisdb.Fault(op, err)
 	}
 	out := make([]position, 0, len(reply)/2)
 	for i := 0; i+1 < len(reply); i += 2 {
@@ -218,7 +219,7 @@ func (s *Store) entries(ctx context.Context, tenant string, q Query, places []po
 	}
 	docs, err := s.rdb.HMGet(ctx, recordsKey(tenant, q.Integration), entities...).Result()
 	if err != nil {
-		return nil, redisFault("list connections", err)
+		return nil, redisdb.Fault("list connections", err)
 	}
 	out := make([]Entry, 0, len(places))
 	for i, p := range places {

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"pushbutton/internal/redisdb"
 )
 
 // lookBatch bounds how many records of a shard one look treats.
@@ -32,14 +34,14 @@ type Found struct {
 func (s *Store) Look(ctx context.Context) (found []Found, more bool, err error) {
 	now, err := s.rdb.Time(ctx).Result()
 	if err != nil {
-		return nil, false, redisFault("look", err)
+		return nil, false, redisdb.Fault("look", err)
 	}
 	due := &redis.ZRangeBy{Min: "-inf", Max: strconv.FormatInt(now.UnixMilli(), 10), Count: lookBatch}
 	replies, err := eachShard(ctx, s.rdb, func(p redis.Pipeliner, shard int) *redis.StringSliceCmd {
 		return p.ZRangeByScore(ctx, lookoutKey(shard), due)
 	})
 	if err != nil {
-		return nil, false, redisFault("look", err)
+		return nil, false, redisdb.Fault("look", err)
 	}
 	var errs []error
 	for shard, reply := range replies {
@@ -50,7 +52,7 @@ func (s *Store) Look(ctx context.Context) (found []Found, more bool, err error) 
 		errs = append(errs, err)
 	}
 	if err := errors.Join(errs...); err != nil {
-		return found, false, redisFault("look", err)
+		return found, false, redisdb.Fault("look", err)
 	}
 	return found, more, nil
 }
@@ -143,7 +145,7 @@ func (s *Store) Unfinished(ctx context.Context) (int64, error) {
 func (s *Store) count(ctx context.Context, ask func(p redis.Pipeliner, shard int) *redis.IntCmd) (n int64, err error) {
 	replies, err := eachShard(ctx, s.rdb, ask)
 	if err != nil {
-		return 0, redisFault("count", err)
+		return 0, redisdb.Fault("count", err)
 	}
 	for _, r := range replies {
 		n += r.Val()
@@ -159,7 +161,7 @@ const stuckAfter = 30 * time.Second
 func (s *Store) Stuck(ctx context.Context) (int64, error) {
 	now, err := s.rdb.Time(ctx).Result()
 	if err != nil {
-		return 0, redisFault("count", err)
+		return 0, redisdb.Fault("count", err)
 	}
 	limit := strconv.FormatInt(now.Add(-stuckAfter).UnixMilli(), 10)
 	return s.count(ctx, func(p redis.Pipeliner, shard int) *redis.IntCmd {

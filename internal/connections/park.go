@@ -2,6 +2,8 @@ package connections
 
 import (
 	"context"
+
+	"pushbutton/internal/redisdb"
 )
 
 // parked is the index of what waits for a credential, beside those by state.
@@ -19,7 +21,7 @@ func (s *Store) Refuse(ctx context.Context, key Key, by Person, why Failure) (Re
 func (s *Store) Wake(ctx context.Context, tenant, integration string, limit int) (work []Work, more bool, err error) {
 	entities, err := s.rdb.ZRange(ctx, indexKey(tenant, integration, parked), 0, int64(limit)-1).Result()
 	if err != nil {
-		return nil, false, redisFault("wake", err)
+		return nil, false, redisdb.Fault("wake", err)
 	}
 	for _, entity := range entities {
 		key := Key{Tenant: tenant, Integration: integration, Entity: entity}

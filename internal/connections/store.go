@@ -10,6 +10,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"pushbutton/internal/fault"
+	"pushbutton/internal/redisdb"
 	"pushbutton/internal/targets"
 )
 
@@ -176,7 +177,7 @@ func (s *Store) do(ctx context.Context, op string, key Key, args arguments) (out
 				return outcome{}, brokenFault("record "+op, err)
 			}
 		}
-		return outcome{}, redisFault("record "+op, err)
+		return outcome{}, redisdb.Fault("record "+op, err)
 	}
 	return parse(op, key.Tenant, reply)
 }
@@ -221,13 +222,6 @@ func parse(op, tenant string, reply []any) (outcome, error) {
 		}
 	}
 	return out, nil
-}
-
-// redisFault says that Redis, not the caller, is to blame.
-func redisFault(op string, err error) error {
-	e := fault.Wrap(fault.Unavailable, op, err)
-	e.Side, e.Peer = fault.SidePlugin, "Redis"
-	return e
 }
 
 // Work is work that has to be queued: what, which run of it, and how long it
@@ -351,7 +345,7 @@ func (s *Store) Get(ctx context.Context, key Key) (Record, error) {
 		return Record{}, fault.New(fault.NotFound, op, "There is no such connection.")
 	}
 	if err != nil {
-		return Record{}, redisFault(op, err)
+		return Record{}, redisdb.Fault(op, err)
 	}
 	return decode(op, doc)
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"pushbutton/internal/fault"
+	"pushbutton/internal/redisdb"
 )
 
 const (
@@ -52,7 +53,7 @@ func (s *Store) AwaitTask(ctx context.Context, listener int, wait time.Duration)
 		return nil, nil
 	}
 	if err != nil {
-		return nil, redisFault("wait for work", err)
+		return nil, redisdb.Fault("wait for work", err)
 	}
 	if len(reply) != 2 {
 		return nil, fault.Wrap(fault.Internal, "wait for work", errors.New("the reply is not a key and a value"))

@@ -24,6 +24,7 @@ import (
 
 	"pushbutton/internal/connections"
 	"pushbutton/internal/fault"
+	"pushbutton/internal/redisdb"
 )
 
 const (
@@ -87,9 +88,7 @@ func (q *Queue) enqueue(ctx context.Context, w connections.Work) error {
 	case errors.Is(err, asynq.ErrTaskIDConflict):
 		return err
 	default:
-		e := fault.Wrap(fault.Unavailable, "queue run", err)
-		e.Side, e.Peer = fault.SidePlugin, "Redis"
-		return e
+		return redisdb.Fault("queue run", err)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"pushbutton/internal/fault"
+	"pushbutton/internal/redisdb"
 )
 
 // brokenKey lists what was found to be unreadable, by when (ms): a tenant's id,
@@ -71,7 +72,7 @@ func (s *Store) Broken(ctx context.Context) ([]Broken, error) {
 	const op = "list broken documents"
 	known, err := s.rdb.ZRangeWithScores(ctx, brokenKey, 0, -1).Result()
 	if err != nil {
-		return nil, redisFault(op, err)
+		return nil, redisdb.Fault(op, err)
 	}
 	var out []Broken
 	for _, z := range known {
@@ -89,7 +90,7 @@ func (s *Store) Broken(ctx context.Context) ([]Broken, error) {
 			out = append(out, b)
 		case err == nil, errors.Is(err, fault.NotFound):
 			if err := s.rdb.ZRem(ctx, brokenKey, member).Err(); err != nil {
-				return nil, redisFault(op, err)
+				return nil, redisdb.Fault(op, err)
 			}
 		default:
 			return nil, err

@@ -10,6 +10,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"pushbutton/internal/fault"
+	"pushbutton/internal/redisdb"
 )
 
 // ExpiryWarning is how long ahead of a credential's end is warned.
@@ -115,7 +116,7 @@ func (s *Store) SetExpiry(ctx context.Context, used Integration, side fault.Side
 func (s *Store) Expiring(ctx context.Context, before time.Time) (int64, error) {
 	n, err := s.rdb.ZCount(ctx, expiryKey, "-inf", "("+strconv.FormatInt(before.UnixMilli(), 10)).Result()
 	if err != nil {
-		return 0, redisFault("count expiring", err)
+		return 0, redisdb.Fault("count expiring", err)
 	}
 	return n, nil
 }
@@ -135,7 +136,7 @@ func (s *Store) indexExpiry(ctx context.Context, in Integration) error {
 		return nil
 	})
 	if err != nil {
-		return redisFault("index expiry", err)
+		return redisdb.Fault("index expiry", err)
 	}
 	return nil
 }

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"pushbutton/internal/redisdb"
 )
 
 // keysKey holds the ids of all keys that something may be sealed with, each
@@ -66,7 +68,7 @@ func (s *Store) Announce(ctx context.Context) error { return s.announce(ctx) }
 func (s *Store) keyIndex(ctx context.Context, verb, id string) error {
 	err := redis.NewScript(keysScript).Run(ctx, s.rdb, []string{keysKey}, verb, id, int(forgetKeyAfter.Seconds())).Err()
 	if err != nil {
-		return redisFault("index keys", err)
+		return redisdb.Fault("index keys", err)
 	}
 	return nil
 }
@@ -96,7 +98,7 @@ func (s *Store) announce(ctx context.Context) error {
 func (s *Store) MissingKeys(ctx context.Context) (map[string]int, error) {
 	ids, err := s.rdb.ZRange(ctx, keysKey, 0, -1).Result()
 	if err != nil {
-		return nil, redisFault("index keys", err)
+		return nil, redisdb.Fault("index keys", err)
 	}
 	ids = slices.DeleteFunc(ids, s.keys.Has)
 	if len(ids) == 0 {

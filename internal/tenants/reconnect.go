@@ -8,6 +8,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"pushbutton/internal/fault"
+	"pushbutton/internal/redisdb"
 )
 
 // reconnectKey lists the integrations that were put into needs_reconnect and
@@ -38,7 +39,7 @@ func (s *Store) NeedReconnect(ctx context.Context, used Integration, side fault.
 
 func (s *Store) listReconnect(ctx context.Context, integration string, since time.Time) error {
 	if err := s.rdb.ZAddNX(ctx, reconnectKey, redis.Z{Score: float64(since.UnixMilli()), Member: integration}).Err(); err != nil {
-		return redisFault("need reconnect", err)
+		return redisdb.Fault("need reconnect", err)
 	}
 	return nil
 }
@@ -80,7 +81,7 @@ func (s *Store) amend(ctx context.Context, tenant, id string, change func(*Integ
 func (s *Store) Reconnecting(ctx context.Context) ([]string, error) {
 	ids, err := s.rdb.ZRange(ctx, reconnectKey, 0, -1).Result()
 	if err != nil {
-		return nil, redisFault("list needs_reconnect", err)
+		return nil, redisdb.Fault("list needs_reconnect", err)
 	}
 	return ids, nil
 }
@@ -88,7 +89,7 @@ func (s *Store) Reconnecting(ctx context.Context) ([]string, error) {
 // Resumed takes an integration off that list: all that waited goes on.
 func (s *Store) Resumed(ctx context.Context, integration string) error {
 	if err := s.rdb.ZRem(ctx, reconnectKey, integration).Err(); err != nil {
-		return redisFault("resume", err)
+		return redisdb.Fault("resume", err)
 	}
 	return nil
 }

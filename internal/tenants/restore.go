@@ -7,6 +7,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"pushbutton/internal/fault"
+	"pushbutton/internal/redisdb"
 )
 
 // Restore stores an integration as it stood in another deployment, or here
@@ -39,7 +40,7 @@ func (h Scope) Restore(ctx context.Context, in Integration) error {
 		}
 	}
 	if err := h.store.rdb.Set(ctx, ownerKey(in.ID), h.tenant, 0).Err(); err != nil {
-		return redisFault(op, err)
+		return redisdb.Fault(op, err)
 	}
 	if err := h.change(ctx, op, "create", in, raw); err != nil || len(in.Expires) == 0 {
 		return err
@@ -69,7 +70,7 @@ func (s *Store) Holder(ctx context.Context, integration string) (tenant string, 
 	// The index may lead nowhere, see ownerKey.
 	there, err := s.rdb.HExists(ctx, integrationsKey(tenant), integration).Result()
 	if err != nil && !errors.Is(err, redis.Nil) {
-		return "", redisFault(op, err)
+		return "", redisdb.Fault(op, err)
 	}
 	if !there {
 		return "", nil

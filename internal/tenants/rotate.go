@@ -8,6 +8,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"pushbutton/internal/fault"
+	"pushbutton/internal/redisdb"
 )
 
 const (
@@ -135,7 +136,7 @@ func (s *Store) reseal(ctx context.Context, tenant, id, raw string) (changed boo
 			return false, nil, nil
 		}
 		if err != nil {
-			return false, keys, redisFault("rotate keys", err)
+			return false, keys, redisdb.Fault("rotate keys", err)
 		}
 	}
 	return false, nil, errors.New("it is changed all the time; rotate again")
@@ -151,7 +152,7 @@ func (h Scope) replace(ctx context.Context, in Integration, doc []byte, raw stri
 	keys := []string{tenantKey(h.tenant), integrationsKey(h.tenant), namesKey(h.tenant)}
 	verdict, err := h.store.script.Run(ctx, h.store.rdb, keys, "reseal", in.ID, in.Name, in.Version, doc, MaxIntegrations, raw).Text()
 	if err != nil {
-		return "", redisFault("rotate keys", err)
+		return "", redisdb.Fault("rotate keys", err)
 	}
 	return verdict, nil
 }
@@ -183,14 +184,14 @@ func (s *Store) eachRawOf(ctx context.Context, tenant string, do func(tenant, id
 	const op = "read integrations"
 	ids, err := s.rdb.HKeys(ctx, integrationsKey(tenant)).Result() // at most MaxIntegrations
 	if err != nil {
-		return redisFault(op, err)
+		return redisdb.Fault(op, err)
 	}
 	for len(ids) > 0 {
 		batch := ids[:min(rotateBatch, len(ids))]
 		ids = ids[len(batch):]
 		raws, err := s.rdb.HMGet(ctx, integrationsKey(tenant), batch...).Result()
 		if err != nil {
-			return redisFault(op, err)
+			return redisdb.Fault(op, err)
 		}
 		for i, raw := range raws {
 			text, ok := raw.(string)

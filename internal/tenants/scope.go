@@ -10,6 +10,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"pushbutton/internal/fault"
+	"pushbutton/internal/redisdb"
 )
 
 //go:embed change.lua
@@ -49,7 +50,7 @@ func (h Scope) Integration(ctx context.Context, id string) (Integration, error) 
 	case errors.Is(err, redis.Nil):
 		return Integration{}, notFound(op, "The integration")
 	case err != nil:
-		return Integration{}, redisFault(op, err)
+		return Integration{}, redisdb.Fault(op, err)
 	}
 	return h.store.decode(h.tenant, raw)
 }
@@ -62,7 +63,7 @@ func (h Scope) ByName(ctx context.Context, name string) (Integration, error) {
 	case errors.Is(err, redis.Nil):
 		return Integration{}, notFound(op, "The integration")
 	case err != nil:
-		return Integration{}, redisFault(op, err)
+		return Integration{}, redisdb.Fault(op, err)
 	}
 	return h.Integration(ctx, id)
 }
@@ -75,7 +76,7 @@ func (h Scope) Integrations(ctx context.Context, after string, limit int) (page 
 	limit = pageSize(limit)
 	ids, err := h.store.rdb.HGetAll(ctx, namesKey(h.tenant)).Result() // at most MaxIntegrations
 	if err != nil {
-		return nil, "", redisFault(op, err)
+		return nil, "", redisdb.Fault(op, err)
 	}
 	var names []string
 	for name := range ids {
@@ -97,7 +98,7 @@ func (h Scope) Integrations(ctx context.Context, after string, limit int) (page 
 	}
 	raws, err := h.store.rdb.HMGet(ctx, integrationsKey(h.tenant), fields...).Result()
 	if err != nil {
-		return nil, "", redisFault(op, err)
+		return nil, "", redisdb.Fault(op, err)
 	}
 	for i, raw := range raws {
 		text, ok := raw.(string)
@@ -131,7 +132,7 @@ func (h Scope) Create(ctx context.Context, in Integration) (Integration, error) 
 		return Integration{}, err
 	}
 	if err := h.store.rdb.Set(ctx, ownerKey(in.ID), h.tenant, 0).Err(); err != nil {
-		return Integration{}, redisFault(op, err)
+		return Integration{}, redisdb.Fault(op, err)
 	}
 	if err := h.change(ctx, op, "create", in, raw); err != nil {
 		// Whether Redis carried it out is open if Redis failed: only a refusal
@@ -176,7 +177,7 @@ func (h Scope) Delete(ctx context.Context, id string, version int64) error {
 		return err
 	}
 	if err := h.store.rdb.Del(ctx, ownerKey(id)).Err(); err != nil {
-		return redisFault(op, err)
+		return redisdb.Fault(op, err)
 	}
 	return h.store.indexExpiry(ctx, Integration{ID: id})
 }
@@ -189,7 +190,7 @@ func (h Scope) DeleteTenant(ctx context.Context) error {
 		return err
 	}
 	if err := h.store.rdb.ZRem(ctx, tenantsKey, h.tenant).Err(); err != nil {
-		return redisFault(op, err)
+		return redisdb.Fault(op, err)
 	}
 	// A new tenant of this id may have been made since; its entry stays.
 	again, err := h.store.rdb.Exists(ctx, tenantKey(h.tenant)).Result()
@@ -197,7 +198,7 @@ func (h Scope) DeleteTenant(ctx context.Context) error {
 		err = h.store.rdb.ZAdd(ctx, tenantsKey, redis.Z{Member: h.tenant}).Err()
 	}
 	if err != nil {
-		return redisFault(op, err)
+		return redisdb.Fault(op, err)
 	}
 	return nil
 }
@@ -216,7 +217,7 @@ func (h Scope) change(ctx context.Context, op, verb string, in Integration, raw 
 	verdict, err := h.store.script.Run(ctx, h.store.rdb, keys, verb, in.ID, in.Name, in.Version, raw, MaxIntegrations).Text()
 	h.store.changed(h.tenant, in.ID)
 	if err != nil {
-		return redisFault(op, err)
+		return redisdb.Fault(op, err)
 	}
 	switch verdict {
 	case changeDone:

@@ -10,6 +10,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"pushbutton/internal/fault"
+	"pushbutton/internal/redisdb"
 	"pushbutton/internal/secret"
 )
 
@@ -73,13 +74,6 @@ func (s *Store) changed(tenant, integration string) {
 	}
 }
 
-// redisFault says that Redis, not the caller, is to blame.
-func redisFault(op string, err error) error {
-	e := fault.Wrap(fault.Unavailable, op, err)
-	e.Side, e.Peer = fault.SidePlugin, "Redis"
-	return e
-}
-
 func notFound(op, what string) error { return fault.New(fault.NotFound, op, what+" does not exist.") }
 
 // Tenants lists tenants by id, at most limit (MaxPage if that is less or
@@ -101,7 +95,7 @@ func (s *Store) Tenants(ctx context.Context, after string, limit int) (page []Te
 	})
 	var answered redis.Error
 	if err != nil && !errors.As(err, &answered) { // what Redis says of one is told below
-		return nil, "", redisFault(op, err)
+		return nil, "", redisdb.Fault(op, err)
 	}
 	for i, reply := range replies {
 		t, err := decodeTenant(op, reply)
@@ -127,7 +121,7 @@ func (s *Store) tenantIDs(ctx context.Context, op, after string, limit int) (ids
 	}
 	ids, err = s.rdb.ZRangeByLex(ctx, tenantsKey, &redis.ZRangeBy{Min: from, Max: "+", Count: int64(limit)}).Result()
 	if err != nil {
-		return nil, "", redisFault(op, err)
+		return nil, "", redisdb.Fault(op, err)
 	}
 	if len(ids) == limit {
 		next = ids[len(ids)-1]
@@ -151,7 +145,7 @@ func decodeTenant(op string, reply *redis.StringCmd) (Tenant, error) {
 		return Tenant{}, brokenFault(op, "The tenant", err)
 	}
 	if err != nil {
-		return Tenant{}, redisFault(op, err)
+		return Tenant{}, redisdb.Fault(op, err)
 	}
 	var t Tenant
 	if err := json.Unmarshal(raw, &t); err != nil {
@@ -184,7 +178,7 @@ func (s *Store) owner(ctx context.Context, id string) (string, error) {
 	case errors.Is(err, redis.Nil):
 		return "", notFound(op, "The integration")
 	case err != nil:
-		return "", redisFault(op, err)
+		return "", redisdb.Fault(op, err)
 	}
 	return tenant, nil
 }

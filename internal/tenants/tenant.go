@@ -15,6 +15,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"pushbutton/internal/fault"
+	"pushbutton/internal/redisdb"
 )
 
 // Limits of a tenant's own data.
@@ -199,20 +200,20 @@ func (s *Store) AddTenant(ctx context.Context, t Tenant) (Tenant, error) {
 		return Tenant{}, fault.Wrap(fault.Internal, op, err)
 	}
 	if err := s.rdb.ZAdd(ctx, tenantsKey, redis.Z{Member: t.ID}).Err(); err != nil {
-		return Tenant{}, redisFault(op, err)
+		return Tenant{}, redisdb.Fault(op, err)
 	}
 	made, err := s.rdb.SetNX(ctx, tenantKey(t.ID), raw, 0).Result()
 	s.changed(t.ID, "")
 	switch {
 	case err != nil:
-		return Tenant{}, redisFault(op, err)
+		return Tenant{}, redisdb.Fault(op, err)
 	case !made:
 		return Tenant{}, fault.New(fault.Conflict, op, "The tenant exists already.")
 	}
 	// Once more: a deletion of an older tenant of this id may have taken the
 	// entry away in between.
 	if err := s.rdb.ZAdd(ctx, tenantsKey, redis.Z{Member: t.ID}).Err(); err != nil {
-		return Tenant{}, redisFault(op, err)
+		return Tenant{}, redisdb.Fault(op, err)
 	}
 	return t, nil
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"pushbutton/internal/fault"
+	"pushbutton/internal/redisdb"
 )
 
 const (
@@ -96,12 +97,6 @@ func streamKey(tenant string) string {
 
 func openKey(tenant string) string { return streamKey(tenant) + ":open" }
 
-func redisFault(op string, err error) error {
-	e := fault.Wrap(fault.Unavailable, op, err)
-	e.Side, e.Peer = fault.SidePlugin, "Redis"
-	return e
-}
-
 // Open is an operation under way.
 type Open struct {
 	log   *Log
@@ -125,7 +120,7 @@ func (l *Log) Begin(ctx context.Context, e Entry, logs ...string) (*Open, error)
 		return nil, fault.Wrap(fault.Internal, op, err)
 	}
 	if err := l.rdb.HSet(ctx, openKey(logs[0]), o.id, raw).Err(); err != nil {
-		return nil, redisFault(op, err)
+		return nil, redisdb.Fault(op, err)
 	}
 	return o, nil
 }
@@ -152,7 +147,7 @@ func (o *Open) End(ctx context.Context, outcome, integration, created string) er
 		}
 	}
 	if err := o.log.rdb.HDel(ctx, openKey(o.logs[0]), o.id).Err(); err != nil {
-		return redisFault("end audit entry", err)
+		return redisdb.Fault("end audit entry", err)
 	}
 	return nil
 }
@@ -185,7 +180,7 @@ func (l *Log) add(ctx context.Context, log string, e Entry) error {
 		return nil
 	})
 	if err != nil {
-		return redisFault(op, err)
+		return redisdb.Fault(op, err)
 	}
 	return nil
 }
@@ -222,7 +217,7 @@ func (l *Log) List(ctx context.Context, log string, q Query) (entries []Entry, n
 	}
 	found, err := l.rdb.XRevRangeN(ctx, streamKey(log), to, from, int64(q.Limit)).Result()
 	if err != nil {
-		return nil, "", redisFault(op, err)
+		return nil, "", redisdb.Fault(op, err)
 	}
 	for _, m := range found {
 		var e Entry
@@ -251,7 +246,7 @@ func (l *Log) sweep(ctx context.Context, log string) error {
 	const op = "sweep audit entries"
 	open, err := l.rdb.HGetAll(ctx, openKey(log)).Result()
 	if err != nil {
-		return redisFault(op, err)
+		return redisdb.Fault(op, err)
 	}
 	for id, raw := range open {
 		var e Entry
@@ -261,7 +256,7 @@ func (l *Log) sweep(ctx context.Context, log string) error {
 		// Whoever takes it away adds it; the others find that it is gone.
 		took, err := l.rdb.HDel(ctx, openKey(log), id).Result()
 		if err != nil {
-			return redisFault(op, err)
+			return redisdb.Fault(op, err)
 		}
 		if took == 0 {
 			continue
@@ -281,7 +276,7 @@ func (l *Log) Forget(ctx context.Context, tenant string) error {
 		return &fault.Error{Op: op, Kind: fault.Internal, Err: errors.New("the deployment's log is never forgotten")}
 	}
 	if err := l.rdb.Del(ctx, append(refusedKeys(tenant), streamKey(tenant), openKey(tenant))...).Err(); err != nil {
-		return redisFault(op, err)
+		return redisdb.Fault(op, err)
 	}
 	return nil
 }

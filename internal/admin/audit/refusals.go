@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"pushbutton/internal/fault"
+	"pushbutton/internal/redisdb"
 )
 
 //go:embed refuse.lua
@@ -44,7 +45,7 @@ func (l *Log) Refuse(ctx context.Context, e Entry, log string) error {
 	}
 	who := e.Subject + "\x00" + e.Operation
 	if err := l.refuse.Run(ctx, l.rdb, refusedKeys(log), who, raw, e.At.UnixMilli(), MaxRefusals, MaxAge.Milliseconds()).Err(); err != nil {
-		return redisFault(op, err)
+		return redisdb.Fault(op, err)
 	}
 	return nil
 }
@@ -60,7 +61,7 @@ func (l *Log) Refusals(ctx context.Context, log string, offset, limit int) ([]Re
 	}
 	values, err := l.rdb.HMGet(ctx, keys[0], names...).Result()
 	if err != nil {
-		return nil, redisFault(op, err)
+		return nil, redisdb.Fault(op, err)
 	}
 	out := make([]Refusal, 0, len(values))
 	for _, v := range values {
@@ -81,7 +82,7 @@ func orNil(op string, err error) error {
 	if err == nil {
 		return nil
 	}
-	return redisFault(op, err)
+	return redisdb.Fault(op, err)
 }
 
 // parseRefusal reads "count first entry".

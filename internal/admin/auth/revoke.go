@@ -10,6 +10,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"pushbutton/internal/fault"
+	"pushbutton/internal/redisdb"
 )
 
 const (
@@ -87,7 +88,7 @@ func (s *RevocationStore) Revoke(ctx context.Context, tenant, tokenID, by string
 	verdict, err := s.script.Run(ctx, s.rdb, []string{revokedKey(tenant), revokedByKey(tenant, by)}, tokenID, until, now.Unix(), most, most/share).Int()
 	switch {
 	case err != nil:
-		return redisFault(op, err)
+		return redisdb.Fault(op, err)
 	case verdict < 0:
 		return fault.New(fault.Conflict, op, "You have revoked as many tokens as one subject may. Ask somebody else to revoke it, or change the key that signs them.")
 	case verdict == 0 && tenant != "":
@@ -112,14 +113,14 @@ func (s *RevocationStore) Revoked(ctx context.Context, tenant, tokenID string) (
 		return nil
 	})
 	if err != nil && err != redis.Nil { //nolint:errorlint // the pipeline gives the first command's own error
-		return false, redisFault("look for a revoked token", err)
+		return false, redisdb.Fault("look for a revoked token", err)
 	}
 	for _, f := range found {
 		switch err := f.Err(); {
 		case err == nil:
 			return true, nil
 		case err != redis.Nil: //nolint:errorlint // a command's own error
-			return false, redisFault("look for a revoked token", err)
+			return false, redisdb.Fault("look for a revoked token", err)
 		}
 	}
 	return false, nil
@@ -132,7 +133,7 @@ func (s *RevocationStore) List(ctx context.Context, tenant string, offset, limit
 	found, err := s.rdb.ZRevRangeByScoreWithScores(ctx, revokedKey(tenant), &redis.ZRangeBy{
 		Min: strconv.FormatInt(time.Now().Unix(), 10), Max: "+inf", Offset: int64(offset), Count: int64(limit)}).Result()
 	if err != nil {
-		return nil, redisFault(op, err)
+		return nil, redisdb.Fault(op, err)
 	}
 	out := make([]RevokedToken, 0, len(found))
 	for _, z := range found {
@@ -146,10 +147,4 @@ func (s *RevocationStore) List(ctx context.Context, tenant string, offset, limit
 type RevokedToken struct {
 	TokenID string
 	Until   time.Time
-}
-
-func redisFault(op string, err error) error {
-	e := fault.Wrap(fault.Unavailable, op, err)
-	e.Side, e.Peer = fault.SidePlugin, "Redis"
-	return e
 }

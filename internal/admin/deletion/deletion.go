@@ -20,6 +20,7 @@ import (
 
 	"pushbutton/internal/admin/audit"
 	"pushbutton/internal/fault"
+	"pushbutton/internal/redisdb"
 	"pushbutton/internal/tenants"
 )
 
@@ -122,7 +123,7 @@ func (e *Eraser) Begin(ctx context.Context, t tenants.Tenant, j Job) (Job, error
 		return Job{}, err
 	}
 	if err := e.Redis.ZAdd(ctx, indexKey, redis.Z{Member: t.ID, Score: float64(e.now().UnixMilli())}).Err(); err != nil {
-		return Job{}, redisFault(op, err)
+		return Job{}, redisdb.Fault(op, err)
 	}
 	return j, e.mark(ctx, &j)
 }
@@ -136,7 +137,7 @@ func (e *Eraser) Get(ctx context.Context, tenant string) (Job, error) {
 	case errors.Is(err, redis.Nil):
 		return Job{}, fault.New(fault.NotFound, op, "The tenant is not being deleted.")
 	case err != nil:
-		return Job{}, redisFault(op, err)
+		return Job{}, redisdb.Fault(op, err)
 	}
 	var j Job
 	if err := json.Unmarshal(raw, &j); err != nil {
@@ -155,7 +156,7 @@ func (e *Eraser) save(ctx context.Context, j Job) error {
 		keep = Keep
 	}
 	if err := e.Redis.Set(ctx, jobKey(j.Tenant), raw, keep).Err(); err != nil {
-		return redisFault("save tenant deletion", err)
+		return redisdb.Fault("save tenant deletion", err)
 	}
 	return nil
 }
@@ -181,14 +182,14 @@ func (e *Eraser) Look(ctx context.Context) error {
 	const op, most = "find tenant deletions", 10
 	due, err := e.Redis.ZRangeByScoreWithScores(ctx, indexKey, &redis.ZRangeBy{Min: "-inf", Max: fmt.Sprint(e.now().UnixMilli()), Count: most}).Result()
 	if err != nil {
-		return redisFault(op, err)
+		return redisdb.Fault(op, err)
 	}
 	for _, z := range due {
 		tenant, _ := z.Member.(string)
 		// Eval, not a kept script: it is rare.
 		took, err := e.Redis.Eval(ctx, claimLua, []string{indexKey}, tenant, strconv.FormatFloat(z.Score, 'f', -1, 64), e.until(lease)).Bool()
 		if err != nil {
-			return redisFault(op, err)
+			return redisdb.Fault(op, err)
 		}
 		if took {
 			e.attempt(ctx, tenant)
@@ -242,10 +243,4 @@ func (e *Eraser) later(ctx context.Context, j Job, why error) error {
 		}
 	}
 	return errors.Join(e.save(ctx, j), e.Redis.ZAddXX(ctx, indexKey, redis.Z{Member: j.Tenant, Score: float64(e.until(wait))}).Err())
-}
-
-func redisFault(op string, err error) error {
-	f := fault.Wrap(fault.Unavailable, op, err)
-	f.Side, f.Peer = fault.SidePlugin, "Redis"
-	return f
 }

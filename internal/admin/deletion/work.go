@@ -9,6 +9,7 @@ import (
 
 	"pushbutton/internal/admin/audit"
 	"pushbutton/internal/fault"
+	"pushbutton/internal/redisdb"
 	"pushbutton/internal/tenants"
 )
 
@@ -99,7 +100,7 @@ func (e *Eraser) alive(ctx context.Context, j *Job) error {
 		return err
 	}
 	if err := e.Redis.ZAddXX(ctx, indexKey, redis.Z{Member: j.Tenant, Score: float64(e.until(lease))}).Err(); err != nil {
-		return redisFault("keep tenant deletion", err)
+		return redisdb.Fault("keep tenant deletion", err)
 	}
 	return nil
 }
@@ -114,7 +115,7 @@ func (e *Eraser) finish(ctx context.Context, j *Job) error {
 		return err
 	}
 	if err := e.Redis.ZRem(ctx, indexKey, j.Tenant).Err(); err != nil {
-		return redisFault("end tenant deletion", err)
+		return redisdb.Fault("end tenant deletion", err)
 	}
 	e.Log.InfoContext(ctx, "tenant deleted", "tenant", j.Tenant, "integrations", j.Integrations, "connections", j.Connections, "took", j.Finished.Sub(j.Requested).Round(time.Millisecond).String())
 	return nil

@@ -20,6 +20,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"pushbutton/internal/fault"
+	"pushbutton/internal/redisdb"
 )
 
 // Keep is how long an answer is remembered.
@@ -163,7 +164,7 @@ func (s *Store) Begin(ctx context.Context, scope Scope, key string, request []by
 func (s *Store) run(ctx context.Context, op string, scope Scope, args ...any) (verdict, text string, err error) {
 	reply, err := s.script.Run(ctx, s.rdb, keysOf(scope.Owner), args...).StringSlice()
 	if err != nil {
-		return "", "", redisFault(op, err)
+		return "", "", redisdb.Fault(op, err)
 	}
 	if len(reply) != 2 {
 		return "", "", &fault.Error{Op: op, Kind: fault.Internal, Err: fmt.Errorf("unexpected reply of %d parts", len(reply))}
@@ -240,17 +241,11 @@ func (s *Store) Forget(ctx context.Context, tenant string) error {
 		return &fault.Error{Op: op, Kind: fault.Internal, Err: errors.New("the deployment's keys are never forgotten")}
 	}
 	if err := s.rdb.Del(ctx, keysOf(tenant)...).Err(); err != nil {
-		return redisFault(op, err)
+		return redisdb.Fault(op, err)
 	}
 	return nil
 }
 
 func conflict(op string, err error) error {
 	return &fault.Error{Op: op, Kind: fault.Conflict, Err: err}
-}
-
-func redisFault(op string, err error) error {
-	e := fault.Wrap(fault.Unavailable, op, err)
-	e.Side, e.Peer = fault.SidePlugin, "Redis"
-	return e
 }

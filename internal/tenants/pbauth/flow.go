@@ -14,6 +14,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"pushbutton/internal/fault"
+	"pushbutton/internal/redisdb"
 	"pushbutton/internal/secret"
 	"pushbutton/internal/tenants"
 )
@@ -102,7 +103,7 @@ func (a *Auth) Finish(ctx context.Context, tenant, integration, state, code, sub
 		return unknown()
 	}
 	if err != nil {
-		return redisFault(op, err)
+		return redisdb.Fault(op, err)
 	}
 	var b begun
 	if err := json.Unmarshal([]byte(raw), &b); err != nil {
@@ -179,10 +180,10 @@ func (a *Auth) Revoke(ctx context.Context, in tenants.Integration) error {
 		}
 	}
 	if err := a.opts.Redis.Del(ctx, sessionKey(in.Tenant, in.ID), begunKey(in.Tenant, in.ID)).Err(); err != nil {
-		return redisFault("forget tokens", err)
+		return redisdb.Fault("forget tokens", err)
 	}
 	if err := a.opts.Redis.ZRem(ctx, dueKey, in.Tenant+"/"+in.ID).Err(); err != nil {
-		return redisFault("forget tokens", err)
+		return redisdb.Fault("forget tokens", err)
 	}
 	return told
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"pushbutton/internal/fault"
+	"pushbutton/internal/redisdb"
 	"pushbutton/internal/secret"
 	"pushbutton/internal/tenants"
 )
@@ -40,11 +41,11 @@ func (a *Auth) begin(ctx context.Context, in tenants.Integration, key, raw strin
 	}
 	for list, most := range map[string]int64{begunKey(in.Tenant, in.ID): maxBegun, begunInTenantKey(in.Tenant): maxBegunTenant} {
 		if err := a.list(ctx, list, key, most); err != nil {
-			return redisFault("start connection", err)
+			return redisdb.Fault("start connection", err)
 		}
 	}
 	if err := a.opts.Redis.Set(ctx, key, raw, stateLife).Err(); err != nil {
-		return redisFault("start connection", err)
+		return redisdb.Fault("start connection", err)
 	}
 	return nil
 }
@@ -132,11 +133,11 @@ func (a *Auth) begunAgain(s *sealing, tenant, integration, doc string) string {
 func (a *Auth) stored(ctx context.Context, tenant, integration string) (session string, signIns map[string]string, err error) {
 	session, err = a.opts.Redis.HGet(ctx, sessionKey(tenant, integration), "doc").Result()
 	if err != nil && !errors.Is(err, redis.Nil) {
-		return "", nil, redisFault("read tokens", err)
+		return "", nil, redisdb.Fault("read tokens", err)
 	}
 	keys, err := a.opts.Redis.LRange(ctx, begunKey(tenant, integration), 0, maxBegun-1).Result()
 	if err != nil {
-		return "", nil, redisFault("read tokens", err)
+		return "", nil, redisdb.Fault("read tokens", err)
 	}
 	signIns = map[string]string{}
 	for _, key := range slices.Compact(keys) {
@@ -144,7 +145,7 @@ func (a *Auth) stored(ctx context.Context, tenant, integration string) (session 
 		switch {
 		case errors.Is(err, redis.Nil): // finished, or over
 		case err != nil:
-			return "", nil, redisFault("read tokens", err)
+			return "", nil, redisdb.Fault("read tokens", err)
 		default:
 			signIns[key] = raw
 		}
@@ -199,7 +200,7 @@ func (a *Auth) Reseal(ctx context.Context, tenant, integration string) (changed 
 			}
 			// Only where it still is: a sign-in can be finished once.
 			if err := a.opts.Redis.SetArgs(ctx, key, next, redis.SetArgs{Mode: "XX", KeepTTL: true}).Err(); err != nil && !errors.Is(err, redis.Nil) {
-				return changed, nil, redisFault("seal tokens anew", err)
+				return changed, nil, redisdb.Fault("seal tokens anew", err)
 			}
 			changed = true
 		}
@@ -216,7 +217,7 @@ func (a *Auth) replace(ctx context.Context, tenant, integration, doc, expected s
 	}
 	reply, err := a.script.Run(ctx, a.opts.Redis, []string{sessionKey(tenant, integration)}, "reseal", "", 0, doc, expected).StringSlice()
 	if err != nil {
-		return "", redisFault("seal tokens anew", err)
+		return "", redisdb.Fault("seal tokens anew", err)
 	}
 	if len(reply) != 2 {
 		return "", &fault.Error{Op: "seal tokens anew", Kind: fault.Internal, Err: errors.New("unexpected reply")}

@@ -12,6 +12,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"pushbutton/internal/fault"
+	"pushbutton/internal/redisdb"
 	"pushbutton/internal/secret"
 	"pushbutton/internal/tenants"
 )
@@ -112,7 +113,7 @@ func (a *Auth) decode(in tenants.Integration, doc string) (pair, error) {
 func (a *Auth) current(ctx context.Context, in tenants.Integration) (pair, error) {
 	doc, err := a.opts.Redis.HGet(ctx, sessionKey(in.Tenant, in.ID), "doc").Result()
 	if err != nil && !errors.Is(err, redis.Nil) {
-		return pair{}, redisFault("read tokens", err)
+		return pair{}, redisdb.Fault("read tokens", err)
 	}
 	p, err := a.decode(in, doc)
 	if err == nil && !p.access.Empty() {
@@ -142,7 +143,7 @@ func (a *Auth) run(ctx context.Context, in tenants.Integration, verb, owner stri
 	}
 	reply, err := a.script.Run(ctx, a.opts.Redis, []string{sessionKey(in.Tenant, in.ID)}, verb, owner, d.Milliseconds(), doc).StringSlice()
 	if err != nil {
-		return "", "", redisFault(verb+" tokens", err)
+		return "", "", redisdb.Fault(verb+" tokens", err)
 	}
 	if len(reply) != 2 {
 		return "", "", &fault.Error{Op: verb + " tokens", Kind: fault.Internal, Err: fmt.Errorf("unexpected reply of %d parts", len(reply))}
@@ -156,7 +157,7 @@ func (a *Auth) due(ctx context.Context, in tenants.Integration, at time.Time) er
 		return nil
 	}
 	if err := a.opts.Redis.ZAdd(ctx, dueKey, redis.Z{Score: float64(at.UnixMilli()), Member: in.Tenant + "/" + in.ID}).Err(); err != nil {
-		return redisFault("note session", err)
+		return redisdb.Fault("note session", err)
 	}
 	return nil
 }
@@ -164,10 +165,4 @@ func (a *Auth) due(ctx context.Context, in tenants.Integration, at time.Time) er
 func splitDue(member string) (tenant, integration string) {
 	tenant, integration, _ = strings.Cut(member, "/")
 	return tenant, integration
-}
-
-func redisFault(op string, err error) error {
-	e := fault.Wrap(fault.Unavailable, op, err)
-	e.Side, e.Peer = fault.SidePlugin, "Redis"
-	return e
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"pushbutton/internal/fault"
+	"pushbutton/internal/redisdb"
 	"pushbutton/internal/tenants"
 )
 
@@ -28,7 +29,7 @@ func (a *Auth) Tend(ctx context.Context, dead func(in tenants.Integration, err e
 		Min: "-inf", Max: strconv.FormatInt(a.opts.Now().UnixMilli(), 10), Count: tendBatch,
 	}).Result()
 	if err != nil {
-		return redisFault("tend sessions", err)
+		return redisdb.Fault("tend sessions", err)
 	}
 	var errs []error
 	for _, member := range members {
@@ -42,7 +43,7 @@ func (a *Auth) Tend(ctx context.Context, dead func(in tenants.Integration, err e
 func (a *Auth) tend(ctx context.Context, member string, dead func(in tenants.Integration, err error)) error {
 	done := func() error {
 		if err := a.opts.Redis.ZRem(ctx, dueKey, member).Err(); err != nil {
-			return redisFault("tend sessions", err)
+			return redisdb.Fault("tend sessions", err)
 		}
 		return nil
 	}

@@ -1,4 +1,4 @@
-package app
+package redisdb
 
 import (
 	"context"
@@ -14,23 +14,22 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"pushbutton/config"
 	"pushbutton/internal/secret"
 )
 
-// childRedis is a redis-server of our own, for one machine: no network port,
-// every write on disk before it is confirmed. One that ends is started again
-// on its files, until it ends for too long.
-type childRedis struct {
+// Child is a redis-server of our own, for one machine. It has no network port,
+// and every write is on disk before it is confirmed. A server that ends is
+// started again on its files, until it has kept ending for too long.
+type Child struct {
 	binary, dir, url string
-	// lock is held for as long as this process is, so that nobody takes the
-	// folder between two servers.
+	// lock is held as long as this process runs, so that no other process takes
+	// the folder between two servers.
 	lock   *os.File
 	log    *slog.Logger
-	timing childTiming
+	timing timing
 
 	mu       sync.Mutex
-	server   *childServer
+	server   *serverRun
 	stopping bool
 
 	// lost is sent one error when the server cannot be brought back.
@@ -40,37 +39,44 @@ type childRedis struct {
 	watched chan struct{}
 }
 
-// childServer is one run of the server.
-type childServer struct {
+// serverRun is one run of the server.
+type serverRun struct {
 	cmd    *exec.Cmd
 	exited chan struct{}
 	err    error // once exited is closed
 }
 
-// childTiming says how a server that ended is brought back.
-type childTiming struct {
+// timing says how a server that ended is started again.
+type timing struct {
 	// first and most bound the wait before a start, which doubles.
 	first, most time.Duration
-	// patience is for how long it may come and go before it counts as lost.
+	// patience is how long it may come and go before it counts as lost.
 	patience time.Duration
-	// steady is how long it must run for the trouble to be over.
+	// steady is how long it must run before the trouble counts as over.
 	steady time.Duration
 }
 
-func usualChildTiming() childTiming {
-	return childTiming{first: 100 * time.Millisecond, most: 5 * time.Second, patience: time.Minute, steady: time.Minute}
+func usualTiming() timing {
+	return timing{first: 100 * time.Millisecond, most: 5 * time.Second, patience: time.Minute, steady: time.Minute}
 }
 
 const (
-	// childStart bounds the wait for an answer of a server that does not load
-	// its files: that takes as long as it takes.
+	// childStart bounds the wait for an answer, not counting the time in which
+	// the server loads its files.
 	childStart = 10 * time.Second
 	childStop  = 10 * time.Second
 	childPoll  = 5 * time.Millisecond
+	// socketName is the server's socket in its folder.
+	socketName = "redis.sock"
 )
 
-// startRedis starts the redis-server on the PATH with its files in dir.
-func startRedis(ctx context.Context, dir string, log *slog.Logger, timing childTiming) (*childRedis, error) {
+// StartChild starts the redis-server on the PATH with its files in dir, and
+// returns when it answers. It runs until Stop.
+func StartChild(ctx context.Context, dir string, log *slog.Logger) (*Child, error) {
+	return startChild(ctx, dir, log, usualTiming())
+}
+
+func startChild(ctx context.Context, dir string, log *slog.Logger, timing timing) (*Child, error) {
 	binary, err := exec.LookPath("redis-server")
 	if err != nil {
 		return nil, errors.New("no Redis: PLUGIN_REDIS_URL is empty and there is no redis-server on the PATH. Install it (Debian: apt-get install redis-server) or set PLUGIN_REDIS_URL to one with an append-only file")
@@ -82,7 +88,7 @@ func startRedis(ctx context.Context, dir string, log *slog.Logger, timing childT
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("data folder: %w", err)
 	}
-	socket := filepath.Join(dir, "redis.sock")
+	socket := filepath.Join(dir, socketName)
 	if len(socket) > 100 { // sun_path holds 108 bytes
 		return nil, fmt.Errorf("data folder: the path %q is too long for a socket; set PLUGIN_DATA_DIR to a shorter one", dir)
 	}
@@ -90,28 +96,28 @@ func startRedis(ctx context.Context, dir string, log *slog.Logger, timing childT
 	if err != nil {
 		return nil, err
 	}
-	c := &childRedis{binary: binary, dir: dir, url: "unix://" + socket, lock: lock, log: log, timing: timing, lost: make(chan error, 1), watched: make(chan struct{})}
+	c := &Child{binary: binary, dir: dir, url: "unix://" + socket, lock: lock, log: log, timing: timing, lost: make(chan error, 1), watched: make(chan struct{})}
 	server, err := c.start(ctx)
 	if err != nil {
 		_ = lock.Close()
 		return nil, err
 	}
-	wctx, stop := context.WithCancel(context.WithoutCancel(ctx)) // it must outlive the context: it is stopped last, by Stop
+	wctx, stop := context.WithCancel(context.WithoutCancel(ctx)) // the server must outlive the context: Stop stops it last
 	c.stop = stop
 	go c.watch(wctx, server)
 	return c, nil
 }
 
 // start starts a server and returns when it answers.
-func (c *childRedis) start(ctx context.Context) (*childServer, error) {
+func (c *Child) start(ctx context.Context) (*serverRun, error) {
 	// G204: the program's own arguments, the folder is the operator's.
 	//nolint:gosec,noctx // it must outlive the context
-	cmd := exec.Command(c.binary, "--port", "0", "--unixsocket", filepath.Join(c.dir, "redis.sock"), "--unixsocketperm", "700", "--dir", c.dir,
+	cmd := exec.Command(c.binary, "--port", "0", "--unixsocket", filepath.Join(c.dir, socketName), "--unixsocketperm", "700", "--dir", c.dir,
 		"--appendonly", "yes", "--appendfsync", "always", "--save", "", "--maxmemory-policy", "noeviction", "--daemonize", "no", "--loglevel", "warning", "--logfile", "redis.log")
 	// Its own group: a Ctrl-C in the terminal must not stop Redis before us.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
 	cmd.ExtraFiles = []*os.File{c.lock} // it holds the lock too, in case it outlives us
-	server := &childServer{cmd: cmd, exited: make(chan struct{})}
+	server := &serverRun{cmd: cmd, exited: make(chan struct{})}
 	if err := c.launch(server); err != nil {
 		return nil, err
 	}
@@ -122,7 +128,7 @@ func (c *childRedis) start(ctx context.Context) (*childServer, error) {
 	return server, nil
 }
 
-func (c *childRedis) launch(server *childServer) error {
+func (c *Child) launch(server *serverRun) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.stopping {
@@ -139,9 +145,9 @@ func (c *childRedis) launch(server *childServer) error {
 	return nil
 }
 
-// watch brings the server back whenever it ends, until the context does. What
-// it tells in the log is one line for an end and one for a return.
-func (c *childRedis) watch(ctx context.Context, server *childServer) {
+// watch starts the server again whenever it ends, until the context does. It
+// logs one line for an end and one for a return.
+func (c *Child) watch(ctx context.Context, server *serverRun) {
 	defer close(c.watched)
 	var t trouble
 	for began := time.Now(); ; began = time.Now() {
@@ -167,16 +173,16 @@ func (c *childRedis) watch(ctx context.Context, server *childServer) {
 	}
 }
 
-// trouble is a time in which the server ends again and again: when it began,
-// and how long to wait before the next start.
+// trouble is a period in which the server keeps ending: when it began, and how
+// long to wait before the next start.
 type trouble struct {
 	since time.Time
 	wait  time.Duration
 }
 
-// restart starts the server, with pauses, until it answers or the patience
-// with its trouble is over.
-func (c *childRedis) restart(ctx context.Context, t *trouble) (*childServer, error) {
+// restart starts the server, with pauses, until it answers or the patience is
+// over.
+func (c *Child) restart(ctx context.Context, t *trouble) (*serverRun, error) {
 	err := errors.New("it ends again and again")
 	for time.Since(t.since) < c.timing.patience {
 		timer := time.NewTimer(t.wait)
@@ -187,7 +193,7 @@ func (c *childRedis) restart(ctx context.Context, t *trouble) (*childServer, err
 		case <-timer.C:
 		}
 		t.wait = min(2*t.wait, c.timing.most)
-		var server *childServer
+		var server *serverRun
 		if server, err = c.start(ctx); err == nil {
 			return server, nil
 		}
@@ -202,7 +208,7 @@ func ended(err error) string {
 	return err.Error()
 }
 
-// lockDir makes sure that one process alone keeps a Redis in the folder.
+// lockDir makes sure that only one process keeps a Redis in the folder.
 func lockDir(dir string) (*os.File, error) {
 	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600) //nolint:gosec // the operator's folder
 	if err != nil {
@@ -216,8 +222,8 @@ func lockDir(dir string) (*os.File, error) {
 }
 
 // await returns when the server answers; it loads its file first.
-func (c *childRedis) await(ctx context.Context, server *childServer) error {
-	rdb, err := OpenRedis(config.Config{RedisURL: secret.New(c.url)})
+func (c *Child) await(ctx context.Context, server *serverRun) error {
+	rdb, err := Open(c.URL(), nil)
 	if err != nil {
 		return err
 	}
@@ -226,7 +232,7 @@ func (c *childRedis) await(ctx context.Context, server *childServer) error {
 	defer tick.Stop()
 	late := time.NewTimer(childStart)
 	defer late.Stop()
-	asking, done := context.WithCancel(ctx) // the client tries a dial again and again
+	asking, done := context.WithCancel(ctx) // the client keeps dialling
 	defer done()
 	go func() {
 		select {
@@ -255,8 +261,27 @@ func (c *childRedis) await(ctx context.Context, server *childServer) error {
 	}
 }
 
+// URL is the address of the server.
+func (c *Child) URL() secret.String { return secret.New(c.url) }
+
+// Lost receives one error when the server cannot be started again.
+func (c *Child) Lost() <-chan error { return c.lost }
+
+// RunningChild returns the address of the server that another process runs in
+// a folder.
+func RunningChild(dir string) (secret.String, error) {
+	socket, err := filepath.Abs(filepath.Join(dir, socketName))
+	if err != nil {
+		return secret.String{}, fmt.Errorf("data folder: %w", err)
+	}
+	if _, err := os.Stat(socket); err != nil {
+		return secret.String{}, errors.New("no Redis: PLUGIN_REDIS_URL is empty, and no `plugin serve` runs with a Redis of its own in PLUGIN_DATA_DIR (" + dir + ")")
+	}
+	return secret.New("unix://" + socket), nil
+}
+
 // Stop ends the server and waits for it.
-func (c *childRedis) Stop() {
+func (c *Child) Stop() {
 	c.mu.Lock()
 	c.stopping = true
 	server := c.server
@@ -268,7 +293,7 @@ func (c *childRedis) Stop() {
 }
 
 // end ends a run of the server and waits for it.
-func (s *childServer) end() {
+func (s *serverRun) end() {
 	_ = s.cmd.Process.Signal(syscall.SIGTERM)
 	timer := time.NewTimer(childStop)
 	defer timer.Stop()
