@@ -207,7 +207,7 @@ func (a *API) authenticate(next echo.HandlerFunc) echo.HandlerFunc {
 				challenge += `, error="invalid_token"`
 			}
 			c.Response().Header().Set(echo.HeaderWWWAuthenticate, challenge)
-			return sortNoToken().problem("")
+			return newProblem(ProblemToken, "")
 		case err != nil:
 			return err
 		}
@@ -232,7 +232,7 @@ func (a *API) pace(ctx context.Context, id auth.Identity) error {
 		err := one.gate.Wait(ctx, one.key)
 		switch {
 		case errors.Is(err, fault.RateLimited):
-			p := sortOf(fault.RateLimited).problem(one.what + " Wait for as long as Retry-After says.")
+			p := newProblem(ProblemRateLimited, one.what+" Wait for as long as Retry-After says.")
 			p.retryAfter, p.cause = max(fault.From(err).RetryAfter, time.Second), err
 			return p
 		case err != nil:
@@ -269,7 +269,7 @@ func routing(err error) error {
 	}
 	switch {
 	case routed.Code == http.StatusMethodNotAllowed:
-		return sortMethod().problem("")
+		return newProblem(ProblemMethodNotAllowed, "")
 	case routed.Code >= 400 && routed.Code < 500:
 		return fault.New(fault.NotFound, "route", "There is nothing at this address.")
 	default:

@@ -44,13 +44,13 @@ func (a *API) once(ctx context.Context, r Route, c echo.Context, call *Call, key
 	claim, earlier, err := a.opts.Answers.Begin(ctx, scope, key, request, limit+claimMargin)
 	switch {
 	case errors.Is(err, idempotency.ErrReused):
-		return sortKeyReused().problem("")
+		return newProblem(ProblemIdempotencyConflict, "")
 	case errors.Is(err, idempotency.ErrRunning):
-		p := sortKeyRunning().problem("")
+		p := newProblem(ProblemIdempotencyInProgress, "")
 		p.retryAfter = time.Second
 		return p
 	case errors.Is(err, idempotency.ErrDropped):
-		return sortKeyDropped().problem("")
+		return newProblem(ProblemIdempotencyAnswered, "")
 	case err != nil:
 		return err
 	case earlier != nil:
@@ -124,14 +124,14 @@ func resultOf(err error) string {
 	if err == nil {
 		return audit.Done
 	}
-	return strings.TrimPrefix(problemOf(err).Type, ProblemType)
+	return problemOf(err).Type.Name()
 }
 
 // refused counts what was tried and not allowed, beside the caller's own audit
 // log: it must not fill a log of anybody else's, nor push anything out of one.
 func (a *API) refused(ctx context.Context, r Route, c echo.Context, call *Call, err error) {
 	var p *Problem
-	denied := errors.As(err, &p) && p.Type == ProblemType+sortNotAllowed().name
+	denied := errors.As(err, &p) && p.Type == ProblemRole
 	foreign := r.ofTenant() && !call.Operator() && call.params["tenant"] != call.Identity.Tenant && errors.Is(err, fault.NotFound)
 	if !r.mutates() || !denied && !foreign {
 		return

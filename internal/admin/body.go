@@ -26,7 +26,7 @@ const (
 // anything is made of them.
 func (a *API) receive(ctx context.Context, r Route, c echo.Context) ([]byte, error) {
 	most := cmp.Or(r.MaxBody, defaultBody)
-	tooLarge := sortTooLarge().problem(fmt.Sprintf("This takes a body of at most %d bytes.", most))
+	tooLarge := newProblem(ProblemTooLarge, fmt.Sprintf("This takes a body of at most %d bytes.", most))
 	req := c.Request()
 	length := req.ContentLength
 	switch {

@@ -294,7 +294,7 @@ func told(err error, kind tenants.AuthKind) error {
 // teller makes one problem of those of integrations.
 type teller struct {
 	problem *Problem
-	settled bool // what sort it is
+	settled bool // its type is known
 }
 
 func newTeller() *teller { return &teller{problem: Invalid()} }

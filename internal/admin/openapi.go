@@ -69,7 +69,7 @@ func (a *API) makeDocument() ([]byte, error) {
 		"components": object{
 			"schemas":         a.schemas.Named,
 			"securitySchemes": object{"bearer": object{"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": "HS256 with the deployment's key (`plugin token` makes one), or RS256, ES256 or EdDSA of its issuer."}},
-			"responses": object{"Problem": object{"description": "A problem (RFC 9457). " + sortList(),
+			"responses": object{"Problem": object{"description": "A problem (RFC 9457). " + problemTypeList(),
 				"content": object{problemMedia: object{"schema": problem}}}},
 		},
 	}
@@ -81,14 +81,6 @@ func (a *API) makeDocument() ([]byte, error) {
 		return nil, err
 	}
 	return out.Bytes(), nil
-}
-
-func sortList() string {
-	var parts []string
-	for _, s := range sortedSorts() {
-		parts = append(parts, fmt.Sprintf("%d `%s`", s.status, s.name))
-	}
-	return "The types: " + strings.Join(parts, ", ") + ", each after `" + ProblemType + "`."
 }
 
 // check finds a programmer's mistakes in a route.

@@ -32,5 +32,15 @@ func TestProblemsAreDocumented(t *testing.T) {
 		return
 	}
 	require.Equal(t, admin.ProblemTable(), table, "run: go test ./internal/admin -update")
-	require.GreaterOrEqual(t, strings.Count(table, admin.ProblemType), len(fault.Kinds())+10)
+	require.GreaterOrEqual(t, strings.Count(table, admin.ProblemPrefix), len(fault.Kinds())+10)
+}
+
+func TestEveryKindHasItsProblemType(t *testing.T) {
+	seen := map[admin.ProblemType]fault.Kind{}
+	for _, kind := range fault.Kinds() {
+		of := admin.TypeOf(kind)
+		require.NotContains(t, seen, of, kind)
+		require.Equal(t, kind, (&admin.Problem{Type: of}).Kind())
+		seen[of] = kind
+	}
 }

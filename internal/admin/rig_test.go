@@ -87,14 +87,14 @@ type reply struct {
 	body   map[string]any
 }
 
-// problem is the name of a problem's sort, and the fields that it names.
+// problem returns the name of a problem's type, and the fields that it names.
 func (p reply) problem() (name string, fields []string) {
 	text, _ := p.body["type"].(string)
 	list, _ := p.body["errors"].([]any)
 	for _, e := range list {
 		fields = append(fields, e.(map[string]any)["field"].(string))
 	}
-	return strings.TrimPrefix(text, admin.ProblemType), fields
+	return strings.TrimPrefix(text, admin.ProblemPrefix), fields
 }
 
 // do sends one request; head is pairs of names and values.

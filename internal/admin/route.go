@@ -121,7 +121,7 @@ func unmarshal(raw []byte, into any) error {
 		return nil
 	}
 	if err := json.Unmarshal(raw, into); err != nil {
-		p := sortMalformed().problem("The request cannot be read.")
+		p := newProblem(ProblemMalformed, "The request cannot be read.")
 		p.Errors = []FieldError{{Field: "body", Message: "cannot be read as what it must be"}}
 		p.cause = err
 		return p
@@ -186,7 +186,7 @@ func (c *Call) Match(version int64) error {
 	if slices.Contains(c.ifMatch, "*") || slices.Contains(c.ifMatch, etag(version)) {
 		return nil
 	}
-	return sortPrecondition().problem("It has been changed since it was read.")
+	return newProblem(ProblemPreconditionFailed, "It has been changed since it was read.")
 }
 
 // Created tells where a new thing is found, below Base.

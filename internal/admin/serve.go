@@ -129,7 +129,7 @@ func pathValues(r Route, c echo.Context) map[string]string {
 func (a *API) permit(ctx context.Context, r Route, call *Call) error {
 	if !r.ofTenant() {
 		if r.Role != "" && !call.Identity.May("", r.Role) {
-			return sortNotAllowed().problem("This needs the role " + string(auth.Operator) + ".")
+			return newProblem(ProblemRole, "This needs the role "+string(auth.Operator)+".")
 		}
 		return nil
 	}
@@ -139,7 +139,7 @@ func (a *API) permit(ctx context.Context, r Route, call *Call) error {
 		return missing
 	}
 	if !call.Identity.May(id, r.Role) {
-		return sortNotAllowed().problem("This needs the role " + string(r.Role) + ".")
+		return newProblem(ProblemRole, "This needs the role "+string(r.Role)+".")
 	}
 	if r.Gone {
 		return nil
@@ -164,7 +164,7 @@ func (a *API) read(ctx context.Context, r Route, in shape, c echo.Context, call 
 			}
 		}
 		if len(call.ifMatch) == 0 {
-			return nil, nil, sortNoPrecondition().problem("")
+			return nil, nil, newProblem(ProblemPreconditionRequired, "")
 		}
 	}
 	var wrong []FieldError
@@ -234,7 +234,7 @@ func (a *API) readBody(ctx context.Context, r Route, sch *schema.Schema, c echo.
 		allowed = append(allowed, mediaPatch)
 	}
 	if err != nil || !slices.Contains(allowed, media) {
-		return nil, nil, sortMedia().problem("Send " + allowed[len(allowed)-1] + ".")
+		return nil, nil, newProblem(ProblemMediaType, "Send "+allowed[len(allowed)-1]+".")
 	}
 	raw, err := a.receive(ctx, r, c)
 	if err != nil {
@@ -248,7 +248,7 @@ func (a *API) readBody(ctx context.Context, r Route, sch *schema.Schema, c echo.
 }
 
 func malformed(detail, message string, cause error) *Problem {
-	p := sortMalformed().problem(detail)
+	p := newProblem(ProblemMalformed, detail)
 	p.Errors, p.cause = []FieldError{{Field: "body", Message: message}}, cause
 	return p
 }
@@ -269,7 +269,7 @@ func syntax(err error) string {
 // outcome turns a lost race into what the caller's If-Match asked about.
 func outcome(r Route, err error) error {
 	if r.IfMatch && errors.Is(err, tenants.ErrStale) {
-		p := sortPrecondition().problem("It has been changed since it was read.")
+		p := newProblem(ProblemPreconditionFailed, "It has been changed since it was read.")
 		p.cause = err
 		return p
 	}
@@ -318,7 +318,7 @@ func (a *API) report(c echo.Context, r Route, call *Call, err error, took time.D
 		slog.String("tenant", call.Tenant.ID), slog.Float64("ms", float64(took.Microseconds())/1000),
 	}
 	if err != nil {
-		result, level = strings.TrimPrefix(problemOf(err).Type, ProblemType), slog.LevelWarn
+		result, level = problemOf(err).Type.Name(), slog.LevelWarn
 		attrs = append(attrs, slog.Any("error", err))
 	}
 	a.opts.Log.LogAttrs(c.Request().Context(), level, "admin", append(attrs, slog.String("outcome", result))...)

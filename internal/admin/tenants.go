@@ -173,7 +173,7 @@ func updateTenant(ctx context.Context, c *Call, patch Merge[TenantSettings]) (te
 	}
 	t := c.Tenant
 	if tenants.Limits(settings.Limits) != t.Limits && !c.Operator() {
-		return tenants.Tenant{}, sortNotAllowed().problem("Only an operator can change limits.")
+		return tenants.Tenant{}, newProblem(ProblemRole, "Only an operator can change limits.")
 	}
 	if err := settings.set(&t); err != nil {
 		return tenants.Tenant{}, err

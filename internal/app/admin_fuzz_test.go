@@ -71,13 +71,13 @@ func FuzzAdminBodies(f *testing.F) {
 			return
 		}
 		var p struct {
-			Type   string             `json:"type"`
+			Type   admin.ProblemType  `json:"type"`
 			Errors []admin.FieldError `json:"errors"`
 		}
-		if err := json.Unmarshal(rec.Body.Bytes(), &p); err != nil || !strings.HasPrefix(p.Type, admin.ProblemType) {
+		if err := json.Unmarshal(rec.Body.Bytes(), &p); err != nil || !strings.HasPrefix(string(p.Type), admin.ProblemPrefix) {
 			t.Fatalf("%s %s answers no problem: %d %s", r.Method, r.Path, rec.Code, rec.Body)
 		}
-		if name := strings.TrimPrefix(p.Type, admin.ProblemType); name != "validation" && name != "malformed" {
+		if p.Type != admin.ProblemValidation && p.Type != admin.ProblemMalformed {
 			return
 		}
 		if len(p.Errors) == 0 || p.Errors[0].Field == "" || p.Errors[0].Message == "" {

@@ -71,7 +71,7 @@ func TestProblemsBecomeFaults(t *testing.T) {
 		"unavailable": fault.Unavailable, "timeout": fault.Timeout, "blocked": fault.Blocked, "forbidden": fault.Forbidden, "something-new": fault.Internal}
 	for name, want := range kinds {
 		c := answering(t, func(w http.ResponseWriter, _ *http.Request) {
-			problem(w, http.StatusTeapot, admin.Problem{Type: admin.ProblemType + name, Title: "Odd", Detail: "It is odd.", Instance: "urn:uuid:1", Side: fault.SideTracker,
+			problem(w, http.StatusTeapot, admin.Problem{Type: admin.ProblemType(admin.ProblemPrefix + name), Title: "Odd", Detail: "It is odd.", Instance: "urn:uuid:1", Side: fault.SideTracker,
 				Errors: []admin.FieldError{{Field: "a.b", Message: "is odd"}, {Field: "c", Message: "is odd too"}}})
 		})
 		_, err := c.Pushes("acme").Get(t.Context(), "in", "e")
@@ -80,7 +80,7 @@ func TestProblemsBecomeFaults(t *testing.T) {
 		assert.Equal(t, fault.SideTracker, f.Side)
 		assert.Equal(t, "urn:uuid:1", f.Ref)
 		assert.Equal(t, 7*time.Second, f.RetryAfter)
-		assert.Equal(t, admin.ProblemType+name, client.Problem(err).Type)
+		assert.Equal(t, admin.ProblemType(admin.ProblemPrefix+name), client.Problem(err).Type)
 		assert.Len(t, client.Problem(err).Errors, 2)
 		assert.Equal(t, "It is odd.\na.b: is odd\nc: is odd too", err.Error())
 	}
@@ -174,10 +174,10 @@ func TestApplyRoutes(t *testing.T) {
 		keys[key] = true
 		assert.Equal(t, "Bearer "+token, r.Header.Get("Authorization"))
 		if r.URL.Path == admin.Base+"/tenants/t0/apply" {
-			problem(w, http.StatusNotFound, admin.Problem{Type: admin.ProblemType + "not-found", Detail: "The tenant does not exist."})
+			problem(w, http.StatusNotFound, admin.Problem{Type: admin.ProblemNotFound, Detail: "The tenant does not exist."})
 			return
 		}
-		problem(w, http.StatusUnprocessableEntity, admin.Problem{Type: admin.ProblemType + "validation", Detail: "Of the 1 declared integrations, 0 were changed.",
+		problem(w, http.StatusUnprocessableEntity, admin.Problem{Type: admin.ProblemValidation, Detail: "Of the 1 declared integrations, 0 were changed.",
 			Errors: []admin.FieldError{{Field: "tenants[0].integrations[0].buttonLabel", Message: "is odd"}, {Field: "tenants", Message: "is odd too"}},
 			Report: &admin.ApplyReport{Integrations: []admin.ApplyResult{{Tenant: "t0", Name: "Engineering", State: "failed"}}}})
 	})
@@ -229,7 +229,7 @@ func TestListIsAskedFor(t *testing.T) {
 	from := time.Date(2026, 1, 31, 15, 4, 5, 0, time.UTC)
 	c := answering(t, func(w http.ResponseWriter, r *http.Request) {
 		assert.Equal(t, "cursor=c&entity=e&from=2026-01-31T15%3A04%3A05Z&integration=Engineering+%26+more&kind=invalid&limit=200&state=error&text=x&to=2026-01-31T15%3A04%3A06Z", r.URL.RawQuery)
-		problem(w, http.StatusUnprocessableEntity, admin.Problem{Type: admin.ProblemType + "validation", Errors: []admin.FieldError{{Field: "query.integration", Message: "is none"}}})
+		problem(w, http.StatusUnprocessableEntity, admin.Problem{Type: admin.ProblemValidation, Errors: []admin.FieldError{{Field: "query.integration", Message: "is none"}}})
 	})
 	_, err := c.Pushes("acme").List(t.Context(), pushes.Query{Cursor: "c", Limit: 1000, Filter: pushes.Filter{Integration: "Engineering & more", Entity: "e", Kind: "invalid",
 		State: connections.Failed, Text: "x", From: from, To: from.Add(time.Second)}})
@@ -288,7 +288,7 @@ func TestTheServersPaceIsWaitedFor(t *testing.T) {
 				w.Header().Set("Content-Type", "application/problem+json")
 				w.Header().Set("Retry-After", tc.after)
 				w.WriteHeader(http.StatusTooManyRequests)
-				_ = json.NewEncoder(w).Encode(admin.Problem{Type: admin.ProblemType + "rate-limited", Title: "There were too many requests", Side: tc.side})
+				_ = json.NewEncoder(w).Encode(admin.Problem{Type: admin.ProblemRateLimited, Title: "There were too many requests", Side: tc.side})
 			}))
 			t.Cleanup(srv.Close)
 			var waits []time.Duration

@@ -80,7 +80,7 @@ func (c *Client) refused(r request, resp *http.Response, raw []byte) error {
 		return c.odd(r, resp, "it redirects "+where+", where the token was not sent")
 	}
 	p := &admin.Problem{}
-	if media(resp) != "application/problem+json" || json.Unmarshal(raw, p) != nil || !strings.HasPrefix(p.Type, admin.ProblemType) {
+	if media(resp) != "application/problem+json" || json.Unmarshal(raw, p) != nil || !strings.HasPrefix(string(p.Type), admin.ProblemPrefix) {
 		return c.odd(r, resp, "it answers something else than a problem")
 	}
 	p.Status = resp.StatusCode
