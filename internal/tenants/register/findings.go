@@ -177,7 +177,7 @@ func (c *checkup) compare(ctx context.Context, session Session, remote pbapi.Int
 		c.add(Warning, SubjectAction, "", "Productboard has another address or secret than this plugin wants. Change or rotate anything here to tell it.")
 		return
 	}
-	action := c.r.action(c.in)
+	action := c.r.pbAction(c.in)
 	if err := session.UpdateIntegration(ctx, c.in.ProductboardID, pbapi.IntegrationUpdate{Action: &action}); err != nil {
 		c.fail(SubjectAction, "", err)
 		return

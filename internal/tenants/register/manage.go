@@ -117,7 +117,7 @@ func (r *Registrar) find(ctx context.Context, in tenants.Integration) *workspace
 	switch {
 	case err == nil:
 		ws.listed = []pbapi.Integration{remote}
-	case !errors.Is(err, fault.NotFound): // a missing one is what chart decides about
+	case !errors.Is(err, fault.NotFound): // a missing one is what decide looks at
 		ws.err = err
 	}
 	return ws

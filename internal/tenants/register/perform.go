@@ -28,14 +28,14 @@ func (r *Registrar) perform(ctx context.Context, j *job) {
 		j.fail(FieldName, fault.Wrap(fault.Canceled, "apply", err))
 		return
 	}
-	switch j.plan {
-	case courseCreate, courseResume, courseRecreate:
+	switch j.action {
+	case actionCreate, actionResume, actionRecreate:
 		r.create(ctx, j)
-	case courseAdopt, courseTakeOver:
+	case actionAdopt, actionTakeOver:
 		r.adopt(ctx, j)
-	case courseStore:
+	case actionStore:
 		r.keep(ctx, j)
-	case courseUpdate:
+	case actionUpdate:
 		r.update(ctx, j)
 	}
 }
@@ -51,7 +51,7 @@ func (r *Registrar) create(ctx context.Context, j *job) {
 	cctx, cancel := context.WithTimeoutCause(ctx, createLimit, fmt.Errorf("this plugin's limit of %s: %w", createLimit, context.DeadlineExceeded))
 	defer cancel()
 	id, err := j.session.CreateIntegration(cctx, pbapi.IntegrationCreate{
-		Type: j.goal.Type, Name: j.goal.Name, Status: status(j.goal), Label: j.goal.ButtonLabel, Action: r.action(j.goal),
+		Type: j.goal.Type, Name: j.goal.Name, Status: status(j.goal), Label: j.goal.ButtonLabel, Action: r.pbAction(j.goal),
 	})
 	if err != nil {
 		r.undo(ctx, j, err)
@@ -60,7 +60,7 @@ func (r *Registrar) create(ctx context.Context, j *job) {
 	j.goal.ProductboardID = id
 	if r.settle(ctx, j) {
 		j.state = Created
-		if j.plan == courseRecreate {
+		if j.action == actionRecreate {
 			j.changes = []string{"Productboard did not have it any more"}
 		}
 	}
@@ -116,7 +116,7 @@ func (r *Registrar) undo(ctx context.Context, j *job, cause error) {
 	defer cancel()
 	scope := r.Store.Tenant(j.tenant)
 	var err error
-	if j.plan == courseCreate || j.plan == courseTakeOver {
+	if j.action == actionCreate || j.action == actionTakeOver {
 		err = scope.Delete(sctx, j.goal.ID, j.goal.Version)
 		j.stored = nil
 	} else {
@@ -135,10 +135,10 @@ func (r *Registrar) adopt(ctx context.Context, j *job) {
 		return
 	}
 	change, _ := difference(*j.remote, j.goal)
-	action := r.action(j.goal)
+	action := r.pbAction(j.goal)
 	change.Action = &action
 	if err := j.session.UpdateIntegration(ctx, j.remote.ID, change); err != nil {
-		if j.plan == courseTakeOver {
+		if j.action == actionTakeOver {
 			r.undo(ctx, j, err)
 		} else {
 			j.fail(FieldName, err)
@@ -148,7 +148,7 @@ func (r *Registrar) adopt(ctx context.Context, j *job) {
 	j.goal.ProductboardID = j.remote.ID
 	if r.settle(ctx, j) {
 		j.state, j.changes = Created, []string{"by an earlier run that was cut short"}
-		if j.plan == courseTakeOver {
+		if j.action == actionTakeOver {
 			j.changes = []string{"taken over"}
 		}
 	}
@@ -162,7 +162,7 @@ func (r *Registrar) update(ctx context.Context, j *job) {
 	}
 	if j.goal.Registered != r.digest(j.goal) || (change.Status != nil && !j.goal.Disabled) {
 		// Enabling alone is not probed; with the action beside it, it is.
-		action := r.action(j.goal)
+		action := r.pbAction(j.goal)
 		change.Action = &action
 		changes = append(changes, "action")
 	}
@@ -206,13 +206,13 @@ func (r *Registrar) settle(ctx context.Context, j *job) bool {
 	return true
 }
 
-func (r *Registrar) action(in tenants.Integration) pbapi.Action {
+func (r *Registrar) pbAction(in tenants.Integration) pbapi.Action {
 	return pbapi.Action{URL: r.ActionURL(in.ID), Authorization: in.ActionAuth}
 }
 
 // digest stands for what Productboard was told and never shows again.
 func (r *Registrar) digest(in tenants.Integration) string {
-	action := r.action(in)
+	action := r.pbAction(in)
 	sum := sha256.Sum256([]byte(action.URL + "\n" + action.Authorization.Reveal()))
 	return hex.EncodeToString(sum[:])
 }

@@ -182,9 +182,9 @@ func (w Wanted) origin(tenant, field string) string {
 // report. If a check fails nothing is written at all.
 func (r *Registrar) Apply(ctx context.Context, plan Plan) (Report, error) {
 	r = r.recreating(plan.Recreate)
-	jobs := r.survey(ctx, plan)
+	jobs := r.plan(ctx, plan)
 	if !failed(jobs) {
-		r.carryOut(ctx, plan, jobs)
+		r.apply(ctx, plan, jobs)
 	}
 	report := Report{}
 	for _, j := range jobs {
@@ -198,8 +198,8 @@ func (r *Registrar) Apply(ctx context.Context, plan Plan) (Report, error) {
 	return report, report.Err()
 }
 
-// carryOut writes, job after job: they are independent of each other.
-func (r *Registrar) carryOut(ctx context.Context, plan Plan, jobs []*job) {
+// apply writes, one job after the other: they are independent of each other.
+func (r *Registrar) apply(ctx context.Context, plan Plan, jobs []*job) {
 	next := 0
 	for _, t := range plan.Tenants {
 		mine := jobs[next : next+len(t.Integrations)]

@@ -80,11 +80,11 @@ func (r *Registrar) deleteRemote(ctx context.Context, in tenants.Integration) er
 		if ws.err != nil {
 			return ws.err
 		}
-		r.chart(ctx, j, ws.listed)
+		r.decide(ctx, j, ws.listed)
 		if j.state == Failed && !errors.Is(j.problems, fault.Conflict) {
 			return j.problems
 		}
-		if j.plan != courseAdopt {
+		if j.action != actionAdopt {
 			return nil // there is none, or none that is surely ours
 		}
 		id = j.remote.ID

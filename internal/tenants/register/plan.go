@@ -26,7 +26,7 @@ type job struct {
 	session Session
 	// remote is what Productboard shows of it, nil if it shows nothing.
 	remote *pbapi.Integration
-	plan   course
+	action action
 	// patient jobs may stay pending: nobody has authorised the plugin yet.
 	patient bool
 	// taking is what was made elsewhere and shall become this one.
@@ -38,24 +38,24 @@ type job struct {
 	problems Problems
 }
 
-// course is what has to be done for a job.
-type course uint8
+// action is what has to be done for a job.
+type action uint8
 
 const (
-	// courseUpdate compares, and changes what differs, if anything.
-	courseUpdate course = iota
-	// courseCreate stores a new record and creates.
-	courseCreate
-	// courseResume creates for the record of a run that was cut short.
-	courseResume
-	// courseAdopt takes over what the run that was cut short had created.
-	courseAdopt
-	// courseRecreate creates again what is gone at Productboard.
-	courseRecreate
-	// courseStore only stores: nobody has authorised the plugin yet.
-	courseStore
-	// courseTakeOver makes ours what was made elsewhere.
-	courseTakeOver
+	// actionUpdate compares, and changes what differs, if anything.
+	actionUpdate action = iota
+	// actionCreate stores a new record and creates.
+	actionCreate
+	// actionResume creates for the record of a run that was cut short.
+	actionResume
+	// actionAdopt takes over what the run that was cut short had created.
+	actionAdopt
+	// actionRecreate creates again what is gone at Productboard.
+	actionRecreate
+	// actionStore only stores: nobody has authorised the plugin yet.
+	actionStore
+	// actionTakeOver makes ours what was made elsewhere.
+	actionTakeOver
 )
 
 func (j *job) fail(field string, err error) {
@@ -77,8 +77,8 @@ func failed(jobs []*job) bool {
 	return false
 }
 
-// survey checks everything and writes nothing.
-func (r *Registrar) survey(ctx context.Context, plan Plan) []*job {
+// plan checks everything, decides what has to be done, and writes nothing.
+func (r *Registrar) plan(ctx context.Context, plan Plan) []*job {
 	var jobs []*job
 	for _, t := range plan.Tenants {
 		for _, w := range t.Integrations {
@@ -161,12 +161,12 @@ func (r *Registrar) inspect(ctx context.Context, j *job, look scope, open func(c
 		return
 	}
 	if j.stored == nil && j.goal.Productboard.Kind == tenants.AuthOAuth {
-		j.plan = courseStore
+		j.action = actionStore
 		return
 	}
 	ws := open(ctx, j.goal)
 	if ws.err != nil && j.patient && j.waits() && fault.KindOf(ws.err) == fault.Unauthorized {
-		j.plan = courseStore
+		j.action = actionStore
 		return
 	}
 	if ws.err != nil {
@@ -177,7 +177,7 @@ func (r *Registrar) inspect(ctx context.Context, j *job, look scope, open func(c
 	if err := CheckItemFields(ctx, ws.session, checked.ItemFields); err != nil {
 		j.fail(FieldSettings, err)
 	}
-	r.chart(ctx, j, ws.listed)
+	r.decide(ctx, j, ws.listed)
 }
 
 // goal is the record as declared, with what is kept of the stored one.
@@ -260,10 +260,10 @@ func refuseTwins(jobs []*job) {
 	}
 }
 
-// chart decides what has to be done.
-func (r *Registrar) chart(ctx context.Context, j *job, listed []pbapi.Integration) {
+// decide chooses the action of a job.
+func (r *Registrar) decide(ctx context.Context, j *job, listed []pbapi.Integration) {
 	if j.taking != nil {
-		j.plan, j.remote = courseTakeOver, j.taking
+		j.action, j.remote = actionTakeOver, j.taking
 		return
 	}
 	var same []pbapi.Integration // of the same type and name
@@ -283,15 +283,15 @@ func (r *Registrar) chart(ctx context.Context, j *job, listed []pbapi.Integratio
 	case begun && r.now().Before(j.stored.CreateBegun.Add(createSettles)):
 		j.refuse(fault.Conflict, FieldName, "Productboard is creating it at the moment, or has left open whether it did; apply again after %s", j.stored.CreateBegun.Add(createSettles).UTC().Format("15:04:05 MST"))
 	case begun && !j.stored.CreateBegun.IsZero() && len(same) == 1 && !r.held(ctx, j, same[0].ID):
-		j.plan, j.remote = courseAdopt, &same[0]
+		j.action, j.remote = actionAdopt, &same[0]
 	case len(same) > 0:
 		j.refuse(fault.Conflict, FieldName, "Productboard already has an integration of the type %q with this name that this plugin did not make (%s); delete it there or choose another name", j.goal.Type, same[0].ID)
 	case begun:
-		j.plan = courseResume
+		j.action = actionResume
 	case j.stored != nil:
-		j.plan = courseRecreate
+		j.action = actionRecreate
 	default:
-		j.plan = courseCreate
+		j.action = actionCreate
 	}
 }
 
