@@ -98,7 +98,7 @@ func TestLateCreateOfAnUnlinkedPush(t *testing.T) {
 				require.True(t, r.step(context.Background()))
 			}
 			r.click(pbapi.TriggerUnlink)
-			late := r.clock.Add(lookAgain / 2)
+			late := r.clock.Add(recheckDuplicates / 2)
 			for len(r.queue) > 0 && r.queue[0].at.Before(late) {
 				r.step(context.Background())
 			}

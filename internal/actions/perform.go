@@ -64,8 +64,8 @@ type Performer struct {
 	// Quarantine, if set, does a run alone whose workers were lost one after the
 	// other; nil: it is done like any other.
 	Quarantine Quarantine
-	// Duplicate, if set, is told of every second issue that was found, by the
-	// target's type.
+	// Duplicate, if set, is told of every duplicate that was found, by the target's
+	// type.
 	Duplicate func(target string)
 
 	mapper Mapper
@@ -179,7 +179,7 @@ func (w *work) step(ctx context.Context) (err error) {
 	case connections.Verify:
 		return w.verify(ctx)
 	case connections.Tidy:
-		return w.tidy(ctx)
+		return w.cleanUp(ctx)
 	case connections.Idle:
 		return nil
 	default:

@@ -433,7 +433,7 @@ func (unreadable) ByID(context.Context, string) (tenants.Integration, error) {
 
 // A create that left a frozen process very late makes a second issue. It is
 // found, the oldest stays, the other is closed.
-func TestSecondIssueIsFoundAndClosed(t *testing.T) {
+func TestDuplicateIsFoundAndClosed(t *testing.T) {
 	for name, before := range map[string]bool{"the late one is older": true, "the late one is younger": false} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t)

@@ -78,8 +78,8 @@ func (p *Performer) giveUp(ctx context.Context, key connections.Key, lease *conn
 		p.Observe(string(lease.Record.Step), "", "poisonous", 0)
 	}
 	if lease.Record.Step == connections.Tidy {
-		for _, left := range lease.Record.Left {
-			if err := lease.Tidied(ctx, left.Epoch); err != nil {
+		for _, orphan := range lease.Record.Left {
+			if err := lease.Tidied(ctx, orphan.Epoch); err != nil {
 				return p.next(ctx, nil, err)
 			}
 		}

@@ -129,7 +129,7 @@ func (w *work) opened(ctx context.Context, target *targets.Target, issue targets
 	epoch := w.lease.Record.Epoch
 	kept, err := w.lease.Opened(ctx, issue)
 	if connections.Lost(err) && !kept {
-		return errors.Join(err, w.treatLeftover(ctx, target, connections.Leftover{Epoch: epoch, Issue: &issue}))
+		return errors.Join(err, w.treatOrphan(ctx, target, connections.Leftover{Epoch: epoch, Issue: &issue}))
 	}
 	return err
 }
@@ -178,7 +178,7 @@ func (w *work) verify(ctx context.Context) error {
 		return err
 	}
 	if w.lease.Record.Recreated > 0 && w.lease.Record.Issue != nil {
-		if done, err := w.unify(ctx); done || err != nil {
+		if done, err := w.deduplicate(ctx); done || err != nil {
 			return err
 		}
 	}
@@ -207,9 +207,10 @@ func (w *work) verified(ctx context.Context) error {
 	return nil
 }
 
-// tidy treats the issues of unlinked pushes as the integration wants it. What
-// cannot be treated is left as it is: the person has long moved on.
-func (w *work) tidy(ctx context.Context) error {
+// cleanUp treats the orphans, the issues of unlinked pushes, as the integration
+// wants it. One that cannot be treated stays as it is: the person has long moved
+// on.
+func (w *work) cleanUp(ctx context.Context) error {
 	target, err := w.p.Peers.Target(ctx, w.in)
 	if err == nil {
 		err = target.Ready(ctx)
@@ -217,15 +218,15 @@ func (w *work) tidy(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, left := range w.lease.Record.Left {
-		err := w.resolveLeftover(ctx, target, left)
+	for _, orphan := range w.lease.Record.Left {
+		err := w.cleanUpOrphan(ctx, target, orphan)
 		if err != nil && decide(err, w.lease.Record.Attempts).verb != stop {
 			return err
 		}
 		if err != nil {
-			w.p.Log.WarnContext(ctx, "the issue of an unlinked push was left as it is", "connection", w.key.String(), "error", err)
+			w.p.Log.WarnContext(ctx, "an orphan stays as it is", "connection", w.key.String(), "error", err)
 		}
-		if err := w.lease.Tidied(ctx, left.Epoch); err != nil {
+		if err := w.lease.Tidied(ctx, orphan.Epoch); err != nil {
 			return err
 		}
 	}

@@ -60,7 +60,7 @@ func TestIdempotencyKey(t *testing.T) {
 	})
 }
 
-// While the first request runs, its twin is told to wait.
+// While the first request runs, its repetition is told to wait.
 func TestIdempotencyKeyInUse(t *testing.T) {
 	begun, goOn := make(chan struct{}), make(chan struct{})
 	slow := admin.Handle(admin.Route{Method: http.MethodPost, Path: "/slow", Operation: "slow", Summary: "Slow", Tag: "Test", Role: auth.Operator, Idempotent: true},

@@ -72,7 +72,7 @@ func TestCheck(t *testing.T) {
 			s.click(0, pbfake.Push, "")
 			s.show(connectedTo("99"))
 		}, []string{wrong}},
-		"connected to a closed twin": {func(s *scene) {
+		"connected to a closed duplicate": {func(s *scene) {
 			s.click(0, pbfake.Push, "")
 			s.issue("1", 1, "Done")
 			s.show(connectedTo("1"))
