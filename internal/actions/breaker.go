@@ -70,11 +70,11 @@ func judge(err error) judgement {
 }
 
 // heard notes how an operation of the tracker ended.
-func (w *work) heard(err error) {
-	if said := judge(err); said > w.attempt.said {
-		w.attempt.said, w.attempt.kind = said, fault.Internal
+func (r *run) heard(err error) {
+	if said := judge(err); said > r.attempt.said {
+		r.attempt.said, r.attempt.kind = said, fault.Internal
 		if err != nil {
-			w.attempt.kind = fault.KindOf(err)
+			r.attempt.kind = fault.KindOf(err)
 		}
 	}
 }
@@ -82,25 +82,25 @@ func (w *work) heard(err error) {
 // admit asks whether the tracker may be called. While its breaker is open a
 // push ends at once, unless an issue of it may exist already: that one waits,
 // since only the tracker can tell.
-func (w *work) admit(ctx context.Context, target *targets.Target) error {
-	if err := target.Ready(ctx); err != nil || w.p.Breaker == nil {
+func (r *run) admit(ctx context.Context, target *targets.Target) error {
+	if err := target.Ready(ctx); err != nil || r.p.Breaker == nil {
 		return err
 	}
-	pass := w.p.Breaker.Ask(ctx, w.key.Integration)
-	w.attempt = attempt{pass: pass}
+	pass := r.p.Breaker.Ask(ctx, r.key.Integration)
+	r.attempt = attempt{pass: pass}
 	if !pass.Open {
 		return nil
 	}
 	why := brokenFault(target.Traits().Name, pass)
-	if w.mayExist() {
+	if r.mayExist() {
 		return &waitError{delay: jitter(pass.Wait), why: why}
 	}
 	return &brokenError{why}
 }
 
 // mayExist tells whether a create was sent whose outcome is not known.
-func (w *work) mayExist() bool {
-	i := w.lease.Record.Intent
+func (r *run) mayExist() bool {
+	i := r.lease.Record.Intent
 	return i != nil && (!i.Resolved || i.Sent > 1)
 }
 
@@ -128,33 +128,33 @@ func clock(t, now time.Time) string {
 // has ended, and returns the run's error. That is a wait where the breaker is
 // open now and an issue may exist: a trial is made for all, and does not count
 // as this push's own.
-func (w *work) tell(ctx context.Context, err error) error {
-	if w.p.Breaker == nil {
+func (r *run) tell(ctx context.Context, err error) error {
+	if r.p.Breaker == nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), tellBreaker)
 	defer cancel()
 	change := breaker.None
-	switch a := w.attempt; a.said {
+	switch a := r.attempt; a.said {
 	case works:
-		change = w.p.Breaker.Worked(ctx, a.pass)
+		change = r.p.Breaker.Worked(ctx, a.pass)
 	case fails:
-		change = w.p.Breaker.Failed(ctx, a.pass, w.key.Entity, a.kind.String())
+		change = r.p.Breaker.Failed(ctx, a.pass, r.key.Entity, a.kind.String())
 	case nothing:
-		w.p.Breaker.Undecided(ctx, a.pass)
+		r.p.Breaker.Undecided(ctx, a.pass)
 	}
-	attrs := []any{"tenant", w.key.Tenant, "integration", w.key.Integration, "target", w.in.Target.Type}
+	attrs := []any{"tenant", r.key.Tenant, "integration", r.key.Integration, "target", r.in.Target.Type}
 	switch change {
 	case breaker.Opened:
-		w.p.Log.WarnContext(ctx, "breaker opened: the tracker fails steadily, pushes to it end at once", attrs...)
+		r.p.Log.WarnContext(ctx, "breaker opened: the tracker fails steadily, pushes to it end at once", attrs...)
 	case breaker.Closed:
-		w.p.Log.InfoContext(ctx, "breaker closed: the tracker works again", attrs...)
+		r.p.Log.InfoContext(ctx, "breaker closed: the tracker works again", attrs...)
 	case breaker.None:
 	}
-	if w.attempt.said != fails || !w.mayExist() {
+	if r.attempt.said != fails || !r.mayExist() {
 		return err
 	}
-	if pass := w.p.Breaker.Ask(ctx, w.key.Integration); pass.Open {
+	if pass := r.p.Breaker.Ask(ctx, r.key.Integration); pass.Open {
 		return &waitError{delay: jitter(pass.Wait), why: err}
 	}
 	return err

@@ -144,10 +144,10 @@ func (r *rig) push(entity string) {
 	r.t.Helper()
 	key := r.key()
 	key.Entity = entity
-	_, work, err := r.store.Push(context.Background(), key, connections.Person{})
+	_, task, err := r.store.Push(context.Background(), key, connections.Person{})
 	require.NoError(r.t, err)
-	if work != nil { // otherwise it waits for a credit
-		require.NoError(r.t, r.Enqueue(context.Background(), *work))
+	if task != nil { // otherwise it waits for a slot
+		require.NoError(r.t, r.Enqueue(context.Background(), *task))
 	}
 }
 
@@ -241,10 +241,10 @@ func TestWhatJudgesATracker(t *testing.T) {
 		}
 	}
 	require.Equal(t, nothing, judge(&fault.Error{Kind: fault.Unavailable, Side: fault.SidePlugin}), "no memory here, say")
-	w := &work{}
-	w.heard(nil)
-	w.heard(fmt.Errorf("x: %w", &fault.Error{Kind: fault.Timeout, Err: errors.New("y")}))
-	w.heard(nil)
-	require.Equal(t, fails, w.attempt.said, "a failure outweighs what went right before and after")
-	require.Equal(t, fault.Timeout, w.attempt.kind)
+	r := &run{}
+	r.heard(nil)
+	r.heard(fmt.Errorf("x: %w", &fault.Error{Kind: fault.Timeout, Err: errors.New("y")}))
+	r.heard(nil)
+	require.Equal(t, fails, r.attempt.said, "a failure outweighs what went right before and after")
+	require.Equal(t, fault.Timeout, r.attempt.kind)
 }

@@ -13,29 +13,29 @@ const recheckDuplicates = 90 * time.Second
 
 // deduplicate searches for duplicates of a push for which more than one create
 // was sent. done reports whether the push goes on in another run.
-func (w *work) deduplicate(ctx context.Context) (done bool, err error) {
-	target, err := w.p.Peers.Target(ctx, w.in)
+func (r *run) deduplicate(ctx context.Context) (done bool, err error) {
+	target, err := r.p.Peers.Target(ctx, r.in)
 	if err == nil {
 		err = target.Ready(ctx)
 	}
 	if err != nil {
 		return false, err
 	}
-	keep, err := w.keepOldest(ctx, target, w.lease.Record.Marker(w.key), *w.lease.Record.Issue)
+	keep, err := r.keepOldest(ctx, target, r.lease.Record.Marker(r.key), *r.lease.Record.Issue)
 	if err != nil {
 		return false, err
 	}
-	next, err := w.lease.Unified(ctx, keep, recheckDuplicates)
+	next, err := r.lease.Unified(ctx, keep, recheckDuplicates)
 	if err != nil {
 		return false, err
 	}
-	w.enqueue(ctx, next)
+	r.enqueue(ctx, next)
 	return next != nil, nil
 }
 
 // keepOldest keeps the oldest issue that carries a marker. It closes the others,
 // each with a comment. Where the tracker cannot list them, it keeps known.
-func (w *work) keepOldest(ctx context.Context, target *targets.Target, marker targets.Marker, known targets.Issue) (targets.Issue, error) {
+func (r *run) keepOldest(ctx context.Context, target *targets.Target, marker targets.Marker, known targets.Issue) (targets.Issue, error) {
 	issues, supported, err := target.FindAll(ctx, marker)
 	if err != nil || !supported || len(issues) == 0 {
 		return known, err
@@ -45,9 +45,9 @@ func (w *work) keepOldest(ctx context.Context, target *targets.Target, marker ta
 		if duplicate.Progress == targets.Done {
 			continue // closed by an earlier search
 		}
-		w.p.Log.ErrorContext(ctx, "a duplicate was found and is closed", "connection", w.key.String(), "kept", keep.Key, "closed", duplicate.Key)
-		if w.p.Duplicate != nil {
-			w.p.Duplicate(w.in.Target.Type)
+		r.p.Log.ErrorContext(ctx, "a duplicate was found and is closed", "connection", r.key.String(), "kept", keep.Key, "closed", duplicate.Key)
+		if r.p.Duplicate != nil {
+			r.p.Duplicate(r.in.Target.Type)
 		}
 		if err := closeDuplicate(ctx, target, keep, duplicate); err != nil {
 			return known, err

@@ -38,9 +38,9 @@ func (m *Mapper) Draft(ctx context.Context, pb Productboard, in tenants.Integrat
 }
 
 // draft is the issue that this push wants.
-func (w *work) draft(ctx context.Context, target *targets.Target) (targets.Draft, error) {
-	rec := w.lease.Record
-	return w.p.mapper.Draft(ctx, w.p.Peers.Productboard(w.in), w.in, target, w.key.Entity, rec.Marker(w.key),
+func (r *run) draft(ctx context.Context, target *targets.Target) (targets.Draft, error) {
+	rec := r.lease.Record
+	return r.p.mapper.Draft(ctx, r.p.Peers.Productboard(r.in), r.in, target, r.key.Entity, rec.Marker(r.key),
 		targets.Person{Name: rec.Click.Name, Email: rec.Click.Email})
 }
 

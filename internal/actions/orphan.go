@@ -16,40 +16,40 @@ const unlinkComment = "This issue was unlinked from its item in Productboard."
 // it as the integration wants. If there are several, it closes all but the
 // oldest. Nobody waits for it, so it takes the time in which even a create that
 // left a frozen process late has arrived.
-func (w *work) cleanUpOrphan(ctx context.Context, target *targets.Target, orphan connections.Leftover) error {
-	if (w.in.OnUnlink == tenants.UnlinkLeave || w.in.OnUnlink == "") && orphan.Recreated == 0 {
+func (r *run) cleanUpOrphan(ctx context.Context, target *targets.Target, orphan connections.Leftover) error {
+	if (r.in.OnUnlink == tenants.UnlinkLeave || r.in.OnUnlink == "") && orphan.Recreated == 0 {
 		return nil
 	}
-	marker := connections.MarkerFor(w.key, orphan.Epoch)
+	marker := connections.MarkerFor(r.key, orphan.Epoch)
 	if orphan.Issue == nil {
 		found, err := target.Find(ctx, marker)
 		if err != nil {
 			return err
 		}
 		if found == nil {
-			return w.mayAppear(target, orphan)
+			return r.mayAppear(target, orphan)
 		}
 		orphan.Issue = found
 	}
 	if orphan.Recreated > 0 {
-		if err := w.mayAppear(target, orphan); err != nil {
+		if err := r.mayAppear(target, orphan); err != nil {
 			return err
 		}
-		keep, err := w.keepOldest(ctx, target, marker, *orphan.Issue)
+		keep, err := r.keepOldest(ctx, target, marker, *orphan.Issue)
 		if err != nil {
 			return err
 		}
 		orphan.Issue = &keep
 	}
-	return w.treatOrphan(ctx, target, orphan)
+	return r.treatOrphan(ctx, target, orphan)
 }
 
 // mayAppear returns a wait for an issue that may still appear, and nil if none can.
-func (w *work) mayAppear(target *targets.Target, orphan connections.Leftover) error {
+func (r *run) mayAppear(target *targets.Target, orphan connections.Leftover) error {
 	if orphan.Intent == nil {
 		return nil
 	}
-	since := time.Duration(w.lease.Now-orphan.Intent.At) * time.Millisecond
+	since := time.Duration(r.lease.Now-orphan.Intent.At) * time.Millisecond
 	wait := max(recheckDuplicates, CreateTimeout+target.Traits().Consistency+settleMargin) - since
 	if wait <= 0 {
 		return nil
@@ -59,9 +59,9 @@ func (w *work) mayAppear(target *targets.Target, orphan connections.Leftover) er
 
 // treatOrphan leaves an issue alone, comments on it or closes it. An issue that is
 // gone needs no treatment.
-func (w *work) treatOrphan(ctx context.Context, target *targets.Target, orphan connections.Leftover) error {
+func (r *run) treatOrphan(ctx context.Context, target *targets.Target, orphan connections.Leftover) error {
 	var err error
-	switch w.in.OnUnlink {
+	switch r.in.OnUnlink {
 	case tenants.UnlinkLeave, "":
 		return nil
 	case tenants.UnlinkComment:

@@ -16,7 +16,7 @@ import (
 	"pushbutton/internal/tenants"
 )
 
-// Leases gives out the right to work on a record; connections.Store does.
+// Leases gives out the right to change a record; connections.Store does.
 type Leases interface {
 	Begin(ctx context.Context, key connections.Key, run int64) (*connections.Lease, error)
 }
@@ -39,10 +39,10 @@ type Peers interface {
 // own consistency lag, an issue that cannot be found does not exist.
 const CreateTimeout = 15 * time.Second
 
-// handBackTimeout bounds what is done after the work's own context has ended.
+// handBackTimeout bounds what is done after the run's own context has ended.
 const handBackTimeout = 2 * time.Second
 
-// Performer does the work of a click, in steps that a retry resumes.
+// Performer does the runs of a push, in steps that a retry resumes.
 type Performer struct {
 	Leases       Leases
 	Integrations tenants.ByID
@@ -69,14 +69,14 @@ type Performer struct {
 	Duplicate func(target string)
 
 	mapper Mapper
-	// patience is how long a run may take to come back after its context has
-	// ended; comeBack if zero.
+	// patience is how long a run may take to return after its context has
+	// ended; returnTimeout if zero.
 	patience time.Duration
 }
 
-// Perform takes up one run of a connection's work. It returns an error only
-// where Redis could not be asked or told: then the queue, and after it the
-// look-out, brings the work back. Everything else ends in the record.
+// Perform does one run of a connection. It returns an error only where Redis could
+// not be read or written. Then the queue, and after it the look-out, brings the run
+// back. Everything else ends in the record.
 func (p *Performer) Perform(ctx context.Context, key connections.Key, run int64) error {
 	lease, err := p.Leases.Begin(ctx, key, run)
 	if err != nil || lease == nil {
@@ -92,22 +92,22 @@ func (p *Performer) Perform(ctx context.Context, key connections.Key, run int64)
 	p.Log.DebugContext(ctx, "begin", "tenant", key.Tenant, "integration", key.Integration, "entity", key.Entity, "run", run, "step", string(lease.Record.Step))
 	kept, release := lease.Keep(ctx)
 	defer release()
-	w := &work{p: p, key: key, lease: lease, began: lease.Record.Step}
-	came, err := w.contained(outbound.WithFence(kept, lease.Fence))
-	if !came {
-		p.abandoned(ctx, key, w.began, time.Since(start))
+	r := newRun(p, key, lease)
+	returned, err := r.isolated(outbound.WithFence(kept, lease.Fence))
+	if !returned {
+		p.reportAbandoned(ctx, key, r.began, time.Since(start))
 		return nil
 	}
-	outcome, err := w.end(ctx, err)
-	w.report(ctx, outcome, err, time.Since(start))
+	outcome, err := r.end(ctx, err)
+	r.report(ctx, outcome, err, time.Since(start))
 	if outcome == "not told" {
 		return err
 	}
 	return nil
 }
 
-// work is one run.
-type work struct {
+// run is one worker's turn at a record.
+type run struct {
 	p     *Performer
 	key   connections.Key
 	lease *connections.Lease
@@ -120,66 +120,70 @@ type work struct {
 	attempt attempt
 }
 
+func newRun(p *Performer, key connections.Key, lease *connections.Lease) *run {
+	return &run{p: p, key: key, lease: lease, began: lease.Record.Step}
+}
+
 // steps goes on until the run is over or has to wait.
-func (w *work) steps(ctx context.Context) error {
-	in, err := w.p.Integrations.ByID(ctx, w.key.Integration)
+func (r *run) steps(ctx context.Context) error {
+	in, err := r.p.Integrations.ByID(ctx, r.key.Integration)
 	if err != nil && fault.KindOf(err) == fault.NotFound {
-		next, err := w.lease.Forget(ctx)
-		w.enqueue(ctx, next)
+		next, err := r.lease.Forget(ctx)
+		r.enqueue(ctx, next)
 		return err
 	}
 	if err != nil {
 		return err
 	}
-	w.in = in
-	if w.lease.Overdue() {
-		if err := w.lease.Failed(ctx, w.late()); err != nil {
+	r.in = in
+	if r.lease.Overdue() {
+		if err := r.lease.Failed(ctx, r.late()); err != nil {
 			return err
 		}
 	}
 	for {
-		opening := w.lease.Record.Step == connections.Open
-		err := w.step(ctx)
+		opening := r.lease.Record.Step == connections.Open
+		err := r.step(ctx)
 		if !opening {
 			return err
 		}
 		if err == nil {
 			continue
 		}
-		if !w.hopeless(ctx, err) {
+		if !r.hopeless(ctx, err) {
 			return err
 		}
-		if err := w.lease.Failed(ctx, w.verdict(err)); err != nil {
+		if err := r.lease.Failed(ctx, r.verdict(err)); err != nil {
 			return err
 		}
 	}
 }
 
 // step does what the record says is next. A panic is a failure like others.
-func (w *work) step(ctx context.Context) (err error) {
+func (r *run) step(ctx context.Context) (err error) {
 	defer func() {
-		if r := recover(); r != nil {
-			err = &fault.Error{Op: "perform", Kind: fault.Internal, Side: fault.SidePlugin, Err: fmt.Errorf("panic: %v\n%s", r, debug.Stack())}
+		if p := recover(); p != nil {
+			err = &fault.Error{Op: "perform", Kind: fault.Internal, Side: fault.SidePlugin, Err: fmt.Errorf("panic: %v\n%s", p, debug.Stack())}
 		}
 	}()
-	if reason, halted, err := suspended(ctx, w.p.Tenants, w.in.Tenant); err != nil {
+	if reason, halted, err := suspended(ctx, r.p.Tenants, r.in.Tenant); err != nil {
 		return err
 	} else if halted {
 		return &waitError{delay: suspendedWait, why: reason}
 	}
-	if err := w.halt(); err != nil {
+	if err := r.halt(); err != nil {
 		return err
 	}
-	defer func() { err = w.refused(ctx, err) }()
-	switch step := w.lease.Record.Step; step {
+	defer func() { err = r.refused(ctx, err) }()
+	switch step := r.lease.Record.Step; step {
 	case connections.Open:
-		return w.open(ctx)
+		return r.open(ctx)
 	case connections.Settle:
-		return w.settle(ctx)
+		return r.settle(ctx)
 	case connections.Verify:
-		return w.verify(ctx)
+		return r.verify(ctx)
 	case connections.Tidy:
-		return w.cleanUp(ctx)
+		return r.cleanUp(ctx)
 	case connections.Idle:
 		return nil
 	default:
@@ -189,18 +193,18 @@ func (w *work) step(ctx context.Context) (err error) {
 
 // hopeless tells whether a failed open is the end of the push, so that the
 // person is told next.
-func (w *work) hopeless(ctx context.Context, err error) bool {
+func (r *run) hopeless(ctx context.Context, err error) bool {
 	if connections.Lost(err) || ctx.Err() != nil {
 		return false
 	}
 	if _, ok := parked(err); ok {
 		return false
 	}
-	d := decide(err, w.lease.Record.Attempts)
-	if d.verb == stop || w.lease.WouldBeOverdue(d.delay) {
+	d := decide(err, r.lease.Record.Attempts)
+	if d.verb == stop || r.lease.WouldBeOverdue(d.delay) {
 		return true
 	}
-	w.decided = &d
+	r.decided = &d
 	return false
 }
 
@@ -209,8 +213,8 @@ const lastTried = "Not done within the time a push may take. Last tried: "
 
 // late is what the person is told of a push whose run did not come back before
 // its deadline.
-func (w *work) late() connections.Failure {
-	if why := w.lease.Record.Waiting; why != nil && why.Message != "" {
+func (r *run) late() connections.Failure {
+	if why := r.lease.Record.Waiting; why != nil && why.Message != "" {
 		f := *why
 		f.Message = lastTried + f.Message
 		return f
@@ -220,17 +224,17 @@ func (w *work) late() connections.Failure {
 }
 
 // verdict is what the person is told of a hopeless failure.
-func (w *work) verdict(err error) connections.Failure {
+func (r *run) verdict(err error) connections.Failure {
 	f := failure(err)
-	if decide(err, w.lease.Record.Attempts).verb != stop {
+	if decide(err, r.lease.Record.Attempts).verb != stop {
 		f.Message = lastTried + f.Message
 	}
 	return f
 }
 
-// end does what has to follow: hand the work back after a failure, or queue
+// end does what has to follow: it hands the run back after a failure, or queues
 // what comes next. It works also when the run's context has ended.
-func (w *work) end(ctx context.Context, err error) (string, error) {
+func (r *run) end(ctx context.Context, err error) (string, error) {
 	switch {
 	case err == nil:
 		return "done", nil
@@ -240,53 +244,53 @@ func (w *work) end(ctx context.Context, err error) (string, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), handBackTimeout)
 	defer cancel()
 	if p, ok := parked(err); ok {
-		next, perr := w.lease.Park(ctx, p.delay, failure(p.why))
-		return w.handedBack(ctx, "parked", next, err, perr)
+		next, perr := r.lease.Park(ctx, p.delay, failure(p.why))
+		return r.handedBack(ctx, "parked", next, err, perr)
 	}
-	d := w.decide(err)
+	d := r.decide(err)
 	if d.verb == stop {
-		return w.stopped(ctx, err)
+		return r.stopped(ctx, err)
 	}
-	next, aerr := w.tryAgain(ctx, d, err)
+	next, aerr := r.tryAgain(ctx, d, err)
 	if d.verb == later {
-		return w.handedBack(ctx, "later", next, err, aerr)
+		return r.handedBack(ctx, "later", next, err, aerr)
 	}
-	return w.handedBack(ctx, "retry", next, err, aerr)
+	return r.handedBack(ctx, "retry", next, err, aerr)
 }
 
 // tryAgain hands the run back for another try. While the tracker takes no calls the
 // others of its integration stay in line.
-func (w *work) tryAgain(ctx context.Context, d decision, why error) (*connections.Work, error) {
+func (r *run) tryAgain(ctx context.Context, d decision, why error) (*connections.Work, error) {
 	if e := fault.From(why); d.verb == later && e.Kind == fault.RateLimited && e.Side == fault.SideTracker {
-		return w.lease.Limited(ctx, d.delay, limitOf(why, maxLimitWait), failure(why))
+		return r.lease.Limited(ctx, d.delay, limitOf(why, maxLimitWait), failure(why))
 	}
 	if e := fault.From(why); d.verb == retry && e.Side == fault.SideTracker && targets.MayBeCharacters(why) {
-		return w.lease.AgainBMPOnly(ctx, d.delay, failure(why))
+		return r.lease.AgainBMPOnly(ctx, d.delay, failure(why))
 	}
-	return w.lease.Again(ctx, d.delay, d.verb == retry, failure(why))
+	return r.lease.Again(ctx, d.delay, d.verb == retry, failure(why))
 }
 
 // handedBack queues what was handed back; failed is why that could not be
 // recorded.
-func (w *work) handedBack(ctx context.Context, outcome string, next *connections.Work, err, failed error) (string, error) {
+func (r *run) handedBack(ctx context.Context, outcome string, next *connections.Work, err, failed error) (string, error) {
 	switch {
 	case connections.Lost(failed):
 		return "superseded", err
 	case failed != nil:
 		return "not told", errors.Join(err, failed)
 	}
-	w.enqueue(ctx, next)
+	r.enqueue(ctx, next)
 	return outcome, err
 }
 
-func (w *work) decide(err error) decision {
-	if w.decided != nil {
-		return *w.decided
+func (r *run) decide(err error) decision {
+	if r.decided != nil {
+		return *r.decided
 	}
-	rec := w.lease.Record
+	rec := r.lease.Record
 	switch rec.Step {
 	case connections.Settle, connections.Verify:
-		if time.Duration(w.lease.Now-max(rec.Click.At, rec.LastClick))*time.Millisecond > tellFor {
+		if time.Duration(r.lease.Now-max(rec.Click.At, rec.LastClick))*time.Millisecond > tellFor {
 			return decision{verb: stop}
 		}
 		return decideTelling(err, rec.Attempts)
@@ -299,18 +303,18 @@ func (w *work) decide(err error) decision {
 
 // stopped ends what can go no further: an open that had no time left to say so
 // itself, or a result that Productboard does not want to hear.
-func (w *work) stopped(ctx context.Context, err error) (string, error) {
+func (r *run) stopped(ctx context.Context, err error) (string, error) {
 	var next *connections.Work
 	var terr error
-	switch w.lease.Record.Step {
+	switch r.lease.Record.Step {
 	case connections.Open:
-		if terr = w.lease.Failed(ctx, failure(err)); terr == nil {
-			next, terr = w.lease.Again(ctx, 0, false, failure(err))
+		if terr = r.lease.Failed(ctx, failure(err)); terr == nil {
+			next, terr = r.lease.Again(ctx, 0, false, failure(err))
 		}
 	case connections.Settle:
-		next, terr = w.lease.Settled(ctx)
+		next, terr = r.lease.Settled(ctx)
 	case connections.Verify, connections.Tidy, connections.Idle:
-		next, terr = w.lease.Verified(ctx)
+		next, terr = r.lease.Verified(ctx)
 	}
 	if connections.Lost(terr) {
 		return "superseded", err
@@ -318,29 +322,29 @@ func (w *work) stopped(ctx context.Context, err error) (string, error) {
 	if terr != nil {
 		return "not told", errors.Join(err, terr)
 	}
-	w.enqueue(ctx, next)
+	r.enqueue(ctx, next)
 	return "given up", err
 }
 
 // enqueue queues what comes next. A failure is only logged: the look-out
 // queues what was not.
-func (w *work) enqueue(ctx context.Context, next *connections.Work) {
+func (r *run) enqueue(ctx context.Context, next *connections.Work) {
 	if next == nil {
 		return
 	}
-	if err := w.p.Queue.Enqueue(ctx, *next); err != nil {
-		w.p.Log.WarnContext(ctx, "work recorded but not queued", "connection", w.key.String(), "error", err)
+	if err := r.p.Queue.Enqueue(ctx, *next); err != nil {
+		r.p.Log.WarnContext(ctx, "run recorded but not queued", "connection", r.key.String(), "error", err)
 	}
 }
 
 // report writes the one line per run.
-func (w *work) report(ctx context.Context, outcome string, err error, took time.Duration) {
-	rec := w.lease.Record
+func (r *run) report(ctx context.Context, outcome string, err error, took time.Duration) {
+	rec := r.lease.Record
 	level := slog.LevelInfo
 	attrs := []slog.Attr{
-		slog.String("tenant", w.key.Tenant), slog.String("integration", w.key.Integration), slog.String("entity", w.key.Entity),
-		slog.String("target", w.in.Target.Type), slog.Int64("generation", rec.Generation), slog.Int64("run", rec.Run),
-		slog.String("step", string(w.began)), slog.String("outcome", outcome), slog.String("state", string(rec.State)),
+		slog.String("tenant", r.key.Tenant), slog.String("integration", r.key.Integration), slog.String("entity", r.key.Entity),
+		slog.String("target", r.in.Target.Type), slog.Int64("generation", rec.Generation), slog.Int64("run", rec.Run),
+		slog.String("step", string(r.began)), slog.String("outcome", outcome), slog.String("state", string(rec.State)),
 		slog.Float64("ms", float64(took.Microseconds())/1000),
 	}
 	if rec.Issue != nil {
@@ -353,8 +357,8 @@ func (w *work) report(ctx context.Context, outcome string, err error, took time.
 		level = slog.LevelWarn
 		attrs = append(attrs, slog.Int("attempts", rec.Attempts), slog.Any("error", err))
 	}
-	w.p.Log.LogAttrs(ctx, level, "attempt", attrs...)
-	if w.p.Observe != nil {
-		w.p.Observe(string(w.began), w.in.Target.Type, outcome, took)
+	r.p.Log.LogAttrs(ctx, level, "attempt", attrs...)
+	if r.p.Observe != nil {
+		r.p.Observe(string(r.began), r.in.Target.Type, outcome, took)
 	}
 }

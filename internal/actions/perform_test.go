@@ -355,7 +355,7 @@ func TestFencedWorkerSendsNothing(t *testing.T) {
 	require.Len(t, r.tracker.Books(0, 10), 1)
 }
 
-func TestShutdownHandsTheWorkBackAtOnce(t *testing.T) {
+func TestShutdownHandsTheRunBackAtOnce(t *testing.T) {
 	r := newRig(t)
 	ctx, cancel := context.WithCancel(context.Background())
 	r.pb.onGet = func() { r.pb.onGet = nil; cancel() }

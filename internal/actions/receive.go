@@ -1,9 +1,9 @@
-// Package actions is what a click does: Receiver verifies it, records it,
-// queues the work and answers at once; Performer does the work.
+// Package actions is what a click does. Receiver verifies it, records it, queues a
+// task and answers at once. Performer does the runs.
 //
-// What must not live here: the button's transitions (connections), how work
-// is queued (jobs), any tracker's or Productboard's wire format beyond
-// reading the notification.
+// What must not live here: the button's transitions (connections), how tasks are
+// queued (jobs), any tracker's or Productboard's wire format beyond reading the
+// notification.
 package actions
 
 import (
@@ -26,10 +26,9 @@ type Clicks interface {
 	Dismiss(ctx context.Context, key connections.Key) (connections.Record, *connections.Work, error)
 }
 
-// Queue takes work that a worker has to do. Queuing the same run twice must
-// be harmless.
+// Queue takes tasks for workers. Queuing the same run twice must be harmless.
 type Queue interface {
-	Enqueue(ctx context.Context, work connections.Work) error
+	Enqueue(ctx context.Context, task connections.Work) error
 }
 
 // Limits of the front door.
@@ -112,7 +111,7 @@ func (r *Receiver) apply(ctx context.Context, in tenants.Integration, c click) (
 	key := connections.Key{Tenant: in.Tenant, Integration: in.ID, Entity: c.entity}
 	rctx, cancel := context.WithTimeout(ctx, recordTimeout)
 	defer cancel()
-	record, work, err := r.record(rctx, in, key, c)
+	record, task, err := r.record(rctx, in, key, c)
 	if e := fault.From(err); err != nil && e.Kind == fault.RateLimited {
 		// Beyond a limit of the tenant, which only the button can say.
 		return pbapi.ConnectionState{State: pbapi.StateError, Message: e.Public}, nil
@@ -125,22 +124,22 @@ func (r *Receiver) apply(ctx context.Context, in tenants.Integration, c click) (
 	if err != nil {
 		return pbapi.ConnectionState{}, notRecorded(err)
 	}
-	if work != nil {
-		if err := r.Queue.Enqueue(ctx, *work); err != nil {
+	if task != nil {
+		if err := r.Queue.Enqueue(ctx, *task); err != nil {
 			// The click is durable; the look-out queues it within seconds. The queue
-			// has told it, with one line for many.
+			// has logged it, with one line for many.
 			r.Log.DebugContext(ctx, "click recorded but not queued", "connection", key.String(), "error", err)
 		}
 	}
-	if why := refusal(in, c); why != nil {
+	if why := rejection(in, c); why != nil {
 		// Also for a push that is under way: it goes on by itself, but not now.
 		return connections.Button(connections.Record{State: connections.Failed, Failure: why}), nil
 	}
 	return connections.Button(record), nil
 }
 
-// tenant is what is known of whoever the integration belongs to, mostly from
-// memory; nothing where nobody tells.
+// tenant returns the integration's tenant, mostly from memory. It returns the zero
+// value where there is none.
 func (r *Receiver) tenant(ctx context.Context, in tenants.Integration) (tenants.Tenant, error) {
 	if r.Tenants == nil {
 		return tenants.Tenant{}, nil
@@ -152,9 +151,9 @@ func (r *Receiver) tenant(ctx context.Context, in tenants.Integration) (tenants.
 	return t, err
 }
 
-// refusal is why a push cannot be done now: a credential does not work, as the
-// integration's record, which is in memory, says.
-func refusal(in tenants.Integration, c click) *connections.Failure {
+// rejection returns why a push cannot be done now, and nil if it can. A credential
+// does not work, as the integration's record, which is in memory, says.
+func rejection(in tenants.Integration, c click) *connections.Failure {
 	if in.Reconnect == nil || c.trigger != pbapi.TriggerPush {
 		return nil
 	}
@@ -167,7 +166,7 @@ func notRecorded(err error) error {
 }
 
 func (r *Receiver) record(ctx context.Context, in tenants.Integration, key connections.Key, c click) (connections.Record, *connections.Work, error) {
-	if why := refusal(in, c); why != nil {
+	if why := rejection(in, c); why != nil {
 		return r.Clicks.Refuse(ctx, key, c.by, *why)
 	}
 	switch c.trigger {

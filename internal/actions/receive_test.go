@@ -21,7 +21,7 @@ func request(body string) Request {
 	return Request{Integration: intID, Authorization: "Bearer s3cret", ContentType: "application/json; charset=utf-8", Body: []byte(body)}
 }
 
-func TestReceiveRefuses(t *testing.T) {
+func TestReceiveRejects(t *testing.T) {
 	good := string(notification(pbapi.TriggerPush))
 	replace := func(old, with string) Request { return request(strings.Replace(good, old, with, 1)) }
 	for name, c := range map[string]struct {

@@ -47,17 +47,17 @@ func parked(err error) (*parkError, bool) {
 
 // halt is why the run must not send anything now: the integration is marked,
 // and the step at hand needs the credential that does not work.
-func (w *work) halt() error {
-	r := w.in.Reconnect
-	if r == nil || !w.needs(r.Side) {
+func (r *run) halt() error {
+	mark := r.in.Reconnect
+	if mark == nil || !r.needs(mark.Side) {
 		return nil
 	}
-	return w.park(r.Side, parkFor, &fault.Error{Op: "perform", Kind: fault.Unauthorized, Side: r.Side, Public: r.Reason})
+	return r.park(mark.Side, parkFor, &fault.Error{Op: "perform", Kind: fault.Unauthorized, Side: mark.Side, Public: mark.Reason})
 }
 
-func (w *work) park(side fault.Side, delay time.Duration, why error) error {
-	rec := w.lease.Record
-	late := time.Duration(w.lease.Now-rec.Click.At)*time.Millisecond > parkMost
+func (r *run) park(side fault.Side, delay time.Duration, why error) error {
+	rec := r.lease.Record
+	late := time.Duration(r.lease.Now-rec.Click.At)*time.Millisecond > parkMost
 	if late && rec.Step == connections.Open && side == fault.SideTracker {
 		return why // ends the push, and the person is told
 	}
@@ -65,8 +65,8 @@ func (w *work) park(side fault.Side, delay time.Duration, why error) error {
 }
 
 // needs tells whether the step at hand calls a side.
-func (w *work) needs(side fault.Side) bool {
-	rec := w.lease.Record
+func (r *run) needs(side fault.Side) bool {
+	rec := r.lease.Record
 	if side == fault.SideProductboard {
 		return rec.Step != connections.Tidy
 	}
@@ -75,9 +75,9 @@ func (w *work) needs(side fault.Side) bool {
 
 // refused marks the integration if a credential was refused, which only the
 // first to find out does, and has the run wait then.
-func (w *work) refused(ctx context.Context, err error) error {
+func (r *run) refused(ctx context.Context, err error) error {
 	e := fault.From(err)
-	if err == nil || w.p.Reconnects == nil || e.Kind != fault.Unauthorized || connections.Lost(err) {
+	if err == nil || r.p.Reconnects == nil || e.Kind != fault.Unauthorized || connections.Lost(err) {
 		return err
 	}
 	if _, ok := parked(err); ok {
@@ -88,18 +88,18 @@ func (w *work) refused(ctx context.Context, err error) error {
 		return err // nothing was refused by anybody
 	}
 	reason := failure(err).Message
-	marked, merr := w.p.Reconnects.NeedReconnect(ctx, w.in, side, reason)
+	marked, merr := r.p.Reconnects.NeedReconnect(ctx, r.in, side, reason)
 	if merr != nil {
 		return errors.Join(merr, err)
 	}
 	if !marked {
-		return w.park(side, parkBriefly, err)
+		return r.park(side, parkBriefly, err)
 	}
-	w.p.Log.WarnContext(ctx, "needs reconnect", "tenant", w.in.Tenant, "integration", w.in.ID, "side", string(side), "reason", reason)
-	if w.p.NeedsReconnect != nil {
-		w.p.NeedsReconnect(side)
+	r.p.Log.WarnContext(ctx, "needs reconnect", "tenant", r.in.Tenant, "integration", r.in.ID, "side", string(side), "reason", reason)
+	if r.p.NeedsReconnect != nil {
+		r.p.NeedsReconnect(side)
 	}
-	return w.park(side, parkFor, err)
+	return r.park(side, parkFor, err)
 }
 
 // Marks lists the integrations that were marked; tenants.Store does.
@@ -111,7 +111,7 @@ type Marks interface {
 
 // Parked wakes pushes that wait for a credential; connections.Store does.
 type Parked interface {
-	Wake(ctx context.Context, tenant, integration string, limit int) (work []connections.Work, more bool, err error)
+	Wake(ctx context.Context, tenant, integration string, limit int) (tasks []connections.Work, more bool, err error)
 }
 
 // Resumer lets go on what waited for a credential that was repaired.
@@ -129,7 +129,7 @@ const (
 	// resumeStep bounds how many pushes of one integration go on at a time.
 	resumeStep = 200
 	// resumeSettles is how long after a change some process may still take the
-	// integration for marked, and park what it works on.
+	// integration for marked, and park its run.
 	resumeSettles = 10 * time.Second
 )
 
@@ -174,16 +174,16 @@ func (r *Resumer) resume(ctx context.Context, id string) error {
 	if err != nil || in.Reconnect != nil {
 		return err
 	}
-	work, more, err := r.Parked.Wake(ctx, in.Tenant, in.ID, resumeStep)
-	for _, w := range work {
-		if qerr := r.Queue.Enqueue(ctx, w); qerr != nil {
+	tasks, more, err := r.Parked.Wake(ctx, in.Tenant, in.ID, resumeStep)
+	for _, task := range tasks {
+		if qerr := r.Queue.Enqueue(ctx, task); qerr != nil {
 			return qerr // the look-out queues what was not
 		}
 	}
-	if len(work) > 0 {
-		r.Log.InfoContext(ctx, "pushes go on after a reconnect", "tenant", in.Tenant, "integration", in.ID, "pushes", len(work))
+	if len(tasks) > 0 {
+		r.Log.InfoContext(ctx, "pushes go on after a reconnect", "tenant", in.Tenant, "integration", in.ID, "pushes", len(tasks))
 	}
-	if err != nil || more || len(work) > 0 || time.Since(in.UpdatedAt) < resumeSettles {
+	if err != nil || more || len(tasks) > 0 || time.Since(in.UpdatedAt) < resumeSettles {
 		return err
 	}
 	return r.Marks.Resumed(ctx, id)

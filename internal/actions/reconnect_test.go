@@ -98,7 +98,7 @@ func TestTheTrackersCredentialStopsWorking(t *testing.T) {
 }
 
 // A click that was refused is among the failed, so that it can be retried.
-func TestARefusedClickIsRecorded(t *testing.T) {
+func TestARejectedClickIsRecorded(t *testing.T) {
 	r, _, _ := reconnecting(t)
 	r.in.Reconnect = &tenants.Reconnect{Side: fault.SideTracker, Reason: "The key of the tracker has expired. An admin must renew it."}
 	require.Equal(t, pbapi.ConnectionState{State: pbapi.StateError, Message: r.in.Reconnect.Reason}, r.click(pbapi.TriggerPush))

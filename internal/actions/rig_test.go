@@ -171,7 +171,7 @@ func (r *rig) drain() {
 			return
 		}
 	}
-	require.Fail(r.t, "the work never ends")
+	require.Fail(r.t, "the runs never end")
 }
 
 func (r *rig) click(trigger pbapi.Trigger) pbapi.ConnectionState {

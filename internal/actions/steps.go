@@ -12,51 +12,51 @@ import (
 )
 
 // open makes sure that there is exactly one issue, if the tracker may be called.
-func (w *work) open(ctx context.Context) error {
-	target, err := w.p.Peers.Target(ctx, w.in)
+func (r *run) open(ctx context.Context) error {
+	target, err := r.p.Peers.Target(ctx, r.in)
 	if err != nil {
 		return err
 	}
-	if err := w.admit(ctx, target); err != nil {
+	if err := r.admit(ctx, target); err != nil {
 		return err
 	}
-	return w.tell(ctx, w.oneIssue(ctx, target))
+	return r.tell(ctx, r.oneIssue(ctx, target))
 }
 
 // oneIssue settles for the issue that is connected, one that an earlier try may
 // have created, or a new one.
-func (w *work) oneIssue(ctx context.Context, target *targets.Target) error {
-	if w.lease.Record.Issue != nil {
-		if done, err := w.reread(ctx, target); done || err != nil {
+func (r *run) oneIssue(ctx context.Context, target *targets.Target) error {
+	if r.lease.Record.Issue != nil {
+		if done, err := r.reread(ctx, target); done || err != nil {
 			return err
 		}
 	}
-	if heedIntent && w.mayExist() {
-		if done, err := w.lookUp(ctx, target); done || err != nil {
+	if heedIntent && r.mayExist() {
+		if done, err := r.lookUp(ctx, target); done || err != nil {
 			return err
 		}
 	}
-	draft, err := w.draft(ctx, target)
+	draft, err := r.draft(ctx, target)
 	if err != nil {
 		return err
 	}
-	draft.BMPOnly = w.lease.Record.Intent != nil && w.lease.Record.Intent.BMPOnly
+	draft.BMPOnly = r.lease.Record.Intent != nil && r.lease.Record.Intent.BMPOnly
 	// The create's time begins before its intent's: others count from there, and
 	// this process may be frozen in between.
 	cctx, cancel := context.WithTimeout(ctx, CreateTimeout)
 	defer cancel()
 	// From here on an issue may exist: the record says so before the request
 	// leaves.
-	if err := w.lease.Intend(ctx); err != nil {
+	if err := r.lease.Intend(ctx); err != nil {
 		return err
 	}
 	issue, err := target.Create(cctx, draft)
-	w.heard(err)
+	r.heard(err)
 	switch targets.OutcomeOf(err) {
 	case targets.OutcomeDone:
-		return w.opened(ctx, target, issue)
+		return r.opened(ctx, target, issue)
 	case targets.OutcomeNotDone:
-		return errors.Join(err, w.lease.Refused(ctx))
+		return errors.Join(err, r.lease.Refused(ctx))
 	case targets.OutcomeUnknown:
 		return err
 	default:
@@ -67,22 +67,22 @@ func (w *work) oneIssue(ctx context.Context, target *targets.Target) error {
 // reread shows the issue that is connected already, as it is now. It is done
 // unless the tracker has deleted that issue. Every other verdict keeps link and
 // epoch, so that a 404 on the way never leads to a second issue.
-func (w *work) reread(ctx context.Context, target *targets.Target) (done bool, err error) {
-	known := *w.lease.Record.Issue
+func (r *run) reread(ctx context.Context, target *targets.Target) (done bool, err error) {
+	known := *r.lease.Record.Issue
 	issue, supported, err := target.Read(ctx, known.ID)
 	if !supported {
-		return true, w.opened(ctx, target, known)
+		return true, r.opened(ctx, target, known)
 	}
-	w.heard(err)
+	r.heard(err)
 	switch targets.VerdictOf(issue, err) {
 	case targets.VerdictPresent, targets.VerdictMoved:
-		return true, w.opened(ctx, target, issue)
+		return true, r.opened(ctx, target, issue)
 	case targets.VerdictTrashed:
 		e := targets.Trashed(targets.OpRead, target.Traits().Name, "The issue "+known.Key)
 		e.Blame(fault.SideTracker, target.Traits().Name)
 		return false, e
 	case targets.VerdictGone:
-		return false, w.lease.Gone(ctx)
+		return false, r.lease.Gone(ctx)
 	case targets.VerdictHidden, targets.VerdictIntermediary, targets.VerdictCredentialRefused, targets.VerdictUndecided:
 		return false, err
 	default:
@@ -92,23 +92,23 @@ func (w *work) reread(ctx context.Context, target *targets.Target) (done bool, e
 
 // lookUp resolves a create whose outcome is not known. It is done if the
 // issue is there; if it is not, and by now would be, creating again is safe.
-func (w *work) lookUp(ctx context.Context, target *targets.Target) (done bool, err error) {
-	marker := w.lease.Record.Marker(w.key)
+func (r *run) lookUp(ctx context.Context, target *targets.Target) (done bool, err error) {
+	marker := r.lease.Record.Marker(r.key)
 	found, err := target.Find(ctx, marker)
 	if err != nil {
-		w.heard(err)
+		r.heard(err)
 		return false, err
 	}
 	// That nothing was found says little: there are trackers that can be read
 	// and make no issues.
 	if found != nil {
-		w.heard(nil)
-		return true, w.opened(ctx, target, *found)
+		r.heard(nil)
+		return true, r.opened(ctx, target, *found)
 	}
-	if w.lease.Record.Intent.Resolved {
+	if r.lease.Record.Intent.Resolved {
 		return false, nil
 	}
-	if wait := CreateTimeout + target.Traits().Consistency + settleMargin - w.lease.SinceIntent(); wait > 0 {
+	if wait := CreateTimeout + target.Traits().Consistency + settleMargin - r.lease.SinceIntent(); wait > 0 {
 		return false, &waitError{delay: min(wait, lookUpEvery), why: &fault.Error{Op: "look up issue", Kind: fault.Unavailable, Side: fault.SideTracker, Peer: target.Traits().Name,
 			Public: target.Traits().Name + " did not say whether it created the issue, and it cannot be found there yet. Push again in a minute."}}
 	}
@@ -125,39 +125,39 @@ const (
 
 // opened records the issue. If the push was unlinked meanwhile, the issue is
 // treated as the integration wants it.
-func (w *work) opened(ctx context.Context, target *targets.Target, issue targets.Issue) error {
-	epoch := w.lease.Record.Epoch
-	kept, err := w.lease.Opened(ctx, issue)
+func (r *run) opened(ctx context.Context, target *targets.Target, issue targets.Issue) error {
+	epoch := r.lease.Record.Epoch
+	kept, err := r.lease.Opened(ctx, issue)
 	if connections.Lost(err) && !kept {
-		return errors.Join(err, w.treatOrphan(ctx, target, connections.Leftover{Epoch: epoch, Issue: &issue}))
+		return errors.Join(err, r.treatOrphan(ctx, target, connections.Leftover{Epoch: epoch, Issue: &issue}))
 	}
 	return err
 }
 
 // settle tells Productboard what the button shows.
-func (w *work) settle(ctx context.Context) error {
-	state := connections.Button(w.lease.Record)
+func (r *run) settle(ctx context.Context) error {
+	state := connections.Button(r.lease.Record)
 	err := state.Validate()
 	if err == nil {
-		err = w.p.Peers.Productboard(w.in).PutConnection(ctx, w.in.ProductboardID, w.key.Entity, state)
+		err = r.p.Peers.Productboard(r.in).PutConnection(ctx, r.in.ProductboardID, r.key.Entity, state)
 	}
 	if err != nil && state.State == pbapi.StateConnected && fault.KindOf(err) == fault.Invalid {
 		// The issue exists; the person must learn that its button cannot show it.
-		ferr := w.lease.Failed(ctx, connections.Failure{Kind: fault.Invalid.String(), Side: fault.SidePlugin,
+		ferr := r.lease.Failed(ctx, connections.Failure{Kind: fault.Invalid.String(), Side: fault.SidePlugin,
 			Message: "The issue " + state.HoverLabel + " exists, but Productboard refuses to show it. Ask the plugin's operator to look into its log."})
 		if ferr != nil {
 			return ferr
 		}
-		return w.settle(ctx)
+		return r.settle(ctx)
 	}
 	if err != nil {
 		return err
 	}
-	next, err := w.lease.Settled(ctx)
+	next, err := r.lease.Settled(ctx)
 	if err != nil {
 		return err
 	}
-	w.enqueue(ctx, next)
+	r.enqueue(ctx, next)
 	return nil
 }
 
@@ -168,67 +168,67 @@ const maxAsserts = 10
 // verify reads the button back. Whoever overwrote it, an earlier answer that
 // Productboard processed late or a write of a run that was fenced off, the
 // record's state is the true one.
-func (w *work) verify(ctx context.Context) error {
+func (r *run) verify(ctx context.Context) error {
 	if !readBack {
-		return w.verified(ctx)
+		return r.verified(ctx)
 	}
-	pb := w.p.Peers.Productboard(w.in)
-	got, err := pb.GetConnection(ctx, w.in.ProductboardID, w.key.Entity)
+	pb := r.p.Peers.Productboard(r.in)
+	got, err := pb.GetConnection(ctx, r.in.ProductboardID, r.key.Entity)
 	if err != nil {
 		return err
 	}
-	if w.lease.Record.Recreated > 0 && w.lease.Record.Issue != nil {
-		if done, err := w.deduplicate(ctx); done || err != nil {
+	if r.lease.Record.Recreated > 0 && r.lease.Record.Issue != nil {
+		if done, err := r.deduplicate(ctx); done || err != nil {
 			return err
 		}
 	}
-	want := connections.Button(w.lease.Record)
+	want := connections.Button(r.lease.Record)
 	got.DebugDetail = ""
 	if got == want {
-		return w.verified(ctx)
+		return r.verified(ctx)
 	}
-	if err := pb.PutConnection(ctx, w.in.ProductboardID, w.key.Entity, want); err != nil {
+	if err := pb.PutConnection(ctx, r.in.ProductboardID, r.key.Entity, want); err != nil {
 		return err
 	}
-	if w.lease.Record.Attempts >= maxAsserts {
-		return w.verified(ctx) // somebody else keeps writing it
+	if r.lease.Record.Attempts >= maxAsserts {
+		return r.verified(ctx) // somebody else keeps writing it
 	}
 	return &fault.Error{Op: "verify", Kind: fault.Conflict, Side: fault.SideProductboard,
 		Public: "The button was overwritten and set again.", Err: errors.New("the button showed " + string(got.State) + " instead of " + string(want.State))}
 }
 
 // verified records that there is nothing to set right any more.
-func (w *work) verified(ctx context.Context) error {
-	next, err := w.lease.Verified(ctx)
+func (r *run) verified(ctx context.Context) error {
+	next, err := r.lease.Verified(ctx)
 	if err != nil {
 		return err
 	}
-	w.enqueue(ctx, next)
+	r.enqueue(ctx, next)
 	return nil
 }
 
 // cleanUp treats the orphans, the issues of unlinked pushes, as the integration
 // wants it. One that cannot be treated stays as it is: the person has long moved
 // on.
-func (w *work) cleanUp(ctx context.Context) error {
-	target, err := w.p.Peers.Target(ctx, w.in)
+func (r *run) cleanUp(ctx context.Context) error {
+	target, err := r.p.Peers.Target(ctx, r.in)
 	if err == nil {
 		err = target.Ready(ctx)
 	}
 	if err != nil {
 		return err
 	}
-	for _, orphan := range w.lease.Record.Left {
-		err := w.cleanUpOrphan(ctx, target, orphan)
-		if err != nil && decide(err, w.lease.Record.Attempts).verb != stop {
+	for _, orphan := range r.lease.Record.Left {
+		err := r.cleanUpOrphan(ctx, target, orphan)
+		if err != nil && decide(err, r.lease.Record.Attempts).verb != stop {
 			return err
 		}
 		if err != nil {
-			w.p.Log.WarnContext(ctx, "an orphan stays as it is", "connection", w.key.String(), "error", err)
+			r.p.Log.WarnContext(ctx, "an orphan stays as it is", "connection", r.key.String(), "error", err)
 		}
-		if err := w.lease.Tidied(ctx, orphan.Epoch); err != nil {
+		if err := r.lease.Tidied(ctx, orphan.Epoch); err != nil {
 			return err
 		}
 	}
-	return w.verified(ctx)
+	return r.verified(ctx)
 }

@@ -9,13 +9,13 @@ import (
 	"pushbutton/internal/tenants"
 )
 
-// suspendedWait is how long work of a suspended tenant is put off at a time:
-// about how late it goes on after the tenant is resumed.
+// suspendedWait is how long a suspended tenant's run waits at a time: about how
+// late it goes on after the tenant is resumed.
 const suspendedWait = 30 * time.Second
 
-// suspended tells whether a tenant may not be worked for, and why. A tenant
-// that does not exist is not suspended: then its integrations do not exist
-// either, and that is what has to be said.
+// suspended reports whether nothing may be done for a tenant, and why. A tenant
+// that does not exist is not suspended: its integrations do not exist either, and
+// that is the better reason.
 func suspended(ctx context.Context, all tenants.ByTenant, id string) (reason error, halted bool, err error) {
 	if all == nil {
 		return nil, false, nil
