@@ -18,7 +18,7 @@ import (
 // applier carries a declaration out: a Registrar on Redis, or a client of a
 // running plugin.
 type applier interface {
-	Apply(ctx context.Context, plan register.Plan) (register.Report, error)
+	Apply(ctx context.Context, declaration register.Declaration) (register.Report, error)
 }
 
 func applyCommand() command {
@@ -53,12 +53,12 @@ func applyCommand() command {
 
 // apply carries a file out and prints what became of it.
 func (inv *invocation) apply(ctx context.Context, to applier, check func(tenants.TargetConfig) error, file string, recreate bool) error {
-	plan, err := inv.plan(check, file)
+	declaration, err := inv.declaration(check, file)
 	if err != nil {
 		return inv.fail(err)
 	}
-	plan.Recreate = recreate
-	report, err := to.Apply(ctx, plan)
+	declaration.Recreate = recreate
+	report, err := to.Apply(ctx, declaration)
 	if werr := report.Write(inv.stdout); werr != nil {
 		return werr
 	}
@@ -74,11 +74,11 @@ func (inv *invocation) fail(err error) error {
 	return &silentError{code: exitFailure}
 }
 
-// plan reads a file; check, if set, looks at its targets' settings.
-func (inv *invocation) plan(check func(tenants.TargetConfig) error, file string) (register.Plan, error) {
+// declaration reads a file; check, if set, looks at its targets' settings.
+func (inv *invocation) declaration(check func(tenants.TargetConfig) error, file string) (register.Declaration, error) {
 	data, err := readApplyFile(file)
 	if err != nil {
-		return register.Plan{}, err
+		return register.Declaration{}, err
 	}
 	dir := filepath.Dir(file)
 	return applyfile.Parse(data, applyfile.Options{

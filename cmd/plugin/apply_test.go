@@ -50,7 +50,7 @@ func startPlugin(t *testing.T) *running {
 	ready, ended := make(chan struct{}), make(chan error, 1)
 	go func() {
 		ended <- app.Dev{Config: cfg, Listener: ln, Log: slog.New(slog.DiscardHandler), Version: "test", Ready: func(string) { close(ready) },
-			Plan: func(a *app.App) (register.Plan, error) { r.app = a; return register.Plan{}, nil }}.Run(ctx)
+			Declare: func(a *app.App) (register.Declaration, error) { r.app = a; return register.Declaration{}, nil }}.Run(ctx)
 	}()
 	t.Cleanup(func() {
 		cancel()

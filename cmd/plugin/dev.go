@@ -70,18 +70,18 @@ func (inv *invocation) dev(ctx context.Context, f devFlags, args []string) error
 	if err != nil {
 		return fmt.Errorf("PLUGIN_LISTEN (--listen): %w", err)
 	}
-	plan, err := inv.devPlan(f)
+	declare, err := inv.devDeclaration(f)
 	if err != nil {
 		return err
 	}
 	_, _ = fmt.Fprintln(inv.stdout, "plugin dev: everything is in memory; nothing survives a restart")
-	return app.Dev{Config: cfg, Listener: ln, Log: inv.logger(cfg), Version: version, Plan: plan, Ready: func(board string) {
+	return app.Dev{Config: cfg, Listener: ln, Log: inv.logger(cfg), Version: version, Declare: declare, Ready: func(board string) {
 		_, _ = fmt.Fprintln(inv.stdout, "ready "+board)
 	}}.Run(ctx)
 }
 
-// devPlan makes the plan of --apply or --target; nil without either.
-func (inv *invocation) devPlan(f devFlags) (func(*app.App) (register.Plan, error), error) {
+// devDeclaration makes the declaration of --apply or --target; nil without either.
+func (inv *invocation) devDeclaration(f devFlags) (func(*app.App) (register.Declaration, error), error) {
 	switch {
 	case *f.file != "":
 		lookup := inv.env.lookup
@@ -91,7 +91,7 @@ func (inv *invocation) devPlan(f devFlags) (func(*app.App) (register.Plan, error
 			}
 			return app.SandboxToken, true
 		}
-		return func(a *app.App) (register.Plan, error) { return inv.plan(a.ValidTarget, *f.file) }, nil
+		return func(a *app.App) (register.Declaration, error) { return inv.declaration(a.ValidTarget, *f.file) }, nil
 	case *f.target != "":
 		target := tenants.TargetConfig{Type: *f.target, Settings: map[string]any{}, Credentials: map[string]secret.String{}}
 		for name, value := range f.settings {
@@ -104,8 +104,8 @@ func (inv *invocation) devPlan(f devFlags) (func(*app.App) (register.Plan, error
 			}
 			target.Credentials[name] = value
 		}
-		return func(*app.App) (register.Plan, error) {
-			return register.Plan{Tenants: []register.WantedTenant{{ID: "demo", Integrations: []register.Wanted{{Integration: tenants.Integration{
+		return func(*app.App) (register.Declaration, error) {
+			return register.Declaration{Tenants: []register.DesiredTenant{{ID: "demo", Integrations: []register.Desired{{Integration: tenants.Integration{
 				Name: "Engineering", ButtonLabel: "Push", Productboard: tenants.APIToken(secret.New(app.SandboxToken)),
 				Answer: tenants.AnswerV2, OnUnlink: tenants.UnlinkComment, Target: target,
 			}}}}}}, nil

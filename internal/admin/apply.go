@@ -75,7 +75,7 @@ func ApplyRoutes(r Registrar) []Route {
 type applyRoutes struct{ r Registrar }
 
 func (h applyRoutes) all(ctx context.Context, c *Call, _ None, body ApplyRequest) (ApplyReport, error) {
-	d := declaration{plan: register.Plan{Recreate: body.Recreate}}
+	d := declaration{declared: register.Declaration{Recreate: body.Recreate}}
 	seen := map[string]bool{}
 	for i, t := range body.Tenants {
 		at := fmt.Sprintf("tenants[%d].", i)
@@ -89,21 +89,21 @@ func (h applyRoutes) all(ctx context.Context, c *Call, _ None, body ApplyRequest
 }
 
 func (h applyRoutes) one(ctx context.Context, c *Call, _ None, body ApplyTenantRequest) (ApplyReport, error) {
-	d := declaration{plan: register.Plan{Recreate: body.Recreate}}
+	d := declaration{declared: register.Declaration{Recreate: body.Recreate}}
 	d.add("", c.Tenant.ID, body.Integrations)
 	return h.apply(ctx, c, d)
 }
 
-// declaration is a plan with the places in the body where its integrations
-// stand, in the plan's order.
+// declaration is a register.Declaration with the places in the body where its
+// integrations stand, in their order.
 type declaration struct {
-	plan   register.Plan
-	places []string
-	wrong  []FieldError
+	declared register.Declaration
+	places   []string
+	wrong    []FieldError
 }
 
 func (d *declaration) add(at, tenant string, declared []IntegrationCreate) {
-	t := register.WantedTenant{ID: tenant}
+	t := register.DesiredTenant{ID: tenant}
 	seen := map[string]bool{}
 	for i, one := range declared {
 		place := fmt.Sprintf("%sintegrations[%d].", at, i)
@@ -120,16 +120,16 @@ func (d *declaration) add(at, tenant string, declared []IntegrationCreate) {
 			d.wrong = append(d.wrong, FieldError{Field: place + "name", Message: "is declared twice in this tenant"})
 		}
 		seen[in.Name] = true
-		t.Integrations = append(t.Integrations, register.Wanted{Integration: in})
+		t.Integrations = append(t.Integrations, register.Desired{Integration: in})
 		d.places = append(d.places, place)
 	}
-	d.plan.Tenants = append(d.plan.Tenants, t)
+	d.declared.Tenants = append(d.declared.Tenants, t)
 }
 
 // kinds are those of the integrations' credentials for Productboard.
 func (d *declaration) kinds() []tenants.AuthKind {
 	var out []tenants.AuthKind
-	for _, t := range d.plan.Tenants {
+	for _, t := range d.declared.Tenants {
 		for _, w := range t.Integrations {
 			out = append(out, w.Integration.Productboard.Kind)
 		}
@@ -141,7 +141,7 @@ func (h applyRoutes) apply(ctx context.Context, c *Call, d declaration) (ApplyRe
 	if len(d.wrong) > 0 {
 		return ApplyReport{}, Invalid(d.wrong...)
 	}
-	done, err := h.r.Apply(ctx, d.plan)
+	done, err := h.r.Apply(ctx, d.declared)
 	out := wireReport(done)
 	touched := map[string]bool{}
 	for _, res := range done.Integrations {

@@ -15,7 +15,7 @@ import (
 // Registrar registers integrations; *register.Registrar does.
 type Registrar interface {
 	ActionURL(integration string) string
-	Apply(ctx context.Context, plan register.Plan) (register.Report, error)
+	Apply(ctx context.Context, declaration register.Declaration) (register.Report, error)
 	Create(ctx context.Context, tenant string, want tenants.Integration) (tenants.Integration, register.Result, error)
 	Register(ctx context.Context, tenant, id string, recreate bool) (tenants.Integration, register.Result, error)
 	Patch(ctx context.Context, tenant, id string, change func(*tenants.Integration) error, sent ...string) (tenants.Integration, register.Result, error)
@@ -128,11 +128,11 @@ func (h integrationRoutes) update(ctx context.Context, c *Call, _ None, patch Me
 		if err := c.Match(in.Version); err != nil {
 			return err
 		}
-		wanted, err := patch.Apply(SettingsOf(*in))
+		desired, err := patch.Apply(SettingsOf(*in))
 		if err != nil {
 			return err
 		}
-		if wrong := wanted.set(in); len(wrong) > 0 {
+		if wrong := desired.set(in); len(wrong) > 0 {
 			return Invalid(wrong...)
 		}
 		kind = in.Productboard.Kind

@@ -395,7 +395,7 @@ func (r *canaryRig) pushes() {
 	token, key := r.c.plant("Productboard token"), r.c.plant("tracker key")
 	r.box.Productboard.AddToken(pbfake.Token{Value: token})
 	r.box.Tracker.AddProject("canary", secret.New(key))
-	plan := register.Plan{Tenants: []register.WantedTenant{{ID: "demo", Integrations: []register.Wanted{{Integration: tenants.Integration{
+	plan := register.Declaration{Tenants: []register.DesiredTenant{{ID: "demo", Integrations: []register.Desired{{Integration: tenants.Integration{
 		Name: "Engineering", ButtonLabel: "Push", Productboard: tenants.APIToken(secret.New(token)), Answer: tenants.AnswerV2, OnUnlink: tenants.UnlinkComment,
 		Target: tenants.TargetConfig{Type: "memory", Settings: map[string]any{"url": r.address + trackerPath, "project": "canary"},
 			Credentials: map[string]secret.String{"apiKey": secret.New(key)}},

@@ -91,7 +91,7 @@ func TestServeBringsItsRedisBack(t *testing.T) {
 		ended <- Program{Config: cfg, Roles: Roles{API: true, Worker: true}, Log: slog.New(slog.NewTextHandler(log, nil)), Version: "test", Listener: front,
 			Started: func(ctx context.Context, a *App, _ string) error {
 				defer close(ready)
-				_, err := a.Registrar().Apply(ctx, demoPlan(address))
+				_, err := a.Registrar().Apply(ctx, demoDeclaration(address))
 				return err
 			}}.Run(ctx)
 	}()

@@ -30,9 +30,9 @@ type Dev struct {
 	Listener net.Listener
 	Log      *slog.Logger
 	Version  string
-	// Plan makes what is declared at the start; nil means one integration
+	// Declare makes the declaration of the start; nil means one integration
 	// that pushes to the sandbox' own tracker.
-	Plan func(a *App) (register.Plan, error)
+	Declare func(a *App) (register.Declaration, error)
 	// Ready is told the board's address when everything can be used.
 	Ready func(url string)
 }
@@ -68,14 +68,14 @@ func (d Dev) Run(ctx context.Context) error {
 		Config: cfg, Roles: Roles{API: true, Worker: true}, Log: d.Log, Version: d.Version,
 		Listener: d.Listener, Embedded: true, Extra: box.Handler(), Hosts: hosts,
 		Started: func(ctx context.Context, a *App, _ string) error {
-			plan := demoPlan(address)
-			if d.Plan != nil {
+			declaration := demoDeclaration(address)
+			if d.Declare != nil {
 				var err error
-				if plan, err = d.Plan(a); err != nil {
+				if declaration, err = d.Declare(a); err != nil {
 					return err
 				}
 			}
-			if _, err := a.Registrar().Apply(ctx, plan); err != nil {
+			if _, err := a.Registrar().Apply(ctx, declaration); err != nil {
 				return err
 			}
 			d.Ready(address + board.Prefix)
@@ -93,9 +93,9 @@ func hostOf(address string) string {
 	return u.Host
 }
 
-// demoPlan is one integration that pushes to the sandbox' own tracker.
-func demoPlan(address string) register.Plan {
-	return register.Plan{Tenants: []register.WantedTenant{{ID: "demo", Integrations: []register.Wanted{{Integration: tenants.Integration{
+// demoDeclaration is one integration that pushes to the sandbox' own tracker.
+func demoDeclaration(address string) register.Declaration {
+	return register.Declaration{Tenants: []register.DesiredTenant{{ID: "demo", Integrations: []register.Desired{{Integration: tenants.Integration{
 		Name: "Engineering", ButtonLabel: "Push", Productboard: tenants.APIToken(secret.New(SandboxToken)),
 		Answer: tenants.AnswerV2, OnUnlink: tenants.UnlinkComment,
 		Target: tenants.TargetConfig{Type: "memory", Settings: map[string]any{"url": address + trackerPath, "project": SandboxProject},

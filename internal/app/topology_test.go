@@ -78,7 +78,7 @@ func startWhole(t *testing.T, items int, store config.Config) *whole {
 				Config: cfg, Roles: Roles{API: true, Worker: true}, Log: silent, Version: "test", Listener: ln,
 				Started: func(ctx context.Context, a *App, _ string) error {
 					if i == 0 {
-						if _, err := a.Registrar().Apply(ctx, demoPlan(address)); err != nil {
+						if _, err := a.Registrar().Apply(ctx, demoDeclaration(address)); err != nil {
 							return err
 						}
 					}

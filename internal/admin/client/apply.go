@@ -16,27 +16,27 @@ import (
 // applyLimit is more than the server's own.
 const applyLimit = 11 * time.Minute
 
-// Apply carries a plan out on the server, as register.Registrar does. A plan
-// of one tenant takes no more than an admin's token of it; one that makes
-// tenants, or is for several, an operator's.
-func (c *Client) Apply(ctx context.Context, plan register.Plan) (register.Report, error) {
+// Apply carries a declaration out on the server, as register.Registrar does. One
+// for a single tenant needs no more than an admin's token of that tenant. One
+// that makes tenants, or is for several, needs an operator's.
+func (c *Client) Apply(ctx context.Context, declaration register.Declaration) (register.Report, error) {
 	r := request{op: "apply", method: http.MethodPost, path: "/apply", create: true, limit: applyLimit}
-	if len(plan.Tenants) == 1 {
+	if len(declaration.Tenants) == 1 {
 		one := r
-		one.path = "/tenants/" + url.PathEscape(plan.Tenants[0].ID) + "/apply"
-		one.body = admin.ApplyTenantRequest{Integrations: declared(plan.Tenants[0]), Recreate: plan.Recreate}
-		report, err := c.apply(ctx, one, plan, "tenants[0].")
+		one.path = "/tenants/" + url.PathEscape(declaration.Tenants[0].ID) + "/apply"
+		one.body = admin.ApplyTenantRequest{Integrations: declared(declaration.Tenants[0]), Recreate: declaration.Recreate}
+		report, err := c.apply(ctx, one, declaration, "tenants[0].")
 		if p := Problem(err); p == nil || p.Status != http.StatusNotFound || p.Report != nil {
 			return report, err
 		}
 		// There is no such tenant yet, or the token is not for it.
 	}
-	body := admin.ApplyRequest{Recreate: plan.Recreate, Tenants: []admin.ApplyTenant{}}
-	for _, t := range plan.Tenants {
+	body := admin.ApplyRequest{Recreate: declaration.Recreate, Tenants: []admin.ApplyTenant{}}
+	for _, t := range declaration.Tenants {
 		body.Tenants = append(body.Tenants, admin.ApplyTenant{ID: t.ID, Integrations: declared(t)})
 	}
 	r.body = body
-	report, err := c.apply(ctx, r, plan, "")
+	report, err := c.apply(ctx, r, declaration, "")
 	if p := Problem(err); p != nil && p.Status == http.StatusForbidden {
 		f := *fault.From(err)
 		f.Public = "The token does not allow this: a tenant that does not exist yet, or a file with several tenants, takes an operator's token (`plugin token --role operator`), and an admin's token is good for its own tenant alone."
@@ -45,7 +45,7 @@ func (c *Client) Apply(ctx context.Context, plan register.Plan) (register.Report
 	return report, err
 }
 
-func declared(t register.WantedTenant) []admin.IntegrationCreate {
+func declared(t register.DesiredTenant) []admin.IntegrationCreate {
 	out := []admin.IntegrationCreate{}
 	for _, w := range t.Integrations {
 		out = append(out, admin.IntegrationCreate{Type: w.Integration.Type, IntegrationSettings: admin.SettingsOf(w.Integration)})
@@ -54,7 +54,7 @@ func declared(t register.WantedTenant) []admin.IntegrationCreate {
 }
 
 // apply sends one request; at goes before the fields that a problem names.
-func (c *Client) apply(ctx context.Context, r request, plan register.Plan, at string) (register.Report, error) {
+func (c *Client) apply(ctx context.Context, r request, declaration register.Declaration, at string) (register.Report, error) {
 	var answer admin.ApplyReport
 	err := c.do(ctx, r, &answer)
 	p := Problem(err)
@@ -67,7 +67,7 @@ func (c *Client) apply(ctx context.Context, r request, plan register.Plan, at st
 	if len(p.Errors) == 0 {
 		return answer.Report(), err
 	}
-	places := placesOf(plan)
+	places := placesOf(declaration)
 	lines := make([]string, 0, len(p.Errors)+1)
 	for i, e := range p.Errors {
 		p.Errors[i].Field = at + e.Field
@@ -84,9 +84,9 @@ func (c *Client) apply(ctx context.Context, r request, plan register.Plan, at st
 // places lead from a path in a body to where it stands in the file.
 type places map[string]func(field string) string
 
-func placesOf(plan register.Plan) places {
+func placesOf(declaration register.Declaration) places {
 	out := places{}
-	for i, t := range plan.Tenants {
+	for i, t := range declaration.Tenants {
 		for j, w := range t.Integrations {
 			origin := w.Origin
 			if origin == nil {

@@ -149,16 +149,16 @@ func TestWithoutAnAnswer(t *testing.T) {
 	require.True(t, fault.IsUnsure(err))
 }
 
-func wanted(n int) register.Plan {
-	var plan register.Plan
+func desired(n int) register.Declaration {
+	var declaration register.Declaration
 	for i := range n {
-		plan.Tenants = append(plan.Tenants, register.WantedTenant{ID: fmt.Sprintf("t%d", i), Integrations: []register.Wanted{{
+		declaration.Tenants = append(declaration.Tenants, register.DesiredTenant{ID: fmt.Sprintf("t%d", i), Integrations: []register.Desired{{
 			Integration: tenants.Integration{Name: "Engineering", ButtonLabel: "Push", Productboard: tenants.APIToken(secret.New("canary-pb")),
 				Target: tenants.TargetConfig{Type: "memory", Settings: map[string]any{}, Credentials: map[string]secret.String{"apiKey": secret.New("canary-key")}}},
 			Origin: func(field string) string { return fmt.Sprintf("acme.yaml:%d: %s", i, field) },
 		}}})
 	}
-	return plan
+	return declaration
 }
 
 // One tenant goes to its own route first, several to the operator's; each with
@@ -181,23 +181,23 @@ func TestApplyRoutes(t *testing.T) {
 			Errors: []admin.FieldError{{Field: "tenants[0].integrations[0].buttonLabel", Message: "is odd"}, {Field: "tenants", Message: "is odd too"}},
 			Report: &admin.ApplyReport{Integrations: []admin.ApplyResult{{Tenant: "t0", Name: "Engineering", State: "failed"}}}})
 	})
-	report, err := c.Apply(t.Context(), wanted(1))
+	report, err := c.Apply(t.Context(), desired(1))
 	require.Equal(t, []string{"/tenants/t0/apply", "/apply"}, asked)
 	require.Equal(t, "acme.yaml:0: button.label: is odd\ntenants: is odd too\nOf the 1 declared integrations, 0 were changed.", err.Error())
 	require.ErrorIs(t, err, fault.Invalid)
 	require.Equal(t, register.Failed, report.Integrations[0].State)
 	require.NotContains(t, err.Error(), "canary")
 	asked = nil
-	_, err = c.Apply(t.Context(), wanted(2))
+	_, err = c.Apply(t.Context(), desired(2))
 	require.Error(t, err)
 	require.Equal(t, []string{"/apply"}, asked)
 }
 
 func TestApplyTooLarge(t *testing.T) {
 	c := answering(t, func(http.ResponseWriter, *http.Request) { t.Error("nothing is sent") })
-	plan := wanted(1)
-	plan.Tenants[0].Integrations[0].Integration.Target.Settings["text"] = strings.Repeat("x", admin.MaxBody)
-	_, err := c.Apply(t.Context(), plan)
+	declaration := desired(1)
+	declaration.Tenants[0].Integrations[0].Integration.Target.Settings["text"] = strings.Repeat("x", admin.MaxBody)
+	_, err := c.Apply(t.Context(), declaration)
 	require.ErrorIs(t, err, fault.Invalid)
 	require.ErrorContains(t, err, "Split it.")
 }

@@ -186,7 +186,7 @@ func register1(ctx context.Context, a *app.App, box *app.Sandbox, address, front
 	if err := box.Productboard.SetEdge(app.SandboxOrigin, "http://"+front); err != nil {
 		return err
 	}
-	_, err := a.Registrar().Apply(ctx, register.Plan{Tenants: []register.WantedTenant{{ID: benchTenant, Integrations: []register.Wanted{{Integration: tenants.Integration{
+	_, err := a.Registrar().Apply(ctx, register.Declaration{Tenants: []register.DesiredTenant{{ID: benchTenant, Integrations: []register.Desired{{Integration: tenants.Integration{
 		Name: "bench", ButtonLabel: "Push", Productboard: tenants.APIToken(secret.New(app.SandboxToken)), Answer: tenants.AnswerV2,
 		Target: tenants.TargetConfig{Type: "memory", Settings: map[string]any{"url": address + "/tracker", "project": app.SandboxProject},
 			Credentials: map[string]secret.String{"apiKey": secret.New(app.SandboxTrackerKey)}},

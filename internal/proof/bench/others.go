@@ -24,17 +24,17 @@ func others(ctx context.Context, a *app.App, box *app.Sandbox, address string, r
 	if rate <= 0 {
 		return func() error { return nil }, nil
 	}
-	plan := register.Plan{}
+	declaration := register.Declaration{}
 	for i := range otherTenants {
 		token := "token-of-other-" + strconv.Itoa(i)
 		box.Productboard.AddToken(pbfake.Token{Value: token})
-		plan.Tenants = append(plan.Tenants, register.WantedTenant{ID: "other" + strconv.Itoa(i), Integrations: []register.Wanted{{Integration: tenants.Integration{
+		declaration.Tenants = append(declaration.Tenants, register.DesiredTenant{ID: "other" + strconv.Itoa(i), Integrations: []register.Desired{{Integration: tenants.Integration{
 			Name: "other " + strconv.Itoa(i), ButtonLabel: "Push", Productboard: tenants.APIToken(secret.New(token)), Answer: tenants.AnswerV2,
 			Target: tenants.TargetConfig{Type: "memory", Settings: map[string]any{"url": address + "/others/tracker", "project": app.SandboxProject},
 				Credentials: map[string]secret.String{"apiKey": secret.New(app.SandboxTrackerKey)}},
 		}}}})
 	}
-	if _, err := a.Registrar().Apply(ctx, plan); err != nil {
+	if _, err := a.Registrar().Apply(ctx, declaration); err != nil {
 		return nil, err
 	}
 	var columns []string

@@ -191,7 +191,7 @@ func soakRun(ctx context.Context, plugin *running, box *app.Sandbox, address str
 	if err := box.Productboard.SetEdge(app.SandboxOrigin, "http://"+plugin.front); err != nil {
 		return err
 	}
-	if _, err := plugin.app.Registrar().Apply(ctx, soakPlan(address)); err != nil {
+	if _, err := plugin.app.Registrar().Apply(ctx, soakDeclaration(address)); err != nil {
 		return err
 	}
 	before, err := costsOf(ctx, server.client)
@@ -219,17 +219,17 @@ func soakRun(ctx context.Context, plugin *running, box *app.Sandbox, address str
 	return soakReport(ctx, server.client, before, after, pushes, out)
 }
 
-// soakPlan is the tenants, with one integration each.
-func soakPlan(address string) register.Plan {
-	plan := register.Plan{}
+// soakDeclaration is the tenants, with one integration each.
+func soakDeclaration(address string) register.Declaration {
+	declaration := register.Declaration{}
 	for i := range soakTenants {
-		plan.Tenants = append(plan.Tenants, register.WantedTenant{ID: "t" + strconv.Itoa(i), Integrations: []register.Wanted{{Integration: tenants.Integration{
+		declaration.Tenants = append(declaration.Tenants, register.DesiredTenant{ID: "t" + strconv.Itoa(i), Integrations: []register.Desired{{Integration: tenants.Integration{
 			Name: "soak " + strconv.Itoa(i), ButtonLabel: "Push", Productboard: tenants.APIToken(secret.New(soakToken(i))), Answer: tenants.AnswerV2,
 			Target: tenants.TargetConfig{Type: "memory", Settings: map[string]any{"url": address + "/tracker", "project": app.SandboxProject},
 				Credentials: map[string]secret.String{"apiKey": secret.New(app.SandboxTrackerKey)}},
 		}}}})
 	}
-	return plan
+	return declaration
 }
 
 func soakClicks(ctx context.Context, box *app.Sandbox, each int) (int, error) {

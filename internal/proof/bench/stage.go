@@ -97,29 +97,29 @@ func (s *stage) register(ctx context.Context, address string) error {
 	if err := s.box.Productboard.SetEdge(app.SandboxOrigin, "http://"+api.front); err != nil {
 		return err
 	}
-	plan := register.Plan{}
+	declaration := register.Declaration{}
 	for i := range quiets {
-		plan.Tenants = append(plan.Tenants, s.wanted(quiet(i), address+"/tracker", app.SandboxProject, app.SandboxTrackerKey))
+		declaration.Tenants = append(declaration.Tenants, s.desired(quiet(i), address+"/tracker", app.SandboxProject, app.SandboxTrackerKey))
 	}
-	plan.Tenants = append(plan.Tenants, s.wanted(noisyTenant, address+"/noisy", noisyProject, noisyKey))
-	if _, err := api.app.Registrar().Apply(ctx, plan); err != nil {
+	declaration.Tenants = append(declaration.Tenants, s.desired(noisyTenant, address+"/noisy", noisyProject, noisyKey))
+	if _, err := api.app.Registrar().Apply(ctx, declaration); err != nil {
 		return err
 	}
 	byName := map[string]pbfake.Integration{}
 	for _, in := range s.box.Productboard.Integrations() {
 		byName[in.Name] = in
 	}
-	for _, t := range plan.Tenants {
+	for _, t := range declaration.Tenants {
 		in := byName[t.ID]
 		s.columns[t.ID] = column{tenant: t.ID, productboard: in.ID, own: in.ActionURL[strings.LastIndexByte(in.ActionURL, '/')+1:]}
 	}
 	return nil
 }
 
-func (s *stage) wanted(tenant, url, project, key string) register.WantedTenant {
+func (s *stage) desired(tenant, url, project, key string) register.DesiredTenant {
 	token := "token-of-" + tenant
 	s.box.Productboard.AddToken(pbfake.Token{Value: token})
-	return register.WantedTenant{ID: tenant, Integrations: []register.Wanted{{Integration: tenants.Integration{
+	return register.DesiredTenant{ID: tenant, Integrations: []register.Desired{{Integration: tenants.Integration{
 		Name: tenant, ButtonLabel: "Push", Productboard: tenants.APIToken(secret.New(token)), Answer: tenants.AnswerV2,
 		Target: tenants.TargetConfig{Type: "memory", Settings: map[string]any{"url": url, "project": project},
 			Credentials: map[string]secret.String{"apiKey": secret.New(key)}},

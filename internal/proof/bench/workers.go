@@ -75,7 +75,7 @@ func newPlant(ctx context.Context, server *redisServer, items int, latency time.
 	if err := p.box.Productboard.SetEdge(app.SandboxOrigin, "http://"+p.api.front); err != nil {
 		return p, err
 	}
-	if _, err := p.api.app.Registrar().Apply(ctx, soakPlan(address)); err != nil {
+	if _, err := p.api.app.Registrar().Apply(ctx, soakDeclaration(address)); err != nil {
 		return p, err
 	}
 	var remove func()

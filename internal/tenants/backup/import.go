@@ -15,35 +15,36 @@ import (
 	"pushbutton/internal/tenants"
 )
 
-// Import makes the tenant of a file, which must be the one that is named. The
-// whole file is read and checked before anything is written, and read again
-// then. There must be no tenant of this id, unless an import of this very file
-// was cut short, which is gone on with. The tenant takes no click and nothing
-// is done for it before all is written; then it is suspended, since nothing
-// tells whether the deployment that it comes from still works for it.
+// Import makes the tenant of a file, whose id must be the given one. It reads
+// and checks the whole file before it writes anything, and then reads it a second
+// time. There must be no tenant of this id, unless an import of this very file
+// was cut short: then Import goes on with that one.
 //
-// fault.Invalid if the file or the keys are to blame, with nothing written;
-// fault.Conflict if something that is here already is. progress is told of the
-// connections that are written.
+// The tenant takes no click, and nothing is done for it, before all is written.
+// Then it is suspended: the deployment that it comes from may still work for it.
+//
+// The error is fault.Invalid if the file or the keys are to blame, with nothing
+// written. It is fault.Conflict if something that is already here is. progress is
+// told of the connections that are written.
 func (b *Backups) Import(ctx context.Context, file io.ReadSeeker, id string, keys []age.Identity, progress Progress) (Content, error) {
-	plan := &plan{ctx: ctx, b: b, tenant: id}
-	content, sum, err := b.pass(file, keys, plan)
+	check := &check{ctx: ctx, b: b, tenant: id}
+	content, sum, err := b.pass(file, keys, check)
 	if err != nil {
 		return content, err
 	}
-	if err := b.begin(ctx, plan); err != nil {
+	if err := b.begin(ctx, check); err != nil {
 		return content, err
 	}
-	act := &act{ctx: ctx, b: b, plan: plan, progress: progress}
-	_, again, err := b.pass(file, keys, act)
+	write := &write{ctx: ctx, b: b, check: check, progress: progress}
+	_, second, err := b.pass(file, keys, write)
 	if err == nil {
-		err = act.flush()
+		err = write.flush()
 	}
-	if err == nil && again != sum {
+	if err == nil && second != sum {
 		err = refuse("The file was changed while it was read.")
 	}
 	if err == nil {
-		err = b.finish(ctx, plan)
+		err = b.finish(ctx, check)
 	}
 	if err != nil {
 		return content, cutShort(err)
@@ -73,50 +74,50 @@ func (b *Backups) pass(file io.ReadSeeker, keys []age.Identity, to taker) (conte
 	return content, [sha256.Size]byte(digest.Sum(nil)), err
 }
 
-// plan is the first reading: it checks the file against what is here.
-type plan struct {
+// check is the first reading: it checks the file against what is here.
+type check struct {
 	ctx    context.Context
 	b      *Backups
 	tenant string
 
-	file string // its id
-	made tenants.Tenant
-	// there tells that an import of this file has begun already.
-	there bool
+	file     string // its id
+	fromFile tenants.Tenant
+	// resumed says that an import of this file has begun already.
+	resumed bool
 }
 
-func (p *plan) head(h header, t tenants.Tenant) error {
-	if h.Tenant != p.tenant {
-		return refuse("The file holds the tenant %q, not %q.", h.Tenant, p.tenant)
+func (c *check) head(h header, t tenants.Tenant) error {
+	if h.Tenant != c.tenant {
+		return refuse("The file holds the tenant %q, not %q.", h.Tenant, c.tenant)
 	}
-	p.file, p.made = h.ID, t
+	c.file, c.fromFile = h.ID, t
 	var err error
-	p.there, err = p.b.begun(p.ctx, p)
+	c.resumed, err = c.b.begun(c.ctx, c)
 	return err
 }
 
-func (p *plan) integration(in tenants.Integration) error {
-	if err := p.b.Tenants.Fits(in); err != nil {
+func (c *check) integration(in tenants.Integration) error {
+	if err := c.b.Tenants.Fits(in); err != nil {
 		return refuse("The integration %q of the file cannot be stored: %s", in.Name, fault.From(err).Public)
 	}
-	holder, err := p.b.Tenants.Holder(p.ctx, in.ID)
-	if err == nil && holder != "" && holder != p.tenant {
+	holder, err := c.b.Tenants.Holder(c.ctx, in.ID)
+	if err == nil && holder != "" && holder != c.tenant {
 		err = fault.New(fault.Conflict, opImport, fmt.Sprintf("The integration %s of the file belongs to another tenant here.", in.ID))
 	}
 	return err
 }
 
-func (p *plan) connection(connections.Entry) error {
-	if err := context.Cause(p.ctx); err != nil {
+func (c *check) connection(connections.Entry) error {
+	if err := context.Cause(c.ctx); err != nil {
 		return fault.Wrap(fault.Canceled, opImport, err)
 	}
 	return nil
 }
 
-// begun tells whether an import of the file has begun here; fault.Conflict if
+// begun reports whether an import of the file has begun here; fault.Conflict if
 // there is a tenant of another origin.
-func (b *Backups) begun(ctx context.Context, p *plan) (bool, error) {
-	t, err := b.Tenants.Tenant(p.tenant).Get(ctx)
+func (b *Backups) begun(ctx context.Context, c *check) (bool, error) {
+	t, err := b.Tenants.Tenant(c.tenant).Get(ctx)
 	switch {
 	case errors.Is(err, fault.NotFound):
 		return false, nil
@@ -126,7 +127,7 @@ func (b *Backups) begun(ctx context.Context, p *plan) (bool, error) {
 		return false, fault.New(fault.Conflict, opImport, "The tenant is being deleted: wait until it is gone.")
 	case t.Importing == "":
 		return false, fault.New(fault.Conflict, opImport, "The tenant exists already. An import neither replaces nor merges: delete it first, or keep it.")
-	case t.Importing != p.file:
+	case t.Importing != c.file:
 		return false, fault.New(fault.Conflict, opImport, "An import of another file into this tenant was cut short: finish that one, or delete the tenant first.")
 	default:
 		return true, nil
@@ -135,72 +136,73 @@ func (b *Backups) begun(ctx context.Context, p *plan) (bool, error) {
 
 // begin makes the tenant, as one that nothing is done for, and puts its limits
 // into force.
-func (b *Backups) begin(ctx context.Context, p *plan) error {
-	if !p.there {
-		_, err := b.Tenants.AddTenant(ctx, tenants.Tenant{ID: p.tenant, Importing: p.file})
+func (b *Backups) begin(ctx context.Context, c *check) error {
+	if !c.resumed {
+		_, err := b.Tenants.AddTenant(ctx, tenants.Tenant{ID: c.tenant, Importing: c.file})
 		if errors.Is(err, fault.Conflict) {
-			_, err = b.begun(ctx, p) // somebody else imports it at the same time, or made another
+			_, err = b.begun(ctx, c) // somebody else imports it at the same time, or made another
 		}
 		if err != nil {
 			return err
 		}
 	}
-	l := p.made.Limits
-	return b.Connections.SetLimits(ctx, p.tenant, connections.Limits{InFlight: l.InFlight, Waiting: l.Waiting, Connections: l.Connections, PerSecond: l.PerSecond})
+	l := c.fromFile.Limits
+	return b.Connections.SetLimits(ctx, c.tenant, connections.Limits{InFlight: l.InFlight, Waiting: l.Waiting, Connections: l.Connections, PerSecond: l.PerSecond})
 }
 
-// alive tells whether the tenant still is the one that is being imported.
-func (b *Backups) alive(ctx context.Context, p *plan) (tenants.Tenant, error) {
-	t, err := b.Tenants.Tenant(p.tenant).Get(ctx)
-	if err == nil && (t.Importing != p.file || !t.Deleting.IsZero()) {
+// alive returns the tenant; fault.Conflict unless it still is the one that is
+// being imported.
+func (b *Backups) alive(ctx context.Context, c *check) (tenants.Tenant, error) {
+	t, err := b.Tenants.Tenant(c.tenant).Get(ctx)
+	if err == nil && (t.Importing != c.file || !t.Deleting.IsZero()) {
 		err = fault.New(fault.Conflict, opImport, "The tenant was deleted, or completed by another import, meanwhile.")
 	}
 	return t, err
 }
 
-// act is the second reading: it writes.
-type act struct {
+// write is the second reading: it writes.
+type write struct {
 	ctx      context.Context
 	b        *Backups
-	plan     *plan
+	check    *check
 	progress Progress
 
-	waiting []connections.Entry
-	done    int64
+	buffer []connections.Entry
+	done   int64
 }
 
-func (a *act) head(h header, _ tenants.Tenant) error {
-	if h.ID != a.plan.file {
+func (w *write) head(h header, _ tenants.Tenant) error {
+	if h.ID != w.check.file {
 		return refuse("The file was changed while it was read.")
 	}
 	return nil
 }
 
-func (a *act) integration(in tenants.Integration) error {
-	return a.b.Tenants.Tenant(a.plan.tenant).Restore(a.ctx, in)
+func (w *write) integration(in tenants.Integration) error {
+	return w.b.Tenants.Tenant(w.check.tenant).Restore(w.ctx, in)
 }
 
-func (a *act) connection(e connections.Entry) error {
-	if a.waiting = append(a.waiting, e); len(a.waiting) < batch {
+func (w *write) connection(e connections.Entry) error {
+	if w.buffer = append(w.buffer, e); len(w.buffer) < batch {
 		return nil
 	}
-	return a.flush()
+	return w.flush()
 }
 
-func (a *act) flush() error {
-	if len(a.waiting) == 0 {
+func (w *write) flush() error {
+	if len(w.buffer) == 0 {
 		return nil
 	}
 	// Records outlive a tenant that was deleted meanwhile.
-	if _, err := a.b.alive(a.ctx, a.plan); err != nil {
+	if _, err := w.b.alive(w.ctx, w.check); err != nil {
 		return err
 	}
-	if err := a.b.Connections.Import(a.ctx, a.waiting); err != nil {
+	if err := w.b.Connections.Import(w.ctx, w.buffer); err != nil {
 		return err
 	}
-	a.done += int64(len(a.waiting))
-	a.waiting = a.waiting[:0]
-	a.progress.tell(a.done)
+	w.done += int64(len(w.buffer))
+	w.buffer = w.buffer[:0]
+	w.progress.tell(w.done)
 	return nil
 }
 
@@ -208,18 +210,18 @@ func (a *act) flush() error {
 const finishTries = 5
 
 // finish makes the tenant what the file says, suspended.
-func (b *Backups) finish(ctx context.Context, p *plan) (err error) {
+func (b *Backups) finish(ctx context.Context, c *check) (err error) {
 	for range finishTries {
 		var t tenants.Tenant
-		if t, err = b.alive(ctx, p); err != nil {
+		if t, err = b.alive(ctx, c); err != nil {
 			return err
 		}
-		made := p.made
-		made.CreatedAt, made.Version = t.CreatedAt, t.Version
-		if made.Suspended == nil {
-			made.Suspended = b.suspension()
+		imported := c.fromFile
+		imported.CreatedAt, imported.Version = t.CreatedAt, t.Version
+		if imported.Suspended == nil {
+			imported.Suspended = b.suspension()
 		}
-		if _, err = b.Tenants.Tenant(p.tenant).UpdateTenant(ctx, made); !errors.Is(err, tenants.ErrStale) {
+		if _, err = b.Tenants.Tenant(c.tenant).UpdateTenant(ctx, imported); !errors.Is(err, tenants.ErrStale) {
 			return err
 		}
 	}

@@ -110,7 +110,7 @@ func TestTakeOver(t *testing.T) {
 			}
 			return nil
 		}
-		want := wanted("").Integration
+		want := desired("").Integration
 		want.Answer = tenants.AnswerV1
 		taken, err := w.reg.TakeOver(t.Context(), "acme", theirs.ID, want)
 		require.NoError(t, err)
@@ -143,7 +143,7 @@ func TestTakeOverThatIsRefused(t *testing.T) {
 	enabled := pbapi.Enabled
 	require.NoError(t, w.reg.Productboard(anyOf(pbToken)).UpdateIntegration(t.Context(), theirs.ID, pbapi.IntegrationUpdate{Status: &enabled}))
 	require.NoError(t, w.fake.SetEdge(public)) // our probe fails
-	_, err := w.reg.TakeOver(t.Context(), "acme", theirs.ID, wanted("").Integration)
+	_, err := w.reg.TakeOver(t.Context(), "acme", theirs.ID, desired("").Integration)
 	require.Contains(t, problems(t, err)["name"], "could not verify")
 	page, _, err := w.store.Tenant("acme").Integrations(t.Context(), "", 0)
 	require.NoError(t, err)

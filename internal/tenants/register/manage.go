@@ -13,15 +13,17 @@ import (
 	"pushbutton/internal/tenants"
 )
 
-// Create registers one integration, as Apply would. One of the same name that
-// an earlier call could not finish is finished. Of want counts what
-// Wanted.Integration says. With OAuth it is only stored, and Register follows
-// once somebody has authorised the plugin. Its error is Problems: nothing was
-// written then, unless the outcome at Productboard is unknown (fault.IsUnsure),
-// in which case the same call settles it a minute later.
-func (r *Registrar) Create(ctx context.Context, tenant string, want tenants.Integration) (tenants.Integration, Result, error) {
-	j := &job{tenant: tenant, want: Wanted{Integration: want}}
-	stored, err := r.Store.Tenant(tenant).ByName(ctx, want.Name)
+// Create registers one integration, as Apply would, and finishes one of the
+// same name that an earlier call could not finish. It reads the fields of
+// desired that Desired.Integration lists. With OAuth it only stores the
+// integration, and Register follows once somebody has authorised the plugin.
+//
+// Its error is Problems. Nothing was written then, unless the outcome at
+// Productboard is unknown (fault.IsUnsure): the same call settles it a minute
+// later.
+func (r *Registrar) Create(ctx context.Context, tenant string, desired tenants.Integration) (tenants.Integration, Result, error) {
+	j := &job{tenant: tenant, desired: Desired{Integration: desired}}
+	stored, err := r.Store.Tenant(tenant).ByName(ctx, desired.Name)
 	switch {
 	case err == nil && (stored.ProductboardID != "" || stored.CreateBegun.IsZero()):
 		j.refuse(fault.Conflict, FieldName, "The tenant has an integration of this name already.")
@@ -40,43 +42,46 @@ func (r *Registrar) Register(ctx context.Context, tenant, id string, recreate bo
 	return r.recreating(recreate).Patch(ctx, tenant, id, func(*tenants.Integration) error { return nil })
 }
 
-// Patch changes one integration. change is given what is stored and makes of
-// it what shall be; its error ends the call. It may change what
-// Wanted.Integration says, but neither Type nor Target.Type. Only what the
-// change touches is checked, so that what is broken on one side does not stop
-// a repair on the other; an integration that needs a reconnect is checked
-// whole. A tracker's credential goes to another scheme, host or port only if the
-// caller knows it: if change replaces it, or sent names it. Otherwise whoever may
-// change an address could read it there. Its error is Problems, change's, or
-// fault.NotFound.
+// Patch changes one integration. change turns the stored one into the desired
+// one; its error ends the call. It may change the fields that
+// Desired.Integration lists, but neither Type nor Target.Type. Its error is
+// Problems, change's, or fault.NotFound.
+//
+// Only what the change touches is checked, so that a fault on one side does not
+// stop a repair on the other. An integration that needs a reconnect is checked
+// whole.
+//
+// A tracker's credential goes to another scheme, host or port only if the
+// caller knows it: change replaces it, or sent names it. Otherwise whoever may
+// change an address could read the credential there.
 func (r *Registrar) Patch(ctx context.Context, tenant, id string, change func(*tenants.Integration) error, sent ...string) (tenants.Integration, Result, error) {
 	stored, err := r.Store.Tenant(tenant).Integration(ctx, id)
 	if err != nil {
 		return tenants.Integration{}, Result{}, err
 	}
-	want := clone(stored)
-	if err := change(&want); err != nil {
+	desired := clone(stored)
+	if err := change(&desired); err != nil {
 		return tenants.Integration{}, Result{}, err
 	}
-	j := &job{tenant: tenant, want: Wanted{Integration: want}, stored: &stored}
-	if want.Name != stored.Name {
-		_, err := r.Store.Tenant(tenant).ByName(ctx, want.Name)
+	j := &job{tenant: tenant, desired: Desired{Integration: desired}, stored: &stored}
+	if desired.Name != stored.Name {
+		_, err := r.Store.Tenant(tenant).ByName(ctx, desired.Name)
 		if err == nil {
 			j.refuse(fault.Conflict, FieldName, "The tenant has an integration of this name already.")
 		} else if !errors.Is(err, fault.NotFound) {
 			j.fail(FieldName, err)
 		}
 	}
-	if want.Target.Type == stored.Target.Type && !reflect.DeepEqual(stored.Target, want.Target) {
+	if desired.Target.Type == stored.Target.Type && !reflect.DeepEqual(stored.Target, desired.Target) {
 		r.refuseDisclosure(j, sent)
 	}
-	return r.single(ctx, j, r.touched(stored, want))
+	return r.single(ctx, j, r.touched(stored, desired))
 }
 
 // refuseDisclosure refuses settings that lead a stored credential, which the
 // caller need not know, to another address.
 func (r *Registrar) refuseDisclosure(j *job, sent []string) {
-	before, now := j.stored.Target, j.want.Integration.Target
+	before, now := j.stored.Target, j.desired.Integration.Target
 	moved, err := r.Recipients(before, now)
 	if err != nil {
 		describeTarget(j, err)
@@ -124,17 +129,17 @@ func (r *Registrar) find(ctx context.Context, in tenants.Integration) *workspace
 }
 
 // touched says which sides a change concerns.
-func (r *Registrar) touched(stored, want tenants.Integration) scope {
+func (r *Registrar) touched(stored, desired tenants.Integration) scope {
 	if stored.Reconnect != nil || stored.ProductboardID == "" {
 		return wholly()
 	}
-	target := !reflect.DeepEqual(stored.Target, want.Target)
+	target := !reflect.DeepEqual(stored.Target, desired.Target)
 	return scope{
 		target: target,
 		// The mapping names fields of Productboard's items.
-		productboard: target && !reflect.DeepEqual(stored.Target.Settings, want.Target.Settings) ||
-			stored.Name != want.Name || stored.ButtonLabel != want.ButtonLabel || stored.Disabled != want.Disabled ||
-			!reflect.DeepEqual(stored.Productboard, want.Productboard) || stored.Registered != r.digest(want),
+		productboard: target && !reflect.DeepEqual(stored.Target.Settings, desired.Target.Settings) ||
+			stored.Name != desired.Name || stored.ButtonLabel != desired.ButtonLabel || stored.Disabled != desired.Disabled ||
+			!reflect.DeepEqual(stored.Productboard, desired.Productboard) || stored.Registered != r.digest(desired),
 	}
 }
 

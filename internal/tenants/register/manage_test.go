@@ -27,7 +27,7 @@ func (w *world) tenant() {
 
 func (w *world) create(name string) tenants.Integration {
 	w.t.Helper()
-	in, res, err := w.reg.Create(w.t.Context(), "acme", wanted(name).Integration)
+	in, res, err := w.reg.Create(w.t.Context(), "acme", desired(name).Integration)
 	require.NoError(w.t, err)
 	require.Equal(w.t, register.Created, res.State)
 	return in
@@ -60,9 +60,9 @@ func TestCreateIsWhatApplyDoes(t *testing.T) {
 		require.Equal(t, in, w.stored(in.ID))
 		require.Equal(t, w.fake.Integrations()[0].ID, in.ProductboardID)
 		require.Equal(t, map[string]time.Time{"actionSecret": w.now, "productboard.token": w.now, "target.credentials.apiKey": w.now}, in.SecretsSet)
-		require.Equal(t, register.Unchanged, w.mustApply(plan(wanted("Engineering")))[0].State)
+		require.Equal(t, register.Unchanged, w.mustApply(declare(desired("Engineering")))[0].State)
 
-		_, _, err := w.reg.Create(t.Context(), "acme", wanted("Engineering").Integration)
+		_, _, err := w.reg.Create(t.Context(), "acme", desired("Engineering").Integration)
 		require.ErrorIs(t, err, fault.Conflict)
 		require.Contains(t, problems(t, err), "name")
 	})
@@ -74,7 +74,7 @@ func TestCreateNamesEveryField(t *testing.T) {
 	w.target = func(tenants.TargetConfig) error {
 		return targets.FieldErrors{{Path: "settings.project", Message: "is required"}, {Path: "credentials.apiKey", Message: "is required"}}
 	}
-	want := wanted("Engineering").Integration
+	want := desired("Engineering").Integration
 	want.Productboard.Token = secret.New("canary-wrong")
 	_, res, err := w.reg.Create(t.Context(), "acme", want)
 	require.Equal(t, register.Failed, res.State)
@@ -94,10 +94,10 @@ func TestCreateSettlesAnUnknownOutcome(t *testing.T) {
 		_, err := w.fake.SetFault(pbfake.Fault{ID: "drop", Class: pbfake.ClassIntegration, Kind: pbfake.FaultDropAfter})
 		require.NoError(t, err)
 		w.session = func(s register.Session) register.Session { return listing{s, w} }
-		_, _, err = w.reg.Create(t.Context(), "acme", wanted("Engineering").Integration)
+		_, _, err = w.reg.Create(t.Context(), "acme", desired("Engineering").Integration)
 		require.True(t, fault.IsUnsure(err))
 		w.fake.ClearFaults()
-		_, _, err = w.reg.Create(t.Context(), "acme", wanted("Engineering").Integration)
+		_, _, err = w.reg.Create(t.Context(), "acme", desired("Engineering").Integration)
 		require.ErrorIs(t, err, fault.Conflict, "not before the first can be over")
 		w.now = w.now.Add(time.Minute)
 		in := w.create("Engineering")
@@ -109,7 +109,7 @@ func TestCreateSettlesAnUnknownOutcome(t *testing.T) {
 func TestOAuthIsStoredFirstAndRegisteredLater(t *testing.T) {
 	w := newWorld(t, redistest.Mini(t))
 	w.tenant()
-	want := wanted("Engineering").Integration
+	want := desired("Engineering").Integration
 	want.Productboard = tenants.ProductboardAuth{Kind: tenants.AuthOAuth, ClientID: "client"}
 	in, res, err := w.reg.Create(t.Context(), "acme", want)
 	require.NoError(t, err)
@@ -271,7 +271,7 @@ func TestRotateCutShort(t *testing.T) {
 			return in, err
 		},
 		"apply": func(w *world, id string) (tenants.Integration, error) {
-			_, err := w.apply(plan(wanted("Engineering")))
+			_, err := w.apply(declare(desired("Engineering")))
 			return w.stored(id), err
 		},
 	}
@@ -376,7 +376,7 @@ func TestDeleteTakesAnOrphanAlong(t *testing.T) {
 	w := newWorld(t, redistest.Mini(t))
 	w.tenant()
 	w.session = func(s register.Session) register.Session { return killed{s, false} }
-	require.PanicsWithValue(t, errKilled, func() { _, _, _ = w.reg.Create(t.Context(), "acme", wanted("Engineering").Integration) })
+	require.PanicsWithValue(t, errKilled, func() { _, _, _ = w.reg.Create(t.Context(), "acme", desired("Engineering").Integration) })
 	w.session = nil
 	in, err := w.store.Tenant("acme").ByName(t.Context(), "Engineering")
 	require.NoError(t, err)

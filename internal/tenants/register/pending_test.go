@@ -33,12 +33,12 @@ func TestApplyBeforeSomebodyHasConnected(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		kind := fault.Unauthorized
 		w.session = func(s register.Session) register.Session { return unauthorised{s, kind} }
-		want := wanted("Engineering")
+		want := desired("Engineering")
 		want.Integration.Productboard = tenants.ProductboardAuth{Kind: tenants.AuthOAuth, ClientID: "client", ClientSecret: secret.New("canary-secret")}
-		plan := register.Plan{Tenants: []register.WantedTenant{{ID: "acme", Integrations: []register.Wanted{want}}}}
+		declaration := register.Declaration{Tenants: []register.DesiredTenant{{ID: "acme", Integrations: []register.Desired{want}}}}
 		apply := func() (register.Result, string) {
 			t.Helper()
-			report, err := w.reg.Apply(t.Context(), plan)
+			report, err := w.reg.Apply(t.Context(), declaration)
 			require.NoError(t, err)
 			var out bytes.Buffer
 			require.NoError(t, report.Write(&out))
@@ -55,7 +55,7 @@ func TestApplyBeforeSomebodyHasConnected(t *testing.T) {
 		require.Equal(t, first, again)
 		require.Equal(t, stored, w.stored(first.ID), "a second run changes nothing")
 
-		plan.Tenants[0].Integrations[0].Integration.ButtonLabel = "Go"
+		declaration.Tenants[0].Integrations[0].Integration.ButtonLabel = "Go"
 		changed, _ := apply()
 		require.Equal(t, register.Pending, changed.State)
 		require.Equal(t, []string{"settings"}, changed.Changes)
@@ -64,7 +64,7 @@ func TestApplyBeforeSomebodyHasConnected(t *testing.T) {
 
 		// Productboard being away is no reason to wait for anybody.
 		kind = fault.Unavailable
-		_, err := w.reg.Apply(t.Context(), plan)
+		_, err := w.reg.Apply(t.Context(), declaration)
 		require.ErrorIs(t, err, fault.Unavailable)
 		// Whoever asks to register it is told that nobody has connected it.
 		kind = fault.Unauthorized

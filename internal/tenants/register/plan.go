@@ -15,10 +15,10 @@ import (
 	"pushbutton/internal/tenants"
 )
 
-// job is one declared integration on its way.
+// job is one desired integration on its way.
 type job struct {
-	tenant string
-	want   Wanted
+	tenant  string
+	desired Desired
 	// stored is our record, nil where there is none yet.
 	stored *tenants.Integration
 	// goal is the record as it shall be.
@@ -78,11 +78,11 @@ func failed(jobs []*job) bool {
 }
 
 // plan checks everything, decides what has to be done, and writes nothing.
-func (r *Registrar) plan(ctx context.Context, plan Plan) []*job {
+func (r *Registrar) plan(ctx context.Context, declaration Declaration) []*job {
 	var jobs []*job
-	for _, t := range plan.Tenants {
-		for _, w := range t.Integrations {
-			jobs = append(jobs, &job{tenant: t.ID, want: w})
+	for _, t := range declaration.Tenants {
+		for _, d := range t.Integrations {
+			jobs = append(jobs, &job{tenant: t.ID, desired: d})
 		}
 	}
 	workspaces := &workspaces{open: r.Productboard, known: map[string]*workspace{}}
@@ -101,7 +101,7 @@ func (r *Registrar) plan(ctx context.Context, plan Plan) []*job {
 
 // check finds the record of a declaration, and checks the two together.
 func (r *Registrar) check(ctx context.Context, j *job, workspaces *workspaces) {
-	stored, err := r.Store.Tenant(j.tenant).ByName(ctx, j.want.Integration.Name)
+	stored, err := r.Store.Tenant(j.tenant).ByName(ctx, j.desired.Integration.Name)
 	switch {
 	case err == nil:
 		j.stored = &stored
@@ -126,11 +126,11 @@ func productboardOnly() scope { return scope{productboard: true} }
 
 func wholly() scope { return scope{target: true, productboard: true} }
 
-// inspect checks what is wanted against the record, the tracker and
+// inspect checks the desired integration against the record, the tracker and
 // Productboard, and decides what has to be done.
 func (r *Registrar) inspect(ctx context.Context, j *job, look scope, open func(context.Context, tenants.Integration) *workspace) {
 	var err error
-	if j.goal, err = r.goal(j.tenant, j.want.Integration, j.stored); err != nil {
+	if j.goal, err = r.goal(j.tenant, j.desired.Integration, j.stored); err != nil {
 		j.fail(FieldSettings, err)
 		return
 	}
@@ -181,11 +181,11 @@ func (r *Registrar) inspect(ctx context.Context, j *job, look scope, open func(c
 }
 
 // goal is the record as declared, with what is kept of the stored one.
-func (r *Registrar) goal(tenant string, want tenants.Integration, stored *tenants.Integration) (tenants.Integration, error) {
+func (r *Registrar) goal(tenant string, desired tenants.Integration, stored *tenants.Integration) (tenants.Integration, error) {
 	in := tenants.Integration{
-		Tenant: tenant, Name: want.Name, Type: want.Type, ButtonLabel: want.ButtonLabel,
-		Productboard: want.Productboard, Answer: want.Answer, OnUnlink: want.OnUnlink,
-		Target: want.Target, Disabled: want.Disabled,
+		Tenant: tenant, Name: desired.Name, Type: desired.Type, ButtonLabel: desired.ButtonLabel,
+		Productboard: desired.Productboard, Answer: desired.Answer, OnUnlink: desired.OnUnlink,
+		Target: desired.Target, Disabled: desired.Disabled,
 	}
 	if in.Answer == "" {
 		in.Answer = tenants.AnswerV2

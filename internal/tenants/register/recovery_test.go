@@ -19,7 +19,7 @@ import (
 func TestApplyProbeFails(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		require.NoError(t, w.fake.SetEdge(public)) // nobody there
-		report, err := w.apply(plan(wanted("Engineering")))
+		report, err := w.apply(declare(desired("Engineering")))
 		require.ErrorIs(t, err, fault.Invalid)
 		require.ErrorContains(t, err, "acme.yaml:Engineering:name: Productboard could not verify this plugin's action URL")
 		require.ErrorContains(t, err, "this plugin: ")
@@ -27,7 +27,7 @@ func TestApplyProbeFails(t *testing.T) {
 		w.nothingStored()
 
 		require.NoError(t, w.fake.SetEdge(public, w.front.URL))
-		require.Equal(t, register.Created, w.mustApply(plan(wanted("Engineering")))[0].State)
+		require.Equal(t, register.Created, w.mustApply(declare(desired("Engineering")))[0].State)
 	})
 }
 
@@ -35,12 +35,12 @@ func TestApplyOneFailureDoesNotStopTheOthers(t *testing.T) {
 	w := newWorld(t, redistest.Mini(t))
 	_, err := w.fake.SetFault(pbfake.Fault{Class: pbfake.ClassProbe, Kind: pbfake.FaultStatus, Status: 502, Count: 1})
 	require.NoError(t, err)
-	report, err := w.apply(plan(wanted("A"), wanted("B")))
+	report, err := w.apply(declare(desired("A"), desired("B")))
 	require.Error(t, err)
 	require.Equal(t, register.Failed, report.Integrations[0].State)
 	require.Empty(t, report.Integrations[0].ID)
 	require.Equal(t, register.Created, report.Integrations[1].State)
-	results := w.mustApply(plan(wanted("A"), wanted("B")))
+	results := w.mustApply(declare(desired("A"), desired("B")))
 	require.Equal(t, register.Created, results[0].State)
 	require.Equal(t, register.Unchanged, results[1].State)
 }
@@ -62,7 +62,7 @@ func (k killed) CreateIntegration(ctx context.Context, in pbapi.IntegrationCreat
 	panic(errKilled)
 }
 
-func (w *world) applyKilled(before bool, p register.Plan) {
+func (w *world) applyKilled(before bool, p register.Declaration) {
 	w.t.Helper()
 	w.session = func(s register.Session) register.Session { return killed{s, before} }
 	require.PanicsWithValue(w.t, errKilled, func() { _, _ = w.reg.Apply(w.t.Context(), p) })
@@ -73,7 +73,7 @@ func TestApplyAfterACrash(t *testing.T) {
 	for name, before := range map[string]bool{"before the create": true, "after the create": false} {
 		t.Run(name, func(t *testing.T) {
 			each(t, func(t *testing.T, w *world) {
-				p := plan(wanted("Engineering"))
+				p := declare(desired("Engineering"))
 				w.applyKilled(before, p)
 				begun, err := w.store.Tenant("acme").ByName(t.Context(), "Engineering")
 				require.NoError(t, err)
@@ -101,13 +101,13 @@ func TestApplyAfterACrash(t *testing.T) {
 // here the public address has changed since.
 func TestApplyAdoptsWithItsOwnAction(t *testing.T) {
 	w := newWorld(t, redistest.Mini(t))
-	want := wanted("Engineering")
-	w.applyKilled(false, plan(want))
+	want := desired("Engineering")
+	w.applyKilled(false, declare(want))
 	w.now = w.now.Add(time.Minute)
 	w.reg.PublicURL = "https://new.example.com"
 	require.NoError(t, w.fake.SetEdge("https://new.example.com", w.front.URL))
 	want.Integration.ButtonLabel = "Go"
-	res := w.mustApply(plan(want))[0]
+	res := w.mustApply(declare(want))[0]
 	remote := w.fake.Integrations()[0]
 	require.Equal(t, "https://new.example.com/actions/"+res.ID, remote.ActionURL)
 	require.Equal(t, "Go", remote.Label)
@@ -116,7 +116,7 @@ func TestApplyAdoptsWithItsOwnAction(t *testing.T) {
 func TestApplyDoesNotAdoptWhatMayBeSomebodyElses(t *testing.T) {
 	t.Run("two of the name", func(t *testing.T) {
 		w := newWorld(t, redistest.Mini(t))
-		p := plan(wanted("Engineering"))
+		p := declare(desired("Engineering"))
 		w.applyKilled(false, p)
 		_, err := w.reg.Productboard(anyOf(pbToken)).CreateIntegration(t.Context(), pbapi.IntegrationCreate{
 			Type: "com.pushbutton.redmine", Name: "Engineering", Label: "X", Status: pbapi.Disabled, Action: pbapi.Action{URL: "https://other.example.com/x"}})
@@ -129,10 +129,10 @@ func TestApplyDoesNotAdoptWhatMayBeSomebodyElses(t *testing.T) {
 	})
 	t.Run("another tenant's", func(t *testing.T) {
 		w := newWorld(t, redistest.Mini(t))
-		mine := plan(wanted("Engineering"))
+		mine := declare(desired("Engineering"))
 		w.applyKilled(true, mine)
 		theirs := mine
-		theirs.Tenants = []register.WantedTenant{{ID: "other", Integrations: mine.Tenants[0].Integrations}}
+		theirs.Tenants = []register.DesiredTenant{{ID: "other", Integrations: mine.Tenants[0].Integrations}}
 		w.mustApply(theirs)
 		w.now = w.now.Add(time.Minute)
 		before := w.writes()
@@ -147,7 +147,7 @@ func TestApplyUnknownOutcomeOfACreate(t *testing.T) {
 		_, err := w.fake.SetFault(pbfake.Fault{ID: "drop", Class: pbfake.ClassIntegration, Kind: pbfake.FaultDropAfter})
 		require.NoError(t, err)
 		w.session = func(s register.Session) register.Session { return listing{s, w} }
-		p := plan(wanted("Engineering"))
+		p := declare(desired("Engineering"))
 		report, err := w.apply(p)
 		require.ErrorContains(t, err, "the integration may have been created all the same; apply again in a minute")
 		require.NotEmpty(t, report.Integrations[0].ID, "the record stays")
@@ -176,7 +176,7 @@ func (l listing) ListIntegrations(context.Context) iter.Seq2[pbapi.Integration, 
 
 func TestApplyDeletedAtProductboard(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
-		p := plan(wanted("Engineering"))
+		p := declare(desired("Engineering"))
 		first := w.mustApply(p)[0]
 		require.NoError(t, deleteRemote(w, first.ProductboardID))
 
@@ -205,7 +205,7 @@ func TestApplyDeletedAtProductboard(t *testing.T) {
 // name at Productboard is somebody else's.
 func TestApplyDoesNotAdoptAfterASureFailure(t *testing.T) {
 	w := newWorld(t, redistest.Mini(t))
-	p := plan(wanted("Engineering"))
+	p := declare(desired("Engineering"))
 	w.applyKilled(true, p)
 	w.now = w.now.Add(time.Minute)
 	require.NoError(t, w.fake.SetEdge(public))
@@ -228,14 +228,14 @@ func deleteRemote(w *world, id string) error {
 
 func TestApplyRefusesMoves(t *testing.T) {
 	w := newWorld(t, redistest.Mini(t))
-	want := wanted("Engineering")
-	w.mustApply(plan(want))
+	want := desired("Engineering")
+	w.mustApply(declare(want))
 	want.Integration.Target.Type = "jira"
-	_, err := w.apply(plan(want))
+	_, err := w.apply(declare(want))
 	require.EqualError(t, err, `acme.yaml:Engineering:target.type: cannot be changed from "redmine" to "jira": the issues of the existing buttons are in the former; declare an integration of another name instead`)
-	want = wanted("Engineering")
+	want = desired("Engineering")
 	want.Integration.Type = "com.example.new"
-	_, err = w.apply(plan(want))
+	_, err = w.apply(declare(want))
 	require.ErrorContains(t, err, `acme.yaml:Engineering:type: cannot be changed from "com.pushbutton.redmine" to "com.example.new"`)
 }
 
@@ -243,7 +243,7 @@ func TestApplyEndsWithItsContext(t *testing.T) {
 	w := newWorld(t, redistest.Mini(t))
 	ctx, cancel := context.WithCancel(t.Context())
 	w.session = func(s register.Session) register.Session { return canceling{s, cancel} }
-	report, err := w.reg.Apply(ctx, plan(wanted("A"), wanted("B")))
+	report, err := w.reg.Apply(ctx, declare(desired("A"), desired("B")))
 	require.ErrorIs(t, err, fault.Canceled)
 	require.Equal(t, register.Created, report.Integrations[0].State, "what Productboard has done is written down all the same")
 	require.Equal(t, register.Failed, report.Integrations[1].State)
@@ -266,7 +266,7 @@ func TestApplyWithoutRedis(t *testing.T) {
 	env := redistest.Mini(t)
 	w := newWorld(t, env)
 	env.Mini.SetError("LOADING")
-	_, err := w.apply(plan(wanted("Engineering")))
+	_, err := w.apply(declare(desired("Engineering")))
 	require.ErrorIs(t, err, fault.Unavailable)
 	require.ErrorContains(t, err, "Redis")
 	require.Zero(t, w.writes())
@@ -274,7 +274,7 @@ func TestApplyWithoutRedis(t *testing.T) {
 
 func TestApplyEmptyTenant(t *testing.T) {
 	w := newWorld(t, redistest.Mini(t))
-	require.Empty(t, w.mustApply(plan()))
+	require.Empty(t, w.mustApply(declare()))
 	_, err := w.store.Tenant("acme").Get(t.Context())
 	require.NoError(t, err, "a tenant may be declared without integrations")
 }

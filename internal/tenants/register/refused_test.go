@@ -40,17 +40,17 @@ func TestPatchKeepsCredentialsWhereTheyWereSetFor(t *testing.T) {
 		return nil
 	})
 	require.NoError(t, err)
-	again := wanted("Engineering")
+	again := desired("Engineering")
 	again.Integration.Target.Settings["elsewhere"] = "https://fourth.example"
-	require.Equal(t, register.Updated, w.mustApply(plan(again))[0].State)
+	require.Equal(t, register.Updated, w.mustApply(declare(again))[0].State)
 }
 
 // What cannot be stored is told before anything is written.
 func TestApplyRefusesWhatIsTooLarge(t *testing.T) {
 	w := newWorld(t, redistest.Mini(t))
-	large := wanted("Large")
+	large := desired("Large")
 	large.Integration.Target.Settings = map[string]any{"big": strings.Repeat("x", tenants.MaxRecord)}
-	report, err := w.apply(plan(wanted("Engineering"), large))
+	report, err := w.apply(declare(desired("Engineering"), large))
 	require.ErrorContains(t, err, "larger than")
 	require.Equal(t, register.Skipped, report.Integrations[0].State)
 	require.Zero(t, w.writes())

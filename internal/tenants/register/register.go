@@ -1,9 +1,11 @@
-// Package register brings tenants and integrations into the state that is
-// wanted: stored here with their credentials sealed, and known to
-// Productboard. Apply takes a whole declaration; Create, Patch, Rotate and the
-// others take one integration, through the same checks and steps. Applying the same declaration again changes nothing, and so
-// does applying one that cannot be carried out: everything is checked, with
-// the trackers and with Productboard too, before anything is written.
+// Package register brings tenants and integrations into the desired state:
+// stored here with their credentials sealed, and known to Productboard. Apply
+// takes a whole declaration; Create, Patch, Rotate and the others take one
+// integration, through the same checks and steps.
+//
+// Everything is checked before anything is written, with the trackers and with
+// Productboard too. So a declaration that cannot be carried out changes nothing,
+// and neither does one that is applied a second time.
 //
 // What must not live here: the format of a declaration (see applyfile), how
 // records are kept (tenants), Productboard's wire format (pbapi).
@@ -133,21 +135,21 @@ func (r *Registrar) ActionURL(integration string) string {
 	return r.PublicURL + ActionPath + integration
 }
 
-// Plan is what is declared.
-type Plan struct {
-	Tenants []WantedTenant
+// Declaration is what a file, or a request, says that there shall be.
+type Declaration struct {
+	Tenants []DesiredTenant
 	// Recreate makes integrations anew that Productboard does not have any
 	// more. Their buttons are gone there; the records here stay.
 	Recreate bool
 }
 
-// WantedTenant is a tenant and those of its integrations that are declared.
-type WantedTenant struct {
+// DesiredTenant is a tenant and those of its integrations that are declared.
+type DesiredTenant struct {
 	ID           string
-	Integrations []Wanted
+	Integrations []Desired
 }
 
-// The fields of a declared integration that Wanted.Origin is asked for, beside
+// The fields of a declared integration that Desired.Origin is asked for, beside
 // "target." with the path of one of the target's own fields.
 const (
 	FieldName        = "name"
@@ -159,38 +161,37 @@ const (
 	FieldCredentials = "target.credentials"
 )
 
-// Wanted is one declared integration.
-type Wanted struct {
-	// Integration holds what was declared: Name, ButtonLabel,
-	// Productboard, Answer, OnUnlink, Target, Disabled. Type may be
-	// empty: then it is the stored one, or the default. Everything else is
-	// ignored.
+// Desired is one declared integration.
+type Desired struct {
+	// Integration holds what was declared: Name, ButtonLabel, Productboard,
+	// Answer, OnUnlink, Target, Disabled. Type may be empty: then it is the
+	// stored one, or the default. The other fields are ignored.
 	Integration tenants.Integration
-	// Origin tells where a field stands, as the beginning of an error's text
+	// Origin returns where a field stands, as the beginning of an error's text
 	// ("acme.yaml:5:18: tenants[0].integrations[0].name"). May be nil.
 	Origin func(field string) string
 }
 
-func (w Wanted) origin(tenant, field string) string {
-	if w.Origin == nil {
-		return tenant + "/" + w.Integration.Name + ": " + field
+func (d Desired) origin(tenant, field string) string {
+	if d.Origin == nil {
+		return tenant + "/" + d.Integration.Name + ": " + field
 	}
-	return w.Origin(field)
+	return d.Origin(field)
 }
 
-// Apply carries a plan out. The error joins all failures; each is also in the
-// report. If a check fails nothing is written at all.
-func (r *Registrar) Apply(ctx context.Context, plan Plan) (Report, error) {
-	r = r.recreating(plan.Recreate)
-	jobs := r.plan(ctx, plan)
+// Apply carries a declaration out. The error joins all failures; each is also
+// in the report. If a check fails nothing is written at all.
+func (r *Registrar) Apply(ctx context.Context, declaration Declaration) (Report, error) {
+	r = r.recreating(declaration.Recreate)
+	jobs := r.plan(ctx, declaration)
 	if !failed(jobs) {
-		r.apply(ctx, plan, jobs)
+		r.apply(ctx, declaration, jobs)
 	}
 	report := Report{}
 	for _, j := range jobs {
 		report.Integrations = append(report.Integrations, r.result(j))
 	}
-	left, err := r.leftAlone(ctx, plan)
+	left, err := r.leftAlone(ctx, declaration)
 	if err != nil {
 		report.Integrations = append(report.Integrations, Result{State: Failed, Err: err})
 	}
@@ -199,9 +200,9 @@ func (r *Registrar) Apply(ctx context.Context, plan Plan) (Report, error) {
 }
 
 // apply writes, one job after the other: they are independent of each other.
-func (r *Registrar) apply(ctx context.Context, plan Plan, jobs []*job) {
+func (r *Registrar) apply(ctx context.Context, declaration Declaration, jobs []*job) {
 	next := 0
-	for _, t := range plan.Tenants {
+	for _, t := range declaration.Tenants {
 		mine := jobs[next : next+len(t.Integrations)]
 		next += len(t.Integrations)
 		made, err := r.ensureTenant(ctx, t.ID)

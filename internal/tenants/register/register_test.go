@@ -109,8 +109,8 @@ func anyOf(token string) tenants.Integration {
 	return tenants.Integration{Productboard: tenants.APIToken(secret.New(token))}
 }
 
-func wanted(name string) register.Wanted {
-	return register.Wanted{
+func desired(name string) register.Desired {
+	return register.Desired{
 		Integration: tenants.Integration{
 			Name: name, ButtonLabel: "Push", Productboard: tenants.APIToken(secret.New(pbToken)),
 			Target: tenants.TargetConfig{Type: "redmine", Settings: map[string]any{"project": "push", "limit": 3},
@@ -120,11 +120,11 @@ func wanted(name string) register.Wanted {
 	}
 }
 
-func plan(wanted ...register.Wanted) register.Plan {
-	return register.Plan{Tenants: []register.WantedTenant{{ID: "acme", Integrations: wanted}}}
+func declare(desired ...register.Desired) register.Declaration {
+	return register.Declaration{Tenants: []register.DesiredTenant{{ID: "acme", Integrations: desired}}}
 }
 
-func (w *world) apply(p register.Plan) (register.Report, error) {
+func (w *world) apply(p register.Declaration) (register.Report, error) {
 	w.t.Helper()
 	report, err := w.reg.Apply(w.t.Context(), p)
 	if err != nil {
@@ -133,7 +133,7 @@ func (w *world) apply(p register.Plan) (register.Report, error) {
 	return report, err
 }
 
-func (w *world) mustApply(p register.Plan) []register.Result {
+func (w *world) mustApply(p register.Declaration) []register.Result {
 	w.t.Helper()
 	report, err := w.apply(p)
 	require.NoError(w.t, err)
@@ -160,7 +160,7 @@ func each(t *testing.T, f func(t *testing.T, w *world)) {
 
 func TestApplyTwice(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
-		p := plan(wanted("Engineering"), wanted("Support"))
+		p := declare(desired("Engineering"), desired("Support"))
 		first := w.mustApply(p)
 		require.Len(t, first, 2)
 		remote := w.fake.Integrations()
@@ -253,12 +253,12 @@ func TestApplyChanges(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, redistest.Mini(t))
-			want := wanted("Engineering")
-			id := w.mustApply(plan(want))[0].ID
+			want := desired("Engineering")
+			id := w.mustApply(declare(want))[0].ID
 			probes, calls := w.probes.Load(), w.writes()
 			tc.change(w, &want.Integration)
 
-			res := w.mustApply(plan(want))[0]
+			res := w.mustApply(declare(want))[0]
 			require.Equal(t, register.Updated, res.State)
 			require.Equal(t, tc.changes, res.Changes)
 			require.Equal(t, tc.probes, w.probes.Load()-probes, "probes")
@@ -266,19 +266,19 @@ func TestApplyChanges(t *testing.T) {
 			stored, err := w.store.ByID(t.Context(), id)
 			require.NoError(t, err)
 			tc.check(t, w.fake.Integrations()[0], stored)
-			require.Equal(t, register.Unchanged, w.mustApply(plan(want))[0].State)
+			require.Equal(t, register.Unchanged, w.mustApply(declare(want))[0].State)
 		})
 	}
 }
 
 func TestApplyEnablesWithAProbe(t *testing.T) {
 	w := newWorld(t, redistest.Mini(t))
-	want := wanted("Engineering")
+	want := desired("Engineering")
 	want.Integration.Disabled = true
-	require.Equal(t, register.Created, w.mustApply(plan(want))[0].State)
+	require.Equal(t, register.Created, w.mustApply(declare(want))[0].State)
 	require.Zero(t, w.probes.Load(), "Productboard does not probe what is disabled")
 	want.Integration.Disabled = false
-	require.Equal(t, []string{"enabled", "action"}, w.mustApply(plan(want))[0].Changes)
+	require.Equal(t, []string{"enabled", "action"}, w.mustApply(declare(want))[0].Changes)
 	require.Equal(t, int64(1), w.probes.Load())
 }
 
@@ -286,12 +286,12 @@ func TestApplyEnablesWithAProbe(t *testing.T) {
 // its text is what puts an integration back to work.
 func TestApplyReconnects(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
-		w.mustApply(plan(wanted("Engineering")))
+		w.mustApply(declare(desired("Engineering")))
 		stored, err := w.store.Tenant("acme").ByName(t.Context(), "Engineering")
 		require.NoError(t, err)
 		_, err = w.store.NeedReconnect(t.Context(), stored, fault.SideTracker, "Expired.")
 		require.NoError(t, err)
-		again := w.mustApply(plan(wanted("Engineering")))
+		again := w.mustApply(declare(desired("Engineering")))
 		require.Equal(t, []string{"reconnected"}, again[0].Changes)
 		stored, err = w.store.Tenant("acme").ByName(t.Context(), "Engineering")
 		require.NoError(t, err)
@@ -301,12 +301,12 @@ func TestApplyReconnects(t *testing.T) {
 
 func TestApplyMendsWhatWasChangedAtProductboard(t *testing.T) {
 	w := newWorld(t, redistest.Mini(t))
-	want := wanted("Engineering")
-	id := w.mustApply(plan(want))[0].ProductboardID
+	want := desired("Engineering")
+	id := w.mustApply(declare(want))[0].ProductboardID
 	name, label, status := "Renamed", "Other", pbapi.Disabled
 	require.NoError(t, w.reg.Productboard(anyOf(pbToken)).UpdateIntegration(t.Context(), id,
 		pbapi.IntegrationUpdate{Name: &name, Label: &label, Status: &status}))
-	require.Equal(t, []string{"name", "button label", "enabled", "action"}, w.mustApply(plan(want))[0].Changes)
+	require.Equal(t, []string{"name", "button label", "enabled", "action"}, w.mustApply(declare(want))[0].Changes)
 	remote := w.fake.Integrations()[0]
 	require.Equal(t, "Engineering", remote.Name)
 	require.Equal(t, "Push", remote.Label)
@@ -315,8 +315,8 @@ func TestApplyMendsWhatWasChangedAtProductboard(t *testing.T) {
 
 func TestApplyLeavesTheUndeclaredAlone(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
-		old := w.mustApply(plan(wanted("Old")))[0]
-		results := w.mustApply(plan(wanted("New")))
+		old := w.mustApply(declare(desired("Old")))[0]
+		results := w.mustApply(declare(desired("New")))
 		require.Len(t, results, 2)
 		require.Equal(t, register.Created, results[0].State)
 		old.State = register.LeftAlone
@@ -334,58 +334,58 @@ func TestApplyLeavesTheUndeclaredAlone(t *testing.T) {
 // may be written, here or at Productboard.
 func TestApplyWritesNothingIfACheckFails(t *testing.T) {
 	for name, tc := range map[string]struct {
-		spoil func(w *world, bad *register.Wanted)
+		spoil func(w *world, bad *register.Desired)
 		want  []string
 		kind  fault.Kind
 	}{
 		"wrong token": {
-			func(_ *world, bad *register.Wanted) { bad.Integration.Productboard.Token = secret.New("canary-wrong") },
+			func(_ *world, bad *register.Desired) { bad.Integration.Productboard.Token = secret.New("canary-wrong") },
 			[]string{"acme.yaml:Bad:productboard.token: Productboard does not accept the plugin's access token", "Productboard: unauthorized"}, fault.Unauthorized,
 		},
 		"token without a permission": {
-			func(w *world, bad *register.Wanted) {
+			func(w *world, bad *register.Desired) {
 				w.fake.AddToken(pbfake.Token{Value: "canary-poor", Scopes: []string{"entities:read"}})
 				bad.Integration.Productboard.Token = secret.New("canary-poor")
 			},
 			[]string{"acme.yaml:Bad:productboard.token: ", "plugin-integrations:read"}, fault.Forbidden,
 		},
 		"unreachable tracker": {
-			func(w *world, _ *register.Wanted) {
+			func(w *world, _ *register.Desired) {
 				w.target = only("Bad", &fault.Error{Op: "check", Kind: fault.Unavailable, Side: fault.SideTracker, Peer: "Redmine", Public: "Redmine cannot be reached.", Err: errors.New("connection refused")})
 			},
 			[]string{"acme.yaml:Bad:target.settings: Redmine cannot be reached. [check: Redmine: unavailable: connection refused]"}, fault.Unavailable,
 		},
 		"wrong key": {
-			func(w *world, _ *register.Wanted) {
+			func(w *world, _ *register.Desired) {
 				w.target = only("Bad", &fault.Error{Op: "check", Kind: fault.Unauthorized, Side: fault.SideTracker, Public: "Redmine refused the credentials."})
 			},
 			[]string{"acme.yaml:Bad:target.credentials: Redmine refused the credentials."}, fault.Unauthorized,
 		},
 		"wrong settings": {
-			func(w *world, _ *register.Wanted) {
+			func(w *world, _ *register.Desired) {
 				w.target = only("Bad", targets.FieldErrors{{Path: "settings.project", Message: "is required"}, {Path: "settings.x", Message: "is not known"}})
 			},
 			[]string{"acme.yaml:Bad:target.settings.project: is required", "acme.yaml:Bad:target.settings.x: is not known"}, fault.Internal,
 		},
 		"Productboard has the name": {
-			func(w *world, bad *register.Wanted) {
+			func(w *world, bad *register.Desired) {
 				other := newOther(w)
 				bad.Integration.Name, bad.Integration.Type = other.Name, other.Type
 			},
 			[]string{"acme.yaml:Bad:name: Productboard already has an integration of the type \"com.example.other\" with this name"}, fault.Internal,
 		},
 		"the same column twice": {
-			func(_ *world, bad *register.Wanted) { bad.Integration.Name = "Good" },
+			func(_ *world, bad *register.Desired) { bad.Integration.Name = "Good" },
 			[]string{"acme.yaml:Bad:name: is declared twice"}, fault.Internal,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, redistest.Mini(t))
-			bad := wanted("Bad")
+			bad := desired("Bad")
 			bad.Integration.Target.Settings["name"] = "Bad"
 			tc.spoil(w, &bad)
 			before := len(w.fake.Integrations())
-			report, err := w.apply(plan(wanted("Good"), bad))
+			report, err := w.apply(declare(desired("Good"), bad))
 			for _, want := range tc.want {
 				require.ErrorContains(t, err, want)
 			}
@@ -404,7 +404,7 @@ func TestApplyWritesNothingIfACheckFails(t *testing.T) {
 	}
 }
 
-// nonBracket counts the errors of which the wanted texts are parts.
+// nonBracket counts the errors of which the desired texts are parts.
 func nonBracket(want []string) []string {
 	var out []string
 	for _, s := range want {
@@ -439,13 +439,13 @@ func newOther(w *world) pbapi.IntegrationCreate {
 func TestFieldsThatTemplatesName(t *testing.T) {
 	w := newWorld(t, redistest.Mini(t))
 	w.checked = register.Checked{ItemFields: []string{"name", "go-live date", pbfake.FieldImpact}, Caveat: "It may push twice."}
-	report, err := w.apply(plan(wanted("Engineering")))
+	report, err := w.apply(declare(desired("Engineering")))
 	require.NoError(t, err, "by id, and by name whatever its case")
 	var said strings.Builder
 	require.NoError(t, report.Write(&said))
 	require.Contains(t, said.String(), "It may push twice.")
 
 	w.checked.ItemFields = []string{"Impct", "name"}
-	_, err = w.apply(plan(wanted("Support")))
+	_, err = w.apply(declare(desired("Support")))
 	require.ErrorContains(t, err, `acme.yaml:Support:target.settings: The templates name fields that no item in this Productboard workspace has: "Impct" (did you mean Impact?).`)
 }

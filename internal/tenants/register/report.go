@@ -53,8 +53,8 @@ type Result struct {
 	Problems Problems
 }
 
-// Report is what became of a plan: the declared integrations in their order,
-// then those of the same tenants that were not declared.
+// Report is what became of a declaration: the declared integrations in their
+// order, then those of the same tenants that were not declared.
 type Report struct {
 	Integrations []Result
 }
@@ -92,10 +92,10 @@ func (r Report) Write(w io.Writer) error {
 }
 
 func (r *Registrar) result(j *job) Result {
-	res := Result{Tenant: j.tenant, Name: j.want.Integration.Name, State: j.state, Changes: j.changes, Caveat: j.caveat,
+	res := Result{Tenant: j.tenant, Name: j.desired.Integration.Name, State: j.state, Changes: j.changes, Caveat: j.caveat,
 		Warning: ExpiryNote(j.goal, fault.SideTracker, r.now()), Problems: j.problems}
 	for _, p := range j.problems {
-		res.Err = errors.Join(res.Err, describe(j.want.origin(j.tenant, p.Field), p.Err))
+		res.Err = errors.Join(res.Err, describe(j.desired.origin(j.tenant, p.Field), p.Err))
 	}
 	if j.state == "" {
 		res.State = Skipped
@@ -110,13 +110,14 @@ func (r *Registrar) result(j *job) Result {
 	return res
 }
 
-// leftAlone lists what the plan's tenants have beside the plan.
-func (r *Registrar) leftAlone(ctx context.Context, plan Plan) ([]Result, error) {
+// leftAlone lists the integrations that the declared tenants have beside those
+// declared.
+func (r *Registrar) leftAlone(ctx context.Context, declaration Declaration) ([]Result, error) {
 	var out []Result
-	for _, t := range plan.Tenants {
+	for _, t := range declaration.Tenants {
 		declared := map[string]bool{}
-		for _, w := range t.Integrations {
-			declared[w.Integration.Name] = true
+		for _, d := range t.Integrations {
+			declared[d.Integration.Name] = true
 		}
 		err := eachIntegration(ctx, r.Store.Tenant(t.ID), func(in tenants.Integration) {
 			if !declared[in.Name] {

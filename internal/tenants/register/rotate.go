@@ -22,7 +22,7 @@ func (r *Registrar) RotateActionSecret(ctx context.Context, tenant, id string, m
 	if err != nil {
 		return tenants.Integration{}, Result{}, err
 	}
-	j := &job{tenant: tenant, want: Wanted{Integration: in}, stored: &in}
+	j := &job{tenant: tenant, desired: Desired{Integration: in}, stored: &in}
 	switch {
 	case in.ProductboardID == "":
 		j.refuse(fault.Conflict, FieldName, "The integration is not registered at Productboard yet.")
@@ -34,7 +34,7 @@ func (r *Registrar) RotateActionSecret(ctx context.Context, tenant, id string, m
 		if in, err = r.beginRotation(ctx, scope, in); err != nil {
 			return tenants.Integration{}, Result{}, err
 		}
-		j.want.Integration = in
+		j.desired.Integration = in
 	}
 	return r.single(ctx, j, productboardOnly())
 }

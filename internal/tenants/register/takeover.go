@@ -28,13 +28,13 @@ type Taken struct {
 }
 
 // TakeOver makes ours what another program registered at Productboard:
-// Productboard calls us from then on, with a secret of ours. Of want counts
-// what Wanted.Integration says, but for name, type, button and whether it is
-// enabled, which are Productboard's. Its error is Problems; nothing was changed
+// Productboard calls us from then on, with a secret of ours. It reads the fields
+// of desired that Desired.Integration lists; name, type, button and whether it
+// is enabled come from Productboard. Its error is Problems: nothing was changed
 // then, unless it is fault.IsUnsure.
-func (r *Registrar) TakeOver(ctx context.Context, tenant, productboardID string, want tenants.Integration) (Taken, error) {
+func (r *Registrar) TakeOver(ctx context.Context, tenant, productboardID string, desired tenants.Integration) (Taken, error) {
 	j := &job{tenant: tenant}
-	session := r.Productboard(want)
+	session := r.Productboard(desired)
 	remote, err := session.GetIntegration(ctx, productboardID)
 	switch {
 	case errors.Is(err, fault.NotFound), errors.Is(err, fault.Invalid):
@@ -47,9 +47,9 @@ func (r *Registrar) TakeOver(ctx context.Context, tenant, productboardID string,
 	if j.state == Failed {
 		return Taken{Result: r.result(j)}, j.problems
 	}
-	want.Name, want.Type, want.ButtonLabel, want.Disabled = remote.Name, remote.Type, remote.Label, remote.Status == pbapi.Disabled
-	j.want = Wanted{Integration: want}
-	if _, err := r.Store.Tenant(tenant).ByName(ctx, want.Name); err == nil {
+	desired.Name, desired.Type, desired.ButtonLabel, desired.Disabled = remote.Name, remote.Type, remote.Label, remote.Status == pbapi.Disabled
+	j.desired = Desired{Integration: desired}
+	if _, err := r.Store.Tenant(tenant).ByName(ctx, desired.Name); err == nil {
 		j.refuse(fault.Conflict, FieldName, "The tenant has an integration of this name already.")
 	} else if !errors.Is(err, fault.NotFound) {
 		j.fail(FieldName, err)

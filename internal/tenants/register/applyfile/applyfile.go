@@ -103,12 +103,12 @@ func (p Problems) Error() string {
 }
 
 // Parse reads a declaration. Its error is Problems.
-func Parse(data []byte, opts Options) (register.Plan, error) {
+func Parse(data []byte, opts Options) (register.Declaration, error) {
 	r := &reader{opts: opts, places: map[string]place{}}
 	root := r.load(data)
-	var plan register.Plan
+	var declaration register.Declaration
 	if len(r.problems) == 0 {
-		plan = r.file(root)
+		declaration = r.file(root)
 	}
 	if len(r.problems) > 0 {
 		slices.SortStableFunc(r.problems, func(a, b Problem) int {
@@ -117,13 +117,13 @@ func Parse(data []byte, opts Options) (register.Plan, error) {
 			}
 			return a.Column - b.Column
 		})
-		return register.Plan{}, r.problems
+		return register.Declaration{}, r.problems
 	}
-	return plan, nil
+	return declaration, nil
 }
 
-func (r *reader) file(root value) register.Plan {
-	var plan register.Plan
+func (r *reader) file(root value) register.Declaration {
+	var declaration register.Declaration
 	seen := map[string]bool{}
 	r.object(root,
 		field{name: "tenants", required: true, read: func(v value) {
@@ -133,17 +133,17 @@ func (r *reader) file(root value) register.Plan {
 					r.complain(v.at("id"), "the tenant %q is declared twice", t.ID)
 				}
 				seen[t.ID] = true
-				plan.Tenants = append(plan.Tenants, t)
+				declaration.Tenants = append(declaration.Tenants, t)
 			})
-			if len(plan.Tenants) == 0 && len(r.problems) == 0 {
+			if len(declaration.Tenants) == 0 && len(r.problems) == 0 {
 				r.complain(v, "must list at least one tenant")
 			}
 		}})
-	return plan
+	return declaration
 }
 
-func (r *reader) tenant(v value) register.WantedTenant {
-	var t register.WantedTenant
+func (r *reader) tenant(v value) register.DesiredTenant {
+	var t register.DesiredTenant
 	seen := map[string]bool{}
 	r.object(v,
 		field{name: "id", required: true, read: func(v value) {
@@ -165,7 +165,7 @@ func (r *reader) tenant(v value) register.WantedTenant {
 	return t
 }
 
-func (r *reader) integration(v value) register.Wanted {
+func (r *reader) integration(v value) register.Desired {
 	in := tenants.Integration{Answer: tenants.AnswerV2, OnUnlink: tenants.UnlinkLeave}
 	r.object(v,
 		field{name: "name", required: true, read: func(v value) { in.Name = r.text(v, 1, pbapi.MaxIntegrationName) }},
@@ -184,7 +184,7 @@ func (r *reader) integration(v value) register.Wanted {
 			in.Productboard = r.productboard(v)
 		}},
 		field{name: "target", required: true, read: func(v value) { in.Target = r.target(v) }})
-	return register.Wanted{Integration: in, Origin: r.origin(v.path)}
+	return register.Desired{Integration: in, Origin: r.origin(v.path)}
 }
 
 func (r *reader) target(v value) tenants.TargetConfig {
@@ -217,7 +217,7 @@ func (r *reader) target(v value) tenants.TargetConfig {
 	return target
 }
 
-// origin makes a Wanted.Origin: the place of a field, or of the closest one
+// origin makes a Desired.Origin: the place of a field, or of the closest one
 // around it that the file has.
 func (r *reader) origin(path string) func(field string) string {
 	return func(field string) string {

@@ -70,12 +70,12 @@ const good = `tenants:
 `
 
 func TestParse(t *testing.T) {
-	plan, err := applyfile.Parse([]byte(good), options())
+	declaration, err := applyfile.Parse([]byte(good), options())
 	require.NoError(t, err)
-	require.Len(t, plan.Tenants, 1)
-	require.Equal(t, "acme", plan.Tenants[0].ID)
-	require.Len(t, plan.Tenants[0].Integrations, 1)
-	want := plan.Tenants[0].Integrations[0]
+	require.Len(t, declaration.Tenants, 1)
+	require.Equal(t, "acme", declaration.Tenants[0].ID)
+	require.Len(t, declaration.Tenants[0].Integrations, 1)
+	want := declaration.Tenants[0].Integrations[0]
 	require.Equal(t, tenants.Integration{
 		Name: "Engineering", ButtonLabel: "Push", Productboard: tenants.APIToken(secret.New("canary-token")),
 		Answer: tenants.AnswerV2, OnUnlink: tenants.UnlinkLeave,
@@ -90,10 +90,10 @@ func TestParse(t *testing.T) {
 }
 
 func TestParseOptionalKeys(t *testing.T) {
-	plan, err := applyfile.Parse([]byte(strings.Replace(good, "        button:",
+	declaration, err := applyfile.Parse([]byte(strings.Replace(good, "        button:",
 		"        enabled: false\n        answer: v1\n        onUnlink: close\n        type: com.example.push\n        button:", 1)), options())
 	require.NoError(t, err)
-	in := plan.Tenants[0].Integrations[0].Integration
+	in := declaration.Tenants[0].Integrations[0].Integration
 	require.True(t, in.Disabled)
 	require.Equal(t, tenants.AnswerV1, in.Answer)
 	require.Equal(t, tenants.UnlinkClose, in.OnUnlink)
@@ -107,17 +107,17 @@ func TestParseAliases(t *testing.T) {
         productboard: { token: "env:PB_TOKEN" }
         target: { type: redmine, settings: *s, credentials: { apiKey: "file:redmine.key" } }
 `
-	plan, err := applyfile.Parse([]byte(text), options())
+	declaration, err := applyfile.Parse([]byte(text), options())
 	require.NoError(t, err)
-	in := plan.Tenants[0].Integrations
+	in := declaration.Tenants[0].Integrations
 	require.Equal(t, in[0].Integration.Target, in[1].Integration.Target)
 }
 
 func TestParseOAuth(t *testing.T) {
 	text := strings.Replace(good, `token: "env:PB_TOKEN"`, `oauth: { clientId: c, clientSecret: "env:PB_TOKEN", scope: "entities:read" }`, 1)
-	plan, err := applyfile.Parse([]byte(text), options())
+	declaration, err := applyfile.Parse([]byte(text), options())
 	require.NoError(t, err)
-	auth := plan.Tenants[0].Integrations[0].Integration.Productboard
+	auth := declaration.Tenants[0].Integrations[0].Integration.Productboard
 	require.Equal(t, tenants.ProductboardAuth{Kind: tenants.AuthOAuth, ClientID: "c", ClientSecret: secret.New("canary-token"), Scope: "entities:read"}, auth)
 }
 
@@ -270,9 +270,9 @@ func TestExampleFileIsValid(t *testing.T) {
 		_, err := catalog.Open(c.Type, c.Settings, c.Credentials, targets.Deps{})
 		return err
 	}
-	plan, err := applyfile.Parse(text, opts)
+	declaration, err := applyfile.Parse(text, opts)
 	require.NoError(t, err)
-	require.Len(t, plan.Tenants[0].Integrations, 2)
+	require.Len(t, declaration.Tenants[0].Integrations, 2)
 }
 
 // What is wrong deep in a description is told where it stands.
@@ -335,13 +335,13 @@ func FuzzApplyFile(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		var plan register.Plan
+		var declaration register.Declaration
 		var err error
 		opts := options()
-		boundtest.Memory(t, len(data), boundtest.Limit{Base: 1 << 20, PerByte: 1200}, func() { plan, err = applyfile.Parse(data, opts) })
+		boundtest.Memory(t, len(data), boundtest.Limit{Base: 1 << 20, PerByte: 1200}, func() { declaration, err = applyfile.Parse(data, opts) })
 		if err == nil {
-			require.NotEmpty(t, plan.Tenants)
-			for _, tenant := range plan.Tenants {
+			require.NotEmpty(t, declaration.Tenants)
+			for _, tenant := range declaration.Tenants {
 				require.True(t, tenants.ValidTenantID(tenant.ID))
 				for _, w := range tenant.Integrations {
 					require.NotEmpty(t, w.Integration.Name)
@@ -355,7 +355,7 @@ func FuzzApplyFile(f *testing.F) {
 		var problems applyfile.Problems
 		require.ErrorAs(t, err, &problems)
 		require.NotEmpty(t, problems)
-		require.Empty(t, plan.Tenants)
+		require.Empty(t, declaration.Tenants)
 		require.NotContains(t, err.Error(), "canary")
 	})
 }
