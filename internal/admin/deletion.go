@@ -10,7 +10,7 @@ import (
 	"pushbutton/internal/tenants"
 )
 
-// Deletions deletes tenants; *deletion.Eraser does.
+// Deletions deletes tenants; *deletion.Deleter does.
 type Deletions interface {
 	Begin(ctx context.Context, t tenants.Tenant, j deletion.Job) (deletion.Job, error)
 	Get(ctx context.Context, tenant string) (deletion.Job, error)

@@ -37,7 +37,7 @@ type rig struct {
 
 	records *connections.Store
 	revoked *auth.RevocationStore
-	eraser  *deletion.Eraser
+	deleter *deletion.Deleter
 	env     redistest.Env
 }
 
@@ -63,11 +63,11 @@ func newPacedRig(t testing.TB, env redistest.Env, pace admin.Pace, extra ...admi
 	require.NoError(t, err)
 	r.records = connections.NewStore(env.Client, connections.Timing{})
 	r.revoked, r.log = auth.NewRevocationStore(env.Client), audit.New(env.Client)
-	r.eraser = &deletion.Eraser{Redis: env.Client, Tenants: r.store, Audit: r.log, Log: slog.New(slog.DiscardHandler)}
+	r.deleter = deletion.New(env.Client, r.store, nil, r.log, nil)
 	verifier, err := auth.NewVerifier(auth.Options{Keys: []auth.Keys{r.key}, Revocations: r.revoked})
 	require.NoError(t, err)
 	r.api, err = admin.New(admin.Options{Verifier: verifier, Tenants: r.store, Log: slog.New(slog.DiscardHandler), Audit: r.log, Answers: idempotency.New(env.Client), Pace: pace, Memory: memory.NewBudget(rigMemory),
-		Routes: slices.Concat(admin.TenantRoutes(r.store, r.records), admin.AuditRoutes(r.log), admin.TokenRoutes(r.revoked), admin.DeletionRoutes(r.eraser), extra)})
+		Routes: slices.Concat(admin.TenantRoutes(r.store, r.records), admin.AuditRoutes(r.log), admin.TokenRoutes(r.revoked), admin.DeletionRoutes(r.deleter), extra)})
 	require.NoError(t, err)
 	return r
 }

@@ -143,7 +143,7 @@ func TestDeletionOfATenant(t *testing.T) {
 		assert.Equal(t, false, got.body["done"])
 		assert.Contains(t, r.do(operator, http.MethodGet, "/tenants/acme", "").body, "deleting")
 
-		require.NoError(t, r.eraser.Look(t.Context()))
+		require.NoError(t, r.deleter.Look(t.Context()))
 		got = r.do(operator, http.MethodGet, path, "")
 		assert.Equal(t, true, got.body["done"], got.raw)
 		assert.Equal(t, http.StatusNotFound, r.do(operator, http.MethodGet, "/tenants/acme", "").status)

@@ -37,7 +37,7 @@ func (a *App) adminAPI(out *slog.Logger) (http.Handler, error) {
 		Verifier: verifier, Tenants: a.tenants, Log: out, Audit: log, Answers: idempotency.New(a.rdb), Pace: a.adminPace(), Memory: a.memory,
 		Routes: slices.Concat(admin.TenantRoutes(a.tenants, a.records), admin.IntegrationRoutes(a.Registrar()), admin.ApplyRoutes(a.Registrar()),
 			admin.ConnectionRoutes(a.Pushes()), admin.AuditRoutes(log),
-			admin.TokenRoutes(auth.NewRevocationStore(a.rdb)), admin.DeletionRoutes(a.eraser()), admin.CredentialRoutes(a.auth, a.tenants)),
+			admin.TokenRoutes(auth.NewRevocationStore(a.rdb)), admin.DeletionRoutes(a.deleter()), admin.CredentialRoutes(a.auth, a.tenants)),
 	})
 }
 
@@ -50,20 +50,20 @@ func (a *App) adminPace() admin.Pace {
 	return admin.Pace{Token: gate("token", rate), Tenant: gate("admin", tokens*rate)}
 }
 
-// eraser deletes tenants.
-func (a *App) eraser() *deletion.Eraser {
-	return &deletion.Eraser{Redis: a.rdb, Tenants: a.tenants, Integrations: deleter{a}, Audit: audit.New(a.rdb), Log: a.log,
+// deleter deletes tenants.
+func (a *App) deleter() *deletion.Deleter {
+	return deletion.New(a.rdb, a.tenants, integrationDeleter{a}, audit.New(a.rdb), &deletion.Options{Log: a.log,
 		Forget: []func(context.Context, string) error{func(ctx context.Context, tenant string) error {
 			return a.records.SetLimits(ctx, tenant, connections.Limits{})
 		}, idempotency.New(a.rdb).Forget},
-	}
+	})
 }
 
-// deleter deletes integrations for the eraser.
-type deleter struct{ a *App }
+// integrationDeleter deletes integrations for the deleter of tenants.
+type integrationDeleter struct{ a *App }
 
 // Delete implements deletion.Integrations.
-func (d deleter) Delete(ctx context.Context, in tenants.Integration, keepAtProductboard bool, progress func(done int64)) error {
+func (d integrationDeleter) Delete(ctx context.Context, in tenants.Integration, keepAtProductboard bool, progress func(done int64)) error {
 	return d.a.Registrar().Delete(ctx, in.Tenant, in.ID, register.Deletion{Confirm: in.Name, KeepAtProductboard: keepAtProductboard, Progress: progress})
 }
 

@@ -50,8 +50,8 @@ func (a *App) background(ctx context.Context) *sync.WaitGroup {
 	group.Go(func() { a.tendSessions(ctx) })
 	watcher := a.expiryWatcher()
 	group.Go(func() { watcher.Run(ctx) })
-	eraser := a.eraser()
-	group.Go(func() { eraser.Run(ctx) })
+	deleter := a.deleter()
+	group.Go(func() { deleter.Run(ctx) })
 	return &group
 }
 

@@ -1,7 +1,7 @@
 // Package deletion deletes tenants with all that belongs to them. That can
 // take long, so it is a job: recorded in Redis, carried out in the background
-// by any process, and gone on with by another one after a crash. Every step
-// can be done twice.
+// by any process, and resumed by another one after a crash. Every step can be
+// done twice.
 //
 // What must not live here: how an integration is deleted (register), HTTP.
 package deletion
@@ -59,7 +59,7 @@ type Job struct {
 	Finished time.Time `json:"finished,omitzero"`
 }
 
-// Done tells whether the tenant is gone.
+// Done reports whether the tenant is gone.
 func (j Job) Done() bool { return !j.Finished.IsZero() }
 
 // Integrations deletes one integration with its buttons' records, and at
@@ -68,18 +68,41 @@ type Integrations interface {
 	Delete(ctx context.Context, in tenants.Integration, keepAtProductboard bool, progress func(done int64)) error
 }
 
-// Eraser deletes tenants. It is safe for concurrent use.
-type Eraser struct {
-	Redis        redis.UniversalClient
-	Tenants      *tenants.Store
-	Integrations Integrations
-	// Forget removes what other rooms keep of a tenant; each can be called
-	// again.
+// Options are what a Deleter can do without.
+type Options struct {
+	// Forget removes what other rooms keep of a tenant. Each function can be
+	// called twice.
 	Forget []func(ctx context.Context, tenant string) error
-	Audit  *audit.Log
-	Log    *slog.Logger
+	// Log is where progress and failures go; nil means nowhere.
+	Log *slog.Logger
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
+}
+
+// Deleter deletes tenants. It is safe for concurrent use.
+type Deleter struct {
+	rdb          redis.UniversalClient
+	tenants      *tenants.Store
+	integrations Integrations
+	audit        *audit.Log
+	forget       []func(ctx context.Context, tenant string) error
+	log          *slog.Logger
+	clock        func() time.Time
+}
+
+// New makes a Deleter. opts may be nil.
+func New(rdb redis.UniversalClient, store *tenants.Store, integrations Integrations, log *audit.Log, opts *Options) *Deleter {
+	if opts == nil {
+		opts = &Options{}
+	}
+	d := &Deleter{rdb: rdb, tenants: store, integrations: integrations, audit: log, forget: opts.Forget, log: opts.Log, clock: opts.Now}
+	if d.log == nil {
+		d.log = slog.New(slog.DiscardHandler)
+	}
+	if d.clock == nil {
+		d.clock = time.Now
+	}
+	return d
 }
 
 // indexKey holds the unfinished jobs' tenants, by when somebody has to look
@@ -95,18 +118,13 @@ return 1`
 
 func jobKey(tenant string) string { return "pb:deletion:" + tenant }
 
-func (e *Eraser) now() time.Time {
-	if e.Now == nil {
-		return time.Now().UTC()
-	}
-	return e.Now().UTC()
-}
+func (d *Deleter) now() time.Time { return d.clock().UTC() }
 
-// Begin asks for a tenant's deletion. Asked again, it takes the new wish about
+// Begin asks for a tenant's deletion. A second call takes the new wish about
 // Productboard and tries at once.
-func (e *Eraser) Begin(ctx context.Context, t tenants.Tenant, j Job) (Job, error) {
+func (d *Deleter) Begin(ctx context.Context, t tenants.Tenant, j Job) (Job, error) {
 	const op = "begin tenant deletion"
-	before, err := e.Get(ctx, t.ID)
+	before, err := d.Get(ctx, t.ID)
 	switch {
 	case errors.Is(err, fault.NotFound):
 	case err != nil:
@@ -117,22 +135,22 @@ func (e *Eraser) Begin(ctx context.Context, t tenants.Tenant, j Job) (Job, error
 	}
 	j.Tenant, j.Born = t.ID, t.CreatedAt
 	if j.Requested.IsZero() {
-		j.Requested = e.now()
+		j.Requested = d.now()
 	}
-	if err := e.save(ctx, j); err != nil {
+	if err := d.save(ctx, j); err != nil {
 		return Job{}, err
 	}
-	if err := e.Redis.ZAdd(ctx, indexKey, redis.Z{Member: t.ID, Score: float64(e.now().UnixMilli())}).Err(); err != nil {
+	if err := d.rdb.ZAdd(ctx, indexKey, redis.Z{Member: t.ID, Score: float64(d.now().UnixMilli())}).Err(); err != nil {
 		return Job{}, redisdb.Fault(op, err)
 	}
-	return j, e.mark(ctx, &j)
+	return j, d.mark(ctx, &j)
 }
 
-// Get tells how far a tenant's deletion is; fault.NotFound if there was none
+// Get returns how far a tenant's deletion is; fault.NotFound if there was none
 // within Keep.
-func (e *Eraser) Get(ctx context.Context, tenant string) (Job, error) {
+func (d *Deleter) Get(ctx context.Context, tenant string) (Job, error) {
 	const op = "get tenant deletion"
-	raw, err := e.Redis.Get(ctx, jobKey(tenant)).Bytes()
+	raw, err := d.rdb.Get(ctx, jobKey(tenant)).Bytes()
 	switch {
 	case errors.Is(err, redis.Nil):
 		return Job{}, fault.New(fault.NotFound, op, "The tenant is not being deleted.")
@@ -146,7 +164,7 @@ func (e *Eraser) Get(ctx context.Context, tenant string) (Job, error) {
 	return j, nil
 }
 
-func (e *Eraser) save(ctx context.Context, j Job) error {
+func (d *Deleter) save(ctx context.Context, j Job) error {
 	raw, err := json.Marshal(j)
 	if err != nil {
 		return fault.Wrap(fault.Internal, "save tenant deletion", err)
@@ -155,19 +173,19 @@ func (e *Eraser) save(ctx context.Context, j Job) error {
 	if j.Done() {
 		keep = Keep
 	}
-	if err := e.Redis.Set(ctx, jobKey(j.Tenant), raw, keep).Err(); err != nil {
+	if err := d.rdb.Set(ctx, jobKey(j.Tenant), raw, keep).Err(); err != nil {
 		return redisdb.Fault("save tenant deletion", err)
 	}
 	return nil
 }
 
 // Run carries out what is due until the context ends.
-func (e *Eraser) Run(ctx context.Context) {
+func (d *Deleter) Run(ctx context.Context) {
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
 	for {
-		if err := e.Look(ctx); err != nil && ctx.Err() == nil {
-			e.Log.WarnContext(ctx, "tenant deletions", "error", err)
+		if err := d.Look(ctx); err != nil && ctx.Err() == nil {
+			d.log.WarnContext(ctx, "tenant deletions", "error", err)
 		}
 		select {
 		case <-ctx.Done():
@@ -178,57 +196,57 @@ func (e *Eraser) Run(ctx context.Context) {
 }
 
 // Look carries out every job that is due now and that nobody else has.
-func (e *Eraser) Look(ctx context.Context) error {
+func (d *Deleter) Look(ctx context.Context) error {
 	const op, most = "find tenant deletions", 10
-	due, err := e.Redis.ZRangeByScoreWithScores(ctx, indexKey, &redis.ZRangeBy{Min: "-inf", Max: fmt.Sprint(e.now().UnixMilli()), Count: most}).Result()
+	due, err := d.rdb.ZRangeByScoreWithScores(ctx, indexKey, &redis.ZRangeBy{Min: "-inf", Max: fmt.Sprint(d.now().UnixMilli()), Count: most}).Result()
 	if err != nil {
 		return redisdb.Fault(op, err)
 	}
 	for _, z := range due {
 		tenant, _ := z.Member.(string)
-		// Eval, not a kept script: it is rare.
-		took, err := e.Redis.Eval(ctx, claimLua, []string{indexKey}, tenant, strconv.FormatFloat(z.Score, 'f', -1, 64), e.until(lease)).Bool()
+		// Eval, and not a cached script: it is rare.
+		took, err := d.rdb.Eval(ctx, claimLua, []string{indexKey}, tenant, strconv.FormatFloat(z.Score, 'f', -1, 64), d.until(lease)).Bool()
 		if err != nil {
 			return redisdb.Fault(op, err)
 		}
 		if took {
-			e.attempt(ctx, tenant)
+			d.attempt(ctx, tenant)
 		}
 	}
 	return ctx.Err()
 }
 
-func (e *Eraser) until(d time.Duration) int64 { return e.now().Add(d).UnixMilli() }
+func (d *Deleter) until(wait time.Duration) int64 { return d.now().Add(wait).UnixMilli() }
 
-// attempt works on a job and notes how that went, also if the work's own
-// context ended meanwhile.
-func (e *Eraser) attempt(ctx context.Context, tenant string) {
-	j, err := e.Get(ctx, tenant)
+// attempt resumes a job and notes how that went, also if the job's own context
+// ended meanwhile.
+func (d *Deleter) attempt(ctx context.Context, tenant string) {
+	j, err := d.Get(ctx, tenant)
 	switch {
 	case errors.Is(err, fault.NotFound) || err == nil && j.Done():
-		err = e.Redis.ZRem(ctx, indexKey, tenant).Err()
+		err = d.rdb.ZRem(ctx, indexKey, tenant).Err()
 	case err == nil:
-		if err = e.guarded(ctx, &j); err != nil {
-			err = errors.Join(err, e.later(context.WithoutCancel(ctx), j, err))
+		if err = d.guarded(ctx, &j); err != nil {
+			err = errors.Join(err, d.later(context.WithoutCancel(ctx), j, err))
 		}
 	}
 	if err != nil {
-		e.Log.WarnContext(ctx, "tenant deletion goes on later", "tenant", tenant, "error", err)
+		d.log.WarnContext(ctx, "tenant deletion goes on later", "tenant", tenant, "error", err)
 	}
 }
 
-// guarded is work whose panic is a failure like others.
-func (e *Eraser) guarded(ctx context.Context, j *Job) (err error) {
+// guarded resumes a job. A panic is a failure like others.
+func (d *Deleter) guarded(ctx context.Context, j *Job) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = &fault.Error{Op: "delete tenant", Kind: fault.Internal, Side: fault.SidePlugin, Err: fmt.Errorf("panic: %v\n%s", p, debug.Stack())}
 		}
 	}()
-	return e.work(ctx, j)
+	return d.resume(ctx, j)
 }
 
 // later puts a job off after a failure.
-func (e *Eraser) later(ctx context.Context, j Job, why error) error {
+func (d *Deleter) later(ctx context.Context, j Job, why error) error {
 	ctx, cancel := context.WithTimeout(ctx, redisLimit)
 	defer cancel()
 	wait := time.Second // a shutdown is nobody's failure
@@ -242,5 +260,5 @@ func (e *Eraser) later(ctx context.Context, j Job, why error) error {
 			j.Problem = party + ": " + j.Problem
 		}
 	}
-	return errors.Join(e.save(ctx, j), e.Redis.ZAddXX(ctx, indexKey, redis.Z{Member: j.Tenant, Score: float64(e.until(wait))}).Err())
+	return errors.Join(d.save(ctx, j), d.rdb.ZAddXX(ctx, indexKey, redis.Z{Member: j.Tenant, Score: float64(d.until(wait))}).Err())
 }

@@ -3,7 +3,6 @@ package deletion_test
 import (
 	"bytes"
 	"context"
-	"log/slog"
 	"testing"
 	"time"
 
@@ -17,24 +16,34 @@ import (
 	"pushbutton/internal/tenants"
 )
 
-// world is an eraser over a Redis, whose clock the test moves.
+// world is a deleter over a Redis, whose clock the test moves.
 type world struct {
 	t     *testing.T
 	store *tenants.Store
 	log   *audit.Log
-	e     *deletion.Eraser
+	d     *deletion.Deleter
 	now   time.Time
 	// fail, if set, is asked before an integration is deleted.
 	fail    func(in tenants.Integration, keep bool) error
 	deleted []string
+	// forgotten are the tenants that the other rooms were told to forget.
+	forgotten []string
 }
 
 func newWorld(t *testing.T, env redistest.Env) *world {
 	ring, err := secret.NewKeyring([]secret.Key{{ID: "k1", Bytes: bytes.Repeat([]byte("k"), secret.KeySize)}})
 	require.NoError(t, err)
 	w := &world{t: t, store: tenants.NewStore(env.Client, ring), log: audit.New(env.Client), now: time.Now()}
-	w.e = &deletion.Eraser{Redis: env.Client, Tenants: w.store, Integrations: w, Audit: w.log, Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return w.now }}
+	w.d = w.deleter(env, w)
 	return w
+}
+
+func (w *world) deleter(env redistest.Env, integrations deletion.Integrations) *deletion.Deleter {
+	return deletion.New(env.Client, w.store, integrations, w.log, &deletion.Options{Now: func() time.Time { return w.now },
+		Forget: []func(context.Context, string) error{func(_ context.Context, tenant string) error {
+			w.forgotten = append(w.forgotten, tenant)
+			return nil
+		}}})
 }
 
 // Delete implements deletion.Integrations.
@@ -67,19 +76,19 @@ func (w *world) create(id, name string) (tenants.Integration, error) {
 
 func (w *world) begin(tenant tenants.Tenant, at bool) {
 	w.t.Helper()
-	_, err := w.e.Begin(w.t.Context(), tenant, deletion.Job{AtProductboard: at, Subject: "jane", Token: "jti"})
+	_, err := w.d.Begin(w.t.Context(), tenant, deletion.Job{AtProductboard: at, Subject: "jane", Token: "jti"})
 	require.NoError(w.t, err)
 }
 
 func (w *world) look() deletion.Job {
 	w.t.Helper()
-	require.NoError(w.t, w.e.Look(w.t.Context()))
+	require.NoError(w.t, w.d.Look(w.t.Context()))
 	return w.job()
 }
 
 func (w *world) job() deletion.Job {
 	w.t.Helper()
-	j, err := w.e.Get(w.t.Context(), "acme")
+	j, err := w.d.Get(w.t.Context(), "acme")
 	require.NoError(w.t, err)
 	return j
 }
@@ -89,9 +98,7 @@ func TestATenantIsDeleted(t *testing.T) {
 		w := newWorld(t, env)
 		acme, _ := w.tenant("acme", "a", "b"), w.tenant("other", "a")
 		require.NoError(t, w.log.Add(t.Context(), audit.Entry{}, "acme", "other"))
-		var forgot []string
-		w.e.Forget = append(w.e.Forget, func(_ context.Context, tenant string) error { forgot = append(forgot, tenant); return nil })
-		_, err := w.e.Get(t.Context(), "acme")
+		_, err := w.d.Get(t.Context(), "acme")
 		require.ErrorIs(t, err, fault.NotFound)
 
 		w.begin(acme, true)
@@ -107,7 +114,7 @@ func TestATenantIsDeleted(t *testing.T) {
 		require.Zero(t, j.Left)
 		require.EqualValues(t, 20, j.Connections)
 		require.Equal(t, []string{"a", "b"}, w.deleted)
-		require.Equal(t, []string{"acme"}, forgot)
+		require.Equal(t, []string{"acme"}, w.forgotten)
 		require.Empty(t, env.Keys(t, "*{t:acme}*"), "nothing of it is left")
 		require.Zero(t, env.Client.Exists(t.Context(), "pb:deletions").Val())
 		require.Equal(t, 1, len(env.Keys(t, "*{t:other}*:audit")))
@@ -131,7 +138,7 @@ func TestACrashLosesNothing(t *testing.T) {
 			}
 			return ctx.Err()
 		}
-		require.Error(t, w.e.Look(ctx))
+		require.Error(t, w.d.Look(ctx))
 		require.False(t, w.job().Done())
 		require.Empty(t, w.job().Problem, "a shutdown is nobody's failure")
 		w.fail = nil
@@ -148,8 +155,7 @@ func TestAJobIsOneProcess(t *testing.T) {
 	redistest.Each(t, func(t *testing.T, env redistest.Env) {
 		w := newWorld(t, env)
 		w.begin(w.tenant("acme", "a"), false)
-		other := *w.e
-		other.Integrations = nil // it would panic
+		other := w.deleter(env, nil) // it would panic
 		w.fail = func(tenants.Integration, bool) error {
 			require.NoError(t, other.Look(t.Context()))
 			require.Empty(t, w.job().Problem)
