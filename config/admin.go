@@ -18,7 +18,7 @@ const (
 	maxKeyFiles = 20
 )
 
-// AdminKey gives the bytes of the admin API's HS256 key; empty if there is
+// AdminKey returns the bytes of the admin API's HS256 key; empty if there is
 // none.
 func (c Config) AdminKey() (secret.String, error) {
 	if c.AdminJWTKey.Empty() {
@@ -27,7 +27,7 @@ func (c Config) AdminKey() (secret.String, error) {
 	return adminKey(c.AdminJWTKey.Reveal())
 }
 
-// AdminOn tells whether the admin API is to be served.
+// AdminOn reports whether the admin API is to be served.
 func (c Config) AdminOn() bool {
 	return !c.AdminJWTKey.Empty() || len(c.AdminJWTPublicKeys) > 0 || c.AdminJWKSURL != ""
 }
@@ -43,7 +43,7 @@ func adminKey(v string) (secret.String, error) {
 	return secret.New(string(raw)), nil
 }
 
-// adminErrors tells what is wrong between the admin API's settings: keys of
+// adminErrors returns what is wrong between the admin API's settings: keys of
 // somebody else sign tokens for others too, so it must be said whose and for
 // whom they have to be.
 func (c Config) adminErrors() []error {

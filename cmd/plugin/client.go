@@ -38,7 +38,7 @@ func (inv *invocation) client(cfg config.Config) (*client.Client, error) {
 	return client, nil
 }
 
-// token gives a token that may stand elsewhere. A token itself has no colon.
+// token returns a token that may stand elsewhere. A token itself has no colon.
 func (inv *invocation) token(s secret.String) (secret.String, error) {
 	if !strings.Contains(s.Reveal(), ":") {
 		return s, nil

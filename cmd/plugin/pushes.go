@@ -26,7 +26,7 @@ type pushDesk interface {
 	Unlink(ctx context.Context, integration, entity string) (pushes.Push, error)
 }
 
-// pushDesks gives every tenant's.
+// pushDesks returns every tenant's.
 type pushDesks interface {
 	TenantIDs(ctx context.Context) iter.Seq2[string, error]
 	Pushes(tenant string) pushDesk
@@ -173,7 +173,7 @@ func each(p *pushPrinter, done string, keys []connections.Key, do func(d pushDes
 }
 
 // everyPage asks each tenant for pages until there are none left, or enough.
-// ask tells how many it found.
+// ask returns how many it found.
 func (o pushOptions) everyPage(ctx context.Context, from pushDesks, ask func(d pushDesk, tenant string, q pushes.Query) (n int, next string, err error)) error {
 	ids := from.TenantIDs(ctx)
 	if o.tenant != "" {

@@ -28,7 +28,7 @@ func Names() []string {
 	return names
 }
 
-// Read gives a description's text.
+// Read returns a description's text.
 func Read(name string) ([]byte, error) {
 	text, err := files.ReadFile(name + suffix)
 	if err != nil {

@@ -7,7 +7,7 @@
 // file with a constructor that takes the small interfaces it needs.
 //
 // What must not live here: what the operations do (register, connections,
-// tenants), the tokens' cryptography (access), Redis.
+// tenants), the tokens' cryptography (auth), Redis.
 package admin
 
 import (

@@ -34,12 +34,12 @@ type ApplyTenantRequest struct {
 	Recreate     bool                `json:"recreate,omitempty" doc:"Make integrations anew that Productboard does not have any more. The buttons that they had are gone."`
 }
 
-// ApplyReport tells what became of a declaration.
+// ApplyReport reports what became of a declaration.
 type ApplyReport struct {
 	Integrations []ApplyResult `json:"integrations" doc:"The declared ones in their order, then those of the same tenants that were not declared."`
 }
 
-// ApplyResult tells what became of one integration.
+// ApplyResult reports what became of one integration.
 type ApplyResult struct {
 	Tenant         string   `json:"tenant"`
 	Name           string   `json:"name"`

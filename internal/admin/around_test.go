@@ -208,7 +208,7 @@ func TestRequestsArePaced(t *testing.T) {
 		_, err := r.store.CreateTenant(t.Context(), id)
 		require.NoError(t, err)
 	}
-	// flood gives how many of a token's requests were taken.
+	// flood returns how many of a token's requests were taken.
 	flood := func(token string) (taken int) {
 		for range 60 {
 			got := r.do(token, http.MethodGet, "/whoami", "")

@@ -22,7 +22,7 @@ func (m *Merge[T]) UnmarshalJSON(raw []byte) error {
 	return err
 }
 
-// Has tells whether the patch names a field, to set it or to take it away.
+// Has reports whether the patch names a field, to set it or to take it away.
 func (m Merge[T]) Has(path ...string) bool {
 	at := m.patch
 	for i, name := range path {
@@ -45,7 +45,7 @@ func (m Merge[T]) Names(path ...string) []string {
 	return slices.Sorted(maps.Keys(at))
 }
 
-// Apply gives what the patch makes of a value. What then lacks a field that
+// Apply returns what the patch makes of a value. What then lacks a field that
 // it needs, or is wrong otherwise, is a problem that names it.
 func (m Merge[T]) Apply(current T) (T, error) {
 	var out T

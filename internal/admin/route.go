@@ -156,7 +156,7 @@ func (r Route) params() []string {
 
 func (r Route) ofTenant() bool { return slices.Contains(r.params(), "tenant") }
 
-// mutates tells whether it may change anything.
+// mutates reports whether it may change anything.
 func (r Route) mutates() bool { return r.Method != http.MethodGet && !r.ReadOnly }
 
 // Call is one request whose token and role were checked.
@@ -174,10 +174,10 @@ type Call struct {
 	touched     []string
 }
 
-// Param gives a parameter of the path.
+// Param returns a parameter of the path.
 func (c *Call) Param(name string) string { return c.params[name] }
 
-// Operator tells whether the caller runs the deployment.
+// Operator reports whether the caller runs the deployment.
 func (c *Call) Operator() bool { return c.Identity.May("", auth.Operator) }
 
 // Match compares If-Match with the stored version: nil if it is one of those
@@ -189,7 +189,7 @@ func (c *Call) Match(version int64) error {
 	return newProblem(ProblemPreconditionFailed, "It has been changed since it was read.")
 }
 
-// Created tells where a new thing is found, below Base.
+// Created sets where a new thing is found, below Base.
 func (c *Call) Created(format string, args ...any) {
 	c.location = Base + fmt.Sprintf(format, args...)
 }

@@ -23,7 +23,7 @@ import (
 	"pushbutton/internal/secret"
 )
 
-// TokenSource gives the bearer token to send now. A source whose tokens expire
+// TokenSource returns the bearer token to send now. A source whose tokens expire
 // renews them ahead of time; it is asked before every request.
 type TokenSource interface {
 	Token(ctx context.Context) (secret.String, error)

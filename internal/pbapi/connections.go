@@ -95,7 +95,7 @@ type ConnectionFilter struct {
 	EntityIDs []string    `json:"entityId,omitempty"`
 }
 
-// ListConnections gives the connections of an integration, those in the
+// ListConnections returns the connections of an integration, those in the
 // initial state excepted; with states, only those.
 func (s *Session) ListConnections(ctx context.Context, integrationID string, states ...StateName) iter.Seq2[Connection, error] {
 	const op = "list connections"

@@ -77,7 +77,7 @@ type Relationship struct {
 	} `json:"target"`
 }
 
-// ListRelationships gives what an entity is linked to. A component's parent
+// ListRelationships returns what an entity is linked to. A component's parent
 // can be a component again, at any depth.
 func (s *Session) ListRelationships(ctx context.Context, id string) iter.Seq2[Relationship, error] {
 	r, err := entityRequest("list relationships", id)

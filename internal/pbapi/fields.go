@@ -50,7 +50,7 @@ func (e Entity) Tags() []string {
 	return texts(items)
 }
 
-// Text gives the value of any field as people read it: a text as it is
+// Text returns the value of any field as people read it: a text as it is
 // (rich text as HTML), a number, "yes" or "no", the name of a choice, a
 // status or a team, a member's address, a time frame as "from to until", a
 // list joined by commas. It is "" for a field that is missing, null, or of a
@@ -69,7 +69,7 @@ func (e Entity) Text(fieldID string) string {
 	return text(v)
 }
 
-// Texts gives the values of a field that holds several, each as Text gives it;
+// Texts returns the values of a field that holds several, each as Text returns it;
 // any other field is one value, or none.
 func (e Entity) Texts(fieldID string) []string {
 	var items []any

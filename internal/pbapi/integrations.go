@@ -108,7 +108,7 @@ func (s *Session) CreateIntegration(ctx context.Context, in IntegrationCreate) (
 	return created.ID, err
 }
 
-// ListIntegrations gives the integrations that the token may see: with OAuth
+// ListIntegrations returns the integrations that the token may see: with OAuth
 // only those that the same application made.
 func (s *Session) ListIntegrations(ctx context.Context) iter.Seq2[Integration, error] {
 	return convert(list[wireIntegrationResource](ctx, s, request{

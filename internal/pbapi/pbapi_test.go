@@ -61,7 +61,7 @@ func notSent(t *testing.T) http.HandlerFunc {
 	return func(_ http.ResponseWriter, r *http.Request) { t.Errorf("sent: %s %s", r.Method, r.URL) }
 }
 
-// requireFault gives the error's fault and holds it against what every one of
+// requireFault returns the error's fault and holds it against what every one of
 // them promises.
 func requireFault(t *testing.T, err error, kind fault.Kind) *fault.Error {
 	t.Helper()

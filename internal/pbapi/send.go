@@ -83,7 +83,7 @@ func (s *Session) send(ctx context.Context, r request, token secret.String, out 
 	return ferr
 }
 
-// token gives a token that can be sent as it is.
+// token returns a token that can be sent as it is.
 func (s *Session) token(ctx context.Context, r request) (secret.String, error) {
 	token, err := s.tokens.Token(ctx)
 	if err != nil {

@@ -99,7 +99,7 @@ func (s *Store) Broken(ctx context.Context) ([]Broken, error) {
 	return out, nil
 }
 
-// Whole tells whether every integration of the tenant can be read; else its
+// Whole reports whether every integration of the tenant can be read; else its
 // error names the first that cannot. It is for what must leave nothing out.
 func (h Scope) Whole(ctx context.Context) error {
 	return h.store.eachRawOf(ctx, h.tenant, func(tenant, id, raw string) error {

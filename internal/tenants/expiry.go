@@ -30,7 +30,7 @@ type Expiry struct {
 	of string
 }
 
-// Soon tells whether it is time to warn, or past it.
+// Soon reports whether it is time to warn, or past it.
 func (e Expiry) Soon(now time.Time) bool {
 	return !e.At.IsZero() && !now.Before(e.At.Add(-ExpiryWarning))
 }

@@ -41,7 +41,7 @@ return 0`
 // Sealed keeps sealed texts of integrations apart from their records, with the
 // same keys: OAuth sessions.
 type Sealed interface {
-	// SealedWith tells which keys an integration's texts are sealed with.
+	// SealedWith returns which keys an integration's texts are sealed with.
 	SealedWith(ctx context.Context, tenant, integration string) (map[string]bool, error)
 	// Reseal seals them with the first key. older names the keys that are left.
 	// Its error's side is "Redis" where Redis failed.
@@ -91,7 +91,7 @@ func (s *Store) announce(ctx context.Context) error {
 	return nil
 }
 
-// MissingKeys tells which keys that stored texts are sealed with are not in
+// MissingKeys returns which keys that stored texts are sealed with are not in
 // the keyring, and for each of them how many integrations cannot be opened.
 // It costs one command as long as no key was taken out of the configuration,
 // and a reading of everything where one was.
@@ -125,7 +125,7 @@ func (s *Store) MissingKeys(ctx context.Context) (map[string]int, error) {
 	return missing, nil
 }
 
-// KeyUses tells for every key id how many integrations have a text that is
+// KeyUses returns for every key id how many integrations have a text that is
 // sealed with it, by reading all of them.
 func (s *Store) KeyUses(ctx context.Context) (map[string]int, error) {
 	uses := map[string]int{}

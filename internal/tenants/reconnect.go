@@ -56,7 +56,7 @@ func (s *Store) Reconnected(ctx context.Context, tenant, integration string, sid
 	})
 }
 
-// amend changes an integration as it is stored now; change tells whether there
+// amend changes an integration as it is stored now; change reports whether there
 // is anything to change.
 func (s *Store) amend(ctx context.Context, tenant, id string, change func(*Integration) bool) (bool, error) {
 	scope := s.Tenant(tenant)

@@ -49,7 +49,7 @@ func (h Scope) Restore(ctx context.Context, in Integration) error {
 	return nil
 }
 
-// Fits tells whether an integration could be stored as it is: fault.Invalid if
+// Fits reports whether an integration could be stored as it is: fault.Invalid if
 // it is larger than MaxRecord. Whoever writes several things asks before the
 // first.
 func (s *Store) Fits(in Integration) error {
@@ -57,7 +57,7 @@ func (s *Store) Fits(in Integration) error {
 	return err
 }
 
-// Holder tells which tenant has an integration; empty if none does.
+// Holder returns which tenant has an integration; empty if none does.
 func (s *Store) Holder(ctx context.Context, integration string) (tenant string, err error) {
 	const op = "find integration"
 	tenant, err = s.owner(ctx, integration)

@@ -167,7 +167,7 @@ func (s *Store) ByID(ctx context.Context, id string) (Integration, error) {
 	return s.Tenant(tenant).Integration(ctx, id)
 }
 
-// owner tells whose an integration is. It never changes.
+// owner returns whose an integration is. It never changes.
 func (s *Store) owner(ctx context.Context, id string) (string, error) {
 	const op = "find integration"
 	if !ValidIntegrationID(id) {

@@ -55,7 +55,7 @@ type Tenant struct {
 	Version int64 `json:"version"`
 }
 
-// Halted tells whether nothing is done for the tenant at the moment.
+// Halted reports whether nothing is done for the tenant at the moment.
 func (t Tenant) Halted() bool {
 	return t.Suspended != nil || !t.Deleting.IsZero() || t.Importing != ""
 }
@@ -89,7 +89,7 @@ func stale(op, what string) error {
 	return &fault.Error{Op: op, Kind: fault.Conflict, Public: what + " was changed by somebody else meanwhile.", Err: ErrStale}
 }
 
-// ValidTenantID tells whether a text can be a tenant's id.
+// ValidTenantID reports whether a text can be a tenant's id.
 func ValidTenantID(id string) bool {
 	return id != "" && len(id) <= MaxTenantID && onlyOf(id, "abcdefghijklmnopqrstuvwxyz0123456789-")
 }
@@ -165,7 +165,7 @@ func (t Tenant) bounds() []Wrong {
 	return out
 }
 
-// printable tells whether a text can stand in a line of a log or a terminal as
+// printable reports whether a text can stand in a line of a log or a terminal as
 // it is: no control characters, and none that turn the direction of others.
 func printable(s string) bool {
 	return utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool {

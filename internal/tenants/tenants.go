@@ -77,7 +77,7 @@ type Integration struct {
 	Productboard ProductboardAuth
 	// Reconnect is set while one of the two credentials does not work.
 	Reconnect *Reconnect
-	// Expires tells when a credential ends, of those of which it is known. It
+	// Expires holds when a credential ends, of those of which it is known. It
 	// belongs to the credential, as Reconnect does: another one has none yet.
 	// Change it by SetExpiry alone.
 	Expires  map[fault.Side]Expiry
@@ -90,7 +90,7 @@ type Integration struct {
 	Deleting  time.Time
 	CreatedAt time.Time
 	UpdatedAt time.Time
-	// SecretsSet tells when each secret was last set, by the name that it has
+	// SecretsSet holds when each secret was last set, by the name that it has
 	// in the admin API ("target.credentials.apiKey").
 	SecretsSet map[string]time.Time
 	// Registered is a digest of what was last sent to Productboard, so that a
@@ -109,7 +109,7 @@ type FormerAuth struct {
 	Until time.Time
 }
 
-// Rotating tells whether Productboard may still have the former value.
+// Rotating reports whether Productboard may still have the former value.
 func (f FormerAuth) Rotating() bool { return !f.Value.Empty() && f.Until.IsZero() }
 
 // accepts compares in constant time.
@@ -149,7 +149,7 @@ func NewActionAuth() secret.String {
 	return secret.New("Bearer " + base64.RawURLEncoding.EncodeToString(raw))
 }
 
-// ValidIntegrationID tells whether a text can be an id that NewID made, so that anything
+// ValidIntegrationID reports whether a text can be an id that NewID made, so that anything
 // else costs no round trip.
 func ValidIntegrationID(id string) bool {
 	return len(id) == idLength && onlyOf(id, idAlphabet)

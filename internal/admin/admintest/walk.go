@@ -32,7 +32,7 @@ type Subject struct {
 	Token func(tenant string, role auth.Role) string
 	// Own and Other are two tenants with the same things in them.
 	Own, Other Place
-	// Snapshot tells everything that is kept of a tenant, but for its audit
+	// Snapshot returns everything that is kept of a tenant, but for its audit
 	// log, so that a change is seen.
 	Snapshot func(tenant string) string
 	// Open lists the operations that any valid token may use, and Viewers
@@ -65,7 +65,7 @@ func (w *walk) say(format string, args ...any) {
 	w.found = append(w.found, fmt.Sprintf(format, args...))
 }
 
-// Walk gives everything that is not as it has to be; nothing is right.
+// Walk returns everything that is not as it has to be; none if all is right.
 func Walk(ctx context.Context, s Subject) []string {
 	w := &walk{Subject: s}
 	var doc struct {

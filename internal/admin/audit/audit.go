@@ -196,7 +196,7 @@ type Query struct {
 	Limit int
 }
 
-// List gives the latest entries of a log first; an empty next ends.
+// List returns the latest entries of a log first; an empty next ends.
 func (l *Log) List(ctx context.Context, log string, q Query) (entries []Entry, next string, err error) {
 	const op = "list audit entries"
 	if err := l.sweep(ctx, log); err != nil {

@@ -36,7 +36,7 @@ type Identity struct {
 	Expires time.Time
 }
 
-// May tells whether the identity has a role in a tenant. An operator has every
+// May reports whether the identity has a role in a tenant. An operator has every
 // role in every tenant; an empty tenant means the deployment, which is an
 // operator's alone.
 func (i Identity) May(tenant string, need Role) bool {

@@ -126,7 +126,7 @@ func (s *RevocationStore) Revoked(ctx context.Context, tenant, tokenID string) (
 	return false, nil
 }
 
-// List gives the ids of what is revoked and until when that is remembered,
+// List returns the ids of what is revoked and until when that is remembered,
 // the longest first, at most limit of them from an offset on.
 func (s *RevocationStore) List(ctx context.Context, tenant string, offset, limit int) ([]RevokedToken, error) {
 	const op = "list revoked tokens"

@@ -24,14 +24,14 @@ const (
 
 // Keys finds the key that a token must be signed with.
 type Keys interface {
-	// Find gives the keys that a token with this key id (empty: it names none)
+	// Find returns the keys that a token with this key id (empty: it names none)
 	// and algorithm may be signed with: *rsa.PublicKey for RS256,
 	// *ecdsa.PublicKey for ES256, ed25519.PublicKey for EdDSA, []byte for
 	// HS256. A key is only ever given for its own algorithm.
 	Find(ctx context.Context, kid, alg string) ([]any, error)
 }
 
-// Revocations tells which tokens count no more: of a tenant, or, where it is
+// Revocations knows which tokens count no more: of a tenant, or, where it is
 // empty, an operator's.
 type Revocations interface {
 	Revoked(ctx context.Context, tenant, tokenID string) (bool, error)
@@ -157,7 +157,7 @@ func (v *Verifier) parse(ctx context.Context, token string) (claims, error) {
 	return claims{}, refused(last)
 }
 
-// find gives a source's keys for a token's own header: by its key id and, so
+// find returns a source's keys for a token's own header: by its key id and, so
 // that no key serves another algorithm than its own, by its algorithm.
 func find(ctx context.Context, k Keys, t *jwt.Token) (jwt.VerificationKeySet, error) {
 	var set jwt.VerificationKeySet

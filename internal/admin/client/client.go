@@ -157,7 +157,7 @@ func wait(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// paced tells for how long to wait if a request was refused by the API's own
+// paced returns how long to wait if a request was refused by the API's own
 // limits, which is before anything was done; 0: it was not. A limit of
 // Productboard or a tracker has a side.
 func paced(err error) time.Duration {

@@ -26,7 +26,7 @@ type Error struct{ fault *fault.Error }
 // Error is one sentence or more, without the token.
 func (e *Error) Error() string { return e.fault.Public }
 
-// Unwrap gives the fault.
+// Unwrap returns the fault.
 func (e *Error) Unwrap() error { return e.fault }
 
 // Problem is what the server answered; nil if err is no such answer.

@@ -69,7 +69,7 @@ func (d Desk) path(parts ...string) string {
 	return path
 }
 
-// List gives a page of the tenant's buttons.
+// List returns a page of the tenant's buttons.
 func (d Desk) List(ctx context.Context, q pushes.Query) (pushes.Page, error) {
 	var page admin.Page[admin.Connection]
 	err := d.c.do(ctx, request{op: "list pushes", method: http.MethodGet, path: d.path("connections"), query: listQuery(q)}, &page)

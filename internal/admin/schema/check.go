@@ -38,7 +38,7 @@ func Parse(raw []byte) (any, error) {
 	return v, nil
 }
 
-// Check tells everything that is wrong with a parsed value, at most MaxWrong
+// Check returns everything that is wrong with a parsed value, at most MaxWrong
 // things. at is the value's own place; empty at the top.
 func (s *Set) Check(sch *Schema, v any, at string) []FieldError {
 	c := &check{set: s}

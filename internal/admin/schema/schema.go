@@ -73,7 +73,7 @@ type Set struct {
 // NewSet makes an empty Set.
 func NewSet() *Set { return &Set{Named: map[string]*Schema{}, types: map[string]reflect.Type{}} }
 
-// Of gives the schema of a type. It panics for a type that it cannot
+// Of returns the schema of a type. It panics for a type that it cannot
 // describe, which is a programmer's mistake and seen by any test.
 //
 // A field's json tag gives its name; without omitempty or omitzero it is
@@ -251,7 +251,7 @@ func small(n *int64) *int {
 	return &v
 }
 
-// Inline gives the schema of a struct itself, without keeping it under its
+// Inline returns the schema of a struct itself, without keeping it under its
 // name.
 func (s *Set) Inline(t reflect.Type) *Schema { return s.fields(t, false) }
 

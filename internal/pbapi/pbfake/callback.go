@@ -21,7 +21,7 @@ const (
 	Dismiss Trigger = "button.dismiss"
 )
 
-// Offered tells which buttons a user sees in a state. Click does not keep to
+// Offered returns which buttons a user sees in a state. Click does not keep to
 // it: a page that lags behind, and a double click, do not either.
 func Offered(state string) []Trigger {
 	switch state {
@@ -316,7 +316,7 @@ func (f *Fake) callbackContext(ctx context.Context) (context.Context, func()) {
 	}
 }
 
-// explain tells our own limit from other failures.
+// explain distinguishes our own limit from other failures.
 func (f *Fake) explain(ctx context.Context, err error) error {
 	if cause := context.Cause(ctx); errors.Is(cause, errCallbackTimeout) {
 		return fmt.Errorf("the action URL did not answer within %s", f.opts.CallbackTimeout)

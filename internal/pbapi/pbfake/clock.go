@@ -11,7 +11,7 @@ import (
 type Clock interface {
 	Now() time.Time
 	// AfterFunc calls f after d, in a goroutine of its own or in the one that
-	// moves the time. stop prevents the call, and tells whether it did.
+	// moves the time. stop prevents the call, and reports whether it did.
 	AfterFunc(d time.Duration, f func()) (stop func() bool)
 }
 
@@ -44,7 +44,7 @@ func NewManualClock(start time.Time) *ManualClock {
 	return c
 }
 
-// Now gives the moment at which the clock stands.
+// Now returns the moment at which the clock stands.
 func (c *ManualClock) Now() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -50,7 +50,7 @@ func (f *Fake) deleteConnection(c *call) (any, *apiError) {
 	return nil, nil
 }
 
-// both tells whether the integration and the entity of the path are there. An
+// both reports whether the integration and the entity of the path are there. An
 // entity that does not exist has no connection, not even an initial one.
 func (f *Fake) both(c *call) *apiError {
 	if _, refusal := f.integration(c); refusal != nil {
@@ -121,7 +121,7 @@ func connectionPath(key connectionKey) string {
 }
 
 // write sets a state and tells the journal, in one step, so that the journal
-// has the writes in the order in which they took effect. It tells whether the
+// has the writes in the order in which they took effect. It reports whether the
 // integration was still there.
 func (f *Fake) write(key connectionKey, s State, source string) bool {
 	f.mu.Lock()
@@ -137,7 +137,7 @@ func (f *Fake) write(key connectionKey, s State, source string) bool {
 	return true
 }
 
-// button gives the connection, made if it was not there. f.mu must be held.
+// button returns the connection, made if it was not there. f.mu must be held.
 func (f *Fake) button(key connectionKey) *connection {
 	cn := f.connections[key]
 	if cn == nil {
@@ -163,13 +163,13 @@ func (f *Fake) state(key connectionKey) State {
 	return State{Name: StateInitial}
 }
 
-// State gives the state of a connection; one that does not exist is initial.
+// State returns the state of a connection; one that does not exist is initial.
 func (f *Fake) State(integrationID, entityID string) State {
 	return f.state(connectionKey{lower(integrationID), lower(entityID)})
 }
 
 // SetState writes a state as it is, without a check: for the set-up of tests.
-// It tells whether there is such an integration.
+// It reports whether there is such an integration.
 func (f *Fake) SetState(integrationID, entityID string, s State) bool {
 	return f.write(connectionKey{lower(integrationID), lower(entityID)}, s, SourcePut)
 }

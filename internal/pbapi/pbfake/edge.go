@@ -75,7 +75,7 @@ func (e *edge) set(public string, backends []string) error {
 	return nil
 }
 
-// originOf gives scheme and host, lower case, without a default port.
+// originOf returns scheme and host, lower case, without a default port.
 func originOf(s string) (string, error) {
 	u, err := url.Parse(s)
 	if err != nil || u.Scheme == "" || u.Host == "" {
@@ -85,7 +85,7 @@ func originOf(s string) (string, error) {
 	return u.Scheme + "://" + strings.TrimSuffix(host, map[string]string{"https": ":443", "http": ":80"}[u.Scheme]), nil
 }
 
-// turn gives the backends of an origin, beginning with the one whose turn it
+// turn returns the backends of an origin, beginning with the one whose turn it
 // is.
 func (e *edge) turn(key string) []*url.URL {
 	e.mu.Lock()

@@ -129,7 +129,7 @@ func (f *Fake) Entities(types ...string) []Entity {
 	return out
 }
 
-// Entity gives one entity.
+// Entity returns one entity.
 func (f *Fake) Entity(id string) (Entity, bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

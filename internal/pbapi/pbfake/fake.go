@@ -65,7 +65,7 @@ type Token struct {
 
 func (t Token) allows(scope string) bool { return t.Scopes == nil || slices.Contains(t.Scopes, scope) }
 
-// sees tells whether the token sees an integration. What an API token made is
+// sees reports whether the token sees an integration. What an API token made is
 // hidden from applications as well.
 func (t Token) sees(i *integration) bool { return t.App == "" || t.App == i.app }
 
@@ -216,7 +216,7 @@ func (f *Fake) RevokeToken(value string) {
 func (f *Fake) SetEdge(origin string, backends ...string) error { return f.edge.set(origin, backends) }
 
 // SetLegacy says whether an integration was made through API v1, so that its
-// answers to clicks have the older shape. It tells whether there is such an
+// answers to clicks have the older shape. It reports whether there is such an
 // integration.
 func (f *Fake) SetLegacy(integrationID string, legacy bool) bool {
 	f.mu.Lock()

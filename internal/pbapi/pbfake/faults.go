@@ -201,7 +201,7 @@ func (s *faultSet) list() []Fault {
 	return slices.Clone(s.faults)
 }
 
-// take tells what happens to one request of some classes, and uses up counts.
+// take returns what happens to one request of some classes, and uses up counts.
 func (s *faultSet) take(key connectionKey, classes ...Class) effects {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -227,7 +227,7 @@ func (s *faultSet) take(key connectionKey, classes ...Class) effects {
 	return e
 }
 
-// strike tells what the faults do to one request, and writes it down.
+// strike returns what the faults do to one request, and writes it down.
 func (f *Fake) strike(op string, key connectionKey, classes ...Class) effects {
 	e := f.faults.take(key, classes...)
 	if len(e.applied) > 0 {

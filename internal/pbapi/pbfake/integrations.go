@@ -33,7 +33,7 @@ type integrationInput struct {
 	} `json:"data"`
 }
 
-// apply gives the integration with what the body changes. An action replaces
+// apply returns the integration with what the body changes. An action replaces
 // the former one whole: without an authorization there is none any more.
 func (in integrationInput) apply(to integration) integration {
 	fields := in.Data.Fields
@@ -144,7 +144,7 @@ func (f *Fake) deleteIntegration(c *call) (any, *apiError) {
 	return nil, nil
 }
 
-// integration gives a copy of the one that the path names, if the token may
+// integration returns a copy of the one that the path names, if the token may
 // see it.
 func (f *Fake) integration(c *call) (integration, *apiError) {
 	f.mu.Lock()

@@ -94,7 +94,7 @@ func (j *journal) add(e Event) {
 	}
 }
 
-// since gives at most limit events after seq, oldest first, and the number of
+// since returns at most limit events after seq, oldest first, and the number of
 // the last event that there is.
 func (j *journal) since(seq uint64, limit int) ([]Event, uint64) {
 	j.mu.Lock()
@@ -140,7 +140,7 @@ func (j *journal) close() {
 	}
 }
 
-// Journal gives the events after the one numbered since, oldest first, at
+// Journal returns the events after the one numbered since, oldest first, at
 // most limit of them, and the number of the last event that there is. Old
 // events are forgotten (Options.JournalSize): a first event that is not
 // since+1 tells that some are missing.
@@ -148,7 +148,7 @@ func (f *Fake) Journal(since uint64, limit int) ([]Event, uint64) {
 	return f.journal.since(since, limit)
 }
 
-// Subscribe gives the events from now on. The channel is closed when the
+// Subscribe returns the events from now on. The channel is closed when the
 // subscriber lags more than 512 events behind, when cancel is called, and by
 // Close.
 func (f *Fake) Subscribe() (events <-chan Event, cancel func()) { return f.journal.subscribe() }

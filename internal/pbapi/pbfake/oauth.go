@@ -139,7 +139,7 @@ func (f *Fake) AddApp(app OAuthApp) error {
 	return nil
 }
 
-// OAuthStats tells what happened so far.
+// OAuthStats returns what happened so far.
 func (f *Fake) OAuthStats() OAuthStats {
 	f.oauth.mu.Lock()
 	defer f.oauth.mu.Unlock()
@@ -267,7 +267,7 @@ func (o *oauth) client(r *http.Request) (OAuthApp, *oauthError) {
 	return app, nil
 }
 
-// verifies tells whether a verifier is that of a challenge (RFC 7636, 4.6).
+// verifies reports whether a verifier is that of a challenge (RFC 7636, 4.6).
 func verifies(verifier, challenge string) bool {
 	sum := sha256.Sum256([]byte(verifier))
 	return len(verifier) >= 43 && len(verifier) <= 128 && base64.RawURLEncoding.EncodeToString(sum[:]) == challenge

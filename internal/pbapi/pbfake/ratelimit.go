@@ -24,7 +24,7 @@ func newLimiter(limit int, clock Clock) *limiter {
 	return &limiter{clock: clock, limit: limit, tokens: map[string][]time.Time{}}
 }
 
-// admit tells whether a request may pass, how many more may, and if not, how
+// admit reports whether a request may pass, how many more may, and if not, how
 // long to wait.
 func (l *limiter) admit(token string) (ok bool, limit, remaining int, wait time.Duration) {
 	l.mu.Lock()

@@ -75,7 +75,7 @@ func jsonSchemaOf(holder map[string]any) any {
 	return media["schema"]
 }
 
-// problems tells where a value breaks a schema.
+// problems returns where a value breaks a schema.
 func (s *spec) problems(schema, v any, at string) (out []string) {
 	m := s.resolve(schema)
 	bad := func(format string, a ...any) { out = append(out, at+": "+fmt.Sprintf(format, a...)) }

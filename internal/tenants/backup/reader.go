@@ -163,7 +163,7 @@ func (s *scanner) takeHeader(h header) error {
 	return nil
 }
 
-// writable tells whether a time can be written as JSON.
+// writable reports whether a time can be written as JSON.
 func writable(t time.Time) bool { return !t.IsZero() && t.Year() > 0 && t.Year() < 10_000 }
 
 func (s *scanner) takeTenant(w *tenant) error {

@@ -38,12 +38,12 @@ type Watcher struct {
 	Integrations func(ctx context.Context) iter.Seq2[tenants.Integration, error]
 	// Sides are those of an integration that can be asked.
 	Sides func(in tenants.Integration) []fault.Side
-	// Ask tells when a side's credential ends; zero: it has no end.
+	// Ask returns when a side's credential ends; zero: it has no end.
 	Ask func(ctx context.Context, in tenants.Integration, side fault.Side) (time.Time, error)
 	// Claim takes the day's question about an integration; false: it was asked
 	// within a day.
 	Claim func(ctx context.Context, in tenants.Integration) bool
-	// Turn tells whether it is this process' turn.
+	// Turn reports whether it is this process' turn.
 	Turn  func(ctx context.Context) bool
 	Dates Dates
 	// Note words the warning about a side; empty: there is none.

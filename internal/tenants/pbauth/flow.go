@@ -190,7 +190,7 @@ func (a *Auth) Revoke(ctx context.Context, in tenants.Integration) error {
 
 // Status is what there is to know about an integration's tokens, without them.
 type Status struct {
-	// Connected tells whether there is a session, or need not be one.
+	// Connected reports whether there is a session, or need not be one.
 	Connected bool
 	// RefreshBy is when a session ends that is not used before; zero if there
 	// is none.

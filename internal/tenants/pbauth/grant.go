@@ -54,7 +54,7 @@ type refusedError struct{ code string }
 
 func (e *refusedError) Error() string { return "refused: " + e.code }
 
-// refusedWith tells whether an error is such a refusal with one of the codes.
+// refusedWith reports whether an error is such a refusal with one of the codes.
 func refusedWith(err error, codes ...string) bool {
 	var r *refusedError
 	return errors.As(err, &r) && slices.Contains(codes, r.code)

@@ -106,7 +106,7 @@ type Source struct {
 // its credential is OAuth it need not be stored yet.
 func (a *Auth) Source(in tenants.Integration) *Source { return &Source{auth: a, in: in} }
 
-// Token gives the token to send now; it asks Productboard for one if the one
+// Token returns the token to send now; it asks Productboard for one if the one
 // that is known is about to expire. Its error is fault.Unauthorized where only
 // an admin can help.
 func (s *Source) Token(ctx context.Context) (secret.String, error) {
@@ -135,12 +135,12 @@ func (s *Source) Token(ctx context.Context) (secret.String, error) {
 	return fresh, err
 }
 
-// Renew gives another token than the one that was refused.
+// Renew returns another token than the one that was refused.
 func (s *Source) Renew(ctx context.Context, refused secret.String) (secret.String, error) {
 	return s.auth.renew(ctx, s.in, refused)
 }
 
-// Renewable tells whether there can be another token than the one that was
+// Renewable reports whether there can be another token than the one that was
 // refused: an API token is the only one.
 func (s *Source) Renewable() bool { return s.changes() }
 

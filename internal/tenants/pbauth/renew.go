@@ -83,7 +83,7 @@ func (a *Auth) turn(ctx context.Context, in tenants.Integration, refused secret.
 	}
 }
 
-// serves tells whether a stored token does for the caller. While another
+// serves reports whether a stored token does for the caller. While another
 // process asks, one that works still is good enough.
 func (a *Auth) serves(p pair, refused secret.String, busy bool) bool {
 	if p.access.Empty() || p.ended != "" {

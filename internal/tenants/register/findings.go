@@ -122,7 +122,7 @@ func (c *checkup) target(ctx context.Context) {
 	c.expiry(ctx, checked)
 }
 
-// reached tells whether an error, or none, shows that the other side answered.
+// reached reports whether an error, or none, shows that the other side answered.
 func reached(err error) bool {
 	if err == nil {
 		return true

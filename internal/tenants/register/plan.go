@@ -113,7 +113,7 @@ func (r *Registrar) check(ctx context.Context, j *job, workspaces *workspaces) {
 	r.inspect(ctx, j, wholly(), workspaces.of)
 }
 
-// waits tells whether the record is one that was stored for somebody to
+// waits reports whether the record is one that was stored for somebody to
 // authorise the plugin, and was never about to be registered.
 func (j *job) waits() bool {
 	return j.stored != nil && j.goal.Productboard.Kind == tenants.AuthOAuth && j.stored.ProductboardID == "" && j.stored.CreateBegun.IsZero()
@@ -295,7 +295,7 @@ func (r *Registrar) decide(ctx context.Context, j *job, listed []pbapi.Integrati
 	}
 }
 
-// held tells whether any of our records has an integration of Productboard's.
+// held reports whether any of our records has an integration of Productboard's.
 // It reads them all, which is done for an orphan alone.
 func (r *Registrar) held(ctx context.Context, j *job, productboardID string) bool {
 	for after := ""; ; {

@@ -43,7 +43,7 @@ func (p Problems) Error() string {
 	return strings.Join(texts, "; ")
 }
 
-// Unwrap gives the errors.
+// Unwrap returns the errors.
 func (p Problems) Unwrap() []error {
 	errs := make([]error, len(p))
 	for i, one := range p {
@@ -78,7 +78,7 @@ func secrets(in tenants.Integration) map[string]secret.String {
 	return all
 }
 
-// secretsSet tells when each secret of an integration was set: now, where it
+// secretsSet returns when each secret of an integration was set: now, where it
 // is not what the stored one has.
 func secretsSet(stored *tenants.Integration, in tenants.Integration, now time.Time) map[string]time.Time {
 	before := tenants.Integration{}

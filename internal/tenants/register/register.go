@@ -90,12 +90,12 @@ type Registrar struct {
 	// CheckTarget proves that a tenant can create issues with these settings,
 	// without creating one. The tenant may not exist yet.
 	CheckTarget func(ctx context.Context, tenant string, target tenants.TargetConfig) (Checked, error)
-	// Recipients gives the credentials that a target sends to an address where
+	// Recipients returns the credentials that a target sends to an address where
 	// it did not send them before, by name (targets.Target.Recipients). It does
 	// not reach out. Its error is what is wrong with the settings of now; those
 	// from before that are wrong count as none. Needed for Patch alone.
 	Recipients func(before, now tenants.TargetConfig) (map[string]targets.Address, error)
-	// Preview tells what a push of an entity would create. Needed for Preview
+	// Preview returns what a push of an entity would create. Needed for Preview
 	// alone.
 	Preview func(ctx context.Context, in tenants.Integration, entity string) (targets.Preview, error)
 	// Buttons is needed for Delete alone.

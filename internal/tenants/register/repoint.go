@@ -6,7 +6,7 @@ import (
 	"pushbutton/internal/tenants"
 )
 
-// PointsElsewhere tells whether Productboard was last told another address, or
+// PointsElsewhere reports whether Productboard was last told another address, or
 // another secret, than this deployment's: after a move, or while a new secret
 // was not told yet. One that is not registered points nowhere.
 func (r *Registrar) PointsElsewhere(in tenants.Integration) bool {

@@ -102,7 +102,7 @@ func (p *pages) findIssue(r *http.Request) (TrackerIssue, bool) {
 	return all[i], true
 }
 
-// webLink gives an address that may be linked to, or "".
+// webLink returns an address that may be linked to, or "".
 func webLink(s string) string {
 	if u, err := url.Parse(s); err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" {
 		return s

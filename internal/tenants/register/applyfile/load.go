@@ -118,7 +118,7 @@ type openMaps struct {
 
 type openMap struct{ column, keys int }
 
-// few adds a token outside brackets and tells whether the parser can take what
+// few adds a token outside brackets and reports whether the parser can take what
 // there is so far. False means that a problem was reported.
 func (r *reader) few(m *openMaps, t *token.Token) bool {
 	at := t.Position
@@ -149,7 +149,7 @@ func (r *reader) few(m *openMaps, t *token.Token) bool {
 	return true
 }
 
-// inBlock tells whether a token is the text below | or >, and not the next key
+// inBlock reports whether a token is the text below | or >, and not the next key
 // below an empty one.
 func inBlock(t *token.Token) bool {
 	if t.Next != nil && t.Next.Type == token.MappingValueType {
