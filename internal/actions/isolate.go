@@ -48,7 +48,7 @@ func (r *run) isolated(ctx context.Context) (returned bool, err error) {
 }
 
 // reportAbandoned logs and counts a run that did not return. Its slot is free for
-// others, and the look-out ends its push.
+// others, and the rescuer ends its push.
 func (p *Performer) reportAbandoned(ctx context.Context, key connections.Key, step connections.Step, took time.Duration) {
 	const outcome = "abandoned"
 	p.Log.LogAttrs(ctx, slog.LevelError, "attempt", slog.String("tenant", key.Tenant), slog.String("integration", key.Integration),

@@ -75,7 +75,7 @@ type Performer struct {
 }
 
 // Perform does one run of a connection. It returns an error only where Redis could
-// not be read or written. Then the queue, and after it the look-out, brings the run
+// not be read or written. Then the queue, and after it the rescuer, brings the run
 // back. Everything else ends in the record.
 func (p *Performer) Perform(ctx context.Context, key connections.Key, run int64) error {
 	lease, err := p.Leases.Begin(ctx, key, run)
@@ -326,7 +326,7 @@ func (r *run) stopped(ctx context.Context, err error) (string, error) {
 	return "given up", err
 }
 
-// enqueue queues what comes next. A failure is only logged: the look-out
+// enqueue queues what comes next. A failure is only logged: the rescuer
 // queues what was not.
 func (r *run) enqueue(ctx context.Context, next *connections.Work) {
 	if next == nil {

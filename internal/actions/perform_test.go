@@ -346,7 +346,7 @@ func TestFencedWorkerSendsNothing(t *testing.T) {
 	r.pb.onGet = func() {
 		r.pb.onGet = nil
 		r.advance(11 * time.Second) // frozen for longer than its lease, here
-		found, _, err := r.store.Look(context.Background())
+		found, _, err := r.store.Rescue(context.Background())
 		require.NoError(t, err)
 		require.Len(t, found, 1)
 		require.NoError(t, r.Enqueue(context.Background(), found[0].Work))

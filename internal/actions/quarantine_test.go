@@ -13,7 +13,7 @@ import (
 	"pushbutton/internal/targets"
 )
 
-// lose takes the next run and dies with it: nobody reports, and the look-out
+// lose takes the next run and dies with it: nobody reports, and the rescuer
 // finds it when the lease has ended.
 func (r *rig) lose() {
 	r.t.Helper()
@@ -24,13 +24,13 @@ func (r *rig) lose() {
 	require.NoError(r.t, err)
 	require.NotNil(r.t, lease)
 	r.advance(11 * time.Second)
-	r.lookOut(1)
+	r.rescue(1)
 }
 
-// lookOut queues what the look-out finds, as many as there must be.
-func (r *rig) lookOut(want int) {
+// rescue queues what the rescuer finds, as many as there must be.
+func (r *rig) rescue(want int) {
 	r.t.Helper()
-	found, _, err := r.store.Look(context.Background())
+	found, _, err := r.store.Rescue(context.Background())
 	require.NoError(r.t, err)
 	require.Len(r.t, found, want)
 	for _, f := range found {
@@ -167,7 +167,7 @@ func TestARunThatNeverComesBack(t *testing.T) {
 	require.NoError(t, <-back)
 	require.Equal(t, "abandoned", <-outcomes)
 	r.advance(time.Second)
-	r.lookOut(1)
+	r.rescue(1)
 	r.quiet(pbapi.StateError)
 	require.Contains(t, r.pb.shown().Message, "Not done within the time a push may take")
 	shown := r.pb.shown()

@@ -126,7 +126,7 @@ func (r *Receiver) apply(ctx context.Context, in tenants.Integration, c click) (
 	}
 	if task != nil {
 		if err := r.Queue.Enqueue(ctx, *task); err != nil {
-			// The click is durable; the look-out queues it within seconds. The queue
+			// The click is durable; the rescuer queues it within seconds. The queue
 			// has logged it, with one line for many.
 			r.Log.DebugContext(ctx, "click recorded but not queued", "connection", key.String(), "error", err)
 		}

@@ -155,18 +155,18 @@ func TestHangingRedisIsNotWaitedFor(t *testing.T) {
 	}
 	r := newRig(t)
 	r.receive.Queue = h
-	require.Equal(t, pbapi.StateProgress, r.click(pbapi.TriggerPush).State, "it is recorded; the look-out queues it")
+	require.Equal(t, pbapi.StateProgress, r.click(pbapi.TriggerPush).State, "it is recorded; the rescuer queues it")
 }
 
-// A click counts once it is recorded: if only the queuing fails, the look-out
+// A click counts once it is recorded: if only the queuing fails, the rescuer
 // queues it.
 func TestRecordedButNotQueued(t *testing.T) {
 	r := newRig(t)
 	r.receive.Queue = brokenQueue{}
 	require.Equal(t, pbapi.StateProgress, r.click(pbapi.TriggerPush).State)
 	r.receive.Queue = r
-	r.advance(r.store.Timing().Look + 1)
-	found, _, err := r.store.Look(context.Background())
+	r.advance(r.store.Timing().RescueAfter + 1)
+	found, _, err := r.store.Rescue(context.Background())
 	require.NoError(t, err)
 	require.Len(t, found, 1)
 	require.NoError(t, r.Enqueue(context.Background(), found[0].Work))

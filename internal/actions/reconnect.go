@@ -177,7 +177,7 @@ func (r *Resumer) resume(ctx context.Context, id string) error {
 	tasks, more, err := r.Parked.Wake(ctx, in.Tenant, in.ID, resumeStep)
 	for _, task := range tasks {
 		if qerr := r.Queue.Enqueue(ctx, task); qerr != nil {
-			return qerr // the look-out queues what was not
+			return qerr // the rescuer queues what was not
 		}
 	}
 	if len(tasks) > 0 {

@@ -51,7 +51,7 @@ func (r *rig) later(d time.Duration) {
 	until := r.clock.Add(d)
 	for r.clock.Before(until) {
 		r.advance(time.Minute)
-		found, _, err := r.store.Look(context.Background())
+		found, _, err := r.store.Rescue(context.Background())
 		require.NoError(r.t, err)
 		for _, f := range found {
 			require.NoError(r.t, r.perform.Perform(context.Background(), f.Key, f.Run))

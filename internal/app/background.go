@@ -31,8 +31,8 @@ const (
 // credentials end, and goes on with deleting tenants.
 func (a *App) background(ctx context.Context) *sync.WaitGroup {
 	var group sync.WaitGroup
-	lookout := &jobs.Lookout{Records: a.records, Queue: a.queue, Log: a.log, Observe: a.metrics.Requeued}
-	group.Go(func() { lookout.Run(ctx) })
+	rescuer := &jobs.Rescuer{Records: a.records, Queue: a.queue, Log: a.log, Observe: a.metrics.Requeued}
+	group.Go(func() { rescuer.Run(ctx) })
 	stale := &actions.StaleProgress{
 		// Nothing is sent for a tenant that is halted. It may have moved; then its
 		// buttons belong to another deployment.

@@ -32,7 +32,7 @@ type Aside struct {
 	Since time.Time
 }
 
-// setAside takes a record that cannot be decoded out of the look-out and the
+// setAside takes a record that cannot be decoded out of the rescuer's set and the
 // line, and gives its credit back. It is false, and nothing is done, for one
 // that can be decoded or is not there.
 func (s *Store) setAside(ctx context.Context, key Key) (bool, error) {
@@ -48,7 +48,7 @@ func (s *Store) setAside(ctx context.Context, key Key) (bool, error) {
 	member, shard := key.String(), shardOf(key.Tenant)
 	_, err = s.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
 		p.ZAddNX(ctx, asideKey(shard), redis.Z{Score: float64(now.UnixMilli()), Member: member})
-		p.ZRem(ctx, lookoutKey(shard), member)
+		p.ZRem(ctx, rescueKey(shard), member)
 		p.ZRem(ctx, lineKey(key.Tenant), key.inTenant())
 		p.SRem(ctx, activeKey(key.Tenant), key.inTenant())
 		p.ZRem(ctx, indexKey(key.Tenant, key.Integration, parked), key.Entity)
@@ -129,15 +129,15 @@ func (s *Store) Asides(ctx context.Context) ([]Aside, error) {
 	return out, nil
 }
 
-// takeBack has a record looked at again that was set aside; of one that has
-// nothing left to do the look-out finds that out.
+// takeBack makes a record that was set aside due for the rescuer again. The
+// rescuer drops it if nothing is left to do.
 func (s *Store) takeBack(ctx context.Context, shard int, member string) error {
 	now, err := s.rdb.Time(ctx).Result()
 	if err != nil {
 		return redisdb.Fault("take record back", err)
 	}
 	_, err = s.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
-		p.ZAddNX(ctx, lookoutKey(shard), redis.Z{Score: float64(now.UnixMilli()), Member: member})
+		p.ZAddNX(ctx, rescueKey(shard), redis.Z{Score: float64(now.UnixMilli()), Member: member})
 		p.ZRem(ctx, asideKey(shard), member)
 		return nil
 	})
@@ -148,7 +148,7 @@ func (s *Store) takeBack(ctx context.Context, shard int, member string) error {
 }
 
 // scrapLua removes a record that cannot be read, with all that is kept of it.
-// KEYS: records, history, look-out, aside, line, active, the tenant's counters,
+// KEYS: records, history, rescue, aside, line, active, the tenant's counters,
 // then the lists of the integration; ARGV: entity, name in the tenant, name.
 const scrapLua = `
 local gone = redis.call('HDEL', KEYS[1], ARGV[1])
@@ -164,7 +164,7 @@ return gone`
 // scrap removes a record that was set aside.
 func (s *Store) scrap(ctx context.Context, key Key) error {
 	shard := shardOf(key.Tenant)
-	keys := []string{recordsKey(key.Tenant, key.Integration), historyKey(key), lookoutKey(shard), asideKey(shard), lineKey(key.Tenant), activeKey(key.Tenant), accountKey(key.Tenant)}
+	keys := []string{recordsKey(key.Tenant, key.Integration), historyKey(key), rescueKey(shard), asideKey(shard), lineKey(key.Tenant), activeKey(key.Tenant), accountKey(key.Tenant)}
 	for _, state := range []State{Initial, Progress, Connected, Failed, parked} {
 		keys = append(keys, indexKey(key.Tenant, key.Integration, state))
 	}

@@ -14,7 +14,7 @@ import (
 // damage are texts that no record has, for Lua or for Go.
 var damage = []string{"canary", "", "null", "[]", "5", `"x"`, "{}", `{"s":"progress"}`, `{"s":5,"e":1,"r":1}`, `{"s":"progress","g":1,"e":1,"r":"1","p":"open"}`}
 
-// breakRecord puts a text in a record's place and has it looked at now.
+// breakRecord puts a text in a record's place and makes it due for the rescuer.
 func breakRecord(t *testing.T, env redistest.Env, key Key, text string) {
 	t.Helper()
 	require.NoError(t, env.Client.HSet(t.Context(), recordsKey(key.Tenant, key.Integration), key.Entity, text).Err())
@@ -23,7 +23,7 @@ func breakRecord(t *testing.T, env redistest.Env, key Key, text string) {
 
 func dueNow(t *testing.T, env redistest.Env, key Key) {
 	t.Helper()
-	require.NoError(t, env.Client.ZAdd(t.Context(), lookoutKey(shardOf(key.Tenant)), redis.Z{Member: key.String()}).Err())
+	require.NoError(t, env.Client.ZAdd(t.Context(), rescueKey(shardOf(key.Tenant)), redis.Z{Member: key.String()}).Err())
 }
 
 // tenantsApart are two tenants of different shards.
@@ -39,7 +39,7 @@ func tenantsApart(t *testing.T) (first, second string) {
 }
 
 // Records that cannot be decoded stop nobody: what is due beside them, in the
-// same shard and in others, is found by the same look.
+// same shard and in others, is found by the same pass.
 func TestBrokenRecordsAreSetAside(t *testing.T) {
 	redistest.Each(t, func(t *testing.T, env redistest.Env) {
 		s := open(t, env)
@@ -67,7 +67,7 @@ func TestBrokenRecordsAreSetAside(t *testing.T) {
 		dueNow(t, env, odd)
 		broken[odd] = true
 
-		found, more, err := s.Look(t.Context())
+		found, more, err := s.Rescue(t.Context())
 		require.NoError(t, err)
 		require.False(t, more)
 		var went []Key
@@ -88,7 +88,7 @@ func TestBrokenRecordsAreSetAside(t *testing.T) {
 		usage, err := s.Usage(t.Context(), mine)
 		require.NoError(t, err)
 		require.EqualValues(t, 3, usage.InFlight, "they give their credits back")
-		found, _, err = s.Look(t.Context())
+		found, _, err = s.Rescue(t.Context())
 		require.NoError(t, err)
 		require.Empty(t, found, "once")
 
@@ -110,7 +110,7 @@ func TestBrokenRecordsAreSetAside(t *testing.T) {
 		list, err = s.Asides(t.Context())
 		require.NoError(t, err)
 		require.Len(t, list, len(broken)-2)
-		require.Equal(t, int64(1), env.Client.ZRem(t.Context(), lookoutKey(shardOf(mine)), second.String()).Val(), "it is looked at again")
+		require.Equal(t, int64(1), env.Client.ZRem(t.Context(), rescueKey(shardOf(mine)), second.String()).Val(), "it is looked at again")
 	})
 }
 
@@ -141,7 +141,7 @@ func TestBrokenRecordsStopNoOthers(t *testing.T) {
 			require.NotEmpty(t, page.Entries)
 			require.Equal(t, key("c"), page.Entries[0].Key)
 			dueNow(t, env, key("b"))
-			_, _, err = s.Look(t.Context())
+			_, _, err = s.Rescue(t.Context())
 			require.NoError(t, err)
 			list, err := s.Asides(t.Context())
 			require.NoError(t, err)

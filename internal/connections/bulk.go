@@ -212,7 +212,7 @@ func (s *Store) importArguments(tenant, integration string, entries []Entry) ([]
 			// What its worker told Productboard last may still be under way.
 			r.ReadBack = max(r.ReadBack, r.LeaseEnd+s.timing.InFlight.Milliseconds())
 		}
-		r.Owner, r.LeaseEnd, r.Looks = "", 0, 0
+		r.Owner, r.LeaseEnd, r.RescueChecks = "", 0, 0
 		todo := ""
 		if r.Step != Idle {
 			r.Run++ // tasks of the old run, if this was its home, find it gone

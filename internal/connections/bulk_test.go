@@ -24,7 +24,7 @@ func imported(i int) (entry Entry, stored Record) {
 	case 2:
 		r.State, r.Issue, r.Generation, e.Changed = Initial, nil, 2, time.Time{}
 	case 3: // a worker was at it
-		r.State, r.Step, r.Deadline, r.Owner, r.LeaseEnd, r.Looks = Progress, Open, 1_764_000_600_000, "w", 1_764_000_010_000, 3
+		r.State, r.Step, r.Deadline, r.Owner, r.LeaseEnd, r.RescueChecks = Progress, Open, 1_764_000_600_000, "w", 1_764_000_010_000, 3
 		r.Issue, r.Intent, r.Left = nil, &Intent{At: 5, Sent: 1}, []Leftover{{Epoch: 1, Issue: &someIssue}}
 	case 4: // waits for a credential
 		r.State, r.Step, r.Parked, r.Waiting, r.Issue = Progress, Open, 1000, &Failure{Message: "key", Kind: "auth"}, nil
@@ -32,7 +32,7 @@ func imported(i int) (entry Entry, stored Record) {
 	want := *r
 	if want.Step != Idle {
 		want.Run++
-		want.Owner, want.LeaseEnd, want.Looks = "", 0, 0
+		want.Owner, want.LeaseEnd, want.RescueChecks = "", 0, 0
 	}
 	return e, want
 }
@@ -109,7 +109,7 @@ func TestImportKeepsEveryIndexAndCount(t *testing.T) {
 		same(lineKey("acme"), waits)
 		for shard := range Shards {
 			if shardTag(shard) == tagOf("acme") {
-				same(lookoutKey(shard), looks)
+				same(rescueKey(shard), looks)
 			}
 		}
 		require.Equal(t, Usage{InFlight: 1, Waiting: int64(len(waits)), Connections: n}, usage(t, s))

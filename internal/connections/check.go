@@ -30,7 +30,7 @@ func (e Entry) Check() error {
 	case len(r.Left) > maxLeft:
 		return fmt.Errorf("more than %d issues of one connection are left over", maxLeft)
 	}
-	numbers := []int64{r.Generation, r.Run, r.LeaseEnd, r.Deadline, r.Parked, int64(r.Attempts), int64(r.Looks), r.Click.At, r.LastClick,
+	numbers := []int64{r.Generation, r.Run, r.LeaseEnd, r.Deadline, r.Parked, int64(r.Attempts), int64(r.RescueChecks), r.Click.At, r.LastClick,
 		r.ReadBack, int64(r.Recreated)}
 	if !e.Changed.IsZero() {
 		numbers = append(numbers, e.Changed.UnixMilli())

@@ -40,9 +40,9 @@ for n, entity in ipairs(entities) do
     docs[#docs + 1] = ARGV[i + 1]
     if changed == '0' then changed = now end
     add(tag .. 'x:' .. place .. ':' .. ARGV[i + 2], changed, entity)
-    if todo ~= '' then -- the look-out hands it out
+    if todo ~= '' then -- the rescuer hands it out
       add(tag .. 'l:' .. tenant, now, integration .. ':' .. entity)
-      add(tag .. 'lookout', now, place .. ':' .. entity)
+      add(tag .. 'rescue', now, place .. ':' .. entity)
     end
     if todo == 'parked' then add(tag .. 'x:' .. place .. ':parked', now, entity) end
   end

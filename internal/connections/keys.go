@@ -15,7 +15,7 @@ const Shards = 16
 //	pb:{push-N}:c:TENANT/INTEGRATION         hash: entity -> record
 //	pb:{push-N}:x:TENANT/INTEGRATION:STATE   sorted set: entities by the time of their last change
 //	pb:{push-N}:h:TENANT/INTEGRATION:ENTITY  list: history
-//	pb:{push-N}:lookout                      sorted set: connections by when somebody must look
+//	pb:{push-N}:rescue                       sorted set: connections by when the rescuer is due
 //	pb:{push-N}:aside                        sorted set: connections whose record cannot be decoded
 //	pb:{push-N}:wake                         list: runs that may begin at once
 //	pb:{push-N}:a:TENANT                     set: what is handed out and holds a credit
@@ -45,7 +45,7 @@ func closedKey(tenant, integration string) string {
 }
 
 func historyKey(k Key) string         { return tagOf(k.Tenant) + "h:" + k.String() }
-func lookoutKey(shard int) string     { return shardTag(shard) + "lookout" }
+func rescueKey(shard int) string      { return shardTag(shard) + "rescue" }
 func asideKey(shard int) string       { return shardTag(shard) + "aside" }
 func wakeKey(shard int) string        { return shardTag(shard) + "wake" }
 func activeKey(tenant string) string  { return tagOf(tenant) + "a:" + tenant }

@@ -32,7 +32,7 @@ const (
 	// maxAlong is how far along the line is looked for a run that may begin,
 	// behind those whose tracker takes no calls; of those the first maxAsked are
 	// asked whether they call it at all. Who stands farther back waits for the
-	// look-out.
+	// rescuer.
 	maxAlong, maxAsked = 1000, 20
 )
 

@@ -153,12 +153,12 @@ func TestPushesOfAClosedTrackerStayInLine(t *testing.T) {
 }
 
 // What only has to be told to a person goes on while the tracker takes no calls,
-// and the look-out does not hand out either what would call it.
+// and the rescuer does not hand out either what would call it.
 func TestAClosedTrackerStopsOnlyItsCalls(t *testing.T) {
 	ctx := context.Background()
 	env := redistest.Mini(t)
 	env.Advance(0)
-	s := NewStoreWith(env.Client, Timing{MaxLook: time.Minute}, Limits{InFlight: 1})
+	s := NewStoreWith(env.Client, Timing{MaxRescueAfter: time.Minute}, Limits{InFlight: 1})
 	told := fails(t, s, pushed(t, s, 0))
 	w := pushed(t, s, 1)
 	env.Advance(told.Delay)
@@ -175,11 +175,11 @@ func TestAClosedTrackerStopsOnlyItsCalls(t *testing.T) {
 	require.NoError(t, err)
 
 	env.Advance(time.Minute)
-	found, _, err := s.Look(ctx)
+	found, _, err := s.Rescue(ctx)
 	require.NoError(t, err)
 	require.Empty(t, found)
 	env.Advance(time.Minute)
-	found, _, err = s.Look(ctx)
+	found, _, err = s.Rescue(ctx)
 	require.NoError(t, err)
 	require.Len(t, found, 1, "whoever waits is found once it is over")
 	require.Equal(t, numbered(2), found[0].Key)
@@ -218,7 +218,7 @@ func TestWhatIsTakenOverKeepsItsCredit(t *testing.T) {
 	begin(t, s, pushed(t, s, 1))
 	require.Nil(t, pushed(t, s, 2))
 	env.Advance(11 * time.Second)
-	found, _, err := s.Look(context.Background())
+	found, _, err := s.Rescue(context.Background())
 	require.NoError(t, err)
 	require.Len(t, found, 1)
 	require.Equal(t, numbered(1), found[0].Key)
@@ -261,9 +261,9 @@ func TestHigherLimitHandsOutWhatWaits(t *testing.T) {
 		}
 		require.NoError(t, s.SetLimits(ctx, "acme", Limits{InFlight: 8}))
 		require.Equal(t, Usage{InFlight: 8, Waiting: 2, Connections: 10}, usage(t, s))
-		found, _, err := s.Look(ctx)
+		found, _, err := s.Rescue(ctx)
 		require.NoError(t, err)
-		require.Len(t, found, 7, "the look-out queues them")
+		require.Len(t, found, 7, "the rescuer queues them")
 		require.NoError(t, s.SetLimits(ctx, "acme", Limits{}))
 		fails(t, s, &found[0].Work)
 		require.Equal(t, Usage{InFlight: 7, Waiting: 3, Connections: 10}, usage(t, s), "nobody follows before the limit is kept again")
@@ -287,7 +287,7 @@ func TestPushThatWaitsTooLongEndsInAnError(t *testing.T) {
 	ctx := context.Background()
 	env := redistest.Mini(t)
 	env.Advance(0)
-	s := NewStoreWith(env.Client, Timing{MaxLook: time.Hour}, Limits{InFlight: 4})
+	s := NewStoreWith(env.Client, Timing{MaxRescueAfter: time.Hour}, Limits{InFlight: 4})
 	for n := range 4 {
 		begin(t, s, pushed(t, s, n)).renewed.Store(0)
 	}
@@ -295,9 +295,9 @@ func TestPushThatWaitsTooLongEndsInAnError(t *testing.T) {
 		require.Nil(t, pushed(t, s, n))
 	}
 	env.Advance(10 * time.Minute)
-	found, _, err := s.Look(ctx)
+	found, _, err := s.Rescue(ctx)
 	require.NoError(t, err)
-	var overdue []Found
+	var overdue []Stalled
 	for _, f := range found {
 		if f.Overdue {
 			overdue = append(overdue, f)
@@ -315,7 +315,7 @@ func TestPushThatWaitsTooLongEndsInAnError(t *testing.T) {
 	require.EqualValues(t, 5, usage(t, s).InFlight)
 }
 
-// A delayed run whose task was lost is handed out by the look-out.
+// A delayed run whose task was lost is handed out by the rescuer.
 func TestLostDelayedRunGetsItsCredit(t *testing.T) {
 	ctx := context.Background()
 	env := redistest.Mini(t)
@@ -323,7 +323,7 @@ func TestLostDelayedRunGetsItsCredit(t *testing.T) {
 	s := open(t, env)
 	w := fails(t, s, pushed(t, s, 1))
 	env.Advance(w.Delay + 8*time.Second)
-	found, _, err := s.Look(ctx)
+	found, _, err := s.Rescue(ctx)
 	require.NoError(t, err)
 	require.Len(t, found, 1)
 	require.Equal(t, w.Run, found[0].Run)
@@ -424,7 +424,7 @@ func TestDeleteExportImport(t *testing.T) {
 			require.Equal(t, e.Record.Click, b.Record.Click)
 			require.Equal(t, e.Record.Run+1, b.Record.Run)
 		}
-		found, _, err := s.Look(ctx)
+		found, _, err := s.Rescue(ctx)
 		require.NoError(t, err)
 		require.Len(t, found, 20, "as many as there are credits")
 		require.ErrorIs(t, s.Import(ctx, []Entry{{Key: Key{"a", "b", "c/d"}}}), fault.Invalid)

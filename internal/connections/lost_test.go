@@ -20,10 +20,10 @@ func TestLostWorkersAreCounted(t *testing.T) {
 		w := push(t, s)
 		begin(t, s, w)
 		env.Advance(time.Second)
-		found, _, err := s.Look(ctx)
+		found, _, err := s.Rescue(ctx)
 		require.NoError(t, err)
 		require.Len(t, found, 1)
-		require.Equal(t, 1, recordOf(t, s).Lost, "the look-out takes over")
+		require.Equal(t, 1, recordOf(t, s).Lost, "the rescuer takes over")
 
 		first := begin(t, s, &found[0].Work)
 		env.Advance(time.Second)

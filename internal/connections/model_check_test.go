@@ -45,7 +45,7 @@ func (m *model) checkRest(w *world, rec *Record) string {
 	case w.shown != m.face(w.kept.record):
 		return fmt.Sprintf("at rest the button shows %q instead of %q", m.shows.texts[w.shown], face(rec))
 	case w.kept.due != never:
-		return "at rest the record still is in the look-out"
+		return "at rest the record still is due for the rescuer"
 	case w.wanted == anUnlink && rec.State != Initial, w.wanted == aPush && rec.State != Connected && rec.State != Failed:
 		return "at rest the button does not follow the latest click"
 	}

@@ -19,13 +19,13 @@ import (
 
 // Limits of the second model, in ticks where they are times.
 const (
-	lineButtons  = 3
-	lineCredits  = 1
-	lineDeadline = 20
-	lineMaxLook  = 40
-	// lineSoon is when at the latest somebody looks at what could go on; once
-	// more than Timing.Look, since who looked may have died.
-	lineSoon = 4 * lookTicks
+	lineButtons        = 3
+	lineCredits        = 1
+	lineDeadline       = 20
+	lineMaxRescueAfter = 40
+	// lineSoon is when at the latest a rescuer comes to what could go on; once
+	// more than Timing.RescueAfter, since a rescuer may die.
+	lineSoon = 4 * rescueTicks
 )
 
 // lineBudget is what may still happen.
@@ -39,7 +39,7 @@ type lineBudget struct {
 // lineButton is a record with what there is of it outside Redis.
 type lineButton struct {
 	record int32 // interned, its times moved to the present
-	due    int8  // in the look-out; never: it is not there
+	due    int8  // when it is due for the rescuer; never: it is not
 	line   int8  // when its turn comes; never: it is not in line
 	out    bool
 	task   int8 // when the queue hands out its run; never: it has none
@@ -71,7 +71,7 @@ type lineModel struct {
 func lineKeyOf(i int) Key { return Key{"t", "i", string(rune('a' + i))} }
 
 func exploreLine(t testing.TB, script string, may lineBudget) *lineModel {
-	s := NewStoreWith(nil, Timing{Lease: leaseTicks * tick, Look: lookTicks * tick, MaxLook: lineMaxLook * tick, Deadline: lineDeadline * tick,
+	s := NewStoreWith(nil, Timing{Lease: leaseTicks * tick, RescueAfter: rescueTicks * tick, MaxRescueAfter: lineMaxRescueAfter * tick, Deadline: lineDeadline * tick,
 		Settle: settleTicks * tick, Answer: settleTicks * tick, InFlight: settleTicks * tick}, Limits{InFlight: lineCredits, PerSecond: 1_000_000})
 	s.scripts = scripts(script, s.constants())
 	m := &lineModel{t: t, real: s, redis: newPlainRedis(t, link(script, s.constants())), known: newInterned(), seen: map[lineWorld]int32{}, from: -1}
@@ -146,7 +146,7 @@ func (m *lineModel) put(w *lineWorld) {
 			m.redis.hset(recordsKey(key.Tenant, key.Integration), key.Entity, m.known.texts[b.record])
 		}
 		if b.due != never {
-			m.redis.add(tagOf(key.Tenant)+"lookout", key.String(), float64(present+int64(b.due)))
+			m.redis.add(tagOf(key.Tenant)+"rescue", key.String(), float64(present+int64(b.due)))
 		}
 		if b.line != never {
 			m.redis.add(lineKey(key.Tenant), "i:"+key.Entity, float64(present+int64(b.line)))
@@ -166,7 +166,7 @@ func (m *lineModel) take(w *lineWorld) {
 			}
 			return never
 		}
-		b.due = score(tagOf(key.Tenant)+"lookout", key.String())
+		b.due = score(tagOf(key.Tenant)+"rescue", key.String())
 		b.line = score(lineKey(key.Tenant), "i:"+key.Entity)
 		_, b.out = m.redis.sets[activeKey(key.Tenant)]["i:"+key.Entity]
 		run := m.record(*b).Run
@@ -282,11 +282,11 @@ func (m *lineModel) works(w lineWorld, i int) (busy bool) {
 	if b.due != never && b.due <= 0 {
 		busy = true
 		after := w
-		if v := m.do(&after, "look", i, arguments{}, false); v == vWaiting && after.buttons[i].task == never {
+		if v := m.do(&after, "rescue", i, arguments{}, false); v == vPending && after.buttons[i].task == never {
 			after.buttons[i].task = 0
 		}
-		m.emit("look at "+name, true, after)
-		m.dying(w, i, "look", arguments{}, func(*lineBudget) {})
+		m.emit("rescue "+name, true, after)
+		m.dying(w, i, "rescue", arguments{}, func(*lineBudget) {})
 	}
 	return busy
 }
@@ -358,7 +358,7 @@ func (m *lineModel) check(w *lineWorld) string {
 		case r.Owner != "" && !b.out:
 			return "a lease without a credit"
 		case (b.due != never) != (r.Step != Idle):
-			return "nobody will look"
+			return "no rescuer will come"
 		case b.out && r.Owner == "" && b.task == never && b.due > lineSoon:
 			return "a run that was handed out is lost for long"
 		}
@@ -467,13 +467,13 @@ func TestLineModelMutants(t *testing.T) {
 		may            lineBudget
 		finds          string
 	}{
-		{"a free credit is not handed on", "if redis.call('SREM', active, id) == 1 then hand_on(K.hand, K.look) end\nend\n\n-- since", "redis.call('SREM', active, id)\nend\n\n-- since", lineBudget{Push: 2}, "while a credit is free"},
+		{"a free credit is not handed on", "if redis.call('SREM', active, id) == 1 then hand_on(K.hand, K.rescueafter) end\nend\n\n-- since", "redis.call('SREM', active, id)\nend\n\n-- since", lineBudget{Push: 2}, "while a credit is free"},
 		{"what waits for its time keeps its credit", "redis.call('ZADD', line, now + delay, id)\n    release()", "redis.call('ZADD', line, now + delay, id)", lineBudget{Push: 1}, "in one place"},
 		{"a run begins without a credit", "    redis.call('SADD', active, id)\n    redis.call('ZREM', line, id)\n  end\n  if rec.o ~= a.owner", "  end\n  if rec.o ~= a.owner", lineBudget{Push: 1}, "without a credit"},
 		{"nobody counts credits", "return n < most", "return true", lineBudget{Push: 2}, "more is handed out"},
 		{"what is handed on stays in line", "    redis.call('ZREM', line, other)\n  end\nend", "  end\nend", lineBudget{Push: 2}, "in one place"},
-		{"nobody looks at what is handed on", "redis.call('ZADD', lookout, now + look, tenant .. '/' .. other)", "", lineBudget{Push: 2, Kill: 1}, "lost for long"},
-		{"the look-out does not hand out", "if not room(rec.p) then return save('moved', lined_look()) end", "if true then return save('moved', lined_look()) end", lineBudget{Push: 1, Kill: 1}, "while a credit is free"},
+		{"no rescuer comes to what is handed on", "redis.call('ZADD', rescue, now + after, tenant .. '/' .. other)", "", lineBudget{Push: 2, Kill: 1}, "lost for long"},
+		{"the rescuer does not hand out", "if not room(rec.p) then return save('moved', lined_check()) end", "if true then return save('moved', lined_check()) end", lineBudget{Push: 1, Kill: 1}, "while a credit is free"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			require.Equal(t, 1, strings.Count(transitionsLua, c.old), "the mutated text")

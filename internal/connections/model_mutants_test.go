@@ -30,7 +30,7 @@ func TestModelMutants(t *testing.T) {
 	}{
 		{"nobody is fenced off", "(K.unfenced or rec.r == a.run and rec.o == a.owner)", "true", rules{}, freeze, twice},
 		{"a lease that is over is not taken over", "return queue(rec.p, 0, 'taken over')", "return answer('moved')", rules{}, kill, stuck},
-		{"what waits is not looked at", "if due then redis.call('ZADD', lookout, due, member)", "if due then", rules{}, kill, stuck},
+		{"what waits is not rescued", "if due then redis.call('ZADD', rescue, due, member)", "if due then", rules{}, kill, stuck},
 		{"no intent is recorded", "rec.i = { at = now, n = sent + 1, b = rec.i and rec.i.b }", "", rules{}, kill, twice},
 		{"the intent keeps its first date", "rec.i = { at = now, n", "rec.i = { at = rec.i and rec.i.at or now, n", rules{}, budget{Push: 1, Fault: 2}, twice},
 		{"a look-up is believed at once", "", "", rules{noLookUp: true}, budget{Push: 1, Fault: 1}, twice},
@@ -52,7 +52,7 @@ func TestModelMutants(t *testing.T) {
 		{"a new state is not listed", "redis.call('ZADD', index(rec.s), changed or now, entity)", "", rules{}, budget{Push: 1}, "listed wrongly"},
 		{"a former state stays listed", "if was and was ~= rec.s then redis.call('ZREM', index(was), entity) end", "", rules{}, budget{Push: 1}, "listed wrongly"},
 		{"what is done keeps its credit", "release()\n  return save('ok', nil, 'verified')", "return save('ok', nil, 'verified')", rules{}, budget{Push: 1}, "in one place"},
-		{"what is done stays in the look-out", "else redis.call('ZREM', lookout, member) end", "end", rules{}, budget{Push: 1}, "look-out"},
+		{"what is done stays due for the rescuer", "else redis.call('ZREM', rescue, member) end", "end", rules{}, budget{Push: 1}, "rescuer"},
 		{"a push during an unlink's verify is dropped", "if rec.s == 'progress' then\n    rec.lc", "if rec.p then\n    rec.lc", rules{}, budget{Push: 2, Unlink: 1}, "latest click"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

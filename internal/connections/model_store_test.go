@@ -20,7 +20,7 @@ const (
 	tick = time.Millisecond
 
 	leaseTicks  = 3 // Timing.Lease; renewed each tick by a worker that is not frozen
-	lookTicks   = 2 // Timing.Look
+	rescueTicks = 2 // Timing.RescueAfter
 	settleTicks = 1 // Timing.Settle
 	answerTicks = 2 // Timing.Answer: longer than an answer to a click takes
 	landTicks   = 1 // how long Productboard may process an answer
@@ -55,7 +55,7 @@ func (r rules) timing() Timing {
 	if r.shortInFlight {
 		inFlight -= leaseTicks * tick
 	}
-	return Timing{Lease: leaseTicks * tick, Look: lookTicks * tick, MaxLook: 2 * lookTicks * tick,
+	return Timing{Lease: leaseTicks * tick, RescueAfter: rescueTicks * tick, MaxRescueAfter: 2 * rescueTicks * tick,
 		Settle: settleTicks * tick, Answer: answerTicks * tick, InFlight: inFlight}
 }
 
@@ -101,7 +101,7 @@ type modelStore struct {
 // is none.
 type kept struct {
 	record int32
-	due    int8 // when to look, from now; never: it is not in the look-out
+	due    int8 // when it is due for the rescuer, from now; never: it is not
 	owner  int8 // the slot of the worker that has it; nobody: it is free, or its worker is dead
 	where
 }
@@ -151,7 +151,7 @@ func newModelStore(t testing.TB, r rules) *modelStore {
 		memory: map[call]reply{}, tomorrow: map[int32]int32{}, parsed: []Record{{}}}
 }
 
-// call is one use of the store by a click, a worker or the look-out.
+// call is one use of the store by a click, a worker or the rescuer.
 type call struct {
 	op     string
 	record int32
@@ -178,7 +178,7 @@ type reply struct {
 	lost      bool // the worker has lost the record
 	left      bool // but the record will see to its issue
 	idle      bool // there is nothing to begin
-	found     bool // by the look-out, waiting
+	found     bool // by the rescuer, pending
 }
 
 // do has the real store carry out a call. The same call in the same state has
@@ -240,10 +240,10 @@ func (s *modelStore) run(c call) (r reply) {
 		err = l.Tidied(ctx, int(c.arg))
 	case "again":
 		work, err = l.Again(ctx, time.Duration(c.ticks)*tick, true, Failure{})
-	case "look": // Store.Look
+	case "rescue": // Store.Rescue
 		var out outcome
-		out, err = s.real.do(ctx, "look", someKey, arguments{})
-		work, r.found = out.work(someKey), out.verdict == vWaiting
+		out, err = s.real.do(ctx, "rescue", someKey, arguments{})
+		work, r.found = out.work(someKey), out.verdict == vPending
 	case "requeue":
 		work, err = s.real.Requeue(ctx, Work{Key: someKey, Run: l.run})
 	default:
@@ -263,7 +263,7 @@ func (s *modelStore) run(c call) (r reply) {
 // someName is the record's name within its tenant.
 var someName = someKey.Integration + ":" + someKey.Entity
 
-func (s *modelStore) lookout() string { return tagOf(someKey.Tenant) + "lookout" }
+func (s *modelStore) rescueKey() string { return tagOf(someKey.Tenant) + "rescue" }
 
 // text is the record that Redis has.
 func (s *modelStore) text() string {
@@ -277,7 +277,7 @@ func (s *modelStore) put(c call) {
 		s.redis.hset(recordsKey(someKey.Tenant, someKey.Integration), someKey.Entity, text)
 	}
 	if c.due != never {
-		s.redis.add(s.lookout(), someKey.String(), float64(present+int64(c.due)))
+		s.redis.add(s.rescueKey(), someKey.String(), float64(present+int64(c.due)))
 	}
 	if c.line != never {
 		s.redis.add(lineKey(someKey.Tenant), someName, float64(present+int64(c.line)))
@@ -302,7 +302,7 @@ func (s *modelStore) keep(c call, r *reply) {
 		}
 		return ok
 	}
-	from(s.lookout(), someKey.String(), &r.due)
+	from(s.rescueKey(), someKey.String(), &r.due)
 	from(lineKey(someKey.Tenant), someName, &r.line)
 	var any int8
 	r.out = from(activeKey(someKey.Tenant), someName, &any)
@@ -368,8 +368,8 @@ func (s *modelStore) intern(doc map[string]any) int32 {
 	if (doc["p"] == "verify" || doc["p"] == "tidy") && doc["q"] == nil {
 		delete(doc, "lc") // only 'settled' reads it, and a click comes first
 	}
-	if looks, ok := doc["k"]; ok { // from the first on each is as far off as MaxLook
-		doc["k"] = min(looks.(float64), 1)
+	if checks, ok := doc["k"]; ok { // from the first on each is as far off as MaxRescueAfter
+		doc["k"] = min(checks.(float64), 1)
 	}
 	delete(doc, "f") // it decides where a run is done, not what becomes of it
 	if intent, ok := doc["i"].(map[string]any); ok {

@@ -6,7 +6,7 @@ import (
 )
 
 // The model is an explicit-state check of everything that decides about one
-// button: the record, leases, two workers, the queue, the look-out, Productboard
+// button: the record, leases, two workers, the queue, the rescuer, Productboard
 // and the tracker. From the start on every state that can be reached is visited,
 // in every order in which clicks, workers, messages and mishaps may follow each
 // other, as far as a scenario's budget lets them.
@@ -127,7 +127,7 @@ func (m *model) next(w world) {
 			m.land(w, i)
 		}
 	}
-	m.lookout(w)
+	m.rescue(w)
 	m.begin(w)
 	m.pass(w, busy)
 }
@@ -247,23 +247,23 @@ func (p place) replied() (good, bad place) {
 	}
 }
 
-// lookout is jobs.Lookout in any process.
-func (m *model) lookout(w world) {
+// rescue is jobs.Rescuer in any process.
+func (m *model) rescue(w world) {
 	if w.kept.due != 0 {
 		return
 	}
-	r := m.ask(&w, call{op: "look"}, nobody)
+	r := m.ask(&w, call{op: "rescue"}, nobody)
 	switch {
 	case r.queued:
-		m.emit("the look-out takes it over", nobody, true, w)
+		m.emit("the rescuer takes it over", nobody, true, w)
 	case r.found && w.task == never:
 		again := w
 		again.task = 0
-		m.emit("the look-out queues it", nobody, true, again)
+		m.emit("the rescuer queues it", nobody, true, again)
 		m.ask(&w, call{op: "requeue"}, nobody)
-		m.emit("the look-out queues it as a new run", nobody, true, w)
+		m.emit("the rescuer queues it as a new run", nobody, true, w)
 	default:
-		m.emit("the look-out leaves it", nobody, true, w)
+		m.emit("the rescuer leaves it", nobody, true, w)
 	}
 }
 

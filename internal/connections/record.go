@@ -1,6 +1,6 @@
 // Package connections is the button: one record per (tenant, integration, entity),
 // its states and the transitions between them, the texts Productboard shows,
-// and the look-out for work that nobody finishes. It is the only writer of
+// and the rescue of runs that nobody finishes. It is the only writer of
 // that state; docs/design/states.md is the table of its transitions.
 //
 // What must not live here: how work is queued (jobs), what a push does
@@ -114,8 +114,9 @@ type Record struct {
 	Parked int64 `json:"z,omitempty"`
 	// Attempts counts the tries of this push that count.
 	Attempts int `json:"a,omitempty"`
-	// Looks counts how often the look-out found it still waiting in the queue.
-	Looks int `json:"k,omitempty"`
+	// RescueChecks counts how often the rescuer found it still waiting in the
+	// queue.
+	RescueChecks int `json:"k,omitempty"`
 	// Lost counts the workers that took this work up and fell silent, one after
 	// the other, since one last reported.
 	Lost int `json:"f,omitempty"`

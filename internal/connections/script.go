@@ -17,7 +17,7 @@ func (s *Store) constants() map[string]string {
 	number := func(n int64) string { return strconv.FormatInt(n, 10) }
 	t, l := s.timing, s.limits
 	return map[string]string{
-		"lease": number(t.Lease.Milliseconds()), "look": number(t.Look.Milliseconds()), "maxlook": number(t.MaxLook.Milliseconds()),
+		"lease": number(t.Lease.Milliseconds()), "rescueafter": number(t.RescueAfter.Milliseconds()), "maxrescueafter": number(t.MaxRescueAfter.Milliseconds()),
 		"deadline": number(t.Deadline.Milliseconds()), "settle": number(t.Settle.Milliseconds()), "answer": number(t.Answer.Milliseconds()),
 		"sending": number(t.InFlight.Milliseconds()), "keepfor": number(t.Keep.Milliseconds()),
 		"keep": number(historyLength), "left": number(maxLeft), "wakelist": number(maxWakeList), "hand": number(maxHanded), "arguments": number(maxArguments), "along": number(maxAlong), "asked": number(maxAsked),

@@ -20,10 +20,10 @@ type Timing struct {
 	// Lease is how long a worker may be silent before another takes over;
 	// default 10 s. It is renewed every third of it.
 	Lease time.Duration
-	// Look is how long queued work may wait before the look-out asks whether
-	// it still is in the queue; default 8 s, doubled at each look up to
-	// MaxLook (default 5 min).
-	Look, MaxLook time.Duration
+	// RescueAfter is how long a queued run may wait before the rescuer checks
+	// whether its task still is in the queue; default 8 s. It doubles at each
+	// check, up to MaxRescueAfter (default 5 min).
+	RescueAfter, MaxRescueAfter time.Duration
 	// Deadline is when an unfinished push becomes an error; default 10 min.
 	Deadline time.Duration
 	// Settle is the least pause between telling Productboard and reading
@@ -58,8 +58,8 @@ func (t Timing) withDefaults() Timing {
 		}
 	}
 	set(&t.Lease, 10*time.Second)
-	set(&t.Look, 8*time.Second)
-	set(&t.MaxLook, 5*time.Minute)
+	set(&t.RescueAfter, 8*time.Second)
+	set(&t.MaxRescueAfter, 5*time.Minute)
 	set(&t.Deadline, 10*time.Minute)
 	set(&t.Settle, time.Second)
 	set(&t.Answer, 10*time.Second)
@@ -123,7 +123,7 @@ const (
 	vStale   verdict = "stale"
 	vBusy    verdict = "busy"
 	vLeft    verdict = "left"
-	vWaiting verdict = "waiting"
+	vPending verdict = "pending" // its task should be in the queue
 	vMoved   verdict = "moved"
 	vOverdue verdict = "overdue" // queued, to tell that it was never begun in time
 	vFull    verdict = "full"    // refused: Limits.Waiting

@@ -155,18 +155,18 @@ func TestSilentWorkerIsTakenOverAndFenced(t *testing.T) {
 	require.NoError(t, frozen.Intend(ctx))
 
 	env.Advance(9 * time.Second)
-	found, _, err := s.Look(ctx)
+	found, _, err := s.Rescue(ctx)
 	require.NoError(t, err)
 	require.Empty(t, found, "the lease still holds")
 
 	env.Advance(2 * time.Second)
-	found, _, err = s.Look(ctx)
+	found, _, err = s.Rescue(ctx)
 	require.NoError(t, err)
 	require.Len(t, found, 1)
 	require.True(t, found[0].TakenOver)
-	again, _, err := s.Look(ctx)
+	again, _, err := s.Rescue(ctx)
 	require.NoError(t, err)
-	require.Empty(t, again, "found by one look only")
+	require.Empty(t, again, "found by one pass only")
 
 	l := begin(t, s, &found[0].Work)
 	require.NotNil(t, l.Record.Intent, "the new worker knows that a create may have been sent")
@@ -191,24 +191,24 @@ func TestSilentWorkerIsTakenOverAndFenced(t *testing.T) {
 	require.Equal(t, 2, l.Record.Recreated, "a second create was sent for the same issue")
 }
 
-func TestWaitingRunIsLookedAtLessAndLess(t *testing.T) {
+func TestPendingRunIsCheckedLessAndLess(t *testing.T) {
 	env := redistest.Mini(t)
 	ctx := context.Background()
 	s := open(t, env)
 	env.Advance(0)
 	w := push(t, s)
-	looks := 0
+	checks := 0
 	for range 120 { // two minutes
 		env.Advance(time.Second)
-		found, _, err := s.Look(ctx)
+		found, _, err := s.Rescue(ctx)
 		require.NoError(t, err)
 		for _, f := range found {
 			require.False(t, f.TakenOver)
 			require.Equal(t, w.Run, f.Run, "a waiting run stays the same: its task may still be in the queue")
-			looks++
+			checks++
 		}
 	}
-	require.Equal(t, 4, looks, "after 8, 24, 56 and 120 seconds")
+	require.Equal(t, 4, checks, "after 8, 24, 56 and 120 seconds")
 
 	next, err := s.Requeue(ctx, *w)
 	require.NoError(t, err)
@@ -284,7 +284,7 @@ func TestUnlinkReadsBackUntilNothingCanArrive(t *testing.T) {
 			w := push(t, s)
 			_, err := begin(t, s, w).Opened(ctx, someIssue)
 			require.NoError(t, err)
-			env.Advance(s.Timing().Lease) // the look-out has not come yet
+			env.Advance(s.Timing().Lease) // the rescuer has not come yet
 			_, err = begin(t, s, w).Settled(ctx)
 			require.NoError(t, err)
 		}, 32 * time.Second},
@@ -354,7 +354,7 @@ func TestLateIssueOfAPushThatStandsIsNotTheCallers(t *testing.T) {
 	frozen := begin(t, s, push(t, s))
 	require.NoError(t, frozen.Intend(ctx))
 	env.Advance(11 * time.Second)
-	found, _, err := s.Look(ctx)
+	found, _, err := s.Rescue(ctx)
 	require.NoError(t, err)
 	require.Len(t, found, 1)
 	kept, err := frozen.Opened(ctx, someIssue)

@@ -29,7 +29,7 @@ local a = ARGV[5] ~= '' and cjson.decode(ARGV[5]) or {}
 local tag = string.match(records, '^[^}]*}:')
 local id = integration .. ':' .. entity
 local member = tenant .. '/' .. id
-local lookout, wakelist, history = tag .. 'lookout', tag .. 'wake', tag .. 'h:' .. member
+local rescue, wakelist, history = tag .. 'rescue', tag .. 'wake', tag .. 'h:' .. member
 local active, line, meta = tag .. 'a:' .. tenant, tag .. 'l:' .. tenant, tag .. 't:' .. tenant
 
 local raw = redis.call('HGET', records, entity)
@@ -51,7 +51,7 @@ if not raw then
     redis.call('ZADD', tag .. 'x:' .. tenant .. '/' .. integration .. ':progress', now, entity)
     redis.call('SADD', active, id)
     if redis.call('LLEN', wakelist) < K.wakelist then redis.call('RPUSH', wakelist, member .. '#1') end
-    redis.call('ZADD', lookout, now + K.look, member)
+    redis.call('ZADD', rescue, now + K.rescueafter, member)
     redis.call('RPUSH', history, now .. '\tpush\t1\t1\tp')
     return { 'queued', doc, now, 0 }
   end
@@ -110,7 +110,7 @@ local function closed(i) return redis.call('EXISTS', tag .. 'o:' .. tenant .. '/
 local function calls(o) return o and (o.p == 'open' or o.p == 'tidy') end
 
 -- decoded is a record of the tenant; nil if there is none, or one that cannot
--- be read: that one must not stop the others. The look-out sets it aside.
+-- be read: that one must not stop the others. The rescuer sets it aside.
 local function decoded(text)
   local ok, o = pcall(cjson.decode, text or '')
   if ok and type(o) == 'table' and type(o.r) == 'number' then return o end
@@ -139,8 +139,8 @@ local function foremost()
 end
 
 -- hand_on gives free credits to those in the tenant's line that may begin.
--- Should the caller die before it has queued them, the look-out does.
-local function hand_on(most, look)
+-- Should the caller die before it has queued them, the rescuer does.
+local function hand_on(most, after)
   for _ = 1, most do
     local other, i, e, o = foremost()
     if not other then return end
@@ -150,7 +150,7 @@ local function hand_on(most, look)
       o.r, o.k = o.r + 1, nil
       redis.call('HSET', tag .. 'c:' .. tenant .. '/' .. i, e, cjson.encode(o))
       redis.call('SADD', active, other)
-      redis.call('ZADD', lookout, now + look, tenant .. '/' .. other)
+      redis.call('ZADD', rescue, now + after, tenant .. '/' .. other)
       announce(tenant .. '/' .. other, o.r)
       table.insert(handed, other)
       table.insert(handed, o.r)
@@ -160,16 +160,16 @@ local function hand_on(most, look)
 end
 
 local function release()
-  if redis.call('SREM', active, id) == 1 then hand_on(K.hand, K.look) end
+  if redis.call('SREM', active, id) == 1 then hand_on(K.hand, K.rescueafter) end
 end
 
 -- since is from when on it counts in the line: those who clicked earlier go
 -- first, whatever became of them meanwhile.
 local function since() return math.min(rec.lc or rec.c and rec.c.at or now, now) end
 
--- lined_look is when somebody must look at what waits in line for a credit.
-local function lined_look()
-  local most = now + K.maxlook
+-- lined_check is when the rescuer is due for what waits in line for a credit.
+local function lined_check()
+  local most = now + K.maxrescueafter
   if rec.p == 'open' and rec.d then return math.max(math.min(rec.d, most), now) end
   return most
 end
@@ -202,25 +202,25 @@ local function write()
   return doc
 end
 
--- save writes the record; due says when somebody must look whether it moved
--- on (nil: nothing is left to do).
+-- save writes the record; due says when the rescuer checks whether it moved on
+-- (nil: nothing is left to do).
 local function save(verdict, due, what, delay)
   local doc = write()
-  if due then redis.call('ZADD', lookout, due, member) else redis.call('ZREM', lookout, member) end
+  if due then redis.call('ZADD', rescue, due, member) else redis.call('ZREM', rescue, member) end
   if what then log(what) end
   return reply(verdict, doc, delay)
 end
 
 -- erase takes away all that is kept of the record.
-local function erase(look)
+local function erase(after)
   redis.call('HDEL', records, entity)
   redis.call('DEL', history)
-  redis.call('ZREM', lookout, member)
+  redis.call('ZREM', rescue, member)
   redis.call('ZREM', line, id)
   redis.call('ZREM', index(rec.s), entity)
   redis.call('ZREM', index('parked'), entity)
   redis.call('HINCRBY', meta, 'n', -1)
-  if redis.call('SREM', active, id) == 1 then hand_on(K.hand, look) end
+  if redis.call('SREM', active, id) == 1 then hand_on(K.hand, after) end
 end
 
 -- The button has to be read back once more, not before t.
@@ -252,27 +252,27 @@ local function queue(step, delay, what, free)
   if not told then fence_off() end
   if op ~= 'park' then unpark() end
   -- Whoever reports has lived through it.
-  if op ~= 'look' and op ~= 'requeue' and not a.keep then rec.f = nil end
+  if op ~= 'rescue' and op ~= 'requeue' and not a.keep then rec.f = nil end
   rec.r = rec.r + 1
   rec.o, rec.u, rec.k, rec.b = nil, nil, nil, nil
   rec.p = step
   if delay > 0 then -- takes a credit when its time has come
     redis.call('ZADD', line, now + delay, id)
     release()
-    local look = now + delay + K.look
-    if step == 'open' and rec.d then look = math.max(math.min(look, rec.d), now) end
-    return save('queued', look, what, delay)
+    local due = now + delay + K.rescueafter
+    if step == 'open' and rec.d then due = math.max(math.min(due, rec.d), now) end
+    return save('queued', due, what, delay)
   end
   if not held() then
     if not free and (not room(step) or calls(rec) and closed(integration)) then
       redis.call('ZADD', line, since(), id)
-      return save('lined', lined_look(), what)
+      return save('lined', lined_check(), what)
     end
     redis.call('SADD', active, id)
     if stage then redis.call('ZREM', line, id) end
   end
   announce(member, rec.r)
-  return save('queued', now + K.look, what)
+  return save('queued', now + K.rescueafter, what)
 end
 
 local function mine() return raw and rec.p and (K.unfenced or rec.r == a.run and rec.o == a.owner) end
@@ -448,7 +448,7 @@ ops['begin'] = function()
   if not held() then
     if not room(rec.p) or calls(rec) and closed(integration) then
       redis.call('ZADD', line, since(), id)
-      redis.call('ZADD', lookout, lined_look(), member)
+      redis.call('ZADD', rescue, lined_check(), member)
       return answer('lined')
     end
     redis.call('SADD', active, id)
@@ -597,17 +597,17 @@ end
 
 ops['forget'] = function()
   if not mine() then return answer('stale') end
-  erase(K.look)
+  erase(K.rescueafter)
   return answer('ok')
 end
 
--- The look-out's transitions --------------------------------------------------
+-- The rescuer's transitions ---------------------------------------------------
 
-ops['look'] = function()
-  local score = redis.call('ZSCORE', lookout, member)
+ops['rescue'] = function()
+  local score = redis.call('ZSCORE', rescue, member)
   if not score or tonumber(score) > now then return answer('moved') end
   if not raw or not rec.p then
-    redis.call('ZREM', lookout, member)
+    redis.call('ZREM', rescue, member)
     return answer('moved')
   end
   if rec.o then
@@ -623,14 +623,14 @@ ops['look'] = function()
       return r
     end
     local due = tonumber(redis.call('ZSCORE', line, id) or now)
-    if due > now then return save('moved', due + K.look) end
-    if not room(rec.p) then return save('moved', lined_look()) end
-    if calls(rec) and closed(integration) then return save('moved', lined_look()) end
+    if due > now then return save('moved', due + K.rescueafter) end
+    if not room(rec.p) then return save('moved', lined_check()) end
+    if calls(rec) and closed(integration) then return save('moved', lined_check()) end
     redis.call('SADD', active, id)
     redis.call('ZREM', line, id)
   end
   rec.k = math.min((rec.k or 0) + 1, 8)
-  return save('waiting', now + math.min(K.look * 2 ^ rec.k, K.maxlook))
+  return save('pending', now + math.min(K.rescueafter * 2 ^ rec.k, K.maxrescueafter))
 end
 
 ops['requeue'] = function()

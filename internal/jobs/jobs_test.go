@@ -91,19 +91,19 @@ func TestShutdownCancelsWhatDoesNotFinish(t *testing.T) {
 	require.Zero(t, pending+scheduled, "the run ended by itself: it had time to hand its work back")
 }
 
-func TestLookoutQueuesWhatWasLost(t *testing.T) {
+func TestRescuerQueuesWhatWasLost(t *testing.T) {
 	redistest.Each(t, func(t *testing.T, env redistest.Env) {
 		ctx := context.Background()
-		store := connections.NewStore(env.Client, connections.Timing{Look: time.Millisecond, MaxLook: time.Millisecond})
+		store := connections.NewStore(env.Client, connections.Timing{RescueAfter: time.Millisecond, MaxRescueAfter: time.Millisecond})
 		q := NewQueue(env.Client)
 		var reasons []string
-		lookout := &Lookout{Records: store, Queue: q, Log: quietLog, Observe: func(r string) { reasons = append(reasons, r) }}
+		rescuer := &Rescuer{Records: store, Queue: q, Log: quietLog, Observe: func(r string) { reasons = append(reasons, r) }}
 
 		// Recorded, but the process died before it queued the work.
 		_, work, err := store.Push(ctx, key("lost"), connections.Person{})
 		require.NoError(t, err)
 		eventually(t, func() bool {
-			require.NoError(t, lookout.look(ctx))
+			require.NoError(t, rescuer.rescue(ctx))
 			pending, _, _, err := q.Waiting()
 			require.NoError(t, err)
 			return pending == 1
@@ -121,7 +121,7 @@ func TestLookoutQueuesWhatWasLost(t *testing.T) {
 		defer w.Shutdown()
 		require.Equal(t, work.Run, <-p.got)
 		eventually(t, func() bool {
-			require.NoError(t, lookout.look(ctx))
+			require.NoError(t, rescuer.rescue(ctx))
 			return len(reasons) > 0
 		})
 		require.Equal(t, "lost", reasons[0])
@@ -144,13 +144,13 @@ func eventually(t *testing.T, f func() bool) {
 	}
 }
 
-func TestLookoutEndsWithItsContext(t *testing.T) {
+func TestRescuerEndsWithItsContext(t *testing.T) {
 	env := redistest.Mini(t)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		(&Lookout{Records: connections.NewStore(env.Client, connections.Timing{}), Queue: NewQueue(env.Client), Log: quietLog}).Run(ctx)
+		(&Rescuer{Records: connections.NewStore(env.Client, connections.Timing{}), Queue: NewQueue(env.Client), Log: quietLog}).Run(ctx)
 	}()
 	cancel()
 	<-done

@@ -20,11 +20,11 @@ const (
 	laterTimeout = 800 * time.Millisecond
 )
 
-var errNoRoom = errors.New("too much waits to be queued; the look-out queues it")
+var errNoRoom = errors.New("too much waits to be queued; the rescuer queues it")
 
 // Later queues work without having its caller wait: a click is answered once
 // it is recorded. What does not get through, or is lost with the process, the
-// look-out finds. Make it with NewLater; Close it once.
+// rescuer finds. Make it with NewLater; Close it once.
 type Later struct {
 	queue *Queue
 	fold  *telemetry.Fold
@@ -63,7 +63,7 @@ func (l *Later) Enqueue(ctx context.Context, w connections.Work) error {
 // failed tells of clicks that were not queued: while Redis is away that is
 // every one, so it is told of the first, and then how many more there were.
 func (l *Later) failed(ctx context.Context, err error) {
-	l.fold.Say(ctx, slog.LevelWarn, "clicks recorded but not queued, the look-out queues them: "+err.Error())
+	l.fold.Say(ctx, slog.LevelWarn, "clicks recorded but not queued, the rescuer queues them: "+err.Error())
 }
 
 func (l *Later) run() {

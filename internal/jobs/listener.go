@@ -12,7 +12,7 @@ func (w *Worker) listen(listener int) {
 	for w.free() {
 		work, err := w.opts.WakeList.AwaitTask(w.listening, listener, listenFor)
 		if err != nil {
-			w.rest() // Redis is away, which the look-out logs
+			w.rest() // Redis is away, which the rescuer logs
 			continue
 		}
 		if work == nil || w.listening.Err() != nil {
@@ -51,7 +51,7 @@ func (w *Worker) rest() {
 }
 
 // perform works on a run of the wake-up list. If Redis fails, the queue and the
-// look-out bring the run back.
+// rescuer bring the run back.
 func (w *Worker) perform(work connections.Work) {
 	defer func() {
 		if r := recover(); r != nil { // as Asynq does for its own

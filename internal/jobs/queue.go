@@ -1,11 +1,10 @@
-// Package jobs is the only room that knows Asynq: it queues runs, serves
-// them to a worker, and looks out for runs that nobody finishes.
+// Package jobs is the only room that knows Asynq: it queues runs, serves them to
+// a worker, and rescues runs that nobody finishes.
 //
-// Asynq carries; the record decides. A task is only "look at run N of this
-// connection": whether there is something to do, whether to try again and
-// when, is in the connection's record. So a task that Asynq delivers twice,
-// late, or after its worker died does no harm, and one that it loses is
-// queued again by the Lookout.
+// Asynq carries; the record decides. A task only names run N of a connection.
+// The record says whether there is something to do, whether to try again, and
+// when. So a task that Asynq delivers twice, late, or after its worker died does
+// no harm. The Rescuer queues again what Asynq loses.
 //
 // What must not live here: what a run does (actions), the record
 // (connections).
@@ -96,10 +95,10 @@ func (q *Queue) enqueue(ctx context.Context, w connections.Work) error {
 // that begins too early finds that it has to wait.
 func wholeSecond(t time.Time) time.Time { return t.Add(time.Second - 1).Truncate(time.Second) }
 
-// ensure makes sure that a waiting run is in the queue. It tells false where
-// Asynq holds the task but will not hand it out soon: the worker that took it
-// died before it could begin.
-func (q *Queue) ensure(ctx context.Context, w connections.Work) (waiting bool, err error) {
+// ensure makes sure that a run is in the queue. pending is false where Asynq holds
+// the task but will not hand it out soon: the worker that took it died before it
+// could begin.
+func (q *Queue) ensure(ctx context.Context, w connections.Work) (pending bool, err error) {
 	err = q.enqueue(ctx, w)
 	if !errors.Is(err, asynq.ErrTaskIDConflict) {
 		return true, err

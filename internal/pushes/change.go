@@ -163,7 +163,7 @@ func (d Desk) pushable(ctx context.Context, in tenants.Integration) error {
 // time is over must not keep it from being done soon.
 const enqueueLimit = 2 * time.Second
 
-// enqueue queues what a transition brought. What is not queued the look-out
+// enqueue queues what a transition brought. What is not queued the rescuer
 // queues within seconds.
 func (s *Service) enqueue(ctx context.Context, work *connections.Work) {
 	if work == nil {

@@ -66,7 +66,7 @@ func TestRetryIsAClick(t *testing.T) {
 	require.Equal(t, "#7", after.Issue.Key)
 }
 
-// What the queue does not take is recorded, and the look-out queues it.
+// What the queue does not take is recorded, and the rescuer queues it.
 func TestRetryIsDoneThoughTheQueueIsAway(t *testing.T) {
 	r := newRig(t, redistest.Mini(t), connections.Limits{})
 	in := r.integration("acme", "Alpha")

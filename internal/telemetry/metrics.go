@@ -48,7 +48,7 @@ func NewMetrics() *Metrics {
 			Help: "How long a call of Productboard's API took, by operation and kind of failure (ok).", Buckets: prometheus.ExponentialBuckets(.005, 2.5, 10)},
 			[]string{"operation", "result"}),
 		requeued: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "plugin_requeued_total",
-			Help: "Runs the look-out queued again, by reason: taken over from a silent worker, or lost by the queue."}, []string{"reason"}),
+			Help: "Runs the rescuer queued again, by reason: taken over from a silent worker, or lost by the queue."}, []string{"reason"}),
 		duplicates: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "plugin_duplicates_total",
 			Help: "Second issues of one push that were found and closed, by target."}, []string{"target"}),
 		stale: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "plugin_stale_progress_total",
@@ -85,7 +85,7 @@ func (m *Metrics) Call(operation, result string, took time.Duration) {
 	m.calls.WithLabelValues(operation, result).Observe(took.Seconds())
 }
 
-// Requeued counts a run that the look-out queued again.
+// Requeued counts a run that the rescuer queued again.
 func (m *Metrics) Requeued(reason string) { m.requeued.WithLabelValues(reason).Inc() }
 
 // Duplicate counts a second issue that was found.

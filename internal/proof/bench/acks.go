@@ -19,7 +19,7 @@ type entrant struct {
 	rates []float64 // of the closed loop, a second
 	acks  int
 	// queued is how many tasks Asynq has of them: what a click's answer did not
-	// wait for and has no room, the look-out queues later.
+	// wait for and has no room, the rescuer queues later.
 	queued int64
 	cpu    processor
 }

@@ -43,7 +43,7 @@ func memory(ctx context.Context, o options, server *redisServer, log *slog.Logge
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "memory of Redis\n  %-34s %.2f MB (record, index, look-out, history, task)\n", "1,000 queued pushes", float64(after.memory-before.memory)/float64(o.queued)*1000/1e6)
+	fmt.Fprintf(out, "memory of Redis\n  %-34s %.2f MB (record, index, rescuer, history, task)\n", "1,000 queued pushes", float64(after.memory-before.memory)/float64(o.queued)*1000/1e6)
 	if err := server.client.FlushAll(ctx).Err(); err != nil {
 		return err
 	}

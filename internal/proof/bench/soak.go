@@ -48,19 +48,19 @@ const (
 // Anything else without a time to live is a leak.
 func kept() map[string]string {
 	return map[string]string{
-		"pb:{push-N}:c":       "records: one field for each connection",
-		"pb:{push-N}:x":       "index: one member for each connection",
-		"pb:{push-N}:t":       "accounts: one key for each tenant",
-		"pb:{push-N}:l":       "lines: runs that wait",
-		"pb:{push-N}:a":       "credits: runs that are handed out",
-		"pb:{push-N}:wake":    "wake-up list: 128 runs",
-		"pb:{push-N}:lookout": "look-out: runs that are not over",
-		"pb:{push-N}:failed":  "failed: connections that show an error",
-		"pb:{t:N}":            "tenants: tenant, integrations, names",
-		"pb:keys":             "ids of the keys that seal credentials",
-		"pb:tenants":          "tenants: index",
-		"pb:owner":            "tenants: one key for each integration",
-		"asynq":               "asynq: tasks that are not over, and its indexes",
+		"pb:{push-N}:c":      "records: one field for each connection",
+		"pb:{push-N}:x":      "index: one member for each connection",
+		"pb:{push-N}:t":      "accounts: one key for each tenant",
+		"pb:{push-N}:l":      "lines: runs that wait",
+		"pb:{push-N}:a":      "credits: runs that are handed out",
+		"pb:{push-N}:wake":   "wake-up list: 128 runs",
+		"pb:{push-N}:rescue": "rescuer: runs that are not over",
+		"pb:{push-N}:failed": "failed: connections that show an error",
+		"pb:{t:N}":           "tenants: tenant, integrations, names",
+		"pb:keys":            "ids of the keys that seal credentials",
+		"pb:tenants":         "tenants: index",
+		"pb:owner":           "tenants: one key for each integration",
+		"asynq":              "asynq: tasks that are not over, and its indexes",
 	}
 }
 

@@ -238,6 +238,6 @@ func TestVerdict(t *testing.T) {
 
 func TestLeftovers(t *testing.T) {
 	require.Empty(t, leftovers{Tasks: map[string]int64{"pending": 0}, Records: 9}.violations(nil))
-	require.Len(t, leftovers{Tasks: map[string]int64{"archived": 1}, Lookout: 1, Leases: 1, Steps: 1, WakeList: 1}.violations(nil), 5)
+	require.Len(t, leftovers{Tasks: map[string]int64{"archived": 1}, Rescuer: 1, Leases: 1, Steps: 1, WakeList: 1}.violations(nil), 5)
 	require.Len(t, leftovers{Tasks: map[string]int64{"active": 1, "archived": 1}}.violations([]string{"active"}), 1)
 }

@@ -19,7 +19,7 @@ const (
 	queueKeys = "asynq:{push}:"
 	ourKeys   = "pb:{push-*"
 	isRecords = "}:c:" // tenant/integration: a hash of records by entity
-	isLookout = "}:lookout"
+	isRescue  = "}:rescue"
 	isWake    = "}:wake"
 	isCredits = "}:a:" // tenant: what is handed out
 	isLine    = "}:l:" // tenant: what waits
@@ -47,7 +47,7 @@ func (w *world) tasks(ctx context.Context) (map[string]int64, error) {
 // leftovers is what Redis holds when everything is quiet.
 type leftovers struct {
 	Tasks    map[string]int64 `json:"tasks"`
-	Lookout  int64            `json:"lookout"`
+	Rescuer  int64            `json:"rescue"`
 	WakeList int64            `json:"wakeList"`
 	Leases   int              `json:"leases"`
 	Steps    int              `json:"steps"`
@@ -76,9 +76,9 @@ func (w *world) leftovers(ctx context.Context) (leftovers, error) {
 		switch {
 		case strings.Contains(key, isRecords):
 			err = l.addRecords(ctx, rdb, key)
-		case strings.HasSuffix(key, isLookout):
+		case strings.HasSuffix(key, isRescue):
 			n, err = rdb.ZCard(ctx, key).Result()
-			l.Lookout += n
+			l.Rescuer += n
 		case strings.HasSuffix(key, isWake):
 			n, err = rdb.LLen(ctx, key).Result()
 			l.WakeList += n
@@ -126,7 +126,7 @@ func (l *leftovers) addRecords(ctx context.Context, rdb redis.UniversalClient, k
 
 // overlooked are Asynq's tasks that a short run does not wait for: those that
 // it handed to nobody, because the reply was lost when Redis froze. Our own
-// look-out has long queued their runs again; Asynq gives them up after a
+// rescuer has long queued their runs again; Asynq gives them up after a
 // minute and a half.
 func (o options) overlooked() []string {
 	if o.Outage && o.Short {
@@ -148,7 +148,7 @@ func (l leftovers) violations(overlooked []string) []violation {
 			add(n, "tasks "+where)
 		}
 	}
-	add(l.Lookout, "entries of the look-out")
+	add(l.Rescuer, "entries of the rescuer")
 	add(l.WakeList, "entries of the wake-up list")
 	add(l.Credits, "credits that nobody gave back")
 	add(l.Lined, "runs that wait in line")

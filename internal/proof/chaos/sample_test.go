@@ -16,13 +16,13 @@ func TestSpokenIn(t *testing.T) {
 		return fmt.Sprintf(`{"time":%q,%s}`, from.Add(d).Format(time.RFC3339Nano), rest)
 	}
 	log := strings.Join([]string{
-		at(-time.Second, `"msg":"look-out"`),
+		at(-time.Second, `"msg":"rescue failed"`),
 		at(time.Second, `"msg":"action","outcome":"unavailable"`),
 		at(time.Second, `"msg":"click refused"`),
 		at(time.Second, `"msg":"attempt","outcome":"done"`),
 		at(time.Second, `"msg":"attempt","outcome":"retry"`),
 		at(time.Second, `"msg":"attempt","outcome":"not told"`),
-		at(time.Second, `"msg":"look-out"`),
+		at(time.Second, `"msg":"rescue failed"`),
 		at(6*time.Second, `"msg":"attempt","outcome":"not told"`),
 		"panic: something",
 	}, "\n")
