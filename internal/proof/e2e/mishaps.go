@@ -121,7 +121,7 @@ func productboardMishaps() []mishap {
 	return []mishap{
 		{id: "item-deleted", happens: "the item was deleted in Productboard, or is hidden from the token's owner",
 			says: []string{"Productboard does not have this item"}, mends: pbUser, begin: fault(stage.Fault{Class: read, Kind: pbfake.FaultStatus, Status: 404})},
-		{id: "token-revoked", own: true, happens: "Productboard's token was revoked, and is then renewed. Until it is, only who clicks can be told",
+		{id: "token-revoked", own: true, happens: "Productboard's token was revoked and is then renewed; until then only the person who clicks gets an answer",
 			mends: pluginAdmin, issues: 1, begin: func(ctx context.Context, f *faulty, _ *victim) error {
 				return f.sandbox.RevokeToken(ctx, revocable)
 			}, meanwhile: renewToken},
