@@ -28,7 +28,7 @@ func (inv *invocation) logger(cfg config.Config) *slog.Logger {
 	text := cfg.LogFormat == config.LogText || cfg.LogFormat == config.LogAuto && terminal(inv.stderr)
 	log := telemetry.NewLogger(inv.stderr, cfg.LogLevel, text)
 	for _, name := range config.Misnamed(inv.env.all()) {
-		log.Warn("there is no such setting; is it misspelt?", "variable", name)
+		log.Warn("there is no such setting; is it misspelt?", telemetry.KeyVariable, name)
 	}
 	return log
 }

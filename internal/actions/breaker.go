@@ -8,6 +8,7 @@ import (
 	"pushbutton/internal/fault"
 	"pushbutton/internal/limits/breaker"
 	"pushbutton/internal/targets"
+	"pushbutton/internal/telemetry"
 )
 
 // Breaker knows which integrations' trackers fail steadily; breaker.Breaker
@@ -143,7 +144,7 @@ func (r *run) tell(ctx context.Context, err error) error {
 	case nothing:
 		r.p.Breaker.Undecided(ctx, a.pass)
 	}
-	attrs := []any{"tenant", r.key.Tenant, "integration", r.key.Integration, "target", r.in.Target.Type}
+	attrs := []any{telemetry.KeyTenant, r.key.Tenant, telemetry.KeyIntegration, r.key.Integration, telemetry.KeyTarget, r.in.Target.Type}
 	switch change {
 	case breaker.Opened:
 		r.p.Log.WarnContext(ctx, "breaker opened: the tracker fails steadily, pushes to it end at once", attrs...)

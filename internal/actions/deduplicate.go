@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"pushbutton/internal/targets"
+	"pushbutton/internal/telemetry"
 )
 
 // recheckDuplicates is how long after the first search duplicates are searched
@@ -45,7 +46,7 @@ func (r *run) keepOldest(ctx context.Context, target *targets.Target, marker tar
 		if duplicate.Progress == targets.Done {
 			continue // closed by an earlier search
 		}
-		r.p.Log.ErrorContext(ctx, "a duplicate was found and is closed", "connection", r.key.String(), "kept", keep.Key, "closed", duplicate.Key)
+		r.p.Log.ErrorContext(ctx, "a duplicate was found and is closed", r.key.LogAttr(), telemetry.KeyKept, keep.Key, telemetry.KeyClosed, duplicate.Key)
 		if r.p.Duplicate != nil {
 			r.p.Duplicate(r.in.Target.Type)
 		}

@@ -9,6 +9,7 @@ import (
 
 	"pushbutton/internal/connections"
 	"pushbutton/internal/fault"
+	"pushbutton/internal/telemetry"
 )
 
 // returnTimeout is how long a run may take to return after its context has ended.
@@ -51,8 +52,7 @@ func (r *run) isolated(ctx context.Context) (returned bool, err error) {
 // others, and the rescuer ends its push.
 func (p *Performer) reportAbandoned(ctx context.Context, key connections.Key, step connections.Step, took time.Duration) {
 	const outcome = "abandoned"
-	p.Log.LogAttrs(ctx, slog.LevelError, "attempt", slog.String("tenant", key.Tenant), slog.String("integration", key.Integration),
-		slog.String("entity", key.Entity), slog.String("step", string(step)), slog.String("outcome", outcome), slog.Float64("ms", float64(took.Microseconds())/1000))
+	p.Log.LogAttrs(ctx, slog.LevelError, "attempt", key.LogAttr(), slog.String(telemetry.KeyStep, string(step)), slog.String(telemetry.KeyOutcome, outcome), slog.Float64(telemetry.KeyMillis, float64(took.Microseconds())/1000))
 	if p.Observe != nil {
 		p.Observe(string(step), "", outcome, took)
 	}

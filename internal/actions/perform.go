@@ -13,6 +13,7 @@ import (
 	"pushbutton/internal/outbound"
 	"pushbutton/internal/pbapi"
 	"pushbutton/internal/targets"
+	"pushbutton/internal/telemetry"
 	"pushbutton/internal/tenants"
 )
 
@@ -89,7 +90,7 @@ func (p *Performer) Perform(ctx context.Context, key connections.Key, run int64)
 		}
 	}
 	start := time.Now()
-	p.Log.DebugContext(ctx, "begin", "tenant", key.Tenant, "integration", key.Integration, "entity", key.Entity, "run", run, "step", string(lease.Record.Step))
+	p.Log.DebugContext(ctx, "begin", key.LogAttr(), telemetry.KeyRun, run, telemetry.KeyStep, string(lease.Record.Step))
 	kept, release := lease.Keep(ctx)
 	defer release()
 	r := newRun(p, key, lease)
@@ -333,7 +334,7 @@ func (r *run) enqueue(ctx context.Context, next *connections.Work) {
 		return
 	}
 	if err := r.p.Queue.Enqueue(ctx, *next); err != nil {
-		r.p.Log.WarnContext(ctx, "run recorded but not queued", "connection", r.key.String(), "error", err)
+		r.p.Log.WarnContext(ctx, "run recorded but not queued", r.key.LogAttr(), telemetry.KeyError, err)
 	}
 }
 
@@ -342,20 +343,20 @@ func (r *run) report(ctx context.Context, outcome string, err error, took time.D
 	rec := r.lease.Record
 	level := slog.LevelInfo
 	attrs := []slog.Attr{
-		slog.String("tenant", r.key.Tenant), slog.String("integration", r.key.Integration), slog.String("entity", r.key.Entity),
-		slog.String("target", r.in.Target.Type), slog.Int64("generation", rec.Generation), slog.Int64("run", rec.Run),
-		slog.String("step", string(r.began)), slog.String("outcome", outcome), slog.String("state", string(rec.State)),
-		slog.Float64("ms", float64(took.Microseconds())/1000),
+		r.key.LogAttr(),
+		slog.String(telemetry.KeyTarget, r.in.Target.Type), slog.Int64(telemetry.KeyGeneration, rec.Generation), slog.Int64(telemetry.KeyRun, rec.Run),
+		slog.String(telemetry.KeyStep, string(r.began)), slog.String(telemetry.KeyOutcome, outcome), slog.String(telemetry.KeyState, string(rec.State)),
+		slog.Float64(telemetry.KeyMillis, float64(took.Microseconds())/1000),
 	}
 	if rec.Issue != nil {
-		attrs = append(attrs, slog.String("issue", rec.Issue.Key))
+		attrs = append(attrs, slog.String(telemetry.KeyIssue, rec.Issue.Key))
 	}
 	if rec.Failure != nil {
-		attrs = append(attrs, slog.String("failure", rec.Failure.Kind))
+		attrs = append(attrs, slog.String(telemetry.KeyFailure, rec.Failure.Kind))
 	}
 	if err != nil {
 		level = slog.LevelWarn
-		attrs = append(attrs, slog.Int("attempts", rec.Attempts), slog.Any("error", err))
+		attrs = append(attrs, slog.Int(telemetry.KeyAttempts, rec.Attempts), slog.Any(telemetry.KeyError, err))
 	}
 	r.p.Log.LogAttrs(ctx, level, "attempt", attrs...)
 	if r.p.Observe != nil {

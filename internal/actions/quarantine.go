@@ -8,6 +8,7 @@ import (
 
 	"pushbutton/internal/connections"
 	"pushbutton/internal/fault"
+	"pushbutton/internal/telemetry"
 )
 
 // Quarantine does a run in a place of its own: apart from all others, one at a
@@ -51,7 +52,7 @@ func (p *Performer) quarantine(ctx context.Context, key connections.Key, lease *
 	if p.Quarantine == nil {
 		return false, nil
 	}
-	p.Log.WarnContext(ctx, "workers were lost with this run: it is done alone", "tenant", key.Tenant, "integration", key.Integration, "entity", key.Entity, "run", rec.Run, "lost", rec.Lost)
+	p.Log.WarnContext(ctx, "workers were lost with this run: it is done alone", key.LogAttr(), telemetry.KeyRun, rec.Run, telemetry.KeyLost, rec.Lost)
 	start := time.Now()
 	switch err := p.Quarantine.Do(ctx, key, rec.Run, rec.Owner); {
 	case err == nil:
@@ -62,7 +63,7 @@ func (p *Performer) quarantine(ctx context.Context, key connections.Key, lease *
 	case errors.Is(err, ErrDied), lease.WouldBeOverdue(quarantineWait):
 		return true, p.giveUp(ctx, key, lease)
 	case !errors.Is(err, ErrOccupied):
-		p.Log.ErrorContext(ctx, "quarantine does not begin", "tenant", key.Tenant, "integration", key.Integration, "entity", key.Entity, "error", err)
+		p.Log.ErrorContext(ctx, "quarantine does not begin", key.LogAttr(), telemetry.KeyError, err)
 	}
 	next, err := lease.Postpone(ctx, quarantineWait, connections.FailureOf(&fault.Error{Op: "perform", Kind: fault.Unavailable, Side: fault.SidePlugin,
 		Public: "Working on this item ended a worker twice. It waits to be worked on alone."}))
@@ -72,8 +73,8 @@ func (p *Performer) quarantine(ctx context.Context, key connections.Key, lease *
 // giveUp ends what workers die of: an open push in an error, the issues of
 // unlinked pushes as they are. Another run tells Productboard.
 func (p *Performer) giveUp(ctx context.Context, key connections.Key, lease *connections.Lease) error {
-	p.Log.ErrorContext(ctx, "attempt", "tenant", key.Tenant, "integration", key.Integration, "entity", key.Entity, "run", lease.Record.Run,
-		"step", string(lease.Record.Step), "outcome", "poisonous")
+	p.Log.ErrorContext(ctx, "attempt", key.LogAttr(), telemetry.KeyRun, lease.Record.Run,
+		telemetry.KeyStep, string(lease.Record.Step), telemetry.KeyOutcome, "poisonous")
 	if p.Observe != nil {
 		p.Observe(string(lease.Record.Step), "", "poisonous", 0)
 	}

@@ -15,6 +15,7 @@ import (
 	"pushbutton/internal/connections"
 	"pushbutton/internal/fault"
 	"pushbutton/internal/pbapi"
+	"pushbutton/internal/telemetry"
 	"pushbutton/internal/tenants"
 )
 
@@ -117,7 +118,7 @@ func (r *Receiver) apply(ctx context.Context, in tenants.Integration, c click) (
 		return pbapi.ConnectionState{State: pbapi.StateError, Message: e.Public}, nil
 	}
 	if errors.Is(err, connections.ErrBroken) {
-		r.Log.ErrorContext(ctx, "click on a record that cannot be read", "connection", key.String(), "error", err)
+		r.Log.ErrorContext(ctx, "click on a record that cannot be read", key.LogAttr(), telemetry.KeyError, err)
 		return pbapi.ConnectionState{State: pbapi.StateError,
 			Message: "What was stored of this button cannot be read. Ask the plugin's admin to reset it; an issue that was made stays in the tracker."}, nil
 	}
@@ -128,7 +129,7 @@ func (r *Receiver) apply(ctx context.Context, in tenants.Integration, c click) (
 		if err := r.Queue.Enqueue(ctx, *task); err != nil {
 			// The click is durable; the rescuer queues it within seconds. The queue
 			// has logged it, with one line for many.
-			r.Log.DebugContext(ctx, "click recorded but not queued", "connection", key.String(), "error", err)
+			r.Log.DebugContext(ctx, "click recorded but not queued", key.LogAttr(), telemetry.KeyError, err)
 		}
 	}
 	if why := rejection(in, c); why != nil {
@@ -184,14 +185,14 @@ func (r *Receiver) done(ctx context.Context, in tenants.Integration, c click, st
 	took := time.Since(start)
 	outcome, level := string(state), slog.LevelInfo
 	attrs := []slog.Attr{
-		slog.String("tenant", in.Tenant), slog.String("integration", in.ID), slog.String("entity", c.entity),
-		slog.String("trigger", c.name()), slog.Float64("ms", float64(took.Microseconds())/1000),
+		slog.String(telemetry.KeyTenant, in.Tenant), slog.String(telemetry.KeyIntegration, in.ID), slog.String(telemetry.KeyEntity, c.entity),
+		slog.String(telemetry.KeyTrigger, c.name()), slog.Float64(telemetry.KeyMillis, float64(took.Microseconds())/1000),
 	}
 	if err != nil {
 		outcome, level = fault.KindOf(err).String(), slog.LevelWarn
-		attrs = append(attrs, slog.Any("error", err))
+		attrs = append(attrs, slog.Any(telemetry.KeyError, err))
 	}
-	attrs = append(attrs, slog.String("outcome", outcome))
+	attrs = append(attrs, slog.String(telemetry.KeyOutcome, outcome))
 	r.Log.LogAttrs(ctx, level, "action", attrs...)
 	if r.Observe != nil {
 		r.Observe(c.name(), outcome, took)

@@ -8,6 +8,7 @@ import (
 
 	"pushbutton/internal/connections"
 	"pushbutton/internal/fault"
+	"pushbutton/internal/telemetry"
 	"pushbutton/internal/tenants"
 )
 
@@ -95,7 +96,7 @@ func (r *run) refused(ctx context.Context, err error) error {
 	if !marked {
 		return r.park(side, parkBriefly, err)
 	}
-	r.p.Log.WarnContext(ctx, "needs reconnect", "tenant", r.in.Tenant, "integration", r.in.ID, "side", string(side), "reason", reason)
+	r.p.Log.WarnContext(ctx, "needs reconnect", telemetry.KeyTenant, r.in.Tenant, telemetry.KeyIntegration, r.in.ID, telemetry.KeySide, string(side), telemetry.KeyReason, reason)
 	if r.p.NeedsReconnect != nil {
 		r.p.NeedsReconnect(side)
 	}
@@ -140,7 +141,7 @@ func (r *Resumer) Run(ctx context.Context) {
 	for {
 		if r.Turn(ctx) {
 			if err := r.Step(ctx); err != nil && ctx.Err() == nil {
-				r.Log.WarnContext(ctx, "resume what waits for credentials", "error", err)
+				r.Log.WarnContext(ctx, "resume what waits for credentials", telemetry.KeyError, err)
 			}
 		}
 		select {
@@ -181,7 +182,7 @@ func (r *Resumer) resume(ctx context.Context, id string) error {
 		}
 	}
 	if len(tasks) > 0 {
-		r.Log.InfoContext(ctx, "pushes go on after a reconnect", "tenant", in.Tenant, "integration", in.ID, "pushes", len(tasks))
+		r.Log.InfoContext(ctx, "pushes go on after a reconnect", telemetry.KeyTenant, in.Tenant, telemetry.KeyIntegration, in.ID, telemetry.KeyPushes, len(tasks))
 	}
 	if err != nil || more || len(tasks) > 0 || time.Since(in.UpdatedAt) < resumeSettles {
 		return err

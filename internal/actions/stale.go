@@ -9,6 +9,7 @@ import (
 	"pushbutton/internal/connections"
 	"pushbutton/internal/fault"
 	"pushbutton/internal/pbapi"
+	"pushbutton/internal/telemetry"
 	"pushbutton/internal/tenants"
 )
 
@@ -73,7 +74,7 @@ func (s *StaleProgress) Search(ctx context.Context) {
 			return
 		}
 		if err != nil {
-			s.Log.WarnContext(ctx, "search for stale progress", "tenant", in.Tenant, "integration", in.ID, "error", err)
+			s.Log.WarnContext(ctx, "search for stale progress", telemetry.KeyTenant, in.Tenant, telemetry.KeyIntegration, in.ID, telemetry.KeyError, err)
 		}
 	}
 }
@@ -113,7 +114,7 @@ func (s *StaleProgress) settle(ctx context.Context, in tenants.Integration, butt
 }
 
 func (s *StaleProgress) note(ctx context.Context, key connections.Key, done string) {
-	s.Log.WarnContext(ctx, "a button stayed in progress with no run under way", "connection", key.String(), "done", done)
+	s.Log.WarnContext(ctx, "a button stayed in progress with no run under way", key.LogAttr(), telemetry.KeyDone, done)
 	if s.Observe != nil {
 		s.Observe(done)
 	}

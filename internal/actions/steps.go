@@ -9,6 +9,7 @@ import (
 	"pushbutton/internal/fault"
 	"pushbutton/internal/pbapi"
 	"pushbutton/internal/targets"
+	"pushbutton/internal/telemetry"
 )
 
 // open makes sure that there is exactly one issue, if the tracker may be called.
@@ -224,7 +225,7 @@ func (r *run) cleanUp(ctx context.Context) error {
 			return err
 		}
 		if err != nil {
-			r.p.Log.WarnContext(ctx, "an orphan stays as it is", "connection", r.key.String(), "error", err)
+			r.p.Log.WarnContext(ctx, "an orphan stays as it is", r.key.LogAttr(), telemetry.KeyError, err)
 		}
 		if err := r.lease.Tidied(ctx, orphan.Epoch); err != nil {
 			return err

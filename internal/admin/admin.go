@@ -179,7 +179,7 @@ func (a *API) begin(next echo.HandlerFunc) echo.HandlerFunc {
 		head.Set("Cache-Control", "no-store")
 		head.Set("X-Content-Type-Options", "nosniff")
 		req := c.Request()
-		ctx := telemetry.WithAttrs(req.Context(), slog.String("request", id))
+		ctx := telemetry.WithAttrs(req.Context(), slog.String(telemetry.KeyRequest, id))
 		c.SetRequest(req.WithContext(ctx))
 		defer func() {
 			if r := recover(); r != nil {
@@ -201,7 +201,7 @@ func (a *API) authenticate(next echo.HandlerFunc) echo.HandlerFunc {
 		id, err := a.opts.Verifier.Verify(c.Request().Context(), strings.TrimSpace(token))
 		switch {
 		case errors.Is(err, fault.Unauthorized):
-			a.opts.Log.InfoContext(c.Request().Context(), "token refused", "error", err)
+			a.opts.Log.InfoContext(c.Request().Context(), "token refused", telemetry.KeyError, err)
 			challenge := `Bearer realm="pushbutton"`
 			if token != "" {
 				challenge += `, error="invalid_token"`
@@ -250,14 +250,14 @@ func (a *API) fail(err error, c echo.Context) {
 	p := *problemOf(routing(err))
 	p.Instance = "urn:uuid:" + c.Response().Header().Get(echo.HeaderXRequestID)
 	if p.Status == http.StatusInternalServerError {
-		a.opts.Log.ErrorContext(c.Request().Context(), "admin request failed", "error", err)
+		a.opts.Log.ErrorContext(c.Request().Context(), "admin request failed", telemetry.KeyError, err)
 	}
 	if p.retryAfter > 0 {
 		c.Response().Header().Set("Retry-After", fmt.Sprint(int64((p.retryAfter+time.Second-1)/time.Second)))
 	}
 	c.Response().Header().Set(echo.HeaderContentType, problemMedia)
 	if err := c.JSON(p.Status, p); err != nil {
-		a.opts.Log.DebugContext(c.Request().Context(), "the problem could not be answered", "error", err)
+		a.opts.Log.DebugContext(c.Request().Context(), "the problem could not be answered", telemetry.KeyError, err)
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"pushbutton/internal/admin/auth"
 	"pushbutton/internal/admin/idempotency"
 	"pushbutton/internal/fault"
+	"pushbutton/internal/telemetry"
 )
 
 const (
@@ -62,12 +63,12 @@ func (a *API) once(ctx context.Context, r Route, c echo.Context, call *Call, key
 	defer cancel()
 	if err != nil {
 		if rerr := claim.Release(ectx); rerr != nil {
-			a.opts.Log.WarnContext(ctx, "an idempotency key is held until it expires", "error", rerr)
+			a.opts.Log.WarnContext(ctx, "an idempotency key is held until it expires", telemetry.KeyError, rerr)
 		}
 		return err
 	}
 	if derr := claim.Done(ectx, made); derr != nil {
-		a.opts.Log.WarnContext(ctx, "an answer could not be remembered for its idempotency key", "error", derr)
+		a.opts.Log.WarnContext(ctx, "an answer could not be remembered for its idempotency key", telemetry.KeyError, derr)
 	}
 	return write(c, made)
 }
@@ -115,7 +116,7 @@ func (a *API) record(ctx context.Context, r Route, c echo.Context, call *Call) (
 		defer cancel()
 		open.Also(call.touched...)
 		if err := open.End(ctx, resultOf(err), call.integration, strings.TrimPrefix(call.location, Base)); err != nil {
-			a.opts.Log.ErrorContext(ctx, "an audit entry could not be ended", "operation", r.Operation, "error", err)
+			a.opts.Log.ErrorContext(ctx, "an audit entry could not be ended", telemetry.KeyOperation, r.Operation, telemetry.KeyError, err)
 		}
 	}, nil
 }
@@ -139,6 +140,6 @@ func (a *API) refused(ctx context.Context, r Route, c echo.Context, call *Call, 
 	e := entryOf(r, c, call)
 	e.Outcome = resultOf(err)
 	if err := a.opts.Audit.Refuse(ctx, e, call.Identity.Tenant); err != nil {
-		a.opts.Log.WarnContext(ctx, "a refused call could not be counted", "operation", r.Operation, "error", err)
+		a.opts.Log.WarnContext(ctx, "a refused call could not be counted", telemetry.KeyOperation, r.Operation, telemetry.KeyError, err)
 	}
 }

@@ -22,6 +22,7 @@ import (
 	"pushbutton/internal/admin/idempotency"
 	"pushbutton/internal/admin/schema"
 	"pushbutton/internal/fault"
+	"pushbutton/internal/telemetry"
 	"pushbutton/internal/tenants"
 )
 
@@ -314,12 +315,12 @@ func write(c echo.Context, a idempotency.Answer) error {
 func (a *API) report(c echo.Context, r Route, call *Call, err error, took time.Duration) {
 	result, level := "ok", slog.LevelInfo
 	attrs := []slog.Attr{
-		slog.String("operation", r.Operation), slog.String("subject", call.Identity.Subject), slog.String("token", call.Identity.TokenID),
-		slog.String("tenant", call.Tenant.ID), slog.Float64("ms", float64(took.Microseconds())/1000),
+		slog.String(telemetry.KeyOperation, r.Operation), slog.String(telemetry.KeySubject, call.Identity.Subject), slog.String(telemetry.KeyToken, call.Identity.TokenID),
+		slog.String(telemetry.KeyTenant, call.Tenant.ID), slog.Float64(telemetry.KeyMillis, float64(took.Microseconds())/1000),
 	}
 	if err != nil {
 		result, level = problemOf(err).Type.Name(), slog.LevelWarn
-		attrs = append(attrs, slog.Any("error", err))
+		attrs = append(attrs, slog.Any(telemetry.KeyError, err))
 	}
-	a.opts.Log.LogAttrs(c.Request().Context(), level, "admin", append(attrs, slog.String("outcome", result))...)
+	a.opts.Log.LogAttrs(c.Request().Context(), level, "admin", append(attrs, slog.String(telemetry.KeyOutcome, result))...)
 }

@@ -89,7 +89,7 @@ func New(cfg config.Config, rdb redis.UniversalClient, log *slog.Logger, version
 	}
 	a.tenants = tenants.NewStore(rdb, keys)
 	a.tenants.OnBroken(func(ctx context.Context, b tenants.Broken) {
-		log.ErrorContext(ctx, "what is stored of a tenant or an integration cannot be read and is left out; plugin doctor says what to do", "of", b.String())
+		log.ErrorContext(ctx, "what is stored of a tenant or an integration cannot be read and is left out; plugin doctor says what to do", telemetry.KeyTenant, b.Tenant, telemetry.KeyIntegration, b.Integration)
 	})
 	a.auth = pbauth.New(pbauth.Options{
 		Redis: rdb, Keys: keys, Store: a.tenants, HTTP: a.pbHTTP, AppURL: cfg.ProductboardAppURL, PublicURL: cfg.PublicURL, Log: log,

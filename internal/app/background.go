@@ -9,6 +9,7 @@ import (
 	"pushbutton/internal/actions"
 	"pushbutton/internal/fault"
 	"pushbutton/internal/jobs"
+	"pushbutton/internal/telemetry"
 	"pushbutton/internal/tenants"
 )
 
@@ -73,7 +74,7 @@ func (a *App) tendSessions(ctx context.Context) {
 		}
 		err := a.auth.Tend(ctx, func(in tenants.Integration, cause error) { a.dead(ctx, in, cause) })
 		if err != nil && ctx.Err() == nil {
-			a.log.WarnContext(ctx, "tend sessions", "error", err)
+			a.log.WarnContext(ctx, "tend sessions", telemetry.KeyError, err)
 		}
 	}
 }
@@ -85,7 +86,7 @@ func (a *App) dead(ctx context.Context, in tenants.Integration, cause error) {
 	if err != nil || !marked {
 		return // the next click finds out as well
 	}
-	a.log.WarnContext(ctx, "needs reconnect", "tenant", in.Tenant, "integration", in.ID, "side", string(fault.SideProductboard), "reason", reason)
+	a.log.WarnContext(ctx, "needs reconnect", telemetry.KeyTenant, in.Tenant, telemetry.KeyIntegration, in.ID, telemetry.KeySide, string(fault.SideProductboard), telemetry.KeyReason, reason)
 	a.needsReconnect(fault.SideProductboard)
 }
 

@@ -50,7 +50,7 @@ func TestWhatCannotBeReadIsToldAndStopsNothing(t *testing.T) {
 			}
 			require.Equal(t, []string{"of aaa", "of ccc"}, seen)
 		}
-		require.Equal(t, 1, log.count("of=bbb"))
+		require.Equal(t, 1, log.count("tenant=bbb integration="))
 		rec := httptest.NewRecorder()
 		a.metrics.Handler().ServeHTTP(rec, httptest.NewRequest(http.MethodGet, "/metrics", nil))
 		metrics, err := io.ReadAll(rec.Body)

@@ -16,6 +16,7 @@ import (
 	"pushbutton/config"
 	"pushbutton/internal/redisdb"
 	"pushbutton/internal/server"
+	"pushbutton/internal/telemetry"
 )
 
 // Roles are the halves of the program that a process runs.
@@ -67,7 +68,7 @@ func (p Program) Run(ctx context.Context) error {
 		defer child.Stop()
 		lost = child.Lost()
 		cfg.RedisURL = child.URL()
-		p.Log.InfoContext(ctx, "started a redis-server of our own", "folder", cfg.DataDir, "appendfsync", "always")
+		p.Log.InfoContext(ctx, "started a redis-server of our own", telemetry.KeyFolder, cfg.DataDir, telemetry.KeyAppendFsync, "always")
 	}
 	rdb, err := OpenRedis(cfg)
 	if err != nil {
@@ -138,7 +139,7 @@ func (p Program) serve(ctx context.Context, a *App, lost <-chan error) error {
 	bctx, stopBackground := context.WithCancel(ctx)
 	background := a.background(bctx)
 
-	p.Log.InfoContext(ctx, "ready", "version", p.Version, "api", p.Roles.API, "worker", p.Roles.Worker, "listen", front.address(), "ops", ops.address())
+	p.Log.InfoContext(ctx, "ready", telemetry.KeyVersion, p.Version, telemetry.KeyAPI, p.Roles.API, telemetry.KeyWorker, p.Roles.Worker, telemetry.KeyListen, front.address(), telemetry.KeyOps, ops.address())
 	if p.Started != nil {
 		err = p.Started(ctx, a, front.address())
 	}

@@ -26,7 +26,7 @@ func strangers(r slog.Record) (key string, fold bool) {
 	}
 	refusals := []string{fault.Unauthorized.String(), fault.NotFound.String()}
 	r.Attrs(func(a slog.Attr) bool {
-		if a.Key == "outcome" && slices.Contains(refusals, a.Value.String()) {
+		if a.Key == telemetry.KeyOutcome && slices.Contains(refusals, a.Value.String()) {
 			key, fold = action+" "+a.Value.String(), true
 		}
 		return !fold

@@ -9,11 +9,13 @@ package connections
 
 import (
 	"fmt"
+	"log/slog"
 	"strings"
 	"time"
 
 	"pushbutton/internal/fault"
 	"pushbutton/internal/targets"
+	"pushbutton/internal/telemetry"
 )
 
 // State is what the button shows, in Productboard's words.
@@ -60,6 +62,12 @@ const maxKeyPart = 128
 // String is "tenant/integration:entity", as used in task ids and on the
 // command line.
 func (k Key) String() string { return k.Tenant + "/" + k.Integration + ":" + k.Entity }
+
+// LogAttr returns the three parts as attributes of a log line, each under its
+// own key.
+func (k Key) LogAttr() slog.Attr {
+	return slog.Group("", telemetry.KeyTenant, k.Tenant, telemetry.KeyIntegration, k.Integration, telemetry.KeyEntity, k.Entity)
+}
 
 // Valid tells whether each part is there, and can be told from the others in
 // String and in the names of Redis' keys.

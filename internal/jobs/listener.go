@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"pushbutton/internal/connections"
+	"pushbutton/internal/telemetry"
 )
 
 // listen begins the runs of the wake-up list, until Shutdown.
@@ -55,12 +56,12 @@ func (w *Worker) rest() {
 func (w *Worker) perform(work connections.Work) {
 	defer func() {
 		if r := recover(); r != nil { // as Asynq does for its own
-			w.opts.Log.ErrorContext(w.base, "run ended in a panic", "connection", work.Key.String(), "panic", r, "stack", string(debug.Stack()))
+			w.opts.Log.ErrorContext(w.base, "run ended in a panic", work.Key.LogAttr(), telemetry.KeyPanic, r, telemetry.KeyStack, string(debug.Stack()))
 		}
 		w.shares.leave(work.Key.Tenant) // before somebody listens for the slot
 		<-w.slots
 	}()
 	if err := w.performer.Perform(w.base, work.Key, work.Run); err != nil {
-		w.opts.Log.WarnContext(w.base, "run left to the queue", "connection", work.Key.String(), "error", err)
+		w.opts.Log.WarnContext(w.base, "run left to the queue", work.Key.LogAttr(), telemetry.KeyError, err)
 	}
 }

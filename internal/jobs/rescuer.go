@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"pushbutton/internal/connections"
+	"pushbutton/internal/telemetry"
 )
 
 // Records are what the rescuer asks; connections.Store is one.
@@ -40,7 +41,7 @@ func (l *Rescuer) Run(ctx context.Context) {
 	defer tick.Stop()
 	for {
 		if err := l.rescue(ctx); err != nil && ctx.Err() == nil {
-			l.Log.WarnContext(ctx, "rescue failed", "error", err)
+			l.Log.WarnContext(ctx, "rescue failed", telemetry.KeyError, err)
 		}
 		select {
 		case <-ctx.Done():
@@ -71,7 +72,7 @@ func (l *Rescuer) rescue(ctx context.Context) error {
 
 func (l *Rescuer) treat(ctx context.Context, f connections.Stalled) error {
 	if f.Aside {
-		l.Log.ErrorContext(ctx, "a record cannot be read and was set aside; nobody works on it: plugin doctor says what to do", "connection", f.Key.String())
+		l.Log.ErrorContext(ctx, "a record cannot be read and was set aside; nobody works on it: plugin doctor says what to do", f.Key.LogAttr())
 		return nil
 	}
 	if f.TakenOver || f.Overdue {
@@ -95,7 +96,7 @@ func (l *Rescuer) treat(ctx context.Context, f connections.Stalled) error {
 }
 
 func (l *Rescuer) note(ctx context.Context, key connections.Key, reason string) {
-	l.Log.WarnContext(ctx, "run queued again", "connection", key.String(), "reason", reason)
+	l.Log.WarnContext(ctx, "run queued again", key.LogAttr(), telemetry.KeyReason, reason)
 	if l.Observe != nil {
 		l.Observe(reason)
 	}

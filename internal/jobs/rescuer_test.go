@@ -45,6 +45,6 @@ func TestRescuerTreatsWhatItFound(t *testing.T) {
 	pending, _, _, err := q.Waiting()
 	require.NoError(t, err)
 	require.EqualValues(t, 1, pending)
-	require.Contains(t, out.String(), "connection="+broken.String())
+	require.Contains(t, out.String(), "tenant=acme integration=in entity=broken")
 	require.Contains(t, out.String(), "level=ERROR")
 }

@@ -8,6 +8,7 @@ import (
 	"pushbutton/internal/connections"
 	"pushbutton/internal/fault"
 	"pushbutton/internal/targets"
+	"pushbutton/internal/telemetry"
 	"pushbutton/internal/tenants"
 )
 
@@ -172,6 +173,6 @@ func (s *Service) enqueue(ctx context.Context, work *connections.Work) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), enqueueLimit)
 	defer cancel()
 	if err := s.Queue.Enqueue(ctx, *work); err != nil {
-		s.Log.WarnContext(ctx, "recorded but not queued", "connection", work.Key.String(), "error", err)
+		s.Log.WarnContext(ctx, "recorded but not queued", work.Key.LogAttr(), telemetry.KeyError, err)
 	}
 }

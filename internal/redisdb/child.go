@@ -15,6 +15,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"pushbutton/internal/secret"
+	"pushbutton/internal/telemetry"
 )
 
 // Child is a redis-server of our own, for one machine. It has no network port,
@@ -159,7 +160,7 @@ func (c *Child) watch(ctx context.Context, server *serverRun) {
 		if t.since.IsZero() || time.Since(began) >= c.timing.steady {
 			t = trouble{since: time.Now(), wait: c.timing.first}
 		}
-		c.log.WarnContext(ctx, "redis-server of our own has ended and is started again; clicks are refused meanwhile", "folder", c.dir, "ended", ended(server.err))
+		c.log.WarnContext(ctx, "redis-server of our own has ended and is started again; clicks are refused meanwhile", telemetry.KeyFolder, c.dir, telemetry.KeyEnded, ended(server.err))
 		next, err := c.restart(ctx, &t)
 		if ctx.Err() != nil {
 			return
@@ -168,7 +169,7 @@ func (c *Child) watch(ctx context.Context, server *serverRun) {
 			c.lost <- fmt.Errorf("redis-server of our own does not come back (%w). See redis.log in %s; if the disk is full, make room. Then start the plugin again: no click that was answered is lost", err, c.dir)
 			return
 		}
-		c.log.InfoContext(ctx, "redis-server of our own is back", "folder", c.dir)
+		c.log.InfoContext(ctx, "redis-server of our own is back", telemetry.KeyFolder, c.dir)
 		server = next
 	}
 }

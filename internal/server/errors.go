@@ -10,6 +10,7 @@ import (
 	"pushbutton/internal/actions"
 	"pushbutton/internal/fault"
 	"pushbutton/internal/pbapi"
+	"pushbutton/internal/telemetry"
 )
 
 // statusOf is the one map from a kind to a status.
@@ -68,14 +69,14 @@ func errorHandler(log *slog.Logger) echo.HTTPErrorHandler {
 		}
 		status, entry := describe(err)
 		if status == http.StatusInternalServerError {
-			log.ErrorContext(c.Request().Context(), "request failed", "error", err)
+			log.ErrorContext(c.Request().Context(), "request failed", telemetry.KeyError, err)
 		}
 		if status == http.StatusServiceUnavailable {
 			c.Response().Header().Set("Retry-After", "5")
 		}
 		body := pbapi.ErrorBody{ID: c.Response().Header().Get(echo.HeaderXRequestID), Errors: []pbapi.ErrorEntry{entry}}
 		if err := c.JSON(status, body); err != nil {
-			log.DebugContext(c.Request().Context(), "the error could not be answered", "error", err)
+			log.DebugContext(c.Request().Context(), "the error could not be answered", telemetry.KeyError, err)
 		}
 	}
 }

@@ -55,7 +55,7 @@ func New(routes Routes, log *slog.Logger) http.Handler {
 	e.HTTPErrorHandler = errorHandler(log)
 	e.Use(requestID(), middleware.RecoverWithConfig(middleware.RecoverConfig{
 		LogErrorFunc: func(c echo.Context, err error, stack []byte) error {
-			log.ErrorContext(c.Request().Context(), "panic in a handler", "error", err, "stack", string(stack))
+			log.ErrorContext(c.Request().Context(), "panic in a handler", telemetry.KeyError, err, telemetry.KeyStack, string(stack))
 			return err
 		},
 	}))
@@ -90,7 +90,7 @@ func requestID() echo.MiddlewareFunc {
 			id := uuid.NewString()
 			c.Response().Header().Set(echo.HeaderXRequestID, id)
 			req := c.Request()
-			c.SetRequest(req.WithContext(telemetry.WithAttrs(req.Context(), slog.String("request", id))))
+			c.SetRequest(req.WithContext(telemetry.WithAttrs(req.Context(), slog.String(telemetry.KeyRequest, id))))
 			return next(c)
 		}
 	}

@@ -35,13 +35,13 @@ type folded struct {
 
 // NewFold makes a Fold for the lines of a library or place, which they name.
 func NewFold(log *slog.Logger, library string) *Fold {
-	return &Fold{log: log.With("from", library), now: time.Now, seen: map[string]*folded{}}
+	return &Fold{log: log.With(KeyFrom, library), now: time.Now, seen: map[string]*folded{}}
 }
 
 // Say passes a line on, or holds it back.
 func (f *Fold) Say(ctx context.Context, level slog.Level, text string) {
 	if held, ok := f.pass(text[:min(len(text), foldBy)]); ok {
-		f.log.Log(ctx, level, text, "repeated", held)
+		f.log.Log(ctx, level, text, KeyRepeated, held)
 	}
 }
 

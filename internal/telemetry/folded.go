@@ -28,7 +28,7 @@ func (h foldedHandler) Handle(ctx context.Context, r slog.Record) error {
 			return nil
 		}
 		r = r.Clone()
-		r.AddAttrs(slog.Int("repeated", held))
+		r.AddAttrs(slog.Int(KeyRepeated, held))
 	}
 	return h.Handler.Handle(ctx, r)
 }

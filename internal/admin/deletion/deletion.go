@@ -21,6 +21,7 @@ import (
 	"pushbutton/internal/admin/audit"
 	"pushbutton/internal/fault"
 	"pushbutton/internal/redisdb"
+	"pushbutton/internal/telemetry"
 	"pushbutton/internal/tenants"
 )
 
@@ -185,7 +186,7 @@ func (d *Deleter) Run(ctx context.Context) {
 	defer tick.Stop()
 	for {
 		if err := d.Look(ctx); err != nil && ctx.Err() == nil {
-			d.log.WarnContext(ctx, "tenant deletions", "error", err)
+			d.log.WarnContext(ctx, "tenant deletions", telemetry.KeyError, err)
 		}
 		select {
 		case <-ctx.Done():
@@ -231,7 +232,7 @@ func (d *Deleter) attempt(ctx context.Context, tenant string) {
 		}
 	}
 	if err != nil {
-		d.log.WarnContext(ctx, "tenant deletion goes on later", "tenant", tenant, "error", err)
+		d.log.WarnContext(ctx, "tenant deletion goes on later", telemetry.KeyTenant, tenant, telemetry.KeyError, err)
 	}
 }
 

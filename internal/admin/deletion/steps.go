@@ -10,6 +10,7 @@ import (
 	"pushbutton/internal/admin/audit"
 	"pushbutton/internal/fault"
 	"pushbutton/internal/redisdb"
+	"pushbutton/internal/telemetry"
 	"pushbutton/internal/tenants"
 )
 
@@ -117,6 +118,6 @@ func (d *Deleter) finish(ctx context.Context, j *Job) error {
 	if err := d.rdb.ZRem(ctx, indexKey, j.Tenant).Err(); err != nil {
 		return redisdb.Fault("end tenant deletion", err)
 	}
-	d.log.InfoContext(ctx, "tenant deleted", "tenant", j.Tenant, "integrations", j.Integrations, "connections", j.Connections, "took", j.Finished.Sub(j.Requested).Round(time.Millisecond).String())
+	d.log.InfoContext(ctx, "tenant deleted", telemetry.KeyTenant, j.Tenant, telemetry.KeyIntegrations, j.Integrations, telemetry.KeyConnections, j.Connections, telemetry.KeyTook, j.Finished.Sub(j.Requested).Round(time.Millisecond).String())
 	return nil
 }

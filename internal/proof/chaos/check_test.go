@@ -153,7 +153,7 @@ func TestTakeovers(t *testing.T) {
 		return line{Time: at(s), Msg: msg, Tenant: "t", Integration: "i", Entity: entity, Run: run, process: process}
 	}
 	again := func(s float64, entity string) line {
-		return line{Time: at(s), Msg: msgAgain, Connection: "t/i:" + entity, process: "api-1"}
+		return line{Time: at(s), Msg: msgAgain, Tenant: "t", Integration: "i", Entity: entity, process: "api-1"}
 	}
 	lines := []line{
 		entry(0, "worker-1", msgBegin, "before", 1), // cut off by the first kill
@@ -172,7 +172,7 @@ func TestTakeovers(t *testing.T) {
 		again(17, "c"), // taken over by a worker that died before it could log,
 		again(21, "b"),
 		entry(22, "worker-3", msgBegin, "b", 2),
-		{Time: at(28), Msg: msgAgain, Connection: "t/i:c", Reason: reasonTaken}, // as this shows
+		{Time: at(28), Msg: msgAgain, Tenant: "t", Integration: "i", Entity: "c", Reason: reasonTaken}, // as this shows
 		entry(29, "worker-3", msgBegin, "c", 3),
 	}
 	happened := []happening{{Kind: killWorker, Name: "worker-1", At: at(1)}, {Kind: killWorker, Name: "worker-1", At: at(6)}, {Kind: killAPI, Name: "api-1", At: at(6)}}

@@ -25,15 +25,11 @@ type line struct {
 	Outcome     string    `json:"outcome"`
 	Trigger     string    `json:"trigger"`
 	Run         int64     `json:"run"`
-	Connection  string    `json:"connection"`
 	Reason      string    `json:"reason"`
 	process     string
 }
 
 func (l line) key() connections.Key {
-	if key, err := connections.ParseKey(l.Connection); err == nil {
-		return key
-	}
 	return connections.Key{Tenant: l.Tenant, Integration: l.Integration, Entity: l.Entity}
 }
 

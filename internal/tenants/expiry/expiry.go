@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"pushbutton/internal/fault"
+	"pushbutton/internal/telemetry"
 	"pushbutton/internal/tenants"
 )
 
@@ -80,7 +81,7 @@ func (w *Watcher) Pass(ctx context.Context) {
 			return
 		}
 		if err != nil {
-			w.Log.WarnContext(ctx, "watch the ends of credentials", "tenant", in.Tenant, "error", err)
+			w.Log.WarnContext(ctx, "watch the ends of credentials", telemetry.KeyTenant, in.Tenant, telemetry.KeyError, err)
 			continue
 		}
 		sides := w.Sides(in)
@@ -105,14 +106,14 @@ func (w *Watcher) look(ctx context.Context, in *tenants.Integration, side fault.
 		in.SetExpiry(side, at)
 	}
 	if err != nil {
-		w.Log.InfoContext(ctx, "the end of a credential cannot be told", "tenant", in.Tenant, "integration", in.ID, "side", string(side), "error", err)
+		w.Log.InfoContext(ctx, "the end of a credential cannot be told", telemetry.KeyTenant, in.Tenant, telemetry.KeyIntegration, in.ID, telemetry.KeySide, string(side), telemetry.KeyError, err)
 	}
 	now := time.Now
 	if w.Now != nil {
 		now = w.Now
 	}
 	if note := w.Note(*in, side, now()); note != "" { // also of what was known before
-		w.Log.WarnContext(ctx, "credential expires", "tenant", in.Tenant, "integration", in.ID, "name", in.Name, "side", string(side),
-			"expires", in.Expires[side].At, "note", note)
+		w.Log.WarnContext(ctx, "credential expires", telemetry.KeyTenant, in.Tenant, telemetry.KeyIntegration, in.ID, telemetry.KeyName, in.Name, telemetry.KeySide, string(side),
+			telemetry.KeyExpires, in.Expires[side].At, telemetry.KeyNote, note)
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"pushbutton/internal/fault"
 	"pushbutton/internal/redisdb"
 	"pushbutton/internal/secret"
+	"pushbutton/internal/telemetry"
 	"pushbutton/internal/tenants"
 )
 
@@ -156,7 +157,7 @@ func (a *Auth) connect(ctx context.Context, in tenants.Integration, p pair) erro
 	}
 	if old, err := a.decode(in, former); err == nil && !old.refresh.Empty() {
 		if err := a.revokeAt(ctx, in.Productboard, old.refresh); err != nil {
-			a.opts.Log.WarnContext(ctx, "the former session could not be revoked", "tenant", in.Tenant, "integration", in.ID, "error", err)
+			a.opts.Log.WarnContext(ctx, "the former session could not be revoked", telemetry.KeyTenant, in.Tenant, telemetry.KeyIntegration, in.ID, telemetry.KeyError, err)
 		}
 	}
 	_, err = a.opts.Store.Reconnected(ctx, in.Tenant, in.ID, fault.SideProductboard)

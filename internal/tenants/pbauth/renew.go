@@ -10,6 +10,7 @@ import (
 	"pushbutton/internal/fault"
 	"pushbutton/internal/outbound"
 	"pushbutton/internal/secret"
+	"pushbutton/internal/telemetry"
 	"pushbutton/internal/tenants"
 )
 
@@ -124,7 +125,7 @@ func (a *Auth) asking(ctx context.Context, in tenants.Integration, p pair, owner
 		next, err = a.refresh(fctx, in, p.refresh)
 	}
 	if in.Productboard.Kind == tenants.AuthOAuth && refusedWith(err, "invalid_grant") {
-		a.opts.Log.WarnContext(ctx, "productboard ended a session", "tenant", in.Tenant, "integration", in.ID)
+		a.opts.Log.WarnContext(ctx, "productboard ended a session", telemetry.KeyTenant, in.Tenant, telemetry.KeyIntegration, in.ID)
 		if _, _, serr := a.put(ctx, in, owner, pair{ended: ended}); serr != nil {
 			return pair{}, errors.Join(err, serr)
 		}
@@ -142,13 +143,13 @@ func (a *Auth) asking(ctx context.Context, in tenants.Integration, p pair, owner
 func (a *Auth) keep(ctx context.Context, in tenants.Integration, owner string, next pair) (pair, error) {
 	verdict, doc, err := a.put(ctx, in, owner, next)
 	if err != nil {
-		a.opts.Log.WarnContext(ctx, "a new token could not be stored", "tenant", in.Tenant, "integration", in.ID, "error", err)
+		a.opts.Log.WarnContext(ctx, "a new token could not be stored", telemetry.KeyTenant, in.Tenant, telemetry.KeyIntegration, in.ID, telemetry.KeyError, err)
 		return pair{}, err
 	}
 	if verdict == "lost" {
 		// Somebody took over and has tokens of its own. Which of the two
 		// Productboard gave later is not known, so the stored one is used soon.
-		a.opts.Log.WarnContext(ctx, "another process took over while a token was asked for", "tenant", in.Tenant, "integration", in.ID)
+		a.opts.Log.WarnContext(ctx, "another process took over while a token was asked for", telemetry.KeyTenant, in.Tenant, telemetry.KeyIntegration, in.ID)
 		p, err := a.decode(in, doc)
 		if err == nil && (p.access.Empty() || p.ended != "") {
 			err = &fault.Error{Op: "renew token", Kind: fault.Conflict, Side: fault.SidePlugin, Err: errFenced}
@@ -158,7 +159,7 @@ func (a *Auth) keep(ctx context.Context, in tenants.Integration, owner string, n
 	if in.Productboard.Kind == tenants.AuthOAuth {
 		// Half of its life is early enough not to lose a session that rests.
 		if err := a.due(ctx, in, a.opts.Now().Add(next.refreshUntil.Sub(a.opts.Now())/2)); err != nil {
-			a.opts.Log.WarnContext(ctx, "session stored but not noted", "tenant", in.Tenant, "integration", in.ID, "error", err)
+			a.opts.Log.WarnContext(ctx, "session stored but not noted", telemetry.KeyTenant, in.Tenant, telemetry.KeyIntegration, in.ID, telemetry.KeyError, err)
 		}
 	}
 	return next, nil
