@@ -181,7 +181,7 @@ func TestWaitingPushesDoNotEachCollectARateLimit(t *testing.T) {
 	require.Len(t, r.tracker.Books(0, 100), pushes)
 }
 
-// While a tracker takes no calls the line behind it stands still, whoever clicked
+// While a tracker takes no calls the backlog behind it stands still, whoever clicked
 // first stays first, and all of it moves again once the time is over.
 func TestALineStandsStillWhileItsTrackerTakesNoCalls(t *testing.T) {
 	r := newRig(t)

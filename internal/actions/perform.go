@@ -260,7 +260,7 @@ func (r *run) end(ctx context.Context, err error) (string, error) {
 }
 
 // tryAgain hands the run back for another try. While the tracker takes no calls the
-// others of its integration stay in line.
+// others of its integration stay in the backlog.
 func (r *run) tryAgain(ctx context.Context, d decision, why error) (*connections.Work, error) {
 	if e := fault.From(why); d.verb == later && e.Kind == fault.RateLimited && e.Side == fault.SideTracker {
 		return r.lease.Limited(ctx, d.delay, limitOf(why, maxLimitWait), failure(why))

@@ -114,7 +114,7 @@ func TestBrokenRecordsAreSetAside(t *testing.T) {
 	})
 }
 
-// In a line, among what waits for a credential, in a list and in a deletion
+// In a backlog, among what waits for a credential, in a list and in a deletion
 // they stop nobody either.
 func TestBrokenRecordsStopNoOthers(t *testing.T) {
 	redistest.Each(t, func(t *testing.T, env redistest.Env) {
@@ -128,7 +128,7 @@ func TestBrokenRecordsStopNoOthers(t *testing.T) {
 				return w
 			}
 			first := click("a")
-			require.Nil(t, click("b"), "it waits in line")
+			require.Nil(t, click("b"), "it waits in the backlog")
 			require.Nil(t, click("c"))
 			require.NoError(t, env.Client.HSet(t.Context(), recordsKey(tenant, "in"), "b", text).Err())
 			next, err := begin(t, s, first).Forget(t.Context())

@@ -78,7 +78,7 @@ func TestImportKeepsEveryIndexAndCount(t *testing.T) {
 				add(r.State, entries[i].Changed.UnixMilli())
 			}
 			if r.Step != Idle {
-				waits[r.line(entries[i].Key)], looks[entries[i].Key.String()] = true, true
+				waits[r.member(entries[i].Key)], looks[entries[i].Key.String()] = true, true
 			}
 			if r.Parked != 0 {
 				add(parked, 0)
@@ -106,7 +106,7 @@ func TestImportKeepsEveryIndexAndCount(t *testing.T) {
 				require.True(t, members[m], m)
 			}
 		}
-		same(lineKey("acme"), waits)
+		same(backlogKey("acme"), waits)
 		for shard := range Shards {
 			if shardTag(shard) == tagOf("acme") {
 				same(rescueKey(shard), looks)
@@ -117,8 +117,8 @@ func TestImportKeepsEveryIndexAndCount(t *testing.T) {
 	})
 }
 
-// line is the record's name in its tenant's line.
-func (r Record) line(k Key) string { return k.Integration + ":" + k.Entity }
+// member is the record's name in its tenant's backlog.
+func (r Record) member(k Key) string { return k.Integration + ":" + k.Entity }
 
 func TestImportRefusesWhatItCannotIndex(t *testing.T) {
 	s := NewStore(redistest.Mini(t).Client, Timing{})

@@ -41,7 +41,7 @@ for n, entity in ipairs(entities) do
     if changed == '0' then changed = now end
     add(tag .. 'x:' .. place .. ':' .. ARGV[i + 2], changed, entity)
     if todo ~= '' then -- the rescuer hands it out
-      add(tag .. 'l:' .. tenant, now, integration .. ':' .. entity)
+      add(tag .. 'b:' .. tenant, now, integration .. ':' .. entity)
       add(tag .. 'rescue', now, place .. ':' .. entity)
     end
     if todo == 'parked' then add(tag .. 'x:' .. place .. ':parked', now, entity) end

@@ -19,7 +19,7 @@ const Shards = 16
 //	pb:{push-N}:aside                        sorted set: connections whose record cannot be decoded
 //	pb:{push-N}:wake                         list: runs that may begin at once
 //	pb:{push-N}:a:TENANT                     set: what is handed out and holds a credit
-//	pb:{push-N}:l:TENANT                     sorted set: the line
+//	pb:{push-N}:b:TENANT                     sorted set: the backlog
 //	pb:{push-N}:o:TENANT/INTEGRATION         string, while its tracker takes no calls
 //	pb:{push-N}:t:TENANT                     hash: limits, count of records
 func shardTag(shard int) string { return "pb:{push-" + strconv.Itoa(shard) + "}:" }
@@ -49,5 +49,5 @@ func rescueKey(shard int) string      { return shardTag(shard) + "rescue" }
 func asideKey(shard int) string       { return shardTag(shard) + "aside" }
 func wakeKey(shard int) string        { return shardTag(shard) + "wake" }
 func activeKey(tenant string) string  { return tagOf(tenant) + "a:" + tenant }
-func lineKey(tenant string) string    { return tagOf(tenant) + "l:" + tenant }
+func backlogKey(tenant string) string { return tagOf(tenant) + "b:" + tenant }
 func accountKey(tenant string) string { return tagOf(tenant) + "t:" + tenant }

@@ -116,7 +116,7 @@ func (l *Lease) change(ctx context.Context, op string, args arguments) (outcome,
 		return out, err
 	}
 	switch out.verdict {
-	case vOK, vQueued, vLined:
+	case vOK, vQueued, vBacklog:
 		l.take(out)
 		return out, nil
 	default:
@@ -211,7 +211,7 @@ func (l *Lease) Postpone(ctx context.Context, delay time.Duration, why Failure) 
 
 // Limited is Again, not counted, where the tracker takes no calls for a while:
 // until closed has passed nobody of the integration who would call it is handed
-// out of the line. Whoever works already finds out alone.
+// out of the backlog. Whoever works already finds out alone.
 func (l *Lease) Limited(ctx context.Context, delay, closed time.Duration, why Failure) (*Work, error) {
 	out, err := l.change(ctx, "again", arguments{Delay: delay.Milliseconds(), Closed: max(closed.Milliseconds(), 1), Failure: &why, Note: why.note()})
 	return out.work(l.key), err

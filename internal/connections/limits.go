@@ -29,11 +29,11 @@ type Limits struct {
 const (
 	// maxHanded bounds how many waiting runs one transition hands out.
 	maxHanded = 4
-	// maxAlong is how far along the line is looked for a run that may begin,
-	// behind those whose tracker takes no calls; of those the first maxAsked are
-	// asked whether they call it at all. Who stands farther back waits for the
-	// rescuer.
-	maxAlong, maxAsked = 1000, 20
+	// maxScan is how many runs of a backlog are scanned for one that may begin,
+	// behind those whose tracker takes no calls. Of those the first
+	// maxScanClosed are asked whether they call it at all. A run farther back
+	// waits for the rescuer.
+	maxScan, maxScanClosed = 1000, 20
 )
 
 func (l Limits) withDefaults() Limits {
@@ -85,8 +85,8 @@ func (s *Store) ForgetTenant(ctx context.Context, tenant string) error {
 
 // Usage is what a tenant has of its limits.
 type Usage struct {
-	// InFlight counts the runs that are handed out, Waiting those that wait: in
-	// line, or for their time.
+	// InFlight counts the runs that are handed out, Waiting those of the backlog:
+	// they wait for a credit or for their time.
 	InFlight, Waiting int64
 	// Connections counts the stored records.
 	Connections int64
@@ -94,10 +94,10 @@ type Usage struct {
 
 // Usage reads what a tenant has of its limits.
 func (s *Store) Usage(ctx context.Context, tenant string) (Usage, error) {
-	var active, line *redis.IntCmd
+	var active, backlog *redis.IntCmd
 	var n *redis.StringCmd
 	_, err := s.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
-		active, line, n = p.SCard(ctx, activeKey(tenant)), p.ZCard(ctx, lineKey(tenant)), p.HGet(ctx, accountKey(tenant), "n")
+		active, backlog, n = p.SCard(ctx, activeKey(tenant)), p.ZCard(ctx, backlogKey(tenant)), p.HGet(ctx, accountKey(tenant), "n")
 		return nil
 	})
 	if err != nil && !isNil(err) {
@@ -107,5 +107,5 @@ func (s *Store) Usage(ctx context.Context, tenant string) (Usage, error) {
 	if err != nil && !isNil(err) {
 		return Usage{}, redisdb.Fault("read usage", err)
 	}
-	return Usage{InFlight: active.Val(), Waiting: line.Val(), Connections: count}, nil
+	return Usage{InFlight: active.Val(), Waiting: backlog.Val(), Connections: count}, nil
 }

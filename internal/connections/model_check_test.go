@@ -27,7 +27,7 @@ func (m *model) check(w *world) string {
 	switch k := w.kept; {
 	case k.listed != 1<<slices.Index(listedStates[:], rec.State):
 		return "the record is listed wrongly"
-	case k.out && k.line != never, (k.out || k.line != never) != (rec.Step != Idle):
+	case k.out && k.backlog != never, (k.out || k.backlog != never) != (rec.Step != Idle):
 		return "the record is not in one place"
 	}
 	if n := issueNumber(rec.Issue); n != 0 && !m.window && w.issues[n-1].closed {

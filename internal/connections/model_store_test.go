@@ -108,9 +108,9 @@ type kept struct {
 
 // where is where else Redis has the record.
 type where struct {
-	listed int8 // in which lists by state it is, a bit for each of listedStates
-	out    bool // it is handed out and holds a credit
-	line   int8 // when its turn in line comes, from now; never: it is not there
+	listed  int8 // in which lists by state it is, a bit for each of listedStates
+	out     bool // it is handed out and holds a credit
+	backlog int8 // when its turn in the backlog comes, from now; never: it is not there
 }
 
 var listedStates = [...]State{Initial, Progress, Connected, Failed}
@@ -279,8 +279,8 @@ func (s *modelStore) put(c call) {
 	if c.due != never {
 		s.redis.add(s.rescueKey(), someKey.String(), float64(present+int64(c.due)))
 	}
-	if c.line != never {
-		s.redis.add(lineKey(someKey.Tenant), someName, float64(present+int64(c.line)))
+	if c.backlog != never {
+		s.redis.add(backlogKey(someKey.Tenant), someName, float64(present+int64(c.backlog)))
 	}
 	if c.out {
 		s.redis.add(activeKey(someKey.Tenant), someName, 0)
@@ -294,7 +294,7 @@ func (s *modelStore) put(c call) {
 
 // keep takes out of Redis what the script left there.
 func (s *modelStore) keep(c call, r *reply) {
-	r.announced, r.due, r.line, r.owned = len(s.redis.announced) > 0, never, never, nobody
+	r.announced, r.due, r.backlog, r.owned = len(s.redis.announced) > 0, never, never, nobody
 	from := func(set, member string, to *int8) bool {
 		score, ok := s.redis.sets[set][member]
 		if ok {
@@ -303,7 +303,7 @@ func (s *modelStore) keep(c call, r *reply) {
 		return ok
 	}
 	from(s.rescueKey(), someKey.String(), &r.due)
-	from(lineKey(someKey.Tenant), someName, &r.line)
+	from(backlogKey(someKey.Tenant), someName, &r.backlog)
 	var any int8
 	r.out = from(activeKey(someKey.Tenant), someName, &any)
 	for i, state := range listedStates {
@@ -438,8 +438,8 @@ func (s *modelStore) later(k kept) kept {
 	if k.due > 0 {
 		k.due--
 	}
-	if k.line > 0 {
-		k.line--
+	if k.backlog > 0 {
+		k.backlog--
 	}
 	if k.record == 0 {
 		return k

@@ -72,7 +72,7 @@ type stepTaken struct {
 func explore(sc scenario) *model {
 	m := &model{modelStore: sc.store, scenario: sc, seen: map[world]int32{}, shows: newInterned(), faces: map[int32]int8{}}
 	m.from = -1
-	m.emit("start", nobody, false, world{kept: kept{due: never, owner: nobody, where: where{line: never}}, task: never, shown: int8(m.shows.of("initial")), left: sc.may})
+	m.emit("start", nobody, false, world{kept: kept{due: never, owner: nobody, where: where{backlog: never}}, task: never, shown: int8(m.shows.of("initial")), left: sc.may})
 	for i := 0; i < len(m.queue) && m.wrong == ""; i++ {
 		m.from = int32(i)
 		m.next(m.queue[i])

@@ -18,7 +18,7 @@ const rescueBatch = 200
 type Stalled struct {
 	Work
 	// TakenOver reports that its worker fell silent, and Overdue that it waited
-	// in line for longer than a push may take. Either way the run is a new one
+	// in the backlog for longer than a push may take. Either way the run is a new one
 	// and only has to be queued. Otherwise it should be pending in the queue:
 	// the caller makes sure that it is, and calls Requeue if it cannot.
 	TakenOver, Overdue bool
@@ -89,7 +89,7 @@ func (s *Store) rescueShard(ctx context.Context, shard int, members []string) (f
 			found = append(found, Stalled{Work: *out.work(keys[i]), TakenOver: out.verdict == vQueued, Overdue: out.verdict == vOverdue})
 		case vPending:
 			found = append(found, Stalled{Work: Work{Key: keys[i], Run: out.record.Run}})
-		default: // it moved on, waits in line, or another process found it
+		default: // it moved on, waits in the backlog, or another process found it
 			if out.record.whole() {
 				continue
 			}

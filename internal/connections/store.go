@@ -118,7 +118,7 @@ type verdict string
 const (
 	vOK      verdict = "ok"
 	vQueued  verdict = "queued"
-	vLined   verdict = "lined" // it waits in its tenant's line
+	vBacklog verdict = "backlog" // it waits in its tenant's backlog
 	vSame    verdict = "same"
 	vStale   verdict = "stale"
 	vBusy    verdict = "busy"
@@ -252,7 +252,7 @@ type Person struct {
 const maxPersonText = 120
 
 // Push records a push. The work to queue is nil where the same push is under
-// way already, or waits in its tenant's line. Beyond the tenant's limits
+// way already, or waits in its tenant's backlog. Beyond the tenant's limits
 // nothing is recorded and the error is fault.RateLimited, with a sentence for
 // whoever clicked.
 func (s *Store) Push(ctx context.Context, key Key, by Person) (Record, *Work, error) {

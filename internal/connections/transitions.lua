@@ -17,7 +17,7 @@
 -- Time is Redis' own: the clocks of our processes must not matter.
 --
 -- Whatever has something left to do is either handed out, and then a member of
--- its tenant's `active` set and holds a credit, or waits in the tenant's `line`
+-- its tenant's `active` set and holds a credit, or waits in the tenant's `backlog`
 -- (score: when it may begin, or since when it waits).
 
 local t = redis.call('TIME')
@@ -30,7 +30,7 @@ local tag = string.match(records, '^[^}]*}:')
 local id = integration .. ':' .. entity
 local member = tenant .. '/' .. id
 local rescue, wakelist, history = tag .. 'rescue', tag .. 'wake', tag .. 'h:' .. member
-local active, line, meta = tag .. 'a:' .. tenant, tag .. 'l:' .. tenant, tag .. 't:' .. tenant
+local active, backlog, meta = tag .. 'a:' .. tenant, tag .. 'b:' .. tenant, tag .. 't:' .. tenant
 
 local raw = redis.call('HGET', records, entity)
 local rec = { s = 'initial', g = 0, e = 1, r = 0 }
@@ -117,20 +117,20 @@ local function decoded(text)
 end
 
 -- foremost is who may begin next, with its record. Behind one whose tracker
--- takes no calls it goes some way along the line; of an integration that is
+-- takes no calls it goes some way along the backlog; of an integration that is
 -- closed only the first few are asked whether they call the tracker at all.
 local function foremost()
-  local other = redis.call('ZRANGEBYSCORE', line, '-inf', now, 'LIMIT', 0, 1)[1]
+  local other = redis.call('ZRANGEBYSCORE', backlog, '-inf', now, 'LIMIT', 0, 1)[1]
   if not other then return end
   local i, e = string.match(other, '^([^:]*):(.*)$')
   local text = redis.call('HGET', tag .. 'c:' .. tenant .. '/' .. i, e)
   local o = decoded(text)
   if not calls(o) or not closed(i) then return other, i, e, o end
   local shut = { [i] = true }
-  for n, other in ipairs(redis.call('ZRANGEBYSCORE', line, '-inf', now, 'LIMIT', 1, K.along)) do
+  for n, other in ipairs(redis.call('ZRANGEBYSCORE', backlog, '-inf', now, 'LIMIT', 1, K.scan)) do
     local i, e = string.match(other, '^([^:]*):(.*)$')
     if shut[i] == nil then shut[i] = closed(i) end
-    if not shut[i] or n <= K.asked then
+    if not shut[i] or n <= K.scanclosed then
       local text = redis.call('HGET', tag .. 'c:' .. tenant .. '/' .. i, e)
       local o = decoded(text)
       if not (shut[i] and calls(o)) then return other, i, e, o end
@@ -138,7 +138,7 @@ local function foremost()
   end
 end
 
--- hand_on gives free credits to those in the tenant's line that may begin.
+-- hand_on gives free credits to those in the tenant's backlog that may begin.
 -- Should the caller die before it has queued them, the rescuer does.
 local function hand_on(most, after)
   for _ = 1, most do
@@ -155,7 +155,7 @@ local function hand_on(most, after)
       table.insert(handed, other)
       table.insert(handed, o.r)
     end
-    redis.call('ZREM', line, other)
+    redis.call('ZREM', backlog, other)
   end
 end
 
@@ -163,12 +163,12 @@ local function release()
   if redis.call('SREM', active, id) == 1 then hand_on(K.hand, K.rescueafter) end
 end
 
--- since is from when on it counts in the line: those who clicked earlier go
+-- since is from when on it counts in the backlog: those who clicked earlier go
 -- first, whatever became of them meanwhile.
 local function since() return math.min(rec.lc or rec.c and rec.c.at or now, now) end
 
--- lined_check is when the rescuer is due for what waits in line for a credit.
-local function lined_check()
+-- backlog_check is when the rescuer is due for what waits in the backlog for a credit.
+local function backlog_check()
   local most = now + K.maxrescueafter
   if rec.p == 'open' and rec.d then return math.max(math.min(rec.d, most), now) end
   return most
@@ -216,7 +216,7 @@ local function erase(after)
   redis.call('HDEL', records, entity)
   redis.call('DEL', history)
   redis.call('ZREM', rescue, member)
-  redis.call('ZREM', line, id)
+  redis.call('ZREM', backlog, id)
   redis.call('ZREM', index(rec.s), entity)
   redis.call('ZREM', index('parked'), entity)
   redis.call('HINCRBY', meta, 'n', -1)
@@ -257,7 +257,7 @@ local function queue(step, delay, what, free)
   rec.o, rec.u, rec.k, rec.b = nil, nil, nil, nil
   rec.p = step
   if delay > 0 then -- takes a credit when its time has come
-    redis.call('ZADD', line, now + delay, id)
+    redis.call('ZADD', backlog, now + delay, id)
     release()
     local due = now + delay + K.rescueafter
     if step == 'open' and rec.d then due = math.max(math.min(due, rec.d), now) end
@@ -265,11 +265,11 @@ local function queue(step, delay, what, free)
   end
   if not held() then
     if not free and (not room(step) or calls(rec) and closed(integration)) then
-      redis.call('ZADD', line, since(), id)
-      return save('lined', lined_check(), what)
+      redis.call('ZADD', backlog, since(), id)
+      return save('backlog', backlog_check(), what)
     end
     redis.call('SADD', active, id)
-    if stage then redis.call('ZREM', line, id) end
+    if stage then redis.call('ZREM', backlog, id) end
   end
   announce(member, rec.r)
   return save('queued', now + K.rescueafter, what)
@@ -331,7 +331,7 @@ ops['push'] = function()
   local delay = math.max(math.ceil(at - now - 1000), 0)
   local free = redis.call('SCARD', active) < tonumber(m[1] or K.inflight) and not closed(integration)
   if delay > 0 or not free then
-    if redis.call('ZCARD', line) >= tonumber(m[2] or K.waiting) then return answer('full') end
+    if redis.call('ZCARD', backlog) >= tonumber(m[2] or K.waiting) then return answer('full') end
   end
   local next = string.format('%.3f', at + 1000 / rate)
   if raw then
@@ -447,12 +447,12 @@ ops['begin'] = function()
   if rec.o and rec.o ~= a.owner and rec.u > now and not K.unfenced then return answer('busy') end
   if not held() then
     if not room(rec.p) or calls(rec) and closed(integration) then
-      redis.call('ZADD', line, since(), id)
-      redis.call('ZADD', rescue, lined_check(), member)
-      return answer('lined')
+      redis.call('ZADD', backlog, since(), id)
+      redis.call('ZADD', rescue, backlog_check(), member)
+      return answer('backlog')
     end
     redis.call('SADD', active, id)
-    redis.call('ZREM', line, id)
+    redis.call('ZREM', backlog, id)
   end
   if rec.o ~= a.owner then fence_off() end
   if rec.o and rec.o ~= a.owner then rec.f = (rec.f or 0) + 1 end
@@ -622,12 +622,12 @@ ops['rescue'] = function()
       if r[1] == 'queued' then r[1] = 'overdue' end
       return r
     end
-    local due = tonumber(redis.call('ZSCORE', line, id) or now)
+    local due = tonumber(redis.call('ZSCORE', backlog, id) or now)
     if due > now then return save('moved', due + K.rescueafter) end
-    if not room(rec.p) then return save('moved', lined_check()) end
-    if calls(rec) and closed(integration) then return save('moved', lined_check()) end
+    if not room(rec.p) then return save('moved', backlog_check()) end
+    if calls(rec) and closed(integration) then return save('moved', backlog_check()) end
     redis.call('SADD', active, id)
-    redis.call('ZREM', line, id)
+    redis.call('ZREM', backlog, id)
   end
   rec.k = math.min((rec.k or 0) + 1, 8)
   return save('pending', now + math.min(K.rescueafter * 2 ^ rec.k, K.maxrescueafter))

@@ -31,7 +31,7 @@ type Rescuer struct {
 	Log     *slog.Logger
 	// Observe, if set, gets the reason for every run that was queued again:
 	// "taken over" from a silent worker, "lost" by the queue, or "overdue" in
-	// its tenant's line.
+	// its tenant's backlog.
 	Observe func(reason string)
 }
 

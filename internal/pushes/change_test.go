@@ -166,7 +166,7 @@ func TestRetryFailedTwiceRetriesOnce(t *testing.T) {
 	require.Len(t, r.queue.runs, 3)
 }
 
-// A tenant whose line is full is retried as far as there is room; the rest is
+// A tenant whose backlog is full is retried as far as there is room; the rest is
 // where the cursor says.
 func TestRetryFailedStopsWhereTheLineIsFull(t *testing.T) {
 	r := newRig(t, redistest.Mini(t), connections.Limits{InFlight: 1, Waiting: 2, PerSecond: 1000})

@@ -7,7 +7,7 @@
 // memory.
 //
 // With -fairness it measures instead what a tenant feels of a neighbour with a
-// long line and a bad tracker, and with -tenants what ten thousand tenants'
+// long backlog and a bad tracker, and with -tenants what ten thousand tenants'
 // records cost; these two end with 1 where a goal is missed.
 //
 // Figures on a shared machine drift, so the contestants take turns and what

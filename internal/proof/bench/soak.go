@@ -51,7 +51,7 @@ func kept() map[string]string {
 		"pb:{push-N}:c":      "records: one field for each connection",
 		"pb:{push-N}:x":      "index: one member for each connection",
 		"pb:{push-N}:t":      "accounts: one key for each tenant",
-		"pb:{push-N}:l":      "lines: runs that wait",
+		"pb:{push-N}:b":      "backlogs: runs that wait",
 		"pb:{push-N}:a":      "credits: runs that are handed out",
 		"pb:{push-N}:wake":   "wake-up list: 128 runs",
 		"pb:{push-N}:rescue": "rescuer: runs that are not over",

@@ -22,7 +22,7 @@ const (
 	isRescue  = "}:rescue"
 	isWake    = "}:wake"
 	isCredits = "}:a:" // tenant: what is handed out
-	isLine    = "}:l:" // tenant: what waits
+	isBacklog = "}:b:" // tenant: what waits
 )
 
 // tasks counts what Asynq holds, by where.
@@ -52,9 +52,9 @@ type leftovers struct {
 	Leases   int              `json:"leases"`
 	Steps    int              `json:"steps"`
 	Records  int              `json:"records"`
-	// Credits are held by what is handed out; Lined waits for one.
+	// Credits are held by what is handed out; Backlog waits for one.
 	Credits int64 `json:"credits"`
-	Lined   int64 `json:"lined"`
+	Backlog int64 `json:"backlog"`
 	// BytesPerConnection is what Redis spends on an idle button: its record,
 	// its place in lists, and its history.
 	BytesPerConnection int64 `json:"bytesPerConnection"`
@@ -85,9 +85,9 @@ func (w *world) leftovers(ctx context.Context) (leftovers, error) {
 		case strings.Contains(key, isCredits):
 			n, err = rdb.SCard(ctx, key).Result()
 			l.Credits += n
-		case strings.Contains(key, isLine):
+		case strings.Contains(key, isBacklog):
 			n, err = rdb.ZCard(ctx, key).Result()
-			l.Lined += n
+			l.Backlog += n
 		}
 		if err != nil {
 			return l, err
@@ -151,7 +151,7 @@ func (l leftovers) violations(overlooked []string) []violation {
 	add(l.Rescuer, "entries of the rescuer")
 	add(l.WakeList, "entries of the wake-up list")
 	add(l.Credits, "credits that nobody gave back")
-	add(l.Lined, "runs that wait in line")
+	add(l.Backlog, "runs that wait in a backlog")
 	add(int64(l.Leases), "leases")
 	add(int64(l.Steps), "unfinished records")
 	return out

@@ -41,7 +41,7 @@ func fails(t *testing.T, s *Store, w *Work) *Work {
 	return next
 }
 
-func TestRunsBeyondTheCreditsWaitInLine(t *testing.T) {
+func TestRunsBeyondTheCreditsWaitInTheBacklog(t *testing.T) {
 	redistest.Each(t, func(t *testing.T, env redistest.Env) {
 		ctx := context.Background()
 		s := NewStoreWith(env.Client, Timing{}, Limits{InFlight: 2})
@@ -67,7 +67,7 @@ func TestRunsBeyondTheCreditsWaitInLine(t *testing.T) {
 		require.Nil(t, next.Next.Next)
 		require.Equal(t, Usage{InFlight: 2, Waiting: 3, Connections: 5}, usage(t, s))
 
-		// The reading back is due and finds no credit: it waits in line, before
+		// The reading back is due and finds no credit: it waits in the backlog, before
 		// those who clicked after it.
 		l, err := s.Begin(ctx, next.Key, next.Run)
 		require.NoError(t, err)
@@ -107,9 +107,9 @@ func TestCreditsAreGivenBackHoweverARunEnds(t *testing.T) {
 	}
 }
 
-// A tracker that takes no calls keeps its own integration's pushes in line, and
+// A tracker that takes no calls keeps its own integration's pushes in the backlog, and
 // nobody else's.
-func TestPushesOfAClosedTrackerStayInLine(t *testing.T) {
+func TestPushesOfAClosedTrackerStayInTheBacklog(t *testing.T) {
 	redistest.Each(t, func(t *testing.T, env redistest.Env) {
 		ctx := context.Background()
 		s := NewStoreWith(env.Client, Timing{}, Limits{InFlight: 2, PerSecond: 1000})
@@ -186,7 +186,7 @@ func TestAClosedTrackerStopsOnlyItsCalls(t *testing.T) {
 }
 
 // A push beyond the rate whose date comes while the tracker is closed joins the
-// line, in place of being told so.
+// backlog, in place of being told so.
 func TestADateThatComesWhileTheTrackerIsClosed(t *testing.T) {
 	env := redistest.Mini(t)
 	env.Advance(0)
