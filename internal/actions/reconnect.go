@@ -121,36 +121,17 @@ type Resumer struct {
 	Parked Parked
 	Queue  Queue
 	Log    *slog.Logger
-	// Turn tells whether it is this process' turn.
-	Turn func(ctx context.Context) bool
 }
 
 const (
-	resumeEvery = 3 * time.Second
+	// ResumeEvery is the time between two looks.
+	ResumeEvery = 3 * time.Second
 	// resumeStep bounds how many pushes of one integration go on at a time.
 	resumeStep = 200
 	// resumeSettles is how long after a change some process may still take the
 	// integration for marked, and park its run.
 	resumeSettles = 10 * time.Second
 )
-
-// Run looks every three seconds until the context ends.
-func (r *Resumer) Run(ctx context.Context) {
-	tick := time.NewTicker(resumeEvery)
-	defer tick.Stop()
-	for {
-		if r.Turn(ctx) {
-			if err := r.Step(ctx); err != nil && ctx.Err() == nil {
-				r.Log.WarnContext(ctx, "resume what waits for credentials", telemetry.KeyError, err)
-			}
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-	}
-}
 
 // Step looks at every marked integration once.
 func (r *Resumer) Step(ctx context.Context) error {

@@ -35,33 +35,14 @@ type StaleProgress struct {
 	Buttons      func(in tenants.Integration) Buttons
 	Records      Rechecks
 	Queue        Queue
-	// Turn reports whether it is this process' turn to search; the others wait
-	// for the next time.
-	Turn func(ctx context.Context) bool
-	Log  *slog.Logger
+	Log          *slog.Logger
 	// Observe, if set, is told what was done about each button: "read back" or
 	// "error".
 	Observe func(done string)
 }
 
-// staleEvery is the time between two searches.
-const staleEvery = 5 * time.Minute
-
-// Run searches at once and then every five minutes, until the context ends.
-func (s *StaleProgress) Run(ctx context.Context) {
-	tick := time.NewTicker(staleEvery)
-	defer tick.Stop()
-	for {
-		if s.Turn(ctx) {
-			s.Search(ctx)
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-	}
-}
+// StaleEvery is the time between two searches.
+const StaleEvery = 5 * time.Minute
 
 // Search looks at every integration once. What fails is logged: the next
 // search is not far.

@@ -36,7 +36,7 @@ func (r *rig) staleProgress(seen *[]string) *StaleProgress {
 			return func(yield func(tenants.Integration, error) bool) { yield(r.in, nil) }
 		},
 		Buttons: func(tenants.Integration) Buttons { return r.pb },
-		Records: r.store, Queue: r, Turn: func(context.Context) bool { return true },
+		Records: r.store, Queue: r,
 		Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Observe: func(done string) { *seen = append(*seen, done) },
 	}
 }

@@ -7,76 +7,65 @@ import (
 	"time"
 
 	"pushbutton/internal/actions"
+	"pushbutton/internal/admin/deletion"
+	"pushbutton/internal/app/background"
 	"pushbutton/internal/fault"
 	"pushbutton/internal/jobs"
 	"pushbutton/internal/telemetry"
 	"pushbutton/internal/tenants"
+	"pushbutton/internal/tenants/expiry"
 )
 
-// staleTurn is the key by which processes take turns at the search for stale
-// progress. staleTurnFor is how long one turn keeps the others from it: a little
-// less than the time between two searches.
-const (
-	staleTurn    = "pb:turn:stale"
-	staleTurnFor = 4*time.Minute + 30*time.Second
-	// The same for what waits for credentials.
-	resumeTurn    = "pb:turn:resume"
-	resumeTurnFor = 2 * time.Second
-	// tendEvery is how often sessions are looked at; they tell when it is time.
-	tendEvery = time.Minute
-)
+// tendEvery is how often a process looks for sessions to renew.
+const tendEvery = time.Minute
 
-// background runs what every process does beside its role until the context
-// ends: it looks out for work that nobody finishes, whichever half is left,
-// takes its turn at finding stale progress and at asking when
-// credentials end, and goes on with deleting tenants.
+// background runs what every process does beside its role, until the context
+// ends. It rescues runs that do not move on, deletes tenants and renews
+// sessions. It takes its turn at three more tasks: stale progress, repaired
+// credentials and credentials that end.
 func (a *App) background(ctx context.Context) *sync.WaitGroup {
 	var group sync.WaitGroup
+	every := func(period time.Duration, turn background.Turn, f func(ctx context.Context)) {
+		group.Go(func() { background.Every(ctx, period, turn, f) })
+	}
 	rescuer := &jobs.Rescuer{Records: a.records, Queue: a.queue, Log: a.log, Observe: a.metrics.Requeued}
-	group.Go(func() { rescuer.Run(ctx) })
+	every(jobs.RescueEvery, nil, a.logged("rescue failed", rescuer.Rescue))
 	stale := &actions.StaleProgress{
 		// Nothing is sent for a tenant that is halted. It may have moved; then its
 		// buttons belong to another deployment.
 		Integrations: a.working,
 		Buttons:      func(in tenants.Integration) actions.Buttons { return a.peers.session(in) },
 		Records:      a.records, Queue: a.queue, Log: a.log, Observe: a.metrics.StaleProgress,
-		Turn: func(ctx context.Context) bool {
-			return a.turn(ctx, staleTurn, staleTurnFor)
-		},
 	}
-	group.Go(func() { stale.Run(ctx) })
-	resumer := &actions.Resumer{Marks: a.tenants, Parked: a.records, Queue: a.queue, Log: a.log,
-		Turn: func(ctx context.Context) bool { return a.turn(ctx, resumeTurn, resumeTurnFor) }}
-	group.Go(func() { resumer.Run(ctx) })
-	group.Go(func() { a.tendSessions(ctx) })
-	watcher := a.expiryWatcher()
-	group.Go(func() { watcher.Run(ctx) })
-	deleter := a.deleter()
-	group.Go(func() { deleter.Run(ctx) })
+	every(actions.StaleEvery, a.turn("stale"), stale.Search)
+	resumer := &actions.Resumer{Marks: a.tenants, Parked: a.records, Queue: a.queue, Log: a.log}
+	every(actions.ResumeEvery, a.turn("resume"), a.logged("resume what waits for credentials", resumer.Step))
+	every(tendEvery, nil, a.logged("tend sessions", func(ctx context.Context) error {
+		return a.auth.Tend(ctx, func(in tenants.Integration, cause error) { a.dead(ctx, in, cause) })
+	}))
+	every(expiry.Every, a.turn("expiry"), a.expiryWatcher().Pass)
+	every(deletion.LookEvery, nil, a.logged("tenant deletions", a.deleter().Look))
 	return &group
 }
 
-// turn takes this process' turn at something that one process does at a time.
-func (a *App) turn(ctx context.Context, key string, hold time.Duration) bool {
-	took, err := a.rdb.SetNX(ctx, key, "", hold).Result()
-	return err == nil && took
-}
-
-// tendSessions keeps OAuth sessions alive until the context ends.
-func (a *App) tendSessions(ctx context.Context) {
-	tick := time.NewTicker(tendEvery)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-		err := a.auth.Tend(ctx, func(in tenants.Integration, cause error) { a.dead(ctx, in, cause) })
-		if err != nil && ctx.Err() == nil {
-			a.log.WarnContext(ctx, "tend sessions", telemetry.KeyError, err)
+// logged logs the errors of a task, but not that its context ended.
+func (a *App) logged(message string, f func(ctx context.Context) error) func(ctx context.Context) {
+	return func(ctx context.Context) {
+		if err := f(ctx); err != nil && ctx.Err() == nil {
+			a.log.WarnContext(ctx, message, telemetry.KeyError, err)
 		}
 	}
+}
+
+// turn returns the turns at a task that one process does at a time.
+func (a *App) turn(task string) background.Turn {
+	return func(ctx context.Context, hold time.Duration) bool { return a.claim(ctx, "pb:turn:"+task, hold) }
+}
+
+// claim takes a key for some time, and reports whether nobody else has it.
+func (a *App) claim(ctx context.Context, key string, hold time.Duration) bool {
+	took, err := a.rdb.SetNX(ctx, key, "", hold).Result()
+	return err == nil && took
 }
 
 // dead marks an integration whose session Productboard has ended.

@@ -13,10 +13,6 @@ import (
 )
 
 const (
-	// The key by which processes take turns at asking when credentials end, and
-	// how long a turn keeps the others from it.
-	expiryTurn    = "pb:turn:expiry"
-	expiryTurnFor = expiry.Every - 10*time.Second
 	// expiryAsked and the id of an integration: it was asked within a day.
 	expiryAsked = "pb:expiry:asked:"
 	expiryDay   = 24 * time.Hour
@@ -27,9 +23,8 @@ const (
 func (a *App) expiryWatcher() *expiry.Watcher {
 	return &expiry.Watcher{
 		Integrations: a.working, Dates: a.tenants, Note: register.ExpiryNote, Log: a.log, Ask: a.expiry,
-		Turn: func(ctx context.Context) bool { return a.turn(ctx, expiryTurn, expiryTurnFor) },
 		Claim: func(ctx context.Context, in tenants.Integration) bool {
-			return a.turn(ctx, expiryAsked+in.ID, expiryDay)
+			return a.claim(ctx, expiryAsked+in.ID, expiryDay)
 		},
 		Sides: expirySides,
 	}

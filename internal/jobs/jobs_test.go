@@ -103,7 +103,7 @@ func TestRescuerQueuesWhatWasLost(t *testing.T) {
 		_, work, err := store.Push(ctx, key("lost"), connections.Person{})
 		require.NoError(t, err)
 		eventually(t, func() bool {
-			require.NoError(t, rescuer.rescue(ctx))
+			require.NoError(t, rescuer.Rescue(ctx))
 			pending, _, _, err := q.Waiting()
 			require.NoError(t, err)
 			return pending == 1
@@ -121,7 +121,7 @@ func TestRescuerQueuesWhatWasLost(t *testing.T) {
 		defer w.Shutdown()
 		require.Equal(t, work.Run, <-p.got)
 		eventually(t, func() bool {
-			require.NoError(t, rescuer.rescue(ctx))
+			require.NoError(t, rescuer.Rescue(ctx))
 			return len(reasons) > 0
 		})
 		require.Equal(t, "lost", reasons[0])
@@ -142,18 +142,6 @@ func eventually(t *testing.T, f func() bool) {
 		case <-tick.C:
 		}
 	}
-}
-
-func TestRescuerEndsWithItsContext(t *testing.T) {
-	env := redistest.Mini(t)
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		(&Rescuer{Records: connections.NewStore(env.Client, connections.Timing{}), Queue: NewQueue(env.Client), Log: quietLog}).Run(ctx)
-	}()
-	cancel()
-	<-done
 }
 
 func TestAsynqLogIsFolded(t *testing.T) {

@@ -16,9 +16,9 @@ type Records interface {
 }
 
 const (
-	// rescueEvery is the pause between two passes of a process. With a lease of
+	// RescueEvery is the pause between two passes of a process. With a lease of
 	// 10 s a silent worker's runs are taken over within 12 s.
-	rescueEvery = 2 * time.Second
+	RescueEvery = 2 * time.Second
 	// rescueTimeout bounds one pass.
 	rescueTimeout = 10 * time.Second
 )
@@ -35,24 +35,8 @@ type Rescuer struct {
 	Observe func(reason string)
 }
 
-// Run rescues until the context ends.
-func (l *Rescuer) Run(ctx context.Context) {
-	tick := time.NewTicker(rescueEvery)
-	defer tick.Stop()
-	for {
-		if err := l.rescue(ctx); err != nil && ctx.Err() == nil {
-			l.Log.WarnContext(ctx, "rescue failed", telemetry.KeyError, err)
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-	}
-}
-
-// rescue treats everything that is due now.
-func (l *Rescuer) rescue(ctx context.Context) error {
+// Rescue treats everything that is due now.
+func (l *Rescuer) Rescue(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, rescueTimeout)
 	defer cancel()
 	for more := true; more; {

@@ -40,7 +40,7 @@ func TestRescuerTreatsWhatItFound(t *testing.T) {
 	l := &Rescuer{Queue: q, Log: slog.New(slog.NewTextHandler(&out, nil)), Observe: func(r string) { reasons = append(reasons, r) },
 		Records: oneRescue{err: failed, found: []connections.Stalled{
 			{Work: connections.Work{Key: broken}, Aside: true}, {Work: connections.Work{Key: due, Run: 2}, TakenOver: true}}}}
-	require.ErrorIs(t, l.rescue(t.Context()), failed)
+	require.ErrorIs(t, l.Rescue(t.Context()), failed)
 	require.Equal(t, []string{"taken over"}, reasons)
 	pending, _, _, err := q.Waiting()
 	require.NoError(t, err)

@@ -30,8 +30,8 @@ const (
 	Keep = 30 * 24 * time.Hour
 	// lease is how long a process has a job without a sign of life.
 	lease = time.Minute
-	// lookEvery is how often a process looks for jobs.
-	lookEvery = 5 * time.Second
+	// LookEvery is how often a process looks for jobs.
+	LookEvery = 5 * time.Second
 	// firstRetry and lastRetry bound the wait after a failure, which doubles.
 	firstRetry, lastRetry = 10 * time.Second, 5 * time.Minute
 	redisLimit            = 2 * time.Second
@@ -178,22 +178,6 @@ func (d *Deleter) save(ctx context.Context, j Job) error {
 		return redisdb.Fault("save tenant deletion", err)
 	}
 	return nil
-}
-
-// Run carries out what is due until the context ends.
-func (d *Deleter) Run(ctx context.Context) {
-	tick := time.NewTicker(lookEvery)
-	defer tick.Stop()
-	for {
-		if err := d.Look(ctx); err != nil && ctx.Err() == nil {
-			d.log.WarnContext(ctx, "tenant deletions", telemetry.KeyError, err)
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-	}
 }
 
 // Look carries out every job that is due now and that nobody else has.

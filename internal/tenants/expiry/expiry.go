@@ -44,8 +44,6 @@ type Watcher struct {
 	// Claim takes the day's question about an integration; false: it was asked
 	// within a day.
 	Claim func(ctx context.Context, in tenants.Integration) bool
-	// Turn reports whether it is this process' turn.
-	Turn  func(ctx context.Context) bool
 	Dates Dates
 	// Note words the warning about a side; empty: there is none.
 	Note func(in tenants.Integration, side fault.Side, now time.Time) string
@@ -54,27 +52,11 @@ type Watcher struct {
 	Now func() time.Time
 }
 
-// Run begins a pass at once and then every ten minutes, until the context ends.
-func (w *Watcher) Run(ctx context.Context) {
-	tick := time.NewTicker(Every)
-	defer tick.Stop()
-	for {
-		if w.Turn(ctx) {
-			pass, cancel := context.WithTimeout(ctx, PassLimit)
-			w.Pass(pass)
-			cancel()
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-	}
-}
-
 // Pass asks about every integration whose day is over, MaxAsked at most. What
 // fails is logged and asked again the next day: 14 days have room for it.
 func (w *Watcher) Pass(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, PassLimit)
+	defer cancel()
 	asked := 0
 	for in, err := range w.Integrations(ctx) {
 		if ctx.Err() != nil || asked == MaxAsked {
