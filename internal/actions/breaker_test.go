@@ -186,21 +186,21 @@ func TestWaitingPushesDoNotEachCollectARateLimit(t *testing.T) {
 func TestALineStandsStillWhileItsTrackerTakesNoCalls(t *testing.T) {
 	r := newRig(t)
 	ctx := context.Background()
-	const pushes, credits = 30, 2
+	const pushes, slots = 30, 2
 	runs := map[string]int{}
 	r.perform.Observe = func(step, _, outcome string, _ time.Duration) { runs[step+" "+outcome]++ }
 	require.NoError(t, r.tracker.SetFaults(memtarget.Faults{Next: []memtarget.Fault{{Effect: memtarget.EffectStatus, Status: 429, RetryAfter: 60}}}))
-	require.NoError(t, r.store.SetLimits(ctx, r.key().Tenant, connections.Limits{InFlight: credits, PerSecond: pushes}))
+	require.NoError(t, r.store.SetLimits(ctx, r.key().Tenant, connections.Limits{InFlight: slots, PerSecond: pushes}))
 	for i := range pushes - 1 {
 		r.push(fmt.Sprintf("item-%02d", i))
 		r.advance(time.Millisecond)
 	}
 	begun := r.now()
-	for range credits {
+	for range slots {
 		require.True(t, r.step(ctx))
 	}
 	r.push(fmt.Sprintf("item-%02d", pushes-1))
-	require.Len(t, r.queue, credits, "nobody else is handed out, only to be told to wait")
+	require.Len(t, r.queue, slots, "no other run begins only to be told to wait")
 	usage, err := r.store.Usage(ctx, r.key().Tenant)
 	require.NoError(t, err)
 	require.Zero(t, usage.InFlight)
@@ -211,7 +211,7 @@ func TestALineStandsStillWhileItsTrackerTakesNoCalls(t *testing.T) {
 	for range 10 * pushes {
 		r.step(ctx)
 	}
-	require.Equal(t, credits, runs["open later"])
+	require.Equal(t, slots, runs["open later"])
 	books := r.tracker.Books(0, 100)
 	require.Len(t, books, pushes)
 	var clicked, opened []string
@@ -221,11 +221,11 @@ func TestALineStandsStillWhileItsTrackerTakesNoCalls(t *testing.T) {
 		clicked = append(clicked, string(connections.MarkerFor(key, 1)))
 	}
 	for _, b := range books {
-		if !slices.Contains(clicked[:credits], b.Marker) { // these have a time of their own
+		if !slices.Contains(clicked[:slots], b.Marker) { // these have a time of their own
 			opened = append(opened, b.Marker)
 		}
 	}
-	require.Equal(t, clicked[credits:], opened)
+	require.Equal(t, clicked[slots:], opened)
 }
 
 func TestWhatJudgesATracker(t *testing.T) {

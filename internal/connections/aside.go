@@ -33,7 +33,7 @@ type Aside struct {
 }
 
 // setAside takes a record that cannot be decoded out of the rescuer's set and the
-// backlog, and gives its credit back. It is false, and nothing is done, for one
+// backlog, and frees its slot. It is false, and nothing is done, for one
 // that can be decoded or is not there.
 func (s *Store) setAside(ctx context.Context, key Key) (bool, error) {
 	const op = "set record aside"
@@ -50,7 +50,7 @@ func (s *Store) setAside(ctx context.Context, key Key) (bool, error) {
 		p.ZAddNX(ctx, asideKey(shard), redis.Z{Score: float64(now.UnixMilli()), Member: member})
 		p.ZRem(ctx, rescueKey(shard), member)
 		p.ZRem(ctx, backlogKey(key.Tenant), key.inTenant())
-		p.SRem(ctx, activeKey(key.Tenant), key.inTenant())
+		p.SRem(ctx, slotsKey(key.Tenant), key.inTenant())
 		p.ZRem(ctx, indexKey(key.Tenant, key.Integration, parked), key.Entity)
 		return nil
 	})
@@ -148,7 +148,7 @@ func (s *Store) takeBack(ctx context.Context, shard int, member string) error {
 }
 
 // scrapLua removes a record that cannot be read, with all that is kept of it.
-// KEYS: records, history, rescue, aside, backlog, active, the tenant's counters,
+// KEYS: records, history, rescue, aside, backlog, slots, the tenant's counters,
 // then the lists of the integration; ARGV: entity, name in the tenant, name.
 const scrapLua = `
 local gone = redis.call('HDEL', KEYS[1], ARGV[1])
@@ -164,7 +164,7 @@ return gone`
 // scrap removes a record that was set aside.
 func (s *Store) scrap(ctx context.Context, key Key) error {
 	shard := shardOf(key.Tenant)
-	keys := []string{recordsKey(key.Tenant, key.Integration), historyKey(key), rescueKey(shard), asideKey(shard), backlogKey(key.Tenant), activeKey(key.Tenant), accountKey(key.Tenant)}
+	keys := []string{recordsKey(key.Tenant, key.Integration), historyKey(key), rescueKey(shard), asideKey(shard), backlogKey(key.Tenant), slotsKey(key.Tenant), accountKey(key.Tenant)}
 	for _, state := range []State{Initial, Progress, Connected, Failed, parked} {
 		keys = append(keys, indexKey(key.Tenant, key.Integration, state))
 	}

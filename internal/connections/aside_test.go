@@ -87,7 +87,7 @@ func TestBrokenRecordsAreSetAside(t *testing.T) {
 		require.False(t, list[0].Since.IsZero())
 		usage, err := s.Usage(t.Context(), mine)
 		require.NoError(t, err)
-		require.EqualValues(t, 3, usage.InFlight, "they give their credits back")
+		require.EqualValues(t, 3, usage.InFlight, "their slots are free")
 		found, _, err = s.Rescue(t.Context())
 		require.NoError(t, err)
 		require.Empty(t, found, "once")
@@ -134,7 +134,7 @@ func TestBrokenRecordsStopNoOthers(t *testing.T) {
 			next, err := begin(t, s, first).Forget(t.Context())
 			require.NoError(t, err, "%q", text)
 			require.NotNil(t, next)
-			require.Equal(t, key("c"), next.Key, "the credit goes to the one behind it")
+			require.Equal(t, key("c"), next.Key, "the slot goes to the one behind it")
 
 			page, err := s.List(t.Context(), tenant, Query{Integration: "in", Limit: 10})
 			require.NoError(t, err)

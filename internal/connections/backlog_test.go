@@ -41,7 +41,7 @@ func fails(t *testing.T, s *Store, w *Work) *Work {
 	return next
 }
 
-func TestRunsBeyondTheCreditsWaitInTheBacklog(t *testing.T) {
+func TestRunsBeyondTheSlotsWaitInTheBacklog(t *testing.T) {
 	redistest.Each(t, func(t *testing.T, env redistest.Env) {
 		ctx := context.Background()
 		s := NewStoreWith(env.Client, Timing{}, Limits{InFlight: 2})
@@ -61,13 +61,13 @@ func TestRunsBeyondTheCreditsWaitInTheBacklog(t *testing.T) {
 
 		next := fails(t, s, first)
 		require.Equal(t, first.Key, next.Key)
-		require.NotZero(t, next.Delay, "its reading back holds no credit meanwhile")
+		require.NotZero(t, next.Delay, "its reading back holds no slot meanwhile")
 		require.NotNil(t, next.Next)
 		require.Equal(t, numbered(3), next.Next.Key, "whoever has waited longest")
 		require.Nil(t, next.Next.Next)
 		require.Equal(t, Usage{InFlight: 2, Waiting: 3, Connections: 5}, usage(t, s))
 
-		// The reading back is due and finds no credit: it waits in the backlog, before
+		// The reading back is due and finds no slot: it waits in the backlog, before
 		// those who clicked after it.
 		l, err := s.Begin(ctx, next.Key, next.Run)
 		require.NoError(t, err)
@@ -80,7 +80,7 @@ func TestRunsBeyondTheCreditsWaitInTheBacklog(t *testing.T) {
 	})
 }
 
-func TestCreditsAreGivenBackHoweverARunEnds(t *testing.T) {
+func TestSlotsAreFreedHoweverARunEnds(t *testing.T) {
 	ctx := context.Background()
 	for name, end := range map[string]func(*Store, *Lease) (*Work, error){
 		"again":  func(_ *Store, l *Lease) (*Work, error) { return l.Again(ctx, time.Second, true, Failure{}) },
@@ -136,7 +136,7 @@ func TestPushesOfAClosedTrackerStayInTheBacklog(t *testing.T) {
 
 		last := fails(t, s, first[1])
 		require.Equal(t, of("open", 2), last.Next.Key)
-		require.Nil(t, fails(t, s, last.Next).Next, "the others stay, although a credit is free")
+		require.Nil(t, fails(t, s, last.Next).Next, "the others stay, although a slot is free")
 		require.Equal(t, Usage{InFlight: 1, Waiting: 6, Connections: 7}, usage(t, s))
 		_, w, err = s.Push(ctx, of("shut", 4), somebody)
 		require.NoError(t, err)
@@ -153,7 +153,7 @@ func TestPushesOfAClosedTrackerStayInTheBacklog(t *testing.T) {
 }
 
 // What only has to be told to a person goes on while the tracker takes no calls,
-// and the rescuer does not hand out either what would call it.
+// and the rescuer gives no slot to what would call it.
 func TestAClosedTrackerStopsOnlyItsCalls(t *testing.T) {
 	ctx := context.Background()
 	env := redistest.Mini(t)
@@ -164,7 +164,7 @@ func TestAClosedTrackerStopsOnlyItsCalls(t *testing.T) {
 	env.Advance(told.Delay)
 	l, err := s.Begin(ctx, told.Key, told.Run)
 	require.NoError(t, err)
-	require.Nil(t, l, "no credit for its reading back")
+	require.Nil(t, l, "no slot for its reading back")
 	require.Nil(t, pushed(t, s, 2))
 	next, err := begin(t, s, w).Limited(ctx, time.Hour, 2*time.Minute, Failure{})
 	require.NoError(t, err)
@@ -211,7 +211,7 @@ func TestADateThatComesWhileTheTrackerIsClosed(t *testing.T) {
 	require.Empty(t, env.Keys(t, "*:o:*"), "it goes with its integration")
 }
 
-func TestWhatIsTakenOverKeepsItsCredit(t *testing.T) {
+func TestWhatIsTakenOverKeepsItsSlot(t *testing.T) {
 	env := redistest.Mini(t)
 	env.Advance(0)
 	s := NewStoreWith(env.Client, Timing{}, Limits{InFlight: 1})
@@ -303,20 +303,20 @@ func TestPushThatWaitsTooLongEndsInAnError(t *testing.T) {
 			overdue = append(overdue, f)
 		}
 	}
-	require.Len(t, overdue, 1, "one credit beyond the four that slow work holds")
+	require.Len(t, overdue, 1, "one slot beyond the four that slow work holds")
 	l := begin(t, s, &overdue[0].Work)
 	require.Equal(t, Settle, l.Record.Step)
 	require.Contains(t, Button(l.Record).Message, "too many pushes were waiting")
 	next, err := l.Settled(ctx)
 	require.NoError(t, err)
 	require.Equal(t, Failed, l.Record.State)
-	require.NotNil(t, next.Next, "the next one that is overdue follows on that credit")
+	require.NotNil(t, next.Next, "the next one that is overdue follows on that slot")
 	require.Equal(t, Settle, begin(t, s, next.Next).Record.Step)
 	require.EqualValues(t, 5, usage(t, s).InFlight)
 }
 
-// A delayed run whose task was lost is handed out by the rescuer.
-func TestLostDelayedRunGetsItsCredit(t *testing.T) {
+// A delayed run whose task was lost gets its slot from the rescuer.
+func TestLostDelayedRunGetsItsSlot(t *testing.T) {
 	ctx := context.Background()
 	env := redistest.Mini(t)
 	env.Advance(0)
@@ -426,7 +426,7 @@ func TestDeleteExportImport(t *testing.T) {
 		}
 		found, _, err := s.Rescue(ctx)
 		require.NoError(t, err)
-		require.Len(t, found, 20, "as many as there are credits")
+		require.Len(t, found, 20, "as many as there are slots")
 		require.ErrorIs(t, s.Import(ctx, []Entry{{Key: Key{"a", "b", "c/d"}}}), fault.Invalid)
 	})
 }
@@ -507,7 +507,7 @@ func TestRetryTouchesOnlyWhatFailed(t *testing.T) {
 		fails(t, s, pushed(t, s, 1))
 		require.NotNil(t, retry(someKey, true, Progress))
 		require.Nil(t, retry(someKey, false, Progress), "it is under way already")
-		require.Nil(t, retry(numbered(1), true, Progress), "it waits for the tenant's only credit")
+		require.Nil(t, retry(numbered(1), true, Progress), "it waits for the tenant's only slot")
 		_, _, err := s.Unlink(ctx, someKey)
 		require.NoError(t, err)
 		require.Nil(t, retry(someKey, false, Initial), "what was unlinked meanwhile stays so")

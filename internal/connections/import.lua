@@ -40,7 +40,7 @@ for n, entity in ipairs(entities) do
     docs[#docs + 1] = ARGV[i + 1]
     if changed == '0' then changed = now end
     add(tag .. 'x:' .. place .. ':' .. ARGV[i + 2], changed, entity)
-    if todo ~= '' then -- the rescuer hands it out
+    if todo ~= '' then -- the rescuer gives it a slot
       add(tag .. 'b:' .. tenant, now, integration .. ':' .. entity)
       add(tag .. 'rescue', now, place .. ':' .. entity)
     end

@@ -18,7 +18,7 @@ const Shards = 16
 //	pb:{push-N}:rescue                       sorted set: connections by when the rescuer is due
 //	pb:{push-N}:aside                        sorted set: connections whose record cannot be decoded
 //	pb:{push-N}:wake                         list: runs that may begin at once
-//	pb:{push-N}:a:TENANT                     set: what is handed out and holds a credit
+//	pb:{push-N}:s:TENANT                     set: the records that hold a slot
 //	pb:{push-N}:b:TENANT                     sorted set: the backlog
 //	pb:{push-N}:o:TENANT/INTEGRATION         string, while its tracker takes no calls
 //	pb:{push-N}:t:TENANT                     hash: limits, count of records
@@ -48,6 +48,6 @@ func historyKey(k Key) string         { return tagOf(k.Tenant) + "h:" + k.String
 func rescueKey(shard int) string      { return shardTag(shard) + "rescue" }
 func asideKey(shard int) string       { return shardTag(shard) + "aside" }
 func wakeKey(shard int) string        { return shardTag(shard) + "wake" }
-func activeKey(tenant string) string  { return tagOf(tenant) + "a:" + tenant }
+func slotsKey(tenant string) string   { return tagOf(tenant) + "s:" + tenant }
 func backlogKey(tenant string) string { return tagOf(tenant) + "b:" + tenant }
 func accountKey(tenant string) string { return tagOf(tenant) + "t:" + tenant }

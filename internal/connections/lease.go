@@ -210,8 +210,8 @@ func (l *Lease) Postpone(ctx context.Context, delay time.Duration, why Failure) 
 }
 
 // Limited is Again, not counted, where the tracker takes no calls for a while:
-// until closed has passed nobody of the integration who would call it is handed
-// out of the backlog. Whoever works already finds out alone.
+// until closed has passed, no run of the integration that would call it leaves
+// the backlog. Runs in flight find out by themselves.
 func (l *Lease) Limited(ctx context.Context, delay, closed time.Duration, why Failure) (*Work, error) {
 	out, err := l.change(ctx, "again", arguments{Delay: delay.Milliseconds(), Closed: max(closed.Milliseconds(), 1), Failure: &why, Note: why.note()})
 	return out.work(l.key), err

@@ -12,8 +12,8 @@ import (
 // Limits are a tenant's fair share. In Limits of one tenant zero means the
 // deployment's own, in those of the deployment the defaults named here.
 type Limits struct {
-	// InFlight is how many runs are handed out at once; default 20. What has
-	// only to be told to a person may go a quarter beyond.
+	// InFlight is how many slots the tenant has: how many runs are in flight at
+	// once; default 20. Runs that only tell a person may go a quarter beyond.
 	InFlight int
 	// Waiting is how many runs may wait; a push beyond is refused. Default
 	// 100,000. Read-backs that wait for their time count as well.
@@ -27,8 +27,8 @@ type Limits struct {
 }
 
 const (
-	// maxHanded bounds how many waiting runs one transition hands out.
-	maxHanded = 4
+	// maxPassed bounds how many slots one transition passes on.
+	maxPassed = 4
 	// maxScan is how many runs of a backlog are scanned for one that may begin,
 	// behind those whose tracker takes no calls. Of those the first
 	// maxScanClosed are asked whether they call it at all. A run farther back
@@ -85,8 +85,8 @@ func (s *Store) ForgetTenant(ctx context.Context, tenant string) error {
 
 // Usage is what a tenant has of its limits.
 type Usage struct {
-	// InFlight counts the runs that are handed out, Waiting those of the backlog:
-	// they wait for a credit or for their time.
+	// InFlight counts the runs that hold a slot, Waiting those of the backlog,
+	// which wait for a slot or for their date.
 	InFlight, Waiting int64
 	// Connections counts the stored records.
 	Connections int64
@@ -94,10 +94,10 @@ type Usage struct {
 
 // Usage reads what a tenant has of its limits.
 func (s *Store) Usage(ctx context.Context, tenant string) (Usage, error) {
-	var active, backlog *redis.IntCmd
+	var slots, backlog *redis.IntCmd
 	var n *redis.StringCmd
 	_, err := s.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
-		active, backlog, n = p.SCard(ctx, activeKey(tenant)), p.ZCard(ctx, backlogKey(tenant)), p.HGet(ctx, accountKey(tenant), "n")
+		slots, backlog, n = p.SCard(ctx, slotsKey(tenant)), p.ZCard(ctx, backlogKey(tenant)), p.HGet(ctx, accountKey(tenant), "n")
 		return nil
 	})
 	if err != nil && !isNil(err) {
@@ -107,5 +107,5 @@ func (s *Store) Usage(ctx context.Context, tenant string) (Usage, error) {
 	if err != nil && !isNil(err) {
 		return Usage{}, redisdb.Fault("read usage", err)
 	}
-	return Usage{InFlight: active.Val(), Waiting: backlog.Val(), Connections: count}, nil
+	return Usage{InFlight: slots.Val(), Waiting: backlog.Val(), Connections: count}, nil
 }

@@ -28,7 +28,7 @@ func TestLostWorkersAreCounted(t *testing.T) {
 		first := begin(t, s, &found[0].Work)
 		env.Advance(time.Second)
 		second := begin(t, s, &found[0].Work)
-		require.Equal(t, 2, second.Record.Lost, "the queue handed it out once more")
+		require.Equal(t, 2, second.Record.Lost, "the queue delivered it once more")
 		again, err := s.Resume(ctx, someKey, second.Record.Run, second.Record.Owner)
 		require.NoError(t, err)
 		require.Equal(t, 2, again.Record.Lost, "the same owner")

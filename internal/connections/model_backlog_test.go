@@ -12,7 +12,7 @@ import (
 )
 
 // A second model, of what the first one has not: several buttons of a tenant
-// that share its credits. Again every state that can be reached is visited,
+// that share its slots. Again every state that can be reached is visited,
 // and the transitions are the real script. A worker is simpler here: it opens
 // (and fails, or hands back for a while), tells Productboard, or reads back,
 // each in one step. Two issues, late writes and the like are the first model's.
@@ -20,7 +20,7 @@ import (
 // Limits of the second model, in ticks where they are times.
 const (
 	backlogButtons        = 3
-	backlogCredits        = 1
+	backlogSlots          = 1
 	backlogDeadline       = 20
 	backlogMaxRescueAfter = 40
 	// backlogSoon is when at the latest a rescuer comes to what could go on; once
@@ -72,7 +72,7 @@ func backlogKeyOf(i int) Key { return Key{"t", "i", string(rune('a' + i))} }
 
 func exploreBacklog(t testing.TB, script string, may backlogBudget) *backlogModel {
 	s := NewStoreWith(nil, Timing{Lease: leaseTicks * tick, RescueAfter: rescueTicks * tick, MaxRescueAfter: backlogMaxRescueAfter * tick, Deadline: backlogDeadline * tick,
-		Settle: settleTicks * tick, Answer: settleTicks * tick, InFlight: settleTicks * tick}, Limits{InFlight: backlogCredits, PerSecond: 1_000_000})
+		Settle: settleTicks * tick, Answer: settleTicks * tick, InFlight: settleTicks * tick}, Limits{InFlight: backlogSlots, PerSecond: 1_000_000})
 	s.scripts = scripts(script, s.constants())
 	m := &backlogModel{t: t, real: s, redis: newPlainRedis(t, link(script, s.constants())), known: newInterned(), seen: map[backlogWorld]int32{}, from: -1}
 	s.rdb, m.redis.now = m.redis, present
@@ -152,7 +152,7 @@ func (m *backlogModel) put(w *backlogWorld) {
 			m.redis.add(backlogKey(key.Tenant), "i:"+key.Entity, float64(present+int64(b.backlog)))
 		}
 		if b.out {
-			m.redis.add(activeKey(key.Tenant), "i:"+key.Entity, 0)
+			m.redis.add(slotsKey(key.Tenant), "i:"+key.Entity, 0)
 		}
 	}
 }
@@ -168,7 +168,7 @@ func (m *backlogModel) take(w *backlogWorld) {
 		}
 		b.due = score(tagOf(key.Tenant)+"rescue", key.String())
 		b.backlog = score(backlogKey(key.Tenant), "i:"+key.Entity)
-		_, b.out = m.redis.sets[activeKey(key.Tenant)]["i:"+key.Entity]
+		_, b.out = m.redis.sets[slotsKey(key.Tenant)]["i:"+key.Entity]
 		run := m.record(*b).Run
 		b.record = m.intern(m.redis.hashes[recordsKey(key.Tenant, key.Integration)][key.Entity], 0)
 		r := m.record(*b)
@@ -356,23 +356,23 @@ func (m *backlogModel) check(w *backlogWorld) string {
 		case b.out && b.backlog != never, (b.out || b.backlog != never) != (r.Step != Idle):
 			return "a record is not in one place"
 		case r.Owner != "" && !b.out:
-			return "a lease without a credit"
+			return "a lease without a slot"
 		case (b.due != never) != (r.Step != Idle):
 			return "no rescuer will come"
 		case b.out && r.Owner == "" && b.task == never && b.due > backlogSoon:
-			return "a run that was handed out is lost for long"
+			return "a run in flight is lost for long"
 		}
 		if b.out {
 			out++
 			telling += int(bit(r.Step == Settle))
 		}
 	}
-	if out > backlogCredits+min(telling, 1) {
-		return "more is handed out than there are credits"
+	if out > backlogSlots+min(telling, 1) {
+		return "more is in flight than there are slots"
 	}
 	for _, b := range w.buttons {
-		if b.backlog != never && b.backlog <= 0 && out < backlogCredits && b.task == never && b.due > backlogSoon {
-			return "a push waits while a credit is free"
+		if b.backlog != never && b.backlog <= 0 && out < backlogSlots && b.task == never && b.due > backlogSoon {
+			return "a push waits while a slot is free"
 		}
 	}
 	return ""
@@ -467,13 +467,13 @@ func TestBacklogModelMutants(t *testing.T) {
 		may            backlogBudget
 		finds          string
 	}{
-		{"a free credit is not handed on", "if redis.call('SREM', active, id) == 1 then hand_on(K.hand, K.rescueafter) end\nend\n\n-- since", "redis.call('SREM', active, id)\nend\n\n-- since", backlogBudget{Push: 2}, "while a credit is free"},
-		{"what waits for its time keeps its credit", "redis.call('ZADD', backlog, now + delay, id)\n    release()", "redis.call('ZADD', backlog, now + delay, id)", backlogBudget{Push: 1}, "in one place"},
-		{"a run begins without a credit", "    redis.call('SADD', active, id)\n    redis.call('ZREM', backlog, id)\n  end\n  if rec.o ~= a.owner", "  end\n  if rec.o ~= a.owner", backlogBudget{Push: 1}, "without a credit"},
-		{"nobody counts credits", "return n < most", "return true", backlogBudget{Push: 2}, "more is handed out"},
-		{"what is handed on stays in the backlog", "    redis.call('ZREM', backlog, other)\n  end\nend", "  end\nend", backlogBudget{Push: 2}, "in one place"},
-		{"no rescuer comes to what is handed on", "redis.call('ZADD', rescue, now + after, tenant .. '/' .. other)", "", backlogBudget{Push: 2, Kill: 1}, "lost for long"},
-		{"the rescuer does not hand out", "if not room(rec.p) then return save('moved', backlog_check()) end", "if true then return save('moved', backlog_check()) end", backlogBudget{Push: 1, Kill: 1}, "while a credit is free"},
+		{"a free slot is not passed on", "if redis.call('SREM', slots, id) == 1 then pass_slots(K.pass, K.rescueafter) end\nend\n\n-- since", "redis.call('SREM', slots, id)\nend\n\n-- since", backlogBudget{Push: 2}, "while a slot is free"},
+		{"what waits for its time keeps its slot", "redis.call('ZADD', backlog, now + delay, id)\n    release_slot()", "redis.call('ZADD', backlog, now + delay, id)", backlogBudget{Push: 1}, "in one place"},
+		{"a run begins without a slot", "    redis.call('SADD', slots, id)\n    redis.call('ZREM', backlog, id)\n  end\n  if rec.o ~= a.owner", "  end\n  if rec.o ~= a.owner", backlogBudget{Push: 1}, "without a slot"},
+		{"nobody counts slots", "return n < most", "return true", backlogBudget{Push: 2}, "more is in flight"},
+		{"what got a slot stays in the backlog", "    redis.call('ZREM', backlog, other)\n  end\nend", "  end\nend", backlogBudget{Push: 2}, "in one place"},
+		{"no rescuer comes to what got a slot", "redis.call('ZADD', rescue, now + after, tenant .. '/' .. other)", "", backlogBudget{Push: 2, Kill: 1}, "lost for long"},
+		{"the rescuer gives no slots", "if not may_begin(rec.p) then return save('moved', backlog_check()) end", "if true then return save('moved', backlog_check()) end", backlogBudget{Push: 1, Kill: 1}, "while a slot is free"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			require.Equal(t, 1, strings.Count(transitionsLua, c.old), "the mutated text")

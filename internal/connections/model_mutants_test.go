@@ -51,7 +51,7 @@ func TestModelMutants(t *testing.T) {
 		{"a settled button is read back at once", "math.max(K.settle, (rec.lc or 0) + K.answer - now)", "0", rules{}, budget{Push: 1}, shows},
 		{"a new state is not listed", "redis.call('ZADD', index(rec.s), changed or now, entity)", "", rules{}, budget{Push: 1}, "listed wrongly"},
 		{"a former state stays listed", "if was and was ~= rec.s then redis.call('ZREM', index(was), entity) end", "", rules{}, budget{Push: 1}, "listed wrongly"},
-		{"what is done keeps its credit", "release()\n  return save('ok', nil, 'verified')", "return save('ok', nil, 'verified')", rules{}, budget{Push: 1}, "in one place"},
+		{"what is done keeps its slot", "release_slot()\n  return save('ok', nil, 'verified')", "return save('ok', nil, 'verified')", rules{}, budget{Push: 1}, "in one place"},
 		{"what is done stays due for the rescuer", "else redis.call('ZREM', rescue, member) end", "end", rules{}, budget{Push: 1}, "rescuer"},
 		{"a push during an unlink's verify is dropped", "if rec.s == 'progress' then\n    rec.lc", "if rec.p then\n    rec.lc", rules{}, budget{Push: 2, Unlink: 1}, "latest click"},
 	} {

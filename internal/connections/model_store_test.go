@@ -109,7 +109,7 @@ type kept struct {
 // where is where else Redis has the record.
 type where struct {
 	listed  int8 // in which lists by state it is, a bit for each of listedStates
-	out     bool // it is handed out and holds a credit
+	out     bool // it is in flight and holds a slot
 	backlog int8 // when its turn in the backlog comes, from now; never: it is not there
 }
 
@@ -283,7 +283,7 @@ func (s *modelStore) put(c call) {
 		s.redis.add(backlogKey(someKey.Tenant), someName, float64(present+int64(c.backlog)))
 	}
 	if c.out {
-		s.redis.add(activeKey(someKey.Tenant), someName, 0)
+		s.redis.add(slotsKey(someKey.Tenant), someName, 0)
 	}
 	for i, state := range listedStates {
 		if c.listed&(1<<i) != 0 {
@@ -305,7 +305,7 @@ func (s *modelStore) keep(c call, r *reply) {
 	from(s.rescueKey(), someKey.String(), &r.due)
 	from(backlogKey(someKey.Tenant), someName, &r.backlog)
 	var any int8
-	r.out = from(activeKey(someKey.Tenant), someName, &any)
+	r.out = from(slotsKey(someKey.Tenant), someName, &any)
 	for i, state := range listedStates {
 		if from(indexKey(someKey.Tenant, someKey.Integration, state), someKey.Entity, &any) {
 			r.listed |= 1 << i

@@ -267,8 +267,8 @@ func (m *model) rescue(w world) {
 	}
 }
 
-// begin hands the task out. The wake-up list may name it as well and be read
-// at any time; and Asynq may hand it out once more.
+// begin delivers the task. The wake-up list may name it as well and be read
+// at any time; and Asynq may deliver it once more.
 func (m *model) begin(w world) {
 	if w.task == 0 {
 		lost := w
@@ -281,20 +281,20 @@ func (m *model) begin(w world) {
 			m.emit("the task is lost with who was to queue it", nobody, false, lost)
 		}
 		w.task = never
-		m.handOut(w, "begins", true)
+		m.deliver(w, "begins", true)
 		if w.left.Fault > 0 {
 			w.left.Fault--
 			w.twice = true
-			m.handOut(w, "begins, the queue will hand it out once more", false)
+			m.deliver(w, "begins, the queue will deliver it once more", false)
 		}
 	}
 	if w.twice {
 		w.twice = false
-		m.handOut(w, "is told of the run once more", false)
+		m.deliver(w, "gets the run once more", false)
 	}
 }
 
-func (m *model) handOut(w world, what string, goesOn bool) {
+func (m *model) deliver(w world, what string, goesOn bool) {
 	const slot = 0 // the one at rest, if there is one
 	if w.workers[slot].at != atRest {
 		return

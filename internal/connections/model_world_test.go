@@ -14,7 +14,7 @@ type world struct {
 	flying  [maxFlying]message
 	issues  [maxIssues]trackerIssue
 	task    int8 // when the queue hands out the current run, from now; never: it has none
-	twice   bool // it may be handed out once more: by the wake-up list, or by Asynq
+	twice   bool // it may be delivered once more: by the wake-up list, or by Asynq
 	shown   int8 // what Productboard shows, an interned face
 	left    budget
 	wanted  wish

@@ -18,9 +18,9 @@ func TestEachTransitionHasAScriptOfWhatItNeeds(t *testing.T) {
 		require.NotContains(t, text, "K.", "%s: each constant has its value", op)
 		require.Equal(t, op == "push", strings.Contains(text, "-- only push"), op)
 	}
-	require.NotContains(t, texts["renew"], "local function hand_on")
-	require.Contains(t, texts["limits"], "local function hand_on", "what it calls")
-	require.Contains(t, texts["limits"], "local function room", "what that calls")
+	require.NotContains(t, texts["renew"], "local function pass_slots")
+	require.Contains(t, texts["limits"], "local function pass_slots", "what it calls")
+	require.Contains(t, texts["limits"], "local function may_begin", "what that calls")
 	require.Contains(t, texts["retry"], "ops['push'] = function()", "another transition")
 }
 

@@ -135,7 +135,7 @@ type outcome struct {
 	record  Record
 	now     int64
 	delay   time.Duration
-	handed  *Work // runs of other records that got a credit
+	granted *Work // runs of other records that got a slot
 }
 
 // arguments of a transition; which ones count is said in transitions.lua.
@@ -214,7 +214,7 @@ func parse(op, tenant string, reply []any) (outcome, error) {
 		if !ok1 || !ok2 || err != nil {
 			return bad()
 		}
-		out.handed = &Work{Key: key, Run: run, Next: out.handed}
+		out.granted = &Work{Key: key, Run: run, Next: out.granted}
 	}
 	if doc != "" {
 		if err := json.Unmarshal([]byte(doc), &out.record); err != nil {
@@ -230,16 +230,16 @@ type Work struct {
 	Key   Key
 	Run   int64
 	Delay time.Duration
-	// Next is further work that the same transition brought: runs of the
-	// tenant that waited for the credit which it freed.
+	// Next is another run that the same transition brought: one of the tenant
+	// that waited for the slot which it freed.
 	Next *Work
 }
 
 func (o outcome) work(key Key) *Work {
 	if o.verdict != vQueued && o.verdict != vOverdue {
-		return o.handed
+		return o.granted
 	}
-	return &Work{Key: key, Run: o.record.Run, Delay: o.delay, Next: o.handed}
+	return &Work{Key: key, Run: o.record.Run, Delay: o.delay, Next: o.granted}
 }
 
 // Person is who clicked; both fields may be empty.

@@ -280,7 +280,7 @@ func TestUnlinkReadsBackUntilNothingCanArrive(t *testing.T) {
 			_, err = l.Again(ctx, 0, true, Failure{Kind: "timeout"})
 			require.NoError(t, err)
 		}, 32 * time.Second},
-		"after the same run was handed out once more": {func(t *testing.T, env redistest.Env, s *Store) {
+		"after the queue delivered the same run twice": {func(t *testing.T, env redistest.Env, s *Store) {
 			w := push(t, s)
 			_, err := begin(t, s, w).Opened(ctx, someIssue)
 			require.NoError(t, err)

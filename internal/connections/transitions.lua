@@ -2,7 +2,7 @@
 --
 -- KEYS: 1 the integration's records (hash: entity -> record as JSON). All other
 --       keys carry the same hash tag and are made from it below, since a
---       transition may hand out another record of its tenant.
+--       transition may pass a slot on to another record of its tenant.
 -- ARGV: 1 the transition, 2 tenant, 3 integration, 4 entity, 5 the transition's
 --       arguments as JSON (may be empty).
 -- K are the timing and the limits in force. script.go puts their values in
@@ -11,14 +11,15 @@
 -- costs as much as a small command.
 -- Answer: verdict, record as JSON (empty: none), now in ms, with 'queued' how
 --         many ms the work has to wait before it may begin; then a name
---         (integration:entity) and a run for each further run of the tenant
---         that was handed out.
+--         (integration:entity) and a run for each other run of the tenant that
+--         got a slot.
 --
 -- Time is Redis' own: the clocks of our processes must not matter.
 --
--- Whatever has something left to do is either handed out, and then a member of
--- its tenant's `active` set and holds a credit, or waits in the tenant's `backlog`
--- (score: when it may begin, or since when it waits).
+-- A record with something left to do is in one of two places. It is in flight,
+-- and then holds a slot: it is a member of its tenant's `slots`. Or it waits in
+-- its tenant's `backlog`, whose score says when it may begin, or since when it
+-- waits.
 
 local t = redis.call('TIME')
 local now = tonumber(t[1]) * 1000 + math.floor(tonumber(t[2]) / 1000)
@@ -30,7 +31,7 @@ local tag = string.match(records, '^[^}]*}:')
 local id = integration .. ':' .. entity
 local member = tenant .. '/' .. id
 local rescue, wakelist, history = tag .. 'rescue', tag .. 'wake', tag .. 'h:' .. member
-local active, backlog, meta = tag .. 'a:' .. tenant, tag .. 'b:' .. tenant, tag .. 't:' .. tenant
+local slots, backlog, meta = tag .. 's:' .. tenant, tag .. 'b:' .. tenant, tag .. 't:' .. tenant
 
 local raw = redis.call('HGET', records, entity)
 local rec = { s = 'initial', g = 0, e = 1, r = 0 }
@@ -43,13 +44,13 @@ local parked = raw and rec.z
 if not raw then
   local m = redis.call('HMGET', meta, 'inflight', 'waiting', 'connections', 'persecond', 'n', 'next')
   local n, at = tonumber(m[5] or 0), math.max(tonumber(m[6] or 0), now)
-  if n < tonumber(m[3] or K.connections) and at - now <= 1000 and redis.call('SCARD', active) < tonumber(m[1] or K.inflight)
+  if n < tonumber(m[3] or K.connections) and at - now <= 1000 and redis.call('SCARD', slots) < tonumber(m[1] or K.inflight)
     and redis.call('EXISTS', tag .. 'o:' .. tenant .. '/' .. integration) == 0 then
     redis.call('HSET', meta, 'next', string.format('%.3f', at + 1000 / tonumber(m[4] or K.persecond)), 'n', n + 1)
     local doc = cjson.encode({ s = 'progress', g = 1, e = 1, r = 1, p = 'open', lc = now, d = now + K.deadline, c = { at = now, n = a.name, m = a.email } })
     redis.call('HSET', records, entity, doc)
     redis.call('ZADD', tag .. 'x:' .. tenant .. '/' .. integration .. ':progress', now, entity)
-    redis.call('SADD', active, id)
+    redis.call('SADD', slots, id)
     if redis.call('LLEN', wakelist) < K.wakelist then redis.call('RPUSH', wakelist, member .. '#1') end
     redis.call('ZADD', rescue, now + K.rescueafter, member)
     redis.call('RPUSH', history, now .. '\tpush\t1\t1\tp')
@@ -63,7 +64,7 @@ local report = a.owner and op ~= 'begin'
 local stage, took = rec.p, rec.b and now - rec.b
 -- changed is the date for lists where it is not that of a new state.
 local changed, counted = nil, false
-local handed = {}
+local granted = {}
 
 local function plain(text) return text and (string.gsub(text, '%c', ' ')) or '' end
 
@@ -82,92 +83,94 @@ local function log(what)
   end
 end
 
--- The tenant's credits ------------------------------------------------------
+-- The tenant's slots --------------------------------------------------------
 
-local function held() return stage and redis.call('SISMEMBER', active, id) == 1 end
+local function has_slot() return stage and redis.call('SISMEMBER', slots, id) == 1 end
 
--- room tells whether one more run may be handed out. What only has to be told
--- to a person (settle) has a few credits beyond, so that it does not wait
--- behind slow trackers.
-local function room(step)
-  local n = redis.call('SCARD', active)
+-- may_begin reports whether one more run may begin. Runs that only tell a person
+-- (settle) have a few slots beyond, so that they do not wait behind slow
+-- trackers.
+local function may_begin(step)
+  local n = redis.call('SCARD', slots)
   if n == 0 then return true end
   local most = tonumber(redis.call('HGET', meta, 'inflight') or K.inflight)
   if step == 'settle' then most = most + math.ceil(most / 4) end
   return n < most
 end
 
--- Only a hint, so that an idle worker need not ask; nobody misses one.
+-- announce names a run to a worker that listens. It is a hint: the queue holds
+-- the run as well.
 local function announce(name, run)
   if redis.call('LLEN', wakelist) < K.wakelist then redis.call('RPUSH', wakelist, name .. '#' .. run) end
 end
 
--- closed tells that the tracker of an integration takes no calls for a while:
--- whoever was handed out would be told so, one after the other.
+-- closed reports whether the tracker of an integration takes no calls for a while.
+-- Each run that began would only find that out.
 local function closed(i) return redis.call('EXISTS', tag .. 'o:' .. tenant .. '/' .. i) == 1 end
 
--- calls tells whether what is next for a record is the tracker's.
+-- calls reports whether a record's step calls the tracker.
 local function calls(o) return o and (o.p == 'open' or o.p == 'tidy') end
 
--- decoded is a record of the tenant; nil if there is none, or one that cannot
--- be read: that one must not stop the others. The rescuer sets it aside.
+-- decoded returns a record of the tenant. It returns nil if there is none, and for
+-- one that cannot be read, which must not stop the others. The rescuer sets that
+-- one aside.
 local function decoded(text)
   local ok, o = pcall(cjson.decode, text or '')
   if ok and type(o) == 'table' and type(o.r) == 'number' then return o end
 end
 
--- foremost is who may begin next, with its record. Behind one whose tracker
--- takes no calls it goes some way along the backlog; of an integration that is
--- closed only the first few are asked whether they call the tracker at all.
-local function foremost()
+-- next_run returns what may begin next, with its record. Behind one whose tracker
+-- takes no calls it scans some of the backlog. Of an integration that is closed
+-- only the first few are asked whether they call the tracker at all.
+local function next_run()
   local other = redis.call('ZRANGEBYSCORE', backlog, '-inf', now, 'LIMIT', 0, 1)[1]
   if not other then return end
   local i, e = string.match(other, '^([^:]*):(.*)$')
   local text = redis.call('HGET', tag .. 'c:' .. tenant .. '/' .. i, e)
   local o = decoded(text)
   if not calls(o) or not closed(i) then return other, i, e, o end
-  local shut = { [i] = true }
+  local is_closed = { [i] = true }
   for n, other in ipairs(redis.call('ZRANGEBYSCORE', backlog, '-inf', now, 'LIMIT', 1, K.scan)) do
     local i, e = string.match(other, '^([^:]*):(.*)$')
-    if shut[i] == nil then shut[i] = closed(i) end
-    if not shut[i] or n <= K.scanclosed then
+    if is_closed[i] == nil then is_closed[i] = closed(i) end
+    if not is_closed[i] or n <= K.scanclosed then
       local text = redis.call('HGET', tag .. 'c:' .. tenant .. '/' .. i, e)
       local o = decoded(text)
-      if not (shut[i] and calls(o)) then return other, i, e, o end
+      if not (is_closed[i] and calls(o)) then return other, i, e, o end
     end
   end
 end
 
--- hand_on gives free credits to those in the tenant's backlog that may begin.
--- Should the caller die before it has queued them, the rescuer does.
-local function hand_on(most, after)
+-- pass_slots passes free slots on to runs of the tenant's backlog that may begin.
+-- If the caller dies before it has queued them, the rescuer does.
+local function pass_slots(most, after)
   for _ = 1, most do
-    local other, i, e, o = foremost()
+    local other, i, e, o = next_run()
     if not other then return end
     if o and o.p then
-      if not room(o.p) then return end
-      -- A new run: the task of the old one may be about to find no credit.
+      if not may_begin(o.p) then return end
+      -- A new run: the task of the old one may be about to find no slot.
       o.r, o.k = o.r + 1, nil
       redis.call('HSET', tag .. 'c:' .. tenant .. '/' .. i, e, cjson.encode(o))
-      redis.call('SADD', active, other)
+      redis.call('SADD', slots, other)
       redis.call('ZADD', rescue, now + after, tenant .. '/' .. other)
       announce(tenant .. '/' .. other, o.r)
-      table.insert(handed, other)
-      table.insert(handed, o.r)
+      table.insert(granted, other)
+      table.insert(granted, o.r)
     end
     redis.call('ZREM', backlog, other)
   end
 end
 
-local function release()
-  if redis.call('SREM', active, id) == 1 then hand_on(K.hand, K.rescueafter) end
+local function release_slot()
+  if redis.call('SREM', slots, id) == 1 then pass_slots(K.pass, K.rescueafter) end
 end
 
--- since is from when on it counts in the backlog: those who clicked earlier go
--- first, whatever became of them meanwhile.
+-- since returns the record's score in the backlog: earlier clicks go first,
+-- whatever became of them meanwhile.
 local function since() return math.min(rec.lc or rec.c and rec.c.at or now, now) end
 
--- backlog_check is when the rescuer is due for what waits in the backlog for a credit.
+-- backlog_check returns when the rescuer is due for what waits for a slot.
 local function backlog_check()
   local most = now + K.maxrescueafter
   if rec.p == 'open' and rec.d then return math.max(math.min(rec.d, most), now) end
@@ -178,7 +181,7 @@ end
 
 local function reply(verdict, doc, delay)
   local r = { verdict, doc, now, delay or 0 }
-  for _, v in ipairs(handed) do table.insert(r, v) end
+  for _, v in ipairs(granted) do table.insert(r, v) end
   return r
 end
 
@@ -220,7 +223,7 @@ local function erase(after)
   redis.call('ZREM', index(rec.s), entity)
   redis.call('ZREM', index('parked'), entity)
   redis.call('HINCRBY', meta, 'n', -1)
-  if redis.call('SREM', active, id) == 1 then hand_on(K.hand, after) end
+  if redis.call('SREM', slots, id) == 1 then pass_slots(K.pass, after) end
 end
 
 -- The button has to be read back once more, not before t.
@@ -244,8 +247,8 @@ local function unpark()
   rec.z = nil
 end
 
--- hand over: whoever worked on it is fenced off, the work waits for a taker.
--- free tells that a credit is known to be free.
+-- queue makes a new run, which fences off whoever worked on the record. free says
+-- that a slot is known to be free.
 local function queue(step, delay, what, free)
   -- Here Productboard has answered.
   local told = op == 'settled' or op == 'verified' or op == 'unified'
@@ -256,19 +259,19 @@ local function queue(step, delay, what, free)
   rec.r = rec.r + 1
   rec.o, rec.u, rec.k, rec.b = nil, nil, nil, nil
   rec.p = step
-  if delay > 0 then -- takes a credit when its time has come
+  if delay > 0 then -- takes a slot when its time has come
     redis.call('ZADD', backlog, now + delay, id)
-    release()
+    release_slot()
     local due = now + delay + K.rescueafter
     if step == 'open' and rec.d then due = math.max(math.min(due, rec.d), now) end
     return save('queued', due, what, delay)
   end
-  if not held() then
-    if not free and (not room(step) or calls(rec) and closed(integration)) then
+  if not has_slot() then
+    if not free and (not may_begin(step) or calls(rec) and closed(integration)) then
       redis.call('ZADD', backlog, since(), id)
       return save('backlog', backlog_check(), what)
     end
-    redis.call('SADD', active, id)
+    redis.call('SADD', slots, id)
     if stage then redis.call('ZREM', backlog, id) end
   end
   announce(member, rec.r)
@@ -329,7 +332,7 @@ ops['push'] = function()
   local rate = tonumber(m[4] or K.persecond)
   local at = math.max(tonumber(m[6] or 0), now)
   local delay = math.max(math.ceil(at - now - 1000), 0)
-  local free = redis.call('SCARD', active) < tonumber(m[1] or K.inflight) and not closed(integration)
+  local free = redis.call('SCARD', slots) < tonumber(m[1] or K.inflight) and not closed(integration)
   if delay > 0 or not free then
     if redis.call('ZCARD', backlog) >= tonumber(m[2] or K.waiting) then return answer('full') end
   end
@@ -436,7 +439,7 @@ ops['limits'] = function()
   for _, name in ipairs({ 'inflight', 'waiting', 'connections', 'persecond' }) do
     if a[name] then redis.call('HSET', meta, name, a[name]) else redis.call('HDEL', meta, name) end
   end
-  hand_on(K.wakelist, 0)
+  pass_slots(K.wakelist, 0)
   return reply('ok', '')
 end
 
@@ -445,13 +448,13 @@ end
 ops['begin'] = function()
   if not raw or not rec.p or (rec.r ~= a.run and not K.unfenced) then return answer('stale') end
   if rec.o and rec.o ~= a.owner and rec.u > now and not K.unfenced then return answer('busy') end
-  if not held() then
-    if not room(rec.p) or calls(rec) and closed(integration) then
+  if not has_slot() then
+    if not may_begin(rec.p) or calls(rec) and closed(integration) then
       redis.call('ZADD', backlog, since(), id)
       redis.call('ZADD', rescue, backlog_check(), member)
       return answer('backlog')
     end
-    redis.call('SADD', active, id)
+    redis.call('SADD', slots, id)
     redis.call('ZREM', backlog, id)
   end
   if rec.o ~= a.owner then fence_off() end
@@ -537,7 +540,7 @@ ops['verified'] = function()
   if rec.v then return queue('verify', math.max(rec.v - now, 0), 'read back') end
   if rec.l and #rec.l > 0 then return queue('tidy', 0) end
   rec.p, rec.o, rec.u, rec.k, rec.b, rec.l, rec.lc, rec.f = nil, nil, nil, nil, nil, nil, nil, nil
-  release()
+  release_slot()
   return save('ok', nil, 'verified')
 end
 
@@ -614,7 +617,7 @@ ops['rescue'] = function()
     rec.f = (rec.f or 0) + 1
     return queue(rec.p, 0, 'taken over')
   end
-  if not held() then
+  if not has_slot() then
     if rec.p == 'open' and rec.d and rec.d <= now then
       local why = rec.w and rec.w.m and rec.w.m ~= '' and K.last .. rec.w.m or K.late
       rec.x, rec.w, rec.a = { m = why, k = 'timeout', s = 'this plugin' }, nil, nil
@@ -624,9 +627,9 @@ ops['rescue'] = function()
     end
     local due = tonumber(redis.call('ZSCORE', backlog, id) or now)
     if due > now then return save('moved', due + K.rescueafter) end
-    if not room(rec.p) then return save('moved', backlog_check()) end
+    if not may_begin(rec.p) then return save('moved', backlog_check()) end
     if calls(rec) and closed(integration) then return save('moved', backlog_check()) end
-    redis.call('SADD', active, id)
+    redis.call('SADD', slots, id)
     redis.call('ZREM', backlog, id)
   end
   rec.k = math.min((rec.k or 0) + 1, 8)

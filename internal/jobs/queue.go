@@ -30,7 +30,7 @@ const (
 	// queueName is the one queue; taskType the one kind of task.
 	queueName = "push"
 	taskType  = "push"
-	// maxRetry only matters for tasks whose worker died: Asynq hands them out
+	// maxRetry only matters for tasks whose worker died: Asynq delivers them
 	// again, and they find that their run is over. It must not run out, since
 	// Asynq would keep the task as a dead one.
 	maxRetry = 1000
@@ -96,7 +96,7 @@ func (q *Queue) enqueue(ctx context.Context, w connections.Work) error {
 func wholeSecond(t time.Time) time.Time { return t.Add(time.Second - 1).Truncate(time.Second) }
 
 // ensure makes sure that a run is in the queue. pending is false where Asynq holds
-// the task but will not hand it out soon: the worker that took it died before it
+// the task but will not deliver it soon: the worker that took it died before it
 // could begin.
 func (q *Queue) ensure(ctx context.Context, w connections.Work) (pending bool, err error) {
 	err = q.enqueue(ctx, w)
@@ -105,7 +105,7 @@ func (q *Queue) ensure(ctx context.Context, w connections.Work) (pending bool, e
 	}
 	info, err := q.inspector.GetTaskInfo(queueName, taskID(w))
 	if errors.Is(err, asynq.ErrTaskNotFound) || errors.Is(err, asynq.ErrQueueNotFound) {
-		return true, nil // it was handed out in this very moment
+		return true, nil // it was delivered in this very moment
 	}
 	if err != nil {
 		return true, fault.Wrap(fault.Unavailable, "look at task", err)

@@ -123,8 +123,8 @@ func (w *Worker) handle(ctx context.Context, task *asynq.Task) error {
 		return errShare
 	}
 	defer w.shares.leave(key.Tenant)
-	// What Asynq has handed out must not wait here, where no other process
-	// can take it: without a free slot it runs all the same.
+	// A task that Asynq has delivered must not wait here, where no other
+	// process can take it. It runs even where this worker is full.
 	select {
 	case w.slots <- struct{}{}:
 		defer func() { <-w.slots }()

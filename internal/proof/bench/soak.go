@@ -52,7 +52,7 @@ func kept() map[string]string {
 		"pb:{push-N}:x":      "index: one member for each connection",
 		"pb:{push-N}:t":      "accounts: one key for each tenant",
 		"pb:{push-N}:b":      "backlogs: runs that wait",
-		"pb:{push-N}:a":      "credits: runs that are handed out",
+		"pb:{push-N}:s":      "slots: runs in flight",
 		"pb:{push-N}:wake":   "wake-up list: 128 runs",
 		"pb:{push-N}:rescue": "rescuer: runs that are not over",
 		"pb:{push-N}:failed": "failed: connections that show an error",

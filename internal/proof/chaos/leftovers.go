@@ -21,7 +21,7 @@ const (
 	isRecords = "}:c:" // tenant/integration: a hash of records by entity
 	isRescue  = "}:rescue"
 	isWake    = "}:wake"
-	isCredits = "}:a:" // tenant: what is handed out
+	isSlots   = "}:s:" // tenant: what holds a slot
 	isBacklog = "}:b:" // tenant: what waits
 )
 
@@ -52,8 +52,8 @@ type leftovers struct {
 	Leases   int              `json:"leases"`
 	Steps    int              `json:"steps"`
 	Records  int              `json:"records"`
-	// Credits are held by what is handed out; Backlog waits for one.
-	Credits int64 `json:"credits"`
+	// Slots counts the runs in flight; Backlog counts those that wait.
+	Slots   int64 `json:"slots"`
 	Backlog int64 `json:"backlog"`
 	// BytesPerConnection is what Redis spends on an idle button: its record,
 	// its place in lists, and its history.
@@ -82,9 +82,9 @@ func (w *world) leftovers(ctx context.Context) (leftovers, error) {
 		case strings.HasSuffix(key, isWake):
 			n, err = rdb.LLen(ctx, key).Result()
 			l.WakeList += n
-		case strings.Contains(key, isCredits):
+		case strings.Contains(key, isSlots):
 			n, err = rdb.SCard(ctx, key).Result()
-			l.Credits += n
+			l.Slots += n
 		case strings.Contains(key, isBacklog):
 			n, err = rdb.ZCard(ctx, key).Result()
 			l.Backlog += n
@@ -150,7 +150,7 @@ func (l leftovers) violations(overlooked []string) []violation {
 	}
 	add(l.Rescuer, "entries of the rescuer")
 	add(l.WakeList, "entries of the wake-up list")
-	add(l.Credits, "credits that nobody gave back")
+	add(l.Slots, "slots that nobody freed")
 	add(l.Backlog, "runs that wait in a backlog")
 	add(int64(l.Leases), "leases")
 	add(int64(l.Steps), "unfinished records")
