@@ -1,10 +1,7 @@
-package redmine
+package redmine_test
 
 import (
-	"encoding/json"
 	"maps"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -13,10 +10,11 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/internal/fault"
-	"pushbutton/internal/outbound"
 	"pushbutton/internal/richtext"
 	"pushbutton/internal/secret"
 	"pushbutton/internal/targets"
+	"pushbutton/internal/targets/redmine"
+	"pushbutton/internal/targets/redmine/redminefake"
 	"pushbutton/internal/targets/targettest"
 )
 
@@ -36,13 +34,11 @@ func mapped(a targettest.Account, fields map[string]any) targettest.Account {
 }
 
 // bare is the driver under a target.
-func bare(t *testing.T, f *fake, key string, more map[string]any) targets.Driver {
+func bare(t *testing.T, f *redminefake.Fake, key string, more map[string]any) targets.Driver {
 	t.Helper()
-	client := outbound.New(outbound.Options{Allow: loopback()})
-	t.Cleanup(client.Close)
-	values := targets.Values{"url": f.url, "project": "mine", "tracker": "Feature", "markerField": "7", "textFormat": textile}
+	values := targets.Values{"url": f.URL, "project": "mine", "tracker": "Feature", "markerField": "7", "textFormat": textile}
 	maps.Copy(values, more)
-	d, err := Kind().New(targets.Config{Settings: values, Credentials: map[string]secret.String{"apiKey": secret.New(key)}}, targets.Deps{HTTP: client})
+	d, err := redmine.Kind().New(targets.Config{Settings: values, Credentials: map[string]secret.String{"apiKey": secret.New(key)}}, targets.Deps{HTTP: targettest.Client(t)})
 	require.NoError(t, err)
 	return d
 }
@@ -112,7 +108,7 @@ func TestListFields(t *testing.T) {
 // before any rehearsal.
 func TestListFieldsKnowsWhatIsRequired(t *testing.T) {
 	f := newFake(t, "")
-	f.fields = append(f.fields, &fakeField{id: 41, name: "Contract", format: "attachment", required: true, project: "strict"})
+	f.Fields = append(f.Fields, &redminefake.CustomField{ID: 41, Name: "Contract", Format: "attachment", Required: true, Project: "strict"})
 	strict := fieldNames(t, bare(t, f, adminKey, map[string]any{"project": "strict"}))
 	assert.True(t, strict["Component"].Required)
 	assert.Equal(t, targets.FieldInfo{ID: "41", Name: "Contract", Required: true}, strict["Contract"], "nothing can fill it, but somebody must hear of it")
@@ -136,31 +132,22 @@ func everyField() map[string]any {
 // of it.
 func TestCreateWithEveryField(t *testing.T) {
 	f := newFake(t, "")
-	target := open(t, f, with(account(adminKey, "mine", "tracker", "Feature", "assignee", "owner"), map[string]any{"fields": everyField()}))
+	url, bodies := targettest.Recorder(t, f.URL, redminefake.Creates)
+	target := targettest.Open(t, redmine.Kind(), account(adminKey, "mine", "tracker", "Feature", "assignee", "owner", "fields", everyField()), url)
 	require.NoError(t, target.Check(t.Context()))
 	wanted, err := target.Draft("pb-abc", item())
 	require.NoError(t, err)
 	_, err = target.Create(t.Context(), wanted)
 	require.NoError(t, err)
 
-	golden := filepath.Join("testdata", "create.fields.json")
-	var got any
-	require.NoError(t, json.Unmarshal(f.lastBody, &got))
-	raw, err := json.MarshalIndent(got, "", "  ")
-	require.NoError(t, err)
-	if *update {
-		require.NoError(t, os.WriteFile(golden, append(raw, '\n'), 0o600))
-	}
-	want, err := os.ReadFile(golden)
-	require.NoError(t, err)
-	assert.JSONEq(t, string(want), string(raw))
+	targettest.Golden(t, "create.fields.json", (*bodies)[len(*bodies)-1], *redmine.Update)
 
-	i := f.issues[0]
+	i := f.Issues[0]
 	assert.Equal(t, map[string]any{"priority_id": 3, "category_id": 21, "fixed_version_id": 32, "assigned_to_id": 5, "parent_issue_id": 12, "start_date": "2026-01-01",
-		"due_date": "2026-03-31", "estimated_hours": 8.0, "done_ratio": 0, "is_private": true}, i.native)
-	assert.Equal(t, []any{"4", "3"}, i.fields[13])
-	assert.Equal(t, "0", i.fields[14])
-	assert.Equal(t, "5", i.fields[16])
+		"due_date": "2026-03-31", "estimated_hours": 8.0, "done_ratio": 0, "is_private": true}, i.Native)
+	assert.Equal(t, []any{"4", "3"}, i.Fields[13])
+	assert.Equal(t, "0", i.Fields[14])
+	assert.Equal(t, "5", i.Fields[16])
 }
 
 func TestFieldsThatDoNotFit(t *testing.T) {
@@ -181,7 +168,7 @@ func TestFieldsThatDoNotFit(t *testing.T) {
 			assert.Equal(t, fault.Invalid, fault.KindOf(err))
 			assert.Equal(t, targets.OutcomeNotDone, targets.OutcomeOf(err))
 			assert.Contains(t, fault.From(err).Public, c.says)
-			assert.Empty(t, f.issues)
+			assert.Empty(t, f.Issues)
 		})
 	}
 }
@@ -209,12 +196,12 @@ func TestCheckOfRequiredFields(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := newFake(t, "")
-			f.projects["mine"].needs = c.needs
+			f.Projects["mine"].Needs = c.needs
 			if strings.HasPrefix(name, "hidden") { // for all projects, and there is no issue yet
-				f.fields = append(f.fields, &fakeField{id: 42, name: "Cost Centre No", required: true})
+				f.Fields = append(f.Fields, &redminefake.CustomField{ID: 42, Name: "Cost Centre No", Required: true})
 			}
 			err := open(t, f, c.account).Check(t.Context())
-			assert.Empty(t, f.issues)
+			assert.Empty(t, f.Issues)
 			if c.says == "" {
 				assert.NoError(t, err)
 				return
@@ -230,30 +217,14 @@ func TestCheckOfRequiredFields(t *testing.T) {
 func TestCheckOfRights(t *testing.T) {
 	for _, field := range []string{"Private", "parent_issue_id"} {
 		f := newFake(t, "")
-		f.users[mineKey].role = 4
+		f.Users[mineKey].Role = 4
 		a := mapped(account(mineKey, "mine"), map[string]any{field: "1"})
 		err := open(t, f, a).Check(t.Context())
 		require.Error(t, err)
 		assert.Equal(t, fault.Forbidden, fault.KindOf(err))
 		assert.Contains(t, fault.From(err).Public, "lacks the permission")
-		f.users[mineKey].role = 3
+		f.Users[mineKey].Role = 3
 		assert.NoError(t, open(t, f, a).Check(t.Context()))
-	}
-}
-
-func TestMeant(t *testing.T) {
-	fields := []targets.FieldInfo{{ID: "1", Name: "Cost"}, {ID: "2", Name: "Cost Centre_No. 1"}, {ID: "3", Name: "費用"}, {ID: "4", Name: ""}}
-	for sentence, want := range map[string]string{
-		"Cost cannot be blank":                "1",
-		"Cost centre no 1 cannot be blank":    "2",
-		"費用 を入力してください":                        "3",
-		"Costs cannot be blank":               "",
-		"Cost centre no 1":                    "1", // no sentence of ours; the shorter name is one word of it
-		"":                                    "",
-		"Status of Cost centre no 1 is wrong": "",
-	} {
-		got, _ := meant(fields, sentence)
-		assert.Equal(t, want, got.ID, sentence)
 	}
 }
 
@@ -262,24 +233,24 @@ func TestUpdate(t *testing.T) {
 	target := open(t, f, mapped(account(mineKey, "mine"), map[string]any{"Due date": "2026-01-31"}))
 	made, err := target.Create(t.Context(), draft())
 	require.NoError(t, err)
-	f.issues[0].status = 2
-	f.issues[0].tracker = 1 // somebody moved it
+	f.Issues[0].Status = 2
+	f.Issues[0].Tracker = 1 // somebody moved it
 	wanted, err := target.Draft(draft().Marker, item())
 	require.NoError(t, err)
 	got, able, err := target.Update(t.Context(), made.ID, wanted)
 	require.NoError(t, err)
 	require.True(t, able)
-	assert.Equal(t, targets.Issue{ID: "1", Key: "#1", URL: f.url + "/issues/1", Title: "Dark mode", Status: "In Progress", Progress: targets.Started}, got)
-	assert.Contains(t, f.issues[0].text, "Please.")
-	assert.Equal(t, "2026-01-31", f.issues[0].native["due_date"])
-	assert.Equal(t, 1, f.issues[0].tracker, "it stays where it was put")
+	assert.Equal(t, targets.Issue{ID: "1", Key: "#1", URL: f.URL + "/issues/1", Title: "Dark mode", Status: "In Progress", Progress: targets.Started}, got)
+	assert.Contains(t, f.Issues[0].Text, "Please.")
+	assert.Equal(t, "2026-01-31", f.Issues[0].Native["due_date"])
+	assert.Equal(t, 1, f.Issues[0].Tracker, "it stays where it was put")
 	found, err := target.Find(t.Context(), draft().Marker)
 	require.NoError(t, err)
 	assert.Equal(t, &got, found, "the marker stays")
 
 	_, _, err = target.Update(t.Context(), "99", wanted)
 	assert.Equal(t, fault.Gone, fault.KindOf(err))
-	f.users[mineKey].commentsOnly = true
+	f.Users[mineKey].CommentsOnly = true
 	wanted.Title = "Another"
 	_, _, err = target.Update(t.Context(), made.ID, wanted)
 	assert.Equal(t, fault.Forbidden, fault.KindOf(err), "Redmine said nothing and did nothing")
@@ -314,9 +285,9 @@ func TestAssigneeWhoCannotBe(t *testing.T) {
 		require.NoError(t, err)
 		_, err = target.Create(t.Context(), wanted)
 		require.NoError(t, err)
-		made := f.issues[len(f.issues)-1]
-		assert.NotContains(t, made.native, "assigned_to_id")
-		assert.Contains(t, made.text, "Assignee: ")
+		made := f.Issues[len(f.Issues)-1]
+		assert.NotContains(t, made.Native, "assigned_to_id")
+		assert.Contains(t, made.Text, "Assignee: ")
 	}
 	assert.Empty(t, open(t, f, account(mineKey, "mine")).Traits().Caveat)
 }
@@ -359,7 +330,7 @@ func TestLongFieldsKeepTheirForm(t *testing.T) {
 			require.NoError(t, err)
 			_, err = target.Create(t.Context(), wanted)
 			require.NoError(t, err)
-			assert.Equal(t, c.want, f.issues[0].fields[19])
+			assert.Equal(t, c.want, f.Issues[0].Fields[19])
 		})
 	}
 }
@@ -371,9 +342,9 @@ func TestLongFieldsAreCutAloud(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := newFake(t, "")
-			for _, field := range f.fields {
-				if field.id == 19 {
-					field.max = c.most
+			for _, field := range f.Fields {
+				if field.ID == 19 {
+					field.MaxLength = c.most
 				}
 			}
 			target := open(t, f, mapped(account(adminKey, "mine"), map[string]any{"Notes": `{{field "AC"}}`}))
@@ -386,7 +357,7 @@ func TestLongFieldsAreCutAloud(t *testing.T) {
 			assert.Equal(t, []string{`The field "Notes" is cut to what Redmine takes; it ends with a link to the rest.`}, shown.Warnings)
 			_, err = target.Create(t.Context(), wanted)
 			require.NoError(t, err)
-			text, _ := f.issues[0].fields[19].(string)
+			text, _ := f.Issues[0].Fields[19].(string)
 			assert.Contains(t, text, "The text is longer than fits here.")
 			assert.LessOrEqual(t, utf8.RuneCountInString(text)+strings.Count(text, "\n"), c.limit)
 			assert.Greater(t, len(text), c.least/2)
@@ -398,9 +369,9 @@ func TestLongFieldsAreCutAloud(t *testing.T) {
 // in whatever language that is.
 func TestAFieldIsCutToTheLengthThatARefusalNames(t *testing.T) {
 	f := newFake(t, "")
-	for _, field := range f.fields {
-		if field.id == 19 {
-			field.max = 500
+	for _, field := range f.Fields {
+		if field.ID == 19 {
+			field.MaxLength = 500
 		}
 	}
 	target := open(t, f, mapped(account(mineKey, "mine"), map[string]any{"19": `{{field "AC"}}`}))
@@ -411,8 +382,8 @@ func TestAFieldIsCutToTheLengthThatARefusalNames(t *testing.T) {
 	require.NoError(t, err)
 	_, err = target.Create(t.Context(), wanted)
 	require.NoError(t, err)
-	require.Len(t, f.issues, 1)
-	text, _ := f.issues[0].fields[19].(string)
+	require.Len(t, f.Issues, 1)
+	text, _ := f.Issues[0].Fields[19].(string)
 	assert.Contains(t, text, "The text is longer than fits here.")
-	assert.NotContains(t, f.issues[0].text, "The text is longer than fits here.", "the description had room")
+	assert.NotContains(t, f.Issues[0].Text, "The text is longer than fits here.", "the description had room")
 }

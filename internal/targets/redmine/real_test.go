@@ -1,4 +1,4 @@
-package redmine
+package redmine_test
 
 import (
 	"encoding/json"
@@ -20,6 +20,8 @@ import (
 	"pushbutton/internal/outbound"
 	"pushbutton/internal/secret"
 	"pushbutton/internal/targets"
+	"pushbutton/internal/targets/redmine"
+	"pushbutton/internal/targets/redmine/redminefake"
 	"pushbutton/internal/targets/targettest"
 )
 
@@ -41,11 +43,11 @@ func newReal(t *testing.T) *real {
 	}
 	r.http = outbound.New(outbound.Options{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}})
 	t.Cleanup(r.http.Close)
-	r.format = newDriver(config{url: r.url, key: secret.New(r.key)}, r.http).shownFormat(t.Context(), &plan{})
+	r.format = redmine.ShownFormat(t.Context(), r.http, r.url, r.key)
 	require.NotEmpty(t, r.format, "a Redmine whose preview needs no account")
-	var fields fieldsReply
+	var fields redmine.FieldsReply
 	r.call(t, http.MethodGet, "/custom_fields.json", nil, &fields)
-	at := slices.IndexFunc(fields.Fields, func(f customField) bool { return f.Name == "Productboard ID" })
+	at := slices.IndexFunc(fields.Fields, func(f redmine.CustomField) bool { return f.Name == "Productboard ID" })
 	require.GreaterOrEqual(t, at, 0, "the custom field Productboard ID")
 	r.marker = fields.Fields[at].ID
 	return r
@@ -69,7 +71,7 @@ func (r *real) call(t *testing.T, method, path string, body, out any) {
 func (r *real) newProject(t *testing.T) (project, key string) {
 	t.Helper()
 	project = "p" + strings.ReplaceAll(uuid.NewString(), "-", "")[:20]
-	var made projectReply
+	var made redmine.ProjectReply
 	r.call(t, http.MethodPost, "/projects.json", map[string]any{"project": map[string]any{"name": project, "identifier": project,
 		"is_public": false, "enabled_module_names": []string{"issue_tracking"}, "tracker_ids": []int{1, 2, 3}}}, &made)
 	var user struct {
@@ -80,9 +82,9 @@ func (r *real) newProject(t *testing.T) (project, key string) {
 	}
 	r.call(t, http.MethodPost, "/users.json", map[string]any{"user": map[string]any{"login": project, "firstname": "Test", "lastname": "Member",
 		"mail": project + "@example.net", "password": uuid.NewString()}}, &user)
-	var roles struct{ Roles []ref }
+	var roles struct{ Roles []redmine.Ref }
 	r.call(t, http.MethodGet, "/roles.json", nil, &roles)
-	manager, ok := pick(roles.Roles, "Manager")
+	manager, ok := redmine.Pick(roles.Roles, "Manager")
 	require.True(t, ok, "the role Manager of Redmine's default data")
 	r.call(t, http.MethodPost, "/projects/"+project+"/memberships.json", map[string]any{"membership": map[string]any{
 		"user_id": user.User.ID, "role_ids": []int{manager.ID}}}, nil)
@@ -123,7 +125,7 @@ func (r *real) account(project, key string) targettest.Account {
 func (r *real) stored(t *testing.T, project string, marker targets.Marker) []targettest.Stored {
 	var list struct {
 		Issues []struct {
-			issue
+			redmine.Issue
 			Description string `json:"description"`
 		} `json:"issues"`
 	}
@@ -131,7 +133,7 @@ func (r *real) stored(t *testing.T, project string, marker targets.Marker) []tar
 	r.call(t, http.MethodGet, "/issues.json?"+q.Encode(), nil, &list)
 	var out []targettest.Stored
 	for _, i := range list.Issues {
-		if marker == "" || i.carries(r.marker, marker) {
+		if marker == "" || redmine.Carries(i.Issue, r.marker, marker) {
 			out = append(out, targettest.Stored{ID: strconv.Itoa(i.ID), Title: i.Subject, Text: strings.ReplaceAll(i.Description, "\r\n", "\n")})
 		}
 	}
@@ -141,7 +143,7 @@ func (r *real) stored(t *testing.T, project string, marker targets.Marker) []tar
 func TestRealConformance(t *testing.T) {
 	r := newReal(t)
 	targettest.Run(t, targettest.Harness{
-		Kind: Kind(), Creates: creates,
+		Kind: redmine.Kind(), Creates: redminefake.Creates,
 		Start: func(t *testing.T) targettest.Server {
 			mine, mineKey := r.newProject(t)
 			other, otherKey := r.newProject(t)
@@ -181,15 +183,15 @@ func (r *real) fates(project string) targettest.Fates {
 
 type realMember struct {
 	id   int
-	user ref
+	user redmine.Ref
 }
 
 func (r *real) member(t *testing.T, project string) realMember {
 	t.Helper()
 	var all struct {
 		Memberships []struct {
-			ID   int `json:"id"`
-			User ref `json:"user"`
+			ID   int         `json:"id"`
+			User redmine.Ref `json:"user"`
 		} `json:"memberships"`
 	}
 	r.call(t, http.MethodGet, "/projects/"+project+"/memberships.json", nil, &all)
@@ -205,7 +207,7 @@ func TestRealCheck(t *testing.T) {
 		for k, v := range change {
 			settings[k] = v
 		}
-		target, err := Kind().Open(settings, a.Credentials, targets.Deps{HTTP: r.http})
+		target, err := redmine.Kind().Open(settings, a.Credentials, targets.Deps{HTTP: r.http})
 		require.NoError(t, err)
 		return target
 	}
@@ -223,7 +225,7 @@ func TestRealCheck(t *testing.T) {
 	})
 	t.Run("text format", func(t *testing.T) {
 		var matching []string
-		for _, format := range []string{textile, markdown, commonMark} {
+		for _, format := range []string{textile, redcarpet, commonMark} {
 			err := open(r.account(project, r.key), map[string]any{"textFormat": format}).Check(t.Context())
 			if err == nil {
 				matching = append(matching, format)
@@ -259,7 +261,7 @@ func TestRealFields(t *testing.T) {
 		"Estimated time": "8.5", "% Done": "30", "Private": "yes"}
 	open := func(key string, more map[string]any) *targets.Target {
 		a := with(r.account(project, key), more)
-		target, err := Kind().Open(a.Settings(r.url), a.Credentials, targets.Deps{HTTP: r.http})
+		target, err := redmine.Kind().Open(a.Settings(r.url), a.Credentials, targets.Deps{HTTP: r.http})
 		require.NoError(t, err)
 		return target
 	}
@@ -297,7 +299,7 @@ func TestRealFields(t *testing.T) {
 	for setting, want := range map[string]string{"project": project, "tracker": "Feature", "priority": "High"} {
 		settings := targets.Values(r.account(project, key).Settings(r.url))
 		settings["markerField"] = strconv.Itoa(r.marker)
-		driver, err := Kind().New(targets.Config{Settings: settings, Credentials: r.account(project, key).Credentials}, targets.Deps{HTTP: r.http})
+		driver, err := redmine.Kind().New(targets.Config{Settings: settings, Credentials: r.account(project, key).Credentials}, targets.Deps{HTTP: r.http})
 		require.NoError(t, err)
 		choices, err := driver.(targets.Chooser).Choices(t.Context(), setting)
 		require.NoError(t, err)
@@ -310,16 +312,16 @@ func TestRealRequiredField(t *testing.T) {
 	const required = "Cost centre"
 	r := newReal(t)
 	project, key := r.newProject(t)
-	var all fieldsReply
+	var all redmine.FieldsReply
 	r.call(t, http.MethodGet, "/custom_fields.json", nil, &all)
-	at := slices.IndexFunc(all.Fields, func(f customField) bool { return f.Name == required })
+	at := slices.IndexFunc(all.Fields, func(f redmine.CustomField) bool { return f.Name == required })
 	if at < 0 {
 		t.Skipf("this Redmine has no required field %q", required)
 	}
 	id := strconv.Itoa(all.Fields[at].ID)
 	check := func(key string, fields map[string]any) error {
 		a := mapped(r.account(project, key), fields)
-		target, err := Kind().Open(a.Settings(r.url), a.Credentials, targets.Deps{HTTP: r.http})
+		target, err := redmine.Kind().Open(a.Settings(r.url), a.Credentials, targets.Deps{HTTP: r.http})
 		require.NoError(t, err)
 		return target.Check(t.Context())
 	}

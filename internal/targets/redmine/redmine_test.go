@@ -1,10 +1,7 @@
-package redmine
+package redmine_test
 
 import (
-	"net/http"
-	"net/netip"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -13,83 +10,30 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/internal/fault"
-	"pushbutton/internal/outbound"
 	"pushbutton/internal/richtext"
 	"pushbutton/internal/secret"
 	"pushbutton/internal/targets"
+	"pushbutton/internal/targets/redmine"
+	"pushbutton/internal/targets/redmine/redminefake"
 	"pushbutton/internal/targets/targettest"
 )
 
 const (
-	adminKey = "ad0000000000000000000000000000000000cafe"
-	mineKey  = "0a0000000000000000000000000000000000cafe"
-	otherKey = "0b0000000000000000000000000000000000cafe"
+	adminKey = redminefake.AdminKey
+	mineKey  = redminefake.MineKey
+
+	textile    = redminefake.Textile
+	redcarpet  = redminefake.Redcarpet
+	commonMark = redminefake.CommonMark
 )
 
-func creates(r *http.Request) bool {
-	return r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "/issues.json")
+func newFake(t *testing.T, path string) *redminefake.Fake { return redminefake.Standard(t, path) }
+
+func account(key, project string, more ...any) targettest.Account {
+	return redminefake.WithKey(key, project, more...)
 }
 
-// account makes settings; more is name, value, name, value...
-func account(key, project string, more ...string) targettest.Account {
-	return targettest.Account{
-		Credentials: map[string]secret.String{"apiKey": secret.New(key)},
-		Settings: func(url string) map[string]any {
-			s := map[string]any{"url": url, "project": project, "markerField": "7"}
-			for i := 0; i < len(more); i += 2 {
-				s[more[i]] = more[i+1]
-			}
-			return s
-		},
-	}
-}
-
-func TestConformance(t *testing.T) {
-	targettest.Run(t, targettest.Harness{
-		Kind: Kind(), Creates: creates,
-		Start: func(t *testing.T) targettest.Server {
-			f := newFake(t, "/redmine")
-			base := func(a targettest.Account) targettest.Account {
-				settings := a.Settings
-				a.Settings = func(url string) map[string]any { return settings(url + f.base) }
-				return a
-			}
-			return targettest.Server{
-				URL:  strings.TrimSuffix(f.url, f.base),
-				Mine: base(account(mineKey, "mine", "tracker", "Feature")), Other: base(account(otherKey, "other")),
-				WrongProject: base(account(mineKey, "nowhere")).Settings,
-				Issues:       f.stored,
-				Fates:        f.fates(),
-				SetPublic:    func(*testing.T) { f.mu.Lock(); defer f.mu.Unlock(); f.projects["mine"].public = true },
-			}
-		},
-	})
-}
-
-func (f *fake) fates() targettest.Fates {
-	happen := func(do func()) func(*testing.T) {
-		return func(*testing.T) {
-			f.mu.Lock()
-			defer f.mu.Unlock()
-			do()
-		}
-	}
-	issue := func(do func(*fakeIssue)) func(*testing.T, string) {
-		return func(t *testing.T, id string) { happen(func() { do(f.issues[number(id)-1]) })(t) }
-	}
-	return targettest.Fates{
-		Delete:        issue(func(i *fakeIssue) { i.deleted = true }),
-		Hide:          issue(func(i *fakeIssue) { i.private = true }),
-		EndToken:      happen(func() { delete(f.users, mineKey) }),
-		LoseProject:   happen(func() { f.users[mineKey].member = nil }),
-		DisableIssues: happen(func() { f.projects["mine"].noIssues = true }),
-		Never: map[string]string{
-			"Trash": "Redmine deletes issues for good",
-			"Move":  "an issue keeps its number and its address in every project",
-		},
-		Wordless: true,
-	}
-}
+func TestConformance(t *testing.T) { targettest.Run(t, redminefake.Harness()) }
 
 // Redmine denies everything while its REST API is off, the key's own account too.
 func TestRESTSwitchedOff(t *testing.T) {
@@ -97,7 +41,7 @@ func TestRESTSwitchedOff(t *testing.T) {
 	target := open(t, f, account(mineKey, "mine"))
 	made, err := target.Create(t.Context(), draft())
 	require.NoError(t, err)
-	f.restOff = true
+	f.RESTOff = true
 	_, _, readErr := target.Read(t.Context(), made.ID)
 	_, createErr := target.Create(t.Context(), draft())
 	_, findErr := target.Find(t.Context(), draft().Marker)
@@ -116,15 +60,15 @@ func TestRESTSwitchedOff(t *testing.T) {
 
 // The column of descriptions has 16 MB since Redmine 3.4.
 func TestDescriptionLimit(t *testing.T) {
-	for old, want := range map[bool]int{true: maxOldDescription, false: 6 * 50_000} {
+	for old, want := range map[bool]int{true: 65535, false: 6 * 50_000} {
 		f := newFake(t, "")
-		f.old = old
+		f.Old = old
 		wanted := draft()
 		wanted.Description = richtext.Paragraph(richtext.Text(strings.Repeat("words ", 50_000)))
 		target := open(t, f, account(mineKey, "mine"))
 		_, err := target.Create(t.Context(), wanted)
 		require.NoError(t, err)
-		assert.InDelta(t, want, len(f.issues[0].text), 200)
+		assert.InDelta(t, want, len(f.Issues[0].Text), 200)
 		shown, err := target.Preview(t.Context(), wanted)
 		require.NoError(t, err)
 		assert.Equal(t, old, len(shown.Warnings) > 0, shown.Warnings)
@@ -134,10 +78,10 @@ func TestDescriptionLimit(t *testing.T) {
 // Redmine's API does not name the text format, its pages do.
 func TestCheckComparesTextFormats(t *testing.T) {
 	for _, private := range []bool{false, true} {
-		for _, server := range []string{textile, markdown, commonMark} {
-			for _, setting := range []string{textile, markdown, commonMark} {
+		for _, server := range []string{textile, redcarpet, commonMark} {
+			for _, setting := range []string{textile, redcarpet, commonMark} {
 				f := newFake(t, "")
-				f.format, f.private = server, private
+				f.Format, f.Private = server, private
 				target := open(t, f, account(mineKey, "mine", "textFormat", setting))
 				if private {
 					assert.NoError(t, target.Check(t.Context()), "nothing shows it yet")
@@ -162,35 +106,16 @@ func TestDeletedWhereIssuesAreOff(t *testing.T) {
 	target := open(t, f, account(mineKey, "mine"))
 	made, err := target.Create(t.Context(), draft())
 	require.NoError(t, err)
-	f.issues[0].deleted, f.projects["mine"].noIssues = true, true
+	f.Issues[0].Deleted, f.Projects["mine"].NoIssues = true, true
 	got, _, err := target.Read(t.Context(), made.ID)
 	assert.Equal(t, targets.VerdictHidden, targets.VerdictOf(got, err), err)
 	assert.Contains(t, fault.From(err).Public, "Issue tracking is off")
 }
 
-func (f *fake) stored(_ *testing.T, marker targets.Marker) []targettest.Stored {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	var out []targettest.Stored
-	for _, i := range f.issues {
-		if i.project == "mine" && (marker == "" || i.fields[7] == any(string(marker))) {
-			out = append(out, targettest.Stored{ID: strconv.Itoa(i.id), Title: i.subject, Text: strings.ReplaceAll(i.text, "\r\n", "\n")})
-		}
-	}
-	return out
-}
-
-// open makes a target for a fake, without a proxy.
-func open(t *testing.T, f *fake, a targettest.Account) *targets.Target {
+func open(t *testing.T, f *redminefake.Fake, a targettest.Account) *targets.Target {
 	t.Helper()
-	client := outbound.New(outbound.Options{Allow: loopback()})
-	t.Cleanup(client.Close)
-	target, err := Kind().Open(a.Settings(f.url), a.Credentials, targets.Deps{HTTP: client})
-	require.NoError(t, err)
-	return target
+	return targettest.Open(t, redmine.Kind(), a, f.URL)
 }
-
-func loopback() []netip.Prefix { return []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")} }
 
 func draft() targets.Draft {
 	return targets.Draft{Marker: targets.NewMarker("redmine", "entity", 1), Title: "A wish", Link: "https://example.productboard.com/1"}
@@ -243,7 +168,7 @@ func TestFindWithARevokedKeyIsNotNone(t *testing.T) {
 	none, err := target.Find(t.Context(), draft().Marker)
 	require.NoError(t, err)
 	require.Nil(t, none)
-	delete(f.users, mineKey)
+	delete(f.Users, mineKey)
 	_, err = target.Find(t.Context(), draft().Marker)
 	assert.Equal(t, fault.Unauthorized, fault.KindOf(err))
 }
@@ -257,7 +182,7 @@ func TestCheckAcceptsWhatWorks(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			f := newFake(t, "")
 			require.NoError(t, open(t, f, a).Check(t.Context()))
-			assert.Empty(t, f.issues)
+			assert.Empty(t, f.Issues)
 		})
 	}
 	t.Run("name, read off an issue", func(t *testing.T) {
@@ -285,7 +210,7 @@ func TestMarkerFieldThatIsNoFilter(t *testing.T) {
 // issue is known by its id; another one must not be risked.
 func TestMarkerThatIsDropped(t *testing.T) {
 	f := newFake(t, "")
-	f.fields[0].unlisted = true
+	f.Fields[0].Unlisted = true
 	target := open(t, f, account(mineKey, "mine"))
 	_, err := target.Create(t.Context(), draft())
 	require.NoError(t, err)
@@ -293,7 +218,7 @@ func TestMarkerThatIsDropped(t *testing.T) {
 	require.Error(t, err)
 	assert.Contains(t, fault.From(err).Public, "does not keep the custom field")
 	assert.Equal(t, targets.OutcomeNotDone, targets.OutcomeOf(err))
-	assert.Len(t, f.issues, 1)
+	assert.Len(t, f.Issues, 1)
 }
 
 // A project that is closed after the first push gives "Project cannot be
@@ -303,7 +228,7 @@ func TestCreateExplainsARefusal(t *testing.T) {
 	target := open(t, f, account(mineKey, "mine"))
 	_, err := target.Create(t.Context(), draft())
 	require.NoError(t, err)
-	f.projects["mine"].status = projectClosed
+	f.Projects["mine"].Status = redminefake.Closed
 	_, err = target.Create(t.Context(), draft())
 	require.Error(t, err)
 	assert.Contains(t, fault.From(err).Public, `"mine" is closed`)
@@ -322,15 +247,15 @@ func TestCreateSendsWhatIsConfigured(t *testing.T) {
 	target := open(t, f, account(adminKey, "mine", "markerField", "Productboard ID", "tracker", "Support"))
 	made, err := target.Create(t.Context(), draft())
 	require.NoError(t, err)
-	assert.Equal(t, targets.Issue{ID: "1", Key: "#1", URL: f.url + "/issues/1", Title: "A wish", Status: "New", Progress: targets.Open}, made)
-	i := f.issues[0]
-	assert.Equal(t, 3, i.tracker)
-	assert.Equal(t, map[int]any{7: string(draft().Marker), 8: "https://example.productboard.com/1"}, i.fields)
+	assert.Equal(t, targets.Issue{ID: "1", Key: "#1", URL: f.URL + "/issues/1", Title: "A wish", Status: "New", Progress: targets.Open}, made)
+	i := f.Issues[0]
+	assert.Equal(t, 3, i.Tracker)
+	assert.Equal(t, map[int]any{7: string(draft().Marker), 8: "https://example.productboard.com/1"}, i.Fields)
 
-	before := len(f.hits)
+	before := len(f.Hits)
 	_, err = target.Create(t.Context(), draft())
 	require.NoError(t, err)
-	assert.Equal(t, []string{"POST /issues.json"}, f.hits[before:], "one request is enough once the project is known")
+	assert.Equal(t, []string{"POST /issues.json"}, f.Hits[before:], "one request is enough once the project is known")
 }
 
 func TestStatusToProgressAndColour(t *testing.T) {
@@ -350,7 +275,7 @@ func TestStatusToProgressAndColour(t *testing.T) {
 		2: {Status: "In Progress", Progress: targets.Started, Color: "purple"},
 		6: {Status: "Rejected", Progress: targets.Done},
 	} {
-		f.issues[0].status = status
+		f.Issues[0].Status = status
 		got, _, err := target.Read(t.Context(), made.ID)
 		require.NoError(t, err)
 		assert.Equal(t, want, targets.Issue{Status: got.Status, Progress: got.Progress, Color: got.Color})
@@ -359,25 +284,25 @@ func TestStatusToProgressAndColour(t *testing.T) {
 
 func TestCloseObeysTheWorkflow(t *testing.T) {
 	f := newFake(t, "")
-	f.users[mineKey].mayClose = false
+	f.Users[mineKey].MayClose = false
 	target := open(t, f, account(mineKey, "mine"))
 	made, err := target.Create(t.Context(), draft())
 	require.NoError(t, err)
 	_, err = target.Close(t.Context(), made.ID)
 	assert.Equal(t, fault.Forbidden, fault.KindOf(err))
 	assert.Contains(t, fault.From(err).Public, "workflow")
-	assert.NotContains(t, f.hits, "PUT /issues/1.json", "Redmine would answer 204 and do nothing")
+	assert.NotContains(t, f.Hits, "PUT /issues/1.json", "Redmine would answer 204 and do nothing")
 }
 
 func TestCommentStaysPlain(t *testing.T) {
 	f := newFake(t, "")
-	for format, want := range map[string]string{textile: "Not *bold*", markdown: "Not *bold*", commonMark: "Not *bold*"} {
+	for format, want := range map[string]string{textile: "Not *bold*", redcarpet: "Not *bold*", commonMark: "Not *bold*"} {
 		target := open(t, f, account(mineKey, "mine", "textFormat", format))
 		made, err := target.Create(t.Context(), draft())
 		require.NoError(t, err)
 		_, err = target.Comment(t.Context(), made.ID, "Not *bold*")
 		require.NoError(t, err)
-		notes := f.issues[len(f.issues)-1].notes
+		notes := f.Issues[len(f.Issues)-1].Notes
 		require.Len(t, notes, 1)
 		assert.NotEqual(t, want, notes[0], "the stars are escaped in %s", format)
 	}
@@ -403,7 +328,7 @@ func TestSettings(t *testing.T) {
 			"credentials.apiKey has a character that no credential has (line breaks, accents)"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := Kind().Open(c.settings, map[string]secret.String{"apiKey": secret.New(c.key)}, targets.Deps{})
+			_, err := redmine.Kind().Open(c.settings, map[string]secret.String{"apiKey": secret.New(c.key)}, targets.Deps{})
 			var fields targets.FieldErrors
 			require.ErrorAs(t, err, &fields)
 			var got []string

@@ -3,7 +3,6 @@ package redmine
 import (
 	"bytes"
 	"encoding/json"
-	"flag"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -22,8 +21,6 @@ import (
 	"pushbutton/internal/targets"
 )
 
-var update = flag.Bool("update", false, "write the golden files anew")
-
 // answering is a driver whose every request gets the same answer.
 func answering(t testing.TB, cfg config, status int, body string) *driver {
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -33,7 +30,7 @@ func answering(t testing.TB, cfg config, status int, body string) *driver {
 	t.Cleanup(srv.Close)
 	client := outbound.New(outbound.Options{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}})
 	t.Cleanup(client.Close)
-	cfg.url, cfg.key = srv.URL, secret.New(mineKey)
+	cfg.url, cfg.key = srv.URL, secret.New("0a0000000000000000000000000000000000cafe")
 	return newDriver(cfg, client)
 }
 
@@ -50,7 +47,7 @@ func TestCreateBodies(t *testing.T) {
 			got, err := json.MarshalIndent(body, "", "  ")
 			require.NoError(t, err)
 			golden := filepath.Join("testdata", "create."+format+".json")
-			if *update {
+			if *Update {
 				require.NoError(t, os.WriteFile(golden, append(got, '\n'), 0o600))
 			}
 			want, err := os.ReadFile(golden)
@@ -108,4 +105,20 @@ func FuzzCreateReply(f *testing.F) {
 		case targets.OutcomeUnknown:
 		}
 	})
+}
+
+func TestMeant(t *testing.T) {
+	fields := []targets.FieldInfo{{ID: "1", Name: "Cost"}, {ID: "2", Name: "Cost Centre_No. 1"}, {ID: "3", Name: "費用"}, {ID: "4", Name: ""}}
+	for sentence, want := range map[string]string{
+		"Cost cannot be blank":                "1",
+		"Cost centre no 1 cannot be blank":    "2",
+		"費用 を入力してください":                        "3",
+		"Costs cannot be blank":               "",
+		"Cost centre no 1":                    "1", // no sentence of ours; the shorter name is one word of it
+		"":                                    "",
+		"Status of Cost centre no 1 is wrong": "",
+	} {
+		got, _ := meant(fields, sentence)
+		assert.Equal(t, want, got.ID, sentence)
+	}
 }

@@ -1,4 +1,4 @@
-package redmine
+package redminefake
 
 import (
 	"cmp"
@@ -16,7 +16,7 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-func (f *fake) listIssues(w http.ResponseWriter, r *http.Request, u *fakeUser) {
+func (f *Fake) listIssues(w http.ResponseWriter, r *http.Request, u *User) {
 	q := r.URL.Query()
 	name, p := f.project(q.Get("project_id"))
 	if p == nil {
@@ -31,48 +31,48 @@ func (f *fake) listIssues(w http.ResponseWriter, r *http.Request, u *fakeUser) {
 	assert.NoError(f.t, err)
 	assert.Equal(f.t, "*", q.Get("status_id"), "closed issues count too")
 	out := []map[string]any{}
-	for _, i := range f.issues {
-		if i.project == name && !i.deleted && !i.private && f.matches(i, q) && len(out) < limit {
+	for _, i := range f.Issues {
+		if i.Project == name && !i.Deleted && !i.Private && f.matches(i, q) && len(out) < limit {
 			out = append(out, f.show(i, nil))
 		}
 	}
 	send(w, 200, "issues", out)
 }
 
-func (f *fake) matches(i *fakeIssue, q url.Values) bool {
-	if id := q.Get("tracker_id"); id != "" && id != strconv.Itoa(i.tracker) {
+func (f *Fake) matches(i *Issue, q url.Values) bool {
+	if id := q.Get("tracker_id"); id != "" && id != strconv.Itoa(i.Tracker) {
 		return false
 	}
-	for _, field := range f.fields {
-		if want := q.Get("cf_" + strconv.Itoa(field.id)); want != "" && field.filter && i.fields[field.id] != any(want) {
+	for _, field := range f.Fields {
+		if want := q.Get("cf_" + strconv.Itoa(field.ID)); want != "" && field.Filter && i.Fields[field.ID] != any(want) {
 			return false
 		}
 	}
 	return true
 }
 
-func (f *fake) postIssue(w http.ResponseWriter, r *http.Request, u *fakeUser) {
+func (f *Fake) postIssue(w http.ResponseWriter, r *http.Request, u *User) {
 	if u == nil {
 		w.WriteHeader(http.StatusUnauthorized)
 		return
 	}
-	var in struct{ Issue fakeBody }
+	var in struct{ Issue input }
 	if !f.body(w, r, &in) {
 		return
 	}
 	name, p := f.project(strconv.Itoa(in.Issue.Project))
-	if p == nil || p.status != 1 || len(p.trackers) == 0 || !f.sees(u, name) {
+	if p == nil || p.Status != 1 || len(p.Trackers) == 0 || !f.sees(u, name) {
 		said := []string{"Project cannot be blank", "Tracker cannot be blank", "Status cannot be blank"}
-		if u.german {
+		if u.German {
 			said = []string{"Projekt muss ausgefüllt werden", "Tracker muss ausgefüllt werden", "Status muss ausgefüllt werden"}
 		}
 		send(w, 422, "errors", said)
 		return
 	}
-	made := &fakeIssue{id: len(f.issues) + 1, project: name, tracker: p.trackers[0]["id"].(int), status: 1, native: map[string]any{}, fields: map[int]any{}}
-	for _, t := range p.trackers {
+	made := &Issue{ID: len(f.Issues) + 1, Project: name, Tracker: p.Trackers[0]["id"].(int), Status: 1, Native: map[string]any{}, Fields: map[int]any{}}
+	for _, t := range p.Trackers {
 		if t["id"] == in.Issue.Tracker {
-			made.tracker = in.Issue.Tracker
+			made.Tracker = in.Issue.Tracker
 		}
 	}
 	f.write(made, in.Issue, u)
@@ -80,13 +80,13 @@ func (f *fake) postIssue(w http.ResponseWriter, r *http.Request, u *fakeUser) {
 		send(w, 422, "errors", said)
 		return
 	}
-	f.issues = append(f.issues, made)
+	f.Issues = append(f.Issues, made)
 	send(w, 201, "issue", f.show(made, nil))
 }
 
-// fakeBody is every attribute of an issue that is known here; what is not
+// input is every attribute of an issue that is known here; what is not
 // would be ignored, and fails the test.
-type fakeBody struct {
+type input struct {
 	Project     int      `json:"project_id"`
 	Tracker     int      `json:"tracker_id"`
 	Status      int      `json:"status_id"`
@@ -111,63 +111,63 @@ type fakeBody struct {
 
 // write takes what the issue's tracker and the account's role allow; the rest
 // is ignored, as Redmine does.
-func (f *fake) write(i *fakeIssue, in fakeBody, u *fakeUser) {
+func (f *Fake) write(i *Issue, in input, u *User) {
 	if in.Subject != nil {
-		i.subject = *in.Subject
+		i.Subject = *in.Subject
 	}
 	if in.Description != nil {
-		i.text = strings.ReplaceAll(*in.Description, "\n", "\r\n")
+		i.Text = strings.ReplaceAll(*in.Description, "\n", "\r\n")
 	}
 	given := map[string]any{"priority_id": in.Priority, "category_id": in.Category, "fixed_version_id": in.Version, "assigned_to_id": in.Assignee, "parent_issue_id": in.Parent,
 		"start_date": in.Start, "due_date": in.Due, "estimated_hours": in.Hours, "done_ratio": in.Done, "is_private": in.Private}
-	may := fakeRoles[cmp.Or(u.role, 3)]["permissions"].([]string)
+	may := roles()[cmp.Or(u.Role, 3)]["permissions"].([]string)
 	for name, value := range given {
-		core := slices.Contains(append(coreOf(i.tracker), "priority_id", "is_private"), name)
+		core := slices.Contains(append(coreOf(i.Tracker), "priority_id", "is_private"), name)
 		right := map[string]string{"parent_issue_id": "manage_subtasks", "is_private": "set_issues_private"}[name]
-		if v := reflect.Indirect(reflect.ValueOf(value)); core && v.IsValid() && value != 0 && value != "" && (right == "" || u.admin || slices.Contains(may, right)) {
-			i.native[name] = v.Interface()
+		if v := reflect.Indirect(reflect.ValueOf(value)); core && v.IsValid() && value != 0 && value != "" && (right == "" || u.Admin || slices.Contains(may, right)) {
+			i.Native[name] = v.Interface()
 		}
 	}
 	for _, field := range f.of(i) {
 		for _, given := range in.Fields {
-			if given.ID == field.id {
-				i.fields[field.id] = given.Value
+			if given.ID == field.ID {
+				i.Fields[field.ID] = given.Value
 			}
 		}
 	}
 }
 
 // of lists the fields that an issue has.
-func (f *fake) of(i *fakeIssue) []*fakeField {
-	var out []*fakeField
-	for _, field := range f.fields {
-		if (field.trackers == nil || slices.Contains(field.trackers, i.tracker)) && (field.project == "" || field.project == i.project) && !field.unlisted {
+func (f *Fake) of(i *Issue) []*CustomField {
+	var out []*CustomField
+	for _, field := range f.Fields {
+		if (field.Trackers == nil || slices.Contains(field.Trackers, i.Tracker)) && (field.Project == "" || field.Project == i.Project) && !field.Unlisted {
 			out = append(out, field)
 		}
 	}
 	return out
 }
 
-func (f *fake) invalid(i *fakeIssue, u *fakeUser) []string {
+func (f *Fake) invalid(i *Issue, u *User) []string {
 	blank, long := "%s cannot be blank", "Subject is too long (maximum is 255 characters)"
-	if u.german {
+	if u.German {
 		blank, long = "%s muss ausgefüllt werden", "Thema ist zu lang (nicht mehr als 255 Zeichen)"
 	}
 	var said []string
 	for _, field := range f.of(i) {
-		value := i.fields[field.id]
-		if field.required && (value == nil || value == "") {
-			said = append(said, fmt.Sprintf(blank, humanize(field.name)))
+		value := i.Fields[field.ID]
+		if field.Required && (value == nil || value == "") {
+			said = append(said, fmt.Sprintf(blank, humanize(field.Name)))
 		}
 		if problem := field.refuses(value); problem != "" {
-			said = append(said, humanize(field.name)+" "+problem)
+			said = append(said, humanize(field.Name)+" "+problem)
 		}
 	}
 	said = append(said, f.invalidNative(i, blank)...)
-	if i.subject == "" {
+	if i.Subject == "" {
 		said = append(said, fmt.Sprintf(blank, "Subject"))
 	}
-	if utf8.RuneCountInString(i.subject) > 255 {
+	if utf8.RuneCountInString(i.Subject) > 255 {
 		said = append(said, long)
 	}
 	return said
@@ -180,12 +180,12 @@ func humanize(name string) string {
 }
 
 // refuses says what is wrong with a value, which is always a text.
-func (field *fakeField) refuses(value any) string {
+func (field *CustomField) refuses(value any) string {
 	values, several := value.([]any)
 	if !several && value != nil {
 		values = []any{value}
 	}
-	if several && !field.multiple {
+	if several && !field.Multiple {
 		return "is invalid"
 	}
 	for _, v := range values {
@@ -194,11 +194,11 @@ func (field *fakeField) refuses(value any) string {
 		switch {
 		case !ok:
 			return "is invalid"
-		case len(field.values) > 0 && !slices.Contains(field.values, s), field.format == "version" && s != "32", field.format == "bool" && s != "0" && s != "1":
+		case len(field.Values) > 0 && !slices.Contains(field.Values, s), field.Format == "version" && s != "32", field.Format == "bool" && s != "0" && s != "1":
 			return "is not included in the list"
-		case field.max > 0 && utf8.RuneCountInString(s) > field.max, len(s)+strings.Count(s, "\n") > 65535:
-			return fmt.Sprintf("ist zu lang (mehr als %d Zeichen)", cmp.Or(field.max, 65535))
-		case field.format == "int" && err != nil:
+		case field.MaxLength > 0 && utf8.RuneCountInString(s) > field.MaxLength, len(s)+strings.Count(s, "\n") > 65535:
+			return fmt.Sprintf("ist zu lang (mehr als %d Zeichen)", cmp.Or(field.MaxLength, 65535))
+		case field.Format == "int" && err != nil:
 			return "is not a number"
 		}
 	}
@@ -207,81 +207,82 @@ func (field *fakeField) refuses(value any) string {
 
 // invalidNative checks numbers against the project. Its words are English but
 // for those of a missing field.
-func (f *fake) invalidNative(i *fakeIssue, blank string) []string {
-	p := f.projects[i.project]
+func (f *Fake) invalidNative(i *Issue, blank string) []string {
+	p := f.Projects[i.Project]
 	var said []string
 	names := map[string]string{"category_id": "Category", "due_date": "Due date"}
 	if strings.Contains(blank, "muss") {
 		names = map[string]string{"category_id": "Kategorie", "due_date": "Abgabedatum"}
 	}
-	for _, need := range p.needs {
-		if i.native[need] == nil {
+	for _, need := range p.Needs {
+		if i.Native[need] == nil {
 			said = append(said, fmt.Sprintf(blank, names[need]))
 		}
 	}
 	in := func(list []map[string]any, name, status string) bool {
-		return i.native[name] == nil || slices.ContainsFunc(list, func(e map[string]any) bool {
-			return e["id"] == i.native[name] && (status == "" || e["status"] == status)
+		return i.Native[name] == nil || slices.ContainsFunc(list, func(e map[string]any) bool {
+			return e["id"] == i.Native[name] && (status == "" || e["status"] == status)
 		})
 	}
-	if !in(p.categories, "category_id", "") {
+	if !in(p.Categories, "category_id", "") {
 		said = append(said, "Category is not included in the list")
 	}
-	if !in(p.versions, "fixed_version_id", "open") {
+	if !in(p.Versions, "fixed_version_id", "open") {
 		said = append(said, "Target version is not included in the list")
 	}
-	if id, ok := i.native["assigned_to_id"].(int); ok {
-		if u := f.user(strconv.Itoa(id)); u == nil || !slices.Contains(u.member, i.project) || u.role == 5 {
+	if id, ok := i.Native["assigned_to_id"].(int); ok {
+		if u := f.user(strconv.Itoa(id)); u == nil || !slices.Contains(u.Member, i.Project) || u.Role == 5 {
 			said = append(said, "Assignee is invalid")
 		}
 	}
 	return said
 }
 
-func (f *fake) show(i *fakeIssue, allowed []map[string]any) map[string]any {
+func (f *Fake) show(i *Issue, allowed []map[string]any) map[string]any {
 	fields := []map[string]any{}
 	for _, field := range f.of(i) {
-		shown := map[string]any{"id": field.id, "name": field.name, "value": i.fields[field.id]}
-		if field.multiple {
+		shown := map[string]any{"id": field.ID, "name": field.Name, "value": i.Fields[field.ID]}
+		if field.Multiple {
 			shown["multiple"] = true
 		}
 		fields = append(fields, shown)
 	}
-	out := map[string]any{"id": i.id, "subject": i.subject, "description": i.text, "custom_fields": fields,
-		"tracker": map[string]any{"id": i.tracker}, "status": fakeStatus(i.status)}
+	out := map[string]any{"id": i.ID, "subject": i.Subject, "description": i.Text, "custom_fields": fields,
+		"tracker": map[string]any{"id": i.Tracker}, "status": statusOf(i.Status)}
 	if allowed != nil {
 		out["allowed_statuses"] = allowed
 	}
 	return out
 }
 
-func fakeStatus(id int) map[string]any {
-	return fakeStatuses[slices.IndexFunc(fakeStatuses, func(s map[string]any) bool { return s["id"] == id })]
+func statusOf(id int) map[string]any {
+	all := statuses()
+	return all[slices.IndexFunc(all, func(s map[string]any) bool { return s["id"] == id })]
 }
 
-func (f *fake) issue(w http.ResponseWriter, r *http.Request, u *fakeUser) *fakeIssue {
+func (f *Fake) issue(w http.ResponseWriter, r *http.Request, u *User) *Issue {
 	id, err := strconv.Atoi(strings.TrimSuffix(r.PathValue("file"), ".json"))
-	if err != nil || id < 1 || id > len(f.issues) || f.issues[id-1].deleted {
+	if err != nil || id < 1 || id > len(f.Issues) || f.Issues[id-1].Deleted {
 		w.WriteHeader(http.StatusNotFound)
 		return nil
 	}
-	if i := f.issues[id-1]; !f.sees(u, i.project) || i.private || f.projects[i.project].noIssues {
+	if i := f.Issues[id-1]; !f.sees(u, i.Project) || i.Private || f.Projects[i.Project].NoIssues {
 		deny(w, u)
 		return nil
 	}
-	return f.issues[id-1]
+	return f.Issues[id-1]
 }
 
-func (f *fake) allowed(u *fakeUser) []map[string]any {
-	if u.mayClose {
-		return fakeStatuses
+func (f *Fake) allowed(u *User) []map[string]any {
+	if u.MayClose {
+		return statuses()
 	}
-	return fakeStatuses[:2]
+	return statuses()[:2]
 }
 
-func (f *fake) getIssue(w http.ResponseWriter, r *http.Request, u *fakeUser) {
+func (f *Fake) getIssue(w http.ResponseWriter, r *http.Request, u *User) {
 	if i := f.issue(w, r, u); i != nil && !strings.HasSuffix(r.URL.Path, ".json") {
-		script := map[string]string{markdown: "markdown", commonMark: "common_mark"}[f.format]
+		script := map[string]string{Redcarpet: "markdown", CommonMark: "common_mark"}[f.Format]
 		_, _ = fmt.Fprintf(w, `<html><script src="/javascripts/jstoolbar/jstoolbar.js"></script><script src="/javascripts/jstoolbar/%s.js">`, cmp.Or(script, "textile"))
 	} else if i != nil {
 		send(w, 200, "issue", f.show(i, f.allowed(u)))
@@ -289,17 +290,17 @@ func (f *fake) getIssue(w http.ResponseWriter, r *http.Request, u *fakeUser) {
 }
 
 // previewText does not know API keys.
-func (f *fake) previewText(w http.ResponseWriter, r *http.Request, _ *fakeUser) {
-	if f.private {
+func (f *Fake) previewText(w http.ResponseWriter, r *http.Request, _ *User) {
+	if f.Private {
 		w.Header().Set("Location", "/login")
 		w.WriteHeader(http.StatusFound)
 		return
 	}
 	text := r.URL.Query().Get("text")
-	switch f.format {
-	case markdown:
+	switch f.Format {
+	case Redcarpet:
 		text = strings.NewReplacer("^(3)", "<sup>3</sup>", "**b**", "<strong>b</strong>").Replace(text)
-	case commonMark:
+	case CommonMark:
 		text = strings.ReplaceAll(text, "**b**", "<strong>b</strong>")
 	default:
 		text = strings.ReplaceAll(text, "**b**", "<b>b</b>")
@@ -307,33 +308,32 @@ func (f *fake) previewText(w http.ResponseWriter, r *http.Request, _ *fakeUser) 
 	_, _ = fmt.Fprintf(w, "<fieldset><p>%s</p></fieldset>", text)
 }
 
-func (f *fake) putIssue(w http.ResponseWriter, r *http.Request, u *fakeUser) {
+func (f *Fake) putIssue(w http.ResponseWriter, r *http.Request, u *User) {
 	i := f.issue(w, r, u)
-	var in struct{ Issue fakeBody }
+	var in struct{ Issue input }
 	if i == nil || !f.body(w, r, &in) {
 		return
 	}
-	if !u.commentsOnly {
+	if !u.CommentsOnly {
 		f.write(i, in.Issue, u)
 	}
 	if slices.ContainsFunc(f.allowed(u), func(s map[string]any) bool { return s["id"] == in.Issue.Status }) {
-		i.status = in.Issue.Status
+		i.Status = in.Issue.Status
 	}
 	if in.Issue.Notes != "" {
-		i.notes = append(i.notes, in.Issue.Notes)
+		i.Notes = append(i.Notes, in.Issue.Notes)
 	}
 	w.WriteHeader(http.StatusNoContent)
 }
 
 // body reads strictly: what Redmine would silently ignore fails the test.
-func (f *fake) body(w http.ResponseWriter, r *http.Request, out any) bool {
+func (f *Fake) body(w http.ResponseWriter, r *http.Request, out any) bool {
 	raw, err := io.ReadAll(r.Body)
 	assert.Equal(f.t, "application/json", r.Header.Get("Content-Type"))
 	if err != nil || !json.Valid(raw) {
 		w.WriteHeader(http.StatusBadRequest)
 		return false
 	}
-	f.lastBody = raw
 	dec := json.NewDecoder(strings.NewReader(string(raw)))
 	dec.DisallowUnknownFields()
 	return assert.NoError(f.t, dec.Decode(out))
