@@ -79,9 +79,7 @@ func (r *run) reread(ctx context.Context, target *targets.Target) (done bool, er
 	case targets.VerdictPresent, targets.VerdictMoved:
 		return true, r.opened(ctx, target, issue)
 	case targets.VerdictTrashed:
-		e := targets.Trashed(targets.OpRead, target.Traits().Name, "The issue "+known.Key)
-		e.Blame(fault.SideTracker, target.Traits().Name)
-		return false, e
+		return false, targets.Trashed(targets.OpRead, target.Traits().Name, "The issue "+known.Key)
 	case targets.VerdictGone:
 		return false, r.lease.Gone(ctx)
 	case targets.VerdictHidden, targets.VerdictIntermediary, targets.VerdictCredentialRefused, targets.VerdictUndecided:

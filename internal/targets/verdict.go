@@ -132,7 +132,7 @@ func UnknownID(op, tracker, issue string) *fault.Error {
 // Trashed is the error for an issue that has to be restored before anything
 // can be done with it.
 func Trashed(op, tracker, issue string) *fault.Error {
-	return &fault.Error{Op: op, Kind: fault.Invalid,
+	return &fault.Error{Op: op, Kind: fault.Invalid, Side: fault.SideTracker, Peer: tracker,
 		Public: issue + " was thrown away in " + tracker + ". Restore it there, or unlink and push again for a new one."}
 }
 

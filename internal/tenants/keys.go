@@ -44,7 +44,7 @@ type Sealed interface {
 	// SealedWith returns which keys an integration's texts are sealed with.
 	SealedWith(ctx context.Context, tenant, integration string) (map[string]bool, error)
 	// Reseal seals them with the first key. older names the keys that are left.
-	// Its error's side is "Redis" where Redis failed.
+	// Its error's peer is Redis where Redis failed.
 	Reseal(ctx context.Context, tenant, integration string) (changed bool, older map[string]bool, err error)
 }
 

@@ -29,7 +29,7 @@ func ownerKey(integration string) string   { return "pb:owner:" + integration }
 
 // Store keeps tenants and integrations in Redis. It is safe for concurrent
 // use, also by several processes. Its errors are *fault.Error; where Redis
-// itself failed their side is "Redis".
+// itself failed, their peer is Redis.
 type Store struct {
 	rdb    redis.UniversalClient
 	script *redis.Script

@@ -75,7 +75,7 @@ func (e Entry) cut() Entry {
 }
 
 // Log keeps entries in Redis. It is safe for concurrent use. Its errors are
-// *fault.Error; where Redis itself failed their side is "Redis".
+// *fault.Error; where Redis itself failed, their peer is Redis.
 type Log struct {
 	rdb    redis.UniversalClient
 	refuse *redis.Script
