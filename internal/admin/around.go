@@ -128,9 +128,9 @@ func resultOf(err error) string {
 	return problemOf(err).Type.Name()
 }
 
-// refused counts what was tried and not allowed, beside the caller's own audit
+// countDenied counts what was tried and not allowed, beside the caller's own audit
 // log: it must not fill a log of anybody else's, nor push anything out of one.
-func (a *API) refused(ctx context.Context, r Route, c echo.Context, call *Call, err error) {
+func (a *API) countDenied(ctx context.Context, r Route, c echo.Context, call *Call, err error) {
 	var p *Problem
 	denied := errors.As(err, &p) && p.Type == ProblemRole
 	foreign := r.ofTenant() && !call.Operator() && call.params["tenant"] != call.Identity.Tenant && errors.Is(err, fault.NotFound)
@@ -139,7 +139,7 @@ func (a *API) refused(ctx context.Context, r Route, c echo.Context, call *Call, 
 	}
 	e := entryOf(r, c, call)
 	e.Outcome = resultOf(err)
-	if err := a.opts.Audit.Refuse(ctx, e, call.Identity.Tenant); err != nil {
-		a.opts.Log.WarnContext(ctx, "a refused call could not be counted", telemetry.KeyOperation, r.Operation, telemetry.KeyError, err)
+	if err := a.opts.Audit.CountDenied(ctx, e, call.Identity.Tenant); err != nil {
+		a.opts.Log.WarnContext(ctx, "a denied call could not be counted", telemetry.KeyOperation, r.Operation, telemetry.KeyError, err)
 	}
 }

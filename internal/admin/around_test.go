@@ -102,11 +102,11 @@ func TestEveryChangeIsAudited(t *testing.T) {
 
 		assert.Equal(t, []string{"panic internal", "suspendTenant ok", "updateTenant precondition-failed", "updateTenant ok"}, r.audited("acme"))
 		assert.Empty(t, r.audited("other"))
-		refused := func(token, tenant string) string {
-			return r.do(token, http.MethodGet, "/tenants/"+tenant+"/audit/refused", "").raw
+		denied := func(token, tenant string) string {
+			return r.do(token, http.MethodGet, "/tenants/"+tenant+"/audit/denied", "").raw
 		}
-		assert.Contains(t, refused(own, "acme"), `"operation":"updateTenant","path":"/tenants/acme","outcome":"role"`)
-		assert.Contains(t, refused(foreign, "other"), `"operation":"updateTenant","path":"/tenants/acme","outcome":"not-found"`, "beside the log of whoever tried")
+		assert.Contains(t, denied(own, "acme"), `"operation":"updateTenant","path":"/tenants/acme","outcome":"role"`)
+		assert.Contains(t, denied(foreign, "other"), `"operation":"updateTenant","path":"/tenants/acme","outcome":"not-found"`, "beside the log of whoever tried")
 		assert.Equal(t, []string{"suspendTenant ok", "createTenant ok", "createTenant ok"}, r.audited(audit.Deployment))
 
 		list := r.do(own, http.MethodGet, "/tenants/acme/audit?limit=1", "")
@@ -151,7 +151,7 @@ func TestRevokedTokens(t *testing.T) {
 }
 
 // Whoever may change nothing cannot push out what others have changed.
-func TestRefusedCallsAreFolded(t *testing.T) {
+func TestDeniedCallsAreFolded(t *testing.T) {
 	redistest.Each(t, func(t *testing.T, env redistest.Env) {
 		r := newRig(t, env)
 		_, err := r.store.CreateTenant(t.Context(), "acme")
@@ -162,15 +162,15 @@ func TestRefusedCallsAreFolded(t *testing.T) {
 			require.Equal(t, http.StatusForbidden, r.do(viewer, http.MethodPatch, "/tenants/acme", `{"name":"B"}`, "If-Match", "*").status)
 		}
 		require.Equal(t, int64(1), env.Client.XLen(t.Context(), "pb:{t:acme}:audit").Val())
-		require.Equal(t, int64(1), env.Client.HLen(t.Context(), "pb:{t:acme}:audit:refused").Val())
+		require.Equal(t, int64(1), env.Client.HLen(t.Context(), "pb:{t:acme}:audit:denied").Val())
 		require.Equal(t, []string{"updateTenant ok"}, r.audited("acme"))
-		list := r.do(own, http.MethodGet, "/tenants/acme/audit/refused?limit=1", "")
+		list := r.do(own, http.MethodGet, "/tenants/acme/audit/denied?limit=1", "")
 		require.Len(t, list.body["items"], 1, list.raw)
 		first := list.body["items"].([]any)[0].(map[string]any)
 		assert.Equal(t, 50.0, first["count"])
 		assert.Equal(t, "role", first["outcome"])
 		assert.NotEmpty(t, first["first"])
-		require.Empty(t, r.do(own, http.MethodGet, "/tenants/acme/audit/refused?cursor="+list.body["next"].(string), "").body["items"])
+		require.Empty(t, r.do(own, http.MethodGet, "/tenants/acme/audit/denied?cursor="+list.body["next"].(string), "").body["items"])
 	})
 }
 

@@ -13,11 +13,11 @@ import (
 // AuditLog is what the routes read; *audit.Log does.
 type AuditLog interface {
 	List(ctx context.Context, log string, q audit.Query) (entries []audit.Entry, next string, err error)
-	Refusals(ctx context.Context, log string, offset, limit int) ([]audit.Refusal, error)
+	Denials(ctx context.Context, log string, offset, limit int) ([]audit.Denial, error)
 }
 
-// AuditRefusal is what one caller tried of one operation and was not allowed.
-type AuditRefusal struct {
+// AuditDenial counts the calls of one operation that one caller was denied.
+type AuditDenial struct {
 	AuditEntry
 	First time.Time `json:"first" doc:"When the first of them was; at is the latest's time, and the rest is of the latest."`
 	Count int64     `json:"count" doc:"How many they are."`
@@ -58,15 +58,15 @@ func AuditRoutes(log AuditLog) []Route {
 		return page, err
 	}
 	const folded = "Calls that were to change something and that the token's role or tenant did not allow, counted by subject and operation, the latest first. The 1,000 latest of these pairs are kept, none longer than 400 days. They are in the log of the token's tenant, or of the deployment for an operator's."
-	refusals := func(ctx context.Context, which string, q Paging) (Page[AuditRefusal], error) {
-		page := Page[AuditRefusal]{Items: []AuditRefusal{}}
+	denials := func(ctx context.Context, which string, q Paging) (Page[AuditDenial], error) {
+		page := Page[AuditDenial]{Items: []AuditDenial{}}
 		offset, err := offsetOf(q)
 		if err != nil {
 			return page, err
 		}
-		found, err := log.Refusals(ctx, which, offset, q.size())
+		found, err := log.Denials(ctx, which, offset, q.size())
 		for _, r := range found {
-			page.Items = append(page.Items, AuditRefusal{AuditEntry(r.Entry), r.First, r.Count})
+			page.Items = append(page.Items, AuditDenial{AuditEntry(r.Entry), r.First, r.Count})
 		}
 		if len(found) == q.size() {
 			page.Next = strconv.Itoa(offset + len(found))
@@ -74,15 +74,15 @@ func AuditRoutes(log AuditLog) []Route {
 		return page, err
 	}
 	return []Route{
-		Handle(Route{Method: http.MethodGet, Path: "/audit/refused", Operation: "listRefused", Tag: tag, Role: auth.Operator,
-			Summary: "List what was refused to operators", Description: folded},
-			func(ctx context.Context, _ *Call, q Paging, _ None) (Page[AuditRefusal], error) {
-				return refusals(ctx, audit.Deployment, q)
+		Handle(Route{Method: http.MethodGet, Path: "/audit/denied", Operation: "listDenied", Tag: tag, Role: auth.Operator,
+			Summary: "List what operators were denied", Description: folded},
+			func(ctx context.Context, _ *Call, q Paging, _ None) (Page[AuditDenial], error) {
+				return denials(ctx, audit.Deployment, q)
 			}),
-		Handle(Route{Method: http.MethodGet, Path: "/tenants/{tenant}/audit/refused", Operation: "listTenantRefused", Tag: tag, Role: auth.Admin,
-			Summary: "List what was refused to a tenant's tokens", Description: folded},
-			func(ctx context.Context, c *Call, q Paging, _ None) (Page[AuditRefusal], error) {
-				return refusals(ctx, c.Tenant.ID, q)
+		Handle(Route{Method: http.MethodGet, Path: "/tenants/{tenant}/audit/denied", Operation: "listTenantDenied", Tag: tag, Role: auth.Admin,
+			Summary: "List what a tenant's tokens were denied", Description: folded},
+			func(ctx context.Context, c *Call, q Paging, _ None) (Page[AuditDenial], error) {
+				return denials(ctx, c.Tenant.ID, q)
 			}),
 		Handle(Route{Method: http.MethodGet, Path: "/audit", Operation: "listAudit", Tag: tag, Role: auth.Operator,
 			Summary: "List what was done to the deployment", Description: kept},

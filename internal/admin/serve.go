@@ -62,7 +62,7 @@ func (a *API) handle(r Route, in shape, c echo.Context, call *Call) error {
 	ctx, cancel := context.WithTimeout(c.Request().Context(), limit)
 	defer cancel()
 	if err := a.permit(ctx, r, call); err != nil {
-		a.refused(ctx, r, c, call, err)
+		a.countDenied(ctx, r, c, call, err)
 		return err
 	}
 	ctx, end := a.opts.Memory.Begin(ctx, call.Tenant.ID)

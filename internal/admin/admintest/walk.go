@@ -43,7 +43,7 @@ type Subject struct {
 // Place is a tenant with what the paths can name in it.
 type Place struct {
 	Tenant string
-	// Params are the parameters of a path by their names, "tenant" aside.
+	// Params are the parameters of a path by their names, except "tenant".
 	Params map[string]string
 }
 
@@ -97,7 +97,7 @@ func Walk(ctx context.Context, s Subject) []string {
 	// What an operator may do comes last: it may take the world down.
 	before := s.Snapshot(s.Other.Tenant)
 	for _, op := range all {
-		w.strangers(ctx, op)
+		w.withoutToken(ctx, op)
 		w.tenants(ctx, op)
 	}
 	if s.Snapshot(s.Other.Tenant) != before {
@@ -109,8 +109,8 @@ func Walk(ctx context.Context, s Subject) []string {
 	return w.found
 }
 
-// strangers have no token that counts.
-func (w *walk) strangers(ctx context.Context, op operation) {
+// withoutToken sends no token, and tokens that are none.
+func (w *walk) withoutToken(ctx context.Context, op operation) {
 	for _, token := range []string{"", "x", "a.b.c"} {
 		if got := w.do(ctx, op, token, w.Own, w.Own); got.status != http.StatusUnauthorized {
 			w.say("%s %s answers %d to the token %q", op.method, op.path, got.status, token)
@@ -133,8 +133,8 @@ func (w *walk) tenants(ctx context.Context, op operation) {
 			if own.status != http.StatusForbidden {
 				w.say("%s %s answers %d to the role %s", op.method, op.path, own.status, role)
 			}
-		case own.refused():
-			w.say("%s %s refuses the role %s: %d", op.method, op.path, role, own.status)
+		case own.denied():
+			w.say("%s %s denies the role %s: %d", op.method, op.path, role, own.status)
 		}
 		if op.ofTenant() {
 			w.others(ctx, op, role, token)
@@ -183,7 +183,7 @@ type result struct {
 	text string
 }
 
-func (r result) refused() bool {
+func (r result) denied() bool {
 	return r.status == http.StatusUnauthorized || r.status == http.StatusForbidden || r.status == http.StatusNotFound && strings.Contains(r.text, "The tenant does not exist.")
 }
 

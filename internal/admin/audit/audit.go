@@ -1,6 +1,6 @@
 // Package audit keeps who did what, when, and how it ended: a log per tenant
 // and one of the deployment, to which is only ever added. Calls that were
-// refused stand apart, counted by caller and operation (Refusal).
+// denied stand apart, counted by caller and operation (Denial).
 //
 // A log is bounded: it keeps its latest MaxEntries of at most MaxAge. What
 // must not live here: secrets and bodies of requests (an Entry has no place
@@ -77,12 +77,12 @@ func (e Entry) cut() Entry {
 // Log keeps entries in Redis. It is safe for concurrent use. Its errors are
 // *fault.Error; where Redis itself failed, their peer is Redis.
 type Log struct {
-	rdb    redis.UniversalClient
-	refuse *redis.Script
+	rdb  redis.UniversalClient
+	deny *redis.Script
 }
 
 // New makes a Log.
-func New(rdb redis.UniversalClient) *Log { return &Log{rdb: rdb, refuse: redis.NewScript(refuseLua)} }
+func New(rdb redis.UniversalClient) *Log { return &Log{rdb: rdb, deny: redis.NewScript(denyLua)} }
 
 // Deployment is the log of the deployment itself.
 const Deployment = ""
@@ -275,7 +275,7 @@ func (l *Log) Forget(ctx context.Context, tenant string) error {
 	if tenant == Deployment {
 		return &fault.Error{Op: op, Kind: fault.Internal, Err: errors.New("the deployment's log is never forgotten")}
 	}
-	if err := l.rdb.Del(ctx, append(refusedKeys(tenant), streamKey(tenant), openKey(tenant))...).Err(); err != nil {
+	if err := l.rdb.Del(ctx, append(deniedKeys(tenant), streamKey(tenant), openKey(tenant))...).Err(); err != nil {
 		return redisdb.Fault(op, err)
 	}
 	return nil

@@ -120,41 +120,41 @@ func TestALogKeepsTheLatest(t *testing.T) {
 	require.Less(t, n, int64(audit.MaxEntries+1000))
 }
 
-// Refusals are bounded by callers and operations, whatever is tried, and leave
+// Denials are bounded by callers and operations, whatever is tried, and leave
 // the log alone.
 func TestRefusals(t *testing.T) {
 	redistest.Each(t, func(t *testing.T, env redistest.Env) {
 		l := audit.New(env.Client)
 		require.NoError(t, l.Add(t.Context(), entry("kept"), "acme"))
 		at := time.Now().UTC().Truncate(time.Millisecond)
-		refuse := func(subject, op string) {
+		deny := func(subject, op string) {
 			at = at.Add(time.Millisecond)
 			e := entry(op)
 			e.At, e.Subject, e.Request = at, subject, at.String()
-			require.NoError(t, l.Refuse(t.Context(), e, "acme"))
+			require.NoError(t, l.CountDenied(t.Context(), e, "acme"))
 		}
 		for range 3 {
-			refuse("jane", "op1")
+			deny("jane", "op1")
 		}
-		refuse("jane", "op2")
-		refuse("john", "op1")
-		refuse("jane", "op1")
-		all, err := l.Refusals(t.Context(), "acme", 0, 10)
+		deny("jane", "op2")
+		deny("john", "op1")
+		deny("jane", "op1")
+		all, err := l.Denials(t.Context(), "acme", 0, 10)
 		require.NoError(t, err)
 		require.Len(t, all, 3)
 		require.Equal(t, []string{"op1", "op1", "op2"}, []string{all[0].Operation, all[1].Operation, all[2].Operation}, "the latest first")
 		require.Equal(t, int64(4), all[0].Count)
 		require.Equal(t, 5*time.Millisecond, all[0].At.Sub(all[0].First))
 		require.Equal(t, at.String(), all[0].Request)
-		rest, err := l.Refusals(t.Context(), "acme", 1, 1)
+		rest, err := l.Denials(t.Context(), "acme", 1, 1)
 		require.NoError(t, err)
 		require.Equal(t, all[1:2], rest)
 
-		for i := range audit.MaxRefusals + 5 {
-			refuse(fmt.Sprint("subject", i), "op")
+		for i := range audit.MaxDenials + 5 {
+			deny(fmt.Sprint("subject", i), "op")
 		}
-		require.Equal(t, int64(audit.MaxRefusals), env.Client.HLen(t.Context(), "pb:{t:acme}:audit:refused").Val())
-		require.Equal(t, int64(audit.MaxRefusals), env.Client.ZCard(t.Context(), "pb:{t:acme}:audit:refused:order").Val())
+		require.Equal(t, int64(audit.MaxDenials), env.Client.HLen(t.Context(), "pb:{t:acme}:audit:denied").Val())
+		require.Equal(t, int64(audit.MaxDenials), env.Client.ZCard(t.Context(), "pb:{t:acme}:audit:denied:order").Val())
 		log, _, err := l.List(t.Context(), "acme", audit.Query{Limit: 10})
 		require.NoError(t, err)
 		require.Len(t, log, 1)

@@ -133,7 +133,7 @@ func sendItem(ctx context.Context, h *house, r *rand.Rand) (int, error) {
 func sendRequest(ctx context.Context, h *house, r *rand.Rand) (int, error) {
 	t := "/tenants/" + hostileTenant
 	long := strings.Repeat(pick(r, "x", "%00", "%1b", "é"), pick(r, 1, 300, 5000))
-	path := pick(r, t+"/connections?limit=1000&q="+long, t+"/audit?cursor="+long, t+"/audit/refused", "/tenants/"+innocentTenant, "/tenants?limit=999999999999", t+"/integrations?cursor="+long,
+	path := pick(r, t+"/connections?limit=1000&q="+long, t+"/audit?cursor="+long, t+"/audit/denied", "/tenants/"+innocentTenant, "/tenants?limit=999999999999", t+"/integrations?cursor="+long,
 		t+"/usage", "/whoami", t+"/connections?state=error&limit=1&cursor="+long)
 	header := http.Header{"X-Request-Id": {pick(r, "x", strings.Repeat("y", 5000))}, "Idempotency-Key": {fmt.Sprint(r.Uint64())}}
 	method := pick(r, http.MethodGet, http.MethodGet, http.MethodDelete, http.MethodPost)

@@ -13,15 +13,15 @@ import (
 	"pushbutton/internal/redisdb"
 )
 
-//go:embed refuse.lua
-var refuseLua string
+//go:embed deny.lua
+var denyLua string
 
-// MaxRefusals is how many pairs of caller and operation are kept of each log;
-// the pair whose latest refusal is the oldest gives way to a new one.
-const MaxRefusals = 1000
+// MaxDenials is how many pairs of caller and operation are kept of each log;
+// the pair whose latest denial is the oldest gives way to a new one.
+const MaxDenials = 1000
 
-// Refusal is what one caller tried of one operation and was not allowed.
-type Refusal struct {
+// Denial counts the calls of one operation that one caller was denied.
+type Denial struct {
 	// Entry is the latest one.
 	Entry
 	// First is when the first of them was, and Count how many they are.
@@ -29,32 +29,32 @@ type Refusal struct {
 	Count int64
 }
 
-// Refusals of a log are a hash by caller and operation, and their order.
-func refusedKeys(log string) []string {
-	return []string{streamKey(log) + ":refused", streamKey(log) + ":refused:order"}
+// Denials of a log are a hash by caller and operation, and their order.
+func deniedKeys(log string) []string {
+	return []string{streamKey(log) + ":denied", streamKey(log) + ":denied:order"}
 }
 
-// Refuse counts a call that was not allowed. It is no entry of the log: who may
+// CountDenied counts a call that was not allowed. It is no entry of the log: who may
 // change nothing must not push out what others have changed.
-func (l *Log) Refuse(ctx context.Context, e Entry, log string) error {
-	const op = "count refused call"
+func (l *Log) CountDenied(ctx context.Context, e Entry, log string) error {
+	const op = "count denied call"
 	e = e.cut()
 	raw, err := json.Marshal(e)
 	if err != nil {
 		return fault.Wrap(fault.Internal, op, err)
 	}
 	who := e.Subject + "\x00" + e.Operation
-	if err := l.refuse.Run(ctx, l.rdb, refusedKeys(log), who, raw, e.At.UnixMilli(), MaxRefusals, MaxAge.Milliseconds()).Err(); err != nil {
+	if err := l.deny.Run(ctx, l.rdb, deniedKeys(log), who, raw, e.At.UnixMilli(), MaxDenials, MaxAge.Milliseconds()).Err(); err != nil {
 		return redisdb.Fault(op, err)
 	}
 	return nil
 }
 
-// Refusals lists what was refused, the latest first, at most limit of them
+// Denials lists what was denied, the latest first, at most limit of them
 // from an offset on.
-func (l *Log) Refusals(ctx context.Context, log string, offset, limit int) ([]Refusal, error) {
-	const op = "list refused calls"
-	keys := refusedKeys(log)
+func (l *Log) Denials(ctx context.Context, log string, offset, limit int) ([]Denial, error) {
+	const op = "list denied calls"
+	keys := deniedKeys(log)
 	names, err := l.rdb.ZRevRange(ctx, keys[1], int64(offset), int64(offset)+int64(limit)-1).Result()
 	if err != nil || len(names) == 0 {
 		return nil, orNil(op, err)
@@ -63,13 +63,13 @@ func (l *Log) Refusals(ctx context.Context, log string, offset, limit int) ([]Re
 	if err != nil {
 		return nil, redisdb.Fault(op, err)
 	}
-	out := make([]Refusal, 0, len(values))
+	out := make([]Denial, 0, len(values))
 	for _, v := range values {
 		text, there := v.(string)
 		if !there {
 			continue // it gave way between the two commands
 		}
-		r, err := parseRefusal(text)
+		r, err := parseDenial(text)
 		if err != nil {
 			return nil, fault.Wrap(fault.Internal, op, err)
 		}
@@ -85,12 +85,12 @@ func orNil(op string, err error) error {
 	return redisdb.Fault(op, err)
 }
 
-// parseRefusal reads "count first entry".
-func parseRefusal(text string) (Refusal, error) {
-	var r Refusal
+// parseDenial reads "count first entry".
+func parseDenial(text string) (Denial, error) {
+	var r Denial
 	parts := strings.SplitN(text, " ", 3)
 	if len(parts) < 3 {
-		return r, fmt.Errorf("a refusal of %d parts", len(parts))
+		return r, fmt.Errorf("a denial of %d parts", len(parts))
 	}
 	var err error
 	if r.Count, err = strconv.ParseInt(parts[0], 10, 64); err != nil {

@@ -1,4 +1,4 @@
--- Folds a refused call into those of the same caller and operation.
+-- Folds a denied call into those of the same caller and operation.
 -- KEYS: hash of "count first entry" by caller and operation; sorted set of the
 --       same names by the time of the latest.
 -- ARGV: name, entry, now (ms), most names, how long each is kept (ms).
