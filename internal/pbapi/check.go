@@ -18,7 +18,7 @@ func checkUUID(op, field, id string) *fault.Error {
 	if len(id) == 36 && uuid.Validate(id) == nil {
 		return nil
 	}
-	return refuse(op, field+" is not a UUID.")
+	return invalidRequest(op, field+" is not a UUID.")
 }
 
 // check collects what is wrong with a request, field by field.
@@ -59,5 +59,5 @@ func (c check) err(op string) error {
 	if len(c) == 0 {
 		return nil
 	}
-	return refuse(op, strings.Join(c, "; "))
+	return invalidRequest(op, strings.Join(c, "; "))
 }

@@ -30,11 +30,11 @@ type TokenSource interface {
 }
 
 // Renewer is a TokenSource that can give another token than one that
-// Productboard refused. Renewable is false where the refused one was the only
+// Productboard rejected. Renewable is false where the rejected one was the only
 // one.
 type Renewer interface {
 	Renewable() bool
-	Renew(ctx context.Context, refused secret.String) (secret.String, error)
+	Renew(ctx context.Context, rejected secret.String) (secret.String, error)
 }
 
 // StaticToken is the source of a token that never changes, such as an API
@@ -119,8 +119,8 @@ func ownFault(r request, err error) error {
 	return ferr
 }
 
-// refuse is the failure of a request that is not worth sending.
-func refuse(op, public string) *fault.Error {
+// invalidRequest is the failure of a request that is not worth sending.
+func invalidRequest(op, public string) *fault.Error {
 	ferr := fault.New(fault.Invalid, op, public)
 	ferr.Side = fault.SidePlugin
 	return ferr

@@ -56,7 +56,7 @@ func (s *Session) GetEntity(ctx context.Context, id string, fields ...string) (E
 		return Entity{}, err
 	}
 	if slices.Contains(fields, "") || len(fields) > maxEntityFields {
-		return Entity{}, refuse(op, fmt.Sprintf("fields: at most %d names, none of them empty", maxEntityFields))
+		return Entity{}, invalidRequest(op, fmt.Sprintf("fields: at most %d names, none of them empty", maxEntityFields))
 	}
 	if len(fields) > 0 {
 		r.query = url.Values{"fields[]": fields}
@@ -130,7 +130,7 @@ func (c Configuration) present() bool { return c.Type != "" }
 func (s *Session) GetConfiguration(ctx context.Context, entityType string) (Configuration, error) {
 	const op = "get configuration"
 	if !isTypeName(entityType) {
-		return Configuration{}, refuse(op, "The entity type must be a name such as feature.")
+		return Configuration{}, invalidRequest(op, "The entity type must be a name such as feature.")
 	}
 	return one[Configuration](ctx, s, request{
 		op: op, method: http.MethodGet, path: "/entities/configurations/" + url.PathEscape(entityType), reads: true, bound: configurations(),

@@ -145,7 +145,7 @@ func (s *Session) UpdateIntegration(ctx context.Context, id string, in Integrati
 		r.secrets = []secret.String{in.Action.Authorization}
 	}
 	if fields == (wireIntegration{}) {
-		return refuse(op, "There is nothing to update.")
+		return invalidRequest(op, "There is nothing to update.")
 	}
 	if err := fields.validate(op); err != nil {
 		return err

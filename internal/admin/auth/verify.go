@@ -110,7 +110,7 @@ func (c *claims) UnmarshalJSON(raw []byte) error {
 // that could not be found out.
 func (v *Verifier) Verify(ctx context.Context, token string) (Identity, error) {
 	if token == "" || len(token) > MaxToken {
-		return Identity{}, refused(errors.New("no token, or one that is too long"))
+		return Identity{}, invalidToken(errors.New("no token, or one that is too long"))
 	}
 	c, err := v.parse(ctx, token)
 	if err != nil {
@@ -118,7 +118,7 @@ func (v *Verifier) Verify(ctx context.Context, token string) (Identity, error) {
 	}
 	id, err := c.identity()
 	if err != nil {
-		return Identity{}, refused(err)
+		return Identity{}, invalidToken(err)
 	}
 	if v.opts.Revocations != nil {
 		gone, err := v.opts.Revocations.Revoked(ctx, id.Tenant, id.TokenID)
@@ -126,7 +126,7 @@ func (v *Verifier) Verify(ctx context.Context, token string) (Identity, error) {
 			return Identity{}, err
 		}
 		if gone {
-			return Identity{}, refused(errors.New("the token was revoked"))
+			return Identity{}, invalidToken(errors.New("the token was revoked"))
 		}
 	}
 	return id, nil
@@ -148,13 +148,13 @@ func (v *Verifier) parse(ctx context.Context, token string) (claims, error) {
 			unavailable = e
 		}
 		if last = err; !errors.Is(err, jwt.ErrTokenUnverifiable) && !errors.Is(err, jwt.ErrTokenSignatureInvalid) {
-			return c, refused(err) // it cannot be read, or is this source's and counts no more
+			return c, invalidToken(err) // it cannot be read, or is this source's and counts no more
 		}
 	}
 	if unavailable != nil {
 		return claims{}, unavailable
 	}
-	return claims{}, refused(last)
+	return claims{}, invalidToken(last)
 }
 
 // find returns a source's keys for a token's own header: by its key id and, so
@@ -206,6 +206,6 @@ func (c claims) identity() (Identity, error) {
 	return id, nil
 }
 
-func refused(why error) error {
+func invalidToken(why error) error {
 	return &fault.Error{Op: "verify token", Kind: fault.Unauthorized, Public: "A valid bearer token is needed.", Err: why}
 }

@@ -188,14 +188,14 @@ func (c *Client) send(ctx context.Context, r request, out any) error {
 	case err != nil:
 		return c.unreachable(r, err)
 	case len(raw) > maxAnswer:
-		return c.odd(r, resp, fmt.Sprintf("its answer is larger than %d bytes", maxAnswer))
+		return c.foreign(r, resp, fmt.Sprintf("its answer is larger than %d bytes", maxAnswer))
 	case resp.StatusCode >= http.StatusMultipleChoices:
-		return c.refused(r, resp, raw)
+		return c.failure(r, resp, raw)
 	case out == nil || len(raw) == 0 && resp.StatusCode == http.StatusNoContent:
 		return nil
 	}
 	if media(resp) != "application/json" || json.Unmarshal(raw, out) != nil {
-		return c.odd(r, resp, "its answer cannot be read")
+		return c.foreign(r, resp, "its answer cannot be read")
 	}
 	return nil
 }

@@ -64,24 +64,24 @@ func (c *Client) unreachable(r request, err error) error {
 	return &Error{f}
 }
 
-// odd is an answer that is none of the admin API's.
-func (c *Client) odd(r request, resp *http.Response, what string) error {
+// foreign is the error of an answer that does not come from the admin API.
+func (c *Client) foreign(r request, resp *http.Response, what string) error {
 	return &Error{&fault.Error{Op: r.op, Kind: fault.Unavailable, Side: fault.SidePlugin, Peer: "the server", Unsure: r.method != http.MethodGet,
 		Public: fmt.Sprintf("What answers at %s is not this plugin's admin API, or not all of it: %s (status %d). Check --server, and that a key for tokens (PLUGIN_ADMIN_JWT_KEY or another) is set there, without which the API is off.", c.server, what, resp.StatusCode)}}
 }
 
-// refused reads the answer of a failure.
-func (c *Client) refused(r request, resp *http.Response, raw []byte) error {
+// failure makes an error of an answer that is no success.
+func (c *Client) failure(r request, resp *http.Response, raw []byte) error {
 	if resp.StatusCode < http.StatusBadRequest {
 		where := "elsewhere"
 		if u, err := resp.Location(); err == nil {
 			where = "to " + u.Scheme + "://" + u.Host
 		}
-		return c.odd(r, resp, "it redirects "+where+", where the token was not sent")
+		return c.foreign(r, resp, "it redirects "+where+", where the token was not sent")
 	}
 	p := &admin.Problem{}
 	if media(resp) != "application/problem+json" || json.Unmarshal(raw, p) != nil || !strings.HasPrefix(string(p.Type), admin.ProblemPrefix) {
-		return c.odd(r, resp, "it answers something else than a problem")
+		return c.foreign(r, resp, "it answers something else than a problem")
 	}
 	p.Status = resp.StatusCode
 	f := &fault.Error{Op: r.op, Kind: p.Kind(), Side: p.Side, Ref: p.Instance, Err: p, RetryAfter: retryAfter(resp)}

@@ -76,9 +76,9 @@ func probeFailed(reason string) *apiError {
 		at("/data/fields/action/url")
 }
 
-// refused turns problems into an error: problems of shape are a 400 and hide
+// rejection turns problems into an error: problems of shape are a 400 and hide
 // the others, which are a 422.
-func refused(problems []problem) *apiError {
+func rejection(problems []problem) *apiError {
 	if len(problems) == 0 {
 		return nil
 	}

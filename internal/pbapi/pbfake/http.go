@@ -220,7 +220,7 @@ func (c *call) readBody() *apiError {
 		return malformed("The request body contains invalid JSON syntax: " + err.Error() + ".")
 	}
 	if problems := check(c.op.body, doc); len(problems) > 0 {
-		return refused(problems)
+		return rejection(problems)
 	}
 	c.doc, c.raw = doc.(map[string]any), raw // an object: every body's rule says so
 	return nil

@@ -54,17 +54,17 @@ func (f *Fake) form(w http.ResponseWriter, r *http.Request, op string) (effects,
 	return e, true
 }
 
-func (f *Fake) writeOAuth(w http.ResponseWriter, reply any, refused *oauthError) {
+func (f *Fake) writeOAuth(w http.ResponseWriter, reply any, failure *oauthError) {
 	w.Header().Set("Cache-Control", "no-store")
-	if refused == nil {
+	if failure == nil {
 		writeJSON(w, http.StatusOK, reply)
 		return
 	}
-	if refused.status == http.StatusUnauthorized {
+	if failure.status == http.StatusUnauthorized {
 		w.Header().Set("WWW-Authenticate", `Basic realm="oauth2"`)
 	}
-	f.record(Event{Kind: EventRefused, Op: "token", Status: refused.status, Detail: refused.code + ": " + refused.description})
-	writeJSON(w, refused.status, map[string]string{"error": refused.code, "error_description": refused.description})
+	f.record(Event{Kind: EventRefused, Op: "token", Status: failure.status, Detail: failure.code + ": " + failure.description})
+	writeJSON(w, failure.status, map[string]string{"error": failure.code, "error_description": failure.description})
 }
 
 // issueToken is the token endpoint.
@@ -74,12 +74,12 @@ func (f *Fake) issueToken(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	f.oauth.mu.Lock()
-	reply, refused := f.grant(r)
+	reply, failure := f.grant(r)
 	f.oauth.mu.Unlock()
 	if e.dropAfter {
 		panic(http.ErrAbortHandler)
 	}
-	f.writeOAuth(w, reply, refused)
+	f.writeOAuth(w, reply, failure)
 }
 
 func (f *Fake) grant(r *http.Request) (*tokenReply, *oauthError) {
@@ -97,9 +97,9 @@ func (f *Fake) grant(r *http.Request) (*tokenReply, *oauthError) {
 
 func (f *Fake) grantCode(r *http.Request) (*tokenReply, *oauthError) {
 	o, now := f.oauth, f.clock.Now()
-	app, refused := o.client(r)
-	if refused != nil {
-		return nil, refused
+	app, failure := o.client(r)
+	if failure != nil {
+		return nil, failure
 	}
 	c := o.codes[r.PostForm.Get("code")]
 	if c != nil && c.used != nil {
@@ -121,9 +121,9 @@ func (f *Fake) grantCode(r *http.Request) (*tokenReply, *oauthError) {
 
 func (f *Fake) grantRefresh(r *http.Request) (*tokenReply, *oauthError) {
 	o, now := f.oauth, f.clock.Now()
-	app, refused := o.client(r)
-	if refused != nil {
-		return nil, refused
+	app, failure := o.client(r)
+	if failure != nil {
+		return nil, failure
 	}
 	value := r.PostForm.Get("refresh_token")
 	s := o.sessions[value]
@@ -232,8 +232,8 @@ func (f *Fake) revokeToken(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	f.oauth.mu.Lock()
-	app, refused := f.oauth.client(r)
-	if refused == nil {
+	app, failure := f.oauth.client(r)
+	if failure == nil {
 		value := r.PostForm.Get("token")
 		if s := f.oauth.sessions[value]; s != nil && s.app == app.ClientID && !s.revoked {
 			f.oauth.revoke(s)
@@ -247,7 +247,7 @@ func (f *Fake) revokeToken(w http.ResponseWriter, r *http.Request) {
 	if e.dropAfter {
 		panic(http.ErrAbortHandler)
 	}
-	f.writeOAuth(w, struct{}{}, refused)
+	f.writeOAuth(w, struct{}{}, failure)
 }
 
 // tokenInfo tells a bearer about its own token.

@@ -81,7 +81,7 @@ const (
 	opImport = "import tenant"
 )
 
-// refuse says that a file cannot be imported and why, without a word of it.
-func refuse(message string, args ...any) error {
+// invalidFile says that a file cannot be imported and why, without a word of it.
+func invalidFile(message string, args ...any) error {
 	return fault.New(fault.Invalid, opImport, fmt.Sprintf(message, args...))
 }

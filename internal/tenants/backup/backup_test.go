@@ -130,7 +130,7 @@ func TestNoSecretStandsInTheFile(t *testing.T) {
 	require.NotContains(t, string(file), "Engineering", "nor anything else")
 }
 
-func TestFilesThatAreRefused(t *testing.T) {
+func TestInvalidFiles(t *testing.T) {
 	from := deploy(t, redistest.Mini(t), "a-key")
 	in := full("Engineering")
 	from.settle(t, in)

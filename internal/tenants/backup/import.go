@@ -41,7 +41,7 @@ func (b *Backups) Import(ctx context.Context, file io.ReadSeeker, id string, key
 		err = write.flush()
 	}
 	if err == nil && second != sum {
-		err = refuse("The file was changed while it was read.")
+		err = invalidFile("The file was changed while it was read.")
 	}
 	if err == nil {
 		err = b.finish(ctx, check)
@@ -88,7 +88,7 @@ type check struct {
 
 func (c *check) head(h header, t tenants.Tenant) error {
 	if h.Tenant != c.tenant {
-		return refuse("The file holds the tenant %q, not %q.", h.Tenant, c.tenant)
+		return invalidFile("The file holds the tenant %q, not %q.", h.Tenant, c.tenant)
 	}
 	c.file, c.fromFile = h.ID, t
 	var err error
@@ -98,7 +98,7 @@ func (c *check) head(h header, t tenants.Tenant) error {
 
 func (c *check) integration(in tenants.Integration) error {
 	if err := c.b.Tenants.Fits(in); err != nil {
-		return refuse("The integration %q of the file cannot be stored: %s", in.Name, fault.From(err).Public)
+		return invalidFile("The integration %q of the file cannot be stored: %s", in.Name, fault.From(err).Public)
 	}
 	holder, err := c.b.Tenants.Holder(c.ctx, in.ID)
 	if err == nil && holder != "" && holder != c.tenant {
@@ -173,7 +173,7 @@ type write struct {
 
 func (w *write) head(h header, _ tenants.Tenant) error {
 	if h.ID != w.check.file {
-		return refuse("The file was changed while it was read.")
+		return invalidFile("The file was changed while it was read.")
 	}
 	return nil
 }

@@ -64,8 +64,8 @@ const (
 	atConnections
 )
 
-func (s *scanner) refuse(message string) error {
-	return refuse("Line %d of the file %s.", s.n, message)
+func (s *scanner) invalid(message string) error {
+	return invalidFile("Line %d of the file %s.", s.n, message)
 }
 
 // next reads a line without its end.
@@ -75,7 +75,7 @@ func (s *scanner) next() ([]byte, error) {
 	for {
 		part, err := s.in.ReadSlice('\n')
 		if len(whole)+len(part) > MaxLine+1 {
-			return nil, s.refuse("is too long")
+			return nil, s.invalid("is too long")
 		}
 		switch {
 		case err == nil && whole == nil:
@@ -85,7 +85,7 @@ func (s *scanner) next() ([]byte, error) {
 		case errors.Is(err, bufio.ErrBufferFull):
 			whole = append(whole, part...)
 		case errors.Is(err, io.EOF):
-			return nil, refuse("The file ends too early: its end is missing after line %d.", s.n-1)
+			return nil, invalidFile("The file ends too early: its end is missing after line %d.", s.n-1)
 		default:
 			return nil, err
 		}
@@ -104,21 +104,21 @@ func (s *scanner) decode(raw []byte) (line, error) {
 		}
 		switch err := json.Unmarshal(raw, &first); {
 		case err != nil || first.Header.Format != format:
-			return line{}, refuse("The file holds no exported tenant.")
+			return line{}, invalidFile("The file holds no exported tenant.")
 		case first.Header.Version > Version:
-			return line{}, refuse("The file is of version %d, and this plugin reads up to version %d: import it with a newer plugin.", first.Header.Version, Version)
+			return line{}, invalidFile("The file is of version %d, and this plugin reads up to version %d: import it with a newer plugin.", first.Header.Version, Version)
 		case first.Header.Version < 1:
-			return line{}, refuse("The file is of no known version.")
+			return line{}, invalidFile("The file is of no known version.")
 		}
 	}
 	var l line
 	d := json.NewDecoder(bytes.NewReader(raw))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&l); err != nil {
-		return line{}, s.refuse("cannot be read") // the cause may repeat some of it
+		return line{}, s.invalid("cannot be read") // the cause may repeat some of it
 	}
 	if d.InputOffset() != int64(len(raw)) {
-		return line{}, s.refuse("has more than it should")
+		return line{}, s.invalid("has more than it should")
 	}
 	return l, nil
 }
@@ -133,7 +133,7 @@ func (s *scanner) take(l line) (done bool, err error) {
 	}
 	switch {
 	case there != 1:
-		return false, s.refuse("is not one thing")
+		return false, s.invalid("is not one thing")
 	case l.Header != nil && s.stage == atHeader:
 		return false, s.takeHeader(*l.Header)
 	case l.Tenant != nil && s.stage == atTenant:
@@ -147,16 +147,16 @@ func (s *scanner) take(l line) (done bool, err error) {
 	case l.Trailer != nil && s.stage >= atIntegrations:
 		return true, s.takeTrailer(*l.Trailer)
 	default:
-		return false, s.refuse("is out of its place")
+		return false, s.invalid("is out of its place")
 	}
 }
 
 func (s *scanner) takeHeader(h header) error {
 	switch {
 	case !tenants.ValidTenantID(h.Tenant):
-		return s.refuse("names no tenant that could be one")
+		return s.invalid("names no tenant that could be one")
 	case !validFileID(h.ID) || !writable(h.Exported):
-		return s.refuse("cannot be a header")
+		return s.invalid("cannot be a header")
 	}
 	s.head, s.stage = h, atTenant
 	s.content.Tenant, s.content.Exported = h.Tenant, h.Exported
@@ -169,20 +169,20 @@ func writable(t time.Time) bool { return !t.IsZero() && t.Year() > 0 && t.Year()
 func (s *scanner) takeTenant(w *tenant) error {
 	t := w.of(s.head.Tenant)
 	if wrong := t.Check(); len(wrong) > 0 {
-		return s.refuse("has a tenant whose " + wrong[0].Field + " cannot be right")
+		return s.invalid("has a tenant whose " + wrong[0].Field + " cannot be right")
 	}
 	return s.to.head(s.head, t)
 }
 
 func (s *scanner) takeIntegration(w *integration) error {
 	if field := w.wrong(); field != "" {
-		return s.refuse("has an integration whose " + field + " cannot be right")
+		return s.invalid("has an integration whose " + field + " cannot be right")
 	}
 	if s.names[w.Name] || s.ids[w.ID] {
-		return s.refuse("has an integration that was there before")
+		return s.invalid("has an integration that was there before")
 	}
 	if s.content.Integrations == tenants.MaxIntegrations {
-		return s.refuse("has an integration too many")
+		return s.invalid("has an integration too many")
 	}
 	s.names[w.Name], s.ids[w.ID] = true, true
 	s.content.Integrations++
@@ -191,14 +191,14 @@ func (s *scanner) takeIntegration(w *integration) error {
 
 func (s *scanner) takeConnection(w *connection) error {
 	if !s.ids[w.Integration] {
-		return s.refuse("has a connection of an integration that is not in the file")
+		return s.invalid("has a connection of an integration that is not in the file")
 	}
 	e := w.of(s.head.Tenant)
 	if err := e.Check(); err != nil {
-		return s.refuse("cannot be right: " + err.Error())
+		return s.invalid("cannot be right: " + err.Error())
 	}
 	if s.content.Connections == MaxConnections {
-		return s.refuse("has a connection too many")
+		return s.invalid("has a connection too many")
 	}
 	s.content.Connections++
 	if e.Record.Step != connections.Idle {
@@ -209,12 +209,12 @@ func (s *scanner) takeConnection(w *connection) error {
 
 func (s *scanner) takeTrailer(t trailer) error {
 	if t.Integrations != s.content.Integrations || t.Connections != s.content.Connections {
-		return refuse("The file is incomplete: its end counts %d integrations and %d connections, and there are %d and %d.",
+		return invalidFile("The file is incomplete: its end counts %d integrations and %d connections, and there are %d and %d.",
 			t.Integrations, t.Connections, s.content.Integrations, s.content.Connections)
 	}
 	switch _, err := s.in.ReadByte(); {
 	case err == nil:
-		return refuse("Something follows the end of the file.")
+		return invalidFile("Something follows the end of the file.")
 	case !errors.Is(err, io.EOF):
 		return err
 	}

@@ -102,9 +102,9 @@ func openFile(src io.Reader, keys []age.Identity) (*opened, error) {
 	case f.src.err != nil:
 		return nil, unreadable(f.src.err)
 	case errors.As(err, &none):
-		return nil, refuse("The key or passphrase is not the one that the file was encrypted to.")
+		return nil, invalidFile("The key or passphrase is not the one that the file was encrypted to.")
 	case err != nil: // its text may repeat what is in the file
-		return nil, refuse("The file is not one that an export wrote, or it was changed.")
+		return nil, invalidFile("The file is not one that an export wrote, or it was changed.")
 	}
 	f.plain = plain
 	return f, nil
@@ -118,7 +118,7 @@ func (f *opened) Read(p []byte) (int, error) {
 	case f.src.err != nil:
 		return n, unreadable(f.src.err)
 	default:
-		return n, refuse("The file was changed, or it ends too early.")
+		return n, invalidFile("The file was changed, or it ends too early.")
 	}
 }
 

@@ -131,7 +131,7 @@ func (a *Auth) Finish(ctx context.Context, tenant, integration, state, code, sub
 		"grant_type": {"authorization_code"}, "code": {code}, "redirect_uri": {a.redirect()}, "code_verifier": {verifier.Reveal()},
 	})
 	switch {
-	case refusedWith(err, "invalid_grant"):
+	case hasOAuthCode(err, "invalid_grant"):
 		return &fault.Error{Op: op, Kind: fault.Invalid, Side: fault.SideProductboard, Err: err, Public: "Productboard does not accept the code: it has expired or was used already. Start again."}
 	case err != nil:
 		return err

@@ -49,14 +49,14 @@ type reply struct {
 	RefreshTokenExpiresIn float64 `json:"refresh_token_expires_in"`
 }
 
-// refusedError is Productboard's own refusal (RFC 6749, 5.2).
-type refusedError struct{ code string }
+// oauthError is the error that Productboard names (RFC 6749, 5.2).
+type oauthError struct{ code string }
 
-func (e *refusedError) Error() string { return "refused: " + e.code }
+func (e *oauthError) Error() string { return "OAuth error: " + e.code }
 
-// refusedWith reports whether an error is such a refusal with one of the codes.
-func refusedWith(err error, codes ...string) bool {
-	var r *refusedError
+// hasOAuthCode reports whether an error is an oauthError with one of the codes.
+func hasOAuthCode(err error, codes ...string) bool {
+	var r *oauthError
 	return errors.As(err, &r) && slices.Contains(codes, r.code)
 }
 
@@ -188,5 +188,5 @@ func refine(r outbound.Reply, verdict *fault.Error) *fault.Error {
 	if body.Error == "invalid_grant" {
 		public = ended
 	}
-	return unauthorized("", public, fmt.Errorf("%w: %w", verdict.Err, &refusedError{body.Error}))
+	return unauthorized("", public, fmt.Errorf("%w: %w", verdict.Err, &oauthError{body.Error}))
 }

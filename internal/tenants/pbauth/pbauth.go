@@ -135,9 +135,9 @@ func (s *Source) Token(ctx context.Context) (secret.String, error) {
 	return fresh, err
 }
 
-// Renew returns another token than the one that was refused.
-func (s *Source) Renew(ctx context.Context, refused secret.String) (secret.String, error) {
-	return s.auth.renew(ctx, s.in, refused)
+// Renew returns another token than the one that was rejected.
+func (s *Source) Renew(ctx context.Context, rejected secret.String) (secret.String, error) {
+	return s.auth.renew(ctx, s.in, rejected)
 }
 
 // Renewable reports whether there can be another token than the one that was

@@ -27,15 +27,15 @@ const (
 
 var errFenced = errors.New("another process asks for the token by now")
 
-// renew gets another token than the refused one; without a refused one, a
+// renew gets another token than the rejected one; without a rejected one, a
 // token that is not about to expire. Callers of one process share the work,
 // which outlives one that gives up: others may wait for it too.
-func (a *Auth) renew(ctx context.Context, in tenants.Integration, refused secret.String) (secret.String, error) {
-	flight := in.ID + " " + client(in.Productboard) + " " + refused.Fingerprint()
+func (a *Auth) renew(ctx context.Context, in tenants.Integration, rejected secret.String) (secret.String, error) {
+	flight := in.ID + " " + client(in.Productboard) + " " + rejected.Fingerprint()
 	result := a.flight.DoChan(flight, func() (any, error) {
 		ctx, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), a.opts.Wait, errBusy)
 		defer cancel()
-		p, err := a.turn(ctx, in, refused)
+		p, err := a.turn(ctx, in, rejected)
 		if err == nil {
 			a.remember(in, p)
 		}
@@ -55,7 +55,7 @@ func (a *Auth) renew(ctx context.Context, in tenants.Integration, refused secret
 var errBusy = errors.New("another process is asking for the token for too long")
 
 // turn waits for this process' turn, and asks if it is still needed then.
-func (a *Auth) turn(ctx context.Context, in tenants.Integration, refused secret.String) (pair, error) {
+func (a *Auth) turn(ctx context.Context, in tenants.Integration, rejected secret.String) (pair, error) {
 	owner := rand.Text()
 	for {
 		taken := time.Now()
@@ -64,7 +64,7 @@ func (a *Auth) turn(ctx context.Context, in tenants.Integration, refused secret.
 			return pair{}, busyFault(ctx, err)
 		}
 		p, err := a.decode(in, doc)
-		useful := err == nil && a.serves(p, refused, verdict == "busy")
+		useful := err == nil && a.serves(p, rejected, verdict == "busy")
 		switch {
 		case verdict == "busy" && useful:
 			return p, nil
@@ -86,11 +86,11 @@ func (a *Auth) turn(ctx context.Context, in tenants.Integration, refused secret.
 
 // serves reports whether a stored token does for the caller. While another
 // process asks, one that works still is good enough.
-func (a *Auth) serves(p pair, refused secret.String, busy bool) bool {
+func (a *Auth) serves(p pair, rejected secret.String, busy bool) bool {
 	if p.access.Empty() || p.ended != "" {
 		return false
 	}
-	if !refused.Empty() && p.access.Equal(refused.Reveal()) {
+	if !rejected.Empty() && p.access.Equal(rejected.Reveal()) {
 		return false
 	}
 	now := a.opts.Now()
@@ -124,7 +124,7 @@ func (a *Auth) asking(ctx context.Context, in tenants.Integration, p pair, owner
 	} else {
 		next, err = a.refresh(fctx, in, p.refresh)
 	}
-	if in.Productboard.Kind == tenants.AuthOAuth && refusedWith(err, "invalid_grant") {
+	if in.Productboard.Kind == tenants.AuthOAuth && hasOAuthCode(err, "invalid_grant") {
 		a.opts.Log.WarnContext(ctx, "productboard ended a session", telemetry.KeyTenant, in.Tenant, telemetry.KeyIntegration, in.ID)
 		if _, _, serr := a.put(ctx, in, owner, pair{ended: ended}); serr != nil {
 			return pair{}, errors.Join(err, serr)
