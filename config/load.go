@@ -47,8 +47,8 @@ func Load(src Sources) (Config, error) {
 }
 
 func (src Sources) value(s Setting) string {
-	value, given := src.Flags[s.Flag()]
-	if !given && src.Lookup != nil {
+	value, isSet := src.Flags[s.Flag()]
+	if !isSet && src.Lookup != nil {
 		value, _ = src.Lookup(s.Env)
 	}
 	if value = strings.TrimSpace(value); value != "" {

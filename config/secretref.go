@@ -39,9 +39,9 @@ func ResolveSecret(ref string, lookup func(string) (string, bool), read func(pat
 		return secret.String{}, fmt.Errorf("the file cannot be read: %w", err)
 	}
 	if len(raw) > MaxSecretFile {
-		return secret.String{}, fmt.Errorf("the file %s is larger than %d bytes", shown(name), MaxSecretFile)
+		return secret.String{}, fmt.Errorf("the file %s is larger than %d bytes", quote(name), MaxSecretFile)
 	}
-	return content(string(raw), "the file "+shown(name))
+	return content(string(raw), "the file "+quote(name))
 }
 
 func content(value, where string) (secret.String, error) {

@@ -25,8 +25,8 @@ const (
 	maxPort  = 65535
 )
 
-// shown quotes a wrong value that is no secret, cut to size.
-func shown(v string) string {
+// quote quotes a wrong value that is no secret, cut to size.
+func quote(v string) string {
 	if len(v) > maxShown {
 		v = strings.ToValidUTF8(v[:maxShown], "") + "…"
 	}
@@ -36,10 +36,10 @@ func shown(v string) string {
 func listenAddress(v string) (string, error) {
 	_, port, err := net.SplitHostPort(v)
 	if err != nil {
-		return "", fmt.Errorf("%s is not host:port (for example :8080 or 127.0.0.1:8080)", shown(v))
+		return "", fmt.Errorf("%s is not host:port (for example :8080 or 127.0.0.1:8080)", quote(v))
 	}
 	if n, err := strconv.Atoi(port); err != nil || n < 0 || n > maxPort {
-		return "", fmt.Errorf("%s has no port between 0 and %d", shown(v), maxPort)
+		return "", fmt.Errorf("%s has no port between 0 and %d", quote(v), maxPort)
 	}
 	return v, nil
 }
@@ -117,9 +117,9 @@ func prefixOf(s string) (netip.Prefix, error) {
 	p, err := netip.ParsePrefix(s)
 	switch {
 	case err != nil || p.Addr().Is4In6():
-		return netip.Prefix{}, fmt.Errorf("%s is neither an address nor a range such as 10.20.0.0/16", shown(s))
+		return netip.Prefix{}, fmt.Errorf("%s is neither an address nor a range such as 10.20.0.0/16", quote(s))
 	case p != p.Masked():
-		return netip.Prefix{}, fmt.Errorf("%s is not the start of a range: did you mean %s?", shown(s), p.Masked())
+		return netip.Prefix{}, fmt.Errorf("%s is not the start of a range: did you mean %s?", quote(s), p.Masked())
 	}
 	return p, nil
 }
@@ -146,7 +146,7 @@ func folder(v string) (string, error) {
 func yesNo(v string) (bool, error) {
 	b, err := strconv.ParseBool(v)
 	if err != nil {
-		return false, fmt.Errorf("%s is neither true nor false", shown(v))
+		return false, fmt.Errorf("%s is neither true nor false", quote(v))
 	}
 	return b, nil
 }
@@ -154,7 +154,7 @@ func yesNo(v string) (bool, error) {
 func number(v string, least, most int) (int, error) {
 	n, err := strconv.Atoi(v)
 	if err != nil || n < least || n > most {
-		return 0, fmt.Errorf("%s is not a whole number from %d to %d", shown(v), least, most)
+		return 0, fmt.Errorf("%s is not a whole number from %d to %d", quote(v), least, most)
 	}
 	return n, nil
 }
@@ -168,20 +168,20 @@ func size(v string, least, most int64) (int64, error) {
 		}
 		n, err := strconv.ParseInt(digits, 10, 64)
 		if err != nil || n > most>>(10*shift) || n<<(10*shift) < least {
-			return 0, fmt.Errorf("%s is not between %dMiB and %dGiB", shown(v), least>>20, most>>30)
+			return 0, fmt.Errorf("%s is not between %dMiB and %dGiB", quote(v), least>>20, most>>30)
 		}
 		return n << (10 * shift), nil
 	}
-	return 0, fmt.Errorf("%s is not a size (for example 128MiB, 1GiB)", shown(v))
+	return 0, fmt.Errorf("%s is not a size (for example 128MiB, 1GiB)", quote(v))
 }
 
 func duration(v string, least, most time.Duration) (time.Duration, error) {
 	d, err := time.ParseDuration(v)
 	if err != nil {
-		return 0, fmt.Errorf("%s is not a duration (for example 30s, 10m, 1h30m)", shown(v))
+		return 0, fmt.Errorf("%s is not a duration (for example 30s, 10m, 1h30m)", quote(v))
 	}
 	if d < least || d > most {
-		return 0, fmt.Errorf("%s is not between %s and %s", shown(v), least, most)
+		return 0, fmt.Errorf("%s is not between %s and %s", quote(v), least, most)
 	}
 	return d, nil
 }
@@ -189,7 +189,7 @@ func duration(v string, least, most time.Duration) (time.Duration, error) {
 func oneOf[T any](v string, values map[string]T) (T, error) {
 	t, ok := values[strings.ToLower(v)]
 	if !ok {
-		return t, fmt.Errorf("%s is not one of %s", shown(v), strings.Join(slices.Sorted(maps.Keys(values)), ", "))
+		return t, fmt.Errorf("%s is not one of %s", quote(v), strings.Join(slices.Sorted(maps.Keys(values)), ", "))
 	}
 	return t, nil
 }

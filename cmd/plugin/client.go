@@ -18,7 +18,7 @@ func (inv *invocation) loadEither(onRedis ...string) (config.Config, error) {
 		return cfg, err
 	case cfg.Server != "":
 		return inv.load(nil, config.AdminToken)
-	case inv.given["token"] != "":
+	case inv.flagValues["token"] != "":
 		return cfg, &usageError{errors.New("--token is for a running plugin, which --server names")}
 	default:
 		return inv.load(nil, onRedis...)

@@ -52,7 +52,7 @@ type invocation struct {
 	stderr io.Writer
 	flags  *flag.FlagSet
 	// given holds the settings that were given as flags.
-	given map[string]string
+	flagValues map[string]string
 }
 
 // command is one sub-command. setup registers its own flags and returns what
@@ -104,7 +104,7 @@ func run(ctx context.Context, args []string, env environment, stdout, stderr io.
 }
 
 func invoke(ctx context.Context, c command, args []string, env environment, stdout, stderr io.Writer) int {
-	inv := &invocation{env: env, stdout: stdout, stderr: stderr, given: map[string]string{}, flags: flag.NewFlagSet("plugin "+c.name, flag.ContinueOnError)}
+	inv := &invocation{env: env, stdout: stdout, stderr: stderr, flagValues: map[string]string{}, flags: flag.NewFlagSet("plugin "+c.name, flag.ContinueOnError)}
 	inv.flags.SetOutput(stderr)
 	inv.flags.Usage = func() {
 		_, _ = fmt.Fprintf(inv.flags.Output(), "plugin %s: %s\n\nFlags (each setting also as an environment variable):\n", c.name, c.summary)
@@ -116,7 +116,7 @@ func invoke(ctx context.Context, c command, args []string, env environment, stdo
 				continue
 			}
 			inv.flags.Func(s.Flag(), settingHelp(s), func(v string) error {
-				inv.given[s.Flag()] = v
+				inv.flagValues[s.Flag()] = v
 				return nil
 			})
 		}

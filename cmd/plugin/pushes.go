@@ -225,14 +225,14 @@ func (o pushOptions) list(ctx context.Context, from pushDesks, p *pushPrinter) e
 }
 
 func (o pushOptions) retryAll(ctx context.Context, from pushDesks, p *pushPrinter) error {
-	total, told := 0, map[string]bool{}
+	total, reported := 0, map[string]bool{}
 	err := o.everyPage(ctx, from, func(d pushDesk, tenant string, q pushes.Query) (int, string, error) {
 		done, err := d.RetryFailed(ctx, q)
 		for _, s := range done.Skipped {
-			if !told[s.Integration] {
+			if !reported[s.Integration] {
 				p.skipped(tenant, s)
 			}
-			told[s.Integration] = true
+			reported[s.Integration] = true
 		}
 		if total += done.Retried; done.Next != "" && done.Retried > 0 {
 			p.soFar(total)

@@ -16,7 +16,7 @@ import (
 
 // load reads the configuration of a command.
 func (inv *invocation) load(defaults map[string]string, required ...string) (config.Config, error) {
-	cfg, err := config.Load(config.Sources{Lookup: inv.env.lookup, Flags: inv.given, Defaults: defaults, Required: required})
+	cfg, err := config.Load(config.Sources{Lookup: inv.env.lookup, Flags: inv.flagValues, Defaults: defaults, Required: required})
 	if err != nil {
 		return cfg, &usageError{err}
 	}
@@ -78,7 +78,7 @@ func (inv *invocation) apart(ctx context.Context, env ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, self, quarantineName) //nolint:gosec // this very program
 	cmd.Env = inv.env.all()
 	for _, s := range config.Settings() {
-		if value, ok := inv.given[s.Flag()]; ok {
+		if value, ok := inv.flagValues[s.Flag()]; ok {
 			cmd.Env = append(cmd.Env, s.Env+"="+value)
 		}
 	}

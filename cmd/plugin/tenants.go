@@ -109,14 +109,14 @@ func (f tenantFlags) encryptTo() (age.Recipient, error) {
 		return nil, errors.New("export takes either --recipient or --passphrase-file")
 	case f.recipient != "":
 		to, err := backup.Recipient(f.recipient)
-		return to, named("--recipient", err)
+		return to, flagError("--recipient", err)
 	default:
 		phrase, err := readSecret(f.passphrase)
 		if err != nil {
 			return nil, err
 		}
 		to, err := backup.WithPassphrase(phrase)
-		return to, named("--passphrase-file", err)
+		return to, flagError("--passphrase-file", err)
 	}
 }
 
@@ -131,18 +131,18 @@ func (f tenantFlags) openWith() ([]age.Identity, error) {
 			return nil, err
 		}
 		keys, err := backup.Identities(text)
-		return keys, named("--identity-file", err)
+		return keys, flagError("--identity-file", err)
 	default:
 		phrase, err := readSecret(f.passphrase)
 		if err != nil {
 			return nil, err
 		}
 		keys, err := backup.ByPassphrase(phrase)
-		return keys, named("--passphrase-file", err)
+		return keys, flagError("--passphrase-file", err)
 	}
 }
 
-func named(flag string, err error) error {
+func flagError(flag string, err error) error {
 	if err == nil {
 		return nil
 	}

@@ -74,7 +74,7 @@ type Pace struct{ Token, Tenant Gate }
 
 // Memory gives a request the memory that memory.Take counts; *memory.Budget does.
 type Memory interface {
-	Begin(ctx context.Context, tenant string) (held context.Context, end func())
+	Begin(ctx context.Context, tenant string) (counted context.Context, end func())
 }
 
 // Tenants binds the store to a tenant; *tenants.Store does.

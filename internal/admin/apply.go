@@ -151,7 +151,7 @@ func (h applyRoutes) apply(ctx context.Context, c *Call, d declaration) (ApplyRe
 		}
 	}
 	if err != nil {
-		return ApplyReport{}, d.told(done, out, err)
+		return ApplyReport{}, d.problem(done, out, err)
 	}
 	return out, nil
 }
@@ -187,9 +187,9 @@ func (a ApplyReport) Report() register.Report {
 	return out
 }
 
-// told is the problem of a declaration that was not carried out as a whole.
-func (d *declaration) told(done register.Report, report ApplyReport, err error) error {
-	t, kinds := newTeller(), d.kinds()
+// problem is the problem of a declaration that was not carried out as a whole.
+func (d *declaration) problem(done register.Report, report ApplyReport, err error) error {
+	t, kinds := newProblemBuilder(), d.kinds()
 	written := 0
 	for i, res := range done.Integrations {
 		if changed(res.State) {
@@ -197,9 +197,9 @@ func (d *declaration) told(done register.Report, report ApplyReport, err error) 
 		}
 		if i < len(d.places) {
 			t.add(d.places[i], res.Problems, kinds[i])
-		} else if res.Err != nil && !t.settled {
+		} else if res.Err != nil && !t.typed {
 			errs := t.problem.Errors
-			t.problem, t.settled = problemOf(res.Err), true
+			t.problem, t.typed = problemOf(res.Err), true
 			t.problem.Errors = errs
 		}
 	}

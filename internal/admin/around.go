@@ -58,7 +58,7 @@ func (a *API) once(ctx context.Context, r Route, c echo.Context, call *Call, key
 		c.Response().Header().Set(headerReplayed, "true")
 		return write(c, *earlier)
 	}
-	made, err := do()
+	answer, err := do()
 	ectx, cancel := context.WithTimeout(context.WithoutCancel(ctx), endLimit)
 	defer cancel()
 	if err != nil {
@@ -67,10 +67,10 @@ func (a *API) once(ctx context.Context, r Route, c echo.Context, call *Call, key
 		}
 		return err
 	}
-	if derr := claim.Done(ectx, made); derr != nil {
+	if derr := claim.Done(ectx, answer); derr != nil {
 		a.opts.Log.WarnContext(ctx, "an answer could not be remembered for its idempotency key", telemetry.KeyError, derr)
 	}
-	return write(c, made)
+	return write(c, answer)
 }
 
 func entryOf(r Route, c echo.Context, call *Call) audit.Entry {

@@ -48,7 +48,7 @@ type AuditQuery struct {
 // AuditRoutes are the routes of the audit log.
 func AuditRoutes(log AuditLog) []Route {
 	const tag = "Audit"
-	const kept = "Every call that was to change something, and was allowed to, is there, the latest first. A tenant's log keeps its latest 10,000 entries, the deployment's 100,000, none longer than 400 days."
+	const retention = "Every call that was to change something, and was allowed to, is there, the latest first. A tenant's log keeps its latest 10,000 entries, the deployment's 100,000, none longer than 400 days."
 	list := func(ctx context.Context, which string, q AuditQuery) (Page[AuditEntry], error) {
 		found, next, err := log.List(ctx, which, audit.Query{From: q.From, To: q.To, Cursor: q.Cursor, Limit: q.size()})
 		page := Page[AuditEntry]{Items: []AuditEntry{}, Next: next}
@@ -57,8 +57,8 @@ func AuditRoutes(log AuditLog) []Route {
 		}
 		return page, err
 	}
-	const folded = "Calls that were to change something and that the token's role or tenant did not allow, counted by subject and operation, the latest first. The 1,000 latest of these pairs are kept, none longer than 400 days. They are in the log of the token's tenant, or of the deployment for an operator's."
-	denials := func(ctx context.Context, which string, q Paging) (Page[AuditDenial], error) {
+	const denials = "Calls that were to change something and that the token's role or tenant did not allow, counted by subject and operation, the latest first. The 1,000 latest of these pairs are kept, none longer than 400 days. They are in the log of the token's tenant, or of the deployment for an operator's."
+	listDenials := func(ctx context.Context, which string, q Paging) (Page[AuditDenial], error) {
 		page := Page[AuditDenial]{Items: []AuditDenial{}}
 		offset, err := offsetOf(q)
 		if err != nil {
@@ -75,22 +75,22 @@ func AuditRoutes(log AuditLog) []Route {
 	}
 	return []Route{
 		Handle(Route{Method: http.MethodGet, Path: "/audit/denied", Operation: "listDenied", Tag: tag, Role: auth.Operator,
-			Summary: "List what operators were denied", Description: folded},
+			Summary: "List what operators were denied", Description: denials},
 			func(ctx context.Context, _ *Call, q Paging, _ None) (Page[AuditDenial], error) {
-				return denials(ctx, audit.Deployment, q)
+				return listDenials(ctx, audit.Deployment, q)
 			}),
 		Handle(Route{Method: http.MethodGet, Path: "/tenants/{tenant}/audit/denied", Operation: "listTenantDenied", Tag: tag, Role: auth.Admin,
-			Summary: "List what a tenant's tokens were denied", Description: folded},
+			Summary: "List what a tenant's tokens were denied", Description: denials},
 			func(ctx context.Context, c *Call, q Paging, _ None) (Page[AuditDenial], error) {
-				return denials(ctx, c.Tenant.ID, q)
+				return listDenials(ctx, c.Tenant.ID, q)
 			}),
 		Handle(Route{Method: http.MethodGet, Path: "/audit", Operation: "listAudit", Tag: tag, Role: auth.Operator,
-			Summary: "List what was done to the deployment", Description: kept},
+			Summary: "List what was done to the deployment", Description: retention},
 			func(ctx context.Context, _ *Call, q AuditQuery, _ None) (Page[AuditEntry], error) {
 				return list(ctx, audit.Deployment, q)
 			}),
 		Handle(Route{Method: http.MethodGet, Path: "/tenants/{tenant}/audit", Operation: "listTenantAudit", Tag: tag, Role: auth.Admin,
-			Summary: "List what was done to a tenant", Description: kept},
+			Summary: "List what was done to a tenant", Description: retention},
 			func(ctx context.Context, c *Call, q AuditQuery, _ None) (Page[AuditEntry], error) {
 				return list(ctx, c.Tenant.ID, q)
 			}),

@@ -23,7 +23,7 @@ type Registrar interface {
 	Delete(ctx context.Context, tenant, id string, d register.Deletion) error
 	Check(ctx context.Context, tenant, id string) ([]register.Finding, error)
 	PreviewOf(ctx context.Context, tenant, id, entity string) (targets.Preview, error)
-	TakeOver(ctx context.Context, tenant, productboardID string, want tenants.Integration) (register.Taken, error)
+	TakeOver(ctx context.Context, tenant, productboardID string, want tenants.Integration) (register.Takeover, error)
 }
 
 // Limits of what waits for others: both sides are asked, and Productboard
@@ -85,10 +85,10 @@ func (h integrationRoutes) wire(in tenants.Integration) Integration {
 	return wireIntegration(in, h.r.ActionURL(in.ID))
 }
 
-// done is the reply to a change.
-func (h integrationRoutes) done(in tenants.Integration, res register.Result, err error, kind tenants.AuthKind) (Integration, error) {
+// reply is the reply to a change.
+func (h integrationRoutes) reply(in tenants.Integration, res register.Result, err error, kind tenants.AuthKind) (Integration, error) {
 	if err != nil {
-		return Integration{}, told(err, kind)
+		return Integration{}, integrationProblem(err, kind)
 	}
 	out := h.wire(in)
 	out.Changes, out.Caveat = res.Changes, res.Caveat
@@ -105,7 +105,7 @@ func (h integrationRoutes) create(ctx context.Context, c *Call, _ None, body Int
 		c.Created("/tenants/%s/integrations/%s", c.Tenant.ID, in.ID)
 		c.Concerns(in.ID)
 	}
-	return h.done(in, res, err, want.Productboard.Kind)
+	return h.reply(in, res, err, want.Productboard.Kind)
 }
 
 func (h integrationRoutes) list(ctx context.Context, c *Call, q Paging, _ None) (Page[Integration], error) {
@@ -138,7 +138,7 @@ func (h integrationRoutes) update(ctx context.Context, c *Call, _ None, patch Me
 		kind = in.Productboard.Kind
 		return nil
 	}, patch.Names("target", "credentials")...)
-	return h.done(in, res, err, kind)
+	return h.reply(in, res, err, kind)
 }
 
 // IntegrationDelete confirms a deletion.
@@ -149,8 +149,8 @@ type IntegrationDelete struct {
 
 func (h integrationRoutes) remove(ctx context.Context, c *Call, q IntegrationDelete, _ None) (None, error) {
 	err := h.r.Delete(ctx, c.Tenant.ID, c.Param("integration"), register.Deletion{Confirm: q.Confirm, KeepAtProductboard: q.KeepAtProductboard})
-	if err = told(err, ""); err != nil {
-		if p, ok := err.(*Problem); ok { //nolint:errorlint // told made it just now
+	if err = integrationProblem(err, ""); err != nil {
+		if p, ok := err.(*Problem); ok { //nolint:errorlint // integrationProblem made it just now
 			for i := range p.Errors {
 				if p.Errors[i].Field == register.FieldConfirm {
 					p.Errors[i].Field = "query." + register.FieldConfirm
@@ -168,7 +168,7 @@ type IntegrationRegister struct {
 
 func (h integrationRoutes) register(ctx context.Context, c *Call, _ None, body IntegrationRegister) (Integration, error) {
 	in, res, err := h.r.Register(ctx, c.Tenant.ID, c.Param("integration"), body.Recreate)
-	return h.done(in, res, err, in.Productboard.Kind)
+	return h.reply(in, res, err, in.Productboard.Kind)
 }
 
 func (h integrationRoutes) enable(on bool) func(ctx context.Context, c *Call, _, _ None) (Integration, error) {
@@ -178,7 +178,7 @@ func (h integrationRoutes) enable(on bool) func(ctx context.Context, c *Call, _,
 			in.Disabled, kind = !on, in.Productboard.Kind
 			return nil
 		})
-		return h.done(in, res, err, kind)
+		return h.reply(in, res, err, kind)
 	}
 }
 
@@ -188,7 +188,7 @@ func (h integrationRoutes) rotate(ctx context.Context, c *Call, _, _ None) (Inte
 		kind = in.Productboard.Kind
 		return nil
 	})
-	return h.done(in, res, err, kind)
+	return h.reply(in, res, err, kind)
 }
 
 func (h integrationRoutes) check(ctx context.Context, c *Call, _, _ None) (CheckReport, error) {
@@ -197,8 +197,8 @@ func (h integrationRoutes) check(ctx context.Context, c *Call, _, _ None) (Check
 }
 
 func (h integrationRoutes) preview(ctx context.Context, c *Call, _ None, body PreviewRequest) (IssuePreview, error) {
-	shown, err := h.r.PreviewOf(ctx, c.Tenant.ID, c.Param("integration"), body.Entity)
-	return wirePreview(shown), err
+	preview, err := h.r.PreviewOf(ctx, c.Tenant.ID, c.Param("integration"), body.Entity)
+	return wirePreview(preview), err
 }
 
 // ImportedButtons counts the buttons of an integration that was taken over.
@@ -222,13 +222,13 @@ func (h integrationRoutes) takeOver(ctx context.Context, c *Call, _ None, body I
 	if wrong := full.set(&want); len(wrong) > 0 {
 		return ImportedIntegration{}, Invalid(wrong...)
 	}
-	taken, err := h.r.TakeOver(ctx, c.Tenant.ID, body.ProductboardID, want)
-	in, err := h.done(taken.Integration, taken.Result, err, want.Productboard.Kind)
+	takeover, err := h.r.TakeOver(ctx, c.Tenant.ID, body.ProductboardID, want)
+	in, err := h.reply(takeover.Integration, takeover.Result, err, want.Productboard.Kind)
 	if err != nil {
 		return ImportedIntegration{}, err
 	}
 	c.Created("/tenants/%s/integrations/%s", c.Tenant.ID, in.ID)
 	c.Concerns(in.ID)
-	return ImportedIntegration{in, ImportedButtons{Connected: taken.Buttons[pbapi.StateConnected], Progress: taken.Buttons[pbapi.StateProgress],
-		Error: taken.Buttons[pbapi.StateError], Linked: taken.Linked}}, nil
+	return ImportedIntegration{in, ImportedButtons{Connected: takeover.Buttons[pbapi.StateConnected], Progress: takeover.Buttons[pbapi.StateProgress],
+		Error: takeover.Buttons[pbapi.StateError], Linked: takeover.Linked}}, nil
 }

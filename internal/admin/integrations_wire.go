@@ -273,15 +273,15 @@ func credentialField(kind tenants.AuthKind, part string) string {
 	}
 }
 
-// told turns the problems of an integration into one of the API that names
+// integrationProblem makes one problem of those of an integration, which names
 // their fields. Only what the caller can mend alone is a validation problem;
 // else the first other failure says what sort it is.
-func told(err error, kind tenants.AuthKind) error {
+func integrationProblem(err error, kind tenants.AuthKind) error {
 	var all register.Problems
 	if !errors.As(err, &all) {
 		return err
 	}
-	t := newTeller()
+	t := newProblemBuilder()
 	t.add("", all, kind)
 	p := t.problem
 	p.cause = err
@@ -291,25 +291,25 @@ func told(err error, kind tenants.AuthKind) error {
 	return p
 }
 
-// teller makes one problem of those of integrations.
-type teller struct {
+// problemBuilder makes one problem of those of integrations.
+type problemBuilder struct {
 	problem *Problem
-	settled bool // its type is known
+	typed   bool // its type is known
 }
 
-func newTeller() *teller { return &teller{problem: Invalid()} }
+func newProblemBuilder() *problemBuilder { return &problemBuilder{problem: Invalid()} }
 
 // add adds the problems of the integration that stands at a place ("", or a
 // path that ends in a dot).
-func (t *teller) add(at string, all register.Problems, kind tenants.AuthKind) {
+func (t *problemBuilder) add(at string, all register.Problems, kind tenants.AuthKind) {
 	for _, one := range all {
 		field := one.Field
 		if field == register.FieldToken {
 			field = credentialField(kind, "")
 		}
-		if !t.settled && fault.KindOf(one.Err) != fault.Invalid {
+		if !t.typed && fault.KindOf(one.Err) != fault.Invalid {
 			errs := t.problem.Errors
-			t.problem, t.settled = problemOf(one.Err), true
+			t.problem, t.typed = problemOf(one.Err), true
 			t.problem.Errors = errs
 		}
 		t.problem.Errors = append(t.problem.Errors, FieldError{Field: at + field, Message: one.Message()})

@@ -76,11 +76,11 @@ func (a *API) handle(r Route, in shape, c echo.Context, call *Call) error {
 	if r.Idempotent && key != "" {
 		return a.once(ctx, r, c, call, key, append(query, body...), limit, do)
 	}
-	made, err := do()
+	answer, err := do()
 	if err != nil {
 		return err
 	}
-	return write(c, made)
+	return write(c, answer)
 }
 
 // perform carries a call out, with its entry in the audit log around it.

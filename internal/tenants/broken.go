@@ -51,9 +51,9 @@ func (s *Store) OnBroken(tell func(ctx context.Context, b Broken)) {
 	s.tell = append(s.tell, tell)
 }
 
-// found notes a broken document. That it could not be noted is no failure: the
+// report notes a broken document. That it could not be noted is no failure: the
 // next who goes over it finds it again.
-func (s *Store) found(ctx context.Context, b Broken) {
+func (s *Store) report(ctx context.Context, b Broken) {
 	added, err := s.rdb.ZAddNX(ctx, brokenKey, redis.Z{Score: float64(s.now().UnixMilli()), Member: b.String()}).Result()
 	if err != nil || added == 0 {
 		return

@@ -103,9 +103,9 @@ func (in Integration) reconnect() *Reconnect {
 	if r.of != "" && r.of != current {
 		return nil
 	}
-	kept := *r
-	kept.of = current
-	return &kept
+	mark := *r
+	mark.of = current
+	return &mark
 }
 
 const digestBytes = 12

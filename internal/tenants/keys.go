@@ -49,13 +49,13 @@ type Sealed interface {
 }
 
 // Beside has key questions and Rotate look at what is kept apart as well.
-func (s *Store) Beside(kept Sealed) {
+func (s *Store) Beside(texts Sealed) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.beside = append(s.beside, kept)
+	s.beside = append(s.beside, texts)
 }
 
-func (s *Store) apart() []Sealed {
+func (s *Store) sealedApart() []Sealed {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.beside)
@@ -131,8 +131,8 @@ func (s *Store) KeyUses(ctx context.Context) (map[string]int, error) {
 	uses := map[string]int{}
 	err := s.eachRaw(ctx, func(tenant, integration, raw string) error {
 		_, keys, _ := s.unseal(tenant, raw) // what cannot be opened counts by its key as well
-		for _, kept := range s.apart() {
-			more, err := kept.SealedWith(ctx, tenant, integration)
+		for _, texts := range s.sealedApart() {
+			more, err := texts.SealedWith(ctx, tenant, integration)
 			if err != nil {
 				return err
 			}

@@ -94,8 +94,8 @@ func (r *Rotated) count(tenant, id string) func(changed bool, older map[string]b
 // the keys that are left in any of it.
 func (s *Store) resealAll(ctx context.Context, tenant, id, raw string) (changed bool, older map[string]bool, err error) {
 	changed, older, err = s.reseal(ctx, tenant, id, raw)
-	for _, kept := range s.apart() {
-		also, left, kerr := kept.Reseal(ctx, tenant, id)
+	for _, texts := range s.sealedApart() {
+		also, left, kerr := texts.Reseal(ctx, tenant, id)
 		if storeFailed(kerr) {
 			return changed, older, kerr
 		}

@@ -107,7 +107,7 @@ func (h Scope) Integrations(ctx context.Context, after string, limit int) (page 
 		}
 		in, err := h.store.decode(h.tenant, text)
 		if err != nil {
-			h.store.found(ctx, Broken{Tenant: h.tenant, Integration: fields[i]})
+			h.store.report(ctx, Broken{Tenant: h.tenant, Integration: fields[i]})
 			continue
 		}
 		page = append(page, in)
@@ -193,8 +193,8 @@ func (h Scope) DeleteTenant(ctx context.Context) error {
 		return redisdb.Fault(op, err)
 	}
 	// A new tenant of this id may have been made since; its entry stays.
-	again, err := h.store.rdb.Exists(ctx, tenantKey(h.tenant)).Result()
-	if err == nil && again > 0 {
+	exists, err := h.store.rdb.Exists(ctx, tenantKey(h.tenant)).Result()
+	if err == nil && exists > 0 {
 		err = h.store.rdb.ZAdd(ctx, tenantsKey, redis.Z{Member: h.tenant}).Err()
 	}
 	if err != nil {

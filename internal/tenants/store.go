@@ -102,7 +102,7 @@ func (s *Store) Tenants(ctx context.Context, after string, limit int) (page []Te
 		switch {
 		case errors.Is(err, fault.NotFound): // an entry that leads nowhere
 		case errors.Is(err, ErrBroken):
-			s.found(ctx, Broken{Tenant: ids[i]})
+			s.report(ctx, Broken{Tenant: ids[i]})
 		case err != nil:
 			return nil, "", err
 		default:

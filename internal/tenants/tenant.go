@@ -202,12 +202,12 @@ func (s *Store) AddTenant(ctx context.Context, t Tenant) (Tenant, error) {
 	if err := s.rdb.ZAdd(ctx, tenantsKey, redis.Z{Member: t.ID}).Err(); err != nil {
 		return Tenant{}, redisdb.Fault(op, err)
 	}
-	made, err := s.rdb.SetNX(ctx, tenantKey(t.ID), raw, 0).Result()
+	isNew, err := s.rdb.SetNX(ctx, tenantKey(t.ID), raw, 0).Result()
 	s.changed(t.ID, "")
 	switch {
 	case err != nil:
 		return Tenant{}, redisdb.Fault(op, err)
-	case !made:
+	case !isNew:
 		return Tenant{}, fault.New(fault.Conflict, op, "The tenant exists already.")
 	}
 	// Once more: a deletion of an older tenant of this id may have taken the

@@ -64,7 +64,7 @@ func (j *JWKS) Find(ctx context.Context, kid, alg string) ([]any, error) {
 	if alg == jwt.SigningMethodHS256.Alg() {
 		return nil, errors.New("a public set has no shared keys") // nothing to ask for
 	}
-	keys, fresh := j.kept()
+	keys, fresh := j.cached()
 	if found := pick(keys, kid, alg); len(found) > 0 {
 		if !fresh {
 			j.renew(ctx)
@@ -72,7 +72,7 @@ func (j *JWKS) Find(ctx context.Context, kid, alg string) ([]any, error) {
 		return found, nil
 	}
 	err := j.refresh(ctx)
-	keys, _ = j.kept()
+	keys, _ = j.cached()
 	if found := pick(keys, kid, alg); len(found) > 0 {
 		return found, nil
 	}
@@ -82,7 +82,7 @@ func (j *JWKS) Find(ctx context.Context, kid, alg string) ([]any, error) {
 	return nil, fmt.Errorf("the key set has no key for this token")
 }
 
-func (j *JWKS) kept() (keys []namedKey, fresh bool) {
+func (j *JWKS) cached() (keys []namedKey, fresh bool) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return j.keys, j.now().Sub(j.read) < jwksLife

@@ -139,7 +139,7 @@ func (c *Client) do(ctx context.Context, r request, out any) error {
 	defer cancel()
 	for {
 		err := c.send(ctx, r, out)
-		d := paced(err)
+		d := retryDelay(err)
 		if d == 0 || c.wait(ctx, d) != nil {
 			return err
 		}
@@ -157,10 +157,10 @@ func wait(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// paced returns how long to wait if a request was refused by the API's own
+// retryDelay returns how long to wait if a request was refused by the API's own
 // limits, which is before anything was done; 0: it was not. A limit of
 // Productboard or a tracker has a side.
-func paced(err error) time.Duration {
+func retryDelay(err error) time.Duration {
 	const longest = 5 * time.Second
 	p := Problem(err)
 	if p == nil || p.Kind() != fault.RateLimited || p.Side != "" {

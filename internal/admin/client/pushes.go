@@ -77,7 +77,7 @@ func (d Desk) List(ctx context.Context, q pushes.Query) (pushes.Page, error) {
 	for _, one := range page.Items {
 		out.Pushes = append(out.Pushes, one.Push(d.tenant))
 	}
-	return out, named(err)
+	return out, fieldError(err)
 }
 
 func listQuery(q pushes.Query) url.Values {
@@ -117,7 +117,7 @@ func (d Desk) RetryFailed(ctx context.Context, q pushes.Query) (pushes.Retried, 
 		Integration: q.Integration, Entity: q.Entity, Kind: q.Kind, From: q.From, To: q.To, Text: q.Text}}
 	var done admin.ConnectionsRetried
 	err := d.c.do(ctx, request{op: "retry pushes", method: http.MethodPost, path: d.path("connections", "retry"), body: body, create: true, limit: changeLimit}, &done)
-	return done.Report(), named(err)
+	return done.Report(), fieldError(err)
 }
 
 // Retry pushes again.
@@ -144,13 +144,13 @@ func (d Desk) change(ctx context.Context, integration, entity, verb string, body
 	var changed admin.Connection
 	err := d.c.do(ctx, request{op: verb, method: http.MethodPost, path: d.path("integrations", integration, "connections", entity, verb), body: body, limit: changeLimit}, &changed)
 	if err != nil {
-		return pushes.Push{}, named(err)
+		return pushes.Push{}, fieldError(err)
 	}
 	return changed.Push(d.tenant), nil
 }
 
-// named is err as pushes.Desk would have it where one field is wrong.
-func named(err error) error {
+// fieldError is err as pushes.Desk would have it where one field is wrong.
+func fieldError(err error) error {
 	p := Problem(err)
 	if p == nil || len(p.Errors) != 1 {
 		return err

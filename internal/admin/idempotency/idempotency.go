@@ -51,7 +51,7 @@ var (
 	// ErrRunning: the first request with the key is still under way.
 	ErrRunning = errors.New("the first request is still running")
 	// ErrDropped: the request was carried out, and its answer was too large to
-	// be kept.
+	// be stored.
 	ErrDropped = errors.New("the answer was not kept")
 )
 
@@ -69,7 +69,7 @@ type entry struct {
 	Answer *Answer `json:"answer,omitempty"`
 	// Packed says that the body is compressed.
 	Packed bool `json:"packed,omitempty"`
-	// Dropped is the SHA-256 of a body that was not kept.
+	// Dropped is the SHA-256 of a body that was not stored.
 	Dropped string `json:"dropped,omitempty"`
 }
 
@@ -174,25 +174,25 @@ func (s *Store) run(ctx context.Context, op string, scope Scope, args ...any) (v
 
 func (c *Claim) compare(found string) (*Answer, error) {
 	const op = "claim idempotency key"
-	var kept entry
-	if err := json.Unmarshal([]byte(found), &kept); err != nil {
+	var stored entry
+	if err := json.Unmarshal([]byte(found), &stored); err != nil {
 		return nil, fault.Wrap(fault.Internal, op, err)
 	}
 	switch {
-	case kept.Digest != c.entry.Digest:
+	case stored.Digest != c.entry.Digest:
 		return nil, conflict(op, ErrReused)
-	case kept.Answer == nil:
+	case stored.Answer == nil:
 		return nil, conflict(op, ErrRunning)
-	case kept.Dropped != "":
+	case stored.Dropped != "":
 		return nil, conflict(op, ErrDropped)
-	case kept.Packed:
-		body, err := unpack(kept.Answer.Body)
+	case stored.Packed:
+		body, err := unpack(stored.Answer.Body)
 		if err != nil {
 			return nil, fault.Wrap(fault.Internal, op, err)
 		}
-		kept.Answer.Body = body
+		stored.Answer.Body = body
 	}
-	return kept.Answer, nil
+	return stored.Answer, nil
 }
 
 // Done remembers the answer for Keep: of one that is too large, or for which

@@ -129,11 +129,11 @@ func (c *check) object(sch *Schema, m map[string]any, at string) {
 		if !known {
 			var open bool
 			if field, open = sch.AdditionalProperties.(*Schema); !open {
-				c.say(join(at, shown(name)), "is not a field")
+				c.say(join(at, quote(name)), "is not a field")
 				continue
 			}
 		}
-		c.value(field, m[name], join(at, shown(name)))
+		c.value(field, m[name], join(at, quote(name)))
 	}
 }
 
@@ -196,8 +196,8 @@ func join(at, name string) string {
 	return at + "." + name
 }
 
-// shown cuts a name that somebody else chose.
-func shown(name string) string {
+// quote cuts a name that somebody else chose.
+func quote(name string) string {
 	const most = 100
 	name = strings.ToValidUTF8(name, "�")
 	if utf8.RuneCountInString(name) > most {

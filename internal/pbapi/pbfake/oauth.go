@@ -79,7 +79,7 @@ type oauth struct {
 type code struct {
 	app, redirect, challenge string
 	scopes                   []string
-	made                     time.Time
+	issued                   time.Time
 	used                     *session
 }
 
@@ -93,15 +93,15 @@ type session struct {
 
 // refreshToken is superseded when it, or another of its session, was used.
 type refreshToken struct {
-	made, superseded time.Time
+	issued, superseded time.Time
 }
 
 type access struct {
-	token Token
-	until time.Time
-	of    *session // nil: for an assertion
-	user  string
-	made  time.Time
+	token  Token
+	until  time.Time
+	of     *session // nil: for an assertion
+	user   string
+	issued time.Time
 }
 
 func newOAuth(accessLife time.Duration) *oauth {
@@ -240,7 +240,7 @@ func (f *Fake) authorize(w http.ResponseWriter, r *http.Request) {
 		back.Set("error", "access_denied")
 	default:
 		value := rand.Text()
-		f.oauth.codes[value] = &code{app: app.ClientID, redirect: redirect, challenge: q.Get("code_challenge"), scopes: scopes, made: f.clock.Now()}
+		f.oauth.codes[value] = &code{app: app.ClientID, redirect: redirect, challenge: q.Get("code_challenge"), scopes: scopes, issued: f.clock.Now()}
 		back.Set("code", value)
 	}
 	http.Redirect(w, r, redirect+"?"+back.Encode(), http.StatusFound) //nolint:gosec // registered, to the letter: checked above

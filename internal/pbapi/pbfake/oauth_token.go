@@ -108,7 +108,7 @@ func (f *Fake) grantCode(r *http.Request) (*tokenReply, *oauthError) {
 		o.stats.Revoked++
 		return nil, invalidGrant("the code was used already")
 	}
-	if c == nil || c.app != app.ClientID || !now.Before(c.made.Add(codeLife)) || r.PostForm.Get("redirect_uri") != c.redirect {
+	if c == nil || c.app != app.ClientID || !now.Before(c.issued.Add(codeLife)) || r.PostForm.Get("redirect_uri") != c.redirect {
 		return nil, invalidGrant("the code is not valid here")
 	}
 	if !verifies(r.PostForm.Get("code_verifier"), c.challenge) {
@@ -127,7 +127,7 @@ func (f *Fake) grantRefresh(r *http.Request) (*tokenReply, *oauthError) {
 	}
 	value := r.PostForm.Get("refresh_token")
 	s := o.sessions[value]
-	if s == nil || s.app != app.ClientID || s.revoked || !now.Before(s.refresh[value].made.Add(RefreshLife)) {
+	if s == nil || s.app != app.ClientID || s.revoked || !now.Before(s.refresh[value].issued.Add(RefreshLife)) {
 		return nil, invalidGrant("the refresh token is not valid")
 	}
 	t := s.refresh[value]
@@ -153,7 +153,7 @@ func (o *oauth) issue(s *session, now time.Time) *tokenReply {
 		}
 	}
 	refresh := rand.Text() + rand.Text()
-	s.refresh[refresh] = &refreshToken{made: now}
+	s.refresh[refresh] = &refreshToken{issued: now}
 	o.sessions[refresh] = s
 	reply := o.accessToken(s.app, s.scopes, o.accessLife, now)
 	a := o.access[reply.AccessToken]
@@ -165,7 +165,7 @@ func (o *oauth) issue(s *session, now time.Time) *tokenReply {
 
 func (o *oauth) accessToken(app string, scopes []string, life time.Duration, now time.Time) *tokenReply {
 	value := rand.Text() + rand.Text()
-	o.access[value] = access{token: Token{Value: value, Scopes: scopes, App: app}, made: now, until: now.Add(life)}
+	o.access[value] = access{token: Token{Value: value, Scopes: scopes, App: app}, issued: now, until: now.Add(life)}
 	return &tokenReply{AccessToken: value, TokenType: "bearer", ExpiresIn: int64(life / time.Second), Scope: strings.Join(scopes, " "), CreatedAt: now.Unix()}
 }
 
@@ -260,6 +260,6 @@ func (f *Fake) tokenInfo(w http.ResponseWriter, r *http.Request) {
 	}
 	f.writeOAuth(w, map[string]any{
 		"scope": a.token.Scopes, "expires_in": int64(a.until.Sub(f.clock.Now()) / time.Second),
-		"application": map[string]string{"uid": a.token.App}, "created_at": a.made.Unix(),
+		"application": map[string]string{"uid": a.token.App}, "created_at": a.issued.Unix(),
 	}, nil)
 }

@@ -92,7 +92,7 @@ func (c *check) head(h header, t tenants.Tenant) error {
 	}
 	c.file, c.fromFile = h.ID, t
 	var err error
-	c.resumed, err = c.b.begun(c.ctx, c)
+	c.resumed, err = c.b.hasBegun(c.ctx, c)
 	return err
 }
 
@@ -114,9 +114,9 @@ func (c *check) connection(connections.Entry) error {
 	return nil
 }
 
-// begun reports whether an import of the file has begun here; fault.Conflict if
+// hasBegun reports whether an import of the file has begun here; fault.Conflict if
 // there is a tenant of another origin.
-func (b *Backups) begun(ctx context.Context, c *check) (bool, error) {
+func (b *Backups) hasBegun(ctx context.Context, c *check) (bool, error) {
 	t, err := b.Tenants.Tenant(c.tenant).Get(ctx)
 	switch {
 	case errors.Is(err, fault.NotFound):
@@ -140,7 +140,7 @@ func (b *Backups) begin(ctx context.Context, c *check) error {
 	if !c.resumed {
 		_, err := b.Tenants.AddTenant(ctx, tenants.Tenant{ID: c.tenant, Importing: c.file})
 		if errors.Is(err, fault.Conflict) {
-			_, err = b.begun(ctx, c) // somebody else imports it at the same time, or made another
+			_, err = b.hasBegun(ctx, c) // somebody else imports it at the same time, or made another
 		}
 		if err != nil {
 			return err

@@ -27,14 +27,14 @@ func Callback() http.Handler {
 	t := template.Must(template.New("callback").Parse(page))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		q := r.URL.Query()
-		var shown struct{ Code, Problem string }
+		var page struct{ Code, Problem string }
 		switch code := q.Get("code"); {
 		case q.Get("error") == "access_denied":
-			shown.Problem = "The access was refused in Productboard."
+			page.Problem = "The access was refused in Productboard."
 		case code == "" || len(code) > maxCode || q.Get("error") != "" || strings.ContainsFunc(code, func(r rune) bool { return r <= ' ' || r > '~' }):
-			shown.Problem = "Productboard did not send a code. Begin again; if this does not pass, ask the plugin's operator to check the OAuth application."
+			page.Problem = "Productboard did not send a code. Begin again; if this does not pass, ask the plugin's operator to check the OAuth application."
 		default:
-			shown.Code = code
+			page.Code = code
 		}
 		h := w.Header()
 		h.Set("Content-Type", "text/html; charset=utf-8")
@@ -42,9 +42,9 @@ func Callback() http.Handler {
 		h.Set("Referrer-Policy", "no-referrer")
 		h.Set("Cache-Control", "no-store")
 		h.Set("X-Content-Type-Options", "nosniff")
-		if shown.Code == "" {
+		if page.Code == "" {
 			w.WriteHeader(http.StatusBadRequest)
 		}
-		_ = t.Execute(w, shown) // the browser has gone
+		_ = t.Execute(w, page) // the browser has gone
 	})
 }

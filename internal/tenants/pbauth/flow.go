@@ -35,8 +35,8 @@ type Started struct {
 	Expires time.Time
 }
 
-// begun is what is kept of a Start under the digest of its state.
-type begun struct {
+// pendingFlow is what is kept of a Start under the digest of its state.
+type pendingFlow struct {
 	Tenant      string `json:"tenant"`
 	Integration string `json:"integration"`
 	Subject     string `json:"subject"`
@@ -69,7 +69,7 @@ func (a *Auth) Start(ctx context.Context, in tenants.Integration, subject string
 	if err != nil {
 		return Started{}, fault.Wrap(fault.Internal, op, err)
 	}
-	raw, err := json.Marshal(begun{in.Tenant, in.ID, subject, client(in.Productboard), sealed})
+	raw, err := json.Marshal(pendingFlow{in.Tenant, in.ID, subject, client(in.Productboard), sealed})
 	if err != nil {
 		return Started{}, fault.Wrap(fault.Internal, op, err)
 	}
@@ -106,11 +106,11 @@ func (a *Auth) Finish(ctx context.Context, tenant, integration, state, code, sub
 	if err != nil {
 		return redisdb.Fault(op, err)
 	}
-	var b begun
+	var b pendingFlow
 	if err := json.Unmarshal([]byte(raw), &b); err != nil {
 		return fault.Wrap(fault.Internal, op, err)
 	}
-	for _, list := range []string{begunKey(b.Tenant, b.Integration), begunInTenantKey(b.Tenant)} {
+	for _, list := range []string{flowKey(b.Tenant, b.Integration), tenantFlowKey(b.Tenant)} {
 		_ = a.opts.Redis.LRem(ctx, list, 1, stateKey(state)).Err() // one that stays is over with its list
 	}
 	if b.Tenant != tenant || b.Integration != integration || b.Subject != subject {
@@ -169,7 +169,7 @@ func (a *Auth) connect(ctx context.Context, in tenants.Integration, p pair) erro
 // and returns the error then.
 func (a *Auth) Revoke(ctx context.Context, in tenants.Integration) error {
 	a.forget(in.ID)
-	var told error
+	var revokeErr error
 	if in.Productboard.Kind == tenants.AuthOAuth {
 		p, err := a.current(ctx, in)
 		if err != nil {
@@ -177,16 +177,16 @@ func (a *Auth) Revoke(ctx context.Context, in tenants.Integration) error {
 		}
 		a.forget(in.ID)
 		if !p.refresh.Empty() {
-			told = a.revokeAt(ctx, in.Productboard, p.refresh)
+			revokeErr = a.revokeAt(ctx, in.Productboard, p.refresh)
 		}
 	}
-	if err := a.opts.Redis.Del(ctx, sessionKey(in.Tenant, in.ID), begunKey(in.Tenant, in.ID)).Err(); err != nil {
+	if err := a.opts.Redis.Del(ctx, sessionKey(in.Tenant, in.ID), flowKey(in.Tenant, in.ID)).Err(); err != nil {
 		return redisdb.Fault("forget tokens", err)
 	}
 	if err := a.opts.Redis.ZRem(ctx, dueKey, in.Tenant+"/"+in.ID).Err(); err != nil {
 		return redisdb.Fault("forget tokens", err)
 	}
-	return told
+	return revokeErr
 }
 
 // Status is what there is to know about an integration's tokens, without them.

@@ -66,11 +66,11 @@ type Auth struct {
 	flight singleflight.Group
 
 	mu    sync.Mutex
-	known map[string]held
+	known map[string]knownToken
 }
 
-// held is a token that this process has seen.
-type held struct {
+// knownToken is a token that this process has seen.
+type knownToken struct {
 	client string
 	pair   pair
 }
@@ -90,7 +90,7 @@ func New(opts Options) *Auth {
 	if opts.Now == nil {
 		opts.Now = time.Now
 	}
-	a := &Auth{opts: opts, script: redis.NewScript(sessionLua), known: map[string]held{}}
+	a := &Auth{opts: opts, script: redis.NewScript(sessionLua), known: map[string]knownToken{}}
 	opts.Store.Beside(a)
 	return a
 }
@@ -171,7 +171,7 @@ func (a *Auth) remember(in tenants.Integration, p pair) {
 			break
 		}
 	}
-	a.known[in.ID] = held{client: client(in.Productboard), pair: p}
+	a.known[in.ID] = knownToken{client: client(in.Productboard), pair: p}
 }
 
 func (a *Auth) forget(id string) {

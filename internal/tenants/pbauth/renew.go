@@ -58,7 +58,7 @@ var errBusy = errors.New("another process is asking for the token for too long")
 func (a *Auth) turn(ctx context.Context, in tenants.Integration, rejected secret.String) (pair, error) {
 	owner := rand.Text()
 	for {
-		taken := time.Now()
+		lockedAt := time.Now()
 		verdict, doc, err := a.run(ctx, in, "take", owner, a.opts.Lock, "")
 		if err != nil {
 			return pair{}, busyFault(ctx, err)
@@ -80,7 +80,7 @@ func (a *Auth) turn(ctx context.Context, in tenants.Integration, rejected secret
 			}
 			return p, err
 		}
-		return a.asking(ctx, in, p, owner, taken)
+		return a.renewLocked(ctx, in, p, owner, lockedAt)
 	}
 }
 
@@ -97,8 +97,8 @@ func (a *Auth) serves(p pair, rejected secret.String, busy bool) bool {
 	return now.Before(p.renew) || busy && now.Before(p.until)
 }
 
-// asking asks Productboard, holding the lock, and stores what it gives.
-func (a *Auth) asking(ctx context.Context, in tenants.Integration, p pair, owner string, taken time.Time) (pair, error) {
+// renewLocked asks Productboard, holding the lock, and stores what it gives.
+func (a *Auth) renewLocked(ctx context.Context, in tenants.Integration, p pair, owner string, lockedAt time.Time) (pair, error) {
 	if in.Productboard.Kind == tenants.AuthOAuth && p.refresh.Empty() {
 		a.drop(ctx, in, owner)
 		return pair{}, unauthorized("renew token", notConnected, nil)
@@ -112,7 +112,7 @@ func (a *Auth) asking(ctx context.Context, in tenants.Integration, p pair, owner
 	// The request ends within a third of the lock's life, so it ends before
 	// anybody else begins.
 	fctx := outbound.WithFence(ctx, func() error {
-		if time.Since(taken) > a.opts.Lock/2 {
+		if time.Since(lockedAt) > a.opts.Lock/2 {
 			return errFenced
 		}
 		return nil

@@ -18,20 +18,20 @@ import (
 const (
 	// resealTries bounds the tries for tokens that are renewed meanwhile.
 	resealTries = 10
-	// maxBegun bounds the sign-ins of one integration that are under way, and
-	// maxBegunTenant those of a tenant, about 700 bytes each: the oldest gives
+	// maxFlows bounds the sign-ins of one integration that are under way, and
+	// maxTenantFlows those of a tenant, about 700 bytes each: the oldest gives
 	// way to a new one, and whoever had it begins again.
-	maxBegun, maxBegunTenant = 10, 100
+	maxFlows, maxTenantFlows = 10, 100
 )
 
-// begunKey lists the sign-ins of an integration that are under way, for a
+// flowKey lists the sign-ins of an integration that are under way, for a
 // rotation to find them: a list that ends with the last of them.
-func begunKey(tenant, integration string) string {
+func flowKey(tenant, integration string) string {
 	return "pb:{t:" + tenant + "}:oauth:begun:" + integration
 }
 
-// begunInTenantKey lists those of all of a tenant's integrations.
-func begunInTenantKey(tenant string) string { return "pb:{t:" + tenant + "}:oauth:begun" }
+// tenantFlowKey lists those of all of a tenant's integrations.
+func tenantFlowKey(tenant string) string { return "pb:{t:" + tenant + "}:oauth:begun" }
 
 // begin stores what is kept of a Start. It is listed first: an entry may lead
 // nowhere, but nothing that is sealed is hidden.
@@ -39,7 +39,7 @@ func (a *Auth) begin(ctx context.Context, in tenants.Integration, key, raw strin
 	if err := a.opts.Store.Announce(ctx); err != nil {
 		return err
 	}
-	for list, most := range map[string]int64{begunKey(in.Tenant, in.ID): maxBegun, begunInTenantKey(in.Tenant): maxBegunTenant} {
+	for list, most := range map[string]int64{flowKey(in.Tenant, in.ID): maxFlows, tenantFlowKey(in.Tenant): maxTenantFlows} {
 		if err := a.list(ctx, list, key, most); err != nil {
 			return redisdb.Fault("start connection", err)
 		}
@@ -80,8 +80,8 @@ type sealing struct {
 
 func (a *Auth) sealing() *sealing { return &sealing{keys: a.opts.Keys, used: map[string]bool{}} }
 
-// again is the same text sealed with the first key.
-func (s *sealing) again(sealed, where string) string {
+// reseal returns the same text sealed with the first key.
+func (s *sealing) reseal(sealed, where string) string {
 	if sealed == "" {
 		return ""
 	}
@@ -110,20 +110,20 @@ func (a *Auth) sessionAgain(s *sealing, tenant, integration, doc string) string 
 		s.errs = append(s.errs, errors.New("its tokens cannot be read"))
 		return doc
 	}
-	d.Access = s.again(d.Access, bound(tenant, integration, boundAccess))
-	d.Refresh = s.again(d.Refresh, bound(tenant, integration, boundRefresh))
+	d.Access = s.reseal(d.Access, bound(tenant, integration, boundAccess))
+	d.Refresh = s.reseal(d.Refresh, bound(tenant, integration, boundRefresh))
 	raw, err := json.Marshal(d)
 	s.errs = append(s.errs, err)
 	return string(raw)
 }
 
-func (a *Auth) begunAgain(s *sealing, tenant, integration, doc string) string {
-	var b begun
+func (a *Auth) resealFlow(s *sealing, tenant, integration, doc string) string {
+	var b pendingFlow
 	if err := json.Unmarshal([]byte(doc), &b); err != nil {
 		s.errs = append(s.errs, errors.New("a sign-in cannot be read"))
 		return doc
 	}
-	b.Verifier = s.again(b.Verifier, bound(tenant, integration, boundVerifier))
+	b.Verifier = s.reseal(b.Verifier, bound(tenant, integration, boundVerifier))
 	raw, err := json.Marshal(b)
 	s.errs = append(s.errs, err)
 	return string(raw)
@@ -135,7 +135,7 @@ func (a *Auth) stored(ctx context.Context, tenant, integration string) (session 
 	if err != nil && !errors.Is(err, redis.Nil) {
 		return "", nil, redisdb.Fault("read tokens", err)
 	}
-	keys, err := a.opts.Redis.LRange(ctx, begunKey(tenant, integration), 0, maxBegun-1).Result()
+	keys, err := a.opts.Redis.LRange(ctx, flowKey(tenant, integration), 0, maxFlows-1).Result()
 	if err != nil {
 		return "", nil, redisdb.Fault("read tokens", err)
 	}
@@ -164,7 +164,7 @@ func (a *Auth) SealedWith(ctx context.Context, tenant, integration string) (map[
 		a.sessionAgain(s, tenant, integration, session)
 	}
 	for _, raw := range signIns {
-		a.begunAgain(s, tenant, integration, raw)
+		a.resealFlow(s, tenant, integration, raw)
 	}
 	return s.used, nil // also of what cannot be opened
 }
@@ -194,7 +194,7 @@ func (a *Auth) Reseal(ctx context.Context, tenant, integration string) (changed 
 		}
 		for key, raw := range signIns {
 			one := a.sealing()
-			next := a.begunAgain(one, tenant, integration, raw)
+			next := a.resealFlow(one, tenant, integration, raw)
 			if len(one.older()) == 0 || errors.Join(one.errs...) != nil {
 				continue // it is over in ten minutes, or begun again
 			}

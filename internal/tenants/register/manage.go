@@ -32,7 +32,7 @@ func (r *Registrar) Create(ctx context.Context, tenant string, desired tenants.I
 	case !errors.Is(err, fault.NotFound):
 		j.fail(FieldName, err)
 	}
-	return r.single(ctx, j, wholly())
+	return r.single(ctx, j, bothSides())
 }
 
 // Register registers an integration at Productboard that is stored and not
@@ -75,7 +75,7 @@ func (r *Registrar) Patch(ctx context.Context, tenant, id string, change func(*t
 	if desired.Target.Type == stored.Target.Type && !reflect.DeepEqual(stored.Target, desired.Target) {
 		r.refuseDisclosure(j, sent)
 	}
-	return r.single(ctx, j, r.touched(stored, desired))
+	return r.single(ctx, j, r.sidesOf(stored, desired))
 }
 
 // refuseDisclosure refuses settings that lead a stored credential, which the
@@ -97,7 +97,7 @@ func (r *Registrar) refuseDisclosure(j *job, sent []string) {
 }
 
 // single checks one integration and carries out what it needs.
-func (r *Registrar) single(ctx context.Context, j *job, look scope) (tenants.Integration, Result, error) {
+func (r *Registrar) single(ctx context.Context, j *job, look sides) (tenants.Integration, Result, error) {
 	if j.state != Failed {
 		r.inspect(ctx, j, look, r.find)
 	}
@@ -128,13 +128,13 @@ func (r *Registrar) find(ctx context.Context, in tenants.Integration) *workspace
 	return ws
 }
 
-// touched says which sides a change concerns.
-func (r *Registrar) touched(stored, desired tenants.Integration) scope {
+// sidesOf returns which sides a change concerns.
+func (r *Registrar) sidesOf(stored, desired tenants.Integration) sides {
 	if stored.Reconnect != nil || stored.ProductboardID == "" {
-		return wholly()
+		return bothSides()
 	}
 	target := !reflect.DeepEqual(stored.Target, desired.Target)
-	return scope{
+	return sides{
 		target: target,
 		// The mapping names fields of Productboard's items.
 		productboard: target && !reflect.DeepEqual(stored.Target.Settings, desired.Target.Settings) ||

@@ -14,7 +14,7 @@ import (
 	"pushbutton/internal/tenants"
 )
 
-func (r *Registrar) ensureTenant(ctx context.Context, id string) (made bool, err error) {
+func (r *Registrar) ensureTenant(ctx context.Context, id string) (isNew bool, err error) {
 	_, err = r.Store.CreateTenant(ctx, id)
 	if errors.Is(err, fault.Conflict) {
 		return false, nil

@@ -27,10 +27,10 @@ type job struct {
 	// remote is what Productboard shows of it, nil if it shows nothing.
 	remote *pbapi.Integration
 	action action
-	// patient jobs may stay pending: nobody has authorised the plugin yet.
-	patient bool
-	// taking is what was made elsewhere and shall become this one.
-	taking *pbapi.Integration
+	// mayStayPending lets it stay pending where nobody has authorised the plugin yet.
+	mayStayPending bool
+	// takeOver is what was made elsewhere and shall become this one.
+	takeOver *pbapi.Integration
 
 	state    State
 	caveat   string
@@ -95,7 +95,7 @@ func (r *Registrar) plan(ctx context.Context, declaration Declaration) []*job {
 		})
 	}
 	_ = group.Wait()
-	refuseTwins(jobs)
+	refuseDuplicates(jobs)
 	return jobs
 }
 
@@ -109,26 +109,26 @@ func (r *Registrar) check(ctx context.Context, j *job, workspaces *workspaces) {
 		j.fail(FieldName, err)
 		return
 	}
-	j.patient = true
-	r.inspect(ctx, j, wholly(), workspaces.of)
+	j.mayStayPending = true
+	r.inspect(ctx, j, bothSides(), workspaces.of)
 }
 
-// waits reports whether the record is one that was stored for somebody to
+// isPending reports whether the record is one that was stored for somebody to
 // authorise the plugin, and was never about to be registered.
-func (j *job) waits() bool {
+func (j *job) isPending() bool {
 	return j.stored != nil && j.goal.Productboard.Kind == tenants.AuthOAuth && j.stored.ProductboardID == "" && j.stored.CreateBegun.IsZero()
 }
 
-// scope says which sides of an integration have to be looked at.
-type scope struct{ target, productboard bool }
+// sides says which sides of an integration have to be looked at.
+type sides struct{ target, productboard bool }
 
-func productboardOnly() scope { return scope{productboard: true} }
+func productboardOnly() sides { return sides{productboard: true} }
 
-func wholly() scope { return scope{target: true, productboard: true} }
+func bothSides() sides { return sides{target: true, productboard: true} }
 
 // inspect checks the desired integration against the record, the tracker and
 // Productboard, and decides what has to be done.
-func (r *Registrar) inspect(ctx context.Context, j *job, look scope, open func(context.Context, tenants.Integration) *workspace) {
+func (r *Registrar) inspect(ctx context.Context, j *job, look sides, open func(context.Context, tenants.Integration) *workspace) {
 	var err error
 	if j.goal, err = r.goal(j.tenant, j.desired.Integration, j.stored); err != nil {
 		j.fail(FieldSettings, err)
@@ -143,7 +143,7 @@ func (r *Registrar) inspect(ctx context.Context, j *job, look scope, open func(c
 		if j.goal.Target.Type != j.stored.Target.Type {
 			look.target = false // another tracker must not see these credentials
 		}
-		if look != wholly() {
+		if look != bothSides() {
 			j.goal.Reconnect = j.stored.Reconnect // what is not looked at is not known to work
 		}
 	}
@@ -165,7 +165,7 @@ func (r *Registrar) inspect(ctx context.Context, j *job, look scope, open func(c
 		return
 	}
 	ws := open(ctx, j.goal)
-	if ws.err != nil && j.patient && j.waits() && fault.KindOf(ws.err) == fault.Unauthorized {
+	if ws.err != nil && j.mayStayPending && j.isPending() && fault.KindOf(ws.err) == fault.Unauthorized {
 		j.action = actionStore
 		return
 	}
@@ -245,9 +245,9 @@ func refuseDeleting(j *job) {
 	}
 }
 
-// refuseTwins refuses two declarations of what Productboard would show as the
+// refuseDuplicates refuses two declarations of what Productboard would show as the
 // same column; names within one tenant are unique already.
-func refuseTwins(jobs []*job) {
+func refuseDuplicates(jobs []*job) {
 	type column struct{ token, kind, name string }
 	first := map[column]*job{}
 	for _, j := range jobs {
@@ -262,8 +262,8 @@ func refuseTwins(jobs []*job) {
 
 // decide chooses the action of a job.
 func (r *Registrar) decide(ctx context.Context, j *job, listed []pbapi.Integration) {
-	if j.taking != nil {
-		j.action, j.remote = actionTakeOver, j.taking
+	if j.takeOver != nil {
+		j.action, j.remote = actionTakeOver, j.takeOver
 		return
 	}
 	var same []pbapi.Integration // of the same type and name
@@ -282,7 +282,7 @@ func (r *Registrar) decide(ctx context.Context, j *job, listed []pbapi.Integrati
 		j.refuse(fault.Conflict, FieldToken, "Productboard does not have the integration %s any more, or does not show it with this token; if it was deleted there, apply again with recreate", j.goal.ProductboardID)
 	case begun && r.now().Before(j.stored.CreateBegun.Add(createSettles)):
 		j.refuse(fault.Conflict, FieldName, "Productboard is creating it at the moment, or has left open whether it did; apply again after %s", j.stored.CreateBegun.Add(createSettles).UTC().Format("15:04:05 MST"))
-	case begun && !j.stored.CreateBegun.IsZero() && len(same) == 1 && !r.held(ctx, j, same[0].ID):
+	case begun && !j.stored.CreateBegun.IsZero() && len(same) == 1 && !r.isOurs(ctx, j, same[0].ID):
 		j.action, j.remote = actionAdopt, &same[0]
 	case len(same) > 0:
 		j.refuse(fault.Conflict, FieldName, "Productboard already has an integration of the type %q with this name that this plugin did not make (%s); delete it there or choose another name", j.goal.Type, same[0].ID)
@@ -295,9 +295,9 @@ func (r *Registrar) decide(ctx context.Context, j *job, listed []pbapi.Integrati
 	}
 }
 
-// held reports whether any of our records has an integration of Productboard's.
+// isOurs reports whether any of our records has an integration of Productboard's.
 // It reads them all, which is done for an orphan alone.
-func (r *Registrar) held(ctx context.Context, j *job, productboardID string) bool {
+func (r *Registrar) isOurs(ctx context.Context, j *job, productboardID string) bool {
 	for after := ""; ; {
 		page, next, err := r.Store.Tenants(ctx, after, tenants.MaxPage)
 		for _, t := range page {

@@ -205,7 +205,7 @@ func (r *Registrar) apply(ctx context.Context, declaration Declaration, jobs []*
 	for _, t := range declaration.Tenants {
 		mine := jobs[next : next+len(t.Integrations)]
 		next += len(t.Integrations)
-		made, err := r.ensureTenant(ctx, t.ID)
+		isNew, err := r.ensureTenant(ctx, t.ID)
 		useful := len(mine) == 0
 		for _, j := range mine {
 			if err != nil {
@@ -215,7 +215,7 @@ func (r *Registrar) apply(ctx context.Context, declaration Declaration, jobs []*
 			r.perform(ctx, j)
 			useful = useful || j.state != Failed
 		}
-		if made && !useful {
+		if isNew && !useful {
 			// Nothing half made. A record whose outcome is unknown keeps its
 			// tenant: that one is refused.
 			_ = r.Store.Tenant(t.ID).DeleteTenant(context.WithoutCancel(ctx))

@@ -12,11 +12,11 @@ import (
 // FieldProductboardID is where the id of an integration to take over is.
 const FieldProductboardID = "productboardId"
 
-// maxTaken bounds the connections of an integration that is taken over.
-const maxTaken = 100_000
+// maxTakeover bounds the connections of an integration that is taken over.
+const maxTakeover = 100_000
 
-// Taken is an integration that was made elsewhere and is ours now.
-type Taken struct {
+// Takeover is an integration that was made elsewhere and is ours now.
+type Takeover struct {
 	Integration tenants.Integration
 	Result      Result
 	// Buttons counts the buttons that Productboard shows, by state. A push of
@@ -32,7 +32,7 @@ type Taken struct {
 // of desired that Desired.Integration lists; name, type, button and whether it
 // is enabled come from Productboard. Its error is Problems: nothing was changed
 // then, unless it is fault.IsUnsure.
-func (r *Registrar) TakeOver(ctx context.Context, tenant, productboardID string, desired tenants.Integration) (Taken, error) {
+func (r *Registrar) TakeOver(ctx context.Context, tenant, productboardID string, desired tenants.Integration) (Takeover, error) {
 	j := &job{tenant: tenant}
 	session := r.Productboard(desired)
 	remote, err := session.GetIntegration(ctx, productboardID)
@@ -41,11 +41,11 @@ func (r *Registrar) TakeOver(ctx context.Context, tenant, productboardID string,
 		j.fail(FieldProductboardID, err)
 	case err != nil:
 		j.fail(FieldToken, err)
-	case r.held(ctx, j, productboardID):
+	case r.isOurs(ctx, j, productboardID):
 		j.refuse(fault.Conflict, FieldProductboardID, "This integration is one of this plugin's already.")
 	}
 	if j.state == Failed {
-		return Taken{Result: r.result(j)}, j.problems
+		return Takeover{Result: r.result(j)}, j.problems
 	}
 	desired.Name, desired.Type, desired.ButtonLabel, desired.Disabled = remote.Name, remote.Type, remote.Label, remote.Status == pbapi.Disabled
 	j.desired = Desired{Integration: desired}
@@ -54,7 +54,7 @@ func (r *Registrar) TakeOver(ctx context.Context, tenant, productboardID string,
 	} else if !errors.Is(err, fault.NotFound) {
 		j.fail(FieldName, err)
 	}
-	out := Taken{Buttons: map[pbapi.StateName]int{}}
+	out := Takeover{Buttons: map[pbapi.StateName]int{}}
 	connections, err := r.buttonsOf(ctx, session, productboardID)
 	if err != nil {
 		j.fail(FieldProductboardID, err)
@@ -62,8 +62,8 @@ func (r *Registrar) TakeOver(ctx context.Context, tenant, productboardID string,
 	for _, c := range connections {
 		out.Buttons[c.State.State]++
 	}
-	j.taking = &remote
-	out.Integration, out.Result, err = r.single(ctx, j, wholly())
+	j.takeOver = &remote
+	out.Integration, out.Result, err = r.single(ctx, j, bothSides())
 	if err != nil || r.Link == nil {
 		return out, err
 	}
@@ -82,7 +82,7 @@ func (r *Registrar) buttonsOf(ctx context.Context, session Session, id string) (
 		if err != nil {
 			return nil, err
 		}
-		if len(out) == maxTaken {
+		if len(out) == maxTakeover {
 			return nil, fault.New(fault.Invalid, "take over integration", "It has more buttons than can be taken over at once.")
 		}
 		out = append(out, c)

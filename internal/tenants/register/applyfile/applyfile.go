@@ -242,11 +242,11 @@ func (r *reader) secret(v value) secret.String {
 func (r *reader) domain(v value) string {
 	s := r.text(v, 1, pbapi.MaxIntegrationType)
 	labels := strings.Split(s, ".")
-	odd := len(labels) < 2
+	invalid := len(labels) < 2
 	for _, label := range labels {
-		odd = odd || label == "" || strings.Trim(label, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_") != ""
+		invalid = invalid || label == "" || strings.Trim(label, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_") != ""
 	}
-	if s != "" && odd {
+	if s != "" && invalid {
 		r.complain(v, "must be a reversed domain name, such as com.example.push")
 	}
 	return s

@@ -11,10 +11,10 @@ const maxScope = 1000
 func (r *reader) productboard(v value) tenants.ProductboardAuth {
 	before := len(r.problems)
 	var auth tenants.ProductboardAuth
-	given := 0
+	kinds := 0
 	kind := func(k tenants.AuthKind, read func(v value)) field {
 		return field{name: string(k), read: func(v value) {
-			given++
+			kinds++
 			auth.Kind = k
 			read(v)
 		}}
@@ -38,7 +38,7 @@ func (r *reader) productboard(v value) tenants.ProductboardAuth {
 	if len(r.problems) > before {
 		return auth
 	}
-	if given != 1 {
+	if kinds != 1 {
 		r.complain(v, "must hold exactly one of token, oauth and jwt")
 		return auth
 	}

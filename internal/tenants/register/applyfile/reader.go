@@ -76,7 +76,7 @@ func (r *reader) object(v value, fields ...field) {
 	for i, f := range fields {
 		names[i] = f.name
 	}
-	given := map[string]bool{}
+	present := map[string]bool{}
 	ok := r.entries(v, func(name string, v value) {
 		i := slices.Index(names, name)
 		if i < 0 {
@@ -87,14 +87,14 @@ func (r *reader) object(v value, fields ...field) {
 			r.complain(v, "is not known%s", hint)
 			return
 		}
-		given[name] = true
+		present[name] = true
 		fields[i].read(v)
 	})
 	if !ok {
 		return
 	}
 	for _, f := range fields {
-		if f.required && !given[f.name] {
+		if f.required && !present[f.name] {
 			r.complain(v.at(f.name), "is required")
 		}
 	}
