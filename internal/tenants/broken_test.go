@@ -17,8 +17,8 @@ import (
 func TestABrokenTenantHidesNoOther(t *testing.T) {
 	redistest.Each(t, func(t *testing.T, env redistest.Env) {
 		s := open(t, env, "a", "b", "c", "d")
-		var told []string
-		s.OnBroken(func(_ context.Context, b tenants.Broken) { told = append(told, b.String()) })
+		var reports []string
+		s.OnBroken(func(_ context.Context, b tenants.Broken) { reports = append(reports, b.String()) })
 		_, err := s.Tenant("b").Create(t.Context(), integration("Engineering"))
 		require.NoError(t, err)
 		key := "pb:{t:b}:tenant"
@@ -36,11 +36,11 @@ func TestABrokenTenantHidesNoOther(t *testing.T) {
 			}
 		}
 		for _, text := range []string{"canary", "", "null", "[]", "{}", `{"id":5}`} {
-			told = nil
+			reports = nil
 			require.NoError(t, env.Client.Set(t.Context(), key, text, 0).Err())
 			require.Equal(t, []string{"a", "c", "d"}, ids(), "%q", text)
 			require.Equal(t, []string{"a", "c", "d"}, ids())
-			require.Equal(t, []string{"b"}, told, "once")
+			require.Equal(t, []string{"b"}, reports, "once")
 			broken, err := s.Broken(t.Context())
 			require.NoError(t, err)
 			require.Len(t, broken, 1)
@@ -76,31 +76,31 @@ func TestABrokenIntegrationHidesNoOther(t *testing.T) {
 	redistest.Each(t, func(t *testing.T, env redistest.Env) {
 		s := open(t, env, "acme")
 		acme := s.Tenant("acme")
-		var made []tenants.Integration
+		var created []tenants.Integration
 		for _, name := range []string{"a", "b", "c"} {
 			in, err := acme.Create(t.Context(), integration(name))
 			require.NoError(t, err)
-			made = append(made, in)
+			created = append(created, in)
 		}
 		require.NoError(t, acme.Whole(t.Context()))
 		key := "pb:{t:acme}:integrations"
-		good := env.Client.HGet(t.Context(), key, made[1].ID).Val()
+		good := env.Client.HGet(t.Context(), key, created[1].ID).Val()
 		for _, text := range []string{"canary", "", "null", "{}", `{"id":5}`} {
-			require.NoError(t, env.Client.HSet(t.Context(), key, made[1].ID, text).Err())
+			require.NoError(t, env.Client.HSet(t.Context(), key, created[1].ID, text).Err())
 			page, next, err := acme.Integrations(t.Context(), "", 0)
 			require.NoError(t, err, "%q", text)
 			require.Empty(t, next)
-			require.Equal(t, []tenants.Integration{made[0], made[2]}, page)
+			require.Equal(t, []tenants.Integration{created[0], created[2]}, page)
 			broken, err := s.Broken(t.Context())
 			require.NoError(t, err)
-			require.Equal(t, "acme/"+made[1].ID, broken[0].String())
+			require.Equal(t, "acme/"+created[1].ID, broken[0].String())
 			err = acme.Whole(t.Context())
 			require.ErrorIs(t, err, tenants.ErrBroken)
-			require.Contains(t, fault.From(err).Public, made[1].ID)
-			_, err = acme.Integration(t.Context(), made[1].ID)
+			require.Contains(t, fault.From(err).Public, created[1].ID)
+			_, err = acme.Integration(t.Context(), created[1].ID)
 			require.ErrorIs(t, err, tenants.ErrBroken)
 		}
-		require.NoError(t, env.Client.HSet(t.Context(), key, made[1].ID, good).Err())
+		require.NoError(t, env.Client.HSet(t.Context(), key, created[1].ID, good).Err())
 		require.NoError(t, acme.Whole(t.Context()))
 		broken, err := s.Broken(t.Context())
 		require.NoError(t, err)

@@ -23,7 +23,7 @@ func with(t *testing.T, env redistest.Env, keys ...string) *tenants.Store {
 func silent(tenants.Rotated) {}
 
 // fill makes n integrations in each tenant, sealed by s.
-func fill(t *testing.T, s *tenants.Store, n int, names ...string) (made []tenants.Integration) {
+func fill(t *testing.T, s *tenants.Store, n int, names ...string) (created []tenants.Integration) {
 	t.Helper()
 	for _, name := range names {
 		_, err := s.CreateTenant(t.Context(), name)
@@ -31,24 +31,24 @@ func fill(t *testing.T, s *tenants.Store, n int, names ...string) (made []tenant
 		for i := range n {
 			in, err := s.Tenant(name).Create(t.Context(), integration(fmt.Sprintf("Column %d", i)))
 			require.NoError(t, err)
-			made = append(made, in)
+			created = append(created, in)
 		}
 	}
-	return made
+	return created
 }
 
 func TestRotateSealsEverythingWithTheFirstKey(t *testing.T) {
 	redistest.Each(t, func(t *testing.T, env redistest.Env) {
-		made := fill(t, with(t, env, "k1"), 70, "acme", "globex")
+		created := fill(t, with(t, env, "k1"), 70, "acme", "globex")
 		rotating := with(t, env, "k2", "k1")
-		var told []tenants.Rotated
-		r, err := rotating.Rotate(t.Context(), func(r tenants.Rotated) { told = append(told, r) })
+		var reports []tenants.Rotated
+		r, err := rotating.Rotate(t.Context(), func(r tenants.Rotated) { reports = append(reports, r) })
 		require.NoError(t, err)
 		require.Equal(t, tenants.Rotated{Tenants: 2, Integrations: 140, Resealed: 140, Older: map[string]int64{}}, r)
-		require.NotEmpty(t, told)
+		require.NotEmpty(t, reports)
 
 		newer := with(t, env, "k2")
-		for _, want := range made {
+		for _, want := range created {
 			got, err := newer.ByID(t.Context(), want.ID)
 			require.NoError(t, err)
 			require.Equal(t, want, got, "neither content nor version changes")
@@ -95,10 +95,10 @@ func TestRotateCanBeStopped(t *testing.T) {
 func TestRotateLosesNoUpdate(t *testing.T) {
 	redistest.Each(t, func(t *testing.T, env redistest.Env) {
 		old := with(t, env, "k1", "k2")
-		made := fill(t, old, 20, "acme")
+		created := fill(t, old, 20, "acme")
 		const updates = 10
 		var group sync.WaitGroup
-		for _, in := range made {
+		for _, in := range created {
 			group.Go(func() {
 				for i := range updates {
 					in.Productboard.Token = secret.New(fmt.Sprintf("token-%d", i))
@@ -121,7 +121,7 @@ func TestRotateLosesNoUpdate(t *testing.T) {
 		require.NoError(t, err)
 		require.Empty(t, r.Older)
 		newer := with(t, env, "k2")
-		for _, in := range made {
+		for _, in := range created {
 			got, err := newer.ByID(t.Context(), in.ID)
 			require.NoError(t, err)
 			require.Equal(t, fmt.Sprintf("token-%d", updates-1), got.Productboard.Token.Reveal())

@@ -17,13 +17,13 @@ import (
 func TestTenantsAreUpdatedOneAfterTheOther(t *testing.T) {
 	redistest.Each(t, func(t *testing.T, env redistest.Env) {
 		s := open(t, env)
-		made, err := s.AddTenant(t.Context(), tenants.Tenant{ID: "acme", Name: "Acme", Limits: tenants.Limits{Integrations: 1}, CA: certificate(t, true), Version: 7})
+		created, err := s.AddTenant(t.Context(), tenants.Tenant{ID: "acme", Name: "Acme", Limits: tenants.Limits{Integrations: 1}, CA: certificate(t, true), Version: 7})
 		require.NoError(t, err)
-		require.EqualValues(t, 1, made.Version)
+		require.EqualValues(t, 1, created.Version)
 		acme := s.Tenant("acme")
 		got, err := acme.Get(t.Context())
 		require.NoError(t, err)
-		require.Equal(t, made, got)
+		require.Equal(t, created, got)
 
 		_, err = acme.Create(t.Context(), integration("A"))
 		require.NoError(t, err)

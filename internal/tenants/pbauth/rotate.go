@@ -104,7 +104,7 @@ func (s *sealing) older() map[string]bool {
 	return s.used
 }
 
-func (a *Auth) sessionAgain(s *sealing, tenant, integration, doc string) string {
+func (a *Auth) resealSession(s *sealing, tenant, integration, doc string) string {
 	var d document
 	if err := json.Unmarshal([]byte(doc), &d); err != nil {
 		s.errs = append(s.errs, errors.New("its tokens cannot be read"))
@@ -161,7 +161,7 @@ func (a *Auth) SealedWith(ctx context.Context, tenant, integration string) (map[
 	}
 	s := a.sealing()
 	if session != "" {
-		a.sessionAgain(s, tenant, integration, session)
+		a.resealSession(s, tenant, integration, session)
 	}
 	for _, raw := range signIns {
 		a.resealFlow(s, tenant, integration, raw)
@@ -181,7 +181,7 @@ func (a *Auth) Reseal(ctx context.Context, tenant, integration string) (changed 
 		s := a.sealing()
 		verdict := "done"
 		if session != "" {
-			next := a.sessionAgain(s, tenant, integration, session)
+			next := a.resealSession(s, tenant, integration, session)
 			if err := errors.Join(s.errs...); err != nil {
 				return changed, s.older(), fault.Wrap(fault.Internal, "seal tokens anew", err)
 			}
