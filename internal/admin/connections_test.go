@@ -106,7 +106,7 @@ func TestConnectionsLife(t *testing.T) {
 				failed = e
 			}
 		}
-		require.Equal(t, "open", failed["stage"])
+		require.Equal(t, "open", failed["step"])
 		require.Equal(t, "unavailable", failed["outcome"])
 		require.Equal(t, "tracker", failed["side"])
 		require.Equal(t, "req-17", failed["reference"])

@@ -66,7 +66,7 @@ type Connection struct {
 	Attempts        int                `json:"attempts,omitempty" doc:"Tries of the push under way that count."`
 	Issue           *ConnectionIssue   `json:"issue,omitempty"`
 	Failure         *ConnectionFailure `json:"failure,omitempty" doc:"Why the button shows an error."`
-	Waiting         *ConnectionFailure `json:"waiting,omitempty" doc:"Why a push under way waits."`
+	LastFailure     *ConnectionFailure `json:"lastFailure,omitempty" doc:"Why a push under way waits."`
 	Marker          string             `json:"marker" doc:"The handle by which its issue is found again in the tracker."`
 }
 
@@ -77,7 +77,7 @@ type ConnectionEvent struct {
 	State      string     `json:"state" enum:"initial,progress,connected,error" doc:"What the button showed from then on."`
 	Generation int64      `json:"generation" doc:"Counts the clicks that changed something."`
 	Run        int64      `json:"run" doc:"Rises whenever the work changes hands."`
-	Stage      string     `json:"stage,omitempty" doc:"What was under way: open, settle, verify or tidy."`
+	Step       string     `json:"step,omitempty" doc:"What was under way: open, settle, verify or tidy."`
 	TookMs     int64      `json:"tookMs,omitempty" doc:"How long a worker was at it, in milliseconds."`
 	Outcome    string     `json:"outcome,omitempty" doc:"Of what a worker was at: ok, or the kind of failure."`
 	Side       fault.Side `json:"side,omitempty" enum:"plugin,productboard,tracker" doc:"Who has to act. plugin is this deployment."`
@@ -121,7 +121,7 @@ type ConnectionsRetried struct {
 
 func wireConnection(p pushes.Push) Connection {
 	out := Connection{Integration: p.Key.Integration, IntegrationName: p.Integration, Entity: p.Key.Entity, State: string(p.State), ToDo: string(p.ToDo),
-		ClickedAt: p.Clicked, ChangedAt: p.Changed, Attempts: p.Attempts, Failure: wireFailure(p.Failure), Waiting: wireFailure(p.Waiting), Marker: string(p.Marker)}
+		ClickedAt: p.Clicked, ChangedAt: p.Changed, Attempts: p.Attempts, Failure: wireFailure(p.Failure), LastFailure: wireFailure(p.Waiting), Marker: string(p.Marker)}
 	if p.By != (connections.Person{}) {
 		out.ClickedBy = &ConnectionPerson{Name: p.By.Name, Email: p.By.Email}
 	}
@@ -142,7 +142,7 @@ func wireDetail(d pushes.Detail) ConnectionDetail {
 	out := ConnectionDetail{Connection: wireConnection(d.Push), Timeline: []ConnectionEvent{}}
 	for _, e := range d.Timeline {
 		out.Timeline = append(out.Timeline, ConnectionEvent{At: connections.Millis(e.At), What: e.What, State: string(e.State), Generation: e.Generation, Run: e.Run,
-			Stage: string(e.Stage), TookMs: e.Took.Milliseconds(), Outcome: e.Outcome, Side: e.Side, Reference: e.Ref, Note: e.Note})
+			Step: string(e.Stage), TookMs: e.Took.Milliseconds(), Outcome: e.Outcome, Side: e.Side, Reference: e.Ref, Note: e.Note})
 	}
 	return out
 }
@@ -160,7 +160,7 @@ func wireRetried(r pushes.Retried) ConnectionsRetried {
 func (c Connection) Push(tenant string) pushes.Push {
 	out := pushes.Push{Key: connections.Key{Tenant: tenant, Integration: c.Integration, Entity: c.Entity}, Integration: c.IntegrationName,
 		State: connections.State(c.State), ToDo: connections.Step(c.ToDo), Clicked: c.ClickedAt, Changed: c.ChangedAt, Attempts: c.Attempts,
-		Failure: c.Failure.failure(), Waiting: c.Waiting.failure(), Marker: targets.Marker(c.Marker)}
+		Failure: c.Failure.failure(), Waiting: c.LastFailure.failure(), Marker: targets.Marker(c.Marker)}
 	if c.ClickedBy != nil {
 		out.By = connections.Person{Name: c.ClickedBy.Name, Email: c.ClickedBy.Email}
 	}
@@ -182,7 +182,7 @@ func (c ConnectionDetail) Detail(tenant string) pushes.Detail {
 	out := pushes.Detail{Push: c.Push(tenant)}
 	for _, e := range c.Timeline {
 		out.Timeline = append(out.Timeline, connections.Event{At: e.At.UnixMilli(), What: e.What, State: connections.State(e.State), Generation: e.Generation, Run: e.Run,
-			Stage: connections.Step(e.Stage), Took: time.Duration(e.TookMs) * time.Millisecond, Outcome: e.Outcome, Side: e.Side, Ref: e.Reference, Note: e.Note})
+			Stage: connections.Step(e.Step), Took: time.Duration(e.TookMs) * time.Millisecond, Outcome: e.Outcome, Side: e.Side, Ref: e.Reference, Note: e.Note})
 	}
 	return out
 }

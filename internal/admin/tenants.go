@@ -29,8 +29,8 @@ type Shares interface {
 
 // TenantLimits are a tenant's limits on the wire.
 type TenantLimits struct {
-	InFlight     int `json:"inFlight,omitempty" min:"0" max:"100000000" doc:"Pushes worked on at once; 0 or absent: the deployment's default, as for all limits."`
-	Waiting      int `json:"waiting,omitempty" min:"0" max:"100000000" doc:"Pushes that may wait before clicks are refused."`
+	MaxInFlight  int `json:"maxInFlight,omitempty" min:"0" max:"100000000" doc:"Pushes worked on at once; 0 or absent: the deployment's default, as for all limits."`
+	MaxQueued    int `json:"maxQueued,omitempty" min:"0" max:"100000000" doc:"Pushes that may wait before clicks are rejected."`
 	Connections  int `json:"connections,omitempty" min:"0" max:"100000000" doc:"Buttons that are remembered."`
 	PerSecond    int `json:"perSecond,omitempty" min:"0" max:"100000000" doc:"Pushes that may begin in a second."`
 	Integrations int `json:"integrations,omitempty" min:"0" max:"1000" doc:"Integrations."`
@@ -82,7 +82,7 @@ func settingsOf(t tenants.Tenant) TenantSettings {
 
 // set puts settings into a tenant and tells what is wrong with them.
 func (s TenantSettings) set(t *tenants.Tenant) error {
-	t.Name, t.Limits, t.CA = s.Name, tenants.Limits(s.Limits), s.CA
+	t.Name, t.Limits, t.CA = s.Name, tenants.TenantLimits(s.Limits), s.CA
 	var wrong []FieldError
 	for _, w := range t.Check() {
 		wrong = append(wrong, FieldError{Field: w.Field, Message: w.Message})
@@ -96,7 +96,7 @@ func (s TenantSettings) set(t *tenants.Tenant) error {
 // TenantUsage is what a tenant uses, and the limits that hold for it.
 type TenantUsage struct {
 	InFlight    int64        `json:"inFlight" doc:"Pushes that are worked on."`
-	Waiting     int64        `json:"waiting" doc:"Pushes that wait."`
+	Queued      int64        `json:"queued" doc:"Pushes that wait."`
 	Connections int64        `json:"connections" doc:"Buttons that are remembered."`
 	Limits      TenantLimits `json:"limits" doc:"The tenant's own, or the deployment's."`
 }
@@ -145,7 +145,7 @@ func TenantRoutes(store TenantStore, shares Shares) []Route {
 			Summary: "Tell what a tenant uses of its limits"},
 			func(ctx context.Context, c *Call, _, _ None) (TenantUsage, error) {
 				u, err := shares.Usage(ctx, c.Tenant.ID)
-				return TenantUsage{InFlight: u.InFlight, Waiting: u.Waiting, Connections: u.Connections, Limits: inForce(c.Tenant.Limits, shares.Defaults())}, err
+				return TenantUsage{InFlight: u.InFlight, Queued: u.Waiting, Connections: u.Connections, Limits: inForce(c.Tenant.Limits, shares.Defaults())}, err
 			}),
 		Handle(Route{Method: http.MethodPost, Path: one + "/suspend", Operation: "suspendTenant", Tag: tag, Role: auth.Operator,
 			Summary: "Suspend a tenant", Description: "Its clicks are answered with an error that says so; work that waits goes on waiting. Other processes notice within 5 s."},
@@ -172,7 +172,7 @@ func updateTenant(ctx context.Context, c *Call, patch Merge[TenantSettings]) (te
 		return tenants.Tenant{}, err
 	}
 	t := c.Tenant
-	if tenants.Limits(settings.Limits) != t.Limits && !c.Operator() {
+	if tenants.TenantLimits(settings.Limits) != t.Limits && !c.Operator() {
 		return tenants.Tenant{}, newProblem(ProblemRole, "Only an operator can change limits.")
 	}
 	if err := settings.set(&t); err != nil {
@@ -185,7 +185,7 @@ func updateTenant(ctx context.Context, c *Call, patch Merge[TenantSettings]) (te
 // stored by then: any later change of the tenant tries again.
 func share(ctx context.Context, shares Shares, t tenants.Tenant) error {
 	l := t.Limits
-	err := shares.SetLimits(ctx, t.ID, connections.Limits{InFlight: l.InFlight, Waiting: l.Waiting, Connections: l.Connections, PerSecond: l.PerSecond})
+	err := shares.SetLimits(ctx, t.ID, connections.Limits{InFlight: l.MaxInFlight, Waiting: l.MaxQueued, Connections: l.Connections, PerSecond: l.PerSecond})
 	if err != nil {
 		return &fault.Error{Op: "set limits", Kind: fault.Unavailable, Side: fault.SidePlugin, Peer: "Redis", Err: err, Public: "The tenant is stored, but its limits are not in force yet. Read it and change it again."}
 	}
@@ -193,8 +193,8 @@ func share(ctx context.Context, shares Shares, t tenants.Tenant) error {
 }
 
 // inForce are the limits that hold where some are the defaults.
-func inForce(l tenants.Limits, defaults connections.Limits) TenantLimits {
-	return TenantLimits{InFlight: cmp.Or(l.InFlight, defaults.InFlight), Waiting: cmp.Or(l.Waiting, defaults.Waiting),
+func inForce(l tenants.TenantLimits, defaults connections.Limits) TenantLimits {
+	return TenantLimits{MaxInFlight: cmp.Or(l.MaxInFlight, defaults.InFlight), MaxQueued: cmp.Or(l.MaxQueued, defaults.Waiting),
 		Connections: cmp.Or(l.Connections, defaults.Connections), PerSecond: cmp.Or(l.PerSecond, defaults.PerSecond),
 		Integrations: cmp.Or(l.Integrations, tenants.MaxIntegrations)}
 }

@@ -17,7 +17,7 @@ func TestTenantsLife(t *testing.T) {
 		r := newRig(t, env)
 		operator, own := r.token("", auth.Operator), r.token("acme", auth.Admin)
 
-		got := r.do(operator, http.MethodPost, "/tenants", `{"id":"acme","name":"Acme","limits":{"waiting":5}}`)
+		got := r.do(operator, http.MethodPost, "/tenants", `{"id":"acme","name":"Acme","limits":{"maxQueued":5}}`)
 		require.Equal(t, http.StatusCreated, got.status, got.raw)
 		assert.Equal(t, "/admin/v1/tenants/acme", got.head.Get("Location"))
 		assert.Equal(t, `"1"`, got.head.Get("ETag"))
@@ -26,8 +26,8 @@ func TestTenantsLife(t *testing.T) {
 		assert.Equal(t, "conflict", name)
 
 		usage := r.do(own, http.MethodGet, "/tenants/acme/usage", "").body
-		assert.EqualValues(t, 5, usage["limits"].(map[string]any)["waiting"])
-		assert.EqualValues(t, r.records.Defaults().InFlight, usage["limits"].(map[string]any)["inFlight"])
+		assert.EqualValues(t, 5, usage["limits"].(map[string]any)["maxQueued"])
+		assert.EqualValues(t, r.records.Defaults().InFlight, usage["limits"].(map[string]any)["maxInFlight"])
 		got = r.do(own, http.MethodPatch, "/tenants/acme", `{"name":"Acme 2"}`)
 		name, _ = got.problem()
 		assert.Equal(t, "precondition-required", name)
@@ -37,7 +37,7 @@ func TestTenantsLife(t *testing.T) {
 		got = r.do(own, http.MethodPatch, "/tenants/acme", `{"name":"Acme 2"}`, "If-Match", `"1"`)
 		require.Equal(t, http.StatusOK, got.status, got.raw)
 		assert.Equal(t, "Acme 2", got.body["name"])
-		assert.Equal(t, map[string]any{"waiting": 5.0}, got.body["limits"])
+		assert.Equal(t, map[string]any{"maxQueued": 5.0}, got.body["limits"])
 		got = r.do(own, http.MethodPatch, "/tenants/acme", `{"limits":null}`, "If-Match", "*")
 		name, _ = got.problem()
 		assert.Equal(t, "role", name, "limits are the operator's")
@@ -75,7 +75,7 @@ func TestWrongFieldsAreNamed(t *testing.T) {
 		problem            string
 		fields             []string
 	}{
-		"several":       {http.MethodPost, "/tenants", `{"id":"A B","name":7,"limits":{"waiting":-1,"inFlight":1.5,"x":1},"colour":"red"}`, "validation", []string{"colour", "id", "limits.inFlight", "limits.waiting", "limits.x", "name"}},
+		"several":       {http.MethodPost, "/tenants", `{"id":"A B","name":7,"limits":{"maxQueued":-1,"maxInFlight":1.5,"x":1},"colour":"red"}`, "validation", []string{"colour", "id", "limits.maxInFlight", "limits.maxQueued", "limits.x", "name"}},
 		"missing":       {http.MethodPost, "/tenants", `{}`, "validation", []string{"id"}},
 		"CA":            {http.MethodPost, "/tenants", `{"id":"a","ca":"x"}`, "validation", []string{"ca"}},
 		"other case":    {http.MethodPost, "/tenants", `{"id":"a","Name":"x"}`, "validation", []string{"Name"}},
@@ -85,7 +85,7 @@ func TestWrongFieldsAreNamed(t *testing.T) {
 		"query":         {http.MethodGet, "/tenants?limit=201&x=1", "", "validation", []string{"query.limit", "query.x"}},
 		"query, text":   {http.MethodGet, "/tenants?limit=many", "", "validation", []string{"query.limit"}},
 		"query, twice":  {http.MethodGet, "/tenants?limit=1&limit=2", "", "validation", []string{"query.limit"}},
-		"patch":         {http.MethodPatch, "/tenants/acme", `{"id":"b","limits":{"waiting":"x"},"nothing":null}`, "validation", []string{"id", "limits.waiting", "nothing"}},
+		"patch":         {http.MethodPatch, "/tenants/acme", `{"id":"b","limits":{"maxQueued":"x"},"nothing":null}`, "validation", []string{"id", "limits.maxQueued", "nothing"}},
 		"patch, number": {http.MethodPatch, "/tenants/acme", `1`, "validation", []string{"body"}},
 	} {
 		t.Run(name, func(t *testing.T) {

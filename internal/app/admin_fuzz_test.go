@@ -42,7 +42,7 @@ func FuzzAdminBodies(f *testing.F) {
 	path := strings.NewReplacer("{tenant}", "acme", "{integration}", in.ID, "{token}", "t-1", "{entity}", "e-1")
 	for i := range routes {
 		f.Add(uint8(i), []byte(`{}`))
-		f.Add(uint8(i), []byte(`{"id":"b","name":"x","limits":{"waiting":1,"inFlight":null},"ca":"","confirm":"acmé","reason":"r","expires":"2026-01-01T00:00:00Z"}`))
+		f.Add(uint8(i), []byte(`{"id":"b","name":"x","limits":{"maxQueued":1,"maxInFlight":null},"ca":"","confirm":"acmé","reason":"r","expires":"2026-01-01T00:00:00Z"}`))
 	}
 	for i, r := range routes {
 		f.Add(uint8(i), []byte(boundtest.Fill(`{"name":"x","settings":{"x":[`, `0,`, `0]}}`)))

@@ -26,7 +26,7 @@ const (
 	MaxReason = 500
 	// MaxCA bounds a tenant's own certificate authorities, in bytes of PEM.
 	MaxCA = 64 << 10
-	// MaxLimit bounds each number of Limits.
+	// MaxLimit bounds each number of TenantLimits.
 	MaxLimit = 100_000_000
 )
 
@@ -43,8 +43,8 @@ type Tenant struct {
 	Deleting time.Time `json:"deleting,omitzero"`
 	// Importing names the exported file that it is being made of: until it is
 	// complete nothing is done for it, and no click of any kind is taken.
-	Importing string `json:"importing,omitempty"`
-	Limits    Limits `json:"limits,omitzero"`
+	Importing string       `json:"importing,omitempty"`
+	Limits    TenantLimits `json:"limits,omitzero"`
 	// CA holds certificate authorities in PEM that its trackers' certificates
 	// may also be signed by.
 	CA        string    `json:"ca,omitempty"`
@@ -66,12 +66,12 @@ type Suspension struct {
 	Since  time.Time `json:"since"`
 }
 
-// Limits are what a tenant may use at most; 0 means the default.
-type Limits struct {
-	// InFlight is how many pushes are worked on at once.
-	InFlight int `json:"inFlight,omitempty"`
-	// Waiting is how many pushes may wait before clicks are refused.
-	Waiting int `json:"waiting,omitempty"`
+// TenantLimits are what a tenant may use at most; 0 means the default.
+type TenantLimits struct {
+	// MaxInFlight is how many pushes are worked on at once.
+	MaxInFlight int `json:"maxInFlight,omitempty"`
+	// MaxQueued is how many pushes may wait; clicks beyond it are rejected.
+	MaxQueued int `json:"maxQueued,omitempty"`
 	// Connections is how many buttons may be remembered.
 	Connections int `json:"connections,omitempty"`
 	// PerSecond is how many pushes may begin in a second.
@@ -158,7 +158,7 @@ func (t Tenant) bounds() []Wrong {
 	for _, n := range []struct {
 		field       string
 		value, most int
-	}{{"inFlight", t.Limits.InFlight, MaxLimit}, {"waiting", t.Limits.Waiting, MaxLimit}, {"connections", t.Limits.Connections, MaxLimit},
+	}{{"maxInFlight", t.Limits.MaxInFlight, MaxLimit}, {"maxQueued", t.Limits.MaxQueued, MaxLimit}, {"connections", t.Limits.Connections, MaxLimit},
 		{"perSecond", t.Limits.PerSecond, MaxLimit}, {"integrations", t.Limits.Integrations, MaxIntegrations}} {
 		say(n.value < 0 || n.value > n.most, "limits."+n.field, fmt.Sprintf("is a number from 0 (the default) to %d", n.most))
 	}

@@ -17,7 +17,7 @@ import (
 func TestTenantsAreUpdatedOneAfterTheOther(t *testing.T) {
 	redistest.Each(t, func(t *testing.T, env redistest.Env) {
 		s := open(t, env)
-		created, err := s.AddTenant(t.Context(), tenants.Tenant{ID: "acme", Name: "Acme", Limits: tenants.Limits{Integrations: 1}, CA: certificate(t, true), Version: 7})
+		created, err := s.AddTenant(t.Context(), tenants.Tenant{ID: "acme", Name: "Acme", Limits: tenants.TenantLimits{Integrations: 1}, CA: certificate(t, true), Version: 7})
 		require.NoError(t, err)
 		require.EqualValues(t, 1, created.Version)
 		acme := s.Tenant("acme")
@@ -30,7 +30,7 @@ func TestTenantsAreUpdatedOneAfterTheOther(t *testing.T) {
 		_, err = acme.Create(t.Context(), integration("B"))
 		require.ErrorIs(t, err, fault.Conflict, "its own limit")
 
-		got.Name, got.Limits = "Acme 2", tenants.Limits{}
+		got.Name, got.Limits = "Acme 2", tenants.TenantLimits{}
 		updated, err := acme.UpdateTenant(t.Context(), got)
 		require.NoError(t, err)
 		require.EqualValues(t, 2, updated.Version)

@@ -212,7 +212,7 @@ func TestPushesArriveWhole(t *testing.T) {
 			ClickedAt: at, ClickedBy: &admin.ConnectionPerson{Name: "Jane", Email: "jane@example.com"}, ChangedAt: at, Attempts: 2, Marker: "pb-1",
 			Issue:   &admin.ConnectionIssue{ID: "1", Key: "ENG-1", URL: "https://x/1", Title: "T", Status: "Open"},
 			Failure: &admin.ConnectionFailure{Kind: "invalid", Message: "No.", Side: fault.SideTracker, Reference: "r-1"}},
-			Timeline: []admin.ConnectionEvent{{At: at, What: "failed", State: "error", Generation: 3, Run: 4, Stage: "open", TookMs: 12, Outcome: "invalid", Side: fault.SideTracker, Reference: "r-1", Note: "n"}}})
+			Timeline: []admin.ConnectionEvent{{At: at, What: "failed", State: "error", Generation: 3, Run: 4, Step: "open", TookMs: 12, Outcome: "invalid", Side: fault.SideTracker, Reference: "r-1", Note: "n"}}})
 	})
 	got, err := c.Pushes("acme").Get(t.Context(), "in", "e/1")
 	require.NoError(t, err)

@@ -20,7 +20,7 @@ const MaxWrong = 100
 // FieldError is one thing that is wrong: where, and a sentence without its subject
 // ("is required").
 type FieldError struct {
-	Field   string `json:"field" doc:"Where it is wrong: a path into the body such as limits.inFlight or items[2].name, or query.NAME, or header.NAME."`
+	Field   string `json:"field" doc:"Where it is wrong: a path into the body such as limits.maxInFlight or items[2].name, or query.NAME, or header.NAME."`
 	Message string `json:"message" doc:"What is wrong with it."`
 }
 

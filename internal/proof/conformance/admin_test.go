@@ -17,10 +17,10 @@ func TestAdminDocumentIsOpenAPI(t *testing.T) {
 	require.NoError(t, err)
 	require.True(t, doc.IsOpenAPI31OrLater())
 	require.NoError(t, doc.Validate(t.Context()))
-	good := map[string]any{"id": "acme", "name": "Acme", "limits": map[string]any{"waiting": 1.0}}
+	good := map[string]any{"id": "acme", "name": "Acme", "limits": map[string]any{"maxQueued": 1.0}}
 	create := doc.Components.Schemas["TenantCreate"].Value
 	require.NoError(t, create.VisitJSON(good, openapi3.EnableJSONSchema2020()))
-	for _, bad := range []map[string]any{{}, {"id": "A"}, {"id": "a", "x": 1.0}, {"id": "a", "limits": map[string]any{"waiting": -1.0}}} {
+	for _, bad := range []map[string]any{{}, {"id": "A"}, {"id": "a", "x": 1.0}, {"id": "a", "limits": map[string]any{"maxQueued": -1.0}}} {
 		require.Error(t, create.VisitJSON(bad, openapi3.EnableJSONSchema2020()), "%v", bad)
 	}
 }

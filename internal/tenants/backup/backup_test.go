@@ -88,7 +88,7 @@ func TestMovingATenant(t *testing.T) {
 		require.Empty(t, tenant.Importing)
 		require.Contains(t, tenant.Suspended.Reason, "Imported")
 		require.Equal(t, "Acme", tenant.Name)
-		require.Equal(t, tenants.Limits{InFlight: 3, Waiting: 4, Connections: 5, PerSecond: 6, Integrations: 7}, tenant.Limits)
+		require.Equal(t, tenants.TenantLimits{MaxInFlight: 3, MaxQueued: 4, Connections: 5, PerSecond: 6, Integrations: 7}, tenant.Limits)
 		usage, err := to.Connections.Usage(ctx, "acme")
 		require.NoError(t, err)
 		require.EqualValues(t, 4, usage.Connections)
@@ -202,7 +202,7 @@ func TestInvalidFiles(t *testing.T) {
 		"a key that is none":            {with(3, strings.Replace(lines[3], `"entity":"`, `"entity":"a/b`, 1)), keys, "acme", "key of a connection"},
 		"a number that is too large":    {with(3, strings.Replace(lines[3], `"r":1`, `"r":100000000000000`, 1)), keys, "acme", "out of range"},
 		"settings that are too large":   {with(2, strings.Replace(lines[2], `"settings":{`, `"settings":{"big":"`+strings.Repeat("x", tenants.MaxRecord)+`",`, 1)), keys, "acme", `The integration "Engineering" of the file cannot be stored`},
-		"a tenant that cannot be":       {with(1, `{"tenant":{"limits":{"waiting":-1}}}`), keys, "acme", "limits.waiting"},
+		"a tenant that cannot be":       {with(1, `{"tenant":{"limits":{"maxQueued":-1}}}`), keys, "acme", "limits.maxQueued"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			env := redistest.Mini(t)

@@ -32,10 +32,10 @@ type header struct {
 
 // tenant is the second line. Its version and times are the deployment's own.
 type tenant struct {
-	Name      string              `json:"name,omitempty"`
-	Suspended *tenants.Suspension `json:"suspended,omitempty"`
-	Limits    tenants.Limits      `json:"limits,omitzero"`
-	CA        string              `json:"ca,omitempty"`
+	Name      string               `json:"name,omitempty"`
+	Suspended *tenants.Suspension  `json:"suspended,omitempty"`
+	Limits    tenants.TenantLimits `json:"limits,omitzero"`
+	CA        string               `json:"ca,omitempty"`
 }
 
 // integration is a tenants.Integration whose credentials are plain text. The

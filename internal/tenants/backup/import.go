@@ -147,7 +147,7 @@ func (b *Backups) begin(ctx context.Context, c *check) error {
 		}
 	}
 	l := c.fromFile.Limits
-	return b.Connections.SetLimits(ctx, c.tenant, connections.Limits{InFlight: l.InFlight, Waiting: l.Waiting, Connections: l.Connections, PerSecond: l.PerSecond})
+	return b.Connections.SetLimits(ctx, c.tenant, connections.Limits{InFlight: l.MaxInFlight, Waiting: l.MaxQueued, Connections: l.Connections, PerSecond: l.PerSecond})
 }
 
 // alive returns the tenant; fault.Conflict unless it still is the one that is

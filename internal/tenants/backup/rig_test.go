@@ -84,7 +84,7 @@ func unset(v reflect.Value, path string) (out []string) {
 func (d deployment) settle(t testing.TB, integrations ...tenants.Integration) {
 	t.Helper()
 	ctx := context.Background()
-	_, err := d.Tenants.AddTenant(ctx, tenants.Tenant{ID: "acme", Name: "Acme", Limits: tenants.Limits{InFlight: 3, Waiting: 4, Connections: 5, PerSecond: 6, Integrations: 7}})
+	_, err := d.Tenants.AddTenant(ctx, tenants.Tenant{ID: "acme", Name: "Acme", Limits: tenants.TenantLimits{MaxInFlight: 3, MaxQueued: 4, Connections: 5, PerSecond: 6, Integrations: 7}})
 	require.NoError(t, err)
 	for _, in := range integrations {
 		require.NoError(t, d.Tenants.Tenant("acme").Restore(ctx, in))
