@@ -31,7 +31,7 @@ func (inv *invocation) client(cfg config.Config) (*client.Client, error) {
 	if err != nil {
 		return nil, &usageError{errors.New(config.AdminToken + " (--token): " + err.Error())}
 	}
-	client, err := client.New(client.Options{Server: cfg.Server, Token: token, Version: version})
+	client, err := client.New(cfg.Server, token, &client.Options{Version: version})
 	if err != nil {
 		return nil, &usageError{err}
 	}

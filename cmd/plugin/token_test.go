@@ -18,7 +18,7 @@ func TestTokenPrintsATokenAndNothingElse(t *testing.T) {
 	env := environment{lookup: func(name string) (string, bool) { v, ok := vars[name]; return v, ok }, all: func() []string { return nil }}
 	key, err := auth.NewSharedKey(secret.New(raw))
 	require.NoError(t, err)
-	verifier, err := auth.NewVerifier(auth.Options{Keys: []auth.Keys{key}, Audience: "plugin"})
+	verifier, err := auth.NewVerifier([]auth.Keys{key}, &auth.Options{Audience: "plugin"})
 	require.NoError(t, err)
 
 	for _, c := range []struct {

@@ -68,13 +68,20 @@ type Gate interface {
 	Wait(ctx context.Context, key string) error
 }
 
-// Pace bounds how many requests are taken: of one token, and of all tokens of a
-// tenant, or of all operators'.
-type Pace struct{ Token, Tenant Gate }
+// RateLimit bounds how many requests are taken: of one token, and of all tokens
+// of a tenant, or of all operators'.
+type RateLimit struct{ Token, Tenant Gate }
 
 // Memory gives a request the memory that memory.Take counts; *memory.Budget does.
 type Memory interface {
 	Begin(ctx context.Context, tenant string) (counted context.Context, end func())
+}
+
+// unbounded is a Memory that counts nothing.
+type unbounded struct{}
+
+func (unbounded) Begin(ctx context.Context, _ string) (counted context.Context, end func()) {
+	return ctx, func() {}
 }
 
 // Tenants binds the store to a tenant; *tenants.Store does.
@@ -82,37 +89,49 @@ type Tenants interface {
 	Tenant(id string) tenants.Scope
 }
 
-// Options set up an API. All fields are needed.
+// Options are what an API can do without.
 type Options struct {
-	Verifier Verifier
-	Tenants  Tenants
-	// Audit takes an entry of every call that changes something.
-	Audit *audit.Log
-	// Answers remembers what requests with an Idempotency-Key were answered.
-	Answers *idempotency.Store
-	// Pace bounds what is asked.
-	Pace Pace
-	// Memory bounds what bodies, and the work that they ask for, may take of the
-	// memory.
+	// RateLimit bounds how many requests are taken; no gate: without bound.
+	RateLimit RateLimit
+	// Memory bounds the memory that bodies, and the runs that they ask for, may
+	// take; nil: without bound.
 	Memory Memory
-	// Routes are the groups' routes; the OpenAPI document's own is added.
-	Routes []Route
-	Log    *slog.Logger
+	// Log is where each request leaves a line; nil: nowhere.
+	Log *slog.Logger
 }
 
 // API is the admin API. It is safe for concurrent use.
 type API struct {
-	opts     Options
+	verifier Verifier
+	tenants  Tenants
+	audit    *audit.Log
+	answers  *idempotency.Store
+	limit    RateLimit
+	memory   Memory
+	log      *slog.Logger
 	echo     *echo.Echo
 	schemas  *schema.Set
 	routes   []Route
 	document []byte
 }
 
-// New assembles the API. Its error is a mistake in the table of routes.
-func New(o Options) (*API, error) {
-	a := &API{opts: o, echo: echo.New(), schemas: schema.NewSet()}
-	a.routes = append(a.routes, o.Routes...)
+// New assembles the API of the groups' routes; the OpenAPI document's own is
+// added. log takes an entry of every call that changes something, and answers
+// remembers how requests with an Idempotency-Key were answered. opts may be nil.
+// The error is a mistake in the table of routes.
+func New(verifier Verifier, store Tenants, log *audit.Log, answers *idempotency.Store, routes []Route, opts *Options) (*API, error) {
+	if opts == nil {
+		opts = &Options{}
+	}
+	a := &API{verifier: verifier, tenants: store, audit: log, answers: answers, limit: opts.RateLimit, memory: opts.Memory, log: opts.Log,
+		echo: echo.New(), schemas: schema.NewSet()}
+	if a.memory == nil {
+		a.memory = unbounded{}
+	}
+	if a.log == nil {
+		a.log = slog.New(slog.DiscardHandler)
+	}
+	a.routes = append(a.routes, routes...)
 	a.routes = append(a.routes, a.documentRoute())
 	var err error
 	if a.document, err = a.makeDocument(); err != nil {
@@ -198,10 +217,10 @@ func (a *API) authenticate(next echo.HandlerFunc) echo.HandlerFunc {
 		if !strings.EqualFold(scheme, "Bearer") {
 			token = ""
 		}
-		id, err := a.opts.Verifier.Verify(c.Request().Context(), strings.TrimSpace(token))
+		id, err := a.verifier.Verify(c.Request().Context(), strings.TrimSpace(token))
 		switch {
 		case errors.Is(err, fault.Unauthorized):
-			a.opts.Log.InfoContext(c.Request().Context(), "token refused", telemetry.KeyError, err)
+			a.log.InfoContext(c.Request().Context(), "token refused", telemetry.KeyError, err)
 			challenge := `Bearer realm="pushbutton"`
 			if token != "" {
 				challenge += `, error="invalid_token"`
@@ -212,23 +231,26 @@ func (a *API) authenticate(next echo.HandlerFunc) echo.HandlerFunc {
 			return err
 		}
 		c.Set(identityKey, id)
-		if err := a.pace(c.Request().Context(), id); err != nil {
+		if err := a.admit(c.Request().Context(), id); err != nil {
 			return err
 		}
 		return next(c)
 	}
 }
 
-// pace refuses what is too much of one token, or of one tenant's.
-func (a *API) pace(ctx context.Context, id auth.Identity) error {
+// admit rejects what is too much of one token, or of one tenant's.
+func (a *API) admit(ctx context.Context, id auth.Identity) error {
 	sum := sha256.Sum256([]byte(id.Tenant + "\x00" + id.TokenID))
 	for _, one := range []struct {
 		gate      Gate
 		key, what string
 	}{
-		{a.opts.Pace.Token, hex.EncodeToString(sum[:16]), "This token sends more requests than are taken of one."},
-		{a.opts.Pace.Tenant, "tenant:" + id.Tenant, "The tenant's tokens together send more requests than are taken."},
+		{a.limit.Token, hex.EncodeToString(sum[:16]), "This token sends more requests than are taken of one."},
+		{a.limit.Tenant, "tenant:" + id.Tenant, "The tenant's tokens together send more requests than are taken."},
 	} {
+		if one.gate == nil {
+			continue
+		}
 		err := one.gate.Wait(ctx, one.key)
 		switch {
 		case errors.Is(err, fault.RateLimited):
@@ -250,14 +272,14 @@ func (a *API) fail(err error, c echo.Context) {
 	p := *problemOf(routing(err))
 	p.Instance = "urn:uuid:" + c.Response().Header().Get(echo.HeaderXRequestID)
 	if p.Status == http.StatusInternalServerError {
-		a.opts.Log.ErrorContext(c.Request().Context(), "admin request failed", telemetry.KeyError, err)
+		a.log.ErrorContext(c.Request().Context(), "admin request failed", telemetry.KeyError, err)
 	}
 	if p.retryAfter > 0 {
 		c.Response().Header().Set("Retry-After", fmt.Sprint(int64((p.retryAfter+time.Second-1)/time.Second)))
 	}
 	c.Response().Header().Set(echo.HeaderContentType, problemMedia)
 	if err := c.JSON(p.Status, p); err != nil {
-		a.opts.Log.DebugContext(c.Request().Context(), "the problem could not be answered", telemetry.KeyError, err)
+		a.log.DebugContext(c.Request().Context(), "the problem could not be answered", telemetry.KeyError, err)
 	}
 }
 

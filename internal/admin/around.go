@@ -42,7 +42,7 @@ func (a *API) once(ctx context.Context, r Route, c echo.Context, call *Call, key
 	// Whose key it is: another caller's is another key.
 	scope := idempotency.Scope{Owner: call.Identity.Tenant, Use: strings.Join([]string{call.Identity.Subject, r.Operation, call.Tenant.ID}, "\x00")}
 	request = append([]byte(c.Request().URL.Path+"\x00"), request...)
-	claim, earlier, err := a.opts.Answers.Begin(ctx, scope, key, request, limit+claimMargin)
+	claim, earlier, err := a.answers.Begin(ctx, scope, key, request, limit+claimMargin)
 	switch {
 	case errors.Is(err, idempotency.ErrReused):
 		return newProblem(ProblemIdempotencyConflict, "")
@@ -63,12 +63,12 @@ func (a *API) once(ctx context.Context, r Route, c echo.Context, call *Call, key
 	defer cancel()
 	if err != nil {
 		if rerr := claim.Release(ectx); rerr != nil {
-			a.opts.Log.WarnContext(ctx, "an idempotency key is held until it expires", telemetry.KeyError, rerr)
+			a.log.WarnContext(ctx, "an idempotency key is held until it expires", telemetry.KeyError, rerr)
 		}
 		return err
 	}
 	if derr := claim.Done(ectx, answer); derr != nil {
-		a.opts.Log.WarnContext(ctx, "an answer could not be remembered for its idempotency key", telemetry.KeyError, derr)
+		a.log.WarnContext(ctx, "an answer could not be remembered for its idempotency key", telemetry.KeyError, derr)
 	}
 	return write(c, answer)
 }
@@ -107,7 +107,7 @@ func logsOf(r Route, call *Call) []string {
 // writes down how it ended. Without the first nothing is done; without the
 // second the log tells in time that the outcome is unknown.
 func (a *API) record(ctx context.Context, r Route, c echo.Context, call *Call) (end func(error), err error) {
-	open, err := a.opts.Audit.Begin(ctx, entryOf(r, c, call), logsOf(r, call)...)
+	open, err := a.audit.Begin(ctx, entryOf(r, c, call), logsOf(r, call)...)
 	if err != nil {
 		return nil, err
 	}
@@ -116,7 +116,7 @@ func (a *API) record(ctx context.Context, r Route, c echo.Context, call *Call) (
 		defer cancel()
 		open.Also(call.touched...)
 		if err := open.End(ctx, resultOf(err), call.integration, strings.TrimPrefix(call.location, Base)); err != nil {
-			a.opts.Log.ErrorContext(ctx, "an audit entry could not be ended", telemetry.KeyOperation, r.Operation, telemetry.KeyError, err)
+			a.log.ErrorContext(ctx, "an audit entry could not be ended", telemetry.KeyOperation, r.Operation, telemetry.KeyError, err)
 		}
 	}, nil
 }
@@ -139,7 +139,7 @@ func (a *API) countDenied(ctx context.Context, r Route, c echo.Context, call *Ca
 	}
 	e := entryOf(r, c, call)
 	e.Outcome = resultOf(err)
-	if err := a.opts.Audit.CountDenied(ctx, e, call.Identity.Tenant); err != nil {
-		a.opts.Log.WarnContext(ctx, "a denied call could not be counted", telemetry.KeyOperation, r.Operation, telemetry.KeyError, err)
+	if err := a.audit.CountDenied(ctx, e, call.Identity.Tenant); err != nil {
+		a.log.WarnContext(ctx, "a denied call could not be counted", telemetry.KeyOperation, r.Operation, telemetry.KeyError, err)
 	}
 }

@@ -203,7 +203,7 @@ func TestRequestsArePaced(t *testing.T) {
 	gate := func(prefix string, burst int) admin.Gate {
 		return ratelimit.NewGate(env.Client, prefix, burst+1, burst)
 	}
-	r := newPacedRig(t, env, admin.Pace{Token: gate("token", 20), Tenant: gate("admin", 50)})
+	r := newLimitedRig(t, env, admin.RateLimit{Token: gate("token", 20), Tenant: gate("admin", 50)})
 	for _, id := range []string{"acme", "other"} {
 		_, err := r.store.CreateTenant(t.Context(), id)
 		require.NoError(t, err)
@@ -225,7 +225,7 @@ func TestRequestsArePaced(t *testing.T) {
 		return taken
 	}
 	require.Equal(t, 20, flood(r.token("acme", auth.Viewer)))
-	require.Equal(t, http.StatusOK, r.do(r.token("acme", auth.Admin), http.MethodGet, "/tenants/acme", "").status, "another token has its own pace")
+	require.Equal(t, http.StatusOK, r.do(r.token("acme", auth.Admin), http.MethodGet, "/tenants/acme", "").status, "another token has its own limit")
 	require.Equal(t, 20, flood(r.token("acme", auth.Viewer)))
 	require.Equal(t, 9, flood(r.token("acme", auth.Viewer)), "all of a tenant's together have one, too")
 	require.Equal(t, http.StatusTooManyRequests, r.do(r.token("acme", auth.Admin), http.MethodGet, "/tenants/acme", "").status)

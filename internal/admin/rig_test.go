@@ -2,10 +2,8 @@ package admin_test
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"io"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -44,17 +42,12 @@ type rig struct {
 // rigMemory is what the rig's requests may take at once, in bytes.
 const rigMemory = 8 << 20
 
-// anyPace lets everything through.
-type anyPace struct{}
-
-func (anyPace) Wait(context.Context, string) error { return nil }
-
 func newRig(t testing.TB, env redistest.Env, extra ...admin.Route) *rig {
 	t.Helper()
-	return newPacedRig(t, env, admin.Pace{Token: anyPace{}, Tenant: anyPace{}}, extra...)
+	return newLimitedRig(t, env, admin.RateLimit{}, extra...)
 }
 
-func newPacedRig(t testing.TB, env redistest.Env, pace admin.Pace, extra ...admin.Route) *rig {
+func newLimitedRig(t testing.TB, env redistest.Env, limit admin.RateLimit, extra ...admin.Route) *rig {
 	t.Helper()
 	ring, err := secret.NewKeyring([]secret.Key{{ID: "k1", Bytes: bytes.Repeat([]byte("k"), secret.KeySize)}})
 	require.NoError(t, err)
@@ -64,10 +57,10 @@ func newPacedRig(t testing.TB, env redistest.Env, pace admin.Pace, extra ...admi
 	r.records = connections.NewStore(env.Client, connections.Timing{})
 	r.revoked, r.log = auth.NewRevocationStore(env.Client), audit.New(env.Client)
 	r.deleter = deletion.New(env.Client, r.store, nil, r.log, nil)
-	verifier, err := auth.NewVerifier(auth.Options{Keys: []auth.Keys{r.key}, Revocations: r.revoked})
+	verifier, err := auth.NewVerifier([]auth.Keys{r.key}, &auth.Options{Revocations: r.revoked})
 	require.NoError(t, err)
-	r.api, err = admin.New(admin.Options{Verifier: verifier, Tenants: r.store, Log: slog.New(slog.DiscardHandler), Audit: r.log, Answers: idempotency.New(env.Client), Pace: pace, Memory: memory.NewBudget(rigMemory),
-		Routes: slices.Concat(admin.TenantRoutes(r.store, r.records), admin.AuditRoutes(r.log), admin.TokenRoutes(r.revoked), admin.DeletionRoutes(r.deleter), extra)})
+	routes := slices.Concat(admin.TenantRoutes(r.store, r.records), admin.AuditRoutes(r.log), admin.TokenRoutes(r.revoked), admin.DeletionRoutes(r.deleter), extra)
+	r.api, err = admin.New(verifier, r.store, r.log, idempotency.New(env.Client), routes, &admin.Options{RateLimit: limit, Memory: memory.NewBudget(rigMemory)})
 	require.NoError(t, err)
 	return r
 }

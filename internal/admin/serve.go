@@ -65,7 +65,7 @@ func (a *API) handle(r Route, in shape, c echo.Context, call *Call) error {
 		a.countDenied(ctx, r, c, call, err)
 		return err
 	}
-	ctx, end := a.opts.Memory.Begin(ctx, call.Tenant.ID)
+	ctx, end := a.memory.Begin(ctx, call.Tenant.ID)
 	defer end()
 	query, body, err := a.read(ctx, r, in, c, call)
 	if err != nil {
@@ -145,7 +145,7 @@ func (a *API) permit(ctx context.Context, r Route, call *Call) error {
 	if r.Gone {
 		return nil
 	}
-	scope := a.opts.Tenants.Tenant(id)
+	scope := a.tenants.Tenant(id)
 	t, err := scope.Get(ctx)
 	if err != nil {
 		return err
@@ -322,5 +322,5 @@ func (a *API) report(c echo.Context, r Route, call *Call, err error, took time.D
 		result, level = problemOf(err).Type.Name(), slog.LevelWarn
 		attrs = append(attrs, slog.Any(telemetry.KeyError, err))
 	}
-	a.opts.Log.LogAttrs(c.Request().Context(), level, "admin", append(attrs, slog.String(telemetry.KeyOutcome, result))...)
+	a.log.LogAttrs(c.Request().Context(), level, "admin", append(attrs, slog.String(telemetry.KeyOutcome, result))...)
 }

@@ -129,10 +129,10 @@ func TestWrongTables(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			route := good
 			change(&route)
-			_, err := admin.New(admin.Options{Routes: append(admin.TokenRoutes(nil), admin.Handle(route, nothing))})
+			_, err := admin.New(nil, nil, nil, nil, append(admin.TokenRoutes(nil), admin.Handle(route, nothing)), nil)
 			require.Error(t, err)
 		})
 	}
-	_, err := admin.New(admin.Options{Routes: []admin.Route{admin.Handle(good, nothing)}})
+	_, err := admin.New(nil, nil, nil, nil, []admin.Route{admin.Handle(good, nothing)}, nil)
 	require.NoError(t, err)
 }

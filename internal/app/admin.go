@@ -33,21 +33,19 @@ func (a *App) adminAPI(out *slog.Logger) (http.Handler, error) {
 		return nil, err
 	}
 	log := audit.New(a.rdb)
-	return admin.New(admin.Options{
-		Verifier: verifier, Tenants: a.tenants, Log: out, Audit: log, Answers: idempotency.New(a.rdb), Pace: a.adminPace(), Memory: a.memory,
-		Routes: slices.Concat(admin.TenantRoutes(a.tenants, a.records), admin.IntegrationRoutes(a.Registrar()), admin.ApplyRoutes(a.Registrar()),
-			admin.ConnectionRoutes(a.Pushes()), admin.AuditRoutes(log),
-			admin.TokenRoutes(auth.NewRevocationStore(a.rdb)), admin.DeletionRoutes(a.deleter()), admin.CredentialRoutes(a.auth, a.tenants)),
-	})
+	routes := slices.Concat(admin.TenantRoutes(a.tenants, a.records), admin.IntegrationRoutes(a.Registrar()), admin.ApplyRoutes(a.Registrar()),
+		admin.ConnectionRoutes(a.Pushes()), admin.AuditRoutes(log),
+		admin.TokenRoutes(auth.NewRevocationStore(a.rdb)), admin.DeletionRoutes(a.deleter()), admin.CredentialRoutes(a.auth, a.tenants))
+	return admin.New(verifier, a.tenants, log, idempotency.New(a.rdb), routes, &admin.Options{RateLimit: a.adminRateLimit(), Memory: a.memory, Log: out})
 }
 
-// adminPace bounds the admin API's requests: of each token as configured, of
+// adminRateLimit bounds the admin API's requests: of each token as configured, of
 // all of a tenant's four times as many. Half of a second's may come at once.
-func (a *App) adminPace() admin.Pace {
+func (a *App) adminRateLimit() admin.RateLimit {
 	const tokens, least = 4, 2
 	rate := max(a.cfg.AdminRate, least)
 	gate := func(prefix string, limit int) admin.Gate { return ratelimit.NewGate(a.rdb, prefix, limit, limit/2) }
-	return admin.Pace{Token: gate("token", rate), Tenant: gate("admin", tokens*rate)}
+	return admin.RateLimit{Token: gate("token", rate), Tenant: gate("admin", tokens*rate)}
 }
 
 // deleter deletes tenants.
@@ -92,8 +90,8 @@ func (a *App) verifier() (*auth.Verifier, error) {
 		// The operator's own setting, like Productboard's address: not guarded.
 		keys = append(keys, auth.NewJWKS(a.cfg.AdminJWKSURL, a.pbHTTP, nil))
 	}
-	return auth.NewVerifier(auth.Options{
-		Keys: keys, Issuer: a.cfg.AdminJWTIssuer, Audience: a.cfg.AdminJWTAudience, Revocations: auth.NewRevocationStore(a.rdb),
+	return auth.NewVerifier(keys, &auth.Options{
+		Issuer: a.cfg.AdminJWTIssuer, Audience: a.cfg.AdminJWTAudience, Revocations: auth.NewRevocationStore(a.rdb),
 	})
 }
 

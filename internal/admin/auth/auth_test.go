@@ -65,7 +65,7 @@ func sign(t *testing.T, m jwt.SigningMethod, kid string, key any, c jwt.MapClaim
 
 func verifier(t *testing.T, revoked auth.Revocations, keys ...auth.Keys) *auth.Verifier {
 	t.Helper()
-	v, err := auth.NewVerifier(auth.Options{Keys: keys, Issuer: "https://idp.example", Audience: "plugin", Revocations: revoked, Now: clock})
+	v, err := auth.NewVerifier(keys, &auth.Options{Issuer: "https://idp.example", Audience: "plugin", Revocations: revoked, Now: clock})
 	require.NoError(t, err)
 	return v
 }
@@ -341,7 +341,7 @@ func FuzzVerify(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	v, err := auth.NewVerifier(auth.Options{Keys: []auth.Keys{key}, Now: clock})
+	v, err := auth.NewVerifier([]auth.Keys{key}, &auth.Options{Now: clock})
 	if err != nil {
 		f.Fatal(err)
 	}

@@ -37,10 +37,8 @@ type Revocations interface {
 	Revoked(ctx context.Context, tenant, tokenID string) (bool, error)
 }
 
-// Options sets up a Verifier.
+// Options are what a Verifier can do without.
 type Options struct {
-	// Keys are asked in their order. At least one is needed.
-	Keys []Keys
 	// Issuer and Audience, if set, must be the token's.
 	Issuer, Audience string
 	// Revocations may be nil: then nothing is revoked.
@@ -51,6 +49,7 @@ type Options struct {
 
 // Verifier verifies tokens. It is safe for concurrent use.
 type Verifier struct {
+	keys   []Keys
 	opts   Options
 	parser *jwt.Parser
 }
@@ -60,10 +59,15 @@ func Algorithms() []string {
 	return []string{jwt.SigningMethodHS256.Alg(), jwt.SigningMethodRS256.Alg(), jwt.SigningMethodES256.Alg(), jwt.SigningMethodEdDSA.Alg()}
 }
 
-// NewVerifier makes a Verifier.
-func NewVerifier(o Options) (*Verifier, error) {
-	if len(o.Keys) == 0 {
+// NewVerifier makes a Verifier, which asks the keys in their order. At least one
+// is needed. options may be nil.
+func NewVerifier(keys []Keys, options *Options) (*Verifier, error) {
+	if len(keys) == 0 {
 		return nil, errors.New("a key to verify tokens with is needed")
+	}
+	o := Options{}
+	if options != nil {
+		o = *options
 	}
 	if o.Now == nil {
 		o.Now = time.Now
@@ -75,7 +79,7 @@ func NewVerifier(o Options) (*Verifier, error) {
 	if o.Audience != "" {
 		opts = append(opts, jwt.WithAudience(o.Audience))
 	}
-	return &Verifier{opts: o, parser: jwt.NewParser(opts...)}, nil
+	return &Verifier{keys: keys, opts: o, parser: jwt.NewParser(opts...)}, nil
 }
 
 // claims is what we read of a token.
@@ -137,7 +141,7 @@ func (v *Verifier) Verify(ctx context.Context, token string) (Identity, error) {
 // that hangs delays nobody else's.
 func (v *Verifier) parse(ctx context.Context, token string) (claims, error) {
 	var unavailable, last error
-	for _, k := range v.opts.Keys {
+	for _, k := range v.keys {
 		var c claims
 		_, err := v.parser.ParseWithClaims(token, &c, func(t *jwt.Token) (any, error) { return find(ctx, k, t) })
 		if err == nil {

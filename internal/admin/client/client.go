@@ -40,13 +40,8 @@ const (
 	defaultLimit = 30 * time.Second
 )
 
-// Options set up a Client.
+// Options are what a Client can do without.
 type Options struct {
-	// Server is the plugin's address, "https://push.example.com", with a path
-	// in front if it has one. Plain http is taken for this machine alone.
-	Server string
-	// Token is the bearer token.
-	Token secret.String
 	// Version is this program's, for the server's log.
 	Version string
 	// Wait, if set, waits in place of a timer while the server takes no more
@@ -66,16 +61,23 @@ type Client struct {
 	http   *http.Client
 }
 
-// New makes a Client; nothing is sent yet. Its error is for people.
-func New(o Options) (*Client, error) {
-	server, err := address(o.Server)
+// New makes a Client of the plugin at an address such as
+// "https://push.example.com", with a path in front if it has one. Plain http is
+// taken for this machine alone. token is the bearer token, and opts may be nil.
+// Nothing is sent yet. The error is for people.
+func New(server string, token secret.String, opts *Options) (*Client, error) {
+	o := Options{}
+	if opts != nil {
+		o = *opts
+	}
+	server, err := address(server)
 	if err != nil {
 		return nil, fmt.Errorf("the server's address %w", err)
 	}
-	if o.Token.Empty() || strings.ContainsFunc(o.Token.Reveal(), func(r rune) bool { return r <= ' ' || r > '~' }) {
+	if token.Empty() || strings.ContainsFunc(token.Reveal(), func(r rune) bool { return r <= ' ' || r > '~' }) {
 		return nil, errors.New("the token is empty or is none: it has no blanks or line breaks (`plugin token` makes one)")
 	}
-	c := &Client{server: server, token: o.Token, agent: "pushbutton/" + o.Version, wait: o.Wait, http: &http.Client{Transport: o.Transport,
+	c := &Client{server: server, token: token, agent: "pushbutton/" + o.Version, wait: o.Wait, http: &http.Client{Transport: o.Transport,
 		// The token goes to the server that was named and to nobody else.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
 	if c.wait == nil {

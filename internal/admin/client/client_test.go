@@ -33,7 +33,7 @@ func answering(t *testing.T, f http.HandlerFunc) *client.Client {
 	t.Helper()
 	srv := httptest.NewServer(f)
 	t.Cleanup(srv.Close)
-	c, err := client.New(client.Options{Server: srv.URL, Token: secret.New(token), Version: "test"})
+	c, err := client.New(srv.URL, secret.New(token), &client.Options{Version: "test"})
 	require.NoError(t, err)
 	t.Cleanup(c.Close)
 	return c
@@ -52,14 +52,14 @@ func TestAddressesAndTokens(t *testing.T) {
 		"http://push.example.com": false, "http://10.0.0.1": false, "http://127.0.0.1.example.com": false, "push.example.com": false, "": false, "ftp://x": false,
 		"https://canary:canary@push.example.com": false, "https://x?canary": false, "https://x#y": false, "https://": false,
 	} {
-		_, err := client.New(client.Options{Server: server, Token: secret.New(token)})
+		_, err := client.New(server, secret.New(token), nil)
 		require.Equal(t, ok, err == nil, "%s: %v", server, err)
 		if err != nil {
 			require.NotContains(t, err.Error(), "canary")
 		}
 	}
 	for _, bad := range []string{"", "a b", "a\nb", "é"} {
-		_, err := client.New(client.Options{Server: "https://push.example.com", Token: secret.New(bad)})
+		_, err := client.New("https://push.example.com", secret.New(bad), nil)
 		require.ErrorContains(t, err, "the token is empty or is none")
 	}
 }
@@ -292,7 +292,7 @@ func TestTheServersPaceIsWaitedFor(t *testing.T) {
 			}))
 			t.Cleanup(srv.Close)
 			var waits []time.Duration
-			c, err := client.New(client.Options{Server: srv.URL, Token: secret.New(token), Wait: func(_ context.Context, d time.Duration) error { waits = append(waits, d); return nil }})
+			c, err := client.New(srv.URL, secret.New(token), &client.Options{Wait: func(_ context.Context, d time.Duration) error { waits = append(waits, d); return nil }})
 			require.NoError(t, err)
 			t.Cleanup(c.Close)
 			_, err = c.Pushes("acme").List(t.Context(), pushes.Query{})
