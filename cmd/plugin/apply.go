@@ -81,8 +81,7 @@ func (inv *invocation) declaration(check func(tenants.TargetConfig) error, file 
 		return register.Declaration{}, err
 	}
 	dir := filepath.Dir(file)
-	return applyfile.Parse(data, applyfile.Options{
-		Name:   file,
+	return applyfile.Parse(file, data, &applyfile.Options{
 		Lookup: inv.env.lookup,
 		ReadFile: func(path string, limit int64) ([]byte, error) {
 			if !filepath.IsAbs(path) {

@@ -195,9 +195,9 @@ func TestLargeAnswersAreNotKept(t *testing.T) {
 	require.Equal(t, 1, done)
 }
 
-// Too many requests of a token, or of a tenant, are refused before anything is
+// Too many requests of a token, or of a tenant, are rejected before anything is
 // looked up, and are nobody else's trouble.
-func TestRequestsArePaced(t *testing.T) {
+func TestRequestsAreLimited(t *testing.T) {
 	env := redistest.Mini(t)
 	env.Advance(0) // from here on time stands still
 	gate := func(prefix string, burst int) admin.Gate {

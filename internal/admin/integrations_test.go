@@ -42,7 +42,7 @@ type lateRegistrar struct{ *register.Registrar }
 
 func newOffice(t *testing.T, env redistest.Env) *office {
 	t.Helper()
-	o := &office{fake: pbfake.New(pbfake.Options{Tokens: []pbfake.Token{{Value: "canary-pb"}}, RateLimit: -1})}
+	o := &office{fake: pbfake.New(&pbfake.Options{Tokens: []pbfake.Token{{Value: "canary-pb"}}, RateLimit: -1})}
 	t.Cleanup(o.fake.Close)
 	api := httptest.NewServer(o.fake)
 	t.Cleanup(api.Close)

@@ -91,11 +91,10 @@ func New(cfg config.Config, rdb redis.UniversalClient, log *slog.Logger, version
 	a.tenants.OnBroken(func(ctx context.Context, b tenants.Broken) {
 		log.ErrorContext(ctx, "what is stored of a tenant or an integration cannot be read and is left out; plugin doctor says what to do", telemetry.KeyTenant, b.Tenant, telemetry.KeyIntegration, b.Integration)
 	})
-	a.auth = pbauth.New(pbauth.Options{
-		Redis: rdb, Keys: keys, Store: a.tenants, HTTP: a.pbHTTP, AppURL: cfg.ProductboardAppURL, PublicURL: cfg.PublicURL, Log: log,
-		Observe: func(grant string, err error) { a.metrics.Token(grant, result(err)) },
+	a.auth = pbauth.New(rdb, keys, a.tenants, a.pbHTTP, pbauth.Addresses{App: cfg.ProductboardAppURL, Public: cfg.PublicURL}, &pbauth.Options{
+		Log: log, Observe: func(grant string, err error) { a.metrics.Token(grant, result(err)) },
 	})
-	a.cache = tenants.NewCache(a.tenants, tenants.CacheOptions{})
+	a.cache = tenants.NewCache(a.tenants, nil)
 	a.peers = newPeers(pb, a.auth, a.trHTTP, a.cache, a.metrics, ratelimit.NewMemory(rdb, "target"), a.memory.Total())
 	a.records = connections.NewStore(redisdb.Scripts(rdb, cfg.RedisWaitReplicas), connections.Timing{Deadline: cfg.PushDeadline})
 	a.queue = jobs.NewQueue(redisdb.Scripts(rdb, 0))

@@ -22,7 +22,7 @@ import (
 // An admin connects an integration by OAuth through the admin API, the session
 // is revoked at Productboard, and the admin connects it again.
 func TestConnectThroughTheAdminAPI(t *testing.T) {
-	fake := pbfake.New(pbfake.Options{RateLimit: -1, Apps: []pbfake.OAuthApp{{
+	fake := pbfake.New(&pbfake.Options{RateLimit: -1, Apps: []pbfake.OAuthApp{{
 		ClientID: "app", Secret: "canary-secret", RedirectURIs: []string{"https://push.example.com" + pbauth.CallbackPath}, Scopes: strings.Fields(pbauth.DefaultScope),
 	}}})
 	t.Cleanup(fake.Close)

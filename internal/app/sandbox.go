@@ -45,7 +45,7 @@ type Sandbox struct {
 // will be served ("http://127.0.0.1:8090").
 func NewSandbox(address string, items int, seed uint64) *Sandbox {
 	s := &Sandbox{
-		Productboard: pbfake.New(pbfake.Options{
+		Productboard: pbfake.New(&pbfake.Options{
 			Tokens: []pbfake.Token{{Value: SandboxToken}}, APIURL: address + "/v2", AppURL: address + "/sandbox", Seed: seed,
 		}),
 		Tracker: memtarget.NewTracker(memtarget.Options{}),

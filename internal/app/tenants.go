@@ -19,7 +19,7 @@ import (
 const commandLine = "command line"
 
 func (a *App) backups() *backup.Backups {
-	return &backup.Backups{Tenants: a.tenants, Connections: a.records}
+	return backup.New(a.tenants, a.records, nil)
 }
 
 // ExportTenant writes a tenant's encrypted file to out and what became of it

@@ -34,7 +34,11 @@ type CacheOptions struct {
 	Now func() time.Time
 }
 
-func (o CacheOptions) withDefaults() CacheOptions {
+func (options *CacheOptions) withDefaults() CacheOptions {
+	o := CacheOptions{}
+	if options != nil {
+		o = *options
+	}
 	set := func(d *time.Duration, def time.Duration) {
 		if *d <= 0 {
 			*d = def
@@ -81,9 +85,9 @@ type cached struct {
 	refreshed   time.Time // when it was last read because of a doubt
 }
 
-// NewCache makes a Cache over a store.
-func NewCache(store *Store, opts CacheOptions) *Cache {
-	opts = opts.withDefaults()
+// NewCache makes a Cache over a store. options may be nil.
+func NewCache(store *Store, options *CacheOptions) *Cache {
+	opts := options.withDefaults()
 	c := &Cache{store: store, opts: opts,
 		known: newLRU[cached](opts.Max), unknown: newLRU[time.Time](opts.Max), owners: newLRU[string](10 * opts.Max),
 		customers: newLRU[cachedTenant](opts.Max)}

@@ -77,7 +77,7 @@ func newBench(t *testing.T, env redistest.Env) *bench {
 	counted.AddHook(b.wire)
 	b.store = tenants.NewStore(counted, keyring(t, "k1"))
 	b.other = open(t, env, "acme")
-	b.cache = tenants.NewCache(b.store, tenants.CacheOptions{Now: b.clock.now, Max: 4})
+	b.cache = tenants.NewCache(b.store, &tenants.CacheOptions{Now: b.clock.now, Max: 4})
 	in := integration("A")
 	in.ProductboardID = "pb"
 	var err error

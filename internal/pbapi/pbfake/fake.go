@@ -135,8 +135,13 @@ type State struct {
 	DebugDetail string `json:"debugDetail,omitempty"`
 }
 
-// New makes a simulator without integrations and entities. Close ends it.
-func New(opts Options) *Fake {
+// New makes a simulator without integrations and entities. options may be nil.
+// Close ends it.
+func New(options *Options) *Fake {
+	opts := Options{}
+	if options != nil {
+		opts = *options
+	}
 	opts.AppURL = strings.TrimRight(orDefault(opts.AppURL, DefaultAppURL), "/")
 	opts.APIURL = strings.TrimRight(opts.APIURL, "/")
 	opts.PageSize = orDefault(opts.PageSize, DefaultPageSize)

@@ -106,7 +106,7 @@ func newWorld(t *testing.T, change ...func(*pbfake.Options)) *world {
 	for _, c := range change {
 		c(&opts)
 	}
-	w.fake = pbfake.New(opts)
+	w.fake = pbfake.New(&opts)
 	server := httptest.NewServer(w.fake)
 	w.api = server.URL + "/v2"
 	backend := httptest.NewServer(w.plugin)

@@ -22,7 +22,7 @@ func FuzzPutConnection(f *testing.F) {
 	}
 	f.Add(put(boundtest.Fill(`{"state":"progress","x":[`, `{},`, `{}]}`)))
 	f.Add(put(boundtest.Fill(`{"state":"progress"`, `,"a":0`, `}`)))
-	fake := pbfake.New(pbfake.Options{Tokens: []pbfake.Token{{Value: token}}, RateLimit: -1, Clock: pbfake.NewManualClock(time.Unix(0, 0))})
+	fake := pbfake.New(&pbfake.Options{Tokens: []pbfake.Token{{Value: token}}, RateLimit: -1, Clock: pbfake.NewManualClock(time.Unix(0, 0))})
 	f.Cleanup(fake.Close)
 	e, err := fake.AddEntity(pbfake.Entity{Type: "feature", Fields: map[string]any{"name": "x"}})
 	if err != nil {

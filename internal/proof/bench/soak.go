@@ -178,7 +178,7 @@ func soakSandbox(address string, items int) *app.Sandbox {
 		tokens[i].Value = soakToken(i)
 	}
 	box := &app.Sandbox{
-		Productboard: pbfake.New(pbfake.Options{Tokens: tokens, APIURL: address + "/v2", AppURL: address + "/sandbox", Seed: 1}),
+		Productboard: pbfake.New(&pbfake.Options{Tokens: tokens, APIURL: address + "/v2", AppURL: address + "/sandbox", Seed: 1}),
 		Tracker:      memtarget.NewTracker(memtarget.Options{}),
 	}
 	box.Productboard.Seed(items)

@@ -61,7 +61,7 @@ func newRig(t *testing.T) *rig {
 
 	r.press.leadsTo(connections.Record{State: connections.Progress}, nil)
 
-	r.fake = pbfake.New(pbfake.Options{Tokens: []pbfake.Token{{Value: token}}, RateLimit: -1, PageSize: 2, Seed: 11})
+	r.fake = pbfake.New(&pbfake.Options{Tokens: []pbfake.Token{{Value: token}}, RateLimit: -1, PageSize: 2, Seed: 11})
 	api := httptest.NewServer(r.watch.API(r.fake))
 	quiet := slog.New(slog.NewTextHandler(io.Discard, nil))
 	receiver := &actions.Receiver{Integrations: r.plugin, Clicks: r.press, Queue: r.press, Log: quiet}

@@ -40,12 +40,27 @@ const (
 	progressEvery = 10_000
 )
 
-// Backups exports and imports tenants. It is safe for concurrent use.
-type Backups struct {
-	Tenants     *tenants.Store
-	Connections *connections.Store
+// Options are what Backups can do without.
+type Options struct {
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
+}
+
+// Backups exports and imports tenants. It is safe for concurrent use.
+type Backups struct {
+	tenants *tenants.Store
+	records *connections.Store
+	clock   func() time.Time
+}
+
+// New makes Backups of the tenants of a store with their records. opts may be
+// nil.
+func New(store *tenants.Store, records *connections.Store, opts *Options) *Backups {
+	b := &Backups{tenants: store, records: records, clock: time.Now}
+	if opts != nil && opts.Now != nil {
+		b.clock = opts.Now
+	}
+	return b
 }
 
 // Content counts what a file holds.
@@ -69,12 +84,7 @@ func (p Progress) tell(n int64) {
 	}
 }
 
-func (b *Backups) now() time.Time {
-	if b.Now == nil {
-		return time.Now().UTC()
-	}
-	return b.Now().UTC()
-}
+func (b *Backups) now() time.Time { return b.clock().UTC() }
 
 const (
 	opExport = "export tenant"

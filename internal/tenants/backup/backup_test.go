@@ -23,7 +23,7 @@ import (
 func (d deployment) entries(t testing.TB, in tenants.Integration) map[string]connections.Entry {
 	t.Helper()
 	out := map[string]connections.Entry{}
-	for e, err := range d.Connections.Export(context.Background(), "acme", in.ID) {
+	for e, err := range d.records.Export(context.Background(), "acme", in.ID) {
 		require.NoError(t, err)
 		out[e.Key.Entity] = e
 	}
@@ -49,7 +49,7 @@ func TestMovingATenant(t *testing.T) {
 		from.push(t, key(busy, 3), func(ctx context.Context, l *connections.Lease) { require.NoError(t, l.Intend(ctx)) })
 		done := connections.Entry{Key: key(idle, 4), Changed: at(8), Record: connections.Record{State: connections.Failed, Generation: 3, Epoch: 2, Run: 5,
 			Click: connections.Click{At: at(7).UnixMilli(), Name: "Jane"}, Failure: &connections.Failure{Message: "No.", Kind: "invalid", Side: fault.SideTracker, Ref: "r-1"}}}
-		require.NoError(t, from.Connections.Import(ctx, []connections.Entry{done}))
+		require.NoError(t, from.records.Import(ctx, []connections.Entry{done}))
 		recipient, keys := pair(t)
 
 		var file bytes.Buffer
@@ -61,9 +61,9 @@ func TestMovingATenant(t *testing.T) {
 		require.Equal(t, wrote, read)
 
 		for _, want := range []tenants.Integration{busy, idle} {
-			was, err := from.Tenants.ByID(ctx, want.ID)
+			was, err := from.tenants.ByID(ctx, want.ID)
 			require.NoError(t, err)
-			is, err := to.Tenants.ByID(ctx, want.ID)
+			is, err := to.tenants.ByID(ctx, want.ID)
 			require.NoError(t, err)
 			require.Equal(t, was, is, "field by field, credentials included")
 			raw := to.rdb.HGet(ctx, "pb:{t:acme}:integrations", want.ID).Val()
@@ -83,16 +83,16 @@ func TestMovingATenant(t *testing.T) {
 			before.Record.Run, before.Record.Owner, before.Record.LeaseEnd = after.Record.Run, "", 0
 			require.Equal(t, before.Record, after.Record)
 		}
-		tenant, err := to.Tenants.Tenant("acme").Get(ctx)
+		tenant, err := to.tenants.Tenant("acme").Get(ctx)
 		require.NoError(t, err)
 		require.Empty(t, tenant.Importing)
 		require.Contains(t, tenant.Suspended.Reason, "Imported")
 		require.Equal(t, "Acme", tenant.Name)
 		require.Equal(t, tenants.TenantLimits{MaxInFlight: 3, MaxQueued: 4, Connections: 5, PerSecond: 6, Integrations: 7}, tenant.Limits)
-		usage, err := to.Connections.Usage(ctx, "acme")
+		usage, err := to.records.Usage(ctx, "acme")
 		require.NoError(t, err)
 		require.EqualValues(t, 4, usage.Connections)
-		marked, err := to.Tenants.Reconnecting(ctx)
+		marked, err := to.tenants.Reconnecting(ctx)
 		require.NoError(t, err)
 		require.Equal(t, []string{busy.ID}, marked)
 
@@ -105,12 +105,12 @@ func TestASuspensionIsKeptWithItsReason(t *testing.T) {
 	from, to := deploy(t, redistest.Mini(t), "a-key"), deploy(t, redistest.Mini(t), "b-key")
 	from.settle(t)
 	why := &tenants.Suspension{Reason: "Moving.", Since: at(1)}
-	_, err := from.Tenants.Tenant("acme").Alter(t.Context(), func(t *tenants.Tenant) { t.Suspended = why })
+	_, err := from.tenants.Tenant("acme").Alter(t.Context(), func(t *tenants.Tenant) { t.Suspended = why })
 	require.NoError(t, err)
 	recipient, keys := pair(t)
 	_, err = to.Import(t.Context(), bytes.NewReader(from.export(t, recipient)), "acme", keys, nil)
 	require.NoError(t, err)
-	got, err := to.Tenants.Tenant("acme").Get(t.Context())
+	got, err := to.tenants.Tenant("acme").Get(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, why, got.Suspended)
 }
@@ -222,17 +222,17 @@ func TestWhatIsHereAlreadyIsNotTouched(t *testing.T) {
 	recipient, keys := pair(t)
 	file := from.export(t, recipient)
 	for name, arrange := range map[string]func(d deployment) error{
-		"the tenant exists": func(d deployment) error { _, err := d.Tenants.CreateTenant(t.Context(), "acme"); return err },
+		"the tenant exists": func(d deployment) error { _, err := d.tenants.CreateTenant(t.Context(), "acme"); return err },
 		"another file's import was cut short": func(d deployment) error {
-			_, err := d.Tenants.AddTenant(t.Context(), tenants.Tenant{ID: "acme", Importing: newFileID()})
+			_, err := d.tenants.AddTenant(t.Context(), tenants.Tenant{ID: "acme", Importing: newFileID()})
 			return err
 		},
 		"the integration is another tenant's": func(d deployment) error {
-			_, err := d.Tenants.CreateTenant(t.Context(), "other")
-			return errors.Join(err, d.Tenants.Tenant("other").Restore(t.Context(), in))
+			_, err := d.tenants.CreateTenant(t.Context(), "other")
+			return errors.Join(err, d.tenants.Tenant("other").Restore(t.Context(), in))
 		},
 		"the tenant is being deleted": func(d deployment) error {
-			_, err := d.Tenants.AddTenant(t.Context(), tenants.Tenant{ID: "acme", Deleting: at(1)})
+			_, err := d.tenants.AddTenant(t.Context(), tenants.Tenant{ID: "acme", Deleting: at(1)})
 			return err
 		},
 	} {
@@ -252,7 +252,7 @@ func TestWhatIsComingOrGoingIsNotExported(t *testing.T) {
 	d := deploy(t, redistest.Mini(t), "a-key")
 	recipient, _ := pair(t)
 	for id, tenant := range map[string]tenants.Tenant{"going": {ID: "going", Deleting: at(1)}, "coming": {ID: "coming", Importing: newFileID()}} {
-		_, err := d.Tenants.AddTenant(t.Context(), tenant)
+		_, err := d.tenants.AddTenant(t.Context(), tenant)
 		require.NoError(t, err)
 		_, err = d.Export(t.Context(), io.Discard, id, recipient, nil)
 		require.ErrorIs(t, err, fault.Conflict)

@@ -17,7 +17,7 @@ import (
 // error what was written is no file that an import accepts. fault.NotFound if
 // there is no such tenant, fault.Conflict if it is coming or going.
 func (b *Backups) Export(ctx context.Context, w io.Writer, id string, to age.Recipient, progress Progress) (Content, error) {
-	scope := b.Tenants.Tenant(id)
+	scope := b.tenants.Tenant(id)
 	t, err := scope.Get(ctx)
 	switch {
 	case err != nil:
@@ -43,7 +43,7 @@ func (b *Backups) Export(ctx context.Context, w io.Writer, id string, to age.Rec
 	}
 	content.Integrations = len(ids)
 	for _, integration := range ids {
-		for e, err := range b.Connections.Export(ctx, id, integration) {
+		for e, err := range b.records.Export(ctx, id, integration) {
 			if err == nil {
 				err = out.connection(e)
 			}

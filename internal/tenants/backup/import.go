@@ -97,10 +97,10 @@ func (c *check) head(h header, t tenants.Tenant) error {
 }
 
 func (c *check) integration(in tenants.Integration) error {
-	if err := c.b.Tenants.Fits(in); err != nil {
+	if err := c.b.tenants.Fits(in); err != nil {
 		return invalidFile("The integration %q of the file cannot be stored: %s", in.Name, fault.From(err).Public)
 	}
-	holder, err := c.b.Tenants.Holder(c.ctx, in.ID)
+	holder, err := c.b.tenants.Holder(c.ctx, in.ID)
 	if err == nil && holder != "" && holder != c.tenant {
 		err = fault.New(fault.Conflict, opImport, fmt.Sprintf("The integration %s of the file belongs to another tenant here.", in.ID))
 	}
@@ -117,7 +117,7 @@ func (c *check) connection(connections.Entry) error {
 // hasBegun reports whether an import of the file has begun here; fault.Conflict if
 // there is a tenant of another origin.
 func (b *Backups) hasBegun(ctx context.Context, c *check) (bool, error) {
-	t, err := b.Tenants.Tenant(c.tenant).Get(ctx)
+	t, err := b.tenants.Tenant(c.tenant).Get(ctx)
 	switch {
 	case errors.Is(err, fault.NotFound):
 		return false, nil
@@ -138,7 +138,7 @@ func (b *Backups) hasBegun(ctx context.Context, c *check) (bool, error) {
 // into force.
 func (b *Backups) begin(ctx context.Context, c *check) error {
 	if !c.resumed {
-		_, err := b.Tenants.AddTenant(ctx, tenants.Tenant{ID: c.tenant, Importing: c.file})
+		_, err := b.tenants.AddTenant(ctx, tenants.Tenant{ID: c.tenant, Importing: c.file})
 		if errors.Is(err, fault.Conflict) {
 			_, err = b.hasBegun(ctx, c) // somebody else imports it at the same time, or made another
 		}
@@ -147,13 +147,13 @@ func (b *Backups) begin(ctx context.Context, c *check) error {
 		}
 	}
 	l := c.fromFile.Limits
-	return b.Connections.SetLimits(ctx, c.tenant, connections.Limits{InFlight: l.MaxInFlight, Waiting: l.MaxQueued, Connections: l.Connections, PerSecond: l.PerSecond})
+	return b.records.SetLimits(ctx, c.tenant, connections.Limits{InFlight: l.MaxInFlight, Waiting: l.MaxQueued, Connections: l.Connections, PerSecond: l.PerSecond})
 }
 
 // alive returns the tenant; fault.Conflict unless it still is the one that is
 // being imported.
 func (b *Backups) alive(ctx context.Context, c *check) (tenants.Tenant, error) {
-	t, err := b.Tenants.Tenant(c.tenant).Get(ctx)
+	t, err := b.tenants.Tenant(c.tenant).Get(ctx)
 	if err == nil && (t.Importing != c.file || !t.Deleting.IsZero()) {
 		err = fault.New(fault.Conflict, opImport, "The tenant was deleted, or completed by another import, meanwhile.")
 	}
@@ -179,7 +179,7 @@ func (w *write) head(h header, _ tenants.Tenant) error {
 }
 
 func (w *write) integration(in tenants.Integration) error {
-	return w.b.Tenants.Tenant(w.check.tenant).Restore(w.ctx, in)
+	return w.b.tenants.Tenant(w.check.tenant).Restore(w.ctx, in)
 }
 
 func (w *write) connection(e connections.Entry) error {
@@ -197,7 +197,7 @@ func (w *write) flush() error {
 	if _, err := w.b.alive(w.ctx, w.check); err != nil {
 		return err
 	}
-	if err := w.b.Connections.Import(w.ctx, w.buffer); err != nil {
+	if err := w.b.records.Import(w.ctx, w.buffer); err != nil {
 		return err
 	}
 	w.done += int64(len(w.buffer))
@@ -221,7 +221,7 @@ func (b *Backups) finish(ctx context.Context, c *check) (err error) {
 		if imported.Suspended == nil {
 			imported.Suspended = b.suspension()
 		}
-		if _, err = b.Tenants.Tenant(c.tenant).UpdateTenant(ctx, imported); !errors.Is(err, tenants.ErrStale) {
+		if _, err = b.tenants.Tenant(c.tenant).UpdateTenant(ctx, imported); !errors.Is(err, tenants.ErrStale) {
 			return err
 		}
 	}

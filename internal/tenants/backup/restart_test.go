@@ -66,7 +66,7 @@ func TestAnImportThatIsCutShortGoesOn(t *testing.T) {
 		require.ErrorIs(t, err, fault.Unavailable)
 		require.ErrorIs(t, err, errDisk)
 		require.Contains(t, fault.From(err).Public, "import the same file again")
-		tenant, err := to.Tenants.Tenant("acme").Get(ctx)
+		tenant, err := to.tenants.Tenant("acme").Get(ctx)
 		require.NoError(t, err)
 		require.NotEmpty(t, tenant.Importing)
 		require.True(t, tenant.Halted())
@@ -76,7 +76,7 @@ func TestAnImportThatIsCutShortGoesOn(t *testing.T) {
 	content, err := to.Import(ctx, bytes.NewReader(file), "acme", keys, nil)
 	require.NoError(t, err)
 	require.EqualValues(t, 800, content.Connections)
-	tenant, err := to.Tenants.Tenant("acme").Get(ctx)
+	tenant, err := to.tenants.Tenant("acme").Get(ctx)
 	require.NoError(t, err)
 	require.Empty(t, tenant.Importing)
 	got := to.entries(t, in)
@@ -84,7 +84,7 @@ func TestAnImportThatIsCutShortGoesOn(t *testing.T) {
 	for entity, e := range want {
 		require.Equal(t, e.Record.Marker(e.Key), got[entity].Record.Marker(got[entity].Key))
 	}
-	usage, err := to.Connections.Usage(ctx, "acme")
+	usage, err := to.records.Usage(ctx, "acme")
 	require.NoError(t, err)
 	require.EqualValues(t, 800, usage.Connections, "each was counted once")
 }
@@ -97,7 +97,7 @@ func TestAFileThatChangesMeanwhileIsNotCompleted(t *testing.T) {
 	to := deploy(t, redistest.Mini(t), "b-key")
 	_, err := to.Import(t.Context(), &twice{Reader: bytes.NewReader(file), left: -1, again: func(r *bytes.Reader) { r.Reset(other) }}, "acme", keys, nil)
 	require.ErrorIs(t, err, fault.Invalid)
-	tenant, err := to.Tenants.Tenant("acme").Get(t.Context())
+	tenant, err := to.tenants.Tenant("acme").Get(t.Context())
 	require.NoError(t, err)
 	require.True(t, tenant.Halted())
 }
@@ -111,12 +111,12 @@ func TestATenantThatIsDeletedMeanwhileIsNotFilled(t *testing.T) {
 	file := from.export(t, recipient)
 	to := deploy(t, redistest.Mini(t), "b-key")
 	deleted := func(*bytes.Reader) {
-		_, err := to.Tenants.Tenant("acme").Alter(t.Context(), func(t *tenants.Tenant) { t.Deleting = at(1) })
+		_, err := to.tenants.Tenant("acme").Alter(t.Context(), func(t *tenants.Tenant) { t.Deleting = at(1) })
 		require.NoError(t, err)
 	}
 	_, err := to.Import(t.Context(), &twice{Reader: bytes.NewReader(file), left: -1, again: deleted}, "acme", keys, nil)
 	require.ErrorIs(t, err, fault.NotFound)
-	_, err = to.Connections.Get(t.Context(), key(in, 1))
+	_, err = to.records.Get(t.Context(), key(in, 1))
 	require.ErrorIs(t, err, fault.NotFound)
 }
 
@@ -148,7 +148,7 @@ func TestAnExportThatFailsSaysSo(t *testing.T) {
 	to := deploy(t, redistest.Mini(t), "b-key")
 	_, err = to.Import(t.Context(), bytes.NewReader(file.Bytes()), "acme", keys, nil)
 	require.ErrorIs(t, err, fault.Invalid)
-	_, err = to.Tenants.Tenant("acme").Get(t.Context())
+	_, err = to.tenants.Tenant("acme").Get(t.Context())
 	require.ErrorIs(t, err, fault.NotFound)
 }
 

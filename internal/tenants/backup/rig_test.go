@@ -35,10 +35,9 @@ func deploy(t testing.TB, env redistest.Env, key string) deployment {
 	t.Helper()
 	ring, err := secret.NewKeyring([]secret.Key{{ID: key, Bytes: bytes.Repeat([]byte(key[:1]), secret.KeySize)}})
 	require.NoError(t, err)
-	return deployment{rdb: env.Client, Backups: &Backups{
-		Tenants: tenants.NewStore(env.Client, ring), Connections: connections.NewStore(env.Client, connections.Timing{}),
+	return deployment{rdb: env.Client, Backups: New(tenants.NewStore(env.Client, ring), connections.NewStore(env.Client, connections.Timing{}), &Options{
 		Now: func() time.Time { return time.Unix(1_800_000_000, 0).UTC() },
-	}}
+	})}
 }
 
 func at(n int64) time.Time { return time.Unix(1_700_000_000+n, 0).UTC() }
@@ -84,10 +83,10 @@ func unset(v reflect.Value, path string) (out []string) {
 func (d deployment) settle(t testing.TB, integrations ...tenants.Integration) {
 	t.Helper()
 	ctx := context.Background()
-	_, err := d.Tenants.AddTenant(ctx, tenants.Tenant{ID: "acme", Name: "Acme", Limits: tenants.TenantLimits{MaxInFlight: 3, MaxQueued: 4, Connections: 5, PerSecond: 6, Integrations: 7}})
+	_, err := d.tenants.AddTenant(ctx, tenants.Tenant{ID: "acme", Name: "Acme", Limits: tenants.TenantLimits{MaxInFlight: 3, MaxQueued: 4, Connections: 5, PerSecond: 6, Integrations: 7}})
 	require.NoError(t, err)
 	for _, in := range integrations {
-		require.NoError(t, d.Tenants.Tenant("acme").Restore(ctx, in))
+		require.NoError(t, d.tenants.Tenant("acme").Restore(ctx, in))
 	}
 }
 
@@ -99,13 +98,13 @@ func key(in tenants.Integration, n int) connections.Key {
 func (d deployment) push(t testing.TB, k connections.Key, do func(ctx context.Context, l *connections.Lease)) {
 	t.Helper()
 	ctx := context.Background()
-	_, w, err := d.Connections.Push(ctx, k, connections.Person{Name: "Jane"})
+	_, w, err := d.records.Push(ctx, k, connections.Person{Name: "Jane"})
 	require.NoError(t, err)
 	if do == nil {
 		return
 	}
 	require.NotNil(t, w)
-	l, err := d.Connections.Begin(ctx, k, w.Run)
+	l, err := d.records.Begin(ctx, k, w.Run)
 	require.NoError(t, err)
 	require.NotNil(t, l)
 	do(ctx, l)

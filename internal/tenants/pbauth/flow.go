@@ -65,7 +65,7 @@ func (a *Auth) Start(ctx context.Context, in tenants.Integration, subject string
 		return Started{}, fault.New(fault.Invalid, op, "The integration's Productboard credential is not an OAuth client.")
 	}
 	state, verifier := random(), random()
-	sealed, err := a.opts.Keys.Seal(secret.New(verifier), bound(in.Tenant, in.ID, boundVerifier))
+	sealed, err := a.keys.Seal(secret.New(verifier), bound(in.Tenant, in.ID, boundVerifier))
 	if err != nil {
 		return Started{}, fault.Wrap(fault.Internal, op, err)
 	}
@@ -85,10 +85,10 @@ func (a *Auth) Start(ctx context.Context, in tenants.Integration, subject string
 		"response_type": {"code"}, "client_id": {in.Productboard.ClientID}, "redirect_uri": {a.redirect()}, "scope": {scope}, "state": {state},
 		"code_challenge": {base64.RawURLEncoding.EncodeToString(challenge[:])}, "code_challenge_method": {"S256"},
 	}
-	return Started{AuthorizeURL: a.opts.AppURL + "/oauth2/authorize?" + q.Encode(), State: state, Expires: a.opts.Now().Add(stateLife).UTC()}, nil
+	return Started{AuthorizeURL: a.at.App + "/oauth2/authorize?" + q.Encode(), State: state, Expires: a.opts.Now().Add(stateLife).UTC()}, nil
 }
 
-func (a *Auth) redirect() string { return a.opts.PublicURL + CallbackPath }
+func (a *Auth) redirect() string { return a.at.Public + CallbackPath }
 
 // Finish exchanges the code that the browser brought back for a session, and
 // clears what marked the integration. The tenant, the integration and the
@@ -99,7 +99,7 @@ func (a *Auth) Finish(ctx context.Context, tenant, integration, state, code, sub
 	unknown := func() error {
 		return fault.New(fault.Invalid, op, "This sign-in at Productboard is not known, has expired, or was finished already. Start again.")
 	}
-	raw, err := a.opts.Redis.GetDel(ctx, stateKey(state)).Result()
+	raw, err := a.rdb.GetDel(ctx, stateKey(state)).Result()
 	if errors.Is(err, redis.Nil) {
 		return unknown()
 	}
@@ -111,19 +111,19 @@ func (a *Auth) Finish(ctx context.Context, tenant, integration, state, code, sub
 		return fault.Wrap(fault.Internal, op, err)
 	}
 	for _, list := range []string{flowKey(b.Tenant, b.Integration), tenantFlowKey(b.Tenant)} {
-		_ = a.opts.Redis.LRem(ctx, list, 1, stateKey(state)).Err() // one that stays is over with its list
+		_ = a.rdb.LRem(ctx, list, 1, stateKey(state)).Err() // one that stays is over with its list
 	}
 	if b.Tenant != tenant || b.Integration != integration || b.Subject != subject {
 		return unknown()
 	}
-	in, err := a.opts.Store.Tenant(tenant).Integration(ctx, integration)
+	in, err := a.store.Tenant(tenant).Integration(ctx, integration)
 	if err != nil {
 		return err
 	}
 	if b.Client != client(in.Productboard) {
 		return fault.New(fault.Conflict, op, "The integration's Productboard credential was changed meanwhile. Start again.")
 	}
-	verifier, err := a.opts.Keys.Open(b.Verifier, bound(tenant, integration, boundVerifier))
+	verifier, err := a.keys.Open(b.Verifier, bound(tenant, integration, boundVerifier))
 	if err != nil {
 		return fault.Wrap(fault.Internal, op, err)
 	}
@@ -160,7 +160,7 @@ func (a *Auth) connect(ctx context.Context, in tenants.Integration, p pair) erro
 			a.opts.Log.WarnContext(ctx, "the former session could not be revoked", telemetry.KeyTenant, in.Tenant, telemetry.KeyIntegration, in.ID, telemetry.KeyError, err)
 		}
 	}
-	_, err = a.opts.Store.Reconnected(ctx, in.Tenant, in.ID, fault.SideProductboard)
+	_, err = a.store.Reconnected(ctx, in.Tenant, in.ID, fault.SideProductboard)
 	return err
 }
 
@@ -180,10 +180,10 @@ func (a *Auth) Revoke(ctx context.Context, in tenants.Integration) error {
 			revokeErr = a.revokeAt(ctx, in.Productboard, p.refresh)
 		}
 	}
-	if err := a.opts.Redis.Del(ctx, sessionKey(in.Tenant, in.ID), flowKey(in.Tenant, in.ID)).Err(); err != nil {
+	if err := a.rdb.Del(ctx, sessionKey(in.Tenant, in.ID), flowKey(in.Tenant, in.ID)).Err(); err != nil {
 		return redisdb.Fault("forget tokens", err)
 	}
-	if err := a.opts.Redis.ZRem(ctx, dueKey, in.Tenant+"/"+in.ID).Err(); err != nil {
+	if err := a.rdb.ZRem(ctx, dueKey, in.Tenant+"/"+in.ID).Err(); err != nil {
 		return redisdb.Fault("forget tokens", err)
 	}
 	return revokeErr

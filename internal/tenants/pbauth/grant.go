@@ -78,7 +78,7 @@ func (a *Auth) assert(ctx context.Context, auth tenants.ProductboardAuth) (pair,
 	}
 	now := a.opts.Now()
 	claims := jwt.MapClaims{
-		"iss": auth.ClientID, "sub": auth.Subject, "aud": a.opts.AppURL + "/oauth2/token",
+		"iss": auth.ClientID, "sub": auth.Subject, "aud": a.at.App + "/oauth2/token",
 		"iat": now.Add(-backdate).Unix(), "exp": now.Add(assertionLife).Unix(),
 	}
 	if auth.Scope != "" {
@@ -152,8 +152,8 @@ func (a *Auth) post(ctx context.Context, grant, path string, client tenants.Prod
 	header := http.Header{}
 	header.Set("Content-Type", "application/x-www-form-urlencoded")
 	header.Set("Accept", "application/json")
-	_, err := a.opts.HTTP.Send(ctx, outbound.Call{
-		Op: "productboard token: " + grant, Method: http.MethodPost, URL: a.opts.AppURL + path, Header: header,
+	_, err := a.http.Send(ctx, outbound.Call{
+		Op: "productboard token: " + grant, Method: http.MethodPost, URL: a.at.App + path, Header: header,
 		Body: []byte(form.Encode()), Timeout: a.opts.Lock / 3, Bound: outbound.Bound{Bytes: maxReply, Values: maxValues},
 		Refine: func(r outbound.Reply, verdict *fault.Error) *fault.Error {
 			if verdict != nil {

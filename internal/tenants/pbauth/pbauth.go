@@ -34,18 +34,11 @@ const DefaultScope = "entities:read plugin-integrations:read plugin-integrations
 // public URL.
 const CallbackPath = "/oauth/productboard/callback"
 
-// Options sets up an Auth. Durations that are zero mean their defaults.
+// Options are what an Auth can do without. Durations that are zero mean their
+// defaults.
 type Options struct {
-	Redis redis.UniversalClient
-	Keys  *secret.Keyring
-	// Store knows the integrations.
-	Store *tenants.Store
-	HTTP  *outbound.Client
-	// AppURL is where Productboard's authorization server is
-	// ("https://app.productboard.com"), PublicURL where this plugin is, both
-	// without a trailing slash.
-	AppURL, PublicURL string
-	Log               *slog.Logger
+	// Log is where failures go that no caller hears of; nil: nowhere.
+	Log *slog.Logger
 	// Observe, if set, is told of every request for a token: "code",
 	// "refresh", "assertion" or "revoke", and how it ended.
 	Observe func(grant string, err error)
@@ -61,6 +54,11 @@ type Options struct {
 
 // Auth gives tokens. It is safe for concurrent use, also by several processes.
 type Auth struct {
+	rdb    redis.UniversalClient
+	keys   *secret.Keyring
+	store  *tenants.Store
+	http   *outbound.Client
+	at     Addresses
 	opts   Options
 	script *redis.Script
 	flight singleflight.Group
@@ -78,20 +76,33 @@ type knownToken struct {
 // maxKnown bounds how many tokens are remembered.
 const maxKnown = 10_000
 
-// New makes an Auth. Its store's rotation of keys takes the tokens along from
-// then on.
-func New(opts Options) *Auth {
-	if opts.Lock <= 0 {
-		opts.Lock = 30 * time.Second
+// Addresses are the two that OAuth needs, without a trailing slash.
+type Addresses struct {
+	// App is where Productboard's authorization server is
+	// ("https://app.productboard.com"), Public where this plugin is.
+	App, Public string
+}
+
+// New makes an Auth for the integrations of a store, whose rotation of keys
+// takes the tokens along from then on. opts may be nil.
+func New(rdb redis.UniversalClient, keys *secret.Keyring, store *tenants.Store, http *outbound.Client, at Addresses, opts *Options) *Auth {
+	a := &Auth{rdb: rdb, keys: keys, store: store, http: http, at: at, script: redis.NewScript(sessionLua), known: map[string]knownToken{}}
+	if opts != nil {
+		a.opts = *opts
 	}
-	if opts.Wait <= 0 {
-		opts.Wait = 20 * time.Second
+	if a.opts.Log == nil {
+		a.opts.Log = slog.New(slog.DiscardHandler)
 	}
-	if opts.Now == nil {
-		opts.Now = time.Now
+	if a.opts.Lock <= 0 {
+		a.opts.Lock = 30 * time.Second
 	}
-	a := &Auth{opts: opts, script: redis.NewScript(sessionLua), known: map[string]knownToken{}}
-	opts.Store.Beside(a)
+	if a.opts.Wait <= 0 {
+		a.opts.Wait = 20 * time.Second
+	}
+	if a.opts.Now == nil {
+		a.opts.Now = time.Now
+	}
+	store.Beside(a)
 	return a
 }
 

@@ -61,7 +61,7 @@ func signingKey(t *testing.T) (private, public string) {
 
 func newWorld(t *testing.T, env redistest.Env, credential tenants.ProductboardAuth, publicKey string) *world {
 	w := &world{t: t, env: env, clock: pbfake.NewManualClock(time.Now()), log: &bytes.Buffer{}}
-	w.fake = pbfake.New(pbfake.Options{RateLimit: -1, Clock: w.clock, Apps: []pbfake.OAuthApp{{
+	w.fake = pbfake.New(&pbfake.Options{RateLimit: -1, Clock: w.clock, Apps: []pbfake.OAuthApp{{
 		ClientID: "app", Secret: "canary-client-secret", RedirectURIs: []string{public + pbauth.CallbackPath},
 		Scopes:    []string{"entities:read", "plugin-integrations:read", "plugin-integrations:write", "plugin-integrations:delete"},
 		PublicKey: publicKey, Users: []string{"user-1"},
@@ -79,8 +79,7 @@ func newWorld(t *testing.T, env redistest.Env, credential tenants.ProductboardAu
 	for i := range w.auth {
 		out := outbound.New(outbound.Options{Unguarded: true})
 		t.Cleanup(out.Close)
-		w.auth[i] = pbauth.New(pbauth.Options{
-			Redis: env.Client, Keys: keys, Store: w.store, HTTP: out, AppURL: w.server.URL, PublicURL: public,
+		w.auth[i] = pbauth.New(env.Client, keys, w.store, out, pbauth.Addresses{App: w.server.URL, Public: public}, &pbauth.Options{
 			Log: slog.New(slog.NewTextHandler(w.log, nil)), Now: w.clock.Now,
 		})
 	}

@@ -36,7 +36,7 @@ func tenantFlowKey(tenant string) string { return "pb:{t:" + tenant + "}:oauth:b
 // begin stores what is kept of a Start. It is listed first: an entry may lead
 // nowhere, but nothing that is sealed is hidden.
 func (a *Auth) begin(ctx context.Context, in tenants.Integration, key, raw string) error {
-	if err := a.opts.Store.Announce(ctx); err != nil {
+	if err := a.store.Announce(ctx); err != nil {
 		return err
 	}
 	for list, most := range map[string]int64{flowKey(in.Tenant, in.ID): maxFlows, tenantFlowKey(in.Tenant): maxTenantFlows} {
@@ -44,7 +44,7 @@ func (a *Auth) begin(ctx context.Context, in tenants.Integration, key, raw strin
 			return redisdb.Fault("start connection", err)
 		}
 	}
-	if err := a.opts.Redis.Set(ctx, key, raw, stateLife).Err(); err != nil {
+	if err := a.rdb.Set(ctx, key, raw, stateLife).Err(); err != nil {
 		return redisdb.Fault("start connection", err)
 	}
 	return nil
@@ -53,7 +53,7 @@ func (a *Auth) begin(ctx context.Context, in tenants.Integration, key, raw strin
 // list puts a sign-in on a list, and ends those that it has no room for.
 func (a *Auth) list(ctx context.Context, list, key string, most int64) error {
 	var over *redis.StringSliceCmd
-	_, err := a.opts.Redis.TxPipelined(ctx, func(p redis.Pipeliner) error {
+	_, err := a.rdb.TxPipelined(ctx, func(p redis.Pipeliner) error {
 		p.LPush(ctx, list, key)
 		over = p.LRange(ctx, list, most, -1)
 		p.LTrim(ctx, list, 0, most-1)
@@ -64,7 +64,7 @@ func (a *Auth) list(ctx context.Context, list, key string, most int64) error {
 		return err
 	}
 	for _, old := range over.Val() { // one by one: on a Cluster they are apart
-		if err := a.opts.Redis.Del(ctx, old).Err(); err != nil {
+		if err := a.rdb.Del(ctx, old).Err(); err != nil {
 			return err
 		}
 	}
@@ -78,7 +78,7 @@ type sealing struct {
 	errs []error
 }
 
-func (a *Auth) sealing() *sealing { return &sealing{keys: a.opts.Keys, used: map[string]bool{}} }
+func (a *Auth) sealing() *sealing { return &sealing{keys: a.keys, used: map[string]bool{}} }
 
 // reseal returns the same text sealed with the first key.
 func (s *sealing) reseal(sealed, where string) string {
@@ -131,17 +131,17 @@ func (a *Auth) resealFlow(s *sealing, tenant, integration, doc string) string {
 
 // stored reads an integration's session and its sign-ins under way.
 func (a *Auth) stored(ctx context.Context, tenant, integration string) (session string, signIns map[string]string, err error) {
-	session, err = a.opts.Redis.HGet(ctx, sessionKey(tenant, integration), "doc").Result()
+	session, err = a.rdb.HGet(ctx, sessionKey(tenant, integration), "doc").Result()
 	if err != nil && !errors.Is(err, redis.Nil) {
 		return "", nil, redisdb.Fault("read tokens", err)
 	}
-	keys, err := a.opts.Redis.LRange(ctx, flowKey(tenant, integration), 0, maxFlows-1).Result()
+	keys, err := a.rdb.LRange(ctx, flowKey(tenant, integration), 0, maxFlows-1).Result()
 	if err != nil {
 		return "", nil, redisdb.Fault("read tokens", err)
 	}
 	signIns = map[string]string{}
 	for _, key := range slices.Compact(keys) {
-		raw, err := a.opts.Redis.Get(ctx, key).Result()
+		raw, err := a.rdb.Get(ctx, key).Result()
 		switch {
 		case errors.Is(err, redis.Nil): // finished, or over
 		case err != nil:
@@ -199,7 +199,7 @@ func (a *Auth) Reseal(ctx context.Context, tenant, integration string) (changed 
 				continue // it is over in ten minutes, or begun again
 			}
 			// Only where it still is: a sign-in can be finished once.
-			if err := a.opts.Redis.SetArgs(ctx, key, next, redis.SetArgs{Mode: "XX", KeepTTL: true}).Err(); err != nil && !errors.Is(err, redis.Nil) {
+			if err := a.rdb.SetArgs(ctx, key, next, redis.SetArgs{Mode: "XX", KeepTTL: true}).Err(); err != nil && !errors.Is(err, redis.Nil) {
 				return changed, nil, redisdb.Fault("seal tokens anew", err)
 			}
 			changed = true
@@ -212,10 +212,10 @@ func (a *Auth) Reseal(ctx context.Context, tenant, integration string) (changed 
 }
 
 func (a *Auth) replace(ctx context.Context, tenant, integration, doc, expected string) (string, error) {
-	if err := a.opts.Store.Announce(ctx); err != nil {
+	if err := a.store.Announce(ctx); err != nil {
 		return "", err
 	}
-	reply, err := a.script.Run(ctx, a.opts.Redis, []string{sessionKey(tenant, integration)}, "reseal", "", 0, doc, expected).StringSlice()
+	reply, err := a.script.Run(ctx, a.rdb, []string{sessionKey(tenant, integration)}, "reseal", "", 0, doc, expected).StringSlice()
 	if err != nil {
 		return "", redisdb.Fault("seal tokens anew", err)
 	}

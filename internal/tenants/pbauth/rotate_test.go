@@ -2,8 +2,6 @@ package pbauth_test
 
 import (
 	"bytes"
-	"io"
-	"log/slog"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -28,8 +26,7 @@ func (w *world) restarted(ids ...string) (*tenants.Store, *pbauth.Auth) {
 	out := outbound.New(outbound.Options{Unguarded: true})
 	w.t.Cleanup(out.Close)
 	store := tenants.NewStore(w.env.Client, keys)
-	return store, pbauth.New(pbauth.Options{Redis: w.env.Client, Keys: keys, Store: store, HTTP: out, AppURL: w.server.URL, PublicURL: public,
-		Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Now: w.clock.Now})
+	return store, pbauth.New(w.env.Client, keys, store, out, pbauth.Addresses{App: w.server.URL, Public: public}, &pbauth.Options{Now: w.clock.Now})
 }
 
 // A rotation of the sealing keys takes sessions, short tokens and sign-ins

@@ -71,10 +71,10 @@ func (a *Auth) encode(in tenants.Integration, p pair) (string, error) {
 	d := document{Client: client(in.Productboard), Renew: p.renew, Until: p.until, RefreshUntil: p.refreshUntil, Ended: p.ended}
 	var errs [3]error
 	if !p.access.Empty() {
-		d.Access, errs[0] = a.opts.Keys.Seal(p.access, bound(in.Tenant, in.ID, boundAccess))
+		d.Access, errs[0] = a.keys.Seal(p.access, bound(in.Tenant, in.ID, boundAccess))
 	}
 	if !p.refresh.Empty() {
-		d.Refresh, errs[1] = a.opts.Keys.Seal(p.refresh, bound(in.Tenant, in.ID, boundRefresh))
+		d.Refresh, errs[1] = a.keys.Seal(p.refresh, bound(in.Tenant, in.ID, boundRefresh))
 	}
 	raw, err := json.Marshal(d)
 	errs[2] = err
@@ -97,10 +97,10 @@ func (a *Auth) decode(in tenants.Integration, doc string) (pair, error) {
 	p := pair{renew: d.Renew, until: d.Until, refreshUntil: d.RefreshUntil, ended: d.Ended}
 	var errs [2]error
 	if d.Access != "" {
-		p.access, errs[0] = a.opts.Keys.Open(d.Access, bound(in.Tenant, in.ID, boundAccess))
+		p.access, errs[0] = a.keys.Open(d.Access, bound(in.Tenant, in.ID, boundAccess))
 	}
 	if d.Refresh != "" {
-		p.refresh, errs[1] = a.opts.Keys.Open(d.Refresh, bound(in.Tenant, in.ID, boundRefresh))
+		p.refresh, errs[1] = a.keys.Open(d.Refresh, bound(in.Tenant, in.ID, boundRefresh))
 	}
 	if err := errors.Join(errs[:]...); err != nil {
 		return pair{}, &fault.Error{Op: "read tokens", Kind: fault.Internal, Side: fault.SidePlugin, Err: err,
@@ -111,7 +111,7 @@ func (a *Auth) decode(in tenants.Integration, doc string) (pair, error) {
 
 // current reads what is stored and remembers it.
 func (a *Auth) current(ctx context.Context, in tenants.Integration) (pair, error) {
-	doc, err := a.opts.Redis.HGet(ctx, sessionKey(in.Tenant, in.ID), "doc").Result()
+	doc, err := a.rdb.HGet(ctx, sessionKey(in.Tenant, in.ID), "doc").Result()
 	if err != nil && !errors.Is(err, redis.Nil) {
 		return pair{}, redisdb.Fault("read tokens", err)
 	}
@@ -137,11 +137,11 @@ func (a *Auth) life(p pair) time.Duration {
 // run runs session.lua.
 func (a *Auth) run(ctx context.Context, in tenants.Integration, verb, owner string, d time.Duration, doc string) (verdict, stored string, err error) {
 	if doc != "" {
-		if err := a.opts.Store.Announce(ctx); err != nil {
+		if err := a.store.Announce(ctx); err != nil {
 			return "", "", err
 		}
 	}
-	reply, err := a.script.Run(ctx, a.opts.Redis, []string{sessionKey(in.Tenant, in.ID)}, verb, owner, d.Milliseconds(), doc).StringSlice()
+	reply, err := a.script.Run(ctx, a.rdb, []string{sessionKey(in.Tenant, in.ID)}, verb, owner, d.Milliseconds(), doc).StringSlice()
 	if err != nil {
 		return "", "", redisdb.Fault(verb+" tokens", err)
 	}
@@ -156,7 +156,7 @@ func (a *Auth) due(ctx context.Context, in tenants.Integration, at time.Time) er
 	if in.Productboard.Kind != tenants.AuthOAuth {
 		return nil
 	}
-	if err := a.opts.Redis.ZAdd(ctx, dueKey, redis.Z{Score: float64(at.UnixMilli()), Member: in.Tenant + "/" + in.ID}).Err(); err != nil {
+	if err := a.rdb.ZAdd(ctx, dueKey, redis.Z{Score: float64(at.UnixMilli()), Member: in.Tenant + "/" + in.ID}).Err(); err != nil {
 		return redisdb.Fault("note session", err)
 	}
 	return nil

@@ -25,7 +25,7 @@ const (
 // of their refresh token's life. Dead is told of each that is refused. Any
 // number of processes may tend.
 func (a *Auth) Tend(ctx context.Context, dead func(in tenants.Integration, err error)) error {
-	members, err := a.opts.Redis.ZRangeByScore(ctx, dueKey, &redis.ZRangeBy{
+	members, err := a.rdb.ZRangeByScore(ctx, dueKey, &redis.ZRangeBy{
 		Min: "-inf", Max: strconv.FormatInt(a.opts.Now().UnixMilli(), 10), Count: tendBatch,
 	}).Result()
 	if err != nil {
@@ -42,13 +42,13 @@ func (a *Auth) Tend(ctx context.Context, dead func(in tenants.Integration, err e
 
 func (a *Auth) tend(ctx context.Context, member string, dead func(in tenants.Integration, err error)) error {
 	done := func() error {
-		if err := a.opts.Redis.ZRem(ctx, dueKey, member).Err(); err != nil {
+		if err := a.rdb.ZRem(ctx, dueKey, member).Err(); err != nil {
 			return redisdb.Fault("tend sessions", err)
 		}
 		return nil
 	}
 	tenant, id := splitDue(member)
-	in, err := a.opts.Store.Tenant(tenant).Integration(ctx, id)
+	in, err := a.store.Tenant(tenant).Integration(ctx, id)
 	switch {
 	case errors.Is(err, fault.NotFound), err == nil && in.Productboard.Kind != tenants.AuthOAuth:
 		return done()

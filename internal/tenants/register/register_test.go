@@ -52,7 +52,7 @@ func newWorld(t *testing.T, env redistest.Env) *world {
 	ring, err := secret.NewKeyring([]secret.Key{{ID: "k1", Bytes: bytes.Repeat([]byte("k"), secret.KeySize)}})
 	require.NoError(t, err)
 	w.store = tenants.NewStore(env.Client, ring)
-	w.fake = pbfake.New(pbfake.Options{Tokens: []pbfake.Token{{Value: pbToken}}, RateLimit: -1, PageSize: 2})
+	w.fake = pbfake.New(&pbfake.Options{Tokens: []pbfake.Token{{Value: pbToken}}, RateLimit: -1, PageSize: 2})
 	t.Cleanup(w.fake.Close)
 	api := httptest.NewServer(w.fake)
 	t.Cleanup(api.Close)

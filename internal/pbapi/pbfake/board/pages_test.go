@@ -53,7 +53,7 @@ func (silentTracker) SetStatus() {} // hides the ability
 
 func serve(t *testing.T, tracker board.Tracker) (*pbfake.Fake, func(path string) (int, string, http.Header)) {
 	t.Helper()
-	fake := pbfake.New(pbfake.Options{})
+	fake := pbfake.New(nil)
 	t.Cleanup(fake.Close)
 	h := board.New(fake, tracker)
 	return fake, func(path string) (int, string, http.Header) {
@@ -115,7 +115,7 @@ func TestWithoutATracker(t *testing.T) {
 
 func TestMoveAnIssue(t *testing.T) {
 	post := func(tracker board.Tracker, path, status, site string) *httptest.ResponseRecorder {
-		fake := pbfake.New(pbfake.Options{})
+		fake := pbfake.New(nil)
 		defer fake.Close()
 		r := httptest.NewRequest(http.MethodPost, path, strings.NewReader(url.Values{"status": {status}}.Encode()))
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
@@ -159,7 +159,7 @@ func TestEntityPage(t *testing.T) {
 }
 
 func TestAssetsAreServed(t *testing.T) {
-	fake := pbfake.New(pbfake.Options{})
+	fake := pbfake.New(nil)
 	defer fake.Close()
 	s := httptest.NewServer(board.New(fake, nil))
 	defer s.Close()

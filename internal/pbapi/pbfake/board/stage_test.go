@@ -40,7 +40,7 @@ const connected = `{"state":"connected","label":"In review","hoverLabel":"PB-7",
 
 func newStage(t *testing.T, entities int) *stage {
 	t.Helper()
-	s := &stage{t: t, outcome: connected, fake: pbfake.New(pbfake.Options{Tokens: []pbfake.Token{{Value: pbToken}}, RateLimit: -1})}
+	s := &stage{t: t, outcome: connected, fake: pbfake.New(&pbfake.Options{Tokens: []pbfake.Token{{Value: pbToken}}, RateLimit: -1})}
 	mux := http.NewServeMux()
 	mux.Handle("/v2/", s.fake)
 	mux.Handle("/sandbox/", board.New(s.fake, demoTracker{}))

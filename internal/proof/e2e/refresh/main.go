@@ -115,7 +115,7 @@ func prove(ctx context.Context, o options) (report, error) {
 		return r, err
 	}
 	clock := pbfake.NewManualClock(time.Now())
-	fake := pbfake.New(pbfake.Options{RateLimit: -1, Clock: clock, Seed: o.Seed, Apps: []pbfake.OAuthApp{{
+	fake := pbfake.New(&pbfake.Options{RateLimit: -1, Clock: clock, Seed: o.Seed, Apps: []pbfake.OAuthApp{{
 		ClientID: clientID, Secret: clientSecret, RedirectURIs: []string{publicURL + "/oauth/productboard/callback"}, Scopes: []string{"plugin-integrations:read"},
 	}}})
 	defer fake.Close()

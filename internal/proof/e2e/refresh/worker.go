@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"log/slog"
 	"net/http"
 	"net/url"
 	"strings"
@@ -59,8 +58,7 @@ func open(redisURL, productboard, agent string) (*rooms, error) {
 	}
 	r := &rooms{rdb: redis.NewClient(opts), keys: keys, http: outbound.New(outbound.Options{Unguarded: true, UserAgent: agent})}
 	r.store = tenants.NewStore(r.rdb, keys)
-	r.auth = pbauth.New(pbauth.Options{Redis: r.rdb, Keys: keys, Store: r.store, HTTP: r.http, AppURL: productboard, PublicURL: publicURL,
-		Log: slog.New(slog.DiscardHandler), Lock: lock, Wait: 3 * lock})
+	r.auth = pbauth.New(r.rdb, keys, r.store, r.http, pbauth.Addresses{App: productboard, Public: publicURL}, &pbauth.Options{Lock: lock, Wait: 3 * lock})
 	r.pb, err = pbapi.New(productboard+"/v2", r.http, pbapi.NoPacer())
 	return r, err
 }

@@ -53,14 +53,13 @@ const (
 	maxWord = 255
 )
 
-// Options are what a file's contents depend on.
+// Options are what a file's contents may depend on.
 type Options struct {
-	// Name is the file's name, for errors.
-	Name string
-	// Lookup reads the environment, for "env:NAME".
+	// Lookup reads the environment, for "env:NAME"; nil: no variable is set.
 	Lookup func(string) (string, bool)
-	// ReadFile reads at most limit bytes of a file, for "file:PATH". A path
-	// that is relative is relative to the file that names it.
+	// ReadFile reads at most limit bytes of a file, for "file:PATH"; nil: no
+	// file can be read. A path that is relative is relative to the file that
+	// names it.
 	ReadFile func(path string, limit int64) ([]byte, error)
 	// CheckTarget says what is wrong with a target's type, settings and
 	// credentials, without reaching out. Its error wraps targets.FieldErrors
@@ -102,9 +101,19 @@ func (p Problems) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-// Parse reads a declaration. Its error is Problems.
-func Parse(data []byte, opts Options) (register.Declaration, error) {
-	r := &reader{opts: opts, places: map[string]place{}}
+// Parse reads a declaration. name is the file's, for errors, and opts may be
+// nil. The error is Problems.
+func Parse(name string, data []byte, opts *Options) (register.Declaration, error) {
+	r := &reader{name: name, places: map[string]place{}}
+	if opts != nil {
+		r.opts = *opts
+	}
+	if r.opts.Lookup == nil {
+		r.opts.Lookup = func(string) (string, bool) { return "", false }
+	}
+	if r.opts.ReadFile == nil {
+		r.opts.ReadFile = func(string, int64) ([]byte, error) { return nil, errors.New("no file can be read here") }
+	}
 	root := r.load(data)
 	var declaration register.Declaration
 	if len(r.problems) == 0 {

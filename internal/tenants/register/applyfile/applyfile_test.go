@@ -20,9 +20,8 @@ import (
 
 // options knows one variable, one file, and a tracker "redmine" that wants a
 // project and a key.
-func options() applyfile.Options {
-	return applyfile.Options{
-		Name: "acme.yaml",
+func options() *applyfile.Options {
+	return &applyfile.Options{
 		Lookup: func(name string) (string, bool) {
 			if name == "PB_TOKEN" {
 				return "canary-token", true
@@ -70,7 +69,7 @@ const good = `tenants:
 `
 
 func TestParse(t *testing.T) {
-	declaration, err := applyfile.Parse([]byte(good), options())
+	declaration, err := applyfile.Parse("acme.yaml", []byte(good), options())
 	require.NoError(t, err)
 	require.Len(t, declaration.Tenants, 1)
 	require.Equal(t, "acme", declaration.Tenants[0].ID)
@@ -90,7 +89,7 @@ func TestParse(t *testing.T) {
 }
 
 func TestParseOptionalKeys(t *testing.T) {
-	declaration, err := applyfile.Parse([]byte(strings.Replace(good, "        button:",
+	declaration, err := applyfile.Parse("acme.yaml", []byte(strings.Replace(good, "        button:",
 		"        enabled: false\n        answer: v1\n        onUnlink: close\n        type: com.example.push\n        button:", 1)), options())
 	require.NoError(t, err)
 	in := declaration.Tenants[0].Integrations[0].Integration
@@ -107,7 +106,7 @@ func TestParseAliases(t *testing.T) {
         productboard: { token: "env:PB_TOKEN" }
         target: { type: redmine, settings: *s, credentials: { apiKey: "file:redmine.key" } }
 `
-	declaration, err := applyfile.Parse([]byte(text), options())
+	declaration, err := applyfile.Parse("acme.yaml", []byte(text), options())
 	require.NoError(t, err)
 	in := declaration.Tenants[0].Integrations
 	require.Equal(t, in[0].Integration.Target, in[1].Integration.Target)
@@ -115,7 +114,7 @@ func TestParseAliases(t *testing.T) {
 
 func TestParseOAuth(t *testing.T) {
 	text := strings.Replace(good, `token: "env:PB_TOKEN"`, `oauth: { clientId: c, clientSecret: "env:PB_TOKEN", scope: "entities:read" }`, 1)
-	declaration, err := applyfile.Parse([]byte(text), options())
+	declaration, err := applyfile.Parse("acme.yaml", []byte(text), options())
 	require.NoError(t, err)
 	auth := declaration.Tenants[0].Integrations[0].Integration.Productboard
 	require.Equal(t, tenants.ProductboardAuth{Kind: tenants.AuthOAuth, ClientID: "c", ClientSecret: secret.New("canary-token"), Scope: "entities:read"}, auth)
@@ -169,7 +168,7 @@ func TestParseRefuses(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			require.Contains(t, good, tc.old)
-			_, err := applyfile.Parse([]byte(strings.Replace(good, tc.old, tc.new, 1)), options())
+			_, err := applyfile.Parse("acme.yaml", []byte(strings.Replace(good, tc.old, tc.new, 1)), options())
 			sep := ":"
 			if tc.want[0] > '9' {
 				sep = ": "
@@ -182,7 +181,7 @@ func TestParseRefuses(t *testing.T) {
 
 func TestParseReportsAllErrorsInOrder(t *testing.T) {
 	text := strings.NewReplacer("id: acme", "id: A", "label: Push", "label: Push it now", "env:PB_TOKEN", "literal", "type: redmine", "typ: redmine").Replace(good)
-	_, err := applyfile.Parse([]byte(text), options())
+	_, err := applyfile.Parse("acme.yaml", []byte(text), options())
 	var problems applyfile.Problems
 	require.ErrorAs(t, err, &problems)
 	var paths []string
@@ -196,11 +195,11 @@ func TestParseReportsAllErrorsInOrder(t *testing.T) {
 
 func TestParseRefusesDuplicates(t *testing.T) {
 	_, rest, _ := strings.Cut(good, "tenants:\n")
-	_, err := applyfile.Parse([]byte(good+rest), options())
+	_, err := applyfile.Parse("acme.yaml", []byte(good+rest), options())
 	require.EqualError(t, err, `acme.yaml:11:5: tenants[1].id: the tenant "acme" is declared twice`)
 
 	_, integrations, _ := strings.Cut(good, "integrations:\n")
-	_, err = applyfile.Parse([]byte(good+integrations), options())
+	_, err = applyfile.Parse("acme.yaml", []byte(good+integrations), options())
 	require.EqualError(t, err, `acme.yaml:11:9: tenants[0].integrations[1].name: the integration "Engineering" is declared twice in this tenant`)
 }
 
@@ -236,7 +235,7 @@ func TestParseRefusesWholeFiles(t *testing.T) {
 		"alias loop":       {settings("{ a: &a [*b], b: &b [*a] }"), "nested too deep, or aliases make it too large"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := applyfile.Parse([]byte(tc.text), options())
+			_, err := applyfile.Parse("acme.yaml", []byte(tc.text), options())
 			require.ErrorContains(t, err, tc.want)
 		})
 	}
@@ -245,7 +244,7 @@ func TestParseRefusesWholeFiles(t *testing.T) {
 // TestManyShortMaps: the bound is on one map, not on the file.
 func TestManyShortMaps(t *testing.T) {
 	const entry = "- a: 1\n  b:\n    c: {d: 1, e: 2}\n    f: | # c\n     g: 1\n     h: 2\n    g: >-\n     x\n"
-	_, err := applyfile.Parse([]byte("tenants:\n"+strings.Repeat(entry, 600)), options())
+	_, err := applyfile.Parse("acme.yaml", []byte("tenants:\n"+strings.Repeat(entry, 600)), options())
 	require.ErrorContains(t, err, "tenants[16].id: is required")
 	require.NotContains(t, err.Error(), "of one map")
 }
@@ -257,7 +256,7 @@ func indent(s string) string {
 // A parser's message may show the piece of the file that it stumbled on, and
 // with it a secret.
 func TestParseShowsNoSource(t *testing.T) {
-	_, err := applyfile.Parse([]byte("tenants:\n  - token: [hunter2\n"), options())
+	_, err := applyfile.Parse("acme.yaml", []byte("tenants:\n  - token: [hunter2\n"), options())
 	require.Error(t, err)
 	require.NotContains(t, err.Error(), "hunter2")
 }
@@ -270,7 +269,7 @@ func TestExampleFileIsValid(t *testing.T) {
 		_, err := catalog.Open(c.Type, c.Settings, c.Credentials, targets.Deps{})
 		return err
 	}
-	declaration, err := applyfile.Parse(text, opts)
+	declaration, err := applyfile.Parse("acme.yaml", text, opts)
 	require.NoError(t, err)
 	require.Len(t, declaration.Tenants[0].Integrations, 2)
 }
@@ -297,14 +296,14 @@ func TestNestedSettings(t *testing.T) {
 		_, err := catalog.Open(c.Type, c.Settings, c.Credentials, targets.Deps{})
 		return err
 	}
-	_, err := applyfile.Parse([]byte(head+`            create:
+	_, err := applyfile.Parse("acme.yaml", []byte(head+`            create:
               url: https://help.example.com/tickets
               body: |
                 {"title": {{.Title}}, "ref": {{.Marker}}}
             issue: { id: $.id, status: $.state, done: [closed] }
 `), opts)
 	require.NoError(t, err)
-	_, err = applyfile.Parse([]byte(head+`              - url: "{{.ID}}"
+	_, err = applyfile.Parse("acme.yaml", []byte(head+`              - url: "{{.ID}}"
                 expect: $.id
             create:
               url: https://help.example.com/tickets
@@ -338,7 +337,7 @@ func FuzzApplyFile(f *testing.F) {
 		var declaration register.Declaration
 		var err error
 		opts := options()
-		boundtest.Memory(t, len(data), boundtest.Limit{Base: 1 << 20, PerByte: 1200}, func() { declaration, err = applyfile.Parse(data, opts) })
+		boundtest.Memory(t, len(data), boundtest.Limit{Base: 1 << 20, PerByte: 1200}, func() { declaration, err = applyfile.Parse("acme.yaml", data, opts) })
 		if err == nil {
 			require.NotEmpty(t, declaration.Tenants)
 			for _, tenant := range declaration.Tenants {

@@ -26,7 +26,7 @@ func (r *reader) load(data []byte) value {
 		return value{}
 	}
 	if line := emptyRun(data); line > 0 {
-		r.problems = append(r.problems, Problem{File: r.opts.Name, Line: line, Column: 1, Message: fmt.Sprintf("more than %d empty lines in a row", maxEmptyLines)})
+		r.problems = append(r.problems, Problem{File: r.name, Line: line, Column: 1, Message: fmt.Sprintf("more than %d empty lines in a row", maxEmptyLines)})
 		return value{}
 	}
 	tokens := lexer.Tokenize(string(data))
@@ -101,7 +101,7 @@ func (r *reader) bounded(tokens token.Tokens) bool {
 		default: // does not nest
 		}
 		if flow > maxDepth || compact > maxDepth {
-			r.problems = append(r.problems, Problem{File: r.opts.Name, Line: line, Column: t.Position.Column,
+			r.problems = append(r.problems, Problem{File: r.name, Line: line, Column: t.Position.Column,
 				Message: fmt.Sprintf("is nested more than %d deep", maxDepth)})
 			return false
 		}
@@ -143,7 +143,7 @@ func (r *reader) few(m *openMaps, t *token.Token) bool {
 	}
 	last := &m.maps[len(m.maps)-1]
 	if last.keys++; last.keys > maxKeys {
-		r.problems = append(r.problems, Problem{File: r.opts.Name, Line: at.Line, Column: at.Column, Message: fmt.Sprintf("is the key %d of one map, at most %d", last.keys, maxKeys)})
+		r.problems = append(r.problems, Problem{File: r.name, Line: at.Line, Column: at.Column, Message: fmt.Sprintf("is the key %d of one map, at most %d", last.keys, maxKeys)})
 		return false
 	}
 	return true
@@ -163,7 +163,7 @@ func inBlock(t *token.Token) bool {
 // syntax reports what the parser says, without the piece of the file that it
 // would print: a secret may stand there.
 func (r *reader) syntax(err error) {
-	p := Problem{File: r.opts.Name, Message: "is not valid YAML"}
+	p := Problem{File: r.name, Message: "is not valid YAML"}
 	var syntax *yaml.SyntaxError
 	if errors.As(err, &syntax) {
 		p.Message = "is not valid YAML: " + strings.TrimSpace(syntax.Message)

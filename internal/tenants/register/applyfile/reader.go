@@ -16,6 +16,7 @@ import (
 
 // reader walks the parsed file and collects problems.
 type reader struct {
+	name     string // the file's
 	opts     Options
 	problems Problems
 	anchors  map[string]ast.Node
@@ -47,7 +48,7 @@ func join(path, name string) string {
 // problem makes a Problem at a path: where it stands, or else where the
 // closest one around it does.
 func (r *reader) problem(path, message string) Problem {
-	p := Problem{File: r.opts.Name, Path: path, Message: message}
+	p := Problem{File: r.name, Path: path, Message: message}
 	for at := path; at != ""; at = at[:max(strings.LastIndexAny(at, ".["), 0)] {
 		if where, ok := r.places[at]; ok {
 			p.Line, p.Column = where.line, where.column
