@@ -50,25 +50,26 @@ func newOffice(t *testing.T, env redistest.Env) *office {
 	t.Cleanup(out.Close)
 	client, err := pbapi.New(api.URL+"/v2", out, pbapi.NoPacer())
 	require.NoError(t, err)
-	late := &lateRegistrar{&register.Registrar{PublicURL: publicURL, Buttons: noButtons{},
-		Productboard: func(in tenants.Integration) register.Session {
-			return client.As(pbapi.StaticToken(in.Productboard.Token))
-		},
+	productboard := func(in tenants.Integration) register.Session {
+		return client.As(pbapi.StaticToken(in.Productboard.Token))
+	}
+	checkTarget := func(_ context.Context, _ string, c tenants.TargetConfig) (register.Checked, error) {
+		if o.target != nil {
+			return register.Checked{}, o.target(c)
+		}
+		return register.Checked{Caveat: "It may push twice."}, nil
+	}
+	opts := &register.Options{Buttons: noButtons{},
 		Recipients: func(_, _ tenants.TargetConfig) (map[string]targets.Address, error) {
 			return nil, nil
-		},
-		CheckTarget: func(_ context.Context, _ string, c tenants.TargetConfig) (register.Checked, error) {
-			if o.target != nil {
-				return register.Checked{}, o.target(c)
-			}
-			return register.Checked{Caveat: "It may push twice."}, nil
 		},
 		Preview: func(context.Context, tenants.Integration, string) (targets.Preview, error) {
 			return targets.Preview{Title: "T", Text: "B", Format: targets.FormatMarkdown}, nil
 		},
-	}}
+	}
+	late := &lateRegistrar{}
 	o.rig = newRig(t, env, append(admin.IntegrationRoutes(late), admin.ApplyRoutes(late)...)...)
-	late.Store = o.store
+	late.Registrar = register.New(o.store, publicURL, productboard, checkTarget, opts)
 	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, err := tenants.Authenticate(r.Context(), o.store, strings.TrimPrefix(r.URL.Path, register.ActionPath), r.Header.Get("Authorization"))
 		if err != nil {

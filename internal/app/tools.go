@@ -40,17 +40,10 @@ func WithApp(ctx context.Context, cfg config.Config, log *slog.Logger, version s
 
 // Registrar applies declarations with this App's stores and peers.
 func (a *App) Registrar() *register.Registrar {
-	return &register.Registrar{
-		Store:        a.tenants,
-		Productboard: func(in tenants.Integration) register.Session { return a.peers.session(in) },
-		CheckTarget:  a.peers.checkTarget,
-		Recipients:   a.peers.recipients,
-		Preview:      a.preview,
-		Link:         a.link,
-		Buttons:      a.records,
-		PublicURL:    a.cfg.PublicURL,
-		Revoke:       a.auth.Revoke,
-	}
+	productboard := func(in tenants.Integration) register.Session { return a.peers.session(in) }
+	return register.New(a.tenants, a.cfg.PublicURL, productboard, a.peers.checkTarget, &register.Options{
+		Recipients: a.peers.recipients, Preview: a.preview, Link: a.link, Buttons: a.records, Revoke: a.auth.Revoke,
+	})
 }
 
 // preview renders the issue that a push of an entity would create.

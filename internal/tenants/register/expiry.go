@@ -65,7 +65,7 @@ func (c *checkup) expiry(ctx context.Context, checked Checked) {
 	if checked.ExpiryKnown {
 		c.in.SetExpiry(fault.SideTracker, checked.Expires)
 		// What is not stored is asked again by the daily look.
-		_, _ = c.r.Store.SetExpiry(ctx, c.in, fault.SideTracker, checked.Expires)
+		_, _ = c.r.store.SetExpiry(ctx, c.in, fault.SideTracker, checked.Expires)
 	}
 	for _, side := range []fault.Side{fault.SideTracker, fault.SideProductboard} {
 		subject, field := SubjectTracker, FieldCredentials

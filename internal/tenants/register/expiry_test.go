@@ -33,7 +33,7 @@ func expiryFindings(t *testing.T, w *world, id string) (levels []string, said st
 func TestCheckTellsTheEndOfACredential(t *testing.T) {
 	w := newWorld(t, redistest.Mini(t))
 	now := time.Date(2026, 12, 1, 10, 0, 0, 0, time.UTC)
-	w.reg.Now = func() time.Time { return now }
+	w.set(func(o *register.Options) { o.Now = func() time.Time { return now } })
 	w.tenant()
 	in := w.create("Engineering")
 	require.Empty(t, in.Expires)
@@ -70,7 +70,7 @@ func TestEndOfACredentialThroughChanges(t *testing.T) {
 	w := newWorld(t, redistest.Mini(t))
 	w.tenant()
 	now := time.Now().UTC().Truncate(time.Second)
-	w.reg.Now = func() time.Time { return now }
+	w.set(func(o *register.Options) { o.Now = func() time.Time { return now } })
 	soon := now.Add(3 * 24 * time.Hour)
 	w.ends(soon)
 	in := w.create("Engineering")

@@ -47,7 +47,7 @@ type Finding struct {
 // nothing. To see whether Productboard reaches us it tells Productboard the
 // action that it has already. Its error is that of the store.
 func (r *Registrar) Check(ctx context.Context, tenant, id string) ([]Finding, error) {
-	in, err := r.Store.Tenant(tenant).Integration(ctx, id)
+	in, err := r.store.Tenant(tenant).Integration(ctx, id)
 	if err != nil {
 		return nil, err
 	}
@@ -99,7 +99,7 @@ func (c *checkup) record() {
 }
 
 func (c *checkup) target(ctx context.Context) {
-	checked, err := c.r.CheckTarget(ctx, c.in.Tenant, c.in.Target)
+	checked, err := c.r.checkTarget(ctx, c.in.Tenant, c.in.Target)
 	c.items = checked.ItemFields
 	if err != nil {
 		j := &job{tenant: c.in.Tenant}
@@ -144,7 +144,7 @@ func (c *checkup) productboard(ctx context.Context) {
 		c.add(Error, SubjectIntegration, "", "It is not registered at Productboard. Authorise the plugin there if it uses OAuth, then register it.")
 		return
 	}
-	session := c.r.Productboard(c.in)
+	session := c.r.productboard(c.in)
 	remote, err := session.GetIntegration(ctx, c.in.ProductboardID)
 	switch {
 	case errors.Is(err, fault.NotFound):

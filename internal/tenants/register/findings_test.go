@@ -38,11 +38,11 @@ func TestCheck(t *testing.T) {
 			[][3]string{{"error", "productboard.integration", "productboard.token"}}, "recreate"},
 		"renamed at Productboard": {func(w *world, in tenants.Integration) {
 			name := "Other"
-			require.NoError(w.t, w.reg.Productboard(anyOf(pbToken)).UpdateIntegration(w.t.Context(), in.ProductboardID, pbapi.IntegrationUpdate{Name: &name}))
+			require.NoError(w.t, w.productboard(anyOf(pbToken)).UpdateIntegration(w.t.Context(), in.ProductboardID, pbapi.IntegrationUpdate{Name: &name}))
 		}, [][3]string{{"warning", "productboard.integration", ""}}, "name"},
 		"not reachable": {func(w *world, _ tenants.Integration) { require.NoError(w.t, w.fake.SetEdge(public)) },
 			[][3]string{{"error", "productboard.action", ""}}, "could not verify"},
-		"another public address": {func(w *world, _ tenants.Integration) { w.reg.PublicURL = "https://new.example.com" },
+		"another public address": {func(w *world, _ tenants.Integration) { w.move("https://new.example.com") },
 			[][3]string{{"warning", "productboard.action", ""}}, "another address"},
 		"tracker's settings": {func(w *world, _ tenants.Integration) {
 			w.target = func(tenants.TargetConfig) error {
@@ -104,12 +104,13 @@ func TestTakeOver(t *testing.T) {
 		require.True(t, w.fake.SetState(theirs.ID, entities[0].ID, pbfake.State{Name: "connected", Label: "Open", HoverLabel: "PB-1", Tooltip: "x", Color: "blue", TargetURL: "https://t.example/1"}))
 		require.True(t, w.fake.SetState(theirs.ID, entities[1].ID, pbfake.State{Name: "progress"}))
 		require.True(t, w.fake.SetState(theirs.ID, entities[2].ID, pbfake.State{Name: "connected", Label: "Open", HoverLabel: "PB-2", Tooltip: "x", Color: "blue", TargetURL: "https://t.example/2"}))
-		w.reg.Link = func(_ context.Context, _ tenants.Integration, c pbapi.Connection) error {
+		link := func(_ context.Context, _ tenants.Integration, c pbapi.Connection) error {
 			if c.State.HoverLabel != "PB-1" {
 				return errors.New("unknown")
 			}
 			return nil
 		}
+		w.set(func(o *register.Options) { o.Link = link })
 		want := desired("").Integration
 		want.Answer = tenants.AnswerV1
 		taken, err := w.reg.TakeOver(t.Context(), "acme", theirs.ID, want)
@@ -141,7 +142,7 @@ func TestTakeOverThatIsRefused(t *testing.T) {
 	newOther(w)
 	theirs := w.fake.Integrations()[0]
 	enabled := pbapi.Enabled
-	require.NoError(t, w.reg.Productboard(anyOf(pbToken)).UpdateIntegration(t.Context(), theirs.ID, pbapi.IntegrationUpdate{Status: &enabled}))
+	require.NoError(t, w.productboard(anyOf(pbToken)).UpdateIntegration(t.Context(), theirs.ID, pbapi.IntegrationUpdate{Status: &enabled}))
 	require.NoError(t, w.fake.SetEdge(public)) // our probe fails
 	_, err := w.reg.TakeOver(t.Context(), "acme", theirs.ID, desired("").Integration)
 	require.Contains(t, problems(t, err)["name"], "could not verify")

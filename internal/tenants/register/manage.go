@@ -23,7 +23,7 @@ import (
 // later.
 func (r *Registrar) Create(ctx context.Context, tenant string, desired tenants.Integration) (tenants.Integration, Result, error) {
 	j := &job{tenant: tenant, desired: Desired{Integration: desired}}
-	stored, err := r.Store.Tenant(tenant).ByName(ctx, desired.Name)
+	stored, err := r.store.Tenant(tenant).ByName(ctx, desired.Name)
 	switch {
 	case err == nil && (stored.ProductboardID != "" || stored.CreateBegun.IsZero()):
 		j.refuse(fault.Conflict, FieldName, "The tenant has an integration of this name already.")
@@ -55,7 +55,7 @@ func (r *Registrar) Register(ctx context.Context, tenant, id string, recreate bo
 // caller knows it: change replaces it, or sent names it. Otherwise whoever may
 // change an address could read the credential there.
 func (r *Registrar) Patch(ctx context.Context, tenant, id string, change func(*tenants.Integration) error, sent ...string) (tenants.Integration, Result, error) {
-	stored, err := r.Store.Tenant(tenant).Integration(ctx, id)
+	stored, err := r.store.Tenant(tenant).Integration(ctx, id)
 	if err != nil {
 		return tenants.Integration{}, Result{}, err
 	}
@@ -65,7 +65,7 @@ func (r *Registrar) Patch(ctx context.Context, tenant, id string, change func(*t
 	}
 	j := &job{tenant: tenant, desired: Desired{Integration: desired}, stored: &stored}
 	if desired.Name != stored.Name {
-		_, err := r.Store.Tenant(tenant).ByName(ctx, desired.Name)
+		_, err := r.store.Tenant(tenant).ByName(ctx, desired.Name)
 		if err == nil {
 			j.refuse(fault.Conflict, FieldName, "The tenant has an integration of this name already.")
 		} else if !errors.Is(err, fault.NotFound) {
@@ -82,7 +82,7 @@ func (r *Registrar) Patch(ctx context.Context, tenant, id string, change func(*t
 // caller need not know, to another address.
 func (r *Registrar) refuseDisclosure(j *job, sent []string) {
 	before, now := j.stored.Target, j.desired.Integration.Target
-	moved, err := r.Recipients(before, now)
+	moved, err := r.opts.Recipients(before, now)
 	if err != nil {
 		describeTarget(j, err)
 		return
@@ -114,10 +114,10 @@ func (r *Registrar) single(ctx context.Context, j *job, look sides) (tenants.Int
 // only for one whose id is not known.
 func (r *Registrar) find(ctx context.Context, in tenants.Integration) *workspace {
 	if in.ProductboardID == "" {
-		all := &workspaces{open: r.Productboard, known: map[string]*workspace{}}
+		all := &workspaces{open: r.productboard, known: map[string]*workspace{}}
 		return all.of(ctx, in)
 	}
-	ws := &workspace{session: r.Productboard(in)}
+	ws := &workspace{session: r.productboard(in)}
 	remote, err := ws.session.GetIntegration(ctx, in.ProductboardID)
 	switch {
 	case err == nil:
@@ -172,9 +172,9 @@ func cloneValue(v any) any {
 // PreviewOf renders the issue that a push of an entity would create, without
 // creating it.
 func (r *Registrar) PreviewOf(ctx context.Context, tenant, id, entity string) (targets.Preview, error) {
-	in, err := r.Store.Tenant(tenant).Integration(ctx, id)
+	in, err := r.store.Tenant(tenant).Integration(ctx, id)
 	if err != nil {
 		return targets.Preview{}, err
 	}
-	return r.Preview(ctx, in, entity)
+	return r.opts.Preview(ctx, in, entity)
 }

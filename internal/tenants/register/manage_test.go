@@ -121,8 +121,7 @@ func TestOAuthIsStoredFirstAndRegisteredLater(t *testing.T) {
 
 	_, _, err = w.reg.Register(t.Context(), "acme", in.ID, false)
 	require.Contains(t, problems(t, err), "productboard.token", "nobody has authorised it yet")
-	productboard := w.reg.Productboard
-	w.reg.Productboard = func(tenants.Integration) register.Session { return productboard(anyOf(pbToken)) }
+	w.authorised = true
 	in, res, err = w.reg.Register(t.Context(), "acme", in.ID, false)
 	require.NoError(t, err)
 	require.Equal(t, register.Created, res.State)
@@ -330,9 +329,11 @@ func TestDelete(t *testing.T) {
 		w.tenant()
 		in := w.create("Engineering")
 		b := &buttons{}
-		w.reg.Buttons = b
+		w.set(func(o *register.Options) { o.Buttons = b })
 		var revoked []string
-		w.reg.Revoke = func(_ context.Context, in tenants.Integration) error { revoked = append(revoked, in.ID); return nil }
+		w.set(func(o *register.Options) {
+			o.Revoke = func(_ context.Context, in tenants.Integration) error { revoked = append(revoked, in.ID); return nil }
+		})
 		err := w.reg.Delete(t.Context(), "acme", in.ID, register.Deletion{Confirm: "engineering"})
 		require.Contains(t, problems(t, err), "confirm")
 		require.Len(t, w.fake.Integrations(), 1)
@@ -362,7 +363,7 @@ func TestDeleteOfWhatCannotBeReached(t *testing.T) {
 	w := newWorld(t, redistest.Mini(t))
 	w.tenant()
 	in := w.create("Engineering")
-	w.reg.Buttons = &buttons{}
+	w.set(func(o *register.Options) { o.Buttons = &buttons{} })
 	w.fake.RevokeToken(pbToken)
 	d := register.Deletion{Confirm: "Engineering", Progress: func(int64) {}}
 	require.ErrorIs(t, w.reg.Delete(t.Context(), "acme", in.ID, d), fault.Unauthorized)
@@ -380,7 +381,7 @@ func TestDeleteTakesAnOrphanAlong(t *testing.T) {
 	w.session = nil
 	in, err := w.store.Tenant("acme").ByName(t.Context(), "Engineering")
 	require.NoError(t, err)
-	w.reg.Buttons = &buttons{}
+	w.set(func(o *register.Options) { o.Buttons = &buttons{} })
 	d := register.Deletion{Confirm: "Engineering", Progress: func(int64) {}}
 	require.ErrorIs(t, w.reg.Delete(t.Context(), "acme", in.ID, d), fault.Conflict)
 	w.now = w.now.Add(time.Minute)

@@ -15,7 +15,7 @@ import (
 )
 
 func (r *Registrar) ensureTenant(ctx context.Context, id string) (isNew bool, err error) {
-	_, err = r.Store.CreateTenant(ctx, id)
+	_, err = r.store.CreateTenant(ctx, id)
 	if errors.Is(err, fault.Conflict) {
 		return false, nil
 	}
@@ -90,7 +90,7 @@ func (r *Registrar) keep(ctx context.Context, j *job) {
 }
 
 func (r *Registrar) save(ctx context.Context, j *job) bool {
-	scope := r.Store.Tenant(j.tenant)
+	scope := r.store.Tenant(j.tenant)
 	save := scope.Update
 	if j.stored == nil {
 		save = scope.Create
@@ -114,7 +114,7 @@ func (r *Registrar) undo(ctx context.Context, j *job, cause error) {
 	j.fail(FieldName, cause)
 	sctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeLimit)
 	defer cancel()
-	scope := r.Store.Tenant(j.tenant)
+	scope := r.store.Tenant(j.tenant)
 	var err error
 	if j.action == actionCreate || j.action == actionTakeOver {
 		err = scope.Delete(sctx, j.goal.ID, j.goal.Version)
@@ -197,7 +197,7 @@ func (r *Registrar) settle(ctx context.Context, j *job) bool {
 	if j.goal.Former.Rotating() {
 		j.goal.Former.Until = r.now().UTC().Add(formerFor)
 	}
-	saved, err := r.Store.Tenant(j.tenant).Update(sctx, j.goal)
+	saved, err := r.store.Tenant(j.tenant).Update(sctx, j.goal)
 	if err != nil {
 		j.fail(FieldName, fmt.Errorf("done at Productboard, but not written down here; apply again in a minute: %w", err))
 		return false

@@ -85,7 +85,7 @@ func (r *Registrar) plan(ctx context.Context, declaration Declaration) []*job {
 			jobs = append(jobs, &job{tenant: t.ID, desired: d})
 		}
 	}
-	workspaces := &workspaces{open: r.Productboard, known: map[string]*workspace{}}
+	workspaces := &workspaces{open: r.productboard, known: map[string]*workspace{}}
 	var group errgroup.Group // without its context: every job reports, also after one has failed
 	group.SetLimit(parallel)
 	for _, j := range jobs {
@@ -101,7 +101,7 @@ func (r *Registrar) plan(ctx context.Context, declaration Declaration) []*job {
 
 // check finds the record of a declaration, and checks the two together.
 func (r *Registrar) check(ctx context.Context, j *job, workspaces *workspaces) {
-	stored, err := r.Store.Tenant(j.tenant).ByName(ctx, j.desired.Integration.Name)
+	stored, err := r.store.Tenant(j.tenant).ByName(ctx, j.desired.Integration.Name)
 	switch {
 	case err == nil:
 		j.stored = &stored
@@ -134,7 +134,7 @@ func (r *Registrar) inspect(ctx context.Context, j *job, look sides, open func(c
 		j.fail(FieldSettings, err)
 		return
 	}
-	if err := r.Store.Fits(j.goal); err != nil {
+	if err := r.store.Fits(j.goal); err != nil {
 		j.fail(FieldSettings, err)
 		return
 	}
@@ -149,7 +149,7 @@ func (r *Registrar) inspect(ctx context.Context, j *job, look sides, open func(c
 	}
 	var checked Checked
 	if look.target {
-		if checked, err = r.CheckTarget(ctx, j.tenant, j.goal.Target); err != nil {
+		if checked, err = r.checkTarget(ctx, j.tenant, j.goal.Target); err != nil {
 			describeTarget(j, err)
 		}
 		j.caveat = checked.Caveat
@@ -299,10 +299,10 @@ func (r *Registrar) decide(ctx context.Context, j *job, listed []pbapi.Integrati
 // It reads them all, which is done for an orphan alone.
 func (r *Registrar) isOurs(ctx context.Context, j *job, productboardID string) bool {
 	for after := ""; ; {
-		page, next, err := r.Store.Tenants(ctx, after, tenants.MaxPage)
+		page, next, err := r.store.Tenants(ctx, after, tenants.MaxPage)
 		for _, t := range page {
 			found := false
-			err = errors.Join(err, eachIntegration(ctx, r.Store.Tenant(t.ID), func(in tenants.Integration) {
+			err = errors.Join(err, eachIntegration(ctx, r.store.Tenant(t.ID), func(in tenants.Integration) {
 				found = found || in.ProductboardID == productboardID
 			}))
 			if found {

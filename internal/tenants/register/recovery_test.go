@@ -104,7 +104,7 @@ func TestApplyAdoptsWithItsOwnAction(t *testing.T) {
 	want := desired("Engineering")
 	w.applyKilled(false, declare(want))
 	w.now = w.now.Add(time.Minute)
-	w.reg.PublicURL = "https://new.example.com"
+	w.move("https://new.example.com")
 	require.NoError(t, w.fake.SetEdge("https://new.example.com", w.front.URL))
 	want.Integration.ButtonLabel = "Go"
 	res := w.mustApply(declare(want))[0]
@@ -118,7 +118,7 @@ func TestApplyDoesNotAdoptWhatMayBeSomebodyElses(t *testing.T) {
 		w := newWorld(t, redistest.Mini(t))
 		p := declare(desired("Engineering"))
 		w.applyKilled(false, p)
-		_, err := w.reg.Productboard(anyOf(pbToken)).CreateIntegration(t.Context(), pbapi.IntegrationCreate{
+		_, err := w.productboard(anyOf(pbToken)).CreateIntegration(t.Context(), pbapi.IntegrationCreate{
 			Type: "com.pushbutton.redmine", Name: "Engineering", Label: "X", Status: pbapi.Disabled, Action: pbapi.Action{URL: "https://other.example.com/x"}})
 		require.NoError(t, err)
 		w.now = w.now.Add(time.Minute)
@@ -215,7 +215,7 @@ func TestApplyDoesNotAdoptAfterASureFailure(t *testing.T) {
 	require.NoError(t, err, "a record from before the run stays")
 	require.True(t, stored.CreateBegun.IsZero())
 
-	_, err = w.reg.Productboard(anyOf(pbToken)).CreateIntegration(t.Context(), pbapi.IntegrationCreate{
+	_, err = w.productboard(anyOf(pbToken)).CreateIntegration(t.Context(), pbapi.IntegrationCreate{
 		Type: "com.pushbutton.redmine", Name: "Engineering", Label: "X", Status: pbapi.Disabled, Action: pbapi.Action{URL: "https://other.example.com/x"}})
 	require.NoError(t, err)
 	_, err = w.apply(p)
@@ -223,7 +223,7 @@ func TestApplyDoesNotAdoptAfterASureFailure(t *testing.T) {
 }
 
 func deleteRemote(w *world, id string) error {
-	return w.reg.Productboard(anyOf(pbToken)).(*pbapi.Session).DeleteIntegration(w.t.Context(), id)
+	return w.productboard(anyOf(pbToken)).(*pbapi.Session).DeleteIntegration(w.t.Context(), id)
 }
 
 func TestApplyRefusesMoves(t *testing.T) {

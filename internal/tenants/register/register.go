@@ -81,15 +81,16 @@ type Checked struct {
 	Expires     time.Time
 }
 
-// Registrar applies declarations. It is safe for concurrent use.
-type Registrar struct {
-	Store *tenants.Store
-	// Productboard makes the session of an integration's credential. It need
-	// not be stored yet, unless that is OAuth.
-	Productboard func(in tenants.Integration) Session
-	// CheckTarget proves that a tenant can create issues with these settings,
-	// without creating one. The tenant may not exist yet.
-	CheckTarget func(ctx context.Context, tenant string, target tenants.TargetConfig) (Checked, error)
+// Productboard makes the session of an integration's credential. The integration
+// need not be stored yet, unless the credential is OAuth.
+type Productboard func(in tenants.Integration) Session
+
+// CheckTarget checks that a tenant can create issues with these settings,
+// without creating one. The tenant may not exist yet.
+type CheckTarget func(ctx context.Context, tenant string, target tenants.TargetConfig) (Checked, error)
+
+// Options are what a Registrar can do without, or needs for some calls alone.
+type Options struct {
 	// Recipients returns the credentials that a target sends to an address where
 	// it did not send them before, by name (targets.Target.Recipients). It does
 	// not reach out. Its error is what is wrong with the settings of now; those
@@ -105,14 +106,34 @@ type Registrar struct {
 	Link func(ctx context.Context, in tenants.Integration, c pbapi.Connection) error
 	// Revoke, if set, gives an integration's authorisation back to Productboard.
 	Revoke func(ctx context.Context, in tenants.Integration) error
-	// PublicURL is what Productboard calls us by, without a trailing slash.
-	PublicURL string
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
+}
+
+// Registrar applies declarations. It is safe for concurrent use.
+type Registrar struct {
+	store        *tenants.Store
+	publicURL    string
+	productboard Productboard
+	checkTarget  CheckTarget
+	opts         Options
 
 	// recreate makes integrations anew that Productboard does not have any
 	// more.
 	recreate bool
+}
+
+// New makes a Registrar of the integrations of a store. publicURL is the address
+// by which Productboard calls us, without a trailing slash. opts may be nil.
+func New(store *tenants.Store, publicURL string, productboard Productboard, checkTarget CheckTarget, opts *Options) *Registrar {
+	r := &Registrar{store: store, publicURL: publicURL, productboard: productboard, checkTarget: checkTarget}
+	if opts != nil {
+		r.opts = *opts
+	}
+	if r.opts.Now == nil {
+		r.opts.Now = time.Now
+	}
+	return r
 }
 
 // recreating is the same Registrar, which also makes anew what Productboard
@@ -123,16 +144,11 @@ func (r *Registrar) recreating(so bool) *Registrar {
 	return &own
 }
 
-func (r *Registrar) now() time.Time {
-	if r.Now == nil {
-		return time.Now()
-	}
-	return r.Now()
-}
+func (r *Registrar) now() time.Time { return r.opts.Now() }
 
 // ActionURL is where Productboard sends an integration's probe and clicks.
 func (r *Registrar) ActionURL(integration string) string {
-	return r.PublicURL + ActionPath + integration
+	return r.publicURL + ActionPath + integration
 }
 
 // Declaration is what a file, or a request, says that there shall be.
@@ -218,7 +234,7 @@ func (r *Registrar) apply(ctx context.Context, declaration Declaration, jobs []*
 		if isNew && !useful {
 			// Nothing half made. A record whose outcome is unknown keeps its
 			// tenant: that one is refused.
-			_ = r.Store.Tenant(t.ID).DeleteTenant(context.WithoutCancel(ctx))
+			_ = r.store.Tenant(t.ID).DeleteTenant(context.WithoutCancel(ctx))
 		}
 	}
 }

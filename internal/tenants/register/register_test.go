@@ -39,6 +39,12 @@ type world struct {
 	reg   *register.Registrar
 	// session, if set, wraps every session.
 	session func(register.Session) register.Session
+	// authorised says that somebody has authorised the plugin at Productboard,
+	// whatever the integration's credential is.
+	authorised   bool
+	productboard register.Productboard
+	publicURL    string
+	opts         register.Options
 	// target answers the tracker's check.
 	target  func(tenants.TargetConfig) error
 	now     time.Time
@@ -64,30 +70,47 @@ func newWorld(t *testing.T, env redistest.Env) *world {
 	t.Cleanup(out.Close)
 	client, err := pbapi.New(api.URL+"/v2", out, pbapi.NoPacer())
 	require.NoError(t, err)
-	w.reg = &register.Registrar{
-		Store: w.store, PublicURL: public, Now: func() time.Time { return w.now },
-		Productboard: func(in tenants.Integration) register.Session {
-			var s register.Session = client.As(pbapi.StaticToken(in.Productboard.Token))
-			if w.session != nil {
-				s = w.session(s)
-			}
-			return s
-		},
-		Recipients: func(_, now tenants.TargetConfig) (map[string]targets.Address, error) {
+	w.productboard = func(in tenants.Integration) register.Session {
+		if w.authorised {
+			in = anyOf(pbToken)
+		}
+		var s register.Session = client.As(pbapi.StaticToken(in.Productboard.Token))
+		if w.session != nil {
+			s = w.session(s)
+		}
+		return s
+	}
+	w.publicURL = public
+	w.set(func(o *register.Options) {
+		o.Now = func() time.Time { return w.now }
+		o.Recipients = func(_, now tenants.TargetConfig) (map[string]targets.Address, error) {
 			out := map[string]targets.Address{}
 			if url, ok := now.Settings["elsewhere"].(string); ok {
 				out["apiKey"] = targets.Address{Path: "settings.elsewhere", URL: url}
 			}
 			return out, nil
-		},
-		CheckTarget: func(_ context.Context, _ string, c tenants.TargetConfig) (register.Checked, error) {
-			if w.target != nil {
-				return w.checked, w.target(c)
-			}
-			return w.checked, nil
-		},
-	}
+		}
+	})
 	return w
+}
+
+// set changes the registrar's options and makes it anew.
+func (w *world) set(change func(o *register.Options)) {
+	change(&w.opts)
+	w.reg = register.New(w.store, w.publicURL, w.productboard, w.checkTarget, &w.opts)
+}
+
+// move gives this deployment another address.
+func (w *world) move(publicURL string) {
+	w.publicURL = publicURL
+	w.set(func(*register.Options) {})
+}
+
+func (w *world) checkTarget(_ context.Context, _ string, c tenants.TargetConfig) (register.Checked, error) {
+	if w.target != nil {
+		return w.checked, w.target(c)
+	}
+	return w.checked, nil
 }
 
 // probe is the least of the front door: it knows the integration already
@@ -243,7 +266,7 @@ func TestApplyChanges(t *testing.T) {
 		},
 		"public address": {
 			change: func(w *world, _ *tenants.Integration) {
-				w.reg.PublicURL = "https://new.example.com"
+				w.move("https://new.example.com")
 				require.NoError(w.t, w.fake.SetEdge("https://new.example.com", w.front.URL))
 			}, changes: []string{"action"}, probes: 1, calls: 1,
 			check: func(t *testing.T, remote pbfake.Integration, stored tenants.Integration) {
@@ -304,7 +327,7 @@ func TestApplyMendsWhatWasChangedAtProductboard(t *testing.T) {
 	want := desired("Engineering")
 	id := w.mustApply(declare(want))[0].ProductboardID
 	name, label, status := "Renamed", "Other", pbapi.Disabled
-	require.NoError(t, w.reg.Productboard(anyOf(pbToken)).UpdateIntegration(t.Context(), id,
+	require.NoError(t, w.productboard(anyOf(pbToken)).UpdateIntegration(t.Context(), id,
 		pbapi.IntegrationUpdate{Name: &name, Label: &label, Status: &status}))
 	require.Equal(t, []string{"name", "button label", "enabled", "action"}, w.mustApply(declare(want))[0].Changes)
 	remote := w.fake.Integrations()[0]
@@ -431,7 +454,7 @@ func newOther(w *world) pbapi.IntegrationCreate {
 	w.t.Helper()
 	in := pbapi.IntegrationCreate{Type: "com.example.other", Name: "Theirs", Label: "X", Status: pbapi.Disabled,
 		Action: pbapi.Action{URL: "https://other.example.com/x"}}
-	_, err := w.reg.Productboard(anyOf(pbToken)).CreateIntegration(w.t.Context(), in)
+	_, err := w.productboard(anyOf(pbToken)).CreateIntegration(w.t.Context(), in)
 	require.NoError(w.t, err)
 	return in
 }

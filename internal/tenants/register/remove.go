@@ -30,7 +30,7 @@ type Deletion struct {
 // in the tracker. It can be called again after it was cut short, and goes on.
 // Its error is Problems, fault.NotFound, or that of the step that failed.
 func (r *Registrar) Delete(ctx context.Context, tenant, id string, d Deletion) error {
-	scope := r.Store.Tenant(tenant)
+	scope := r.store.Tenant(tenant)
 	in, err := scope.Integration(ctx, id)
 	if err != nil {
 		return err
@@ -54,12 +54,12 @@ func (r *Registrar) Delete(ctx context.Context, tenant, id string, d Deletion) e
 			return err
 		}
 	}
-	if r.Revoke != nil {
-		if err := r.Revoke(ctx, in); err != nil && !d.KeepAtProductboard {
+	if r.opts.Revoke != nil {
+		if err := r.opts.Revoke(ctx, in); err != nil && !d.KeepAtProductboard {
 			return err
 		}
 	}
-	if err := r.Buttons.DeleteIntegration(ctx, tenant, id, d.Progress); err != nil {
+	if err := r.opts.Buttons.DeleteIntegration(ctx, tenant, id, d.Progress); err != nil {
 		return err
 	}
 	return r.forget(ctx, scope, id)
@@ -89,7 +89,7 @@ func (r *Registrar) deleteRemote(ctx context.Context, in tenants.Integration) er
 		}
 		id = j.remote.ID
 	}
-	err := r.Productboard(in).DeleteIntegration(ctx, id)
+	err := r.productboard(in).DeleteIntegration(ctx, id)
 	if errors.Is(err, fault.NotFound) {
 		return nil // by an earlier call, or by somebody there
 	}

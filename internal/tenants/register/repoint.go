@@ -18,7 +18,7 @@ func (r *Registrar) PointsElsewhere(in tenants.Integration) bool {
 // again. The error joins all failures; each is also in the report.
 func (r *Registrar) Repoint(ctx context.Context, tenant string) (Report, error) {
 	var elsewhere []tenants.Integration
-	err := eachIntegration(ctx, r.Store.Tenant(tenant), func(in tenants.Integration) {
+	err := eachIntegration(ctx, r.store.Tenant(tenant), func(in tenants.Integration) {
 		if r.PointsElsewhere(in) {
 			elsewhere = append(elsewhere, in)
 		}

@@ -19,8 +19,8 @@ func TestRepoint(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, report.Integrations, "nothing has moved")
 
-	w.reg.PublicURL = "https://new.example.com"
-	require.NoError(t, w.fake.SetEdge(w.reg.PublicURL, w.front.URL))
+	w.move("https://new.example.com")
+	require.NoError(t, w.fake.SetEdge(w.publicURL, w.front.URL))
 	require.True(t, w.reg.PointsElsewhere(first))
 	probes := w.probes.Load()
 	report, err = w.reg.Repoint(t.Context(), "acme")

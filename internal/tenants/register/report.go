@@ -105,7 +105,7 @@ func (r *Registrar) result(j *job) Result {
 		res.ActionURL = r.ActionURL(j.stored.ID)
 	}
 	if j.state == Pending {
-		res.Next = fmt.Sprintf("Authorise the plugin at Productboard over its admin API (POST %s/admin/v1/tenants/%s/integrations/%s/oauth gives the address), then apply again.", r.PublicURL, j.tenant, res.ID)
+		res.Next = fmt.Sprintf("Authorise the plugin at Productboard over its admin API (POST %s/admin/v1/tenants/%s/integrations/%s/oauth gives the address), then apply again.", r.publicURL, j.tenant, res.ID)
 	}
 	return res
 }
@@ -119,7 +119,7 @@ func (r *Registrar) leftAlone(ctx context.Context, declaration Declaration) ([]R
 		for _, d := range t.Integrations {
 			declared[d.Integration.Name] = true
 		}
-		err := eachIntegration(ctx, r.Store.Tenant(t.ID), func(in tenants.Integration) {
+		err := eachIntegration(ctx, r.store.Tenant(t.ID), func(in tenants.Integration) {
 			if !declared[in.Name] {
 				out = append(out, Result{Tenant: t.ID, Name: in.Name, ID: in.ID, ActionURL: r.ActionURL(in.ID),
 					ProductboardID: in.ProductboardID, State: LeftAlone})

@@ -14,7 +14,7 @@ import (
 // whatever else tells Productboard the action. may is given what is stored; its
 // error ends the call.
 func (r *Registrar) RotateActionSecret(ctx context.Context, tenant, id string, may func(tenants.Integration) error) (tenants.Integration, Result, error) {
-	scope := r.Store.Tenant(tenant)
+	scope := r.store.Tenant(tenant)
 	in, err := scope.Integration(ctx, id)
 	if err == nil {
 		err = may(in)

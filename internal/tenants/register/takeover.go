@@ -34,7 +34,7 @@ type Takeover struct {
 // then, unless it is fault.IsUnsure.
 func (r *Registrar) TakeOver(ctx context.Context, tenant, productboardID string, desired tenants.Integration) (Takeover, error) {
 	j := &job{tenant: tenant}
-	session := r.Productboard(desired)
+	session := r.productboard(desired)
 	remote, err := session.GetIntegration(ctx, productboardID)
 	switch {
 	case errors.Is(err, fault.NotFound), errors.Is(err, fault.Invalid):
@@ -49,7 +49,7 @@ func (r *Registrar) TakeOver(ctx context.Context, tenant, productboardID string,
 	}
 	desired.Name, desired.Type, desired.ButtonLabel, desired.Disabled = remote.Name, remote.Type, remote.Label, remote.Status == pbapi.Disabled
 	j.desired = Desired{Integration: desired}
-	if _, err := r.Store.Tenant(tenant).ByName(ctx, desired.Name); err == nil {
+	if _, err := r.store.Tenant(tenant).ByName(ctx, desired.Name); err == nil {
 		j.refuse(fault.Conflict, FieldName, "The tenant has an integration of this name already.")
 	} else if !errors.Is(err, fault.NotFound) {
 		j.fail(FieldName, err)
@@ -64,11 +64,11 @@ func (r *Registrar) TakeOver(ctx context.Context, tenant, productboardID string,
 	}
 	j.takeOver = &remote
 	out.Integration, out.Result, err = r.single(ctx, j, bothSides())
-	if err != nil || r.Link == nil {
+	if err != nil || r.opts.Link == nil {
 		return out, err
 	}
 	for _, c := range connections {
-		if c.State.State == pbapi.StateConnected && r.Link(ctx, out.Integration, c) == nil {
+		if c.State.State == pbapi.StateConnected && r.opts.Link(ctx, out.Integration, c) == nil {
 			out.Linked++ // one that cannot be linked stays as it looks
 		}
 	}
