@@ -48,7 +48,7 @@ func newOffice(t *testing.T, env redistest.Env) *office {
 	t.Cleanup(api.Close)
 	out := outbound.New(outbound.Options{Unguarded: true})
 	t.Cleanup(out.Close)
-	client, err := pbapi.New(api.URL+"/v2", out, pbapi.NoPacer())
+	client, err := pbapi.New(api.URL+"/v2", out, pbapi.NoRateLimit())
 	require.NoError(t, err)
 	productboard := func(in tenants.Integration) register.Session {
 		return client.As(pbapi.StaticToken(in.Productboard.Token))

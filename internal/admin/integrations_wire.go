@@ -344,7 +344,7 @@ type PreviewRequest struct {
 	Entity string `json:"entity" min:"36" max:"36" doc:"The id of an item at Productboard."`
 }
 
-// PreviewField is a further field of the issue.
+// PreviewField is a custom field of the issue.
 type PreviewField struct {
 	ID     string   `json:"id"`
 	Name   string   `json:"name"`

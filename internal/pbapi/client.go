@@ -45,9 +45,9 @@ type staticToken struct{ token secret.String }
 
 func (s staticToken) Token(context.Context) (secret.String, error) { return s.token, nil }
 
-// Pacer keeps all processes together below Productboard's limit of 50 requests
+// RateLimiter keeps all processes together below Productboard's limit of 50 requests
 // per second and access token. The key is the token's fingerprint.
-type Pacer interface {
+type RateLimiter interface {
 	// Wait returns when the next request may be sent.
 	Wait(ctx context.Context, key string) error
 	// Limited is told that nothing may be sent for d: Productboard answered
@@ -55,25 +55,25 @@ type Pacer interface {
 	Limited(ctx context.Context, key string, d time.Duration) error
 }
 
-// NoPacer never waits.
-func NoPacer() Pacer { return noPacer{} }
+// NoRateLimit returns a RateLimiter that never waits.
+func NoRateLimit() RateLimiter { return noRateLimit{} }
 
-type noPacer struct{}
+type noRateLimit struct{}
 
-func (noPacer) Wait(context.Context, string) error                   { return nil }
-func (noPacer) Limited(context.Context, string, time.Duration) error { return nil }
+func (noRateLimit) Wait(context.Context, string) error                   { return nil }
+func (noRateLimit) Limited(context.Context, string, time.Duration) error { return nil }
 
 // Client knows where Productboard is. It is safe for concurrent use.
 type Client struct {
-	base  string
-	http  *outbound.Client
-	pacer Pacer
+	base    string
+	http    *outbound.Client
+	limiter RateLimiter
 }
 
 // New makes a Client for a base address such as
 // https://api.productboard.com/v2. Plain http is accepted for a simulator on
 // the operator's own network: the address comes from configuration only.
-func New(base string, http *outbound.Client, pacer Pacer) (*Client, error) {
+func New(base string, http *outbound.Client, limiter RateLimiter) (*Client, error) {
 	u, err := url.Parse(base)
 	switch {
 	case err != nil:
@@ -86,10 +86,10 @@ func New(base string, http *outbound.Client, pacer Pacer) (*Client, error) {
 		return nil, errors.New("the Productboard address must hold no user name or password")
 	case u.RawQuery != "" || u.ForceQuery || strings.Contains(base, "#"):
 		return nil, errors.New("the Productboard address must end with its path, such as /v2")
-	case http == nil || pacer == nil:
-		return nil, errors.New("an HTTP client and a pacer are needed")
+	case http == nil || limiter == nil:
+		return nil, errors.New("an HTTP client and a rate limiter are needed")
 	}
-	return &Client{base: strings.TrimRight(u.String(), "/"), http: http, pacer: pacer}, nil
+	return &Client{base: strings.TrimRight(u.String(), "/"), http: http, limiter: limiter}, nil
 }
 
 // As makes the Session that sends requests with these tokens.
@@ -105,7 +105,7 @@ type Session struct {
 }
 
 // ownFault is a failure before anything was sent: of the token source, or of
-// the pacer. What the room it comes from said of it stays.
+// the limiter. What the room it comes from said of it stays.
 func ownFault(r request, err error) error {
 	var ferr *fault.Error
 	if errors.As(err, &ferr) {

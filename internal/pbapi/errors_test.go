@@ -162,7 +162,7 @@ func TestHugeAnswers(t *testing.T) {
 		"deep": strings.Repeat(`{"data":`, 5000) + "1" + strings.Repeat("}", 5000),
 	} {
 		h := func(w http.ResponseWriter, _ *http.Request) { reply(w, 200, body) }
-		s := session(t, serve(t, h), pbapi.NoPacer(), outbound.Options{})
+		s := session(t, serve(t, h), pbapi.NoRateLimit(), outbound.Options{})
 		for call, do := range map[string]func() error{
 			"entity":   func() error { _, err := s.GetEntity(t.Context(), entityID); return err },
 			"put":      func() error { return s.PutConnection(t.Context(), integrationID, entityID, connected()) },
@@ -192,7 +192,7 @@ func last[T any](seq iter.Seq2[T, error]) (err error) {
 func TestNobodyThere(t *testing.T) {
 	srv := httptest.NewServer(http.NotFoundHandler())
 	srv.Close()
-	err := session(t, srv.URL, pbapi.NoPacer(), outbound.Options{}).PutConnection(t.Context(), integrationID, entityID, connected())
+	err := session(t, srv.URL, pbapi.NoRateLimit(), outbound.Options{}).PutConnection(t.Context(), integrationID, entityID, connected())
 	ferr := requireFault(t, err, fault.Unavailable)
 	assert.False(t, ferr.Unsure, "nothing can have been sent")
 }
@@ -207,7 +207,7 @@ func TestConnectionLost(t *testing.T) {
 func TestBlockedAddress(t *testing.T) {
 	out := outbound.New(outbound.Options{})
 	t.Cleanup(out.Close)
-	c, err := pbapi.New(serve(t, notSent(t)), out, pbapi.NoPacer())
+	c, err := pbapi.New(serve(t, notSent(t)), out, pbapi.NoRateLimit())
 	require.NoError(t, err)
 	_, err = c.As(pbapi.StaticToken(secret.New(token))).GetEntity(t.Context(), entityID)
 	assert.Equal(t, fault.SidePlugin, requireFault(t, err, fault.Blocked).Side)
@@ -231,7 +231,7 @@ func TestCancelInMidRequest(t *testing.T) {
 		<-began
 		cancel()
 	}()
-	err := session(t, base, pbapi.NoPacer(), outbound.Options{}).PutConnection(ctx, integrationID, entityID, connected())
+	err := session(t, base, pbapi.NoRateLimit(), outbound.Options{}).PutConnection(ctx, integrationID, entityID, connected())
 	ferr := requireFault(t, err, fault.Canceled)
 	assert.Equal(t, fault.SidePlugin, ferr.Side)
 	assert.True(t, ferr.Unsure)
@@ -240,7 +240,7 @@ func TestCancelInMidRequest(t *testing.T) {
 
 func TestTimeout(t *testing.T) {
 	base, _ := hang(t)
-	_, err := session(t, base, pbapi.NoPacer(), outbound.Options{Timeout: 20 * time.Millisecond}).GetEntity(t.Context(), entityID)
+	_, err := session(t, base, pbapi.NoRateLimit(), outbound.Options{Timeout: 20 * time.Millisecond}).GetEntity(t.Context(), entityID)
 	ferr := requireFault(t, err, fault.Timeout)
 	assert.Equal(t, fault.SideProductboard, ferr.Side)
 	assert.ErrorContains(t, err, "no answer within 20ms")

@@ -34,12 +34,12 @@ func serve(t *testing.T, h http.HandlerFunc) string {
 	return srv.URL + "/v2"
 }
 
-func session(t *testing.T, base string, pacer pbapi.Pacer, opts outbound.Options) *pbapi.Session {
+func session(t *testing.T, base string, limiter pbapi.RateLimiter, opts outbound.Options) *pbapi.Session {
 	t.Helper()
 	opts.Unguarded = true
 	out := outbound.New(opts)
 	t.Cleanup(out.Close)
-	c, err := pbapi.New(base, out, pacer)
+	c, err := pbapi.New(base, out, limiter)
 	require.NoError(t, err)
 	return c.As(pbapi.StaticToken(secret.New(token)))
 }
@@ -47,7 +47,7 @@ func session(t *testing.T, base string, pacer pbapi.Pacer, opts outbound.Options
 // against is the session for a handler, with nothing special about it.
 func against(t *testing.T, h http.HandlerFunc) *pbapi.Session {
 	t.Helper()
-	return session(t, serve(t, h), pbapi.NoPacer(), outbound.Options{})
+	return session(t, serve(t, h), pbapi.NoRateLimit(), outbound.Options{})
 }
 
 func reply(w http.ResponseWriter, status int, body string) {
@@ -77,8 +77,8 @@ func requireFault(t *testing.T, err error, kind fault.Kind) *fault.Error {
 	return ferr
 }
 
-// pacer records what it is told.
-type pacer struct {
+// limiter records what it is told.
+type limiter struct {
 	mu      sync.Mutex
 	waits   []string
 	limited []time.Duration
@@ -86,14 +86,14 @@ type pacer struct {
 	toldErr error
 }
 
-func (p *pacer) Wait(_ context.Context, key string) error {
+func (p *limiter) Wait(_ context.Context, key string) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.waits = append(p.waits, key)
 	return p.waitErr
 }
 
-func (p *pacer) Limited(_ context.Context, _ string, d time.Duration) error {
+func (p *limiter) Limited(_ context.Context, _ string, d time.Duration) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.limited = append(p.limited, d)
@@ -122,7 +122,7 @@ func TestNewChecksTheBase(t *testing.T) {
 		"https://api.productboard.com/v2#":  "path",
 		"https://p4ss\x7f":                  "not a URL",
 	} {
-		_, err := pbapi.New(base, out, pbapi.NoPacer())
+		_, err := pbapi.New(base, out, pbapi.NoRateLimit())
 		if want == "" {
 			assert.NoError(t, err, base)
 			continue
@@ -131,7 +131,7 @@ func TestNewChecksTheBase(t *testing.T) {
 			assert.NotContains(t, err.Error(), "p4ss")
 		}
 	}
-	_, err := pbapi.New("https://api.productboard.com/v2", nil, pbapi.NoPacer())
+	_, err := pbapi.New("https://api.productboard.com/v2", nil, pbapi.NoRateLimit())
 	assert.Error(t, err)
 	_, err = pbapi.New("https://api.productboard.com/v2", out, nil)
 	assert.Error(t, err)
@@ -152,7 +152,7 @@ func TestTokenThatCannotBeSent(t *testing.T) {
 		"classified elsewhere": {"", classified, fault.Unavailable},
 	} {
 		t.Run(name, func(t *testing.T) {
-			p := &pacer{}
+			p := &limiter{}
 			out := outbound.New(outbound.Options{Unguarded: true})
 			t.Cleanup(out.Close)
 			c, err := pbapi.New(serve(t, notSent(t)), out, p)
@@ -165,7 +165,7 @@ func TestTokenThatCannotBeSent(t *testing.T) {
 	t.Run("not classified", func(t *testing.T) {
 		out := outbound.New(outbound.Options{Unguarded: true})
 		t.Cleanup(out.Close)
-		c, err := pbapi.New(serve(t, notSent(t)), out, pbapi.NoPacer())
+		c, err := pbapi.New(serve(t, notSent(t)), out, pbapi.NoRateLimit())
 		require.NoError(t, err)
 		_, err = c.As(tokenFunc(func(context.Context) (secret.String, error) { return secret.String{}, errors.New("disk") })).GetEntity(t.Context(), entityID)
 		assert.Equal(t, fault.SidePlugin, requireFault(t, err, fault.Internal).Side)
@@ -198,14 +198,14 @@ func TestPacing(t *testing.T) {
 		"503":         {limit(503, map[string]string{"Retry-After": "7"}, ""), nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			p := &pacer{}
+			p := &limiter{}
 			_, _ = session(t, serve(t, tc.handler), p, outbound.Options{}).GetEntity(t.Context(), entityID)
 			assert.Equal(t, tc.want, p.limited)
 			assert.Equal(t, []string{secret.New(token).Fingerprint()}, p.waits, "once, by the fingerprint")
 		})
 	}
 	t.Run("the limit's figures are in the log text", func(t *testing.T) {
-		p := &pacer{toldErr: errors.New("redis away")}
+		p := &limiter{toldErr: errors.New("redis away")}
 		h := limit(429, map[string]string{"Retry-After": "2", "X-RateLimit-Limit": "50", "X-RateLimit-Remaining": "0"}, "")
 		_, err := session(t, serve(t, h), p, outbound.Options{}).GetEntity(t.Context(), entityID)
 		ferr := requireFault(t, err, fault.RateLimited)
@@ -213,21 +213,21 @@ func TestPacing(t *testing.T) {
 		assert.ErrorContains(t, err, "limit 50, remaining 0")
 		assert.ErrorContains(t, err, "redis away")
 	})
-	t.Run("a pacer that cannot be told costs no success", func(t *testing.T) {
-		p := &pacer{toldErr: errors.New("redis away")}
+	t.Run("a limiter that cannot be told costs no success", func(t *testing.T) {
+		p := &limiter{toldErr: errors.New("redis away")}
 		_, err := session(t, serve(t, limit(200, map[string]string{"X-RateLimit-Remaining": "0"}, entity)), p, outbound.Options{}).GetEntity(t.Context(), entityID)
 		assert.NoError(t, err)
 	})
 	t.Run("a turn too far away", func(t *testing.T) {
 		shared := &fault.Error{Op: "pace", Kind: fault.RateLimited, RetryAfter: 3 * time.Second}
-		_, err := session(t, serve(t, notSent(t)), &pacer{waitErr: shared}, outbound.Options{}).GetEntity(t.Context(), entityID)
+		_, err := session(t, serve(t, notSent(t)), &limiter{waitErr: shared}, outbound.Options{}).GetEntity(t.Context(), entityID)
 		ferr := requireFault(t, err, fault.RateLimited)
 		assert.Equal(t, fault.SideProductboard, ferr.Side)
 		assert.Equal(t, 3*time.Second, ferr.RetryAfter)
 		assert.Empty(t, shared.Public, "another room's error is left as it is")
 	})
 	t.Run("no turn, nothing sent", func(t *testing.T) {
-		p := &pacer{waitErr: context.Canceled}
+		p := &limiter{waitErr: context.Canceled}
 		_, err := session(t, serve(t, notSent(t)), p, outbound.Options{}).GetEntity(t.Context(), entityID)
 		requireFault(t, err, fault.Canceled)
 	})

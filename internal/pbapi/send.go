@@ -67,7 +67,7 @@ func (s *Session) send(ctx context.Context, r request, token secret.String, out 
 		return ownFault(r, err)
 	}
 	key := token.Fingerprint()
-	if err := s.client.pacer.Wait(ctx, key); err != nil {
+	if err := s.client.limiter.Wait(ctx, key); err != nil {
 		return ownFault(r, err)
 	}
 	reply, err := s.client.http.Send(ctx, call)
@@ -154,18 +154,18 @@ func (s *Session) limited(ctx context.Context, key string, ferr *fault.Error, re
 	}
 	h := reply.Header
 	ferr.Err = fmt.Errorf("%w (limit %d, remaining %d)", ferr.Err, number(h, "X-RateLimit-Limit"), number(h, "X-RateLimit-Remaining"))
-	if err := s.client.pacer.Limited(ctx, key, ferr.RetryAfter); err != nil {
-		// As text: that the pacer failed must not change what this is.
+	if err := s.client.limiter.Limited(ctx, key, ferr.RetryAfter); err != nil {
+		// As text: that the limiter failed must not change what this is.
 		ferr.Err = fmt.Errorf("%w; the other processes could not be told: %s", ferr.Err, err.Error())
 	}
 }
 
 // spent holds everyone back for the rest of a window of which nothing is
-// left. A pacer that cannot be told costs a 429 at worst, so the success
+// left. A limiter that cannot be told costs a 429 at worst, so the success
 // stays one.
 func (s *Session) spent(ctx context.Context, key string, reply outbound.Reply) {
 	if number(reply.Header, "X-RateLimit-Remaining") == 0 {
-		_ = s.client.pacer.Limited(ctx, key, rateWindow)
+		_ = s.client.limiter.Limited(ctx, key, rateWindow)
 	}
 }
 

@@ -44,16 +44,16 @@ func TestRestore(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, "acme", holder)
 
-		twin := integration("Engineering")
-		twin.Version = 1
-		require.ErrorIs(t, acme.Restore(ctx, twin), fault.Conflict, "so does a name")
-		holder, err = s.Holder(ctx, twin.ID)
+		duplicate := integration("Engineering")
+		duplicate.Version = 1
+		require.ErrorIs(t, acme.Restore(ctx, duplicate), fault.Conflict, "so does a name")
+		holder, err = s.Holder(ctx, duplicate.ID)
 		require.NoError(t, err)
 		require.Empty(t, holder, "an entry of the index that leads nowhere names nobody")
 
-		twin.Name = "Twin"
-		require.ErrorIs(t, s.Tenant("nobody").Restore(ctx, twin), fault.NotFound)
-		twin.ID = "../x"
-		require.ErrorIs(t, acme.Restore(ctx, twin), fault.Invalid)
+		duplicate.Name = "Duplicate"
+		require.ErrorIs(t, s.Tenant("nobody").Restore(ctx, duplicate), fault.NotFound)
+		duplicate.ID = "../x"
+		require.ErrorIs(t, acme.Restore(ctx, duplicate), fault.Invalid)
 	})
 }

@@ -131,7 +131,7 @@ func (f *Fake) endClick(key connectionKey, trigger Trigger, a Answer) {
 	}
 	f.record(Event{Kind: EventAnswer, IntegrationID: key.integration, EntityID: key.entity, Trigger: trigger,
 		Status: a.Status, Took: a.Took, State: &a.State, Waiting: waiting, Detail: a.Failure})
-	f.tidy(key)
+	f.prune(key)
 	f.mu.Unlock()
 	if a.Late > 0 {
 		f.later(a.Late, func() { f.write(key, a.State, SourceLateAnswer) })

@@ -133,7 +133,7 @@ func (f *Fake) write(key connectionKey, s State, source string) bool {
 	before := cn.state.Name
 	cn.state, cn.updated = s, f.clock.Now().UTC()
 	f.record(Event{Kind: EventWrite, IntegrationID: key.integration, EntityID: key.entity, State: &s, Source: source, Before: before, Waiting: cn.waiting})
-	f.tidy(key)
+	f.prune(key)
 	return true
 }
 
@@ -147,8 +147,8 @@ func (f *Fake) button(key connectionKey) *connection {
 	return cn
 }
 
-// tidy forgets a connection that says nothing. f.mu must be held.
-func (f *Fake) tidy(key connectionKey) {
+// prune forgets a connection that says nothing. f.mu must be held.
+func (f *Fake) prune(key connectionKey) {
 	if cn := f.connections[key]; cn != nil && cn.state.Name == StateInitial && cn.waiting == 0 {
 		delete(f.connections, key)
 	}

@@ -81,7 +81,7 @@ func newRig(t *testing.T) *rig {
 func (r *rig) as(token string) *pbapi.Session {
 	out := outbound.New(outbound.Options{Unguarded: true})
 	r.t.Cleanup(out.Close)
-	client, err := pbapi.New(r.base, out, pbapi.NoPacer())
+	client, err := pbapi.New(r.base, out, pbapi.NoRateLimit())
 	require.NoError(r.t, err)
 	return client.As(pbapi.StaticToken(secret.New(token)))
 }

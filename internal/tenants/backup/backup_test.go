@@ -142,7 +142,7 @@ func TestInvalidFiles(t *testing.T) {
 	lines := plain(t, good, keys)
 	last := len(lines) - 2 // the trailer; then comes an empty one
 	require.Greater(t, len(good), 2*64<<10)
-	_, strangers := pair(t)
+	_, otherKeys := pair(t)
 	changed := func(n int) []byte {
 		bad := bytes.Clone(good)
 		bad[n] ^= 1
@@ -170,7 +170,7 @@ func TestInvalidFiles(t *testing.T) {
 	}{
 		"empty":                         {nil, keys, "acme", "not one that an export wrote"},
 		"no age file":                   {[]byte(strings.Join(lines, "\n")), keys, "acme", "not one that an export wrote"},
-		"another key":                   {good, strangers, "acme", "not the one that the file was encrypted to"},
+		"another key":                   {good, otherKeys, "acme", "not the one that the file was encrypted to"},
 		"a passphrase for a key":        {good, byPhrase("correct horse battery"), "acme", "not the one"},
 		"a wrong passphrase":            {from.export(t, cheap(t, "correct horse battery")), byPhrase("correct horse batterY"), "acme", "not the one"},
 		"changed in its header":         {changed(60), keys, "acme", "not"},

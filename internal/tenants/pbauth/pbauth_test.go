@@ -121,7 +121,7 @@ func (w *world) connect() {
 func (w *world) call(process int) error {
 	out := outbound.New(outbound.Options{Unguarded: true})
 	defer out.Close()
-	client, err := pbapi.New(w.server.URL+"/v2", out, pbapi.NoPacer())
+	client, err := pbapi.New(w.server.URL+"/v2", out, pbapi.NoRateLimit())
 	require.NoError(w.t, err)
 	for _, err := range client.As(w.auth[process].Source(w.in)).ListIntegrations(w.t.Context()) {
 		return err

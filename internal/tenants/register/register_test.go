@@ -68,7 +68,7 @@ func newWorld(t *testing.T, env redistest.Env) *world {
 
 	out := outbound.New(outbound.Options{Unguarded: true})
 	t.Cleanup(out.Close)
-	client, err := pbapi.New(api.URL+"/v2", out, pbapi.NoPacer())
+	client, err := pbapi.New(api.URL+"/v2", out, pbapi.NoRateLimit())
 	require.NoError(t, err)
 	w.productboard = func(in tenants.Integration) register.Session {
 		if w.authorised {

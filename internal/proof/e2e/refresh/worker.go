@@ -59,7 +59,7 @@ func open(redisURL, productboard, agent string) (*rooms, error) {
 	r := &rooms{rdb: redis.NewClient(opts), keys: keys, http: outbound.New(outbound.Options{Unguarded: true, UserAgent: agent})}
 	r.store = tenants.NewStore(r.rdb, keys)
 	r.auth = pbauth.New(r.rdb, keys, r.store, r.http, pbauth.Addresses{App: productboard, Public: publicURL}, &pbauth.Options{Lock: lock, Wait: 3 * lock})
-	r.pb, err = pbapi.New(productboard+"/v2", r.http, pbapi.NoPacer())
+	r.pb, err = pbapi.New(productboard+"/v2", r.http, pbapi.NoRateLimit())
 	return r, err
 }
 
