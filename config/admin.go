@@ -44,8 +44,8 @@ func adminKey(v string) (secret.String, error) {
 }
 
 // adminErrors returns what is wrong between the admin API's settings: keys of
-// somebody else sign tokens for others too, so it must be said whose and for
-// whom they have to be.
+// somebody else sign tokens for others too. So the settings must say whose the
+// tokens have to be, and for whom.
 func (c Config) adminErrors() []error {
 	var errs []error
 	if len(c.AdminJWTPublicKeys) == 0 && c.AdminJWKSURL == "" {

@@ -40,7 +40,7 @@ type Config struct {
 	// EncryptionKeys is "id:base64,..."; Keyring reads it.
 	EncryptionKeys secret.String
 	// AdminJWTKey is the HS256 key of the admin API's tokens, in base64, and
-	// AdminJWTPublicKeys are PEM files with the keys of whoever signs them;
+	// AdminJWTPublicKeys are PEM files with the keys of whoever signs them.
 	// AdminJWKSURL is where their issuer publishes its keys. With none of the
 	// three the admin API is off.
 	AdminJWTKey        secret.String

@@ -12,12 +12,11 @@ import (
 const MaxSecretFile = 64 << 10
 
 // ResolveSecret reads the secret that a reference names: "env:NAME" through
-// lookup, "file:PATH" through read. read is given one byte more than
-// MaxSecretFile as its limit and need not return more than that; a relative
-// path is its own business. One line break at the end is taken off. An empty
-// secret is an error, and so is anything that is no reference: a secret
-// itself does not belong where references do, and the error does not repeat
-// it.
+// lookup, "file:PATH" through read. read gets one byte more than MaxSecretFile
+// as its limit and may return less. What a relative path is relative to is up
+// to read. One line break at the end is taken off. An empty secret is an error,
+// and so is anything that is no reference: a secret itself does not belong
+// where references do, and the error does not repeat it.
 func ResolveSecret(ref string, lookup func(string) (string, bool), read func(path string, limit int64) ([]byte, error)) (secret.String, error) {
 	kind, name, ok := strings.Cut(ref, ":")
 	if !ok || name == "" || (kind != "env" && kind != "file") {

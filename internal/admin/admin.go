@@ -1,9 +1,9 @@
 // Package admin is the admin API: everything that an admin of a tenant or an
 // operator of the deployment does over HTTP, under /admin/v1.
 //
-// A route is data (Route); the frame here checks the token, the role, the
-// tenant, the headers, the query and the body before a handler sees anything,
-// and answers every failure as a problem (RFC 9457). Each group of routes is a
+// A route is data (Route). The frame here checks the token, the role, the
+// tenant, the headers, the query and the body before a handler sees anything.
+// It answers every failure as a problem (RFC 9457). Each group of routes is a
 // file with a constructor that takes the small interfaces it needs.
 //
 // What must not live here: what the operations do (register, connections,
@@ -115,9 +115,9 @@ type API struct {
 	document []byte
 }
 
-// New assembles the API of the groups' routes; the OpenAPI document's own is
-// added. log takes an entry of every call that changes something, and answers
-// remembers how requests with an Idempotency-Key were answered. opts may be nil.
+// New assembles the API from the groups' routes and adds the OpenAPI document's
+// own. log takes an entry for every call that changes something, and answers
+// remembers the answers to requests with an Idempotency-Key. opts may be nil.
 // The error is a mistake in the table of routes.
 func New(verifier Verifier, store Tenants, log *audit.Log, answers *idempotency.Store, routes []Route, opts *Options) (*API, error) {
 	if opts == nil {

@@ -4,8 +4,9 @@
 //
 // Every address is built from the configured base and checked ids; one that a
 // body names is never followed, since it would be handed the token. Nothing is
-// sent twice, except once with a new token what was refused with 401: whether and when to try again is the caller's business, and the
-// error says what it needs to know for that.
+// sent twice, with one exception: a request that got a 401 is sent once more
+// with a new token. Whether and when to try again is up to the caller, and the
+// error says what the caller needs to know for that.
 //
 // What must not live here: anything about us (our records, our queue, what a
 // push means), and what a tracker wants.

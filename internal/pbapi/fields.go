@@ -50,10 +50,10 @@ func (e Entity) Tags() []string {
 	return texts(items)
 }
 
-// Text returns the value of any field as people read it: a text as it is
-// (rich text as HTML), a number, "yes" or "no", the name of a choice, a
-// status or a team, a member's address, a time frame as "from to until", a
-// list joined by commas. It is "" for a field that is missing, null, or of a
+// Text returns the value of any field as people read it. That is a text as it
+// is (rich text as HTML), a number, "yes" or "no", or the name of a choice, a
+// status or a team. A member is an address, a time frame "from to until", and a
+// list is joined by commas. It is "" for a field that is missing, null, or of a
 // shape that is not known.
 func (e Entity) Text(fieldID string) string {
 	raw := e.Fields[fieldID]
@@ -116,9 +116,9 @@ func texts(items []any) []string {
 	return out
 }
 
-// textOfObject knows the published values: status, choice and team have a
-// name, a member an email, numbers with a mode and work progress a value,
-// health a status, progress a current value, a time frame two dates.
+// textOfObject knows the published values: status, choice and team have a name,
+// and a member has an email. Numbers with a mode and work progress have a
+// value, health a status, progress a current value, and a time frame two dates.
 func textOfObject(v map[string]any) string {
 	for _, key := range []string{"name", "email", "value", "status", "currentValue"} {
 		if s := text(v[key]); s != "" {

@@ -173,7 +173,7 @@ func TestTokenThatCannotBeSent(t *testing.T) {
 	})
 }
 
-func TestPacing(t *testing.T) {
+func TestRateLimiting(t *testing.T) {
 	entity := `{"data":{"id":"` + entityID + `","type":"feature"}}`
 	limit := func(status int, headers map[string]string, body string) http.HandlerFunc {
 		return func(w http.ResponseWriter, _ *http.Request) {

@@ -16,10 +16,10 @@ import (
 // ExpiryWarning is how long ahead of a credential's end is warned.
 const ExpiryWarning = 14 * 24 * time.Hour
 
-// expiryKey lists the credentials that have an end: a sorted set by the time
-// in ms. It is made of the integrations and follows them: an entry that a
-// crash has left behind is put right when the credential's end is stored
-// again, at the latest when it is next asked for.
+// expiryKey lists the credentials that have an end: a sorted set by the time in
+// ms. It is made from the integrations and follows them. An entry that a crash
+// has left wrong is corrected when the credential's end is stored again, at the
+// latest after the next daily question.
 const expiryKey = "pb:expiry"
 
 // Expiry is when a credential ends.

@@ -12,11 +12,10 @@ import (
 )
 
 // keysKey holds the ids of all keys that something may be sealed with, each
-// with the time at which a writer last announced it. An id is there before
-// the first text that is sealed with it, and is taken out only when no text
-// is left and no write that was announced can still be under way. So a start
-// asks for this one set, and reads what is stored only when an id of it is
-// missing from the configuration.
+// with the time at which a writer last announced it. An id is added before the
+// first text is sealed with it. It is removed only when no text is left and no
+// announced write can still be under way. So a start asks for this one set, and
+// reads what is stored only when an id of it is missing from the configuration.
 const keysKey = "pb:keys"
 
 const (

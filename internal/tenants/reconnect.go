@@ -12,8 +12,8 @@ import (
 )
 
 // reconnectKey lists the integrations that were put into needs_reconnect and
-// for which it was not yet seen to that what waited goes on: a sorted set by
-// the time in ms. An entry is written before the mark itself.
+// whose waiting runs have not been resumed yet. It is a sorted set by the time
+// in ms. An entry is written before the mark itself.
 const reconnectKey = "pb:reconnect"
 
 // changeTries bounds how often a small change of an integration is tried

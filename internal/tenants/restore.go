@@ -13,8 +13,9 @@ import (
 // Restore stores an integration as it stood in another deployment, or here
 // before it was deleted: with its id, version and times, sealed with this
 // store's key. One that the tenant has already is left as it is, so that
-// Restore can be repeated. fault.Conflict if another tenant has one of this
-// id, or Create would say so; fault.NotFound if there is no such tenant.
+// Restore can be repeated. The error is fault.Conflict if another tenant has
+// one of this id, or if Create would say so. It is fault.NotFound if there is
+// no such tenant.
 func (h Scope) Restore(ctx context.Context, in Integration) error {
 	const op = "restore integration"
 	if !ValidIntegrationID(in.ID) || in.Name == "" || in.Version < 1 {

@@ -28,10 +28,9 @@ type Rotated struct {
 	Tenants, Integrations int64
 	// Resealed counts the integrations whose texts got the first key.
 	Resealed int64
-	// Older counts by key id the integrations that were found sealed with
-	// another key than the first when all was gone over for the last time: a
-	// process that is configured otherwise wrote them since, or they are among
-	// Broken.
+	// Older counts, by key id, the integrations that the last pass found sealed
+	// with another key than the first. A process that is configured otherwise
+	// wrote them since, or they are among Broken.
 	Older map[string]int64
 	// Broken holds, for at most 20 integrations that could not be re-sealed,
 	// which and why.
@@ -44,11 +43,11 @@ type Rotated struct {
 const maxBroken = 20
 
 // Rotate seals every credential of every tenant with the keyring's first key,
-// while everything runs: an integration is replaced only if it is still, byte
-// for byte, what was read, and neither its content nor its version changes. It
-// can be stopped and started at any time; what is sealed with the first key
-// already is only read. progress is told now and then how far this pass is.
-// The error is Redis' or the context's.
+// while everything runs. An integration is replaced only if it is still, byte
+// for byte, what was read. Neither its content nor its version changes. It can
+// be stopped and started at any time. What is sealed with the first key already
+// is only read. progress is told now and then how far this pass is. The error
+// is Redis' or the context's.
 func (s *Store) Rotate(ctx context.Context, progress func(Rotated)) (Rotated, error) {
 	resealed := int64(0)
 	for pass := 1; ; pass++ {

@@ -115,10 +115,10 @@ func (h Scope) Integrations(ctx context.Context, after string, limit int) (page 
 	return page, next, nil
 }
 
-// Create stores a new integration. ID must come from NewID; Tenant, Version
-// and the times are set here. fault.NotFound if there is no such tenant,
-// fault.Conflict if the name is taken or the tenant's limit is reached
-// (MaxIntegrations where it has none of its own).
+// Create stores a new integration. ID must come from NewID; Tenant, Version and
+// the times are set here. The error is fault.NotFound if there is no such
+// tenant. It is fault.Conflict if the name is taken or the tenant's limit is
+// reached (MaxIntegrations where it has none of its own).
 func (h Scope) Create(ctx context.Context, in Integration) (Integration, error) {
 	const op = "create integration"
 	if !ValidIntegrationID(in.ID) || in.Name == "" {

@@ -14,12 +14,12 @@ import (
 	"pushbutton/internal/secret"
 )
 
-// Keys in Redis. Everything of one tenant shares a hash tag, so that it lies
-// on one node of a Redis Cluster and changes atomically. Two indexes lie
-// elsewhere: all tenants, and the tenant of an integration. An entry of
-// either is written before what it leads to and removed after it, so that a
-// crash in between leaves an entry that leads nowhere, which readers pass
-// over; it never hides anything.
+// Keys in Redis. Everything of one tenant shares a hash tag, so that it lies on
+// one node of a Redis Cluster and changes atomically. Two indexes lie
+// elsewhere: all tenants, and the tenant of an integration. An entry of either
+// is written before what it leads to and removed after it. A crash in between
+// leaves an entry that leads nowhere, which readers skip. It never hides
+// anything.
 const tenantsKey = "pb:tenants"
 
 func tenantKey(tenant string) string       { return "pb:{t:" + tenant + "}:tenant" }

@@ -1,6 +1,6 @@
-// Package admintest holds an admin API against what it promises about who may
-// do what: Walk tries every route with every role, in the caller's own tenant
-// and in another one.
+// Package admintest checks what an admin API promises about who may do what.
+// Walk tries every route with every role, in the caller's own tenant and in
+// another one.
 //
 // What must not live here: anything the program itself needs; only tests
 // import this package.

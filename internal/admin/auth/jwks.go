@@ -27,9 +27,9 @@ const (
 )
 
 // JWKS is the key set that an issuer publishes at an address. It is read when
-// it is needed, and again when a token names a key that is not in it. A key
-// that is known is given at once, and an old set read anew behind it: an issuer
-// that hangs or is away keeps nobody waiting whose key was seen before.
+// it is needed, and again when a token names a key that is not in it. A known
+// key is returned at once, and an old set is read again in the background. So
+// an issuer that hangs or is away delays nobody whose key was seen before.
 type JWKS struct {
 	url  string
 	http *outbound.Client

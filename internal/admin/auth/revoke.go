@@ -72,9 +72,9 @@ func NewRevocationStore(rdb redis.UniversalClient) *RevocationStore {
 }
 
 // Revoke makes a token count no more, for as long as it could still be valid:
-// left, and LeastKept at least. With a tenant only a token of that tenant is
-// meant, so that nobody can revoke another's; an empty one means whoever's it
-// is. by is who asks. fault.Conflict if too many are revoked.
+// left, and LeastKept at least. A tenant means a token of that tenant only, so
+// that nobody can revoke another's. An empty one means the token of anybody. by
+// is who asks. fault.Conflict if too many are revoked.
 func (s *RevocationStore) Revoke(ctx context.Context, tenant, tokenID, by string, left time.Duration) error {
 	const op = "revoke token"
 	if tokenID == "" || len(tokenID) > MaxTokenID {

@@ -24,10 +24,10 @@ const (
 
 // Keys finds the key that a token must be signed with.
 type Keys interface {
-	// Find returns the keys that a token with this key id (empty: it names none)
-	// and algorithm may be signed with: *rsa.PublicKey for RS256,
-	// *ecdsa.PublicKey for ES256, ed25519.PublicKey for EdDSA, []byte for
-	// HS256. A key is only ever given for its own algorithm.
+	// Find returns the keys that a token with this key id (empty: it names
+	// none) and algorithm may be signed with. A key is only ever returned for
+	// its own algorithm: *rsa.PublicKey for RS256, *ecdsa.PublicKey for ES256,
+	// ed25519.PublicKey for EdDSA, []byte for HS256.
 	Find(ctx context.Context, kid, alg string) ([]any, error)
 }
 

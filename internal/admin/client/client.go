@@ -1,7 +1,7 @@
-// Package client is the client of this plugin's own admin API, for the
-// commands that work through a running plugin instead of its Redis. What it
-// gives has the types of the services, so that a command cannot tell the two
-// apart, and its errors are *fault.Error with a text that says what to do.
+// Package client is the client of this plugin's own admin API, for the commands
+// that work through a running plugin instead of its Redis. It returns the types
+// of the services, so that a command cannot tell the two apart. Its errors are
+// *fault.Error with a text that says what to do.
 //
 // What must not live here: what the operations do (they are the server's),
 // the shape of bodies and problems (admin), flags and output (cmd/plugin).
@@ -122,9 +122,9 @@ type request struct {
 	path  string
 	query url.Values
 	body  any
-	// create says that the request makes something: it gets an
-	// Idempotency-Key, with which Go's client sends it again by itself if a
-	// kept connection breaks, and the server carries it out once.
+	// create says that the request makes something, so it gets an
+	// Idempotency-Key. With the key, Go's client sends the request again by
+	// itself if a kept connection breaks, and the server carries it out once.
 	create bool
 	// limit bounds the call; 0 means defaultLimit.
 	limit time.Duration

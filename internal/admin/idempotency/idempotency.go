@@ -131,10 +131,11 @@ func idOf(s Scope, key string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// Begin claims a key of a scope for a request. It gives a claim, or the answer
-// that the same request had; ErrReused, ErrRunning or ErrDropped otherwise, and
-// fault.RateLimited while the owner's share is used up. lease is how long the
-// request may take: a claim that nobody ended is over after it.
+// Begin claims a key of a scope for a request. It returns a claim, or the
+// answer that the same request had. Its error is ErrReused, ErrRunning or
+// ErrDropped otherwise, and fault.RateLimited while the owner's share is used
+// up. A claim that nobody ended is over after lease, which is how long the
+// request may take.
 func (s *Store) Begin(ctx context.Context, scope Scope, key string, request []byte, lease time.Duration) (*Claim, *Answer, error) {
 	const op = "claim idempotency key"
 	sum := sha256.Sum256(append([]byte(key+"\x00"), request...))

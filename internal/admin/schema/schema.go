@@ -77,9 +77,10 @@ func NewSet() *Set { return &Set{Named: map[string]*Schema{}, types: map[string]
 // describe, which is a programmer's mistake and seen by any test.
 //
 // A field's json tag gives its name; without omitempty or omitzero it is
-// required. Further tags: doc (a sentence), min and max (characters of a text,
+// required. Other tags: doc (a sentence), min and max (characters of a text,
 // items of a list or map, value of a number), enum (comma-separated), pattern,
-// format, default, and secret ("true": it is taken and never given back).
+// format and default. The tag secret ("true") marks what is taken and never
+// given back.
 func (s *Set) Of(t reflect.Type) *Schema { return s.of(t, false) }
 
 func (s *Set) of(t reflect.Type, patch bool) *Schema {

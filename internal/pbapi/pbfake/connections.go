@@ -184,9 +184,9 @@ type Connection struct {
 	UpdatedAt time.Time `json:"updatedAt"`
 }
 
-// Connections lists the connections that are not initial or wait for an
-// answer, by integration and entity: of one integration, or of all with an
-// empty id; in the named states, or in any.
+// Connections lists the connections that are not initial or wait for an answer,
+// by integration and entity. They are of one integration, or of all with an
+// empty id, and in the named states, or in any.
 func (f *Fake) Connections(integrationID string, states ...string) []Connection {
 	integrationID = lower(integrationID)
 	f.mu.Lock()

@@ -1,14 +1,14 @@
 // Package pbfake is a Productboard in memory: a strict simulator of what a
 // push-button plugin meets there. It serves the API v2 operations that such a
-// plugin uses (all ten of plugin integrations; reading and searching entities,
-// their relationships and configurations), sends the callbacks (probes during
-// create and update, and clicks with their limit of 5 seconds), keeps books of
-// all that happened, and goes wrong on demand.
+// plugin uses: all ten of plugin integrations, and reading and searching
+// entities, their relationships and configurations. It sends the callbacks:
+// probes during create and update, and clicks with their limit of 5 seconds. It
+// records all that happened, and it fails on demand.
 //
-// Its source is Productboard's published description of the API, and nothing
-// of the plugin: it is the witness against which the client is tested, so it
-// must never be bent to fit it. Where the description leaves a question open,
-// the simulator takes the reading that is harder on the client:
+// Its source is Productboard's published description of the API, and nothing of
+// the plugin. The client is tested against it, so it must never be bent to fit
+// the client. Where the description leaves a question open, the simulator takes
+// the reading that is harder on the client:
 //
 //   - a missing field or a wrong JSON type is a 400, a wrong value or an
 //     unknown field a 422; an unknown query parameter is a 400
@@ -23,10 +23,10 @@
 //   - a bad answer to a click puts the connection into error, whatever the
 //     trigger was, with the reason in debugDetail
 //
-// Plugins are reached through an "edge" only ([Fake.SetEdge]), which stands
-// for the TLS-terminating load balancer in front of them: action URLs stay
-// https and public, as Productboard demands, and nothing has to be loosened
-// for development. The simulator never opens a connection to another machine.
+// Plugins are reached through an "edge" only ([Fake.SetEdge]), which stands for
+// the TLS-terminating load balancer in front of them. So action URLs stay https
+// and public, as Productboard demands, and nothing has to be loosened for
+// development. The simulator never opens a connection to another machine.
 //
 // # Control API
 //

@@ -16,9 +16,9 @@ type listReply struct {
 }
 
 // paginate cuts one page out of a sorted list. A cursor holds the key of the
-// last item that was given, so that a list which changes between two pages
-// neither repeats nor skips what was there all the time. It is of use for the
-// operation that made it only.
+// last item of the page. So a list that changes between two pages neither
+// repeats nor skips what was there all the time. It is of use for the operation
+// that made it only.
 func paginate[T any](f *Fake, c *call, items []T, key func(T) string) (page []T, links listLinks, err *apiError) {
 	if cursor := c.query.Get("pageCursor"); c.query.Has("pageCursor") {
 		raw, derr := base64.RawURLEncoding.DecodeString(cursor)

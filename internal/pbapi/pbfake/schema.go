@@ -19,8 +19,8 @@ type problem struct {
 	// pointer is the JSON Pointer (RFC 6901) of the place.
 	pointer string
 	// shape is set for a missing field or a wrong JSON type, which is a 400
-	// (request.invalid) in the published examples; a right type with a wrong
-	// value, and a field that nobody asked for, is a 422 (validation.failed).
+	// (request.invalid) in the published examples. A right type with a wrong
+	// value, or an unknown field, is a 422 (validation.failed).
 	shape  bool
 	detail string
 }

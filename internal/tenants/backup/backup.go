@@ -1,6 +1,6 @@
-// Package backup writes a tenant with all that belongs to it into one
-// encrypted file, and makes the tenant of such a file again: here after it was
-// deleted, or in another deployment, sealed with that one's keys.
+// Package backup writes a tenant with all that belongs to it into one encrypted
+// file, and restores a tenant from such a file. That can be here after a
+// deletion, or in another deployment, sealed with that one's keys.
 //
 // The file is an age file (age-encryption.org/v1). Inside are lines of JSON:
 // header, tenant, integrations with their credentials open, connections,

@@ -11,11 +11,11 @@ import (
 	"pushbutton/internal/tenants"
 )
 
-// Export writes a tenant into w, encrypted to a recipient. The tenant may be
-// in use: what changes meanwhile is there as it was or as it is, and a
-// connection may be there twice, of which an import takes the first. After an
-// error what was written is no file that an import accepts. fault.NotFound if
-// there is no such tenant, fault.Conflict if it is coming or going.
+// Export writes a tenant into w, encrypted to a recipient. The tenant may be in
+// use. What changes meanwhile is in the file as it was or as it is. A
+// connection may be there twice, and an import takes the first. After an error
+// what was written is no file that an import accepts. fault.NotFound if there
+// is no such tenant, fault.Conflict if it is coming or going.
 func (b *Backups) Export(ctx context.Context, w io.Writer, id string, to age.Recipient, progress Progress) (Content, error) {
 	scope := b.tenants.Tenant(id)
 	t, err := scope.Get(ctx)

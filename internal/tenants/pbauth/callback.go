@@ -20,9 +20,9 @@ const page = `<!doctype html>
 `
 
 // Callback is the page that Productboard sends the browser back to. A browser
-// that was sent here proves nothing about who it is, so the page changes
+// that was sent here proves nothing about who it is. So the page changes
 // nothing, reads nothing that is stored, and does not say whether a state is
-// known: it shows the code to whoever gave the consent.
+// known. It shows the code to whoever gave the consent.
 func Callback() http.Handler {
 	t := template.Must(template.New("callback").Parse(page))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

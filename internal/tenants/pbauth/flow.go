@@ -92,8 +92,9 @@ func (a *Auth) redirect() string { return a.at.Public + CallbackPath }
 
 // Finish exchanges the code that the browser brought back for a session, and
 // clears what marked the integration. The tenant, the integration and the
-// subject must be those of Start; the state is used up whatever comes of it.
-// fault.Invalid where it is not known (any more) or the code is refused.
+// subject must be those of Start. The state is used up whatever comes of it.
+// The error is fault.Invalid where the state is not known (any more) or
+// Productboard rejects the code.
 func (a *Auth) Finish(ctx context.Context, tenant, integration, state, code, subject string) error {
 	const op = "finish connection"
 	unknown := func() error {

@@ -1,11 +1,11 @@
-// Package pbauth gives the tokens that calls to Productboard are sent with,
-// whatever kind of credential an integration has, and keeps those that change:
+// Package pbauth returns the tokens that calls to Productboard are sent with,
+// whatever kind of credential an integration has. It stores those that change:
 // OAuth sessions, whose refresh token is another one after each use, and the
 // short tokens that a signed assertion is exchanged for.
 //
 // Of all processes one at a time asks Productboard for a token. It holds a
-// lock, and what it got is stored only if the lock is still its own; what was
-// stored before stays until then, so that after a crash in between the former
+// lock, and stores what it got only if the lock is still its own. What was
+// stored before stays until then. So after a crash in between, the former
 // refresh token is used again, which Productboard allows for an hour.
 //
 // What must not live here: what calls are made with the tokens (pbapi), who

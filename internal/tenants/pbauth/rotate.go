@@ -19,7 +19,7 @@ const (
 	// resealTries bounds the tries for tokens that are renewed meanwhile.
 	resealTries = 10
 	// maxFlows bounds the sign-ins of one integration that are under way, and
-	// maxTenantFlows those of a tenant, about 700 bytes each: the oldest gives
+	// maxTenantFlows those of a tenant, about 700 bytes each. The oldest gives
 	// way to a new one, and whoever had it begins again.
 	maxFlows, maxTenantFlows = 10, 100
 )
@@ -170,7 +170,7 @@ func (a *Auth) SealedWith(ctx context.Context, tenant, integration string) (map[
 }
 
 // Reseal implements tenants.Sealed. Tokens are replaced only if they are still,
-// byte for byte, what was read: a renewal that runs meanwhile is not undone,
+// byte for byte, what was read. So a renewal that runs meanwhile is not undone,
 // and its lock and the record's life stay as they are.
 func (a *Auth) Reseal(ctx context.Context, tenant, integration string) (changed bool, older map[string]bool, err error) {
 	for range resealTries {

@@ -20,10 +20,10 @@ const (
 	tendAgain = time.Minute
 )
 
-// Tend refreshes the sessions that have to be: those whose refresh was cut
-// short, before the grace is over, and those that have not been used for half
-// of their refresh token's life. Dead is told of each that is refused. Any
-// number of processes may tend.
+// Tend refreshes the sessions that have to be refreshed. One kind had its
+// refresh cut short, and the grace is not over yet. The other has not been used
+// for half of its refresh token's life. Dead is told of each that is refused.
+// Any number of processes may tend.
 func (a *Auth) Tend(ctx context.Context, dead func(in tenants.Integration, err error)) error {
 	members, err := a.rdb.ZRangeByScore(ctx, dueKey, &redis.ZRangeBy{
 		Min: "-inf", Max: strconv.FormatInt(a.opts.Now().UnixMilli(), 10), Count: tendBatch,

@@ -36,8 +36,9 @@ func (r *Registrar) Create(ctx context.Context, tenant string, desired tenants.I
 }
 
 // Register registers an integration at Productboard that is stored and not
-// registered yet: after somebody has authorised the plugin, after a create
-// that was cut short, or, with recreate, after it was deleted there.
+// registered yet. That is so until somebody authorises the plugin, and after a
+// create that was cut short. With recreate it also registers one that was
+// deleted there.
 func (r *Registrar) Register(ctx context.Context, tenant, id string, recreate bool) (tenants.Integration, Result, error) {
 	return r.recreating(recreate).Patch(ctx, tenant, id, func(*tenants.Integration) error { return nil })
 }

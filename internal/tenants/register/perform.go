@@ -40,9 +40,9 @@ func (r *Registrar) perform(ctx context.Context, j *job) {
 	}
 }
 
-// create stores the record first: the probe reaches us while Productboard's
-// create call is under way, and after a crash in between the record tells the
-// next run that Productboard may have it.
+// create stores the record first, since the probe reaches us while
+// Productboard's create call is under way. After a crash in between, the record
+// tells the next apply that Productboard may have the integration.
 func (r *Registrar) create(ctx context.Context, j *job) {
 	j.goal.ProductboardID, j.goal.Registered = "", ""
 	if !r.begin(ctx, j) {

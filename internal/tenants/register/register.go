@@ -25,10 +25,10 @@ import (
 // integration's id follows.
 const ActionPath = "/actions/"
 
-// DefaultTypePrefix makes Productboard's type of an integration that names
-// none, together with the target's type: integrations of one type share an
-// icon in Productboard, and a type cannot be changed later, so it depends on
-// nothing that moves.
+// DefaultTypePrefix and the target's type make the Productboard type of an
+// integration that names none. Integrations of one type share an icon in
+// Productboard. A type cannot be changed later, so it depends on nothing that
+// moves.
 const DefaultTypePrefix = "com.pushbutton."
 
 const (

@@ -9,10 +9,10 @@ import (
 
 // RotateActionSecret replaces the Authorization value that Productboard sends.
 // Both values are accepted from before Productboard is told until shortly
-// after, so no click is lost, and each step can be the last one before a
-// crash: called again it goes on with the value that was begun, and so does
-// whatever else tells Productboard the action. may is given what is stored; its
-// error ends the call.
+// after, so no click is lost. Each step can be the last one before a crash. A
+// second call goes on with the new value, and so does whatever else tells
+// Productboard the action. may is given what is stored; its error ends the
+// call.
 func (r *Registrar) RotateActionSecret(ctx context.Context, tenant, id string, may func(tenants.Integration) error) (tenants.Integration, Result, error) {
 	scope := r.store.Tenant(tenant)
 	in, err := scope.Integration(ctx, id)

@@ -1,6 +1,6 @@
-// Package board is what a person sees of the simulators: a board of
-// Productboard's entities with a column per integration, drawn as users see
-// it, switches for the faults and a log of what happens; and pages of the
+// Package board is what a person sees of the simulators. It has a board of
+// Productboard's entities with a column per integration, drawn as users see it.
+// It has switches for the faults, a log of what happens, and pages of the
 // tracker that stands behind the plugin.
 //
 // The board is a static page that talks to the simulator's control API and
@@ -8,11 +8,11 @@
 // from elsewhere, and all texts are somebody else's: the board writes text
 // nodes only, and rich text is sanitised before it is shown.
 //
-// For tests that drive a browser the board has stable attributes: a cell has
+// For tests that drive a browser the board has stable attributes. A cell has
 // data-entity, data-integration, data-state (initial, progress, connected,
-// error) and data-waiting (clicks that are not answered yet); the buttons in
-// it have data-action (push, open, unlink, show-error), those of the pop-up
-// dismiss and retry; a fault's row has data-fault.
+// error) and data-waiting (clicks that are not answered yet). The buttons in it
+// have data-action (push, open, unlink, show-error), and those of the pop-up
+// dismiss and retry. A fault's row has data-fault.
 //
 // What must not live here: the simulation itself (pbfake, memtarget), and
 // anything that the plugin needs in production.

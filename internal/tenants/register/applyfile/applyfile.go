@@ -1,7 +1,7 @@
 // Package applyfile reads the YAML file in which tenants and integrations are
-// declared. It is strict: an unknown key, a wrong type, a text that is too
-// long or a literal secret is an error with its line, column and path, and
-// all errors come at once.
+// declared. It is strict: an unknown key, a wrong type, a text that is too long
+// or a literal secret is an error. Each error has its line, column and path,
+// and all come at once.
 //
 // What must not live here: what is done with a declaration (register), what a
 // tracker's settings mean (targets).
