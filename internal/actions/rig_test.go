@@ -49,7 +49,7 @@ type rig struct {
 	tracker *memtarget.Tracker
 	url     string
 	asked   atomic.Int64 // requests that reached the tracker
-	limits  *ratelimit.Pacer
+	limits  *ratelimit.Limiter
 	breaker *breaker.Breaker
 	queue   []scheduled
 	target  func() (*targets.Target, error)
@@ -104,7 +104,7 @@ func (r *rig) settings(key, project string, lag int) {
 
 // quota is the memory of one account's rate limits.
 type quota struct {
-	memory  *ratelimit.Pacer
+	memory  *ratelimit.Limiter
 	account string
 }
 

@@ -62,8 +62,8 @@ type Verifier interface {
 	Verify(ctx context.Context, token string) (auth.Identity, error)
 }
 
-// Gate lets a call with a key through or refuses it at once (fault.RateLimited,
-// with the time to wait); *ratelimit.Pacer made by ratelimit.NewGate is one.
+// Gate lets a call with a key through or rejects it at once (fault.RateLimited,
+// with the time to wait); *ratelimit.Limiter made by ratelimit.NewGate is one.
 type Gate interface {
 	Wait(ctx context.Context, key string) error
 }

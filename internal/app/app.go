@@ -38,8 +38,8 @@ import (
 // stay below it, since others may use the token as well, and since calls that
 // we spread can arrive in a bunch.
 const (
-	paceProductboard      = 45
-	paceProductboardBurst = 5
+	productboardRate  = 45
+	productboardBurst = 5
 )
 
 // App is one process' rooms, connected.
@@ -83,7 +83,7 @@ func New(cfg config.Config, rdb redis.UniversalClient, log *slog.Logger, version
 		a.metrics.Call(o.Op, result(o.Err), o.Duration)
 	}})
 	a.trHTTP = outbound.New(outbound.Options{Allow: cfg.OutboundAllow, Proxy: proxy, UserAgent: agent})
-	pb, err := pbapi.New(cfg.ProductboardAPIURL, a.pbHTTP, ratelimit.New(rdb, "pb", paceProductboard, paceProductboardBurst))
+	pb, err := pbapi.New(cfg.ProductboardAPIURL, a.pbHTTP, ratelimit.New(rdb, "pb", productboardRate, productboardBurst))
 	if err != nil {
 		return nil, fmt.Errorf("productboard's API address: %w", err)
 	}

@@ -32,7 +32,7 @@ type peers struct {
 	tenants tenants.ByTenant
 	metrics *telemetry.Metrics
 	// limits remembers the trackers' rate limits.
-	limits *ratelimit.Pacer
+	limits *ratelimit.Limiter
 
 	// most is what targets may have remembered together, as memory.Take counts
 	// it, and half of it what those of one tenant may.
@@ -52,7 +52,7 @@ type openTarget struct {
 	weight int64
 }
 
-func newPeers(pb *pbapi.Client, auth *pbauth.Auth, http *outbound.Client, all tenants.ByTenant, metrics *telemetry.Metrics, limits *ratelimit.Pacer, most int64) *peers {
+func newPeers(pb *pbapi.Client, auth *pbauth.Auth, http *outbound.Client, all tenants.ByTenant, metrics *telemetry.Metrics, limits *ratelimit.Limiter, most int64) *peers {
 	return &peers{pb: pb, auth: auth, http: http, tenants: all, metrics: metrics, limits: limits, most: most, open: map[string]openTarget{}}
 }
 

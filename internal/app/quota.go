@@ -11,13 +11,13 @@ import (
 // quota is what is remembered of the rate limits of one account of a tenant in
 // a tracker.
 type quota struct {
-	memory *ratelimit.Pacer
+	memory *ratelimit.Limiter
 	key    string
 }
 
 // quotas gives a tenant's; tenants share none, whatever credentials they use.
 // Without a tenant, where settings are only tried, nothing is remembered.
-func quotas(memory *ratelimit.Pacer, tenant string) func(account string) targets.Quota {
+func quotas(memory *ratelimit.Limiter, tenant string) func(account string) targets.Quota {
 	if tenant == "" {
 		return nil
 	}

@@ -1,7 +1,8 @@
-// Package ratelimit keeps all processes together below a peer's rate limit, known
-// beforehand or told by a refusal, with one key per credential in Redis.
+// Package ratelimit keeps all processes together below a peer's rate limit,
+// with one key per credential in Redis. The limit is known beforehand, or
+// learnt from a 429.
 //
-// What must not live here: what is paced, or how a peer tells its limits.
+// What must not live here: what is limited, or how a peer tells its limits.
 package ratelimit
 
 import (
@@ -15,12 +16,12 @@ import (
 	"pushbutton/internal/fault"
 )
 
-//go:embed pace.lua
-var paceLua string
+//go:embed gcra.lua
+var gcraLua string
 
-// Pacer paces calls by the generic cell rate algorithm. It is safe for
+// Limiter spaces calls by the generic cell rate algorithm. It is safe for
 // concurrent use.
-type Pacer struct {
+type Limiter struct {
 	rdb      redis.UniversalClient
 	script   *redis.Script
 	prefix   string
@@ -33,13 +34,13 @@ type Pacer struct {
 	spacing time.Duration
 }
 
-// New makes a Pacer that lets through at most limit calls per key in any one
+// New makes a Limiter that lets through at most limit calls per key in any one
 // second, of which burst may come at once. burst must be smaller: a second
 // that begins with a burst has the steady flow as well, so that this is the
-// rest. Prefix sets its keys apart from those of other pacers.
-func New(rdb redis.UniversalClient, prefix string, limit, burst int) *Pacer {
+// rest. Prefix sets its keys apart from those of other limiters.
+func New(rdb redis.UniversalClient, prefix string, limit, burst int) *Limiter {
 	steady := time.Second / time.Duration(limit-burst)
-	return &Pacer{rdb: rdb, script: redis.NewScript(paceLua), prefix: "pb:pace:" + prefix + ":", interval: steady, burst: burst, patience: maxWait, spacing: steady}
+	return &Limiter{rdb: rdb, script: redis.NewScript(gcraLua), prefix: "pb:ratelimit:" + prefix + ":", interval: steady, burst: burst, patience: maxWait, spacing: steady}
 }
 
 // memorySpacing lets ten a second of those who waited for a block come back:
@@ -53,34 +54,35 @@ const MaxTurn = time.Hour
 // caller's own, and coming back earlier only costs another question.
 var ErrTurn = errors.New("others come first")
 
-// NewMemory makes a Pacer for peers whose limits are not known beforehand: it
+// NewMemory makes a Limiter for peers whose limits are not known beforehand: it
 // lets everything through but what Limited forbids, and keeps nobody waiting.
-func NewMemory(rdb redis.UniversalClient, prefix string) *Pacer {
-	return &Pacer{rdb: rdb, script: redis.NewScript(paceLua), prefix: "pb:pace:" + prefix + ":", burst: 1, spacing: memorySpacing}
+func NewMemory(rdb redis.UniversalClient, prefix string) *Limiter {
+	return &Limiter{rdb: rdb, script: redis.NewScript(gcraLua), prefix: "pb:ratelimit:" + prefix + ":", burst: 1, spacing: memorySpacing}
 }
 
-// NewGate makes a Pacer that keeps nobody waiting: it lets through at most limit
-// calls per key in any one second, of which burst may come at once, and refuses
-// the others with the time after which one is let through again. A refused call
-// books nothing, so that whoever goes on asking is not shut out for longer.
-func NewGate(rdb redis.UniversalClient, prefix string, limit, burst int) *Pacer {
+// NewGate makes a Limiter that keeps nobody waiting: it lets through at most
+// limit calls per key in any one second, of which burst may come at once, and
+// refuses the others with the time after which one is let through again. A
+// rejected call books nothing, so that whoever goes on asking is not kept out
+// for longer.
+func NewGate(rdb redis.UniversalClient, prefix string, limit, burst int) *Limiter {
 	p := New(rdb, prefix, limit, burst)
 	p.patience, p.spacing = 0, 0
 	return p
 }
 
-// maxWait is a Pacer's patience where its limit is known.
+// maxWait is a Limiter's patience where its limit is known.
 const maxWait = 2 * time.Second
 
-// Wait returns when the key's next call may be sent. Where that is more than
-// two seconds away, or a memory or gate was to wait at all, it returns fault.RateLimited with the time instead. While
-// Redis cannot be asked it lets calls through: the peer itself still refuses
-// what is too much.
-func (p *Pacer) Wait(ctx context.Context, key string) error {
+// Wait returns when the key's next call may be sent. If that is more than two
+// seconds away, or if a memory or gate would have to wait at all, it returns
+// fault.RateLimited with the time instead. While Redis cannot be asked it lets
+// calls through: the peer itself still rejects what is too much.
+func (p *Limiter) Wait(ctx context.Context, key string) error {
 	us, err := p.run(ctx, key)
 	if err != nil {
 		if ctx.Err() != nil {
-			return fault.Wrap(fault.Canceled, "pace", context.Cause(ctx))
+			return fault.Wrap(fault.Canceled, "rate limit", context.Cause(ctx))
 		}
 		return nil
 	}
@@ -89,7 +91,7 @@ func (p *Pacer) Wait(ctx context.Context, key string) error {
 		return nil
 	}
 	if wait > p.patience {
-		return &fault.Error{Op: "pace", Kind: fault.RateLimited, RetryAfter: wait, Err: ErrTurn}
+		return &fault.Error{Op: "rate limit", Kind: fault.RateLimited, RetryAfter: wait, Err: ErrTurn}
 	}
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
@@ -97,11 +99,11 @@ func (p *Pacer) Wait(ctx context.Context, key string) error {
 	case <-timer.C:
 		return nil
 	case <-ctx.Done():
-		return fault.Wrap(fault.Canceled, "pace", context.Cause(ctx))
+		return fault.Wrap(fault.Canceled, "rate limit", context.Cause(ctx))
 	}
 }
 
-func (p *Pacer) run(ctx context.Context, key string, block ...any) (int64, error) {
+func (p *Limiter) run(ctx context.Context, key string, block ...any) (int64, error) {
 	args := []any{p.interval.Microseconds(), p.burst, p.patience.Microseconds(), p.spacing.Microseconds(), MaxTurn.Microseconds()}
 	return p.script.Run(ctx, p.rdb, []string{p.prefix + key}, append(args, block...)...).Int64()
 }
@@ -110,14 +112,14 @@ func (p *Pacer) run(ctx context.Context, key string, block ...any) (int64, error
 const maxBlock = 5 * time.Minute
 
 // Limited keeps everybody from calling with the key for d.
-func (p *Pacer) Limited(ctx context.Context, key string, d time.Duration) error {
+func (p *Limiter) Limited(ctx context.Context, key string, d time.Duration) error {
 	d = min(d, maxBlock)
 	if d <= 0 {
 		return nil
 	}
 	_, err := p.run(ctx, key, d.Microseconds())
 	if err != nil {
-		return fault.Wrap(fault.Unavailable, "pace", err)
+		return fault.Wrap(fault.Unavailable, "rate limit", err)
 	}
 	return nil
 }

@@ -11,7 +11,7 @@ import (
 	"pushbutton/internal/redisdb/redistest"
 )
 
-func TestPacer(t *testing.T) {
+func TestLimiter(t *testing.T) {
 	ctx := context.Background()
 	env := redistest.Mini(t)
 	env.Advance(0) // from here on time stands still
@@ -74,7 +74,7 @@ func TestMemoryKnowsOnlyWhatItWasTold(t *testing.T) {
 	require.Equal(t, MaxTurn, last, "nobody is sent away for longer")
 }
 
-func TestPacerKeepsToItsLimitInAnySecond(t *testing.T) {
+func TestLimiterKeepsToItsLimitInAnySecond(t *testing.T) {
 	env := redistest.Mini(t)
 	env.Advance(0)
 	const limit = 50
@@ -92,7 +92,7 @@ func TestPacerKeepsToItsLimitInAnySecond(t *testing.T) {
 	require.Greater(t, within, limit*9/10, "what is allowed is used")
 }
 
-func TestPacerWithoutRedis(t *testing.T) {
+func TestLimiterWithoutRedis(t *testing.T) {
 	env := redistest.Mini(t)
 	p := New(env.Client, "test", 13, 3)
 	env.Mini.Close()
@@ -100,7 +100,7 @@ func TestPacerWithoutRedis(t *testing.T) {
 	require.Error(t, p.Limited(context.Background(), "a", time.Second))
 }
 
-func TestPacerEndsWithItsContext(t *testing.T) {
+func TestLimiterEndsWithItsContext(t *testing.T) {
 	env := redistest.Mini(t)
 	env.Advance(0)
 	p := New(env.Client, "test", 2, 1)

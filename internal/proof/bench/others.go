@@ -16,7 +16,7 @@ import (
 )
 
 // otherTenants make the load beside a measured button. Each has a token of its
-// own: we pace Productboard's calls by token.
+// own: we limit Productboard's calls by token.
 const otherTenants = 30
 
 // others clicks buttons of other tenants at a rate until stop is called.

@@ -29,7 +29,7 @@ import (
 )
 
 const (
-	// soakTenants each have a Productboard token of their own: we pace calls by
+	// soakTenants each have a Productboard token of their own: we limit calls by
 	// token, so that one alone would take hours.
 	soakTenants  = 50
 	soakClickers = 16

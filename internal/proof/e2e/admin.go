@@ -122,7 +122,7 @@ func (h *house) adminFaults(ctx context.Context) ([]row, error) {
 const keyIDs = "pb:keys"
 
 // keptKeys lists what stays in a database: keys that expire by themselves (the
-// pace of calls) and the ids of encryption keys are no trace of anything made.
+// rate limits) and the ids of encryption keys are no trace of anything made.
 func keptKeys(ctx context.Context, rdb *redis.Client) ([]string, error) {
 	keys, err := rdb.Keys(ctx, "*").Result()
 	if err != nil {
