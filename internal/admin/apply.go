@@ -19,19 +19,19 @@ const applyLimit = 10 * time.Minute
 // ApplyRequest declares integrations of several tenants.
 type ApplyRequest struct {
 	Tenants  []ApplyTenant `json:"tenants" min:"1" max:"10000"`
-	Recreate bool          `json:"recreate,omitempty" doc:"Make integrations anew that Productboard does not have any more. The buttons that they had are gone."`
+	Recreate bool          `json:"recreate,omitempty" doc:"Create integrations again that Productboard does not have any more. The buttons that they had are gone."`
 }
 
 // ApplyTenant is a tenant and those of its integrations that are declared.
 type ApplyTenant struct {
 	ID           string              `json:"id" min:"1" max:"63" pattern:"^[a-z0-9-]+$" doc:"One that does not exist is created."`
-	Integrations []IntegrationCreate `json:"integrations" max:"1000" doc:"What the tenant has beside these is left alone."`
+	Integrations []IntegrationCreate `json:"integrations" max:"1000" doc:"Other integrations of the tenant stay as they are."`
 }
 
 // ApplyTenantRequest declares integrations of the path's tenant.
 type ApplyTenantRequest struct {
-	Integrations []IntegrationCreate `json:"integrations" max:"1000" doc:"What the tenant has beside these is left alone."`
-	Recreate     bool                `json:"recreate,omitempty" doc:"Make integrations anew that Productboard does not have any more. The buttons that they had are gone."`
+	Integrations []IntegrationCreate `json:"integrations" max:"1000" doc:"Other integrations of the tenant stay as they are."`
+	Recreate     bool                `json:"recreate,omitempty" doc:"Create integrations again that Productboard does not have any more. The buttons that they had are gone."`
 }
 
 // ApplyReport reports what became of a declaration.
@@ -43,13 +43,13 @@ type ApplyReport struct {
 type ApplyResult struct {
 	Tenant         string   `json:"tenant"`
 	Name           string   `json:"name"`
-	State          string   `json:"state" enum:"created,updated,unchanged,failed,skipped,pending,not_declared" doc:"skipped: it was fine itself, but another one failed its check. pending: stored; authorise the plugin, then register it. not_declared: left alone."`
+	State          string   `json:"state" enum:"created,updated,unchanged,failed,skipped,pending,not_declared" doc:"skipped: it was fine itself, but another one failed its check. pending: stored; authorise the plugin, then register it. not_declared: nothing was done."`
 	ID             string   `json:"id,omitempty"`
 	ActionURL      string   `json:"actionUrl,omitempty"`
 	ProductboardID string   `json:"productboardId,omitempty"`
 	Changes        []string `json:"changes,omitempty" doc:"What was changed, in a few words."`
 	Caveat         string   `json:"caveat,omitempty" doc:"What the target's settings cannot promise."`
-	Warning        string   `json:"warning,omitempty" doc:"That the tracker's credential ends soon."`
+	Warning        string   `json:"warning,omitempty" doc:"Says that the tracker's credential ends soon."`
 }
 
 // states are a result's states on the wire.
@@ -62,7 +62,7 @@ func states() map[register.State]string {
 
 // ApplyRoutes are the routes that carry declarations out.
 func ApplyRoutes(r Registrar) []Route {
-	const tag, text = "Integrations", "Creates and changes what differs from the declaration; the same one again changes nothing. Everything is checked before anything is written. Of one that fails, the problem's report tells what became of each integration."
+	const tag, text = "Integrations", "Creates and changes what differs from the declaration. Sending it a second time changes nothing. Everything is checked before anything is written. If it fails, the problem's report says what became of each integration."
 	h := applyRoutes{r}
 	return []Route{
 		Handle(Route{Method: http.MethodPost, Path: "/apply", Operation: "apply", Tag: tag, Role: auth.Operator, Idempotent: true, Limit: applyLimit, MaxBody: MaxBody, MaxValues: applyValues,

@@ -19,7 +19,7 @@ type AuditLog interface {
 // AuditDenial counts the calls of one operation that one caller was denied.
 type AuditDenial struct {
 	AuditEntry
-	First time.Time `json:"first" doc:"When the first of them was; at is the latest's time, and the rest is of the latest."`
+	First time.Time `json:"first" doc:"When the first of them came. The other fields are those of the latest."`
 	Count int64     `json:"count" doc:"How many they are."`
 }
 
@@ -27,15 +27,15 @@ type AuditDenial struct {
 type AuditEntry struct {
 	At          time.Time `json:"at"`
 	Request     string    `json:"request" doc:"The request's id, as in the plugin's log."`
-	Subject     string    `json:"subject" doc:"The sub of the token it was done with."`
+	Subject     string    `json:"subject" doc:"The sub of the caller's token."`
 	Token       string    `json:"token" doc:"The jti of that token."`
 	Role        string    `json:"role" doc:"The token's roles, comma-separated."`
 	Operation   string    `json:"operation" doc:"The operationId in this document."`
-	Path        string    `json:"path" doc:"What it was sent to, below /admin/v1."`
+	Path        string    `json:"path" doc:"The path of the request, below /admin/v1."`
 	Tenant      string    `json:"tenant,omitempty"`
 	Integration string    `json:"integration,omitempty"`
-	Created     string    `json:"created,omitempty" doc:"Where what was made is found."`
-	Outcome     string    `json:"outcome" doc:"ok; or the name of the problem it ended with; or unknown, where the process died meanwhile."`
+	Created     string    `json:"created,omitempty" doc:"The path of what was created."`
+	Outcome     string    `json:"outcome" doc:"ok, or the name of the problem type that it ended with, or unknown if the process died meanwhile."`
 }
 
 // AuditQuery is the query of the audit log's list.
@@ -48,7 +48,7 @@ type AuditQuery struct {
 // AuditRoutes are the routes of the audit log.
 func AuditRoutes(log AuditLog) []Route {
 	const tag = "Audit"
-	const retention = "Every call that was to change something, and was allowed to, is there, the latest first. A tenant's log keeps its latest 10,000 entries, the deployment's 100,000, none longer than 400 days."
+	const retention = "Every call that was meant to change something, and was allowed to, the latest first. A tenant's log keeps its latest 10,000 entries, the deployment's 100,000, none longer than 400 days."
 	list := func(ctx context.Context, which string, q AuditQuery) (Page[AuditEntry], error) {
 		found, next, err := log.List(ctx, which, audit.Query{From: q.From, To: q.To, Cursor: q.Cursor, Limit: q.size()})
 		page := Page[AuditEntry]{Items: []AuditEntry{}, Next: next}
@@ -57,7 +57,7 @@ func AuditRoutes(log AuditLog) []Route {
 		}
 		return page, err
 	}
-	const denials = "Calls that were to change something and that the token's role or tenant did not allow, counted by subject and operation, the latest first. The 1,000 latest of these pairs are kept, none longer than 400 days. They are in the log of the token's tenant, or of the deployment for an operator's."
+	const denials = "Calls that were meant to change something and that the token's role or tenant did not allow. They are counted by subject and operation, the latest first. The 1,000 latest of these pairs are kept, none longer than 400 days. They are in the log of the token's tenant, or of the deployment for an operator's."
 	listDenials := func(ctx context.Context, which string, q Paging) (Page[AuditDenial], error) {
 		page := Page[AuditDenial]{Items: []AuditDenial{}}
 		offset, err := offsetOf(q)

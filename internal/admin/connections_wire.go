@@ -16,7 +16,7 @@ type ConnectionFilter struct {
 	Kind        string    `json:"kind,omitempty" enum:"internal,invalid,unauthorized,forbidden,not_found,conflict,rate_limited,unavailable,timeout,canceled,blocked" doc:"Only this kind of failure."`
 	From        time.Time `json:"from,omitzero" doc:"Only what last changed at this time or later."`
 	To          time.Time `json:"to,omitzero" doc:"Only what last changed before this time."`
-	Text        string    `json:"text,omitempty" max:"500" doc:"Looked for, whatever the case, in the item's id, the issue's key, address and title, who clicked, and the failure with its reference."`
+	Text        string    `json:"text,omitempty" max:"500" doc:"Searched for, ignoring case, in the item's id, the issue's key, address and title, who clicked, and the failure with its reference."`
 }
 
 func (f ConnectionFilter) filter() pushes.Filter {
@@ -62,12 +62,12 @@ type Connection struct {
 	ToDo            string             `json:"toDo,omitempty" doc:"What is left to do: open (find or create the issue), settle (tell Productboard), verify (read the button back), tidy (treat the issue of an unlinked push)."`
 	ClickedAt       time.Time          `json:"clickedAt,omitzero" doc:"When its latest push began; absent if it was never pushed."`
 	ClickedBy       *ConnectionPerson  `json:"clickedBy,omitempty"`
-	ChangedAt       time.Time          `json:"changedAt" doc:"When the button last changed what it shows, or was clicked to."`
-	Attempts        int                `json:"attempts,omitempty" doc:"Tries of the push under way that count."`
+	ChangedAt       time.Time          `json:"changedAt" doc:"When what the button shows last changed, or when it was last clicked to change it."`
+	Attempts        int                `json:"attempts,omitempty" doc:"How many tries of the present push count."`
 	Issue           *ConnectionIssue   `json:"issue,omitempty"`
 	Failure         *ConnectionFailure `json:"failure,omitempty" doc:"Why the button shows an error."`
-	LastFailure     *ConnectionFailure `json:"lastFailure,omitempty" doc:"Why a push under way waits."`
-	Marker          string             `json:"marker" doc:"The handle by which its issue is found again in the tracker."`
+	LastFailure     *ConnectionFailure `json:"lastFailure,omitempty" doc:"Why the present push waits."`
+	Marker          string             `json:"marker" doc:"The marker by which the plugin finds its issue in the tracker."`
 }
 
 // ConnectionEvent is one line of a timeline.
@@ -76,10 +76,10 @@ type ConnectionEvent struct {
 	What       string     `json:"what" doc:"What happened: push, begin, opened, failed, settled, verified, unlink, ..."`
 	State      string     `json:"state" enum:"initial,progress,connected,error" doc:"What the button showed from then on."`
 	Generation int64      `json:"generation" doc:"Counts the clicks that changed something."`
-	Run        int64      `json:"run" doc:"Rises whenever the work changes hands."`
-	Step       string     `json:"step,omitempty" doc:"What was under way: open, settle, verify or tidy."`
-	TookMs     int64      `json:"tookMs,omitempty" doc:"How long a worker was at it, in milliseconds."`
-	Outcome    string     `json:"outcome,omitempty" doc:"Of what a worker was at: ok, or the kind of failure."`
+	Run        int64      `json:"run" doc:"Rises whenever another worker takes over."`
+	Step       string     `json:"step,omitempty" doc:"The step: open, settle, verify or tidy."`
+	TookMs     int64      `json:"tookMs,omitempty" doc:"How long the step took, in milliseconds."`
+	Outcome    string     `json:"outcome,omitempty" doc:"How the step ended: ok, or the kind of failure."`
 	Side       fault.Side `json:"side,omitempty" enum:"plugin,productboard,tracker" doc:"Who has to act. plugin is this deployment."`
 	Reference  string     `json:"reference,omitempty" doc:"That side's own id: the tracker's request id, Productboard's error id."`
 	Note       string     `json:"note,omitempty"`
@@ -99,7 +99,7 @@ type ConnectionLink struct {
 // ConnectionRetry says what is to be pushed again.
 type ConnectionRetry struct {
 	ConnectionFilter
-	Cursor string `json:"cursor,omitempty" max:"1024" doc:"Where to go on: next of the answer before."`
+	Cursor string `json:"cursor,omitempty" max:"1024" doc:"Where to go on: next of the previous answer."`
 	Limit  int    `json:"limit,omitempty" min:"1" max:"200" default:"50" doc:"The most pushes of one call."`
 }
 
@@ -115,7 +115,7 @@ type ConnectionSkipped struct {
 // ConnectionsRetried is what became of a retry of several pushes.
 type ConnectionsRetried struct {
 	Retried int                 `json:"retried" doc:"How many were pushed again."`
-	Skipped []ConnectionSkipped `json:"skipped" doc:"Integrations that were passed over, since a click would be refused as well."`
+	Skipped []ConnectionSkipped `json:"skipped" doc:"Integrations that were skipped, since a click would be rejected as well."`
 	Next    string              `json:"next,omitempty" doc:"The cursor of the next call; absent if nothing remains."`
 }
 

@@ -30,9 +30,9 @@ type TenantDeletion struct {
 	Done           bool       `json:"done" doc:"The tenant is gone."`
 	Finished       *time.Time `json:"finished,omitempty"`
 	Integrations   int        `json:"integrations" doc:"Integrations that are gone."`
-	Left           int        `json:"left" doc:"Integrations that are not, as far as it was seen."`
+	Left           int        `json:"left" doc:"Integrations that are not gone yet, as far as is known."`
 	Connections    int64      `json:"connections" doc:"Buttons' records that are gone."`
-	Problem        string     `json:"problem,omitempty" doc:"Why the latest try failed; it is tried again, at the latest after five minutes."`
+	Problem        string     `json:"problem,omitempty" doc:"Why the latest try failed. The next one follows within five minutes."`
 }
 
 func wireDeletion(j deletion.Job) TenantDeletion {
@@ -50,7 +50,7 @@ func DeletionRoutes(deletions Deletions) []Route {
 	return []Route{
 		Handle(Route{Method: http.MethodPost, Path: path, Operation: "deleteTenant", Tag: tag, Role: auth.Operator, Status: http.StatusAccepted, IfMatch: true,
 			Summary:     "Delete a tenant with all that belongs to it",
-			Description: "At once it takes no more clicks; the rest is done in the background and survives restarts. Issues in trackers stay. There is no way back, but it can be asked for again, for example without `atProductboard` if Productboard does not take the credential any more. The deployment's audit log keeps that it was there."},
+			Description: "The tenant takes no more clicks at once. The rest happens in the background and survives restarts. Issues in trackers stay. There is no way back. The request can be sent again, for example without `atProductboard` if Productboard does not take the credential any more. The deployment's audit log keeps an entry of the tenant."},
 			func(ctx context.Context, c *Call, _ None, in TenantDelete) (TenantDeletion, error) {
 				if err := c.Match(c.Tenant.Version); err != nil {
 					return TenantDeletion{}, err
@@ -63,7 +63,7 @@ func DeletionRoutes(deletions Deletions) []Route {
 				return wireDeletion(j), err
 			}),
 		Handle(Route{Method: http.MethodGet, Path: path, Operation: "getTenantDeletion", Tag: tag, Role: auth.Operator, Gone: true,
-			Summary: "Tell how far a tenant's deletion is", Description: "For 30 days after its end too."},
+			Summary: "Show the progress of a tenant's deletion", Description: "Also for 30 days after its end."},
 			func(ctx context.Context, c *Call, _, _ None) (TenantDeletion, error) {
 				j, err := deletions.Get(ctx, c.Param("tenant"))
 				return wireDeletion(j), err

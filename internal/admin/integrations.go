@@ -52,27 +52,27 @@ func IntegrationRoutes(r Registrar) []Route {
 			Summary: "List integrations by name"}, h.list),
 		Handle(Route{Method: http.MethodPost, Path: integrationsPath + "/import", Operation: "importIntegration", Tag: tag, Role: auth.Admin,
 			Status: http.StatusCreated, Idempotent: true, Limit: integrationLimit, MaxBody: settingsBody, MaxValues: settingsValues,
-			Summary:     "Take over an integration that was made elsewhere",
-			Description: "Found at Productboard by its id; name, type, button and whether it is enabled stay as they are. From then on Productboard calls this plugin. Buttons that are connected are linked to their issues as far as these can be found by their address."}, h.takeOver),
+			Summary:     "Take over an integration that was created elsewhere",
+			Description: "The plugin finds it at Productboard by its id. Name, type, button and whether it is enabled stay as they are. From then on Productboard calls this plugin. Connected buttons are linked to their issues as far as these can be found by their address."}, h.takeOver),
 		Handle(Route{Method: http.MethodGet, Path: integrationPath, Operation: "getIntegration", Tag: tag, Role: auth.Viewer,
 			Summary: "Get an integration"}, h.get),
 		Handle(Route{Method: http.MethodPatch, Path: integrationPath, Operation: "updateIntegration", Tag: tag, Role: auth.Admin, IfMatch: true, Limit: integrationLimit, MaxBody: settingsBody, MaxValues: settingsValues,
 			Summary:     "Change an integration",
-			Description: "A JSON merge patch (RFC 7396). What is changed is checked first; a setting that leads to another scheme, host or port wants the credentials that go there sent again. What Productboard knows is changed there too. A new credential for an integration that needs a reconnect lets what waits go on."}, h.update),
+			Description: "A JSON merge patch (RFC 7396). What is changed is checked first. With a setting that leads to another scheme, host or port, send the credentials that go there as well. What Productboard knows is changed there too. A new credential for an integration that needs a reconnect lets waiting pushes go on."}, h.update),
 		Handle(Route{Method: http.MethodDelete, Path: integrationPath, Operation: "deleteIntegration", Tag: tag, Role: auth.Admin, Limit: deletionLimit,
 			Summary:     "Delete an integration",
-			Description: "Productboard deletes the column and every button in it, for good; issues stay in the tracker. Cut short, it is finished by the same request."}, h.remove),
+			Description: "Productboard deletes the column and every button in it, for good. Issues stay in the tracker. If the request is cut short, the same request finishes it."}, h.remove),
 		Handle(Route{Method: http.MethodPost, Path: integrationPath + "/register", Operation: "registerIntegration", Tag: tag, Role: auth.Admin, Limit: integrationLimit,
-			Summary: "Register at Productboard what is not there", Description: "After the plugin was authorised, after a create that was cut short, or, with recreate, after it was deleted there."}, h.register),
+			Summary: "Register an integration that Productboard does not have", Description: "Use it after the plugin was authorised, after a create that was cut short, or, with recreate, after the integration was deleted there."}, h.register),
 		Handle(Route{Method: http.MethodPost, Path: integrationPath + "/enable", Operation: "enableIntegration", Tag: tag, Role: auth.Admin, Limit: integrationLimit,
 			Summary: "Enable an integration", Description: "Productboard probes this plugin first."}, h.enable(true)),
 		Handle(Route{Method: http.MethodPost, Path: integrationPath + "/disable", Operation: "disableIntegration", Tag: tag, Role: auth.Admin, Limit: integrationLimit,
 			Summary: "Disable an integration", Description: "Its column is hidden; its buttons and issues stay as they are."}, h.enable(false)),
 		Handle(Route{Method: http.MethodPost, Path: integrationPath + "/rotate-action-secret", Operation: "rotateActionSecret", Tag: tag, Role: auth.Admin, Limit: integrationLimit,
-			Summary: "Replace the secret that Productboard sends", Description: "The old one is accepted until shortly after Productboard has the new one. Cut short, it is finished by the same request."}, h.rotate),
+			Summary: "Replace the secret that Productboard sends", Description: "The old one is accepted until shortly after Productboard has the new one. If the request is cut short, the same request finishes it."}, h.rotate),
 		Handle(Route{Method: http.MethodPost, Path: integrationPath + "/check", Operation: "checkIntegration", Tag: tag, Role: auth.Admin, ReadOnly: true, Limit: integrationLimit,
 			Summary:     "Check an integration",
-			Description: "Productboard's credential and permissions, whether Productboard reaches this plugin, the tracker's credentials, its required fields, and the egress rules. Creates nothing."}, h.check),
+			Description: "Checks Productboard's credential and permissions, whether Productboard reaches this plugin, the tracker's credentials, its required fields, and the egress rules. Creates nothing."}, h.check),
 		Handle(Route{Method: http.MethodPost, Path: integrationPath + "/preview", Operation: "previewIssue", Tag: tag, Role: auth.Viewer, ReadOnly: true, Limit: integrationLimit,
 			Summary: "Show the issue that a push would create", Description: "Creates nothing."}, h.preview),
 	}
@@ -144,7 +144,7 @@ func (h integrationRoutes) update(ctx context.Context, c *Call, _ None, patch Me
 // IntegrationDelete confirms a deletion.
 type IntegrationDelete struct {
 	Confirm            string `json:"confirm" max:"255" doc:"The integration's name, so that nothing is deleted by mistake."`
-	KeepAtProductboard bool   `json:"keepAtProductboard,omitempty" doc:"Delete here only; the column stays and its buttons do nothing. For a workspace that cannot be reached any more."`
+	KeepAtProductboard bool   `json:"keepAtProductboard,omitempty" doc:"Delete here only. The column stays and its buttons do nothing. This is for a workspace that cannot be reached any more."`
 }
 
 func (h integrationRoutes) remove(ctx context.Context, c *Call, q IntegrationDelete, _ None) (None, error) {
@@ -163,7 +163,7 @@ func (h integrationRoutes) remove(ctx context.Context, c *Call, q IntegrationDel
 
 // IntegrationRegister says how to register.
 type IntegrationRegister struct {
-	Recreate bool `json:"recreate,omitempty" doc:"Make it anew where Productboard does not have it any more. The buttons that it had are gone."`
+	Recreate bool `json:"recreate,omitempty" doc:"Create it again if Productboard does not have it any more. The buttons that it had are gone."`
 }
 
 func (h integrationRoutes) register(ctx context.Context, c *Call, _ None, body IntegrationRegister) (Integration, error) {
@@ -206,7 +206,7 @@ type ImportedButtons struct {
 	Connected int `json:"connected"`
 	Progress  int `json:"progress"`
 	Error     int `json:"error"`
-	Linked    int `json:"linked" doc:"Of the connected ones, those whose issue was found and recorded. A push of another one opens an issue of this plugin's own."`
+	Linked    int `json:"linked" doc:"The connected ones whose issue was found and recorded. A push of another one opens a new issue."`
 }
 
 // ImportedIntegration is an integration that was taken over.

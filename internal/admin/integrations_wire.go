@@ -21,7 +21,7 @@ type IntegrationSettings struct {
 	Name         string               `json:"name" min:"1" max:"255" pattern:"^[^\\x00-\\x1f\\x7f]*$" doc:"The column's name at Productboard; unique in the tenant."`
 	ButtonLabel  string               `json:"buttonLabel" min:"1" max:"10" pattern:"^[^\\x00-\\x1f\\x7f]*$" doc:"The button's text before a push."`
 	Enabled      *bool                `json:"enabled,omitempty" doc:"Whether its column is shown and its button works. Absent: true."`
-	Answer       string               `json:"answer,omitempty" enum:"v2,v1" doc:"How clicks are answered. v1 is for integrations that were made through Productboard's API v1. Absent: v2."`
+	Answer       string               `json:"answer,omitempty" enum:"v2,v1" doc:"How clicks are answered. v1 is for integrations that were created through Productboard's API v1. Absent: v2."`
 	OnUnlink     string               `json:"onUnlink,omitempty" enum:"leave,comment,close" doc:"What becomes of the issue when its button is unlinked. Absent: leave."`
 	Productboard ProductboardSettings `json:"productboard" doc:"The credential for Productboard: exactly one of the three."`
 	Target       TargetSettings       `json:"target" doc:"Where issues are opened."`
@@ -44,7 +44,7 @@ type OAuthSettings struct {
 // JWTSettings are a server-to-server client's.
 type JWTSettings struct {
 	ClientID   string `json:"clientId" min:"1" max:"255" doc:"The client's id, the assertion's iss."`
-	Subject    string `json:"subject" min:"1" max:"255" doc:"The user on whose behalf is called, the assertion's sub."`
+	Subject    string `json:"subject" min:"1" max:"255" doc:"The user on whose behalf the plugin calls, the assertion's sub."`
 	PrivateKey string `json:"privateKey" min:"1" max:"16384" secret:"true" doc:"An RSA key of at least 2048 bits, PEM."`
 	KeyID      string `json:"keyId,omitempty" max:"255" doc:"The assertion's kid."`
 	Scope      string `json:"scope,omitempty" max:"1000" doc:"What is asked for, separated by spaces. Absent: what this plugin needs."`
@@ -66,7 +66,7 @@ type IntegrationCreate struct {
 // IntegrationImport is an integration that was made elsewhere.
 type IntegrationImport struct {
 	ProductboardID string               `json:"productboardId" min:"1" max:"64" doc:"The integration's id at Productboard."`
-	Answer         string               `json:"answer,omitempty" enum:"v2,v1" doc:"v1 if it was made through Productboard's API v1. Absent: v2."`
+	Answer         string               `json:"answer,omitempty" enum:"v2,v1" doc:"v1 if it was created through Productboard's API v1. Absent: v2."`
 	OnUnlink       string               `json:"onUnlink,omitempty" enum:"leave,comment,close"`
 	Productboard   ProductboardSettings `json:"productboard"`
 	Target         TargetSettings       `json:"target"`
@@ -88,7 +88,7 @@ type IntegrationReconnect struct {
 // CredentialExpiry is when a credential ends.
 type CredentialExpiry struct {
 	Side    fault.Side `json:"side" enum:"productboard,tracker" doc:"Whose credential it is."`
-	At      time.Time  `json:"at" doc:"From then on it is refused."`
+	At      time.Time  `json:"at" doc:"When it ends."`
 	Warning string     `json:"warning,omitempty" doc:"From 14 days ahead: what to do."`
 }
 
@@ -118,17 +118,17 @@ type Integration struct {
 	Enabled        bool                   `json:"enabled"`
 	Answer         string                 `json:"answer"`
 	OnUnlink       string                 `json:"onUnlink"`
-	State          string                 `json:"state" enum:"active,disabled,pending,needs_reconnect,deleting" doc:"pending: not registered at Productboard yet. deleting: a deletion was begun and has to be finished."`
-	Reconnect      *IntegrationReconnect  `json:"reconnect,omitempty" doc:"There while a credential does not work: pushes wait until it is repaired."`
+	State          string                 `json:"state" enum:"active,disabled,pending,needs_reconnect,deleting" doc:"pending: not registered at Productboard yet. deleting: a deletion has begun and has to be finished."`
+	Reconnect      *IntegrationReconnect  `json:"reconnect,omitempty" doc:"Present while a credential does not work: pushes wait until it is repaired."`
 	Rotating       bool                   `json:"rotating,omitempty" doc:"A rotation of the action secret is not finished: both secrets are accepted."`
 	ActionURL      string                 `json:"actionUrl" doc:"Where Productboard sends clicks."`
 	ProductboardID string                 `json:"productboardId,omitempty"`
 	Productboard   ProductboardView       `json:"productboard"`
 	Target         TargetView             `json:"target"`
-	Secrets        map[string]SecretState `json:"secrets" doc:"The secrets that there are, by their place in the settings."`
-	Expires        []CredentialExpiry     `json:"expires,omitempty" doc:"When its credentials end, of those of which it is told."`
+	Secrets        map[string]SecretState `json:"secrets" doc:"The secrets that are set, by their place in the settings."`
+	Expires        []CredentialExpiry     `json:"expires,omitempty" doc:"When its credentials end, as far as it is known."`
 	Changes        []string               `json:"changes,omitempty" doc:"What this request has changed, in a few words."`
-	Caveat         string                 `json:"caveat,omitempty" doc:"What the target's settings cannot promise. Told by the requests that check them."`
+	Caveat         string                 `json:"caveat,omitempty" doc:"What the target's settings cannot promise. Only requests that check them fill it."`
 	CreatedAt      time.Time              `json:"createdAt"`
 	UpdatedAt      time.Time              `json:"updatedAt"`
 	Version        int64                  `json:"version" doc:"Rises with every change; the ETag."`
@@ -319,8 +319,8 @@ func (t *problemBuilder) add(at string, all register.Problems, kind tenants.Auth
 // Finding is one thing that a check looked at.
 type Finding struct {
 	Level   string `json:"level" enum:"ok,warning,error"`
-	Subject string `json:"subject" doc:"What was looked at, such as productboard.credential or tracker."`
-	Field   string `json:"field,omitempty" doc:"Where the cause stands in the settings."`
+	Subject string `json:"subject" doc:"What was checked, such as productboard.credential or tracker."`
+	Field   string `json:"field,omitempty" doc:"Where the cause is in the settings."`
 	Message string `json:"message" doc:"What was found, and what to do."`
 }
 
@@ -360,7 +360,7 @@ type IssuePreview struct {
 	Assignee  string         `json:"assignee,omitempty" doc:"The tracker's account."`
 	Requester string         `json:"requester,omitempty" doc:"The tracker's account."`
 	Fields    []PreviewField `json:"fields"`
-	Warnings  []string       `json:"warnings" doc:"What of the item will not be seen as it is."`
+	Warnings  []string       `json:"warnings" doc:"What of the item the issue will not show as it is."`
 }
 
 func wirePreview(p targets.Preview) IssuePreview {

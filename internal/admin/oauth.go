@@ -27,8 +27,8 @@ type Marks interface {
 // OAuthStarted is a connection that was begun, on the wire.
 type OAuthStarted struct {
 	AuthorizeURL string    `json:"authorizeUrl" doc:"Where the browser of a user of the Productboard workspace goes next."`
-	State        string    `json:"state" doc:"To be given to finishOAuth, with a token of the same subject."`
-	Expires      time.Time `json:"expires" doc:"Until when it has to be finished."`
+	State        string    `json:"state" doc:"Send it to finishOAuth, with a token of the same subject."`
+	Expires      time.Time `json:"expires" doc:"When it has to be finished at the latest."`
 }
 
 // OAuthFinish is what the browser came back with.
@@ -40,9 +40,9 @@ type OAuthFinish struct {
 // CredentialStatus is how an integration's credentials are.
 type CredentialStatus struct {
 	Productboard string             `json:"productboard" doc:"The kind of the Productboard credential: token, oauth or jwt."`
-	Connected    bool               `json:"connected" doc:"False where somebody has to connect it first (oauth), or again."`
-	RefreshBy    time.Time          `json:"refreshBy,omitzero" doc:"When the OAuth session ends unless it is refreshed before, which happens by itself."`
-	Expires      []CredentialExpiry `json:"expires,omitempty" doc:"When the credentials end, of those of which it is told."`
+	Connected    bool               `json:"connected" doc:"False if somebody has to connect it first (oauth), or once more."`
+	RefreshBy    time.Time          `json:"refreshBy,omitzero" doc:"When the OAuth session ends unless it is refreshed before. The plugin refreshes it by itself."`
+	Expires      []CredentialExpiry `json:"expires,omitempty" doc:"When the credentials end, as far as it is known."`
 	Reconnect    *Reconnect         `json:"reconnect,omitempty" doc:"Present while a credential does not work: nothing that needs it is sent."`
 }
 
@@ -84,11 +84,11 @@ func CredentialRoutes(connector Connector, marks Marks) []Route {
 	}
 	return []Route{
 		Handle(Route{Method: http.MethodGet, Path: base + "/credentials", Operation: "getCredentials", Tag: tag, Role: auth.Viewer,
-			Summary: "Tell how the credentials of an integration are", Description: "No credential is ever told."},
+			Summary: "Show the state of an integration's credentials", Description: "No credential is ever returned."},
 			func(ctx context.Context, c *Call, _, _ None) (CredentialStatus, error) { return status(ctx, c) }),
 		Handle(Route{Method: http.MethodPost, Path: base + "/credentials/works", Operation: "credentialWorks", Tag: tag, Role: auth.Admin,
 			Summary:     "Say that a credential works again although it was not replaced",
-			Description: "What waited for it goes on within seconds. If it is refused again, the integration needs a reconnect again. Replacing a credential does this by itself."},
+			Description: "Pushes that waited for it go on within seconds. If it is rejected once more, the integration needs another reconnect. Replacing a credential does this by itself."},
 			func(ctx context.Context, c *Call, _ None, in CredentialWorks) (CredentialStatus, error) {
 				if _, err := find(ctx, c); err != nil {
 					return CredentialStatus{}, err
@@ -101,7 +101,7 @@ func CredentialRoutes(connector Connector, marks Marks) []Route {
 		Handle(Route{Method: http.MethodPost, Path: base + "/oauth", Operation: "startOAuth", Tag: tag, Role: auth.Admin,
 			Summary: "Begin to connect an integration with Productboard by OAuth",
 			Description: "Send the browser of a Productboard user to `authorizeUrl`. It comes back to this plugin's `" + pbauth.CallbackPath + "`, which shows a code and changes nothing. " +
-				"Whoever began then calls finishOAuth with the code: only this proves that the consent was given for whom it was asked."},
+				"Whoever began then calls finishOAuth with the code. Only this proves that the consent was given for whom it was asked."},
 			func(ctx context.Context, c *Call, _, _ None) (OAuthStarted, error) {
 				in, err := find(ctx, c)
 				if err != nil {

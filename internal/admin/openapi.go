@@ -24,7 +24,7 @@ func pathParams() map[string]*schema.Schema {
 	text := func(doc string) *schema.Schema { return &schema.Schema{Type: schema.Types{"string"}, Description: doc} }
 	return map[string]*schema.Schema{
 		"tenant":      text("The tenant's id."),
-		"integration": text("The integration's id, as the list tells it."),
+		"integration": text("The integration's id, as the list shows it."),
 		"entity":      text("The id of the item at Productboard."),
 		"token":       text("The token's id (jti)."),
 	}
@@ -61,7 +61,7 @@ func (a *API) makeDocument() ([]byte, error) {
 	doc := object{
 		"openapi": "3.1.0",
 		"info": object{"title": "Push button admin API", "version": "1",
-			"description": "Tenants, integrations, connections and tokens of the plugin. Every address answers 401 without a valid bearer token, and another tenant's things answer 404 as if they did not exist.",
+			"description": "Tenants, integrations, connections and tokens of the plugin. Without a valid bearer token every address answers 401. What belongs to another tenant answers 404, as if it did not exist.",
 			"license":     object{"name": "Apache-2.0", "identifier": "Apache-2.0"}},
 		"servers":  []object{{"url": Base}},
 		"security": []object{{"bearer": []string{}}},
@@ -146,7 +146,7 @@ func (a *API) operation(r Route) object {
 		headers["Location"] = object{"description": "Where the new thing is.", "schema": object{"type": "string"}}
 	}
 	if r.Idempotent {
-		headers[headerReplayed] = object{"description": "There (true) if this is the answer of an earlier request with the same Idempotency-Key.", "schema": object{"type": "string"}}
+		headers[headerReplayed] = object{"description": "Present (true) if this is the answer to an earlier request with the same Idempotency-Key.", "schema": object{"type": "string"}}
 	}
 	if len(headers) > 0 {
 		reply["headers"] = headers
@@ -175,7 +175,7 @@ func (a *API) parameters(r Route) []object {
 	}
 	if r.Idempotent {
 		out = append(out, object{"name": headerKey, "in": "header", "required": false,
-			"description": "Up to 255 visible ASCII characters of the caller's choice. The same request with the same key within 24 hours is carried out once and answered alike.",
+			"description": "Up to 255 visible ASCII characters of the caller's choice. The same request with the same key within 24 hours is carried out once and gets the same answer.",
 			"schema":      object{"type": "string", "minLength": 1, "maxLength": 255}})
 	}
 	return out

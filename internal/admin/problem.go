@@ -25,7 +25,7 @@ type Problem struct {
 	Instance string       `json:"instance" doc:"The request's id, as in the header X-Request-Id and in the plugin's log."`
 	Side     fault.Side   `json:"side,omitempty" enum:"plugin,productboard,tracker" doc:"Who has to act, where it is not the caller. plugin is this deployment, with its Redis."`
 	Errors   []FieldError `json:"errors,omitempty" doc:"Every field that is wrong."`
-	Report   *ApplyReport `json:"report,omitempty" doc:"Of a declaration that was not carried out, or not as a whole: what became of each integration."`
+	Report   *ApplyReport `json:"report,omitempty" doc:"For a declaration that failed, or was carried out in part: what became of each integration."`
 
 	retryAfter time.Duration
 	cause      error

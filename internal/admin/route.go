@@ -61,13 +61,13 @@ type None struct{}
 
 // Page is one page of a list.
 type Page[T any] struct {
-	Items []T    `json:"items" doc:"At most as many as asked for; a page can be short and not be the last."`
+	Items []T    `json:"items" doc:"At most as many as asked for. A short page need not be the last."`
 	Next  string `json:"next,omitempty" doc:"The cursor of the next page; absent at the end."`
 }
 
 // Paging is the query of a list.
 type Paging struct {
-	Cursor string `json:"cursor,omitempty" max:"1024" doc:"Where to go on: next of the page before."`
+	Cursor string `json:"cursor,omitempty" max:"1024" doc:"Where to go on: next of the previous page."`
 	Limit  int    `json:"limit,omitempty" min:"1" max:"200" default:"50" doc:"The most entries of a page."`
 }
 

@@ -29,9 +29,9 @@ type Shares interface {
 
 // TenantLimits are a tenant's limits on the wire.
 type TenantLimits struct {
-	MaxInFlight  int `json:"maxInFlight,omitempty" min:"0" max:"100000000" doc:"Pushes worked on at once; 0 or absent: the deployment's default, as for all limits."`
+	MaxInFlight  int `json:"maxInFlight,omitempty" min:"0" max:"100000000" doc:"Pushes in flight at once; 0 or absent: the deployment's default, as for all limits."`
 	MaxQueued    int `json:"maxQueued,omitempty" min:"0" max:"100000000" doc:"Pushes that may wait before clicks are rejected."`
-	Connections  int `json:"connections,omitempty" min:"0" max:"100000000" doc:"Buttons that are remembered."`
+	Connections  int `json:"connections,omitempty" min:"0" max:"100000000" doc:"Buttons that have a record."`
 	PerSecond    int `json:"perSecond,omitempty" min:"0" max:"100000000" doc:"Pushes that may begin in a second."`
 	Integrations int `json:"integrations,omitempty" min:"0" max:"1000" doc:"Integrations."`
 }
@@ -59,7 +59,7 @@ type TenantSuspension struct {
 type Tenant struct {
 	ID string `json:"id"`
 	TenantSettings
-	Suspended *TenantSuspension `json:"suspended,omitempty" doc:"There while it is suspended: clicks are answered with an error, waiting work waits."`
+	Suspended *TenantSuspension `json:"suspended,omitempty" doc:"Present while it is suspended: clicks get an error, and queued pushes wait."`
 	Deleting  time.Time         `json:"deleting,omitzero" doc:"Since when it is being deleted."`
 	CreatedAt time.Time         `json:"createdAt"`
 	UpdatedAt time.Time         `json:"updatedAt"`
@@ -95,9 +95,9 @@ func (s TenantSettings) set(t *tenants.Tenant) error {
 
 // TenantUsage is what a tenant uses, and the limits that hold for it.
 type TenantUsage struct {
-	InFlight    int64        `json:"inFlight" doc:"Pushes that are worked on."`
+	InFlight    int64        `json:"inFlight" doc:"Pushes in flight."`
 	Queued      int64        `json:"queued" doc:"Pushes that wait."`
-	Connections int64        `json:"connections" doc:"Buttons that are remembered."`
+	Connections int64        `json:"connections" doc:"Buttons that have a record."`
 	Limits      TenantLimits `json:"limits" doc:"The tenant's own, or the deployment's."`
 }
 
@@ -142,25 +142,25 @@ func TenantRoutes(store TenantStore, shares Shares) []Route {
 				return wireTenant(t), share(ctx, shares, t)
 			}),
 		Handle(Route{Method: http.MethodGet, Path: one + "/usage", Operation: "getTenantUsage", Tag: tag, Role: auth.Viewer,
-			Summary: "Tell what a tenant uses of its limits"},
+			Summary: "Show what a tenant uses of its limits"},
 			func(ctx context.Context, c *Call, _, _ None) (TenantUsage, error) {
 				u, err := shares.Usage(ctx, c.Tenant.ID)
 				return TenantUsage{InFlight: u.InFlight, Queued: u.Waiting, Connections: u.Connections, Limits: inForce(c.Tenant.Limits, shares.Defaults())}, err
 			}),
 		Handle(Route{Method: http.MethodPost, Path: one + "/suspend", Operation: "suspendTenant", Tag: tag, Role: auth.Operator,
-			Summary: "Suspend a tenant", Description: "Its clicks are answered with an error that says so; work that waits goes on waiting. Other processes notice within 5 s."},
+			Summary: "Suspend a tenant", Description: "Clicks get an error that says so, and queued pushes wait. Other processes notice within 5 s."},
 			func(ctx context.Context, c *Call, _ None, in TenantSuspend) (Tenant, error) {
 				return setSuspension(ctx, c, &tenants.Suspension{Reason: in.Reason, Since: time.Now().UTC()})
 			}),
 		Handle(Route{Method: http.MethodPost, Path: one + "/resume", Operation: "resumeTenant", Tag: tag, Role: auth.Operator,
-			Summary: "Resume a suspended tenant", Description: "Work that waited goes on within half a minute."},
+			Summary: "Resume a suspended tenant", Description: "Queued pushes go on within half a minute."},
 			func(ctx context.Context, c *Call, _, _ None) (Tenant, error) { return setSuspension(ctx, c, nil) }),
 	}
 }
 
 // TenantSuspend says why a tenant is suspended.
 type TenantSuspend struct {
-	Reason string `json:"reason" min:"1" max:"500" doc:"Why, for whoever looks at the tenant."`
+	Reason string `json:"reason" min:"1" max:"500" doc:"Why, for whoever reads the tenant."`
 }
 
 func updateTenant(ctx context.Context, c *Call, patch Merge[TenantSettings]) (tenants.Tenant, error) {

@@ -18,12 +18,12 @@ type Revocations interface {
 // RevokedToken is a token that counts no more, on the wire.
 type RevokedToken struct {
 	Token string    `json:"token" doc:"The token's id (jti)."`
-	Until time.Time `json:"until" doc:"How long this is remembered: after it the token must have expired."`
+	Until time.Time `json:"until" doc:"How long this is remembered. The token must have expired by then."`
 }
 
 // TokenRevoke says how long a token could still be valid.
 type TokenRevoke struct {
-	Expires time.Time `json:"expires,omitzero" doc:"The token's exp, if it is known, so that the revocation can be forgotten then, or after a day. Otherwise the longest life of a token that the plugin itself makes is assumed, 366 days."`
+	Expires time.Time `json:"expires,omitzero" doc:"The token's exp, if it is known, so that the revocation can be forgotten then, or after a day. If it is absent, the plugin assumes 366 days, the longest life of a token that it makes itself."`
 }
 
 // Whoami is whose the token of a request is.
@@ -78,7 +78,7 @@ func TokenRoutes(store Revocations) []Route {
 		return page, err
 	}
 	return []Route{
-		Handle(Route{Method: http.MethodGet, Path: "/whoami", Operation: "whoami", Tag: tag, Summary: "Tell whose the token is"},
+		Handle(Route{Method: http.MethodGet, Path: "/whoami", Operation: "whoami", Tag: tag, Summary: "Show whose the token is"},
 			func(_ context.Context, c *Call, _, _ None) (Whoami, error) {
 				out := Whoami{Subject: c.Identity.Subject, Tenant: c.Identity.Tenant, Token: c.Identity.TokenID, Expires: c.Identity.Expires.UTC(), Roles: []string{}}
 				for _, r := range c.Identity.Roles {
@@ -87,7 +87,7 @@ func TokenRoutes(store Revocations) []Route {
 				return out, nil
 			}),
 		Handle(Route{Method: http.MethodPost, Path: "/tokens/{token}/revoke", Operation: "revokeToken", Tag: tag, Role: auth.Operator,
-			Summary: "Revoke any token", Description: "It is refused from the next request on, in every process."},
+			Summary: "Revoke any token", Description: "It is rejected from the next request on, in every process."},
 			func(ctx context.Context, c *Call, _ None, in TokenRevoke) (None, error) {
 				return revoke(ctx, "", c, in)
 			}),
@@ -97,7 +97,7 @@ func TokenRoutes(store Revocations) []Route {
 				return list(ctx, "", q)
 			}),
 		Handle(Route{Method: http.MethodPost, Path: "/tenants/{tenant}/tokens/{token}/revoke", Operation: "revokeTenantToken", Tag: tag, Role: auth.Admin,
-			Summary: "Revoke a token of the tenant", Description: "A token of another tenant with this id is not touched. The tenant's revocations outlive it, in case one of the same id follows."},
+			Summary: "Revoke a token of the tenant", Description: "A token of another tenant with this id stays valid. The revocations outlive the tenant, in case one of the same id follows."},
 			func(ctx context.Context, c *Call, _ None, in TokenRevoke) (None, error) {
 				return revoke(ctx, c.Tenant.ID, c, in)
 			}),
