@@ -261,7 +261,7 @@ func (r *run) end(ctx context.Context, err error) (string, error) {
 
 // tryAgain hands the run back for another try. While the tracker takes no calls the
 // others of its integration stay in the backlog.
-func (r *run) tryAgain(ctx context.Context, d decision, why error) (*connections.Work, error) {
+func (r *run) tryAgain(ctx context.Context, d decision, why error) (*connections.Task, error) {
 	if e := fault.From(why); d.verb == later && e.Kind == fault.RateLimited && e.Side == fault.SideTracker {
 		return r.lease.Limited(ctx, d.delay, limitOf(why, maxLimitWait), failure(why))
 	}
@@ -273,7 +273,7 @@ func (r *run) tryAgain(ctx context.Context, d decision, why error) (*connections
 
 // handedBack queues what was handed back; failed is why that could not be
 // recorded.
-func (r *run) handedBack(ctx context.Context, outcome string, next *connections.Work, err, failed error) (string, error) {
+func (r *run) handedBack(ctx context.Context, outcome string, next *connections.Task, err, failed error) (string, error) {
 	switch {
 	case connections.Lost(failed):
 		return "superseded", err
@@ -305,7 +305,7 @@ func (r *run) decide(err error) decision {
 // stopped ends what can go no further: an open that had no time left to say so
 // itself, or a result that Productboard does not want to hear.
 func (r *run) stopped(ctx context.Context, err error) (string, error) {
-	var next *connections.Work
+	var next *connections.Task
 	var terr error
 	switch r.lease.Record.Step {
 	case connections.Open:
@@ -329,7 +329,7 @@ func (r *run) stopped(ctx context.Context, err error) (string, error) {
 
 // enqueue queues what comes next. A failure is only logged: the rescuer
 // queues what was not.
-func (r *run) enqueue(ctx context.Context, next *connections.Work) {
+func (r *run) enqueue(ctx context.Context, next *connections.Task) {
 	if next == nil {
 		return
 	}

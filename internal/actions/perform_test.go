@@ -349,7 +349,7 @@ func TestFencedWorkerSendsNothing(t *testing.T) {
 		found, _, err := r.store.Rescue(context.Background())
 		require.NoError(t, err)
 		require.Len(t, found, 1)
-		require.NoError(t, r.Enqueue(context.Background(), found[0].Work))
+		require.NoError(t, r.Enqueue(context.Background(), found[0].Task))
 	}
 	r.quiet(pbapi.StateConnected)
 	require.Len(t, r.tracker.Books(0, 10), 1)
@@ -380,7 +380,7 @@ func TestDeletedIntegrationLeavesNothing(t *testing.T) {
 func TestRedisAwayIsTheQueuesBusiness(t *testing.T) {
 	r := newRig(t)
 	r.click(pbapi.TriggerPush)
-	w := r.queue[0].Work
+	w := r.queue[0].Task
 	r.env.Mini.SetError("LOADING")
 	require.Error(t, r.perform.Perform(context.Background(), w.Key, w.Run))
 	r.env.Mini.SetError("")

@@ -96,7 +96,7 @@ func (p *Performer) giveUp(ctx context.Context, key connections.Key, lease *conn
 }
 
 // next queues what follows; a lease that was lost is no error.
-func (p *Performer) next(ctx context.Context, next *connections.Work, err error) error {
+func (p *Performer) next(ctx context.Context, next *connections.Task, err error) error {
 	if err == nil && next != nil {
 		return p.Queue.Enqueue(ctx, *next)
 	}

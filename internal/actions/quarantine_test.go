@@ -34,7 +34,7 @@ func (r *rig) rescue(want int) {
 	require.NoError(r.t, err)
 	require.Len(r.t, found, want)
 	for _, f := range found {
-		require.NoError(r.t, r.Enqueue(context.Background(), f.Work))
+		require.NoError(r.t, r.Enqueue(context.Background(), f.Task))
 	}
 }
 

@@ -21,15 +21,15 @@ import (
 
 // Clicks records clicks; connections.Store does.
 type Clicks interface {
-	Push(ctx context.Context, key connections.Key, by connections.Person) (connections.Record, *connections.Work, error)
-	Unlink(ctx context.Context, key connections.Key) (connections.Record, *connections.Work, error)
-	Refuse(ctx context.Context, key connections.Key, by connections.Person, why connections.Failure) (connections.Record, *connections.Work, error)
-	Dismiss(ctx context.Context, key connections.Key) (connections.Record, *connections.Work, error)
+	Push(ctx context.Context, key connections.Key, by connections.Person) (connections.Record, *connections.Task, error)
+	Unlink(ctx context.Context, key connections.Key) (connections.Record, *connections.Task, error)
+	Refuse(ctx context.Context, key connections.Key, by connections.Person, why connections.Failure) (connections.Record, *connections.Task, error)
+	Dismiss(ctx context.Context, key connections.Key) (connections.Record, *connections.Task, error)
 }
 
 // Queue takes tasks for workers. Queuing the same run twice must be harmless.
 type Queue interface {
-	Enqueue(ctx context.Context, task connections.Work) error
+	Enqueue(ctx context.Context, task connections.Task) error
 }
 
 // Limits of the front door.
@@ -166,7 +166,7 @@ func notRecorded(err error) error {
 		Public: "The push could not be recorded. Try again in a minute."}
 }
 
-func (r *Receiver) record(ctx context.Context, in tenants.Integration, key connections.Key, c click) (connections.Record, *connections.Work, error) {
+func (r *Receiver) record(ctx context.Context, in tenants.Integration, key connections.Key, c click) (connections.Record, *connections.Task, error) {
 	if why := rejection(in, c); why != nil {
 		return r.Clicks.Refuse(ctx, key, c.by, *why)
 	}

@@ -130,15 +130,15 @@ func (h hanging) ByID(ctx context.Context, _ string) (tenants.Integration, error
 	return tenants.Integration{}, fault.Wrap(fault.Unavailable, "find integration", h.wait(ctx))
 }
 
-func (h hanging) Push(ctx context.Context, _ connections.Key, _ connections.Person) (connections.Record, *connections.Work, error) {
+func (h hanging) Push(ctx context.Context, _ connections.Key, _ connections.Person) (connections.Record, *connections.Task, error) {
 	return connections.Record{}, nil, h.wait(ctx)
 }
 
-func (h hanging) Refuse(ctx context.Context, _ connections.Key, _ connections.Person, _ connections.Failure) (connections.Record, *connections.Work, error) {
+func (h hanging) Refuse(ctx context.Context, _ connections.Key, _ connections.Person, _ connections.Failure) (connections.Record, *connections.Task, error) {
 	return connections.Record{}, nil, h.wait(ctx)
 }
 
-func (h hanging) Enqueue(ctx context.Context, _ connections.Work) error { return h.wait(ctx) }
+func (h hanging) Enqueue(ctx context.Context, _ connections.Task) error { return h.wait(ctx) }
 
 func TestHangingRedisIsNotWaitedFor(t *testing.T) {
 	h := hanging{t: t}
@@ -169,13 +169,13 @@ func TestRecordedButNotQueued(t *testing.T) {
 	found, _, err := r.store.Rescue(context.Background())
 	require.NoError(t, err)
 	require.Len(t, found, 1)
-	require.NoError(t, r.Enqueue(context.Background(), found[0].Work))
+	require.NoError(t, r.Enqueue(context.Background(), found[0].Task))
 	r.quiet(pbapi.StateConnected)
 }
 
 type brokenQueue struct{}
 
-func (brokenQueue) Enqueue(context.Context, connections.Work) error {
+func (brokenQueue) Enqueue(context.Context, connections.Task) error {
 	return errors.New("the queue is away")
 }
 

@@ -112,7 +112,7 @@ type Marks interface {
 
 // Parked wakes pushes that wait for a credential; connections.Store does.
 type Parked interface {
-	Wake(ctx context.Context, tenant, integration string, limit int) (tasks []connections.Work, more bool, err error)
+	Wake(ctx context.Context, tenant, integration string, limit int) (tasks []connections.Task, more bool, err error)
 }
 
 // Resumer lets go on what waited for a credential that was repaired.

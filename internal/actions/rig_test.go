@@ -58,7 +58,7 @@ type rig struct {
 }
 
 type scheduled struct {
-	connections.Work
+	connections.Task
 	at time.Time
 }
 
@@ -124,9 +124,9 @@ func (r *rig) Productboard(tenants.Integration) Productboard { return r.pb }
 func (r *rig) Target(context.Context, tenants.Integration) (*targets.Target, error) {
 	return r.target()
 }
-func (r *rig) Enqueue(_ context.Context, w connections.Work) error {
+func (r *rig) Enqueue(_ context.Context, w connections.Task) error {
 	for next := &w; next != nil; next = next.Next {
-		r.queue = append(r.queue, scheduled{Work: *next, at: r.clock.Add(next.Delay)})
+		r.queue = append(r.queue, scheduled{Task: *next, at: r.clock.Add(next.Delay)})
 	}
 	return nil
 }

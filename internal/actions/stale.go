@@ -23,7 +23,7 @@ type Buttons interface {
 // connections.Store has it.
 type Rechecks interface {
 	Get(ctx context.Context, key connections.Key) (connections.Record, error)
-	Recheck(ctx context.Context, key connections.Key) (*connections.Work, error)
+	Recheck(ctx context.Context, key connections.Key) (*connections.Task, error)
 }
 
 // StaleProgress finds buttons that Productboard shows in progress although

@@ -24,7 +24,7 @@ import (
 
 type noQueue struct{}
 
-func (noQueue) Enqueue(context.Context, connections.Work) error { return nil }
+func (noQueue) Enqueue(context.Context, connections.Task) error { return nil }
 
 // oneIssue is a tracker with one issue.
 type oneIssue struct{}

@@ -98,9 +98,9 @@ func TestBrokenRecordsAreSetAside(t *testing.T) {
 		require.ErrorIs(t, err, ErrBroken)
 		require.Equal(t, fault.Internal, fault.KindOf(err))
 		require.Contains(t, fault.From(err).Public, "Reset the button")
-		_, work, err := s.Reset(t.Context(), first)
+		_, task, err := s.Reset(t.Context(), first)
 		require.NoError(t, err)
-		require.NotNil(t, work)
+		require.NotNil(t, task)
 		rec, err := s.Get(t.Context(), first)
 		require.NoError(t, err)
 		require.Equal(t, Initial, rec.State)
@@ -122,7 +122,7 @@ func TestBrokenRecordsStopNoOthers(t *testing.T) {
 			s := NewStoreWith(env.Client, Timing{}, Limits{InFlight: 1})
 			tenant := fmt.Sprint("tenant", i)
 			key := func(e string) Key { return Key{tenant, "in", e} }
-			click := func(e string) *Work {
+			click := func(e string) *Task {
 				_, w, err := s.Push(t.Context(), key(e), somebody)
 				require.NoError(t, err)
 				return w
@@ -150,9 +150,9 @@ func TestBrokenRecordsStopNoOthers(t *testing.T) {
 			_, err = begin(t, s, next).Park(t.Context(), 0, Failure{Kind: fault.Unauthorized.String()})
 			require.NoError(t, err)
 			require.NoError(t, env.Client.ZAdd(t.Context(), indexKey(tenant, "in", parked), redis.Z{Member: "b"}).Err())
-			work, _, err := s.Wake(t.Context(), tenant, "in", 10)
+			task, _, err := s.Wake(t.Context(), tenant, "in", 10)
 			require.NoError(t, err)
-			require.Len(t, work, 1)
+			require.Len(t, task, 1)
 
 			require.NoError(t, s.DeleteIntegration(t.Context(), tenant, "in", nil))
 			left := env.Keys(t, "*"+tenant+"/*")

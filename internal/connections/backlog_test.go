@@ -17,7 +17,7 @@ import (
 func numbered(n int) Key { return Key{"acme", "integration", fmt.Sprintf("entity-%03d", n)} }
 
 // pushed pushes one of the numbered buttons.
-func pushed(t *testing.T, s *Store, n int) *Work {
+func pushed(t *testing.T, s *Store, n int) *Task {
 	t.Helper()
 	_, w, err := s.Push(context.Background(), numbered(n), somebody)
 	require.NoError(t, err)
@@ -32,7 +32,7 @@ func usage(t *testing.T, s *Store) Usage {
 }
 
 // fails ends a run of an open push in an error that Productboard was told.
-func fails(t *testing.T, s *Store, w *Work) *Work {
+func fails(t *testing.T, s *Store, w *Task) *Task {
 	t.Helper()
 	l := begin(t, s, w)
 	require.NoError(t, l.Failed(context.Background(), Failure{Message: "no", Kind: "invalid"}))
@@ -82,14 +82,14 @@ func TestRunsBeyondTheSlotsWaitInTheBacklog(t *testing.T) {
 
 func TestSlotsAreFreedHoweverARunEnds(t *testing.T) {
 	ctx := context.Background()
-	for name, end := range map[string]func(*Store, *Lease) (*Work, error){
-		"again":  func(_ *Store, l *Lease) (*Work, error) { return l.Again(ctx, time.Second, true, Failure{}) },
-		"forget": func(_ *Store, l *Lease) (*Work, error) { return l.Forget(ctx) },
-		"unlink": func(s *Store, l *Lease) (*Work, error) { _, w, err := s.Unlink(ctx, l.key); return w, err },
-		"reset":  func(s *Store, l *Lease) (*Work, error) { _, w, err := s.Reset(ctx, l.key); return w, err },
-		"deletion": func(s *Store, l *Lease) (*Work, error) {
+	for name, end := range map[string]func(*Store, *Lease) (*Task, error){
+		"again":  func(_ *Store, l *Lease) (*Task, error) { return l.Again(ctx, time.Second, true, Failure{}) },
+		"forget": func(_ *Store, l *Lease) (*Task, error) { return l.Forget(ctx) },
+		"unlink": func(s *Store, l *Lease) (*Task, error) { _, w, err := s.Unlink(ctx, l.key); return w, err },
+		"reset":  func(s *Store, l *Lease) (*Task, error) { _, w, err := s.Reset(ctx, l.key); return w, err },
+		"deletion": func(s *Store, l *Lease) (*Task, error) {
 			_, _, err := s.batch(ctx, "drop", []Key{l.key}, func(int) arguments { return arguments{} })
-			return &Work{Key: numbered(2), Run: 2}, err
+			return &Task{Key: numbered(2), Run: 2}, err
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -114,7 +114,7 @@ func TestPushesOfAClosedTrackerStayInTheBacklog(t *testing.T) {
 		ctx := context.Background()
 		s := NewStoreWith(env.Client, Timing{}, Limits{InFlight: 2, PerSecond: 1000})
 		of := func(integration string, n int) Key { return Key{"acme", integration, fmt.Sprintf("entity-%03d", n)} }
-		var first []*Work
+		var first []*Task
 		for i, key := range []Key{of("shut", 0), of("open", 0), of("shut", 1), of("shut", 2), of("open", 1), of("open", 2)} {
 			_, w, err := s.Push(ctx, key, somebody)
 			require.NoError(t, err)
@@ -265,7 +265,7 @@ func TestHigherLimitHandsOutWhatWaits(t *testing.T) {
 		require.NoError(t, err)
 		require.Len(t, found, 7, "the rescuer queues them")
 		require.NoError(t, s.SetLimits(ctx, "acme", Limits{}))
-		fails(t, s, &found[0].Work)
+		fails(t, s, &found[0].Task)
 		require.Equal(t, Usage{InFlight: 7, Waiting: 3, Connections: 10}, usage(t, s), "nobody follows before the limit is kept again")
 	})
 }
@@ -303,8 +303,8 @@ func TestPushThatWaitsTooLongEndsInAnError(t *testing.T) {
 			overdue = append(overdue, f)
 		}
 	}
-	require.Len(t, overdue, 1, "one slot beyond the four that slow work holds")
-	l := begin(t, s, &overdue[0].Work)
+	require.Len(t, overdue, 1, "one slot beyond the four that slow runs hold")
+	l := begin(t, s, &overdue[0].Task)
 	require.Equal(t, Settle, l.Record.Step)
 	require.Contains(t, Button(l.Record).Message, "too many pushes were waiting")
 	next, err := l.Settled(ctx)
@@ -488,7 +488,7 @@ func TestRetryTouchesOnlyWhatFailed(t *testing.T) {
 	redistest.Each(t, func(t *testing.T, env redistest.Env) {
 		ctx := context.Background()
 		s := NewStoreWith(env.Client, Timing{}, Limits{InFlight: 1})
-		retry := func(key Key, want bool, state State) *Work {
+		retry := func(key Key, want bool, state State) *Task {
 			t.Helper()
 			began, w, err := s.Retry(ctx, key, somebody)
 			require.NoError(t, err)

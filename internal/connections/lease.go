@@ -11,7 +11,7 @@ import (
 )
 
 // Lease is one worker's right to change a record. Every method is one atomic
-// transition, refused with ErrLost once the work has changed hands.
+// transition, refused with ErrLost once another worker has the run.
 type Lease struct {
 	// Record is as the latest transition left it.
 	Record Record
@@ -65,7 +65,7 @@ func overdue(rec Record, now int64) bool {
 }
 
 // Overdue reports whether the push was to be over for so long that this run is
-// not to begin any work: the run before did not come back.
+// not to begin anything: the run before did not come back.
 func (l *Lease) Overdue() bool { return overdue(l.Record, l.Now) }
 
 // Keep renews the lease until stop is called or it is lost; then the returned
@@ -160,26 +160,26 @@ func (l *Lease) Failed(ctx context.Context, f Failure) error {
 	return err
 }
 
-// Settled records that Productboard was told; the work to queue reads back.
-func (l *Lease) Settled(ctx context.Context) (*Work, error) {
+// Settled records that Productboard was told; the task to queue reads back.
+func (l *Lease) Settled(ctx context.Context) (*Task, error) {
 	out, err := l.change(ctx, "settled", arguments{})
-	return out.work(l.key), err
+	return out.task(l.key), err
 }
 
-// Verified records that the button shows what it should. The work to queue,
+// Verified records that the button shows what it should. The task to queue,
 // if any, is about issues left over.
-func (l *Lease) Verified(ctx context.Context) (*Work, error) {
+func (l *Lease) Verified(ctx context.Context) (*Task, error) {
 	out, err := l.change(ctx, "verified", arguments{})
-	return out.work(l.key), err
+	return out.task(l.key), err
 }
 
 // Unified records that a second issue of this push was looked for and that
-// keep is the one to show. The work to queue goes on with it: to show another
-// issue than before, or to look once more after delay. Without work the
+// keep is the one to show. The task to queue goes on with it: to show another
+// issue than before, or to look once more after delay. Without a task the
 // caller goes on.
-func (l *Lease) Unified(ctx context.Context, keep targets.Issue, delay time.Duration) (*Work, error) {
+func (l *Lease) Unified(ctx context.Context, keep targets.Issue, delay time.Duration) (*Task, error) {
 	out, err := l.change(ctx, "unified", arguments{Issue: keptIssue(keep), Delay: delay.Milliseconds(), Note: keep.Key})
-	return out.work(l.key), err
+	return out.task(l.key), err
 }
 
 // Tidied records that the leftover of an epoch was treated.
@@ -188,40 +188,40 @@ func (l *Lease) Tidied(ctx context.Context, epoch int) error {
 	return err
 }
 
-// Again hands the work back to be taken up after delay. Counted tries are
+// Again hands the run back, to go on after delay. Counted tries are
 // bounded, others (a rate limit, a shutdown) only by the deadline.
-func (l *Lease) Again(ctx context.Context, delay time.Duration, counted bool, why Failure) (*Work, error) {
+func (l *Lease) Again(ctx context.Context, delay time.Duration, counted bool, why Failure) (*Task, error) {
 	out, err := l.change(ctx, "again", arguments{Delay: delay.Milliseconds(), Counted: counted, Failure: &why, Note: why.note()})
-	return out.work(l.key), err
+	return out.task(l.key), err
 }
 
 // AgainBMPOnly is Again, counted, after a create that may have failed because of
 // its characters: see Intent.BMPOnly.
-func (l *Lease) AgainBMPOnly(ctx context.Context, delay time.Duration, why Failure) (*Work, error) {
+func (l *Lease) AgainBMPOnly(ctx context.Context, delay time.Duration, why Failure) (*Task, error) {
 	out, err := l.change(ctx, "again", arguments{Delay: delay.Milliseconds(), Counted: true, BMPOnly: true, Failure: &why, Note: why.note()})
-	return out.work(l.key), err
+	return out.task(l.key), err
 }
 
 // Postpone is Again, not counted, for a run that did nothing yet: what was known
 // of lost workers stays known.
-func (l *Lease) Postpone(ctx context.Context, delay time.Duration, why Failure) (*Work, error) {
+func (l *Lease) Postpone(ctx context.Context, delay time.Duration, why Failure) (*Task, error) {
 	out, err := l.change(ctx, "again", arguments{Delay: delay.Milliseconds(), Keep: true, Failure: &why, Note: why.note()})
-	return out.work(l.key), err
+	return out.task(l.key), err
 }
 
 // Limited is Again, not counted, where the tracker takes no calls for a while:
 // until closed has passed, no run of the integration that would call it leaves
 // the backlog. Runs in flight find out by themselves.
-func (l *Lease) Limited(ctx context.Context, delay, closed time.Duration, why Failure) (*Work, error) {
+func (l *Lease) Limited(ctx context.Context, delay, closed time.Duration, why Failure) (*Task, error) {
 	out, err := l.change(ctx, "again", arguments{Delay: delay.Milliseconds(), Closed: max(closed.Milliseconds(), 1), Failure: &why, Note: why.note()})
-	return out.work(l.key), err
+	return out.task(l.key), err
 }
 
-// Park hands the work back to wait for a credential, looked at again after
-// delay at the latest. The push's time stands still until it begins again.
-func (l *Lease) Park(ctx context.Context, delay time.Duration, why Failure) (*Work, error) {
+// Park hands the run back to wait for a credential. It begins again after delay
+// at the latest. The push's time stands still until it begins again.
+func (l *Lease) Park(ctx context.Context, delay time.Duration, why Failure) (*Task, error) {
 	out, err := l.change(ctx, "park", arguments{Delay: delay.Milliseconds(), Failure: &why, Note: why.note()})
-	return out.work(l.key), err
+	return out.task(l.key), err
 }
 
 // Lost tells whether err means that the lease is gone.
@@ -249,8 +249,8 @@ func (l *Lease) Fence() error {
 }
 
 // Forget removes the record: its integration exists no more, nobody can be
-// told anything. The work to queue is another record's.
-func (l *Lease) Forget(ctx context.Context) (*Work, error) {
+// told anything. The task to queue is another record's.
+func (l *Lease) Forget(ctx context.Context) (*Task, error) {
 	out, err := l.change(ctx, "forget", arguments{})
-	return out.work(l.key), err
+	return out.task(l.key), err
 }

@@ -25,9 +25,9 @@ func TestLostWorkersAreCounted(t *testing.T) {
 		require.Len(t, found, 1)
 		require.Equal(t, 1, recordOf(t, s).Lost, "the rescuer takes over")
 
-		first := begin(t, s, &found[0].Work)
+		first := begin(t, s, &found[0].Task)
 		env.Advance(time.Second)
-		second := begin(t, s, &found[0].Work)
+		second := begin(t, s, &found[0].Task)
 		require.Equal(t, 2, second.Record.Lost, "the queue delivered it once more")
 		again, err := s.Resume(ctx, someKey, second.Record.Run, second.Record.Owner)
 		require.NoError(t, err)

@@ -128,9 +128,9 @@ func (m *backlogModel) do(w *backlogWorld, op string, i int, args arguments, die
 	out, err := m.real.do(context.Background(), op, backlogKeyOf(i), args)
 	require.NoError(m.t, err)
 	m.take(w)
-	for work := out.work(backlogKeyOf(i)); work != nil; work = work.Next {
-		n := int(work.Key.Entity[0] - 'a')
-		w.buttons[n].task = int8(work.Delay / tick)
+	for task := out.task(backlogKeyOf(i)); task != nil; task = task.Next {
+		n := int(task.Key.Entity[0] - 'a')
+		w.buttons[n].task = int8(task.Delay / tick)
 		if dies {
 			w.buttons[n].task = never
 		}

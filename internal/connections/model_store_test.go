@@ -202,15 +202,15 @@ func (s *modelStore) run(c call) (r reply) {
 	if c.mine {
 		l.owner = holder
 	}
-	var work *Work
+	var task *Task
 	var err error
 	switch c.op {
 	case "push":
-		_, work, err = s.real.Push(ctx, someKey, Person{})
+		_, task, err = s.real.Push(ctx, someKey, Person{})
 	case "unlink":
-		_, work, err = s.real.Unlink(ctx, someKey)
+		_, task, err = s.real.Unlink(ctx, someKey)
 	case "dismiss":
-		_, work, err = s.real.Dismiss(ctx, someKey)
+		_, task, err = s.real.Dismiss(ctx, someKey)
 	case "begin":
 		var begun *Lease
 		begun, err = s.real.Begin(ctx, someKey, l.run)
@@ -231,21 +231,21 @@ func (s *modelStore) run(c call) (r reply) {
 	case "failed":
 		err = l.Failed(ctx, Failure{Message: "no"})
 	case "settled":
-		work, err = l.Settled(ctx)
+		task, err = l.Settled(ctx)
 	case "verified":
-		work, err = l.Verified(ctx)
+		task, err = l.Verified(ctx)
 	case "unified":
-		work, err = l.Unified(ctx, issue(c.arg), time.Duration(c.ticks)*tick)
+		task, err = l.Unified(ctx, issue(c.arg), time.Duration(c.ticks)*tick)
 	case "tidied":
 		err = l.Tidied(ctx, int(c.arg))
 	case "again":
-		work, err = l.Again(ctx, time.Duration(c.ticks)*tick, true, Failure{})
+		task, err = l.Again(ctx, time.Duration(c.ticks)*tick, true, Failure{})
 	case "rescue": // Store.Rescue
 		var out outcome
 		out, err = s.real.do(ctx, "rescue", someKey, arguments{})
-		work, r.found = out.work(someKey), out.verdict == vPending
+		task, r.found = out.task(someKey), out.verdict == vPending
 	case "requeue":
-		work, err = s.real.Requeue(ctx, Work{Key: someKey, Run: l.run})
+		task, err = s.real.Requeue(ctx, Task{Key: someKey, Run: l.run})
 	default:
 		panic("model: unknown call " + c.op)
 	}
@@ -253,8 +253,8 @@ func (s *modelStore) run(c call) (r reply) {
 		require.NoError(s.t, err, "%+v", c)
 		r.view = s.viewOf(l.Record)
 	}
-	if work != nil {
-		r.queued, r.delay = true, int8(work.Delay/tick)
+	if task != nil {
+		r.queued, r.delay = true, int8(task.Delay/tick)
 	}
 	s.keep(c, &r)
 	return r

@@ -191,7 +191,7 @@ func (m *model) pass(w world, busy bool) {
 			return
 		}
 		w.left.Delay--
-		what = "a tick, in spite of work"
+		what = "a tick, although somebody could go on"
 	}
 	for i := range w.flying {
 		if f := &w.flying[i]; f.kind != noMessage {

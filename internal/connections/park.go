@@ -12,13 +12,13 @@ const parked State = "parked"
 // Refuse records a push that cannot be done now, and why: the button shows
 // that, and the push is among those that failed. One that is under way stays
 // so.
-func (s *Store) Refuse(ctx context.Context, key Key, by Person, why Failure) (Record, *Work, error) {
+func (s *Store) Refuse(ctx context.Context, key Key, by Person, why Failure) (Record, *Task, error) {
 	return s.click(ctx, "refuse", key, arguments{Name: cut(by.Name, maxPersonText), Email: cut(by.Email, maxPersonText), Failure: &why, Note: why.note()})
 }
 
 // Wake lets up to limit pushes of an integration go on that were parked. more
 // tells that there may be others.
-func (s *Store) Wake(ctx context.Context, tenant, integration string, limit int) (work []Work, more bool, err error) {
+func (s *Store) Wake(ctx context.Context, tenant, integration string, limit int) (tasks []Task, more bool, err error) {
 	entities, err := s.rdb.ZRange(ctx, indexKey(tenant, integration, parked), 0, int64(limit)-1).Result()
 	if err != nil {
 		return nil, false, redisdb.Fault("wake", err)
@@ -30,11 +30,11 @@ func (s *Store) Wake(ctx context.Context, tenant, integration string, limit int)
 			if aside, serr := s.setAside(ctx, key); aside && serr == nil {
 				continue
 			}
-			return work, true, err
+			return tasks, true, err
 		}
-		if w := out.work(key); w != nil {
-			work = append(work, *w)
+		if w := out.task(key); w != nil {
+			tasks = append(tasks, *w)
 		}
 	}
-	return work, len(entities) == limit, nil
+	return tasks, len(entities) == limit, nil
 }

@@ -26,15 +26,15 @@ func TestParkedPushes(t *testing.T) {
 			s := NewStore(env.Client, Timing{Deadline: time.Hour})
 			dice := rand.New(rand.NewPCG(seed, 1)) //nolint:gosec // to be repeated
 			var lease *Lease
-			var work *Work
-			take := func(w *Work, err error) {
+			var task *Task
+			take := func(w *Task, err error) {
 				t.Helper()
 				if err != nil {
 					require.ErrorIs(t, err, ErrLost)
 					return
 				}
 				if w != nil {
-					work = w
+					task = w
 				}
 			}
 			for range 40 {
@@ -51,12 +51,12 @@ func TestParkedPushes(t *testing.T) {
 					_, w, err := s.Unlink(ctx, someKey)
 					take(w, err)
 				case 4, 5:
-					if work == nil {
+					if task == nil {
 						continue
 					}
-					l, err := s.Begin(ctx, someKey, work.Run)
+					l, err := s.Begin(ctx, someKey, task.Run)
 					if err == nil && l != nil {
-						lease, work = l, nil
+						lease, task = l, nil
 					}
 				case 6, 7:
 					if lease == nil {
@@ -81,7 +81,7 @@ func TestParkedPushes(t *testing.T) {
 					require.NoError(t, err)
 					require.False(t, more)
 					for _, w := range woken {
-						work = &w
+						task = &w
 					}
 					n, err := env.Client.ZCard(ctx, indexKey(someKey.Tenant, someKey.Integration, parked)).Result()
 					require.NoError(t, err)

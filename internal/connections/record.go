@@ -3,7 +3,7 @@
 // and the rescue of runs that nobody finishes. It is the only writer of
 // that state; docs/design/states.md is the table of its transitions.
 //
-// What must not live here: how work is queued (jobs), what a push does
+// What must not live here: how tasks are queued (jobs), what a push does
 // (actions), any HTTP.
 package connections
 
@@ -107,8 +107,8 @@ type Record struct {
 	// finds what an earlier try may have created.
 	Generation int64 `json:"g"`
 	Epoch      int   `json:"e"`
-	// Run is the fencing token: it rises whenever the work changes hands, and
-	// every change a worker makes names it.
+	// Run is the fencing token: it rises whenever another worker takes
+	// over, and every change that a worker makes names it.
 	Run int64 `json:"r"`
 	// Step is what is left to do.
 	Step Step `json:"p,omitempty"`
@@ -125,7 +125,7 @@ type Record struct {
 	// RescueChecks counts how often the rescuer found it still waiting in the
 	// queue.
 	RescueChecks int `json:"k,omitempty"`
-	// Lost counts the workers that took this work up and fell silent, one after
+	// Lost counts the workers that began this step and fell silent, one after
 	// the other, since one last reported.
 	Lost int `json:"f,omitempty"`
 	// Click is the click that began this push; LastClick is the latest one,

@@ -16,7 +16,7 @@ const rescueBatch = 200
 
 // Stalled is a record that should have moved on and did not.
 type Stalled struct {
-	Work
+	Task
 	// TakenOver reports that its worker fell silent, and Overdue that it waited
 	// in the backlog for longer than a push may take. Either way the run is a new one
 	// and only has to be queued. Otherwise it should be pending in the queue:
@@ -80,15 +80,15 @@ func (s *Store) rescueShard(ctx context.Context, shard int, members []string) (f
 			aside, err := s.rescueFailed(ctx, keys[i], failed[i])
 			errs = append(errs, err)
 			if aside {
-				found = append(found, Stalled{Work: Work{Key: keys[i]}, Aside: true})
+				found = append(found, Stalled{Task: Task{Key: keys[i]}, Aside: true})
 			}
 			continue
 		}
 		switch out.verdict {
 		case vQueued, vOverdue:
-			found = append(found, Stalled{Work: *out.work(keys[i]), TakenOver: out.verdict == vQueued, Overdue: out.verdict == vOverdue})
+			found = append(found, Stalled{Task: *out.task(keys[i]), TakenOver: out.verdict == vQueued, Overdue: out.verdict == vOverdue})
 		case vPending:
-			found = append(found, Stalled{Work: Work{Key: keys[i], Run: out.record.Run}})
+			found = append(found, Stalled{Task: Task{Key: keys[i], Run: out.record.Run}})
 		default: // it moved on, waits in the backlog, or another process found it
 			if out.record.whole() {
 				continue
@@ -97,7 +97,7 @@ func (s *Store) rescueShard(ctx context.Context, shard int, members []string) (f
 			aside, err := s.setAside(ctx, keys[i])
 			errs = append(errs, err)
 			if aside {
-				found = append(found, Stalled{Work: Work{Key: keys[i]}, Aside: true})
+				found = append(found, Stalled{Task: Task{Key: keys[i]}, Aside: true})
 			}
 		}
 	}
@@ -130,11 +130,11 @@ func eachShard[C redis.Cmder](ctx context.Context, rdb redis.UniversalClient, as
 	return replies, err
 }
 
-// Requeue gives work that has vanished from the queue a new run; nil where it
-// has moved on meanwhile.
-func (s *Store) Requeue(ctx context.Context, w Work) (*Work, error) {
+// Requeue gives a record whose task has vanished from the queue a new run. It
+// returns nil where the record has moved on meanwhile.
+func (s *Store) Requeue(ctx context.Context, w Task) (*Task, error) {
 	out, err := s.do(ctx, "requeue", w.Key, arguments{Run: w.Run})
-	return out.work(w.Key), err
+	return out.task(w.Key), err
 }
 
 // Unfinished counts the records that somebody still has to work on.

@@ -40,7 +40,7 @@ func TestTheShortWayOfAFirstPushEndsWhereTheLongOneDoes(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			type result struct {
 				records []Record
-				works   []*Work
+				tasks   []*Task
 				errs    []string
 				redis   *plainRedis
 				noted   []string
@@ -59,8 +59,8 @@ func TestTheShortWayOfAFirstPushEndsWhereTheLongOneDoes(t *testing.T) {
 						if own {
 							entity += "2"
 						}
-						rec, work, err := s.Push(context.Background(), Key{"acme", "i", entity}, Person{Name: "Jo \"é\"\n", Email: "jo@example.com"})
-						r.records, r.works = append(r.records, rec), append(r.works, work)
+						rec, task, err := s.Push(context.Background(), Key{"acme", "i", entity}, Person{Name: "Jo \"é\"\n", Email: "jo@example.com"})
+						r.records, r.tasks = append(r.records, rec), append(r.tasks, task)
 						if err != nil {
 							r.errs = append(r.errs, entity+" "+err.Error())
 						}
@@ -70,7 +70,7 @@ func TestTheShortWayOfAFirstPushEndsWhereTheLongOneDoes(t *testing.T) {
 			}
 			short, want := run(transitionsLua), run(long)
 			require.Equal(t, want.records, short.records)
-			require.Equal(t, want.works, short.works)
+			require.Equal(t, want.tasks, short.tasks)
 			require.Equal(t, want.errs, short.errs)
 			require.Equal(t, want.noted, short.noted)
 			require.Equal(t, want.redis.sets, short.redis.sets)

@@ -47,13 +47,13 @@ func situations() []situation {
 		require.NoError(t, l.Failed(ctx, Failure{Message: "no", Kind: "invalid"}))
 		return l
 	}
-	verified := func(t *testing.T, s *Store, w *Work) *Lease {
+	verified := func(t *testing.T, s *Store, w *Task) *Lease {
 		l := begin(t, s, w)
 		_, err := l.Verified(ctx)
 		require.NoError(t, err)
 		return l
 	}
-	settled := func(t *testing.T, l *Lease) *Work {
+	settled := func(t *testing.T, l *Lease) *Task {
 		w, err := l.Settled(ctx)
 		require.NoError(t, err)
 		return w
@@ -99,7 +99,7 @@ type event struct {
 
 func events() []event {
 	ctx := context.Background()
-	click := func(f func(*Store) (Record, *Work, error)) func(*Store, *Lease) error {
+	click := func(f func(*Store) (Record, *Task, error)) func(*Store, *Lease) error {
 		return func(s *Store, _ *Lease) error { _, _, err := f(s); return err }
 	}
 	worker := func(f func(*Lease) error) func(*Store, *Lease) error {
@@ -111,12 +111,12 @@ func events() []event {
 		}
 	}
 	return []event{
-		{"push", click(func(s *Store) (Record, *Work, error) { return s.Push(ctx, someKey, somebody) })},
-		{"unlink", click(func(s *Store) (Record, *Work, error) { return s.Unlink(ctx, someKey) })},
-		{"refused push", click(func(s *Store) (Record, *Work, error) {
+		{"push", click(func(s *Store) (Record, *Task, error) { return s.Push(ctx, someKey, somebody) })},
+		{"unlink", click(func(s *Store) (Record, *Task, error) { return s.Unlink(ctx, someKey) })},
+		{"refused push", click(func(s *Store) (Record, *Task, error) {
 			return s.Refuse(ctx, someKey, somebody, Failure{Kind: "unauthorized"})
 		})},
-		{"dismiss", click(func(s *Store) (Record, *Work, error) { return s.Dismiss(ctx, someKey) })},
+		{"dismiss", click(func(s *Store) (Record, *Task, error) { return s.Dismiss(ctx, someKey) })},
 		{"create is about to be sent", worker(func(l *Lease) error { return l.Intend(ctx) })},
 		{"issue opened", worker(func(l *Lease) error { _, err := l.Opened(ctx, someIssue); return err })},
 		{"failed for good", worker(func(l *Lease) error { return l.Failed(ctx, Failure{Kind: "invalid"}) })},

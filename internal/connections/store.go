@@ -68,8 +68,8 @@ func (t Timing) withDefaults() Timing {
 	return t
 }
 
-// ErrLost is returned when a worker's change came too late: the work has
-// changed hands, or a click has made it pointless.
+// ErrLost is returned when a worker's change came too late: another worker has
+// the run, or a click has made it pointless.
 var ErrLost = errors.New("the push is no longer this worker's")
 
 // ErrOverdue is why a lease is not renewed any more although it is still the
@@ -135,7 +135,7 @@ type outcome struct {
 	record  Record
 	now     int64
 	delay   time.Duration
-	granted *Work // runs of other records that got a slot
+	granted *Task // runs of other records that got a slot
 }
 
 // arguments of a transition; which ones count is said in transitions.lua.
@@ -214,7 +214,7 @@ func parse(op, tenant string, reply []any) (outcome, error) {
 		if !ok1 || !ok2 || err != nil {
 			return bad()
 		}
-		out.granted = &Work{Key: key, Run: run, Next: out.granted}
+		out.granted = &Task{Key: key, Run: run, Next: out.granted}
 	}
 	if doc != "" {
 		if err := json.Unmarshal([]byte(doc), &out.record); err != nil {
@@ -224,22 +224,22 @@ func parse(op, tenant string, reply []any) (outcome, error) {
 	return out, nil
 }
 
-// Work is work that has to be queued: what, which run of it, and how long it
-// has to wait.
-type Work struct {
+// Task is what has to be queued: the name of a record, a run of it, and how long
+// that run has to wait.
+type Task struct {
 	Key   Key
 	Run   int64
 	Delay time.Duration
-	// Next is another run that the same transition brought: one of the tenant
+	// Next is the task of another run that the same transition brought: one of the tenant
 	// that waited for the slot which it freed.
-	Next *Work
+	Next *Task
 }
 
-func (o outcome) work(key Key) *Work {
+func (o outcome) task(key Key) *Task {
 	if o.verdict != vQueued && o.verdict != vOverdue {
 		return o.granted
 	}
-	return &Work{Key: key, Run: o.record.Run, Delay: o.delay, Next: o.granted}
+	return &Task{Key: key, Run: o.record.Run, Delay: o.delay, Next: o.granted}
 }
 
 // Person is who clicked; both fields may be empty.
@@ -251,18 +251,18 @@ type Person struct {
 // Longest texts of a click that are kept, in characters.
 const maxPersonText = 120
 
-// Push records a push. The work to queue is nil where the same push is under
+// Push records a push. The task to queue is nil where the same push is under
 // way already, or waits in its tenant's backlog. Beyond the tenant's limits
 // nothing is recorded and the error is fault.RateLimited, with a sentence for
 // whoever clicked.
-func (s *Store) Push(ctx context.Context, key Key, by Person) (Record, *Work, error) {
+func (s *Store) Push(ctx context.Context, key Key, by Person) (Record, *Task, error) {
 	return s.click(ctx, "push", key, arguments{Name: cut(by.Name, maxPersonText), Email: cut(by.Email, maxPersonText)})
 }
 
 // click is a transition that the tenant's limits may refuse.
-func (s *Store) click(ctx context.Context, op string, key Key, args arguments) (Record, *Work, error) {
+func (s *Store) click(ctx context.Context, op string, key Key, args arguments) (Record, *Task, error) {
 	out, err := s.refusable(ctx, op, key, args)
-	return out.record, out.work(key), err
+	return out.record, out.task(key), err
 }
 
 // refusable is do, where the limits' refusals are errors.
@@ -282,35 +282,35 @@ func (s *Store) refusable(ctx context.Context, op string, key Key, args argument
 
 // Retry is Push for a button that shows an error. began is false, and nothing
 // is changed, where it shows something else by now.
-func (s *Store) Retry(ctx context.Context, key Key, by Person) (began bool, work *Work, err error) {
+func (s *Store) Retry(ctx context.Context, key Key, by Person) (began bool, task *Task, err error) {
 	out, err := s.refusable(ctx, "retry", key, arguments{Name: cut(by.Name, maxPersonText), Email: cut(by.Email, maxPersonText)})
-	return err == nil && out.verdict != vSame, out.work(key), err
+	return err == nil && out.verdict != vSame, out.task(key), err
 }
 
-// Unlink resets the button for good: whoever still works for the old push can
-// no longer change it, and the next push gets an issue of its own.
-func (s *Store) Unlink(ctx context.Context, key Key) (Record, *Work, error) {
+// Unlink resets the button for good. A worker of the old push can no longer change
+// it, and the next push gets an issue of its own.
+func (s *Store) Unlink(ctx context.Context, key Key) (Record, *Task, error) {
 	out, err := s.do(ctx, "unlink", key, arguments{})
-	return out.record, out.work(key), err
+	return out.record, out.task(key), err
 }
 
 // Dismiss resets a button that shows an error; it changes nothing else.
-func (s *Store) Dismiss(ctx context.Context, key Key) (Record, *Work, error) {
+func (s *Store) Dismiss(ctx context.Context, key Key) (Record, *Task, error) {
 	out, err := s.do(ctx, "dismiss", key, arguments{})
-	return out.record, out.work(key), err
+	return out.record, out.task(key), err
 }
 
 // Reset has the button show initial again, whatever it shows and whether there
 // is a record or not. The issue is left alone, and the next push gets one of
 // its own. Limits as in Push.
-func (s *Store) Reset(ctx context.Context, key Key) (Record, *Work, error) {
-	rec, work, err := s.click(ctx, "reset", key, arguments{})
+func (s *Store) Reset(ctx context.Context, key Key) (Record, *Task, error) {
+	rec, task, err := s.click(ctx, "reset", key, arguments{})
 	if err == nil || !key.Valid() {
-		return rec, work, err
+		return rec, task, err
 	}
 	// What cannot be read is begun anew: nothing else can be done with it.
 	if aside, serr := s.setAside(ctx, key); !aside || serr != nil {
-		return rec, work, err
+		return rec, task, err
 	}
 	if err := s.scrap(ctx, key); err != nil {
 		return Record{}, nil, err
@@ -320,7 +320,7 @@ func (s *Store) Reset(ctx context.Context, key Key) (Record, *Work, error) {
 
 // Link connects the button to an issue that exists. One that it was connected
 // to is left alone. Limits as in Push.
-func (s *Store) Link(ctx context.Context, key Key, issue targets.Issue) (Record, *Work, error) {
+func (s *Store) Link(ctx context.Context, key Key, issue targets.Issue) (Record, *Task, error) {
 	if issue.ID == "" {
 		return Record{}, nil, fault.New(fault.Invalid, "link", "The issue has no id.")
 	}
@@ -328,10 +328,10 @@ func (s *Store) Link(ctx context.Context, key Key, issue targets.Issue) (Record,
 }
 
 // Recheck has an idle button read back, since Productboard was seen to show
-// something else. The work to queue is nil where somebody is at it already.
-func (s *Store) Recheck(ctx context.Context, key Key) (*Work, error) {
+// something else. The task to queue is nil where a run is at it already.
+func (s *Store) Recheck(ctx context.Context, key Key) (*Task, error) {
 	out, err := s.do(ctx, "recheck", key, arguments{})
-	return out.work(key), err
+	return out.task(key), err
 }
 
 // Get reads a record; fault.NotFound where there is none.

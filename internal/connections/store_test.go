@@ -23,7 +23,7 @@ func open(t *testing.T, env redistest.Env) *Store {
 	return NewStore(env.Client, Timing{})
 }
 
-func begin(t *testing.T, s *Store, w *Work) *Lease {
+func begin(t *testing.T, s *Store, w *Task) *Lease {
 	t.Helper()
 	require.NotNil(t, w)
 	l, err := s.Begin(context.Background(), w.Key, w.Run)
@@ -32,7 +32,7 @@ func begin(t *testing.T, s *Store, w *Work) *Lease {
 	return l
 }
 
-func push(t *testing.T, s *Store) *Work {
+func push(t *testing.T, s *Store) *Task {
 	t.Helper()
 	_, w, err := s.Push(context.Background(), someKey, somebody)
 	require.NoError(t, err)
@@ -168,7 +168,7 @@ func TestSilentWorkerIsTakenOverAndFenced(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, again, "found by one pass only")
 
-	l := begin(t, s, &found[0].Work)
+	l := begin(t, s, &found[0].Task)
 	require.NotNil(t, l.Record.Intent, "the new worker knows that a create may have been sent")
 	require.False(t, l.Record.Intent.Resolved)
 	require.Equal(t, 11*time.Second, l.SinceIntent())
@@ -360,7 +360,7 @@ func TestLateIssueOfAPushThatStandsIsNotTheCallers(t *testing.T) {
 	kept, err := frozen.Opened(ctx, someIssue)
 	require.ErrorIs(t, err, ErrLost)
 	require.True(t, kept, "the run that follows sees to it")
-	l := begin(t, s, &found[0].Work)
+	l := begin(t, s, &found[0].Task)
 	_, err = l.Opened(ctx, someIssue)
 	require.NoError(t, err)
 	kept, err = frozen.Opened(ctx, someIssue)
@@ -416,7 +416,7 @@ func TestClicksOnNothingLeaveNothing(t *testing.T) {
 	ctx := context.Background()
 	env := redistest.Mini(t)
 	s := open(t, env)
-	for _, click := range []func(context.Context, Key) (Record, *Work, error){s.Unlink, s.Dismiss} {
+	for _, click := range []func(context.Context, Key) (Record, *Task, error){s.Unlink, s.Dismiss} {
 		rec, w, err := click(ctx, someKey)
 		require.NoError(t, err)
 		require.Nil(t, w)
@@ -434,7 +434,7 @@ func TestKeepRenewsAndEndsWithTheLease(t *testing.T) {
 	defer stop()
 	_, _, err := s.Unlink(ctx, someKey)
 	require.NoError(t, err)
-	<-kept.Done() // the next renewal finds that the work has changed hands
+	<-kept.Done() // the next renewal finds that the run is over
 	require.ErrorIs(t, context.Cause(kept), ErrLost)
 }
 

@@ -10,7 +10,7 @@
 -- functions below that it needs: a function that is made anew in each call
 -- costs as much as a small command.
 -- Answer: verdict, record as JSON (empty: none), now in ms, with 'queued' how
---         many ms the work has to wait before it may begin; then a name
+--         many ms the run has to wait before it may begin; then a name
 --         (integration:entity) and a run for each other run of the tenant that
 --         got a slot.
 --

@@ -45,7 +45,7 @@ func (s *Store) wakeLists(listener int) []string {
 // over, or another worker may have it, and Begin finds out. A lost hint costs
 // nothing but time, since the queue holds the run as well. The end of the
 // context alone does not interrupt the wait.
-func (s *Store) AwaitTask(ctx context.Context, listener int, wait time.Duration) (*Work, error) {
+func (s *Store) AwaitTask(ctx context.Context, listener int, wait time.Duration) (*Task, error) {
 	ctx, cancel := context.WithTimeout(ctx, wait+wakeMargin)
 	defer cancel()
 	reply, err := s.rdb.BLPop(ctx, wait, s.wakeLists(listener)...).Result()
@@ -53,23 +53,23 @@ func (s *Store) AwaitTask(ctx context.Context, listener int, wait time.Duration)
 		return nil, nil
 	}
 	if err != nil {
-		return nil, redisdb.Fault("wait for work", err)
+		return nil, redisdb.Fault("wait for a task", err)
 	}
 	if len(reply) != 2 {
-		return nil, fault.Wrap(fault.Internal, "wait for work", errors.New("the reply is not a key and a value"))
+		return nil, fault.Wrap(fault.Internal, "wait for a task", errors.New("the reply is not a key and a value"))
 	}
 	return parseWake(reply[1])
 }
 
-func parseWake(text string) (*Work, error) {
+func parseWake(text string) (*Task, error) {
 	member, number, _ := strings.Cut(text, "#")
 	key, err := ParseKey(member)
 	if err != nil {
-		return nil, fault.Wrap(fault.Internal, "wait for work", err)
+		return nil, fault.Wrap(fault.Internal, "wait for a task", err)
 	}
 	run, err := strconv.ParseInt(number, 10, 64)
 	if err != nil {
-		return nil, fault.Wrap(fault.Internal, "wait for work", err)
+		return nil, fault.Wrap(fault.Internal, "wait for a task", err)
 	}
-	return &Work{Key: key, Run: run}, nil
+	return &Task{Key: key, Run: run}, nil
 }

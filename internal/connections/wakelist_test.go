@@ -20,23 +20,23 @@ func TestWakeListNamesRunsThatMayBegin(t *testing.T) {
 		for !slices.Contains(s.wakeLists(listener), tagOf("tenant")+"wake") {
 			listener++
 		}
-		_, work, err := s.Push(ctx, Key{"tenant", "integration", "entity"}, Person{})
+		_, task, err := s.Push(ctx, Key{"tenant", "integration", "entity"}, Person{})
 		require.NoError(t, err)
 		_, again, err := s.Push(ctx, Key{"tenant", "integration", "entity"}, Person{})
 		require.NoError(t, err)
 		require.Nil(t, again, "a second push changes nothing, and wakes nobody")
 		got, err := s.AwaitTask(ctx, listener, time.Minute)
 		require.NoError(t, err)
-		require.Equal(t, work, got)
+		require.Equal(t, task, got)
 
 		// A run that has to wait wakes nobody: the next one is the other's.
 		_, _, err = s.Unlink(ctx, Key{"tenant", "integration", "entity"})
 		require.NoError(t, err)
-		_, work, err = s.Push(ctx, Key{"tenant", "integration", "other"}, Person{})
+		_, task, err = s.Push(ctx, Key{"tenant", "integration", "other"}, Person{})
 		require.NoError(t, err)
 		got, err = s.AwaitTask(ctx, listener, time.Minute)
 		require.NoError(t, err)
-		require.Equal(t, work, got)
+		require.Equal(t, task, got)
 
 		got, err = s.AwaitTask(ctx, listener, time.Second)
 		require.NoError(t, err)

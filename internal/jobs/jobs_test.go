@@ -46,9 +46,9 @@ func TestQueueToWorker(t *testing.T) {
 	redistest.Each(t, func(t *testing.T, env redistest.Env) {
 		ctx := context.Background()
 		q := NewQueue(env.Client)
-		work := connections.Work{Key: key("e"), Run: 7}
-		require.NoError(t, q.Enqueue(ctx, work))
-		require.NoError(t, q.Enqueue(ctx, work), "queued already is as good")
+		task := connections.Task{Key: key("e"), Run: 7}
+		require.NoError(t, q.Enqueue(ctx, task))
+		require.NoError(t, q.Enqueue(ctx, task), "queued already is as good")
 		pending, _, _, err := q.Waiting()
 		require.NoError(t, err)
 		require.Equal(t, 1, pending)
@@ -61,14 +61,14 @@ func TestQueueToWorker(t *testing.T) {
 	})
 }
 
-func TestDelayedWorkIsNeverEarly(t *testing.T) {
+func TestDelayedTaskIsNeverEarly(t *testing.T) {
 	env := redistest.Mini(t)
 	q := NewQueue(env.Client)
 	for i, delay := range []time.Duration{time.Millisecond, 999 * time.Millisecond, 1500 * time.Millisecond, 2 * time.Second} {
-		work := connections.Work{Key: key("e"), Run: int64(i), Delay: delay}
+		task := connections.Task{Key: key("e"), Run: int64(i), Delay: delay}
 		due := time.Now().Add(delay)
-		require.NoError(t, q.Enqueue(context.Background(), work))
-		info, err := q.inspector.GetTaskInfo(queueName, taskID(work))
+		require.NoError(t, q.Enqueue(context.Background(), task))
+		info, err := q.inspector.GetTaskInfo(queueName, taskID(task))
 		require.NoError(t, err)
 		require.False(t, info.NextProcessAt.Before(due), "%s: %s is before %s", delay, info.NextProcessAt, due)
 		require.WithinDuration(t, due, info.NextProcessAt, 1100*time.Millisecond)
@@ -83,12 +83,12 @@ func TestShutdownCancelsWhatDoesNotFinish(t *testing.T) {
 	}}
 	w := start(t, env, p, time.Millisecond)
 	q := NewQueue(env.Client)
-	require.NoError(t, q.Enqueue(context.Background(), connections.Work{Key: key("e"), Run: 1}))
+	require.NoError(t, q.Enqueue(context.Background(), connections.Task{Key: key("e"), Run: 1}))
 	<-p.got
 	w.Shutdown() // returns, although the run would wait for ever
 	pending, scheduled, _, err := q.Waiting()
 	require.NoError(t, err)
-	require.Zero(t, pending+scheduled, "the run ended by itself: it had time to hand its work back")
+	require.Zero(t, pending+scheduled, "the run ended by itself: it had time to hand itself back")
 }
 
 func TestRescuerQueuesWhatWasLost(t *testing.T) {
@@ -100,7 +100,7 @@ func TestRescuerQueuesWhatWasLost(t *testing.T) {
 		rescuer := &Rescuer{Records: store, Queue: q, Log: quietLog, Observe: func(r string) { reasons = append(reasons, r) }}
 
 		// Recorded, but the process died before it queued the work.
-		_, work, err := store.Push(ctx, key("lost"), connections.Person{})
+		_, task, err := store.Push(ctx, key("lost"), connections.Person{})
 		require.NoError(t, err)
 		eventually(t, func() bool {
 			require.NoError(t, rescuer.Rescue(ctx))
@@ -112,20 +112,20 @@ func TestRescuerQueuesWhatWasLost(t *testing.T) {
 
 		// Asynq holds the task as taken, but whoever took it never began.
 		p := &performer{got: make(chan int64, 10), do: func(ctx context.Context, _ connections.Key, run int64) error {
-			if run == work.Run {
+			if run == task.Run {
 				<-ctx.Done()
 			}
 			return nil
 		}}
 		w := start(t, env, p, time.Millisecond)
 		defer w.Shutdown()
-		require.Equal(t, work.Run, <-p.got)
+		require.Equal(t, task.Run, <-p.got)
 		eventually(t, func() bool {
 			require.NoError(t, rescuer.Rescue(ctx))
 			return len(reasons) > 0
 		})
 		require.Equal(t, "lost", reasons[0])
-		require.Equal(t, work.Run+1, <-p.got, "a new run, which fences the old one off")
+		require.Equal(t, task.Run+1, <-p.got, "a new run, which fences the old one off")
 	})
 }
 

@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	// laterWorkers is how many works are queued at once, laterBuffer how many
+	// laterWorkers is how many tasks are queued at once, laterBuffer how many
 	// may wait for that. Those at once travel together.
 	laterWorkers = 32
 	laterBuffer  = 4096
@@ -22,13 +22,13 @@ const (
 
 var errNoRoom = errors.New("too much waits to be queued; the rescuer queues it")
 
-// Later queues work without having its caller wait: a click is answered once
+// Later queues tasks without having its caller wait: a click is answered once
 // it is recorded. What does not get through, or is lost with the process, the
 // rescuer finds. Make it with NewLater; Close it once.
 type Later struct {
 	queue *Queue
 	fold  *telemetry.Fold
-	work  chan connections.Work
+	tasks chan connections.Task
 	group sync.WaitGroup
 	// closing makes sure that nothing is sent after the end.
 	closing sync.RWMutex
@@ -37,21 +37,21 @@ type Later struct {
 
 // NewLater starts what queues, in goroutines that end with Close.
 func NewLater(queue *Queue, log *slog.Logger) *Later {
-	l := &Later{queue: queue, fold: telemetry.NewFold(log, "clicks"), work: make(chan connections.Work, laterBuffer)}
+	l := &Later{queue: queue, fold: telemetry.NewFold(log, "clicks"), tasks: make(chan connections.Task, laterBuffer)}
 	for range laterWorkers {
 		l.group.Go(l.run)
 	}
 	return l
 }
 
-// Enqueue takes a work and returns at once; its error says that it was not
+// Enqueue takes a task and returns at once; its error says that it was not
 // taken, which has been logged.
-func (l *Later) Enqueue(ctx context.Context, w connections.Work) error {
+func (l *Later) Enqueue(ctx context.Context, w connections.Task) error {
 	l.closing.RLock()
 	defer l.closing.RUnlock()
 	if !l.closed {
 		select {
-		case l.work <- w:
+		case l.tasks <- w:
 			return nil
 		default:
 		}
@@ -67,7 +67,7 @@ func (l *Later) failed(ctx context.Context, err error) {
 }
 
 func (l *Later) run() {
-	for w := range l.work {
+	for w := range l.tasks {
 		// Nobody's context: the click is answered, and Close lets it finish.
 		ctx, cancel := context.WithTimeout(context.Background(), laterTimeout)
 		if err := l.queue.Enqueue(ctx, w); err != nil {
@@ -83,7 +83,7 @@ func (l *Later) Close(ctx context.Context) {
 	l.closing.Lock()
 	if !l.closed {
 		l.closed = true
-		close(l.work)
+		close(l.tasks)
 	}
 	l.closing.Unlock()
 	done := make(chan struct{})

@@ -20,14 +20,14 @@ func TestLaterQueuesAllThatItTook(t *testing.T) {
 	l := NewLater(q, quietLog)
 	ctx := context.Background()
 	for run := range int64(100) {
-		require.NoError(t, l.Enqueue(ctx, connections.Work{Key: key("e"), Run: run}))
+		require.NoError(t, l.Enqueue(ctx, connections.Task{Key: key("e"), Run: run}))
 	}
 	l.Close(ctx)
 	l.Close(ctx)
 	pending, _, _, err := q.Waiting()
 	require.NoError(t, err)
 	require.Equal(t, 100, pending)
-	require.Error(t, l.Enqueue(ctx, connections.Work{Key: key("e")}), "after its end")
+	require.Error(t, l.Enqueue(ctx, connections.Task{Key: key("e")}), "after its end")
 }
 
 func TestLaterDoesNotWaitForRedis(t *testing.T) {
@@ -36,7 +36,7 @@ func TestLaterDoesNotWaitForRedis(t *testing.T) {
 	l := NewLater(NewQueue(env.Client), quietLog)
 	refused := 0
 	for run := range int64(2*laterBuffer + laterWorkers) {
-		if l.Enqueue(context.Background(), connections.Work{Key: key("e"), Run: run}) != nil {
+		if l.Enqueue(context.Background(), connections.Task{Key: key("e"), Run: run}) != nil {
 			refused++
 		}
 	}
@@ -54,11 +54,11 @@ func TestLaterFoldsItsWarnings(t *testing.T) {
 	began := time.Now()
 	l := NewLater(NewQueue(env.Client), slog.New(slog.NewTextHandler(&out, nil)))
 	for run := range int64(100) {
-		require.NoError(t, l.Enqueue(t.Context(), connections.Work{Key: key("e"), Run: run}))
+		require.NoError(t, l.Enqueue(t.Context(), connections.Task{Key: key("e"), Run: run}))
 	}
 	l.Close(t.Context()) // waits for all of them
 	for range 100 {
-		require.Error(t, l.Enqueue(t.Context(), connections.Work{Key: key("e")}))
+		require.Error(t, l.Enqueue(t.Context(), connections.Task{Key: key("e")}))
 	}
 	most := 1 + int(time.Since(began)/(10*time.Second))
 	lines := strings.Count(out.String(), "not queued")

@@ -11,22 +11,22 @@ import (
 // listen begins the runs of the wake-up list, until Shutdown.
 func (w *Worker) listen(listener int) {
 	for w.free() {
-		work, err := w.opts.WakeList.AwaitTask(w.listening, listener, listenFor)
+		task, err := w.opts.WakeList.AwaitTask(w.listening, listener, listenFor)
 		if err != nil {
 			w.rest() // Redis is away, which the rescuer logs
 			continue
 		}
-		if work == nil || w.listening.Err() != nil {
+		if task == nil || w.listening.Err() != nil {
 			continue // the queue brings it to another process
 		}
-		if !w.shares.enter(work.Key.Tenant) {
+		if !w.shares.enter(task.Key.Tenant) {
 			continue // likewise
 		}
 		select {
 		case w.slots <- struct{}{}:
-			w.listeners.Go(func() { w.perform(*work) })
+			w.listeners.Go(func() { w.perform(*task) })
 		default:
-			w.shares.leave(work.Key.Tenant)
+			w.shares.leave(task.Key.Tenant)
 		}
 	}
 }
@@ -53,15 +53,15 @@ func (w *Worker) rest() {
 
 // perform works on a run of the wake-up list. If Redis fails, the queue and the
 // rescuer bring the run back.
-func (w *Worker) perform(work connections.Work) {
+func (w *Worker) perform(task connections.Task) {
 	defer func() {
 		if r := recover(); r != nil { // as Asynq does for its own
-			w.opts.Log.ErrorContext(w.base, "run ended in a panic", work.Key.LogAttr(), telemetry.KeyPanic, r, telemetry.KeyStack, string(debug.Stack()))
+			w.opts.Log.ErrorContext(w.base, "run ended in a panic", task.Key.LogAttr(), telemetry.KeyPanic, r, telemetry.KeyStack, string(debug.Stack()))
 		}
-		w.shares.leave(work.Key.Tenant) // before somebody listens for the slot
+		w.shares.leave(task.Key.Tenant) // before somebody listens for the slot
 		<-w.slots
 	}()
-	if err := w.performer.Perform(w.base, work.Key, work.Run); err != nil {
-		w.opts.Log.WarnContext(w.base, "run left to the queue", work.Key.LogAttr(), telemetry.KeyError, err)
+	if err := w.performer.Perform(w.base, task.Key, task.Run); err != nil {
+		w.opts.Log.WarnContext(w.base, "run left to the queue", task.Key.LogAttr(), telemetry.KeyError, err)
 	}
 }

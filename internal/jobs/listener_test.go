@@ -14,11 +14,11 @@ import (
 )
 
 // wakeList is a WakeList that the test fills.
-type wakeList chan connections.Work
+type wakeList chan connections.Task
 
 func (b wakeList) Listeners() int { return 1 }
 
-func (b wakeList) AwaitTask(ctx context.Context, _ int, _ time.Duration) (*connections.Work, error) {
+func (b wakeList) AwaitTask(ctx context.Context, _ int, _ time.Duration) (*connections.Task, error) {
 	select {
 	case w := <-b:
 		if w.Run < 0 {
@@ -43,13 +43,13 @@ func TestWakeListBeginsARunThatIsNotInTheQueue(t *testing.T) {
 	require.NoError(t, w.Start())
 	defer w.Shutdown()
 	wake := func(run int64) { // of a tenant of its own: the one before may still have its share
-		b <- connections.Work{Key: connections.Key{Tenant: fmt.Sprint("tenant-", run), Integration: "i", Entity: "e"}, Run: run}
+		b <- connections.Task{Key: connections.Key{Tenant: fmt.Sprint("tenant-", run), Integration: "i", Entity: "e"}, Run: run}
 		require.Equal(t, run, <-p.got)
 	}
 	for run := range int64(4) {
 		wake(run + 1)
 	}
-	b <- connections.Work{Run: -1} // Redis is away
+	b <- connections.Task{Run: -1} // Redis is away
 	wake(5)                        // and back
 }
 
@@ -64,18 +64,18 @@ func TestWakeListIsNotReadByAFullWorker(t *testing.T) {
 	w := NewWorker(env.Client, p, WorkerOptions{Concurrency: 1, Grace: time.Second, WakeList: b, Log: quietLog})
 	require.NoError(t, w.Start())
 	defer w.Shutdown()
-	b <- connections.Work{Key: key("e"), Run: 1}
+	b <- connections.Task{Key: key("e"), Run: 1}
 	require.EqualValues(t, 1, <-p.got)
 	// Asynq's own are worked on all the same.
-	require.NoError(t, NewQueue(env.Client).Enqueue(context.Background(), connections.Work{Key: connections.Key{Tenant: "another", Integration: "i", Entity: "e"}, Run: 2}))
+	require.NoError(t, NewQueue(env.Client).Enqueue(context.Background(), connections.Task{Key: connections.Key{Tenant: "another", Integration: "i", Entity: "e"}, Run: 2}))
 	require.EqualValues(t, 2, <-p.got)
 	select {
-	case b <- connections.Work{Key: key("e"), Run: 3}:
+	case b <- connections.Task{Key: key("e"), Run: 3}:
 		require.Fail(t, "nobody may listen")
 	default:
 	}
 	close(release)
-	b <- connections.Work{Key: key("e"), Run: 3}
+	b <- connections.Task{Key: key("e"), Run: 3}
 	require.EqualValues(t, 3, <-p.got)
 }
 
@@ -90,7 +90,7 @@ func TestShutdownEndsWhatTheWakeListBegan(t *testing.T) {
 	}}
 	w := NewWorker(env.Client, p, WorkerOptions{Concurrency: 1, Grace: time.Millisecond, WakeList: b, Log: quietLog})
 	require.NoError(t, w.Start())
-	b <- connections.Work{Key: key("e"), Run: 1}
+	b <- connections.Task{Key: key("e"), Run: 1}
 	<-p.got
 	w.Shutdown()
 	select {
@@ -114,11 +114,11 @@ func TestATenantHasHalfOfTheSlotsAtMost(t *testing.T) {
 	defer close(release)
 	q := NewQueue(env.Client)
 	for run := range int64(3) {
-		require.NoError(t, q.Enqueue(context.Background(), connections.Work{Key: key("e"), Run: run + 1}))
+		require.NoError(t, q.Enqueue(context.Background(), connections.Task{Key: key("e"), Run: run + 1}))
 	}
 	begun := <-p.got + <-p.got
 	another := connections.Key{Tenant: "another", Integration: "i", Entity: "e"}
-	require.NoError(t, q.Enqueue(context.Background(), connections.Work{Key: another, Run: 4}))
+	require.NoError(t, q.Enqueue(context.Background(), connections.Task{Key: another, Run: 4}))
 	require.EqualValues(t, 4, <-p.got, "the third run of the first was put back")
 	release <- struct{}{}
 	require.EqualValues(t, 1+2+3-begun, <-p.got, "and comes when there is room")

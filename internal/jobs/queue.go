@@ -56,12 +56,12 @@ func NewQueue(rdb redis.UniversalClient) *Queue {
 	return &Queue{client: asynq.NewClientFromRedisClient(rdb), inspector: asynq.NewInspectorFromRedisClient(rdb)}
 }
 
-func taskID(w connections.Work) string { return fmt.Sprintf("push:%s#%d", w.Key, w.Run) }
+func taskID(w connections.Task) string { return fmt.Sprintf("push:%s#%d", w.Key, w.Run) }
 
 // Enqueue queues a run, and those that came with it. A run that is queued
 // already is no error: that is what a lost reply, or a second caller, looks
 // like.
-func (q *Queue) Enqueue(ctx context.Context, w connections.Work) error {
+func (q *Queue) Enqueue(ctx context.Context, w connections.Task) error {
 	var errs []error
 	for next := &w; next != nil; next = next.Next {
 		if err := q.enqueue(ctx, *next); err != nil && !errors.Is(err, asynq.ErrTaskIDConflict) {
@@ -71,7 +71,7 @@ func (q *Queue) Enqueue(ctx context.Context, w connections.Work) error {
 	return errors.Join(errs...)
 }
 
-func (q *Queue) enqueue(ctx context.Context, w connections.Work) error {
+func (q *Queue) enqueue(ctx context.Context, w connections.Task) error {
 	body, err := json.Marshal(payload{Key: w.Key.String(), Run: w.Run})
 	if err != nil {
 		return fault.Wrap(fault.Internal, "encode task", err)
@@ -98,7 +98,7 @@ func wholeSecond(t time.Time) time.Time { return t.Add(time.Second - 1).Truncate
 // ensure makes sure that a run is in the queue. pending is false where Asynq holds
 // the task but will not deliver it soon: the worker that took it died before it
 // could begin.
-func (q *Queue) ensure(ctx context.Context, w connections.Work) (pending bool, err error) {
+func (q *Queue) ensure(ctx context.Context, w connections.Task) (pending bool, err error) {
 	err = q.enqueue(ctx, w)
 	if !errors.Is(err, asynq.ErrTaskIDConflict) {
 		return true, err

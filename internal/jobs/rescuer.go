@@ -12,7 +12,7 @@ import (
 // Records are what the rescuer asks; connections.Store is one.
 type Records interface {
 	Rescue(ctx context.Context) (found []connections.Stalled, more bool, err error)
-	Requeue(ctx context.Context, w connections.Work) (*connections.Work, error)
+	Requeue(ctx context.Context, w connections.Task) (*connections.Task, error)
 }
 
 const (
@@ -65,18 +65,18 @@ func (l *Rescuer) treat(ctx context.Context, f connections.Stalled) error {
 			reason = "overdue"
 		}
 		l.note(ctx, f.Key, reason)
-		return l.Queue.Enqueue(ctx, f.Work)
+		return l.Queue.Enqueue(ctx, f.Task)
 	}
-	pending, err := l.Queue.ensure(ctx, f.Work)
+	pending, err := l.Queue.ensure(ctx, f.Task)
 	if err != nil || pending {
 		return err
 	}
-	work, err := l.Records.Requeue(ctx, f.Work)
-	if err != nil || work == nil {
+	task, err := l.Records.Requeue(ctx, f.Task)
+	if err != nil || task == nil {
 		return err
 	}
 	l.note(ctx, f.Key, "lost")
-	return l.Queue.Enqueue(ctx, *work)
+	return l.Queue.Enqueue(ctx, *task)
 }
 
 func (l *Rescuer) note(ctx context.Context, key connections.Key, reason string) {

@@ -23,7 +23,7 @@ func (o oneRescue) Rescue(context.Context) ([]connections.Stalled, bool, error) 
 	return o.found, true, o.err
 }
 
-func (oneRescue) Requeue(context.Context, connections.Work) (*connections.Work, error) {
+func (oneRescue) Requeue(context.Context, connections.Task) (*connections.Task, error) {
 	return nil, nil
 }
 
@@ -39,7 +39,7 @@ func TestRescuerTreatsWhatItFound(t *testing.T) {
 	failed := errors.New("another could not be rescued")
 	l := &Rescuer{Queue: q, Log: slog.New(slog.NewTextHandler(&out, nil)), Observe: func(r string) { reasons = append(reasons, r) },
 		Records: oneRescue{err: failed, found: []connections.Stalled{
-			{Work: connections.Work{Key: broken}, Aside: true}, {Work: connections.Work{Key: due, Run: 2}, TakenOver: true}}}}
+			{Task: connections.Task{Key: broken}, Aside: true}, {Task: connections.Task{Key: due, Run: 2}, TakenOver: true}}}}
 	require.ErrorIs(t, l.Rescue(t.Context()), failed)
 	require.Equal(t, []string{"taken over"}, reasons)
 	pending, _, _, err := q.Waiting()

@@ -25,7 +25,7 @@ type Performer interface {
 // one cannot hear of all runs. connections.Store is one.
 type WakeList interface {
 	Listeners() int
-	AwaitTask(ctx context.Context, listener int, wait time.Duration) (*connections.Work, error)
+	AwaitTask(ctx context.Context, listener int, wait time.Duration) (*connections.Task, error)
 }
 
 // WorkerOptions sets up a Worker.
@@ -50,7 +50,7 @@ const (
 	pickUp = 50 * time.Millisecond
 	// forward is how often Asynq makes scheduled tasks ready.
 	forward = time.Second
-	// handBack is how long a cancelled run has to hand its work back.
+	// handBack is how long a cancelled run has to hand itself back.
 	handBack = 3 * time.Second
 	// listenFor is how long one wait for the wake-up list takes. It bounds what
 	// the wait adds to a shutdown.
@@ -97,7 +97,7 @@ func NewWorker(rdb redis.UniversalClient, performer Performer, opts WorkerOption
 	return w
 }
 
-// Start begins to take work, in goroutines of its own.
+// Start begins to take tasks, in goroutines of its own.
 func (w *Worker) Start() error {
 	if err := w.server.Start(asynq.HandlerFunc(w.handle)); err != nil {
 		return fmt.Errorf("start worker: %w", err)
@@ -133,8 +133,8 @@ func (w *Worker) handle(ctx context.Context, task *asynq.Task) error {
 	return w.performer.Perform(ctx, key, p.Run)
 }
 
-// Shutdown takes no more work, lets what runs finish within the grace, has
-// the rest handed back to the queue, and waits for both.
+// Shutdown takes no more tasks. It lets runs finish within the grace, has the rest
+// handed back to the queue, and waits for both.
 func (w *Worker) Shutdown() {
 	// Cancelled before Asynq gives up on them: Asynq would requeue first and
 	// cancel after, and both would run.

@@ -21,7 +21,7 @@ const admin = "admin"
 // fault.Conflict and fault.Unauthorized where a click would be refused, with
 // the reason.
 func (d Desk) Retry(ctx context.Context, integration, entity string) (Push, error) {
-	return d.alter(ctx, integration, entity, true, func(in tenants.Integration, e connections.Entry) (connections.Record, *connections.Work, error) {
+	return d.alter(ctx, integration, entity, true, func(in tenants.Integration, e connections.Entry) (connections.Record, *connections.Task, error) {
 		if err := d.pushable(ctx, in); err != nil {
 			return connections.Record{}, nil, err
 		}
@@ -40,7 +40,7 @@ func clicker(name, email string) connections.Person {
 // and whether anything is known of it here. The issue is left alone, and the
 // next push gets one of its own.
 func (d Desk) Reset(ctx context.Context, integration, entity string) (Push, error) {
-	return d.alter(ctx, integration, entity, false, func(_ tenants.Integration, e connections.Entry) (connections.Record, *connections.Work, error) {
+	return d.alter(ctx, integration, entity, false, func(_ tenants.Integration, e connections.Entry) (connections.Record, *connections.Task, error) {
 		return d.s.Records.Reset(ctx, e.Key)
 	})
 }
@@ -48,7 +48,7 @@ func (d Desk) Reset(ctx context.Context, integration, entity string) (Push, erro
 // Unlink does what unlinking at Productboard does: the button shows initial
 // again, and the issue is treated as the integration's OnUnlink says.
 func (d Desk) Unlink(ctx context.Context, integration, entity string) (Push, error) {
-	return d.alter(ctx, integration, entity, true, func(_ tenants.Integration, e connections.Entry) (connections.Record, *connections.Work, error) {
+	return d.alter(ctx, integration, entity, true, func(_ tenants.Integration, e connections.Entry) (connections.Record, *connections.Task, error) {
 		return d.s.Records.Unlink(ctx, e.Key)
 	})
 }
@@ -57,7 +57,7 @@ func (d Desk) Unlink(ctx context.Context, integration, entity string) (Push, err
 // address; one that it was connected to is left alone. A *FieldError is for an
 // issue that the tracker does not show, or that is none of the integration's.
 func (d Desk) Link(ctx context.Context, integration, entity, issue string) (Push, error) {
-	return d.alter(ctx, integration, entity, false, func(in tenants.Integration, e connections.Entry) (connections.Record, *connections.Work, error) {
+	return d.alter(ctx, integration, entity, false, func(in tenants.Integration, e connections.Entry) (connections.Record, *connections.Task, error) {
 		found, err := d.s.resolve(ctx, in, issue)
 		if err != nil {
 			return connections.Record{}, nil, err
@@ -73,8 +73,8 @@ func (s *Service) LinkNew(ctx context.Context, in tenants.Integration, entity, i
 	if err != nil {
 		return err
 	}
-	_, work, err := s.Records.Link(ctx, connections.Key{Tenant: in.Tenant, Integration: in.ID, Entity: entity}, found)
-	s.enqueue(ctx, work)
+	_, task, err := s.Records.Link(ctx, connections.Key{Tenant: in.Tenant, Integration: in.ID, Entity: entity}, found)
+	s.enqueue(ctx, task)
 	return err
 }
 
@@ -100,7 +100,7 @@ func (s *Service) resolve(ctx context.Context, in tenants.Integration, name stri
 
 // alter carries out one change of a button: what can be changed is looked at
 // first, and what has to be done then is queued.
-func (d Desk) alter(ctx context.Context, integration, entity string, known bool, change func(tenants.Integration, connections.Entry) (connections.Record, *connections.Work, error)) (Push, error) {
+func (d Desk) alter(ctx context.Context, integration, entity string, known bool, change func(tenants.Integration, connections.Entry) (connections.Record, *connections.Task, error)) (Push, error) {
 	key := d.key(integration, entity)
 	in, err := d.s.Tenants.Tenant(d.tenant).Integration(ctx, integration)
 	if err != nil {
@@ -116,11 +116,11 @@ func (d Desk) alter(ctx context.Context, integration, entity string, known bool,
 	if err := registered(in); err != nil {
 		return Push{}, err
 	}
-	_, work, err := change(in, e)
+	_, task, err := change(in, e)
 	if err != nil {
 		return Push{}, err
 	}
-	d.s.enqueue(ctx, work)
+	d.s.enqueue(ctx, task)
 	if e, err = d.s.Records.Entry(ctx, key); err != nil {
 		return Push{}, err
 	}
@@ -166,13 +166,13 @@ const enqueueLimit = 2 * time.Second
 
 // enqueue queues what a transition brought. What is not queued the rescuer
 // queues within seconds.
-func (s *Service) enqueue(ctx context.Context, work *connections.Work) {
-	if work == nil {
+func (s *Service) enqueue(ctx context.Context, task *connections.Task) {
+	if task == nil {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), enqueueLimit)
 	defer cancel()
-	if err := s.Queue.Enqueue(ctx, *work); err != nil {
-		s.Log.WarnContext(ctx, "recorded but not queued", work.Key.LogAttr(), telemetry.KeyError, err)
+	if err := s.Queue.Enqueue(ctx, *task); err != nil {
+		s.Log.WarnContext(ctx, "recorded but not queued", task.Key.LogAttr(), telemetry.KeyError, err)
 	}
 }

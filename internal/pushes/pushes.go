@@ -26,11 +26,11 @@ type Records interface {
 	List(ctx context.Context, tenant string, q connections.Query) (connections.Page, error)
 	Entry(ctx context.Context, key connections.Key) (connections.Entry, error)
 	History(ctx context.Context, key connections.Key) ([]connections.Event, error)
-	Push(ctx context.Context, key connections.Key, by connections.Person) (connections.Record, *connections.Work, error)
-	Retry(ctx context.Context, key connections.Key, by connections.Person) (began bool, work *connections.Work, err error)
-	Reset(ctx context.Context, key connections.Key) (connections.Record, *connections.Work, error)
-	Link(ctx context.Context, key connections.Key, issue targets.Issue) (connections.Record, *connections.Work, error)
-	Unlink(ctx context.Context, key connections.Key) (connections.Record, *connections.Work, error)
+	Push(ctx context.Context, key connections.Key, by connections.Person) (connections.Record, *connections.Task, error)
+	Retry(ctx context.Context, key connections.Key, by connections.Person) (began bool, task *connections.Task, err error)
+	Reset(ctx context.Context, key connections.Key) (connections.Record, *connections.Task, error)
+	Link(ctx context.Context, key connections.Key, issue targets.Issue) (connections.Record, *connections.Task, error)
+	Unlink(ctx context.Context, key connections.Key) (connections.Record, *connections.Task, error)
 }
 
 // Tenants binds the store of integrations to a tenant; *tenants.Store does.
@@ -40,7 +40,7 @@ type Tenants interface {
 
 // Queue takes work that a worker has to do.
 type Queue interface {
-	Enqueue(ctx context.Context, work connections.Work) error
+	Enqueue(ctx context.Context, task connections.Task) error
 }
 
 // Tracker finds issues by what people call them; *targets.Target does.

@@ -33,11 +33,11 @@ type rig struct {
 }
 
 type queue struct {
-	runs []connections.Work
+	runs []connections.Task
 	err  error
 }
 
-func (q *queue) Enqueue(_ context.Context, w connections.Work) error {
+func (q *queue) Enqueue(_ context.Context, w connections.Task) error {
 	for next := &w; next != nil; next = next.Next {
 		q.runs = append(q.runs, *next)
 	}

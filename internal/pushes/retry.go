@@ -78,12 +78,12 @@ func (r *retrying) one(ctx context.Context, in tenants.Integration, p Push) (mor
 	if refusal != nil {
 		return true, nil //nolint:nilerr // it is told in Skipped
 	}
-	began, work, err := r.d.s.Records.Retry(ctx, p.Key, clicker(p.By.Name, p.By.Email))
+	began, task, err := r.d.s.Records.Retry(ctx, p.Key, clicker(p.By.Name, p.By.Email))
 	if err != nil {
 		return false, err
 	}
 	r.last = cursor{in.ID, connections.Entry{Key: p.Key, Changed: p.Changed}.After()}
-	r.d.s.enqueue(ctx, work)
+	r.d.s.enqueue(ctx, task)
 	if began {
 		r.out.Retried++
 		r.left--

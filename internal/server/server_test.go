@@ -47,17 +47,17 @@ func (integrations) ByID(_ context.Context, got string) (tenants.Integration, er
 
 type clicks struct{ err error }
 
-func (c clicks) Push(context.Context, connections.Key, connections.Person) (connections.Record, *connections.Work, error) {
+func (c clicks) Push(context.Context, connections.Key, connections.Person) (connections.Record, *connections.Task, error) {
 	return connections.Record{State: connections.Progress, Step: connections.Open}, nil, c.err
 }
-func (c clicks) Unlink(context.Context, connections.Key) (connections.Record, *connections.Work, error) {
+func (c clicks) Unlink(context.Context, connections.Key) (connections.Record, *connections.Task, error) {
 	return connections.Record{State: connections.Initial}, nil, c.err
 }
-func (c clicks) Dismiss(context.Context, connections.Key) (connections.Record, *connections.Work, error) {
+func (c clicks) Dismiss(context.Context, connections.Key) (connections.Record, *connections.Task, error) {
 	return connections.Record{State: connections.Initial}, nil, c.err
 }
 
-func (c clicks) Refuse(context.Context, connections.Key, connections.Person, connections.Failure) (connections.Record, *connections.Work, error) {
+func (c clicks) Refuse(context.Context, connections.Key, connections.Person, connections.Failure) (connections.Record, *connections.Task, error) {
 	return connections.Record{State: connections.Failed}, nil, c.err
 }
 

@@ -144,29 +144,29 @@ func (p *press) leadsTo(record connections.Record, err error) {
 	p.record, p.err = record, err
 }
 
-func (p *press) outcome() (connections.Record, *connections.Work, error) {
+func (p *press) outcome() (connections.Record, *connections.Task, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.record, nil, p.err
 }
 
-func (p *press) Push(context.Context, connections.Key, connections.Person) (connections.Record, *connections.Work, error) {
+func (p *press) Push(context.Context, connections.Key, connections.Person) (connections.Record, *connections.Task, error) {
 	return p.outcome()
 }
 
-func (p *press) Unlink(context.Context, connections.Key) (connections.Record, *connections.Work, error) {
+func (p *press) Unlink(context.Context, connections.Key) (connections.Record, *connections.Task, error) {
 	return p.outcome()
 }
 
-func (p *press) Dismiss(context.Context, connections.Key) (connections.Record, *connections.Work, error) {
+func (p *press) Dismiss(context.Context, connections.Key) (connections.Record, *connections.Task, error) {
 	return p.outcome()
 }
 
-func (p *press) Refuse(context.Context, connections.Key, connections.Person, connections.Failure) (connections.Record, *connections.Work, error) {
+func (p *press) Refuse(context.Context, connections.Key, connections.Person, connections.Failure) (connections.Record, *connections.Task, error) {
 	return p.outcome()
 }
 
-func (p *press) Enqueue(context.Context, connections.Work) error {
+func (p *press) Enqueue(context.Context, connections.Task) error {
 	return errors.New("nothing is queued here")
 }
 
