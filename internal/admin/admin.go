@@ -116,9 +116,9 @@ type API struct {
 }
 
 // New assembles the API from the groups' routes and adds the OpenAPI document's
-// own. log takes an entry for every call that changes something, and answers
-// remembers the answers to requests with an Idempotency-Key. opts may be nil.
-// The error is a mistake in the table of routes.
+// own. Every call that changes something leaves an entry in log. The answers to
+// requests with an Idempotency-Key are kept in answers. The options may be nil. The
+// error is a mistake in the table of routes.
 func New(verifier Verifier, store Tenants, log *audit.Log, answers *idempotency.Store, routes []Route, opts *Options) (*API, error) {
 	if opts == nil {
 		opts = &Options{}

@@ -12,8 +12,8 @@ import (
 	"pushbutton/internal/tenants/register"
 )
 
-// applyLimit bounds one declaration: of each integration both sides are asked,
-// several at a time, and what is new is registered one after the other.
+// applyLimit bounds one declaration. For each integration both sides are asked,
+// several at a time, and new ones are registered one after the other.
 const applyLimit = 10 * time.Minute
 
 // ApplyRequest declares integrations of several tenants.

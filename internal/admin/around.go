@@ -26,7 +26,7 @@ const (
 	claimMargin = 10 * time.Second
 )
 
-// validKey holds for no key at all, or for one that can be taken.
+// validKey reports whether there is no key, or one that can be used.
 func validKey(values []string) bool {
 	if len(values) == 0 {
 		return true
@@ -36,10 +36,12 @@ func validKey(values []string) bool {
 		!strings.ContainsFunc(key, func(r rune) bool { return r <= ' ' || r > '~' })
 }
 
-// once carries a request out unless its key says that it was: then its answer
-// is given again. What failed is not remembered, so that it can be tried again.
+// once carries a request out unless its key shows that this was done before:
+// then it repeats that answer. A failure is not remembered, so that the request
+// can be retried.
 func (a *API) once(ctx context.Context, r Route, c echo.Context, call *Call, key string, request []byte, limit time.Duration, do func() (idempotency.Answer, error)) error {
-	// Whose key it is: another caller's is another key.
+	// A key belongs to its caller: the same text from another caller is another
+	// key.
 	scope := idempotency.Scope{Owner: call.Identity.Tenant, Use: strings.Join([]string{call.Identity.Subject, r.Operation, call.Tenant.ID}, "\x00")}
 	request = append([]byte(c.Request().URL.Path+"\x00"), request...)
 	claim, earlier, err := a.answers.Begin(ctx, scope, key, request, limit+claimMargin)
@@ -103,9 +105,9 @@ func logsOf(r Route, call *Call) []string {
 	}
 }
 
-// record writes down that a call is about to change something, and gives what
-// writes down how it ended. Without the first nothing is done; without the
-// second the log tells in time that the outcome is unknown.
+// record notes in the audit log that a call is about to change something, and
+// returns a function that notes how it ended. If the first note fails, nothing
+// is done. If the second fails, the log says later that the outcome is unknown.
 func (a *API) record(ctx context.Context, r Route, c echo.Context, call *Call) (end func(error), err error) {
 	open, err := a.audit.Begin(ctx, entryOf(r, c, call), logsOf(r, call)...)
 	if err != nil {
@@ -128,8 +130,8 @@ func resultOf(err error) string {
 	return problemOf(err).Type.Name()
 }
 
-// countDenied counts what was tried and not allowed, beside the caller's own audit
-// log: it must not fill a log of anybody else's, nor push anything out of one.
+// countDenied counts a call that was not allowed, beside the caller's own audit
+// log. It must not fill anybody else's log, nor push anything out of one.
 func (a *API) countDenied(ctx context.Context, r Route, c echo.Context, call *Call, err error) {
 	var p *Problem
 	denied := errors.As(err, &p) && p.Type == ProblemRole

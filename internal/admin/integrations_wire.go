@@ -188,8 +188,9 @@ func stateOf(in tenants.Integration) string {
 	}
 }
 
-// SettingsOf are an integration's as they could be sent, secrets included: what
-// a patch is applied to, and what a client sends. Nothing answers them.
+// SettingsOf returns an integration's settings as they could be sent, secrets
+// included. A patch is applied to them, and a client sends them. No answer
+// contains them.
 func SettingsOf(in tenants.Integration) IntegrationSettings {
 	enabled := !in.Disabled
 	out := IntegrationSettings{Name: in.Name, ButtonLabel: in.ButtonLabel, Enabled: &enabled, Answer: string(in.Answer), OnUnlink: string(in.OnUnlink),
@@ -275,7 +276,7 @@ func credentialField(kind tenants.AuthKind, part string) string {
 
 // integrationProblem makes one problem of those of an integration, which names
 // their fields. Only what the caller can mend alone is a validation problem;
-// else the first other failure says what sort it is.
+// else the first other failure decides its type.
 func integrationProblem(err error, kind tenants.AuthKind) error {
 	var all register.Problems
 	if !errors.As(err, &all) {

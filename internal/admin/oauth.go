@@ -18,8 +18,8 @@ type Connector interface {
 	Status(ctx context.Context, in tenants.Integration) (pbauth.Status, error)
 }
 
-// Marks takes the mark of a credential that stopped working away;
-// *tenants.Store does.
+// Marks clears the mark of a credential that stopped working; *tenants.Store
+// does.
 type Marks interface {
 	Reconnected(ctx context.Context, tenant, integration string, side fault.Side) (bool, error)
 }

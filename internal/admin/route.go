@@ -71,7 +71,7 @@ type Paging struct {
 	Limit  int    `json:"limit,omitempty" min:"1" max:"200" default:"50" doc:"The most entries of a page."`
 }
 
-// defaultPage is a page's size where nobody said one.
+// defaultPage is a page's size if the query names none.
 const defaultPage = 50
 
 // size is the page's size.
@@ -97,8 +97,8 @@ func offsetOf(q Paging) (int, error) {
 
 // Handle completes a route: Q is a struct of its query parameters, B of its
 // JSON body (or a Patch), R of its reply; each may be None. What f gets has
-// been checked against the schemas of Q and B; what further is wrong with it,
-// f says by Invalid. Its other errors are *fault.Error or *Problem.
+// been checked against the schemas of Q and B. f reports other mistakes in it
+// by Invalid. Its other errors are *fault.Error or *Problem.
 func Handle[Q, B, R any](r Route, f func(ctx context.Context, c *Call, query Q, body B) (R, error)) Route {
 	r.query, r.body, r.reply = reflect.TypeFor[Q](), reflect.TypeFor[B](), reflect.TypeFor[R]()
 	r.run = func(ctx context.Context, c *Call, query, body []byte) (any, error) {
@@ -198,8 +198,8 @@ func (c *Call) Created(format string, args ...any) {
 // where it is not in the path.
 func (c *Call) Concerns(integration string) { c.integration = integration }
 
-// Touched names a tenant of which a call that is about several has changed
-// something, for that tenant's audit log.
+// Touched names a tenant that a call about several tenants has changed, for
+// that tenant's audit log.
 func (c *Call) Touched(tenant string) { c.touched = append(c.touched, tenant) }
 
 // versioned is a reply with an ETag.

@@ -43,16 +43,16 @@ func brokenFault(op, what string, err error) error {
 		Public: what + " is stored in a form that cannot be read. Ask the plugin's operator: plugin doctor names it and says what to do."}
 }
 
-// OnBroken has the store tell of each document that it finds broken: once for
-// all processes, until it is mended.
+// OnBroken has the store report each document that it finds broken, once for
+// all processes, until it is repaired.
 func (s *Store) OnBroken(tell func(ctx context.Context, b Broken)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.tell = append(s.tell, tell)
 }
 
-// report notes a broken document. That it could not be noted is no failure: the
-// next who goes over it finds it again.
+// report notes a broken document. It does not matter if that fails: the next
+// reader finds the document again.
 func (s *Store) report(ctx context.Context, b Broken) {
 	added, err := s.rdb.ZAddNX(ctx, brokenKey, redis.Z{Score: float64(s.now().UnixMilli()), Member: b.String()}).Result()
 	if err != nil || added == 0 {
@@ -100,7 +100,8 @@ func (s *Store) Broken(ctx context.Context) ([]Broken, error) {
 }
 
 // Whole reports whether every integration of the tenant can be read; else its
-// error names the first that cannot. It is for what must leave nothing out.
+// error names the first that cannot. It is for callers that must leave nothing
+// out.
 func (h Scope) Whole(ctx context.Context) error {
 	return h.store.eachRawOf(ctx, h.tenant, func(tenant, id, raw string) error {
 		if _, err := h.store.decode(tenant, raw); err != nil {

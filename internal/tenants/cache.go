@@ -27,8 +27,8 @@ type CacheOptions struct {
 	// Max bounds the integrations kept, and apart from them the ids that do
 	// not exist; default 10,000. A record takes some kilobytes at most.
 	Max int
-	// LoadTimeout bounds one read from Redis; default 500 ms: while Redis
-	// hangs a click still has to be refused within 2 s in all.
+	// LoadTimeout bounds one read from Redis; default 500 ms: while Redis hangs
+	// a click still has to be rejected within 2 s in all.
 	LoadTimeout time.Duration
 	// Now is the clock; default time.Now.
 	Now func() time.Time
@@ -57,10 +57,10 @@ func (options *CacheOptions) withDefaults() CacheOptions {
 	return o
 }
 
-// Cache answers ByID and Tenant for the front door, mostly without Redis. A change made
-// through the same Store is seen at once, one of another process within TTL.
-// It is safe for concurrent use. What it returns is shared: treat the maps in
-// it as read-only.
+// Cache answers ByID and Tenant for incoming clicks, mostly without Redis. A
+// change made through the same Store is seen at once, one of another process
+// within TTL. It is safe for concurrent use. What it returns is shared: treat
+// the maps in it as read-only.
 type Cache struct {
 	store  *Store
 	opts   CacheOptions
@@ -107,9 +107,10 @@ func (c *Cache) ByID(ctx context.Context, id string) (Integration, error) {
 	return c.read(ctx, id)
 }
 
-// Refresh reads an integration of which the remembered state is in doubt: a
-// caller shows a secret that may be newer. Strangers can cause doubt, so it is
-// done once per Brief and integration; beyond that it is what ByID says.
+// Refresh reads an integration whose remembered state is in doubt, since a
+// caller shows a secret that may be newer. Anybody can cause such doubt, so
+// Redis is read once per Brief and integration. Otherwise it returns what ByID
+// does.
 func (c *Cache) Refresh(ctx context.Context, id string) (Integration, error) {
 	now := c.opts.Now()
 	c.mu.Lock()

@@ -41,7 +41,7 @@ type ProductboardAuth struct {
 	// ClientSecret is the application's (AuthOAuth); empty for a public client,
 	// which PKCE alone protects.
 	ClientSecret secret.String
-	// Subject is the user on whose behalf is called (AuthJWT).
+	// Subject is the user on whose behalf the plugin calls (AuthJWT).
 	Subject string
 	// PrivateKey signs assertions (AuthJWT): an RSA key of at least 2048 bits,
 	// PEM.
@@ -58,7 +58,7 @@ func APIToken(token secret.String) ProductboardAuth {
 	return ProductboardAuth{Kind: AuthToken, Token: token}
 }
 
-// Fingerprint names the credential without telling it, for maps and
+// Fingerprint names the credential without revealing it, for maps and
 // comparisons.
 func (a ProductboardAuth) Fingerprint() string {
 	parts := []string{string(a.Kind), a.Token.Reveal(), a.ClientID, a.ClientSecret.Reveal(), a.Subject, a.PrivateKey.Reveal(), a.KeyID, a.Scope}

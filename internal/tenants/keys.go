@@ -91,9 +91,9 @@ func (s *Store) announce(ctx context.Context) error {
 }
 
 // MissingKeys returns which keys that stored texts are sealed with are not in
-// the keyring, and for each of them how many integrations cannot be opened.
-// It costs one command as long as no key was taken out of the configuration,
-// and a reading of everything where one was.
+// the keyring, and for each of them how many integrations cannot be opened. It
+// costs one command as long as no key was taken out of the configuration.
+// Otherwise it reads everything.
 func (s *Store) MissingKeys(ctx context.Context) (map[string]int, error) {
 	ids, err := s.rdb.ZRange(ctx, keysKey, 0, -1).Result()
 	if err != nil {
@@ -145,7 +145,7 @@ func (s *Store) KeyUses(ctx context.Context) (map[string]int, error) {
 	return uses, err
 }
 
-// unseal decodes an integration and tells which keys its texts name.
+// unseal decodes an integration and returns which keys its texts name.
 func (s *Store) unseal(tenant, raw string) (Integration, map[string]bool, error) {
 	keys := map[string]bool{}
 	reader := &Store{keys: s.keys.Observed(func(id string) { keys[id] = true })}

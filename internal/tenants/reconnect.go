@@ -21,8 +21,8 @@ const reconnectKey = "pb:reconnect"
 const changeTries = 5
 
 // NeedReconnect marks an integration: the credential of a side, as it is in
-// used, does not work. Of many that find out at once one marks, and is told
-// true. It is false as well where the credential has been replaced meanwhile.
+// used, does not work. Of many callers that find out at once, one marks and
+// gets true. It is false as well if the credential has been replaced meanwhile.
 func (s *Store) NeedReconnect(ctx context.Context, used Integration, side fault.Side, reason string) (bool, error) {
 	failed := used.credentialOf(side)
 	if err := s.listReconnect(ctx, used.ID, s.now()); err != nil {
@@ -44,8 +44,8 @@ func (s *Store) listReconnect(ctx context.Context, integration string, since tim
 	return nil
 }
 
-// Reconnected takes the mark of a side away: its credential was seen to work.
-// It is false where there was none.
+// Reconnected clears the mark of a side, whose credential was seen to work. It
+// is false if there was none.
 func (s *Store) Reconnected(ctx context.Context, tenant, integration string, side fault.Side) (bool, error) {
 	return s.amend(ctx, tenant, integration, func(in *Integration) bool {
 		if in.Reconnect == nil || in.Reconnect.Side != side {
@@ -86,7 +86,7 @@ func (s *Store) Reconnecting(ctx context.Context) ([]string, error) {
 	return ids, nil
 }
 
-// Resumed takes an integration off that list: all that waited goes on.
+// Resumed takes an integration off that list, once all that waited goes on.
 func (s *Store) Resumed(ctx context.Context, integration string) error {
 	if err := s.rdb.ZRem(ctx, reconnectKey, integration).Err(); err != nil {
 		return redisdb.Fault("resume", err)

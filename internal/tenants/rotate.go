@@ -15,8 +15,8 @@ const (
 	// rotateBatch is how many integrations are read at once: at MaxRecord each
 	// they take some 16 MB.
 	rotateBatch = 64
-	// rotatePasses bounds how often everything is gone over: processes that
-	// still seal with an older key would keep it busy for ever.
+	// rotatePasses bounds the passes: processes that still seal with an older
+	// key would keep it busy for ever.
 	rotatePasses = 3
 	// resealTries bounds the tries for one integration that others change at
 	// the same time.
@@ -39,7 +39,7 @@ type Rotated struct {
 	BrokenCount int64
 }
 
-// maxBroken bounds how many failures are told one by one.
+// maxBroken bounds how many failures are reported one by one.
 const maxBroken = 20
 
 // Rotate seals every credential of every tenant with the keyring's first key,
@@ -68,7 +68,7 @@ func (s *Store) Rotate(ctx context.Context, progress func(Rotated)) (Rotated, er
 	}
 }
 
-// count takes down what became of one integration; its error is Redis'.
+// count notes what became of one integration; its error is Redis'.
 func (r *Rotated) count(tenant, id string) func(changed bool, older map[string]bool, err error) error {
 	return func(changed bool, older map[string]bool, err error) error {
 		switch {

@@ -34,7 +34,7 @@ type Scope struct {
 	tenant string
 }
 
-// Tenant binds the store to a tenant. It does not look whether there is one.
+// Tenant binds the store to a tenant. It does not check that there is one.
 func (s *Store) Tenant(id string) Scope { return Scope{store: s, tenant: id} }
 
 // Get reads the tenant itself.
@@ -204,7 +204,7 @@ func (h Scope) DeleteTenant(ctx context.Context) error {
 }
 
 // change runs change.lua: one atomic step within the tenant's keys. The cache
-// is told whatever the outcome, which can be unknown.
+// is told in any case, since the outcome can be unknown.
 func (h Scope) change(ctx context.Context, op, verb string, in Integration, raw []byte) error {
 	ctx, cancel := context.WithTimeout(ctx, writeLimit)
 	defer cancel()

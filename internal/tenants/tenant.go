@@ -35,13 +35,13 @@ type Tenant struct {
 	ID string `json:"id"`
 	// Name is what people call it; it may be empty.
 	Name string `json:"name,omitempty"`
-	// Suspended, if set, keeps its clicks from being taken and its waiting
-	// work from being done.
+	// Suspended, if set, keeps its clicks from being taken and its queued
+	// pushes from going on.
 	Suspended *Suspension `json:"suspended,omitempty"`
 	// Deleting is when its deletion began: then it is suspended, takes no new
 	// integration, and there is no way back.
 	Deleting time.Time `json:"deleting,omitzero"`
-	// Importing names the exported file that it is being made of: until it is
+	// Importing names the exported file that it is being made from. Until it is
 	// complete nothing is done for it, and no click of any kind is taken.
 	Importing string       `json:"importing,omitempty"`
 	Limits    TenantLimits `json:"limits,omitzero"`
@@ -137,8 +137,8 @@ func (t Tenant) Check() []Wrong {
 	return out
 }
 
-// bounds is what the store itself demands: one whose name was taken before it
-// had to be printable can still be suspended.
+// bounds is what the store itself demands. It does not demand a printable name,
+// so that a tenant with an older name can still be suspended.
 func (t Tenant) bounds() []Wrong {
 	var out []Wrong
 	say := func(bad bool, field, message string) {

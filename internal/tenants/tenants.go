@@ -63,7 +63,7 @@ type Integration struct {
 	// has returned: the probe arrives before that.
 	ProductboardID string
 	// CreateBegun is when a create call was last about to be sent. While
-	// ProductboardID is empty it tells that Productboard may have the
+	// ProductboardID is empty it means that Productboard may have the
 	// integration all the same.
 	CreateBegun time.Time
 	// ButtonLabel is the button's text before a push, 1-10 characters.
@@ -77,16 +77,16 @@ type Integration struct {
 	Productboard ProductboardAuth
 	// Reconnect is set while one of the two credentials does not work.
 	Reconnect *Reconnect
-	// Expires holds when a credential ends, of those of which it is known. It
-	// belongs to the credential, as Reconnect does: another one has none yet.
-	// Change it by SetExpiry alone.
+	// Expires holds when a credential ends, as far as it is known. It belongs
+	// to the credential, as Reconnect does: another one has none yet. Change it
+	// by SetExpiry alone.
 	Expires  map[fault.Side]Expiry
 	Answer   AnswerShape
 	OnUnlink OnUnlink
 	Target   TargetConfig
 	Disabled bool
-	// Deleting is when its deletion was begun: what is left of it is only
-	// there to be deleted. Zero: it is not being deleted.
+	// Deleting is when its deletion began: what is left of it is only there to
+	// be deleted. Zero: it is not being deleted.
 	Deleting  time.Time
 	CreatedAt time.Time
 	UpdatedAt time.Time

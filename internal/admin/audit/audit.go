@@ -1,6 +1,6 @@
 // Package audit keeps who did what, when, and how it ended: a log per tenant
-// and one of the deployment, to which is only ever added. Calls that were
-// denied stand apart, counted by caller and operation (Denial).
+// and one of the deployment. Entries are only ever added. Denied calls are kept
+// apart, counted by caller and operation (Denial).
 //
 // A log is bounded: it keeps its latest MaxEntries of at most MaxAge. What
 // must not live here: secrets and bodies of requests (an Entry has no place
@@ -241,7 +241,7 @@ func validCursor(s string) bool {
 	return err == nil && got == 2 && (ms > 0 || n > 0) && s == fmt.Sprintf("%d-%d", ms, n)
 }
 
-// sweep ends what a process began that died since.
+// sweep ends the operations of processes that have died since.
 func (l *Log) sweep(ctx context.Context, log string) error {
 	const op = "sweep audit entries"
 	open, err := l.rdb.HGetAll(ctx, openKey(log)).Result()

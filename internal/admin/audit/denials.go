@@ -34,8 +34,8 @@ func deniedKeys(log string) []string {
 	return []string{streamKey(log) + ":denied", streamKey(log) + ":denied:order"}
 }
 
-// CountDenied counts a call that was not allowed. It is no entry of the log: who may
-// change nothing must not push out what others have changed.
+// CountDenied counts a call that was not allowed. It is no entry of the log: a
+// caller who may change nothing must not push out what others have changed.
 func (l *Log) CountDenied(ctx context.Context, e Entry, log string) error {
 	const op = "count denied call"
 	e = e.cut()

@@ -23,8 +23,8 @@ const (
 	// share is what part of them one subject can revoke: nobody fills the list
 	// alone, so that a stolen token cannot keep itself from being revoked.
 	share = 10
-	// LeastKept is how long a revocation is remembered at least: who names a
-	// time in another time zone must not revive a token.
+	// LeastKept is how long a revocation is remembered at least: a time given
+	// in a wrong time zone must not revive a token.
 	LeastKept = 24 * time.Hour
 )
 

@@ -36,7 +36,7 @@ const (
 	// connectTimeout bounds connecting, and the TLS handshake after it.
 	connectTimeout = 10 * time.Second
 	// defaultLimit bounds a request as a whole. The server has limits of its
-	// own and tells when one is over; this one is for a server that hangs.
+	// own and says when one is over. This one is for a server that hangs.
 	defaultLimit = 30 * time.Second
 )
 
@@ -159,8 +159,8 @@ func wait(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// retryDelay returns how long to wait if a request was refused by the API's own
-// limits, which is before anything was done; 0: it was not. A limit of
+// retryDelay returns how long to wait if the API's own limits rejected a
+// request, which is before anything was done; 0: they did not. A limit of
 // Productboard or a tracker has a side.
 func retryDelay(err error) time.Duration {
 	const longest = 5 * time.Second

@@ -14,7 +14,7 @@ import (
 	"unicode/utf8"
 )
 
-// MaxWrong bounds what one check tells.
+// MaxWrong bounds how many mistakes one check reports.
 const MaxWrong = 100
 
 // FieldError is one thing that is wrong: where, and a sentence without its subject
