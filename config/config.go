@@ -32,7 +32,7 @@ type Config struct {
 	RedisWaitReplicas int
 	// DataDir is where a Redis of our own keeps its files.
 	DataDir string
-	// AllowVolatileRedis accepts a Redis that may lose what it was told.
+	// AllowVolatileRedis accepts a Redis that may lose what was written.
 	AllowVolatileRedis bool
 	// ProductboardAPIURL and ProductboardAppURL have no trailing slash.
 	ProductboardAPIURL string

@@ -32,7 +32,7 @@ const (
 type Setting struct {
 	// Env is the environment variable.
 	Env string
-	// Default is used where nothing was given; it may be empty.
+	// Default is used if nothing is set; it may be empty.
 	Default string
 	// Example is a typical value where Default is none.
 	Example string

@@ -51,7 +51,7 @@ type invocation struct {
 	stdout io.Writer
 	stderr io.Writer
 	flags  *flag.FlagSet
-	// given holds the settings that were given as flags.
+	// flagValues holds the settings that were set by flags.
 	flagValues map[string]string
 }
 
@@ -131,7 +131,7 @@ func invoke(ctx context.Context, c command, args []string, env environment, stdo
 	return report(c.name, do(ctx, inv.flags.Args()), stderr)
 }
 
-// report prints an error and gives the exit code for it.
+// report prints an error and returns the exit code for it.
 func report(name string, err error, stderr io.Writer) int {
 	var silent *silentError
 	var wrong *usageError

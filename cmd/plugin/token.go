@@ -11,9 +11,9 @@ import (
 )
 
 const (
-	// tokenLife is a token's life where nobody said one: a working day.
+	// tokenLife is a token's life if no flag sets one: a working day.
 	tokenLife = 8 * time.Hour
-	// tokenSubject is whose a token is where nobody said it.
+	// tokenSubject is a token's subject if no flag sets one.
 	tokenSubject = "plugin token"
 )
 

@@ -51,8 +51,8 @@ func (s staticToken) Token(context.Context) (secret.String, error) { return s.to
 type RateLimiter interface {
 	// Wait returns when the next request may be sent.
 	Wait(ctx context.Context, key string) error
-	// Limited is told that nothing may be sent for d: Productboard answered
-	// 429, or said that nothing is left of the current window.
+	// Limited says that nothing may be sent for d: Productboard answered 429,
+	// or said that nothing is left of the current window.
 	Limited(ctx context.Context, key string, d time.Duration) error
 }
 

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// EventKind says what an Event tells.
+// EventKind says what an Event is about.
 type EventKind string
 
 // The kinds of events.

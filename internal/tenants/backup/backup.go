@@ -24,7 +24,7 @@ import (
 
 const (
 	// Version is that of the inner form. It rises with every field that is
-	// added or changes its meaning: a reader refuses what it does not know.
+	// added or changes its meaning: a reader rejects what it does not know.
 	Version = 1
 	// format names the inner form.
 	format = "pushbutton tenant"
@@ -74,8 +74,8 @@ type Content struct {
 	Unfinished int64
 }
 
-// Progress is told now and then how many connections are done; nil is told
-// nothing.
+// Progress is called now and then with how many connections are done. It may be
+// nil.
 type Progress func(connections int64)
 
 func (p Progress) tell(n int64) {

@@ -19,11 +19,11 @@ type taker interface {
 	connection(connections.Entry) error
 }
 
-// read reads the inner form to its end and gives what it holds to a taker,
+// read reads the inner form to its end and passes what it holds to a taker,
 // checked line by line. That the file is complete is known only when read has
-// returned without an error. Errors that are the file's are fault.Invalid,
-// name the line, and repeat nothing of it; others are the taker's, or those of
-// the io.Reader.
+// returned without an error. Errors that are the file's are fault.Invalid, name
+// the line, and repeat nothing of it; others are the taker's, or those of the
+// io.Reader.
 func read(r io.Reader, to taker) (Content, error) {
 	s := &scanner{in: bufio.NewReaderSize(r, 64<<10), to: to, names: map[string]bool{}, ids: map[string]bool{}}
 	for {
@@ -48,17 +48,17 @@ type scanner struct {
 	to      taker
 	n       int64 // lines so far
 	head    header
-	stage   stage
+	part    part
 	content Content
 	// names and ids are of the integrations that were read.
 	names, ids map[string]bool
 }
 
-// stage is which line has to come next at the earliest.
-type stage uint8
+// part is which line has to come next at the earliest.
+type part uint8
 
 const (
-	atHeader stage = iota
+	atHeader part = iota
 	atTenant
 	atIntegrations
 	atConnections
@@ -95,7 +95,7 @@ func (s *scanner) next() ([]byte, error) {
 // decode reads a line strictly: what this version does not know would be lost.
 // The first is read twice, since a newer one may have more in it.
 func (s *scanner) decode(raw []byte) (line, error) {
-	if s.stage == atHeader {
+	if s.part == atHeader {
 		var first struct {
 			Header struct {
 				Format  string `json:"format"`
@@ -123,7 +123,7 @@ func (s *scanner) decode(raw []byte) (line, error) {
 	return l, nil
 }
 
-// take checks a line and hands it on; done tells that it was the last.
+// take checks a line and passes it on; done means that it was the last.
 func (s *scanner) take(l line) (done bool, err error) {
 	there := 0
 	for _, is := range []bool{l.Header != nil, l.Tenant != nil, l.Integration != nil, l.Connection != nil, l.Trailer != nil} {
@@ -134,17 +134,17 @@ func (s *scanner) take(l line) (done bool, err error) {
 	switch {
 	case there != 1:
 		return false, s.invalid("is not one thing")
-	case l.Header != nil && s.stage == atHeader:
+	case l.Header != nil && s.part == atHeader:
 		return false, s.takeHeader(*l.Header)
-	case l.Tenant != nil && s.stage == atTenant:
-		s.stage = atIntegrations
+	case l.Tenant != nil && s.part == atTenant:
+		s.part = atIntegrations
 		return false, s.takeTenant(l.Tenant)
-	case l.Integration != nil && s.stage == atIntegrations:
+	case l.Integration != nil && s.part == atIntegrations:
 		return false, s.takeIntegration(l.Integration)
-	case l.Connection != nil && s.stage >= atIntegrations:
-		s.stage = atConnections
+	case l.Connection != nil && s.part >= atIntegrations:
+		s.part = atConnections
 		return false, s.takeConnection(l.Connection)
-	case l.Trailer != nil && s.stage >= atIntegrations:
+	case l.Trailer != nil && s.part >= atIntegrations:
 		return true, s.takeTrailer(*l.Trailer)
 	default:
 		return false, s.invalid("is out of its place")
@@ -158,7 +158,7 @@ func (s *scanner) takeHeader(h header) error {
 	case !validFileID(h.ID) || !writable(h.Exported):
 		return s.invalid("cannot be a header")
 	}
-	s.head, s.stage = h, atTenant
+	s.head, s.part = h, atTenant
 	s.content.Tenant, s.content.Exported = h.Tenant, h.Exported
 	return nil
 }

@@ -73,8 +73,8 @@ func validFileID(id string) bool {
 	return err == nil && len(raw) == fileIDLen && hex.EncodeToString(raw) == id
 }
 
-// opened is a file that is decrypted while it is read, and tells its own
-// failures from those of whatever it is read from.
+// opened is a file that is decrypted while it is read. It distinguishes its own
+// failures from those of the reader below.
 type opened struct {
 	src   *remembering
 	plain io.Reader

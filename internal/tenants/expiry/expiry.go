@@ -1,6 +1,6 @@
-// Package expiry watches the dates on which credentials end. Once a day each
-// integration is asked about that can tell; what it tells is stored, and a line
-// in the log warns 14 days ahead.
+// Package expiry watches the dates on which credentials end. Once a day it asks
+// about each integration that has a side which can tell. It stores the answer,
+// and a line in the log warns 14 days ahead.
 //
 // What must not live here: what a tracker says and how (targets), where a date
 // is kept (tenants), the words of the warning (register).
@@ -18,7 +18,7 @@ import (
 )
 
 const (
-	// Every is how often a pass is begun.
+	// Every is how often a pass begins.
 	Every = 10 * time.Minute
 	// PassLimit is how long one may take.
 	PassLimit = 9 * time.Minute

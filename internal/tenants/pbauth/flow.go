@@ -26,7 +26,7 @@ const stateLife = 10 * time.Minute
 // secretBytes is the length of a state and of a verifier before encoding.
 const secretBytes = 32
 
-// Started is a connection that was begun.
+// Started is a connection that has begun.
 type Started struct {
 	// AuthorizeURL is where the admin's browser goes next.
 	AuthorizeURL string
@@ -166,8 +166,8 @@ func (a *Auth) connect(ctx context.Context, in tenants.Integration, p pair) erro
 }
 
 // Revoke ends an integration's session at Productboard, if it has one, and
-// forgets its tokens. It forgets them also where Productboard cannot be told,
-// and returns the error then.
+// forgets its tokens. If Productboard cannot be told, it forgets them all the
+// same and returns the error.
 func (a *Auth) Revoke(ctx context.Context, in tenants.Integration) error {
 	a.forget(in.ID)
 	var revokeErr error
@@ -194,7 +194,7 @@ func (a *Auth) Revoke(ctx context.Context, in tenants.Integration) error {
 type Status struct {
 	// Connected reports whether there is a session, or need not be one.
 	Connected bool
-	// RefreshBy is when a session ends that is not used before; zero if there
+	// RefreshBy is when a session ends if it is not used before; zero if there
 	// is none.
 	RefreshBy time.Time
 	// Ended is why the session ended, a sentence.

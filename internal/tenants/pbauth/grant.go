@@ -28,7 +28,7 @@ const (
 	// backdate is how much an assertion's issue is dated back, for a clock that
 	// is ahead of Productboard's.
 	backdate = 10 * time.Second
-	// leastLife is believed of a token whose life is not told.
+	// leastLife is assumed of a token that comes without its life.
 	leastLife = 5 * time.Minute
 	// leastRefreshLife likewise of a refresh token: 180 days are published.
 	leastRefreshLife = 90 * 24 * time.Hour

@@ -42,8 +42,8 @@ type Options struct {
 	// Observe, if set, is told of every request for a token: "code",
 	// "refresh", "assertion" or "revoke", and how it ended.
 	Observe func(grant string, err error)
-	// Lock is how long a process may be silent that asks for a token before
-	// another does; default 30 s. The request itself is bounded by a third.
+	// Lock is how long a process that asks for a token may be silent before
+	// another one asks; default 30 s. The request itself is bounded by a third.
 	Lock time.Duration
 	// Wait is how long a caller waits for a token that another process is
 	// asking for; default 20 s.
@@ -52,7 +52,8 @@ type Options struct {
 	Now func() time.Time
 }
 
-// Auth gives tokens. It is safe for concurrent use, also by several processes.
+// Auth supplies tokens. It is safe for concurrent use, also by several
+// processes.
 type Auth struct {
 	rdb    redis.UniversalClient
 	keys   *secret.Keyring
@@ -106,8 +107,8 @@ func New(rdb redis.UniversalClient, keys *secret.Keyring, store *tenants.Store, 
 	return a
 }
 
-// Source gives the tokens of one integration: it is a pbapi.TokenSource, and a
-// pbapi.Renewer where tokens change.
+// Source supplies the tokens of one integration. It is a pbapi.TokenSource, and
+// a pbapi.Renewer where tokens change.
 type Source struct {
 	auth *Auth
 	in   tenants.Integration
@@ -152,7 +153,7 @@ func (s *Source) Renew(ctx context.Context, rejected secret.String) (secret.Stri
 }
 
 // Renewable reports whether there can be another token than the one that was
-// refused: an API token is the only one.
+// rejected: an API token is the only one.
 func (s *Source) Renewable() bool { return s.changes() }
 
 func (s *Source) changes() bool {

@@ -97,7 +97,7 @@ func (a *Auth) serves(p pair, rejected secret.String, busy bool) bool {
 	return now.Before(p.renew) || busy && now.Before(p.until)
 }
 
-// renewLocked asks Productboard, holding the lock, and stores what it gives.
+// renewLocked asks Productboard, holding the lock, and stores the answer.
 func (a *Auth) renewLocked(ctx context.Context, in tenants.Integration, p pair, owner string, lockedAt time.Time) (pair, error) {
 	if in.Productboard.Kind == tenants.AuthOAuth && p.refresh.Empty() {
 		a.drop(ctx, in, owner)

@@ -20,8 +20,8 @@ import (
 //go:embed session.lua
 var sessionLua string
 
-// pair is what Productboard gives: an access token and, in a session, the
-// refresh token for the next one.
+// pair is an access token and, in a session, the refresh token for the next
+// one.
 type pair struct {
 	access secret.String
 	// renew is when to ask for another, until when this one works.

@@ -22,8 +22,8 @@ const (
 
 // Tend refreshes the sessions that have to be refreshed. One kind had its
 // refresh cut short, and the grace is not over yet. The other has not been used
-// for half of its refresh token's life. Dead is told of each that is refused.
-// Any number of processes may tend.
+// for half of its refresh token's life. dead is called for each that
+// Productboard rejects. Any number of processes may tend.
 func (a *Auth) Tend(ctx context.Context, dead func(in tenants.Integration, err error)) error {
 	members, err := a.rdb.ZRangeByScore(ctx, dueKey, &redis.ZRangeBy{
 		Min: "-inf", Max: strconv.FormatInt(a.opts.Now().UnixMilli(), 10), Count: tendBatch,
