@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"strings"
 
-	"pushbutton/internal/targets"
 	"pushbutton/internal/targets/catalog"
+	"pushbutton/internal/targets/settings"
 )
 
 func targetsCommand() command {
@@ -35,7 +35,7 @@ func unknownTarget(name string) error {
 		names = append(names, k.Type)
 	}
 	text := fmt.Sprintf("there is no tracker %q, only %s", name, strings.Join(names, ", "))
-	if s := targets.Suggest(name, names); s != "" {
+	if s := settings.Suggest(name, names); s != "" {
 		text += " (did you mean " + s + "?)"
 	}
 	return fmt.Errorf("%s", text)

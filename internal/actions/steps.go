@@ -9,6 +9,7 @@ import (
 	"pushbutton/internal/fault"
 	"pushbutton/internal/pbapi"
 	"pushbutton/internal/targets"
+	"pushbutton/internal/targets/wire"
 	"pushbutton/internal/telemetry"
 )
 
@@ -79,7 +80,7 @@ func (r *run) reread(ctx context.Context, target *targets.Target) (done bool, er
 	case targets.VerdictPresent, targets.VerdictMoved:
 		return true, r.opened(ctx, target, issue)
 	case targets.VerdictTrashed:
-		return false, targets.Trashed(targets.OpRead, target.Traits().Name, "The issue "+known.Key)
+		return false, wire.Trashed(targets.OpRead, target.Traits().Name, "The issue "+known.Key)
 	case targets.VerdictGone:
 		return false, r.lease.Gone(ctx)
 	case targets.VerdictHidden, targets.VerdictIntermediary, targets.VerdictCredentialRefused, targets.VerdictUndecided:

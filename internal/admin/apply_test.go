@@ -12,7 +12,7 @@ import (
 	"pushbutton/internal/admin/audit"
 	"pushbutton/internal/admin/auth"
 	"pushbutton/internal/redisdb/redistest"
-	"pushbutton/internal/targets"
+	"pushbutton/internal/targets/settings"
 	"pushbutton/internal/tenants"
 )
 
@@ -78,7 +78,7 @@ func TestApplyNamesTheField(t *testing.T) {
 		if c.Settings["project"] == "push" {
 			return nil
 		}
-		return targets.FieldErrors{{Path: "settings.project", Message: "is required"}}
+		return settings.FieldErrors{{Path: "settings.project", Message: "is required"}}
 	}
 	operator := o.token("", auth.Operator)
 	other := func(from, to string) string {

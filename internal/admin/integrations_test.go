@@ -18,6 +18,8 @@ import (
 	"pushbutton/internal/pbapi/pbfake"
 	"pushbutton/internal/redisdb/redistest"
 	"pushbutton/internal/targets"
+	"pushbutton/internal/targets/settings"
+	"pushbutton/internal/targets/text"
 	"pushbutton/internal/tenants"
 	"pushbutton/internal/tenants/register"
 )
@@ -60,11 +62,11 @@ func newOffice(t *testing.T, env redistest.Env) *office {
 		return register.Checked{Caveat: "It may push twice."}, nil
 	}
 	opts := &register.Options{Buttons: noButtons{},
-		Recipients: func(_, _ tenants.TargetConfig) (map[string]targets.Address, error) {
+		Recipients: func(_, _ tenants.TargetConfig) (map[string]settings.Address, error) {
 			return nil, nil
 		},
 		Preview: func(context.Context, tenants.Integration, string) (targets.Preview, error) {
-			return targets.Preview{Title: "T", Text: "B", Format: targets.FormatMarkdown}, nil
+			return targets.Preview{Title: "T", Text: "B", Format: text.FormatMarkdown}, nil
 		},
 	}
 	late := &lateRegistrar{}
@@ -155,7 +157,7 @@ func TestIntegrationFieldsAreNamed(t *testing.T) {
 		if c.Settings["project"] == "push" {
 			return nil
 		}
-		return targets.FieldErrors{{Path: "settings.project", Message: "is required"}, {Path: "credentials.apiKey", Message: "is odd"}}
+		return settings.FieldErrors{{Path: "settings.project", Message: "is required"}, {Path: "credentials.apiKey", Message: "is odd"}}
 	}
 	created := o.do(o.admin, http.MethodPost, "/tenants/acme/integrations", goodIntegration)
 	require.Equal(t, http.StatusCreated, created.status, created.raw)

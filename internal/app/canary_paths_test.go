@@ -31,6 +31,7 @@ import (
 	"pushbutton/internal/secret"
 	"pushbutton/internal/targets"
 	"pushbutton/internal/targets/catalog"
+	"pushbutton/internal/targets/settings"
 	"pushbutton/internal/tenants"
 	"pushbutton/internal/tenants/register"
 )
@@ -274,7 +275,7 @@ func (r *canaryRig) everyTracker() {
 			}
 		}
 		for _, f := range kind.Credentials {
-			if f.Name != targets.AnyName {
+			if f.Name != settings.AnyName {
 				assert.True(r.t, covered[f.Name], "%s.%s was never planted; last refusal: %v", kind.Type, f.Name, refused)
 			}
 		}
@@ -286,7 +287,7 @@ func (r *canaryRig) everyTracker() {
 // credentials plants a kind's: the required ones with each of the others in
 // turn, since many exclude each other.
 func (r *canaryRig) credentials(kind targets.Kind) []map[string]secret.String {
-	plant := func(f targets.Field) secret.String {
+	plant := func(f settings.Field) secret.String {
 		name := kind.Type + "." + f.Name
 		if f.Multiline {
 			return secret.New(r.c.plantKey(r.t, name))
@@ -297,7 +298,7 @@ func (r *canaryRig) credentials(kind targets.Kind) []map[string]secret.String {
 		return []map[string]secret.String{{"key": secret.New(r.c.plant("http.key"))}}
 	}
 	required := map[string]secret.String{}
-	var others []targets.Field
+	var others []settings.Field
 	for _, f := range kind.Credentials {
 		if f.Required {
 			required[f.Name] = plant(f)
@@ -573,7 +574,7 @@ func TestPanicsShowNoCredential(t *testing.T) {
 			panic(fmt.Sprintf("%+v", targets.Config{Credentials: map[string]secret.String{"t": secret.New(token)}}))
 		},
 	} {
-		kind := targets.Kind{Type: "k", Title: "K", Credentials: []targets.Field{{Name: "token", Secret: true}},
+		kind := targets.Kind{Type: "k", Title: "K", Credentials: []settings.Field{{Name: "token", Secret: true}},
 			New: func(targets.Config, targets.Deps) (targets.Driver, error) { return panicking{do}, nil }}
 		target, err := kind.Open(nil, map[string]secret.String{"token": secret.New(token)}, targets.Deps{})
 		require.NoError(t, err)

@@ -13,6 +13,7 @@ import (
 	"pushbutton/internal/pbapi"
 	"pushbutton/internal/targets"
 	"pushbutton/internal/targets/catalog"
+	"pushbutton/internal/targets/settings"
 	"pushbutton/internal/telemetry"
 	"pushbutton/internal/tenants"
 	"pushbutton/internal/tenants/pbauth"
@@ -177,7 +178,7 @@ func (p *peers) checkTarget(ctx context.Context, tenant string, t tenants.Target
 
 // recipients gives the credentials that a configuration sends to where another
 // did not send them.
-func (p *peers) recipients(before, now tenants.TargetConfig) (map[string]targets.Address, error) {
+func (p *peers) recipients(before, now tenants.TargetConfig) (map[string]settings.Address, error) {
 	target, err := p.openTarget("", "", now)
 	if err != nil {
 		return nil, err

@@ -6,6 +6,7 @@ import (
 
 	"pushbutton/internal/pbapi"
 	"pushbutton/internal/targets"
+	"pushbutton/internal/targets/text"
 )
 
 const fallbackMessage = "The push failed for a reason that was not told. Try again; if it fails again, ask your admin."
@@ -80,7 +81,7 @@ func line(s string, limit int, fallback string) string {
 	if strings.TrimSpace(s) == "" {
 		s = fallback
 	}
-	return targets.Title(s, limit)
+	return text.Title(s, limit)
 }
 
 // cut bounds a text that is only kept, not shown on a button.
@@ -88,7 +89,7 @@ func cut(s string, limit int) string {
 	if strings.TrimSpace(s) == "" {
 		return ""
 	}
-	return targets.Title(s, limit)
+	return text.Title(s, limit)
 }
 
 // cutURL bounds an address; a mark of omission would be part of it.

@@ -3,59 +3,19 @@ package targets
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"pushbutton/internal/fault"
+	"pushbutton/internal/targets/settings"
 )
-
-// Address is an address that settings lead to.
-type Address struct {
-	// Path is the setting that says so ("settings.url").
-	Path string
-	URL  string
-	// Credentials names those that are sent there; nil: any of them may be.
-	Credentials []string
-}
 
 // Addressed is a driver whose addresses are more than its kind's settings of
 // TypeURL.
 type Addressed interface {
-	Addresses() []Address
-}
-
-// addressesOf lists the addresses that settings name, nested ones too, and
-// apart those of them that an admin gave: what is a setting's default is the
-// vendor's own, and may not even be used.
-func addressesOf(path string, fields []Field, values Values) (all, given []Address) {
-	nested := func(path string, f Field, v Values) {
-		a, g := addressesOf(path, f.Fields, v)
-		all, given = append(all, a...), append(given, g...)
-	}
-	for _, f := range fields {
-		at := path + "." + f.Name
-		switch f.Type {
-		case TypeURL:
-			a := Address{Path: at, URL: values.String(f.Name)}
-			if a.URL == "" {
-				continue
-			}
-			if all = append(all, a); a.URL != f.Default {
-				given = append(given, a)
-			}
-		case TypeObject:
-			nested(at, f, values.Object(f.Name))
-		case TypeObjects:
-			for i, v := range values.Objects(f.Name) {
-				nested(fmt.Sprintf("%s[%d]", at, i), f, v)
-			}
-		case TypeString, TypeBool, TypeInt, TypeList, TypeMap:
-		}
-	}
-	return all, given
+	Addresses() []settings.Address
 }
 
 // addresses lists every address that the settings lead to.
-func (t *Target) addresses() []Address {
+func (t *Target) addresses() []settings.Address {
 	all := t.opts.addresses
 	if more, ok := Ability[Addressed](t.driver); ok {
 		all = append(all[:len(all):len(all)], more.Addresses()...)
@@ -71,7 +31,7 @@ func (t *Target) CheckAddresses(ctx context.Context) error {
 	if t.opts.http == nil {
 		return nil
 	}
-	var wrong FieldErrors
+	var wrong settings.FieldErrors
 	kind := fault.Invalid
 	for _, a := range t.addresses() {
 		err := t.opts.http.CheckAddress(ctx, a.URL)
@@ -80,7 +40,7 @@ func (t *Target) CheckAddresses(ctx context.Context) error {
 		case errors.Is(err, fault.Invalid), errors.Is(err, fault.Blocked):
 			e := fault.From(err)
 			kind = e.Kind
-			wrong = append(wrong, FieldError{Path: a.Path, Message: "is refused: " + e.Public})
+			wrong = append(wrong, settings.FieldError{Path: a.Path, Message: "is refused: " + e.Public})
 		default:
 			return t.fault(OpCheck, err)
 		}
@@ -88,7 +48,7 @@ func (t *Target) CheckAddresses(ctx context.Context) error {
 	if len(wrong) == 0 {
 		return nil
 	}
-	e := wrong.fault()
+	e := wrong.Fault()
 	e.Kind = kind
 	return e
 }

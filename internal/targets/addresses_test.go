@@ -16,6 +16,7 @@ import (
 	"pushbutton/internal/targets/httptarget"
 	"pushbutton/internal/targets/jira"
 	"pushbutton/internal/targets/redmine"
+	"pushbutton/internal/targets/settings"
 )
 
 type zone map[string]string
@@ -54,7 +55,7 @@ func TestCheckAddresses(t *testing.T) {
 		require.ErrorIs(t, err, want, url)
 		if !errors.Is(want, fault.Unavailable) {
 			require.Contains(t, fault.From(err).Public, "settings.url is refused: ", url)
-			var fields targets.FieldErrors
+			var fields settings.FieldErrors
 			require.ErrorAs(t, err, &fields)
 		}
 	}

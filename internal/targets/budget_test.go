@@ -9,7 +9,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/internal/fault"
+	"pushbutton/internal/targets/settings"
 	"pushbutton/internal/targets/templates"
+	"pushbutton/internal/targets/text"
 )
 
 // hostile are templates that read their item again and again. Each is small
@@ -49,10 +51,10 @@ func templateSettings(text string) map[string]map[string]any {
 // TestBudgetOfAnItem: a template that does too much for one item ends the push,
 // and names its setting and what to do.
 func TestBudgetOfAnItem(t *testing.T) {
-	for name, text := range hostile() {
-		for setting, settings := range templateSettings(text) {
+	for name, body := range hostile() {
+		for setting, given := range templateSettings(body) {
 			t.Run(setting+" "+name, func(t *testing.T) {
-				target := openRich(t, &rich{fields: trackerFields()}, settings)
+				target := openRich(t, &rich{fields: trackerFields()}, given)
 				_, err := target.Draft(marker, hostileItem())
 				var exceeded *templates.ExceededError
 				require.ErrorAs(t, err, &exceeded)
@@ -62,7 +64,7 @@ func TestBudgetOfAnItem(t *testing.T) {
 				assert.Equal(t, fault.SidePlugin, e.Side)
 				assert.Contains(t, e.Public, "The template in "+setting+" does too much: it ")
 				assert.Contains(t, e.Public, "Ask your admin to shorten it: use fewer loops, and fewer functions over long texts.")
-				assert.LessOrEqual(t, len(e.Public), MaxPublic)
+				assert.LessOrEqual(t, len(e.Public), text.MaxPublic)
 			})
 		}
 	}
@@ -72,9 +74,9 @@ func TestBudgetOfAnItem(t *testing.T) {
 // settings are read, once.
 func TestBudgetOfSettings(t *testing.T) {
 	long := `{{$a := "xxxxxxxxxxxxxxxx"}}` + strings.Repeat(`{{$a := replace "x" "xxxxxxxx" $a}}`, 5) + strings.Repeat("{{if upper $a}}{{end}}", 100)
-	for setting, settings := range templateSettings(long) {
-		_, err := Kind{Driver: (*rich)(nil)}.Open(settings, nil, Deps{})
-		var wrong FieldErrors
+	for setting, given := range templateSettings(long) {
+		_, err := Kind{Driver: (*rich)(nil)}.Open(given, nil, Deps{})
+		var wrong settings.FieldErrors
 		require.ErrorAs(t, err, &wrong)
 		require.Len(t, wrong, 1)
 		assert.Equal(t, setting, wrong[0].Path)
@@ -86,7 +88,7 @@ func TestBudgetOfSettings(t *testing.T) {
 		all[name] = long
 	}
 	_, err := Kind{Driver: (*rich)(nil)}.Open(map[string]any{"title": long, "fields": all}, nil, Deps{})
-	var wrong FieldErrors
+	var wrong settings.FieldErrors
 	require.ErrorAs(t, err, &wrong)
 	assert.Len(t, wrong, 1, "the templates of one integration share a budget")
 }
@@ -94,14 +96,14 @@ func TestBudgetOfSettings(t *testing.T) {
 // TestBudgetIsShared bounds an item, however many fields an admin maps.
 func TestBudgetIsShared(t *testing.T) {
 	steps := func(fields int) (int, error) {
-		m, errs := newMapping(Values{})
+		m, errs := newMapping(settings.Values{})
 		require.Empty(t, errs)
 		for range fields {
 			value, err := parseTemplate(templates.NewBudget(t.Context()), "{{range .Tags}}{{range $.Tags}}{{end}}{{end}}", placeField)
 			require.NoError(t, err)
 			m.fields = append(m.fields, fieldTemplate{"Notes", value})
 		}
-		i, b, rich := item(), templates.NewBudget(t.Context()), newRichTexts()
+		i, b, rich := item(), templates.NewBudget(t.Context()), templates.NewRichTexts()
 		i.Tags = make([]string, 150)
 		for _, f := range m.fields {
 			if _, err := f.value.compose(b, i, rich); err != nil {
@@ -137,8 +139,8 @@ func TestLongTextsPass(t *testing.T) {
 
 // TestDraftEndsWithItsContext: the error stays the context's.
 func TestDraftEndsWithItsContext(t *testing.T) {
-	for setting, settings := range templateSettings("{{range .Tags}}{{.}}{{end}}") {
-		target := openRich(t, &rich{fields: trackerFields()}, settings)
+	for setting, given := range templateSettings("{{range .Tags}}{{.}}{{end}}") {
+		target := openRich(t, &rich{fields: trackerFields()}, given)
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		_, err := target.DraftContext(ctx, marker, item())
@@ -155,11 +157,11 @@ func TestDraftEndsWithItsContext(t *testing.T) {
 func TestFunctionsAreSoughtEverywhere(t *testing.T) {
 	for _, text := range []string{`{{(printf "%999999999d" 1).X}}`, `{{with (printf "%999999999d" 1).X}}{{end}}`, "{{upper (print .Name)}}", "{{upper print}}", `{{("x" | len).X}}`} {
 		_, err := Kind{Driver: (*rich)(nil)}.Open(map[string]any{"title": text}, nil, Deps{})
-		var wrong FieldErrors
+		var wrong settings.FieldErrors
 		require.ErrorAs(t, err, &wrong, text)
 		assert.Contains(t, wrong[0].Message, " uses "[1:], text)
 	}
-	funcs := TextFunctions(templates.NewBudget(t.Context()))
+	funcs := templates.TextFunctions(templates.NewBudget(t.Context()), nil)
 	_, err := funcs["printf"].(func(string, ...any) (string, error))("%99999d", 1)
 	assert.ErrorContains(t, err, "without widths", "also when it runs")
 }

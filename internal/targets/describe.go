@@ -1,10 +1,6 @@
 package targets
 
-import (
-	"strings"
-
-	"pushbutton/internal/richtext"
-)
+import "pushbutton/internal/richtext"
 
 // Render writes the draft's description in a tracker's format, within limit
 // as count measures it (nil: characters), cut at a block or word with a link
@@ -41,14 +37,4 @@ func (d Draft) home() richtext.Span {
 		return richtext.Text("Productboard")
 	}
 	return richtext.Link("Productboard", d.Link)
-}
-
-// PlainText makes a document of a plain text, one paragraph per line, for
-// drivers whose comments are marked up.
-func PlainText(text string) richtext.Doc {
-	var doc richtext.Doc
-	for line := range strings.Lines(text) {
-		doc = doc.Append(richtext.Paragraph(richtext.Text(strings.TrimSpace(line))))
-	}
-	return doc
 }

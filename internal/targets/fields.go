@@ -11,7 +11,10 @@ import (
 	"time"
 
 	"pushbutton/internal/fault"
+	"pushbutton/internal/targets/settings"
 	"pushbutton/internal/targets/templates"
+	"pushbutton/internal/targets/text"
+	"pushbutton/internal/targets/wire"
 )
 
 // ValueType is what a tracker's field holds.
@@ -68,7 +71,7 @@ func (t *Target) listFields(ctx context.Context) ([]FieldInfo, error) {
 	return t.fields.Get(ctx, func(ctx context.Context) ([]FieldInfo, error) {
 		fields, err := lister.ListFields(ctx)
 		if err != nil {
-			return nil, Sure(err)
+			return nil, wire.Sure(err)
 		}
 		return fields, nil
 	})
@@ -112,11 +115,11 @@ func (t *Target) tryConstant(ctx context.Context, info FieldInfo, f fieldTemplat
 	if f.value.takesItem {
 		return nil
 	}
-	text, err := f.value.run(templates.NewBudget(ctx), Item{})
+	written, err := f.value.run(templates.NewBudget(ctx), Item{})
 	if err != nil || info.Type == ValuePerson || info.Type == ValueLongText {
 		return nil //nolint:nilerr // seen when the template was parsed
 	}
-	for _, v := range entries(text) {
+	for _, v := range text.Lines(written) {
 		if _, err := t.convert(info, v); err != nil {
 			return err
 		}
@@ -148,7 +151,7 @@ func (t *Target) pickField(known []FieldInfo, name string) (FieldInfo, error) {
 			return f, t.fillable(f)
 		}
 	}
-	return FieldInfo{}, t.fieldFault("there is no field %q%s%s. Ask your admin to correct settings.fields.", cut(name, 60), t.in(), suggestion(name, names))
+	return FieldInfo{}, t.fieldFault("there is no field %q%s%s. Ask your admin to correct settings.fields.", text.Cut(name, 60), t.in(), settings.Suggestion(name, names))
 }
 
 // fillable returns an error for a mapped field that the driver cannot fill.
@@ -190,14 +193,14 @@ func (t *Target) fillFields(ctx context.Context, d *Draft) error {
 }
 
 // fieldValues converts what the template of one field wrote.
-func (t *Target) fieldValues(ctx context.Context, d *Draft, info FieldInfo, value composed) ([]string, error) {
+func (t *Target) fieldValues(ctx context.Context, d *Draft, info FieldInfo, value templates.Composed) ([]string, error) {
 	if text, ok := t.longValue(d, info, value); ok {
 		if text == "" {
 			return nil, nil
 		}
 		return []string{text}, nil
 	}
-	wanted := group(info, entries(value.plain()))
+	wanted := group(info, text.Lines(value.Plain()))
 	if len(wanted) > maxFieldValues {
 		d.warn("The field %q gets the first %d of %d values.", info.Name, maxFieldValues, len(wanted))
 		wanted = wanted[:maxFieldValues]
@@ -245,11 +248,11 @@ func (t *Target) convertValue(ctx context.Context, info FieldInfo, v string) (st
 // convert gives one value the form of its type.
 func (t *Target) convert(info FieldInfo, v string) (string, error) {
 	wrong := func(want string) error {
-		return t.fieldFault("field %q takes %s, not %q. Change the value in Productboard, or ask your admin to change settings.fields.", info.Name, want, cut(oneLine(v), 60))
+		return t.fieldFault("field %q takes %s, not %q. Change the value in Productboard, or ask your admin to change settings.fields.", info.Name, want, text.Cut(text.OneLine(v), 60))
 	}
 	switch info.Type {
 	case ValueText:
-		return oneLine(v), nil
+		return text.OneLine(v), nil
 	case ValueLongText:
 		return v, nil
 	case ValueNumber:
@@ -266,7 +269,7 @@ func (t *Target) convert(info FieldInfo, v string) (string, error) {
 	case ValueDate, ValueTime:
 		return convertTime(info.Type, v, wrong)
 	case ValueURL:
-		if u, err := url.Parse(v); err != nil || !webAddress(v) || u.User != nil {
+		if u, err := url.Parse(v); err != nil || !text.WebAddress(v) || u.User != nil {
 			return "", wrong("an address that starts with https:// or http://")
 		}
 		return v, nil

@@ -2,8 +2,9 @@ package targets
 
 import (
 	"context"
-	"net/url"
 	"slices"
+
+	"pushbutton/internal/targets/text"
 )
 
 // Limits of a Draft's smaller parts, in characters.
@@ -30,14 +31,14 @@ func (t *Target) fit(d Draft) Draft {
 	if limit <= 0 {
 		limit = maxTitle
 	}
-	d.Title = cut(t.wholeTitle(d.Title), limit)
-	d.Reporter = cut(oneLine(d.Reporter), maxReporter)
-	if !webAddress(d.Link) || len(d.Link) > maxLink {
+	d.Title = text.Cut(t.wholeTitle(d.Title), limit)
+	d.Reporter = text.Cut(text.OneLine(d.Reporter), maxReporter)
+	if !text.WebAddress(d.Link) || len(d.Link) > maxLink {
 		d.Link = ""
 	}
 	var labels []string
 	for _, l := range d.Labels {
-		if l = cut(oneLine(l), maxLabel); l != "" && !slices.Contains(labels, l) && len(labels) < maxLabels {
+		if l = text.Cut(text.OneLine(l), maxLabel); l != "" && !slices.Contains(labels, l) && len(labels) < maxLabels {
 			labels = append(labels, l)
 		}
 	}
@@ -47,10 +48,5 @@ func (t *Target) fit(d Draft) Draft {
 
 // wholeTitle is a title before it is cut. Breaks come first, so that they count.
 func (t *Target) wholeTitle(s string) string {
-	return t.traits.Titles.BreakText(Title(s, 0))
-}
-
-func webAddress(s string) bool {
-	u, err := url.Parse(s)
-	return err == nil && u.Host != "" && (u.Scheme == "http" || u.Scheme == "https")
+	return t.traits.Titles.BreakText(text.Title(s, 0))
 }

@@ -13,13 +13,14 @@ import (
 	"pushbutton/internal/fault"
 	"pushbutton/internal/limits/jsonlimit"
 	"pushbutton/internal/secret"
+	"pushbutton/internal/targets/text"
 )
 
-// MaxHook bounds a webhook's body in bytes, and MaxHookValues what stands in it,
+// MaxHook bounds a webhook's body in bytes, and maxHookValues what stands in it,
 // as jsonlimit counts it.
 const (
 	MaxHook       = 1 << 20
-	MaxHookValues = 20_000
+	maxHookValues = 20_000
 )
 
 // Hook is a webhook as it came in. The body is what was signed: its bytes must
@@ -46,7 +47,7 @@ func (h Hook) Signed(signing secret.String, digest string) bool {
 }
 
 // ReadHook reads a webhook by the kind's ParseHook. A body beyond MaxHook or
-// MaxHookValues is fault.Invalid before anything is done with it, and a webhook of a tracker
+// maxHookValues is fault.Invalid before anything is done with it, and a webhook of a tracker
 // that sends none is fault.NotFound.
 func (k Kind) ReadHook(signing secret.String, h Hook) ([]HookEvent, error) {
 	events, err := k.readHook(signing, h)
@@ -67,11 +68,11 @@ func (k Kind) readHook(signing secret.String, h Hook) ([]HookEvent, error) {
 		return nil, &fault.Error{Op: op, Kind: fault.Invalid, Err: fmt.Errorf("the body has %d bytes", len(h.Body)),
 			Public: fmt.Sprintf("The webhook's body is longer than %d bytes.", MaxHook)}
 	}
-	if _, err := (jsonlimit.Limits{Values: MaxHookValues}).Scan(h.Body); err != nil {
+	if _, err := (jsonlimit.Limits{Values: maxHookValues}).Scan(h.Body); err != nil {
 		return nil, &fault.Error{Op: op, Kind: fault.Invalid, Err: err, Public: "The webhook's body has " + err.Error() + "."}
 	}
 	events, err := k.ParseHook(signing, h)
-	if slices.ContainsFunc(events, func(e HookEvent) bool { return badID(e.ID) != "" }) {
+	if slices.ContainsFunc(events, func(e HookEvent) bool { return text.BadID(e.ID) != "" }) {
 		return nil, &fault.Error{Op: op, Kind: fault.Invalid, Err: errors.New("an event names no issue"), Public: "The webhook names an issue that " + k.Title + " cannot have."}
 	}
 	return events, err

@@ -8,6 +8,7 @@ import (
 
 	"pushbutton/internal/fault"
 	"pushbutton/internal/secret"
+	"pushbutton/internal/targets/text"
 )
 
 func TestHookSigned(t *testing.T) {
@@ -32,7 +33,7 @@ func TestHooksAreBounded(t *testing.T) {
 	parsed := 0
 	k := Kind{Title: "Tracker", ParseHook: func(secret.String, Hook) ([]HookEvent, error) { parsed++; return nil, nil }}
 	for body, says := range map[string]string{
-		"[" + strings.Repeat("{},", MaxHookValues) + "1]":   "more than 20000 values",
+		"[" + strings.Repeat("{},", maxHookValues) + "1]":   "more than 20000 values",
 		strings.Repeat("[", 100) + strings.Repeat("]", 100): "more than 64 levels",
 		strings.Repeat(" ", MaxHook+1):                      "longer than 1048576 bytes",
 	} {
@@ -41,7 +42,7 @@ func TestHooksAreBounded(t *testing.T) {
 		assert.Contains(t, fault.From(err).Public, says)
 	}
 	assert.Zero(t, parsed)
-	_, err := k.ReadHook(secret.New("x"), Hook{Body: []byte("[" + strings.Repeat("{},", MaxHookValues-2) + "1]")})
+	_, err := k.ReadHook(secret.New("x"), Hook{Body: []byte("[" + strings.Repeat("{},", maxHookValues-2) + "1]")})
 	assert.NoError(t, err)
 	assert.Equal(t, 1, parsed)
 }
@@ -55,7 +56,7 @@ func TestHooksNameIssues(t *testing.T) {
 	events, err := read("7")
 	assert.NoError(t, err)
 	assert.Len(t, events, 2)
-	for _, id := range []string{"", strings.Repeat("7", MaxIssueID+1), "7\x1b[2J"} {
+	for _, id := range []string{"", strings.Repeat("7", text.MaxIssueID+1), "7\x1b[2J"} {
 		_, err := read(id)
 		assert.Equal(t, fault.Invalid, fault.KindOf(err), id)
 	}

@@ -1,10 +1,6 @@
 package targets
 
-import (
-	"strings"
-
-	"pushbutton/internal/richtext"
-)
+import "strings"
 
 // Item is the Productboard entity that was pushed, as far as a mapping can
 // use it. Its exported fields are what templates see.
@@ -60,13 +56,4 @@ func (i Item) field(name string) FieldText {
 		}
 	}
 	return FieldText{}
-}
-
-// plain is rich text without its markup; what cannot be read is left out.
-func plain(html string) string {
-	doc, err := richtext.Parse(html)
-	if err != nil {
-		return ""
-	}
-	return doc.Plain()
 }

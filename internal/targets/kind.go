@@ -12,6 +12,7 @@ import (
 	"pushbutton/internal/fault"
 	"pushbutton/internal/outbound"
 	"pushbutton/internal/secret"
+	"pushbutton/internal/targets/settings"
 )
 
 // Kind is a sort of tracker, described as data: the reader of settings, the
@@ -21,8 +22,8 @@ type Kind struct {
 	Type, Title string
 	// Settings and Credentials describe what New is given. Every credential
 	// is Secret.
-	Settings    []Field
-	Credentials []Field
+	Settings    []settings.Field
+	Credentials []settings.Field
 	// Account names settings that say, beside the addresses and the
 	// credentials, whose rate limits count: two integrations that differ in
 	// them do not share any.
@@ -44,12 +45,12 @@ type Kind struct {
 
 // account is a digest of what the tracker counts its limits by: integrations
 // with the same one share them.
-func (k Kind) account(values Values, creds map[string]secret.String) string {
+func (k Kind) account(values settings.Values, creds map[string]secret.String) string {
 	sum := sha256.New()
 	part := func(name, value string) { fmt.Fprintf(sum, "%d:%s%d:%s", len(name), name, len(value), value) }
 	part("type", k.Type)
 	for _, f := range k.Settings {
-		if f.Type == TypeURL || slices.Contains(k.Account, f.Name) {
+		if f.Type == settings.TypeURL || slices.Contains(k.Account, f.Name) {
 			part(f.Name, values.String(f.Name))
 		}
 	}
@@ -76,25 +77,27 @@ type Guide struct {
 type GuideError struct{ Says, Means string }
 
 // AllSettings is the kind's own settings and those that every kind has.
-func (k Kind) AllSettings() []Field { return append(slices.Clone(k.Settings), k.mappingFields()...) }
+func (k Kind) AllSettings() []settings.Field {
+	return append(slices.Clone(k.Settings), k.mappingFields()...)
+}
 
 // Config is what a driver is made of: both parts are decoded against the
 // kind's fields, so required ones are there and defaults are filled in. The
 // settings that every kind has are the portable layer's business.
 type Config struct {
-	Settings    Values
+	Settings    settings.Values
 	Credentials map[string]secret.String
 }
 
 // OneCredential gives the one credential of two that is there, and whether it
 // is the second. Neither and both are errors.
-func (c Config) OneCredential(first, second string) (given secret.String, isSecond bool, errs FieldErrors) {
+func (c Config) OneCredential(first, second string) (given secret.String, isSecond bool, errs settings.FieldErrors) {
 	a, b := c.Credentials[first], c.Credentials[second]
 	switch {
 	case a.Empty() && b.Empty():
-		return a, false, FieldErrors{{Path: "credentials." + first, Message: "is required (or " + second + ")"}}
+		return a, false, settings.FieldErrors{{Path: "credentials." + first, Message: "is required (or " + second + ")"}}
 	case !a.Empty() && !b.Empty():
-		return a, false, FieldErrors{{Path: "credentials." + second, Message: "must not stand beside " + first + ": give one of them"}}
+		return a, false, settings.FieldErrors{{Path: "credentials." + second, Message: "must not stand beside " + first + ": give one of them"}}
 	case a.Empty():
 		return b, true, nil
 	default:
@@ -118,24 +121,24 @@ type Deps struct {
 // Open makes a Target of raw settings. It does not reach out. Its error is a
 // *fault.Error that wraps FieldErrors with everything that is wrong; paths
 // start with "settings." or "credentials.".
-func (k Kind) Open(settings map[string]any, credentials map[string]secret.String, deps Deps) (*Target, error) {
-	values, errs := decodeSettings(k.AllSettings(), settings)
-	creds, credErrs := decodeCredentials(k.Credentials, credentials)
+func (k Kind) Open(given map[string]any, credentials map[string]secret.String, deps Deps) (*Target, error) {
+	values, errs := settings.Decode("settings", k.AllSettings(), given)
+	creds, credErrs := settings.DecodeCredentials(k.Credentials, credentials)
 	mapping, mapErrs := newMapping(values)
 	if errs = slices.Concat(errs, credErrs, mapErrs); len(errs) > 0 {
-		return nil, errs.fault()
+		return nil, errs.Fault()
 	}
 	driver, err := k.New(Config{Settings: values, Credentials: creds}, deps)
 	if err != nil {
-		var fields FieldErrors
+		var fields settings.FieldErrors
 		if errors.As(err, &fields) {
-			return nil, fields.fault()
+			return nil, fields.Fault()
 		}
-		return nil, fault.Wrap(fault.Invalid, opSettings, err)
+		return nil, fault.Wrap(fault.Invalid, settings.Op, err)
 	}
-	reached, given := addressesOf("settings", k.Settings, values)
-	opts := Options{Type: k.Type, mapping: mapping, secrets: secret.NewMask(masked(creds)...),
-		addresses: given, reached: reached, credentials: slices.Sorted(maps.Keys(creds)), http: deps.HTTP,
+	reached, named := settings.Addresses("settings", k.Settings, values)
+	opts := Options{Type: k.Type, mapping: mapping, secrets: secret.NewMask(settings.MaskedLines(creds)...),
+		addresses: named, reached: reached, credentials: slices.Sorted(maps.Keys(creds)), http: deps.HTTP,
 		Timeout: deps.Timeout, CheckTimeout: deps.CheckTimeout, Observe: deps.Observe}
 	if deps.Quota != nil {
 		opts.Quota = deps.Quota(k.account(values, creds))

@@ -2,11 +2,11 @@ package targets
 
 import (
 	"math"
-	"slices"
-	"strings"
 	"unicode/utf8"
 
 	"pushbutton/internal/richtext"
+	"pushbutton/internal/targets/templates"
+	"pushbutton/internal/targets/text"
 )
 
 // maxFieldLine bounds a one-line text of a field that names no limit, in
@@ -66,30 +66,30 @@ func (l LongText) Plain(limit int, count func(string) int) string {
 
 // longValue writes the value of a field that takes more than a line; ok is
 // false for the others.
-func (t *Target) longValue(d *Draft, info FieldInfo, value composed) (text string, ok bool) {
+func (t *Target) longValue(d *Draft, info FieldInfo, value templates.Composed) (out string, ok bool) {
 	long := info.Type == ValueLongText
-	if !long && (info.Type != ValueText || info.Multiple || !value.rich()) {
+	if !long && (info.Type != ValueText || info.Multiple || !value.Rich()) {
 		return "", false
 	}
-	plain := trimLines(value.plain())
+	plain := text.TrimLines(value.Plain())
 	if plain == "" {
 		return "", long
 	}
 	cut := false
-	l := LongText{doc: value.doc(), text: plain, rich: value.rich(), field: info.ID, draft: *d, cut: &cut}
+	l := LongText{doc: value.Doc(), text: plain, rich: value.Rich(), field: info.ID, draft: *d, cut: &cut}
 	if driver, able := Ability[FieldRenderer](t.driver); able && !info.Plain {
-		text, ok = driver.RenderField(info, l)
+		out, ok = driver.RenderField(info, l)
 	}
 	if !ok && !long {
 		return "", false
 	}
 	if !ok {
-		text = l.Plain(info.Max, nil)
+		out = l.Plain(info.Max, nil)
 	}
 	if cut {
 		d.warn("The field %q is cut to what %s takes; it ends with a link to the rest.", info.Name, t.traits.Name)
 	}
-	return text, true
+	return out, true
 }
 
 // cutLine cuts a one-line text to what its field takes.
@@ -104,28 +104,9 @@ func (t *Target) cutLine(d *Draft, info FieldInfo, line string) string {
 	if d.sizes != nil {
 		d.sizes[info.ID] = utf8.RuneCountInString(line)
 	}
-	out := cut(line, limit)
+	out := text.Cut(line, limit)
 	if out != line {
 		d.warn("The field %q is cut to %d characters.", info.Name, limit)
 	}
 	return out
-}
-
-// trimLines takes the white space off the ends of lines, and the blank lines
-// off both ends of a text.
-func trimLines(s string) string {
-	lines := strings.Split(strings.ReplaceAll(s, "\r\n", "\n"), "\n")
-	for i, line := range lines {
-		lines[i] = strings.TrimRight(line, " \t\r")
-	}
-	said := func(line string) bool { return line != "" }
-	first := slices.IndexFunc(lines, said)
-	if first < 0 {
-		return ""
-	}
-	last := len(lines)
-	for !said(lines[last-1]) {
-		last--
-	}
-	return strings.Join(lines[first:last], "\n")
 }

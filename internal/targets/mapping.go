@@ -8,7 +8,9 @@ import (
 	"strings"
 
 	"pushbutton/internal/richtext"
+	"pushbutton/internal/targets/settings"
 	"pushbutton/internal/targets/templates"
+	"pushbutton/internal/targets/text"
 )
 
 // The settings that every kind has: how an item becomes an issue.
@@ -34,24 +36,21 @@ const (
 const (
 	// maxFieldValues bounds the values of a further field that takes several.
 	maxFieldValues = 100
-	// maxFieldsText bounds the text of all further fields, in bytes, with its
-	// markup as HTML.
-	maxFieldsText = 2 * maxHTMLOutput
 )
 
 // CommonSettings describes the settings that kinds share; assignee, reporter
 // and fields are there only where the tracker has the ability.
-func CommonSettings() []Field {
-	return []Field{
+func CommonSettings() []settings.Field {
+	return []settings.Field{
 		{Name: setTitle, Default: "{{.Name}}", Example: `"[{{.Type}}] {{.Name}}"`,
 			Help: "Template of the issue's title."},
 		{Name: setDescription, Default: "{{.Description}}", Example: `"{{.Description}}<p>Effort: {{field \"Effort\"}}</p>"`,
 			Help: "Template of the issue's description, in HTML; it is converted to the tracker's format."},
-		{Name: setLabels, Type: TypeList, Example: "[productboard, wish]",
+		{Name: setLabels, Type: settings.TypeList, Example: "[productboard, wish]",
 			Help: "Labels (tags) that every issue gets. A tracker without any ignores them."},
-		{Name: setLabelsFromTags, Type: TypeBool, Default: "true", Example: "false",
+		{Name: setLabelsFromTags, Type: settings.TypeBool, Default: "true", Example: "false",
 			Help: "Whether the item's tags become labels too."},
-		{Name: setStatusColors, Type: TypeMap, Enum: Colors(), Example: "{ In Progress: yellow }",
+		{Name: setStatusColors, Type: settings.TypeMap, Enum: text.Colors(), Example: "{ In Progress: yellow }",
 			Help: "Colours of the button by the issue's status. Default: by how far the issue is."},
 		{Name: setAssignee, Default: personNone, Example: personOwner,
 			Help: "Who the issue is assigned to: owner (of the item), pusher (who clicked), none, or an e-mail address. Somebody without an account is named in the description."},
@@ -59,16 +58,16 @@ func CommonSettings() []Field {
 			Help: "Who is the issue's reporter where the tracker lets it be set: owner, pusher, none, or an e-mail address. pushedBy sets what the description says of whoever clicked."},
 		{Name: setPushedBy, Enum: []string{pushedByFull, pushedByName, pushedByNone}, Default: pushedByName, Example: pushedByNone,
 			Help: "What the issue says of the person who clicked: full (name and e-mail address), name, or none."},
-		{Name: setFields, Type: TypeMap, Example: `{ Component: Backend, Story Points: "{{field \"Effort\"}}" }`,
+		{Name: setFields, Type: settings.TypeMap, Example: `{ Component: Backend, Story Points: "{{field \"Effort\"}}" }`,
 			Help: "Custom and other fields of the issue, by name or id, and a template for each value. A field that takes several values gets one per line or tag; a long one keeps the form of rich text."},
 	}
 }
 
 // mappingFields are the common settings that a kind has the abilities for.
-func (k Kind) mappingFields() []Field {
+func (k Kind) mappingFields() []settings.Field {
 	_, people := Ability[People](k.Driver)
 	_, further := Ability[FieldLister](k.Driver)
-	return slices.DeleteFunc(CommonSettings(), func(f Field) bool {
+	return slices.DeleteFunc(CommonSettings(), func(f settings.Field) bool {
 		switch f.Name {
 		case setAssignee, setReporter:
 			return !people
@@ -107,12 +106,12 @@ type wishes struct {
 // rawField is a further field as the mapping gave it.
 type rawField struct {
 	name  string
-	value composed
+	value templates.Composed
 }
 
 // newMapping reads the settings that every kind has.
-func newMapping(v Values) (*mapping, FieldErrors) {
-	var errs FieldErrors
+func newMapping(v settings.Values) (*mapping, settings.FieldErrors) {
+	var errs settings.FieldErrors
 	budget := templates.NewBudget(context.Background()) // of all templates together
 	parse := func(path, text, fallback string, how place) *template {
 		if text == "" {
@@ -121,14 +120,14 @@ func newMapping(v Values) (*mapping, FieldErrors) {
 		spent := budget.Err() != nil // the others would say the same
 		t, err := parseTemplate(budget, text, how)
 		if err != nil && !spent {
-			errs = append(errs, FieldError{"settings." + path, err.Error()})
+			errs = append(errs, settings.FieldError{Path: "settings." + path, Message: err.Error()})
 		}
 		return t
 	}
 	person := func(name string) string {
 		s := v.String(name)
 		if s != "" && s != personOwner && s != personPusher && s != personNone && !strings.Contains(s, "@") {
-			errs = append(errs, FieldError{"settings." + name, "must be owner, pusher, none or an e-mail address"})
+			errs = append(errs, settings.FieldError{Path: "settings." + name, Message: "must be owner, pusher, none or an e-mail address"})
 		}
 		return s
 	}
@@ -191,7 +190,7 @@ func (t *Target) DraftContext(ctx context.Context, marker Marker, item Item) (Dr
 	}
 	d.wishes.assignee, d.wishes.requester = address(m.assignee, item), address(m.reporter, item)
 	d.wishes.assigneeText = m.assigneeText(item)
-	rich := newRichTexts()
+	rich := templates.NewRichTexts()
 	for _, f := range m.fields {
 		value, err := f.value.compose(budget, item, rich)
 		if err != nil {
@@ -214,17 +213,6 @@ func address(who string, item Item) string {
 	default:
 		return who
 	}
-}
-
-// entries are the lines of a value that say something.
-func entries(text string) []string {
-	var out []string
-	for line := range strings.Lines(text) {
-		if line = strings.TrimSpace(line); line != "" {
-			out = append(out, line)
-		}
-	}
-	return out
 }
 
 func (m *mapping) color(status string) string {

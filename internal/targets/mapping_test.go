@@ -12,7 +12,9 @@ import (
 	"pushbutton/internal/fault"
 	"pushbutton/internal/proof/boundtest"
 	"pushbutton/internal/richtext"
+	"pushbutton/internal/targets/settings"
 	"pushbutton/internal/targets/templates"
+	"pushbutton/internal/targets/text"
 )
 
 func markdown(d richtext.Doc) string { return d.Markdown(richtext.MarkdownOptions{}) }
@@ -111,13 +113,13 @@ func TestTemplatesThatAreRefused(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := Kind{Driver: (*rich)(nil)}.Open(map[string]any{"title": c.text}, nil, Deps{})
-			var wrong FieldErrors
+			var wrong settings.FieldErrors
 			require.ErrorAs(t, err, &wrong)
 			assert.ErrorContains(t, wrong, c.want)
 		})
 	}
 	_, err := Kind{Driver: (*rich)(nil)}.Open(map[string]any{"assignee": "somebody", "fields": map[string]any{"A": "{{"}}, nil, Deps{})
-	var wrong FieldErrors
+	var wrong settings.FieldErrors
 	require.ErrorAs(t, err, &wrong)
 	assert.Len(t, wrong, 2)
 	assert.ErrorContains(t, wrong, "settings.assignee must be owner, pusher, none or an e-mail address")
@@ -244,10 +246,10 @@ func FuzzTemplate(f *testing.F) {
 		f.Add(s)
 	}
 	for _, s := range []string{"{{.Name}}", "{{if .Name}}x{{else}}y{{end}}", "{{range .Tags}}"} {
-		f.Add(strings.Repeat(s, maxSetting/len(s)))
+		f.Add(strings.Repeat(s, settings.MaxText/len(s)))
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		if len(text) > maxSetting {
+		if len(text) > settings.MaxText {
 			return
 		}
 		for _, where := range []place{placeTitle, placeField, placeHTML} {
@@ -262,7 +264,7 @@ func FuzzTemplate(f *testing.F) {
 				}
 			})
 			if err == nil {
-				if failed == nil && len(out) > maxHTMLOutput {
+				if failed == nil && len(out) > templates.MaxOutput {
 					t.Fatal("writes too much")
 				}
 			} else if parsed != nil || err.Error() == "" || strings.Contains(err.Error(), "\n") {
@@ -285,7 +287,7 @@ func TestPreviewWarns(t *testing.T) {
 	shown, err := target.Preview(t.Context(), d)
 	require.NoError(t, err)
 	assert.Equal(t, "Dark mode", shown.Title)
-	assert.Equal(t, FormatPlain, shown.Format, "a driver that cannot say is taken as plain text")
+	assert.Equal(t, text.FormatPlain, shown.Format, "a driver that cannot say is taken as plain text")
 	assert.Contains(t, shown.Text, "Make it dark.")
 	assert.Equal(t, []string{"a", "b"}, shown.Labels)
 	assert.Equal(t, "u7", shown.Requester)

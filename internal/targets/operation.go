@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"pushbutton/internal/fault"
+	"pushbutton/internal/targets/text"
 )
 
 // maxRef bounds the other side's reference in an error, in characters.
@@ -96,8 +97,8 @@ func (t *Target) fault(op string, err error) *fault.Error {
 	if out.Public == "" || out.Kind == fault.Blocked {
 		out.Public = publicFor(&out, t.traits.Name)
 	}
-	out.Public = cut(oneLine(t.mask(out.Public)), MaxPublic)
-	out.Ref = cut(oneLine(t.mask(out.Ref)), maxRef)
+	out.Public = text.Cut(text.OneLine(t.mask(out.Public)), text.MaxPublic)
+	out.Ref = text.Cut(text.OneLine(t.mask(out.Ref)), maxRef)
 	if out.Err != nil {
 		if text := out.Err.Error(); t.mask(text) != text {
 			out.Err = &maskedError{text: t.mask(text), kind: out.Kind}

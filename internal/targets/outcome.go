@@ -54,17 +54,3 @@ func OutcomeOf(err error) Outcome {
 	}
 	return OutcomeUnknown
 }
-
-// Unreadable is the error of a driver whose tracker said yes (2xx) in words
-// that cannot be understood. It is Unsure: a create may well have happened.
-func Unreadable(op string, err error) *fault.Error {
-	return &fault.Error{Op: op, Kind: fault.Unavailable, Unsure: true, Err: err}
-}
-
-// Sure is the error of a read, which changes nothing however it fails: what is
-// read on the way to a create must not make its outcome unknown.
-func Sure(err error) *fault.Error {
-	e := *fault.From(err)
-	e.Unsure = false
-	return &e
-}

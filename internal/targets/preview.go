@@ -7,17 +7,7 @@ import (
 	"strings"
 
 	"pushbutton/internal/richtext"
-)
-
-// The formats that an issue's text can be in, as Renderer names them.
-const (
-	FormatMarkdown = "markdown"
-	FormatHTML     = "html"
-	FormatWiki     = "wiki"    // Jira's
-	FormatTextile  = "textile" // Redmine's
-	FormatADF      = "adf"     // Atlassian Document Format, JSON
-	FormatAsana    = "asana"   // Asana's XML
-	FormatPlain    = "plain"
+	"pushbutton/internal/targets/text"
 )
 
 // Renderer is the ability to say what Create would write as the text,
@@ -57,7 +47,7 @@ func (t *Target) Preview(ctx context.Context, draft Draft) (Preview, error) {
 		if r, ok := Ability[Renderer](t.driver); ok {
 			out.Text, out.Format = r.Render(whole)
 		} else {
-			out.Text, out.Format = whole.Description.Plain(), FormatPlain
+			out.Text, out.Format = whole.Description.Plain(), text.FormatPlain
 		}
 		out.Warnings = t.warnings(draft, whole)
 		return nil
@@ -79,7 +69,7 @@ func (t *Target) warnings(wanted, whole Draft) []string {
 	}
 	out = append(out, t.pictureWarnings(wanted.remarks())...)
 	for _, label := range wanted.Labels {
-		if label = cut(oneLine(label), maxLabel); label != "" && !slices.Contains(whole.Labels, label) {
+		if label = text.Cut(text.OneLine(label), maxLabel); label != "" && !slices.Contains(whole.Labels, label) {
 			warn("More than %d labels: %q is left out.", maxLabels, label)
 		}
 	}
@@ -106,9 +96,7 @@ func (d *Draft) warn(format string, args ...any) {
 func (d Draft) remarks() richtext.Remarks {
 	all := d.Description
 	for _, f := range d.wishes.fields {
-		for _, p := range f.value.parts {
-			all = all.Append(p.doc)
-		}
+		all = all.Append(f.value.Docs()...)
 	}
 	return all.Remarks()
 }

@@ -4,45 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"strings"
 	"time"
 
 	"pushbutton/internal/fault"
 	"pushbutton/internal/outbound"
+	"pushbutton/internal/targets/wire"
 )
-
-// MaxPublic is the longest sentence a button can show, in characters
-// (Productboard's limit for an error message).
-const MaxPublic = 255
-
-const (
-	// minSaid is how much of a tracker's own words is kept however long the
-	// advice is, in characters.
-	minSaid = 40
-	// maxOffered bounds the names in a sentence, in characters.
-	maxOffered = 80
-)
-
-// Advised is the sentence for a refusal in the tracker's own words, which are
-// cut so that the advice behind them fits. advice begins with the full stop, or
-// with what ends the sentence (". Ask your admin ...").
-func Advised(tracker, said, advice string) string {
-	said = Title(said, max(minSaid, MaxPublic-len(tracker)-len(": ")-len(advice)))
-	return tracker + ": " + strings.TrimRight(said, ". ") + advice
-}
-
-// Only is the part of a sentence that says what there is instead of what the
-// settings name, ", only A, B", cut; "" if there is nothing.
-func Only[T any](all []T, name func(T) string) string {
-	if len(all) == 0 {
-		return ""
-	}
-	names := make([]string, len(all))
-	for i, one := range all {
-		names[i] = name(one)
-	}
-	return ", only " + Title(strings.Join(names, ", "), maxOffered)
-}
 
 // publicFor makes the sentence for a failure whose driver gave none: the
 // cause, and who can mend it.
@@ -64,7 +31,7 @@ func publicFor(e *fault.Error, tracker string) string {
 	case fault.Gone:
 		return tracker + " does not have this issue any more. Unlink and push again for a new one."
 	case fault.Intermediary:
-		return intermediary(tracker, "not in its words", 0, nil).Public
+		return wire.Intermediary(tracker, "not in its words", 0, nil).Public
 	case fault.Conflict:
 		return tracker + " says that somebody changed the same thing at the same time. Push again."
 	case fault.RateLimited:

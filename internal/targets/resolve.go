@@ -9,6 +9,7 @@ import (
 	"unicode"
 
 	"pushbutton/internal/fault"
+	"pushbutton/internal/targets/text"
 )
 
 // OpResolve is the operation of Target.Resolve, as it stands in errors and
@@ -36,16 +37,16 @@ type Reference struct {
 }
 
 // parseReference reads a key or an address.
-func parseReference(text string) (*Reference, bool) {
-	text = strings.TrimSpace(text)
-	if text == "" || len(text) > maxReference || strings.ContainsFunc(text, func(r rune) bool { return unicode.IsControl(r) || unicode.IsSpace(r) }) {
+func parseReference(name string) (*Reference, bool) {
+	name = strings.TrimSpace(name)
+	if name == "" || len(name) > maxReference || strings.ContainsFunc(name, func(r rune) bool { return unicode.IsControl(r) || unicode.IsSpace(r) }) {
 		return nil, false
 	}
-	if !strings.Contains(text, "://") {
-		return &Reference{key: text, at: -1}, true
+	if !strings.Contains(name, "://") {
+		return &Reference{key: name, at: -1}, true
 	}
-	u, err := url.Parse(text)
-	if err != nil || !webAddress(text) || u.User != nil {
+	u, err := url.Parse(name)
+	if err != nil || !text.WebAddress(name) || u.User != nil {
 		return nil, false
 	}
 	return &Reference{address: u, path: segments(u), at: -1}, true
@@ -130,7 +131,7 @@ func (t *Target) Resolve(ctx context.Context, name string) (issue Issue, support
 		case err != nil && (fault.KindOf(err) == fault.NotFound || fault.KindOf(err) == fault.Gone):
 			e := *fault.From(err)
 			e.Kind = fault.NotFound
-			e.Public = t.traits.Name + " has no issue " + Title(name, maxOffered) + ", or does not show it to the integration's account."
+			e.Public = t.traits.Name + " has no issue " + text.Title(name, text.MaxNames) + ", or does not show it to the integration's account."
 			return &e
 		case err != nil:
 			return err
@@ -155,5 +156,5 @@ func (t *Target) notOurs(name string, err error) error {
 		place += ", " + t.traits.Place
 	}
 	return &fault.Error{Kind: fault.Invalid, Err: err,
-		Public: Title(name, maxOffered) + " is not the key or address of an issue where this integration pushes to (" + Title(place, maxOffered) + ")."}
+		Public: text.Title(name, text.MaxNames) + " is not the key or address of an issue where this integration pushes to (" + text.Title(place, text.MaxNames) + ")."}
 }

@@ -1,7 +1,6 @@
 package targets
 
 import (
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -9,98 +8,27 @@ import (
 
 	"pushbutton/internal/fault"
 	"pushbutton/internal/secret"
+	"pushbutton/internal/targets/settings"
 )
-
-func fields() []Field {
-	return []Field{
-		{Name: "url", Type: TypeURL, Required: true}, {Name: "project", Required: true}, {Name: "format", Default: "a", Enum: []string{"a", "b"}},
-		{Name: "on", Type: TypeBool, Default: "true"}, {Name: "count", Type: TypeInt, Default: "3"},
-		{Name: "tags", Type: TypeList, Enum: []string{"x", "y"}}, {Name: "colors", Type: TypeMap, Enum: []string{"red"}},
-	}
-}
-
-func TestDecodeSettings(t *testing.T) {
-	base := func(more map[string]any) map[string]any {
-		out := map[string]any{"url": "https://h/redmine/", "project": "p"}
-		for k, v := range more {
-			out[k] = v
-		}
-		return out
-	}
-	t.Run("defaults and forms", func(t *testing.T) {
-		values, errs := decodeSettings(fields(), base(map[string]any{"project": uint64(12), "count": float64(7), "on": false,
-			"tags": []any{"x", "y"}, "colors": map[string]any{"New": "red"}}))
-		require.Empty(t, errs)
-		assert.Equal(t, "https://h/redmine", values.String("url"))
-		assert.Equal(t, "12", values.String("project"))
-		assert.Equal(t, "a", values.String("format"))
-		assert.Equal(t, 7, values.Int("count"))
-		assert.False(t, values.Bool("on"))
-		assert.Equal(t, []string{"x", "y"}, values.List("tags"))
-		assert.Equal(t, map[string]string{"New": "red"}, values.Map("colors"))
-	})
-	for name, c := range map[string]struct {
-		set  map[string]any
-		want string
-	}{
-		"missing":          {map[string]any{"project": ""}, "settings.project is required"},
-		"no address":       {map[string]any{"url": "ftp://h"}, "settings.url must be an address that starts with https:// or http://"},
-		"password in it":   {map[string]any{"url": "https://u:p@h"}, "settings.url must not hold a user name or password"},
-		"query":            {map[string]any{"url": "https://h?a=1"}, "settings.url must not have a ? or # part"},
-		"half a number":    {map[string]any{"project": 1.5}, "settings.project must be a text; put it in quotes"},
-		"list for a text":  {map[string]any{"project": []any{"p"}}, "settings.project must be a text"},
-		"not of the enum":  {map[string]any{"format": "c"}, "settings.format must be one of a, b"},
-		"no bool":          {map[string]any{"on": "maybe"}, "settings.on must be true or false"},
-		"negative":         {map[string]any{"count": -1}, "settings.count must be a whole number, 0 or more"},
-		"entry of a list":  {map[string]any{"tags": []any{"x", "z"}}, "settings.tags[1] must be one of x, y"},
-		"value of a map":   {map[string]any{"colors": map[string]any{"New": "rde"}}, "settings.colors.New must be one of red (did you mean red?)"},
-		"unknown, close":   {map[string]any{"Colours": 1}, "settings.Colours is not known (did you mean colors?)"},
-		"unknown, far off": {map[string]any{"whatever": 1}, "settings.whatever is not known"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			_, errs := decodeSettings(fields(), base(c.set))
-			assert.EqualError(t, errs, c.want)
-		})
-	}
-	t.Run("all at once", func(t *testing.T) {
-		_, errs := decodeSettings(fields(), map[string]any{"on": 3, "x": 1})
-		assert.Len(t, errs, 4)
-	})
-}
-
-func TestDecodeCredentials(t *testing.T) {
-	key := "-----BEGIN KEY-----\nMIIEpAIBAAKCAQEA\n-----END KEY-----"
-	fields := []Field{{Name: "token", Secret: true}, {Name: "key", Secret: true, Multiline: true}}
-	creds, errs := decodeCredentials(fields, map[string]secret.String{"token": secret.New("t0ken\n"), "key": secret.New(key + "\n")})
-	assert.Empty(t, errs)
-	assert.Equal(t, "t0ken", creds["token"].Reveal())
-	assert.Equal(t, key, creds["key"].Reveal())
-	for name, c := range map[string]struct {
-		field, value, want string
-	}{
-		"two lines":         {"token", "a\nb", "credentials.token has a character that no credential has (line breaks, accents)"},
-		"long":              {"token", strings.Repeat("a", 4097), "credentials.token is longer than 4096 bytes"},
-		"accents in a key":  {"key", key + "\n\u00e4", "credentials.key has a character that no credential has (accents, control characters)"},
-		"control in a key":  {"key", key + "\x00.", "credentials.key has a character that no credential has (accents, control characters)"},
-		"a key, but longer": {"key", strings.Repeat("a", 16385), "credentials.key is longer than 16384 bytes"},
-	} {
-		_, errs := decodeCredentials(fields, map[string]secret.String{c.field: secret.New(c.value)})
-		assert.EqualError(t, errs, c.want, name)
-	}
-}
 
 // A key is seen in a text also where its line ends have become blanks.
 func TestMaskedLines(t *testing.T) {
-	target := &Target{opts: Options{secrets: secret.NewMask(masked(map[string]secret.String{
+	target := &Target{opts: Options{secrets: secret.NewMask(settings.MaskedLines(map[string]secret.String{
 		"key": secret.New("-----BEGIN KEY-----\nMIIEpAIBAAKCAQEA\nxy==\n-----END KEY-----"), "pin": secret.New("abc")})...)}}
 	assert.Equal(t, "abc -----BEGIN KEY----- [secret] xy==", target.mask("abc -----BEGIN KEY----- MIIEpAIBAAKCAQEA xy=="))
 }
 
+func fields() []settings.Field {
+	return []settings.Field{{Name: "url", Type: settings.TypeURL, Required: true}, {Name: "project", Required: true}}
+}
+
 func TestOpenTellsEverything(t *testing.T) {
-	kind := Kind{Type: "k", Settings: fields(), Credentials: []Field{{Name: "token", Required: true, Secret: true}},
-		New: func(Config, Deps) (Driver, error) { return nil, FieldErrors{{"settings.project", "is a number"}} }}
+	kind := Kind{Type: "k", Settings: fields(), Credentials: []settings.Field{{Name: "token", Required: true, Secret: true}},
+		New: func(Config, Deps) (Driver, error) {
+			return nil, settings.FieldErrors{{Path: "settings.project", Message: "is a number"}}
+		}}
 	_, err := kind.Open(nil, map[string]secret.String{"key": secret.New("s3cret-value")}, Deps{})
-	var wrong FieldErrors
+	var wrong settings.FieldErrors
 	require.ErrorAs(t, err, &wrong)
 	assert.EqualError(t, wrong, "settings.url is required; settings.project is required; credentials.key is not known; credentials.token is required")
 	assert.Equal(t, fault.Invalid, fault.KindOf(err))

@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"pushbutton/internal/fault"
+	"pushbutton/internal/targets/text"
 )
 
 // issue turns what a driver read into what the rest of the plugin may keep and
@@ -25,7 +26,9 @@ func (t *Target) issue(i Issue) (Issue, error) {
 	if named := t.opts.mapping.color(strings.TrimSpace(i.Status)); named != "" {
 		i.Color = named
 	}
-	shown := func(s string) string { return cut(oneLine(beginning(t.mask(s), MaxIssueText)), MaxIssueText) }
+	shown := func(s string) string {
+		return text.Cut(text.OneLine(text.Beginning(t.mask(s), text.MaxIssueText)), text.MaxIssueText)
+	}
 	i.Key, i.Title, i.Status = shown(i.Key), shown(i.Title), shown(i.Status)
 	i.URL = t.link(t.mask(i.URL))
 	return i, nil
@@ -45,7 +48,7 @@ func (t *Target) issues(all []Issue) ([]Issue, error) {
 
 // validID returns an error for what cannot be an issue's id.
 func (t *Target) validID(id string) error {
-	what := badID(id)
+	what := text.BadID(id)
 	if what == "" {
 		return nil
 	}
@@ -53,26 +56,12 @@ func (t *Target) validID(id string) error {
 		Public: fmt.Sprintf("The address does not answer as %s does: the answer %s. Ask your admin to check the integration's settings.", t.traits.Name, what)}
 }
 
-// badID says why an answer's id cannot be one; "" is good.
-func badID(id string) string {
-	switch {
-	case id == "":
-		return "names no issue"
-	case len(id) > MaxIssueID:
-		return fmt.Sprintf("names an issue by more than %d bytes", MaxIssueID)
-	case !utf8.ValidString(id) || strings.ContainsFunc(id, func(r rune) bool { return !unicode.IsPrint(r) }):
-		return "names an issue by characters that nobody sees"
-	default:
-		return ""
-	}
-}
-
 // link returns an address that a button may lead to, "" for another one. User
 // names and passwords are taken out. Plain http needs an address of the admin's
 // with plain http; a tracker that is reached by https is linked by https.
 func (t *Target) link(address string) string {
 	u, err := url.Parse(address)
-	if err != nil || !webAddress(address) || strings.ContainsFunc(u.Host, func(r rune) bool { return !unicode.IsPrint(r) }) {
+	if err != nil || !text.WebAddress(address) || strings.ContainsFunc(u.Host, func(r rune) bool { return !unicode.IsPrint(r) }) {
 		return ""
 	}
 	scheme := u.Scheme
@@ -85,8 +74,8 @@ func (t *Target) link(address string) string {
 		u.User, u.Scheme = nil, scheme
 		address = u.String()
 	}
-	address = escapeUnseen(address)
-	if utf8.RuneCountInString(address) > MaxIssueURL {
+	address = text.EscapeUnseen(address)
+	if utf8.RuneCountInString(address) > text.MaxIssueURL {
 		return ""
 	}
 	return address
@@ -107,21 +96,4 @@ func (t *Target) schemeFor(host string) string {
 		}
 	}
 	return scheme
-}
-
-// escapeUnseen escapes the characters of an address that nobody sees.
-func escapeUnseen(address string) string {
-	var out strings.Builder
-	for i := 0; i < len(address); {
-		r, size := utf8.DecodeRuneInString(address[i:])
-		if r == utf8.RuneError && size == 1 || r == ' ' || !unicode.IsPrint(r) {
-			for _, c := range []byte(address[i : i+size]) {
-				fmt.Fprintf(&out, "%%%02X", c)
-			}
-		} else {
-			out.WriteString(address[i : i+size])
-		}
-		i += size
-	}
-	return out.String()
 }

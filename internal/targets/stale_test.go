@@ -10,6 +10,7 @@ import (
 
 	"pushbutton/internal/fault"
 	"pushbutton/internal/richtext"
+	"pushbutton/internal/targets/templates"
 )
 
 // forgetful is a driver whose field and people change between two look-ups.
@@ -70,7 +71,7 @@ func TestStaleRefusalIsAskedOnceMore(t *testing.T) {
 				driver := &forgetful{scripted: scripted{issue: Issue{ID: "7"}}, errs: c.errs}
 				target := New(driver, Options{})
 				draft := Draft{Marker: marker, Title: "x"}
-				draft.wishes.fields = []rawField{{"m", composed{parts: []part{{text: "v1"}}}}}
+				draft.wishes.fields = []rawField{{"m", written(t, "v1")}}
 				err := run(target, draft)
 				assert.Equal(t, c.calls, driver.calls)
 				assert.Equal(t, c.value, driver.got.Fields[0].Values[0])
@@ -91,7 +92,7 @@ func TestStaleRefusalForgetsPeople(t *testing.T) {
 	driver := &forgetful{scripted: scripted{issue: Issue{ID: "7"}}, errs: []error{Stale(&fault.Error{Kind: fault.Invalid}), nil}}
 	draft := Draft{Marker: marker, Title: "x"}
 	draft.wishes.assignee = "jane@example.com"
-	draft.wishes.fields = []rawField{{"m", composed{parts: []part{{text: "v1"}}}}}
+	draft.wishes.fields = []rawField{{"m", written(t, "v1")}}
 	_, err := New(driver, Options{}).Create(t.Context(), draft)
 	require.NoError(t, err)
 	assert.Equal(t, "here", driver.got.Assignee)
@@ -133,4 +134,12 @@ func TestStaleKeepsTheError(t *testing.T) {
 	assert.Equal(t, cause.Error(), err.Error())
 	assert.Same(t, cause, fault.From(err))
 	assert.NoError(t, Stale(nil))
+}
+
+// written is what the template of a field wrote.
+func written(t *testing.T, text string) templates.Composed {
+	t.Helper()
+	value, err := templates.NewRichTexts().Split(text)
+	require.NoError(t, err)
+	return value
 }

@@ -6,6 +6,7 @@ import (
 
 	"pushbutton/internal/outbound"
 	"pushbutton/internal/secret"
+	"pushbutton/internal/targets/settings"
 )
 
 // The operations, as they stand in errors and metrics.
@@ -26,17 +27,17 @@ const (
 // Time-outs of one operation, all its requests included, unless Options says
 // otherwise.
 const (
-	DefaultTimeout      = 20 * time.Second
-	DefaultCheckTimeout = 30 * time.Second
+	defaultTimeout      = 20 * time.Second
+	defaultCheckTimeout = 30 * time.Second
 )
 
 // Options sets up a Target.
 type Options struct {
 	// Type is the kind's name, for metrics ("redmine").
 	Type string
-	// Timeout bounds each operation but Check; DefaultTimeout if zero.
+	// Timeout bounds each operation but Check; defaultTimeout if zero.
 	Timeout time.Duration
-	// CheckTimeout bounds Check; DefaultCheckTimeout if zero.
+	// CheckTimeout bounds Check; defaultCheckTimeout if zero.
 	CheckTimeout time.Duration
 	// Observe, if set, is told of every operation when it has ended.
 	Observe func(Observation)
@@ -46,11 +47,11 @@ type Options struct {
 	// secrets never appear in an error's text, whoever put them there.
 	secrets secret.Mask
 	// addresses are those that an admin gave; http judges them.
-	addresses []Address
+	addresses []settings.Address
 	http      *outbound.Client
 	// reached are all that the settings name, defaults too, and credentials
 	// the names of those that there are.
-	reached     []Address
+	reached     []settings.Address
 	credentials []string
 	// mapping is made of the settings that every kind has; nil: the defaults.
 	mapping *mapping
@@ -82,13 +83,13 @@ type Target struct {
 // New makes a Target of a driver.
 func New(driver Driver, opts Options) *Target {
 	if opts.Timeout <= 0 {
-		opts.Timeout = DefaultTimeout
+		opts.Timeout = defaultTimeout
 	}
 	if opts.CheckTimeout <= 0 {
-		opts.CheckTimeout = DefaultCheckTimeout
+		opts.CheckTimeout = defaultCheckTimeout
 	}
 	if opts.mapping == nil {
-		opts.mapping, _ = newMapping(Values{}) // the defaults have no errors
+		opts.mapping, _ = newMapping(settings.Values{}) // the defaults have no errors
 	}
 	return &Target{driver: driver, traits: driver.Traits(), opts: opts}
 }

@@ -14,6 +14,8 @@ import (
 
 	"pushbutton/internal/fault"
 	"pushbutton/internal/secret"
+	"pushbutton/internal/targets/text"
+	"pushbutton/internal/targets/wire"
 )
 
 // scripted is a driver whose every method does what the test says.
@@ -45,7 +47,7 @@ func TestOutcomeOf(t *testing.T) {
 		"never sent":        {&fault.Error{Kind: fault.Unavailable}, OutcomeNotDone},
 		"unsure":            {&fault.Error{Kind: fault.Unavailable, Unsure: true}, OutcomeUnknown},
 		"unsure, wrapped":   {fmt.Errorf("x: %w", &fault.Error{Unsure: true}), OutcomeUnknown},
-		"unreadable":        {Unreadable("create", errors.New("not JSON")), OutcomeUnknown},
+		"unreadable":        {wire.Unreadable("create", errors.New("not JSON")), OutcomeUnknown},
 		"bare cancel":       {context.Canceled, OutcomeUnknown},
 		"bare deadline":     {fmt.Errorf("x: %w", context.DeadlineExceeded), OutcomeUnknown},
 		"nobody classified": {errors.New("what?"), OutcomeUnknown},
@@ -68,7 +70,7 @@ func TestErrorsGetTheirFinalForm(t *testing.T) {
 			assert.NotEmpty(t, e.Side)
 			assert.ErrorIs(t, err, cause)
 			assert.Contains(t, e.Public, "Tracker")
-			assert.LessOrEqual(t, utf8.RuneCountInString(e.Public), MaxPublic)
+			assert.LessOrEqual(t, utf8.RuneCountInString(e.Public), text.MaxPublic)
 			assert.Regexp(t, `[Aa]sk|tell|[Pp]ush again`, e.Public, "it says what to do")
 		})
 	}
@@ -247,7 +249,7 @@ func TestExpires(t *testing.T) {
 	assert.True(t, supported)
 	assert.Equal(t, at.UTC(), got)
 
-	driver.do = func(context.Context) error { return Unreadable("read", errors.New("not JSON")) }
+	driver.do = func(context.Context) error { return wire.Unreadable("read", errors.New("not JSON")) }
 	got, supported, err = New(driver, Options{}).Expires(t.Context())
 	assert.True(t, supported)
 	assert.Zero(t, got)

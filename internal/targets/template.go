@@ -8,19 +8,15 @@ import (
 
 	"pushbutton/internal/fault"
 	"pushbutton/internal/targets/templates"
+	"pushbutton/internal/targets/text"
 )
 
 // Templates are an admin's, who need not be the operator: what they can cost
 // is bounded before they run.
 const (
-	// maxTitleOutput and maxHTMLOutput bound what a template writes, in bytes.
-	// Productboard's rich text has up to 524,288 characters.
+	// maxTitleOutput bounds what the title's template writes, in bytes; the others
+	// have templates.MaxOutput.
 	maxTitleOutput = 16 << 10
-	maxHTMLOutput  = 4 << 20
-	// maxNumber bounds the numbers in a template, and maxLoops how deep loops
-	// may nest: `range` counts.
-	maxNumber = 1000
-	maxLoops  = 2
 )
 
 // place is where a template's output goes.
@@ -66,11 +62,11 @@ func parseTemplate(b *templates.Budget, text string, where place) (*template, er
 		return nil, fmt.Errorf("is not a template: %s", said(err))
 	}
 	t.made = made
-	walk, err := inspect(made.Tree())
+	found, err := templates.Inspect(made.Tree())
 	if err != nil {
 		return nil, err
 	}
-	t.names, t.takesItem = walk.names, walk.actions
+	t.names, t.takesItem = found.Fields, found.Actions
 	if _, err := t.run(b, madeUp(t.names)); err != nil {
 		if exceeded := (*templates.ExceededError)(nil); errors.As(err, &exceeded) {
 			return nil, fmt.Errorf("%w; %s", err, templates.Advice)
@@ -90,36 +86,36 @@ type itemData struct {
 
 	item Item
 	// rich collects the rich text of a field's template.
-	rich *richTexts
+	rich *templates.RichTexts
 }
 
 // run fills the template in.
 func (t *template) run(b *templates.Budget, item Item) (string, error) {
-	return t.fill(b, item, newRichTexts())
+	return t.fill(b, item, templates.NewRichTexts())
 }
 
 // compose fills the template of a field in.
-func (t *template) compose(b *templates.Budget, item Item, rich *richTexts) (composed, error) {
+func (t *template) compose(b *templates.Budget, item Item, rich *templates.RichTexts) (templates.Composed, error) {
 	text, err := t.fill(b, item, rich)
 	if err != nil {
-		return composed{}, err
+		return templates.Composed{}, err
 	}
-	return rich.split(text)
+	return rich.Split(text)
 }
 
-func (t *template) fill(b *templates.Budget, item Item, rich *richTexts) (string, error) {
+func (t *template) fill(b *templates.Budget, item Item, rich *templates.RichTexts) (string, error) {
 	data := itemData{ID: item.ID, Type: item.Type, Name: item.Name, Link: item.Link, Status: item.Status, Tags: item.Tags,
 		Owner: item.Owner, Pusher: item.Pusher, item: item, rich: rich}
 	limit := maxTitleOutput
 	switch {
 	case t.place == placeHTML:
-		data.Description, limit = htmltemplate.HTML(item.HTML), maxHTMLOutput //nolint:gosec // sanitised by richtext.Parse, which reads all that comes out
+		data.Description, limit = htmltemplate.HTML(item.HTML), templates.MaxOutput //nolint:gosec // sanitised by richtext.Parse, which reads all that comes out
 	case t.place == placeField && t.describes:
-		data.Description, limit = rich.add(item.HTML), maxHTMLOutput
+		data.Description, limit = rich.Add(item.HTML), templates.MaxOutput
 	case t.place == placeField:
-		data.Description, limit = "", maxHTMLOutput
+		data.Description, limit = "", templates.MaxOutput
 	default:
-		data.Description = lazy(func() string { return rich.text(item.HTML) })
+		data.Description = lazy(func() string { return rich.Text(item.HTML) })
 	}
 	return t.made.Execute(b, limit, t.functions(b, data), data)
 }
@@ -132,8 +128,7 @@ func (l lazy) String() string { return l() }
 
 // functions are what templates can call, documented in docs/trackers.md.
 func (t *template) functions(b *templates.Budget, data itemData) map[string]any {
-	texts := textFunctions{b, htmlText(data.rich)}
-	funcs := texts.all()
+	funcs := templates.TextFunctions(b, data.rich)
 	funcs["field"] = func(name string) (any, error) {
 		f := data.item.field(name)
 		if err := b.Charge(len(f.HTML) + len(data.item.Fields)); err != nil { // to look it up
@@ -145,27 +140,18 @@ func (t *template) functions(b *templates.Budget, data itemData) map[string]any 
 }
 
 // fieldValue is a field as this template's place wants it.
-func (t *template) fieldValue(f FieldText, rich *richTexts) any {
+func (t *template) fieldValue(f FieldText, rich *templates.RichTexts) any {
 	switch {
 	case f.HTML != "" && t.place == placeField:
-		return rich.add(f.HTML)
+		return rich.Add(f.HTML)
 	case f.HTML != "" && t.place == placeHTML:
 		return htmltemplate.HTML(f.HTML) //nolint:gosec // sanitised by richtext.Parse
 	case f.HTML != "":
-		return rich.text(f.HTML)
+		return rich.Text(f.HTML)
 	default:
-		return listValue{f.Texts, t.lists}
+		return templates.NewList(f.Texts, t.lists)
 	}
 }
-
-// listValue is a field with any number of values.
-type listValue struct {
-	texts []string
-	sep   string
-}
-
-// String implements fmt.Stringer.
-func (l listValue) String() string { return strings.Join(l.texts, l.sep) }
 
 // madeUp is an item on which templates are tried.
 func madeUp(fields []string) Item {
@@ -180,9 +166,9 @@ func madeUp(fields []string) Item {
 
 // said is a template package's error without its prefixes.
 func said(err error) string {
-	text := strings.TrimPrefix(strings.TrimPrefix(err.Error(), "html/"), "template: ")
-	text = strings.TrimPrefix(text, "template:")
-	return cut(oneLine(text), 160)
+	message := strings.TrimPrefix(strings.TrimPrefix(err.Error(), "html/"), "template: ")
+	message = strings.TrimPrefix(message, "template:")
+	return text.Cut(text.OneLine(message), 160)
 }
 
 // templateFault is the error of a template that cannot be filled in. That of an
@@ -194,15 +180,8 @@ func templateFault(setting string, err error) *fault.Error {
 	}
 	exceeded := (*templates.ExceededError)(nil)
 	if errors.As(err, &exceeded) {
-		return TooMuch(op, "settings."+setting, exceeded)
+		return exceeded.Fault(op, "settings."+setting)
 	}
 	return &fault.Error{Op: op, Kind: fault.Invalid, Side: fault.SidePlugin, Err: err,
-		Public: cut("The template in settings."+setting+" does not work for this item. Ask your admin to correct it.", MaxPublic)}
-}
-
-// TooMuch is the error of a template that runs out of its budget. Only the
-// template can change that.
-func TooMuch(op, setting string, err *templates.ExceededError) *fault.Error {
-	return &fault.Error{Op: op, Kind: fault.Invalid, Side: fault.SidePlugin, Err: err,
-		Public: fmt.Sprintf("The template in %s %s. Ask your admin to shorten it: %s.", cut(setting, 80), err, templates.Advice)}
+		Public: text.Cut("The template in settings."+setting+" does not work for this item. Ask your admin to correct it.", text.MaxPublic)}
 }

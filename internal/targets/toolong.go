@@ -3,23 +3,18 @@ package targets
 import (
 	"context"
 	"errors"
-	"regexp"
-	"strconv"
-	"strings"
 	"unicode/utf8"
 
 	"pushbutton/internal/fault"
 	"pushbutton/internal/outbound"
 	"pushbutton/internal/richtext"
+	"pushbutton/internal/targets/text"
 )
 
 const (
 	// minHalved is the length below which a text is left as it is when others
 	// are halved. No tracker is known to take less.
 	minHalved = 2000
-	// MinStated is the least number that StatedLimit should take for the limit of
-	// a whole description.
-	MinStated = 200
 )
 
 // TooLongError is in the chain of a refusal because of the length of a text.
@@ -40,36 +35,6 @@ func (e *TooLongError) Error() string { return e.Err.Error() }
 
 // Unwrap returns the cause.
 func (e *TooLongError) Unwrap() error { return e.Err }
-
-// SaysTooLong reports whether an English sentence complains about the length of
-// a text.
-func SaysTooLong(sentence string) bool {
-	s := strings.ToLower(sentence)
-	for _, words := range []string{"too long", "too large", "maximum length", "max length", "exceeds the", "longer than"} {
-		if strings.Contains(s, words) {
-			return true
-		}
-	}
-	return false
-}
-
-// StatedLimit is the smallest number in a sentence, from least on, which can be
-// the limit of a text ("10,000 characters", "10.000 Zeichen"); 0: there is none.
-func StatedLimit(sentence string, least int) int {
-	smallest := 0
-	for _, m := range regexp.MustCompile(`\d{1,3}(?:[.,'’\s\x{a0}\x{202f}]\d{3})+\b|\d+`).FindAllString(sentence, 20) {
-		digits := strings.Map(func(r rune) rune {
-			if r < '0' || r > '9' {
-				return -1
-			}
-			return r
-		}, m)
-		if n, err := strconv.Atoi(digits); err == nil && n >= least && (smallest == 0 || n < smallest) {
-			smallest = n
-		}
-	}
-	return smallest
-}
 
 // shrink is how much shorter than usual texts must be.
 type shrink struct {
@@ -181,7 +146,7 @@ func (t *Target) explainLength(err error, cut bool) error {
 		e.Public = t.traits.Name + ", or something in front of it, takes no request of this size. Ask the people who run " + t.traits.Name +
 			" to raise that limit, or your admin to shorten " + settings + "."
 	} else {
-		e.Public = Advised(t.traits.Name, long.Said, ". Ask your admin to shorten "+settings+", or to have the limit raised.")
+		e.Public = text.Advised(t.traits.Name, long.Said, ". Ask your admin to shorten "+settings+", or to have the limit raised.")
 	}
 	return &e
 }

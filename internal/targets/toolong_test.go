@@ -13,23 +13,8 @@ import (
 	"pushbutton/internal/fault"
 	"pushbutton/internal/outbound"
 	"pushbutton/internal/richtext"
+	"pushbutton/internal/targets/text"
 )
-
-func TestStatedLimit(t *testing.T) {
-	for sentence, want := range map[string]int{
-		"The entered text is too long. It exceeds the allowed limit of 32,767 characters.":                32767,
-		"Der eingegebene Text ist zu lang. Er überschreitet den zulässigen Grenzwert von 10.000 Zeichen.": 10000,
-		"Le texte saisi est trop long. Il dépasse la limite autorisée de 10\u00a0000 caractères.":         10000,
-		"description is too long (maximum is 5000 characters)":                                            5000,
-		"has 41,000 characters, more than 32,767":                                                         32767,
-		"is too long (1.5 MiB). The maximum size is 1 MiB.":                                               0,
-		"CONTENT_LIMIT_EXCEEDED":                                0,
-		"the year 99999999999999999999999999999999 is too long": 0,
-		strings.Repeat("7 ", 1000):                              0,
-	} {
-		assert.Equal(t, want, StatedLimit(sentence, MinStated), sentence)
-	}
-}
 
 // strict is a driver that takes texts up to a length, and says so in its way.
 type strict struct {
@@ -40,8 +25,8 @@ type strict struct {
 	text    string
 }
 
-func (s *strict) Render(d Draft) (text, format string) {
-	return d.Render(50_000, nil, markdown), FormatMarkdown
+func (s *strict) Render(d Draft) (whole, format string) {
+	return d.Render(50_000, nil, markdown), text.FormatMarkdown
 }
 
 func (s *strict) Create(_ context.Context, d Draft) (Issue, error) {
@@ -97,7 +82,7 @@ func TestTextsAreCutToALowerLimit(t *testing.T) {
 				require.Error(t, err)
 				assert.Contains(t, fault.From(err).Public, c.public)
 				assert.Equal(t, c.unsure, fault.IsUnsure(err))
-				assert.LessOrEqual(t, utf8.RuneCountInString(fault.From(err).Public), MaxPublic)
+				assert.LessOrEqual(t, utf8.RuneCountInString(fault.From(err).Public), text.MaxPublic)
 				return
 			}
 			require.NoError(t, err)

@@ -20,6 +20,8 @@ import (
 	"pushbutton/internal/outbound"
 	"pushbutton/internal/richtext"
 	"pushbutton/internal/targets"
+	"pushbutton/internal/targets/text"
+	"pushbutton/internal/targets/wire"
 )
 
 const (
@@ -105,7 +107,7 @@ func (d *driver) Create(ctx context.Context, draft targets.Draft) (targets.Issue
 		return targets.Issue{}, err
 	}
 	if made.GID == "" {
-		return targets.Issue{}, targets.Unreadable(op, errNoTask)
+		return targets.Issue{}, wire.Unreadable(op, errNoTask)
 	}
 	return d.portable(p, made), nil
 }
@@ -120,7 +122,7 @@ func (d *driver) texts(t *write, draft targets.Draft, marker targets.Marker, lab
 // Render implements targets.Renderer. Labels become tags as far as there are
 // such tags; which of them go into the text is seen when the task is made.
 func (d *driver) Render(draft targets.Draft) (body, format string) {
-	return written(draft, draft.Marker, nil), targets.FormatAsana
+	return written(draft, draft.Marker, nil), text.FormatAsana
 }
 
 func written(draft targets.Draft, marker targets.Marker, labels []string) string {
@@ -155,13 +157,13 @@ func (d *driver) task(ctx context.Context, id string, more ...string) (task, err
 	const op = "read task"
 	var found task
 	if !isGID(id) {
-		return found, targets.UnknownID(op, name, taskNamed(id))
+		return found, wire.UnknownID(op, name, taskNamed(id))
 	}
 	query := summary()
 	if len(more) > 0 {
 		query.Set("opt_fields", query.Get("opt_fields")+","+strings.Join(more, ","))
 	}
-	if err := d.get(ctx, op, "/tasks/"+id, query, targets.Answer{Into: &found, Bound: outbound.One().WithTexts(1, maxNotes)}); err != nil {
+	if err := d.get(ctx, op, "/tasks/"+id, query, wire.Answer{Into: &found, Bound: outbound.One().WithTexts(1, maxNotes)}); err != nil {
 		return found, d.explain(ctx, op, id, err)
 	}
 	if found.GID == "" {
@@ -175,7 +177,7 @@ func (d *driver) task(ctx context.Context, id string, more ...string) (task, err
 // tasks can be read there.
 func (d *driver) explain(ctx context.Context, op, id string, err error) error {
 	var said *refusedError
-	return targets.Absence{Op: op, Tracker: name, Issue: taskNamed(id), Account: "the token's account",
+	return wire.Absence{Op: op, Tracker: name, Issue: taskNamed(id), Account: "the token's account",
 		Said: errors.As(err, &said) && strings.HasPrefix(said.message, "task: Unknown object"),
 		Prove: func(ctx context.Context) error {
 			_, _, err := list[task](ctx, d.client, "list tasks", "/tasks", url.Values{"project": {d.cfg.project}}, 1, 1)
@@ -183,7 +185,7 @@ func (d *driver) explain(ctx context.Context, op, id string, err error) error {
 		}}.Explain(ctx, err)
 }
 
-func taskNamed(id string) string { return "task " + targets.Title(id, 20) }
+func taskNamed(id string) string { return "task " + text.Title(id, 20) }
 
 // Resolve implements targets.Resolver. Addresses have several forms, and a
 // task's id is its own in all of Asana.
@@ -241,7 +243,7 @@ func (d *driver) Update(ctx context.Context, id string, draft targets.Draft) (ta
 		}
 	}
 	if changed.GID == "" {
-		return targets.Issue{}, targets.Unreadable(op, errNoTask)
+		return targets.Issue{}, wire.Unreadable(op, errNoTask)
 	}
 	return d.portable(p, changed), nil
 }
@@ -249,7 +251,7 @@ func (d *driver) Update(ctx context.Context, id string, draft targets.Draft) (ta
 // touch changes a task that exists.
 func (d *driver) touch(ctx context.Context, op, method, id, path string, data, out any) error {
 	if !isGID(id) {
-		return targets.UnknownID(op, name, taskNamed(id))
+		return wire.UnknownID(op, name, taskNamed(id))
 	}
 	var query url.Values
 	if out != nil {

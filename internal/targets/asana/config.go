@@ -5,6 +5,7 @@ import (
 
 	"pushbutton/internal/secret"
 	"pushbutton/internal/targets"
+	"pushbutton/internal/targets/settings"
 )
 
 // The names of settings and credentials.
@@ -41,15 +42,15 @@ func Kind() targets.Kind {
 	return targets.Kind{
 		Type:  "asana",
 		Title: name,
-		Settings: []targets.Field{
-			{Name: setURL, Type: targets.TypeURL, Default: hosted, Example: hosted, Help: "Asana's address; there is only one."},
+		Settings: []settings.Field{
+			{Name: setURL, Type: settings.TypeURL, Default: hosted, Example: hosted, Help: "Asana's address; there is only one."},
 			{Name: setProject, Required: true, Example: "1201234567890123", Help: "The project's number, as in its address: app.asana.com/0/1201234567890123."},
 			{Name: setSection, Example: "Wishes", Help: "Name or number of the section (column) for new tasks. Default: where Asana puts new ones."},
 			{Name: setType, Default: typeTask, Enum: []string{typeTask, "milestone", "approval"}, Example: "milestone", Help: "What new tasks are."},
 			{Name: setParent, Example: "1209876543210987", Help: "Number of a task of which new ones become subtasks."},
 			{Name: setStatusField, Example: "Stage", Help: "Name or number of the single-select custom field that holds a task's status. Default: the section it is in."},
 		},
-		Credentials: []targets.Field{
+		Credentials: []settings.Field{
 			{Name: credToken, Secret: true, Example: "file:asana.token", Help: "Personal access token, or a service account's. Either this or oauthToken."},
 			{Name: credOAuth, Secret: true, Example: "file:asana.oauth", Help: "Access token of an OAuth app; somebody must renew it, since it lives about an hour. With it a task is found again without reading through the project."},
 		},
@@ -64,7 +65,7 @@ func open(c targets.Config, deps targets.Deps) (targets.Driver, error) {
 	token, oauth, errs := c.OneCredential(credToken, credOAuth)
 	for _, setting := range []string{setProject, setParent} {
 		if v := c.Settings.String(setting); v != "" && !isGID(v) {
-			errs = append(errs, targets.FieldError{Path: "settings." + setting, Message: "must be a number, as in the address (for example 1201234567890123)"})
+			errs = append(errs, settings.FieldError{Path: "settings." + setting, Message: "must be a number, as in the address (for example 1201234567890123)"})
 		}
 	}
 	if len(errs) > 0 {

@@ -11,6 +11,7 @@ import (
 	"pushbutton/internal/fault"
 	"pushbutton/internal/outbound"
 	"pushbutton/internal/targets"
+	"pushbutton/internal/targets/text"
 )
 
 // maxPages bounds lists of sections, fields, tags and projects.
@@ -60,7 +61,7 @@ func (p *planner) load(ctx context.Context) (*plan, error) {
 	case found.GID == "" || found.Workspace.GID == "":
 		return nil, notAsana(op, errors.New("the answer names no project"))
 	case found.Archived:
-		return nil, invalid(op, "The Asana project %q is archived. Ask your admin to name another in settings.project.", targets.Title(found.Name, 80))
+		return nil, invalid(op, "The Asana project %q is archived. Ask your admin to name another in settings.project.", text.Title(found.Name, 80))
 	}
 	made := &plan{workspace: found.Workspace.GID}
 	if err := p.sections(ctx, made); err != nil {
@@ -88,7 +89,7 @@ func (p *planner) sections(ctx context.Context, made *plan) error {
 	}
 	found, ok := pick(made.sections, p.cfg.section)
 	if !ok {
-		return invalid(op, "Asana project %s has no section %q%s. Ask your admin to correct settings.section.", p.cfg.project, p.cfg.section, targets.Only(made.sections, func(s named) string { return s.Name }))
+		return invalid(op, "Asana project %s has no section %q%s. Ask your admin to correct settings.section.", p.cfg.project, p.cfg.section, text.Only(made.sections, func(s named) string { return s.Name }))
 	}
 	made.section = found.GID
 	return nil

@@ -17,7 +17,9 @@ import (
 	"pushbutton/internal/targets"
 	"pushbutton/internal/targets/asana"
 	fake "pushbutton/internal/targets/asana/asanafake"
+	"pushbutton/internal/targets/settings"
 	"pushbutton/internal/targets/targettest"
+	"pushbutton/internal/targets/text"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -112,7 +114,7 @@ func TestCheckNamesTheCause(t *testing.T) {
 				public := fault.From(err).Public
 				assert.Contains(t, public, c.says)
 				assert.Contains(t, public, "your admin", "it says who can mend it")
-				assert.LessOrEqual(t, utf8.RuneCountInString(public), targets.MaxPublic)
+				assert.LessOrEqual(t, utf8.RuneCountInString(public), text.MaxPublic)
 			}
 			assert.Equal(t, targets.OutcomeNotDone, targets.OutcomeOf(create))
 			assert.Zero(t, s.Tasks())
@@ -351,7 +353,7 @@ func TestErrors(t *testing.T) {
 				assert.Equal(t, c.says, e.Public)
 			}
 			assert.Equal(t, c.ref, e.Ref)
-			assert.LessOrEqual(t, utf8.RuneCountInString(e.Public), targets.MaxPublic)
+			assert.LessOrEqual(t, utf8.RuneCountInString(e.Public), text.MaxPublic)
 		})
 	}
 }
@@ -372,7 +374,7 @@ func TestCreateLooksUpOnceMore(t *testing.T) {
 
 func TestChoices(t *testing.T) {
 	s := fake.New(t)
-	driver, err := asana.Kind().New(targets.Config{Settings: targets.Values{"url": s.URL, "project": fake.Project}, Credentials: map[string]secret.String{"token": secret.New(fake.Token)}}, targets.Deps{HTTP: targettest.Client(t)})
+	driver, err := asana.Kind().New(targets.Config{Settings: settings.Values{"url": s.URL, "project": fake.Project}, Credentials: map[string]secret.String{"token": secret.New(fake.Token)}}, targets.Deps{HTTP: targettest.Client(t)})
 	require.NoError(t, err)
 	chooser, ok := driver.(targets.Chooser)
 	require.True(t, ok)
@@ -406,7 +408,7 @@ func TestSettings(t *testing.T) {
 				creds[k] = secret.New(v)
 			}
 			_, err := asana.Kind().Open(c.settings, creds, targets.Deps{})
-			var fields targets.FieldErrors
+			var fields settings.FieldErrors
 			require.ErrorAs(t, err, &fields)
 			assert.Equal(t, c.want, fields.Error())
 		})

@@ -12,7 +12,8 @@ import (
 
 	"pushbutton/internal/fault"
 	"pushbutton/internal/outbound"
-	"pushbutton/internal/targets"
+	"pushbutton/internal/targets/text"
+	"pushbutton/internal/targets/wire"
 )
 
 // What Asana's API 1.0 sends and takes, as far as it is used here. None of it
@@ -151,19 +152,19 @@ func (c client) get(ctx context.Context, op, path string, query url.Values, out 
 
 // getPage reads one page and gives the offset of the next, "" for none.
 func (c client) getPage(ctx context.Context, op, path string, query url.Values, out any) (next string, err error) {
-	answer, ok := out.(targets.Answer)
+	answer, ok := out.(wire.Answer)
 	if !ok {
 		answer.Into = out
 	}
 	var in struct {
-		Data targets.Part `json:"data"`
+		Data wire.Part `json:"data"`
 		Next *struct {
 			Offset string `json:"offset"`
 		} `json:"next_page"`
 	}
 	in.Data.Into, answer.Into = answer.Into, &in
 	_, err = c.send(ctx, op, http.MethodGet, path, query, nil, answer)
-	if err = targets.ReadJSON(op, err, notAsana); err != nil {
+	if err = wire.ReadJSON(op, err, notAsana); err != nil {
 		return "", err
 	}
 	if !in.Data.Found {
@@ -189,7 +190,7 @@ func listWithin[T any](ctx context.Context, c client, op, path string, query url
 	query.Set("limit", strconv.Itoa(size))
 	for range pages {
 		var page []T
-		next, err := c.getPage(ctx, op, path, query, targets.Answer{Into: &page, Bound: bound})
+		next, err := c.getPage(ctx, op, path, query, wire.Answer{Into: &page, Bound: bound})
 		if err != nil {
 			return nil, false, err
 		}
@@ -207,7 +208,7 @@ func listWithin[T any](ctx context.Context, c client, op, path string, query url
 
 // notAsana is a read that brought something else than what Asana sends.
 func notAsana(op string, err error) *fault.Error {
-	return targets.Stranger(op, name, "settings.url", err)
+	return wire.Stranger(op, name, "settings.url", err)
 }
 
 // change sends data. out may be nil. A reply that cannot be read is Unsure.
@@ -215,12 +216,12 @@ func (c client) change(ctx context.Context, op, method, path string, query url.V
 	if out != nil {
 		out = &envelope{Data: out}
 	}
-	reply, err := c.send(ctx, op, method, path, query, envelope{Data: data}, targets.Answer{Into: out, Bound: outbound.One().WithTexts(1, maxNotes)})
-	return targets.WroteJSON(op, reply, err, out)
+	reply, err := c.send(ctx, op, method, path, query, envelope{Data: data}, wire.Answer{Into: out, Bound: outbound.One().WithTexts(1, maxNotes)})
+	return wire.WroteJSON(op, reply, err, out)
 }
 
 func (c client) send(ctx context.Context, op, method, path string, query url.Values, body, out any) (outbound.Reply, error) {
-	call, err := targets.JSONCall(op, method, c.address(path, query), body, out)
+	call, err := wire.JSONCall(op, method, c.address(path, query), body, out)
 	if err != nil {
 		return outbound.Reply{}, err
 	}
@@ -236,7 +237,7 @@ func (c client) refine(r outbound.Reply, verdict *fault.Error) *fault.Error {
 	}
 	var said errorsReply
 	own := json.Unmarshal(r.Body, &said) == nil && len(said.Errors) > 0
-	if e := targets.Foreign(name, r, own); e != nil {
+	if e := wire.Foreign(name, r, own); e != nil {
 		return e
 	}
 	message := ""
@@ -246,11 +247,11 @@ func (c client) refine(r outbound.Reply, verdict *fault.Error) *fault.Error {
 		if said.Errors[0].Phrase != "" {
 			verdict.Ref = said.Errors[0].Phrase
 		}
-		verdict.Err = &refusedError{status: r.Status, message: targets.Title(message, targets.MaxPublic)}
+		verdict.Err = &refusedError{status: r.Status, message: text.Title(message, text.MaxPublic)}
 	}
 	switch {
 	case r.Status == http.StatusForbidden && saysWhy(message):
-		verdict.Public = targets.Advised(name, message, ". Ask an Asana admin to allow it to the token's account.")
+		verdict.Public = text.Advised(name, message, ". Ask an Asana admin to allow it to the token's account.")
 	case r.Status == http.StatusUnauthorized:
 		verdict.Public = "Asana refused the token. Ask your admin to renew it in the integration's settings, and to see that the workspace allows it."
 	case r.Status == http.StatusPaymentRequired:
@@ -260,7 +261,7 @@ func (c client) refine(r outbound.Reply, verdict *fault.Error) *fault.Error {
 	case r.Status == http.StatusNotFound:
 		verdict.Public = fmt.Sprintf("Asana does not have what was asked for in project %s, or does not show it to the token's account. Ask your admin to check the integration's settings.", c.cfg.project)
 	case r.Status == http.StatusBadRequest && message != "":
-		verdict.Public = targets.Advised(name, message, ". Ask your admin to check the integration's settings.")
+		verdict.Public = text.Advised(name, message, ". Ask your admin to check the integration's settings.")
 	case r.Status >= 300 && r.Status < 400:
 		verdict.Public = "Asana's address leads elsewhere. Ask your admin to check settings.url."
 	}

@@ -21,6 +21,8 @@ import (
 	"pushbutton/internal/outbound"
 	"pushbutton/internal/richtext"
 	"pushbutton/internal/targets"
+	"pushbutton/internal/targets/text"
+	"pushbutton/internal/targets/wire"
 )
 
 const (
@@ -130,7 +132,7 @@ func (d *driver) carriers(ctx context.Context, marker targets.Marker) ([]string,
 	wiql := "SELECT [System.Id] FROM WorkItems WHERE [System.TeamProject] = @project AND [System.Tags] CONTAINS '" + string(marker) + "' ORDER BY [System.Id]"
 	var result queryResult
 	address := d.wit("wiql", url.Values{"$top": {strconv.Itoa(maxFound)}})
-	if err := d.query(ctx, op, address, map[string]string{"query": wiql}, targets.List(&result, maxFound)); err != nil {
+	if err := d.query(ctx, op, address, map[string]string{"query": wiql}, wire.List(&result, maxFound)); err != nil {
 		return nil, err
 	}
 	if result.WorkItems == nil {
@@ -150,7 +152,7 @@ func (d *driver) items(ctx context.Context, ids []string) ([]workItem, error) {
 	query.Set("ids", strings.Join(ids, ","))
 	query.Set("errorPolicy", "omit")
 	var found list[*workItem]
-	if err := d.get(ctx, op, d.wit("workitems", query), targets.List(&found, maxFound)); err != nil {
+	if err := d.get(ctx, op, d.wit("workitems", query), wire.List(&found, maxFound)); err != nil {
 		return nil, err
 	}
 	if found.Value == nil {
@@ -195,7 +197,7 @@ func (d *driver) Create(ctx context.Context, draft targets.Draft) (targets.Issue
 		return targets.Issue{}, p.tooLong(err)
 	}
 	if made.ID == 0 {
-		return targets.Issue{}, targets.Unreadable(op, errors.New("no work item in the answer"))
+		return targets.Issue{}, wire.Unreadable(op, errors.New("no work item in the answer"))
 	}
 	return d.shown(made, states), nil
 }
@@ -231,7 +233,7 @@ func (d *driver) ops(ctx context.Context, p *plan, draft targets.Draft) ([]op, e
 func (d *driver) texts(p *plan, draft targets.Draft) []op {
 	title := draft.Title
 	for n := maxTitle; richtext.UTF16Len(title) > maxTitle; n-- {
-		title = targets.Title(draft.Title, n)
+		title = text.Title(draft.Title, n)
 	}
 	ops := appendField(nil, fieldTitle, title)
 	return appendField(ops, p.description, written(draft))
@@ -239,7 +241,7 @@ func (d *driver) texts(p *plan, draft targets.Draft) []op {
 
 // Render implements targets.Renderer.
 func (d *driver) Render(draft targets.Draft) (body, format string) {
-	return written(draft), targets.FormatHTML
+	return written(draft), text.FormatHTML
 }
 
 func written(draft targets.Draft) string {
@@ -315,7 +317,7 @@ func (d *driver) item(ctx context.Context, id string, query url.Values) (workIte
 	const op = "read work item"
 	var found workItem
 	if number(id) == 0 {
-		return found, targets.UnknownID(op, name, itemNamed(id))
+		return found, wire.UnknownID(op, name, itemNamed(id))
 	}
 	err := d.get(ctx, op, d.wit("workitems/"+id, query), &found)
 	if saysNoItem(err) {
@@ -350,7 +352,7 @@ func (d *driver) shown(w workItem, states []state) targets.Issue {
 	}
 	for _, s := range states {
 		if s.Name == out.Status {
-			out.Progress, out.Color = progress(s.Category), targets.NearestColor(s.Color)
+			out.Progress, out.Color = progress(s.Category), text.NearestColor(s.Color)
 		}
 	}
 	return out

@@ -12,6 +12,8 @@ import (
 	"pushbutton/internal/fault"
 	"pushbutton/internal/outbound"
 	"pushbutton/internal/targets"
+	"pushbutton/internal/targets/text"
+	"pushbutton/internal/targets/wire"
 )
 
 // What is done to an item that exists.
@@ -22,11 +24,11 @@ func (d *driver) Resolve(ctx context.Context, ref *targets.Reference) (targets.I
 }
 
 // Comment implements targets.Commenter: the discussion is the field History.
-func (d *driver) Comment(ctx context.Context, id, text string) error {
+func (d *driver) Comment(ctx context.Context, id, remark string) error {
 	if number(id) == 0 {
-		return targets.UnknownID(targets.OpComment, name, itemNamed(id))
+		return wire.UnknownID(targets.OpComment, name, itemNamed(id))
 	}
-	_, err := d.change(ctx, "comment on work item", id, appendField(nil, fieldHistory, targets.PlainText(text).HTML()))
+	_, err := d.change(ctx, "comment on work item", id, appendField(nil, fieldHistory, text.PlainText(remark).HTML()))
 	return err
 }
 
@@ -109,7 +111,7 @@ func (d *driver) change(ctx context.Context, op, id string, ops []op) (workItem,
 	}
 	found, why := d.item(ctx, id, summary())
 	if why != nil {
-		return workItem{}, targets.Sure(why)
+		return workItem{}, wire.Sure(why)
 	}
 	changed, err = d.patch(ctx, op, http.MethodPatch, d.address("/_apis/wit/workitems/"+id, nil), ops)
 	changed.moved = found.moved
@@ -127,13 +129,13 @@ func (e *trashedError) Error() string { return "the work item is in the recycle 
 func (d *driver) explain(ctx context.Context, op, id string, err error) error {
 	if saysNoItem(err) {
 		var bin deletedItem
-		if d.get(ctx, "read recycle bin", d.wit("recyclebin/"+id, nil), targets.Answer{Into: &bin, Bound: outbound.One().WithTexts(1, maxDescription)}) == nil && bin.ID == number(id) {
-			trashed := targets.Trashed(op, name, "Work item #"+id)
+		if d.get(ctx, "read recycle bin", d.wit("recyclebin/"+id, nil), wire.Answer{Into: &bin, Bound: outbound.One().WithTexts(1, maxDescription)}) == nil && bin.ID == number(id) {
+			trashed := wire.Trashed(op, name, "Work item #"+id)
 			trashed.Err = &trashedError{name: bin.Name}
 			return trashed
 		}
 	}
-	return targets.Absence{Op: op, Tracker: name, Issue: itemNamed(id), Account: "the token's account", Prove: func(ctx context.Context) error {
+	return wire.Absence{Op: op, Tracker: name, Issue: itemNamed(id), Account: "the token's account", Prove: func(ctx context.Context) error {
 		if _, why := d.planner.load(ctx); why != nil || !saysNoItem(err) {
 			return why
 		}
@@ -141,7 +143,7 @@ func (d *driver) explain(ctx context.Context, op, id string, err error) error {
 	}}.Explain(ctx, err)
 }
 
-func itemNamed(id string) string { return "work item #" + targets.Title(id, 20) }
+func itemNamed(id string) string { return "work item #" + text.Title(id, 20) }
 
 // page is where a browser shows an item.
 func (d *driver) page(project, id string) string {

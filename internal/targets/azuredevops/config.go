@@ -5,6 +5,7 @@ import (
 
 	"pushbutton/internal/secret"
 	"pushbutton/internal/targets"
+	"pushbutton/internal/targets/settings"
 )
 
 // The names of settings and credentials.
@@ -42,8 +43,8 @@ func Kind() targets.Kind {
 	return targets.Kind{
 		Type:  "azuredevops",
 		Title: name,
-		Settings: []targets.Field{
-			{Name: setURL, Type: targets.TypeURL, Default: hosted, Example: "https://tfs.example.com/tfs",
+		Settings: []settings.Field{
+			{Name: setURL, Type: settings.TypeURL, Default: hosted, Example: "https://tfs.example.com/tfs",
 				Help: "Address of an Azure DevOps Server, without the collection. Default: Azure DevOps Services."},
 			{Name: setOrganization, Required: true, Example: "fabrikam",
 				Help: "The organization, as in dev.azure.com/fabrikam; of a Server, the collection (DefaultCollection)."},
@@ -53,13 +54,13 @@ func Kind() targets.Kind {
 				Help: "Type of new work items, as the project's process names it (Issue in Basic, Product Backlog Item in Scrum, Requirement in CMMI)."},
 			{Name: setAreaPath, Example: `Fabrikam Fiber\Web`, Help: "Area path of new work items. Default: the project's root."},
 			{Name: setIterationPath, Example: `Fabrikam Fiber\Sprint 3`, Help: "Iteration path of new work items. Default: the project's root."},
-			{Name: setParent, Type: targets.TypeInt, Example: "1204", Help: "Number of the work item, such as a feature or epic, that new ones go under."},
+			{Name: setParent, Type: settings.TypeInt, Example: "1204", Help: "Number of the work item, such as a feature or epic, that new ones go under."},
 			{Name: setDescriptionField, Example: "Microsoft.VSTS.TCM.ReproSteps",
 				Help: "Reference name of the HTML field that takes the description. Default: Repro Steps where the type has them (bugs), else System.Description."},
 			{Name: setAPIVersion, Default: "7.1", Enum: []string{"7.1", "7.0", "6.0", "5.1"}, Example: "7.0",
 				Help: "Version of the REST API; an older Server needs an older one (2022: 7.0, 2020: 6.0, 2019: 5.1)."},
 		},
-		Credentials: []targets.Field{
+		Credentials: []settings.Field{
 			{Name: credPAT, Secret: true, Example: "file:azuredevops.pat",
 				Help: "Personal access token of the account that makes the work items. Either this or entraToken."},
 			{Name: credEntraToken, Secret: true, Example: "file:entra.token",

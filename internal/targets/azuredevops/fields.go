@@ -11,6 +11,7 @@ import (
 	"pushbutton/internal/fault"
 	"pushbutton/internal/richtext"
 	"pushbutton/internal/targets"
+	"pushbutton/internal/targets/wire"
 )
 
 // Reference names of the fields that the driver fills itself.
@@ -49,7 +50,7 @@ func (d *driver) ListFields(ctx context.Context) ([]targets.FieldInfo, error) {
 		return nil, err
 	}
 	var ofType list[typeField]
-	if err := d.get(ctx, op, d.wit("workitemtypes/"+escape(p.typ)+"/fields", url.Values{"$expand": {"all"}}), targets.List(&ofType, manyFields)); err != nil {
+	if err := d.get(ctx, op, d.wit("workitemtypes/"+escape(p.typ)+"/fields", url.Values{"$expand": {"all"}}), wire.List(&ofType, manyFields)); err != nil {
 		return nil, err
 	}
 	if ofType.Value == nil {
@@ -174,7 +175,7 @@ func (d *driver) rehearse(ctx context.Context, p *plan, draft targets.Draft) err
 	}
 	reply, err := d.patch(ctx, op, methodCreate, d.createAddress(p, url.Values{"validateOnly": {"true"}}), ops)
 	if err != nil {
-		return targets.Sure(err)
+		return wire.Sure(err)
 	}
 	if reply.ID <= 0 {
 		return nil

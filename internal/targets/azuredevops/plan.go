@@ -11,6 +11,7 @@ import (
 
 	"pushbutton/internal/fault"
 	"pushbutton/internal/targets"
+	"pushbutton/internal/targets/wire"
 )
 
 // plan is what the settings mean in this project.
@@ -41,7 +42,7 @@ func (p *planner) forget() { p.memo.Forget() }
 func (p *planner) load(ctx context.Context) (*plan, error) {
 	const op = "read work item type"
 	var t workItemType
-	err := p.client.get(ctx, op, p.wit("workitemtypes/"+escape(p.cfg.typ), nil), targets.List(&t, manyFields))
+	err := p.client.get(ctx, op, p.wit("workitemtypes/"+escape(p.cfg.typ), nil), wire.List(&t, manyFields))
 	switch {
 	case err != nil:
 		return nil, err
@@ -81,7 +82,7 @@ func (p *planner) statesOf(ctx context.Context, typ string) ([]state, error) {
 		return known, nil
 	}
 	var states list[state]
-	err = p.client.get(ctx, "read states", p.preview("workitemtypes/"+escape(typ)+"/states"), targets.List(&states, manyStates))
+	err = p.client.get(ctx, "read states", p.preview("workitemtypes/"+escape(typ)+"/states"), wire.List(&states, manyStates))
 	if err != nil && fault.KindOf(err) != fault.NotFound {
 		return nil, err
 	}
@@ -109,7 +110,7 @@ func (p *planner) allFields(ctx context.Context) (map[string]field, error) {
 		return known, nil
 	}
 	var all list[field]
-	if err := p.client.get(ctx, op, p.wit("fields", nil), targets.List(&all, manyFields)); err != nil {
+	if err := p.client.get(ctx, op, p.wit("fields", nil), wire.List(&all, manyFields)); err != nil {
 		return nil, err
 	}
 	if len(all.Value) == 0 {
@@ -140,14 +141,14 @@ func (d *driver) Choices(ctx context.Context, setting string) ([]targets.Choice,
 	switch setting {
 	case setProject:
 		var all list[project]
-		err := d.get(ctx, op, d.address("/_apis/projects", url.Values{"$top": {"500"}}), targets.List(&all, 500))
+		err := d.get(ctx, op, d.address("/_apis/projects", url.Values{"$top": {"500"}}), wire.List(&all, 500))
 		for _, p := range all.Value {
 			out = append(out, targets.Choice{Value: p.Name})
 		}
 		return out, err
 	case setType:
 		var all list[workItemType]
-		err := d.get(ctx, op, d.wit("workitemtypes", nil), targets.List(&all, manyFields))
+		err := d.get(ctx, op, d.wit("workitemtypes", nil), wire.List(&all, manyFields))
 		for _, t := range all.Value {
 			if !t.Off {
 				out = append(out, targets.Choice{Value: t.Name})
@@ -178,7 +179,7 @@ const maxDepth = 14
 func (d *driver) paths(ctx context.Context, op, group string) ([]targets.Choice, error) {
 	var root node
 	query := url.Values{"$depth": {fmt.Sprint(maxDepth)}}
-	if err := d.get(ctx, op, d.wit("classificationnodes/"+group, query), targets.List(&root, manyNodes)); err != nil {
+	if err := d.get(ctx, op, d.wit("classificationnodes/"+group, query), wire.List(&root, manyNodes)); err != nil {
 		return nil, err
 	}
 	var out []targets.Choice

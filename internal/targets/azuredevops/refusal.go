@@ -9,6 +9,7 @@ import (
 
 	"pushbutton/internal/fault"
 	"pushbutton/internal/targets"
+	"pushbutton/internal/targets/text"
 )
 
 // refusedError keeps what was wrong with which fields.
@@ -96,7 +97,7 @@ func (c client) explain(verdict *fault.Error, said failure) {
 		rules = append(rules, rule{Ref: said.Custom.Reference, Flags: "invalidValue", Message: said.Message})
 	}
 	if said.Message != "" || len(rules) > 0 {
-		verdict.Err = fmt.Errorf("%w: %w", verdict.Err, &refusedError{message: targets.Title(said.Message, targets.MaxPublic), rules: rules})
+		verdict.Err = fmt.Errorf("%w: %w", verdict.Err, &refusedError{message: text.Title(said.Message, text.MaxPublic), rules: rules})
 	}
 	has := func(codes ...string) bool {
 		return slices.ContainsFunc(codes, func(code string) bool {
@@ -156,9 +157,9 @@ func (c client) ruleSentence(rules []rule) string {
 		}
 	}
 	if len(missing) > 0 {
-		return targets.Advised(name, fmt.Sprintf("%s required in project %s", fieldsAre(missing), c.cfg.project), ". Ask your admin to map it in settings.fields.")
+		return text.Advised(name, fmt.Sprintf("%s required in project %s", fieldsAre(missing), c.cfg.project), ". Ask your admin to map it in settings.fields.")
 	}
-	return targets.Advised(name, fmt.Sprintf("%s not allowed the value given", fieldsAre(wrong)), ". Ask your admin to change the integration's settings.")
+	return text.Advised(name, fmt.Sprintf("%s not allowed the value given", fieldsAre(wrong)), ". Ask your admin to change the integration's settings.")
 }
 
 func fieldsAre(names []string) string {
@@ -177,7 +178,7 @@ func sentenceWith(message, advice string) string {
 	if m := regexp.MustCompile(`^(?:TF|VS)\d+: `).FindString(message); m != "" {
 		message = message[len(m):]
 	}
-	return targets.Advised(name, message, advice)
+	return text.Advised(name, message, advice)
 }
 
 func invalid(op, format string, args ...any) *fault.Error {

@@ -18,7 +18,9 @@ import (
 	"pushbutton/internal/targets"
 	"pushbutton/internal/targets/azuredevops"
 	fake "pushbutton/internal/targets/azuredevops/azuredevopsfake"
+	"pushbutton/internal/targets/settings"
 	"pushbutton/internal/targets/targettest"
+	"pushbutton/internal/targets/text"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -129,7 +131,7 @@ func TestCheckNamesTheCause(t *testing.T) {
 				public := fault.From(err).Public
 				assert.Contains(t, public, c.says)
 				assert.Regexp(t, `your admin|an Azure DevOps admin`, public, "it says who can mend it")
-				assert.LessOrEqual(t, utf8.RuneCountInString(public), targets.MaxPublic)
+				assert.LessOrEqual(t, utf8.RuneCountInString(public), text.MaxPublic)
 			}
 			assert.Equal(t, targets.OutcomeNotDone, targets.OutcomeOf(create))
 			assert.Zero(t, s.Items())
@@ -438,7 +440,7 @@ func TestRetryAfterBesideASuccess(t *testing.T) {
 
 func TestChoices(t *testing.T) {
 	s := fake.New(t)
-	driver, err := azuredevops.Kind().New(targets.Config{Settings: targets.Values{"url": s.URL, "organization": "fabrikam", "project": fake.Project, "type": "Bug", "apiVersion": "7.1"},
+	driver, err := azuredevops.Kind().New(targets.Config{Settings: settings.Values{"url": s.URL, "organization": "fabrikam", "project": fake.Project, "type": "Bug", "apiVersion": "7.1"},
 		Credentials: map[string]secret.String{"pat": secret.New(fake.PAT)}}, targets.Deps{HTTP: targettest.Client(t)})
 	require.NoError(t, err)
 	chooser, ok := driver.(targets.Chooser)
@@ -473,7 +475,7 @@ func TestSettings(t *testing.T) {
 				creds[k] = secret.New(v)
 			}
 			_, err := azuredevops.Kind().Open(c.settings, creds, targets.Deps{})
-			var fields targets.FieldErrors
+			var fields settings.FieldErrors
 			require.ErrorAs(t, err, &fields)
 			assert.Equal(t, c.want, fields.Error())
 		})

@@ -15,7 +15,7 @@ import (
 
 	"pushbutton/internal/fault"
 	"pushbutton/internal/outbound"
-	"pushbutton/internal/targets"
+	"pushbutton/internal/targets/wire"
 )
 
 // What the Work Item Tracking API 7.1 sends and takes, as far as it is used
@@ -190,13 +190,13 @@ func (c client) versioned(path, version string, query url.Values) string {
 // Unsure, whatever it is a part of.
 func (c client) get(ctx context.Context, op, address string, out any) error {
 	call := outbound.Call{Op: op, Method: http.MethodGet, URL: address}
-	targets.Expect(&call, out)
+	wire.Expect(&call, out)
 	return c.read(ctx, call)
 }
 
 // query is a read that is a POST.
 func (c client) query(ctx context.Context, op, address string, body, out any) error {
-	call, err := targets.JSONCall(op, http.MethodPost, address, body, out)
+	call, err := wire.JSONCall(op, http.MethodPost, address, body, out)
 	if err != nil {
 		return err
 	}
@@ -205,24 +205,24 @@ func (c client) query(ctx context.Context, op, address string, body, out any) er
 
 func (c client) read(ctx context.Context, call outbound.Call) error {
 	_, err := c.send(ctx, call)
-	return targets.ReadJSON(call.Op, err, notAzure)
+	return wire.ReadJSON(call.Op, err, notAzure)
 }
 
 // notAzure is a read that brought something else than what Azure DevOps sends.
 func notAzure(op string, err error) *fault.Error {
-	return targets.Stranger(op, name, "settings.url and settings.organization", err)
+	return wire.Stranger(op, name, "settings.url and settings.organization", err)
 }
 
 // patch sends a JSON patch. A reply that cannot be read is Unsure.
 func (c client) patch(ctx context.Context, op, method, address string, ops []op) (workItem, error) {
 	var out workItem
-	call, err := targets.JSONCall(op, method, address, ops, targets.Answer{Into: &out, Bound: outbound.One().WithTexts(1, maxDescription)})
+	call, err := wire.JSONCall(op, method, address, ops, wire.Answer{Into: &out, Bound: outbound.One().WithTexts(1, maxDescription)})
 	if err != nil {
 		return workItem{}, err
 	}
 	call.Header.Set("Content-Type", typePatch)
 	reply, err := c.send(ctx, call)
-	if err := targets.WroteJSON(op, reply, err, &out); err != nil {
+	if err := wire.WroteJSON(op, reply, err, &out); err != nil {
 		return workItem{}, err
 	}
 	return out, nil
@@ -259,7 +259,7 @@ func (c client) refine(r outbound.Reply, verdict *fault.Error) *fault.Error {
 	}
 	var said failure
 	own := json.Unmarshal(r.Body, &said) == nil && (said.Message != "" || said.TypeKey != "")
-	if e := targets.Foreign(name, r, own); e != nil && verdict.Kind != fault.Unauthorized {
+	if e := wire.Foreign(name, r, own); e != nil && verdict.Kind != fault.Unauthorized {
 		return e
 	}
 	verdict.Ref = c.clean(r.Header.Get("ActivityId"))

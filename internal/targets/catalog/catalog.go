@@ -20,6 +20,7 @@ import (
 	"pushbutton/internal/targets/linear"
 	"pushbutton/internal/targets/memtarget"
 	"pushbutton/internal/targets/redmine"
+	"pushbutton/internal/targets/settings"
 	"pushbutton/internal/targets/shortcut"
 )
 
@@ -41,20 +42,20 @@ func Kinds() []targets.Kind {
 }
 
 // Open makes a Target of a type's raw settings. It does not reach out. Its
-// error wraps targets.FieldErrors, whose paths are "type", "settings.NAME" or
+// error wraps settings.FieldErrors, whose paths are "type", "settings.NAME" or
 // "credentials.NAME".
-func Open(typ string, settings map[string]any, credentials map[string]secret.String, deps targets.Deps) (*targets.Target, error) {
+func Open(typ string, given map[string]any, credentials map[string]secret.String, deps targets.Deps) (*targets.Target, error) {
 	var names []string
 	for _, kind := range Kinds() {
 		if kind.Type == typ {
-			return kind.Open(settings, credentials, deps)
+			return kind.Open(given, credentials, deps)
 		}
 		names = append(names, kind.Type)
 	}
 	message := "must be one of " + strings.Join(names, ", ")
-	if s := targets.Suggest(typ, names); s != "" {
+	if s := settings.Suggest(typ, names); s != "" {
 		message += " (did you mean " + s + "?)"
 	}
-	errs := targets.FieldErrors{{Path: "type", Message: message}}
+	errs := settings.FieldErrors{{Path: "type", Message: message}}
 	return nil, &fault.Error{Op: "open target", Kind: fault.Invalid, Side: fault.SidePlugin, Public: "The integration's target " + message + ".", Err: errs}
 }

@@ -16,6 +16,7 @@ import (
 	"pushbutton/internal/secret"
 	"pushbutton/internal/targets"
 	"pushbutton/internal/targets/catalog"
+	"pushbutton/internal/targets/settings"
 )
 
 // Every kind is described well enough to make documentation and forms of it.
@@ -36,7 +37,7 @@ func TestKindsAreDescribed(t *testing.T) {
 	}
 }
 
-func assertDescribed(t *testing.T, path string, fields []targets.Field) {
+func assertDescribed(t *testing.T, path string, fields []settings.Field) {
 	for _, f := range fields {
 		assert.NotEmpty(t, f.Help, "%s.%s", path, f.Name)
 		assert.NotEmpty(t, f.Example, "%s.%s", path, f.Name)
@@ -100,15 +101,15 @@ func TestDocument(t *testing.T) {
 }
 
 func TestOpen(t *testing.T) {
-	settings := map[string]any{"url": "http://127.0.0.1:1", "project": "p"}
+	given := map[string]any{"url": "http://127.0.0.1:1", "project": "p"}
 	creds := map[string]secret.String{"apiKey": secret.New("k")}
 	for _, typ := range []string{"redmine", "memory"} {
-		target, err := catalog.Open(typ, settings, creds, targets.Deps{})
+		target, err := catalog.Open(typ, given, creds, targets.Deps{})
 		require.NoError(t, err)
 		assert.Equal(t, typ, target.Type())
 	}
-	_, err := catalog.Open("redmin", settings, creds, targets.Deps{})
-	var wrong targets.FieldErrors
+	_, err := catalog.Open("redmin", given, creds, targets.Deps{})
+	var wrong settings.FieldErrors
 	require.ErrorAs(t, err, &wrong)
 	assert.ErrorContains(t, wrong, "(did you mean redmine?)")
 	assert.Equal(t, fault.Invalid, fault.KindOf(err))

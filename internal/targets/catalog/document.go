@@ -12,6 +12,7 @@ import (
 
 	"pushbutton/internal/secret"
 	"pushbutton/internal/targets"
+	"pushbutton/internal/targets/settings"
 )
 
 // ability is something that a tracker's adapter can do beyond creating and
@@ -148,8 +149,8 @@ func Example(k targets.Kind) (settings map[string]any, credentials map[string]se
 	return settings, credentials, nil
 }
 
-func exampleSettings(k targets.Kind) []targets.Field {
-	var shown []targets.Field
+func exampleSettings(k targets.Kind) []settings.Field {
+	var shown []settings.Field
 	for _, f := range k.Settings {
 		if f.Required || f.Usual {
 			shown = append(shown, f)
@@ -160,14 +161,14 @@ func exampleSettings(k targets.Kind) []targets.Field {
 
 // exampleCredentials are the required ones, or the first where any of several
 // will do.
-func exampleCredentials(k targets.Kind) []targets.Field {
-	var required []targets.Field
+func exampleCredentials(k targets.Kind) []settings.Field {
+	var required []settings.Field
 	for _, f := range k.Credentials {
 		if f.Required {
 			required = append(required, f)
 		}
 	}
-	if len(required) == 0 && len(k.Credentials) > 0 && k.Credentials[0].Name != targets.AnyName {
+	if len(required) == 0 && len(k.Credentials) > 0 && k.Credentials[0].Name != settings.AnyName {
 		required = k.Credentials[:1]
 	}
 	return required
@@ -210,7 +211,7 @@ func part(b *strings.Builder, title, text string) {
 func exampleYAML(k targets.Kind) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "target:\n  type: %s\n", k.Type)
-	section := func(name string, fields []targets.Field) {
+	section := func(name string, fields []settings.Field) {
 		if len(fields) == 0 {
 			return
 		}
@@ -224,7 +225,7 @@ func exampleYAML(k targets.Kind) string {
 	return b.String()
 }
 
-func fieldTable(b *strings.Builder, what string, fields []targets.Field) {
+func fieldTable(b *strings.Builder, what string, fields []settings.Field) {
 	if len(fields) == 0 {
 		return
 	}
@@ -235,7 +236,7 @@ func fieldTable(b *strings.Builder, what string, fields []targets.Field) {
 	b.WriteString("\n")
 }
 
-func need(f targets.Field) string {
+func need(f settings.Field) string {
 	text := "optional"
 	switch {
 	case f.Required:

@@ -8,6 +8,8 @@ import (
 
 	"pushbutton/internal/fault"
 	"pushbutton/internal/targets"
+	"pushbutton/internal/targets/text"
+	"pushbutton/internal/targets/wire"
 )
 
 // What the driver can do beside its task: read, change, comment on and close
@@ -34,17 +36,17 @@ func (d *driver) Update(ctx context.Context, id string, draft targets.Draft) (ta
 	}
 	draft = draft.WithoutLabels(name, refused...)
 	var i issue
-	if err := d.change(ctx, op, http.MethodPatch, id, "", changeIssue{Title: draft.Title, Body: text(draft)}, one(&i)); err != nil {
+	if err := d.change(ctx, op, http.MethodPatch, id, "", changeIssue{Title: draft.Title, Body: issueText(draft)}, one(&i)); err != nil {
 		return targets.Issue{}, err
 	}
 	if i.Number == 0 {
-		return targets.Issue{}, targets.Unreadable(op, errors.New("no issue in the answer"))
+		return targets.Issue{}, wire.Unreadable(op, errors.New("no issue in the answer"))
 	}
 	if len(labels) == 0 {
 		return portable(i), nil
 	}
 	got := issue{Number: i.Number}
-	err = d.change(ctx, op, http.MethodPost, id, "/labels", addLabels{Labels: labels}, targets.List(&got.Labels, perPage))
+	err = d.change(ctx, op, http.MethodPost, id, "/labels", addLabels{Labels: labels}, wire.List(&got.Labels, perPage))
 	if err == nil {
 		err = d.restoreLabels(ctx, got, labels, draft.Labels)
 	}
@@ -56,7 +58,7 @@ func (d *driver) Update(ctx context.Context, id string, draft targets.Draft) (ta
 
 // Comment implements targets.Commenter.
 func (d *driver) Comment(ctx context.Context, id, remark string) error {
-	return d.change(ctx, "comment on issue", http.MethodPost, id, "/comments", newComment{Body: markdown(targets.PlainText(remark))}, nil)
+	return d.change(ctx, "comment on issue", http.MethodPost, id, "/comments", newComment{Body: markdown(text.PlainText(remark))}, nil)
 }
 
 // Close implements targets.Closer.
@@ -70,7 +72,7 @@ func (d *driver) Close(ctx context.Context, id string) error {
 func (d *driver) FindPerson(ctx context.Context, email string) (string, error) {
 	login := d.cfg.people[strings.ToLower(strings.TrimSpace(email))]
 	var all []user
-	if err := d.get(ctx, "list assignees", d.cfg.repo()+"/assignees", targets.List(&all, manyUsers)); err != nil {
+	if err := d.get(ctx, "list assignees", d.cfg.repo()+"/assignees", wire.List(&all, manyUsers)); err != nil {
 		return "", err
 	}
 	for _, u := range all {

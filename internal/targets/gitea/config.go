@@ -7,6 +7,7 @@ import (
 
 	"pushbutton/internal/secret"
 	"pushbutton/internal/targets"
+	"pushbutton/internal/targets/settings"
 )
 
 // The names of settings and credentials.
@@ -40,8 +41,8 @@ func Kind() targets.Kind {
 	return targets.Kind{
 		Type:  "gitea",
 		Title: "Gitea, Forgejo",
-		Settings: []targets.Field{
-			{Name: setURL, Type: targets.TypeURL, Required: true, Example: "https://gitea.example.com",
+		Settings: []settings.Field{
+			{Name: setURL, Type: settings.TypeURL, Required: true, Example: "https://gitea.example.com",
 				Help: "The server's address, with its path if it does not run at the root (https://codeberg.org for Codeberg)."},
 			{Name: setRepository, Required: true, Example: "acme/app",
 				Help: "The repository, as owner/name."},
@@ -49,10 +50,10 @@ func Kind() targets.Kind {
 				Help: "Label that every pushed issue gets. The plugin finds its issues by it, so it must stay the same."},
 			{Name: setMilestone, Example: "v2.0",
 				Help: "Title or number of the open milestone for new issues. Default: none."},
-			{Name: setPeople, Type: targets.TypeMap, Example: "{ jane@example.com: jane }",
+			{Name: setPeople, Type: settings.TypeMap, Example: "{ jane@example.com: jane }",
 				Help: "Logins by e-mail address, for assignee, of people who hide their address."},
 		},
-		Credentials: []targets.Field{
+		Credentials: []settings.Field{
 			{Name: credToken, Required: true, Secret: true, Example: "env:GITEA_TOKEN",
 				Help: "Access token of the account that makes the issues."},
 		},
@@ -86,9 +87,9 @@ func guide() targets.Guide {
 }
 
 func open(c targets.Config, deps targets.Deps) (targets.Driver, error) {
-	var errs targets.FieldErrors
+	var errs settings.FieldErrors
 	wrong := func(path, message string) {
-		errs = append(errs, targets.FieldError{Path: "settings." + path, Message: message})
+		errs = append(errs, settings.FieldError{Path: "settings." + path, Message: message})
 	}
 	cfg := config{
 		url:         strings.TrimSuffix(c.Settings.String(setURL), apiPath),

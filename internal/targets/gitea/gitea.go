@@ -25,6 +25,8 @@ import (
 	"pushbutton/internal/outbound"
 	"pushbutton/internal/richtext"
 	"pushbutton/internal/targets"
+	"pushbutton/internal/targets/text"
+	"pushbutton/internal/targets/wire"
 )
 
 const (
@@ -235,7 +237,7 @@ func (d *driver) Create(ctx context.Context, draft targets.Draft) (targets.Issue
 		return targets.Issue{}, err
 	}
 	draft = draft.WithoutLabels(name, refused...)
-	body := newIssue{Title: draft.Title, Body: text(draft), Labels: labels, Milestone: milestone}
+	body := newIssue{Title: draft.Title, Body: issueText(draft), Labels: labels, Milestone: milestone}
 	if draft.Assignee != "" {
 		body.Assignees = []string{draft.Assignee}
 	}
@@ -244,7 +246,7 @@ func (d *driver) Create(ctx context.Context, draft targets.Draft) (targets.Issue
 		return targets.Issue{}, d.stale(err)
 	}
 	if made.Number == 0 {
-		return targets.Issue{}, targets.Unreadable(op, errors.New("no issue in the answer"))
+		return targets.Issue{}, wire.Unreadable(op, errors.New("no issue in the answer"))
 	}
 	// The issue is there, whatever becomes of the rest.
 	_ = d.restoreLabels(ctx, made, labels, draft.Labels)
@@ -256,18 +258,18 @@ func (d *driver) Create(ctx context.Context, draft targets.Draft) (targets.Issue
 func (d *driver) names(labels []string) []string {
 	out := []string{d.cfg.markerLabel}
 	for _, l := range labels {
-		out = append(out, targets.Title(l, maxLabelName))
+		out = append(out, text.Title(l, maxLabelName))
 	}
 	return out
 }
 
 // Render implements targets.Renderer.
 func (d *driver) Render(draft targets.Draft) (body, format string) {
-	return text(draft), targets.FormatMarkdown
+	return issueText(draft), text.FormatMarkdown
 }
 
-// text is an issue's text with the marker at its end.
-func text(draft targets.Draft) string {
+// issueText is an issue's text with the marker at its end.
+func issueText(draft targets.Draft) string {
 	marker := "\n\n" + draft.Marker.Comment()
 	return draft.Render(maxBody-len(marker), utf8.RuneCountInString, markdown) + marker
 }

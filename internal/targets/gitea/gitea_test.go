@@ -17,6 +17,7 @@ import (
 	"pushbutton/internal/targets"
 	"pushbutton/internal/targets/gitea"
 	"pushbutton/internal/targets/gitea/giteafake"
+	"pushbutton/internal/targets/settings"
 	"pushbutton/internal/targets/targettest"
 )
 
@@ -275,7 +276,7 @@ func TestChoices(t *testing.T) {
 	f.Add("acme/wiki").NoIssues = true
 	f.Users[giteafake.MineToken].Repos["acme/wiki"] = "read"
 	f.Repositories["acme/app"].Milestones = []giteafake.Milestone{{ID: 1, Title: "v2"}}
-	driver, err := gitea.Kind().New(targets.Config{Settings: targets.Values{"url": f.URL, "repository": "acme/app", "markerLabel": "productboard"},
+	driver, err := gitea.Kind().New(targets.Config{Settings: settings.Values{"url": f.URL, "repository": "acme/app", "markerLabel": "productboard"},
 		Credentials: map[string]secret.String{"token": secret.New(giteafake.MineToken)}}, targets.Deps{HTTP: targettest.Client(t)})
 	require.NoError(t, err)
 	for setting, want := range map[string][]targets.Choice{"repository": {{Value: "acme/app"}}, "milestone": {{Value: "v2"}}, "url": nil} {
@@ -297,7 +298,7 @@ func TestSettings(t *testing.T) {
 		"people":   {map[string]any{"url": "https://g", "repository": "acme/app", "people": map[string]any{"a@b": "a b"}}, "settings.people.a@b must be a login"},
 	} {
 		_, err := gitea.Kind().Open(c.settings, map[string]secret.String{"token": secret.New("t")}, targets.Deps{})
-		var fields targets.FieldErrors
+		var fields settings.FieldErrors
 		require.ErrorAs(t, err, &fields, name)
 		assert.EqualError(t, fields, c.want, name)
 	}

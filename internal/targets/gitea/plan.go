@@ -13,6 +13,8 @@ import (
 
 	"pushbutton/internal/fault"
 	"pushbutton/internal/targets"
+	"pushbutton/internal/targets/text"
+	"pushbutton/internal/targets/wire"
 )
 
 // What names mean in the repository: Gitea wants labels and milestones by
@@ -126,7 +128,7 @@ func (p *planner) listLabels(ctx context.Context, path string) ([]label, error) 
 	var all []label
 	for page := 1; page <= maxPages; page++ {
 		var some []label
-		more, err := p.client.page(ctx, "list labels", path+"?limit=50&page="+strconv.Itoa(page), targets.List(&some, perPage))
+		more, err := p.client.page(ctx, "list labels", path+"?limit=50&page="+strconv.Itoa(page), wire.List(&some, perPage))
 		if err != nil {
 			return nil, err
 		}
@@ -145,7 +147,7 @@ func (p *planner) makeLabel(ctx context.Context, name string) (int, error) {
 	const op = "create label"
 	var made label
 	if err := p.client.write(ctx, op, http.MethodPost, p.client.cfg.repo()+"/labels", newLabel{Name: name, Color: labelColor}, &made); err != nil {
-		return 0, targets.Sure(err)
+		return 0, wire.Sure(err)
 	}
 	if made.ID == 0 {
 		return 0, notGitea(op, nil)
@@ -177,13 +179,13 @@ func (p *planner) milestone(ctx context.Context) (int, error) {
 			return m.ID, nil
 		}
 	}
-	return 0, invalid("find milestone", "The Gitea repository %s has no open milestone %q%s. Ask your admin to correct settings.milestone.", p.client.cfg.repository, wanted, targets.Only(all, func(m milestone) string { return m.Title }))
+	return 0, invalid("find milestone", "The Gitea repository %s has no open milestone %q%s. Ask your admin to correct settings.milestone.", p.client.cfg.repository, wanted, text.Only(all, func(m milestone) string { return m.Title }))
 }
 
 // milestones lists the open ones, as many as one page holds.
 func (c client) milestones(ctx context.Context) ([]milestone, error) {
 	var all []milestone
-	err := c.get(ctx, "list milestones", c.cfg.repo()+"/milestones?state=open&limit=50", targets.List(&all, perPage))
+	err := c.get(ctx, "list milestones", c.cfg.repo()+"/milestones?state=open&limit=50", wire.List(&all, perPage))
 	return all, err
 }
 
@@ -193,7 +195,7 @@ func (d *driver) Choices(ctx context.Context, setting string) ([]targets.Choice,
 	switch setting {
 	case setRepository:
 		var all []repository
-		if err := d.get(ctx, "list repositories", "/user/repos?limit=50", targets.List(&all, perPage)); err != nil {
+		if err := d.get(ctx, "list repositories", "/user/repos?limit=50", wire.List(&all, perPage)); err != nil {
 			return nil, err
 		}
 		for _, r := range all {

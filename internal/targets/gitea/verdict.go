@@ -11,6 +11,8 @@ import (
 
 	"pushbutton/internal/fault"
 	"pushbutton/internal/targets"
+	"pushbutton/internal/targets/text"
+	"pushbutton/internal/targets/wire"
 )
 
 // What became of an issue that Gitea does not return at its number.
@@ -53,7 +55,7 @@ func issuePath(repository, id string) string { return "/repos/" + repository + "
 // locate reads an issue where it is now, and returns its repository as well.
 func (d *driver) locate(ctx context.Context, op, id string) (targets.Issue, string, error) {
 	if !isNumber(id) {
-		return targets.Issue{}, "", targets.UnknownID(op, name, issueName(id))
+		return targets.Issue{}, "", wire.UnknownID(op, name, issueName(id))
 	}
 	repository := d.cfg.repository
 	for moves := 0; ; moves++ {
@@ -82,7 +84,7 @@ func (d *driver) locate(ctx context.Context, op, id string) (targets.Issue, stri
 // explain looks closer at an issue that Gitea does not return.
 func (d *driver) explain(ctx context.Context, op, id, repository string, err error) error {
 	var said *refusedError
-	return targets.Absence{Op: op, Tracker: name, Issue: issueName(id), Account: "the token's account", Said: errors.As(err, &said),
+	return wire.Absence{Op: op, Tracker: name, Issue: issueName(id), Account: "the token's account", Said: errors.As(err, &said),
 		Prove: func(ctx context.Context) error { return d.prove(ctx, repository) }}.Explain(ctx, err)
 }
 
@@ -106,7 +108,7 @@ func (d *driver) prove(ctx context.Context, repository string) error {
 		err = notGitea("list issues", errors.New("the answer holds no list"))
 	}
 	if err != nil && fault.KindOf(err) == fault.NotFound {
-		return targets.Hidden("list issues", name, "the issues of "+repository, "the token's account", err)
+		return wire.Hidden("list issues", name, "the issues of "+repository, "the token's account", err)
 	}
 	return err
 }
@@ -114,7 +116,7 @@ func (d *driver) prove(ctx context.Context, repository string) error {
 // change writes to an issue, wherever it is now.
 func (d *driver) change(ctx context.Context, op, method, id, part string, body, out any) error {
 	if !isNumber(id) {
-		return targets.UnknownID(op, name, issueName(id))
+		return wire.UnknownID(op, name, issueName(id))
 	}
 	err := d.write(ctx, op, method, issuePath(d.cfg.repository, id)+part, body, out)
 	if !absent(err) {
@@ -146,7 +148,7 @@ func absent(err error) bool {
 	return broken || fault.KindOf(err) == fault.NotFound || errors.As(err, new(*movedError))
 }
 
-func issueName(id string) string { return fmt.Sprintf("issue #%s", targets.Title(id, 20)) }
+func issueName(id string) string { return fmt.Sprintf("issue #%s", text.Title(id, 20)) }
 
 // isNumber reports whether an id is one that an issue can have.
 func isNumber(id string) bool {

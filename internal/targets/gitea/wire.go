@@ -9,7 +9,8 @@ import (
 
 	"pushbutton/internal/fault"
 	"pushbutton/internal/outbound"
-	"pushbutton/internal/targets"
+	"pushbutton/internal/targets/text"
+	"pushbutton/internal/targets/wire"
 )
 
 // What Gitea's REST API sends and takes, as far as it is used here, from its
@@ -92,14 +93,14 @@ type newComment struct {
 }
 
 // one is the answer with an issue, whose text may be the longest.
-func one(i *issue) targets.Answer {
-	return targets.Answer{Into: i, Bound: outbound.One().WithTexts(1, maxBody)}
+func one(i *issue) wire.Answer {
+	return wire.Answer{Into: i, Bound: outbound.One().WithTexts(1, maxBody)}
 }
 
 // many is the answer with a page of issues, a third of which may have the
 // longest text.
-func many(list *[]issue) targets.Answer {
-	return targets.Answer{Into: list, Bound: outbound.Items(perPage).WithTexts(perPage/3, maxBody)}
+func many(list *[]issue) wire.Answer {
+	return wire.Answer{Into: list, Bound: outbound.Items(perPage).WithTexts(perPage/3, maxBody)}
 }
 
 // client speaks with Gitea for one repository.
@@ -118,22 +119,22 @@ func (c client) get(ctx context.Context, op, path string, out any) error {
 // page is get, and tells whether another page follows.
 func (c client) page(ctx context.Context, op, path string, out any) (more bool, err error) {
 	reply, err := c.send(ctx, op, http.MethodGet, path, nil, out)
-	return strings.Contains(reply.Header.Get("Link"), `rel="next"`), targets.ReadJSON(op, err, notGitea)
+	return strings.Contains(reply.Header.Get("Link"), `rel="next"`), wire.ReadJSON(op, err, notGitea)
 }
 
 // notGitea is a read that brought something else than what Gitea sends.
 func notGitea(op string, err error) *fault.Error {
-	return targets.Stranger(op, name, "settings.url", err)
+	return wire.Stranger(op, name, "settings.url", err)
 }
 
 // write sends a body; out may be nil. A reply that cannot be read is Unsure.
 func (c client) write(ctx context.Context, op, method, path string, body, out any) error {
 	reply, err := c.send(ctx, op, method, path, body, out)
-	return targets.WroteJSON(op, reply, err, out)
+	return wire.WroteJSON(op, reply, err, out)
 }
 
 func (c client) send(ctx context.Context, op, method, path string, body, out any) (outbound.Reply, error) {
-	call, err := targets.JSONCall(op, method, c.cfg.url+apiPath+path, body, out)
+	call, err := wire.JSONCall(op, method, c.cfg.url+apiPath+path, body, out)
 	if err != nil {
 		return outbound.Reply{}, err
 	}
@@ -156,7 +157,7 @@ func (c client) refine(r outbound.Reply, verdict *fault.Error) *fault.Error {
 		return nil
 	}
 	said, own := readRefusal(r)
-	if e := targets.Foreign(name, r, own); e != nil {
+	if e := wire.Foreign(name, r, own); e != nil {
 		return e
 	}
 	verdict.Ref = r.Header.Get("X-Request-Id")
@@ -178,7 +179,7 @@ func (c client) refine(r outbound.Reply, verdict *fault.Error) *fault.Error {
 	case r.Status == http.StatusLocked:
 		verdict.Public = c.archived("").Public
 	case r.Status == http.StatusUnprocessableEntity && said.message != "":
-		verdict.Public = targets.Advised(name, said.message, " in "+c.cfg.repository+"."+adviceSettings)
+		verdict.Public = text.Advised(name, said.message, " in "+c.cfg.repository+"."+adviceSettings)
 	}
 	return verdict
 }
@@ -191,11 +192,11 @@ func (c client) forbidden(repository, said string) string {
 	case said == "":
 		return fmt.Sprintf("Gitea does not allow this to the token in %s. %s, of an account that may write there.", repository, advice)
 	case strings.Contains(said, "scope"):
-		return targets.Advised(name, said, ". "+advice+".")
+		return text.Advised(name, said, ". "+advice+".")
 	case strings.Contains(said, "permission"), strings.Contains(said, "user should"):
-		return targets.Advised(name, said, fmt.Sprintf(" (%s). Ask a Gitea admin to let the token's account write there.", repository))
+		return text.Advised(name, said, fmt.Sprintf(" (%s). Ask a Gitea admin to let the token's account write there.", repository))
 	default:
-		return targets.Advised(name, said, fmt.Sprintf(" (%s). Ask a Gitea admin to resolve this.", repository))
+		return text.Advised(name, said, fmt.Sprintf(" (%s). Ask a Gitea admin to resolve this.", repository))
 	}
 }
 
@@ -203,7 +204,7 @@ func because(said string, limit int) string {
 	if said == "" {
 		return ""
 	}
-	return ": " + strings.TrimRight(targets.Title(said, limit), ". ")
+	return ": " + strings.TrimRight(text.Title(said, limit), ". ")
 }
 
 // readRefusal reads what Gitea says of a refusal. own reports whether it has
@@ -218,7 +219,7 @@ func readRefusal(r outbound.Reply) (said *refusedError, own bool) {
 		return said, false
 	}
 	if *body.Message != "" { // it is empty where only administrators are told
-		said.message = targets.Title(*body.Message, 200)
+		said.message = text.Title(*body.Message, 200)
 	}
 	return said, strings.HasSuffix(body.URL, "/api/swagger")
 }

@@ -11,6 +11,8 @@ import (
 
 	"pushbutton/internal/fault"
 	"pushbutton/internal/targets"
+	"pushbutton/internal/targets/text"
+	"pushbutton/internal/targets/wire"
 )
 
 // What the driver can do beside its task: read, change, comment on and close
@@ -37,11 +39,11 @@ func (d *driver) Update(ctx context.Context, id string, draft targets.Draft) (ta
 	const op = "update issue"
 	draft, labels := d.labelled(ctx, draft)
 	var i issue
-	if err := d.change(ctx, op, http.MethodPatch, id, "", changeIssue{Title: draft.Title, Body: text(draft)}, one(&i)); err != nil {
+	if err := d.change(ctx, op, http.MethodPatch, id, "", changeIssue{Title: draft.Title, Body: issueText(draft)}, one(&i)); err != nil {
 		return targets.Issue{}, err
 	}
 	if i.Number == 0 {
-		return targets.Issue{}, targets.Unreadable(op, errors.New("no issue in the answer"))
+		return targets.Issue{}, wire.Unreadable(op, errors.New("no issue in the answer"))
 	}
 	if len(labels) == 0 {
 		return portable(i), nil
@@ -59,7 +61,7 @@ func (d *driver) Update(ctx context.Context, id string, draft targets.Draft) (ta
 
 // Comment implements targets.Commenter.
 func (d *driver) Comment(ctx context.Context, id, remark string) error {
-	return d.change(ctx, "comment on issue", http.MethodPost, id, "/comments", newComment{Body: markdown(targets.PlainText(remark))}, nil)
+	return d.change(ctx, "comment on issue", http.MethodPost, id, "/comments", newComment{Body: markdown(text.PlainText(remark))}, nil)
 }
 
 // Close implements targets.Closer. What the plugin closes is a second issue or
@@ -82,7 +84,7 @@ func (d *driver) Expires(ctx context.Context) (time.Time, error) {
 	}
 	reply, err := d.send(ctx, op, http.MethodGet, "/user", nil, nil)
 	if err != nil {
-		return time.Time{}, targets.Sure(err)
+		return time.Time{}, wire.Sure(err)
 	}
 	said := reply.Header.Get(expiryHeader)
 	if said == "" {

@@ -12,7 +12,7 @@ import (
 
 	"pushbutton/internal/fault"
 	"pushbutton/internal/outbound"
-	"pushbutton/internal/targets"
+	"pushbutton/internal/targets/wire"
 )
 
 const (
@@ -119,12 +119,12 @@ func (a *appTokens) fetch(ctx context.Context, want tokenRequest) (tokenReply, e
 	}
 	cfg := a.client.cfg
 	var made tokenReply
-	_, err = a.client.sendAs(ctx, signed, opToken, http.MethodPost, "/app/installations/"+cfg.installationID+"/access_tokens", want, targets.List(&made, 500))
+	_, err = a.client.sendAs(ctx, signed, opToken, http.MethodPost, "/app/installations/"+cfg.installationID+"/access_tokens", want, wire.List(&made, 500))
 	if errors.As(err, new(*outbound.UnreadableError)) {
 		return tokenReply{}, notGitHub(opToken, errors.New("the answer cannot be read")) // it may hold the token
 	}
 	if err != nil {
-		e := targets.Sure(err)
+		e := wire.Sure(err)
 		if e.Kind == fault.NotFound {
 			e.Public = fmt.Sprintf("GitHub has no installation %s of the GitHub App %s. Ask your admin to check settings.installationId (the number in the address of the installation's page).", cfg.installationID, cfg.appID)
 		}

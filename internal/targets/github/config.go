@@ -11,6 +11,7 @@ import (
 
 	"pushbutton/internal/secret"
 	"pushbutton/internal/targets"
+	"pushbutton/internal/targets/settings"
 )
 
 // The names of settings and credentials.
@@ -59,10 +60,10 @@ func Kind() targets.Kind {
 		Title: "GitHub, GitHub Enterprise Server",
 		// An app has its limits per installation.
 		Account: []string{setInstallation},
-		Settings: []targets.Field{
+		Settings: []settings.Field{
 			{Name: setRepository, Required: true, Example: "acme/app",
 				Help: "The repository, as owner/name."},
-			{Name: setURL, Type: targets.TypeURL, Default: "https://github.com", Example: "https://github.example.com",
+			{Name: setURL, Type: settings.TypeURL, Default: "https://github.com", Example: "https://github.example.com",
 				Help: "GitHub's address, as in the browser. Another one than github.com's is GitHub Enterprise's."},
 			{Name: setMarkerLabel, Default: "productboard", Example: "productboard",
 				Help: "Label that every pushed issue gets. The plugin finds its issues by it, so it must stay the same."},
@@ -70,14 +71,14 @@ func Kind() targets.Kind {
 				Help: "Issue type of new issues, one of the organisation's. Default: none."},
 			{Name: setMilestone, Example: "v2.0",
 				Help: "Title or number of the open milestone for new issues. Default: none."},
-			{Name: setPeople, Type: targets.TypeMap, Example: "{ jane@example.com: janedoe }",
+			{Name: setPeople, Type: settings.TypeMap, Example: "{ jane@example.com: janedoe }",
 				Help: "GitHub logins by e-mail address, for assignee. GitHub does not say whose address is whose."},
 			{Name: setAppID, Example: "123456",
 				Help: "App ID (or client ID) of a GitHub App, if the plugin is to act as one."},
 			{Name: setInstallation, Example: "12345678",
 				Help: "Number of the App's installation, as in the address of its page."},
 		},
-		Credentials: []targets.Field{
+		Credentials: []settings.Field{
 			{Name: credToken, Secret: true, Example: "env:GITHUB_TOKEN",
 				Help: "Fine-grained personal access token. Not with a GitHub App."},
 			{Name: credPrivateKey, Secret: true, Multiline: true, Example: "file:github-app.pem",
@@ -118,8 +119,8 @@ func guide() targets.Guide {
 }
 
 func open(c targets.Config, deps targets.Deps) (targets.Driver, error) {
-	var errs targets.FieldErrors
-	wrong := func(path, message string) { errs = append(errs, targets.FieldError{Path: path, Message: message}) }
+	var errs settings.FieldErrors
+	wrong := func(path, message string) { errs = append(errs, settings.FieldError{Path: path, Message: message}) }
 	cfg := config{
 		api:            apiRoot(c.Settings.String(setURL)),
 		repository:     c.Settings.String(setRepository),

@@ -27,6 +27,8 @@ import (
 	"pushbutton/internal/outbound"
 	"pushbutton/internal/richtext"
 	"pushbutton/internal/targets"
+	"pushbutton/internal/targets/text"
+	"pushbutton/internal/targets/wire"
 )
 
 const (
@@ -248,7 +250,7 @@ func (d *driver) Create(ctx context.Context, draft targets.Draft) (targets.Issue
 		return targets.Issue{}, err
 	}
 	draft, labels := d.labelled(ctx, draft)
-	body := newIssue{Title: draft.Title, Body: text(draft), Labels: labels, Type: d.cfg.typ, Milestone: milestone}
+	body := newIssue{Title: draft.Title, Body: issueText(draft), Labels: labels, Type: d.cfg.typ, Milestone: milestone}
 	if draft.Assignee != "" {
 		body.Assignees = []string{draft.Assignee}
 	}
@@ -260,18 +262,18 @@ func (d *driver) Create(ctx context.Context, draft targets.Draft) (targets.Issue
 		return targets.Issue{}, err
 	}
 	if made.Number == 0 {
-		return targets.Issue{}, targets.Unreadable(op, errors.New("no issue in the answer"))
+		return targets.Issue{}, wire.Unreadable(op, errors.New("no issue in the answer"))
 	}
 	return portable(made), nil
 }
 
 // Render implements targets.Renderer.
 func (d *driver) Render(draft targets.Draft) (body, format string) {
-	return text(draft), targets.FormatMarkdown
+	return issueText(draft), text.FormatMarkdown
 }
 
-// text is an issue's text with the marker at its end.
-func text(draft targets.Draft) string {
+// issueText is an issue's text with the marker at its end.
+func issueText(draft targets.Draft) string {
 	marker := "\n\n" + draft.Marker.Comment()
 	return draft.Render(maxBody-len(marker), utf8.RuneCountInString, markdown) + marker
 }

@@ -16,6 +16,7 @@ import (
 	"pushbutton/internal/targets"
 	"pushbutton/internal/targets/github"
 	"pushbutton/internal/targets/github/githubfake"
+	"pushbutton/internal/targets/settings"
 	"pushbutton/internal/targets/targettest"
 )
 
@@ -246,8 +247,8 @@ func TestChoices(t *testing.T) {
 	assert.Empty(t, choose(token, "markerLabel"))
 }
 
-func decoded(raw map[string]any) targets.Values {
-	out := targets.Values{"markerLabel": "productboard"}
+func decoded(raw map[string]any) settings.Values {
+	out := settings.Values{"markerLabel": "productboard"}
 	for k, v := range raw {
 		out[k] = v
 		if n, ok := v.(int); ok {
@@ -293,7 +294,7 @@ func TestSettings(t *testing.T) {
 				require.NoError(t, err)
 				return
 			}
-			var fields targets.FieldErrors
+			var fields settings.FieldErrors
 			require.ErrorAs(t, err, &fields)
 			var got []string
 			for _, f := range fields {

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"pushbutton/internal/targets"
+	"pushbutton/internal/targets/text"
+	"pushbutton/internal/targets/wire"
 )
 
 // GitHub makes labels that a repository does not have, except where the account
@@ -39,7 +41,7 @@ func (d *driver) labelled(ctx context.Context, draft targets.Draft) (targets.Dra
 func (d *driver) labels(wanted []string) []string {
 	out := []string{d.cfg.markerLabel}
 	for _, l := range wanted {
-		if l = targets.Title(l, maxLabel); !contains(out, l) {
+		if l = text.Title(l, maxLabel); !contains(out, l) {
 			out = append(out, l)
 		}
 	}
@@ -75,7 +77,7 @@ func (d *driver) listLabels(ctx context.Context) ([]string, error) {
 	names := []string{}
 	for page := 1; page <= maxExistingPages; page++ {
 		var list []label
-		more, err := d.page(ctx, "list labels", d.cfg.repo()+"/labels?per_page=100&page="+strconv.Itoa(page), targets.List(&list, 100))
+		more, err := d.page(ctx, "list labels", d.cfg.repo()+"/labels?per_page=100&page="+strconv.Itoa(page), wire.List(&list, 100))
 		if err != nil {
 			return nil, err
 		}

@@ -9,6 +9,8 @@ import (
 
 	"pushbutton/internal/fault"
 	"pushbutton/internal/targets"
+	"pushbutton/internal/targets/text"
+	"pushbutton/internal/targets/wire"
 )
 
 // What the settings' names mean in the repository.
@@ -33,13 +35,13 @@ func (d *driver) findMilestone(ctx context.Context) (int, error) {
 			return m.Number, nil
 		}
 	}
-	return 0, invalid("find milestone", "The GitHub repository %s has no open milestone %q%s. Ask your admin to correct settings.milestone.", d.cfg.repository, d.cfg.milestone, targets.Only(all, func(m milestone) string { return m.Title }))
+	return 0, invalid("find milestone", "The GitHub repository %s has no open milestone %q%s. Ask your admin to correct settings.milestone.", d.cfg.repository, d.cfg.milestone, text.Only(all, func(m milestone) string { return m.Title }))
 }
 
 // milestones lists the open ones, as many as one page holds.
 func (d *driver) milestones(ctx context.Context) ([]milestone, error) {
 	var all []milestone
-	err := d.get(ctx, "list milestones", d.cfg.repo()+"/milestones?state=open&per_page=100", targets.List(&all, 100))
+	err := d.get(ctx, "list milestones", d.cfg.repo()+"/milestones?state=open&per_page=100", wire.List(&all, 100))
 	return all, err
 }
 
@@ -49,7 +51,7 @@ func (d *driver) types(ctx context.Context, repo repository) (all []issueType, r
 	if repo.Owner.Type != "Organization" {
 		return nil, true, nil
 	}
-	err = d.get(ctx, "list issue types", "/orgs/"+url.PathEscape(repo.Owner.Login)+"/issue-types", targets.List(&all, 100))
+	err = d.get(ctx, "list issue types", "/orgs/"+url.PathEscape(repo.Owner.Login)+"/issue-types", wire.List(&all, 100))
 	if err != nil && (fault.KindOf(err) == fault.NotFound || fault.KindOf(err) == fault.Forbidden) {
 		return nil, false, nil
 	}
@@ -65,7 +67,7 @@ func (d *driver) checkType(ctx context.Context, repo repository) error {
 		return err
 	}
 	if !slices.ContainsFunc(all, func(t issueType) bool { return t.Name == d.cfg.typ }) {
-		return invalid("find issue type", "GitHub has no issue type %q for %s%s. Ask your admin to correct settings.type.", d.cfg.typ, d.cfg.repository, targets.Only(all, func(t issueType) string { return t.Name }))
+		return invalid("find issue type", "GitHub has no issue type %q for %s%s. Ask your admin to correct settings.type.", d.cfg.typ, d.cfg.repository, text.Only(all, func(t issueType) string { return t.Name }))
 	}
 	return nil
 }
@@ -112,7 +114,7 @@ func (d *driver) repositories(ctx context.Context) ([]repository, error) {
 	const op = "list repositories"
 	if d.app == nil {
 		var all []repository
-		err := d.get(ctx, op, "/user/repos?sort=pushed&per_page=100", targets.List(&all, 100))
+		err := d.get(ctx, op, "/user/repos?sort=pushed&per_page=100", wire.List(&all, 100))
 		return all, err
 	}
 	// The usual token is good for one repository only.
@@ -123,5 +125,5 @@ func (d *driver) repositories(ctx context.Context) ([]repository, error) {
 	var all struct {
 		Repositories []repository `json:"repositories"`
 	}
-	return all.Repositories, d.getAs(ctx, wide.Token, op, "/installation/repositories?per_page=100", targets.List(&all, 100))
+	return all.Repositories, d.getAs(ctx, wide.Token, op, "/installation/repositories?per_page=100", wire.List(&all, 100))
 }

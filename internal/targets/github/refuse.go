@@ -11,7 +11,8 @@ import (
 
 	"pushbutton/internal/fault"
 	"pushbutton/internal/outbound"
-	"pushbutton/internal/targets"
+	"pushbutton/internal/targets/text"
+	"pushbutton/internal/targets/wire"
 )
 
 // What GitHub's refusals mean.
@@ -37,7 +38,7 @@ func (c client) refine(token string, r outbound.Reply, verdict *fault.Error) *fa
 		return nil
 	}
 	said := readRefusal(r, token)
-	if e := targets.Foreign(name, r, said.own); e != nil {
+	if e := wire.Foreign(name, r, said.own); e != nil {
 		return e
 	}
 	verdict.Ref = strings.ReplaceAll(r.Header.Get("X-GitHub-Request-Id"), token, "")
@@ -101,7 +102,7 @@ func (c client) denied() string {
 }
 
 func advised(said *refusedError, advice string) string {
-	return targets.Advised(name, said.message, advice)
+	return text.Advised(name, said.message, advice)
 }
 
 // permissionNames reads "issues=write; contents=read" as it is, if it is that.
@@ -122,7 +123,7 @@ func (c client) refusal(said *refusedError) string {
 	if what == "" {
 		what = said.message
 	}
-	return targets.Advised(name, what, " in "+c.cfg.repository+"."+adviceSettings)
+	return text.Advised(name, what, " in "+c.cfg.repository+"."+adviceSettings)
 }
 
 // rateLimited reports whether a refusal is for now, and for how long. GitHub
@@ -192,7 +193,7 @@ func readRefusal(r outbound.Reply, token string) *refusedError {
 		raw = []byte(strings.ReplaceAll(string(raw), token, "[secret]"))
 	}
 	_ = json.Unmarshal(raw, &body) // a web page says nothing that helps
-	said := &refusedError{status: r.Status, message: targets.Title(body.Message, 200), documents: body.Documents}
+	said := &refusedError{status: r.Status, message: text.Title(body.Message, 200), documents: body.Documents}
 	if body.Message == "" {
 		said.message = ""
 	}
@@ -241,10 +242,10 @@ func (e *refusedError) secondary() bool {
 func (e *refusedError) sentences() []string {
 	var out []string
 	for _, d := range e.details {
-		field := "field '" + targets.Title(d.Field, 40) + "'"
+		field := "field '" + text.Title(d.Field, 40) + "'"
 		switch {
 		case d.Message != "":
-			out = append(out, targets.Title(d.Message, 150))
+			out = append(out, text.Title(d.Message, 150))
 		case d.Field == "":
 			continue
 		case d.Code == "missing_field":

@@ -11,6 +11,8 @@ import (
 
 	"pushbutton/internal/fault"
 	"pushbutton/internal/targets"
+	"pushbutton/internal/targets/text"
+	"pushbutton/internal/targets/wire"
 )
 
 // What became of an issue that GitHub does not return at its number. GitHub
@@ -55,7 +57,7 @@ func (d *driver) issuePath(id string) string { return d.cfg.repo() + "/issues/" 
 // locate reads an issue where it is now, and returns its path as well.
 func (d *driver) locate(ctx context.Context, op, id string) (targets.Issue, string, error) {
 	if !isNumber(id) {
-		return targets.Issue{}, "", targets.UnknownID(op, name, issueName(id))
+		return targets.Issue{}, "", wire.UnknownID(op, name, issueName(id))
 	}
 	path := d.issuePath(id)
 	for moves := 0; ; moves++ {
@@ -101,7 +103,7 @@ func (d *driver) explain(ctx context.Context, op, id, path string, err error) er
 	var said *refusedError
 	own := errors.As(err, &said) && said.own
 	place := path[:strings.LastIndex(path, "/issues/")]
-	found := targets.Absence{Op: op, Tracker: name, Issue: issueName(id), Account: "the " + d.who(), Said: own,
+	found := wire.Absence{Op: op, Tracker: name, Issue: issueName(id), Account: "the " + d.who(), Said: own,
 		Prove: func(ctx context.Context) error { return d.prove(ctx, place) }}.Explain(ctx, err)
 	switch {
 	case fault.KindOf(found) != fault.Gone:
@@ -140,7 +142,7 @@ func (d *driver) prove(ctx context.Context, place string) error {
 // change writes to an issue, wherever it is now.
 func (d *driver) change(ctx context.Context, op, method, id, part string, body, out any) error {
 	if !isNumber(id) {
-		return targets.UnknownID(op, name, issueName(id))
+		return wire.UnknownID(op, name, issueName(id))
 	}
 	err := d.write(ctx, op, method, d.issuePath(id)+part, body, out)
 	if err == nil || fault.KindOf(err) != fault.NotFound && !errors.As(err, new(*movedError)) {
@@ -159,7 +161,7 @@ func (d *driver) change(ctx context.Context, op, method, id, part string, body, 
 	return err
 }
 
-func issueName(id string) string { return "issue #" + targets.Title(id, 20) }
+func issueName(id string) string { return "issue #" + text.Title(id, 20) }
 
 // isNumber reports whether an id is one that an issue can have.
 func isNumber(id string) bool {

@@ -8,7 +8,7 @@ import (
 
 	"pushbutton/internal/fault"
 	"pushbutton/internal/outbound"
-	"pushbutton/internal/targets"
+	"pushbutton/internal/targets/wire"
 )
 
 // What GitHub's REST API sends and takes, as far as it is used here, from its
@@ -104,14 +104,14 @@ type tokenReply struct {
 }
 
 // one is the answer with an issue, whose text may be the longest.
-func one(i *issue) targets.Answer {
-	return targets.Answer{Into: i, Bound: outbound.One().WithTexts(1, maxBody)}
+func one(i *issue) wire.Answer {
+	return wire.Answer{Into: i, Bound: outbound.One().WithTexts(1, maxBody)}
 }
 
 // many is the answer with a page of issues, a third of which may have the
 // longest text.
-func many(list *[]issue) targets.Answer {
-	return targets.Answer{Into: list, Bound: outbound.Items(perPage).WithTexts(perPage/3, maxBody)}
+func many(list *[]issue) wire.Answer {
+	return wire.Answer{Into: list, Bound: outbound.Items(perPage).WithTexts(perPage/3, maxBody)}
 }
 
 // client speaks with GitHub for one repository.
@@ -132,24 +132,24 @@ func (c client) get(ctx context.Context, op, path string, out any) error {
 // page is get, and tells whether another page follows.
 func (c client) page(ctx context.Context, op, path string, out any) (more bool, err error) {
 	reply, err := c.send(ctx, op, http.MethodGet, path, nil, out)
-	return strings.Contains(reply.Header.Get("Link"), `rel="next"`), targets.ReadJSON(op, err, notGitHub)
+	return strings.Contains(reply.Header.Get("Link"), `rel="next"`), wire.ReadJSON(op, err, notGitHub)
 }
 
 // getAs is get with a token of its own.
 func (c client) getAs(ctx context.Context, token, op, path string, out any) error {
 	_, err := c.sendAs(ctx, token, op, http.MethodGet, path, nil, out)
-	return targets.ReadJSON(op, err, notGitHub)
+	return wire.ReadJSON(op, err, notGitHub)
 }
 
 // notGitHub is a read that brought something else than what GitHub sends.
 func notGitHub(op string, err error) *fault.Error {
-	return targets.Stranger(op, name, "settings.url", err)
+	return wire.Stranger(op, name, "settings.url", err)
 }
 
 // write sends a body; out may be nil. A reply that cannot be read is Unsure.
 func (c client) write(ctx context.Context, op, method, path string, body, out any) error {
 	reply, err := c.send(ctx, op, method, path, body, out)
-	return targets.WroteJSON(op, reply, err, out)
+	return wire.WroteJSON(op, reply, err, out)
 }
 
 func (c client) send(ctx context.Context, op, method, path string, body, out any) (outbound.Reply, error) {
@@ -157,7 +157,7 @@ func (c client) send(ctx context.Context, op, method, path string, body, out any
 	if c.app != nil {
 		var err error
 		if token, err = c.app.get(ctx); err != nil {
-			return outbound.Reply{}, targets.Sure(err) // nothing was sent yet
+			return outbound.Reply{}, wire.Sure(err) // nothing was sent yet
 		}
 	}
 	reply, err := c.sendAs(ctx, token, op, method, path, body, out)
@@ -168,7 +168,7 @@ func (c client) send(ctx context.Context, op, method, path string, body, out any
 }
 
 func (c client) sendAs(ctx context.Context, token, op, method, path string, body, out any) (outbound.Reply, error) {
-	call, err := targets.JSONCall(op, method, c.cfg.api+path, body, out)
+	call, err := wire.JSONCall(op, method, c.cfg.api+path, body, out)
 	if err != nil {
 		return outbound.Reply{}, err
 	}

@@ -3,6 +3,7 @@ package gitlab
 import (
 	"pushbutton/internal/secret"
 	"pushbutton/internal/targets"
+	"pushbutton/internal/targets/settings"
 )
 
 // The names of settings and credentials.
@@ -32,19 +33,19 @@ func Kind() targets.Kind {
 	return targets.Kind{
 		Type:  "gitlab",
 		Title: name,
-		Settings: []targets.Field{
-			{Name: setURL, Type: targets.TypeURL, Default: "https://gitlab.com", Example: "https://gitlab.example.com",
+		Settings: []settings.Field{
+			{Name: setURL, Type: settings.TypeURL, Default: "https://gitlab.com", Example: "https://gitlab.example.com",
 				Help: "GitLab's address, with its path if it does not run at the root."},
 			{Name: setProject, Required: true, Example: "group/project",
 				Help: "The project's path, as in the address of its page, or its number (Project ID)."},
 			{Name: setIssueType, Default: "issue", Enum: []string{"issue", "incident", "task", "test_case"}, Example: "task",
 				Help: "Type of new issues. Test cases need GitLab Ultimate."},
-			{Name: setConfidential, Type: targets.TypeBool, Default: "false", Example: "true",
+			{Name: setConfidential, Type: settings.TypeBool, Default: "false", Example: "true",
 				Help: "Whether new issues are confidential: only members with the role Planner or Reporter and above, their author and assignees see them."},
-			{Name: setEpic, Type: targets.TypeInt, Example: "12",
+			{Name: setEpic, Type: settings.TypeInt, Example: "12",
 				Help: "Number of the epic that new issues belong to, as after the & in its reference, in the project's group. Needs GitLab Premium."},
 		},
-		Credentials: []targets.Field{
+		Credentials: []settings.Field{
 			{Name: credToken, Secret: true, Example: "file:gitlab.token",
 				Help: "Personal, project or group access token with the scope api. Either this or oauthToken."},
 			{Name: credOAuth, Secret: true, Example: "file:gitlab.oauth",

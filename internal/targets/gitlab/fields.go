@@ -8,6 +8,7 @@ import (
 
 	"pushbutton/internal/fault"
 	"pushbutton/internal/targets"
+	"pushbutton/internal/targets/wire"
 )
 
 // The ids of the further fields that GitLab's API takes with a new issue. It
@@ -27,7 +28,7 @@ func (d *driver) ListFields(ctx context.Context) ([]targets.FieldInfo, error) {
 	}
 	q := url.Values{"state": {"active"}, "include_ancestors": {"true"}, "per_page": {strconv.Itoa(maxFound)}}
 	var found []milestone
-	if err := d.get(ctx, "list milestones", p.path("/milestones?"+q.Encode()), targets.List(&found, 100)); err != nil {
+	if err := d.get(ctx, "list milestones", p.path("/milestones?"+q.Encode()), wire.List(&found, 100)); err != nil {
 		return nil, err
 	}
 	options := make([]targets.Option, len(found))
@@ -81,7 +82,7 @@ func (d *driver) FindPerson(ctx context.Context, email string) (string, error) {
 	}
 	q := url.Values{"per_page": {"20"}, "query": {email}}
 	var members []account
-	if err := d.get(ctx, "find member", p.path("/members/all?"+q.Encode()), targets.List(&members, 100)); err != nil {
+	if err := d.get(ctx, "find member", p.path("/members/all?"+q.Encode()), wire.List(&members, 100)); err != nil {
 		return "", err
 	}
 	if id := owner(members, email); id != 0 {
@@ -89,7 +90,7 @@ func (d *driver) FindPerson(ctx context.Context, email string) (string, error) {
 	}
 	q = url.Values{"per_page": {"20"}, "search": {email}}
 	var users []account
-	if err := d.get(ctx, "find user", "/users?"+q.Encode(), targets.List(&users, 100)); err != nil {
+	if err := d.get(ctx, "find user", "/users?"+q.Encode(), wire.List(&users, 100)); err != nil {
 		return "", err
 	}
 	id := owner(users, email)

@@ -25,6 +25,8 @@ import (
 	"pushbutton/internal/outbound"
 	"pushbutton/internal/richtext"
 	"pushbutton/internal/targets"
+	"pushbutton/internal/targets/text"
+	"pushbutton/internal/targets/wire"
 )
 
 const (
@@ -134,7 +136,7 @@ func (d *driver) list(ctx context.Context, p *plan, marker targets.Marker, by qu
 		q[k] = v
 	}
 	var reply []issue
-	if err := d.get(ctx, "list issues", p.path("/issues?"+q.Encode()), targets.Answer{Into: &reply, Bound: outbound.Items(maxFound).WithTexts(1, maxDescription)}); err != nil {
+	if err := d.get(ctx, "list issues", p.path("/issues?"+q.Encode()), wire.Answer{Into: &reply, Bound: outbound.Items(maxFound).WithTexts(1, maxDescription)}); err != nil {
 		return nil, err
 	}
 	if reply == nil {
@@ -173,7 +175,7 @@ func (d *driver) Create(ctx context.Context, draft targets.Draft) (targets.Issue
 		return targets.Issue{}, tooLong(d.notCreated(ctx, p, err), draft.Marker)
 	}
 	if made.IID == 0 {
-		return targets.Issue{}, targets.Unreadable(op, fmt.Errorf("no issue in the answer"))
+		return targets.Issue{}, wire.Unreadable(op, fmt.Errorf("no issue in the answer"))
 	}
 	return d.portable(made), nil
 }
@@ -185,8 +187,8 @@ func tooLong(err error, marker targets.Marker) error {
 		return err
 	}
 	for _, s := range refused.said {
-		if strings.HasPrefix(s, "description ") && targets.SaysTooLong(s) {
-			return targets.TooLong(err, "", max(targets.StatedLimit(s, targets.MinStated)-len("\n\n"+hidden(marker)), 0), s)
+		if strings.HasPrefix(s, "description ") && text.SaysTooLong(s) {
+			return targets.TooLong(err, "", max(text.StatedLimit(s, text.MinStated)-len("\n\n"+hidden(marker)), 0), s)
 		}
 	}
 	return err
@@ -229,7 +231,7 @@ func (d *driver) explainForbidden(ctx context.Context, err error) error {
 	if why == nil || fault.KindOf(why).Transient() {
 		return err
 	}
-	return targets.Sure(why)
+	return wire.Sure(why)
 }
 
 func (d *driver) body(p *plan, draft targets.Draft) (newIssue, error) {
@@ -240,7 +242,7 @@ func (d *driver) body(p *plan, draft targets.Draft) (newIssue, error) {
 
 // Render implements targets.Renderer.
 func (d *driver) Render(draft targets.Draft) (body, format string) {
-	return d.describe(draft), targets.FormatMarkdown
+	return d.describe(draft), text.FormatMarkdown
 }
 
 // describe writes the description and, below it, the marker.

@@ -15,7 +15,9 @@ import (
 	"pushbutton/internal/targets"
 	"pushbutton/internal/targets/gitlab"
 	"pushbutton/internal/targets/gitlab/gitlabfake"
+	"pushbutton/internal/targets/settings"
 	"pushbutton/internal/targets/targettest"
+	"pushbutton/internal/targets/text"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -100,7 +102,7 @@ func TestCheckNamesTheCause(t *testing.T) {
 			public := fault.From(err).Public
 			assert.Contains(t, public, c.says)
 			assert.Regexp(t, `your admin|GitLab admin`, public, "it says who can mend it")
-			assert.LessOrEqual(t, utf8.RuneCountInString(public), targets.MaxPublic)
+			assert.LessOrEqual(t, utf8.RuneCountInString(public), text.MaxPublic)
 		})
 	}
 }
@@ -274,7 +276,7 @@ func TestWeightIsAWholeNumber(t *testing.T) {
 func TestChoices(t *testing.T) {
 	s := gitlabfake.New(t)
 	a := gitlabfake.Account(gitlabfake.Mine, "acme/mine")
-	driver, err := gitlab.Kind().New(targets.Config{Settings: targets.Values{"url": s.URL, "project": "acme/mine"}, Credentials: a.Credentials}, targets.Deps{HTTP: targettest.Client(t)})
+	driver, err := gitlab.Kind().New(targets.Config{Settings: settings.Values{"url": s.URL, "project": "acme/mine"}, Credentials: a.Credentials}, targets.Deps{HTTP: targettest.Client(t)})
 	require.NoError(t, err)
 	got, err := driver.(targets.Chooser).Choices(t.Context(), "project")
 	require.NoError(t, err)
@@ -301,7 +303,7 @@ func TestSettings(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := gitlab.Kind().Open(c.settings, c.creds, targets.Deps{})
-			var fields targets.FieldErrors
+			var fields settings.FieldErrors
 			require.ErrorAs(t, err, &fields)
 			assert.EqualError(t, fields, c.want)
 		})

@@ -9,6 +9,8 @@ import (
 
 	"pushbutton/internal/fault"
 	"pushbutton/internal/targets"
+	"pushbutton/internal/targets/text"
+	"pushbutton/internal/targets/wire"
 )
 
 // maxMoves bounds how often an issue is followed to another project.
@@ -28,7 +30,7 @@ type location struct {
 // to where people moved it.
 func (d *driver) locate(ctx context.Context, op, id string) (location, error) {
 	if !isNumber(id) {
-		return location{}, targets.UnknownID(op, name, issueName(id))
+		return location{}, wire.UnknownID(op, name, issueName(id))
 	}
 	p, err := d.planner.place(ctx)
 	if err != nil {
@@ -93,7 +95,7 @@ func (d *driver) follow(ctx context.Context, op string, at *location) (outOfReac
 // same of a deleted issue and of one that it keeps from the account.
 func (d *driver) explain(ctx context.Context, op, id string, p *place, err error) error {
 	var refused *refusedError
-	return targets.Absence{Op: op, Tracker: name, Issue: issueName(id), Account: "the token's account",
+	return wire.Absence{Op: op, Tracker: name, Issue: issueName(id), Account: "the token's account",
 		Said:  errors.As(err, &refused) && refused.noIssue(),
 		Prove: func(ctx context.Context) error { return d.proveReading(ctx, id, p) },
 	}.Explain(ctx, err)
@@ -125,7 +127,7 @@ func (d *driver) proveReading(ctx context.Context, id string, known *place) erro
 	}
 	return &fault.Error{Op: op, Kind: fault.Forbidden, Public: fmt.Sprintf(
 		"GitLab does not show %s to the token's account: it was deleted, or is confidential. Ask a GitLab admin to give the account the role Reporter (or Planner) in project %q.",
-		issueName(id), targets.Title(d.cfg.project, 60))}
+		issueName(id), text.Title(d.cfg.project, 60))}
 }
 
 // Read implements targets.Reader.
@@ -180,8 +182,8 @@ func (d *driver) Update(ctx context.Context, id string, draft targets.Draft) (ta
 }
 
 // Comment implements targets.Commenter.
-func (d *driver) Comment(ctx context.Context, id, text string) error {
-	_, err := d.change(ctx, targets.OpComment, http.MethodPost, id, "/notes", always(newNote{Body: render(targets.PlainText(text))}), nil)
+func (d *driver) Comment(ctx context.Context, id, remark string) error {
+	_, err := d.change(ctx, targets.OpComment, http.MethodPost, id, "/notes", always(newNote{Body: render(text.PlainText(remark))}), nil)
 	return err
 }
 
@@ -198,7 +200,7 @@ func always(body any) func(location) any { return func(location) any { return bo
 func (d *driver) change(ctx context.Context, op, method, id, part string, body func(location) any, out any) (location, error) {
 	at, err := d.locate(ctx, op, id)
 	if err != nil {
-		return at, targets.Sure(err)
+		return at, wire.Sure(err)
 	}
 	if at.outOfReach {
 		return at, movedAway(op, id, nil)
@@ -220,7 +222,7 @@ func movedAway(op, id string, cause error) error {
 		Public: "GitLab moved " + issueName(id) + " to a project that it does not show to the token's account. Ask a GitLab admin to make the account a member there, or unlink and push again for a new issue."}
 }
 
-func issueName(id string) string { return "issue #" + targets.Title(id, 20) }
+func issueName(id string) string { return "issue #" + text.Title(id, 20) }
 
 // portable is an issue in everybody's words. GitLab's own are "opened" and
 // "closed"; its pages say Open and Closed.

@@ -11,6 +11,8 @@ import (
 	"pushbutton/internal/fault"
 	"pushbutton/internal/outbound"
 	"pushbutton/internal/targets"
+	"pushbutton/internal/targets/text"
+	"pushbutton/internal/targets/wire"
 )
 
 // rolePlanner is the lowest access level that may make labels and sees
@@ -70,7 +72,7 @@ func (p *planner) readPlace(ctx context.Context, id string) (*place, error) {
 	switch {
 	case err != nil && fault.KindOf(err) == fault.NotFound:
 		e := *fault.From(err)
-		e.Public = fmt.Sprintf("GitLab has no project %q, or does not show it to the token's account. Ask your admin to correct settings.project (its path, as in the page's address), or to make the account a member.", targets.Title(p.cfg.project, 60))
+		e.Public = fmt.Sprintf("GitLab has no project %q, or does not show it to the token's account. Ask your admin to correct settings.project (its path, as in the page's address), or to make the account a member.", text.Title(p.cfg.project, 60))
 		return nil, &e
 	case err != nil:
 		return nil, err
@@ -111,7 +113,7 @@ func (p *planner) closed(found *place) error {
 	const op = "read project"
 	switch {
 	case found.archived:
-		return invalid(op, "The GitLab project %q is archived. Ask a GitLab admin to unarchive it, or your admin to name another in settings.project.", targets.Title(p.cfg.project, 60))
+		return invalid(op, "The GitLab project %q is archived. Ask a GitLab admin to unarchive it, or your admin to name another in settings.project.", text.Title(p.cfg.project, 60))
 	case found.issuesOff:
 		return p.noIssues(op)
 	}
@@ -119,7 +121,7 @@ func (p *planner) closed(found *place) error {
 }
 
 func (p *planner) noIssues(op string) error {
-	return invalid(op, "The GitLab project %q has no issues. Ask a GitLab admin to switch them on (Settings > General > Visibility), or your admin to name another project in settings.project.", targets.Title(p.cfg.project, 60))
+	return invalid(op, "The GitLab project %q has no issues. Ask a GitLab admin to switch them on (Settings > General > Visibility), or your admin to name another project in settings.project.", text.Title(p.cfg.project, 60))
 }
 
 // IsPublic implements targets.PublicPlace.
@@ -135,7 +137,7 @@ func (p *planner) epic(ctx context.Context, of *place) (int, error) {
 		return 0, invalid(op, "The GitLab project %q is in no group, and epics are a group's. Ask your admin to leave out settings.epic.", p.cfg.project)
 	}
 	var found epic
-	err := p.client.get(ctx, op, fmt.Sprintf("/groups/%d/epics/%d", of.groupID, p.cfg.epic), targets.Answer{Into: &found, Bound: outbound.One().WithTexts(1, maxDescription)})
+	err := p.client.get(ctx, op, fmt.Sprintf("/groups/%d/epics/%d", of.groupID, p.cfg.epic), wire.Answer{Into: &found, Bound: outbound.One().WithTexts(1, maxDescription)})
 	if kind := fault.KindOf(err); err != nil && (kind == fault.NotFound || kind == fault.Forbidden) {
 		e := *fault.From(err)
 		e.Public = fmt.Sprintf("GitLab shows no epic &%d in the project's group. Ask your admin to correct settings.epic, or to leave it out (epics need GitLab Premium).", p.cfg.epic)
@@ -217,7 +219,7 @@ func (d *driver) proveRole(ctx context.Context, p *place, me account) error {
 		return err
 	}
 	return &fault.Error{Op: op, Kind: fault.Forbidden,
-		Public: fmt.Sprintf("GitLab: the token's account needs the role Reporter (or Planner) in project %q: GitLab drops the labels of others. Ask a GitLab admin to give it.", targets.Title(d.cfg.project, 60))}
+		Public: fmt.Sprintf("GitLab: the token's account needs the role Reporter (or Planner) in project %q: GitLab drops the labels of others. Ask a GitLab admin to give it.", text.Title(d.cfg.project, 60))}
 }
 
 // hasRole reports whether the account is more than a guest. The project's own
@@ -243,7 +245,7 @@ func (d *driver) Choices(ctx context.Context, setting string) ([]targets.Choice,
 	q := url.Values{"membership": {"true"}, "archived": {"false"}, "with_issues_enabled": {"true"}, "min_access_level": {strconv.Itoa(rolePlanner)},
 		"order_by": {"last_activity_at"}, "simple": {"true"}, "per_page": {strconv.Itoa(maxFound)}}
 	var found []project
-	if err := d.get(ctx, "list projects", "/projects?"+q.Encode(), targets.List(&found, 100)); err != nil {
+	if err := d.get(ctx, "list projects", "/projects?"+q.Encode(), wire.List(&found, 100)); err != nil {
 		return nil, err
 	}
 	out := make([]targets.Choice, len(found))

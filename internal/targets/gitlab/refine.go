@@ -12,7 +12,8 @@ import (
 
 	"pushbutton/internal/fault"
 	"pushbutton/internal/outbound"
-	"pushbutton/internal/targets"
+	"pushbutton/internal/targets/text"
+	"pushbutton/internal/targets/wire"
 )
 
 const (
@@ -52,7 +53,7 @@ func (c client) refine(r outbound.Reply, verdict *fault.Error) *fault.Error {
 		return nil
 	}
 	reply, own := parseError(r)
-	if e := targets.Foreign(name, r, own); e != nil {
+	if e := wire.Foreign(name, r, own); e != nil {
 		e.Ref = r.Header.Get("X-Request-Id")
 		return e
 	}
@@ -75,11 +76,11 @@ func (c client) refine(r outbound.Reply, verdict *fault.Error) *fault.Error {
 		verdict.Public = "GitLab's address leads elsewhere, or the project was renamed. Ask your admin to check settings.url and settings.project."
 	case r.Status == http.StatusConflict && reply.Captcha:
 		verdict.Kind = fault.Invalid // until somebody solves a CAPTCHA, which nobody here can
-		verdict.Public = targets.Advised(name, said, spamAdvice)
+		verdict.Public = text.Advised(name, said, spamAdvice)
 	case verdict.Kind == fault.Invalid && strings.Contains(said, "recognized as spam"):
-		verdict.Public = targets.Advised(name, said, spamAdvice)
+		verdict.Public = text.Advised(name, said, spamAdvice)
 	case verdict.Kind == fault.Invalid && said != "":
-		verdict.Public = targets.Advised(name, said, ". Ask your admin to change that in GitLab or in the integration's settings.")
+		verdict.Public = text.Advised(name, said, ". Ask your admin to change that in GitLab or in the integration's settings.")
 	}
 	return verdict
 }
@@ -96,14 +97,14 @@ func (c client) forbidden(reply errorReply, reason string) string {
 		_, rest, _ := strings.Cut(reply.Description, "[")
 		permission, _, ok := strings.Cut(rest, "]")
 		if !ok || permission == "" {
-			return targets.Advised(name, reply.Description, ". Ask your admin for a token that may do this.")
+			return text.Advised(name, reply.Description, ". Ask your admin for a token that may do this.")
 		}
-		return fmt.Sprintf("GitLab: the fine-grained token lacks the permission %q. Ask your admin for a token that has it.", targets.Title(permission, maxPermission))
+		return fmt.Sprintf("GitLab: the fine-grained token lacks the permission %q. Ask your admin for a token that has it.", text.Title(permission, maxPermission))
 	}
 	if reason != "" {
-		return targets.Advised(name, reason, ". Ask a GitLab admin to put that right for the token's account.")
+		return text.Advised(name, reason, ". Ask a GitLab admin to put that right for the token's account.")
 	}
-	return fmt.Sprintf("GitLab does not allow this to the token's account in project %q. Ask your admin to give it the role Reporter there.", targets.Title(c.cfg.project, 60))
+	return fmt.Sprintf("GitLab does not allow this to the token's account in project %q. Ask your admin to give it the role Reporter there.", text.Title(c.cfg.project, 60))
 }
 
 // untilReset reads RateLimit-Reset (seconds since 1970), which GitLab sends
@@ -136,15 +137,15 @@ func parseError(r outbound.Reply) (reply errorReply, own bool) {
 	}
 	status := strconv.Itoa(r.Status) + " "
 	var fields map[string]json.RawMessage
-	return reply, strings.HasPrefix(text(reply.Message), status) || strings.HasPrefix(text(reply.Error), status) ||
+	return reply, strings.HasPrefix(jsonText(reply.Message), status) || strings.HasPrefix(jsonText(reply.Error), status) ||
 		strings.HasPrefix(reply.code(), "insufficient_") || json.Unmarshal(reply.Message, &fields) == nil && len(fields) > 0
 }
 
 // code is the OAuth error code of a refusal (RFC 6750), or "".
-func (r errorReply) code() string { return text(r.Error) }
+func (r errorReply) code() string { return jsonText(r.Error) }
 
-// text is a JSON text, "" for anything else.
-func text(raw json.RawMessage) string {
+// jsonText is a JSON text, "" for anything else.
+func jsonText(raw json.RawMessage) string {
 	var s string
 	if json.Unmarshal(raw, &s) != nil {
 		return ""

@@ -20,6 +20,7 @@ import (
 	"pushbutton/internal/secret"
 	"pushbutton/internal/targets"
 	"pushbutton/internal/targets/gitlab"
+	"pushbutton/internal/targets/settings"
 	"pushbutton/internal/targets/targettest"
 )
 
@@ -48,7 +49,7 @@ func answering(t testing.TB) (targets.Driver, *atomic.Pointer[answer]) {
 		_, _ = io.WriteString(w, a.body)
 	}))
 	t.Cleanup(srv.Close)
-	driver, err := gitlab.Kind().New(targets.Config{Settings: targets.Values{"url": srv.URL, "project": "acme/mine"},
+	driver, err := gitlab.Kind().New(targets.Config{Settings: settings.Values{"url": srv.URL, "project": "acme/mine"},
 		Credentials: map[string]secret.String{"token": secret.New("glpat-0000")}}, targets.Deps{HTTP: targettest.Client(t)})
 	require.NoError(t, err)
 	return driver, &next

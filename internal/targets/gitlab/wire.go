@@ -7,7 +7,7 @@ import (
 
 	"pushbutton/internal/fault"
 	"pushbutton/internal/outbound"
-	"pushbutton/internal/targets"
+	"pushbutton/internal/targets/wire"
 )
 
 // What GitLab's REST API sends and takes, as far as it is used here (its own
@@ -127,8 +127,8 @@ const (
 )
 
 // one is the answer with an issue, whose text may be the longest.
-func one(i *issue) targets.Answer {
-	return targets.Answer{Into: i, Bound: outbound.One().WithTexts(1, maxDescription)}
+func one(i *issue) wire.Answer {
+	return wire.Answer{Into: i, Bound: outbound.One().WithTexts(1, maxDescription)}
 }
 
 // client speaks with one GitLab.
@@ -141,28 +141,28 @@ type client struct {
 // Unsure, whatever it is a part of.
 func (c client) get(ctx context.Context, op, path string, out any) error {
 	_, err := c.send(ctx, op, http.MethodGet, restPath+path, nil, out)
-	return targets.ReadJSON(op, err, notGitLab)
+	return wire.ReadJSON(op, err, notGitLab)
 }
 
 // ask reads by GraphQL. What it says of a failure under 200 leaves out empty.
 func (c client) ask(ctx context.Context, op, query string, variables map[string]string, out any) error {
 	_, err := c.send(ctx, op, http.MethodPost, graphPath, graphQuery{Query: query, Variables: variables}, out)
-	return targets.ReadJSON(op, err, notGitLab)
+	return wire.ReadJSON(op, err, notGitLab)
 }
 
 // notGitLab is a read that brought something else than what GitLab sends.
 func notGitLab(op string, err error) *fault.Error {
-	return targets.Stranger(op, name, "settings.url", err)
+	return wire.Stranger(op, name, "settings.url", err)
 }
 
 // write sends a body; out may be nil. A reply that cannot be read is Unsure.
 func (c client) write(ctx context.Context, op, method, path string, body, out any) error {
 	reply, err := c.send(ctx, op, method, restPath+path, body, out)
-	return targets.WroteJSON(op, reply, err, out)
+	return wire.WroteJSON(op, reply, err, out)
 }
 
 func (c client) send(ctx context.Context, op, method, path string, body, out any) (outbound.Reply, error) {
-	call, err := targets.JSONCall(op, method, c.cfg.url+path, body, out)
+	call, err := wire.JSONCall(op, method, c.cfg.url+path, body, out)
 	if err != nil {
 		return outbound.Reply{}, err
 	}

@@ -11,6 +11,7 @@ import (
 	"pushbutton/internal/fault"
 	"pushbutton/internal/richtext"
 	"pushbutton/internal/targets"
+	"pushbutton/internal/targets/settings"
 	"pushbutton/internal/targets/templates"
 )
 
@@ -54,10 +55,10 @@ func described(text string) map[string]m {
 // TestBudgetOfADescription: an endless template is refused where it stands,
 // when the description is read.
 func TestBudgetOfADescription(t *testing.T) {
-	for setting, settings := range described(endless) {
+	for setting, given := range described(endless) {
 		t.Run(setting, func(t *testing.T) {
-			_, err := open(t, settings, nil, deps(t))
-			var wrong targets.FieldErrors
+			_, err := open(t, given, nil, deps(t))
+			var wrong settings.FieldErrors
 			require.ErrorAs(t, err, &wrong)
 			require.Len(t, wrong, 1, "told once")
 			assert.Equal(t, setting, wrong[0].Path)
@@ -68,7 +69,7 @@ func TestBudgetOfADescription(t *testing.T) {
 	d := described(endless)["settings.create.body"]
 	d["headers"] = m{"X-A": endless, "X-B": endless}
 	_, err := open(t, d, nil, deps(t))
-	var wrong targets.FieldErrors
+	var wrong settings.FieldErrors
 	require.ErrorAs(t, err, &wrong)
 	assert.Len(t, wrong, 1, "all templates of a description share a budget")
 }

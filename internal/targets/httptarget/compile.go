@@ -16,7 +16,9 @@ import (
 
 	"pushbutton/internal/richtext"
 	"pushbutton/internal/targets"
+	"pushbutton/internal/targets/settings"
 	"pushbutton/internal/targets/templates"
+	"pushbutton/internal/targets/text"
 )
 
 // compiler reads a description into a driver, and collects everything that is
@@ -24,14 +26,14 @@ import (
 type compiler struct {
 	env     *env
 	headers map[string]string // of every request
-	errs    targets.FieldErrors
+	errs    settings.FieldErrors
 	// budget is what all templates together may take when they are tried.
 	budget *templates.Budget
 	spent  bool // and somebody was told
 }
 
 func (c *compiler) fail(path, format string, args ...any) {
-	c.errs = append(c.errs, targets.FieldError{Path: path, Message: fmt.Sprintf(format, args...)})
+	c.errs = append(c.errs, settings.FieldError{Path: path, Message: fmt.Sprintf(format, args...)})
 }
 
 // path reads a JSONPath; "" is none.
@@ -67,7 +69,7 @@ type header struct {
 }
 
 // request reads one; samples are what its templates are tried with.
-func (c *compiler) request(at, op string, v targets.Values, samples ...any) *request {
+func (c *compiler) request(at, op string, v settings.Values, samples ...any) *request {
 	if v == nil {
 		return nil
 	}
@@ -130,7 +132,7 @@ func refusedHeader(name string) string {
 	return ""
 }
 
-func (c *compiler) readBody(at string, r *request, v targets.Values) {
+func (c *compiler) readBody(at string, r *request, v settings.Values) {
 	text := v.String(reqBody)
 	r.contentType = v.String(reqContentType)
 	if r.contentType == "" {
@@ -274,10 +276,10 @@ type link struct{ a *address }
 
 func (l link) run(b *templates.Budget, data any) (string, error) { return l.a.render(b, data) }
 
-func (c *compiler) mapping(v targets.Values) mapping {
+func (c *compiler) mapping(v settings.Values) mapping {
 	const at = "settings." + setIssue
 	if v == nil { // whoever receives the push need not answer anything
-		v = targets.Values{issueID: "{{.Marker}}", issueKey: "Sent", issueStatus: []string{"Sent"}}
+		v = settings.Values{issueID: "{{.Marker}}", issueKey: "Sent", issueStatus: []string{"Sent"}}
 	}
 	m := mapping{
 		id:    c.value(at+"."+issueID, v.String(issueID), false),
@@ -318,7 +320,7 @@ func (c *compiler) tests(at string, texts []string) []test {
 	return out
 }
 
-func (c *compiler) finder(v targets.Values) *finder {
+func (c *compiler) finder(v settings.Values) *finder {
 	if v == nil {
 		return nil
 	}
@@ -334,7 +336,7 @@ func (c *compiler) finder(v targets.Values) *finder {
 	}
 }
 
-func (c *compiler) refusals(v targets.Values) refusals {
+func (c *compiler) refusals(v settings.Values) refusals {
 	const at = "settings." + setError
 	f := refusals{plain: v.Bool(errPlain), gone: v.List(errGone), kinds: v.Map(errKinds), statuses: v.Map(errStatuses),
 		code: c.path(at+"."+errCode, v.String(errCode)), when: c.path(at+"."+errWhen, v.String(errWhen)), status: c.path(at+"."+errStatus, v.String(errStatus))}
@@ -343,7 +345,7 @@ func (c *compiler) refusals(v targets.Values) refusals {
 	}
 	for status := range f.statuses {
 		if n, err := strconv.Atoi(status); err != nil || n < 300 || n > 599 {
-			c.fail(at+"."+errStatuses+"."+targets.Title(status, 20), "is not a status of a refusal (300 to 599)")
+			c.fail(at+"."+errStatuses+"."+text.Title(status, 20), "is not a status of a refusal (300 to 599)")
 		}
 	}
 	if retry := v.String(errRetryAfter); strings.HasPrefix(retry, "$") {
@@ -354,7 +356,7 @@ func (c *compiler) refusals(v targets.Values) refusals {
 	return f
 }
 
-func markdownOptions(v targets.Values) richtext.MarkdownOptions {
+func markdownOptions(v settings.Values) richtext.MarkdownOptions {
 	return richtext.MarkdownOptions{BreakMentions: v.Bool(mdMentions), BreakReferences: v.String(mdReferences), BreakClosing: v.Bool(mdClosing),
 		EscapeCommands: v.Bool(mdCommands), BreakRedmine: v.Bool(mdRedmine), NoHTML: v.Bool(mdNoHTML)}
 }

@@ -13,6 +13,7 @@ import (
 	"pushbutton/internal/richtext"
 	"pushbutton/internal/secret"
 	"pushbutton/internal/targets"
+	"pushbutton/internal/targets/settings"
 	"pushbutton/internal/targets/templates"
 )
 
@@ -21,8 +22,8 @@ func Kind() targets.Kind {
 	return targets.Kind{
 		Type:     "http",
 		Title:    "Any HTTP API",
-		Settings: settings(),
-		Credentials: []targets.Field{{Name: targets.AnyName, Secret: true, Example: "env:TRACKER_TOKEN",
+		Settings: allSettings(),
+		Credentials: []settings.Field{{Name: settings.AnyName, Secret: true, Example: "env:TRACKER_TOKEN",
 			Help: `Credentials by any name, for {{secret "name"}} in addresses and headers of requests; a preset says which it needs. signingSecret ("whsec_...") signs requests if settings.sign says so.`}},
 		Driver: (*driver)(nil),
 		New:    open,
@@ -60,7 +61,7 @@ func open(cfg targets.Config, deps targets.Deps) (targets.Driver, error) {
 	return d, nil
 }
 
-func (c *compiler) driver(v targets.Values, cfg targets.Config, http *outbound.Client) *driver {
+func (c *compiler) driver(v settings.Values, cfg targets.Config, http *outbound.Client) *driver {
 	d := &driver{http: http, errors: c.refusals(v.Object(setError)), mapping: c.mapping(v.Object(setIssue))}
 	limits := v.Object(setLimits)
 	d.limits = targets.Limits{Title: limits.Int(limTitle), Description: limits.Int(limDescription)}
@@ -95,7 +96,7 @@ func (c *compiler) sign(d *driver, key secret.String) {
 	d.signer = s
 }
 
-func (c *compiler) requests(d *driver, v targets.Values) {
+func (c *compiler) requests(d *driver, v settings.Values) {
 	at := func(name string) string { return "settings." + name }
 	wishes := []*wish{d.wish(d.sampleDraft()), d.wish(targets.Draft{Marker: sampleMarker, Title: "x"})}
 	for i, check := range v.Objects(setCheck) {
@@ -130,20 +131,20 @@ func (c *compiler) requests(d *driver, v targets.Values) {
 
 // credentials refuses those that nothing uses: a slip of a name would show
 // nowhere else.
-func (c *compiler) credentials(v targets.Values, cfg targets.Config) {
+func (c *compiler) credentials(v settings.Values, cfg targets.Config) {
 	preset, _ := presetNamed(v.String(setPreset))
 	var names []string
 	for _, s := range preset.Secrets {
 		names = append(names, s.Name)
 		if s.Required && cfg.Credentials[s.Name].Empty() {
-			c.errs = slices.DeleteFunc(c.errs, func(e targets.FieldError) bool { return strings.Contains(e.Message, `the secret "`+s.Name+`"`) })
+			c.errs = slices.DeleteFunc(c.errs, func(e settings.FieldError) bool { return strings.Contains(e.Message, `the secret "`+s.Name+`"`) })
 			c.fail("credentials."+s.Name, "is required")
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(cfg.Credentials)) {
 		if !c.env.used[name] && len(c.errs) == 0 {
 			message := "is not used by the description"
-			if s := targets.Suggest(name, names); s != "" {
+			if s := settings.Suggest(name, names); s != "" {
 				message += " (did you mean " + s + "?)"
 			}
 			c.fail("credentials."+name, "%s", message)

@@ -11,6 +11,7 @@ import (
 	"pushbutton/internal/secret"
 	"pushbutton/internal/targets"
 	"pushbutton/internal/targets/httptarget"
+	"pushbutton/internal/targets/settings"
 )
 
 type m = map[string]any
@@ -71,7 +72,7 @@ func TestSettingsRefused(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := open(t, c.settings, c.creds, targets.Deps{})
-			var fields targets.FieldErrors
+			var fields settings.FieldErrors
 			require.ErrorAs(t, err, &fields)
 			var got []string
 			for _, f := range fields {

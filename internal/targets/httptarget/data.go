@@ -10,6 +10,7 @@ import (
 
 	"pushbutton/internal/richtext"
 	"pushbutton/internal/targets"
+	"pushbutton/internal/targets/text"
 )
 
 // What the templates of each request see. A name that is not here is an error
@@ -121,8 +122,8 @@ func (w writer) render(doc richtext.Doc) string {
 }
 
 // comment writes a plain remark in the description's format.
-func (w writer) comment(text string) any {
-	out := w.render(targets.PlainText(text))
+func (w writer) comment(remark string) any {
+	out := w.render(text.PlainText(remark))
 	if w.format == formatADF {
 		return jsonText(out)
 	}

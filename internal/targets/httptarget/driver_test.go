@@ -23,6 +23,7 @@ import (
 	"pushbutton/internal/richtext"
 	"pushbutton/internal/targets"
 	"pushbutton/internal/targets/httptarget"
+	"pushbutton/internal/targets/text"
 )
 
 func presetList(s string) string {
@@ -178,7 +179,7 @@ func TestAnswers(t *testing.T) {
 			assert.Equal(t, c.kind, fault.KindOf(err), err)
 			assert.Equal(t, c.unsure, fault.IsUnsure(err), err)
 			assert.Contains(t, fault.From(err).Public, c.public)
-			assert.LessOrEqual(t, len([]rune(fault.From(err).Public)), targets.MaxPublic)
+			assert.LessOrEqual(t, len([]rune(fault.From(err).Public)), text.MaxPublic)
 			assert.NotContains(t, fault.From(err).Public, "canary")
 			assert.Equal(t, c.waiting, fault.From(err).RetryAfter)
 		})

@@ -23,7 +23,9 @@ import (
 	"pushbutton/internal/outbound"
 	"pushbutton/internal/secret"
 	"pushbutton/internal/targets"
+	"pushbutton/internal/targets/settings"
 	"pushbutton/internal/targets/templates"
+	"pushbutton/internal/targets/wire"
 )
 
 // A description does not tell how much an answer is, so that these hold for
@@ -56,11 +58,11 @@ type driver struct {
 }
 
 // Addresses implements targets.Addressed.
-func (d *driver) Addresses() []targets.Address {
-	var out []targets.Address
+func (d *driver) Addresses() []settings.Address {
+	var out []settings.Address
 	add := func(path string, r *request) {
 		if r != nil && r.url != nil {
-			out = append(out, targets.Address{Path: "settings." + path + "." + reqURL, URL: r.url.origin, Credentials: d.sent(r)})
+			out = append(out, settings.Address{Path: "settings." + path + "." + reqURL, URL: r.url.origin, Credentials: d.sent(r)})
 		}
 	}
 	for i, r := range d.checks {
@@ -165,11 +167,11 @@ func (d *driver) Create(ctx context.Context, draft targets.Draft) (targets.Issue
 		return targets.Issue{}, err
 	}
 	if d.create.expect != nil && !d.create.expect.holds(doc) {
-		return targets.Issue{}, targets.Unreadable(d.create.op, errors.New("the answer is not as create.expect says"))
+		return targets.Issue{}, wire.Unreadable(d.create.op, errors.New("the answer is not as create.expect says"))
 	}
 	made, err := d.mapping.issue(parts(ctx), at(d.create, doc), "", string(draft.Marker))
 	if err != nil {
-		return targets.Issue{}, targets.Unreadable(d.create.op, err)
+		return targets.Issue{}, wire.Unreadable(d.create.op, err)
 	}
 	made = d.completed(ctx, made)
 	if made.Title == "" {
@@ -218,10 +220,10 @@ func (d *driver) change(ctx context.Context, r *request, id string, data any) (a
 	case errors.As(err, &page) && d.read == nil && r.expect == nil:
 		err = nil // whoever takes the request may confirm it with a page
 	case err == nil && r.expect != nil && !r.expect.holds(doc):
-		err = targets.Unreadable(r.op, errors.New("the answer is not as expect says"))
+		err = wire.Unreadable(r.op, errors.New("the answer is not as expect says"))
 	case err != nil && fault.KindOf(err) == fault.NotFound && d.read != nil && (!errors.As(err, &absent) || !absent.gone):
 		if _, why := d.readIssue(ctx, id); why != nil {
-			return doc, targets.Sure(why)
+			return doc, wire.Sure(why)
 		}
 	}
 	return doc, d.explain(ctx, r.op, id, err)
@@ -283,7 +285,7 @@ func (d *driver) send(ctx context.Context, r *request, data any, id string) (any
 	if err != nil {
 		return nil, err
 	}
-	if targets.WebPage(reply) && r.op != targets.OpCreate {
+	if wire.WebPage(reply) && r.op != targets.OpCreate {
 		return nil, &fault.Error{Op: r.op, Kind: fault.Intermediary, Unsure: true, Err: &pageError{},
 			Public: d.name + " answered with a web page. Something stands in front of it, or the address is another's. Push again in a while, or ask your admin to check the integration's settings (" + strings.ReplaceAll(r.op, " issue", "") + ")."}
 	}
@@ -297,7 +299,7 @@ func (d *driver) unmade(op string, err error) *fault.Error {
 	}
 	exceeded, bad := (*templates.ExceededError)(nil), (*templateError)(nil)
 	if errors.As(err, &exceeded) && errors.As(err, &bad) {
-		return targets.TooMuch(op, bad.setting, exceeded)
+		return exceeded.Fault(op, bad.setting)
 	}
 	return &fault.Error{Op: op, Kind: fault.Invalid, Err: err,
 		Public: fmt.Sprintf("%s: the request cannot be made of this item (%s). Ask your admin to correct the integration's settings.", d.name, d.mask(said(err)))}

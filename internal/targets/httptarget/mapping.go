@@ -10,6 +10,7 @@ import (
 
 	"pushbutton/internal/targets"
 	"pushbutton/internal/targets/templates"
+	"pushbutton/internal/targets/text"
 )
 
 // mapping says where an issue's parts stand.
@@ -43,7 +44,7 @@ func (t test) meets(doc any, status string) bool {
 
 // known tells whether the tracker can have such an id at all.
 func (m *mapping) known(id string) bool {
-	if id == "" || len(id) > targets.MaxIssueID || id == "." || id == ".." || strings.ContainsFunc(id, func(r rune) bool { return r < ' ' }) {
+	if id == "" || len(id) > text.MaxIssueID || id == "." || id == ".." || strings.ContainsFunc(id, func(r rune) bool { return r < ' ' }) {
 		return false
 	}
 	return m.pattern == nil || m.pattern.MatchString(id)

@@ -11,8 +11,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"pushbutton/internal/targets"
 	"pushbutton/internal/targets/httptarget"
+	"pushbutton/internal/targets/settings"
 )
 
 var update = flag.Bool("update", false, "write the list of keys in docs/http-target.md anew")
@@ -35,12 +35,12 @@ func TestKeysAreDocumented(t *testing.T) {
 // keys lists what requests share once, and then what each part has beside it.
 func keys() string {
 	fields := httptarget.Kind().Settings
-	named := func(name string) targets.Field {
-		return fields[slices.IndexFunc(fields, func(f targets.Field) bool { return f.Name == name })]
+	named := func(name string) settings.Field {
+		return fields[slices.IndexFunc(fields, func(f settings.Field) bool { return f.Name == name })]
 	}
 	shared := named("create").Fields
 	var b strings.Builder
-	table := func(title string, fields []targets.Field) {
+	table := func(title string, fields []settings.Field) {
 		fmt.Fprintf(&b, "\n%s\n\n| key | what it is | example |\n| --- | --- | --- |\n", title)
 		for _, f := range fields {
 			help := f.Help
@@ -56,9 +56,9 @@ func keys() string {
 	table("At the top:", fields)
 	table("Every request (`check`, `create`, `find`, `read`, `update`, `comment`, `close`):", shared)
 	for _, f := range fields {
-		var own []targets.Field
+		var own []settings.Field
 		for _, nested := range f.Fields {
-			if !slices.ContainsFunc(shared, func(s targets.Field) bool { return s.Name == nested.Name && s.Help == nested.Help }) {
+			if !slices.ContainsFunc(shared, func(s settings.Field) bool { return s.Name == nested.Name && s.Help == nested.Help }) {
 				own = append(own, nested)
 			}
 		}

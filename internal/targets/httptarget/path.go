@@ -13,7 +13,7 @@ import (
 	"github.com/theory/jsonpath"
 	"github.com/theory/jsonpath/spec"
 
-	"pushbutton/internal/targets"
+	"pushbutton/internal/targets/text"
 )
 
 // maxPath bounds a JSONPath, in bytes.
@@ -23,9 +23,9 @@ const maxPath = 500
 type path struct{ p *jsonpath.Path }
 
 // parsePath reads a JSONPath in which {{var "name"}} stands for constants.
-func (e *env) parsePath(text string) (*path, error) {
+func (e *env) parsePath(expr string) (*path, error) {
 	var wrong error
-	text = varInPath().ReplaceAllStringFunc(text, func(action string) string {
+	expr = varInPath().ReplaceAllStringFunc(expr, func(action string) string {
 		name := varInPath().FindStringSubmatch(action)[1]
 		value, ok := e.vars[name]
 		switch {
@@ -39,21 +39,21 @@ func (e *env) parsePath(text string) (*path, error) {
 	if wrong != nil {
 		return nil, wrong
 	}
-	if len(text) > maxPath || strings.Count(text, "..") > 1 || strings.Count(text, "?") > 1 || rootInFilter().MatchString(text) {
+	if len(expr) > maxPath || strings.Count(expr, "..") > 1 || strings.Count(expr, "?") > 1 || rootInFilter().MatchString(expr) {
 		return nil, fmt.Errorf("must be a JSONPath of at most %d bytes with at most one .. and one filter, which does not begin at $ again", maxPath)
 	}
-	if strings.Count(text, ",") > maxCommas {
+	if strings.Count(expr, ",") > maxCommas {
 		return nil, fmt.Errorf("must be a JSONPath with at most %d commas", maxCommas)
 	}
-	if _, filter, _ := strings.Cut(text, "?"); strings.Contains(filter, "..") && strings.Contains(text, ",") {
+	if _, filter, _ := strings.Cut(expr, "?"); strings.Contains(filter, "..") && strings.Contains(expr, ",") {
 		return nil, errors.New("must be a JSONPath whose filter has no .. beside commas")
 	}
-	if len(matching().FindAllString(text, -1)) != len(matchingLittle().FindAllString(text, -1)) {
+	if len(matching().FindAllString(expr, -1)) != len(matchingLittle().FindAllString(expr, -1)) {
 		return nil, errors.New("must give match and search a pattern in quotes of at most 50 bytes without braces")
 	}
-	p, err := jsonpath.Parse(text)
+	p, err := jsonpath.Parse(expr)
 	if err != nil {
-		return nil, fmt.Errorf("is not a JSONPath: %s", targets.Title(strings.TrimPrefix(err.Error(), "jsonpath: "), 120))
+		return nil, fmt.Errorf("is not a JSONPath: %s", text.Title(strings.TrimPrefix(err.Error(), "jsonpath: "), 120))
 	}
 	return &path{p}, nil
 }

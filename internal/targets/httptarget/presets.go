@@ -9,6 +9,8 @@ import (
 
 	ready "pushbutton/config/targets"
 	"pushbutton/internal/targets"
+	"pushbutton/internal/targets/settings"
+	"pushbutton/internal/targets/text"
 )
 
 // Preset is a ready-made description.
@@ -16,11 +18,11 @@ type Preset struct {
 	// Name is what settings.preset says ("trello"); Title is for people.
 	Name, Title string
 	// Variables are the settings.vars it takes, Secrets its credentials.
-	Variables, Secrets []targets.Field
+	Variables, Secrets []settings.Field
 	// Guide tells an admin what it needs.
 	Guide targets.Guide
 
-	settings targets.Values
+	settings settings.Values
 }
 
 // Presets lists the ready-made descriptions by name. Its error is a mistake
@@ -46,15 +48,15 @@ const (
 )
 
 // presetFields are what a file may hold: a description, and what it needs.
-func presetFields() []targets.Field {
-	named := []targets.Field{
+func presetFields() []settings.Field {
+	named := []settings.Field{
 		{Name: "name", Required: true}, {Name: "help", Required: true}, {Name: "example", Required: true}, {Name: "default"},
-		{Name: "required", Type: targets.TypeBool}, {Name: "type", Enum: []string{string(targets.TypeString), string(targets.TypeURL), string(targets.TypeInt)}}}
+		{Name: "required", Type: settings.TypeBool}, {Name: "type", Enum: []string{string(settings.TypeString), string(settings.TypeURL), string(settings.TypeInt)}}}
 	return append(description(),
-		targets.Field{Name: preVariables, Type: targets.TypeObjects, Fields: named},
-		targets.Field{Name: preSecrets, Type: targets.TypeObjects, Fields: named},
-		targets.Field{Name: preGuide, Type: targets.TypeObject, Required: true, Fields: []targets.Field{
-			{Name: "permissions", Required: true}, {Name: "token", Required: true}, {Name: "notes", Type: targets.TypeList}}})
+		settings.Field{Name: preVariables, Type: settings.TypeObjects, Fields: named},
+		settings.Field{Name: preSecrets, Type: settings.TypeObjects, Fields: named},
+		settings.Field{Name: preGuide, Type: settings.TypeObject, Required: true, Fields: []settings.Field{
+			{Name: "permissions", Required: true}, {Name: "token", Required: true}, {Name: "notes", Type: settings.TypeList}}})
 }
 
 // presetNamed reads one; the empty name gives the empty preset.
@@ -70,14 +72,14 @@ func presetNamed(name string) (Preset, error) {
 	if err := yaml.Unmarshal(text, &raw); err != nil {
 		return Preset{}, fmt.Errorf("the description %s: %w", name, err)
 	}
-	v, errs := targets.Decode("settings", presetFields(), raw)
+	v, errs := settings.Decode("settings", presetFields(), raw)
 	if len(errs) > 0 {
 		return Preset{}, fmt.Errorf("the description %s: %w", name, errs)
 	}
-	fields := func(key string, secret bool) (out []targets.Field) {
+	fields := func(key string, secret bool) (out []settings.Field) {
 		for _, f := range v.Objects(key) {
-			out = append(out, targets.Field{Name: f.String("name"), Help: f.String("help"), Example: f.String("example"), Default: f.String("default"),
-				Required: f.Bool("required"), Type: targets.FieldType(f.String("type")), Secret: secret})
+			out = append(out, settings.Field{Name: f.String("name"), Help: f.String("help"), Example: f.String("example"), Default: f.String("default"),
+				Required: f.Bool("required"), Type: settings.FieldType(f.String("type")), Secret: secret})
 		}
 		return out
 	}
@@ -92,25 +94,25 @@ func presetNamed(name string) (Preset, error) {
 
 // resolve puts settings over the preset that they name, and gives them with
 // their variables.
-func resolve(own targets.Values) (targets.Values, map[string]string, targets.FieldErrors) {
+func resolve(own settings.Values) (settings.Values, map[string]string, settings.FieldErrors) {
 	name := own.String(setPreset)
 	if name == "" {
 		return own, own.Map(setVars), validNames(own.Map(setVars))
 	}
 	p, err := presetNamed(name)
 	if err != nil {
-		return nil, nil, targets.FieldErrors{{Path: "settings." + setPreset, Message: err.Error()}}
+		return nil, nil, settings.FieldErrors{{Path: "settings." + setPreset, Message: err.Error()}}
 	}
 	given := map[string]any{}
 	for k, v := range own.Map(setVars) {
 		given[k] = v
 	}
-	vars, errs := targets.Decode("settings."+setVars, p.Variables, given)
+	vars, errs := settings.Decode("settings."+setVars, p.Variables, given)
 	if len(errs) > 0 {
 		return nil, nil, errs
 	}
 	out := maps.Clone(p.settings)
-	for _, f := range settings() {
+	for _, f := range allSettings() {
 		if v, ok := own[f.Name]; ok {
 			out[f.Name] = v
 		}
@@ -126,11 +128,11 @@ func resolve(own targets.Values) (targets.Values, map[string]string, targets.Fie
 	return out, texts, nil
 }
 
-func validNames(vars map[string]string) targets.FieldErrors {
-	var errs targets.FieldErrors
+func validNames(vars map[string]string) settings.FieldErrors {
+	var errs settings.FieldErrors
 	for _, name := range slices.Sorted(maps.Keys(vars)) {
-		if !targets.ValidName(name) {
-			errs = append(errs, targets.FieldError{Path: "settings." + setVars, Message: fmt.Sprintf("has the name %q; letters, digits, - and _ are possible", targets.Title(name, 64))})
+		if !settings.ValidName(name) {
+			errs = append(errs, settings.FieldError{Path: "settings." + setVars, Message: fmt.Sprintf("has the name %q; letters, digits, - and _ are possible", text.Title(name, 64))})
 		}
 	}
 	return errs

@@ -12,6 +12,7 @@ import (
 
 	"pushbutton/internal/targets"
 	"pushbutton/internal/targets/httptarget"
+	"pushbutton/internal/targets/settings"
 )
 
 // Every ready-made description opens with its examples, and says what it needs.
@@ -45,7 +46,7 @@ func TestPresetsAreDocumented(t *testing.T) {
 	require.NoError(t, err)
 	all, err := httptarget.Presets()
 	require.NoError(t, err)
-	names := func(fields []targets.Field) string {
+	names := func(fields []settings.Field) string {
 		out := make([]string, len(fields))
 		for i, f := range fields {
 			if out[i] = f.Name; f.Required {

@@ -15,6 +15,8 @@ import (
 	"pushbutton/internal/fault"
 	"pushbutton/internal/outbound"
 	"pushbutton/internal/targets"
+	"pushbutton/internal/targets/text"
+	"pushbutton/internal/targets/wire"
 )
 
 // kind is what a description says a refusal means.
@@ -78,7 +80,7 @@ func (d *driver) verdict(req *request, r outbound.Reply, doc any, usual *fault.E
 		return nil
 	}
 	said := d.said(doc, r)
-	if e := targets.Foreign(d.name, r, d.recognises(r, said, code)); e != nil {
+	if e := wire.Foreign(d.name, r, d.recognises(r, said, code)); e != nil {
 		return e
 	}
 	d.errors.override(verdict, d.errors.statuses[strconv.Itoa(r.Status)])
@@ -99,8 +101,8 @@ func (d *driver) verdict(req *request, r outbound.Reply, doc any, usual *fault.E
 	if said != "" && (verdict.Kind == fault.Invalid || verdict.Kind == fault.Forbidden || verdict.Kind == fault.Conflict) && !redirect(r.Status) {
 		verdict.Public = d.sentence(said)
 	}
-	if verdict.Kind == fault.Invalid && targets.SaysTooLong(said) {
-		verdict.Err = &targets.TooLongError{Limit: targets.StatedLimit(said, targets.MinStated), Said: said, Err: cmp.Or(verdict.Err, error(verdict.Kind))}
+	if verdict.Kind == fault.Invalid && text.SaysTooLong(said) {
+		verdict.Err = &targets.TooLongError{Limit: text.StatedLimit(said, text.MinStated), Said: said, Err: cmp.Or(verdict.Err, error(verdict.Kind))}
 	}
 	return verdict
 }
@@ -136,7 +138,7 @@ func (f *refusals) saysGone(r outbound.Reply, said, code string) bool {
 // recognises reports whether a refusal's body may be the tracker's own. Where
 // the description says how errors look, anything else is a stranger's.
 func (d *driver) recognises(r outbound.Reply, said, code string) bool {
-	if targets.WebPage(r) {
+	if wire.WebPage(r) {
 		return false
 	}
 	described := len(d.errors.message) > 0 || d.errors.code != nil || d.errors.plain
@@ -182,13 +184,13 @@ func (d *driver) said(doc any, r outbound.Reply) string {
 			}
 		}
 		if len(all) > 0 {
-			return d.mask(targets.Title(strings.Join(all, ", "), maxSaid))
+			return d.mask(text.Title(strings.Join(all, ", "), maxSaid))
 		}
 	}
 	media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	text := strings.TrimSpace(string(r.Body[:min(len(r.Body), 4*maxSaid)]))
-	if d.errors.plain && err == nil && media == "text/plain" && text != "" && !strings.HasPrefix(text, "<") {
-		return d.mask(targets.Title(text, maxSaid))
+	said := strings.TrimSpace(string(r.Body[:min(len(r.Body), 4*maxSaid)]))
+	if d.errors.plain && err == nil && media == "text/plain" && said != "" && !strings.HasPrefix(said, "<") {
+		return d.mask(text.Title(said, maxSaid))
 	}
 	return ""
 }
@@ -198,7 +200,7 @@ const maxSaid = 300
 // sentence is what the person who clicked reads of a refusal.
 func (d *driver) sentence(said string) string {
 	tail := " Ask your admin to change that in " + d.name + " or in the integration's settings."
-	what := strings.TrimRight(targets.Title(said, targets.MaxPublic-len(d.name)-len(": .")-len(tail)), ".")
+	what := strings.TrimRight(text.Title(said, text.MaxPublic-len(d.name)-len(": .")-len(tail)), ".")
 	if !strings.HasSuffix(what, "…") {
 		what += "."
 	}
@@ -207,17 +209,17 @@ func (d *driver) sentence(said string) string {
 
 // unknown is the error for an id that no issue of the tracker can have.
 func (d *driver) unknown(op, id string) *fault.Error {
-	return targets.UnknownID(op, d.name, d.issueNamed(id))
+	return wire.UnknownID(op, d.name, d.issueNamed(id))
 }
 
-func (d *driver) issueNamed(id string) string { return "the issue " + targets.Title(id, 30) }
+func (d *driver) issueNamed(id string) string { return "the issue " + text.Title(id, 30) }
 
 // explain looks closer at an issue that the tracker does not return. Its place
 // is proven by the description's check; without one nothing is ever gone.
 func (d *driver) explain(ctx context.Context, op, id string, err error) error {
 	absent := &absentError{}
 	_ = errors.As(err, &absent)
-	return targets.Absence{Op: op, Tracker: d.name, Issue: d.issueNamed(id), Account: "the integration's account", Said: absent.gone,
+	return wire.Absence{Op: op, Tracker: d.name, Issue: d.issueNamed(id), Account: "the integration's account", Said: absent.gone,
 		Prove: func(ctx context.Context) error {
 			if len(d.checks) == 0 || absent.own && !absent.gone {
 				return &fault.Error{Kind: fault.NotFound} // it may be hidden as well

@@ -9,8 +9,8 @@ import (
 	"text/template/parse"
 
 	"pushbutton/internal/secret"
-	"pushbutton/internal/targets"
 	"pushbutton/internal/targets/templates"
+	"pushbutton/internal/targets/text"
 )
 
 // Limits of what a template writes, in bytes.
@@ -101,7 +101,7 @@ func (e *env) read(text string, where use) (*tmpl, error) {
 	if made.Tree() == nil { // an empty text
 		return t, nil
 	}
-	if _, err := targets.InspectTemplate(made.Tree()); err != nil {
+	if _, err := templates.Inspect(made.Tree()); err != nil {
 		return nil, err
 	}
 	if err := e.checkNames(made.Tree(), where); err != nil {
@@ -115,9 +115,9 @@ func (t *tmpl) run(b *templates.Budget, data any) (string, error) {
 	return t.made.Execute(b, t.max, t.env.functions(b), data)
 }
 
-// functions are what a template can call beside targets.TextFunctions.
+// functions are what a template can call beside templates.TextFunctions.
 func (e *env) functions(b *templates.Budget) map[string]any {
-	funcs := targets.TextFunctions(b)
+	funcs := templates.TextFunctions(b, nil)
 	funcs["var"] = func(name string) string { return e.vars[name] }
 	funcs["secret"] = func(name string) string { return e.secrets[name].Reveal() }
 	funcs["raw"] = func(v string) (rawText, error) { return rawText(v), rawText(v).check() }
@@ -326,11 +326,11 @@ func visit(n parse.Node, see func(*parse.CommandNode)) {
 // said is a template package's error without what only its authors want to
 // know.
 func said(err error) string {
-	text := err.Error()
+	message := err.Error()
 	for _, prefix := range []string{"template: ", "template:"} {
-		text = strings.TrimPrefix(text, prefix)
+		message = strings.TrimPrefix(message, prefix)
 	}
-	text = strings.Replace(text, `executing "template" at `, "", 1)
-	text, _, _ = strings.Cut(text, " in type ")
-	return targets.Title(text, 160)
+	message = strings.Replace(message, `executing "template" at `, "", 1)
+	message, _, _ = strings.Cut(message, " in type ")
+	return text.Title(message, 160)
 }

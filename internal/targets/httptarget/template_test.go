@@ -17,6 +17,7 @@ import (
 	"pushbutton/internal/richtext"
 	"pushbutton/internal/secret"
 	"pushbutton/internal/targets"
+	"pushbutton/internal/targets/settings"
 	"pushbutton/internal/targets/templates"
 )
 
@@ -119,7 +120,7 @@ func TestTemplates(t *testing.T) {
 
 // TestRequestEndsWithItsContext: nothing is sent, and the error is the context's.
 func TestRequestEndsWithItsContext(t *testing.T) {
-	made, err := open(targets.Config{Settings: targets.Values{setCreate: targets.Values{reqURL: "https://tracker.example.com/issues", reqMethod: "POST",
+	made, err := open(targets.Config{Settings: settings.Values{setCreate: settings.Values{reqURL: "https://tracker.example.com/issues", reqMethod: "POST",
 		reqBody: `["{{if eq .Title "now"}}{{range int "9000000000000"}}{{end}}{{end}}"]`}}}, targets.Deps{})
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(t.Context())

@@ -9,6 +9,8 @@ import (
 
 	"pushbutton/internal/fault"
 	"pushbutton/internal/targets"
+	"pushbutton/internal/targets/text"
+	"pushbutton/internal/targets/wire"
 )
 
 // fieldResolution is what classic workflows ask for when an issue is closed.
@@ -27,7 +29,7 @@ func (d *driver) Close(ctx context.Context, id string) error {
 		return err
 	}
 	var reply transitionsReply
-	if err := d.get(ctx, "read transitions", "/issue/"+id+"/transitions?expand=transitions.fields", targets.List(&reply, manyItems)); err != nil {
+	if err := d.get(ctx, "read transitions", "/issue/"+id+"/transitions?expand=transitions.fields", wire.List(&reply, manyItems)); err != nil {
 		return d.absent(ctx, op, id, err)
 	}
 	var best *edit
@@ -42,7 +44,7 @@ func (d *driver) Close(ctx context.Context, id string) error {
 	}
 	if best == nil {
 		return &fault.Error{Op: op, Kind: fault.Forbidden,
-			Public: fmt.Sprintf("Jira's workflow lets the integration's account not close issue %s from status %q. Ask a Jira admin to allow it, or close it by hand.", found.Key, targets.Title(found.Fields.Status.Name, 40))}
+			Public: fmt.Sprintf("Jira's workflow lets the integration's account not close issue %s from status %q. Ask a Jira admin to allow it, or close it by hand.", found.Key, text.Title(found.Fields.Status.Name, 40))}
 	}
 	return d.absent(ctx, op, id, d.write(ctx, op, http.MethodPost, "/issue/"+id+"/transitions", best, nil))
 }

@@ -8,6 +8,7 @@ import (
 
 	"pushbutton/internal/secret"
 	"pushbutton/internal/targets"
+	"pushbutton/internal/targets/settings"
 )
 
 // The names of settings and credentials.
@@ -61,14 +62,14 @@ func Kind() targets.Kind {
 	return targets.Kind{
 		Type:  "jira",
 		Title: "Jira",
-		Settings: []targets.Field{
+		Settings: []settings.Field{
 			{Name: setEdition, Default: cloud, Enum: []string{cloud, dataCenter}, Example: dataCenter,
 				Help: "cloud for Jira Cloud (mostly *.atlassian.net), datacenter for a Jira that you run yourselves."},
-			{Name: setURL, Type: targets.TypeURL, Required: true, Example: "https://example.atlassian.net",
+			{Name: setURL, Type: settings.TypeURL, Required: true, Example: "https://example.atlassian.net",
 				Help: "Jira's address as people open it, with its path if it does not run at the root."},
 			{Name: setCloudID, Example: "11223344-a1b2-3b33-c444-def123456789",
 				Help: "Cloud only: the site's id (in https://<site>/_edge/tenant_info). Needed with accessToken and with an API token that has scopes; the API is then reached through Atlassian's gateway."},
-			{Name: setGateway, Type: targets.TypeURL, Default: defaultGateway, Example: "https://api.atlassian-us-gov-mod.com",
+			{Name: setGateway, Type: settings.TypeURL, Default: defaultGateway, Example: "https://api.atlassian-us-gov-mod.com",
 				Help: "Cloud only, with cloudId: the gateway's address. Only Atlassian Government Cloud has another one."},
 			{Name: setEmail, Usual: true, Example: "push@example.com",
 				Help: "Cloud only, with apiToken: the e-mail address of the account whose token it is."},
@@ -80,10 +81,10 @@ func Kind() targets.Kind {
 				Help: "Key of the issue that new issues go under: an epic, or for a subtask type any issue."},
 			{Name: setPriority, Example: "High",
 				Help: "Name or number of the priority of new issues. Default: Jira's own."},
-			{Name: setComponents, Type: targets.TypeList, Example: "[Backend, API]",
+			{Name: setComponents, Type: settings.TypeList, Example: "[Backend, API]",
 				Help: "Names or numbers of the project's components that new issues belong to."},
 		},
-		Credentials: []targets.Field{
+		Credentials: []settings.Field{
 			{Name: credAPIToken, Secret: true, Example: "env:JIRA_API_TOKEN",
 				Help: "Cloud: API token of the account in settings.email."},
 			{Name: credAccessToken, Secret: true, Example: "env:JIRA_ACCESS_TOKEN",
@@ -105,14 +106,14 @@ func Kind() targets.Kind {
 }
 
 // newConfig reads decoded settings and says what does not fit together.
-func newConfig(c targets.Config) (config, targets.FieldErrors) {
+func newConfig(c targets.Config) (config, settings.FieldErrors) {
 	s := c.Settings
 	cfg := config{cloud: s.String(setEdition) != dataCenter, site: s.String(setURL), project: s.String(setProject), issueType: s.String(setIssueType),
 		parent: strings.ToUpper(s.String(setParent)), priority: s.String(setPriority), components: s.List(setComponents)}
 	cfg.assigns = s.String(setAssignee) != "" && s.String(setAssignee) != "none"
-	var errs targets.FieldErrors
+	var errs settings.FieldErrors
 	wrong := func(path, message string) {
-		errs = append(errs, targets.FieldError{Path: path, Message: message})
+		errs = append(errs, settings.FieldError{Path: path, Message: message})
 	}
 	if cfg.parent != "" && !isKey(cfg.parent) {
 		wrong("settings."+setParent, "must be an issue's key (for example ENG-12)")

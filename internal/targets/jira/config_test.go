@@ -12,13 +12,14 @@ import (
 	"pushbutton/internal/targets"
 	"pushbutton/internal/targets/jira"
 	"pushbutton/internal/targets/jira/jirafake"
+	"pushbutton/internal/targets/settings"
 	"pushbutton/internal/targets/targettest"
 )
 
 // driver makes the bare driver, for abilities that Target does not show.
 func (r *rig) driver(t *testing.T) targets.Chooser {
 	t.Helper()
-	settings, login := targets.Values{"url": r.URL, "project": "ENG"}, jirafake.Cloud
+	settings, login := settings.Values{"url": r.URL, "project": "ENG"}, jirafake.Cloud
 	if r.dataCenter {
 		settings["edition"], login = "datacenter", jirafake.PAT
 	}
@@ -61,7 +62,7 @@ func TestSettings(t *testing.T) {
 				credentials[k] = secret.New(v)
 			}
 			_, err := jira.Kind().Open(c.settings, credentials, targets.Deps{})
-			var fields targets.FieldErrors
+			var fields settings.FieldErrors
 			require.ErrorAs(t, err, &fields)
 			var got []string
 			for _, f := range fields {

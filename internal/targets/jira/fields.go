@@ -14,6 +14,7 @@ import (
 	"pushbutton/internal/fault"
 	"pushbutton/internal/richtext"
 	"pushbutton/internal/targets"
+	"pushbutton/internal/targets/text"
 )
 
 const (
@@ -117,7 +118,7 @@ func (c client) account(id string) any {
 // line cuts a text to what a one-line field takes. Jira counts as Java does.
 func line(s string) string {
 	for most := maxLine; ; {
-		out := targets.Title(s, most)
+		out := text.Title(s, most)
 		over := richtext.UTF16Len(out) - maxLine
 		if over <= 0 {
 			return out
@@ -241,7 +242,7 @@ func (d *driver) further(p *plan, values []targets.FieldValue, into map[string]a
 		for _, one := range v.Values {
 			w := how.write(one)
 			if w == nil {
-				return invalid("write fields", "Jira: field %q does not take %q. Change the value in Productboard, or ask your admin to change settings.fields.", v.Field.Name, targets.Title(one, 60))
+				return invalid("write fields", "Jira: field %q does not take %q. Change the value in Productboard, or ask your admin to change settings.fields.", v.Field.Name, text.Title(one, 60))
 			}
 			written = append(written, w)
 		}
@@ -276,7 +277,7 @@ func (d *driver) explain(p *plan, sent edit, err error) error {
 		_, given := sent.Fields[id]
 		_, changed := sent.Update[id]
 		if known && f.Required && !given && !changed {
-			e.Public = "Jira: field \"" + targets.Title(f.Name, 100) + "\" is required in project " + p.projectKey + ". Ask your admin to map it in settings.fields."
+			e.Public = "Jira: field \"" + text.Title(f.Name, 100) + "\" is required in project " + p.projectKey + ". Ask your admin to map it in settings.fields."
 			return &e
 		}
 		title := id
@@ -297,20 +298,20 @@ const contentLimit = "CONTENT_LIMIT_EXCEEDED"
 // areas; the sentence is in the account's language.
 func (d *driver) tooLong(p *plan, said *saidError, err error) error {
 	for _, id := range slices.Sorted(maps.Keys(said.fields)) {
-		text, f := said.fields[id], p.fields[id]
+		words, f := said.fields[id], p.fields[id]
 		how, ok := d.form(f.Schema)
 		if id != fieldDescription && (!ok || how.typ != targets.ValueLongText) {
 			continue
 		}
-		limit := targets.StatedLimit(text, targets.MinStated)
-		if limit == 0 && !strings.Contains(text, contentLimit) && !targets.SaysTooLong(text) {
+		limit := text.StatedLimit(words, text.MinStated)
+		if limit == 0 && !strings.Contains(words, contentLimit) && !text.SaysTooLong(words) {
 			continue
 		}
-		return targets.TooLong(err, "", limit, "field \""+cmp.Or(f.Name, id)+"\": "+text)
+		return targets.TooLong(err, "", limit, "field \""+cmp.Or(f.Name, id)+"\": "+words)
 	}
-	for _, text := range said.messages {
-		if strings.Contains(text, contentLimit) {
-			return targets.TooLong(err, "", 0, text)
+	for _, words := range said.messages {
+		if strings.Contains(words, contentLimit) {
+			return targets.TooLong(err, "", 0, words)
 		}
 	}
 	return nil

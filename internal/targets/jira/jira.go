@@ -27,6 +27,8 @@ import (
 	"pushbutton/internal/outbound"
 	"pushbutton/internal/richtext"
 	"pushbutton/internal/targets"
+	"pushbutton/internal/targets/text"
+	"pushbutton/internal/targets/wire"
 )
 
 const (
@@ -144,7 +146,7 @@ func (d *driver) labelled(ctx context.Context, marker targets.Marker) ([]issue, 
 	var found []issue
 	for range maxPages {
 		var reply searchReply
-		if err := d.read(ctx, op, http.MethodPost, path, body, targets.List(&reply, maxFound)); err != nil {
+		if err := d.read(ctx, op, http.MethodPost, path, body, wire.List(&reply, maxFound)); err != nil {
 			return nil, err
 		}
 		if reply.Issues == nil {
@@ -185,7 +187,7 @@ func (d *driver) Create(ctx context.Context, draft targets.Draft) (targets.Issue
 		return targets.Issue{}, d.refused(ctx, p, draft, body, err)
 	}
 	if made.ID == "" || made.Key == "" {
-		return targets.Issue{}, targets.Unreadable(op, errors.New("the answer names no issue"))
+		return targets.Issue{}, wire.Unreadable(op, errors.New("the answer names no issue"))
 	}
 	made.Fields.Summary = line(draft.Title)
 	return d.completed(ctx, made, draft), nil
@@ -289,9 +291,9 @@ func (d *driver) common(p *plan, draft targets.Draft, fields map[string]any) err
 // Render implements targets.Renderer.
 func (d *driver) Render(draft targets.Draft) (body, format string) {
 	if d.cfg.cloud {
-		return d.describe(draft), targets.FormatADF
+		return d.describe(draft), text.FormatADF
 	}
-	return d.describe(draft), targets.FormatWiki
+	return d.describe(draft), text.FormatWiki
 }
 
 func (d *driver) describe(draft targets.Draft) string {
@@ -364,12 +366,12 @@ func (d *driver) Resolve(ctx context.Context, ref *targets.Reference) (targets.I
 }
 
 // Comment implements targets.Commenter.
-func (d *driver) Comment(ctx context.Context, id, text string) error {
+func (d *driver) Comment(ctx context.Context, id, remark string) error {
 	const op = "comment on issue"
 	if !isID(id) {
 		return unknown(op, id)
 	}
-	body := map[string]any{"body": d.richText(targets.PlainText(text))}
+	body := map[string]any{"body": d.richText(text.PlainText(remark))}
 	return d.absent(ctx, op, id, d.write(ctx, op, http.MethodPost, "/issue/"+id+"/comment", body, nil))
 }
 

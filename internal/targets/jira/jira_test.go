@@ -22,6 +22,7 @@ import (
 	"pushbutton/internal/targets/jira"
 	"pushbutton/internal/targets/jira/jirafake"
 	"pushbutton/internal/targets/targettest"
+	"pushbutton/internal/targets/text"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -214,7 +215,7 @@ func TestCheckNamesTheCause(t *testing.T) {
 				public := fault.From(err).Public
 				assert.Contains(t, public, c.says)
 				assert.Regexp(t, `your admin|Jira admin`, public, "it says who can mend it")
-				assert.LessOrEqual(t, utf8.RuneCountInString(public), targets.MaxPublic)
+				assert.LessOrEqual(t, utf8.RuneCountInString(public), text.MaxPublic)
 			})
 		})
 	}

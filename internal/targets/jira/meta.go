@@ -35,18 +35,18 @@ type fieldSchema struct {
 
 // allowedValue is one choice; which of the names is filled depends on the field.
 type allowedValue struct {
-	ID       text           `json:"id"`
-	Value    text           `json:"value"`
-	Name     text           `json:"name"`
-	Label    text           `json:"label"`
-	Key      text           `json:"key"`
+	ID       looseText      `json:"id"`
+	Value    looseText      `json:"value"`
+	Name     looseText      `json:"name"`
+	Label    looseText      `json:"label"`
+	Key      looseText      `json:"key"`
 	Disabled bool           `json:"disabled"`
 	Archived bool           `json:"archived"`
 	Children []allowedValue `json:"children"`
 }
 
 func (a allowedValue) title() string {
-	for _, t := range []text{a.Value, a.Name, a.Label, a.Key} {
+	for _, t := range []looseText{a.Value, a.Name, a.Label, a.Key} {
 		if t != "" {
 			return string(t)
 		}
@@ -54,18 +54,18 @@ func (a allowedValue) title() string {
 	return ""
 }
 
-// text is a text that may come as a number. It is empty for anything else.
-type text string
+// looseText is a text that may come as a number. It is empty for anything else.
+type looseText string
 
 // UnmarshalJSON never fails.
-func (t *text) UnmarshalJSON(raw []byte) error {
+func (t *looseText) UnmarshalJSON(raw []byte) error {
 	var s string
 	var n json.Number
 	switch {
 	case json.Unmarshal(raw, &s) == nil:
-		*t = text(s)
+		*t = looseText(s)
 	case json.Unmarshal(raw, &n) == nil:
-		*t = text(n)
+		*t = looseText(n)
 	default:
 		*t = ""
 	}

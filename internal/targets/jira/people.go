@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"pushbutton/internal/targets"
+	"pushbutton/internal/targets/wire"
 )
 
 // maxHits bounds a search for one person.
@@ -26,7 +27,7 @@ func (d *driver) FindPerson(ctx context.Context, email string) (string, error) {
 		q.Set("username", email) // matches names and addresses
 	}
 	var hits []user
-	if err := d.get(ctx, "find a person", "/user/assignable/search?"+q.Encode(), targets.List(&hits, 10)); err != nil {
+	if err := d.get(ctx, "find a person", "/user/assignable/search?"+q.Encode(), wire.List(&hits, 10)); err != nil {
 		return "", err
 	}
 	var hidden []string
@@ -89,7 +90,7 @@ func (d *driver) projects(ctx context.Context) ([]targets.Choice, error) {
 	if d.cfg.cloud {
 		all, err = readPages[project](ctx, d.client, op, "/project/search?action=create", 100)
 	} else {
-		err = d.get(ctx, op, "/project", targets.List(&all, manyItems))
+		err = d.get(ctx, op, "/project", wire.List(&all, manyItems))
 	}
 	var out []targets.Choice
 	for _, p := range all {

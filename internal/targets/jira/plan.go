@@ -12,6 +12,8 @@ import (
 
 	"pushbutton/internal/fault"
 	"pushbutton/internal/targets"
+	"pushbutton/internal/targets/text"
+	"pushbutton/internal/targets/wire"
 )
 
 const (
@@ -116,7 +118,7 @@ func (p *planner) load(ctx context.Context) (*plan, error) {
 func (c client) project(ctx context.Context) (project, error) {
 	const op = "read project"
 	var found project
-	err := c.get(ctx, op, "/project/"+url.PathEscape(c.cfg.project), targets.List(&found, manyItems)) // with all its versions and components
+	err := c.get(ctx, op, "/project/"+url.PathEscape(c.cfg.project), wire.List(&found, manyItems)) // with all its versions and components
 	switch {
 	case err != nil && fault.KindOf(err) == fault.NotFound && byJira(err):
 		e := *fault.From(err)
@@ -147,7 +149,7 @@ func readPages[T any](ctx context.Context, c client, op, path string, size int) 
 	all := []T{}
 	for range maxPages {
 		var reply page[T]
-		if err := c.get(ctx, op, fmt.Sprintf("%s%sstartAt=%d&maxResults=%d", path, separator, len(all), size), targets.List(&reply, manyItems)); err != nil {
+		if err := c.get(ctx, op, fmt.Sprintf("%s%sstartAt=%d&maxResults=%d", path, separator, len(all), size), wire.List(&reply, manyItems)); err != nil {
 			return nil, err
 		}
 		items, ok := reply.items()
@@ -191,9 +193,9 @@ func (p *planner) offeredTypes(ctx context.Context, in project) ([]issueType, er
 	case len(offered) > 0:
 		return offered, nil
 	case p.cfg.issueType == "":
-		return nil, invalid(op, "Jira: project %s has no issue type for ordinary issues%s. Ask your admin to name one in settings.issueType.", p.cfg.project, targets.Only(all, title))
+		return nil, invalid(op, "Jira: project %s has no issue type for ordinary issues%s. Ask your admin to name one in settings.issueType.", p.cfg.project, text.Only(all, title))
 	default:
-		return nil, invalid(op, "Jira: project %s has no issue type %q%s. Ask your admin to correct settings.issueType.", p.cfg.project, p.cfg.issueType, targets.Only(all, title))
+		return nil, invalid(op, "Jira: project %s has no issue type %q%s. Ask your admin to correct settings.issueType.", p.cfg.project, p.cfg.issueType, text.Only(all, title))
 	}
 }
 
@@ -247,7 +249,7 @@ func (p *planner) constants(made *plan) error {
 				return string(a.ID), nil
 			}
 		}
-		return "", invalid("find "+setting, "Jira: project %s has no %q among its %s values%s. Ask your admin to correct settings.%s.", p.cfg.project, wanted, setting, targets.Only(field.Allowed, allowedValue.title), setting)
+		return "", invalid("find "+setting, "Jira: project %s has no %q among its %s values%s. Ask your admin to correct settings.%s.", p.cfg.project, wanted, setting, text.Only(field.Allowed, allowedValue.title), setting)
 	}
 	var err error
 	if p.cfg.priority != "" {

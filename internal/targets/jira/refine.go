@@ -12,7 +12,8 @@ import (
 
 	"pushbutton/internal/fault"
 	"pushbutton/internal/outbound"
-	"pushbutton/internal/targets"
+	"pushbutton/internal/targets/text"
+	"pushbutton/internal/targets/wire"
 )
 
 // refine turns what Jira says of a failure into a sentence. What it says of
@@ -25,7 +26,7 @@ func (c client) refine(r outbound.Reply, verdict *fault.Error) *fault.Error {
 		return nil
 	}
 	said := c.saidIn(r.Body)
-	if e := targets.Foreign(name, r, said.own()); e != nil {
+	if e := wire.Foreign(name, r, said.own()); e != nil {
 		return e
 	}
 	verdict.Ref = ref(r.Header)
@@ -97,7 +98,7 @@ func (c client) forbidden(h http.Header, said *saidError, verdict *fault.Error) 
 		verdict.Kind = fault.Unauthorized
 		verdict.Public = "Jira asks for a CAPTCHA before it lets the integration's account in. Ask your admin to sign in to Jira as that account once."
 	case !said.empty():
-		verdict.Public = targets.Advised(name, said.text(), ". Ask a Jira admin to change that.")
+		verdict.Public = text.Advised(name, said.text(), ". Ask a Jira admin to change that.")
 	default:
 		verdict.Public = fmt.Sprintf("Jira does not allow this to the integration's account in project %s. Ask a Jira admin to give it the permissions to browse, create, edit and link issues there.", c.cfg.project)
 	}
@@ -107,7 +108,7 @@ func (c client) forbidden(h http.Header, said *saidError, verdict *fault.Error) 
 // or a quota that may take until the next hour (RateLimit-Reason).
 func limited(h http.Header, verdict *fault.Error) {
 	if reason := h.Get("RateLimit-Reason"); reason != "" {
-		verdict.Err = fmt.Errorf("%w (%s)", verdict.Err, targets.Title(reason, 60))
+		verdict.Err = fmt.Errorf("%w (%s)", verdict.Err, text.Title(reason, 60))
 	}
 	if verdict.RetryAfter > 0 {
 		return
@@ -140,7 +141,7 @@ type saidError struct {
 }
 
 func (e *saidError) Error() string {
-	return fmt.Sprintf("HTTP status %d: %s", e.status, targets.Title(e.text(), 1000))
+	return fmt.Sprintf("HTTP status %d: %s", e.status, text.Title(e.text(), 1000))
 }
 
 func (e *saidError) empty() bool { return len(e.messages) == 0 && len(e.fields) == 0 }
@@ -222,7 +223,7 @@ func byJira(err error) bool {
 
 // refusal is the sentence for something Jira refused.
 func refusal(said string) string {
-	return targets.Advised(name, said, ". Ask your admin to change that in Jira or in the integration's settings.")
+	return text.Advised(name, said, ". Ask your admin to change that in Jira or in the integration's settings.")
 }
 
 func invalid(op, format string, args ...any) *fault.Error {

@@ -13,6 +13,7 @@ import (
 	"pushbutton/internal/fault"
 	"pushbutton/internal/targets"
 	"pushbutton/internal/targets/targettest"
+	"pushbutton/internal/targets/text"
 )
 
 // Jira's own words about a field, or about the whole, are repeated with the
@@ -40,7 +41,7 @@ func TestRefusalsInJirasWords(t *testing.T) {
 			_, err := target.Create(t.Context(), draft())
 			require.Error(t, err)
 			assert.Contains(t, fault.From(err).Public, c.says)
-			assert.LessOrEqual(t, utf8.RuneCountInString(fault.From(err).Public), targets.MaxPublic)
+			assert.LessOrEqual(t, utf8.RuneCountInString(fault.From(err).Public), text.MaxPublic)
 			assert.NotContains(t, err.Error(), "bWluZUBleGFtcGxl", "nor does the log have it")
 			assert.Equal(t, targets.OutcomeNotDone, targets.OutcomeOf(err))
 		})
@@ -147,7 +148,7 @@ func TestForbiddenForAReason(t *testing.T) {
 			_, err := target.Create(t.Context(), draft())
 			require.Error(t, err)
 			assert.Contains(t, fault.From(err).Public, c.says)
-			assert.LessOrEqual(t, utf8.RuneCountInString(fault.From(err).Public), targets.MaxPublic)
+			assert.LessOrEqual(t, utf8.RuneCountInString(fault.From(err).Public), text.MaxPublic)
 		})
 	}
 }

@@ -8,6 +8,8 @@ import (
 
 	"pushbutton/internal/fault"
 	"pushbutton/internal/targets"
+	"pushbutton/internal/targets/text"
+	"pushbutton/internal/targets/wire"
 )
 
 // Read implements targets.Reader. An issue's id outlives its moves, so a read
@@ -57,7 +59,7 @@ func (d *driver) moved(ctx context.Context, i issue) bool {
 // moved to a project which the account does not see. The account's permissions
 // cannot rule the last two out, so Jira's 404 never means gone.
 func (d *driver) absent(ctx context.Context, op, id string, err error) error {
-	return targets.Absence{Op: op, Tracker: name, Issue: "issue " + id, Account: "the integration's account",
+	return wire.Absence{Op: op, Tracker: name, Issue: "issue " + id, Account: "the integration's account",
 		Prove: func(ctx context.Context) error {
 			if why := d.prove(ctx); why != nil {
 				return why
@@ -69,11 +71,11 @@ func (d *driver) absent(ctx context.Context, op, id string, err error) error {
 				return nil // nobody knows whose 404 it is
 			}
 			return &fault.Error{Op: op, Kind: fault.NotFound,
-				Public: "Jira does not show issue " + targets.Title(id, 40) + " to the integration's account: it was deleted, moved or restricted. Ask your admin to look for it in Jira, or unlink and push again for a new issue."}
+				Public: "Jira does not show issue " + text.Title(id, 40) + " to the integration's account: it was deleted, moved or restricted. Ask your admin to look for it in Jira, or unlink and push again for a new issue."}
 		}}.Explain(ctx, err)
 }
 
 // unknown is the error for what cannot be an issue in Jira.
 func unknown(op, id string) error {
-	return targets.UnknownID(op, name, "an issue \""+targets.Title(id, 20)+"\"")
+	return wire.UnknownID(op, name, "an issue \""+text.Title(id, 20)+"\"")
 }

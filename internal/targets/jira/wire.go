@@ -9,7 +9,7 @@ import (
 
 	"pushbutton/internal/fault"
 	"pushbutton/internal/outbound"
-	"pushbutton/internal/targets"
+	"pushbutton/internal/targets/wire"
 )
 
 // What Jira's REST API sends and takes, as far as it is used here: version 3
@@ -159,19 +159,19 @@ func (c client) get(ctx context.Context, op, path string, out any) error {
 // whatever it is a part of.
 func (c client) read(ctx context.Context, op, method, path string, body, out any) error {
 	_, err := c.send(ctx, op, method, path, body, out, 0)
-	return targets.ReadJSON(op, err, notJira)
+	return wire.ReadJSON(op, err, notJira)
 }
 
 // notJira is a read that brought something else than what Jira sends.
 func notJira(op string, err error) *fault.Error {
-	return targets.Stranger(op, name, "settings.url and settings.edition", err)
+	return wire.Stranger(op, name, "settings.url and settings.edition", err)
 }
 
 // write sends a body. out may be nil: Jira answers most changes with 204. A
 // reply that cannot be read is Unsure.
 func (c client) write(ctx context.Context, op, method, path string, body, out any) error {
 	reply, err := c.send(ctx, op, method, path, body, out, 0)
-	return targets.WroteJSON(op, reply, err, out)
+	return wire.WroteJSON(op, reply, err, out)
 }
 
 // send sends a call to a path below the API's version.
@@ -193,6 +193,6 @@ func (c client) send(ctx context.Context, op, method, path string, body, out any
 		version = "/rest/api/2"
 	}
 	call := outbound.Call{Op: op, Method: method, URL: c.cfg.api + version + path, Header: h, Body: raw.Bytes(), Timeout: timeout, Refine: c.refine}
-	targets.Expect(&call, out)
+	wire.Expect(&call, out)
 	return c.http.Send(ctx, call)
 }

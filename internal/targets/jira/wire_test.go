@@ -16,6 +16,7 @@ import (
 	"pushbutton/internal/richtext"
 	"pushbutton/internal/secret"
 	"pushbutton/internal/targets"
+	"pushbutton/internal/targets/text"
 )
 
 // What people write as a number, a moment or a choice, and what Jira reads.
@@ -127,7 +128,7 @@ func FuzzRefine(f *testing.F) {
 		if got == nil || got.Unsure != plain.Unsure && got.Kind != fault.Intermediary {
 			t.Fatal("another outcome")
 		}
-		if utf8.RuneCountInString(got.Public) > targets.MaxPublic || strings.Contains(got.Public, "c2VjcmV0") {
+		if utf8.RuneCountInString(got.Public) > text.MaxPublic || strings.Contains(got.Public, "c2VjcmV0") {
 			t.Fatal(got.Public)
 		}
 	})

@@ -5,6 +5,7 @@ import (
 
 	"pushbutton/internal/secret"
 	"pushbutton/internal/targets"
+	"pushbutton/internal/targets/settings"
 )
 
 // The names of settings and credentials.
@@ -39,8 +40,8 @@ func Kind() targets.Kind {
 	return targets.Kind{
 		Type:  "linear",
 		Title: name,
-		Settings: []targets.Field{
-			{Name: setURL, Type: targets.TypeURL, Default: "https://api.linear.app", Example: "https://linear-proxy.example.com",
+		Settings: []settings.Field{
+			{Name: setURL, Type: settings.TypeURL, Default: "https://api.linear.app", Example: "https://linear-proxy.example.com",
 				Help: "Address of Linear's API. Only a proxy in front of it needs another one."},
 			{Name: setTeam, Required: true, Example: "ENG",
 				Help: "The team that gets new issues: its key (the letters before the number of its issues), its name, or its id."},
@@ -53,7 +54,7 @@ func Kind() targets.Kind {
 			{Name: setPriority, Enum: priorities(), Example: "high",
 				Help: "Priority of new issues. Default: Linear's own."},
 		},
-		Credentials: []targets.Field{
+		Credentials: []settings.Field{
 			{Name: credAPIKey, Secret: true, Example: "file:linear.key",
 				Help: "Personal API key (lin_api_...) that may read and write. Either this or oauthToken."},
 			{Name: credOAuth, Secret: true, Example: "file:linear.oauth",

@@ -7,6 +7,8 @@ import (
 
 	"pushbutton/internal/fault"
 	"pushbutton/internal/targets"
+	"pushbutton/internal/targets/text"
+	"pushbutton/internal/targets/wire"
 )
 
 // Read implements targets.Reader.
@@ -38,7 +40,7 @@ func noIssue(op string, said bool) error {
 // explain looks closer at an issue that Linear does not return.
 func (d *driver) explain(ctx context.Context, op string, err error) error {
 	var none *noIssueError
-	return targets.Absence{Op: op, Tracker: name, Issue: "this issue", Account: "the integration's account",
+	return wire.Absence{Op: op, Tracker: name, Issue: "this issue", Account: "the integration's account",
 		Said: errors.As(err, &none) && none.said, Prove: d.planner.proveReading}.Explain(ctx, err)
 }
 
@@ -101,7 +103,7 @@ func (d *driver) change(ctx context.Context, op, id string, in issueInput) (targ
 	case err != nil:
 		return targets.Issue{}, d.unchanged(ctx, op, id, err)
 	case reply.IssueUpdate.Issue == nil:
-		return targets.Issue{}, targets.Unreadable(op, errors.New("no issue in the answer"))
+		return targets.Issue{}, wire.Unreadable(op, errors.New("no issue in the answer"))
 	}
 	return portable(*reply.IssueUpdate.Issue), nil
 }
@@ -117,7 +119,7 @@ func (d *driver) unchanged(ctx context.Context, op, id string, err error) error 
 	found, why := d.lookUp(ctx, id)
 	switch {
 	case why != nil:
-		return targets.Sure(d.explain(ctx, op, why))
+		return wire.Sure(d.explain(ctx, op, why))
 	case found == nil:
 		return d.explain(ctx, op, noIssue(op, !foreign))
 	}
@@ -128,18 +130,18 @@ func (d *driver) unchanged(ctx context.Context, op, id string, err error) error 
 }
 
 // Comment implements targets.Commenter.
-func (d *driver) Comment(ctx context.Context, id, text string) error {
+func (d *driver) Comment(ctx context.Context, id, remark string) error {
 	const op = targets.OpComment
 	if !isUUID(id) {
 		return unknownID(op, id)
 	}
 	var reply struct{ CommentCreate struct{ Success bool } }
-	err := d.mutate(ctx, op, createComment, vars{"input": newComment{IssueID: id, Body: render(targets.PlainText(text))}}, &reply)
+	err := d.mutate(ctx, op, createComment, vars{"input": newComment{IssueID: id, Body: render(text.PlainText(remark))}}, &reply)
 	switch {
 	case err != nil:
 		return d.unchanged(ctx, op, id, err)
 	case !reply.CommentCreate.Success:
-		return targets.Unreadable(op, errors.New("no success in the answer"))
+		return wire.Unreadable(op, errors.New("no success in the answer"))
 	}
 	return nil
 }
@@ -179,9 +181,9 @@ func (d *driver) Close(ctx context.Context, id string) error {
 }
 
 func unknownID(op, id string) error {
-	return targets.UnknownID(op, name, "an issue "+targets.Title(id, maxIdentifier))
+	return wire.UnknownID(op, name, "an issue "+text.Title(id, maxIdentifier))
 }
 
 func trashed(op string, i targets.Issue) error {
-	return targets.Trashed(op, name, "The issue "+i.Key)
+	return wire.Trashed(op, name, "The issue "+i.Key)
 }

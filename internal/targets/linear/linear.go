@@ -20,6 +20,8 @@ import (
 	"pushbutton/internal/outbound"
 	"pushbutton/internal/richtext"
 	"pushbutton/internal/targets"
+	"pushbutton/internal/targets/text"
+	"pushbutton/internal/targets/wire"
 )
 
 const (
@@ -130,7 +132,7 @@ func (d *driver) Create(ctx context.Context, draft targets.Draft) (targets.Issue
 	err = d.mutate(ctx, op, document, in, &reply)
 	made := reply.IssueCreate.Issue
 	if err == nil && (made == nil || made.ID != input.ID) {
-		err = targets.Unreadable(op, errors.New("no issue in the answer"))
+		err = wire.Unreadable(op, errors.New("no issue in the answer"))
 	}
 	if err != nil {
 		return d.decide(ctx, p, input.ID, draft.Labels, err)
@@ -193,7 +195,7 @@ func (d *driver) body(p *plan, draft targets.Draft) (issueInput, error) {
 
 // Render implements targets.Renderer.
 func (d *driver) Render(draft targets.Draft) (body, format string) {
-	return describe(draft), targets.FormatMarkdown
+	return describe(draft), text.FormatMarkdown
 }
 
 func describe(draft targets.Draft) string { return draft.Render(maxDescription, nil, render) }
@@ -204,7 +206,7 @@ func render(doc richtext.Doc) string { return doc.Markdown(richtext.LinearMarkdo
 // earlier identifiers: they come with another team.
 func portable(i issue) targets.Issue {
 	out := targets.Issue{ID: i.ID, Key: i.Identifier, URL: i.URL, Title: i.Title, Status: i.State.Name, Progress: progress(i.State.Type),
-		Color: targets.NearestColor(i.State.Color)}
+		Color: text.NearestColor(i.State.Color)}
 	switch {
 	case i.Trashed:
 		out.Status, out.Progress, out.Color, out.Verdict = "Deleted", targets.Done, "", targets.VerdictTrashed

@@ -15,7 +15,9 @@ import (
 	"pushbutton/internal/targets"
 	"pushbutton/internal/targets/linear"
 	"pushbutton/internal/targets/linear/linearfake"
+	"pushbutton/internal/targets/settings"
 	"pushbutton/internal/targets/targettest"
+	"pushbutton/internal/targets/text"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -115,7 +117,7 @@ func TestCheckNamesTheCause(t *testing.T) {
 			public := fault.From(err).Public
 			assert.Contains(t, public, c.says)
 			assert.Regexp(t, `your admin|Linear admin`, public, "it says who can mend it")
-			assert.LessOrEqual(t, utf8.RuneCountInString(public), targets.MaxPublic)
+			assert.LessOrEqual(t, utf8.RuneCountInString(public), text.MaxPublic)
 		})
 	}
 }
@@ -288,7 +290,7 @@ func TestEstimateIsAWholeNumber(t *testing.T) {
 
 func TestChoices(t *testing.T) {
 	s := linearfake.New(t)
-	driver, err := linear.Kind().New(targets.Config{Settings: targets.Values{"url": s.URL, "team": "ENG"},
+	driver, err := linear.Kind().New(targets.Config{Settings: settings.Values{"url": s.URL, "team": "ENG"},
 		Credentials: map[string]secret.String{"apiKey": secret.New(linearfake.Mine)}}, targets.Deps{HTTP: targettest.Client(t)})
 	require.NoError(t, err)
 	for setting, want := range map[string][]targets.Choice{
@@ -318,7 +320,7 @@ func TestSettings(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := linear.Kind().Open(c.settings, c.creds, targets.Deps{})
-			var fields targets.FieldErrors
+			var fields settings.FieldErrors
 			require.ErrorAs(t, err, &fields)
 			assert.EqualError(t, fields, c.want)
 		})

@@ -9,6 +9,7 @@ import (
 
 	"pushbutton/internal/fault"
 	"pushbutton/internal/targets"
+	"pushbutton/internal/targets/text"
 )
 
 // maxLabelPages bounds the labels that are read, 250 to a page.
@@ -46,7 +47,7 @@ func (p *planner) load(ctx context.Context) (*plan, error) {
 		}
 		if made.stateID == "" {
 			return nil, invalid("find status", "Linear's team %q has no status %q%s. Ask your admin to correct settings.state.",
-				p.cfg.team, p.cfg.state, targets.Only(made.team.States.Nodes, func(s state) string { return s.Name }))
+				p.cfg.team, p.cfg.state, text.Only(made.team.States.Nodes, func(s state) string { return s.Name }))
 		}
 	}
 	if p.cfg.project != "" {
@@ -87,7 +88,7 @@ func (p *planner) findTeam(ctx context.Context, made *plan) error {
 
 func (p *planner) noTeam(op string, all []team) error {
 	e := invalid(op, "Linear has no team %q that the integration's account sees%s. Ask your admin to correct settings.team.",
-		targets.Title(p.cfg.team, 40), targets.Only(all, func(t team) string { return t.Key }))
+		text.Title(p.cfg.team, 40), text.Only(all, func(t team) string { return t.Key }))
 	e.Kind = fault.NotFound
 	return e
 }
@@ -139,7 +140,7 @@ func (p *planner) prove(ctx context.Context, doc document, id string) error {
 	case absent(err, entityTeam):
 		e := *fault.From(err)
 		e.Kind = fault.NotFound
-		e.Public = fmt.Sprintf("Linear does not show team %q to the integration's account any more. Ask a Linear admin to let it in, or your admin to correct settings.team.", targets.Title(p.cfg.team, 40))
+		e.Public = fmt.Sprintf("Linear does not show team %q to the integration's account any more. Ask a Linear admin to let it in, or your admin to correct settings.team.", text.Title(p.cfg.team, 40))
 		return &e
 	case err == nil && reply.Team.ID != id:
 		return notLinear(op, errors.New("no team in the answer"))
@@ -166,7 +167,7 @@ func (p *planner) proveReading(ctx context.Context) error {
 	}
 	if len(all) == 1 {
 		return &fault.Error{Op: op, Kind: fault.Forbidden, Public: fmt.Sprintf(
-			"Linear does not show this issue: it was deleted, or moved to a team that the integration's account does not see. It sees team %s alone. Ask a Linear admin to give it more teams, or unlink and push again for a new issue.", targets.Title(found.Key, 20))}
+			"Linear does not show this issue: it was deleted, or moved to a team that the integration's account does not see. It sees team %s alone. Ask a Linear admin to give it more teams, or unlink and push again for a new issue.", text.Title(found.Key, 20))}
 	}
 	return nil
 }
@@ -179,7 +180,7 @@ func (p *planner) findParent(ctx context.Context, made *plan) error {
 	var reply struct{ Issue issue }
 	err := p.query(ctx, op, readIssue, vars{"id": p.cfg.parent}, &reply)
 	if absent(err, entityIssue) || err == nil && reply.Issue.Trashed {
-		return invalid(op, "Linear has no issue %q that the integration's account sees. Ask your admin to correct settings.parent.", targets.Title(p.cfg.parent, 40))
+		return invalid(op, "Linear has no issue %q that the integration's account sees. Ask your admin to correct settings.parent.", text.Title(p.cfg.parent, 40))
 	}
 	if err == nil && reply.Issue.ID == "" {
 		err = notLinear(op, errors.New("no issue in the answer"))

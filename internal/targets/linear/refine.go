@@ -10,7 +10,8 @@ import (
 
 	"pushbutton/internal/fault"
 	"pushbutton/internal/outbound"
-	"pushbutton/internal/targets"
+	"pushbutton/internal/targets/text"
+	"pushbutton/internal/targets/wire"
 )
 
 const (
@@ -71,7 +72,7 @@ func refine(r outbound.Reply, verdict *fault.Error) *fault.Error {
 	if verdict == nil && len(said) == 0 {
 		return nil
 	}
-	if e := targets.Foreign(name, r, own(said)); e != nil {
+	if e := wire.Foreign(name, r, own(said)); e != nil {
 		e.Ref = r.Header.Get("X-Request-Id")
 		return e
 	}
@@ -131,7 +132,7 @@ func refusal(said []graphError) string {
 			what = e.Message
 		}
 		if what != "" {
-			return targets.Advised(name, what, ". Ask your admin to change that in Linear or in the integration's settings.")
+			return text.Advised(name, what, ". Ask your admin to change that in Linear or in the integration's settings.")
 		}
 	}
 	return ""

@@ -19,6 +19,7 @@ import (
 	"pushbutton/internal/secret"
 	"pushbutton/internal/targets"
 	"pushbutton/internal/targets/linear"
+	"pushbutton/internal/targets/settings"
 	"pushbutton/internal/targets/targettest"
 )
 
@@ -66,7 +67,7 @@ func answering(t testing.TB) (targets.Driver, *atomic.Pointer[answer]) {
 		}
 	}))
 	t.Cleanup(srv.Close)
-	driver, err := linear.Kind().New(targets.Config{Settings: targets.Values{"url": srv.URL, "team": "ENG"},
+	driver, err := linear.Kind().New(targets.Config{Settings: settings.Values{"url": srv.URL, "team": "ENG"},
 		Credentials: map[string]secret.String{"apiKey": secret.New("lin_api_0000")}}, targets.Deps{HTTP: targettest.Client(t)})
 	require.NoError(t, err)
 	return driver, &next

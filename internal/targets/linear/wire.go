@@ -7,7 +7,7 @@ import (
 
 	"pushbutton/internal/fault"
 	"pushbutton/internal/outbound"
-	"pushbutton/internal/targets"
+	"pushbutton/internal/targets/wire"
 )
 
 // What Linear's GraphQL API sends and takes, as far as it is used here (its
@@ -113,7 +113,7 @@ type client struct {
 // it is a part of.
 func (c client) query(ctx context.Context, op string, doc document, in vars, data any) error {
 	found, err := c.send(ctx, op, doc, in, data)
-	if err = targets.ReadJSON(op, err, notLinear); err == nil && !found {
+	if err = wire.ReadJSON(op, err, notLinear); err == nil && !found {
 		err = notLinear(op, errNoData())
 	}
 	return err
@@ -121,14 +121,14 @@ func (c client) query(ctx context.Context, op string, doc document, in vars, dat
 
 // notLinear is a read that brought something else than what Linear sends.
 func notLinear(op string, err error) *fault.Error {
-	return targets.Stranger(op, name, "settings.url", err)
+	return wire.Stranger(op, name, "settings.url", err)
 }
 
 // mutate writes. A reply that cannot be read is Unsure.
 func (c client) mutate(ctx context.Context, op string, doc document, in vars, data any) error {
 	found, err := c.send(ctx, op, doc, in, data)
-	if err = targets.WroteJSON(op, outbound.Reply{}, err, data); err == nil && !found {
-		err = targets.Unreadable(op, errNoData())
+	if err = wire.WroteJSON(op, outbound.Reply{}, err, data); err == nil && !found {
+		err = wire.Unreadable(op, errNoData())
 	}
 	return err
 }
@@ -138,13 +138,13 @@ func errNoData() error { return errors.New("the answer holds no data") }
 // send sends a document and reads the data of its answer; found is false where
 // there is none. A page of the longest list has pageItems things.
 func (c client) send(ctx context.Context, op string, doc document, in vars, data any) (found bool, err error) {
-	var whole struct{ Data targets.Part }
+	var whole struct{ Data wire.Part }
 	whole.Data.Into = data
-	call, err := targets.JSONCall(op, http.MethodPost, c.cfg.url+"/graphql", struct {
+	call, err := wire.JSONCall(op, http.MethodPost, c.cfg.url+"/graphql", struct {
 		Query         string `json:"query"`
 		OperationName string `json:"operationName"`
 		Variables     vars   `json:"variables,omitempty"`
-	}{string(doc), doc.name(), in}, targets.List(&whole, pageItems))
+	}{string(doc), doc.name(), in}, wire.List(&whole, pageItems))
 	if err != nil {
 		return false, err
 	}

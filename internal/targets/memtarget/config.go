@@ -5,6 +5,7 @@ import (
 
 	"pushbutton/internal/secret"
 	"pushbutton/internal/targets"
+	"pushbutton/internal/targets/settings"
 )
 
 const (
@@ -28,14 +29,14 @@ func Kind() targets.Kind {
 	return targets.Kind{
 		Type:  "memory",
 		Title: name,
-		Settings: []targets.Field{
-			{Name: setURL, Type: targets.TypeURL, Required: true, Example: "http://127.0.0.1:8090",
+		Settings: []settings.Field{
+			{Name: setURL, Type: settings.TypeURL, Required: true, Example: "http://127.0.0.1:8090",
 				Help: "Where the tracker's API is mounted."},
 			{Name: setProject, Required: true, Example: "demo", Help: "The project's name."},
-			{Name: setLag, Type: targets.TypeInt, Default: "0", Example: "5",
+			{Name: setLag, Type: settings.TypeInt, Default: "0", Example: "5",
 				Help: "How long, in seconds, the tracker may not find a new issue: set it with the look-up lag that it is told to have."},
 		},
-		Credentials: []targets.Field{
+		Credentials: []settings.Field{
 			{Name: credAPIKey, Required: true, Secret: true, Example: "env:SANDBOX_KEY", Help: "One of the project's keys."},
 		},
 		Driver: (*driver)(nil),

@@ -21,6 +21,8 @@ import (
 	"pushbutton/internal/outbound"
 	"pushbutton/internal/richtext"
 	"pushbutton/internal/targets"
+	"pushbutton/internal/targets/text"
+	"pushbutton/internal/targets/wire"
 )
 
 type driver struct {
@@ -69,7 +71,7 @@ func (d *driver) FindAll(ctx context.Context, marker targets.Marker) ([]targets.
 
 // Render implements targets.Renderer.
 func (d *driver) Render(draft targets.Draft) (body, format string) {
-	return describe(draft), targets.FormatMarkdown
+	return describe(draft), text.FormatMarkdown
 }
 
 func describe(draft targets.Draft) string { return draft.Render(maxDescription, bytes, markdown) }
@@ -88,7 +90,7 @@ func (d *driver) Create(ctx context.Context, draft targets.Draft) (targets.Issue
 func (d *driver) Read(ctx context.Context, id string) (targets.Issue, error) {
 	const op = "read issue"
 	if id == "" {
-		return targets.Issue{}, targets.UnknownID(op, name, "an issue without an id")
+		return targets.Issue{}, wire.UnknownID(op, name, "an issue without an id")
 	}
 	var r Record
 	if err := d.send(ctx, op, http.MethodGet, "/issues/"+url.PathEscape(id), nil, &r); err != nil {
@@ -103,7 +105,7 @@ func (d *driver) Read(ctx context.Context, id string) (targets.Issue, error) {
 // explain looks closer at an issue that the tracker does not return.
 func (d *driver) explain(ctx context.Context, op, id string, err error) error {
 	var said *refusedError
-	return targets.Absence{Op: op, Tracker: name, Issue: "issue " + targets.Title(id, 20), Account: "the key's account",
+	return wire.Absence{Op: op, Tracker: name, Issue: "issue " + text.Title(id, 20), Account: "the key's account",
 		Said: errors.As(err, &said) && said.text == errNoIssue.Error(), Prove: d.Check}.Explain(ctx, err)
 }
 
@@ -126,8 +128,8 @@ func (d *driver) Close(ctx context.Context, id string) error {
 
 // send speaks with the project's part of the API; out may be nil.
 func (d *driver) send(ctx context.Context, op, method, path string, body, out any) error {
-	answer := targets.Answer{Into: out, Bound: outbound.Items(100).WithTexts(1, maxDescription)}
-	call, err := targets.JSONCall(op, method, d.cfg.url+"/api/projects/"+url.PathEscape(d.cfg.project)+path, body, answer)
+	answer := wire.Answer{Into: out, Bound: outbound.Items(100).WithTexts(1, maxDescription)}
+	call, err := wire.JSONCall(op, method, d.cfg.url+"/api/projects/"+url.PathEscape(d.cfg.project)+path, body, answer)
 	if err != nil {
 		return err
 	}
@@ -136,14 +138,14 @@ func (d *driver) send(ctx context.Context, op, method, path string, body, out an
 	call.Refine = d.refine
 	got, err := d.http.Send(ctx, call)
 	if method == http.MethodGet {
-		return targets.ReadJSON(op, err, stranger)
+		return wire.ReadJSON(op, err, stranger)
 	}
-	return targets.WroteJSON(op, got, err, out)
+	return wire.WroteJSON(op, got, err, out)
 }
 
 // stranger is a read that brought something else than what the tracker sends.
 func stranger(op string, err error) *fault.Error {
-	return targets.Stranger(op, name, "settings.url", err)
+	return wire.Stranger(op, name, "settings.url", err)
 }
 
 // refusedError is what the tracker says of a refusal.
@@ -160,15 +162,15 @@ func (d *driver) refine(r outbound.Reply, verdict *fault.Error) *fault.Error {
 	}
 	var said failure
 	own := json.Unmarshal(r.Body, &said) == nil && len(said.Errors) > 0
-	if e := targets.Foreign(name, r, own); e != nil {
+	if e := wire.Foreign(name, r, own); e != nil {
 		return e
 	}
 	verdict.Ref = r.Header.Get(headerRequestID)
 	if own {
-		verdict.Err = &refusedError{status: r.Status, text: targets.Title(said.Errors[0], 200)}
+		verdict.Err = &refusedError{status: r.Status, text: text.Title(said.Errors[0], 200)}
 	}
 	if own && r.Status == http.StatusUnprocessableEntity {
-		verdict.Public = targets.Advised(name, said.Errors[0], ". Ask your admin to check the integration's settings.")
+		verdict.Public = text.Advised(name, said.Errors[0], ". Ask your admin to check the integration's settings.")
 	}
 	return verdict
 }

@@ -11,6 +11,8 @@ import (
 
 	"pushbutton/internal/fault"
 	"pushbutton/internal/targets"
+	"pushbutton/internal/targets/text"
+	"pushbutton/internal/targets/wire"
 )
 
 // Check implements targets.Driver. Redmine answers many reads without a valid
@@ -51,7 +53,7 @@ func (d *driver) IsPublic(ctx context.Context) (bool, error) {
 func (d *driver) proveKey(ctx context.Context, include string) (user, error) {
 	const op = "read the key's account"
 	var me userReply
-	if err := d.get(ctx, op, "/users/current.json"+include, targets.List(&me, manyItems)); fault.KindOf(err) == fault.Forbidden && err != nil {
+	if err := d.get(ctx, op, "/users/current.json"+include, wire.List(&me, manyItems)); fault.KindOf(err) == fault.Forbidden && err != nil {
 		return me.User, restIsOff(op, err)
 	} else if err != nil {
 		return me.User, err
@@ -83,7 +85,7 @@ func (d *driver) proveRights(ctx context.Context, p *plan, me user) error {
 		}
 		if !slices.ContainsFunc(n.rights, func(right string) bool { return may[right] }) {
 			return &fault.Error{Op: "read the account's rights", Kind: fault.Forbidden,
-				Public: fmt.Sprintf("Redmine drops the field %q of new issues: the API key's account lacks the permission %q in project %q. Ask a Redmine admin for a role with it, or your admin to change settings.fields.", n.Name, n.right, targets.Title(d.cfg.project, 50))}
+				Public: fmt.Sprintf("Redmine drops the field %q of new issues: the API key's account lacks the permission %q in project %q. Ask a Redmine admin for a role with it, or your admin to change settings.fields.", n.Name, n.right, text.Title(d.cfg.project, 50))}
 		}
 	}
 	return nil

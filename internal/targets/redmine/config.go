@@ -7,6 +7,7 @@ import (
 
 	"pushbutton/internal/secret"
 	"pushbutton/internal/targets"
+	"pushbutton/internal/targets/settings"
 )
 
 // The names of settings and credentials.
@@ -52,8 +53,8 @@ func Kind() targets.Kind {
 	return targets.Kind{
 		Type:  "redmine",
 		Title: name,
-		Settings: []targets.Field{
-			{Name: setURL, Type: targets.TypeURL, Required: true, Example: "https://redmine.example.com",
+		Settings: []settings.Field{
+			{Name: setURL, Type: settings.TypeURL, Required: true, Example: "https://redmine.example.com",
 				Help: "Redmine's address, with its path if it does not run at the root."},
 			{Name: setProject, Required: true, Example: "push",
 				Help: "The project's identifier, as in the address of its page, or its number."},
@@ -68,7 +69,7 @@ func Kind() targets.Kind {
 			{Name: setPriority, Example: "Normal",
 				Help: "Name or number of the priority of new issues. Default: Redmine's own."},
 		},
-		Credentials: []targets.Field{
+		Credentials: []settings.Field{
 			{Name: credAPIKey, Required: true, Secret: true, Example: "file:redmine.key",
 				Help: "API access key of the account that makes the issues (My account, right-hand side). REST must be switched on in Administration > Settings > API."},
 		},

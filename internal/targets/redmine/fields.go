@@ -12,6 +12,8 @@ import (
 
 	"pushbutton/internal/fault"
 	"pushbutton/internal/targets"
+	"pushbutton/internal/targets/text"
+	"pushbutton/internal/targets/wire"
 )
 
 // The native fields that a new issue takes, as Redmine's API calls them.
@@ -125,7 +127,7 @@ func (d *driver) numbered(p *plan, shown []targets.FieldInfo) []targets.FieldInf
 // versions lists those that are open, the project's own and shared ones.
 func (c client) versions(ctx context.Context, p *plan) ([]targets.Option, error) {
 	var reply versionsReply
-	err := c.get(ctx, "read versions", fmt.Sprintf("/projects/%d/versions.json", p.projectID), targets.List(&reply, manyItems))
+	err := c.get(ctx, "read versions", fmt.Sprintf("/projects/%d/versions.json", p.projectID), wire.List(&reply, manyItems))
 	var open []ref
 	for _, v := range reply.Versions {
 		if v.Status == "open" {
@@ -168,7 +170,7 @@ func (c client) customFields(ctx context.Context, p *plan) (fields []customField
 		return slices.ContainsFunc(there, func(f customField) bool { return f.ID == id })
 	}
 	var all fieldsReply
-	err = c.get(ctx, "read custom fields", "/custom_fields.json", targets.List(&all, manyItems))
+	err = c.get(ctx, "read custom fields", "/custom_fields.json", wire.List(&all, manyItems))
 	switch {
 	case err != nil && fault.KindOf(err) == fault.Forbidden:
 		return there, false, nil
@@ -246,7 +248,7 @@ func (c *content) fill(draft targets.Draft) error {
 	c.AssigneeID = number(draft.Assignee)
 	for _, f := range draft.Fields {
 		if want := c.set(f); want != "" {
-			return invalid("write fields", "Redmine: field %q takes %s, not %q. Change the value in Productboard, or ask your admin to change settings.fields.", f.Field.Name, want, targets.Title(f.Values[0], 60))
+			return invalid("write fields", "Redmine: field %q takes %s, not %q. Change the value in Productboard, or ask your admin to change settings.fields.", f.Field.Name, want, text.Title(f.Values[0], 60))
 		}
 	}
 	return nil
@@ -351,7 +353,7 @@ func (d *driver) explainFields(ctx context.Context, sent content, said []string,
 	}
 	for _, s := range said {
 		f, ok := meant(fields, s)
-		if limit := targets.StatedLimit(s, minLimit); limit > 0 {
+		if limit := text.StatedLimit(s, minLimit); limit > 0 {
 			if id := sent.longer(limit); id > 0 && (!ok || number(f.ID) == id) {
 				return targets.TooLong(err, strconv.Itoa(id), limit, s)
 			}
@@ -360,7 +362,7 @@ func (d *driver) explainFields(ctx context.Context, sent content, said []string,
 			continue
 		}
 		e := *fault.From(err)
-		e.Public = fmt.Sprintf("Redmine: field %q is required in project %q. Ask your admin to map it in settings.fields.", targets.Title(f.Name, 90), targets.Title(d.cfg.project, 60))
+		e.Public = fmt.Sprintf("Redmine: field %q is required in project %q. Ask your admin to map it in settings.fields.", text.Title(f.Name, 90), text.Title(d.cfg.project, 60))
 		return &e
 	}
 	return err

@@ -15,6 +15,7 @@ import (
 	"pushbutton/internal/targets"
 	"pushbutton/internal/targets/redmine"
 	"pushbutton/internal/targets/redmine/redminefake"
+	"pushbutton/internal/targets/settings"
 	"pushbutton/internal/targets/targettest"
 )
 
@@ -36,7 +37,7 @@ func mapped(a targettest.Account, fields map[string]any) targettest.Account {
 // bare is the driver under a target.
 func bare(t *testing.T, f *redminefake.Fake, key string, more map[string]any) targets.Driver {
 	t.Helper()
-	values := targets.Values{"url": f.URL, "project": "mine", "tracker": "Feature", "markerField": "7", "textFormat": textile}
+	values := settings.Values{"url": f.URL, "project": "mine", "tracker": "Feature", "markerField": "7", "textFormat": textile}
 	maps.Copy(values, more)
 	d, err := redmine.Kind().New(targets.Config{Settings: values, Credentials: map[string]secret.String{"apiKey": secret.New(key)}}, targets.Deps{HTTP: targettest.Client(t)})
 	require.NoError(t, err)

@@ -10,6 +10,7 @@ import (
 
 	"pushbutton/internal/fault"
 	"pushbutton/internal/targets"
+	"pushbutton/internal/targets/wire"
 )
 
 const (
@@ -30,7 +31,7 @@ func (d *driver) FindPerson(ctx context.Context, email string) (string, error) {
 	}
 	var found usersReply
 	q := url.Values{"name": {email}, "limit": {strconv.Itoa(maxPage)}}
-	err = d.get(ctx, "find user", "/users.json?"+q.Encode(), targets.List(&found, maxPage))
+	err = d.get(ctx, "find user", "/users.json?"+q.Encode(), wire.List(&found, maxPage))
 	if err != nil && fault.KindOf(err) == fault.Forbidden {
 		return "", nil
 	}
@@ -44,7 +45,7 @@ func (d *driver) FindPerson(ctx context.Context, email string) (string, error) {
 	}
 	id := strconv.Itoa(found.Users[at].ID)
 	var whole userReply
-	if err := d.get(ctx, "read user", "/users/"+id+".json?include=memberships", targets.List(&whole, maxPage)); err != nil {
+	if err := d.get(ctx, "read user", "/users/"+id+".json?include=memberships", wire.List(&whole, maxPage)); err != nil {
 		return "", err
 	}
 	for _, r := range whole.User.rolesIn(p.projectID) {
@@ -91,7 +92,7 @@ func (d *driver) projects(ctx context.Context) ([]targets.Choice, error) {
 	for offset := 0; offset < maxProjects; {
 		var page projectsReply
 		path := fmt.Sprintf("/projects.json?include=enabled_modules&limit=%d&offset=%d", maxPage, offset)
-		if err := d.get(ctx, "list projects", path, targets.List(&page, maxPage)); err != nil {
+		if err := d.get(ctx, "list projects", path, wire.List(&page, maxPage)); err != nil {
 			return nil, err
 		}
 		for _, p := range page.Projects {

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"pushbutton/internal/fault"
-	"pushbutton/internal/targets"
+	"pushbutton/internal/targets/wire"
 )
 
 // planLife is how long what was looked up about the project is believed: an
@@ -84,7 +84,7 @@ func (p *planner) load(ctx context.Context) (*plan, error) {
 		return nil, err
 	}
 	var statuses statusesReply
-	if err := p.client.get(ctx, "read statuses", "/issue_statuses.json", targets.List(&statuses, maxPage)); err != nil {
+	if err := p.client.get(ctx, "read statuses", "/issue_statuses.json", wire.List(&statuses, maxPage)); err != nil {
 		return nil, err
 	}
 	for _, s := range statuses.Statuses {
@@ -105,7 +105,7 @@ func (p *planner) load(ctx context.Context) (*plan, error) {
 func (p *planner) project(ctx context.Context) (projectReply, error) {
 	const op = "read project"
 	var project projectReply
-	err := p.client.get(ctx, op, "/projects/"+url.PathEscape(p.cfg.project)+".json?include=trackers,issue_categories,issue_custom_fields,enabled_modules,time_entry_activities", targets.List(&project, manyItems))
+	err := p.client.get(ctx, op, "/projects/"+url.PathEscape(p.cfg.project)+".json?include=trackers,issue_categories,issue_custom_fields,enabled_modules,time_entry_activities", wire.List(&project, manyItems))
 	switch {
 	case fault.KindOf(err) == fault.NotFound && err != nil:
 		e := *fault.From(err)
@@ -135,7 +135,7 @@ func (p *planner) tracker(ctx context.Context, made *plan, offered []ref) error 
 		made.trackerID = found.ID
 	}
 	var all trackersReply
-	if err := p.client.get(ctx, "read trackers", "/trackers.json", targets.List(&all, maxPage)); err != nil {
+	if err := p.client.get(ctx, "read trackers", "/trackers.json", wire.List(&all, maxPage)); err != nil {
 		return err
 	}
 	for _, t := range all.Trackers {
@@ -168,7 +168,7 @@ func (p *planner) priority(ctx context.Context, made *plan) error {
 
 func (c client) priorities(ctx context.Context) ([]ref, error) {
 	var all prioritiesReply
-	err := c.get(ctx, "read priorities", "/enumerations/issue_priorities.json", targets.List(&all, maxPage))
+	err := c.get(ctx, "read priorities", "/enumerations/issue_priorities.json", wire.List(&all, maxPage))
 	return all.active(), err
 }
 

@@ -22,6 +22,7 @@ import (
 	"pushbutton/internal/targets"
 	"pushbutton/internal/targets/redmine"
 	"pushbutton/internal/targets/redmine/redminefake"
+	"pushbutton/internal/targets/settings"
 	"pushbutton/internal/targets/targettest"
 )
 
@@ -297,7 +298,7 @@ func TestRealFields(t *testing.T) {
 		})
 	}
 	for setting, want := range map[string]string{"project": project, "tracker": "Feature", "priority": "High"} {
-		settings := targets.Values(r.account(project, key).Settings(r.url))
+		settings := settings.Values(r.account(project, key).Settings(r.url))
 		settings["markerField"] = strconv.Itoa(r.marker)
 		driver, err := redmine.Kind().New(targets.Config{Settings: settings, Credentials: r.account(project, key).Credentials}, targets.Deps{HTTP: r.http})
 		require.NoError(t, err)

@@ -24,6 +24,8 @@ import (
 	"pushbutton/internal/outbound"
 	"pushbutton/internal/richtext"
 	"pushbutton/internal/targets"
+	"pushbutton/internal/targets/text"
+	"pushbutton/internal/targets/wire"
 )
 
 const (
@@ -140,7 +142,7 @@ func (d *driver) Create(ctx context.Context, draft targets.Draft) (targets.Issue
 		return targets.Issue{}, d.explain(ctx, body.content, err)
 	}
 	if reply.Issue.ID == 0 {
-		return targets.Issue{}, targets.Unreadable("create issue", fmt.Errorf("no issue in the answer"))
+		return targets.Issue{}, wire.Unreadable("create issue", fmt.Errorf("no issue in the answer"))
 	}
 	// This issue is known by its id; the next one must not be risked.
 	if !reply.Issue.carries(p.markerID, draft.Marker) {
@@ -195,9 +197,9 @@ func (d *driver) Render(draft targets.Draft) (body, format string) {
 		limit = p.description
 	}
 	if d.cfg.textFormat == textile {
-		return d.describe(limit, draft), targets.FormatTextile
+		return d.describe(limit, draft), text.FormatTextile
 	}
-	return d.describe(limit, draft), targets.FormatMarkdown
+	return d.describe(limit, draft), text.FormatMarkdown
 }
 
 func (d *driver) describe(limit int, draft targets.Draft) string {
@@ -237,7 +239,7 @@ func (d *driver) read(ctx context.Context, id string) (issue, error) {
 	const op = "read issue"
 	var reply issueReply
 	if number(id) == 0 {
-		return issue{}, targets.UnknownID(op, name, issueName(id))
+		return issue{}, wire.UnknownID(op, name, issueName(id))
 	}
 	if err := d.get(ctx, op, "/issues/"+id+".json?include=allowed_statuses", issues(&reply, 1)); err != nil {
 		return issue{}, d.explainIssue(ctx, op, id, err)
@@ -257,7 +259,7 @@ func (d *driver) Update(ctx context.Context, id string, draft targets.Draft) (ta
 		return targets.Issue{}, err
 	}
 	if number(id) == 0 {
-		return targets.Issue{}, targets.UnknownID(op, name, issueName(id))
+		return targets.Issue{}, wire.UnknownID(op, name, issueName(id))
 	}
 	body, err := d.content(p, draft)
 	if err != nil {
@@ -283,12 +285,12 @@ func (d *driver) Resolve(ctx context.Context, ref *targets.Reference) (targets.I
 }
 
 // Comment implements targets.Commenter.
-func (d *driver) Comment(ctx context.Context, id, text string) error {
+func (d *driver) Comment(ctx context.Context, id, remark string) error {
 	const op = "comment on issue"
 	if number(id) == 0 {
-		return targets.UnknownID(op, name, issueName(id))
+		return wire.UnknownID(op, name, issueName(id))
 	}
-	return d.change(ctx, op, id, changeIssue{Notes: d.render(targets.PlainText(text))})
+	return d.change(ctx, op, id, changeIssue{Notes: d.render(text.PlainText(remark))})
 }
 
 // Close implements targets.Closer. Redmine ignores a status that the workflow

@@ -15,7 +15,9 @@ import (
 	"pushbutton/internal/targets"
 	"pushbutton/internal/targets/redmine"
 	"pushbutton/internal/targets/redmine/redminefake"
+	"pushbutton/internal/targets/settings"
 	"pushbutton/internal/targets/targettest"
+	"pushbutton/internal/targets/text"
 )
 
 const (
@@ -151,7 +153,7 @@ func TestCheckNamesTheCause(t *testing.T) {
 			public := fault.From(err).Public
 			assert.Contains(t, public, c.says)
 			assert.Regexp(t, `your admin|Redmine admin`, public, "it says who can mend it")
-			assert.LessOrEqual(t, utf8.RuneCountInString(public), targets.MaxPublic)
+			assert.LessOrEqual(t, utf8.RuneCountInString(public), text.MaxPublic)
 
 			_, err = target.Create(t.Context(), draft())
 			require.Error(t, err)
@@ -329,7 +331,7 @@ func TestSettings(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := redmine.Kind().Open(c.settings, map[string]secret.String{"apiKey": secret.New(c.key)}, targets.Deps{})
-			var fields targets.FieldErrors
+			var fields settings.FieldErrors
 			require.ErrorAs(t, err, &fields)
 			var got []string
 			for _, f := range fields {

@@ -11,7 +11,8 @@ import (
 
 	"pushbutton/internal/fault"
 	"pushbutton/internal/outbound"
-	"pushbutton/internal/targets"
+	"pushbutton/internal/targets/text"
+	"pushbutton/internal/targets/wire"
 )
 
 const keyAccount = "the API key's account"
@@ -20,11 +21,11 @@ const keyAccount = "the API key's account"
 // that it has no such thing.
 var errWordless = errors.New("HTTP status 404 without a body")
 
-func issueName(id string) string { return "issue #" + targets.Title(id, 20) }
+func issueName(id string) string { return "issue #" + text.Title(id, 20) }
 
 // explainIssue looks closer at a refused read or change of an issue.
 func (d *driver) explainIssue(ctx context.Context, op, id string, err error) error {
-	return targets.Absence{Op: op, Tracker: name, Issue: issueName(id), Account: keyAccount,
+	return wire.Absence{Op: op, Tracker: name, Issue: issueName(id), Account: keyAccount,
 		Said: errors.Is(err, errWordless), Prove: d.provePlace}.Explain(ctx, d.explainDenied(ctx, err))
 }
 
@@ -35,7 +36,7 @@ func (d *driver) explainDenied(ctx context.Context, err error) error {
 		return err
 	}
 	if _, why := d.proveKey(ctx, ""); why != nil {
-		return targets.Sure(why)
+		return wire.Sure(why)
 	}
 	return err
 }
@@ -75,7 +76,7 @@ func restIsOff(op string, cause error) *fault.Error {
 
 // notRedmine is a read that brought something else than what Redmine sends.
 func notRedmine(op string, err error) *fault.Error {
-	return targets.Stranger(op, name, "settings.url", err)
+	return wire.Stranger(op, name, "settings.url", err)
 }
 
 // ownWords reports whether a refusal's body is Redmine's: a list of errors, or
@@ -98,7 +99,7 @@ func (c client) refine(r outbound.Reply, verdict *fault.Error) *fault.Error {
 	if verdict == nil {
 		return nil
 	}
-	if e := targets.Foreign(name, r, ownWords(r.Body)); e != nil {
+	if e := wire.Foreign(name, r, ownWords(r.Body)); e != nil {
 		return e
 	}
 	verdict.Ref = r.Header.Get("X-Request-Id")

@@ -9,7 +9,8 @@ import (
 
 	"pushbutton/internal/fault"
 	"pushbutton/internal/outbound"
-	"pushbutton/internal/targets"
+	"pushbutton/internal/targets/text"
+	"pushbutton/internal/targets/wire"
 )
 
 // What Redmine's REST API sends and takes, as far as it is used here (seen on
@@ -228,9 +229,9 @@ const manyItems = 200
 
 // issues is the answer with up to n issues, one of which may have a text far
 // beyond what Productboard takes.
-func issues(into any, n int) targets.Answer {
+func issues(into any, n int) wire.Answer {
 	const text = 1 << 20
-	return targets.Answer{Into: into, Bound: outbound.Items(n).WithTexts(1, text)}
+	return wire.Answer{Into: into, Bound: outbound.Items(n).WithTexts(1, text)}
 }
 
 // client speaks with one Redmine.
@@ -243,7 +244,7 @@ type client struct {
 // Unsure, whatever it is a part of.
 func (c client) get(ctx context.Context, op, path string, out any) error {
 	_, err := c.send(ctx, op, http.MethodGet, path, nil, out)
-	return targets.ReadJSON(op, err, notRedmine)
+	return wire.ReadJSON(op, err, notRedmine)
 }
 
 // write sends a body. out may be nil (Redmine answers a change with 204). A
@@ -254,12 +255,12 @@ func (c client) write(ctx context.Context, op, method, path string, body, out an
 		return &fault.Error{Op: op, Kind: fault.Internal, Err: err}
 	}
 	reply, err := c.send(ctx, op, method, path, raw, out)
-	if err == nil && out == nil && targets.WebPage(reply) {
+	if err == nil && out == nil && wire.WebPage(reply) {
 		e := notRedmine(op, errors.New("the answer is a web page"))
 		e.Unsure = true
 		return e
 	}
-	return targets.WroteJSON(op, reply, err, out)
+	return wire.WroteJSON(op, reply, err, out)
 }
 
 func (c client) send(ctx context.Context, op, method, path string, body []byte, out any) (outbound.Reply, error) {
@@ -270,7 +271,7 @@ func (c client) send(ctx context.Context, op, method, path string, body []byte, 
 		h.Set("Content-Type", "application/json")
 	}
 	call := outbound.Call{Op: op, Method: method, URL: c.cfg.url + path, Header: h, Body: body, Refine: c.refine}
-	targets.Expect(&call, out)
+	wire.Expect(&call, out)
 	return c.http.Send(ctx, call)
 }
 
@@ -289,7 +290,7 @@ func refusals(body []byte) []string {
 
 func refusal(said []string) string {
 	const advice = ". Ask your admin to change that in Redmine or in the integration's settings."
-	what := targets.Title(strings.Join(said, ", "), targets.MaxPublic-len("Redmine: ")-len(advice))
+	what := text.Title(strings.Join(said, ", "), text.MaxPublic-len("Redmine: ")-len(advice))
 	return "Redmine: " + strings.TrimRight(what, ".") + advice
 }
 

@@ -3,6 +3,7 @@ package shortcut
 import (
 	"pushbutton/internal/secret"
 	"pushbutton/internal/targets"
+	"pushbutton/internal/targets/settings"
 )
 
 // The names of settings and credentials.
@@ -35,16 +36,16 @@ func Kind() targets.Kind {
 	return targets.Kind{
 		Type:  "shortcut",
 		Title: name,
-		Settings: []targets.Field{
-			{Name: setURL, Type: targets.TypeURL, Default: hosted, Example: hosted, Help: "Address of Shortcut's API; there is only one."},
+		Settings: []settings.Field{
+			{Name: setURL, Type: settings.TypeURL, Default: hosted, Example: hosted, Help: "Address of Shortcut's API; there is only one."},
 			{Name: setWorkflow, Example: "Engineering", Help: "Name or number of the workflow for new stories. Default: the team's, else the workspace's."},
 			{Name: setState, Example: "Ready for Development", Help: "Name or number of the workflow state for new stories. Default: the workflow's."},
 			{Name: setType, Default: "feature", Enum: []string{"feature", "bug", "chore"}, Example: "bug", Help: "Type of new stories."},
-			{Name: setEpic, Type: targets.TypeInt, Example: "1204", Help: "Number of the epic that new stories belong to, as in its address."},
-			{Name: setIteration, Type: targets.TypeInt, Example: "77", Help: "Number of the iteration that new stories belong to, as in its address."},
+			{Name: setEpic, Type: settings.TypeInt, Example: "1204", Help: "Number of the epic that new stories belong to, as in its address."},
+			{Name: setIteration, Type: settings.TypeInt, Example: "77", Help: "Number of the iteration that new stories belong to, as in its address."},
 			{Name: setTeam, Example: "Web", Help: "Name, mention name or id of the team that new stories belong to."},
 		},
-		Credentials: []targets.Field{
+		Credentials: []settings.Field{
 			{Name: credToken, Required: true, Secret: true, Example: "file:shortcut.token", Help: "API token of the member who makes the stories (Settings > API tokens)."},
 		},
 		Driver: (*driver)(nil),

@@ -22,6 +22,8 @@ import (
 	"pushbutton/internal/outbound"
 	"pushbutton/internal/richtext"
 	"pushbutton/internal/targets"
+	"pushbutton/internal/targets/text"
+	"pushbutton/internal/targets/wire"
 )
 
 const (
@@ -155,7 +157,7 @@ func (d *driver) Create(ctx context.Context, draft targets.Draft) (targets.Issue
 		return targets.Issue{}, err
 	}
 	if made.ID == 0 {
-		return targets.Issue{}, targets.Unreadable(op, errors.New("no story in the answer"))
+		return targets.Issue{}, wire.Unreadable(op, errors.New("no story in the answer"))
 	}
 	return portable(p, made), nil
 }
@@ -169,7 +171,7 @@ func (d *driver) texts(s *write, draft targets.Draft) error {
 
 // Render implements targets.Renderer.
 func (d *driver) Render(draft targets.Draft) (body, format string) {
-	return describe(draft), targets.FormatMarkdown
+	return describe(draft), text.FormatMarkdown
 }
 
 func describe(draft targets.Draft) string {
@@ -182,7 +184,7 @@ func render(doc richtext.Doc) string { return doc.Markdown(richtext.ShortcutMark
 func labels(have []label, names []string) []label {
 	out := slices.Clone(have)
 	for _, name := range names {
-		name = targets.Title(name, maxLabel)
+		name = text.Title(name, maxLabel)
 		if !slices.ContainsFunc(out, func(l label) bool { return strings.EqualFold(l.Name, name) }) {
 			out = append(out, label{Name: name})
 		}
@@ -207,7 +209,7 @@ func (d *driver) story(ctx context.Context, id string) (story, error) {
 	const op = "read story"
 	var found story
 	if !isID(id) {
-		return found, targets.UnknownID(op, name, storyNamed(id))
+		return found, wire.UnknownID(op, name, storyNamed(id))
 	}
 	if err := d.get(ctx, op, "/stories/"+id, whole(&found)); err != nil {
 		return found, d.explain(ctx, op, id, err)
@@ -222,7 +224,7 @@ func (d *driver) story(ctx context.Context, id string) (story, error) {
 // its whole workspace or nothing, so its workflows prove the place.
 func (d *driver) explain(ctx context.Context, op, id string, err error) error {
 	var said *refusedError
-	return targets.Absence{Op: op, Tracker: name, Issue: storyNamed(id), Account: "the token's member",
+	return wire.Absence{Op: op, Tracker: name, Issue: storyNamed(id), Account: "the token's member",
 		Said: errors.As(err, &said) && said.message == notFoundMessage,
 		Prove: func(ctx context.Context) error {
 			_, err := list[workflow](ctx, d.client, "read workflows", http.MethodGet, "/workflows", nil)
@@ -234,7 +236,7 @@ func (d *driver) explain(ctx context.Context, op, id string, err error) error {
 // unknown address is "Page not Found".
 const notFoundMessage = "Resource not found."
 
-func storyNamed(id string) string { return "story " + targets.Title(id, 20) }
+func storyNamed(id string) string { return "story " + text.Title(id, 20) }
 
 func isID(id string) bool {
 	n, err := strconv.Atoi(id)
@@ -247,8 +249,8 @@ func (d *driver) Resolve(ctx context.Context, ref *targets.Reference) (targets.I
 }
 
 // Comment implements targets.Commenter.
-func (d *driver) Comment(ctx context.Context, id, text string) error {
-	return d.touch(ctx, "comment on story", http.MethodPost, id, "/comments", map[string]string{"text": render(targets.PlainText(text))}, nil)
+func (d *driver) Comment(ctx context.Context, id, remark string) error {
+	return d.touch(ctx, "comment on story", http.MethodPost, id, "/comments", map[string]string{"text": render(text.PlainText(remark))}, nil)
 }
 
 // Close implements targets.Closer: the first state of the story's workflow
@@ -313,7 +315,7 @@ func (d *driver) Update(ctx context.Context, id string, draft targets.Draft) (ta
 		return targets.Issue{}, err
 	}
 	if changed.ID == 0 {
-		return targets.Issue{}, targets.Unreadable(op, errors.New("no story in the answer"))
+		return targets.Issue{}, wire.Unreadable(op, errors.New("no story in the answer"))
 	}
 	return portable(p, changed), nil
 }
@@ -321,7 +323,7 @@ func (d *driver) Update(ctx context.Context, id string, draft targets.Draft) (ta
 // touch changes a story that exists.
 func (d *driver) touch(ctx context.Context, op, method, id, path string, body, out any) error {
 	if !isID(id) {
-		return targets.UnknownID(op, name, storyNamed(id))
+		return wire.UnknownID(op, name, storyNamed(id))
 	}
 	return d.explain(ctx, op, id, d.change(ctx, op, method, "/stories/"+id+path, body, out))
 }
@@ -338,7 +340,7 @@ func portable(p *plan, s story) targets.Issue {
 		out.Verdict = targets.VerdictTrashed
 	}
 	if now, ok := p.states[s.State]; ok {
-		out.Status, out.Color = now.Name, targets.NearestColor(now.Color)
+		out.Status, out.Color = now.Name, text.NearestColor(now.Color)
 		switch now.Type {
 		case "backlog", "unstarted":
 			out.Progress = targets.Open

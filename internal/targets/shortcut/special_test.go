@@ -13,9 +13,11 @@ import (
 	"pushbutton/internal/fault"
 	"pushbutton/internal/secret"
 	"pushbutton/internal/targets"
+	"pushbutton/internal/targets/settings"
 	"pushbutton/internal/targets/shortcut"
 	fake "pushbutton/internal/targets/shortcut/shortcutfake"
 	"pushbutton/internal/targets/targettest"
+	"pushbutton/internal/targets/text"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -123,7 +125,7 @@ func TestCheckNamesTheCause(t *testing.T) {
 				public := fault.From(err).Public
 				assert.Contains(t, public, c.says)
 				assert.Contains(t, public, "your admin", "it says who can mend it")
-				assert.LessOrEqual(t, utf8.RuneCountInString(public), targets.MaxPublic)
+				assert.LessOrEqual(t, utf8.RuneCountInString(public), text.MaxPublic)
 			}
 			assert.Equal(t, targets.OutcomeNotDone, targets.OutcomeOf(create))
 			assert.Zero(t, s.Stories())
@@ -303,7 +305,7 @@ func TestCreateLooksUpOnceMore(t *testing.T) {
 
 func TestChoices(t *testing.T) {
 	s := fake.New(t)
-	driver, err := shortcut.Kind().New(targets.Config{Settings: targets.Values{"url": s.URL}, Credentials: map[string]secret.String{"token": secret.New(fake.Token)}}, targets.Deps{HTTP: targettest.Client(t)})
+	driver, err := shortcut.Kind().New(targets.Config{Settings: settings.Values{"url": s.URL}, Credentials: map[string]secret.String{"token": secret.New(fake.Token)}}, targets.Deps{HTTP: targettest.Client(t)})
 	require.NoError(t, err)
 	chooser, ok := driver.(targets.Chooser)
 	require.True(t, ok)
@@ -323,7 +325,7 @@ func TestChoices(t *testing.T) {
 
 func TestSettings(t *testing.T) {
 	_, err := shortcut.Kind().Open(map[string]any{"type": "epic", "epic": "Big one", "workflo": "x"}, nil, targets.Deps{})
-	var fields targets.FieldErrors
+	var fields settings.FieldErrors
 	require.ErrorAs(t, err, &fields)
 	assert.Equal(t, "settings.workflo is not known (did you mean workflow?); settings.type must be one of feature, bug, chore; settings.epic must be a whole number, 0 or more; credentials.token is required", fields.Error())
 }

@@ -12,7 +12,8 @@ import (
 
 	"pushbutton/internal/fault"
 	"pushbutton/internal/outbound"
-	"pushbutton/internal/targets"
+	"pushbutton/internal/targets/text"
+	"pushbutton/internal/targets/wire"
 )
 
 // What Shortcut's API v3 sends and takes, as far as it is used here. None of
@@ -127,8 +128,8 @@ const manyItems = 500
 
 // whole is the answer with a story, an epic or an iteration, its text and its
 // remarks included.
-func whole(into any) targets.Answer {
-	return targets.Answer{Into: into, Bound: outbound.Items(100).WithTexts(1, maxDescription)}
+func whole(into any) wire.Answer {
+	return wire.Answer{Into: into, Bound: outbound.Items(100).WithTexts(1, maxDescription)}
 }
 
 // client speaks with one workspace.
@@ -146,13 +147,13 @@ func (c client) get(ctx context.Context, op, path string, out any) error {
 // read is get for what Shortcut reads by POST as well.
 func (c client) read(ctx context.Context, op, method, path string, body, out any) error {
 	_, err := c.send(ctx, op, method, path, body, out)
-	return targets.ReadJSON(op, err, notShortcut)
+	return wire.ReadJSON(op, err, notShortcut)
 }
 
 // list reads a list; an answer that is none is an error.
 func list[T any](ctx context.Context, c client, op, method, path string, body any) ([]T, error) {
 	var all []T
-	if err := c.read(ctx, op, method, path, body, targets.List(&all, manyItems)); err != nil {
+	if err := c.read(ctx, op, method, path, body, wire.List(&all, manyItems)); err != nil {
 		return nil, err
 	}
 	if all == nil {
@@ -163,17 +164,17 @@ func list[T any](ctx context.Context, c client, op, method, path string, body an
 
 // notShortcut is a read that brought something else than what Shortcut sends.
 func notShortcut(op string, err error) *fault.Error {
-	return targets.Stranger(op, name, "settings.url", err)
+	return wire.Stranger(op, name, "settings.url", err)
 }
 
 // change sends a body. out may be nil. A reply that cannot be read is Unsure.
 func (c client) change(ctx context.Context, op, method, path string, body, out any) error {
 	reply, err := c.send(ctx, op, method, path, body, out)
-	return targets.WroteJSON(op, reply, err, out)
+	return wire.WroteJSON(op, reply, err, out)
 }
 
 func (c client) send(ctx context.Context, op, method, path string, body, out any) (outbound.Reply, error) {
-	call, err := targets.JSONCall(op, method, c.cfg.url+"/api/v3"+path, body, out)
+	call, err := wire.JSONCall(op, method, c.cfg.url+"/api/v3"+path, body, out)
 	if err != nil {
 		return outbound.Reply{}, err
 	}
@@ -189,17 +190,17 @@ func (c client) refine(r outbound.Reply, verdict *fault.Error) *fault.Error {
 	}
 	var said failure
 	own := json.Unmarshal(r.Body, &said) == nil && said.Message != ""
-	if e := targets.Foreign(name, r, own); e != nil {
+	if e := wire.Foreign(name, r, own); e != nil {
 		return e
 	}
 	verdict.Ref = r.Header.Get("X-Request-Id")
 	details := flatten("", said.Errors, 0)
 	if own || len(details) > 0 {
-		verdict.Err = &refusedError{status: r.Status, message: targets.Title(said.Message, targets.MaxPublic), details: details}
+		verdict.Err = &refusedError{status: r.Status, message: text.Title(said.Message, text.MaxPublic), details: details}
 	}
 	switch {
 	case r.Status == http.StatusForbidden && said.Message != "" && !strings.EqualFold(said.Message, http.StatusText(r.Status)):
-		verdict.Public = targets.Advised(name, said.Message, ". Ask a Shortcut admin to allow it to the token's member.")
+		verdict.Public = text.Advised(name, said.Message, ". Ask a Shortcut admin to allow it to the token's member.")
 	case r.Status == http.StatusUnauthorized:
 		verdict.Public = "Shortcut refused the token. Ask your admin to renew it in the integration's settings."
 	case r.Status == http.StatusForbidden:
@@ -228,7 +229,7 @@ type refusedError struct {
 }
 
 func (e *refusedError) Error() string {
-	return fmt.Sprintf("HTTP status %d: %s", e.status, targets.Title(e.message+" "+strings.Join(e.details, "; "), targets.MaxPublic))
+	return fmt.Sprintf("HTTP status %d: %s", e.status, text.Title(e.message+" "+strings.Join(e.details, "; "), text.MaxPublic))
 }
 
 // names reports whether a refusal is about one of these properties.
@@ -271,7 +272,7 @@ func flatten(at string, errors map[string]any, depth int) []string {
 }
 
 func sentence(said string) string {
-	return targets.Advised(name, said, ". Ask your admin to check the integration's settings.")
+	return text.Advised(name, said, ". Ask your admin to check the integration's settings.")
 }
 
 func invalid(op, format string, args ...any) *fault.Error {

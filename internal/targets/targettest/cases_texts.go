@@ -14,13 +14,14 @@ import (
 	"pushbutton/internal/fault"
 	"pushbutton/internal/richtext"
 	"pushbutton/internal/targets"
+	"pushbutton/internal/targets/text"
 )
 
 // What becomes of titles and descriptions.
 
 func testTexts(t *testing.T, b *bench) {
 	target := b.mine(t)
-	for name, text := range map[string]string{
+	for name, words := range map[string]string{
 		"right to left":    "طلب ميزة جديدة من العميل",
 		"emoji":            "ship it 🚀 👩‍👩‍👧‍👦 🇨🇭 👍🏽",
 		"combining marks":  "e\u0301a\u0308 naïve Ångström",
@@ -32,13 +33,13 @@ func testTexts(t *testing.T, b *bench) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			draft := newDraft()
-			draft.Title, draft.Description = text, richtext.Paragraph(richtext.Text(text))
+			draft.Title, draft.Description = words, richtext.Paragraph(richtext.Text(words))
 			made, err := target.Create(t.Context(), draft)
 			require.NoError(t, err)
 			stored := b.server.Issues(t, draft.Marker)
 			require.Len(t, stored, 1)
 			assert.Equal(t, stored[0].Title, made.Title)
-			assert.Equal(t, targets.Title(text, target.Traits().Limits.Title), b.shown(stored[0].Title))
+			assert.Equal(t, text.Title(words, target.Traits().Limits.Title), b.shown(stored[0].Title))
 			assert.NotEmpty(t, stored[0].Text)
 		})
 	}

@@ -15,6 +15,7 @@ import (
 
 	"pushbutton/internal/fault"
 	"pushbutton/internal/targets"
+	"pushbutton/internal/targets/text"
 )
 
 // What a tracker says of an issue reaches records, logs and terminals. It is
@@ -31,8 +32,8 @@ func assertShown(t *testing.T, i targets.Issue) {
 		what, text string
 		most       int
 	}{
-		{"id", i.ID, targets.MaxIssueID}, {"key", i.Key, targets.MaxIssueText}, {"title", i.Title, targets.MaxIssueText},
-		{"status", i.Status, targets.MaxIssueText}, {"address", i.URL, targets.MaxIssueURL},
+		{"id", i.ID, text.MaxIssueID}, {"key", i.Key, text.MaxIssueText}, {"title", i.Title, text.MaxIssueText},
+		{"status", i.Status, text.MaxIssueText}, {"address", i.URL, text.MaxIssueURL},
 	} {
 		assert.LessOrEqual(t, utf8.RuneCountInString(c.text), c.most, c.what)
 		assert.False(t, strings.ContainsFunc(c.text, func(r rune) bool {

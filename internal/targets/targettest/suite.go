@@ -28,6 +28,7 @@ import (
 	"pushbutton/internal/richtext"
 	"pushbutton/internal/secret"
 	"pushbutton/internal/targets"
+	"pushbutton/internal/targets/text"
 )
 
 // Harness is what an adapter's test tells the suite.
@@ -313,7 +314,7 @@ func assertPublic(t *testing.T, target *targets.Target, err error) {
 	e := fault.From(err)
 	assert.NotEmpty(t, e.Op)
 	assert.NotEmpty(t, e.Side)
-	assert.LessOrEqual(t, utf8.RuneCountInString(e.Public), targets.MaxPublic, e.Public)
+	assert.LessOrEqual(t, utf8.RuneCountInString(e.Public), text.MaxPublic, e.Public)
 	assert.Contains(t, e.Public, target.Traits().Name, "the sentence names the side")
 	assert.NotContains(t, e.Public, "\n")
 }

@@ -1,18 +1,22 @@
 // Package templates runs templates that admins wrote: Go's text/template and
-// html/template within a budget of steps and bytes, and within a context.
+// html/template within a budget of steps and bytes, and within a context. It
+// has the functions for texts that all templates can call, and puts rich text
+// back where a template wrote it.
 //
 // Go's packages run a template to its end, however far that is. So this one
 // rewrites the parsed tree: every list of nodes begins by paying for its nodes,
 // and every function pays for what it reads and makes.
 //
-// What must not live here: what templates see, which functions they have, and
-// which settings they stand in.
+// What must not live here: what templates see, and which settings they stand in.
 package templates
 
 import (
 	"context"
 	"errors"
 	"fmt"
+
+	"pushbutton/internal/fault"
+	"pushbutton/internal/targets/text"
 )
 
 // What the templates that share a Budget may do. A push's own text takes about
@@ -95,6 +99,13 @@ type ExceededError struct{ limit string }
 
 // Error is a sentence that goes after a template's name.
 func (e *ExceededError) Error() string { return "does too much: " + e.limit }
+
+// Fault is the error of the template in a setting ("settings.title"). Only the
+// template can change that.
+func (e *ExceededError) Fault(op, setting string) *fault.Error {
+	return &fault.Error{Op: op, Kind: fault.Invalid, Side: fault.SidePlugin, Err: e,
+		Public: fmt.Sprintf("The template in %s %s. Ask your admin to shorten it: %s.", text.Cut(setting, 80), e, Advice)}
+}
 
 // Advice is what to do about an ExceededError.
 const Advice = "use fewer loops, and fewer functions over long texts"

@@ -12,7 +12,7 @@ import (
 	"pushbutton/internal/pbapi/pbfake"
 	"pushbutton/internal/redisdb/redistest"
 	"pushbutton/internal/secret"
-	"pushbutton/internal/targets"
+	"pushbutton/internal/targets/settings"
 	"pushbutton/internal/tenants"
 	"pushbutton/internal/tenants/register"
 )
@@ -46,7 +46,7 @@ func TestCheck(t *testing.T) {
 			[][3]string{{"warning", "productboard.action", ""}}, "another address"},
 		"tracker's settings": {func(w *world, _ tenants.Integration) {
 			w.target = func(tenants.TargetConfig) error {
-				return targets.FieldErrors{{Path: "settings.project", Message: "is gone"}, {Path: "settings.x", Message: "is odd"}}
+				return settings.FieldErrors{{Path: "settings.project", Message: "is gone"}, {Path: "settings.x", Message: "is odd"}}
 			}
 		}, [][3]string{{"error", "tracker", "target.settings.project"}, {"error", "tracker", "target.settings.x"}}, "is gone"},
 		"tracker's credentials": {func(w *world, _ tenants.Integration) {

@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"pushbutton/internal/fault"
-	"pushbutton/internal/targets"
+	"pushbutton/internal/targets/settings"
 )
 
 // CheckItemFields says which of the names that a mapping uses no type of item
@@ -35,7 +35,7 @@ func CheckItemFields(ctx context.Context, pb Session, names []string) error {
 			continue
 		}
 		text := fmt.Sprintf("%q", name)
-		if s := targets.Suggest(name, people); s != "" {
+		if s := settings.Suggest(name, people); s != "" {
 			text += " (did you mean " + s + "?)"
 		}
 		missing = append(missing, text)

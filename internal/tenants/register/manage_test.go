@@ -13,7 +13,7 @@ import (
 	"pushbutton/internal/pbapi/pbfake"
 	"pushbutton/internal/redisdb/redistest"
 	"pushbutton/internal/secret"
-	"pushbutton/internal/targets"
+	"pushbutton/internal/targets/settings"
 	"pushbutton/internal/tenants"
 	"pushbutton/internal/tenants/register"
 )
@@ -72,7 +72,7 @@ func TestCreateNamesEveryField(t *testing.T) {
 	w := newWorld(t, redistest.Mini(t))
 	w.tenant()
 	w.target = func(tenants.TargetConfig) error {
-		return targets.FieldErrors{{Path: "settings.project", Message: "is required"}, {Path: "credentials.apiKey", Message: "is required"}}
+		return settings.FieldErrors{{Path: "settings.project", Message: "is required"}, {Path: "credentials.apiKey", Message: "is required"}}
 	}
 	want := desired("Engineering").Integration
 	want.Productboard.Token = secret.New("canary-wrong")

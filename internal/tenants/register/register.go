@@ -18,6 +18,7 @@ import (
 
 	"pushbutton/internal/pbapi"
 	"pushbutton/internal/targets"
+	"pushbutton/internal/targets/settings"
 	"pushbutton/internal/tenants"
 )
 
@@ -95,7 +96,7 @@ type Options struct {
 	// it did not send them before, by name (targets.Target.Recipients). It does
 	// not reach out. Its error is what is wrong with the settings of now; those
 	// from before that are wrong count as none. Needed for Patch alone.
-	Recipients func(before, now tenants.TargetConfig) (map[string]targets.Address, error)
+	Recipients func(before, now tenants.TargetConfig) (map[string]settings.Address, error)
 	// Preview returns what a push of an entity would create. Needed for Preview
 	// alone.
 	Preview func(ctx context.Context, in tenants.Integration, entity string) (targets.Preview, error)

@@ -19,7 +19,7 @@ import (
 	"pushbutton/internal/pbapi/pbfake"
 	"pushbutton/internal/redisdb/redistest"
 	"pushbutton/internal/secret"
-	"pushbutton/internal/targets"
+	"pushbutton/internal/targets/settings"
 	"pushbutton/internal/tenants"
 	"pushbutton/internal/tenants/register"
 )
@@ -83,10 +83,10 @@ func newWorld(t *testing.T, env redistest.Env) *world {
 	w.publicURL = public
 	w.set(func(o *register.Options) {
 		o.Now = func() time.Time { return w.now }
-		o.Recipients = func(_, now tenants.TargetConfig) (map[string]targets.Address, error) {
-			out := map[string]targets.Address{}
+		o.Recipients = func(_, now tenants.TargetConfig) (map[string]settings.Address, error) {
+			out := map[string]settings.Address{}
 			if url, ok := now.Settings["elsewhere"].(string); ok {
-				out["apiKey"] = targets.Address{Path: "settings.elsewhere", URL: url}
+				out["apiKey"] = settings.Address{Path: "settings.elsewhere", URL: url}
 			}
 			return out, nil
 		}
@@ -386,7 +386,7 @@ func TestApplyWritesNothingIfACheckFails(t *testing.T) {
 		},
 		"wrong settings": {
 			func(w *world, _ *register.Desired) {
-				w.target = only("Bad", targets.FieldErrors{{Path: "settings.project", Message: "is required"}, {Path: "settings.x", Message: "is not known"}})
+				w.target = only("Bad", settings.FieldErrors{{Path: "settings.project", Message: "is required"}, {Path: "settings.x", Message: "is not known"}})
 			},
 			[]string{"acme.yaml:Bad:target.settings.project: is required", "acme.yaml:Bad:target.settings.x: is not known"}, fault.Internal,
 		},

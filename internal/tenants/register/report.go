@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"pushbutton/internal/fault"
-	"pushbutton/internal/targets"
+	"pushbutton/internal/targets/settings"
 	"pushbutton/internal/tenants"
 )
 
@@ -174,7 +174,7 @@ func describe(origin string, err error) error {
 // describeTarget spreads what is wrong with a target's settings over their
 // fields.
 func describeTarget(j *job, err error) {
-	var fields targets.FieldErrors
+	var fields settings.FieldErrors
 	if errors.As(err, &fields) {
 		for _, f := range fields {
 			j.refuse(fault.Invalid, FieldTarget+"."+f.Path, "%s", f.Message)

@@ -16,7 +16,7 @@ import (
 	"pushbutton/config"
 	"pushbutton/internal/pbapi"
 	"pushbutton/internal/secret"
-	"pushbutton/internal/targets"
+	"pushbutton/internal/targets/settings"
 	"pushbutton/internal/tenants"
 	"pushbutton/internal/tenants/register"
 )
@@ -62,7 +62,7 @@ type Options struct {
 	// names it.
 	ReadFile func(path string, limit int64) ([]byte, error)
 	// CheckTarget says what is wrong with a target's type, settings and
-	// credentials, without reaching out. Its error wraps targets.FieldErrors
+	// credentials, without reaching out. Its error wraps settings.FieldErrors
 	// whose paths begin with "type", "settings" or "credentials".
 	CheckTarget func(tenants.TargetConfig) error
 }
@@ -215,7 +215,7 @@ func (r *reader) target(v value) tenants.TargetConfig {
 		return target
 	}
 	if err := r.opts.CheckTarget(target); err != nil {
-		var fields targets.FieldErrors
+		var fields settings.FieldErrors
 		if !errors.As(err, &fields) {
 			r.complain(v, "%s", err)
 		}

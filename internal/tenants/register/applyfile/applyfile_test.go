@@ -13,6 +13,7 @@ import (
 	"pushbutton/internal/secret"
 	"pushbutton/internal/targets"
 	"pushbutton/internal/targets/catalog"
+	"pushbutton/internal/targets/settings"
 	"pushbutton/internal/tenants"
 	"pushbutton/internal/tenants/register"
 	"pushbutton/internal/tenants/register/applyfile"
@@ -35,18 +36,18 @@ func options() *applyfile.Options {
 			return nil, errors.New("no such file")
 		},
 		CheckTarget: func(c tenants.TargetConfig) error {
-			var errs targets.FieldErrors
+			var errs settings.FieldErrors
 			if c.Type != "redmine" {
-				errs = append(errs, targets.FieldError{Path: "type", Message: "must be one of redmine"})
+				errs = append(errs, settings.FieldError{Path: "type", Message: "must be one of redmine"})
 			}
 			if c.Settings["project"] == nil {
-				errs = append(errs, targets.FieldError{Path: "settings.project", Message: "is required"})
+				errs = append(errs, settings.FieldError{Path: "settings.project", Message: "is required"})
 			}
 			if s, ok := c.Settings["url"].(string); ok && !strings.HasPrefix(s, "http") {
-				errs = append(errs, targets.FieldError{Path: "settings.url", Message: "must be an address"})
+				errs = append(errs, settings.FieldError{Path: "settings.url", Message: "must be an address"})
 			}
 			if c.Credentials["apiKey"].Empty() {
-				errs = append(errs, targets.FieldError{Path: "credentials.apiKey", Message: "is required"})
+				errs = append(errs, settings.FieldError{Path: "credentials.apiKey", Message: "is required"})
 			}
 			if len(errs) > 0 {
 				return errs

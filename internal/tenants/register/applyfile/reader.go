@@ -11,7 +11,7 @@ import (
 
 	"github.com/goccy/go-yaml/ast"
 
-	"pushbutton/internal/targets"
+	"pushbutton/internal/targets/settings"
 )
 
 // reader walks the parsed file and collects problems.
@@ -82,7 +82,7 @@ func (r *reader) object(v value, fields ...field) {
 		i := slices.Index(names, name)
 		if i < 0 {
 			hint := "; known keys are " + strings.Join(names, ", ")
-			if s := targets.Suggest(name, names); s != "" {
+			if s := settings.Suggest(name, names); s != "" {
 				hint = " (did you mean " + s + "?)"
 			}
 			r.complain(v, "is not known%s", hint)

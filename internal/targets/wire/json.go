@@ -1,4 +1,8 @@
-package targets
+// Package wire is what drivers make of a tracker's answers: calls in JSON, how
+// their answers are read, and the errors for answers that are wrong.
+//
+// What must not live here: one tracker's JSON and its words.
+package wire
 
 import (
 	"encoding/json"
@@ -8,9 +12,6 @@ import (
 	"pushbutton/internal/fault"
 	"pushbutton/internal/outbound"
 )
-
-// What drivers of trackers that speak JSON have in common. Credential, path
-// and the meaning of refusals are the driver's own.
 
 // Answer is what a driver wants to have read of an answer that may be more than
 // outbound.One allows. Drivers pass it where they pass the pointer alone

@@ -1,4 +1,8 @@
-package targets
+// Package text is what is said of trackers and to people, as plain text: lines,
+// cuts, sentences, limits and colours.
+//
+// What must not live here: drivers, settings and rich text's formats.
+package text
 
 import (
 	"regexp"
@@ -14,11 +18,11 @@ const (
 	ellipsis = "…"
 )
 
-// oneLine makes a single line of any text: runs of white space and control
+// OneLine makes a single line of any text: runs of white space and control
 // characters become one space, invalid UTF-8 becomes U+FFFD. Sequences that
 // steer a terminal, and characters that turn the direction of the text around
 // them, are left out.
-func oneLine(s string) string {
+func OneLine(s string) string {
 	s = strings.ToValidUTF8(s, "\uFFFD")
 	if strings.ContainsFunc(s, steers) {
 		s = strings.Map(func(r rune) rune {
@@ -48,16 +52,16 @@ func sequences() *regexp.Regexp {
 // never empty, cut with an ellipsis and not inside what people see as one
 // character.
 func Title(s string, limit int) string {
-	s = oneLine(beginning(s, limit))
+	s = OneLine(Beginning(s, limit))
 	if s == "" {
 		s = untitled
 	}
-	return cut(s, limit)
+	return Cut(s, limit)
 }
 
-// beginning is more of a text than limit characters (0: all of it) need, so that
+// Beginning is more of a text than limit characters (0: all of it) need, so that
 // megabytes are not read for a line.
-func beginning(s string, limit int) string {
+func Beginning(s string, limit int) string {
 	const most, spare = 64, 4096 // bytes of a character with what is left out before it
 	if limit <= 0 || len(s) <= limit*most+spare {
 		return s
@@ -65,9 +69,9 @@ func beginning(s string, limit int) string {
 	return s[:limit*most+spare]
 }
 
-// cut shortens s to at most limit characters (Unicode code points), the
+// Cut shortens s to at most limit characters (Unicode code points), the
 // ellipsis included. A limit of 0 or less means none.
-func cut(s string, limit int) string {
+func Cut(s string, limit int) string {
 	if limit <= 0 || len(s) <= limit || utf8.RuneCountInString(s) <= limit {
 		return s
 	}

@@ -1,6 +1,6 @@
 //go:build !mutant_uncut
 
-package targets
+package text
 
 // Limits of an issue, in characters but for MaxIssueID. Its texts are what a
 // button can show: what a tracker says beyond that is not kept. `make

@@ -1,4 +1,4 @@
-package targets
+package templates
 
 import (
 	"errors"
@@ -7,34 +7,42 @@ import (
 	"text/template/parse"
 )
 
-// InspectTemplate refuses what a template must not hold, because of what it
-// could cost: large numbers, deeply nested loops. It returns the
-// fields that the template names ({{field "Effort"}}). Its error is a sentence
-// that goes after the setting's path.
-func InspectTemplate(tree *parse.Tree) (fields []string, err error) {
-	walk, err := inspect(tree)
-	return walk.names, err
+const (
+	// maxNumber bounds the numbers in a template, and maxLoops how deep loops
+	// may nest: `range` counts.
+	maxNumber = 1000
+	maxLoops  = 2
+)
+
+// Inspection is what a template's text tells without running it.
+type Inspection struct {
+	// Fields are those that it names by a literal: {{field "Effort"}}.
+	Fields []string
+	// Actions is set if there is anything between braces.
+	Actions bool
 }
 
-func inspect(tree *parse.Tree) (*inspection, error) {
+// Inspect refuses what a template must not hold, because of what it could cost:
+// large numbers, deeply nested loops. Its error is a sentence that goes after
+// the setting's path.
+func Inspect(tree *parse.Tree) (Inspection, error) {
 	walk := &inspection{}
 	if tree != nil { // an empty text has none
 		walk.node(tree.Root, 0)
 	}
 	if walk.wrong != "" {
-		return walk, errors.New(walk.wrong)
+		return walk.Inspection, errors.New(walk.wrong)
 	}
-	slices.Sort(walk.names)
-	walk.names = slices.Compact(walk.names)
-	return walk, nil
+	slices.Sort(walk.Fields)
+	walk.Fields = slices.Compact(walk.Fields)
+	return walk.Inspection, nil
 }
 
 // inspection looks through a template for what must not be there, and for the
 // fields that it names.
 type inspection struct {
-	names   []string
-	actions bool // there is something between braces
-	wrong   string
+	Inspection
+	wrong string
 }
 
 func (w *inspection) node(n parse.Node, loops int) {
@@ -126,7 +134,7 @@ func (w *inspection) branch(n parse.BranchNode, loops int) {
 }
 
 func (w *inspection) command(n *parse.CommandNode, loops int) {
-	w.actions = true
+	w.Actions = true
 	w.calls(n)
 	if fn, ok := n.Args[0].(*parse.IdentifierNode); ok && fn.Ident == "field" {
 		if len(n.Args) != 2 {
@@ -138,7 +146,7 @@ func (w *inspection) command(n *parse.CommandNode, loops int) {
 			w.wrong = `must name a field in quotes: {{field "Effort"}}`
 			return
 		}
-		w.names = append(w.names, name.Text)
+		w.Fields = append(w.Fields, name.Text)
 		return
 	}
 	for _, a := range n.Args {

@@ -1,6 +1,6 @@
 //go:build mutant_uncut
 
-package targets
+package text
 
 // What the mutant has in place of the limits.
 const (

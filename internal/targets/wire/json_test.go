@@ -1,4 +1,4 @@
-package targets_test
+package wire_test
 
 import (
 	"errors"
@@ -12,17 +12,18 @@ import (
 	"pushbutton/internal/fault"
 	"pushbutton/internal/outbound"
 	"pushbutton/internal/targets"
+	"pushbutton/internal/targets/wire"
 )
 
 func TestJSONCall(t *testing.T) {
-	read, err := targets.JSONCall("read", http.MethodGet, "https://example.com/1", nil, nil)
+	read, err := wire.JSONCall("read", http.MethodGet, "https://example.com/1", nil, nil)
 	require.NoError(t, err)
 	assert.Equal(t, outbound.Call{Op: "read", Method: "GET", URL: "https://example.com/1", Header: http.Header{"Accept": {"application/json"}}}, read)
-	write, err := targets.JSONCall("write", http.MethodPost, "https://example.com/1", map[string]int{"a": 1}, nil)
+	write, err := wire.JSONCall("write", http.MethodPost, "https://example.com/1", map[string]int{"a": 1}, nil)
 	require.NoError(t, err)
 	assert.Equal(t, `{"a":1}`, string(write.Body))
 	assert.Equal(t, "application/json", write.Header.Get("Content-Type"))
-	_, err = targets.JSONCall("write", http.MethodPost, "https://example.com/1", func() {}, nil)
+	_, err = wire.JSONCall("write", http.MethodPost, "https://example.com/1", func() {}, nil)
 	assert.Equal(t, fault.Internal, fault.KindOf(err))
 	assert.Equal(t, targets.OutcomeNotDone, targets.OutcomeOf(err), "nothing was sent")
 }
@@ -30,7 +31,7 @@ func TestJSONCall(t *testing.T) {
 // A read never leaves a create in doubt, and a write that was answered in
 // words nobody understands always does.
 func TestJSONReplies(t *testing.T) {
-	stranger := func(op string, err error) *fault.Error { return targets.Stranger(op, "Acme", "settings.url", err) }
+	stranger := func(op string, err error) *fault.Error { return wire.Stranger(op, "Acme", "settings.url", err) }
 	lost := &fault.Error{Kind: fault.Unavailable, Unsure: true, Err: errors.New("cut")}
 	for name, c := range map[string]struct {
 		body        string
@@ -55,18 +56,18 @@ func TestJSONReplies(t *testing.T) {
 			defer srv.Close()
 			client := outbound.New(outbound.Options{Unguarded: true})
 			defer client.Close()
-			call, err := targets.JSONCall("op", http.MethodGet, srv.URL, nil, out)
+			call, err := wire.JSONCall("op", http.MethodGet, srv.URL, nil, out)
 			require.NoError(t, err)
 			reply, sent := client.Send(t.Context(), call)
 			if c.err != nil {
 				sent = c.err
 			}
-			err = targets.ReadJSON("op", sent, stranger)
+			err = wire.ReadJSON("op", sent, stranger)
 			assert.Equal(t, c.read, targets.OutcomeOf(err), "read: %v", err)
 			if c.read == targets.OutcomeNotDone && c.err == nil {
 				assert.Equal(t, "The address does not answer as Acme does. Ask your admin to check settings.url.", fault.From(err).Public)
 			}
-			err = targets.WroteJSON("op", reply, sent, out)
+			err = wire.WroteJSON("op", reply, sent, out)
 			assert.Equal(t, c.write, targets.OutcomeOf(err), "write: %v", err)
 		})
 	}

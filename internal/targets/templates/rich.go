@@ -1,6 +1,7 @@
-package targets
+package templates
 
 import (
+	"fmt"
 	"html"
 	"strings"
 
@@ -10,6 +11,15 @@ import (
 // tooLargeText stands for rich text that cannot be read.
 const tooLargeText = "The text is too large to be shown here; see Productboard."
 
+const (
+	// MaxOutput bounds what one template writes, in bytes. Productboard's rich
+	// text has up to 524,288 characters.
+	MaxOutput = 4 << 20
+	// MaxFields bounds the text of all custom fields, in bytes, with its markup as
+	// HTML.
+	MaxFields = 2 * MaxOutput
+)
+
 // What stands around rich text in the output of a field's template. Plain forms
 // of rich text hold neither.
 const (
@@ -18,15 +28,15 @@ const (
 )
 
 // richText is the plain form of rich text, for functions and comparisons in a
-// field's template. Written out it is set apart, so that richTexts can put the
+// field's template. Written out it is set apart, so that RichTexts can put the
 // rich text in its place.
 type richText string
 
 // String implements fmt.Stringer.
 func (r richText) String() string { return richBegins + string(r) + richEnds }
 
-// richTexts are the rich texts that the templates of one item's fields write.
-type richTexts struct {
+// RichTexts are the rich texts that the templates of one item's fields write.
+type RichTexts struct {
 	plain map[string]richText // by the HTML
 	texts map[string]string   // the same for templates of one line, as they are
 	docs  map[richText]sizedDoc
@@ -39,12 +49,13 @@ type sizedDoc struct {
 	size int // in HTML
 }
 
-func newRichTexts() *richTexts {
-	return &richTexts{plain: map[string]richText{}, texts: map[string]string{}, docs: map[richText]sizedDoc{}, left: maxFieldsText}
+// NewRichTexts knows none yet.
+func NewRichTexts() *RichTexts {
+	return &RichTexts{plain: map[string]richText{}, texts: map[string]string{}, docs: map[richText]sizedDoc{}, left: MaxFields}
 }
 
-// add returns the plain form under which the rich text is known.
-func (r *richTexts) add(html string) richText {
+// Add returns the plain form under which the rich text is known.
+func (r *RichTexts) Add(html string) fmt.Stringer {
 	if plain, known := r.plain[html]; known {
 		return plain
 	}
@@ -60,8 +71,8 @@ func (r *richTexts) add(html string) richText {
 	return plain
 }
 
-// text is rich text without its markup, which is made once for each.
-func (r *richTexts) text(html string) string {
+// Text is rich text without its markup, which is made once for each.
+func (r *RichTexts) Text(html string) string {
 	if known, ok := r.texts[html]; ok {
 		return known
 	}
@@ -69,21 +80,21 @@ func (r *richTexts) text(html string) string {
 	return r.texts[html]
 }
 
-// htmlText is the text of rich texts that are known, or plain.
-func htmlText(r *richTexts) func(string) string {
+// html is Text, or plain where no rich texts are known.
+func (r *RichTexts) html() func(string) string {
 	if r == nil {
 		return plain
 	}
-	return r.text
+	return r.Text
 }
 
-// split takes the output of a template apart. What is not a known plain form
+// Split takes the output of a template apart. What is not a known plain form
 // between the two signs is plain text, and loses the signs.
-func (r *richTexts) split(out string) (composed, error) {
+func (r *RichTexts) Split(out string) (Composed, error) {
 	if r.left -= len(out); r.left < 0 {
-		return composed{}, errTooMuch
+		return Composed{}, errTooMuch
 	}
-	var c composed
+	var c Composed
 	for out != "" {
 		before, rest, found := strings.Cut(out, richBegins)
 		c.text(strings.ReplaceAll(before, richEnds, ""))
@@ -109,9 +120,9 @@ func (r *richTexts) split(out string) (composed, error) {
 	return c, nil
 }
 
-// composed is what the template of a field wrote: plain text, and rich text
+// Composed is what the template of a field wrote: plain text, and rich text
 // between it.
-type composed struct{ parts []part }
+type Composed struct{ parts []part }
 
 type part struct {
 	text string // of rich text, the plain form
@@ -119,14 +130,14 @@ type part struct {
 	rich bool
 }
 
-func (c *composed) text(s string) {
+func (c *Composed) text(s string) {
 	if s != "" {
 		c.parts = append(c.parts, part{text: s})
 	}
 }
 
-// plain is all of it as plain text.
-func (c composed) plain() string {
+// Plain is all of it as plain text.
+func (c Composed) Plain() string {
 	var out strings.Builder
 	for _, p := range c.parts {
 		out.WriteString(p.text)
@@ -134,7 +145,8 @@ func (c composed) plain() string {
 	return out.String()
 }
 
-func (c composed) rich() bool {
+// Rich reports whether any of it is rich text.
+func (c Composed) Rich() bool {
 	for _, p := range c.parts {
 		if p.rich {
 			return true
@@ -143,9 +155,9 @@ func (c composed) rich() bool {
 	return false
 }
 
-// doc is all of it as one document. Rich text of one paragraph stays in the
+// Doc is all of it as one document. Rich text of one paragraph stays in the
 // line where the template has it.
-func (c composed) doc() richtext.Doc {
+func (c Composed) Doc() richtext.Doc {
 	var out richtext.Doc
 	var lines paragraphs
 	for _, p := range c.parts {
@@ -163,6 +175,17 @@ func (c composed) doc() richtext.Doc {
 		}
 	}
 	return out.Append(lines.end())
+}
+
+// Docs returns the rich texts in it.
+func (c Composed) Docs() []richtext.Doc {
+	var out []richtext.Doc
+	for _, p := range c.parts {
+		if p.rich {
+			out = append(out, p.doc)
+		}
+	}
+	return out
 }
 
 // onlyParagraph returns the inside of a document's only block, in HTML, if that
@@ -241,4 +264,13 @@ func (p *paragraphs) end() richtext.Doc {
 		return richtext.Paragraph(richtext.Text(tooLargeText))
 	}
 	return doc
+}
+
+// plain is rich text without its markup; what cannot be read is left out.
+func plain(html string) string {
+	doc, err := richtext.Parse(html)
+	if err != nil {
+		return ""
+	}
+	return doc.Plain()
 }

@@ -1,4 +1,8 @@
-package targets
+// Package settings describes the settings and credentials of integrations as
+// data, and decodes them.
+//
+// What must not live here: what any setting means to a tracker.
+package settings
 
 import (
 	"fmt"
@@ -12,13 +16,16 @@ import (
 
 	"pushbutton/internal/fault"
 	"pushbutton/internal/secret"
+	"pushbutton/internal/targets/text"
 )
 
 const (
-	opSettings = "read settings"
-	// maxSetting bounds one text or credential, in bytes; maxMultiline a
+	// Op is the operation of everything that reads settings, as it stands in
+	// errors.
+	Op = "read settings"
+	// MaxText bounds one text or credential, in bytes; maxMultiline a
 	// credential of several lines (an RSA key of 16,384 bits has 12,900).
-	maxSetting   = 4096
+	MaxText      = 4096
 	maxMultiline = 16 << 10
 	// maxEntries bounds one list or map.
 	maxEntries = 100
@@ -89,9 +96,10 @@ func (e FieldErrors) Error() string {
 	return strings.Join(texts, "; ")
 }
 
-func (e FieldErrors) fault() *fault.Error {
+// Fault is the error for people who gave the settings.
+func (e FieldErrors) Fault() *fault.Error {
 	public := "The integration's settings are wrong: " + e.Error() + "."
-	return &fault.Error{Op: opSettings, Kind: fault.Invalid, Side: fault.SidePlugin, Public: cut(oneLine(public), MaxPublic), Err: e}
+	return &fault.Error{Op: Op, Kind: fault.Invalid, Side: fault.SidePlugin, Public: text.Cut(text.OneLine(public), text.MaxPublic), Err: e}
 }
 
 // Values are decoded settings. The methods give the zero value for a setting
@@ -112,10 +120,6 @@ func (v Values) List(name string) []string { l, _ := v[name].([]string); return 
 
 // Map gives a TypeMap setting.
 func (v Values) Map(name string) map[string]string { m, _ := v[name].(map[string]string); return m }
-
-func decodeSettings(fields []Field, raw map[string]any) (Values, FieldErrors) {
-	return Decode("settings", fields, raw)
-}
 
 // Decode checks raw settings, as they come out of YAML or JSON, against their
 // fields and fills in defaults. path leads to them ("settings"). How deep they
@@ -148,14 +152,16 @@ func Decode(path string, fields []Field, raw map[string]any) (Values, FieldError
 	return values, errs
 }
 
-func decodeCredentials(fields []Field, raw map[string]secret.String) (map[string]secret.String, FieldErrors) {
+// DecodeCredentials checks credentials against their fields. A field for
+// AnyName stands for each that is given.
+func DecodeCredentials(fields []Field, raw map[string]secret.String) (map[string]secret.String, FieldErrors) {
 	fields, unnamed := named(fields, raw)
 	errs := append(unnamed, unknownKeys("credentials", fields, slices.Collect(maps.Keys(raw)))...)
 	creds := map[string]secret.String{}
 	for _, f := range fields {
 		path := "credentials." + f.Name
 		value := secret.New(strings.TrimSpace(raw[f.Name].Reveal())) // files end with a newline
-		limit, allowed, odd := maxSetting, "", "line breaks, accents"
+		limit, allowed, odd := MaxText, "", "line breaks, accents"
 		if f.Multiline {
 			limit, allowed, odd = maxMultiline, "\r\n", "accents, control characters"
 		}
@@ -173,10 +179,10 @@ func decodeCredentials(fields []Field, raw map[string]secret.String) (map[string
 	return creds, errs
 }
 
-// masked lists what must not be seen of credentials: each one, or each line
+// MaskedLines lists what must not be seen of credentials: each one, or each line
 // of one that has several, since a text may hold it with other line ends.
 // What says nothing (the dashes around a key) would mask words.
-func masked(creds map[string]secret.String) []string {
+func MaskedLines(creds map[string]secret.String) []string {
 	var out []string
 	for _, name := range slices.Sorted(maps.Keys(creds)) {
 		whole := creds[name].Reveal()
@@ -251,7 +257,7 @@ func (d *decoder) text(path string, raw any) string {
 		d.errs = append(d.errs, FieldError{path, "must be a text"})
 		return ""
 	}
-	limit := maxSetting
+	limit := MaxText
 	if d.field.Max > 0 {
 		limit = d.field.Max
 	}
@@ -259,7 +265,7 @@ func (d *decoder) text(path string, raw any) string {
 	case len(s) > limit || !utf8.ValidString(s):
 		d.errs = append(d.errs, FieldError{path, fmt.Sprintf("must be valid UTF-8 of at most %d bytes", limit)})
 	case len(d.field.Enum) > 0 && !slices.Contains(d.field.Enum, s):
-		d.errs = append(d.errs, FieldError{path, "must be one of " + strings.Join(d.field.Enum, ", ") + suggestion(s, d.field.Enum)})
+		d.errs = append(d.errs, FieldError{path, "must be one of " + strings.Join(d.field.Enum, ", ") + Suggestion(s, d.field.Enum)})
 	}
 	return s
 }
@@ -351,7 +357,7 @@ func unknownKeys(part string, fields []Field, given []string) FieldErrors {
 	slices.Sort(given)
 	for _, key := range given {
 		if !slices.Contains(names, key) {
-			errs = append(errs, FieldError{part + "." + cut(oneLine(key), 64), "is not known" + suggestion(key, names)})
+			errs = append(errs, FieldError{part + "." + text.Cut(text.OneLine(key), 64), "is not known" + Suggestion(key, names)})
 		}
 	}
 	return errs
@@ -369,7 +375,8 @@ func Suggest(given string, names []string) string {
 	return best
 }
 
-func suggestion(given string, names []string) string {
+// Suggestion is the end of a sentence that offers what Suggest finds.
+func Suggestion(given string, names []string) string {
 	if s := Suggest(given, names); s != "" {
 		return " (did you mean " + s + "?)"
 	}

@@ -1,4 +1,4 @@
-package targets
+package templates
 
 import (
 	"errors"
@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"pushbutton/internal/targets/templates"
+	"pushbutton/internal/targets/text"
 )
 
 var errTooMuch = errors.New("it makes too long a text")
@@ -15,14 +15,16 @@ var errTooMuch = errors.New("it makes too long a text")
 // textFunctions are the functions that templates of any kind can call. Those
 // that make long texts of short ones ask the budget first.
 type textFunctions struct {
-	budget *templates.Budget
+	budget *Budget
 	// html is rich text without its markup.
 	html func(string) string
 }
 
 // TextFunctions returns the functions that templates of any kind can call, for
-// one run.
-func TextFunctions(b *templates.Budget) map[string]any { return textFunctions{b, plain}.all() }
+// one run. Rich texts that rich knows are read once; rich may be nil.
+func TextFunctions(b *Budget, rich *RichTexts) map[string]any {
+	return textFunctions{b, rich.html()}.all()
+}
 
 func (f textFunctions) all() map[string]any {
 	return map[string]any{
@@ -33,7 +35,7 @@ func (f textFunctions) all() map[string]any {
 		"lower":    func(v any) string { return strings.ToLower(f.text(v)) },
 		"trim":     func(v any) string { return strings.TrimSpace(f.text(v)) },
 		"replace":  f.replace,
-		"truncate": func(limit int, v any) string { return cut(f.text(v), limit) },
+		"truncate": func(limit int, v any) string { return text.Cut(f.text(v), limit) },
 		"default": func(fallback string, v any) any {
 			if f.text(v) == "" {
 				return fallback
@@ -47,7 +49,7 @@ func (f textFunctions) all() map[string]any {
 // room returns an error for a text that is too long, or that the budget does
 // not pay for.
 func (f textFunctions) room(bytes int) error {
-	if bytes > maxHTMLOutput {
+	if bytes > MaxOutput {
 		return errTooMuch
 	}
 	return f.budget.Afford(bytes)
@@ -55,7 +57,7 @@ func (f textFunctions) room(bytes int) error {
 
 func (f textFunctions) join(sep string, v any) (string, error) {
 	list, ok := v.([]string)
-	if field, isField := v.(listValue); isField {
+	if field, isField := v.(List); isField {
 		list, ok = field.texts, true
 	}
 	if !ok {
@@ -132,3 +134,15 @@ func formatDate(layout, s string) string {
 	}
 	return s
 }
+
+// List is a field with any number of values.
+type List struct {
+	texts []string
+	sep   string
+}
+
+// NewList returns a List that is written with sep between its values.
+func NewList(texts []string, sep string) List { return List{texts, sep} }
+
+// String implements fmt.Stringer.
+func (l List) String() string { return strings.Join(l.texts, l.sep) }

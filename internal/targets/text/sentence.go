@@ -1,0 +1,36 @@
+package text
+
+import "strings"
+
+// MaxPublic is the longest sentence a button can show, in characters
+// (Productboard's limit for an error message).
+const MaxPublic = 255
+
+const (
+	// minSaid is how much of a tracker's own words is kept however long the
+	// advice is, in characters.
+	minSaid = 40
+	// MaxNames bounds the names in a sentence, in characters.
+	MaxNames = 80
+)
+
+// Advised is the sentence for a refusal in the tracker's own words, which are
+// cut so that the advice behind them fits. advice begins with the full stop, or
+// with what ends the sentence (". Ask your admin ...").
+func Advised(tracker, said, advice string) string {
+	said = Title(said, max(minSaid, MaxPublic-len(tracker)-len(": ")-len(advice)))
+	return tracker + ": " + strings.TrimRight(said, ". ") + advice
+}
+
+// Only is the part of a sentence that says what there is instead of what the
+// settings name, ", only A, B", cut; "" if there is nothing.
+func Only[T any](all []T, name func(T) string) string {
+	if len(all) == 0 {
+		return ""
+	}
+	names := make([]string, len(all))
+	for i, one := range all {
+		names[i] = name(one)
+	}
+	return ", only " + Title(strings.Join(names, ", "), MaxNames)
+}
