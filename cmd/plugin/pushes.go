@@ -14,35 +14,35 @@ import (
 	"pushbutton/internal/pushes"
 )
 
-// pushDesk looks after the pushes of one tenant: pushes.Desk on Redis, or a
+// pushScope looks after the pushes of one tenant: pushes.Scope on Redis, or a
 // client of a running plugin.
-type pushDesk interface {
+type pushScope interface {
 	List(ctx context.Context, q pushes.Query) (pushes.Page, error)
 	Get(ctx context.Context, integration, entity string) (pushes.Detail, error)
 	Retry(ctx context.Context, integration, entity string) (pushes.Push, error)
-	RetryFailed(ctx context.Context, q pushes.Query) (pushes.Retried, error)
+	RetryFailed(ctx context.Context, q pushes.Query) (pushes.RetryResult, error)
 	Reset(ctx context.Context, integration, entity string) (pushes.Push, error)
 	Link(ctx context.Context, integration, entity, issue string) (pushes.Push, error)
 	Unlink(ctx context.Context, integration, entity string) (pushes.Push, error)
 }
 
-// pushDesks returns every tenant's.
-type pushDesks interface {
+// pushScopes returns the scope of each tenant.
+type pushScopes interface {
 	TenantIDs(ctx context.Context) iter.Seq2[string, error]
-	Pushes(tenant string) pushDesk
+	Pushes(tenant string) pushScope
 }
 
-// localDesks are those of this process, on Redis.
-type localDesks struct{ *app.App }
+// localScopes are those of this process, on Redis.
+type localScopes struct{ *app.App }
 
-// Pushes implements pushDesks.
-func (l localDesks) Pushes(tenant string) pushDesk { return l.App.Pushes().Tenant(tenant) }
+// Pushes implements pushScopes.
+func (l localScopes) Pushes(tenant string) pushScope { return l.App.Pushes().Tenant(tenant) }
 
-// remoteDesks are those of a running plugin.
-type remoteDesks struct{ *client.Client }
+// remoteScopes are those of a running plugin.
+type remoteScopes struct{ *client.Client }
 
-// Pushes implements pushDesks.
-func (r remoteDesks) Pushes(tenant string) pushDesk { return r.Client.Pushes(tenant) }
+// Pushes implements pushScopes.
+func (r remoteScopes) Pushes(tenant string) pushScope { return r.Client.Pushes(tenant) }
 
 // pushOptions are the flags.
 type pushOptions struct {
@@ -83,10 +83,10 @@ func pushesCommand() command {
 					return err
 				}
 				defer client.Close()
-				return plainly(do(ctx, remoteDesks{client}))
+				return plainly(do(ctx, remoteScopes{client}))
 			}
 			return app.WithApp(ctx, cfg, inv.logger(cfg), version, func(ctx context.Context, a *app.App) error {
-				return plainly(do(ctx, localDesks{a}))
+				return plainly(do(ctx, localScopes{a}))
 			})
 		}
 	}}
@@ -102,7 +102,7 @@ func plainly(err error) error {
 }
 
 // pushes makes what the arguments ask for. Flags may also follow the verb.
-func (inv *invocation) pushes(o pushOptions, args []string) (func(context.Context, pushDesks) error, error) {
+func (inv *invocation) pushes(o pushOptions, args []string) (func(context.Context, pushScopes) error, error) {
 	if len(args) == 0 {
 		return nil, &usageError{errors.New("say " + pushVerbs)}
 	}
@@ -120,9 +120,9 @@ func (inv *invocation) pushes(o pushOptions, args []string) (func(context.Contex
 		if o.filter.State = connections.State(o.state); o.state == "all" {
 			o.filter.State = ""
 		}
-		return func(ctx context.Context, from pushDesks) error { return o.list(ctx, from, p) }, nil
+		return func(ctx context.Context, from pushScopes) error { return o.list(ctx, from, p) }, nil
 	case verb == "show" && len(keys) == 1:
-		return func(ctx context.Context, from pushDesks) error {
+		return func(ctx context.Context, from pushScopes) error {
 			d, err := from.Pushes(keys[0].Tenant).Get(ctx, keys[0].Integration, keys[0].Entity)
 			if err != nil {
 				return err
@@ -130,15 +130,15 @@ func (inv *invocation) pushes(o pushOptions, args []string) (func(context.Contex
 			return p.detail(d)
 		}, nil
 	case verb == "retry" && len(keys) == 0 && o.all:
-		return func(ctx context.Context, from pushDesks) error { return o.retryAll(ctx, from, p) }, nil
+		return func(ctx context.Context, from pushScopes) error { return o.retryAll(ctx, from, p) }, nil
 	case verb == "retry" && len(keys) > 0 && !o.all:
-		return each(p, "retried", keys, pushDesk.Retry), nil
+		return each(p, "retried", keys, pushScope.Retry), nil
 	case verb == "reset" && len(keys) == 1:
-		return each(p, "reset", keys, pushDesk.Reset), nil
+		return each(p, "reset", keys, pushScope.Reset), nil
 	case verb == "unlink" && len(keys) == 1:
-		return each(p, "unlinked", keys, pushDesk.Unlink), nil
+		return each(p, "unlinked", keys, pushScope.Unlink), nil
 	case verb == "link" && len(keys) == 1 && issue != "":
-		return each(p, "linked", keys, func(d pushDesk, ctx context.Context, integration, entity string) (pushes.Push, error) {
+		return each(p, "linked", keys, func(d pushScope, ctx context.Context, integration, entity string) (pushes.Push, error) {
 			return d.Link(ctx, integration, entity, issue)
 		}), nil
 	default:
@@ -159,8 +159,8 @@ func parseKeys(args []string) ([]connections.Key, error) {
 }
 
 // each changes buttons one after the other.
-func each(p *pushPrinter, done string, keys []connections.Key, do func(d pushDesk, ctx context.Context, integration, entity string) (pushes.Push, error)) func(context.Context, pushDesks) error {
-	return func(ctx context.Context, from pushDesks) error {
+func each(p *pushPrinter, done string, keys []connections.Key, do func(d pushScope, ctx context.Context, integration, entity string) (pushes.Push, error)) func(context.Context, pushScopes) error {
+	return func(ctx context.Context, from pushScopes) error {
 		for _, key := range keys {
 			changed, err := do(from.Pushes(key.Tenant), ctx, key.Integration, key.Entity)
 			if err != nil {
@@ -174,7 +174,7 @@ func each(p *pushPrinter, done string, keys []connections.Key, do func(d pushDes
 
 // everyPage asks each tenant for pages until there are none left, or enough.
 // ask returns how many it found.
-func (o pushOptions) everyPage(ctx context.Context, from pushDesks, ask func(d pushDesk, tenant string, q pushes.Query) (n int, next string, err error)) error {
+func (o pushOptions) everyPage(ctx context.Context, from pushScopes, ask func(d pushScope, tenant string, q pushes.Query) (n int, next string, err error)) error {
 	ids := from.TenantIDs(ctx)
 	if o.tenant != "" {
 		ids = func(yield func(string, error) bool) { yield(o.tenant, nil) }
@@ -214,9 +214,9 @@ func (o pushOptions) everyPage(ctx context.Context, from pushDesks, ask func(d p
 	return nil
 }
 
-func (o pushOptions) list(ctx context.Context, from pushDesks, p *pushPrinter) error {
+func (o pushOptions) list(ctx context.Context, from pushScopes, p *pushPrinter) error {
 	p.begin()
-	err := o.everyPage(ctx, from, func(d pushDesk, _ string, q pushes.Query) (int, string, error) {
+	err := o.everyPage(ctx, from, func(d pushScope, _ string, q pushes.Query) (int, string, error) {
 		page, err := d.List(ctx, q)
 		p.page(page.Pushes)
 		return len(page.Pushes), page.Next, err
@@ -224,9 +224,9 @@ func (o pushOptions) list(ctx context.Context, from pushDesks, p *pushPrinter) e
 	return errors.Join(p.end(), err)
 }
 
-func (o pushOptions) retryAll(ctx context.Context, from pushDesks, p *pushPrinter) error {
+func (o pushOptions) retryAll(ctx context.Context, from pushScopes, p *pushPrinter) error {
 	total, reported := 0, map[string]bool{}
-	err := o.everyPage(ctx, from, func(d pushDesk, tenant string, q pushes.Query) (int, string, error) {
+	err := o.everyPage(ctx, from, func(d pushScope, tenant string, q pushes.Query) (int, string, error) {
 		done, err := d.RetryFailed(ctx, q)
 		for _, s := range done.Skipped {
 			if !reported[s.Integration] {

@@ -31,7 +31,7 @@ func (p *pushPrinter) page(found []pushes.Push) {
 		if one.Issue != nil {
 			issue = one.Issue.Key
 		}
-		for _, f := range []*connections.Failure{one.Waiting, one.Failure} {
+		for _, f := range []*connections.Failure{one.LastFailure, one.Failure} {
 			if f != nil {
 				failure = *f
 			}
@@ -66,7 +66,7 @@ func (p *pushPrinter) detail(d pushes.Detail) error {
 	line("push", d.Key.String())
 	line("integration", d.Key.Tenant+"/"+d.Integration)
 	line("state", string(d.State))
-	line("to do", string(d.ToDo))
+	line("to do", string(d.Step))
 	clicked := stamp(d.Clicked)
 	if d.By != (connections.Person{}) {
 		clicked += " by " + strings.TrimSpace(d.By.Name+" <"+d.By.Email+">")
@@ -76,7 +76,7 @@ func (p *pushPrinter) detail(d pushes.Detail) error {
 		line("issue", d.Issue.Key+" "+d.Issue.URL)
 	}
 	line("failed", reason(d.Failure))
-	line("waits because", reason(d.Waiting))
+	line("waits because", reason(d.LastFailure))
 	line("marker", string(d.Marker))
 	if err := w.Flush(); err != nil {
 		return err

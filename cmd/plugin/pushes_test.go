@@ -195,14 +195,14 @@ func pushesCommands(t *testing.T, w *pushWorld) {
 	}
 }
 
-// linking is a desk that can only link, to one issue.
+// linking is a scope that can only link, to one issue.
 type linking struct {
-	pushDesk
+	pushScope
 	tenant string
 }
 
 func (l linking) TenantIDs(context.Context) iter.Seq2[string, error] { return nil }
-func (l linking) Pushes(tenant string) pushDesk                      { return linking{tenant: tenant} }
+func (l linking) Pushes(tenant string) pushScope                     { return linking{tenant: tenant} }
 
 func (l linking) Link(_ context.Context, integration, entity, issue string) (pushes.Push, error) {
 	if issue != "ENG-1" {

@@ -64,7 +64,7 @@ func TestARefusedTrackerCredentialHasOneSide(t *testing.T) {
 			r.settings("wrong-key", "demo", 0)
 			r.click(pbapi.TriggerPush)
 			require.True(t, r.step(t.Context()))
-			_, err := desk(t, r, mark).Retry(t.Context(), intID, entityID)
+			_, err := scope(t, r, mark).Retry(t.Context(), intID, entityID)
 			require.ErrorIs(t, err, fault.Unauthorized)
 			return fault.From(err).Side
 		},
@@ -75,8 +75,8 @@ func TestARefusedTrackerCredentialHasOneSide(t *testing.T) {
 	}
 }
 
-// desk is what people see of the rig's pushes while its integration is marked.
-func desk(t *testing.T, r *rig, mark *tenants.Reconnect) pushes.Desk {
+// scope is what people see of the rig's pushes while its integration is marked.
+func scope(t *testing.T, r *rig, mark *tenants.Reconnect) pushes.Scope {
 	t.Helper()
 	ring, err := secret.NewKeyring([]secret.Key{{ID: "k1", Bytes: bytes.Repeat([]byte("k"), secret.KeySize)}})
 	require.NoError(t, err)

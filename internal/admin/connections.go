@@ -13,7 +13,7 @@ import (
 
 // Pushes looks after the buttons of a tenant; *pushes.Service does.
 type Pushes interface {
-	Tenant(id string) pushes.Desk
+	Tenant(id string) pushes.Scope
 }
 
 // retryLimit bounds a call that pushes many again.
@@ -40,16 +40,16 @@ func ConnectionRoutes(p Pushes) []Route {
 			Summary: "Get a connection with its timeline"}, h.get),
 		Handle(Route{Method: http.MethodPost, Path: connectionPath + "/retry", Operation: "retryConnection", Tag: tag, Role: auth.Admin,
 			Summary:     "Push again",
-			Description: "This is as safe as clicking. An issue that exists is found and not created a second time, and a push under way goes on as it is."}, h.one(pushes.Desk.Retry)),
+			Description: "This is as safe as clicking. An issue that exists is found and not created a second time, and a push under way goes on as it is."}, h.one(pushes.Scope.Retry)),
 		Handle(Route{Method: http.MethodPost, Path: connectionPath + "/reset", Operation: "resetConnection", Tag: tag, Role: auth.Admin,
 			Summary:     "Have the button show initial again",
-			Description: "Works whatever the button shows at Productboard, and whether or not it has a record here. The issue stays as it is, and the next push gets a new one."}, h.one(pushes.Desk.Reset)),
+			Description: "Works whatever the button shows at Productboard, and whether or not it has a record here. The issue stays as it is, and the next push gets a new one."}, h.one(pushes.Scope.Reset)),
 		Handle(Route{Method: http.MethodPost, Path: connectionPath + "/link", Operation: "linkConnection", Tag: tag, Role: auth.Admin, Limit: integrationLimit,
 			Summary:     "Link the button to an issue that exists",
 			Description: "Name the issue by its key or its page's address; the plugin asks the tracker for it. An issue that the button was connected to before stays as it is."}, h.link),
 		Handle(Route{Method: http.MethodPost, Path: connectionPath + "/unlink", Operation: "unlinkConnection", Tag: tag, Role: auth.Admin,
 			Summary:     "Unlink the button from its issue",
-			Description: "Does what unlinking at Productboard does: the button shows initial again, and onUnlink of the integration says what becomes of the issue."}, h.one(pushes.Desk.Unlink)),
+			Description: "Does what unlinking at Productboard does: the button shows initial again, and onUnlink of the integration says what becomes of the issue."}, h.one(pushes.Scope.Unlink)),
 	}
 }
 
@@ -73,7 +73,7 @@ func (h connectionRoutes) get(ctx context.Context, c *Call, _, _ None) (Connecti
 }
 
 // one carries out a change that needs no more than the button's name.
-func (h connectionRoutes) one(do func(d pushes.Desk, ctx context.Context, integration, entity string) (pushes.Push, error)) func(context.Context, *Call, None, None) (Connection, error) {
+func (h connectionRoutes) one(do func(s pushes.Scope, ctx context.Context, integration, entity string) (pushes.Push, error)) func(context.Context, *Call, None, None) (Connection, error) {
 	return func(ctx context.Context, c *Call, _, _ None) (Connection, error) {
 		changed, err := do(h.p.Tenant(c.Tenant.ID), ctx, c.Param("integration"), c.Param("entity"))
 		return wireConnection(changed), err

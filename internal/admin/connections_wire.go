@@ -120,8 +120,8 @@ type ConnectionsRetried struct {
 }
 
 func wireConnection(p pushes.Push) Connection {
-	out := Connection{Integration: p.Key.Integration, IntegrationName: p.Integration, Entity: p.Key.Entity, State: string(p.State), ToDo: string(p.ToDo),
-		ClickedAt: p.Clicked, ChangedAt: p.Changed, Attempts: p.Attempts, Failure: wireFailure(p.Failure), LastFailure: wireFailure(p.Waiting), Marker: string(p.Marker)}
+	out := Connection{Integration: p.Key.Integration, IntegrationName: p.Integration, Entity: p.Key.Entity, State: string(p.State), ToDo: string(p.Step),
+		ClickedAt: p.Clicked, ChangedAt: p.Changed, Attempts: p.Attempts, Failure: wireFailure(p.Failure), LastFailure: wireFailure(p.LastFailure), Marker: string(p.Marker)}
 	if p.By != (connections.Person{}) {
 		out.ClickedBy = &ConnectionPerson{Name: p.By.Name, Email: p.By.Email}
 	}
@@ -147,7 +147,7 @@ func wireDetail(d pushes.Detail) ConnectionDetail {
 	return out
 }
 
-func wireRetried(r pushes.Retried) ConnectionsRetried {
+func wireRetried(r pushes.RetryResult) ConnectionsRetried {
 	out := ConnectionsRetried{Retried: r.Retried, Skipped: []ConnectionSkipped{}, Next: r.Next}
 	for _, s := range r.Skipped {
 		e := fault.From(s.Err)
@@ -159,8 +159,8 @@ func wireRetried(r pushes.Retried) ConnectionsRetried {
 // Push is the connection as the services have it, for clients.
 func (c Connection) Push(tenant string) pushes.Push {
 	out := pushes.Push{Key: connections.Key{Tenant: tenant, Integration: c.Integration, Entity: c.Entity}, Integration: c.IntegrationName,
-		State: connections.State(c.State), ToDo: connections.Step(c.ToDo), Clicked: c.ClickedAt, Changed: c.ChangedAt, Attempts: c.Attempts,
-		Failure: c.Failure.failure(), Waiting: c.LastFailure.failure(), Marker: targets.Marker(c.Marker)}
+		State: connections.State(c.State), Step: connections.Step(c.ToDo), Clicked: c.ClickedAt, Changed: c.ChangedAt, Attempts: c.Attempts,
+		Failure: c.Failure.failure(), LastFailure: c.LastFailure.failure(), Marker: targets.Marker(c.Marker)}
 	if c.ClickedBy != nil {
 		out.By = connections.Person{Name: c.ClickedBy.Name, Email: c.ClickedBy.Email}
 	}
@@ -188,8 +188,8 @@ func (c ConnectionDetail) Detail(tenant string) pushes.Detail {
 }
 
 // Report is what was retried as the services have it.
-func (r ConnectionsRetried) Report() pushes.Retried {
-	out := pushes.Retried{Retried: r.Retried, Next: r.Next}
+func (r ConnectionsRetried) Report() pushes.RetryResult {
+	out := pushes.RetryResult{Retried: r.Retried, Next: r.Next}
 	for _, s := range r.Skipped {
 		kind := fault.Internal
 		for _, k := range fault.Kinds() {

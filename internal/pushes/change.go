@@ -12,20 +12,20 @@ import (
 	"pushbutton/internal/tenants"
 )
 
-// admin stands for who clicked where nobody is known.
+// admin stands for the person who clicked where that person is unknown.
 const admin = "admin"
 
-// Retry pushes again, which is as safe as a click: an issue that exists
-// already is found and not created again, and one that is under way goes on
-// as it is. fault.NotFound for a button that nobody has pushed or linked;
-// fault.Conflict and fault.Unauthorized where a click would be refused, with
-// the reason.
-func (d Desk) Retry(ctx context.Context, integration, entity string) (Push, error) {
-	return d.alter(ctx, integration, entity, true, func(in tenants.Integration, e connections.Entry) (connections.Record, *connections.Task, error) {
-		if err := d.pushable(ctx, in); err != nil {
+// Retry pushes again, which is as safe as a click: an issue that exists is found
+// and not created again, and a push under way goes on as it is. The error is
+// fault.NotFound for a button that nobody has pushed or linked. It is
+// fault.Conflict or fault.Unauthorized, with the reason, where a click would be
+// rejected.
+func (s Scope) Retry(ctx context.Context, integration, entity string) (Push, error) {
+	return s.change(ctx, integration, entity, true, func(in tenants.Integration, e connections.Entry) (connections.Record, *connections.Task, error) {
+		if err := s.checkPushable(ctx, in); err != nil {
 			return connections.Record{}, nil, err
 		}
-		return d.s.Records.Push(ctx, e.Key, clicker(e.Record.Click.Name, e.Record.Click.Email))
+		return s.service.Records.Push(ctx, e.Key, clicker(e.Record.Click.Name, e.Record.Click.Email))
 	})
 }
 
@@ -39,30 +39,30 @@ func clicker(name, email string) connections.Person {
 // Reset has the button show initial again, whatever it shows at Productboard
 // and whether anything is known of it here. The issue is left alone, and the
 // next push gets one of its own.
-func (d Desk) Reset(ctx context.Context, integration, entity string) (Push, error) {
-	return d.alter(ctx, integration, entity, false, func(_ tenants.Integration, e connections.Entry) (connections.Record, *connections.Task, error) {
-		return d.s.Records.Reset(ctx, e.Key)
+func (s Scope) Reset(ctx context.Context, integration, entity string) (Push, error) {
+	return s.change(ctx, integration, entity, false, func(_ tenants.Integration, e connections.Entry) (connections.Record, *connections.Task, error) {
+		return s.service.Records.Reset(ctx, e.Key)
 	})
 }
 
 // Unlink does what unlinking at Productboard does: the button shows initial
 // again, and the issue is treated as the integration's OnUnlink says.
-func (d Desk) Unlink(ctx context.Context, integration, entity string) (Push, error) {
-	return d.alter(ctx, integration, entity, true, func(_ tenants.Integration, e connections.Entry) (connections.Record, *connections.Task, error) {
-		return d.s.Records.Unlink(ctx, e.Key)
+func (s Scope) Unlink(ctx context.Context, integration, entity string) (Push, error) {
+	return s.change(ctx, integration, entity, true, func(_ tenants.Integration, e connections.Entry) (connections.Record, *connections.Task, error) {
+		return s.service.Records.Unlink(ctx, e.Key)
 	})
 }
 
 // Link connects the button to an issue that exists, by its key or its page's
 // address; one that it was connected to is left alone. A *FieldError is for an
 // issue that the tracker does not show, or that is none of the integration's.
-func (d Desk) Link(ctx context.Context, integration, entity, issue string) (Push, error) {
-	return d.alter(ctx, integration, entity, false, func(in tenants.Integration, e connections.Entry) (connections.Record, *connections.Task, error) {
-		found, err := d.s.resolve(ctx, in, issue)
+func (s Scope) Link(ctx context.Context, integration, entity, issue string) (Push, error) {
+	return s.change(ctx, integration, entity, false, func(in tenants.Integration, e connections.Entry) (connections.Record, *connections.Task, error) {
+		found, err := s.service.resolve(ctx, in, issue)
 		if err != nil {
 			return connections.Record{}, nil, err
 		}
-		return d.s.Records.Link(ctx, e.Key, found)
+		return s.service.Records.Link(ctx, e.Key, found)
 	})
 }
 
@@ -93,42 +93,42 @@ func (s *Service) resolve(ctx context.Context, in tenants.Integration, name stri
 		return targets.Issue{}, err
 	}
 	if !supported {
-		return targets.Issue{}, wrong(FieldIssue, "This tracker's issues cannot be found by their key or address.")
+		return targets.Issue{}, invalidField(FieldIssue, "This tracker's issues cannot be found by their key or address.")
 	}
 	return issue, nil
 }
 
-// alter carries out one change of a button: what can be changed is looked at
-// first, and what has to be done then is queued.
-func (d Desk) alter(ctx context.Context, integration, entity string, known bool, change func(tenants.Integration, connections.Entry) (connections.Record, *connections.Task, error)) (Push, error) {
-	key := d.key(integration, entity)
-	in, err := d.s.Tenants.Tenant(d.tenant).Integration(ctx, integration)
+// change makes one change of a button. It checks first that the button can be
+// changed, and then queues the task that the transition returned.
+func (s Scope) change(ctx context.Context, integration, entity string, known bool, transition func(tenants.Integration, connections.Entry) (connections.Record, *connections.Task, error)) (Push, error) {
+	key := s.key(integration, entity)
+	in, err := s.service.Tenants.Tenant(s.tenant).Integration(ctx, integration)
 	if err != nil {
 		return Push{}, err
 	}
-	e, err := d.s.Records.Entry(ctx, key)
+	e, err := s.service.Records.Entry(ctx, key)
 	switch {
 	case !known && (errors.Is(err, fault.NotFound) || errors.Is(err, connections.ErrBroken)) && key.Valid():
 		e = connections.Entry{Key: key}
 	case err != nil:
 		return Push{}, err
 	}
-	if err := registered(in); err != nil {
+	if err := checkRegistered(in); err != nil {
 		return Push{}, err
 	}
-	_, task, err := change(in, e)
+	_, task, err := transition(in, e)
 	if err != nil {
 		return Push{}, err
 	}
-	d.s.enqueue(ctx, task)
-	if e, err = d.s.Records.Entry(ctx, key); err != nil {
+	s.service.enqueue(ctx, task)
+	if e, err = s.service.Records.Entry(ctx, key); err != nil {
 		return Push{}, err
 	}
 	return pushOf(e, in.Name), nil
 }
 
-// registered refuses what could not be told to Productboard.
-func registered(in tenants.Integration) error {
+// checkRegistered rejects changes of which Productboard could not be told.
+func checkRegistered(in tenants.Integration) error {
 	switch {
 	case !in.Deleting.IsZero():
 		return fault.New(fault.Conflict, "pushes", "The integration is being deleted.")
@@ -138,10 +138,11 @@ func registered(in tenants.Integration) error {
 	return nil
 }
 
-// pushable refuses a push that a click would be refused, with the reason.
-func (d Desk) pushable(ctx context.Context, in tenants.Integration) error {
+// checkPushable returns the reason for which a click would be rejected, and nil if
+// there is none.
+func (s Scope) checkPushable(ctx context.Context, in tenants.Integration) error {
 	const op = "retry"
-	if err := registered(in); err != nil {
+	if err := checkRegistered(in); err != nil {
 		return err
 	}
 	if in.Disabled {
@@ -150,7 +151,7 @@ func (d Desk) pushable(ctx context.Context, in tenants.Integration) error {
 	if r := in.Reconnect; r != nil {
 		return &fault.Error{Op: op, Kind: fault.Unauthorized, Side: r.Side, Public: r.Reason}
 	}
-	t, err := d.s.Tenants.Tenant(d.tenant).Get(ctx)
+	t, err := s.service.Tenants.Tenant(s.tenant).Get(ctx)
 	if err != nil {
 		return err
 	}
@@ -160,17 +161,17 @@ func (d Desk) pushable(ctx context.Context, in tenants.Integration) error {
 	return nil
 }
 
-// enqueueLimit bounds the queuing of work that is recorded: a request whose
-// time is over must not keep it from being done soon.
-const enqueueLimit = 2 * time.Second
+// enqueueTimeout bounds the queuing of a task that is recorded. It does not end with
+// the request, so that the task is queued even if the request is over.
+const enqueueTimeout = 2 * time.Second
 
-// enqueue queues what a transition brought. What is not queued the rescuer
-// queues within seconds.
+// enqueue queues the task that a transition returned. If that fails, the rescuer
+// queues it within seconds.
 func (s *Service) enqueue(ctx context.Context, task *connections.Task) {
 	if task == nil {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), enqueueLimit)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), enqueueTimeout)
 	defer cancel()
 	if err := s.Queue.Enqueue(ctx, *task); err != nil {
 		s.Log.WarnContext(ctx, "recorded but not queued", task.Key.LogAttr(), telemetry.KeyError, err)

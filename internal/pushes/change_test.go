@@ -24,7 +24,7 @@ func TestGetTellsTheTimeline(t *testing.T) {
 	in, foreign := r.integration("acme", "Alpha"), r.integration("other", "Alpha")
 	r.fails(in, "e-1", "unavailable", "Fake is away.")
 	r.fails(foreign, "e-1", "unavailable", "Fake is away.")
-	got, err := r.desk.Get(t.Context(), in.ID, "e-1")
+	got, err := r.scope.Get(t.Context(), in.ID, "e-1")
 	require.NoError(t, err)
 	require.Equal(t, "Alpha", got.Integration)
 	require.Equal(t, connections.Failed, got.State)
@@ -36,7 +36,7 @@ func TestGetTellsTheTimeline(t *testing.T) {
 	require.Equal(t, "unavailable", got.Timeline[i].Outcome)
 	require.Equal(t, "req-e-1", got.Timeline[i].Ref)
 	for _, who := range [][2]string{{in.ID, "e-2"}, {foreign.ID, "e-1"}, {"none", "e-1"}, {in.ID, "a/b"}} {
-		_, err := r.desk.Get(t.Context(), who[0], who[1])
+		_, err := r.scope.Get(t.Context(), who[0], who[1])
 		require.ErrorIs(t, err, fault.NotFound, "%v", who)
 	}
 }
@@ -44,23 +44,23 @@ func TestGetTellsTheTimeline(t *testing.T) {
 func TestRetryIsAClick(t *testing.T) {
 	r := newRig(t, redistest.Mini(t), connections.Limits{})
 	in := r.integration("acme", "Alpha")
-	_, err := r.desk.Retry(t.Context(), in.ID, "e-1")
+	_, err := r.scope.Retry(t.Context(), in.ID, "e-1")
 	require.ErrorIs(t, err, fault.NotFound, "nobody has pushed it")
 	r.fails(in, "e-1", "unavailable", "Fake is away.")
-	got, err := r.desk.Retry(t.Context(), in.ID, "e-1")
+	got, err := r.scope.Retry(t.Context(), in.ID, "e-1")
 	require.NoError(t, err)
 	require.Equal(t, connections.Progress, got.State)
 	require.Equal(t, "Jane", got.By.Name, "who clicked stays the one who did")
 	require.Len(t, r.queue.runs, 1)
-	again, err := r.desk.Retry(t.Context(), in.ID, "e-1")
+	again, err := r.scope.Retry(t.Context(), in.ID, "e-1")
 	require.NoError(t, err)
 	require.Equal(t, got.State, again.State)
 	require.Len(t, r.queue.runs, 1, "it is under way already")
 
 	r.connects(in, "e-2", r.tracker.issues["#7"])
-	before, err := r.desk.Get(t.Context(), in.ID, "e-2")
+	before, err := r.scope.Get(t.Context(), in.ID, "e-2")
 	require.NoError(t, err)
-	after, err := r.desk.Retry(t.Context(), in.ID, "e-2")
+	after, err := r.scope.Retry(t.Context(), in.ID, "e-2")
 	require.NoError(t, err)
 	require.Equal(t, before.Marker, after.Marker, "the same issue is wanted")
 	require.Equal(t, "#7", after.Issue.Key)
@@ -72,7 +72,7 @@ func TestRetryIsDoneThoughTheQueueIsAway(t *testing.T) {
 	in := r.integration("acme", "Alpha")
 	r.fails(in, "e-1", "unavailable", "Fake is away.")
 	r.queue.err = errors.New("away")
-	got, err := r.desk.Retry(t.Context(), in.ID, "e-1")
+	got, err := r.scope.Retry(t.Context(), in.ID, "e-1")
 	require.NoError(t, err)
 	require.Equal(t, connections.Progress, got.State)
 }
@@ -100,15 +100,15 @@ func TestRetryIsRefusedAsAClickIs(t *testing.T) {
 				_, err := r.store.Tenant("acme").Alter(t.Context(), func(t *tenants.Tenant) { t.Suspended = &tenants.Suspension{} })
 				require.NoError(t, err)
 			}
-			_, err := r.desk.Retry(t.Context(), in.ID, "e-1")
+			_, err := r.scope.Retry(t.Context(), in.ID, "e-1")
 			require.ErrorIs(t, err, c.kind)
-			done, err := r.desk.RetryFailed(t.Context(), pushes.Query{})
+			done, err := r.scope.RetryFailed(t.Context(), pushes.Query{})
 			require.NoError(t, err)
 			require.Zero(t, done.Retried)
 			require.Len(t, done.Skipped, 1)
 			require.ErrorIs(t, done.Skipped[0].Err, c.kind)
 			require.Empty(t, done.Next)
-			got, err := r.desk.Get(t.Context(), in.ID, "e-1")
+			got, err := r.scope.Get(t.Context(), in.ID, "e-1")
 			require.NoError(t, err)
 			require.Equal(t, connections.Failed, got.State, "nothing was changed")
 			require.Empty(t, r.queue.runs)
@@ -128,7 +128,7 @@ func TestRetryFailedGoesThroughAllOnce(t *testing.T) {
 		q := pushes.Query{Filter: pushes.Filter{Kind: "unauthorized", State: connections.Connected}, Limit: 3}
 		var counts []int
 		for {
-			done, err := r.desk.RetryFailed(t.Context(), q)
+			done, err := r.scope.RetryFailed(t.Context(), q)
 			require.NoError(t, err)
 			counts = append(counts, done.Retried)
 			// Whatever fails again at once is not retried for ever.
@@ -157,10 +157,10 @@ func TestRetryFailedTwiceRetriesOnce(t *testing.T) {
 	for i := range 3 {
 		r.fails(in, "e-"+strconv.Itoa(i), "unavailable", "Away.")
 	}
-	first, err := r.desk.RetryFailed(t.Context(), pushes.Query{})
+	first, err := r.scope.RetryFailed(t.Context(), pushes.Query{})
 	require.NoError(t, err)
 	require.Equal(t, 3, first.Retried)
-	second, err := r.desk.RetryFailed(t.Context(), pushes.Query{})
+	second, err := r.scope.RetryFailed(t.Context(), pushes.Query{})
 	require.NoError(t, err)
 	require.Zero(t, second.Retried)
 	require.Len(t, r.queue.runs, 3)
@@ -174,11 +174,11 @@ func TestRetryFailedStopsWhereTheLineIsFull(t *testing.T) {
 	for i := range 5 {
 		r.fails(in, "e-"+strconv.Itoa(i), "unavailable", "Away.")
 	}
-	first, err := r.desk.RetryFailed(t.Context(), pushes.Query{})
+	first, err := r.scope.RetryFailed(t.Context(), pushes.Query{})
 	require.NoError(t, err)
 	require.Equal(t, 3, first.Retried, "one is handed out, two wait")
 	require.NotEmpty(t, first.Next)
-	_, err = r.desk.RetryFailed(t.Context(), pushes.Query{Cursor: first.Next})
+	_, err = r.scope.RetryFailed(t.Context(), pushes.Query{Cursor: first.Next})
 	require.ErrorIs(t, err, fault.RateLimited)
 }
 
@@ -187,7 +187,7 @@ func TestResetAndUnlink(t *testing.T) {
 	in, foreign := r.integration("acme", "Alpha"), r.integration("other", "Alpha")
 	r.connects(in, "e-1", r.tracker.issues["#7"])
 	r.connects(in, "e-2", r.tracker.issues["#7"])
-	got, err := r.desk.Reset(t.Context(), in.ID, "e-1")
+	got, err := r.scope.Reset(t.Context(), in.ID, "e-1")
 	require.NoError(t, err)
 	require.Equal(t, connections.Initial, got.State)
 	require.Nil(t, got.Issue)
@@ -195,7 +195,7 @@ func TestResetAndUnlink(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, rec.Left, "the issue is left alone")
 
-	got, err = r.desk.Unlink(t.Context(), in.ID, "e-2")
+	got, err = r.scope.Unlink(t.Context(), in.ID, "e-2")
 	require.NoError(t, err)
 	require.Equal(t, connections.Initial, got.State)
 	rec, err = r.records.Get(t.Context(), got.Key)
@@ -203,19 +203,19 @@ func TestResetAndUnlink(t *testing.T) {
 	require.Len(t, rec.Left, 1, "the worker treats it as the integration says")
 	require.Len(t, r.queue.runs, 2)
 
-	_, err = r.desk.Unlink(t.Context(), in.ID, "e-3")
+	_, err = r.scope.Unlink(t.Context(), in.ID, "e-3")
 	require.ErrorIs(t, err, fault.NotFound)
-	got, err = r.desk.Reset(t.Context(), in.ID, "e-3")
+	got, err = r.scope.Reset(t.Context(), in.ID, "e-3")
 	require.NoError(t, err, "whatever Productboard shows is set right")
 	require.Equal(t, connections.Initial, got.State)
-	for name, do := range map[string]func(pushes.Desk) error{
-		"reset":  func(d pushes.Desk) error { _, err := d.Reset(t.Context(), foreign.ID, "e-1"); return err },
-		"unlink": func(d pushes.Desk) error { _, err := d.Unlink(t.Context(), foreign.ID, "e-1"); return err },
-		"retry":  func(d pushes.Desk) error { _, err := d.Retry(t.Context(), foreign.ID, "e-1"); return err },
-		"link":   func(d pushes.Desk) error { _, err := d.Link(t.Context(), foreign.ID, "e-1", "#7"); return err },
-		"entity": func(d pushes.Desk) error { _, err := d.Reset(t.Context(), in.ID, "a/b"); return err },
+	for name, do := range map[string]func(pushes.Scope) error{
+		"reset":  func(s pushes.Scope) error { _, err := s.Reset(t.Context(), foreign.ID, "e-1"); return err },
+		"unlink": func(s pushes.Scope) error { _, err := s.Unlink(t.Context(), foreign.ID, "e-1"); return err },
+		"retry":  func(s pushes.Scope) error { _, err := s.Retry(t.Context(), foreign.ID, "e-1"); return err },
+		"link":   func(s pushes.Scope) error { _, err := s.Link(t.Context(), foreign.ID, "e-1", "#7"); return err },
+		"entity": func(s pushes.Scope) error { _, err := s.Reset(t.Context(), in.ID, "a/b"); return err },
 	} {
-		require.ErrorIs(t, do(r.desk), fault.NotFound, name)
+		require.ErrorIs(t, do(r.scope), fault.NotFound, name)
 	}
 	page, err := r.service.Tenant("other").List(t.Context(), pushes.Query{})
 	require.NoError(t, err)
@@ -225,27 +225,27 @@ func TestResetAndUnlink(t *testing.T) {
 func TestLink(t *testing.T) {
 	r := newRig(t, redistest.Mini(t), connections.Limits{})
 	in := r.integration("acme", "Alpha")
-	got, err := r.desk.Link(t.Context(), in.ID, "e-1", "#7")
+	got, err := r.scope.Link(t.Context(), in.ID, "e-1", "#7")
 	require.NoError(t, err)
 	require.Equal(t, "#7", got.Issue.Key)
-	require.Equal(t, connections.Settle, got.ToDo, "Productboard is told next")
+	require.Equal(t, connections.Settle, got.Step, "Productboard is told next")
 	require.True(t, got.Clicked.IsZero(), "nobody has pushed it")
 	require.Len(t, r.queue.runs, 1)
 
-	_, err = r.desk.Link(t.Context(), in.ID, "e-2", "#8")
+	_, err = r.scope.Link(t.Context(), in.ID, "e-2", "#8")
 	var wrong *pushes.FieldError
 	require.ErrorAs(t, err, &wrong)
 	require.Equal(t, pushes.FieldIssue, wrong.Field)
 	require.Contains(t, wrong.Message(), "#8")
-	_, err = r.desk.Get(t.Context(), in.ID, "e-2")
+	_, err = r.scope.Get(t.Context(), in.ID, "e-2")
 	require.ErrorIs(t, err, fault.NotFound, "nothing was recorded")
 
 	r.tracker.err = fault.New(fault.Unavailable, "find", "Fake is away.")
-	_, err = r.desk.Link(t.Context(), in.ID, "e-2", "#7")
+	_, err = r.scope.Link(t.Context(), in.ID, "e-2", "#7")
 	require.ErrorIs(t, err, fault.Unavailable)
 	require.NotErrorAs(t, err, &wrong)
 	r.tracker.err, r.tracker.none = nil, true
-	_, err = r.desk.Link(t.Context(), in.ID, "e-2", "#7")
+	_, err = r.scope.Link(t.Context(), in.ID, "e-2", "#7")
 	require.ErrorAs(t, err, &wrong)
 	require.Equal(t, pushes.FieldIssue, wrong.Field)
 	require.ErrorAs(t, r.service.LinkNew(t.Context(), in, "e-2", "#7"), &wrong)

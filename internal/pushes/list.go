@@ -64,10 +64,10 @@ type Page struct {
 // List lists the tenant's buttons: one integration after the other by name,
 // in each the newest change first, and at equal times the greatest entity. A
 // *FieldError is for a query that makes no sense.
-func (d Desk) List(ctx context.Context, q Query) (Page, error) {
+func (s Scope) List(ctx context.Context, q Query) (Page, error) {
 	var page Page
 	limit := min(cmp.Or(max(q.Limit, 0), DefaultPage), MaxPage)
-	next, err := d.scan(ctx, q, func(_ context.Context, _ tenants.Integration, p Push) (bool, error) {
+	next, err := s.scan(ctx, q, func(_ context.Context, _ tenants.Integration, p Push) (bool, error) {
 		page.Pushes = append(page.Pushes, p)
 		return len(page.Pushes) < limit, nil
 	})
@@ -75,13 +75,13 @@ func (d Desk) List(ctx context.Context, q Query) (Page, error) {
 	return page, err
 }
 
-// visit is told of a button that the filter lets through, and tells whether
-// there may be more.
-type visit func(ctx context.Context, in tenants.Integration, p Push) (more bool, err error)
+// visitor is called for each button that the filter lets through. more reports
+// whether it wants another one.
+type visitor func(ctx context.Context, in tenants.Integration, p Push) (more bool, err error)
 
-// scan visits buttons from the query's cursor on, and gives the cursor to go
-// on with.
-func (d Desk) scan(ctx context.Context, q Query, do visit) (next string, err error) {
+// scan visits buttons from the query's cursor on, and returns the cursor to go on
+// with.
+func (s Scope) scan(ctx context.Context, q Query, visit visitor) (next string, err error) {
 	if err := q.check(); err != nil {
 		return "", err
 	}
@@ -89,14 +89,14 @@ func (d Desk) scan(ctx context.Context, q Query, do visit) (next string, err err
 	if err != nil {
 		return "", err
 	}
-	all, err := d.integrations(ctx, q.Integration)
+	all, err := s.integrations(ctx, q.Integration)
 	if err != nil {
 		return "", err
 	}
 	if at.integration != "" {
 		i := slices.IndexFunc(all, func(in tenants.Integration) bool { return in.ID == at.integration })
 		if i < 0 {
-			return "", wrong(FieldCursor, "belongs to an integration that is gone, or that the filter leaves out: begin anew")
+			return "", invalidField(FieldCursor, "belongs to an integration that is gone, or that the filter leaves out: begin anew")
 		}
 		all = all[i:]
 	}
@@ -105,7 +105,7 @@ func (d Desk) scan(ctx context.Context, q Query, do visit) (next string, err err
 		if i == maxVisits || look <= 0 {
 			return cursor{integration: in.ID}.String(), nil
 		}
-		inner, done, err := d.scanOne(ctx, in, q, at.inner, &look, do)
+		inner, done, err := s.scanOne(ctx, in, q, at.inner, &look, visit)
 		switch {
 		case err != nil:
 			return "", err
@@ -121,33 +121,33 @@ func (d Desk) scan(ctx context.Context, q Query, do visit) (next string, err err
 	return "", nil
 }
 
-// scanOne visits buttons of one integration. after is where to go on in it,
-// empty at its end; done tells that no more are wanted.
-func (d Desk) scanOne(ctx context.Context, in tenants.Integration, q Query, inner string, look *int, do visit) (after string, done bool, err error) {
+// scanOne visits buttons of one integration. after is where to go on in it, and
+// empty at its end. done reports that no more are wanted.
+func (s Scope) scanOne(ctx context.Context, in tenants.Integration, q Query, inner string, look *int, visit visitor) (after string, done bool, err error) {
 	if q.Entity != "" {
-		e, err := d.s.Records.Entry(ctx, d.key(in.ID, q.Entity))
+		e, err := s.service.Records.Entry(ctx, s.key(in.ID, q.Entity))
 		if errors.Is(err, fault.NotFound) {
 			return "", false, nil
 		}
 		*look--
-		if err != nil || !q.lets(e) {
+		if err != nil || !q.matches(e) {
 			return "", false, err
 		}
-		more, err := do(ctx, in, pushOf(e, in.Name))
+		more, err := visit(ctx, in, pushOf(e, in.Name))
 		return "", !more, err
 	}
 	kq := connections.Query{Integration: in.ID, State: q.State, From: q.From, To: q.To, Cursor: inner, Limit: min(q.chunk(), *look)}
 	for {
-		page, err := d.s.Records.List(ctx, d.tenant, kq)
+		page, err := s.service.Records.List(ctx, s.tenant, kq)
 		if err != nil {
 			return "", false, cursorFault(err, kq.Cursor)
 		}
 		for i, e := range page.Entries {
 			*look--
-			if !q.lets(e) {
+			if !q.matches(e) {
 				continue
 			}
-			more, err := do(ctx, in, pushOf(e, in.Name))
+			more, err := visit(ctx, in, pushOf(e, in.Name))
 			if err != nil {
 				return "", false, err
 			}
@@ -169,7 +169,7 @@ func (d Desk) scanOne(ctx context.Context, in tenants.Integration, q Query, inne
 // else has been checked.
 func cursorFault(err error, given string) error {
 	if given != "" && fault.KindOf(err) == fault.Invalid {
-		return wrong(FieldCursor, "is none that was given out")
+		return invalidField(FieldCursor, "is not a cursor of this list")
 	}
 	return err
 }
@@ -193,20 +193,20 @@ func (q Query) check() error {
 	}
 	switch {
 	case !slices.Contains(states, q.State):
-		return wrong(FieldState, "must be initial, progress, connected or error")
+		return invalidField(FieldState, "must be initial, progress, connected or error")
 	case !slices.Contains(kinds, q.Kind):
-		return wrong(FieldKind, "must be one of "+strings.Join(kinds[1:], ", "))
+		return invalidField(FieldKind, "must be one of "+strings.Join(kinds[1:], ", "))
 	case !q.From.IsZero() && !q.To.IsZero() && !q.From.Before(q.To):
-		return wrong(FieldTo, "must be after from")
+		return invalidField(FieldTo, "must be after from")
 	case utf8.RuneCountInString(q.Text) > MaxText:
-		return wrong(FieldText, "is too long")
+		return invalidField(FieldText, "is too long")
 	}
 	return nil
 }
 
-// lets tells whether a button is asked for. State and time matter only where
-// the store has not looked at them.
-func (f Filter) lets(e connections.Entry) bool {
+// matches reports whether the filter lets a button through. State and time matter
+// only where the store has not checked them.
+func (f Filter) matches(e connections.Entry) bool {
 	r := e.Record
 	return (f.State == "" || r.State == f.State) &&
 		(f.From.IsZero() || !e.Changed.Before(f.From)) && (f.To.IsZero() || e.Changed.Before(f.To)) &&
@@ -214,7 +214,7 @@ func (f Filter) lets(e connections.Entry) bool {
 		(f.Text == "" || mentions(e, strings.ToLower(strings.TrimSpace(f.Text))))
 }
 
-// mentions tells whether a text, in lower case, is in what people know of a
+// mentions reports whether a text, in lower case, is in what people know of a
 // button.
 func mentions(e connections.Entry, text string) bool {
 	r := e.Record
@@ -232,15 +232,15 @@ func mentions(e connections.Entry, text string) bool {
 
 // integrations are those that a filter names by id or name, or all of the
 // tenant's, by name.
-func (d Desk) integrations(ctx context.Context, which string) ([]tenants.Integration, error) {
-	scope := d.s.Tenants.Tenant(d.tenant)
+func (s Scope) integrations(ctx context.Context, which string) ([]tenants.Integration, error) {
+	scope := s.service.Tenants.Tenant(s.tenant)
 	if which != "" {
 		in, err := scope.Integration(ctx, which)
 		if errors.Is(err, fault.NotFound) {
 			in, err = scope.ByName(ctx, which)
 		}
 		if errors.Is(err, fault.NotFound) {
-			return nil, wrong(FieldIntegration, "is neither the id nor the name of an integration of this tenant")
+			return nil, invalidField(FieldIntegration, "is neither the id nor the name of an integration of this tenant")
 		}
 		return []tenants.Integration{in}, err
 	}
@@ -271,7 +271,7 @@ func parseCursor(s string) (cursor, error) {
 	raw, err := base64.RawURLEncoding.DecodeString(s)
 	integration, inner, ok := strings.Cut(string(raw), "/")
 	if err != nil || !ok || integration == "" {
-		return cursor{}, wrong(FieldCursor, "is none that was given out")
+		return cursor{}, invalidField(FieldCursor, "is not a cursor of this list")
 	}
 	return cursor{integration, inner}, nil
 }

@@ -1,10 +1,9 @@
-// Package pushes is what people who look after a tenant see of its buttons and
-// do about them: lists, the timeline of one, a push again, a reset, a link to
-// an issue that exists, an unlink. The admin API and the commands both go
-// through it.
+// Package pushes is what the people who look after a tenant see of its buttons and
+// do about them: lists, timelines, retries, resets, links to issues that exist,
+// unlinks. The admin API and the commands both use it.
 //
-// Everything is done as a click would do it: a transition of the record, and
-// the work that it brought goes into the queue.
+// Every change is made as a click makes it: by a transition of the record, whose
+// task goes into the queue.
 //
 // What must not live here: HTTP, printing, the transitions themselves
 // (connections), what a worker does (actions).
@@ -38,7 +37,7 @@ type Tenants interface {
 	Tenant(id string) tenants.Scope
 }
 
-// Queue takes work that a worker has to do.
+// Queue takes tasks for workers.
 type Queue interface {
 	Enqueue(ctx context.Context, task connections.Task) error
 }
@@ -59,15 +58,15 @@ type Service struct {
 	Log     *slog.Logger
 }
 
-// Desk is the service as one tenant sees it: nothing of another tenant can be
+// Scope is the service as one tenant sees it: nothing of another tenant can be
 // reached through it.
-type Desk struct {
-	s      *Service
-	tenant string
+type Scope struct {
+	service *Service
+	tenant  string
 }
 
-// Tenant binds the service to a tenant. It does not look whether there is one.
-func (s *Service) Tenant(id string) Desk { return Desk{s: s, tenant: id} }
+// Tenant binds the service to a tenant. It does not check that the tenant exists.
+func (s *Service) Tenant(id string) Scope { return Scope{service: s, tenant: id} }
 
 // Push is one button, as people are shown it.
 type Push struct {
@@ -75,24 +74,25 @@ type Push struct {
 	// Integration is the integration's name; empty if it is gone.
 	Integration string
 	State       connections.State
-	// ToDo is what is left to do, Idle if nothing is.
-	ToDo connections.Step
+	// Step is what is left to do, Idle if nothing is.
+	Step connections.Step
 	// Clicked is when its latest push began and By who clicked; zero if it was
 	// never pushed.
 	Clicked time.Time
 	By      connections.Person
 	// Changed is when the button last changed what it shows, or was clicked to.
 	Changed time.Time
-	// Attempts counts the tries of the push under way that count.
+	// Attempts is the number of counted tries of the push under way.
 	Attempts int
 	Issue    *targets.Issue
-	// Failure is why it shows an error, Waiting why a push under way waits.
-	Failure, Waiting *connections.Failure
+	// Failure is why the button shows an error. LastFailure is why a push under way
+	// waits.
+	Failure, LastFailure *connections.Failure
 	// Marker is the handle by which its issue is found again in the tracker.
 	Marker targets.Marker
 }
 
-// Detail is one button with all that is remembered of it, oldest first.
+// Detail is one button with its timeline, oldest event first.
 type Detail struct {
 	Push
 	Timeline []connections.Event
@@ -100,8 +100,8 @@ type Detail struct {
 
 func pushOf(e connections.Entry, integration string) Push {
 	r := e.Record
-	p := Push{Key: e.Key, Integration: integration, State: r.State, ToDo: r.Step, By: connections.Person{Name: r.Click.Name, Email: r.Click.Email},
-		Changed: e.Changed, Attempts: r.Attempts, Issue: r.Issue, Failure: r.Failure, Waiting: r.Waiting, Marker: r.Marker(e.Key)}
+	p := Push{Key: e.Key, Integration: integration, State: r.State, Step: r.Step, By: connections.Person{Name: r.Click.Name, Email: r.Click.Email},
+		Changed: e.Changed, Attempts: r.Attempts, Issue: r.Issue, Failure: r.Failure, LastFailure: r.Waiting, Marker: r.Marker(e.Key)}
 	if r.Click.At != 0 {
 		p.Clicked = connections.Millis(r.Click.At)
 	}
@@ -132,32 +132,32 @@ func (e *FieldError) Error() string { return e.Field + ": " + e.Err.Error() }
 // Message is what a person may read.
 func (e *FieldError) Message() string { return e.Err.Public }
 
-// Unwrap gives the fault.
+// Unwrap returns the fault.
 func (e *FieldError) Unwrap() error { return e.Err }
 
-func wrong(field, message string) error {
+func invalidField(field, message string) error {
 	return &FieldError{Field: field, Err: fault.New(fault.Invalid, "pushes", message)}
 }
 
 // Get reads one button with its timeline: fault.NotFound where there is none.
-func (d Desk) Get(ctx context.Context, integration, entity string) (Detail, error) {
-	key := d.key(integration, entity)
-	e, err := d.s.Records.Entry(ctx, key)
+func (s Scope) Get(ctx context.Context, integration, entity string) (Detail, error) {
+	key := s.key(integration, entity)
+	e, err := s.service.Records.Entry(ctx, key)
 	if err != nil {
 		return Detail{}, err
 	}
 	name := ""
-	in, err := d.s.Tenants.Tenant(d.tenant).Integration(ctx, integration)
+	in, err := s.service.Tenants.Tenant(s.tenant).Integration(ctx, integration)
 	switch {
 	case err == nil:
 		name = in.Name
-	case fault.KindOf(err) != fault.NotFound: // one whose integration is just being deleted has a record still
+	case fault.KindOf(err) != fault.NotFound: // the record outlives an integration that is being deleted
 		return Detail{}, err
 	}
-	events, err := d.s.Records.History(ctx, key)
+	events, err := s.service.Records.History(ctx, key)
 	return Detail{Push: pushOf(e, name), Timeline: events}, err
 }
 
-func (d Desk) key(integration, entity string) connections.Key {
-	return connections.Key{Tenant: d.tenant, Integration: integration, Entity: entity}
+func (s Scope) key(integration, entity string) connections.Key {
+	return connections.Key{Tenant: s.tenant, Integration: integration, Entity: entity}
 }

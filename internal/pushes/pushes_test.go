@@ -24,7 +24,7 @@ import (
 type rig struct {
 	t       *testing.T
 	service *pushes.Service
-	desk    pushes.Desk
+	scope   pushes.Scope
 	records *connections.Store
 	store   *tenants.Store
 	tracker tracker
@@ -72,7 +72,7 @@ func newRig(t *testing.T, env redistest.Env, limits connections.Limits) *rig {
 		tracker: tracker{issues: map[string]targets.Issue{"#7": {ID: "7", Key: "#7", URL: "https://tracker.example/7", Title: "Seven"}}}}
 	r.service = &pushes.Service{Records: r.records, Tenants: r.store, Queue: &r.queue, Log: slog.New(slog.DiscardHandler),
 		Tracker: func(context.Context, tenants.Integration) (pushes.Tracker, error) { return &r.tracker, nil }}
-	r.desk = r.service.Tenant("acme")
+	r.scope = r.service.Tenant("acme")
 	for _, id := range []string{"acme", "other"} {
 		_, err = r.store.CreateTenant(t.Context(), id)
 		require.NoError(t, err)
@@ -159,7 +159,7 @@ func (r *rig) names(q pushes.Query) []string {
 	r.t.Helper()
 	out := []string{}
 	for {
-		page, err := r.desk.List(r.t.Context(), q)
+		page, err := r.scope.List(r.t.Context(), q)
 		require.NoError(r.t, err)
 		if q.Limit > 0 {
 			require.LessOrEqual(r.t, len(page.Pushes), q.Limit)
@@ -256,13 +256,13 @@ func TestSearchIsBounded(t *testing.T) {
 	}
 	require.NoError(t, r.records.Import(t.Context(), all))
 	q := pushes.Query{Filter: pushes.Filter{Text: "e-7"}, Limit: 200}
-	first, err := r.desk.List(t.Context(), q)
+	first, err := r.scope.List(t.Context(), q)
 	require.NoError(t, err)
 	require.NotEmpty(t, first.Next, "300 are left, and one of them may be it")
 	require.Len(t, first.Pushes, 100, "e-700 to e-799: the latest 2,000 are e-300 to e-2299")
 	require.Len(t, r.names(q), 111, "and e-7, e-70 to e-79")
 	q.Text = "nothing"
-	none, err := r.desk.List(t.Context(), q)
+	none, err := r.scope.List(t.Context(), q)
 	require.NoError(t, err)
 	require.Empty(t, none.Pushes)
 	require.NotEmpty(t, none.Next, "an empty page need not be the last")
@@ -277,7 +277,7 @@ func TestManyIntegrationsAreBounded(t *testing.T) {
 			r.fails(in, "e-"+strconv.Itoa(i), "invalid", "No.")
 		}
 	}
-	page, err := r.desk.List(t.Context(), pushes.Query{})
+	page, err := r.scope.List(t.Context(), pushes.Query{})
 	require.NoError(t, err)
 	require.Len(t, page.Pushes, 1)
 	require.NotEmpty(t, page.Next)
@@ -306,7 +306,7 @@ func TestWhatIsWrongIsNamed(t *testing.T) {
 		"the store's own cursor":       {pushes.Query{Filter: pushes.Filter{Integration: in.ID}, Cursor: cursorOf(in.ID + "/x")}, pushes.FieldCursor},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := r.desk.List(t.Context(), c.q)
+			_, err := r.scope.List(t.Context(), c.q)
 			var wrong *pushes.FieldError
 			require.ErrorAs(t, err, &wrong)
 			require.ErrorIs(t, err, fault.Invalid)

@@ -12,40 +12,40 @@ import (
 // MaxRetry bounds how many pushes one call of RetryFailed pushes again.
 const MaxRetry = 200
 
-// Retried is what became of one call of RetryFailed.
-type Retried struct {
+// RetryResult is what one call of RetryFailed did.
+type RetryResult struct {
 	// Retried counts the pushes that were pushed again.
 	Retried int
-	// Skipped are the integrations whose pushes were passed over.
+	// Skipped lists the integrations whose pushes were passed over.
 	Skipped []Skipped
-	// Next is where the next call has to go on; empty: nothing is left.
+	// Next is the cursor for the next call. It is empty if nothing is left.
 	Next string
 }
 
 // Skipped is an integration that takes no pushes at the moment.
 type Skipped struct {
 	Integration, Name string
-	// Err says why: what Retry would say of each of its pushes.
+	// Err says why. Retry would return it for each of the integration's pushes.
 	Err error
 }
 
-// RetryFailed pushes again what failed and the query lets through, at most
-// Limit (0: DefaultPage, more than MaxRetry: MaxRetry) of them. Its State is
-// always error. Called with the cursor that it gave it goes on, and what fails
-// again meanwhile is not retried once more: it is newer than the cursor. A
-// call that is repeated finds what it has retried no longer failed.
+// RetryFailed retries the failed pushes that the query lets through, at most Limit
+// of them (0: DefaultPage, more than MaxRetry: MaxRetry). The query's State is
+// always error. Called with Next of the call before, it goes on there. A push that
+// fails again meanwhile is not retried a second time, since it is newer than the
+// cursor. A call that is repeated finds that what it retried is no longer failed.
 //
-// Integrations that take no pushes are passed over and told. A tenant that may
-// have no more pushes waiting ends the call early; the next one is the error
-// (fault.RateLimited) until there is room again.
-func (d Desk) RetryFailed(ctx context.Context, q Query) (Retried, error) {
+// Integrations that take no pushes are passed over and listed in Skipped. A tenant
+// whose backlog is full ends the call early. The next call returns
+// fault.RateLimited until there is room.
+func (s Scope) RetryFailed(ctx context.Context, q Query) (RetryResult, error) {
 	q.State = connections.Failed
 	q.Limit = min(q.Limit, MaxRetry)
 	if q.Limit <= 0 {
 		q.Limit = DefaultPage
 	}
-	r := retrying{d: d, left: q.Limit, may: map[string]error{}}
-	next, err := d.scan(ctx, q, r.one)
+	r := bulkRetry{scope: s, left: q.Limit, rejections: map[string]error{}}
+	next, err := s.scan(ctx, q, r.one)
 	if err != nil && r.out.Retried > 0 && errors.Is(err, fault.RateLimited) {
 		next, err = r.last.String(), nil
 	}
@@ -53,37 +53,37 @@ func (d Desk) RetryFailed(ctx context.Context, q Query) (Retried, error) {
 	return r.out, err
 }
 
-// retrying is one call of RetryFailed.
-type retrying struct {
-	d    Desk
-	left int
-	// may is what pushable says of an integration, asked once.
-	may  map[string]error
-	last cursor
-	out  Retried
+// bulkRetry is one call of RetryFailed.
+type bulkRetry struct {
+	scope Scope
+	left  int
+	// rejections holds what checkPushable returned for each integration.
+	rejections map[string]error
+	last       cursor
+	out        RetryResult
 }
 
-func (r *retrying) one(ctx context.Context, in tenants.Integration, p Push) (more bool, err error) {
-	refusal, asked := r.may[in.ID]
-	if !asked {
-		refusal = r.d.pushable(ctx, in)
-		if kind := fault.KindOf(refusal); refusal != nil && kind != fault.Conflict && kind != fault.Unauthorized {
-			return false, refusal
+func (r *bulkRetry) one(ctx context.Context, in tenants.Integration, p Push) (more bool, err error) {
+	rejection, known := r.rejections[in.ID]
+	if !known {
+		rejection = r.scope.checkPushable(ctx, in)
+		if kind := fault.KindOf(rejection); rejection != nil && kind != fault.Conflict && kind != fault.Unauthorized {
+			return false, rejection
 		}
-		r.may[in.ID] = refusal
-		if refusal != nil {
-			r.out.Skipped = append(r.out.Skipped, Skipped{Integration: in.ID, Name: in.Name, Err: refusal})
+		r.rejections[in.ID] = rejection
+		if rejection != nil {
+			r.out.Skipped = append(r.out.Skipped, Skipped{Integration: in.ID, Name: in.Name, Err: rejection})
 		}
 	}
-	if refusal != nil {
-		return true, nil //nolint:nilerr // it is told in Skipped
+	if rejection != nil {
+		return true, nil //nolint:nilerr // it is in Skipped
 	}
-	began, task, err := r.d.s.Records.Retry(ctx, p.Key, clicker(p.By.Name, p.By.Email))
+	began, task, err := r.scope.service.Records.Retry(ctx, p.Key, clicker(p.By.Name, p.By.Email))
 	if err != nil {
 		return false, err
 	}
 	r.last = cursor{in.ID, connections.Entry{Key: p.Key, Changed: p.Changed}.After()}
-	r.d.s.enqueue(ctx, task)
+	r.scope.service.enqueue(ctx, task)
 	if began {
 		r.out.Retried++
 		r.left--

@@ -217,7 +217,7 @@ func TestPushesArriveWhole(t *testing.T) {
 	got, err := c.Pushes("acme").Get(t.Context(), "in", "e/1")
 	require.NoError(t, err)
 	require.Equal(t, pushes.Detail{Push: pushes.Push{Key: connections.Key{Tenant: "acme", Integration: "in", Entity: "e/1"}, Integration: "Engineering", State: connections.Failed,
-		ToDo: connections.Settle, Clicked: at, By: connections.Person{Name: "Jane", Email: "jane@example.com"}, Changed: at, Attempts: 2, Marker: "pb-1",
+		Step: connections.Settle, Clicked: at, By: connections.Person{Name: "Jane", Email: "jane@example.com"}, Changed: at, Attempts: 2, Marker: "pb-1",
 		Issue:   &targets.Issue{ID: "1", Key: "ENG-1", URL: "https://x/1", Title: "T", Status: "Open"},
 		Failure: &connections.Failure{Kind: "invalid", Message: "No.", Side: fault.SideTracker, Ref: "r-1"}},
 		Timeline: []connections.Event{{At: at.UnixMilli(), What: "failed", State: connections.Failed, Generation: 3, Run: 4, Stage: connections.Open, Took: 12 * time.Millisecond,

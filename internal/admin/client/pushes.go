@@ -51,18 +51,18 @@ func (c *Client) TenantIDs(ctx context.Context) iter.Seq2[string, error] {
 	}
 }
 
-// Desk looks after one tenant's pushes on the server. Its methods are those of
-// pushes.Desk, and so are its errors: a *pushes.FieldError names a field.
-type Desk struct {
+// Scope looks after one tenant's pushes on the server. Its methods and errors are
+// those of pushes.Scope: a *pushes.FieldError names a field.
+type Scope struct {
 	c      *Client
 	tenant string
 }
 
 // Pushes binds the client to a tenant. It does not ask whether there is one.
-func (c *Client) Pushes(tenant string) Desk { return Desk{c: c, tenant: tenant} }
+func (c *Client) Pushes(tenant string) Scope { return Scope{c: c, tenant: tenant} }
 
-func (d Desk) path(parts ...string) string {
-	path := "/tenants/" + url.PathEscape(d.tenant)
+func (s Scope) path(parts ...string) string {
+	path := "/tenants/" + url.PathEscape(s.tenant)
 	for _, part := range parts {
 		path += "/" + url.PathEscape(part)
 	}
@@ -70,12 +70,12 @@ func (d Desk) path(parts ...string) string {
 }
 
 // List returns a page of the tenant's buttons.
-func (d Desk) List(ctx context.Context, q pushes.Query) (pushes.Page, error) {
+func (s Scope) List(ctx context.Context, q pushes.Query) (pushes.Page, error) {
 	var page admin.Page[admin.Connection]
-	err := d.c.do(ctx, request{op: "list pushes", method: http.MethodGet, path: d.path("connections"), query: listQuery(q)}, &page)
+	err := s.c.do(ctx, request{op: "list pushes", method: http.MethodGet, path: s.path("connections"), query: listQuery(q)}, &page)
 	out := pushes.Page{Next: page.Next}
 	for _, one := range page.Items {
-		out.Pushes = append(out.Pushes, one.Push(d.tenant))
+		out.Pushes = append(out.Pushes, one.Push(s.tenant))
 	}
 	return out, fieldError(err)
 }
@@ -102,54 +102,54 @@ func moment(t time.Time) string {
 }
 
 // Get reads one button with its timeline.
-func (d Desk) Get(ctx context.Context, integration, entity string) (pushes.Detail, error) {
+func (s Scope) Get(ctx context.Context, integration, entity string) (pushes.Detail, error) {
 	var found admin.ConnectionDetail
-	err := d.c.do(ctx, request{op: "show push", method: http.MethodGet, path: d.path("integrations", integration, "connections", entity)}, &found)
+	err := s.c.do(ctx, request{op: "show push", method: http.MethodGet, path: s.path("integrations", integration, "connections", entity)}, &found)
 	if err != nil {
 		return pushes.Detail{}, err
 	}
-	return found.Detail(d.tenant), nil
+	return found.Detail(s.tenant), nil
 }
 
 // RetryFailed pushes again what failed and the query lets through.
-func (d Desk) RetryFailed(ctx context.Context, q pushes.Query) (pushes.Retried, error) {
+func (s Scope) RetryFailed(ctx context.Context, q pushes.Query) (pushes.RetryResult, error) {
 	body := admin.ConnectionRetry{Cursor: q.Cursor, Limit: min(max(q.Limit, 0), pushes.MaxRetry), ConnectionFilter: admin.ConnectionFilter{
 		Integration: q.Integration, Entity: q.Entity, Kind: q.Kind, From: q.From, To: q.To, Text: q.Text}}
 	var done admin.ConnectionsRetried
-	err := d.c.do(ctx, request{op: "retry pushes", method: http.MethodPost, path: d.path("connections", "retry"), body: body, create: true, limit: changeLimit}, &done)
+	err := s.c.do(ctx, request{op: "retry pushes", method: http.MethodPost, path: s.path("connections", "retry"), body: body, create: true, limit: changeLimit}, &done)
 	return done.Report(), fieldError(err)
 }
 
 // Retry pushes again.
-func (d Desk) Retry(ctx context.Context, integration, entity string) (pushes.Push, error) {
-	return d.change(ctx, integration, entity, "retry", nil)
+func (s Scope) Retry(ctx context.Context, integration, entity string) (pushes.Push, error) {
+	return s.change(ctx, integration, entity, "retry", nil)
 }
 
 // Reset has the button show initial again.
-func (d Desk) Reset(ctx context.Context, integration, entity string) (pushes.Push, error) {
-	return d.change(ctx, integration, entity, "reset", nil)
+func (s Scope) Reset(ctx context.Context, integration, entity string) (pushes.Push, error) {
+	return s.change(ctx, integration, entity, "reset", nil)
 }
 
 // Unlink unlinks the button from its issue.
-func (d Desk) Unlink(ctx context.Context, integration, entity string) (pushes.Push, error) {
-	return d.change(ctx, integration, entity, "unlink", nil)
+func (s Scope) Unlink(ctx context.Context, integration, entity string) (pushes.Push, error) {
+	return s.change(ctx, integration, entity, "unlink", nil)
 }
 
 // Link connects the button to an issue that exists.
-func (d Desk) Link(ctx context.Context, integration, entity, issue string) (pushes.Push, error) {
-	return d.change(ctx, integration, entity, "link", admin.ConnectionLink{Issue: issue})
+func (s Scope) Link(ctx context.Context, integration, entity, issue string) (pushes.Push, error) {
+	return s.change(ctx, integration, entity, "link", admin.ConnectionLink{Issue: issue})
 }
 
-func (d Desk) change(ctx context.Context, integration, entity, verb string, body any) (pushes.Push, error) {
+func (s Scope) change(ctx context.Context, integration, entity, verb string, body any) (pushes.Push, error) {
 	var changed admin.Connection
-	err := d.c.do(ctx, request{op: verb, method: http.MethodPost, path: d.path("integrations", integration, "connections", entity, verb), body: body, limit: changeLimit}, &changed)
+	err := s.c.do(ctx, request{op: verb, method: http.MethodPost, path: s.path("integrations", integration, "connections", entity, verb), body: body, limit: changeLimit}, &changed)
 	if err != nil {
 		return pushes.Push{}, fieldError(err)
 	}
-	return changed.Push(d.tenant), nil
+	return changed.Push(s.tenant), nil
 }
 
-// fieldError is err as pushes.Desk would have it where one field is wrong.
+// fieldError returns err as pushes.Scope returns it where one field is wrong.
 func fieldError(err error) error {
 	p := Problem(err)
 	if p == nil || len(p.Errors) != 1 {

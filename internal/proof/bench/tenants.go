@@ -116,7 +116,7 @@ type system struct {
 	server   *redisServer
 	store    *connections.Store
 	registry *tenants.Store
-	desks    *pushes.Service
+	pushes   *pushes.Service
 	places   []place // that are listed and searched
 	big      []place // likewise, apart; none where there is none
 }
@@ -132,7 +132,7 @@ func newSystem(ctx context.Context, o tenantsOptions, server *redisServer, log *
 		return nil, errors.Join(err, s.stop())
 	}
 	s.registry = tenants.NewStore(server.client, keys)
-	s.desks = &pushes.Service{Records: s.store, Tenants: s.registry, Queue: jobs.NewQueue(server.client), Log: log} // no tracker is asked
+	s.pushes = &pushes.Service{Records: s.store, Tenants: s.registry, Queue: jobs.NewQueue(server.client), Log: log} // no tracker is asked
 	for i := range quiets {
 		c := s.columns[quiet(i)]
 		s.places = append(s.places, place{c.tenant, c.own})
@@ -155,13 +155,13 @@ func (s *system) round(ctx context.Context, o tenantsOptions) (figures, error) {
 		return nil, err
 	}
 	for what, q := range queries() {
-		if f[what], err = pages(ctx, s.desks, s.places, q, o.pages); err != nil {
+		if f[what], err = pages(ctx, s.pushes, s.places, q, o.pages); err != nil {
 			return nil, err
 		}
 		if len(s.big) == 0 {
 			continue
 		}
-		if f[what+ofBig], err = pages(ctx, s.desks, s.big, q, o.pages); err != nil {
+		if f[what+ofBig], err = pages(ctx, s.pushes, s.big, q, o.pages); err != nil {
 			return nil, err
 		}
 	}
@@ -178,12 +178,12 @@ func (s *system) round(ctx context.Context, o tenantsOptions) (figures, error) {
 
 // pages asks n times, as the admin API does, for what comes before some moment
 // of the last days.
-func pages(ctx context.Context, desks *pushes.Service, places []place, q pushes.Query, n int) (took outcome, err error) {
+func pages(ctx context.Context, service *pushes.Service, places []place, q pushes.Query, n int) (took outcome, err error) {
 	for range n {
 		p := places[rand.IntN(len(places))]
 		q.Integration, q.To = p.integration, time.Now().Add(-rand.N(days/10)) //nolint:gosec // no secret
 		start := time.Now()
-		page, err := desks.Tenant(p.tenant).List(ctx, q)
+		page, err := service.Tenant(p.tenant).List(ctx, q)
 		if err != nil {
 			return outcome{}, err
 		}
