@@ -118,7 +118,7 @@ func TestLateCreateOfAnUnlinkedPush(t *testing.T) {
 			if c.open > 0 {
 				require.Equal(t, memtarget.StatusOpen, issues[0].Status, "the oldest is kept")
 			}
-			require.Empty(t, r.record().Left)
+			require.Empty(t, r.record().Orphans)
 		})
 	}
 }

@@ -16,7 +16,7 @@ const unlinkComment = "This issue was unlinked from its item in Productboard."
 // it as the integration wants. If there are several, it closes all but the
 // oldest. Nobody waits for it, so it takes the time in which even a create that
 // left a frozen process late has arrived.
-func (r *run) cleanUpOrphan(ctx context.Context, target *targets.Target, orphan connections.Leftover) error {
+func (r *run) cleanUpOrphan(ctx context.Context, target *targets.Target, orphan connections.Orphan) error {
 	if (r.in.OnUnlink == tenants.UnlinkLeave || r.in.OnUnlink == "") && orphan.Recreated == 0 {
 		return nil
 	}
@@ -45,7 +45,7 @@ func (r *run) cleanUpOrphan(ctx context.Context, target *targets.Target, orphan 
 }
 
 // mayAppear returns a wait for an issue that may still appear, and nil if none can.
-func (r *run) mayAppear(target *targets.Target, orphan connections.Leftover) error {
+func (r *run) mayAppear(target *targets.Target, orphan connections.Orphan) error {
 	if orphan.Intent == nil {
 		return nil
 	}
@@ -59,7 +59,7 @@ func (r *run) mayAppear(target *targets.Target, orphan connections.Leftover) err
 
 // treatOrphan leaves an issue alone, comments on it or closes it. An issue that is
 // gone needs no treatment.
-func (r *run) treatOrphan(ctx context.Context, target *targets.Target, orphan connections.Leftover) error {
+func (r *run) treatOrphan(ctx context.Context, target *targets.Target, orphan connections.Orphan) error {
 	var err error
 	switch r.in.OnUnlink {
 	case tenants.UnlinkLeave, "":

@@ -183,7 +183,7 @@ func (r *run) step(ctx context.Context) (err error) {
 		return r.settle(ctx)
 	case connections.Verify:
 		return r.verify(ctx)
-	case connections.Tidy:
+	case connections.Cleanup:
 		return r.cleanUp(ctx)
 	case connections.Idle:
 		return nil
@@ -295,7 +295,7 @@ func (r *run) decide(err error) decision {
 			return decision{verb: stop}
 		}
 		return decideTelling(err, rec.Attempts)
-	case connections.Open, connections.Tidy, connections.Idle:
+	case connections.Open, connections.Cleanup, connections.Idle:
 		return decide(err, rec.Attempts)
 	default:
 		return decide(err, rec.Attempts)
@@ -314,7 +314,7 @@ func (r *run) stopped(ctx context.Context, err error) (string, error) {
 		}
 	case connections.Settle:
 		next, terr = r.lease.Settled(ctx)
-	case connections.Verify, connections.Tidy, connections.Idle:
+	case connections.Verify, connections.Cleanup, connections.Idle:
 		next, terr = r.lease.Verified(ctx)
 	}
 	if connections.Lost(terr) {

@@ -39,7 +39,7 @@ const (
 // suspect reports whether a run may be what its workers died of. What only
 // tells Productboard has no text of the item's.
 func suspect(rec connections.Record) bool {
-	return rec.Lost >= quarantineAfter && (rec.Step == connections.Open || rec.Step == connections.Tidy)
+	return rec.Lost >= quarantineAfter && (rec.Step == connections.Open || rec.Step == connections.Cleanup)
 }
 
 // quarantine does a suspect run alone, or gives it up. done is false if the
@@ -78,9 +78,9 @@ func (p *Performer) giveUp(ctx context.Context, key connections.Key, lease *conn
 	if p.Observe != nil {
 		p.Observe(string(lease.Record.Step), "", "poisonous", 0)
 	}
-	if lease.Record.Step == connections.Tidy {
-		for _, orphan := range lease.Record.Left {
-			if err := lease.Tidied(ctx, orphan.Epoch); err != nil {
+	if lease.Record.Step == connections.Cleanup {
+		for _, orphan := range lease.Record.Orphans {
+			if err := lease.CleanedUp(ctx, orphan.Epoch); err != nil {
 				return p.next(ctx, nil, err)
 			}
 		}

@@ -69,9 +69,9 @@ func (r *run) park(side fault.Side, delay time.Duration, why error) error {
 func (r *run) needs(side fault.Side) bool {
 	rec := r.lease.Record
 	if side == fault.SideProductboard {
-		return rec.Step != connections.Tidy
+		return rec.Step != connections.Cleanup
 	}
-	return rec.Step == connections.Open || rec.Step == connections.Tidy || rec.Step == connections.Verify && rec.Recreated > 0
+	return rec.Step == connections.Open || rec.Step == connections.Cleanup || rec.Step == connections.Verify && rec.Recreated > 0
 }
 
 // refused marks the integration if a credential was refused, which only the

@@ -129,7 +129,7 @@ func (r *run) opened(ctx context.Context, target *targets.Target, issue targets.
 	epoch := r.lease.Record.Epoch
 	kept, err := r.lease.Opened(ctx, issue)
 	if connections.Lost(err) && !kept {
-		return errors.Join(err, r.treatOrphan(ctx, target, connections.Leftover{Epoch: epoch, Issue: &issue}))
+		return errors.Join(err, r.treatOrphan(ctx, target, connections.Orphan{Epoch: epoch, Issue: &issue}))
 	}
 	return err
 }
@@ -218,7 +218,7 @@ func (r *run) cleanUp(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, orphan := range r.lease.Record.Left {
+	for _, orphan := range r.lease.Record.Orphans {
 		err := r.cleanUpOrphan(ctx, target, orphan)
 		if err != nil && decide(err, r.lease.Record.Attempts).verb != stop {
 			return err
@@ -226,7 +226,7 @@ func (r *run) cleanUp(ctx context.Context) error {
 		if err != nil {
 			r.p.Log.WarnContext(ctx, "an orphan stays as it is", r.key.LogAttr(), telemetry.KeyError, err)
 		}
-		if err := r.lease.Tidied(ctx, orphan.Epoch); err != nil {
+		if err := r.lease.CleanedUp(ctx, orphan.Epoch); err != nil {
 			return err
 		}
 	}

@@ -59,7 +59,7 @@ type Connection struct {
 	IntegrationName string             `json:"integrationName,omitempty" doc:"Absent while the integration is being deleted."`
 	Entity          string             `json:"entity" doc:"The item's id at Productboard."`
 	State           string             `json:"state" enum:"initial,progress,connected,error" doc:"What the button shows."`
-	ToDo            string             `json:"toDo,omitempty" doc:"What is left to do: open (find or create the issue), settle (tell Productboard), verify (read the button back), tidy (treat the issue of an unlinked push)."`
+	ToDo            string             `json:"toDo,omitempty" doc:"What is left to do: open (find or create the issue), settle (tell Productboard), verify (read the button back), cleanup (treat the issue of an unlinked push)."`
 	ClickedAt       time.Time          `json:"clickedAt,omitzero" doc:"When its latest push began; absent if it was never pushed."`
 	ClickedBy       *ConnectionPerson  `json:"clickedBy,omitempty"`
 	ChangedAt       time.Time          `json:"changedAt" doc:"When what the button shows last changed, or when it was last clicked to change it."`
@@ -77,7 +77,7 @@ type ConnectionEvent struct {
 	State      string     `json:"state" enum:"initial,progress,connected,error" doc:"What the button showed from then on."`
 	Generation int64      `json:"generation" doc:"Counts the clicks that changed something."`
 	Run        int64      `json:"run" doc:"Rises whenever another worker takes over."`
-	Step       string     `json:"step,omitempty" doc:"The step: open, settle, verify or tidy."`
+	Step       string     `json:"step,omitempty" doc:"The step: open, settle, verify or cleanup."`
 	TookMs     int64      `json:"tookMs,omitempty" doc:"How long the step took, in milliseconds."`
 	Outcome    string     `json:"outcome,omitempty" doc:"How the step ended: ok, or the kind of failure."`
 	Side       fault.Side `json:"side,omitempty" enum:"plugin,productboard,tracker" doc:"Who has to act. plugin is this deployment."`

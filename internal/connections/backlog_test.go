@@ -466,7 +466,7 @@ func TestLinkAndReset(t *testing.T) {
 	_, w, err = s.Link(ctx, someKey, other)
 	require.NoError(t, err)
 	l = begin(t, s, w)
-	require.Empty(t, l.Record.Left, "the one it showed is left alone")
+	require.Empty(t, l.Record.Orphans, "the one it showed is left alone")
 	require.Equal(t, other, *l.Record.Issue)
 	_, err = l.Settled(ctx)
 	require.NoError(t, err)
@@ -475,7 +475,7 @@ func TestLinkAndReset(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, Initial, rec.State)
 	require.Nil(t, rec.Issue)
-	require.Empty(t, rec.Left)
+	require.Empty(t, rec.Orphans)
 	require.Equal(t, Verify, begin(t, s, w).Record.Step)
 	require.Greater(t, rec.Epoch, 1, "the next push gets an issue of its own")
 

@@ -21,14 +21,14 @@ func (e Entry) Check() error {
 		return errors.New("the key of a connection cannot be one")
 	case !slices.Contains([]State{Initial, Progress, Connected, Failed}, r.State):
 		return errors.New("the state of a connection is none")
-	case !slices.Contains([]Step{Idle, Open, Settle, Verify, Tidy}, r.Step):
+	case !slices.Contains([]Step{Idle, Open, Settle, Verify, Cleanup}, r.Step):
 		return errors.New("the step of a connection is none")
 	case r.State == Progress && r.Step == Idle:
 		return errors.New("a connection is in progress, and nothing is left to do for it")
 	case r.Issue != nil && r.Issue.ID == "":
 		return errors.New("the issue of a connection has no id")
-	case len(r.Left) > maxLeft:
-		return fmt.Errorf("more than %d issues of one connection are left over", maxLeft)
+	case len(r.Orphans) > maxOrphans:
+		return fmt.Errorf("more than %d orphans of one connection", maxOrphans)
 	}
 	numbers := []int64{r.Generation, r.Run, r.LeaseEnd, r.Deadline, r.Parked, int64(r.Attempts), int64(r.RescueChecks), r.Click.At, r.LastClick,
 		r.ReadBack, int64(r.Recreated)}
@@ -37,12 +37,12 @@ func (e Entry) Check() error {
 	}
 	epochs := []int{r.Epoch}
 	intents := []*Intent{r.Intent}
-	for _, left := range r.Left {
-		if left.Issue != nil && left.Issue.ID == "" {
-			return errors.New("a left-over issue of a connection has no id")
+	for _, orphan := range r.Orphans {
+		if orphan.Issue != nil && orphan.Issue.ID == "" {
+			return errors.New("an orphan of a connection has no id")
 		}
-		epochs, intents = append(epochs, left.Epoch), append(intents, left.Intent)
-		numbers = append(numbers, int64(left.Recreated))
+		epochs, intents = append(epochs, orphan.Epoch), append(intents, orphan.Intent)
+		numbers = append(numbers, int64(orphan.Recreated))
 	}
 	for _, in := range intents {
 		if in != nil {

@@ -21,15 +21,15 @@ type keptIssue struct {
 }
 
 type (
-	plainRecord   Record
-	plainLeftover Leftover
+	plainRecord Record
+	plainOrphan Orphan
 
 	recordDoc struct {
 		plainRecord
 		Issue *keptIssue `json:"t,omitempty"`
 	}
-	leftoverDoc struct {
-		plainLeftover
+	orphanDoc struct {
+		plainOrphan
 		Issue *keptIssue `json:"t,omitempty"`
 	}
 )
@@ -50,18 +50,18 @@ func (r *Record) UnmarshalJSON(raw []byte) error {
 	return nil
 }
 
-// MarshalJSON writes a leftover as Redis keeps it.
-func (l Leftover) MarshalJSON() ([]byte, error) {
-	return json.Marshal(leftoverDoc{plainLeftover(l), (*keptIssue)(l.Issue)})
+// MarshalJSON writes an orphan as Redis keeps it.
+func (l Orphan) MarshalJSON() ([]byte, error) {
+	return json.Marshal(orphanDoc{plainOrphan(l), (*keptIssue)(l.Issue)})
 }
 
 // UnmarshalJSON reads what MarshalJSON, or the script, wrote.
-func (l *Leftover) UnmarshalJSON(raw []byte) error {
-	var doc leftoverDoc
+func (l *Orphan) UnmarshalJSON(raw []byte) error {
+	var doc orphanDoc
 	if err := json.Unmarshal(raw, &doc); err != nil {
 		return err
 	}
-	*l = Leftover(doc.plainLeftover)
+	*l = Orphan(doc.plainOrphan)
 	l.Issue = (*targets.Issue)(doc.Issue)
 	return nil
 }

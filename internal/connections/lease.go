@@ -143,7 +143,7 @@ func (l *Lease) Refused(ctx context.Context) error {
 // otherwise the push was unlinked and the caller has to.
 func (l *Lease) Opened(ctx context.Context, issue targets.Issue) (kept bool, err error) {
 	out, err := l.change(ctx, "opened", arguments{Epoch: l.Record.Epoch, Issue: keptIssue(issue), Note: issue.Key})
-	return err == nil || out.verdict == vLeft, err
+	return err == nil || out.verdict == vKept, err
 }
 
 // Gone records that the connected issue exists no more; the push goes on with
@@ -167,7 +167,7 @@ func (l *Lease) Settled(ctx context.Context) (*Task, error) {
 }
 
 // Verified records that the button shows what it should. The task to queue,
-// if any, is about issues left over.
+// if any, is about orphans.
 func (l *Lease) Verified(ctx context.Context) (*Task, error) {
 	out, err := l.change(ctx, "verified", arguments{})
 	return out.task(l.key), err
@@ -182,9 +182,9 @@ func (l *Lease) Unified(ctx context.Context, keep targets.Issue, delay time.Dura
 	return out.task(l.key), err
 }
 
-// Tidied records that the leftover of an epoch was treated.
-func (l *Lease) Tidied(ctx context.Context, epoch int) error {
-	_, err := l.change(ctx, "tidied", arguments{Epoch: epoch})
+// CleanedUp records that the orphan of an epoch was treated.
+func (l *Lease) CleanedUp(ctx context.Context, epoch int) error {
+	_, err := l.change(ctx, "cleaned_up", arguments{Epoch: epoch})
 	return err
 }
 

@@ -293,7 +293,7 @@ func (m *backlogModel) works(w backlogWorld, i int) (busy bool) {
 
 func (m *backlogModel) worker(w backlogWorld, i int, name string) {
 	mine := arguments{Run: someRun, Owner: holder}
-	end := map[Step]string{Open: "settled", Settle: "settled", Verify: "verified", Tidy: "verified"}[m.record(w.buttons[i]).Step]
+	end := map[Step]string{Open: "settled", Settle: "settled", Verify: "verified", Cleanup: "verified"}[m.record(w.buttons[i]).Step]
 	if end == "" {
 		m.wrong = "a worker has nothing to do"
 		return

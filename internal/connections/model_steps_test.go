@@ -68,12 +68,12 @@ func (m *model) step(w world, slot int8) {
 		m.put(w, slot, asserting)
 	case toVerified:
 		m.transit(w, slot, "verified", 0, 0, nil)
-	case toTidyFind:
-		m.tidyFind(w, slot)
-	case toTidyTreat:
-		m.tidyTreat(w, slot)
-	case toTidied:
-		m.transit(w, slot, "tidied", int8(rec.Left[0].Epoch), 0, enter)
+	case toFindOrphan:
+		m.findOrphan(w, slot)
+	case toTreatOrphan:
+		m.treatOrphan(w, slot)
+	case toCleanedUp:
+		m.transit(w, slot, "cleaned_up", int8(rec.Orphans[0].Epoch), 0, enter)
 	case toRetry:
 		m.transit(w, slot, "again", 0, 1, nil)
 	case toWait:
@@ -135,7 +135,7 @@ func (m *model) opened(w world, slot int8) {
 	switch {
 	case !r.lost:
 		m.enter(&done, slot)
-	case r.left:
+	case r.kept:
 		done.end(slot)
 	default:
 		done.workers[slot].at = toTreatLate
@@ -157,7 +157,7 @@ func (m *model) openedAgain(w world, slot int8) {
 	switch {
 	case !r.lost:
 		m.enter(&w, slot)
-	case r.left:
+	case r.kept:
 		w.end(slot)
 	default:
 		w.workers[slot].at = toTreatLate
@@ -192,41 +192,41 @@ func (m *model) compare(wk *worker, got int8) place {
 	return toAssert
 }
 
-func (m *model) tidyFind(w world, slot int8) {
-	left := m.record(w.workers[slot].view).Left[0]
-	found, sure := w.find(int8(left.Epoch))
+func (m *model) findOrphan(w world, slot int8) {
+	orphan := m.record(w.workers[slot].view).Orphans[0]
+	found, sure := w.find(int8(orphan.Epoch))
 	if found != 0 {
 		seen := w
-		seen.workers[slot].at, seen.workers[slot].issue = toTidyTreat, found
-		m.emit("finds the issue left", slot, true, seen)
+		seen.workers[slot].at, seen.workers[slot].issue = toTreatOrphan, found
+		m.emit("finds the orphan", slot, true, seen)
 	}
 	if found == 0 || !sure {
 		wk := &w.workers[slot]
-		wk.at = toTidied
-		if m.mayAppear(left) {
+		wk.at = toCleanedUp
+		if m.mayAppear(orphan) {
 			wk.at = toWait
 		}
-		m.emit("finds no issue left", slot, true, w)
+		m.emit("finds no orphan", slot, true, w)
 	}
 }
 
-// tidyTreat closes an issue: the unlink policy that shows most.
-func (m *model) tidyTreat(w world, slot int8) {
+// treatOrphan closes an issue: the unlink policy that shows most.
+func (m *model) treatOrphan(w world, slot int8) {
 	wk := &w.workers[slot]
-	left := m.record(wk.view).Left[0]
-	if left.Recreated > 0 && m.mayAppear(left) {
+	orphan := m.record(wk.view).Orphans[0]
+	if orphan.Recreated > 0 && m.mayAppear(orphan) {
 		wk.at = toWait
 		m.emit("waits for a second issue", slot, true, w)
 		return
 	}
-	if left.Recreated > 0 && !m.noUnify {
-		wk.issue = w.keepOne(int8(left.Epoch), wk.issue)
+	if orphan.Recreated > 0 && !m.noUnify {
+		wk.issue = w.keepOne(int8(orphan.Epoch), wk.issue)
 	}
 	w.issues[wk.issue-1].closed = true
-	wk.at = toTidied
-	m.emit("treats the issue left", slot, true, w)
+	wk.at = toCleanedUp
+	m.emit("treats the orphan", slot, true, w)
 }
 
-func (m *model) mayAppear(left Leftover) bool {
-	return left.Intent != nil && present-left.Intent.At < int64(m.lookAgain())
+func (m *model) mayAppear(orphan Orphan) bool {
+	return orphan.Intent != nil && present-orphan.Intent.At < int64(m.lookAgain())
 }

@@ -176,7 +176,7 @@ type reply struct {
 	delay     int8 // of what is to be queued
 	announced bool // it is on the wake-up list
 	lost      bool // the worker has lost the record
-	left      bool // but the record will see to its issue
+	kept      bool // but the record will see to its issue
 	idle      bool // there is nothing to begin
 	found     bool // by the rescuer, pending
 }
@@ -225,7 +225,7 @@ func (s *modelStore) run(c call) (r reply) {
 	case "refused":
 		err = l.Refused(ctx)
 	case "opened":
-		r.left, err = l.Opened(ctx, issue(c.arg))
+		r.kept, err = l.Opened(ctx, issue(c.arg))
 	case "gone":
 		err = l.Gone(ctx)
 	case "failed":
@@ -236,8 +236,8 @@ func (s *modelStore) run(c call) (r reply) {
 		task, err = l.Verified(ctx)
 	case "unified":
 		task, err = l.Unified(ctx, issue(c.arg), time.Duration(c.ticks)*tick)
-	case "tidied":
-		err = l.Tidied(ctx, int(c.arg))
+	case "cleaned_up":
+		err = l.CleanedUp(ctx, int(c.arg))
 	case "again":
 		task, err = l.Again(ctx, time.Duration(c.ticks)*tick, true, Failure{})
 	case "rescue": // Store.Rescue
@@ -365,7 +365,7 @@ func (s *modelStore) intern(doc map[string]any) int32 {
 	if at, ok := doc["lc"]; ok {
 		doc["lc"] = max(at.(float64), present-answerTicks)
 	}
-	if (doc["p"] == "verify" || doc["p"] == "tidy") && doc["q"] == nil {
+	if (doc["p"] == "verify" || doc["p"] == "cleanup") && doc["q"] == nil {
 		delete(doc, "lc") // only 'settled' reads it, and a click comes first
 	}
 	if checks, ok := doc["k"]; ok { // from the first on each is as far off as MaxRescueAfter
@@ -424,8 +424,8 @@ func (s *modelStore) viewOf(r Record) int32 {
 		v.Issue, v.Failure = r.Issue, r.Failure
 	case Verify:
 		v.Issue, v.Failure, v.Recreated = r.Issue, r.Failure, r.Recreated
-	case Tidy:
-		v.Left = r.Left
+	case Cleanup:
+		v.Orphans = r.Orphans
 	case Idle:
 	}
 	text, err := json.Marshal(v)

@@ -363,8 +363,8 @@ func (m *model) describe(w *world) string {
 	if r.ReadBack != 0 {
 		text += fmt.Sprintf(" read back %d", r.ReadBack-present)
 	}
-	if len(r.Left) > 0 {
-		text += fmt.Sprintf(" %d left", len(r.Left))
+	if len(r.Orphans) > 0 {
+		text += fmt.Sprintf(" %d orphans", len(r.Orphans))
 	}
 	return text
 }

@@ -27,9 +27,9 @@ const (
 	toAssert            //
 	asserting           //
 	toVerified          //
-	toTidyFind          // actions.work.tidy
-	toTidyTreat         //
-	toTidied            //
+	toFindOrphan        // actions.run.cleanUp
+	toTreatOrphan       //
+	toCleanedUp         //
 	toRetry             // actions.work.end: handed back
 	toWait              // the same, for something that time alone brings
 )
@@ -70,7 +70,7 @@ func (k *worker) forget() {
 		k.clock, k.stall = 0, 0
 	}
 	switch k.at {
-	case toOpened, toTreatLate, toUnified, toTidyTreat:
+	case toOpened, toTreatLate, toUnified, toTreatOrphan:
 	default:
 		k.issue = 0
 	}
@@ -87,7 +87,7 @@ func (p place) creates() bool { return p == toCreate || p == toWrite || p == cre
 // calls tells whether a worker that stands here is about to call out.
 func (p place) calls() bool {
 	switch p {
-	case toReread, toFind, toCreate, toTreatLate, toPut, toGet, toUnify, toAssert, toTidyFind, toTidyTreat:
+	case toReread, toFind, toCreate, toTreatLate, toPut, toGet, toUnify, toAssert, toFindOrphan, toTreatOrphan:
 		return true
 	default:
 		return false
@@ -116,14 +116,14 @@ func (m *model) enter(w *world, slot int8) {
 		wk.at = toPut
 	case Verify:
 		wk.at = toGet
-	case Tidy:
-		switch left := rec.Left; {
-		case len(left) == 0:
+	case Cleanup:
+		switch orphans := rec.Orphans; {
+		case len(orphans) == 0:
 			wk.at = toVerified
-		case left[0].Issue != nil:
-			wk.at, wk.issue = toTidyTreat, issueNumber(left[0].Issue)
+		case orphans[0].Issue != nil:
+			wk.at, wk.issue = toTreatOrphan, issueNumber(orphans[0].Issue)
 		default:
-			wk.at = toTidyFind
+			wk.at = toFindOrphan
 		}
 	case Idle:
 		w.end(slot)

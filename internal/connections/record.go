@@ -44,8 +44,8 @@ const (
 	// Verify: the button has to be read back, and set again if an earlier
 	// answer overwrote it.
 	Verify Step = "verify"
-	// Tidy: an issue of an unlinked push is left over.
-	Tidy Step = "tidy"
+	// Cleanup: the orphans have to be treated.
+	Cleanup Step = "cleanup"
 )
 
 // Key names a record: the tenant and the integration by our own ids, and
@@ -145,8 +145,8 @@ type Record struct {
 	// Failure is why the push ended in error, or why it waits.
 	Failure *Failure `json:"x,omitempty"`
 	Waiting *Failure `json:"w,omitempty"`
-	// Left lists issues of unlinked pushes that are still to be treated.
-	Left []Leftover `json:"l,omitempty"`
+	// Orphans are the issues of unlinked pushes that are still to be treated.
+	Orphans []Orphan `json:"l,omitempty"`
 }
 
 // Click is who pushed, and what Productboard sent with it.
@@ -186,9 +186,9 @@ func FailureOf(err error) Failure {
 // note is the failure as one line of a connection's history.
 func (f Failure) note() string { return cut(f.Kind+": "+f.Message, maxNote) }
 
-// Leftover is what an unlinked push left in the tracker. Intent is there
-// unless it left one issue for certain.
-type Leftover struct {
+// Orphan is the issue that an unlinked push left in the tracker. Intent is there
+// unless the push left one issue for certain.
+type Orphan struct {
 	Epoch     int            `json:"e"`
 	Intent    *Intent        `json:"i,omitempty"`
 	Issue     *targets.Issue `json:"t,omitempty"`

@@ -20,7 +20,7 @@ func (s *Store) constants() map[string]string {
 		"lease": number(t.Lease.Milliseconds()), "rescueafter": number(t.RescueAfter.Milliseconds()), "maxrescueafter": number(t.MaxRescueAfter.Milliseconds()),
 		"deadline": number(t.Deadline.Milliseconds()), "settle": number(t.Settle.Milliseconds()), "answer": number(t.Answer.Milliseconds()),
 		"sending": number(t.InFlight.Milliseconds()), "keepfor": number(t.Keep.Milliseconds()),
-		"keep": number(historyLength), "left": number(maxLeft), "wakelist": number(maxWakeList), "pass": number(maxPassed), "arguments": number(maxArguments), "scan": number(maxScan), "scanclosed": number(maxScanClosed),
+		"keep": number(historyLength), "orphans": number(maxOrphans), "wakelist": number(maxWakeList), "pass": number(maxPassed), "arguments": number(maxArguments), "scan": number(maxScan), "scanclosed": number(maxScanClosed),
 		"inflight": number(int64(l.InFlight)), "waiting": number(int64(l.Waiting)), "connections": number(int64(l.Connections)), "persecond": number(int64(l.PerSecond)),
 		"unfenced": strconv.FormatBool(!fencing), "late": strconv.Quote(lateText), "last": strconv.Quote(lastText),
 	}

@@ -79,7 +79,7 @@ func situations() []situation {
 			require.NoError(t, err)
 			return begin(t, s, w)
 		}},
-		{"initial, an issue of the unlinked push left", func(t *testing.T, s *Store) *Lease {
+		{"initial, with an orphan", func(t *testing.T, s *Store) *Lease {
 			settled(t, opened(t, s))
 			_, w, err := s.Unlink(ctx, someKey)
 			require.NoError(t, err)
@@ -149,8 +149,8 @@ func describe(r Record, existed bool) string {
 	if r.Parked != 0 {
 		text += " (parked)"
 	}
-	if len(r.Left) > 0 {
-		text += fmt.Sprintf(" (%d left)", len(r.Left))
+	if len(r.Orphans) > 0 {
+		text += fmt.Sprintf(" (%d orphan)", len(r.Orphans))
 	}
 	return text
 }

@@ -44,9 +44,9 @@ type Timing struct {
 const (
 	// historyLength bounds a connection's history in entries.
 	historyLength = 60
-	// maxLeft bounds how many issues of unlinked pushes of one button wait to
-	// be treated; the oldest are left as they are beyond it.
-	maxLeft = 20
+	// maxOrphans bounds how many issues of unlinked pushes of one button wait to
+	// be treated. Beyond it the oldest stay as they are.
+	maxOrphans = 20
 	// maxNote bounds a remark in it, in characters.
 	maxNote = 160
 )
@@ -122,7 +122,7 @@ const (
 	vSame    verdict = "same"
 	vStale   verdict = "stale"
 	vBusy    verdict = "busy"
-	vLeft    verdict = "left"
+	vKept    verdict = "kept"    // late, but the issue will be seen to
 	vPending verdict = "pending" // its task should be in the queue
 	vMoved   verdict = "moved"
 	vOverdue verdict = "overdue" // queued, to tell that it was never begun in time

@@ -174,16 +174,16 @@ func TestSilentWorkerIsTakenOverAndFenced(t *testing.T) {
 	require.Equal(t, 11*time.Second, l.SinceIntent())
 
 	for name, change := range map[string]func() error{
-		"intend":   func() error { return frozen.Intend(ctx) },
-		"opened":   func() error { _, err := frozen.Opened(ctx, someIssue); return err },
-		"failed":   func() error { return frozen.Failed(ctx, Failure{}) },
-		"settled":  func() error { _, err := frozen.Settled(ctx); return err },
-		"verified": func() error { _, err := frozen.Verified(ctx); return err },
-		"again":    func() error { _, err := frozen.Again(ctx, 0, true, Failure{}); return err },
-		"gone":     func() error { return frozen.Gone(ctx) },
-		"refused":  func() error { return frozen.Refused(ctx) },
-		"forget":   func() error { _, err := frozen.Forget(ctx); return err },
-		"tidied":   func() error { return frozen.Tidied(ctx, 1) },
+		"intend":     func() error { return frozen.Intend(ctx) },
+		"opened":     func() error { _, err := frozen.Opened(ctx, someIssue); return err },
+		"failed":     func() error { return frozen.Failed(ctx, Failure{}) },
+		"settled":    func() error { _, err := frozen.Settled(ctx); return err },
+		"verified":   func() error { _, err := frozen.Verified(ctx); return err },
+		"again":      func() error { _, err := frozen.Again(ctx, 0, true, Failure{}); return err },
+		"gone":       func() error { return frozen.Gone(ctx) },
+		"refused":    func() error { return frozen.Refused(ctx) },
+		"forget":     func() error { _, err := frozen.Forget(ctx); return err },
+		"cleaned_up": func() error { return frozen.CleanedUp(ctx, 1) },
 	} {
 		require.ErrorIs(t, change(), ErrLost, name)
 	}
@@ -245,10 +245,10 @@ func TestUnlinkInFlight(t *testing.T) {
 	require.NoError(t, err)
 	require.NotNil(t, w, "the late issue is still to be treated")
 	v = begin(t, s, w)
-	require.Equal(t, Tidy, v.Record.Step)
-	require.Len(t, v.Record.Left, 1)
-	require.Equal(t, someIssue, *v.Record.Left[0].Issue)
-	require.NoError(t, v.Tidied(ctx, v.Record.Left[0].Epoch))
+	require.Equal(t, Cleanup, v.Record.Step)
+	require.Len(t, v.Record.Orphans, 1)
+	require.Equal(t, someIssue, *v.Record.Orphans[0].Issue)
+	require.NoError(t, v.CleanedUp(ctx, v.Record.Orphans[0].Epoch))
 	w, err = v.Verified(ctx)
 	require.NoError(t, err)
 	require.Nil(t, w)

@@ -109,7 +109,7 @@ end
 local function closed(i) return redis.call('EXISTS', tag .. 'o:' .. tenant .. '/' .. i) == 1 end
 
 -- calls reports whether a record's step calls the tracker.
-local function calls(o) return o and (o.p == 'open' or o.p == 'tidy') end
+local function calls(o) return o and (o.p == 'open' or o.p == 'cleanup') end
 
 -- decoded returns a record of the tenant. It returns nil if there is none, and for
 -- one that cannot be read, which must not stop the others. The rescuer sets that
@@ -301,7 +301,7 @@ local function forsake()
   rec.t, rec.i, rec.q = nil, nil, nil
 end
 
-local function leave_behind()
+local function leave_orphan()
   if rec.t or (rec.i and not (rec.i.ok and rec.i.n == 1)) then
     local intent = rec.i
     -- Until when a second issue may appear counts from the latest create, and
@@ -309,7 +309,7 @@ local function leave_behind()
     if rec.q and not intent then intent = { at = now, n = 2 } end
     rec.l = rec.l or {}
     table.insert(rec.l, { e = rec.e, i = intent, t = rec.t, q = rec.q })
-    while #rec.l > K.left do table.remove(rec.l, 1) end
+    while #rec.l > K.orphans do table.remove(rec.l, 1) end
   end
   -- A worker may be creating one this very moment only if it holds an intent.
   forsake()
@@ -387,7 +387,7 @@ end
 
 ops['unlink'] = function()
   if not raw then return answer('same') end
-  leave_behind()
+  leave_orphan()
   rec.lc = now
   clear()
   return queue('verify', K.settle, 'unlink')
@@ -496,15 +496,15 @@ ops['opened'] = function()
     -- was lost; or the run has changed hands, and whoever has it finds the
     -- issue by its marker.
     if mine() and rec.p == 'settle' and rec.t and rec.t.i == a.issue.i then return answer('ok') end
-    return answer('left')
+    return answer('kept')
   end
   -- Too late: an unlink may wait for this very issue.
-  for _, left in ipairs(rec.l or {}) do
-    if left.e == a.epoch then
-      left.t = a.issue
+  for _, orphan in ipairs(rec.l or {}) do
+    if orphan.e == a.epoch then
+      orphan.t = a.issue
       local doc = write()
       log('opened too late')
-      return reply('left', doc)
+      return reply('kept', doc)
     end
   end
   return answer('stale')
@@ -535,10 +535,10 @@ ops['settled'] = function()
 end
 
 ops['verified'] = function()
-  if not mine() or (rec.p ~= 'verify' and rec.p ~= 'tidy') then return answer('stale') end
+  if not mine() or (rec.p ~= 'verify' and rec.p ~= 'cleanup') then return answer('stale') end
   rec.a, rec.w = nil, nil
   if rec.v then return queue('verify', math.max(rec.v - now, 0), 'read back') end
-  if rec.l and #rec.l > 0 then return queue('tidy', 0) end
+  if rec.l and #rec.l > 0 then return queue('cleanup', 0) end
   rec.p, rec.o, rec.u, rec.k, rec.b, rec.l, rec.lc, rec.f = nil, nil, nil, nil, nil, nil, nil, nil
   release_slot()
   return save('ok', nil, 'verified')
@@ -560,17 +560,17 @@ ops['unified'] = function()
   return go_on('ok', 'looked for a second issue')
 end
 
-ops['tidied'] = function()
-  if not mine() or rec.p ~= 'tidy' then return answer('stale') end
+ops['cleaned_up'] = function()
+  if not mine() or rec.p ~= 'cleanup' then return answer('stale') end
   local keep = nil
-  for _, left in ipairs(rec.l or {}) do
-    if left.e ~= a.epoch then
+  for _, orphan in ipairs(rec.l or {}) do
+    if orphan.e ~= a.epoch then
       keep = keep or {}
-      table.insert(keep, left)
+      table.insert(keep, orphan)
     end
   end
   rec.l = keep
-  return go_on('ok', 'tidied')
+  return go_on('ok', 'cleaned up')
 end
 
 ops['again'] = function()

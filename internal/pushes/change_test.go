@@ -193,14 +193,14 @@ func TestResetAndUnlink(t *testing.T) {
 	require.Nil(t, got.Issue)
 	rec, err := r.records.Get(t.Context(), got.Key)
 	require.NoError(t, err)
-	require.Empty(t, rec.Left, "the issue is left alone")
+	require.Empty(t, rec.Orphans, "the issue is left alone")
 
 	got, err = r.scope.Unlink(t.Context(), in.ID, "e-2")
 	require.NoError(t, err)
 	require.Equal(t, connections.Initial, got.State)
 	rec, err = r.records.Get(t.Context(), got.Key)
 	require.NoError(t, err)
-	require.Len(t, rec.Left, 1, "the worker treats it as the integration says")
+	require.Len(t, rec.Orphans, 1, "the worker treats it as the integration says")
 	require.Len(t, r.queue.runs, 2)
 
 	_, err = r.scope.Unlink(t.Context(), in.ID, "e-3")

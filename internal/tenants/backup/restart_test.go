@@ -173,7 +173,7 @@ func FuzzRead(f *testing.F) {
 	must(w.head(header{Format: format, Version: Version, ID: newFileID(), Tenant: "acme", Exported: at(1)}, tenants.Tenant{Name: "Acme", Suspended: &tenants.Suspension{Reason: "x", Since: at(2)}}))
 	must(w.integration(in))
 	for _, r := range []connections.Record{
-		{State: connections.Initial, Epoch: 3, Left: []connections.Leftover{{Epoch: 1, Intent: &connections.Intent{At: 5, Sent: 1}}}, Step: connections.Verify, ReadBack: 9},
+		{State: connections.Initial, Epoch: 3, Orphans: []connections.Orphan{{Epoch: 1, Intent: &connections.Intent{At: 5, Sent: 1}}}, Step: connections.Verify, ReadBack: 9},
 		{State: connections.Progress, Step: connections.Open, Run: 4, Deadline: 77, Owner: "w", LeaseEnd: 5, Click: connections.Click{At: 4, Name: "Jane"}},
 		{State: connections.Failed, Failure: &connections.Failure{Message: "No.", Kind: "invalid"}},
 	} {
