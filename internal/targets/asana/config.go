@@ -37,58 +37,6 @@ type config struct {
 	oauth bool
 }
 
-// Kind describes the adapter.
-func Kind() targets.Kind {
-	return targets.Kind{
-		Type:  "asana",
-		Title: name,
-		Settings: []settings.Field{
-			{Name: setURL, Type: settings.TypeURL, Default: hosted, Example: hosted, Help: "Asana's address; there is only one."},
-			{Name: setProject, Required: true, Example: "1201234567890123", Help: "The project's number, as in its address: app.asana.com/0/1201234567890123."},
-			{Name: setSection, Example: "Wishes", Help: "Name or number of the section (column) for new tasks. Default: where Asana puts new ones."},
-			{Name: setType, Default: typeTask, Enum: []string{typeTask, "milestone", "approval"}, Example: "milestone", Help: "What new tasks are."},
-			{Name: setParent, Example: "1209876543210987", Help: "Number of a task of which new ones become subtasks."},
-			{Name: setStatusField, Example: "Stage", Help: "Name or number of the single-select custom field that holds a task's status. Default: the section it is in."},
-		},
-		Credentials: []settings.Field{
-			{Name: credToken, Secret: true, Example: "file:asana.token", Help: "Personal access token, or a service account's. Either this or oauthToken."},
-			{Name: credOAuth, Secret: true, Example: "file:asana.oauth", Help: "Access token of an OAuth app; somebody must renew it, since it lives about an hour. With it a task is found again without reading through the project."},
-		},
-		Driver:    (*driver)(nil),
-		New:       open,
-		ParseHook: parseHook,
-		Guide:     guide(),
-	}
-}
-
-func open(c targets.Config, deps targets.Deps) (targets.Driver, error) {
-	token, oauth, errs := c.OneCredential(credToken, credOAuth)
-	for _, setting := range []string{setProject, setParent} {
-		if v := c.Settings.String(setting); v != "" && !isGID(v) {
-			errs = append(errs, settings.FieldError{Path: "settings." + setting, Message: "must be a number, as in the address (for example 1201234567890123)"})
-		}
-	}
-	if len(errs) > 0 {
-		return nil, errs
-	}
-	cfg := config{
-		url:         c.Settings.String(setURL),
-		project:     c.Settings.String(setProject),
-		section:     c.Settings.String(setSection),
-		typ:         c.Settings.String(setType),
-		parent:      c.Settings.String(setParent),
-		statusField: c.Settings.String(setStatusField),
-		token:       token,
-		oauth:       oauth,
-	}
-	return newDriver(cfg, deps.HTTP), nil
-}
-
-// isGID tells whether s is one of Asana's ids.
-func isGID(s string) bool {
-	return s != "" && len(s) <= 32 && strings.Trim(s, "0123456789") == ""
-}
-
 func guide() targets.Guide {
 	return targets.Guide{ //nolint:gosec // words about tokens, none of them one
 		Permissions: "The token's account must be an editor of the project. An OAuth app needs the scopes tasks:read, tasks:write, projects:read, project_sections:read, custom_fields:read, tags:read, users:read and stories:write.",
@@ -104,5 +52,30 @@ func guide() targets.Guide {
 			{Says: "Asana has no project", Means: "settings.project is not a project's number, or the token's account is not a member."},
 			{Says: "needs a paid plan", Means: "Custom fields are not part of the workspace's plan: leave settings.fields and settings.statusField out."},
 		},
+	}
+}
+
+// isGID tells whether s is one of Asana's ids.
+func isGID(s string) bool {
+	return s != "" && len(s) <= 32 && strings.Trim(s, "0123456789") == ""
+}
+
+// settingFields are the settings beside those that every kind has.
+func settingFields() []settings.Field {
+	return []settings.Field{
+		{Name: setURL, Type: settings.TypeURL, Default: hosted, Example: hosted, Help: "Asana's address; there is only one."},
+		{Name: setProject, Required: true, Example: "1201234567890123", Help: "The project's number, as in its address: app.asana.com/0/1201234567890123."},
+		{Name: setSection, Example: "Wishes", Help: "Name or number of the section (column) for new tasks. Default: where Asana puts new ones."},
+		{Name: setType, Default: typeTask, Enum: []string{typeTask, "milestone", "approval"}, Example: "milestone", Help: "What new tasks are."},
+		{Name: setParent, Example: "1209876543210987", Help: "Number of a task of which new ones become subtasks."},
+		{Name: setStatusField, Example: "Stage", Help: "Name or number of the single-select custom field that holds a task's status. Default: the section it is in."},
+	}
+}
+
+// credentialFields are the credentials.
+func credentialFields() []settings.Field {
+	return []settings.Field{
+		{Name: credToken, Secret: true, Example: "file:asana.token", Help: "Personal access token, or a service account's. Either this or oauthToken."},
+		{Name: credOAuth, Secret: true, Example: "file:asana.oauth", Help: "Access token of an OAuth app; somebody must renew it, since it lives about an hour. With it a task is found again without reading through the project."},
 	}
 }

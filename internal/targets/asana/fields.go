@@ -3,9 +3,7 @@ package asana
 import (
 	"context"
 	"strconv"
-	"strings"
 
-	"pushbutton/internal/fault"
 	"pushbutton/internal/targets"
 )
 
@@ -95,30 +93,4 @@ func encode(f targets.FieldValue) any {
 		return dateValue{Date: f.Values[0]}
 	}
 	return f.Values[0]
-}
-
-// FindPerson implements targets.People. Asana knows users by their address;
-// one outside the workspace cannot be given its tasks.
-func (d *driver) FindPerson(ctx context.Context, email string) (string, error) {
-	p, err := d.planner.get(ctx)
-	if err != nil {
-		return "", err
-	}
-	if !strings.Contains(email, "@") || strings.ContainsAny(email, "/?#") {
-		return "", nil
-	}
-	var found user
-	err = d.get(ctx, "find user", "/users/"+escape(email), asking("workspaces"), &found)
-	switch {
-	case err != nil && (fault.KindOf(err) == fault.NotFound || fault.KindOf(err) == fault.Forbidden || fault.KindOf(err) == fault.Invalid):
-		return "", nil
-	case err != nil:
-		return "", err
-	}
-	for _, w := range found.Workspaces {
-		if w.GID == p.workspace {
-			return found.GID, nil
-		}
-	}
-	return "", nil
 }

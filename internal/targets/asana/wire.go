@@ -2,22 +2,21 @@ package asana
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
 
-	"pushbutton/internal/fault"
 	"pushbutton/internal/outbound"
-	"pushbutton/internal/targets/text"
 	"pushbutton/internal/targets/wire"
 )
 
 // What Asana's API 1.0 sends and takes, as far as it is used here. None of it
 // leaves this folder.
+
+// escape is one segment of a path.
+func escape(s string) string { return url.PathEscape(s) }
 
 type named struct {
 	GID  string `json:"gid"`
@@ -206,11 +205,6 @@ func listWithin[T any](ctx context.Context, c client, op, path string, query url
 	return all, false, nil
 }
 
-// notAsana is a read that brought something else than what Asana sends.
-func notAsana(op string, err error) *fault.Error {
-	return wire.Stranger(op, name, "settings.url", err)
-}
-
 // change sends data. out may be nil. A reply that cannot be read is Unsure.
 func (c client) change(ctx context.Context, op, method, path string, query url.Values, data, out any) error {
 	if out != nil {
@@ -228,78 +222,4 @@ func (c client) send(ctx context.Context, op, method, path string, query url.Val
 	call.Header.Set("Authorization", "Bearer "+c.cfg.token.Reveal())
 	call.Refine = c.refine
 	return c.http.Send(ctx, call)
-}
-
-// refine turns what Asana says of a failure into a sentence.
-func (c client) refine(r outbound.Reply, verdict *fault.Error) *fault.Error {
-	if verdict == nil {
-		return nil
-	}
-	var said errorsReply
-	own := json.Unmarshal(r.Body, &said) == nil && len(said.Errors) > 0
-	if e := wire.Foreign(name, r, own); e != nil {
-		return e
-	}
-	message := ""
-	verdict.Ref = r.Header.Get("X-Asana-Request-Id")
-	if own {
-		message = said.Errors[0].Message
-		if said.Errors[0].Phrase != "" {
-			verdict.Ref = said.Errors[0].Phrase
-		}
-		verdict.Err = &refusedError{status: r.Status, message: text.Title(message, text.MaxPublic)}
-	}
-	switch {
-	case r.Status == http.StatusForbidden && saysWhy(message):
-		verdict.Public = text.Advised(name, message, ". Ask an Asana admin to allow it to the token's account.")
-	case r.Status == http.StatusUnauthorized:
-		verdict.Public = "Asana refused the token. Ask your admin to renew it in the integration's settings, and to see that the workspace allows it."
-	case r.Status == http.StatusPaymentRequired:
-		verdict.Public = "Asana: this needs a paid plan. Ask your admin to leave custom fields out of the integration's settings."
-	case r.Status == http.StatusForbidden:
-		verdict.Public = fmt.Sprintf("Asana does not allow this to the token's account. Ask your admin to make it an editor of project %s.", c.cfg.project)
-	case r.Status == http.StatusNotFound:
-		verdict.Public = fmt.Sprintf("Asana does not have what was asked for in project %s, or does not show it to the token's account. Ask your admin to check the integration's settings.", c.cfg.project)
-	case r.Status == http.StatusBadRequest && message != "":
-		verdict.Public = text.Advised(name, message, ". Ask your admin to check the integration's settings.")
-	case r.Status >= 300 && r.Status < 400:
-		verdict.Public = "Asana's address leads elsewhere. Ask your admin to check settings.url."
-	}
-	return verdict
-}
-
-// refusedError is what Asana says of a refusal: the first of its messages.
-type refusedError struct {
-	status  int
-	message string
-}
-
-func (e *refusedError) Error() string { return fmt.Sprintf("HTTP status %d: %s", e.status, e.message) }
-
-// saysWhy reports whether a 403 has a reason. "project: Forbidden" has none.
-func saysWhy(message string) bool {
-	_, what, found := strings.Cut(message, ": ")
-	if !found {
-		what = message
-	}
-	return what != "" && !strings.EqualFold(strings.TrimRight(what, "."), http.StatusText(http.StatusForbidden))
-}
-
-// remembered reports whether a refusal is about what was looked up earlier: a
-// tag, section, person or field by its gid.
-func remembered(err error) bool {
-	var refused *refusedError
-	if !errors.As(err, &refused) || refused.status != http.StatusBadRequest && refused.status != http.StatusNotFound {
-		return false
-	}
-	for _, subject := range []string{"tags", "memberships", "section", "custom_fields", "assignee"} {
-		if strings.HasPrefix(refused.message, subject) {
-			return true
-		}
-	}
-	return strings.Contains(refused.message, "Unknown object")
-}
-
-func invalid(op, format string, args ...any) *fault.Error {
-	return &fault.Error{Op: op, Kind: fault.Invalid, Public: fmt.Sprintf(format, args...)}
 }

@@ -38,72 +38,6 @@ type config struct {
 	authorization secret.String // the header's value
 }
 
-// Kind describes the adapter.
-func Kind() targets.Kind {
-	return targets.Kind{
-		Type:  "azuredevops",
-		Title: name,
-		Settings: []settings.Field{
-			{Name: setURL, Type: settings.TypeURL, Default: hosted, Example: "https://tfs.example.com/tfs",
-				Help: "Address of an Azure DevOps Server, without the collection. Default: Azure DevOps Services."},
-			{Name: setOrganization, Required: true, Example: "fabrikam",
-				Help: "The organization, as in dev.azure.com/fabrikam; of a Server, the collection (DefaultCollection)."},
-			{Name: setProject, Required: true, Example: "Fabrikam Fiber",
-				Help: "The project's name."},
-			{Name: setType, Default: "User Story", Example: "Bug",
-				Help: "Type of new work items, as the project's process names it (Issue in Basic, Product Backlog Item in Scrum, Requirement in CMMI)."},
-			{Name: setAreaPath, Example: `Fabrikam Fiber\Web`, Help: "Area path of new work items. Default: the project's root."},
-			{Name: setIterationPath, Example: `Fabrikam Fiber\Sprint 3`, Help: "Iteration path of new work items. Default: the project's root."},
-			{Name: setParent, Type: settings.TypeInt, Example: "1204", Help: "Number of the work item, such as a feature or epic, that new ones go under."},
-			{Name: setDescriptionField, Example: "Microsoft.VSTS.TCM.ReproSteps",
-				Help: "Reference name of the HTML field that takes the description. Default: Repro Steps where the type has them (bugs), else System.Description."},
-			{Name: setAPIVersion, Default: "7.1", Enum: []string{"7.1", "7.0", "6.0", "5.1"}, Example: "7.0",
-				Help: "Version of the REST API; an older Server needs an older one (2022: 7.0, 2020: 6.0, 2019: 5.1)."},
-		},
-		Credentials: []settings.Field{
-			{Name: credPAT, Secret: true, Example: "file:azuredevops.pat",
-				Help: "Personal access token of the account that makes the work items. Either this or entraToken."},
-			{Name: credEntraToken, Secret: true, Example: "file:entra.token",
-				Help: "Microsoft Entra access token for Azure DevOps, of a user or service principal; somebody must renew it, since it lives about an hour."},
-		},
-		Driver:    (*driver)(nil),
-		New:       open,
-		ParseHook: parseHook,
-		Guide:     guide(),
-	}
-}
-
-func open(c targets.Config, deps targets.Deps) (targets.Driver, error) {
-	given, entra, errs := c.OneCredential(credPAT, credEntraToken)
-	if len(errs) > 0 {
-		return nil, errs
-	}
-	authorization := secret.New("Basic " + basic("", given.Reveal()))
-	if entra {
-		authorization = secret.New("Bearer " + given.Reveal())
-	}
-	return newDriver(config{
-		base:          c.Settings.String(setURL) + "/" + escape(c.Settings.String(setOrganization)),
-		project:       c.Settings.String(setProject),
-		typ:           c.Settings.String(setType),
-		area:          c.Settings.String(setAreaPath),
-		iteration:     c.Settings.String(setIterationPath),
-		parent:        c.Settings.Int(setParent),
-		description:   c.Settings.String(setDescriptionField),
-		apiVersion:    c.Settings.String(setAPIVersion),
-		authorization: authorization,
-	}, deps.HTTP), nil
-}
-
-// number reads an id; 0 means that it is none.
-func number(s string) int {
-	n, err := strconv.Atoi(s)
-	if err != nil || n < 0 || strconv.Itoa(n) != s {
-		return 0
-	}
-	return n
-}
-
 func guide() targets.Guide {
 	return targets.Guide{ //nolint:gosec // words about tokens, none of them one
 		Permissions: "Scope Work Items: Read & write (vso.work_write). In the project: View and Edit work items in the area (group Contributors has both), and Create tag definition, since our marker is a tag.",
@@ -120,5 +54,45 @@ func guide() targets.Guide {
 			{Says: "may not create tags", Means: "Project settings > Permissions: allow Create tag definition to the account's group."},
 			{Says: "has no work item type", Means: "settings.type is not one of the project's; the process decides what there is."},
 		},
+	}
+}
+
+// number reads an id; 0 means that it is none.
+func number(s string) int {
+	n, err := strconv.Atoi(s)
+	if err != nil || n < 0 || strconv.Itoa(n) != s {
+		return 0
+	}
+	return n
+}
+
+// settingFields are the settings beside those that every kind has.
+func settingFields() []settings.Field {
+	return []settings.Field{
+		{Name: setURL, Type: settings.TypeURL, Default: hosted, Example: "https://tfs.example.com/tfs",
+			Help: "Address of an Azure DevOps Server, without the collection. Default: Azure DevOps Services."},
+		{Name: setOrganization, Required: true, Example: "fabrikam",
+			Help: "The organization, as in dev.azure.com/fabrikam; of a Server, the collection (DefaultCollection)."},
+		{Name: setProject, Required: true, Example: "Fabrikam Fiber",
+			Help: "The project's name."},
+		{Name: setType, Default: "User Story", Example: "Bug",
+			Help: "Type of new work items, as the project's process names it (Issue in Basic, Product Backlog Item in Scrum, Requirement in CMMI)."},
+		{Name: setAreaPath, Example: `Fabrikam Fiber\Web`, Help: "Area path of new work items. Default: the project's root."},
+		{Name: setIterationPath, Example: `Fabrikam Fiber\Sprint 3`, Help: "Iteration path of new work items. Default: the project's root."},
+		{Name: setParent, Type: settings.TypeInt, Example: "1204", Help: "Number of the work item, such as a feature or epic, that new ones go under."},
+		{Name: setDescriptionField, Example: "Microsoft.VSTS.TCM.ReproSteps",
+			Help: "Reference name of the HTML field that takes the description. Default: Repro Steps where the type has them (bugs), else System.Description."},
+		{Name: setAPIVersion, Default: "7.1", Enum: []string{"7.1", "7.0", "6.0", "5.1"}, Example: "7.0",
+			Help: "Version of the REST API; an older Server needs an older one (2022: 7.0, 2020: 6.0, 2019: 5.1)."},
+	}
+}
+
+// credentialFields are the credentials.
+func credentialFields() []settings.Field {
+	return []settings.Field{
+		{Name: credPAT, Secret: true, Example: "file:azuredevops.pat",
+			Help: "Personal access token of the account that makes the work items. Either this or entraToken."},
+		{Name: credEntraToken, Secret: true, Example: "file:entra.token",
+			Help: "Microsoft Entra access token for Azure DevOps, of a user or service principal; somebody must renew it, since it lives about an hour."},
 	}
 }

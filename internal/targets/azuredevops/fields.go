@@ -8,8 +8,6 @@ import (
 	"strconv"
 	"strings"
 
-	"pushbutton/internal/fault"
-	"pushbutton/internal/richtext"
 	"pushbutton/internal/targets"
 	"pushbutton/internal/targets/wire"
 )
@@ -136,14 +134,6 @@ func optionsOf(allowed []any) []targets.Option {
 	return out
 }
 
-// RenderField implements targets.FieldRenderer.
-func (d *driver) RenderField(field targets.FieldInfo, text targets.LongText) (rendered string, ok bool) {
-	if field.Type != targets.ValueLongText {
-		return "", false
-	}
-	return text.Render(maxDescription, richtext.UTF16Len, richtext.Doc.HTML), true
-}
-
 // encode gives a value the JSON type that the field wants.
 func encode(f targets.FieldValue, native field) any {
 	value := strings.Join(f.Values, "; ")
@@ -156,64 +146,4 @@ func encode(f targets.FieldValue, native field) any {
 		return value == "true"
 	}
 	return value
-}
-
-// rehearsed is the title of a create that must not be carried out.
-const rehearsed = "Productboard rehearsal"
-
-// rehearse sends a create that is only to be validated, which makes nothing. A
-// server that makes something all the same is asked once and never again.
-func (d *driver) rehearse(ctx context.Context, p *plan, draft targets.Draft) error {
-	const op = "rehearse a create"
-	if id := d.made.Load(); id > 0 {
-		return notRehearsed(op, id)
-	}
-	draft.Title = rehearsed
-	ops, err := d.ops(ctx, p, draft)
-	if err != nil {
-		return err
-	}
-	reply, err := d.patch(ctx, op, methodCreate, d.createAddress(p, url.Values{"validateOnly": {"true"}}), ops)
-	if err != nil {
-		return wire.Sure(err)
-	}
-	if reply.ID <= 0 {
-		return nil
-	}
-	var found workItem
-	err = d.get(ctx, op, d.wit("workitems/"+strconv.Itoa(reply.ID), summary()), &found)
-	switch {
-	case err != nil && fault.KindOf(err) != fault.NotFound:
-		return err
-	case err == nil && found.text(fieldTitle) == rehearsed:
-		d.made.Store(int64(reply.ID))
-		return notRehearsed(op, int64(reply.ID))
-	default:
-		return nil
-	}
-}
-
-func notRehearsed(op string, id int64) *fault.Error {
-	return invalid(op, "Azure DevOps made work item #%d, which it was only asked to validate. Ask an Azure DevOps admin to delete it, and the plugin's operator about this server's version.", id)
-}
-
-// FindPerson implements targets.People: whoever a new item can be assigned to
-// under this address. There is no look-up for that which a token for work
-// items alone may use, so an assignment is rehearsed.
-func (d *driver) FindPerson(ctx context.Context, email string) (string, error) {
-	p, err := d.planner.get(ctx)
-	if err != nil {
-		return "", err
-	}
-	err = d.rehearse(ctx, p, targets.Draft{Assignee: email})
-	switch {
-	case err == nil:
-		return email, nil
-	case concerns(err, fieldAssignedTo):
-		return "", nil
-	case len(rulesOf(err)) > 0: // other fields want something, this one does not
-		return email, nil
-	default:
-		return "", err
-	}
 }

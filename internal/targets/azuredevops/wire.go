@@ -3,13 +3,9 @@ package azuredevops
 import (
 	"context"
 	"encoding/base64"
-	"encoding/json"
 	"errors"
-	"fmt"
-	"mime"
 	"net/http"
 	"net/url"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -20,6 +16,15 @@ import (
 
 // What the Work Item Tracking API 7.1 sends and takes, as far as it is used
 // here. None of it leaves this folder.
+
+// How much is expected of lists that Azure DevOps gives whole: the fields of an
+// organization or of a type, with the values of each and the form they stand in;
+// a type's states; areas or iterations.
+const (
+	manyFields = 500
+	manyStates = 50
+	manyNodes  = 500
+)
 
 // op is one operation of a JSON patch.
 type op struct {
@@ -208,11 +213,6 @@ func (c client) read(ctx context.Context, call outbound.Call) error {
 	return wire.ReadJSON(call.Op, err, notAzure)
 }
 
-// notAzure is a read that brought something else than what Azure DevOps sends.
-func notAzure(op string, err error) *fault.Error {
-	return wire.Stranger(op, name, "settings.url and settings.organization", err)
-}
-
 // patch sends a JSON patch. A reply that cannot be read is Unsure.
 func (c client) patch(ctx context.Context, op, method, address string, ops []op) (workItem, error) {
 	var out workItem
@@ -246,50 +246,4 @@ func (c client) send(ctx context.Context, call outbound.Call) (outbound.Reply, e
 		c.pause.note(reply.Header, time.Now())
 	}
 	return reply, err
-}
-
-// refine turns what Azure DevOps says of a failure into a sentence. A token
-// that is no good shows as 401, or as a page to log in under 203 or 302.
-func (c client) refine(r outbound.Reply, verdict *fault.Error) *fault.Error {
-	if r.Status == http.StatusNonAuthoritativeInfo && !isJSON(r.Header) || r.Status == http.StatusFound && toLogin(r) {
-		verdict = &fault.Error{Kind: fault.Unauthorized, Err: fmt.Errorf("HTTP status %d: a page to log in", r.Status)}
-	}
-	if verdict == nil {
-		return nil
-	}
-	var said failure
-	own := json.Unmarshal(r.Body, &said) == nil && (said.Message != "" || said.TypeKey != "")
-	if e := wire.Foreign(name, r, own); e != nil && verdict.Kind != fault.Unauthorized {
-		return e
-	}
-	verdict.Ref = c.clean(r.Header.Get("ActivityId"))
-	said.Message = c.clean(said.Message)
-	switch {
-	case verdict.Kind == fault.Unauthorized:
-		verdict.Public = "Azure DevOps refused the token. Ask your admin to renew it in the integration's settings; it must belong to the organization and may have expired."
-	case r.Status >= 300 && r.Status < 400:
-		verdict.Public = "Azure DevOps' address leads elsewhere. Ask your admin to check settings.url and settings.organization."
-	case r.Status >= 400 && r.Status < 500 && r.Status != http.StatusTooManyRequests && r.Status != http.StatusRequestTimeout:
-		c.explain(verdict, said)
-	}
-	return verdict
-}
-
-func isJSON(h http.Header) bool {
-	t, _, err := mime.ParseMediaType(h.Get("Content-Type"))
-	return err == nil && t == typeJSON
-}
-
-// toLogin tells a redirect to the log-in page from one to another address.
-func toLogin(r outbound.Reply) bool {
-	t, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	to := strings.ToLower(r.Header.Get("Location"))
-	return strings.Contains(to, "_signin") || strings.Contains(to, "login.") || t == "text/html" && to == ""
-}
-
-// clean masks the credential in the form in which it is sent; the portable
-// layer masks it as it was given.
-func (c client) clean(s string) string {
-	_, sent, _ := strings.Cut(c.cfg.authorization.Reveal(), " ")
-	return strings.ReplaceAll(s, sent, "[secret]")
 }

@@ -1,8 +1,6 @@
 package gitea
 
 import (
-	"maps"
-	"slices"
 	"strings"
 
 	"pushbutton/internal/secret"
@@ -36,34 +34,6 @@ type config struct {
 
 func (c config) repo() string { return "/repos/" + c.repository }
 
-// Kind describes the adapter.
-func Kind() targets.Kind {
-	return targets.Kind{
-		Type:  "gitea",
-		Title: "Gitea, Forgejo",
-		Settings: []settings.Field{
-			{Name: setURL, Type: settings.TypeURL, Required: true, Example: "https://gitea.example.com",
-				Help: "The server's address, with its path if it does not run at the root (https://codeberg.org for Codeberg)."},
-			{Name: setRepository, Required: true, Example: "acme/app",
-				Help: "The repository, as owner/name."},
-			{Name: setMarkerLabel, Default: defaultMarker, Example: defaultMarker,
-				Help: "Label that every pushed issue gets. The plugin finds its issues by it, so it must stay the same."},
-			{Name: setMilestone, Example: "v2.0",
-				Help: "Title or number of the open milestone for new issues. Default: none."},
-			{Name: setPeople, Type: settings.TypeMap, Example: "{ jane@example.com: jane }",
-				Help: "Logins by e-mail address, for assignee, of people who hide their address."},
-		},
-		Credentials: []settings.Field{
-			{Name: credToken, Required: true, Secret: true, Example: "env:GITEA_TOKEN",
-				Help: "Access token of the account that makes the issues."},
-		},
-		Driver:    (*driver)(nil),
-		New:       open,
-		ParseHook: parseHook,
-		Guide:     guide(),
-	}
-}
-
 func guide() targets.Guide {
 	return targets.Guide{
 		Permissions: "Scopes issue: Read and Write, repository: Read, user: Read. Also organization: Read if the organisation's labels are to be used. The account needs write access to the repository's issues for labels, assignee and milestone to be kept; without it they are dropped silently.",
@@ -86,39 +56,6 @@ func guide() targets.Guide {
 	}
 }
 
-func open(c targets.Config, deps targets.Deps) (targets.Driver, error) {
-	var errs settings.FieldErrors
-	wrong := func(path, message string) {
-		errs = append(errs, settings.FieldError{Path: "settings." + path, Message: message})
-	}
-	cfg := config{
-		url:         strings.TrimSuffix(c.Settings.String(setURL), apiPath),
-		repository:  c.Settings.String(setRepository),
-		markerLabel: c.Settings.String(setMarkerLabel),
-		milestone:   c.Settings.String(setMilestone),
-		people:      map[string]string{},
-		token:       c.Credentials[credToken],
-	}
-	owner, name, _ := strings.Cut(cfg.repository, "/")
-	if !namePart(owner) || !namePart(name) {
-		wrong(setRepository, "must be owner/name (for example acme/app)")
-	}
-	if len([]rune(cfg.markerLabel)) > maxLabelName || strings.Contains(cfg.markerLabel, ",") {
-		wrong(setMarkerLabel, "must have at most 50 characters and no comma")
-	}
-	people := c.Settings.Map(setPeople)
-	for _, email := range slices.Sorted(maps.Keys(people)) {
-		if !namePart(people[email]) {
-			wrong(setPeople+"."+email, "must be a login")
-		}
-		cfg.people[strings.ToLower(strings.TrimSpace(email))] = people[email]
-	}
-	if len(errs) > 0 {
-		return nil, errs
-	}
-	return newDriver(cfg, deps.HTTP), nil
-}
-
 // namePart tells whether s is a login, or a repository's name without its
 // owner, as Gitea allows them.
 func namePart(s string) bool {
@@ -126,4 +63,28 @@ func namePart(s string) bool {
 		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && !strings.ContainsRune("_.-", r)
 	}
 	return s != "" && len(s) <= maxNamePart && s != "." && s != ".." && !strings.ContainsFunc(s, odd)
+}
+
+// settingFields are the settings beside those that every kind has.
+func settingFields() []settings.Field {
+	return []settings.Field{
+		{Name: setURL, Type: settings.TypeURL, Required: true, Example: "https://gitea.example.com",
+			Help: "The server's address, with its path if it does not run at the root (https://codeberg.org for Codeberg)."},
+		{Name: setRepository, Required: true, Example: "acme/app",
+			Help: "The repository, as owner/name."},
+		{Name: setMarkerLabel, Default: defaultMarker, Example: defaultMarker,
+			Help: "Label that every pushed issue gets. The plugin finds its issues by it, so it must stay the same."},
+		{Name: setMilestone, Example: "v2.0",
+			Help: "Title or number of the open milestone for new issues. Default: none."},
+		{Name: setPeople, Type: settings.TypeMap, Example: "{ jane@example.com: jane }",
+			Help: "Logins by e-mail address, for assignee, of people who hide their address."},
+	}
+}
+
+// credentialFields are the credentials.
+func credentialFields() []settings.Field {
+	return []settings.Field{
+		{Name: credToken, Required: true, Secret: true, Example: "env:GITEA_TOKEN",
+			Help: "Access token of the account that makes the issues."},
+	}
 }

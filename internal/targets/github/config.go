@@ -2,12 +2,8 @@ package github
 
 import (
 	"crypto/rsa"
-	"maps"
 	"net/url"
-	"slices"
 	"strings"
-
-	"github.com/golang-jwt/jwt/v5"
 
 	"pushbutton/internal/secret"
 	"pushbutton/internal/targets"
@@ -53,44 +49,6 @@ func (c config) repositoryName() string {
 // access can set.
 func (c config) labelled() bool { return c.typ != "" || c.milestone != "" }
 
-// Kind describes the adapter.
-func Kind() targets.Kind {
-	return targets.Kind{
-		Type:  "github",
-		Title: "GitHub, GitHub Enterprise Server",
-		// An app has its limits per installation.
-		Account: []string{setInstallation},
-		Settings: []settings.Field{
-			{Name: setRepository, Required: true, Example: "acme/app",
-				Help: "The repository, as owner/name."},
-			{Name: setURL, Type: settings.TypeURL, Default: "https://github.com", Example: "https://github.example.com",
-				Help: "GitHub's address, as in the browser. Another one than github.com's is GitHub Enterprise's."},
-			{Name: setMarkerLabel, Default: "productboard", Example: "productboard",
-				Help: "Label that every pushed issue gets. The plugin finds its issues by it, so it must stay the same."},
-			{Name: setType, Example: "Feature",
-				Help: "Issue type of new issues, one of the organisation's. Default: none."},
-			{Name: setMilestone, Example: "v2.0",
-				Help: "Title or number of the open milestone for new issues. Default: none."},
-			{Name: setPeople, Type: settings.TypeMap, Example: "{ jane@example.com: janedoe }",
-				Help: "GitHub logins by e-mail address, for assignee. GitHub does not say whose address is whose."},
-			{Name: setAppID, Example: "123456",
-				Help: "App ID (or client ID) of a GitHub App, if the plugin is to act as one."},
-			{Name: setInstallation, Example: "12345678",
-				Help: "Number of the App's installation, as in the address of its page."},
-		},
-		Credentials: []settings.Field{
-			{Name: credToken, Secret: true, Example: "env:GITHUB_TOKEN",
-				Help: "Fine-grained personal access token. Not with a GitHub App."},
-			{Name: credPrivateKey, Secret: true, Multiline: true, Example: "file:github-app.pem",
-				Help: "Private key of the GitHub App, as downloaded (PEM)."},
-		},
-		Driver:    (*driver)(nil),
-		New:       open,
-		ParseHook: parseHook,
-		Guide:     guide(),
-	}
-}
-
 func guide() targets.Guide {
 	return targets.Guide{
 		Permissions: "Issues: Read and write on the repository (Metadata: Read-only comes with it). The account needs the role Write there for labels, assignee, milestone and type to be kept; without that role GitHub drops them silently. An issue type is checked only if the token may also read the organisation's issue types.",
@@ -118,65 +76,6 @@ func guide() targets.Guide {
 	}
 }
 
-func open(c targets.Config, deps targets.Deps) (targets.Driver, error) {
-	var errs settings.FieldErrors
-	wrong := func(path, message string) { errs = append(errs, settings.FieldError{Path: path, Message: message}) }
-	cfg := config{
-		api:            apiRoot(c.Settings.String(setURL)),
-		repository:     c.Settings.String(setRepository),
-		markerLabel:    c.Settings.String(setMarkerLabel),
-		typ:            c.Settings.String(setType),
-		milestone:      c.Settings.String(setMilestone),
-		people:         map[string]string{},
-		token:          c.Credentials[credToken],
-		appID:          c.Settings.String(setAppID),
-		installationID: c.Settings.String(setInstallation),
-	}
-	owner, name, _ := strings.Cut(cfg.repository, "/")
-	if !namePart(owner) || !namePart(name) {
-		wrong("settings."+setRepository, "must be owner/name (for example acme/app)")
-	}
-	if len([]rune(cfg.markerLabel)) > maxLabel || strings.Contains(cfg.markerLabel, ",") {
-		wrong("settings."+setMarkerLabel, "must have at most 50 characters and no comma")
-	}
-	people := c.Settings.Map(setPeople)
-	for _, email := range slices.Sorted(maps.Keys(people)) {
-		login := people[email]
-		if !namePart(login) {
-			wrong("settings."+setPeople+"."+email, "must be a GitHub login")
-		}
-		cfg.people[strings.ToLower(strings.TrimSpace(email))] = login
-	}
-	pem := c.Credentials[credPrivateKey]
-	switch {
-	case cfg.token.Empty() && pem.Empty():
-		wrong("credentials."+credToken, "is required (or privateKey, for a GitHub App)")
-	case !cfg.token.Empty() && !pem.Empty():
-		wrong("credentials."+credToken, "and credentials.privateKey must not both be set")
-	case !cfg.token.Empty():
-		if cfg.appID != "" || cfg.installationID != "" {
-			wrong("credentials."+credPrivateKey, "is required with settings.appId and settings.installationId")
-		}
-	default:
-		if !namePart(cfg.appID) {
-			wrong("settings."+setAppID, "is required with credentials.privateKey (for example 123456)")
-		}
-		if !isNumber(cfg.installationID) {
-			wrong("settings."+setInstallation, "must be the installation's number (for example 12345678)")
-		}
-		// Environment variables are often written with \n for a line end.
-		key, err := jwt.ParseRSAPrivateKeyFromPEM([]byte(strings.ReplaceAll(pem.Reveal(), `\n`, "\n")))
-		if err != nil {
-			wrong("credentials."+credPrivateKey, "is not an RSA private key in PEM form")
-		}
-		cfg.key = key
-	}
-	if len(errs) > 0 {
-		return nil, errs
-	}
-	return newDriver(cfg, deps.HTTP), nil
-}
-
 // namePart tells whether s is a login, or a repository's name without its
 // owner, as GitHub allows them.
 func namePart(s string) bool {
@@ -201,5 +100,37 @@ func apiRoot(address string) string {
 		return address
 	default:
 		return address + "/api/v3"
+	}
+}
+
+// settingFields are the settings beside those that every kind has.
+func settingFields() []settings.Field {
+	return []settings.Field{
+		{Name: setRepository, Required: true, Example: "acme/app",
+			Help: "The repository, as owner/name."},
+		{Name: setURL, Type: settings.TypeURL, Default: "https://github.com", Example: "https://github.example.com",
+			Help: "GitHub's address, as in the browser. Another one than github.com's is GitHub Enterprise's."},
+		{Name: setMarkerLabel, Default: "productboard", Example: "productboard",
+			Help: "Label that every pushed issue gets. The plugin finds its issues by it, so it must stay the same."},
+		{Name: setType, Example: "Feature",
+			Help: "Issue type of new issues, one of the organisation's. Default: none."},
+		{Name: setMilestone, Example: "v2.0",
+			Help: "Title or number of the open milestone for new issues. Default: none."},
+		{Name: setPeople, Type: settings.TypeMap, Example: "{ jane@example.com: janedoe }",
+			Help: "GitHub logins by e-mail address, for assignee. GitHub does not say whose address is whose."},
+		{Name: setAppID, Example: "123456",
+			Help: "App ID (or client ID) of a GitHub App, if the plugin is to act as one."},
+		{Name: setInstallation, Example: "12345678",
+			Help: "Number of the App's installation, as in the address of its page."},
+	}
+}
+
+// credentialFields are the credentials.
+func credentialFields() []settings.Field {
+	return []settings.Field{
+		{Name: credToken, Secret: true, Example: "env:GITHUB_TOKEN",
+			Help: "Fine-grained personal access token. Not with a GitHub App."},
+		{Name: credPrivateKey, Secret: true, Multiline: true, Example: "file:github-app.pem",
+			Help: "Private key of the GitHub App, as downloaded (PEM)."},
 	}
 }

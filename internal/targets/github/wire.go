@@ -141,11 +141,6 @@ func (c client) getAs(ctx context.Context, token, op, path string, out any) erro
 	return wire.ReadJSON(op, err, notGitHub)
 }
 
-// notGitHub is a read that brought something else than what GitHub sends.
-func notGitHub(op string, err error) *fault.Error {
-	return wire.Stranger(op, name, "settings.url", err)
-}
-
 // write sends a body; out may be nil. A reply that cannot be read is Unsure.
 func (c client) write(ctx context.Context, op, method, path string, body, out any) error {
 	reply, err := c.send(ctx, op, method, path, body, out)

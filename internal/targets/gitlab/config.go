@@ -28,52 +28,6 @@ type config struct {
 	oauth        bool // token is an OAuth access token
 }
 
-// Kind describes the adapter.
-func Kind() targets.Kind {
-	return targets.Kind{
-		Type:  "gitlab",
-		Title: name,
-		Settings: []settings.Field{
-			{Name: setURL, Type: settings.TypeURL, Default: "https://gitlab.com", Example: "https://gitlab.example.com",
-				Help: "GitLab's address, with its path if it does not run at the root."},
-			{Name: setProject, Required: true, Example: "group/project",
-				Help: "The project's path, as in the address of its page, or its number (Project ID)."},
-			{Name: setIssueType, Default: "issue", Enum: []string{"issue", "incident", "task", "test_case"}, Example: "task",
-				Help: "Type of new issues. Test cases need GitLab Ultimate."},
-			{Name: setConfidential, Type: settings.TypeBool, Default: "false", Example: "true",
-				Help: "Whether new issues are confidential: only members with the role Planner or Reporter and above, their author and assignees see them."},
-			{Name: setEpic, Type: settings.TypeInt, Example: "12",
-				Help: "Number of the epic that new issues belong to, as after the & in its reference, in the project's group. Needs GitLab Premium."},
-		},
-		Credentials: []settings.Field{
-			{Name: credToken, Secret: true, Example: "file:gitlab.token",
-				Help: "Personal, project or group access token with the scope api. Either this or oauthToken."},
-			{Name: credOAuth, Secret: true, Example: "file:gitlab.oauth",
-				Help: "OAuth 2.0 access token with the scope api. It expires after two hours unless something outside this plugin renews it."},
-		},
-		Driver:    (*driver)(nil),
-		New:       open,
-		ParseHook: parseHook,
-		Guide:     guide(),
-	}
-}
-
-func open(c targets.Config, deps targets.Deps) (targets.Driver, error) {
-	token, oauth, errs := c.OneCredential(credToken, credOAuth)
-	if len(errs) > 0 {
-		return nil, errs
-	}
-	return newDriver(config{
-		url:          c.Settings.String(setURL),
-		project:      c.Settings.String(setProject),
-		issueType:    c.Settings.String(setIssueType),
-		confidential: c.Settings.Bool(setConfidential),
-		epic:         c.Settings.Int(setEpic),
-		token:        token,
-		oauth:        oauth,
-	}, deps.HTTP), nil
-}
-
 func guide() targets.Guide {
 	return targets.Guide{
 		Permissions: "Scope api, and the role Planner (GitLab 17.7 and later), Reporter or above in the project. GitLab drops a guest's labels, and with them the marker.",
@@ -95,5 +49,31 @@ func guide() targets.Guide {
 			{Says: "recognized as spam", Means: "The instance's spam check stopped the issue, which a CAPTCHA cannot mend here. Ask an administrator to allow the account."},
 			{Says: "lacks the permission", Means: "The token is a fine-grained one. Make a new one with the permission that the sentence names."},
 		},
+	}
+}
+
+// settingFields are the settings beside those that every kind has.
+func settingFields() []settings.Field {
+	return []settings.Field{
+		{Name: setURL, Type: settings.TypeURL, Default: "https://gitlab.com", Example: "https://gitlab.example.com",
+			Help: "GitLab's address, with its path if it does not run at the root."},
+		{Name: setProject, Required: true, Example: "group/project",
+			Help: "The project's path, as in the address of its page, or its number (Project ID)."},
+		{Name: setIssueType, Default: "issue", Enum: []string{"issue", "incident", "task", "test_case"}, Example: "task",
+			Help: "Type of new issues. Test cases need GitLab Ultimate."},
+		{Name: setConfidential, Type: settings.TypeBool, Default: "false", Example: "true",
+			Help: "Whether new issues are confidential: only members with the role Planner or Reporter and above, their author and assignees see them."},
+		{Name: setEpic, Type: settings.TypeInt, Example: "12",
+			Help: "Number of the epic that new issues belong to, as after the & in its reference, in the project's group. Needs GitLab Premium."},
+	}
+}
+
+// credentialFields are the credentials.
+func credentialFields() []settings.Field {
+	return []settings.Field{
+		{Name: credToken, Secret: true, Example: "file:gitlab.token",
+			Help: "Personal, project or group access token with the scope api. Either this or oauthToken."},
+		{Name: credOAuth, Secret: true, Example: "file:gitlab.oauth",
+			Help: "OAuth 2.0 access token with the scope api. It expires after two hours unless something outside this plugin renews it."},
 	}
 }

@@ -2,10 +2,8 @@ package gitlab
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 
-	"pushbutton/internal/fault"
 	"pushbutton/internal/outbound"
 	"pushbutton/internal/targets/wire"
 )
@@ -150,11 +148,6 @@ func (c client) ask(ctx context.Context, op, query string, variables map[string]
 	return wire.ReadJSON(op, err, notGitLab)
 }
 
-// notGitLab is a read that brought something else than what GitLab sends.
-func notGitLab(op string, err error) *fault.Error {
-	return wire.Stranger(op, name, "settings.url", err)
-}
-
 // write sends a body; out may be nil. A reply that cannot be read is Unsure.
 func (c client) write(ctx context.Context, op, method, path string, body, out any) error {
 	reply, err := c.send(ctx, op, method, restPath+path, body, out)
@@ -173,8 +166,4 @@ func (c client) send(ctx context.Context, op, method, path string, body, out any
 	}
 	call.Refine = c.refine
 	return c.http.Send(ctx, call)
-}
-
-func invalid(op, format string, args ...any) *fault.Error {
-	return &fault.Error{Op: op, Kind: fault.Invalid, Public: fmt.Sprintf(format, args...)}
 }

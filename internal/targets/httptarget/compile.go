@@ -188,6 +188,7 @@ type templateError struct {
 }
 
 func (e *templateError) Error() string { return e.err.Error() }
+
 func (e *templateError) Unwrap() error { return e.err }
 
 // filled is a request made of its templates.

@@ -1,87 +1,17 @@
 package httptarget
 
 import (
-	"context"
 	"fmt"
 	"maps"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
 
-	"pushbutton/internal/outbound"
 	"pushbutton/internal/richtext"
 	"pushbutton/internal/secret"
 	"pushbutton/internal/targets"
 	"pushbutton/internal/targets/settings"
-	"pushbutton/internal/targets/templates"
 )
-
-// Kind describes the adapter.
-func Kind() targets.Kind {
-	return targets.Kind{
-		Type:     "http",
-		Title:    "Any HTTP API",
-		Settings: allSettings(),
-		Credentials: []settings.Field{{Name: settings.AnyName, Secret: true, Example: "env:TRACKER_TOKEN",
-			Help: `Credentials by any name, for {{secret "name"}} in addresses and headers of requests; a preset says which it needs. signingSecret ("whsec_...") signs requests if settings.sign says so.`}},
-		Driver: (*driver)(nil),
-		New:    open,
-		Guide: targets.Guide{
-			Permissions: "What the described requests need; each preset says it.",
-			Token:       "As the tracker's documentation says; each preset has it in short.",
-			Notes: []string{
-				"docs/http-target.md has every key of a description, and the ready-made ones.",
-				"Without a look-up (find) a lost answer may make a second issue: plugin apply and plugin doctor say so.",
-				"The host of every request is constant or comes from vars: no item can lead a request elsewhere.",
-			},
-			Errors: []targets.GuideError{
-				{Says: "... does not answer as described", Means: "A JSONPath of the description selects nothing in a good answer: compare it with what the tracker sends."},
-				{Says: "... lists as many issues as it can, and none with the marker", Means: "The look-up does not filter by the marker, or there are too many issues to read through."},
-			},
-		},
-	}
-}
-
-// open makes a driver of a description.
-func open(cfg targets.Config, deps targets.Deps) (targets.Driver, error) {
-	v, vars, errs := resolve(cfg.Settings)
-	if len(errs) > 0 {
-		return nil, errs
-	}
-	c := &compiler{env: &env{vars: vars, secrets: cfg.Credentials, used: map[string]bool{}}, headers: v.Map(setHeaders),
-		budget: templates.NewBudget(context.Background())}
-	d := c.driver(v, cfg, deps.HTTP)
-	c.credentials(v, cfg)
-	if len(c.errs) > 0 {
-		return nil, c.errs
-	}
-	c.env.sealed = true
-	d.masked = mask(cfg.Credentials, c.env.derived)
-	return d, nil
-}
-
-func (c *compiler) driver(v settings.Values, cfg targets.Config, http *outbound.Client) *driver {
-	d := &driver{http: http, errors: c.refusals(v.Object(setError)), mapping: c.mapping(v.Object(setIssue))}
-	limits := v.Object(setLimits)
-	d.limits = targets.Limits{Title: limits.Int(limTitle), Description: limits.Int(limDescription)}
-	d.writer = writer{format: v.String(setFormat), markdown: markdownOptions(v.Object(setMarkdown)), limit: d.limits.Description, count: counter(limits.String(limCount))}
-	if d.writer.limit == 0 {
-		d.writer.limit = maxDescription
-	}
-	d.fields = furtherFields(cfg.Settings.Map("fields"), v.Map(setFieldTypes))
-	if v.String(setSign) != "" {
-		c.sign(d, cfg.Credentials[credSigning])
-	}
-	c.requests(d, v)
-	d.name = v.String(setName)
-	if d.name == "" && d.create != nil && d.create.url != nil {
-		if u, err := url.Parse(d.create.url.origin); err == nil {
-			d.name = u.Hostname()
-		}
-	}
-	return d
-}
 
 func (c *compiler) sign(d *driver, key secret.String) {
 	c.env.used[credSigning] = true

@@ -1,7 +1,6 @@
 package httptarget
 
 import (
-	"cmp"
 	"encoding/json"
 	"fmt"
 	"math/big"
@@ -142,11 +141,6 @@ func counter(unit string) func(string) int {
 	}
 }
 
-// Render implements targets.Renderer: the text as {{.Description}} gives it.
-func (d *driver) Render(draft targets.Draft) (body, format string) {
-	return draft.Render(d.writer.limit, d.writer.count, d.writer.render), cmp.Or(d.writer.format, formatMarkdown)
-}
-
 func (d *driver) wish(draft targets.Draft) *wish {
 	w := &wish{Marker: string(draft.Marker), Title: draft.Title, Link: draft.Link, Reporter: draft.Reporter, Labels: draft.Labels,
 		Fields: map[string]any{}, draft: draft, writer: d.writer, written: map[string]string{}}
@@ -169,15 +163,6 @@ func number(v string) json.Number {
 		return "0" // the portable layer has seen that it is a number
 	}
 	return json.Number(strings.TrimRight(strings.TrimRight(r.FloatString(9), "0"), "."))
-}
-
-// RenderField implements targets.FieldRenderer: long texts are written as the
-// description is.
-func (d *driver) RenderField(field targets.FieldInfo, text targets.LongText) (rendered string, ok bool) {
-	if field.Type != targets.ValueLongText {
-		return "", false
-	}
-	return text.Render(d.writer.limit, d.writer.count, d.writer.render), true
 }
 
 // typed is a further field's value as JSON has it.

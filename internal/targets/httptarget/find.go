@@ -11,6 +11,23 @@ import (
 	"pushbutton/internal/targets"
 )
 
+// Find implements targets.Driver. Without a look-up nothing is ever found.
+func (d *driver) Find(ctx context.Context, marker targets.Marker) (*targets.Issue, error) {
+	if d.finder == nil {
+		return nil, nil
+	}
+	all, err := d.findAll(ctx, marker)
+	if err != nil || len(all) == 0 {
+		return nil, err
+	}
+	return &all[0], nil
+}
+
+// FindAll implements targets.Duplicates.
+func (p duplicates) FindAll(ctx context.Context, marker targets.Marker) ([]targets.Issue, error) {
+	return p.findAll(ctx, marker)
+}
+
 // finder is a look-up by marker.
 type finder struct {
 	request      *request

@@ -57,73 +57,32 @@ type config struct {
 	assigns    bool // new issues are to be given to somebody
 }
 
-// Kind describes the adapter.
-func Kind() targets.Kind {
-	return targets.Kind{
-		Type:  "jira",
-		Title: "Jira",
-		Settings: []settings.Field{
-			{Name: setEdition, Default: cloud, Enum: []string{cloud, dataCenter}, Example: dataCenter,
-				Help: "cloud for Jira Cloud (mostly *.atlassian.net), datacenter for a Jira that you run yourselves."},
-			{Name: setURL, Type: settings.TypeURL, Required: true, Example: "https://example.atlassian.net",
-				Help: "Jira's address as people open it, with its path if it does not run at the root."},
-			{Name: setCloudID, Example: "11223344-a1b2-3b33-c444-def123456789",
-				Help: "Cloud only: the site's id (in https://<site>/_edge/tenant_info). Needed with accessToken and with an API token that has scopes; the API is then reached through Atlassian's gateway."},
-			{Name: setGateway, Type: settings.TypeURL, Default: defaultGateway, Example: "https://api.atlassian-us-gov-mod.com",
-				Help: "Cloud only, with cloudId: the gateway's address. Only Atlassian Government Cloud has another one."},
-			{Name: setEmail, Usual: true, Example: "push@example.com",
-				Help: "Cloud only, with apiToken: the e-mail address of the account whose token it is."},
-			{Name: setProject, Required: true, Example: "ENG",
-				Help: "The project's key, as in its issues' keys, or its number."},
-			{Name: setIssueType, Example: "Story",
-				Help: "Name or number of the type of new issues. Default: the project's first that is neither a subtask nor an epic."},
-			{Name: setParent, Example: "ENG-12",
-				Help: "Key of the issue that new issues go under: an epic, or for a subtask type any issue."},
-			{Name: setPriority, Example: "High",
-				Help: "Name or number of the priority of new issues. Default: Jira's own."},
-			{Name: setComponents, Type: settings.TypeList, Example: "[Backend, API]",
-				Help: "Names or numbers of the project's components that new issues belong to."},
+func guide() targets.Guide {
+	return targets.Guide{
+		Permissions: "In the project: Browse projects, Create issues, Edit issues, Link issues, Add comments, Transition issues. Also Assign issues if settings.assignee is used, and Modify reporter if settings.reporter is used. " +
+			"To find people by e-mail, the global permission Browse users and groups. An OAuth token needs the scopes read:jira-work, write:jira-work and read:jira-user; an API token with scopes needs the same and settings.cloudId.",
+		Token: "Cloud: sign in as the account that is to create the issues. Open https://id.atlassian.com/manage-profile/security/api-tokens > Create API token. Put the token into credentials.apiToken and the account's address into settings.email. " +
+			"Data Center: sign in as that account, open Profile > Personal Access Tokens > Create token, and put it into credentials.personalAccessToken.",
+		Notes: []string{
+			"The issue type's create screen must have the fields Labels and Description. Our marker is a label, and the plugin finds a push again by it.",
+			"Jira Cloud's search sees a new issue some seconds late. After a push whose outcome is unknown the plugin therefore waits and looks again before it creates.",
+			"Texts are cut at 32,767 characters, which is Jira's usual limit; on Cloud the formatting around the text counts as well. If an admin has set a lower limit, the plugin reads it from Jira's refusal.",
+			"Labels have no spaces in Jira; the plugin writes a hyphen instead.",
+			"An OAuth access token ends an hour after it was made, and the plugin does not renew it: an API token is the better choice for a service.",
+			"Jira Cloud shows the e-mail addresses of few people. The plugin still finds somebody whose address is hidden if the search returns nobody else.",
+			"In custom fields, a choice below another (cascading select) is written \"Parent / Child\", a sprint as its number.",
+			"Jira gives the same answer for an issue that was deleted, restricted, or moved to where the account does not see it. The plugin cannot tell these apart and keeps the link: unlink, and push again for a new issue.",
 		},
-		Credentials: []settings.Field{
-			{Name: credAPIToken, Secret: true, Example: "env:JIRA_API_TOKEN",
-				Help: "Cloud: API token of the account in settings.email."},
-			{Name: credAccessToken, Secret: true, Example: "env:JIRA_ACCESS_TOKEN",
-				Help: "Cloud, instead of apiToken: an OAuth 2.0 (3LO) access token with the scopes read:jira-work, write:jira-work, read:jira-user. Needs settings.cloudId."},
-			{Name: credPAT, Secret: true, Example: "file:jira.token",
-				Help: "Data Center: personal access token of the account that makes the issues (Jira 8.14 or newer)."},
+		Errors: []targets.GuideError{
+			{Says: "field \"X\" is required in project ENG", Means: "Map the field in settings.fields, or make it optional in the project's field configuration."},
+			{Says: "has no field Labels on the create screen", Means: "Add Labels to the screen that the project uses for creating this issue type."},
+			{Says: "refused the API token", Means: "The token ended (after a year at most) or was revoked, or settings.email names another account. Make a new one."},
+			{Says: "does not show issue", Means: "Somebody deleted the issue, restricted it (issue security), or moved it to a project that the account cannot browse. Let the account see it, or unlink and push again."},
+			{Says: "may not create issues", Means: "Give the account a role in the project that has the permission Create issues."},
+			{Says: "asks for a CAPTCHA", Means: "Somebody tried wrong passwords. Sign in to Jira once as that account in a browser."},
+			{Says: "there is no project", Means: "settings.project is wrong, or the account lacks the permission Browse projects."},
 		},
-		Driver: (*driver)(nil),
-		New: func(c targets.Config, deps targets.Deps) (targets.Driver, error) {
-			cfg, errs := newConfig(c)
-			if len(errs) > 0 {
-				return nil, errs
-			}
-			return newDriver(cfg, deps.HTTP), nil
-		},
-		ParseHook: parseHook,
-		Guide:     guide(),
 	}
-}
-
-// newConfig reads decoded settings and says what does not fit together.
-func newConfig(c targets.Config) (config, settings.FieldErrors) {
-	s := c.Settings
-	cfg := config{cloud: s.String(setEdition) != dataCenter, site: s.String(setURL), project: s.String(setProject), issueType: s.String(setIssueType),
-		parent: strings.ToUpper(s.String(setParent)), priority: s.String(setPriority), components: s.List(setComponents)}
-	cfg.assigns = s.String(setAssignee) != "" && s.String(setAssignee) != "none"
-	var errs settings.FieldErrors
-	wrong := func(path, message string) {
-		errs = append(errs, settings.FieldError{Path: path, Message: message})
-	}
-	if cfg.parent != "" && !isKey(cfg.parent) {
-		wrong("settings."+setParent, "must be an issue's key (for example ENG-12)")
-	}
-	if cfg.cloud {
-		cfg.readCloud(c, wrong)
-	} else {
-		cfg.readDataCenter(c, wrong)
-	}
-	return cfg, errs
 }
 
 func (cfg *config) readCloud(c targets.Config, wrong func(path, message string)) {
@@ -187,30 +146,49 @@ func isID(s string) bool {
 	return s != "" && len(s) <= 18 && strings.Trim(s, "0123456789") == ""
 }
 
-func guide() targets.Guide {
-	return targets.Guide{
-		Permissions: "In the project: Browse projects, Create issues, Edit issues, Link issues, Add comments, Transition issues. Also Assign issues if settings.assignee is used, and Modify reporter if settings.reporter is used. " +
-			"To find people by e-mail, the global permission Browse users and groups. An OAuth token needs the scopes read:jira-work, write:jira-work and read:jira-user; an API token with scopes needs the same and settings.cloudId.",
-		Token: "Cloud: sign in as the account that is to create the issues. Open https://id.atlassian.com/manage-profile/security/api-tokens > Create API token. Put the token into credentials.apiToken and the account's address into settings.email. " +
-			"Data Center: sign in as that account, open Profile > Personal Access Tokens > Create token, and put it into credentials.personalAccessToken.",
-		Notes: []string{
-			"The issue type's create screen must have the fields Labels and Description. Our marker is a label, and the plugin finds a push again by it.",
-			"Jira Cloud's search sees a new issue some seconds late. After a push whose outcome is unknown the plugin therefore waits and looks again before it creates.",
-			"Texts are cut at 32,767 characters, which is Jira's usual limit; on Cloud the formatting around the text counts as well. If an admin has set a lower limit, the plugin reads it from Jira's refusal.",
-			"Labels have no spaces in Jira; the plugin writes a hyphen instead.",
-			"An OAuth access token ends an hour after it was made, and the plugin does not renew it: an API token is the better choice for a service.",
-			"Jira Cloud shows the e-mail addresses of few people. The plugin still finds somebody whose address is hidden if the search returns nobody else.",
-			"In custom fields, a choice below another (cascading select) is written \"Parent / Child\", a sprint as its number.",
-			"Jira gives the same answer for an issue that was deleted, restricted, or moved to where the account does not see it. The plugin cannot tell these apart and keeps the link: unlink, and push again for a new issue.",
-		},
-		Errors: []targets.GuideError{
-			{Says: "field \"X\" is required in project ENG", Means: "Map the field in settings.fields, or make it optional in the project's field configuration."},
-			{Says: "has no field Labels on the create screen", Means: "Add Labels to the screen that the project uses for creating this issue type."},
-			{Says: "refused the API token", Means: "The token ended (after a year at most) or was revoked, or settings.email names another account. Make a new one."},
-			{Says: "does not show issue", Means: "Somebody deleted the issue, restricted it (issue security), or moved it to a project that the account cannot browse. Let the account see it, or unlink and push again."},
-			{Says: "may not create issues", Means: "Give the account a role in the project that has the permission Create issues."},
-			{Says: "asks for a CAPTCHA", Means: "Somebody tried wrong passwords. Sign in to Jira once as that account in a browser."},
-			{Says: "there is no project", Means: "settings.project is wrong, or the account lacks the permission Browse projects."},
-		},
+// settingFields are the settings beside those that every kind has.
+func settingFields() []settings.Field {
+	return []settings.Field{
+		{Name: setEdition, Default: cloud, Enum: []string{cloud, dataCenter}, Example: dataCenter,
+			Help: "cloud for Jira Cloud (mostly *.atlassian.net), datacenter for a Jira that you run yourselves."},
+		{Name: setURL, Type: settings.TypeURL, Required: true, Example: "https://example.atlassian.net",
+			Help: "Jira's address as people open it, with its path if it does not run at the root."},
+		{Name: setCloudID, Example: "11223344-a1b2-3b33-c444-def123456789",
+			Help: "Cloud only: the site's id (in https://<site>/_edge/tenant_info). Needed with accessToken and with an API token that has scopes; the API is then reached through Atlassian's gateway."},
+		{Name: setGateway, Type: settings.TypeURL, Default: defaultGateway, Example: "https://api.atlassian-us-gov-mod.com",
+			Help: "Cloud only, with cloudId: the gateway's address. Only Atlassian Government Cloud has another one."},
+		{Name: setEmail, Usual: true, Example: "push@example.com",
+			Help: "Cloud only, with apiToken: the e-mail address of the account whose token it is."},
+		{Name: setProject, Required: true, Example: "ENG",
+			Help: "The project's key, as in its issues' keys, or its number."},
+		{Name: setIssueType, Example: "Story",
+			Help: "Name or number of the type of new issues. Default: the project's first that is neither a subtask nor an epic."},
+		{Name: setParent, Example: "ENG-12",
+			Help: "Key of the issue that new issues go under: an epic, or for a subtask type any issue."},
+		{Name: setPriority, Example: "High",
+			Help: "Name or number of the priority of new issues. Default: Jira's own."},
+		{Name: setComponents, Type: settings.TypeList, Example: "[Backend, API]",
+			Help: "Names or numbers of the project's components that new issues belong to."},
 	}
+}
+
+// credentialFields are the credentials.
+func credentialFields() []settings.Field {
+	return []settings.Field{
+		{Name: credAPIToken, Secret: true, Example: "env:JIRA_API_TOKEN",
+			Help: "Cloud: API token of the account in settings.email."},
+		{Name: credAccessToken, Secret: true, Example: "env:JIRA_ACCESS_TOKEN",
+			Help: "Cloud, instead of apiToken: an OAuth 2.0 (3LO) access token with the scopes read:jira-work, write:jira-work, read:jira-user. Needs settings.cloudId."},
+		{Name: credPAT, Secret: true, Example: "file:jira.token",
+			Help: "Data Center: personal access token of the account that makes the issues (Jira 8.14 or newer)."},
+	}
+}
+
+// open makes a driver of settings that were read.
+func open(c targets.Config, deps targets.Deps) (targets.Driver, error) {
+	cfg, errs := newConfig(c)
+	if len(errs) > 0 {
+		return nil, errs
+	}
+	return newDriver(cfg, deps.HTTP), nil
 }

@@ -1,18 +1,12 @@
 package jira
 
 import (
-	"cmp"
 	"context"
-	"encoding/json"
-	"maps"
 	"math"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
 
-	"pushbutton/internal/fault"
-	"pushbutton/internal/richtext"
 	"pushbutton/internal/targets"
 	"pushbutton/internal/targets/text"
 )
@@ -23,6 +17,64 @@ const (
 	// jiraTime is how Jira writes a moment.
 	jiraTime = "2006-01-02T15:04:05.000-0700"
 )
+
+// ListFields implements targets.FieldLister.
+func (d *driver) ListFields(ctx context.Context) ([]targets.FieldInfo, error) {
+	p, err := d.planner.get(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var out []targets.FieldInfo
+	for _, id := range p.order {
+		f := p.fields[id]
+		if d.fills(p, f) {
+			continue
+		}
+		required := f.Required && !f.HasDefault && id != p.epicLabel
+		how, _ := d.form(f.Schema) // of no type, where it cannot be filled
+		info := targets.FieldInfo{ID: id, Name: f.Name, Type: how.typ, Multiple: how.multiple, Required: required, Options: options(f.Allowed)}
+		if f.Schema.Type == "string" && info.Type == targets.ValueText {
+			info.Max = maxLine
+		}
+		out = append(out, info)
+	}
+	return out, nil
+}
+
+// fills tells whether the driver writes a field itself, or Jira does.
+func (d *driver) fills(p *plan, f fieldMeta) bool {
+	switch f.ID {
+	case "project", "issuetype", fieldSummary, fieldDescription, fieldLabels, fieldParent:
+		return true
+	case fieldReporter: // whose token it is, unless we say otherwise
+		return true
+	case fieldAssignee:
+		return d.cfg.assigns || !f.Required
+	case fieldPriority:
+		return p.priorityID != ""
+	case fieldComponents:
+		return len(p.components) > 0
+	default:
+		return f.ID == p.epicLink
+	}
+}
+
+// options lists choices; those below another are named after both.
+func options(allowed []allowedValue) []targets.Option {
+	var out []targets.Option
+	for _, a := range allowed {
+		if a.ID == "" || a.Disabled || a.Archived {
+			continue
+		}
+		out = append(out, targets.Option{ID: string(a.ID), Name: a.title()})
+		for _, child := range a.Children {
+			if child.ID != "" && !child.Disabled {
+				out = append(out, targets.Option{ID: string(a.ID + "/" + child.ID), Name: a.title() + " / " + child.title()})
+			}
+		}
+	}
+	return out
+}
 
 // form is how the values of one sort of field are written.
 type form struct {
@@ -115,122 +167,6 @@ func (c client) account(id string) any {
 	return nameRef{id}
 }
 
-// line cuts a text to what a one-line field takes. Jira counts as Java does.
-func line(s string) string {
-	for most := maxLine; ; {
-		out := text.Title(s, most)
-		over := richtext.UTF16Len(out) - maxLine
-		if over <= 0 {
-			return out
-		}
-		most -= max(over/2, 1)
-	}
-}
-
-// label makes a label of any text: Jira's have no spaces.
-func label(s string) string {
-	return strings.ReplaceAll(line(s), " ", "-")
-}
-
-// labels makes labels of names, each once.
-func labels(names []string) []string {
-	var out []string
-	for _, n := range names {
-		if l := label(n); !slices.Contains(out, l) {
-			out = append(out, l)
-		}
-	}
-	return out
-}
-
-// richText writes a document as descriptions, comments and text areas want it,
-// within their limit.
-func (c client) richText(doc richtext.Doc) any {
-	return c.raw(richtext.Fit(doc, richtext.Limit{Max: maxText, Count: richtext.UTF16Len}, c.render).Text)
-}
-
-// render writes the edition's format: ADF on Cloud, wiki markup on Data Center.
-func (c client) render(doc richtext.Doc) string {
-	if c.cfg.cloud {
-		return doc.ADF()
-	}
-	return doc.Wiki()
-}
-
-// raw is a rendered text as it stands in a request: ADF is JSON, no string.
-func (c client) raw(rendered string) any {
-	if c.cfg.cloud {
-		return json.RawMessage(rendered)
-	}
-	return rendered
-}
-
-// ListFields implements targets.FieldLister.
-func (d *driver) ListFields(ctx context.Context) ([]targets.FieldInfo, error) {
-	p, err := d.planner.get(ctx)
-	if err != nil {
-		return nil, err
-	}
-	var out []targets.FieldInfo
-	for _, id := range p.order {
-		f := p.fields[id]
-		if d.fills(p, f) {
-			continue
-		}
-		required := f.Required && !f.HasDefault && id != p.epicLabel
-		how, _ := d.form(f.Schema) // of no type, where it cannot be filled
-		info := targets.FieldInfo{ID: id, Name: f.Name, Type: how.typ, Multiple: how.multiple, Required: required, Options: options(f.Allowed)}
-		if f.Schema.Type == "string" && info.Type == targets.ValueText {
-			info.Max = maxLine
-		}
-		out = append(out, info)
-	}
-	return out, nil
-}
-
-// RenderField implements targets.FieldRenderer.
-func (d *driver) RenderField(field targets.FieldInfo, text targets.LongText) (rendered string, ok bool) {
-	if field.Type != targets.ValueLongText {
-		return "", false
-	}
-	return text.Render(maxText, richtext.UTF16Len, d.render), true
-}
-
-// fills tells whether the driver writes a field itself, or Jira does.
-func (d *driver) fills(p *plan, f fieldMeta) bool {
-	switch f.ID {
-	case "project", "issuetype", fieldSummary, fieldDescription, fieldLabels, fieldParent:
-		return true
-	case fieldReporter: // whose token it is, unless we say otherwise
-		return true
-	case fieldAssignee:
-		return d.cfg.assigns || !f.Required
-	case fieldPriority:
-		return p.priorityID != ""
-	case fieldComponents:
-		return len(p.components) > 0
-	default:
-		return f.ID == p.epicLink
-	}
-}
-
-// options lists choices; those below another are named after both.
-func options(allowed []allowedValue) []targets.Option {
-	var out []targets.Option
-	for _, a := range allowed {
-		if a.ID == "" || a.Disabled || a.Archived {
-			continue
-		}
-		out = append(out, targets.Option{ID: string(a.ID), Name: a.title()})
-		for _, child := range a.Children {
-			if child.ID != "" && !child.Disabled {
-				out = append(out, targets.Option{ID: string(a.ID + "/" + child.ID), Name: a.title() + " / " + child.title()})
-			}
-		}
-	}
-	return out
-}
-
 // further adds the fields of the mapping to a request.
 func (d *driver) further(p *plan, values []targets.FieldValue, into map[string]any) error {
 	for _, v := range values {
@@ -251,67 +187,6 @@ func (d *driver) further(p *plan, values []targets.FieldValue, into map[string]a
 			into[v.Field.ID] = written
 		case len(written) > 0:
 			into[v.Field.ID] = written[0]
-		}
-	}
-	return nil
-}
-
-// explain says of a refused request which fields are wrong, by the names that
-// people know. The sentences are in the account's language; that a field is
-// missing is therefore read off what was sent.
-func (d *driver) explain(p *plan, sent edit, err error) error {
-	said, ok := saidBy(err)
-	if !ok {
-		return err
-	}
-	if long := d.tooLong(p, said, err); long != nil {
-		return long
-	}
-	if len(said.fields) == 0 {
-		return err
-	}
-	e := *fault.From(err)
-	parts := said.messages
-	for _, id := range slices.Sorted(maps.Keys(said.fields)) {
-		f, known := p.fields[id]
-		_, given := sent.Fields[id]
-		_, changed := sent.Update[id]
-		if known && f.Required && !given && !changed {
-			e.Public = "Jira: field \"" + text.Title(f.Name, 100) + "\" is required in project " + p.projectKey + ". Ask your admin to map it in settings.fields."
-			return &e
-		}
-		title := id
-		if known {
-			title = f.Name
-		}
-		parts = append(parts, "field \""+title+"\": "+strings.TrimRight(said.fields[id], ". "))
-	}
-	e.Public = refusal(strings.Join(parts, "; "))
-	return &e
-}
-
-// contentLimit is Cloud's word for a text that is too long.
-const contentLimit = "CONTENT_LIMIT_EXCEEDED"
-
-// tooLong looks for a text area that Jira refuses for its length; nil: there is
-// none. Data Center's admins can lower the limit, which then holds for all text
-// areas; the sentence is in the account's language.
-func (d *driver) tooLong(p *plan, said *saidError, err error) error {
-	for _, id := range slices.Sorted(maps.Keys(said.fields)) {
-		words, f := said.fields[id], p.fields[id]
-		how, ok := d.form(f.Schema)
-		if id != fieldDescription && (!ok || how.typ != targets.ValueLongText) {
-			continue
-		}
-		limit := text.StatedLimit(words, text.MinStated)
-		if limit == 0 && !strings.Contains(words, contentLimit) && !text.SaysTooLong(words) {
-			continue
-		}
-		return targets.TooLong(err, "", limit, "field \""+cmp.Or(f.Name, id)+"\": "+words)
-	}
-	for _, words := range said.messages {
-		if strings.Contains(words, contentLimit) {
-			return targets.TooLong(err, "", 0, words)
 		}
 	}
 	return nil

@@ -16,6 +16,76 @@ import (
 // of Jira Cloud as Atlassian publishes it, version 2 of Data Center. None of it
 // leaves this folder.
 
+// fieldMeta is a field of a screen. One without a schema is unknown: it can be
+// seen and not filled.
+type fieldMeta struct {
+	ID         string         `json:"fieldId"`
+	Name       string         `json:"name"`
+	Required   bool           `json:"required"`
+	HasDefault bool           `json:"hasDefaultValue"`
+	Schema     fieldSchema    `json:"schema"`
+	Allowed    []allowedValue `json:"allowedValues"`
+}
+
+// UnmarshalJSON never fails: apps add fields in forms of their own, and one of
+// those must not hide the others. What cannot be read becomes unknown.
+func (f *fieldMeta) UnmarshalJSON(raw []byte) error {
+	type plain fieldMeta
+	var read plain
+	err := json.Unmarshal(raw, &read) // goes on behind what does not fit
+	*f = fieldMeta(read)
+	if err != nil {
+		f.Schema, f.Allowed = fieldSchema{}, nil
+	}
+	return nil
+}
+
+type fieldSchema struct {
+	Type   string `json:"type"`
+	Items  string `json:"items"`
+	System string `json:"system"`
+	Custom string `json:"custom"`
+}
+
+// allowedValue is one choice; which of the names is filled depends on the field.
+type allowedValue struct {
+	ID       looseText      `json:"id"`
+	Value    looseText      `json:"value"`
+	Name     looseText      `json:"name"`
+	Label    looseText      `json:"label"`
+	Key      looseText      `json:"key"`
+	Disabled bool           `json:"disabled"`
+	Archived bool           `json:"archived"`
+	Children []allowedValue `json:"children"`
+}
+
+func (a allowedValue) title() string {
+	for _, t := range []looseText{a.Value, a.Name, a.Label, a.Key} {
+		if t != "" {
+			return string(t)
+		}
+	}
+	return ""
+}
+
+// looseText is a text that may come as a number. It is empty for anything else.
+type looseText string
+
+// UnmarshalJSON never fails.
+func (t *looseText) UnmarshalJSON(raw []byte) error {
+	var s string
+	var n json.Number
+	switch {
+	case json.Unmarshal(raw, &s) == nil:
+		*t = looseText(s)
+	case json.Unmarshal(raw, &n) == nil:
+		*t = looseText(n)
+	default:
+		*t = ""
+	}
+	return nil
+}
+
 type named struct {
 	ID   string `json:"id"`
 	Name string `json:"name"`
@@ -160,11 +230,6 @@ func (c client) get(ctx context.Context, op, path string, out any) error {
 func (c client) read(ctx context.Context, op, method, path string, body, out any) error {
 	_, err := c.send(ctx, op, method, path, body, out, 0)
 	return wire.ReadJSON(op, err, notJira)
-}
-
-// notJira is a read that brought something else than what Jira sends.
-func notJira(op string, err error) *fault.Error {
-	return wire.Stranger(op, name, "settings.url and settings.edition", err)
 }
 
 // write sends a body. out may be nil: Jira answers most changes with 204. A

@@ -1,8 +1,6 @@
 package linear
 
 import (
-	"slices"
-
 	"pushbutton/internal/secret"
 	"pushbutton/internal/targets"
 	"pushbutton/internal/targets/settings"
@@ -35,58 +33,6 @@ type config struct {
 	oauth    bool // key is an OAuth access token
 }
 
-// Kind describes the adapter.
-func Kind() targets.Kind {
-	return targets.Kind{
-		Type:  "linear",
-		Title: name,
-		Settings: []settings.Field{
-			{Name: setURL, Type: settings.TypeURL, Default: "https://api.linear.app", Example: "https://linear-proxy.example.com",
-				Help: "Address of Linear's API. Only a proxy in front of it needs another one."},
-			{Name: setTeam, Required: true, Example: "ENG",
-				Help: "The team that gets new issues: its key (the letters before the number of its issues), its name, or its id."},
-			{Name: setState, Example: "Todo",
-				Help: "Name of the status of new issues. Default: the team's own."},
-			{Name: setProject, Example: "Spring release",
-				Help: "Name or id of the project of new issues, one of the team's."},
-			{Name: setParent, Example: "ENG-12",
-				Help: "Identifier of an issue whose sub-issues the new ones become."},
-			{Name: setPriority, Enum: priorities(), Example: "high",
-				Help: "Priority of new issues. Default: Linear's own."},
-		},
-		Credentials: []settings.Field{
-			{Name: credAPIKey, Secret: true, Example: "file:linear.key",
-				Help: "Personal API key (lin_api_...) that may read and write. Either this or oauthToken."},
-			{Name: credOAuth, Secret: true, Example: "file:linear.oauth",
-				Help: "OAuth 2.0 access token with the scopes read and write. It expires unless something outside this plugin renews it."},
-		},
-		Driver:    (*driver)(nil),
-		New:       open,
-		ParseHook: parseHook,
-		Guide:     guide(),
-	}
-}
-
-func open(c targets.Config, deps targets.Deps) (targets.Driver, error) {
-	key, oauth, errs := c.OneCredential(credAPIKey, credOAuth)
-	if len(errs) > 0 {
-		return nil, errs
-	}
-	cfg := config{
-		url:     c.Settings.String(setURL),
-		team:    c.Settings.String(setTeam),
-		state:   c.Settings.String(setState),
-		project: c.Settings.String(setProject),
-		parent:  c.Settings.String(setParent),
-		key:     key,
-		oauth:   oauth,
-	}
-	if at := slices.Index(priorities(), c.Settings.String(setPriority)); at >= 0 {
-		cfg.priority = &at
-	}
-	return newDriver(cfg, deps.HTTP), nil
-}
-
 func guide() targets.Guide {
 	return targets.Guide{
 		Permissions: "Read and write in the team. A personal API key can be limited to teams; an OAuth token needs the scopes read and write.",
@@ -105,5 +51,33 @@ func guide() targets.Guide {
 			{Says: "Linear receives too many requests", Means: "The account's hourly limit is spent; the push is tried again by itself."},
 			{Says: "usage limit", Means: "The workspace's plan does not allow more issues. Upgrade it, or archive some."},
 		},
+	}
+}
+
+// settingFields are the settings beside those that every kind has.
+func settingFields() []settings.Field {
+	return []settings.Field{
+		{Name: setURL, Type: settings.TypeURL, Default: "https://api.linear.app", Example: "https://linear-proxy.example.com",
+			Help: "Address of Linear's API. Only a proxy in front of it needs another one."},
+		{Name: setTeam, Required: true, Example: "ENG",
+			Help: "The team that gets new issues: its key (the letters before the number of its issues), its name, or its id."},
+		{Name: setState, Example: "Todo",
+			Help: "Name of the status of new issues. Default: the team's own."},
+		{Name: setProject, Example: "Spring release",
+			Help: "Name or id of the project of new issues, one of the team's."},
+		{Name: setParent, Example: "ENG-12",
+			Help: "Identifier of an issue whose sub-issues the new ones become."},
+		{Name: setPriority, Enum: priorities(), Example: "high",
+			Help: "Priority of new issues. Default: Linear's own."},
+	}
+}
+
+// credentialFields are the credentials.
+func credentialFields() []settings.Field {
+	return []settings.Field{
+		{Name: credAPIKey, Secret: true, Example: "file:linear.key",
+			Help: "Personal API key (lin_api_...) that may read and write. Either this or oauthToken."},
+		{Name: credOAuth, Secret: true, Example: "file:linear.oauth",
+			Help: "OAuth 2.0 access token with the scopes read and write. It expires unless something outside this plugin renews it."},
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net/http"
 
-	"pushbutton/internal/fault"
 	"pushbutton/internal/outbound"
 	"pushbutton/internal/targets/wire"
 )
@@ -117,11 +116,6 @@ func (c client) query(ctx context.Context, op string, doc document, in vars, dat
 		err = notLinear(op, errNoData())
 	}
 	return err
-}
-
-// notLinear is a read that brought something else than what Linear sends.
-func notLinear(op string, err error) *fault.Error {
-	return wire.Stranger(op, name, "settings.url", err)
 }
 
 // mutate writes. A reply that cannot be read is Unsure.

@@ -1,6 +1,34 @@
 package memtarget
 
+import (
+	"context"
+	"net/http"
+	"net/url"
+
+	"github.com/google/uuid"
+
+	"pushbutton/internal/outbound"
+	"pushbutton/internal/targets/wire"
+)
+
 // The API's JSON, shared by the handler and the driver.
+
+// send speaks with the project's part of the API; out may be nil.
+func (d *driver) send(ctx context.Context, op, method, path string, body, out any) error {
+	answer := wire.Answer{Into: out, Bound: outbound.Items(100).WithTexts(1, maxDescription)}
+	call, err := wire.JSONCall(op, method, d.cfg.url+"/api/projects/"+url.PathEscape(d.cfg.project)+path, body, answer)
+	if err != nil {
+		return err
+	}
+	call.Header.Set(headerKey, d.cfg.key.Reveal())
+	call.Header.Set(headerRequestID, uuid.NewString())
+	call.Refine = d.refine
+	got, err := d.http.Send(ctx, call)
+	if method == http.MethodGet {
+		return wire.ReadJSON(op, err, stranger)
+	}
+	return wire.WroteJSON(op, got, err, out)
+}
 
 const (
 	headerKey       = "X-API-Key"

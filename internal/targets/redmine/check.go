@@ -42,13 +42,6 @@ func (d *driver) Check(ctx context.Context) error {
 	return d.rehearse(ctx, p, me)
 }
 
-// IsPublic implements targets.PublicPlace. Whether strangers have to sign in
-// first is not shown to any key.
-func (d *driver) IsPublic(ctx context.Context) (bool, error) {
-	p, err := d.plan(ctx)
-	return err == nil && p.public, err
-}
-
 // proveKey says whose the key is, with what else is asked for.
 func (d *driver) proveKey(ctx context.Context, include string) (user, error) {
 	const op = "read the key's account"
@@ -210,4 +203,11 @@ func (d *driver) probe(fields []targets.FieldInfo, me user) content {
 		c.set(targets.FieldValue{Field: f, Values: []string{value}})
 	}
 	return c
+}
+
+// IsPublic implements targets.PublicPlace. Whether strangers have to sign in
+// first is not shown to any key.
+func (d *driver) IsPublic(ctx context.Context) (bool, error) {
+	p, err := d.plan(ctx)
+	return err == nil && p.public, err
 }

@@ -1,8 +1,6 @@
 package redmine
 
 import (
-	"maps"
-	"slices"
 	"strconv"
 
 	"pushbutton/internal/secret"
@@ -48,67 +46,28 @@ type config struct {
 	assigns bool
 }
 
-// Kind describes the adapter.
-func Kind() targets.Kind {
-	return targets.Kind{
-		Type:  "redmine",
-		Title: name,
-		Settings: []settings.Field{
-			{Name: setURL, Type: settings.TypeURL, Required: true, Example: "https://redmine.example.com",
-				Help: "Redmine's address, with its path if it does not run at the root."},
-			{Name: setProject, Required: true, Example: "push",
-				Help: "The project's identifier, as in the address of its page, or its number."},
-			{Name: setTracker, Example: "Feature",
-				Help: "Name or number of the tracker for new issues. Default: the project's first."},
-			{Name: setTextFormat, Default: textile, Enum: []string{textile, markdown, commonMark}, Example: commonMark,
-				Help: "Redmine's text format (Administration > Settings > General): commonmark for \"CommonMark Markdown\", markdown for the older \"Markdown\" up to Redmine 5."},
-			{Name: setMarkerField, Default: "Productboard ID", Example: "7",
-				Help: "Name or number of the issues' custom field for our marker: format Text, used as a filter. A number is needed where the API key is not an administrator's and the project has no issues yet."},
-			{Name: setLinkField, Example: defaultLinkField,
-				Help: "Name or number of a custom field (format Link or Text) for the entity's address. Default: the field named \"" + defaultLinkField + "\", if there is one."},
-			{Name: setPriority, Example: "Normal",
-				Help: "Name or number of the priority of new issues. Default: Redmine's own."},
+// guide is what the tracker's page says beside settings and credentials.
+func guide() targets.Guide {
+	return targets.Guide{
+		Permissions: "A role in the project that may view, add, edit and comment issues. To close duplicates or unlinked issues, the role also needs a workflow that lets it. " +
+			"It needs Manage subtasks if settings.fields fills Parent task, and Set issues public or private if it fills Private; otherwise Redmine drops these values. Only an administrator's key finds people by e-mail and sees the types and choices of custom fields.",
+		Token: "Switch REST on (Administration > Settings > API). Sign in as the account that is to create the issues, open My account, and show the API access key on the right. Then, as an administrator, make the marker's field: Administration > Custom fields > New > Issues, format Text, name \"Productboard ID\", Used as a filter, For all projects, all trackers.",
+		Notes: []string{
+			"Text format: Redmine's default was textile up to version 5, and is CommonMark since version 6. The check compares `textFormat` with Redmine's, where a preview without signing in or an issue of the project shows it. Redmine has had two Markdowns that differ: Redcarpet, which is \"Markdown\" up to version 5, and CommonMark.",
+			"Required fields show only when an issue is created, so the check sends a create that Redmine must refuse.",
+			"Redmine has no labels of its own; settings.labels and tags are ignored. Map a custom field in settings.fields instead.",
+			"Native fields are named as in Redmine's English pages or as in its API (due_date), whatever the account's language. The pages call them Priority, Category, Target version, Start date, Due date, Estimated time, % Done, Parent task and Private. Parent task takes the number of an issue.",
+			"Custom fields: by name, or by the number in their address under Administration > Custom fields, which always works. A key that is not an administrator's learns only the names, from the project's settings and its issues. Values are then sent as they are written, so a yes/no field needs 1 or 0, and a key/value list, a version or a user its number.",
+			"Rich text goes into custom fields of the format Long text in the server's text format. Set their Text formatting to Full, or they show the markup.",
+			"Assignee and fields of people: Redmine lists accounts by e-mail (the first of each) for administrators' keys alone, and its lists of members hold no addresses. With another key the description names the person. Somebody counts only if a role in the project makes them assignable.",
+			"The author of an issue is always the key's account: Redmine does not let it be set.",
 		},
-		Credentials: []settings.Field{
-			{Name: credAPIKey, Required: true, Secret: true, Example: "file:redmine.key",
-				Help: "API access key of the account that makes the issues (My account, right-hand side). REST must be switched on in Administration > Settings > API."},
-		},
-		Driver: (*driver)(nil),
-		Guide: targets.Guide{
-			Permissions: "A role in the project that may view, add, edit and comment issues. To close duplicates or unlinked issues, the role also needs a workflow that lets it. " +
-				"It needs Manage subtasks if settings.fields fills Parent task, and Set issues public or private if it fills Private; otherwise Redmine drops these values. Only an administrator's key finds people by e-mail and sees the types and choices of custom fields.",
-			Token: "Switch REST on (Administration > Settings > API). Sign in as the account that is to create the issues, open My account, and show the API access key on the right. Then, as an administrator, make the marker's field: Administration > Custom fields > New > Issues, format Text, name \"Productboard ID\", Used as a filter, For all projects, all trackers.",
-			Notes: []string{
-				"Text format: Redmine's default was textile up to version 5, and is CommonMark since version 6. The check compares `textFormat` with Redmine's, where a preview without signing in or an issue of the project shows it. Redmine has had two Markdowns that differ: Redcarpet, which is \"Markdown\" up to version 5, and CommonMark.",
-				"Required fields show only when an issue is created, so the check sends a create that Redmine must refuse.",
-				"Redmine has no labels of its own; settings.labels and tags are ignored. Map a custom field in settings.fields instead.",
-				"Native fields are named as in Redmine's English pages or as in its API (due_date), whatever the account's language. The pages call them Priority, Category, Target version, Start date, Due date, Estimated time, % Done, Parent task and Private. Parent task takes the number of an issue.",
-				"Custom fields: by name, or by the number in their address under Administration > Custom fields, which always works. A key that is not an administrator's learns only the names, from the project's settings and its issues. Values are then sent as they are written, so a yes/no field needs 1 or 0, and a key/value list, a version or a user its number.",
-				"Rich text goes into custom fields of the format Long text in the server's text format. Set their Text formatting to Full, or they show the markup.",
-				"Assignee and fields of people: Redmine lists accounts by e-mail (the first of each) for administrators' keys alone, and its lists of members hold no addresses. With another key the description names the person. Somebody counts only if a role in the project makes them assignable.",
-				"The author of an issue is always the key's account: Redmine does not let it be set.",
-			},
-			Errors: []targets.GuideError{
-				{Says: "Redmine refused the API key", Means: "The key is wrong or was reset."},
-				{Says: "Redmine takes no requests by API key", Means: "REST is off: Administration > Settings > API > Enable REST web service."},
-				{Says: "field \"X\" is required in project \"push\"", Means: "Map the field in settings.fields, make it optional in Redmine, or give it a default."},
-				{Says: "Redmine: X cannot be blank", Means: "The same, of a field that the key's account is not shown: map it by its number."},
-				{Says: "Redmine has no project", Means: "`project` must be the identifier in the address of the project's page."},
-			},
-		},
-		New: func(c targets.Config, deps targets.Deps) (targets.Driver, error) {
-			return newDriver(config{
-				url:         c.Settings.String(setURL),
-				project:     c.Settings.String(setProject),
-				tracker:     c.Settings.String(setTracker),
-				textFormat:  c.Settings.String(setTextFormat),
-				markerField: c.Settings.String(setMarkerField),
-				linkField:   c.Settings.String(setLinkField),
-				priority:    c.Settings.String(setPriority),
-				key:         c.Credentials[credAPIKey],
-				mapped:      slices.Sorted(maps.Keys(c.Settings.Map("fields"))),
-				assigns:     c.Settings.String("assignee") != "" && c.Settings.String("assignee") != "none",
-			}, deps.HTTP), nil
+		Errors: []targets.GuideError{
+			{Says: "Redmine refused the API key", Means: "The key is wrong or was reset."},
+			{Says: "Redmine takes no requests by API key", Means: "REST is off: Administration > Settings > API > Enable REST web service."},
+			{Says: "field \"X\" is required in project \"push\"", Means: "Map the field in settings.fields, make it optional in Redmine, or give it a default."},
+			{Says: "Redmine: X cannot be blank", Means: "The same, of a field that the key's account is not shown: map it by its number."},
+			{Says: "Redmine has no project", Means: "`project` must be the identifier in the address of the project's page."},
 		},
 	}
 }
@@ -120,4 +79,32 @@ func number(s string) int {
 		return 0
 	}
 	return n
+}
+
+// settingFields are the settings beside those that every kind has.
+func settingFields() []settings.Field {
+	return []settings.Field{
+		{Name: setURL, Type: settings.TypeURL, Required: true, Example: "https://redmine.example.com",
+			Help: "Redmine's address, with its path if it does not run at the root."},
+		{Name: setProject, Required: true, Example: "push",
+			Help: "The project's identifier, as in the address of its page, or its number."},
+		{Name: setTracker, Example: "Feature",
+			Help: "Name or number of the tracker for new issues. Default: the project's first."},
+		{Name: setTextFormat, Default: textile, Enum: []string{textile, markdown, commonMark}, Example: commonMark,
+			Help: "Redmine's text format (Administration > Settings > General): commonmark for \"CommonMark Markdown\", markdown for the older \"Markdown\" up to Redmine 5."},
+		{Name: setMarkerField, Default: "Productboard ID", Example: "7",
+			Help: "Name or number of the issues' custom field for our marker: format Text, used as a filter. A number is needed where the API key is not an administrator's and the project has no issues yet."},
+		{Name: setLinkField, Example: defaultLinkField,
+			Help: "Name or number of a custom field (format Link or Text) for the entity's address. Default: the field named \"" + defaultLinkField + "\", if there is one."},
+		{Name: setPriority, Example: "Normal",
+			Help: "Name or number of the priority of new issues. Default: Redmine's own."},
+	}
+}
+
+// credentialFields are the credentials.
+func credentialFields() []settings.Field {
+	return []settings.Field{
+		{Name: credAPIKey, Required: true, Secret: true, Example: "file:redmine.key",
+			Help: "API access key of the account that makes the issues (My account, right-hand side). REST must be switched on in Administration > Settings > API."},
+	}
 }

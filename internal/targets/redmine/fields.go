@@ -7,8 +7,6 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
-	"strings"
-	"unicode/utf8"
 
 	"pushbutton/internal/fault"
 	"pushbutton/internal/targets"
@@ -218,31 +216,6 @@ func (f customField) info(versions []targets.Option) (info targets.FieldInfo, ok
 	return info, true
 }
 
-// RenderField implements targets.FieldRenderer. Text that was never formatted
-// stays as it is, since the field may show markup as text. A field whose format
-// only administrators are shown takes rich text of several lines like a long one.
-func (d *driver) RenderField(field targets.FieldInfo, text targets.LongText) (rendered string, ok bool) {
-	if field.Type != targets.ValueLongText {
-		seen := d.formatless.Load()
-		if seen == nil || !(*seen)[field.ID] || !strings.Contains(text.Plain(0, nil), "\n") {
-			return "", false
-		}
-	}
-	limit, count := maxValue, stored
-	if field.Max > 0 {
-		limit, count = field.Max, func(s string) int {
-			if stored(s) > maxValue {
-				return field.Max + 1
-			}
-			return utf8.RuneCountInString(s) + strings.Count(s, "\n")
-		}
-	}
-	if !text.Rich() {
-		return text.Plain(limit, count), true
-	}
-	return text.Render(limit, count, d.render), true
-}
-
 // fill writes the draft's assignee and further fields.
 func (c *content) fill(draft targets.Draft) error {
 	c.AssigneeID = number(draft.Assignee)
@@ -307,63 +280,4 @@ func (c *content) custom(f targets.FieldValue) {
 		in.Value = values
 	}
 	c.Fields = append(c.Fields, in)
-}
-
-// meant finds the field that a refusal begins with, in any language. Rails
-// writes a field's name in small letters, and spaces for dots and underscores.
-func meant(fields []targets.FieldInfo, sentence string) (best targets.FieldInfo, ok bool) {
-	plain := func(s string) string {
-		return strings.Join(strings.Fields(strings.NewReplacer(".", " ", "_", " ").Replace(strings.ToLower(s))), " ")
-	}
-	said := plain(sentence)
-	for _, f := range fields {
-		title := plain(strings.TrimSuffix(f.Name, "_id"))
-		if title != "" && len(title) >= len(plain(best.Name)) && strings.HasPrefix(said, title+" ") {
-			best, ok = f, true
-		}
-	}
-	return best, ok
-}
-
-// minLimit is the least number in a refusal that is taken for a field's length.
-const minLimit = 10
-
-// longer is the custom field with the longest text, if that is above a limit;
-// 0: there is none.
-func (c content) longer(limit int) (id int) {
-	for _, in := range c.Fields {
-		if text, ok := in.Value.(string); ok && utf8.RuneCountInString(text) > limit {
-			id, limit = in.ID, utf8.RuneCountInString(text)
-		}
-	}
-	return id
-}
-
-// has reports whether a custom field was sent.
-func (c content) has(id int) bool {
-	return slices.ContainsFunc(c.Fields, func(in fieldInput) bool { return in.ID == id })
-}
-
-// explainFields says of a refused create which field is too long, or missing:
-// one that a refusal is about and that was not sent.
-func (d *driver) explainFields(ctx context.Context, sent content, said []string, err error) error {
-	fields, failed := d.ListFields(ctx)
-	if failed != nil {
-		return err // it says enough
-	}
-	for _, s := range said {
-		f, ok := meant(fields, s)
-		if limit := text.StatedLimit(s, minLimit); limit > 0 {
-			if id := sent.longer(limit); id > 0 && (!ok || number(f.ID) == id) {
-				return targets.TooLong(err, strconv.Itoa(id), limit, s)
-			}
-		}
-		if id := number(f.ID); !ok || id == 0 || sent.has(id) {
-			continue
-		}
-		e := *fault.From(err)
-		e.Public = fmt.Sprintf("Redmine: field %q is required in project %q. Ask your admin to map it in settings.fields.", text.Title(f.Name, 90), text.Title(d.cfg.project, 60))
-		return &e
-	}
-	return err
 }

@@ -5,11 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
-	"strings"
 
 	"pushbutton/internal/fault"
 	"pushbutton/internal/outbound"
-	"pushbutton/internal/targets/text"
 	"pushbutton/internal/targets/wire"
 )
 
@@ -273,32 +271,4 @@ func (c client) send(ctx context.Context, op, method, path string, body []byte, 
 	call := outbound.Call{Op: op, Method: method, URL: c.cfg.url + path, Header: h, Body: body, Refine: c.refine}
 	wire.Expect(&call, out)
 	return c.http.Send(ctx, call)
-}
-
-// refusedError keeps the sentences of a 422.
-type refusedError struct{ said []string }
-
-func (e *refusedError) Error() string { return "refused: " + strings.Join(e.said, "; ") }
-
-func refusals(body []byte) []string {
-	var r errorsReply
-	if json.Unmarshal(body, &r) != nil {
-		return nil
-	}
-	return r.Errors
-}
-
-func refusal(said []string) string {
-	const advice = ". Ask your admin to change that in Redmine or in the integration's settings."
-	what := text.Title(strings.Join(said, ", "), text.MaxPublic-len("Redmine: ")-len(advice))
-	return "Redmine: " + strings.TrimRight(what, ".") + advice
-}
-
-// refusedSaid gives the sentences of a 422 that is somewhere in err.
-func refusedSaid(err error) ([]string, bool) {
-	var refused *refusedError
-	if errors.As(err, &refused) {
-		return refused.said, true
-	}
-	return nil, false
 }

@@ -31,50 +31,40 @@ type config struct {
 	token           secret.String
 }
 
-// Kind describes the adapter.
-func Kind() targets.Kind {
-	return targets.Kind{
-		Type:  "shortcut",
-		Title: name,
-		Settings: []settings.Field{
-			{Name: setURL, Type: settings.TypeURL, Default: hosted, Example: hosted, Help: "Address of Shortcut's API; there is only one."},
-			{Name: setWorkflow, Example: "Engineering", Help: "Name or number of the workflow for new stories. Default: the team's, else the workspace's."},
-			{Name: setState, Example: "Ready for Development", Help: "Name or number of the workflow state for new stories. Default: the workflow's."},
-			{Name: setType, Default: "feature", Enum: []string{"feature", "bug", "chore"}, Example: "bug", Help: "Type of new stories."},
-			{Name: setEpic, Type: settings.TypeInt, Example: "1204", Help: "Number of the epic that new stories belong to, as in its address."},
-			{Name: setIteration, Type: settings.TypeInt, Example: "77", Help: "Number of the iteration that new stories belong to, as in its address."},
-			{Name: setTeam, Example: "Web", Help: "Name, mention name or id of the team that new stories belong to."},
+// guide is what the tracker's page says beside settings and credentials.
+func guide() targets.Guide {
+	return targets.Guide{
+		Permissions: "A token has all rights of the member who made it: a member of the workspace, not an observer.",
+		Token:       "Settings > Your account > API tokens > Generate token. Use a member of its own, so that the token does not go when somebody leaves.",
+		Notes: []string{
+			"Each story carries our marker as its external id, and as a second link beside the one to Productboard. The plugin finds the story again by either, so do not remove both.",
+			"Labels that the workspace does not have are made by Shortcut.",
+			"Estimate and deadline can be mapped in settings.fields like custom fields.",
 		},
-		Credentials: []settings.Field{
-			{Name: credToken, Required: true, Secret: true, Example: "file:shortcut.token", Help: "API token of the member who makes the stories (Settings > API tokens)."},
+		Errors: []targets.GuideError{
+			{Says: "Shortcut refused the token.", Means: "It is wrong or was revoked, or its member was deactivated. Make a new one."},
+			{Says: "Shortcut has no workflow", Means: "settings.workflow is not the name or number of one of the workspace's workflows."},
+			{Says: "Shortcut: epic_id", Means: "The epic in settings.epic is gone or archived."},
 		},
-		Driver: (*driver)(nil),
-		New: func(c targets.Config, deps targets.Deps) (targets.Driver, error) {
-			return newDriver(config{
-				url:       c.Settings.String(setURL),
-				workflow:  c.Settings.String(setWorkflow),
-				state:     c.Settings.String(setState),
-				typ:       c.Settings.String(setType),
-				epic:      c.Settings.Int(setEpic),
-				iteration: c.Settings.Int(setIteration),
-				team:      c.Settings.String(setTeam),
-				token:     c.Credentials[credToken],
-			}, deps.HTTP), nil
-		},
-		ParseHook: parseHook,
-		Guide: targets.Guide{
-			Permissions: "A token has all rights of the member who made it: a member of the workspace, not an observer.",
-			Token:       "Settings > Your account > API tokens > Generate token. Use a member of its own, so that the token does not go when somebody leaves.",
-			Notes: []string{
-				"Each story carries our marker as its external id, and as a second link beside the one to Productboard. The plugin finds the story again by either, so do not remove both.",
-				"Labels that the workspace does not have are made by Shortcut.",
-				"Estimate and deadline can be mapped in settings.fields like custom fields.",
-			},
-			Errors: []targets.GuideError{
-				{Says: "Shortcut refused the token.", Means: "It is wrong or was revoked, or its member was deactivated. Make a new one."},
-				{Says: "Shortcut has no workflow", Means: "settings.workflow is not the name or number of one of the workspace's workflows."},
-				{Says: "Shortcut: epic_id", Means: "The epic in settings.epic is gone or archived."},
-			},
-		},
+	}
+}
+
+// settingFields are the settings beside those that every kind has.
+func settingFields() []settings.Field {
+	return []settings.Field{
+		{Name: setURL, Type: settings.TypeURL, Default: hosted, Example: hosted, Help: "Address of Shortcut's API; there is only one."},
+		{Name: setWorkflow, Example: "Engineering", Help: "Name or number of the workflow for new stories. Default: the team's, else the workspace's."},
+		{Name: setState, Example: "Ready for Development", Help: "Name or number of the workflow state for new stories. Default: the workflow's."},
+		{Name: setType, Default: "feature", Enum: []string{"feature", "bug", "chore"}, Example: "bug", Help: "Type of new stories."},
+		{Name: setEpic, Type: settings.TypeInt, Example: "1204", Help: "Number of the epic that new stories belong to, as in its address."},
+		{Name: setIteration, Type: settings.TypeInt, Example: "77", Help: "Number of the iteration that new stories belong to, as in its address."},
+		{Name: setTeam, Example: "Web", Help: "Name, mention name or id of the team that new stories belong to."},
+	}
+}
+
+// credentialFields are the credentials.
+func credentialFields() []settings.Field {
+	return []settings.Field{
+		{Name: credToken, Required: true, Secret: true, Example: "file:shortcut.token", Help: "API token of the member who makes the stories (Settings > API tokens)."},
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"pushbutton/internal/targets"
@@ -66,18 +65,4 @@ func fill(s *write, fields []targets.FieldValue) error {
 		}
 	}
 	return nil
-}
-
-// FindPerson implements targets.People.
-func (d *driver) FindPerson(ctx context.Context, email string) (string, error) {
-	all, err := list[member](ctx, d.client, "list members", http.MethodGet, "/members", nil)
-	if err != nil {
-		return "", err
-	}
-	for _, m := range all {
-		if !m.Disabled && email != "" && strings.EqualFold(m.Profile.Email, email) {
-			return m.ID, nil
-		}
-	}
-	return "", nil
 }

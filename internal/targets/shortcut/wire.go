@@ -2,17 +2,10 @@ package shortcut
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"maps"
 	"net/http"
-	"slices"
-	"strings"
 
-	"pushbutton/internal/fault"
 	"pushbutton/internal/outbound"
-	"pushbutton/internal/targets/text"
 	"pushbutton/internal/targets/wire"
 )
 
@@ -162,11 +155,6 @@ func list[T any](ctx context.Context, c client, op, method, path string, body an
 	return all, nil
 }
 
-// notShortcut is a read that brought something else than what Shortcut sends.
-func notShortcut(op string, err error) *fault.Error {
-	return wire.Stranger(op, name, "settings.url", err)
-}
-
 // change sends a body. out may be nil. A reply that cannot be read is Unsure.
 func (c client) change(ctx context.Context, op, method, path string, body, out any) error {
 	reply, err := c.send(ctx, op, method, path, body, out)
@@ -181,100 +169,4 @@ func (c client) send(ctx context.Context, op, method, path string, body, out any
 	call.Header.Set("Shortcut-Token", c.cfg.token.Reveal())
 	call.Refine = c.refine
 	return c.http.Send(ctx, call)
-}
-
-// refine turns what Shortcut says of a failure into a sentence.
-func (c client) refine(r outbound.Reply, verdict *fault.Error) *fault.Error {
-	if verdict == nil {
-		return nil
-	}
-	var said failure
-	own := json.Unmarshal(r.Body, &said) == nil && said.Message != ""
-	if e := wire.Foreign(name, r, own); e != nil {
-		return e
-	}
-	verdict.Ref = r.Header.Get("X-Request-Id")
-	details := flatten("", said.Errors, 0)
-	if own || len(details) > 0 {
-		verdict.Err = &refusedError{status: r.Status, message: text.Title(said.Message, text.MaxPublic), details: details}
-	}
-	switch {
-	case r.Status == http.StatusForbidden && said.Message != "" && !strings.EqualFold(said.Message, http.StatusText(r.Status)):
-		verdict.Public = text.Advised(name, said.Message, ". Ask a Shortcut admin to allow it to the token's member.")
-	case r.Status == http.StatusUnauthorized:
-		verdict.Public = "Shortcut refused the token. Ask your admin to renew it in the integration's settings."
-	case r.Status == http.StatusForbidden:
-		verdict.Public = "Shortcut does not allow this to the token's member. Ask a Shortcut admin to make it a member of the workspace, not an observer."
-	case r.Status == http.StatusNotFound:
-		verdict.Public = "Shortcut does not have what was asked for, or does not show it to the token's member. Ask your admin to check the integration's settings."
-	case r.Status == http.StatusBadRequest || r.Status == http.StatusUnprocessableEntity:
-		switch {
-		case len(details) > 0:
-			verdict.Public = sentence(strings.Join(details, "; "))
-		case said.Message != "":
-			verdict.Public = sentence(said.Message)
-		}
-	case r.Status >= 300 && r.Status < 400:
-		verdict.Public = "Shortcut's address leads elsewhere. Ask your admin to check settings.url."
-	}
-	return verdict
-}
-
-// refusedError is what Shortcut says of a refusal, and of which properties.
-type refusedError struct {
-	status  int
-	message string
-	// details are "property: what is wrong".
-	details []string
-}
-
-func (e *refusedError) Error() string {
-	return fmt.Sprintf("HTTP status %d: %s", e.status, text.Title(e.message+" "+strings.Join(e.details, "; "), text.MaxPublic))
-}
-
-// names reports whether a refusal is about one of these properties.
-func names(err error, properties ...string) bool {
-	var refused *refusedError
-	return errors.As(err, &refused) && slices.ContainsFunc(refused.details, func(detail string) bool {
-		property, _, _ := strings.Cut(detail, ":")
-		property, _, _ = strings.Cut(property, ".")
-		return slices.Contains(properties, property)
-	})
-}
-
-// rememberedFields are the properties whose ids were looked up earlier.
-func rememberedFields() []string {
-	return []string{"workflow_state_id", "group_id", "owner_ids", "requested_by_id", "custom_fields"}
-}
-
-// maxDepth bounds how deep errors of nested values are read.
-const maxDepth = 4
-
-// flatten makes "field: what is wrong" of errors, which follow the request's
-// form.
-func flatten(at string, errors map[string]any, depth int) []string {
-	var out []string
-	for _, key := range slices.Sorted(maps.Keys(errors)) {
-		name := strings.TrimPrefix(at+"."+key, ".")
-		switch v := errors[key].(type) {
-		case string:
-			out = append(out, name+": "+strings.ReplaceAll(v, "-", " "))
-		case map[string]any:
-			if depth < maxDepth {
-				out = append(out, flatten(name, v, depth+1)...)
-			}
-		case nil:
-		default:
-			out = append(out, name+": not valid")
-		}
-	}
-	return out
-}
-
-func sentence(said string) string {
-	return text.Advised(name, said, ". Ask your admin to check the integration's settings.")
-}
-
-func invalid(op, format string, args ...any) *fault.Error {
-	return &fault.Error{Op: op, Kind: fault.Invalid, Public: fmt.Sprintf(format, args...)}
 }

@@ -1,0 +1,118 @@
+package asana
+
+import (
+	"context"
+	"net/url"
+	"strings"
+
+	"pushbutton/internal/outbound"
+	"pushbutton/internal/targets"
+	"pushbutton/internal/targets/text"
+	"pushbutton/internal/targets/wire"
+)
+
+// Read implements targets.Reader.
+func (d *driver) Read(ctx context.Context, id string) (targets.Issue, error) {
+	p, err := d.planner.get(ctx)
+	if err != nil {
+		return targets.Issue{}, err
+	}
+	found, err := d.task(ctx, id)
+	if err != nil {
+		return targets.Issue{}, err
+	}
+	return d.portable(p, found), nil
+}
+
+// Resolve implements targets.Resolver. Addresses have several forms, and a
+// task's id is its own in all of Asana.
+func (d *driver) Resolve(ctx context.Context, ref *targets.Reference) (targets.Issue, error) {
+	id := ref.Key() + ref.After("task")
+	if id == "" {
+		id = ref.After(d.cfg.project) // /0/PROJECT/TASK
+	}
+	ref.AnyPlace()
+	return d.Read(ctx, id)
+}
+
+func (d *driver) task(ctx context.Context, id string, more ...string) (task, error) {
+	const op = "read task"
+	var found task
+	if !isGID(id) {
+		return found, wire.UnknownID(op, name, taskNamed(id))
+	}
+	query := summary()
+	if len(more) > 0 {
+		query.Set("opt_fields", query.Get("opt_fields")+","+strings.Join(more, ","))
+	}
+	if err := d.get(ctx, op, "/tasks/"+id, query, wire.Answer{Into: &found, Bound: outbound.One().WithTexts(1, maxNotes)}); err != nil {
+		return found, d.explain(ctx, op, id, err)
+	}
+	if found.GID == "" {
+		return found, notAsana(op, errNoTask)
+	}
+	return found, nil
+}
+
+// summary asks for what an Issue is made of.
+func summary() url.Values {
+	return asking("name", "completed", "permalink_url", "memberships.project", "memberships.section", "memberships.section.name",
+		"custom_fields.enum_value.name", "custom_fields.enum_value.color")
+}
+
+func taskNamed(id string) string { return "task " + text.Title(id, 20) }
+
+// portable is a task in everybody's words. A completed one is done; until then
+// it has started once it has left the section where new ones go.
+func (d *driver) portable(p *plan, t task) targets.Issue {
+	out := targets.Issue{ID: t.GID, Key: t.GID, URL: d.cfg.url + "/0/" + d.cfg.project + "/" + t.GID, Title: t.Name, Status: "Incomplete"}
+	if strings.HasPrefix(t.Link, d.cfg.url+"/") {
+		out.URL = t.Link
+	}
+	first := p.section
+	if first == "" && len(p.sections) > 0 {
+		first = p.sections[0].GID
+	}
+	for _, m := range t.Members {
+		if m.Project.GID == d.cfg.project && m.Section.Name != "" {
+			out.Status = m.Section.Name
+			if m.Section.GID != first {
+				out.Progress = targets.Started
+			}
+		}
+	}
+	if p.status != "" {
+		out.Status, out.Progress = "Incomplete", targets.Open
+		for _, f := range t.Fields {
+			if f.GID == p.status && f.Enum != nil {
+				out.Status, out.Color, out.Progress = f.Enum.Name, color(f.Enum.Color), targets.Started
+			}
+		}
+	}
+	if t.Completed {
+		out.Status, out.Color, out.Progress = "Completed", "", targets.Done
+	}
+	return out
+}
+
+// color maps the colours of Asana's options to the button's.
+func color(asana string) string {
+	switch asana {
+	case "red", "hot-pink", "pink":
+		return "red"
+	case "orange", "yellow-orange":
+		return "orange"
+	case "yellow":
+		return "yellow"
+	case "yellow-green", "green", "blue-green":
+		return "green"
+	case "aqua", "blue":
+		return "blue"
+	case "indigo", "purple", "magenta":
+		return "purple"
+	case "cool-gray":
+		return "gray"
+	default: // none
+		return ""
+	}
+}

@@ -1,0 +1,89 @@
+package azuredevops
+
+import (
+	"context"
+	"net/url"
+	"slices"
+	"strconv"
+
+	"pushbutton/internal/fault"
+	"pushbutton/internal/targets"
+	"pushbutton/internal/targets/wire"
+)
+
+// Check implements targets.Driver.
+func (d *driver) Check(ctx context.Context) error {
+	d.planner.forget()
+	d.made.Store(0)
+	p, err := d.planner.get(ctx)
+	if err != nil {
+		return err
+	}
+	if _, err := d.carriers(ctx, "pb-check"); err != nil {
+		return err
+	}
+	if _, err := d.planner.statesOf(ctx, p.typ); err != nil { // Create reads them too
+		return err
+	}
+	if d.cfg.parent > 0 {
+		switch _, err := d.item(ctx, strconv.Itoa(d.cfg.parent), summary()); {
+		case err != nil && targets.VerdictOf(targets.Issue{}, err) == targets.VerdictHidden:
+			return invalid("read parent", "Azure DevOps does not have the parent work item #%d, or does not show it to the token's account. Ask your admin to correct settings.parent.", d.cfg.parent)
+		case err != nil:
+			return err
+		}
+	}
+	err = d.rehearse(ctx, p, targets.Draft{Marker: "check"})
+	rules := rulesOf(err)
+	if len(rules) > 0 && !slices.ContainsFunc(rules, func(r rule) bool { return !r.missing() || slices.Contains(ours(), r.Ref) }) {
+		return nil // what is required may be mapped: ListFields tells
+	}
+	return err
+}
+
+// rehearsed is the title of a create that must not be carried out.
+const rehearsed = "Productboard rehearsal"
+
+// rehearse sends a create that is only to be validated, which makes nothing. A
+// server that makes something all the same is asked once and never again.
+func (d *driver) rehearse(ctx context.Context, p *plan, draft targets.Draft) error {
+	const op = "rehearse a create"
+	if id := d.made.Load(); id > 0 {
+		return notRehearsed(op, id)
+	}
+	draft.Title = rehearsed
+	ops, err := d.ops(ctx, p, draft)
+	if err != nil {
+		return err
+	}
+	reply, err := d.patch(ctx, op, methodCreate, d.createAddress(p, url.Values{"validateOnly": {"true"}}), ops)
+	if err != nil {
+		return wire.Sure(err)
+	}
+	if reply.ID <= 0 {
+		return nil
+	}
+	var found workItem
+	err = d.get(ctx, op, d.wit("workitems/"+strconv.Itoa(reply.ID), summary()), &found)
+	switch {
+	case err != nil && fault.KindOf(err) != fault.NotFound:
+		return err
+	case err == nil && found.text(fieldTitle) == rehearsed:
+		d.made.Store(int64(reply.ID))
+		return notRehearsed(op, int64(reply.ID))
+	default:
+		return nil
+	}
+}
+
+func notRehearsed(op string, id int64) *fault.Error {
+	return invalid(op, "Azure DevOps made work item #%d, which it was only asked to validate. Ask an Azure DevOps admin to delete it, and the plugin's operator about this server's version.", id)
+}
+
+// IsPublic implements targets.PublicPlace. A token for work items alone may not
+// ask.
+func (d *driver) IsPublic(ctx context.Context) (bool, error) {
+	var p project
+	err := d.get(ctx, "read project", d.address("/_apis/projects/"+escape(d.cfg.project), nil), &p)
+	return err == nil && p.Visibility == "public", err
+}

@@ -1,0 +1,120 @@
+package azuredevops
+
+import (
+	"context"
+	"errors"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"pushbutton/internal/richtext"
+	"pushbutton/internal/targets"
+	"pushbutton/internal/targets/text"
+	"pushbutton/internal/targets/wire"
+)
+
+// Create implements targets.Driver.
+func (d *driver) Create(ctx context.Context, draft targets.Draft) (targets.Issue, error) {
+	const op = "create work item"
+	p, err := d.planner.get(ctx)
+	if err != nil {
+		return targets.Issue{}, err
+	}
+	states, err := d.planner.statesOf(ctx, p.typ)
+	if err != nil {
+		return targets.Issue{}, err
+	}
+	ops, err := d.ops(ctx, p, draft)
+	if err != nil {
+		return targets.Issue{}, err
+	}
+	made, err := d.patch(ctx, op, methodCreate, d.createAddress(p, nil), ops)
+	if err != nil {
+		if remembered(err) {
+			d.planner.forget() // the process has changed
+			return targets.Issue{}, targets.Stale(err)
+		}
+		return targets.Issue{}, p.tooLong(err)
+	}
+	if made.ID == 0 {
+		return targets.Issue{}, wire.Unreadable(op, errors.New("no work item in the answer"))
+	}
+	return d.shown(made, states), nil
+}
+
+func (d *driver) createAddress(p *plan, query url.Values) string {
+	return d.wit("workitems/$"+escape(p.typ), query)
+}
+
+// ops is a new item as a patch.
+func (d *driver) ops(ctx context.Context, p *plan, draft targets.Draft) ([]op, error) {
+	tags := append(tagged(draft.Labels), string(draft.Marker))
+	if draft.Marker == "" {
+		tags = tags[:len(tags)-1]
+	}
+	ops := d.texts(p, draft)
+	ops = appendField(ops, fieldTags, strings.Join(tags, tagSeparator))
+	ops = appendField(ops, fieldArea, d.cfg.area)
+	ops = appendField(ops, fieldIteration, d.cfg.iteration)
+	ops, err := d.further(ctx, ops, draft)
+	if err != nil {
+		return nil, err
+	}
+	if draft.Link != "" {
+		ops = append(ops, hyperlink(draft.Link))
+	}
+	if d.cfg.parent > 0 {
+		ops = append(ops, op{"add", "/relations/-", relation{Rel: relParent, URL: d.cfg.base + "/_apis/wit/workItems/" + strconv.Itoa(d.cfg.parent)}})
+	}
+	return ops, nil
+}
+
+// texts are title and description.
+func (d *driver) texts(p *plan, draft targets.Draft) []op {
+	title := draft.Title
+	for n := maxTitle; richtext.UTF16Len(title) > maxTitle; n-- {
+		title = text.Title(draft.Title, n)
+	}
+	ops := appendField(nil, fieldTitle, title)
+	return appendField(ops, p.description, written(draft))
+}
+
+// further is what the mapping fills besides.
+func (d *driver) further(ctx context.Context, ops []op, draft targets.Draft) ([]op, error) {
+	ops = appendField(ops, fieldAssignedTo, draft.Assignee)
+	if len(draft.Fields) == 0 {
+		return ops, nil
+	}
+	all, err := d.planner.allFields(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range draft.Fields {
+		ops = append(ops, op{"add", "/fields/" + f.Field.ID, encode(f, all[f.Field.ID])})
+	}
+	return ops, nil
+}
+
+func appendField(ops []op, field, value string) []op {
+	if value == "" {
+		return ops
+	}
+	return append(ops, op{"add", "/fields/" + field, value})
+}
+
+func hyperlink(address string) op {
+	return op{"add", "/relations/-", relation{Rel: relHyperlink, URL: address, Attributes: map[string]any{"comment": "Productboard"}}}
+}
+
+// tagged makes tags of labels: a comma or semicolon would separate two.
+func tagged(labels []string) []string {
+	var out []string
+	for _, l := range labels {
+		l = strings.Join(strings.FieldsFunc(l, func(r rune) bool { return r == ',' || r == ';' || r == ' ' }), " ")
+		if l != "" && !slices.ContainsFunc(out, func(o string) bool { return strings.EqualFold(o, l) }) {
+			out = append(out, l)
+		}
+	}
+	return out
+}

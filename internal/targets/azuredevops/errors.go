@@ -1,0 +1,268 @@
+package azuredevops
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"mime"
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+
+	"pushbutton/internal/fault"
+	"pushbutton/internal/outbound"
+	"pushbutton/internal/targets"
+	"pushbutton/internal/targets/text"
+	"pushbutton/internal/targets/wire"
+)
+
+// refusedError keeps what was wrong with which fields.
+type refusedError struct {
+	message string
+	rules   []rule
+}
+
+func (e *refusedError) Error() string { return "refused: " + e.message }
+
+// refine turns what Azure DevOps says of a failure into a sentence. A token
+// that is no good shows as 401, or as a page to log in under 203 or 302.
+func (c client) refine(r outbound.Reply, verdict *fault.Error) *fault.Error {
+	if r.Status == http.StatusNonAuthoritativeInfo && !isJSON(r.Header) || r.Status == http.StatusFound && toLogin(r) {
+		verdict = &fault.Error{Kind: fault.Unauthorized, Err: fmt.Errorf("HTTP status %d: a page to log in", r.Status)}
+	}
+	if verdict == nil {
+		return nil
+	}
+	var said failure
+	own := json.Unmarshal(r.Body, &said) == nil && (said.Message != "" || said.TypeKey != "")
+	if e := wire.Foreign(name, r, own); e != nil && verdict.Kind != fault.Unauthorized {
+		return e
+	}
+	verdict.Ref = c.clean(r.Header.Get("ActivityId"))
+	said.Message = c.clean(said.Message)
+	switch {
+	case verdict.Kind == fault.Unauthorized:
+		verdict.Public = "Azure DevOps refused the token. Ask your admin to renew it in the integration's settings; it must belong to the organization and may have expired."
+	case r.Status >= 300 && r.Status < 400:
+		verdict.Public = "Azure DevOps' address leads elsewhere. Ask your admin to check settings.url and settings.organization."
+	case r.Status >= 400 && r.Status < 500 && r.Status != http.StatusTooManyRequests && r.Status != http.StatusRequestTimeout:
+		c.explain(verdict, said)
+	}
+	return verdict
+}
+
+func isJSON(h http.Header) bool {
+	t, _, err := mime.ParseMediaType(h.Get("Content-Type"))
+	return err == nil && t == typeJSON
+}
+
+// toLogin tells a redirect to the log-in page from one to another address.
+func toLogin(r outbound.Reply) bool {
+	t, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	to := strings.ToLower(r.Header.Get("Location"))
+	return strings.Contains(to, "_signin") || strings.Contains(to, "login.") || t == "text/html" && to == ""
+}
+
+// clean masks the credential in the form in which it is sent; the portable
+// layer masks it as it was given.
+func (c client) clean(s string) string {
+	_, sent, _ := strings.Cut(c.cfg.authorization.Reveal(), " ")
+	return strings.ReplaceAll(s, sent, "[secret]")
+}
+
+// rulesOf gives the broken rules of a refusal that is somewhere in err.
+func rulesOf(err error) []rule {
+	var refused *refusedError
+	if errors.As(err, &refused) {
+		return refused.rules
+	}
+	return nil
+}
+
+// concerns tells whether a refusal is about a field.
+func concerns(err error, field string) bool {
+	return slices.ContainsFunc(rulesOf(err), func(r rule) bool { return r.Ref == field })
+}
+
+// missing tells whether a rule only asks for a value.
+func (r rule) missing() bool {
+	flags := strings.ToLower(r.Flags)
+	return strings.Contains(flags, "required") && (strings.Contains(flags, "invalidempty") || !strings.Contains(flags, "invalid"))
+}
+
+// noItem and noProject are Azure DevOps' codes for an item and a project that
+// it does not return.
+const (
+	noItem    = "TF401232"
+	noProject = "TF200016"
+)
+
+// saysNoItem reports whether a refusal is Azure DevOps' own word that it has no
+// such item, or does not show it.
+func saysNoItem(err error) bool { return says(err, noItem) }
+
+func says(err error, codes ...string) bool {
+	var refused *refusedError
+	return errors.As(err, &refused) && slices.ContainsFunc(codes, func(code string) bool { return strings.Contains(refused.message, code) })
+}
+
+// remembered reports whether a create was refused for what was looked up
+// earlier: the type, a field, or the account that the issue is given to.
+func remembered(err error) bool {
+	return says(err, "VS402323", "TF51535") || concerns(err, fieldAssignedTo)
+}
+
+// tooLong marks a refusal of a text for its length. No limit is named.
+func (p *plan) tooLong(err error) error {
+	for _, r := range rulesOf(err) {
+		if !strings.Contains(strings.ToLower(r.Flags), "invalidtoolong") {
+			continue
+		}
+		field := r.Ref
+		if field == p.description {
+			field = ""
+		}
+		return targets.TooLong(err, field, 0, "'"+r.label()+"' is too long")
+	}
+	return err
+}
+
+// label is what people call the rule's field. The message names it in English
+// and in most other languages; else its reference name's last part will do.
+func (r rule) label() string {
+	if m := regexp.MustCompile(`Rule Error for field (.+?)\. Error code`).FindStringSubmatch(r.Message); m != nil {
+		return m[1]
+	}
+	if m := regexp.MustCompile(`for field '([^']+)'`).FindStringSubmatch(r.Message); m != nil {
+		return m[1]
+	}
+	return r.Ref[strings.LastIndexByte(r.Ref, '.')+1:]
+}
+
+// explain makes the sentence of a refusal. typeKeys and codes (TF…, VS…) are
+// the same in every language, messages are not.
+func (c client) explain(verdict *fault.Error, said failure) {
+	rules := said.Custom.Rules
+	if said.Custom.Reference != "" {
+		rules = append(rules, rule{Ref: said.Custom.Reference, Flags: "invalidValue", Message: said.Message})
+	}
+	if said.Message != "" || len(rules) > 0 {
+		verdict.Err = fmt.Errorf("%w: %w", verdict.Err, &refusedError{message: text.Title(said.Message, text.MaxPublic), rules: rules})
+	}
+	has := func(codes ...string) bool {
+		return slices.ContainsFunc(codes, func(code string) bool {
+			return strings.Contains(said.Message, code) || strings.Contains(said.TypeKey, code)
+		})
+	}
+	switch {
+	case has("TF26071", "RevisionMismatch"):
+		verdict.Kind = fault.Conflict
+	case has("TF401289", "CreateTag"):
+		verdict.Kind = fault.Forbidden
+		verdict.Public = fmt.Sprintf("Azure DevOps: the token's account may not create tags in project %s. Ask an Azure DevOps admin to allow it Create tag definition.", c.cfg.project)
+	case has(noProject, "ProjectDoesNotExist"):
+		verdict.Kind = fault.NotFound
+		verdict.Public = fmt.Sprintf("Azure DevOps has no project %q, or does not show it to the token's account. Ask your admin to correct settings.project.", c.cfg.project)
+	case has("VS402323", "WorkItemTypeNotFound"):
+		verdict.Kind = fault.NotFound
+		verdict.Public = fmt.Sprintf("Azure DevOps has no work item type %q in project %s. Ask your admin to correct settings.type.", c.cfg.typ, c.cfg.project)
+	case has("TF401347"):
+		verdict.Kind = fault.Invalid
+		verdict.Public = "Azure DevOps does not have the area or iteration path. Ask your admin to correct " + c.pathSettings() + "."
+	case has("VssVersionOutOfRange"):
+		verdict.Public = sentenceWith(said.Message, ". Ask your admin to set settings.apiVersion.")
+	case verdict.Kind == fault.Forbidden && said.Message != "":
+		verdict.Public = sentenceWith(said.Message, ". Ask an Azure DevOps admin to allow it to the token's account.")
+	case verdict.Kind == fault.Forbidden:
+		verdict.Public = fmt.Sprintf("Azure DevOps does not allow this to the token's account in project %s. Ask an Azure DevOps admin to let it view and edit work items there.", c.cfg.project)
+	case verdict.Kind == fault.NotFound:
+		verdict.Public = fmt.Sprintf("Azure DevOps does not have what was asked for in project %s, or does not show it to the token's account. Ask your admin to check the integration's settings.", c.cfg.project)
+	case len(rules) > 0:
+		verdict.Public = c.ruleSentence(rules)
+	case said.Message != "":
+		verdict.Public = sentence(said.Message)
+	}
+}
+
+func (c client) pathSettings() string {
+	switch {
+	case c.cfg.iteration == "":
+		return "settings.areaPath"
+	case c.cfg.area == "":
+		return "settings.iterationPath"
+	default:
+		return "settings.areaPath or settings.iterationPath"
+	}
+}
+
+// ruleSentence says what the fields want. Those that want a value come first:
+// somebody can do something about them.
+func (c client) ruleSentence(rules []rule) string {
+	var missing, wrong []string
+	for _, r := range rules {
+		if r.missing() {
+			missing = append(missing, "'"+r.label()+"'")
+		} else {
+			wrong = append(wrong, "'"+r.label()+"'")
+		}
+	}
+	if len(missing) > 0 {
+		return text.Advised(name, fmt.Sprintf("%s required in project %s", fieldsAre(missing), c.cfg.project), ". Ask your admin to map it in settings.fields.")
+	}
+	return text.Advised(name, fmt.Sprintf("%s not allowed the value given", fieldsAre(wrong)), ". Ask your admin to change the integration's settings.")
+}
+
+func fieldsAre(names []string) string {
+	if len(names) == 1 {
+		return "field " + names[0] + " is"
+	}
+	return "fields " + strings.Join(names, ", ") + " are"
+}
+
+// sentence is Azure DevOps' own message without its code.
+func sentence(message string) string {
+	return sentenceWith(message, ". Ask your admin to check the integration's settings.")
+}
+
+func sentenceWith(message, advice string) string {
+	if m := regexp.MustCompile(`^(?:TF|VS)\d+: `).FindString(message); m != "" {
+		message = message[len(m):]
+	}
+	return text.Advised(name, message, advice)
+}
+
+// trashedError is an item that lies in the recycle bin.
+type trashedError struct{ name string }
+
+func (e *trashedError) Error() string { return "the work item is in the recycle bin" }
+
+// explain looks closer at an item that Azure DevOps does not return. Its words
+// are the same for one that was destroyed and one that is hidden, so none is
+// ever gone; most that people delete are in the recycle bin.
+func (d *driver) explain(ctx context.Context, op, id string, err error) error {
+	if saysNoItem(err) {
+		var bin deletedItem
+		if d.get(ctx, "read recycle bin", d.wit("recyclebin/"+id, nil), wire.Answer{Into: &bin, Bound: outbound.One().WithTexts(1, maxDescription)}) == nil && bin.ID == number(id) {
+			trashed := wire.Trashed(op, name, "Work item #"+id)
+			trashed.Err = &trashedError{name: bin.Name}
+			return trashed
+		}
+	}
+	return wire.Absence{Op: op, Tracker: name, Issue: itemNamed(id), Account: "the token's account", Prove: func(ctx context.Context) error {
+		if _, why := d.planner.load(ctx); why != nil || !saysNoItem(err) {
+			return why
+		}
+		return &fault.Error{Kind: fault.NotFound}
+	}}.Explain(ctx, err)
+}
+
+// notAzure is a read that brought something else than what Azure DevOps sends.
+func notAzure(op string, err error) *fault.Error {
+	return wire.Stranger(op, name, "settings.url and settings.organization", err)
+}
+
+func invalid(op, format string, args ...any) *fault.Error {
+	return &fault.Error{Op: op, Kind: fault.Invalid, Public: fmt.Sprintf(format, args...)}
+}

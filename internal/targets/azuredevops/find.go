@@ -1,0 +1,96 @@
+package azuredevops
+
+import (
+	"context"
+	"errors"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"pushbutton/internal/targets"
+	"pushbutton/internal/targets/wire"
+)
+
+// Find implements targets.Driver.
+func (d *driver) Find(ctx context.Context, marker targets.Marker) (*targets.Issue, error) {
+	return targets.Oldest(d.FindAll(ctx, marker))
+}
+
+// FindAll implements targets.Duplicates. CONTAINS also matches longer tags, so
+// each is compared.
+func (d *driver) FindAll(ctx context.Context, marker targets.Marker) ([]targets.Issue, error) {
+	ids, err := d.carriers(ctx, marker)
+	if err != nil || len(ids) == 0 {
+		return nil, err
+	}
+	items, err := d.items(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	var out []targets.Issue
+	for _, item := range items {
+		if !slices.Contains(tagsOf(item), string(marker)) {
+			continue
+		}
+		found, err := d.portable(ctx, item)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, found)
+	}
+	return out, nil
+}
+
+// carriers lists the project's items, oldest first, with something like a tag.
+func (d *driver) carriers(ctx context.Context, marker targets.Marker) ([]string, error) {
+	const op = "query work items"
+	wiql := "SELECT [System.Id] FROM WorkItems WHERE [System.TeamProject] = @project AND [System.Tags] CONTAINS '" + string(marker) + "' ORDER BY [System.Id]"
+	var result queryResult
+	address := d.wit("wiql", url.Values{"$top": {strconv.Itoa(maxFound)}})
+	if err := d.query(ctx, op, address, map[string]string{"query": wiql}, wire.List(&result, maxFound)); err != nil {
+		return nil, err
+	}
+	if result.WorkItems == nil {
+		return nil, notAzure(op, errors.New("the answer holds no list"))
+	}
+	var ids []string
+	for _, w := range result.WorkItems {
+		ids = append(ids, strconv.Itoa(w.ID))
+	}
+	return ids, nil
+}
+
+// items reads several items; those that are gone by now are left out.
+func (d *driver) items(ctx context.Context, ids []string) ([]workItem, error) {
+	const op = "read work items"
+	query := summary()
+	query.Set("ids", strings.Join(ids, ","))
+	query.Set("errorPolicy", "omit")
+	var found list[*workItem]
+	if err := d.get(ctx, op, d.wit("workitems", query), wire.List(&found, maxFound)); err != nil {
+		return nil, err
+	}
+	if found.Value == nil {
+		return nil, notAzure(op, errors.New("the answer holds no list"))
+	}
+	var out []workItem
+	for _, w := range found.Value {
+		if w != nil && w.ID != 0 {
+			out = append(out, *w)
+		}
+	}
+	slices.SortFunc(out, func(a, b workItem) int { return a.ID - b.ID })
+	return out, nil
+}
+
+// tagsOf splits an item's tags.
+func tagsOf(w workItem) []string {
+	var out []string
+	for tag := range strings.SplitSeq(w.text(fieldTags), ";") {
+		if tag = strings.TrimSpace(tag); tag != "" {
+			out = append(out, tag)
+		}
+	}
+	return out
+}

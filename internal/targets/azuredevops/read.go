@@ -1,0 +1,103 @@
+package azuredevops
+
+import (
+	"context"
+	"errors"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"pushbutton/internal/targets"
+	"pushbutton/internal/targets/text"
+	"pushbutton/internal/targets/wire"
+)
+
+// Read implements targets.Reader.
+func (d *driver) Read(ctx context.Context, id string) (targets.Issue, error) {
+	found, err := d.item(ctx, id, summary())
+	if err == nil {
+		return d.portable(ctx, found)
+	}
+	if trashed := (*trashedError)(nil); errors.As(err, &trashed) {
+		return targets.Issue{ID: id, Key: "#" + id, URL: d.page(d.cfg.project, id), Title: trashed.name, Status: "Deleted", Progress: targets.Done,
+			Verdict: targets.VerdictTrashed}, nil
+	}
+	return targets.Issue{}, err
+}
+
+// Resolve implements targets.Resolver.
+func (d *driver) Resolve(ctx context.Context, ref *targets.Reference) (targets.Issue, error) {
+	return d.Read(ctx, ref.Number("AB")+ref.After("edit"))
+}
+
+// summary asks for the fields that an Issue is made of.
+func summary() url.Values {
+	return url.Values{"fields": {strings.Join([]string{fieldTitle, fieldState, fieldType, fieldTags, fieldProject}, ",")}}
+}
+
+// item reads an item by its number. Numbers are the whole organization's: one
+// that was moved to another project is read there.
+func (d *driver) item(ctx context.Context, id string, query url.Values) (workItem, error) {
+	const op = "read work item"
+	var found workItem
+	if number(id) == 0 {
+		return found, wire.UnknownID(op, name, itemNamed(id))
+	}
+	err := d.get(ctx, op, d.wit("workitems/"+id, query), &found)
+	if saysNoItem(err) {
+		if elsewhere := d.get(ctx, op, d.address("/_apis/wit/workitems/"+id, query), &found); elsewhere == nil && found.text(fieldProject) != "" {
+			found.moved, err = true, nil
+		}
+	}
+	if err != nil {
+		return found, d.explain(ctx, op, id, err)
+	}
+	if found.ID == 0 {
+		return found, notAzure(op, errors.New("the answer names no work item"))
+	}
+	return found, nil
+}
+
+// portable is an item in everybody's words.
+func (d *driver) portable(ctx context.Context, w workItem) (targets.Issue, error) {
+	states, err := d.planner.statesOf(ctx, w.text(fieldType))
+	if err != nil {
+		return targets.Issue{}, err
+	}
+	return d.shown(w, states), nil
+}
+
+// shown is an item whose type has these states.
+func (d *driver) shown(w workItem, states []state) targets.Issue {
+	id := strconv.Itoa(w.ID)
+	out := targets.Issue{ID: id, Key: "#" + id, Title: w.text(fieldTitle), Status: w.text(fieldState), Progress: targets.Started, URL: d.page(d.cfg.project, id)}
+	if w.moved {
+		out.URL, out.Verdict = d.page(w.text(fieldProject), id), targets.VerdictMoved
+	}
+	for _, s := range states {
+		if s.Name == out.Status {
+			out.Progress, out.Color = progress(s.Category), text.NearestColor(s.Color)
+		}
+	}
+	return out
+}
+
+// progress reads a state's category: Proposed, InProgress, Resolved (made, not
+// yet accepted), Completed, Removed.
+func progress(category string) targets.Progress {
+	switch category {
+	case "Proposed":
+		return targets.Open
+	case "Completed", "Removed":
+		return targets.Done
+	default:
+		return targets.Started
+	}
+}
+
+func itemNamed(id string) string { return "work item #" + text.Title(id, 20) }
+
+// page is where a browser shows an item.
+func (d *driver) page(project, id string) string {
+	return d.cfg.base + "/" + escape(project) + "/_workitems/edit/" + id
+}

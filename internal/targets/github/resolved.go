@@ -1,0 +1,42 @@
+package github
+
+import (
+	"context"
+	"strconv"
+	"strings"
+
+	"pushbutton/internal/targets/text"
+	"pushbutton/internal/targets/wire"
+)
+
+// What the settings' names mean in the repository.
+
+// milestoneNumber gives the number of the milestone that the settings name; 0:
+// none is wanted.
+func (d *driver) milestoneNumber(ctx context.Context) (int, error) {
+	if d.cfg.milestone == "" {
+		return 0, nil
+	}
+	return d.milestone.Get(ctx, d.findMilestone)
+}
+
+// findMilestone finds the milestone by its title or number.
+func (d *driver) findMilestone(ctx context.Context) (int, error) {
+	all, err := d.milestones(ctx)
+	if err != nil {
+		return 0, err
+	}
+	for _, m := range all {
+		if strings.EqualFold(m.Title, d.cfg.milestone) || strconv.Itoa(m.Number) == d.cfg.milestone {
+			return m.Number, nil
+		}
+	}
+	return 0, invalid("find milestone", "The GitHub repository %s has no open milestone %q%s. Ask your admin to correct settings.milestone.", d.cfg.repository, d.cfg.milestone, text.Only(all, func(m milestone) string { return m.Title }))
+}
+
+// milestones lists the open ones, as many as one page holds.
+func (d *driver) milestones(ctx context.Context) ([]milestone, error) {
+	var all []milestone
+	err := d.get(ctx, "list milestones", d.cfg.repo()+"/milestones?state=open&per_page=100", wire.List(&all, 100))
+	return all, err
+}

@@ -1,0 +1,107 @@
+package gitlab
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+
+	"pushbutton/internal/fault"
+	"pushbutton/internal/targets"
+	"pushbutton/internal/targets/text"
+	"pushbutton/internal/targets/wire"
+)
+
+// Create implements targets.Driver.
+func (d *driver) Create(ctx context.Context, draft targets.Draft) (targets.Issue, error) {
+	const op = "create issue"
+	p, err := d.planner.get(ctx)
+	if err != nil {
+		return targets.Issue{}, err
+	}
+	body, err := d.body(p, draft)
+	if err != nil {
+		return targets.Issue{}, err
+	}
+	var made issue
+	if err := d.write(ctx, op, http.MethodPost, p.path("/issues"), body, one(&made)); err != nil {
+		return targets.Issue{}, tooLong(d.notCreated(ctx, p, err), draft.Marker)
+	}
+	if made.IID == 0 {
+		return targets.Issue{}, wire.Unreadable(op, fmt.Errorf("no issue in the answer"))
+	}
+	return d.portable(made), nil
+}
+
+func (d *driver) body(p *plan, draft targets.Draft) (newIssue, error) {
+	body := newIssue{issueBody: issueBody{Title: draft.Title, Description: d.describe(draft)}, IssueType: d.cfg.issueType,
+		Confidential: d.cfg.confidential, EpicID: p.epicID, Labels: append(labels(draft.Labels), string(draft.Marker))}
+	return body, body.fill(draft)
+}
+
+// notCreated looks for what a refusal leaves open. What the plan knew may be
+// why, so it is looked up again.
+func (d *driver) notCreated(ctx context.Context, p *plan, err error) error {
+	if fault.KindOf(err).Transient() {
+		return err
+	}
+	d.planner.forget()
+	var refused *refusedError
+	if !errors.As(err, &refused) {
+		return err
+	}
+	switch {
+	case refused.status == http.StatusNotFound: // the project or the epic went away
+		return targets.Stale(err)
+	case refused.status == http.StatusUnprocessableEntity && p.epicID != 0:
+		// GitLab saves an issue before it adds it to the epic.
+		e := *fault.From(err)
+		e.Unsure = true
+		return &e
+	}
+	return d.explainForbidden(ctx, err)
+}
+
+// explainForbidden names the reason for a 403 that gives none, where the
+// project shows one.
+func (d *driver) explainForbidden(ctx context.Context, err error) error {
+	var refused *refusedError
+	if !errors.As(err, &refused) || refused.status != http.StatusForbidden || refused.reason() != "" {
+		return err
+	}
+	p, why := d.planner.places.Renew(ctx, d.planner.findPlace)
+	if why == nil {
+		why = d.planner.closed(p)
+	}
+	if why == nil || fault.KindOf(why).Transient() {
+		return err
+	}
+	return wire.Sure(why)
+}
+
+// tooLong reads the limit of descriptions off a refusal that names it.
+func tooLong(err error, marker targets.Marker) error {
+	var refused *refusedError
+	if !errors.As(err, &refused) {
+		return err
+	}
+	for _, s := range refused.said {
+		if strings.HasPrefix(s, "description ") && text.SaysTooLong(s) {
+			return targets.TooLong(err, "", max(text.StatedLimit(s, text.MinStated)-len("\n\n"+hidden(marker)), 0), s)
+		}
+	}
+	return err
+}
+
+// labels are names that GitLab takes: it drops one with a comma.
+func labels(names []string) []string {
+	out := make([]string, 0, len(names)+1)
+	for _, l := range names {
+		if l = strings.Join(strings.Fields(strings.ReplaceAll(l, ",", " ")), " "); l != "" && !slices.Contains(out, l) {
+			out = append(out, l)
+		}
+	}
+	return out
+}

@@ -1,0 +1,96 @@
+package gitlab
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"pushbutton/internal/outbound"
+	"pushbutton/internal/targets"
+	"pushbutton/internal/targets/wire"
+)
+
+// Find implements targets.Driver. The label is enough where it is there.
+func (d *driver) Find(ctx context.Context, marker targets.Marker) (*targets.Issue, error) {
+	p, err := d.planner.get(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, by := range []query{byLabel(marker), byText(marker)} {
+		found, err := d.list(ctx, p, marker, by)
+		if err != nil {
+			return nil, err
+		}
+		if len(found) > 0 {
+			oldest := d.portable(found[0])
+			return &oldest, nil
+		}
+	}
+	return nil, nil
+}
+
+// FindAll implements targets.Duplicates.
+func (d *driver) FindAll(ctx context.Context, marker targets.Marker) ([]targets.Issue, error) {
+	p, err := d.planner.get(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var all []issue
+	for _, by := range []query{byLabel(marker), byText(marker)} {
+		found, err := d.list(ctx, p, marker, by)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, found...)
+	}
+	slices.SortFunc(all, oldestFirst)
+	var out []targets.Issue
+	for _, i := range slices.CompactFunc(all, func(a, b issue) bool { return a.IID == b.IID }) {
+		out = append(out, d.portable(i))
+	}
+	return out, nil
+}
+
+// query is one way to look a marker up.
+type query url.Values
+
+func byLabel(marker targets.Marker) query { return query{"labels": {string(marker)}} }
+
+func byText(marker targets.Marker) query {
+	return query{"search": {string(marker)}, "in": {"description"}}
+}
+
+// list asks for issues, closed ones and other people's too, and keeps those
+// that carry the marker, oldest first: a search gives similar ones as well. A
+// bad token is 401 even where the project is public, so "none" is true.
+func (d *driver) list(ctx context.Context, p *plan, marker targets.Marker, by query) ([]issue, error) {
+	q := url.Values{"scope": {"all"}, "state": {"all"}, "per_page": {strconv.Itoa(maxFound)}}
+	for k, v := range by {
+		q[k] = v
+	}
+	var reply []issue
+	if err := d.get(ctx, "list issues", p.path("/issues?"+q.Encode()), wire.Answer{Into: &reply, Bound: outbound.Items(maxFound).WithTexts(1, maxDescription)}); err != nil {
+		return nil, err
+	}
+	if reply == nil {
+		return nil, notGitLab("list issues", fmt.Errorf("the answer holds no list"))
+	}
+	found := slices.DeleteFunc(reply, func(i issue) bool { return !i.carries(marker) })
+	slices.SortFunc(found, oldestFirst)
+	return found, nil
+}
+
+// oldestFirst orders issues by their numbers, which rise with time.
+func oldestFirst(a, b issue) int { return a.IID - b.IID }
+
+// carries tells whether an issue holds the marker, whole.
+func (i issue) carries(marker targets.Marker) bool {
+	return slices.Contains(i.Labels, string(marker)) || strings.Contains(i.Description, hidden(marker))
+}
+
+// hidden is the marker as it stands in a description: a link definition that
+// no text uses is not shown. In an HTML comment GitLab's search would not see it.
+func hidden(marker targets.Marker) string { return "[//]: # (" + string(marker) + ")" }

@@ -1,0 +1,138 @@
+package gitlab
+
+import (
+	"context"
+	"errors"
+	"strconv"
+
+	"pushbutton/internal/fault"
+	"pushbutton/internal/targets"
+	"pushbutton/internal/targets/text"
+	"pushbutton/internal/targets/wire"
+)
+
+// Read implements targets.Reader.
+func (d *driver) Read(ctx context.Context, id string) (targets.Issue, error) {
+	at, err := d.locate(ctx, targets.OpRead, id)
+	if err != nil {
+		return targets.Issue{}, err
+	}
+	return d.show(id, at), nil
+}
+
+// Resolve implements targets.Resolver.
+func (d *driver) Resolve(ctx context.Context, ref *targets.Reference) (targets.Issue, error) {
+	return d.Read(ctx, ref.Number(d.cfg.project)+ref.After("issues", "work_items"))
+}
+
+// maxMoves bounds how often an issue is followed to another project.
+const maxMoves = 5
+
+// location is where a known issue is now.
+type location struct {
+	issue     issue
+	projectID int
+	// moved is set for an issue that left the settings' project. One that
+	// went where the account does not see it is out of reach: issue is then the
+	// last stub, whose address leads people on.
+	moved, outOfReach bool
+}
+
+// locate reads an issue by its number in the settings' project, and follows it
+// to where people moved it.
+func (d *driver) locate(ctx context.Context, op, id string) (location, error) {
+	if !isNumber(id) {
+		return location{}, wire.UnknownID(op, name, issueName(id))
+	}
+	p, err := d.planner.place(ctx)
+	if err != nil {
+		return location{}, err
+	}
+	at := location{projectID: p.projectID}
+	if err := d.readIssue(ctx, op, p.projectID, id, &at.issue); err != nil {
+		return location{}, d.explain(ctx, op, id, p, err)
+	}
+	for range maxMoves {
+		if at.issue.MovedTo == nil {
+			return at, nil
+		}
+		at.moved = true
+		if at.outOfReach, err = d.follow(ctx, op, &at); err != nil || at.outOfReach {
+			return at, err
+		}
+	}
+	at.outOfReach = true
+	return at, nil
+}
+
+func (d *driver) readIssue(ctx context.Context, op string, project int, id string, out *issue) error {
+	err := d.get(ctx, op, projectPath(project, "/issues/"+id), one(out))
+	if err == nil && out.IID == 0 {
+		err = notGitLab(op, errors.New("no issue in the answer"))
+	}
+	return err
+}
+
+// follow goes to the issue that a stub was moved to. The stub has only its
+// number over all projects, which the REST API takes from administrators alone;
+// GraphQL takes it from everybody who may see the issue.
+func (d *driver) follow(ctx context.Context, op string, at *location) (outOfReach bool, err error) {
+	id := *at.issue.MovedTo
+	var reply movedReply
+	err = d.ask(ctx, op, movedIssue, map[string]string{"id": "gid://gitlab/Issue/" + strconv.Itoa(id)}, &reply)
+	found := reply.Data.Issue
+	switch {
+	case err != nil && fault.KindOf(err) != fault.Unauthorized && !fault.KindOf(err).Transient():
+		return true, nil // a GitLab, or a token, without GraphQL
+	case err != nil:
+		return false, err
+	case found == nil || !isNumber(found.IID) || found.ProjectID <= 0:
+		return true, nil
+	}
+	var next issue
+	err = d.readIssue(ctx, op, found.ProjectID, found.IID, &next)
+	switch {
+	case err != nil && (fault.KindOf(err) == fault.NotFound || fault.KindOf(err) == fault.Forbidden):
+		return true, nil
+	case err != nil:
+		return false, err
+	case next.ID != id:
+		return false, notGitLab(op, errors.New("another issue than the one that was asked for"))
+	}
+	at.issue, at.projectID = next, found.ProjectID
+	return false, nil
+}
+
+// show is a located issue under the number that it is known by.
+func (d *driver) show(id string, at location) targets.Issue {
+	out := d.portable(at.issue)
+	out.ID = id
+	if at.moved {
+		out.Verdict = targets.VerdictMoved
+		if full := at.issue.References.Full; !at.outOfReach && full != "" {
+			out.Key = full
+		}
+	}
+	return out
+}
+
+// portable is an issue in everybody's words. GitLab's own are "opened" and
+// "closed"; its pages say Open and Closed.
+func (d *driver) portable(i issue) targets.Issue {
+	id := strconv.Itoa(i.IID)
+	out := targets.Issue{ID: id, Key: "#" + id, URL: i.WebURL, Title: i.Title, Status: "Open"}
+	if i.State == "closed" {
+		out.Status, out.Progress = "Closed", targets.Done
+	}
+	if i.MovedTo != nil {
+		out.Status = "Moved"
+	}
+	return out
+}
+
+func issueName(id string) string { return "issue #" + text.Title(id, 20) }
+
+func isNumber(id string) bool {
+	n, err := strconv.Atoi(id)
+	return err == nil && n > 0 && strconv.Itoa(n) == id
+}

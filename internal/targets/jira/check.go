@@ -1,0 +1,31 @@
+package jira
+
+import (
+	"context"
+	"errors"
+	"net/http"
+)
+
+// Check implements targets.Driver.
+func (d *driver) Check(ctx context.Context) error {
+	d.planner.forget()
+	if err := d.prove(ctx); err != nil {
+		return err
+	}
+	_, err := d.planner.get(ctx)
+	return err
+}
+
+// prove sees that the credential is good: Jira answers some questions of
+// strangers, with nothing.
+func (c client) prove(ctx context.Context) error {
+	const op = "read the account"
+	var me user
+	if err := c.read(ctx, op, http.MethodGet, "/myself", nil, &me); err != nil {
+		return err
+	}
+	if me.AccountID == "" && me.Name == "" {
+		return notJira(op, errors.New("the answer names no user"))
+	}
+	return nil
+}

@@ -1,0 +1,326 @@
+package jira
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"pushbutton/internal/fault"
+	"pushbutton/internal/outbound"
+	"pushbutton/internal/targets"
+	"pushbutton/internal/targets/text"
+	"pushbutton/internal/targets/wire"
+)
+
+// refine turns what Jira says of a failure into a sentence. What it says of
+// fields is left to those who know them by name (see explain).
+func (c client) refine(r outbound.Reply, verdict *fault.Error) *fault.Error {
+	if signedOut(r.Header) {
+		return c.anonymous(r, verdict)
+	}
+	if verdict == nil {
+		return nil
+	}
+	said := c.saidIn(r.Body)
+	if e := wire.Foreign(name, r, said.own()); e != nil {
+		return e
+	}
+	verdict.Ref = ref(r.Header)
+	if said.own() || !said.empty() {
+		said.status = r.Status
+		verdict.Err = said
+	}
+	switch {
+	case r.Status == http.StatusUnauthorized && strings.Contains(said.text(), "scope does not match"):
+		// The gateway's answer to a good token without the scope.
+		verdict.Kind = fault.Forbidden
+		verdict.Public = "Jira: the token lacks a scope. Ask your admin to make one with read:jira-work, write:jira-work and read:jira-user."
+	case r.Status == http.StatusUnauthorized:
+		verdict.Public = c.refusedCredential()
+	case r.Status == http.StatusForbidden:
+		c.forbidden(r.Header, said, verdict)
+	case (r.Status == http.StatusBadRequest || r.Status == http.StatusUnprocessableEntity) && !said.empty():
+		verdict.Public = refusal(said.text())
+	case r.Status >= 300 && r.Status < 400:
+		verdict.Public = "Jira's address leads elsewhere. Ask your admin to check settings.url (https? a login page in front of it?)."
+	case r.Status == http.StatusTooManyRequests:
+		limited(r.Header, verdict)
+	}
+	return verdict
+}
+
+// signedOut reports whether Jira took the request for nobody's. Cloud serves
+// an ended or revoked API token so: with 404, or with 200 and an empty list.
+func signedOut(h http.Header) bool {
+	failed := false
+	for _, reason := range strings.Split(strings.Join(h.Values("X-Seraph-LoginReason"), ","), ",") {
+		switch strings.TrimSpace(reason) {
+		case "OK":
+			return false
+		case "AUTHENTICATED_FAILED":
+			failed = true
+		}
+	}
+	return failed
+}
+
+// anonymous is the error for a reply to nobody. A change that Jira confirms in
+// it may have been made, since a project can be open to everybody.
+func (c client) anonymous(r outbound.Reply, verdict *fault.Error) *fault.Error {
+	return &fault.Error{Kind: fault.Unauthorized, Unsure: verdict == nil || verdict.Unsure, Ref: ref(r.Header), Public: c.refusedCredential(),
+		Err: fmt.Errorf("HTTP status %d to a request that Jira took for anonymous", r.Status)}
+}
+
+func (c client) refusedCredential() string {
+	return "Jira refused the " + c.credential() + ": wrong, ended or revoked. Ask your admin to renew it in the integration's settings."
+}
+
+func (c client) credential() string {
+	switch {
+	case !c.cfg.cloud:
+		return "personal access token"
+	case c.cfg.oauth:
+		return "OAuth access token (it ends after an hour)"
+	default:
+		return "API token or its e-mail address"
+	}
+}
+
+// forbidden repeats Jira's own reason. Permissions are advised only where it
+// gives none.
+func (c client) forbidden(h http.Header, said *saidError, verdict *fault.Error) {
+	switch {
+	case strings.Contains(h.Get("X-Authentication-Denied-Reason"), "CAPTCHA"):
+		verdict.Kind = fault.Unauthorized
+		verdict.Public = "Jira asks for a CAPTCHA before it lets the integration's account in. Ask your admin to sign in to Jira as that account once."
+	case !said.empty():
+		verdict.Public = text.Advised(name, said.text(), ". Ask a Jira admin to change that.")
+	default:
+		verdict.Public = fmt.Sprintf("Jira does not allow this to the integration's account in project %s. Ask a Jira admin to give it the permissions to browse, create, edit and link issues there.", c.cfg.project)
+	}
+}
+
+// limited reads which of Cloud's limits was met: a burst, one issue's writes,
+// or a quota that may take until the next hour (RateLimit-Reason).
+func limited(h http.Header, verdict *fault.Error) {
+	if reason := h.Get("RateLimit-Reason"); reason != "" {
+		verdict.Err = fmt.Errorf("%w (%s)", verdict.Err, text.Title(reason, 60))
+	}
+	if verdict.RetryAfter > 0 {
+		return
+	}
+	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04Z07:00"} { // Jira leaves the seconds out
+		if at, err := time.Parse(layout, strings.TrimSpace(h.Get("X-RateLimit-Reset"))); err == nil {
+			verdict.RetryAfter = min(max(time.Until(at), 0), time.Hour)
+		}
+	}
+}
+
+// ref returns the id under which Jira's admins find a request.
+func ref(h http.Header) string {
+	for _, name := range []string{"Atl-Traceid", "X-Arequestid", "X-Request-Id"} {
+		if id := h.Get(name); id != "" {
+			return id
+		}
+	}
+	return ""
+}
+
+// saidError is what Jira said of a failure.
+type saidError struct {
+	status   int
+	messages []string
+	fields   map[string]string // by the field's id
+	// byJira is set for Jira's own form, byGateway for that of Atlassian's
+	// gateway and of Jira's REST framework.
+	byJira, byGateway bool
+}
+
+func (e *saidError) Error() string {
+	return fmt.Sprintf("HTTP status %d: %s", e.status, text.Title(e.text(), 1000))
+}
+
+func (e *saidError) empty() bool { return len(e.messages) == 0 && len(e.fields) == 0 }
+
+// own reports whether Jira or its gateway wrote the reply, and not something
+// in front of them.
+func (e *saidError) own() bool { return e.byJira || e.byGateway }
+
+// text is everything that was said, in a stable order.
+func (e *saidError) text() string {
+	all := slices.Clone(e.messages)
+	for _, id := range slices.Sorted(maps.Keys(e.fields)) {
+		all = append(all, e.fields[id])
+	}
+	return strings.Join(all, " ")
+}
+
+// saidIn reads an error's body, each part for itself.
+func (c client) saidIn(body []byte) *saidError {
+	said := &saidError{fields: map[string]string{}}
+	var reply struct {
+		Messages   json.RawMessage `json:"errorMessages"`
+		Errors     json.RawMessage `json:"errors"`
+		Message    json.RawMessage `json:"message"`
+		Code       json.RawMessage `json:"code"`        // the gateway's
+		StatusCode json.RawMessage `json:"status-code"` // the REST framework's
+	}
+	if json.Unmarshal(body, &reply) != nil {
+		return said
+	}
+	var messages []any
+	said.byJira = json.Unmarshal(reply.Messages, &messages) == nil && messages != nil
+	var message string
+	if json.Unmarshal(reply.Message, &message) == nil {
+		messages = append(messages, message)
+		said.byGateway = isNumber(reply.Code) || isNumber(reply.StatusCode)
+	}
+	for _, m := range messages {
+		if text, _ := m.(string); c.clean(text) != "" {
+			said.messages = append(said.messages, c.clean(text))
+		}
+	}
+	var fields map[string]any
+	_ = json.Unmarshal(reply.Errors, &fields) // else it says nothing of fields
+	for id, v := range fields {
+		if text, ok := v.(string); ok {
+			said.fields[id] = c.clean(text)
+		}
+	}
+	return said
+}
+
+func isNumber(raw json.RawMessage) bool {
+	var n json.Number
+	return json.Unmarshal(raw, &n) == nil && n != ""
+}
+
+// clean removes our Authorization from a text: the portable layer knows the
+// token, not how Basic writes it.
+func (c client) clean(s string) string {
+	_, encoded, _ := strings.Cut(c.cfg.auth.Reveal(), " ")
+	return strings.TrimSpace(strings.ReplaceAll(s, encoded, "[secret]"))
+}
+
+// saidBy gives what Jira said of a refused request, if err is one.
+func saidBy(err error) (*saidError, bool) {
+	var said *saidError
+	if errors.As(err, &said) && (said.status == http.StatusBadRequest || said.status == http.StatusUnprocessableEntity) {
+		return said, true
+	}
+	return nil, false
+}
+
+// byJira reports whether err is a refusal in Jira's own form.
+func byJira(err error) bool {
+	var said *saidError
+	return errors.As(err, &said) && said.byJira
+}
+
+// refusal is the sentence for something Jira refused.
+func refusal(said string) string {
+	return text.Advised(name, said, ". Ask your admin to change that in Jira or in the integration's settings.")
+}
+
+// absent explains an issue that Jira does not return. Jira says the same of
+// one that was deleted, of one that a security level hides, and of one that was
+// moved to a project which the account does not see. The account's permissions
+// cannot rule the last two out, so Jira's 404 never means gone.
+func (d *driver) absent(ctx context.Context, op, id string, err error) error {
+	return wire.Absence{Op: op, Tracker: name, Issue: "issue " + id, Account: "the integration's account",
+		Prove: func(ctx context.Context) error {
+			if why := d.prove(ctx); why != nil {
+				return why
+			}
+			if _, why := d.project(ctx); why != nil {
+				return why
+			}
+			if !byJira(err) {
+				return nil // nobody knows whose 404 it is
+			}
+			return &fault.Error{Op: op, Kind: fault.NotFound,
+				Public: "Jira does not show issue " + text.Title(id, 40) + " to the integration's account: it was deleted, moved or restricted. Ask your admin to look for it in Jira, or unlink and push again for a new issue."}
+		}}.Explain(ctx, err)
+}
+
+// unknown is the error for what cannot be an issue in Jira.
+func unknown(op, id string) error {
+	return wire.UnknownID(op, name, "an issue \""+text.Title(id, 20)+"\"")
+}
+
+// explain says of a refused request which fields are wrong, by the names that
+// people know. The sentences are in the account's language; that a field is
+// missing is therefore read off what was sent.
+func (d *driver) explain(p *plan, sent edit, err error) error {
+	said, ok := saidBy(err)
+	if !ok {
+		return err
+	}
+	if long := d.tooLong(p, said, err); long != nil {
+		return long
+	}
+	if len(said.fields) == 0 {
+		return err
+	}
+	e := *fault.From(err)
+	parts := said.messages
+	for _, id := range slices.Sorted(maps.Keys(said.fields)) {
+		f, known := p.fields[id]
+		_, given := sent.Fields[id]
+		_, changed := sent.Update[id]
+		if known && f.Required && !given && !changed {
+			e.Public = "Jira: field \"" + text.Title(f.Name, 100) + "\" is required in project " + p.projectKey + ". Ask your admin to map it in settings.fields."
+			return &e
+		}
+		title := id
+		if known {
+			title = f.Name
+		}
+		parts = append(parts, "field \""+title+"\": "+strings.TrimRight(said.fields[id], ". "))
+	}
+	e.Public = refusal(strings.Join(parts, "; "))
+	return &e
+}
+
+// contentLimit is Cloud's word for a text that is too long.
+const contentLimit = "CONTENT_LIMIT_EXCEEDED"
+
+// tooLong looks for a text area that Jira refuses for its length; nil: there is
+// none. Data Center's admins can lower the limit, which then holds for all text
+// areas; the sentence is in the account's language.
+func (d *driver) tooLong(p *plan, said *saidError, err error) error {
+	for _, id := range slices.Sorted(maps.Keys(said.fields)) {
+		words, f := said.fields[id], p.fields[id]
+		how, ok := d.form(f.Schema)
+		if id != fieldDescription && (!ok || how.typ != targets.ValueLongText) {
+			continue
+		}
+		limit := text.StatedLimit(words, text.MinStated)
+		if limit == 0 && !strings.Contains(words, contentLimit) && !text.SaysTooLong(words) {
+			continue
+		}
+		return targets.TooLong(err, "", limit, "field \""+cmp.Or(f.Name, id)+"\": "+words)
+	}
+	for _, words := range said.messages {
+		if strings.Contains(words, contentLimit) {
+			return targets.TooLong(err, "", 0, words)
+		}
+	}
+	return nil
+}
+
+// notJira is a read that brought something else than what Jira sends.
+func notJira(op string, err error) *fault.Error {
+	return wire.Stranger(op, name, "settings.url and settings.edition", err)
+}
+
+func invalid(op, format string, args ...any) *fault.Error {
+	return &fault.Error{Op: op, Kind: fault.Invalid, Public: fmt.Sprintf(format, args...)}
+}

@@ -1,0 +1,95 @@
+package linear
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"pushbutton/internal/fault"
+	"pushbutton/internal/richtext"
+	"pushbutton/internal/targets"
+	"pushbutton/internal/targets/wire"
+)
+
+// Create implements targets.Driver. One request holds the issue and the link
+// to Productboard: Linear carries out the fields of a mutation in their order.
+func (d *driver) Create(ctx context.Context, draft targets.Draft) (targets.Issue, error) {
+	const op = "create issue"
+	p, err := d.planner.get(ctx)
+	if err != nil {
+		return targets.Issue{}, err
+	}
+	input, err := d.body(p, draft)
+	if err != nil {
+		return targets.Issue{}, err
+	}
+	input.ID, input.TeamID = IssueID(p.team.ID, draft.Marker), p.team.ID
+	document, in := createIssue, vars{"input": input}
+	if draft.Link != "" {
+		document = createLinkedIssue
+		in["link"] = newLink{IssueID: input.ID, Title: "Productboard", Subtitle: draft.Title, URL: draft.Link}
+	}
+	var reply struct{ IssueCreate payload }
+	err = d.mutate(ctx, op, document, in, &reply)
+	made := reply.IssueCreate.Issue
+	if err == nil && (made == nil || made.ID != input.ID) {
+		err = wire.Unreadable(op, errors.New("no issue in the answer"))
+	}
+	if err != nil {
+		return d.decide(ctx, p, input.ID, draft.Labels, err)
+	}
+	return portable(*made), nil
+}
+
+// decide says what a create that Linear answered with an error has come to. It
+// may have been refused because an earlier one was carried out, and an error
+// of the link takes the whole answer with it: the issue's id tells.
+func (d *driver) decide(ctx context.Context, p *plan, id string, labels []string, err error) (targets.Issue, error) {
+	e := *fault.From(err)
+	var refused *refusedError
+	if !errors.As(err, &refused) || e.Kind == fault.Unauthorized || e.Kind == fault.RateLimited {
+		return targets.Issue{}, err
+	}
+	found, why := d.lookUp(ctx, id)
+	if why != nil {
+		d.planner.forget()
+		e.Unsure = true // nobody knows yet
+		return targets.Issue{}, &e
+	}
+	if found != nil {
+		return portable(*found), nil
+	}
+	return targets.Issue{}, d.remediable(ctx, p, labels, err)
+}
+
+// remediable marks a refusal that names something which the plan remembers.
+// Labels that are still listed are refused for another reason.
+func (d *driver) remediable(ctx context.Context, p *plan, labels []string, err error) error {
+	var refused *refusedError
+	if !errors.As(err, &refused) {
+		return err
+	}
+	d.planner.forget() // what it knew may be why
+	if refused.labels() {
+		now, why := d.planner.get(ctx)
+		if why == nil && p.sameLabels(now, labels) {
+			return targets.LabelsRefused(err)
+		}
+		return targets.Stale(err)
+	}
+	if refused.absent("") {
+		return targets.Stale(err)
+	}
+	return err
+}
+
+// body is the part of an issue that creates and updates share.
+func (d *driver) body(p *plan, draft targets.Draft) (issueInput, error) {
+	known, unknown := p.labelIDs(draft.Labels)
+	if len(unknown) > 0 {
+		draft.Description = draft.Description.Append(richtext.Paragraph(richtext.Text("Labels not set in Linear: " + strings.Join(unknown, ", "))))
+	}
+	in := issueInput{Title: draft.Title, Description: describe(draft), LabelIDs: known, AssigneeID: draft.Assignee,
+		StateID: p.stateID, ProjectID: p.projectID, ParentID: p.parentID, Priority: d.cfg.priority}
+	return in, in.fill(draft.Fields)
+}

@@ -1,0 +1,53 @@
+package memtarget
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"pushbutton/internal/fault"
+	"pushbutton/internal/outbound"
+	"pushbutton/internal/targets/text"
+	"pushbutton/internal/targets/wire"
+)
+
+// explain looks closer at an issue that the tracker does not return.
+func (d *driver) explain(ctx context.Context, op, id string, err error) error {
+	var said *refusedError
+	return wire.Absence{Op: op, Tracker: name, Issue: "issue " + text.Title(id, 20), Account: "the key's account",
+		Said: errors.As(err, &said) && said.text == errNoIssue.Error(), Prove: d.Check}.Explain(ctx, err)
+}
+
+// stranger is a read that brought something else than what the tracker sends.
+func stranger(op string, err error) *fault.Error {
+	return wire.Stranger(op, name, "settings.url", err)
+}
+
+// refusedError is what the tracker says of a refusal.
+type refusedError struct {
+	status int
+	text   string
+}
+
+func (e *refusedError) Error() string { return fmt.Sprintf("HTTP status %d: %s", e.status, e.text) }
+
+func (d *driver) refine(r outbound.Reply, verdict *fault.Error) *fault.Error {
+	if verdict == nil {
+		return nil
+	}
+	var said failure
+	own := json.Unmarshal(r.Body, &said) == nil && len(said.Errors) > 0
+	if e := wire.Foreign(name, r, own); e != nil {
+		return e
+	}
+	verdict.Ref = r.Header.Get(headerRequestID)
+	if own {
+		verdict.Err = &refusedError{status: r.Status, text: text.Title(said.Errors[0], 200)}
+	}
+	if own && r.Status == http.StatusUnprocessableEntity {
+		verdict.Public = text.Advised(name, said.Errors[0], ". Ask your admin to check the integration's settings.")
+	}
+	return verdict
+}

@@ -1,0 +1,78 @@
+package redmine
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+
+	"pushbutton/internal/fault"
+	"pushbutton/internal/targets"
+	"pushbutton/internal/targets/wire"
+)
+
+// Create implements targets.Driver.
+func (d *driver) Create(ctx context.Context, draft targets.Draft) (targets.Issue, error) {
+	p, err := d.plan(ctx)
+	if err != nil {
+		return targets.Issue{}, err
+	}
+	if d.dropped.Load() {
+		return targets.Issue{}, d.droppedMarker()
+	}
+	body, err := d.body(p, draft)
+	if err != nil {
+		return targets.Issue{}, err
+	}
+	var reply issueReply
+	err = d.write(ctx, "create issue", http.MethodPost, "/issues.json", map[string]any{"issue": body}, issues(&reply, 1))
+	if err != nil {
+		return targets.Issue{}, d.explain(ctx, body.content, err)
+	}
+	if reply.Issue.ID == 0 {
+		return targets.Issue{}, wire.Unreadable("create issue", fmt.Errorf("no issue in the answer"))
+	}
+	// This issue is known by its id; the next one must not be risked.
+	if !reply.Issue.carries(p.markerID, draft.Marker) {
+		d.dropped.Store(true)
+	}
+	return d.portable(p, reply.Issue), nil
+}
+
+func (d *driver) droppedMarker() *fault.Error {
+	return invalid("create issue", "Redmine does not keep the custom field %q of new issues. Ask a Redmine admin to enable it for this project and tracker and for the API key's account.", d.cfg.markerField)
+}
+
+func (d *driver) body(p *plan, draft targets.Draft) (newIssue, error) {
+	c, err := d.content(p, draft)
+	if c.PriorityID == 0 {
+		c.PriorityID = p.priorityID
+	}
+	return newIssue{ProjectID: p.projectID, TrackerID: p.trackerID, content: c}, err
+}
+
+// content is a draft in Redmine's words.
+func (d *driver) content(p *plan, draft targets.Draft) (content, error) {
+	text := d.describe(p.description, draft)
+	c := content{Subject: draft.Title, Description: &text}
+	if draft.Marker != "" {
+		c.Fields = append(c.Fields, fieldInput{ID: p.markerID, Value: string(draft.Marker)})
+	}
+	if p.linkID > 0 && draft.Link != "" {
+		c.Fields = append(c.Fields, fieldInput{ID: p.linkID, Value: draft.Link})
+	}
+	return c, c.fill(draft)
+}
+
+// explain looks closer at a refused create. What a closed or vanished project
+// gives is "Project cannot be blank" in the account's language.
+func (d *driver) explain(ctx context.Context, sent content, err error) error {
+	said, refused := refusedSaid(err)
+	if !refused {
+		return d.explainDenied(ctx, err)
+	}
+	d.planner.forget()
+	if _, why := d.planner.load(ctx); why != nil && !fault.KindOf(why).Transient() {
+		return why
+	}
+	return d.explainFields(ctx, sent, said, err)
+}

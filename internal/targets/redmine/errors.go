@@ -1,0 +1,208 @@
+package redmine
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"pushbutton/internal/fault"
+	"pushbutton/internal/outbound"
+	"pushbutton/internal/targets"
+	"pushbutton/internal/targets/text"
+	"pushbutton/internal/targets/wire"
+)
+
+const keyAccount = "the API key's account"
+
+// errWordless is the cause of a 404 without a body, which is how Redmine says
+// that it has no such thing.
+var errWordless = errors.New("HTTP status 404 without a body")
+
+// refusedError keeps the sentences of a 422.
+type refusedError struct{ said []string }
+
+func (e *refusedError) Error() string { return "refused: " + strings.Join(e.said, "; ") }
+
+func refusals(body []byte) []string {
+	var r errorsReply
+	if json.Unmarshal(body, &r) != nil {
+		return nil
+	}
+	return r.Errors
+}
+
+func refusal(said []string) string {
+	const advice = ". Ask your admin to change that in Redmine or in the integration's settings."
+	what := text.Title(strings.Join(said, ", "), text.MaxPublic-len("Redmine: ")-len(advice))
+	return "Redmine: " + strings.TrimRight(what, ".") + advice
+}
+
+// refusedSaid gives the sentences of a 422 that is somewhere in err.
+func refusedSaid(err error) ([]string, bool) {
+	var refused *refusedError
+	if errors.As(err, &refused) {
+		return refused.said, true
+	}
+	return nil, false
+}
+
+// refine turns what Redmine says of a failure into a sentence. 400, 401, 403
+// and 404 have empty bodies; 422 lists localised sentences.
+func (c client) refine(r outbound.Reply, verdict *fault.Error) *fault.Error {
+	if verdict == nil {
+		return nil
+	}
+	if e := wire.Foreign(name, r, ownWords(r.Body)); e != nil {
+		return e
+	}
+	verdict.Ref = r.Header.Get("X-Request-Id")
+	switch {
+	case r.Status == http.StatusUnauthorized:
+		verdict.Public = "Redmine refused the API key. Ask your admin to renew it in the integration's settings, and to see that REST is on in Redmine (Administration > Settings > API)."
+	case r.Status == http.StatusForbidden:
+		verdict.Public = fmt.Sprintf("Redmine does not allow this to the API key's account in project %q. Ask a Redmine admin to give it a role there that may view, add and edit issues.", c.cfg.project)
+	case r.Status == http.StatusNotFound && len(r.Body) == 0:
+		verdict.Err = errWordless
+	case r.Status == http.StatusUnprocessableEntity:
+		if said := refusals(r.Body); len(said) > 0 {
+			verdict.Err = &refusedError{said: said}
+			verdict.Public = refusal(said)
+		}
+	case r.Status >= 300 && r.Status < 400:
+		verdict.Public = "Redmine's address leads elsewhere. Ask your admin to check settings.url (https? a login page in front of it?)."
+	}
+	return verdict
+}
+
+// ownWords reports whether a refusal's body is Redmine's: a list of errors, or
+// what Rails writes when a request fails.
+func ownWords(body []byte) bool {
+	var said struct {
+		Errors []string `json:"errors"`
+		Status int      `json:"status"`
+		Error  string   `json:"error"`
+	}
+	if json.Unmarshal(body, &said) == nil {
+		return len(said.Errors) > 0 || said.Status > 0 && said.Error != ""
+	}
+	return bytes.Contains(body, []byte("<title>Redmine 500 error</title>"))
+}
+
+// explainIssue looks closer at a refused read or change of an issue.
+func (d *driver) explainIssue(ctx context.Context, op, id string, err error) error {
+	return wire.Absence{Op: op, Tracker: name, Issue: issueName(id), Account: keyAccount,
+		Said: errors.Is(err, errWordless), Prove: d.provePlace}.Explain(ctx, d.explainDenied(ctx, err))
+}
+
+// explainDenied tells a permission that is missing from a REST API that is
+// switched off: then Redmine denies even the key's own account.
+func (d *driver) explainDenied(ctx context.Context, err error) error {
+	if err == nil || fault.KindOf(err) != fault.Forbidden {
+		return err
+	}
+	if _, why := d.proveKey(ctx, ""); why != nil {
+		return wire.Sure(why)
+	}
+	return err
+}
+
+// provePlace proves the key and that the project's issues can be read.
+func (d *driver) provePlace(ctx context.Context) error {
+	if _, err := d.proveKey(ctx, ""); err != nil {
+		return err
+	}
+	project, err := d.planner.project(ctx)
+	if err != nil {
+		return err
+	}
+	modules := project.Project.Modules
+	if modules != nil && !slices.ContainsFunc(modules, func(m ref) bool { return m.Name == "issue_tracking" }) {
+		return d.noIssues("read project")
+	}
+	return nil
+}
+
+// meant finds the field that a refusal begins with, in any language. Rails
+// writes a field's name in small letters, and spaces for dots and underscores.
+func meant(fields []targets.FieldInfo, sentence string) (best targets.FieldInfo, ok bool) {
+	plain := func(s string) string {
+		return strings.Join(strings.Fields(strings.NewReplacer(".", " ", "_", " ").Replace(strings.ToLower(s))), " ")
+	}
+	said := plain(sentence)
+	for _, f := range fields {
+		title := plain(strings.TrimSuffix(f.Name, "_id"))
+		if title != "" && len(title) >= len(plain(best.Name)) && strings.HasPrefix(said, title+" ") {
+			best, ok = f, true
+		}
+	}
+	return best, ok
+}
+
+// minLimit is the least number in a refusal that is taken for a field's length.
+const minLimit = 10
+
+// longer is the custom field with the longest text, if that is above a limit;
+// 0: there is none.
+func (c content) longer(limit int) (id int) {
+	for _, in := range c.Fields {
+		if text, ok := in.Value.(string); ok && utf8.RuneCountInString(text) > limit {
+			id, limit = in.ID, utf8.RuneCountInString(text)
+		}
+	}
+	return id
+}
+
+// has reports whether a custom field was sent.
+func (c content) has(id int) bool {
+	return slices.ContainsFunc(c.Fields, func(in fieldInput) bool { return in.ID == id })
+}
+
+// explainFields says of a refused create which field is too long, or missing:
+// one that a refusal is about and that was not sent.
+func (d *driver) explainFields(ctx context.Context, sent content, said []string, err error) error {
+	fields, failed := d.ListFields(ctx)
+	if failed != nil {
+		return err // it says enough
+	}
+	for _, s := range said {
+		f, ok := meant(fields, s)
+		if limit := text.StatedLimit(s, minLimit); limit > 0 {
+			if id := sent.longer(limit); id > 0 && (!ok || number(f.ID) == id) {
+				return targets.TooLong(err, strconv.Itoa(id), limit, s)
+			}
+		}
+		if id := number(f.ID); !ok || id == 0 || sent.has(id) {
+			continue
+		}
+		e := *fault.From(err)
+		e.Public = fmt.Sprintf("Redmine: field %q is required in project %q. Ask your admin to map it in settings.fields.", text.Title(f.Name, 90), text.Title(d.cfg.project, 60))
+		return &e
+	}
+	return err
+}
+
+func (c client) noIssues(op string) *fault.Error {
+	return invalid(op, "The Redmine project %q has no issues: its module Issue tracking is off, or has no trackers. Ask a Redmine admin to switch it on in the project's settings.", c.cfg.project)
+}
+
+// restIsOff is the error where Redmine denies the key's own account.
+func restIsOff(op string, cause error) *fault.Error {
+	return &fault.Error{Op: op, Kind: fault.Forbidden, Err: cause,
+		Public: "Redmine takes no requests by API key. Ask a Redmine admin to switch them on: Administration > Settings > API > Enable REST web service."}
+}
+
+// notRedmine is a read that brought something else than what Redmine sends.
+func notRedmine(op string, err error) *fault.Error {
+	return wire.Stranger(op, name, "settings.url", err)
+}
+
+func invalid(op, format string, args ...any) *fault.Error {
+	return &fault.Error{Op: op, Kind: fault.Invalid, Public: fmt.Sprintf(format, args...)}
+}

@@ -1,0 +1,134 @@
+package shortcut
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+
+	"pushbutton/internal/fault"
+	"pushbutton/internal/outbound"
+	"pushbutton/internal/targets/text"
+	"pushbutton/internal/targets/wire"
+)
+
+// refine turns what Shortcut says of a failure into a sentence.
+func (c client) refine(r outbound.Reply, verdict *fault.Error) *fault.Error {
+	if verdict == nil {
+		return nil
+	}
+	var said failure
+	own := json.Unmarshal(r.Body, &said) == nil && said.Message != ""
+	if e := wire.Foreign(name, r, own); e != nil {
+		return e
+	}
+	verdict.Ref = r.Header.Get("X-Request-Id")
+	details := flatten("", said.Errors, 0)
+	if own || len(details) > 0 {
+		verdict.Err = &refusedError{status: r.Status, message: text.Title(said.Message, text.MaxPublic), details: details}
+	}
+	switch {
+	case r.Status == http.StatusForbidden && said.Message != "" && !strings.EqualFold(said.Message, http.StatusText(r.Status)):
+		verdict.Public = text.Advised(name, said.Message, ". Ask a Shortcut admin to allow it to the token's member.")
+	case r.Status == http.StatusUnauthorized:
+		verdict.Public = "Shortcut refused the token. Ask your admin to renew it in the integration's settings."
+	case r.Status == http.StatusForbidden:
+		verdict.Public = "Shortcut does not allow this to the token's member. Ask a Shortcut admin to make it a member of the workspace, not an observer."
+	case r.Status == http.StatusNotFound:
+		verdict.Public = "Shortcut does not have what was asked for, or does not show it to the token's member. Ask your admin to check the integration's settings."
+	case r.Status == http.StatusBadRequest || r.Status == http.StatusUnprocessableEntity:
+		switch {
+		case len(details) > 0:
+			verdict.Public = sentence(strings.Join(details, "; "))
+		case said.Message != "":
+			verdict.Public = sentence(said.Message)
+		}
+	case r.Status >= 300 && r.Status < 400:
+		verdict.Public = "Shortcut's address leads elsewhere. Ask your admin to check settings.url."
+	}
+	return verdict
+}
+
+// refusedError is what Shortcut says of a refusal, and of which properties.
+type refusedError struct {
+	status  int
+	message string
+	// details are "property: what is wrong".
+	details []string
+}
+
+func (e *refusedError) Error() string {
+	return fmt.Sprintf("HTTP status %d: %s", e.status, text.Title(e.message+" "+strings.Join(e.details, "; "), text.MaxPublic))
+}
+
+// names reports whether a refusal is about one of these properties.
+func names(err error, properties ...string) bool {
+	var refused *refusedError
+	return errors.As(err, &refused) && slices.ContainsFunc(refused.details, func(detail string) bool {
+		property, _, _ := strings.Cut(detail, ":")
+		property, _, _ = strings.Cut(property, ".")
+		return slices.Contains(properties, property)
+	})
+}
+
+// rememberedFields are the properties whose ids were looked up earlier.
+func rememberedFields() []string {
+	return []string{"workflow_state_id", "group_id", "owner_ids", "requested_by_id", "custom_fields"}
+}
+
+// maxDepth bounds how deep errors of nested values are read.
+const maxDepth = 4
+
+// flatten makes "field: what is wrong" of errors, which follow the request's
+// form.
+func flatten(at string, errors map[string]any, depth int) []string {
+	var out []string
+	for _, key := range slices.Sorted(maps.Keys(errors)) {
+		name := strings.TrimPrefix(at+"."+key, ".")
+		switch v := errors[key].(type) {
+		case string:
+			out = append(out, name+": "+strings.ReplaceAll(v, "-", " "))
+		case map[string]any:
+			if depth < maxDepth {
+				out = append(out, flatten(name, v, depth+1)...)
+			}
+		case nil:
+		default:
+			out = append(out, name+": not valid")
+		}
+	}
+	return out
+}
+
+func sentence(said string) string {
+	return text.Advised(name, said, ". Ask your admin to check the integration's settings.")
+}
+
+// explain looks closer at a story that Shortcut does not return. The token sees
+// its whole workspace or nothing, so its workflows prove the place.
+func (d *driver) explain(ctx context.Context, op, id string, err error) error {
+	var said *refusedError
+	return wire.Absence{Op: op, Tracker: name, Issue: storyNamed(id), Account: "the token's member",
+		Said: errors.As(err, &said) && said.message == notFoundMessage,
+		Prove: func(ctx context.Context) error {
+			_, err := list[workflow](ctx, d.client, "read workflows", http.MethodGet, "/workflows", nil)
+			return err
+		}}.Explain(ctx, err)
+}
+
+// notFoundMessage is what Shortcut says of a story that it does not have. An
+// unknown address is "Page not Found".
+const notFoundMessage = "Resource not found."
+
+// notShortcut is a read that brought something else than what Shortcut sends.
+func notShortcut(op string, err error) *fault.Error {
+	return wire.Stranger(op, name, "settings.url", err)
+}
+
+func invalid(op, format string, args ...any) *fault.Error {
+	return &fault.Error{Op: op, Kind: fault.Invalid, Public: fmt.Sprintf(format, args...)}
+}

@@ -1,0 +1,75 @@
+package shortcut
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"strings"
+
+	"pushbutton/internal/targets"
+	"pushbutton/internal/targets/text"
+	"pushbutton/internal/targets/wire"
+)
+
+// Read implements targets.Reader.
+func (d *driver) Read(ctx context.Context, id string) (targets.Issue, error) {
+	p, err := d.planner.get(ctx)
+	if err != nil {
+		return targets.Issue{}, err
+	}
+	found, err := d.story(ctx, id)
+	if err != nil {
+		return targets.Issue{}, err
+	}
+	return portable(p, found), nil
+}
+
+// Resolve implements targets.Resolver.
+func (d *driver) Resolve(ctx context.Context, ref *targets.Reference) (targets.Issue, error) {
+	return d.Read(ctx, strings.TrimPrefix(strings.ToLower(ref.Key()), "sc-")+ref.After("story"))
+}
+
+func (d *driver) story(ctx context.Context, id string) (story, error) {
+	const op = "read story"
+	var found story
+	if !isID(id) {
+		return found, wire.UnknownID(op, name, storyNamed(id))
+	}
+	if err := d.get(ctx, op, "/stories/"+id, whole(&found)); err != nil {
+		return found, d.explain(ctx, op, id, err)
+	}
+	if found.ID == 0 {
+		return found, notShortcut(op, errors.New("the answer names no story"))
+	}
+	return found, nil
+}
+
+// portable is a story in everybody's words. A state that the plan does not
+// know is newer than it.
+func portable(p *plan, s story) targets.Issue {
+	id := strconv.Itoa(s.ID)
+	out := targets.Issue{ID: id, Key: "sc-" + id, Title: s.Name, Progress: targets.Started}
+	if strings.HasPrefix(s.URL, "https://") {
+		out.URL = s.URL
+	}
+	if s.Archived {
+		out.Verdict = targets.VerdictTrashed
+	}
+	if now, ok := p.states[s.State]; ok {
+		out.Status, out.Color = now.Name, text.NearestColor(now.Color)
+		switch now.Type {
+		case "backlog", "unstarted":
+			out.Progress = targets.Open
+		case typeDone:
+			out.Progress = targets.Done
+		}
+	}
+	return out
+}
+
+func storyNamed(id string) string { return "story " + text.Title(id, 20) }
+
+func isID(id string) bool {
+	n, err := strconv.Atoi(id)
+	return err == nil && n > 0 && strconv.Itoa(n) == id
+}
