@@ -72,8 +72,8 @@ func decide(err error, attempts int) decision {
 		return decision{later, 0}
 	case fault.RateLimited:
 		most := maxLimitWait
-		if errors.Is(err, ratelimit.ErrTurn) {
-			most = ratelimit.MaxTurn
+		if errors.Is(err, ratelimit.ErrReservation) {
+			most = ratelimit.MaxReservation
 		}
 		return decision{later, jitter(limitOf(err, most))}
 	case fault.Unavailable, fault.Timeout, fault.Conflict, fault.Internal, fault.Intermediary:

@@ -95,7 +95,7 @@ func New(cfg config.Config, rdb redis.UniversalClient, log *slog.Logger, version
 		Log: log, Observe: func(grant string, err error) { a.metrics.Token(grant, result(err)) },
 	})
 	a.cache = tenants.NewCache(a.tenants, nil)
-	a.peers = newPeers(pb, a.auth, a.trHTTP, a.cache, a.metrics, ratelimit.NewMemory(rdb, "target"), a.memory.Total())
+	a.peers = newPeers(pb, a.auth, a.trHTTP, a.cache, a.metrics, ratelimit.NewBackoff(rdb, "target"), a.memory.Total())
 	a.records = connections.NewStore(redisdb.Scripts(rdb, cfg.RedisWaitReplicas), connections.Timing{Deadline: cfg.PushDeadline})
 	a.queue = jobs.NewQueue(redisdb.Scripts(rdb, 0))
 	a.breaker = breaker.New(rdb, breaker.Options{})

@@ -8,24 +8,24 @@ import (
 	"pushbutton/internal/targets"
 )
 
-// quota is what is remembered of the rate limits of one account of a tenant in
-// a tracker.
+// quota is the rate limit of one account of a tenant in a tracker.
 type quota struct {
-	memory *ratelimit.Limiter
-	key    string
+	limiter *ratelimit.Limiter
+	key     string
 }
 
-// quotas gives a tenant's; tenants share none, whatever credentials they use.
-// Without a tenant, where settings are only tried, nothing is remembered.
-func quotas(memory *ratelimit.Limiter, tenant string) func(account string) targets.Quota {
+// quotas returns the quotas of a tenant's accounts. Tenants share none, whatever
+// credentials they use. Without a tenant, where settings are only tried, there
+// is no quota.
+func quotas(limiter *ratelimit.Limiter, tenant string) func(account string) targets.Quota {
 	if tenant == "" {
 		return nil
 	}
-	return func(account string) targets.Quota { return quota{memory: memory, key: tenant + ":" + account} }
+	return func(account string) targets.Quota { return quota{limiter: limiter, key: tenant + ":" + account} }
 }
 
-func (q quota) Wait(ctx context.Context) error { return q.memory.Wait(ctx, q.key) }
+func (q quota) Wait(ctx context.Context) error { return q.limiter.Wait(ctx, q.key) }
 
 func (q quota) Limited(ctx context.Context, d time.Duration) error {
-	return q.memory.Limited(ctx, q.key, d)
+	return q.limiter.Limited(ctx, q.key, d)
 }

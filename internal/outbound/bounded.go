@@ -2,6 +2,7 @@
 
 package outbound
 
-// bounded has answers refused that are larger than expected. `make hostile-mutants` switches it off to prove that
-// it is needed; no release is built so.
+// bounded has answers refused that are larger than expected. `make
+// hostile-mutants` switches it off to show that it is needed. No release is built
+// that way.
 const bounded = true

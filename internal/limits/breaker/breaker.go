@@ -1,10 +1,10 @@
-// Package breaker remembers which integrations' trackers fail steadily, so
-// that pushes to them are not tried one after the other in vain. What it knows
-// is in Redis, one key per integration, for all processes; while a tracker
-// works there is none.
+// Package breaker remembers which integrations' trackers fail steadily, so that
+// pushes to them are not tried one after the other in vain. All processes share
+// what it knows: one key per integration in Redis, and none while the tracker
+// works.
 //
 // What must not live here: which failures are a tracker's own, what happens to
-// a push meanwhile, and what a person is told (actions).
+// a push meanwhile, and what a person reads (actions).
 package breaker
 
 import (
@@ -27,28 +27,28 @@ var breakerLua string
 
 // Options sets a Breaker up. The zero value of each field means its default.
 type Options struct {
-	// Failures in a row, of two items at least, the first of them Over ago,
-	// open it; default 10 over 20 s. A single item that a tracker stumbles
-	// over does not, nor a restart.
+	// Failures in a row open it, if they are of two items at least and the first
+	// was Over ago; default 10 over 20 s. A single item that a tracker stumbles
+	// over does not open it, nor does a restart.
 	Failures int
 	Over     time.Duration
-	// CoolDown is how long nobody tries after it opened; it doubles with each
-	// trial that fails up to MaxCoolDown; default 30 s up to 5 min. Each is
-	// stretched by up to a quarter, so that trackers which fell together are
-	// not tried together.
+	// CoolDown is how long nobody tries after it opened. It doubles with each
+	// failed trial, up to MaxCoolDown; default 30 s up to 5 min. Each is stretched
+	// by up to a quarter, so that trackers that failed together are not tried
+	// together.
 	CoolDown, MaxCoolDown time.Duration
-	// Trial is for how long one trial keeps the others out, should it never
-	// tell; default 1 min, which is longer than a run may take in a tracker.
+	// Trial is how long a trial that never reports keeps the others out; default
+	// 1 min, which is longer than a run may take in a tracker.
 	Trial time.Duration
 	// Keep is how long failures are remembered without a further one; default
 	// 1 h.
 	Keep time.Duration
-	// Believe is how long a process believes what it heard of an integration;
-	// default 1 s.
+	// Believe is how long a process uses an answer about an integration without
+	// asking again; default 1 s.
 	Believe time.Duration
-	// Now is the clock of what a process believes; default time.Now.
+	// Now is the clock for Believe; default time.Now.
 	Now func() time.Time
-	// Random gives numbers in [0, 1); default is the system's.
+	// Random returns numbers in [0, 1); default is the system's.
 	Random func() float64
 }
 
@@ -77,12 +77,12 @@ func (o Options) withDefaults() Options {
 }
 
 const (
-	// maxKnown bounds the integrations that a process remembers.
-	maxKnown = 10_000
-	// waitTrial is how long those who wait leave a trial that is under way.
+	// maxMemos bounds the integrations that a process remembers.
+	maxMemos = 10_000
+	// waitTrial is the pause before the next question while a trial is under way.
 	waitTrial = 5 * time.Second
-	// indexKey lists the open ones with the time at which each is forgotten; it
-	// serves the figure alone.
+	// indexKey lists the open ones with the time at which each is forgotten. Only
+	// CountOpen reads it.
 	indexKey = "pb:breakers"
 )
 
@@ -94,42 +94,41 @@ type Breaker struct {
 	opts   Options
 
 	mu    sync.Mutex
-	known map[string]known
+	memos map[string]memo
 }
 
-// known is what a process heard of an integration, and until when it believes
+// memo is the latest answer about an integration, and until when a process uses
 // it.
-type known struct {
+type memo struct {
 	pass  Pass
 	clean bool // there is nothing to clear
 	until time.Time
 }
 
-// New makes a Breaker on a Redis client, which stays the caller's.
+// New returns a Breaker on a Redis client, which the caller closes.
 func New(rdb redis.UniversalClient, opts Options) *Breaker {
-	return &Breaker{rdb: rdb, script: redis.NewScript(breakerLua), opts: opts.withDefaults(), known: map[string]known{}}
+	return &Breaker{rdb: rdb, script: redis.NewScript(breakerLua), opts: opts.withDefaults(), memos: map[string]memo{}}
 }
 
-// Pass is an integration's answer to whether its tracker may be called. Whoever
-// was let through tells afterwards how it went: Worked, Failed or Undecided.
+// Pass says whether an integration's tracker may be called. A caller that may
+// reports afterwards how it went: Worked, Failed or Undecided.
 type Pass struct {
 	Integration string
 	// Open is set where it may not be called.
 	Open bool
-	// Trial is set for the one caller that tries whether an open one works
-	// again.
+	// Trial is set for the one caller that tries whether the tracker works again.
 	Trial string
-	// Since is when the first of the failures was, and Kind what the latest one
-	// was; both are set where it is open or tried.
+	// Since is the time of the first failure, and Kind the kind of the latest.
+	// Both are set where the breaker is open, and for a trial.
 	Since time.Time
 	Kind  string
-	// Wait is when to ask again, Next when somebody is let through for a trial;
-	// both are set where it is open.
+	// Wait is how long to wait before asking again, and Next the time of the next
+	// trial. Both are set where the breaker is open.
 	Wait time.Duration
 	Next time.Time
 }
 
-// Change is that a breaker opened or closed.
+// Change says whether a breaker opened or closed.
 type Change uint8
 
 // The changes.
@@ -164,26 +163,26 @@ func (b *Breaker) run(ctx context.Context, op, integration, trial string, args .
 	return reply{}, fault.Wrap(fault.Internal, "ask breaker", fmt.Errorf("unexpected reply of %d parts", len(out)))
 }
 
-// Ask tells whether an integration's tracker may be called. Of the callers
-// that ask after a cool-down one is let through at a time. While Redis cannot
-// be asked everybody is: the pushes have limits of their own.
+// Ask returns whether an integration's tracker may be called. After a cool-down
+// one caller at a time may. While Redis cannot be asked everybody may: pushes
+// have limits of their own.
 func (b *Breaker) Ask(ctx context.Context, integration string) Pass {
 	b.mu.Lock()
-	heard, ok := b.known[integration]
+	kept, ok := b.memos[integration]
 	b.mu.Unlock()
-	if ok && b.opts.Now().Before(heard.until) {
-		return heard.pass
+	if ok && b.opts.Now().Before(kept.until) {
+		return kept.pass
 	}
 	trial := rand.Text()
 	r, err := b.run(ctx, "ask", integration, trial, b.opts.Trial.Milliseconds())
 	if err != nil {
 		return Pass{Integration: integration}
 	}
-	return b.heard(integration, trial, r)
+	return b.note(integration, trial, r)
 }
 
-// heard makes a Pass of an answer and remembers it, unless it is a trial.
-func (b *Breaker) heard(integration, trial string, r reply) Pass {
+// note turns a reply into a Pass and remembers it, unless it is a trial.
+func (b *Breaker) note(integration, trial string, r reply) Pass {
 	pass := Pass{Integration: integration}
 	believe := b.opts.Believe
 	switch r.what {
@@ -198,21 +197,21 @@ func (b *Breaker) heard(integration, trial string, r reply) Pass {
 		}
 		believe = min(believe, pass.Wait)
 	}
-	b.remember(integration, known{pass: pass, clean: r.what == "closed" || r.what == "shut", until: b.opts.Now().Add(believe)})
+	b.remember(integration, memo{pass: pass, clean: r.what == "clean" || r.what == "closed", until: b.opts.Now().Add(believe)})
 	return pass
 }
 
-func (b *Breaker) remember(integration string, k known) {
+func (b *Breaker) remember(integration string, m memo) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if _, ok := b.known[integration]; !ok && len(b.known) >= maxKnown {
-		clear(b.known) // it costs a question each
+	if _, ok := b.memos[integration]; !ok && len(b.memos) >= maxMemos {
+		clear(b.memos) // it costs a question each
 	}
-	b.known[integration] = k
+	b.memos[integration] = m
 }
 
-// Failed tells that the tracker could not be reached, was not in time, or said
-// that it does not work, with an item and the failure's kind.
+// Failed reports that the tracker could not be reached, was not in time, or said
+// that it does not work. item is the item pushed, and kind the failure's kind.
 func (b *Breaker) Failed(ctx context.Context, pass Pass, item, kind string) Change {
 	o := b.opts
 	stretch := strconv.FormatFloat(1+o.Random()/4, 'f', 4, 64)
@@ -221,9 +220,9 @@ func (b *Breaker) Failed(ctx context.Context, pass Pass, item, kind string) Chan
 	if err != nil {
 		return None
 	}
-	b.heard(pass.Integration, "", r)
+	b.note(pass.Integration, "", r)
 	if r.what == "opened" || pass.Trial != "" {
-		// Only a figure depends on it.
+		// Only CountOpen depends on it.
 		_ = b.rdb.ZAdd(ctx, indexKey, redis.Z{Score: float64(r.now + o.Keep.Milliseconds()), Member: pass.Integration}).Err()
 	}
 	if r.what == "opened" {
@@ -232,38 +231,38 @@ func (b *Breaker) Failed(ctx context.Context, pass Pass, item, kind string) Chan
 	return None
 }
 
-// Worked tells that the tracker did what it was asked, or refused it like one
-// that works. While nothing has failed this asks nothing of Redis.
+// Worked reports that the tracker did what it was asked, or refused it as a
+// working tracker does. While nothing has failed, it does not ask Redis.
 func (b *Breaker) Worked(ctx context.Context, pass Pass) Change {
 	b.mu.Lock()
-	heard, ok := b.known[pass.Integration]
+	kept, ok := b.memos[pass.Integration]
 	b.mu.Unlock()
-	if ok && heard.clean && pass.Trial == "" {
+	if ok && kept.clean && pass.Trial == "" {
 		return None
 	}
 	r, err := b.run(ctx, "worked", pass.Integration, pass.Trial)
 	if err != nil {
 		return None
 	}
-	b.heard(pass.Integration, "", r)
-	if r.what != "shut" {
+	b.note(pass.Integration, "", r)
+	if r.what != "closed" {
 		return None
 	}
 	_ = b.rdb.ZRem(ctx, indexKey, pass.Integration).Err()
 	return Closed
 }
 
-// Undecided tells that nothing was learnt, so that the next caller may try.
+// Undecided reports that nothing was learnt, so that the next caller may try.
 func (b *Breaker) Undecided(ctx context.Context, pass Pass) {
 	if pass.Trial == "" {
 		return
 	}
 	if r, err := b.run(ctx, "undecided", pass.Integration, pass.Trial); err == nil {
-		b.heard(pass.Integration, "", r)
+		b.note(pass.Integration, "", r)
 	}
 }
 
-// CountOpen tells how many breakers are open.
+// CountOpen returns how many breakers are open.
 func (b *Breaker) CountOpen(ctx context.Context) (int64, error) {
 	now := strconv.FormatInt(b.opts.Now().UnixMilli(), 10)
 	pipe := b.rdb.Pipeline()

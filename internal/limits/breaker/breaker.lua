@@ -1,11 +1,12 @@
 -- The breaker of one integration, each operation atomic, in Redis' own time.
--- KEYS[1] is a hash; there is none while the tracker works:
---   n failures in a row, f when the first of them was, i its item, d set once
---   there was another item; open since when; next when somebody may try, w the
---   cool-down that led there; p the trial under way, u until when it has it;
---   k the kind of the latest failure.
--- ARGV: 1 the operation, 2 the caller's name for its trial, then as said below.
--- Answer: what it is, since when, until when, kind, now (times in ms).
+-- KEYS[1] is a hash, which does not exist while the tracker works:
+--   n: failures in a row; f: time of the first, i: its item; d: set once another
+--   item failed; open: since when it is open; next: when somebody may try; w: the
+--   cool-down before that; p: the trial under way, u: when it ends; k: the kind
+--   of the latest failure.
+-- ARGV: 1 the operation, 2 the caller's name for its trial, then see below.
+-- Answer: the state (clean, failing, open, trial) or what just happened (opened,
+--   closed), since when, until when, kind, now (times in ms).
 local t = redis.call('TIME')
 local now = tonumber(t[1]) * 1000 + math.floor(tonumber(t[2]) / 1000)
 local h = {}
@@ -18,7 +19,7 @@ local ops = {}
 
 -- 3: for how long a trial keeps the others out.
 ops['ask'] = function()
-  if not h.open then return answer(h.n and 'failing' or 'closed') end
+  if not h.open then return answer(h.n and 'failing' or 'clean') end
   local trial = number('u')
   if now < number('next') or now < trial then return answer('open', math.max(number('next'), now)) end
   redis.call('HSET', KEYS[1], 'p', ARGV[2], 'u', now + tonumber(ARGV[3]))
@@ -61,13 +62,13 @@ end
 
 ops['worked'] = function()
   redis.call('DEL', KEYS[1])
-  return answer(h.open and 'shut' or 'closed')
+  return answer(h.open and 'closed' or 'clean')
 end
 
 -- A trial that said nothing about the tracker: the next one may try.
 ops['undecided'] = function()
   if h.p == ARGV[2] then redis.call('HDEL', KEYS[1], 'p', 'u') end
-  return answer(h.open and 'open' or 'closed', number('next'))
+  return answer(h.open and 'open' or 'clean', number('next'))
 end
 
 return ops[ARGV[1]]()

@@ -192,10 +192,10 @@ func TestABreakerWithoutRedis(t *testing.T) {
 
 func TestWhatAProcessRemembersIsBounded(t *testing.T) {
 	r := newRig(t)
-	for i := range maxKnown + 5 {
-		r.remember(string(rune(i)), known{})
+	for i := range maxMemos + 5 {
+		r.remember(string(rune(i)), memo{})
 	}
-	require.LessOrEqual(t, len(r.known), maxKnown)
+	require.LessOrEqual(t, len(r.memos), maxMemos)
 }
 
 // Of many processes that see the cool-down's end at once, one tries.

@@ -1,10 +1,9 @@
-// Package jsonlimit bounds what a JSON text may hold before anything is made
-// of it. Bytes alone bound nothing: the three bytes of "{}," become hundreds
-// in memory, so what counts is how many values a text holds and how deep they
-// stand.
+// Package jsonlimit bounds a JSON text before it is decoded. A bound on bytes is
+// not enough: the three bytes of "{}," become hundreds in memory. So it counts
+// the values of a text, and how deep they are nested.
 //
 // What must not live here: what a text means, and which limits are right for
-// whom. Callers name them for each kind of text.
+// it. Callers name the limits for each kind of text.
 package jsonlimit
 
 import (
@@ -13,8 +12,8 @@ import (
 	"fmt"
 )
 
-// MaxDepth is how many objects and lists may stand inside one another where
-// Limits do not say otherwise.
+// MaxDepth is how many objects and lists may be nested where Limits do not say
+// otherwise.
 const MaxDepth = 64
 
 // Limits bound a JSON text.
@@ -23,7 +22,7 @@ type Limits struct {
 	// true, false and null. The names of an object's members are no values. It
 	// is at least 1.
 	Values int
-	// Depth is the most objects and lists inside one another; MaxDepth if zero.
+	// Depth is how many objects and lists may be nested; MaxDepth if zero.
 	Depth int
 }
 
@@ -46,8 +45,8 @@ type ExceededError struct {
 func (e *ExceededError) Error() string { return fmt.Sprintf("more than %d %s", e.Limit, e.What) }
 
 // Scan counts the values of a text. It returns an *ExceededError for the first
-// value beyond the limits, and looks no further. It allocates nothing else, and
-// does not tell whether the text is JSON.
+// value beyond the limits, and reads no further. It allocates nothing else, and
+// does not check whether the text is JSON.
 func (l Limits) Scan(text []byte) (values int, err error) {
 	depth, most := 0, l.Depth
 	if most == 0 {

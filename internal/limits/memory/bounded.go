@@ -2,6 +2,6 @@
 
 package memory
 
-// bounded has work wait for memory. `make hostile-mutants` switches it off to prove that
-// it is needed; no release is built so.
+// bounded has work wait for memory. `make hostile-mutants` switches it off to
+// show that it is needed. No release is built that way.
 const bounded = true

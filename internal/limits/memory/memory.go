@@ -1,12 +1,12 @@
-// Package memory admits work by what it will take of the process' memory:
-// answers and bodies that are decoded, long texts that are rendered. A Budget
-// belongs to a process, a Hold to one piece of work (a run, a request), and
-// what does not fit waits a little and is then refused.
+// Package memory admits work by how much memory it will take: for answers and
+// bodies that are decoded, and for long texts that are rendered. A Budget
+// belongs to a process, and a Hold to one run or request. Work that does not fit
+// waits a little and is then refused.
 //
-// What is small is free, so that ordinary work never waits for it. One tenant
-// gets half of a budget at most.
+// Small amounts are free, so that ordinary work never waits. One tenant gets at
+// most half of a budget.
 //
-// What must not live here: what things weigh. Whoever does the work says that.
+// What must not live here: how much memory things take. The caller says that.
 package memory
 
 import (
@@ -22,16 +22,16 @@ import (
 )
 
 const (
-	// Free is how many bytes each Hold has that nobody counts: the small
-	// answers of an ordinary run.
+	// Free is how many bytes of each Hold are not counted: the small answers of an
+	// ordinary run.
 	Free = 1 << 20
-	// maxWait is how long a piece of work waits for memory, and retryAfter what
-	// is said to whoever waited in vain.
+	// maxWait is how long a Hold waits for memory. retryAfter is the RetryAfter of
+	// one that waited in vain.
 	maxWait    = 5 * time.Second
 	retryAfter = 5 * time.Second
 )
 
-// Budget is how much memory all Holds of a process may have at once. It is safe
+// Budget bounds the memory that all Holds of a process have at once. It is safe
 // for concurrent use.
 type Budget struct {
 	total int64
@@ -41,13 +41,13 @@ type Budget struct {
 	tenants map[string]*share
 }
 
-// share is what one tenant may have; it goes when nobody holds it.
+// share is what one tenant may have. It is dropped when nobody holds any of it.
 type share struct {
 	part  *semaphore.Weighted
 	users int
 }
 
-// NewBudget makes a Budget of so many bytes.
+// NewBudget returns a Budget of so many bytes.
 func NewBudget(total int64) *Budget {
 	return &Budget{total: total, whole: semaphore.NewWeighted(total), tenants: map[string]*share{}}
 }
@@ -55,11 +55,11 @@ func NewBudget(total int64) *Budget {
 // Total is the budget in bytes.
 func (b *Budget) Total() int64 { return b.total }
 
-// most is what a tenant may have.
+// most is the most that one tenant may have.
 func (b *Budget) most() int64 { return max(b.total/2, 1) }
 
-// Begin makes a Hold for a piece of a tenant's work; Take finds it in the
-// context. end gives everything back, and must be called once.
+// Begin begins a Hold for a run or request of a tenant. Take finds it in the
+// context. end releases everything, and must be called once.
 func (b *Budget) Begin(ctx context.Context, tenant string) (held context.Context, end func()) {
 	h := &Hold{budget: b, tenant: tenant, free: Free}
 	return context.WithValue(ctx, holdKey{}, h), h.end
@@ -67,21 +67,21 @@ func (b *Budget) Begin(ctx context.Context, tenant string) (held context.Context
 
 type holdKey struct{}
 
-// Hold is the memory of one piece of work. It is safe for concurrent use.
+// Hold is the memory of one run or request. It is safe for concurrent use.
 type Hold struct {
 	budget *Budget
 	tenant string
 
 	mu    sync.Mutex
 	free  int64
-	taken int64 // beyond free, as it was asked for
+	taken int64 // beyond free, as asked for
 	share *share
 	ended bool
 	after []func(taken int64)
 }
 
-// AtEnd has f told, when the context's piece of work ends, how many bytes it
-// held then beyond what is free. Without a Hold f is never called.
+// AtEnd has f called when the context's Hold ends, with how many bytes it held
+// then beyond what is free. Without a Hold f is never called.
 func AtEnd(ctx context.Context, f func(taken int64)) {
 	h, ok := ctx.Value(holdKey{}).(*Hold)
 	if !ok {
@@ -92,11 +92,11 @@ func AtEnd(ctx context.Context, f func(taken int64)) {
 	h.after = append(h.after, f)
 }
 
-// Take asks for n bytes for the rest of the context's piece of work, or until
-// they are given back. The first time that a piece of work needs more than is
-// free it waits; what has some already is refused at once if there is no more,
-// so that no two wait for each other. The error is fault.Unavailable with a
-// time to wait. Without a Hold nothing is counted.
+// Take takes n bytes for the rest of the context's Hold, or until Give. A Hold
+// that needs more than is free for the first time waits. One that has some
+// already is refused at once if there is no more, so that no two wait for each
+// other. The error is fault.Unavailable with a time to wait. Without a Hold
+// nothing is counted.
 func Take(ctx context.Context, n int64) error {
 	h, ok := ctx.Value(holdKey{}).(*Hold)
 	if !ok || n <= 0 || !bounded {
@@ -118,7 +118,7 @@ func Take(ctx context.Context, n int64) error {
 	return nil
 }
 
-// Give gives bytes back that were taken and are not needed.
+// Give returns bytes that were taken and are not needed.
 func Give(ctx context.Context, n int64) {
 	h, ok := ctx.Value(holdKey{}).(*Hold)
 	if !ok || n <= 0 {
@@ -138,7 +138,8 @@ func Give(ctx context.Context, n int64) {
 func (h *Hold) take(ctx context.Context, n int64) error {
 	b := h.budget
 	before, after := h.taken, h.taken+n
-	// What is larger than its half at once has to run, alone if it must.
+	// A Hold that is larger than the tenant's half by itself must run all the same,
+	// alone if necessary.
 	part, whole := min(after, b.most())-min(before, b.most()), min(after, b.total)-min(before, b.total)
 	if before > 0 {
 		if after > b.most() || !h.share.part.TryAcquire(part) {
@@ -163,13 +164,13 @@ func (h *Hold) take(ctx context.Context, n int64) error {
 	if err != nil {
 		b.leave(h.tenant, h.share)
 		h.share = nil
-		return errors.New(context.Cause(ctx).Error()) // as text: whoever ended it, it is about memory
+		return errors.New(context.Cause(ctx).Error()) // as text: whatever ended it, the failure is about memory
 	}
 	h.taken = after
 	return nil
 }
 
-// resize lowers what is held.
+// resize releases what is held beyond after.
 func (h *Hold) resize(after int64) {
 	b, before := h.budget, h.taken
 	if after == before {

@@ -1,13 +1,11 @@
 -- Generic cell rate algorithm over Redis' own time.
 -- KEYS[1] holds the theoretical arrival time of the next call, in microseconds,
---         and behind a colon when the next of those who are sent away may come
---         back.
--- ARGV: interval between calls, burst, longest wait a caller may be booked
---       for, interval between those who come back, longest time for which
---       one is sent away, and optionally a block: nothing before now + block.
--- Answer: how long to wait, in microseconds. A wait beyond the longest books
---         no call, and neither does anything where the interval is 0: there
---         only blocks count.
+--         and behind a colon the next time to reserve for a refused caller.
+-- ARGV: interval between calls, burst, longest wait of an allowed call,
+--       interval between reservations, longest time until a reservation, and
+--       optionally a block: no call before now + block.
+-- Answer: how long to wait, in microseconds. A wait beyond the longest allows no
+--         call. Where the interval is 0, only blocks count.
 local t = redis.call('TIME')
 local now = tonumber(t[1]) * 1000000 + tonumber(t[2])
 local interval, burst, longest = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
@@ -30,13 +28,13 @@ end
 local wait = tat - room - now
 if wait < 0 then wait = 0 end
 if wait > longest then
-  -- Each gets a time of its own, so that not all of them ask again at once, in
-  -- vain and again and again.
-  local turn = math.max(back, now + wait)
-  if turn - now > furthest then return furthest end
-  back = turn + spacing
+  -- Each refused caller gets a time of its own. Otherwise all of them would come
+  -- back at once, and be refused again.
+  local reserved = math.max(back, now + wait)
+  if reserved - now > furthest then return furthest end
+  back = reserved + spacing
   keep()
-  return turn - now
+  return reserved - now
 end
 if interval == 0 then return wait end
 tat = math.max(tat, now) + interval

@@ -2,7 +2,8 @@
 // with one key per credential in Redis. The limit is known beforehand, or
 // learnt from a 429.
 //
-// What must not live here: what is limited, or how a peer tells its limits.
+// What must not live here: whose calls are limited, or how a peer names its
+// limits.
 package ratelimit
 
 import (
@@ -27,59 +28,58 @@ type Limiter struct {
 	prefix   string
 	interval time.Duration
 	burst    int
-	// patience is how long a caller is kept; a longer wait is a rate limit,
-	// which frees the caller's slot meanwhile.
+	// patience is how long Wait keeps a caller. A longer wait is refused, which
+	// frees the caller's slot meanwhile.
 	patience time.Duration
-	// spacing is the time between two of those who are sent away.
+	// spacing is the time between the reservations of two refused callers.
 	spacing time.Duration
 }
 
-// New makes a Limiter that lets through at most limit calls per key in any one
-// second, of which burst may come at once. burst must be smaller: a second
-// that begins with a burst has the steady flow as well, so that this is the
-// rest. Prefix sets its keys apart from those of other limiters.
+// New returns a Limiter that allows at most limit calls per key in any one
+// second, of which burst may come at once. burst must be smaller than limit: a
+// second that begins with a burst has the steady flow too, which is the rest.
+// prefix keeps its keys apart from those of other limiters.
 func New(rdb redis.UniversalClient, prefix string, limit, burst int) *Limiter {
 	steady := time.Second / time.Duration(limit-burst)
 	return &Limiter{rdb: rdb, script: redis.NewScript(gcraLua), prefix: "pb:ratelimit:" + prefix + ":", interval: steady, burst: burst, patience: maxWait, spacing: steady}
 }
 
-// memorySpacing lets ten a second of those who waited for a block come back:
-// about as many pushes as Productboard's own limit allows to a token.
-const memorySpacing = 100 * time.Millisecond
+// backoffSpacing lets ten refused callers a second come back after a block:
+// about as many pushes as Productboard's own limit allows a token.
+const backoffSpacing = 100 * time.Millisecond
 
-// MaxTurn bounds for how long a caller is sent away.
-const MaxTurn = time.Hour
+// MaxReservation bounds how far off the time of a refused caller is.
+const MaxReservation = time.Hour
 
-// ErrTurn is in the chain of a refusal by Wait: its RetryAfter is a time of the
-// caller's own, and coming back earlier only costs another question.
-var ErrTurn = errors.New("others come first")
+// ErrReservation is in the chain of a refusal by Wait. RetryAfter is then
+// reserved for this caller; coming back earlier only costs another question.
+var ErrReservation = errors.New("others come first")
 
-// NewMemory makes a Limiter for peers whose limits are not known beforehand: it
-// lets everything through but what Limited forbids, and keeps nobody waiting.
-func NewMemory(rdb redis.UniversalClient, prefix string) *Limiter {
-	return &Limiter{rdb: rdb, script: redis.NewScript(gcraLua), prefix: "pb:ratelimit:" + prefix + ":", burst: 1, spacing: memorySpacing}
+// NewBackoff returns a Limiter for peers whose limits are not known beforehand.
+// It allows everything that Limited does not forbid, and never waits.
+func NewBackoff(rdb redis.UniversalClient, prefix string) *Limiter {
+	return &Limiter{rdb: rdb, script: redis.NewScript(gcraLua), prefix: "pb:ratelimit:" + prefix + ":", burst: 1, spacing: backoffSpacing}
 }
 
-// NewGate makes a Limiter that keeps nobody waiting: it lets through at most
-// limit calls per key in any one second, of which burst may come at once, and
-// refuses the others with the time after which one is let through again. A
-// rejected call books nothing, so that whoever goes on asking is not kept out
-// for longer.
+// NewGate returns a Limiter that never waits. It allows at most limit calls per
+// key in any one second, of which burst may come at once. It refuses the others
+// with the time after which a call is allowed again. A refused call reserves
+// nothing, so that a caller who goes on asking is not kept out for longer.
 func NewGate(rdb redis.UniversalClient, prefix string, limit, burst int) *Limiter {
-	p := New(rdb, prefix, limit, burst)
-	p.patience, p.spacing = 0, 0
-	return p
+	l := New(rdb, prefix, limit, burst)
+	l.patience, l.spacing = 0, 0
+	return l
 }
 
-// maxWait is a Limiter's patience where its limit is known.
+// maxWait is the patience of a Limiter whose limit is known.
 const maxWait = 2 * time.Second
 
 // Wait returns when the key's next call may be sent. If that is more than two
-// seconds away, or if a memory or gate would have to wait at all, it returns
-// fault.RateLimited with the time instead. While Redis cannot be asked it lets
-// calls through: the peer itself still rejects what is too much.
-func (p *Limiter) Wait(ctx context.Context, key string) error {
-	us, err := p.run(ctx, key)
+// seconds away, or if a backoff or gate would have to wait at all, it returns
+// fault.RateLimited with the time instead. While Redis cannot be asked it allows
+// every call: the peer itself still refuses what is too much.
+func (l *Limiter) Wait(ctx context.Context, key string) error {
+	us, err := l.run(ctx, key)
 	if err != nil {
 		if ctx.Err() != nil {
 			return fault.Wrap(fault.Canceled, "rate limit", context.Cause(ctx))
@@ -90,8 +90,8 @@ func (p *Limiter) Wait(ctx context.Context, key string) error {
 	if wait <= 0 {
 		return nil
 	}
-	if wait > p.patience {
-		return &fault.Error{Op: "rate limit", Kind: fault.RateLimited, RetryAfter: wait, Err: ErrTurn}
+	if wait > l.patience {
+		return &fault.Error{Op: "rate limit", Kind: fault.RateLimited, RetryAfter: wait, Err: ErrReservation}
 	}
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
@@ -103,21 +103,21 @@ func (p *Limiter) Wait(ctx context.Context, key string) error {
 	}
 }
 
-func (p *Limiter) run(ctx context.Context, key string, block ...any) (int64, error) {
-	args := []any{p.interval.Microseconds(), p.burst, p.patience.Microseconds(), p.spacing.Microseconds(), MaxTurn.Microseconds()}
-	return p.script.Run(ctx, p.rdb, []string{p.prefix + key}, append(args, block...)...).Int64()
+func (l *Limiter) run(ctx context.Context, key string, block ...any) (int64, error) {
+	args := []any{l.interval.Microseconds(), l.burst, l.patience.Microseconds(), l.spacing.Microseconds(), MaxReservation.Microseconds()}
+	return l.script.Run(ctx, l.rdb, []string{l.prefix + key}, append(args, block...)...).Int64()
 }
 
 // maxBlock bounds how long one refusal stops a credential.
 const maxBlock = 5 * time.Minute
 
-// Limited keeps everybody from calling with the key for d.
-func (p *Limiter) Limited(ctx context.Context, key string, d time.Duration) error {
+// Limited forbids calls with the key for d.
+func (l *Limiter) Limited(ctx context.Context, key string, d time.Duration) error {
 	d = min(d, maxBlock)
 	if d <= 0 {
 		return nil
 	}
-	_, err := p.run(ctx, key, d.Microseconds())
+	_, err := l.run(ctx, key, d.Microseconds())
 	if err != nil {
 		return fault.Wrap(fault.Unavailable, "rate limit", err)
 	}

@@ -44,7 +44,7 @@ func TestMemoryKnowsOnlyWhatItWasTold(t *testing.T) {
 	ctx := context.Background()
 	env := redistest.Mini(t)
 	env.Advance(0)
-	m, other := NewMemory(env.Client, "target"), NewMemory(env.Client, "target")
+	m, other := NewBackoff(env.Client, "target"), NewBackoff(env.Client, "target")
 	for range 1000 {
 		require.NoError(t, m.Wait(ctx, "a"))
 	}
@@ -55,8 +55,8 @@ func TestMemoryKnowsOnlyWhatItWasTold(t *testing.T) {
 	for i := range 1000 {
 		err := other.Wait(ctx, "a")
 		require.ErrorIs(t, err, fault.RateLimited, "every process knows it")
-		require.ErrorIs(t, err, ErrTurn)
-		require.InDelta(t, 40*time.Second+time.Duration(i)*memorySpacing, fault.From(err).RetryAfter, float64(time.Millisecond), "each at a time of its own")
+		require.ErrorIs(t, err, ErrReservation)
+		require.InDelta(t, 40*time.Second+time.Duration(i)*backoffSpacing, fault.From(err).RetryAfter, float64(time.Millisecond), "each at a time of its own")
 	}
 	require.NoError(t, other.Wait(ctx, "b"))
 	env.Advance(41 * time.Second)
@@ -69,9 +69,9 @@ func TestMemoryKnowsOnlyWhatItWasTold(t *testing.T) {
 	var last time.Duration
 	for range 5 {
 		last = fault.From(m.Wait(ctx, "a")).RetryAfter
-		require.LessOrEqual(t, last, MaxTurn)
+		require.LessOrEqual(t, last, MaxReservation)
 	}
-	require.Equal(t, MaxTurn, last, "nobody is sent away for longer")
+	require.Equal(t, MaxReservation, last, "nobody is sent away for longer")
 }
 
 func TestLimiterKeepsToItsLimitInAnySecond(t *testing.T) {
