@@ -117,7 +117,7 @@ func (r *Receiver) apply(ctx context.Context, in tenants.Integration, c click) (
 		// Beyond a limit of the tenant, which only the button can say.
 		return pbapi.ConnectionState{State: pbapi.StateError, Message: e.Public}, nil
 	}
-	if errors.Is(err, connections.ErrBroken) {
+	if errors.Is(err, connections.ErrUnreadable) {
 		r.Log.ErrorContext(ctx, "click on a record that cannot be read", key.LogAttr(), telemetry.KeyError, err)
 		return pbapi.ConnectionState{State: pbapi.StateError,
 			Message: "What was stored of this button cannot be read. Ask the plugin's admin to reset it; an issue that was made stays in the tracker."}, nil

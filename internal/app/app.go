@@ -222,8 +222,8 @@ func (a *App) gauges() {
 	}))
 	a.metrics.Gauge("plugin_broken", "Tenants, integrations and buttons whose stored document cannot be read, so that nothing is done for them (-1: Redis cannot be asked).", read(func(ctx context.Context) (float64, error) {
 		broken, err := a.tenants.Broken(ctx)
-		aside, aerr := a.records.Asides(ctx)
-		return float64(len(broken) + len(aside)), errors.Join(err, aerr)
+		buttons, berr := a.records.UnreadableRecords(ctx)
+		return float64(len(broken) + len(buttons)), errors.Join(err, berr)
 	}))
 	a.metrics.Gauge("plugin_breaker_open", "Integrations whose tracker fails steadily, so that pushes to it end at once (-1: Redis cannot be asked).", read(func(ctx context.Context) (float64, error) {
 		n, err := a.breaker.CountOpen(ctx)

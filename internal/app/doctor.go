@@ -161,15 +161,15 @@ func (d *doctor) broken(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, doctorTimeout)
 	defer cancel()
 	broken, err := d.app.tenants.Broken(ctx)
-	aside, aerr := d.app.records.Asides(ctx)
-	if err = errors.Join(err, aerr); err != nil || len(broken)+len(aside) == 0 {
+	buttons, berr := d.app.records.UnreadableRecords(ctx)
+	if err = errors.Join(err, berr); err != nil || len(broken)+len(buttons) == 0 {
 		d.check("what is stored can be read", err)
 		return
 	}
 	for _, b := range broken {
 		d.check("stored document of "+b.String(), fmt.Errorf("cannot be read, found %s. Nothing is done for it until it is mended: restore it from a backup of Redis, or declare it anew under another name. docs/run.md names its key", b.Since.Format(time.RFC3339)))
 	}
-	for _, a := range aside {
+	for _, a := range buttons {
 		d.check("record of button "+a.Key.String(), fmt.Errorf("cannot be read, found %s. Nobody works on it: `plugin pushes reset %s` begins it anew and leaves its issue alone", a.Since.Format(time.RFC3339), a.Key))
 	}
 }

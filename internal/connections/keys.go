@@ -16,7 +16,7 @@ const Shards = 16
 //	pb:{push-N}:x:TENANT/INTEGRATION:STATE   sorted set: entities by the time of their last change
 //	pb:{push-N}:h:TENANT/INTEGRATION:ENTITY  list: history
 //	pb:{push-N}:rescue                       sorted set: connections by when the rescuer is due
-//	pb:{push-N}:aside                        sorted set: connections whose record cannot be decoded
+//	pb:{push-N}:unreadable                   sorted set: connections whose record cannot be decoded
 //	pb:{push-N}:wake                         list: runs that may begin at once
 //	pb:{push-N}:s:TENANT                     set: the records that hold a slot
 //	pb:{push-N}:b:TENANT                     sorted set: the backlog
@@ -46,7 +46,7 @@ func closedKey(tenant, integration string) string {
 
 func historyKey(k Key) string         { return tagOf(k.Tenant) + "h:" + k.String() }
 func rescueKey(shard int) string      { return shardTag(shard) + "rescue" }
-func asideKey(shard int) string       { return shardTag(shard) + "aside" }
+func unreadableKey(shard int) string  { return shardTag(shard) + "unreadable" }
 func wakeKey(shard int) string        { return shardTag(shard) + "wake" }
 func slotsKey(tenant string) string   { return tagOf(tenant) + "s:" + tenant }
 func backlogKey(tenant string) string { return tagOf(tenant) + "b:" + tenant }

@@ -229,8 +229,8 @@ func (s *Store) entries(ctx context.Context, tenant string, q Query, places []po
 		}
 		r, err := decode("list connections", doc)
 		if err != nil {
-			// It is named elsewhere (Aside), and must not hide the others.
-			if _, err := s.setAside(ctx, Key{tenant, q.Integration, p.entity}); err != nil {
+			// It is named elsewhere (Unreadable), and must not hide the others.
+			if _, err := s.markUnreadable(ctx, Key{tenant, q.Integration, p.entity}); err != nil {
 				return nil, err
 			}
 			continue

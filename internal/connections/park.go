@@ -27,7 +27,7 @@ func (s *Store) Wake(ctx context.Context, tenant, integration string, limit int)
 		key := Key{Tenant: tenant, Integration: integration, Entity: entity}
 		out, err := s.do(ctx, "wake", key, arguments{})
 		if err != nil {
-			if aside, serr := s.setAside(ctx, key); aside && serr == nil {
+			if unreadable, serr := s.markUnreadable(ctx, key); unreadable && serr == nil {
 				continue
 			}
 			return tasks, true, err

@@ -22,14 +22,15 @@ type Stalled struct {
 	// and only has to be queued. Otherwise it should be pending in the queue:
 	// the caller makes sure that it is, and calls Requeue if it cannot.
 	TakenOver, Overdue bool
-	// Aside: it cannot be decoded, and was set aside: nothing has to be done.
-	Aside bool
+	// Unreadable reports that it cannot be decoded. It was put on a list of its
+	// own, and nothing has to be done.
+	Unreadable bool
 }
 
 // Rescue finds records that should have moved on by now. Any number of
 // processes may call it: each record is found by one of them. more reports
 // whether there may be others at once. A record that cannot be treated stops no
-// other: if it cannot be decoded it is set aside. Otherwise it is due again
+// other: if it is unreadable it goes on a list of its own. Otherwise it is due again
 // later, and the error names it, beside what was found.
 func (s *Store) Rescue(ctx context.Context) (found []Stalled, more bool, err error) {
 	now, err := s.rdb.Time(ctx).Result()
@@ -77,10 +78,10 @@ func (s *Store) rescueShard(ctx context.Context, shard int, members []string) (f
 	var errs []error
 	for i, out := range outs {
 		if failed[i] != nil {
-			aside, err := s.rescueFailed(ctx, keys[i], failed[i])
+			unreadable, err := s.rescueFailed(ctx, keys[i], failed[i])
 			errs = append(errs, err)
-			if aside {
-				found = append(found, Stalled{Task: Task{Key: keys[i]}, Aside: true})
+			if unreadable {
+				found = append(found, Stalled{Task: Task{Key: keys[i]}, Unreadable: true})
 			}
 			continue
 		}
@@ -94,21 +95,21 @@ func (s *Store) rescueShard(ctx context.Context, shard int, members []string) (f
 				continue
 			}
 			// Or it is gone, or something else stands in its place.
-			aside, err := s.setAside(ctx, keys[i])
+			unreadable, err := s.markUnreadable(ctx, keys[i])
 			errs = append(errs, err)
-			if aside {
-				found = append(found, Stalled{Task: Task{Key: keys[i]}, Aside: true})
+			if unreadable {
+				found = append(found, Stalled{Task: Task{Key: keys[i]}, Unreadable: true})
 			}
 		}
 	}
 	return found, errors.Join(errs...)
 }
 
-// rescueFailed treats a record whose rescue failed: it is set aside, or due again
-// when others had their turn.
-func (s *Store) rescueFailed(ctx context.Context, key Key, why error) (aside bool, err error) {
-	if aside, err = s.setAside(ctx, key); aside || err != nil {
-		return aside, err
+// rescueFailed treats a record whose rescue failed: it is marked unreadable, or due
+// again when others had their turn.
+func (s *Store) rescueFailed(ctx context.Context, key Key, why error) (unreadable bool, err error) {
+	if unreadable, err = s.markUnreadable(ctx, key); unreadable || err != nil {
+		return unreadable, err
 	}
 	now, err := s.rdb.Time(ctx).Result()
 	if err == nil {

@@ -173,8 +173,8 @@ func (s *Store) do(ctx context.Context, op string, key Key, args arguments) (out
 	if err != nil {
 		var answered redis.Error
 		if errors.As(err, &answered) && key.Entity != "" {
-			if broken, berr := s.broken(ctx, key); berr == nil && broken {
-				return outcome{}, brokenFault("record "+op, err)
+			if unreadable, berr := s.isUnreadable(ctx, key); berr == nil && unreadable {
+				return outcome{}, unreadableFault("record "+op, err)
 			}
 		}
 		return outcome{}, redisdb.Fault("record "+op, err)
@@ -309,7 +309,7 @@ func (s *Store) Reset(ctx context.Context, key Key) (Record, *Task, error) {
 		return rec, task, err
 	}
 	// What cannot be read is begun anew: nothing else can be done with it.
-	if aside, serr := s.setAside(ctx, key); !aside || serr != nil {
+	if unreadable, serr := s.markUnreadable(ctx, key); !unreadable || serr != nil {
 		return rec, task, err
 	}
 	if err := s.scrap(ctx, key); err != nil {
@@ -352,10 +352,10 @@ func (s *Store) Get(ctx context.Context, key Key) (Record, error) {
 
 func decode(op, doc string) (r Record, err error) {
 	if err := json.Unmarshal([]byte(doc), &r); err != nil {
-		return Record{}, brokenFault(op, err)
+		return Record{}, unreadableFault(op, err)
 	}
 	if !r.State.known() {
-		return Record{}, brokenFault(op, errors.New("it has no state"))
+		return Record{}, unreadableFault(op, errors.New("it has no state"))
 	}
 	return r, nil
 }

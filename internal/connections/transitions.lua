@@ -112,8 +112,8 @@ local function closed(i) return redis.call('EXISTS', tag .. 'o:' .. tenant .. '/
 local function calls(o) return o and (o.p == 'open' or o.p == 'cleanup') end
 
 -- decoded returns a record of the tenant. It returns nil if there is none, and for
--- one that cannot be read, which must not stop the others. The rescuer sets that
--- one aside.
+-- one that cannot be read, which must not stop the others. The rescuer puts
+-- that one on the list of unreadable records.
 local function decoded(text)
   local ok, o = pcall(cjson.decode, text or '')
   if ok and type(o) == 'table' and type(o.r) == 'number' then return o end

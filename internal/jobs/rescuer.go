@@ -55,8 +55,8 @@ func (l *Rescuer) Rescue(ctx context.Context) error {
 }
 
 func (l *Rescuer) treat(ctx context.Context, f connections.Stalled) error {
-	if f.Aside {
-		l.Log.ErrorContext(ctx, "a record cannot be read and was set aside; nobody works on it: plugin doctor says what to do", f.Key.LogAttr())
+	if f.Unreadable {
+		l.Log.ErrorContext(ctx, "a record is unreadable and nobody works on it: plugin doctor says what to do", f.Key.LogAttr())
 		return nil
 	}
 	if f.TakenOver || f.Overdue {

@@ -27,8 +27,8 @@ func (oneRescue) Requeue(context.Context, connections.Task) (*connections.Task, 
 	return nil, nil
 }
 
-// What a pass found is treated although something else failed. What was set aside
-// is named in the log and not queued.
+// What a pass found is treated although something else failed. An unreadable
+// record is named in the log and not queued.
 func TestRescuerTreatsWhatItFound(t *testing.T) {
 	env := redistest.Mini(t)
 	q := NewQueue(env.Client)
@@ -39,7 +39,7 @@ func TestRescuerTreatsWhatItFound(t *testing.T) {
 	failed := errors.New("another could not be rescued")
 	l := &Rescuer{Queue: q, Log: slog.New(slog.NewTextHandler(&out, nil)), Observe: func(r string) { reasons = append(reasons, r) },
 		Records: oneRescue{err: failed, found: []connections.Stalled{
-			{Task: connections.Task{Key: broken}, Aside: true}, {Task: connections.Task{Key: due, Run: 2}, TakenOver: true}}}}
+			{Task: connections.Task{Key: broken}, Unreadable: true}, {Task: connections.Task{Key: due, Run: 2}, TakenOver: true}}}}
 	require.ErrorIs(t, l.Rescue(t.Context()), failed)
 	require.Equal(t, []string{"taken over"}, reasons)
 	pending, _, _, err := q.Waiting()

@@ -108,7 +108,7 @@ func (s Scope) change(ctx context.Context, integration, entity string, known boo
 	}
 	e, err := s.service.Records.Entry(ctx, key)
 	switch {
-	case !known && (errors.Is(err, fault.NotFound) || errors.Is(err, connections.ErrBroken)) && key.Valid():
+	case !known && (errors.Is(err, fault.NotFound) || errors.Is(err, connections.ErrUnreadable)) && key.Valid():
 		e = connections.Entry{Key: key}
 	case err != nil:
 		return Push{}, err

@@ -40,7 +40,7 @@ func tenantsApart(t *testing.T) (first, second string) {
 
 // Records that cannot be decoded stop nobody: what is due beside them, in the
 // same shard and in others, is found by the same pass.
-func TestBrokenRecordsAreSetAside(t *testing.T) {
+func TestUnreadableRecordsAreListed(t *testing.T) {
 	redistest.Each(t, func(t *testing.T, env redistest.Env) {
 		s := open(t, env)
 		mine, other := tenantsApart(t)
@@ -54,36 +54,36 @@ func TestBrokenRecordsAreSetAside(t *testing.T) {
 				healthy = append(healthy, key)
 			}
 		}
-		broken := map[Key]bool{}
+		unreadable := map[Key]bool{}
 		for i, text := range damage {
 			key := Key{mine, "broken", fmt.Sprint("e", i)}
 			_, _, err := s.Push(t.Context(), key, somebody)
 			require.NoError(t, err)
 			breakRecord(t, env, key, text)
-			broken[key] = true
+			unreadable[key] = true
 		}
-		odd := Key{other, "odd", "e"} // a key of another type in the records' place
-		require.NoError(t, env.Client.Set(t.Context(), recordsKey(odd.Tenant, odd.Integration), "x", 0).Err())
-		dueNow(t, env, odd)
-		broken[odd] = true
+		foreign := Key{other, "foreign", "e"} // a key of another type in the records' place
+		require.NoError(t, env.Client.Set(t.Context(), recordsKey(foreign.Tenant, foreign.Integration), "x", 0).Err())
+		dueNow(t, env, foreign)
+		unreadable[foreign] = true
 
 		found, more, err := s.Rescue(t.Context())
 		require.NoError(t, err)
 		require.False(t, more)
 		var went []Key
-		aside := map[Key]bool{}
+		marked := map[Key]bool{}
 		for _, f := range found {
-			if f.Aside {
-				aside[f.Key] = true
+			if f.Unreadable {
+				marked[f.Key] = true
 			} else {
 				went = append(went, f.Key)
 			}
 		}
 		require.ElementsMatch(t, healthy, went)
-		require.Equal(t, broken, aside, "each is named")
-		list, err := s.Asides(t.Context())
+		require.Equal(t, unreadable, marked, "each is named")
+		list, err := s.UnreadableRecords(t.Context())
 		require.NoError(t, err)
-		require.Len(t, list, len(broken))
+		require.Len(t, list, len(unreadable))
 		require.False(t, list[0].Since.IsZero())
 		usage, err := s.Usage(t.Context(), mine)
 		require.NoError(t, err)
@@ -95,7 +95,7 @@ func TestBrokenRecordsAreSetAside(t *testing.T) {
 		// A click says what it is; a reset begins anew; one that was mended goes on.
 		first, second := Key{mine, "broken", "e0"}, Key{mine, "broken", "e1"}
 		_, _, err = s.Push(t.Context(), first, somebody)
-		require.ErrorIs(t, err, ErrBroken)
+		require.ErrorIs(t, err, ErrUnreadable)
 		require.Equal(t, fault.Internal, fault.KindOf(err))
 		require.Contains(t, fault.From(err).Public, "Reset the button")
 		_, task, err := s.Reset(t.Context(), first)
@@ -107,16 +107,16 @@ func TestBrokenRecordsAreSetAside(t *testing.T) {
 		doc, err := env.Client.HGet(t.Context(), recordsKey(mine, "healthy"), "e0").Result()
 		require.NoError(t, err)
 		require.NoError(t, env.Client.HSet(t.Context(), recordsKey(mine, "broken"), "e1", doc).Err())
-		list, err = s.Asides(t.Context())
+		list, err = s.UnreadableRecords(t.Context())
 		require.NoError(t, err)
-		require.Len(t, list, len(broken)-2)
+		require.Len(t, list, len(unreadable)-2)
 		require.Equal(t, int64(1), env.Client.ZRem(t.Context(), rescueKey(shardOf(mine)), second.String()).Val(), "it is looked at again")
 	})
 }
 
 // In a backlog, among what waits for a credential, in a list and in a deletion
 // they stop nobody either.
-func TestBrokenRecordsStopNoOthers(t *testing.T) {
+func TestUnreadableRecordsStopNoOthers(t *testing.T) {
 	redistest.Each(t, func(t *testing.T, env redistest.Env) {
 		for i, text := range damage {
 			s := NewStoreWith(env.Client, Timing{}, Limits{InFlight: 1})
@@ -143,7 +143,7 @@ func TestBrokenRecordsStopNoOthers(t *testing.T) {
 			dueNow(t, env, key("b"))
 			_, _, err = s.Rescue(t.Context())
 			require.NoError(t, err)
-			list, err := s.Asides(t.Context())
+			list, err := s.UnreadableRecords(t.Context())
 			require.NoError(t, err)
 			require.Equal(t, key("b"), list[0].Key)
 
@@ -161,7 +161,7 @@ func TestBrokenRecordsStopNoOthers(t *testing.T) {
 			require.NoError(t, err)
 			require.Zero(t, usage.Connections)
 			require.Zero(t, usage.InFlight+usage.Waiting)
-			list, err = s.Asides(t.Context())
+			list, err = s.UnreadableRecords(t.Context())
 			require.NoError(t, err)
 			require.Empty(t, list)
 		}

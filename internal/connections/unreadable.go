@@ -12,33 +12,34 @@ import (
 )
 
 // A record that cannot be decoded (a fault of Redis' memory or disk, a hand
-// that wrote to it) stops nobody else: it is taken out of everything that is
-// gone over, and is on a list of its own until it is reset, removed or mended.
+// that wrote to it) stops nobody else. It is taken out of the rescuer's set, the
+// backlog and the lists, and is on a list of its own until it is reset, removed or
+// mended.
 
-// ErrBroken is the error for a record that cannot be decoded.
-var ErrBroken = errors.New("the record cannot be decoded")
+// ErrUnreadable is the error for a record that cannot be decoded.
+var ErrUnreadable = errors.New("the record cannot be decoded")
 
-func brokenFault(op string, err error) error {
-	return &fault.Error{Op: op, Kind: fault.Internal, Side: fault.SidePlugin, Err: errors.Join(ErrBroken, err),
+func unreadableFault(op string, err error) error {
+	return &fault.Error{Op: op, Kind: fault.Internal, Side: fault.SidePlugin, Err: errors.Join(ErrUnreadable, err),
 		Public: "The record of this button cannot be read. Reset the button: it forgets its issue, which stays in the tracker."}
 }
 
-// maxAside bounds how many of a shard are told.
-const maxAside = 1000
+// maxUnreadable bounds how many of a shard UnreadableRecords returns.
+const maxUnreadable = 1000
 
-// Aside is a record that was set aside.
-type Aside struct {
+// Unreadable is a record that cannot be decoded, with when that was noticed.
+type Unreadable struct {
 	Key   Key
 	Since time.Time
 }
 
-// setAside takes a record that cannot be decoded out of the rescuer's set and the
-// backlog, and frees its slot. It is false, and nothing is done, for one
-// that can be decoded or is not there.
-func (s *Store) setAside(ctx context.Context, key Key) (bool, error) {
-	const op = "set record aside"
-	broken, err := s.broken(ctx, key)
-	if err != nil || !broken {
+// markUnreadable takes a record that cannot be decoded out of the rescuer's set and
+// the backlog, and frees its slot. It returns false and does nothing for one that
+// can be decoded or is not there.
+func (s *Store) markUnreadable(ctx context.Context, key Key) (bool, error) {
+	const op = "mark record unreadable"
+	unreadable, err := s.isUnreadable(ctx, key)
+	if err != nil || !unreadable {
 		return false, err
 	}
 	now, err := s.rdb.Time(ctx).Result()
@@ -47,7 +48,7 @@ func (s *Store) setAside(ctx context.Context, key Key) (bool, error) {
 	}
 	member, shard := key.String(), shardOf(key.Tenant)
 	_, err = s.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
-		p.ZAddNX(ctx, asideKey(shard), redis.Z{Score: float64(now.UnixMilli()), Member: member})
+		p.ZAddNX(ctx, unreadableKey(shard), redis.Z{Score: float64(now.UnixMilli()), Member: member})
 		p.ZRem(ctx, rescueKey(shard), member)
 		p.ZRem(ctx, backlogKey(key.Tenant), key.inTenant())
 		p.SRem(ctx, slotsKey(key.Tenant), key.inTenant())
@@ -63,8 +64,8 @@ func (s *Store) setAside(ctx context.Context, key Key) (bool, error) {
 // inTenant is the key's name within its tenant.
 func (k Key) inTenant() string { return k.Integration + ":" + k.Entity }
 
-// broken tells whether what is stored is no record.
-func (s *Store) broken(ctx context.Context, key Key) (bool, error) {
+// isUnreadable reports whether what is stored is no record.
+func (s *Store) isUnreadable(ctx context.Context, key Key) (bool, error) {
 	doc, err := s.rdb.HGet(ctx, recordsKey(key.Tenant, key.Integration), key.Entity).Result()
 	switch {
 	case errors.Is(err, redis.Nil):
@@ -82,7 +83,7 @@ func wellFormed(doc string) bool {
 	return err == nil && r.whole()
 }
 
-// whole tells whether a record has what every one has that was ever written.
+// whole reports whether a record has what every record has that was ever written.
 func (r Record) whole() bool { return r.State.known() && r.Epoch > 0 && r.Run > 0 }
 
 func (s State) known() bool {
@@ -94,18 +95,17 @@ func (s State) known() bool {
 	}
 }
 
-// Asides lists the records that are set aside, at most 1,000 of each shard.
-// One that was mended or removed meanwhile is on the list no more, and is
-// looked at again.
-func (s *Store) Asides(ctx context.Context) ([]Aside, error) {
-	const op = "list records set aside"
+// UnreadableRecords returns the unreadable records, at most 1,000 of each shard. One
+// that was mended or removed meanwhile leaves the list and is due for the rescuer.
+func (s *Store) UnreadableRecords(ctx context.Context) ([]Unreadable, error) {
+	const op = "list unreadable records"
 	replies, err := eachShard(ctx, s.rdb, func(p redis.Pipeliner, shard int) *redis.ZSliceCmd {
-		return p.ZRangeWithScores(ctx, asideKey(shard), 0, maxAside-1)
+		return p.ZRangeWithScores(ctx, unreadableKey(shard), 0, maxUnreadable-1)
 	})
 	if err != nil {
 		return nil, redisdb.Fault(op, err)
 	}
-	var out []Aside
+	var out []Unreadable
 	for shard, reply := range replies {
 		for _, z := range reply.Val() {
 			member, _ := z.Member.(string)
@@ -113,15 +113,15 @@ func (s *Store) Asides(ctx context.Context) ([]Aside, error) {
 			if err != nil {
 				continue
 			}
-			broken, err := s.broken(ctx, key)
+			unreadable, err := s.isUnreadable(ctx, key)
 			if err != nil {
 				return out, err
 			}
-			if broken {
-				out = append(out, Aside{Key: key, Since: Millis(int64(z.Score))})
+			if unreadable {
+				out = append(out, Unreadable{Key: key, Since: Millis(int64(z.Score))})
 				continue
 			}
-			if err := s.takeBack(ctx, shard, member); err != nil {
+			if err := s.unmarkUnreadable(ctx, shard, member); err != nil {
 				return out, err
 			}
 		}
@@ -129,16 +129,16 @@ func (s *Store) Asides(ctx context.Context) ([]Aside, error) {
 	return out, nil
 }
 
-// takeBack makes a record that was set aside due for the rescuer again. The
-// rescuer drops it if nothing is left to do.
-func (s *Store) takeBack(ctx context.Context, shard int, member string) error {
+// unmarkUnreadable makes a record due for the rescuer again. The rescuer drops it if
+// nothing is left to do.
+func (s *Store) unmarkUnreadable(ctx context.Context, shard int, member string) error {
 	now, err := s.rdb.Time(ctx).Result()
 	if err != nil {
 		return redisdb.Fault("take record back", err)
 	}
 	_, err = s.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
 		p.ZAddNX(ctx, rescueKey(shard), redis.Z{Score: float64(now.UnixMilli()), Member: member})
-		p.ZRem(ctx, asideKey(shard), member)
+		p.ZRem(ctx, unreadableKey(shard), member)
 		return nil
 	})
 	if err != nil {
@@ -148,7 +148,7 @@ func (s *Store) takeBack(ctx context.Context, shard int, member string) error {
 }
 
 // scrapLua removes a record that cannot be read, with all that is kept of it.
-// KEYS: records, history, rescue, aside, backlog, slots, the tenant's counters,
+// KEYS: records, history, rescue, unreadable, backlog, slots, the tenant's counters,
 // then the lists of the integration; ARGV: entity, name in the tenant, name.
 const scrapLua = `
 local gone = redis.call('HDEL', KEYS[1], ARGV[1])
@@ -161,10 +161,10 @@ if gone == 1 then redis.call('HINCRBY', KEYS[7], 'n', -1) end
 for i = 8, #KEYS do redis.call('ZREM', KEYS[i], ARGV[1]) end
 return gone`
 
-// scrap removes a record that was set aside.
+// scrap removes an unreadable record.
 func (s *Store) scrap(ctx context.Context, key Key) error {
 	shard := shardOf(key.Tenant)
-	keys := []string{recordsKey(key.Tenant, key.Integration), historyKey(key), rescueKey(shard), asideKey(shard), backlogKey(key.Tenant), slotsKey(key.Tenant), accountKey(key.Tenant)}
+	keys := []string{recordsKey(key.Tenant, key.Integration), historyKey(key), rescueKey(shard), unreadableKey(shard), backlogKey(key.Tenant), slotsKey(key.Tenant), accountKey(key.Tenant)}
 	for _, state := range []State{Initial, Progress, Connected, Failed, parked} {
 		keys = append(keys, indexKey(key.Tenant, key.Integration, state))
 	}
