@@ -38,11 +38,11 @@ type localScopes struct{ *app.App }
 // Pushes implements pushScopes.
 func (l localScopes) Pushes(tenant string) pushScope { return l.App.Pushes().Tenant(tenant) }
 
-// remoteScopes are those of a running plugin.
-type remoteScopes struct{ *client.Client }
+// serverScopes are those of a running plugin.
+type serverScopes struct{ *client.Client }
 
 // Pushes implements pushScopes.
-func (r remoteScopes) Pushes(tenant string) pushScope { return r.Client.Pushes(tenant) }
+func (s serverScopes) Pushes(tenant string) pushScope { return s.Client.Pushes(tenant) }
 
 // pushOptions are the flags.
 type pushOptions struct {
@@ -83,7 +83,7 @@ func pushesCommand() command {
 					return err
 				}
 				defer client.Close()
-				return plainly(do(ctx, remoteScopes{client}))
+				return plainly(do(ctx, serverScopes{client}))
 			}
 			return app.WithApp(ctx, cfg, inv.logger(cfg), version, func(ctx context.Context, a *app.App) error {
 				return plainly(do(ctx, localScopes{a}))

@@ -145,7 +145,7 @@ func (c *checkup) productboard(ctx context.Context) {
 		return
 	}
 	session := c.r.productboard(c.in)
-	remote, err := session.GetIntegration(ctx, c.in.ProductboardID)
+	existing, err := session.GetIntegration(ctx, c.in.ProductboardID)
 	switch {
 	case errors.Is(err, fault.NotFound):
 		c.add(OK, SubjectCredential, "", "Productboard takes the credential.")
@@ -156,7 +156,7 @@ func (c *checkup) productboard(ctx context.Context) {
 		return
 	}
 	c.add(OK, SubjectCredential, "", "Productboard takes the credential.")
-	c.compare(ctx, session, remote)
+	c.compare(ctx, session, existing)
 	if err := CheckItemFields(ctx, session, c.items); err != nil {
 		c.fail(SubjectItems, FieldSettings, err)
 		return
@@ -165,8 +165,8 @@ func (c *checkup) productboard(ctx context.Context) {
 }
 
 // compare looks at what Productboard shows, and whether it reaches us.
-func (c *checkup) compare(ctx context.Context, session Session, remote pbapi.Integration) {
-	_, names := difference(remote, c.in)
+func (c *checkup) compare(ctx context.Context, session Session, existing pbapi.Integration) {
+	_, names := difference(existing, c.in)
 	if len(names) == 0 {
 		c.add(OK, SubjectIntegration, "", "Productboard shows it as it is here.")
 	}

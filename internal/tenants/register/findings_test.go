@@ -34,7 +34,9 @@ func TestCheck(t *testing.T) {
 		"token may not read items": {func(w *world, _ tenants.Integration) {
 			w.fake.AddToken(pbfake.Token{Value: pbToken, Scopes: []string{"plugin-integrations:read", "plugin-integrations:write"}})
 		}, [][3]string{{"error", "productboard.items", "productboard.token"}}, "entities:read"},
-		"deleted at Productboard": {func(w *world, in tenants.Integration) { require.NoError(w.t, deleteRemote(w, in.ProductboardID)) },
+		"deleted at Productboard": {func(w *world, in tenants.Integration) {
+			require.NoError(w.t, deleteAtProductboard(w, in.ProductboardID))
+		},
 			[][3]string{{"error", "productboard.integration", "productboard.token"}}, "recreate"},
 		"renamed at Productboard": {func(w *world, in tenants.Integration) {
 			name := "Other"

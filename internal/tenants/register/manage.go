@@ -119,10 +119,10 @@ func (r *Registrar) find(ctx context.Context, in tenants.Integration) *workspace
 		return all.of(ctx, in)
 	}
 	ws := &workspace{session: r.productboard(in)}
-	remote, err := ws.session.GetIntegration(ctx, in.ProductboardID)
+	existing, err := ws.session.GetIntegration(ctx, in.ProductboardID)
 	switch {
 	case err == nil:
-		ws.listed = []pbapi.Integration{remote}
+		ws.listed = []pbapi.Integration{existing}
 	case !errors.Is(err, fault.NotFound): // a missing one is what decide looks at
 		ws.err = err
 	}

@@ -146,9 +146,9 @@ func TestPatch(t *testing.T) {
 		require.Equal(t, "other", in.Target.Settings["project"])
 		require.Equal(t, w.now, in.SecretsSet["target.credentials.apiKey"])
 		require.Equal(t, w.now.Add(-time.Hour), in.SecretsSet["productboard.token"])
-		remote := w.fake.Integrations()[0]
-		require.Equal(t, "Platform", remote.Name)
-		require.Equal(t, "Go", remote.Label)
+		existing := w.fake.Integrations()[0]
+		require.Equal(t, "Platform", existing.Name)
+		require.Equal(t, "Go", existing.Label)
 		require.Equal(t, probes, w.probes.Load())
 
 		in, _, err = w.reg.Patch(t.Context(), "acme", in.ID, func(in *tenants.Integration) error { in.Disabled = true; return nil })

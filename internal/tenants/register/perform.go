@@ -134,10 +134,10 @@ func (r *Registrar) adopt(ctx context.Context, j *job) {
 	if !r.begin(ctx, j) {
 		return
 	}
-	change, _ := difference(*j.remote, j.goal)
+	change, _ := difference(*j.existing, j.goal)
 	action := r.pbAction(j.goal)
 	change.Action = &action
-	if err := j.session.UpdateIntegration(ctx, j.remote.ID, change); err != nil {
+	if err := j.session.UpdateIntegration(ctx, j.existing.ID, change); err != nil {
 		if j.action == actionTakeOver {
 			r.undo(ctx, j, err)
 		} else {
@@ -145,7 +145,7 @@ func (r *Registrar) adopt(ctx context.Context, j *job) {
 		}
 		return
 	}
-	j.goal.ProductboardID = j.remote.ID
+	j.goal.ProductboardID = j.existing.ID
 	if r.settle(ctx, j) {
 		j.state, j.changes = Created, []string{"by an earlier run that was cut short"}
 		if j.action == actionTakeOver {
@@ -157,8 +157,8 @@ func (r *Registrar) adopt(ctx context.Context, j *job) {
 func (r *Registrar) update(ctx context.Context, j *job) {
 	var change pbapi.IntegrationUpdate
 	var changes []string
-	if j.remote != nil { // else nothing that Productboard knows is to be changed
-		change, changes = difference(*j.remote, j.goal)
+	if j.existing != nil { // else nothing that Productboard knows is to be changed
+		change, changes = difference(*j.existing, j.goal)
 	}
 	if j.goal.Registered != r.digest(j.goal) || (change.Status != nil && !j.goal.Disabled) {
 		// Enabling alone is not probed; with the action beside it, it is.
@@ -225,14 +225,14 @@ func status(in tenants.Integration) pbapi.IntegrationStatus {
 }
 
 // difference is what to change at Productboard of what it shows.
-func difference(remote pbapi.Integration, goal tenants.Integration) (change pbapi.IntegrationUpdate, names []string) {
-	if remote.Name != goal.Name {
+func difference(existing pbapi.Integration, goal tenants.Integration) (change pbapi.IntegrationUpdate, names []string) {
+	if existing.Name != goal.Name {
 		change.Name, names = &goal.Name, append(names, "name")
 	}
-	if remote.Label != goal.ButtonLabel {
+	if existing.Label != goal.ButtonLabel {
 		change.Label, names = &goal.ButtonLabel, append(names, "button label")
 	}
-	if s := status(goal); remote.Status != s {
+	if s := status(goal); existing.Status != s {
 		change.Status, names = &s, append(names, string(s))
 	}
 	return change, names

@@ -24,9 +24,9 @@ type job struct {
 	// goal is the record as it shall be.
 	goal    tenants.Integration
 	session Session
-	// remote is what Productboard shows of it, nil if it shows nothing.
-	remote *pbapi.Integration
-	action action
+	// existing is what Productboard shows of it, nil if it shows nothing.
+	existing *pbapi.Integration
+	action   action
 	// mayStayPending lets it stay pending where nobody has authorised the plugin yet.
 	mayStayPending bool
 	// takeOver is what was made elsewhere and shall become this one.
@@ -263,13 +263,13 @@ func refuseDuplicates(jobs []*job) {
 // decide chooses the action of a job.
 func (r *Registrar) decide(ctx context.Context, j *job, listed []pbapi.Integration) {
 	if j.takeOver != nil {
-		j.action, j.remote = actionTakeOver, j.takeOver
+		j.action, j.existing = actionTakeOver, j.takeOver
 		return
 	}
 	var same []pbapi.Integration // of the same type and name
 	for _, in := range listed {
 		if j.goal.ProductboardID != "" && in.ID == j.goal.ProductboardID {
-			j.remote = &in
+			j.existing = &in
 			return
 		}
 		if in.Type == j.goal.Type && in.Name == j.goal.Name {
@@ -283,7 +283,7 @@ func (r *Registrar) decide(ctx context.Context, j *job, listed []pbapi.Integrati
 	case begun && r.now().Before(j.stored.CreateBegun.Add(createSettles)):
 		j.refuse(fault.Conflict, FieldName, "Productboard is creating it at the moment, or has left open whether it did; apply again after %s", j.stored.CreateBegun.Add(createSettles).UTC().Format("15:04:05 MST"))
 	case begun && !j.stored.CreateBegun.IsZero() && len(same) == 1 && !r.isOurs(ctx, j, same[0].ID):
-		j.action, j.remote = actionAdopt, &same[0]
+		j.action, j.existing = actionAdopt, &same[0]
 	case len(same) > 0:
 		j.refuse(fault.Conflict, FieldName, "Productboard already has an integration of the type %q with this name that this plugin did not make (%s); delete it there or choose another name", j.goal.Type, same[0].ID)
 	case begun:

@@ -87,10 +87,10 @@ func TestApplyAfterACrash(t *testing.T) {
 				res := w.mustApply(p)[0]
 				require.Equal(t, register.Created, res.State)
 				require.Equal(t, begun.ID, res.ID)
-				remote := w.fake.Integrations()
-				require.Len(t, remote, 1, "no second column")
-				require.Equal(t, remote[0].ID, res.ProductboardID)
-				require.Equal(t, res.ActionURL, remote[0].ActionURL)
+				existing := w.fake.Integrations()
+				require.Len(t, existing, 1, "no second column")
+				require.Equal(t, existing[0].ID, res.ProductboardID)
+				require.Equal(t, res.ActionURL, existing[0].ActionURL)
 				require.Equal(t, register.Unchanged, w.mustApply(p)[0].State)
 			})
 		})
@@ -108,9 +108,9 @@ func TestApplyAdoptsWithItsOwnAction(t *testing.T) {
 	require.NoError(t, w.fake.SetEdge("https://new.example.com", w.front.URL))
 	want.Integration.ButtonLabel = "Go"
 	res := w.mustApply(declare(want))[0]
-	remote := w.fake.Integrations()[0]
-	require.Equal(t, "https://new.example.com/actions/"+res.ID, remote.ActionURL)
-	require.Equal(t, "Go", remote.Label)
+	existing := w.fake.Integrations()[0]
+	require.Equal(t, "https://new.example.com/actions/"+res.ID, existing.ActionURL)
+	require.Equal(t, "Go", existing.Label)
 }
 
 func TestApplyDoesNotAdoptWhatMayBeSomebodyElses(t *testing.T) {
@@ -178,7 +178,7 @@ func TestApplyDeletedAtProductboard(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		p := declare(desired("Engineering"))
 		first := w.mustApply(p)[0]
-		require.NoError(t, deleteRemote(w, first.ProductboardID))
+		require.NoError(t, deleteAtProductboard(w, first.ProductboardID))
 
 		_, err := w.apply(p)
 		require.ErrorContains(t, err, "acme.yaml:Engineering:productboard.token: Productboard does not have the integration "+first.ProductboardID+" any more")
@@ -222,7 +222,7 @@ func TestApplyDoesNotAdoptAfterASureFailure(t *testing.T) {
 	require.ErrorContains(t, err, "Productboard already has an integration")
 }
 
-func deleteRemote(w *world, id string) error {
+func deleteAtProductboard(w *world, id string) error {
 	return w.productboard(anyOf(pbToken)).(*pbapi.Session).DeleteIntegration(w.t.Context(), id)
 }
 

@@ -186,18 +186,18 @@ func TestApplyTwice(t *testing.T) {
 		p := declare(desired("Engineering"), desired("Support"))
 		first := w.mustApply(p)
 		require.Len(t, first, 2)
-		remote := w.fake.Integrations()
-		require.Len(t, remote, 2)
+		existing := w.fake.Integrations()
+		require.Len(t, existing, 2)
 		for i, res := range first {
 			require.Equal(t, register.Created, res.State)
 			require.Equal(t, "acme", res.Tenant)
 			require.Regexp(t, `^[a-z2-7]{26}$`, res.ID)
 			require.Equal(t, public+"/actions/"+res.ID, res.ActionURL)
-			require.Equal(t, remote[i].ID, res.ProductboardID)
-			require.Equal(t, res.ActionURL, remote[i].ActionURL)
-			require.Equal(t, "com.pushbutton.redmine", remote[i].Type)
-			require.Equal(t, "Push", remote[i].Label)
-			require.Equal(t, "enabled", remote[i].Status)
+			require.Equal(t, existing[i].ID, res.ProductboardID)
+			require.Equal(t, res.ActionURL, existing[i].ActionURL)
+			require.Equal(t, "com.pushbutton.redmine", existing[i].Type)
+			require.Equal(t, "Push", existing[i].Label)
+			require.Equal(t, "enabled", existing[i].Status)
 			stored, err := w.store.ByID(t.Context(), res.ID)
 			require.NoError(t, err)
 			require.Equal(t, res.ProductboardID, stored.ProductboardID)
@@ -226,19 +226,19 @@ func TestApplyChanges(t *testing.T) {
 		changes []string
 		probes  int64
 		calls   int
-		check   func(t *testing.T, remote pbfake.Integration, stored tenants.Integration)
+		check   func(t *testing.T, existing pbfake.Integration, stored tenants.Integration)
 	}{
 		"label": {
 			change: func(_ *world, in *tenants.Integration) { in.ButtonLabel = "Go" }, changes: []string{"button label"}, calls: 1,
-			check: func(t *testing.T, remote pbfake.Integration, stored tenants.Integration) {
-				require.Equal(t, "Go", remote.Label)
+			check: func(t *testing.T, existing pbfake.Integration, stored tenants.Integration) {
+				require.Equal(t, "Go", existing.Label)
 				require.Equal(t, "Go", stored.ButtonLabel)
 			},
 		},
 		"disabled": {
 			change: func(_ *world, in *tenants.Integration) { in.Disabled = true }, changes: []string{"disabled"}, calls: 1,
-			check: func(t *testing.T, remote pbfake.Integration, stored tenants.Integration) {
-				require.Equal(t, "disabled", remote.Status)
+			check: func(t *testing.T, existing pbfake.Integration, stored tenants.Integration) {
+				require.Equal(t, "disabled", existing.Status)
 				require.True(t, stored.Disabled)
 			},
 		},
@@ -269,8 +269,8 @@ func TestApplyChanges(t *testing.T) {
 				w.move("https://new.example.com")
 				require.NoError(w.t, w.fake.SetEdge("https://new.example.com", w.front.URL))
 			}, changes: []string{"action"}, probes: 1, calls: 1,
-			check: func(t *testing.T, remote pbfake.Integration, stored tenants.Integration) {
-				require.Equal(t, "https://new.example.com/actions/"+stored.ID, remote.ActionURL)
+			check: func(t *testing.T, existing pbfake.Integration, stored tenants.Integration) {
+				require.Equal(t, "https://new.example.com/actions/"+stored.ID, existing.ActionURL)
 			},
 		},
 	} {
@@ -330,10 +330,10 @@ func TestApplyMendsWhatWasChangedAtProductboard(t *testing.T) {
 	require.NoError(t, w.productboard(anyOf(pbToken)).UpdateIntegration(t.Context(), id,
 		pbapi.IntegrationUpdate{Name: &name, Label: &label, Status: &status}))
 	require.Equal(t, []string{"name", "button label", "enabled", "action"}, w.mustApply(declare(want))[0].Changes)
-	remote := w.fake.Integrations()[0]
-	require.Equal(t, "Engineering", remote.Name)
-	require.Equal(t, "Push", remote.Label)
-	require.Equal(t, "enabled", remote.Status)
+	existing := w.fake.Integrations()[0]
+	require.Equal(t, "Engineering", existing.Name)
+	require.Equal(t, "Push", existing.Label)
+	require.Equal(t, "enabled", existing.Status)
 }
 
 func TestApplyLeavesTheUndeclaredAlone(t *testing.T) {

@@ -50,7 +50,7 @@ func (r *Registrar) Delete(ctx context.Context, tenant, id string, d Deletion) e
 		}
 	}
 	if !d.KeepAtProductboard {
-		if err := r.deleteRemote(ctx, in); err != nil {
+		if err := r.deleteAtProductboard(ctx, in); err != nil {
 			return err
 		}
 	}
@@ -65,8 +65,8 @@ func (r *Registrar) Delete(ctx context.Context, tenant, id string, d Deletion) e
 	return r.forget(ctx, scope, id)
 }
 
-// deleteRemote deletes at Productboard what there is of ours.
-func (r *Registrar) deleteRemote(ctx context.Context, in tenants.Integration) error {
+// deleteAtProductboard deletes at Productboard what there is of ours.
+func (r *Registrar) deleteAtProductboard(ctx context.Context, in tenants.Integration) error {
 	id := in.ProductboardID
 	if id == "" {
 		if in.CreateBegun.IsZero() {
@@ -87,7 +87,7 @@ func (r *Registrar) deleteRemote(ctx context.Context, in tenants.Integration) er
 		if j.action != actionAdopt {
 			return nil // there is none, or none that is surely ours
 		}
-		id = j.remote.ID
+		id = j.existing.ID
 	}
 	err := r.productboard(in).DeleteIntegration(ctx, id)
 	if errors.Is(err, fault.NotFound) {

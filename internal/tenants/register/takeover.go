@@ -35,7 +35,7 @@ type Takeover struct {
 func (r *Registrar) TakeOver(ctx context.Context, tenant, productboardID string, desired tenants.Integration) (Takeover, error) {
 	j := &job{tenant: tenant}
 	session := r.productboard(desired)
-	remote, err := session.GetIntegration(ctx, productboardID)
+	existing, err := session.GetIntegration(ctx, productboardID)
 	switch {
 	case errors.Is(err, fault.NotFound), errors.Is(err, fault.Invalid):
 		j.fail(FieldProductboardID, err)
@@ -47,7 +47,7 @@ func (r *Registrar) TakeOver(ctx context.Context, tenant, productboardID string,
 	if j.state == Failed {
 		return Takeover{Result: r.result(j)}, j.problems
 	}
-	desired.Name, desired.Type, desired.ButtonLabel, desired.Disabled = remote.Name, remote.Type, remote.Label, remote.Status == pbapi.Disabled
+	desired.Name, desired.Type, desired.ButtonLabel, desired.Disabled = existing.Name, existing.Type, existing.Label, existing.Status == pbapi.Disabled
 	j.desired = Desired{Integration: desired}
 	if _, err := r.store.Tenant(tenant).ByName(ctx, desired.Name); err == nil {
 		j.refuse(fault.Conflict, FieldName, "The tenant has an integration of this name already.")
@@ -62,7 +62,7 @@ func (r *Registrar) TakeOver(ctx context.Context, tenant, productboardID string,
 	for _, c := range connections {
 		out.Buttons[c.State.State]++
 	}
-	j.takeOver = &remote
+	j.takeOver = &existing
 	out.Integration, out.Result, err = r.single(ctx, j, bothSides())
 	if err != nil || r.opts.Link == nil {
 		return out, err
