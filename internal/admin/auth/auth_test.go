@@ -263,7 +263,7 @@ func TestJWKS(t *testing.T) {
 	now := start
 	out := outbound.New(outbound.Options{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}})
 	defer out.Close()
-	keys := auth.NewJWKS(server.URL, out, func() time.Time { return now })
+	keys := auth.NewJWKS(server.URL, out, &auth.JWKSOptions{Now: func() time.Time { return now }})
 	v := verifier(t, nil, keys)
 	try := func(s signer, kid string) error {
 		_, err := v.Verify(context.Background(), sign(t, s.method, kid, s.key, good()))
@@ -284,7 +284,7 @@ func TestJWKS(t *testing.T) {
 	now = now.Add(time.Hour)
 	require.NoError(t, try(all[0], "a"), "the issuer's outage is survived")
 
-	fresh := verifier(t, nil, auth.NewJWKS(server.URL, out, clock))
+	fresh := verifier(t, nil, auth.NewJWKS(server.URL, out, &auth.JWKSOptions{Now: clock}))
 	_, err = fresh.Verify(t.Context(), sign(t, all[0].method, "a", all[0].key, good()))
 	assert.Equal(t, fault.Unavailable, fault.KindOf(err), "not the caller's fault")
 }
@@ -312,7 +312,7 @@ func TestAHangingIssuerKeepsNobodyWaiting(t *testing.T) {
 	out := outbound.New(outbound.Options{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, Observe: func(outbound.Observation) { ended.Add(1) }})
 	defer out.Close()
 	var age atomic.Int64
-	issuer := auth.NewJWKS(server.URL, out, func() time.Time { return start.Add(time.Duration(age.Load())) })
+	issuer := auth.NewJWKS(server.URL, out, &auth.JWKSOptions{Now: func() time.Time { return start.Add(time.Duration(age.Load())) }})
 	v := verifier(t, nil, sharedKey(t), issuer)
 	jwks := func() error {
 		_, err := v.Verify(t.Context(), sign(t, all[0].method, "a", all[0].key, good()))

@@ -50,12 +50,19 @@ type namedKey struct {
 	publicKey
 }
 
-// NewJWKS makes a JWKS; nothing is read yet. now may be nil.
-func NewJWKS(url string, http *outbound.Client, now func() time.Time) *JWKS {
-	if now == nil {
-		now = time.Now
+// JWKSOptions are what a JWKS can do without.
+type JWKSOptions struct {
+	// Now is the clock; nil means time.Now.
+	Now func() time.Time
+}
+
+// NewJWKS makes a JWKS; nothing is read yet. opts may be nil.
+func NewJWKS(url string, http *outbound.Client, opts *JWKSOptions) *JWKS {
+	j := &JWKS{url: url, http: http, now: time.Now}
+	if opts != nil && opts.Now != nil {
+		j.now = opts.Now
 	}
-	return &JWKS{url: url, http: http, now: now}
+	return j
 }
 
 // Find implements Keys. A token that names no key may be signed with any of
