@@ -44,9 +44,9 @@ func TestApply(t *testing.T) {
 		require.Equal(t, []string{"acme/Engineering: created", "beta/Support: created"}, got.states(t, got.body))
 		require.NotContains(t, got.raw, "canary")
 		for i := range 2 {
-			again := o.do(operator, http.MethodPost, "/apply", two)
-			require.Equal(t, http.StatusOK, again.status, again.raw)
-			require.Equal(t, []string{"acme/Engineering: unchanged", "beta/Support: unchanged"}, again.states(t, again.body), i)
+			second := o.do(operator, http.MethodPost, "/apply", two)
+			require.Equal(t, http.StatusOK, second.status, second.raw)
+			require.Equal(t, []string{"acme/Engineering: unchanged", "beta/Support: unchanged"}, second.states(t, second.body), i)
 		}
 
 		got = o.do(o.admin, http.MethodPost, "/tenants/acme/apply", `{"integrations":[`+strings.Replace(goodIntegration, `"Push"`, `"Go"`, 1)+`]}`)

@@ -38,12 +38,12 @@ func TestIdempotencyKey(t *testing.T) {
 		first := post(operator, `{"id":"acme"}`, "k1")
 		require.Equal(t, http.StatusCreated, first.status, first.raw)
 		assert.Empty(t, first.head.Get("Idempotency-Replayed"))
-		again := post(operator, `{"id":"acme"}`, "k1")
-		require.Equal(t, http.StatusCreated, again.status, again.raw)
-		assert.Equal(t, first.raw, again.raw)
-		assert.Equal(t, "true", again.head.Get("Idempotency-Replayed"))
+		second := post(operator, `{"id":"acme"}`, "k1")
+		require.Equal(t, http.StatusCreated, second.status, second.raw)
+		assert.Equal(t, first.raw, second.raw)
+		assert.Equal(t, "true", second.head.Get("Idempotency-Replayed"))
 		for _, name := range []string{"ETag", "Location"} {
-			assert.Equal(t, first.head.Get(name), again.head.Get(name))
+			assert.Equal(t, first.head.Get(name), second.head.Get(name))
 		}
 		name, _ := post(operator, `{"id":"other"}`, "k1").problem()
 		assert.Equal(t, "idempotency-conflict", name)

@@ -115,9 +115,9 @@ func TestConnectionsLife(t *testing.T) {
 		key := []string{"Idempotency-Key", "once"}
 		done := p.do(p.admin, http.MethodPost, "/tenants/acme/connections/retry", `{"kind":"unavailable"}`, key...)
 		require.EqualValues(t, 1, p.ok(done)["retried"], "e-1 is under way already")
-		again := p.do(p.admin, http.MethodPost, "/tenants/acme/connections/retry", `{"kind":"unavailable"}`, key...)
-		require.Equal(t, done.raw, again.raw)
-		require.Equal(t, "true", again.head.Get("Idempotency-Replayed"))
+		second := p.do(p.admin, http.MethodPost, "/tenants/acme/connections/retry", `{"kind":"unavailable"}`, key...)
+		require.Equal(t, done.raw, second.raw)
+		require.Equal(t, "true", second.head.Get("Idempotency-Replayed"))
 		require.EqualValues(t, 0, p.ok(p.do(p.admin, http.MethodPost, "/tenants/acme/connections/retry", `{}`))["retried"])
 
 		require.Equal(t, "initial", p.ok(p.do(p.admin, http.MethodPost, button+"/reset", ""))["state"])

@@ -122,7 +122,7 @@ func TestALogKeepsTheLatest(t *testing.T) {
 
 // Denials are bounded by callers and operations, whatever is tried, and leave
 // the log alone.
-func TestRefusals(t *testing.T) {
+func TestDenials(t *testing.T) {
 	redistest.Each(t, func(t *testing.T, env redistest.Env) {
 		l := audit.New(env.Client)
 		require.NoError(t, l.Add(t.Context(), entry("kept"), "acme"))

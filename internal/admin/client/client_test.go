@@ -86,8 +86,8 @@ func TestProblemsBecomeFaults(t *testing.T) {
 	}
 }
 
-// What is none of the admin API's answers is told as that, whatever it is.
-func TestOddAnswers(t *testing.T) {
+// What is none of the admin API's answers is reported as that, whatever it is.
+func TestForeignAnswers(t *testing.T) {
 	for name, f := range map[string]http.HandlerFunc{
 		"html": func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "<p>Welcome") },
 		"html as json": func(w http.ResponseWriter, _ *http.Request) {

@@ -168,8 +168,8 @@ func TestAJobIsOneProcess(t *testing.T) {
 	})
 }
 
-// A failure is told and tried again, and there is a way out.
-func TestAFailureIsTold(t *testing.T) {
+// A failure is reported and tried again, and there is a way out.
+func TestAFailureIsReported(t *testing.T) {
 	redistest.Each(t, func(t *testing.T, env redistest.Env) {
 		w := newWorld(t, env)
 		acme := w.tenant("acme", "a")

@@ -17,16 +17,16 @@ import (
 // ends makes the tracker tell when its credential ends.
 func (w *world) ends(at time.Time) { w.checked.ExpiryKnown, w.checked.Expires = true, at }
 
-func expiryFindings(t *testing.T, w *world, id string) (levels []string, said string) {
+func expiryFindings(t *testing.T, w *world, id string) (levels []string, messages string) {
 	t.Helper()
 	found, err := w.reg.Check(t.Context(), "acme", id)
 	require.NoError(t, err)
 	for _, f := range found {
 		if strings.Contains(f.Message, "ends on") || strings.Contains(f.Message, "ended on") || strings.Contains(f.Message, "good until") {
-			levels, said = append(levels, string(f.Level)+" "+f.Subject+" "+f.Field), said+f.Message
+			levels, messages = append(levels, string(f.Level)+" "+f.Subject+" "+f.Field), messages+f.Message
 		}
 	}
-	return levels, said
+	return levels, messages
 }
 
 // A check tells when the credential ends, warns 14 days ahead, and stores it.
@@ -41,24 +41,24 @@ func TestCheckTellsTheEndOfACredential(t *testing.T) {
 	require.Empty(t, levels, "nobody tells")
 
 	w.ends(now.Add(15 * 24 * time.Hour))
-	levels, said := expiryFindings(t, w, in.ID)
+	levels, messages := expiryFindings(t, w, in.ID)
 	require.Equal(t, []string{"ok tracker "}, levels)
-	require.Contains(t, said, "good until 2026-12-16 10:00 UTC")
+	require.Contains(t, messages, "good until 2026-12-16 10:00 UTC")
 	require.Equal(t, now.Add(15*24*time.Hour), w.stored(in.ID).Expires[fault.SideTracker].At)
 	version := w.stored(in.ID).Version
 
 	now = now.Add(25 * time.Hour)
-	levels, said = expiryFindings(t, w, in.ID)
+	levels, messages = expiryFindings(t, w, in.ID)
 	require.Equal(t, []string{"warning tracker target.credentials"}, levels)
-	require.Contains(t, said, "ends on 2026-12-16 10:00 UTC, in 13 days. Make a new one there")
+	require.Contains(t, messages, "ends on 2026-12-16 10:00 UTC, in 13 days. Make a new one there")
 	require.Equal(t, version, w.stored(in.ID).Version, "it was known")
 
 	now = now.Add(13 * 24 * time.Hour)
-	_, said = expiryFindings(t, w, in.ID)
-	require.Contains(t, said, "in 23 hours")
+	_, messages = expiryFindings(t, w, in.ID)
+	require.Contains(t, messages, "in 23 hours")
 	now = now.Add(24 * time.Hour)
-	_, said = expiryFindings(t, w, in.ID)
-	require.Contains(t, said, "ended on 2026-12-16 10:00 UTC")
+	_, messages = expiryFindings(t, w, in.ID)
+	require.Contains(t, messages, "ended on 2026-12-16 10:00 UTC")
 	w.ends(time.Time{})
 	levels, _ = expiryFindings(t, w, in.ID)
 	require.Empty(t, levels, "it has no end any more")

@@ -76,17 +76,17 @@ func TestCheck(t *testing.T) {
 			found, err := w.reg.Check(t.Context(), "acme", in.ID)
 			require.NoError(t, err)
 			var bad [][3]string
-			said := ""
+			messages := ""
 			for _, f := range found {
 				require.NotEmpty(t, f.Message)
 				require.NotContains(t, f.Message, "canary")
 				if f.Level != register.OK {
 					bad = append(bad, [3]string{string(f.Level), f.Subject, f.Field})
-					said += f.Message
+					messages += f.Message
 				}
 			}
 			require.Equal(t, tc.want, bad)
-			require.Contains(t, said, tc.text)
+			require.Contains(t, messages, tc.text)
 			require.Equal(t, stored, w.stored(in.ID), "a check changes nothing")
 		})
 	}
@@ -138,7 +138,7 @@ func TestTakeOver(t *testing.T) {
 	})
 }
 
-func TestTakeOverThatIsRefused(t *testing.T) {
+func TestTakeOverRejects(t *testing.T) {
 	w := newWorld(t, redistest.Mini(t))
 	w.tenant()
 	newOther(w)

@@ -233,10 +233,10 @@ func TestRotateActionSecret(t *testing.T) {
 		require.Equal(t, rotated, w.stored(in.ID))
 
 		w.now = w.now.Add(time.Minute)
-		again, _, err := w.reg.Patch(t.Context(), "acme", in.ID, func(in *tenants.Integration) error { in.ButtonLabel = "Go"; return nil })
+		second, _, err := w.reg.Patch(t.Context(), "acme", in.ID, func(in *tenants.Integration) error { in.ButtonLabel = "Go"; return nil })
 		require.NoError(t, err)
-		require.Equal(t, tenants.FormerAuth{}, again.Former, "the old one is forgotten")
-		require.Equal(t, rotated.ActionAuth, again.ActionAuth)
+		require.Equal(t, tenants.FormerAuth{}, second.Former, "the old one is forgotten")
+		require.Equal(t, rotated.ActionAuth, second.ActionAuth)
 	})
 }
 
@@ -338,8 +338,8 @@ func TestDelete(t *testing.T) {
 		require.Contains(t, problems(t, err), "confirm")
 		require.Len(t, w.fake.Integrations(), 1)
 
-		var told int64
-		d := register.Deletion{Confirm: "Engineering", Progress: func(n int64) { told = n }}
+		var progress int64
+		d := register.Deletion{Confirm: "Engineering", Progress: func(n int64) { progress = n }}
 		b.err = fault.New(fault.Unavailable, "delete", "Redis is away.")
 		require.ErrorIs(t, w.reg.Delete(t.Context(), "acme", in.ID, d), fault.Unavailable)
 		require.Empty(t, w.fake.Integrations())
@@ -351,7 +351,7 @@ func TestDelete(t *testing.T) {
 		require.NoError(t, w.reg.Delete(t.Context(), "acme", in.ID, d))
 		require.Equal(t, []string{"acme/" + in.ID}, b.gone)
 		require.Contains(t, revoked, in.ID)
-		require.Equal(t, int64(3), told)
+		require.Equal(t, int64(3), progress)
 		_, err = w.store.ByID(t.Context(), in.ID)
 		require.ErrorIs(t, err, fault.NotFound)
 		require.ErrorIs(t, w.reg.Delete(t.Context(), "acme", in.ID, d), fault.NotFound)

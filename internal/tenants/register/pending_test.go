@@ -51,8 +51,8 @@ func TestApplyBeforeSomebodyHasConnected(t *testing.T) {
 		require.Contains(t, text, "next:         Authorise the plugin at Productboard over its admin API (POST https://push.example.com/admin/v1/tenants/acme/integrations/"+first.ID+"/oauth")
 		stored := w.stored(first.ID)
 
-		again, _ := apply()
-		require.Equal(t, first, again)
+		second, _ := apply()
+		require.Equal(t, first, second)
 		require.Equal(t, stored, w.stored(first.ID), "a second run changes nothing")
 
 		declaration.Tenants[0].Integrations[0].Integration.ButtonLabel = "Go"

@@ -193,10 +193,10 @@ func TestApplyDeletedAtProductboard(t *testing.T) {
 		require.Empty(t, stored.ProductboardID)
 
 		require.NoError(t, w.fake.SetEdge(public, w.front.URL))
-		again := w.mustApply(p)[0]
-		require.Equal(t, register.Created, again.State)
-		require.Equal(t, first.ID, again.ID)
-		require.NotEqual(t, first.ProductboardID, again.ProductboardID)
+		second := w.mustApply(p)[0]
+		require.Equal(t, register.Created, second.State)
+		require.Equal(t, first.ID, second.ID)
+		require.NotEqual(t, first.ProductboardID, second.ProductboardID)
 		require.Equal(t, register.Unchanged, w.mustApply(p)[0].State)
 	})
 }

@@ -40,9 +40,9 @@ func TestPatchKeepsCredentialsWhereTheyWereSetFor(t *testing.T) {
 		return nil
 	})
 	require.NoError(t, err)
-	again := desired("Engineering")
-	again.Integration.Target.Settings["elsewhere"] = "https://fourth.example"
-	require.Equal(t, register.Updated, w.mustApply(declare(again))[0].State)
+	second := desired("Engineering")
+	second.Integration.Target.Settings["elsewhere"] = "https://fourth.example"
+	require.Equal(t, register.Updated, w.mustApply(declare(second))[0].State)
 }
 
 // What cannot be stored is told before anything is written.

@@ -464,9 +464,9 @@ func TestFieldsThatTemplatesName(t *testing.T) {
 	w.checked = register.Checked{ItemFields: []string{"name", "go-live date", pbfake.FieldImpact}, Caveat: "It may push twice."}
 	report, err := w.apply(declare(desired("Engineering")))
 	require.NoError(t, err, "by id, and by name whatever its case")
-	var said strings.Builder
-	require.NoError(t, report.Write(&said))
-	require.Contains(t, said.String(), "It may push twice.")
+	var printed strings.Builder
+	require.NoError(t, report.Write(&printed))
+	require.Contains(t, printed.String(), "It may push twice.")
 
 	w.checked.ItemFields = []string{"Impct", "name"}
 	_, err = w.apply(declare(desired("Support")))
