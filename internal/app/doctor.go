@@ -204,8 +204,9 @@ func (d *doctor) integration(ctx context.Context, in tenants.Integration) {
 
 // expiry warns of credentials that end soon.
 func (d *doctor) expiry(ctx context.Context, name string, in tenants.Integration) {
-	for _, side := range expirySides(in) {
-		if at, err := d.app.expiry(ctx, in, side); err == nil {
+	credentials := expiring{d.app}
+	for _, side := range credentials.Sides(in) {
+		if at, err := credentials.Ask(ctx, in, side); err == nil {
 			in.SetExpiry(side, at)
 		}
 		if note := register.ExpiryNote(in, side, time.Now()); note != "" {

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"iter"
 	"time"
 
 	"pushbutton/internal/fault"
@@ -21,17 +22,24 @@ const (
 // expiryWatcher asks once a day when the credentials end, but not for a tenant
 // that is halted: nothing is sent for that.
 func (a *App) expiryWatcher() *expiry.Watcher {
-	return &expiry.Watcher{
-		Integrations: a.working, Dates: a.tenants, Note: register.ExpiryNote, Log: a.log, Ask: a.expiry,
-		Claim: func(ctx context.Context, in tenants.Integration) bool {
-			return a.claim(ctx, expiryAsked+in.ID, expiryDay)
-		},
-		Sides: expirySides,
-	}
+	return expiry.NewWatcher(expiring{a}, a.tenants, register.ExpiryNote, &expiry.Options{Log: a.log})
 }
 
-// expirySides are the sides of an integration whose credential may tell.
-func expirySides(in tenants.Integration) (sides []fault.Side) {
+// expiring are the integrations as the watcher of their credentials sees them.
+type expiring struct{ a *App }
+
+// All implements expiry.Integrations.
+func (e expiring) All(ctx context.Context) iter.Seq2[tenants.Integration, error] {
+	return e.a.working(ctx)
+}
+
+// Claim implements expiry.Integrations.
+func (e expiring) Claim(ctx context.Context, in tenants.Integration) bool {
+	return e.a.claim(ctx, expiryAsked+in.ID, expiryDay)
+}
+
+// Sides implements expiry.Integrations: the sides whose credential may tell.
+func (expiring) Sides(in tenants.Integration) (sides []fault.Side) {
 	kind, _ := catalog.ByType(in.Target.Type) // an unknown one has no driver, and tells nothing
 	if _, tells := targets.Ability[targets.Expirer](kind.Driver); tells {
 		sides = append(sides, fault.SideTracker)
@@ -42,19 +50,19 @@ func expirySides(in tenants.Integration) (sides []fault.Side) {
 	return sides
 }
 
-// expiry tells when a credential ends. Of Productboard's, only an OAuth session
-// tells: it is renewed by itself long before, so its end counts once it comes
-// near all the same.
-func (a *App) expiry(ctx context.Context, in tenants.Integration, side fault.Side) (time.Time, error) {
+// Ask implements expiry.Integrations. Of Productboard's credentials, only an
+// OAuth session has an end. It is renewed by itself long before, so its end
+// counts only if it comes near all the same.
+func (e expiring) Ask(ctx context.Context, in tenants.Integration, side fault.Side) (time.Time, error) {
 	if side == fault.SideTracker {
-		target, err := a.peers.Target(ctx, in)
+		target, err := e.a.peers.Target(ctx, in)
 		if err != nil {
 			return time.Time{}, err
 		}
 		at, _, err := target.Expires(ctx)
 		return at, err
 	}
-	status, err := a.auth.Status(ctx, in)
+	status, err := e.a.auth.Status(ctx, in)
 	if err != nil || !(tenants.Expiry{At: status.RefreshBy}).Soon(time.Now()) {
 		return time.Time{}, err
 	}

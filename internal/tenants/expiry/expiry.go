@@ -33,23 +33,49 @@ type Dates interface {
 	SetExpiry(ctx context.Context, used tenants.Integration, side fault.Side, at time.Time) (bool, error)
 }
 
-// Watcher asks and warns.
-type Watcher struct {
-	// Integrations lists every integration of every tenant.
-	Integrations func(ctx context.Context) iter.Seq2[tenants.Integration, error]
+// Integrations are those whose credentials are watched.
+type Integrations interface {
+	// All lists every integration of every tenant.
+	All(ctx context.Context) iter.Seq2[tenants.Integration, error]
 	// Sides are those of an integration that can be asked.
-	Sides func(in tenants.Integration) []fault.Side
+	Sides(in tenants.Integration) []fault.Side
 	// Ask returns when a side's credential ends; zero: it has no end.
-	Ask func(ctx context.Context, in tenants.Integration, side fault.Side) (time.Time, error)
+	Ask(ctx context.Context, in tenants.Integration, side fault.Side) (time.Time, error)
 	// Claim takes the day's question about an integration; false: it was asked
 	// within a day.
-	Claim func(ctx context.Context, in tenants.Integration) bool
-	Dates Dates
-	// Note words the warning about a side; empty: there is none.
-	Note func(in tenants.Integration, side fault.Side, now time.Time) string
-	Log  *slog.Logger
+	Claim(ctx context.Context, in tenants.Integration) bool
+}
+
+// Note words the warning about a side; empty: there is none.
+type Note func(in tenants.Integration, side fault.Side, now time.Time) string
+
+// Options are what a Watcher can do without.
+type Options struct {
+	// Log is where the warnings go; nil: nowhere.
+	Log *slog.Logger
 	// Now is the clock; nil: time.Now.
 	Now func() time.Time
+}
+
+// Watcher asks and warns.
+type Watcher struct {
+	integrations Integrations
+	dates        Dates
+	note         Note
+	log          *slog.Logger
+	now          func() time.Time
+}
+
+// NewWatcher makes a Watcher. opts may be nil.
+func NewWatcher(integrations Integrations, dates Dates, note Note, opts *Options) *Watcher {
+	w := &Watcher{integrations: integrations, dates: dates, note: note, log: slog.New(slog.DiscardHandler), now: time.Now}
+	if opts != nil && opts.Log != nil {
+		w.log = opts.Log
+	}
+	if opts != nil && opts.Now != nil {
+		w.now = opts.Now
+	}
+	return w
 }
 
 // Pass asks about every integration whose day is over, MaxAsked at most. What
@@ -58,16 +84,16 @@ func (w *Watcher) Pass(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, PassLimit)
 	defer cancel()
 	asked := 0
-	for in, err := range w.Integrations(ctx) {
+	for in, err := range w.integrations.All(ctx) {
 		if ctx.Err() != nil || asked == MaxAsked {
 			return
 		}
 		if err != nil {
-			w.Log.WarnContext(ctx, "watch the ends of credentials", telemetry.KeyTenant, in.Tenant, telemetry.KeyError, err)
+			w.log.WarnContext(ctx, "watch the ends of credentials", telemetry.KeyTenant, in.Tenant, telemetry.KeyError, err)
 			continue
 		}
-		sides := w.Sides(in)
-		if len(sides) == 0 || !in.Deleting.IsZero() || !w.Claim(ctx, in) {
+		sides := w.integrations.Sides(in)
+		if len(sides) == 0 || !in.Deleting.IsZero() || !w.integrations.Claim(ctx, in) {
 			continue
 		}
 		asked++
@@ -80,22 +106,18 @@ func (w *Watcher) Pass(ctx context.Context) {
 }
 
 func (w *Watcher) look(ctx context.Context, in *tenants.Integration, side fault.Side) {
-	at, err := w.Ask(ctx, *in, side)
+	at, err := w.integrations.Ask(ctx, *in, side)
 	if err == nil {
-		if _, err = w.Dates.SetExpiry(ctx, *in, side, at); fault.KindOf(err) == fault.NotFound {
+		if _, err = w.dates.SetExpiry(ctx, *in, side, at); fault.KindOf(err) == fault.NotFound {
 			return // deleted meanwhile
 		}
 		in.SetExpiry(side, at)
 	}
 	if err != nil {
-		w.Log.InfoContext(ctx, "the end of a credential cannot be told", telemetry.KeyTenant, in.Tenant, telemetry.KeyIntegration, in.ID, telemetry.KeySide, string(side), telemetry.KeyError, err)
+		w.log.InfoContext(ctx, "the end of a credential cannot be told", telemetry.KeyTenant, in.Tenant, telemetry.KeyIntegration, in.ID, telemetry.KeySide, string(side), telemetry.KeyError, err)
 	}
-	now := time.Now
-	if w.Now != nil {
-		now = w.Now
-	}
-	if note := w.Note(*in, side, now()); note != "" { // also of what was known before
-		w.Log.WarnContext(ctx, "credential expires", telemetry.KeyTenant, in.Tenant, telemetry.KeyIntegration, in.ID, telemetry.KeyName, in.Name, telemetry.KeySide, string(side),
+	if note := w.note(*in, side, w.now()); note != "" { // also of what was known before
+		w.log.WarnContext(ctx, "credential expires", telemetry.KeyTenant, in.Tenant, telemetry.KeyIntegration, in.ID, telemetry.KeyName, in.Name, telemetry.KeySide, string(side),
 			telemetry.KeyExpires, in.Expires[side].At, telemetry.KeyNote, note)
 	}
 }

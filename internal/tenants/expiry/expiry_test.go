@@ -38,39 +38,40 @@ func (w *world) SetExpiry(_ context.Context, in tenants.Integration, _ fault.Sid
 }
 
 func (w *world) watcher() *expiry.Watcher {
-	return &expiry.Watcher{
-		Integrations: func(context.Context) iter.Seq2[tenants.Integration, error] {
-			return func(yield func(tenants.Integration, error) bool) {
-				if w.broken != nil && !yield(tenants.Integration{Tenant: "broken"}, w.broken) {
-					return
-				}
-				for _, in := range w.all {
-					if !yield(in, nil) {
-						return
-					}
-				}
+	return expiry.NewWatcher(w, w, register.ExpiryNote, &expiry.Options{Now: func() time.Time { return w.now }, Log: slog.New(slog.NewTextHandler(&w.log, nil))})
+}
+
+func (w *world) All(context.Context) iter.Seq2[tenants.Integration, error] {
+	return func(yield func(tenants.Integration, error) bool) {
+		if w.broken != nil && !yield(tenants.Integration{Tenant: "broken"}, w.broken) {
+			return
+		}
+		for _, in := range w.all {
+			if !yield(in, nil) {
+				return
 			}
-		},
-		Sides: func(in tenants.Integration) []fault.Side {
-			if in.Target.Type == "redmine" {
-				return nil
-			}
-			return []fault.Side{fault.SideTracker}
-		},
-		Ask: func(_ context.Context, in tenants.Integration, _ fault.Side) (time.Time, error) {
-			w.asked = append(w.asked, in.ID)
-			return w.ends[in.ID], w.fails[in.ID]
-		},
-		Claim: func(_ context.Context, in tenants.Integration) bool {
-			if last, ok := w.claims[in.ID]; ok && w.now.Sub(last) < 24*time.Hour {
-				return false
-			}
-			w.claims[in.ID] = w.now
-			return true
-		},
-		Dates: w, Note: register.ExpiryNote, Now: func() time.Time { return w.now },
-		Log: slog.New(slog.NewTextHandler(&w.log, nil)),
+		}
 	}
+}
+
+func (w *world) Sides(in tenants.Integration) []fault.Side {
+	if in.Target.Type == "redmine" {
+		return nil
+	}
+	return []fault.Side{fault.SideTracker}
+}
+
+func (w *world) Ask(_ context.Context, in tenants.Integration, _ fault.Side) (time.Time, error) {
+	w.asked = append(w.asked, in.ID)
+	return w.ends[in.ID], w.fails[in.ID]
+}
+
+func (w *world) Claim(_ context.Context, in tenants.Integration) bool {
+	if last, ok := w.claims[in.ID]; ok && w.now.Sub(last) < 24*time.Hour {
+		return false
+	}
+	w.claims[in.ID] = w.now
+	return true
 }
 
 func newWorld(ids ...string) *world {
