@@ -54,7 +54,7 @@ type App struct {
 	cache   *tenants.Cache
 	records *connections.Store
 	queue   *jobs.Queue
-	later   *jobs.Later // nil until Front
+	async   *jobs.AsyncQueue // nil until Front
 	peers   *peers
 	mapper  actions.Mapper // of previews
 	auth    *pbauth.Auth
@@ -109,10 +109,10 @@ const flushLimit = 2 * time.Second
 
 // Close gives back what New and Front took, once nobody uses them any more.
 func (a *App) Close() {
-	if a.later != nil {
+	if a.async != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), flushLimit)
 		defer cancel()
-		a.later.Close(ctx)
+		a.async.Close(ctx)
 	}
 	a.pbHTTP.Close()
 	a.trHTTP.Close()
@@ -133,8 +133,8 @@ func (a *App) Front() (http.Handler, error) {
 	if err != nil {
 		return nil, fmt.Errorf("admin API: %w", err)
 	}
-	a.later = jobs.NewLater(a.queue, a.log)
-	receiver := &actions.Receiver{Integrations: a.cache, Tenants: a.cache, Clicks: a.records, Queue: a.later, Log: log, Observe: a.metrics.Action}
+	a.async = jobs.NewAsyncQueue(a.queue, a.log)
+	receiver := &actions.Receiver{Integrations: a.cache, Tenants: a.cache, Clicks: a.records, Queue: a.async, Log: log, Observe: a.metrics.Action}
 	routes := server.Routes{Probe: probe.Handler(a.cache), Action: receiver.Handler(), Admin: api}
 	if api != nil {
 		routes.Callback, routes.CallbackPath = pbauth.Callback(), pbauth.CallbackPath
@@ -201,11 +201,11 @@ func (a *App) gauges() {
 		}
 	}
 	a.metrics.Gauge("plugin_queue_pending", "Runs that wait to be taken by a worker (-1: Redis cannot be asked).", read(func(context.Context) (float64, error) {
-		pending, _, _, err := a.queue.Waiting()
+		pending, _, _, err := a.queue.Depth()
 		return float64(pending), err
 	}))
 	a.metrics.Gauge("plugin_queue_age_seconds", "How long the oldest waiting run has waited (-1: Redis cannot be asked).", read(func(context.Context) (float64, error) {
-		_, _, oldest, err := a.queue.Waiting()
+		_, _, oldest, err := a.queue.Depth()
 		return oldest.Seconds(), err
 	}))
 	a.metrics.Gauge("plugin_needs_reconnect", "Integrations with a credential that does not work, or was repaired seconds ago (-1: Redis cannot be asked).", read(func(ctx context.Context) (float64, error) {

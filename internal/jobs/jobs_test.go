@@ -49,7 +49,7 @@ func TestQueueToWorker(t *testing.T) {
 		task := connections.Task{Key: key("e"), Run: 7}
 		require.NoError(t, q.Enqueue(ctx, task))
 		require.NoError(t, q.Enqueue(ctx, task), "queued already is as good")
-		pending, _, _, err := q.Waiting()
+		pending, _, _, err := q.Depth()
 		require.NoError(t, err)
 		require.Equal(t, 1, pending)
 
@@ -86,7 +86,7 @@ func TestShutdownCancelsWhatDoesNotFinish(t *testing.T) {
 	require.NoError(t, q.Enqueue(context.Background(), connections.Task{Key: key("e"), Run: 1}))
 	<-p.got
 	w.Shutdown() // returns, although the run would wait for ever
-	pending, scheduled, _, err := q.Waiting()
+	pending, scheduled, _, err := q.Depth()
 	require.NoError(t, err)
 	require.Zero(t, pending+scheduled, "the run ended by itself: it had time to hand itself back")
 }
@@ -104,7 +104,7 @@ func TestRescuerQueuesWhatWasLost(t *testing.T) {
 		require.NoError(t, err)
 		eventually(t, func() bool {
 			require.NoError(t, rescuer.Rescue(ctx))
-			pending, _, _, err := q.Waiting()
+			pending, _, _, err := q.Depth()
 			require.NoError(t, err)
 			return pending == 1
 		})

@@ -19,25 +19,25 @@ func (w *Worker) listen(listener int) {
 		if task == nil || w.listening.Err() != nil {
 			continue // the queue brings it to another process
 		}
-		if !w.shares.enter(task.Key.Tenant) {
+		if !w.tenants.acquire(task.Key.Tenant) {
 			continue // likewise
 		}
 		select {
-		case w.slots <- struct{}{}:
+		case w.places <- struct{}{}:
 			w.listeners.Go(func() { w.perform(*task) })
 		default:
-			w.shares.leave(task.Key.Tenant)
+			w.tenants.release(task.Key.Tenant)
 		}
 	}
 }
 
-// free waits until fewer runs are worked on than may be; false at the end.
+// free waits for a free place. It returns false once the worker shuts down.
 func (w *Worker) free() bool {
 	select {
 	case <-w.listening.Done():
 		return false
-	case w.slots <- struct{}{}:
-		<-w.slots
+	case w.places <- struct{}{}:
+		<-w.places
 		return w.listening.Err() == nil
 	}
 }
@@ -58,8 +58,8 @@ func (w *Worker) perform(task connections.Task) {
 		if r := recover(); r != nil { // as Asynq does for its own
 			w.opts.Log.ErrorContext(w.base, "run ended in a panic", task.Key.LogAttr(), telemetry.KeyPanic, r, telemetry.KeyStack, string(debug.Stack()))
 		}
-		w.shares.leave(task.Key.Tenant) // before somebody listens for the slot
-		<-w.slots
+		w.tenants.release(task.Key.Tenant) // before another run takes the place
+		<-w.places
 	}()
 	if err := w.performer.Perform(w.base, task.Key, task.Run); err != nil {
 		w.opts.Log.WarnContext(w.base, "run left to the queue", task.Key.LogAttr(), telemetry.KeyError, err)

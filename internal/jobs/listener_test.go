@@ -42,7 +42,7 @@ func TestWakeListBeginsARunThatIsNotInTheQueue(t *testing.T) {
 	w := NewWorker(env.Client, p, WorkerOptions{Concurrency: 2, Grace: time.Second, WakeList: b, Log: quietLog})
 	require.NoError(t, w.Start())
 	defer w.Shutdown()
-	wake := func(run int64) { // of a tenant of its own: the one before may still have its share
+	wake := func(run int64) { // of a tenant of its own: the one before may still have its place
 		b <- connections.Task{Key: connections.Key{Tenant: fmt.Sprint("tenant-", run), Integration: "i", Entity: "e"}, Run: run}
 		require.Equal(t, run, <-p.got)
 	}
@@ -100,7 +100,7 @@ func TestShutdownEndsWhatTheWakeListBegan(t *testing.T) {
 	}
 }
 
-func TestATenantHasHalfOfTheSlotsAtMost(t *testing.T) {
+func TestATenantHasHalfOfThePlacesAtMost(t *testing.T) {
 	env := redistest.Mini(t)
 	release := make(chan struct{})
 	p := &performer{got: make(chan int64, 10), do: func(_ context.Context, k connections.Key, _ int64) error {
@@ -109,7 +109,7 @@ func TestATenantHasHalfOfTheSlotsAtMost(t *testing.T) {
 		}
 		return nil
 	}}
-	w := start(t, env, p, time.Second) // 4 slots
+	w := start(t, env, p, time.Second) // 4 places
 	defer w.Shutdown()
 	defer close(release)
 	q := NewQueue(env.Client)

@@ -113,9 +113,9 @@ func (q *Queue) ensure(ctx context.Context, w connections.Task) (pending bool, e
 	return slices.Contains([]asynq.TaskState{asynq.TaskStatePending, asynq.TaskStateScheduled, asynq.TaskStateRetry}, info.State), nil
 }
 
-// Waiting tells how many runs wait to be taken, how many are scheduled for
-// later, and how long the oldest has waited.
-func (q *Queue) Waiting() (pending, scheduled int, oldest time.Duration, err error) {
+// Depth returns how many tasks are pending, how many are scheduled for later, and
+// how long the oldest pending one has waited.
+func (q *Queue) Depth() (pending, scheduled int, oldest time.Duration, err error) {
 	names, err := q.inspector.Queues()
 	if err != nil {
 		return 0, 0, 0, fault.Wrap(fault.Unavailable, "look at queues", err)

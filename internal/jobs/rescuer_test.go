@@ -42,7 +42,7 @@ func TestRescuerTreatsWhatItFound(t *testing.T) {
 			{Task: connections.Task{Key: broken}, Unreadable: true}, {Task: connections.Task{Key: due, Run: 2}, TakenOver: true}}}}
 	require.ErrorIs(t, l.Rescue(t.Context()), failed)
 	require.Equal(t, []string{"taken over"}, reasons)
-	pending, _, _, err := q.Waiting()
+	pending, _, _, err := q.Depth()
 	require.NoError(t, err)
 	require.EqualValues(t, 1, pending)
 	require.Contains(t, out.String(), "tenant=acme integration=in entity=broken")

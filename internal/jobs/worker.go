@@ -71,15 +71,15 @@ type Worker struct {
 	listening     context.Context
 	stopListening context.CancelFunc
 	listeners     sync.WaitGroup
-	// slots holds one entry for each run that is worked on, as far as it goes.
-	slots chan struct{}
-	// shares bounds what of it one tenant may have.
-	shares shares
+	// places holds one entry for each run that is worked on, up to Concurrency.
+	places chan struct{}
+	// tenants bounds how many of the places one tenant has.
+	tenants tenantLimit
 }
 
 // NewWorker makes a Worker on a Redis client, which stays the caller's.
 func NewWorker(rdb redis.UniversalClient, performer Performer, opts WorkerOptions) *Worker {
-	w := &Worker{performer: performer, opts: opts, slots: make(chan struct{}, opts.Concurrency), shares: shares{most: max(opts.Concurrency/2, 1)}}
+	w := &Worker{performer: performer, opts: opts, places: make(chan struct{}, opts.Concurrency), tenants: tenantLimit{most: max(opts.Concurrency/2, 1)}}
 	w.base, w.cancel = context.WithCancel(context.Background())
 	w.listening, w.stopListening = context.WithCancel(w.base)
 	w.server = asynq.NewServerFromRedisClient(rdb, asynq.Config{
@@ -89,7 +89,7 @@ func NewWorker(rdb redis.UniversalClient, performer Performer, opts WorkerOption
 		TaskCheckInterval:        pickUp,
 		DelayedTaskCheckInterval: forward,
 		ShutdownTimeout:          opts.Grace + handBack,
-		IsFailure:                func(err error) bool { return !errors.Is(err, errShare) },
+		IsFailure:                func(err error) bool { return !errors.Is(err, errTenantLimit) },
 		RetryDelayFunc:           func(int, error, *asynq.Task) time.Duration { return time.Second },
 		Logger:                   newAsynqLog(opts.Log),
 		LogLevel:                 asynq.WarnLevel,
@@ -119,15 +119,15 @@ func (w *Worker) handle(ctx context.Context, task *asynq.Task) error {
 	if err != nil {
 		return fmt.Errorf("task payload: %w: %w", err, asynq.SkipRetry)
 	}
-	if !w.shares.enter(key.Tenant) {
-		return errShare
+	if !w.tenants.acquire(key.Tenant) {
+		return errTenantLimit
 	}
-	defer w.shares.leave(key.Tenant)
+	defer w.tenants.release(key.Tenant)
 	// A task that Asynq has delivered must not wait here, where no other
 	// process can take it. It runs even where this worker is full.
 	select {
-	case w.slots <- struct{}{}:
-		defer func() { <-w.slots }()
+	case w.places <- struct{}{}:
+		defer func() { <-w.places }()
 	default:
 	}
 	return w.performer.Perform(ctx, key, p.Run)

@@ -292,7 +292,7 @@ func soakWait(ctx context.Context, rdb *redis.Client) error {
 	for {
 		n, err := records.Unfinished(ctx)
 		if err == nil && n == 0 {
-			pending, scheduled, _, err := queue.Waiting()
+			pending, scheduled, _, err := queue.Depth()
 			if err == nil && pending+scheduled == 0 {
 				return nil
 			}

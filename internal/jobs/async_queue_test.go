@@ -14,28 +14,28 @@ import (
 	"pushbutton/internal/redisdb/redistest"
 )
 
-func TestLaterQueuesAllThatItTook(t *testing.T) {
+func TestAsyncQueueQueuesAllThatItTook(t *testing.T) {
 	env := redistest.Mini(t)
 	q := NewQueue(env.Client)
-	l := NewLater(q, quietLog)
+	l := NewAsyncQueue(q, quietLog)
 	ctx := context.Background()
 	for run := range int64(100) {
 		require.NoError(t, l.Enqueue(ctx, connections.Task{Key: key("e"), Run: run}))
 	}
 	l.Close(ctx)
 	l.Close(ctx)
-	pending, _, _, err := q.Waiting()
+	pending, _, _, err := q.Depth()
 	require.NoError(t, err)
 	require.Equal(t, 100, pending)
 	require.Error(t, l.Enqueue(ctx, connections.Task{Key: key("e")}), "after its end")
 }
 
-func TestLaterDoesNotWaitForRedis(t *testing.T) {
+func TestAsyncQueueDoesNotWaitForRedis(t *testing.T) {
 	env := redistest.Mini(t)
 	env.Mini.Close()
-	l := NewLater(NewQueue(env.Client), quietLog)
+	l := NewAsyncQueue(NewQueue(env.Client), quietLog)
 	refused := 0
-	for run := range int64(2*laterBuffer + laterWorkers) {
+	for run := range int64(2*asyncBuffer + asyncWorkers) {
 		if l.Enqueue(context.Background(), connections.Task{Key: key("e"), Run: run}) != nil {
 			refused++
 		}
@@ -46,13 +46,13 @@ func TestLaterDoesNotWaitForRedis(t *testing.T) {
 	l.Close(ended)
 }
 
-// While Redis is away no click has a line of its own.
-func TestLaterFoldsItsWarnings(t *testing.T) {
+// While Redis is away the log has one line for many clicks.
+func TestAsyncQueueFoldsItsWarnings(t *testing.T) {
 	env := redistest.Mini(t)
 	env.Mini.Close()
 	var out bytes.Buffer
 	began := time.Now()
-	l := NewLater(NewQueue(env.Client), slog.New(slog.NewTextHandler(&out, nil)))
+	l := NewAsyncQueue(NewQueue(env.Client), slog.New(slog.NewTextHandler(&out, nil)))
 	for run := range int64(100) {
 		require.NoError(t, l.Enqueue(t.Context(), connections.Task{Key: key("e"), Run: run}))
 	}
