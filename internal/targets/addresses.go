@@ -23,7 +23,7 @@ func (t *Target) addresses() []settings.Address {
 	return all
 }
 
-// CheckAddresses tells whether the tracker's addresses may be reached, by the
+// CheckAddresses reports whether the tracker's addresses may be reached, by the
 // rules that every request obeys, without sending one. The error wraps
 // FieldErrors with every address that is wrong or refused; it is the fault
 // itself where names cannot be looked up at the moment.

@@ -30,7 +30,7 @@ func (d Draft) bmp(tracker string) Draft {
 		return out
 	}
 	d.Title, d.Reporter = text(d.Title), text(d.Reporter)
-	d.asides = each(d.asides, text)
+	d.footerLines = each(d.footerLines, text)
 	d.Labels = each(d.Labels, text)
 	d.Fields = slices.Clone(d.Fields)
 	for i, f := range d.Fields {
@@ -41,7 +41,7 @@ func (d Draft) bmp(tracker string) Draft {
 	doc, n := d.Description.BMP()
 	d.Description = doc
 	if replaced += n; replaced > 0 {
-		d.asides = append(d.asides, fmt.Sprintf("Characters that %s could not store were replaced: %d", tracker, replaced))
+		d.footerLines = append(d.footerLines, fmt.Sprintf("Characters that %s could not store were replaced: %d", tracker, replaced))
 	}
 	return d
 }

@@ -18,7 +18,7 @@ func (d Draft) note() richtext.Doc {
 }
 
 func (d Draft) footer() richtext.Doc {
-	if d.Link == "" && d.Reporter == "" && len(d.asides) == 0 {
+	if d.Link == "" && d.Reporter == "" && len(d.footerLines) == 0 {
 		return richtext.Doc{}
 	}
 	spans := []richtext.Span{richtext.Text("Pushed from "), d.home()}
@@ -26,8 +26,8 @@ func (d Draft) footer() richtext.Doc {
 		spans = append(spans, richtext.Text(" by "+d.Reporter))
 	}
 	footer := richtext.Join(richtext.Rule(), richtext.Paragraph(spans...))
-	for _, aside := range d.asides {
-		footer = footer.Append(richtext.Paragraph(richtext.Text(aside)))
+	for _, line := range d.footerLines {
+		footer = footer.Append(richtext.Paragraph(richtext.Text(line)))
 	}
 	return footer
 }

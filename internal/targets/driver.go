@@ -1,6 +1,6 @@
-// Package targets is the portable part of every tracker: Target validates,
-// cuts, bounds time, finds before it creates, and says of every outcome
-// whether it is sure. The trackers themselves are Drivers, one folder each.
+// Package targets is the layer that all trackers share. Target validates, cuts,
+// bounds time, finds before it creates, and reports of every outcome whether it
+// is sure. The trackers themselves are Drivers, one folder each.
 //
 // What must not live here: a tracker's JSON, its vocabulary or its limits
 // other than as data; Productboard's wire format; the button's state.
@@ -13,14 +13,13 @@ import (
 	"pushbutton/internal/richtext"
 )
 
-// Marker is our own handle for one wanted issue: stable for a (integration,
-// entity, epoch), so that any process derives the same one after a crash. It
-// is made of [a-z0-9-] only and at most 64 characters, and goes into the
-// issue with the create itself, in the tracker's most native searchable
-// place.
+// Marker is our own handle for one desired issue. It is stable for an
+// integration, entity and epoch, so any process derives the same one after a
+// crash. It has at most 64 characters of [a-z0-9-]. It goes into the issue with
+// the create itself, into the tracker's most native searchable place.
 type Marker string
 
-// Draft is the issue that is wanted, portable and already mapped.
+// Draft is the desired issue, mapped and in no tracker's format.
 type Draft struct {
 	Marker Marker
 	// Title is one line, not empty. Target breaks the references in it as
@@ -34,12 +33,12 @@ type Draft struct {
 	// Labels are plain names; a driver whose tracker has none ignores them.
 	Labels []string
 	// Reporter is who clicked, as a line of text: as much as settings.pushedBy
-	// allows, and Productboard told.
+	// allows, and as Productboard tells.
 	Reporter string
 	// Assignee and Requester are accounts of the tracker, as People found
 	// them; empty where there are none. A driver without People ignores them.
 	Assignee, Requester string
-	// Fields are further fields, each with values that fit its type. A driver
+	// Fields are custom fields, each with values that fit its type. A driver
 	// without FieldLister has none.
 	Fields []FieldValue
 	// BMPOnly has Target replace the characters above U+FFFF in all texts, which
@@ -47,15 +46,15 @@ type Draft struct {
 	// description says so.
 	BMPOnly bool
 
-	wishes wishes
-	asides []string
+	unresolved  unresolved
+	footerLines []string
 	// warnings are sentences for a preview.
 	warnings []string
-	// shortened, if set, is told by Render whether it had to cut.
+	// shortened, if set, receives from Render whether it had to cut.
 	shortened *bool
 	// shrink, if set, makes texts shorter than usual.
 	shrink *shrink
-	// sizes, if set, is told the lengths of texts by further field, as Render
+	// sizes, if set, receives the lengths of texts by custom field, as Render
 	// counts; "" is the description.
 	sizes map[string]int
 }
@@ -107,12 +106,12 @@ type Driver interface {
 	Traits() Traits
 }
 
-// Traits is what the portable layer must know of a driver.
+// Traits describes a driver to the shared layer.
 type Traits struct {
 	// Name is the tracker's name for people ("Redmine").
 	Name string
 	// Limits of the tracker; 0 means none.
-	Limits Limits
+	Limits TextLimits
 	// Titles is the dialect in which the tracker looks for names and numbers in
 	// titles; Target breaks them. The zero value means that titles are plain text.
 	Titles richtext.MarkdownOptions
@@ -153,10 +152,10 @@ const (
 // Lookups lists every look-up that a driver can declare.
 func Lookups() []Lookup { return []Lookup{LookupNone, LookupExact, LookupSearch, LookupScan} }
 
-// Limits are the most characters that the tracker takes. Target cuts the
+// TextLimits are the most characters that the tracker takes. Target cuts the
 // title; the driver, which alone knows how long a text becomes in its format,
 // cuts the description (see Draft.Render).
-type Limits struct {
+type TextLimits struct {
 	Title       int
 	Description int
 }
@@ -202,8 +201,8 @@ type FieldLister interface {
 }
 
 // Chooser is the ability to list what a setting can be: the projects, the
-// types. setting is a name of Kind.Settings; one that cannot be listed gives
-// none and no error.
+// types. setting is a name of Kind.Settings. For one that cannot be listed it
+// returns no choices and no error.
 type Chooser interface {
 	Choices(ctx context.Context, setting string) ([]Choice, error)
 }
@@ -222,8 +221,8 @@ type Duplicates interface {
 
 // Expirer is the ability to say when the credential in use ends.
 type Expirer interface {
-	// Expires gives the time from which the tracker refuses the credential;
-	// zero where it has no end, or the tracker does not tell.
+	// Expires returns the time from which the tracker refuses the credential. It is
+	// zero where the credential has no end, or the tracker does not say.
 	Expires(ctx context.Context) (time.Time, error)
 }
 

@@ -162,10 +162,10 @@ func (t *Target) fillable(f FieldInfo) error {
 	return nil
 }
 
-// fillFields gives further fields the form that their types want. A field for
+// fillFields converts custom fields to the form that their types take. A field for
 // which the item has no value is left out.
 func (t *Target) fillFields(ctx context.Context, d *Draft) error {
-	if _, ok := Ability[FieldLister](t.driver); !ok || len(d.wishes.fields) == 0 {
+	if _, ok := Ability[FieldLister](t.driver); !ok || len(d.unresolved.fields) == 0 {
 		return nil
 	}
 	known, err := t.listFields(ctx)
@@ -173,7 +173,7 @@ func (t *Target) fillFields(ctx context.Context, d *Draft) error {
 		return err
 	}
 	d.Fields, d.warnings = nil, nil
-	for _, r := range d.wishes.fields {
+	for _, r := range d.unresolved.fields {
 		info, err := t.pickField(known, r.name)
 		if err != nil {
 			return err
@@ -200,13 +200,13 @@ func (t *Target) fieldValues(ctx context.Context, d *Draft, info FieldInfo, valu
 		}
 		return []string{text}, nil
 	}
-	wanted := group(info, text.Lines(value.Plain()))
-	if len(wanted) > maxFieldValues {
-		d.warn("The field %q gets the first %d of %d values.", info.Name, maxFieldValues, len(wanted))
-		wanted = wanted[:maxFieldValues]
+	values := group(info, text.Lines(value.Plain()))
+	if len(values) > maxFieldValues {
+		d.warn("The field %q gets the first %d of %d values.", info.Name, maxFieldValues, len(values))
+		values = values[:maxFieldValues]
 	}
 	var out []string
-	for _, v := range wanted {
+	for _, v := range values {
 		converted, err := t.convertValue(ctx, info, v)
 		if err != nil {
 			return nil, err
@@ -221,7 +221,7 @@ func (t *Target) fieldValues(ctx context.Context, d *Draft, info FieldInfo, valu
 	return out, nil
 }
 
-// group gives a field that takes one value all of them as one.
+// group joins all values for a field that takes one.
 func group(info FieldInfo, values []string) []string {
 	if info.Multiple || len(values) < 2 {
 		return values
@@ -245,7 +245,7 @@ func (t *Target) convertValue(ctx context.Context, info FieldInfo, v string) (st
 	return t.convert(info, v)
 }
 
-// convert gives one value the form of its type.
+// convert returns one value in the form of its type.
 func (t *Target) convert(info FieldInfo, v string) (string, error) {
 	wrong := func(want string) error {
 		return t.fieldFault("field %q takes %s, not %q. Change the value in Productboard, or ask your admin to change settings.fields.", info.Name, want, text.Cut(text.OneLine(v), 60))

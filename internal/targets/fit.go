@@ -17,7 +17,7 @@ const (
 )
 
 // complete makes a draft what the driver is given: cut, with the accounts of
-// people and typed fields in the place of wishes.
+// people and typed fields in the place of what is unresolved.
 func (t *Target) complete(ctx context.Context, d Draft) (Draft, error) {
 	d = t.fit(d)
 	t.findPeople(ctx, &d)

@@ -34,8 +34,8 @@ type Hook struct {
 	Now time.Time
 }
 
-// Signed tells whether digest is the HMAC-SHA256 of the body in hex, which is
-// how most trackers sign. Without a secret nothing is.
+// Signed reports whether digest is the HMAC-SHA256 of the body in hex, which is
+// how most trackers sign. Without a secret it is false.
 func (h Hook) Signed(signing secret.String, digest string) bool {
 	given, err := hex.DecodeString(digest)
 	if err != nil || signing.Empty() {

@@ -15,7 +15,7 @@ import (
 	"pushbutton/internal/targets/settings"
 )
 
-// Kind is a sort of tracker, described as data: the reader of settings, the
+// Kind is a type of tracker, described as data: the reader of settings, the
 // documentation and a form are all made from it.
 type Kind struct {
 	// Type is the name in settings ("redmine"); Title is for people.
@@ -83,14 +83,14 @@ func (k Kind) AllSettings() []settings.Field {
 
 // Config is what a driver is made of: both parts are decoded against the
 // kind's fields, so required ones are there and defaults are filled in. The
-// settings that every kind has are the portable layer's business.
+// settings that every kind has are the shared layer's business.
 type Config struct {
 	Settings    settings.Values
 	Credentials map[string]secret.String
 }
 
-// OneCredential gives the one credential of two that is there, and whether it
-// is the second. Neither and both are errors.
+// OneCredential returns the one credential of two that is set, and whether it is
+// the second. Neither and both are errors.
 func (c Config) OneCredential(first, second string) (given secret.String, isSecond bool, errs settings.FieldErrors) {
 	a, b := c.Credentials[first], c.Credentials[second]
 	switch {
@@ -113,8 +113,8 @@ type Deps struct {
 	Timeout, CheckTimeout time.Duration
 	// Observe is that of Options.
 	Observe func(Observation)
-	// Quota, if set, gives the memory of an account's rate limits; account names
-	// it without telling its credentials.
+	// Quota, if set, returns the memory of an account's rate limits. account names
+	// it without revealing its credentials.
 	Quota func(account string) Quota
 }
 

@@ -11,7 +11,7 @@ func (d Draft) WithoutLabels(tracker string, refused ...string) Draft {
 	if len(refused) == 0 {
 		return d
 	}
-	d.asides = append(slices.Clip(d.asides), "Labels not set in "+tracker+": "+strings.Join(refused, ", "))
+	d.footerLines = append(slices.Clip(d.footerLines), "Labels not set in "+tracker+": "+strings.Join(refused, ", "))
 	var kept []string
 	for _, l := range d.Labels {
 		if !slices.Contains(refused, l) {

@@ -13,7 +13,7 @@ import (
 // characters.
 const maxFieldLine = 16 << 10
 
-// FieldRenderer is the ability to write long texts of further fields in the
+// FieldRenderer is the ability to write long texts of custom fields in the
 // tracker's format. Without it they are plain text.
 type FieldRenderer interface {
 	// RenderField returns what Create writes into the field. It is asked for
@@ -22,7 +22,7 @@ type FieldRenderer interface {
 	RenderField(field FieldInfo, text LongText) (rendered string, ok bool)
 }
 
-// LongText is what a further field shall hold, not yet in a tracker's format.
+// LongText is what a custom field shall hold, not yet in a tracker's format.
 type LongText struct {
 	doc   richtext.Doc
 	text  string // the plain form

@@ -34,7 +34,7 @@ const (
 )
 
 const (
-	// maxFieldValues bounds the values of a further field that takes several.
+	// maxFieldValues bounds the values of a custom field that takes several.
 	maxFieldValues = 100
 )
 
@@ -66,13 +66,13 @@ func CommonSettings() []settings.Field {
 // mappingFields are the common settings that a kind has the abilities for.
 func (k Kind) mappingFields() []settings.Field {
 	_, people := Ability[People](k.Driver)
-	_, further := Ability[FieldLister](k.Driver)
+	_, custom := Ability[FieldLister](k.Driver)
 	return slices.DeleteFunc(CommonSettings(), func(f settings.Field) bool {
 		switch f.Name {
 		case setAssignee, setReporter:
 			return !people
 		case setFields:
-			return !further
+			return !custom
 		default:
 			return false
 		}
@@ -95,15 +95,15 @@ type fieldTemplate struct {
 	value *template
 }
 
-// wishes are the parts of a draft that only the tracker can make sense of.
-type wishes struct {
+// unresolved has the parts of a draft that only the tracker can resolve.
+type unresolved struct {
 	assignee, requester string // e-mail addresses
 	// assigneeText is what the description calls an assignee without an account.
 	assigneeText string
 	fields       []rawField
 }
 
-// rawField is a further field as the mapping gave it.
+// rawField is a custom field as the mapping gave it.
 type rawField struct {
 	name  string
 	value templates.Composed
@@ -142,9 +142,9 @@ func newMapping(v settings.Values) (*mapping, settings.FieldErrors) {
 	}
 	fromTags, set := v[setLabelsFromTags].(bool)
 	m.fromTags = fromTags || !set
-	further := v.Map(setFields)
-	for _, name := range slices.Sorted(maps.Keys(further)) {
-		m.fields = append(m.fields, fieldTemplate{name, parse(setFields+"."+name, further[name], "", placeField)})
+	custom := v.Map(setFields)
+	for _, name := range slices.Sorted(maps.Keys(custom)) {
+		m.fields = append(m.fields, fieldTemplate{name, parse(setFields+"."+name, custom[name], "", placeField)})
 	}
 	return m, errs
 }
@@ -166,7 +166,7 @@ func (t *Target) Draft(marker Marker, item Item) (Draft, error) {
 	return t.DraftContext(context.Background(), marker, item)
 }
 
-// DraftContext maps an item to the issue that is wanted. A description that
+// DraftContext maps an item to the desired issue. A description that
 // cannot be read must not stop a push: the issue then links to it. The templates
 // share one budget, and end with the context.
 func (t *Target) DraftContext(ctx context.Context, marker Marker, item Item) (Draft, error) {
@@ -188,20 +188,20 @@ func (t *Target) DraftContext(ctx context.Context, marker Marker, item Item) (Dr
 	if m.fromTags {
 		d.Labels = append(d.Labels, item.Tags...)
 	}
-	d.wishes.assignee, d.wishes.requester = address(m.assignee, item), address(m.reporter, item)
-	d.wishes.assigneeText = m.assigneeText(item)
+	d.unresolved.assignee, d.unresolved.requester = address(m.assignee, item), address(m.reporter, item)
+	d.unresolved.assigneeText = m.assigneeText(item)
 	rich := templates.NewRichTexts()
 	for _, f := range m.fields {
 		value, err := f.value.compose(budget, item, rich)
 		if err != nil {
 			return Draft{}, templateFault(setFields+"."+f.name, err)
 		}
-		d.wishes.fields = append(d.wishes.fields, rawField{f.name, value})
+		d.unresolved.fields = append(d.unresolved.fields, rawField{f.name, value})
 	}
 	return d, nil
 }
 
-// address gives the e-mail address that a setting stands for.
+// address returns the e-mail address that a setting stands for.
 func address(who string, item Item) string {
 	switch who {
 	case "", personNone:

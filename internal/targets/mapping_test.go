@@ -316,7 +316,7 @@ func TestPreviewWarnsOfPictures(t *testing.T) {
 	assert.Contains(t, preview.Text, "(picture not included: b)")
 }
 
-// TestPreviewWarnsOfPicturesInFields looks into rich text of further fields.
+// TestPreviewWarnsOfPicturesInFields looks into rich text of custom fields.
 func TestPreviewWarnsOfPicturesInFields(t *testing.T) {
 	r := &rich{fields: []FieldInfo{{ID: "f1", Name: "Spec", Type: ValueLongText}}}
 	target := openRich(t, r, map[string]any{"fields": map[string]any{"Spec": `{{field "Spec"}}`}})

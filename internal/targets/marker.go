@@ -17,7 +17,7 @@ const markerPrefix = "pb-"
 // change: markers made with it are in issues all over the world.
 const markerSpace = "6f1f5a0e-6d0b-4b0e-9b5e-3c1d8f0a7e42"
 
-// NewMarker derives the marker of one wanted issue: "pb-" and 26 characters
+// NewMarker derives the marker of one desired issue: "pb-" and 26 characters
 // of lower-case base32 (RFC 4648) over the UUIDv5 of integration, entity and
 // epoch. The epoch counts how often the person asked for a new issue (pushed
 // again after an unlink); retries of one push keep it.
@@ -52,7 +52,7 @@ func MarkerIn(text string) Marker {
 	return Marker(marker)
 }
 
-// Valid tells whether the marker has the form that drivers may rely on: 1 to
+// Valid reports whether the marker has the form that drivers may rely on: 1 to
 // 64 characters of [a-z0-9-].
 func (m Marker) Valid() bool {
 	if len(m) == 0 || len(m) > 64 {

@@ -20,7 +20,7 @@ type Memo[T any] struct {
 	until time.Time
 }
 
-// Get gives what is known, else what load finds. An error is not remembered.
+// Get returns what is known, else what load finds. An error is not remembered.
 func (m *Memo[T]) Get(ctx context.Context, load func(context.Context) (T, error)) (T, error) {
 	m.mu.Lock()
 	known, fresh := m.known, time.Now().Before(m.until)
@@ -31,8 +31,8 @@ func (m *Memo[T]) Get(ctx context.Context, load func(context.Context) (T, error)
 	return m.Renew(ctx, load)
 }
 
-// Renew looks it up whatever is known, for a caller to whom the look-up itself
-// is a proof. After an error what was known stays.
+// Renew looks it up whatever is known, for a caller that needs the look-up
+// itself as a check. After an error what was known stays.
 func (m *Memo[T]) Renew(ctx context.Context, load func(context.Context) (T, error)) (T, error) {
 	made, err := load(ctx)
 	if err != nil {

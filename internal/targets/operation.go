@@ -15,7 +15,7 @@ import (
 const maxRef = 100
 
 // run carries out one operation: bounds it, survives its panic, classifies
-// its error and tells the observer.
+// its error and informs the observer.
 func (t *Target) run(ctx context.Context, op string, do func(context.Context) error) error {
 	start := time.Now()
 	err := t.bounded(ctx, op, do)
@@ -74,7 +74,7 @@ func guarded(ctx context.Context, do func(context.Context) error) (err error) {
 	return err
 }
 
-// fault gives an error its final form. It is called exactly once per failed
+// fault returns an error in its final form. It is called exactly once per failed
 // operation.
 func (t *Target) fault(op string, err error) *fault.Error {
 	inner := fault.From(err)

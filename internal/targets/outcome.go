@@ -20,7 +20,7 @@ const (
 	OutcomeNotDone
 )
 
-// String gives the outcome's stable name, as used in logs and metrics.
+// String returns the outcome's stable name, as used in logs and metrics.
 func (o Outcome) String() string {
 	switch o {
 	case OutcomeDone:
@@ -39,7 +39,7 @@ func (o Outcome) String() string {
 //
 //   - no error: done;
 //   - a *fault.Error that is not Unsure: not done (the request never left, or
-//     the tracker's answer proves that it refused);
+//     the tracker's answer shows that it refused);
 //   - everything else is unknown: a *fault.Error that is Unsure (the
 //     connection broke or time ran out after the request left, a 5xx, a 2xx
 //     whose body cannot be read), and any error that nobody classified, a bare

@@ -51,12 +51,12 @@ func (d *directory) forget() {
 // One that cannot be found becomes a line of the description: it must never
 // stop a push.
 func (t *Target) findPeople(ctx context.Context, d *Draft) {
-	if email := d.wishes.assignee; email != "" {
+	if email := d.unresolved.assignee; email != "" {
 		if d.Assignee = t.findPerson(ctx, email); d.Assignee == "" {
-			d.asides = append(d.asides, "Assignee: "+cmp.Or(d.wishes.assigneeText, email))
+			d.footerLines = append(d.footerLines, "Assignee: "+cmp.Or(d.unresolved.assigneeText, email))
 		}
 	}
-	if email := d.wishes.requester; email != "" && t.traits.SetsRequester {
+	if email := d.unresolved.requester; email != "" && t.traits.SetsRequester {
 		d.Requester = t.findPerson(ctx, email) // Reporter names the person anyway
 	}
 }

@@ -32,7 +32,7 @@ type Preview struct {
 	Warnings []string
 }
 
-// Preview tells what Create would write. It asks the tracker for people and
+// Preview returns what Create would write. It asks the tracker for people and
 // fields and changes nothing; its error is the one that Create would end with
 // before it sends.
 func (t *Target) Preview(ctx context.Context, draft Draft) (Preview, error) {
@@ -55,31 +55,31 @@ func (t *Target) Preview(ctx context.Context, draft Draft) (Preview, error) {
 	return out, err
 }
 
-// warnings compares what was wanted with what there will be.
-func (t *Target) warnings(wanted, whole Draft) []string {
+// warnings compares what was desired with what there will be.
+func (t *Target) warnings(desired, whole Draft) []string {
 	var out []string
 	warn := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }
-	if strings.TrimSpace(wanted.Title) == "" {
+	if strings.TrimSpace(desired.Title) == "" {
 		warn("The item has no title: the issue will be called %q.", whole.Title)
-	} else if whole.Title != t.wholeTitle(wanted.Title) {
+	} else if whole.Title != t.wholeTitle(desired.Title) {
 		warn("The title is cut to what %s takes.", t.traits.Name)
 	}
 	if *whole.shortened {
 		warn("The description is cut to what %s takes; it ends with a link to the rest.", t.traits.Name)
 	}
-	out = append(out, t.pictureWarnings(wanted.remarks())...)
-	for _, label := range wanted.Labels {
+	out = append(out, t.pictureWarnings(desired.remarks())...)
+	for _, label := range desired.Labels {
 		if label = text.Cut(text.OneLine(label), maxLabel); label != "" && !slices.Contains(whole.Labels, label) {
 			warn("More than %d labels: %q is left out.", maxLabels, label)
 		}
 	}
-	if email := wanted.wishes.assignee; email != "" && whole.Assignee == "" {
+	if email := desired.unresolved.assignee; email != "" && whole.Assignee == "" {
 		warn("%s has no account for %s that issues can be given to: the description will name the assignee.", t.traits.Name, email)
 	}
-	if email := wanted.wishes.requester; email != "" && t.traits.SetsRequester && whole.Requester == "" {
+	if email := desired.unresolved.requester; email != "" && t.traits.SetsRequester && whole.Requester == "" {
 		warn("%s has no account for %s: the reporter will be the integration's own account.", t.traits.Name, email)
 	}
-	for _, f := range wanted.wishes.fields {
+	for _, f := range desired.unresolved.fields {
 		if !slices.ContainsFunc(whole.Fields, func(v FieldValue) bool { return v.Field.ID == f.name || strings.EqualFold(v.Field.Name, f.name) }) {
 			warn("The field %q stays empty: the item has no value for it.", f.name)
 		}
@@ -95,7 +95,7 @@ func (d *Draft) warn(format string, args ...any) {
 // remarks returns what description and fields could not take over.
 func (d Draft) remarks() richtext.Remarks {
 	all := d.Description
-	for _, f := range d.wishes.fields {
+	for _, f := range d.unresolved.fields {
 		all = all.Append(f.value.Docs()...)
 	}
 	return all.Remarks()

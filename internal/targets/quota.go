@@ -21,9 +21,9 @@ type Quota interface {
 // everybody who waits collects a refusal of his own.
 const limitPause = 10 * time.Second
 
-// Ready tells, without asking the tracker, whether it takes calls: its error is
-// fault.RateLimited with the time that is left. A push asks it before it asks
-// anybody for anything.
+// Ready reports whether the tracker takes calls, without asking it. Its error is
+// fault.RateLimited with the time that is left. A push calls it before anything
+// else.
 func (t *Target) Ready(ctx context.Context) error {
 	if t.opts.Quota == nil {
 		return nil

@@ -6,10 +6,10 @@ import (
 	"pushbutton/internal/targets/settings"
 )
 
-// Recipients gives, for each credential that this target sends somewhere where
-// another one does not, the first such address: a scheme, host or port that
-// the other's settings do not lead that credential to. Who moves a credential
-// there has to know it. A nil other sends nothing.
+// Recipients returns, by credential, the first address that this target sends it
+// to and the other one does not: a scheme, host or port that the other's settings
+// do not lead it to. Whoever moves a credential there has to know it. A nil other
+// sends nothing.
 func (t *Target) Recipients(other *Target) map[string]settings.Address {
 	known := map[string]bool{}
 	if other != nil {

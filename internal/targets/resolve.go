@@ -97,7 +97,7 @@ func (r *Reference) Query(name string) string {
 // host, wherever its address says that it lies.
 func (r *Reference) AnyPlace() { r.at = -1 }
 
-// leadsTo tells whether an address can be that of an issue.
+// leadsTo reports whether an address can be that of an issue.
 func (r *Reference) leadsTo(issue Issue) bool {
 	if r.address == nil {
 		return true

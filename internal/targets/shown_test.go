@@ -162,7 +162,7 @@ func TestLinks(t *testing.T) {
 // it.
 func TestWordsOfATracker(t *testing.T) {
 	d := &scripted{do: func(context.Context) error {
-		return &fault.Error{Kind: fault.Invalid, Public: text.Advised("Tracker", strings.Repeat(hostileText, 1000), ". Ask your admin."), Ref: strings.Repeat(hostileText, 1000), Err: errors.New("x")}
+		return &fault.Error{Kind: fault.Invalid, Public: text.WithAdvice("Tracker", strings.Repeat(hostileText, 1000), ". Ask your admin."), Ref: strings.Repeat(hostileText, 1000), Err: errors.New("x")}
 	}}
 	_, err := New(d, Options{}).Create(t.Context(), Draft{Marker: marker})
 	e := fault.From(err)

@@ -54,27 +54,27 @@ func remedyOf(err error) remedy {
 }
 
 // send completes a draft and hands it to do, and applies each remedy once.
-func (t *Target) send(ctx context.Context, wanted Draft, do func(context.Context, Draft) (Issue, error)) (Issue, error) {
-	issue, err := t.attempt(ctx, wanted, do)
+func (t *Target) send(ctx context.Context, desired Draft, do func(context.Context, Draft) (Issue, error)) (Issue, error) {
+	issue, err := t.attempt(ctx, desired, do)
 	if remedyOf(err) == lookUpAgain && tooLong(err) == nil {
 		t.fields.Forget()
 		t.people.forget()
-		issue, err = t.attempt(ctx, wanted, do)
+		issue, err = t.attempt(ctx, desired, do)
 	}
-	if remedyOf(err) == leaveLabelsOut && len(wanted.Labels) > 0 {
-		wanted = t.fit(wanted) // named as they would have been sent
-		wanted = wanted.WithoutLabels(t.traits.Name, wanted.Labels...)
-		issue, err = t.attempt(ctx, wanted, do)
+	if remedyOf(err) == leaveLabelsOut && len(desired.Labels) > 0 {
+		desired = t.fit(desired) // named as they would have been sent
+		desired = desired.WithoutLabels(t.traits.Name, desired.Labels...)
+		issue, err = t.attempt(ctx, desired, do)
 	}
-	shorter, cut := t.shorter(ctx, wanted, err)
+	shorter, cut := t.shorter(ctx, desired, err)
 	if cut {
 		issue, err = t.attempt(ctx, shorter, do)
 	}
 	return issue, t.explainLength(err, cut)
 }
 
-func (t *Target) attempt(ctx context.Context, wanted Draft, do func(context.Context, Draft) (Issue, error)) (Issue, error) {
-	draft, err := t.complete(ctx, wanted)
+func (t *Target) attempt(ctx context.Context, desired Draft, do func(context.Context, Draft) (Issue, error)) (Issue, error) {
+	draft, err := t.complete(ctx, desired)
 	if err != nil {
 		return Issue{}, err
 	}

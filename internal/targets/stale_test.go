@@ -71,7 +71,7 @@ func TestStaleRefusalIsAskedOnceMore(t *testing.T) {
 				driver := &forgetful{scripted: scripted{issue: Issue{ID: "7"}}, errs: c.errs}
 				target := New(driver, Options{})
 				draft := Draft{Marker: marker, Title: "x"}
-				draft.wishes.fields = []rawField{{"m", written(t, "v1")}}
+				draft.unresolved.fields = []rawField{{"m", written(t, "v1")}}
 				err := run(target, draft)
 				assert.Equal(t, c.calls, driver.calls)
 				assert.Equal(t, c.value, driver.got.Fields[0].Values[0])
@@ -91,8 +91,8 @@ func TestStaleRefusalIsAskedOnceMore(t *testing.T) {
 func TestStaleRefusalForgetsPeople(t *testing.T) {
 	driver := &forgetful{scripted: scripted{issue: Issue{ID: "7"}}, errs: []error{Stale(&fault.Error{Kind: fault.Invalid}), nil}}
 	draft := Draft{Marker: marker, Title: "x"}
-	draft.wishes.assignee = "jane@example.com"
-	draft.wishes.fields = []rawField{{"m", written(t, "v1")}}
+	draft.unresolved.assignee = "jane@example.com"
+	draft.unresolved.fields = []rawField{{"m", written(t, "v1")}}
 	_, err := New(driver, Options{}).Create(t.Context(), draft)
 	require.NoError(t, err)
 	assert.Equal(t, "here", driver.got.Assignee)

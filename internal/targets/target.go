@@ -39,10 +39,10 @@ type Options struct {
 	Timeout time.Duration
 	// CheckTimeout bounds Check; defaultCheckTimeout if zero.
 	CheckTimeout time.Duration
-	// Observe, if set, is told of every operation when it has ended.
+	// Observe, if set, is called for every operation when it has ended.
 	Observe func(Observation)
-	// Quota, if set, is told of every rate limit that the tracker names, and
-	// asked by Ready.
+	// Quota, if set, remembers every rate limit that the tracker names. Ready asks
+	// it.
 	Quota Quota
 	// secrets never appear in an error's text, whoever put them there.
 	secrets secret.Mask
@@ -100,8 +100,9 @@ func (t *Target) Type() string { return t.opts.Type }
 // Traits describes the tracker.
 func (t *Target) Traits() Traits { return t.traits }
 
-// Check proves that issues can be created, without creating one: the driver's
-// own check, then whether the mapping fills what the tracker requires.
+// Check authenticates and checks that issues can be created, without creating
+// one. It asks the driver, and then whether the mapping fills what the tracker
+// requires.
 func (t *Target) Check(ctx context.Context) error {
 	return t.run(ctx, OpCheck, func(ctx context.Context) error {
 		if err := t.driver.Check(ctx); err != nil {
@@ -251,7 +252,7 @@ func (t *Target) Close(ctx context.Context, id string) (supported bool, err erro
 	return true, t.run(ctx, OpClose, func(ctx context.Context) error { return driver.Close(ctx, id) })
 }
 
-// Expires tells when the credential ends; zero where it has no end.
+// Expires returns when the credential ends; zero where it has no end.
 // supported is false where the tracker cannot be asked.
 func (t *Target) Expires(ctx context.Context) (at time.Time, supported bool, err error) {
 	driver, ok := Ability[Expirer](t.driver)

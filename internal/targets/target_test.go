@@ -33,7 +33,7 @@ func (s *scripted) Create(ctx context.Context, d Draft) (Issue, error) {
 	s.got = d
 	return s.issue, s.do(ctx)
 }
-func (s *scripted) Traits() Traits { return Traits{Name: "Tracker", Limits: Limits{Title: 20}} }
+func (s *scripted) Traits() Traits { return Traits{Name: "Tracker", Limits: TextLimits{Title: 20}} }
 
 var marker = NewMarker("i", "e", 1)
 

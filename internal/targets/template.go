@@ -30,8 +30,8 @@ const (
 
 // template is a parsed template over an Item.
 type template struct {
-	place place
-	made  *templates.Template
+	place  place
+	parsed *templates.Template
 	// names are the fields that it names by a literal: {{field "Effort"}}.
 	names []string
 	// lists is what joins a list's entries.
@@ -42,7 +42,7 @@ type template struct {
 	describes bool
 }
 
-// parseTemplate reads a template and tries it on a made-up item, within a
+// parseTemplate reads a template and tries it on a sample item, within a
 // budget that the templates of one integration share. Its error is a sentence
 // that goes after the setting's path.
 func parseTemplate(b *templates.Budget, text string, where place) (*template, error) {
@@ -59,19 +59,19 @@ func parseTemplate(b *templates.Budget, text string, where place) (*template, er
 		return nil, err
 	}
 	if err != nil {
-		return nil, fmt.Errorf("is not a template: %s", said(err))
+		return nil, fmt.Errorf("is not a template: %s", errorText(err))
 	}
-	t.made = made
+	t.parsed = made
 	found, err := templates.Inspect(made.Tree())
 	if err != nil {
 		return nil, err
 	}
 	t.names, t.takesItem = found.Fields, found.Actions
-	if _, err := t.run(b, madeUp(t.names)); err != nil {
+	if _, err := t.run(b, sampleItem(t.names)); err != nil {
 		if exceeded := (*templates.ExceededError)(nil); errors.As(err, &exceeded) {
 			return nil, fmt.Errorf("%w; %s", err, templates.Advice)
 		}
-		return nil, fmt.Errorf("is not a template for an item: %s", said(err))
+		return nil, fmt.Errorf("is not a template for an item: %s", errorText(err))
 	}
 	return t, nil
 }
@@ -81,7 +81,7 @@ type itemData struct {
 	ID, Type, Name, Link, Status string
 	Tags                         []string
 	Owner, Pusher                Person
-	// Description is the rich text where HTML is wanted, else plain text.
+	// Description is the rich text where HTML is expected, else plain text.
 	Description any
 
 	item Item
@@ -117,7 +117,7 @@ func (t *template) fill(b *templates.Budget, item Item, rich *templates.RichText
 	default:
 		data.Description = lazy(func() string { return rich.Text(item.HTML) })
 	}
-	return t.made.Execute(b, limit, t.functions(b, data), data)
+	return t.parsed.Execute(b, limit, t.functions(b, data), data)
 }
 
 // lazy is a text that is made only if it is written.
@@ -153,8 +153,8 @@ func (t *template) fieldValue(f FieldText, rich *templates.RichTexts) any {
 	}
 }
 
-// madeUp is an item on which templates are tried.
-func madeUp(fields []string) Item {
+// sampleItem is an item on which templates are tried.
+func sampleItem(fields []string) Item {
 	item := Item{ID: "00000000-0000-4000-8000-000000000000", Type: "feature", Name: "A wish", HTML: "<p>As they said.</p>", Link: "https://example.com/",
 		Status: "New", Tags: []string{"one", "two"}, Owner: Person{"Jane Doe", "jane@example.com"}, Pusher: Person{"John Doe", "john@example.com"},
 		Fields: map[string]FieldText{}}
@@ -164,8 +164,8 @@ func madeUp(fields []string) Item {
 	return item
 }
 
-// said is a template package's error without its prefixes.
-func said(err error) string {
+// errorText is a template package's error without its prefixes.
+func errorText(err error) string {
 	message := strings.TrimPrefix(strings.TrimPrefix(err.Error(), "html/"), "template: ")
 	message = strings.TrimPrefix(message, "template:")
 	return text.Cut(text.OneLine(message), 160)

@@ -30,7 +30,7 @@ func TestRenderLeadsBack(t *testing.T) {
 type titled struct{ scripted }
 
 func (t *titled) Traits() Traits {
-	return Traits{Name: "Tracker", Limits: Limits{Title: 20}, Titles: richtext.GitLabMarkdown()}
+	return Traits{Name: "Tracker", Limits: TextLimits{Title: 20}, Titles: richtext.GitLabMarkdown()}
 }
 
 func TestTitlesAreBrokenAndThenCut(t *testing.T) {

@@ -21,13 +21,13 @@ const (
 // An admin can set a lower limit than the tracker's usual one. Target then cuts
 // the text to the limit, or to its half, and asks once more.
 type TooLongError struct {
-	// Field is the id of the further field that is too long; empty: any text.
+	// Field is the id of the custom field that is too long; empty: any text.
 	Field string
 	// Limit is the most that the answer names, as Render counts; 0: none.
 	Limit int
-	// Said is what the tracker says.
-	Said string
-	Err  error
+	// Message is what the tracker says.
+	Message string
+	Err     error
 }
 
 // Error implements error.
@@ -38,14 +38,14 @@ func (e *TooLongError) Unwrap() error { return e.Err }
 
 // shrink is how much shorter than usual texts must be.
 type shrink struct {
-	field string // the id of a further field; empty: every text
+	field string // the id of a custom field; empty: every text
 	limit int    // 0: half of their length
 }
 
 // TooLong puts a TooLongError into the chain of a refusal.
 func TooLong(err error, field string, limit int, said string) error {
 	e := *fault.From(err)
-	e.Err = &TooLongError{Field: field, Limit: limit, Said: said, Err: cause(err, e.Err)}
+	e.Err = &TooLongError{Field: field, Limit: limit, Message: said, Err: cause(err, e.Err)}
 	return &e
 }
 
@@ -57,7 +57,7 @@ func cause(whole, inner error) error {
 	return whole
 }
 
-// fitted cuts one text of a draft. field is the id of a further field, or empty
+// fitted cuts one text of a draft. field is the id of a custom field, or empty
 // for the description.
 func (d Draft) fitted(field string, doc richtext.Doc, limit richtext.Limit, render func(richtext.Doc) string) richtext.Fitted {
 	count := limit.Count
@@ -83,24 +83,24 @@ func (d Draft) fitted(field string, doc richtext.Doc, limit richtext.Limit, rend
 // shorter returns the draft by which to replace a refused one; ok is false if
 // the refusal was not about length, there is nothing to cut, or the issue may
 // exist.
-func (t *Target) shorter(ctx context.Context, wanted Draft, err error) (out Draft, ok bool) {
+func (t *Target) shorter(ctx context.Context, desired Draft, err error) (out Draft, ok bool) {
 	long := tooLong(err)
 	if long == nil || OutcomeOf(err) != OutcomeNotDone {
-		return wanted, false
+		return desired, false
 	}
-	longest, limit := t.longest(ctx, wanted, long.Field), long.Limit
+	longest, limit := t.longest(ctx, desired, long.Field), long.Limit
 	if longest <= limit { // the tracker counts otherwise
 		limit = 0
 	}
-	wanted.shrink = &shrink{long.Field, limit}
-	return wanted, limit > 0 || longest > minHalved
+	desired.shrink = &shrink{long.Field, limit}
+	return desired, limit > 0 || longest > minHalved
 }
 
-// longest is the length of the draft's longest text, or of one further field's,
+// longest is the length of the draft's longest text, or of one custom field's,
 // as the driver writes and counts it.
-func (t *Target) longest(ctx context.Context, wanted Draft, field string) int {
-	wanted.sizes = map[string]int{}
-	draft, err := t.complete(ctx, wanted)
+func (t *Target) longest(ctx context.Context, desired Draft, field string) int {
+	desired.sizes = map[string]int{}
+	draft, err := t.complete(ctx, desired)
 	if err != nil {
 		return 0
 	}
@@ -108,10 +108,10 @@ func (t *Target) longest(ctx context.Context, wanted Draft, field string) int {
 		driver.Render(draft)
 	}
 	if field != "" {
-		return wanted.sizes[field]
+		return desired.sizes[field]
 	}
 	longest := 0
-	for _, size := range wanted.sizes {
+	for _, size := range desired.sizes {
 		longest = max(longest, size)
 	}
 	return longest
@@ -134,7 +134,7 @@ func tooLong(err error) *TooLongError {
 // the tracker says of a text that was not cut may be about another one.
 func (t *Target) explainLength(err error, cut bool) error {
 	long := tooLong(err)
-	if long == nil || long.Said != "" && !cut {
+	if long == nil || long.Message != "" && !cut {
 		return err
 	}
 	settings := "settings." + setDescription
@@ -142,11 +142,11 @@ func (t *Target) explainLength(err error, cut bool) error {
 		settings += " or settings." + setFields
 	}
 	e := *fault.From(err)
-	if long.Said == "" {
+	if long.Message == "" {
 		e.Public = t.traits.Name + ", or something in front of it, takes no request of this size. Ask the people who run " + t.traits.Name +
 			" to raise that limit, or your admin to shorten " + settings + "."
 	} else {
-		e.Public = text.Advised(t.traits.Name, long.Said, ". Ask your admin to shorten "+settings+", or to have the limit raised.")
+		e.Public = text.WithAdvice(t.traits.Name, long.Message, ". Ask your admin to shorten "+settings+", or to have the limit raised.")
 	}
 	return &e
 }

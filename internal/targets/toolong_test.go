@@ -92,7 +92,7 @@ func TestTextsAreCutToALowerLimit(t *testing.T) {
 	}
 }
 
-// A limit of one further field leaves everything else alone.
+// A limit of one custom field leaves everything else alone.
 func TestOneFieldIsCutToItsLimit(t *testing.T) {
 	s := &strict{most: 1000}
 	s.refuse = func(f string) error {

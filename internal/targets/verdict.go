@@ -20,7 +20,7 @@ const (
 	// VerdictTrashed: people threw the issue away, and can still restore it.
 	VerdictTrashed
 	// VerdictGone: the tracker deleted the issue. It said so in its own words,
-	// and the place and the credential were proven right after.
+	// and the place and the credential were checked right after.
 	VerdictGone
 	// VerdictHidden: the account may not see the issue, or lost its place.
 	VerdictHidden

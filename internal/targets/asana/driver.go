@@ -34,7 +34,7 @@ func newDriver(cfg config, http *outbound.Client) *driver {
 
 // Traits implements targets.Driver.
 func (d *driver) Traits() targets.Traits {
-	t := targets.Traits{Name: name, Limits: targets.Limits{Title: maxName, Description: maxNotes}, Lookup: targets.LookupExact, Place: "project " + d.cfg.project}
+	t := targets.Traits{Name: name, Limits: targets.TextLimits{Title: maxName, Description: maxNotes}, Lookup: targets.LookupExact, Place: "project " + d.cfg.project}
 	if !d.cfg.oauth {
 		t.Lookup = targets.LookupScan
 		t.Caveat = "Asana: a push whose outcome is not known is looked for among the tasks that changed in the last 30 days, at most 3,000; with an OAuth app's token it is found at once."

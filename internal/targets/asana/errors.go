@@ -38,7 +38,7 @@ func (c client) refine(r outbound.Reply, verdict *fault.Error) *fault.Error {
 	}
 	switch {
 	case r.Status == http.StatusForbidden && saysWhy(message):
-		verdict.Public = text.Advised(name, message, ". Ask an Asana admin to allow it to the token's account.")
+		verdict.Public = text.WithAdvice(name, message, ". Ask an Asana admin to allow it to the token's account.")
 	case r.Status == http.StatusUnauthorized:
 		verdict.Public = "Asana refused the token. Ask your admin to renew it in the integration's settings, and to see that the workspace allows it."
 	case r.Status == http.StatusPaymentRequired:
@@ -48,7 +48,7 @@ func (c client) refine(r outbound.Reply, verdict *fault.Error) *fault.Error {
 	case r.Status == http.StatusNotFound:
 		verdict.Public = fmt.Sprintf("Asana does not have what was asked for in project %s, or does not show it to the token's account. Ask your admin to check the integration's settings.", c.cfg.project)
 	case r.Status == http.StatusBadRequest && message != "":
-		verdict.Public = text.Advised(name, message, ". Ask your admin to check the integration's settings.")
+		verdict.Public = text.WithAdvice(name, message, ". Ask your admin to check the integration's settings.")
 	case r.Status >= 300 && r.Status < 400:
 		verdict.Public = "Asana's address leads elsewhere. Ask your admin to check settings.url."
 	}
@@ -93,8 +93,8 @@ func remembered(err error) bool {
 func (d *driver) explain(ctx context.Context, op, id string, err error) error {
 	var said *refusedError
 	return wire.Absence{Op: op, Tracker: name, Issue: taskNamed(id), Account: "the token's account",
-		Said: errors.As(err, &said) && strings.HasPrefix(said.message, "task: Unknown object"),
-		Prove: func(ctx context.Context) error {
+		Own: errors.As(err, &said) && strings.HasPrefix(said.message, "task: Unknown object"),
+		CheckPlace: func(ctx context.Context) error {
 			_, _, err := list[task](ctx, d.client, "list tasks", "/tasks", url.Values{"project": {d.cfg.project}}, 1, 1)
 			return err
 		}}.Explain(ctx, err)

@@ -88,7 +88,7 @@ func (p *planner) sections(ctx context.Context, made *plan) error {
 	}
 	found, ok := pick(made.sections, p.cfg.section)
 	if !ok {
-		return invalid(op, "Asana project %s has no section %q%s. Ask your admin to correct settings.section.", p.cfg.project, p.cfg.section, text.Only(made.sections, func(s named) string { return s.Name }))
+		return invalid(op, "Asana project %s has no section %q%s. Ask your admin to correct settings.section.", p.cfg.project, p.cfg.section, text.OnlyNames(made.sections, func(s named) string { return s.Name }))
 	}
 	made.section = found.GID
 	return nil

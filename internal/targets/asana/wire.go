@@ -163,7 +163,7 @@ func (c client) getPage(ctx context.Context, op, path string, query url.Values, 
 	}
 	in.Data.Into, answer.Into = answer.Into, &in
 	_, err = c.send(ctx, op, http.MethodGet, path, query, nil, answer)
-	if err = wire.ReadJSON(op, err, notAsana); err != nil {
+	if err = wire.EndRead(op, err, notAsana); err != nil {
 		return "", err
 	}
 	if !in.Data.Found {
@@ -211,7 +211,7 @@ func (c client) change(ctx context.Context, op, method, path string, query url.V
 		out = &envelope{Data: out}
 	}
 	reply, err := c.send(ctx, op, method, path, query, envelope{Data: data}, wire.Answer{Into: out, Bound: outbound.One().WithTexts(1, maxNotes)})
-	return wire.WroteJSON(op, reply, err, out)
+	return wire.EndWrite(op, reply, err, out)
 }
 
 func (c client) send(ctx context.Context, op, method, path string, query url.Values, body, out any) (outbound.Reply, error) {

@@ -54,7 +54,7 @@ func newDriver(cfg config, http *outbound.Client) *driver {
 
 // Traits implements targets.Driver.
 func (d *driver) Traits() targets.Traits {
-	return targets.Traits{Name: name, Limits: targets.Limits{Title: maxTitle, Description: maxDescription},
+	return targets.Traits{Name: name, Limits: targets.TextLimits{Title: maxTitle, Description: maxDescription},
 		Lookup: targets.LookupSearch, Consistency: consistency, Place: "project " + d.cfg.project}
 }
 

@@ -209,9 +209,9 @@ func (c client) ruleSentence(rules []rule) string {
 		}
 	}
 	if len(missing) > 0 {
-		return text.Advised(name, fmt.Sprintf("%s required in project %s", fieldsAre(missing), c.cfg.project), ". Ask your admin to map it in settings.fields.")
+		return text.WithAdvice(name, fmt.Sprintf("%s required in project %s", fieldsAre(missing), c.cfg.project), ". Ask your admin to map it in settings.fields.")
 	}
-	return text.Advised(name, fmt.Sprintf("%s not allowed the value given", fieldsAre(wrong)), ". Ask your admin to change the integration's settings.")
+	return text.WithAdvice(name, fmt.Sprintf("%s not allowed the value given", fieldsAre(wrong)), ". Ask your admin to change the integration's settings.")
 }
 
 func fieldsAre(names []string) string {
@@ -230,7 +230,7 @@ func sentenceWith(message, advice string) string {
 	if m := regexp.MustCompile(`^(?:TF|VS)\d+: `).FindString(message); m != "" {
 		message = message[len(m):]
 	}
-	return text.Advised(name, message, advice)
+	return text.WithAdvice(name, message, advice)
 }
 
 // trashedError is an item that lies in the recycle bin.
@@ -250,7 +250,7 @@ func (d *driver) explain(ctx context.Context, op, id string, err error) error {
 			return trashed
 		}
 	}
-	return wire.Absence{Op: op, Tracker: name, Issue: itemNamed(id), Account: "the token's account", Prove: func(ctx context.Context) error {
+	return wire.Absence{Op: op, Tracker: name, Issue: itemNamed(id), Account: "the token's account", CheckPlace: func(ctx context.Context) error {
 		if _, why := d.planner.load(ctx); why != nil || !saysNoItem(err) {
 			return why
 		}

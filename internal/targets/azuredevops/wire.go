@@ -210,7 +210,7 @@ func (c client) query(ctx context.Context, op, address string, body, out any) er
 
 func (c client) read(ctx context.Context, call outbound.Call) error {
 	_, err := c.send(ctx, call)
-	return wire.ReadJSON(call.Op, err, notAzure)
+	return wire.EndRead(call.Op, err, notAzure)
 }
 
 // patch sends a JSON patch. A reply that cannot be read is Unsure.
@@ -222,7 +222,7 @@ func (c client) patch(ctx context.Context, op, method, address string, ops []op)
 	}
 	call.Header.Set("Content-Type", typePatch)
 	reply, err := c.send(ctx, call)
-	if err := wire.WroteJSON(op, reply, err, &out); err != nil {
+	if err := wire.EndWrite(op, reply, err, &out); err != nil {
 		return workItem{}, err
 	}
 	return out, nil

@@ -132,7 +132,7 @@ func exampleTraits(k targets.Kind) targets.Traits {
 	return target.Traits()
 }
 
-// Example gives the settings and credentials that a kind's examples of its
+// Example returns the settings and credentials that a kind's examples of its
 // required and usual fields make.
 func Example(k targets.Kind) (settings map[string]any, credentials map[string]secret.String, err error) {
 	settings, credentials = map[string]any{}, map[string]secret.String{}

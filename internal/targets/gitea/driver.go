@@ -49,7 +49,7 @@ func newDriver(cfg config, http *outbound.Client) *driver {
 // Traits implements targets.Driver.
 func (d *driver) Traits() targets.Traits {
 	return targets.Traits{Name: name, Place: d.cfg.repository, Lookup: targets.LookupScan,
-		Limits: targets.Limits{Title: maxTitle, Description: maxBody}, Titles: richtext.GiteaMarkdown()}
+		Limits: targets.TextLimits{Title: maxTitle, Description: maxBody}, Titles: richtext.GiteaMarkdown()}
 }
 
 // Kind describes the adapter.

@@ -50,7 +50,7 @@ func (c client) refine(r outbound.Reply, verdict *fault.Error) *fault.Error {
 	case r.Status == http.StatusLocked:
 		verdict.Public = c.archived("").Public
 	case r.Status == http.StatusUnprocessableEntity && said.message != "":
-		verdict.Public = text.Advised(name, said.message, " in "+c.cfg.repository+"."+adviceSettings)
+		verdict.Public = text.WithAdvice(name, said.message, " in "+c.cfg.repository+"."+adviceSettings)
 	}
 	return verdict
 }
@@ -63,11 +63,11 @@ func (c client) forbidden(repository, said string) string {
 	case said == "":
 		return fmt.Sprintf("Gitea does not allow this to the token in %s. %s, of an account that may write there.", repository, advice)
 	case strings.Contains(said, "scope"):
-		return text.Advised(name, said, ". "+advice+".")
+		return text.WithAdvice(name, said, ". "+advice+".")
 	case strings.Contains(said, "permission"), strings.Contains(said, "user should"):
-		return text.Advised(name, said, fmt.Sprintf(" (%s). Ask a Gitea admin to let the token's account write there.", repository))
+		return text.WithAdvice(name, said, fmt.Sprintf(" (%s). Ask a Gitea admin to let the token's account write there.", repository))
 	default:
-		return text.Advised(name, said, fmt.Sprintf(" (%s). Ask a Gitea admin to resolve this.", repository))
+		return text.WithAdvice(name, said, fmt.Sprintf(" (%s). Ask a Gitea admin to resolve this.", repository))
 	}
 }
 
@@ -98,8 +98,8 @@ func readRefusal(r outbound.Reply) (said *refusedError, own bool) {
 // explain looks closer at an issue that Gitea does not return.
 func (d *driver) explain(ctx context.Context, op, id, repository string, err error) error {
 	var said *refusedError
-	return wire.Absence{Op: op, Tracker: name, Issue: issueName(id), Account: "the token's account", Said: errors.As(err, &said),
-		Prove: func(ctx context.Context) error { return d.prove(ctx, repository) }}.Explain(ctx, err)
+	return wire.Absence{Op: op, Tracker: name, Issue: issueName(id), Account: "the token's account", Own: errors.As(err, &said),
+		CheckPlace: func(ctx context.Context) error { return d.prove(ctx, repository) }}.Explain(ctx, err)
 }
 
 // prove asks whether the account may read a repository's issues. Gitea says

@@ -178,7 +178,7 @@ func (p *planner) milestone(ctx context.Context) (int, error) {
 			return m.ID, nil
 		}
 	}
-	return 0, invalid("find milestone", "The Gitea repository %s has no open milestone %q%s. Ask your admin to correct settings.milestone.", p.client.cfg.repository, wanted, text.Only(all, func(m milestone) string { return m.Title }))
+	return 0, invalid("find milestone", "The Gitea repository %s has no open milestone %q%s. Ask your admin to correct settings.milestone.", p.client.cfg.repository, wanted, text.OnlyNames(all, func(m milestone) string { return m.Title }))
 }
 
 // milestones lists the open ones, as many as one page holds.

@@ -115,13 +115,13 @@ func (c client) get(ctx context.Context, op, path string, out any) error {
 // page is get, and tells whether another page follows.
 func (c client) page(ctx context.Context, op, path string, out any) (more bool, err error) {
 	reply, err := c.send(ctx, op, http.MethodGet, path, nil, out)
-	return strings.Contains(reply.Header.Get("Link"), `rel="next"`), wire.ReadJSON(op, err, notGitea)
+	return strings.Contains(reply.Header.Get("Link"), `rel="next"`), wire.EndRead(op, err, notGitea)
 }
 
 // write sends a body; out may be nil. A reply that cannot be read is Unsure.
 func (c client) write(ctx context.Context, op, method, path string, body, out any) error {
 	reply, err := c.send(ctx, op, method, path, body, out)
-	return wire.WroteJSON(op, reply, err, out)
+	return wire.EndWrite(op, reply, err, out)
 }
 
 func (c client) send(ctx context.Context, op, method, path string, body, out any) (outbound.Reply, error) {

@@ -121,7 +121,7 @@ func (d *driver) checkType(ctx context.Context, repo repository) error {
 		return err
 	}
 	if !slices.ContainsFunc(all, func(t issueType) bool { return t.Name == d.cfg.typ }) {
-		return invalid("find issue type", "GitHub has no issue type %q for %s%s. Ask your admin to correct settings.type.", d.cfg.typ, d.cfg.repository, text.Only(all, func(t issueType) string { return t.Name }))
+		return invalid("find issue type", "GitHub has no issue type %q for %s%s. Ask your admin to correct settings.type.", d.cfg.typ, d.cfg.repository, text.OnlyNames(all, func(t issueType) string { return t.Name }))
 	}
 	return nil
 }

@@ -57,7 +57,7 @@ func newDriver(cfg config, http *outbound.Client) *driver {
 // Traits implements targets.Driver.
 func (d *driver) Traits() targets.Traits {
 	return targets.Traits{Name: name, Place: d.cfg.repository, Lookup: targets.LookupScan, Consistency: consistency,
-		Limits: targets.Limits{Title: maxTitle, Description: maxBody}}
+		Limits: targets.TextLimits{Title: maxTitle, Description: maxBody}}
 }
 
 // Kind describes the adapter.

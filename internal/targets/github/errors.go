@@ -104,7 +104,7 @@ func (c client) denied() string {
 }
 
 func advised(said *refusedError, advice string) string {
-	return text.Advised(name, said.message, advice)
+	return text.WithAdvice(name, said.message, advice)
 }
 
 // permissionNames reads "issues=write; contents=read" as it is, if it is that.
@@ -125,7 +125,7 @@ func (c client) refusal(said *refusedError) string {
 	if what == "" {
 		what = said.message
 	}
-	return text.Advised(name, what, " in "+c.cfg.repository+"."+adviceSettings)
+	return text.WithAdvice(name, what, " in "+c.cfg.repository+"."+adviceSettings)
 }
 
 // rateLimited reports whether a refusal is for now, and for how long. GitHub
@@ -268,8 +268,8 @@ func (d *driver) explain(ctx context.Context, op, id, path string, err error) er
 	var said *refusedError
 	own := errors.As(err, &said) && said.own
 	place := path[:strings.LastIndex(path, "/issues/")]
-	found := wire.Absence{Op: op, Tracker: name, Issue: issueName(id), Account: "the " + d.who(), Said: own,
-		Prove: func(ctx context.Context) error { return d.prove(ctx, place) }}.Explain(ctx, err)
+	found := wire.Absence{Op: op, Tracker: name, Issue: issueName(id), Account: "the " + d.who(), Own: own,
+		CheckPlace: func(ctx context.Context) error { return d.prove(ctx, place) }}.Explain(ctx, err)
 	switch {
 	case fault.KindOf(found) != fault.Gone:
 		return found

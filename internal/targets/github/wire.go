@@ -132,19 +132,19 @@ func (c client) get(ctx context.Context, op, path string, out any) error {
 // page is get, and tells whether another page follows.
 func (c client) page(ctx context.Context, op, path string, out any) (more bool, err error) {
 	reply, err := c.send(ctx, op, http.MethodGet, path, nil, out)
-	return strings.Contains(reply.Header.Get("Link"), `rel="next"`), wire.ReadJSON(op, err, notGitHub)
+	return strings.Contains(reply.Header.Get("Link"), `rel="next"`), wire.EndRead(op, err, notGitHub)
 }
 
 // getAs is get with a token of its own.
 func (c client) getAs(ctx context.Context, token, op, path string, out any) error {
 	_, err := c.sendAs(ctx, token, op, http.MethodGet, path, nil, out)
-	return wire.ReadJSON(op, err, notGitHub)
+	return wire.EndRead(op, err, notGitHub)
 }
 
 // write sends a body; out may be nil. A reply that cannot be read is Unsure.
 func (c client) write(ctx context.Context, op, method, path string, body, out any) error {
 	reply, err := c.send(ctx, op, method, path, body, out)
-	return wire.WroteJSON(op, reply, err, out)
+	return wire.EndWrite(op, reply, err, out)
 }
 
 func (c client) send(ctx context.Context, op, method, path string, body, out any) (outbound.Reply, error) {

@@ -44,7 +44,7 @@ func newDriver(cfg config, http *outbound.Client) *driver {
 
 // Traits implements targets.Driver.
 func (d *driver) Traits() targets.Traits {
-	return targets.Traits{Name: name, Limits: targets.Limits{Title: maxTitle, Description: maxDescription}, Titles: richtext.GitLabMarkdown(),
+	return targets.Traits{Name: name, Limits: targets.TextLimits{Title: maxTitle, Description: maxDescription}, Titles: richtext.GitLabMarkdown(),
 		Lookup: targets.LookupSearch, Consistency: lag, Place: "project " + d.cfg.project}
 }
 

@@ -78,11 +78,11 @@ func (c client) refine(r outbound.Reply, verdict *fault.Error) *fault.Error {
 		verdict.Public = "GitLab's address leads elsewhere, or the project was renamed. Ask your admin to check settings.url and settings.project."
 	case r.Status == http.StatusConflict && reply.Captcha:
 		verdict.Kind = fault.Invalid // until somebody solves a CAPTCHA, which nobody here can
-		verdict.Public = text.Advised(name, said, spamAdvice)
+		verdict.Public = text.WithAdvice(name, said, spamAdvice)
 	case verdict.Kind == fault.Invalid && strings.Contains(said, "recognized as spam"):
-		verdict.Public = text.Advised(name, said, spamAdvice)
+		verdict.Public = text.WithAdvice(name, said, spamAdvice)
 	case verdict.Kind == fault.Invalid && said != "":
-		verdict.Public = text.Advised(name, said, ". Ask your admin to change that in GitLab or in the integration's settings.")
+		verdict.Public = text.WithAdvice(name, said, ". Ask your admin to change that in GitLab or in the integration's settings.")
 	}
 	return verdict
 }
@@ -99,12 +99,12 @@ func (c client) forbidden(reply errorReply, reason string) string {
 		_, rest, _ := strings.Cut(reply.Description, "[")
 		permission, _, ok := strings.Cut(rest, "]")
 		if !ok || permission == "" {
-			return text.Advised(name, reply.Description, ". Ask your admin for a token that may do this.")
+			return text.WithAdvice(name, reply.Description, ". Ask your admin for a token that may do this.")
 		}
 		return fmt.Sprintf("GitLab: the fine-grained token lacks the permission %q. Ask your admin for a token that has it.", text.Title(permission, maxPermission))
 	}
 	if reason != "" {
-		return text.Advised(name, reason, ". Ask a GitLab admin to put that right for the token's account.")
+		return text.WithAdvice(name, reason, ". Ask a GitLab admin to put that right for the token's account.")
 	}
 	return fmt.Sprintf("GitLab does not allow this to the token's account in project %q. Ask your admin to give it the role Reporter there.", text.Title(c.cfg.project, 60))
 }
@@ -206,8 +206,8 @@ func withoutStatus(text string) string {
 func (d *driver) explain(ctx context.Context, op, id string, p *place, err error) error {
 	var refused *refusedError
 	return wire.Absence{Op: op, Tracker: name, Issue: issueName(id), Account: "the token's account",
-		Said:  errors.As(err, &refused) && refused.noIssue(),
-		Prove: func(ctx context.Context) error { return d.proveReading(ctx, id, p) },
+		Own:        errors.As(err, &refused) && refused.noIssue(),
+		CheckPlace: func(ctx context.Context) error { return d.proveReading(ctx, id, p) },
 	}.Explain(ctx, err)
 }
 

@@ -139,19 +139,19 @@ type client struct {
 // Unsure, whatever it is a part of.
 func (c client) get(ctx context.Context, op, path string, out any) error {
 	_, err := c.send(ctx, op, http.MethodGet, restPath+path, nil, out)
-	return wire.ReadJSON(op, err, notGitLab)
+	return wire.EndRead(op, err, notGitLab)
 }
 
 // ask reads by GraphQL. What it says of a failure under 200 leaves out empty.
 func (c client) ask(ctx context.Context, op, query string, variables map[string]string, out any) error {
 	_, err := c.send(ctx, op, http.MethodPost, graphPath, graphQuery{Query: query, Variables: variables}, out)
-	return wire.ReadJSON(op, err, notGitLab)
+	return wire.EndRead(op, err, notGitLab)
 }
 
 // write sends a body; out may be nil. A reply that cannot be read is Unsure.
 func (c client) write(ctx context.Context, op, method, path string, body, out any) error {
 	reply, err := c.send(ctx, op, method, restPath+path, body, out)
-	return wire.WroteJSON(op, reply, err, out)
+	return wire.EndWrite(op, reply, err, out)
 }
 
 func (c client) send(ctx context.Context, op, method, path string, body, out any) (outbound.Reply, error) {

@@ -36,7 +36,7 @@ type driver struct {
 	name    string
 	errors  refusals
 	mapping mapping
-	limits  targets.Limits
+	limits  targets.TextLimits
 	writer  writer
 	fields  []targets.FieldInfo
 	signer  *signer
@@ -175,7 +175,7 @@ func open(cfg targets.Config, deps targets.Deps) (targets.Driver, error) {
 func (c *compiler) driver(v settings.Values, cfg targets.Config, http *outbound.Client) *driver {
 	d := &driver{http: http, errors: c.refusals(v.Object(setError)), mapping: c.mapping(v.Object(setIssue))}
 	limits := v.Object(setLimits)
-	d.limits = targets.Limits{Title: limits.Int(limTitle), Description: limits.Int(limDescription)}
+	d.limits = targets.TextLimits{Title: limits.Int(limTitle), Description: limits.Int(limDescription)}
 	d.writer = writer{format: v.String(setFormat), markdown: markdownOptions(v.Object(setMarkdown)), limit: d.limits.Description, count: counter(limits.String(limCount))}
 	if d.writer.limit == 0 {
 		d.writer.limit = maxDescription

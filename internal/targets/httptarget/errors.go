@@ -102,7 +102,7 @@ func (d *driver) verdict(req *request, r outbound.Reply, doc any, usual *fault.E
 		verdict.Public = d.sentence(said)
 	}
 	if verdict.Kind == fault.Invalid && text.SaysTooLong(said) {
-		verdict.Err = &targets.TooLongError{Limit: text.StatedLimit(said, text.MinStated), Said: said, Err: cmp.Or(verdict.Err, error(verdict.Kind))}
+		verdict.Err = &targets.TooLongError{Limit: text.StatedLimit(said, text.MinStated), Message: said, Err: cmp.Or(verdict.Err, error(verdict.Kind))}
 	}
 	return verdict
 }
@@ -220,8 +220,8 @@ func (d *driver) issueNamed(id string) string { return "the issue " + text.Title
 func (d *driver) explain(ctx context.Context, op, id string, err error) error {
 	absent := &absentError{}
 	_ = errors.As(err, &absent)
-	return wire.Absence{Op: op, Tracker: d.name, Issue: d.issueNamed(id), Account: "the integration's account", Said: absent.gone,
-		Prove: func(ctx context.Context) error {
+	return wire.Absence{Op: op, Tracker: d.name, Issue: d.issueNamed(id), Account: "the integration's account", Own: absent.gone,
+		CheckPlace: func(ctx context.Context) error {
 			if len(d.checks) == 0 || absent.own && !absent.gone {
 				return &fault.Error{Kind: fault.NotFound} // it may be hidden as well
 			}

@@ -103,10 +103,10 @@ func TestRequestTrackerConformance(t *testing.T) {
 				URL: r.url, Mine: httpfake.RequestTrackerAccount(r.token, r.queue), Other: httpfake.RequestTrackerAccount(r.otherToken, r.otherQueue),
 				WrongProject: httpfake.RequestTrackerAccount(r.token, "nowhere").Settings,
 				Fates:        targettest.Fates{Never: never},
-				Issues: func(t *testing.T, marker targets.Marker) []targettest.Stored {
-					var out []targettest.Stored
+				Issues: func(t *testing.T, marker targets.Marker) []targettest.StoredIssue {
+					var out []targettest.StoredIssue
 					for _, i := range r.tickets(t, before, marker).Items {
-						stored := targettest.Stored{ID: i.ID, Title: i.Subject}
+						stored := targettest.StoredIssue{ID: i.ID, Title: i.Subject}
 						if marker != "" {
 							stored.Text = r.text(t, i.ID)
 						}

@@ -55,7 +55,7 @@ func newDriver(cfg config, http *outbound.Client) *driver {
 
 // Traits implements targets.Driver.
 func (d *driver) Traits() targets.Traits {
-	t := targets.Traits{Name: name, Limits: targets.Limits{Title: maxLine, Description: maxText}, Lookup: targets.LookupSearch, Consistency: cloudLag,
+	t := targets.Traits{Name: name, Limits: targets.TextLimits{Title: maxLine, Description: maxText}, Lookup: targets.LookupSearch, Consistency: cloudLag,
 		Place: "project " + d.cfg.project, SetsRequester: true}
 	if !d.cfg.cloud {
 		t.Consistency = dataCenterLag

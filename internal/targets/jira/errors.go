@@ -101,7 +101,7 @@ func (c client) forbidden(h http.Header, said *saidError, verdict *fault.Error) 
 		verdict.Kind = fault.Unauthorized
 		verdict.Public = "Jira asks for a CAPTCHA before it lets the integration's account in. Ask your admin to sign in to Jira as that account once."
 	case !said.empty():
-		verdict.Public = text.Advised(name, said.text(), ". Ask a Jira admin to change that.")
+		verdict.Public = text.WithAdvice(name, said.text(), ". Ask a Jira admin to change that.")
 	default:
 		verdict.Public = fmt.Sprintf("Jira does not allow this to the integration's account in project %s. Ask a Jira admin to give it the permissions to browse, create, edit and link issues there.", c.cfg.project)
 	}
@@ -226,7 +226,7 @@ func byJira(err error) bool {
 
 // refusal is the sentence for something Jira refused.
 func refusal(said string) string {
-	return text.Advised(name, said, ". Ask your admin to change that in Jira or in the integration's settings.")
+	return text.WithAdvice(name, said, ". Ask your admin to change that in Jira or in the integration's settings.")
 }
 
 // absent explains an issue that Jira does not return. Jira says the same of
@@ -235,7 +235,7 @@ func refusal(said string) string {
 // cannot rule the last two out, so Jira's 404 never means gone.
 func (d *driver) absent(ctx context.Context, op, id string, err error) error {
 	return wire.Absence{Op: op, Tracker: name, Issue: "issue " + id, Account: "the integration's account",
-		Prove: func(ctx context.Context) error {
+		CheckPlace: func(ctx context.Context) error {
 			if why := d.prove(ctx); why != nil {
 				return why
 			}

@@ -192,9 +192,9 @@ func (p *planner) offeredTypes(ctx context.Context, in project) ([]issueType, er
 	case len(offered) > 0:
 		return offered, nil
 	case p.cfg.issueType == "":
-		return nil, invalid(op, "Jira: project %s has no issue type for ordinary issues%s. Ask your admin to name one in settings.issueType.", p.cfg.project, text.Only(all, title))
+		return nil, invalid(op, "Jira: project %s has no issue type for ordinary issues%s. Ask your admin to name one in settings.issueType.", p.cfg.project, text.OnlyNames(all, title))
 	default:
-		return nil, invalid(op, "Jira: project %s has no issue type %q%s. Ask your admin to correct settings.issueType.", p.cfg.project, p.cfg.issueType, text.Only(all, title))
+		return nil, invalid(op, "Jira: project %s has no issue type %q%s. Ask your admin to correct settings.issueType.", p.cfg.project, p.cfg.issueType, text.OnlyNames(all, title))
 	}
 }
 
@@ -248,7 +248,7 @@ func (p *planner) constants(made *plan) error {
 				return string(a.ID), nil
 			}
 		}
-		return "", invalid("find "+setting, "Jira: project %s has no %q among its %s values%s. Ask your admin to correct settings.%s.", p.cfg.project, wanted, setting, text.Only(field.Allowed, allowedValue.title), setting)
+		return "", invalid("find "+setting, "Jira: project %s has no %q among its %s values%s. Ask your admin to correct settings.%s.", p.cfg.project, wanted, setting, text.OnlyNames(field.Allowed, allowedValue.title), setting)
 	}
 	var err error
 	if p.cfg.priority != "" {

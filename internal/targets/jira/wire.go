@@ -229,14 +229,14 @@ func (c client) get(ctx context.Context, op, path string, out any) error {
 // whatever it is a part of.
 func (c client) read(ctx context.Context, op, method, path string, body, out any) error {
 	_, err := c.send(ctx, op, method, path, body, out, 0)
-	return wire.ReadJSON(op, err, notJira)
+	return wire.EndRead(op, err, notJira)
 }
 
 // write sends a body. out may be nil: Jira answers most changes with 204. A
 // reply that cannot be read is Unsure.
 func (c client) write(ctx context.Context, op, method, path string, body, out any) error {
 	reply, err := c.send(ctx, op, method, path, body, out, 0)
-	return wire.WroteJSON(op, reply, err, out)
+	return wire.EndWrite(op, reply, err, out)
 }
 
 // send sends a call to a path below the API's version.

@@ -37,7 +37,7 @@ func newDriver(cfg config, http *outbound.Client) *driver {
 
 // Traits implements targets.Driver.
 func (d *driver) Traits() targets.Traits {
-	return targets.Traits{Name: name, Limits: targets.Limits{Title: maxTitle, Description: maxDescription}, Lookup: targets.LookupExact, Exclusive: true, Place: "team " + d.cfg.team}
+	return targets.Traits{Name: name, Limits: targets.TextLimits{Title: maxTitle, Description: maxDescription}, Lookup: targets.LookupExact, Exclusive: true, Place: "team " + d.cfg.team}
 }
 
 // Kind describes the adapter.

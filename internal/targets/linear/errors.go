@@ -135,7 +135,7 @@ func refusal(said []graphError) string {
 			what = e.Message
 		}
 		if what != "" {
-			return text.Advised(name, what, ". Ask your admin to change that in Linear or in the integration's settings.")
+			return text.WithAdvice(name, what, ". Ask your admin to change that in Linear or in the integration's settings.")
 		}
 	}
 	return ""
@@ -220,7 +220,7 @@ func noIssue(op string, said bool) error {
 func (d *driver) explain(ctx context.Context, op string, err error) error {
 	var none *noIssueError
 	return wire.Absence{Op: op, Tracker: name, Issue: "this issue", Account: "the integration's account",
-		Said: errors.As(err, &none) && none.said, Prove: d.planner.proveReading}.Explain(ctx, err)
+		Own: errors.As(err, &none) && none.said, CheckPlace: d.planner.proveReading}.Explain(ctx, err)
 }
 
 // proveTeam proves that the account still sees the team.

@@ -46,7 +46,7 @@ func (p *planner) load(ctx context.Context) (*plan, error) {
 		}
 		if made.stateID == "" {
 			return nil, invalid("find status", "Linear's team %q has no status %q%s. Ask your admin to correct settings.state.",
-				p.cfg.team, p.cfg.state, text.Only(made.team.States.Nodes, func(s state) string { return s.Name }))
+				p.cfg.team, p.cfg.state, text.OnlyNames(made.team.States.Nodes, func(s state) string { return s.Name }))
 		}
 	}
 	if p.cfg.project != "" {
@@ -87,7 +87,7 @@ func (p *planner) findTeam(ctx context.Context, made *plan) error {
 
 func (p *planner) noTeam(op string, all []team) error {
 	e := invalid(op, "Linear has no team %q that the integration's account sees%s. Ask your admin to correct settings.team.",
-		text.Title(p.cfg.team, 40), text.Only(all, func(t team) string { return t.Key }))
+		text.Title(p.cfg.team, 40), text.OnlyNames(all, func(t team) string { return t.Key }))
 	e.Kind = fault.NotFound
 	return e
 }

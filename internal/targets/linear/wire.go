@@ -112,7 +112,7 @@ type client struct {
 // it is a part of.
 func (c client) query(ctx context.Context, op string, doc document, in vars, data any) error {
 	found, err := c.send(ctx, op, doc, in, data)
-	if err = wire.ReadJSON(op, err, notLinear); err == nil && !found {
+	if err = wire.EndRead(op, err, notLinear); err == nil && !found {
 		err = notLinear(op, errNoData())
 	}
 	return err
@@ -121,7 +121,7 @@ func (c client) query(ctx context.Context, op string, doc document, in vars, dat
 // mutate writes. A reply that cannot be read is Unsure.
 func (c client) mutate(ctx context.Context, op string, doc document, in vars, data any) error {
 	found, err := c.send(ctx, op, doc, in, data)
-	if err = wire.WroteJSON(op, outbound.Reply{}, err, data); err == nil && !found {
+	if err = wire.EndWrite(op, outbound.Reply{}, err, data); err == nil && !found {
 		err = wire.Unreadable(op, errNoData())
 	}
 	return err

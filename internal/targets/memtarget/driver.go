@@ -19,7 +19,7 @@ type driver struct {
 
 // Traits implements targets.Driver.
 func (d *driver) Traits() targets.Traits {
-	return targets.Traits{Name: name, Limits: targets.Limits{Title: maxTitle, Description: maxDescription}, Lookup: targets.LookupSearch, Consistency: d.cfg.lag}
+	return targets.Traits{Name: name, Limits: targets.TextLimits{Title: maxTitle, Description: maxDescription}, Lookup: targets.LookupSearch, Consistency: d.cfg.lag}
 }
 
 // Kind describes the adapter.

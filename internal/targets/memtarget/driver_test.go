@@ -48,14 +48,14 @@ func harness(settings map[string]any) targettest.Harness {
 			s := targettest.Server{
 				URL: srv.URL, Mine: account("mine", "mine", settings), Other: account("other", "other", settings),
 				WrongProject: account("nowhere", "mine", settings).Settings,
-				Issues: func(_ *testing.T, marker targets.Marker) []targettest.Stored {
+				Issues: func(_ *testing.T, marker targets.Marker) []targettest.StoredIssue {
 					records := tracker.Marked("mine", string(marker))
 					if marker == "" {
 						records = tracker.Issues("mine", 0)
 					}
-					var out []targettest.Stored
+					var out []targettest.StoredIssue
 					for _, r := range records {
-						out = append(out, targettest.Stored{ID: r.ID, Title: r.Title, Text: r.Description})
+						out = append(out, targettest.StoredIssue{ID: r.ID, Title: r.Title, Text: r.Description})
 					}
 					return out
 				},

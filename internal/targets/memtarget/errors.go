@@ -17,7 +17,7 @@ import (
 func (d *driver) explain(ctx context.Context, op, id string, err error) error {
 	var said *refusedError
 	return wire.Absence{Op: op, Tracker: name, Issue: "issue " + text.Title(id, 20), Account: "the key's account",
-		Said: errors.As(err, &said) && said.text == errNoIssue.Error(), Prove: d.Check}.Explain(ctx, err)
+		Own: errors.As(err, &said) && said.text == errNoIssue.Error(), CheckPlace: d.Check}.Explain(ctx, err)
 }
 
 // stranger is a read that brought something else than what the tracker sends.
@@ -47,7 +47,7 @@ func (d *driver) refine(r outbound.Reply, verdict *fault.Error) *fault.Error {
 		verdict.Err = &refusedError{status: r.Status, text: text.Title(said.Errors[0], 200)}
 	}
 	if own && r.Status == http.StatusUnprocessableEntity {
-		verdict.Public = text.Advised(name, said.Errors[0], ". Ask your admin to check the integration's settings.")
+		verdict.Public = text.WithAdvice(name, said.Errors[0], ". Ask your admin to check the integration's settings.")
 	}
 	return verdict
 }

@@ -25,9 +25,9 @@ func (d *driver) send(ctx context.Context, op, method, path string, body, out an
 	call.Refine = d.refine
 	got, err := d.http.Send(ctx, call)
 	if method == http.MethodGet {
-		return wire.ReadJSON(op, err, stranger)
+		return wire.EndRead(op, err, stranger)
 	}
-	return wire.WroteJSON(op, got, err, out)
+	return wire.EndWrite(op, got, err, out)
 }
 
 const (

@@ -54,7 +54,7 @@ func newDriver(cfg config, http *outbound.Client) *driver {
 // Traits implements targets.Driver. Custom field filters read the database. How
 // long a description can be depends on Redmine's version.
 func (d *driver) Traits() targets.Traits {
-	t := targets.Traits{Name: name, Lookup: targets.LookupSearch, Place: fmt.Sprintf("project %q", d.cfg.project), Limits: targets.Limits{Title: maxSubject}}
+	t := targets.Traits{Name: name, Lookup: targets.LookupSearch, Place: fmt.Sprintf("project %q", d.cfg.project), Limits: targets.TextLimits{Title: maxSubject}}
 	if d.cfg.assigns {
 		t.Caveat = "Redmine finds people by e-mail for administrators alone: with another account's API key no issue is assigned, and the description names the person."
 	}

@@ -98,7 +98,7 @@ func ownWords(body []byte) bool {
 // explainIssue looks closer at a refused read or change of an issue.
 func (d *driver) explainIssue(ctx context.Context, op, id string, err error) error {
 	return wire.Absence{Op: op, Tracker: name, Issue: issueName(id), Account: keyAccount,
-		Said: errors.Is(err, errWordless), Prove: d.provePlace}.Explain(ctx, d.explainDenied(ctx, err))
+		Own: errors.Is(err, errWordless), CheckPlace: d.provePlace}.Explain(ctx, d.explainDenied(ctx, err))
 }
 
 // explainDenied tells a permission that is missing from a REST API that is

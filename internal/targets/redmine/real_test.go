@@ -123,7 +123,7 @@ func (r *real) account(project, key string) targettest.Account {
 }
 
 // stored lists a project's issues as the administrator sees them.
-func (r *real) stored(t *testing.T, project string, marker targets.Marker) []targettest.Stored {
+func (r *real) stored(t *testing.T, project string, marker targets.Marker) []targettest.StoredIssue {
 	var list struct {
 		Issues []struct {
 			redmine.Issue
@@ -132,10 +132,10 @@ func (r *real) stored(t *testing.T, project string, marker targets.Marker) []tar
 	}
 	q := url.Values{"project_id": {project}, "status_id": {"*"}, "sort": {"id"}, "limit": {"100"}}
 	r.call(t, http.MethodGet, "/issues.json?"+q.Encode(), nil, &list)
-	var out []targettest.Stored
+	var out []targettest.StoredIssue
 	for _, i := range list.Issues {
 		if marker == "" || redmine.Carries(i.Issue, r.marker, marker) {
-			out = append(out, targettest.Stored{ID: strconv.Itoa(i.ID), Title: i.Subject, Text: strings.ReplaceAll(i.Description, "\r\n", "\n")})
+			out = append(out, targettest.StoredIssue{ID: strconv.Itoa(i.ID), Title: i.Subject, Text: strings.ReplaceAll(i.Description, "\r\n", "\n")})
 		}
 	}
 	return out
@@ -151,7 +151,7 @@ func TestRealConformance(t *testing.T) {
 			return targettest.Server{
 				URL: r.url, Mine: r.account(mine, mineKey), Other: r.account(other, otherKey),
 				WrongProject: r.account("nowhere", mineKey).Settings,
-				Issues: func(t *testing.T, marker targets.Marker) []targettest.Stored {
+				Issues: func(t *testing.T, marker targets.Marker) []targettest.StoredIssue {
 					return r.stored(t, mine, marker)
 				},
 				Fates: r.fates(mine),

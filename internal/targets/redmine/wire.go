@@ -242,7 +242,7 @@ type client struct {
 // Unsure, whatever it is a part of.
 func (c client) get(ctx context.Context, op, path string, out any) error {
 	_, err := c.send(ctx, op, http.MethodGet, path, nil, out)
-	return wire.ReadJSON(op, err, notRedmine)
+	return wire.EndRead(op, err, notRedmine)
 }
 
 // write sends a body. out may be nil (Redmine answers a change with 204). A
@@ -258,7 +258,7 @@ func (c client) write(ctx context.Context, op, method, path string, body, out an
 		e.Unsure = true
 		return e
 	}
-	return wire.WroteJSON(op, reply, err, out)
+	return wire.EndWrite(op, reply, err, out)
 }
 
 func (c client) send(ctx context.Context, op, method, path string, body []byte, out any) (outbound.Reply, error) {

@@ -9,10 +9,10 @@ import (
 	"pushbutton/internal/secret"
 )
 
-// Object gives a TypeObject setting; nil if it is absent.
+// Object returns a TypeObject setting; nil if it is absent.
 func (v Values) Object(name string) Values { o, _ := v[name].(Values); return o }
 
-// Objects gives a TypeObjects setting.
+// Objects returns a TypeObjects setting.
 func (v Values) Objects(name string) []Values { o, _ := v[name].([]Values); return o }
 
 // named puts a field of its own for each given credential in the place of one
@@ -36,8 +36,8 @@ func named(fields []Field, raw map[string]secret.String) ([]Field, FieldErrors) 
 	return out, nil
 }
 
-// ValidName tells whether settings may call something so: 1 to 64 letters,
-// digits, - and _.
+// ValidName reports whether settings may use the name: 1 to 64 letters, digits,
+// - and _.
 func ValidName(name string) bool {
 	const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_"
 	return name != "" && len(name) <= 64 && strings.Trim(name, letters) == ""

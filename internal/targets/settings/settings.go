@@ -102,23 +102,23 @@ func (e FieldErrors) Fault() *fault.Error {
 	return &fault.Error{Op: Op, Kind: fault.Invalid, Side: fault.SidePlugin, Public: text.Cut(text.OneLine(public), text.MaxPublic), Err: e}
 }
 
-// Values are decoded settings. The methods give the zero value for a setting
+// Values are decoded settings. The methods return the zero value for a setting
 // that is absent or of another type.
 type Values map[string]any
 
-// String gives a TypeString or TypeURL setting.
+// String returns a TypeString or TypeURL setting.
 func (v Values) String(name string) string { s, _ := v[name].(string); return s }
 
-// Bool gives a TypeBool setting.
+// Bool returns a TypeBool setting.
 func (v Values) Bool(name string) bool { b, _ := v[name].(bool); return b }
 
-// Int gives a TypeInt setting.
+// Int returns a TypeInt setting.
 func (v Values) Int(name string) int { n, _ := v[name].(int); return n }
 
-// List gives a TypeList setting.
+// List returns a TypeList setting.
 func (v Values) List(name string) []string { l, _ := v[name].([]string); return l }
 
-// Map gives a TypeMap setting.
+// Map returns a TypeMap setting.
 func (v Values) Map(name string) map[string]string { m, _ := v[name].(map[string]string); return m }
 
 // Decode checks raw settings, as they come out of YAML or JSON, against their

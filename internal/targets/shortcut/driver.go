@@ -40,7 +40,7 @@ func newDriver(cfg config, http *outbound.Client) *driver {
 
 // Traits implements targets.Driver.
 func (d *driver) Traits() targets.Traits {
-	t := targets.Traits{Name: name, Limits: targets.Limits{Title: maxName, Description: maxDescription}, Lookup: targets.LookupSearch, Consistency: consistency, SetsRequester: true}
+	t := targets.Traits{Name: name, Limits: targets.TextLimits{Title: maxName, Description: maxDescription}, Lookup: targets.LookupSearch, Consistency: consistency, SetsRequester: true}
 	if d.cfg.workflow != "" {
 		t.Place = "workflow " + d.cfg.workflow
 	}

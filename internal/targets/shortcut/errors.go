@@ -33,7 +33,7 @@ func (c client) refine(r outbound.Reply, verdict *fault.Error) *fault.Error {
 	}
 	switch {
 	case r.Status == http.StatusForbidden && said.Message != "" && !strings.EqualFold(said.Message, http.StatusText(r.Status)):
-		verdict.Public = text.Advised(name, said.Message, ". Ask a Shortcut admin to allow it to the token's member.")
+		verdict.Public = text.WithAdvice(name, said.Message, ". Ask a Shortcut admin to allow it to the token's member.")
 	case r.Status == http.StatusUnauthorized:
 		verdict.Public = "Shortcut refused the token. Ask your admin to renew it in the integration's settings."
 	case r.Status == http.StatusForbidden:
@@ -105,7 +105,7 @@ func flatten(at string, errors map[string]any, depth int) []string {
 }
 
 func sentence(said string) string {
-	return text.Advised(name, said, ". Ask your admin to check the integration's settings.")
+	return text.WithAdvice(name, said, ". Ask your admin to check the integration's settings.")
 }
 
 // explain looks closer at a story that Shortcut does not return. The token sees
@@ -113,8 +113,8 @@ func sentence(said string) string {
 func (d *driver) explain(ctx context.Context, op, id string, err error) error {
 	var said *refusedError
 	return wire.Absence{Op: op, Tracker: name, Issue: storyNamed(id), Account: "the token's member",
-		Said: errors.As(err, &said) && said.message == notFoundMessage,
-		Prove: func(ctx context.Context) error {
+		Own: errors.As(err, &said) && said.message == notFoundMessage,
+		CheckPlace: func(ctx context.Context) error {
 			_, err := list[workflow](ctx, d.client, "read workflows", http.MethodGet, "/workflows", nil)
 			return err
 		}}.Explain(ctx, err)

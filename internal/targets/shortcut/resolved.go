@@ -53,7 +53,7 @@ func (p *planner) load(ctx context.Context) (*plan, error) {
 		at := slices.IndexFunc(chosen.States, func(s state) bool { return matches(p.cfg.state, s.ID, s.Name) })
 		if at < 0 {
 			return nil, invalid("find state", "Shortcut: workflow %q has no state %q%s. Ask your admin to correct settings.state.", chosen.Name, p.cfg.state,
-				text.Only(chosen.States, func(s state) string { return s.Name }))
+				text.OnlyNames(chosen.States, func(s state) string { return s.Name }))
 		}
 		made.state = chosen.States[at].ID
 	}
@@ -76,7 +76,7 @@ func (p *planner) team(ctx context.Context, made *plan) (group, error) {
 			return g, nil
 		}
 	}
-	return group{}, invalid(op, "Shortcut has no team %q%s. Ask your admin to correct settings.team.", p.cfg.team, text.Only(all, func(g group) string { return g.Name }))
+	return group{}, invalid(op, "Shortcut has no team %q%s. Ask your admin to correct settings.team.", p.cfg.team, text.OnlyNames(all, func(g group) string { return g.Name }))
 }
 
 // workflow chooses the workflow for new stories: the one that the settings
@@ -96,7 +96,7 @@ func (p *planner) workflow(ctx context.Context, all []workflow, team group) (wor
 				return w, nil
 			}
 		}
-		return workflow{}, invalid(op, "Shortcut has no workflow %q%s. Ask your admin to correct settings.workflow.", p.cfg.workflow, text.Only(all, func(w workflow) string { return w.Name }))
+		return workflow{}, invalid(op, "Shortcut has no workflow %q%s. Ask your admin to correct settings.workflow.", p.cfg.workflow, text.OnlyNames(all, func(w workflow) string { return w.Name }))
 	}
 	for _, id := range append([]int{team.DefaultWorkflow}, team.Workflows...) {
 		if w, ok := byID(id); ok {

@@ -140,7 +140,7 @@ func (c client) get(ctx context.Context, op, path string, out any) error {
 // read is get for what Shortcut reads by POST as well.
 func (c client) read(ctx context.Context, op, method, path string, body, out any) error {
 	_, err := c.send(ctx, op, method, path, body, out)
-	return wire.ReadJSON(op, err, notShortcut)
+	return wire.EndRead(op, err, notShortcut)
 }
 
 // list reads a list; an answer that is none is an error.
@@ -158,7 +158,7 @@ func list[T any](ctx context.Context, c client, op, method, path string, body an
 // change sends a body. out may be nil. A reply that cannot be read is Unsure.
 func (c client) change(ctx context.Context, op, method, path string, body, out any) error {
 	reply, err := c.send(ctx, op, method, path, body, out)
-	return wire.WroteJSON(op, reply, err, out)
+	return wire.EndWrite(op, reply, err, out)
 }
 
 func (c client) send(ctx context.Context, op, method, path string, body, out any) (outbound.Reply, error) {

@@ -164,7 +164,7 @@ func testDisabledIssues(t *testing.T, b *bench) {
 }
 
 // first matches the first request only: whatever is in front recovers at once,
-// so that project and credential are proven behind it.
+// so that project and credential are checked behind it.
 func first() func(*http.Request) bool {
 	var seen atomic.Int64
 	return func(*http.Request) bool { return seen.Add(1) == 1 }

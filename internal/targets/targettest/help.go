@@ -36,7 +36,7 @@ func Open(t testing.TB, kind targets.Kind, a Account, url string) *targets.Targe
 	return target
 }
 
-// With adds name, value, name, value... to settings, and gives them.
+// With adds name, value, name, value... to settings, and returns them.
 func With(settings map[string]any, more ...any) map[string]any {
 	for i := 0; i+1 < len(more); i += 2 {
 		settings[more[i].(string)] = more[i+1]
@@ -45,7 +45,7 @@ func With(settings map[string]any, more ...any) map[string]any {
 }
 
 // Recorder starts a server that passes everything on to another one, and keeps
-// the bodies of the requests that keep tells. Read them when nothing is under
+// the bodies of the requests that keep accepts. Read them when nothing is under
 // way.
 func Recorder(t *testing.T, server string, keep func(*http.Request) bool) (url string, bodies *[]string) {
 	t.Helper()

@@ -31,16 +31,16 @@ import (
 	"pushbutton/internal/targets/text"
 )
 
-// Harness is what an adapter's test tells the suite.
+// Harness describes an adapter to the suite.
 type Harness struct {
 	Kind targets.Kind
-	// Start gives a tracker with two accounts and no issues. It is called
+	// Start returns a tracker with two accounts and no issues. It is called
 	// once per case and cleans up with t.Cleanup.
 	Start func(t *testing.T) Server
-	// Creates tells the request that creates an issue from all others.
+	// Creates reports whether a request creates an issue.
 	Creates func(*http.Request) bool
-	// Reads, if set, tells the requests that change nothing, where the method
-	// does not (GraphQL). Default: the function Reads.
+	// Reads, if set, reports whether a request changes nothing, where the method
+	// does not say so (GraphQL). Default: the function Reads.
 	Reads func(*http.Request) bool
 	// Kinds overrides what a create's HTTP status means, where the tracker
 	// differs from outbound.FromStatus.
@@ -48,12 +48,12 @@ type Harness struct {
 	// KindsRetryAfter is the same for a reply that has a Retry-After; what it
 	// does not name is as Kinds says.
 	KindsRetryAfter map[int]fault.Kind
-	// Wrong gives credentials that are well formed and still wrong, where the
+	// Wrong has credentials that are well formed and still wrong, where the
 	// suite's own wrong one would be refused without asking the tracker.
 	Wrong map[string]secret.String
 
-	// Watch, if set, is given the server's address and gives one that leads
-	// there: it looks at every exchange, and fails the test for what is wrong.
+	// Watch, if set, takes the server's address and returns one that leads there.
+	// It looks at every exchange, and fails the test for what is wrong.
 	Watch func(t *testing.T, url string) string
 }
 
@@ -67,7 +67,7 @@ type Server struct {
 	WrongProject func(url string) map[string]any
 	// Issues lists, from the server's own books, what Mine's project holds
 	// with a marker, or at all for "".
-	Issues func(t *testing.T, marker targets.Marker) []Stored
+	Issues func(t *testing.T, marker targets.Marker) []StoredIssue
 	// SetLag, if set, makes look-ups miss new issues for as long as the
 	// driver's Traits.Consistency allows.
 	SetLag func(t *testing.T)
@@ -79,7 +79,7 @@ type Server struct {
 	References func(title string) []string
 	// SetPublic, if set, lets everybody read Mine's project.
 	SetPublic func(t *testing.T)
-	// Fates is what can become of an issue and its place.
+	// Fates has what can become of an issue and its place.
 	Fates Fates
 }
 
@@ -115,8 +115,8 @@ type Account struct {
 	Credentials map[string]secret.String
 }
 
-// Stored is an issue as the server keeps it.
-type Stored struct{ ID, Title, Text string }
+// StoredIssue is an issue as the server keeps it.
+type StoredIssue struct{ ID, Title, Text string }
 
 // Run runs the whole suite. It must not run in parallel to other tests: it
 // listens to the default logger.

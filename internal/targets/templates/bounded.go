@@ -2,6 +2,6 @@
 
 package templates
 
-// bounded has a Budget end. `make hostile-mutants` switches it off to prove that
-// it is needed; no release is built so.
+// bounded has a Budget end. `make hostile-mutants` switches it off to check
+// that it is needed; no release is built so.
 const bounded = true

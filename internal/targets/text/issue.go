@@ -4,7 +4,7 @@ package text
 
 // Limits of an issue, in characters but for MaxIssueID. Its texts are what a
 // button can show: what a tracker says beyond that is not kept. `make
-// hostile-mutants` takes them away to prove that they are needed; no release is
+// hostile-mutants` takes them away to check that they are needed; no release is
 // built so.
 const (
 	// MaxIssueID bounds what a tracker may call an issue, in bytes. A longer id

@@ -14,17 +14,17 @@ const (
 	MaxNames = 80
 )
 
-// Advised is the sentence for a refusal in the tracker's own words, which are
+// WithAdvice is the sentence for a refusal in the tracker's own words, which are
 // cut so that the advice behind them fits. advice begins with the full stop, or
 // with what ends the sentence (". Ask your admin ...").
-func Advised(tracker, said, advice string) string {
+func WithAdvice(tracker, said, advice string) string {
 	said = Title(said, max(minSaid, MaxPublic-len(tracker)-len(": ")-len(advice)))
 	return tracker + ": " + strings.TrimRight(said, ". ") + advice
 }
 
-// Only is the part of a sentence that says what there is instead of what the
+// OnlyNames is the part of a sentence that says what there is instead of what the
 // settings name, ", only A, B", cut; "" if there is nothing.
-func Only[T any](all []T, name func(T) string) string {
+func OnlyNames[T any](all []T, name func(T) string) string {
 	if len(all) == 0 {
 		return ""
 	}

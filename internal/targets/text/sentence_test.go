@@ -17,20 +17,20 @@ func TestAdvised(t *testing.T) {
 		"It is wrong. ":       "Acme: It is wrong" + advice,
 		"two\nlines, \x00odd": "Acme: two lines, odd" + advice,
 	} {
-		assert.Equal(t, want, text.Advised("Acme", said, advice))
+		assert.Equal(t, want, text.WithAdvice("Acme", said, advice))
 	}
-	long := text.Advised("Acme", strings.Repeat("ä b ", 200), advice)
+	long := text.WithAdvice("Acme", strings.Repeat("ä b ", 200), advice)
 	assert.LessOrEqual(t, utf8.RuneCountInString(long), text.MaxPublic)
 	assert.Greater(t, utf8.RuneCountInString(long), text.MaxPublic-5, "no more is cut than must be")
 	assert.True(t, strings.HasSuffix(long, "…"+advice), long)
-	assert.Contains(t, text.Advised("Acme", "what the tracker says", strings.Repeat(". Long", 100)), "what the tracker says", "some of the words stay")
+	assert.Contains(t, text.WithAdvice("Acme", "what the tracker says", strings.Repeat(". Long", 100)), "what the tracker says", "some of the words stay")
 }
 
 func TestOnly(t *testing.T) {
 	same := func(s string) string { return s }
-	assert.Empty(t, text.Only(nil, same))
-	assert.Equal(t, ", only Bug, Task", text.Only([]string{"Bug", "Task"}, same))
-	many := text.Only(strings.Split(strings.Repeat("Bug,", 500), ","), same)
+	assert.Empty(t, text.OnlyNames(nil, same))
+	assert.Equal(t, ", only Bug, Task", text.OnlyNames([]string{"Bug", "Task"}, same))
+	many := text.OnlyNames(strings.Split(strings.Repeat("Bug,", 500), ","), same)
 	assert.LessOrEqual(t, utf8.RuneCountInString(many), 90)
 	assert.True(t, strings.HasSuffix(many, "…"), many)
 }

@@ -12,12 +12,12 @@ type Absence struct {
 	Op, Tracker string
 	// Issue names it ("issue #7"), and Account who asked ("the token's account").
 	Issue, Account string
-	// Said reports whether the reply is the tracker's own statement that it has
-	// no such issue, and not a page or another program's 404.
-	Said bool
-	// Prove reads, now and with the same credential, the place of the issue. It
+	// Own reports whether the reply is the tracker's own statement that it has no
+	// such issue, and not a page or another program's 404.
+	Own bool
+	// CheckPlace reads the place of the issue, now and with the same credential. It
 	// returns nil only if the account may read issues there.
-	Prove func(ctx context.Context) error
+	CheckPlace func(ctx context.Context) error
 }
 
 // Explain turns a refused read or change of an issue into an error with the
@@ -27,7 +27,7 @@ func (a Absence) Explain(ctx context.Context, err error) error {
 	if err == nil || fault.KindOf(err) != fault.NotFound {
 		return err
 	}
-	if why := a.Prove(ctx); why != nil {
+	if why := a.CheckPlace(ctx); why != nil {
 		switch fault.KindOf(why) {
 		case fault.NotFound, fault.Forbidden, fault.Gone, fault.Invalid:
 			hidden := Hidden(a.Op, a.Tracker, a.Issue, a.Account, errors.Join(err, why))
@@ -45,7 +45,7 @@ func (a Absence) Explain(ctx context.Context, err error) error {
 			return Sure(why)
 		}
 	}
-	if !a.Said {
+	if !a.Own {
 		e := Intermediary(a.Tracker, "not in "+a.Tracker+"'s words", 0, err)
 		e.Op = a.Op
 		return e

@@ -14,26 +14,26 @@ import (
 	"pushbutton/internal/targets/wire"
 )
 
-func TestAbsenceNeedsProof(t *testing.T) {
+func TestAbsenceChecksThePlace(t *testing.T) {
 	notFound := &fault.Error{Kind: fault.NotFound}
 	for name, c := range map[string]struct {
 		err   error
-		said  bool
-		prove error
+		own   bool
+		place error
 		want  targets.Verdict
 	}{
-		"said and proven":        {notFound, true, nil, targets.VerdictGone},
+		"own words, place read":  {notFound, true, nil, targets.VerdictGone},
 		"not the tracker's word": {notFound, false, nil, targets.VerdictIntermediary},
 		"place lost":             {notFound, true, notFound, targets.VerdictHidden},
 		"place denied":           {notFound, true, &fault.Error{Kind: fault.Forbidden}, targets.VerdictHidden},
 		"credential refused":     {notFound, true, &fault.Error{Kind: fault.Unauthorized}, targets.VerdictCredentialRefused},
 		"proxy before the place": {notFound, true, &fault.Error{Kind: fault.Intermediary}, targets.VerdictIntermediary},
-		"proof in time-out":      {notFound, true, &fault.Error{Kind: fault.Timeout, Unsure: true}, targets.VerdictUndecided},
+		"place in time-out":      {notFound, true, &fault.Error{Kind: fault.Timeout, Unsure: true}, targets.VerdictUndecided},
 		"another failure":        {&fault.Error{Kind: fault.RateLimited}, true, nil, targets.VerdictUndecided},
 	} {
 		t.Run(name, func(t *testing.T) {
-			err := wire.Absence{Op: "read issue", Tracker: "Acme", Issue: "issue #7", Account: "the token's account", Said: c.said,
-				Prove: func(context.Context) error { return c.prove }}.Explain(t.Context(), c.err)
+			err := wire.Absence{Op: "read issue", Tracker: "Acme", Issue: "issue #7", Account: "the token's account", Own: c.own,
+				CheckPlace: func(context.Context) error { return c.place }}.Explain(t.Context(), c.err)
 			require.Error(t, err)
 			assert.Equal(t, c.want, targets.VerdictOf(targets.Issue{}, err), err)
 		})

@@ -68,10 +68,10 @@ func JSONCall(op, method, url string, body, out any) (outbound.Call, error) {
 	return call, nil
 }
 
-// ReadJSON ends a read with the error that it ended with, nil for none. The
+// EndRead ends a read with the error that it ended with, nil for none. The
 // result is Sure; an answer that does not fit is what stranger makes of it (see
 // Stranger).
-func ReadJSON(op string, err error, stranger func(op string, err error) *fault.Error) error {
+func EndRead(op string, err error, stranger func(op string, err error) *fault.Error) error {
 	var unreadable *outbound.UnreadableError
 	switch {
 	case err == nil:
@@ -83,11 +83,11 @@ func ReadJSON(op string, err error, stranger func(op string, err error) *fault.E
 	}
 }
 
-// WroteJSON ends a write with what outbound.Client.Send returned. Where the
+// EndWrite ends a write with what outbound.Client.Send returned. Where the
 // answer was not read into anything only a web page is an error, since no
 // tracker confirms anything with one. An answer that does not fit is
 // Unreadable.
-func WroteJSON(op string, reply outbound.Reply, err error, out any) error {
+func EndWrite(op string, reply outbound.Reply, err error, out any) error {
 	var unreadable *outbound.UnreadableError
 	switch {
 	case errors.As(err, &unreadable):

@@ -62,12 +62,12 @@ func TestJSONReplies(t *testing.T) {
 			if c.err != nil {
 				sent = c.err
 			}
-			err = wire.ReadJSON("op", sent, stranger)
+			err = wire.EndRead("op", sent, stranger)
 			assert.Equal(t, c.read, targets.OutcomeOf(err), "read: %v", err)
 			if c.read == targets.OutcomeNotDone && c.err == nil {
 				assert.Equal(t, "The address does not answer as Acme does. Ask your admin to check settings.url.", fault.From(err).Public)
 			}
-			err = wire.WroteJSON("op", reply, sent, out)
+			err = wire.EndWrite("op", reply, sent, out)
 			assert.Equal(t, c.write, targets.OutcomeOf(err), "write: %v", err)
 		})
 	}

@@ -99,16 +99,16 @@ func (s *Server) fates() targettest.Fates {
 }
 
 // stored lists what Mine's project holds.
-func (s *Server) stored(_ *testing.T, marker targets.Marker) []targettest.Stored {
+func (s *Server) stored(_ *testing.T, marker targets.Marker) []targettest.StoredIssue {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var out []targettest.Stored
+	var out []targettest.StoredIssue
 	for _, task := range s.tasks {
 		if task.Project != Project || task.Deleted {
 			continue
 		}
 		if marker == "" || hasLine(task.Notes, "Reference: "+string(marker)) {
-			out = append(out, targettest.Stored{ID: task.GID, Title: task.Name, Text: task.HTML})
+			out = append(out, targettest.StoredIssue{ID: task.GID, Title: task.Name, Text: task.HTML})
 		}
 	}
 	return out

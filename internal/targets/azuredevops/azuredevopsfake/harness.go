@@ -91,10 +91,10 @@ func (s *Server) fates() targettest.Fates {
 }
 
 // stored lists what Mine's project holds.
-func (s *Server) stored(_ *testing.T, marker targets.Marker) []targettest.Stored {
+func (s *Server) stored(_ *testing.T, marker targets.Marker) []targettest.StoredIssue {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var out []targettest.Stored
+	var out []targettest.StoredIssue
 	for _, i := range s.items {
 		if i.Trashed || i.Project != Project {
 			continue
@@ -103,7 +103,7 @@ func (s *Server) stored(_ *testing.T, marker targets.Marker) []targettest.Stored
 		if marker == "" || strings.Contains("; "+tags+";", "; "+string(marker)+";") {
 			title, _ := i.Fields["System.Title"].(string)
 			text, _ := i.Fields["System.Description"].(string)
-			out = append(out, targettest.Stored{ID: strconv.Itoa(i.ID), Title: title, Text: text})
+			out = append(out, targettest.StoredIssue{ID: strconv.Itoa(i.ID), Title: title, Text: text})
 		}
 	}
 	return out

@@ -36,13 +36,13 @@ func Harness() targettest.Harness {
 			return targettest.Server{URL: strings.TrimSuffix(f.URL, Root),
 				Mine: under(WithToken("acme/app", MineToken)), Other: under(WithToken("acme/secret", OtherToken)),
 				WrongProject: func(url string) map[string]any { return WithToken("acme/nothing", MineToken).Settings(url + Root) },
-				Issues: func(_ *testing.T, marker targets.Marker) []targettest.Stored {
+				Issues: func(_ *testing.T, marker targets.Marker) []targettest.StoredIssue {
 					f.Lock()
 					defer f.Unlock()
-					var out []targettest.Stored
+					var out []targettest.StoredIssue
 					for _, i := range f.Repositories["acme/app"].Issues {
 						if strings.Contains(i.Body, string(marker)) {
-							out = append(out, targettest.Stored{ID: strconv.Itoa(i.Number), Title: i.Title, Text: i.Body})
+							out = append(out, targettest.StoredIssue{ID: strconv.Itoa(i.Number), Title: i.Title, Text: i.Body})
 						}
 					}
 					return out

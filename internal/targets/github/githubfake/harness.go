@@ -59,13 +59,13 @@ func harness(start func(*testing.T) *Fake, mine, other targettest.Account, fates
 					s["repository"] = "acme/nothing"
 					return s
 				},
-				Issues: func(_ *testing.T, marker targets.Marker) []targettest.Stored {
+				Issues: func(_ *testing.T, marker targets.Marker) []targettest.StoredIssue {
 					f.Lock()
 					defer f.Unlock()
-					var out []targettest.Stored
+					var out []targettest.StoredIssue
 					for _, i := range f.Repositories["acme/app"].Own() {
 						if strings.Contains(i.Body, string(marker)) {
-							out = append(out, targettest.Stored{ID: strconv.Itoa(i.Number), Title: i.Title, Text: i.Body})
+							out = append(out, targettest.StoredIssue{ID: strconv.Itoa(i.Number), Title: i.Title, Text: i.Body})
 						}
 					}
 					return out

@@ -198,11 +198,11 @@ func (s *Server) Issues(path string) []Issue {
 	return out
 }
 
-func (s *Server) stored(path string, marker targets.Marker) []targettest.Stored {
-	var out []targettest.Stored
+func (s *Server) stored(path string, marker targets.Marker) []targettest.StoredIssue {
+	var out []targettest.StoredIssue
 	for _, i := range s.Issues(path) {
 		if marker == "" || slices.Contains(i.Labels, string(marker)) {
-			out = append(out, targettest.Stored{ID: strconv.Itoa(i.IID), Title: i.Title, Text: i.Description})
+			out = append(out, targettest.StoredIssue{ID: strconv.Itoa(i.IID), Title: i.Title, Text: i.Description})
 		}
 	}
 	return out

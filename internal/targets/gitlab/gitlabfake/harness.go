@@ -29,7 +29,9 @@ func HarnessOf(token string) targettest.Harness {
 				URL:  s.Root(),
 				Mine: Account(token, "acme/mine"), Other: Account(Other, "globex/other"),
 				WrongProject: Account(token, "acme/nowhere").Settings,
-				Issues:       func(_ *testing.T, marker targets.Marker) []targettest.Stored { return s.stored("acme/mine", marker) },
+				Issues: func(_ *testing.T, marker targets.Marker) []targettest.StoredIssue {
+					return s.stored("acme/mine", marker)
+				},
 				SetLag:       func(*testing.T) { s.Lag(4) },
 				SetTextLimit: func(_ *testing.T, most int) { s.locked(func() { s.textLimit = most }) },
 				References:   References,

@@ -64,14 +64,14 @@ func (b *books) add(i item) *item {
 }
 
 // stored lists a place's issues for the suite.
-func (b *books) stored(place string) func(*testing.T, targets.Marker) []targettest.Stored {
-	return func(_ *testing.T, marker targets.Marker) []targettest.Stored {
+func (b *books) stored(place string) func(*testing.T, targets.Marker) []targettest.StoredIssue {
+	return func(_ *testing.T, marker targets.Marker) []targettest.StoredIssue {
 		b.mu.Lock()
 		defer b.mu.Unlock()
-		var out []targettest.Stored
+		var out []targettest.StoredIssue
 		for _, i := range b.items {
 			if !i.deleted && i.place == place && (marker == "" || i.marker == string(marker) || i.marker == "" && strings.Contains(i.text, string(marker))) {
-				out = append(out, targettest.Stored{ID: i.title, Title: i.title, Text: i.text})
+				out = append(out, targettest.StoredIssue{ID: i.title, Title: i.title, Text: i.text})
 			}
 		}
 		return out

@@ -98,12 +98,12 @@ func harness(o Options, where func(url string) map[string]any, login Login) targ
 	}
 }
 
-func (f *Fake) stored(_ *testing.T, marker targets.Marker) []targettest.Stored {
-	var out []targettest.Stored
+func (f *Fake) stored(_ *testing.T, marker targets.Marker) []targettest.StoredIssue {
+	var out []targettest.StoredIssue
 	f.Change(func(f *Fake) {
 		for _, i := range f.Issues {
 			if i.Project == "ENG" && (marker == "" || i.Labels()[0] == string(marker)) {
-				out = append(out, targettest.Stored{ID: strconv.Itoa(i.ID), Title: i.Summary(), Text: i.Text()})
+				out = append(out, targettest.StoredIssue{ID: strconv.Itoa(i.ID), Title: i.Summary(), Text: i.Text()})
 			}
 		}
 	})

@@ -204,11 +204,11 @@ func (s *Server) Hits() []string {
 
 // stored lists issues of ENG. The marker is in none of them: which one carries
 // it is known by its id.
-func (s *Server) stored(marker targets.Marker) []targettest.Stored {
-	var out []targettest.Stored
+func (s *Server) stored(marker targets.Marker) []targettest.StoredIssue {
+	var out []targettest.StoredIssue
 	for _, i := range s.Issues() {
 		if i.Team == TeamEng && (marker == "" || i.ID == linear.IssueID(TeamEng, marker)) {
-			out = append(out, targettest.Stored{ID: i.ID, Title: i.Title, Text: i.Description})
+			out = append(out, targettest.StoredIssue{ID: i.ID, Title: i.Title, Text: i.Description})
 		}
 	}
 	return out

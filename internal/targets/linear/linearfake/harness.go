@@ -26,7 +26,7 @@ func HarnessOf(key string) targettest.Harness {
 			return targettest.Server{
 				URL: s.URL, Mine: Account(key, "ENG"), Other: Account(Other, "GLO"),
 				WrongProject: Account(key, "GLO").Settings,
-				Issues:       func(_ *testing.T, marker targets.Marker) []targettest.Stored { return s.stored(marker) },
+				Issues:       func(_ *testing.T, marker targets.Marker) []targettest.StoredIssue { return s.stored(marker) },
 				Fates: targettest.Fates{
 					Delete:      func(_ *testing.T, id string) { s.Delete(id) },
 					Trash:       func(_ *testing.T, id string) { s.Change(id, func(i *Issue) { i.Trashed = true }) },

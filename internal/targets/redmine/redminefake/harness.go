@@ -39,13 +39,13 @@ func Harness() targettest.Harness {
 }
 
 // stored lists the issues of the project "mine" with a marker, or all.
-func (f *Fake) stored(_ *testing.T, marker targets.Marker) []targettest.Stored {
+func (f *Fake) stored(_ *testing.T, marker targets.Marker) []targettest.StoredIssue {
 	f.Lock()
 	defer f.Unlock()
-	var out []targettest.Stored
+	var out []targettest.StoredIssue
 	for _, i := range f.Issues {
 		if i.Project == "mine" && (marker == "" || i.Fields[7] == any(string(marker))) {
-			out = append(out, targettest.Stored{ID: strconv.Itoa(i.ID), Title: i.Subject, Text: strings.ReplaceAll(i.Text, "\r\n", "\n")})
+			out = append(out, targettest.StoredIssue{ID: strconv.Itoa(i.ID), Title: i.Subject, Text: strings.ReplaceAll(i.Text, "\r\n", "\n")})
 		}
 	}
 	return out

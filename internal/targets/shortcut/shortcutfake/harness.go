@@ -60,17 +60,17 @@ func Harness() targettest.Harness {
 }
 
 // stored lists what Mine's workspace holds.
-func (s *Server) stored(_ *testing.T, marker targets.Marker) []targettest.Stored {
+func (s *Server) stored(_ *testing.T, marker targets.Marker) []targettest.StoredIssue {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var out []targettest.Stored
+	var out []targettest.StoredIssue
 	for _, story := range s.stories {
 		if story == nil || story.Workspace != "mine" {
 			continue
 		}
 		linked := slices.ContainsFunc(story.Links, func(l string) bool { return strings.HasSuffix(l, "="+string(marker)) })
 		if marker == "" || story.ExternalID == string(marker) && linked {
-			out = append(out, targettest.Stored{ID: strconv.Itoa(story.ID), Title: story.Name, Text: story.Description})
+			out = append(out, targettest.StoredIssue{ID: strconv.Itoa(story.ID), Title: story.Name, Text: story.Description})
 		}
 	}
 	return out
