@@ -89,20 +89,39 @@ type Issue struct {
 }
 
 // Driver is what a tracker must be able to do. Its methods are called with a
-// deadline and must honour it. Errors are *fault.Error: Public is a sentence
-// for the person who clicked, and Unsure must be set by Create where the
-// issue may exist all the same (outbound.Client does so for what it sends).
+// deadline and must honour it. Errors are *fault.Error. Public is a sentence for
+// the person who clicked. Create must set Unsure where the issue may exist all
+// the same; outbound.Client does so for what it sends.
+//
+// One Driver serves all pushes of an integration, so every method, those of the
+// optional abilities too, may run at the same time as itself and as any other.
+// The caller's fence keeps two Creates for one marker apart. What a driver
+// remembers must be safe for concurrent use, as a Memo is. Package targettest
+// checks each method; its case "many at once" runs Creates side by side.
 type Driver interface {
-	// Check proves that the credentials work and that what the settings name
-	// (project, tracker, fields) exists and is enough to create an issue,
-	// without creating anything.
+	// Check authenticates, and checks that what the settings name (project, tracker,
+	// fields) exists and is enough to create an issue, without creating anything.
+	//
+	// It may run while pushes run, and renews what the driver remembers. The suite
+	// checks that it creates nothing, and that it refuses each wrong credential and
+	// a wrong project.
 	Check(ctx context.Context) error
-	// Find looks an issue up by its marker; nil and no error means that there
-	// is none (yet: see Traits.Consistency). Of several it returns the oldest.
+	// Find looks an issue up by its marker. No issue and no error means that there
+	// is none, or none yet (see Traits.Consistency). Of several it returns the
+	// oldest.
+	//
+	// It may run while the tracker still works on an earlier Create of the marker. The suite checks that a failed or forbidden look-up is never
+	// "none", and that the lag stays within Traits.Consistency.
 	Find(ctx context.Context, marker Marker) (*Issue, error)
 	// Create sends exactly one create request; it never retries.
+	//
+	// Creates for different markers may run at the same time. The suite counts the
+	// requests, and checks the outcome of each status, of cut and held connections,
+	// and of answers that cannot be read.
 	Create(ctx context.Context, draft Draft) (Issue, error)
-	// Traits describes the driver; it is constant.
+	// Traits describes the driver. The result is constant, so Target asks once.
+	//
+	// The suite checks that the declared look-up, lag and title limit hold.
 	Traits() Traits
 }
 

@@ -69,8 +69,8 @@ type Observation struct {
 }
 
 // Target is a tracker as the rest of the plugin sees it: a Driver with
-// everything that is the same for all of them. It is safe for concurrent use
-// if its Driver is. Every error it returns is a *fault.Error with Op, Side
+// everything that is the same for all of them. It is safe for concurrent use,
+// as its Driver must be: what it remembers of fields and people has locks. Every error it returns is a *fault.Error with Op, Side
 // and Public set; Public has at most MaxPublic characters.
 type Target struct {
 	driver Driver
