@@ -148,7 +148,7 @@ func (p *peers) trusting(ca string) (*outbound.Client, error) {
 		return nil, &fault.Error{Op: "open target", Kind: fault.Invalid, Side: fault.SidePlugin, Err: err,
 			Public: "The tenant's certificate authorities cannot be read. Ask your admin to correct them."}
 	}
-	return p.http.Trusting(parsed), nil
+	return p.http.WithAuthorities(parsed), nil
 }
 
 // checkTarget proves that a tenant can create issues with a configuration,

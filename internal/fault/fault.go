@@ -45,8 +45,8 @@ const (
 	Canceled
 	// Blocked is an address that the egress rules do not allow.
 	Blocked
-	// Gone is a thing that the peer had and has deleted, which it said in its
-	// own words while place and credential were proven. A mere 404 is NotFound.
+	// Gone is a thing that the peer had and has deleted. The peer said so in its own
+	// words, while place and credential were known to work. A mere 404 is NotFound.
 	Gone
 	// Intermediary is an answer that the peer did not write: a proxy, firewall,
 	// login or outage page between us and it (RFC 9110, section 3.7).
@@ -59,7 +59,7 @@ func names() []string {
 		"unavailable", "timeout", "canceled", "blocked", "gone", "intermediary"}
 }
 
-// String gives the kind's stable name, as used in logs and metrics.
+// String returns the kind's stable name, as used in logs and metrics.
 func (k Kind) String() string {
 	if all := names(); int(k) < len(all) {
 		return all[k]
@@ -79,7 +79,7 @@ func Kinds() []Kind {
 	return out
 }
 
-// Transient tells whether trying the same thing again later can help without
+// Transient reports whether trying the same thing again later can help without
 // anybody changing anything.
 func (k Kind) Transient() bool {
 	switch k {
@@ -94,25 +94,25 @@ func (k Kind) Transient() bool {
 
 // Error is a classified failure.
 type Error struct {
-	// Op is what was being done, in a few words ("create issue").
+	// Op names the operation, in a few words ("create issue").
 	Op string
 	// Kind decides what happens next.
 	Kind Kind
-	// Side is who has to act. Empty means it was not said yet; an outer room
-	// may add it.
+	// Side is who has to act. It is set where the failure meets the plugin: pbapi,
+	// pbauth and targets.Target set that of their peer, and failures of our own are
+	// made with SidePlugin. Empty: the caller itself.
 	Side Side
 	// Peer is the name of who failed, for people and the log: "Redmine",
 	// "Redis", "token issuer". Empty: Side's own name will do.
 	Peer string
-	// Public is the sentence a person who clicks may read. It holds no
-	// secret, no address with a credential and no stack. Empty: the reader
-	// makes a sentence of Kind and Party.
+	// Public is the sentence that a person who clicks may read. It holds no secret,
+	// no address with a credential and no stack. Empty: the reader builds a sentence
+	// from Kind and Party.
 	Public string
 	// RetryAfter is the least time to wait, where the other side named one.
 	RetryAfter time.Duration
-	// Unsure is set when the other side may have carried the request out
-	// although we have no proof: a create must then be looked up, never sent
-	// again blindly.
+	// Unsure is set when the other side may have carried the request out and we
+	// cannot know. A create must then be looked up, and never sent again blindly.
 	Unsure bool
 	// Ref is the other side's reference for support (a request id).
 	Ref string
@@ -120,7 +120,7 @@ type Error struct {
 	Err error
 }
 
-// Error gives the operation, the kind and the cause, for logs.
+// Error returns the operation, the kind and the cause, for logs.
 func (e *Error) Error() string {
 	s := e.Op
 	if s != "" {
@@ -142,7 +142,7 @@ func (e *Error) Error() string {
 	return s
 }
 
-// Unwrap gives both the cause and the kind, so that errors.Is works for
+// Unwrap returns both the cause and the kind, so that errors.Is works for
 // either.
 func (e *Error) Unwrap() []error {
 	if e.Err == nil {
@@ -151,7 +151,7 @@ func (e *Error) Unwrap() []error {
 	return []error{e.Kind, e.Err}
 }
 
-// New makes an Error of a kind with the text a person may read.
+// New returns an Error of a kind with the text that a person may read.
 func New(kind Kind, op, public string) *Error {
 	return &Error{Op: op, Kind: kind, Public: public}
 }
@@ -184,7 +184,7 @@ func From(err error) *Error {
 	return Wrap(Internal, "", err)
 }
 
-// KindOf gives the kind of any error; nil is Internal and should not be asked.
+// KindOf returns the kind of any error. Do not ask for nil; it is Internal.
 func KindOf(err error) Kind {
 	if e := From(err); e != nil {
 		return e.Kind
@@ -192,7 +192,7 @@ func KindOf(err error) Kind {
 	return Internal
 }
 
-// IsUnsure tells whether the failed request may have been carried out.
+// IsUnsure reports whether the failed request may have been carried out.
 func IsUnsure(err error) bool {
 	var e *Error
 	return errors.As(err, &e) && e.Unsure

@@ -4,7 +4,7 @@ package fault
 // the name of the peer that failed is Error.Peer.
 type Side string
 
-// The sides. The empty Side means that nobody has said yet.
+// The sides. The empty Side means the caller, or that nobody has set it yet.
 const (
 	// SidePlugin is this deployment: its code, its configuration and what the
 	// operator runs for it, such as Redis or a proxy.
@@ -15,10 +15,10 @@ const (
 	SideTracker Side = "tracker"
 )
 
-// Sides lists every side that can be said.
+// Sides lists every side.
 func Sides() []Side { return []Side{SidePlugin, SideProductboard, SideTracker} }
 
-// ParseSide reads a side that was stored. Any other text is the empty Side.
+// ParseSide reads a stored side. Any other text is the empty Side.
 func ParseSide(s string) Side {
 	for _, side := range Sides() {
 		if string(side) == s {
@@ -34,7 +34,7 @@ func (s *Side) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// Name is how sentences and logs call the side; "" for the empty Side.
+// Name is what sentences and logs call the side; "" for the empty Side.
 func (s Side) Name() string {
 	switch s {
 	case SidePlugin:
@@ -48,8 +48,8 @@ func (s Side) Name() string {
 	}
 }
 
-// Blame decides who has to act on a failed call to a peer, unless the call
-// itself has decided. peer is its name, "" where the side's own will do.
+// Blame sets who has to act on a failed call to a peer, unless the call itself
+// has set it. peer is its name, "" where the side's own will do.
 func (e *Error) Blame(side Side, peer string) {
 	if e.Side == "" {
 		e.Side = side
@@ -62,7 +62,7 @@ func (e *Error) Blame(side Side, peer string) {
 	}
 }
 
-// Party names who failed: the peer, or else the side.
+// Party is the name of who failed: the peer, or else the side.
 func (e *Error) Party() string {
 	if e.Peer != "" {
 		return e.Peer

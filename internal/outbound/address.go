@@ -12,10 +12,10 @@ import (
 	"pushbutton/internal/fault"
 )
 
-// parseAddress reads the address of a request; its host becomes canonical
-// here, once for everybody who looks at it: Go's HTTP/1 and HTTP/2 differ in
-// what they make of names that are not ASCII, and turn in a circle over them.
-// What it refuses is fault.Invalid, with a sentence for people.
+// parseAddress reads the address of a request. Its host becomes canonical here,
+// once for all code that reads it: Go's HTTP/1 and HTTP/2 treat names that are
+// not ASCII differently, and loop over them. An address that it refuses is
+// fault.Invalid, with a sentence for people.
 func parseAddress(raw string) (*url.URL, *fault.Error) {
 	u, err := url.Parse(raw)
 	switch {
@@ -43,11 +43,11 @@ func parseAddress(raw string) (*url.URL, *fault.Error) {
 	return u, nil
 }
 
-// canonicalHost gives the one form of a host that is looked up: an IP address
-// as it is usually written, a name in lower case and punycode without a
-// trailing dot. Numbers in any other form (2130706433, 0x7f.1, 0177.0.0.1) are
-// refused, as the URL standard has it for hosts that end in a number: what
-// they mean depends on the resolver.
+// canonicalHost returns the one form of a host that is looked up: an IP address
+// as it is usually written, a name in lower case and punycode without a trailing
+// dot. It refuses numbers in any other form (2130706433, 0x7f.1, 0177.0.0.1), as
+// the URL standard does for hosts that end in a number: what they mean depends
+// on the resolver.
 func canonicalHost(host string) (string, error) {
 	if strings.ContainsFunc(host, func(r rune) bool { return r > '~' }) {
 		ascii, err := idna.Lookup.ToASCII(host)

@@ -14,10 +14,10 @@ import (
 	"pushbutton/internal/limits/memory"
 )
 
-// Bound is how much a reply to a call may be. The zero value is One.
+// Bound is the largest reply that a call accepts. The zero value is One.
 type Bound struct {
-	// Bytes bounds the body, unpacked. Values bounds what stands in it if it
-	// is JSON, counted as jsonlimit does: a few bytes make a value of hundreds.
+	// Bytes bounds the body, unpacked. Values bounds the values of a JSON body, as
+	// jsonlimit counts them: a value of a few bytes takes hundreds in memory.
 	Bytes  int64
 	Values int
 }
@@ -33,14 +33,14 @@ const (
 	firstBuffer = 4 << 10
 )
 
-// What an answer weighs in memory, in bytes. A buffer that doubles has twice the
-// body for a moment. A value was measured as an element of a list of structs
-// of 128 bytes, while that list grows.
+// The memory that a reply takes, in bytes. A buffer that doubles holds the body
+// twice for a moment. A value was measured as an element of a growing list of
+// structs of 128 bytes.
 const (
 	byteWeight  = 2
 	valueWeight = 400
-	// unweighed is how much of a body is read before any memory is asked for.
-	unweighed = 64 << 10
+	// freeBytes is how much of a body is read before memory is taken for it.
+	freeBytes = 64 << 10
 )
 
 func weight(bytes int64, values int) int64 { return bytes*byteWeight + int64(values)*valueWeight }
@@ -63,11 +63,11 @@ func (b Bound) WithTexts(n, chars int) Bound {
 }
 
 // refusals is the bound of every reply that is no success, whatever its call
-// expects: a few sentences are all that is read of it.
+// expects: only a few sentences of it are read.
 func refusals() Bound { return Bound{Bytes: maxRefusal, Values: oneValues} }
 
-// OversizeError is in the chain of the error for a success whose body is more
-// than its call expects.
+// OversizeError is in the chain of the error for a success whose body is larger
+// than its call accepts.
 type OversizeError struct {
 	// What is "bytes", or what jsonlimit counts, and Limit how many there may
 	// be.
@@ -79,8 +79,8 @@ func (e *OversizeError) Error() string {
 	return fmt.Sprintf("the reply has more than %d %s", e.Limit, e.What)
 }
 
-// UnreadableError is in the chain of the error for a success whose body is not
-// what Call.Into needs.
+// UnreadableError is in the chain of the error for a success whose body does not
+// decode into Call.Into.
 type UnreadableError struct{ cause error }
 
 func (e *UnreadableError) Error() string { return "the reply cannot be read: " + e.cause.Error() }
@@ -107,17 +107,17 @@ func (c *Client) receive(ctx context.Context, call Call, resp *http.Response) (R
 	})
 	reply.Body = body
 	if err != nil {
-		ferr := unread(ctx, call.Op, err)
+		ferr := readFault(ctx, call.Op, err)
 		if verdict != nil && !verdict.Unsure {
 			ferr.Unsure = false // the status alone says that nothing was done
 		}
 		return reply, ferr
 	}
-	values, at, oversize := bound.exceeded(body)
-	memory.Give(ctx, taken) // so that nobody waits for more while he has some
+	values, at, oversize := bound.measure(body)
+	memory.Give(ctx, taken) // a Hold that has some must not wait for more
 	if verdict == nil && oversize == nil {
 		if err := memory.Take(ctx, weight(int64(len(body)), values)); err != nil {
-			return reply, unread(ctx, call.Op, err)
+			return reply, readFault(ctx, call.Op, err)
 		}
 	}
 	switch {
@@ -142,8 +142,8 @@ func (c *Client) receive(ctx context.Context, call Call, resp *http.Response) (R
 	return reply, verdict
 }
 
-// unread classifies an answer that was not read to its end.
-func unread(ctx context.Context, op string, err error) *fault.Error {
+// readFault classifies a reply that was not read to its end.
+func readFault(ctx context.Context, op string, err error) *fault.Error {
 	var full *fault.Error
 	if errors.As(err, &full) { // there was no memory for it
 		own := *full
@@ -153,9 +153,9 @@ func unread(ctx context.Context, op string, err error) *fault.Error {
 	return transportFault(ctx, op, err, true)
 }
 
-// exceeded counts the values of a body, and tells where it is more than the
-// bound allows.
-func (b Bound) exceeded(body []byte) (values, at int, err error) {
+// measure counts the values of a body, and returns an *OversizeError and where
+// the body exceeds the bound if it does.
+func (b Bound) measure(body []byte) (values, at int, err error) {
 	if int64(len(body)) > b.Bytes {
 		return 0, int(b.Bytes), &OversizeError{What: "bytes", Limit: b.Bytes}
 	}
@@ -170,11 +170,11 @@ func (b Bound) exceeded(body []byte) (values, at int, err error) {
 	return values, 0, nil
 }
 
-// read reads at most one byte more than the limit, and asks before it keeps
-// more than is unweighed. A buffer that doubles costs twice the body;
-// io.ReadAll's costs five times that.
+// read reads at most one byte more than the limit, and asks before it keeps more
+// than freeBytes. A buffer that doubles costs twice the body; io.ReadAll's costs
+// five times that.
 func read(r io.Reader, limit int64, ask func() error) ([]byte, error) {
-	asked := limit <= unweighed
+	asked := limit <= freeBytes
 	r = io.LimitReader(r, limit+1)
 	body := make([]byte, 0, min(firstBuffer, limit+1))
 	for {
@@ -186,7 +186,7 @@ func read(r io.Reader, limit int64, ask func() error) ([]byte, error) {
 		case err != nil:
 			return body, err
 		case len(body) == cap(body):
-			if !asked && len(body) >= unweighed {
+			if !asked && len(body) >= freeBytes {
 				if err := ask(); err != nil {
 					return body, err
 				}

@@ -22,12 +22,12 @@ type StatusError int
 // Error implements error.
 func (e StatusError) Error() string { return fmt.Sprintf("HTTP status %d", int(e)) }
 
-// maxRetryAfter bounds what we believe of a peer's Retry-After.
+// maxRetryAfter is the longest Retry-After of a peer that we honour.
 const maxRetryAfter = 24 * time.Hour
 
 // FromStatus classifies a reply by its status alone; nil means success (2xx).
-// A status that leaves open whether the request was carried out is Unsure:
-// every 5xx but a 503 that names a time, and 408.
+// A status that leaves open whether the request was carried out is Unsure: every
+// 5xx except a 503 with a Retry-After, and 408.
 func FromStatus(status int, h http.Header) *fault.Error {
 	if status >= 200 && status < 300 {
 		return nil

@@ -1,12 +1,12 @@
-// Package outbound is the one way out: every HTTP request that the plugin
-// makes, to Productboard or to a tracker, goes through its Client. It bounds
-// time and size, refuses addresses that the egress rules do not allow, never
-// follows a redirect, never retries, keeps secrets out of errors, and says of
-// every failure what kind it is and whether the request may have been
-// carried out all the same.
+// Package outbound is the one way out: every HTTP request that the plugin makes,
+// to Productboard or to a tracker, goes through its Client. It bounds time and
+// size, and refuses addresses that the egress rules do not allow. It never
+// follows a redirect, never retries, and keeps secrets out of errors. For every
+// failure it reports the kind, and whether the request may have been carried out
+// all the same.
 //
-// What must not live here: what a particular peer's replies mean. A peer's
-// room refines the classification through Call.Refine.
+// What must not live here: what a particular peer's replies mean. A peer's room
+// refines the classification through Call.Refine.
 package outbound
 
 import (
@@ -51,9 +51,9 @@ type Options struct {
 	UserAgent string
 	// Timeout bounds one call; DefaultTimeout if zero.
 	Timeout time.Duration
-	// Observe, if set, is told of every call when it has ended.
+	// Observe, if set, is called for every call when it has ended.
 	Observe func(Observation)
-	// Proxy, if set, is what public addresses are reached through.
+	// Proxy, if set, is the proxy for public addresses.
 	Proxy *Proxy
 	// TLS is used instead of the defaults (tests).
 	TLS *tls.Config
@@ -81,7 +81,7 @@ type Client struct {
 	trust       trust
 }
 
-// New makes a Client with its own connection pool.
+// New returns a Client with its own connection pool.
 func New(opts Options) *Client {
 	if opts.Timeout <= 0 {
 		opts.Timeout = DefaultTimeout
@@ -92,12 +92,11 @@ func New(opts Options) *Client {
 // Close drops idle connections.
 func (c *Client) Close() { c.pool.close() }
 
-// CheckAddress tells whether an address could be called as things are now,
-// by the rules that every call obeys, without sending anything: for settings
-// that are about to be saved. The error is a *fault.Error: Invalid for what
-// is no address or names no host that exists, Blocked for what may not be
-// reached, Unavailable or Timeout where names cannot be looked up at the
-// moment.
+// CheckAddress returns an error if an address could not be called now, by the
+// rules for every call. It sends nothing: it is for settings that are about to
+// be saved. The error is a *fault.Error: Invalid for an address that is none or
+// whose host does not exist, Blocked for one that may not be reached, and
+// Unavailable or Timeout if names cannot be looked up at the moment.
 func (c *Client) CheckAddress(ctx context.Context, address string) error {
 	const op = "check address"
 	u, ferr := parseAddress(address)
@@ -123,7 +122,7 @@ func (c *Client) CheckAddress(ctx context.Context, address string) error {
 
 // Call is one request.
 type Call struct {
-	// Op is what is being done, for errors, metrics and the log.
+	// Op names the operation, for errors, metrics and the log.
 	Op     string
 	Method string
 	URL    string
@@ -131,25 +130,25 @@ type Call struct {
 	Body   []byte
 	// Timeout bounds this call; the client's if zero.
 	Timeout time.Duration
-	// Bound is how much the reply to a success may be; One if zero. What is more
-	// is an error, but for a call without a Bound and without Into: it needs no
-	// whole body.
+	// Bound is the largest reply that counts as a success; One if zero. A larger
+	// one is an error, except for a call without a Bound and without Into: that
+	// does not need the whole body.
 	Bound Bound
-	// Refine may replace the classification of a reply; it is given every
-	// reply, also a 2xx (some peers say 200 and mean an error), with the
-	// default's verdict, nil for success. It returns the final one.
+	// Refine may replace the classification of a reply. It gets every reply, even
+	// a 2xx (some peers answer 200 and mean an error), with the default verdict,
+	// which is nil for success. It returns the final one.
 	Refine func(Reply, *fault.Error) *fault.Error
-	// Into, if set, is what the body of a success is decoded into, as JSON.
+	// Into, if set, is where the body of a success is decoded to, as JSON.
 	Into any
 }
 
-// Reply is what came back.
+// Reply is the answer to a Call.
 type Reply struct {
 	Status int
 	Header http.Header
-	// Body is whole, except that it is cut where nobody needs it whole: that of
-	// a refusal at 64 KiB and 4,000 values, that of a call without a Bound and
-	// without Into at those of One.
+	// Body is cut where nobody needs the whole of it. A refusal's is cut at 64 KiB
+	// and 4,000 values; that of a call without a Bound and without Into at the
+	// bound of One.
 	Body []byte
 }
 
@@ -180,7 +179,7 @@ func (c *Client) send(ctx context.Context, call Call) (Reply, *fault.Error) {
 	if timeout <= 0 {
 		timeout = c.opts.Timeout
 	}
-	// The cause tells our own limit for this call from the caller's.
+	// The cause distinguishes our own limit for this call from the caller's.
 	ctx, cancel := context.WithTimeoutCause(ctx, timeout, fmt.Errorf("no answer within %s: %w", timeout, context.DeadlineExceeded))
 	defer cancel()
 
@@ -190,7 +189,7 @@ func (c *Client) send(ctx context.Context, call Call) (Reply, *fault.Error) {
 	if ferr != nil {
 		return Reply{}, ferr
 	}
-	if err := fenced(ctx); err != nil {
+	if err := checkFence(ctx); err != nil {
 		return Reply{}, fault.Wrap(fault.Canceled, call.Op, err)
 	}
 	resp, err := c.pool.of(c.trust, c.authorities).RoundTrip(req)
@@ -226,8 +225,8 @@ func (c *Client) request(ctx context.Context, call Call) (*http.Request, *fault.
 	return req, nil
 }
 
-// fencedBody asks the fence once more when its first byte is wanted: a
-// process may have been frozen while it connected.
+// fencedBody checks the fence once more before its first byte is sent: a process
+// may have been frozen while it connected.
 type fencedBody struct {
 	ctx   context.Context
 	rest  *bytes.Reader
@@ -236,7 +235,7 @@ type fencedBody struct {
 
 func (b *fencedBody) Read(p []byte) (int, error) {
 	if !b.begun {
-		if err := fenced(b.ctx); err != nil {
+		if err := checkFence(b.ctx); err != nil {
 			return 0, err
 		}
 		b.begun = true
@@ -248,15 +247,15 @@ func (b *fencedBody) Close() error { return nil }
 
 type fenceKey struct{}
 
-// WithFence makes every call under the context ask a question first: while it
-// answers with an error nothing is sent. A worker asks whether its lease is
-// still its own, so that a process which was frozen for a while does not send
-// what another has sent meanwhile.
+// WithFence makes every call under the context run a check first, and send
+// nothing if that returns an error. A worker checks whether its lease is still
+// its own, so that a process that was frozen for a while does not repeat a
+// request of another process.
 func WithFence(ctx context.Context, fence func() error) context.Context {
 	return context.WithValue(ctx, fenceKey{}, fence)
 }
 
-func fenced(ctx context.Context) error {
+func checkFence(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return context.Cause(ctx)
 	}
@@ -266,9 +265,8 @@ func fenced(ctx context.Context) error {
 	return nil
 }
 
-// transportFault classifies a call that brought no whole reply. Before a
-// connection was had nothing can have been carried out; after that anything
-// can.
+// transportFault classifies a call without a whole reply. Before there was a
+// connection, the request cannot have been carried out; afterwards it can.
 func transportFault(ctx context.Context, op string, err error, connected bool) *fault.Error {
 	var blocked *blockedError
 	if errors.As(err, &blocked) {
@@ -297,8 +295,8 @@ func transportFault(ctx context.Context, op string, err error, connected bool) *
 	return ferr
 }
 
-// publicCertificate says what is wrong with a server's certificate: waiting
-// does not help, and people cannot guess it.
+// publicCertificate returns the sentence about a server's certificate. Waiting
+// does not help, so people have to know what is wrong.
 func publicCertificate(err error) string {
 	var invalid x509.CertificateInvalidError
 	switch {
@@ -312,8 +310,9 @@ func publicCertificate(err error) string {
 	return "The server's certificate is not valid. Tell the people who run the server."
 }
 
-// proxyFault classifies what the operator's proxy is to blame for: nothing
-// has reached the peer. Proxies say 403 for what their rules do not allow.
+// proxyFault classifies a failure of the operator's proxy, which reached no peer.
+// It returns nil for any other failure. Proxies answer 403 for addresses that
+// their rules do not allow.
 func proxyFault(op string, err error) *fault.Error {
 	var perr *proxyError
 	if !errors.As(err, &perr) {

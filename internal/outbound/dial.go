@@ -22,12 +22,13 @@ const (
 
 type dialFunc func(ctx context.Context, network, address string) (net.Conn, error)
 
-// dialer connects to hosts: it finds the addresses, has the guard check every
-// one, and dials exactly those, so that a name which changes gains nothing.
+// dialer connects to hosts. It finds the addresses, has the guard check every
+// one, and dials exactly those, so that a name that changes meanwhile gains
+// nothing.
 type dialer struct {
 	guard guard
 	proxy *Proxy
-	// tls is how a proxy that speaks it is proven: by the system's
+	// tls authenticates a proxy that is reached by TLS: by the system's
 	// authorities, never by a tenant's.
 	tls *tls.Config
 	// direct dials peers, toProxy the proxy, whose address is the operator's.
@@ -67,11 +68,10 @@ func (d *dialer) dial(ctx context.Context, _, address string) (net.Conn, error) 
 	return conn, nil
 }
 
-// route says how to reach a host: by these addresses, or through the proxy.
-// Plain http and what the operator allows are reached directly; a proxy is
-// given the name, after all of its addresses were checked here. Of a base
-// address that is the operator's own nothing is checked, and the proxy may
-// know more names than this machine.
+// route returns how to reach a host: by these addresses, or through the proxy.
+// Plain http and addresses that the operator allows are reached directly. A
+// proxy gets the name, after all of its addresses were checked here. An unguarded
+// host is not checked, and the proxy may know more names than this machine.
 func (d *dialer) route(ctx context.Context, host, scheme string) (addrs []netip.Addr, proxied bool, err error) {
 	addrs, err = d.guard.resolve(ctx, host)
 	proxied = d.proxy != nil && scheme == "https" && !d.allAllowed(addrs)
@@ -93,22 +93,23 @@ func (d *dialer) allAllowed(addrs []netip.Addr) bool {
 	return len(addrs) > 0
 }
 
-type dialed struct {
+// dialResult is the outcome of one try.
+type dialResult struct {
 	conn net.Conn
 	err  error
 }
 
-// dialAny connects to one of a host's addresses: each gets a head start on
-// the next, so that a broken IPv6 costs a moment and not the whole time.
+// dialAny connects to one of a host's addresses. Each gets a head start on the
+// next, so that a broken IPv6 costs a moment and not the whole time.
 func (d *dialer) dialAny(ctx context.Context, addrs []netip.Addr, port string) (net.Conn, error) {
 	addrs = alternate(addrs)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	results := make(chan dialed)
+	results := make(chan dialResult)
 	try := func(addr netip.Addr) {
 		conn, err := d.direct(ctx, "tcp", net.JoinHostPort(addr.String(), port))
 		select {
-		case results <- dialed{conn, err}:
+		case results <- dialResult{conn, err}:
 		case <-ctx.Done(): // another was faster
 			if conn != nil {
 				_ = conn.Close()
@@ -140,8 +141,8 @@ func (d *dialer) dialAny(ctx context.Context, addrs []netip.Addr, port string) (
 	return nil, errors.Join(errs...)
 }
 
-// alternate orders addresses by turns of their family, beginning with the one
-// that the resolver prefers.
+// alternate orders addresses so that their families alternate, beginning with
+// the one that the resolver prefers.
 func alternate(addrs []netip.Addr) []netip.Addr {
 	var same, other []netip.Addr
 	for _, a := range addrs {

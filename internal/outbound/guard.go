@@ -9,21 +9,21 @@ import (
 	"syscall"
 )
 
-// maxAddresses bounds what is believed of one name's addresses.
+// maxAddresses bounds the addresses of one name.
 const maxAddresses = 64
 
-// refused lists what a tenant's address must never lead to, beyond what
-// netip.Addr itself calls private, loopback, link-local or multicast: the
-// special-purpose registries of IANA (RFC 6890 and its successors), and
-// Azure's metadata service, which alone has a public address. Of IPv6 only
-// what stands within 2000::/3 needs a line, see public.
-func refused() []netip.Prefix {
-	return parsed("0.0.0.0/8", "100.64.0.0/10", "192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "198.18.0.0/15",
+// specialRanges lists what a tenant's address must never lead to, beyond what
+// netip.Addr itself calls private, loopback, link-local or multicast. These are
+// the special-purpose registries of IANA (RFC 6890 and its successors) and
+// Azure's metadata service, the only one with a public address. Of IPv6 only the
+// ranges within 2000::/3 need a line; see public.
+func specialRanges() []netip.Prefix {
+	return prefixes("0.0.0.0/8", "100.64.0.0/10", "192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "198.18.0.0/15",
 		"198.51.100.0/24", "203.0.113.0/24", "240.0.0.0/4", "168.63.129.16/32",
 		"2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20")
 }
 
-func parsed(ranges ...string) []netip.Prefix {
+func prefixes(ranges ...string) []netip.Prefix {
 	out := make([]netip.Prefix, len(ranges))
 	for i, r := range ranges {
 		out[i] = netip.MustParsePrefix(r)
@@ -35,9 +35,9 @@ func parsed(ranges ...string) []netip.Prefix {
 type carrier struct {
 	prefix netip.Prefix
 	at     int  // of the IPv4 address, in bytes
-	xor    byte // what its bytes are hidden with
-	// alone is set where the network makes plain IPv4 of it: then nothing but
-	// the address within counts.
+	xor    byte // its bytes are hidden with this
+	// alone is set where the network turns it into plain IPv4: then only the inner
+	// address counts.
 	alone bool
 }
 
@@ -54,9 +54,9 @@ func carriers() []carrier {
 	}
 }
 
-// blockedError is the guard's refusal: the address and the reason for the
-// log, and a sentence for people that does not tell what a name of the
-// operator's network resolves to.
+// blockedError is the guard's refusal. It has the address and the reason for the
+// log, and a sentence for people that does not disclose the address that a name
+// in the operator's network resolves to.
 type blockedError struct{ addr, why, public string }
 
 func (e *blockedError) Error() string {
@@ -78,19 +78,19 @@ type guard struct {
 	allow    []netip.Prefix
 	off      bool
 	resolver Resolver
-	refused  []netip.Prefix
+	special  []netip.Prefix
 	carriers []carrier
 }
 
 func newGuard(opts Options) guard {
-	g := guard{allow: opts.Allow, off: opts.Unguarded, resolver: opts.Resolver, refused: refused(), carriers: carriers()}
+	g := guard{allow: opts.Allow, off: opts.Unguarded, resolver: opts.Resolver, special: specialRanges(), carriers: carriers()}
 	if g.resolver == nil {
 		g.resolver = net.DefaultResolver
 	}
 	return g
 }
 
-// resolve gives every address of a host in its canonical form.
+// resolve returns every address of a host that is in its canonical form.
 func (g guard) resolve(ctx context.Context, host string) ([]netip.Addr, error) {
 	if addr, err := netip.ParseAddr(host); err == nil {
 		return []netip.Addr{addr}, nil
@@ -105,8 +105,8 @@ func (g guard) resolve(ctx context.Context, host string) ([]netip.Addr, error) {
 	return addrs, nil
 }
 
-// checkAll refuses a host of which a single address may not be reached: which
-// one is dialled is chance, and a check must mean the same as a request.
+// checkAll refuses a host if one of its addresses may not be reached. Which one
+// is dialled is chance, and a check must mean the same as a request.
 func (g guard) checkAll(addrs []netip.Addr, scheme string) error {
 	for _, addr := range addrs {
 		if err := g.check(addr, scheme); err != nil {
@@ -116,8 +116,8 @@ func (g guard) checkAll(addrs []netip.Addr, scheme string) error {
 	return nil
 }
 
-// check judges one address. An IPv4 address that an IPv6 address leads to
-// counts as if it had been given.
+// check checks one address. An IPv4 address that an IPv6 address leads to counts
+// as if it had been given.
 func (g guard) check(addr netip.Addr, scheme string) error {
 	if g.off {
 		return nil
@@ -148,8 +148,8 @@ func (g guard) allowed(addr netip.Addr) bool {
 	return slices.ContainsFunc(g.allow, func(p netip.Prefix) bool { return p.Contains(addr) })
 }
 
-// public tells whether an address is one of the open internet. IANA gives out
-// IPv6 addresses from 2000::/3 alone.
+// public reports whether an address belongs to the public internet. IANA assigns
+// IPv6 addresses only from 2000::/3.
 func (g guard) public(addr netip.Addr) bool {
 	if !addr.IsGlobalUnicast() || addr.IsPrivate() {
 		return false
@@ -157,16 +157,17 @@ func (g guard) public(addr netip.Addr) bool {
 	if first := addr.As16()[0]; addr.Is6() && first&0xe0 != 0x20 {
 		return false
 	}
-	return !slices.ContainsFunc(g.refused, func(p netip.Prefix) bool { return p.Contains(addr) })
+	return !slices.ContainsFunc(g.special, func(p netip.Prefix) bool { return p.Contains(addr) })
 }
 
-type carried struct {
+// innerAddr is an IPv4 address that an IPv6 address leads to.
+type innerAddr struct {
 	addr  netip.Addr
 	alone bool
 }
 
 // within lists the IPv4 addresses that an IPv6 address leads to.
-func (g guard) within(addr netip.Addr) []carried {
+func (g guard) within(addr netip.Addr) []innerAddr {
 	if !addr.Is6() || addr.IsLoopback() || addr.IsUnspecified() {
 		return nil
 	}
@@ -174,15 +175,15 @@ func (g guard) within(addr netip.Addr) []carried {
 	at := func(i int, xor byte) netip.Addr {
 		return netip.AddrFrom4([4]byte{raw[i] ^ xor, raw[i+1] ^ xor, raw[i+2] ^ xor, raw[i+3] ^ xor})
 	}
-	var out []carried
+	var out []innerAddr
 	for _, c := range g.carriers {
 		if c.prefix.Contains(addr) {
-			out = append(out, carried{at(c.at, c.xor), c.alone})
+			out = append(out, innerAddr{at(c.at, c.xor), c.alone})
 		}
 	}
 	// ISATAP (RFC 5214) has no range of its own: any network may hold it.
 	if raw[8]&^0x02 == 0 && raw[9] == 0 && raw[10] == 0x5e && raw[11] == 0xfe {
-		out = append(out, carried{addr: at(12, 0)})
+		out = append(out, innerAddr{addr: at(12, 0)})
 	}
 	return out
 }
@@ -198,8 +199,8 @@ func schemeOf(ctx context.Context) string {
 	return scheme
 }
 
-// control is the last word, on the socket itself: whatever led there, nothing
-// is dialled that check refuses.
+// control checks the socket itself, as the last step: no address is dialled that
+// check refuses, whatever led to it.
 func (g guard) control(ctx context.Context, _, address string, _ syscall.RawConn) error {
 	ap, err := netip.ParseAddrPort(address)
 	if err != nil {

@@ -16,11 +16,11 @@ import (
 	"pushbutton/internal/secret"
 )
 
-// maxProxyReply bounds a proxy's answer to CONNECT, in bytes.
+// maxProxyReply bounds a proxy's reply to CONNECT, in bytes.
 const maxProxyReply = 16 << 10
 
-// Proxy is an HTTP proxy that https connections are tunnelled through
-// (CONNECT, RFC 9110, section 9.3.6).
+// Proxy is an HTTP proxy that tunnels https connections (CONNECT, RFC 9110,
+// section 9.3.6).
 type Proxy struct {
 	host, port string
 	secure     bool // the proxy itself is reached by TLS
@@ -28,7 +28,7 @@ type Proxy struct {
 }
 
 // ParseProxy reads "http://host:port" or "https://host:port", with a user
-// name and password if the proxy wants them. Its errors repeat nothing of it.
+// name and password if the proxy wants them. Its errors repeat none of it.
 func ParseProxy(raw secret.String) (*Proxy, error) {
 	u, err := url.Parse(raw.Reveal())
 	switch {
@@ -52,7 +52,7 @@ func ParseProxy(raw secret.String) (*Proxy, error) {
 	return p, nil
 }
 
-// proxyError is a failure that the operator's proxy is to blame for.
+// proxyError is a failure of the operator's proxy.
 type proxyError struct {
 	status int // 0: it did not answer
 	err    error
@@ -78,8 +78,8 @@ func (p *Proxy) connect(ctx context.Context, dial dialFunc, config *tls.Config, 
 	return conn, nil
 }
 
-// tunnel asks for the tunnel on a fresh connection, which it closes if there
-// is none.
+// tunnel asks for the tunnel on a new connection, which it closes if it gets
+// none.
 func (p *Proxy) tunnel(ctx context.Context, conn net.Conn, config *tls.Config, target string) (_ net.Conn, err error) {
 	raw := conn
 	defer func() {

@@ -13,14 +13,14 @@ import (
 // maxTrusts bounds the sets of authorities whose connections are kept.
 const maxTrusts = 64
 
-// Trusting gives a Client that trusts these authorities beside the system's,
-// with the same rules and limits. A connection that such an authority vouched
-// for serves only clients with the very same ones: it proves nothing to
-// anybody else. Without any it is the Client itself.
+// WithAuthorities returns a Client that trusts these authorities beside the
+// system's, with the same rules and limits. A connection that such an authority
+// authenticated serves only clients with exactly the same authorities. Without
+// any it returns the Client itself.
 //
-// What is kept of all Clients made this way is bounded: connections of the
-// sets of authorities that were not used for longest are closed.
-func (c *Client) Trusting(authorities []*x509.Certificate) *Client {
+// The pool is bounded: it closes the connections of the sets of authorities that
+// were not used for longest.
+func (c *Client) WithAuthorities(authorities []*x509.Certificate) *Client {
 	if len(authorities) == 0 {
 		return c
 	}
@@ -45,11 +45,12 @@ type pool struct {
 	system *http.Transport
 
 	mu     sync.Mutex
-	recent *list.List // of pooled, most recently used first
+	recent *list.List // of poolEntry, most recently used first
 	byCA   map[trust]*list.Element
 }
 
-type pooled struct {
+// poolEntry is the transport for one set of authorities.
+type poolEntry struct {
 	trust     trust
 	transport *http.Transport
 }
@@ -67,10 +68,9 @@ func tlsConfig(opts Options) *tls.Config {
 	return &tls.Config{MinVersion: tls.VersionTLS12}
 }
 
-// transport makes a transport with connections of its own. It is used without
-// an http.Client, which would look at redirects: they could carry the
-// credential to another host, and even their refusal repeats what the server
-// wrote there.
+// transport returns a transport with connections of its own. It is used without
+// an http.Client, which would handle redirects: they could carry the credential
+// to another host, and even their refusal repeats what the server wrote there.
 func (p *pool) transport(roots *x509.CertPool) *http.Transport {
 	config := tlsConfig(p.opts)
 	if roots != nil {
@@ -88,7 +88,7 @@ func (p *pool) transport(roots *x509.CertPool) *http.Transport {
 	}
 }
 
-// of gives the transport for a set of authorities.
+// of returns the transport for a set of authorities.
 func (p *pool) of(t trust, authorities []*x509.Certificate) *http.Transport {
 	if len(authorities) == 0 {
 		return p.system
@@ -97,15 +97,15 @@ func (p *pool) of(t trust, authorities []*x509.Certificate) *http.Transport {
 	defer p.mu.Unlock()
 	if e, ok := p.byCA[t]; ok {
 		p.recent.MoveToFront(e)
-		return e.Value.(pooled).transport
+		return e.Value.(poolEntry).transport
 	}
 	made := p.transport(p.roots(authorities))
-	p.byCA[t] = p.recent.PushFront(pooled{t, made})
+	p.byCA[t] = p.recent.PushFront(poolEntry{t, made})
 	if oldest := p.recent.Back(); p.recent.Len() > maxTrusts {
 		p.recent.Remove(oldest)
-		gone := oldest.Value.(pooled)
+		gone := oldest.Value.(poolEntry)
 		delete(p.byCA, gone.trust)
-		gone.transport.CloseIdleConnections() // what is in use is closed when it becomes idle
+		gone.transport.CloseIdleConnections() // a connection in use is closed when it becomes idle
 	}
 	return made
 }
@@ -129,6 +129,6 @@ func (p *pool) close() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for e := p.recent.Front(); e != nil; e = e.Next() {
-		e.Value.(pooled).transport.CloseIdleConnections()
+		e.Value.(poolEntry).transport.CloseIdleConnections()
 	}
 }

@@ -18,10 +18,10 @@ func TestOwnAuthorities(t *testing.T) {
 	w := newWorld(t, ok)
 	stranger := newAuthority(t, "a stranger's")
 	base := w.client(t, Options{TLS: &tls.Config{RootCAs: stranger.roots(), MinVersion: tls.VersionTLS12}})
-	mine := base.Trusting([]*x509.Certificate{w.cert})
-	other := base.Trusting([]*x509.Certificate{stranger.cert})
-	same := base.Trusting([]*x509.Certificate{w.cert})
-	require.Same(t, base, base.Trusting(nil))
+	mine := base.WithAuthorities([]*x509.Certificate{w.cert})
+	other := base.WithAuthorities([]*x509.Certificate{stranger.cert})
+	same := base.WithAuthorities([]*x509.Certificate{w.cert})
+	require.Same(t, base, base.WithAuthorities(nil))
 
 	for range 2 { // the second time a connection of mine is there, and must serve nobody else
 		_, err := w.get(mine, "https://public.example/")
@@ -73,7 +73,7 @@ func TestKeptAuthoritiesAreBounded(t *testing.T) {
 	base := w.client(t, Options{})
 	var clients []*Client
 	for range maxTrusts + 1 {
-		clients = append(clients, base.Trusting([]*x509.Certificate{w.cert, newAuthority(t, "a tenant's").cert}))
+		clients = append(clients, base.WithAuthorities([]*x509.Certificate{w.cert, newAuthority(t, "a tenant's").cert}))
 	}
 	for _, c := range clients {
 		_, err := w.get(c, "https://public.example/")

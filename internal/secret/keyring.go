@@ -23,7 +23,7 @@ var ErrUnknownKey = errors.New("sealed with a key that is not configured")
 type Keyring struct {
 	first string
 	aeads map[string]cipher.AEAD
-	// opens, if set, is told the key id of every text that Open is given.
+	// opens, if set, gets the key id of every text that Open gets.
 	opens func(keyID string)
 }
 
@@ -60,7 +60,7 @@ func ParseKeys(s string) ([]Key, error) {
 	return keys, errors.Join(errs...)
 }
 
-// NewKeyring makes a keyring; the first key seals.
+// NewKeyring returns a keyring. The first key seals.
 func NewKeyring(keys []Key) (*Keyring, error) {
 	if len(keys) == 0 {
 		return nil, errors.New("at least one encryption key is needed")
@@ -83,17 +83,17 @@ func NewKeyring(keys []Key) (*Keyring, error) {
 // First is the id of the key that seals.
 func (k *Keyring) First() string { return k.first }
 
-// Has tells whether there is a key of this id.
+// Has reports whether there is a key with this id.
 func (k *Keyring) Has(id string) bool { _, ok := k.aeads[id]; return ok }
 
-// Observed is the same keyring, which tells opens the key id of every text
-// that it is given to open, whether it can or not.
-func (k *Keyring) Observed(opens func(keyID string)) *Keyring {
+// WithObserver returns the same keyring, which calls opens with the key id of
+// every text that it is to open, whether it can or not.
+func (k *Keyring) WithObserver(opens func(keyID string)) *Keyring {
 	return &Keyring{first: k.first, aeads: k.aeads, opens: opens}
 }
 
 // Seal encrypts a secret for one place: the same bound text ("tenant/field")
-// must be given to Open, so that a sealed text copied to another tenant or
+// must be passed to Open, so that a sealed text copied to another tenant or
 // field does not open there.
 func (k *Keyring) Seal(s String, bound string) (string, error) {
 	aead := k.aeads[k.first]
@@ -104,9 +104,8 @@ func (k *Keyring) Seal(s String, bound string) (string, error) {
 	return k.first + ":" + base64.StdEncoding.EncodeToString(aead.Seal(nonce, nonce, []byte(s.Reveal()), []byte(bound))), nil
 }
 
-// Open decrypts what Seal made. It returns ErrUnknownKey (wrapped) where the
-// key is gone; any other error means that the text was changed or belongs
-// elsewhere.
+// Open decrypts a text of Seal. It returns ErrUnknownKey (wrapped) if the key is
+// gone. Any other error means that the text was changed or belongs elsewhere.
 func (k *Keyring) Open(sealed, bound string) (String, error) {
 	id, b64, ok := strings.Cut(sealed, ":")
 	if !ok {

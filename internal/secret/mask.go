@@ -10,24 +10,24 @@ import (
 )
 
 const (
-	// minMasked is the shortest text that is hidden, in bytes; a shorter one
-	// would hide ordinary words.
+	// minMasked is the shortest secret that is hidden, in bytes. A shorter one would
+	// hide ordinary words.
 	minMasked = 6
-	// minPart is how much of the beginning of a form is hidden as well, in
-	// bytes: texts are cut before somebody looks for secrets in them.
+	// minPart is the shortest beginning of a form that is hidden as well, in bytes:
+	// a text may be cut before it is searched for secrets.
 	minPart = 12
-	// maxFormed is the longest secret, in bytes, that is looked for in other
-	// forms: what is longer is a private key, which is sent nowhere.
+	// maxFormed is the longest secret, in bytes, that is searched for in other
+	// forms. A longer one is a private key, which is sent nowhere.
 	maxFormed = 512
 )
 
-// Mask hides secrets in texts that came from elsewhere: as they are, and in
-// the forms that headers, addresses and error pages give them (base64 at any
-// place of a longer text, hex, percent-encoded, escaped in JSON or HTML). It
-// is safe for concurrent use; the zero value hides nothing.
+// Mask hides secrets in texts that came from elsewhere. It finds them as they
+// are, and in the forms of headers, addresses and error pages: base64 at any
+// place of a longer text, hex, percent-encoded, escaped in JSON or HTML. It is
+// safe for concurrent use; the zero value hides nothing.
 type Mask struct{ forms []string }
 
-// NewMask makes a Mask of secrets. Those shorter than 6 bytes are not hidden.
+// NewMask returns a Mask of secrets. Those shorter than 6 bytes are not hidden.
 func NewMask(secrets ...string) Mask {
 	var m Mask
 	for _, s := range secrets {
@@ -44,8 +44,8 @@ func NewMask(secrets ...string) Mask {
 	return m
 }
 
-// Hide gives the text with "[secret]" in the place of every secret, and of
-// the beginning of one that was cut.
+// Hide returns the text with "[secret]" in the place of every secret, and of the
+// beginning of one that was cut.
 func (m Mask) Hide(text string) string {
 	for _, form := range m.forms {
 		text = strings.ReplaceAll(text, form, masked)
@@ -58,7 +58,7 @@ func (m Mask) Hide(text string) string {
 	return text
 }
 
-// hideCut hides what a text has of a form from its beginning on.
+// hideCut hides the beginnings of a form in a text.
 func hideCut(text, form string) string {
 	begin := form[:minPart]
 	at := strings.Index(text, begin)
@@ -97,7 +97,7 @@ func formsOf(s string) []string {
 	return out
 }
 
-// base64Core is what the base64 of every text has in it that holds s after so
+// base64Core returns what the base64 of every text contains that has s after so
 // many bytes (modulo 3): the characters that no neighbour touches.
 func base64Core(enc *base64.Encoding, s string, before int) string {
 	const bits, perChar = 8, 6

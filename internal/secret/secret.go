@@ -16,11 +16,11 @@ import (
 const masked = "[secret]"
 
 // String is a text that must not appear in a log, an error or a reply. Only
-// Reveal gives it out.
+// Reveal returns it.
 //
-// It holds a pointer, since fmt prints what stands in an unexported field
-// without asking its methods. Two of them are not comparable by ==, which
-// would compare pointers: see Equal.
+// It holds a pointer, since fmt prints an unexported field without calling its
+// methods. Two of them cannot be compared by ==, which would compare pointers:
+// see Equal.
 type String struct {
 	_ [0]func()
 	v *string // nil: empty
@@ -34,7 +34,7 @@ func New(v string) String {
 	return String{v: &v}
 }
 
-// Reveal gives the secret itself. Call it where it is sent, nowhere else.
+// Reveal returns the secret itself. Call it only where the secret is sent.
 func (s String) Reveal() string {
 	if s.v == nil {
 		return ""
@@ -42,7 +42,7 @@ func (s String) Reveal() string {
 	return *s.v
 }
 
-// Empty tells whether there is no secret at all.
+// Empty reports whether there is no secret at all.
 func (s String) Empty() bool { return s.v == nil }
 
 // Equal compares in constant time.
@@ -51,8 +51,8 @@ func (s String) Equal(other string) bool {
 	return subtle.ConstantTimeCompare(a[:], b[:]) == 1
 }
 
-// Fingerprint names the secret without telling it: the first 8 bytes of its
-// SHA-256 in hex. Use it as a key for pacing and caches.
+// Fingerprint names the secret without disclosing it: the first 8 bytes of its
+// SHA-256 in hex. Use it as a key for rate limits and caches.
 func (s String) Fingerprint() string {
 	sum := sha256.Sum256([]byte(s.Reveal()))
 	return hex.EncodeToString(sum[:8])
@@ -61,7 +61,7 @@ func (s String) Fingerprint() string {
 // String hides the secret.
 func (s String) String() string { return masked }
 
-// Format hides the secret from every verb: fmt asks String for some only.
+// Format hides the secret from every verb: fmt calls String for some only.
 func (s String) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, masked) }
 
 // GoString hides the secret from %#v.

@@ -148,7 +148,7 @@ func (s *Store) KeyUses(ctx context.Context) (map[string]int, error) {
 // unseal decodes an integration and returns which keys its texts name.
 func (s *Store) unseal(tenant, raw string) (Integration, map[string]bool, error) {
 	keys := map[string]bool{}
-	reader := &Store{keys: s.keys.Observed(func(id string) { keys[id] = true })}
+	reader := &Store{keys: s.keys.WithObserver(func(id string) { keys[id] = true })}
 	in, err := reader.decode(tenant, raw)
 	return in, keys, err
 }
