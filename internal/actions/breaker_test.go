@@ -157,7 +157,7 @@ func TestWaitingPushesDoNotEachCollectARateLimit(t *testing.T) {
 	limit := memtarget.Fault{Effect: memtarget.EffectStatus, Status: 429, RetryAfter: 60}
 	require.NoError(t, r.tracker.SetFaults(memtarget.Faults{Next: []memtarget.Fault{limit}}))
 	const pushes = 50
-	require.NoError(t, r.store.SetLimits(ctx, r.key().Tenant, connections.Limits{InFlight: 2 * pushes, PerSecond: pushes}))
+	require.NoError(t, r.store.SetLimits(ctx, r.key().Tenant, connections.TenantLimits{MaxInFlight: 2 * pushes, PushesPerSecond: pushes}))
 	for i := range pushes {
 		r.push(fmt.Sprint("item-", i))
 	}
@@ -190,7 +190,7 @@ func TestALineStandsStillWhileItsTrackerTakesNoCalls(t *testing.T) {
 	runs := map[string]int{}
 	r.perform.Observe = func(step, _, outcome string, _ time.Duration) { runs[step+" "+outcome]++ }
 	require.NoError(t, r.tracker.SetFaults(memtarget.Faults{Next: []memtarget.Fault{{Effect: memtarget.EffectStatus, Status: 429, RetryAfter: 60}}}))
-	require.NoError(t, r.store.SetLimits(ctx, r.key().Tenant, connections.Limits{InFlight: slots, PerSecond: pushes}))
+	require.NoError(t, r.store.SetLimits(ctx, r.key().Tenant, connections.TenantLimits{MaxInFlight: slots, PushesPerSecond: pushes}))
 	for i := range pushes - 1 {
 		r.push(fmt.Sprintf("item-%02d", i))
 		r.advance(time.Millisecond)
@@ -204,7 +204,7 @@ func TestALineStandsStillWhileItsTrackerTakesNoCalls(t *testing.T) {
 	usage, err := r.store.Usage(ctx, r.key().Tenant)
 	require.NoError(t, err)
 	require.Zero(t, usage.InFlight)
-	require.EqualValues(t, pushes, usage.Waiting)
+	require.EqualValues(t, pushes, usage.Queued)
 
 	require.True(t, r.step(ctx))
 	require.GreaterOrEqual(t, r.now().Sub(begun), time.Minute)

@@ -22,9 +22,9 @@ type TenantStore interface {
 // Shares keeps what a tenant may use of the deployment; *connections.Store
 // does.
 type Shares interface {
-	SetLimits(ctx context.Context, tenant string, l connections.Limits) error
+	SetLimits(ctx context.Context, tenant string, l connections.TenantLimits) error
 	Usage(ctx context.Context, tenant string) (connections.Usage, error)
-	Defaults() connections.Limits
+	Defaults() connections.TenantLimits
 }
 
 // TenantLimits are a tenant's limits on the wire.
@@ -145,7 +145,7 @@ func TenantRoutes(store TenantStore, shares Shares) []Route {
 			Summary: "Show what a tenant uses of its limits"},
 			func(ctx context.Context, c *Call, _, _ None) (TenantUsage, error) {
 				u, err := shares.Usage(ctx, c.Tenant.ID)
-				return TenantUsage{InFlight: u.InFlight, Queued: u.Waiting, Connections: u.Connections, Limits: inForce(c.Tenant.Limits, shares.Defaults())}, err
+				return TenantUsage{InFlight: u.InFlight, Queued: u.Queued, Connections: u.Connections, Limits: inForce(c.Tenant.Limits, shares.Defaults())}, err
 			}),
 		Handle(Route{Method: http.MethodPost, Path: one + "/suspend", Operation: "suspendTenant", Tag: tag, Role: auth.Operator,
 			Summary: "Suspend a tenant", Description: "Clicks get an error that says so, and queued pushes wait. Other processes notice within 5 s."},
@@ -185,7 +185,7 @@ func updateTenant(ctx context.Context, c *Call, patch Merge[TenantSettings]) (te
 // stored by then: any later change of the tenant tries again.
 func share(ctx context.Context, shares Shares, t tenants.Tenant) error {
 	l := t.Limits
-	err := shares.SetLimits(ctx, t.ID, connections.Limits{InFlight: l.MaxInFlight, Waiting: l.MaxQueued, Connections: l.Connections, PerSecond: l.PerSecond})
+	err := shares.SetLimits(ctx, t.ID, connections.TenantLimits{MaxInFlight: l.MaxInFlight, MaxQueued: l.MaxQueued, MaxConnections: l.Connections, PushesPerSecond: l.PerSecond})
 	if err != nil {
 		return &fault.Error{Op: "set limits", Kind: fault.Unavailable, Side: fault.SidePlugin, Peer: "Redis", Err: err, Public: "The tenant is stored, but its limits are not in force yet. Read it and change it again."}
 	}
@@ -193,9 +193,9 @@ func share(ctx context.Context, shares Shares, t tenants.Tenant) error {
 }
 
 // inForce are the limits that hold where some are the defaults.
-func inForce(l tenants.TenantLimits, defaults connections.Limits) TenantLimits {
-	return TenantLimits{MaxInFlight: cmp.Or(l.MaxInFlight, defaults.InFlight), MaxQueued: cmp.Or(l.MaxQueued, defaults.Waiting),
-		Connections: cmp.Or(l.Connections, defaults.Connections), PerSecond: cmp.Or(l.PerSecond, defaults.PerSecond),
+func inForce(l tenants.TenantLimits, defaults connections.TenantLimits) TenantLimits {
+	return TenantLimits{MaxInFlight: cmp.Or(l.MaxInFlight, defaults.MaxInFlight), MaxQueued: cmp.Or(l.MaxQueued, defaults.MaxQueued),
+		Connections: cmp.Or(l.Connections, defaults.MaxConnections), PerSecond: cmp.Or(l.PerSecond, defaults.PushesPerSecond),
 		Integrations: cmp.Or(l.Integrations, tenants.MaxIntegrations)}
 }
 

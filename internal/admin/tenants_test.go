@@ -27,7 +27,7 @@ func TestTenantsLife(t *testing.T) {
 
 		usage := r.do(own, http.MethodGet, "/tenants/acme/usage", "").body
 		assert.EqualValues(t, 5, usage["limits"].(map[string]any)["maxQueued"])
-		assert.EqualValues(t, r.records.Defaults().InFlight, usage["limits"].(map[string]any)["maxInFlight"])
+		assert.EqualValues(t, r.records.Defaults().MaxInFlight, usage["limits"].(map[string]any)["maxInFlight"])
 		got = r.do(own, http.MethodPatch, "/tenants/acme", `{"name":"Acme 2"}`)
 		name, _ = got.problem()
 		assert.Equal(t, "precondition-required", name)

@@ -52,7 +52,7 @@ func (a *App) adminRateLimit() admin.RateLimit {
 func (a *App) deleter() *deletion.Deleter {
 	return deletion.New(a.rdb, a.tenants, integrationDeleter{a}, audit.New(a.rdb), &deletion.Options{Log: a.log,
 		Forget: []func(context.Context, string) error{func(ctx context.Context, tenant string) error {
-			return a.records.SetLimits(ctx, tenant, connections.Limits{})
+			return a.records.SetLimits(ctx, tenant, connections.TenantLimits{})
 		}, idempotency.New(a.rdb).Forget},
 	})
 }

@@ -44,7 +44,7 @@ func fails(t *testing.T, s *Store, w *Task) *Task {
 func TestRunsBeyondTheSlotsWaitInTheBacklog(t *testing.T) {
 	redistest.Each(t, func(t *testing.T, env redistest.Env) {
 		ctx := context.Background()
-		s := NewStoreWith(env.Client, Timing{}, Limits{InFlight: 2})
+		s := NewStoreWith(env.Client, Timing{}, TenantLimits{MaxInFlight: 2})
 		first, second := pushed(t, s, 1), pushed(t, s, 2)
 		require.NotNil(t, second)
 		for n := 3; n <= 5; n++ {
@@ -53,7 +53,7 @@ func TestRunsBeyondTheSlotsWaitInTheBacklog(t *testing.T) {
 			require.Nil(t, w, "it waits")
 			require.Equal(t, Progress, rec.State)
 		}
-		require.Equal(t, Usage{InFlight: 2, Waiting: 3, Connections: 5}, usage(t, s))
+		require.Equal(t, Usage{InFlight: 2, Queued: 3, Connections: 5}, usage(t, s))
 		other, w, err := s.Push(ctx, Key{"another", "integration", "e"}, somebody)
 		require.NoError(t, err)
 		require.NotNil(t, w, "another tenant's does not wait")
@@ -65,7 +65,7 @@ func TestRunsBeyondTheSlotsWaitInTheBacklog(t *testing.T) {
 		require.NotNil(t, next.Next)
 		require.Equal(t, numbered(3), next.Next.Key, "whoever has waited longest")
 		require.Nil(t, next.Next.Next)
-		require.Equal(t, Usage{InFlight: 2, Waiting: 3, Connections: 5}, usage(t, s))
+		require.Equal(t, Usage{InFlight: 2, Queued: 3, Connections: 5}, usage(t, s))
 
 		// The reading back is due and finds no slot: it waits in the backlog, before
 		// those who clicked after it.
@@ -93,7 +93,7 @@ func TestSlotsAreFreedHoweverARunEnds(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := NewStoreWith(redistest.Mini(t).Client, Timing{}, Limits{InFlight: 1})
+			s := NewStoreWith(redistest.Mini(t).Client, Timing{}, TenantLimits{MaxInFlight: 1})
 			l := begin(t, s, pushed(t, s, 1))
 			require.Nil(t, pushed(t, s, 2))
 			w, err := end(s, l)
@@ -112,7 +112,7 @@ func TestSlotsAreFreedHoweverARunEnds(t *testing.T) {
 func TestPushesOfAClosedTrackerStayInTheBacklog(t *testing.T) {
 	redistest.Each(t, func(t *testing.T, env redistest.Env) {
 		ctx := context.Background()
-		s := NewStoreWith(env.Client, Timing{}, Limits{InFlight: 2, PerSecond: 1000})
+		s := NewStoreWith(env.Client, Timing{}, TenantLimits{MaxInFlight: 2, PushesPerSecond: 1000})
 		of := func(integration string, n int) Key { return Key{"acme", integration, fmt.Sprintf("entity-%03d", n)} }
 		var first []*Task
 		for i, key := range []Key{of("shut", 0), of("open", 0), of("shut", 1), of("shut", 2), of("open", 1), of("open", 2)} {
@@ -137,7 +137,7 @@ func TestPushesOfAClosedTrackerStayInTheBacklog(t *testing.T) {
 		last := fails(t, s, first[1])
 		require.Equal(t, of("open", 2), last.Next.Key)
 		require.Nil(t, fails(t, s, last.Next).Next, "the others stay, although a slot is free")
-		require.Equal(t, Usage{InFlight: 1, Waiting: 6, Connections: 7}, usage(t, s))
+		require.Equal(t, Usage{InFlight: 1, Queued: 6, Connections: 7}, usage(t, s))
 		_, w, err = s.Push(ctx, of("shut", 4), somebody)
 		require.NoError(t, err)
 		require.Nil(t, w)
@@ -158,7 +158,7 @@ func TestAClosedTrackerStopsOnlyItsCalls(t *testing.T) {
 	ctx := context.Background()
 	env := redistest.Mini(t)
 	env.Advance(0)
-	s := NewStoreWith(env.Client, Timing{MaxRescueAfter: time.Minute}, Limits{InFlight: 1})
+	s := NewStoreWith(env.Client, Timing{MaxRescueAfter: time.Minute}, TenantLimits{MaxInFlight: 1})
 	told := fails(t, s, pushed(t, s, 0))
 	w := pushed(t, s, 1)
 	env.Advance(told.Delay)
@@ -190,7 +190,7 @@ func TestAClosedTrackerStopsOnlyItsCalls(t *testing.T) {
 func TestADateThatComesWhileTheTrackerIsClosed(t *testing.T) {
 	env := redistest.Mini(t)
 	env.Advance(0)
-	s := NewStoreWith(env.Client, Timing{}, Limits{PerSecond: 1})
+	s := NewStoreWith(env.Client, Timing{}, TenantLimits{PushesPerSecond: 1})
 	first := pushed(t, s, 0)
 	pushed(t, s, 1)
 	dated := pushed(t, s, 2)
@@ -201,7 +201,7 @@ func TestADateThatComesWhileTheTrackerIsClosed(t *testing.T) {
 	l, err := s.Begin(context.Background(), dated.Key, dated.Run)
 	require.NoError(t, err)
 	require.Nil(t, l)
-	require.Equal(t, Usage{InFlight: 1, Waiting: 2, Connections: 3}, usage(t, s))
+	require.Equal(t, Usage{InFlight: 1, Queued: 2, Connections: 3}, usage(t, s))
 	require.Equal(t, []string{closedKey("acme", "integration")}, env.Keys(t, "*:o:*"))
 	env.Advance(time.Minute)
 	require.Empty(t, env.Keys(t, "*:o:*"))
@@ -214,7 +214,7 @@ func TestADateThatComesWhileTheTrackerIsClosed(t *testing.T) {
 func TestWhatIsTakenOverKeepsItsSlot(t *testing.T) {
 	env := redistest.Mini(t)
 	env.Advance(0)
-	s := NewStoreWith(env.Client, Timing{}, Limits{InFlight: 1})
+	s := NewStoreWith(env.Client, Timing{}, TenantLimits{MaxInFlight: 1})
 	begin(t, s, pushed(t, s, 1))
 	require.Nil(t, pushed(t, s, 2))
 	env.Advance(11 * time.Second)
@@ -228,7 +228,7 @@ func TestWhatIsTakenOverKeepsItsSlot(t *testing.T) {
 func TestPushesBeyondALimitAreRefused(t *testing.T) {
 	redistest.Each(t, func(t *testing.T, env redistest.Env) {
 		ctx := context.Background()
-		s := NewStoreWith(env.Client, Timing{}, Limits{InFlight: 1, Waiting: 2, Connections: 4})
+		s := NewStoreWith(env.Client, Timing{}, TenantLimits{MaxInFlight: 1, MaxQueued: 2, MaxConnections: 4})
 		for n := range 3 {
 			pushed(t, s, n)
 		}
@@ -241,39 +241,39 @@ func TestPushesBeyondALimitAreRefused(t *testing.T) {
 		_, _, err = s.Push(ctx, numbered(1), somebody)
 		require.NoError(t, err, "the same push again")
 
-		require.NoError(t, s.SetLimits(ctx, "acme", Limits{InFlight: 10}))
+		require.NoError(t, s.SetLimits(ctx, "acme", TenantLimits{MaxInFlight: 10}))
 		pushed(t, s, 3)
 		_, _, err = s.Push(ctx, numbered(4), somebody)
 		require.ErrorIs(t, err, fault.RateLimited)
 		require.Contains(t, fault.From(err).Public, "connections")
-		require.NoError(t, s.SetLimits(ctx, "acme", Limits{InFlight: 10, Connections: 5}))
+		require.NoError(t, s.SetLimits(ctx, "acme", TenantLimits{MaxInFlight: 10, MaxConnections: 5}))
 		pushed(t, s, 4)
-		require.ErrorIs(t, s.SetLimits(ctx, "acme", Limits{Waiting: -1}), fault.Invalid)
+		require.ErrorIs(t, s.SetLimits(ctx, "acme", TenantLimits{MaxQueued: -1}), fault.Invalid)
 	})
 }
 
 func TestHigherLimitHandsOutWhatWaits(t *testing.T) {
 	redistest.Each(t, func(t *testing.T, env redistest.Env) {
 		ctx := context.Background()
-		s := NewStoreWith(env.Client, Timing{}, Limits{InFlight: 1})
+		s := NewStoreWith(env.Client, Timing{}, TenantLimits{MaxInFlight: 1})
 		for n := range 10 {
 			pushed(t, s, n)
 		}
-		require.NoError(t, s.SetLimits(ctx, "acme", Limits{InFlight: 8}))
-		require.Equal(t, Usage{InFlight: 8, Waiting: 2, Connections: 10}, usage(t, s))
+		require.NoError(t, s.SetLimits(ctx, "acme", TenantLimits{MaxInFlight: 8}))
+		require.Equal(t, Usage{InFlight: 8, Queued: 2, Connections: 10}, usage(t, s))
 		found, _, err := s.Rescue(ctx)
 		require.NoError(t, err)
 		require.Len(t, found, 7, "the rescuer queues them")
-		require.NoError(t, s.SetLimits(ctx, "acme", Limits{}))
+		require.NoError(t, s.SetLimits(ctx, "acme", TenantLimits{}))
 		fails(t, s, &found[0].Task)
-		require.Equal(t, Usage{InFlight: 7, Waiting: 3, Connections: 10}, usage(t, s), "nobody follows before the limit is kept again")
+		require.Equal(t, Usage{InFlight: 7, Queued: 3, Connections: 10}, usage(t, s), "nobody follows before the limit is kept again")
 	})
 }
 
 func TestPushesBeyondTheRateBeginLater(t *testing.T) {
 	env := redistest.Mini(t)
 	env.Advance(0)
-	s := NewStoreWith(env.Client, Timing{}, Limits{PerSecond: 2})
+	s := NewStoreWith(env.Client, Timing{}, TenantLimits{PushesPerSecond: 2})
 	var delays []time.Duration
 	for n := range 5 {
 		delays = append(delays, pushed(t, s, n).Delay)
@@ -287,7 +287,7 @@ func TestPushThatWaitsTooLongEndsInAnError(t *testing.T) {
 	ctx := context.Background()
 	env := redistest.Mini(t)
 	env.Advance(0)
-	s := NewStoreWith(env.Client, Timing{MaxRescueAfter: time.Hour}, Limits{InFlight: 4})
+	s := NewStoreWith(env.Client, Timing{MaxRescueAfter: time.Hour}, TenantLimits{MaxInFlight: 4})
 	for n := range 4 {
 		begin(t, s, pushed(t, s, n)).renewed.Store(0)
 	}
@@ -333,7 +333,7 @@ func TestLostDelayedRunGetsItsSlot(t *testing.T) {
 func TestListGoesThroughAllInOrder(t *testing.T) {
 	redistest.Each(t, func(t *testing.T, env redistest.Env) {
 		ctx := context.Background()
-		s := NewStoreWith(env.Client, Timing{}, Limits{InFlight: 100, PerSecond: 1000})
+		s := NewStoreWith(env.Client, Timing{}, TenantLimits{MaxInFlight: 100, PushesPerSecond: 1000})
 		const n = 57
 		for i := range n {
 			w := pushed(t, s, i)
@@ -381,7 +381,7 @@ func TestListGoesThroughAllInOrder(t *testing.T) {
 func TestDeleteExportImport(t *testing.T) {
 	redistest.Each(t, func(t *testing.T, env redistest.Env) {
 		ctx := context.Background()
-		s := NewStoreWith(env.Client, Timing{}, Limits{PerSecond: 1000})
+		s := NewStoreWith(env.Client, Timing{}, TenantLimits{PushesPerSecond: 1000})
 		const n = 450
 		for i := range n {
 			w := pushed(t, s, i)
@@ -410,7 +410,7 @@ func TestDeleteExportImport(t *testing.T) {
 		require.NoError(t, s.Import(ctx, all))
 		require.NoError(t, s.Import(ctx, all), "may be repeated")
 		require.EqualValues(t, n, usage(t, s).Connections)
-		require.EqualValues(t, n, usage(t, s).Waiting, "what was under way is taken up")
+		require.EqualValues(t, n, usage(t, s).Queued, "what was under way is taken up")
 		back := collect()
 		require.Len(t, back, n)
 		byEntity := map[string]Entry{}
@@ -487,7 +487,7 @@ func TestLinkAndReset(t *testing.T) {
 func TestRetryTouchesOnlyWhatFailed(t *testing.T) {
 	redistest.Each(t, func(t *testing.T, env redistest.Env) {
 		ctx := context.Background()
-		s := NewStoreWith(env.Client, Timing{}, Limits{InFlight: 1})
+		s := NewStoreWith(env.Client, Timing{}, TenantLimits{MaxInFlight: 1})
 		retry := func(key Key, want bool, state State) *Task {
 			t.Helper()
 			began, w, err := s.Retry(ctx, key, somebody)
@@ -536,7 +536,7 @@ func TestListGoesOnAfterAnEntry(t *testing.T) {
 
 func TestLinkAndResetKeepWithinTheLimit(t *testing.T) {
 	ctx := context.Background()
-	s := NewStoreWith(redistest.Mini(t).Client, Timing{}, Limits{Connections: 1})
+	s := NewStoreWith(redistest.Mini(t).Client, Timing{}, TenantLimits{MaxConnections: 1})
 	_, _, err := s.Link(ctx, someKey, someIssue)
 	require.NoError(t, err)
 	other := Key{"acme", "integration", "other"}

@@ -40,8 +40,8 @@ func imported(i int) (entry Entry, stored Record) {
 func TestImportKeepsEveryIndexAndCount(t *testing.T) {
 	redistest.Each(t, func(t *testing.T, env redistest.Env) {
 		ctx := context.Background()
-		s := NewStoreWith(env.Client, Timing{}, Limits{Connections: 10, Waiting: 10}) // no limit holds an import back
-		const n = importPart + 105                                                    // more than one call
+		s := NewStoreWith(env.Client, Timing{}, TenantLimits{MaxConnections: 10, MaxQueued: 10}) // no limit holds an import back
+		const n = importPart + 105                                                               // more than one call
 		_, _, err := s.Push(ctx, numbered(3), somebody)
 		require.NoError(t, err)
 		known, err := s.Get(ctx, numbered(3))
@@ -112,7 +112,7 @@ func TestImportKeepsEveryIndexAndCount(t *testing.T) {
 				same(rescueKey(shard), looks)
 			}
 		}
-		require.Equal(t, Usage{InFlight: 1, Waiting: int64(len(waits)), Connections: n}, usage(t, s))
+		require.Equal(t, Usage{InFlight: 1, Queued: int64(len(waits)), Connections: n}, usage(t, s))
 		require.Empty(t, env.Keys(t, "*:h:*entity-00[0124-9]*"), "an import is no event of a connection")
 	})
 }

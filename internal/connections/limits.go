@@ -9,21 +9,21 @@ import (
 	"pushbutton/internal/redisdb"
 )
 
-// Limits are a tenant's fair share. In Limits of one tenant zero means the
-// deployment's own, in those of the deployment the defaults named here.
-type Limits struct {
-	// InFlight is how many slots the tenant has: how many runs are in flight at
-	// once; default 20. Runs that only tell a person may go a quarter beyond.
-	InFlight int
-	// Waiting is how many runs may wait; a push beyond is refused. Default
-	// 100,000. Read-backs that wait for their time count as well.
-	Waiting int
-	// Connections is how many records may be stored; a push that would need
-	// another one is refused. Default 1,000,000.
-	Connections int
-	// PerSecond is how many pushes a second may begin. Those beyond wait;
+// TenantLimits are a tenant's fair share. In the limits of one tenant zero means
+// the deployment's own; in those of the deployment it means the default.
+type TenantLimits struct {
+	// MaxInFlight is how many slots the tenant has: how many runs are in flight
+	// at once; default 20. Runs that only tell a person may go a quarter beyond.
+	MaxInFlight int
+	// MaxQueued bounds the backlog; a push beyond it is rejected. Default
+	// 100,000. Read-backs that wait for their date count as well.
+	MaxQueued int
+	// MaxConnections bounds the records; a push that would need another one is
+	// rejected. Default 1,000,000.
+	MaxConnections int
+	// PushesPerSecond is how many pushes a second may begin. Those beyond wait;
 	// as many as come in a second may come at once. Default 50.
-	PerSecond int
+	PushesPerSecond int
 }
 
 const (
@@ -36,35 +36,35 @@ const (
 	maxScan, maxScanClosed = 1000, 20
 )
 
-func (l Limits) withDefaults() Limits {
+func (l TenantLimits) withDefaults() TenantLimits {
 	set := func(n *int, def int) {
 		if *n <= 0 {
 			*n = def
 		}
 	}
-	set(&l.InFlight, 20)
-	set(&l.Waiting, 100_000)
-	set(&l.Connections, 1_000_000)
-	set(&l.PerSecond, 50)
+	set(&l.MaxInFlight, 20)
+	set(&l.MaxQueued, 100_000)
+	set(&l.MaxConnections, 1_000_000)
+	set(&l.PushesPerSecond, 50)
 	return l
 }
 
 // Defaults are the limits of tenants that have none of their own.
-func (s *Store) Defaults() Limits { return s.limits }
+func (s *Store) Defaults() TenantLimits { return s.limits }
 
 // SetLimits gives a tenant limits of its own; zero fields take them away
 // again. They hold from the next transition on. Negative ones are
 // fault.Invalid.
-func (s *Store) SetLimits(ctx context.Context, tenant string, l Limits) error {
+func (s *Store) SetLimits(ctx context.Context, tenant string, l TenantLimits) error {
 	const op = "set limits"
 	if !validPart(tenant) {
 		return fault.New(fault.Invalid, op, "There can be no tenant of this name.")
 	}
-	if min(l.InFlight, l.Waiting, l.Connections, l.PerSecond) < 0 {
+	if min(l.MaxInFlight, l.MaxQueued, l.MaxConnections, l.PushesPerSecond) < 0 {
 		return fault.New(fault.Invalid, op, "A limit cannot be negative.")
 	}
 	keys, argv, err := request("limits", Key{Tenant: tenant},
-		arguments{InFlight: l.InFlight, Waiting: l.Waiting, Connections: l.Connections, PerSecond: l.PerSecond})
+		arguments{MaxInFlight: l.MaxInFlight, MaxQueued: l.MaxQueued, MaxConnections: l.MaxConnections, PushesPerSecond: l.PushesPerSecond})
 	if err != nil {
 		return err
 	}
@@ -85,9 +85,9 @@ func (s *Store) ForgetTenant(ctx context.Context, tenant string) error {
 
 // Usage is what a tenant has of its limits.
 type Usage struct {
-	// InFlight counts the runs that hold a slot, Waiting those of the backlog,
+	// InFlight counts the runs that hold a slot, Queued those of the backlog,
 	// which wait for a slot or for their date.
-	InFlight, Waiting int64
+	InFlight, Queued int64
 	// Connections counts the stored records.
 	Connections int64
 }
@@ -107,5 +107,5 @@ func (s *Store) Usage(ctx context.Context, tenant string) (Usage, error) {
 	if err != nil && !isNil(err) {
 		return Usage{}, redisdb.Fault("read usage", err)
 	}
-	return Usage{InFlight: slots.Val(), Waiting: backlog.Val(), Connections: count}, nil
+	return Usage{InFlight: slots.Val(), Queued: backlog.Val(), Connections: count}, nil
 }

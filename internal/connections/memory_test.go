@@ -25,7 +25,7 @@ const maxIdleBytes = 600
 func TestMemoryOfAConnection(t *testing.T) {
 	env := redistest.Real(t)
 	ctx := context.Background()
-	s := NewStoreWith(env.Client, Timing{}, Limits{InFlight: 1000, PerSecond: 1_000_000})
+	s := NewStoreWith(env.Client, Timing{}, TenantLimits{MaxInFlight: 1000, PushesPerSecond: 1_000_000})
 	require.NoError(t, s.Import(ctx, nil))
 	for _, script := range s.scripts {
 		require.NoError(t, script.Load(ctx, env.Client).Err())

@@ -29,13 +29,13 @@ func TestEachTransitionHasAScriptOfWhatItNeeds(t *testing.T) {
 func TestTheShortWayOfAFirstPushEndsWhereTheLongOneDoes(t *testing.T) {
 	long := luaSection.ReplaceAllString(transitionsLua, "")
 	require.NotEqual(t, transitionsLua, long)
-	for name, limits := range map[string]Limits{
+	for name, limits := range map[string]TenantLimits{
 		"room for all":        {},
-		"one at once":         {InFlight: 1},
-		"one may wait":        {InFlight: 1, Waiting: 1},
-		"two connections":     {Connections: 2},
-		"one a second":        {PerSecond: 1},
-		"one a second, alone": {PerSecond: 1, InFlight: 1, Waiting: 1},
+		"one at once":         {MaxInFlight: 1},
+		"one may wait":        {MaxInFlight: 1, MaxQueued: 1},
+		"two connections":     {MaxConnections: 2},
+		"one a second":        {PushesPerSecond: 1},
+		"one a second, alone": {PushesPerSecond: 1, MaxInFlight: 1, MaxQueued: 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			type result struct {
@@ -52,7 +52,7 @@ func TestTheShortWayOfAFirstPushEndsWhereTheLongOneDoes(t *testing.T) {
 				r.redis.now, r.redis.noted, s.rdb = 1_700_000_000_000, &r.noted, r.redis
 				for _, own := range []bool{false, true} { // limits of the tenant's own, too
 					if own {
-						require.NoError(t, s.SetLimits(context.Background(), "acme", Limits{InFlight: 3, PerSecond: 2, Connections: 6}))
+						require.NoError(t, s.SetLimits(context.Background(), "acme", TenantLimits{MaxInFlight: 3, PushesPerSecond: 2, MaxConnections: 6}))
 					}
 					for _, entity := range []string{"a", "b", "a", "c", "d", "e", "f", "g"} {
 						r.redis.now += 7

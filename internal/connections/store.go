@@ -86,18 +86,18 @@ type Store struct {
 	ties      *redis.Script
 	scrapping *redis.Script
 	timing    Timing
-	limits    Limits
+	limits    TenantLimits
 }
 
 // NewStore makes a Store with the deployment's default limits; zero fields of
 // timing mean their defaults.
 func NewStore(rdb redis.UniversalClient, timing Timing) *Store {
-	return NewStoreWith(rdb, timing, Limits{})
+	return NewStoreWith(rdb, timing, TenantLimits{})
 }
 
 // NewStoreWith is NewStore with limits for tenants that have none of their
 // own; zero fields mean the defaults.
-func NewStoreWith(rdb redis.UniversalClient, timing Timing, limits Limits) *Store {
+func NewStoreWith(rdb redis.UniversalClient, timing Timing, limits TenantLimits) *Store {
 	s := &Store{rdb: rdb, timing: timing.withDefaults(), limits: limits.withDefaults(), importing: redis.NewScript(importLua), ties: redis.NewScript(tiesLua), scrapping: redis.NewScript(scrapLua)}
 	s.scripts = scripts(transitionsLua, s.constants())
 	return s
@@ -126,8 +126,8 @@ const (
 	vPending verdict = "pending" // its task should be in the queue
 	vMoved   verdict = "moved"
 	vOverdue verdict = "overdue" // queued, to tell that it was never begun in time
-	vFull    verdict = "full"    // refused: Limits.Waiting
-	vMany    verdict = "many"    // refused: Limits.Connections
+	vFull    verdict = "full"    // rejected: TenantLimits.MaxQueued
+	vMany    verdict = "many"    // rejected: TenantLimits.MaxConnections
 )
 
 type outcome struct {
@@ -154,10 +154,10 @@ type arguments struct {
 	Keep    bool     `json:"keep,omitempty"`
 	Note    string   `json:"note,omitempty"`
 
-	InFlight    int `json:"inflight,omitempty"`
-	Waiting     int `json:"waiting,omitempty"`
-	Connections int `json:"connections,omitempty"`
-	PerSecond   int `json:"persecond,omitempty"`
+	MaxInFlight     int `json:"maxinflight,omitempty"`
+	MaxQueued       int `json:"maxqueued,omitempty"`
+	MaxConnections  int `json:"maxconnections,omitempty"`
+	PushesPerSecond int `json:"pushespersecond,omitempty"`
 }
 
 // do runs one transition: one round trip.

@@ -42,11 +42,11 @@ local parked = raw and rec.z
 -- only push: the first click on an item, which is what most answers wait for.
 -- It does what the push below does, without a function to be made.
 if not raw then
-  local m = redis.call('HMGET', meta, 'inflight', 'waiting', 'connections', 'persecond', 'n', 'next')
+  local m = redis.call('HMGET', meta, 'maxinflight', 'maxqueued', 'maxconnections', 'pushespersecond', 'n', 'next')
   local n, at = tonumber(m[5] or 0), math.max(tonumber(m[6] or 0), now)
-  if n < tonumber(m[3] or K.connections) and at - now <= 1000 and redis.call('SCARD', slots) < tonumber(m[1] or K.inflight)
+  if n < tonumber(m[3] or K.maxconnections) and at - now <= 1000 and redis.call('SCARD', slots) < tonumber(m[1] or K.maxinflight)
     and redis.call('EXISTS', tag .. 'o:' .. tenant .. '/' .. integration) == 0 then
-    redis.call('HSET', meta, 'next', string.format('%.3f', at + 1000 / tonumber(m[4] or K.persecond)), 'n', n + 1)
+    redis.call('HSET', meta, 'next', string.format('%.3f', at + 1000 / tonumber(m[4] or K.pushespersecond)), 'n', n + 1)
     local doc = cjson.encode({ s = 'progress', g = 1, e = 1, r = 1, p = 'open', lc = now, d = now + K.deadline, c = { at = now, n = a.name, m = a.email } })
     redis.call('HSET', records, entity, doc)
     redis.call('ZADD', tag .. 'x:' .. tenant .. '/' .. integration .. ':progress', now, entity)
@@ -93,7 +93,7 @@ local function has_slot() return stage and redis.call('SISMEMBER', slots, id) ==
 local function may_begin(step)
   local n = redis.call('SCARD', slots)
   if n == 0 then return true end
-  local most = tonumber(redis.call('HGET', meta, 'inflight') or K.inflight)
+  local most = tonumber(redis.call('HGET', meta, 'maxinflight') or K.maxinflight)
   if step == 'settle' then most = most + math.ceil(most / 4) end
   return n < most
 end
@@ -326,15 +326,15 @@ ops['push'] = function()
     log('push again')
     return reply('same', doc)
   end
-  local m = redis.call('HMGET', meta, 'inflight', 'waiting', 'connections', 'persecond', 'n', 'next')
-  if not raw and tonumber(m[5] or 0) >= tonumber(m[3] or K.connections) then return answer('many') end
+  local m = redis.call('HMGET', meta, 'maxinflight', 'maxqueued', 'maxconnections', 'pushespersecond', 'n', 'next')
+  if not raw and tonumber(m[5] or 0) >= tonumber(m[3] or K.maxconnections) then return answer('many') end
   -- As many as may come in a second come at once, then one after the other.
-  local rate = tonumber(m[4] or K.persecond)
+  local rate = tonumber(m[4] or K.pushespersecond)
   local at = math.max(tonumber(m[6] or 0), now)
   local delay = math.max(math.ceil(at - now - 1000), 0)
-  local free = redis.call('SCARD', slots) < tonumber(m[1] or K.inflight) and not closed(integration)
+  local free = redis.call('SCARD', slots) < tonumber(m[1] or K.maxinflight) and not closed(integration)
   if delay > 0 or not free then
-    if redis.call('ZCARD', backlog) >= tonumber(m[2] or K.waiting) then return answer('full') end
+    if redis.call('ZCARD', backlog) >= tonumber(m[2] or K.maxqueued) then return answer('full') end
   end
   local next = string.format('%.3f', at + 1000 / rate)
   if raw then
@@ -361,8 +361,8 @@ end
 -- overfull tells that the record would be one more than the tenant may have.
 local function overfull()
   if raw then return false end
-  local m = redis.call('HMGET', meta, 'n', 'connections')
-  return tonumber(m[1] or 0) >= tonumber(m[2] or K.connections)
+  local m = redis.call('HMGET', meta, 'n', 'maxconnections')
+  return tonumber(m[1] or 0) >= tonumber(m[2] or K.maxconnections)
 end
 
 -- Nothing can be done for the push now: it is answered with the reason. One
@@ -436,7 +436,7 @@ end
 
 -- The tenant's limits: those that are not named are the deployment's.
 ops['limits'] = function()
-  for _, name in ipairs({ 'inflight', 'waiting', 'connections', 'persecond' }) do
+  for _, name in ipairs({ 'maxinflight', 'maxqueued', 'maxconnections', 'pushespersecond' }) do
     if a[name] then redis.call('HSET', meta, name, a[name]) else redis.call('HDEL', meta, name) end
   end
   pass_slots(K.wakelist, 0)

@@ -119,7 +119,7 @@ func TestUnreadableRecordsAreListed(t *testing.T) {
 func TestUnreadableRecordsStopNoOthers(t *testing.T) {
 	redistest.Each(t, func(t *testing.T, env redistest.Env) {
 		for i, text := range damage {
-			s := NewStoreWith(env.Client, Timing{}, Limits{InFlight: 1})
+			s := NewStoreWith(env.Client, Timing{}, TenantLimits{MaxInFlight: 1})
 			tenant := fmt.Sprint("tenant", i)
 			key := func(e string) Key { return Key{tenant, "in", e} }
 			click := func(e string) *Task {
@@ -160,7 +160,7 @@ func TestUnreadableRecordsStopNoOthers(t *testing.T) {
 			usage, err := s.Usage(t.Context(), tenant)
 			require.NoError(t, err)
 			require.Zero(t, usage.Connections)
-			require.Zero(t, usage.InFlight+usage.Waiting)
+			require.Zero(t, usage.InFlight+usage.Queued)
 			list, err = s.UnreadableRecords(t.Context())
 			require.NoError(t, err)
 			require.Empty(t, list)

@@ -48,7 +48,7 @@ func TestWakeListIsBoundedAndKeepsTheOldest(t *testing.T) {
 	ctx := context.Background()
 	env := redistest.Mini(t)
 	s := NewStore(env.Client, Timing{})
-	require.NoError(t, s.SetLimits(ctx, "tenant", Limits{InFlight: 2 * maxWakeList, PerSecond: 2 * maxWakeList}))
+	require.NoError(t, s.SetLimits(ctx, "tenant", TenantLimits{MaxInFlight: 2 * maxWakeList, PushesPerSecond: 2 * maxWakeList}))
 	for i := range maxWakeList + 3 {
 		_, _, err := s.Push(ctx, Key{"tenant", "integration", strconv.Itoa(i)}, Person{})
 		require.NoError(t, err)

@@ -20,7 +20,7 @@ import (
 func cursorOf(s string) string { return base64.RawURLEncoding.EncodeToString([]byte(s)) }
 
 func TestGetTellsTheTimeline(t *testing.T) {
-	r := newRig(t, redistest.Mini(t), connections.Limits{})
+	r := newRig(t, redistest.Mini(t), connections.TenantLimits{})
 	in, foreign := r.integration("acme", "Alpha"), r.integration("other", "Alpha")
 	r.fails(in, "e-1", "unavailable", "Fake is away.")
 	r.fails(foreign, "e-1", "unavailable", "Fake is away.")
@@ -42,7 +42,7 @@ func TestGetTellsTheTimeline(t *testing.T) {
 }
 
 func TestRetryIsAClick(t *testing.T) {
-	r := newRig(t, redistest.Mini(t), connections.Limits{})
+	r := newRig(t, redistest.Mini(t), connections.TenantLimits{})
 	in := r.integration("acme", "Alpha")
 	_, err := r.scope.Retry(t.Context(), in.ID, "e-1")
 	require.ErrorIs(t, err, fault.NotFound, "nobody has pushed it")
@@ -68,7 +68,7 @@ func TestRetryIsAClick(t *testing.T) {
 
 // What the queue does not take is recorded, and the rescuer queues it.
 func TestRetryIsDoneThoughTheQueueIsAway(t *testing.T) {
-	r := newRig(t, redistest.Mini(t), connections.Limits{})
+	r := newRig(t, redistest.Mini(t), connections.TenantLimits{})
 	in := r.integration("acme", "Alpha")
 	r.fails(in, "e-1", "unavailable", "Fake is away.")
 	r.queue.err = errors.New("away")
@@ -91,7 +91,7 @@ func TestRetryIsRefusedAsAClickIs(t *testing.T) {
 		"a suspended tenant": {nil, fault.Conflict},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := newRig(t, redistest.Mini(t), connections.Limits{})
+			r := newRig(t, redistest.Mini(t), connections.TenantLimits{})
 			in := r.integration("acme", "Alpha")
 			r.fails(in, "e-1", "unavailable", "Fake is away.")
 			if c.change != nil {
@@ -118,7 +118,7 @@ func TestRetryIsRefusedAsAClickIs(t *testing.T) {
 
 func TestRetryFailedGoesThroughAllOnce(t *testing.T) {
 	redistest.Each(t, func(t *testing.T, env redistest.Env) {
-		r := newRig(t, env, connections.Limits{InFlight: 100, PerSecond: 1000})
+		r := newRig(t, env, connections.TenantLimits{MaxInFlight: 100, PushesPerSecond: 1000})
 		a, b := r.integration("acme", "Alpha"), r.integration("acme", "Beta")
 		for i := range 7 {
 			r.fails(a, "a-"+strconv.Itoa(i), "unauthorized", "Refused.")
@@ -152,7 +152,7 @@ func TestRetryFailedGoesThroughAllOnce(t *testing.T) {
 }
 
 func TestRetryFailedTwiceRetriesOnce(t *testing.T) {
-	r := newRig(t, redistest.Mini(t), connections.Limits{})
+	r := newRig(t, redistest.Mini(t), connections.TenantLimits{})
 	in := r.integration("acme", "Alpha")
 	for i := range 3 {
 		r.fails(in, "e-"+strconv.Itoa(i), "unavailable", "Away.")
@@ -169,7 +169,7 @@ func TestRetryFailedTwiceRetriesOnce(t *testing.T) {
 // A tenant whose backlog is full is retried as far as there is room; the rest is
 // where the cursor says.
 func TestRetryFailedStopsWhereTheLineIsFull(t *testing.T) {
-	r := newRig(t, redistest.Mini(t), connections.Limits{InFlight: 1, Waiting: 2, PerSecond: 1000})
+	r := newRig(t, redistest.Mini(t), connections.TenantLimits{MaxInFlight: 1, MaxQueued: 2, PushesPerSecond: 1000})
 	in := r.integration("acme", "Alpha")
 	for i := range 5 {
 		r.fails(in, "e-"+strconv.Itoa(i), "unavailable", "Away.")
@@ -183,7 +183,7 @@ func TestRetryFailedStopsWhereTheLineIsFull(t *testing.T) {
 }
 
 func TestResetAndUnlink(t *testing.T) {
-	r := newRig(t, redistest.Mini(t), connections.Limits{})
+	r := newRig(t, redistest.Mini(t), connections.TenantLimits{})
 	in, foreign := r.integration("acme", "Alpha"), r.integration("other", "Alpha")
 	r.connects(in, "e-1", r.tracker.issues["#7"])
 	r.connects(in, "e-2", r.tracker.issues["#7"])
@@ -223,7 +223,7 @@ func TestResetAndUnlink(t *testing.T) {
 }
 
 func TestLink(t *testing.T) {
-	r := newRig(t, redistest.Mini(t), connections.Limits{})
+	r := newRig(t, redistest.Mini(t), connections.TenantLimits{})
 	in := r.integration("acme", "Alpha")
 	got, err := r.scope.Link(t.Context(), in.ID, "e-1", "#7")
 	require.NoError(t, err)

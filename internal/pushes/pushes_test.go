@@ -65,7 +65,7 @@ func (tr *tracker) Resolve(_ context.Context, name string) (targets.Issue, bool,
 	return issue, true, nil
 }
 
-func newRig(t *testing.T, env redistest.Env, limits connections.Limits) *rig {
+func newRig(t *testing.T, env redistest.Env, limits connections.TenantLimits) *rig {
 	ring, err := secret.NewKeyring([]secret.Key{{ID: "k1", Bytes: bytes.Repeat([]byte("k"), secret.KeySize)}})
 	require.NoError(t, err)
 	r := &rig{t: t, env: env, store: tenants.NewStore(env.Client, ring), records: connections.NewStoreWith(env.Client, connections.Timing{}, limits),
@@ -175,7 +175,7 @@ func (r *rig) names(q pushes.Query) []string {
 
 func TestList(t *testing.T) {
 	redistest.Each(t, func(t *testing.T, env redistest.Env) {
-		r := newRig(t, env, connections.Limits{InFlight: 100, PerSecond: 1000})
+		r := newRig(t, env, connections.TenantLimits{MaxInFlight: 100, PushesPerSecond: 1000})
 		a, b, foreign := r.integration("acme", "Alpha"), r.integration("acme", "Beta"), r.integration("other", "Alpha")
 		refused := &connections.Failure{Kind: "unauthorized", Message: "The token was refused."}
 		r.stores(
@@ -225,7 +225,7 @@ func TestList(t *testing.T) {
 // the last first, in whatever order and state they were stored.
 func TestListOrdersEqualTimes(t *testing.T) {
 	redistest.Each(t, func(t *testing.T, env redistest.Env) {
-		r := newRig(t, env, connections.Limits{})
+		r := newRig(t, env, connections.TenantLimits{})
 		in, moment := r.integration("acme", "Alpha"), time.UnixMilli(1_000_000)
 		states := []connections.State{connections.Failed, connections.Connected, connections.Initial}
 		var want []string
@@ -246,7 +246,7 @@ func TestListOrdersEqualTimes(t *testing.T) {
 
 // One call looks at so many buttons and no more, and says where to go on.
 func TestSearchIsBounded(t *testing.T) {
-	r := newRig(t, redistest.Mini(t), connections.Limits{})
+	r := newRig(t, redistest.Mini(t), connections.TenantLimits{})
 	in := r.integration("acme", "Alpha")
 	var all []connections.Entry
 	for i := range 2300 {
@@ -270,7 +270,7 @@ func TestSearchIsBounded(t *testing.T) {
 }
 
 func TestManyIntegrationsAreBounded(t *testing.T) {
-	r := newRig(t, redistest.Mini(t), connections.Limits{})
+	r := newRig(t, redistest.Mini(t), connections.TenantLimits{})
 	for i := range 103 {
 		in := r.integration("acme", fmt.Sprintf("I-%03d", i))
 		if i == 0 || i == 102 {
@@ -285,7 +285,7 @@ func TestManyIntegrationsAreBounded(t *testing.T) {
 }
 
 func TestWhatIsWrongIsNamed(t *testing.T) {
-	r := newRig(t, redistest.Mini(t), connections.Limits{})
+	r := newRig(t, redistest.Mini(t), connections.TenantLimits{})
 	in, foreign := r.integration("acme", "Alpha"), r.integration("other", "Hidden")
 	other, err := r.service.Tenant("other").List(t.Context(), pushes.Query{})
 	require.NoError(t, err)

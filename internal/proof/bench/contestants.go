@@ -78,7 +78,7 @@ func newOurs(ctx context.Context, server *redisServer, log *slog.Logger) (*conte
 		return nil, fmt.Errorf("integration: %w", err)
 	}
 	// One tenant stands for many: each click shall be queued.
-	many := connections.Limits{InFlight: 1 << 30, Waiting: 1 << 30, Connections: 1 << 30, PerSecond: 1 << 30}
+	many := connections.TenantLimits{MaxInFlight: 1 << 30, MaxQueued: 1 << 30, MaxConnections: 1 << 30, PushesPerSecond: 1 << 30}
 	if err := connections.NewStore(server.client, connections.Timing{}).SetLimits(ctx, benchTenant, many); err != nil {
 		return nil, err
 	}

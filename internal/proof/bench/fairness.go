@@ -141,7 +141,7 @@ func besideNoise(ctx context.Context, o fairnessOptions, n noise, server *redisS
 	if err != nil {
 		return nil, nil, err
 	}
-	fmt.Fprintf(say, "bench: %s: the neighbour has %d in flight and %d waiting at the end\n", n.name, usage.InFlight, usage.Waiting)
+	fmt.Fprintf(say, "bench: %s: the neighbour has %d in flight and %d waiting at the end\n", n.name, usage.InFlight, usage.Queued)
 	return idle, beside, nil
 }
 
@@ -162,7 +162,7 @@ func (s *stage) many(ctx context.Context, rounds int, o fairnessOptions) ([]roun
 func (s *stage) load(ctx context.Context, n, from int, server *redisServer, say io.Writer) (*connections.Store, error) {
 	store, queue := connections.NewStore(server.client, connections.Timing{Deadline: s.cfg.PushDeadline}), jobs.NewQueue(server.client)
 	// As many as shall wait, and as many read-backs.
-	if err := store.SetLimits(ctx, noisyTenant, connections.Limits{Waiting: 2 * n}); err != nil {
+	if err := store.SetLimits(ctx, noisyTenant, connections.TenantLimits{MaxQueued: 2 * n}); err != nil {
 		return nil, err
 	}
 	entities := s.box.Productboard.Entities()[from:]

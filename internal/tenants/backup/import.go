@@ -147,7 +147,7 @@ func (b *Backups) begin(ctx context.Context, c *check) error {
 		}
 	}
 	l := c.fromFile.Limits
-	return b.records.SetLimits(ctx, c.tenant, connections.Limits{InFlight: l.MaxInFlight, Waiting: l.MaxQueued, Connections: l.Connections, PerSecond: l.PerSecond})
+	return b.records.SetLimits(ctx, c.tenant, connections.TenantLimits{MaxInFlight: l.MaxInFlight, MaxQueued: l.MaxQueued, MaxConnections: l.Connections, PushesPerSecond: l.PerSecond})
 }
 
 // alive returns the tenant; fault.Conflict unless it still is the one that is
