@@ -86,7 +86,7 @@ func addressSettings() []Setting {
 			set:  func(c *Config, v string) (err error) { c.ProductboardAppURL, err = baseURL(v); return },
 		}, {
 			Env: "PLUGIN_OUTBOUND_ALLOW", Example: "10.20.0.0/16,192.168.1.7",
-			Help: "Private address ranges (CIDR) or single addresses of self-hosted trackers that may be reached, also by plain http. Everything else that is not public is refused.",
+			Help: "Private address ranges (CIDR) or single addresses of self-hosted trackers that may be reached, also by plain http. Other addresses that are not public are blocked.",
 			set:  func(c *Config, v string) (err error) { c.OutboundAllow, err = prefixes(v); return },
 		}, {
 			Env: "PLUGIN_OUTBOUND_PROXY", Example: "http://proxy.lan:3128", Secret: true,
@@ -115,7 +115,7 @@ func storeSettings() []Setting {
 			set:  func(c *Config, v string) (err error) { c.RedisCAFile, err = folder(v); return },
 		}, {
 			Env: "PLUGIN_REDIS_WAIT_REPLICAS", Default: "0",
-			Help: "How many replicas must have a click, and every step of its work, before it counts, 0 to 5. With 1, a fail-over by Sentinels loses no answered click; with none in reach clicks are refused. Not with a Cluster.",
+			Help: "How many replicas must have a click, and every step of its work, before it counts, 0 to 5. With 1, a fail-over by Sentinels loses no answered click; with none in reach clicks are rejected. Not with a Cluster.",
 			set: func(c *Config, v string) (err error) {
 				c.RedisWaitReplicas, err = number(v, 0, maxWaitReplicas)
 				return
@@ -126,7 +126,7 @@ func storeSettings() []Setting {
 			set:  func(c *Config, v string) (err error) { c.DataDir, err = folder(v); return },
 		}, {
 			Env: "PLUGIN_ALLOW_VOLATILE_REDIS", Default: "false",
-			Help: "Accept a Redis that may lose what it was told (no append-only file, or an evicting maxmemory-policy). Clicks can then be lost.",
+			Help: "Accept a Redis that may lose what was written (no append-only file, or an evicting maxmemory-policy). Clicks can then be lost.",
 			set:  func(c *Config, v string) (err error) { c.AllowVolatileRedis, err = yesNo(v); return },
 		}, {
 			Env: EncryptionKeys, Example: "k1:(output of: openssl rand -base64 32)", Secret: true,
@@ -155,7 +155,7 @@ func adminSettings() []Setting {
 			set:  func(c *Config, v string) (err error) { c.AdminJWTPublicKeys, err = files(v); return },
 		}, {
 			Env: adminJWKS, Example: "https://id.example.com/.well-known/jwks.json",
-			Help: "Address of the key set (JWKS) of whoever signs the admin API's tokens. It is kept, renewed when keys rotate, and used on while it cannot be reached.",
+			Help: "Address of the key set (JWKS) of whoever signs the admin API's tokens. It is cached, read again when keys rotate, and used further while it cannot be reached.",
 			set:  func(c *Config, v string) (err error) { c.AdminJWKSURL, err = jwksURL(v); return },
 		}, {
 			Env: adminIssuer, Example: "https://id.example.com",
@@ -167,7 +167,7 @@ func adminSettings() []Setting {
 			set:  func(c *Config, v string) (err error) { c.AdminJWTAudience, err = claim(v); return },
 		}, {
 			Env: "PLUGIN_ADMIN_RATE", Default: "50",
-			Help: "How many requests of one token the admin API takes in a second, 2 to 100000; half of them may come at once. All tokens of a tenant together have four times as many. What is more is answered 429.",
+			Help: "How many requests of one token the admin API takes in a second, 2 to 100000; half of them may come at once. All tokens of a tenant together have four times as many. Further requests are answered 429.",
 			set: func(c *Config, v string) (err error) {
 				c.AdminRate, err = number(v, minAdminRate, maxAdminRate)
 				return
@@ -184,7 +184,7 @@ func runSettings() []Setting {
 			set:  func(c *Config, v string) (err error) { c.Concurrency, err = number(v, 1, maxConcurrency); return },
 		}, {
 			Env: "PLUGIN_MEMORY_BUDGET", Example: "128MiB",
-			Help: "How much memory large answers, request bodies and long texts may take at once in one process, 16MiB to 64GiB; one tenant gets half of it. What does not fit waits a little, and is then refused for the moment. Empty: half of GOMEMLIMIT, or 256MiB where that is not set.",
+			Help: "How much memory large answers, request bodies and long texts may take at once in one process, 16MiB to 64GiB; one tenant gets half of it. What does not fit waits a little, and is then rejected for the moment. Empty: half of GOMEMLIMIT, or 256MiB where that is not set.",
 			set: func(c *Config, v string) (err error) {
 				c.MemoryBudget, err = size(v, minMemoryBudget, maxMemoryBudget)
 				return
@@ -198,7 +198,7 @@ func runSettings() []Setting {
 			},
 		}, {
 			Env: "PLUGIN_SHUTDOWN_TIMEOUT", Default: "25s",
-			Help: "How long running work may take to finish after the drain delay, 1s to 10m. What does not is handed back and resumed by another process.",
+			Help: "How long runs may take to finish after the drain delay, 1s to 10m. A run that does not finish goes back to the queue, and another process resumes it.",
 			set: func(c *Config, v string) (err error) {
 				c.ShutdownTimeout, err = duration(v, minShutdownTimeout, maxShutdownTimeout)
 				return

@@ -24,7 +24,7 @@ type applier interface {
 func applyCommand() command {
 	return command{name: "apply", settings: true, client: true, summary: "declare tenants and integrations from a file; running it again changes nothing", setup: func(inv *invocation) func(context.Context, []string) error {
 		file := inv.flags.String("f", "", "the `FILE` to apply (YAML; - for standard input)")
-		recreate := inv.flags.Bool("recreate", false, "register integrations anew that were deleted at Productboard")
+		recreate := inv.flags.Bool("recreate", false, "create integrations again that were deleted at Productboard")
 		return func(ctx context.Context, args []string) error {
 			if err := noArgs(args); err != nil {
 				return err

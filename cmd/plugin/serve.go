@@ -45,9 +45,9 @@ func terminal(w io.Writer) bool {
 func serveCommand(name string) command {
 	roles := map[string]app.Roles{"serve": {API: true, Worker: true}, "api": {API: true}, "worker": {Worker: true}}[name]
 	summary := map[string]string{
-		"serve":  "answer clicks and do their work, in one process",
+		"serve":  "answer clicks and push them to trackers, in one process",
 		"api":    "answer clicks only; run workers beside it",
-		"worker": "do the work of clicks only",
+		"worker": "push clicks to trackers only",
 	}[name]
 	required := []string{config.EncryptionKeys}
 	if name != "serve" {

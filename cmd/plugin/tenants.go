@@ -31,7 +31,7 @@ func tenantsCommand() command {
 		inv.flags.StringVar(&f.recipient, "recipient", "", "export: the age public `KEY` (age1...) that can open the file")
 		inv.flags.StringVar(&f.passphrase, "passphrase-file", "", "export, import: a `FILE` with the passphrase, instead of keys")
 		inv.flags.StringVar(&f.identity, "identity-file", "", "import: a `FILE` with the age private key that opens the file")
-		inv.flags.StringVar(&f.reason, "reason", "", "suspend: why, for whoever looks at the tenant")
+		inv.flags.StringVar(&f.reason, "reason", "", "suspend: why, for whoever reads the tenant")
 		return func(ctx context.Context, args []string) error {
 			if len(args) < 2 {
 				return &usageError{errors.New(tenantsUsage)}
