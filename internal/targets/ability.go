@@ -1,17 +1,17 @@
 package targets
 
-// Composite is a driver whose optional abilities depend on its settings: each
-// of its parts implements one of the optional interfaces, and only those that
-// the settings give are there.
+// Composite is a driver whose optional abilities depend on its settings. Each of
+// its parts implements one of the optional interfaces. A part exists only where
+// the settings describe it.
 type Composite interface {
 	Driver
-	// Parts are the abilities. Those of a nil driver (Kind.Driver) are all
-	// that its kind can have.
+	// Parts returns the abilities. A nil driver (Kind.Driver) returns all that its
+	// kind can have.
 	Parts() []any
 }
 
-// Ability finds an optional ability (Reader, Closer, ...) of a driver. Every
-// question whether a driver can do something is asked here.
+// Ability finds an optional ability (Reader, Closer, ...) of a driver. It is
+// the only place that asks whether a driver can do something.
 func Ability[T any](d Driver) (T, bool) {
 	if c, ok := d.(Composite); ok {
 		for _, part := range c.Parts() {

@@ -13,8 +13,8 @@ import (
 // MayBeCharacters reports whether a create may have failed because the tracker's
 // database cannot store a character of it. A MySQL database in utf8mb3 refuses
 // an emoji, and trackers on it answer HTTP 500. The outcome is unknown, as after
-// every 500, so the next create is for the caller to send, with Draft.BMPOnly,
-// when a look-up has found nothing.
+// every 500. So the caller sends the next create, with Draft.BMPOnly, when a
+// look-up has found nothing.
 func MayBeCharacters(err error) bool {
 	var status outbound.StatusError
 	return errors.As(err, &status) && status == http.StatusInternalServerError && OutcomeOf(err) == OutcomeUnknown

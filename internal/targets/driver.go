@@ -80,9 +80,8 @@ type Issue struct {
 	// Status is the tracker's own name for where it stands ("In Progress").
 	Status   string   `json:"status,omitempty"`
 	Progress Progress `json:"progress,omitempty"`
-	// Color is the button's colour, one of Colors: the one that the settings
-	// name for this status, else the tracker's own where it has one; empty
-	// means by Progress.
+	// Color is the button's colour, one of text.Colors. The settings' colour for this
+	// status comes first, then the tracker's own. Empty means by Progress.
 	Color string `json:"color,omitempty"`
 	// Verdict is VerdictPresent unless Read found the issue moved or trashed.
 	Verdict Verdict `json:"-"`
@@ -110,8 +109,9 @@ type Driver interface {
 	// is none, or none yet (see Traits.Consistency). Of several it returns the
 	// oldest.
 	//
-	// It may run while the tracker still works on an earlier Create of the marker. The suite checks that a failed or forbidden look-up is never
-	// "none", and that the lag stays within Traits.Consistency.
+	// It may run while the tracker still works on an earlier Create of the marker.
+	// The suite checks that a failed or forbidden look-up is never "none", and that
+	// the lag stays within Traits.Consistency.
 	Find(ctx context.Context, marker Marker) (*Issue, error)
 	// Create sends exactly one create request; it never retries.
 	//
@@ -180,9 +180,9 @@ type TextLimits struct {
 }
 
 // Reader is the ability to read an issue that is known by its id. VerdictOf
-// says what became of it: a driver names moved and trashed issues in
-// Issue.Verdict, keeping the id it was asked for, and explains what it is not
-// shown by Absence.Explain.
+// reports what became of it. A driver names moved and trashed issues in
+// Issue.Verdict, and keeps the id it was asked for. It explains an issue that it
+// does not see by wire.Absence.
 type Reader interface {
 	Read(ctx context.Context, id string) (Issue, error)
 }

@@ -16,8 +16,8 @@ const (
 	maxTitle    = 4096 // for trackers that name no limit
 )
 
-// complete makes a draft what the driver is given: cut, with the accounts of
-// people and typed fields in the place of what is unresolved.
+// complete returns the draft for the driver. It is cut, and has accounts and
+// typed fields in the place of what was unresolved.
 func (t *Target) complete(ctx context.Context, d Draft) (Draft, error) {
 	d = t.fit(d)
 	t.findPeople(ctx, &d)

@@ -47,7 +47,7 @@ func (h Hook) Signed(signing secret.String, digest string) bool {
 }
 
 // ReadHook reads a webhook by the kind's ParseHook. A body beyond MaxHook or
-// maxHookValues is fault.Invalid before anything is done with it, and a webhook of a tracker
+// maxHookValues is fault.Invalid before anything reads it. A webhook of a tracker
 // that sends none is fault.NotFound.
 func (k Kind) ReadHook(signing secret.String, h Hook) ([]HookEvent, error) {
 	events, err := k.readHook(signing, h)
@@ -78,8 +78,8 @@ func (k Kind) readHook(signing secret.String, h Hook) ([]HookEvent, error) {
 	return events, err
 }
 
-// HookEvent says that something happened to an issue. It is a hint: order and
-// completeness are not promised by any tracker, so the issue is read again.
+// HookEvent says that something happened to an issue. It is a hint.
+// No tracker promises order or completeness, so the plugin reads the issue again.
 type HookEvent struct {
 	// Delivery is the same for each try to deliver one event; empty if the
 	// tracker does not say.

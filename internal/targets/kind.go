@@ -60,8 +60,8 @@ func (k Kind) account(values settings.Values, creds map[string]secret.String) st
 	return hex.EncodeToString(sum.Sum(nil)[:16])
 }
 
-// Guide tells an admin what a kind of tracker needs; docs/trackers.md and
-// `plugin targets describe` are made of it.
+// Guide is what an admin needs to know of a kind of tracker. docs/trackers.md and
+// `plugin targets describe` show it.
 type Guide struct {
 	// Permissions is exactly what the credential must be allowed to do.
 	Permissions string

@@ -22,7 +22,7 @@ type FieldRenderer interface {
 	RenderField(field FieldInfo, text LongText) (rendered string, ok bool)
 }
 
-// LongText is what a custom field shall hold, not yet in a tracker's format.
+// LongText is the text for a custom field, not yet in a tracker's format.
 type LongText struct {
 	doc   richtext.Doc
 	text  string // the plain form

@@ -167,8 +167,8 @@ func (t *Target) Draft(marker Marker, item Item) (Draft, error) {
 }
 
 // DraftContext maps an item to the desired issue. A description that
-// cannot be read must not stop a push: the issue then links to it. The templates
-// share one budget, and end with the context.
+// cannot be read must not stop a push: the issue links to it instead. The
+// templates share one budget, and end with the context.
 func (t *Target) DraftContext(ctx context.Context, marker Marker, item Item) (Draft, error) {
 	m := t.opts.mapping
 	budget := templates.NewBudget(ctx)

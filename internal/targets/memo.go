@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// memoLife is how long what was looked up in a tracker is believed: an admin's
-// change shows in the buttons that much later at most. A refused create ends
-// it at once, where the driver says so with Forget.
+// memoLife is how long a look-up is believed. An admin's change shows in the
+// buttons that much later at most. A refused create ends it at once, where the
+// driver calls Forget.
 const memoLife = 10 * time.Minute
 
 // Memo remembers one thing that was looked up in a tracker, for ten minutes.
@@ -45,7 +45,7 @@ func (m *Memo[T]) Renew(ctx context.Context, load func(context.Context) (T, erro
 	return made, nil
 }
 
-// Forget has it looked up again.
+// Forget drops what is known, so that the next Get looks it up.
 func (m *Memo[T]) Forget() {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -58,7 +58,7 @@ func (e *timeoutError) Error() string {
 
 func (e *timeoutError) Unwrap() error { return context.DeadlineExceeded }
 
-// guarded calls do; its panic becomes an unsure error. An error that nobody
+// guarded calls do and turns its panic into an unsure error. An error that nobody
 // classified after the context had ended gets the context's cause, which says
 // whose limit it was.
 func guarded(ctx context.Context, do func(context.Context) error) (err error) {
@@ -92,8 +92,8 @@ func (t *Target) fault(op string, err error) *fault.Error {
 		out.Unsure = false // nothing was to be changed
 	}
 	out.Blame(fault.SideTracker, t.traits.Name)
-	// The tracker's name belongs into the sentence; outbound, which refuses an
-	// address before anybody is asked, cannot know it.
+	// The sentence needs the tracker's name. outbound, which refuses an address
+	// before anything is sent, does not know it.
 	if out.Public == "" || out.Kind == fault.Blocked {
 		out.Public = publicFor(&out, t.traits.Name)
 	}

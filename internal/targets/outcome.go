@@ -6,7 +6,7 @@ import (
 	"pushbutton/internal/fault"
 )
 
-// Outcome is what a create call's end says about the issue.
+// Outcome is what the end of a create says about the issue.
 type Outcome uint8
 
 // The outcomes of a create.
@@ -40,10 +40,9 @@ func (o Outcome) String() string {
 //   - no error: done;
 //   - a *fault.Error that is not Unsure: not done (the request never left, or
 //     the tracker's answer shows that it refused);
-//   - everything else is unknown: a *fault.Error that is Unsure (the
-//     connection broke or time ran out after the request left, a 5xx, a 2xx
-//     whose body cannot be read), and any error that nobody classified, a bare
-//     context error among them.
+//   - a *fault.Error that is Unsure: unknown (the connection broke or time ran
+//     out after the request left, a 5xx, a 2xx whose body cannot be read);
+//   - an error that nobody classified, such as a bare context error: unknown.
 func OutcomeOf(err error) Outcome {
 	if err == nil {
 		return OutcomeDone

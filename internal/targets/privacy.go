@@ -65,9 +65,9 @@ func (m *mapping) assigneeText(item Item) string {
 	}
 }
 
-// Caveat is what an admin should know of these settings, in sentences: what
-// they cannot promise, and that addresses of people become public. The tracker
-// is asked for the latter; an answer that does not come is left out.
+// Caveat returns what an admin should know of these settings, in sentences: what
+// they cannot promise, and whether addresses of people become public. It asks the
+// tracker for the latter, and leaves it out if no answer comes.
 func (t *Target) Caveat(ctx context.Context) string {
 	caveat := t.traits.Caveat
 	if driver, ok := Ability[PublicPlace](t.driver); ok && t.opts.mapping.pushedBy == pushedByFull {

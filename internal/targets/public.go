@@ -12,7 +12,7 @@ import (
 )
 
 // publicFor makes the sentence for a failure whose driver gave none: the
-// cause, and who can mend it.
+// cause, and who can repair it.
 func publicFor(e *fault.Error, tracker string) string {
 	const settings = " Ask your admin to check the integration's settings."
 	var oversize *outbound.OversizeError

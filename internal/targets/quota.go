@@ -7,18 +7,18 @@ import (
 	"pushbutton/internal/fault"
 )
 
-// Quota remembers, for all who use the same credential, until when a tracker
-// wants no calls.
+// Quota remembers until when a tracker takes no calls. All integrations with the
+// same account share it.
 type Quota interface {
 	// Wait returns nil where a call may be sent, else fault.RateLimited with
 	// RetryAfter.
 	Wait(ctx context.Context) error
-	// Limited keeps all from calling for d.
+	// Limited stops all calls for d.
 	Limited(ctx context.Context, d time.Duration) error
 }
 
-// limitPause is for a rate limit that names no time: long enough that not
-// everybody who waits collects a refusal of his own.
+// limitPause is for a rate limit that names no time. It is long enough that not
+// every waiting run is refused once more.
 const limitPause = 10 * time.Second
 
 // Ready reports whether the tracker takes calls, without asking it. Its error is
@@ -34,8 +34,8 @@ func (t *Target) Ready(ctx context.Context) error {
 	return nil
 }
 
-// limited passes a rate limit on to all who use the credential. That they
-// cannot be told costs a refusal each, no more.
+// limited passes a rate limit on to all who share the Quota. If that fails, each
+// of them is refused once, no more.
 func (t *Target) limited(ctx context.Context, err error) {
 	if t.opts.Quota == nil || err == nil || fault.KindOf(err) != fault.RateLimited {
 		return

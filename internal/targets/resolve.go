@@ -93,8 +93,8 @@ func (r *Reference) Query(name string) string {
 	return r.address.Query().Get(name)
 }
 
-// AnyPlace says that what was found by After names one issue of the whole
-// host, wherever its address says that it lies.
+// AnyPlace declares that what After found names one issue of the whole host,
+// whatever place its address names.
 func (r *Reference) AnyPlace() { r.at = -1 }
 
 // leadsTo reports whether an address can be that of an issue.
@@ -112,10 +112,10 @@ func (r *Reference) leadsTo(issue Issue) bool {
 	return len(path) >= before && slices.EqualFunc(path[:before], r.path[:before], strings.EqualFold)
 }
 
-// Resolve finds an issue by its key or its page's address. fault.NotFound
-// where there is none that the integration's account sees, fault.Invalid where
-// the text names no issue of this tracker. supported is false where the tracker
-// cannot be asked.
+// Resolve finds an issue by its key or its page's address. Its error is
+// fault.NotFound where the integration's account sees no such issue, and
+// fault.Invalid where the name is not one of this tracker's. supported is false
+// where the tracker cannot be asked.
 func (t *Target) Resolve(ctx context.Context, name string) (issue Issue, supported bool, err error) {
 	driver, ok := Ability[Resolver](t.driver)
 	if !ok {

@@ -159,7 +159,7 @@ func (t *Tracker) Delete(id string) error {
 	return nil
 }
 
-// access tells whether a key is known at all, and whether it opens a project.
+// access reports whether a key is known at all, and whether it opens a project.
 func (t *Tracker) access(name, key string) (known, opens bool) {
 	t.mu.RLock()
 	defer t.mu.RUnlock()

@@ -14,7 +14,7 @@ const (
 	MaxNames = 80
 )
 
-// WithAdvice is the sentence for a refusal in the tracker's own words, which are
+// WithAdvice returns the sentence for a refusal in the tracker's own words. They are
 // cut so that the advice behind them fits. advice begins with the full stop, or
 // with what ends the sentence (". Ask your admin ...").
 func WithAdvice(tracker, said, advice string) string {

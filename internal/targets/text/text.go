@@ -1,5 +1,5 @@
-// Package text is what is said of trackers and to people, as plain text: lines,
-// cuts, sentences, limits and colours.
+// Package text makes the plain text that people read: lines, cuts, sentences,
+// limits and the colours of buttons.
 //
 // What must not live here: drivers, settings and rich text's formats.
 package text

@@ -8,7 +8,7 @@ func Unreadable(op string, err error) *fault.Error {
 	return &fault.Error{Op: op, Kind: fault.Unavailable, Unsure: true, Err: err}
 }
 
-// Sure is the error of a read, which changes nothing however it fails: what is
+// Sure returns the error of a read. A read changes nothing, however it fails. So a
 // read on the way to a create must not make its outcome unknown.
 func Sure(err error) *fault.Error {
 	e := *fault.From(err)
