@@ -444,7 +444,7 @@ func TestAnImportedButtonIsReadBackLate(t *testing.T) {
 		rec, err := s.Get(ctx, numbered(1))
 		require.NoError(t, err)
 		require.Empty(t, rec.Owner)
-		require.GreaterOrEqual(t, rec.ReadBack, now+s.Timing().InFlight.Milliseconds())
+		require.GreaterOrEqual(t, rec.ReadBack, now+s.Timing().SendWindow.Milliseconds())
 	})
 }
 

@@ -210,7 +210,7 @@ func (s *Store) importArguments(tenant, integration string, entries []Entry) ([]
 		r := e.Record
 		if r.Owner != "" && (r.Step == Settle || r.Step == Verify) {
 			// What its worker told Productboard last may still be under way.
-			r.ReadBack = max(r.ReadBack, r.LeaseEnd+s.timing.InFlight.Milliseconds())
+			r.ReadBack = max(r.ReadBack, r.LeaseEnd+s.timing.SendWindow.Milliseconds())
 		}
 		r.Owner, r.LeaseEnd, r.RescueChecks = "", 0, 0
 		todo := ""

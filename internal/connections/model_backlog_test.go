@@ -72,7 +72,7 @@ func backlogKeyOf(i int) Key { return Key{"t", "i", string(rune('a' + i))} }
 
 func exploreBacklog(t testing.TB, script string, may backlogBudget) *backlogModel {
 	s := NewStoreWith(nil, Timing{Lease: leaseTicks * tick, RescueAfter: rescueTicks * tick, MaxRescueAfter: backlogMaxRescueAfter * tick, Deadline: backlogDeadline * tick,
-		Settle: settleTicks * tick, Answer: settleTicks * tick, InFlight: settleTicks * tick}, TenantLimits{MaxInFlight: backlogSlots, PushesPerSecond: 1_000_000})
+		Settle: settleTicks * tick, Answer: settleTicks * tick, SendWindow: settleTicks * tick}, TenantLimits{MaxInFlight: backlogSlots, PushesPerSecond: 1_000_000})
 	s.scripts = scripts(script, s.constants())
 	m := &backlogModel{t: t, real: s, redis: newPlainRedis(t, link(script, s.constants())), known: newInterned(), seen: map[backlogWorld]int32{}, from: -1}
 	s.rdb, m.redis.now = m.redis, present

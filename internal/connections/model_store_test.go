@@ -28,9 +28,9 @@ const (
 	createTicks = 3 // actions.CreateTimeout
 	lagTicks    = 1 // targets.Traits.Consistency
 	lookUpTicks = createTicks + lagTicks + 1
-	// inFlightTicks is Timing.InFlight: a worker that was fenced off may send
+	// sendWindowTicks is Timing.SendWindow: a worker that was fenced off may send
 	// until its lease ends by its own clock.
-	inFlightTicks = leaseTicks + callTicks + 1
+	sendWindowTicks = leaseTicks + callTicks + 1
 	// stallTicks is how long a worker may be frozen between its last look at
 	// the fence and its write, see rules.window: long enough for another to
 	// have sent a second create. lookAgainTicks is actions.lookAgain.
@@ -47,16 +47,16 @@ type rules struct {
 	// What mutants do otherwise: a create's deadline begins after its intent,
 	// a look-up that finds nothing is believed at once, no second issue is
 	// looked for, what a lease lets send late is not waited for.
-	lateDeadline, noLookUp, noUnify, shortInFlight bool
+	lateDeadline, noLookUp, noUnify, shortSendWindow bool
 }
 
 func (r rules) timing() Timing {
-	inFlight := inFlightTicks * tick
-	if r.shortInFlight {
-		inFlight -= leaseTicks * tick
+	sendWindow := sendWindowTicks * tick
+	if r.shortSendWindow {
+		sendWindow -= leaseTicks * tick
 	}
 	return Timing{Lease: leaseTicks * tick, RescueAfter: rescueTicks * tick, MaxRescueAfter: 2 * rescueTicks * tick,
-		Settle: settleTicks * tick, Answer: answerTicks * tick, InFlight: inFlight}
+		Settle: settleTicks * tick, Answer: answerTicks * tick, SendWindow: sendWindow}
 }
 
 // lookUp is after how many ticks an issue that cannot be found is given up.

@@ -19,7 +19,7 @@ func (s *Store) constants() map[string]string {
 	return map[string]string{
 		"lease": number(t.Lease.Milliseconds()), "rescueafter": number(t.RescueAfter.Milliseconds()), "maxrescueafter": number(t.MaxRescueAfter.Milliseconds()),
 		"deadline": number(t.Deadline.Milliseconds()), "settle": number(t.Settle.Milliseconds()), "answer": number(t.Answer.Milliseconds()),
-		"sending": number(t.InFlight.Milliseconds()), "keepfor": number(t.Keep.Milliseconds()),
+		"sendwindow": number(t.SendWindow.Milliseconds()), "keepfor": number(t.Keep.Milliseconds()),
 		"keep": number(historyLength), "orphans": number(maxOrphans), "wakelist": number(maxWakeList), "pass": number(maxPassed), "arguments": number(maxArguments), "scan": number(maxScan), "scanclosed": number(maxScanClosed),
 		"maxinflight": number(int64(l.MaxInFlight)), "maxqueued": number(int64(l.MaxQueued)), "maxconnections": number(int64(l.MaxConnections)), "pushespersecond": number(int64(l.PushesPerSecond)),
 		"unfenced": strconv.FormatBool(!fencing), "late": strconv.Quote(lateText), "last": strconv.Quote(lastText),

@@ -199,7 +199,7 @@ func TestStatesDocument(t *testing.T) {
 			env := redistest.Mini(t)
 			env.Advance(0)
 			// Nothing lingers: one reading back is the last.
-			s := NewStore(env.Client, Timing{Answer: time.Nanosecond, InFlight: time.Nanosecond})
+			s := NewStore(env.Client, Timing{Answer: time.Nanosecond, SendWindow: time.Nanosecond})
 			l := sit.make(t, s)
 			before, berr := s.Get(ctx, someKey)
 			if i == 0 && berr == nil {

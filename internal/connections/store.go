@@ -32,10 +32,10 @@ type Timing struct {
 	// Answer is how long after a click Productboard may write its answer, or
 	// that there was none; default 10 s: its own limit for the call is 5 s.
 	Answer time.Duration
-	// InFlight is how long what a worker sent to Productboard may still be
-	// carried out after the worker was fenced off; default Lease + 22 s: it may
-	// send until its lease ends by its own clock, and a call ends after 20 s.
-	InFlight time.Duration
+	// SendWindow is how long Productboard may still carry out what a worker sent,
+	// after that worker was fenced off. Default Lease + 22 s: a worker may send
+	// until its lease ends by its own clock, and a call ends after 20 s.
+	SendWindow time.Duration
 	// Keep is how long a connection's history is kept after its last entry;
 	// default 7 days.
 	Keep time.Duration
@@ -63,7 +63,7 @@ func (t Timing) withDefaults() Timing {
 	set(&t.Deadline, 10*time.Minute)
 	set(&t.Settle, time.Second)
 	set(&t.Answer, 10*time.Second)
-	set(&t.InFlight, t.Lease+22*time.Second)
+	set(&t.SendWindow, t.Lease+22*time.Second)
 	set(&t.Keep, 7*24*time.Hour)
 	return t
 }

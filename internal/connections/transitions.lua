@@ -232,7 +232,7 @@ local function read_back(t) rec.v = math.max(rec.v or 0, t) end
 -- What a worker told Productboard last may still be under way when it loses
 -- the record.
 local function fence_off()
-  if rec.o and (rec.p == 'settle' or rec.p == 'verify') then read_back(now + K.sending) end
+  if rec.o and (rec.p == 'settle' or rec.p == 'verify') then read_back(now + K.sendwindow) end
 end
 
 -- park stops the push's time while its credential does not work: z is what was
