@@ -173,7 +173,7 @@ func TestWaitingPushesDoNotEachCollectARateLimit(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, connections.Progress, rec.State)
 		require.Zero(t, rec.Attempts, "waiting is no attempt")
-		require.Equal(t, fault.RateLimited.String(), rec.Waiting.Kind)
+		require.Equal(t, fault.RateLimited.String(), rec.LastFailure.Kind)
 	}
 	for range 10 * pushes { // they share one button here, and set it again and again
 		r.step(ctx)

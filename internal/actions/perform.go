@@ -215,7 +215,7 @@ const lastTried = "Not done within the time a push may take. Last tried: "
 // late is what the person is told of a push whose run did not come back before
 // its deadline.
 func (r *run) late() connections.Failure {
-	if why := r.lease.Record.Waiting; why != nil && why.Message != "" {
+	if why := r.lease.Record.LastFailure; why != nil && why.Message != "" {
 		f := *why
 		f.Message = lastTried + f.Message
 		return f

@@ -44,14 +44,14 @@ func TestARefusedTrackerCredentialHasOneSide(t *testing.T) {
 			r.settings("wrong-key", "demo", 0)
 			r.click(pbapi.TriggerPush)
 			require.True(t, r.step(t.Context()))
-			return r.record().Waiting.Side
+			return r.record().LastFailure.Side
 		},
 		"a push that began before the mark": func(t *testing.T) fault.Side {
 			r, _, _ := reconnecting(t)
 			r.click(pbapi.TriggerPush)
 			r.in.Reconnect = mark
 			require.True(t, r.step(t.Context()))
-			return r.record().Waiting.Side
+			return r.record().LastFailure.Side
 		},
 		"a click while marked": func(t *testing.T) fault.Side {
 			r, _, _ := reconnecting(t)

@@ -27,7 +27,7 @@ func imported(i int) (entry Entry, stored Record) {
 		r.State, r.Step, r.Deadline, r.Owner, r.LeaseEnd, r.RescueChecks = Progress, Open, 1_764_000_600_000, "w", 1_764_000_010_000, 3
 		r.Issue, r.Intent, r.Orphans = nil, &Intent{At: 5, Sent: 1}, []Orphan{{Epoch: 1, Issue: &someIssue}}
 	case 4: // waits for a credential
-		r.State, r.Step, r.Parked, r.Waiting, r.Issue = Progress, Open, 1000, &Failure{Message: "key", Kind: "auth"}, nil
+		r.State, r.Step, r.Parked, r.LastFailure, r.Issue = Progress, Open, 1000, &Failure{Message: "key", Kind: "auth"}, nil
 	}
 	want := *r
 	if want.Step != Idle {

@@ -142,9 +142,11 @@ type Record struct {
 	Recreated int `json:"q,omitempty"`
 	// Issue is the issue that is connected, or about to be.
 	Issue *targets.Issue `json:"t,omitempty"`
-	// Failure is why the push ended in error, or why it waits.
-	Failure *Failure `json:"x,omitempty"`
-	Waiting *Failure `json:"w,omitempty"`
+	// Failure is why the push ended in error. LastFailure is why its latest run
+	// was handed back or parked. It stays until the step succeeds or the push
+	// ends.
+	Failure     *Failure `json:"x,omitempty"`
+	LastFailure *Failure `json:"w,omitempty"`
 	// Orphans are the issues of unlinked pushes that are still to be treated.
 	Orphans []Orphan `json:"l,omitempty"`
 }

@@ -222,7 +222,7 @@ func mentions(e connections.Entry, text string) bool {
 	if r.Issue != nil {
 		all = append(all, r.Issue.Key, r.Issue.URL, r.Issue.Title)
 	}
-	for _, f := range []*connections.Failure{r.Failure, r.Waiting} {
+	for _, f := range []*connections.Failure{r.Failure, r.LastFailure} {
 		if f != nil {
 			all = append(all, f.Message, f.Kind, f.Ref)
 		}

@@ -101,7 +101,7 @@ type Detail struct {
 func pushOf(e connections.Entry, integration string) Push {
 	r := e.Record
 	p := Push{Key: e.Key, Integration: integration, State: r.State, Step: r.Step, By: connections.Person{Name: r.Click.Name, Email: r.Click.Email},
-		Changed: e.Changed, Attempts: r.Attempts, Issue: r.Issue, Failure: r.Failure, LastFailure: r.Waiting, Marker: r.Marker(e.Key)}
+		Changed: e.Changed, Attempts: r.Attempts, Issue: r.Issue, Failure: r.Failure, LastFailure: r.LastFailure, Marker: r.Marker(e.Key)}
 	if r.Click.At != 0 {
 		p.Clicked = connections.Millis(r.Click.At)
 	}
