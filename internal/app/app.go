@@ -1,6 +1,6 @@
-// Package app is the composition root: it makes the rooms, connects them, and
-// runs them as a program. The commands of cmd/plugin and the tests that need a
-// whole plugin both use it.
+// Package app is the composition root: it opens the rooms, connects them, and runs
+// them as a program. The commands of cmd/plugin use it, and so do the tests that
+// need a whole plugin.
 //
 // What must not live here: anything that decides about a push.
 package app
@@ -34,9 +34,9 @@ import (
 	"pushbutton/internal/tenants/pbauth"
 )
 
-// Productboard's published limit is 50 requests a second and access token; we
-// stay below it, since others may use the token as well, and since calls that
-// we spread can arrive in a bunch.
+// Productboard's published limit is 50 requests a second and access token. We stay
+// below it, since others may use the token as well, and since calls that we spread
+// can arrive in a bunch.
 const (
 	productboardRate  = 45
 	productboardBurst = 5
@@ -64,7 +64,7 @@ type App struct {
 	trHTTP  *outbound.Client
 }
 
-// New connects the rooms over an open Redis, which stays the caller's.
+// New connects the rooms over an open Redis, which the caller closes.
 func New(cfg config.Config, rdb redis.UniversalClient, log *slog.Logger, version string) (*App, error) {
 	a := &App{cfg: cfg, log: log, metrics: telemetry.NewMetrics(), rdb: rdb, memory: newBudget(cfg)}
 	keys, err := cfg.Keyring()
@@ -103,11 +103,10 @@ func New(cfg config.Config, rdb redis.UniversalClient, log *slog.Logger, version
 	return a, nil
 }
 
-// flushLimit bounds how long the end waits for clicks that are recorded to be
-// queued as well.
+// flushLimit bounds how long Close waits until recorded clicks are queued as well.
 const flushLimit = 2 * time.Second
 
-// Close gives back what New and Front took, once nobody uses them any more.
+// Close closes what New and Front opened. Call it once nobody uses the App.
 func (a *App) Close() {
 	if a.async != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), flushLimit)
@@ -125,10 +124,10 @@ func result(err error) string {
 	return fault.KindOf(err).String()
 }
 
-// Front is the public handler: probe, clicks, and the admin API if a key for
-// it is configured. It is to be called once.
+// Front returns the public handler: probe, clicks, and the admin API if a key for
+// it is configured. Call it once.
 func (a *App) Front() (http.Handler, error) {
-	log := strangersFolded(a.log)
+	log := publicLog(a.log)
 	api, err := a.adminAPI(log)
 	if err != nil {
 		return nil, fmt.Errorf("admin API: %w", err)
@@ -142,26 +141,26 @@ func (a *App) Front() (http.Handler, error) {
 	return server.New(routes, a.log), nil
 }
 
-// performer makes what does the work of clicks.
+// performer returns the Performer of runs.
 func (a *App) performer(leases actions.Leases, apart actions.Quarantine) *actions.Performer {
 	return &actions.Performer{Leases: leases, Integrations: a.cache, Tenants: a.cache, Peers: a.peers, Queue: a.queue, Breaker: a.breaker, Log: a.log,
 		Reconnects: a.tenants, NeedsReconnect: a.needsReconnect, Observe: a.metrics.Attempt, Duplicate: a.metrics.Duplicate, Quarantine: apart}
 }
 
-// worker makes the worker's half; it is not started yet.
+// worker returns the worker's half. It is not started yet.
 func (a *App) worker(apart actions.Quarantine) *jobs.Worker {
-	return jobs.NewWorker(a.rdb, admitted{a.performer(a.records, apart), a.memory}, jobs.WorkerOptions{
+	return jobs.NewWorker(a.rdb, memoryPerformer{a.performer(a.records, apart), a.memory}, jobs.WorkerOptions{
 		Concurrency: a.cfg.Concurrency, WakeList: a.records, Grace: a.cfg.ShutdownTimeout / 2, Log: a.log,
 	})
 }
 
-// ready tells why this process should get no requests.
+// ready returns why this process should get no requests, or nil.
 func (a *App) ready(ctx context.Context) error {
 	if err := a.rdb.Ping(ctx).Err(); err != nil {
 		return errors.New("redis cannot be reached")
 	}
-	// A full or read-only Redis answers all the same, and takes no click. Of a
-	// Cluster each node that holds records is tried.
+	// A full or read-only Redis answers all the same, and accepts no click. In a
+	// Cluster each node that has records is tried.
 	keys := []string{readyKey}
 	if _, ok := a.rdb.(*redis.ClusterClient); ok {
 		for shard := range connections.Shards {
@@ -180,14 +179,13 @@ func (a *App) ready(ctx context.Context) error {
 	return nil
 }
 
-// readyKey is written to see that Redis takes writes, and readyFor how long it
-// stays.
+// readyKey is written to see that Redis accepts writes. It stays for readyFor.
 const (
 	readyKey = "pb:ready"
 	readyFor = time.Minute
 )
 
-// gauges are read from Redis when somebody asks for the metrics.
+// gauges adds the metrics that are read from Redis when somebody asks for them.
 func (a *App) gauges() {
 	read := func(f func(ctx context.Context) (float64, error)) func() float64 {
 		return func() float64 {
@@ -212,11 +210,11 @@ func (a *App) gauges() {
 		ids, err := a.tenants.Reconnecting(ctx)
 		return float64(len(ids)), err
 	}))
-	a.metrics.Gauge("plugin_credentials_expiring", "Credentials that end within 14 days, or have ended and are in use all the same, as far as it is told when (-1: Redis cannot be asked).", read(func(ctx context.Context) (float64, error) {
+	a.metrics.Gauge("plugin_credentials_expiring", "Credentials in use that end within 14 days or have ended, where their end is known (-1: Redis cannot be asked).", read(func(ctx context.Context) (float64, error) {
 		n, err := a.tenants.Expiring(ctx, time.Now().Add(tenants.ExpiryWarning))
 		return float64(n), err
 	}))
-	a.metrics.Gauge("plugin_unfinished", "Buttons that somebody still has to work on (-1: Redis cannot be asked).", read(func(ctx context.Context) (float64, error) {
+	a.metrics.Gauge("plugin_unfinished", "Buttons with work left to do (-1: Redis cannot be asked).", read(func(ctx context.Context) (float64, error) {
 		n, err := a.records.Unfinished(ctx)
 		return float64(n), err
 	}))

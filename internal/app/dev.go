@@ -33,7 +33,7 @@ type Dev struct {
 	// Declare makes the declaration of the start; nil means one integration
 	// that pushes to the sandbox' own tracker.
 	Declare func(a *App) (register.Declaration, error)
-	// Ready is told the board's address when everything can be used.
+	// Ready is called with the board's address when everything can be used.
 	Ready func(url string)
 }
 
@@ -84,7 +84,7 @@ func (d Dev) Run(ctx context.Context) error {
 	}.Run(ctx)
 }
 
-// hostOf is an address' host; "" if it has none.
+// hostOf returns an address' host, or "" if it has none.
 func hostOf(address string) string {
 	u, err := url.Parse(address)
 	if err != nil {
@@ -103,7 +103,7 @@ func demoDeclaration(address string) register.Declaration {
 	}}}}}}
 }
 
-// passTime lets keys expire: the embedded Redis does not do so by itself.
+// passTime makes keys expire: the embedded Redis does not do so by itself.
 func passTime(ctx context.Context, mini *miniredis.Miniredis) {
 	const every = 100 * time.Millisecond
 	tick := time.NewTicker(every)

@@ -21,9 +21,9 @@ import (
 // doctorTimeout bounds each of the doctor's checks.
 const doctorTimeout = 30 * time.Second
 
-// Doctor checks everything that a push depends on and says what to do about
-// what is wrong. It changes nothing, but for the list of what cannot be read.
-// The error only says how many checks failed; each was written.
+// Doctor checks everything that a push depends on, and writes to out what is wrong
+// and what to do about it. It changes nothing but the list of what cannot be
+// read. The error only says how many checks failed.
 func (a *App) Doctor(ctx context.Context, out io.Writer) error {
 	d := &doctor{app: a, out: out}
 	if d.redis(ctx) {
@@ -53,7 +53,7 @@ func (d *doctor) say(mark, what, text string) {
 	_, _ = fmt.Fprintln(d.out)
 }
 
-// check reports one check and tells whether it passed.
+// check writes the result of one check, and reports whether it passed.
 func (d *doctor) check(what string, err error) bool {
 	d.checks++
 	if err == nil {
@@ -65,7 +65,8 @@ func (d *doctor) check(what string, err error) bool {
 	return false
 }
 
-// advice is what a person may read, with the reference for support.
+// advice returns the sentence that a person may read, with the reference for
+// support.
 func advice(err error) string {
 	var e *fault.Error
 	if !errors.As(err, &e) {
@@ -90,20 +91,20 @@ func (d *doctor) redis(ctx context.Context) bool {
 		return false
 	}
 	d.say("", fmt.Sprintf("redis: version %s, appendonly %s, appendfsync %s, maxmemory-policy %s, clock differs by %s",
-		known(state.Version), known(state.AppendOnly), known(state.AppendFsync), known(state.Eviction), state.Skew), "")
+		orUnknown(state.Version), orUnknown(state.AppendOnly), orUnknown(state.AppendFsync), orUnknown(state.Eviction), state.Skew), "")
 	var problems error
 	if len(state.Problems) > 0 {
 		problems = errors.New(strings.Join(state.Problems, " "))
 	}
-	d.check("redis: keeps what it is told", problems)
+	d.check("redis: keeps what is written", problems)
 	for _, w := range state.Warnings {
 		d.say("note", "redis", w)
 	}
 	return true
 }
 
-// keys tells whether everything that is stored can be opened, and what is left
-// to be sealed with the first key.
+// keys checks whether everything that is stored can be opened. It notes what is not
+// sealed with the first key.
 func (d *doctor) keys(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, doctorTimeout)
 	defer cancel()
@@ -118,15 +119,15 @@ func (d *doctor) keys(ctx context.Context) {
 	}
 }
 
-func known(s string) string {
+func orUnknown(s string) string {
 	if s == "" {
 		return "unknown"
 	}
 	return s
 }
 
-// publicURL reaches for ourselves the way Productboard does. An address that
-// is not an integration's must answer 404 in our own words.
+// publicURL calls the plugin the way Productboard does. For an address of no
+// integration it must answer 404 in its own words.
 func (d *doctor) publicURL(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, doctorTimeout)
 	defer cancel()
@@ -156,7 +157,7 @@ func (d *doctor) integrations(ctx context.Context) {
 	}
 }
 
-// broken names what cannot be read; the lists before leave it out.
+// broken names the documents that cannot be read. The lists before leave them out.
 func (d *doctor) broken(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, doctorTimeout)
 	defer cancel()

@@ -40,8 +40,8 @@ func (e expiring) Claim(ctx context.Context, in tenants.Integration) bool {
 
 // Sides implements expiry.Integrations: the sides whose credential may tell.
 func (expiring) Sides(in tenants.Integration) (sides []fault.Side) {
-	kind, _ := catalog.ByType(in.Target.Type) // an unknown one has no driver, and tells nothing
-	if _, tells := targets.Ability[targets.Expirer](kind.Driver); tells {
+	kind, _ := catalog.ByType(in.Target.Type) // an unknown type has no driver, and no known end
+	if _, ok := targets.Ability[targets.Expirer](kind.Driver); ok {
 		sides = append(sides, fault.SideTracker)
 	}
 	if in.Productboard.Kind == tenants.AuthOAuth {

@@ -13,7 +13,8 @@ import (
 	"pushbutton/internal/tenants"
 )
 
-// requireKeys refuses to run without a key that something is sealed with.
+// requireKeys returns an error if something is sealed with a key that is not
+// configured.
 func (a *App) requireKeys(ctx context.Context) error {
 	missing, err := a.tenants.MissingKeys(ctx)
 	if err != nil {
@@ -22,7 +23,7 @@ func (a *App) requireKeys(ctx context.Context) error {
 	return missingKeys(missing)
 }
 
-// missing picks the keys that are not configured.
+// missing returns the keys that are not configured.
 func (a *App) missing(uses map[string]int) map[string]int {
 	out := map[string]int{}
 	for id, n := range uses {
@@ -45,11 +46,11 @@ func missingKeys(missing map[string]int) error {
 		". Put them back behind the first one; `plugin keys rotate` then makes them dispensable")
 }
 
-// progressEvery is how often a long rotation says how far it is.
+// progressEvery is how often a long rotation writes its progress.
 const progressEvery = 2 * time.Second
 
-// RotateKeys seals every credential with the first key and writes what became
-// of it. The error says that something is left.
+// RotateKeys seals every credential with the first key, and writes the result to
+// out. Its error means that something is left.
 func (a *App) RotateKeys(ctx context.Context, out io.Writer) error {
 	last := time.Now()
 	r, err := a.tenants.Rotate(ctx, func(r tenants.Rotated) {

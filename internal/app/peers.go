@@ -23,20 +23,20 @@ import (
 // maxOpenTargets bounds how many integrations' targets are kept open.
 const maxOpenTargets = 5000
 
-// peers opens the two sides of an integration. A Target is kept: it knows
-// what it has looked up in its tracker (projects, fields), and one that was
-// made anew for every push would ask each time.
+// peers opens the two sides of an integration. It keeps Targets: a Target remembers
+// what it looked up in its tracker (projects, fields), and a new one for every
+// push would ask each time.
 type peers struct {
 	pb      *pbapi.Client
 	auth    *pbauth.Auth
 	http    *outbound.Client
 	tenants tenants.ByTenant
 	metrics *telemetry.Metrics
-	// limits remembers the trackers' rate limits.
+	// limits keeps to the trackers' rate limits.
 	limits *ratelimit.Limiter
 
-	// most is what targets may have remembered together, as memory.Take counts
-	// it, and half of it what those of one tenant may.
+	// most bounds what all targets remember together, as memory.Take counts it. The
+	// targets of one tenant may remember half of it.
 	most int64
 
 	mu   sync.Mutex
@@ -48,8 +48,8 @@ type openTarget struct {
 	ca      string
 	target  *targets.Target
 	tenant  string
-	// weight is the most that a piece of work with the target held, beyond what
-	// is free: what the target remembers is a part of that.
+	// weight is the most memory that one run with the target took, beyond what is
+	// free. What the target remembers is a part of that.
 	weight int64
 }
 
@@ -57,23 +57,23 @@ func newPeers(pb *pbapi.Client, auth *pbauth.Auth, http *outbound.Client, all te
 	return &peers{pb: pb, auth: auth, http: http, tenants: all, metrics: metrics, limits: limits, most: most, open: map[string]openTarget{}}
 }
 
-// Productboard opens the Productboard side of an integration.
+// Productboard returns the Productboard side of an integration.
 func (p *peers) Productboard(in tenants.Integration) actions.Productboard {
-	return weighed{p.session(in)}
+	return memorySession{p.session(in)}
 }
 
 func (p *peers) session(in tenants.Integration) *pbapi.Session {
 	return p.pb.As(p.auth.Source(in))
 }
 
-// Target gives the tracker's side of an integration as it is configured now.
-// It does not reach out.
+// Target returns the tracker's side of an integration as it is configured now. It
+// sends nothing.
 func (p *peers) Target(ctx context.Context, in tenants.Integration) (*targets.Target, error) {
 	ca, err := p.authorities(ctx, in.Tenant)
 	if err != nil {
 		return nil, err
 	}
-	memory.AtEnd(ctx, func(taken int64) { p.remembers(in.ID, taken) })
+	memory.AtEnd(ctx, func(taken int64) { p.weigh(in.ID, taken) })
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if kept, ok := p.open[in.ID]; ok && kept.version == in.Version && kept.ca == ca {
@@ -93,9 +93,9 @@ func (p *peers) Target(ctx context.Context, in tenants.Integration) (*targets.Ta
 	return target, nil
 }
 
-// remembers notes what a piece of work with a target held, and forgets others
-// whose weight is too much beside it: they look up again what they need.
-func (p *peers) remembers(id string, weight int64) {
+// weigh notes the memory that a run with a target took, and forgets other targets
+// where all together are too heavy. They look up again what they need.
+func (p *peers) weigh(id string, weight int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	this, ok := p.open[id]
@@ -108,7 +108,8 @@ func (p *peers) remembers(id string, weight int64) {
 	p.trim(id, p.most, func(openTarget) bool { return true })
 }
 
-// trim forgets targets, id last, until those that count weigh most together.
+// trim forgets targets, id last, until those that count weigh at most that much
+// together.
 func (p *peers) trim(id string, most int64, counts func(openTarget) bool) {
 	var sum int64
 	for _, o := range p.open {
@@ -127,7 +128,7 @@ func (p *peers) trim(id string, most int64, counts func(openTarget) bool) {
 	}
 }
 
-// authorities gives a tenant's own certificate authorities in PEM. One that
+// authorities returns a tenant's own certificate authorities in PEM. A tenant that
 // does not exist (yet) has none.
 func (p *peers) authorities(ctx context.Context, tenant string) (ca string, err error) {
 	t, err := p.tenants.Tenant(ctx, tenant)
@@ -137,9 +138,8 @@ func (p *peers) authorities(ctx context.Context, tenant string) (ca string, err 
 	return t.CA, err
 }
 
-// trusting gives the client that reaches out for tenants with these
-// authorities.
-func (p *peers) trusting(ca string) (*outbound.Client, error) {
+// client returns the HTTP client for tenants with these authorities.
+func (p *peers) client(ca string) (*outbound.Client, error) {
 	if ca == "" {
 		return p.http, nil
 	}
@@ -151,8 +151,8 @@ func (p *peers) trusting(ca string) (*outbound.Client, error) {
 	return p.http.WithAuthorities(parsed), nil
 }
 
-// checkTarget proves that a tenant can create issues with a configuration,
-// without creating one.
+// checkTarget checks that a tenant can create issues with a configuration, without
+// creating one.
 func (p *peers) checkTarget(ctx context.Context, tenant string, t tenants.TargetConfig) (register.Checked, error) {
 	ca, err := p.authorities(ctx, tenant)
 	if err != nil {
@@ -170,28 +170,27 @@ func (p *peers) checkTarget(ctx context.Context, tenant string, t tenants.Target
 		return checked, err
 	}
 	checked.Caveat = target.Caveat(ctx)
-	// That it cannot be told now is no reason to refuse the settings.
+	// An end that cannot be read now is no reason to refuse the settings.
 	at, asked, err := target.Expires(ctx)
 	checked.ExpiryKnown, checked.Expires = asked && err == nil, at
 	return checked, nil
 }
 
-// recipients gives the credentials that a configuration sends to where another
-// did not send them.
+// recipients returns the credentials that a configuration sends to addresses that
+// did not get them before.
 func (p *peers) recipients(before, now tenants.TargetConfig) (map[string]settings.Address, error) {
 	target, err := p.openTarget("", "", now)
 	if err != nil {
 		return nil, err
 	}
-	former, _ := p.openTarget("", "", before) // what cannot be opened sends nothing
+	former, _ := p.openTarget("", "", before) // a configuration that cannot be opened sends nothing
 	return target.Recipients(former), nil
 }
 
-// openTarget makes a Target of a configuration, for a tenant with these
-// authorities; its rate limits are remembered unless tenant is empty. It does
-// not reach out.
+// openTarget opens the Target of a configuration, for a tenant with these
+// authorities. It keeps to rate limits unless tenant is empty. It sends nothing.
 func (p *peers) openTarget(tenant, ca string, t tenants.TargetConfig) (*targets.Target, error) {
-	http, err := p.trusting(ca)
+	http, err := p.client(ca)
 	if err != nil {
 		return nil, err
 	}

@@ -13,21 +13,21 @@ import (
 	"pushbutton/internal/redisdb"
 )
 
-// quarantine is where the worker has runs done that workers died of; nil where
-// the program cannot start processes like itself.
+// quarantine is where the worker has runs done that ended other workers. It is nil
+// if the program cannot start processes like itself.
 func (p Program) quarantine(a *App) actions.Quarantine {
 	if p.Apart == nil || p.Embedded {
 		return nil
 	}
 	command := func(ctx context.Context) *exec.Cmd {
-		// It meets the worker in the same Redis, also where that is a child of ours.
+		// It uses the same Redis as the worker, even if that is a child of ours.
 		return p.Apart(ctx, "PLUGIN_REDIS_URL="+a.cfg.RedisURL.Reveal())
 	}
 	return quarantine.New(a.rdb, command, quarantine.Memory)
 }
 
-// Quarantined is the process in quarantine: it does the one run that in names,
-// and returns when that is over.
+// Quarantined is the process in quarantine. It does the one run that in names, and
+// returns when that is over.
 func Quarantined(ctx context.Context, cfg config.Config, log *slog.Logger, version string, in io.Reader, out io.Writer) error {
 	return quarantine.Serve(ctx, in, out, func(context.Context) (quarantine.Perform, error) {
 		redisdb.LogClient(log)
@@ -41,18 +41,18 @@ func Quarantined(ctx context.Context, cfg config.Config, log *slog.Logger, versi
 		}
 		// Nothing is closed: the process ends with the run.
 		return func(ctx context.Context, key connections.Key, run int64, owner string) error {
-			return a.performer(resumed{a.records, owner}, nil).Perform(ctx, key, run)
+			return a.performer(leaseResumer{a.records, owner}, nil).Perform(ctx, key, run)
 		}, nil
 	})
 }
 
-// resumed resumes the leases of an owner.
-type resumed struct {
+// leaseResumer resumes the leases of an owner.
+type leaseResumer struct {
 	store *connections.Store
 	owner string
 }
 
 // Begin implements actions.Leases.
-func (r resumed) Begin(ctx context.Context, key connections.Key, run int64) (*connections.Lease, error) {
+func (r leaseResumer) Begin(ctx context.Context, key connections.Key, run int64) (*connections.Lease, error) {
 	return r.store.Resume(ctx, key, run, r.owner)
 }

@@ -25,7 +25,7 @@ type Roles struct {
 	Worker bool
 }
 
-// Program is what the commands serve, api and worker run.
+// Program is the program of the commands serve, api and worker.
 type Program struct {
 	Config  config.Config
 	Roles   Roles
@@ -33,19 +33,19 @@ type Program struct {
 	Version string
 	// Listener, if set, is used instead of Config.Listen.
 	Listener net.Listener
-	// Embedded says that Redis lives in this very process: what it may lose
-	// is known, and is not inspected.
+	// Embedded says that Redis is in this very process. It is known what that may
+	// lose, so it is not inspected.
 	Embedded bool
-	// Extra, if set, serves what the public handler does not know (the
-	// sandbox of `plugin dev`).
+	// Extra, if set, serves the paths that the public handler does not (the sandbox
+	// of `plugin dev`).
 	Extra http.Handler
-	// Apart, if set, makes the command of a process that calls Quarantined with
-	// the same settings and these in its environment beside them.
+	// Apart, if set, returns the command of a process that calls Quarantined with
+	// the same settings, and with env in its environment beside them.
 	Apart func(ctx context.Context, env ...string) *exec.Cmd
-	// Hosts, if set, are the names to which requests are answered, beside
-	// those of this machine and addresses.
+	// Hosts, if set, are the host names that are served, beside those of this
+	// machine and addresses.
 	Hosts []string
-	// Started, if set, is told the public address once requests are taken.
+	// Started, if set, is called with the public address once requests are served.
 	// Its error ends the program.
 	Started func(ctx context.Context, a *App, address string) error
 }
@@ -53,9 +53,9 @@ type Program struct {
 var errShuttingDown = errors.New("shutting down")
 
 // Run runs until the context ends, then shuts down in the order that loses
-// nothing: first /readyz says no while clicks are still served; then no more
-// work is taken; then no more clicks; then what runs is finished or handed
-// back; Redis last.
+// nothing. First /readyz says no while clicks are still served. Then the listener
+// and the background tasks stop. Then the worker finishes its runs or hands them
+// back. Redis stops last.
 func (p Program) Run(ctx context.Context) error {
 	redisdb.LogClient(p.Log)
 	cfg := p.Config
@@ -103,8 +103,8 @@ func (p Program) inspect(ctx context.Context, rdb redis.UniversalClient, cfg con
 	return nil
 }
 
-// serve runs the halves over a composed App, until the context ends or lost
-// tells that Redis is gone for good.
+// serve runs the halves over a composed App, until the context ends or lost reports
+// that Redis is gone for good.
 func (p Program) serve(ctx context.Context, a *App, lost <-chan error) error {
 	var down atomic.Bool
 	ready := func(ctx context.Context) error {

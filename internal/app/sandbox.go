@@ -41,8 +41,8 @@ type Sandbox struct {
 	Tracker      *memtarget.Tracker
 }
 
-// NewSandbox makes a sandbox with so many demo items. address is where it
-// will be served ("http://127.0.0.1:8090").
+// NewSandbox returns a sandbox with so many demo items. address is where it will be
+// served ("http://127.0.0.1:8090").
 func NewSandbox(address string, items int, seed uint64) *Sandbox {
 	s := &Sandbox{
 		Productboard: pbfake.New(&pbfake.Options{
@@ -75,9 +75,9 @@ func (s *Sandbox) Handler() http.Handler {
 	return mux
 }
 
-// ServeSandbox serves a sandbox alone until the context ends. edges maps
-// public origins to plugins; name is what it was told to listen on, as a Host
-// that it answers to; started is told the address.
+// ServeSandbox serves a sandbox alone until the context ends. edges maps public
+// origins to plugins. name is the address that it was asked to listen on, which it
+// accepts as a Host. started is called with the address.
 func ServeSandbox(ctx context.Context, ln net.Listener, name string, items int, seed uint64, edges map[string][]string, log *slog.Logger, started func(address string)) error {
 	address := "http://" + ln.Addr().String()
 	s := NewSandbox(address, items, seed)

@@ -22,8 +22,7 @@ func (a *App) backups() *backup.Backups {
 	return backup.New(a.tenants, a.records, nil)
 }
 
-// ExportTenant writes a tenant's encrypted file to out and what became of it
-// to notes.
+// ExportTenant writes a tenant's encrypted file to out, and the result to notes.
 func (a *App) ExportTenant(ctx context.Context, out, notes io.Writer, tenant string, to age.Recipient) error {
 	t, err := a.tenants.Tenant(tenant).Get(ctx)
 	if err != nil {
@@ -33,7 +32,7 @@ func (a *App) ExportTenant(ctx context.Context, out, notes io.Writer, tenant str
 		_, _ = fmt.Fprintln(notes, "The tenant is in use: good for a backup. To move it, suspend it first and export then.")
 	}
 	return a.audited(ctx, "exportTenant", tenant, []string{audit.Deployment, tenant}, func() error {
-		c, err := a.backups().Export(ctx, out, tenant, to, counted(notes, "exported"))
+		c, err := a.backups().Export(ctx, out, tenant, to, progressTo(notes, "exported"))
 		if err != nil {
 			return err
 		}
@@ -42,11 +41,11 @@ func (a *App) ExportTenant(ctx context.Context, out, notes io.Writer, tenant str
 	})
 }
 
-// ImportTenant makes the tenant of an encrypted file and writes to notes what
-// is left to do.
+// ImportTenant creates the tenant of an encrypted file, and writes to notes what is
+// left to do.
 func (a *App) ImportTenant(ctx context.Context, file io.ReadSeeker, notes io.Writer, tenant string, keys []age.Identity) error {
 	return a.audited(ctx, "importTenant", tenant, []string{audit.Deployment}, func() error {
-		c, err := a.backups().Import(ctx, file, tenant, keys, counted(notes, "imported"))
+		c, err := a.backups().Import(ctx, file, tenant, keys, progressTo(notes, "imported"))
 		if err != nil {
 			return err
 		}
@@ -59,12 +58,12 @@ func summary(c backup.Content) string {
 	return fmt.Sprintf("%s: %d integrations, %d connections (%d unfinished)", c.Tenant, c.Integrations, c.Connections, c.Unfinished)
 }
 
-// counted writes a line when it is told of progress.
-func counted(notes io.Writer, what string) backup.Progress {
+// progressTo writes a line for each report of progress.
+func progressTo(notes io.Writer, what string) backup.Progress {
 	return func(n int64) { _, _ = fmt.Fprintf(notes, "%s %d connections\n", what, n) }
 }
 
-// whatIsLeft says what an operator has to do after an import.
+// whatIsLeft writes what an operator has to do after an import.
 func (a *App) whatIsLeft(ctx context.Context, notes io.Writer, tenant string) error {
 	registrar := a.Registrar()
 	elsewhere := 0
@@ -95,7 +94,7 @@ func (a *App) whatIsLeft(ctx context.Context, notes io.Writer, tenant string) er
 	return nil
 }
 
-// RepointTenant tells Productboard this deployment's address wherever it has
+// RepointTenant sets this deployment's address at Productboard wherever that has
 // another one, and writes a report to out.
 func (a *App) RepointTenant(ctx context.Context, out io.Writer, tenant string) error {
 	t, err := a.tenants.Tenant(tenant).Get(ctx)
@@ -143,11 +142,11 @@ func (a *App) setSuspension(ctx context.Context, operation, tenant string, to *t
 	})
 }
 
-// entryLimit bounds the writing of what became of a command: nobody waits for it
-// as for a click, so that a Redis that is slow for once is asked again.
+// entryLimit bounds the writing of a command's outcome. Nobody waits for it as for
+// a click, so there is time to ask a slow Redis again.
 const entryLimit = 5 * time.Second
 
-// audited leaves an entry in audit logs, as the admin API does.
+// audited writes an entry to audit logs, as the admin API does.
 func (a *App) audited(ctx context.Context, operation, tenant string, logs []string, do func() error) error {
 	open, err := audit.New(a.rdb).Begin(ctx, audit.Entry{At: time.Now().UTC(), Subject: commandLine, Operation: operation, Path: "/tenants/" + tenant, Tenant: tenant}, logs...)
 	if err != nil {

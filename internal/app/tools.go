@@ -13,9 +13,8 @@ import (
 	"pushbutton/internal/tenants/register"
 )
 
-// WithApp runs a tool against the same Redis as the running plugin: the
-// configured one, or the one that `plugin serve` has started in the data
-// folder.
+// WithApp runs a tool with the same Redis as the running plugin: the configured
+// one, or the one that `plugin serve` has started in the data folder.
 func WithApp(ctx context.Context, cfg config.Config, log *slog.Logger, version string, do func(ctx context.Context, a *App) error) error {
 	if cfg.RedisURL.Empty() {
 		url, err := redisdb.RunningChild(cfg.DataDir)
@@ -38,7 +37,7 @@ func WithApp(ctx context.Context, cfg config.Config, log *slog.Logger, version s
 	return do(ctx, a)
 }
 
-// Registrar applies declarations with this App's stores and peers.
+// Registrar returns a Registrar with this App's stores and peers.
 func (a *App) Registrar() *register.Registrar {
 	productboard := func(in tenants.Integration) register.Session { return a.peers.session(in) }
 	return register.New(a.tenants, a.cfg.PublicURL, productboard, a.peers.checkTarget, &register.Options{
@@ -46,7 +45,7 @@ func (a *App) Registrar() *register.Registrar {
 	})
 }
 
-// preview renders the issue that a push of an entity would create.
+// preview returns the issue that a push of an entity would create.
 func (a *App) preview(ctx context.Context, in tenants.Integration, entity string) (targets.Preview, error) {
 	target, err := a.peers.Target(ctx, in)
 	if err != nil {
@@ -59,7 +58,7 @@ func (a *App) preview(ctx context.Context, in tenants.Integration, entity string
 	return target.Preview(ctx, draft)
 }
 
-// Pushes looks after the buttons of every tenant.
+// Pushes returns the service for the buttons of every tenant.
 func (a *App) Pushes() *pushes.Service {
 	return &pushes.Service{Records: a.records, Tenants: a.tenants, Queue: a.queue, Log: a.log,
 		Tracker: func(ctx context.Context, in tenants.Integration) (pushes.Tracker, error) {
@@ -67,17 +66,16 @@ func (a *App) Pushes() *pushes.Service {
 		}}
 }
 
-// link connects a button that another program has connected to its issue here
-// too, if its link leads to one that the tracker shows.
+// link connects a button here that another program has connected, if its link leads
+// to an issue that the tracker shows.
 func (a *App) link(ctx context.Context, in tenants.Integration, c pbapi.Connection) error {
 	return a.Pushes().LinkNew(ctx, in, c.EntityID, c.State.TargetURL)
 }
 
-// previewMarker stands where a push would have its own.
+// previewMarker stands in the place of a push's own marker.
 const previewMarker = targets.Marker("pb-preview")
 
-// ValidTarget says what is wrong with a target's settings, without reaching
-// out.
+// ValidTarget returns what is wrong with a target's settings. It sends nothing.
 func (a *App) ValidTarget(t tenants.TargetConfig) error {
 	_, err := a.peers.openTarget("", "", t)
 	return err

@@ -37,35 +37,35 @@ func TestBoundClosesWhoRestsLongest(t *testing.T) {
 			if c.closed {
 				out = append(out, i)
 				c.closed = false
-				b.changed(c, http.StateClosed) // as the server says
+				b.connState(c, http.StateClosed) // as the server says
 			}
 		}
 		return out
 	}
 	for i := range 3 {
-		b.changed(conns[i], http.StateNew)
+		b.connState(conns[i], http.StateNew)
 	}
-	b.changed(conns[0], http.StateActive)
-	b.changed(conns[1], http.StateActive)
-	b.changed(conns[1], http.StateIdle) // rests, but for less long than 2
+	b.connState(conns[0], http.StateActive)
+	b.connState(conns[1], http.StateActive)
+	b.connState(conns[1], http.StateIdle) // rests, but for less long than 2
 	require.Empty(t, closed())
-	b.changed(conns[3], http.StateNew)
+	b.connState(conns[3], http.StateNew)
 	require.Equal(t, []int{2}, closed(), "it has sent nothing")
-	b.changed(conns[4], http.StateNew)
+	b.connState(conns[4], http.StateNew)
 	require.Equal(t, []int{1}, closed(), "it waits for its next request")
-	b.changed(conns[3], http.StateActive)
-	b.changed(conns[4], http.StateActive)
-	b.changed(conns[5], http.StateNew)
+	b.connState(conns[3], http.StateActive)
+	b.connState(conns[4], http.StateActive)
+	b.connState(conns[5], http.StateNew)
 	require.Equal(t, []int{5}, closed(), "all others are being answered")
-	b.changed(conns[0], http.StateClosed)
-	b.changed(conns[6], http.StateNew)
+	b.connState(conns[0], http.StateClosed)
+	b.connState(conns[6], http.StateNew)
 	require.Empty(t, closed(), "there is room again")
 	require.Len(t, b.conns, 3)
 	for _, i := range []int{3, 4, 6} {
-		b.changed(conns[i], http.StateHijacked)
+		b.connState(conns[i], http.StateHijacked)
 	}
 	require.Empty(t, b.conns)
-	require.Zero(t, b.resting.Len())
+	require.Zero(t, b.idle.Len())
 }
 
 // Strangers who open connections and send nothing keep nobody out.
@@ -73,7 +73,7 @@ func TestIdleConnectionsKeepNobodyOut(t *testing.T) {
 	const most = 8
 	b := newBound(most, quiet())
 	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok") }))
-	srv.Config.ConnState = b.changed
+	srv.Config.ConnState = b.connState
 	srv.Start()
 	defer srv.Close()
 	for range 10 * most {

@@ -7,10 +7,10 @@ import (
 	"strings"
 )
 
-// OnlyHosts answers requests to addresses, to names of this machine (localhost)
-// and to the given names, and nobody else's: a page of a stranger's name that
-// is made to lead here (DNS rebinding) would otherwise be let in by its own
-// browser.
+// OnlyHosts serves requests to addresses, to names of this machine (localhost)
+// and to the given names, and refuses all others. Otherwise a web page whose name
+// is made to lead here (DNS rebinding) could send requests through the browser
+// that shows it.
 func OnlyHosts(next http.Handler, names ...string) http.Handler {
 	known := map[string]bool{"localhost": true}
 	for _, name := range names {
@@ -28,7 +28,7 @@ func OnlyHosts(next http.Handler, names ...string) http.Handler {
 	})
 }
 
-// plainHost is a host without its port, as it is compared.
+// plainHost returns a host without its port, in the form that is compared.
 func plainHost(hostport string) string {
 	host, _, err := net.SplitHostPort(hostport)
 	if err != nil {

@@ -1,5 +1,5 @@
-// Package server assembles the HTTP front: routes, the order of middleware,
-// the one map from a failure's kind to a status, limits, and health.
+// Package server is the HTTP front: routes, the order of middleware, the one map
+// from a failure's kind to a status, limits, and health.
 //
 // What must not live here: what a route does.
 package server
@@ -23,7 +23,7 @@ import (
 // integration's id.
 const ActionPath = "/actions/:id"
 
-// AdminPath is where the admin API lies.
+// AdminPath is the root of the admin API.
 const AdminPath = "/admin/v1"
 
 // Limits of the listener. Productboard waits 5 s in all.
@@ -42,12 +42,12 @@ type Routes struct {
 	// Admin serves everything below AdminPath; nil: the admin API is off.
 	Admin http.Handler
 	// Callback, if set, serves CallbackPath, to which Productboard sends browsers
-	// back: outside of AdminPath, since no token can come there.
+	// back. It is outside of AdminPath, since no browser sends a token there.
 	Callback     http.Handler
 	CallbackPath string
 }
 
-// New makes the public handler.
+// New returns the public handler.
 func New(routes Routes, log *slog.Logger) http.Handler {
 	e := echo.New()
 	e.HideBanner, e.HidePort = true, true
@@ -67,7 +67,7 @@ func New(routes Routes, log *slog.Logger) http.Handler {
 	if routes.Admin == nil {
 		return e
 	}
-	// Through neither Echo nor a ServeMux: both answer some addresses
+	// Neither Echo nor a ServeMux is in between: both answer some addresses
 	// themselves, and here nothing is answered without a token.
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == AdminPath || strings.HasPrefix(r.URL.Path, AdminPath+"/") {
@@ -82,8 +82,8 @@ type discard struct{}
 
 func (discard) Write(p []byte) (int, error) { return len(p), nil }
 
-// requestID gives every request an id of its own, in its log lines and its
-// reply; one that comes from outside is not trusted.
+// requestID assigns every request an id of its own, for its log lines and its
+// reply. An id that comes from outside is not used.
 func requestID() echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
@@ -96,7 +96,7 @@ func requestID() echo.MiddlewareFunc {
 	}
 }
 
-// HTTP makes the http.Server for a handler, with the limits of this room.
+// HTTP returns the http.Server for a handler, with the limits of this room.
 func HTTP(handler http.Handler, out *slog.Logger) *http.Server {
 	fold := telemetry.NewFold(out, "listener")
 	return &http.Server{
@@ -107,12 +107,12 @@ func HTTP(handler http.Handler, out *slog.Logger) *http.Server {
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
 		ErrorLog:          log.New(serverLog{out, fold}, "", 0),
-		ConnState:         newBound(MaxConnections, fold).changed,
+		ConnState:         newBound(MaxConnections, fold).connState,
 	}
 }
 
-// Ops serves health and metrics, on a listener of its own: it is not for the
-// public. ready tells why the process should get no requests, nil if it may.
+// Ops serves health and metrics. It belongs on a listener of its own: it is not
+// for the public. ready returns why the process should get no requests, or nil.
 func Ops(ready func(context.Context) error, metrics http.Handler) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { say(w, http.StatusOK, "ok") })

@@ -10,41 +10,44 @@ import (
 const (
 	// foldFor is how long a repeated line is held back.
 	foldFor = 10 * time.Second
-	// foldBy is how much of a line, in bytes, makes it the same as another.
+	// foldBy is how many bytes of two lines must be equal for them to be the same.
 	foldBy = 40
 	// maxFolded bounds the lines that are remembered.
 	maxFolded = 100
 )
 
-// Fold passes the lines of a library, or of a place that fails for everybody
-// at once, on, each text at most once in 10 s, with the
-// number of those held back: libraries tell of every failed dial, several
-// times a second while Redis is away. It is safe for concurrent use.
+// Fold logs each text at most once in 10 s, with how often it was held back. It
+// is for libraries, and for places that fail for everybody at once: while Redis
+// is away, a library logs every failed dial, several times a second. It is safe
+// for concurrent use.
 type Fold struct {
 	log *slog.Logger
 	now func() time.Time
 
 	mu   sync.Mutex
-	seen map[string]*folded
+	seen map[string]*foldedLine
 }
 
-type folded struct {
+// foldedLine is when a text was last logged, and how often it was held back since.
+type foldedLine struct {
 	last time.Time
 	held int
 }
 
-// NewFold makes a Fold for the lines of a library or place, which they name.
+// NewFold returns a Fold for the lines of a library or place, which they name.
 func NewFold(log *slog.Logger, library string) *Fold {
-	return &Fold{log: log.With(KeyFrom, library), now: time.Now, seen: map[string]*folded{}}
+	return &Fold{log: log.With(KeyFrom, library), now: time.Now, seen: map[string]*foldedLine{}}
 }
 
-// Say passes a line on, or holds it back.
+// Say logs a line, or holds it back.
 func (f *Fold) Say(ctx context.Context, level slog.Level, text string) {
 	if held, ok := f.pass(text[:min(len(text), foldBy)]); ok {
 		f.log.Log(ctx, level, text, KeyRepeated, held)
 	}
 }
 
+// pass reports whether a line with the key is to be logged now, and how many were
+// held back before it.
 func (f *Fold) pass(key string) (held int, ok bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -53,7 +56,7 @@ func (f *Fold) pass(key string) (held int, ok bool) {
 		if len(f.seen) >= maxFolded {
 			clear(f.seen)
 		}
-		line = &folded{}
+		line = &foldedLine{}
 		f.seen[key] = line
 	}
 	now := f.now()

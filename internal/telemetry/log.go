@@ -1,8 +1,8 @@
-// Package telemetry is what the plugin tells about itself: the logger with
-// its context attributes, and the metrics.
+// Package telemetry is what the plugin reports about itself: the logger with its
+// keys and context attributes, and the metrics.
 //
-// What must not live here: anything that decides; a label whose values come
-// from outside without a bound.
+// What must not live here: anything that decides, and a label with values that
+// come from outside without a bound.
 package telemetry
 
 import (
@@ -11,8 +11,8 @@ import (
 	"log/slog"
 )
 
-// NewLogger makes the logger: JSON lines or, with text, human-readable ones.
-// What WithAttrs put into a context is added to every line logged under it.
+// NewLogger returns the logger: JSON lines or, with text, human-readable ones. It
+// adds the attributes that WithAttrs put into a line's context.
 func NewLogger(w io.Writer, level slog.Level, text bool) *slog.Logger {
 	opts := &slog.HandlerOptions{Level: level}
 	var h slog.Handler = slog.NewJSONHandler(w, opts)

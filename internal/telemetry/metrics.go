@@ -29,7 +29,7 @@ type Metrics struct {
 	reconnects *prometheus.CounterVec
 }
 
-// NewMetrics makes the metrics with a registry of their own.
+// NewMetrics returns the metrics with a registry of their own.
 func NewMetrics() *Metrics {
 	m := &Metrics{
 		registry: prometheus.NewRegistry(),
@@ -100,7 +100,7 @@ func (m *Metrics) Token(grant, result string) { m.tokens.WithLabelValues(grant, 
 // NeedsReconnect counts an integration whose credential stopped working.
 func (m *Metrics) NeedsReconnect(side string) { m.reconnects.WithLabelValues(side).Inc() }
 
-// Gauge adds a figure that is asked for when the metrics are read.
+// Gauge adds a figure that is read when the metrics are.
 func (m *Metrics) Gauge(name, help string, read func() float64) {
 	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, read))
 }
@@ -110,16 +110,16 @@ func (m *Metrics) Handler() http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
 }
 
-// Names tells every metric that is exported, with the labels it may have, for
-// what is written about them elsewhere (alert rules, dashboards, documents)
-// to be held against. A histogram is there by the names of its series.
+// Names returns every exported metric with the labels that it may have. Tests
+// compare alert rules, dashboards and documents with it. A histogram is there
+// under the names of its series.
 func (m *Metrics) Names() map[string][]string {
 	descs := make(chan *prometheus.Desc)
 	go func() {
 		defer close(descs)
 		m.registry.Describe(descs)
 	}()
-	// A Desc tells its name by no other way.
+	// A Desc has no other way to get at its name.
 	form := regexp.MustCompile(`^Desc\{fqName: "([^"]*)", help: .*, variableLabels: \{(.*)\}\}$`)
 	names := map[string][]string{}
 	for d := range descs {

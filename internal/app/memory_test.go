@@ -52,7 +52,7 @@ func (p performing) Perform(ctx context.Context, _ connections.Key, _ int64) err
 func TestRunsHoldMemory(t *testing.T) {
 	budget := memory.NewBudget(8 << 20)
 	run := func(tenant string, do performing) error {
-		return admitted{do, budget}.Perform(t.Context(), connections.Key{Tenant: tenant}, 1)
+		return memoryPerformer{do, budget}.Perform(t.Context(), connections.Key{Tenant: tenant}, 1)
 	}
 	require.NoError(t, run("acme", func(ctx context.Context) error {
 		require.NoError(t, memory.Take(ctx, memory.Free+4<<20))

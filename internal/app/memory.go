@@ -13,20 +13,21 @@ import (
 	"pushbutton/internal/pbapi"
 )
 
-// defaultBudget is what large texts and answers may take where the process has
-// no limit of its own, in bytes.
+// defaultBudget is the memory for large texts and answers where the process has no
+// limit of its own, in bytes.
 const defaultBudget = 256 << 20
 
-// What an item weighs while it becomes an issue, in bytes: its text in all the
-// forms that it goes through, and what the parser makes of each of its tags.
-// Both were measured with 512 kB of plain text and of nothing but tags.
+// The memory that an item takes while it becomes an issue, in bytes: for its text
+// in all the forms that it goes through, and for each tag once parsed. Both were
+// measured, with 512 kB of plain text and with 512 kB of nothing but tags.
 const (
 	textWeight = 8
 	tagWeight  = 700
 )
 
-// newBudget makes the process' budget: as configured, else half of GOMEMLIMIT,
-// which leaves the other half to what is always there and to garbage.
+// newBudget returns the process' budget: as configured, or else half of
+// GOMEMLIMIT. The other half is for everything that is always there, and for
+// garbage.
 func newBudget(cfg config.Config) *memory.Budget {
 	total := cfg.MemoryBudget
 	if limit := debug.SetMemoryLimit(-1); total == 0 && limit < math.MaxInt64 {
@@ -38,24 +39,25 @@ func newBudget(cfg config.Config) *memory.Budget {
 	return memory.NewBudget(total)
 }
 
-// admitted is a Performer whose runs hold what they take of the memory.
-type admitted struct {
+// memoryPerformer is a Performer whose runs take their memory from a budget.
+type memoryPerformer struct {
 	jobs.Performer
 	budget *memory.Budget
 }
 
 // Perform implements jobs.Performer.
-func (a admitted) Perform(ctx context.Context, key connections.Key, run int64) error {
+func (a memoryPerformer) Perform(ctx context.Context, key connections.Key, run int64) error {
 	ctx, end := a.budget.Begin(ctx, key.Tenant)
 	defer end()
 	return a.Performer.Perform(ctx, key, run)
 }
 
-// weighed is a session whose items are rendered only if there is memory for it.
-type weighed struct{ *pbapi.Session }
+// memorySession is a session that takes memory for rendering each item that it
+// reads.
+type memorySession struct{ *pbapi.Session }
 
 // GetEntity implements actions.Productboard.
-func (w weighed) GetEntity(ctx context.Context, id string, fields ...string) (pbapi.Entity, error) {
+func (w memorySession) GetEntity(ctx context.Context, id string, fields ...string) (pbapi.Entity, error) {
 	e, err := w.Session.GetEntity(ctx, id, fields...)
 	if err != nil {
 		return pbapi.Entity{}, err
@@ -66,7 +68,7 @@ func (w weighed) GetEntity(ctx context.Context, id string, fields ...string) (pb
 	return e, nil
 }
 
-// rendering is how much memory it takes to make an issue of an item.
+// rendering returns how much memory it takes to turn an item into an issue.
 func rendering(e pbapi.Entity) int64 {
 	var weight int64
 	for _, raw := range e.Fields {

@@ -14,9 +14,9 @@ import (
 	"pushbutton/internal/tenants"
 )
 
-// A stranger cannot fill the log: what he brings about is one line with a
-// number. Clicks that are a tenant's keep a line each.
-func TestStrangersAreFolded(t *testing.T) {
+// Callers without a credential cannot fill the log: their refusals are one line
+// with a number. Clicks of a tenant keep a line each.
+func TestUnauthenticatedCallersAreFolded(t *testing.T) {
 	a, _ := adminApp(t)
 	log := &lines{}
 	a.log = slog.New(slog.NewTextHandler(log, nil))

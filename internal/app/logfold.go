@@ -8,14 +8,14 @@ import (
 	"pushbutton/internal/telemetry"
 )
 
-// strangersFolded is the log of the public handler: what somebody without a
-// credential brings about is told once in a while, with how often it was.
-func strangersFolded(log *slog.Logger) *slog.Logger {
-	return slog.New(telemetry.Folded(log.Handler(), strangers))
+// publicLog returns the log of the public handler. It folds the lines that anybody
+// can cause without a credential.
+func publicLog(log *slog.Logger) *slog.Logger {
+	return slog.New(telemetry.NewFoldHandler(log.Handler(), unauthenticated))
 }
 
-// strangers tells the lines about callers who did not prove who they are.
-func strangers(r slog.Record) (key string, fold bool) {
+// unauthenticated finds the lines about callers who were not authenticated.
+func unauthenticated(r slog.Record) (key string, fold bool) {
 	const action, token = "action", "token refused"
 	switch r.Message {
 	case token:
