@@ -26,10 +26,10 @@ func (t *Target) issue(i Issue) (Issue, error) {
 	if named := t.opts.mapping.color(strings.TrimSpace(i.Status)); named != "" {
 		i.Color = named
 	}
-	shown := func(s string) string {
+	visible := func(s string) string {
 		return text.Cut(text.OneLine(text.Beginning(t.mask(s), text.MaxIssueText)), text.MaxIssueText)
 	}
-	i.Key, i.Title, i.Status = shown(i.Key), shown(i.Title), shown(i.Status)
+	i.Key, i.Title, i.Status = visible(i.Key), visible(i.Title), visible(i.Status)
 	i.URL = t.link(t.mask(i.URL))
 	return i, nil
 }

@@ -18,15 +18,15 @@ const maxRef = 100
 // its error and informs the observer.
 func (t *Target) run(ctx context.Context, op string, do func(context.Context) error) error {
 	start := time.Now()
-	err := t.bounded(ctx, op, do)
-	t.limited(ctx, err)
+	err := t.runWithin(ctx, op, do)
+	t.shareRateLimit(ctx, err)
 	if t.opts.Observe != nil {
 		t.opts.Observe(Observation{Type: t.opts.Type, Op: op, Duration: time.Since(start), Outcome: OutcomeOf(err), Err: err})
 	}
 	return err
 }
 
-func (t *Target) bounded(ctx context.Context, op string, do func(context.Context) error) error {
+func (t *Target) runWithin(ctx context.Context, op string, do func(context.Context) error) error {
 	if err := context.Cause(ctx); err != nil {
 		return t.fault(op, fault.Wrap(fault.Canceled, "", err)) // nothing was sent
 	}
@@ -36,7 +36,7 @@ func (t *Target) bounded(ctx context.Context, op string, do func(context.Context
 	}
 	own, cancel := context.WithTimeoutCause(ctx, limit, &timeoutError{tracker: t.traits.Name, op: op, limit: limit})
 	defer cancel()
-	err := guarded(own, do)
+	err := recoverPanic(own, do)
 	if err == nil {
 		return nil
 	}
@@ -58,10 +58,10 @@ func (e *timeoutError) Error() string {
 
 func (e *timeoutError) Unwrap() error { return context.DeadlineExceeded }
 
-// guarded calls do and turns its panic into an unsure error. An error that nobody
+// recoverPanic calls do and turns its panic into an unsure error. An error that nobody
 // classified after the context had ended gets the context's cause, which says
 // whose limit it was.
-func guarded(ctx context.Context, do func(context.Context) error) (err error) {
+func recoverPanic(ctx context.Context, do func(context.Context) error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = &fault.Error{Kind: fault.Internal, Unsure: true, Err: fmt.Errorf("panic: %v\n%s", p, debug.Stack())}

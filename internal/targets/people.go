@@ -17,10 +17,10 @@ const (
 // directory remembers which account has an e-mail address.
 type directory struct {
 	mu    sync.Mutex
-	known map[string]known
+	known map[string]account
 }
 
-type known struct {
+type account struct {
 	id    string
 	until time.Time
 }
@@ -36,9 +36,9 @@ func (d *directory) put(email, id string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.known == nil || len(d.known) >= maxPeople {
-		d.known = map[string]known{}
+		d.known = map[string]account{}
 	}
-	d.known[email] = known{id: id, until: time.Now().Add(personLife)}
+	d.known[email] = account{id: id, until: time.Now().Add(personLife)}
 }
 
 func (d *directory) forget() {

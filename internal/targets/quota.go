@@ -34,9 +34,9 @@ func (t *Target) Ready(ctx context.Context) error {
 	return nil
 }
 
-// limited passes a rate limit on to all who share the Quota. If that fails, each
+// shareRateLimit passes a rate limit on to all who share the Quota. If that fails, each
 // of them is refused once, no more.
-func (t *Target) limited(ctx context.Context, err error) {
+func (t *Target) shareRateLimit(ctx context.Context, err error) {
 	if t.opts.Quota == nil || err == nil || fault.KindOf(err) != fault.RateLimited {
 		return
 	}

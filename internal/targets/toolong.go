@@ -43,9 +43,9 @@ type shrink struct {
 }
 
 // TooLong puts a TooLongError into the chain of a refusal.
-func TooLong(err error, field string, limit int, said string) error {
+func TooLong(err error, field string, limit int, message string) error {
 	e := *fault.From(err)
-	e.Err = &TooLongError{Field: field, Limit: limit, Message: said, Err: cause(err, e.Err)}
+	e.Err = &TooLongError{Field: field, Limit: limit, Message: message, Err: cause(err, e.Err)}
 	return &e
 }
 

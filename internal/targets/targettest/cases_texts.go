@@ -39,7 +39,7 @@ func testTexts(t *testing.T, b *bench) {
 			stored := b.server.Issues(t, draft.Marker)
 			require.Len(t, stored, 1)
 			assert.Equal(t, stored[0].Title, made.Title)
-			assert.Equal(t, text.Title(words, target.Traits().Limits.Title), b.shown(stored[0].Title))
+			assert.Equal(t, text.Title(words, target.Traits().Limits.Title), b.withoutBreaks(stored[0].Title))
 			assert.NotEmpty(t, stored[0].Text)
 		})
 	}
@@ -175,7 +175,7 @@ func testTitleCut(t *testing.T, b *bench) {
 			require.Len(t, stored, 1)
 			title := stored[0].Title
 			assert.LessOrEqual(t, utf8.RuneCountInString(title), limit)
-			assert.True(t, strings.HasPrefix(text, strings.TrimSuffix(b.shown(title), "…")), title)
+			assert.True(t, strings.HasPrefix(text, strings.TrimSuffix(b.withoutBreaks(title), "…")), title)
 		})
 	}
 }
@@ -195,7 +195,7 @@ func testTitleReferences(t *testing.T, b *bench) {
 		stored := b.server.Issues(t, draft.Marker)
 		require.Len(t, stored, 1)
 		assert.Empty(t, b.server.References(stored[0].Title), stored[0].Title)
-		assert.Equal(t, text, b.shown(stored[0].Title), "what people read")
+		assert.Equal(t, text, b.withoutBreaks(stored[0].Title), "what people read")
 
 		shown, err := target.Preview(t.Context(), draft)
 		require.NoError(t, err)

@@ -43,9 +43,9 @@ func assertShown(t *testing.T, i targets.Issue) {
 	assert.NotContains(t, i.URL, "@")
 }
 
-// said is every issue that a target has of one that is known, each by another
-// way, and the errors of the ways that failed.
-func said(t *testing.T, target *targets.Target, made targets.Issue, marker targets.Marker) (all []targets.Issue, errs []error) {
+// allAnswers returns a known issue as each way of the target shows it, and the
+// errors of the ways that failed.
+func allAnswers(t *testing.T, target *targets.Target, made targets.Issue, marker targets.Marker) (all []targets.Issue, errs []error) {
 	t.Helper()
 	add := func(able bool, err error, issues ...targets.Issue) {
 		switch {
@@ -110,7 +110,7 @@ func testHostileWords(t *testing.T, b *bench) {
 		t.Run(name, func(t *testing.T) {
 			b.proxy.On(Any, Behaviour{Pass: true, Change: changed(replace)})
 			defer b.proxy.Off()
-			all, _ := said(t, target, made, draft.Marker)
+			all, _ := allAnswers(t, target, made, draft.Marker)
 			again := newDraft()
 			fresh, err := target.Create(t.Context(), again)
 			if err == nil {
@@ -143,7 +143,7 @@ func testHostileIDs(t *testing.T, b *bench) {
 				}
 				return s
 			})})
-			all, errs := said(t, target, made, draft.Marker)
+			all, errs := allAnswers(t, target, made, draft.Marker)
 			for _, i := range all {
 				assertShown(t, i)
 			}

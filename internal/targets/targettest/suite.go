@@ -187,9 +187,9 @@ type bench struct {
 	logs bytes.Buffer
 }
 
-// shown is a stored title as people read it: without the invisible breaks, which
+// withoutBreaks returns a stored title without the invisible breaks, which
 // only a tracker that reads titles may get.
-func (b *bench) shown(title string) string {
+func (b *bench) withoutBreaks(title string) string {
 	if b.server.References == nil {
 		return title
 	}

@@ -14,13 +14,13 @@ func TrimLines(s string) string {
 	for i, line := range lines {
 		lines[i] = strings.TrimRight(line, " \t\r")
 	}
-	said := func(line string) bool { return line != "" }
-	first := slices.IndexFunc(lines, said)
+	filled := func(line string) bool { return line != "" }
+	first := slices.IndexFunc(lines, filled)
 	if first < 0 {
 		return ""
 	}
 	last := len(lines)
-	for !said(lines[last-1]) {
+	for !filled(lines[last-1]) {
 		last--
 	}
 	return strings.Join(lines[first:last], "\n")

@@ -7,23 +7,23 @@ import "strings"
 const MaxPublic = 255
 
 const (
-	// minSaid is how much of a tracker's own words is kept however long the
+	// minMessage is how much of a tracker's own words is kept however long the
 	// advice is, in characters.
-	minSaid = 40
+	minMessage = 40
 	// MaxNames bounds the names in a sentence, in characters.
 	MaxNames = 80
 )
 
-// WithAdvice returns the sentence for a refusal in the tracker's own words. They are
-// cut so that the advice behind them fits. advice begins with the full stop, or
-// with what ends the sentence (". Ask your admin ...").
-func WithAdvice(tracker, said, advice string) string {
-	said = Title(said, max(minSaid, MaxPublic-len(tracker)-len(": ")-len(advice)))
-	return tracker + ": " + strings.TrimRight(said, ". ") + advice
+// WithAdvice returns the sentence for a refusal in the tracker's own words. They
+// are cut so that the advice behind them fits. advice begins with the full stop,
+// or with what ends the sentence (". Ask your admin ...").
+func WithAdvice(tracker, message, advice string) string {
+	message = Title(message, max(minMessage, MaxPublic-len(tracker)-len(": ")-len(advice)))
+	return tracker + ": " + strings.TrimRight(message, ". ") + advice
 }
 
-// OnlyNames is the part of a sentence that says what there is instead of what the
-// settings name, ", only A, B", cut; "" if there is nothing.
+// OnlyNames returns the part of a sentence that lists what exists instead of what
+// the settings name, ", only A, B", cut. It is "" for an empty list.
 func OnlyNames[T any](all []T, name func(T) string) string {
 	if len(all) == 0 {
 		return ""
