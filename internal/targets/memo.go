@@ -45,6 +45,14 @@ func (m *Memo[T]) Renew(ctx context.Context, load func(context.Context) (T, erro
 	return made, nil
 }
 
+// Last returns what was looked up last, however long ago; ok is false if
+// nothing is known.
+func (m *Memo[T]) Last() (known T, ok bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.known, !m.until.IsZero()
+}
+
 // Forget drops what is known, so that the next Get looks it up.
 func (m *Memo[T]) Forget() {
 	m.mu.Lock()
@@ -52,3 +60,27 @@ func (m *Memo[T]) Forget() {
 	var none T
 	m.known, m.until = none, time.Time{}
 }
+
+// Remembered is a Memo that knows its look-up: what the names in an
+// integration's settings mean in the tracker.
+type Remembered[T any] struct {
+	memo Memo[T]
+	load func(context.Context) (T, error)
+}
+
+// Remember returns a Remembered that knows nothing yet.
+func Remember[T any](load func(context.Context) (T, error)) *Remembered[T] {
+	return &Remembered[T]{load: load}
+}
+
+// Get returns what is known, else what the look-up finds.
+func (r *Remembered[T]) Get(ctx context.Context) (T, error) { return r.memo.Get(ctx, r.load) }
+
+// Renew looks it up whatever is known.
+func (r *Remembered[T]) Renew(ctx context.Context) (T, error) { return r.memo.Renew(ctx, r.load) }
+
+// Last returns what was looked up last, as Memo.Last does.
+func (r *Remembered[T]) Last() (known T, ok bool) { return r.memo.Last() }
+
+// Forget drops what is known, so that the next Get looks it up.
+func (r *Remembered[T]) Forget() { r.memo.Forget() }

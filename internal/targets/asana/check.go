@@ -9,8 +9,8 @@ import (
 
 // Check implements targets.Driver.
 func (d *driver) Check(ctx context.Context) error {
-	d.planner.forget()
-	p, err := d.planner.get(ctx)
+	d.resolved.Forget()
+	res, err := d.resolved.Get(ctx)
 	if err != nil {
 		return err
 	}
@@ -26,6 +26,6 @@ func (d *driver) Check(ctx context.Context) error {
 			return err
 		}
 	}
-	_, _, err = d.planner.tagsFor(ctx, p, []string{"check"})
+	_, _, err = d.tagsFor(ctx, res, []string{"check"})
 	return err
 }

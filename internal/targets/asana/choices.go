@@ -30,7 +30,7 @@ func (d *driver) Choices(ctx context.Context, setting string) ([]targets.Choice,
 			return nil, err
 		}
 	case setStatusField:
-		fields, err := d.planner.customFields(ctx)
+		fields, err := d.customFields(ctx)
 		if err != nil {
 			return nil, err
 		}

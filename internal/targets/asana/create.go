@@ -11,18 +11,18 @@ import (
 // Create implements targets.Driver.
 func (d *driver) Create(ctx context.Context, draft targets.Draft) (targets.Issue, error) {
 	const op = "create task"
-	p, err := d.planner.get(ctx)
+	res, err := d.resolved.Get(ctx)
 	if err != nil {
 		return targets.Issue{}, err
 	}
-	tags, unknown, err := d.planner.tagsFor(ctx, p, draft.Labels)
+	tags, unknown, err := d.tagsFor(ctx, res, draft.Labels)
 	if err != nil {
 		return targets.Issue{}, err
 	}
 	t := write{Type: d.cfg.typ, Tags: tags, Parent: d.cfg.parent}
 	d.texts(&t, draft, draft.Marker, unknown)
-	if p.section != "" {
-		t.Memberships = []membership{{Project: d.cfg.project, Section: p.section}}
+	if res.section != "" {
+		t.Memberships = []membership{{Project: d.cfg.project, Section: res.section}}
 	} else {
 		t.Projects = []string{d.cfg.project}
 	}
@@ -32,7 +32,7 @@ func (d *driver) Create(ctx context.Context, draft targets.Draft) (targets.Issue
 	var made task
 	if err := d.change(ctx, op, http.MethodPost, "/tasks", summary(), t, &made); err != nil {
 		if remembered(err) {
-			d.planner.forget() // the project has changed
+			d.resolved.Forget() // the project has changed
 			return targets.Issue{}, targets.Stale(err)
 		}
 		return targets.Issue{}, err
@@ -40,7 +40,7 @@ func (d *driver) Create(ctx context.Context, draft targets.Draft) (targets.Issue
 	if made.GID == "" {
 		return targets.Issue{}, wire.Unreadable(op, errNoTask)
 	}
-	return d.portable(p, made), nil
+	return d.portable(res, made), nil
 }
 
 // texts fills in what create and update have in common.

@@ -23,7 +23,7 @@ func (d *driver) ListFields(ctx context.Context) ([]targets.FieldInfo, error) {
 		{ID: fieldDue, Name: "Due date", Type: targets.ValueDate},
 		{ID: fieldStart, Name: "Start date", Type: targets.ValueDate},
 	}
-	fields, err := d.planner.customFields(ctx)
+	fields, err := d.customFields(ctx)
 	if err != nil {
 		return nil, err
 	}

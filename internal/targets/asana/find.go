@@ -51,7 +51,7 @@ func (d *driver) Find(ctx context.Context, marker targets.Marker) (*targets.Issu
 }
 
 func (d *driver) findExternal(ctx context.Context, marker targets.Marker) (*targets.Issue, error) {
-	p, err := d.planner.get(ctx)
+	res, err := d.resolved.Get(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -60,13 +60,14 @@ func (d *driver) findExternal(ctx context.Context, marker targets.Marker) (*targ
 	switch {
 	case err != nil && fault.KindOf(err) == fault.NotFound:
 		// None, if the same token and address do show the project.
-		return nil, d.planner.prove(ctx)
+		_, err := d.resolved.Renew(ctx)
+		return nil, err
 	case err != nil:
 		return nil, err
 	case found.GID == "":
 		return nil, notAsana("find task", errNoTask)
 	}
-	issue := d.portable(p, found)
+	issue := d.portable(res, found)
 	return &issue, nil
 }
 
@@ -79,7 +80,7 @@ func (d *driver) FindAll(ctx context.Context, marker targets.Marker) ([]targets.
 // compares the reference that each ends with.
 func (d *driver) scan(ctx context.Context, marker targets.Marker, span time.Duration) ([]targets.Issue, error) {
 	const op = "list tasks"
-	p, err := d.planner.get(ctx)
+	res, err := d.resolved.Get(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -98,7 +99,7 @@ func (d *driver) scan(ctx context.Context, marker targets.Marker, span time.Dura
 	})
 	var out []targets.Issue
 	for _, t := range all {
-		out = append(out, d.portable(p, t))
+		out = append(out, d.portable(res, t))
 	}
 	return out, nil
 }

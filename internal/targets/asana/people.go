@@ -10,7 +10,7 @@ import (
 // FindPerson implements targets.People. Asana knows users by their address;
 // one outside the workspace cannot be given its tasks.
 func (d *driver) FindPerson(ctx context.Context, email string) (string, error) {
-	p, err := d.planner.get(ctx)
+	res, err := d.resolved.Get(ctx)
 	if err != nil {
 		return "", err
 	}
@@ -26,7 +26,7 @@ func (d *driver) FindPerson(ctx context.Context, email string) (string, error) {
 		return "", err
 	}
 	for _, w := range found.Workspaces {
-		if w.GID == p.workspace {
+		if w.GID == res.workspace {
 			return found.GID, nil
 		}
 	}

@@ -13,7 +13,7 @@ import (
 
 // Read implements targets.Reader.
 func (d *driver) Read(ctx context.Context, id string) (targets.Issue, error) {
-	p, err := d.planner.get(ctx)
+	res, err := d.resolved.Get(ctx)
 	if err != nil {
 		return targets.Issue{}, err
 	}
@@ -21,7 +21,7 @@ func (d *driver) Read(ctx context.Context, id string) (targets.Issue, error) {
 	if err != nil {
 		return targets.Issue{}, err
 	}
-	return d.portable(p, found), nil
+	return d.portable(res, found), nil
 }
 
 // Resolve implements targets.Resolver. Addresses have several forms, and a
@@ -64,14 +64,14 @@ func taskNamed(id string) string { return "task " + text.Title(id, 20) }
 
 // portable is a task in everybody's words. A completed one is done; until then
 // it has started once it has left the section where new ones go.
-func (d *driver) portable(p *plan, t task) targets.Issue {
+func (d *driver) portable(res *resolved, t task) targets.Issue {
 	out := targets.Issue{ID: t.GID, Key: t.GID, URL: d.cfg.url + "/0/" + d.cfg.project + "/" + t.GID, Title: t.Name, Status: "Incomplete"}
 	if strings.HasPrefix(t.Link, d.cfg.url+"/") {
 		out.URL = t.Link
 	}
-	first := p.section
-	if first == "" && len(p.sections) > 0 {
-		first = p.sections[0].GID
+	first := res.section
+	if first == "" && len(res.sections) > 0 {
+		first = res.sections[0].GID
 	}
 	for _, m := range t.Members {
 		if m.Project.GID == d.cfg.project && m.Section.Name != "" {
@@ -81,10 +81,10 @@ func (d *driver) portable(p *plan, t task) targets.Issue {
 			}
 		}
 	}
-	if p.status != "" {
+	if res.status != "" {
 		out.Status, out.Progress = "Incomplete", targets.Open
 		for _, f := range t.Fields {
-			if f.GID == p.status && f.Enum != nil {
+			if f.GID == res.status && f.Enum != nil {
 				out.Status, out.Color, out.Progress = f.Enum.Name, color(f.Enum.Color), targets.Started
 			}
 		}

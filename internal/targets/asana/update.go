@@ -14,7 +14,7 @@ import (
 // stays, and so do its tags.
 func (d *driver) Update(ctx context.Context, id string, draft targets.Draft) (targets.Issue, error) {
 	const op = "update task"
-	p, err := d.planner.get(ctx)
+	res, err := d.resolved.Get(ctx)
 	if err != nil {
 		return targets.Issue{}, err
 	}
@@ -22,7 +22,7 @@ func (d *driver) Update(ctx context.Context, id string, draft targets.Draft) (ta
 	if err != nil {
 		return targets.Issue{}, err
 	}
-	tags, unknown, err := d.planner.tagsFor(ctx, p, draft.Labels)
+	tags, unknown, err := d.tagsFor(ctx, res, draft.Labels)
 	if err != nil {
 		return targets.Issue{}, err
 	}
@@ -47,7 +47,7 @@ func (d *driver) Update(ctx context.Context, id string, draft targets.Draft) (ta
 	if changed.GID == "" {
 		return targets.Issue{}, wire.Unreadable(op, errNoTask)
 	}
-	return d.portable(p, changed), nil
+	return d.portable(res, changed), nil
 }
 
 // touch changes a task that exists.

@@ -13,16 +13,16 @@ import (
 
 // Check implements targets.Driver.
 func (d *driver) Check(ctx context.Context) error {
-	d.planner.forget()
+	d.resolved.Forget()
 	d.made.Store(0)
-	p, err := d.planner.get(ctx)
+	res, err := d.resolved.Get(ctx)
 	if err != nil {
 		return err
 	}
 	if _, err := d.carriers(ctx, "pb-check"); err != nil {
 		return err
 	}
-	if _, err := d.planner.statesOf(ctx, p.typ); err != nil { // Create reads them too
+	if _, err := d.statesOf(ctx, res.typ); err != nil { // Create reads them too
 		return err
 	}
 	if d.cfg.parent > 0 {
@@ -33,7 +33,7 @@ func (d *driver) Check(ctx context.Context) error {
 			return err
 		}
 	}
-	err = d.rehearse(ctx, p, targets.Draft{Marker: "check"})
+	err = d.rehearse(ctx, res, targets.Draft{Marker: "check"})
 	rules := rulesOf(err)
 	if len(rules) > 0 && !slices.ContainsFunc(rules, func(r rule) bool { return !r.missing() || slices.Contains(ours(), r.Ref) }) {
 		return nil // what is required may be mapped: ListFields tells
@@ -46,17 +46,17 @@ const rehearsed = "Productboard rehearsal"
 
 // rehearse sends a create that is only to be validated, which makes nothing. A
 // server that makes something all the same is asked once and never again.
-func (d *driver) rehearse(ctx context.Context, p *plan, draft targets.Draft) error {
+func (d *driver) rehearse(ctx context.Context, res *resolved, draft targets.Draft) error {
 	const op = "rehearse a create"
 	if id := d.made.Load(); id > 0 {
 		return notRehearsed(op, id)
 	}
 	draft.Title = rehearsed
-	ops, err := d.ops(ctx, p, draft)
+	ops, err := d.ops(ctx, res, draft)
 	if err != nil {
 		return err
 	}
-	reply, err := d.patch(ctx, op, methodCreate, d.createAddress(p, url.Values{"validateOnly": {"true"}}), ops)
+	reply, err := d.patch(ctx, op, methodCreate, d.createAddress(res, url.Values{"validateOnly": {"true"}}), ops)
 	if err != nil {
 		return wire.Sure(err)
 	}

@@ -20,7 +20,7 @@ func (d *driver) Close(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	states, err := d.planner.statesOf(ctx, found.text(fieldType))
+	states, err := d.statesOf(ctx, found.text(fieldType))
 	if err != nil {
 		return err
 	}

@@ -17,25 +17,25 @@ import (
 // Create implements targets.Driver.
 func (d *driver) Create(ctx context.Context, draft targets.Draft) (targets.Issue, error) {
 	const op = "create work item"
-	p, err := d.planner.get(ctx)
+	res, err := d.resolved.Get(ctx)
 	if err != nil {
 		return targets.Issue{}, err
 	}
-	states, err := d.planner.statesOf(ctx, p.typ)
+	states, err := d.statesOf(ctx, res.typ)
 	if err != nil {
 		return targets.Issue{}, err
 	}
-	ops, err := d.ops(ctx, p, draft)
+	ops, err := d.ops(ctx, res, draft)
 	if err != nil {
 		return targets.Issue{}, err
 	}
-	made, err := d.patch(ctx, op, methodCreate, d.createAddress(p, nil), ops)
+	made, err := d.patch(ctx, op, methodCreate, d.createAddress(res, nil), ops)
 	if err != nil {
 		if remembered(err) {
-			d.planner.forget() // the process has changed
+			d.resolved.Forget() // the process has changed
 			return targets.Issue{}, targets.Stale(err)
 		}
-		return targets.Issue{}, p.tooLong(err)
+		return targets.Issue{}, res.tooLong(err)
 	}
 	if made.ID == 0 {
 		return targets.Issue{}, wire.Unreadable(op, errors.New("no work item in the answer"))
@@ -43,17 +43,17 @@ func (d *driver) Create(ctx context.Context, draft targets.Draft) (targets.Issue
 	return d.shown(made, states), nil
 }
 
-func (d *driver) createAddress(p *plan, query url.Values) string {
-	return d.wit("workitems/$"+escape(p.typ), query)
+func (d *driver) createAddress(res *resolved, query url.Values) string {
+	return d.wit("workitems/$"+escape(res.typ), query)
 }
 
 // ops is a new item as a patch.
-func (d *driver) ops(ctx context.Context, p *plan, draft targets.Draft) ([]op, error) {
+func (d *driver) ops(ctx context.Context, res *resolved, draft targets.Draft) ([]op, error) {
 	tags := append(tagged(draft.Labels), string(draft.Marker))
 	if draft.Marker == "" {
 		tags = tags[:len(tags)-1]
 	}
-	ops := d.texts(p, draft)
+	ops := d.texts(res, draft)
 	ops = appendField(ops, fieldTags, strings.Join(tags, tagSeparator))
 	ops = appendField(ops, fieldArea, d.cfg.area)
 	ops = appendField(ops, fieldIteration, d.cfg.iteration)
@@ -71,13 +71,13 @@ func (d *driver) ops(ctx context.Context, p *plan, draft targets.Draft) ([]op, e
 }
 
 // texts are title and description.
-func (d *driver) texts(p *plan, draft targets.Draft) []op {
+func (d *driver) texts(res *resolved, draft targets.Draft) []op {
 	title := draft.Title
 	for n := maxTitle; richtext.UTF16Len(title) > maxTitle; n-- {
 		title = text.Title(draft.Title, n)
 	}
 	ops := appendField(nil, fieldTitle, title)
-	return appendField(ops, p.description, written(draft))
+	return appendField(ops, res.description, written(draft))
 }
 
 // further is what the mapping fills besides.
@@ -86,7 +86,7 @@ func (d *driver) further(ctx context.Context, ops []op, draft targets.Draft) ([]
 	if len(draft.Fields) == 0 {
 		return ops, nil
 	}
-	all, err := d.planner.allFields(ctx)
+	all, err := d.allFields(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -42,14 +42,16 @@ const (
 
 type driver struct {
 	client
-	planner *planner
+	resolved *targets.Remembered[*resolved]
 	// made is the work item that a rehearsal made, against its word; 0: none.
 	made atomic.Int64
 }
 
 func newDriver(cfg config, http *outbound.Client) *driver {
 	c := client{http: http, cfg: cfg, pause: &pause{}}
-	return &driver{client: c, planner: &planner{client: c}}
+	d := &driver{client: c}
+	d.resolved = targets.Remember(d.resolveSettings)
+	return d
 }
 
 // Traits implements targets.Driver.

@@ -115,16 +115,16 @@ func remembered(err error) bool {
 }
 
 // tooLong marks a refusal of a text for its length. No limit is named.
-func (p *plan) tooLong(err error) error {
-	for _, r := range rulesOf(err) {
-		if !strings.Contains(strings.ToLower(r.Flags), "invalidtoolong") {
+func (r *resolved) tooLong(err error) error {
+	for _, broken := range rulesOf(err) {
+		if !strings.Contains(strings.ToLower(broken.Flags), "invalidtoolong") {
 			continue
 		}
-		field := r.Ref
-		if field == p.description {
+		field := broken.Ref
+		if field == r.description {
 			field = ""
 		}
-		return targets.TooLong(err, field, 0, "'"+r.label()+"' is too long")
+		return targets.TooLong(err, field, 0, "'"+broken.label()+"' is too long")
 	}
 	return err
 }
@@ -251,7 +251,7 @@ func (d *driver) explain(ctx context.Context, op, id string, err error) error {
 		}
 	}
 	return wire.Absence{Op: op, Tracker: name, Issue: itemNamed(id), Account: "the token's account", CheckPlace: func(ctx context.Context) error {
-		if _, why := d.planner.load(ctx); why != nil || !saysNoItem(err) {
+		if _, why := d.resolveSettings(ctx); why != nil || !saysNoItem(err) {
 			return why
 		}
 		return &fault.Error{Kind: fault.NotFound}

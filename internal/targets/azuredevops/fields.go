@@ -39,23 +39,23 @@ func ours() []string {
 // rehearsed create.
 func (d *driver) ListFields(ctx context.Context) ([]targets.FieldInfo, error) {
 	const op = "read fields of the type"
-	p, err := d.planner.get(ctx)
+	res, err := d.resolved.Get(ctx)
 	if err != nil {
 		return nil, err
 	}
-	all, err := d.planner.allFields(ctx)
+	all, err := d.allFields(ctx)
 	if err != nil {
 		return nil, err
 	}
 	var ofType list[typeField]
-	if err := d.get(ctx, op, d.wit("workitemtypes/"+escape(p.typ)+"/fields", url.Values{"$expand": {"all"}}), wire.List(&ofType, manyFields)); err != nil {
+	if err := d.get(ctx, op, d.wit("workitemtypes/"+escape(res.typ)+"/fields", url.Values{"$expand": {"all"}}), wire.List(&ofType, manyFields)); err != nil {
 		return nil, err
 	}
 	if ofType.Value == nil {
 		return nil, notAzure(op, errors.New("the answer holds no list"))
 	}
-	rules := rulesOf(d.rehearse(ctx, p, targets.Draft{}))
-	skipped := append(ours(), p.description)
+	rules := rulesOf(d.rehearse(ctx, res, targets.Draft{}))
+	skipped := append(ours(), res.description)
 	var out []targets.FieldInfo
 	for _, f := range ofType.Value {
 		native, known := all[f.Ref]

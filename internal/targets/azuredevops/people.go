@@ -10,11 +10,11 @@ import (
 // under this address. There is no look-up for that which a token for work
 // items alone may use, so an assignment is rehearsed.
 func (d *driver) FindPerson(ctx context.Context, email string) (string, error) {
-	p, err := d.planner.get(ctx)
+	res, err := d.resolved.Get(ctx)
 	if err != nil {
 		return "", err
 	}
-	err = d.rehearse(ctx, p, targets.Draft{Assignee: email})
+	err = d.rehearse(ctx, res, targets.Draft{Assignee: email})
 	switch {
 	case err == nil:
 		return email, nil

@@ -60,7 +60,7 @@ func (d *driver) item(ctx context.Context, id string, query url.Values) (workIte
 
 // portable is an item in everybody's words.
 func (d *driver) portable(ctx context.Context, w workItem) (targets.Issue, error) {
-	states, err := d.planner.statesOf(ctx, w.text(fieldType))
+	states, err := d.statesOf(ctx, w.text(fieldType))
 	if err != nil {
 		return targets.Issue{}, err
 	}

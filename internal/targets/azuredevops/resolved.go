@@ -7,12 +7,11 @@ import (
 	"sync"
 
 	"pushbutton/internal/fault"
-	"pushbutton/internal/targets"
 	"pushbutton/internal/targets/wire"
 )
 
-// plan is what the settings mean in this project.
-type plan struct {
+// resolved is what the settings mean in this project.
+type resolved struct {
 	// typ is the type's name as the project writes it.
 	typ string
 	// description is the field that takes the description.
@@ -26,99 +25,89 @@ type plan struct {
 	all    map[string]field   // of the whole project, by reference name
 }
 
-// planner finds the plan and keeps it.
-type planner struct {
-	client
-	memo targets.Memo[*plan]
-}
-
-func (p *planner) get(ctx context.Context) (*plan, error) { return p.memo.Get(ctx, p.load) }
-
-func (p *planner) forget() { p.memo.Forget() }
-
-func (p *planner) load(ctx context.Context) (*plan, error) {
+func (d *driver) resolveSettings(ctx context.Context) (*resolved, error) {
 	const op = "read work item type"
 	var t workItemType
-	err := p.client.get(ctx, op, p.wit("workitemtypes/"+escape(p.cfg.typ), nil), wire.List(&t, manyFields))
+	err := d.get(ctx, op, d.wit("workitemtypes/"+escape(d.cfg.typ), nil), wire.List(&t, manyFields))
 	switch {
 	case err != nil:
 		return nil, err
 	case t.Name == "":
 		return nil, notAzure(op, errors.New("the answer names no type"))
 	case t.Off:
-		return nil, invalid(op, "Azure DevOps: the work item type %q is switched off in project %s. Ask your admin to name another in settings.type.", t.Name, p.cfg.project)
+		return nil, invalid(op, "Azure DevOps: the work item type %q is switched off in project %s. Ask your admin to name another in settings.type.", t.Name, d.cfg.project)
 	}
-	made := &plan{typ: t.Name, description: p.cfg.description, fields: t.Fields}
+	res := &resolved{typ: t.Name, description: d.cfg.description, fields: t.Fields}
 	switch {
-	case made.description == "":
-		made.description = fieldDescription
-		if made.has(fieldReproSteps) {
-			made.description = fieldReproSteps
+	case res.description == "":
+		res.description = fieldDescription
+		if res.has(fieldReproSteps) {
+			res.description = fieldReproSteps
 		}
-	case !made.has(made.description):
-		return nil, invalid(op, "Azure DevOps: work item type %q has no field %q. Ask your admin to correct settings.descriptionField (the reference name).", t.Name, made.description)
+	case !res.has(res.description):
+		return nil, invalid(op, "Azure DevOps: work item type %q has no field %q. Ask your admin to correct settings.descriptionField (the reference name).", t.Name, res.description)
 	}
-	return made, nil
+	return res, nil
 }
 
-func (p *plan) has(ref string) bool {
-	return slices.ContainsFunc(p.fields, func(f typeField) bool { return f.Ref == ref })
+func (r *resolved) has(ref string) bool {
+	return slices.ContainsFunc(r.fields, func(f typeField) bool { return f.Ref == ref })
 }
 
 // statesOf lists the states of a work item type, in the process's order. A
 // type that is gone, or of a project that an item was moved to, has none.
-func (p *planner) statesOf(ctx context.Context, typ string) ([]state, error) {
-	now, err := p.get(ctx)
+func (d *driver) statesOf(ctx context.Context, typ string) ([]state, error) {
+	res, err := d.resolved.Get(ctx)
 	if err != nil {
 		return nil, err
 	}
-	now.mu.Lock()
-	known, ok := now.states[typ]
-	now.mu.Unlock()
+	res.mu.Lock()
+	known, ok := res.states[typ]
+	res.mu.Unlock()
 	if ok {
 		return known, nil
 	}
 	var states list[state]
-	err = p.client.get(ctx, "read states", p.preview("workitemtypes/"+escape(typ)+"/states"), wire.List(&states, manyStates))
+	err = d.get(ctx, "read states", d.preview("workitemtypes/"+escape(typ)+"/states"), wire.List(&states, manyStates))
 	if err != nil && fault.KindOf(err) != fault.NotFound {
 		return nil, err
 	}
-	now.mu.Lock()
-	defer now.mu.Unlock()
-	if now.states == nil {
-		now.states = map[string][]state{}
+	res.mu.Lock()
+	defer res.mu.Unlock()
+	if res.states == nil {
+		res.states = map[string][]state{}
 	}
-	now.states[typ] = states.Value
+	res.states[typ] = states.Value
 	return states.Value, nil
 }
 
 // allFields describes the project's fields: a type's own list leaves out what
 // they hold.
-func (p *planner) allFields(ctx context.Context) (map[string]field, error) {
+func (d *driver) allFields(ctx context.Context) (map[string]field, error) {
 	const op = "read fields"
-	now, err := p.get(ctx)
+	res, err := d.resolved.Get(ctx)
 	if err != nil {
 		return nil, err
 	}
-	now.mu.Lock()
-	known := now.all
-	now.mu.Unlock()
+	res.mu.Lock()
+	known := res.all
+	res.mu.Unlock()
 	if known != nil {
 		return known, nil
 	}
 	var all list[field]
-	if err := p.client.get(ctx, op, p.wit("fields", nil), wire.List(&all, manyFields)); err != nil {
+	if err := d.get(ctx, op, d.wit("fields", nil), wire.List(&all, manyFields)); err != nil {
 		return nil, err
 	}
 	if len(all.Value) == 0 {
 		return nil, notAzure(op, errors.New("the answer holds no list"))
 	}
-	made := make(map[string]field, len(all.Value))
+	byRef := make(map[string]field, len(all.Value))
 	for _, f := range all.Value {
-		made[f.Ref] = f
+		byRef[f.Ref] = f
 	}
-	now.mu.Lock()
-	now.all = made
-	now.mu.Unlock()
-	return made, nil
+	res.mu.Lock()
+	res.all = byRef
+	res.mu.Unlock()
+	return byRef, nil
 }

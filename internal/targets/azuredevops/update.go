@@ -14,7 +14,7 @@ import (
 // Update implements targets.Updater. Tags and links that others added stay,
 // and a change that somebody makes meanwhile is not overwritten.
 func (d *driver) Update(ctx context.Context, id string, draft targets.Draft) (targets.Issue, error) {
-	p, err := d.planner.get(ctx)
+	res, err := d.resolved.Get(ctx)
 	if err != nil {
 		return targets.Issue{}, err
 	}
@@ -22,7 +22,7 @@ func (d *driver) Update(ctx context.Context, id string, draft targets.Draft) (ta
 	if err != nil {
 		return targets.Issue{}, err
 	}
-	ops := d.texts(p, draft)
+	ops := d.texts(res, draft)
 	tags := tagsOf(found)
 	had := len(tags)
 	for _, tag := range append(tagged(draft.Labels), string(draft.Marker)) {

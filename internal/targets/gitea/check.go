@@ -10,7 +10,7 @@ import (
 // Check implements targets.Driver.
 func (d *driver) Check(ctx context.Context) error {
 	d.login.Store(nil)
-	d.plan.forget()
+	d.ids.forget()
 	if _, err := d.account(ctx); err != nil {
 		return err
 	}
@@ -24,7 +24,7 @@ func (d *driver) Check(ctx context.Context) error {
 	case !repo.keepsIssues():
 		return d.noIssues(op, d.cfg.repository)
 	}
-	if _, err := d.plan.milestone(ctx); err != nil {
+	if _, err := d.ids.milestone(ctx); err != nil {
 		return err
 	}
 	return d.rehearse(ctx)

@@ -13,11 +13,11 @@ import (
 // Create implements targets.Driver.
 func (d *driver) Create(ctx context.Context, draft targets.Draft) (targets.Issue, error) {
 	const op = "create issue"
-	milestone, err := d.plan.milestone(ctx)
+	milestone, err := d.ids.milestone(ctx)
 	if err != nil {
 		return targets.Issue{}, err
 	}
-	labels, refused, err := d.plan.labels(ctx, d.names(draft.Labels))
+	labels, refused, err := d.ids.labels(ctx, d.names(draft.Labels))
 	if err != nil {
 		return targets.Issue{}, err
 	}

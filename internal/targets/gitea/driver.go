@@ -38,12 +38,12 @@ type driver struct {
 	client
 	// login is the account that makes the issues, once it was asked.
 	login atomic.Pointer[string]
-	plan  *planner
+	ids   *idCache
 }
 
 func newDriver(cfg config, http *outbound.Client) *driver {
 	c := client{http: http, cfg: cfg}
-	return &driver{client: c, plan: newPlanner(c)}
+	return &driver{client: c, ids: newIDCache(c)}
 }
 
 // Traits implements targets.Driver.

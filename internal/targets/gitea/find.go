@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/url"
-	"slices"
 	"strconv"
 
 	"pushbutton/internal/targets"
@@ -23,81 +22,48 @@ const (
 
 // Find implements targets.Driver.
 func (d *driver) Find(ctx context.Context, marker targets.Marker) (*targets.Issue, error) {
-	found, err := d.byLabel(ctx, marker)
-	if err == nil && len(found) == 0 {
-		found, err = d.byCreator(ctx, marker)
-	}
-	if err != nil || len(found) == 0 {
-		return nil, err
-	}
-	first := portable(found[0])
-	return &first, nil
+	return d.scan().Find(ctx, marker)
 }
 
 // FindAll implements targets.Duplicates.
 func (d *driver) FindAll(ctx context.Context, marker targets.Marker) ([]targets.Issue, error) {
-	found, err := d.byLabel(ctx, marker)
-	if err != nil {
-		return nil, err
-	}
-	own, err := d.byCreator(ctx, marker)
-	if err != nil {
-		return nil, err
-	}
-	var out []targets.Issue
-	for _, i := range oldestFirst(append(found, own...)) {
-		out = append(out, portable(i))
-	}
-	return out, nil
+	return d.scan().FindAll(ctx, marker)
 }
 
-// byLabel lists all issues where the label does not exist: Gitea leaves out a
-// filter that it cannot read. Each marker is compared anyway.
-func (d *driver) byLabel(ctx context.Context, marker targets.Marker) ([]issue, error) {
-	return d.scan(ctx, "labels", d.cfg.markerLabel, maxLabelPages, marker)
-}
-
-// byCreator needs the account's name, which proves the token as well: a public
-// repository's issues are listed to strangers too.
-func (d *driver) byCreator(ctx context.Context, marker targets.Marker) ([]issue, error) {
-	login, err := d.account(ctx)
-	if err != nil {
-		return nil, err
+func (d *driver) scan() targets.Scan {
+	// Gitea leaves out a filter that it cannot read, so where the label does not
+	// exist this lists all issues. Each marker is compared anyway.
+	byLabel := func(ctx context.Context, page int) ([]targets.ListedIssue, bool, error) {
+		return d.listIssues(ctx, "labels", d.cfg.markerLabel, page)
 	}
-	return d.scan(ctx, "created_by", login, maxCreatorPages, marker)
-}
-
-// scan reads the newest issues that a filter gives, closed ones included, and
-// keeps those that carry the marker, oldest first.
-func (d *driver) scan(ctx context.Context, filter, value string, pages int, marker targets.Marker) ([]issue, error) {
-	const op = "list issues"
-	q := url.Values{"state": {"all"}, "type": {"issues"}, "limit": {strconv.Itoa(perPage)}, filter: {value}}
-	var found []issue
-	for page := 1; page <= pages; page++ {
-		q.Set("page", strconv.Itoa(page))
-		var list []issue
-		more, err := d.page(ctx, op, d.cfg.repo()+"/issues?"+q.Encode(), many(&list))
+	// The account's name proves the credentials as well: a public repository's
+	// issues are listed to strangers too.
+	byCreator := func(ctx context.Context, page int) ([]targets.ListedIssue, bool, error) {
+		login, err := d.account(ctx)
 		if err != nil {
-			return nil, err
+			return nil, false, err
 		}
-		if list == nil {
-			return nil, notGitea(op, errors.New("the answer holds no list"))
-		}
-		for _, i := range list {
-			if targets.MarkerIn(i.Body) == marker {
-				found = append(found, i)
-			}
-		}
-		if !more {
-			break
-		}
+		return d.listIssues(ctx, "created_by", login, page)
 	}
-	return oldestFirst(found), nil
+	return targets.Scan{ByLabel: targets.IssueList{Pages: maxLabelPages, Read: byLabel},
+		ByCreator: targets.IssueList{Pages: maxCreatorPages, Read: byCreator}}
 }
 
-// oldestFirst sorts issues and drops those that are there twice: pages shift
-// while others create issues.
-func oldestFirst(issues []issue) []issue {
-	slices.SortFunc(issues, func(a, b issue) int { return a.Number - b.Number })
-	return slices.CompactFunc(issues, func(a, b issue) bool { return a.Number == b.Number })
+// listIssues reads a page of the newest issues that a filter selects, closed
+// ones included.
+func (d *driver) listIssues(ctx context.Context, filter, value string, page int) (out []targets.ListedIssue, more bool, err error) {
+	const op = "list issues"
+	q := url.Values{"state": {"all"}, "type": {"issues"}, "limit": {strconv.Itoa(perPage)}, "page": {strconv.Itoa(page)}, filter: {value}}
+	var list []issue
+	more, err = d.page(ctx, op, d.cfg.repo()+"/issues?"+q.Encode(), many(&list))
+	if err != nil {
+		return nil, false, err
+	}
+	if list == nil {
+		return nil, false, notGitea(op, errors.New("the answer holds no list"))
+	}
+	for _, i := range list {
+		out = append(out, targets.ListedIssue{Number: i.Number, Marker: targets.MarkerIn(i.Body), Issue: portable(i)})
+	}
+	return out, more, nil
 }

@@ -21,7 +21,7 @@ func (d *driver) stale(err error) error {
 	if !errors.As(err, &said) || !slices.ContainsFunc([]string{"label", "milestone", "ssignee", "access to repo"}, func(s string) bool { return strings.Contains(said.message, s) }) {
 		return err
 	}
-	d.plan.forget()
+	d.ids.forget()
 	return targets.Stale(err)
 }
 
@@ -32,8 +32,8 @@ func (d *driver) restoreLabels(ctx context.Context, got issue, sent []int, names
 	if !slices.ContainsFunc(sent, func(id int) bool { return !isThere(id) }) {
 		return nil
 	}
-	d.plan.forget()
-	labels, _, err := d.plan.labels(ctx, d.names(names))
+	d.ids.forget()
+	labels, _, err := d.ids.labels(ctx, d.names(names))
 	if err != nil {
 		return err
 	}
@@ -49,8 +49,8 @@ func (d *driver) restoreMilestone(ctx context.Context, got issue, sent int) erro
 	if sent == 0 || got.Milestone != nil {
 		return nil
 	}
-	d.plan.forget()
-	milestone, err := d.plan.milestone(ctx)
+	d.ids.forget()
+	milestone, err := d.ids.milestone(ctx)
 	if err != nil || milestone == sent {
 		return err
 	}

@@ -14,7 +14,7 @@ import (
 // an issue's labels are its readers' as well.
 func (d *driver) Update(ctx context.Context, id string, draft targets.Draft) (targets.Issue, error) {
 	const op = "update issue"
-	labels, refused, err := d.plan.labels(ctx, d.names(draft.Labels))
+	labels, refused, err := d.ids.labels(ctx, d.names(draft.Labels))
 	if err != nil {
 		return targets.Issue{}, err
 	}

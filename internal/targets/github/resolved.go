@@ -3,8 +3,8 @@ package github
 import (
 	"context"
 	"strconv"
-	"strings"
 
+	"pushbutton/internal/targets"
 	"pushbutton/internal/targets/text"
 	"pushbutton/internal/targets/wire"
 )
@@ -26,10 +26,8 @@ func (d *driver) findMilestone(ctx context.Context) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	for _, m := range all {
-		if strings.EqualFold(m.Title, d.cfg.milestone) || strconv.Itoa(m.Number) == d.cfg.milestone {
-			return m.Number, nil
-		}
+	if m, ok := targets.Pick(all, d.cfg.milestone, func(m milestone) []string { return []string{m.Title, strconv.Itoa(m.Number)} }); ok {
+		return m.Number, nil
 	}
 	return 0, invalid("find milestone", "The GitHub repository %s has no open milestone %q%s. Ask your admin to correct settings.milestone.", d.cfg.repository, d.cfg.milestone, text.OnlyNames(all, func(m milestone) string { return m.Title }))
 }

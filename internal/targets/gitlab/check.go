@@ -13,19 +13,19 @@ import (
 
 // Check implements targets.Driver.
 func (d *driver) Check(ctx context.Context) error {
-	d.planner.forget()
+	d.forget()
 	me, err := d.proveToken(ctx)
 	if err != nil {
 		return err
 	}
-	p, err := d.planner.get(ctx)
+	res, err := d.resolved.Get(ctx)
 	if err != nil {
 		return err
 	}
-	if err := d.proveRole(ctx, p.place, me); err != nil {
+	if err := d.proveRole(ctx, res.place, me); err != nil {
 		return err
 	}
-	_, err = d.list(ctx, p, "check", byLabel("check"))
+	_, err = d.list(ctx, res, "check", byLabel("check"))
 	return err
 }
 
@@ -94,7 +94,7 @@ func (d *driver) hasRole(ctx context.Context, op string, p *place, me account) (
 
 // IsPublic implements targets.PublicPlace.
 func (d *driver) IsPublic(ctx context.Context) (bool, error) {
-	p, err := d.planner.place(ctx)
+	p, err := d.places.Get(ctx)
 	return err == nil && p.public && !d.cfg.confidential, err
 }
 

@@ -17,17 +17,17 @@ import (
 // Create implements targets.Driver.
 func (d *driver) Create(ctx context.Context, draft targets.Draft) (targets.Issue, error) {
 	const op = "create issue"
-	p, err := d.planner.get(ctx)
+	res, err := d.resolved.Get(ctx)
 	if err != nil {
 		return targets.Issue{}, err
 	}
-	body, err := d.body(p, draft)
+	body, err := d.body(res, draft)
 	if err != nil {
 		return targets.Issue{}, err
 	}
 	var made issue
-	if err := d.write(ctx, op, http.MethodPost, p.path("/issues"), body, one(&made)); err != nil {
-		return targets.Issue{}, tooLong(d.notCreated(ctx, p, err), draft.Marker)
+	if err := d.write(ctx, op, http.MethodPost, res.path("/issues"), body, one(&made)); err != nil {
+		return targets.Issue{}, tooLong(d.notCreated(ctx, res, err), draft.Marker)
 	}
 	if made.IID == 0 {
 		return targets.Issue{}, wire.Unreadable(op, fmt.Errorf("no issue in the answer"))
@@ -35,19 +35,19 @@ func (d *driver) Create(ctx context.Context, draft targets.Draft) (targets.Issue
 	return d.portable(made), nil
 }
 
-func (d *driver) body(p *plan, draft targets.Draft) (newIssue, error) {
+func (d *driver) body(res *resolved, draft targets.Draft) (newIssue, error) {
 	body := newIssue{issueBody: issueBody{Title: draft.Title, Description: d.describe(draft)}, IssueType: d.cfg.issueType,
-		Confidential: d.cfg.confidential, EpicID: p.epicID, Labels: append(labels(draft.Labels), string(draft.Marker))}
+		Confidential: d.cfg.confidential, EpicID: res.epicID, Labels: append(labels(draft.Labels), string(draft.Marker))}
 	return body, body.fill(draft)
 }
 
-// notCreated looks for what a refusal leaves open. What the plan knew may be
-// why, so it is looked up again.
-func (d *driver) notCreated(ctx context.Context, p *plan, err error) error {
+// notCreated looks for what a refusal leaves open. What was remembered may
+// be why, so it is looked up again.
+func (d *driver) notCreated(ctx context.Context, res *resolved, err error) error {
 	if fault.KindOf(err).Transient() {
 		return err
 	}
-	d.planner.forget()
+	d.forget()
 	var refused *refusedError
 	if !errors.As(err, &refused) {
 		return err
@@ -55,7 +55,7 @@ func (d *driver) notCreated(ctx context.Context, p *plan, err error) error {
 	switch {
 	case refused.status == http.StatusNotFound: // the project or the epic went away
 		return targets.Stale(err)
-	case refused.status == http.StatusUnprocessableEntity && p.epicID != 0:
+	case refused.status == http.StatusUnprocessableEntity && res.epicID != 0:
 		// GitLab saves an issue before it adds it to the epic.
 		e := *fault.From(err)
 		e.Unsure = true
@@ -71,9 +71,9 @@ func (d *driver) explainForbidden(ctx context.Context, err error) error {
 	if !errors.As(err, &refused) || refused.status != http.StatusForbidden || refused.reason() != "" {
 		return err
 	}
-	p, why := d.planner.places.Renew(ctx, d.planner.findPlace)
+	p, why := d.places.Renew(ctx)
 	if why == nil {
-		why = d.planner.closed(p)
+		why = d.closed(p)
 	}
 	if why == nil || fault.KindOf(why).Transient() {
 		return err

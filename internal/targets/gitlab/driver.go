@@ -34,12 +34,16 @@ const (
 
 type driver struct {
 	client
-	planner *planner
+	places   *targets.Remembered[*place]
+	resolved *targets.Remembered[*resolved]
 }
 
 func newDriver(cfg config, http *outbound.Client) *driver {
 	c := client{http: http, cfg: cfg}
-	return &driver{client: c, planner: &planner{client: c}}
+	d := &driver{client: c}
+	d.places = targets.Remember(d.findPlace)
+	d.resolved = targets.Remember(d.resolveSettings)
+	return d
 }
 
 // Traits implements targets.Driver.

@@ -216,14 +216,14 @@ func (d *driver) explain(ctx context.Context, op, id string, p *place, err error
 // member's, since its sight may be switched off.
 func (d *driver) proveReading(ctx context.Context, id string, known *place) error {
 	const op = "read project"
-	p, err := d.planner.readPlace(ctx, strconv.Itoa(known.projectID))
+	p, err := d.readPlace(ctx, strconv.Itoa(known.projectID))
 	switch {
 	case err != nil:
 		return err
 	case p.projectID != known.projectID:
 		return notGitLab(op, errors.New("another project than the one that was asked for"))
 	case p.issuesOff:
-		return d.planner.noIssues(op)
+		return d.noIssues(op)
 	case p.level >= rolePlanner:
 		return nil
 	}

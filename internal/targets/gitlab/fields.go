@@ -20,13 +20,13 @@ const (
 
 // ListFields implements targets.FieldLister.
 func (d *driver) ListFields(ctx context.Context) ([]targets.FieldInfo, error) {
-	p, err := d.planner.get(ctx)
+	res, err := d.resolved.Get(ctx)
 	if err != nil {
 		return nil, err
 	}
 	q := url.Values{"state": {"active"}, "include_ancestors": {"true"}, "per_page": {strconv.Itoa(maxFound)}}
 	var found []milestone
-	if err := d.get(ctx, "list milestones", p.path("/milestones?"+q.Encode()), wire.List(&found, 100)); err != nil {
+	if err := d.get(ctx, "list milestones", res.path("/milestones?"+q.Encode()), wire.List(&found, 100)); err != nil {
 		return nil, err
 	}
 	options := make([]targets.Option, len(found))

@@ -15,12 +15,12 @@ import (
 
 // Find implements targets.Driver. The label is enough where it is there.
 func (d *driver) Find(ctx context.Context, marker targets.Marker) (*targets.Issue, error) {
-	p, err := d.planner.get(ctx)
+	res, err := d.resolved.Get(ctx)
 	if err != nil {
 		return nil, err
 	}
 	for _, by := range []query{byLabel(marker), byText(marker)} {
-		found, err := d.list(ctx, p, marker, by)
+		found, err := d.list(ctx, res, marker, by)
 		if err != nil {
 			return nil, err
 		}
@@ -34,13 +34,13 @@ func (d *driver) Find(ctx context.Context, marker targets.Marker) (*targets.Issu
 
 // FindAll implements targets.Duplicates.
 func (d *driver) FindAll(ctx context.Context, marker targets.Marker) ([]targets.Issue, error) {
-	p, err := d.planner.get(ctx)
+	res, err := d.resolved.Get(ctx)
 	if err != nil {
 		return nil, err
 	}
 	var all []issue
 	for _, by := range []query{byLabel(marker), byText(marker)} {
-		found, err := d.list(ctx, p, marker, by)
+		found, err := d.list(ctx, res, marker, by)
 		if err != nil {
 			return nil, err
 		}
@@ -66,13 +66,13 @@ func byText(marker targets.Marker) query {
 // list asks for issues, closed ones and other people's too, and keeps those
 // that carry the marker, oldest first: a search gives similar ones as well. A
 // bad token is 401 even where the project is public, so "none" is true.
-func (d *driver) list(ctx context.Context, p *plan, marker targets.Marker, by query) ([]issue, error) {
+func (d *driver) list(ctx context.Context, res *resolved, marker targets.Marker, by query) ([]issue, error) {
 	q := url.Values{"scope": {"all"}, "state": {"all"}, "per_page": {strconv.Itoa(maxFound)}}
 	for k, v := range by {
 		q[k] = v
 	}
 	var reply []issue
-	if err := d.get(ctx, "list issues", p.path("/issues?"+q.Encode()), wire.Answer{Into: &reply, Bound: outbound.Items(maxFound).WithTexts(1, maxDescription)}); err != nil {
+	if err := d.get(ctx, "list issues", res.path("/issues?"+q.Encode()), wire.Answer{Into: &reply, Bound: outbound.Items(maxFound).WithTexts(1, maxDescription)}); err != nil {
 		return nil, err
 	}
 	if reply == nil {

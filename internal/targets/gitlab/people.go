@@ -14,13 +14,13 @@ import (
 // that the address is its own, and if it is a member: GitLab drops other
 // assignees without a word.
 func (d *driver) FindPerson(ctx context.Context, email string) (string, error) {
-	p, err := d.planner.get(ctx)
+	res, err := d.resolved.Get(ctx)
 	if err != nil {
 		return "", err
 	}
 	q := url.Values{"per_page": {"20"}, "query": {email}}
 	var members []account
-	if err := d.get(ctx, "find member", p.path("/members/all?"+q.Encode()), wire.List(&members, 100)); err != nil {
+	if err := d.get(ctx, "find member", res.path("/members/all?"+q.Encode()), wire.List(&members, 100)); err != nil {
 		return "", err
 	}
 	if id := owner(members, email); id != 0 {
@@ -36,7 +36,7 @@ func (d *driver) FindPerson(ctx context.Context, email string) (string, error) {
 		return "", nil
 	}
 	var member account
-	err = d.get(ctx, "find member", p.path("/members/all/"+strconv.Itoa(id)), &member)
+	err = d.get(ctx, "find member", res.path("/members/all/"+strconv.Itoa(id)), &member)
 	switch {
 	case err != nil && fault.KindOf(err) == fault.NotFound, err == nil && member.ID != id:
 		return "", nil

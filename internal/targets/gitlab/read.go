@@ -44,7 +44,7 @@ func (d *driver) locate(ctx context.Context, op, id string) (location, error) {
 	if !isNumber(id) {
 		return location{}, wire.UnknownID(op, name, issueName(id))
 	}
-	p, err := d.planner.place(ctx)
+	p, err := d.places.Get(ctx)
 	if err != nil {
 		return location{}, err
 	}

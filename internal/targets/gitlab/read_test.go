@@ -164,7 +164,7 @@ func TestArchivedProject(t *testing.T) {
 	}
 }
 
-// What a plan remembers may be gone: the push says what, and no issue is made
+// What is remembered may be gone: the push says what, and no issue is made
 // twice.
 func TestEpicThatWentAway(t *testing.T) {
 	s := gitlabfake.New(t)

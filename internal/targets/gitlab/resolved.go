@@ -8,7 +8,6 @@ import (
 
 	"pushbutton/internal/fault"
 	"pushbutton/internal/outbound"
-	"pushbutton/internal/targets"
 	"pushbutton/internal/targets/text"
 	"pushbutton/internal/targets/wire"
 )
@@ -36,41 +35,30 @@ func (p *place) path(rest string) string { return projectPath(p.projectID, rest)
 
 func projectPath(id int, rest string) string { return "/projects/" + strconv.Itoa(id) + rest }
 
-// plan is what the settings' names mean in this GitLab, for a new issue.
-type plan struct {
+// resolved is what the settings' names mean in this GitLab, for a new issue.
+type resolved struct {
 	*place
 	epicID int // 0: none
 }
 
-// planner finds place and plan, and keeps them.
-type planner struct {
-	client
-	places targets.Memo[*place]
-	plans  targets.Memo[*plan]
+func (d *driver) forget() {
+	d.places.Forget()
+	d.resolved.Forget()
 }
 
-func (p *planner) get(ctx context.Context) (*plan, error) { return p.plans.Get(ctx, p.load) }
-
-func (p *planner) place(ctx context.Context) (*place, error) { return p.places.Get(ctx, p.findPlace) }
-
-func (p *planner) forget() {
-	p.places.Forget()
-	p.plans.Forget()
-}
-
-func (p *planner) findPlace(ctx context.Context) (*place, error) {
-	return p.readPlace(ctx, url.PathEscape(p.cfg.project))
+func (d *driver) findPlace(ctx context.Context) (*place, error) {
+	return d.readPlace(ctx, url.PathEscape(d.cfg.project))
 }
 
 // readPlace reads the project by its path, escaped, or its number.
-func (p *planner) readPlace(ctx context.Context, id string) (*place, error) {
+func (d *driver) readPlace(ctx context.Context, id string) (*place, error) {
 	const op = "read project"
 	var found project
-	err := p.client.get(ctx, op, "/projects/"+id, &found)
+	err := d.get(ctx, op, "/projects/"+id, &found)
 	switch {
 	case err != nil && fault.KindOf(err) == fault.NotFound:
 		e := *fault.From(err)
-		e.Public = fmt.Sprintf("GitLab has no project %q, or does not show it to the token's account. Ask your admin to correct settings.project (its path, as in the page's address), or to make the account a member.", text.Title(p.cfg.project, 60))
+		e.Public = fmt.Sprintf("GitLab has no project %q, or does not show it to the token's account. Ask your admin to correct settings.project (its path, as in the page's address), or to make the account a member.", text.Title(d.cfg.project, 60))
 		return nil, &e
 	case err != nil:
 		return nil, err
@@ -90,49 +78,50 @@ func (p *planner) readPlace(ctx context.Context, id string) (*place, error) {
 	return out, nil
 }
 
-// load always reads the project anew: a plan is as fresh as its place.
-func (p *planner) load(ctx context.Context) (*plan, error) {
-	found, err := p.places.Renew(ctx, p.findPlace)
+// resolveSettings always reads the project anew, so that what it returns is as
+// fresh as its place.
+func (d *driver) resolveSettings(ctx context.Context) (*resolved, error) {
+	found, err := d.places.Renew(ctx)
 	if err == nil {
-		err = p.closed(found)
+		err = d.closed(found)
 	}
 	if err != nil {
 		return nil, err
 	}
-	made := &plan{place: found}
-	if p.cfg.epic > 0 {
-		made.epicID, err = p.epic(ctx, found)
+	res := &resolved{place: found}
+	if d.cfg.epic > 0 {
+		res.epicID, err = d.epic(ctx, found)
 	}
-	return made, err
+	return res, err
 }
 
 // closed is why a project takes no issue from anybody; nil: it does.
-func (p *planner) closed(found *place) error {
+func (d *driver) closed(found *place) error {
 	const op = "read project"
 	switch {
 	case found.archived:
-		return invalid(op, "The GitLab project %q is archived. Ask a GitLab admin to unarchive it, or your admin to name another in settings.project.", text.Title(p.cfg.project, 60))
+		return invalid(op, "The GitLab project %q is archived. Ask a GitLab admin to unarchive it, or your admin to name another in settings.project.", text.Title(d.cfg.project, 60))
 	case found.issuesOff:
-		return p.noIssues(op)
+		return d.noIssues(op)
 	}
 	return nil
 }
 
-func (p *planner) noIssues(op string) error {
-	return invalid(op, "The GitLab project %q has no issues. Ask a GitLab admin to switch them on (Settings > General > Visibility), or your admin to name another project in settings.project.", text.Title(p.cfg.project, 60))
+func (d *driver) noIssues(op string) error {
+	return invalid(op, "The GitLab project %q has no issues. Ask a GitLab admin to switch them on (Settings > General > Visibility), or your admin to name another project in settings.project.", text.Title(d.cfg.project, 60))
 }
 
 // epic finds the id of the epic that people call "&12".
-func (p *planner) epic(ctx context.Context, of *place) (int, error) {
+func (d *driver) epic(ctx context.Context, of *place) (int, error) {
 	const op = "read epic"
 	if of.groupID == 0 {
-		return 0, invalid(op, "The GitLab project %q is in no group, and epics are a group's. Ask your admin to leave out settings.epic.", p.cfg.project)
+		return 0, invalid(op, "The GitLab project %q is in no group, and epics are a group's. Ask your admin to leave out settings.epic.", d.cfg.project)
 	}
 	var found epic
-	err := p.client.get(ctx, op, fmt.Sprintf("/groups/%d/epics/%d", of.groupID, p.cfg.epic), wire.Answer{Into: &found, Bound: outbound.One().WithTexts(1, maxDescription)})
+	err := d.get(ctx, op, fmt.Sprintf("/groups/%d/epics/%d", of.groupID, d.cfg.epic), wire.Answer{Into: &found, Bound: outbound.One().WithTexts(1, maxDescription)})
 	if kind := fault.KindOf(err); err != nil && (kind == fault.NotFound || kind == fault.Forbidden) {
 		e := *fault.From(err)
-		e.Public = fmt.Sprintf("GitLab shows no epic &%d in the project's group. Ask your admin to correct settings.epic, or to leave it out (epics need GitLab Premium).", p.cfg.epic)
+		e.Public = fmt.Sprintf("GitLab shows no epic &%d in the project's group. Ask your admin to correct settings.epic, or to leave it out (epics need GitLab Premium).", d.cfg.epic)
 		return 0, &e
 	}
 	if err == nil && found.ID == 0 {

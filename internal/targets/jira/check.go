@@ -8,11 +8,11 @@ import (
 
 // Check implements targets.Driver.
 func (d *driver) Check(ctx context.Context) error {
-	d.planner.forget()
+	d.resolved.Forget()
 	if err := d.prove(ctx); err != nil {
 		return err
 	}
-	_, err := d.planner.get(ctx)
+	_, err := d.resolved.Get(ctx)
 	return err
 }
 

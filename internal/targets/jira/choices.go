@@ -24,12 +24,12 @@ func (d *driver) Choices(ctx context.Context, setting string) ([]targets.Choice,
 		}
 		return out, err
 	case setPriority, setComponents: // named like their fields
-		p, err := d.planner.get(ctx)
+		res, err := d.resolved.Get(ctx)
 		if err != nil {
 			return nil, err
 		}
 		var out []targets.Choice
-		for _, o := range options(p.fields[setting].Allowed) {
+		for _, o := range options(res.fields[setting].Allowed) {
 			out = append(out, targets.Choice{Value: o.Name})
 		}
 		return out, nil

@@ -14,17 +14,17 @@ import (
 // Create implements targets.Driver.
 func (d *driver) Create(ctx context.Context, draft targets.Draft) (targets.Issue, error) {
 	const op = "create issue"
-	p, err := d.planner.get(ctx)
+	res, err := d.resolved.Get(ctx)
 	if err != nil {
 		return targets.Issue{}, err
 	}
-	body, err := d.newIssue(p, draft)
+	body, err := d.newIssue(res, draft)
 	if err != nil {
 		return targets.Issue{}, err
 	}
 	var made issue
 	if err := d.write(ctx, op, http.MethodPost, "/issue", body, &made); err != nil {
-		return targets.Issue{}, d.refused(ctx, p, draft, body, err)
+		return targets.Issue{}, d.refused(ctx, res, draft, body, err)
 	}
 	if made.ID == "" || made.Key == "" {
 		return targets.Issue{}, wire.Unreadable(op, errors.New("the answer names no issue"))
@@ -34,28 +34,28 @@ func (d *driver) Create(ctx context.Context, draft targets.Draft) (targets.Issue
 }
 
 // newIssue is the body of a create.
-func (d *driver) newIssue(p *plan, draft targets.Draft) (edit, error) {
-	fields := map[string]any{"project": idRef{p.projectID}, "issuetype": idRef{p.typeID}}
-	if p.priorityID != "" {
-		fields[fieldPriority] = idRef{p.priorityID}
+func (d *driver) newIssue(res *resolved, draft targets.Draft) (edit, error) {
+	fields := map[string]any{"project": idRef{res.projectID}, "issuetype": idRef{res.typeID}}
+	if res.priorityID != "" {
+		fields[fieldPriority] = idRef{res.priorityID}
 	}
-	if len(p.components) > 0 {
-		refs := make([]idRef, len(p.components))
-		for i, id := range p.components {
+	if len(res.components) > 0 {
+		refs := make([]idRef, len(res.components))
+		for i, id := range res.components {
 			refs[i] = idRef{id}
 		}
 		fields[fieldComponents] = refs
 	}
 	switch {
-	case p.byParent:
+	case res.byParent:
 		fields[fieldParent] = keyRef{d.cfg.parent}
-	case p.epicLink != "":
-		fields[p.epicLink] = d.cfg.parent
+	case res.epicLink != "":
+		fields[res.epicLink] = d.cfg.parent
 	}
-	if p.epicLabel != "" { // an epic's name on Data Center, which has its own field
-		fields[p.epicLabel] = line(draft.Title)
+	if res.epicLabel != "" { // an epic's name on Data Center, which has its own field
+		fields[res.epicLabel] = line(draft.Title)
 	}
-	if err := d.common(p, draft, fields); err != nil {
+	if err := d.common(res, draft, fields); err != nil {
 		return edit{}, err
 	}
 	fields[fieldLabels] = append([]string{string(draft.Marker)}, labels(draft.Labels)...)
@@ -67,17 +67,17 @@ func (d *driver) newIssue(p *plan, draft targets.Draft) (edit, error) {
 }
 
 // common is what a create and an update write alike.
-func (d *driver) common(p *plan, draft targets.Draft, fields map[string]any) error {
+func (d *driver) common(res *resolved, draft targets.Draft, fields map[string]any) error {
 	fields[fieldSummary] = line(draft.Title)
 	fields[fieldDescription] = d.raw(d.describe(draft))
-	if _, ok := p.fields[fieldAssignee]; ok && draft.Assignee != "" {
+	if _, ok := res.fields[fieldAssignee]; ok && draft.Assignee != "" {
 		fields[fieldAssignee] = d.account(draft.Assignee)
 	}
 	// Only accounts that may change the reporter see the field.
-	if _, ok := p.fields[fieldReporter]; ok && draft.Requester != "" {
+	if _, ok := res.fields[fieldReporter]; ok && draft.Requester != "" {
 		fields[fieldReporter] = d.account(draft.Requester)
 	}
-	return d.further(p, draft.Fields, fields)
+	return d.further(res, draft.Fields, fields)
 }
 
 // completed reads where a new issue stands and links it to Productboard. The
@@ -108,14 +108,14 @@ func (d *driver) link(ctx context.Context, id string, draft targets.Draft) {
 // refused looks closer at a refused create or update: the project or the type
 // may have gone, which Jira puts in words of its own. Where what was looked up
 // before is out of date, the same is asked for once more.
-func (d *driver) refused(ctx context.Context, p *plan, draft targets.Draft, body edit, err error) error {
+func (d *driver) refused(ctx context.Context, res *resolved, draft targets.Draft, body edit, err error) error {
 	if _, ok := saidBy(err); !ok {
 		return err
 	}
-	d.planner.forget()
-	now, why := d.planner.get(ctx)
+	d.resolved.Forget()
+	now, why := d.resolved.Get(ctx)
 	switch {
-	case why == nil && outdated(p, now, draft.Fields):
+	case why == nil && outdated(res, now, draft.Fields):
 		return targets.Stale(d.explain(now, body, err))
 	case why == nil:
 		return d.explain(now, body, err)
@@ -124,6 +124,6 @@ func (d *driver) refused(ctx context.Context, p *plan, draft targets.Draft, body
 		e.Ref, e.Err = fault.From(err).Ref, err
 		return &e
 	default:
-		return d.explain(p, body, err)
+		return d.explain(res, body, err)
 	}
 }

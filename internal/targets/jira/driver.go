@@ -45,12 +45,14 @@ const (
 
 type driver struct {
 	client
-	planner *planner
+	resolved *targets.Remembered[*resolved]
 }
 
 func newDriver(cfg config, http *outbound.Client) *driver {
 	c := client{http: http, cfg: cfg}
-	return &driver{client: c, planner: &planner{client: c}}
+	d := &driver{client: c}
+	d.resolved = targets.Remember(d.resolveSettings)
+	return d
 }
 
 // Traits implements targets.Driver.

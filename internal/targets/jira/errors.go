@@ -258,12 +258,12 @@ func unknown(op, id string) error {
 // explain says of a refused request which fields are wrong, by the names that
 // people know. The sentences are in the account's language; that a field is
 // missing is therefore read off what was sent.
-func (d *driver) explain(p *plan, sent edit, err error) error {
+func (d *driver) explain(res *resolved, sent edit, err error) error {
 	said, ok := saidBy(err)
 	if !ok {
 		return err
 	}
-	if long := d.tooLong(p, said, err); long != nil {
+	if long := d.tooLong(res, said, err); long != nil {
 		return long
 	}
 	if len(said.fields) == 0 {
@@ -272,11 +272,11 @@ func (d *driver) explain(p *plan, sent edit, err error) error {
 	e := *fault.From(err)
 	parts := said.messages
 	for _, id := range slices.Sorted(maps.Keys(said.fields)) {
-		f, known := p.fields[id]
+		f, known := res.fields[id]
 		_, given := sent.Fields[id]
 		_, changed := sent.Update[id]
 		if known && f.Required && !given && !changed {
-			e.Public = "Jira: field \"" + text.Title(f.Name, 100) + "\" is required in project " + p.projectKey + ". Ask your admin to map it in settings.fields."
+			e.Public = "Jira: field \"" + text.Title(f.Name, 100) + "\" is required in project " + res.projectKey + ". Ask your admin to map it in settings.fields."
 			return &e
 		}
 		title := id
@@ -295,9 +295,9 @@ const contentLimit = "CONTENT_LIMIT_EXCEEDED"
 // tooLong looks for a text area that Jira refuses for its length; nil: there is
 // none. Data Center's admins can lower the limit, which then holds for all text
 // areas; the sentence is in the account's language.
-func (d *driver) tooLong(p *plan, said *saidError, err error) error {
+func (d *driver) tooLong(res *resolved, said *saidError, err error) error {
 	for _, id := range slices.Sorted(maps.Keys(said.fields)) {
-		words, f := said.fields[id], p.fields[id]
+		words, f := said.fields[id], res.fields[id]
 		how, ok := d.form(f.Schema)
 		if id != fieldDescription && (!ok || how.typ != targets.ValueLongText) {
 			continue

@@ -20,17 +20,17 @@ const (
 
 // ListFields implements targets.FieldLister.
 func (d *driver) ListFields(ctx context.Context) ([]targets.FieldInfo, error) {
-	p, err := d.planner.get(ctx)
+	res, err := d.resolved.Get(ctx)
 	if err != nil {
 		return nil, err
 	}
 	var out []targets.FieldInfo
-	for _, id := range p.order {
-		f := p.fields[id]
-		if d.fills(p, f) {
+	for _, id := range res.order {
+		f := res.fields[id]
+		if d.fills(res, f) {
 			continue
 		}
-		required := f.Required && !f.HasDefault && id != p.epicLabel
+		required := f.Required && !f.HasDefault && id != res.epicLabel
 		how, _ := d.form(f.Schema) // of no type, where it cannot be filled
 		info := targets.FieldInfo{ID: id, Name: f.Name, Type: how.typ, Multiple: how.multiple, Required: required, Options: options(f.Allowed)}
 		if f.Schema.Type == "string" && info.Type == targets.ValueText {
@@ -42,7 +42,7 @@ func (d *driver) ListFields(ctx context.Context) ([]targets.FieldInfo, error) {
 }
 
 // fills tells whether the driver writes a field itself, or Jira does.
-func (d *driver) fills(p *plan, f fieldMeta) bool {
+func (d *driver) fills(res *resolved, f fieldMeta) bool {
 	switch f.ID {
 	case "project", "issuetype", fieldSummary, fieldDescription, fieldLabels, fieldParent:
 		return true
@@ -51,11 +51,11 @@ func (d *driver) fills(p *plan, f fieldMeta) bool {
 	case fieldAssignee:
 		return d.cfg.assigns || !f.Required
 	case fieldPriority:
-		return p.priorityID != ""
+		return res.priorityID != ""
 	case fieldComponents:
-		return len(p.components) > 0
+		return len(res.components) > 0
 	default:
-		return f.ID == p.epicLink
+		return f.ID == res.epicLink
 	}
 }
 
@@ -168,9 +168,9 @@ func (c client) account(id string) any {
 }
 
 // further adds the fields of the mapping to a request.
-func (d *driver) further(p *plan, values []targets.FieldValue, into map[string]any) error {
+func (d *driver) further(res *resolved, values []targets.FieldValue, into map[string]any) error {
 	for _, v := range values {
-		how, ok := d.form(p.fields[v.Field.ID].Schema)
+		how, ok := d.form(res.fields[v.Field.ID].Schema)
 		if !ok {
 			continue
 		}

@@ -169,7 +169,7 @@ func TestReporterOnlyWhereItMayBeSet(t *testing.T) {
 	})
 }
 
-// A component or a choice was made anew within the ten minutes that the plan is
+// A component or a choice was made anew within the ten minutes that it is
 // believed for: what was refused is asked for once more, by the new ids.
 func TestWhatWentAwayIsLookedUpAgain(t *testing.T) {
 	renumber := func(id, name, anew string) func(*jirafake.Type) {

@@ -15,11 +15,11 @@ const maxHits = "10"
 // can be assigned to. Cloud shows the addresses of few people, so a single hit
 // without one is believed.
 func (d *driver) FindPerson(ctx context.Context, email string) (string, error) {
-	p, err := d.planner.get(ctx)
+	res, err := d.resolved.Get(ctx)
 	if err != nil {
 		return "", err
 	}
-	q := url.Values{"project": {p.projectKey}, "maxResults": {maxHits}}
+	q := url.Values{"project": {res.projectKey}, "maxResults": {maxHits}}
 	if d.cfg.cloud {
 		q.Set("query", email)
 	} else {

@@ -25,7 +25,7 @@ const (
 	manyItems = 500
 )
 
-// The system fields that the plan looks at.
+// The system fields that the driver looks at.
 const (
 	fieldSummary     = "summary"
 	fieldDescription = "description"
@@ -43,8 +43,8 @@ const (
 	customEpicLabel = "com.pyxis.greenhopper.jira:gh-epic-label"
 )
 
-// plan is what the settings' names mean in this Jira.
-type plan struct {
+// resolved is what the settings' names mean in this Jira.
+type resolved struct {
 	projectID  string
 	projectKey string
 	typeID     string
@@ -62,55 +62,45 @@ type plan struct {
 	byParent bool
 }
 
-// planner finds the plan and keeps it.
-type planner struct {
-	client
-	memo targets.Memo[*plan]
-}
-
-func (p *planner) get(ctx context.Context) (*plan, error) { return p.memo.Get(ctx, p.load) }
-
-func (p *planner) forget() { p.memo.Forget() }
-
-// outdated reports whether what was planned by, or what the portable layer
+// outdated reports whether what was resolved before, or what the shared layer
 // chose values from, is no longer what Jira has.
-func outdated(before, now *plan, chosen []targets.FieldValue) bool {
+func outdated(before, now *resolved, chosen []targets.FieldValue) bool {
 	return !reflect.DeepEqual(before, now) || slices.ContainsFunc(chosen, func(v targets.FieldValue) bool {
 		f, ok := now.fields[v.Field.ID]
 		return !ok || !slices.Equal(v.Field.Options, options(f.Allowed))
 	})
 }
 
-// load looks everything up and checks that it is enough to create issues.
-func (p *planner) load(ctx context.Context) (*plan, error) {
-	found, err := p.project(ctx)
+// resolveSettings looks everything up and checks that it is enough to create issues.
+func (d *driver) resolveSettings(ctx context.Context) (*resolved, error) {
+	found, err := d.project(ctx)
 	if err != nil {
 		return nil, err
 	}
-	made := &plan{projectID: found.ID, projectKey: found.Key}
-	offered, err := p.offeredTypes(ctx, found)
+	res := &resolved{projectID: found.ID, projectKey: found.Key}
+	offered, err := d.offeredTypes(ctx, found)
 	if err != nil {
 		return nil, err
 	}
 	var kind issueType
 	for _, kind = range offered {
-		if err := p.readScreen(ctx, made, kind); err != nil {
+		if err := d.readScreen(ctx, res, kind); err != nil {
 			return nil, err
 		}
-		if made.epicLabel == "" {
+		if res.epicLabel == "" {
 			break // Data Center says in no other way which type is the epic
 		}
 	}
-	if err := p.screen(made); err != nil {
+	if err := d.screen(res); err != nil {
 		return nil, err
 	}
-	if err := p.constants(made); err != nil {
+	if err := d.constants(res); err != nil {
 		return nil, err
 	}
-	if err := p.parent(ctx, made, kind); err != nil {
+	if err := d.parent(ctx, res, kind); err != nil {
 		return nil, err
 	}
-	return made, nil
+	return res, nil
 }
 
 // project reads the project, which also proves that the account sees it.
@@ -169,50 +159,50 @@ func (c client) issueTypes(ctx context.Context, in project) ([]issueType, error)
 
 // offeredTypes gives the type that the settings name, or those that may be
 // the default.
-func (p *planner) offeredTypes(ctx context.Context, in project) ([]issueType, error) {
+func (d *driver) offeredTypes(ctx context.Context, in project) ([]issueType, error) {
 	const op = "find issue type"
-	all, err := p.issueTypes(ctx, in)
+	all, err := d.issueTypes(ctx, in)
 	if err != nil {
 		return nil, err
 	}
 	if len(all) == 0 {
 		return nil, &fault.Error{Op: op, Kind: fault.Forbidden,
-			Public: fmt.Sprintf("Jira: the integration's account may not create issues in project %s. Ask a Jira admin to give it the permission Create issues there.", p.cfg.project)}
+			Public: fmt.Sprintf("Jira: the integration's account may not create issues in project %s. Ask a Jira admin to give it the permission Create issues there.", d.cfg.project)}
 	}
 	var offered []issueType
 	for _, t := range all {
-		if p.cfg.issueType == "" && !t.Subtask && t.Level <= 0 || t.ID == p.cfg.issueType || strings.EqualFold(t.Name, p.cfg.issueType) {
+		if d.cfg.issueType == "" && !t.Subtask && t.Level <= 0 || t.ID == d.cfg.issueType || strings.EqualFold(t.Name, d.cfg.issueType) {
 			offered = append(offered, t)
 		}
 	}
 	title := func(t issueType) string { return t.Name }
 	switch {
-	case len(offered) > 0 && p.cfg.issueType != "":
+	case len(offered) > 0 && d.cfg.issueType != "":
 		return offered[:1], nil
 	case len(offered) > 0:
 		return offered, nil
-	case p.cfg.issueType == "":
-		return nil, invalid(op, "Jira: project %s has no issue type for ordinary issues%s. Ask your admin to name one in settings.issueType.", p.cfg.project, text.OnlyNames(all, title))
+	case d.cfg.issueType == "":
+		return nil, invalid(op, "Jira: project %s has no issue type for ordinary issues%s. Ask your admin to name one in settings.issueType.", d.cfg.project, text.OnlyNames(all, title))
 	default:
-		return nil, invalid(op, "Jira: project %s has no issue type %q%s. Ask your admin to correct settings.issueType.", p.cfg.project, p.cfg.issueType, text.OnlyNames(all, title))
+		return nil, invalid(op, "Jira: project %s has no issue type %q%s. Ask your admin to correct settings.issueType.", d.cfg.project, d.cfg.issueType, text.OnlyNames(all, title))
 	}
 }
 
 // readScreen reads the fields that a new issue of a type takes.
-func (p *planner) readScreen(ctx context.Context, made *plan, kind issueType) error {
-	fields, err := readPages[fieldMeta](ctx, p.client, "read fields", metaPath(made.projectID)+"/"+url.PathEscape(kind.ID), pageSize)
+func (d *driver) readScreen(ctx context.Context, res *resolved, kind issueType) error {
+	fields, err := readPages[fieldMeta](ctx, d.client, "read fields", metaPath(res.projectID)+"/"+url.PathEscape(kind.ID), pageSize)
 	if err != nil {
 		return err
 	}
-	made.typeID, made.typeName, made.epicLabel = kind.ID, kind.Name, ""
-	made.fields, made.order = map[string]fieldMeta{}, nil
+	res.typeID, res.typeName, res.epicLabel = kind.ID, kind.Name, ""
+	res.fields, res.order = map[string]fieldMeta{}, nil
 	for _, f := range fields {
 		if f.ID == "" {
 			continue
 		}
-		made.fields[f.ID], made.order = f, append(made.order, f.ID)
+		res.fields[f.ID], res.order = f, append(res.order, f.ID)
 		if f.Schema.Custom == customEpicLabel {
-			made.epicLabel = f.ID
+			res.epicLabel = f.ID
 		}
 	}
 	return nil
@@ -220,78 +210,78 @@ func (p *planner) readScreen(ctx context.Context, made *plan, kind issueType) er
 
 // screen sees that what every push writes is on the create screen: Jira
 // refuses an issue with a field that is not.
-func (p *planner) screen(made *plan) error {
+func (d *driver) screen(res *resolved) error {
 	for _, needed := range []named{{fieldLabels, "Labels"}, {fieldDescription, "Description"}} {
-		if _, ok := made.fields[needed.ID]; !ok {
-			return p.offScreen(made, needed.Name, "")
+		if _, ok := res.fields[needed.ID]; !ok {
+			return d.offScreen(res, needed.Name, "")
 		}
 	}
-	if _, ok := made.fields[fieldAssignee]; p.cfg.assigns && !ok {
-		return p.offScreen(made, "Assignee", "the account may lack the permission Assign issues; else ")
+	if _, ok := res.fields[fieldAssignee]; d.cfg.assigns && !ok {
+		return d.offScreen(res, "Assignee", "the account may lack the permission Assign issues; else ")
 	}
 	return nil
 }
 
-func (p *planner) offScreen(made *plan, title, or string) error {
-	return invalid("check the create screen", "Jira: issue type %s in project %s has no field %s on the create screen. Ask a Jira admin to add it (%sProject settings > Screens).", made.typeName, p.cfg.project, title, or)
+func (d *driver) offScreen(res *resolved, title, or string) error {
+	return invalid("check the create screen", "Jira: issue type %s in project %s has no field %s on the create screen. Ask a Jira admin to add it (%sProject settings > Screens).", res.typeName, d.cfg.project, title, or)
 }
 
 // constants finds the values that the settings name.
-func (p *planner) constants(made *plan) error {
+func (d *driver) constants(res *resolved) error {
 	pick := func(setting, id, wanted string) (string, error) {
-		field, ok := made.fields[id]
+		field, ok := res.fields[id]
 		if !ok {
-			return "", invalid("find "+setting, "Jira: issue type %s in project %s takes no %s when it is created. Ask your admin to remove settings.%s, or a Jira admin to add the field to the create screen.", made.typeName, p.cfg.project, setting, setting)
+			return "", invalid("find "+setting, "Jira: issue type %s in project %s takes no %s when it is created. Ask your admin to remove settings.%s, or a Jira admin to add the field to the create screen.", res.typeName, d.cfg.project, setting, setting)
 		}
 		for _, a := range field.Allowed {
 			if a.ID != "" && (string(a.ID) == wanted || strings.EqualFold(a.title(), wanted)) {
 				return string(a.ID), nil
 			}
 		}
-		return "", invalid("find "+setting, "Jira: project %s has no %q among its %s values%s. Ask your admin to correct settings.%s.", p.cfg.project, wanted, setting, text.OnlyNames(field.Allowed, allowedValue.title), setting)
+		return "", invalid("find "+setting, "Jira: project %s has no %q among its %s values%s. Ask your admin to correct settings.%s.", d.cfg.project, wanted, setting, text.OnlyNames(field.Allowed, allowedValue.title), setting)
 	}
 	var err error
-	if p.cfg.priority != "" {
-		if made.priorityID, err = pick(setPriority, fieldPriority, p.cfg.priority); err != nil {
+	if d.cfg.priority != "" {
+		if res.priorityID, err = pick(setPriority, fieldPriority, d.cfg.priority); err != nil {
 			return err
 		}
 	}
-	for _, wanted := range p.cfg.components {
+	for _, wanted := range d.cfg.components {
 		id, err := pick(setComponents, fieldComponents, wanted)
 		if err != nil {
 			return err
 		}
-		made.components = append(made.components, id)
+		res.components = append(res.components, id)
 	}
 	return nil
 }
 
 // parent sees that the parent exists and how it is written: Cloud has one
 // field for all levels, Data Center one for subtasks and another for epics.
-func (p *planner) parent(ctx context.Context, made *plan, kind issueType) error {
+func (d *driver) parent(ctx context.Context, res *resolved, kind issueType) error {
 	const op = "find parent"
-	if p.cfg.parent == "" {
+	if d.cfg.parent == "" {
 		if kind.Subtask {
 			return invalid(op, "Jira: %s is a subtask type, which needs a parent. Ask your admin to set settings.parent, or another settings.issueType.", kind.Name)
 		}
 		return nil
 	}
-	if p.cfg.cloud || kind.Subtask {
-		made.byParent = true
+	if d.cfg.cloud || kind.Subtask {
+		res.byParent = true
 	} else {
-		for id, f := range made.fields {
+		for id, f := range res.fields {
 			if f.Schema.Custom == customEpicLink {
-				made.epicLink = id
+				res.epicLink = id
 			}
 		}
-		if made.epicLink == "" {
-			return p.offScreen(made, "Epic Link", "settings.parent needs it; ")
+		if res.epicLink == "" {
+			return d.offScreen(res, "Epic Link", "settings.parent needs it; ")
 		}
 	}
 	var found issue
-	err := p.client.get(ctx, op, "/issue/"+url.PathEscape(p.cfg.parent)+"?fields=summary", &found)
+	err := d.get(ctx, op, "/issue/"+url.PathEscape(d.cfg.parent)+"?fields=summary", &found)
 	if err != nil && fault.KindOf(err) == fault.NotFound {
-		return invalid(op, "Jira: there is no issue %s, or the integration's account does not see it. Ask your admin to correct settings.parent.", p.cfg.parent)
+		return invalid(op, "Jira: there is no issue %s, or the integration's account does not see it. Ask your admin to correct settings.parent.", d.cfg.parent)
 	}
 	return err
 }

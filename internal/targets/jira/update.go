@@ -15,12 +15,12 @@ func (d *driver) Update(ctx context.Context, id string, draft targets.Draft) (ta
 	if !isID(id) {
 		return targets.Issue{}, unknown(op, id)
 	}
-	p, err := d.planner.get(ctx)
+	res, err := d.resolved.Get(ctx)
 	if err != nil {
 		return targets.Issue{}, err
 	}
 	body := edit{Fields: map[string]any{}}
-	if err := d.common(p, draft, body.Fields); err != nil {
+	if err := d.common(res, draft, body.Fields); err != nil {
 		return targets.Issue{}, err
 	}
 	var add []map[string]string
@@ -32,7 +32,7 @@ func (d *driver) Update(ctx context.Context, id string, draft targets.Draft) (ta
 	}
 	err = d.write(ctx, op, http.MethodPut, "/issue/"+id, body, nil)
 	if _, refused := saidBy(err); refused {
-		err = d.updateMoved(ctx, p, id, draft, body, err)
+		err = d.updateMoved(ctx, res, id, draft, body, err)
 	}
 	if err != nil {
 		return targets.Issue{}, d.absent(ctx, op, id, err)
@@ -44,11 +44,11 @@ func (d *driver) Update(ctx context.Context, id string, draft targets.Draft) (ta
 // updateMoved writes what every project takes to an issue that was moved: the
 // screens of its new project may not have our fields. refused is what Jira said
 // of the whole.
-func (d *driver) updateMoved(ctx context.Context, p *plan, id string, draft targets.Draft, whole edit, refused error) error {
+func (d *driver) updateMoved(ctx context.Context, res *resolved, id string, draft targets.Draft, whole edit, refused error) error {
 	found, err := d.issue(ctx, "update issue", id)
 	if err != nil || !d.moved(ctx, found) {
-		return d.refused(ctx, p, draft, whole, refused)
+		return d.refused(ctx, res, draft, whole, refused)
 	}
 	whole.Fields = map[string]any{fieldSummary: whole.Fields[fieldSummary], fieldDescription: whole.Fields[fieldDescription]}
-	return d.explain(p, whole, d.write(ctx, "update issue", http.MethodPut, "/issue/"+id, whole, nil))
+	return d.explain(res, whole, d.write(ctx, "update issue", http.MethodPut, "/issue/"+id, whole, nil))
 }

@@ -4,11 +4,11 @@ import "context"
 
 // Check implements targets.Driver.
 func (d *driver) Check(ctx context.Context) error {
-	d.planner.forget()
-	p, err := d.planner.get(ctx)
+	d.resolved.Forget()
+	res, err := d.resolved.Get(ctx)
 	if err != nil {
 		return err
 	}
-	_, err = d.lookUp(ctx, IssueID(p.team.ID, "check"))
+	_, err = d.lookUp(ctx, IssueID(res.team.ID, "check"))
 	return err
 }

@@ -11,7 +11,7 @@ func (d *driver) Choices(ctx context.Context, setting string) ([]targets.Choice,
 	var out []targets.Choice
 	switch setting {
 	case setTeam:
-		all, err := d.planner.teams(ctx)
+		all, err := d.teams(ctx)
 		for _, t := range all {
 			if t.RetiredAt == "" {
 				out = append(out, targets.Choice{Value: t.Key, Title: t.Name})
@@ -19,17 +19,17 @@ func (d *driver) Choices(ctx context.Context, setting string) ([]targets.Choice,
 		}
 		return out, err
 	case setState, setProject:
-		p, err := d.planner.get(ctx)
+		res, err := d.resolved.Get(ctx)
 		if err != nil {
 			return nil, err
 		}
 		if setting == setState {
-			for _, s := range p.team.States.Nodes {
+			for _, s := range res.team.States.Nodes {
 				out = append(out, targets.Choice{Value: s.Name})
 			}
 			return out, nil
 		}
-		for _, pr := range p.team.Projects.Nodes {
+		for _, pr := range res.team.Projects.Nodes {
 			out = append(out, targets.Choice{Value: pr.ID, Title: pr.Name})
 		}
 	}

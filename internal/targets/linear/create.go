@@ -15,15 +15,15 @@ import (
 // to Productboard: Linear carries out the fields of a mutation in their order.
 func (d *driver) Create(ctx context.Context, draft targets.Draft) (targets.Issue, error) {
 	const op = "create issue"
-	p, err := d.planner.get(ctx)
+	res, err := d.resolved.Get(ctx)
 	if err != nil {
 		return targets.Issue{}, err
 	}
-	input, err := d.body(p, draft)
+	input, err := d.body(res, draft)
 	if err != nil {
 		return targets.Issue{}, err
 	}
-	input.ID, input.TeamID = IssueID(p.team.ID, draft.Marker), p.team.ID
+	input.ID, input.TeamID = IssueID(res.team.ID, draft.Marker), res.team.ID
 	document, in := createIssue, vars{"input": input}
 	if draft.Link != "" {
 		document = createLinkedIssue
@@ -36,7 +36,7 @@ func (d *driver) Create(ctx context.Context, draft targets.Draft) (targets.Issue
 		err = wire.Unreadable(op, errors.New("no issue in the answer"))
 	}
 	if err != nil {
-		return d.decide(ctx, p, input.ID, draft.Labels, err)
+		return d.decide(ctx, res, input.ID, draft.Labels, err)
 	}
 	return portable(*made), nil
 }
@@ -44,7 +44,7 @@ func (d *driver) Create(ctx context.Context, draft targets.Draft) (targets.Issue
 // decide says what a create that Linear answered with an error has come to. It
 // may have been refused because an earlier one was carried out, and an error
 // of the link takes the whole answer with it: the issue's id tells.
-func (d *driver) decide(ctx context.Context, p *plan, id string, labels []string, err error) (targets.Issue, error) {
+func (d *driver) decide(ctx context.Context, res *resolved, id string, labels []string, err error) (targets.Issue, error) {
 	e := *fault.From(err)
 	var refused *refusedError
 	if !errors.As(err, &refused) || e.Kind == fault.Unauthorized || e.Kind == fault.RateLimited {
@@ -52,27 +52,27 @@ func (d *driver) decide(ctx context.Context, p *plan, id string, labels []string
 	}
 	found, why := d.lookUp(ctx, id)
 	if why != nil {
-		d.planner.forget()
+		d.resolved.Forget()
 		e.Unsure = true // nobody knows yet
 		return targets.Issue{}, &e
 	}
 	if found != nil {
 		return portable(*found), nil
 	}
-	return targets.Issue{}, d.remediable(ctx, p, labels, err)
+	return targets.Issue{}, d.remediable(ctx, res, labels, err)
 }
 
-// remediable marks a refusal that names something which the plan remembers.
+// remediable marks a refusal that names something that was remembered.
 // Labels that are still listed are refused for another reason.
-func (d *driver) remediable(ctx context.Context, p *plan, labels []string, err error) error {
+func (d *driver) remediable(ctx context.Context, res *resolved, labels []string, err error) error {
 	var refused *refusedError
 	if !errors.As(err, &refused) {
 		return err
 	}
-	d.planner.forget() // what it knew may be why
+	d.resolved.Forget() // what it knew may be why
 	if refused.labels() {
-		now, why := d.planner.get(ctx)
-		if why == nil && p.sameLabels(now, labels) {
+		now, why := d.resolved.Get(ctx)
+		if why == nil && res.sameLabels(now, labels) {
 			return targets.LabelsRefused(err)
 		}
 		return targets.Stale(err)
@@ -84,12 +84,12 @@ func (d *driver) remediable(ctx context.Context, p *plan, labels []string, err e
 }
 
 // body is the part of an issue that creates and updates share.
-func (d *driver) body(p *plan, draft targets.Draft) (issueInput, error) {
-	known, unknown := p.labelIDs(draft.Labels)
+func (d *driver) body(res *resolved, draft targets.Draft) (issueInput, error) {
+	known, unknown := res.labelIDs(draft.Labels)
 	if len(unknown) > 0 {
 		draft.Description = draft.Description.Append(richtext.Paragraph(richtext.Text("Labels not set in Linear: " + strings.Join(unknown, ", "))))
 	}
 	in := issueInput{Title: draft.Title, Description: describe(draft), LabelIDs: known, AssigneeID: draft.Assignee,
-		StateID: p.stateID, ProjectID: p.projectID, ParentID: p.parentID, Priority: d.cfg.priority}
+		StateID: res.stateID, ProjectID: res.projectID, ParentID: res.parentID, Priority: d.cfg.priority}
 	return in, in.fill(draft.Fields)
 }

@@ -161,7 +161,7 @@ func TestLinkThatFailsDoesNotFailTheCreate(t *testing.T) {
 	require.Len(t, s.Issues(), 1)
 }
 
-// A refusal is one if the issue is not there; what the plan remembered is
+// A refusal is one if the issue is not there; what was remembered is
 // looked up again before it is believed.
 func TestRefusalIsDecidedByARead(t *testing.T) {
 	s := linearfake.New(t)

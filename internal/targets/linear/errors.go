@@ -220,21 +220,21 @@ func noIssue(op string, said bool) error {
 func (d *driver) explain(ctx context.Context, op string, err error) error {
 	var none *noIssueError
 	return wire.Absence{Op: op, Tracker: name, Issue: "this issue", Account: "the integration's account",
-		Own: errors.As(err, &none) && none.said, CheckPlace: d.planner.proveReading}.Explain(ctx, err)
+		Own: errors.As(err, &none) && none.said, CheckPlace: d.proveReading}.Explain(ctx, err)
 }
 
 // proveTeam proves that the account still sees the team.
-func (p *planner) proveTeam(ctx context.Context, id string) error { return p.prove(ctx, proveTeam, id) }
+func (d *driver) proveTeam(ctx context.Context, id string) error { return d.prove(ctx, proveTeam, id) }
 
-func (p *planner) prove(ctx context.Context, doc document, id string) error {
+func (d *driver) prove(ctx context.Context, doc document, id string) error {
 	const op = "read team"
 	var reply struct{ Team struct{ ID string } }
-	err := p.query(ctx, op, doc, vars{"id": id}, &reply)
+	err := d.query(ctx, op, doc, vars{"id": id}, &reply)
 	switch {
 	case absent(err, entityTeam):
 		e := *fault.From(err)
 		e.Kind = fault.NotFound
-		e.Public = fmt.Sprintf("Linear does not show team %q to the integration's account any more. Ask a Linear admin to let it in, or your admin to correct settings.team.", text.Title(p.cfg.team, 40))
+		e.Public = fmt.Sprintf("Linear does not show team %q to the integration's account any more. Ask a Linear admin to let it in, or your admin to correct settings.team.", text.Title(d.cfg.team, 40))
 		return &e
 	case err == nil && reply.Team.ID != id:
 		return notLinear(op, errors.New("no team in the answer"))
@@ -246,17 +246,17 @@ func (p *planner) prove(ctx context.Context, doc document, id string) error {
 // Linear says the same of one that was moved to a team which the account does
 // not see. An account that sees a single team, such as a limited API key, proves
 // nothing.
-func (p *planner) proveReading(ctx context.Context) error {
+func (d *driver) proveReading(ctx context.Context) error {
 	const op = "find team"
-	all, err := p.teams(ctx)
+	all, err := d.teams(ctx)
 	if err != nil {
 		return err
 	}
-	found := pickTeam(all, p.cfg.team)
+	found := pickTeam(all, d.cfg.team)
 	if found == nil {
-		return p.noTeam(op, all)
+		return d.noTeam(op, all)
 	}
-	if err := p.prove(ctx, proveReading, found.ID); err != nil {
+	if err := d.prove(ctx, proveReading, found.ID); err != nil {
 		return err
 	}
 	if len(all) == 1 {

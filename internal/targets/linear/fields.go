@@ -19,7 +19,7 @@ const (
 
 // ListFields implements targets.FieldLister.
 func (d *driver) ListFields(ctx context.Context) ([]targets.FieldInfo, error) {
-	p, err := d.planner.get(ctx)
+	res, err := d.resolved.Get(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -28,7 +28,7 @@ func (d *driver) ListFields(ctx context.Context) ([]targets.FieldInfo, error) {
 		levels = append(levels, targets.Option{ID: strconv.Itoa(i + 1), Name: strings.ToUpper(n[:1]) + n[1:]})
 	}
 	var projects []targets.Option
-	for _, one := range p.team.Projects.Nodes {
+	for _, one := range res.team.Projects.Nodes {
 		projects = append(projects, targets.Option{ID: one.ID, Name: one.Name})
 	}
 	fields := []targets.FieldInfo{
@@ -36,7 +36,7 @@ func (d *driver) ListFields(ctx context.Context) ([]targets.FieldInfo, error) {
 		{ID: fieldPriority, Name: "Priority", Type: targets.ValueOption, Options: levels},
 		{ID: fieldProject, Name: "Project", Type: targets.ValueOption, Options: projects},
 	}
-	if p.team.IssueEstimationType != "notUsed" {
+	if res.team.IssueEstimationType != "notUsed" {
 		fields = append(fields, targets.FieldInfo{ID: fieldEstimate, Name: "Estimate", Type: targets.ValueNumber})
 	}
 	return fields, nil

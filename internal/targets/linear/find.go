@@ -27,17 +27,17 @@ func IssueID(team string, marker targets.Marker) string {
 // Find implements targets.Driver. Archived issues are found too, and trashed
 // ones until Linear deletes them for good.
 func (d *driver) Find(ctx context.Context, marker targets.Marker) (*targets.Issue, error) {
-	p, err := d.planner.get(ctx)
+	res, err := d.resolved.Get(ctx)
 	if err != nil {
 		return nil, err
 	}
-	found, err := d.lookUp(ctx, IssueID(p.team.ID, marker))
+	found, err := d.lookUp(ctx, IssueID(res.team.ID, marker))
 	if err != nil {
 		return nil, err
 	}
 	if found == nil {
 		// An account that was put out of a private team sees nothing there.
-		return nil, d.planner.proveTeam(ctx, p.team.ID)
+		return nil, d.proveTeam(ctx, res.team.ID)
 	}
 	out := portable(*found)
 	return &out, nil

@@ -112,7 +112,7 @@ func TestChangeInTheTrash(t *testing.T) {
 	}
 }
 
-// What a plan remembers may be gone. A label never fails a push, and the rest
+// What is remembered may be gone. A label never fails a push, and the rest
 // is named as if it had never been there.
 func TestWhatWentAwayWithinTheMemo(t *testing.T) {
 	settings := []any{"labels", []any{"wish", "Mobile"}, "assignee", "jane@example.com"}

@@ -16,11 +16,11 @@ func (d *driver) Update(ctx context.Context, id string, draft targets.Draft) (ta
 	if !isUUID(id) {
 		return targets.Issue{}, unknownID(op, id)
 	}
-	p, err := d.planner.get(ctx)
+	res, err := d.resolved.Get(ctx)
 	if err != nil {
 		return targets.Issue{}, err
 	}
-	in, err := d.body(p, draft)
+	in, err := d.body(res, draft)
 	if err != nil {
 		return targets.Issue{}, err
 	}
@@ -30,7 +30,7 @@ func (d *driver) Update(ctx context.Context, id string, draft targets.Draft) (ta
 	}
 	out, err := d.change(ctx, op, id, in)
 	if err != nil && fault.KindOf(err) == fault.Invalid {
-		err = d.remediable(ctx, p, draft.Labels, err)
+		err = d.remediable(ctx, res, draft.Labels, err)
 	}
 	return out, err
 }

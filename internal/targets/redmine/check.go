@@ -18,28 +18,28 @@ import (
 // Check implements targets.Driver. Redmine answers many reads without a valid
 // key where the project is public, so the key is proven first.
 func (d *driver) Check(ctx context.Context) error {
-	d.planner.forget()
+	d.resolved.Forget()
 	d.dropped.Store(false)
 	d.required.Store(nil)
 	me, err := d.proveKey(ctx, "?include=memberships")
 	if err != nil {
 		return err
 	}
-	p, err := d.plan(ctx)
+	res, err := d.resolve(ctx)
 	if err != nil {
 		return err
 	}
 	// A field that is no filter shows by issues that do not match.
-	if _, err := d.list(ctx, p, "check"); err != nil {
+	if _, err := d.list(ctx, res, "check"); err != nil {
 		return err
 	}
-	if err := d.proveFormat(ctx, p); err != nil {
+	if err := d.proveFormat(ctx, res); err != nil {
 		return err
 	}
-	if err := d.proveRights(ctx, p, me); err != nil {
+	if err := d.proveRights(ctx, res, me); err != nil {
 		return err
 	}
-	return d.rehearse(ctx, p, me)
+	return d.rehearse(ctx, res, me)
 }
 
 // proveKey says whose the key is, with what else is asked for.
@@ -60,8 +60,8 @@ func (d *driver) proveKey(ctx context.Context, include string) (user, error) {
 // proveRights says that Redmine will not drop a field that the mapping fills
 // for want of a permission. Where the account is no member its rights are not
 // to be seen.
-func (d *driver) proveRights(ctx context.Context, p *plan, me user) error {
-	roles := me.rolesIn(p.projectID)
+func (d *driver) proveRights(ctx context.Context, res *resolved, me user) error {
+	roles := me.rolesIn(res.projectID)
 	if me.Admin || len(roles) == 0 {
 		return nil
 	}
@@ -114,8 +114,8 @@ func (c client) role(ctx context.Context, r ref) (roleReply, error) {
 // other way to an account that is not an administrator's, or that come from a
 // workflow. A field that is listed is left to the portable check, which knows
 // what the mapping fills.
-func (d *driver) rehearse(ctx context.Context, p *plan, me user) error {
-	said, err := d.refused(ctx, p, content{})
+func (d *driver) rehearse(ctx context.Context, res *resolved, me user) error {
+	said, err := d.refused(ctx, res, content{})
 	if err != nil {
 		return err
 	}
@@ -135,7 +135,7 @@ func (d *driver) rehearse(ctx context.Context, p *plan, me user) error {
 	if len(said) > 0 && (len(d.cfg.mapped) > 0 || d.cfg.assigns) {
 		// What is no longer said once the mapped fields have a value was about
 		// one of them, in a language or by a name that is not known here.
-		still, err := d.refused(ctx, p, d.probe(fields, me))
+		still, err := d.refused(ctx, res, d.probe(fields, me))
 		if err != nil {
 			return err
 		}
@@ -149,9 +149,9 @@ func (d *driver) rehearse(ctx context.Context, p *plan, me user) error {
 
 // refused sends one create whose subject is longer than the database takes,
 // and gives what Redmine says beside that.
-func (d *driver) refused(ctx context.Context, p *plan, with content) ([]string, error) {
+func (d *driver) refused(ctx context.Context, res *resolved, with content) ([]string, error) {
 	const op = "rehearse a create"
-	body, err := d.body(p, targets.Draft{Marker: "check", Link: d.cfg.url})
+	body, err := d.body(res, targets.Draft{Marker: "check", Link: d.cfg.url})
 	if err != nil {
 		return nil, err
 	}
@@ -208,6 +208,6 @@ func (d *driver) probe(fields []targets.FieldInfo, me user) content {
 // IsPublic implements targets.PublicPlace. Whether strangers have to sign in
 // first is not shown to any key.
 func (d *driver) IsPublic(ctx context.Context) (bool, error) {
-	p, err := d.plan(ctx)
-	return err == nil && p.public, err
+	res, err := d.resolve(ctx)
+	return err == nil && res.public, err
 }

@@ -24,7 +24,7 @@ func (d *driver) Choices(ctx context.Context, setting string) ([]targets.Choice,
 	case setProject:
 		return d.projects(ctx)
 	case setTracker:
-		project, err := d.planner.project(ctx)
+		project, err := d.project(ctx)
 		if err != nil {
 			return nil, err
 		}

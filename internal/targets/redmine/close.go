@@ -10,12 +10,12 @@ import (
 // Close implements targets.Closer. Redmine ignores a status that the workflow
 // does not allow, so one is taken that it does.
 func (d *driver) Close(ctx context.Context, id string) error {
-	p, err := d.plan(ctx)
+	res, err := d.resolve(ctx)
 	if err != nil {
 		return err
 	}
 	found, err := d.read(ctx, id)
-	if err != nil || p.closed[found.Status.ID] {
+	if err != nil || res.closed[found.Status.ID] {
 		return err
 	}
 	for _, s := range found.Allowed {

@@ -12,14 +12,14 @@ import (
 
 // Create implements targets.Driver.
 func (d *driver) Create(ctx context.Context, draft targets.Draft) (targets.Issue, error) {
-	p, err := d.plan(ctx)
+	res, err := d.resolve(ctx)
 	if err != nil {
 		return targets.Issue{}, err
 	}
 	if d.dropped.Load() {
 		return targets.Issue{}, d.droppedMarker()
 	}
-	body, err := d.body(p, draft)
+	body, err := d.body(res, draft)
 	if err != nil {
 		return targets.Issue{}, err
 	}
@@ -32,33 +32,33 @@ func (d *driver) Create(ctx context.Context, draft targets.Draft) (targets.Issue
 		return targets.Issue{}, wire.Unreadable("create issue", fmt.Errorf("no issue in the answer"))
 	}
 	// This issue is known by its id; the next one must not be risked.
-	if !reply.Issue.carries(p.markerID, draft.Marker) {
+	if !reply.Issue.carries(res.markerID, draft.Marker) {
 		d.dropped.Store(true)
 	}
-	return d.portable(p, reply.Issue), nil
+	return d.portable(res, reply.Issue), nil
 }
 
 func (d *driver) droppedMarker() *fault.Error {
 	return invalid("create issue", "Redmine does not keep the custom field %q of new issues. Ask a Redmine admin to enable it for this project and tracker and for the API key's account.", d.cfg.markerField)
 }
 
-func (d *driver) body(p *plan, draft targets.Draft) (newIssue, error) {
-	c, err := d.content(p, draft)
+func (d *driver) body(res *resolved, draft targets.Draft) (newIssue, error) {
+	c, err := d.content(res, draft)
 	if c.PriorityID == 0 {
-		c.PriorityID = p.priorityID
+		c.PriorityID = res.priorityID
 	}
-	return newIssue{ProjectID: p.projectID, TrackerID: p.trackerID, content: c}, err
+	return newIssue{ProjectID: res.projectID, TrackerID: res.trackerID, content: c}, err
 }
 
 // content is a draft in Redmine's words.
-func (d *driver) content(p *plan, draft targets.Draft) (content, error) {
-	text := d.describe(p.description, draft)
+func (d *driver) content(res *resolved, draft targets.Draft) (content, error) {
+	text := d.describe(res.description, draft)
 	c := content{Subject: draft.Title, Description: &text}
 	if draft.Marker != "" {
-		c.Fields = append(c.Fields, fieldInput{ID: p.markerID, Value: string(draft.Marker)})
+		c.Fields = append(c.Fields, fieldInput{ID: res.markerID, Value: string(draft.Marker)})
 	}
-	if p.linkID > 0 && draft.Link != "" {
-		c.Fields = append(c.Fields, fieldInput{ID: p.linkID, Value: draft.Link})
+	if res.linkID > 0 && draft.Link != "" {
+		c.Fields = append(c.Fields, fieldInput{ID: res.linkID, Value: draft.Link})
 	}
 	return c, c.fill(draft)
 }
@@ -70,8 +70,8 @@ func (d *driver) explain(ctx context.Context, sent content, err error) error {
 	if !refused {
 		return d.explainDenied(ctx, err)
 	}
-	d.planner.forget()
-	if _, why := d.planner.load(ctx); why != nil && !fault.KindOf(why).Transient() {
+	d.resolved.Forget()
+	if _, why := d.resolved.Renew(ctx); why != nil && !fault.KindOf(why).Transient() {
 		return why
 	}
 	return d.explainFields(ctx, sent, said, err)

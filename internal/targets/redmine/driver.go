@@ -35,7 +35,7 @@ const (
 
 type driver struct {
 	client
-	planner *planner
+	resolved *targets.Remembered[*resolved]
 	// dropped is set when Redmine accepted an issue without our marker.
 	dropped atomic.Bool
 	// required are the ids of the fields that the last rehearsal missed; nil:
@@ -48,7 +48,9 @@ type driver struct {
 
 func newDriver(cfg config, http *outbound.Client) *driver {
 	c := client{http: http, cfg: cfg}
-	return &driver{client: c, planner: &planner{client: c}}
+	d := &driver{client: c}
+	d.resolved = targets.Remember(d.resolveSettings)
+	return d
 }
 
 // Traits implements targets.Driver. Custom field filters read the database. How

@@ -118,7 +118,7 @@ func (d *driver) provePlace(ctx context.Context) error {
 	if _, err := d.proveKey(ctx, ""); err != nil {
 		return err
 	}
-	project, err := d.planner.project(ctx)
+	project, err := d.project(ctx)
 	if err != nil {
 		return err
 	}

@@ -28,5 +28,5 @@ func Carries(i issue, field int, marker targets.Marker) bool { return i.carries(
 
 // ShownFormat returns the text format that a Redmine shows.
 func ShownFormat(ctx context.Context, http *outbound.Client, url, key string) string {
-	return newDriver(config{url: url, key: secret.New(key)}, http).shownFormat(ctx, &plan{})
+	return newDriver(config{url: url, key: secret.New(key)}, http).shownFormat(ctx, &resolved{})
 }

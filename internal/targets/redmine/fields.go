@@ -55,17 +55,17 @@ func natives() []native {
 // ListFields implements targets.FieldLister: the native fields of the tracker,
 // then its custom fields as far as the key's account sees them.
 func (d *driver) ListFields(ctx context.Context) ([]targets.FieldInfo, error) {
-	p, err := d.plan(ctx)
+	res, err := d.resolve(ctx)
 	if err != nil {
 		return nil, err
 	}
-	versions, err := d.versions(ctx, p)
+	versions, err := d.versions(ctx, res)
 	if err != nil {
 		return nil, err
 	}
 	var out []targets.FieldInfo
 	for _, n := range natives() {
-		if !n.always && p.core != nil && !p.core[n.ID] || n.ID == fieldPriority && d.cfg.priority != "" {
+		if !n.always && res.core != nil && !res.core[n.ID] || n.ID == fieldPriority && d.cfg.priority != "" {
 			continue
 		}
 		switch n.ID {
@@ -76,25 +76,25 @@ func (d *driver) ListFields(ctx context.Context) ([]targets.FieldInfo, error) {
 			}
 			n.Options = options(all)
 		case fieldCategory:
-			n.Options = options(p.categories)
+			n.Options = options(res.categories)
 		case fieldVersion:
 			n.Options = versions
 		}
 		out = append(out, n.FieldInfo)
 	}
-	custom, whole, err := d.customFields(ctx, p)
+	custom, whole, err := d.customFields(ctx, res)
 	if err != nil {
 		return nil, err
 	}
 	formatless := map[string]bool{}
 	for _, f := range custom {
-		if info, ok := f.info(versions); ok && f.ID != p.markerID && f.ID != p.linkID {
+		if info, ok := f.info(versions); ok && f.ID != res.markerID && f.ID != res.linkID {
 			formatless[info.ID] = f.Format == ""
 			out = append(out, info)
 		}
 	}
 	if !whole {
-		for _, info := range d.numbered(p, out) {
+		for _, info := range d.numbered(res, out) {
 			formatless[info.ID] = true
 			out = append(out, info)
 		}
@@ -110,11 +110,11 @@ func (d *driver) ListFields(ctx context.Context) ([]targets.FieldInfo, error) {
 
 // numbered are the fields that the mapping names by a number and the account
 // is not shown.
-func (d *driver) numbered(p *plan, shown []targets.FieldInfo) []targets.FieldInfo {
+func (d *driver) numbered(res *resolved, shown []targets.FieldInfo) []targets.FieldInfo {
 	var out []targets.FieldInfo
 	for _, name := range d.cfg.mapped {
 		id := number(name)
-		if id == 0 || id == p.markerID || id == p.linkID || slices.ContainsFunc(shown, func(f targets.FieldInfo) bool { return f.ID == name }) {
+		if id == 0 || id == res.markerID || id == res.linkID || slices.ContainsFunc(shown, func(f targets.FieldInfo) bool { return f.ID == name }) {
 			continue
 		}
 		out = append(out, targets.FieldInfo{ID: name, Name: name, Type: targets.ValueText})
@@ -123,9 +123,9 @@ func (d *driver) numbered(p *plan, shown []targets.FieldInfo) []targets.FieldInf
 }
 
 // versions lists those that are open, the project's own and shared ones.
-func (c client) versions(ctx context.Context, p *plan) ([]targets.Option, error) {
+func (c client) versions(ctx context.Context, res *resolved) ([]targets.Option, error) {
 	var reply versionsReply
-	err := c.get(ctx, "read versions", fmt.Sprintf("/projects/%d/versions.json", p.projectID), wire.List(&reply, manyItems))
+	err := c.get(ctx, "read versions", fmt.Sprintf("/projects/%d/versions.json", res.projectID), wire.List(&reply, manyItems))
 	var open []ref
 	for _, v := range reply.Versions {
 		if v.Status == "open" {
@@ -147,9 +147,9 @@ func options(all []ref) []targets.Option {
 // them whole to administrators only, but not which projects have them; to
 // others it shows names, on the project, which lacks those "for all projects",
 // and on issues, which have exactly those that a new one will.
-func (c client) customFields(ctx context.Context, p *plan) (fields []customField, whole bool, err error) {
+func (c client) customFields(ctx context.Context, res *resolved) (fields []customField, whole bool, err error) {
 	var sample issuesReply
-	q := url.Values{"project_id": {strconv.Itoa(p.projectID)}, "subproject_id": {"!*"}, "tracker_id": {strconv.Itoa(p.trackerID)}, "status_id": {"*"}, "limit": {"1"}}
+	q := url.Values{"project_id": {strconv.Itoa(res.projectID)}, "subproject_id": {"!*"}, "tracker_id": {strconv.Itoa(res.trackerID)}, "status_id": {"*"}, "limit": {"1"}}
 	if err := c.get(ctx, "read an issue", "/issues.json?"+q.Encode(), issues(&sample, 1)); err != nil {
 		return nil, false, err
 	}
@@ -160,7 +160,7 @@ func (c client) customFields(ctx context.Context, p *plan) (fields []customField
 		}
 	}
 	if len(sample.Issues) == 0 {
-		for _, f := range p.ofProject {
+		for _, f := range res.ofProject {
 			there = append(there, customField{ref: f})
 		}
 	}
@@ -176,7 +176,7 @@ func (c client) customFields(ctx context.Context, p *plan) (fields []customField
 		return nil, false, err
 	}
 	for _, f := range all.Fields {
-		usable := f.For == "issue" && slices.ContainsFunc(f.Trackers, func(t ref) bool { return t.ID == p.trackerID })
+		usable := f.For == "issue" && slices.ContainsFunc(f.Trackers, func(t ref) bool { return t.ID == res.trackerID })
 		if !usable || len(sample.Issues) > 0 && !has(f.ID) {
 			continue
 		}

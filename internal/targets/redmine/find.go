@@ -21,11 +21,11 @@ func (d *driver) Find(ctx context.Context, marker targets.Marker) (*targets.Issu
 
 // FindAll implements targets.Duplicates.
 func (d *driver) FindAll(ctx context.Context, marker targets.Marker) ([]targets.Issue, error) {
-	p, err := d.plan(ctx)
+	res, err := d.resolve(ctx)
 	if err != nil {
 		return nil, err
 	}
-	found, err := d.list(ctx, p, marker)
+	found, err := d.list(ctx, res, marker)
 	if err != nil {
 		return nil, d.explainDenied(ctx, err)
 	}
@@ -37,17 +37,17 @@ func (d *driver) FindAll(ctx context.Context, marker targets.Marker) ([]targets.
 	}
 	out := make([]targets.Issue, len(found))
 	for i, f := range found {
-		out[i] = d.portable(p, f)
+		out[i] = d.portable(res, f)
 	}
 	return out, nil
 }
 
 // list asks for the issues with a marker, oldest first. Redmine ignores a
 // filter it does not know and then lists everything, so each value is compared.
-func (d *driver) list(ctx context.Context, p *plan, marker targets.Marker) ([]issue, error) {
+func (d *driver) list(ctx context.Context, res *resolved, marker targets.Marker) ([]issue, error) {
 	const op = "list issues"
-	q := url.Values{"project_id": {strconv.Itoa(p.projectID)}, "status_id": {"*"}, "sort": {"id"}, "limit": {strconv.Itoa(maxFound)},
-		"cf_" + strconv.Itoa(p.markerID): {string(marker)}}
+	q := url.Values{"project_id": {strconv.Itoa(res.projectID)}, "status_id": {"*"}, "sort": {"id"}, "limit": {strconv.Itoa(maxFound)},
+		"cf_" + strconv.Itoa(res.markerID): {string(marker)}}
 	var reply issuesReply
 	if err := d.get(ctx, op, "/issues.json?"+q.Encode(), issues(&reply, maxFound)); err != nil {
 		return nil, err
@@ -56,7 +56,7 @@ func (d *driver) list(ctx context.Context, p *plan, marker targets.Marker) ([]is
 		return nil, notRedmine(op, errors.New("the answer holds no list"))
 	}
 	for _, i := range reply.Issues {
-		if !i.carries(p.markerID, marker) {
+		if !i.carries(res.markerID, marker) {
 			return nil, invalid(op, "Redmine does not search by the custom field %q. Ask a Redmine admin to tick \"Used as a filter\" for it and to show it to the API key's account.", d.cfg.markerField)
 		}
 	}

@@ -18,8 +18,8 @@ const formatProbe = "2^(3) **b**"
 
 // proveFormat compares the text format in the settings with the server's. No
 // answer of the API names it, so a Redmine that shows it nowhere is believed.
-func (d *driver) proveFormat(ctx context.Context, p *plan) error {
-	shown := d.shownFormat(ctx, p)
+func (d *driver) proveFormat(ctx context.Context, res *resolved) error {
+	shown := d.shownFormat(ctx, res)
 	if shown == "" || shown == d.cfg.textFormat {
 		return nil
 	}
@@ -29,7 +29,7 @@ func (d *driver) proveFormat(ctx context.Context, p *plan) error {
 // shownFormat reads the text format off Redmine's own preview, which strangers
 // may use unless everybody has to sign in, or off the editor on an issue's page.
 // It returns "" where neither tells.
-func (d *driver) shownFormat(ctx context.Context, p *plan) string {
+func (d *driver) shownFormat(ctx context.Context, res *resolved) string {
 	switch page := d.page(ctx, "/preview/text?"+url.Values{"text": {formatProbe}}.Encode()); {
 	case strings.Contains(page, "<sup>3</sup>") && strings.Contains(page, "<strong>b</strong>"):
 		return markdown
@@ -39,7 +39,7 @@ func (d *driver) shownFormat(ctx context.Context, p *plan) string {
 		return textile
 	}
 	var some issuesReply
-	if err := d.get(ctx, "list issues", "/issues.json?status_id=*&limit=1&project_id="+strconv.Itoa(p.projectID), issues(&some, 1)); err != nil || len(some.Issues) == 0 {
+	if err := d.get(ctx, "list issues", "/issues.json?status_id=*&limit=1&project_id="+strconv.Itoa(res.projectID), issues(&some, 1)); err != nil || len(some.Issues) == 0 {
 		return ""
 	}
 	page := d.page(ctx, "/issues/"+strconv.Itoa(some.Issues[0].ID))

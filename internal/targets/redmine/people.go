@@ -16,7 +16,7 @@ import (
 // for another. Only an administrator's key can look for addresses, so another
 // finds nobody.
 func (d *driver) FindPerson(ctx context.Context, email string) (string, error) {
-	p, err := d.plan(ctx)
+	res, err := d.resolve(ctx)
 	if err != nil {
 		return "", err
 	}
@@ -39,7 +39,7 @@ func (d *driver) FindPerson(ctx context.Context, email string) (string, error) {
 	if err := d.get(ctx, "read user", "/users/"+id+".json?include=memberships", wire.List(&whole, maxPage)); err != nil {
 		return "", err
 	}
-	for _, r := range whole.User.rolesIn(p.projectID) {
+	for _, r := range whole.User.rolesIn(res.projectID) {
 		role, err := d.role(ctx, r)
 		if err != nil {
 			return "", err

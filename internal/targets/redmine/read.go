@@ -12,7 +12,7 @@ import (
 
 // Read implements targets.Reader.
 func (d *driver) Read(ctx context.Context, id string) (targets.Issue, error) {
-	p, err := d.plan(ctx)
+	res, err := d.resolve(ctx)
 	if err != nil {
 		return targets.Issue{}, err
 	}
@@ -20,7 +20,7 @@ func (d *driver) Read(ctx context.Context, id string) (targets.Issue, error) {
 	if err != nil {
 		return targets.Issue{}, err
 	}
-	return d.portable(p, found), nil
+	return d.portable(res, found), nil
 }
 
 // Resolve implements targets.Resolver.
@@ -44,13 +44,13 @@ func (d *driver) read(ctx context.Context, id string) (issue, error) {
 }
 
 // portable is an issue in everybody's words.
-func (d *driver) portable(p *plan, i issue) targets.Issue {
+func (d *driver) portable(res *resolved, i issue) targets.Issue {
 	id := strconv.Itoa(i.ID)
 	out := targets.Issue{ID: id, Key: "#" + id, URL: d.cfg.url + "/issues/" + id, Title: i.Subject, Status: i.Status.Name, Progress: targets.Started}
 	switch {
-	case p.closed[i.Status.ID]:
+	case res.closed[i.Status.ID]:
 		out.Progress = targets.Done
-	case p.first[i.Tracker.ID] == i.Status.ID:
+	case res.first[i.Tracker.ID] == i.Status.ID:
 		out.Progress = targets.Open
 	}
 	return out

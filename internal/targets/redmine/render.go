@@ -12,8 +12,8 @@ import (
 // Render implements targets.Renderer.
 func (d *driver) Render(draft targets.Draft) (body, format string) {
 	limit := maxDescription
-	if p := d.planner.last(); p != nil {
-		limit = p.description
+	if res, ok := d.resolved.Last(); ok {
+		limit = res.description
 	}
 	if d.cfg.textFormat == textile {
 		return d.describe(limit, draft), text.FormatTextile

@@ -6,20 +6,14 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
-	"sync"
-	"time"
 
 	"pushbutton/internal/fault"
+	"pushbutton/internal/targets"
 	"pushbutton/internal/targets/wire"
 )
 
-// planLife is how long what was looked up about the project is believed: an
-// admin's change shows in the buttons that much later at most. A refused
-// create ends it at once.
-const planLife = 10 * time.Minute
-
-// plan is what the settings' names mean in this Redmine.
-type plan struct {
+// resolved is what the settings' names mean in this Redmine.
+type resolved struct {
 	projectID int
 	public    bool // whoever may read this Redmine may read the project
 	trackerID int
@@ -35,134 +29,99 @@ type plan struct {
 	first       map[int]int     // tracker -> the status its issues start with
 }
 
-// planner keeps the plan. Two calls that miss it at the same time both look
-// it up, which does no harm.
-type planner struct {
-	client
-	mu    sync.Mutex
-	known *plan
-	until time.Time
-}
-
-func (p *planner) get(ctx context.Context) (*plan, error) {
-	p.mu.Lock()
-	known, fresh := p.known, time.Now().Before(p.until)
-	p.mu.Unlock()
-	if known != nil && fresh {
-		return known, nil
-	}
-	return p.load(ctx)
-}
-
-// last returns the plan that was made last, nil if there is none.
-func (p *planner) last() *plan {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.known
-}
-
-func (p *planner) forget() {
-	p.mu.Lock()
-	p.known = nil
-	p.mu.Unlock()
-}
-
-// load looks everything up and checks that it is enough to create issues.
-func (p *planner) load(ctx context.Context) (*plan, error) {
-	made := &plan{closed: map[int]bool{}, first: map[int]int{}}
-	project, err := p.project(ctx)
+// resolveSettings looks everything up and checks that it is enough to create issues.
+func (d *driver) resolveSettings(ctx context.Context) (*resolved, error) {
+	res := &resolved{closed: map[int]bool{}, first: map[int]int{}}
+	project, err := d.project(ctx)
 	if err != nil {
 		return nil, err
 	}
-	made.public = project.Project.Public
-	made.projectID, made.categories, made.ofProject = project.Project.ID, project.Project.Categories, project.Project.Fields
-	made.description = maxOldDescription
+	res.public = project.Project.Public
+	res.projectID, res.categories, res.ofProject = project.Project.ID, project.Project.Categories, project.Project.Fields
+	res.description = maxOldDescription
 	if project.Project.Activities != nil {
-		made.description = maxDescription
+		res.description = maxDescription
 	}
-	if err := p.tracker(ctx, made, project.Project.Trackers); err != nil {
+	if err := d.tracker(ctx, res, project.Project.Trackers); err != nil {
 		return nil, err
 	}
 	var statuses statusesReply
-	if err := p.client.get(ctx, "read statuses", "/issue_statuses.json", wire.List(&statuses, maxPage)); err != nil {
+	if err := d.get(ctx, "read statuses", "/issue_statuses.json", wire.List(&statuses, maxPage)); err != nil {
 		return nil, err
 	}
 	for _, s := range statuses.Statuses {
-		made.closed[s.ID] = s.IsClosed
+		res.closed[s.ID] = s.IsClosed
 	}
-	if err := p.priority(ctx, made); err != nil {
+	if err := d.priority(ctx, res); err != nil {
 		return nil, err
 	}
-	if err := p.fields(ctx, made); err != nil {
+	if err := d.fields(ctx, res); err != nil {
 		return nil, err
 	}
-	p.mu.Lock()
-	p.known, p.until = made, time.Now().Add(planLife)
-	p.mu.Unlock()
-	return made, nil
+	return res, nil
 }
 
-func (p *planner) project(ctx context.Context) (projectReply, error) {
+func (d *driver) project(ctx context.Context) (projectReply, error) {
 	const op = "read project"
 	var project projectReply
-	err := p.client.get(ctx, op, "/projects/"+url.PathEscape(p.cfg.project)+".json?include=trackers,issue_categories,issue_custom_fields,enabled_modules,time_entry_activities", wire.List(&project, manyItems))
+	err := d.get(ctx, op, "/projects/"+url.PathEscape(d.cfg.project)+".json?include=trackers,issue_categories,issue_custom_fields,enabled_modules,time_entry_activities", wire.List(&project, manyItems))
 	switch {
 	case fault.KindOf(err) == fault.NotFound && err != nil:
 		e := *fault.From(err)
-		e.Public = fmt.Sprintf("Redmine has no project %q. Ask your admin to correct settings.project (the identifier in the address of the project's page).", p.cfg.project)
+		e.Public = fmt.Sprintf("Redmine has no project %q. Ask your admin to correct settings.project (the identifier in the address of the project's page).", d.cfg.project)
 		return project, &e
 	case err != nil:
 		return project, err
 	case project.Project.Status == projectClosed:
-		return project, invalid(op, "The Redmine project %q is closed. Ask a Redmine admin to reopen it, or your admin to name another in settings.project.", p.cfg.project)
+		return project, invalid(op, "The Redmine project %q is closed. Ask a Redmine admin to reopen it, or your admin to name another in settings.project.", d.cfg.project)
 	}
 	return project, nil
 }
 
 // tracker finds the tracker among those of the project: a number that is not
 // one of them would silently become the project's first.
-func (p *planner) tracker(ctx context.Context, made *plan, offered []ref) error {
+func (d *driver) tracker(ctx context.Context, res *resolved, offered []ref) error {
 	const op = "find tracker"
 	if len(offered) == 0 {
-		return p.noIssues(op)
+		return d.noIssues(op)
 	}
-	made.trackerID = offered[0].ID
-	if p.cfg.tracker != "" {
-		found, ok := pick(offered, p.cfg.tracker)
+	res.trackerID = offered[0].ID
+	if d.cfg.tracker != "" {
+		found, ok := pick(offered, d.cfg.tracker)
 		if !ok {
-			return invalid(op, "The Redmine project %q has no tracker %q, only %s. Ask your admin to correct settings.tracker.", p.cfg.project, p.cfg.tracker, names(offered))
+			return invalid(op, "The Redmine project %q has no tracker %q, only %s. Ask your admin to correct settings.tracker.", d.cfg.project, d.cfg.tracker, names(offered))
 		}
-		made.trackerID = found.ID
+		res.trackerID = found.ID
 	}
 	var all trackersReply
-	if err := p.client.get(ctx, "read trackers", "/trackers.json", wire.List(&all, maxPage)); err != nil {
+	if err := d.get(ctx, "read trackers", "/trackers.json", wire.List(&all, maxPage)); err != nil {
 		return err
 	}
 	for _, t := range all.Trackers {
-		made.first[t.ID] = t.Default.ID
-		if t.ID == made.trackerID && t.Core != nil {
-			made.core = map[string]bool{}
+		res.first[t.ID] = t.Default.ID
+		if t.ID == res.trackerID && t.Core != nil {
+			res.core = map[string]bool{}
 			for _, f := range t.Core {
-				made.core[f] = true
+				res.core[f] = true
 			}
 		}
 	}
 	return nil
 }
 
-func (p *planner) priority(ctx context.Context, made *plan) error {
-	if p.cfg.priority == "" {
+func (d *driver) priority(ctx context.Context, res *resolved) error {
+	if d.cfg.priority == "" {
 		return nil
 	}
-	all, err := p.priorities(ctx)
+	all, err := d.priorities(ctx)
 	if err != nil {
 		return err
 	}
-	found, ok := pick(all, p.cfg.priority)
+	found, ok := pick(all, d.cfg.priority)
 	if !ok {
-		return invalid("find priority", "Redmine has no priority %q, only %s. Ask your admin to correct settings.priority.", p.cfg.priority, names(all))
+		return invalid("find priority", "Redmine has no priority %q, only %s. Ask your admin to correct settings.priority.", d.cfg.priority, names(all))
 	}
-	made.priorityID = found.ID
+	res.priorityID = found.ID
 	return nil
 }
 
@@ -173,12 +132,12 @@ func (c client) priorities(ctx context.Context) ([]ref, error) {
 }
 
 // fields finds the two custom fields. A number in the settings needs no list.
-func (p *planner) fields(ctx context.Context, made *plan) error {
-	made.markerID, made.linkID = number(p.cfg.markerField), number(p.cfg.linkField)
-	if made.markerID > 0 && made.linkID > 0 {
+func (d *driver) fields(ctx context.Context, res *resolved) error {
+	res.markerID, res.linkID = number(d.cfg.markerField), number(d.cfg.linkField)
+	if res.markerID > 0 && res.linkID > 0 {
 		return nil
 	}
-	all, whole, err := p.customFields(ctx, made)
+	all, whole, err := d.customFields(ctx, res)
 	if err != nil {
 		return err
 	}
@@ -188,43 +147,38 @@ func (p *planner) fields(ctx context.Context, made *plan) error {
 			visible = append(visible, f.ref)
 		}
 	}
-	if made.markerID == 0 {
-		found, ok := pick(visible, p.cfg.markerField)
+	if res.markerID == 0 {
+		found, ok := pick(visible, d.cfg.markerField)
 		if !ok {
-			return p.noMarkerField(whole)
+			return d.noMarkerField(whole)
 		}
-		made.markerID = found.ID
+		res.markerID = found.ID
 	}
-	if made.linkID == 0 {
-		wanted := p.cfg.linkField
+	if res.linkID == 0 {
+		wanted := d.cfg.linkField
 		if wanted == "" {
 			wanted = defaultLinkField
 		}
 		found, ok := pick(visible, wanted)
-		if !ok && p.cfg.linkField != "" {
+		if !ok && d.cfg.linkField != "" {
 			return invalid("find link field", "Redmine shows no custom field %q for these issues. Ask your admin to correct settings.linkField (a field's number always works), or to leave it out.", wanted)
 		}
-		made.linkID = found.ID
+		res.linkID = found.ID
 	}
 	return nil
 }
 
-func (p *planner) noMarkerField(whole bool) *fault.Error {
+func (d *driver) noMarkerField(whole bool) *fault.Error {
 	const op = "find marker field"
 	if whole {
-		return invalid(op, "Redmine has no issue field %q for this tracker. A Redmine admin makes it in Administration > Custom fields > New > Issues: format Text, Used as a filter, For all projects, all trackers.", p.cfg.markerField)
+		return invalid(op, "Redmine has no issue field %q for this tracker. A Redmine admin makes it in Administration > Custom fields > New > Issues: format Text, Used as a filter, For all projects, all trackers.", d.cfg.markerField)
 	}
-	return invalid(op, "Redmine shows this account no field %q. If it exists, ask your admin to put its number (in its address in Administration > Custom fields) into settings.markerField; else to make it: Issues, Text, Used as a filter.", p.cfg.markerField)
+	return invalid(op, "Redmine shows this account no field %q. If it exists, ask your admin to put its number (in its address in Administration > Custom fields) into settings.markerField; else to make it: Issues, Text, Used as a filter.", d.cfg.markerField)
 }
 
-// pick finds a thing by its number or its name; case does not matter.
+// pick finds a thing by its number or its name.
 func pick(all []ref, wanted string) (ref, bool) {
-	for _, r := range all {
-		if strconv.Itoa(r.ID) == wanted || strings.EqualFold(r.Name, wanted) {
-			return r, true
-		}
-	}
-	return ref{}, false
+	return targets.Pick(all, wanted, func(r ref) []string { return []string{strconv.Itoa(r.ID), r.Name} })
 }
 
 func names(all []ref) string {
@@ -235,9 +189,9 @@ func names(all []ref) string {
 	return strings.Join(out, ", ")
 }
 
-// plan is what the settings mean. A REST API that was switched off shows here
+// resolve returns what the settings mean. A REST API that was switched off shows here
 // first in a process that has just started.
-func (d *driver) plan(ctx context.Context) (*plan, error) {
-	p, err := d.planner.get(ctx)
-	return p, d.explainDenied(ctx, err)
+func (d *driver) resolve(ctx context.Context) (*resolved, error) {
+	res, err := d.resolved.Get(ctx)
+	return res, d.explainDenied(ctx, err)
 }

@@ -14,14 +14,14 @@ import (
 // nothing, also without a word, from an account that may only comment.
 func (d *driver) Update(ctx context.Context, id string, draft targets.Draft) (targets.Issue, error) {
 	const op = "update issue"
-	p, err := d.plan(ctx)
+	res, err := d.resolve(ctx)
 	if err != nil {
 		return targets.Issue{}, err
 	}
 	if number(id) == 0 {
 		return targets.Issue{}, wire.UnknownID(op, name, issueName(id))
 	}
-	body, err := d.content(p, draft)
+	body, err := d.content(res, draft)
 	if err != nil {
 		return targets.Issue{}, err
 	}
@@ -36,7 +36,7 @@ func (d *driver) Update(ctx context.Context, id string, draft targets.Draft) (ta
 		return targets.Issue{}, &fault.Error{Op: op, Kind: fault.Forbidden,
 			Public: fmt.Sprintf("Redmine lets the API key's account not edit issue #%s. Ask a Redmine admin for a role with the permission Edit issues, and to see that the workflow does not make the subject read-only.", id)}
 	}
-	return d.portable(p, now), nil
+	return d.portable(res, now), nil
 }
 
 func (d *driver) change(ctx context.Context, op, id string, change changeIssue) error {

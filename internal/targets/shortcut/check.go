@@ -9,8 +9,8 @@ import (
 
 // Check implements targets.Driver.
 func (d *driver) Check(ctx context.Context) error {
-	d.planner.forget()
-	if _, err := d.planner.get(ctx); err != nil {
+	d.resolved.Forget()
+	if _, err := d.resolved.Get(ctx); err != nil {
 		return err
 	}
 	if d.cfg.epic > 0 {

@@ -11,15 +11,15 @@ import (
 // that counts as done.
 func (d *driver) Close(ctx context.Context, id string) error {
 	const op = "close story"
-	p, err := d.planner.get(ctx)
+	res, err := d.resolved.Get(ctx)
 	if err != nil {
 		return err
 	}
 	found, err := d.story(ctx, id)
-	if err != nil || found.Archived || p.states[found.State].Type == typeDone {
+	if err != nil || found.Archived || res.states[found.State].Type == typeDone {
 		return err
 	}
-	for _, w := range p.workflows {
+	for _, w := range res.workflows {
 		if w.ID != found.Workflow {
 			continue
 		}

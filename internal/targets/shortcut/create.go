@@ -15,11 +15,11 @@ import (
 // Create implements targets.Driver.
 func (d *driver) Create(ctx context.Context, draft targets.Draft) (targets.Issue, error) {
 	const op = "create story"
-	p, err := d.planner.get(ctx)
+	res, err := d.resolved.Get(ctx)
 	if err != nil {
 		return targets.Issue{}, err
 	}
-	s := write{Type: d.cfg.typ, State: p.state, Epic: d.cfg.epic, Iteration: d.cfg.iteration, Group: p.group, Requester: draft.Requester, ExternalID: string(draft.Marker)}
+	s := write{Type: d.cfg.typ, State: res.state, Epic: d.cfg.epic, Iteration: d.cfg.iteration, Group: res.group, Requester: draft.Requester, ExternalID: string(draft.Marker)}
 	if err := d.texts(&s, draft); err != nil {
 		return targets.Issue{}, err
 	}
@@ -34,7 +34,7 @@ func (d *driver) Create(ctx context.Context, draft targets.Draft) (targets.Issue
 	var made story
 	if err := d.change(ctx, op, http.MethodPost, "/stories", s, whole(&made)); err != nil {
 		if names(err, rememberedFields()...) {
-			d.planner.forget() // the workspace has changed
+			d.resolved.Forget() // the workspace has changed
 			return targets.Issue{}, targets.Stale(err)
 		}
 		return targets.Issue{}, err
@@ -42,7 +42,7 @@ func (d *driver) Create(ctx context.Context, draft targets.Draft) (targets.Issue
 	if made.ID == 0 {
 		return targets.Issue{}, wire.Unreadable(op, errors.New("no story in the answer"))
 	}
-	return portable(p, made), nil
+	return portable(res, made), nil
 }
 
 // texts fills in what create and update have in common.

@@ -17,7 +17,7 @@ func (d *driver) Find(ctx context.Context, marker targets.Marker) (*targets.Issu
 
 // FindAll implements targets.Duplicates.
 func (d *driver) FindAll(ctx context.Context, marker targets.Marker) ([]targets.Issue, error) {
-	p, err := d.planner.get(ctx)
+	res, err := d.resolved.Get(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -27,7 +27,7 @@ func (d *driver) FindAll(ctx context.Context, marker targets.Marker) ([]targets.
 	}
 	var out []targets.Issue
 	for _, s := range found {
-		out = append(out, portable(p, s))
+		out = append(out, portable(res, s))
 	}
 	return out, nil
 }

@@ -13,7 +13,7 @@ import (
 
 // Read implements targets.Reader.
 func (d *driver) Read(ctx context.Context, id string) (targets.Issue, error) {
-	p, err := d.planner.get(ctx)
+	res, err := d.resolved.Get(ctx)
 	if err != nil {
 		return targets.Issue{}, err
 	}
@@ -21,7 +21,7 @@ func (d *driver) Read(ctx context.Context, id string) (targets.Issue, error) {
 	if err != nil {
 		return targets.Issue{}, err
 	}
-	return portable(p, found), nil
+	return portable(res, found), nil
 }
 
 // Resolve implements targets.Resolver.
@@ -44,9 +44,9 @@ func (d *driver) story(ctx context.Context, id string) (story, error) {
 	return found, nil
 }
 
-// portable is a story in everybody's words. A state that the plan does not
-// know is newer than it.
-func portable(p *plan, s story) targets.Issue {
+// portable is a story in everybody's words. A state that is not known
+// yet is newer than what was looked up.
+func portable(res *resolved, s story) targets.Issue {
 	id := strconv.Itoa(s.ID)
 	out := targets.Issue{ID: id, Key: "sc-" + id, Title: s.Name, Progress: targets.Started}
 	if strings.HasPrefix(s.URL, "https://") {
@@ -55,7 +55,7 @@ func portable(p *plan, s story) targets.Issue {
 	if s.Archived {
 		out.Verdict = targets.VerdictTrashed
 	}
-	if now, ok := p.states[s.State]; ok {
+	if now, ok := res.states[s.State]; ok {
 		out.Status, out.Color = now.Name, text.NearestColor(now.Color)
 		switch now.Type {
 		case "backlog", "unstarted":

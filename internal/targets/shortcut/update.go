@@ -14,7 +14,7 @@ import (
 // added to them is sent along.
 func (d *driver) Update(ctx context.Context, id string, draft targets.Draft) (targets.Issue, error) {
 	const op = "update story"
-	p, err := d.planner.get(ctx)
+	res, err := d.resolved.Get(ctx)
 	if err != nil {
 		return targets.Issue{}, err
 	}
@@ -49,7 +49,7 @@ func (d *driver) Update(ctx context.Context, id string, draft targets.Draft) (ta
 	if changed.ID == 0 {
 		return targets.Issue{}, wire.Unreadable(op, errors.New("no story in the answer"))
 	}
-	return portable(p, changed), nil
+	return portable(res, changed), nil
 }
 
 // touch changes a story that exists.
