@@ -84,7 +84,7 @@ func (p *pushPrinter) detail(d pushes.Detail) error {
 	_, _ = fmt.Fprintln(w, "\nTIME\tGENERATION\tRUN\tSTATE\tWHAT\tSTEP\tTOOK\tOUTCOME\tREFERENCE\tNOTE")
 	for _, e := range d.Timeline {
 		_, _ = fmt.Fprintf(w, "%s\t%d\t%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", connections.Millis(e.At).Format("2006-01-02T15:04:05.000Z"),
-			e.Generation, e.Run, e.State, e.What, e.Stage, e.Took, e.Outcome, strings.TrimSpace(string(e.Side)+" "+e.Ref), e.Note)
+			e.Generation, e.Run, e.State, e.What, e.Step, e.Took, e.Outcome, strings.TrimSpace(string(e.Side)+" "+e.Ref), e.Note)
 	}
 	return w.Flush()
 }

@@ -142,7 +142,7 @@ func wireDetail(d pushes.Detail) ConnectionDetail {
 	out := ConnectionDetail{Connection: wireConnection(d.Push), Timeline: []ConnectionEvent{}}
 	for _, e := range d.Timeline {
 		out.Timeline = append(out.Timeline, ConnectionEvent{At: connections.Millis(e.At), What: e.What, State: string(e.State), Generation: e.Generation, Run: e.Run,
-			Step: string(e.Stage), TookMs: e.Took.Milliseconds(), Outcome: e.Outcome, Side: e.Side, Reference: e.Ref, Note: e.Note})
+			Step: string(e.Step), TookMs: e.Took.Milliseconds(), Outcome: e.Outcome, Side: e.Side, Reference: e.Ref, Note: e.Note})
 	}
 	return out
 }
@@ -182,7 +182,7 @@ func (c ConnectionDetail) Detail(tenant string) pushes.Detail {
 	out := pushes.Detail{Push: c.Push(tenant)}
 	for _, e := range c.Timeline {
 		out.Timeline = append(out.Timeline, connections.Event{At: e.At.UnixMilli(), What: e.What, State: connections.State(e.State), Generation: e.Generation, Run: e.Run,
-			Stage: connections.Step(e.Step), Took: time.Duration(e.TookMs) * time.Millisecond, Outcome: e.Outcome, Side: e.Side, Ref: e.Reference, Note: e.Note})
+			Step: connections.Step(e.Step), Took: time.Duration(e.TookMs) * time.Millisecond, Outcome: e.Outcome, Side: e.Side, Ref: e.Reference, Note: e.Note})
 	}
 	return out
 }

@@ -574,13 +574,13 @@ func TestTimelineTellsEveryAttempt(t *testing.T) {
 		What, Outcome string
 		Side          fault.Side
 		Ref           string
-		Stage         Step
+		Step          Step
 		Took          time.Duration
 		State         State
 	}
 	var got []told
 	for _, e := range events {
-		got = append(got, told{e.What, e.Outcome, e.Side, e.Ref, e.Stage, e.Took, e.State})
+		got = append(got, told{e.What, e.Outcome, e.Side, e.Ref, e.Step, e.Took, e.State})
 	}
 	ms := time.Millisecond
 	require.Equal(t, []told{

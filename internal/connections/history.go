@@ -19,10 +19,10 @@ type Event struct {
 	Generation int64  `json:"g"`
 	Run        int64  `json:"r"`
 	State      State  `json:"s"`
-	// Stage is the step that was under way. Took is how long a worker was at
+	// Step is the step that was under way. Took is how long a worker was at
 	// it, and Outcome "ok" or the kind of failure; both only for what workers
 	// report.
-	Stage   Step          `json:"stage,omitempty"`
+	Step    Step          `json:"step,omitempty"`
 	Took    time.Duration `json:"took,omitempty"`
 	Outcome string        `json:"outcome,omitempty"`
 	// Side is who has to act, and Ref that side's own id of the request or
@@ -39,7 +39,7 @@ const eventParts = 11
 // parseEvent reads what transitions.lua wrote: parts between tabs.
 func parseEvent(line string) (Event, error) {
 	parts := append(strings.SplitN(line, "\t", eventParts), make([]string, eventParts)...)
-	e := Event{What: parts[1], Stage: Step(parts[5]), Outcome: parts[7], Side: fault.ParseSide(parts[8]), Ref: parts[9], Note: parts[10]}
+	e := Event{What: parts[1], Step: Step(parts[5]), Outcome: parts[7], Side: fault.ParseSide(parts[8]), Ref: parts[9], Note: parts[10]}
 	for _, state := range []State{Initial, Progress, Connected, Failed} {
 		if parts[4] == string(state[:1]) {
 			e.State = state

@@ -59,9 +59,9 @@ if not raw then
 end
 -- end
 
--- What a worker reports is timed by stages: from its lease, or its last report.
+-- What a worker reports is timed by steps: from its lease, or its last report.
 local report = a.owner and op ~= 'begin'
-local stage, took = rec.p, rec.b and now - rec.b
+local step_was, took = rec.p, rec.b and now - rec.b
 -- changed is the date for lists where it is not that of a new state.
 local changed, counted = nil, false
 local granted = {}
@@ -70,7 +70,7 @@ local function plain(text) return text and (string.gsub(text, '%c', ' ')) or '' 
 
 local function log(what)
   local f = a.failure or {}
-  local entry = table.concat({ now, what, rec.g, rec.r, string.sub(rec.s, 1, 1), stage or '', report and took or '',
+  local entry = table.concat({ now, what, rec.g, rec.r, string.sub(rec.s, 1, 1), step_was or '', report and took or '',
     report and (f.k or 'ok') or '', plain(f.s), plain(f.f), plain(a.note) }, '\t')
   local n = redis.call('RPUSH', history, (string.gsub(entry, '\t+$', '')))
   if n > K.keep then redis.call('LTRIM', history, -K.keep, -1) end
@@ -85,7 +85,7 @@ end
 
 -- The tenant's slots --------------------------------------------------------
 
-local function has_slot() return stage and redis.call('SISMEMBER', slots, id) == 1 end
+local function has_slot() return step_was and redis.call('SISMEMBER', slots, id) == 1 end
 
 -- may_begin reports whether one more run may begin. Runs that only tell a person
 -- (settle) have a few slots beyond, so that they do not wait behind slow
@@ -272,7 +272,7 @@ local function queue(step, delay, what, free)
       return save('backlog', backlog_check(), what)
     end
     redis.call('SADD', slots, id)
-    if stage then redis.call('ZREM', backlog, id) end
+    if step_was then redis.call('ZREM', backlog, id) end
   end
   announce(member, rec.r)
   return save('queued', now + K.rescueafter, what)

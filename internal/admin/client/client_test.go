@@ -220,7 +220,7 @@ func TestPushesArriveWhole(t *testing.T) {
 		Step: connections.Settle, Clicked: at, By: connections.Person{Name: "Jane", Email: "jane@example.com"}, Changed: at, Attempts: 2, Marker: "pb-1",
 		Issue:   &targets.Issue{ID: "1", Key: "ENG-1", URL: "https://x/1", Title: "T", Status: "Open"},
 		Failure: &connections.Failure{Kind: "invalid", Message: "No.", Side: fault.SideTracker, Ref: "r-1"}},
-		Timeline: []connections.Event{{At: at.UnixMilli(), What: "failed", State: connections.Failed, Generation: 3, Run: 4, Stage: connections.Open, Took: 12 * time.Millisecond,
+		Timeline: []connections.Event{{At: at.UnixMilli(), What: "failed", State: connections.Failed, Generation: 3, Run: 4, Step: connections.Open, Took: 12 * time.Millisecond,
 			Outcome: "invalid", Side: fault.SideTracker, Ref: "r-1", Note: "n"}}}, got)
 }
 
