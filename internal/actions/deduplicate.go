@@ -26,7 +26,7 @@ func (r *run) deduplicate(ctx context.Context) (done bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	next, err := r.lease.Unified(ctx, keep, recheckDuplicates)
+	next, err := r.lease.Deduplicated(ctx, keep, recheckDuplicates)
 	if err != nil {
 		return false, err
 	}

@@ -173,12 +173,12 @@ func (l *Lease) Verified(ctx context.Context) (*Task, error) {
 	return out.task(l.key), err
 }
 
-// Unified records that a second issue of this push was looked for and that
-// keep is the one to show. The task to queue goes on with it: to show another
+// Deduplicated records that duplicates of this push's issue were looked for and
+// that keep is the one to show. The task to queue goes on with it: to show another
 // issue than before, or to look once more after delay. Without a task the
 // caller goes on.
-func (l *Lease) Unified(ctx context.Context, keep targets.Issue, delay time.Duration) (*Task, error) {
-	out, err := l.change(ctx, "unified", arguments{Issue: keptIssue(keep), Delay: delay.Milliseconds(), Note: keep.Key})
+func (l *Lease) Deduplicated(ctx context.Context, keep targets.Issue, delay time.Duration) (*Task, error) {
+	out, err := l.change(ctx, "deduplicated", arguments{Issue: keptIssue(keep), Delay: delay.Milliseconds(), Note: keep.Key})
 	return out.task(l.key), err
 }
 

@@ -36,7 +36,7 @@ func TestModelMutants(t *testing.T) {
 		{"a look-up is believed at once", "", "", rules{noLookUp: true}, budget{Push: 1, Fault: 1}, twice},
 		{"a create's time begins after its intent", "", "", rules{lateDeadline: true}, budget{Push: 1, Kill: 1, Freeze: 1}, twice},
 		{"second creates are not counted", "if sent > 0 then rec.q = 2 end", "", rules{window: true}, budget{Push: 1, Freeze: 1}, forgotten},
-		{"second issues are not looked for", "", "", rules{window: true, noUnify: true}, budget{Push: 1, Freeze: 1}, forgotten},
+		{"second issues are not looked for", "", "", rules{window: true, noDeduplication: true}, budget{Push: 1, Freeze: 1}, forgotten},
 		{"second issues are looked for once", "rec.q = rec.q - 1", "rec.q = 0", rules{window: true}, budget{Push: 1, Freeze: 1}, forgotten},
 		{"an unlink stays in the epoch", "if rec.t or rec.i then rec.e = rec.e + 1 end", "", rules{}, budget{Push: 2, Unlink: 1}, twice},
 		{"an unlink leaves no issue behind", "table.insert(rec.l, {", "table.insert({}, {", rules{}, budget{Push: 1, Unlink: 1}, forgotten},

@@ -57,13 +57,13 @@ func (m *model) step(w world, slot int8) {
 		m.transit(w, slot, "settled", 0, 0, nil)
 	case toGet:
 		m.get(w, slot)
-	case toUnify:
+	case toDeduplicate:
 		wk.issue = w.keepOne(int8(rec.Epoch), issueNumber(rec.Issue))
-		wk.at = toUnified
+		wk.at = toDeduplicated
 		m.emit("closes second issues", slot, true, w)
-	case toUnified:
+	case toDeduplicated:
 		got := wk.got
-		m.transit(w, slot, "unified", wk.issue, int8(m.lookAgain()), func(_ *world, wk *worker) { wk.at = m.compare(wk, got) })
+		m.transit(w, slot, "deduplicated", wk.issue, int8(m.lookAgain()), func(_ *world, wk *worker) { wk.at = m.compare(wk, got) })
 	case toAssert:
 		m.put(w, slot, asserting)
 	case toVerified:
@@ -177,8 +177,8 @@ func (m *model) get(w world, slot int8) {
 	wk.got = w.shown
 	rec := m.record(wk.view)
 	wk.at = m.compare(wk, wk.got)
-	if rec.Recreated > 0 && rec.Issue != nil && !m.noUnify {
-		wk.at = toUnify
+	if rec.Recreated > 0 && rec.Issue != nil && !m.noDeduplication {
+		wk.at = toDeduplicate
 	}
 	m.emit("reads the button", slot, true, w)
 }
@@ -219,7 +219,7 @@ func (m *model) treatOrphan(w world, slot int8) {
 		m.emit("waits for a second issue", slot, true, w)
 		return
 	}
-	if orphan.Recreated > 0 && !m.noUnify {
+	if orphan.Recreated > 0 && !m.noDeduplication {
 		wk.issue = w.keepOne(int8(orphan.Epoch), wk.issue)
 	}
 	w.issues[wk.issue-1].closed = true

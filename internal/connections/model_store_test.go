@@ -47,7 +47,7 @@ type rules struct {
 	// What mutants do otherwise: a create's deadline begins after its intent,
 	// a look-up that finds nothing is believed at once, no second issue is
 	// looked for, what a lease lets send late is not waited for.
-	lateDeadline, noLookUp, noUnify, shortSendWindow bool
+	lateDeadline, noLookUp, noDeduplication, shortSendWindow bool
 }
 
 func (r rules) timing() Timing {
@@ -234,8 +234,8 @@ func (s *modelStore) run(c call) (r reply) {
 		task, err = l.Settled(ctx)
 	case "verified":
 		task, err = l.Verified(ctx)
-	case "unified":
-		task, err = l.Unified(ctx, issue(c.arg), time.Duration(c.ticks)*tick)
+	case "deduplicated":
+		task, err = l.Deduplicated(ctx, issue(c.arg), time.Duration(c.ticks)*tick)
 	case "cleaned_up":
 		err = l.CleanedUp(ctx, int(c.arg))
 	case "again":

@@ -6,32 +6,32 @@ package connections
 type place int8
 
 const (
-	atRest        place = iota
-	toReread            // actions.work.again
-	toFind              // actions.work.lookUp
-	toIntend            // actions.work.open, from here
-	toCreate            //
-	toWrite             // the fence was asked, the create is not written yet
-	creating            //
-	toRefuse            //
-	toOpened            // actions.work.opened
-	toTreatLate         //
-	failedToOpen        // actions.work.steps, after a failed open
-	toPut               // actions.work.settle
-	putting             //
-	toFailTelling       //
-	toSettle            //
-	toGet               // actions.work.verify
-	toUnify             //
-	toUnified           //
-	toAssert            //
-	asserting           //
-	toVerified          //
-	toFindOrphan        // actions.run.cleanUp
-	toTreatOrphan       //
-	toCleanedUp         //
-	toRetry             // actions.work.end: handed back
-	toWait              // the same, for something that time alone brings
+	atRest         place = iota
+	toReread             // actions.work.again
+	toFind               // actions.work.lookUp
+	toIntend             // actions.work.open, from here
+	toCreate             //
+	toWrite              // the fence was asked, the create is not written yet
+	creating             //
+	toRefuse             //
+	toOpened             // actions.work.opened
+	toTreatLate          //
+	failedToOpen         // actions.work.steps, after a failed open
+	toPut                // actions.work.settle
+	putting              //
+	toFailTelling        //
+	toSettle             //
+	toGet                // actions.work.verify
+	toDeduplicate        //
+	toDeduplicated       //
+	toAssert             //
+	asserting            //
+	toVerified           //
+	toFindOrphan         // actions.run.cleanUp
+	toTreatOrphan        //
+	toCleanedUp          //
+	toRetry              // actions.work.end: handed back
+	toWait               // the same, for something that time alone brings
 )
 
 // worker is one run of actions.Performer.Perform, in one of two processes.
@@ -70,12 +70,12 @@ func (k *worker) forget() {
 		k.clock, k.stall = 0, 0
 	}
 	switch k.at {
-	case toOpened, toTreatLate, toUnified, toTreatOrphan:
+	case toOpened, toTreatLate, toDeduplicated, toTreatOrphan:
 	default:
 		k.issue = 0
 	}
 	switch k.at {
-	case toUnify, toUnified:
+	case toDeduplicate, toDeduplicated:
 	default:
 		k.got = 0
 	}
@@ -87,7 +87,7 @@ func (p place) creates() bool { return p == toCreate || p == toWrite || p == cre
 // calls tells whether a worker that stands here is about to call out.
 func (p place) calls() bool {
 	switch p {
-	case toReread, toFind, toCreate, toTreatLate, toPut, toGet, toUnify, toAssert, toFindOrphan, toTreatOrphan:
+	case toReread, toFind, toCreate, toTreatLate, toPut, toGet, toDeduplicate, toAssert, toFindOrphan, toTreatOrphan:
 		return true
 	default:
 		return false

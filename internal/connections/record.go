@@ -137,8 +137,8 @@ type Record struct {
 	ReadBack int64 `json:"v,omitempty"`
 	// Intent tells that a create was about to be sent.
 	Intent *Intent `json:"i,omitempty"`
-	// Recreated is how many more times a second issue has to be looked for:
-	// it is possible once a second create was sent for one epoch.
+	// Recreated is how many more times duplicates have to be looked for. They are
+	// possible once a second create was sent for one epoch.
 	Recreated int `json:"q,omitempty"`
 	// Issue is the issue that is connected, or about to be.
 	Issue *targets.Issue `json:"t,omitempty"`

@@ -251,7 +251,7 @@ end
 -- that a slot is known to be free.
 local function queue(step, delay, what, free)
   -- Here Productboard has answered.
-  local told = op == 'settled' or op == 'verified' or op == 'unified'
+  local told = op == 'settled' or op == 'verified' or op == 'deduplicated'
   if not told then fence_off() end
   if op ~= 'park' then unpark() end
   -- Whoever reports has lived through it.
@@ -544,10 +544,10 @@ ops['verified'] = function()
   return save('ok', nil, 'verified')
 end
 
--- Two creates were sent, so two issues are possible: the others were looked
--- for, and a.issue is the one to keep. It is looked for twice, the second time
--- when the last request can no longer be under way.
-ops['unified'] = function()
+-- Two creates were sent, so duplicates are possible. They were looked for, and
+-- a.issue is the one to keep. They are looked for twice, the second time when the
+-- last request can no longer be under way.
+ops['deduplicated'] = function()
   if not mine() or rec.p ~= 'verify' or not rec.q then return answer('stale') end
   rec.q = rec.q - 1
   if rec.q <= 0 then rec.q = nil end
@@ -556,8 +556,8 @@ ops['unified'] = function()
     changed = now
     return queue('settle', 0, 'another issue kept')
   end
-  if rec.q then return queue('verify', a.delay or 0, 'looked for a second issue') end
-  return go_on('ok', 'looked for a second issue')
+  if rec.q then return queue('verify', a.delay or 0, 'looked for duplicates') end
+  return go_on('ok', 'looked for duplicates')
 end
 
 ops['cleaned_up'] = function()
