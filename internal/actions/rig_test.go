@@ -85,7 +85,7 @@ func newRig(t *testing.T) *rig {
 	r.settings("tracker-key", "demo", 0)
 	log := slog.New(slog.NewTextHandler(io.Discard, nil))
 	r.limits = ratelimit.NewBackoff(r.env.Client, "target")
-	r.breaker = breaker.New(r.env.Client, breaker.Options{Now: r.now})
+	r.breaker = breaker.New(r.env.Client, &breaker.Options{Now: r.now})
 	r.perform = &Performer{Breaker: r.breaker, Leases: r.store, Integrations: r, Peers: r, Queue: r, Log: log}
 	r.receive = &Receiver{Integrations: r, Clicks: r.store, Queue: r, Log: log}
 	return r

@@ -98,7 +98,7 @@ func New(cfg config.Config, rdb redis.UniversalClient, log *slog.Logger, version
 	a.peers = newPeers(pb, a.auth, a.trHTTP, a.cache, a.metrics, ratelimit.NewBackoff(rdb, "target"), a.memory.Total())
 	a.records = connections.NewStore(redisdb.Scripts(rdb, cfg.RedisWaitReplicas), connections.Timing{Deadline: cfg.PushDeadline})
 	a.queue = jobs.NewQueue(redisdb.Scripts(rdb, 0))
-	a.breaker = breaker.New(rdb, breaker.Options{})
+	a.breaker = breaker.New(rdb, nil)
 	a.gauges()
 	return a, nil
 }

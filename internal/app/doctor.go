@@ -205,7 +205,7 @@ func (d *doctor) integration(ctx context.Context, in tenants.Integration) {
 
 // expiry warns of credentials that end soon.
 func (d *doctor) expiry(ctx context.Context, name string, in tenants.Integration) {
-	credentials := expiring{d.app}
+	credentials := expirySource{d.app}
 	for _, side := range credentials.Sides(in) {
 		if at, err := credentials.Ask(ctx, in, side); err == nil {
 			in.SetExpiry(side, at)

@@ -22,24 +22,25 @@ const (
 // expiryWatcher asks once a day when the credentials end, but not for a tenant
 // that is halted: nothing is sent for that.
 func (a *App) expiryWatcher() *expiry.Watcher {
-	return expiry.NewWatcher(expiring{a}, a.tenants, register.ExpiryNote, &expiry.Options{Log: a.log})
+	return expiry.NewWatcher(expirySource{a}, a.tenants, register.ExpiryNote, &expiry.Options{Log: a.log})
 }
 
-// expiring are the integrations as the watcher of their credentials sees them.
-type expiring struct{ a *App }
+// expirySource has the integrations for the watcher of their credentials.
+type expirySource struct{ a *App }
 
 // All implements expiry.Integrations.
-func (e expiring) All(ctx context.Context) iter.Seq2[tenants.Integration, error] {
+func (e expirySource) All(ctx context.Context) iter.Seq2[tenants.Integration, error] {
 	return e.a.working(ctx)
 }
 
 // Claim implements expiry.Integrations.
-func (e expiring) Claim(ctx context.Context, in tenants.Integration) bool {
+func (e expirySource) Claim(ctx context.Context, in tenants.Integration) bool {
 	return e.a.claim(ctx, expiryAsked+in.ID, expiryDay)
 }
 
-// Sides implements expiry.Integrations: the sides whose credential may tell.
-func (expiring) Sides(in tenants.Integration) (sides []fault.Side) {
+// Sides implements expiry.Integrations: the sides whose credential may
+// have a known end.
+func (expirySource) Sides(in tenants.Integration) (sides []fault.Side) {
 	kind, _ := catalog.ByType(in.Target.Type) // an unknown type has no driver, and no known end
 	if _, ok := targets.Ability[targets.Expirer](kind.Driver); ok {
 		sides = append(sides, fault.SideTracker)
@@ -53,7 +54,7 @@ func (expiring) Sides(in tenants.Integration) (sides []fault.Side) {
 // Ask implements expiry.Integrations. Of Productboard's credentials, only an
 // OAuth session has an end. It is renewed by itself long before, so its end
 // counts only if it comes near all the same.
-func (e expiring) Ask(ctx context.Context, in tenants.Integration, side fault.Side) (time.Time, error) {
+func (e expirySource) Ask(ctx context.Context, in tenants.Integration, side fault.Side) (time.Time, error) {
 	if side == fault.SideTracker {
 		target, err := e.a.peers.Target(ctx, in)
 		if err != nil {

@@ -99,7 +99,7 @@ func (d *Durability) persistence(ctx context.Context, rdb redis.UniversalClient)
 			d.Warnings = append(d.Warnings, "appendfsync is "+d.AppendFsync+": a power failure can lose about the last second of clicks. `CONFIG SET appendfsync always` loses none.")
 		}
 	case "":
-		d.Warnings = append(d.Warnings, "Redis does not tell whether it has an append-only file. Make sure that it has: without one a restart loses clicks.")
+		d.Warnings = append(d.Warnings, "Redis does not say whether it has an append-only file. Make sure that it has one: without it a restart loses clicks.")
 	default:
 		d.Problems = append(d.Problems, "appendonly is "+d.AppendOnly+": a restart of Redis loses every click since its last snapshot. Start it with `--appendonly yes`.")
 	}

@@ -1,7 +1,7 @@
-// Package redisdb reaches the plugin's Redis: it opens the client, checks that
-// the server keeps what it is told, runs a redis-server of its own where the
-// operator has none, and waits for replicas. Its sentences name the operator's
-// settings, which the composition maps to its options.
+// Package redisdb reaches the plugin's Redis. It opens the client, checks that the
+// server keeps its data, waits for replicas, and runs a redis-server of its own
+// where the operator has none. Its sentences name the operator's settings, which
+// the composition maps to its options.
 //
 // What must not live here: what is stored in Redis, and the configuration.
 package redisdb

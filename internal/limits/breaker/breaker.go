@@ -25,7 +25,8 @@ import (
 //go:embed breaker.lua
 var breakerLua string
 
-// Options sets a Breaker up. The zero value of each field means its default.
+// Options set up a Breaker. The zero value of each field means its default, and so
+// does a nil *Options.
 type Options struct {
 	// Failures in a row open it, if they are of two items at least and the first
 	// was Over ago; default 10 over 20 s. A single item that a tracker stumbles
@@ -106,8 +107,11 @@ type memo struct {
 }
 
 // New returns a Breaker on a Redis client, which the caller closes.
-func New(rdb redis.UniversalClient, opts Options) *Breaker {
-	return &Breaker{rdb: rdb, script: redis.NewScript(breakerLua), opts: opts.withDefaults(), memos: map[string]memo{}}
+func New(rdb redis.UniversalClient, o *Options) *Breaker {
+	if o == nil {
+		o = &Options{}
+	}
+	return &Breaker{rdb: rdb, script: redis.NewScript(breakerLua), opts: o.withDefaults(), memos: map[string]memo{}}
 }
 
 // Pass says whether an integration's tracker may be called. A caller that may

@@ -24,7 +24,7 @@ func newRig(t *testing.T) *rig {
 	t.Helper()
 	r := &rig{env: redistest.Mini(t)}
 	r.now = r.env.Freeze(t)
-	r.Breaker = New(r.env.Client, Options{Failures: 4, Over: 10 * time.Second, Now: func() time.Time { return r.now }, Random: func() float64 { return 0 }})
+	r.Breaker = New(r.env.Client, &Options{Failures: 4, Over: 10 * time.Second, Now: func() time.Time { return r.now }, Random: func() float64 { return 0 }})
 	return r
 }
 
@@ -202,7 +202,7 @@ func TestWhatAProcessRemembersIsBounded(t *testing.T) {
 func TestOneTrialOfManyProcesses(t *testing.T) {
 	redistest.Each(t, func(t *testing.T, env redistest.Env) {
 		ctx := context.Background()
-		opts := Options{Failures: 2, Over: time.Nanosecond, CoolDown: time.Millisecond, Believe: time.Nanosecond, Random: func() float64 { return 0 }}
+		opts := &Options{Failures: 2, Over: time.Nanosecond, CoolDown: time.Millisecond, Believe: time.Nanosecond, Random: func() float64 { return 0 }}
 		first := New(env.Client, opts)
 		first.Failed(ctx, Pass{Integration: integration}, "a", "timeout")
 		require.Equal(t, Opened, first.Failed(ctx, Pass{Integration: integration}, "b", "timeout"))

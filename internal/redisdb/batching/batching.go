@@ -1,6 +1,6 @@
-// Package batching is a Redis client that sends scripts which are called at the
-// same time together: under load one write and one read of the network carry
-// many of them, and neither side pays for each alone.
+// Package batching is a Redis client that sends scripts of concurrent callers in
+// one pipeline. Under load one write and one read of the network carry many
+// scripts, and neither side pays for each alone.
 //
 // What must not live here: which scripts there are, and what they do.
 package batching
@@ -14,12 +14,12 @@ import (
 )
 
 const (
-	// lanes is how many groups are under way at once. A script that finds a lane
-	// free goes at once and alone: where nothing waits, nothing is added.
-	lanes = 2
-	// most bounds a group, and with it what a script waits for those before it.
+	// maxSending is how many batches are under way at once. A script that finds
+	// fewer goes at once and alone: where nothing waits, nothing is added.
+	maxSending = 2
+	// most bounds a batch, and with it how long a script waits for those before it.
 	most = 128
-	// sendLimit bounds a group on its way: its callers' contexts cannot, since
+	// sendLimit bounds the sending of a batch. Its callers' contexts cannot, since
 	// each has its own.
 	sendLimit = 2 * time.Second
 )
@@ -30,19 +30,19 @@ type Client struct {
 	redis.UniversalClient
 
 	mu      sync.Mutex
-	busy    int // lanes under way
+	sending int // batches under way
 	waiting []*call
 }
 
-// call is a script that waits for its group.
+// call is a script that waits for its batch.
 type call struct {
 	ctx  context.Context
 	cmd  *redis.Cmd
 	done chan struct{} // closed once cmd has its reply
 }
 
-// Scripts makes a client whose scripts travel in groups. A Cluster's client is
-// given back as it is: its groups would wait for the slowest node.
+// Scripts returns a client that batches scripts. It returns a Cluster's client as
+// it is, since its batches would wait for the slowest node.
 func Scripts(rdb redis.UniversalClient) redis.UniversalClient {
 	if _, ok := rdb.(*redis.Client); !ok {
 		return rdb
@@ -50,10 +50,10 @@ func Scripts(rdb redis.UniversalClient) redis.UniversalClient {
 	return &Client{UniversalClient: rdb}
 }
 
-// EvalSha implements redis.Scripter. Scripts of one caller are carried out in
-// the order of its calls; those of several in any. Once ctx ends the caller
-// waits no longer, and cannot know whether the script is carried out, as with
-// every reply that is lost.
+// EvalSha implements redis.Scripter. Scripts of one caller are carried out in the
+// order of its calls, and those of several callers in any order. Once ctx ends,
+// the caller waits no longer. It cannot know whether the script is carried out, as
+// with every lost reply.
 func (c *Client) EvalSha(ctx context.Context, sha string, keys []string, args ...any) *redis.Cmd {
 	argv := make([]any, 0, 3+len(keys)+len(args))
 	argv = append(argv, "evalsha", sha, len(keys))
@@ -65,8 +65,8 @@ func (c *Client) EvalSha(ctx context.Context, sha string, keys []string, args ..
 		cmd.SetFirstKeyPos(3)
 	}
 	c.mu.Lock()
-	if c.busy < lanes {
-		c.busy++
+	if c.sending < maxSending {
+		c.sending++
 		c.mu.Unlock()
 		defer c.next()
 		_ = c.Process(ctx, cmd) // its error is the command's
@@ -79,49 +79,49 @@ func (c *Client) EvalSha(ctx context.Context, sha string, keys []string, args ..
 	case <-waits.done:
 		return cmd
 	case <-ctx.Done():
-		// The command is the group's by now; the caller gets one of its own.
+		// The command belongs to the batch by now; the caller gets one of its own.
 		lost := redis.NewCmd(ctx, "evalsha", sha)
 		lost.SetErr(context.Cause(ctx))
 		return lost
 	}
 }
 
-// next gives a lane to those that wait, or sets it free.
+// next sends the next batch, if any scripts wait.
 func (c *Client) next() {
-	group := c.take()
-	if group != nil {
-		go c.send(group)
+	if batch := c.take(); batch != nil {
+		go c.send(batch)
 	}
 }
 
-// take is the next group, or nil, and then the lane is free.
+// take returns the next batch, or nil if no scripts wait. Then one batch fewer is
+// under way.
 func (c *Client) take() []*call {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	n := min(len(c.waiting), most)
 	if n == 0 {
-		c.busy--
+		c.sending--
 		return nil
 	}
-	group := c.waiting[:n:n]
+	batch := c.waiting[:n:n]
 	if c.waiting = c.waiting[n:]; len(c.waiting) == 0 {
 		c.waiting = nil
 	}
-	return group
+	return batch
 }
 
-// send carries groups until nobody waits.
-func (c *Client) send(group []*call) {
-	for ; group != nil; group = c.take() {
-		c.exchange(group)
+// send sends batches until no scripts wait.
+func (c *Client) send(batch []*call) {
+	for ; batch != nil; batch = c.take() {
+		c.exchange(batch)
 	}
 }
 
-func (c *Client) exchange(group []*call) {
+func (c *Client) exchange(batch []*call) {
 	ctx, cancel := context.WithTimeout(context.Background(), sendLimit)
 	defer cancel()
 	p := c.Pipeline()
-	for _, w := range group {
+	for _, w := range batch {
 		if w.ctx.Err() != nil {
 			w.cmd.SetErr(context.Cause(w.ctx)) // nobody waits: it is not sent
 			continue
@@ -129,7 +129,7 @@ func (c *Client) exchange(group []*call) {
 		_ = p.Process(ctx, w.cmd) // only notes it
 	}
 	_, _ = p.Exec(ctx) // each command has its own error
-	for _, w := range group {
+	for _, w := range batch {
 		close(w.done)
 	}
 }

@@ -20,11 +20,13 @@ type hold struct {
 	reached chan struct{} // told of each single command that is kept back
 	opened  chan struct{}
 	singles atomic.Int64
-	groups  atomic.Int64
+	batches atomic.Int64
 	largest atomic.Int64
 }
 
-func newHold() *hold { return &hold{reached: make(chan struct{}, lanes), opened: make(chan struct{})} }
+func newHold() *hold {
+	return &hold{reached: make(chan struct{}, maxSending), opened: make(chan struct{})}
+}
 
 func (h *hold) DialHook(next redis.DialHook) redis.DialHook {
 	return func(ctx context.Context, network, addr string) (net.Conn, error) { return next(ctx, network, addr) }
@@ -49,7 +51,7 @@ func (h *hold) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.Process
 		if cmds[0].Name() != "evalsha" {
 			return next(ctx, cmds) // how a connection begins
 		}
-		h.groups.Add(1)
+		h.batches.Add(1)
 		h.mu.Lock()
 		h.largest.Store(max(h.largest.Load(), int64(len(cmds))))
 		h.mu.Unlock()
@@ -60,7 +62,8 @@ func (h *hold) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.Process
 const count = `if ARGV[1] == 'bad' then return redis.error_reply('BAD one') end
 redis.call('INCR', KEYS[1]) return ARGV[1]`
 
-// bench is a client whose lanes are taken until they are opened.
+// bench is a client that has as many batches under way as it may, until they are
+// let go.
 func bench(t *testing.T, env redistest.Env) (*Client, *hold, *redis.Script, func()) {
 	t.Helper()
 	h := newHold()
@@ -71,14 +74,14 @@ func bench(t *testing.T, env redistest.Env) (*Client, *hold, *redis.Script, func
 	c, ok := Scripts(rdb).(*Client)
 	require.True(t, ok)
 	var first sync.WaitGroup
-	for range lanes {
+	for range maxSending {
 		first.Go(func() { _ = script.Run(context.Background(), c, []string{"n"}, "first").Err() })
 		<-h.reached
 	}
 	return c, h, script, func() { close(h.opened); first.Wait() }
 }
 
-// queued waits until so many wait for a group.
+// queued waits until so many wait for a batch.
 func queued(c *Client, n int) {
 	for {
 		c.mu.Lock()
@@ -115,15 +118,15 @@ func TestScriptsThatComeTogetherTravelTogether(t *testing.T) {
 			require.NoError(t, r.Err())
 			require.Equal(t, fmt.Sprint(i), r.Val())
 		}
-		require.EqualValues(t, lanes, h.singles.Load())
-		require.EqualValues(t, 2, h.groups.Load())
+		require.EqualValues(t, maxSending, h.singles.Load())
+		require.EqualValues(t, 2, h.batches.Load())
 		require.EqualValues(t, most, h.largest.Load())
 		n, err := c.Get(t.Context(), "n").Int()
 		require.NoError(t, err)
-		require.Equal(t, lanes+len(replies)-bad, n, "each was carried out once")
+		require.Equal(t, maxSending+len(replies)-bad, n, "each was carried out once")
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		require.Zero(t, c.busy, "the lanes are free again")
+		require.Zero(t, c.sending, "none is under way any more")
 		require.Empty(t, c.waiting)
 	})
 }
@@ -135,7 +138,7 @@ func TestWithoutOthersAScriptGoesAlone(t *testing.T) {
 		for i := range 10 {
 			require.NoError(t, script.Run(t.Context(), c, []string{"n"}, i).Err())
 		}
-		require.Zero(t, h.groups.Load())
+		require.Zero(t, h.batches.Load())
 	})
 }
 
@@ -150,7 +153,7 @@ func TestACallerMayGiveUp(t *testing.T) {
 		go func() { stays <- script.Run(context.Background(), c, []string{"stays"}, "x").Err() }()
 		queued(c, 2)
 		cancel()
-		require.ErrorIs(t, <-gone, context.Canceled, "it does not wait for the group")
+		require.ErrorIs(t, <-gone, context.Canceled, "it does not wait for the batch")
 		open()
 		require.NoError(t, <-stays, "the others do")
 		require.ErrorIs(t, c.Get(t.Context(), "gone").Err(), redis.Nil, "what nobody waits for is not sent")

@@ -8,7 +8,7 @@ import (
 )
 
 // Link passes TCP connections on to a server, and can fall silent as a
-// network does: what was sent stays on the way, and nobody is told.
+// network does: what was sent stays on the way, and neither side learns of it.
 type Link struct {
 	ln     net.Listener
 	target string

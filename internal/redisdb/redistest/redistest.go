@@ -32,14 +32,14 @@ type Env struct {
 	advance func(time.Duration)
 }
 
-// Advance moves the server's time on: what TIME tells, and what is left of
-// each key's life. miniredis' TIME flows with the clock until the first
+// Advance moves the server's time on: what TIME returns, and what is left of each
+// key's life. miniredis' TIME flows with the clock until the first
 // Advance and stands still from then on. A real server's time cannot be
 // moved: there Advance skips the rest of the test.
 func (e Env) Advance(d time.Duration) { e.advance(d) }
 
-// Freeze has the server's time stand still, and tells it: a test with a clock of
-// its own begins there, or the two are a millisecond apart now and then.
+// Freeze stops the server's time and returns it. A test with a clock of its own
+// begins there; otherwise the two would be a millisecond apart now and then.
 func (e Env) Freeze(t testing.TB) time.Time {
 	t.Helper()
 	e.Advance(0)

@@ -70,7 +70,7 @@ func start(t testing.TB, dir string, args ...string) *Server {
 	return s
 }
 
-// run runs redis-server as it is told.
+// run runs redis-server with these arguments.
 func run(t testing.TB, dir string, args ...string) *Server {
 	t.Helper()
 	binary, err := exec.LookPath("redis-server")
@@ -108,7 +108,7 @@ func (s *Server) awaitReady(t testing.TB, c redis.UniversalClient) {
 	s.await(t, startLimit, "it does not answer", func(ctx context.Context) bool { return c.Ping(ctx).Err() == nil })
 }
 
-// await polls until something is so, because servers give no other signal.
+// await polls until so returns true, because servers give no other signal.
 func (s *Server) await(t testing.TB, limit time.Duration, otherwise string, so func(ctx context.Context) bool) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
