@@ -220,7 +220,7 @@ func (a *API) authenticate(next echo.HandlerFunc) echo.HandlerFunc {
 		id, err := a.verifier.Verify(c.Request().Context(), strings.TrimSpace(token))
 		switch {
 		case errors.Is(err, fault.Unauthorized):
-			a.log.InfoContext(c.Request().Context(), "token refused", telemetry.KeyError, err)
+			a.log.InfoContext(c.Request().Context(), "invalid token", telemetry.KeyError, err)
 			challenge := `Bearer realm="pushbutton"`
 			if token != "" {
 				challenge += `, error="invalid_token"`

@@ -16,7 +16,7 @@ func publicLog(log *slog.Logger) *slog.Logger {
 
 // unauthenticated finds the lines about callers who were not authenticated.
 func unauthenticated(r slog.Record) (key string, fold bool) {
-	const action, token = "action", "token refused"
+	const action, token = "action", "invalid token"
 	switch r.Message {
 	case token:
 		return token, true

@@ -42,7 +42,7 @@ func TestUnauthenticatedCallersAreFolded(t *testing.T) {
 		require.Equal(t, http.StatusBadRequest, send("/actions/"+in.ID, "Bearer s3cret"))
 	}
 	// More if the test takes longer than what is folded.
-	for _, part := range []string{"outcome=unauthorized", "outcome=not_found", `msg="token refused"`} {
+	for _, part := range []string{"outcome=unauthorized", "outcome=not_found", `msg="invalid token"`} {
 		require.Positive(t, log.count(part), part)
 		require.Less(t, log.count(part), many, part)
 	}
