@@ -266,9 +266,9 @@ func (r *run) tryAgain(ctx context.Context, d decision, why error) (*connections
 		return r.lease.Limited(ctx, d.delay, limitOf(why, maxLimitWait), failure(why))
 	}
 	if e := fault.From(why); d.verb == retry && e.Side == fault.SideTracker && targets.MayBeCharacters(why) {
-		return r.lease.AgainBMPOnly(ctx, d.delay, failure(why))
+		return r.lease.RequeueBMPOnly(ctx, d.delay, failure(why))
 	}
-	return r.lease.Again(ctx, d.delay, d.verb == retry, failure(why))
+	return r.lease.Requeue(ctx, d.delay, d.verb == retry, failure(why))
 }
 
 // handedBack queues what was handed back; failed is why that could not be
@@ -310,7 +310,7 @@ func (r *run) stopped(ctx context.Context, err error) (string, error) {
 	switch r.lease.Record.Step {
 	case connections.Open:
 		if terr = r.lease.Failed(ctx, failure(err)); terr == nil {
-			next, terr = r.lease.Again(ctx, 0, false, failure(err))
+			next, terr = r.lease.Requeue(ctx, 0, false, failure(err))
 		}
 	case connections.Settle:
 		next, terr = r.lease.Settled(ctx)

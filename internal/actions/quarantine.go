@@ -91,7 +91,7 @@ func (p *Performer) giveUp(ctx context.Context, key connections.Key, lease *conn
 	if err := lease.Failed(ctx, why); err != nil {
 		return p.next(ctx, nil, err)
 	}
-	next, err := lease.Again(ctx, 0, false, why)
+	next, err := lease.Requeue(ctx, 0, false, why)
 	return p.next(ctx, next, err)
 }
 

@@ -23,7 +23,7 @@ import (
 type Clicks interface {
 	Push(ctx context.Context, key connections.Key, by connections.Person) (connections.Record, *connections.Task, error)
 	Unlink(ctx context.Context, key connections.Key) (connections.Record, *connections.Task, error)
-	Refuse(ctx context.Context, key connections.Key, by connections.Person, why connections.Failure) (connections.Record, *connections.Task, error)
+	RejectClick(ctx context.Context, key connections.Key, by connections.Person, why connections.Failure) (connections.Record, *connections.Task, error)
 	Dismiss(ctx context.Context, key connections.Key) (connections.Record, *connections.Task, error)
 }
 
@@ -168,7 +168,7 @@ func notRecorded(err error) error {
 
 func (r *Receiver) record(ctx context.Context, in tenants.Integration, key connections.Key, c click) (connections.Record, *connections.Task, error) {
 	if why := rejection(in, c); why != nil {
-		return r.Clicks.Refuse(ctx, key, c.by, *why)
+		return r.Clicks.RejectClick(ctx, key, c.by, *why)
 	}
 	switch c.trigger {
 	case pbapi.TriggerUnlink:

@@ -134,7 +134,7 @@ func (h hanging) Push(ctx context.Context, _ connections.Key, _ connections.Pers
 	return connections.Record{}, nil, h.wait(ctx)
 }
 
-func (h hanging) Refuse(ctx context.Context, _ connections.Key, _ connections.Person, _ connections.Failure) (connections.Record, *connections.Task, error) {
+func (h hanging) RejectClick(ctx context.Context, _ connections.Key, _ connections.Person, _ connections.Failure) (connections.Record, *connections.Task, error) {
 	return connections.Record{}, nil, h.wait(ctx)
 }
 

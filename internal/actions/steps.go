@@ -58,7 +58,7 @@ func (r *run) oneIssue(ctx context.Context, target *targets.Target) error {
 	case targets.OutcomeDone:
 		return r.opened(ctx, target, issue)
 	case targets.OutcomeNotDone:
-		return errors.Join(err, r.lease.Refused(ctx))
+		return errors.Join(err, r.lease.NotCreated(ctx))
 	case targets.OutcomeUnknown:
 		return err
 	default:

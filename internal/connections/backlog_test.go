@@ -83,10 +83,10 @@ func TestRunsBeyondTheSlotsWaitInTheBacklog(t *testing.T) {
 func TestSlotsAreFreedHoweverARunEnds(t *testing.T) {
 	ctx := context.Background()
 	for name, end := range map[string]func(*Store, *Lease) (*Task, error){
-		"again":  func(_ *Store, l *Lease) (*Task, error) { return l.Again(ctx, time.Second, true, Failure{}) },
-		"forget": func(_ *Store, l *Lease) (*Task, error) { return l.Forget(ctx) },
-		"unlink": func(s *Store, l *Lease) (*Task, error) { _, w, err := s.Unlink(ctx, l.key); return w, err },
-		"reset":  func(s *Store, l *Lease) (*Task, error) { _, w, err := s.Reset(ctx, l.key); return w, err },
+		"requeue": func(_ *Store, l *Lease) (*Task, error) { return l.Requeue(ctx, time.Second, true, Failure{}) },
+		"forget":  func(_ *Store, l *Lease) (*Task, error) { return l.Forget(ctx) },
+		"unlink":  func(s *Store, l *Lease) (*Task, error) { _, w, err := s.Unlink(ctx, l.key); return w, err },
+		"reset":   func(s *Store, l *Lease) (*Task, error) { _, w, err := s.Reset(ctx, l.key); return w, err },
 		"deletion": func(s *Store, l *Lease) (*Task, error) {
 			_, _, err := s.batch(ctx, "drop", []Key{l.key}, func(int) arguments { return arguments{} })
 			return &Task{Key: numbered(2), Run: 2}, err
@@ -225,7 +225,7 @@ func TestWhatIsTakenOverKeepsItsSlot(t *testing.T) {
 	require.EqualValues(t, 1, usage(t, s).InFlight)
 }
 
-func TestPushesBeyondALimitAreRefused(t *testing.T) {
+func TestPushesBeyondALimitAreRejected(t *testing.T) {
 	redistest.Each(t, func(t *testing.T, env redistest.Env) {
 		ctx := context.Background()
 		s := NewStoreWith(env.Client, Timing{}, TenantLimits{MaxInFlight: 1, MaxQueued: 2, MaxConnections: 4})
@@ -558,7 +558,7 @@ func TestTimelineTellsEveryAttempt(t *testing.T) {
 	env.Advance(20 * time.Millisecond)
 	require.NoError(t, l.Intend(ctx))
 	env.Advance(300 * time.Millisecond)
-	w, err := l.Again(ctx, time.Second, true, Failure{Message: "Redmine\tis\naway.", Kind: "unavailable", Side: fault.SideTracker, Ref: "req-17"})
+	w, err := l.Requeue(ctx, time.Second, true, Failure{Message: "Redmine\tis\naway.", Kind: "unavailable", Side: fault.SideTracker, Ref: "req-17"})
 	require.NoError(t, err)
 	env.Advance(w.Delay)
 	l = begin(t, s, w)
@@ -587,7 +587,7 @@ func TestTimelineTellsEveryAttempt(t *testing.T) {
 		{"push", "", "", "", "", 0, Progress},
 		{"begin open", "", "", "", Open, 0, Progress},
 		{"create sent", "ok", "", "", Open, 20 * ms, Progress},
-		{"again", "unavailable", fault.SideTracker, "req-17", Open, 300 * ms, Progress},
+		{"handed back", "unavailable", fault.SideTracker, "req-17", Open, 300 * ms, Progress},
 		{"begin open", "", "", "", Open, 0, Progress},
 		{"opened", "ok", "", "", Open, 50 * ms, Progress},
 		{"settled", "ok", "", "", Settle, 70 * ms, Connected},

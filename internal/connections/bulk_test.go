@@ -120,7 +120,7 @@ func TestImportKeepsEveryIndexAndCount(t *testing.T) {
 // member is the record's name in its tenant's backlog.
 func (r Record) member(k Key) string { return k.Integration + ":" + k.Entity }
 
-func TestImportRefusesWhatItCannotIndex(t *testing.T) {
+func TestImportRejectsWhatItCannotIndex(t *testing.T) {
 	s := NewStore(redistest.Mini(t).Client, Timing{})
 	for name, e := range map[string]Entry{
 		"name":     {Key: Key{"acme", "integration", "c/d"}, Record: Record{State: Connected}},

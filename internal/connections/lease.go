@@ -11,7 +11,7 @@ import (
 )
 
 // Lease is one worker's right to change a record. Every method is one atomic
-// transition, refused with ErrLost once another worker has the run.
+// transition, which returns ErrLost once another worker has the run.
 type Lease struct {
 	// Record is as the latest transition left it.
 	Record Record
@@ -131,10 +131,10 @@ func (l *Lease) Intend(ctx context.Context) error {
 	return err
 }
 
-// Refused records that the create that was intended was surely not carried
+// NotCreated records that the create that was intended was surely not carried
 // out.
-func (l *Lease) Refused(ctx context.Context) error {
-	_, err := l.change(ctx, "refused", arguments{})
+func (l *Lease) NotCreated(ctx context.Context) error {
+	_, err := l.change(ctx, "not_created", arguments{})
 	return err
 }
 
@@ -188,32 +188,32 @@ func (l *Lease) CleanedUp(ctx context.Context, epoch int) error {
 	return err
 }
 
-// Again hands the run back, to go on after delay. Counted tries are
+// Requeue hands the run back, to go on after delay. Counted tries are
 // bounded, others (a rate limit, a shutdown) only by the deadline.
-func (l *Lease) Again(ctx context.Context, delay time.Duration, counted bool, why Failure) (*Task, error) {
-	out, err := l.change(ctx, "again", arguments{Delay: delay.Milliseconds(), Counted: counted, Failure: &why, Note: why.note()})
+func (l *Lease) Requeue(ctx context.Context, delay time.Duration, counted bool, why Failure) (*Task, error) {
+	out, err := l.change(ctx, "hand_back", arguments{Delay: delay.Milliseconds(), Counted: counted, Failure: &why, Note: why.note()})
 	return out.task(l.key), err
 }
 
-// AgainBMPOnly is Again, counted, after a create that may have failed because of
+// RequeueBMPOnly is Requeue, counted, after a create that may have failed because of
 // its characters: see Intent.BMPOnly.
-func (l *Lease) AgainBMPOnly(ctx context.Context, delay time.Duration, why Failure) (*Task, error) {
-	out, err := l.change(ctx, "again", arguments{Delay: delay.Milliseconds(), Counted: true, BMPOnly: true, Failure: &why, Note: why.note()})
+func (l *Lease) RequeueBMPOnly(ctx context.Context, delay time.Duration, why Failure) (*Task, error) {
+	out, err := l.change(ctx, "hand_back", arguments{Delay: delay.Milliseconds(), Counted: true, BMPOnly: true, Failure: &why, Note: why.note()})
 	return out.task(l.key), err
 }
 
-// Postpone is Again, not counted, for a run that did nothing yet: what was known
+// Postpone is Requeue, not counted, for a run that did nothing yet: what was known
 // of lost workers stays known.
 func (l *Lease) Postpone(ctx context.Context, delay time.Duration, why Failure) (*Task, error) {
-	out, err := l.change(ctx, "again", arguments{Delay: delay.Milliseconds(), Keep: true, Failure: &why, Note: why.note()})
+	out, err := l.change(ctx, "hand_back", arguments{Delay: delay.Milliseconds(), Keep: true, Failure: &why, Note: why.note()})
 	return out.task(l.key), err
 }
 
-// Limited is Again, not counted, where the tracker takes no calls for a while:
+// Limited is Requeue, not counted, where the tracker takes no calls for a while:
 // until closed has passed, no run of the integration that would call it leaves
 // the backlog. Runs in flight find out by themselves.
 func (l *Lease) Limited(ctx context.Context, delay, closed time.Duration, why Failure) (*Task, error) {
-	out, err := l.change(ctx, "again", arguments{Delay: delay.Milliseconds(), Closed: max(closed.Milliseconds(), 1), Failure: &why, Note: why.note()})
+	out, err := l.change(ctx, "hand_back", arguments{Delay: delay.Milliseconds(), Closed: max(closed.Milliseconds(), 1), Failure: &why, Note: why.note()})
 	return out.task(l.key), err
 }
 
@@ -240,7 +240,7 @@ func (l *Lease) SinceIntent() time.Duration {
 	return time.Duration(l.Now-l.Record.Intent.At) * time.Millisecond
 }
 
-// Fence refuses with ErrLost once the lease is no longer surely ours.
+// Fence returns ErrLost once the lease is no longer surely ours.
 func (l *Lease) Fence() error {
 	if l.Valid() {
 		return nil

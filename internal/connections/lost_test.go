@@ -38,7 +38,7 @@ func TestLostWorkersAreCounted(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, 2, recordOf(t, s).Lost, "nothing was tried")
 		l := begin(t, s, w)
-		_, err = l.Again(ctx, 0, true, Failure{Message: "failed"})
+		_, err = l.Requeue(ctx, 0, true, Failure{Message: "failed"})
 		require.NoError(t, err)
 		require.Zero(t, recordOf(t, s).Lost, "it lived to say that it failed")
 	})

@@ -32,7 +32,7 @@ const (
 type backlogBudget struct {
 	Push, Unlink int8
 	Kill         int8 // a worker, or whoever was about to queue
-	Again        int8 // a push is tried again later
+	Requeue      int8 // a push is tried again later
 	Delay        int8 // a tick passes although somebody could go on
 }
 
@@ -299,13 +299,13 @@ func (m *backlogModel) worker(w backlogWorld, i int, name string) {
 		return
 	}
 	if m.record(w.buttons[i]).Step == Open {
-		again := mine
-		again.Delay = settleTicks
-		if w.left.Again > 0 {
+		back := mine
+		back.Delay = settleTicks
+		if w.left.Requeue > 0 {
 			after := w
-			after.left.Again--
-			m.do(&after, "again", i, again, false)
-			m.emit("again "+name, false, after)
+			after.left.Requeue--
+			m.do(&after, "hand_back", i, back, false)
+			m.emit("hand back "+name, false, after)
 		}
 		failed := mine
 		failed.Failure = &Failure{Kind: "invalid"}
@@ -441,7 +441,7 @@ func TestBacklogModel(t *testing.T) {
 	}
 	for name, may := range map[string]backlogBudget{
 		"three pushes; a kill":           {Push: 3, Kill: 1},
-		"three pushes, one tried again":  {Push: 3, Again: 1},
+		"three pushes, one tried again":  {Push: 3, Requeue: 1},
 		"two pushes, an unlink; a kill":  {Push: 2, Unlink: 1, Kill: 1},
 		"two pushes; two kills, a delay": {Push: 2, Kill: 2, Delay: 1},
 	} {

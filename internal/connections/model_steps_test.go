@@ -8,7 +8,7 @@ func (m *model) step(w world, slot int8) {
 	goTo := func(p place) func(*world, *worker) { return func(_ *world, wk *worker) { wk.at = p } }
 	if wk.at.calls() && wk.sure == 0 { // outbound.WithFence
 		if wk.at == toCreate {
-			m.change(&w, slot, "refused", 0, 0)
+			m.change(&w, slot, "not_created", 0, 0)
 		}
 		w.end(slot)
 		m.emit("finds that it was frozen", slot, true, w)
@@ -38,8 +38,8 @@ func (m *model) step(w world, slot int8) {
 		m.create(w, slot)
 	case toWrite:
 		m.write(w, slot)
-	case toRefuse:
-		m.transit(w, slot, "refused", 0, 0, goTo(failedToOpen))
+	case toNotCreated:
+		m.transit(w, slot, "not_created", 0, 0, goTo(failedToOpen))
 	case toOpened:
 		m.opened(w, slot)
 	case toTreatLate:
@@ -47,7 +47,7 @@ func (m *model) step(w world, slot int8) {
 		w.end(slot)
 		m.emit("treats an issue that nobody waits for", slot, true, w)
 	case failedToOpen:
-		m.transit(w, slot, "again", 0, 1, nil)
+		m.transit(w, slot, "hand_back", 0, 1, nil)
 		m.transit(w, slot, "failed", 0, 0, enter)
 	case toPut:
 		m.put(w, slot, putting)
@@ -75,9 +75,9 @@ func (m *model) step(w world, slot int8) {
 	case toCleanedUp:
 		m.transit(w, slot, "cleaned_up", int8(rec.Orphans[0].Epoch), 0, enter)
 	case toRetry:
-		m.transit(w, slot, "again", 0, 1, nil)
+		m.transit(w, slot, "hand_back", 0, 1, nil)
 	case toWait:
-		m.transit(w, slot, "again", 0, 1, nil)
+		m.transit(w, slot, "hand_back", 0, 1, nil)
 		if rec.Step == Open { // the push may be overdue
 			m.transit(w, slot, "failed", 0, 0, enter)
 		}
@@ -107,7 +107,7 @@ func (m *model) create(w world, slot int8) {
 	wk := &w.workers[slot]
 	switch {
 	case wk.clock > createTicks && !m.lateDeadline: // the create's deadline, counted from before the intent
-		wk.at = toRefuse
+		wk.at = toNotCreated
 		m.emit("has no time left to create", slot, true, w)
 	case m.window:
 		wk.at = toWrite

@@ -222,8 +222,8 @@ func (s *modelStore) run(c call) (r reply) {
 		_, err = l.change(ctx, "renew", arguments{})
 	case "intend":
 		err = l.Intend(ctx)
-	case "refused":
-		err = l.Refused(ctx)
+	case "not_created":
+		err = l.NotCreated(ctx)
 	case "opened":
 		r.kept, err = l.Opened(ctx, issue(c.arg))
 	case "gone":
@@ -238,8 +238,8 @@ func (s *modelStore) run(c call) (r reply) {
 		task, err = l.Deduplicated(ctx, issue(c.arg), time.Duration(c.ticks)*tick)
 	case "cleaned_up":
 		err = l.CleanedUp(ctx, int(c.arg))
-	case "again":
-		task, err = l.Again(ctx, time.Duration(c.ticks)*tick, true, Failure{})
+	case "hand_back":
+		task, err = l.Requeue(ctx, time.Duration(c.ticks)*tick, true, Failure{})
 	case "rescue": // Store.Rescue
 		var out outcome
 		out, err = s.real.do(ctx, "rescue", someKey, arguments{})

@@ -226,7 +226,7 @@ func (m *model) land(w world, i int) {
 	late.send(message{kind: f.kind, value: f.value, ttl: f.ttl, from: nobody})
 	reply(late, what+" times out", false, bad)
 	if f.kind == aCreate {
-		reply(w, what+" is refused", false, toRefuse)
+		reply(w, what+" is refused", false, toNotCreated)
 		return
 	}
 	reply(w, what+" is accepted and lost", false, good)
@@ -243,7 +243,7 @@ func (p place) replied() (good, bad place) {
 	case putting:
 		return toSettle, toRetry
 	default:
-		return toRetry, toRetry // actions.work.verify: set again, to be read back
+		return toRetry, toRetry // actions.run.verify: set again, to be read back
 	}
 }
 

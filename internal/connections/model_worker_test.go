@@ -7,21 +7,21 @@ type place int8
 
 const (
 	atRest         place = iota
-	toReread             // actions.work.again
-	toFind               // actions.work.lookUp
-	toIntend             // actions.work.open, from here
+	toReread             // actions.run.reread
+	toFind               // actions.run.lookUp
+	toIntend             // actions.run.open, from here
 	toCreate             //
 	toWrite              // the fence was asked, the create is not written yet
 	creating             //
-	toRefuse             //
-	toOpened             // actions.work.opened
+	toNotCreated         //
+	toOpened             // actions.run.opened
 	toTreatLate          //
-	failedToOpen         // actions.work.steps, after a failed open
-	toPut                // actions.work.settle
+	failedToOpen         // actions.run.steps, after a failed open
+	toPut                // actions.run.settle
 	putting              //
 	toFailTelling        //
 	toSettle             //
-	toGet                // actions.work.verify
+	toGet                // actions.run.verify
 	toDeduplicate        //
 	toDeduplicated       //
 	toAssert             //
@@ -30,7 +30,7 @@ const (
 	toFindOrphan         // actions.run.cleanUp
 	toTreatOrphan        //
 	toCleanedUp          //
-	toRetry              // actions.work.end: handed back
+	toRetry              // actions.run.end: handed back
 	toWait               // the same, for something that time alone brings
 )
 
@@ -97,7 +97,7 @@ func (p place) calls() bool {
 // waits tells whether a worker that stands here waits for a reply, see land.
 func (p place) waits() bool { return p == creating || p == putting || p == asserting }
 
-// enter decides what the record asks for: actions.work.step, and the first
+// enter decides what the record asks for: actions.run.step, and the first
 // choices of each step.
 func (m *model) enter(w *world, slot int8) {
 	wk := &w.workers[slot]

@@ -9,15 +9,15 @@ import (
 // parked is the index of what waits for a credential, beside those by state.
 const parked State = "parked"
 
-// Refuse records a push that cannot be done now, and why: the button shows
-// that, and the push is among those that failed. One that is under way stays
-// so.
-func (s *Store) Refuse(ctx context.Context, key Key, by Person, why Failure) (Record, *Task, error) {
-	return s.click(ctx, "refuse", key, arguments{Name: cut(by.Name, maxPersonText), Email: cut(by.Email, maxPersonText), Failure: &why, Note: why.note()})
+// RejectClick records a click whose push cannot be done now, and why. The button
+// shows the reason, and the push counts as failed. A push that is under way goes
+// on.
+func (s *Store) RejectClick(ctx context.Context, key Key, by Person, why Failure) (Record, *Task, error) {
+	return s.click(ctx, "reject_click", key, arguments{Name: cut(by.Name, maxPersonText), Email: cut(by.Email, maxPersonText), Failure: &why, Note: why.note()})
 }
 
 // Wake lets up to limit pushes of an integration go on that were parked. more
-// tells that there may be others.
+// reports whether there may be others.
 func (s *Store) Wake(ctx context.Context, tenant, integration string, limit int) (tasks []Task, more bool, err error) {
 	entities, err := s.rdb.ZRange(ctx, indexKey(tenant, integration, parked), 0, int64(limit)-1).Result()
 	if err != nil {

@@ -18,7 +18,7 @@ import (
 func TestParkedPushes(t *testing.T) {
 	ctx := context.Background()
 	auth := Failure{Message: "The key was revoked.", Kind: "unauthorized"}
-	parkedTimes, refused := 0, 0
+	parkedTimes, rejected := 0, 0
 	for seed := range uint64(60) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			env := redistest.Mini(t)
@@ -45,7 +45,7 @@ func TestParkedPushes(t *testing.T) {
 					_, w, err := s.Push(ctx, someKey, somebody)
 					take(w, err)
 				case 2:
-					_, w, err := s.Refuse(ctx, someKey, somebody, auth)
+					_, w, err := s.RejectClick(ctx, someKey, somebody, auth)
 					take(w, err)
 				case 3:
 					_, w, err := s.Unlink(ctx, someKey)
@@ -93,7 +93,7 @@ func TestParkedPushes(t *testing.T) {
 					continue
 				}
 				if event == 2 && berr == nil {
-					refused++
+					rejected++
 					if before.State == Progress {
 						require.Equal(t, Progress, after.State, "a push under way stays so")
 					} else {
@@ -115,7 +115,7 @@ func TestParkedPushes(t *testing.T) {
 		})
 	}
 	require.Greater(t, parkedTimes, 20)
-	require.Greater(t, refused, 20)
+	require.Greater(t, rejected, 20)
 }
 
 func ignoreLost(err error) error {

@@ -113,8 +113,8 @@ func events() []event {
 	return []event{
 		{"push", click(func(s *Store) (Record, *Task, error) { return s.Push(ctx, someKey, somebody) })},
 		{"unlink", click(func(s *Store) (Record, *Task, error) { return s.Unlink(ctx, someKey) })},
-		{"refused push", click(func(s *Store) (Record, *Task, error) {
-			return s.Refuse(ctx, someKey, somebody, Failure{Kind: "unauthorized"})
+		{"rejected click", click(func(s *Store) (Record, *Task, error) {
+			return s.RejectClick(ctx, someKey, somebody, Failure{Kind: "unauthorized"})
 		})},
 		{"dismiss", click(func(s *Store) (Record, *Task, error) { return s.Dismiss(ctx, someKey) })},
 		{"create is about to be sent", worker(func(l *Lease) error { return l.Intend(ctx) })},
@@ -122,7 +122,7 @@ func events() []event {
 		{"failed for good", worker(func(l *Lease) error { return l.Failed(ctx, Failure{Kind: "invalid"}) })},
 		{"Productboard told", worker(func(l *Lease) error { _, err := l.Settled(ctx); return err })},
 		{"read back and right", worker(func(l *Lease) error { _, err := l.Verified(ctx); return err })},
-		{"handed back", worker(func(l *Lease) error { _, err := l.Again(ctx, 0, true, Failure{Kind: "timeout"}); return err })},
+		{"handed back", worker(func(l *Lease) error { _, err := l.Requeue(ctx, 0, true, Failure{Kind: "timeout"}); return err })},
 		{"parked", worker(func(l *Lease) error { _, err := l.Park(ctx, time.Minute, Failure{Kind: "unauthorized"}); return err })},
 		{"credential repaired", func(s *Store, _ *Lease) error {
 			_, _, err := s.Wake(ctx, someKey.Tenant, someKey.Integration, 10)
@@ -158,7 +158,7 @@ func describe(r Record, existed bool) string {
 // change says in a cell what an event does to a record.
 func change(before, after Record, existed, exists bool, err error) string {
 	if err != nil {
-		return "refused"
+		return "lost"
 	}
 	if !exists {
 		return "-"

@@ -259,14 +259,14 @@ func (s *Store) Push(ctx context.Context, key Key, by Person) (Record, *Task, er
 	return s.click(ctx, "push", key, arguments{Name: cut(by.Name, maxPersonText), Email: cut(by.Email, maxPersonText)})
 }
 
-// click is a transition that the tenant's limits may refuse.
+// click runs a transition that the tenant's limits may reject.
 func (s *Store) click(ctx context.Context, op string, key Key, args arguments) (Record, *Task, error) {
-	out, err := s.refusable(ctx, op, key, args)
+	out, err := s.limited(ctx, op, key, args)
 	return out.record, out.task(key), err
 }
 
-// refusable is do, where the limits' refusals are errors.
-func (s *Store) refusable(ctx context.Context, op string, key Key, args arguments) (outcome, error) {
+// limited is do, with an error where a limit rejects the click.
+func (s *Store) limited(ctx context.Context, op string, key Key, args arguments) (outcome, error) {
 	out, err := s.do(ctx, op, key, args)
 	switch out.verdict {
 	case vFull:
@@ -283,7 +283,7 @@ func (s *Store) refusable(ctx context.Context, op string, key Key, args argument
 // Retry is Push for a button that shows an error. began is false, and nothing
 // is changed, where it shows something else by now.
 func (s *Store) Retry(ctx context.Context, key Key, by Person) (began bool, task *Task, err error) {
-	out, err := s.refusable(ctx, "retry", key, arguments{Name: cut(by.Name, maxPersonText), Email: cut(by.Email, maxPersonText)})
+	out, err := s.limited(ctx, "retry", key, arguments{Name: cut(by.Name, maxPersonText), Email: cut(by.Email, maxPersonText)})
 	return err == nil && out.verdict != vSame, out.task(key), err
 }
 

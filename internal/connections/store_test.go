@@ -174,16 +174,16 @@ func TestSilentWorkerIsTakenOverAndFenced(t *testing.T) {
 	require.Equal(t, 11*time.Second, l.SinceIntent())
 
 	for name, change := range map[string]func() error{
-		"intend":     func() error { return frozen.Intend(ctx) },
-		"opened":     func() error { _, err := frozen.Opened(ctx, someIssue); return err },
-		"failed":     func() error { return frozen.Failed(ctx, Failure{}) },
-		"settled":    func() error { _, err := frozen.Settled(ctx); return err },
-		"verified":   func() error { _, err := frozen.Verified(ctx); return err },
-		"again":      func() error { _, err := frozen.Again(ctx, 0, true, Failure{}); return err },
-		"gone":       func() error { return frozen.Gone(ctx) },
-		"refused":    func() error { return frozen.Refused(ctx) },
-		"forget":     func() error { _, err := frozen.Forget(ctx); return err },
-		"cleaned_up": func() error { return frozen.CleanedUp(ctx, 1) },
+		"intend":      func() error { return frozen.Intend(ctx) },
+		"opened":      func() error { _, err := frozen.Opened(ctx, someIssue); return err },
+		"failed":      func() error { return frozen.Failed(ctx, Failure{}) },
+		"settled":     func() error { _, err := frozen.Settled(ctx); return err },
+		"verified":    func() error { _, err := frozen.Verified(ctx); return err },
+		"hand_back":   func() error { _, err := frozen.Requeue(ctx, 0, true, Failure{}); return err },
+		"gone":        func() error { return frozen.Gone(ctx) },
+		"not_created": func() error { return frozen.NotCreated(ctx) },
+		"forget":      func() error { _, err := frozen.Forget(ctx); return err },
+		"cleaned_up":  func() error { return frozen.CleanedUp(ctx, 1) },
 	} {
 		require.ErrorIs(t, change(), ErrLost, name)
 	}
@@ -277,7 +277,7 @@ func TestUnlinkReadsBackUntilNothingCanArrive(t *testing.T) {
 			l := begin(t, s, push(t, s))
 			_, err := l.Opened(ctx, someIssue)
 			require.NoError(t, err)
-			_, err = l.Again(ctx, 0, true, Failure{Kind: "timeout"})
+			_, err = l.Requeue(ctx, 0, true, Failure{Kind: "timeout"})
 			require.NoError(t, err)
 		}, 32 * time.Second},
 		"after the queue delivered the same run twice": {func(t *testing.T, env redistest.Env, s *Store) {

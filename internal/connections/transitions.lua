@@ -323,7 +323,7 @@ ops['push'] = function()
   if rec.s == 'progress' then
     rec.lc = now
     local doc = write()
-    log('push again')
+    log('pushed again')
     return reply('same', doc)
   end
   local m = redis.call('HMGET', meta, 'maxinflight', 'maxqueued', 'maxconnections', 'pushespersecond', 'n', 'next')
@@ -368,13 +368,13 @@ end
 -- Nothing can be done for the push now: it is answered with the reason. One
 -- that is under way goes on when that is over; it is told that it was clicked,
 -- since the answer must not be what stays on the button.
-ops['refuse'] = function()
+ops['reject_click'] = function()
   if overfull() then return answer('many') end
   rec.lc = now
   if rec.s == 'progress' then
     read_back(now + K.answer)
     local doc = write()
-    log('push again')
+    log('pushed again')
     return reply('same', doc)
   end
   rec.g = rec.g + 1
@@ -382,7 +382,7 @@ ops['refuse'] = function()
   rec.c = { at = now, n = a.name, m = a.email }
   changed = now
   read_back(now + K.answer)
-  return queue('verify', K.settle, 'refused')
+  return queue('verify', K.settle, 'click rejected')
 end
 
 ops['unlink'] = function()
@@ -479,7 +479,7 @@ ops['intend'] = function()
   return go_on('ok', 'create sent')
 end
 
-ops['refused'] = function()
+ops['not_created'] = function()
   if not mine() or not rec.i then return answer('stale') end
   rec.i.ok = true
   return go_on('ok')
@@ -573,7 +573,7 @@ ops['cleaned_up'] = function()
   return go_on('ok', 'cleaned up')
 end
 
-ops['again'] = function()
+ops['hand_back'] = function()
   if not mine() then return answer('stale') end
   if a.counted then rec.a = (rec.a or 0) + 1 end
   if a.bmp and rec.i then rec.i.b = true end
@@ -581,7 +581,7 @@ ops['again'] = function()
   -- The first to be told says for how long; who is told so meanwhile may have
   -- been given a later time of its own.
   if a.closed then redis.call('SET', tag .. 'o:' .. tenant .. '/' .. integration, '', 'PX', a.closed, 'NX') end
-  return queue(rec.p, a.delay or 0, 'again')
+  return queue(rec.p, a.delay or 0, 'handed back')
 end
 
 ops['park'] = function()

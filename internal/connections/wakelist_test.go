@@ -61,7 +61,7 @@ func TestWakeListIsBoundedAndKeepsTheOldest(t *testing.T) {
 	require.Equal(t, "0", got.Key.Entity)
 }
 
-func TestWakeListRefusesWhatItCannotRead(t *testing.T) {
+func TestWakeListRejectsWhatItCannotRead(t *testing.T) {
 	ctx := context.Background()
 	env := redistest.Mini(t)
 	s := NewStore(env.Client, Timing{})

@@ -57,7 +57,7 @@ func (c clicks) Dismiss(context.Context, connections.Key) (connections.Record, *
 	return connections.Record{State: connections.Initial}, nil, c.err
 }
 
-func (c clicks) Refuse(context.Context, connections.Key, connections.Person, connections.Failure) (connections.Record, *connections.Task, error) {
+func (c clicks) RejectClick(context.Context, connections.Key, connections.Person, connections.Failure) (connections.Record, *connections.Task, error) {
 	return connections.Record{State: connections.Failed}, nil, c.err
 }
 

@@ -162,7 +162,7 @@ func (p *press) Dismiss(context.Context, connections.Key) (connections.Record, *
 	return p.outcome()
 }
 
-func (p *press) Refuse(context.Context, connections.Key, connections.Person, connections.Failure) (connections.Record, *connections.Task, error) {
+func (p *press) RejectClick(context.Context, connections.Key, connections.Person, connections.Failure) (connections.Record, *connections.Task, error) {
 	return p.outcome()
 }
 
