@@ -63,14 +63,14 @@ func serveCommand(name string) command {
 			if err != nil {
 				return err
 			}
-			return app.Program{Config: cfg, Roles: roles, Log: inv.logger(cfg), Version: version, Apart: inv.apart}.Run(ctx)
+			return app.Program{Config: cfg, Roles: roles, Log: inv.logger(cfg), Version: version, Quarantine: inv.quarantine}.Run(ctx)
 		}
 	}}
 }
 
-// apart makes the command of a process in quarantine, with the settings of this
-// one and those in env.
-func (inv *invocation) apart(ctx context.Context, env ...string) *exec.Cmd {
+// quarantine returns the command of a process in quarantine, with the settings of
+// this one and those in env.
+func (inv *invocation) quarantine(ctx context.Context, env ...string) *exec.Cmd {
 	self, err := os.Executable()
 	if err != nil {
 		self = os.Args[0]
@@ -100,7 +100,7 @@ func quarantineCommand() command {
 			if err != nil {
 				return err
 			}
-			return app.Quarantined(ctx, cfg, inv.logger(cfg), version, inv.env.stdin, inv.stdout)
+			return app.ServeQuarantine(ctx, cfg, inv.logger(cfg), version, inv.env.stdin, inv.stdout)
 		}
 	}}
 }

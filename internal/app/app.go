@@ -142,14 +142,14 @@ func (a *App) Front() (http.Handler, error) {
 }
 
 // performer returns the Performer of runs.
-func (a *App) performer(leases actions.Leases, apart actions.Quarantine) *actions.Performer {
+func (a *App) performer(leases actions.Leases, quarantine actions.Quarantine) *actions.Performer {
 	return &actions.Performer{Leases: leases, Integrations: a.cache, Tenants: a.cache, Peers: a.peers, Queue: a.queue, Breaker: a.breaker, Log: a.log,
-		Reconnects: a.tenants, NeedsReconnect: a.needsReconnect, Observe: a.metrics.Attempt, Duplicate: a.metrics.Duplicate, Quarantine: apart}
+		Reconnects: a.tenants, NeedsReconnect: a.needsReconnect, Observe: a.metrics.Attempt, Duplicate: a.metrics.Duplicate, Quarantine: quarantine}
 }
 
 // worker returns the worker's half. It is not started yet.
-func (a *App) worker(apart actions.Quarantine) *jobs.Worker {
-	return jobs.NewWorker(a.rdb, memoryPerformer{a.performer(a.records, apart), a.memory}, jobs.WorkerOptions{
+func (a *App) worker(quarantine actions.Quarantine) *jobs.Worker {
+	return jobs.NewWorker(a.rdb, memoryPerformer{a.performer(a.records, quarantine), a.memory}, jobs.WorkerOptions{
 		Concurrency: a.cfg.Concurrency, WakeList: a.records, Grace: a.cfg.ShutdownTimeout / 2, Log: a.log,
 	})
 }

@@ -33,7 +33,7 @@ func (a *App) background(ctx context.Context) *sync.WaitGroup {
 	stale := &actions.StaleProgress{
 		// Nothing is sent for a tenant that is halted. It may have moved; then its
 		// buttons belong to another deployment.
-		Integrations: a.working,
+		Integrations: a.activeIntegrations,
 		Buttons:      func(in tenants.Integration) actions.Buttons { return a.peers.session(in) },
 		Records:      a.records, Queue: a.queue, Log: a.log, Observe: a.metrics.StaleProgress,
 	}
@@ -41,7 +41,7 @@ func (a *App) background(ctx context.Context) *sync.WaitGroup {
 	resumer := &actions.Resumer{Marks: a.tenants, Parked: a.records, Queue: a.queue, Log: a.log}
 	every(actions.ResumeEvery, a.turn("resume"), a.logged("resume what waits for credentials", resumer.Step))
 	every(tendEvery, nil, a.logged("tend sessions", func(ctx context.Context) error {
-		return a.auth.Tend(ctx, func(in tenants.Integration, cause error) { a.dead(ctx, in, cause) })
+		return a.auth.Tend(ctx, func(in tenants.Integration, cause error) { a.sessionEnded(ctx, in, cause) })
 	}))
 	every(expiry.Every, a.turn("expiry"), a.expiryWatcher().Pass)
 	every(deletion.LookEvery, nil, a.logged("tenant deletions", a.deleter().Look))
@@ -68,8 +68,8 @@ func (a *App) claim(ctx context.Context, key string, hold time.Duration) bool {
 	return err == nil && took
 }
 
-// dead marks an integration whose session Productboard has ended.
-func (a *App) dead(ctx context.Context, in tenants.Integration, cause error) {
+// sessionEnded marks an integration whose session Productboard has ended.
+func (a *App) sessionEnded(ctx context.Context, in tenants.Integration, cause error) {
 	reason := fault.From(cause).Public
 	marked, err := a.tenants.NeedReconnect(ctx, in, fault.SideProductboard, reason)
 	if err != nil || !marked {
@@ -81,13 +81,13 @@ func (a *App) dead(ctx context.Context, in tenants.Integration, cause error) {
 
 func (a *App) needsReconnect(side fault.Side) { a.metrics.NeedsReconnect(string(side)) }
 
-// integrations lists every integration of every tenant, page by page.
-func (a *App) integrations(ctx context.Context) iter.Seq2[tenants.Integration, error] {
+// allIntegrations lists every integration of every tenant, page by page.
+func (a *App) allIntegrations(ctx context.Context) iter.Seq2[tenants.Integration, error] {
 	return a.ofTenants(ctx, func(tenants.Tenant) bool { return true })
 }
 
-// working lists those of the tenants that are not halted.
-func (a *App) working(ctx context.Context) iter.Seq2[tenants.Integration, error] {
+// activeIntegrations lists those of the tenants that are not halted.
+func (a *App) activeIntegrations(ctx context.Context) iter.Seq2[tenants.Integration, error] {
 	return a.ofTenants(ctx, func(t tenants.Tenant) bool { return !t.Halted() })
 }
 

@@ -21,11 +21,11 @@ func TestHaltedTenantsAreNotSearched(t *testing.T) {
 	_, err := a.tenants.Tenant("moved").Alter(t.Context(), func(t *tenants.Tenant) { t.Suspended = &tenants.Suspension{} })
 	require.NoError(t, err)
 	var seen, all []string
-	for in, err := range a.working(t.Context()) {
+	for in, err := range a.activeIntegrations(t.Context()) {
 		require.NoError(t, err)
 		seen = append(seen, in.Tenant)
 	}
-	for in, err := range a.integrations(t.Context()) {
+	for in, err := range a.allIntegrations(t.Context()) {
 		require.NoError(t, err)
 		all = append(all, in.Tenant)
 	}

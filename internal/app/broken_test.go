@@ -44,7 +44,7 @@ func TestWhatCannotBeReadIsToldAndStopsNothing(t *testing.T) {
 
 		for range 2 {
 			var seen []string
-			for in, err := range a.working(t.Context()) {
+			for in, err := range a.activeIntegrations(t.Context()) {
 				require.NoError(t, err)
 				seen = append(seen, in.Name)
 			}

@@ -218,7 +218,7 @@ func (r *canaryRig) quiet(stage string) {
 
 func (r *canaryRig) integrations() []tenants.Integration {
 	var all []tenants.Integration
-	for in, err := range r.app.integrations(context.Background()) {
+	for in, err := range r.app.allIntegrations(context.Background()) {
 		require.NoError(r.t, err)
 		all = append(all, in)
 	}

@@ -148,7 +148,7 @@ func (d *doctor) publicURL(ctx context.Context) {
 }
 
 func (d *doctor) integrations(ctx context.Context) {
-	for in, err := range d.app.integrations(ctx) {
+	for in, err := range d.app.allIntegrations(ctx) {
 		if err != nil {
 			d.check(strings.TrimSpace(in.Tenant+" integrations")+": readable, credentials can be opened", err)
 			continue

@@ -30,7 +30,7 @@ type expirySource struct{ a *App }
 
 // All implements expiry.Integrations.
 func (e expirySource) All(ctx context.Context) iter.Seq2[tenants.Integration, error] {
-	return e.a.working(ctx)
+	return e.a.activeIntegrations(ctx)
 }
 
 // Claim implements expiry.Integrations.

@@ -16,19 +16,19 @@ import (
 // quarantine is where the worker has runs done that ended other workers. It is nil
 // if the program cannot start processes like itself.
 func (p Program) quarantine(a *App) actions.Quarantine {
-	if p.Apart == nil || p.Embedded {
+	if p.Quarantine == nil || p.Embedded {
 		return nil
 	}
 	command := func(ctx context.Context) *exec.Cmd {
 		// It uses the same Redis as the worker, even if that is a child of ours.
-		return p.Apart(ctx, "PLUGIN_REDIS_URL="+a.cfg.RedisURL.Reveal())
+		return p.Quarantine(ctx, "PLUGIN_REDIS_URL="+a.cfg.RedisURL.Reveal())
 	}
 	return quarantine.New(a.rdb, command, quarantine.Memory)
 }
 
-// Quarantined is the process in quarantine. It does the one run that in names, and
-// returns when that is over.
-func Quarantined(ctx context.Context, cfg config.Config, log *slog.Logger, version string, in io.Reader, out io.Writer) error {
+// ServeQuarantine is the process in quarantine. It does the one run that in names,
+// and returns when that is over.
+func ServeQuarantine(ctx context.Context, cfg config.Config, log *slog.Logger, version string, in io.Reader, out io.Writer) error {
 	return quarantine.Serve(ctx, in, out, func(context.Context) (quarantine.Perform, error) {
 		redisdb.LogClient(log)
 		rdb, err := OpenRedis(cfg)

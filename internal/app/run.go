@@ -39,9 +39,10 @@ type Program struct {
 	// Extra, if set, serves the paths that the public handler does not (the sandbox
 	// of `plugin dev`).
 	Extra http.Handler
-	// Apart, if set, returns the command of a process that calls Quarantined with
-	// the same settings, and with env in its environment beside them.
-	Apart func(ctx context.Context, env ...string) *exec.Cmd
+	// Quarantine, if set, returns the command of a process that calls
+	// ServeQuarantine with the same settings, and with env in its environment
+	// beside them.
+	Quarantine func(ctx context.Context, env ...string) *exec.Cmd
 	// Hosts, if set, are the host names that are served, beside those of this
 	// machine and addresses.
 	Hosts []string
