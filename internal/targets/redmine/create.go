@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"reflect"
+	"slices"
 
 	"pushbutton/internal/fault"
 	"pushbutton/internal/targets"
@@ -26,7 +28,7 @@ func (d *driver) Create(ctx context.Context, draft targets.Draft) (targets.Issue
 	var reply issueReply
 	err = d.write(ctx, "create issue", http.MethodPost, "/issues.json", map[string]any{"issue": body}, issues(&reply, 1))
 	if err != nil {
-		return targets.Issue{}, d.explain(ctx, body.content, err)
+		return targets.Issue{}, d.explain(ctx, res, draft, body.content, err)
 	}
 	if reply.Issue.ID == 0 {
 		return targets.Issue{}, wire.Unreadable("create issue", fmt.Errorf("no issue in the answer"))
@@ -63,16 +65,45 @@ func (d *driver) content(res *resolved, draft targets.Draft) (content, error) {
 	return c, c.fill(draft)
 }
 
-// explain looks closer at a refused create. What a closed or vanished project
-// gives is "Project cannot be blank" in the account's language.
-func (d *driver) explain(ctx context.Context, sent content, err error) error {
-	said, refused := refusedSaid(err)
-	if !refused {
+// explain looks closer at a refused create. Redmine answers "Project cannot be
+// blank", in the account's language, for a project that was closed or deleted.
+// Where what was looked up before is out of date, the create is asked for once
+// more.
+func (d *driver) explain(ctx context.Context, before *resolved, draft targets.Draft, sent content, err error) error {
+	said, isRefusal := refusedSaid(err)
+	if !isRefusal {
 		return d.explainDenied(ctx, err)
 	}
 	d.resolved.Forget()
-	if _, why := d.resolved.Renew(ctx); why != nil && !fault.KindOf(why).Transient() {
+	now, why := d.resolved.Renew(ctx)
+	if why != nil && !fault.KindOf(why).Transient() {
 		return why
 	}
-	return d.explainFields(ctx, sent, said, err)
+	fields, failed := d.ListFields(ctx)
+	if failed != nil {
+		return err // it says enough
+	}
+	explained := d.explainFields(fields, sent, said, err)
+	if why == nil && (outdated(before, now, draft.Fields, fields) || d.lostAssignee(ctx, now, draft.Assignee)) {
+		return targets.Stale(explained)
+	}
+	return explained
+}
+
+// outdated reports whether what was resolved before, or what the shared layer
+// chose values from, is no longer what Redmine has.
+func outdated(before, now *resolved, chosen []targets.FieldValue, fields []targets.FieldInfo) bool {
+	return !reflect.DeepEqual(before, now) || slices.ContainsFunc(chosen, func(v targets.FieldValue) bool {
+		at := slices.IndexFunc(fields, func(f targets.FieldInfo) bool { return f.ID == v.Field.ID })
+		return at < 0 || !slices.Equal(v.Field.Options, fields[at].Options)
+	})
+}
+
+// lostAssignee reports whether issues cannot be given to an account any more.
+func (d *driver) lostAssignee(ctx context.Context, now *resolved, id string) bool {
+	if id == "" {
+		return false
+	}
+	assignable, err := d.isAssignable(ctx, now.projectID, id)
+	return err == nil && !assignable
 }

@@ -244,6 +244,38 @@ func TestCreateExplainsARefusal(t *testing.T) {
 	assert.NotEmpty(t, fault.From(err).Ref, "Redmine's request id, for its admin")
 }
 
+// What is remembered for ten minutes may be gone: a category that was made anew,
+// and somebody who left the project.
+func TestWhatWentAwayIsLookedUpAgain(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(*redminefake.Fake)
+		native map[string]any
+		says   string
+	}{
+		"category": {func(f *redminefake.Fake) { f.Projects["mine"].Categories[0]["id"] = 29 },
+			map[string]any{"category_id": 29, "assigned_to_id": 5}, ""},
+		"assignee": {func(f *redminefake.Fake) { f.Users[mineKey].Member = nil },
+			map[string]any{"category_id": 21}, "Assignee: "},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFake(t, "")
+			target := open(t, f, account(adminKey, "mine", "assignee", "jane@example.com", "fields", map[string]any{"Category": "Backend"}))
+			push := func(marker targets.Marker) {
+				wanted, err := target.Draft(marker, item())
+				require.NoError(t, err)
+				_, err = target.Create(t.Context(), wanted)
+				require.NoError(t, err)
+			}
+			push("pb-first")
+			c.change(f)
+			push("pb-second")
+			require.Len(t, f.Issues, 2)
+			assert.Equal(t, c.native, f.Issues[1].Native)
+			assert.Contains(t, f.Issues[1].Text, c.says)
+		})
+	}
+}
+
 func TestCreateSendsWhatIsConfigured(t *testing.T) {
 	f := newFake(t, "/redmine")
 	target := open(t, f, account(adminKey, "mine", "markerField", "Productboard ID", "tracker", "Support"))

@@ -166,11 +166,7 @@ func (c content) has(id int) bool {
 
 // explainFields says of a refused create which field is too long, or missing:
 // one that a refusal is about and that was not sent.
-func (d *driver) explainFields(ctx context.Context, sent content, said []string, err error) error {
-	fields, failed := d.ListFields(ctx)
-	if failed != nil {
-		return err // it says enough
-	}
+func (d *driver) explainFields(fields []targets.FieldInfo, sent content, said []string, err error) error {
 	for _, s := range said {
 		f, ok := meant(fields, s)
 		if limit := text.StatedLimit(s, minLimit); limit > 0 {

@@ -35,18 +35,27 @@ func (d *driver) FindPerson(ctx context.Context, email string) (string, error) {
 		return "", nil
 	}
 	id := strconv.Itoa(found.Users[at].ID)
-	var whole userReply
-	if err := d.get(ctx, "read user", "/users/"+id+".json?include=memberships", wire.List(&whole, maxPage)); err != nil {
+	assignable, err := d.isAssignable(ctx, res.projectID, id)
+	if err != nil || !assignable {
 		return "", err
 	}
-	for _, r := range whole.User.rolesIn(res.projectID) {
+	return id, nil
+}
+
+// isAssignable reports whether issues of a project can be given to an account.
+func (d *driver) isAssignable(ctx context.Context, project int, id string) (bool, error) {
+	var whole userReply
+	if err := d.get(ctx, "read user", "/users/"+id+".json?include=memberships", wire.List(&whole, maxPage)); err != nil {
+		return false, err
+	}
+	for _, r := range whole.User.rolesIn(project) {
 		role, err := d.role(ctx, r)
 		if err != nil {
-			return "", err
+			return false, err
 		}
 		if role.Role.Assignable == nil || *role.Role.Assignable {
-			return id, nil
+			return true, nil
 		}
 	}
-	return "", nil
+	return false, nil
 }
