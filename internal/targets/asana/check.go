@@ -26,6 +26,6 @@ func (d *driver) Check(ctx context.Context) error {
 			return err
 		}
 	}
-	_, _, err = d.tagsFor(ctx, res, []string{"check"})
+	_, _, err = d.findTags(ctx, res, []string{"check"})
 	return err
 }

@@ -55,7 +55,7 @@ func guide() targets.Guide {
 	}
 }
 
-// isGID tells whether s is one of Asana's ids.
+// isGID reports whether s is one of Asana's ids.
 func isGID(s string) bool {
 	return s != "" && len(s) <= 32 && strings.Trim(s, "0123456789") == ""
 }

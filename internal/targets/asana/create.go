@@ -15,7 +15,7 @@ func (d *driver) Create(ctx context.Context, draft targets.Draft) (targets.Issue
 	if err != nil {
 		return targets.Issue{}, err
 	}
-	tags, unknown, err := d.tagsFor(ctx, res, draft.Labels)
+	tags, unknown, err := d.findTags(ctx, res, draft.Labels)
 	if err != nil {
 		return targets.Issue{}, err
 	}
@@ -29,23 +29,23 @@ func (d *driver) Create(ctx context.Context, draft targets.Draft) (targets.Issue
 	if d.cfg.oauth {
 		t.External = &external{GID: string(draft.Marker)}
 	}
-	var made task
-	if err := d.change(ctx, op, http.MethodPost, "/tasks", summary(), t, &made); err != nil {
-		if remembered(err) {
+	var created task
+	if err := d.change(ctx, op, http.MethodPost, "/tasks", summary(), t, &created); err != nil {
+		if namesRemembered(err) {
 			d.resolved.Forget() // the project has changed
 			return targets.Issue{}, targets.Stale(err)
 		}
 		return targets.Issue{}, err
 	}
-	if made.GID == "" {
+	if created.GID == "" {
 		return targets.Issue{}, wire.Unreadable(op, errNoTask)
 	}
-	return d.portable(res, made), nil
+	return d.toIssue(res, created), nil
 }
 
 // texts fills in what create and update have in common.
 func (d *driver) texts(t *write, draft targets.Draft, marker targets.Marker, labels []string) {
 	t.Name, t.Assignee = draft.Title, draft.Assignee
 	fill(t, draft.Fields)
-	t.Notes = written(draft, marker, labels)
+	t.Notes = renderDescription(draft, marker, labels)
 }

@@ -22,19 +22,19 @@ func (c client) refine(r outbound.Reply, verdict *fault.Error) *fault.Error {
 	if verdict == nil {
 		return nil
 	}
-	var said errorsReply
-	own := json.Unmarshal(r.Body, &said) == nil && len(said.Errors) > 0
+	var reply errorsReply
+	own := json.Unmarshal(r.Body, &reply) == nil && len(reply.Errors) > 0
 	if e := wire.Foreign(name, r, own); e != nil {
 		return e
 	}
 	message := ""
 	verdict.Ref = r.Header.Get("X-Asana-Request-Id")
 	if own {
-		message = said.Errors[0].Message
-		if said.Errors[0].Phrase != "" {
-			verdict.Ref = said.Errors[0].Phrase
+		message = reply.Errors[0].Message
+		if reply.Errors[0].Phrase != "" {
+			verdict.Ref = reply.Errors[0].Phrase
 		}
-		verdict.Err = &refusedError{status: r.Status, message: text.Title(message, text.MaxPublic)}
+		verdict.Err = &apiError{status: r.Status, message: text.Title(message, text.MaxPublic)}
 	}
 	switch {
 	case r.Status == http.StatusForbidden && saysWhy(message):
@@ -55,13 +55,13 @@ func (c client) refine(r outbound.Reply, verdict *fault.Error) *fault.Error {
 	return verdict
 }
 
-// refusedError is what Asana says of a refusal: the first of its messages.
-type refusedError struct {
+// apiError is what Asana says of a refusal: the first of its messages.
+type apiError struct {
 	status  int
 	message string
 }
 
-func (e *refusedError) Error() string { return fmt.Sprintf("HTTP status %d: %s", e.status, e.message) }
+func (e *apiError) Error() string { return fmt.Sprintf("HTTP status %d: %s", e.status, e.message) }
 
 // saysWhy reports whether a 403 has a reason. "project: Forbidden" has none.
 func saysWhy(message string) bool {
@@ -72,28 +72,28 @@ func saysWhy(message string) bool {
 	return what != "" && !strings.EqualFold(strings.TrimRight(what, "."), http.StatusText(http.StatusForbidden))
 }
 
-// remembered reports whether a refusal is about what was looked up earlier: a
+// namesRemembered reports whether a refusal is about what was looked up earlier: a
 // tag, section, person or field by its gid.
-func remembered(err error) bool {
-	var refused *refusedError
-	if !errors.As(err, &refused) || refused.status != http.StatusBadRequest && refused.status != http.StatusNotFound {
+func namesRemembered(err error) bool {
+	var apiErr *apiError
+	if !errors.As(err, &apiErr) || apiErr.status != http.StatusBadRequest && apiErr.status != http.StatusNotFound {
 		return false
 	}
 	for _, subject := range []string{"tags", "memberships", "section", "custom_fields", "assignee"} {
-		if strings.HasPrefix(refused.message, subject) {
+		if strings.HasPrefix(apiErr.message, subject) {
 			return true
 		}
 	}
-	return strings.Contains(refused.message, "Unknown object")
+	return strings.Contains(apiErr.message, "Unknown object")
 }
 
 // explain looks closer at a task that Asana does not return. A task that the
 // account may not see is 403, a deleted one 404; the project's list proves that
 // tasks can be read there.
 func (d *driver) explain(ctx context.Context, op, id string, err error) error {
-	var said *refusedError
-	return wire.Absence{Op: op, Tracker: name, Issue: taskNamed(id), Account: "the token's account",
-		Own: errors.As(err, &said) && strings.HasPrefix(said.message, "task: Unknown object"),
+	var apiErr *apiError
+	return wire.Absence{Op: op, Tracker: name, Issue: taskName(id), Account: "the token's account",
+		Own: errors.As(err, &apiErr) && strings.HasPrefix(apiErr.message, "task: Unknown object"),
 		CheckPlace: func(ctx context.Context) error {
 			_, _, err := list[task](ctx, d.client, "list tasks", "/tasks", url.Values{"project": {d.cfg.project}}, 1, 1)
 			return err

@@ -63,7 +63,7 @@ func describe(f customField) (info targets.FieldInfo, ok bool) {
 	return info, true
 }
 
-// fill puts further fields into a task, each in the form that its type wants.
+// fill puts custom fields into a task, each in the form that its type wants.
 func fill(t *write, fields []targets.FieldValue) {
 	for _, f := range fields {
 		switch f.Field.ID {

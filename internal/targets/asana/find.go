@@ -67,7 +67,7 @@ func (d *driver) findExternal(ctx context.Context, marker targets.Marker) (*targ
 	case found.GID == "":
 		return nil, notAsana("find task", errNoTask)
 	}
-	issue := d.portable(res, found)
+	issue := d.toIssue(res, found)
 	return &issue, nil
 }
 
@@ -90,7 +90,7 @@ func (d *driver) scan(ctx context.Context, marker targets.Marker, span time.Dura
 	if err != nil {
 		return nil, err
 	}
-	all = slices.DeleteFunc(all, func(t task) bool { return t.GID == "" || !carries(t.Notes, marker) })
+	all = slices.DeleteFunc(all, func(t task) bool { return t.GID == "" || !hasMarker(t.Notes, marker) })
 	if len(all) == 0 && !whole {
 		return nil, invalid(op, "Asana: more than 3,000 tasks of project %s changed in the last 30 days, too many to find one again. Ask your admin to use an OAuth app's token, or a project of its own.", d.cfg.project)
 	}
@@ -99,13 +99,13 @@ func (d *driver) scan(ctx context.Context, marker targets.Marker, span time.Dura
 	})
 	var out []targets.Issue
 	for _, t := range all {
-		out = append(out, d.portable(res, t))
+		out = append(out, d.toIssue(res, t))
 	}
 	return out, nil
 }
 
-// carries tells whether notes have exactly this reference.
-func carries(notes string, marker targets.Marker) bool {
+// hasMarker reports whether notes have exactly this reference.
+func hasMarker(notes string, marker targets.Marker) bool {
 	for line := range strings.Lines(notes) {
 		if strings.TrimSpace(line) == reference+string(marker) {
 			return true
@@ -114,7 +114,7 @@ func carries(notes string, marker targets.Marker) bool {
 	return false
 }
 
-// referenceIn gives the marker that notes carry, "" for none.
+// referenceIn returns the marker that notes carry, "" for none.
 func referenceIn(notes string) targets.Marker {
 	for line := range strings.Lines(notes) {
 		if after, ok := strings.CutPrefix(strings.TrimSpace(line), reference); ok && targets.Marker(after).Valid() {

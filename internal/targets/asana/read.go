@@ -21,7 +21,7 @@ func (d *driver) Read(ctx context.Context, id string) (targets.Issue, error) {
 	if err != nil {
 		return targets.Issue{}, err
 	}
-	return d.portable(res, found), nil
+	return d.toIssue(res, found), nil
 }
 
 // Resolve implements targets.Resolver. Addresses have several forms, and a
@@ -39,7 +39,7 @@ func (d *driver) task(ctx context.Context, id string, more ...string) (task, err
 	const op = "read task"
 	var found task
 	if !isGID(id) {
-		return found, wire.UnknownID(op, name, taskNamed(id))
+		return found, wire.UnknownID(op, name, taskName(id))
 	}
 	query := summary()
 	if len(more) > 0 {
@@ -60,11 +60,11 @@ func summary() url.Values {
 		"custom_fields.enum_value.name", "custom_fields.enum_value.color")
 }
 
-func taskNamed(id string) string { return "task " + text.Title(id, 20) }
+func taskName(id string) string { return "task " + text.Title(id, 20) }
 
-// portable is a task in everybody's words. A completed one is done; until then
+// toIssue converts a task to the shared form. A completed one is done; until then
 // it has started once it has left the section where new ones go.
-func (d *driver) portable(res *resolved, t task) targets.Issue {
+func (d *driver) toIssue(res *resolved, t task) targets.Issue {
 	out := targets.Issue{ID: t.GID, Key: t.GID, URL: d.cfg.url + "/0/" + d.cfg.project + "/" + t.GID, Title: t.Name, Status: "Incomplete"}
 	if strings.HasPrefix(t.Link, d.cfg.url+"/") {
 		out.URL = t.Link

@@ -11,10 +11,10 @@ import (
 // Render implements targets.Renderer. Labels become tags as far as there are
 // such tags; which of them go into the text is seen when the task is made.
 func (d *driver) Render(draft targets.Draft) (body, format string) {
-	return written(draft, draft.Marker, nil), text.FormatAsana
+	return renderDescription(draft, draft.Marker, nil), text.FormatAsana
 }
 
-func written(draft targets.Draft, marker targets.Marker, labels []string) string {
+func renderDescription(draft targets.Draft, marker targets.Marker, labels []string) string {
 	return draft.Render(maxNotes, func(s string) int { return len(s) }, func(doc richtext.Doc) string {
 		if len(labels) > 0 {
 			doc = doc.Append(richtext.Paragraph(richtext.Text("Labels: " + strings.Join(labels, ", "))))

@@ -92,20 +92,20 @@ func (d *driver) customFields(ctx context.Context) ([]customField, error) {
 	return out, nil
 }
 
-func statusField(fields []customField, wanted string) (string, error) {
+func statusField(fields []customField, name string) (string, error) {
 	const op = "find status field"
-	f, ok := targets.Pick(fields, wanted, func(f customField) []string { return []string{f.GID, f.Name} })
+	f, ok := targets.Pick(fields, name, func(f customField) []string { return []string{f.GID, f.Name} })
 	switch {
 	case !ok:
-		return "", invalid(op, "Asana: the project has no custom field %q. Ask your admin to correct settings.statusField.", wanted)
+		return "", invalid(op, "Asana: the project has no custom field %q. Ask your admin to correct settings.statusField.", name)
 	case f.Type != "enum":
 		return "", invalid(op, "Asana: custom field %q is no single-select field. Ask your admin to correct settings.statusField.", f.Name)
 	}
 	return f.GID, nil
 }
 
-// tagsFor finds the tags of labels; unknown are the labels without one.
-func (d *driver) tagsFor(ctx context.Context, res *resolved, labels []string) (gids, unknown []string, err error) {
+// findTags finds the tags of labels; unknown are the labels without one.
+func (d *driver) findTags(ctx context.Context, res *resolved, labels []string) (gids, unknown []string, err error) {
 	if len(labels) == 0 {
 		return nil, nil, nil
 	}
@@ -138,6 +138,6 @@ func (d *driver) tagsFor(ctx context.Context, res *resolved, labels []string) (g
 }
 
 // pick finds a thing by its gid or its name.
-func pick(all []named, wanted string) (named, bool) {
-	return targets.Pick(all, wanted, func(n named) []string { return []string{n.GID, n.Name} })
+func pick(all []named, name string) (named, bool) {
+	return targets.Pick(all, name, func(n named) []string { return []string{n.GID, n.Name} })
 }

@@ -22,7 +22,7 @@ func (d *driver) Update(ctx context.Context, id string, draft targets.Draft) (ta
 	if err != nil {
 		return targets.Issue{}, err
 	}
-	tags, unknown, err := d.tagsFor(ctx, res, draft.Labels)
+	tags, unknown, err := d.findTags(ctx, res, draft.Labels)
 	if err != nil {
 		return targets.Issue{}, err
 	}
@@ -47,13 +47,13 @@ func (d *driver) Update(ctx context.Context, id string, draft targets.Draft) (ta
 	if changed.GID == "" {
 		return targets.Issue{}, wire.Unreadable(op, errNoTask)
 	}
-	return d.portable(res, changed), nil
+	return d.toIssue(res, changed), nil
 }
 
 // touch changes a task that exists.
 func (d *driver) touch(ctx context.Context, op, method, id, path string, data, out any) error {
 	if !isGID(id) {
-		return wire.UnknownID(op, name, taskNamed(id))
+		return wire.UnknownID(op, name, taskName(id))
 	}
 	var query url.Values
 	if out != nil {

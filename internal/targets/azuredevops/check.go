@@ -14,12 +14,12 @@ import (
 // Check implements targets.Driver.
 func (d *driver) Check(ctx context.Context) error {
 	d.resolved.Forget()
-	d.made.Store(0)
+	d.createdByRehearsal.Store(0)
 	res, err := d.resolved.Get(ctx)
 	if err != nil {
 		return err
 	}
-	if _, err := d.carriers(ctx, "pb-check"); err != nil {
+	if _, err := d.searchByMarker(ctx, "pb-check"); err != nil {
 		return err
 	}
 	if _, err := d.statesOf(ctx, res.typ); err != nil { // Create reads them too
@@ -41,18 +41,18 @@ func (d *driver) Check(ctx context.Context) error {
 	return err
 }
 
-// rehearsed is the title of a create that must not be carried out.
-const rehearsed = "Productboard rehearsal"
+// rehearsalTitle is the title of a create that must not be carried out.
+const rehearsalTitle = "Productboard rehearsal"
 
 // rehearse sends a create that is only to be validated, which makes nothing. A
 // server that makes something all the same is asked once and never again.
 func (d *driver) rehearse(ctx context.Context, res *resolved, draft targets.Draft) error {
 	const op = "rehearse a create"
-	if id := d.made.Load(); id > 0 {
-		return notRehearsed(op, id)
+	if id := d.createdByRehearsal.Load(); id > 0 {
+		return rehearsalCreated(op, id)
 	}
-	draft.Title = rehearsed
-	ops, err := d.ops(ctx, res, draft)
+	draft.Title = rehearsalTitle
+	ops, err := d.prepareCreatePatch(ctx, res, draft)
 	if err != nil {
 		return err
 	}
@@ -68,15 +68,15 @@ func (d *driver) rehearse(ctx context.Context, res *resolved, draft targets.Draf
 	switch {
 	case err != nil && fault.KindOf(err) != fault.NotFound:
 		return err
-	case err == nil && found.text(fieldTitle) == rehearsed:
-		d.made.Store(int64(reply.ID))
-		return notRehearsed(op, int64(reply.ID))
+	case err == nil && found.text(fieldTitle) == rehearsalTitle:
+		d.createdByRehearsal.Store(int64(reply.ID))
+		return rehearsalCreated(op, int64(reply.ID))
 	default:
 		return nil
 	}
 }
 
-func notRehearsed(op string, id int64) *fault.Error {
+func rehearsalCreated(op string, id int64) *fault.Error {
 	return invalid(op, "Azure DevOps made work item #%d, which it was only asked to validate. Ask an Azure DevOps admin to delete it, and the plugin's operator about this server's version.", id)
 }
 

@@ -30,7 +30,7 @@ func (d *driver) Close(ctx context.Context, id string) error {
 	}
 	for _, s := range states {
 		if s.Category == "Completed" {
-			_, err := d.change(ctx, op, id, guarded(found, appendField(nil, fieldState, s.Name)))
+			_, err := d.change(ctx, op, id, ifUnchanged(found, appendField(nil, fieldState, s.Name)))
 			return err
 		}
 	}

@@ -11,7 +11,7 @@ import (
 // Comment implements targets.Commenter: the discussion is the field History.
 func (d *driver) Comment(ctx context.Context, id, remark string) error {
 	if number(id) == 0 {
-		return wire.UnknownID(targets.OpComment, name, itemNamed(id))
+		return wire.UnknownID(targets.OpComment, name, itemName(id))
 	}
 	_, err := d.change(ctx, "comment on work item", id, appendField(nil, fieldHistory, text.PlainText(remark).HTML()))
 	return err

@@ -25,31 +25,31 @@ func (d *driver) Create(ctx context.Context, draft targets.Draft) (targets.Issue
 	if err != nil {
 		return targets.Issue{}, err
 	}
-	ops, err := d.ops(ctx, res, draft)
+	ops, err := d.prepareCreatePatch(ctx, res, draft)
 	if err != nil {
 		return targets.Issue{}, err
 	}
-	made, err := d.patch(ctx, op, methodCreate, d.createAddress(res, nil), ops)
+	created, err := d.patch(ctx, op, methodCreate, d.createAddress(res, nil), ops)
 	if err != nil {
-		if remembered(err) {
+		if namesRemembered(err) {
 			d.resolved.Forget() // the process has changed
 			return targets.Issue{}, targets.Stale(err)
 		}
 		return targets.Issue{}, res.tooLong(err)
 	}
-	if made.ID == 0 {
+	if created.ID == 0 {
 		return targets.Issue{}, wire.Unreadable(op, errors.New("no work item in the answer"))
 	}
-	return d.shown(made, states), nil
+	return d.toIssueWith(created, states), nil
 }
 
 func (d *driver) createAddress(res *resolved, query url.Values) string {
 	return d.wit("workitems/$"+escape(res.typ), query)
 }
 
-// ops is a new item as a patch.
-func (d *driver) ops(ctx context.Context, res *resolved, draft targets.Draft) ([]op, error) {
-	tags := append(tagged(draft.Labels), string(draft.Marker))
+// prepareCreatePatch returns a new item as a patch.
+func (d *driver) prepareCreatePatch(ctx context.Context, res *resolved, draft targets.Draft) ([]op, error) {
+	tags := append(toTags(draft.Labels), string(draft.Marker))
 	if draft.Marker == "" {
 		tags = tags[:len(tags)-1]
 	}
@@ -57,7 +57,7 @@ func (d *driver) ops(ctx context.Context, res *resolved, draft targets.Draft) ([
 	ops = appendField(ops, fieldTags, strings.Join(tags, tagSeparator))
 	ops = appendField(ops, fieldArea, d.cfg.area)
 	ops = appendField(ops, fieldIteration, d.cfg.iteration)
-	ops, err := d.further(ctx, ops, draft)
+	ops, err := d.addCustomFields(ctx, ops, draft)
 	if err != nil {
 		return nil, err
 	}
@@ -77,11 +77,11 @@ func (d *driver) texts(res *resolved, draft targets.Draft) []op {
 		title = text.Title(draft.Title, n)
 	}
 	ops := appendField(nil, fieldTitle, title)
-	return appendField(ops, res.description, written(draft))
+	return appendField(ops, res.description, renderDescription(draft))
 }
 
-// further is what the mapping fills besides.
-func (d *driver) further(ctx context.Context, ops []op, draft targets.Draft) ([]op, error) {
+// addCustomFields adds the assignee and the custom fields of the mapping.
+func (d *driver) addCustomFields(ctx context.Context, ops []op, draft targets.Draft) ([]op, error) {
 	ops = appendField(ops, fieldAssignedTo, draft.Assignee)
 	if len(draft.Fields) == 0 {
 		return ops, nil
@@ -107,8 +107,8 @@ func hyperlink(address string) op {
 	return op{"add", "/relations/-", relation{Rel: relHyperlink, URL: address, Attributes: map[string]any{"comment": "Productboard"}}}
 }
 
-// tagged makes tags of labels: a comma or semicolon would separate two.
-func tagged(labels []string) []string {
+// toTags makes tags of labels: a comma or semicolon would separate two.
+func toTags(labels []string) []string {
 	var out []string
 	for _, l := range labels {
 		l = strings.Join(strings.FieldsFunc(l, func(r rune) bool { return r == ',' || r == ';' || r == ' ' }), " ")

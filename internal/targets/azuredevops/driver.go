@@ -43,8 +43,8 @@ const (
 type driver struct {
 	client
 	resolved *targets.Remembered[*resolved]
-	// made is the work item that a rehearsal made, against its word; 0: none.
-	made atomic.Int64
+	// createdByRehearsal is the work item that a rehearsal made by mistake; 0: none.
+	createdByRehearsal atomic.Int64
 }
 
 func newDriver(cfg config, http *outbound.Client) *driver {
@@ -75,13 +75,13 @@ func Kind() targets.Kind {
 }
 
 func open(c targets.Config, deps targets.Deps) (targets.Driver, error) {
-	given, entra, errs := c.OneCredential(credPAT, credEntraToken)
+	token, entra, errs := c.OneCredential(credPAT, credEntraToken)
 	if len(errs) > 0 {
 		return nil, errs
 	}
-	authorization := secret.New("Basic " + basic("", given.Reveal()))
+	authorization := secret.New("Basic " + basic("", token.Reveal()))
 	if entra {
-		authorization = secret.New("Bearer " + given.Reveal())
+		authorization = secret.New("Bearer " + token.Reveal())
 	}
 	return newDriver(config{
 		base:          c.Settings.String(setURL) + "/" + escape(c.Settings.String(setOrganization)),

@@ -18,13 +18,13 @@ import (
 	"pushbutton/internal/targets/wire"
 )
 
-// refusedError keeps what was wrong with which fields.
-type refusedError struct {
+// apiError keeps what was wrong with which fields.
+type apiError struct {
 	message string
 	rules   []rule
 }
 
-func (e *refusedError) Error() string { return "refused: " + e.message }
+func (e *apiError) Error() string { return "refused: " + e.message }
 
 // refine turns what Azure DevOps says of a failure into a sentence. A token
 // that is no good shows as 401, or as a page to log in under 203 or 302.
@@ -35,20 +35,20 @@ func (c client) refine(r outbound.Reply, verdict *fault.Error) *fault.Error {
 	if verdict == nil {
 		return nil
 	}
-	var said failure
-	own := json.Unmarshal(r.Body, &said) == nil && (said.Message != "" || said.TypeKey != "")
+	var reply failure
+	own := json.Unmarshal(r.Body, &reply) == nil && (reply.Message != "" || reply.TypeKey != "")
 	if e := wire.Foreign(name, r, own); e != nil && verdict.Kind != fault.Unauthorized {
 		return e
 	}
 	verdict.Ref = c.clean(r.Header.Get("ActivityId"))
-	said.Message = c.clean(said.Message)
+	reply.Message = c.clean(reply.Message)
 	switch {
 	case verdict.Kind == fault.Unauthorized:
 		verdict.Public = "Azure DevOps refused the token. Ask your admin to renew it in the integration's settings; it must belong to the organization and may have expired."
 	case r.Status >= 300 && r.Status < 400:
 		verdict.Public = "Azure DevOps' address leads elsewhere. Ask your admin to check settings.url and settings.organization."
 	case r.Status >= 400 && r.Status < 500 && r.Status != http.StatusTooManyRequests && r.Status != http.StatusRequestTimeout:
-		c.explain(verdict, said)
+		c.explain(verdict, reply)
 	}
 	return verdict
 }
@@ -65,28 +65,28 @@ func toLogin(r outbound.Reply) bool {
 	return strings.Contains(to, "_signin") || strings.Contains(to, "login.") || t == "text/html" && to == ""
 }
 
-// clean masks the credential in the form in which it is sent; the portable
+// clean masks the credential in the form in which it is sent; the shared
 // layer masks it as it was given.
 func (c client) clean(s string) string {
 	_, sent, _ := strings.Cut(c.cfg.authorization.Reveal(), " ")
 	return strings.ReplaceAll(s, sent, "[secret]")
 }
 
-// rulesOf gives the broken rules of a refusal that is somewhere in err.
+// rulesOf returns the broken rules of a refusal that is somewhere in err.
 func rulesOf(err error) []rule {
-	var refused *refusedError
-	if errors.As(err, &refused) {
-		return refused.rules
+	var apiErr *apiError
+	if errors.As(err, &apiErr) {
+		return apiErr.rules
 	}
 	return nil
 }
 
-// concerns tells whether a refusal is about a field.
+// concerns reports whether a refusal is about a field.
 func concerns(err error, field string) bool {
 	return slices.ContainsFunc(rulesOf(err), func(r rule) bool { return r.Ref == field })
 }
 
-// missing tells whether a rule only asks for a value.
+// missing reports whether a rule only asks for a value.
 func (r rule) missing() bool {
 	flags := strings.ToLower(r.Flags)
 	return strings.Contains(flags, "required") && (strings.Contains(flags, "invalidempty") || !strings.Contains(flags, "invalid"))
@@ -99,19 +99,19 @@ const (
 	noProject = "TF200016"
 )
 
-// saysNoItem reports whether a refusal is Azure DevOps' own word that it has no
+// isNoItem reports whether a refusal is Azure DevOps' own word that it has no
 // such item, or does not show it.
-func saysNoItem(err error) bool { return says(err, noItem) }
+func isNoItem(err error) bool { return hasCode(err, noItem) }
 
-func says(err error, codes ...string) bool {
-	var refused *refusedError
-	return errors.As(err, &refused) && slices.ContainsFunc(codes, func(code string) bool { return strings.Contains(refused.message, code) })
+func hasCode(err error, codes ...string) bool {
+	var apiErr *apiError
+	return errors.As(err, &apiErr) && slices.ContainsFunc(codes, func(code string) bool { return strings.Contains(apiErr.message, code) })
 }
 
-// remembered reports whether a create was refused for what was looked up
+// namesRemembered reports whether a create was refused for what was looked up
 // earlier: the type, a field, or the account that the issue is given to.
-func remembered(err error) bool {
-	return says(err, "VS402323", "TF51535") || concerns(err, fieldAssignedTo)
+func namesRemembered(err error) bool {
+	return hasCode(err, "VS402323", "TF51535") || concerns(err, fieldAssignedTo)
 }
 
 // tooLong marks a refusal of a text for its length. No limit is named.
@@ -143,17 +143,17 @@ func (r rule) label() string {
 
 // explain makes the sentence of a refusal. typeKeys and codes (TF…, VS…) are
 // the same in every language, messages are not.
-func (c client) explain(verdict *fault.Error, said failure) {
-	rules := said.Custom.Rules
-	if said.Custom.Reference != "" {
-		rules = append(rules, rule{Ref: said.Custom.Reference, Flags: "invalidValue", Message: said.Message})
+func (c client) explain(verdict *fault.Error, reply failure) {
+	rules := reply.Custom.Rules
+	if reply.Custom.Reference != "" {
+		rules = append(rules, rule{Ref: reply.Custom.Reference, Flags: "invalidValue", Message: reply.Message})
 	}
-	if said.Message != "" || len(rules) > 0 {
-		verdict.Err = fmt.Errorf("%w: %w", verdict.Err, &refusedError{message: text.Title(said.Message, text.MaxPublic), rules: rules})
+	if reply.Message != "" || len(rules) > 0 {
+		verdict.Err = fmt.Errorf("%w: %w", verdict.Err, &apiError{message: text.Title(reply.Message, text.MaxPublic), rules: rules})
 	}
 	has := func(codes ...string) bool {
 		return slices.ContainsFunc(codes, func(code string) bool {
-			return strings.Contains(said.Message, code) || strings.Contains(said.TypeKey, code)
+			return strings.Contains(reply.Message, code) || strings.Contains(reply.TypeKey, code)
 		})
 	}
 	switch {
@@ -172,17 +172,17 @@ func (c client) explain(verdict *fault.Error, said failure) {
 		verdict.Kind = fault.Invalid
 		verdict.Public = "Azure DevOps does not have the area or iteration path. Ask your admin to correct " + c.pathSettings() + "."
 	case has("VssVersionOutOfRange"):
-		verdict.Public = sentenceWith(said.Message, ". Ask your admin to set settings.apiVersion.")
-	case verdict.Kind == fault.Forbidden && said.Message != "":
-		verdict.Public = sentenceWith(said.Message, ". Ask an Azure DevOps admin to allow it to the token's account.")
+		verdict.Public = sentenceWith(reply.Message, ". Ask your admin to set settings.apiVersion.")
+	case verdict.Kind == fault.Forbidden && reply.Message != "":
+		verdict.Public = sentenceWith(reply.Message, ". Ask an Azure DevOps admin to allow it to the token's account.")
 	case verdict.Kind == fault.Forbidden:
 		verdict.Public = fmt.Sprintf("Azure DevOps does not allow this to the token's account in project %s. Ask an Azure DevOps admin to let it view and edit work items there.", c.cfg.project)
 	case verdict.Kind == fault.NotFound:
 		verdict.Public = fmt.Sprintf("Azure DevOps does not have what was asked for in project %s, or does not show it to the token's account. Ask your admin to check the integration's settings.", c.cfg.project)
 	case len(rules) > 0:
 		verdict.Public = c.ruleSentence(rules)
-	case said.Message != "":
-		verdict.Public = sentence(said.Message)
+	case reply.Message != "":
+		verdict.Public = sentence(reply.Message)
 	}
 }
 
@@ -242,7 +242,7 @@ func (e *trashedError) Error() string { return "the work item is in the recycle 
 // are the same for one that was destroyed and one that is hidden, so none is
 // ever gone; most that people delete are in the recycle bin.
 func (d *driver) explain(ctx context.Context, op, id string, err error) error {
-	if saysNoItem(err) {
+	if isNoItem(err) {
 		var bin deletedItem
 		if d.get(ctx, "read recycle bin", d.wit("recyclebin/"+id, nil), wire.Answer{Into: &bin, Bound: outbound.One().WithTexts(1, maxDescription)}) == nil && bin.ID == number(id) {
 			trashed := wire.Trashed(op, name, "Work item #"+id)
@@ -250,8 +250,8 @@ func (d *driver) explain(ctx context.Context, op, id string, err error) error {
 			return trashed
 		}
 	}
-	return wire.Absence{Op: op, Tracker: name, Issue: itemNamed(id), Account: "the token's account", CheckPlace: func(ctx context.Context) error {
-		if _, why := d.resolveSettings(ctx); why != nil || !saysNoItem(err) {
+	return wire.Absence{Op: op, Tracker: name, Issue: itemName(id), Account: "the token's account", CheckPlace: func(ctx context.Context) error {
+		if _, why := d.resolveSettings(ctx); why != nil || !isNoItem(err) {
 			return why
 		}
 		return &fault.Error{Kind: fault.NotFound}

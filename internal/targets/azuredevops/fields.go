@@ -134,7 +134,7 @@ func optionsOf(allowed []any) []targets.Option {
 	return out
 }
 
-// encode gives a value the JSON type that the field wants.
+// encode returns a value the JSON type that the field wants.
 func encode(f targets.FieldValue, native field) any {
 	value := strings.Join(f.Values, "; ")
 	switch native.Type {

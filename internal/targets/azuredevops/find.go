@@ -20,7 +20,7 @@ func (d *driver) Find(ctx context.Context, marker targets.Marker) (*targets.Issu
 // FindAll implements targets.Duplicates. CONTAINS also matches longer tags, so
 // each is compared.
 func (d *driver) FindAll(ctx context.Context, marker targets.Marker) ([]targets.Issue, error) {
-	ids, err := d.carriers(ctx, marker)
+	ids, err := d.searchByMarker(ctx, marker)
 	if err != nil || len(ids) == 0 {
 		return nil, err
 	}
@@ -33,7 +33,7 @@ func (d *driver) FindAll(ctx context.Context, marker targets.Marker) ([]targets.
 		if !slices.Contains(tagsOf(item), string(marker)) {
 			continue
 		}
-		found, err := d.portable(ctx, item)
+		found, err := d.toIssue(ctx, item)
 		if err != nil {
 			return nil, err
 		}
@@ -42,8 +42,8 @@ func (d *driver) FindAll(ctx context.Context, marker targets.Marker) ([]targets.
 	return out, nil
 }
 
-// carriers lists the project's items, oldest first, with something like a tag.
-func (d *driver) carriers(ctx context.Context, marker targets.Marker) ([]string, error) {
+// searchByMarker lists the project's items, oldest first, with something like a tag.
+func (d *driver) searchByMarker(ctx context.Context, marker targets.Marker) ([]string, error) {
 	const op = "query work items"
 	wiql := "SELECT [System.Id] FROM WorkItems WHERE [System.TeamProject] = @project AND [System.Tags] CONTAINS '" + string(marker) + "' ORDER BY [System.Id]"
 	var result queryResult

@@ -16,7 +16,7 @@ import (
 func (d *driver) Read(ctx context.Context, id string) (targets.Issue, error) {
 	found, err := d.item(ctx, id, summary())
 	if err == nil {
-		return d.portable(ctx, found)
+		return d.toIssue(ctx, found)
 	}
 	if trashed := (*trashedError)(nil); errors.As(err, &trashed) {
 		return targets.Issue{ID: id, Key: "#" + id, URL: d.page(d.cfg.project, id), Title: trashed.name, Status: "Deleted", Progress: targets.Done,
@@ -41,10 +41,10 @@ func (d *driver) item(ctx context.Context, id string, query url.Values) (workIte
 	const op = "read work item"
 	var found workItem
 	if number(id) == 0 {
-		return found, wire.UnknownID(op, name, itemNamed(id))
+		return found, wire.UnknownID(op, name, itemName(id))
 	}
 	err := d.get(ctx, op, d.wit("workitems/"+id, query), &found)
-	if saysNoItem(err) {
+	if isNoItem(err) {
 		if elsewhere := d.get(ctx, op, d.address("/_apis/wit/workitems/"+id, query), &found); elsewhere == nil && found.text(fieldProject) != "" {
 			found.moved, err = true, nil
 		}
@@ -58,17 +58,17 @@ func (d *driver) item(ctx context.Context, id string, query url.Values) (workIte
 	return found, nil
 }
 
-// portable is an item in everybody's words.
-func (d *driver) portable(ctx context.Context, w workItem) (targets.Issue, error) {
+// toIssue converts an item to the shared form.
+func (d *driver) toIssue(ctx context.Context, w workItem) (targets.Issue, error) {
 	states, err := d.statesOf(ctx, w.text(fieldType))
 	if err != nil {
 		return targets.Issue{}, err
 	}
-	return d.shown(w, states), nil
+	return d.toIssueWith(w, states), nil
 }
 
-// shown is an item whose type has these states.
-func (d *driver) shown(w workItem, states []state) targets.Issue {
+// toIssueWith is an item whose type has these states.
+func (d *driver) toIssueWith(w workItem, states []state) targets.Issue {
 	id := strconv.Itoa(w.ID)
 	out := targets.Issue{ID: id, Key: "#" + id, Title: w.text(fieldTitle), Status: w.text(fieldState), Progress: targets.Started, URL: d.page(d.cfg.project, id)}
 	if w.moved {
@@ -95,7 +95,7 @@ func progress(category string) targets.Progress {
 	}
 }
 
-func itemNamed(id string) string { return "work item #" + text.Title(id, 20) }
+func itemName(id string) string { return "work item #" + text.Title(id, 20) }
 
 // page is where a browser shows an item.
 func (d *driver) page(project, id string) string {

@@ -8,10 +8,10 @@ import (
 
 // Render implements targets.Renderer.
 func (d *driver) Render(draft targets.Draft) (body, format string) {
-	return written(draft), text.FormatHTML
+	return renderDescription(draft), text.FormatHTML
 }
 
-func written(draft targets.Draft) string {
+func renderDescription(draft targets.Draft) string {
 	return draft.Render(maxDescription, richtext.UTF16Len, richtext.Doc.HTML)
 }
 

@@ -25,7 +25,7 @@ func (d *driver) Update(ctx context.Context, id string, draft targets.Draft) (ta
 	ops := d.texts(res, draft)
 	tags := tagsOf(found)
 	had := len(tags)
-	for _, tag := range append(tagged(draft.Labels), string(draft.Marker)) {
+	for _, tag := range append(toTags(draft.Labels), string(draft.Marker)) {
 		if tag != "" && !slices.ContainsFunc(tags, func(t string) bool { return strings.EqualFold(t, tag) }) {
 			tags = append(tags, tag)
 		}
@@ -33,7 +33,7 @@ func (d *driver) Update(ctx context.Context, id string, draft targets.Draft) (ta
 	if len(tags) > had {
 		ops = appendField(ops, fieldTags, strings.Join(tags, tagSeparator))
 	}
-	ops, err = d.further(ctx, ops, draft)
+	ops, err = d.addCustomFields(ctx, ops, draft)
 	if err != nil {
 		return targets.Issue{}, err
 	}
@@ -42,22 +42,22 @@ func (d *driver) Update(ctx context.Context, id string, draft targets.Draft) (ta
 	if draft.Link != "" && !linked {
 		ops = append(ops, hyperlink(draft.Link))
 	}
-	changed, err := d.change(ctx, "update work item", id, guarded(found, ops))
+	changed, err := d.change(ctx, "update work item", id, ifUnchanged(found, ops))
 	if err != nil {
 		return targets.Issue{}, err
 	}
-	return d.portable(ctx, changed)
+	return d.toIssue(ctx, changed)
 }
 
-// guarded makes a patch that fails where the item is no longer what was read.
-func guarded(w workItem, ops []op) []op {
+// ifUnchanged makes a patch that fails where the item is no longer what was read.
+func ifUnchanged(w workItem, ops []op) []op {
 	return append([]op{{"test", "/rev", w.Rev}}, ops...)
 }
 
 // change patches an item, in whatever project it is by now.
 func (d *driver) change(ctx context.Context, op, id string, ops []op) (workItem, error) {
 	changed, err := d.patch(ctx, op, http.MethodPatch, d.wit("workitems/"+id, nil), ops)
-	if !saysNoItem(err) {
+	if !isNoItem(err) {
 		return changed, d.explain(ctx, op, id, err)
 	}
 	found, why := d.item(ctx, id, summary())

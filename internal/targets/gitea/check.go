@@ -30,7 +30,8 @@ func (d *driver) Check(ctx context.Context) error {
 	return d.rehearse(ctx)
 }
 
-// account gives the login under which issues are made. It proves the token.
+// account returns the login under which issues are made. Reading it authenticates
+// the token.
 func (d *driver) account(ctx context.Context) (string, error) {
 	if login := d.login.Load(); login != nil {
 		return *login, nil
@@ -69,8 +70,8 @@ func (d *driver) rehearse(ctx context.Context) error {
 	if err == nil {
 		return invalid(op, "Gitea created an issue without a title in %s, which it had to refuse. Ask the plugin's operator.", d.cfg.repository)
 	}
-	var refused *refusedError
-	if errors.As(err, &refused) && refused.status == http.StatusUnprocessableEntity && strings.Contains(refused.message, "[Title]") {
+	var apiErr *apiError
+	if errors.As(err, &apiErr) && apiErr.status == http.StatusUnprocessableEntity && strings.Contains(apiErr.message, "[Title]") {
 		return nil
 	}
 	return err

@@ -56,13 +56,13 @@ func guide() targets.Guide {
 	}
 }
 
-// namePart tells whether s is a login, or a repository's name without its
+// namePart reports whether s is a login, or a repository's name without its
 // owner, as Gitea allows them.
 func namePart(s string) bool {
-	odd := func(r rune) bool {
+	notAllowed := func(r rune) bool {
 		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && !strings.ContainsRune("_.-", r)
 	}
-	return s != "" && len(s) <= maxNamePart && s != "." && s != ".." && !strings.ContainsFunc(s, odd)
+	return s != "" && len(s) <= maxNamePart && s != "." && s != ".." && !strings.ContainsFunc(s, notAllowed)
 }
 
 // settingFields are the settings beside those that every kind has.

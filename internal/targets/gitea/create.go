@@ -17,26 +17,26 @@ func (d *driver) Create(ctx context.Context, draft targets.Draft) (targets.Issue
 	if err != nil {
 		return targets.Issue{}, err
 	}
-	labels, refused, err := d.ids.labels(ctx, d.names(draft.Labels))
+	labels, rejected, err := d.ids.labels(ctx, d.names(draft.Labels))
 	if err != nil {
 		return targets.Issue{}, err
 	}
-	draft = draft.WithoutLabels(name, refused...)
+	draft = draft.WithoutLabels(name, rejected...)
 	body := newIssue{Title: draft.Title, Body: issueText(draft), Labels: labels, Milestone: milestone}
 	if draft.Assignee != "" {
 		body.Assignees = []string{draft.Assignee}
 	}
-	var made issue
-	if err := d.write(ctx, op, http.MethodPost, d.cfg.repo()+"/issues", body, one(&made)); err != nil {
+	var created issue
+	if err := d.write(ctx, op, http.MethodPost, d.cfg.repo()+"/issues", body, one(&created)); err != nil {
 		return targets.Issue{}, d.stale(err)
 	}
-	if made.Number == 0 {
+	if created.Number == 0 {
 		return targets.Issue{}, wire.Unreadable(op, errors.New("no issue in the answer"))
 	}
 	// The issue is there, whatever becomes of the rest.
-	_ = d.restoreLabels(ctx, made, labels, draft.Labels)
-	_ = d.restoreMilestone(ctx, made, milestone)
-	return portable(made), nil
+	_ = d.restoreLabels(ctx, created, labels, draft.Labels)
+	_ = d.restoreMilestone(ctx, created, milestone)
+	return toIssue(created), nil
 }
 
 // names are the labels' names, ours first.

@@ -14,26 +14,26 @@ import (
 	"pushbutton/internal/targets/wire"
 )
 
-// refusedError is what Gitea says of a refusal: one text.
-type refusedError struct {
+// apiError is what Gitea says of a refusal: one text.
+type apiError struct {
 	status  int
 	message string
 }
 
-func (e *refusedError) Error() string { return fmt.Sprintf("HTTP status %d: %s", e.status, e.message) }
+func (e *apiError) Error() string { return fmt.Sprintf("HTTP status %d: %s", e.status, e.message) }
 
 // refine turns what Gitea says of a failure into a sentence.
 func (c client) refine(r outbound.Reply, verdict *fault.Error) *fault.Error {
 	if verdict == nil {
 		return nil
 	}
-	said, own := readRefusal(r)
+	apiErr, own := readRefusal(r)
 	if e := wire.Foreign(name, r, own); e != nil {
 		return e
 	}
 	verdict.Ref = r.Header.Get("X-Request-Id")
 	if own {
-		verdict.Err = said
+		verdict.Err = apiErr
 	}
 	switch {
 	case r.Status >= 300 && r.Status < 400:
@@ -42,70 +42,70 @@ func (c client) refine(r outbound.Reply, verdict *fault.Error) *fault.Error {
 	case r.Status == http.StatusUnauthorized:
 		verdict.Public = "Gitea refused the token. Ask your admin to make a new one (Settings > Applications) for credentials.token."
 	case r.Status == http.StatusForbidden:
-		verdict.Public = c.forbidden(c.cfg.repository, said.message)
+		verdict.Public = c.forbidden(c.cfg.repository, apiErr.message)
 	case r.Status == http.StatusNotFound:
 		verdict.Public = fmt.Sprintf("Gitea has no repository %s, keeps no issues there, or does not show it to the token's account. Ask your admin to check settings.repository and the account's access.", c.cfg.repository)
 	case r.Status == http.StatusPreconditionFailed:
-		verdict.Public = fmt.Sprintf("Gitea does not do that now in %s%s.", c.cfg.repository, because(said.message, 120))
+		verdict.Public = fmt.Sprintf("Gitea does not do that now in %s%s.", c.cfg.repository, because(apiErr.message, 120))
 	case r.Status == http.StatusLocked:
 		verdict.Public = c.archived("").Public
-	case r.Status == http.StatusUnprocessableEntity && said.message != "":
-		verdict.Public = text.WithAdvice(name, said.message, " in "+c.cfg.repository+"."+adviceSettings)
+	case r.Status == http.StatusUnprocessableEntity && apiErr.message != "":
+		verdict.Public = text.WithAdvice(name, apiErr.message, " in "+c.cfg.repository+"."+adviceSettings)
 	}
 	return verdict
 }
 
 // forbidden is the sentence for a 403. Advice about rights is given only where
 // Gitea names no other reason.
-func (c client) forbidden(repository, said string) string {
+func (c client) forbidden(repository, message string) string {
 	const advice = "Ask your admin for a token with issue: read and write, repository and user: read"
 	switch {
-	case said == "":
+	case message == "":
 		return fmt.Sprintf("Gitea does not allow this to the token in %s. %s, of an account that may write there.", repository, advice)
-	case strings.Contains(said, "scope"):
-		return text.WithAdvice(name, said, ". "+advice+".")
-	case strings.Contains(said, "permission"), strings.Contains(said, "user should"):
-		return text.WithAdvice(name, said, fmt.Sprintf(" (%s). Ask a Gitea admin to let the token's account write there.", repository))
+	case strings.Contains(message, "scope"):
+		return text.WithAdvice(name, message, ". "+advice+".")
+	case strings.Contains(message, "permission"), strings.Contains(message, "user should"):
+		return text.WithAdvice(name, message, fmt.Sprintf(" (%s). Ask a Gitea admin to let the token's account write there.", repository))
 	default:
-		return text.WithAdvice(name, said, fmt.Sprintf(" (%s). Ask a Gitea admin to resolve this.", repository))
+		return text.WithAdvice(name, message, fmt.Sprintf(" (%s). Ask a Gitea admin to resolve this.", repository))
 	}
 }
 
-func because(said string, limit int) string {
-	if said == "" {
+func because(message string, limit int) string {
+	if message == "" {
 		return ""
 	}
-	return ": " + strings.TrimRight(text.Title(said, limit), ". ")
+	return ": " + strings.TrimRight(text.Title(message, limit), ". ")
 }
 
 // readRefusal reads what Gitea says of a refusal. own reports whether it has
 // the form of Gitea's errors, each of which names the API's description.
-func readRefusal(r outbound.Reply) (said *refusedError, own bool) {
+func readRefusal(r outbound.Reply) (apiErr *apiError, own bool) {
 	var body struct {
 		Message *string `json:"message"`
 		URL     string  `json:"url"`
 	}
-	said = &refusedError{status: r.Status}
+	apiErr = &apiError{status: r.Status}
 	if json.Unmarshal(r.Body, &body) != nil || body.Message == nil {
-		return said, false
+		return apiErr, false
 	}
 	if *body.Message != "" { // it is empty where only administrators are told
-		said.message = text.Title(*body.Message, 200)
+		apiErr.message = text.Title(*body.Message, 200)
 	}
-	return said, strings.HasSuffix(body.URL, "/api/swagger")
+	return apiErr, strings.HasSuffix(body.URL, "/api/swagger")
 }
 
 // explain looks closer at an issue that Gitea does not return.
 func (d *driver) explain(ctx context.Context, op, id, repository string, err error) error {
-	var said *refusedError
-	return wire.Absence{Op: op, Tracker: name, Issue: issueName(id), Account: "the token's account", Own: errors.As(err, &said),
-		CheckPlace: func(ctx context.Context) error { return d.prove(ctx, repository) }}.Explain(ctx, err)
+	var apiErr *apiError
+	return wire.Absence{Op: op, Tracker: name, Issue: issueName(id), Account: "the token's account", Own: errors.As(err, &apiErr),
+		CheckPlace: func(ctx context.Context) error { return d.checkReadable(ctx, repository) }}.Explain(ctx, err)
 }
 
-// prove asks whether the account may read a repository's issues. Gitea says
+// checkReadable asks whether the account may read a repository's issues. Gitea says
 // 404 to an account whose team lacks the issues, and of a repository whose
 // issues are switched off.
-func (d *driver) prove(ctx context.Context, repository string) error {
+func (d *driver) checkReadable(ctx context.Context, repository string) error {
 	if err := d.get(ctx, "read the account", "/user", &user{}); err != nil {
 		return err
 	}
@@ -133,8 +133,8 @@ func absent(err error) bool {
 	if err == nil {
 		return false
 	}
-	var said *refusedError
-	broken := errors.As(err, &said) && said.status == http.StatusInternalServerError
+	var apiErr *apiError
+	broken := errors.As(err, &apiErr) && apiErr.status == http.StatusInternalServerError
 	return broken || fault.KindOf(err) == fault.NotFound || errors.As(err, new(*movedError))
 }
 

@@ -36,8 +36,8 @@ func (d *driver) scan() targets.Scan {
 	byLabel := func(ctx context.Context, page int) ([]targets.ListedIssue, bool, error) {
 		return d.listIssues(ctx, "labels", d.cfg.markerLabel, page)
 	}
-	// The account's name proves the credentials as well: a public repository's
-	// issues are listed to strangers too.
+	// Reading the account's name authenticates the credentials as well: a public
+	// repository's issues are listed to strangers too.
 	byCreator := func(ctx context.Context, page int) ([]targets.ListedIssue, bool, error) {
 		login, err := d.account(ctx)
 		if err != nil {
@@ -63,7 +63,7 @@ func (d *driver) listIssues(ctx context.Context, filter, value string, page int)
 		return nil, false, notGitea(op, errors.New("the answer holds no list"))
 	}
 	for _, i := range list {
-		out = append(out, targets.ListedIssue{Number: i.Number, Marker: targets.MarkerIn(i.Body), Issue: portable(i)})
+		out = append(out, targets.ListedIssue{Number: i.Number, Marker: targets.MarkerIn(i.Body), Issue: toIssue(i)})
 	}
 	return out, more, nil
 }

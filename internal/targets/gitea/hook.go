@@ -45,7 +45,7 @@ func parseHook(signing secret.String, h targets.Hook) ([]targets.HookEvent, erro
 	}}, nil
 }
 
-// first gives the first header that is there, without the name of an algorithm.
+// first returns the first header that is there, without the name of an algorithm.
 func first(h targets.Hook, names ...string) string {
 	for _, n := range names {
 		if v := h.Header.Get(n); v != "" {

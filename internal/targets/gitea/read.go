@@ -50,7 +50,7 @@ func (d *driver) locate(ctx context.Context, op, id string) (targets.Issue, stri
 		if err != nil {
 			return targets.Issue{}, "", d.explain(ctx, op, id, repository, err)
 		}
-		found := portable(i)
+		found := toIssue(i)
 		if repository != d.cfg.repository {
 			found.Key, found.Verdict = repository+found.Key, targets.VerdictMoved
 		}
@@ -91,8 +91,8 @@ func (e *movedError) repository(cfg config, id string) string {
 
 func issuePath(repository, id string) string { return "/repos/" + repository + "/issues/" + id }
 
-// portable is an issue in everybody's words.
-func portable(i issue) targets.Issue {
+// toIssue converts an issue to the shared form.
+func toIssue(i issue) targets.Issue {
 	number := strconv.Itoa(i.Number)
 	out := targets.Issue{ID: number, Key: "#" + number, URL: i.HTMLURL, Title: i.Title, Status: "Open", Progress: targets.Open}
 	if i.State == stateClosed {

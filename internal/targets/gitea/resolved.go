@@ -50,10 +50,10 @@ func (c *idCache) forget() {
 }
 
 // labels returns the ids of labels, each once, and makes those that are missing.
-// refused are the names that Gitea makes no label of. An account without write
+// rejected are the names that Gitea makes no label of. An account without write
 // access can make none, and Gitea drops all labels that it sends; the issue is
 // found all the same.
-func (c *idCache) labels(ctx context.Context, names []string) (ids []int, refused []string, err error) {
+func (c *idCache) labels(ctx context.Context, names []string) (ids []int, rejected []string, err error) {
 	select {
 	case c.turn <- struct{}{}:
 		defer func() { <-c.turn }()
@@ -74,13 +74,13 @@ func (c *idCache) labels(ctx context.Context, names []string) (ids []int, refuse
 		id, ok := known[strings.ToLower(n)]
 		if !ok {
 			id, err = c.makeLabel(ctx, n)
-			switch said := (*refusedError)(nil); {
+			switch apiErr := (*apiError)(nil); {
 			case err == nil:
 				known[strings.ToLower(n)] = id
 			case fault.KindOf(err) == fault.Forbidden:
 				continue
-			case fault.KindOf(err) == fault.Invalid && errors.As(err, &said):
-				refused = append(refused, n)
+			case fault.KindOf(err) == fault.Invalid && errors.As(err, &apiErr):
+				rejected = append(rejected, n)
 				continue
 			default:
 				return nil, nil, err
@@ -90,7 +90,7 @@ func (c *idCache) labels(ctx context.Context, names []string) (ids []int, refuse
 			ids = append(ids, id)
 		}
 	}
-	return ids, refused, nil
+	return ids, rejected, nil
 }
 
 // readLabels lists the repository's labels and its organisation's. The oldest
@@ -136,14 +136,14 @@ func (c *idCache) listLabels(ctx context.Context, path string) ([]label, error) 
 // made.
 func (c *idCache) makeLabel(ctx context.Context, name string) (int, error) {
 	const op = "create label"
-	var made label
-	if err := c.client.write(ctx, op, http.MethodPost, c.client.cfg.repo()+"/labels", newLabel{Name: name, Color: labelColor}, &made); err != nil {
+	var created label
+	if err := c.client.write(ctx, op, http.MethodPost, c.client.cfg.repo()+"/labels", newLabel{Name: name, Color: labelColor}, &created); err != nil {
 		return 0, wire.Sure(err)
 	}
-	if made.ID == 0 {
+	if created.ID == 0 {
 		return 0, notGitea(op, nil)
 	}
-	return made.ID, nil
+	return created.ID, nil
 }
 
 // milestone returns the id of the milestone that the settings name; 0: none is
@@ -161,11 +161,11 @@ func (c *idCache) findMilestone(ctx context.Context) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	wanted := c.client.cfg.milestone
-	if m, ok := targets.Pick(all, wanted, func(m milestone) []string { return []string{m.Title, strconv.Itoa(m.ID)} }); ok {
+	name := c.client.cfg.milestone
+	if m, ok := targets.Pick(all, name, func(m milestone) []string { return []string{m.Title, strconv.Itoa(m.ID)} }); ok {
 		return m.ID, nil
 	}
-	return 0, invalid("find milestone", "The Gitea repository %s has no open milestone %q%s. Ask your admin to correct settings.milestone.", c.client.cfg.repository, wanted, text.OnlyNames(all, func(m milestone) string { return m.Title }))
+	return 0, invalid("find milestone", "The Gitea repository %s has no open milestone %q%s. Ask your admin to correct settings.milestone.", c.client.cfg.repository, name, text.OnlyNames(all, func(m milestone) string { return m.Title }))
 }
 
 // milestones lists the open ones, as many as one page holds.

@@ -14,11 +14,11 @@ import (
 // Gitea drops labels and milestones that do not exist any more without a word.
 // What was remembered is then looked up again, and the issue gets it after all.
 
-// stale marks a refusal that names an account, which the portable layer
+// stale marks a refusal that names an account, which the shared layer
 // remembers, or a label or milestone, as a fork may answer.
 func (d *driver) stale(err error) error {
-	var said *refusedError
-	if !errors.As(err, &said) || !slices.ContainsFunc([]string{"label", "milestone", "ssignee", "access to repo"}, func(s string) bool { return strings.Contains(said.message, s) }) {
+	var apiErr *apiError
+	if !errors.As(err, &apiErr) || !slices.ContainsFunc([]string{"label", "milestone", "ssignee", "access to repo"}, func(s string) bool { return strings.Contains(apiErr.message, s) }) {
 		return err
 	}
 	d.ids.forget()

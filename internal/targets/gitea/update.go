@@ -14,11 +14,11 @@ import (
 // an issue's labels are its readers' as well.
 func (d *driver) Update(ctx context.Context, id string, draft targets.Draft) (targets.Issue, error) {
 	const op = "update issue"
-	labels, refused, err := d.ids.labels(ctx, d.names(draft.Labels))
+	labels, rejected, err := d.ids.labels(ctx, d.names(draft.Labels))
 	if err != nil {
 		return targets.Issue{}, err
 	}
-	draft = draft.WithoutLabels(name, refused...)
+	draft = draft.WithoutLabels(name, rejected...)
 	var i issue
 	if err := d.change(ctx, op, http.MethodPatch, id, "", changeIssue{Title: draft.Title, Body: issueText(draft)}, one(&i)); err != nil {
 		return targets.Issue{}, err
@@ -27,7 +27,7 @@ func (d *driver) Update(ctx context.Context, id string, draft targets.Draft) (ta
 		return targets.Issue{}, wire.Unreadable(op, errors.New("no issue in the answer"))
 	}
 	if len(labels) == 0 {
-		return portable(i), nil
+		return toIssue(i), nil
 	}
 	got := issue{Number: i.Number}
 	err = d.change(ctx, op, http.MethodPost, id, "/labels", addLabels{Labels: labels}, wire.List(&got.Labels, perPage))
@@ -37,7 +37,7 @@ func (d *driver) Update(ctx context.Context, id string, draft targets.Draft) (ta
 	if err != nil && fault.KindOf(err).Transient() {
 		return targets.Issue{}, err
 	}
-	return portable(i), nil // a label that is refused for good stops nothing
+	return toIssue(i), nil // a label that is refused for good stops nothing
 }
 
 // change writes to an issue, wherever it is now.

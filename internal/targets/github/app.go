@@ -24,7 +24,7 @@ const (
 	tokenMargin = 5 * time.Minute
 )
 
-// appTokens gives a GitHub App's installation token, fetched once for all who
+// appTokens returns a GitHub App's installation token, fetched once for all who
 // want it and kept until shortly before it expires or GitHub refuses it.
 type appTokens struct {
 	client client // speaks as the App itself
@@ -46,7 +46,7 @@ func newAppTokens(cfg config, http *outbound.Client) *appTokens {
 	return a
 }
 
-// get gives a token. Callers that wait for the same fetch share its failure
+// get returns a token. Callers that wait for the same fetch share its failure
 // too, unless only the fetcher's own time was up.
 func (a *appTokens) get(ctx context.Context) (string, error) {
 	token, tries := a.cached()
@@ -62,14 +62,14 @@ func (a *appTokens) get(ctx context.Context) (string, error) {
 	if token, err := a.fetchedSince(tries); token != "" || err != nil {
 		return token, err
 	}
-	made, err := a.fetch(ctx, tokenRequest{Repositories: []string{a.client.cfg.repositoryName()}, Permissions: issuePermission()})
+	created, err := a.fetch(ctx, tokenRequest{Repositories: []string{a.client.cfg.repositoryName()}, Permissions: issuePermission()})
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.tries, a.failed = a.tries+1, err
 	if err != nil {
 		return "", err
 	}
-	a.token, a.until = made.Token, made.ExpiresAt.Add(-tokenMargin)
+	a.token, a.until = created.Token, created.ExpiresAt.Add(-tokenMargin)
 	return a.token, nil
 }
 
@@ -82,7 +82,7 @@ func (a *appTokens) cached() (token string, tries int) {
 	return token, a.tries
 }
 
-// fetchedSince gives what another caller has fetched meanwhile.
+// fetchedSince returns what another caller has fetched meanwhile.
 func (a *appTokens) fetchedSince(tries int) (string, error) {
 	token, now := a.cached()
 	if token != "" || now == tries {
@@ -118,8 +118,8 @@ func (a *appTokens) fetch(ctx context.Context, want tokenRequest) (tokenReply, e
 		return tokenReply{}, err
 	}
 	cfg := a.client.cfg
-	var made tokenReply
-	_, err = a.client.sendAs(ctx, signed, opToken, http.MethodPost, "/app/installations/"+cfg.installationID+"/access_tokens", want, wire.List(&made, 500))
+	var created tokenReply
+	_, err = a.client.sendAs(ctx, signed, opToken, http.MethodPost, "/app/installations/"+cfg.installationID+"/access_tokens", want, wire.List(&created, 500))
 	if errors.As(err, new(*outbound.UnreadableError)) {
 		return tokenReply{}, notGitHub(opToken, errors.New("the answer cannot be read")) // it may hold the token
 	}
@@ -128,20 +128,20 @@ func (a *appTokens) fetch(ctx context.Context, want tokenRequest) (tokenReply, e
 		if e.Kind == fault.NotFound {
 			e.Public = fmt.Sprintf("GitHub has no installation %s of the GitHub App %s. Ask your admin to check settings.installationId (the number in the address of the installation's page).", cfg.installationID, cfg.appID)
 		}
-		var said *refusedError
-		if errors.As(err, &said) && said.status == http.StatusUnprocessableEntity {
+		var apiErr *apiError
+		if errors.As(err, &apiErr) && apiErr.status == http.StatusUnprocessableEntity {
 			e.Kind = fault.Forbidden // the installation lacks the repository or the permission
 			e.Public = fmt.Sprintf("GitHub gives the GitHub App no token for %s. Ask a GitHub admin to install it there (Install App > Configure) with the permission Issues: Read and write.", cfg.repository)
 		}
 		return tokenReply{}, e
 	}
-	if made.Token == "" {
+	if created.Token == "" {
 		return tokenReply{}, notGitHub(opToken, errors.New("the answer holds no token"))
 	}
-	return made, nil
+	return created, nil
 }
 
-// about reads what GitHub knows of the App, which proves its key.
+// about reads what GitHub knows of the App, which authenticates its key.
 func (a *appTokens) about(ctx context.Context) (aboutApp, error) {
 	signed, err := a.signed()
 	if err != nil {

@@ -32,7 +32,7 @@ func (d *driver) Check(ctx context.Context) error {
 		return invalid(op, "The GitHub repository %s is archived. Ask a GitHub admin to unarchive it, or your admin to name another in settings.repository.", d.cfg.repository)
 	case !repo.HasIssues:
 		return d.noIssues(op)
-	case d.cfg.labelled() && repo.Permissions != nil && !repo.Permissions.Push:
+	case d.cfg.needsWriteAccess() && repo.Permissions != nil && !repo.Permissions.Push:
 		return &fault.Error{Op: op, Kind: fault.Forbidden, Public: fmt.Sprintf("GitHub ignores milestone and type from an account without write access to %s. Ask a GitHub admin to give it the role Write, or your admin to leave them out.", d.cfg.repository)}
 	}
 	if _, err := d.milestoneNumber(ctx); err != nil {
@@ -44,8 +44,8 @@ func (d *driver) Check(ctx context.Context) error {
 	return d.rehearse(ctx)
 }
 
-// account gives the login under which issues are made. It proves the
-// credentials.
+// account returns the login under which issues are made. Reading it
+// authenticates the credentials.
 func (d *driver) account(ctx context.Context) (string, error) {
 	if login := d.login.Load(); login != nil {
 		return *login, nil
@@ -92,8 +92,8 @@ func (d *driver) rehearse(ctx context.Context) error {
 	if err == nil {
 		return invalid(op, "GitHub created an issue without a title in %s, which it had to refuse. Ask the plugin's operator.", d.cfg.repository)
 	}
-	var refused *refusedError
-	if errors.As(err, &refused) && refused.status == http.StatusUnprocessableEntity && refused.names("title") {
+	var apiErr *apiError
+	if errors.As(err, &apiErr) && apiErr.status == http.StatusUnprocessableEntity && apiErr.names("title") {
 		return nil
 	}
 	return err
@@ -147,12 +147,12 @@ func (d *driver) Expires(ctx context.Context) (time.Time, error) {
 	if err != nil {
 		return time.Time{}, wire.Sure(err)
 	}
-	said := reply.Header.Get(expiryHeader)
-	if said == "" {
+	header := reply.Header.Get(expiryHeader)
+	if header == "" {
 		return time.Time{}, nil
 	}
 	for _, layout := range []string{"2006-01-02 15:04:05 UTC", "2006-01-02 15:04:05 -0700"} {
-		if at, err := time.Parse(layout, said); err == nil {
+		if at, err := time.Parse(layout, header); err == nil {
 			return at, nil
 		}
 	}

@@ -45,9 +45,9 @@ func (c config) repositoryName() string {
 	return name
 }
 
-// labelled tells whether the settings want what only accounts with write
+// needsWriteAccess reports whether the settings want what only accounts with write
 // access can set.
-func (c config) labelled() bool { return c.typ != "" || c.milestone != "" }
+func (c config) needsWriteAccess() bool { return c.typ != "" || c.milestone != "" }
 
 func guide() targets.Guide {
 	return targets.Guide{
@@ -76,16 +76,16 @@ func guide() targets.Guide {
 	}
 }
 
-// namePart tells whether s is a login, or a repository's name without its
+// namePart reports whether s is a login, or a repository's name without its
 // owner, as GitHub allows them.
 func namePart(s string) bool {
-	odd := func(r rune) bool {
+	notAllowed := func(r rune) bool {
 		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && !strings.ContainsRune("_.-", r)
 	}
-	return s != "" && len(s) <= 100 && s != "." && s != ".." && !strings.ContainsFunc(s, odd)
+	return s != "" && len(s) <= 100 && s != "." && s != ".." && !strings.ContainsFunc(s, notAllowed)
 }
 
-// apiRoot gives the API of a GitHub that is at an address.
+// apiRoot returns the API of a GitHub that is at an address.
 func apiRoot(address string) string {
 	u, err := url.Parse(address)
 	if err != nil {

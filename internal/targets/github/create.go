@@ -16,20 +16,20 @@ func (d *driver) Create(ctx context.Context, draft targets.Draft) (targets.Issue
 	if err != nil {
 		return targets.Issue{}, err
 	}
-	draft, labels := d.labelled(ctx, draft)
+	draft, labels := d.withKnownLabels(ctx, draft)
 	body := newIssue{Title: draft.Title, Body: issueText(draft), Labels: labels, Type: d.cfg.typ, Milestone: milestone}
 	if draft.Assignee != "" {
 		body.Assignees = []string{draft.Assignee}
 	}
-	var made issue
-	if err := d.write(ctx, op, http.MethodPost, d.cfg.repo()+"/issues", body, one(&made)); err != nil {
+	var created issue
+	if err := d.write(ctx, op, http.MethodPost, d.cfg.repo()+"/issues", body, one(&created)); err != nil {
 		if d.outdated(ctx, draft, err) {
 			err = targets.Stale(err)
 		}
 		return targets.Issue{}, err
 	}
-	if made.Number == 0 {
+	if created.Number == 0 {
 		return targets.Issue{}, wire.Unreadable(op, errors.New("no issue in the answer"))
 	}
-	return portable(made), nil
+	return toIssue(created), nil
 }

@@ -39,15 +39,15 @@ func (c client) refine(token string, r outbound.Reply, verdict *fault.Error) *fa
 	if verdict == nil {
 		return nil
 	}
-	said := readRefusal(r, token)
-	if e := wire.Foreign(name, r, said.own); e != nil {
+	apiErr := readRefusal(r, token)
+	if e := wire.Foreign(name, r, apiErr.own); e != nil {
 		return e
 	}
 	verdict.Ref = strings.ReplaceAll(r.Header.Get("X-GitHub-Request-Id"), token, "")
-	if said.message != "" {
-		verdict.Err = said
+	if apiErr.message != "" {
+		verdict.Err = apiErr
 	}
-	if after, limited := rateLimited(r, said); limited {
+	if after, limited := rateLimited(r, apiErr); limited {
 		verdict.Kind, verdict.RetryAfter = fault.RateLimited, after
 		return verdict
 	}
@@ -60,13 +60,13 @@ func (c client) refine(token string, r outbound.Reply, verdict *fault.Error) *fa
 	case r.Status == http.StatusUnauthorized:
 		verdict.Public = "GitHub refused the token: it is wrong, expired or revoked. Ask your admin to make a new one for credentials.token."
 	case r.Status == http.StatusForbidden, r.Status == http.StatusUnavailableForLegalReasons:
-		verdict.Public = c.forbidden(r, said)
+		verdict.Public = c.forbidden(r, apiErr)
 	case r.Status == http.StatusNotFound:
 		verdict.Public = fmt.Sprintf("GitHub has no repository %s, or does not show it to the %s. Ask your admin to check settings.repository and which repositories the %s may use.", c.cfg.repository, c.who(), c.who())
 	case r.Status == http.StatusGone:
 		verdict.Public = c.noIssues("").Public
-	case r.Status == http.StatusUnprocessableEntity && said.message != "":
-		verdict.Public = c.refusal(said)
+	case r.Status == http.StatusUnprocessableEntity && apiErr.message != "":
+		verdict.Public = c.refusal(apiErr)
 	}
 	return verdict
 }
@@ -81,20 +81,20 @@ func (c client) who() string {
 // forbidden is the sentence for a 403. Advice about rights is given only where
 // GitHub names no other reason. It names the permission that would do beside
 // every refusal, whatever the reason is.
-func (c client) forbidden(r outbound.Reply, said *refusedError) string {
+func (c client) forbidden(r outbound.Reply, apiErr *apiError) string {
 	switch {
 	case r.Header.Get("X-GitHub-SSO") != "":
-		return advised(said, ". Ask the token's owner to authorise it for single sign-on (GitHub > Settings > Developer settings > the token > Configure SSO).")
-	case said.message == "":
+		return advised(apiErr, ". Ask the token's owner to authorise it for single sign-on (GitHub > Settings > Developer settings > the token > Configure SSO).")
+	case apiErr.message == "":
 		return c.denied()
-	case said.lacksRight():
+	case apiErr.lacksRight():
 		needs := permissionNames(r.Header.Get("X-Accepted-GitHub-Permissions"))
 		if needs != "" {
 			needs = ", it needs the permission " + needs
 		}
-		return advised(said, fmt.Sprintf(" (the %s in %s%s).%s", c.who(), c.cfg.repository, needs, adviceWrite))
+		return advised(apiErr, fmt.Sprintf(" (the %s in %s%s).%s", c.who(), c.cfg.repository, needs, adviceWrite))
 	default:
-		return advised(said, fmt.Sprintf(" (%s). Ask a GitHub admin to resolve this.", c.cfg.repository))
+		return advised(apiErr, fmt.Sprintf(" (%s). Ask a GitHub admin to resolve this.", c.cfg.repository))
 	}
 }
 
@@ -103,14 +103,14 @@ func (c client) denied() string {
 	return fmt.Sprintf("GitHub does not allow this to the %s in %s.%s", c.who(), c.cfg.repository, adviceWrite)
 }
 
-func advised(said *refusedError, advice string) string {
-	return text.WithAdvice(name, said.message, advice)
+func advised(apiErr *apiError, advice string) string {
+	return text.WithAdvice(name, apiErr.message, advice)
 }
 
 // permissionNames reads "issues=write; contents=read" as it is, if it is that.
 func permissionNames(s string) string {
-	odd := func(r rune) bool { return (r < 'a' || r > 'z') && !strings.ContainsRune("_=;, ", r) }
-	if len(s) > 60 || strings.ContainsFunc(s, odd) {
+	notAllowed := func(r rune) bool { return (r < 'a' || r > 'z') && !strings.ContainsRune("_=;, ", r) }
+	if len(s) > 60 || strings.ContainsFunc(s, notAllowed) {
 		return ""
 	}
 	return s
@@ -120,10 +120,10 @@ func (c client) noIssues(op string) *fault.Error {
 	return invalid(op, "Issues are switched off in the GitHub repository %s. Ask a GitHub admin to switch them on (Settings > General > Features), or your admin to name another repository.", c.cfg.repository)
 }
 
-func (c client) refusal(said *refusedError) string {
-	what := strings.Join(said.sentences(), ", ")
+func (c client) refusal(apiErr *apiError) string {
+	what := strings.Join(apiErr.sentences(), ", ")
 	if what == "" {
-		what = said.message
+		what = apiErr.message
 	}
 	return text.WithAdvice(name, what, " in "+c.cfg.repository+"."+adviceSettings)
 }
@@ -131,8 +131,8 @@ func (c client) refusal(said *refusedError) string {
 // rateLimited reports whether a refusal is for now, and for how long. GitHub
 // sends 403 as well as 429 for it, says in three ways how long, and refuses an
 // issue that "was submitted too quickly" as if it were not valid.
-func rateLimited(r outbound.Reply, said *refusedError) (time.Duration, bool) {
-	if said.tooQuick() && (r.Status == http.StatusForbidden || r.Status == http.StatusUnprocessableEntity) {
+func rateLimited(r outbound.Reply, apiErr *apiError) (time.Duration, bool) {
+	if apiErr.tooQuick() && (r.Status == http.StatusForbidden || r.Status == http.StatusUnprocessableEntity) {
 		return max(outbound.RetryAfter(r.Header, time.Now()), secondaryWait), true
 	}
 	if r.Status != http.StatusForbidden && r.Status != http.StatusTooManyRequests {
@@ -151,15 +151,15 @@ func rateLimited(r outbound.Reply, said *refusedError) (time.Duration, bool) {
 			return secondaryWait, true
 		}
 		return min(max(time.Unix(epoch, 0).Sub(now), time.Second), maxReset), true
-	case said.secondary():
+	case apiErr.secondary():
 		return secondaryWait, true
 	default:
 		return 0, r.Status == http.StatusTooManyRequests
 	}
 }
 
-// refusedError is what GitHub says of a refusal.
-type refusedError struct {
+// apiError is what GitHub says of a refusal.
+type apiError struct {
 	status int
 	// own reports whether it has the form of GitHub's errors.
 	own       bool
@@ -176,13 +176,13 @@ type detail struct {
 	Message  string `json:"message"`
 }
 
-func (e *refusedError) Error() string {
+func (e *apiError) Error() string {
 	return fmt.Sprintf("HTTP status %d: %s", e.status, strings.Join(append([]string{e.message}, e.sentences()...), "; "))
 }
 
 // readRefusal reads a refusal's body leniently: errors may hold objects or
 // sentences, or be one sentence. token is left out of all of it.
-func readRefusal(r outbound.Reply, token string) *refusedError {
+func readRefusal(r outbound.Reply, token string) *apiError {
 	var body struct {
 		Message   string          `json:"message"`
 		Errors    json.RawMessage `json:"errors"`
@@ -195,11 +195,11 @@ func readRefusal(r outbound.Reply, token string) *refusedError {
 		raw = []byte(strings.ReplaceAll(string(raw), token, "[secret]"))
 	}
 	_ = json.Unmarshal(raw, &body) // a web page says nothing that helps
-	said := &refusedError{status: r.Status, message: text.Title(body.Message, 200), documents: body.Documents}
+	apiErr := &apiError{status: r.Status, message: text.Title(body.Message, 200), documents: body.Documents}
 	if body.Message == "" {
-		said.message = ""
+		apiErr.message = ""
 	}
-	said.own = body.Message != "" && (body.Documents != "" || body.Block != nil || body.Message == serverError)
+	apiErr.own = body.Message != "" && (body.Documents != "" || body.Block != nil || body.Message == serverError)
 	var entries []json.RawMessage
 	if json.Unmarshal(body.Errors, &entries) != nil && len(body.Errors) > 0 {
 		entries = []json.RawMessage{body.Errors}
@@ -210,38 +210,38 @@ func readRefusal(r outbound.Reply, token string) *refusedError {
 		if json.Unmarshal(raw, &d) != nil {
 			_ = json.Unmarshal(raw, &d.Message)
 		}
-		said.details = append(said.details, d)
+		apiErr.details = append(apiErr.details, d)
 	}
-	return said
+	return apiErr
 }
 
 // names reports whether a field is among what was refused.
-func (e *refusedError) names(field string) bool {
+func (e *apiError) names(field string) bool {
 	return slices.ContainsFunc(e.details, func(d detail) bool { return d.Field == field })
 }
 
 // about reports whether a kind of thing is among what was refused.
-func (e *refusedError) about(resource string) bool {
+func (e *apiError) about(resource string) bool {
 	return slices.ContainsFunc(e.details, func(d detail) bool { return d.Resource == resource })
 }
 
 // tooQuick reports whether GitHub refused content for coming too fast.
-func (e *refusedError) tooQuick() bool {
+func (e *apiError) tooQuick() bool {
 	const words = "submitted too quickly"
 	return strings.Contains(e.message, words) || slices.ContainsFunc(e.details, func(d detail) bool { return strings.Contains(d.Message, words) })
 }
 
 // lacksRight reports whether the reason is a right that the account or its
 // token lacks.
-func (e *refusedError) lacksRight() bool {
+func (e *apiError) lacksRight() bool {
 	return strings.HasPrefix(e.message, "Resource not accessible by") || strings.HasPrefix(e.message, "Must have") || strings.Contains(e.message, "permission")
 }
 
-func (e *refusedError) secondary() bool {
+func (e *apiError) secondary() bool {
 	return strings.Contains(e.documents, "rate-limit") || strings.Contains(strings.ToLower(e.message), "secondary rate limit")
 }
 
-func (e *refusedError) sentences() []string {
+func (e *apiError) sentences() []string {
 	var out []string
 	for _, d := range e.details {
 		field := "field '" + text.Title(d.Field, 40) + "'"
@@ -265,26 +265,26 @@ func (e *refusedError) sentences() []string {
 
 // explain looks closer at an issue that GitHub does not return at a path.
 func (d *driver) explain(ctx context.Context, op, id, path string, err error) error {
-	var said *refusedError
-	own := errors.As(err, &said) && said.own
+	var apiErr *apiError
+	own := errors.As(err, &apiErr) && apiErr.own
 	place := path[:strings.LastIndex(path, "/issues/")]
 	found := wire.Absence{Op: op, Tracker: name, Issue: issueName(id), Account: "the " + d.who(), Own: own,
-		CheckPlace: func(ctx context.Context) error { return d.prove(ctx, place) }}.Explain(ctx, err)
+		CheckPlace: func(ctx context.Context) error { return d.checkReadable(ctx, place) }}.Explain(ctx, err)
 	switch {
 	case fault.KindOf(found) != fault.Gone:
 		return found
-	case said.status != http.StatusGone:
+	case apiErr.status != http.StatusGone:
 		return &fault.Error{Op: op, Kind: fault.NotFound, Err: err,
 			Public: fmt.Sprintf("GitHub does not show %s to the %s: it was transferred out of its reach, or never existed. Ask a GitHub admin for access to where it is, or unlink and push again for a new one.", issueName(id), d.who())}
-	case strings.Contains(said.message, "disabled"): // they were switched on a moment ago
+	case strings.Contains(apiErr.message, "disabled"): // they were switched on a moment ago
 		return &fault.Error{Op: op, Kind: fault.Forbidden, Err: err, Public: d.noIssues(op).Public}
 	default:
 		return found
 	}
 }
 
-// prove asks whether the account may read the issues of a repository.
-func (d *driver) prove(ctx context.Context, place string) error {
+// checkReadable asks whether the account may read the issues of a repository.
+func (d *driver) checkReadable(ctx context.Context, place string) error {
 	var repo repository
 	if err := d.get(ctx, "read repository", place, &repo); err != nil {
 		return err

@@ -57,7 +57,7 @@ func (d *driver) listIssues(ctx context.Context, filter, value string, page int)
 	}
 	for _, i := range list {
 		if i.PullRequest == nil {
-			out = append(out, targets.ListedIssue{Number: i.Number, Marker: targets.MarkerIn(i.Body), Issue: portable(i)})
+			out = append(out, targets.ListedIssue{Number: i.Number, Marker: targets.MarkerIn(i.Body), Issue: toIssue(i)})
 		}
 	}
 	return out, more, nil

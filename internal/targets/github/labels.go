@@ -18,29 +18,29 @@ import (
 // maxExistingPages bounds the reading of labels, a hundred a page.
 const maxExistingPages = 10
 
-// labelled returns the labels of an issue, and the draft with a remark on those
+// withKnownLabels returns the labels of an issue, and the draft with a remark on those
 // that GitHub refuses.
-func (d *driver) labelled(ctx context.Context, draft targets.Draft) (targets.Draft, []string) {
-	wanted := d.labels(draft.Labels)
+func (d *driver) withKnownLabels(ctx context.Context, draft targets.Draft) (targets.Draft, []string) {
+	desired := d.labels(draft.Labels)
 	existing, err := d.existing.Get(ctx, func(context.Context) ([]string, error) { return nil, nil })
 	if err != nil || existing == nil {
-		return draft, wanted
+		return draft, desired
 	}
-	var kept, refused []string
-	for _, l := range wanted {
+	var kept, rejected []string
+	for _, l := range desired {
 		if contains(existing, l) {
 			kept = append(kept, l)
 		} else {
-			refused = append(refused, l)
+			rejected = append(rejected, l)
 		}
 	}
-	return draft.WithoutLabels(name, refused...), kept
+	return draft.WithoutLabels(name, rejected...), kept
 }
 
 // labels are the draft's and ours, each once; GitHub's do not tell case apart.
-func (d *driver) labels(wanted []string) []string {
+func (d *driver) labels(desired []string) []string {
 	out := []string{d.cfg.markerLabel}
-	for _, l := range wanted {
+	for _, l := range desired {
 		if l = text.Title(l, maxLabel); !contains(out, l) {
 			out = append(out, l)
 		}
@@ -48,23 +48,23 @@ func (d *driver) labels(wanted []string) []string {
 	return out
 }
 
-func contains(labels []string, wanted string) bool {
-	return slices.ContainsFunc(labels, func(l string) bool { return strings.EqualFold(l, wanted) })
+func contains(labels []string, name string) bool {
+	return slices.ContainsFunc(labels, func(l string) bool { return strings.EqualFold(l, name) })
 }
 
 // outdated reports whether a second try may do without what GitHub refused: a
 // milestone or an account that was remembered, or labels. It forgets them.
 func (d *driver) outdated(ctx context.Context, draft targets.Draft, err error) bool {
-	var said *refusedError
+	var apiErr *apiError
 	switch {
-	case !errors.As(err, &said):
+	case !errors.As(err, &apiErr):
 		return false
-	case said.names("milestone"):
+	case apiErr.names("milestone"):
 		d.milestone.Forget()
 		return d.cfg.milestone != ""
-	case said.names("assignees"), said.names("assignee"):
-		return draft.Assignee != "" // the portable layer remembers it
-	case said.names("label"), said.names("labels"), said.about("Label"):
+	case apiErr.names("assignees"), apiErr.names("assignee"):
+		return draft.Assignee != "" // the shared layer remembers it
+	case apiErr.names("label"), apiErr.names("labels"), apiErr.about("Label"):
 		_, err := d.existing.Renew(ctx, d.listLabels)
 		return err == nil
 	default:

@@ -56,7 +56,7 @@ func (d *driver) locate(ctx context.Context, op, id string) (targets.Issue, stri
 		if err != nil {
 			return targets.Issue{}, "", d.explain(ctx, op, id, path, err)
 		}
-		found := portable(i)
+		found := toIssue(i)
 		if path != d.issuePath(id) {
 			found.ID, found.Key, found.Verdict = id, keyElsewhere(i), targets.VerdictMoved
 		}
@@ -111,8 +111,8 @@ func (e *movedError) issue(api string) string {
 
 func (d *driver) issuePath(id string) string { return d.cfg.repo() + "/issues/" + id }
 
-// portable is an issue in everybody's words.
-func portable(i issue) targets.Issue {
+// toIssue converts an issue to the shared form.
+func toIssue(i issue) targets.Issue {
 	number := strconv.Itoa(i.Number)
 	out := targets.Issue{ID: number, Key: "#" + number, URL: i.HTMLURL, Title: i.Title, Status: "Open", Progress: targets.Open}
 	if i.State == stateClosed {

@@ -11,7 +11,7 @@ import (
 
 // What the settings' names mean in the repository.
 
-// milestoneNumber gives the number of the milestone that the settings name; 0:
+// milestoneNumber returns the number of the milestone that the settings name; 0:
 // none is wanted.
 func (d *driver) milestoneNumber(ctx context.Context) (int, error) {
 	if d.cfg.milestone == "" {

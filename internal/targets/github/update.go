@@ -14,7 +14,7 @@ import (
 // an issue's labels are its readers' as well.
 func (d *driver) Update(ctx context.Context, id string, draft targets.Draft) (targets.Issue, error) {
 	const op = "update issue"
-	draft, labels := d.labelled(ctx, draft)
+	draft, labels := d.withKnownLabels(ctx, draft)
 	var i issue
 	if err := d.change(ctx, op, http.MethodPatch, id, "", changeIssue{Title: draft.Title, Body: issueText(draft)}, one(&i)); err != nil {
 		return targets.Issue{}, err
@@ -23,7 +23,7 @@ func (d *driver) Update(ctx context.Context, id string, draft targets.Draft) (ta
 		return targets.Issue{}, wire.Unreadable(op, errors.New("no issue in the answer"))
 	}
 	if len(labels) == 0 {
-		return portable(i), nil
+		return toIssue(i), nil
 	}
 	err := d.change(ctx, op, http.MethodPost, id, "/labels", addLabels{Labels: labels}, nil)
 	switch {
@@ -32,7 +32,7 @@ func (d *driver) Update(ctx context.Context, id string, draft targets.Draft) (ta
 	case err != nil && fault.KindOf(err).Transient():
 		return targets.Issue{}, err
 	default: // a label that is refused for good stops nothing
-		return portable(i), nil
+		return toIssue(i), nil
 	}
 }
 

@@ -118,7 +118,7 @@ func many(list *[]issue) wire.Answer {
 type client struct {
 	http *outbound.Client
 	cfg  config
-	// app gives tokens where the plugin acts as a GitHub App; nil: cfg.token.
+	// app returns tokens where the plugin acts as a GitHub App; nil: cfg.token.
 	app *appTokens
 }
 
@@ -129,7 +129,7 @@ func (c client) get(ctx context.Context, op, path string, out any) error {
 	return err
 }
 
-// page is get, and tells whether another page follows.
+// page is get, and reports whether another page follows.
 func (c client) page(ctx context.Context, op, path string, out any) (more bool, err error) {
 	reply, err := c.send(ctx, op, http.MethodGet, path, nil, out)
 	return strings.Contains(reply.Header.Get("Link"), `rel="next"`), wire.EndRead(op, err, notGitHub)

@@ -14,7 +14,7 @@ import (
 // Check implements targets.Driver.
 func (d *driver) Check(ctx context.Context) error {
 	d.forget()
-	me, err := d.proveToken(ctx)
+	me, err := d.authenticate(ctx)
 	if err != nil {
 		return err
 	}
@@ -22,7 +22,7 @@ func (d *driver) Check(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := d.proveRole(ctx, res.place, me); err != nil {
+	if err := d.checkRole(ctx, res.place, me); err != nil {
 		return err
 	}
 	_, err = d.list(ctx, res, "check", byLabel("check"))
@@ -39,8 +39,8 @@ func (d *driver) whoAmI(ctx context.Context) (account, error) {
 	return me, err
 }
 
-// proveToken says whose the token is, and that it may write.
-func (d *driver) proveToken(ctx context.Context) (account, error) {
+// authenticate returns whose the token is, and checks that it may write.
+func (d *driver) authenticate(ctx context.Context) (account, error) {
 	const op = "read the token's scopes"
 	me, err := d.whoAmI(ctx)
 	if err != nil {
@@ -63,8 +63,8 @@ func (d *driver) proveToken(ctx context.Context) (account, error) {
 		Public: "GitLab: the token may not write. Ask your admin for a token with the scope api."}
 }
 
-// proveRole says that the account may make labels.
-func (d *driver) proveRole(ctx context.Context, p *place, me account) error {
+// checkRole checks that the account may make labels.
+func (d *driver) checkRole(ctx context.Context, p *place, me account) error {
 	const op = "read the account's role"
 	if me.IsAdmin {
 		return nil

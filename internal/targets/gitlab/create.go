@@ -21,21 +21,21 @@ func (d *driver) Create(ctx context.Context, draft targets.Draft) (targets.Issue
 	if err != nil {
 		return targets.Issue{}, err
 	}
-	body, err := d.body(res, draft)
+	body, err := d.prepareIssueRequestBody(res, draft)
 	if err != nil {
 		return targets.Issue{}, err
 	}
-	var made issue
-	if err := d.write(ctx, op, http.MethodPost, res.path("/issues"), body, one(&made)); err != nil {
+	var created issue
+	if err := d.write(ctx, op, http.MethodPost, res.path("/issues"), body, one(&created)); err != nil {
 		return targets.Issue{}, tooLong(d.notCreated(ctx, res, err), draft.Marker)
 	}
-	if made.IID == 0 {
+	if created.IID == 0 {
 		return targets.Issue{}, wire.Unreadable(op, fmt.Errorf("no issue in the answer"))
 	}
-	return d.portable(made), nil
+	return d.toIssue(created), nil
 }
 
-func (d *driver) body(res *resolved, draft targets.Draft) (newIssue, error) {
+func (d *driver) prepareIssueRequestBody(res *resolved, draft targets.Draft) (newIssue, error) {
 	body := newIssue{issueBody: issueBody{Title: draft.Title, Description: d.describe(draft)}, IssueType: d.cfg.issueType,
 		Confidential: d.cfg.confidential, EpicID: res.epicID, Labels: append(labels(draft.Labels), string(draft.Marker))}
 	return body, body.fill(draft)
@@ -48,14 +48,14 @@ func (d *driver) notCreated(ctx context.Context, res *resolved, err error) error
 		return err
 	}
 	d.forget()
-	var refused *refusedError
-	if !errors.As(err, &refused) {
+	var apiErr *apiError
+	if !errors.As(err, &apiErr) {
 		return err
 	}
 	switch {
-	case refused.status == http.StatusNotFound: // the project or the epic went away
+	case apiErr.status == http.StatusNotFound: // the project or the epic went away
 		return targets.Stale(err)
-	case refused.status == http.StatusUnprocessableEntity && res.epicID != 0:
+	case apiErr.status == http.StatusUnprocessableEntity && res.epicID != 0:
 		// GitLab saves an issue before it adds it to the epic.
 		e := *fault.From(err)
 		e.Unsure = true
@@ -67,8 +67,8 @@ func (d *driver) notCreated(ctx context.Context, res *resolved, err error) error
 // explainForbidden names the reason for a 403 that gives none, where the
 // project shows one.
 func (d *driver) explainForbidden(ctx context.Context, err error) error {
-	var refused *refusedError
-	if !errors.As(err, &refused) || refused.status != http.StatusForbidden || refused.reason() != "" {
+	var apiErr *apiError
+	if !errors.As(err, &apiErr) || apiErr.status != http.StatusForbidden || apiErr.reason() != "" {
 		return err
 	}
 	p, why := d.places.Renew(ctx)
@@ -83,11 +83,11 @@ func (d *driver) explainForbidden(ctx context.Context, err error) error {
 
 // tooLong reads the limit of descriptions off a refusal that names it.
 func tooLong(err error, marker targets.Marker) error {
-	var refused *refusedError
-	if !errors.As(err, &refused) {
+	var apiErr *apiError
+	if !errors.As(err, &apiErr) {
 		return err
 	}
-	for _, s := range refused.said {
+	for _, s := range apiErr.sentences {
 		if strings.HasPrefix(s, "description ") && text.SaysTooLong(s) {
 			return targets.TooLong(err, "", max(text.StatedLimit(s, text.MinStated)-len("\n\n"+hidden(marker)), 0), s)
 		}

@@ -27,26 +27,26 @@ const (
 	maxPermission = 120
 )
 
-// refusedError is what GitLab says of a refusal.
-type refusedError struct {
-	status int
-	said   []string
+// apiError is what GitLab says of a refusal.
+type apiError struct {
+	status    int
+	sentences []string
 }
 
-func (e *refusedError) Error() string {
-	return fmt.Sprintf("HTTP status %d: %s", e.status, strings.Join(e.said, "; "))
+func (e *apiError) Error() string {
+	return fmt.Sprintf("HTTP status %d: %s", e.status, strings.Join(e.sentences, "; "))
 }
 
 // noIssue reports whether GitLab says that there is no such issue. A read and a
 // remark have words of their own for it; a project's absence has others.
-func (e *refusedError) noIssue() bool {
-	return e.status == http.StatusNotFound && len(e.said) == 1 && (strings.EqualFold(e.said[0], "Not found") || strings.EqualFold(e.said[0], "Issue Not Found"))
+func (e *apiError) noIssue() bool {
+	return e.status == http.StatusNotFound && len(e.sentences) == 1 && (strings.EqualFold(e.sentences[0], "Not found") || strings.EqualFold(e.sentences[0], "Issue Not Found"))
 }
 
 // reason is why GitLab forbids something, "" where it does not say.
-func (e *refusedError) reason() string {
-	said := strings.TrimSpace(strings.TrimPrefix(strings.Join(e.said, ", "), "Forbidden"))
-	return strings.TrimSpace(strings.TrimPrefix(said, "-"))
+func (e *apiError) reason() string {
+	message := strings.TrimSpace(strings.TrimPrefix(strings.Join(e.sentences, ", "), "Forbidden"))
+	return strings.TrimSpace(strings.TrimPrefix(message, "-"))
 }
 
 // refine turns what GitLab says of a failure into a sentence.
@@ -60,16 +60,16 @@ func (c client) refine(r outbound.Reply, verdict *fault.Error) *fault.Error {
 		return e
 	}
 	verdict.Ref = r.Header.Get("X-Request-Id")
-	refused := &refusedError{status: r.Status, said: reply.sentences()}
-	said := strings.Join(refused.said, ", ")
-	if said != "" {
-		verdict.Err = refused
+	apiErr := &apiError{status: r.Status, sentences: reply.sentences()}
+	message := strings.Join(apiErr.sentences, ", ")
+	if message != "" {
+		verdict.Err = apiErr
 	}
 	switch {
 	case r.Status == http.StatusUnauthorized:
 		verdict.Public = "GitLab refused the token. Ask your admin to renew it in the integration's settings: it is wrong, expired or revoked."
 	case r.Status == http.StatusForbidden:
-		verdict.Public = c.forbidden(reply, refused.reason())
+		verdict.Public = c.forbidden(reply, apiErr.reason())
 	case r.Status == http.StatusTooManyRequests:
 		if verdict.RetryAfter == 0 {
 			verdict.RetryAfter = untilReset(r.Header, time.Now())
@@ -78,11 +78,11 @@ func (c client) refine(r outbound.Reply, verdict *fault.Error) *fault.Error {
 		verdict.Public = "GitLab's address leads elsewhere, or the project was renamed. Ask your admin to check settings.url and settings.project."
 	case r.Status == http.StatusConflict && reply.Captcha:
 		verdict.Kind = fault.Invalid // until somebody solves a CAPTCHA, which nobody here can
-		verdict.Public = text.WithAdvice(name, said, spamAdvice)
-	case verdict.Kind == fault.Invalid && strings.Contains(said, "recognized as spam"):
-		verdict.Public = text.WithAdvice(name, said, spamAdvice)
-	case verdict.Kind == fault.Invalid && said != "":
-		verdict.Public = text.WithAdvice(name, said, ". Ask your admin to change that in GitLab or in the integration's settings.")
+		verdict.Public = text.WithAdvice(name, message, spamAdvice)
+	case verdict.Kind == fault.Invalid && strings.Contains(message, "recognized as spam"):
+		verdict.Public = text.WithAdvice(name, message, spamAdvice)
+	case verdict.Kind == fault.Invalid && message != "":
+		verdict.Public = text.WithAdvice(name, message, ". Ask your admin to change that in GitLab or in the integration's settings.")
 	}
 	return verdict
 }
@@ -157,11 +157,11 @@ func jsonText(raw json.RawMessage) string {
 
 // sentences are what a reply says of a failure.
 func (r errorReply) sentences() []string {
-	said := append(flatten("", r.Message), flatten("", r.Error)...)
+	sentences := append(flatten("", r.Message), flatten("", r.Error)...)
 	if r.Description != "" {
-		said = append(said, r.Description)
+		sentences = append(sentences, r.Description)
 	}
-	return said[:min(len(said), maxSaid)]
+	return sentences[:min(len(sentences), maxSaid)]
 }
 
 // flatten reads a message of any shape.
@@ -204,17 +204,17 @@ func withoutStatus(text string) string {
 // explain looks closer at an issue that GitLab does not return. GitLab says the
 // same of a deleted issue and of one that it keeps from the account.
 func (d *driver) explain(ctx context.Context, op, id string, p *place, err error) error {
-	var refused *refusedError
+	var apiErr *apiError
 	return wire.Absence{Op: op, Tracker: name, Issue: issueName(id), Account: "the token's account",
-		Own:        errors.As(err, &refused) && refused.noIssue(),
-		CheckPlace: func(ctx context.Context) error { return d.proveReading(ctx, id, p) },
+		Own:        errors.As(err, &apiErr) && apiErr.noIssue(),
+		CheckPlace: func(ctx context.Context) error { return d.checkReading(ctx, id, p) },
 	}.Explain(ctx, err)
 }
 
-// proveReading proves that the account sees every issue of the project, those
+// checkReading reports an error unless the account sees every issue of the project, those
 // that are confidential included: an administrator's token counts only as a
 // member's, since its sight may be switched off.
-func (d *driver) proveReading(ctx context.Context, id string, known *place) error {
+func (d *driver) checkReading(ctx context.Context, id string, known *place) error {
 	const op = "read project"
 	p, err := d.readPlace(ctx, strconv.Itoa(known.projectID))
 	switch {

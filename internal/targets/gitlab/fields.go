@@ -9,7 +9,7 @@ import (
 	"pushbutton/internal/targets/wire"
 )
 
-// The ids of the further fields that GitLab's API takes with a new issue. It
+// The ids of the custom fields that GitLab's API takes with a new issue. It
 // requires none of them; custom fields are not in its REST API.
 const (
 	fieldDue       = "due_date"
@@ -45,7 +45,7 @@ func (d *driver) ListFields(ctx context.Context) ([]targets.FieldInfo, error) {
 	return fields, nil
 }
 
-// fill writes the draft's assignee and further fields.
+// fill writes the draft's assignee and custom fields.
 func (b *issueBody) fill(draft targets.Draft) error {
 	if id, err := strconv.Atoi(draft.Assignee); err == nil {
 		b.AssigneeIDs = []int{id}

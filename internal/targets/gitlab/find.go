@@ -25,7 +25,7 @@ func (d *driver) Find(ctx context.Context, marker targets.Marker) (*targets.Issu
 			return nil, err
 		}
 		if len(found) > 0 {
-			oldest := d.portable(found[0])
+			oldest := d.toIssue(found[0])
 			return &oldest, nil
 		}
 	}
@@ -49,7 +49,7 @@ func (d *driver) FindAll(ctx context.Context, marker targets.Marker) ([]targets.
 	slices.SortFunc(all, oldestFirst)
 	var out []targets.Issue
 	for _, i := range slices.CompactFunc(all, func(a, b issue) bool { return a.IID == b.IID }) {
-		out = append(out, d.portable(i))
+		out = append(out, d.toIssue(i))
 	}
 	return out, nil
 }
@@ -78,7 +78,7 @@ func (d *driver) list(ctx context.Context, res *resolved, marker targets.Marker,
 	if reply == nil {
 		return nil, notGitLab("list issues", fmt.Errorf("the answer holds no list"))
 	}
-	found := slices.DeleteFunc(reply, func(i issue) bool { return !i.carries(marker) })
+	found := slices.DeleteFunc(reply, func(i issue) bool { return !i.hasMarker(marker) })
 	slices.SortFunc(found, oldestFirst)
 	return found, nil
 }
@@ -86,8 +86,8 @@ func (d *driver) list(ctx context.Context, res *resolved, marker targets.Marker,
 // oldestFirst orders issues by their numbers, which rise with time.
 func oldestFirst(a, b issue) int { return a.IID - b.IID }
 
-// carries tells whether an issue holds the marker, whole.
-func (i issue) carries(marker targets.Marker) bool {
+// hasMarker reports whether an issue holds the marker, whole.
+func (i issue) hasMarker(marker targets.Marker) bool {
 	return slices.Contains(i.Labels, string(marker)) || strings.Contains(i.Description, hidden(marker))
 }
 

@@ -61,7 +61,7 @@ func parseHook(signing secret.String, h targets.Hook) ([]targets.HookEvent, erro
 	return []targets.HookEvent{{Delivery: delivery, ID: strconv.Itoa(body.Attributes.IID)}}, nil
 }
 
-// verify proves that GitLab sent a webhook, and gives the delivery's id.
+// verify checks that GitLab sent a webhook, and returns the delivery's id.
 func verify(signing string, h targets.Hook) (delivery string, err error) {
 	if signing == "" {
 		return "", fmt.Errorf("no secret is configured")
@@ -70,8 +70,8 @@ func verify(signing string, h targets.Hook) (delivery string, err error) {
 		return h.Header.Get("Webhook-Id"), verifySignature(signing, h)
 	}
 	// Hashed, both have one length: the time tells nothing of it either.
-	given, want := sha256.Sum256([]byte(h.Header.Get("X-Gitlab-Token"))), sha256.Sum256([]byte(signing))
-	if subtle.ConstantTimeCompare(given[:], want[:]) != 1 {
+	received, want := sha256.Sum256([]byte(h.Header.Get("X-Gitlab-Token"))), sha256.Sum256([]byte(signing))
+	if subtle.ConstantTimeCompare(received[:], want[:]) != 1 {
 		return "", fmt.Errorf("another X-Gitlab-Token")
 	}
 	for _, header := range []string{"Webhook-Id", "Idempotency-Key", "X-Gitlab-Event-Uuid"} {
@@ -101,8 +101,8 @@ func verifySignature(signing string, h targets.Hook) error {
 	_, _ = fmt.Fprintf(mac, "%s.%s.", id, stamp)
 	mac.Write(h.Body)
 	want := mac.Sum(nil)
-	given := strings.Fields(h.Header.Get("Webhook-Signature"))
-	for _, s := range given[:min(len(given), maxSignatures)] {
+	received := strings.Fields(h.Header.Get("Webhook-Signature"))
+	for _, s := range received[:min(len(received), maxSignatures)] {
 		sum, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(s, "v1,"))
 		if strings.HasPrefix(s, "v1,") && err == nil && hmac.Equal(sum, want) {
 			return nil

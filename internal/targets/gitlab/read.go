@@ -105,7 +105,7 @@ func (d *driver) follow(ctx context.Context, op string, at *location) (outOfReac
 
 // show is a located issue under the number that it is known by.
 func (d *driver) show(id string, at location) targets.Issue {
-	out := d.portable(at.issue)
+	out := d.toIssue(at.issue)
 	out.ID = id
 	if at.moved {
 		out.Verdict = targets.VerdictMoved
@@ -116,9 +116,9 @@ func (d *driver) show(id string, at location) targets.Issue {
 	return out
 }
 
-// portable is an issue in everybody's words. GitLab's own are "opened" and
+// toIssue converts an issue to the shared form. GitLab's own are "opened" and
 // "closed"; its pages say Open and Closed.
-func (d *driver) portable(i issue) targets.Issue {
+func (d *driver) toIssue(i issue) targets.Issue {
 	id := strconv.Itoa(i.IID)
 	out := targets.Issue{ID: id, Key: "#" + id, URL: i.WebURL, Title: i.Title, Status: "Open"}
 	if i.State == "closed" {

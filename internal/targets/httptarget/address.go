@@ -23,7 +23,7 @@ func (e *env) parseAddress(text string) (*address, error) {
 	if err != nil {
 		return nil, err
 	}
-	fixed, err := e.beginning(t.made.Tree())
+	fixed, err := e.beginning(t.parsed.Tree())
 	if err != nil {
 		return nil, err
 	}
@@ -34,7 +34,7 @@ func (e *env) parseAddress(text string) (*address, error) {
 	case u.User != nil:
 		return nil, errors.New("must not hold a user name or password")
 	}
-	return &address{tmpl: t, origin: u.Scheme + "://" + u.Host}, escapeTree(t.made.Tree(), useURL)
+	return &address{tmpl: t, origin: u.Scheme + "://" + u.Host}, escapeTree(t.parsed.Tree(), useURL)
 }
 
 // beginning is the address up to where its host surely ends. Only text and
@@ -60,7 +60,7 @@ func (e *env) beginning(tree *parse.Tree) (string, error) {
 	return fixed.String(), nil
 }
 
-// finished gives an address' beginning if its host has ended in it.
+// finished returns an address' beginning if its host has ended in it.
 func finished(fixed string) (string, error) {
 	_, rest, ok := strings.Cut(fixed, "://")
 	if !ok || !strings.ContainsAny(rest, "/?") {
@@ -69,7 +69,7 @@ func finished(fixed string) (string, error) {
 	return fixed, nil
 }
 
-// variable gives the name in {{var "name"}}.
+// variable returns the name in {{var "name"}}.
 func variable(n *parse.ActionNode) (string, bool) {
 	if len(n.Pipe.Decl) > 0 || len(n.Pipe.Cmds) != 1 {
 		return "", false

@@ -10,7 +10,7 @@ import (
 // Close implements targets.Closer. Where the issue can be read it is looked at
 // afterwards: some trackers say yes and do nothing.
 func (p closer) Close(ctx context.Context, id string) error {
-	if _, err := p.change(ctx, p.shut, id, issueData{id}); err != nil {
+	if _, err := p.change(ctx, p.close, id, issueData{id}); err != nil {
 		return err
 	}
 	if p.read == nil || len(p.mapping.done) == 0 {

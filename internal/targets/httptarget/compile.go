@@ -105,7 +105,7 @@ func (c *compiler) readHeaders(at string, own map[string]string) []header {
 	}
 	var out []header
 	for _, name := range slices.Sorted(maps.Keys(all)) {
-		if wrong := refusedHeader(name); wrong != "" {
+		if wrong := forbiddenHeader(name); wrong != "" {
 			c.fail(at+"."+name, "%s", wrong)
 			continue
 		}
@@ -119,7 +119,7 @@ func (c *compiler) readHeaders(at string, own map[string]string) []header {
 	return out
 }
 
-func refusedHeader(name string) string {
+func forbiddenHeader(name string) string {
 	switch name {
 	case "Host", "Content-Length", "Transfer-Encoding", "Connection", "Trailer", "Upgrade", "Te", "Expect":
 		return "is not for a description to set"
@@ -174,7 +174,7 @@ func (c *compiler) unworkable(at string, err error) {
 	exceeded := (*templates.ExceededError)(nil)
 	switch {
 	case !errors.As(err, &exceeded):
-		c.fail(at, "does not work: %s", said(err))
+		c.fail(at, "does not work: %s", templateMessage(err))
 	case !c.spent:
 		c.spent = true
 		c.fail(at, "%s; %s", exceeded, templates.Advice)

@@ -28,7 +28,7 @@ func (c *compiler) sign(d *driver, key secret.String) {
 
 func (c *compiler) requests(d *driver, v settings.Values) {
 	at := func(name string) string { return "settings." + name }
-	wishes := []*wish{d.wish(d.sampleDraft()), d.wish(targets.Draft{Marker: sampleMarker, Title: "x"})}
+	samples := []*draftData{d.draftData(d.sampleDraft()), d.draftData(targets.Draft{Marker: sampleMarker, Title: "x"})}
 	for i, check := range v.Objects(setCheck) {
 		d.checks = append(d.checks, c.request(fmt.Sprintf("%s[%d]", at(setCheck), i), targets.OpCheck, check, checkData{}))
 	}
@@ -41,12 +41,12 @@ func (c *compiler) requests(d *driver, v settings.Values) {
 		create = maps.Clone(create)
 		create[reqBody] = defaultBody
 	}
-	d.create = c.request(at(setCreate), targets.OpCreate, create, wishes[0], wishes[1])
+	d.create = c.request(at(setCreate), targets.OpCreate, create, samples[0], samples[1])
 	d.finder = c.finder(v.Object(setFind))
 	d.read = c.request(at(setRead), targets.OpRead, v.Object(setRead), issueData{"1"})
-	d.update = c.request(at(setUpdate), targets.OpUpdate, v.Object(setUpdate), updateData{wishes[0], "1"}, updateData{wishes[1], "1"})
+	d.update = c.request(at(setUpdate), targets.OpUpdate, v.Object(setUpdate), updateData{samples[0], "1"}, updateData{samples[1], "1"})
 	d.comment = c.request(at(setComment), targets.OpComment, v.Object(setComment), commentData{"1", "A \"remark\".\n", d.writer.comment("A remark.")})
-	d.shut = c.request(at(setClose), targets.OpClose, v.Object(setClose), issueData{"1"})
+	d.close = c.request(at(setClose), targets.OpClose, v.Object(setClose), issueData{"1"})
 	d.lookup = targets.LookupNone
 	if find := v.Object(setFind); find != nil {
 		d.lookup, d.consistency = targets.LookupSearch, time.Duration(find.Int(findConsistency))*time.Second
@@ -54,7 +54,7 @@ func (c *compiler) requests(d *driver, v settings.Values) {
 			d.lookup = targets.LookupScan
 		}
 	}
-	if (d.finder != nil || d.read != nil || d.update != nil || d.comment != nil || d.shut != nil) && d.mapping.id != nil && d.mapping.id.path == nil {
+	if (d.finder != nil || d.read != nil || d.update != nil || d.comment != nil || d.close != nil) && d.mapping.id != nil && d.mapping.id.path == nil {
 		c.fail("settings."+setIssue+"."+issueID, "must be a JSONPath: the requests beside create need the tracker's own id")
 	}
 }
@@ -92,9 +92,9 @@ func mask(creds map[string]secret.String, derived []string) secret.Mask {
 	return secret.NewMask(all...)
 }
 
-// furtherFields are what settings.fields maps, and what settings.fieldTypes
+// customFields are what settings.fields maps, and what settings.fieldTypes
 // has beside it.
-func furtherFields(mapped, types map[string]string) []targets.FieldInfo {
+func customFields(mapped, types map[string]string) []targets.FieldInfo {
 	var out []targets.FieldInfo
 	names := slices.Sorted(maps.Keys(mapped))
 	for _, name := range slices.Sorted(maps.Keys(types)) {

@@ -10,22 +10,22 @@ import (
 
 // Create implements targets.Driver.
 func (d *driver) Create(ctx context.Context, draft targets.Draft) (targets.Issue, error) {
-	doc, err := d.send(ctx, d.create, d.wish(draft), string(draft.Marker))
+	doc, err := d.send(ctx, d.create, d.draftData(draft), string(draft.Marker))
 	if err != nil {
 		return targets.Issue{}, err
 	}
-	if d.create.expect != nil && !d.create.expect.holds(doc) {
+	if d.create.expect != nil && !d.create.expect.isTruthy(doc) {
 		return targets.Issue{}, wire.Unreadable(d.create.op, errors.New("the answer is not as create.expect says"))
 	}
-	made, err := d.mapping.issue(parts(ctx), at(d.create, doc), "", string(draft.Marker))
+	created, err := d.mapping.issue(parts(ctx), at(d.create, doc), "", string(draft.Marker))
 	if err != nil {
 		return targets.Issue{}, wire.Unreadable(d.create.op, err)
 	}
-	made = d.completed(ctx, made)
-	if made.Title == "" {
-		made.Title = draft.Title
+	created = d.completed(ctx, created)
+	if created.Title == "" {
+		created.Title = draft.Title
 	}
-	return made, nil
+	return created, nil
 }
 
 // completed reads what an answer did not tell of an issue. That it cannot be

@@ -30,28 +30,28 @@ type (
 	partData struct{ ID, Key, Marker string }
 	// updateData is for update.
 	updateData struct {
-		*wish
+		*draftData
 		ID string
 	}
 )
 
-// wish is what create sees, and update too. It serves one request at a time.
-type wish struct {
+// draftData is what create sees, and update too. It serves one request at a time.
+type draftData struct {
 	Marker, Title, Link, Reporter string
 	Labels                        []string
-	// Fields are the further ones that settings.fields maps, each of the type
+	// Fields are the custom fields that settings.fields maps, each of the type
 	// that settings.fieldTypes says.
 	Fields map[string]any
 
 	draft  targets.Draft
 	writer writer
 	known  []string
-	// written holds the text by format, as far as it was asked for.
-	written map[string]string
+	// rendered holds the text by format, as far as it was asked for.
+	rendered map[string]string
 }
 
 // Description is the text in the description's own format.
-func (w *wish) Description() any {
+func (w *draftData) Description() any {
 	text := w.render(inFormat, w.writer.render)
 	if w.writer.format == formatADF {
 		return jsonText(text)
@@ -60,31 +60,31 @@ func (w *wish) Description() any {
 }
 
 // HTML is the text in HTML.
-func (w *wish) HTML() string { return w.render(formatHTML, richtext.Doc.HTML) }
+func (w *draftData) HTML() string { return w.render(formatHTML, richtext.Doc.HTML) }
 
 // Markdown is the text in Markdown.
-func (w *wish) Markdown() string {
+func (w *draftData) Markdown() string {
 	return w.render(formatMarkdown, func(d richtext.Doc) string { return d.Markdown(w.writer.markdown) })
 }
 
 // Text is the text without any markup.
-func (w *wish) Text() string { return w.render(formatPlain, richtext.Doc.Plain) }
+func (w *draftData) Text() string { return w.render(formatPlain, richtext.Doc.Plain) }
 
 // inFormat stands for the description's own format among those of a wish.
 const inFormat = ""
 
 // render writes the text once in each format, however often a template asks.
-func (w *wish) render(format string, how func(richtext.Doc) string) string {
-	text, ok := w.written[format]
+func (w *draftData) render(format string, how func(richtext.Doc) string) string {
+	text, ok := w.rendered[format]
 	if !ok {
 		text = w.draft.Render(w.writer.limit, w.writer.count, how)
-		w.written[format] = text
+		w.rendered[format] = text
 	}
 	return text
 }
 
-// Field is a further field by its name, nil if the item has no value for it.
-func (w *wish) Field(name string) (any, error) {
+// Field is a custom field by its name, nil if the item has no value for it.
+func (w *draftData) Field(name string) (any, error) {
 	for _, known := range w.known {
 		if strings.EqualFold(known, name) {
 			return w.Fields[known], nil
@@ -141,9 +141,9 @@ func counter(unit string) func(string) int {
 	}
 }
 
-func (d *driver) wish(draft targets.Draft) *wish {
-	w := &wish{Marker: string(draft.Marker), Title: draft.Title, Link: draft.Link, Reporter: draft.Reporter, Labels: draft.Labels,
-		Fields: map[string]any{}, draft: draft, writer: d.writer, written: map[string]string{}}
+func (d *driver) draftData(draft targets.Draft) *draftData {
+	w := &draftData{Marker: string(draft.Marker), Title: draft.Title, Link: draft.Link, Reporter: draft.Reporter, Labels: draft.Labels,
+		Fields: map[string]any{}, draft: draft, writer: d.writer, rendered: map[string]string{}}
 	for _, f := range d.fields {
 		w.known = append(w.known, f.Name)
 	}
@@ -153,19 +153,19 @@ func (d *driver) wish(draft targets.Draft) *wish {
 	return w
 }
 
-// number gives digits the form that JSON wants ("+.5" is "0.5").
+// number returns digits the form that JSON wants ("+.5" is "0.5").
 func number(v string) json.Number {
 	if json.Valid([]byte(v)) {
 		return json.Number(v)
 	}
 	r, ok := new(big.Rat).SetString(v)
 	if !ok {
-		return "0" // the portable layer has seen that it is a number
+		return "0" // the shared layer has seen that it is a number
 	}
 	return json.Number(strings.TrimRight(strings.TrimRight(r.FloatString(9), "0"), "."))
 }
 
-// typed is a further field's value as JSON has it.
+// typed is a custom field's value as JSON has it.
 func (w writer) typed(f targets.FieldValue) any {
 	switch v := f.Values[0]; f.Field.Type {
 	case targets.ValueNumber:

@@ -49,7 +49,7 @@ type driver struct {
 	create *request
 	finder *finder
 	// These are nil where the description has none; shut closes.
-	read, update, comment, shut *request
+	read, update, comment, close *request
 }
 
 // Addresses implements targets.Addressed.
@@ -70,7 +70,7 @@ func (d *driver) Addresses() []settings.Address {
 	add(setRead, d.read)
 	add(setUpdate, d.update)
 	add(setComment, d.comment)
-	add(setClose, d.shut)
+	add(setClose, d.close)
 	return out
 }
 
@@ -95,7 +95,7 @@ func (d *driver) Parts() []any {
 		part  any
 	}{
 		{d == nil || d.finder != nil, duplicates{d}}, {d == nil || d.read != nil, reader{d}}, {d == nil || d.update != nil, updater{d}},
-		{d == nil || d.comment != nil, commenter{d}}, {d == nil || d.shut != nil, closer{d}},
+		{d == nil || d.comment != nil, commenter{d}}, {d == nil || d.close != nil, closer{d}},
 	} {
 		if p.there {
 			parts = append(parts, p.part)
@@ -180,7 +180,7 @@ func (c *compiler) driver(v settings.Values, cfg targets.Config, http *outbound.
 	if d.writer.limit == 0 {
 		d.writer.limit = maxDescription
 	}
-	d.fields = furtherFields(cfg.Settings.Map("fields"), v.Map(setFieldTypes))
+	d.fields = customFields(cfg.Settings.Map("fields"), v.Map(setFieldTypes))
 	if v.String(setSign) != "" {
 		c.sign(d, cfg.Credentials[credSigning])
 	}

@@ -70,21 +70,21 @@ func (d *driver) verdict(req *request, r outbound.Reply, doc any, usual *fault.E
 	verdict := usual
 	code := d.errors.code.text(doc)
 	switch {
-	case verdict == nil && req.missing.holds(doc):
+	case verdict == nil && req.missing.isTruthy(doc):
 		return &fault.Error{Kind: fault.NotFound, Err: &absentError{own: true}}
 	case verdict == nil && req.op == targets.OpCreate && d.mapping.names(at(req, doc)):
 		return nil // complaints beside an issue do not undo it
-	case verdict == nil && (d.errors.when.holds(doc) || req.refuse.holds(doc)):
+	case verdict == nil && (d.errors.when.isTruthy(doc) || req.refuse.isTruthy(doc)):
 		verdict = d.errors.inside(doc, r.Header)
 	case verdict == nil:
 		return nil
 	}
-	said := d.said(doc, r)
-	if e := wire.Foreign(d.name, r, d.recognises(r, said, code)); e != nil {
+	message := d.message(doc, r)
+	if e := wire.Foreign(d.name, r, d.recognises(r, message, code)); e != nil {
 		return e
 	}
 	d.errors.override(verdict, d.errors.statuses[strconv.Itoa(r.Status)])
-	for _, known := range []string{code, said} {
+	for _, known := range []string{code, message} {
 		for c, name := range d.errors.kinds {
 			if known != "" && strings.EqualFold(c, known) {
 				d.errors.override(verdict, name)
@@ -96,13 +96,13 @@ func (d *driver) verdict(req *request, r outbound.Reply, doc any, usual *fault.E
 	}
 	verdict.Ref = d.mask(r.Header.Get("X-Request-Id"))
 	if verdict.Kind == fault.NotFound {
-		verdict.Err = &absentError{gone: d.errors.saysGone(r, said, code), own: said != "" || code != "", cause: verdict.Err}
+		verdict.Err = &absentError{gone: d.errors.saysGone(r, message, code), own: message != "" || code != "", cause: verdict.Err}
 	}
-	if said != "" && (verdict.Kind == fault.Invalid || verdict.Kind == fault.Forbidden || verdict.Kind == fault.Conflict) && !redirect(r.Status) {
-		verdict.Public = d.sentence(said)
+	if message != "" && (verdict.Kind == fault.Invalid || verdict.Kind == fault.Forbidden || verdict.Kind == fault.Conflict) && !redirect(r.Status) {
+		verdict.Public = d.sentence(message)
 	}
-	if verdict.Kind == fault.Invalid && text.SaysTooLong(said) {
-		verdict.Err = &targets.TooLongError{Limit: text.StatedLimit(said, text.MinStated), Message: said, Err: cmp.Or(verdict.Err, error(verdict.Kind))}
+	if verdict.Kind == fault.Invalid && text.SaysTooLong(message) {
+		verdict.Err = &targets.TooLongError{Limit: text.StatedLimit(message, text.MinStated), Message: message, Err: cmp.Or(verdict.Err, error(verdict.Kind))}
 	}
 	return verdict
 }
@@ -127,23 +127,23 @@ func (e *absentError) Unwrap() error { return e.cause }
 const noBody = "(empty)"
 
 // saysGone reports whether a refusal is one that error.gone lists.
-func (f *refusals) saysGone(r outbound.Reply, said, code string) bool {
+func (f *refusals) saysGone(r outbound.Reply, message, code string) bool {
 	return slices.ContainsFunc(f.gone, func(word string) bool {
 		if word == noBody {
 			return len(bytes.TrimSpace(r.Body)) == 0
 		}
-		return strings.EqualFold(word, said) || strings.EqualFold(word, code)
+		return strings.EqualFold(word, message) || strings.EqualFold(word, code)
 	})
 }
 
 // recognises reports whether a refusal's body may be the tracker's own. Where
 // the description says how errors look, anything else is a stranger's.
-func (d *driver) recognises(r outbound.Reply, said, code string) bool {
+func (d *driver) recognises(r outbound.Reply, message, code string) bool {
 	if wire.WebPage(r) {
 		return false
 	}
 	described := len(d.errors.message) > 0 || d.errors.code != nil || d.errors.plain
-	return !described || said != "" || code != ""
+	return !described || message != "" || code != ""
 }
 
 func redirect(status int) bool { return status >= 300 && status < 400 }
@@ -175,8 +175,8 @@ func (f *refusals) retryAfter(doc any, h http.Header, now time.Time) time.Durati
 	return outbound.RetryAfter(http.Header{"Retry-After": {text}}, now)
 }
 
-// said is the tracker's own message, without credentials; "" if there is none.
-func (d *driver) said(doc any, r outbound.Reply) string {
+// message is the tracker's own message, without credentials; "" if there is none.
+func (d *driver) message(doc any, r outbound.Reply) string {
 	for _, p := range d.errors.message {
 		var all []string
 		for _, n := range p.nodes(doc) {
@@ -185,23 +185,23 @@ func (d *driver) said(doc any, r outbound.Reply) string {
 			}
 		}
 		if len(all) > 0 {
-			return d.mask(text.Title(strings.Join(all, ", "), maxSaid))
+			return d.mask(text.Title(strings.Join(all, ", "), maxMessage))
 		}
 	}
 	media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	said := strings.TrimSpace(string(r.Body[:min(len(r.Body), 4*maxSaid)]))
-	if d.errors.plain && err == nil && media == "text/plain" && said != "" && !strings.HasPrefix(said, "<") {
-		return d.mask(text.Title(said, maxSaid))
+	message := strings.TrimSpace(string(r.Body[:min(len(r.Body), 4*maxMessage)]))
+	if d.errors.plain && err == nil && media == "text/plain" && message != "" && !strings.HasPrefix(message, "<") {
+		return d.mask(text.Title(message, maxMessage))
 	}
 	return ""
 }
 
-const maxSaid = 300
+const maxMessage = 300
 
 // sentence is what the person who clicked reads of a refusal.
-func (d *driver) sentence(said string) string {
+func (d *driver) sentence(message string) string {
 	tail := " Ask your admin to change that in " + d.name + " or in the integration's settings."
-	what := strings.TrimRight(text.Title(said, text.MaxPublic-len(d.name)-len(": .")-len(tail)), ".")
+	what := strings.TrimRight(text.Title(message, text.MaxPublic-len(d.name)-len(": .")-len(tail)), ".")
 	if !strings.HasSuffix(what, "…") {
 		what += "."
 	}

@@ -63,7 +63,7 @@ func (d *driver) findAll(ctx context.Context, marker targets.Marker) ([]targets.
 	for _, n := range nodes {
 		i, err := d.mapping.issue(budget, n, "", string(marker))
 		if err != nil {
-			return nil, d.odd(d.finder.request.op, err)
+			return nil, d.unexpected(d.finder.request.op, err)
 		}
 		out = append(out, d.completed(ctx, i))
 	}
@@ -82,10 +82,10 @@ func (d *driver) candidates(ctx context.Context, marker targets.Marker) ([]any, 
 		}
 		list, err := f.listIn(doc)
 		if err != nil {
-			return nil, d.odd(f.request.op, err)
+			return nil, d.unexpected(f.request.op, err)
 		}
 		for _, n := range list {
-			if f.carries(n, marker) {
+			if f.hasMarker(n, marker) {
 				found = append(found, n)
 			}
 		}
@@ -122,16 +122,16 @@ func (f *finder) listIn(doc any) ([]any, error) {
 	return list, nil
 }
 
-// carries compares exactly: a tracker that ignores a filter lists anything.
-func (f *finder) carries(n any, marker targets.Marker) bool {
+// hasMarker compares exactly: a tracker that ignores a filter lists anything.
+func (f *finder) hasMarker(n any, marker targets.Marker) bool {
 	return slices.ContainsFunc(f.marker.nodes(n), func(v any) bool {
 		text, ok := v.(string)
-		return ok && (text == string(marker) || f.word && holdsWord(text, string(marker)))
+		return ok && (text == string(marker) || f.word && hasWord(text, string(marker)))
 	})
 }
 
-// holdsWord looks for the marker with nothing of a marker's characters around.
-func holdsWord(text, marker string) bool {
+// hasWord looks for the marker with nothing of a marker's characters around.
+func hasWord(text, marker string) bool {
 	part := func(c byte) bool {
 		return c == '-' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
 	}

@@ -38,11 +38,11 @@ func (t test) meets(doc any, status string) bool {
 	case t.equals != "":
 		return strings.EqualFold(t.path.text(doc), t.equals)
 	default:
-		return t.path.holds(doc)
+		return t.path.isTruthy(doc)
 	}
 }
 
-// known tells whether the tracker can have such an id at all.
+// known reports whether the tracker can have such an id at all.
 func (m *mapping) known(id string) bool {
 	if id == "" || len(id) > text.MaxIssueID || id == "." || id == ".." || strings.ContainsFunc(id, func(r rune) bool { return r < ' ' }) {
 		return false
@@ -50,7 +50,7 @@ func (m *mapping) known(id string) bool {
 	return m.pattern == nil || m.pattern.MatchString(id)
 }
 
-// names tells whether an answer has the id of an issue.
+// names reports whether an answer has the id of an issue.
 func (m *mapping) names(doc any) bool {
 	return m.id != nil && m.id.path != nil && m.id.path.text(doc) != ""
 }

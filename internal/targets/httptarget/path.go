@@ -141,9 +141,9 @@ func (p *path) text(doc any) string {
 	return ""
 }
 
-// holds tells whether the path selects anything that says yes: not null,
+// isTruthy reports whether the path selects anything that says yes: not null,
 // false, 0 or an empty text.
-func (p *path) holds(doc any) bool {
+func (p *path) isTruthy(doc any) bool {
 	return slices.ContainsFunc(p.nodes(doc), func(n any) bool {
 		switch n := n.(type) {
 		case nil:

@@ -16,7 +16,7 @@ func (d *driver) readIssue(ctx context.Context, id string) (targets.Issue, error
 	}
 	i, err := d.mapping.issue(parts(ctx), at(d.read, doc), id, "")
 	if err != nil {
-		return targets.Issue{}, d.odd(d.read.op, err)
+		return targets.Issue{}, d.unexpected(d.read.op, err)
 	}
 	return i, nil
 }

@@ -26,13 +26,13 @@ func checkSecrets(tree *parse.Tree) error {
 // badForm reports whether a node uses a secret otherwise.
 func badForm(n parse.Node) bool {
 	branch := func(b *parse.BranchNode) bool {
-		return holdsSecret(b.Pipe) || badForm(b.List) || b.ElseList != nil && badForm(b.ElseList)
+		return hasSecret(b.Pipe) || badForm(b.List) || b.ElseList != nil && badForm(b.ElseList)
 	}
 	switch n := n.(type) {
 	case *parse.ListNode:
 		return n != nil && slices.ContainsFunc(n.Nodes, badForm)
 	case *parse.ActionNode:
-		return len(n.Pipe.Decl) > 0 && holdsSecret(n.Pipe) || badPipe(n.Pipe)
+		return len(n.Pipe.Decl) > 0 && hasSecret(n.Pipe) || badPipe(n.Pipe)
 	case *parse.IfNode:
 		return branch(&n.BranchNode)
 	case *parse.WithNode:
@@ -47,18 +47,18 @@ func badForm(n parse.Node) bool {
 // badPipe reports whether a pipeline hands a secret to a function that is not
 // to have it.
 func badPipe(p *parse.PipeNode) bool {
-	holds := false
+	found := false
 	for _, c := range p.Cmds {
-		given := holds
+		given := found
 		for _, a := range c.Args {
 			switch a := a.(type) {
 			case *parse.PipeNode:
 				if badPipe(a) {
 					return true
 				}
-				given = given || holdsSecret(a)
+				given = given || hasSecret(a)
 			case *parse.ChainNode:
-				if holdsSecret(a) {
+				if hasSecret(a) {
 					return true
 				}
 			}
@@ -66,7 +66,7 @@ func badPipe(p *parse.PipeNode) bool {
 		if given && !keepsForm(c) {
 			return true
 		}
-		holds = holds || given || isSecret(c)
+		found = found || given || isSecret(c)
 	}
 	return false
 }
@@ -89,7 +89,7 @@ func isSecret(c *parse.CommandNode) bool {
 	return ok && fn.Ident == "secret"
 }
 
-func holdsSecret(n parse.Node) bool {
+func hasSecret(n parse.Node) bool {
 	found := false
 	visit(n, func(c *parse.CommandNode) { found = found || isSecret(c) })
 	return found

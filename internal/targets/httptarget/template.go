@@ -59,9 +59,9 @@ type (
 
 // tmpl is a parsed template that was tried.
 type tmpl struct {
-	env  *env
-	made *templates.Template
-	max  int
+	env    *env
+	parsed *templates.Template
+	max    int
 }
 
 // parse reads a template for a place. Its error is a sentence that goes after
@@ -71,8 +71,8 @@ func (e *env) parse(text string, where use) (*tmpl, error) {
 		return p.tmpl, p.err
 	}
 	t, err := e.read(text, where)
-	if err == nil && t.made.Tree() != nil {
-		err = escapeTree(t.made.Tree(), where)
+	if err == nil && t.parsed.Tree() != nil {
+		err = escapeTree(t.parsed.Tree(), where)
 	}
 	if e.known == nil {
 		e.known = map[source]parsed{}
@@ -83,14 +83,14 @@ func (e *env) parse(text string, where use) (*tmpl, error) {
 
 // read parses and inspects, and escapes nothing yet.
 func (e *env) read(text string, where use) (*tmpl, error) {
-	made, err := templates.Text(text, e.functions(nil))
+	parsed, err := templates.Text(text, e.functions(nil))
 	if errors.Is(err, templates.ErrCalls) {
 		return nil, err
 	}
 	if err != nil {
-		return nil, fmt.Errorf("is not a template: %s", said(err))
+		return nil, fmt.Errorf("is not a template: %s", templateMessage(err))
 	}
-	t := &tmpl{env: e, made: made, max: maxBody}
+	t := &tmpl{env: e, parsed: parsed, max: maxBody}
 	switch where {
 	case useURL:
 		t.max = maxURL
@@ -98,21 +98,21 @@ func (e *env) read(text string, where use) (*tmpl, error) {
 		t.max = maxHeader
 	case useJSON, useForm, useXML, useText:
 	}
-	if made.Tree() == nil { // an empty text
+	if parsed.Tree() == nil { // an empty text
 		return t, nil
 	}
-	if _, err := templates.Inspect(made.Tree()); err != nil {
+	if _, err := templates.Inspect(parsed.Tree()); err != nil {
 		return nil, err
 	}
-	if err := e.checkNames(made.Tree(), where); err != nil {
+	if err := e.checkNames(parsed.Tree(), where); err != nil {
 		return t, err
 	}
-	return t, checkSecrets(made.Tree())
+	return t, checkSecrets(parsed.Tree())
 }
 
 // run fills the template in, within a budget.
 func (t *tmpl) run(b *templates.Budget, data any) (string, error) {
-	return t.made.Execute(b, t.max, t.env.functions(b), data)
+	return t.parsed.Execute(b, t.max, t.env.functions(b), data)
 }
 
 // functions are what a template can call beside templates.TextFunctions.
@@ -244,7 +244,7 @@ func (e *env) checkName(kind string, c *parse.CommandNode, where use) error {
 
 // secretsOf names the secrets that a template writes.
 func secretsOf(t *tmpl) []string {
-	tree := t.made.Tree()
+	tree := t.parsed.Tree()
 	if tree == nil {
 		return nil
 	}
@@ -269,7 +269,7 @@ func checkRaw(c *parse.CommandNode, where use) error {
 	return errors.New(`may use raw in addresses only, and of a constant: {{raw (var "name")}} or {{raw (secret "name")}}`)
 }
 
-// constant tells whether a command is a var or a secret.
+// constant reports whether a command is a var or a secret.
 func constant(c *parse.CommandNode) bool {
 	fn, ok := c.Args[0].(*parse.IdentifierNode)
 	return ok && (fn.Ident == "var" || fn.Ident == "secret")
@@ -323,9 +323,9 @@ func visit(n parse.Node, see func(*parse.CommandNode)) {
 	}
 }
 
-// said is a template package's error without what only its authors want to
+// templateMessage is a template package's error without what only its authors want to
 // know.
-func said(err error) string {
+func templateMessage(err error) string {
 	message := err.Error()
 	for _, prefix := range []string{"template: ", "template:"} {
 		message = strings.TrimPrefix(message, prefix)

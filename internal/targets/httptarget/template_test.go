@@ -43,7 +43,7 @@ func FuzzJSONStaysJSON(f *testing.F) {
 		var err error
 		budget := templates.NewBudget(t2.Context())
 		boundtest.Memory(t2, len(title)+len(link), boundtest.Limit{Base: 128 << 10, PerByte: 900}, func() {
-			out, err = t.run(budget, &wish{Title: title, Link: link, Labels: []string{title, link}})
+			out, err = t.run(budget, &draftData{Title: title, Link: link, Labels: []string{title, link}})
 		})
 		require.LessOrEqual(t2, budget.Bytes(), templates.MaxBytes)
 		require.NoError(t2, err)
@@ -92,7 +92,7 @@ func FuzzAddressStaysInPlace(f *testing.F) {
 }
 
 func TestTemplates(t *testing.T) {
-	w := &wish{Title: "a & b = <c>", Labels: []string{"x", "y"}, Fields: map[string]any{"N": json.Number("12")}, known: []string{"N"}}
+	w := &draftData{Title: "a & b = <c>", Labels: []string{"x", "y"}, Fields: map[string]any{"N": json.Number("12")}, known: []string{"N"}}
 	for name, c := range map[string]struct {
 		where      use
 		text, want string
@@ -244,7 +244,7 @@ func TestPaths(t *testing.T) {
 	assert.Equal(t, "x", read(`$.f[?@.id == {{var "n"}}].v`).text(doc))
 	assert.Empty(t, read("$.f[1].v").text(doc))
 	for text, want := range map[string]bool{"$.id": true, "$.no": false, "$.zero": false, "$.none": false, "$.t": false, "$.nope": false, "$.empty": true, "$.empty[*]": false, "$.f[0]": true} {
-		assert.Equal(t, want, read(text).holds(doc), text)
+		assert.Equal(t, want, read(text).isTruthy(doc), text)
 	}
 	for text, want := range map[string]string{
 		"$.":                             "is not a JSONPath",
@@ -313,7 +313,7 @@ func FuzzTemplateOfADescription(f *testing.F) {
 			b := templates.NewBudget(t.Context())
 			draft := targets.Draft{Title: "A wish", Labels: make([]string, 20), Description: richtext.Paragraph(richtext.Text(strings.Repeat("word ", 20_000)))}
 			var out string
-			boundtest.Memory(t, len(text), boundtest.Limit{Base: templates.MaxSteps<<10 + 2*templates.MaxBytes}, func() { out, _ = made.run(b, d.wish(draft)) })
+			boundtest.Memory(t, len(text), boundtest.Limit{Base: templates.MaxSteps<<10 + 2*templates.MaxBytes}, func() { out, _ = made.run(b, d.draftData(draft)) })
 			if b.Steps() > templates.MaxSteps+2*len(text)+1 || b.Bytes() > templates.MaxBytes+1 || len(out) > made.max {
 				t.Fatalf("%d steps, %d bytes, %d written", b.Steps(), b.Bytes(), len(out))
 			}
@@ -351,7 +351,7 @@ func FuzzJSONPath(f *testing.F) {
 				return
 			}
 			if doc, err := decode(raw); err == nil {
-				_, _, _ = p.text(doc), p.holds(doc), p.first(doc)
+				_, _, _ = p.text(doc), p.isTruthy(doc), p.first(doc)
 			}
 		})
 	})
@@ -361,6 +361,6 @@ func TestWords(t *testing.T) {
 	const marker = "pb-abc"
 	for text, want := range map[string]bool{marker: true, "x `pb-abc` y": true, "pb-abc.": true, "\npb-abc": true, "pb-abcd": false, "xpb-abc": false, "pb-abc-d": false,
 		"pb-abcd pb-abc": true, "PB-ABC": false, "": false} {
-		assert.Equal(t, want, holdsWord(text, marker), text)
+		assert.Equal(t, want, hasWord(text, marker), text)
 	}
 }

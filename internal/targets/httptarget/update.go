@@ -11,7 +11,7 @@ import (
 
 // Update implements targets.Updater.
 func (p updater) Update(ctx context.Context, id string, draft targets.Draft) (targets.Issue, error) {
-	doc, err := p.change(ctx, p.update, id, updateData{p.wish(draft), id})
+	doc, err := p.change(ctx, p.update, id, updateData{p.draftData(draft), id})
 	if err != nil {
 		return targets.Issue{}, err
 	}
@@ -38,7 +38,7 @@ func (d *driver) change(ctx context.Context, r *request, id string, data any) (a
 	switch {
 	case errors.As(err, &page) && d.read == nil && r.expect == nil:
 		err = nil // whoever takes the request may confirm it with a page
-	case err == nil && r.expect != nil && !r.expect.holds(doc):
+	case err == nil && r.expect != nil && !r.expect.isTruthy(doc):
 		err = wire.Unreadable(r.op, errors.New("the answer is not as expect says"))
 	case err != nil && fault.KindOf(err) == fault.NotFound && d.read != nil && (!errors.As(err, &absent) || !absent.gone):
 		if _, why := d.readIssue(ctx, id); why != nil {

@@ -26,8 +26,8 @@ func (d *driver) get(ctx context.Context, r *request, data any) (any, error) {
 		sure.Unsure = false
 		return nil, &sure
 	}
-	if r.expect != nil && !r.expect.holds(doc) {
-		return nil, d.odd(r.op, errors.New("expect selects nothing in the answer"))
+	if r.expect != nil && !r.expect.isTruthy(doc) {
+		return nil, d.unexpected(r.op, errors.New("expect selects nothing in the answer"))
 	}
 	return doc, nil
 }
@@ -37,7 +37,7 @@ func (d *driver) get(ctx context.Context, r *request, data any) (any, error) {
 func (d *driver) send(ctx context.Context, r *request, data any, id string) (any, error) {
 	call, err := d.call(ctx, r, data)
 	if err != nil {
-		return nil, d.unmade(r.op, err)
+		return nil, d.notSent(r.op, err)
 	}
 	if d.signer != nil {
 		if id == "" {
@@ -61,8 +61,8 @@ func (d *driver) send(ctx context.Context, r *request, data any, id string) (any
 	return doc, nil
 }
 
-// unmade is the error of a request that was not made, and so not sent.
-func (d *driver) unmade(op string, err error) *fault.Error {
+// notSent is the error of a request that was not made, and so not sent.
+func (d *driver) notSent(op string, err error) *fault.Error {
 	if ended := fault.Wrap(fault.Invalid, op, err); ended.Kind != fault.Invalid {
 		return ended
 	}
@@ -71,7 +71,7 @@ func (d *driver) unmade(op string, err error) *fault.Error {
 		return exceeded.Fault(op, bad.setting)
 	}
 	return &fault.Error{Op: op, Kind: fault.Invalid, Err: err,
-		Public: fmt.Sprintf("%s: the request cannot be made of this item (%s). Ask your admin to correct the integration's settings.", d.name, d.mask(said(err)))}
+		Public: fmt.Sprintf("%s: the request cannot be made of this item (%s). Ask your admin to correct the integration's settings.", d.name, d.mask(templateMessage(err)))}
 }
 
 // call fills the templates of a request in, which share one budget.
@@ -98,8 +98,8 @@ type pageError struct{}
 
 func (*pageError) Error() string { return "the answer is a web page" }
 
-// odd is a good answer that is not as described.
-func (d *driver) odd(op string, err error) *fault.Error {
+// unexpected is a good answer that is not as described.
+func (d *driver) unexpected(op string, err error) *fault.Error {
 	return &fault.Error{Op: op, Kind: fault.Invalid, Err: err,
 		Public: d.name + " does not answer as described. Ask your admin to compare the integration's settings (" + strings.ReplaceAll(op, " issue", "") + ") with what it sends."}
 }

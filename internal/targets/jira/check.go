@@ -9,16 +9,16 @@ import (
 // Check implements targets.Driver.
 func (d *driver) Check(ctx context.Context) error {
 	d.resolved.Forget()
-	if err := d.prove(ctx); err != nil {
+	if err := d.authenticate(ctx); err != nil {
 		return err
 	}
 	_, err := d.resolved.Get(ctx)
 	return err
 }
 
-// prove sees that the credential is good: Jira answers some questions of
+// authenticate checks that the credential is good: Jira answers some questions of
 // strangers, with nothing.
-func (c client) prove(ctx context.Context) error {
+func (c client) authenticate(ctx context.Context) error {
 	const op = "read the account"
 	var me user
 	if err := c.read(ctx, op, http.MethodGet, "/myself", nil, &me); err != nil {

@@ -25,7 +25,7 @@ func (d *driver) Close(ctx context.Context, id string) error {
 		return unknown(op, id)
 	}
 	found, err := d.issue(ctx, op, id)
-	if err != nil || d.portable(found).Progress == targets.Done {
+	if err != nil || d.toIssue(found).Progress == targets.Done {
 		return err
 	}
 	var reply transitionsReply
@@ -68,8 +68,8 @@ func (t transition) body() (body edit, ok bool) {
 // resolution picks the one that says best that nothing was done: issues are
 // closed by the plugin because there are two of them.
 func resolution(allowed []allowedValue) string {
-	for _, wanted := range []string{"duplicate", "won't do", "won't fix"} {
-		if at := slices.IndexFunc(allowed, func(a allowedValue) bool { return strings.EqualFold(a.title(), wanted) }); at >= 0 {
+	for _, name := range []string{"duplicate", "won't do", "won't fix"} {
+		if at := slices.IndexFunc(allowed, func(a allowedValue) bool { return strings.EqualFold(a.title(), name) }); at >= 0 {
 			return string(allowed[at].ID)
 		}
 	}

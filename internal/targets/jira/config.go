@@ -23,7 +23,7 @@ const (
 	setParent     = "parent"
 	setPriority   = "priority"
 	setComponents = "components"
-	setAssignee   = "assignee" // the portable layer's; read to see what must be on the screen
+	setAssignee   = "assignee" // the shared layer's; read to see what must be on the screen
 
 	credAPIToken    = "apiToken"
 	credAccessToken = "accessToken"
@@ -141,7 +141,7 @@ var issueKey = regexp.MustCompile(`^\p{L}[\p{L}\p{N}_]*-[0-9]{1,18}$`) //nolint:
 
 func isKey(s string) bool { return issueKey.MatchString(s) }
 
-// isID tells whether s can be an issue's number.
+// isID reports whether s can be an issue's number.
 func isID(s string) bool {
 	return s != "" && len(s) <= 18 && strings.Trim(s, "0123456789") == ""
 }

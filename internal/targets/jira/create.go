@@ -18,23 +18,23 @@ func (d *driver) Create(ctx context.Context, draft targets.Draft) (targets.Issue
 	if err != nil {
 		return targets.Issue{}, err
 	}
-	body, err := d.newIssue(res, draft)
+	body, err := d.prepareIssueRequestBody(res, draft)
 	if err != nil {
 		return targets.Issue{}, err
 	}
-	var made issue
-	if err := d.write(ctx, op, http.MethodPost, "/issue", body, &made); err != nil {
-		return targets.Issue{}, d.refused(ctx, res, draft, body, err)
+	var created issue
+	if err := d.write(ctx, op, http.MethodPost, "/issue", body, &created); err != nil {
+		return targets.Issue{}, d.explainRefusal(ctx, res, draft, body, err)
 	}
-	if made.ID == "" || made.Key == "" {
+	if created.ID == "" || created.Key == "" {
 		return targets.Issue{}, wire.Unreadable(op, errors.New("the answer names no issue"))
 	}
-	made.Fields.Summary = line(draft.Title)
-	return d.completed(ctx, made, draft), nil
+	created.Fields.Summary = line(draft.Title)
+	return d.readCreated(ctx, created, draft), nil
 }
 
-// newIssue is the body of a create.
-func (d *driver) newIssue(res *resolved, draft targets.Draft) (edit, error) {
+// prepareIssueRequestBody returns the body of a create.
+func (d *driver) prepareIssueRequestBody(res *resolved, draft targets.Draft) (edit, error) {
 	fields := map[string]any{"project": idRef{res.projectID}, "issuetype": idRef{res.typeID}}
 	if res.priorityID != "" {
 		fields[fieldPriority] = idRef{res.priorityID}
@@ -55,7 +55,7 @@ func (d *driver) newIssue(res *resolved, draft targets.Draft) (edit, error) {
 	if res.epicLabel != "" { // an epic's name on Data Center, which has its own field
 		fields[res.epicLabel] = line(draft.Title)
 	}
-	if err := d.common(res, draft, fields); err != nil {
+	if err := d.setCommonFields(res, draft, fields); err != nil {
 		return edit{}, err
 	}
 	fields[fieldLabels] = append([]string{string(draft.Marker)}, labels(draft.Labels)...)
@@ -66,8 +66,8 @@ func (d *driver) newIssue(res *resolved, draft targets.Draft) (edit, error) {
 	return body, nil
 }
 
-// common is what a create and an update write alike.
-func (d *driver) common(res *resolved, draft targets.Draft, fields map[string]any) error {
+// setCommonFields writes what a create and an update have in common.
+func (d *driver) setCommonFields(res *resolved, draft targets.Draft, fields map[string]any) error {
 	fields[fieldSummary] = line(draft.Title)
 	fields[fieldDescription] = d.raw(d.describe(draft))
 	if _, ok := res.fields[fieldAssignee]; ok && draft.Assignee != "" {
@@ -77,26 +77,26 @@ func (d *driver) common(res *resolved, draft targets.Draft, fields map[string]an
 	if _, ok := res.fields[fieldReporter]; ok && draft.Requester != "" {
 		fields[fieldReporter] = d.account(draft.Requester)
 	}
-	return d.further(res, draft.Fields, fields)
+	return d.addCustomFields(res, draft.Fields, fields)
 }
 
-// completed reads where a new issue stands and links it to Productboard. The
+// readCreated reads where a new issue stands and links it to Productboard. The
 // issue exists by then: whatever fails here is left out.
-func (d *driver) completed(ctx context.Context, made issue, draft targets.Draft) targets.Issue {
-	id := made.ID
+func (d *driver) readCreated(ctx context.Context, created issue, draft targets.Draft) targets.Issue {
+	id := created.ID
 	var wg sync.WaitGroup
-	wg.Go(func() { d.link(ctx, id, draft) })
+	wg.Go(func() { d.linkToProductboard(ctx, id, draft) })
 	var whole issue
 	if _, err := d.send(ctx, "read new issue", http.MethodGet, issuePath(id), nil, &whole, afterwards); err == nil && whole.ID == id {
-		made = whole
+		created = whole
 	}
 	wg.Wait()
-	return d.portable(made)
+	return d.toIssue(created)
 }
 
-// link writes Jira's own link object; one with the same globalId is replaced.
+// linkToProductboard writes Jira's own link object; one with the same globalId is replaced.
 // The description has the address too, so that this may fail.
-func (d *driver) link(ctx context.Context, id string, draft targets.Draft) {
+func (d *driver) linkToProductboard(ctx context.Context, id string, draft targets.Draft) {
 	if draft.Link == "" || !draft.Marker.Valid() {
 		return
 	}
@@ -105,11 +105,11 @@ func (d *driver) link(ctx context.Context, id string, draft targets.Draft) {
 	_, _ = d.send(ctx, "link to Productboard", http.MethodPost, "/issue/"+id+"/remotelink", l, nil, afterwards)
 }
 
-// refused looks closer at a refused create or update: the project or the type
+// explainRefusal looks closer at a refused create or update: the project or the type
 // may have gone, which Jira puts in words of its own. Where what was looked up
 // before is out of date, the same is asked for once more.
-func (d *driver) refused(ctx context.Context, res *resolved, draft targets.Draft, body edit, err error) error {
-	if _, ok := saidBy(err); !ok {
+func (d *driver) explainRefusal(ctx context.Context, res *resolved, draft targets.Draft, body edit, err error) error {
+	if _, ok := refusalIn(err); !ok {
 		return err
 	}
 	d.resolved.Forget()

@@ -28,26 +28,26 @@ func (c client) refine(r outbound.Reply, verdict *fault.Error) *fault.Error {
 	if verdict == nil {
 		return nil
 	}
-	said := c.saidIn(r.Body)
-	if e := wire.Foreign(name, r, said.own()); e != nil {
+	apiErr := c.readAPIError(r.Body)
+	if e := wire.Foreign(name, r, apiErr.own()); e != nil {
 		return e
 	}
 	verdict.Ref = ref(r.Header)
-	if said.own() || !said.empty() {
-		said.status = r.Status
-		verdict.Err = said
+	if apiErr.own() || !apiErr.empty() {
+		apiErr.status = r.Status
+		verdict.Err = apiErr
 	}
 	switch {
-	case r.Status == http.StatusUnauthorized && strings.Contains(said.text(), "scope does not match"):
+	case r.Status == http.StatusUnauthorized && strings.Contains(apiErr.text(), "scope does not match"):
 		// The gateway's answer to a good token without the scope.
 		verdict.Kind = fault.Forbidden
 		verdict.Public = "Jira: the token lacks a scope. Ask your admin to make one with read:jira-work, write:jira-work and read:jira-user."
 	case r.Status == http.StatusUnauthorized:
 		verdict.Public = c.refusedCredential()
 	case r.Status == http.StatusForbidden:
-		c.forbidden(r.Header, said, verdict)
-	case (r.Status == http.StatusBadRequest || r.Status == http.StatusUnprocessableEntity) && !said.empty():
-		verdict.Public = refusal(said.text())
+		c.forbidden(r.Header, apiErr, verdict)
+	case (r.Status == http.StatusBadRequest || r.Status == http.StatusUnprocessableEntity) && !apiErr.empty():
+		verdict.Public = refusal(apiErr.text())
 	case r.Status >= 300 && r.Status < 400:
 		verdict.Public = "Jira's address leads elsewhere. Ask your admin to check settings.url (https? a login page in front of it?)."
 	case r.Status == http.StatusTooManyRequests:
@@ -95,13 +95,13 @@ func (c client) credential() string {
 
 // forbidden repeats Jira's own reason. Permissions are advised only where it
 // gives none.
-func (c client) forbidden(h http.Header, said *saidError, verdict *fault.Error) {
+func (c client) forbidden(h http.Header, apiErr *apiError, verdict *fault.Error) {
 	switch {
 	case strings.Contains(h.Get("X-Authentication-Denied-Reason"), "CAPTCHA"):
 		verdict.Kind = fault.Unauthorized
 		verdict.Public = "Jira asks for a CAPTCHA before it lets the integration's account in. Ask your admin to sign in to Jira as that account once."
-	case !said.empty():
-		verdict.Public = text.WithAdvice(name, said.text(), ". Ask a Jira admin to change that.")
+	case !apiErr.empty():
+		verdict.Public = text.WithAdvice(name, apiErr.text(), ". Ask a Jira admin to change that.")
 	default:
 		verdict.Public = fmt.Sprintf("Jira does not allow this to the integration's account in project %s. Ask a Jira admin to give it the permissions to browse, create, edit and link issues there.", c.cfg.project)
 	}
@@ -133,28 +133,28 @@ func ref(h http.Header) string {
 	return ""
 }
 
-// saidError is what Jira said of a failure.
-type saidError struct {
+// apiError is what Jira said of a failure.
+type apiError struct {
 	status   int
 	messages []string
 	fields   map[string]string // by the field's id
-	// byJira is set for Jira's own form, byGateway for that of Atlassian's
+	// fromJira is set for Jira's own form, byGateway for that of Atlassian's
 	// gateway and of Jira's REST framework.
-	byJira, byGateway bool
+	fromJira, fromGateway bool
 }
 
-func (e *saidError) Error() string {
+func (e *apiError) Error() string {
 	return fmt.Sprintf("HTTP status %d: %s", e.status, text.Title(e.text(), 1000))
 }
 
-func (e *saidError) empty() bool { return len(e.messages) == 0 && len(e.fields) == 0 }
+func (e *apiError) empty() bool { return len(e.messages) == 0 && len(e.fields) == 0 }
 
 // own reports whether Jira or its gateway wrote the reply, and not something
 // in front of them.
-func (e *saidError) own() bool { return e.byJira || e.byGateway }
+func (e *apiError) own() bool { return e.fromJira || e.fromGateway }
 
 // text is everything that was said, in a stable order.
-func (e *saidError) text() string {
+func (e *apiError) text() string {
 	all := slices.Clone(e.messages)
 	for _, id := range slices.Sorted(maps.Keys(e.fields)) {
 		all = append(all, e.fields[id])
@@ -162,9 +162,9 @@ func (e *saidError) text() string {
 	return strings.Join(all, " ")
 }
 
-// saidIn reads an error's body, each part for itself.
-func (c client) saidIn(body []byte) *saidError {
-	said := &saidError{fields: map[string]string{}}
+// readAPIError reads an error's body, each part for itself.
+func (c client) readAPIError(body []byte) *apiError {
+	apiErr := &apiError{fields: map[string]string{}}
 	var reply struct {
 		Messages   json.RawMessage `json:"errorMessages"`
 		Errors     json.RawMessage `json:"errors"`
@@ -173,28 +173,28 @@ func (c client) saidIn(body []byte) *saidError {
 		StatusCode json.RawMessage `json:"status-code"` // the REST framework's
 	}
 	if json.Unmarshal(body, &reply) != nil {
-		return said
+		return apiErr
 	}
 	var messages []any
-	said.byJira = json.Unmarshal(reply.Messages, &messages) == nil && messages != nil
+	apiErr.fromJira = json.Unmarshal(reply.Messages, &messages) == nil && messages != nil
 	var message string
 	if json.Unmarshal(reply.Message, &message) == nil {
 		messages = append(messages, message)
-		said.byGateway = isNumber(reply.Code) || isNumber(reply.StatusCode)
+		apiErr.fromGateway = isNumber(reply.Code) || isNumber(reply.StatusCode)
 	}
 	for _, m := range messages {
 		if text, _ := m.(string); c.clean(text) != "" {
-			said.messages = append(said.messages, c.clean(text))
+			apiErr.messages = append(apiErr.messages, c.clean(text))
 		}
 	}
 	var fields map[string]any
 	_ = json.Unmarshal(reply.Errors, &fields) // else it says nothing of fields
 	for id, v := range fields {
 		if text, ok := v.(string); ok {
-			said.fields[id] = c.clean(text)
+			apiErr.fields[id] = c.clean(text)
 		}
 	}
-	return said
+	return apiErr
 }
 
 func isNumber(raw json.RawMessage) bool {
@@ -202,31 +202,31 @@ func isNumber(raw json.RawMessage) bool {
 	return json.Unmarshal(raw, &n) == nil && n != ""
 }
 
-// clean removes our Authorization from a text: the portable layer knows the
+// clean removes our Authorization from a text: the shared layer knows the
 // token, not how Basic writes it.
 func (c client) clean(s string) string {
 	_, encoded, _ := strings.Cut(c.cfg.auth.Reveal(), " ")
 	return strings.TrimSpace(strings.ReplaceAll(s, encoded, "[secret]"))
 }
 
-// saidBy gives what Jira said of a refused request, if err is one.
-func saidBy(err error) (*saidError, bool) {
-	var said *saidError
-	if errors.As(err, &said) && (said.status == http.StatusBadRequest || said.status == http.StatusUnprocessableEntity) {
-		return said, true
+// refusalIn returns what Jira said of a refused request, if err is one.
+func refusalIn(err error) (*apiError, bool) {
+	var apiErr *apiError
+	if errors.As(err, &apiErr) && (apiErr.status == http.StatusBadRequest || apiErr.status == http.StatusUnprocessableEntity) {
+		return apiErr, true
 	}
 	return nil, false
 }
 
-// byJira reports whether err is a refusal in Jira's own form.
-func byJira(err error) bool {
-	var said *saidError
-	return errors.As(err, &said) && said.byJira
+// fromJira reports whether err is a refusal in Jira's own form.
+func fromJira(err error) bool {
+	var apiErr *apiError
+	return errors.As(err, &apiErr) && apiErr.fromJira
 }
 
 // refusal is the sentence for something Jira refused.
-func refusal(said string) string {
-	return text.WithAdvice(name, said, ". Ask your admin to change that in Jira or in the integration's settings.")
+func refusal(message string) string {
+	return text.WithAdvice(name, message, ". Ask your admin to change that in Jira or in the integration's settings.")
 }
 
 // absent explains an issue that Jira does not return. Jira says the same of
@@ -236,13 +236,13 @@ func refusal(said string) string {
 func (d *driver) absent(ctx context.Context, op, id string, err error) error {
 	return wire.Absence{Op: op, Tracker: name, Issue: "issue " + id, Account: "the integration's account",
 		CheckPlace: func(ctx context.Context) error {
-			if why := d.prove(ctx); why != nil {
+			if why := d.authenticate(ctx); why != nil {
 				return why
 			}
 			if _, why := d.project(ctx); why != nil {
 				return why
 			}
-			if !byJira(err) {
+			if !fromJira(err) {
 				return nil // nobody knows whose 404 it is
 			}
 			return &fault.Error{Op: op, Kind: fault.NotFound,
@@ -259,19 +259,19 @@ func unknown(op, id string) error {
 // people know. The sentences are in the account's language; that a field is
 // missing is therefore read off what was sent.
 func (d *driver) explain(res *resolved, sent edit, err error) error {
-	said, ok := saidBy(err)
+	apiErr, ok := refusalIn(err)
 	if !ok {
 		return err
 	}
-	if long := d.tooLong(res, said, err); long != nil {
+	if long := d.tooLong(res, apiErr, err); long != nil {
 		return long
 	}
-	if len(said.fields) == 0 {
+	if len(apiErr.fields) == 0 {
 		return err
 	}
 	e := *fault.From(err)
-	parts := said.messages
-	for _, id := range slices.Sorted(maps.Keys(said.fields)) {
+	parts := apiErr.messages
+	for _, id := range slices.Sorted(maps.Keys(apiErr.fields)) {
 		f, known := res.fields[id]
 		_, given := sent.Fields[id]
 		_, changed := sent.Update[id]
@@ -283,7 +283,7 @@ func (d *driver) explain(res *resolved, sent edit, err error) error {
 		if known {
 			title = f.Name
 		}
-		parts = append(parts, "field \""+title+"\": "+strings.TrimRight(said.fields[id], ". "))
+		parts = append(parts, "field \""+title+"\": "+strings.TrimRight(apiErr.fields[id], ". "))
 	}
 	e.Public = refusal(strings.Join(parts, "; "))
 	return &e
@@ -295,9 +295,9 @@ const contentLimit = "CONTENT_LIMIT_EXCEEDED"
 // tooLong looks for a text area that Jira refuses for its length; nil: there is
 // none. Data Center's admins can lower the limit, which then holds for all text
 // areas; the sentence is in the account's language.
-func (d *driver) tooLong(res *resolved, said *saidError, err error) error {
-	for _, id := range slices.Sorted(maps.Keys(said.fields)) {
-		words, f := said.fields[id], res.fields[id]
+func (d *driver) tooLong(res *resolved, apiErr *apiError, err error) error {
+	for _, id := range slices.Sorted(maps.Keys(apiErr.fields)) {
+		words, f := apiErr.fields[id], res.fields[id]
 		how, ok := d.form(f.Schema)
 		if id != fieldDescription && (!ok || how.typ != targets.ValueLongText) {
 			continue
@@ -308,7 +308,7 @@ func (d *driver) tooLong(res *resolved, said *saidError, err error) error {
 		}
 		return targets.TooLong(err, "", limit, "field \""+cmp.Or(f.Name, id)+"\": "+words)
 	}
-	for _, words := range said.messages {
+	for _, words := range apiErr.messages {
 		if strings.Contains(words, contentLimit) {
 			return targets.TooLong(err, "", 0, words)
 		}

@@ -41,7 +41,7 @@ func (d *driver) ListFields(ctx context.Context) ([]targets.FieldInfo, error) {
 	return out, nil
 }
 
-// fills tells whether the driver writes a field itself, or Jira does.
+// fills reports whether the driver writes a field itself, or Jira does.
 func (d *driver) fills(res *resolved, f fieldMeta) bool {
 	switch f.ID {
 	case "project", "issuetype", fieldSummary, fieldDescription, fieldLabels, fieldParent:
@@ -167,26 +167,26 @@ func (c client) account(id string) any {
 	return nameRef{id}
 }
 
-// further adds the fields of the mapping to a request.
-func (d *driver) further(res *resolved, values []targets.FieldValue, into map[string]any) error {
+// addCustomFields adds the fields of the mapping to a request.
+func (d *driver) addCustomFields(res *resolved, values []targets.FieldValue, into map[string]any) error {
 	for _, v := range values {
 		how, ok := d.form(res.fields[v.Field.ID].Schema)
 		if !ok {
 			continue
 		}
-		written := make([]any, 0, len(v.Values))
+		elements := make([]any, 0, len(v.Values))
 		for _, one := range v.Values {
 			w := how.write(one)
 			if w == nil {
 				return invalid("write fields", "Jira: field %q does not take %q. Change the value in Productboard, or ask your admin to change settings.fields.", v.Field.Name, text.Title(one, 60))
 			}
-			written = append(written, w)
+			elements = append(elements, w)
 		}
 		switch {
 		case how.multiple:
-			into[v.Field.ID] = written
-		case len(written) > 0:
-			into[v.Field.ID] = written[0]
+			into[v.Field.ID] = elements
+		case len(elements) > 0:
+			into[v.Field.ID] = elements[0]
 		}
 	}
 	return nil

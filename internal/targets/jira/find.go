@@ -17,27 +17,27 @@ import (
 // Find implements targets.Driver. An issue that somebody cloned carries our
 // label as well, so one that has the property goes first.
 func (d *driver) Find(ctx context.Context, marker targets.Marker) (*targets.Issue, error) {
-	labelled, err := d.labelled(ctx, marker)
-	if err != nil || len(labelled) == 0 {
+	found, err := d.searchByLabel(ctx, marker)
+	if err != nil || len(found) == 0 {
 		return nil, err
 	}
-	best := labelled[0]
-	if own := d.ours(labelled, marker); len(own) > 0 {
+	best := found[0]
+	if own := d.ours(found, marker); len(own) > 0 {
 		best = own[0]
 	}
-	found := d.portable(best)
-	return &found, nil
+	out := d.toIssue(best)
+	return &out, nil
 }
 
 // FindAll implements targets.Duplicates. Clones are not ours to close.
 func (d *driver) FindAll(ctx context.Context, marker targets.Marker) ([]targets.Issue, error) {
-	labelled, err := d.labelled(ctx, marker)
+	found, err := d.searchByLabel(ctx, marker)
 	if err != nil {
 		return nil, err
 	}
 	var out []targets.Issue
-	for _, i := range d.ours(labelled, marker) {
-		out = append(out, d.portable(i))
+	for _, i := range d.ours(found, marker) {
+		out = append(out, d.toIssue(i))
 	}
 	return out, nil
 }
@@ -58,10 +58,10 @@ type mark struct {
 	Marker string `json:"marker"`
 }
 
-// labelled searches for the issues with a marker, oldest first, in every
+// searchByLabel searches for the issues with a marker, oldest first, in every
 // project that the account sees: an issue that was moved is still the one.
 // "None" is only true of a good credential that sees the project.
-func (d *driver) labelled(ctx context.Context, marker targets.Marker) ([]issue, error) {
+func (d *driver) searchByLabel(ctx context.Context, marker targets.Marker) ([]issue, error) {
 	const op = "search issues"
 	body := searchRequest{JQL: fmt.Sprintf("%s = %q ORDER BY created ASC", fieldLabels, string(marker)),
 		Fields: []string{fieldSummary, "status", fieldLabels}, MaxResults: maxFound}
@@ -90,7 +90,7 @@ func (d *driver) labelled(ctx context.Context, marker targets.Marker) ([]issue, 
 	if len(found) > 0 {
 		return found, nil
 	}
-	if err := d.prove(ctx); err != nil {
+	if err := d.authenticate(ctx); err != nil {
 		return nil, err
 	}
 	_, err := d.project(ctx)

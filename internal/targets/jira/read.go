@@ -16,7 +16,7 @@ func (d *driver) Read(ctx context.Context, id string) (targets.Issue, error) {
 	if err != nil {
 		return targets.Issue{}, err
 	}
-	out := d.portable(found)
+	out := d.toIssue(found)
 	if d.moved(ctx, found) {
 		out.Verdict = targets.VerdictMoved
 	}
@@ -39,7 +39,7 @@ func (d *driver) Resolve(ctx context.Context, ref *targets.Reference) (targets.I
 	if err != nil {
 		return targets.Issue{}, err
 	}
-	return d.portable(found), nil
+	return d.toIssue(found), nil
 }
 
 // issue reads an issue by its id or key.
@@ -70,8 +70,8 @@ func (d *driver) moved(ctx context.Context, i issue) bool {
 	return err != nil || home.ID != in.ID
 }
 
-// portable is an issue in everybody's words.
-func (d *driver) portable(i issue) targets.Issue {
+// toIssue converts an issue to the shared form.
+func (d *driver) toIssue(i issue) targets.Issue {
 	out := targets.Issue{ID: i.ID, Key: i.Key, URL: d.cfg.site + "/browse/" + url.PathEscape(i.Key), Title: i.Fields.Summary, Status: i.Fields.Status.Name}
 	switch i.Fields.Status.Category.Key {
 	case "done":

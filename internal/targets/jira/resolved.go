@@ -109,7 +109,7 @@ func (c client) project(ctx context.Context) (project, error) {
 	var found project
 	err := c.get(ctx, op, "/project/"+url.PathEscape(c.cfg.project), wire.List(&found, manyItems)) // with all its versions and components
 	switch {
-	case err != nil && fault.KindOf(err) == fault.NotFound && byJira(err):
+	case err != nil && fault.KindOf(err) == fault.NotFound && fromJira(err):
 		e := *fault.From(err)
 		e.Public = fmt.Sprintf("Jira: there is no project %s, or the integration's account does not see it. Ask your admin to correct settings.project or to give the account the permission Browse projects.", c.cfg.project)
 		return found, &e
@@ -157,7 +157,7 @@ func (c client) issueTypes(ctx context.Context, in project) ([]issueType, error)
 	return readPages[issueType](ctx, c, "read issue types", metaPath(in.ID), pageSize)
 }
 
-// offeredTypes gives the type that the settings name, or those that may be
+// offeredTypes returns the type that the settings name, or those that may be
 // the default.
 func (d *driver) offeredTypes(ctx context.Context, in project) ([]issueType, error) {
 	const op = "find issue type"
@@ -228,17 +228,17 @@ func (d *driver) offScreen(res *resolved, title, or string) error {
 
 // constants finds the values that the settings name.
 func (d *driver) constants(res *resolved) error {
-	pick := func(setting, id, wanted string) (string, error) {
+	pick := func(setting, id, name string) (string, error) {
 		field, ok := res.fields[id]
 		if !ok {
 			return "", invalid("find "+setting, "Jira: issue type %s in project %s takes no %s when it is created. Ask your admin to remove settings.%s, or a Jira admin to add the field to the create screen.", res.typeName, d.cfg.project, setting, setting)
 		}
 		for _, a := range field.Allowed {
-			if a.ID != "" && (string(a.ID) == wanted || strings.EqualFold(a.title(), wanted)) {
+			if a.ID != "" && (string(a.ID) == name || strings.EqualFold(a.title(), name)) {
 				return string(a.ID), nil
 			}
 		}
-		return "", invalid("find "+setting, "Jira: project %s has no %q among its %s values%s. Ask your admin to correct settings.%s.", d.cfg.project, wanted, setting, text.OnlyNames(field.Allowed, allowedValue.title), setting)
+		return "", invalid("find "+setting, "Jira: project %s has no %q among its %s values%s. Ask your admin to correct settings.%s.", d.cfg.project, name, setting, text.OnlyNames(field.Allowed, allowedValue.title), setting)
 	}
 	var err error
 	if d.cfg.priority != "" {
@@ -246,8 +246,8 @@ func (d *driver) constants(res *resolved) error {
 			return err
 		}
 	}
-	for _, wanted := range d.cfg.components {
-		id, err := pick(setComponents, fieldComponents, wanted)
+	for _, name := range d.cfg.components {
+		id, err := pick(setComponents, fieldComponents, name)
 		if err != nil {
 			return err
 		}

@@ -20,7 +20,7 @@ func (d *driver) Update(ctx context.Context, id string, draft targets.Draft) (ta
 		return targets.Issue{}, err
 	}
 	body := edit{Fields: map[string]any{}}
-	if err := d.common(res, draft, body.Fields); err != nil {
+	if err := d.setCommonFields(res, draft, body.Fields); err != nil {
 		return targets.Issue{}, err
 	}
 	var add []map[string]string
@@ -31,23 +31,23 @@ func (d *driver) Update(ctx context.Context, id string, draft targets.Draft) (ta
 		body.Update = map[string]any{fieldLabels: add}
 	}
 	err = d.write(ctx, op, http.MethodPut, "/issue/"+id, body, nil)
-	if _, refused := saidBy(err); refused {
+	if _, isRefusal := refusalIn(err); isRefusal {
 		err = d.updateMoved(ctx, res, id, draft, body, err)
 	}
 	if err != nil {
 		return targets.Issue{}, d.absent(ctx, op, id, err)
 	}
-	d.link(ctx, id, draft)
+	d.linkToProductboard(ctx, id, draft)
 	return d.Read(ctx, id)
 }
 
 // updateMoved writes what every project takes to an issue that was moved: the
-// screens of its new project may not have our fields. refused is what Jira said
+// screens of its new project may not have our fields. refusal is what Jira said
 // of the whole.
-func (d *driver) updateMoved(ctx context.Context, res *resolved, id string, draft targets.Draft, whole edit, refused error) error {
+func (d *driver) updateMoved(ctx context.Context, res *resolved, id string, draft targets.Draft, whole edit, refusal error) error {
 	found, err := d.issue(ctx, "update issue", id)
 	if err != nil || !d.moved(ctx, found) {
-		return d.refused(ctx, res, draft, whole, refused)
+		return d.explainRefusal(ctx, res, draft, whole, refusal)
 	}
 	whole.Fields = map[string]any{fieldSummary: whole.Fields[fieldSummary], fieldDescription: whole.Fields[fieldDescription]}
 	return d.explain(res, whole, d.write(ctx, "update issue", http.MethodPut, "/issue/"+id, whole, nil))

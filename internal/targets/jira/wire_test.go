@@ -89,13 +89,13 @@ func FuzzLine(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		var got, made string
-		boundtest.Memory(t, len(s), boundtest.Limit{Base: 512 << 10, PerByte: 400}, func() { got, made = line(s), label(s) })
+		var got, created string
+		boundtest.Memory(t, len(s), boundtest.Limit{Base: 512 << 10, PerByte: 400}, func() { got, created = line(s), label(s) })
 		if richtext.UTF16Len(got) > maxLine || !utf8.ValidString(got) || got == "" {
 			t.Fatalf("%q", got)
 		}
-		if strings.ContainsAny(made, " \t\n") {
-			t.Fatalf("%q", made)
+		if strings.ContainsAny(created, " \t\n") {
+			t.Fatalf("%q", created)
 		}
 	})
 }

@@ -29,7 +29,7 @@ func (d *driver) Close(ctx context.Context, id string) error {
 		return d.explain(ctx, op, err)
 	case reply.Issue.ID != id:
 		return notLinear(op, errors.New("no issue in the answer"))
-	case portable(reply.Issue.issue).Progress == targets.Done:
+	case toIssue(reply.Issue.issue).Progress == targets.Done:
 		return nil
 	}
 	for _, typ := range []string{"canceled", "completed"} {

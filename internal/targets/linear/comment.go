@@ -19,7 +19,7 @@ func (d *driver) Comment(ctx context.Context, id, remark string) error {
 	err := d.mutate(ctx, op, createComment, vars{"input": newComment{IssueID: id, Body: render(text.PlainText(remark))}}, &reply)
 	switch {
 	case err != nil:
-		return d.unchanged(ctx, op, id, err)
+		return d.explainRefusedChange(ctx, op, id, err)
 	case !reply.CommentCreate.Success:
 		return wire.Unreadable(op, errors.New("no success in the answer"))
 	}

@@ -19,7 +19,7 @@ func (d *driver) Create(ctx context.Context, draft targets.Draft) (targets.Issue
 	if err != nil {
 		return targets.Issue{}, err
 	}
-	input, err := d.body(res, draft)
+	input, err := d.prepareIssueRequestBody(res, draft)
 	if err != nil {
 		return targets.Issue{}, err
 	}
@@ -31,14 +31,14 @@ func (d *driver) Create(ctx context.Context, draft targets.Draft) (targets.Issue
 	}
 	var reply struct{ IssueCreate payload }
 	err = d.mutate(ctx, op, document, in, &reply)
-	made := reply.IssueCreate.Issue
-	if err == nil && (made == nil || made.ID != input.ID) {
+	created := reply.IssueCreate.Issue
+	if err == nil && (created == nil || created.ID != input.ID) {
 		err = wire.Unreadable(op, errors.New("no issue in the answer"))
 	}
 	if err != nil {
 		return d.decide(ctx, res, input.ID, draft.Labels, err)
 	}
-	return portable(*made), nil
+	return toIssue(*created), nil
 }
 
 // decide says what a create that Linear answered with an error has come to. It
@@ -46,8 +46,8 @@ func (d *driver) Create(ctx context.Context, draft targets.Draft) (targets.Issue
 // of the link takes the whole answer with it: the issue's id tells.
 func (d *driver) decide(ctx context.Context, res *resolved, id string, labels []string, err error) (targets.Issue, error) {
 	e := *fault.From(err)
-	var refused *refusedError
-	if !errors.As(err, &refused) || e.Kind == fault.Unauthorized || e.Kind == fault.RateLimited {
+	var apiErr *apiError
+	if !errors.As(err, &apiErr) || e.Kind == fault.Unauthorized || e.Kind == fault.RateLimited {
 		return targets.Issue{}, err
 	}
 	found, why := d.lookUp(ctx, id)
@@ -57,7 +57,7 @@ func (d *driver) decide(ctx context.Context, res *resolved, id string, labels []
 		return targets.Issue{}, &e
 	}
 	if found != nil {
-		return portable(*found), nil
+		return toIssue(*found), nil
 	}
 	return targets.Issue{}, d.remediable(ctx, res, labels, err)
 }
@@ -65,26 +65,26 @@ func (d *driver) decide(ctx context.Context, res *resolved, id string, labels []
 // remediable marks a refusal that names something that was remembered.
 // Labels that are still listed are refused for another reason.
 func (d *driver) remediable(ctx context.Context, res *resolved, labels []string, err error) error {
-	var refused *refusedError
-	if !errors.As(err, &refused) {
+	var apiErr *apiError
+	if !errors.As(err, &apiErr) {
 		return err
 	}
 	d.resolved.Forget() // what it knew may be why
-	if refused.labels() {
+	if apiErr.labels() {
 		now, why := d.resolved.Get(ctx)
 		if why == nil && res.sameLabels(now, labels) {
 			return targets.LabelsRefused(err)
 		}
 		return targets.Stale(err)
 	}
-	if refused.absent("") {
+	if apiErr.absent("") {
 		return targets.Stale(err)
 	}
 	return err
 }
 
-// body is the part of an issue that creates and updates share.
-func (d *driver) body(res *resolved, draft targets.Draft) (issueInput, error) {
+// prepareIssueRequestBody returns the part of an issue that creates and updates share.
+func (d *driver) prepareIssueRequestBody(res *resolved, draft targets.Draft) (issueInput, error) {
 	known, unknown := res.labelIDs(draft.Labels)
 	if len(unknown) > 0 {
 		draft.Description = draft.Description.Append(richtext.Paragraph(richtext.Text("Labels not set in Linear: " + strings.Join(unknown, ", "))))

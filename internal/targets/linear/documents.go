@@ -30,11 +30,11 @@ const (
   }
 }`
 
-	proveTeam document = `query TeamExists($id: String!) {
+	checkTeam document = `query TeamExists($id: String!) {
   team(id: $id) { id }
 }`
 
-	proveReading document = `query TeamIssues($id: String!) {
+	checkReading document = `query TeamIssues($id: String!) {
   team(id: $id) { id issues(first: 1) { nodes { id } } }
 }`
 

@@ -37,10 +37,10 @@ type graphError struct {
 	} `json:"extensions"`
 }
 
-// refusedError keeps what Linear said in a reply's errors.
-type refusedError struct{ errors []graphError }
+// apiError keeps what Linear said in a reply's errors.
+type apiError struct{ errors []graphError }
 
-func (e *refusedError) Error() string {
+func (e *apiError) Error() string {
 	texts := make([]string, len(e.errors))
 	for i, one := range e.errors {
 		texts[i] = strings.TrimSpace(one.Extensions.Code + " " + one.Message)
@@ -71,11 +71,11 @@ func graphErrors(body []byte) []graphError {
 // refine reads the errors of a reply, which stand under 200 and under 400
 // alike, and turns them into a kind and a sentence.
 func refine(r outbound.Reply, verdict *fault.Error) *fault.Error {
-	said := graphErrors(r.Body)
-	if verdict == nil && len(said) == 0 {
+	errs := graphErrors(r.Body)
+	if verdict == nil && len(errs) == 0 {
 		return nil
 	}
-	if e := wire.Foreign(name, r, own(said)); e != nil {
+	if e := wire.Foreign(name, r, own(errs)); e != nil {
 		e.Ref = r.Header.Get("X-Request-Id")
 		return e
 	}
@@ -83,11 +83,11 @@ func refine(r outbound.Reply, verdict *fault.Error) *fault.Error {
 		verdict = &fault.Error{Kind: fault.Unavailable, Unsure: true}
 	}
 	verdict.Ref = r.Header.Get("X-Request-Id")
-	if len(said) > 0 {
-		verdict.Err = &refusedError{said}
+	if len(errs) > 0 {
+		verdict.Err = &apiError{errs}
 	}
 	if r.Status < 300 || r.Status >= 400 && r.Status < 500 && r.Status != http.StatusRequestTimeout {
-		if kind, ok := kindOf(said); ok {
+		if kind, ok := kindOf(errs); ok {
 			verdict.Kind, verdict.Unsure = kind, false
 		}
 	}
@@ -99,7 +99,7 @@ func refine(r outbound.Reply, verdict *fault.Error) *fault.Error {
 			verdict.RetryAfter = untilReset(r.Header, time.Now())
 		}
 	case fault.Invalid, fault.Forbidden:
-		verdict.Public = refusal(said)
+		verdict.Public = refusal(errs)
 	default: // the usual sentence
 	}
 	return verdict
@@ -107,8 +107,8 @@ func refine(r outbound.Reply, verdict *fault.Error) *fault.Error {
 
 // kindOf classifies the first error that says what it is. What is Linear's
 // own fault, and what it does not name, leaves open whether a change was made.
-func kindOf(said []graphError) (fault.Kind, bool) {
-	for _, e := range said {
+func kindOf(errs []graphError) (fault.Kind, bool) {
+	for _, e := range errs {
 		for _, word := range []string{e.Extensions.Code, e.Extensions.Type} {
 			switch strings.ReplaceAll(strings.ToLower(word), "_", " ") {
 			case "ratelimited":
@@ -128,8 +128,8 @@ func kindOf(said []graphError) (fault.Kind, bool) {
 
 // refusal is the sentence for who clicked: Linear's own for people if it has
 // one. "" for a refusal without words.
-func refusal(said []graphError) string {
-	for _, e := range said {
+func refusal(errs []graphError) string {
+	for _, e := range errs {
 		what := e.Extensions.Presentable
 		if what == "" {
 			what = e.Message
@@ -165,14 +165,14 @@ const (
 // absent reports whether Linear said that it has no such entity, or none that
 // the account sees.
 func absent(err error, entity string) bool {
-	var refused *refusedError
-	return errors.As(err, &refused) && refused.absent(entity)
+	var apiErr *apiError
+	return errors.As(err, &apiErr) && apiErr.absent(entity)
 }
 
 // absent looks for "Entity not found: Issue". "Entity not found in
 // validateAccess: labelIds" names an input's field, and not the issue. An empty
 // entity stands for anything.
-func (e *refusedError) absent(entity string) bool {
+func (e *apiError) absent(entity string) bool {
 	for _, one := range e.errors {
 		rest, ok := strings.CutPrefix(one.Message, "Entity not found")
 		if !ok {
@@ -187,9 +187,9 @@ func (e *refusedError) absent(entity string) bool {
 }
 
 // labels reports whether Linear refused labels.
-func (e *refusedError) labels() bool {
+func (e *apiError) labels() bool {
 	for _, one := range e.errors {
-		if said := strings.ToLower(one.Message); strings.Contains(said, "labelids") || strings.Contains(said, "issuelabel") {
+		if message := strings.ToLower(one.Message); strings.Contains(message, "labelids") || strings.Contains(message, "issuelabel") {
 			return true
 		}
 	}
@@ -197,8 +197,8 @@ func (e *refusedError) labels() bool {
 }
 
 // own reports whether Linear wrote a reply's errors: each has a code or a type.
-func own(said []graphError) bool {
-	for _, e := range said {
+func own(errs []graphError) bool {
+	for _, e := range errs {
 		if e.Extensions.Code != "" || e.Extensions.Type != "" {
 			return true
 		}
@@ -208,25 +208,27 @@ func own(said []graphError) bool {
 
 // noIssueError says that Linear returned no issue; said reports whether in its
 // own words.
-type noIssueError struct{ said bool }
+type noIssueError struct{ own bool }
 
 func (e *noIssueError) Error() string { return "Linear returned no such issue" }
 
-func noIssue(op string, said bool) error {
-	return &fault.Error{Op: op, Kind: fault.NotFound, Err: &noIssueError{said}}
+func noIssue(op string, own bool) error {
+	return &fault.Error{Op: op, Kind: fault.NotFound, Err: &noIssueError{own}}
 }
 
 // explain looks closer at an issue that Linear does not return.
 func (d *driver) explain(ctx context.Context, op string, err error) error {
 	var none *noIssueError
 	return wire.Absence{Op: op, Tracker: name, Issue: "this issue", Account: "the integration's account",
-		Own: errors.As(err, &none) && none.said, CheckPlace: d.proveReading}.Explain(ctx, err)
+		Own: errors.As(err, &none) && none.own, CheckPlace: d.checkReading}.Explain(ctx, err)
 }
 
-// proveTeam proves that the account still sees the team.
-func (d *driver) proveTeam(ctx context.Context, id string) error { return d.prove(ctx, proveTeam, id) }
+// checkTeam checks that the account still sees the team.
+func (d *driver) checkTeam(ctx context.Context, id string) error {
+	return d.readTeamID(ctx, checkTeam, id)
+}
 
-func (d *driver) prove(ctx context.Context, doc document, id string) error {
+func (d *driver) readTeamID(ctx context.Context, doc document, id string) error {
 	const op = "read team"
 	var reply struct{ Team struct{ ID string } }
 	err := d.query(ctx, op, doc, vars{"id": id}, &reply)
@@ -242,11 +244,11 @@ func (d *driver) prove(ctx context.Context, doc document, id string) error {
 	return err
 }
 
-// proveReading proves that an issue which Linear does not return was deleted.
+// checkReading checks that an issue which Linear does not return was deleted.
 // Linear says the same of one that was moved to a team which the account does
 // not see. An account that sees a single team, such as a limited API key, proves
 // nothing.
-func (d *driver) proveReading(ctx context.Context) error {
+func (d *driver) checkReading(ctx context.Context) error {
 	const op = "find team"
 	all, err := d.teams(ctx)
 	if err != nil {
@@ -256,7 +258,7 @@ func (d *driver) proveReading(ctx context.Context) error {
 	if found == nil {
 		return d.noTeam(op, all)
 	}
-	if err := d.prove(ctx, proveReading, found.ID); err != nil {
+	if err := d.readTeamID(ctx, checkReading, found.ID); err != nil {
 		return err
 	}
 	if len(all) == 1 {

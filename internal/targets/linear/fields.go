@@ -8,7 +8,7 @@ import (
 	"pushbutton/internal/targets"
 )
 
-// The ids of the further fields of an issue, as its input calls them. Linear
+// The ids of the custom fields of an issue, as its input calls them. Linear
 // requires none, and has no custom ones.
 const (
 	fieldDue      = "dueDate"
@@ -42,7 +42,7 @@ func (d *driver) ListFields(ctx context.Context) ([]targets.FieldInfo, error) {
 	return fields, nil
 }
 
-// fill writes further fields; they win over the settings of the same name.
+// fill writes custom fields; they win over the settings of the same name.
 func (in *issueInput) fill(fields []targets.FieldValue) error {
 	for _, f := range fields {
 		value := f.Values[0]
@@ -64,7 +64,7 @@ func (in *issueInput) fill(fields []targets.FieldValue) error {
 	return nil
 }
 
-// draftPriority is the priority among further fields; nil: none is there.
+// draftPriority is the priority among custom fields; nil: none is there.
 func draftPriority(fields []targets.FieldValue) *int {
 	for _, f := range fields {
 		if n, err := strconv.Atoi(f.Values[0]); f.Field.ID == fieldPriority && err == nil {

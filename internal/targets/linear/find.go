@@ -37,9 +37,9 @@ func (d *driver) Find(ctx context.Context, marker targets.Marker) (*targets.Issu
 	}
 	if found == nil {
 		// An account that was put out of a private team sees nothing there.
-		return nil, d.proveTeam(ctx, res.team.ID)
+		return nil, d.checkTeam(ctx, res.team.ID)
 	}
-	out := portable(*found)
+	out := toIssue(*found)
 	return &out, nil
 }
 

@@ -25,7 +25,7 @@ func (d *driver) Read(ctx context.Context, id string) (targets.Issue, error) {
 	if err != nil {
 		return targets.Issue{}, d.explain(ctx, op, err)
 	}
-	return portable(*found), nil
+	return toIssue(*found), nil
 }
 
 // Resolve implements targets.Resolver. Linear takes an identifier ("ENG-12")
@@ -47,16 +47,16 @@ func (d *driver) Resolve(ctx context.Context, ref *targets.Reference) (targets.I
 	case reply.Issue == nil || !isUUID(reply.Issue.ID):
 		return targets.Issue{}, notLinear(op, errors.New("no issue in the answer"))
 	}
-	found := portable(*reply.Issue)
+	found := toIssue(*reply.Issue)
 	if found.Verdict == targets.VerdictTrashed {
 		return targets.Issue{}, trashed(op, found)
 	}
 	return found, nil
 }
 
-// portable is an issue in everybody's words. It was moved if Linear names
+// toIssue converts an issue to the shared form. It was moved if Linear names
 // earlier identifiers: they come with another team.
-func portable(i issue) targets.Issue {
+func toIssue(i issue) targets.Issue {
 	out := targets.Issue{ID: i.ID, Key: i.Identifier, URL: i.URL, Title: i.Title, Status: i.State.Name, Progress: progress(i.State.Type),
 		Color: text.NearestColor(i.State.Color)}
 	switch {

@@ -91,13 +91,13 @@ func (d *driver) teams(ctx context.Context) ([]team, error) {
 	return reply.Teams.Nodes, err
 }
 
-func pickTeam(all []team, wanted string) *team {
+func pickTeam(all []team, name string) *team {
 	for _, of := range []func(team) string{
 		func(t team) string { return t.Key },
 		func(t team) string { return t.ID },
 		func(t team) string { return t.Name },
 	} {
-		if found, ok := targets.Pick(all, wanted, func(t team) []string { return []string{of(t)} }); ok {
+		if found, ok := targets.Pick(all, name, func(t team) []string { return []string{of(t)} }); ok {
 			return &found
 		}
 	}

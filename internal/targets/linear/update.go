@@ -20,7 +20,7 @@ func (d *driver) Update(ctx context.Context, id string, draft targets.Draft) (ta
 	if err != nil {
 		return targets.Issue{}, err
 	}
-	in, err := d.body(res, draft)
+	in, err := d.prepareIssueRequestBody(res, draft)
 	if err != nil {
 		return targets.Issue{}, err
 	}
@@ -40,17 +40,17 @@ func (d *driver) change(ctx context.Context, op, id string, in issueInput) (targ
 	err := d.mutate(ctx, op, updateIssue, vars{"id": id, "input": in}, &reply)
 	switch {
 	case err != nil:
-		return targets.Issue{}, d.unchanged(ctx, op, id, err)
+		return targets.Issue{}, d.explainRefusedChange(ctx, op, id, err)
 	case reply.IssueUpdate.Issue == nil:
 		return targets.Issue{}, wire.Unreadable(op, errors.New("no issue in the answer"))
 	}
-	return portable(*reply.IssueUpdate.Issue), nil
+	return toIssue(*reply.IssueUpdate.Issue), nil
 }
 
-// unchanged says what a change has come to that Linear refused since it has no
+// explainRefusedChange says what a change has come to that Linear refused since it has no
 // such issue: a look-up tells one in the trash from one that is gone. Any other
 // refusal stays as it is.
-func (d *driver) unchanged(ctx context.Context, op, id string, err error) error {
+func (d *driver) explainRefusedChange(ctx context.Context, op, id string, err error) error {
 	foreign := fault.KindOf(err) == fault.NotFound
 	if !foreign && !absent(err, entityIssue) {
 		return err
@@ -62,7 +62,7 @@ func (d *driver) unchanged(ctx context.Context, op, id string, err error) error 
 	case found == nil:
 		return d.explain(ctx, op, noIssue(op, !foreign))
 	}
-	if now := portable(*found); now.Verdict == targets.VerdictTrashed {
+	if now := toIssue(*found); now.Verdict == targets.VerdictTrashed {
 		return trashed(op, now)
 	}
 	return err

@@ -15,9 +15,9 @@ import (
 
 // explain looks closer at an issue that the tracker does not return.
 func (d *driver) explain(ctx context.Context, op, id string, err error) error {
-	var said *refusedError
+	var apiErr *apiError
 	return wire.Absence{Op: op, Tracker: name, Issue: "issue " + text.Title(id, 20), Account: "the key's account",
-		Own: errors.As(err, &said) && said.text == errNoIssue.Error(), CheckPlace: d.Check}.Explain(ctx, err)
+		Own: errors.As(err, &apiErr) && apiErr.text == errNoIssue.Error(), CheckPlace: d.Check}.Explain(ctx, err)
 }
 
 // stranger is a read that brought something else than what the tracker sends.
@@ -25,29 +25,29 @@ func stranger(op string, err error) *fault.Error {
 	return wire.Stranger(op, name, "settings.url", err)
 }
 
-// refusedError is what the tracker says of a refusal.
-type refusedError struct {
+// apiError is what the tracker says of a refusal.
+type apiError struct {
 	status int
 	text   string
 }
 
-func (e *refusedError) Error() string { return fmt.Sprintf("HTTP status %d: %s", e.status, e.text) }
+func (e *apiError) Error() string { return fmt.Sprintf("HTTP status %d: %s", e.status, e.text) }
 
 func (d *driver) refine(r outbound.Reply, verdict *fault.Error) *fault.Error {
 	if verdict == nil {
 		return nil
 	}
-	var said failure
-	own := json.Unmarshal(r.Body, &said) == nil && len(said.Errors) > 0
+	var reply failure
+	own := json.Unmarshal(r.Body, &reply) == nil && len(reply.Errors) > 0
 	if e := wire.Foreign(name, r, own); e != nil {
 		return e
 	}
 	verdict.Ref = r.Header.Get(headerRequestID)
 	if own {
-		verdict.Err = &refusedError{status: r.Status, text: text.Title(said.Errors[0], 200)}
+		verdict.Err = &apiError{status: r.Status, text: text.Title(reply.Errors[0], 200)}
 	}
 	if own && r.Status == http.StatusUnprocessableEntity {
-		verdict.Public = text.WithAdvice(name, said.Errors[0], ". Ask your admin to check the integration's settings.")
+		verdict.Public = text.WithAdvice(name, reply.Errors[0], ". Ask your admin to check the integration's settings.")
 	}
 	return verdict
 }

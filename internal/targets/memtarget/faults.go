@@ -212,7 +212,7 @@ func (t *Tracker) strike(op Operation, subject string) *Fault {
 	return nil
 }
 
-// dice gives a number in [0, 1) that depends on its arguments alone.
+// dice returns a number in [0, 1) that depends on its arguments alone.
 func dice(seed uint64, key string, n int) float64 {
 	h := fnv.New64a()
 	var b [16]byte

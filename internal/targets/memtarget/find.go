@@ -25,7 +25,7 @@ func (d *driver) FindAll(ctx context.Context, marker targets.Marker) ([]targets.
 	}
 	out := make([]targets.Issue, len(list.Issues))
 	for i, r := range list.Issues {
-		out[i] = d.portable(r)
+		out[i] = d.toIssue(r)
 	}
 	return out, nil
 }

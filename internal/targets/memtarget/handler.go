@@ -83,12 +83,12 @@ func (t *Tracker) postIssue(w http.ResponseWriter, r *http.Request) {
 		}
 		struck = nil
 	}
-	told := "created"
+	outcome := "created"
 	if struck != nil {
-		told = struck.String()
+		outcome = struck.String()
 	}
-	made, err := t.create(Record{Project: r.PathValue("project"), Marker: in.Marker, Title: in.Title, Description: in.Description,
-		Link: in.Link, Labels: in.Labels, Reporter: in.Reporter}, clip(r.Header.Get(headerRequestID)), told)
+	created, err := t.create(Record{Project: r.PathValue("project"), Marker: in.Marker, Title: in.Title, Description: in.Description,
+		Link: in.Link, Labels: in.Labels, Reporter: in.Reporter}, clip(r.Header.Get(headerRequestID)), outcome)
 	if err != nil {
 		w.Header().Set("Retry-After", "60") // nothing was made
 		refuse(w, http.StatusServiceUnavailable, err.Error())
@@ -97,7 +97,7 @@ func (t *Tracker) postIssue(w http.ResponseWriter, r *http.Request) {
 	if struck != nil && misbehave(w, r, *struck) {
 		return
 	}
-	reply(w, http.StatusCreated, made)
+	reply(w, http.StatusCreated, created)
 }
 
 func (t *Tracker) findIssues(w http.ResponseWriter, r *http.Request) {

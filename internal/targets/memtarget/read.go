@@ -23,7 +23,7 @@ func (d *driver) Read(ctx context.Context, id string) (targets.Issue, error) {
 	if r.ID == "" {
 		return targets.Issue{}, stranger(op, errors.New("the answer holds no issue"))
 	}
-	return d.portable(r), nil
+	return d.toIssue(r), nil
 }
 
 // Resolve implements targets.Resolver.
@@ -31,7 +31,7 @@ func (d *driver) Resolve(ctx context.Context, ref *targets.Reference) (targets.I
 	return d.Read(ctx, ref.Key()+ref.After("issues"))
 }
 
-func (d *driver) portable(r Record) targets.Issue {
+func (d *driver) toIssue(r Record) targets.Issue {
 	out := targets.Issue{ID: r.ID, Key: r.Key, URL: d.cfg.url + "/issues/" + r.ID, Title: r.Title, Status: r.Status, Progress: targets.Started}
 	switch r.Status {
 	case StatusOpen:

@@ -98,8 +98,8 @@ type project struct {
 	keys     []secret.String
 	issues   []*Record
 	byMarker map[string][]*Record
-	// made counts the issues that the project ever had.
-	made int
+	// created counts the issues that the project ever had.
+	created int
 }
 
 // NewTracker makes an empty one.
@@ -202,7 +202,7 @@ func (t *Tracker) Issues(name string, limit int) []Record {
 	return out
 }
 
-// Issue gives one issue by its id or key.
+// Issue returns one issue by its id or key.
 func (t *Tracker) Issue(id string) (Record, bool) {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
@@ -262,7 +262,7 @@ func (t *Tracker) Books(after, limit int) []Entry {
 }
 
 // create stores an issue and its line in the books.
-func (t *Tracker) create(r Record, requestID, told string) (Record, error) {
+func (t *Tracker) create(r Record, requestID, outcome string) (Record, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	p := t.projects[r.Project]
@@ -272,9 +272,9 @@ func (t *Tracker) create(r Record, requestID, told string) (Record, error) {
 	if len(t.issues) >= t.maxIssues {
 		return Record{}, errFull
 	}
-	p.made++
+	p.created++
 	r.ID = strconv.Itoa(len(t.issues) + 1)
-	r.Key = fmt.Sprintf("%s-%d", strings.ToUpper(r.Project), p.made)
+	r.Key = fmt.Sprintf("%s-%d", strings.ToUpper(r.Project), p.created)
 	r.Status = StatusOpen
 	r.CreatedAt = t.now()
 	stored := r.copy()
@@ -282,7 +282,7 @@ func (t *Tracker) create(r Record, requestID, told string) (Record, error) {
 	p.issues = append(p.issues, &stored)
 	p.byMarker[r.Marker] = append(p.byMarker[r.Marker], &stored)
 	t.books = append(t.books, Entry{Seq: len(t.books) + 1, IssueID: r.ID, Project: r.Project, Marker: r.Marker,
-		RequestID: requestID, At: r.CreatedAt, Told: told})
+		RequestID: requestID, At: r.CreatedAt, Told: outcome})
 	return r, nil
 }
 

@@ -16,12 +16,12 @@ import (
 )
 
 // Check implements targets.Driver. Redmine answers many reads without a valid
-// key where the project is public, so the key is proven first.
+// key where the project is public, so the key is authenticated first.
 func (d *driver) Check(ctx context.Context) error {
 	d.resolved.Forget()
 	d.dropped.Store(false)
 	d.required.Store(nil)
-	me, err := d.proveKey(ctx, "?include=memberships")
+	me, err := d.authenticate(ctx, "?include=memberships")
 	if err != nil {
 		return err
 	}
@@ -33,17 +33,17 @@ func (d *driver) Check(ctx context.Context) error {
 	if _, err := d.list(ctx, res, "check"); err != nil {
 		return err
 	}
-	if err := d.proveFormat(ctx, res); err != nil {
+	if err := d.checkTextFormat(ctx, res); err != nil {
 		return err
 	}
-	if err := d.proveRights(ctx, res, me); err != nil {
+	if err := d.checkPermissions(ctx, res, me); err != nil {
 		return err
 	}
 	return d.rehearse(ctx, res, me)
 }
 
-// proveKey says whose the key is, with what else is asked for.
-func (d *driver) proveKey(ctx context.Context, include string) (user, error) {
+// authenticate returns whose the key is, with what else is asked for.
+func (d *driver) authenticate(ctx context.Context, include string) (user, error) {
 	const op = "read the key's account"
 	var me userReply
 	if err := d.get(ctx, op, "/users/current.json"+include, wire.List(&me, manyItems)); fault.KindOf(err) == fault.Forbidden && err != nil {
@@ -57,17 +57,17 @@ func (d *driver) proveKey(ctx context.Context, include string) (user, error) {
 	return me.User, nil
 }
 
-// proveRights says that Redmine will not drop a field that the mapping fills
+// checkPermissions checks that Redmine will not drop a field that the mapping fills
 // for want of a permission. Where the account is no member its rights are not
 // to be seen.
-func (d *driver) proveRights(ctx context.Context, res *resolved, me user) error {
+func (d *driver) checkPermissions(ctx context.Context, res *resolved, me user) error {
 	roles := me.rolesIn(res.projectID)
 	if me.Admin || len(roles) == 0 {
 		return nil
 	}
 	var may map[string]bool
 	for _, n := range natives() {
-		if len(n.rights) == 0 || !d.maps(n.ID, n.Name) {
+		if len(n.rights) == 0 || !d.isMapped(n.ID, n.Name) {
 			continue
 		}
 		if may == nil {
@@ -84,8 +84,8 @@ func (d *driver) proveRights(ctx context.Context, res *resolved, me user) error 
 	return nil
 }
 
-// maps tells whether the mapping fills a field.
-func (d *driver) maps(id, title string) bool {
+// isMapped reports whether the mapping fills a field.
+func (d *driver) isMapped(id, title string) bool {
 	return slices.ContainsFunc(d.cfg.mapped, func(s string) bool { return s == id || strings.EqualFold(s, title) })
 }
 
@@ -112,10 +112,10 @@ func (c client) role(ctx context.Context, r ref) (roleReply, error) {
 // rehearse sends a create that Redmine must refuse, and reads off the refusal
 // what else is in the way: permissions, and required fields, which show in no
 // other way to an account that is not an administrator's, or that come from a
-// workflow. A field that is listed is left to the portable check, which knows
+// workflow. A field that is listed is left to the shared check, which knows
 // what the mapping fills.
 func (d *driver) rehearse(ctx context.Context, res *resolved, me user) error {
-	said, err := d.refused(ctx, res, content{})
+	sentences, err := d.rehearseCreate(ctx, res, content{})
 	if err != nil {
 		return err
 	}
@@ -124,34 +124,34 @@ func (d *driver) rehearse(ctx context.Context, res *resolved, me user) error {
 		return err
 	}
 	required := map[string]bool{}
-	said = slices.DeleteFunc(said, func(s string) bool {
-		f, ok := meant(fields, s)
+	sentences = slices.DeleteFunc(sentences, func(s string) bool {
+		f, ok := fieldOfSentence(fields, s)
 		if ok {
 			required[f.ID] = true
 		}
 		return ok
 	})
 	d.required.Store(&required)
-	if len(said) > 0 && (len(d.cfg.mapped) > 0 || d.cfg.assigns) {
+	if len(sentences) > 0 && (len(d.cfg.mapped) > 0 || d.cfg.assigns) {
 		// What is no longer said once the mapped fields have a value was about
 		// one of them, in a language or by a name that is not known here.
-		still, err := d.refused(ctx, res, d.probe(fields, me))
+		still, err := d.rehearseCreate(ctx, res, d.probe(fields, me))
 		if err != nil {
 			return err
 		}
-		said = slices.DeleteFunc(said, func(s string) bool { return !slices.Contains(still, s) })
+		sentences = slices.DeleteFunc(sentences, func(s string) bool { return !slices.Contains(still, s) })
 	}
-	if len(said) > 0 {
-		return invalid("rehearse a create", "%s", refusal(said))
+	if len(sentences) > 0 {
+		return invalid("rehearse a create", "%s", refusal(sentences))
 	}
 	return nil
 }
 
-// refused sends one create whose subject is longer than the database takes,
-// and gives what Redmine says beside that.
-func (d *driver) refused(ctx context.Context, res *resolved, with content) ([]string, error) {
+// rehearseCreate sends one create whose subject is longer than the database takes,
+// and returns what Redmine says beside that.
+func (d *driver) rehearseCreate(ctx context.Context, res *resolved, with content) ([]string, error) {
 	const op = "rehearse a create"
-	body, err := d.body(res, targets.Draft{Marker: "check", Link: d.cfg.url})
+	body, err := d.prepareIssueRequestBody(res, targets.Draft{Marker: "check", Link: d.cfg.url})
 	if err != nil {
 		return nil, err
 	}
@@ -164,27 +164,27 @@ func (d *driver) refused(ctx context.Context, res *resolved, with content) ([]st
 	if err == nil {
 		return nil, invalid(op, "Redmine created an issue that it had to refuse (subject of %d characters): a plugin there changes new issues. Ask a Redmine admin.", maxSubject+1)
 	}
-	said, ok := refusedSaid(err)
+	sentences, ok := sentencesOf(err)
 	if !ok {
 		return nil, err
 	}
 	// The sentences are in the account's language, but the limit is in digits.
 	limit := strconv.Itoa(maxSubject)
-	said = slices.Clone(said)
-	if at := slices.IndexFunc(said, func(s string) bool { return strings.Contains(s, limit) }); at >= 0 {
-		said = slices.Delete(said, at, at+1)
+	sentences = slices.Clone(sentences)
+	if at := slices.IndexFunc(sentences, func(s string) bool { return strings.Contains(s, limit) }); at >= 0 {
+		sentences = slices.Delete(sentences, at, at+1)
 	}
-	return said, nil
+	return sentences, nil
 }
 
-// probe gives every mapped field some value of its type.
+// probe returns every mapped field some value of its type.
 func (d *driver) probe(fields []targets.FieldInfo, me user) content {
 	var c content
 	if d.cfg.assigns {
 		c.AssigneeID = me.ID
 	}
 	for _, f := range fields {
-		if !d.maps(f.ID, f.Name) {
+		if !d.isMapped(f.ID, f.Name) {
 			continue
 		}
 		value := "1"

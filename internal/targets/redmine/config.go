@@ -40,8 +40,8 @@ type config struct {
 	linkField   string
 	priority    string // name or number; empty: Redmine's default
 	key         secret.String
-	// mapped are the further fields that the mapping fills, by name or number,
-	// and assigns tells whether it wants an assignee.
+	// mapped are the custom fields that the mapping fills, by name or number,
+	// and assigns reports whether it wants an assignee.
 	mapped  []string
 	assigns bool
 }

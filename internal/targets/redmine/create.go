@@ -21,7 +21,7 @@ func (d *driver) Create(ctx context.Context, draft targets.Draft) (targets.Issue
 	if d.dropped.Load() {
 		return targets.Issue{}, d.droppedMarker()
 	}
-	body, err := d.body(res, draft)
+	body, err := d.prepareIssueRequestBody(res, draft)
 	if err != nil {
 		return targets.Issue{}, err
 	}
@@ -34,17 +34,17 @@ func (d *driver) Create(ctx context.Context, draft targets.Draft) (targets.Issue
 		return targets.Issue{}, wire.Unreadable("create issue", fmt.Errorf("no issue in the answer"))
 	}
 	// This issue is known by its id; the next one must not be risked.
-	if !reply.Issue.carries(res.markerID, draft.Marker) {
+	if !reply.Issue.hasMarker(res.markerID, draft.Marker) {
 		d.dropped.Store(true)
 	}
-	return d.portable(res, reply.Issue), nil
+	return d.toIssue(res, reply.Issue), nil
 }
 
 func (d *driver) droppedMarker() *fault.Error {
 	return invalid("create issue", "Redmine does not keep the custom field %q of new issues. Ask a Redmine admin to enable it for this project and tracker and for the API key's account.", d.cfg.markerField)
 }
 
-func (d *driver) body(res *resolved, draft targets.Draft) (newIssue, error) {
+func (d *driver) prepareIssueRequestBody(res *resolved, draft targets.Draft) (newIssue, error) {
 	c, err := d.content(res, draft)
 	if c.PriorityID == 0 {
 		c.PriorityID = res.priorityID
@@ -70,7 +70,7 @@ func (d *driver) content(res *resolved, draft targets.Draft) (content, error) {
 // Where what was looked up before is out of date, the create is asked for once
 // more.
 func (d *driver) explain(ctx context.Context, before *resolved, draft targets.Draft, sent content, err error) error {
-	said, isRefusal := refusedSaid(err)
+	sentences, isRefusal := sentencesOf(err)
 	if !isRefusal {
 		return d.explainDenied(ctx, err)
 	}
@@ -83,7 +83,7 @@ func (d *driver) explain(ctx context.Context, before *resolved, draft targets.Dr
 	if failed != nil {
 		return err // it says enough
 	}
-	explained := d.explainFields(fields, sent, said, err)
+	explained := d.explainFields(fields, sent, sentences, err)
 	if why == nil && (outdated(before, now, draft.Fields, fields) || d.lostAssignee(ctx, now, draft.Assignee)) {
 		return targets.Stale(explained)
 	}

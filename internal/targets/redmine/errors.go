@@ -25,12 +25,12 @@ const keyAccount = "the API key's account"
 // that it has no such thing.
 var errWordless = errors.New("HTTP status 404 without a body")
 
-// refusedError keeps the sentences of a 422.
-type refusedError struct{ said []string }
+// apiError keeps the sentences of a 422.
+type apiError struct{ sentences []string }
 
-func (e *refusedError) Error() string { return "refused: " + strings.Join(e.said, "; ") }
+func (e *apiError) Error() string { return "refused: " + strings.Join(e.sentences, "; ") }
 
-func refusals(body []byte) []string {
+func readSentences(body []byte) []string {
 	var r errorsReply
 	if json.Unmarshal(body, &r) != nil {
 		return nil
@@ -38,17 +38,17 @@ func refusals(body []byte) []string {
 	return r.Errors
 }
 
-func refusal(said []string) string {
+func refusal(sentences []string) string {
 	const advice = ". Ask your admin to change that in Redmine or in the integration's settings."
-	what := text.Title(strings.Join(said, ", "), text.MaxPublic-len("Redmine: ")-len(advice))
+	what := text.Title(strings.Join(sentences, ", "), text.MaxPublic-len("Redmine: ")-len(advice))
 	return "Redmine: " + strings.TrimRight(what, ".") + advice
 }
 
-// refusedSaid gives the sentences of a 422 that is somewhere in err.
-func refusedSaid(err error) ([]string, bool) {
-	var refused *refusedError
-	if errors.As(err, &refused) {
-		return refused.said, true
+// sentencesOf returns the sentences of a 422 that is somewhere in err.
+func sentencesOf(err error) ([]string, bool) {
+	var apiErr *apiError
+	if errors.As(err, &apiErr) {
+		return apiErr.sentences, true
 	}
 	return nil, false
 }
@@ -71,9 +71,9 @@ func (c client) refine(r outbound.Reply, verdict *fault.Error) *fault.Error {
 	case r.Status == http.StatusNotFound && len(r.Body) == 0:
 		verdict.Err = errWordless
 	case r.Status == http.StatusUnprocessableEntity:
-		if said := refusals(r.Body); len(said) > 0 {
-			verdict.Err = &refusedError{said: said}
-			verdict.Public = refusal(said)
+		if sentences := readSentences(r.Body); len(sentences) > 0 {
+			verdict.Err = &apiError{sentences: sentences}
+			verdict.Public = refusal(sentences)
 		}
 	case r.Status >= 300 && r.Status < 400:
 		verdict.Public = "Redmine's address leads elsewhere. Ask your admin to check settings.url (https? a login page in front of it?)."
@@ -84,13 +84,13 @@ func (c client) refine(r outbound.Reply, verdict *fault.Error) *fault.Error {
 // ownWords reports whether a refusal's body is Redmine's: a list of errors, or
 // what Rails writes when a request fails.
 func ownWords(body []byte) bool {
-	var said struct {
+	var reply struct {
 		Errors []string `json:"errors"`
 		Status int      `json:"status"`
 		Error  string   `json:"error"`
 	}
-	if json.Unmarshal(body, &said) == nil {
-		return len(said.Errors) > 0 || said.Status > 0 && said.Error != ""
+	if json.Unmarshal(body, &reply) == nil {
+		return len(reply.Errors) > 0 || reply.Status > 0 && reply.Error != ""
 	}
 	return bytes.Contains(body, []byte("<title>Redmine 500 error</title>"))
 }
@@ -98,7 +98,7 @@ func ownWords(body []byte) bool {
 // explainIssue looks closer at a refused read or change of an issue.
 func (d *driver) explainIssue(ctx context.Context, op, id string, err error) error {
 	return wire.Absence{Op: op, Tracker: name, Issue: issueName(id), Account: keyAccount,
-		Own: errors.Is(err, errWordless), CheckPlace: d.provePlace}.Explain(ctx, d.explainDenied(ctx, err))
+		Own: errors.Is(err, errWordless), CheckPlace: d.checkPlace}.Explain(ctx, d.explainDenied(ctx, err))
 }
 
 // explainDenied tells a permission that is missing from a REST API that is
@@ -107,15 +107,16 @@ func (d *driver) explainDenied(ctx context.Context, err error) error {
 	if err == nil || fault.KindOf(err) != fault.Forbidden {
 		return err
 	}
-	if _, why := d.proveKey(ctx, ""); why != nil {
+	if _, why := d.authenticate(ctx, ""); why != nil {
 		return wire.Sure(why)
 	}
 	return err
 }
 
-// provePlace proves the key and that the project's issues can be read.
-func (d *driver) provePlace(ctx context.Context) error {
-	if _, err := d.proveKey(ctx, ""); err != nil {
+// checkPlace authenticates the key, and checks that the project's issues can be
+// read.
+func (d *driver) checkPlace(ctx context.Context) error {
+	if _, err := d.authenticate(ctx, ""); err != nil {
 		return err
 	}
 	project, err := d.project(ctx)
@@ -129,16 +130,16 @@ func (d *driver) provePlace(ctx context.Context) error {
 	return nil
 }
 
-// meant finds the field that a refusal begins with, in any language. Rails
+// fieldOfSentence finds the field that a refusal begins with, in any language. Rails
 // writes a field's name in small letters, and spaces for dots and underscores.
-func meant(fields []targets.FieldInfo, sentence string) (best targets.FieldInfo, ok bool) {
+func fieldOfSentence(fields []targets.FieldInfo, sentence string) (best targets.FieldInfo, ok bool) {
 	plain := func(s string) string {
 		return strings.Join(strings.Fields(strings.NewReplacer(".", " ", "_", " ").Replace(strings.ToLower(s))), " ")
 	}
-	said := plain(sentence)
+	words := plain(sentence)
 	for _, f := range fields {
 		title := plain(strings.TrimSuffix(f.Name, "_id"))
-		if title != "" && len(title) >= len(plain(best.Name)) && strings.HasPrefix(said, title+" ") {
+		if title != "" && len(title) >= len(plain(best.Name)) && strings.HasPrefix(words, title+" ") {
 			best, ok = f, true
 		}
 	}
@@ -166,9 +167,9 @@ func (c content) has(id int) bool {
 
 // explainFields says of a refused create which field is too long, or missing:
 // one that a refusal is about and that was not sent.
-func (d *driver) explainFields(fields []targets.FieldInfo, sent content, said []string, err error) error {
-	for _, s := range said {
-		f, ok := meant(fields, s)
+func (d *driver) explainFields(fields []targets.FieldInfo, sent content, sentences []string, err error) error {
+	for _, s := range sentences {
+		f, ok := fieldOfSentence(fields, s)
 		if limit := text.StatedLimit(s, minLimit); limit > 0 {
 			if id := sent.longer(limit); id > 0 && (!ok || number(f.ID) == id) {
 				return targets.TooLong(err, strconv.Itoa(id), limit, s)

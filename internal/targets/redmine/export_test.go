@@ -24,9 +24,9 @@ type (
 
 func Pick(all []ref, name string) (ref, bool) { return pick(all, name) }
 
-func Carries(i issue, field int, marker targets.Marker) bool { return i.carries(field, marker) }
+func Carries(i issue, field int, marker targets.Marker) bool { return i.hasMarker(field, marker) }
 
 // ShownFormat returns the text format that a Redmine shows.
 func ShownFormat(ctx context.Context, http *outbound.Client, url, key string) string {
-	return newDriver(config{url: url, key: secret.New(key)}, http).shownFormat(ctx, &resolved{})
+	return newDriver(config{url: url, key: secret.New(key)}, http).readTextFormat(ctx, &resolved{})
 }

@@ -186,7 +186,7 @@ func (c client) customFields(ctx context.Context, res *resolved) (fields []custo
 	return fields, true, nil
 }
 
-// info is the field in everybody's words; ok is false for one that the plugin
+// info is the field in the shared form; ok is false for one that the plugin
 // cannot fill and need not.
 func (f customField) info(versions []targets.Option) (info targets.FieldInfo, ok bool) {
 	info = targets.FieldInfo{ID: strconv.Itoa(f.ID), Name: f.Name, Multiple: f.Multiple, Required: f.Required, Max: f.Max}
@@ -216,7 +216,7 @@ func (f customField) info(versions []targets.Option) (info targets.FieldInfo, ok
 	return info, true
 }
 
-// fill writes the draft's assignee and further fields.
+// fill writes the draft's assignee and custom fields.
 func (c *content) fill(draft targets.Draft) error {
 	c.AssigneeID = number(draft.Assignee)
 	for _, f := range draft.Fields {

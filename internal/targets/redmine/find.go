@@ -32,12 +32,12 @@ func (d *driver) FindAll(ctx context.Context, marker targets.Marker) ([]targets.
 	if len(found) == 0 {
 		// A revoked key reads as a stranger, who sees fewer issues: only a key
 		// that is good makes "none" true.
-		_, err := d.proveKey(ctx, "")
+		_, err := d.authenticate(ctx, "")
 		return nil, err
 	}
 	out := make([]targets.Issue, len(found))
 	for i, f := range found {
-		out[i] = d.portable(res, f)
+		out[i] = d.toIssue(res, f)
 	}
 	return out, nil
 }
@@ -56,15 +56,15 @@ func (d *driver) list(ctx context.Context, res *resolved, marker targets.Marker)
 		return nil, notRedmine(op, errors.New("the answer holds no list"))
 	}
 	for _, i := range reply.Issues {
-		if !i.carries(res.markerID, marker) {
+		if !i.hasMarker(res.markerID, marker) {
 			return nil, invalid(op, "Redmine does not search by the custom field %q. Ask a Redmine admin to tick \"Used as a filter\" for it and to show it to the API key's account.", d.cfg.markerField)
 		}
 	}
 	return reply.Issues, nil
 }
 
-// carries tells whether a custom field of the issue has exactly this value.
-func (i issue) carries(field int, marker targets.Marker) bool {
+// hasMarker reports whether a custom field of the issue has exactly this value.
+func (i issue) hasMarker(field int, marker targets.Marker) bool {
 	return slices.ContainsFunc(i.Fields, func(f fieldValue) bool {
 		value, ok := f.Value.(string)
 		return ok && f.ID == field && value == string(marker)

@@ -16,20 +16,20 @@ const maxFormatPage = 1 << 20
 // formatProbe looks different in each text format.
 const formatProbe = "2^(3) **b**"
 
-// proveFormat compares the text format in the settings with the server's. No
+// checkTextFormat compares the text format in the settings with the server's. No
 // answer of the API names it, so a Redmine that shows it nowhere is believed.
-func (d *driver) proveFormat(ctx context.Context, res *resolved) error {
-	shown := d.shownFormat(ctx, res)
+func (d *driver) checkTextFormat(ctx context.Context, res *resolved) error {
+	shown := d.readTextFormat(ctx, res)
 	if shown == "" || shown == d.cfg.textFormat {
 		return nil
 	}
 	return invalid("compare text formats", "Redmine's text format (Administration > Settings > General) is not %s. Ask your admin to set settings.textFormat to %s.", d.cfg.textFormat, shown)
 }
 
-// shownFormat reads the text format off Redmine's own preview, which strangers
+// readTextFormat reads the text format off Redmine's own preview, which strangers
 // may use unless everybody has to sign in, or off the editor on an issue's page.
 // It returns "" where neither tells.
-func (d *driver) shownFormat(ctx context.Context, res *resolved) string {
+func (d *driver) readTextFormat(ctx context.Context, res *resolved) string {
 	switch page := d.page(ctx, "/preview/text?"+url.Values{"text": {formatProbe}}.Encode()); {
 	case strings.Contains(page, "<sup>3</sup>") && strings.Contains(page, "<strong>b</strong>"):
 		return markdown

@@ -20,7 +20,7 @@ func (d *driver) Read(ctx context.Context, id string) (targets.Issue, error) {
 	if err != nil {
 		return targets.Issue{}, err
 	}
-	return d.portable(res, found), nil
+	return d.toIssue(res, found), nil
 }
 
 // Resolve implements targets.Resolver.
@@ -43,8 +43,8 @@ func (d *driver) read(ctx context.Context, id string) (issue, error) {
 	return reply.Issue, nil
 }
 
-// portable is an issue in everybody's words.
-func (d *driver) portable(res *resolved, i issue) targets.Issue {
+// toIssue converts an issue to the shared form.
+func (d *driver) toIssue(res *resolved, i issue) targets.Issue {
 	id := strconv.Itoa(i.ID)
 	out := targets.Issue{ID: id, Key: "#" + id, URL: d.cfg.url + "/issues/" + id, Title: i.Subject, Status: i.Status.Name, Progress: targets.Started}
 	switch {

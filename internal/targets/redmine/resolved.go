@@ -155,13 +155,13 @@ func (d *driver) fields(ctx context.Context, res *resolved) error {
 		res.markerID = found.ID
 	}
 	if res.linkID == 0 {
-		wanted := d.cfg.linkField
-		if wanted == "" {
-			wanted = defaultLinkField
+		linkField := d.cfg.linkField
+		if linkField == "" {
+			linkField = defaultLinkField
 		}
-		found, ok := pick(visible, wanted)
+		found, ok := pick(visible, linkField)
 		if !ok && d.cfg.linkField != "" {
-			return invalid("find link field", "Redmine shows no custom field %q for these issues. Ask your admin to correct settings.linkField (a field's number always works), or to leave it out.", wanted)
+			return invalid("find link field", "Redmine shows no custom field %q for these issues. Ask your admin to correct settings.linkField (a field's number always works), or to leave it out.", linkField)
 		}
 		res.linkID = found.ID
 	}
@@ -177,8 +177,8 @@ func (d *driver) noMarkerField(whole bool) *fault.Error {
 }
 
 // pick finds a thing by its number or its name.
-func pick(all []ref, wanted string) (ref, bool) {
-	return targets.Pick(all, wanted, func(r ref) []string { return []string{strconv.Itoa(r.ID), r.Name} })
+func pick(all []ref, name string) (ref, bool) {
+	return targets.Pick(all, name, func(r ref) []string { return []string{strconv.Itoa(r.ID), r.Name} })
 }
 
 func names(all []ref) string {

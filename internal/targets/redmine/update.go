@@ -36,7 +36,7 @@ func (d *driver) Update(ctx context.Context, id string, draft targets.Draft) (ta
 		return targets.Issue{}, &fault.Error{Op: op, Kind: fault.Forbidden,
 			Public: fmt.Sprintf("Redmine lets the API key's account not edit issue #%s. Ask a Redmine admin for a role with the permission Edit issues, and to see that the workflow does not make the subject read-only.", id)}
 	}
-	return d.portable(res, now), nil
+	return d.toIssue(res, now), nil
 }
 
 func (d *driver) change(ctx context.Context, op, id string, change changeIssue) error {

@@ -76,7 +76,7 @@ type usersReply struct {
 
 type roleReply struct {
 	Role struct {
-		// Assignable tells whether issues can be given to members with the
+		// Assignable reports whether issues can be given to members with the
 		// role; nil: Redmine is too old to say.
 		Assignable  *bool    `json:"assignable"`
 		Permissions []string `json:"permissions"`

@@ -41,7 +41,7 @@ func TestCreateBodies(t *testing.T) {
 	for _, format := range []string{textile, markdown, commonMark} {
 		t.Run(format, func(t *testing.T) {
 			d := newDriver(config{textFormat: format}, nil)
-			body, err := d.body(&resolved{description: maxDescription, projectID: 1, trackerID: 2, markerID: 7, linkID: 8, priorityID: 3}, targets.Draft{Marker: "pb-abc", Title: "A wish",
+			body, err := d.prepareIssueRequestBody(&resolved{description: maxDescription, projectID: 1, trackerID: 2, markerID: 7, linkID: 8, priorityID: 3}, targets.Draft{Marker: "pb-abc", Title: "A wish",
 				Description: doc, Link: "https://example.productboard.com/1", Reporter: "Jane Doe <jane@example.com>"})
 			require.NoError(t, err)
 			got, err := json.MarshalIndent(body, "", "  ")
@@ -65,10 +65,10 @@ func TestReadsARecordedIssue(t *testing.T) {
 	require.NoError(t, json.Unmarshal(recorded, &reply))
 	d := newDriver(config{url: "https://r"}, nil)
 	assert.Equal(t, targets.Issue{ID: "1", Key: "#1", URL: "https://r/issues/1", Title: "x", Status: "New"},
-		d.portable(&resolved{first: map[int]int{2: 1}}, reply.Issue))
-	assert.True(t, reply.Issue.carries(1, "pb-x"))
-	assert.False(t, reply.Issue.carries(1, "pb"))
-	assert.False(t, reply.Issue.carries(2, "pb-x"))
+		d.toIssue(&resolved{first: map[int]int{2: 1}}, reply.Issue))
+	assert.True(t, reply.Issue.hasMarker(1, "pb-x"))
+	assert.False(t, reply.Issue.hasMarker(1, "pb"))
+	assert.False(t, reply.Issue.hasMarker(2, "pb-x"))
 }
 
 // Whatever Redmine, or something in front of it, answers to a create: no
@@ -118,7 +118,7 @@ func TestMeant(t *testing.T) {
 		"":                                    "",
 		"Status of Cost centre no 1 is wrong": "",
 	} {
-		got, _ := meant(fields, sentence)
+		got, _ := fieldOfSentence(fields, sentence)
 		assert.Equal(t, want, got.ID, sentence)
 	}
 }

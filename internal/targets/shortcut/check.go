@@ -31,6 +31,6 @@ func (d *driver) Check(ctx context.Context) error {
 			return err
 		}
 	}
-	_, err := d.carriers(ctx, "pb-check")
+	_, err := d.searchByMarker(ctx, "pb-check")
 	return err
 }

@@ -31,18 +31,18 @@ func (d *driver) Create(ctx context.Context, draft targets.Draft) (targets.Issue
 	if draft.Assignee != "" {
 		s.Owners = []string{draft.Assignee}
 	}
-	var made story
-	if err := d.change(ctx, op, http.MethodPost, "/stories", s, whole(&made)); err != nil {
+	var created story
+	if err := d.change(ctx, op, http.MethodPost, "/stories", s, whole(&created)); err != nil {
 		if names(err, rememberedFields()...) {
 			d.resolved.Forget() // the workspace has changed
 			return targets.Issue{}, targets.Stale(err)
 		}
 		return targets.Issue{}, err
 	}
-	if made.ID == 0 {
+	if created.ID == 0 {
 		return targets.Issue{}, wire.Unreadable(op, errors.New("no story in the answer"))
 	}
-	return portable(res, made), nil
+	return toIssue(res, created), nil
 }
 
 // texts fills in what create and update have in common.

@@ -21,19 +21,19 @@ func (c client) refine(r outbound.Reply, verdict *fault.Error) *fault.Error {
 	if verdict == nil {
 		return nil
 	}
-	var said failure
-	own := json.Unmarshal(r.Body, &said) == nil && said.Message != ""
+	var reply failure
+	own := json.Unmarshal(r.Body, &reply) == nil && reply.Message != ""
 	if e := wire.Foreign(name, r, own); e != nil {
 		return e
 	}
 	verdict.Ref = r.Header.Get("X-Request-Id")
-	details := flatten("", said.Errors, 0)
+	details := flatten("", reply.Errors, 0)
 	if own || len(details) > 0 {
-		verdict.Err = &refusedError{status: r.Status, message: text.Title(said.Message, text.MaxPublic), details: details}
+		verdict.Err = &apiError{status: r.Status, message: text.Title(reply.Message, text.MaxPublic), details: details}
 	}
 	switch {
-	case r.Status == http.StatusForbidden && said.Message != "" && !strings.EqualFold(said.Message, http.StatusText(r.Status)):
-		verdict.Public = text.WithAdvice(name, said.Message, ". Ask a Shortcut admin to allow it to the token's member.")
+	case r.Status == http.StatusForbidden && reply.Message != "" && !strings.EqualFold(reply.Message, http.StatusText(r.Status)):
+		verdict.Public = text.WithAdvice(name, reply.Message, ". Ask a Shortcut admin to allow it to the token's member.")
 	case r.Status == http.StatusUnauthorized:
 		verdict.Public = "Shortcut refused the token. Ask your admin to renew it in the integration's settings."
 	case r.Status == http.StatusForbidden:
@@ -44,8 +44,8 @@ func (c client) refine(r outbound.Reply, verdict *fault.Error) *fault.Error {
 		switch {
 		case len(details) > 0:
 			verdict.Public = sentence(strings.Join(details, "; "))
-		case said.Message != "":
-			verdict.Public = sentence(said.Message)
+		case reply.Message != "":
+			verdict.Public = sentence(reply.Message)
 		}
 	case r.Status >= 300 && r.Status < 400:
 		verdict.Public = "Shortcut's address leads elsewhere. Ask your admin to check settings.url."
@@ -53,22 +53,22 @@ func (c client) refine(r outbound.Reply, verdict *fault.Error) *fault.Error {
 	return verdict
 }
 
-// refusedError is what Shortcut says of a refusal, and of which properties.
-type refusedError struct {
+// apiError is what Shortcut says of a refusal, and of which properties.
+type apiError struct {
 	status  int
 	message string
 	// details are "property: what is wrong".
 	details []string
 }
 
-func (e *refusedError) Error() string {
+func (e *apiError) Error() string {
 	return fmt.Sprintf("HTTP status %d: %s", e.status, text.Title(e.message+" "+strings.Join(e.details, "; "), text.MaxPublic))
 }
 
 // names reports whether a refusal is about one of these properties.
 func names(err error, properties ...string) bool {
-	var refused *refusedError
-	return errors.As(err, &refused) && slices.ContainsFunc(refused.details, func(detail string) bool {
+	var apiErr *apiError
+	return errors.As(err, &apiErr) && slices.ContainsFunc(apiErr.details, func(detail string) bool {
 		property, _, _ := strings.Cut(detail, ":")
 		property, _, _ = strings.Cut(property, ".")
 		return slices.Contains(properties, property)
@@ -104,16 +104,16 @@ func flatten(at string, errors map[string]any, depth int) []string {
 	return out
 }
 
-func sentence(said string) string {
-	return text.WithAdvice(name, said, ". Ask your admin to check the integration's settings.")
+func sentence(message string) string {
+	return text.WithAdvice(name, message, ". Ask your admin to check the integration's settings.")
 }
 
 // explain looks closer at a story that Shortcut does not return. The token sees
 // its whole workspace or nothing, so its workflows prove the place.
 func (d *driver) explain(ctx context.Context, op, id string, err error) error {
-	var said *refusedError
-	return wire.Absence{Op: op, Tracker: name, Issue: storyNamed(id), Account: "the token's member",
-		Own: errors.As(err, &said) && said.message == notFoundMessage,
+	var apiErr *apiError
+	return wire.Absence{Op: op, Tracker: name, Issue: storyName(id), Account: "the token's member",
+		Own: errors.As(err, &apiErr) && apiErr.message == notFoundMessage,
 		CheckPlace: func(ctx context.Context) error {
 			_, err := list[workflow](ctx, d.client, "read workflows", http.MethodGet, "/workflows", nil)
 			return err

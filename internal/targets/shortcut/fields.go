@@ -43,7 +43,7 @@ func (d *driver) ListFields(ctx context.Context) ([]targets.FieldInfo, error) {
 	return out, nil
 }
 
-// fill puts further fields into a story.
+// fill puts custom fields into a story.
 func fill(s *write, fields []targets.FieldValue) error {
 	for _, f := range fields {
 		value := f.Values[0]

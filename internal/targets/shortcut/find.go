@@ -21,20 +21,20 @@ func (d *driver) FindAll(ctx context.Context, marker targets.Marker) ([]targets.
 	if err != nil {
 		return nil, err
 	}
-	found, err := d.carriers(ctx, marker)
+	found, err := d.searchByMarker(ctx, marker)
 	if err != nil {
 		return nil, err
 	}
 	var out []targets.Issue
 	for _, s := range found {
-		out = append(out, portable(res, s))
+		out = append(out, toIssue(res, s))
 	}
 	return out, nil
 }
 
-// carriers asks for the stories with a marker in both ways, since a "none"
+// searchByMarker asks for the stories with a marker in both ways, since a "none"
 // that is wrong would make a second one. Their ids rise.
-func (d *driver) carriers(ctx context.Context, marker targets.Marker) ([]story, error) {
+func (d *driver) searchByMarker(ctx context.Context, marker targets.Marker) ([]story, error) {
 	const op = "find stories"
 	link := markerLink + string(marker)
 	linked, err := list[story](ctx, d.client, op, http.MethodGet, "/external-link/stories?"+url.Values{"external_link": {link}}.Encode(), nil)

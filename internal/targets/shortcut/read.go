@@ -21,7 +21,7 @@ func (d *driver) Read(ctx context.Context, id string) (targets.Issue, error) {
 	if err != nil {
 		return targets.Issue{}, err
 	}
-	return portable(res, found), nil
+	return toIssue(res, found), nil
 }
 
 // Resolve implements targets.Resolver.
@@ -33,7 +33,7 @@ func (d *driver) story(ctx context.Context, id string) (story, error) {
 	const op = "read story"
 	var found story
 	if !isID(id) {
-		return found, wire.UnknownID(op, name, storyNamed(id))
+		return found, wire.UnknownID(op, name, storyName(id))
 	}
 	if err := d.get(ctx, op, "/stories/"+id, whole(&found)); err != nil {
 		return found, d.explain(ctx, op, id, err)
@@ -44,9 +44,9 @@ func (d *driver) story(ctx context.Context, id string) (story, error) {
 	return found, nil
 }
 
-// portable is a story in everybody's words. A state that is not known
+// toIssue converts a story to the shared form. A state that is not known
 // yet is newer than what was looked up.
-func portable(res *resolved, s story) targets.Issue {
+func toIssue(res *resolved, s story) targets.Issue {
 	id := strconv.Itoa(s.ID)
 	out := targets.Issue{ID: id, Key: "sc-" + id, Title: s.Name, Progress: targets.Started}
 	if strings.HasPrefix(s.URL, "https://") {
@@ -67,7 +67,7 @@ func portable(res *resolved, s story) targets.Issue {
 	return out
 }
 
-func storyNamed(id string) string { return "story " + text.Title(id, 20) }
+func storyName(id string) string { return "story " + text.Title(id, 20) }
 
 func isID(id string) bool {
 	n, err := strconv.Atoi(id)

@@ -49,13 +49,13 @@ func (d *driver) Update(ctx context.Context, id string, draft targets.Draft) (ta
 	if changed.ID == 0 {
 		return targets.Issue{}, wire.Unreadable(op, errors.New("no story in the answer"))
 	}
-	return portable(res, changed), nil
+	return toIssue(res, changed), nil
 }
 
 // touch changes a story that exists.
 func (d *driver) touch(ctx context.Context, op, method, id, path string, body, out any) error {
 	if !isID(id) {
-		return wire.UnknownID(op, name, storyNamed(id))
+		return wire.UnknownID(op, name, storyName(id))
 	}
 	return d.explain(ctx, op, id, d.change(ctx, op, method, "/stories/"+id+path, body, out))
 }

@@ -116,7 +116,7 @@ type failure struct {
 }
 
 // manyItems is how many members, epics, fields or stories are expected at once;
-// Shortcut gives its lists without pages.
+// Shortcut returns its lists without pages.
 const manyItems = 500
 
 // whole is the answer with a story, an epic or an iteration, its text and its

@@ -90,7 +90,7 @@ type Fates struct {
 	Delete func(t *testing.T, id string)
 	// Trash throws an issue away so that people can restore it.
 	Trash func(t *testing.T, id string)
-	// Move gives an issue a new key, address or both.
+	// Move returns an issue a new key, address or both.
 	Move func(t *testing.T, id string)
 	// Hide keeps an issue from Mine's account; its project stays readable.
 	Hide func(t *testing.T, id string)
