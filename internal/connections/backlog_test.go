@@ -159,16 +159,16 @@ func TestAClosedTrackerStopsOnlyItsCalls(t *testing.T) {
 	env := redistest.Mini(t)
 	env.Advance(0)
 	s := NewStoreWith(env.Client, Timing{MaxRescueAfter: time.Minute}, TenantLimits{MaxInFlight: 1})
-	told := fails(t, s, pushed(t, s, 0))
+	settled := fails(t, s, pushed(t, s, 0))
 	w := pushed(t, s, 1)
-	env.Advance(told.Delay)
-	l, err := s.Begin(ctx, told.Key, told.Run)
+	env.Advance(settled.Delay)
+	l, err := s.Begin(ctx, settled.Key, settled.Run)
 	require.NoError(t, err)
 	require.Nil(t, l, "no slot for its reading back")
 	require.Nil(t, pushed(t, s, 2))
 	next, err := begin(t, s, w).Limited(ctx, time.Hour, 2*time.Minute, Failure{})
 	require.NoError(t, err)
-	require.Equal(t, told.Key, next.Next.Key)
+	require.Equal(t, settled.Key, next.Next.Key)
 	l = begin(t, s, next.Next)
 	require.Equal(t, Verify, l.Record.Step)
 	_, err = l.Verified(ctx)
@@ -438,9 +438,9 @@ func TestAnImportedButtonIsReadBackLate(t *testing.T) {
 		ctx := context.Background()
 		s := NewStore(env.Client, Timing{})
 		now := env.Client.Time(ctx).Val().UnixMilli()
-		told := Record{State: Progress, Generation: 1, Epoch: 1, Run: 3, Step: Settle, Owner: "a worker there", LeaseEnd: now + 5000,
+		exported := Record{State: Progress, Generation: 1, Epoch: 1, Run: 3, Step: Settle, Owner: "a worker there", LeaseEnd: now + 5000,
 			Issue: &targets.Issue{ID: "7"}, Click: Click{At: now}}
-		require.NoError(t, s.Import(ctx, []Entry{{Key: numbered(1), Record: told}}))
+		require.NoError(t, s.Import(ctx, []Entry{{Key: numbered(1), Record: exported}}))
 		rec, err := s.Get(ctx, numbered(1))
 		require.NoError(t, err)
 		require.Empty(t, rec.Owner)
@@ -549,7 +549,7 @@ func TestLinkAndResetKeepWithinTheLimit(t *testing.T) {
 	require.EqualValues(t, 1, usage(t, s).Connections)
 }
 
-func TestTimelineTellsEveryAttempt(t *testing.T) {
+func TestTimelineHasEveryAttempt(t *testing.T) {
 	ctx := context.Background()
 	env := redistest.Mini(t)
 	env.Advance(0)
@@ -570,7 +570,7 @@ func TestTimelineTellsEveryAttempt(t *testing.T) {
 	require.NoError(t, err)
 	events, err := s.History(ctx, someKey)
 	require.NoError(t, err)
-	type told struct {
+	type entry struct {
 		What, Outcome string
 		Side          fault.Side
 		Ref           string
@@ -578,12 +578,12 @@ func TestTimelineTellsEveryAttempt(t *testing.T) {
 		Took          time.Duration
 		State         State
 	}
-	var got []told
+	var got []entry
 	for _, e := range events {
-		got = append(got, told{e.What, e.Outcome, e.Side, e.Ref, e.Step, e.Took, e.State})
+		got = append(got, entry{e.What, e.Outcome, e.Side, e.Ref, e.Step, e.Took, e.State})
 	}
 	ms := time.Millisecond
-	require.Equal(t, []told{
+	require.Equal(t, []entry{
 		{"push", "", "", "", "", 0, Progress},
 		{"begin open", "", "", "", Open, 0, Progress},
 		{"create sent", "ok", "", "", Open, 20 * ms, Progress},

@@ -17,8 +17,8 @@ import (
 // bulk is how many records are treated at once by what treats all of them.
 const bulk = 200
 
-// batch runs one transition on many records of one shard: one round trip. What
-// Redis answers of one record alone is in failed, and stops no other.
+// batch runs one transition on many records of one shard, in one round trip. An
+// error of one record is in failed, and stops no other.
 func (s *Store) batch(ctx context.Context, op string, keys []Key, args func(i int) arguments) (out []outcome, failed []error, err error) {
 	if len(keys) == 0 {
 		return nil, nil, nil
@@ -61,8 +61,8 @@ func (s *Store) batch(ctx context.Context, op string, keys []Key, args func(i in
 }
 
 // DeleteIntegration removes every record of an integration with all that is
-// kept beside it, in batches; progress, if set, is told after each how many
-// are gone by now. Called again after it was interrupted, it goes on. Nobody
+// kept beside it, in batches. After each batch progress, if set, gets how many are
+// gone by now. Called again after it was interrupted, it goes on. Nobody
 // may push meanwhile: the integration has to be disabled, or gone, before.
 func (s *Store) DeleteIntegration(ctx context.Context, tenant, integration string, progress func(done int64)) error {
 	const op = "delete connections"
@@ -201,15 +201,15 @@ func (s *Store) Import(ctx context.Context, entries []Entry) error {
 	return nil
 }
 
-// importArguments is what import.lua asks for: records as they are to be
-// stored, with nobody at work on them.
+// importArguments returns the arguments of import.lua: records as they are to be
+// stored, without a lease.
 func (s *Store) importArguments(tenant, integration string, entries []Entry) ([]any, error) {
 	argv := make([]any, 0, 2+5*len(entries))
 	argv = append(argv, tenant, integration)
 	for _, e := range entries {
 		r := e.Record
 		if r.Owner != "" && (r.Step == Settle || r.Step == Verify) {
-			// What its worker told Productboard last may still be under way.
+			// What its worker sent to Productboard last may still be under way.
 			r.ReadBack = max(r.ReadBack, r.LeaseEnd+s.timing.SendWindow.Milliseconds())
 		}
 		r.Owner, r.LeaseEnd, r.RescueChecks = "", 0, 0

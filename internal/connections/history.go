@@ -60,8 +60,8 @@ func parseEvent(line string) (Event, error) {
 	return e, nil
 }
 
-// History tells what happened to a connection, oldest first: its latest
-// events, kept for Timing.Keep, or while its button shows an error.
+// History returns what happened to a connection, oldest first: its latest events,
+// kept for Timing.Keep, or while its button shows an error.
 func (s *Store) History(ctx context.Context, key Key) ([]Event, error) {
 	lines, err := s.rdb.LRange(ctx, historyKey(key), 0, -1).Result()
 	if err != nil {

@@ -48,9 +48,9 @@ func (s *Store) Resume(ctx context.Context, key Key, run int64, owner string) (*
 
 func (l *Lease) take(out outcome) { l.Record, l.Now = out.record, out.now }
 
-// Valid tells whether the lease is surely still ours by our own clock. It
-// must be asked right before anything is sent that another worker must not
-// send as well: a process that was frozen finds out here.
+// Valid reports whether the lease is surely still ours by our own clock. Call it
+// right before anything is sent that another worker must not send as well: a
+// process that was frozen finds out here.
 func (l *Lease) Valid() bool {
 	return !fencing || time.Since(l.born)-time.Duration(l.renewed.Load()) < l.store.timing.Lease
 }
@@ -131,16 +131,15 @@ func (l *Lease) Intend(ctx context.Context) error {
 	return err
 }
 
-// NotCreated records that the create that was intended was surely not carried
-// out.
+// NotCreated records that the intended create was surely not carried out.
 func (l *Lease) NotCreated(ctx context.Context) error {
 	_, err := l.change(ctx, "not_created", arguments{})
 	return err
 }
 
 // Opened records the issue; doing so twice is no error. With ErrLost, kept
-// tells whether the record, or whoever has the run now, will see to the issue;
-// otherwise the push was unlinked and the caller has to.
+// reports whether the record, or the run that follows, will see to the issue.
+// Otherwise the push was unlinked, and the caller has to.
 func (l *Lease) Opened(ctx context.Context, issue targets.Issue) (kept bool, err error) {
 	out, err := l.change(ctx, "opened", arguments{Epoch: l.Record.Epoch, Issue: keptIssue(issue), Note: issue.Key})
 	return err == nil || out.verdict == vKept, err
@@ -224,10 +223,10 @@ func (l *Lease) Park(ctx context.Context, delay time.Duration, why Failure) (*Ta
 	return out.task(l.key), err
 }
 
-// Lost tells whether err means that the lease is gone.
+// Lost reports whether err means that the lease is gone.
 func Lost(err error) bool { return errors.Is(err, ErrLost) }
 
-// WouldBeOverdue tells whether the deadline passes within a wait.
+// WouldBeOverdue reports whether the deadline passes within a wait.
 func (l *Lease) WouldBeOverdue(wait time.Duration) bool {
 	return l.Record.Deadline > 0 && l.Now+wait.Milliseconds() >= l.Record.Deadline
 }

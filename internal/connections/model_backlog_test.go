@@ -31,7 +31,7 @@ const (
 // backlogBudget is what may still happen.
 type backlogBudget struct {
 	Push, Unlink int8
-	Kill         int8 // a worker, or whoever was about to queue
+	Kill         int8 // a worker, or what was about to queue
 	Requeue      int8 // a push is tried again later
 	Delay        int8 // a tick passes although somebody could go on
 }
@@ -200,8 +200,8 @@ func (m *backlogModel) intern(text string, by float64) int32 {
 	}
 	doc := map[string]any{}
 	require.NoError(m.t, json.Unmarshal([]byte(text), &doc))
-	for _, told := range []string{"w", "a", "b", "x", "k", "i", "q"} {
-		delete(doc, told)
+	for _, name := range []string{"w", "a", "b", "x", "k", "i", "q"} {
+		delete(doc, name)
 	}
 	if doc["p"] == nil {
 		delete(doc, "c")

@@ -44,7 +44,7 @@ func TestModelMutants(t *testing.T) {
 		{"the younger of two issues stays connected", "rec.t = a.issue\n    changed", "changed", rules{window: true}, budget{Push: 1, Freeze: 1}, forgotten},
 		{"the last reading is forgotten", "if rec.v then return queue('verify', math.max(rec.v - now, 0), 'read back') end", "", rules{}, budget{Push: 1, Unlink: 1}, shows},
 		{"any reading is the last", "rec.v and rec.v <= now then", "rec.v then", rules{}, budget{Push: 1, Unlink: 1}, shows},
-		{"who is fenced off is not waited for", "if not told then fence_off() end", "", rules{}, freeze, shows},
+		{"who is fenced off is not waited for", "if not answered then fence_off() end", "", rules{}, freeze, shows},
 		{"who is fenced off is waited for as if it had no lease", "", "", rules{shortSendWindow: true}, freeze, shows},
 		{"who lost the run to a second delivery is not waited for", "if rec.o ~= a.owner then fence_off() end", "", rules{}, budget{Push: 1, Unlink: 1, Kill: 1, Freeze: 1}, shows},
 		{"a dismiss or an unlink is read back once", "read_back(now + K.answer)\nend\n\n-- forsake", "end\n\n-- forsake", rules{}, budget{Push: 1, Dismiss: 1, Fault: 2}, shows},

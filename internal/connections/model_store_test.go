@@ -353,8 +353,8 @@ func (s *modelStore) document(text string) (doc map[string]any) {
 func (s *modelStore) intern(doc map[string]any) int32 {
 	// Who clicked; why it waits; the deadline and the number of attempts are
 	// choices in the model: a failure may always be the last one.
-	for _, told := range []string{"c", "w", "d", "a", "b"} {
-		delete(doc, told)
+	for _, name := range []string{"c", "w", "d", "a", "b"} {
+		delete(doc, name)
 	}
 	doc["g"] = 0.0
 	for _, until := range []string{"u", "v"} { // once over, always over

@@ -86,7 +86,7 @@ func explore(sc scenario) *model {
 	return m
 }
 
-// emit adds a state. goesOn tells that the step needs no bad luck and no
+// emit adds a state. goesOn says that the step needs no bad luck and no
 // click: from every state such steps must lead to an end.
 func (m *model) emit(what string, slot int8, goesOn bool, w world) {
 	if m.wrong != "" {
@@ -193,9 +193,9 @@ func (m *model) land(w world, i int) {
 	}
 	what := [...]string{anAnswer: "the answer to a click", aPut: "a PUT", aCreate: "a create"}[f.kind]
 	if f.kind == aCreate {
-		made := done.create(f.value)
+		created := done.create(f.value)
 		if waits {
-			done.workers[f.from].issue = made
+			done.workers[f.from].issue = created
 		}
 	} else {
 		done.shown = f.value

@@ -81,10 +81,10 @@ func (k *worker) forget() {
 	}
 }
 
-// creates tells whether a worker that stands here counts a create's deadline.
+// creates reports whether a worker that stands here counts a create's deadline.
 func (p place) creates() bool { return p == toCreate || p == toWrite || p == creating }
 
-// calls tells whether a worker that stands here is about to call out.
+// calls reports whether a worker that stands here is about to call out.
 func (p place) calls() bool {
 	switch p {
 	case toReread, toFind, toCreate, toTreatLate, toPut, toGet, toDeduplicate, toAssert, toFindOrphan, toTreatOrphan:
@@ -94,7 +94,7 @@ func (p place) calls() bool {
 	}
 }
 
-// waits tells whether a worker that stands here waits for a reply, see land.
+// waits reports whether a worker that stands here waits for a reply, see land.
 func (p place) waits() bool { return p == creating || p == putting || p == asserting }
 
 // enter decides what the record asks for: actions.run.step, and the first

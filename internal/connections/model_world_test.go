@@ -92,7 +92,7 @@ func (w *world) send(m message) {
 	panic("model: too many messages under way")
 }
 
-// create adds an issue and tells its number.
+// create adds an issue and returns its number.
 func (w *world) create(epoch int8) int8 {
 	for i := range w.issues {
 		if w.issues[i].epoch == 0 {
@@ -150,7 +150,7 @@ func (m message) order() int {
 }
 
 // normal makes one of states that differ only in names and in what nobody
-// reads any more. swapped tells that the two workers changed places.
+// reads any more. swapped reports whether the two workers changed places.
 func (w world) normal() (n world, swapped bool) {
 	for slot := range w.workers {
 		w.workers[slot].forget()
@@ -176,13 +176,13 @@ func (w world) normal() (n world, swapped bool) {
 	return w, swapped
 }
 
-// quiet tells whether nothing is left to do and nothing under way.
+// quiet reports whether nothing is left to do and nothing under way.
 func (m *model) quiet(w *world) bool {
 	return w.flying[0].kind == noMessage && w.workers == [2]worker{} &&
 		(w.kept.record == 0 || m.record(w.kept.record).Step == Idle)
 }
 
-// pass lets a tick pass, unless something has to happen before. busy tells
+// pass lets a tick pass, unless something has to happen before. busy says
 // that somebody could go on at once.
 func (m *model) pass(w world, busy bool) {
 	what := "a tick"

@@ -69,7 +69,7 @@ func (k Key) LogAttr() slog.Attr {
 	return slog.Group("", telemetry.KeyTenant, k.Tenant, telemetry.KeyIntegration, k.Integration, telemetry.KeyEntity, k.Entity)
 }
 
-// Valid tells whether each part is there, and can be told from the others in
+// Valid reports whether each part is there and can be told from the others, in
 // String and in the names of Redis' keys.
 func (k Key) Valid() bool {
 	for _, part := range []string{k.Tenant, k.Integration, k.Entity} {
@@ -135,7 +135,7 @@ type Record struct {
 	// ReadBack is when the button has to be read back for the last time: by
 	// then nothing that was sent earlier can overwrite it.
 	ReadBack int64 `json:"v,omitempty"`
-	// Intent tells that a create was about to be sent.
+	// Intent is set once a create was about to be sent.
 	Intent *Intent `json:"i,omitempty"`
 	// Recreated is how many more times duplicates have to be looked for. They are
 	// possible once a second create was sent for one epoch.

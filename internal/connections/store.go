@@ -103,7 +103,7 @@ func NewStoreWith(rdb redis.UniversalClient, timing Timing, limits TenantLimits)
 	return s
 }
 
-// Timing tells the timing in force.
+// Timing returns the timing in force.
 func (s *Store) Timing() Timing { return s.timing }
 
 // Texts of pushes that were never begun, or not again, in time.
@@ -138,7 +138,7 @@ type outcome struct {
 	granted *Task // runs of other records that got a slot
 }
 
-// arguments of a transition; which ones count is said in transitions.lua.
+// arguments of a transition. transitions.lua says which ones count.
 type arguments struct {
 	Run     int64    `json:"run,omitempty"`
 	Owner   string   `json:"owner,omitempty"`

@@ -5,26 +5,62 @@
 --       transition may pass a slot on to another record of its tenant.
 -- ARGV: 1 the transition, 2 tenant, 3 integration, 4 entity, 5 the transition's
 --       arguments as JSON (may be empty).
--- K are the timing and the limits in force. script.go puts their values in
--- place, and makes a script of its own for each transition, with those of the
--- functions below that it needs: a function that is made anew in each call
--- costs as much as a small command.
 -- Answer: verdict, record as JSON (empty: none), now in ms, with 'queued' how
 --         many ms the run has to wait before it may begin; then a name
 --         (integration:entity) and a run for each other run of the tenant that
 --         got a slot.
 --
--- Time is Redis' own: the clocks of our processes must not matter.
+-- Time is Redis' own: the clocks of our processes must not matter. All times are
+-- in milliseconds since 1970.
 --
 -- A record with something left to do is in one of two places. It is in flight,
 -- and then holds a slot: it is a member of its tenant's `slots`. Or it waits in
 -- its tenant's `backlog`, whose score says when it may begin, or since when it
 -- waits.
+--
+-- The fields of a record, as record.go names them. One letter each, since a
+-- deployment keeps millions of records.
+--   s   State        initial, progress, connected, error
+--   g   Generation   count of clicks that changed something
+--   e   Epoch        count of issues that were wanted
+--   r   Run          number of the current run, the fencing token
+--   p   Step         open, settle, verify, cleanup; none: nothing is left to do
+--   o   Owner        name of the worker that has the lease
+--   u   LeaseEnd     time
+--   b   -            time of the latest begin or report; only for the history
+--   d   Deadline     time; none while parked
+--   z   Parked       ms that were left until the deadline, and 1 more
+--   a   Attempts     count of tries that count
+--   k   RescueChecks count, at most 8, of times the rescuer found the run still queued
+--   f   Lost         count of workers that fell silent, one after the other
+--   c   Click        at: At, time; n: Name; m: Email
+--   lc  LastClick    time
+--   v   ReadBack     time of the last reading back
+--   i   Intent       at: At, time; n: Sent, count; ok: Resolved; b: BMPOnly
+--   q   Recreated    count of times that duplicates are still to be looked for
+--   t   Issue        i: ID; k: Key; u: URL; n: Title; s: Status; p: Progress; c: Color
+--   x   Failure      m: Message; k: Kind; s: Side; f: Ref
+--   w   LastFailure  as x
+--   l   Orphans      list of: e: Epoch; i: Intent; t: Issue; q: Recreated
+--
+-- script.go parses the layout of this file and makes a script of its own for each
+-- transition. That script has only the functions that the transition comes to:
+-- Lua makes each function anew in each call, which costs as much as a small
+-- command. So keep to this layout:
+--   * A function begins with `local function NAME(` at the start of a line. It ends
+--     with ` end` on that line, or with `end` alone at the start of a line.
+--   * A transition begins with `ops['NAME'] =` and a function without arguments on
+--     that line, and ends with `end` alone at the start of a line.
+--   * What lies between a line that begins with `-- only NAME:` and the next line
+--     `-- end` is in the script of that transition alone.
+--   * A function is found by its calls, `NAME(`; pass none as a value.
+--   * A name behind K and a dot is a constant, the timing or a limit in force.
+--     script.go puts its value there, also in comments.
 
 local t = redis.call('TIME')
 local now = tonumber(t[1]) * 1000 + math.floor(tonumber(t[2]) / 1000)
 local records, op, tenant, integration, entity = KEYS[1], ARGV[1], ARGV[2], ARGV[3], ARGV[4]
--- Every record is made of such arguments: none may fill the hash of all.
+-- A record is made of such arguments, and one hash holds all of an integration.
 if #ARGV[5] > K.arguments then return redis.error_reply('ERR the arguments of ' .. op .. ' have ' .. #ARGV[5] .. ' bytes, more than ' .. K.arguments) end
 local a = ARGV[5] ~= '' and cjson.decode(ARGV[5]) or {}
 local tag = string.match(records, '^[^}]*}:')
@@ -40,7 +76,7 @@ local was = raw and rec.s
 local parked = raw and rec.z
 
 -- only push: the first click on an item, which is what most answers wait for.
--- It does what the push below does, without a function to be made.
+-- It does what the push below does, and makes no function.
 if not raw then
   local m = redis.call('HMGET', meta, 'maxinflight', 'maxqueued', 'maxconnections', 'pushespersecond', 'n', 'next')
   local n, at = tonumber(m[5] or 0), math.max(tonumber(m[6] or 0), now)
@@ -59,7 +95,7 @@ if not raw then
 end
 -- end
 
--- What a worker reports is timed by steps: from its lease, or its last report.
+-- The time that a worker's report took counts from its lease, or its last report.
 local report = a.owner and op ~= 'begin'
 local step_was, took = rec.p, rec.b and now - rec.b
 -- changed is the date for lists where it is not that of a new state.
@@ -226,11 +262,11 @@ local function erase(after)
   if redis.call('SREM', slots, id) == 1 then pass_slots(K.pass, after) end
 end
 
--- The button has to be read back once more, not before t.
+-- read_back has the button read back once more, not before t.
 local function read_back(t) rec.v = math.max(rec.v or 0, t) end
 
--- What a worker told Productboard last may still be under way when it loses
--- the record.
+-- fence_off has the button read back once more: what a worker sent to Productboard
+-- last may still be under way when it loses the record.
 local function fence_off()
   if rec.o and (rec.p == 'settle' or rec.p == 'verify') then read_back(now + K.sendwindow) end
 end
@@ -251,10 +287,10 @@ end
 -- that a slot is known to be free.
 local function queue(step, delay, what, free)
   -- Here Productboard has answered.
-  local told = op == 'settled' or op == 'verified' or op == 'deduplicated'
-  if not told then fence_off() end
+  local answered = op == 'settled' or op == 'verified' or op == 'deduplicated'
+  if not answered then fence_off() end
   if op ~= 'park' then unpark() end
-  -- Whoever reports has lived through it.
+  -- A worker that reports has not been lost.
   if op ~= 'rescue' and op ~= 'requeue' and not a.keep then rec.f = nil end
   rec.r = rec.r + 1
   rec.o, rec.u, rec.k, rec.b = nil, nil, nil, nil
@@ -280,14 +316,14 @@ end
 
 local function mine() return raw and rec.p and (K.unfenced or rec.r == a.run and rec.o == a.owner) end
 
--- go_on is when a worker may be silent until, once more.
+-- go_on renews the lease.
 local function go_on(verdict, what)
   rec.u = now + K.lease
   if what then rec.b = now end
   return save(verdict, rec.u, what)
 end
 
--- clear is a button that shows nothing any more.
+-- clear makes the button show nothing any more.
 local function clear()
   rec.g = rec.g + 1
   rec.s, rec.a, rec.x, rec.w, rec.d, rec.z = 'initial', nil, nil, nil, nil, nil
@@ -358,16 +394,16 @@ ops['retry'] = function()
   return ops['push']()
 end
 
--- overfull tells that the record would be one more than the tenant may have.
+-- overfull reports whether the record would be one more than the tenant may have.
 local function overfull()
   if raw then return false end
   local m = redis.call('HMGET', meta, 'n', 'maxconnections')
   return tonumber(m[1] or 0) >= tonumber(m[2] or K.maxconnections)
 end
 
--- Nothing can be done for the push now: it is answered with the reason. One
--- that is under way goes on when that is over; it is told that it was clicked,
--- since the answer must not be what stays on the button.
+-- Nothing can be done for the push now: it is answered with the reason. A push
+-- that is under way goes on when that is over. The click is recorded, since its
+-- answer must not be what stays on the button.
 ops['reject_click'] = function()
   if overfull() then return answer('many') end
   rec.lc = now
@@ -493,8 +529,8 @@ ops['opened'] = function()
   end
   if raw and rec.e == a.epoch and (rec.t or rec.i) then
     -- The push stands. The client may have sent this again because the reply
-    -- was lost; or the run has changed hands, and whoever has it finds the
-    -- issue by its marker.
+    -- was lost. Or the run is over, and the next one finds the issue by its
+    -- marker.
     if mine() and rec.p == 'settle' and rec.t and rec.t.i == a.issue.i then return answer('ok') end
     return answer('kept')
   end
@@ -578,8 +614,8 @@ ops['hand_back'] = function()
   if a.counted then rec.a = (rec.a or 0) + 1 end
   if a.bmp and rec.i then rec.i.b = true end
   rec.w = a.failure
-  -- The first to be told says for how long; who is told so meanwhile may have
-  -- been given a later time of its own.
+  -- The first run that finds out says for how long. Others may meanwhile have got
+  -- a later time of their own.
   if a.closed then redis.call('SET', tag .. 'o:' .. tenant .. '/' .. integration, '', 'PX', a.closed, 'NX') end
   return queue(rec.p, a.delay or 0, 'handed back')
 end
