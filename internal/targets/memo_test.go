@@ -39,6 +39,26 @@ func TestMemo(t *testing.T) {
 	assert.Equal(t, 3, get(next))
 }
 
+func TestRemembered(t *testing.T) {
+	calls := 0
+	r := targets.Remember(func(context.Context) (int, error) { calls++; return calls, nil })
+	_, ok := r.Last()
+	assert.False(t, ok, "nothing is known yet")
+	for _, want := range []int{1, 1} {
+		got, err := r.Get(t.Context())
+		require.NoError(t, err)
+		assert.Equal(t, want, got)
+	}
+	_, err := r.Renew(t.Context())
+	require.NoError(t, err)
+	last, ok := r.Last()
+	assert.True(t, ok)
+	assert.Equal(t, 2, last)
+	r.Forget()
+	_, ok = r.Last()
+	assert.False(t, ok)
+}
+
 func TestMemoTakesManyCallers(t *testing.T) {
 	var m targets.Memo[string]
 	var all sync.WaitGroup

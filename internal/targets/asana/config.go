@@ -60,7 +60,7 @@ func isGID(s string) bool {
 	return s != "" && len(s) <= 32 && strings.Trim(s, "0123456789") == ""
 }
 
-// settingFields are the settings beside those that every kind has.
+// settingFields returns the settings beside those that every kind has.
 func settingFields() []settings.Field {
 	return []settings.Field{
 		{Name: setURL, Type: settings.TypeURL, Default: hosted, Example: hosted, Help: "Asana's address; there is only one."},
@@ -72,7 +72,7 @@ func settingFields() []settings.Field {
 	}
 }
 
-// credentialFields are the credentials.
+// credentialFields returns the credentials.
 func credentialFields() []settings.Field {
 	return []settings.Field{
 		{Name: credToken, Secret: true, Example: "file:asana.token", Help: "Personal access token, or a service account's. Either this or oauthToken."},

@@ -55,7 +55,7 @@ func (c client) refine(r outbound.Reply, verdict *fault.Error) *fault.Error {
 	return verdict
 }
 
-// apiError is what Asana says of a refusal: the first of its messages.
+// apiError holds what Asana says of a refusal: the first of its messages.
 type apiError struct {
 	status  int
 	message string
@@ -100,7 +100,7 @@ func (d *driver) explain(ctx context.Context, op, id string, err error) error {
 		}}.Explain(ctx, err)
 }
 
-// notAsana is a read that brought something else than what Asana sends.
+// notAsana returns the error for an answer that Asana does not send.
 func notAsana(op string, err error) *fault.Error {
 	return wire.Stranger(op, name, "settings.url", err)
 }

@@ -15,7 +15,7 @@ import (
 // What Asana's API 1.0 sends and takes, as far as it is used here. None of it
 // leaves this folder.
 
-// escape is one segment of a path.
+// escape escapes one segment of a path.
 func escape(s string) string { return url.PathEscape(s) }
 
 type named struct {
@@ -181,7 +181,7 @@ func list[T any](ctx context.Context, c client, op, path string, query url.Value
 	return listWithin[T](ctx, c, op, path, query, pages, size, outbound.Items(size))
 }
 
-// listWithin is list with a bound for each page.
+// listWithin does what list does, with a bound for each page.
 func listWithin[T any](ctx context.Context, c client, op, path string, query url.Values, pages, size int, bound outbound.Bound) (all []T, whole bool, err error) {
 	if query == nil {
 		query = url.Values{}

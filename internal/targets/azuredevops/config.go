@@ -66,7 +66,7 @@ func number(s string) int {
 	return n
 }
 
-// settingFields are the settings beside those that every kind has.
+// settingFields returns the settings beside those that every kind has.
 func settingFields() []settings.Field {
 	return []settings.Field{
 		{Name: setURL, Type: settings.TypeURL, Default: hosted, Example: "https://tfs.example.com/tfs",
@@ -87,7 +87,7 @@ func settingFields() []settings.Field {
 	}
 }
 
-// credentialFields are the credentials.
+// credentialFields returns the credentials.
 func credentialFields() []settings.Field {
 	return []settings.Field{
 		{Name: credPAT, Secret: true, Example: "file:azuredevops.pat",

@@ -70,7 +70,7 @@ func (d *driver) prepareCreatePatch(ctx context.Context, res *resolved, draft ta
 	return ops, nil
 }
 
-// texts are title and description.
+// texts returns title and description as a patch.
 func (d *driver) texts(res *resolved, draft targets.Draft) []op {
 	title := draft.Title
 	for n := maxTitle; richtext.UTF16Len(title) > maxTitle; n-- {

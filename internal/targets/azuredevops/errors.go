@@ -129,7 +129,7 @@ func (r *resolved) tooLong(err error) error {
 	return err
 }
 
-// label is what people call the rule's field. The message names it in English
+// label returns what people call the rule's field. The message names it in English
 // and in most other languages; else its reference name's last part will do.
 func (r rule) label() string {
 	if m := regexp.MustCompile(`Rule Error for field (.+?)\. Error code`).FindStringSubmatch(r.Message); m != nil {
@@ -221,7 +221,7 @@ func fieldsAre(names []string) string {
 	return "fields " + strings.Join(names, ", ") + " are"
 }
 
-// sentence is Azure DevOps' own message without its code.
+// sentence returns Azure DevOps' own message without its code.
 func sentence(message string) string {
 	return sentenceWith(message, ". Ask your admin to check the integration's settings.")
 }
@@ -258,7 +258,7 @@ func (d *driver) explain(ctx context.Context, op, id string, err error) error {
 	}}.Explain(ctx, err)
 }
 
-// notAzure is a read that brought something else than what Azure DevOps sends.
+// notAzure returns the error for an answer that Azure DevOps does not send.
 func notAzure(op string, err error) *fault.Error {
 	return wire.Stranger(op, name, "settings.url and settings.organization", err)
 }

@@ -27,7 +27,7 @@ const (
 	fieldHistory     = "System.History"
 )
 
-// ours are the fields that other settings fill, or that no new item takes.
+// ours returns the fields that other settings fill, or that no new item takes.
 func ours() []string {
 	return []string{fieldTitle, fieldTags, fieldState, fieldType, fieldArea, fieldIteration, fieldAssignedTo, fieldHistory,
 		"System.Reason", "System.AreaId", "System.IterationId", "System.TeamProject", "System.Id", "System.Rev",

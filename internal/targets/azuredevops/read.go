@@ -67,7 +67,7 @@ func (d *driver) toIssue(ctx context.Context, w workItem) (targets.Issue, error)
 	return d.toIssueWith(w, states), nil
 }
 
-// toIssueWith is an item whose type has these states.
+// toIssueWith converts an item whose type has these states.
 func (d *driver) toIssueWith(w workItem, states []state) targets.Issue {
 	id := strconv.Itoa(w.ID)
 	out := targets.Issue{ID: id, Key: "#" + id, Title: w.text(fieldTitle), Status: w.text(fieldState), Progress: targets.Started, URL: d.page(d.cfg.project, id)}
@@ -97,7 +97,7 @@ func progress(category string) targets.Progress {
 
 func itemName(id string) string { return "work item #" + text.Title(id, 20) }
 
-// page is where a browser shows an item.
+// page returns the address where a browser shows an item.
 func (d *driver) page(project, id string) string {
 	return d.cfg.base + "/" + escape(project) + "/_workitems/edit/" + id
 }

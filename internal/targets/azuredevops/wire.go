@@ -157,14 +157,14 @@ func (p *pause) note(h http.Header, now time.Time) {
 	}
 }
 
-// escape is one segment of a path.
+// escape escapes one segment of a path.
 func escape(s string) string { return url.PathEscape(s) }
 
 func basic(user, password string) string {
 	return base64.StdEncoding.EncodeToString([]byte(user + ":" + password))
 }
 
-// wit is the address of a work item tracking resource of the project.
+// wit returns the address of a work item tracking resource of the project.
 func (c client) wit(path string, query url.Values) string {
 	return c.address("/"+escape(c.cfg.project)+"/_apis/wit/"+path, query)
 }
@@ -173,7 +173,7 @@ func (c client) address(path string, query url.Values) string {
 	return c.versioned(path, c.cfg.apiVersion, query)
 }
 
-// preview is the address of a resource of the project that versions before 7.0
+// preview returns the address of a resource of the project that versions before 7.0
 // have only as a preview; they refuse it under their plain number.
 func (c client) preview(path string) string {
 	version := c.cfg.apiVersion
@@ -199,7 +199,7 @@ func (c client) get(ctx context.Context, op, address string, out any) error {
 	return c.read(ctx, call)
 }
 
-// query is a read that is a POST.
+// query sends a read that is a POST.
 func (c client) query(ctx context.Context, op, address string, body, out any) error {
 	call, err := wire.JSONCall(op, http.MethodPost, address, body, out)
 	if err != nil {

@@ -65,7 +65,7 @@ func namePart(s string) bool {
 	return s != "" && len(s) <= maxNamePart && s != "." && s != ".." && !strings.ContainsFunc(s, notAllowed)
 }
 
-// settingFields are the settings beside those that every kind has.
+// settingFields returns the settings beside those that every kind has.
 func settingFields() []settings.Field {
 	return []settings.Field{
 		{Name: setURL, Type: settings.TypeURL, Required: true, Example: "https://gitea.example.com",
@@ -81,7 +81,7 @@ func settingFields() []settings.Field {
 	}
 }
 
-// credentialFields are the credentials.
+// credentialFields returns the credentials.
 func credentialFields() []settings.Field {
 	return []settings.Field{
 		{Name: credToken, Required: true, Secret: true, Example: "env:GITEA_TOKEN",

@@ -39,7 +39,7 @@ func (d *driver) Create(ctx context.Context, draft targets.Draft) (targets.Issue
 	return toIssue(created), nil
 }
 
-// names are the labels' names, ours first.
+// names returns the labels' names, ours first.
 func (d *driver) names(labels []string) []string {
 	out := []string{d.cfg.markerLabel}
 	for _, l := range labels {

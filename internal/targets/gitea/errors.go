@@ -14,7 +14,7 @@ import (
 	"pushbutton/internal/targets/wire"
 )
 
-// apiError is what Gitea says of a refusal: one text.
+// apiError holds what Gitea says of a refusal: one text.
 type apiError struct {
 	status  int
 	message string
@@ -55,7 +55,7 @@ func (c client) refine(r outbound.Reply, verdict *fault.Error) *fault.Error {
 	return verdict
 }
 
-// forbidden is the sentence for a 403. Advice about rights is given only where
+// forbidden returns the sentence for a 403. Advice about rights is given only where
 // Gitea names no other reason.
 func (c client) forbidden(repository, message string) string {
 	const advice = "Ask your admin for a token with issue: read and write, repository and user: read"
@@ -146,7 +146,7 @@ func (c client) noIssues(op, repository string) *fault.Error {
 	return invalid(op, "The Gitea repository %s has no issues of its own. Ask a Gitea admin to switch on the built-in issue tracker (Settings > Units), or your admin to name another repository.", repository)
 }
 
-// notGitea is a read that brought something else than what Gitea sends.
+// notGitea returns the error for an answer that Gitea does not send.
 func notGitea(op string, err error) *fault.Error {
 	return wire.Stranger(op, name, "settings.url", err)
 }

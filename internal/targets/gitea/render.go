@@ -13,7 +13,7 @@ func (d *driver) Render(draft targets.Draft) (body, format string) {
 	return issueText(draft), text.FormatMarkdown
 }
 
-// issueText is an issue's text with the marker at its end.
+// issueText returns an issue's text with the marker at its end.
 func issueText(draft targets.Draft) string {
 	marker := "\n\n" + draft.Marker.Comment()
 	return draft.Render(maxBody-len(marker), utf8.RuneCountInString, markdown) + marker

@@ -44,7 +44,7 @@ func (d *driver) restoreLabels(ctx context.Context, got issue, sent []int, names
 	return d.change(ctx, "add labels", http.MethodPost, strconv.Itoa(got.Number), "/labels", addLabels{Labels: labels}, nil)
 }
 
-// restoreMilestone is the same for the milestone.
+// restoreMilestone does the same for the milestone.
 func (d *driver) restoreMilestone(ctx context.Context, got issue, sent int) error {
 	if sent == 0 || got.Milestone != nil {
 		return nil

@@ -88,12 +88,12 @@ type newComment struct {
 	Body string `json:"body"`
 }
 
-// one is the answer with an issue, whose text may be the longest.
+// one returns the answer with an issue, whose text may be the longest.
 func one(i *issue) wire.Answer {
 	return wire.Answer{Into: i, Bound: outbound.One().WithTexts(1, maxBody)}
 }
 
-// many is the answer with a page of issues, a third of which may have the
+// many returns the answer with a page of issues, a third of which may have the
 // longest text.
 func many(list *[]issue) wire.Answer {
 	return wire.Answer{Into: list, Bound: outbound.Items(perPage).WithTexts(perPage/3, maxBody)}
@@ -112,7 +112,7 @@ func (c client) get(ctx context.Context, op, path string, out any) error {
 	return err
 }
 
-// page is get, and reports whether another page follows.
+// page does what get does, and reports whether another page follows.
 func (c client) page(ctx context.Context, op, path string, out any) (more bool, err error) {
 	reply, err := c.send(ctx, op, http.MethodGet, path, nil, out)
 	return strings.Contains(reply.Header.Get("Link"), `rel="next"`), wire.EndRead(op, err, notGitea)

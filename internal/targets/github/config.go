@@ -103,7 +103,7 @@ func apiRoot(address string) string {
 	}
 }
 
-// settingFields are the settings beside those that every kind has.
+// settingFields returns the settings beside those that every kind has.
 func settingFields() []settings.Field {
 	return []settings.Field{
 		{Name: setRepository, Required: true, Example: "acme/app",
@@ -125,7 +125,7 @@ func settingFields() []settings.Field {
 	}
 }
 
-// credentialFields are the credentials.
+// credentialFields returns the credentials.
 func credentialFields() []settings.Field {
 	return []settings.Field{
 		{Name: credToken, Secret: true, Example: "env:GITHUB_TOKEN",

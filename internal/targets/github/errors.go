@@ -78,7 +78,7 @@ func (c client) who() string {
 	return "token"
 }
 
-// forbidden is the sentence for a 403. Advice about rights is given only where
+// forbidden returns the sentence for a 403. Advice about rights is given only where
 // GitHub names no other reason. It names the permission that would do beside
 // every refusal, whatever the reason is.
 func (c client) forbidden(r outbound.Reply, apiErr *apiError) string {
@@ -98,7 +98,7 @@ func (c client) forbidden(r outbound.Reply, apiErr *apiError) string {
 	}
 }
 
-// denied is the sentence for a missing right of which GitHub says nothing.
+// denied returns the sentence for a missing right of which GitHub says nothing.
 func (c client) denied() string {
 	return fmt.Sprintf("GitHub does not allow this to the %s in %s.%s", c.who(), c.cfg.repository, adviceWrite)
 }
@@ -158,7 +158,7 @@ func rateLimited(r outbound.Reply, apiErr *apiError) (time.Duration, bool) {
 	}
 }
 
-// apiError is what GitHub says of a refusal.
+// apiError holds what GitHub says of a refusal.
 type apiError struct {
 	status int
 	// own reports whether it has the form of GitHub's errors.
@@ -304,7 +304,7 @@ func (d *driver) checkReadable(ctx context.Context, place string) error {
 	return err
 }
 
-// notGitHub is a read that brought something else than what GitHub sends.
+// notGitHub returns the error for an answer that GitHub does not send.
 func notGitHub(op string, err error) *fault.Error {
 	return wire.Stranger(op, name, "settings.url", err)
 }

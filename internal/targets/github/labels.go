@@ -37,7 +37,7 @@ func (d *driver) withKnownLabels(ctx context.Context, draft targets.Draft) (targ
 	return draft.WithoutLabels(name, rejected...), kept
 }
 
-// labels are the draft's and ours, each once; GitHub's do not tell case apart.
+// labels returns the draft's and ours, each once; GitHub's do not tell case apart.
 func (d *driver) labels(desired []string) []string {
 	out := []string{d.cfg.markerLabel}
 	for _, l := range desired {

@@ -64,7 +64,7 @@ func (d *driver) locate(ctx context.Context, op, id string) (targets.Issue, stri
 	}
 }
 
-// keyElsewhere is what people call an issue of another repository,
+// keyElsewhere returns what people call an issue of another repository,
 // "owner/name#7", as its page's address says.
 func keyElsewhere(i issue) string {
 	key := "#" + strconv.Itoa(i.Number)

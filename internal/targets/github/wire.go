@@ -103,12 +103,12 @@ type tokenReply struct {
 	ExpiresAt time.Time `json:"expires_at"`
 }
 
-// one is the answer with an issue, whose text may be the longest.
+// one returns the answer with an issue, whose text may be the longest.
 func one(i *issue) wire.Answer {
 	return wire.Answer{Into: i, Bound: outbound.One().WithTexts(1, maxBody)}
 }
 
-// many is the answer with a page of issues, a third of which may have the
+// many returns the answer with a page of issues, a third of which may have the
 // longest text.
 func many(list *[]issue) wire.Answer {
 	return wire.Answer{Into: list, Bound: outbound.Items(perPage).WithTexts(perPage/3, maxBody)}
@@ -129,13 +129,13 @@ func (c client) get(ctx context.Context, op, path string, out any) error {
 	return err
 }
 
-// page is get, and reports whether another page follows.
+// page does what get does, and reports whether another page follows.
 func (c client) page(ctx context.Context, op, path string, out any) (more bool, err error) {
 	reply, err := c.send(ctx, op, http.MethodGet, path, nil, out)
 	return strings.Contains(reply.Header.Get("Link"), `rel="next"`), wire.EndRead(op, err, notGitHub)
 }
 
-// getAs is get with a token of its own.
+// getAs does what get does, with another token.
 func (c client) getAs(ctx context.Context, token, op, path string, out any) error {
 	_, err := c.sendAs(ctx, token, op, http.MethodGet, path, nil, out)
 	return wire.EndRead(op, err, notGitHub)

@@ -52,7 +52,7 @@ func guide() targets.Guide {
 	}
 }
 
-// settingFields are the settings beside those that every kind has.
+// settingFields returns the settings beside those that every kind has.
 func settingFields() []settings.Field {
 	return []settings.Field{
 		{Name: setURL, Type: settings.TypeURL, Default: "https://gitlab.com", Example: "https://gitlab.example.com",
@@ -68,7 +68,7 @@ func settingFields() []settings.Field {
 	}
 }
 
-// credentialFields are the credentials.
+// credentialFields returns the credentials.
 func credentialFields() []settings.Field {
 	return []settings.Field{
 		{Name: credToken, Secret: true, Example: "file:gitlab.token",

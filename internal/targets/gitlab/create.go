@@ -95,7 +95,7 @@ func tooLong(err error, marker targets.Marker) error {
 	return err
 }
 
-// labels are names that GitLab takes: it drops one with a comma.
+// labels returns names that GitLab takes: it drops one with a comma.
 func labels(names []string) []string {
 	out := make([]string, 0, len(names)+1)
 	for _, l := range names {

@@ -27,7 +27,7 @@ const (
 	maxPermission = 120
 )
 
-// apiError is what GitLab says of a refusal.
+// apiError holds what GitLab says of a refusal.
 type apiError struct {
 	status    int
 	sentences []string
@@ -89,7 +89,7 @@ func (c client) refine(r outbound.Reply, verdict *fault.Error) *fault.Error {
 
 const spamAdvice = ". Ask a GitLab admin to exempt the token's account from the spam check."
 
-// forbidden is the sentence for a 403: GitLab's own reason, and advice on the
+// forbidden returns the sentence for a 403: GitLab's own reason, and advice on the
 // role only where it gives none.
 func (c client) forbidden(reply errorReply, reason string) string {
 	switch reply.code() {
@@ -240,7 +240,7 @@ func (d *driver) checkReading(ctx context.Context, id string, known *place) erro
 		issueName(id), text.Title(d.cfg.project, 60))}
 }
 
-// notGitLab is a read that brought something else than what GitLab sends.
+// notGitLab returns the error for an answer that GitLab does not send.
 func notGitLab(op string, err error) *fault.Error {
 	return wire.Stranger(op, name, "settings.url", err)
 }

@@ -91,6 +91,6 @@ func (i issue) hasMarker(marker targets.Marker) bool {
 	return slices.Contains(i.Labels, string(marker)) || strings.Contains(i.Description, hidden(marker))
 }
 
-// hidden is the marker as it stands in a description: a link definition that
+// hidden returns the marker as it stands in a description: a link definition that
 // no text uses is not shown. In an HTML comment GitLab's search would not see it.
 func hidden(marker targets.Marker) string { return "[//]: # (" + string(marker) + ")" }

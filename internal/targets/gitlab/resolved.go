@@ -95,7 +95,7 @@ func (d *driver) resolveSettings(ctx context.Context) (*resolved, error) {
 	return res, err
 }
 
-// closed is why a project takes no issue from anybody; nil: it does.
+// closed returns why a project takes no issue from anybody; nil if it does.
 func (d *driver) closed(found *place) error {
 	const op = "read project"
 	switch {

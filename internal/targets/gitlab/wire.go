@@ -124,7 +124,7 @@ const (
 	graphPath = "/api/graphql"
 )
 
-// one is the answer with an issue, whose text may be the longest.
+// one returns the answer with an issue, whose text may be the longest.
 func one(i *issue) wire.Answer {
 	return wire.Answer{Into: i, Bound: outbound.One().WithTexts(1, maxDescription)}
 }

@@ -198,7 +198,7 @@ func (d *driver) message(doc any, r outbound.Reply) string {
 
 const maxMessage = 300
 
-// sentence is what the person who clicked reads of a refusal.
+// sentence returns what the person who clicked reads of a refusal.
 func (d *driver) sentence(message string) string {
 	tail := " Ask your admin to change that in " + d.name + " or in the integration's settings."
 	what := strings.TrimRight(text.Title(message, text.MaxPublic-len(d.name)-len(": .")-len(tail)), ".")

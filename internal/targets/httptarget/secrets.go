@@ -49,24 +49,24 @@ func badForm(n parse.Node) bool {
 func badPipe(p *parse.PipeNode) bool {
 	found := false
 	for _, c := range p.Cmds {
-		given := found
+		hasIt := found
 		for _, a := range c.Args {
 			switch a := a.(type) {
 			case *parse.PipeNode:
 				if badPipe(a) {
 					return true
 				}
-				given = given || hasSecret(a)
+				hasIt = hasIt || hasSecret(a)
 			case *parse.ChainNode:
 				if hasSecret(a) {
 					return true
 				}
 			}
 		}
-		if given && !keepsForm(c) {
+		if hasIt && !keepsForm(c) {
 			return true
 		}
-		found = found || given || isSecret(c)
+		found = found || hasIt || isSecret(c)
 	}
 	return false
 }

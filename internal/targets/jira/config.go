@@ -146,7 +146,7 @@ func isID(s string) bool {
 	return s != "" && len(s) <= 18 && strings.Trim(s, "0123456789") == ""
 }
 
-// settingFields are the settings beside those that every kind has.
+// settingFields returns the settings beside those that every kind has.
 func settingFields() []settings.Field {
 	return []settings.Field{
 		{Name: setEdition, Default: cloud, Enum: []string{cloud, dataCenter}, Example: dataCenter,
@@ -172,7 +172,7 @@ func settingFields() []settings.Field {
 	}
 }
 
-// credentialFields are the credentials.
+// credentialFields returns the credentials.
 func credentialFields() []settings.Field {
 	return []settings.Field{
 		{Name: credAPIToken, Secret: true, Example: "env:JIRA_API_TOKEN",
@@ -184,7 +184,7 @@ func credentialFields() []settings.Field {
 	}
 }
 
-// open makes a driver of settings that were read.
+// open returns a driver for decoded settings.
 func open(c targets.Config, deps targets.Deps) (targets.Driver, error) {
 	cfg, errs := newConfig(c)
 	if len(errs) > 0 {

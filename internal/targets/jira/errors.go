@@ -133,7 +133,7 @@ func ref(h http.Header) string {
 	return ""
 }
 
-// apiError is what Jira said of a failure.
+// apiError holds what Jira said of a failure.
 type apiError struct {
 	status   int
 	messages []string
@@ -224,7 +224,7 @@ func fromJira(err error) bool {
 	return errors.As(err, &apiErr) && apiErr.fromJira
 }
 
-// refusal is the sentence for something Jira refused.
+// refusal returns the sentence for something Jira refused.
 func refusal(message string) string {
 	return text.WithAdvice(name, message, ". Ask your admin to change that in Jira or in the integration's settings.")
 }
@@ -273,9 +273,9 @@ func (d *driver) explain(res *resolved, sent edit, err error) error {
 	parts := apiErr.messages
 	for _, id := range slices.Sorted(maps.Keys(apiErr.fields)) {
 		f, known := res.fields[id]
-		_, given := sent.Fields[id]
+		_, isSent := sent.Fields[id]
 		_, changed := sent.Update[id]
-		if known && f.Required && !given && !changed {
+		if known && f.Required && !isSent && !changed {
 			e.Public = "Jira: field \"" + text.Title(f.Name, 100) + "\" is required in project " + res.projectKey + ". Ask your admin to map it in settings.fields."
 			return &e
 		}
@@ -316,7 +316,7 @@ func (d *driver) tooLong(res *resolved, apiErr *apiError, err error) error {
 	return nil
 }
 
-// notJira is a read that brought something else than what Jira sends.
+// notJira returns the error for an answer that Jira does not send.
 func notJira(op string, err error) *fault.Error {
 	return wire.Stranger(op, name, "settings.url and settings.edition", err)
 }

@@ -54,7 +54,7 @@ func guide() targets.Guide {
 	}
 }
 
-// settingFields are the settings beside those that every kind has.
+// settingFields returns the settings beside those that every kind has.
 func settingFields() []settings.Field {
 	return []settings.Field{
 		{Name: setURL, Type: settings.TypeURL, Default: "https://api.linear.app", Example: "https://linear-proxy.example.com",
@@ -72,7 +72,7 @@ func settingFields() []settings.Field {
 	}
 }
 
-// credentialFields are the credentials.
+// credentialFields returns the credentials.
 func credentialFields() []settings.Field {
 	return []settings.Field{
 		{Name: credAPIKey, Secret: true, Example: "file:linear.key",

@@ -126,7 +126,7 @@ func kindOf(errs []graphError) (fault.Kind, bool) {
 	return fault.Internal, false
 }
 
-// refusal is the sentence for who clicked: Linear's own for people if it has
+// refusal returns the sentence for who clicked: Linear's own for people if it has
 // one. "" for a refusal without words.
 func refusal(errs []graphError) string {
 	for _, e := range errs {
@@ -272,7 +272,7 @@ func trashed(op string, i targets.Issue) error {
 	return wire.Trashed(op, name, "The issue "+i.Key)
 }
 
-// notLinear is a read that brought something else than what Linear sends.
+// notLinear returns the error for an answer that Linear does not send.
 func notLinear(op string, err error) *fault.Error {
 	return wire.Stranger(op, name, "settings.url", err)
 }

@@ -24,7 +24,7 @@ type config struct {
 	key     secret.String
 }
 
-// settingFields are the settings beside those that every kind has.
+// settingFields returns the settings beside those that every kind has.
 func settingFields() []settings.Field {
 	return []settings.Field{
 		{Name: setURL, Type: settings.TypeURL, Required: true, Example: "http://127.0.0.1:8090",
@@ -35,14 +35,14 @@ func settingFields() []settings.Field {
 	}
 }
 
-// credentialFields are the credentials.
+// credentialFields returns the credentials.
 func credentialFields() []settings.Field {
 	return []settings.Field{
 		{Name: credAPIKey, Required: true, Secret: true, Example: "env:SANDBOX_KEY", Help: "One of the project's keys."},
 	}
 }
 
-// guide is what the tracker's page says beside settings and credentials.
+// guide returns what the tracker's page says beside settings and credentials.
 func guide() targets.Guide {
 	return targets.Guide{
 		Permissions: "Any of the project's keys may do everything in it.",
@@ -51,7 +51,7 @@ func guide() targets.Guide {
 	}
 }
 
-// open makes a driver of settings that were read.
+// open returns a driver for decoded settings.
 func open(c targets.Config, deps targets.Deps) (targets.Driver, error) {
 	return &driver{http: deps.HTTP, cfg: config{
 		url:     c.Settings.String(setURL),

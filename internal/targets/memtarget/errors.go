@@ -25,7 +25,7 @@ func stranger(op string, err error) *fault.Error {
 	return wire.Stranger(op, name, "settings.url", err)
 }
 
-// apiError is what the tracker says of a refusal.
+// apiError holds what the tracker says of a refusal.
 type apiError struct {
 	status int
 	text   string

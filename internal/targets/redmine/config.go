@@ -46,7 +46,7 @@ type config struct {
 	assigns bool
 }
 
-// guide is what the tracker's page says beside settings and credentials.
+// guide returns what the tracker's page says beside settings and credentials.
 func guide() targets.Guide {
 	return targets.Guide{
 		Permissions: "A role in the project that may view, add, edit and comment issues. To close duplicates or unlinked issues, the role also needs a workflow that lets it. " +
@@ -81,7 +81,7 @@ func number(s string) int {
 	return n
 }
 
-// settingFields are the settings beside those that every kind has.
+// settingFields returns the settings beside those that every kind has.
 func settingFields() []settings.Field {
 	return []settings.Field{
 		{Name: setURL, Type: settings.TypeURL, Required: true, Example: "https://redmine.example.com",
@@ -101,7 +101,7 @@ func settingFields() []settings.Field {
 	}
 }
 
-// credentialFields are the credentials.
+// credentialFields returns the credentials.
 func credentialFields() []settings.Field {
 	return []settings.Field{
 		{Name: credAPIKey, Required: true, Secret: true, Example: "file:redmine.key",

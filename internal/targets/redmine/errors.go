@@ -195,7 +195,7 @@ func restIsOff(op string, cause error) *fault.Error {
 		Public: "Redmine takes no requests by API key. Ask a Redmine admin to switch them on: Administration > Settings > API > Enable REST web service."}
 }
 
-// notRedmine is a read that brought something else than what Redmine sends.
+// notRedmine returns the error for an answer that Redmine does not send.
 func notRedmine(op string, err error) *fault.Error {
 	return wire.Stranger(op, name, "settings.url", err)
 }

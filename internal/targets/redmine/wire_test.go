@@ -107,7 +107,7 @@ func FuzzCreateReply(f *testing.F) {
 	})
 }
 
-func TestMeant(t *testing.T) {
+func TestFieldOfSentence(t *testing.T) {
 	fields := []targets.FieldInfo{{ID: "1", Name: "Cost"}, {ID: "2", Name: "Cost Centre_No. 1"}, {ID: "3", Name: "費用"}, {ID: "4", Name: ""}}
 	for sentence, want := range map[string]string{
 		"Cost cannot be blank":                "1",

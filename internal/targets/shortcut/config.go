@@ -31,7 +31,7 @@ type config struct {
 	token           secret.String
 }
 
-// guide is what the tracker's page says beside settings and credentials.
+// guide returns what the tracker's page says beside settings and credentials.
 func guide() targets.Guide {
 	return targets.Guide{
 		Permissions: "A token has all rights of the member who made it: a member of the workspace, not an observer.",
@@ -49,7 +49,7 @@ func guide() targets.Guide {
 	}
 }
 
-// settingFields are the settings beside those that every kind has.
+// settingFields returns the settings beside those that every kind has.
 func settingFields() []settings.Field {
 	return []settings.Field{
 		{Name: setURL, Type: settings.TypeURL, Default: hosted, Example: hosted, Help: "Address of Shortcut's API; there is only one."},
@@ -62,7 +62,7 @@ func settingFields() []settings.Field {
 	}
 }
 
-// credentialFields are the credentials.
+// credentialFields returns the credentials.
 func credentialFields() []settings.Field {
 	return []settings.Field{
 		{Name: credToken, Required: true, Secret: true, Example: "file:shortcut.token", Help: "API token of the member who makes the stories (Settings > API tokens)."},

@@ -63,7 +63,7 @@ func Kind() targets.Kind {
 	}
 }
 
-// open makes a driver of settings that were read.
+// open returns a driver for decoded settings.
 func open(c targets.Config, deps targets.Deps) (targets.Driver, error) {
 	return newDriver(config{
 		url:       c.Settings.String(setURL),

@@ -53,7 +53,7 @@ func (c client) refine(r outbound.Reply, verdict *fault.Error) *fault.Error {
 	return verdict
 }
 
-// apiError is what Shortcut says of a refusal, and of which properties.
+// apiError holds what Shortcut says of a refusal, and of which properties.
 type apiError struct {
 	status  int
 	message string
@@ -124,7 +124,7 @@ func (d *driver) explain(ctx context.Context, op, id string, err error) error {
 // unknown address is "Page not Found".
 const notFoundMessage = "Resource not found."
 
-// notShortcut is a read that brought something else than what Shortcut sends.
+// notShortcut returns the error for an answer that Shortcut does not send.
 func notShortcut(op string, err error) *fault.Error {
 	return wire.Stranger(op, name, "settings.url", err)
 }

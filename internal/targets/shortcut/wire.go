@@ -119,7 +119,7 @@ type failure struct {
 // Shortcut returns its lists without pages.
 const manyItems = 500
 
-// whole is the answer with a story, an epic or an iteration, its text and its
+// whole returns the answer with a story, an epic or an iteration, its text and its
 // remarks included.
 func whole(into any) wire.Answer {
 	return wire.Answer{Into: into, Bound: outbound.Items(100).WithTexts(1, maxDescription)}
