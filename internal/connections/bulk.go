@@ -62,8 +62,8 @@ func (s *Store) batch(ctx context.Context, op string, keys []Key, args func(i in
 
 // DeleteIntegration removes every record of an integration with all that is
 // kept beside it, in batches. After each batch progress, if set, gets how many are
-// gone by now. Called again after it was interrupted, it goes on. Nobody
-// may push meanwhile: the integration has to be disabled, or gone, before.
+// gone by now. Called again after it was interrupted, it goes on. Nobody may push
+// meanwhile: the integration has to be disabled, or gone, before.
 func (s *Store) DeleteIntegration(ctx context.Context, tenant, integration string, progress func(done int64)) error {
 	const op = "delete connections"
 	if !validPart(tenant) || !validPart(integration) {
@@ -216,7 +216,7 @@ func (s *Store) importArguments(tenant, integration string, entries []Entry) ([]
 		todo := ""
 		if r.Step != Idle {
 			r.Run++ // tasks of the old run, if this was its home, find it gone
-			todo = "waits"
+			todo = "backlog"
 			if r.Parked != 0 {
 				todo = "parked"
 			}

@@ -5,7 +5,7 @@
 --       in transitions.lua, which says what they hold.
 -- ARGV: 1 tenant, 2 integration; then for each record: entity, record as JSON,
 --       state, when it last changed (0: now), what is left to do: '' nothing,
---       'waits', or 'parked' until a credential works again.
+--       'backlog', or 'parked' until a credential works again.
 -- Answer: how many were stored.
 
 local t = redis.call('TIME')

@@ -22,9 +22,9 @@ const (
 
 var errNoRoom = errors.New("too many tasks wait to be queued; the rescuer queues this one")
 
-// AsyncQueue queues tasks without having its caller wait: a click is answered once
-// it is recorded. What does not get through, or is lost with the process, the
-// rescuer finds. Make it with NewAsyncQueue; Close it once.
+// AsyncQueue queues tasks without making its caller wait: a click is answered once
+// it is recorded. The rescuer finds a task that does not get through or is lost
+// with the process. Make it with NewAsyncQueue; Close it once.
 type AsyncQueue struct {
 	queue *Queue
 	fold  *telemetry.Fold
