@@ -11,8 +11,7 @@ import (
 	"pushbutton/internal/telemetry"
 )
 
-// Breaker knows which integrations' trackers fail steadily; breaker.Breaker
-// does.
+// Breaker knows which integrations' trackers fail steadily; breaker.Breaker is one.
 type Breaker interface {
 	Ask(ctx context.Context, integration string) breaker.Pass
 	Worked(ctx context.Context, pass breaker.Pass) breaker.Change
@@ -20,92 +19,74 @@ type Breaker interface {
 	Undecided(ctx context.Context, pass breaker.Pass)
 }
 
-// brokenError refuses a push whose tracker is known to fail steadily: trying it
-// would only let the person wait.
-type brokenError struct{ why *fault.Error }
+// breakerTimeout bounds what is told to the breaker when a run is over.
+const breakerTimeout = time.Second
 
-func (e *brokenError) Error() string { return e.why.Error() }
-func (e *brokenError) Unwrap() error { return e.why }
-
-// tellBreaker bounds what is told when a run is over.
-const tellBreaker = time.Second
-
-// attempt is what a run learns of its tracker.
-type attempt struct {
-	pass breaker.Pass
-	said judgement
-	kind fault.Kind
+// observation is what a run learns of its tracker.
+type observation struct {
+	pass   breaker.Pass
+	health health
+	kind   fault.Kind
 }
 
-// judgement is what a tracker's answers say about it.
-type judgement uint8
+// health is what a tracker's answers say about it.
+type health uint8
 
 const (
-	// nothing: it was not asked, or its answer may be our own fault.
-	nothing judgement = iota
-	// works: it did what it was asked, or refused it like one that works.
-	works
-	// fails: it cannot be reached, is not in time, or says so itself.
-	fails
+	// healthUnknown: it was not asked, or its answer may be our own fault.
+	healthUnknown health = iota
+	// healthy: it did what it was asked, or refused it as one that works does.
+	healthy
+	// failing: it cannot be reached, is not in time, or says so itself.
+	failing
 )
 
-// judge reads a judgement from an operation's error.
-func judge(err error) judgement {
+// healthOf reads a tracker's health from an operation's error.
+func healthOf(err error) health {
 	if err == nil {
-		return works
+		return healthy
 	}
-	// What this plugin had no memory or no time for says nothing of the tracker.
+	// If the plugin had no memory or no time, that says nothing about the tracker.
 	if fault.From(err).Side == fault.SidePlugin {
-		return nothing
+		return healthUnknown
 	}
 	switch fault.KindOf(err) {
 	case fault.Unavailable, fault.Timeout, fault.Intermediary:
-		return fails
+		return failing
 	case fault.Invalid, fault.Unauthorized, fault.Forbidden, fault.NotFound, fault.Gone, fault.Conflict, fault.RateLimited:
-		return works
+		return healthy
 	case fault.Internal, fault.Canceled, fault.Blocked:
-		return nothing
+		return healthUnknown
 	default:
-		return nothing
+		return healthUnknown
 	}
 }
 
-// heard notes how an operation of the tracker ended.
-func (r *run) heard(err error) {
-	if said := judge(err); said > r.attempt.said {
-		r.attempt.said, r.attempt.kind = said, fault.Internal
+// observe notes how an operation of the tracker ended.
+func (r *run) observe(err error) {
+	if h := healthOf(err); h > r.tracker.health {
+		r.tracker.health, r.tracker.kind = h, fault.Internal
 		if err != nil {
-			r.attempt.kind = fault.KindOf(err)
+			r.tracker.kind = fault.KindOf(err)
 		}
 	}
 }
 
-// admit asks whether the tracker may be called. While its breaker is open a
-// push ends at once, unless an issue of it may exist already: that one waits,
-// since only the tracker can tell.
+// admit returns a hold if the tracker's breaker is open. The push ends at once then,
+// unless an issue of it may exist already.
 func (r *run) admit(ctx context.Context, target *targets.Target) error {
 	if err := target.Ready(ctx); err != nil || r.p.Breaker == nil {
 		return err
 	}
 	pass := r.p.Breaker.Ask(ctx, r.key.Integration)
-	r.attempt = attempt{pass: pass}
+	r.tracker = observation{pass: pass}
 	if !pass.Open {
 		return nil
 	}
-	why := brokenFault(target.Traits().Name, pass)
-	if r.mayExist() {
-		return &waitError{delay: jitter(pass.Wait), why: why}
-	}
-	return &brokenError{why}
+	return &hold{reason: trackerFailing, wait: pass.Wait, err: brokenFault(target.Traits().Name, pass)}
 }
 
-// mayExist tells whether a create was sent whose outcome is not known.
-func (r *run) mayExist() bool {
-	i := r.lease.Record.Intent
-	return i != nil && (!i.Resolved || i.Sent > 1)
-}
-
-// brokenFault is what a person reads while a breaker is open.
+// brokenFault is the fault of a push while the breaker is open.
 func brokenFault(tracker string, pass breaker.Pass) *fault.Error {
 	kind, what := fault.Unavailable, "has not been working since"
 	if pass.Kind == fault.Timeout.String() {
@@ -116,7 +97,7 @@ func brokenFault(tracker string, pass breaker.Pass) *fault.Error {
 	return &fault.Error{Op: "ask breaker", Kind: kind, Side: fault.SideTracker, Peer: tracker, Public: public}
 }
 
-// clock tells a time to the minute, with the day where it is another than now.
+// clock formats a time to the minute, with its day unless that is today.
 func clock(t, now time.Time) string {
 	layout := "15:04"
 	if t, now := t.UTC(), now.UTC(); t.YearDay() != now.YearDay() || t.Year() != now.Year() {
@@ -125,24 +106,24 @@ func clock(t, now time.Time) string {
 	return t.UTC().Format(layout)
 }
 
-// tell passes on what the run has learnt of its tracker, also when its context
-// has ended, and returns the run's error. That is a wait where the breaker is
-// open now and an issue may exist: a trial is made for all, and does not count
-// as this push's own.
-func (r *run) tell(ctx context.Context, err error) error {
+// tellBreaker tells the breaker what the run has learnt of its tracker, also when
+// the run's context has ended. It returns err, inside a hold if the breaker is open
+// now and an issue may exist. One run tries the tracker for all, and that does not
+// count as a try of its own.
+func (r *run) tellBreaker(ctx context.Context, err error) error {
 	if r.p.Breaker == nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), tellBreaker)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), breakerTimeout)
 	defer cancel()
 	change := breaker.None
-	switch a := r.attempt; a.said {
-	case works:
-		change = r.p.Breaker.Worked(ctx, a.pass)
-	case fails:
-		change = r.p.Breaker.Failed(ctx, a.pass, r.key.Entity, a.kind.String())
-	case nothing:
-		r.p.Breaker.Undecided(ctx, a.pass)
+	switch t := r.tracker; t.health {
+	case healthy:
+		change = r.p.Breaker.Worked(ctx, t.pass)
+	case failing:
+		change = r.p.Breaker.Failed(ctx, t.pass, r.key.Entity, t.kind.String())
+	case healthUnknown:
+		r.p.Breaker.Undecided(ctx, t.pass)
 	}
 	attrs := []any{telemetry.KeyTenant, r.key.Tenant, telemetry.KeyIntegration, r.key.Integration, telemetry.KeyTarget, r.in.Target.Type}
 	switch change {
@@ -152,11 +133,11 @@ func (r *run) tell(ctx context.Context, err error) error {
 		r.p.Log.InfoContext(ctx, "breaker closed: the tracker works again", attrs...)
 	case breaker.None:
 	}
-	if r.attempt.said != fails || !r.mayExist() {
+	if r.tracker.health != failing || !mayExist(r.lease.Record) {
 		return err
 	}
 	if pass := r.p.Breaker.Ask(ctx, r.key.Integration); pass.Open {
-		return &waitError{delay: jitter(pass.Wait), why: err}
+		return &hold{reason: trackerFailing, wait: pass.Wait, err: err}
 	}
 	return err
 }

@@ -228,23 +228,23 @@ func TestALineStandsStillWhileItsTrackerTakesNoCalls(t *testing.T) {
 	require.Equal(t, clicked[slots:], opened)
 }
 
-func TestWhatJudgesATracker(t *testing.T) {
-	require.Equal(t, works, judge(nil))
+func TestHealthOfATracker(t *testing.T) {
+	require.Equal(t, healthy, healthOf(nil))
 	for _, kind := range fault.Kinds() {
-		switch got := judge(&fault.Error{Kind: kind}); kind {
+		switch got := healthOf(&fault.Error{Kind: kind}); kind {
 		case fault.Unavailable, fault.Timeout, fault.Intermediary:
-			require.Equal(t, fails, got, kind)
+			require.Equal(t, failing, got, kind)
 		case fault.Internal, fault.Canceled, fault.Blocked:
-			require.Equal(t, nothing, got, "%s is no answer of the tracker", kind)
+			require.Equal(t, healthUnknown, got, "%s is no answer of the tracker", kind)
 		default:
-			require.Equal(t, works, got, kind)
+			require.Equal(t, healthy, got, kind)
 		}
 	}
-	require.Equal(t, nothing, judge(&fault.Error{Kind: fault.Unavailable, Side: fault.SidePlugin}), "no memory here, say")
+	require.Equal(t, healthUnknown, healthOf(&fault.Error{Kind: fault.Unavailable, Side: fault.SidePlugin}), "no memory here, say")
 	r := &run{}
-	r.heard(nil)
-	r.heard(fmt.Errorf("x: %w", &fault.Error{Kind: fault.Timeout, Err: errors.New("y")}))
-	r.heard(nil)
-	require.Equal(t, fails, r.attempt.said, "a failure outweighs what went right before and after")
-	require.Equal(t, fault.Timeout, r.attempt.kind)
+	r.observe(nil)
+	r.observe(fmt.Errorf("x: %w", &fault.Error{Kind: fault.Timeout, Err: errors.New("y")}))
+	r.observe(nil)
+	require.Equal(t, failing, r.tracker.health, "a failure outweighs what went right before and after")
+	require.Equal(t, fault.Timeout, r.tracker.kind)
 }

@@ -26,12 +26,12 @@ func (r *run) deduplicate(ctx context.Context) (done bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	next, err := r.lease.Deduplicated(ctx, keep, recheckDuplicates)
+	task, err := r.lease.Deduplicated(ctx, keep, recheckDuplicates)
 	if err != nil {
 		return false, err
 	}
-	r.enqueue(ctx, next)
-	return next != nil, nil
+	r.enqueue(ctx, task)
+	return task != nil, nil
 }
 
 // keepOldest keeps the oldest issue that carries a marker. It closes the others,

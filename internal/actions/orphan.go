@@ -54,7 +54,7 @@ func (r *run) mayAppear(target *targets.Target, orphan connections.Orphan) error
 	if wait <= 0 {
 		return nil
 	}
-	return &waitError{delay: min(wait, lookUpEvery), why: &fault.Error{Op: "look up issue", Kind: fault.Unavailable, Side: fault.SideTracker, Peer: target.Traits().Name}}
+	return &hold{reason: issueMayAppear, wait: min(wait, lookUpEvery), err: &fault.Error{Op: "look up issue", Kind: fault.Unavailable, Side: fault.SideTracker, Peer: target.Traits().Name}}
 }
 
 // treatOrphan leaves an issue alone, comments on it or closes it. An issue that is

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"runtime/debug"
 	"time"
 
@@ -101,7 +102,7 @@ func (p *Performer) Perform(ctx context.Context, key connections.Key, run int64)
 	}
 	outcome, err := r.end(ctx, err)
 	r.report(ctx, outcome, err, time.Since(start))
-	if outcome == "not told" {
+	if outcome == notRecorded {
 		return err
 	}
 	return nil
@@ -114,23 +115,22 @@ type run struct {
 	lease *connections.Lease
 	began connections.Step
 	in    tenants.Integration
-	// decided is what follows a failed open that is not hopeless: another throw
-	// of its delay might be past the deadline.
-	decided *decision
-	// attempt is what an open learns of the tracker.
-	attempt attempt
+	// roll spreads the run's delays; see situation.
+	roll float64
+	// tracker is what an open learns of the tracker.
+	tracker observation
 }
 
 func newRun(p *Performer, key connections.Key, lease *connections.Lease) *run {
-	return &run{p: p, key: key, lease: lease, began: lease.Record.Step}
+	return &run{p: p, key: key, lease: lease, began: lease.Record.Step, roll: rand.Float64()} //nolint:gosec // nothing to guess
 }
 
 // steps goes on until the run is over or has to wait.
 func (r *run) steps(ctx context.Context) error {
 	in, err := r.p.Integrations.ByID(ctx, r.key.Integration)
 	if err != nil && fault.KindOf(err) == fault.NotFound {
-		next, err := r.lease.Forget(ctx)
-		r.enqueue(ctx, next)
+		task, err := r.lease.Forget(ctx)
+		r.enqueue(ctx, task)
 		return err
 	}
 	if err != nil {
@@ -138,7 +138,7 @@ func (r *run) steps(ctx context.Context) error {
 	}
 	r.in = in
 	if r.lease.Overdue() {
-		if err := r.lease.Failed(ctx, r.late()); err != nil {
+		if err := r.lease.Failed(ctx, overdueFailure(r.lease.Record.LastFailure)); err != nil {
 			return err
 		}
 	}
@@ -151,31 +151,31 @@ func (r *run) steps(ctx context.Context) error {
 		if err == nil {
 			continue
 		}
-		if !r.hopeless(ctx, err) {
+		live := ctx.Err() == nil
+		o := next(err, r.situation(live))
+		if o.verb != fail || !live {
 			return err
 		}
-		if err := r.lease.Failed(ctx, r.verdict(err)); err != nil {
+		if err := r.lease.Failed(ctx, o.failure); err != nil {
 			return err
 		}
 	}
 }
 
-// step does what the record says is next. A panic is a failure like others.
+// step does what the record says is next. A panic is a failure like any other.
 func (r *run) step(ctx context.Context) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = &fault.Error{Op: "perform", Kind: fault.Internal, Side: fault.SidePlugin, Err: fmt.Errorf("panic: %v\n%s", p, debug.Stack())}
 		}
 	}()
-	if reason, halted, err := suspended(ctx, r.p.Tenants, r.in.Tenant); err != nil {
-		return err
-	} else if halted {
-		return &waitError{delay: suspendedWait, why: reason}
-	}
-	if err := r.halt(); err != nil {
+	if err := checkSuspended(ctx, r.p.Tenants, r.in.Tenant); err != nil {
 		return err
 	}
-	defer func() { err = r.refused(ctx, err) }()
+	if err := r.checkCredential(); err != nil {
+		return err
+	}
+	defer func() { err = r.markRefused(ctx, err) }()
 	switch step := r.lease.Record.Step; step {
 	case connections.Open:
 		return r.open(ctx)
@@ -192,148 +192,80 @@ func (r *run) step(ctx context.Context) (err error) {
 	}
 }
 
-// hopeless tells whether a failed open is the end of the push, so that the
-// person is told next.
-func (r *run) hopeless(ctx context.Context, err error) bool {
-	if connections.Lost(err) || ctx.Err() != nil {
-		return false
-	}
-	if _, ok := parked(err); ok {
-		return false
-	}
-	d := decide(err, r.lease.Record.Attempts)
-	if d.verb == stop || r.lease.WouldBeOverdue(d.delay) {
-		return true
-	}
-	r.decided = &d
-	return false
+// situation is where the run stands now. live says whether it can go on itself.
+func (r *run) situation(live bool) situation {
+	return situation{Record: r.lease.Record, now: r.lease.Now, live: live, roll: r.roll}
 }
 
-// lastTried begins the sentence of a push that ran out of time.
-const lastTried = "Not done within the time a push may take. Last tried: "
-
-// late is what the person is told of a push whose run did not come back before
-// its deadline.
-func (r *run) late() connections.Failure {
-	if why := r.lease.Record.LastFailure; why != nil && why.Message != "" {
-		f := *why
-		f.Message = lastTried + f.Message
-		return f
-	}
-	return connections.Failure{Kind: fault.Timeout.String(), Side: fault.SidePlugin,
-		Message: "Not done within the time a push may take: working on this item did not come to an end. Shorten its description, or ask your admin to simplify the templates in the integration's settings."}
-}
-
-// verdict is what the person is told of a hopeless failure.
-func (r *run) verdict(err error) connections.Failure {
-	f := failure(err)
-	if decide(err, r.lease.Record.Attempts).verb != stop {
-		f.Message = lastTried + f.Message
-	}
-	return f
-}
+// notRecorded is how a run ends whose outcome could not be recorded.
+const notRecorded = "not told"
 
 // end does what has to follow: it hands the run back after a failure, or queues
 // what comes next. It works also when the run's context has ended.
 func (r *run) end(ctx context.Context, err error) (string, error) {
-	switch {
-	case err == nil:
-		return "done", nil
-	case connections.Lost(err):
-		return "superseded", err
-	}
+	o := next(err, r.situation(false))
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), handBackTimeout)
 	defer cancel()
-	if p, ok := parked(err); ok {
-		next, perr := r.lease.Park(ctx, p.delay, failure(p.why))
-		return r.handedBack(ctx, "parked", next, err, perr)
+	var task *connections.Task
+	var failed error
+	switch o.verb {
+	case done, superseded:
+		return o.verb.String(), err
+	case retry, later:
+		task, failed = r.handBack(ctx, o)
+	case park:
+		task, failed = r.lease.Park(ctx, o.delay, o.failure)
+	case fail:
+		task, failed = r.giveUp(ctx, o.failure)
 	}
-	d := r.decide(err)
-	if d.verb == stop {
-		return r.stopped(ctx, err)
-	}
-	next, aerr := r.tryAgain(ctx, d, err)
-	if d.verb == later {
-		return r.handedBack(ctx, "later", next, err, aerr)
-	}
-	return r.handedBack(ctx, "retry", next, err, aerr)
-}
-
-// tryAgain hands the run back for another try. While the tracker takes no calls the
-// others of its integration stay in the backlog.
-func (r *run) tryAgain(ctx context.Context, d decision, why error) (*connections.Task, error) {
-	if e := fault.From(why); d.verb == later && e.Kind == fault.RateLimited && e.Side == fault.SideTracker {
-		return r.lease.Limited(ctx, d.delay, limitOf(why, maxLimitWait), failure(why))
-	}
-	if e := fault.From(why); d.verb == retry && e.Side == fault.SideTracker && targets.MayBeCharacters(why) {
-		return r.lease.RequeueBMPOnly(ctx, d.delay, failure(why))
-	}
-	return r.lease.Requeue(ctx, d.delay, d.verb == retry, failure(why))
-}
-
-// handedBack queues what was handed back; failed is why that could not be
-// recorded.
-func (r *run) handedBack(ctx context.Context, outcome string, next *connections.Task, err, failed error) (string, error) {
 	switch {
 	case connections.Lost(failed):
-		return "superseded", err
+		return superseded.String(), err
 	case failed != nil:
-		return "not told", errors.Join(err, failed)
+		return notRecorded, errors.Join(err, failed)
 	}
-	r.enqueue(ctx, next)
-	return outcome, err
+	r.enqueue(ctx, task)
+	return o.verb.String(), err
 }
 
-func (r *run) decide(err error) decision {
-	if r.decided != nil {
-		return *r.decided
-	}
-	rec := r.lease.Record
-	switch rec.Step {
-	case connections.Settle, connections.Verify:
-		if time.Duration(r.lease.Now-max(rec.Click.At, rec.LastClick))*time.Millisecond > tellFor {
-			return decision{verb: stop}
-		}
-		return decideTelling(err, rec.Attempts)
-	case connections.Open, connections.Cleanup, connections.Idle:
-		return decide(err, rec.Attempts)
+// handBack hands the run back for another try. While the tracker takes no calls the
+// others of its integration stay in the backlog.
+func (r *run) handBack(ctx context.Context, o outcome) (*connections.Task, error) {
+	switch {
+	case o.closed > 0:
+		return r.lease.Limited(ctx, o.delay, o.closed, o.failure)
+	case o.bmpOnly:
+		return r.lease.RequeueBMPOnly(ctx, o.delay, o.failure)
 	default:
-		return decide(err, rec.Attempts)
+		return r.lease.Requeue(ctx, o.delay, o.verb == retry, o.failure)
 	}
 }
 
-// stopped ends what can go no further: an open that had no time left to say so
-// itself, or a result that Productboard does not want to hear.
-func (r *run) stopped(ctx context.Context, err error) (string, error) {
-	var next *connections.Task
-	var terr error
+// giveUp ends what can go no further: an open that had no time left to say so
+// itself, or a result that Productboard does not accept.
+func (r *run) giveUp(ctx context.Context, why connections.Failure) (*connections.Task, error) {
 	switch r.lease.Record.Step {
 	case connections.Open:
-		if terr = r.lease.Failed(ctx, failure(err)); terr == nil {
-			next, terr = r.lease.Requeue(ctx, 0, false, failure(err))
+		if err := r.lease.Failed(ctx, why); err != nil {
+			return nil, err
 		}
+		return r.lease.Requeue(ctx, 0, false, why)
 	case connections.Settle:
-		next, terr = r.lease.Settled(ctx)
+		return r.lease.Settled(ctx)
 	case connections.Verify, connections.Cleanup, connections.Idle:
-		next, terr = r.lease.Verified(ctx)
+		return r.lease.Verified(ctx)
+	default:
+		return nil, nil //nolint:nilnil // a step that this version does not know
 	}
-	if connections.Lost(terr) {
-		return "superseded", err
-	}
-	if terr != nil {
-		return "not told", errors.Join(err, terr)
-	}
-	r.enqueue(ctx, next)
-	return "given up", err
 }
 
-// enqueue queues what comes next. A failure is only logged: the rescuer
-// queues what was not.
-func (r *run) enqueue(ctx context.Context, next *connections.Task) {
-	if next == nil {
+// enqueue queues what comes next. A failure is only logged: the rescuer queues the
+// task within seconds.
+func (r *run) enqueue(ctx context.Context, task *connections.Task) {
+	if task == nil {
 		return
 	}
-	if err := r.p.Queue.Enqueue(ctx, *next); err != nil {
+	if err := r.p.Queue.Enqueue(ctx, *task); err != nil {
 		r.p.Log.WarnContext(ctx, "run recorded but not queued", r.key.LogAttr(), telemetry.KeyError, err)
 	}
 }

@@ -387,30 +387,6 @@ func TestRedisAwayIsTheQueuesBusiness(t *testing.T) {
 	r.quiet(pbapi.StateConnected)
 }
 
-func TestDecide(t *testing.T) {
-	for _, kind := range fault.Kinds() {
-		t.Run(kind.String(), func(t *testing.T) {
-			err := &fault.Error{Kind: kind, RetryAfter: 2 * time.Second}
-			first, last := decide(err, 0), decide(err, maxAttempts-1)
-			switch {
-			case kind == fault.RateLimited:
-				require.Equal(t, later, first.verb)
-				require.GreaterOrEqual(t, first.delay, 3*time.Second, "a second more than was asked for")
-				require.Equal(t, later, last.verb, "a limit is never counted")
-			case kind == fault.Canceled:
-				require.Equal(t, decision{later, 0}, first)
-			case kind.Transient():
-				require.Equal(t, retry, first.verb)
-				require.GreaterOrEqual(t, first.delay, 2*time.Second)
-				require.Equal(t, stop, last.verb)
-			default:
-				require.Equal(t, stop, first.verb)
-			}
-		})
-	}
-	require.Equal(t, stop, decide(errors.New("unclassified"), maxAttempts).verb)
-}
-
 // A push that can no longer say itself that it failed (its context has ended,
 // its integration cannot be read) is still told as failed.
 func TestOpenThatNeverGetsFar(t *testing.T) {

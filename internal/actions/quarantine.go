@@ -36,8 +36,8 @@ const (
 	quarantineWait = 5 * time.Second
 )
 
-// suspect reports whether a run may be what its workers died of. What only
-// tells Productboard has no text of the item's.
+// suspect reports whether a run may be what its workers died of. Steps that only
+// tell Productboard do not handle the item's text.
 func suspect(rec connections.Record) bool {
 	return rec.Lost >= quarantineAfter && (rec.Step == connections.Open || rec.Step == connections.Cleanup)
 }
@@ -65,9 +65,9 @@ func (p *Performer) quarantine(ctx context.Context, key connections.Key, lease *
 	case !errors.Is(err, ErrOccupied):
 		p.Log.ErrorContext(ctx, "quarantine does not begin", key.LogAttr(), telemetry.KeyError, err)
 	}
-	next, err := lease.Postpone(ctx, quarantineWait, connections.FailureOf(&fault.Error{Op: "perform", Kind: fault.Unavailable, Side: fault.SidePlugin,
+	task, err := lease.Postpone(ctx, quarantineWait, connections.FailureOf(&fault.Error{Op: "perform", Kind: fault.Unavailable, Side: fault.SidePlugin,
 		Public: "Working on this item ended a worker twice. It waits to be worked on alone."}))
-	return true, p.next(ctx, next, err)
+	return true, p.enqueue(ctx, task, err)
 }
 
 // giveUp ends what workers die of: an open push in an error, the issues of
@@ -81,24 +81,24 @@ func (p *Performer) giveUp(ctx context.Context, key connections.Key, lease *conn
 	if lease.Record.Step == connections.Cleanup {
 		for _, orphan := range lease.Record.Orphans {
 			if err := lease.CleanedUp(ctx, orphan.Epoch); err != nil {
-				return p.next(ctx, nil, err)
+				return p.enqueue(ctx, nil, err)
 			}
 		}
-		next, err := lease.Verified(ctx)
-		return p.next(ctx, next, err)
+		task, err := lease.Verified(ctx)
+		return p.enqueue(ctx, task, err)
 	}
 	why := poisonous(key)
 	if err := lease.Failed(ctx, why); err != nil {
-		return p.next(ctx, nil, err)
+		return p.enqueue(ctx, nil, err)
 	}
-	next, err := lease.Requeue(ctx, 0, false, why)
-	return p.next(ctx, next, err)
+	task, err := lease.Requeue(ctx, 0, false, why)
+	return p.enqueue(ctx, task, err)
 }
 
-// next queues what follows; a lease that was lost is no error.
-func (p *Performer) next(ctx context.Context, next *connections.Task, err error) error {
-	if err == nil && next != nil {
-		return p.Queue.Enqueue(ctx, *next)
+// enqueue queues what follows. A lost lease is no error.
+func (p *Performer) enqueue(ctx context.Context, task *connections.Task, err error) error {
+	if err == nil && task != nil {
+		return p.Queue.Enqueue(ctx, *task)
 	}
 	if connections.Lost(err) {
 		return nil
@@ -106,7 +106,7 @@ func (p *Performer) next(ctx context.Context, next *connections.Task, err error)
 	return err
 }
 
-// poisonous is what the person is told of an item that workers die of.
+// poisonous is what the person reads of an item that workers die of.
 func poisonous(key connections.Key) connections.Failure {
 	return connections.Failure{Kind: fault.Internal.String(), Side: fault.SidePlugin, Message: fmt.Sprintf(
 		"Working on the item %s ended this plugin's worker %d times, so it is not tried again. Shorten its description, or tell the plugin's operator.", key.Entity, giveUpAfter)}

@@ -12,60 +12,24 @@ import (
 	"pushbutton/internal/tenants"
 )
 
-// Reconnects is told of credentials that have stopped working; tenants.Store
+// Reconnects marks integrations whose credential has stopped working; tenants.Store
 // is one.
 type Reconnects interface {
 	NeedReconnect(ctx context.Context, used tenants.Integration, side fault.Side, reason string) (bool, error)
 }
 
-const (
-	// parkFor is how long a push waits for a credential before somebody looks
-	// whether it still has to: the Resumer wakes it long before that.
-	parkFor = 15 * time.Minute
-	// parkBriefly is for a credential that was replaced while this run used the
-	// former one.
-	parkBriefly = 5 * time.Second
-	// parkMost is how long after its click an issue is still opened. After that
-	// the person is told why not; if Productboard is the side that is down,
-	// nobody can be told before it is repaired.
-	parkMost = 24 * time.Hour
-)
-
-// parkError is a step that has to wait for a credential.
-type parkError struct {
-	delay time.Duration
-	why   error
-}
-
-func (e *parkError) Error() string { return "waits for a credential: " + e.why.Error() }
-func (e *parkError) Unwrap() error { return e.why }
-
-func parked(err error) (*parkError, bool) {
-	var p *parkError
-	ok := errors.As(err, &p)
-	return p, ok
-}
-
-// halt is why the run must not send anything now: the integration is marked,
-// and the step at hand needs the credential that does not work.
-func (r *run) halt() error {
+// checkCredential returns a hold if the run must not send anything now: the
+// integration is marked, and the step at hand needs the credential that does not
+// work.
+func (r *run) checkCredential() error {
 	mark := r.in.Reconnect
 	if mark == nil || !r.needs(mark.Side) {
 		return nil
 	}
-	return r.park(mark.Side, parkFor, &fault.Error{Op: "perform", Kind: fault.Unauthorized, Side: mark.Side, Public: mark.Reason})
+	return &hold{reason: credentialRefused, err: &fault.Error{Op: "perform", Kind: fault.Unauthorized, Side: mark.Side, Public: mark.Reason}}
 }
 
-func (r *run) park(side fault.Side, delay time.Duration, why error) error {
-	rec := r.lease.Record
-	late := time.Duration(r.lease.Now-rec.Click.At)*time.Millisecond > parkMost
-	if late && rec.Step == connections.Open && side == fault.SideTracker {
-		return why // ends the push, and the person is told
-	}
-	return &parkError{delay: jitter(delay), why: why}
-}
-
-// needs tells whether the step at hand calls a side.
+// needs reports whether the step at hand calls a side.
 func (r *run) needs(side fault.Side) bool {
 	rec := r.lease.Record
 	if side == fault.SideProductboard {
@@ -74,33 +38,30 @@ func (r *run) needs(side fault.Side) bool {
 	return rec.Step == connections.Open || rec.Step == connections.Cleanup || rec.Step == connections.Verify && rec.Recreated > 0
 }
 
-// refused marks the integration if a credential was refused, which only the
-// first to find out does, and has the run wait then.
-func (r *run) refused(ctx context.Context, err error) error {
+// markRefused marks the integration if a credential was refused, and returns a hold
+// then. Only the first run to find out sets the mark.
+func (r *run) markRefused(ctx context.Context, err error) error {
 	e := fault.From(err)
 	if err == nil || r.p.Reconnects == nil || e.Kind != fault.Unauthorized || connections.Lost(err) {
 		return err
 	}
-	if _, ok := parked(err); ok {
-		return err
-	}
 	side := e.Side
 	if side != fault.SideTracker && side != fault.SideProductboard {
-		return err // nothing was refused by anybody
+		return err // no peer refused anything
 	}
-	reason := failure(err).Message
+	reason := failureOf(err).Message
 	marked, merr := r.p.Reconnects.NeedReconnect(ctx, r.in, side, reason)
 	if merr != nil {
 		return errors.Join(merr, err)
 	}
 	if !marked {
-		return r.park(side, parkBriefly, err)
+		return &hold{reason: credentialReplaced, err: err}
 	}
 	r.p.Log.WarnContext(ctx, "needs reconnect", telemetry.KeyTenant, r.in.Tenant, telemetry.KeyIntegration, r.in.ID, telemetry.KeySide, string(side), telemetry.KeyReason, reason)
 	if r.p.NeedsReconnect != nil {
 		r.p.NeedsReconnect(side)
 	}
-	return r.park(side, parkFor, err)
+	return &hold{reason: credentialRefused, err: err}
 }
 
 // Marks lists the integrations that were marked; tenants.Store does.

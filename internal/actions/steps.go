@@ -22,7 +22,7 @@ func (r *run) open(ctx context.Context) error {
 	if err := r.admit(ctx, target); err != nil {
 		return err
 	}
-	return r.tell(ctx, r.oneIssue(ctx, target))
+	return r.tellBreaker(ctx, r.oneIssue(ctx, target))
 }
 
 // oneIssue settles for the issue that is connected, one that an earlier try may
@@ -33,7 +33,7 @@ func (r *run) oneIssue(ctx context.Context, target *targets.Target) error {
 			return err
 		}
 	}
-	if heedIntent && r.mayExist() {
+	if heedIntent && mayExist(r.lease.Record) {
 		if done, err := r.lookUp(ctx, target); done || err != nil {
 			return err
 		}
@@ -53,7 +53,7 @@ func (r *run) oneIssue(ctx context.Context, target *targets.Target) error {
 		return err
 	}
 	issue, err := target.Create(cctx, draft)
-	r.heard(err)
+	r.observe(err)
 	switch targets.OutcomeOf(err) {
 	case targets.OutcomeDone:
 		return r.opened(ctx, target, issue)
@@ -75,7 +75,7 @@ func (r *run) reread(ctx context.Context, target *targets.Target) (done bool, er
 	if !supported {
 		return true, r.opened(ctx, target, known)
 	}
-	r.heard(err)
+	r.observe(err)
 	switch targets.VerdictOf(issue, err) {
 	case targets.VerdictPresent, targets.VerdictMoved:
 		return true, r.opened(ctx, target, issue)
@@ -96,20 +96,20 @@ func (r *run) lookUp(ctx context.Context, target *targets.Target) (done bool, er
 	marker := r.lease.Record.Marker(r.key)
 	found, err := target.Find(ctx, marker)
 	if err != nil {
-		r.heard(err)
+		r.observe(err)
 		return false, err
 	}
-	// That nothing was found says little: there are trackers that can be read
-	// and make no issues.
+	// Finding nothing is not evidence of health: a tracker can be readable and still
+	// refuse creates.
 	if found != nil {
-		r.heard(nil)
+		r.observe(nil)
 		return true, r.opened(ctx, target, *found)
 	}
 	if r.lease.Record.Intent.Resolved {
 		return false, nil
 	}
 	if wait := CreateTimeout + target.Traits().Consistency + settleMargin - r.lease.SinceIntent(); wait > 0 {
-		return false, &waitError{delay: min(wait, lookUpEvery), why: &fault.Error{Op: "look up issue", Kind: fault.Unavailable, Side: fault.SideTracker, Peer: target.Traits().Name,
+		return false, &hold{reason: issueMayAppear, wait: min(wait, lookUpEvery), err: &fault.Error{Op: "look up issue", Kind: fault.Unavailable, Side: fault.SideTracker, Peer: target.Traits().Name,
 			Public: target.Traits().Name + " did not say whether it created the issue, and it cannot be found there yet. Push again in a minute."}}
 	}
 	return false, nil
@@ -153,11 +153,11 @@ func (r *run) settle(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	next, err := r.lease.Settled(ctx)
+	task, err := r.lease.Settled(ctx)
 	if err != nil {
 		return err
 	}
-	r.enqueue(ctx, next)
+	r.enqueue(ctx, task)
 	return nil
 }
 
@@ -199,11 +199,11 @@ func (r *run) verify(ctx context.Context) error {
 
 // verified records that there is nothing to set right any more.
 func (r *run) verified(ctx context.Context) error {
-	next, err := r.lease.Verified(ctx)
+	task, err := r.lease.Verified(ctx)
 	if err != nil {
 		return err
 	}
-	r.enqueue(ctx, next)
+	r.enqueue(ctx, task)
 	return nil
 }
 
@@ -220,7 +220,7 @@ func (r *run) cleanUp(ctx context.Context) error {
 	}
 	for _, orphan := range r.lease.Record.Orphans {
 		err := r.cleanUpOrphan(ctx, target, orphan)
-		if err != nil && decide(err, r.lease.Record.Attempts).verb != stop {
+		if err != nil && next(err, r.situation(false)).verb != fail {
 			return err
 		}
 		if err != nil {
