@@ -75,10 +75,10 @@ func (r *run) observe(err error) {
 // admit returns a hold if the tracker's breaker is open. The push ends at once then,
 // unless an issue of it may exist already.
 func (r *run) admit(ctx context.Context, target *targets.Target) error {
-	if err := target.Ready(ctx); err != nil || r.p.Breaker == nil {
+	if err := target.Ready(ctx); err != nil || r.p.opts.Breaker == nil {
 		return err
 	}
-	pass := r.p.Breaker.Ask(ctx, r.key.Integration)
+	pass := r.p.opts.Breaker.Ask(ctx, r.key.Integration)
 	r.tracker = observation{pass: pass}
 	if !pass.Open {
 		return nil
@@ -111,7 +111,7 @@ func clock(t, now time.Time) string {
 // now and an issue may exist. One run tries the tracker for all, and that does not
 // count as a try of its own.
 func (r *run) tellBreaker(ctx context.Context, err error) error {
-	if r.p.Breaker == nil {
+	if r.p.opts.Breaker == nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), breakerTimeout)
@@ -119,24 +119,24 @@ func (r *run) tellBreaker(ctx context.Context, err error) error {
 	change := breaker.None
 	switch t := r.tracker; t.health {
 	case healthy:
-		change = r.p.Breaker.Worked(ctx, t.pass)
+		change = r.p.opts.Breaker.Worked(ctx, t.pass)
 	case failing:
-		change = r.p.Breaker.Failed(ctx, t.pass, r.key.Entity, t.kind.String())
+		change = r.p.opts.Breaker.Failed(ctx, t.pass, r.key.Entity, t.kind.String())
 	case healthUnknown:
-		r.p.Breaker.Undecided(ctx, t.pass)
+		r.p.opts.Breaker.Undecided(ctx, t.pass)
 	}
 	attrs := []any{telemetry.KeyTenant, r.key.Tenant, telemetry.KeyIntegration, r.key.Integration, telemetry.KeyTarget, r.in.Target.Type}
 	switch change {
 	case breaker.Opened:
-		r.p.Log.WarnContext(ctx, "breaker opened: the tracker fails steadily, pushes to it end at once", attrs...)
+		r.p.log.WarnContext(ctx, "breaker opened: the tracker fails steadily, pushes to it end at once", attrs...)
 	case breaker.Closed:
-		r.p.Log.InfoContext(ctx, "breaker closed: the tracker works again", attrs...)
+		r.p.log.InfoContext(ctx, "breaker closed: the tracker works again", attrs...)
 	case breaker.None:
 	}
 	if r.tracker.health != failing || !mayExist(r.lease.Record) {
 		return err
 	}
-	if pass := r.p.Breaker.Ask(ctx, r.key.Integration); pass.Open {
+	if pass := r.p.opts.Breaker.Ask(ctx, r.key.Integration); pass.Open {
 		return &hold{reason: trackerFailing, wait: pass.Wait, err: err}
 	}
 	return err

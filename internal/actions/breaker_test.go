@@ -188,7 +188,7 @@ func TestALineStandsStillWhileItsTrackerTakesNoCalls(t *testing.T) {
 	ctx := context.Background()
 	const pushes, slots = 30, 2
 	runs := map[string]int{}
-	r.perform.Observe = func(step, _, outcome string, _ time.Duration) { runs[step+" "+outcome]++ }
+	r.perform.opts.Observe = func(step, _, outcome string, _ time.Duration) { runs[step+" "+outcome]++ }
 	require.NoError(t, r.tracker.SetFaults(memtarget.Faults{Next: []memtarget.Fault{{Effect: memtarget.EffectStatus, Status: 429, RetryAfter: 60}}}))
 	require.NoError(t, r.store.SetLimits(ctx, r.key().Tenant, connections.TenantLimits{MaxInFlight: slots, PushesPerSecond: pushes}))
 	for i := range pushes - 1 {

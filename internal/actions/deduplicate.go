@@ -15,7 +15,7 @@ const recheckDuplicates = 90 * time.Second
 // deduplicate searches for duplicates of a push for which more than one create
 // was sent. done reports whether the push goes on in another run.
 func (r *run) deduplicate(ctx context.Context) (done bool, err error) {
-	target, err := r.p.Peers.Target(ctx, r.in)
+	target, err := r.p.peers.Target(ctx, r.in)
 	if err == nil {
 		err = target.Ready(ctx)
 	}
@@ -46,9 +46,9 @@ func (r *run) keepOldest(ctx context.Context, target *targets.Target, marker tar
 		if duplicate.Progress == targets.Done {
 			continue // closed by an earlier search
 		}
-		r.p.Log.ErrorContext(ctx, "a duplicate was found and is closed", r.key.LogAttr(), telemetry.KeyKept, keep.Key, telemetry.KeyClosed, duplicate.Key)
-		if r.p.Duplicate != nil {
-			r.p.Duplicate(r.in.Target.Type)
+		r.p.log.ErrorContext(ctx, "a duplicate was found and is closed", r.key.LogAttr(), telemetry.KeyKept, keep.Key, telemetry.KeyClosed, duplicate.Key)
+		if r.p.opts.Duplicate != nil {
+			r.p.opts.Duplicate(r.in.Target.Type)
 		}
 		if err := closeDuplicate(ctx, target, keep, duplicate); err != nil {
 			return known, err

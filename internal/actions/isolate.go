@@ -52,8 +52,8 @@ func (r *run) isolated(ctx context.Context) (returned bool, err error) {
 // others, and the rescuer ends its push.
 func (p *Performer) reportAbandoned(ctx context.Context, key connections.Key, step connections.Step, took time.Duration) {
 	const outcome = "abandoned"
-	p.Log.LogAttrs(ctx, slog.LevelError, "attempt", key.LogAttr(), slog.String(telemetry.KeyStep, string(step)), slog.String(telemetry.KeyOutcome, outcome), slog.Float64(telemetry.KeyMillis, float64(took.Microseconds())/1000))
-	if p.Observe != nil {
-		p.Observe(string(step), "", outcome, took)
+	p.log.LogAttrs(ctx, slog.LevelError, "attempt", key.LogAttr(), slog.String(telemetry.KeyStep, string(step)), slog.String(telemetry.KeyOutcome, outcome), slog.Float64(telemetry.KeyMillis, float64(took.Microseconds())/1000))
+	if p.opts.Observe != nil {
+		p.opts.Observe(string(step), "", outcome, took)
 	}
 }

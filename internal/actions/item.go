@@ -40,7 +40,7 @@ func (m *Mapper) Draft(ctx context.Context, pb Productboard, in tenants.Integrat
 // draft is the issue that this push wants.
 func (r *run) draft(ctx context.Context, target *targets.Target) (targets.Draft, error) {
 	rec := r.lease.Record
-	return r.p.mapper.Draft(ctx, r.p.Peers.Productboard(r.in), r.in, target, r.key.Entity, rec.Marker(r.key),
+	return r.p.mapper.Draft(ctx, r.p.peers.Productboard(r.in), r.in, target, r.key.Entity, rec.Marker(r.key),
 		targets.Person{Name: rec.Click.Name, Email: rec.Click.Email})
 }
 

@@ -44,31 +44,16 @@ const CreateTimeout = 15 * time.Second
 // handBackTimeout bounds what is done after the run's own context has ended.
 const handBackTimeout = 2 * time.Second
 
-// Performer does the runs of a push, in steps that a retry resumes.
+// Performer does the runs of a push, in steps that a retry resumes. Make it with
+// NewPerformer.
 type Performer struct {
-	Leases       Leases
-	Integrations tenants.ByID
-	// Tenants tells who is suspended; nil: nobody is.
-	Tenants tenants.ByTenant
-	Peers   Peers
-	Queue   Queue
-	Log     *slog.Logger
-	// Breaker, if set, keeps pushes from trackers that fail steadily.
-	Breaker Breaker
-	// Reconnects is told of refused credentials, and what needs them waits
-	// then; nil: it fails. NeedsReconnect, if set, is told the side of each
-	// integration that was marked.
-	Reconnects     Reconnects
-	NeedsReconnect func(side fault.Side)
-	// Observe, if set, is told of every run: the step it began with, the
-	// target's type, and how it ended.
-	Observe func(step, target, outcome string, took time.Duration)
-	// Quarantine, if set, does a run alone whose workers were lost one after the
-	// other; nil: it is done like any other.
-	Quarantine Quarantine
-	// Duplicate, if set, is told of every duplicate that was found, by the target's
-	// type.
-	Duplicate func(target string)
+	leases       Leases
+	integrations tenants.ByID
+	tenants      tenants.ByTenant
+	peers        Peers
+	queue        Queue
+	log          *slog.Logger
+	opts         PerformerOptions
 
 	mapper Mapper
 	// patience is how long a run may take to return after its context has
@@ -76,11 +61,39 @@ type Performer struct {
 	patience time.Duration
 }
 
+// PerformerOptions holds what a Performer can do without.
+type PerformerOptions struct {
+	// Breaker keeps pushes from trackers that fail steadily.
+	Breaker Breaker
+	// Reconnects marks integrations whose credential was refused, and what needs
+	// it waits then. Without it the push fails. NeedsReconnect is told the side of
+	// each integration that was marked.
+	Reconnects     Reconnects
+	NeedsReconnect func(side fault.Side)
+	// Observe is told of every run: the step it began with, the target's type, and
+	// how it ended.
+	Observe func(step, target, outcome string, took time.Duration)
+	// Quarantine does a run alone whose workers were lost one after the other.
+	// Without it the run is done like any other.
+	Quarantine Quarantine
+	// Duplicate is told of every duplicate that was found, by the target's type.
+	Duplicate func(target string)
+}
+
+// NewPerformer makes a Performer. opts may be nil.
+func NewPerformer(leases Leases, integrations tenants.ByID, owners tenants.ByTenant, peers Peers, queue Queue, log *slog.Logger, opts *PerformerOptions) *Performer {
+	p := &Performer{leases: leases, integrations: integrations, tenants: owners, peers: peers, queue: queue, log: log}
+	if opts != nil {
+		p.opts = *opts
+	}
+	return p
+}
+
 // Perform does one run of a connection. It returns an error only where Redis could
 // not be read or written. Then the queue, and after it the rescuer, brings the run
 // back. Everything else ends in the record.
 func (p *Performer) Perform(ctx context.Context, key connections.Key, run int64) error {
-	lease, err := p.Leases.Begin(ctx, key, run)
+	lease, err := p.leases.Begin(ctx, key, run)
 	if err != nil || lease == nil {
 		return err
 	}
@@ -91,7 +104,7 @@ func (p *Performer) Perform(ctx context.Context, key connections.Key, run int64)
 		}
 	}
 	start := time.Now()
-	p.Log.DebugContext(ctx, "begin", key.LogAttr(), telemetry.KeyRun, run, telemetry.KeyStep, string(lease.Record.Step))
+	p.log.DebugContext(ctx, "begin", key.LogAttr(), telemetry.KeyRun, run, telemetry.KeyStep, string(lease.Record.Step))
 	kept, release := lease.Keep(ctx)
 	defer release()
 	r := newRun(p, key, lease)
@@ -127,7 +140,7 @@ func newRun(p *Performer, key connections.Key, lease *connections.Lease) *run {
 
 // steps goes on until the run is over or has to wait.
 func (r *run) steps(ctx context.Context) error {
-	in, err := r.p.Integrations.ByID(ctx, r.key.Integration)
+	in, err := r.p.integrations.ByID(ctx, r.key.Integration)
 	if err != nil && fault.KindOf(err) == fault.NotFound {
 		task, err := r.lease.Forget(ctx)
 		r.enqueue(ctx, task)
@@ -169,7 +182,7 @@ func (r *run) step(ctx context.Context) (err error) {
 			err = &fault.Error{Op: "perform", Kind: fault.Internal, Side: fault.SidePlugin, Err: fmt.Errorf("panic: %v\n%s", p, debug.Stack())}
 		}
 	}()
-	if err := checkSuspended(ctx, r.p.Tenants, r.in.Tenant); err != nil {
+	if err := checkSuspended(ctx, r.p.tenants, r.in.Tenant); err != nil {
 		return err
 	}
 	if err := r.checkCredential(); err != nil {
@@ -265,8 +278,8 @@ func (r *run) enqueue(ctx context.Context, task *connections.Task) {
 	if task == nil {
 		return
 	}
-	if err := r.p.Queue.Enqueue(ctx, *task); err != nil {
-		r.p.Log.WarnContext(ctx, "run recorded but not queued", r.key.LogAttr(), telemetry.KeyError, err)
+	if err := r.p.queue.Enqueue(ctx, *task); err != nil {
+		r.p.log.WarnContext(ctx, "run recorded but not queued", r.key.LogAttr(), telemetry.KeyError, err)
 	}
 }
 
@@ -290,8 +303,8 @@ func (r *run) report(ctx context.Context, outcome string, err error, took time.D
 		level = slog.LevelWarn
 		attrs = append(attrs, slog.Int(telemetry.KeyAttempts, rec.Attempts), slog.Any(telemetry.KeyError, err))
 	}
-	r.p.Log.LogAttrs(ctx, level, "attempt", attrs...)
-	if r.p.Observe != nil {
-		r.p.Observe(string(r.began), r.in.Target.Type, outcome, took)
+	r.p.log.LogAttrs(ctx, level, "attempt", attrs...)
+	if r.p.opts.Observe != nil {
+		r.p.opts.Observe(string(r.began), r.in.Target.Type, outcome, took)
 	}
 }

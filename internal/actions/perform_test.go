@@ -391,13 +391,13 @@ func TestRedisAwayIsTheQueuesBusiness(t *testing.T) {
 // its integration cannot be read) is still told as failed.
 func TestOpenThatNeverGetsFar(t *testing.T) {
 	r := newRig(t)
-	r.perform.Integrations = unreadable{}
+	r.perform.integrations = unreadable{}
 	r.click(pbapi.TriggerPush)
 	for range maxAttempts {
 		require.True(t, r.step(context.Background()))
 	}
 	require.Equal(t, connections.Settle, r.record().Step)
-	r.perform.Integrations = r
+	r.perform.integrations = r
 	r.quiet(pbapi.StateError)
 }
 
@@ -414,7 +414,7 @@ func TestDuplicateIsFoundAndClosed(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t)
 			closed := 0
-			r.perform.Duplicate = func(string) { closed++ }
+			r.perform.opts.Duplicate = func(string) { closed++ }
 			require.NoError(t, r.tracker.SetFaults(memtarget.Faults{Next: []memtarget.Fault{{Effect: memtarget.EffectReset}}}))
 			r.click(pbapi.TriggerPush)
 			require.True(t, r.step(context.Background()))

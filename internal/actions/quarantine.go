@@ -49,21 +49,21 @@ func (p *Performer) quarantine(ctx context.Context, key connections.Key, lease *
 	if rec.Lost >= giveUpAfter {
 		return true, p.giveUp(ctx, key, lease)
 	}
-	if p.Quarantine == nil {
+	if p.opts.Quarantine == nil {
 		return false, nil
 	}
-	p.Log.WarnContext(ctx, "workers were lost with this run: it is done alone", key.LogAttr(), telemetry.KeyRun, rec.Run, telemetry.KeyLost, rec.Lost)
+	p.log.WarnContext(ctx, "workers were lost with this run: it is done alone", key.LogAttr(), telemetry.KeyRun, rec.Run, telemetry.KeyLost, rec.Lost)
 	start := time.Now()
-	switch err := p.Quarantine.Do(ctx, key, rec.Run, rec.Owner); {
+	switch err := p.opts.Quarantine.Do(ctx, key, rec.Run, rec.Owner); {
 	case err == nil:
-		if p.Observe != nil { // it has no metrics of its own
-			p.Observe(string(rec.Step), "", "quarantined", time.Since(start))
+		if p.opts.Observe != nil { // it has no metrics of its own
+			p.opts.Observe(string(rec.Step), "", "quarantined", time.Since(start))
 		}
 		return true, nil
 	case errors.Is(err, ErrDied), lease.WouldBeOverdue(quarantineWait):
 		return true, p.giveUp(ctx, key, lease)
 	case !errors.Is(err, ErrOccupied):
-		p.Log.ErrorContext(ctx, "quarantine does not begin", key.LogAttr(), telemetry.KeyError, err)
+		p.log.ErrorContext(ctx, "quarantine does not begin", key.LogAttr(), telemetry.KeyError, err)
 	}
 	task, err := lease.Postpone(ctx, quarantineWait, connections.FailureOf(&fault.Error{Op: "perform", Kind: fault.Unavailable, Side: fault.SidePlugin,
 		Public: "Working on this item ended a worker twice. It waits to be worked on alone."}))
@@ -73,10 +73,10 @@ func (p *Performer) quarantine(ctx context.Context, key connections.Key, lease *
 // giveUp ends what workers die of: an open push in an error, the issues of
 // unlinked pushes as they are. Another run tells Productboard.
 func (p *Performer) giveUp(ctx context.Context, key connections.Key, lease *connections.Lease) error {
-	p.Log.ErrorContext(ctx, "attempt", key.LogAttr(), telemetry.KeyRun, lease.Record.Run,
+	p.log.ErrorContext(ctx, "attempt", key.LogAttr(), telemetry.KeyRun, lease.Record.Run,
 		telemetry.KeyStep, string(lease.Record.Step), telemetry.KeyOutcome, "poisonous")
-	if p.Observe != nil {
-		p.Observe(string(lease.Record.Step), "", "poisonous", 0)
+	if p.opts.Observe != nil {
+		p.opts.Observe(string(lease.Record.Step), "", "poisonous", 0)
 	}
 	if lease.Record.Step == connections.Cleanup {
 		for _, orphan := range lease.Record.Orphans {
@@ -98,7 +98,7 @@ func (p *Performer) giveUp(ctx context.Context, key connections.Key, lease *conn
 // enqueue queues what follows. A lost lease is no error.
 func (p *Performer) enqueue(ctx context.Context, task *connections.Task, err error) error {
 	if err == nil && task != nil {
-		return p.Queue.Enqueue(ctx, *task)
+		return p.queue.Enqueue(ctx, *task)
 	}
 	if connections.Lost(err) {
 		return nil

@@ -51,12 +51,12 @@ func (c *cell) Do(_ context.Context, key connections.Key, run int64, owner strin
 
 func TestARunThatLostTwoWorkersIsDoneAlone(t *testing.T) {
 	r := newRig(t)
-	alone := &Performer{Integrations: r, Peers: r, Queue: r, Log: r.perform.Log} // as the process that resumes the lease has it
+	alone := NewPerformer(nil, r, r, r, r, r.perform.log, nil) // as the process that resumes the lease has it
 	c := &cell{do: func(key connections.Key, run int64, owner string) error {
-		alone.Leases = resumed{r.store, owner}
+		alone.leases = resumed{r.store, owner}
 		return alone.Perform(context.Background(), key, run)
 	}}
-	r.perform.Quarantine = c
+	r.perform.opts.Quarantine = c
 	r.click(pbapi.TriggerPush)
 	r.lose()
 	require.Equal(t, 1, r.record().Lost)
@@ -81,7 +81,7 @@ func TestAPoisonousItemEndsInASentenceThatNamesIt(t *testing.T) {
 	for name, lost := range map[string]int{"it dies in quarantine": 2, "the whole machine dies with it": 3} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t)
-			r.perform.Quarantine = &cell{do: func(connections.Key, int64, string) error { return ErrDied }}
+			r.perform.opts.Quarantine = &cell{do: func(connections.Key, int64, string) error { return ErrDied }}
 			r.click(pbapi.TriggerPush)
 			for range lost {
 				r.lose()
@@ -104,11 +104,11 @@ func TestQuarantineIsWaitedFor(t *testing.T) {
 			c := &cell{}
 			c.do = func(connections.Key, int64, string) error {
 				if c.calls == 4 {
-					r.perform.Quarantine = nil
+					r.perform.opts.Quarantine = nil
 				}
 				return err
 			}
-			r.perform.Quarantine = c
+			r.perform.opts.Quarantine = c
 			r.click(pbapi.TriggerPush)
 			r.lose()
 			r.lose()
@@ -118,7 +118,7 @@ func TestQuarantineIsWaitedFor(t *testing.T) {
 	}
 	t.Run("until the deadline", func(t *testing.T) {
 		r := newRig(t)
-		r.perform.Quarantine = &cell{do: func(connections.Key, int64, string) error { return ErrOccupied }}
+		r.perform.opts.Quarantine = &cell{do: func(connections.Key, int64, string) error { return ErrOccupied }}
 		r.click(pbapi.TriggerPush)
 		r.lose()
 		r.lose()
@@ -146,10 +146,10 @@ func TestARunThatNeverComesBack(t *testing.T) {
 	r := newRig(t)
 	const lease = 300 * time.Millisecond
 	r.store = connections.NewStore(r.env.Client, connections.Timing{Lease: lease})
-	r.perform.Leases, r.receive.Clicks = r.store, r.store
+	r.perform.leases, r.receive.clicks = r.store, r.store
 	r.perform.patience = time.Millisecond
 	outcomes := make(chan string, 10)
-	r.perform.Observe = func(_, _, outcome string, _ time.Duration) { outcomes <- outcome }
+	r.perform.opts.Observe = func(_, _, outcome string, _ time.Duration) { outcomes <- outcome }
 	open, begun, release, ended := r.target, make(chan struct{}), make(chan struct{}), make(chan struct{})
 	r.target = func() (*targets.Target, error) {
 		close(begun)

@@ -43,16 +43,29 @@ const (
 	answerTimeout = 1500 * time.Millisecond
 )
 
-// Receiver is the front door for clicks.
+// Receiver is the front door for clicks. Make it with NewReceiver.
 type Receiver struct {
-	Integrations tenants.ByID
-	// Tenants tells who is suspended; nil: nobody is.
-	Tenants tenants.ByTenant
-	Clicks  Clicks
-	Queue   Queue
-	Log     *slog.Logger
-	// Observe, if set, is told of every answered click.
+	integrations tenants.ByID
+	tenants      tenants.ByTenant
+	clicks       Clicks
+	queue        Queue
+	log          *slog.Logger
+	opts         ReceiverOptions
+}
+
+// ReceiverOptions holds what a Receiver can do without.
+type ReceiverOptions struct {
+	// Observe is told of every answered click.
 	Observe func(trigger, outcome string, took time.Duration)
+}
+
+// NewReceiver makes a Receiver. opts may be nil.
+func NewReceiver(integrations tenants.ByID, owners tenants.ByTenant, clicks Clicks, queue Queue, log *slog.Logger, opts *ReceiverOptions) *Receiver {
+	r := &Receiver{integrations: integrations, tenants: owners, clicks: clicks, queue: queue, log: log}
+	if opts != nil {
+		r.opts = *opts
+	}
+	return r
 }
 
 // Request is one action notification as it came in.
@@ -76,7 +89,7 @@ func (r *Receiver) Receive(ctx context.Context, req Request) (Answer, error) {
 	start := time.Now()
 	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
 	defer cancel()
-	integration, err := tenants.Authenticate(ctx, r.Integrations, req.Integration, req.Authorization)
+	integration, err := tenants.Authenticate(ctx, r.integrations, req.Integration, req.Authorization)
 	if err != nil {
 		r.done(ctx, integration, click{}, start, "", err)
 		return Answer{}, err
@@ -118,7 +131,7 @@ func (r *Receiver) apply(ctx context.Context, in tenants.Integration, c click) (
 		return pbapi.ConnectionState{State: pbapi.StateError, Message: e.Public}, nil
 	}
 	if errors.Is(err, connections.ErrUnreadable) {
-		r.Log.ErrorContext(ctx, "click on a record that cannot be read", key.LogAttr(), telemetry.KeyError, err)
+		r.log.ErrorContext(ctx, "click on a record that cannot be read", key.LogAttr(), telemetry.KeyError, err)
 		return pbapi.ConnectionState{State: pbapi.StateError,
 			Message: "What was stored of this button cannot be read. Ask the plugin's admin to reset it; an issue that was made stays in the tracker."}, nil
 	}
@@ -126,10 +139,10 @@ func (r *Receiver) apply(ctx context.Context, in tenants.Integration, c click) (
 		return pbapi.ConnectionState{}, notRecorded(err)
 	}
 	if task != nil {
-		if err := r.Queue.Enqueue(ctx, *task); err != nil {
+		if err := r.queue.Enqueue(ctx, *task); err != nil {
 			// The click is durable; the rescuer queues it within seconds. The queue
 			// has logged it, with one line for many.
-			r.Log.DebugContext(ctx, "click recorded but not queued", key.LogAttr(), telemetry.KeyError, err)
+			r.log.DebugContext(ctx, "click recorded but not queued", key.LogAttr(), telemetry.KeyError, err)
 		}
 	}
 	if why := rejection(in, c); why != nil {
@@ -142,10 +155,7 @@ func (r *Receiver) apply(ctx context.Context, in tenants.Integration, c click) (
 // tenant returns the integration's tenant, mostly from memory. It returns the zero
 // value where there is none.
 func (r *Receiver) tenant(ctx context.Context, in tenants.Integration) (tenants.Tenant, error) {
-	if r.Tenants == nil {
-		return tenants.Tenant{}, nil
-	}
-	t, err := r.Tenants.Tenant(ctx, in.Tenant)
+	t, err := r.tenants.Tenant(ctx, in.Tenant)
 	if errors.Is(err, fault.NotFound) { // then the integration is about to go as well
 		return tenants.Tenant{}, nil
 	}
@@ -168,15 +178,15 @@ func notRecorded(err error) error {
 
 func (r *Receiver) record(ctx context.Context, in tenants.Integration, key connections.Key, c click) (connections.Record, *connections.Task, error) {
 	if why := rejection(in, c); why != nil {
-		return r.Clicks.RejectClick(ctx, key, c.by, *why)
+		return r.clicks.Refuse(ctx, key, c.by, *why)
 	}
 	switch c.trigger {
 	case pbapi.TriggerUnlink:
-		return r.Clicks.Unlink(ctx, key)
+		return r.clicks.Unlink(ctx, key)
 	case pbapi.TriggerDismiss:
-		return r.Clicks.Dismiss(ctx, key)
+		return r.clicks.Dismiss(ctx, key)
 	default:
-		return r.Clicks.Push(ctx, key, c.by)
+		return r.clicks.Push(ctx, key, c.by)
 	}
 }
 
@@ -193,8 +203,8 @@ func (r *Receiver) done(ctx context.Context, in tenants.Integration, c click, st
 		attrs = append(attrs, slog.Any(telemetry.KeyError, err))
 	}
 	attrs = append(attrs, slog.String(telemetry.KeyOutcome, outcome))
-	r.Log.LogAttrs(ctx, level, "action", attrs...)
-	if r.Observe != nil {
-		r.Observe(c.name(), outcome, took)
+	r.log.LogAttrs(ctx, level, "action", attrs...)
+	if r.opts.Observe != nil {
+		r.opts.Observe(c.name(), outcome, took)
 	}
 }

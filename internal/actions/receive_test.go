@@ -143,8 +143,8 @@ func (h hanging) Enqueue(ctx context.Context, _ connections.Task) error { return
 func TestHangingRedisIsNotWaitedFor(t *testing.T) {
 	h := hanging{t: t}
 	for name, hang := range map[string]func(r *Receiver){
-		"integration": func(r *Receiver) { r.Integrations = h },
-		"record":      func(r *Receiver) { r.Clicks = h },
+		"integration": func(r *Receiver) { r.integrations = h },
+		"record":      func(r *Receiver) { r.clicks = h },
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t)
@@ -154,7 +154,7 @@ func TestHangingRedisIsNotWaitedFor(t *testing.T) {
 		})
 	}
 	r := newRig(t)
-	r.receive.Queue = h
+	r.receive.queue = h
 	require.Equal(t, pbapi.StateProgress, r.click(pbapi.TriggerPush).State, "it is recorded; the rescuer queues it")
 }
 
@@ -162,9 +162,9 @@ func TestHangingRedisIsNotWaitedFor(t *testing.T) {
 // queues it.
 func TestRecordedButNotQueued(t *testing.T) {
 	r := newRig(t)
-	r.receive.Queue = brokenQueue{}
+	r.receive.queue = brokenQueue{}
 	require.Equal(t, pbapi.StateProgress, r.click(pbapi.TriggerPush).State)
-	r.receive.Queue = r
+	r.receive.queue = r
 	r.advance(r.store.Timing().RescueAfter + 1)
 	found, _, err := r.store.Rescue(context.Background())
 	require.NoError(t, err)

@@ -42,7 +42,7 @@ func (r *run) needs(side fault.Side) bool {
 // then. Only the first run to find out sets the mark.
 func (r *run) markRefused(ctx context.Context, err error) error {
 	e := fault.From(err)
-	if err == nil || r.p.Reconnects == nil || e.Kind != fault.Unauthorized || connections.Lost(err) {
+	if err == nil || r.p.opts.Reconnects == nil || e.Kind != fault.Unauthorized || connections.Lost(err) {
 		return err
 	}
 	side := e.Side
@@ -50,16 +50,16 @@ func (r *run) markRefused(ctx context.Context, err error) error {
 		return err // no peer refused anything
 	}
 	reason := failureOf(err).Message
-	marked, merr := r.p.Reconnects.NeedReconnect(ctx, r.in, side, reason)
+	marked, merr := r.p.opts.Reconnects.NeedReconnect(ctx, r.in, side, reason)
 	if merr != nil {
 		return errors.Join(merr, err)
 	}
 	if !marked {
 		return &hold{reason: credentialReplaced, err: err}
 	}
-	r.p.Log.WarnContext(ctx, "needs reconnect", telemetry.KeyTenant, r.in.Tenant, telemetry.KeyIntegration, r.in.ID, telemetry.KeySide, string(side), telemetry.KeyReason, reason)
-	if r.p.NeedsReconnect != nil {
-		r.p.NeedsReconnect(side)
+	r.p.log.WarnContext(ctx, "needs reconnect", telemetry.KeyTenant, r.in.Tenant, telemetry.KeyIntegration, r.in.ID, telemetry.KeySide, string(side), telemetry.KeyReason, reason)
+	if r.p.opts.NeedsReconnect != nil {
+		r.p.opts.NeedsReconnect(side)
 	}
 	return &hold{reason: credentialRefused, err: err}
 }
@@ -76,12 +76,18 @@ type Parked interface {
 	Wake(ctx context.Context, tenant, integration string, limit int) (tasks []connections.Task, more bool, err error)
 }
 
-// Resumer lets go on what waited for a credential that was repaired.
+// Resumer wakes the pushes that waited for a credential that was repaired. Make it
+// with NewResumer.
 type Resumer struct {
-	Marks  Marks
-	Parked Parked
-	Queue  Queue
-	Log    *slog.Logger
+	marks  Marks
+	parked Parked
+	queue  Queue
+	log    *slog.Logger
+}
+
+// NewResumer makes a Resumer.
+func NewResumer(marks Marks, parked Parked, queue Queue, log *slog.Logger) *Resumer {
+	return &Resumer{marks: marks, parked: parked, queue: queue, log: log}
 }
 
 const (
@@ -96,7 +102,7 @@ const (
 
 // Step looks at every marked integration once.
 func (r *Resumer) Step(ctx context.Context) error {
-	ids, err := r.Marks.Reconnecting(ctx)
+	ids, err := r.marks.Reconnecting(ctx)
 	if err != nil {
 		return err
 	}
@@ -110,24 +116,24 @@ func (r *Resumer) Step(ctx context.Context) error {
 }
 
 func (r *Resumer) resume(ctx context.Context, id string) error {
-	in, err := r.Marks.ByID(ctx, id)
+	in, err := r.marks.ByID(ctx, id)
 	if errors.Is(err, fault.NotFound) {
-		return r.Marks.Resumed(ctx, id)
+		return r.marks.Resumed(ctx, id)
 	}
 	if err != nil || in.Reconnect != nil {
 		return err
 	}
-	tasks, more, err := r.Parked.Wake(ctx, in.Tenant, in.ID, resumeStep)
+	tasks, more, err := r.parked.Wake(ctx, in.Tenant, in.ID, resumeStep)
 	for _, task := range tasks {
-		if qerr := r.Queue.Enqueue(ctx, task); qerr != nil {
+		if qerr := r.queue.Enqueue(ctx, task); qerr != nil {
 			return qerr // the rescuer queues what was not
 		}
 	}
 	if len(tasks) > 0 {
-		r.Log.InfoContext(ctx, "pushes go on after a reconnect", telemetry.KeyTenant, in.Tenant, telemetry.KeyIntegration, in.ID, telemetry.KeyPushes, len(tasks))
+		r.log.InfoContext(ctx, "pushes go on after a reconnect", telemetry.KeyTenant, in.Tenant, telemetry.KeyIntegration, in.ID, telemetry.KeyPushes, len(tasks))
 	}
 	if err != nil || more || len(tasks) > 0 || time.Since(in.UpdatedAt) < resumeSettles {
 		return err
 	}
-	return r.Marks.Resumed(ctx, id)
+	return r.marks.Resumed(ctx, id)
 }

@@ -40,9 +40,9 @@ func reconnecting(t *testing.T) (*rig, *marks, *Resumer) {
 	t.Helper()
 	r := newRig(t)
 	m := &marks{r: r}
-	r.perform.Reconnects = m
-	r.perform.NeedsReconnect = func(side fault.Side) { m.told = append(m.told, side) }
-	return r, m, &Resumer{Marks: m, Parked: r.store, Queue: r, Log: slog.New(slog.DiscardHandler)}
+	r.perform.opts.Reconnects = m
+	r.perform.opts.NeedsReconnect = func(side fault.Side) { m.told = append(m.told, side) }
+	return r, m, NewResumer(m, r.store, r, slog.New(slog.DiscardHandler))
 }
 
 // later lets hours pass in which whatever is due is worked on.

@@ -85,9 +85,9 @@ func newRig(t *testing.T) *rig {
 	r.settings("tracker-key", "demo", 0)
 	log := slog.New(slog.NewTextHandler(io.Discard, nil))
 	r.limits = ratelimit.NewBackoff(r.env.Client, "target")
-	r.breaker = breaker.New(r.env.Client, &breaker.Options{Now: r.now})
-	r.perform = &Performer{Breaker: r.breaker, Leases: r.store, Integrations: r, Peers: r, Queue: r, Log: log}
-	r.receive = &Receiver{Integrations: r, Clicks: r.store, Queue: r, Log: log}
+	r.breaker = breaker.New(r.env.Client, breaker.Options{Now: r.now})
+	r.perform = NewPerformer(r.store, r, r, r, r, log, &PerformerOptions{Breaker: r.breaker})
+	r.receive = NewReceiver(r, r, r.store, r, log, nil)
 	return r
 }
 
@@ -118,6 +118,11 @@ func (r *rig) ByID(_ context.Context, id string) (tenants.Integration, error) {
 		return tenants.Integration{}, fault.New(fault.NotFound, "find integration", "")
 	}
 	return r.in, nil
+}
+
+// Tenant finds no tenant that is suspended.
+func (r *rig) Tenant(_ context.Context, id string) (tenants.Tenant, error) {
+	return tenants.Tenant{ID: id}, nil
 }
 
 func (r *rig) Productboard(tenants.Integration) Productboard { return r.pb }

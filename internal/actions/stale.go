@@ -28,17 +28,32 @@ type Rechecks interface {
 
 // StaleProgress finds buttons that Productboard shows in progress although
 // nobody works on them, and settles them. Productboard processed an answer very
-// late, or the click's record was lost with its Redis.
+// late, or the click's record was lost with its Redis. Make it with
+// NewStaleProgress.
 type StaleProgress struct {
-	// Integrations lists every integration of every tenant.
-	Integrations func(ctx context.Context) iter.Seq2[tenants.Integration, error]
-	Buttons      func(in tenants.Integration) Buttons
-	Records      Rechecks
-	Queue        Queue
-	Log          *slog.Logger
-	// Observe, if set, is told what was done about each button: "read back" or
-	// "error".
+	integrations func(ctx context.Context) iter.Seq2[tenants.Integration, error]
+	buttons      func(in tenants.Integration) Buttons
+	records      Rechecks
+	queue        Queue
+	log          *slog.Logger
+	opts         StaleProgressOptions
+}
+
+// StaleProgressOptions holds what a StaleProgress can do without.
+type StaleProgressOptions struct {
+	// Observe is told what was done about each button: "read back" or "error".
 	Observe func(done string)
+}
+
+// NewStaleProgress makes a StaleProgress. integrations lists every integration of
+// every tenant, and buttons opens the Productboard of one. opts may be nil.
+func NewStaleProgress(integrations func(ctx context.Context) iter.Seq2[tenants.Integration, error], buttons func(in tenants.Integration) Buttons,
+	records Rechecks, queue Queue, log *slog.Logger, opts *StaleProgressOptions) *StaleProgress {
+	s := &StaleProgress{integrations: integrations, buttons: buttons, records: records, queue: queue, log: log}
+	if opts != nil {
+		s.opts = *opts
+	}
+	return s
 }
 
 // StaleEvery is the time between two searches.
@@ -47,7 +62,7 @@ const StaleEvery = 5 * time.Minute
 // Search looks at every integration once. What fails is logged: the next
 // search is not far.
 func (s *StaleProgress) Search(ctx context.Context) {
-	for in, err := range s.Integrations(ctx) {
+	for in, err := range s.integrations(ctx) {
 		if err == nil && in.ProductboardID != "" && !in.Disabled && (in.Reconnect == nil || in.Reconnect.Side != fault.SideProductboard) {
 			err = s.integration(ctx, in)
 		}
@@ -55,13 +70,13 @@ func (s *StaleProgress) Search(ctx context.Context) {
 			return
 		}
 		if err != nil {
-			s.Log.WarnContext(ctx, "search for stale progress", telemetry.KeyTenant, in.Tenant, telemetry.KeyIntegration, in.ID, telemetry.KeyError, err)
+			s.log.WarnContext(ctx, "search for stale progress", telemetry.KeyTenant, in.Tenant, telemetry.KeyIntegration, in.ID, telemetry.KeyError, err)
 		}
 	}
 }
 
 func (s *StaleProgress) integration(ctx context.Context, in tenants.Integration) error {
-	buttons := s.Buttons(in)
+	buttons := s.buttons(in)
 	filter := pbapi.ConnectionFilter{States: []pbapi.StateName{pbapi.StateProgress}}
 	for c, err := range buttons.SearchConnections(ctx, in.ProductboardID, filter) {
 		if err != nil {
@@ -76,7 +91,7 @@ func (s *StaleProgress) integration(ctx context.Context, in tenants.Integration)
 
 func (s *StaleProgress) settle(ctx context.Context, in tenants.Integration, buttons Buttons, entity string) error {
 	key := connections.Key{Tenant: in.Tenant, Integration: in.ID, Entity: entity}
-	rec, err := s.Records.Get(ctx, key)
+	rec, err := s.records.Get(ctx, key)
 	if err != nil && fault.KindOf(err) == fault.NotFound {
 		// A click is recorded before it is answered: this one is lost.
 		s.note(ctx, key, "error")
@@ -86,17 +101,17 @@ func (s *StaleProgress) settle(ctx context.Context, in tenants.Integration, butt
 	if err != nil || rec.Step != connections.Idle {
 		return err
 	}
-	task, err := s.Records.Recheck(ctx, key)
+	task, err := s.records.Recheck(ctx, key)
 	if err != nil || task == nil {
 		return err
 	}
 	s.note(ctx, key, "read back")
-	return s.Queue.Enqueue(ctx, *task)
+	return s.queue.Enqueue(ctx, *task)
 }
 
 func (s *StaleProgress) note(ctx context.Context, key connections.Key, done string) {
-	s.Log.WarnContext(ctx, "a button stayed in progress with no run under way", key.LogAttr(), telemetry.KeyDone, done)
-	if s.Observe != nil {
-		s.Observe(done)
+	s.log.WarnContext(ctx, "a button stayed in progress with no run under way", key.LogAttr(), telemetry.KeyDone, done)
+	if s.opts.Observe != nil {
+		s.opts.Observe(done)
 	}
 }

@@ -3,7 +3,6 @@ package actions
 import (
 	"context"
 	"errors"
-	"io"
 	"iter"
 	"log/slog"
 	"testing"
@@ -31,14 +30,11 @@ func (f *fakeProductboard) SearchConnections(_ context.Context, _ string, filter
 }
 
 func (r *rig) staleProgress(seen *[]string) *StaleProgress {
-	return &StaleProgress{
-		Integrations: func(context.Context) iter.Seq2[tenants.Integration, error] {
-			return func(yield func(tenants.Integration, error) bool) { yield(r.in, nil) }
-		},
-		Buttons: func(tenants.Integration) Buttons { return r.pb },
-		Records: r.store, Queue: r,
-		Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Observe: func(done string) { *seen = append(*seen, done) },
+	all := func(context.Context) iter.Seq2[tenants.Integration, error] {
+		return func(yield func(tenants.Integration, error) bool) { yield(r.in, nil) }
 	}
+	return NewStaleProgress(all, func(tenants.Integration) Buttons { return r.pb }, r.store, r, slog.New(slog.DiscardHandler),
+		&StaleProgressOptions{Observe: func(done string) { *seen = append(*seen, done) }})
 }
 
 func TestStaleProgress(t *testing.T) {

@@ -15,7 +15,7 @@ import (
 
 // open makes sure that there is exactly one issue, if the tracker may be called.
 func (r *run) open(ctx context.Context) error {
-	target, err := r.p.Peers.Target(ctx, r.in)
+	target, err := r.p.peers.Target(ctx, r.in)
 	if err != nil {
 		return err
 	}
@@ -139,7 +139,7 @@ func (r *run) settle(ctx context.Context) error {
 	state := connections.Button(r.lease.Record)
 	err := state.Validate()
 	if err == nil {
-		err = r.p.Peers.Productboard(r.in).PutConnection(ctx, r.in.ProductboardID, r.key.Entity, state)
+		err = r.p.peers.Productboard(r.in).PutConnection(ctx, r.in.ProductboardID, r.key.Entity, state)
 	}
 	if err != nil && state.State == pbapi.StateConnected && fault.KindOf(err) == fault.Invalid {
 		// The issue exists; the person must learn that its button cannot show it.
@@ -172,7 +172,7 @@ func (r *run) verify(ctx context.Context) error {
 	if !readBack {
 		return r.verified(ctx)
 	}
-	pb := r.p.Peers.Productboard(r.in)
+	pb := r.p.peers.Productboard(r.in)
 	got, err := pb.GetConnection(ctx, r.in.ProductboardID, r.key.Entity)
 	if err != nil {
 		return err
@@ -211,7 +211,7 @@ func (r *run) verified(ctx context.Context) error {
 // wants it. One that cannot be treated stays as it is: the person has long moved
 // on.
 func (r *run) cleanUp(ctx context.Context) error {
-	target, err := r.p.Peers.Target(ctx, r.in)
+	target, err := r.p.peers.Target(ctx, r.in)
 	if err == nil {
 		err = target.Ready(ctx)
 	}
@@ -224,7 +224,7 @@ func (r *run) cleanUp(ctx context.Context) error {
 			return err
 		}
 		if err != nil {
-			r.p.Log.WarnContext(ctx, "an orphan stays as it is", r.key.LogAttr(), telemetry.KeyError, err)
+			r.p.log.WarnContext(ctx, "an orphan stays as it is", r.key.LogAttr(), telemetry.KeyError, err)
 		}
 		if err := r.lease.CleanedUp(ctx, orphan.Epoch); err != nil {
 			return err

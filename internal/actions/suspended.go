@@ -12,9 +12,6 @@ import (
 // does not exist is not suspended: its integrations do not exist either, and that is
 // the better reason.
 func checkSuspended(ctx context.Context, all tenants.ByTenant, id string) error {
-	if all == nil {
-		return nil
-	}
 	t, err := all.Tenant(ctx, id)
 	switch {
 	case errors.Is(err, fault.NotFound):

@@ -20,7 +20,7 @@ func (l *landlord) Tenant(context.Context, string) (tenants.Tenant, error) { ret
 func TestASuspendedTenant(t *testing.T) {
 	r := newRig(t)
 	owner := &landlord{tenant: tenants.Tenant{ID: "acme"}}
-	r.receive.Tenants, r.perform.Tenants = owner, owner
+	r.receive.tenants, r.perform.tenants = owner, owner
 	require.Equal(t, pbapi.StateProgress, r.click(pbapi.TriggerPush).State)
 
 	owner.tenant.Suspended = &tenants.Suspension{Reason: "unpaid", Since: time.Now()}
@@ -49,7 +49,7 @@ func TestASuspendedTenant(t *testing.T) {
 func TestASuspensionThatLasts(t *testing.T) {
 	r := newRig(t)
 	owner := &landlord{tenant: tenants.Tenant{ID: "acme"}}
-	r.receive.Tenants, r.perform.Tenants = owner, owner
+	r.receive.tenants, r.perform.tenants = owner, owner
 	require.Equal(t, pbapi.StateProgress, r.click(pbapi.TriggerPush).State)
 	owner.tenant.Suspended = &tenants.Suspension{}
 	for range 30 {
@@ -68,7 +68,7 @@ func TestASuspensionThatLasts(t *testing.T) {
 func TestATenantThatIsBeingImportedTakesNoClick(t *testing.T) {
 	r := newRig(t)
 	owner := &landlord{tenant: tenants.Tenant{ID: "acme", Importing: "a file"}}
-	r.receive.Tenants = owner
+	r.receive.tenants = owner
 	for _, trigger := range []pbapi.Trigger{pbapi.TriggerPush, pbapi.TriggerUnlink, pbapi.TriggerDismiss} {
 		_, err := r.receive.Receive(context.Background(), Request{Integration: r.in.ID, Authorization: r.in.ActionAuth.Reveal(), ContentType: "application/json", Body: notification(trigger)})
 		require.ErrorIs(t, err, fault.Unavailable, trigger)

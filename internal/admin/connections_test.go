@@ -49,8 +49,8 @@ func newPushRig(t *testing.T, env redistest.Env) *pushRig {
 	ring, err := secret.NewKeyring([]secret.Key{{ID: "k1", Bytes: bytes.Repeat([]byte("k"), secret.KeySize)}})
 	require.NoError(t, err)
 	p := &pushRig{}
-	p.rig = newRig(t, env, admin.ConnectionRoutes(&pushes.Service{Records: connections.NewStore(env.Client, connections.Timing{}), Tenants: tenants.NewStore(env.Client, ring),
-		Queue: noQueue{}, Log: slog.New(slog.DiscardHandler), Tracker: func(context.Context, tenants.Integration) (pushes.Tracker, error) { return oneIssue{}, nil }})...)
+	p.rig = newRig(t, env, admin.ConnectionRoutes(pushes.New(connections.NewStore(env.Client, connections.Timing{}), tenants.NewStore(env.Client, ring), noQueue{},
+		func(context.Context, tenants.Integration) (pushes.Tracker, error) { return oneIssue{}, nil }, slog.New(slog.DiscardHandler)))...)
 	_, err = p.store.CreateTenant(t.Context(), "acme")
 	require.NoError(t, err)
 	p.in, err = p.store.Tenant("acme").Create(t.Context(), tenants.Integration{ID: tenants.NewID(), Name: "Engineering", ProductboardID: "pb"})

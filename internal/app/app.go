@@ -133,7 +133,7 @@ func (a *App) Front() (http.Handler, error) {
 		return nil, fmt.Errorf("admin API: %w", err)
 	}
 	a.async = jobs.NewAsyncQueue(a.queue, a.log)
-	receiver := &actions.Receiver{Integrations: a.cache, Tenants: a.cache, Clicks: a.records, Queue: a.async, Log: log, Observe: a.metrics.Action}
+	receiver := actions.NewReceiver(a.cache, a.cache, a.records, a.async, log, &actions.ReceiverOptions{Observe: a.metrics.Action})
 	routes := server.Routes{Probe: probe.Handler(a.cache), Action: receiver.Handler(), Admin: api}
 	if api != nil {
 		routes.Callback, routes.CallbackPath = pbauth.Callback(), pbauth.CallbackPath
@@ -141,10 +141,10 @@ func (a *App) Front() (http.Handler, error) {
 	return server.New(routes, a.log), nil
 }
 
-// performer returns the Performer of runs.
-func (a *App) performer(leases actions.Leases, quarantine actions.Quarantine) *actions.Performer {
-	return &actions.Performer{Leases: leases, Integrations: a.cache, Tenants: a.cache, Peers: a.peers, Queue: a.queue, Breaker: a.breaker, Log: a.log,
-		Reconnects: a.tenants, NeedsReconnect: a.needsReconnect, Observe: a.metrics.Attempt, Duplicate: a.metrics.Duplicate, Quarantine: quarantine}
+// performer makes what does the runs of clicks.
+func (a *App) performer(leases actions.Leases, apart actions.Quarantine) *actions.Performer {
+	return actions.NewPerformer(leases, a.cache, a.cache, a.peers, a.queue, a.log, &actions.PerformerOptions{Breaker: a.breaker, Reconnects: a.tenants,
+		NeedsReconnect: a.needsReconnect, Observe: a.metrics.Attempt, Duplicate: a.metrics.Duplicate, Quarantine: apart})
 }
 
 // worker returns the worker's half. It is not started yet.

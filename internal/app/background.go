@@ -30,15 +30,12 @@ func (a *App) background(ctx context.Context) *sync.WaitGroup {
 	}
 	rescuer := &jobs.Rescuer{Records: a.records, Queue: a.queue, Log: a.log, Observe: a.metrics.Requeued}
 	every(jobs.RescueEvery, nil, a.logged("rescue failed", rescuer.Rescue))
-	stale := &actions.StaleProgress{
-		// Nothing is sent for a tenant that is halted. It may have moved; then its
-		// buttons belong to another deployment.
-		Integrations: a.activeIntegrations,
-		Buttons:      func(in tenants.Integration) actions.Buttons { return a.peers.session(in) },
-		Records:      a.records, Queue: a.queue, Log: a.log, Observe: a.metrics.StaleProgress,
-	}
+	buttons := func(in tenants.Integration) actions.Buttons { return a.peers.session(in) }
+	// Nothing is sent for a tenant that is halted. It may have moved; then its
+	// buttons belong to another deployment.
+	stale := actions.NewStaleProgress(a.working, buttons, a.records, a.queue, a.log, &actions.StaleProgressOptions{Observe: a.metrics.StaleProgress})
 	every(actions.StaleEvery, a.turn("stale"), stale.Search)
-	resumer := &actions.Resumer{Marks: a.tenants, Parked: a.records, Queue: a.queue, Log: a.log}
+	resumer := actions.NewResumer(a.tenants, a.records, a.queue, a.log)
 	every(actions.ResumeEvery, a.turn("resume"), a.logged("resume what waits for credentials", resumer.Step))
 	every(tendEvery, nil, a.logged("tend sessions", func(ctx context.Context) error {
 		return a.auth.Tend(ctx, func(in tenants.Integration, cause error) { a.sessionEnded(ctx, in, cause) })

@@ -60,10 +60,10 @@ func (a *App) preview(ctx context.Context, in tenants.Integration, entity string
 
 // Pushes returns the service for the buttons of every tenant.
 func (a *App) Pushes() *pushes.Service {
-	return &pushes.Service{Records: a.records, Tenants: a.tenants, Queue: a.queue, Log: a.log,
-		Tracker: func(ctx context.Context, in tenants.Integration) (pushes.Tracker, error) {
-			return a.peers.Target(ctx, in)
-		}}
+	tracker := func(ctx context.Context, in tenants.Integration) (pushes.Tracker, error) {
+		return a.peers.Target(ctx, in)
+	}
+	return pushes.New(a.records, a.tenants, a.queue, tracker, a.log)
 }
 
 // link connects a button here that another program has connected, if its link leads

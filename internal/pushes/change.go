@@ -25,7 +25,7 @@ func (s Scope) Retry(ctx context.Context, integration, entity string) (Push, err
 		if err := s.checkPushable(ctx, in); err != nil {
 			return connections.Record{}, nil, err
 		}
-		return s.service.Records.Push(ctx, e.Key, clicker(e.Record.Click.Name, e.Record.Click.Email))
+		return s.service.records.Push(ctx, e.Key, clicker(e.Record.Click.Name, e.Record.Click.Email))
 	})
 }
 
@@ -41,7 +41,7 @@ func clicker(name, email string) connections.Person {
 // next push gets one of its own.
 func (s Scope) Reset(ctx context.Context, integration, entity string) (Push, error) {
 	return s.change(ctx, integration, entity, false, func(_ tenants.Integration, e connections.Entry) (connections.Record, *connections.Task, error) {
-		return s.service.Records.Reset(ctx, e.Key)
+		return s.service.records.Reset(ctx, e.Key)
 	})
 }
 
@@ -49,7 +49,7 @@ func (s Scope) Reset(ctx context.Context, integration, entity string) (Push, err
 // again, and the issue is treated as the integration's OnUnlink says.
 func (s Scope) Unlink(ctx context.Context, integration, entity string) (Push, error) {
 	return s.change(ctx, integration, entity, true, func(_ tenants.Integration, e connections.Entry) (connections.Record, *connections.Task, error) {
-		return s.service.Records.Unlink(ctx, e.Key)
+		return s.service.records.Unlink(ctx, e.Key)
 	})
 }
 
@@ -62,7 +62,7 @@ func (s Scope) Link(ctx context.Context, integration, entity, issue string) (Pus
 		if err != nil {
 			return connections.Record{}, nil, err
 		}
-		return s.service.Records.Link(ctx, e.Key, found)
+		return s.service.records.Link(ctx, e.Key, found)
 	})
 }
 
@@ -73,14 +73,14 @@ func (s *Service) LinkNew(ctx context.Context, in tenants.Integration, entity, i
 	if err != nil {
 		return err
 	}
-	_, task, err := s.Records.Link(ctx, connections.Key{Tenant: in.Tenant, Integration: in.ID, Entity: entity}, found)
+	_, task, err := s.records.Link(ctx, connections.Key{Tenant: in.Tenant, Integration: in.ID, Entity: entity}, found)
 	s.enqueue(ctx, task)
 	return err
 }
 
 // resolve asks the tracker for an issue.
 func (s *Service) resolve(ctx context.Context, in tenants.Integration, name string) (targets.Issue, error) {
-	tracker, err := s.Tracker(ctx, in)
+	tracker, err := s.tracker(ctx, in)
 	if err != nil {
 		return targets.Issue{}, err
 	}
@@ -102,11 +102,11 @@ func (s *Service) resolve(ctx context.Context, in tenants.Integration, name stri
 // changed, and then queues the task that the transition returned.
 func (s Scope) change(ctx context.Context, integration, entity string, known bool, transition func(tenants.Integration, connections.Entry) (connections.Record, *connections.Task, error)) (Push, error) {
 	key := s.key(integration, entity)
-	in, err := s.service.Tenants.Tenant(s.tenant).Integration(ctx, integration)
+	in, err := s.service.tenants.Tenant(s.tenant).Integration(ctx, integration)
 	if err != nil {
 		return Push{}, err
 	}
-	e, err := s.service.Records.Entry(ctx, key)
+	e, err := s.service.records.Entry(ctx, key)
 	switch {
 	case !known && (errors.Is(err, fault.NotFound) || errors.Is(err, connections.ErrUnreadable)) && key.Valid():
 		e = connections.Entry{Key: key}
@@ -121,7 +121,7 @@ func (s Scope) change(ctx context.Context, integration, entity string, known boo
 		return Push{}, err
 	}
 	s.service.enqueue(ctx, task)
-	if e, err = s.service.Records.Entry(ctx, key); err != nil {
+	if e, err = s.service.records.Entry(ctx, key); err != nil {
 		return Push{}, err
 	}
 	return pushOf(e, in.Name), nil
@@ -151,7 +151,7 @@ func (s Scope) checkPushable(ctx context.Context, in tenants.Integration) error 
 	if r := in.Reconnect; r != nil {
 		return &fault.Error{Op: op, Kind: fault.Unauthorized, Side: r.Side, Public: r.Reason}
 	}
-	t, err := s.service.Tenants.Tenant(s.tenant).Get(ctx)
+	t, err := s.service.tenants.Tenant(s.tenant).Get(ctx)
 	if err != nil {
 		return err
 	}
@@ -173,7 +173,7 @@ func (s *Service) enqueue(ctx context.Context, task *connections.Task) {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), enqueueTimeout)
 	defer cancel()
-	if err := s.Queue.Enqueue(ctx, *task); err != nil {
-		s.Log.WarnContext(ctx, "recorded but not queued", task.Key.LogAttr(), telemetry.KeyError, err)
+	if err := s.queue.Enqueue(ctx, *task); err != nil {
+		s.log.WarnContext(ctx, "recorded but not queued", task.Key.LogAttr(), telemetry.KeyError, err)
 	}
 }

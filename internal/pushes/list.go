@@ -125,7 +125,7 @@ func (s Scope) scan(ctx context.Context, q Query, visit visitor) (next string, e
 // empty at its end. done reports that no more are wanted.
 func (s Scope) scanOne(ctx context.Context, in tenants.Integration, q Query, inner string, look *int, visit visitor) (after string, done bool, err error) {
 	if q.Entity != "" {
-		e, err := s.service.Records.Entry(ctx, s.key(in.ID, q.Entity))
+		e, err := s.service.records.Entry(ctx, s.key(in.ID, q.Entity))
 		if errors.Is(err, fault.NotFound) {
 			return "", false, nil
 		}
@@ -138,7 +138,7 @@ func (s Scope) scanOne(ctx context.Context, in tenants.Integration, q Query, inn
 	}
 	kq := connections.Query{Integration: in.ID, State: q.State, From: q.From, To: q.To, Cursor: inner, Limit: min(q.chunk(), *look)}
 	for {
-		page, err := s.service.Records.List(ctx, s.tenant, kq)
+		page, err := s.service.records.List(ctx, s.tenant, kq)
 		if err != nil {
 			return "", false, cursorFault(err, kq.Cursor)
 		}
@@ -233,7 +233,7 @@ func mentions(e connections.Entry, text string) bool {
 // integrations are those that a filter names by id or name, or all of the
 // tenant's, by name.
 func (s Scope) integrations(ctx context.Context, which string) ([]tenants.Integration, error) {
-	scope := s.service.Tenants.Tenant(s.tenant)
+	scope := s.service.tenants.Tenant(s.tenant)
 	if which != "" {
 		in, err := scope.Integration(ctx, which)
 		if errors.Is(err, fault.NotFound) {

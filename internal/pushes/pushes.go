@@ -47,15 +47,19 @@ type Tracker interface {
 	Resolve(ctx context.Context, name string) (issue targets.Issue, supported bool, err error)
 }
 
-// Service looks after the buttons of every tenant. All fields are needed. It
-// is safe for concurrent use.
+// Service looks after the buttons of every tenant. It is safe for concurrent use.
+// Make it with New.
 type Service struct {
-	Records Records
-	Tenants Tenants
-	Queue   Queue
-	// Tracker opens the tracker's side of an integration.
-	Tracker func(ctx context.Context, in tenants.Integration) (Tracker, error)
-	Log     *slog.Logger
+	records Records
+	tenants Tenants
+	queue   Queue
+	tracker func(ctx context.Context, in tenants.Integration) (Tracker, error)
+	log     *slog.Logger
+}
+
+// New makes a Service. tracker opens the tracker's side of an integration.
+func New(records Records, owners Tenants, queue Queue, tracker func(ctx context.Context, in tenants.Integration) (Tracker, error), log *slog.Logger) *Service {
+	return &Service{records: records, tenants: owners, queue: queue, tracker: tracker, log: log}
 }
 
 // Scope is the service as one tenant sees it: nothing of another tenant can be
@@ -142,19 +146,19 @@ func invalidField(field, message string) error {
 // Get reads one button with its timeline: fault.NotFound where there is none.
 func (s Scope) Get(ctx context.Context, integration, entity string) (Detail, error) {
 	key := s.key(integration, entity)
-	e, err := s.service.Records.Entry(ctx, key)
+	e, err := s.service.records.Entry(ctx, key)
 	if err != nil {
 		return Detail{}, err
 	}
 	name := ""
-	in, err := s.service.Tenants.Tenant(s.tenant).Integration(ctx, integration)
+	in, err := s.service.tenants.Tenant(s.tenant).Integration(ctx, integration)
 	switch {
 	case err == nil:
 		name = in.Name
 	case fault.KindOf(err) != fault.NotFound: // the record outlives an integration that is being deleted
 		return Detail{}, err
 	}
-	events, err := s.service.Records.History(ctx, key)
+	events, err := s.service.records.History(ctx, key)
 	return Detail{Push: pushOf(e, name), Timeline: events}, err
 }
 

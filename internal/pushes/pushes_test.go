@@ -70,8 +70,8 @@ func newRig(t *testing.T, env redistest.Env, limits connections.TenantLimits) *r
 	require.NoError(t, err)
 	r := &rig{t: t, env: env, store: tenants.NewStore(env.Client, ring), records: connections.NewStoreWith(env.Client, connections.Timing{}, limits),
 		tracker: tracker{issues: map[string]targets.Issue{"#7": {ID: "7", Key: "#7", URL: "https://tracker.example/7", Title: "Seven"}}}}
-	r.service = &pushes.Service{Records: r.records, Tenants: r.store, Queue: &r.queue, Log: slog.New(slog.DiscardHandler),
-		Tracker: func(context.Context, tenants.Integration) (pushes.Tracker, error) { return &r.tracker, nil }}
+	r.service = pushes.New(r.records, r.store, &r.queue,
+		func(context.Context, tenants.Integration) (pushes.Tracker, error) { return &r.tracker, nil }, slog.New(slog.DiscardHandler))
 	r.scope = r.service.Tenant("acme")
 	for _, id := range []string{"acme", "other"} {
 		_, err = r.store.CreateTenant(t.Context(), id)

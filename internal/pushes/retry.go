@@ -78,7 +78,7 @@ func (r *bulkRetry) one(ctx context.Context, in tenants.Integration, p Push) (mo
 	if rejection != nil {
 		return true, nil //nolint:nilerr // it is in Skipped
 	}
-	began, task, err := r.scope.service.Records.Retry(ctx, p.Key, clicker(p.By.Name, p.By.Email))
+	began, task, err := r.scope.service.records.Retry(ctx, p.Key, clicker(p.By.Name, p.By.Email))
 	if err != nil {
 		return false, err
 	}

@@ -45,6 +45,10 @@ func (integrations) ByID(_ context.Context, got string) (tenants.Integration, er
 	}
 }
 
+func (integrations) Tenant(_ context.Context, tenant string) (tenants.Tenant, error) {
+	return tenants.Tenant{ID: tenant}, nil
+}
+
 type clicks struct{ err error }
 
 func (c clicks) Push(context.Context, connections.Key, connections.Person) (connections.Record, *connections.Task, error) {
@@ -63,7 +67,7 @@ func (c clicks) RejectClick(context.Context, connections.Key, connections.Person
 
 func front(c clicks) http.Handler {
 	log := slog.New(slog.NewTextHandler(io.Discard, nil))
-	receiver := &actions.Receiver{Integrations: integrations{}, Clicks: c, Log: log}
+	receiver := actions.NewReceiver(integrations{}, integrations{}, c, nil, log, nil)
 	return New(Routes{Probe: probe.Handler(integrations{}), Action: receiver.Handler()}, log)
 }
 

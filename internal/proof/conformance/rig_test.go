@@ -64,7 +64,7 @@ func newRig(t *testing.T) *rig {
 	r.fake = pbfake.New(&pbfake.Options{Tokens: []pbfake.Token{{Value: token}}, RateLimit: -1, PageSize: 2, Seed: 11})
 	api := httptest.NewServer(r.watch.API(r.fake))
 	quiet := slog.New(slog.NewTextHandler(io.Discard, nil))
-	receiver := &actions.Receiver{Integrations: r.plugin, Clicks: r.press, Queue: r.press, Log: quiet}
+	receiver := actions.NewReceiver(r.plugin, r.plugin, r.press, r.press, quiet, nil)
 	plugin := httptest.NewServer(r.watch.Callbacks(server.New(server.Routes{Probe: probe.Handler(r.plugin), Action: receiver.Handler()}, quiet)))
 	require.NoError(t, r.fake.SetEdge(origin, plugin.URL))
 	r.base = api.URL + pbspec.Prefix
@@ -126,6 +126,11 @@ func (i *integration) get() tenants.Integration {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	return i.in
+}
+
+// Tenant finds the integration's tenant.
+func (i *integration) Tenant(_ context.Context, tenant string) (tenants.Tenant, error) {
+	return tenants.Tenant{ID: tenant}, nil
 }
 
 // ByID finds the integration, whatever it is called.
