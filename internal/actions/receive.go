@@ -91,16 +91,16 @@ func (r *Receiver) Receive(ctx context.Context, req Request) (Answer, error) {
 	defer cancel()
 	integration, err := tenants.Authenticate(ctx, r.integrations, req.Integration, req.Authorization)
 	if err != nil {
-		r.done(ctx, integration, click{}, start, "", err)
+		r.report(ctx, integration, click{}, start, "", err)
 		return Answer{}, err
 	}
 	click, err := parse(req, integration.ProductboardID)
 	if err != nil {
-		r.done(ctx, integration, click, start, "", err)
+		r.report(ctx, integration, click, start, "", err)
 		return Answer{}, err
 	}
 	state, err := r.apply(ctx, integration, click)
-	r.done(ctx, integration, click, start, state.State, err)
+	r.report(ctx, integration, click, start, state.State, err)
 	return Answer{State: state, Shape: integration.Answer}, err
 }
 
@@ -190,8 +190,8 @@ func (r *Receiver) record(ctx context.Context, in tenants.Integration, key conne
 	}
 }
 
-// done writes the one line per click.
-func (r *Receiver) done(ctx context.Context, in tenants.Integration, c click, start time.Time, state pbapi.StateName, err error) {
+// report writes the one line per click.
+func (r *Receiver) report(ctx context.Context, in tenants.Integration, c click, start time.Time, state pbapi.StateName, err error) {
 	took := time.Since(start)
 	outcome, level := string(state), slog.LevelInfo
 	attrs := []slog.Attr{

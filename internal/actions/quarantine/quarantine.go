@@ -1,8 +1,9 @@
-// Package quarantine does a run that workers died of in a process of its own:
-// one at a time in the deployment, within a bound on memory. What it takes down
-// is that process alone, and its end says that the item was the reason.
+// Package quarantine does a run that ended its workers in a process of its own. In
+// the whole deployment it does one such run at a time, within a limit on memory. A
+// run that ends its process again takes down nothing else, and shows that the item
+// is the reason.
 //
-// Do is the worker's side, Serve the side of the process that it starts.
+// Do is the worker's side. Serve is the side of the process that the worker starts.
 //
 // What must not live here: which runs are suspect and what becomes of their
 // pushes (actions), how the process finds its settings (cmd, app).
@@ -28,26 +29,26 @@ import (
 )
 
 const (
-	// occupied is the key in Redis that holds who is in quarantine.
-	occupied = "pb:quarantine"
-	// claim is how long the place is held without being renewed.
-	claim = 15 * time.Second
-	// stopping bounds how long the process may take to hand its run back.
-	stopping = 5 * time.Second
-	// begun is what the process writes when it begins the run.
-	begun = "begun\n"
-	// maxSaid is how much of what a process says at its end is kept, in bytes.
-	maxSaid = 2000
+	// lockKey is the key in Redis of the lock that the run in quarantine has.
+	lockKey = "pb:quarantine"
+	// lockTTL is how long the lock lasts if nobody renews it.
+	lockTTL = 15 * time.Second
+	// stopTimeout bounds how long the process may take to hand its run back.
+	stopTimeout = 5 * time.Second
+	// started is what the process writes when it begins the run.
+	started = "begun\n"
+	// maxStderr is how much of a process's errors is kept, in bytes.
+	maxStderr = 2000
 )
 
-// Memory is what the process may allocate, in bytes (RLIMIT_DATA, which counts
-// writable memory whether it is touched or not). Some 85 MB of it are the Go
-// runtime's and hardly touched, so that a worker beside it and what it then uses
-// stay within the shipped memory limit of 256 MiB.
+// Memory is what the process may allocate, in bytes. RLIMIT_DATA counts writable
+// memory whether it is touched or not. The Go runtime has some 85 MB of it, hardly
+// touched, so that the worker and this process stay within the shipped memory limit
+// of 256 MiB.
 const Memory = 192 << 20
 
-// order is what the process reads from its input.
-type order struct {
+// request is what the process reads from its input.
+type request struct {
 	Key    connections.Key
 	Run    int64
 	Owner  string
@@ -60,23 +61,23 @@ type Quarantine struct {
 	command func(ctx context.Context) *exec.Cmd
 	memory  uint64
 	renew   *redis.Script
-	leave   *redis.Script
+	unlock  *redis.Script
 }
 
-// New makes a Quarantine. command makes the command of a process that calls
-// Serve and ends, with its Stderr where its log is to go; memory is what it may
+// New makes a Quarantine. command makes the command of a process that calls Serve
+// and ends. Its Stderr is where the log goes. memory is what the process may
 // allocate, in bytes.
 func New(rdb redis.UniversalClient, command func(ctx context.Context) *exec.Cmd, memory uint64) *Quarantine {
 	return &Quarantine{rdb: rdb, command: command, memory: memory,
-		renew: redis.NewScript(`if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('PEXPIRE', KEYS[1], ARGV[2]) end`),
-		leave: redis.NewScript(`if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end`),
+		renew:  redis.NewScript(`if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('PEXPIRE', KEYS[1], ARGV[2]) end`),
+		unlock: redis.NewScript(`if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end`),
 	}
 }
 
 // Do implements actions.Quarantine.
 func (q *Quarantine) Do(ctx context.Context, key connections.Key, run int64, owner string) error {
-	me := rand.Text()
-	free, err := q.rdb.SetNX(ctx, occupied, me, claim).Result()
+	token := rand.Text()
+	free, err := q.rdb.SetNX(ctx, lockKey, token, lockTTL).Result()
 	if err != nil {
 		return fault.Wrap(fault.Unavailable, "enter quarantine", err)
 	}
@@ -87,70 +88,70 @@ func (q *Quarantine) Do(ctx context.Context, key connections.Key, run int64, own
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		q.hold(held, me)
+		q.keep(held, token)
 	}()
-	err = q.process(ctx, order{Key: key, Run: run, Owner: owner, Memory: q.memory})
+	err = q.process(ctx, request{Key: key, Run: run, Owner: owner, Memory: q.memory})
 	release()
 	<-done
 	lctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 	defer cancel()
-	return errors.Join(err, q.leave.Run(lctx, q.rdb, []string{occupied}, me).Err())
+	return errors.Join(err, q.unlock.Run(lctx, q.rdb, []string{lockKey}, token).Err())
 }
 
-// hold renews the claim until the context ends. A renewal that fails is tried
-// again: at worst a second run is in quarantine, elsewhere.
-func (q *Quarantine) hold(ctx context.Context, me string) {
-	tick := time.NewTicker(claim / 3)
+// keep renews the lock until the context ends. It retries a renewal that failed: at
+// worst a second run is in quarantine elsewhere.
+func (q *Quarantine) keep(ctx context.Context, token string) {
+	tick := time.NewTicker(lockTTL / 3)
 	defer tick.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			rctx, cancel := context.WithTimeout(ctx, claim/3)
-			_ = q.renew.Run(rctx, q.rdb, []string{occupied}, me, claim.Milliseconds()).Err()
+			rctx, cancel := context.WithTimeout(ctx, lockTTL/3)
+			_ = q.renew.Run(rctx, q.rdb, []string{lockKey}, token, lockTTL.Milliseconds()).Err()
 			cancel()
 		}
 	}
 }
 
 // process starts the process and waits for its end.
-func (q *Quarantine) process(ctx context.Context, o order) error {
+func (q *Quarantine) process(ctx context.Context, o request) error {
 	in, err := json.Marshal(o)
 	if err != nil {
 		return fault.Wrap(fault.Internal, "enter quarantine", err)
 	}
 	cmd := q.command(ctx)
-	// It is told to stop as the worker is, and hands its run back.
+	// It is asked to stop as the worker is, and then hands its run back.
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
-	cmd.WaitDelay = stopping
+	cmd.WaitDelay = stopTimeout
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	out, said := &bytes.Buffer{}, &beginning{}
+	out, stderr := &bytes.Buffer{}, &head{}
 	cmd.Stdin, cmd.Stdout = bytes.NewReader(in), out
 	if cmd.Stderr == nil {
 		cmd.Stderr = io.Discard
 	}
-	cmd.Stderr = io.MultiWriter(cmd.Stderr, said)
+	cmd.Stderr = io.MultiWriter(cmd.Stderr, stderr)
 	err = cmd.Run()
 	switch {
 	case err == nil:
 		return nil
 	case ctx.Err() != nil:
 		return fault.Wrap(fault.Canceled, "quarantine", context.Cause(ctx))
-	case out.String() == begun:
-		return fmt.Errorf("%w: %w: %s", actions.ErrDied, err, said)
+	case out.String() == started:
+		return fmt.Errorf("%w: %w: %s", actions.ErrDied, err, stderr)
 	default:
-		return &fault.Error{Op: "enter quarantine", Kind: fault.Internal, Side: fault.SidePlugin, Err: fmt.Errorf("%w: %s", err, said)}
+		return &fault.Error{Op: "enter quarantine", Kind: fault.Internal, Side: fault.SidePlugin, Err: fmt.Errorf("%w: %s", err, stderr)}
 	}
 }
 
-// beginning keeps the beginning of what is written to it: a Go program that dies says
-// first what of.
-type beginning struct{ text []byte }
+// head keeps the beginning of what is written to it: a Go program that dies says first
+// what of.
+type head struct{ text []byte }
 
-func (t *beginning) Write(p []byte) (int, error) {
-	t.text = append(t.text, p[:min(len(p), maxSaid-len(t.text))]...)
+func (h *head) Write(p []byte) (int, error) {
+	h.text = append(h.text, p[:min(len(p), maxStderr-len(h.text))]...)
 	return len(p), nil
 }
 
-func (t *beginning) String() string { return string(t.text) }
+func (h *head) String() string { return string(h.text) }

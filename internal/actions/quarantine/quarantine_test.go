@@ -23,7 +23,7 @@ const roleVar = "QUARANTINE_TEST_ROLE"
 // TestMain is the process in quarantine as well: a role in the environment says
 // how it behaves.
 func TestMain(m *testing.M) {
-	role := os.Getenv(roleVar) //nolint:forbidigo // the process' only input beside its order
+	role := os.Getenv(roleVar) //nolint:forbidigo // the process' only input beside its request
 	if role == "" {
 		os.Exit(m.Run())
 	}
@@ -48,7 +48,7 @@ func play(ctx context.Context, role string, key connections.Key, run int64, owne
 	switch role {
 	case "good":
 		if key != someKey || run != 7 || owner != "me" {
-			return errors.New("another order")
+			return errors.New("another request")
 		}
 		fmt.Fprintln(os.Stderr, "a line of its log")
 		return nil
@@ -104,7 +104,7 @@ func TestDo(t *testing.T) {
 				require.ErrorContains(t, err, tt.said)
 				require.Equal(t, errors.Is(tt.want, actions.ErrDied), errors.Is(err, actions.ErrDied))
 			}
-			n, err := env.Client.Exists(t.Context(), occupied).Result()
+			n, err := env.Client.Exists(t.Context(), lockKey).Result()
 			require.NoError(t, err)
 			require.Zero(t, n, "the place is free again")
 		})
@@ -125,9 +125,9 @@ func TestItsLogIsTheWorkers(t *testing.T) {
 
 func TestOneAtATime(t *testing.T) {
 	env := redistest.Mini(t)
-	require.NoError(t, env.Client.Set(t.Context(), occupied, "another", 0).Err())
+	require.NoError(t, env.Client.Set(t.Context(), lockKey, "another", 0).Err())
 	require.ErrorIs(t, role(env, "good").Do(t.Context(), someKey, 7, "me"), actions.ErrOccupied)
-	who, err := env.Client.Get(t.Context(), occupied).Result()
+	who, err := env.Client.Get(t.Context(), lockKey).Result()
 	require.NoError(t, err)
 	require.Equal(t, "another", who, "nobody is thrown out")
 }
@@ -148,8 +148,8 @@ func TestStopping(t *testing.T) {
 	require.False(t, errors.Is(err, actions.ErrDied), err)
 }
 
-func TestServeWantsAnOrder(t *testing.T) {
+func TestServeWantsARequest(t *testing.T) {
 	for _, in := range []string{"", "{}", "[", `{"Key":{"Tenant":"a/b"}}`} {
-		require.ErrorContains(t, Serve(t.Context(), strings.NewReader(in), &strings.Builder{}, nil), "order")
+		require.ErrorContains(t, Serve(t.Context(), strings.NewReader(in), &strings.Builder{}, nil), "request")
 	}
 }

@@ -15,17 +15,16 @@ import (
 // Perform does the run of a lease that it resumes for an owner.
 type Perform func(ctx context.Context, key connections.Key, run int64, owner string) error
 
-// Serve reads its order from in, bounds the memory of this whole process for
-// good, and does the run. open connects the rooms; its error means that the run
-// was not begun. The process is to end after it, with code 0 if there is no
-// error.
+// Serve reads its request from in, limits the memory of this whole process for good,
+// and does the run. open connects the rooms; its error means that the run did not
+// begin. The process must end after Serve, with code 0 if there is no error.
 func Serve(ctx context.Context, in io.Reader, out io.Writer, open func(ctx context.Context) (Perform, error)) error {
-	var o order
+	var o request
 	if err := json.NewDecoder(in).Decode(&o); err != nil {
-		return fmt.Errorf("quarantine: the order cannot be read: %w", err)
+		return fmt.Errorf("quarantine: the request cannot be read: %w", err)
 	}
 	if !o.Key.Valid() || o.Owner == "" || o.Memory == 0 {
-		return fmt.Errorf("quarantine: the order names no run")
+		return fmt.Errorf("quarantine: the request names no run")
 	}
 	// One thread of Go's is enough for one run, and each costs memory.
 	runtime.GOMAXPROCS(1)
@@ -38,7 +37,7 @@ func Serve(ctx context.Context, in io.Reader, out io.Writer, open func(ctx conte
 	if err != nil {
 		return err
 	}
-	if _, err := io.WriteString(out, begun); err != nil {
+	if _, err := io.WriteString(out, started); err != nil {
 		return fmt.Errorf("quarantine: %w", err)
 	}
 	return perform(ctx, o.Key, o.Run, o.Owner)
