@@ -2,7 +2,7 @@
 
 package actions
 
-// heedIntent has a create whose outcome is unknown looked up before another
-// is sent. `make chaos-mutants` switches it off to prove that it is needed; no
-// release is built so.
+// heedIntent has a run look up a create whose outcome is unknown before it sends
+// another. `make chaos-mutants` switches it off to prove that it is needed. No
+// release is built without it.
 const heedIntent = true

@@ -16,7 +16,7 @@ import (
 // remembers what fields are called.
 type Mapper struct{ names fieldNames }
 
-// Draft loads the entity and maps it. Who clicked may be empty.
+// Draft loads the entity and maps it. by may be empty.
 func (m *Mapper) Draft(ctx context.Context, pb Productboard, in tenants.Integration, target *targets.Target, entity string, marker targets.Marker, by targets.Person) (targets.Draft, error) {
 	loaded, err := pb.GetEntity(ctx, entity)
 	if err != nil {
@@ -37,15 +37,15 @@ func (m *Mapper) Draft(ctx context.Context, pb Productboard, in tenants.Integrat
 	return target.DraftContext(ctx, marker, item)
 }
 
-// draft is the issue that this push wants.
+// draft returns the issue that this push wants.
 func (r *run) draft(ctx context.Context, target *targets.Target) (targets.Draft, error) {
 	rec := r.lease.Record
 	return r.p.mapper.Draft(ctx, r.p.peers.Productboard(r.in), r.in, target, r.key.Entity, rec.Marker(r.key),
 		targets.Person{Name: rec.Click.Name, Email: rec.Click.Email})
 }
 
-// unknown tells whether a field is named that the item does not have by its
-// id: then it is meant by the name that people see, or is empty.
+// unknown reports whether the item lacks one of the named fields by its id. Then the
+// name is the one that people see, or the field is empty.
 func unknown(item targets.Item, names []string) bool {
 	for _, name := range names {
 		if _, ok := item.Fields[name]; !ok {
@@ -55,7 +55,7 @@ func unknown(item targets.Item, names []string) bool {
 	return false
 }
 
-// itemOf is an entity in the words of mappings.
+// itemOf returns an entity as mappings see it.
 func itemOf(e pbapi.Entity, by targets.Person) targets.Item {
 	item := targets.Item{ID: e.ID, Type: e.Type, Name: e.Name(), HTML: e.Description(), Link: e.Links.HTML, Status: e.Status(), Tags: e.Tags(),
 		Owner: targets.Person{Email: e.Owner()}, Pusher: by, Fields: make(map[string]targets.FieldText, len(e.Fields))}
@@ -70,8 +70,8 @@ func itemOf(e pbapi.Entity, by targets.Person) targets.Item {
 	return item
 }
 
-// richText tells a field's rich text from plain text, which look alike in
-// Productboard's replies and configurations: rich text begins with a block.
+// richText reports whether a field's text is rich. Productboard's replies and
+// configurations do not say so, but rich text begins with a block.
 func richText(s string) bool {
 	for _, block := range []string{"<p>", "<p ", "<h1", "<h2", "<ul", "<ol", "<pre", "<blockquote", "<table", "<hr"} {
 		if strings.HasPrefix(s, block) {
@@ -82,14 +82,14 @@ func richText(s string) bool {
 }
 
 const (
-	// namesLife is how long a workspace's names of fields are believed.
+	// namesLife is how long the names of a workspace's fields are cached.
 	namesLife = 10 * time.Minute
-	// maxNames bounds how many configurations are kept.
+	// maxNames bounds how many configurations are cached.
 	maxNames = 1000
 )
 
-// fieldNames keeps what the fields of a type of entity are called in a
-// workspace, so that a push by name costs no call more.
+// fieldNames caches the names of an entity type's fields in a workspace, so that a
+// mapping by name costs no further call.
 type fieldNames struct {
 	mu    sync.Mutex
 	known map[string]namesOfType
@@ -112,15 +112,15 @@ func (n *fieldNames) of(ctx context.Context, pb Productboard, in tenants.Integra
 	if err != nil {
 		return nil, err
 	}
-	made := namesOfType{byID: make(map[string]string, len(configuration.Fields)), until: time.Now().Add(namesLife)}
+	names := namesOfType{byID: make(map[string]string, len(configuration.Fields)), until: time.Now().Add(namesLife)}
 	for id, f := range configuration.Fields {
-		made.byID[id] = f.Name
+		names.byID[id] = f.Name
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.known == nil || len(n.known) >= maxNames {
 		n.known = map[string]namesOfType{}
 	}
-	n.known[key] = made
-	return made.byID, nil
+	n.known[key] = names
+	return names.byID, nil
 }

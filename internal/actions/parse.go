@@ -96,7 +96,7 @@ func parse(req Request, productboardID string) (click, error) {
 	return c, nil
 }
 
-// decodeFault tells what is wrong with a body without repeating any of it.
+// decodeFault says what is wrong with a body without repeating any of it.
 func decodeFault(err error) error {
 	var wrongType *json.UnmarshalTypeError
 	if errors.As(err, &wrongType) {

@@ -11,13 +11,13 @@ import (
 	"pushbutton/internal/telemetry"
 )
 
-// Quarantine does a run in a place of its own: apart from all others, one at a
-// time in the deployment, within a bound on memory that is not the worker's.
+// Quarantine does a run apart from all others, in a process with a memory limit of
+// its own. It does one at a time in the whole deployment.
 type Quarantine interface {
-	// Do has another process resume the lease of owner, and returns when that
-	// process has ended. The error is ErrOccupied if another run is there, and
-	// ErrDied if the process ended by itself before the run was over; after any
-	// other the run did not begin.
+	// Do has another process resume the lease of owner, and returns when that process
+	// has ended. The error is ErrOccupied if another run is in quarantine. It is
+	// ErrDied if the process ended by itself before the run was over. After any other
+	// error the run did not begin.
 	Do(ctx context.Context, key connections.Key, run int64, owner string) error
 }
 
@@ -28,11 +28,11 @@ var (
 )
 
 const (
-	// quarantineAfter is how many workers have to be lost with a run, one after
-	// the other, before it is done alone; with giveUpAfter it is not tried again.
+	// quarantineAfter is how many workers have to be lost with a run, one after the
+	// other, before it is done alone. After giveUpAfter it is not tried any more.
 	quarantineAfter = 2
 	giveUpAfter     = 3
-	// quarantineWait is between two tries to get into quarantine.
+	// quarantineWait is the time between two tries to get into quarantine.
 	quarantineWait = 5 * time.Second
 )
 
@@ -42,8 +42,8 @@ func suspect(rec connections.Record) bool {
 	return rec.Lost >= quarantineAfter && (rec.Step == connections.Open || rec.Step == connections.Cleanup)
 }
 
-// quarantine does a suspect run alone, or gives it up. done is false if the
-// caller has to do it like any other.
+// quarantine does a suspect run alone, or gives it up. done is false if the caller
+// has to do the run like any other.
 func (p *Performer) quarantine(ctx context.Context, key connections.Key, lease *connections.Lease) (done bool, err error) {
 	rec := lease.Record
 	if rec.Lost >= giveUpAfter {
@@ -70,8 +70,8 @@ func (p *Performer) quarantine(ctx context.Context, key connections.Key, lease *
 	return true, p.enqueue(ctx, task, err)
 }
 
-// giveUp ends what workers die of: an open push in an error, the issues of
-// unlinked pushes as they are. Another run tells Productboard.
+// giveUp ends a run that workers die of. An open push ends in an error, and orphans
+// stay as they are. Another run tells Productboard.
 func (p *Performer) giveUp(ctx context.Context, key connections.Key, lease *connections.Lease) error {
 	p.log.ErrorContext(ctx, "attempt", key.LogAttr(), telemetry.KeyRun, lease.Record.Run,
 		telemetry.KeyStep, string(lease.Record.Step), telemetry.KeyOutcome, "poisonous")

@@ -2,7 +2,7 @@
 
 package actions
 
-// readBack has a button read after Productboard was told. `make
-// chaos-mutants` switches it off to prove that it is needed; no release is
-// built so.
+// readBack has a run read the button after it told Productboard. `make
+// chaos-mutants` switches it off to prove that it is needed. No release is built
+// without it.
 const readBack = true

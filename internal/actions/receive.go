@@ -32,14 +32,14 @@ type Queue interface {
 	Enqueue(ctx context.Context, task connections.Task) error
 }
 
-// Limits of the front door.
+// The limits of a click.
 const (
 	// MaxBody bounds a notification in bytes.
 	MaxBody = 64 << 10
 	// recordTimeout bounds the recording.
 	recordTimeout = 1200 * time.Millisecond
-	// answerTimeout bounds all of it: Productboard waits 5 s, and a person
-	// shall learn within 2 s that a push could not be taken.
+	// answerTimeout bounds all of it. Productboard waits 5 s, and a person should
+	// learn within 2 s that a push could not be taken.
 	answerTimeout = 1500 * time.Millisecond
 )
 
@@ -104,8 +104,8 @@ func (r *Receiver) Receive(ctx context.Context, req Request) (Answer, error) {
 	return Answer{State: state, Shape: integration.Answer}, err
 }
 
-// apply records the click: one round trip to Redis, and nothing else before
-// the answer. Queue is not to wait for Redis.
+// apply records the click. That is one round trip to Redis, and nothing else happens
+// before the answer. Queue must not wait for Redis.
 func (r *Receiver) apply(ctx context.Context, in tenants.Integration, c click) (pbapi.ConnectionState, error) {
 	if in.Disabled && c.trigger == pbapi.TriggerPush {
 		return pbapi.ConnectionState{State: pbapi.StateError,
@@ -116,7 +116,7 @@ func (r *Receiver) apply(ctx context.Context, in tenants.Integration, c click) (
 	case err != nil:
 		return pbapi.ConnectionState{}, notRecorded(err)
 	case t.Importing != "":
-		// A record made now would keep the one out that is on its way.
+		// A record created now would keep out the one that is being imported.
 		return pbapi.ConnectionState{}, notRecorded(errors.New("the tenant is being imported"))
 	case c.trigger == pbapi.TriggerPush && t.Halted():
 		return pbapi.ConnectionState{State: pbapi.StateError,
@@ -127,7 +127,7 @@ func (r *Receiver) apply(ctx context.Context, in tenants.Integration, c click) (
 	defer cancel()
 	record, task, err := r.record(rctx, in, key, c)
 	if e := fault.From(err); err != nil && e.Kind == fault.RateLimited {
-		// Beyond a limit of the tenant, which only the button can say.
+		// A limit of the tenant is reached, and only the button can say so.
 		return pbapi.ConnectionState{State: pbapi.StateError, Message: e.Public}, nil
 	}
 	if errors.Is(err, connections.ErrUnreadable) {

@@ -25,8 +25,8 @@ func (r *run) open(ctx context.Context) error {
 	return r.tellBreaker(ctx, r.oneIssue(ctx, target))
 }
 
-// oneIssue settles for the issue that is connected, one that an earlier try may
-// have created, or a new one.
+// oneIssue takes the issue that is connected, one that an earlier try may have
+// created, or a new one.
 func (r *run) oneIssue(ctx context.Context, target *targets.Target) error {
 	if r.lease.Record.Issue != nil {
 		if done, err := r.reread(ctx, target); done || err != nil {
@@ -43,8 +43,8 @@ func (r *run) oneIssue(ctx context.Context, target *targets.Target) error {
 		return err
 	}
 	draft.BMPOnly = r.lease.Record.Intent != nil && r.lease.Record.Intent.BMPOnly
-	// The create's time begins before its intent's: others count from there, and
-	// this process may be frozen in between.
+	// The create's time begins before its intent is written. Others count from the
+	// intent, and this process may be frozen in between.
 	cctx, cancel := context.WithTimeout(ctx, CreateTimeout)
 	defer cancel()
 	// From here on an issue may exist: the record says so before the request
@@ -66,9 +66,9 @@ func (r *run) oneIssue(ctx context.Context, target *targets.Target) error {
 	}
 }
 
-// reread shows the issue that is connected already, as it is now. It is done
-// unless the tracker has deleted that issue. Every other verdict keeps link and
-// epoch, so that a 404 on the way never leads to a second issue.
+// reread shows the issue that is connected already, as it is now. done is false if
+// the tracker has deleted that issue. Every other verdict keeps the link and the
+// epoch, so that a 404 on the way never leads to a duplicate.
 func (r *run) reread(ctx context.Context, target *targets.Target) (done bool, err error) {
 	known := *r.lease.Record.Issue
 	issue, supported, err := target.Read(ctx, known.ID)
@@ -90,8 +90,8 @@ func (r *run) reread(ctx context.Context, target *targets.Target) (done bool, er
 	}
 }
 
-// lookUp resolves a create whose outcome is not known. It is done if the
-// issue is there; if it is not, and by now would be, creating again is safe.
+// lookUp resolves a create whose outcome is not known. done reports that the issue
+// was found. If it was not, and would be visible by now, another create is safe.
 func (r *run) lookUp(ctx context.Context, target *targets.Target) (done bool, err error) {
 	marker := r.lease.Record.Marker(r.key)
 	found, err := target.Find(ctx, marker)
@@ -161,13 +161,13 @@ func (r *run) settle(ctx context.Context) error {
 	return nil
 }
 
-// maxAsserts is after how many tries a button that was read back wrong is set
-// for the last time; each try is further apart.
+// maxAsserts is how often a button that was read back wrong is set. Each try is
+// further from the one before.
 const maxAsserts = 10
 
-// verify reads the button back. Whoever overwrote it, an earlier answer that
-// Productboard processed late or a write of a run that was fenced off, the
-// record's state is the true one.
+// verify reads the button back and sets it if it is wrong. An earlier answer that
+// Productboard processed late may have overwritten it, or a run that was fenced off.
+// The record's state is the right one.
 func (r *run) verify(ctx context.Context) error {
 	if !readBack {
 		return r.verified(ctx)
@@ -197,7 +197,7 @@ func (r *run) verify(ctx context.Context) error {
 		Public: "The button was overwritten and set again.", Err: errors.New("the button showed " + string(got.State) + " instead of " + string(want.State))}
 }
 
-// verified records that there is nothing to set right any more.
+// verified records that the button is right.
 func (r *run) verified(ctx context.Context) error {
 	task, err := r.lease.Verified(ctx)
 	if err != nil {

@@ -15,8 +15,8 @@ import (
 // admin stands for the person who clicked where that person is unknown.
 const admin = "admin"
 
-// Retry pushes again, which is as safe as a click: an issue that exists is found
-// and not created again, and a push under way goes on as it is. The error is
+// Retry pushes again, which is as safe as a click. An issue that exists is found and
+// not created a second time, and a push under way goes on as it is. The error is
 // fault.NotFound for a button that nobody has pushed or linked. It is
 // fault.Conflict or fault.Unauthorized, with the reason, where a click would be
 // rejected.
@@ -36,26 +36,26 @@ func clicker(name, email string) connections.Person {
 	return connections.Person{Name: name, Email: email}
 }
 
-// Reset has the button show initial again, whatever it shows at Productboard
-// and whether anything is known of it here. The issue is left alone, and the
-// next push gets one of its own.
+// Reset has the button show initial, whatever it shows at Productboard and whether
+// or not it has a record. The issue stays as it is, and the next push gets one of its
+// own.
 func (s Scope) Reset(ctx context.Context, integration, entity string) (Push, error) {
 	return s.change(ctx, integration, entity, false, func(_ tenants.Integration, e connections.Entry) (connections.Record, *connections.Task, error) {
 		return s.service.records.Reset(ctx, e.Key)
 	})
 }
 
-// Unlink does what unlinking at Productboard does: the button shows initial
-// again, and the issue is treated as the integration's OnUnlink says.
+// Unlink does what unlinking at Productboard does. The button shows initial, and the
+// issue is treated as the integration's OnUnlink says.
 func (s Scope) Unlink(ctx context.Context, integration, entity string) (Push, error) {
 	return s.change(ctx, integration, entity, true, func(_ tenants.Integration, e connections.Entry) (connections.Record, *connections.Task, error) {
 		return s.service.records.Unlink(ctx, e.Key)
 	})
 }
 
-// Link connects the button to an issue that exists, by its key or its page's
-// address; one that it was connected to is left alone. A *FieldError is for an
-// issue that the tracker does not show, or that is none of the integration's.
+// Link connects the button to an issue that exists, by its key or its page's address.
+// An issue that it was connected to before stays as it is. The error is a *FieldError
+// for an issue that the tracker does not show, or that is not the integration's.
 func (s Scope) Link(ctx context.Context, integration, entity, issue string) (Push, error) {
 	return s.change(ctx, integration, entity, false, func(in tenants.Integration, e connections.Entry) (connections.Record, *connections.Task, error) {
 		found, err := s.service.resolve(ctx, in, issue)
@@ -66,8 +66,8 @@ func (s Scope) Link(ctx context.Context, integration, entity, issue string) (Pus
 	})
 }
 
-// LinkNew is Link for an integration that has just been taken over from
-// another program, whose buttons nothing is known of.
+// LinkNew is Link for an integration that was just taken over from another program,
+// and whose buttons have no records.
 func (s *Service) LinkNew(ctx context.Context, in tenants.Integration, entity, issue string) error {
 	found, err := s.resolve(ctx, in, issue)
 	if err != nil {

@@ -15,14 +15,14 @@ import (
 	"pushbutton/internal/tenants"
 )
 
-// Limits of one list.
+// The limits of one list.
 const (
 	DefaultPage = 50
 	MaxPage     = 200
 	// MaxText bounds what is searched for, in characters.
 	MaxText = 500
-	// maxLook bounds how many buttons, and maxVisits how many integrations, are
-	// looked at for one page.
+	// maxLook bounds how many buttons one page looks at, and maxVisits how many
+	// integrations.
 	maxLook   = 2000
 	maxVisits = 100
 )
@@ -39,8 +39,8 @@ type Filter struct {
 	// From and To narrow by the time of the last change, From included and To
 	// not.
 	From, To time.Time
-	// Text is looked for in the item's id, the key, address and title,
-	// who clicked, and the failure, whatever the case.
+	// Text is searched for in the item's id, in the key, address and title, in
+	// who clicked and in the failure. Case does not matter.
 	Text string
 }
 
@@ -53,9 +53,9 @@ type Query struct {
 	Limit int
 }
 
-// Page is part of a list. Next is empty at its end and nowhere else: a page
-// may be short, or empty, and not be the last, since a call looks at so many
-// buttons and no more.
+// Page is part of a list. Next is empty at the end of the list and nowhere else. A
+// page can be short or empty and not be the last one, since a call looks at a limited
+// number of buttons.
 type Page struct {
 	Pushes []Push
 	Next   string
@@ -165,8 +165,8 @@ func (s Scope) scanOne(ctx context.Context, in tenants.Integration, q Query, inn
 	}
 }
 
-// cursorFault names the cursor if the store did not understand it: everything
-// else has been checked.
+// cursorFault names the cursor if the store did not understand it. Everything else
+// has been checked by then.
 func cursorFault(err error, given string) error {
 	if given != "" && fault.KindOf(err) == fault.Invalid {
 		return invalidField(FieldCursor, "is not a cursor of this list")
@@ -174,9 +174,9 @@ func cursorFault(err error, given string) error {
 	return err
 }
 
-// chunk is how many buttons are read at first: no more than wanted where every
-// one counts, twice as many where they are looked through. It doubles while
-// they do not suffice, so that what is common is found as fast among many.
+// chunk is how many buttons are read at first: as many as wanted where every one
+// counts, and twice as many where a filter leaves some out. It doubles while they do
+// not suffice, so that common buttons are found fast among many.
 func (q Query) chunk() int {
 	limit := min(cmp.Or(max(q.Limit, 0), DefaultPage), MaxPage)
 	if q.Kind == "" && q.Text == "" {
@@ -230,8 +230,8 @@ func mentions(e connections.Entry, text string) bool {
 	return slices.ContainsFunc(all, func(s string) bool { return strings.Contains(strings.ToLower(s), text) })
 }
 
-// integrations are those that a filter names by id or name, or all of the
-// tenant's, by name.
+// integrations returns the one that a filter names by id or name, or all of the
+// tenant's, ordered by name.
 func (s Scope) integrations(ctx context.Context, which string) ([]tenants.Integration, error) {
 	scope := s.service.tenants.Tenant(s.tenant)
 	if which != "" {

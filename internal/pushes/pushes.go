@@ -80,8 +80,8 @@ type Push struct {
 	State       connections.State
 	// Step is what is left to do, Idle if nothing is.
 	Step connections.Step
-	// Clicked is when its latest push began and By who clicked; zero if it was
-	// never pushed.
+	// Clicked is when the latest push began, and By who clicked. Both are zero if the
+	// button was never pushed.
 	Clicked time.Time
 	By      connections.Person
 	// Changed is when the button last changed what it shows, or was clicked to.
@@ -112,7 +112,7 @@ func pushOf(e connections.Entry, integration string) Push {
 	return p
 }
 
-// The names of what a caller can get wrong, as in the admin API.
+// The names of the fields that can be wrong, as in the admin API.
 const (
 	FieldIntegration = "integration"
 	FieldState       = "state"
