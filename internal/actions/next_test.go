@@ -90,11 +90,11 @@ func (e ending) cell(step connections.Step) string {
 	text := o.verb.String()
 	switch o.verb {
 	case retry:
-		return text + " after " + e.waits(s) + marks(o)
+		return text + " after " + e.waits(s) + remarks(o)
 	case later, park:
-		return text + ", " + short(o.delay) + marks(o)
+		return text + ", " + short(o.delay) + remarks(o)
 	case done, fail, superseded:
-		return text + marks(o)
+		return text + remarks(o)
 	}
 	return text
 }
@@ -119,7 +119,7 @@ func (e ending) waits(s situation) string {
 	}
 }
 
-func marks(o outcome) string {
+func remarks(o outcome) string {
 	text := ""
 	if o.closed > 0 {
 		text += "; the backlog waits " + short(o.closed)

@@ -115,7 +115,7 @@ func (p *Performer) Perform(ctx context.Context, key connections.Key, run int64)
 	}
 	outcome, err := r.end(ctx, err)
 	r.report(ctx, outcome, err, time.Since(start))
-	if outcome == notRecorded {
+	if outcome == outcomeNotRecorded {
 		return err
 	}
 	return nil
@@ -210,8 +210,8 @@ func (r *run) situation(live bool) situation {
 	return situation{Record: r.lease.Record, now: r.lease.Now, live: live, roll: r.roll}
 }
 
-// notRecorded is how a run ends whose outcome could not be recorded.
-const notRecorded = "not told"
+// outcomeNotRecorded is how a run ends whose outcome could not be recorded.
+const outcomeNotRecorded = "not told"
 
 // end does what has to follow: it hands the run back after a failure, or queues
 // what comes next. It works also when the run's context has ended.
@@ -235,7 +235,7 @@ func (r *run) end(ctx context.Context, err error) (string, error) {
 	case connections.Lost(failed):
 		return superseded.String(), err
 	case failed != nil:
-		return notRecorded, errors.Join(err, failed)
+		return outcomeNotRecorded, errors.Join(err, failed)
 	}
 	r.enqueue(ctx, task)
 	return o.verb.String(), err

@@ -178,7 +178,7 @@ func notRecorded(err error) error {
 
 func (r *Receiver) record(ctx context.Context, in tenants.Integration, key connections.Key, c click) (connections.Record, *connections.Task, error) {
 	if why := rejection(in, c); why != nil {
-		return r.clicks.Refuse(ctx, key, c.by, *why)
+		return r.clicks.RejectClick(ctx, key, c.by, *why)
 	}
 	switch c.trigger {
 	case pbapi.TriggerUnlink:

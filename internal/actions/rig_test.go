@@ -85,7 +85,7 @@ func newRig(t *testing.T) *rig {
 	r.settings("tracker-key", "demo", 0)
 	log := slog.New(slog.NewTextHandler(io.Discard, nil))
 	r.limits = ratelimit.NewBackoff(r.env.Client, "target")
-	r.breaker = breaker.New(r.env.Client, breaker.Options{Now: r.now})
+	r.breaker = breaker.New(r.env.Client, &breaker.Options{Now: r.now})
 	r.perform = NewPerformer(r.store, r, r, r, r, log, &PerformerOptions{Breaker: r.breaker})
 	r.receive = NewReceiver(r, r, r.store, r, log, nil)
 	return r

@@ -141,10 +141,10 @@ func (a *App) Front() (http.Handler, error) {
 	return server.New(routes, a.log), nil
 }
 
-// performer makes what does the runs of clicks.
-func (a *App) performer(leases actions.Leases, apart actions.Quarantine) *actions.Performer {
+// performer returns the Performer of runs.
+func (a *App) performer(leases actions.Leases, quarantine actions.Quarantine) *actions.Performer {
 	return actions.NewPerformer(leases, a.cache, a.cache, a.peers, a.queue, a.log, &actions.PerformerOptions{Breaker: a.breaker, Reconnects: a.tenants,
-		NeedsReconnect: a.needsReconnect, Observe: a.metrics.Attempt, Duplicate: a.metrics.Duplicate, Quarantine: apart})
+		NeedsReconnect: a.needsReconnect, Observe: a.metrics.Attempt, Duplicate: a.metrics.Duplicate, Quarantine: quarantine})
 }
 
 // worker returns the worker's half. It is not started yet.

@@ -33,7 +33,7 @@ func (a *App) background(ctx context.Context) *sync.WaitGroup {
 	buttons := func(in tenants.Integration) actions.Buttons { return a.peers.session(in) }
 	// Nothing is sent for a tenant that is halted. It may have moved; then its
 	// buttons belong to another deployment.
-	stale := actions.NewStaleProgress(a.working, buttons, a.records, a.queue, a.log, &actions.StaleProgressOptions{Observe: a.metrics.StaleProgress})
+	stale := actions.NewStaleProgress(a.activeIntegrations, buttons, a.records, a.queue, a.log, &actions.StaleProgressOptions{Observe: a.metrics.StaleProgress})
 	every(actions.StaleEvery, a.turn("stale"), stale.Search)
 	resumer := actions.NewResumer(a.tenants, a.records, a.queue, a.log)
 	every(actions.ResumeEvery, a.turn("resume"), a.logged("resume what waits for credentials", resumer.Step))

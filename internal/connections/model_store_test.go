@@ -33,7 +33,7 @@ const (
 	sendWindowTicks = leaseTicks + callTicks + 1
 	// stallTicks is how long a worker may be frozen between its last look at
 	// the fence and its write, see rules.window: long enough for another to
-	// have sent a second create. lookAgainTicks is actions.recheckDuplicates.
+	// have sent a second create. lookAgainTicks is actions.lookAgain.
 	stallTicks     = lookUpTicks + 2
 	lookAgainTicks = stallTicks + lagTicks + 1
 )

@@ -6,32 +6,32 @@ package connections
 type place int8
 
 const (
-	atRest        place = iota
-	toReread            // actions.run.reread
-	toFind              // actions.run.lookUp
-	toIntend            // actions.run.open, from here
-	toCreate            //
-	toWrite             // the fence was asked, the create is not written yet
-	creating            //
-	toRefuse            //
-	toOpened            // actions.run.opened
-	toTreatLate         //
-	failedToOpen        // actions.run.steps, after a failed open
-	toPut               // actions.run.settle
-	putting             //
-	toFailTelling       //
-	toSettle            //
-	toGet               // actions.run.verify
-	toUnify             //
-	toUnified           //
-	toAssert            //
-	asserting           //
-	toVerified          //
-	toFindOrphan        // actions.run.cleanUp
-	toTreatOrphan       //
-	toCleanedUp         //
-	toRetry             // actions.run.end: handed back
-	toWait              // the same, for something that time alone brings
+	atRest         place = iota
+	toReread             // actions.run.reread
+	toFind               // actions.run.lookUp
+	toIntend             // actions.run.open, from here
+	toCreate             //
+	toWrite              // the fence was asked, the create is not written yet
+	creating             //
+	toNotCreated         //
+	toOpened             // actions.run.opened
+	toTreatLate          //
+	failedToOpen         // actions.run.steps, after a failed open
+	toPut                // actions.run.settle
+	putting              //
+	toFailTelling        //
+	toSettle             //
+	toGet                // actions.run.verify
+	toDeduplicate        //
+	toDeduplicated       //
+	toAssert             //
+	asserting            //
+	toVerified           //
+	toFindOrphan         // actions.run.cleanUp
+	toTreatOrphan        //
+	toCleanedUp          //
+	toRetry              // actions.run.end: handed back
+	toWait               // the same, for something that time alone brings
 )
 
 // worker is one run of actions.Performer.Perform, in one of two processes.
