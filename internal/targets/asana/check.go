@@ -5,6 +5,7 @@ import (
 	"net/url"
 
 	"pushbutton/internal/fault"
+	"pushbutton/internal/targets/wire"
 )
 
 // Check implements targets.Driver.
@@ -21,7 +22,7 @@ func (d *driver) Check(ctx context.Context) error {
 	if d.cfg.parent != "" {
 		if _, err := d.task(ctx, d.cfg.parent); err != nil {
 			if kind := fault.KindOf(err); kind == fault.NotFound || kind == fault.Gone {
-				return invalid("read parent", "Asana does not have the parent task %s, or does not show it to the token's account. Ask your admin to correct settings.parent.", d.cfg.parent)
+				return wire.Invalid("read parent", "Asana does not have the parent task %s, or does not show it to the token's account. Ask your admin to correct settings.parent.", d.cfg.parent)
 			}
 			return err
 		}

@@ -12,6 +12,7 @@ import (
 	"pushbutton/internal/outbound"
 	"pushbutton/internal/richtext"
 	"pushbutton/internal/targets"
+	"pushbutton/internal/targets/wire"
 )
 
 // How a task is found again.
@@ -92,7 +93,7 @@ func (d *driver) scan(ctx context.Context, marker targets.Marker, span time.Dura
 	}
 	all = slices.DeleteFunc(all, func(t task) bool { return t.GID == "" || !hasMarker(t.Notes, marker) })
 	if len(all) == 0 && !whole {
-		return nil, invalid(op, "Asana: more than 3,000 tasks of project %s changed in the last 30 days, too many to find one again. Ask your admin to use an OAuth app's token, or a project of its own.", d.cfg.project)
+		return nil, wire.Invalid(op, "Asana: more than 3,000 tasks of project %s changed in the last 30 days, too many to find one again. Ask your admin to use an OAuth app's token, or a project of its own.", d.cfg.project)
 	}
 	slices.SortStableFunc(all, func(a, b task) int { // gids rise as well
 		return cmp.Or(cmp.Compare(a.Created, b.Created), cmp.Compare(len(a.GID), len(b.GID)), cmp.Compare(a.GID, b.GID))

@@ -11,6 +11,7 @@ import (
 	"pushbutton/internal/outbound"
 	"pushbutton/internal/targets"
 	"pushbutton/internal/targets/text"
+	"pushbutton/internal/targets/wire"
 )
 
 // maxPages bounds lists of sections, fields, tags and projects.
@@ -44,7 +45,7 @@ func (d *driver) resolveSettings(ctx context.Context) (*resolved, error) {
 	case found.GID == "" || found.Workspace.GID == "":
 		return nil, notAsana(op, errors.New("the answer names no project"))
 	case found.Archived:
-		return nil, invalid(op, "The Asana project %q is archived. Ask your admin to name another in settings.project.", text.Title(found.Name, 80))
+		return nil, wire.Invalid(op, "The Asana project %q is archived. Ask your admin to name another in settings.project.", text.Title(found.Name, 80))
 	}
 	res := &resolved{workspace: found.Workspace.GID}
 	if err := d.sections(ctx, res); err != nil {
@@ -72,7 +73,7 @@ func (d *driver) sections(ctx context.Context, res *resolved) error {
 	}
 	found, ok := pick(res.sections, d.cfg.section)
 	if !ok {
-		return invalid(op, "Asana project %s has no section %q%s. Ask your admin to correct settings.section.", d.cfg.project, d.cfg.section, text.OnlyNames(res.sections, func(s named) string { return s.Name }))
+		return wire.Invalid(op, "Asana project %s has no section %q%s. Ask your admin to correct settings.section.", d.cfg.project, d.cfg.section, text.OnlyNames(res.sections, func(s named) string { return s.Name }))
 	}
 	res.section = found.GID
 	return nil
@@ -97,9 +98,9 @@ func statusField(fields []customField, name string) (string, error) {
 	f, ok := targets.Pick(fields, name, func(f customField) []string { return []string{f.GID, f.Name} })
 	switch {
 	case !ok:
-		return "", invalid(op, "Asana: the project has no custom field %q. Ask your admin to correct settings.statusField.", name)
+		return "", wire.Invalid(op, "Asana: the project has no custom field %q. Ask your admin to correct settings.statusField.", name)
 	case f.Type != "enum":
-		return "", invalid(op, "Asana: custom field %q is no single-select field. Ask your admin to correct settings.statusField.", f.Name)
+		return "", wire.Invalid(op, "Asana: custom field %q is no single-select field. Ask your admin to correct settings.statusField.", f.Name)
 	}
 	return f.GID, nil
 }

@@ -28,7 +28,7 @@ func (d *driver) Check(ctx context.Context) error {
 	if d.cfg.parent > 0 {
 		switch _, err := d.item(ctx, strconv.Itoa(d.cfg.parent), summary()); {
 		case err != nil && targets.VerdictOf(targets.Issue{}, err) == targets.VerdictHidden:
-			return invalid("read parent", "Azure DevOps does not have the parent work item #%d, or does not show it to the token's account. Ask your admin to correct settings.parent.", d.cfg.parent)
+			return wire.Invalid("read parent", "Azure DevOps does not have the parent work item #%d, or does not show it to the token's account. Ask your admin to correct settings.parent.", d.cfg.parent)
 		case err != nil:
 			return err
 		}
@@ -77,7 +77,7 @@ func (d *driver) rehearse(ctx context.Context, res *resolved, draft targets.Draf
 }
 
 func rehearsalCreated(op string, id int64) *fault.Error {
-	return invalid(op, "Azure DevOps made work item #%d, which it was only asked to validate. Ask an Azure DevOps admin to delete it, and the plugin's operator about this server's version.", id)
+	return wire.Invalid(op, "Azure DevOps made work item #%d, which it was only asked to validate. Ask an Azure DevOps admin to delete it, and the plugin's operator about this server's version.", id)
 }
 
 // IsPublic implements targets.PublicPlace. A token for work items alone may not

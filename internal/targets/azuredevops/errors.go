@@ -262,7 +262,3 @@ func (d *driver) explain(ctx context.Context, op, id string, err error) error {
 func notAzure(op string, err error) *fault.Error {
 	return wire.Stranger(op, name, "settings.url and settings.organization", err)
 }
-
-func invalid(op, format string, args ...any) *fault.Error {
-	return &fault.Error{Op: op, Kind: fault.Invalid, Public: fmt.Sprintf(format, args...)}
-}

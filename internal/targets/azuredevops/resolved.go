@@ -35,7 +35,7 @@ func (d *driver) resolveSettings(ctx context.Context) (*resolved, error) {
 	case t.Name == "":
 		return nil, notAzure(op, errors.New("the answer names no type"))
 	case t.Off:
-		return nil, invalid(op, "Azure DevOps: the work item type %q is switched off in project %s. Ask your admin to name another in settings.type.", t.Name, d.cfg.project)
+		return nil, wire.Invalid(op, "Azure DevOps: the work item type %q is switched off in project %s. Ask your admin to name another in settings.type.", t.Name, d.cfg.project)
 	}
 	res := &resolved{typ: t.Name, description: d.cfg.description, fields: t.Fields}
 	switch {
@@ -45,7 +45,7 @@ func (d *driver) resolveSettings(ctx context.Context) (*resolved, error) {
 			res.description = fieldReproSteps
 		}
 	case !res.has(res.description):
-		return nil, invalid(op, "Azure DevOps: work item type %q has no field %q. Ask your admin to correct settings.descriptionField (the reference name).", t.Name, res.description)
+		return nil, wire.Invalid(op, "Azure DevOps: work item type %q has no field %q. Ask your admin to correct settings.descriptionField (the reference name).", t.Name, res.description)
 	}
 	return res, nil
 }

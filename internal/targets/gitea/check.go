@@ -5,6 +5,8 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+
+	"pushbutton/internal/targets/wire"
 )
 
 // Check implements targets.Driver.
@@ -68,7 +70,7 @@ func (d *driver) rehearse(ctx context.Context) error {
 	const op = "rehearse a create"
 	err := d.write(ctx, op, http.MethodPost, d.cfg.repo()+"/issues", newIssue{}, nil)
 	if err == nil {
-		return invalid(op, "Gitea created an issue without a title in %s, which it had to refuse. Ask the plugin's operator.", d.cfg.repository)
+		return wire.Invalid(op, "Gitea created an issue without a title in %s, which it had to refuse. Ask the plugin's operator.", d.cfg.repository)
 	}
 	var apiErr *apiError
 	if errors.As(err, &apiErr) && apiErr.status == http.StatusUnprocessableEntity && strings.Contains(apiErr.message, "[Title]") {

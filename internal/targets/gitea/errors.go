@@ -139,18 +139,14 @@ func absent(err error) bool {
 }
 
 func (c client) archived(op string) *fault.Error {
-	return invalid(op, "The Gitea repository %s is archived. Ask a Gitea admin to unarchive it, or your admin to name another in settings.repository.", c.cfg.repository)
+	return wire.Invalid(op, "The Gitea repository %s is archived. Ask a Gitea admin to unarchive it, or your admin to name another in settings.repository.", c.cfg.repository)
 }
 
 func (c client) noIssues(op, repository string) *fault.Error {
-	return invalid(op, "The Gitea repository %s has no issues of its own. Ask a Gitea admin to switch on the built-in issue tracker (Settings > Units), or your admin to name another repository.", repository)
+	return wire.Invalid(op, "The Gitea repository %s has no issues of its own. Ask a Gitea admin to switch on the built-in issue tracker (Settings > Units), or your admin to name another repository.", repository)
 }
 
 // notGitea returns the error for an answer that Gitea does not send.
 func notGitea(op string, err error) *fault.Error {
 	return wire.Stranger(op, name, "settings.url", err)
-}
-
-func invalid(op, format string, args ...any) *fault.Error {
-	return &fault.Error{Op: op, Kind: fault.Invalid, Public: fmt.Sprintf(format, args...)}
 }

@@ -31,7 +31,7 @@ const maxMoves = 3
 
 // locate reads an issue where it is now, and returns its repository as well.
 func (d *driver) locate(ctx context.Context, op, id string) (targets.Issue, string, error) {
-	if !isNumber(id) {
+	if !text.IsNumber(id) {
 		return targets.Issue{}, "", wire.UnknownID(op, name, issueName(id))
 	}
 	repository := d.cfg.repository
@@ -102,9 +102,3 @@ func toIssue(i issue) targets.Issue {
 }
 
 func issueName(id string) string { return fmt.Sprintf("issue #%s", text.Title(id, 20)) }
-
-// isNumber reports whether an id is one that an issue can have.
-func isNumber(id string) bool {
-	n, err := strconv.Atoi(id)
-	return err == nil && n > 0 && strconv.Itoa(n) == id
-}

@@ -165,7 +165,7 @@ func (c *idCache) findMilestone(ctx context.Context) (int, error) {
 	if m, ok := targets.Pick(all, name, func(m milestone) []string { return []string{m.Title, strconv.Itoa(m.ID)} }); ok {
 		return m.ID, nil
 	}
-	return 0, invalid("find milestone", "The Gitea repository %s has no open milestone %q%s. Ask your admin to correct settings.milestone.", c.client.cfg.repository, name, text.OnlyNames(all, func(m milestone) string { return m.Title }))
+	return 0, wire.Invalid("find milestone", "The Gitea repository %s has no open milestone %q%s. Ask your admin to correct settings.milestone.", c.client.cfg.repository, name, text.OnlyNames(all, func(m milestone) string { return m.Title }))
 }
 
 // milestones lists the open ones, as many as one page holds.

@@ -7,6 +7,7 @@ import (
 
 	"pushbutton/internal/fault"
 	"pushbutton/internal/targets"
+	"pushbutton/internal/targets/text"
 	"pushbutton/internal/targets/wire"
 )
 
@@ -42,7 +43,7 @@ func (d *driver) Update(ctx context.Context, id string, draft targets.Draft) (ta
 
 // change writes to an issue, wherever it is now.
 func (d *driver) change(ctx context.Context, op, method, id, part string, body, out any) error {
-	if !isNumber(id) {
+	if !text.IsNumber(id) {
 		return wire.UnknownID(op, name, issueName(id))
 	}
 	err := d.write(ctx, op, method, issuePath(d.cfg.repository, id)+part, body, out)

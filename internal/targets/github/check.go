@@ -29,7 +29,7 @@ func (d *driver) Check(ctx context.Context) error {
 	const op = "check repository"
 	switch {
 	case repo.Archived:
-		return invalid(op, "The GitHub repository %s is archived. Ask a GitHub admin to unarchive it, or your admin to name another in settings.repository.", d.cfg.repository)
+		return wire.Invalid(op, "The GitHub repository %s is archived. Ask a GitHub admin to unarchive it, or your admin to name another in settings.repository.", d.cfg.repository)
 	case !repo.HasIssues:
 		return d.noIssues(op)
 	case d.cfg.needsWriteAccess() && repo.Permissions != nil && !repo.Permissions.Push:
@@ -90,7 +90,7 @@ func (d *driver) rehearse(ctx context.Context) error {
 	const op = "rehearse a create"
 	err := d.write(ctx, op, http.MethodPost, d.cfg.repo()+"/issues", newIssue{}, nil)
 	if err == nil {
-		return invalid(op, "GitHub created an issue without a title in %s, which it had to refuse. Ask the plugin's operator.", d.cfg.repository)
+		return wire.Invalid(op, "GitHub created an issue without a title in %s, which it had to refuse. Ask the plugin's operator.", d.cfg.repository)
 	}
 	var apiErr *apiError
 	if errors.As(err, &apiErr) && apiErr.status == http.StatusUnprocessableEntity && apiErr.names("title") {
@@ -121,7 +121,7 @@ func (d *driver) checkType(ctx context.Context, repo repository) error {
 		return err
 	}
 	if !slices.ContainsFunc(all, func(t issueType) bool { return t.Name == d.cfg.typ }) {
-		return invalid("find issue type", "GitHub has no issue type %q for %s%s. Ask your admin to correct settings.type.", d.cfg.typ, d.cfg.repository, text.OnlyNames(all, func(t issueType) string { return t.Name }))
+		return wire.Invalid("find issue type", "GitHub has no issue type %q for %s%s. Ask your admin to correct settings.type.", d.cfg.typ, d.cfg.repository, text.OnlyNames(all, func(t issueType) string { return t.Name }))
 	}
 	return nil
 }

@@ -23,6 +23,7 @@ import (
 	"pushbutton/internal/outbound"
 	"pushbutton/internal/targets"
 	"pushbutton/internal/targets/settings"
+	"pushbutton/internal/targets/text"
 )
 
 const (
@@ -119,7 +120,7 @@ func open(c targets.Config, deps targets.Deps) (targets.Driver, error) {
 		if !namePart(cfg.appID) {
 			wrong("settings."+setAppID, "is required with credentials.privateKey (for example 123456)")
 		}
-		if !isNumber(cfg.installationID) {
+		if !text.IsNumber(cfg.installationID) {
 			wrong("settings."+setInstallation, "must be the installation's number (for example 12345678)")
 		}
 		// Environment variables are often written with \n for a line end.

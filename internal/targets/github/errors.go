@@ -117,7 +117,7 @@ func permissionNames(s string) string {
 }
 
 func (c client) noIssues(op string) *fault.Error {
-	return invalid(op, "Issues are switched off in the GitHub repository %s. Ask a GitHub admin to switch them on (Settings > General > Features), or your admin to name another repository.", c.cfg.repository)
+	return wire.Invalid(op, "Issues are switched off in the GitHub repository %s. Ask a GitHub admin to switch them on (Settings > General > Features), or your admin to name another repository.", c.cfg.repository)
 }
 
 func (c client) refusal(apiErr *apiError) string {
@@ -307,8 +307,4 @@ func (d *driver) checkReadable(ctx context.Context, place string) error {
 // notGitHub returns the error for an answer that GitHub does not send.
 func notGitHub(op string, err error) *fault.Error {
 	return wire.Stranger(op, name, "settings.url", err)
-}
-
-func invalid(op, format string, args ...any) *fault.Error {
-	return &fault.Error{Op: op, Kind: fault.Invalid, Public: fmt.Sprintf(format, args...)}
 }

@@ -27,7 +27,7 @@ func (d *driver) Read(ctx context.Context, id string) (targets.Issue, error) {
 func (d *driver) Resolve(ctx context.Context, ref *targets.Reference) (targets.Issue, error) {
 	found, err := d.Read(ctx, ref.Number(d.cfg.repository)+ref.After("issues"))
 	if err == nil && strings.Contains(found.URL, "/pull/") {
-		return targets.Issue{}, invalid("read issue", "GitHub: %s is a pull request, not an issue.", found.Key)
+		return targets.Issue{}, wire.Invalid("read issue", "GitHub: %s is a pull request, not an issue.", found.Key)
 	}
 	return found, err
 }
@@ -37,7 +37,7 @@ const maxMoves = 3
 
 // locate reads an issue where it is now, and returns its path as well.
 func (d *driver) locate(ctx context.Context, op, id string) (targets.Issue, string, error) {
-	if !isNumber(id) {
+	if !text.IsNumber(id) {
 		return targets.Issue{}, "", wire.UnknownID(op, name, issueName(id))
 	}
 	path := d.issuePath(id)
@@ -103,7 +103,7 @@ func (e *movedError) issue(api string) string {
 	}
 	rest, ok := strings.CutPrefix(to.Path, own.Path+"/repositories/")
 	parts := strings.Split(rest, "/")
-	if !ok || len(parts) != 3 || !isNumber(parts[0]) || parts[1] != "issues" || !isNumber(parts[2]) {
+	if !ok || len(parts) != 3 || !text.IsNumber(parts[0]) || parts[1] != "issues" || !text.IsNumber(parts[2]) {
 		return ""
 	}
 	return "/repositories/" + parts[0] + "/issues/" + parts[2]
@@ -128,9 +128,3 @@ func toIssue(i issue) targets.Issue {
 }
 
 func issueName(id string) string { return "issue #" + text.Title(id, 20) }
-
-// isNumber reports whether an id is one that an issue can have.
-func isNumber(id string) bool {
-	n, err := strconv.Atoi(id)
-	return err == nil && n > 0 && strconv.Itoa(n) == id
-}

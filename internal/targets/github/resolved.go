@@ -29,7 +29,7 @@ func (d *driver) findMilestone(ctx context.Context) (int, error) {
 	if m, ok := targets.Pick(all, d.cfg.milestone, func(m milestone) []string { return []string{m.Title, strconv.Itoa(m.Number)} }); ok {
 		return m.Number, nil
 	}
-	return 0, invalid("find milestone", "The GitHub repository %s has no open milestone %q%s. Ask your admin to correct settings.milestone.", d.cfg.repository, d.cfg.milestone, text.OnlyNames(all, func(m milestone) string { return m.Title }))
+	return 0, wire.Invalid("find milestone", "The GitHub repository %s has no open milestone %q%s. Ask your admin to correct settings.milestone.", d.cfg.repository, d.cfg.milestone, text.OnlyNames(all, func(m milestone) string { return m.Title }))
 }
 
 // milestones lists the open ones, as many as one page holds.

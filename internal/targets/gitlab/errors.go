@@ -244,7 +244,3 @@ func (d *driver) checkReading(ctx context.Context, id string, known *place) erro
 func notGitLab(op string, err error) *fault.Error {
 	return wire.Stranger(op, name, "settings.url", err)
 }
-
-func invalid(op, format string, args ...any) *fault.Error {
-	return &fault.Error{Op: op, Kind: fault.Invalid, Public: fmt.Sprintf(format, args...)}
-}

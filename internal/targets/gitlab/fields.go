@@ -62,7 +62,7 @@ func (b *issueBody) fill(draft targets.Draft) error {
 		case fieldWeight:
 			weight, err := strconv.Atoi(value)
 			if err != nil || weight < 0 {
-				return invalid("create issue", "GitLab: field \"Weight\" takes whole numbers from 0, not %q. Change the value in Productboard, or ask your admin to change settings.fields.", value)
+				return wire.Invalid("create issue", "GitLab: field \"Weight\" takes whole numbers from 0, not %q. Change the value in Productboard, or ask your admin to change settings.fields.", value)
 			}
 			b.Weight = &weight
 		}

@@ -41,7 +41,7 @@ type location struct {
 // locate reads an issue by its number in the settings' project, and follows it
 // to where people moved it.
 func (d *driver) locate(ctx context.Context, op, id string) (location, error) {
-	if !isNumber(id) {
+	if !text.IsNumber(id) {
 		return location{}, wire.UnknownID(op, name, issueName(id))
 	}
 	p, err := d.places.Get(ctx)
@@ -86,7 +86,7 @@ func (d *driver) follow(ctx context.Context, op string, at *location) (outOfReac
 		return true, nil // a GitLab, or a token, without GraphQL
 	case err != nil:
 		return false, err
-	case found == nil || !isNumber(found.IID) || found.ProjectID <= 0:
+	case found == nil || !text.IsNumber(found.IID) || found.ProjectID <= 0:
 		return true, nil
 	}
 	var next issue
@@ -131,8 +131,3 @@ func (d *driver) toIssue(i issue) targets.Issue {
 }
 
 func issueName(id string) string { return "issue #" + text.Title(id, 20) }
-
-func isNumber(id string) bool {
-	n, err := strconv.Atoi(id)
-	return err == nil && n > 0 && strconv.Itoa(n) == id
-}

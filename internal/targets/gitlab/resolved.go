@@ -100,7 +100,7 @@ func (d *driver) closed(found *place) error {
 	const op = "read project"
 	switch {
 	case found.archived:
-		return invalid(op, "The GitLab project %q is archived. Ask a GitLab admin to unarchive it, or your admin to name another in settings.project.", text.Title(d.cfg.project, 60))
+		return wire.Invalid(op, "The GitLab project %q is archived. Ask a GitLab admin to unarchive it, or your admin to name another in settings.project.", text.Title(d.cfg.project, 60))
 	case found.issuesOff:
 		return d.noIssues(op)
 	}
@@ -108,14 +108,14 @@ func (d *driver) closed(found *place) error {
 }
 
 func (d *driver) noIssues(op string) error {
-	return invalid(op, "The GitLab project %q has no issues. Ask a GitLab admin to switch them on (Settings > General > Visibility), or your admin to name another project in settings.project.", text.Title(d.cfg.project, 60))
+	return wire.Invalid(op, "The GitLab project %q has no issues. Ask a GitLab admin to switch them on (Settings > General > Visibility), or your admin to name another project in settings.project.", text.Title(d.cfg.project, 60))
 }
 
 // epic finds the id of the epic that people call "&12".
 func (d *driver) epic(ctx context.Context, of *place) (int, error) {
 	const op = "read epic"
 	if of.groupID == 0 {
-		return 0, invalid(op, "The GitLab project %q is in no group, and epics are a group's. Ask your admin to leave out settings.epic.", d.cfg.project)
+		return 0, wire.Invalid(op, "The GitLab project %q is in no group, and epics are a group's. Ask your admin to leave out settings.epic.", d.cfg.project)
 	}
 	var found epic
 	err := d.get(ctx, op, fmt.Sprintf("/groups/%d/epics/%d", of.groupID, d.cfg.epic), wire.Answer{Into: &found, Bound: outbound.One().WithTexts(1, maxDescription)})

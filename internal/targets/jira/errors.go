@@ -320,7 +320,3 @@ func (d *driver) tooLong(res *resolved, apiErr *apiError, err error) error {
 func notJira(op string, err error) *fault.Error {
 	return wire.Stranger(op, name, "settings.url and settings.edition", err)
 }
-
-func invalid(op, format string, args ...any) *fault.Error {
-	return &fault.Error{Op: op, Kind: fault.Invalid, Public: fmt.Sprintf(format, args...)}
-}

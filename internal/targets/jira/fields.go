@@ -9,6 +9,7 @@ import (
 
 	"pushbutton/internal/targets"
 	"pushbutton/internal/targets/text"
+	"pushbutton/internal/targets/wire"
 )
 
 const (
@@ -178,7 +179,7 @@ func (d *driver) addCustomFields(res *resolved, values []targets.FieldValue, int
 		for _, one := range v.Values {
 			w := how.write(one)
 			if w == nil {
-				return invalid("write fields", "Jira: field %q does not take %q. Change the value in Productboard, or ask your admin to change settings.fields.", v.Field.Name, text.Title(one, 60))
+				return wire.Invalid("write fields", "Jira: field %q does not take %q. Change the value in Productboard, or ask your admin to change settings.fields.", v.Field.Name, text.Title(one, 60))
 			}
 			elements = append(elements, w)
 		}

@@ -120,7 +120,7 @@ func (c client) project(ctx context.Context) (project, error) {
 	case found.ID == "" || found.Key == "":
 		return found, notJira(op, errors.New("the answer names no project"))
 	case found.Archived:
-		return found, invalid(op, "The Jira project %s is archived. Ask a Jira admin to restore it, or your admin to name another in settings.project.", c.cfg.project)
+		return found, wire.Invalid(op, "The Jira project %s is archived. Ask a Jira admin to restore it, or your admin to name another in settings.project.", c.cfg.project)
 	}
 	return found, nil
 }
@@ -182,9 +182,9 @@ func (d *driver) offeredTypes(ctx context.Context, in project) ([]issueType, err
 	case len(offered) > 0:
 		return offered, nil
 	case d.cfg.issueType == "":
-		return nil, invalid(op, "Jira: project %s has no issue type for ordinary issues%s. Ask your admin to name one in settings.issueType.", d.cfg.project, text.OnlyNames(all, title))
+		return nil, wire.Invalid(op, "Jira: project %s has no issue type for ordinary issues%s. Ask your admin to name one in settings.issueType.", d.cfg.project, text.OnlyNames(all, title))
 	default:
-		return nil, invalid(op, "Jira: project %s has no issue type %q%s. Ask your admin to correct settings.issueType.", d.cfg.project, d.cfg.issueType, text.OnlyNames(all, title))
+		return nil, wire.Invalid(op, "Jira: project %s has no issue type %q%s. Ask your admin to correct settings.issueType.", d.cfg.project, d.cfg.issueType, text.OnlyNames(all, title))
 	}
 }
 
@@ -223,7 +223,7 @@ func (d *driver) screen(res *resolved) error {
 }
 
 func (d *driver) offScreen(res *resolved, title, or string) error {
-	return invalid("check the create screen", "Jira: issue type %s in project %s has no field %s on the create screen. Ask a Jira admin to add it (%sProject settings > Screens).", res.typeName, d.cfg.project, title, or)
+	return wire.Invalid("check the create screen", "Jira: issue type %s in project %s has no field %s on the create screen. Ask a Jira admin to add it (%sProject settings > Screens).", res.typeName, d.cfg.project, title, or)
 }
 
 // constants finds the values that the settings name.
@@ -231,14 +231,14 @@ func (d *driver) constants(res *resolved) error {
 	pick := func(setting, id, name string) (string, error) {
 		field, ok := res.fields[id]
 		if !ok {
-			return "", invalid("find "+setting, "Jira: issue type %s in project %s takes no %s when it is created. Ask your admin to remove settings.%s, or a Jira admin to add the field to the create screen.", res.typeName, d.cfg.project, setting, setting)
+			return "", wire.Invalid("find "+setting, "Jira: issue type %s in project %s takes no %s when it is created. Ask your admin to remove settings.%s, or a Jira admin to add the field to the create screen.", res.typeName, d.cfg.project, setting, setting)
 		}
 		for _, a := range field.Allowed {
 			if a.ID != "" && (string(a.ID) == name || strings.EqualFold(a.title(), name)) {
 				return string(a.ID), nil
 			}
 		}
-		return "", invalid("find "+setting, "Jira: project %s has no %q among its %s values%s. Ask your admin to correct settings.%s.", d.cfg.project, name, setting, text.OnlyNames(field.Allowed, allowedValue.title), setting)
+		return "", wire.Invalid("find "+setting, "Jira: project %s has no %q among its %s values%s. Ask your admin to correct settings.%s.", d.cfg.project, name, setting, text.OnlyNames(field.Allowed, allowedValue.title), setting)
 	}
 	var err error
 	if d.cfg.priority != "" {
@@ -262,7 +262,7 @@ func (d *driver) parent(ctx context.Context, res *resolved, kind issueType) erro
 	const op = "find parent"
 	if d.cfg.parent == "" {
 		if kind.Subtask {
-			return invalid(op, "Jira: %s is a subtask type, which needs a parent. Ask your admin to set settings.parent, or another settings.issueType.", kind.Name)
+			return wire.Invalid(op, "Jira: %s is a subtask type, which needs a parent. Ask your admin to set settings.parent, or another settings.issueType.", kind.Name)
 		}
 		return nil
 	}
@@ -281,7 +281,7 @@ func (d *driver) parent(ctx context.Context, res *resolved, kind issueType) erro
 	var found issue
 	err := d.get(ctx, op, "/issue/"+url.PathEscape(d.cfg.parent)+"?fields=summary", &found)
 	if err != nil && fault.KindOf(err) == fault.NotFound {
-		return invalid(op, "Jira: there is no issue %s, or the integration's account does not see it. Ask your admin to correct settings.parent.", d.cfg.parent)
+		return wire.Invalid(op, "Jira: there is no issue %s, or the integration's account does not see it. Ask your admin to correct settings.parent.", d.cfg.parent)
 	}
 	return err
 }

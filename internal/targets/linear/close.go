@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"pushbutton/internal/targets"
+	"pushbutton/internal/targets/wire"
 )
 
 // Close implements targets.Closer: the issue is cancelled, for it is nothing
@@ -38,7 +39,7 @@ func (d *driver) Close(ctx context.Context, id string) error {
 			return err
 		}
 	}
-	return invalid(op, "Linear: the issue's team has no status that means cancelled or completed. Ask a Linear admin to add one.")
+	return wire.Invalid(op, "Linear: the issue's team has no status that means cancelled or completed. Ask a Linear admin to add one.")
 }
 
 // firstOf is the first state of a type, as the team orders them.

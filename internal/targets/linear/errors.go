@@ -276,7 +276,3 @@ func trashed(op string, i targets.Issue) error {
 func notLinear(op string, err error) *fault.Error {
 	return wire.Stranger(op, name, "settings.url", err)
 }
-
-func invalid(op, format string, args ...any) *fault.Error {
-	return &fault.Error{Op: op, Kind: fault.Invalid, Public: fmt.Sprintf(format, args...)}
-}

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"pushbutton/internal/targets"
+	"pushbutton/internal/targets/wire"
 )
 
 // The ids of the custom fields of an issue, as its input calls them. Linear
@@ -56,7 +57,7 @@ func (in *issueInput) fill(fields []targets.FieldValue) error {
 		case fieldEstimate:
 			n, err := strconv.Atoi(value)
 			if err != nil || n < 0 {
-				return invalid("create issue", "Linear: field \"Estimate\" takes whole numbers from 0, not %q. Change the value in Productboard, or ask your admin to change settings.fields.", value)
+				return wire.Invalid("create issue", "Linear: field \"Estimate\" takes whole numbers from 0, not %q. Change the value in Productboard, or ask your admin to change settings.fields.", value)
 			}
 			in.Estimate = &n
 		}

@@ -9,6 +9,7 @@ import (
 	"pushbutton/internal/fault"
 	"pushbutton/internal/targets"
 	"pushbutton/internal/targets/text"
+	"pushbutton/internal/targets/wire"
 )
 
 // maxLabelPages bounds the labels that are read, 250 to a page.
@@ -31,7 +32,7 @@ func (d *driver) resolveSettings(ctx context.Context) (*resolved, error) {
 	if d.cfg.state != "" {
 		found, ok := targets.Pick(res.team.States.Nodes, d.cfg.state, func(s state) []string { return []string{s.Name} })
 		if !ok {
-			return nil, invalid("find status", "Linear's team %q has no status %q%s. Ask your admin to correct settings.state.",
+			return nil, wire.Invalid("find status", "Linear's team %q has no status %q%s. Ask your admin to correct settings.state.",
 				d.cfg.team, d.cfg.state, text.OnlyNames(res.team.States.Nodes, func(s state) string { return s.Name }))
 		}
 		res.stateID = found.ID
@@ -39,7 +40,7 @@ func (d *driver) resolveSettings(ctx context.Context) (*resolved, error) {
 	if d.cfg.project != "" {
 		found, ok := targets.Pick(res.team.Projects.Nodes, d.cfg.project, func(p project) []string { return []string{p.ID, p.SlugID, p.Name} })
 		if !ok {
-			return nil, invalid("find project", "Linear's team %q has no project %q. Ask your admin to correct settings.project.", d.cfg.team, d.cfg.project)
+			return nil, wire.Invalid("find project", "Linear's team %q has no project %q. Ask your admin to correct settings.project.", d.cfg.team, d.cfg.project)
 		}
 		res.projectID = found.ID
 	}
@@ -73,7 +74,7 @@ func (d *driver) findTeam(ctx context.Context, res *resolved) error {
 }
 
 func (d *driver) noTeam(op string, all []team) error {
-	e := invalid(op, "Linear has no team %q that the integration's account sees%s. Ask your admin to correct settings.team.",
+	e := wire.Invalid(op, "Linear has no team %q that the integration's account sees%s. Ask your admin to correct settings.team.",
 		text.Title(d.cfg.team, 40), text.OnlyNames(all, func(t team) string { return t.Key }))
 	e.Kind = fault.NotFound
 	return e
@@ -112,7 +113,7 @@ func (d *driver) findParent(ctx context.Context, res *resolved) error {
 	var reply struct{ Issue issue }
 	err := d.query(ctx, op, readIssue, vars{"id": d.cfg.parent}, &reply)
 	if absent(err, entityIssue) || err == nil && reply.Issue.Trashed {
-		return invalid(op, "Linear has no issue %q that the integration's account sees. Ask your admin to correct settings.parent.", text.Title(d.cfg.parent, 40))
+		return wire.Invalid(op, "Linear has no issue %q that the integration's account sees. Ask your admin to correct settings.parent.", text.Title(d.cfg.parent, 40))
 	}
 	if err == nil && reply.Issue.ID == "" {
 		err = notLinear(op, errors.New("no issue in the answer"))

@@ -142,7 +142,7 @@ func (d *driver) rehearse(ctx context.Context, res *resolved, me user) error {
 		sentences = slices.DeleteFunc(sentences, func(s string) bool { return !slices.Contains(still, s) })
 	}
 	if len(sentences) > 0 {
-		return invalid("rehearse a create", "%s", refusal(sentences))
+		return wire.Invalid("rehearse a create", "%s", refusal(sentences))
 	}
 	return nil
 }
@@ -162,7 +162,7 @@ func (d *driver) rehearseCreate(ctx context.Context, res *resolved, with content
 	body.content = with
 	err = d.write(ctx, op, http.MethodPost, "/issues.json", map[string]any{"issue": body}, nil)
 	if err == nil {
-		return nil, invalid(op, "Redmine created an issue that it had to refuse (subject of %d characters): a plugin there changes new issues. Ask a Redmine admin.", maxSubject+1)
+		return nil, wire.Invalid(op, "Redmine created an issue that it had to refuse (subject of %d characters): a plugin there changes new issues. Ask a Redmine admin.", maxSubject+1)
 	}
 	sentences, ok := sentencesOf(err)
 	if !ok {

@@ -41,7 +41,7 @@ func (d *driver) Create(ctx context.Context, draft targets.Draft) (targets.Issue
 }
 
 func (d *driver) droppedMarker() *fault.Error {
-	return invalid("create issue", "Redmine does not keep the custom field %q of new issues. Ask a Redmine admin to enable it for this project and tracker and for the API key's account.", d.cfg.markerField)
+	return wire.Invalid("create issue", "Redmine does not keep the custom field %q of new issues. Ask a Redmine admin to enable it for this project and tracker and for the API key's account.", d.cfg.markerField)
 }
 
 func (d *driver) prepareIssueRequestBody(res *resolved, draft targets.Draft) (newIssue, error) {

@@ -186,7 +186,7 @@ func (d *driver) explainFields(fields []targets.FieldInfo, sent content, sentenc
 }
 
 func (c client) noIssues(op string) *fault.Error {
-	return invalid(op, "The Redmine project %q has no issues: its module Issue tracking is off, or has no trackers. Ask a Redmine admin to switch it on in the project's settings.", c.cfg.project)
+	return wire.Invalid(op, "The Redmine project %q has no issues: its module Issue tracking is off, or has no trackers. Ask a Redmine admin to switch it on in the project's settings.", c.cfg.project)
 }
 
 // restIsOff is the error where Redmine denies the key's own account.
@@ -198,8 +198,4 @@ func restIsOff(op string, cause error) *fault.Error {
 // notRedmine returns the error for an answer that Redmine does not send.
 func notRedmine(op string, err error) *fault.Error {
 	return wire.Stranger(op, name, "settings.url", err)
-}
-
-func invalid(op, format string, args ...any) *fault.Error {
-	return &fault.Error{Op: op, Kind: fault.Invalid, Public: fmt.Sprintf(format, args...)}
 }

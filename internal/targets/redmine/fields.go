@@ -221,7 +221,7 @@ func (c *content) fill(draft targets.Draft) error {
 	c.AssigneeID = number(draft.Assignee)
 	for _, f := range draft.Fields {
 		if want := c.set(f); want != "" {
-			return invalid("write fields", "Redmine: field %q takes %s, not %q. Change the value in Productboard, or ask your admin to change settings.fields.", f.Field.Name, want, text.Title(f.Values[0], 60))
+			return wire.Invalid("write fields", "Redmine: field %q takes %s, not %q. Change the value in Productboard, or ask your admin to change settings.fields.", f.Field.Name, want, text.Title(f.Values[0], 60))
 		}
 	}
 	return nil

@@ -8,6 +8,7 @@ import (
 	"strconv"
 
 	"pushbutton/internal/targets"
+	"pushbutton/internal/targets/wire"
 )
 
 // Find implements targets.Driver.
@@ -57,7 +58,7 @@ func (d *driver) list(ctx context.Context, res *resolved, marker targets.Marker)
 	}
 	for _, i := range reply.Issues {
 		if !i.hasMarker(res.markerID, marker) {
-			return nil, invalid(op, "Redmine does not search by the custom field %q. Ask a Redmine admin to tick \"Used as a filter\" for it and to show it to the API key's account.", d.cfg.markerField)
+			return nil, wire.Invalid(op, "Redmine does not search by the custom field %q. Ask a Redmine admin to tick \"Used as a filter\" for it and to show it to the API key's account.", d.cfg.markerField)
 		}
 	}
 	return reply.Issues, nil

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"pushbutton/internal/outbound"
+	"pushbutton/internal/targets/wire"
 )
 
 // maxFormatPage bounds a page of Redmine's that is searched for its text format.
@@ -23,7 +24,7 @@ func (d *driver) checkTextFormat(ctx context.Context, res *resolved) error {
 	if shown == "" || shown == d.cfg.textFormat {
 		return nil
 	}
-	return invalid("compare text formats", "Redmine's text format (Administration > Settings > General) is not %s. Ask your admin to set settings.textFormat to %s.", d.cfg.textFormat, shown)
+	return wire.Invalid("compare text formats", "Redmine's text format (Administration > Settings > General) is not %s. Ask your admin to set settings.textFormat to %s.", d.cfg.textFormat, shown)
 }
 
 // readTextFormat reads the text format off Redmine's own preview, which strangers

@@ -73,7 +73,7 @@ func (d *driver) project(ctx context.Context) (projectReply, error) {
 	case err != nil:
 		return project, err
 	case project.Project.Status == projectClosed:
-		return project, invalid(op, "The Redmine project %q is closed. Ask a Redmine admin to reopen it, or your admin to name another in settings.project.", d.cfg.project)
+		return project, wire.Invalid(op, "The Redmine project %q is closed. Ask a Redmine admin to reopen it, or your admin to name another in settings.project.", d.cfg.project)
 	}
 	return project, nil
 }
@@ -89,7 +89,7 @@ func (d *driver) tracker(ctx context.Context, res *resolved, offered []ref) erro
 	if d.cfg.tracker != "" {
 		found, ok := pick(offered, d.cfg.tracker)
 		if !ok {
-			return invalid(op, "The Redmine project %q has no tracker %q, only %s. Ask your admin to correct settings.tracker.", d.cfg.project, d.cfg.tracker, names(offered))
+			return wire.Invalid(op, "The Redmine project %q has no tracker %q, only %s. Ask your admin to correct settings.tracker.", d.cfg.project, d.cfg.tracker, names(offered))
 		}
 		res.trackerID = found.ID
 	}
@@ -119,7 +119,7 @@ func (d *driver) priority(ctx context.Context, res *resolved) error {
 	}
 	found, ok := pick(all, d.cfg.priority)
 	if !ok {
-		return invalid("find priority", "Redmine has no priority %q, only %s. Ask your admin to correct settings.priority.", d.cfg.priority, names(all))
+		return wire.Invalid("find priority", "Redmine has no priority %q, only %s. Ask your admin to correct settings.priority.", d.cfg.priority, names(all))
 	}
 	res.priorityID = found.ID
 	return nil
@@ -161,7 +161,7 @@ func (d *driver) fields(ctx context.Context, res *resolved) error {
 		}
 		found, ok := pick(visible, linkField)
 		if !ok && d.cfg.linkField != "" {
-			return invalid("find link field", "Redmine shows no custom field %q for these issues. Ask your admin to correct settings.linkField (a field's number always works), or to leave it out.", linkField)
+			return wire.Invalid("find link field", "Redmine shows no custom field %q for these issues. Ask your admin to correct settings.linkField (a field's number always works), or to leave it out.", linkField)
 		}
 		res.linkID = found.ID
 	}
@@ -171,9 +171,9 @@ func (d *driver) fields(ctx context.Context, res *resolved) error {
 func (d *driver) noMarkerField(whole bool) *fault.Error {
 	const op = "find marker field"
 	if whole {
-		return invalid(op, "Redmine has no issue field %q for this tracker. A Redmine admin makes it in Administration > Custom fields > New > Issues: format Text, Used as a filter, For all projects, all trackers.", d.cfg.markerField)
+		return wire.Invalid(op, "Redmine has no issue field %q for this tracker. A Redmine admin makes it in Administration > Custom fields > New > Issues: format Text, Used as a filter, For all projects, all trackers.", d.cfg.markerField)
 	}
-	return invalid(op, "Redmine shows this account no field %q. If it exists, ask your admin to put its number (in its address in Administration > Custom fields) into settings.markerField; else to make it: Issues, Text, Used as a filter.", d.cfg.markerField)
+	return wire.Invalid(op, "Redmine shows this account no field %q. If it exists, ask your admin to put its number (in its address in Administration > Custom fields) into settings.markerField; else to make it: Issues, Text, Used as a filter.", d.cfg.markerField)
 }
 
 // pick finds a thing by its number or its name.

@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	"pushbutton/internal/fault"
+	"pushbutton/internal/targets/wire"
 )
 
 // Check implements targets.Driver.
@@ -17,7 +18,7 @@ func (d *driver) Check(ctx context.Context) error {
 		var found epic
 		switch err := d.get(ctx, "read epic", "/epics/"+strconv.Itoa(d.cfg.epic), whole(&found)); {
 		case err != nil && fault.KindOf(err) == fault.NotFound, err == nil && found.Archived:
-			return invalid("read epic", "Shortcut has no epic %d, or it is archived. Ask your admin to correct settings.epic.", d.cfg.epic)
+			return wire.Invalid("read epic", "Shortcut has no epic %d, or it is archived. Ask your admin to correct settings.epic.", d.cfg.epic)
 		case err != nil:
 			return err
 		}
@@ -26,7 +27,7 @@ func (d *driver) Check(ctx context.Context) error {
 		var found epic
 		switch err := d.get(ctx, "read iteration", "/iterations/"+strconv.Itoa(d.cfg.iteration), whole(&found)); {
 		case err != nil && fault.KindOf(err) == fault.NotFound:
-			return invalid("read iteration", "Shortcut has no iteration %d. Ask your admin to correct settings.iteration.", d.cfg.iteration)
+			return wire.Invalid("read iteration", "Shortcut has no iteration %d. Ask your admin to correct settings.iteration.", d.cfg.iteration)
 		case err != nil:
 			return err
 		}

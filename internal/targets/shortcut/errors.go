@@ -128,7 +128,3 @@ const notFoundMessage = "Resource not found."
 func notShortcut(op string, err error) *fault.Error {
 	return wire.Stranger(op, name, "settings.url", err)
 }
-
-func invalid(op, format string, args ...any) *fault.Error {
-	return &fault.Error{Op: op, Kind: fault.Invalid, Public: fmt.Sprintf(format, args...)}
-}

@@ -9,6 +9,7 @@ import (
 
 	"pushbutton/internal/targets"
 	"pushbutton/internal/targets/text"
+	"pushbutton/internal/targets/wire"
 )
 
 // Fields that every story has and that people map.
@@ -51,13 +52,13 @@ func fill(s *write, fields []targets.FieldValue) error {
 		case fieldEstimate:
 			n, err := strconv.Atoi(value)
 			if err != nil {
-				return invalid("read estimate", "Shortcut: field \"Estimate\" takes a whole number, not %q. Change the value in Productboard, or ask your admin to change settings.fields.", text.Title(value, 60))
+				return wire.Invalid("read estimate", "Shortcut: field \"Estimate\" takes a whole number, not %q. Change the value in Productboard, or ask your admin to change settings.fields.", text.Title(value, 60))
 			}
 			s.Estimate = &n
 		case fieldDeadline:
 			at, err := time.Parse(time.DateOnly, value)
 			if err != nil {
-				return invalid("read deadline", "Shortcut: field \"Deadline\" takes a date, not %q.", text.Title(value, 60))
+				return wire.Invalid("read deadline", "Shortcut: field \"Deadline\" takes a date, not %q.", text.Title(value, 60))
 			}
 			s.Deadline = at.Format(time.RFC3339)
 		default:

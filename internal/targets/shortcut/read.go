@@ -32,7 +32,7 @@ func (d *driver) Resolve(ctx context.Context, ref *targets.Reference) (targets.I
 func (d *driver) story(ctx context.Context, id string) (story, error) {
 	const op = "read story"
 	var found story
-	if !isID(id) {
+	if !text.IsNumber(id) {
 		return found, wire.UnknownID(op, name, storyName(id))
 	}
 	if err := d.get(ctx, op, "/stories/"+id, whole(&found)); err != nil {
@@ -68,8 +68,3 @@ func toIssue(res *resolved, s story) targets.Issue {
 }
 
 func storyName(id string) string { return "story " + text.Title(id, 20) }
-
-func isID(id string) bool {
-	n, err := strconv.Atoi(id)
-	return err == nil && n > 0 && strconv.Itoa(n) == id
-}

@@ -10,6 +10,7 @@ import (
 
 	"pushbutton/internal/targets"
 	"pushbutton/internal/targets/text"
+	"pushbutton/internal/targets/wire"
 )
 
 // resolved is what the settings mean in this workspace.
@@ -42,7 +43,7 @@ func (d *driver) resolveSettings(ctx context.Context) (*resolved, error) {
 	if res.state = chosen.DefaultState; d.cfg.state != "" {
 		found, ok := targets.Pick(chosen.States, d.cfg.state, func(s state) []string { return []string{strconv.Itoa(s.ID), s.Name} })
 		if !ok {
-			return nil, invalid("find state", "Shortcut: workflow %q has no state %q%s. Ask your admin to correct settings.state.", chosen.Name, d.cfg.state,
+			return nil, wire.Invalid("find state", "Shortcut: workflow %q has no state %q%s. Ask your admin to correct settings.state.", chosen.Name, d.cfg.state,
 				text.OnlyNames(chosen.States, func(s state) string { return s.Name }))
 		}
 		res.state = found.ID
@@ -64,7 +65,7 @@ func (d *driver) team(ctx context.Context, res *resolved) (group, error) {
 		res.group = g.ID
 		return g, nil
 	}
-	return group{}, invalid(op, "Shortcut has no team %q%s. Ask your admin to correct settings.team.", d.cfg.team, text.OnlyNames(all, func(g group) string { return g.Name }))
+	return group{}, wire.Invalid(op, "Shortcut has no team %q%s. Ask your admin to correct settings.team.", d.cfg.team, text.OnlyNames(all, func(g group) string { return g.Name }))
 }
 
 // workflow chooses the workflow for new stories: the one that the settings
@@ -82,7 +83,7 @@ func (d *driver) workflow(ctx context.Context, all []workflow, team group) (work
 		if w, ok := targets.Pick(all, d.cfg.workflow, func(w workflow) []string { return []string{strconv.Itoa(w.ID), w.Name} }); ok {
 			return w, nil
 		}
-		return workflow{}, invalid(op, "Shortcut has no workflow %q%s. Ask your admin to correct settings.workflow.", d.cfg.workflow, text.OnlyNames(all, func(w workflow) string { return w.Name }))
+		return workflow{}, wire.Invalid(op, "Shortcut has no workflow %q%s. Ask your admin to correct settings.workflow.", d.cfg.workflow, text.OnlyNames(all, func(w workflow) string { return w.Name }))
 	}
 	for _, id := range append([]int{team.DefaultWorkflow}, team.Workflows...) {
 		if w, ok := byID(id); ok {

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"pushbutton/internal/targets"
+	"pushbutton/internal/targets/text"
 	"pushbutton/internal/targets/wire"
 )
 
@@ -54,7 +55,7 @@ func (d *driver) Update(ctx context.Context, id string, draft targets.Draft) (ta
 
 // touch changes a story that exists.
 func (d *driver) touch(ctx context.Context, op, method, id, path string, body, out any) error {
-	if !isID(id) {
+	if !text.IsNumber(id) {
 		return wire.UnknownID(op, name, storyName(id))
 	}
 	return d.explain(ctx, op, id, d.change(ctx, op, method, "/stories/"+id+path, body, out))

@@ -2,6 +2,7 @@ package text
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -19,4 +20,10 @@ func BadID(id string) string {
 	default:
 		return ""
 	}
+}
+
+// IsNumber reports whether an id is a number above 0 as trackers write it.
+func IsNumber(id string) bool {
+	n, err := strconv.Atoi(id)
+	return err == nil && n > 0 && strconv.Itoa(n) == id
 }
