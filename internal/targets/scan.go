@@ -13,15 +13,21 @@ import (
 // off, and trackers drop them for accounts that may not set them, so a look-up
 // that finds nothing goes on among the account's own issues.
 type Scan struct {
-	ByLabel, ByCreator IssueList
+	ByLabel, ByCreator Filter
+	// Label is the common label.
+	Label string
+	// Account returns the name of the account that makes the issues.
+	Account func(ctx context.Context) (string, error)
+	// List reads one page, from 1, of the issues that a filter selects, closed
+	// ones included. more is false if it is the last one.
+	List func(ctx context.Context, filter, value string, page int) (issues []ListedIssue, more bool, err error)
 }
 
-// IssueList is a list of issues, closed ones included, of which at most Pages
-// pages are read.
-type IssueList struct {
+// Filter is a filter of the tracker's list by its name in the request, and the
+// most pages of it that are read.
+type Filter struct {
+	Name  string
 	Pages int
-	// Read reads one page, from 1. more is false if it is the last one.
-	Read func(ctx context.Context, page int) (issues []ListedIssue, more bool, err error)
 }
 
 // ListedIssue is an issue of a list: its number, which rises with time, the
@@ -34,31 +40,43 @@ type ListedIssue struct {
 
 // Find returns the oldest issue with a marker.
 func (s Scan) Find(ctx context.Context, marker Marker) (*Issue, error) {
-	found, err := s.ByLabel.withMarker(ctx, marker)
+	found, err := s.byLabel(ctx, marker)
 	if err == nil && len(found) == 0 {
-		found, err = s.ByCreator.withMarker(ctx, marker)
+		found, err = s.byCreator(ctx, marker)
 	}
 	return Oldest(oldestFirst(found), err)
 }
 
 // FindAll returns all issues with a marker, oldest first.
 func (s Scan) FindAll(ctx context.Context, marker Marker) ([]Issue, error) {
-	labelled, err := s.ByLabel.withMarker(ctx, marker)
+	labelled, err := s.byLabel(ctx, marker)
 	if err != nil {
 		return nil, err
 	}
-	own, err := s.ByCreator.withMarker(ctx, marker)
+	own, err := s.byCreator(ctx, marker)
 	if err != nil {
 		return nil, err
 	}
 	return oldestFirst(append(labelled, own...)), nil
 }
 
-// withMarker reads the list and keeps the issues that carry a marker.
-func (l IssueList) withMarker(ctx context.Context, marker Marker) ([]ListedIssue, error) {
+func (s Scan) byLabel(ctx context.Context, marker Marker) ([]ListedIssue, error) {
+	return s.read(ctx, s.ByLabel, s.Label, marker)
+}
+
+func (s Scan) byCreator(ctx context.Context, marker Marker) ([]ListedIssue, error) {
+	account, err := s.Account(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return s.read(ctx, s.ByCreator, account, marker)
+}
+
+// read reads a list and keeps the issues that carry a marker.
+func (s Scan) read(ctx context.Context, by Filter, value string, marker Marker) ([]ListedIssue, error) {
 	var found []ListedIssue
-	for page := 1; page <= l.Pages; page++ {
-		issues, more, err := l.Read(ctx, page)
+	for page := 1; page <= by.Pages; page++ {
+		issues, more, err := s.List(ctx, by.Name, value, page)
 		if err != nil {
 			return nil, err
 		}

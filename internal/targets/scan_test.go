@@ -11,28 +11,29 @@ import (
 	"pushbutton/internal/targets"
 )
 
-// pages is a list of issues, each given by its number and marker.
-func pages(reads *int, all ...[]targets.ListedIssue) targets.IssueList {
-	return targets.IssueList{Pages: 2, Read: func(_ context.Context, page int) ([]targets.ListedIssue, bool, error) {
-		*reads++
-		return all[page-1], page < len(all), nil
-	}}
-}
-
 func listed(number int, marker targets.Marker, id string) targets.ListedIssue {
 	return targets.ListedIssue{Number: number, Marker: marker, Issue: targets.Issue{ID: id}}
 }
 
 func TestScan(t *testing.T) {
-	var labelled, own int
+	lists := map[string][][]targets.ListedIssue{
+		"label=ours": {{listed(9, "pb-a", "9"), listed(7, "pb-a", "7")}, {listed(7, "pb-a", "7"), listed(3, "pb-b", "3")}, {listed(1, "pb-a", "1")}},
+		"by=bot":     {{listed(5, "pb-a", "5"), listed(2, "pb-c", "2")}},
+	}
+	reads := map[string]int{}
 	scan := targets.Scan{
-		ByLabel:   pages(&labelled, []targets.ListedIssue{listed(9, "pb-a", "9"), listed(7, "pb-a", "7")}, []targets.ListedIssue{listed(7, "pb-a", "7"), listed(3, "pb-b", "3")}, nil),
-		ByCreator: pages(&own, []targets.ListedIssue{listed(5, "pb-a", "5"), listed(2, "pb-c", "2")}),
+		ByLabel: targets.Filter{Name: "label", Pages: 2}, ByCreator: targets.Filter{Name: "by", Pages: 2}, Label: "ours",
+		Account: func(context.Context) (string, error) { return "bot", nil },
+		List: func(_ context.Context, filter, value string, page int) ([]targets.ListedIssue, bool, error) {
+			list := lists[filter+"="+value]
+			reads[filter]++
+			return list[page-1], page < len(list), nil
+		},
 	}
 	found, err := scan.Find(t.Context(), "pb-a")
 	require.NoError(t, err)
 	assert.Equal(t, "7", found.ID, "the oldest with the label")
-	assert.Equal(t, []int{2, 0}, []int{labelled, own}, "as many pages as allowed, and no other list")
+	assert.Equal(t, map[string]int{"label": 2}, reads, "as many pages as allowed, and no other list")
 
 	found, err = scan.Find(t.Context(), "pb-c")
 	require.NoError(t, err)
@@ -46,11 +47,9 @@ func TestScan(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, []targets.Issue{{ID: "5"}, {ID: "7"}, {ID: "9"}}, all, "oldest first, each once")
 
-	scan.ByCreator.Read = func(context.Context, int) ([]targets.ListedIssue, bool, error) {
-		return nil, false, errors.New("no answer")
-	}
+	scan.Account = func(context.Context) (string, error) { return "", errors.New("no answer") }
 	_, err = scan.Find(t.Context(), "pb-d")
-	require.Error(t, err, "a list that cannot be read is not empty")
+	require.Error(t, err, "an account that cannot be asked is no answer")
 	_, err = scan.FindAll(t.Context(), "pb-a")
 	assert.Error(t, err)
 }

@@ -30,23 +30,13 @@ func (d *driver) FindAll(ctx context.Context, marker targets.Marker) ([]targets.
 	return d.scan().FindAll(ctx, marker)
 }
 
+// scan lists the issues with our label. Gitea leaves out a filter that it cannot
+// read, so where the label does not exist it lists all issues. Reading the
+// account's name authenticates the credentials as well: a public repository's
+// issues are listed to strangers too.
 func (d *driver) scan() targets.Scan {
-	// Gitea leaves out a filter that it cannot read, so where the label does not
-	// exist this lists all issues. Each marker is compared anyway.
-	byLabel := func(ctx context.Context, page int) ([]targets.ListedIssue, bool, error) {
-		return d.listIssues(ctx, "labels", d.cfg.markerLabel, page)
-	}
-	// Reading the account's name authenticates the credentials as well: a public
-	// repository's issues are listed to strangers too.
-	byCreator := func(ctx context.Context, page int) ([]targets.ListedIssue, bool, error) {
-		login, err := d.account(ctx)
-		if err != nil {
-			return nil, false, err
-		}
-		return d.listIssues(ctx, "created_by", login, page)
-	}
-	return targets.Scan{ByLabel: targets.IssueList{Pages: maxLabelPages, Read: byLabel},
-		ByCreator: targets.IssueList{Pages: maxCreatorPages, Read: byCreator}}
+	return targets.Scan{Label: d.cfg.markerLabel, Account: d.account, List: d.listIssues,
+		ByLabel: targets.Filter{Name: "labels", Pages: maxLabelPages}, ByCreator: targets.Filter{Name: "created_by", Pages: maxCreatorPages}}
 }
 
 // listIssues reads a page of the newest issues that a filter selects, closed

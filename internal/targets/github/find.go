@@ -28,18 +28,8 @@ func (d *driver) FindAll(ctx context.Context, marker targets.Marker) ([]targets.
 }
 
 func (d *driver) scan() targets.Scan {
-	byLabel := func(ctx context.Context, page int) ([]targets.ListedIssue, bool, error) {
-		return d.listIssues(ctx, "labels", d.cfg.markerLabel, page)
-	}
-	byCreator := func(ctx context.Context, page int) ([]targets.ListedIssue, bool, error) {
-		login, err := d.account(ctx)
-		if err != nil {
-			return nil, false, err
-		}
-		return d.listIssues(ctx, "creator", login, page)
-	}
-	return targets.Scan{ByLabel: targets.IssueList{Pages: maxLabelPages, Read: byLabel},
-		ByCreator: targets.IssueList{Pages: maxCreatorPages, Read: byCreator}}
+	return targets.Scan{Label: d.cfg.markerLabel, Account: d.account, List: d.listIssues,
+		ByLabel: targets.Filter{Name: "labels", Pages: maxLabelPages}, ByCreator: targets.Filter{Name: "creator", Pages: maxCreatorPages}}
 }
 
 // listIssues reads a page of the newest issues that a filter selects, closed
