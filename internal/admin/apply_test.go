@@ -34,24 +34,24 @@ func (p reply) states(t *testing.T, report any) []string {
 
 func TestApply(t *testing.T) {
 	redistest.Each(t, func(t *testing.T, env redistest.Env) {
-		o := newOffice(t, env)
-		operator := o.token("", auth.Operator)
+		r := newIntegrationRig(t, env)
+		operator := r.token("", auth.Operator)
 		support := strings.Replace(goodIntegration, "Engineering", "Support", 1)
 		two := `{"tenants":[{"id":"acme","integrations":[` + goodIntegration + `]},{"id":"beta","integrations":[` + support + `]}]}`
 
-		got := o.do(operator, http.MethodPost, "/apply", two)
+		got := r.do(operator, http.MethodPost, "/apply", two)
 		require.Equal(t, http.StatusOK, got.status, got.raw)
 		require.Equal(t, []string{"acme/Engineering: created", "beta/Support: created"}, got.states(t, got.body))
 		require.NotContains(t, got.raw, "canary")
 		for i := range 2 {
-			second := o.do(operator, http.MethodPost, "/apply", two)
+			second := r.do(operator, http.MethodPost, "/apply", two)
 			require.Equal(t, http.StatusOK, second.status, second.raw)
 			require.Equal(t, []string{"acme/Engineering: unchanged", "beta/Support: unchanged"}, second.states(t, second.body), i)
 		}
 
-		got = o.do(o.admin, http.MethodPost, "/tenants/acme/apply", `{"integrations":[`+strings.Replace(goodIntegration, `"Push"`, `"Go"`, 1)+`]}`)
+		got = r.do(r.admin, http.MethodPost, "/tenants/acme/apply", `{"integrations":[`+strings.Replace(goodIntegration, `"Push"`, `"Go"`, 1)+`]}`)
 		require.Equal(t, []string{"acme/Engineering: updated"}, got.states(t, got.body))
-		got = o.do(o.admin, http.MethodPost, "/tenants/acme/apply", `{"integrations":[]}`)
+		got = r.do(r.admin, http.MethodPost, "/tenants/acme/apply", `{"integrations":[]}`)
 		require.Equal(t, []string{"acme/Engineering: not_declared"}, got.states(t, got.body))
 
 		for log, want := range map[string][]string{
@@ -59,7 +59,7 @@ func TestApply(t *testing.T) {
 			"beta":           {"apply ok beta"},
 			audit.Deployment: {"apply ok ", "apply ok ", "apply ok "},
 		} {
-			entries, _, err := o.log.List(t.Context(), log, audit.Query{Limit: 100})
+			entries, _, err := r.log.List(t.Context(), log, audit.Query{Limit: 100})
 			require.NoError(t, err)
 			var lines []string
 			for _, e := range entries {
@@ -73,14 +73,14 @@ func TestApply(t *testing.T) {
 // Of a declaration with a mistake nothing is written, and the mistake is named
 // by its place in the body.
 func TestApplyNamesTheField(t *testing.T) {
-	o := newOffice(t, redistest.Mini(t))
-	o.target = func(c tenants.TargetConfig) error {
+	r := newIntegrationRig(t, redistest.Mini(t))
+	r.target = func(c tenants.TargetConfig) error {
 		if c.Settings["project"] == "push" {
 			return nil
 		}
 		return settings.FieldErrors{{Path: "settings.project", Message: "is required"}}
 	}
-	operator := o.token("", auth.Operator)
+	operator := r.token("", auth.Operator)
 	other := func(from, to string) string {
 		return strings.Replace(strings.Replace(goodIntegration, "Engineering", "Support", 1), from, to, 1)
 	}
@@ -96,7 +96,7 @@ func TestApplyNamesTheField(t *testing.T) {
 		"a refused token": {other(`canary-pb`, `canary-no`), "unauthorized", []string{"tenants[1].integrations[1].productboard.token"}, []string{"beta/Engineering: skipped", "beta/Support: failed"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got := o.do(operator, http.MethodPost, "/apply", `{"tenants":[{"id":"acme","integrations":[]},{"id":"beta","integrations":[`+goodIntegration+`,`+tc.second+`]}]}`)
+			got := r.do(operator, http.MethodPost, "/apply", `{"tenants":[{"id":"acme","integrations":[]},{"id":"beta","integrations":[`+goodIntegration+`,`+tc.second+`]}]}`)
 			problem, fields := got.problem()
 			require.Equal(t, tc.problem, problem, got.raw)
 			assert.Equal(t, tc.fields, fields)
@@ -105,11 +105,11 @@ func TestApplyNamesTheField(t *testing.T) {
 				assert.Equal(t, tc.states, got.states(t, got.body["report"]))
 				assert.Equal(t, "Of the 2 declared integrations, 0 were changed.", got.body["detail"])
 			}
-			require.Empty(t, o.fake.Integrations())
-			require.Equal(t, http.StatusNotFound, o.do(operator, http.MethodGet, "/tenants/beta", "").status, "its tenant was not made")
+			require.Empty(t, r.fake.Integrations())
+			require.Equal(t, http.StatusNotFound, r.do(operator, http.MethodGet, "/tenants/beta", "").status, "its tenant was not made")
 		})
 	}
-	got := o.do(operator, http.MethodPost, "/apply", `{"tenants":[{"id":"acme","integrations":[]},{"id":"acme","integrations":[]}]}`)
+	got := r.do(operator, http.MethodPost, "/apply", `{"tenants":[{"id":"acme","integrations":[]},{"id":"acme","integrations":[]}]}`)
 	_, fields := got.problem()
 	require.Equal(t, []string{"tenants[1].id"}, fields)
 }

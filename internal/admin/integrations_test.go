@@ -26,8 +26,8 @@ import (
 
 const publicURL = "https://push.example.com"
 
-// office is an admin API with a simulated Productboard behind it.
-type office struct {
+// integrationRig is an admin API with a simulated Productboard behind it.
+type integrationRig struct {
 	*rig
 	fake *pbfake.Fake
 	// target answers the tracker's check.
@@ -42,11 +42,11 @@ func (noButtons) DeleteIntegration(context.Context, string, string, func(int64))
 // lateRegistrar lets routes be made before what they need.
 type lateRegistrar struct{ *register.Registrar }
 
-func newOffice(t *testing.T, env redistest.Env) *office {
+func newIntegrationRig(t *testing.T, env redistest.Env) *integrationRig {
 	t.Helper()
-	o := &office{fake: pbfake.New(&pbfake.Options{Tokens: []pbfake.Token{{Value: "canary-pb"}}, RateLimit: -1})}
-	t.Cleanup(o.fake.Close)
-	api := httptest.NewServer(o.fake)
+	r := &integrationRig{fake: pbfake.New(&pbfake.Options{Tokens: []pbfake.Token{{Value: "canary-pb"}}, RateLimit: -1})}
+	t.Cleanup(r.fake.Close)
+	api := httptest.NewServer(r.fake)
 	t.Cleanup(api.Close)
 	out := outbound.New(outbound.Options{Unguarded: true})
 	t.Cleanup(out.Close)
@@ -56,8 +56,8 @@ func newOffice(t *testing.T, env redistest.Env) *office {
 		return client.As(pbapi.StaticToken(in.Productboard.Token))
 	}
 	checkTarget := func(_ context.Context, _ string, c tenants.TargetConfig) (register.Checked, error) {
-		if o.target != nil {
-			return register.Checked{}, o.target(c)
+		if r.target != nil {
+			return register.Checked{}, r.target(c)
 		}
 		return register.Checked{Caveat: "It may push twice."}, nil
 	}
@@ -70,23 +70,23 @@ func newOffice(t *testing.T, env redistest.Env) *office {
 		},
 	}
 	late := &lateRegistrar{}
-	o.rig = newRig(t, env, append(admin.IntegrationRoutes(late), admin.ApplyRoutes(late)...)...)
-	late.Registrar = register.New(o.store, publicURL, productboard, checkTarget, opts)
-	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		_, err := tenants.Authenticate(r.Context(), o.store, strings.TrimPrefix(r.URL.Path, register.ActionPath), r.Header.Get("Authorization"))
+	r.rig = newRig(t, env, append(admin.IntegrationRoutes(late), admin.ApplyRoutes(late)...)...)
+	late.Registrar = register.New(r.store, publicURL, productboard, checkTarget, opts)
+	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		_, err := tenants.Authenticate(req.Context(), r.store, strings.TrimPrefix(req.URL.Path, register.ActionPath), req.Header.Get("Authorization"))
 		if err != nil {
 			w.WriteHeader(http.StatusUnauthorized)
 			return
 		}
 		w.Header().Set("Content-Type", "text/plain")
-		_, _ = w.Write([]byte(r.URL.Query().Get("validationToken")))
+		_, _ = w.Write([]byte(req.URL.Query().Get("validationToken")))
 	}))
 	t.Cleanup(front.Close)
-	require.NoError(t, o.fake.SetEdge(publicURL, front.URL))
-	_, err = o.store.CreateTenant(t.Context(), "acme")
+	require.NoError(t, r.fake.SetEdge(publicURL, front.URL))
+	_, err = r.store.CreateTenant(t.Context(), "acme")
 	require.NoError(t, err)
-	o.admin = o.token("acme", auth.Admin)
-	return o
+	r.admin = r.token("acme", auth.Admin)
+	return r
 }
 
 const goodIntegration = `{"name":"Engineering","buttonLabel":"Push","productboard":{"token":"canary-pb"},
@@ -94,14 +94,14 @@ const goodIntegration = `{"name":"Engineering","buttonLabel":"Push","productboar
 
 func TestIntegrationsLife(t *testing.T) {
 	redistest.Each(t, func(t *testing.T, env redistest.Env) {
-		o := newOffice(t, env)
+		r := newIntegrationRig(t, env)
 		must := func(status int, got reply) reply {
 			t.Helper()
 			require.Equal(t, status, got.status, got.raw)
 			require.NotContains(t, got.raw, "canary", "no secret is given back")
 			return got
 		}
-		got := must(http.StatusCreated, o.do(o.admin, http.MethodPost, "/tenants/acme/integrations", goodIntegration))
+		got := must(http.StatusCreated, r.do(r.admin, http.MethodPost, "/tenants/acme/integrations", goodIntegration))
 		path := strings.TrimPrefix(got.head.Get("Location"), admin.Base)
 		id := got.body["id"].(string)
 		require.Equal(t, "/tenants/acme/integrations/"+id, path)
@@ -113,53 +113,53 @@ func TestIntegrationsLife(t *testing.T) {
 		assert.Equal(t, true, secrets["target.credentials.apiKey"].(map[string]any)["set"])
 		assert.NotEmpty(t, secrets["productboard.token"].(map[string]any)["lastChanged"])
 
-		got = must(http.StatusOK, o.do(o.token("acme", auth.Viewer), http.MethodGet, path, ""))
+		got = must(http.StatusOK, r.do(r.token("acme", auth.Viewer), http.MethodGet, path, ""))
 		tag := got.head.Get("ETag")
-		got = must(http.StatusOK, o.do(o.admin, http.MethodGet, "/tenants/acme/integrations", ""))
+		got = must(http.StatusOK, r.do(r.admin, http.MethodGet, "/tenants/acme/integrations", ""))
 		require.Len(t, got.body["items"], 1)
 
-		got = must(http.StatusPreconditionRequired, o.do(o.admin, http.MethodPatch, path, `{"buttonLabel":"Go"}`))
-		got = must(http.StatusPreconditionFailed, o.do(o.admin, http.MethodPatch, path, `{"buttonLabel":"Go"}`, "If-Match", `"99"`))
-		got = must(http.StatusOK, o.do(o.admin, http.MethodPatch, path, `{"buttonLabel":"Go","target":{"settings":{"project":null,"limit":3}}}`, "If-Match", tag))
+		got = must(http.StatusPreconditionRequired, r.do(r.admin, http.MethodPatch, path, `{"buttonLabel":"Go"}`))
+		got = must(http.StatusPreconditionFailed, r.do(r.admin, http.MethodPatch, path, `{"buttonLabel":"Go"}`, "If-Match", `"99"`))
+		got = must(http.StatusOK, r.do(r.admin, http.MethodPatch, path, `{"buttonLabel":"Go","target":{"settings":{"project":null,"limit":3}}}`, "If-Match", tag))
 		assert.Equal(t, []any{"button label", "settings"}, got.body["changes"])
 		assert.Equal(t, map[string]any{"url": "https://r.example", "limit": 3.0}, got.body["target"].(map[string]any)["settings"])
-		assert.Equal(t, "Go", o.fake.Integrations()[0].Label)
-		in, err := o.store.ByID(t.Context(), id)
+		assert.Equal(t, "Go", r.fake.Integrations()[0].Label)
+		in, err := r.store.ByID(t.Context(), id)
 		require.NoError(t, err)
 		require.Equal(t, "canary-key", in.Target.Credentials["apiKey"].Reveal(), "what a patch does not name stays, secrets too")
 
-		got = must(http.StatusOK, o.do(o.admin, http.MethodPost, path+"/disable", ""))
+		got = must(http.StatusOK, r.do(r.admin, http.MethodPost, path+"/disable", ""))
 		assert.Equal(t, "disabled", got.body["state"])
-		got = must(http.StatusOK, o.do(o.admin, http.MethodPost, path+"/enable", ""))
+		got = must(http.StatusOK, r.do(r.admin, http.MethodPost, path+"/enable", ""))
 		assert.Equal(t, "active", got.body["state"])
-		got = must(http.StatusOK, o.do(o.admin, http.MethodPost, path+"/rotate-action-secret", ""))
+		got = must(http.StatusOK, r.do(r.admin, http.MethodPost, path+"/rotate-action-secret", ""))
 		assert.NotContains(t, got.body, "rotating")
-		got = must(http.StatusOK, o.do(o.admin, http.MethodPost, path+"/check", ""))
+		got = must(http.StatusOK, r.do(r.admin, http.MethodPost, path+"/check", ""))
 		assert.Equal(t, true, got.body["ok"])
-		got = must(http.StatusOK, o.do(o.token("acme", auth.Viewer), http.MethodPost, path+"/preview", `{"entity":"6f1f5a0e-6d0b-4b0e-9b5e-3c1d8f0a7e42"}`))
+		got = must(http.StatusOK, r.do(r.token("acme", auth.Viewer), http.MethodPost, path+"/preview", `{"entity":"6f1f5a0e-6d0b-4b0e-9b5e-3c1d8f0a7e42"}`))
 		assert.Equal(t, map[string]any{"title": "T", "body": "B", "format": "markdown", "labels": []any{}, "fields": []any{}, "warnings": []any{}}, got.body)
 
-		got = must(http.StatusUnprocessableEntity, o.do(o.admin, http.MethodDelete, path+"?confirm=other", ""))
+		got = must(http.StatusUnprocessableEntity, r.do(r.admin, http.MethodDelete, path+"?confirm=other", ""))
 		_, fields := got.problem()
 		assert.Equal(t, []string{"query.confirm"}, fields)
-		require.Len(t, o.fake.Integrations(), 1)
-		must(http.StatusNoContent, o.do(o.admin, http.MethodDelete, path+"?confirm=Engineering", ""))
-		require.Empty(t, o.fake.Integrations())
-		must(http.StatusNotFound, o.do(o.admin, http.MethodGet, path, ""))
-		must(http.StatusNotFound, o.do(o.admin, http.MethodDelete, path+"?confirm=Engineering", ""))
+		require.Len(t, r.fake.Integrations(), 1)
+		must(http.StatusNoContent, r.do(r.admin, http.MethodDelete, path+"?confirm=Engineering", ""))
+		require.Empty(t, r.fake.Integrations())
+		must(http.StatusNotFound, r.do(r.admin, http.MethodGet, path, ""))
+		must(http.StatusNotFound, r.do(r.admin, http.MethodDelete, path+"?confirm=Engineering", ""))
 	})
 }
 
 // Every wrong field is named by its path in the body, whoever found it wrong.
 func TestIntegrationFieldsAreNamed(t *testing.T) {
-	o := newOffice(t, redistest.Mini(t))
-	o.target = func(c tenants.TargetConfig) error {
+	r := newIntegrationRig(t, redistest.Mini(t))
+	r.target = func(c tenants.TargetConfig) error {
 		if c.Settings["project"] == "push" {
 			return nil
 		}
 		return settings.FieldErrors{{Path: "settings.project", Message: "is required"}, {Path: "credentials.apiKey", Message: "is odd"}}
 	}
-	created := o.do(o.admin, http.MethodPost, "/tenants/acme/integrations", goodIntegration)
+	created := r.do(r.admin, http.MethodPost, "/tenants/acme/integrations", goodIntegration)
 	require.Equal(t, http.StatusCreated, created.status, created.raw)
 	path := "/tenants/acme/integrations/" + created.body["id"].(string)
 	change := func(from, to string) string {
@@ -188,57 +188,57 @@ func TestIntegrationFieldsAreNamed(t *testing.T) {
 		"an unknown column": {http.MethodPost, "/tenants/acme/integrations/import", strings.Replace(goodIntegration, `"name":"Engineering","buttonLabel":"Push"`, `"productboardId":"6f1f5a0e-6d0b-4b0e-9b5e-3c1d8f0a7e42"`, 1), "not-found", []string{"productboardId"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got := o.do(o.admin, tc.method, tc.path, tc.body, "If-Match", "*")
+			got := r.do(r.admin, tc.method, tc.path, tc.body, "If-Match", "*")
 			problem, fields := got.problem()
 			require.Equal(t, tc.problem, problem, got.raw)
 			assert.ElementsMatch(t, tc.fields, fields, got.raw)
 			assert.NotContains(t, got.raw, "canary")
 		})
 	}
-	require.Len(t, o.fake.Integrations(), 1)
+	require.Len(t, r.fake.Integrations(), 1)
 }
 
 func TestIntegrationIsImported(t *testing.T) {
-	o := newOffice(t, redistest.Mini(t))
-	created := o.do(o.admin, http.MethodPost, "/tenants/acme/integrations", goodIntegration)
+	r := newIntegrationRig(t, redistest.Mini(t))
+	created := r.do(r.admin, http.MethodPost, "/tenants/acme/integrations", goodIntegration)
 	require.Equal(t, http.StatusCreated, created.status, created.raw)
-	theirs := o.fake.Integrations()[0]
+	theirs := r.fake.Integrations()[0]
 	// Another deployment's record of it, as far as this one is concerned.
-	in, err := o.store.ByID(t.Context(), created.body["id"].(string))
+	in, err := r.store.ByID(t.Context(), created.body["id"].(string))
 	require.NoError(t, err)
-	require.NoError(t, o.store.Tenant("acme").Delete(t.Context(), in.ID, in.Version))
-	o.fake.Seed(1)
-	require.True(t, o.fake.SetState(theirs.ID, o.fake.Entities()[0].ID, pbfake.State{Name: "progress"}))
+	require.NoError(t, r.store.Tenant("acme").Delete(t.Context(), in.ID, in.Version))
+	r.fake.Seed(1)
+	require.True(t, r.fake.SetState(theirs.ID, r.fake.Entities()[0].ID, pbfake.State{Name: "progress"}))
 
-	got := o.do(o.admin, http.MethodPost, "/tenants/acme/integrations/import", `{"productboardId":"`+theirs.ID+`","answer":"v1","productboard":{"token":"canary-pb"},
+	got := r.do(r.admin, http.MethodPost, "/tenants/acme/integrations/import", `{"productboardId":"`+theirs.ID+`","answer":"v1","productboard":{"token":"canary-pb"},
 		"target":{"type":"redmine","settings":{"project":"push"},"credentials":{"apiKey":"canary-key"}}}`)
 	require.Equal(t, http.StatusCreated, got.status, got.raw)
 	assert.Equal(t, "Engineering", got.body["name"])
 	assert.Equal(t, "v1", got.body["answer"])
 	assert.Equal(t, map[string]any{"connected": 0.0, "progress": 1.0, "error": 0.0, "linked": 0.0}, got.body["buttons"])
-	assert.Equal(t, publicURL+"/actions/"+got.body["id"].(string), o.fake.Integrations()[0].ActionURL)
+	assert.Equal(t, publicURL+"/actions/"+got.body["id"].(string), r.fake.Integrations()[0].ActionURL)
 	assert.NotContains(t, got.raw, "canary")
 }
 
 func TestIntegrationNeedsReconnect(t *testing.T) {
-	o := newOffice(t, redistest.Mini(t))
-	created := o.do(o.admin, http.MethodPost, "/tenants/acme/integrations", goodIntegration)
-	in, err := o.store.ByID(t.Context(), created.body["id"].(string))
+	r := newIntegrationRig(t, redistest.Mini(t))
+	created := r.do(r.admin, http.MethodPost, "/tenants/acme/integrations", goodIntegration)
+	in, err := r.store.ByID(t.Context(), created.body["id"].(string))
 	require.NoError(t, err)
-	_, err = o.store.NeedReconnect(t.Context(), in, fault.SideProductboard, "Jane must renew it.")
+	_, err = r.store.NeedReconnect(t.Context(), in, fault.SideProductboard, "Jane must renew it.")
 	require.NoError(t, err)
-	o.fake.RevokeToken("canary-pb")
-	o.fake.AddToken(pbfake.Token{Value: "canary-new"})
+	r.fake.RevokeToken("canary-pb")
+	r.fake.AddToken(pbfake.Token{Value: "canary-new"})
 	path := "/tenants/acme/integrations/" + in.ID
-	got := o.do(o.admin, http.MethodGet, path, "")
+	got := r.do(r.admin, http.MethodGet, path, "")
 	assert.Equal(t, "needs_reconnect", got.body["state"])
 	assert.Equal(t, "Jane must renew it.", got.body["reconnect"].(map[string]any)["reason"])
-	got = o.do(o.admin, http.MethodPost, path+"/check", "")
+	got = r.do(r.admin, http.MethodPost, path+"/check", "")
 	assert.Equal(t, false, got.body["ok"])
-	got = o.do(o.admin, http.MethodPost, path+"/rotate-action-secret", "")
+	got = r.do(r.admin, http.MethodPost, path+"/rotate-action-secret", "")
 	name, _ := got.problem()
 	assert.Equal(t, "conflict", name)
-	got = o.do(o.admin, http.MethodPatch, path, `{"productboard":{"token":"canary-new"}}`, "If-Match", "*")
+	got = r.do(r.admin, http.MethodPatch, path, `{"productboard":{"token":"canary-new"}}`, "If-Match", "*")
 	require.Equal(t, http.StatusOK, got.status, got.raw)
 	assert.Equal(t, "active", got.body["state"])
 }

@@ -18,7 +18,7 @@ import (
 	"pushbutton/internal/tenants"
 )
 
-// subject is a rig's API in a world of two tenants.
+// subject is a rig's API with two tenants.
 func (r *rig) subject() admintest.Subject {
 	r.t.Helper()
 	place := func(tenant string) admintest.Place {

@@ -97,20 +97,20 @@ func parseProxy(t *testing.T, url string) *Proxy {
 func TestProxy(t *testing.T) {
 	for _, scheme := range []string{"http", "https"} {
 		t.Run(scheme, func(t *testing.T) {
-			w := newWorld(t, ok)
-			w.names["loop.example"] = []string{"127.0.0.1"}
-			w.names["redmine.lan"] = []string{"10.20.3.4"}
-			w.names["rebind.example"], w.changes["rebind.example"] = []string{"127.0.0.1"}, []string{public}
+			r := newRig(t, ok)
+			r.names["loop.example"] = []string{"127.0.0.1"}
+			r.names["redmine.lan"] = []string{"10.20.3.4"}
+			r.names["rebind.example"], r.changes["rebind.example"] = []string{"127.0.0.1"}, []string{public}
 			var config *tls.Config
 			if scheme == "https" {
-				config = w.config(time.Now().Add(time.Hour))
+				config = r.config(time.Now().Add(time.Hour))
 			}
-			proxy := newConnectProxy(t, w.secure.Listener.Addr().String(), config)
+			proxy := newConnectProxy(t, r.secure.Listener.Addr().String(), config)
 			opts := Options{Allow: []netip.Prefix{netip.MustParsePrefix("10.20.0.0/16")}, Proxy: parseProxy(t, scheme+"://me:p%40ss@"+proxy.ln.Addr().String())}
-			c := w.client(t, opts)
+			c := r.client(t, opts)
 
 			for range 2 {
-				_, err := w.get(c, "https://public.example/")
+				_, err := r.get(c, "https://public.example/")
 				require.NoError(t, err)
 			}
 			asked := proxy.seen()
@@ -119,32 +119,32 @@ func TestProxy(t *testing.T) {
 			require.Equal(t, "public.example:443", asked[0].Host, "proxies decide by name")
 			require.Equal(t, "Basic bWU6cEBzcw==", asked[0].Header.Get("Proxy-Authorization"))
 			require.Empty(t, asked[0].Header.Get("Authorization"))
-			dialled, requests := w.seen()
+			dialled, requests := r.seen()
 			require.Empty(t, dialled, "only the proxy was dialled")
 			for _, r := range requests {
 				require.Empty(t, r.Header.Get("Proxy-Authorization"))
 			}
 
 			for _, address := range []string{"http://redmine.lan:3000/", "https://redmine.lan/"} {
-				_, err := w.get(c, address)
+				_, err := r.get(c, address)
 				require.NoError(t, err)
 				require.Empty(t, proxy.seen(), "%s: what is allowed is reached directly", address)
 			}
 			for _, address := range []string{"https://loop.example/", "https://rebind.example/", "https://" + proxy.ln.Addr().String() + "/", "http://public.example/", "https://[64:ff9b::7f00:1]/"} {
-				_, err := w.get(c, address)
+				_, err := r.get(c, address)
 				require.ErrorIs(t, err, fault.Blocked, address)
 				require.Empty(t, proxy.seen(), "%s: the proxy is not asked for what the guard refuses", address)
 			}
-			_, err := w.get(c, "https://gone.example/")
+			_, err := r.get(c, "https://gone.example/")
 			require.ErrorIs(t, err, fault.Unavailable, "a name that cannot be checked")
 			require.Empty(t, proxy.seen())
 
 			opts.Unguarded = true
-			own := w.client(t, opts)
-			_, err = w.get(own, "https://gone.example/")
+			own := r.client(t, opts)
+			_, err = r.get(own, "https://gone.example/")
 			require.NoError(t, err, "the operator's own address: the proxy may know names that this machine does not")
 			require.Len(t, proxy.seen(), 1)
-			_, err = w.get(own, "http://127.0.0.1/")
+			_, err = r.get(own, "http://127.0.0.1/")
 			require.NoError(t, err)
 			require.Empty(t, proxy.seen())
 		})
@@ -152,10 +152,10 @@ func TestProxy(t *testing.T) {
 }
 
 func TestProxyThatFails(t *testing.T) {
-	w := newWorld(t, ok)
-	proxy := newConnectProxy(t, w.secure.Listener.Addr().String(), nil)
+	r := newRig(t, ok)
+	proxy := newConnectProxy(t, r.secure.Listener.Addr().String(), nil)
 	url := "http://me:canary@" + proxy.ln.Addr().String()
-	c := w.client(t, Options{Proxy: parseProxy(t, url)})
+	c := r.client(t, Options{Proxy: parseProxy(t, url)})
 	for answer, want := range map[string]fault.Kind{
 		"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 6\r\n\r\ncanary": fault.Unavailable,
 		"HTTP/1.1 502 canary\r\nContent-Length: 0\r\n\r\n":                              fault.Unavailable,
@@ -165,7 +165,7 @@ func TestProxyThatFails(t *testing.T) {
 		"garbage\r\n\r\n":                                                               fault.Unavailable,
 	} {
 		proxy.answer = answer
-		_, err := w.get(c, "https://public.example/")
+		_, err := r.get(c, "https://public.example/")
 		require.ErrorIs(t, err, want, answer)
 		e := fault.From(err)
 		require.Equal(t, fault.SidePlugin, e.Side)
@@ -188,7 +188,7 @@ func TestProxyThatFails(t *testing.T) {
 	require.ErrorIs(t, <-done, fault.Canceled)
 
 	_ = proxy.ln.Close()
-	_, err := w.get(c, "https://public.example/")
+	_, err := r.get(c, "https://public.example/")
 	require.ErrorIs(t, err, fault.Unavailable)
 	require.Contains(t, fault.From(err).Public, "proxy")
 	require.NotContains(t, err.Error(), "canary")

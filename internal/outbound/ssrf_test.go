@@ -60,7 +60,7 @@ func forbidden() map[fault.Kind][]string {
 	}
 }
 
-// names is what the world's resolver knows beside public.example.
+// names is what the rig's resolver knows beside public.example.
 func names() map[string][]string {
 	return map[string][]string{
 		"localhost": {"127.0.0.1", "::1"}, "loop.example": {"127.0.0.1"}, "loop6.example": {"::1"}, "mapped.example": {"::ffff:10.0.0.1"}, "nat64.example": {"64:ff9b::a9fe:a9fe"},
@@ -71,16 +71,16 @@ func names() map[string][]string {
 }
 
 func TestForbiddenAddresses(t *testing.T) {
-	w := newWorld(t, ok)
+	r := newRig(t, ok)
 	for name, addrs := range names() {
-		w.names[name] = addrs
+		r.names[name] = addrs
 	}
-	c := w.client(t, Options{})
+	c := r.client(t, Options{})
 	n := 0
 	for kind, addresses := range forbidden() {
 		for _, address := range addresses {
 			n++
-			_, err := w.get(c, address)
+			_, err := r.get(c, address)
 			require.ErrorIs(t, err, kind, "%q", address)
 			require.False(t, fault.IsUnsure(err), "%q", address)
 			require.NotEmpty(t, fault.From(err).Public, "%q", address)
@@ -88,7 +88,7 @@ func TestForbiddenAddresses(t *testing.T) {
 			require.ErrorIs(t, c.CheckAddress(t.Context(), address), kind, "%q: the check of settings says the same", address)
 		}
 	}
-	dialled, requests := w.seen()
+	dialled, requests := r.seen()
 	require.Empty(t, dialled, "nothing was dialled")
 	require.Empty(t, requests)
 	t.Logf("%d addresses", n)
@@ -96,15 +96,15 @@ func TestForbiddenAddresses(t *testing.T) {
 
 // What the table above is worth: without the guard most of it is dialled.
 func TestWithoutTheGuardTheyAreReached(t *testing.T) {
-	w := newWorld(t, ok)
+	r := newRig(t, ok)
 	for name, addrs := range names() {
-		w.names[name] = addrs
+		r.names[name] = addrs
 	}
-	c := w.client(t, Options{Unguarded: true})
+	c := r.client(t, Options{Unguarded: true})
 	reached := 0
 	for _, address := range forbidden()[fault.Blocked] {
-		_, _ = w.get(c, address)
-		if dialled, _ := w.seen(); len(dialled) > 0 {
+		_, _ = r.get(c, address)
+		if dialled, _ := r.seen(); len(dialled) > 0 {
 			reached++
 		}
 		c.Close()
@@ -113,10 +113,10 @@ func TestWithoutTheGuardTheyAreReached(t *testing.T) {
 }
 
 func TestGoodAddresses(t *testing.T) {
-	w := newWorld(t, ok)
-	w.names["nat64.example"] = []string{"64:ff9b::5db8:d822"} // DNS64 of a public address
-	w.names["redmine.lan"] = []string{"10.20.3.4"}
-	w.names["xn--bcher-kva.example"] = []string{public}
+	r := newRig(t, ok)
+	r.names["nat64.example"] = []string{"64:ff9b::5db8:d822"} // DNS64 of a public address
+	r.names["redmine.lan"] = []string{"10.20.3.4"}
+	r.names["xn--bcher-kva.example"] = []string{public}
 	allowed := Options{Allow: []netip.Prefix{netip.MustParsePrefix("10.20.0.0/16"), netip.MustParsePrefix("fd00:1::/32")}}
 	for _, c := range []struct {
 		opts             Options
@@ -140,23 +140,23 @@ func TestGoodAddresses(t *testing.T) {
 		{allowed, "https://[64:ff9b::10.20.3.4]/", "[64:ff9b::a14:304]:443"},
 		{allowed, "http://[fd00:1::7]/", "[fd00:1::7]:80"},
 	} {
-		client := w.client(t, c.opts)
+		client := r.client(t, c.opts)
 		require.NoError(t, client.CheckAddress(t.Context(), c.address), c.address)
-		dialled, _ := w.seen()
+		dialled, _ := r.seen()
 		require.Empty(t, dialled, "%s: a check sends nothing", c.address)
-		_, err := w.get(client, c.address)
+		_, err := r.get(client, c.address)
 		require.NoError(t, err, c.address)
-		dialled, requests := w.seen()
+		dialled, requests := r.seen()
 		require.Equal(t, []string{c.dialled}, dialled, c.address)
 		require.Len(t, requests, 1)
 	}
 	for _, address := range []string{"http://10.21.3.4/", "https://10.21.3.4/", "http://public.example/", "https://[64:ff9b::10.21.3.4]/", "https://[2002:a14:304::1]/", "https://127.0.0.1/"} {
-		_, err := w.get(w.client(t, allowed), address)
+		_, err := r.get(r.client(t, allowed), address)
 		require.ErrorIs(t, err, fault.Blocked, address)
 	}
 	wide := Options{Allow: []netip.Prefix{netip.MustParsePrefix("2000::/3"), netip.MustParsePrefix("64:ff9b::/32")}}
 	for _, address := range []string{"https://[2002:7f00:1::]/", "https://[64:ff9b::a9fe:a9fe]/", "https://[64:ff9b:1::a9fe:a9fe]/", "https://[2001:0:5db8:d822:0:0:80ff:fffe]/"} {
-		_, err := w.get(w.client(t, wide), address)
+		_, err := r.get(r.client(t, wide), address)
 		require.ErrorIs(t, err, fault.Blocked, "%s: allowing a range of IPv6 does not allow what it carries", address)
 	}
 }
@@ -165,38 +165,38 @@ func TestGoodAddresses(t *testing.T) {
 // anew, and one that changes after that is not asked again: the address that
 // was checked is the one that is dialled.
 func TestNamesThatChange(t *testing.T) {
-	w := newWorld(t, ok)
-	c := w.client(t, Options{})
-	w.names["rebind.example"], w.changes["rebind.example"] = []string{public}, []string{"127.0.0.1"}
+	r := newRig(t, ok)
+	c := r.client(t, Options{})
+	r.names["rebind.example"], r.changes["rebind.example"] = []string{public}, []string{"127.0.0.1"}
 	require.NoError(t, c.CheckAddress(t.Context(), "https://rebind.example/"))
-	_, err := w.get(c, "https://rebind.example/")
+	_, err := r.get(c, "https://rebind.example/")
 	require.ErrorIs(t, err, fault.Blocked)
-	dialled, _ := w.seen()
+	dialled, _ := r.seen()
 	require.Empty(t, dialled)
 
-	w.names["rebind.example"] = []string{public}
+	r.names["rebind.example"] = []string{public}
 	for range 3 {
-		_, err = w.get(c, "https://rebind.example/")
+		_, err = r.get(c, "https://rebind.example/")
 		require.NoError(t, err)
 	}
-	w.mu.Lock()
-	require.Equal(t, []string{"rebind.example"}, w.lookups, "one look-up for the connection, which is then kept")
-	w.mu.Unlock()
-	dialled, requests := w.seen()
+	r.mu.Lock()
+	require.Equal(t, []string{"rebind.example"}, r.lookups, "one look-up for the connection, which is then kept")
+	r.mu.Unlock()
+	dialled, requests := r.seen()
 	require.Equal(t, []string{public + ":443"}, dialled)
 	require.Len(t, requests, 3)
 }
 
 func TestRedirectsLeadNowhere(t *testing.T) {
-	w := newWorld(t, func(rw http.ResponseWriter, r *http.Request) {
+	r := newRig(t, func(rw http.ResponseWriter, r *http.Request) {
 		code := map[string]int{"301": 301, "302": 302, "303": 303, "307": 307, "308": 308, "300": 300, "201": 201}[r.URL.Query().Get("code")]
 		rw.Header().Set("Location", r.URL.Query().Get("to"))
 		rw.Header().Set("Refresh", "0; url="+r.URL.Query().Get("to"))
 		rw.Header().Set("Content-Location", r.URL.Query().Get("to"))
 		rw.WriteHeader(code)
 	})
-	w.names["other.example"] = []string{"1.1.1.1"}
-	c := w.client(t, Options{})
+	r.names["other.example"] = []string{"1.1.1.1"}
+	c := r.client(t, Options{})
 	for _, to := range []string{
 		"/elsewhere", "https://public.example/elsewhere", "https://other.example/", "//other.example/", "https://127.0.0.1/", "http://169.254.169.254/latest/meta-data/", "https://[::ffff:127.0.0.1]/",
 		"http://public.example/", "https://user:pass@other.example/", "file:///etc/passwd", "/?code=302&to=/", "https://2130706433/", "\\\\127.0.0.1\\x", "%zz",
@@ -208,7 +208,7 @@ func TestRedirectsLeadNowhere(t *testing.T) {
 				require.ErrorIs(t, err, fault.Invalid, "%s %s", code, to)
 				require.False(t, fault.IsUnsure(err))
 				require.NotContains(t, err.Error(), "other.example", "nothing that the server chose is repeated")
-				_, requests := w.seen()
+				_, requests := r.seen()
 				require.Len(t, requests, 1, "%s %s", code, to)
 			}
 		}
@@ -228,19 +228,19 @@ func TestSocketsAskTheGuard(t *testing.T) {
 }
 
 func TestLookupsThatFail(t *testing.T) {
-	w := newWorld(t, ok)
-	c := w.client(t, Options{})
-	w.names["empty.example"] = []string{}
+	r := newRig(t, ok)
+	c := r.client(t, Options{})
+	r.names["empty.example"] = []string{}
 	for range maxAddresses + 1 {
-		w.names["flood.example"] = append(w.names["flood.example"], public)
+		r.names["flood.example"] = append(r.names["flood.example"], public)
 	}
 	for _, name := range []string{"gone.example", "empty.example"} {
 		require.ErrorIs(t, c.CheckAddress(t.Context(), "https://"+name), fault.Invalid, name)
-		_, err := w.get(c, "https://"+name)
+		_, err := r.get(c, "https://"+name)
 		require.ErrorIs(t, err, fault.Unavailable, "%s: a name may come back", name)
 	}
 	require.ErrorIs(t, c.CheckAddress(t.Context(), "https://flood.example"), fault.Unavailable)
-	require.NoError(t, w.client(t, Options{Unguarded: true}).CheckAddress(t.Context(), "http://gone.example"), "the operator's own address")
+	require.NoError(t, r.client(t, Options{Unguarded: true}).CheckAddress(t.Context(), "http://gone.example"), "the operator's own address")
 }
 
 // A broken address costs a moment, not the time of the call; the slower

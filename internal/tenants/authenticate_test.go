@@ -43,26 +43,26 @@ func TestAuthenticateWhileTheSecretIsReplaced(t *testing.T) {
 // what this process remembers is too old to refuse it.
 func TestAuthenticateReadsAgainBeforeItRefuses(t *testing.T) {
 	redistest.Each(t, func(t *testing.T, env redistest.Env) {
-		b := newBench(t, env)
-		b.read(t)
-		in := b.in
+		r := newRig(t, env)
+		r.read(t)
+		in := r.in
 		in.Former.Value, in.ActionAuth = in.ActionAuth, secret.New("Bearer new")
-		_, err := b.other.Tenant("acme").Update(t.Context(), in)
+		_, err := r.other.Tenant("acme").Update(t.Context(), in)
 		require.NoError(t, err)
 		for _, auth := range []string{"Bearer new", "Bearer canary-auth"} {
-			_, err = tenants.Authenticate(t.Context(), b.cache, in.ID, auth)
+			_, err = tenants.Authenticate(t.Context(), r.cache, in.ID, auth)
 			require.NoError(t, err)
 		}
-		require.Zero(t, b.trips(func() {
+		require.Zero(t, r.trips(func() {
 			for range 100 {
-				_, err := tenants.Authenticate(t.Context(), b.cache, in.ID, "Bearer guess")
+				_, err := tenants.Authenticate(t.Context(), r.cache, in.ID, "Bearer guess")
 				require.ErrorIs(t, err, fault.Unauthorized)
 			}
 		}), "guesses do not read again and again")
-		b.clock.advance(time.Second)
-		require.Equal(t, 1, b.trips(func() {
+		r.clock.advance(time.Second)
+		require.Equal(t, 1, r.trips(func() {
 			for range 100 {
-				_, err := tenants.Authenticate(t.Context(), b.cache, in.ID, "Bearer guess")
+				_, err := tenants.Authenticate(t.Context(), r.cache, in.ID, "Bearer guess")
 				require.ErrorIs(t, err, fault.Unauthorized)
 			}
 		}), "but now and then they do")

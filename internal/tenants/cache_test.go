@@ -60,7 +60,7 @@ type clock struct{ ms atomic.Int64 }
 func (c *clock) now() time.Time          { return time.UnixMilli(c.ms.Load()) }
 func (c *clock) advance(d time.Duration) { c.ms.Add(d.Milliseconds()) }
 
-type bench struct {
+type rig struct {
 	wire  *wire
 	clock *clock
 	store *tenants.Store // counts and caches
@@ -69,58 +69,58 @@ type bench struct {
 	in    tenants.Integration
 }
 
-func newBench(t *testing.T, env redistest.Env) *bench {
+func newRig(t *testing.T, env redistest.Env) *rig {
 	t.Helper()
-	b := &bench{wire: &wire{}, clock: &clock{}}
-	b.clock.ms.Store(time.Now().UnixMilli())
+	r := &rig{wire: &wire{}, clock: &clock{}}
+	r.clock.ms.Store(time.Now().UnixMilli())
 	counted := env.Open(t)
-	counted.AddHook(b.wire)
-	b.store = tenants.NewStore(counted, keyring(t, "k1"))
-	b.other = open(t, env, "acme")
-	b.cache = tenants.NewCache(b.store, &tenants.CacheOptions{Now: b.clock.now, Max: 4})
+	counted.AddHook(r.wire)
+	r.store = tenants.NewStore(counted, keyring(t, "k1"))
+	r.other = open(t, env, "acme")
+	r.cache = tenants.NewCache(r.store, &tenants.CacheOptions{Now: r.clock.now, Max: 4})
 	in := integration("A")
 	in.ProductboardID = "pb"
 	var err error
-	b.in, err = b.other.Tenant("acme").Create(t.Context(), in)
+	r.in, err = r.other.Tenant("acme").Create(t.Context(), in)
 	require.NoError(t, err)
-	return b
+	return r
 }
 
 // trips runs f and tells how often Redis was asked.
-func (b *bench) trips(f func()) int {
-	before := b.wire.sent.Load()
+func (r *rig) trips(f func()) int {
+	before := r.wire.sent.Load()
 	f()
-	return int(b.wire.sent.Load() - before)
+	return int(r.wire.sent.Load() - before)
 }
 
-func (b *bench) read(t *testing.T) tenants.Integration {
+func (r *rig) read(t *testing.T) tenants.Integration {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second) // a read that never ends must fail the test, not hang it
 	defer cancel()
-	in, err := b.cache.ByID(ctx, b.in.ID)
+	in, err := r.cache.ByID(ctx, r.in.ID)
 	require.NoError(t, err)
 	return in
 }
 
 func TestCacheRoundTrips(t *testing.T) {
 	redistest.Each(t, func(t *testing.T, env redistest.Env) {
-		b := newBench(t, env)
-		b.read(t) // the connection's own hello is not counted below
-		b.clock.advance(5 * time.Second)
-		require.Equal(t, 1, b.trips(func() { b.read(t) }), "a known integration is refreshed in one")
-		require.Zero(t, b.trips(func() {
+		r := newRig(t, env)
+		r.read(t) // the connection's own hello is not counted below
+		r.clock.advance(5 * time.Second)
+		require.Equal(t, 1, r.trips(func() { r.read(t) }), "a known integration is refreshed in one")
+		require.Zero(t, r.trips(func() {
 			for range 100 {
-				require.Equal(t, b.in, b.read(t))
+				require.Equal(t, r.in, r.read(t))
 			}
 		}))
-		require.Zero(t, b.trips(func() {
-			_, err := b.cache.ByID(t.Context(), "not-an-id")
+		require.Zero(t, r.trips(func() {
+			_, err := r.cache.ByID(t.Context(), "not-an-id")
 			require.ErrorIs(t, err, fault.NotFound)
 		}), "what cannot be an id is not asked for")
-		fresh, err := b.other.Tenant("acme").Create(t.Context(), integration("B"))
+		fresh, err := r.other.Tenant("acme").Create(t.Context(), integration("B"))
 		require.NoError(t, err)
-		require.Equal(t, 2, b.trips(func() {
-			_, err := b.cache.ByID(t.Context(), fresh.ID)
+		require.Equal(t, 2, r.trips(func() {
+			_, err := r.cache.ByID(t.Context(), fresh.ID)
 			require.NoError(t, err)
 		}), "the first read ever takes two")
 	})
@@ -128,24 +128,24 @@ func TestCacheRoundTrips(t *testing.T) {
 
 func TestCacheSeesChanges(t *testing.T) {
 	redistest.Each(t, func(t *testing.T, env redistest.Env) {
-		b := newBench(t, env)
-		in := b.read(t)
+		r := newRig(t, env)
+		in := r.read(t)
 
 		in.ButtonLabel = "own"
-		in, err := b.store.Tenant("acme").Update(t.Context(), in)
+		in, err := r.store.Tenant("acme").Update(t.Context(), in)
 		require.NoError(t, err)
-		require.Equal(t, "own", b.read(t).ButtonLabel, "a change of this process shows at once")
+		require.Equal(t, "own", r.read(t).ButtonLabel, "a change of this process shows at once")
 
 		in.ButtonLabel = "other"
-		in, err = b.other.Tenant("acme").Update(t.Context(), in)
+		in, err = r.other.Tenant("acme").Update(t.Context(), in)
 		require.NoError(t, err)
-		b.clock.advance(5*time.Second - time.Millisecond)
-		require.Equal(t, "own", b.read(t).ButtonLabel)
-		b.clock.advance(time.Millisecond)
-		require.Equal(t, "other", b.read(t).ButtonLabel, "one of another process after the TTL")
+		r.clock.advance(5*time.Second - time.Millisecond)
+		require.Equal(t, "own", r.read(t).ButtonLabel)
+		r.clock.advance(time.Millisecond)
+		require.Equal(t, "other", r.read(t).ButtonLabel, "one of another process after the TTL")
 
-		require.NoError(t, b.store.Tenant("acme").Delete(t.Context(), in.ID, in.Version))
-		_, err = b.cache.ByID(t.Context(), in.ID)
+		require.NoError(t, r.store.Tenant("acme").Delete(t.Context(), in.ID, in.Version))
+		_, err = r.cache.ByID(t.Context(), in.ID)
 		require.ErrorIs(t, err, fault.NotFound)
 	})
 }
@@ -154,16 +154,16 @@ func TestCacheSeesChanges(t *testing.T) {
 // first click may follow at once.
 func TestCacheReadsWhatIsBeingRegisteredEachTime(t *testing.T) {
 	redistest.Each(t, func(t *testing.T, env redistest.Env) {
-		b := newBench(t, env)
-		in, err := b.other.Tenant("acme").Create(t.Context(), integration("B"))
+		r := newRig(t, env)
+		in, err := r.other.Tenant("acme").Create(t.Context(), integration("B"))
 		require.NoError(t, err)
-		got, err := b.cache.ByID(t.Context(), in.ID)
+		got, err := r.cache.ByID(t.Context(), in.ID)
 		require.NoError(t, err)
 		require.Empty(t, got.ProductboardID)
 		in.ProductboardID = "pb-2"
-		_, err = b.other.Tenant("acme").Update(t.Context(), in)
+		_, err = r.other.Tenant("acme").Update(t.Context(), in)
 		require.NoError(t, err)
-		got, err = b.cache.ByID(t.Context(), in.ID)
+		got, err = r.cache.ByID(t.Context(), in.ID)
 		require.NoError(t, err)
 		require.Equal(t, "pb-2", got.ProductboardID)
 	})
@@ -171,55 +171,55 @@ func TestCacheReadsWhatIsBeingRegisteredEachTime(t *testing.T) {
 
 func TestCacheRemembersTheMissingBriefly(t *testing.T) {
 	redistest.Each(t, func(t *testing.T, env redistest.Env) {
-		b := newBench(t, env)
-		b.read(t)
+		r := newRig(t, env)
+		r.read(t)
 		in := integration("late")
-		miss := func() { _, err := b.cache.ByID(t.Context(), in.ID); require.ErrorIs(t, err, fault.NotFound) }
-		require.Equal(t, 1, b.trips(miss))
-		require.Zero(t, b.trips(miss))
-		_, err := b.other.Tenant("acme").Create(t.Context(), in)
+		miss := func() { _, err := r.cache.ByID(t.Context(), in.ID); require.ErrorIs(t, err, fault.NotFound) }
+		require.Equal(t, 1, r.trips(miss))
+		require.Zero(t, r.trips(miss))
+		_, err := r.other.Tenant("acme").Create(t.Context(), in)
 		require.NoError(t, err)
-		b.clock.advance(500 * time.Millisecond)
-		_, err = b.cache.ByID(t.Context(), in.ID)
+		r.clock.advance(500 * time.Millisecond)
+		_, err = r.cache.ByID(t.Context(), in.ID)
 		require.NoError(t, err)
 
 		for range 100 { // guesses
-			_, err = b.cache.ByID(t.Context(), tenants.NewID())
+			_, err = r.cache.ByID(t.Context(), tenants.NewID())
 			require.ErrorIs(t, err, fault.NotFound)
 		}
-		require.Zero(t, b.trips(func() { b.read(t) }), "guesses do not push out what is known")
+		require.Zero(t, r.trips(func() { r.read(t) }), "guesses do not push out what is known")
 	})
 }
 
 func TestCacheServesStaleWhileRedisIsAway(t *testing.T) {
 	redistest.Each(t, func(t *testing.T, env redistest.Env) {
-		b := newBench(t, env)
-		b.read(t)
-		b.wire.down.Store(true)
-		b.clock.advance(59 * time.Second)
-		require.Equal(t, 1, b.trips(func() { require.Equal(t, b.in, b.read(t)) }))
-		require.Zero(t, b.trips(func() { require.Equal(t, b.in, b.read(t)) }), "not every click waits for a Redis that is away")
-		b.clock.advance(time.Second)
-		_, err := b.cache.ByID(t.Context(), b.in.ID)
+		r := newRig(t, env)
+		r.read(t)
+		r.wire.down.Store(true)
+		r.clock.advance(59 * time.Second)
+		require.Equal(t, 1, r.trips(func() { require.Equal(t, r.in, r.read(t)) }))
+		require.Zero(t, r.trips(func() { require.Equal(t, r.in, r.read(t)) }), "not every click waits for a Redis that is away")
+		r.clock.advance(time.Second)
+		_, err := r.cache.ByID(t.Context(), r.in.ID)
 		require.ErrorIs(t, err, fault.Unavailable, "after a minute it is too old")
-		b.wire.down.Store(false)
-		require.Equal(t, b.in, b.read(t))
+		r.wire.down.Store(false)
+		require.Equal(t, r.in, r.read(t))
 	})
 }
 
 func TestCacheReadsOnceForManyCallers(t *testing.T) {
 	redistest.Each(t, func(t *testing.T, env redistest.Env) {
-		b := newBench(t, env)
-		b.read(t)
-		b.clock.advance(5 * time.Second)
+		r := newRig(t, env)
+		r.read(t)
+		r.clock.advance(5 * time.Second)
 		g := newGate()
-		b.wire.hold.Store(g)
+		r.wire.hold.Store(g)
 		var wg sync.WaitGroup
-		trips := b.trips(func() {
-			wg.Go(func() { b.read(t) })
+		trips := r.trips(func() {
+			wg.Go(func() { r.read(t) })
 			<-g.reached
 			for range 20 {
-				wg.Go(func() { b.read(t) })
+				wg.Go(func() { r.read(t) })
 			}
 			close(g.opened)
 			wg.Wait()
@@ -230,66 +230,66 @@ func TestCacheReadsOnceForManyCallers(t *testing.T) {
 
 func TestCacheDoesNotKeepAReadThatAChangeOvertook(t *testing.T) {
 	redistest.Each(t, func(t *testing.T, env redistest.Env) {
-		b := newBench(t, env)
-		in := b.read(t)
-		b.clock.advance(5 * time.Second)
+		r := newRig(t, env)
+		in := r.read(t)
+		r.clock.advance(5 * time.Second)
 		g := newGate()
-		b.wire.hold.Store(g)
+		r.wire.hold.Store(g)
 		done := make(chan tenants.Integration)
 		go func() {
-			got, _ := b.cache.ByID(context.WithoutCancel(t.Context()), in.ID)
+			got, _ := r.cache.ByID(context.WithoutCancel(t.Context()), in.ID)
 			done <- got
 		}()
 		<-g.reached // the old record has been read, but not kept yet
 		in.ButtonLabel = "new"
-		_, err := b.store.Tenant("acme").Update(t.Context(), in)
+		_, err := r.store.Tenant("acme").Update(t.Context(), in)
 		require.NoError(t, err)
-		require.Equal(t, "new", b.read(t).ButtonLabel, "a caller after the change does not join the old read")
+		require.Equal(t, "new", r.read(t).ButtonLabel, "a caller after the change does not join the old read")
 		close(g.opened)
 		require.Equal(t, "Push", (<-done).ButtonLabel)
-		require.Equal(t, "new", b.read(t).ButtonLabel)
+		require.Equal(t, "new", r.read(t).ButtonLabel)
 	})
 }
 
 func TestCacheCallerMayGiveUp(t *testing.T) {
 	redistest.Each(t, func(t *testing.T, env redistest.Env) {
-		b := newBench(t, env)
+		r := newRig(t, env)
 		g := newGate()
-		b.wire.hold.Store(g)
+		r.wire.hold.Store(g)
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error)
-		go func() { _, err := b.cache.ByID(ctx, b.in.ID); done <- err }()
+		go func() { _, err := r.cache.ByID(ctx, r.in.ID); done <- err }()
 		<-g.reached
 		cancel()
 		require.ErrorIs(t, <-done, fault.Canceled)
 		close(g.opened)
-		require.Equal(t, b.in, b.read(t), "the read went on for the others")
+		require.Equal(t, r.in, r.read(t), "the read went on for the others")
 	})
 }
 
 func TestCacheIsBounded(t *testing.T) {
 	redistest.Each(t, func(t *testing.T, env redistest.Env) {
-		b := newBench(t, env) // room for 4
-		b.read(t)
+		r := newRig(t, env) // room for 4
+		r.read(t)
 		for i := range 3 {
 			in := integration(fmt.Sprint("more", i))
 			in.ProductboardID = "pb"
-			in, err := b.other.Tenant("acme").Create(t.Context(), in)
+			in, err := r.other.Tenant("acme").Create(t.Context(), in)
 			require.NoError(t, err)
-			_, err = b.cache.ByID(t.Context(), in.ID)
+			_, err = r.cache.ByID(t.Context(), in.ID)
 			require.NoError(t, err)
 		}
-		require.Zero(t, b.trips(func() { b.read(t) }), "four have room")
+		require.Zero(t, r.trips(func() { r.read(t) }), "four have room")
 		var last tenants.Integration
 		for i := range 4 {
 			in := integration(fmt.Sprint("even more", i))
 			in.ProductboardID = "pb"
-			in, err := b.other.Tenant("acme").Create(t.Context(), in)
+			in, err := r.other.Tenant("acme").Create(t.Context(), in)
 			require.NoError(t, err)
-			last, err = b.cache.ByID(t.Context(), in.ID)
+			last, err = r.cache.ByID(t.Context(), in.ID)
 			require.NoError(t, err)
 		}
-		require.Equal(t, 1, b.trips(func() { b.read(t) }), "the least recently used one made room")
-		require.Zero(t, b.trips(func() { _, _ = b.cache.ByID(t.Context(), last.ID) }))
+		require.Equal(t, 1, r.trips(func() { r.read(t) }), "the least recently used one made room")
+		require.Zero(t, r.trips(func() { _, _ = r.cache.ByID(t.Context(), last.ID) }))
 	})
 }

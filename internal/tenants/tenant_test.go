@@ -95,29 +95,29 @@ func TestWrongTenants(t *testing.T) {
 
 func TestCacheOfTenants(t *testing.T) {
 	redistest.Each(t, func(t *testing.T, env redistest.Env) {
-		b := newBench(t, env)
+		r := newRig(t, env)
 		read := func(id string) (tenants.Tenant, error) {
 			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 			defer cancel()
-			return b.cache.Tenant(ctx, id)
+			return r.cache.Tenant(ctx, id)
 		}
-		b.read(t) // the connection is made
-		require.Equal(t, 1, b.trips(func() { _, err := read("acme"); require.NoError(t, err) }))
-		require.Zero(t, b.trips(func() { _, err := read("acme"); require.NoError(t, err) }), "from memory")
+		r.read(t) // the connection is made
+		require.Equal(t, 1, r.trips(func() { _, err := read("acme"); require.NoError(t, err) }))
+		require.Zero(t, r.trips(func() { _, err := read("acme"); require.NoError(t, err) }), "from memory")
 
 		suspend := func(s *tenants.Store, reason string) {
 			_, err := s.Tenant("acme").Alter(t.Context(), func(t *tenants.Tenant) { t.Suspended = &tenants.Suspension{Reason: reason} })
 			require.NoError(t, err)
 		}
-		suspend(b.store, "here")
+		suspend(r.store, "here")
 		got, err := read("acme")
 		require.NoError(t, err)
 		require.Equal(t, "here", got.Suspended.Reason, "a change of this process is seen at once")
-		suspend(b.other, "elsewhere")
+		suspend(r.other, "elsewhere")
 		got, err = read("acme")
 		require.NoError(t, err)
 		require.Equal(t, "here", got.Suspended.Reason)
-		b.clock.advance(6 * time.Second)
+		r.clock.advance(6 * time.Second)
 		got, err = read("acme")
 		require.NoError(t, err)
 		require.Equal(t, "elsewhere", got.Suspended.Reason, "one of another process after a moment")
@@ -126,18 +126,18 @@ func TestCacheOfTenants(t *testing.T) {
 			_, err = read(id)
 			require.ErrorIs(t, err, fault.NotFound)
 		}
-		require.Zero(t, b.trips(func() { _, err = read("nobody"); require.ErrorIs(t, err, fault.NotFound) }), "guesses cost little")
-		_, err = b.store.CreateTenant(t.Context(), "nobody")
+		require.Zero(t, r.trips(func() { _, err = read("nobody"); require.ErrorIs(t, err, fault.NotFound) }), "guesses cost little")
+		_, err = r.store.CreateTenant(t.Context(), "nobody")
 		require.NoError(t, err)
 		_, err = read("nobody")
 		require.NoError(t, err)
 
-		b.wire.down.Store(true)
-		b.clock.advance(20 * time.Second)
+		r.wire.down.Store(true)
+		r.clock.advance(20 * time.Second)
 		got, err = read("acme")
 		require.NoError(t, err, "an old one while Redis is away")
 		require.Equal(t, "elsewhere", got.Suspended.Reason)
-		b.clock.advance(2 * time.Minute)
+		r.clock.advance(2 * time.Minute)
 		_, err = read("acme")
 		require.True(t, errors.Is(err, fault.Unavailable), "but not a very old one")
 	})

@@ -16,8 +16,8 @@ import (
 	"pushbutton/internal/tenants"
 )
 
-// world is a deleter over a Redis, whose clock the test moves.
-type world struct {
+// rig is a deleter over a Redis, whose clock the test moves.
+type rig struct {
 	t     *testing.T
 	store *tenants.Store
 	log   *audit.Log
@@ -30,95 +30,95 @@ type world struct {
 	forgotten []string
 }
 
-func newWorld(t *testing.T, env redistest.Env) *world {
+func newRig(t *testing.T, env redistest.Env) *rig {
 	ring, err := secret.NewKeyring([]secret.Key{{ID: "k1", Bytes: bytes.Repeat([]byte("k"), secret.KeySize)}})
 	require.NoError(t, err)
-	w := &world{t: t, store: tenants.NewStore(env.Client, ring), log: audit.New(env.Client), now: time.Now()}
-	w.d = w.deleter(env, w)
-	return w
+	r := &rig{t: t, store: tenants.NewStore(env.Client, ring), log: audit.New(env.Client), now: time.Now()}
+	r.d = r.deleter(env, r)
+	return r
 }
 
-func (w *world) deleter(env redistest.Env, integrations deletion.Integrations) *deletion.Deleter {
-	return deletion.New(env.Client, w.store, integrations, w.log, &deletion.Options{Now: func() time.Time { return w.now },
+func (r *rig) deleter(env redistest.Env, integrations deletion.Integrations) *deletion.Deleter {
+	return deletion.New(env.Client, r.store, integrations, r.log, &deletion.Options{Now: func() time.Time { return r.now },
 		Forget: []func(context.Context, string) error{func(_ context.Context, tenant string) error {
-			w.forgotten = append(w.forgotten, tenant)
+			r.forgotten = append(r.forgotten, tenant)
 			return nil
 		}}})
 }
 
 // Delete implements deletion.Integrations.
-func (w *world) Delete(ctx context.Context, in tenants.Integration, keep bool, progress func(int64)) error {
-	if w.fail != nil {
-		if err := w.fail(in, keep); err != nil {
+func (r *rig) Delete(ctx context.Context, in tenants.Integration, keep bool, progress func(int64)) error {
+	if r.fail != nil {
+		if err := r.fail(in, keep); err != nil {
 			return err
 		}
 	}
 	progress(5)
 	progress(10)
-	w.deleted = append(w.deleted, in.Name)
-	return w.store.Tenant(in.Tenant).Delete(ctx, in.ID, in.Version)
+	r.deleted = append(r.deleted, in.Name)
+	return r.store.Tenant(in.Tenant).Delete(ctx, in.ID, in.Version)
 }
 
-func (w *world) tenant(id string, names ...string) tenants.Tenant {
-	w.t.Helper()
-	tenant, err := w.store.CreateTenant(w.t.Context(), id)
-	require.NoError(w.t, err)
+func (r *rig) tenant(id string, names ...string) tenants.Tenant {
+	r.t.Helper()
+	tenant, err := r.store.CreateTenant(r.t.Context(), id)
+	require.NoError(r.t, err)
 	for _, name := range names {
-		_, err := w.create(id, name)
-		require.NoError(w.t, err)
+		_, err := r.create(id, name)
+		require.NoError(r.t, err)
 	}
 	return tenant
 }
 
-func (w *world) create(id, name string) (tenants.Integration, error) {
-	return w.store.Tenant(id).Create(w.t.Context(), tenants.Integration{ID: tenants.NewID(), Name: name})
+func (r *rig) create(id, name string) (tenants.Integration, error) {
+	return r.store.Tenant(id).Create(r.t.Context(), tenants.Integration{ID: tenants.NewID(), Name: name})
 }
 
-func (w *world) begin(tenant tenants.Tenant, at bool) {
-	w.t.Helper()
-	_, err := w.d.Begin(w.t.Context(), tenant, deletion.Job{AtProductboard: at, Subject: "jane", Token: "jti"})
-	require.NoError(w.t, err)
+func (r *rig) begin(tenant tenants.Tenant, at bool) {
+	r.t.Helper()
+	_, err := r.d.Begin(r.t.Context(), tenant, deletion.Job{AtProductboard: at, Subject: "jane", Token: "jti"})
+	require.NoError(r.t, err)
 }
 
-func (w *world) look() deletion.Job {
-	w.t.Helper()
-	require.NoError(w.t, w.d.Look(w.t.Context()))
-	return w.job()
+func (r *rig) look() deletion.Job {
+	r.t.Helper()
+	require.NoError(r.t, r.d.Look(r.t.Context()))
+	return r.job()
 }
 
-func (w *world) job() deletion.Job {
-	w.t.Helper()
-	j, err := w.d.Get(w.t.Context(), "acme")
-	require.NoError(w.t, err)
+func (r *rig) job() deletion.Job {
+	r.t.Helper()
+	j, err := r.d.Get(r.t.Context(), "acme")
+	require.NoError(r.t, err)
 	return j
 }
 
 func TestATenantIsDeleted(t *testing.T) {
 	redistest.Each(t, func(t *testing.T, env redistest.Env) {
-		w := newWorld(t, env)
-		acme, _ := w.tenant("acme", "a", "b"), w.tenant("other", "a")
-		require.NoError(t, w.log.Add(t.Context(), audit.Entry{}, "acme", "other"))
-		_, err := w.d.Get(t.Context(), "acme")
+		r := newRig(t, env)
+		acme, _ := r.tenant("acme", "a", "b"), r.tenant("other", "a")
+		require.NoError(t, r.log.Add(t.Context(), audit.Entry{}, "acme", "other"))
+		_, err := r.d.Get(t.Context(), "acme")
 		require.ErrorIs(t, err, fault.NotFound)
 
-		w.begin(acme, true)
-		got, err := w.store.Tenant("acme").Get(t.Context())
+		r.begin(acme, true)
+		got, err := r.store.Tenant("acme").Get(t.Context())
 		require.NoError(t, err)
 		require.True(t, got.Halted(), "at once")
-		_, err = w.create("acme", "c")
+		_, err = r.create("acme", "c")
 		require.ErrorIs(t, err, fault.NotFound, "nothing new")
 
-		j := w.look()
+		j := r.look()
 		require.True(t, j.Done())
 		require.Equal(t, 2, j.Integrations)
 		require.Zero(t, j.Left)
 		require.EqualValues(t, 20, j.Connections)
-		require.Equal(t, []string{"a", "b"}, w.deleted)
-		require.Equal(t, []string{"acme"}, w.forgotten)
+		require.Equal(t, []string{"a", "b"}, r.deleted)
+		require.Equal(t, []string{"acme"}, r.forgotten)
 		require.Empty(t, env.Keys(t, "*{t:acme}*"), "nothing of it is left")
 		require.Zero(t, env.Client.Exists(t.Context(), "pb:deletions").Val())
 		require.Equal(t, 1, len(env.Keys(t, "*{t:other}*:audit")))
-		entries, _, err := w.log.List(t.Context(), audit.Deployment, audit.Query{Limit: 5})
+		entries, _, err := r.log.List(t.Context(), audit.Deployment, audit.Query{Limit: 5})
 		require.NoError(t, err)
 		require.Equal(t, "tenantDeleted", entries[0].Operation)
 		require.Equal(t, "jane", entries[0].Subject)
@@ -128,85 +128,85 @@ func TestATenantIsDeleted(t *testing.T) {
 // Whatever a process was at when it died, another goes on.
 func TestACrashLosesNothing(t *testing.T) {
 	redistest.Each(t, func(t *testing.T, env redistest.Env) {
-		w := newWorld(t, env)
-		w.begin(w.tenant("acme", "a", "b", "c"), false)
+		r := newRig(t, env)
+		r.begin(r.tenant("acme", "a", "b", "c"), false)
 		ctx, crash := context.WithCancel(t.Context())
-		w.fail = func(in tenants.Integration, keep bool) error {
+		r.fail = func(in tenants.Integration, keep bool) error {
 			require.True(t, keep)
 			if in.Name == "b" {
 				crash()
 			}
 			return ctx.Err()
 		}
-		require.Error(t, w.d.Look(ctx))
-		require.False(t, w.job().Done())
-		require.Empty(t, w.job().Problem, "a shutdown is nobody's failure")
-		w.fail = nil
-		w.now = w.now.Add(2 * time.Second)
-		j := w.look()
+		require.Error(t, r.d.Look(ctx))
+		require.False(t, r.job().Done())
+		require.Empty(t, r.job().Problem, "a shutdown is nobody's failure")
+		r.fail = nil
+		r.now = r.now.Add(2 * time.Second)
+		j := r.look()
 		require.True(t, j.Done())
 		require.Equal(t, 3, j.Integrations)
-		require.Equal(t, []string{"a", "b", "c"}, w.deleted)
+		require.Equal(t, []string{"a", "b", "c"}, r.deleted)
 	})
 }
 
 // A process that has a job keeps it from others until it falls silent.
 func TestAJobIsOneProcess(t *testing.T) {
 	redistest.Each(t, func(t *testing.T, env redistest.Env) {
-		w := newWorld(t, env)
-		w.begin(w.tenant("acme", "a"), false)
-		other := w.deleter(env, nil) // it would panic
-		w.fail = func(tenants.Integration, bool) error {
+		r := newRig(t, env)
+		r.begin(r.tenant("acme", "a"), false)
+		other := r.deleter(env, nil) // it would panic
+		r.fail = func(tenants.Integration, bool) error {
 			require.NoError(t, other.Look(t.Context()))
-			require.Empty(t, w.job().Problem)
-			w.now = w.now.Add(2 * time.Minute)
+			require.Empty(t, r.job().Problem)
+			r.now = r.now.Add(2 * time.Minute)
 			require.NoError(t, other.Look(t.Context()))
-			require.NotEmpty(t, w.job().Problem, "after a silence it tries, and its panic is noted")
+			require.NotEmpty(t, r.job().Problem, "after a silence it tries, and its panic is noted")
 			return nil
 		}
-		require.True(t, w.look().Done())
+		require.True(t, r.look().Done())
 	})
 }
 
 // A failure is reported and tried again, and there is a way out.
 func TestAFailureIsReported(t *testing.T) {
 	redistest.Each(t, func(t *testing.T, env redistest.Env) {
-		w := newWorld(t, env)
-		acme := w.tenant("acme", "a")
-		w.begin(acme, true)
-		w.fail = func(_ tenants.Integration, keep bool) error {
+		r := newRig(t, env)
+		acme := r.tenant("acme", "a")
+		r.begin(acme, true)
+		r.fail = func(_ tenants.Integration, keep bool) error {
 			if keep {
 				return nil
 			}
 			return &fault.Error{Kind: fault.Unauthorized, Side: fault.SideProductboard, Public: "The token is not accepted."}
 		}
-		j := w.look()
+		j := r.look()
 		require.False(t, j.Done())
 		require.Equal(t, "Productboard: The token is not accepted.", j.Problem)
 		require.Equal(t, 1, j.Left)
-		require.Equal(t, 1, w.look().Failures, "not again at once")
-		w.now = w.now.Add(time.Minute)
-		require.Equal(t, 2, w.look().Failures)
-		w.begin(acme, false)
-		require.True(t, w.look().Done())
+		require.Equal(t, 1, r.look().Failures, "not again at once")
+		r.now = r.now.Add(time.Minute)
+		require.Equal(t, 2, r.look().Failures)
+		r.begin(acme, false)
+		require.True(t, r.look().Done())
 	})
 }
 
 // A tenant that took the id of one that is gone is not touched.
 func TestALaterTenantIsAnother(t *testing.T) {
 	redistest.Each(t, func(t *testing.T, env redistest.Env) {
-		w := newWorld(t, env)
-		w.begin(w.tenant("acme"), false)
-		require.NoError(t, w.store.Tenant("acme").DeleteTenant(t.Context()), "as if the process had died right after")
-		w.tenant("acme", "a")
-		require.True(t, w.look().Done())
-		got, err := w.store.Tenant("acme").Get(t.Context())
+		r := newRig(t, env)
+		r.begin(r.tenant("acme"), false)
+		require.NoError(t, r.store.Tenant("acme").DeleteTenant(t.Context()), "as if the process had died right after")
+		r.tenant("acme", "a")
+		require.True(t, r.look().Done())
+		got, err := r.store.Tenant("acme").Get(t.Context())
 		require.NoError(t, err)
 		require.False(t, got.Halted())
-		_, err = w.store.Tenant("acme").ByName(t.Context(), "a")
+		_, err = r.store.Tenant("acme").ByName(t.Context(), "a")
 		require.NoError(t, err)
-		w.begin(got, false)
-		require.True(t, w.look().Done(), "and can be deleted itself")
-		require.Equal(t, []string{"a"}, w.deleted)
+		r.begin(got, false)
+		require.True(t, r.look().Done(), "and can be deleted itself")
+		require.Equal(t, []string{"a"}, r.deleted)
 	})
 }

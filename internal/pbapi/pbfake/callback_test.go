@@ -16,24 +16,24 @@ import (
 )
 
 func TestClickSendsTheNotification(t *testing.T) {
-	w := newWorld(t)
-	i, e := w.integration(), w.entity()
-	a := w.click(i, e, pbfake.Push)
+	r := newRig(t)
+	i, e := r.integration(), r.entity()
+	a := r.click(i, e, pbfake.Push)
 	assert.Equal(t, 200, a.Status)
 	assert.Empty(t, a.Failure)
-	assert.Equal(t, "progress", w.fake.State(i, e).Name, "the answer is a write")
+	assert.Equal(t, "progress", r.fake.State(i, e).Name, "the answer is a write")
 
-	got := w.plugin.requests("POST")[0]
+	got := r.plugin.requests("POST")[0]
 	assert.Equal(t, secret, got.authorization)
 	assert.Equal(t, "plugin.example", got.host)
 	assert.JSONEq(t, `{"data":{"integrationId":"`+i+`","trigger":"button.push",
-		"feature":{"id":"`+e+`","links":{"self":"https://api.productboard.com/features/`+e+`","html":"`+w.fake.PageOf(e)+`"}},
+		"feature":{"id":"`+e+`","links":{"self":"https://api.productboard.com/features/`+e+`","html":"`+r.fake.PageOf(e)+`"}},
 		"triggeredByUser":{"name":"Jane Doe","email":"jane@example.com"},
 		"links":{"connection":"https://api.productboard.com/v2/plugin-integrations/`+i+`/connections/`+e+`"}}}`, got.body)
 
-	_, err := w.fake.Click(context.Background(), i, e, pbfake.Unlink, pbfake.User{})
+	_, err := r.fake.Click(context.Background(), i, e, pbfake.Unlink, pbfake.User{})
 	require.NoError(t, err)
-	got = w.plugin.requests("POST")[1]
+	got = r.plugin.requests("POST")[1]
 	assert.Contains(t, got.body, `"button.unlink"`)
 	assert.NotContains(t, got.body, "triggeredByUser", "Productboard may leave the user out")
 }
@@ -66,12 +66,12 @@ func TestAnswersAreHeldToTheContract(t *testing.T) {
 	}
 	for _, tc := range cases {
 		t.Run(tc.name, func(t *testing.T) {
-			w := newWorld(t)
-			i, e := w.integration(), w.entity()
-			require.True(t, w.fake.SetLegacy(i, tc.legacy))
-			w.plugin.on(nil, tc.action)
-			a := w.click(i, e, pbfake.Push)
-			got := w.fake.State(i, e)
+			r := newRig(t)
+			i, e := r.integration(), r.entity()
+			require.True(t, r.fake.SetLegacy(i, tc.legacy))
+			r.plugin.on(nil, tc.action)
+			a := r.click(i, e, pbfake.Push)
+			got := r.fake.State(i, e)
 			assert.Equal(t, a.State, got)
 			if tc.want == "" {
 				assert.Empty(t, a.Failure)
@@ -81,80 +81,80 @@ func TestAnswersAreHeldToTheContract(t *testing.T) {
 			assert.Equal(t, "error", got.Name)
 			assert.NotEmpty(t, got.Message)
 			assert.Contains(t, got.DebugDetail, tc.want)
-			assert.Equal(t, got.DebugDetail, w.call("GET", connection(i, e), "").at("data", "fields", "connection", "debugDetail"))
+			assert.Equal(t, got.DebugDetail, r.call("GET", connection(i, e), "").at("data", "fields", "connection", "debugDetail"))
 		})
 	}
 }
 
 func TestClickTimesOut(t *testing.T) {
-	w := newWorld(t)
-	i, e := w.integration(), w.entity()
+	r := newRig(t)
+	i, e := r.integration(), r.entity()
 	reached := make(chan struct{})
-	w.plugin.on(nil, func(_ http.ResponseWriter, r *http.Request) { close(reached); <-r.Context().Done() })
+	r.plugin.on(nil, func(_ http.ResponseWriter, r *http.Request) { close(reached); <-r.Context().Done() })
 	done := make(chan pbfake.Answer)
-	go func() { done <- w.click(i, e, pbfake.Push) }()
+	go func() { done <- r.click(i, e, pbfake.Push) }()
 	<-reached
-	w.clock.Advance(5*time.Second - 1)
-	require.Equal(t, "initial", w.fake.State(i, e).Name, "nothing is written while the answer is awaited")
-	assert.Equal(t, 1, w.fake.Connections(i)[0].Waiting)
-	w.clock.Advance(1)
+	r.clock.Advance(5*time.Second - 1)
+	require.Equal(t, "initial", r.fake.State(i, e).Name, "nothing is written while the answer is awaited")
+	assert.Equal(t, 1, r.fake.Connections(i)[0].Waiting)
+	r.clock.Advance(1)
 	a := <-done
 	assert.Equal(t, 5*time.Second, a.Took)
 	assert.Contains(t, a.Failure, "within 5s")
-	assert.Equal(t, "error", w.fake.State(i, e).Name)
+	assert.Equal(t, "error", r.fake.State(i, e).Name)
 }
 
 func TestClicksThatAreNotPossible(t *testing.T) {
-	w := newWorld(t)
-	i, e := w.integration(), w.entity()
-	_, err := w.fake.Click(context.Background(), nowhere, e, pbfake.Push, pbfake.User{})
+	r := newRig(t)
+	i, e := r.integration(), r.entity()
+	_, err := r.fake.Click(context.Background(), nowhere, e, pbfake.Push, pbfake.User{})
 	require.ErrorIs(t, err, pbfake.ErrNoIntegration)
-	_, err = w.fake.Click(context.Background(), i, nowhere, pbfake.Push, pbfake.User{})
+	_, err = r.fake.Click(context.Background(), i, nowhere, pbfake.Push, pbfake.User{})
 	require.ErrorIs(t, err, pbfake.ErrNoEntity)
-	w.call("PATCH", "/plugin-integrations/"+i, create(`"integrationStatus":"disabled"`))
-	_, err = w.fake.Click(context.Background(), i, e, pbfake.Push, pbfake.User{})
+	r.call("PATCH", "/plugin-integrations/"+i, create(`"integrationStatus":"disabled"`))
+	_, err = r.fake.Click(context.Background(), i, e, pbfake.Push, pbfake.User{})
 	require.ErrorIs(t, err, pbfake.ErrDisabled)
-	w.fake.Close()
-	_, err = w.fake.Click(context.Background(), i, e, pbfake.Push, pbfake.User{})
+	r.fake.Close()
+	_, err = r.fake.Click(context.Background(), i, e, pbfake.Push, pbfake.User{})
 	require.Error(t, err)
-	assert.Empty(t, w.plugin.requests("POST"))
+	assert.Empty(t, r.plugin.requests("POST"))
 }
 
 // A double click is two notifications at once; either answer is written when
 // it arrives.
 func TestDoubleClick(t *testing.T) {
-	w := newWorld(t)
-	i, e := w.integration(), w.entity()
+	r := newRig(t)
+	i, e := r.integration(), r.entity()
 	both := make(chan struct{}, 2)
 	goOn := make(chan struct{})
-	w.plugin.on(nil, func(rw http.ResponseWriter, r *http.Request) {
+	r.plugin.on(nil, func(rw http.ResponseWriter, r *http.Request) {
 		both <- struct{}{}
 		<-goOn
 		state("progress")(rw, r)
 	})
 	done := make(chan pbfake.Answer, 2)
 	for range 2 {
-		go func() { done <- w.click(i, e, pbfake.Push) }()
+		go func() { done <- r.click(i, e, pbfake.Push) }()
 	}
 	<-both
 	<-both
-	assert.Equal(t, 2, w.fake.Connections(i)[0].Waiting)
+	assert.Equal(t, 2, r.fake.Connections(i)[0].Waiting)
 	close(goOn)
 	assert.Empty(t, (<-done).Failure)
 	assert.Empty(t, (<-done).Failure)
-	assert.Equal(t, 2, w.fake.ConnectionCalls(i, e)[pbfake.OpClick])
-	assert.Equal(t, 0, w.fake.Connections(i)[0].Waiting)
+	assert.Equal(t, 2, r.fake.ConnectionCalls(i, e)[pbfake.OpClick])
+	assert.Equal(t, 0, r.fake.Connections(i)[0].Waiting)
 }
 
 func TestDeletedWhileClicked(t *testing.T) {
-	w := newWorld(t)
-	i, e := w.integration(), w.entity()
-	w.plugin.on(nil, func(rw http.ResponseWriter, r *http.Request) {
-		w.call("DELETE", "/plugin-integrations/"+i, "")
-		state("progress")(rw, r)
+	r := newRig(t)
+	i, e := r.integration(), r.entity()
+	r.plugin.on(nil, func(rw http.ResponseWriter, req *http.Request) {
+		r.call("DELETE", "/plugin-integrations/"+i, "")
+		state("progress")(rw, req)
 	})
-	w.click(i, e, pbfake.Push)
-	assert.Empty(t, w.fake.Connections(""), "an answer does not bring a deleted integration back")
+	r.click(i, e, pbfake.Push)
+	assert.Empty(t, r.fake.Connections(""), "an answer does not bring a deleted integration back")
 }
 
 func TestOffered(t *testing.T) {
@@ -193,56 +193,56 @@ func TestEdgeBalancesAndRetries(t *testing.T) {
 	refused.Close()
 
 	t.Run("in turn", func(t *testing.T) {
-		w := newWorld(t)
-		i, e := w.integration(), w.entity()
+		r := newRig(t)
+		i, e := r.integration(), r.entity()
 		a, na := backend(t, 200)
 		b, nb := backend(t, 200)
-		require.NoError(t, w.fake.SetEdge(public, a, b))
+		require.NoError(t, r.fake.SetEdge(public, a, b))
 		for range 10 {
-			w.click(i, e, pbfake.Push)
+			r.click(i, e, pbfake.Push)
 		}
 		assert.Equal(t, 5, na())
 		assert.Equal(t, 5, nb())
 	})
 	t.Run("passes over what is down", func(t *testing.T) {
-		w := newWorld(t)
-		i, e := w.integration(), w.entity()
+		r := newRig(t)
+		i, e := r.integration(), r.entity()
 		draining, nd := backend(t, 503)
 		good, ng := backend(t, 200)
-		require.NoError(t, w.fake.SetEdge(public, refusedURL, draining, good))
+		require.NoError(t, r.fake.SetEdge(public, refusedURL, draining, good))
 		for range 6 {
-			assert.Empty(t, w.click(i, e, pbfake.Push).Failure)
+			assert.Empty(t, r.click(i, e, pbfake.Push).Failure)
 		}
 		assert.Equal(t, 6, ng())
 		assert.Positive(t, nd())
 	})
 	t.Run("does not repeat what may have been done", func(t *testing.T) {
-		w := newWorld(t)
-		i, e := w.integration(), w.entity()
+		r := newRig(t)
+		i, e := r.integration(), r.entity()
 		bad, nb := backend(t, 500)
 		good, _ := backend(t, 200)
-		require.NoError(t, w.fake.SetEdge(public, bad, good))
-		assert.Contains(t, w.click(i, e, pbfake.Push).Failure, "500")
-		assert.Empty(t, w.click(i, e, pbfake.Push).Failure)
+		require.NoError(t, r.fake.SetEdge(public, bad, good))
+		assert.Contains(t, r.click(i, e, pbfake.Push).Failure, "500")
+		assert.Empty(t, r.click(i, e, pbfake.Push).Failure)
 		assert.Equal(t, 1, nb())
 	})
 	t.Run("nobody is there", func(t *testing.T) {
-		w := newWorld(t)
-		i, e := w.integration(), w.entity()
-		require.NoError(t, w.fake.SetEdge(public, refusedURL))
-		assert.Equal(t, 502, w.click(i, e, pbfake.Push).Status)
+		r := newRig(t)
+		i, e := r.integration(), r.entity()
+		require.NoError(t, r.fake.SetEdge(public, refusedURL))
+		assert.Equal(t, 502, r.click(i, e, pbfake.Push).Status)
 		draining, _ := backend(t, 503)
-		require.NoError(t, w.fake.SetEdge(public, draining, refusedURL))
-		assert.Equal(t, 503, w.click(i, e, pbfake.Push).Status)
-		require.NoError(t, w.fake.SetEdge(public))
-		assert.Contains(t, w.click(i, e, pbfake.Push).Failure, "no edge")
+		require.NoError(t, r.fake.SetEdge(public, draining, refusedURL))
+		assert.Equal(t, 503, r.click(i, e, pbfake.Push).Status)
+		require.NoError(t, r.fake.SetEdge(public))
+		assert.Contains(t, r.click(i, e, pbfake.Push).Failure, "no edge")
 	})
 	t.Run("addresses", func(t *testing.T) {
-		w := newWorld(t)
+		r := newRig(t)
 		for _, wrong := range [][]string{{"http://plugin.example", refusedURL}, {"plugin.example", refusedURL},
 			{public, "https://127.0.0.1:1"}, {public, "http://192.0.2.1:80"}, {public, "http://127.0.0.1:1/path"}} {
-			assert.Error(t, w.fake.SetEdge(wrong[0], wrong[1]), wrong)
+			assert.Error(t, r.fake.SetEdge(wrong[0], wrong[1]), wrong)
 		}
-		assert.NoError(t, w.fake.SetEdge("https://PLUGIN.example:443", refusedURL))
+		assert.NoError(t, r.fake.SetEdge("https://PLUGIN.example:443", refusedURL))
 	})
 }

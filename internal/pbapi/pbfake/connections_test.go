@@ -10,54 +10,54 @@ import (
 )
 
 func TestConnectionStates(t *testing.T) {
-	w := newWorld(t)
-	i, e := w.integration(), w.entity()
+	r := newRig(t)
+	i, e := r.integration(), r.entity()
 	path := connection(i, e)
 	stateOf := func() map[string]any {
-		return w.call("GET", path, "").at("data", "fields", "connection").(map[string]any)
+		return r.call("GET", path, "").at("data", "fields", "connection").(map[string]any)
 	}
 	assert.Equal(t, map[string]any{"state": "initial"}, stateOf(), "what does not exist is initial")
 
-	r := w.call("PUT", path, put(connected))
-	require.Equal(t, 200, r.status)
-	assert.Equal(t, e, r.at("data", "id"))
-	assert.Equal(t, w.api+path, r.at("data", "links", "self"))
+	resp := r.call("PUT", path, put(connected))
+	require.Equal(t, 200, resp.status)
+	assert.Equal(t, e, resp.at("data", "id"))
+	assert.Equal(t, r.api+path, resp.at("data", "links", "self"))
 	assert.Equal(t, map[string]any{"state": "connected", "label": "Done", "hoverLabel": "PB-1", "tooltip": "PB-1 Dark mode",
 		"color": "green", "targetUrl": "https://tracker.example/1"}, stateOf())
 
-	require.Equal(t, 200, w.call("PUT", path, put(`{"state":"error","message":"No."}`)).status)
+	require.Equal(t, 200, r.call("PUT", path, put(`{"state":"error","message":"No."}`)).status)
 	assert.Equal(t, map[string]any{"state": "error", "message": "No."}, stateOf(), "a PUT replaces, it does not merge")
 
-	require.Equal(t, 200, w.call("PUT", path, put(`{"state":"initial"}`)).status)
+	require.Equal(t, 200, r.call("PUT", path, put(`{"state":"initial"}`)).status)
 	assert.Equal(t, map[string]any{"state": "initial"}, stateOf())
-	assert.Empty(t, w.call("GET", "/plugin-integrations/"+i+"/connections", "").doc["data"], "initial is as good as deleted")
+	assert.Empty(t, r.call("GET", "/plugin-integrations/"+i+"/connections", "").doc["data"], "initial is as good as deleted")
 
-	require.Equal(t, 200, w.call("PUT", path, put(connected)).status)
-	assert.Equal(t, 204, w.call("DELETE", path, "").status)
+	require.Equal(t, 200, r.call("PUT", path, put(connected)).status)
+	assert.Equal(t, 204, r.call("DELETE", path, "").status)
 	assert.Equal(t, map[string]any{"state": "initial"}, stateOf())
-	assert.Equal(t, 204, w.call("DELETE", path, "").status, "deleting nothing is no error")
+	assert.Equal(t, 204, r.call("DELETE", path, "").status, "deleting nothing is no error")
 }
 
 func TestConnectionIDsInAnyCase(t *testing.T) {
-	w := newWorld(t)
-	i := w.integration()
-	e, err := w.fake.AddEntity(pbfake.Entity{ID: "ABCDEF00-0000-4000-8000-000000000001", Type: "release", Fields: map[string]any{"name": "x"}})
+	r := newRig(t)
+	i := r.integration()
+	e, err := r.fake.AddEntity(pbfake.Entity{ID: "ABCDEF00-0000-4000-8000-000000000001", Type: "release", Fields: map[string]any{"name": "x"}})
 	require.NoError(t, err)
-	require.Equal(t, 200, w.call("PUT", connection(i, "ABCDEF00-0000-4000-8000-000000000001"), put(connected)).status)
-	assert.Equal(t, "connected", w.fake.State(i, e.ID).Name)
+	require.Equal(t, 200, r.call("PUT", connection(i, "ABCDEF00-0000-4000-8000-000000000001"), put(connected)).status)
+	assert.Equal(t, "connected", r.fake.State(i, e.ID).Name)
 }
 
 func TestSearchByEntity(t *testing.T) {
-	w := newWorld(t)
-	i := w.integration()
-	a, b := w.entity(), w.entity()
+	r := newRig(t)
+	i := r.integration()
+	a, b := r.entity(), r.entity()
 	for _, e := range []string{a, b} {
-		w.call("PUT", connection(i, e), put(connected))
+		r.call("PUT", connection(i, e), put(connected))
 	}
 	search := func(filter string) []any {
-		r := w.call("POST", "/plugin-integrations/"+i+"/connections/search", `{"data":{"filter":`+filter+`}}`)
-		require.Equal(t, 200, r.status, r.raw)
-		return r.doc["data"].([]any)
+		resp := r.call("POST", "/plugin-integrations/"+i+"/connections/search", `{"data":{"filter":`+filter+`}}`)
+		require.Equal(t, 200, resp.status, resp.raw)
+		return resp.doc["data"].([]any)
 	}
 	assert.Len(t, search(`{"entityId":["`+a+`","`+nowhere+`"]}`), 1)
 	assert.Len(t, search(`{"entityId":["`+a+`"],"state":["error"]}`), 0)
@@ -66,32 +66,32 @@ func TestSearchByEntity(t *testing.T) {
 }
 
 func TestRateLimit(t *testing.T) {
-	w := newWorld(t, func(o *pbfake.Options) {
+	r := newRig(t, func(o *pbfake.Options) {
 		o.RateLimit = 3
 		o.Tokens = append(o.Tokens, pbfake.Token{Value: "other"})
 	})
 	get := func(token string) reply {
-		return w.call("GET", "/plugin-integrations", "", "Authorization", "Bearer "+token)
+		return r.call("GET", "/plugin-integrations", "", "Authorization", "Bearer "+token)
 	}
 	for n := range 3 {
-		r := get(token)
-		require.Equal(t, 200, r.status)
-		assert.Equal(t, "3", r.header.Get("X-RateLimit-Limit"))
-		assert.Equal(t, []string{"2", "1", "0"}[n], r.header.Get("X-RateLimit-Remaining"))
-		w.clock.Advance(200e6)
+		resp := get(token)
+		require.Equal(t, 200, resp.status)
+		assert.Equal(t, "3", resp.header.Get("X-RateLimit-Limit"))
+		assert.Equal(t, []string{"2", "1", "0"}[n], resp.header.Get("X-RateLimit-Remaining"))
+		r.clock.Advance(200e6)
 	}
-	r := get(token)
-	code, _ := r.problem()
-	assert.Equal(t, 429, r.status)
+	resp := get(token)
+	code, _ := resp.problem()
+	assert.Equal(t, 429, resp.status)
 	assert.Equal(t, "rate.limitExceeded", code)
-	assert.Equal(t, "1", r.header.Get("Retry-After"))
-	assert.Equal(t, "0", r.header.Get("X-RateLimit-Remaining"))
+	assert.Equal(t, "1", resp.header.Get("Retry-After"))
+	assert.Equal(t, "0", resp.header.Get("X-RateLimit-Remaining"))
 	assert.Equal(t, 200, get("other").status, "each token has its own")
 
-	w.clock.Advance(400e6) // a second after the first
+	r.clock.Advance(400e6) // a second after the first
 	assert.Equal(t, 200, get(token).status)
 	assert.Equal(t, 429, get(token).status, "the window slides, it does not start over")
-	w.fake.SetRateLimit(0)
+	r.fake.SetRateLimit(0)
 	assert.Equal(t, 200, get(token).status)
 	assert.Empty(t, get(token).header.Get("X-RateLimit-Limit"))
 }

@@ -15,75 +15,75 @@ import (
 	"pushbutton/internal/pbapi/pbfake"
 )
 
-func (w *world) control() string {
-	s := httptest.NewServer(w.fake.Control())
-	w.t.Cleanup(s.Close)
+func (r *rig) control() string {
+	s := httptest.NewServer(r.fake.Control())
+	r.t.Cleanup(s.Close)
 	return s.URL + pbfake.ControlPrefix
 }
 
 func TestControl(t *testing.T) {
-	w := newWorld(t)
-	c := w.control()
-	r := w.call("POST", c+"/entities", `{"entities":[{"type":"release","fields":{"name":"1.0"}}],"seed":10}`)
-	require.Equal(t, 200, r.status, r.raw)
-	ids := r.doc["ids"].([]any)
+	r := newRig(t)
+	c := r.control()
+	resp := r.call("POST", c+"/entities", `{"entities":[{"type":"release","fields":{"name":"1.0"}}],"seed":10}`)
+	require.Equal(t, 200, resp.status, resp.raw)
+	ids := resp.doc["ids"].([]any)
 	require.Len(t, ids, 11)
 	e := ids[10].(string)
-	i := w.integration()
+	i := r.integration()
 
-	r = w.call("POST", c+"/clicks", `{"integrationId":"`+i+`","entityId":"`+e+`","trigger":"button.push","user":{"name":"J","email":"j@example.com"}}`)
-	require.Equal(t, 200, r.status, r.raw)
-	assert.Equal(t, "progress", r.at("connection", "state"))
-	assert.EqualValues(t, 200, r.at("status"))
-	assert.Empty(t, r.at("failure"))
+	resp = r.call("POST", c+"/clicks", `{"integrationId":"`+i+`","entityId":"`+e+`","trigger":"button.push","user":{"name":"J","email":"j@example.com"}}`)
+	require.Equal(t, 200, resp.status, resp.raw)
+	assert.Equal(t, "progress", resp.at("connection", "state"))
+	assert.EqualValues(t, 200, resp.at("status"))
+	assert.Empty(t, resp.at("failure"))
 
-	r = w.call("GET", c+"/board", "")
-	assert.Len(t, r.doc["entities"], 11)
-	assert.Len(t, r.doc["integrations"], 1)
-	assert.Equal(t, "progress", r.doc["connections"].([]any)[0].(map[string]any)["connection"].(map[string]any)["state"])
-	assert.NotContains(t, r.raw, "chosen by the plugin")
+	resp = r.call("GET", c+"/board", "")
+	assert.Len(t, resp.doc["entities"], 11)
+	assert.Len(t, resp.doc["integrations"], 1)
+	assert.Equal(t, "progress", resp.doc["connections"].([]any)[0].(map[string]any)["connection"].(map[string]any)["state"])
+	assert.NotContains(t, resp.raw, "chosen by the plugin")
 
-	assert.Contains(t, w.call("GET", c+"/connections?state=progress&integrationId="+i, "").raw, e)
-	assert.Equal(t, "[]", w.call("GET", c+"/connections?state=error", "").raw)
-	assert.Contains(t, w.call("GET", c+"/entities?type=release", "").raw, `"name":"1.0"`)
-	assert.Contains(t, w.call("GET", c+"/integrations", "").raw, `"name":"Engineering"`)
-	assert.EqualValues(t, 1, w.call("GET", c+"/counters", "").doc["click"])
-	assert.EqualValues(t, 1, w.call("GET", c+"/counters?integrationId="+i+"&entityId="+e, "").doc["click"])
-	assert.Equal(t, 204, w.call("DELETE", c+"/counters", "").status)
-	assert.Equal(t, "{}", w.call("GET", c+"/counters?entityId="+e, "").raw)
+	assert.Contains(t, r.call("GET", c+"/connections?state=progress&integrationId="+i, "").raw, e)
+	assert.Equal(t, "[]", r.call("GET", c+"/connections?state=error", "").raw)
+	assert.Contains(t, r.call("GET", c+"/entities?type=release", "").raw, `"name":"1.0"`)
+	assert.Contains(t, r.call("GET", c+"/integrations", "").raw, `"name":"Engineering"`)
+	assert.EqualValues(t, 1, r.call("GET", c+"/counters", "").doc["click"])
+	assert.EqualValues(t, 1, r.call("GET", c+"/counters?integrationId="+i+"&entityId="+e, "").doc["click"])
+	assert.Equal(t, 204, r.call("DELETE", c+"/counters", "").status)
+	assert.Equal(t, "{}", r.call("GET", c+"/counters?entityId="+e, "").raw)
 
-	r = w.call("GET", c+"/journal?since=0&limit=3", "")
-	assert.Len(t, r.doc["events"], 3)
-	assert.Equal(t, 204, w.call("PUT", c+"/integrations/"+i+"/legacy", `{"legacy":true}`).status)
-	assert.True(t, w.fake.Integrations()[0].Legacy)
-	assert.Equal(t, 204, w.call("PUT", c+"/edges", `{"origin":"https://b.example","backends":["http://127.0.0.1:1"]}`).status)
-	assert.Equal(t, 204, w.call("POST", c+"/tokens", `{"value":"late"}`).status)
-	assert.Equal(t, 200, w.call("GET", "/entities", "", "Authorization", "Bearer late").status)
-	assert.Equal(t, 204, w.call("DELETE", c+"/tokens/late", "").status)
-	assert.Equal(t, 401, w.call("GET", "/entities", "", "Authorization", "Bearer late").status)
-	assert.Equal(t, 204, w.call("PUT", c+"/ratelimit", `{"perSecond":1}`).status)
-	assert.Equal(t, "1", w.call("GET", "/entities", "").header.Get("X-RateLimit-Limit"))
+	resp = r.call("GET", c+"/journal?since=0&limit=3", "")
+	assert.Len(t, resp.doc["events"], 3)
+	assert.Equal(t, 204, r.call("PUT", c+"/integrations/"+i+"/legacy", `{"legacy":true}`).status)
+	assert.True(t, r.fake.Integrations()[0].Legacy)
+	assert.Equal(t, 204, r.call("PUT", c+"/edges", `{"origin":"https://b.example","backends":["http://127.0.0.1:1"]}`).status)
+	assert.Equal(t, 204, r.call("POST", c+"/tokens", `{"value":"late"}`).status)
+	assert.Equal(t, 200, r.call("GET", "/entities", "", "Authorization", "Bearer late").status)
+	assert.Equal(t, 204, r.call("DELETE", c+"/tokens/late", "").status)
+	assert.Equal(t, 401, r.call("GET", "/entities", "", "Authorization", "Bearer late").status)
+	assert.Equal(t, 204, r.call("PUT", c+"/ratelimit", `{"perSecond":1}`).status)
+	assert.Equal(t, "1", r.call("GET", "/entities", "").header.Get("X-RateLimit-Limit"))
 }
 
 func TestControlFaults(t *testing.T) {
-	w := newWorld(t)
-	c := w.control()
+	r := newRig(t)
+	c := r.control()
 	fault := `{"class":"connection.put","kind":"status","status":429,"retryAfterMs":1500,"probability":0.5,"count":3}`
-	r := w.call("POST", c+"/faults", fault)
-	require.Equal(t, 200, r.status, r.raw)
-	id := r.at("id").(string)
-	assert.JSONEq(t, `[`+strings.Replace(fault, "{", `{"id":"`+id+`",`, 1)+`]`, w.call("GET", c+"/faults", "").raw)
-	assert.Equal(t, 204, w.call("DELETE", c+"/faults/"+id, "").status)
-	assert.Equal(t, "[]", w.call("GET", c+"/faults", "").raw)
-	w.call("POST", c+"/faults", fault)
-	assert.Equal(t, 204, w.call("DELETE", c+"/faults", "").status)
-	assert.Empty(t, w.fake.Faults())
+	resp := r.call("POST", c+"/faults", fault)
+	require.Equal(t, 200, resp.status, resp.raw)
+	id := resp.at("id").(string)
+	assert.JSONEq(t, `[`+strings.Replace(fault, "{", `{"id":"`+id+`",`, 1)+`]`, r.call("GET", c+"/faults", "").raw)
+	assert.Equal(t, 204, r.call("DELETE", c+"/faults/"+id, "").status)
+	assert.Equal(t, "[]", r.call("GET", c+"/faults", "").raw)
+	r.call("POST", c+"/faults", fault)
+	assert.Equal(t, 204, r.call("DELETE", c+"/faults", "").status)
+	assert.Empty(t, r.fake.Faults())
 }
 
 func TestControlRefuses(t *testing.T) {
-	w := newWorld(t)
-	c := w.control()
-	i, e := w.integration(), w.entity()
+	r := newRig(t)
+	c := r.control()
+	i, e := r.integration(), r.entity()
 	click := func(i, e, trigger string) string {
 		return `{"integrationId":"` + i + `","entityId":"` + e + `","trigger":"` + trigger + `"}`
 	}
@@ -109,21 +109,21 @@ func TestControlRefuses(t *testing.T) {
 		{"GET", "/nothing", "", 404, "no such operation"},
 	}
 	for _, tc := range cases {
-		r := w.call(tc.method, c+tc.path, tc.body)
-		assert.Equal(t, tc.status, r.status, tc.path)
-		assert.Contains(t, r.at("error"), tc.says, tc.path)
+		resp := r.call(tc.method, c+tc.path, tc.body)
+		assert.Equal(t, tc.status, resp.status, tc.path)
+		assert.Contains(t, resp.at("error"), tc.says, tc.path)
 	}
-	w.call("PATCH", "/plugin-integrations/"+i, create(`"integrationStatus":"disabled"`))
-	assert.Equal(t, 409, w.call("POST", c+"/clicks", click(i, e, "button.push")).status)
-	r := w.call("DELETE", c+"/faults", "", "Sec-Fetch-Site", "cross-site")
-	assert.Equal(t, http.StatusForbidden, r.status, "another web site must not reach it through a browser")
+	r.call("PATCH", "/plugin-integrations/"+i, create(`"integrationStatus":"disabled"`))
+	assert.Equal(t, 409, r.call("POST", c+"/clicks", click(i, e, "button.push")).status)
+	resp := r.call("DELETE", c+"/faults", "", "Sec-Fetch-Site", "cross-site")
+	assert.Equal(t, http.StatusForbidden, resp.status, "another web site must not reach it through a browser")
 }
 
 func TestControlEvents(t *testing.T) {
-	w := newWorld(t)
-	c := w.control()
-	w.entity()
-	w.entity()
+	r := newRig(t)
+	c := r.control()
+	r.entity()
+	r.entity()
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c+"/events", nil)
@@ -149,10 +149,10 @@ func TestControlEvents(t *testing.T) {
 		return e
 	}
 	assert.Equal(t, uint64(2), next().Seq, "what was seen is not sent again")
-	w.integration()
+	r.integration()
 	assert.Equal(t, "probe", next().Kind)
 	assert.Equal(t, "integration", next().Kind)
-	w.fake.Close()
+	r.fake.Close()
 	for lines.Scan() { // ends: Close ends the stream
 	}
 	assert.NoError(t, lines.Err())

@@ -23,8 +23,8 @@ const (
 	secret = "Bearer chosen by the plugin"
 )
 
-// world is a simulator with one plugin behind an edge.
-type world struct {
+// rig is a simulator with one plugin behind an edge.
+type rig struct {
 	t      *testing.T
 	fake   *pbfake.Fake
 	clock  *pbfake.ManualClock
@@ -99,24 +99,24 @@ func state(s string) http.HandlerFunc {
 	return answers(200, "application/json", `{"data":{"fields":{"connection":{"state":"`+s+`"}}}}`)
 }
 
-func newWorld(t *testing.T, change ...func(*pbfake.Options)) *world {
+func newRig(t *testing.T, change ...func(*pbfake.Options)) *rig {
 	t.Helper()
-	w := &world{t: t, clock: pbfake.NewManualClock(time.Date(2026, 9, 1, 12, 0, 0, 0, time.UTC)), plugin: &plugin{probe: echo, action: state("progress")}}
-	opts := pbfake.Options{Tokens: []pbfake.Token{{Value: token}}, RateLimit: -1, Clock: w.clock, Seed: 7}
+	r := &rig{t: t, clock: pbfake.NewManualClock(time.Date(2026, 9, 1, 12, 0, 0, 0, time.UTC)), plugin: &plugin{probe: echo, action: state("progress")}}
+	opts := pbfake.Options{Tokens: []pbfake.Token{{Value: token}}, RateLimit: -1, Clock: r.clock, Seed: 7}
 	for _, c := range change {
 		c(&opts)
 	}
-	w.fake = pbfake.New(&opts)
-	server := httptest.NewServer(w.fake)
-	w.api = server.URL + "/v2"
-	backend := httptest.NewServer(w.plugin)
-	require.NoError(t, w.fake.SetEdge(public, backend.URL))
+	r.fake = pbfake.New(&opts)
+	server := httptest.NewServer(r.fake)
+	r.api = server.URL + "/v2"
+	backend := httptest.NewServer(r.plugin)
+	require.NoError(t, r.fake.SetEdge(public, backend.URL))
 	t.Cleanup(func() {
-		w.fake.Close()
+		r.fake.Close()
 		server.Close()
 		backend.Close()
 	})
-	return w
+	return r
 }
 
 // reply is what the API said.
@@ -152,12 +152,12 @@ func (r reply) at(path ...string) any {
 	return v
 }
 
-func (w *world) send(method, path, body string, headers ...string) (reply, error) {
+func (r *rig) send(method, path, body string, headers ...string) (reply, error) {
 	if !strings.HasPrefix(path, "http") {
-		path = w.api + path
+		path = r.api + path
 	}
 	req, err := http.NewRequest(method, path, strings.NewReader(body))
-	require.NoError(w.t, err)
+	require.NoError(r.t, err)
 	req.Header.Set("Authorization", "Bearer "+token)
 	if body != "" {
 		req.Header.Set("Content-Type", "application/json")
@@ -179,11 +179,11 @@ func (w *world) send(method, path, body string, headers ...string) (reply, error
 	return out, nil
 }
 
-func (w *world) call(method, path, body string, headers ...string) reply {
-	w.t.Helper()
-	r, err := w.send(method, path, body, headers...)
-	require.NoError(w.t, err)
-	return r
+func (r *rig) call(method, path, body string, headers ...string) reply {
+	r.t.Helper()
+	resp, err := r.send(method, path, body, headers...)
+	require.NoError(r.t, err)
+	return resp
 }
 
 func create(fields string) string { return `{"data":{"fields":{` + fields + `}}}` }
@@ -194,24 +194,24 @@ func createBody(name string) string {
 	return create(`"type":"com.example.push","name":"` + name + `","initialState":{"label":"Push"},` + actionField)
 }
 
-func (w *world) integration() string {
-	w.t.Helper()
-	r := w.call("POST", "/plugin-integrations", createBody("Engineering"))
-	require.Equal(w.t, 201, r.status, r.raw)
-	return r.at("data", "id").(string)
+func (r *rig) integration() string {
+	r.t.Helper()
+	resp := r.call("POST", "/plugin-integrations", createBody("Engineering"))
+	require.Equal(r.t, 201, resp.status, resp.raw)
+	return resp.at("data", "id").(string)
 }
 
-func (w *world) entity() string {
-	w.t.Helper()
-	e, err := w.fake.AddEntity(pbfake.Entity{Type: "feature", Fields: map[string]any{"name": "Dark mode"}})
-	require.NoError(w.t, err)
+func (r *rig) entity() string {
+	r.t.Helper()
+	e, err := r.fake.AddEntity(pbfake.Entity{Type: "feature", Fields: map[string]any{"name": "Dark mode"}})
+	require.NoError(r.t, err)
 	return e.ID
 }
 
-func (w *world) click(integration, entity string, trigger pbfake.Trigger) pbfake.Answer {
-	w.t.Helper()
-	a, err := w.fake.Click(context.Background(), integration, entity, trigger, pbfake.User{Name: "Jane Doe", Email: "jane@example.com"})
-	require.NoError(w.t, err)
+func (r *rig) click(integration, entity string, trigger pbfake.Trigger) pbfake.Answer {
+	r.t.Helper()
+	a, err := r.fake.Click(context.Background(), integration, entity, trigger, pbfake.User{Name: "Jane Doe", Email: "jane@example.com"})
+	require.NoError(r.t, err)
 	return a
 }
 

@@ -11,16 +11,16 @@ import (
 	"pushbutton/internal/pbapi/pbfake"
 )
 
-func (w *world) fault(f pbfake.Fault) string {
-	w.t.Helper()
-	id, err := w.fake.SetFault(f)
-	require.NoError(w.t, err)
+func (r *rig) fault(f pbfake.Fault) string {
+	r.t.Helper()
+	id, err := r.fake.SetFault(f)
+	require.NoError(r.t, err)
 	return id
 }
 
 func TestFaultClasses(t *testing.T) {
-	w := newWorld(t)
-	i, e := w.integration(), w.entity()
+	r := newRig(t)
+	i, e := r.integration(), r.entity()
 	calls := []struct {
 		class              pbfake.Class
 		method, path, body string
@@ -34,50 +34,50 @@ func TestFaultClasses(t *testing.T) {
 		{pbfake.ClassIntegration, "GET", "/plugin-integrations", ""},
 	}
 	for _, class := range []pbfake.Class{pbfake.ClassEntityRead, pbfake.ClassConnectionPut, pbfake.ClassConnectionGet, pbfake.ClassIntegration, pbfake.ClassAPI} {
-		id := w.fault(pbfake.Fault{Class: class, Kind: pbfake.FaultStatus, Status: 500})
+		id := r.fault(pbfake.Fault{Class: class, Kind: pbfake.FaultStatus, Status: 500})
 		for _, c := range calls {
-			failed := w.call(c.method, c.path, c.body).status == 500
+			failed := r.call(c.method, c.path, c.body).status == 500
 			assert.Equal(t, class == c.class || class == pbfake.ClassAPI, failed, "%s on %s %s", class, c.method, c.path)
 		}
-		w.fake.ClearFaults(id)
+		r.fake.ClearFaults(id)
 	}
-	assert.Empty(t, w.fake.Faults())
+	assert.Empty(t, r.fake.Faults())
 }
 
 func TestFaultStatuses(t *testing.T) {
-	w := newWorld(t)
-	i, e := w.integration(), w.entity()
-	w.fault(pbfake.Fault{ID: "x", Class: pbfake.ClassConnectionPut, Kind: pbfake.FaultStatus, Status: 429, RetryAfter: 2500 * time.Millisecond})
-	r := w.call("PUT", connection(i, e), put(connected))
-	code, _ := r.problem()
-	assert.Equal(t, 429, r.status)
+	r := newRig(t)
+	i, e := r.integration(), r.entity()
+	r.fault(pbfake.Fault{ID: "x", Class: pbfake.ClassConnectionPut, Kind: pbfake.FaultStatus, Status: 429, RetryAfter: 2500 * time.Millisecond})
+	resp := r.call("PUT", connection(i, e), put(connected))
+	code, _ := resp.problem()
+	assert.Equal(t, 429, resp.status)
 	assert.Equal(t, "rate.limitExceeded", code)
-	assert.Equal(t, "3", r.header.Get("Retry-After"), "whole seconds, rounded up")
+	assert.Equal(t, "3", resp.header.Get("Retry-After"), "whole seconds, rounded up")
 
-	w.fault(pbfake.Fault{ID: "x", Class: pbfake.ClassConnectionPut, Kind: pbfake.FaultStatus, Status: 502})
-	r = w.call("PUT", connection(i, e), put(connected))
-	assert.Equal(t, 502, r.status)
-	assert.Nil(t, r.doc, "a gateway does not know Productboard's error shape")
-	assert.Len(t, w.fake.Faults(), 1, "the same id replaces")
-	assert.Equal(t, "initial", w.fake.State(i, e).Name)
+	r.fault(pbfake.Fault{ID: "x", Class: pbfake.ClassConnectionPut, Kind: pbfake.FaultStatus, Status: 502})
+	resp = r.call("PUT", connection(i, e), put(connected))
+	assert.Equal(t, 502, resp.status)
+	assert.Nil(t, resp.doc, "a gateway does not know Productboard's error shape")
+	assert.Len(t, r.fake.Faults(), 1, "the same id replaces")
+	assert.Equal(t, "initial", r.fake.State(i, e).Name)
 }
 
 func TestFaultCountAndScope(t *testing.T) {
-	w := newWorld(t)
-	i, e, other := w.integration(), w.entity(), w.entity()
-	w.fault(pbfake.Fault{Class: pbfake.ClassConnectionGet, Kind: pbfake.FaultStatus, Status: 500, Count: 2, EntityID: e, IntegrationID: i})
-	get := func(e string) int { return w.call("GET", connection(i, e), "").status }
+	r := newRig(t)
+	i, e, other := r.integration(), r.entity(), r.entity()
+	r.fault(pbfake.Fault{Class: pbfake.ClassConnectionGet, Kind: pbfake.FaultStatus, Status: 500, Count: 2, EntityID: e, IntegrationID: i})
+	get := func(e string) int { return r.call("GET", connection(i, e), "").status }
 	assert.Equal(t, 200, get(other), "another entity is not concerned, and does not use it up")
 	assert.Equal(t, []int{500, 500, 200}, []int{get(e), get(e), get(e)})
-	assert.Empty(t, w.fake.Faults(), "it cleared itself")
+	assert.Empty(t, r.fake.Faults(), "it cleared itself")
 }
 
 func TestFaultProbabilityIsSeeded(t *testing.T) {
 	run := func(seed uint64) (out []bool) {
-		w := newWorld(t, func(o *pbfake.Options) { o.Seed = seed })
-		w.fault(pbfake.Fault{Class: pbfake.ClassIntegration, Kind: pbfake.FaultStatus, Status: 500, Probability: 0.5})
+		r := newRig(t, func(o *pbfake.Options) { o.Seed = seed })
+		r.fault(pbfake.Fault{Class: pbfake.ClassIntegration, Kind: pbfake.FaultStatus, Status: 500, Probability: 0.5})
 		for range 40 {
-			out = append(out, w.call("GET", "/plugin-integrations", "").status == 500)
+			out = append(out, r.call("GET", "/plugin-integrations", "").status == 500)
 		}
 		return out
 	}
@@ -89,63 +89,63 @@ func TestFaultProbabilityIsSeeded(t *testing.T) {
 }
 
 func TestDroppedConnections(t *testing.T) {
-	w := newWorld(t)
-	i, e := w.integration(), w.entity()
-	w.fault(pbfake.Fault{Class: pbfake.ClassConnectionPut, Kind: pbfake.FaultDropBefore, Count: 1})
-	_, err := w.send("PUT", connection(i, e), put(connected))
+	r := newRig(t)
+	i, e := r.integration(), r.entity()
+	r.fault(pbfake.Fault{Class: pbfake.ClassConnectionPut, Kind: pbfake.FaultDropBefore, Count: 1})
+	_, err := r.send("PUT", connection(i, e), put(connected))
 	require.Error(t, err)
-	assert.Equal(t, "initial", w.fake.State(i, e).Name)
+	assert.Equal(t, "initial", r.fake.State(i, e).Name)
 
-	w.fault(pbfake.Fault{Class: pbfake.ClassConnectionPut, Kind: pbfake.FaultDropAfter, Count: 1})
-	_, err = w.send("PUT", connection(i, e), put(connected))
+	r.fault(pbfake.Fault{Class: pbfake.ClassConnectionPut, Kind: pbfake.FaultDropAfter, Count: 1})
+	_, err = r.send("PUT", connection(i, e), put(connected))
 	require.Error(t, err)
-	assert.Equal(t, "connected", w.fake.State(i, e).Name, "it was done all the same")
+	assert.Equal(t, "connected", r.fake.State(i, e).Name, "it was done all the same")
 }
 
 func TestLostWrites(t *testing.T) {
-	w := newWorld(t)
-	i, e := w.integration(), w.entity()
-	w.fault(pbfake.Fault{Class: pbfake.ClassConnectionPut, Kind: pbfake.FaultLost, Count: 1})
-	assert.Equal(t, 200, w.call("PUT", connection(i, e), put(connected)).status)
-	assert.Equal(t, "initial", w.fake.State(i, e).Name)
-	assert.Equal(t, 200, w.call("PUT", connection(i, e), put(connected)).status)
-	assert.Equal(t, "connected", w.fake.State(i, e).Name)
+	r := newRig(t)
+	i, e := r.integration(), r.entity()
+	r.fault(pbfake.Fault{Class: pbfake.ClassConnectionPut, Kind: pbfake.FaultLost, Count: 1})
+	assert.Equal(t, 200, r.call("PUT", connection(i, e), put(connected)).status)
+	assert.Equal(t, "initial", r.fake.State(i, e).Name)
+	assert.Equal(t, 200, r.call("PUT", connection(i, e), put(connected)).status)
+	assert.Equal(t, "connected", r.fake.State(i, e).Name)
 }
 
 func TestDelay(t *testing.T) {
-	w := newWorld(t)
-	i, e := w.integration(), w.entity()
-	w.fault(pbfake.Fault{Class: pbfake.ClassConnectionPut, Kind: pbfake.FaultDelay, Delay: 3 * time.Second})
+	r := newRig(t)
+	i, e := r.integration(), r.entity()
+	r.fault(pbfake.Fault{Class: pbfake.ClassConnectionPut, Kind: pbfake.FaultDelay, Delay: 3 * time.Second})
 	done := make(chan reply)
 	go func() {
-		r, _ := w.send("PUT", connection(i, e), put(connected))
-		done <- r
+		resp, _ := r.send("PUT", connection(i, e), put(connected))
+		done <- resp
 	}()
-	w.clock.AwaitTimers(1)
-	w.clock.Advance(3*time.Second - 1)
-	assert.Equal(t, "initial", w.fake.State(i, e).Name)
-	w.clock.Advance(1)
+	r.clock.AwaitTimers(1)
+	r.clock.Advance(3*time.Second - 1)
+	assert.Equal(t, "initial", r.fake.State(i, e).Name)
+	r.clock.Advance(1)
 	assert.Equal(t, 200, (<-done).status)
-	assert.Equal(t, "connected", w.fake.State(i, e).Name)
+	assert.Equal(t, "connected", r.fake.State(i, e).Name)
 }
 
 // The trap that a plugin must survive: the answer "progress" is processed
 // after the worker has written "connected".
 func TestLateAnswerOverwrites(t *testing.T) {
-	w := newWorld(t)
-	i, e := w.integration(), w.entity()
-	w.fault(pbfake.Fault{Class: pbfake.ClassCallback, Kind: pbfake.FaultLateAnswer, Delay: 800 * time.Millisecond})
-	a := w.click(i, e, pbfake.Push)
+	r := newRig(t)
+	i, e := r.integration(), r.entity()
+	r.fault(pbfake.Fault{Class: pbfake.ClassCallback, Kind: pbfake.FaultLateAnswer, Delay: 800 * time.Millisecond})
+	a := r.click(i, e, pbfake.Push)
 	assert.Equal(t, 800*time.Millisecond, a.Late)
-	assert.Equal(t, "initial", w.fake.State(i, e).Name)
-	require.Equal(t, 200, w.call("PUT", connection(i, e), put(connected)).status)
+	assert.Equal(t, "initial", r.fake.State(i, e).Name)
+	require.Equal(t, 200, r.call("PUT", connection(i, e), put(connected)).status)
 
-	w.clock.Advance(800*time.Millisecond - 1)
-	assert.Equal(t, "connected", w.fake.State(i, e).Name)
-	w.clock.Advance(1)
-	assert.Equal(t, "progress", w.fake.State(i, e).Name)
+	r.clock.Advance(800*time.Millisecond - 1)
+	assert.Equal(t, "connected", r.fake.State(i, e).Name)
+	r.clock.Advance(1)
+	assert.Equal(t, "progress", r.fake.State(i, e).Name)
 
-	events, _ := w.fake.Journal(0, 1000)
+	events, _ := r.fake.Journal(0, 1000)
 	last := events[len(events)-1]
 	assert.Equal(t, pbfake.EventWrite, last.Kind)
 	assert.Equal(t, pbfake.SourceLateAnswer, last.Source)
@@ -153,13 +153,13 @@ func TestLateAnswerOverwrites(t *testing.T) {
 }
 
 func TestCloseStopsLateAnswers(t *testing.T) {
-	w := newWorld(t)
-	i, e := w.integration(), w.entity()
-	w.fault(pbfake.Fault{Class: pbfake.ClassCallback, Kind: pbfake.FaultLateAnswer, Delay: time.Second})
-	w.click(i, e, pbfake.Push)
-	w.fake.Close()
-	w.clock.Advance(time.Minute)
-	assert.Equal(t, "initial", w.fake.State(i, e).Name)
+	r := newRig(t)
+	i, e := r.integration(), r.entity()
+	r.fault(pbfake.Fault{Class: pbfake.ClassCallback, Kind: pbfake.FaultLateAnswer, Delay: time.Second})
+	r.click(i, e, pbfake.Push)
+	r.fake.Close()
+	r.clock.Advance(time.Minute)
+	assert.Equal(t, "initial", r.fake.State(i, e).Name)
 }
 
 func TestCallbackFaults(t *testing.T) {
@@ -173,25 +173,25 @@ func TestCallbackFaults(t *testing.T) {
 	}
 	for _, tc := range cases {
 		t.Run(string(tc.fault.Kind), func(t *testing.T) {
-			w := newWorld(t)
-			i, e := w.integration(), w.entity()
+			r := newRig(t)
+			i, e := r.integration(), r.entity()
 			tc.fault.Class = pbfake.ClassCallback
-			w.fault(tc.fault)
-			assert.NotEmpty(t, w.click(i, e, pbfake.Push).Failure)
-			assert.Equal(t, "error", w.fake.State(i, e).Name)
-			assert.Len(t, w.plugin.requests("POST"), tc.reached)
+			r.fault(tc.fault)
+			assert.NotEmpty(t, r.click(i, e, pbfake.Push).Failure)
+			assert.Equal(t, "error", r.fake.State(i, e).Name)
+			assert.Len(t, r.plugin.requests("POST"), tc.reached)
 		})
 	}
 	t.Run("probe", func(t *testing.T) {
-		w := newWorld(t)
-		w.fault(pbfake.Fault{Class: pbfake.ClassProbe, Kind: pbfake.FaultDropBefore, Count: 1})
-		assert.Equal(t, 422, w.call("POST", "/plugin-integrations", createBody("E")).status)
-		assert.Equal(t, 201, w.call("POST", "/plugin-integrations", createBody("E")).status)
+		r := newRig(t)
+		r.fault(pbfake.Fault{Class: pbfake.ClassProbe, Kind: pbfake.FaultDropBefore, Count: 1})
+		assert.Equal(t, 422, r.call("POST", "/plugin-integrations", createBody("E")).status)
+		assert.Equal(t, 201, r.call("POST", "/plugin-integrations", createBody("E")).status)
 	})
 }
 
 func TestFaultsAreChecked(t *testing.T) {
-	w := newWorld(t)
+	r := newRig(t)
 	wrong := map[string]pbfake.Fault{
 		"class":       {Class: "everything", Kind: pbfake.FaultDropAfter},
 		"kind":        {Class: pbfake.ClassAPI, Kind: "explode"},
@@ -203,15 +203,15 @@ func TestFaultsAreChecked(t *testing.T) {
 		"count":       {Class: pbfake.ClassAPI, Kind: pbfake.FaultDropAfter, Count: -1},
 	}
 	for field, f := range wrong {
-		_, err := w.fake.SetFault(f)
+		_, err := r.fake.SetFault(f)
 		assert.ErrorContains(t, err, field)
 	}
-	assert.Empty(t, w.fake.Faults())
+	assert.Empty(t, r.fake.Faults())
 }
 
 func TestRefusalsAreNotFaults(t *testing.T) {
-	w := newWorld(t)
-	w.fault(pbfake.Fault{Class: pbfake.ClassAPI, Kind: pbfake.FaultStatus, Status: 500, Count: 1})
-	assert.Equal(t, http.StatusUnauthorized, w.call("GET", "/entities", "", "Authorization", "Bearer nobody").status)
-	assert.Equal(t, 500, w.call("GET", "/entities", "").status, "a refused request does not use a fault up")
+	r := newRig(t)
+	r.fault(pbfake.Fault{Class: pbfake.ClassAPI, Kind: pbfake.FaultStatus, Status: 500, Count: 1})
+	assert.Equal(t, http.StatusUnauthorized, r.call("GET", "/entities", "", "Authorization", "Bearer nobody").status)
+	assert.Equal(t, 500, r.call("GET", "/entities", "").status, "a refused request does not use a fault up")
 }

@@ -13,40 +13,40 @@ import (
 )
 
 func TestIntegrationLife(t *testing.T) {
-	w := newWorld(t)
-	i := w.integration()
+	r := newRig(t)
+	i := r.integration()
 	path := "/plugin-integrations/" + i
 
-	got := w.call("GET", path, "")
+	got := r.call("GET", path, "")
 	require.Equal(t, 200, got.status)
 	assert.Equal(t, "pluginIntegration", got.at("data", "type"))
 	assert.Equal(t, "enabled", got.at("data", "fields", "integrationStatus"))
-	assert.Equal(t, w.api+path+"/connections", got.at("data", "links", "connections"))
+	assert.Equal(t, r.api+path+"/connections", got.at("data", "links", "connections"))
 	for _, hidden := range []string{"action", "hook", "chosen"} {
 		assert.NotContains(t, got.raw, hidden, "the action is write-only")
-		assert.NotContains(t, w.call("GET", "/plugin-integrations", "").raw, hidden)
+		assert.NotContains(t, r.call("GET", "/plugin-integrations", "").raw, hidden)
 	}
 
-	require.Equal(t, 200, w.call("PATCH", path, create(`"name":"Renamed"`)).status)
-	got = w.call("GET", path, "")
+	require.Equal(t, 200, r.call("PATCH", path, create(`"name":"Renamed"`)).status)
+	got = r.call("GET", path, "")
 	assert.Equal(t, "Renamed", got.at("data", "fields", "name"))
 	assert.Equal(t, "Push", got.at("data", "fields", "initialState", "label"), "what is not sent stays")
 
-	e := w.entity()
-	require.Equal(t, 200, w.call("PUT", connection(i, e), put(connected)).status)
-	r := w.call("DELETE", path, "")
-	assert.Equal(t, 204, r.status)
-	assert.Empty(t, r.raw)
-	assert.Equal(t, 404, w.call("GET", path, "").status)
-	assert.Equal(t, 404, w.call("GET", connection(i, e), "").status)
-	assert.Empty(t, w.fake.Connections(""), "its connections went with it")
+	e := r.entity()
+	require.Equal(t, 200, r.call("PUT", connection(i, e), put(connected)).status)
+	resp := r.call("DELETE", path, "")
+	assert.Equal(t, 204, resp.status)
+	assert.Empty(t, resp.raw)
+	assert.Equal(t, 404, r.call("GET", path, "").status)
+	assert.Equal(t, 404, r.call("GET", connection(i, e), "").status)
+	assert.Empty(t, r.fake.Connections(""), "its connections went with it")
 }
 
 func TestProbe(t *testing.T) {
-	w := newWorld(t)
-	path := "/plugin-integrations/" + w.integration()
-	probes := func() int { return len(w.plugin.requests("GET")) }
-	first := w.plugin.requests("GET")[0]
+	r := newRig(t)
+	path := "/plugin-integrations/" + r.integration()
+	probes := func() int { return len(r.plugin.requests("GET")) }
+	first := r.plugin.requests("GET")[0]
 	assert.Equal(t, seen{"GET", "/hook/1", "plugin.example", secret, "text/plain", ""}, first)
 
 	steps := []struct {
@@ -61,11 +61,11 @@ func TestProbe(t *testing.T) {
 		{"both at once are", `"integrationStatus":"enabled",` + actionField, 3},
 	}
 	for _, s := range steps {
-		require.Equal(t, 200, w.call("PATCH", path, create(s.fields)).status, s.name)
+		require.Equal(t, 200, r.call("PATCH", path, create(s.fields)).status, s.name)
 		assert.Equal(t, s.probes, probes(), s.name)
 	}
 	body := strings.Replace(createBody("Disabled"), `"type"`, `"integrationStatus":"disabled","type"`, 1)
-	require.Equal(t, 201, w.call("POST", "/plugin-integrations", body).status)
+	require.Equal(t, 201, r.call("POST", "/plugin-integrations", body).status)
 	assert.Equal(t, 3, probes(), "a disabled one is not probed on creation")
 }
 
@@ -88,22 +88,22 @@ func TestProbeFailures(t *testing.T) {
 	}
 	for name, probe := range bad {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t)
-			w.plugin.on(probe, nil)
-			r := w.call("POST", "/plugin-integrations", createBody("E"))
-			code, source := r.problem()
-			assert.Equal(t, 422, r.status)
+			r := newRig(t)
+			r.plugin.on(probe, nil)
+			resp := r.call("POST", "/plugin-integrations", createBody("E"))
+			code, source := resp.problem()
+			assert.Equal(t, 422, resp.status)
 			assert.Equal(t, "callback.probeFailed", code)
 			assert.Equal(t, "/data/fields/action/url", source)
-			assert.Empty(t, w.fake.Integrations(), "nothing was created")
+			assert.Empty(t, r.fake.Integrations(), "nothing was created")
 
-			w.plugin.on(echo, nil)
-			i := w.integration()
-			w.plugin.on(probe, nil)
-			r = w.call("PATCH", "/plugin-integrations/"+i, create(`"name":"New",`+actionField))
-			code, _ = r.problem()
+			r.plugin.on(echo, nil)
+			i := r.integration()
+			r.plugin.on(probe, nil)
+			resp = r.call("PATCH", "/plugin-integrations/"+i, create(`"name":"New",`+actionField))
+			code, _ = resp.problem()
 			assert.Equal(t, "callback.probeFailed", code)
-			assert.Equal(t, "Engineering", w.fake.Integrations()[0].Name, "nothing was changed")
+			assert.Equal(t, "Engineering", r.fake.Integrations()[0].Name, "nothing was changed")
 		})
 	}
 }
@@ -113,38 +113,38 @@ func echoBody(w http.ResponseWriter, r *http.Request) {
 }
 
 func TestProbeTimesOut(t *testing.T) {
-	w := newWorld(t)
+	r := newRig(t)
 	reached := make(chan struct{})
-	w.plugin.on(func(_ http.ResponseWriter, r *http.Request) { close(reached); <-r.Context().Done() }, nil)
+	r.plugin.on(func(_ http.ResponseWriter, r *http.Request) { close(reached); <-r.Context().Done() }, nil)
 	done := make(chan reply)
 	go func() {
-		r, _ := w.send("POST", "/plugin-integrations", createBody("E"))
-		done <- r
+		resp, _ := r.send("POST", "/plugin-integrations", createBody("E"))
+		done <- resp
 	}()
 	<-reached
-	w.clock.Advance(pbfake.DefaultCallbackTimeout)
-	r := <-done
-	assert.Equal(t, 422, r.status)
-	assert.Contains(t, r.raw, "within 5s")
+	r.clock.Advance(pbfake.DefaultCallbackTimeout)
+	resp := <-done
+	assert.Equal(t, 422, resp.status)
+	assert.Contains(t, resp.raw, "within 5s")
 }
 
 func TestPatchedActionLosesItsAuthorization(t *testing.T) {
-	w := newWorld(t)
-	i := w.integration()
-	require.Equal(t, 200, w.call("PATCH", "/plugin-integrations/"+i, create(`"action":{"url":"`+public+`/hook/2","version":1}`)).status)
-	last := w.plugin.requests("GET")[1]
+	r := newRig(t)
+	i := r.integration()
+	require.Equal(t, 200, r.call("PATCH", "/plugin-integrations/"+i, create(`"action":{"url":"`+public+`/hook/2","version":1}`)).status)
+	last := r.plugin.requests("GET")[1]
 	assert.Equal(t, "/hook/2", last.path)
 	assert.Empty(t, last.authorization)
 }
 
 func TestPages(t *testing.T) {
-	w := newWorld(t, func(o *pbfake.Options) { o.PageSize = 3 })
-	i := w.integration()
+	r := newRig(t, func(o *pbfake.Options) { o.PageSize = 3 })
+	i := r.integration()
 	want := map[string]bool{}
 	for range 8 {
-		e := w.entity()
+		e := r.entity()
 		want[e] = true
-		require.Equal(t, 200, w.call("PUT", connection(i, e), put(`{"state":"progress"}`)).status)
+		require.Equal(t, 200, r.call("PUT", connection(i, e), put(`{"state":"progress"}`)).status)
 	}
 	lists := []struct{ name, method, path, body string }{
 		{"list", "GET", "/plugin-integrations/" + i + "/connections", ""},
@@ -158,9 +158,9 @@ func TestPages(t *testing.T) {
 		t.Run(l.name, func(t *testing.T) {
 			got, pages, path := map[string]bool{}, 0, l.path
 			for path != "" {
-				r := w.call(l.method, path, l.body)
-				require.Equal(t, 200, r.status, r.raw)
-				data := r.doc["data"].([]any)
+				resp := r.call(l.method, path, l.body)
+				require.Equal(t, 200, resp.status, resp.raw)
+				data := resp.doc["data"].([]any)
 				assert.LessOrEqual(t, len(data), 3)
 				for _, d := range data {
 					id := d.(map[string]any)["id"].(string)
@@ -168,28 +168,28 @@ func TestPages(t *testing.T) {
 					got[id] = true
 				}
 				pages++
-				path, _ = r.at("links", "next").(string)
+				path, _ = resp.at("links", "next").(string)
 			}
 			assert.Equal(t, want, got)
 			assert.Equal(t, 3, pages)
 		})
 	}
 	t.Run("a cursor belongs to its operation", func(t *testing.T) {
-		next := w.call("GET", "/entities", "").at("links", "next").(string)
+		next := r.call("GET", "/entities", "").at("links", "next").(string)
 		_, cursor, _ := strings.Cut(next, "pageCursor=")
-		r := w.call("GET", "/plugin-integrations?pageCursor="+cursor, "")
-		_, source := r.problem()
-		assert.Equal(t, 400, r.status)
+		resp := r.call("GET", "/plugin-integrations?pageCursor="+cursor, "")
+		_, source := resp.problem()
+		assert.Equal(t, 400, resp.status)
 		assert.Equal(t, "pageCursor", source)
 	})
 	t.Run("what is deleted between two pages does not shift them", func(t *testing.T) {
-		r := w.call("GET", "/plugin-integrations/"+i+"/connections", "")
-		first := r.doc["data"].([]any)[0].(map[string]any)["id"].(string)
-		require.Equal(t, 204, w.call("DELETE", connection(i, first), "").status)
+		resp := r.call("GET", "/plugin-integrations/"+i+"/connections", "")
+		first := resp.doc["data"].([]any)[0].(map[string]any)["id"].(string)
+		require.Equal(t, 204, r.call("DELETE", connection(i, first), "").status)
 		rest := 0
-		for next, _ := r.at("links", "next").(string); next != ""; next, _ = r.at("links", "next").(string) {
-			r = w.call("GET", next, "")
-			rest += len(r.doc["data"].([]any))
+		for next, _ := resp.at("links", "next").(string); next != ""; next, _ = resp.at("links", "next").(string) {
+			resp = r.call("GET", next, "")
+			rest += len(resp.doc["data"].([]any))
 		}
 		assert.Equal(t, 5, rest)
 	})

@@ -18,13 +18,13 @@ func kinds(events []pbfake.Event) []pbfake.EventKind {
 }
 
 func TestJournalTellsTheStory(t *testing.T) {
-	w := newWorld(t)
-	i, e := w.integration(), w.entity()
-	_, before := w.fake.Journal(0, 0)
-	w.click(i, e, pbfake.Push)
-	w.call("PUT", connection(i, e), put(connected))
-	w.call("PUT", connection(i, e), put(`{"state":"done"}`))
-	events, last := w.fake.Journal(before, 100)
+	r := newRig(t)
+	i, e := r.integration(), r.entity()
+	_, before := r.fake.Journal(0, 0)
+	r.click(i, e, pbfake.Push)
+	r.call("PUT", connection(i, e), put(connected))
+	r.call("PUT", connection(i, e), put(`{"state":"done"}`))
+	events, last := r.fake.Journal(before, 100)
 	assert.Equal(t, []pbfake.EventKind{pbfake.EventClick, pbfake.EventAnswer, pbfake.EventWrite, pbfake.EventWrite, pbfake.EventRefused}, kinds(events))
 	assert.Equal(t, before+5, last)
 	click, answer, write, putEvent, refused := events[0], events[1], events[2], events[3], events[4]
@@ -46,24 +46,24 @@ func TestJournalTellsTheStory(t *testing.T) {
 }
 
 func TestJournalIsBounded(t *testing.T) {
-	w := newWorld(t, func(o *pbfake.Options) { o.JournalSize = 4 })
+	r := newRig(t, func(o *pbfake.Options) { o.JournalSize = 4 })
 	for range 10 {
-		w.entity()
+		r.entity()
 	}
-	events, last := w.fake.Journal(0, 100)
+	events, last := r.fake.Journal(0, 100)
 	require.Len(t, events, 4)
 	assert.Equal(t, uint64(10), last)
 	assert.Equal(t, uint64(7), events[0].Seq)
-	events, _ = w.fake.Journal(8, 1)
+	events, _ = r.fake.Journal(8, 1)
 	require.Len(t, events, 1)
 	assert.Equal(t, uint64(9), events[0].Seq)
 }
 
 func TestSubscribe(t *testing.T) {
-	w := newWorld(t)
-	live, cancel := w.fake.Subscribe()
-	slow, _ := w.fake.Subscribe()
-	w.entity()
+	r := newRig(t)
+	live, cancel := r.fake.Subscribe()
+	slow, _ := r.fake.Subscribe()
+	r.entity()
 	assert.Equal(t, pbfake.EventSettings, (<-live).Kind)
 	cancel()
 	cancel() // twice is once
@@ -71,7 +71,7 @@ func TestSubscribe(t *testing.T) {
 	assert.False(t, open)
 
 	for range 600 {
-		w.entity()
+		r.entity()
 	}
 	n := 0
 	for range slow { // ends: the channel was closed
@@ -79,22 +79,22 @@ func TestSubscribe(t *testing.T) {
 	}
 	assert.Less(t, n, 600, "a slow subscriber is dropped")
 
-	last, _ := w.fake.Subscribe()
-	w.fake.Close()
+	last, _ := r.fake.Subscribe()
+	r.fake.Close()
 	_, open = <-last
 	assert.False(t, open)
 }
 
 func TestCounters(t *testing.T) {
-	w := newWorld(t)
-	i, e := w.integration(), w.entity()
-	w.call("PUT", connection(i, e), put(connected))
-	w.call("PUT", connection(i, e), put(`{}`))
-	w.call("GET", "/entities/"+e, "")
-	w.click(i, e, pbfake.Push)
-	assert.Equal(t, map[string]int{"createPluginIntegration": 1, "updatePluginIntegrationConnectionState": 2, "getEntity": 1, pbfake.OpProbe: 1, pbfake.OpClick: 1}, w.fake.Calls())
-	assert.Equal(t, map[string]int{"updatePluginIntegrationConnectionState": 2, pbfake.OpClick: 1}, w.fake.ConnectionCalls(i, e))
-	assert.Equal(t, map[string]int{"getEntity": 1}, w.fake.ConnectionCalls("", e))
-	w.fake.ResetCalls()
-	assert.Empty(t, w.fake.Calls())
+	r := newRig(t)
+	i, e := r.integration(), r.entity()
+	r.call("PUT", connection(i, e), put(connected))
+	r.call("PUT", connection(i, e), put(`{}`))
+	r.call("GET", "/entities/"+e, "")
+	r.click(i, e, pbfake.Push)
+	assert.Equal(t, map[string]int{"createPluginIntegration": 1, "updatePluginIntegrationConnectionState": 2, "getEntity": 1, pbfake.OpProbe: 1, pbfake.OpClick: 1}, r.fake.Calls())
+	assert.Equal(t, map[string]int{"updatePluginIntegrationConnectionState": 2, pbfake.OpClick: 1}, r.fake.ConnectionCalls(i, e))
+	assert.Equal(t, map[string]int{"getEntity": 1}, r.fake.ConnectionCalls("", e))
+	r.fake.ResetCalls()
+	assert.Empty(t, r.fake.Calls())
 }

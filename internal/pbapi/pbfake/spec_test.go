@@ -230,10 +230,10 @@ func (s *spec) acceptsBody(op map[string]any, body string) bool {
 
 func TestRepliesAreAsPublished(t *testing.T) {
 	integrations, entities := loadSpec(t, "plugin-integrations.openapi.json"), loadSpec(t, "entities.openapi.json")
-	w := newWorld(t, func(o *pbfake.Options) { o.PageSize = 5 })
-	w.fake.Seed(60)
-	i, e := w.integration(), w.entity()
-	other := w.integration()
+	r := newRig(t, func(o *pbfake.Options) { o.PageSize = 5 })
+	r.fake.Seed(60)
+	i, e := r.integration(), r.entity()
+	other := r.integration()
 	conn := "/plugin-integrations/" + i + "/connections"
 	calls := []struct{ method, path, body string }{
 		{"POST", "/plugin-integrations", createBody("Another")},
@@ -248,7 +248,7 @@ func TestRepliesAreAsPublished(t *testing.T) {
 		{"GET", "/entities", ""}, {"GET", "/entities?fields[]=all", ""}, {"POST", "/entities/search", `{"data":{}}`},
 		{"GET", "/entities/configurations", ""}, {"GET", "/entities/configurations/feature", ""},
 	}
-	for _, seeded := range w.fake.Entities() {
+	for _, seeded := range r.fake.Entities() {
 		calls = append(calls, struct{ method, path, body string }{"GET", "/entities/" + seeded.ID, ""},
 			struct{ method, path, body string }{"GET", "/entities/" + seeded.ID + "/relationships", ""})
 	}
@@ -262,14 +262,14 @@ func TestRepliesAreAsPublished(t *testing.T) {
 		if strings.HasPrefix(c.path, "/entities") {
 			s = entities
 		}
-		s.conforms(t, c.method, c.path, w.call(c.method, c.path, c.body))
+		s.conforms(t, c.method, c.path, r.call(c.method, c.path, c.body))
 	}
 	for _, refused := range []string{"", "Bearer nobody"} {
-		integrations.conforms(t, "GET", "/plugin-integrations", w.call("GET", "/plugin-integrations", "", "Authorization", refused))
+		integrations.conforms(t, "GET", "/plugin-integrations", r.call("GET", "/plugin-integrations", "", "Authorization", refused))
 	}
-	w.fake.SetRateLimit(1)
-	w.call("GET", "/plugin-integrations", "")
-	limited := w.call("GET", "/plugin-integrations", "")
+	r.fake.SetRateLimit(1)
+	r.call("GET", "/plugin-integrations", "")
+	limited := r.call("GET", "/plugin-integrations", "")
 	assert.Equal(t, http.StatusTooManyRequests, limited.status)
 	integrations.conforms(t, "GET", "/plugin-integrations", limited)
 }
@@ -277,12 +277,12 @@ func TestRepliesAreAsPublished(t *testing.T) {
 func TestNotificationIsAsPublished(t *testing.T) {
 	s := loadSpec(t, "plugin-integrations.openapi.json")
 	callback := s.operation("POST", "/plugin-integrations")["callbacks"].(map[string]any)["actionCallback"].(map[string]any)["{$request.body#/data/fields/action/url}"].(map[string]any)["post"].(map[string]any)
-	w := newWorld(t)
-	i, e := w.integration(), w.entity()
+	r := newRig(t)
+	i, e := r.integration(), r.entity()
 	for _, trigger := range []pbfake.Trigger{pbfake.Push, pbfake.Unlink, pbfake.Dismiss} {
-		w.click(i, e, trigger)
+		r.click(i, e, trigger)
 	}
-	for _, got := range w.plugin.requests("POST") {
+	for _, got := range r.plugin.requests("POST") {
 		assert.True(t, s.acceptsBody(callback, got.body), got.body)
 	}
 }
@@ -291,8 +291,8 @@ func TestNotificationIsAsPublished(t *testing.T) {
 // more (unknown fields, addresses that are not public).
 func TestAsStrictAsPublished(t *testing.T) {
 	s := loadSpec(t, "plugin-integrations.openapi.json")
-	w := newWorld(t)
-	i, e := w.integration(), w.entity()
+	r := newRig(t)
+	i, e := r.integration(), r.entity()
 	valid := []struct{ method, path, body string }{
 		{"POST", "/plugin-integrations", createBody("Engineering")},
 		{"PATCH", "/plugin-integrations/" + i, create(`"name":"x","integrationStatus":"enabled","initialState":{"label":"Go"},` + actionField)},
@@ -305,7 +305,7 @@ func TestAsStrictAsPublished(t *testing.T) {
 	for _, v := range valid {
 		op := s.operation(v.method, v.path)
 		require.True(t, s.acceptsBody(op, v.body), v.body)
-		require.Less(t, w.call(v.method, v.path, v.body).status, 300, v.body)
+		require.Less(t, r.call(v.method, v.path, v.body).status, 300, v.body)
 		var doc any
 		require.NoError(t, json.Unmarshal([]byte(v.body), &doc))
 		mutate(doc, func() {
@@ -313,8 +313,8 @@ func TestAsStrictAsPublished(t *testing.T) {
 			require.NoError(t, err)
 			if !s.acceptsBody(op, string(raw)) {
 				refused++
-				r := w.call(v.method, v.path, string(raw))
-				assert.Contains(t, []int{400, 422}, r.status, string(raw))
+				resp := r.call(v.method, v.path, string(raw))
+				assert.Contains(t, []int{400, 422}, resp.status, string(raw))
 			}
 		})
 	}

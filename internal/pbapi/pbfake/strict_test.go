@@ -112,54 +112,54 @@ func strictCases() []strictCase {
 }
 
 func TestStrict(t *testing.T) {
-	w := newWorld(t)
-	i, e := w.integration(), w.entity()
+	r := newRig(t)
+	i, e := r.integration(), r.entity()
 	for _, tc := range strictCases() {
 		t.Run(tc.name, func(t *testing.T) {
-			r := w.call(tc.method, strings.NewReplacer("{i}", i, "{e}", e).Replace(tc.path), tc.body)
-			assert.Equal(t, tc.status, r.status, r.raw)
-			code, source := r.problem()
+			resp := r.call(tc.method, strings.NewReplacer("{i}", i, "{e}", e).Replace(tc.path), tc.body)
+			assert.Equal(t, tc.status, resp.status, resp.raw)
+			code, source := resp.problem()
 			assert.Equal(t, tc.code, code)
 			assert.Equal(t, tc.source, source)
-			assert.NotEmpty(t, r.doc["id"])
+			assert.NotEmpty(t, resp.doc["id"])
 		})
 	}
-	assert.Equal(t, pbfake.StateInitial, w.fake.State(i, e).Name, "no refused request wrote anything")
-	assert.Len(t, w.fake.Integrations(), 1)
-	assert.Len(t, w.plugin.requests("GET"), 1, "no refused request was probed")
+	assert.Equal(t, pbfake.StateInitial, r.fake.State(i, e).Name, "no refused request wrote anything")
+	assert.Len(t, r.fake.Integrations(), 1)
+	assert.Len(t, r.plugin.requests("GET"), 1, "no refused request was probed")
 }
 
 func TestStrictContentType(t *testing.T) {
-	w := newWorld(t)
+	r := newRig(t)
 	for _, given := range []string{"text/plain", "", "application/x-www-form-urlencoded", "application/json;;"} {
-		r := w.call("POST", "/plugin-integrations", createBody("E"), "Content-Type", given)
-		code, _ := r.problem()
-		assert.Equal(t, 400, r.status, given)
+		resp := r.call("POST", "/plugin-integrations", createBody("E"), "Content-Type", given)
+		code, _ := resp.problem()
+		assert.Equal(t, 400, resp.status, given)
 		assert.Equal(t, "request.malformed", code)
 	}
-	r := w.call("POST", "/plugin-integrations", createBody("E"), "Content-Type", "application/json; charset=utf-8")
-	assert.Equal(t, 201, r.status)
+	resp := r.call("POST", "/plugin-integrations", createBody("E"), "Content-Type", "application/json; charset=utf-8")
+	assert.Equal(t, 201, resp.status)
 }
 
 func TestLengthsCountCharacters(t *testing.T) {
-	w := newWorld(t)
-	i, e := w.integration(), w.entity()
+	r := newRig(t)
+	i, e := r.integration(), r.entity()
 	body := put(fmt.Sprintf(`{"state":"connected","label":%q,"hoverLabel":%q,"tooltip":%q,"color":"red","targetUrl":"https://t.example/1"}`,
 		strings.Repeat("🚀", 20), strings.Repeat("日", 20), strings.Repeat("é", 50)))
-	r := w.call("PUT", connection(i, e), body)
-	assert.Equal(t, 200, r.status, r.raw)
-	assert.Equal(t, strings.Repeat("🚀", 20), w.fake.State(i, e).Label)
+	resp := r.call("PUT", connection(i, e), body)
+	assert.Equal(t, 200, resp.status, resp.raw)
+	assert.Equal(t, strings.Repeat("🚀", 20), r.fake.State(i, e).Label)
 }
 
 func TestSeveralProblemsAtOnce(t *testing.T) {
-	w := newWorld(t)
-	r := w.call("POST", "/plugin-integrations", create(`"type":"","name":"","initialState":{"label":""},`+actionField))
-	require.Equal(t, 422, r.status)
-	assert.Len(t, r.doc["errors"], 3)
+	r := newRig(t)
+	resp := r.call("POST", "/plugin-integrations", create(`"type":"","name":"","initialState":{"label":""},`+actionField))
+	require.Equal(t, 422, resp.status)
+	assert.Len(t, resp.doc["errors"], 3)
 }
 
 func TestAuthentication(t *testing.T) {
-	w := newWorld(t, func(o *pbfake.Options) {
+	r := newRig(t, func(o *pbfake.Options) {
 		o.Tokens = append(o.Tokens,
 			pbfake.Token{Value: "reader", Scopes: []string{"plugin-integrations:read", "entities:read"}},
 			pbfake.Token{Value: "app-1", App: "one"}, pbfake.Token{Value: "app-2", App: "two"})
@@ -177,30 +177,30 @@ func TestAuthentication(t *testing.T) {
 	}
 	for _, tc := range cases {
 		t.Run(tc.name, func(t *testing.T) {
-			r := w.call(tc.method, tc.path, tc.body, "Authorization", tc.header)
-			code, _ := r.problem()
-			assert.Equal(t, tc.status, r.status, r.raw)
+			resp := r.call(tc.method, tc.path, tc.body, "Authorization", tc.header)
+			code, _ := resp.problem()
+			assert.Equal(t, tc.status, resp.status, resp.raw)
 			assert.Equal(t, tc.code, code)
 		})
 	}
 
 	t.Run("an application sees its own", func(t *testing.T) {
-		r := w.call("POST", "/plugin-integrations", createBody("App one"), "Authorization", "Bearer app-1")
-		path := "/plugin-integrations/" + r.at("data", "id").(string)
-		assert.Equal(t, 200, w.call("GET", path, "", "Authorization", "Bearer app-1").status)
-		assert.Equal(t, 404, w.call("GET", path, "", "Authorization", "Bearer app-2").status)
-		assert.Equal(t, 200, w.call("GET", path, "").status, "an API token sees all")
-		assert.Empty(t, w.call("GET", "/plugin-integrations", "", "Authorization", "Bearer app-2").doc["data"])
+		resp := r.call("POST", "/plugin-integrations", createBody("App one"), "Authorization", "Bearer app-1")
+		path := "/plugin-integrations/" + resp.at("data", "id").(string)
+		assert.Equal(t, 200, r.call("GET", path, "", "Authorization", "Bearer app-1").status)
+		assert.Equal(t, 404, r.call("GET", path, "", "Authorization", "Bearer app-2").status)
+		assert.Equal(t, 200, r.call("GET", path, "").status, "an API token sees all")
+		assert.Empty(t, r.call("GET", "/plugin-integrations", "", "Authorization", "Bearer app-2").doc["data"])
 	})
 	t.Run("revoked", func(t *testing.T) {
-		w.fake.RevokeToken("reader")
-		assert.Equal(t, 401, w.call("GET", "/plugin-integrations", "", "Authorization", "Bearer reader").status)
+		r.fake.RevokeToken("reader")
+		assert.Equal(t, 401, r.call("GET", "/plugin-integrations", "", "Authorization", "Bearer reader").status)
 	})
 	t.Run("personal data needs a scope", func(t *testing.T) {
-		w.fake.AddToken(pbfake.Token{Value: "reader", Scopes: []string{"entities:read"}})
-		e, err := w.fake.AddEntity(pbfake.Entity{Type: "feature", Fields: map[string]any{"name": "x", "owner": map[string]any{"id": nowhere, "email": "a@b.example"}}})
+		r.fake.AddToken(pbfake.Token{Value: "reader", Scopes: []string{"entities:read"}})
+		e, err := r.fake.AddEntity(pbfake.Entity{Type: "feature", Fields: map[string]any{"name": "x", "owner": map[string]any{"id": nowhere, "email": "a@b.example"}}})
 		require.NoError(t, err)
-		assert.Equal(t, "[redacted]", w.call("GET", "/entities/"+e.ID, "", "Authorization", "Bearer reader").at("data", "fields", "owner", "email"))
-		assert.Equal(t, "a@b.example", w.call("GET", "/entities/"+e.ID, "").at("data", "fields", "owner", "email"))
+		assert.Equal(t, "[redacted]", r.call("GET", "/entities/"+e.ID, "", "Authorization", "Bearer reader").at("data", "fields", "owner", "email"))
+		assert.Equal(t, "a@b.example", r.call("GET", "/entities/"+e.ID, "").at("data", "fields", "owner", "email"))
 	})
 }

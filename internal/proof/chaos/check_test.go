@@ -14,27 +14,27 @@ import (
 
 var noon = time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)
 
-// scene is the books of one button, which the cases spoil.
-type scene struct{ books }
+// rig is the books of one button, which the cases spoil.
+type rig struct{ books }
 
 // at makes a click that is answered after 10 ms.
-func (s *scene) click(second float64, t pbfake.Trigger, failure string) {
+func (r *rig) click(second float64, t pbfake.Trigger, failure string) {
 	start := noon.Add(time.Duration(second * float64(time.Second)))
 	a := stage.Answer{Status: 200}
 	if failure != "" {
 		a = stage.Answer{Failure: failure}
 	}
-	s.Clicks = append(s.Clicks, clicked{click: click{Trigger: t}, Start: start, End: start.Add(10 * time.Millisecond), Answer: a})
+	r.Clicks = append(r.Clicks, clicked{click: click{Trigger: t}, Start: start, End: start.Add(10 * time.Millisecond), Answer: a})
 }
 
-func (s *scene) issue(id string, epoch int, status string, comments ...string) {
+func (r *rig) issue(id string, epoch int, status string, comments ...string) {
 	marker := string(connections.MarkerFor(connections.Key{Integration: "own", Entity: "entity"}, epoch))
-	s.Issues = append(s.Issues, memtarget.Record{ID: id, Key: "K-" + id, Project: project(2), Marker: marker, Status: status, Comments: comments})
-	s.Creates = append(s.Creates, memtarget.Entry{IssueID: id, Marker: marker})
+	r.Issues = append(r.Issues, memtarget.Record{ID: id, Key: "K-" + id, Project: project(2), Marker: marker, Status: status, Comments: comments})
+	r.Creates = append(r.Creates, memtarget.Entry{IssueID: id, Marker: marker})
 }
 
-func (s *scene) show(state pbfake.State) {
-	s.Shown = []pbfake.Connection{{IntegrationID: "pb", EntityID: "entity", State: state}}
+func (r *rig) show(state pbfake.State) {
+	r.Shown = []pbfake.Connection{{IntegrationID: "pb", EntityID: "entity", State: state}}
 }
 
 func connectedTo(id string) pbfake.State {
@@ -44,102 +44,102 @@ func connectedTo(id string) pbfake.State {
 func TestCheck(t *testing.T) {
 	ownError := pbfake.State{Name: pbfake.StateError, Message: "Something went wrong. Please try again later."}
 	for name, c := range map[string]struct {
-		arrange func(s *scene)
+		arrange func(r *rig)
 		want    []string
 	}{
-		"one push, one issue": {func(s *scene) {
-			s.click(0, pbfake.Push, "")
-			s.issue("1", 1, "Open")
-			s.show(connectedTo("1"))
+		"one push, one issue": {func(r *rig) {
+			r.click(0, pbfake.Push, "")
+			r.issue("1", 1, "Open")
+			r.show(connectedTo("1"))
 		}, nil},
-		"two creates for one marker": {func(s *scene) {
-			s.click(0, pbfake.Push, "")
-			s.issue("1", 1, "Open")
-			s.issue("2", 1, "Done")
-			s.show(connectedTo("1"))
+		"two creates for one marker": {func(r *rig) {
+			r.click(0, pbfake.Push, "")
+			r.issue("1", 1, "Open")
+			r.issue("2", 1, "Done")
+			r.show(connectedTo("1"))
 		}, []string{duplicates}},
-		"a second issue without an unlink": {func(s *scene) {
-			s.click(0, pbfake.Push, "")
-			s.issue("1", 1, "Open")
-			s.issue("2", 2, "Open")
-			s.show(connectedTo("1"))
+		"a second issue without an unlink": {func(r *rig) {
+			r.click(0, pbfake.Push, "")
+			r.issue("1", 1, "Open")
+			r.issue("2", 2, "Open")
+			r.show(connectedTo("1"))
 		}, []string{stranger}},
-		"in progress": {func(s *scene) {
-			s.click(0, pbfake.Push, "")
-			s.show(pbfake.State{Name: pbfake.StateProgress})
+		"in progress": {func(r *rig) {
+			r.click(0, pbfake.Push, "")
+			r.show(pbfake.State{Name: pbfake.StateProgress})
 		}, []string{stuck}},
-		"connected to an issue of another button": {func(s *scene) {
-			s.click(0, pbfake.Push, "")
-			s.show(connectedTo("99"))
+		"connected to an issue of another button": {func(r *rig) {
+			r.click(0, pbfake.Push, "")
+			r.show(connectedTo("99"))
 		}, []string{wrong}},
-		"connected to a closed duplicate": {func(s *scene) {
-			s.click(0, pbfake.Push, "")
-			s.issue("1", 1, "Done")
-			s.show(connectedTo("1"))
+		"connected to a closed duplicate": {func(r *rig) {
+			r.click(0, pbfake.Push, "")
+			r.issue("1", 1, "Done")
+			r.show(connectedTo("1"))
 		}, []string{wrong}},
-		"connected to the issue before the unlink": {func(s *scene) {
-			s.click(0, pbfake.Push, "")
-			s.click(1, pbfake.Unlink, "")
-			s.click(2, pbfake.Push, "")
-			s.issue("1", 1, "Done", "unlinked")
-			s.issue("2", 2, "Open")
-			s.show(connectedTo("1"))
+		"connected to the issue before the unlink": {func(r *rig) {
+			r.click(0, pbfake.Push, "")
+			r.click(1, pbfake.Unlink, "")
+			r.click(2, pbfake.Push, "")
+			r.issue("1", 1, "Done", "unlinked")
+			r.issue("2", 2, "Open")
+			r.show(connectedTo("1"))
 		}, []string{wrong}},
-		"an error without a sentence": {func(s *scene) {
-			s.click(0, pbfake.Push, "")
-			s.show(pbfake.State{Name: pbfake.StateError})
+		"an error without a sentence": {func(r *rig) {
+			r.click(0, pbfake.Push, "")
+			r.show(pbfake.State{Name: pbfake.StateError})
 		}, []string{wrong}},
-		"a push that nothing came of": {func(s *scene) { s.click(0, pbfake.Push, "") }, []string{lost}},
-		"connected after an unlink": {func(s *scene) {
-			s.click(0, pbfake.Push, "")
-			s.click(1, pbfake.Unlink, "")
-			s.issue("1", 1, "Open")
-			s.show(connectedTo("1"))
+		"a push that nothing came of": {func(r *rig) { r.click(0, pbfake.Push, "") }, []string{lost}},
+		"connected after an unlink": {func(r *rig) {
+			r.click(0, pbfake.Push, "")
+			r.click(1, pbfake.Unlink, "")
+			r.issue("1", 1, "Open")
+			r.show(connectedTo("1"))
 		}, []string{wrong}},
-		"a click that overlaps may be first or last": {func(s *scene) {
-			s.click(0, pbfake.Push, "")
-			s.click(0.005, pbfake.Unlink, "")
-			s.issue("1", 1, "Open")
-			s.show(connectedTo("1"))
+		"a click that overlaps may be first or last": {func(r *rig) {
+			r.click(0, pbfake.Push, "")
+			r.click(0.005, pbfake.Unlink, "")
+			r.issue("1", 1, "Open")
+			r.show(connectedTo("1"))
 		}, nil},
-		"a click without an answer may be taken or not": {func(s *scene) {
-			s.click(0, pbfake.Push, "")
-			s.click(5, pbfake.Unlink, "no answer")
-			s.issue("1", 1, "Open")
-			s.show(connectedTo("1"))
+		"a click without an answer may be taken or not": {func(r *rig) {
+			r.click(0, pbfake.Push, "")
+			r.click(5, pbfake.Unlink, "no answer")
+			r.issue("1", 1, "Open")
+			r.show(connectedTo("1"))
 		}, nil},
-		"a click in a frozen process may be taken later": {func(s *scene) {
-			s.click(0, pbfake.Push, "no answer")
-			s.click(20, pbfake.Unlink, "")
-			s.Happened = []happening{{Kind: freezeAPI, At: noon.Add(-time.Second), Back: noon.Add(39 * time.Second)}}
-			s.issue("1", 1, "Open")
-			s.show(connectedTo("1"))
+		"a click in a frozen process may be taken later": {func(r *rig) {
+			r.click(0, pbfake.Push, "no answer")
+			r.click(20, pbfake.Unlink, "")
+			r.Happened = []happening{{Kind: freezeAPI, At: noon.Add(-time.Second), Back: noon.Add(39 * time.Second)}}
+			r.issue("1", 1, "Open")
+			r.show(connectedTo("1"))
 		}, nil},
-		"Productboard's own error, which the plugin cannot know of": {func(s *scene) {
-			s.click(0, pbfake.Push, "no answer")
-			s.show(ownError)
+		"Productboard's own error, which the plugin cannot know of": {func(r *rig) {
+			r.click(0, pbfake.Push, "no answer")
+			r.show(ownError)
 		}, nil},
-		"Productboard's own error, although the push was taken": {func(s *scene) {
-			s.click(0, pbfake.Push, "no answer")
-			s.Taken = map[connections.Key][]taking{{Tenant: "t", Integration: "own", Entity: "entity"}: {{noon.Add(time.Millisecond), pbfake.Push}}}
-			s.show(ownError)
+		"Productboard's own error, although the push was taken": {func(r *rig) {
+			r.click(0, pbfake.Push, "no answer")
+			r.Taken = map[connections.Key][]taking{{Tenant: "t", Integration: "own", Entity: "entity"}: {{noon.Add(time.Millisecond), pbfake.Push}}}
+			r.show(ownError)
 		}, []string{wrong}},
-		"an unlinked issue that was not closed": {func(s *scene) {
-			s.click(0, pbfake.Push, "")
-			s.click(1, pbfake.Unlink, "")
-			s.issue("1", 1, "Open")
+		"an unlinked issue that was not closed": {func(r *rig) {
+			r.click(0, pbfake.Push, "")
+			r.click(1, pbfake.Unlink, "")
+			r.issue("1", 1, "Open")
 		}, []string{untreated}},
-		"an unlinked issue that was closed": {func(s *scene) {
-			s.click(0, pbfake.Push, "")
-			s.click(1, pbfake.Unlink, "")
-			s.issue("1", 1, "Done", "It was unlinked.")
+		"an unlinked issue that was closed": {func(r *rig) {
+			r.click(0, pbfake.Push, "")
+			r.click(1, pbfake.Unlink, "")
+			r.issue("1", 1, "Done", "It was unlinked.")
 		}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := &scene{books{Plan: plan{Buttons: []button{{2, 0}}}, Integrations: []string{"x", "x", "pb"}, Own: []string{"x", "x", "own"}, Tenants: []string{"t", "t", "t"}, Entities: []string{"entity"}}}
-			c.arrange(s)
+			r := &rig{books{Plan: plan{Buttons: []button{{2, 0}}}, Integrations: []string{"x", "x", "pb"}, Own: []string{"x", "x", "own"}, Tenants: []string{"t", "t", "t"}, Entities: []string{"entity"}}}
+			c.arrange(r)
 			var got []string
-			for _, v := range s.check() {
+			for _, v := range r.check() {
 				got = append(got, v.Kind)
 			}
 			require.Equal(t, c.want, got)

@@ -19,8 +19,9 @@ import (
 	"pushbutton/internal/tenants/register"
 )
 
-// world is a day that passes by hand, with integrations whose trackers tell.
-type world struct {
+// rig has a clock that the test moves, and integrations whose trackers say when
+// a credential ends.
+type rig struct {
 	now    time.Time
 	all    []tenants.Integration
 	broken error
@@ -32,21 +33,21 @@ type world struct {
 	log    bytes.Buffer
 }
 
-func (w *world) SetExpiry(_ context.Context, in tenants.Integration, _ fault.Side, at time.Time) (bool, error) {
-	w.stored[in.ID] = at
+func (r *rig) SetExpiry(_ context.Context, in tenants.Integration, _ fault.Side, at time.Time) (bool, error) {
+	r.stored[in.ID] = at
 	return true, nil
 }
 
-func (w *world) watcher() *expiry.Watcher {
-	return expiry.NewWatcher(w, w, register.ExpiryNote, &expiry.Options{Now: func() time.Time { return w.now }, Log: slog.New(slog.NewTextHandler(&w.log, nil))})
+func (r *rig) watcher() *expiry.Watcher {
+	return expiry.NewWatcher(r, r, register.ExpiryNote, &expiry.Options{Now: func() time.Time { return r.now }, Log: slog.New(slog.NewTextHandler(&r.log, nil))})
 }
 
-func (w *world) All(context.Context) iter.Seq2[tenants.Integration, error] {
+func (r *rig) All(context.Context) iter.Seq2[tenants.Integration, error] {
 	return func(yield func(tenants.Integration, error) bool) {
-		if w.broken != nil && !yield(tenants.Integration{Tenant: "broken"}, w.broken) {
+		if r.broken != nil && !yield(tenants.Integration{Tenant: "broken"}, r.broken) {
 			return
 		}
-		for _, in := range w.all {
+		for _, in := range r.all {
 			if !yield(in, nil) {
 				return
 			}
@@ -54,39 +55,39 @@ func (w *world) All(context.Context) iter.Seq2[tenants.Integration, error] {
 	}
 }
 
-func (w *world) Sides(in tenants.Integration) []fault.Side {
+func (r *rig) Sides(in tenants.Integration) []fault.Side {
 	if in.Target.Type == "redmine" {
 		return nil
 	}
 	return []fault.Side{fault.SideTracker}
 }
 
-func (w *world) Ask(_ context.Context, in tenants.Integration, _ fault.Side) (time.Time, error) {
-	w.asked = append(w.asked, in.ID)
-	return w.ends[in.ID], w.fails[in.ID]
+func (r *rig) Ask(_ context.Context, in tenants.Integration, _ fault.Side) (time.Time, error) {
+	r.asked = append(r.asked, in.ID)
+	return r.ends[in.ID], r.fails[in.ID]
 }
 
-func (w *world) Claim(_ context.Context, in tenants.Integration) bool {
-	if last, ok := w.claims[in.ID]; ok && w.now.Sub(last) < 24*time.Hour {
+func (r *rig) Claim(_ context.Context, in tenants.Integration) bool {
+	if last, ok := r.claims[in.ID]; ok && r.now.Sub(last) < 24*time.Hour {
 		return false
 	}
-	w.claims[in.ID] = w.now
+	r.claims[in.ID] = r.now
 	return true
 }
 
-func newWorld(ids ...string) *world {
-	w := &world{now: time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC), ends: map[string]time.Time{}, fails: map[string]error{},
+func newRig(ids ...string) *rig {
+	r := &rig{now: time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC), ends: map[string]time.Time{}, fails: map[string]error{},
 		claims: map[string]time.Time{}, stored: map[string]time.Time{}}
 	for _, id := range ids {
-		w.all = append(w.all, tenants.Integration{ID: id, Tenant: "acme", Name: id, Target: tenants.TargetConfig{Type: "github"}})
+		r.all = append(r.all, tenants.Integration{ID: id, Tenant: "acme", Name: id, Target: tenants.TargetConfig{Type: "github"}})
 	}
-	return w
+	return r
 }
 
 // warnings counts the log's warnings about an integration.
-func (w *world) warnings(id string) int {
+func (r *rig) warnings(id string) int {
 	n := 0
-	for line := range strings.Lines(w.log.String()) {
+	for line := range strings.Lines(r.log.String()) {
 		if strings.Contains(line, "level=WARN") && strings.Contains(line, "integration="+id) {
 			n++
 		}
@@ -95,58 +96,58 @@ func (w *world) warnings(id string) int {
 }
 
 func TestWarnsOnceADayFrom14DaysAhead(t *testing.T) {
-	w := newWorld("ending", "lasting", "endless")
-	w.ends["ending"] = w.now.Add(20 * 24 * time.Hour)
-	w.ends["lasting"] = w.now.Add(300 * 24 * time.Hour)
-	watcher := w.watcher()
+	r := newRig("ending", "lasting", "endless")
+	r.ends["ending"] = r.now.Add(20 * 24 * time.Hour)
+	r.ends["lasting"] = r.now.Add(300 * 24 * time.Hour)
+	watcher := r.watcher()
 	for hour := range 24 * 22 {
-		w.now = time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC).Add(time.Duration(hour) * time.Hour)
+		r.now = time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC).Add(time.Duration(hour) * time.Hour)
 		watcher.Pass(t.Context())
 		day := hour / 24
-		require.Equal(t, max(day-5, 0), w.warnings("ending"), "hour %d", hour)
+		require.Equal(t, max(day-5, 0), r.warnings("ending"), "hour %d", hour)
 	}
-	require.Zero(t, w.warnings("lasting"))
-	require.Zero(t, w.warnings("endless"))
-	require.Equal(t, w.ends["ending"], w.stored["ending"])
-	require.Len(t, w.asked, 3*22, "each once a day")
-	require.Contains(t, w.log.String(), "The credential for GitHub, GitHub Enterprise Server ends on 2026-12-21 00:00 UTC, in 14 days. Make a new one")
+	require.Zero(t, r.warnings("lasting"))
+	require.Zero(t, r.warnings("endless"))
+	require.Equal(t, r.ends["ending"], r.stored["ending"])
+	require.Len(t, r.asked, 3*22, "each once a day")
+	require.Contains(t, r.log.String(), "The credential for GitHub, GitHub Enterprise Server ends on 2026-12-21 00:00 UTC, in 14 days. Make a new one")
 }
 
 func TestAsksNobodyWhoCannotTell(t *testing.T) {
-	w := newWorld("redmine", "deleting", "dead", "other side", "well")
-	w.all[0].Target.Type = "redmine"
-	w.all[1].Deleting = w.now
-	w.all[2].Reconnect = &tenants.Reconnect{Side: fault.SideTracker}
-	w.all[3].Reconnect = &tenants.Reconnect{Side: fault.SideProductboard}
-	w.broken = errors.New("a record that cannot be opened")
-	w.watcher().Pass(t.Context())
-	require.Equal(t, []string{"other side", "well"}, w.asked)
-	require.Contains(t, w.log.String(), "cannot be opened")
+	r := newRig("redmine", "deleting", "dead", "other side", "well")
+	r.all[0].Target.Type = "redmine"
+	r.all[1].Deleting = r.now
+	r.all[2].Reconnect = &tenants.Reconnect{Side: fault.SideTracker}
+	r.all[3].Reconnect = &tenants.Reconnect{Side: fault.SideProductboard}
+	r.broken = errors.New("a record that cannot be opened")
+	r.watcher().Pass(t.Context())
+	require.Equal(t, []string{"other side", "well"}, r.asked)
+	require.Contains(t, r.log.String(), "cannot be opened")
 }
 
 // A tracker that does not answer hides no date that is known.
 func TestWarnsOfWhatWasKnown(t *testing.T) {
-	w := newWorld("down")
-	w.all[0].SetExpiry(fault.SideTracker, w.now.Add(time.Hour))
-	w.fails["down"] = errors.New("no answer")
-	w.watcher().Pass(t.Context())
-	require.Equal(t, 1, w.warnings("down"))
-	require.Empty(t, w.stored)
+	r := newRig("down")
+	r.all[0].SetExpiry(fault.SideTracker, r.now.Add(time.Hour))
+	r.fails["down"] = errors.New("no answer")
+	r.watcher().Pass(t.Context())
+	require.Equal(t, 1, r.warnings("down"))
+	require.Empty(t, r.stored)
 }
 
 func TestAPassIsBounded(t *testing.T) {
-	w := newWorld()
+	r := newRig()
 	for i := range expiry.MaxAsked + 20 {
-		w.all = append(w.all, tenants.Integration{ID: strconv.Itoa(i), Target: tenants.TargetConfig{Type: "github"}})
+		r.all = append(r.all, tenants.Integration{ID: strconv.Itoa(i), Target: tenants.TargetConfig{Type: "github"}})
 	}
-	watcher := w.watcher()
+	watcher := r.watcher()
 	watcher.Pass(t.Context())
-	require.Len(t, w.asked, expiry.MaxAsked)
+	require.Len(t, r.asked, expiry.MaxAsked)
 	watcher.Pass(t.Context())
-	require.Len(t, w.asked, expiry.MaxAsked+20, "the others' turn comes with the next")
+	require.Len(t, r.asked, expiry.MaxAsked+20, "the others' turn comes with the next")
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
-	w.now = w.now.Add(48 * time.Hour)
+	r.now = r.now.Add(48 * time.Hour)
 	watcher.Pass(ended)
-	require.Len(t, w.asked, expiry.MaxAsked+20)
+	require.Len(t, r.asked, expiry.MaxAsked+20)
 }

@@ -15,11 +15,11 @@ import (
 )
 
 // ends makes the tracker tell when its credential ends.
-func (w *world) ends(at time.Time) { w.checked.ExpiryKnown, w.checked.Expires = true, at }
+func (r *rig) ends(at time.Time) { r.checked.ExpiryKnown, r.checked.Expires = true, at }
 
-func expiryFindings(t *testing.T, w *world, id string) (levels []string, messages string) {
+func expiryFindings(t *testing.T, r *rig, id string) (levels []string, messages string) {
 	t.Helper()
-	found, err := w.reg.Check(t.Context(), "acme", id)
+	found, err := r.reg.Check(t.Context(), "acme", id)
 	require.NoError(t, err)
 	for _, f := range found {
 		if strings.Contains(f.Message, "ends on") || strings.Contains(f.Message, "ended on") || strings.Contains(f.Message, "good until") {
@@ -31,70 +31,70 @@ func expiryFindings(t *testing.T, w *world, id string) (levels []string, message
 
 // A check tells when the credential ends, warns 14 days ahead, and stores it.
 func TestCheckTellsTheEndOfACredential(t *testing.T) {
-	w := newWorld(t, redistest.Mini(t))
+	r := newRig(t, redistest.Mini(t))
 	now := time.Date(2026, 12, 1, 10, 0, 0, 0, time.UTC)
-	w.set(func(o *register.Options) { o.Now = func() time.Time { return now } })
-	w.tenant()
-	in := w.create("Engineering")
+	r.set(func(o *register.Options) { o.Now = func() time.Time { return now } })
+	r.tenant()
+	in := r.create("Engineering")
 	require.Empty(t, in.Expires)
-	levels, _ := expiryFindings(t, w, in.ID)
+	levels, _ := expiryFindings(t, r, in.ID)
 	require.Empty(t, levels, "nobody tells")
 
-	w.ends(now.Add(15 * 24 * time.Hour))
-	levels, messages := expiryFindings(t, w, in.ID)
+	r.ends(now.Add(15 * 24 * time.Hour))
+	levels, messages := expiryFindings(t, r, in.ID)
 	require.Equal(t, []string{"ok tracker "}, levels)
 	require.Contains(t, messages, "good until 2026-12-16 10:00 UTC")
-	require.Equal(t, now.Add(15*24*time.Hour), w.stored(in.ID).Expires[fault.SideTracker].At)
-	version := w.stored(in.ID).Version
+	require.Equal(t, now.Add(15*24*time.Hour), r.stored(in.ID).Expires[fault.SideTracker].At)
+	version := r.stored(in.ID).Version
 
 	now = now.Add(25 * time.Hour)
-	levels, messages = expiryFindings(t, w, in.ID)
+	levels, messages = expiryFindings(t, r, in.ID)
 	require.Equal(t, []string{"warning tracker target.credentials"}, levels)
 	require.Contains(t, messages, "ends on 2026-12-16 10:00 UTC, in 13 days. Make a new one there")
-	require.Equal(t, version, w.stored(in.ID).Version, "it was known")
+	require.Equal(t, version, r.stored(in.ID).Version, "it was known")
 
 	now = now.Add(13 * 24 * time.Hour)
-	_, messages = expiryFindings(t, w, in.ID)
+	_, messages = expiryFindings(t, r, in.ID)
 	require.Contains(t, messages, "in 23 hours")
 	now = now.Add(24 * time.Hour)
-	_, messages = expiryFindings(t, w, in.ID)
+	_, messages = expiryFindings(t, r, in.ID)
 	require.Contains(t, messages, "ended on 2026-12-16 10:00 UTC")
-	w.ends(time.Time{})
-	levels, _ = expiryFindings(t, w, in.ID)
+	r.ends(time.Time{})
+	levels, _ = expiryFindings(t, r, in.ID)
 	require.Empty(t, levels, "it has no end any more")
 }
 
 // What is changed keeps the end of a credential that stays, and learns that of
 // a new one.
 func TestEndOfACredentialThroughChanges(t *testing.T) {
-	w := newWorld(t, redistest.Mini(t))
-	w.tenant()
+	r := newRig(t, redistest.Mini(t))
+	r.tenant()
 	now := time.Now().UTC().Truncate(time.Second)
-	w.set(func(o *register.Options) { o.Now = func() time.Time { return now } })
+	r.set(func(o *register.Options) { o.Now = func() time.Time { return now } })
 	soon := now.Add(3 * 24 * time.Hour)
-	w.ends(soon)
-	in := w.create("Engineering")
-	end := func() time.Time { return w.stored(in.ID).Expires[fault.SideTracker].At }
+	r.ends(soon)
+	in := r.create("Engineering")
+	end := func() time.Time { return r.stored(in.ID).Expires[fault.SideTracker].At }
 	require.Equal(t, soon, end())
 	patch := func(change func(*tenants.Integration)) register.Result {
-		_, res, err := w.reg.Patch(t.Context(), "acme", in.ID, func(in *tenants.Integration) error { change(in); return nil })
+		_, res, err := r.reg.Patch(t.Context(), "acme", in.ID, func(in *tenants.Integration) error { change(in); return nil })
 		require.NoError(t, err)
 		return res
 	}
-	w.checked = register.Checked{}
+	r.checked = register.Checked{}
 	res := patch(func(in *tenants.Integration) { in.ButtonLabel = "Go" })
 	require.Equal(t, soon, end())
 	require.Contains(t, res.Warning, "in 3 days")
-	_, _, err := w.reg.RotateActionSecret(t.Context(), "acme", in.ID, func(tenants.Integration) error { return nil })
+	_, _, err := r.reg.RotateActionSecret(t.Context(), "acme", in.ID, func(tenants.Integration) error { return nil })
 	require.NoError(t, err)
 	require.Equal(t, soon, end(), "it is no other credential")
 
 	later := soon.Add(365 * 24 * time.Hour)
-	w.ends(later)
+	r.ends(later)
 	res = patch(func(in *tenants.Integration) { in.Target.Credentials["apiKey"] = secret.New("canary-new") })
 	require.Equal(t, later, end())
 	require.Empty(t, res.Warning)
-	w.checked = register.Checked{}
+	r.checked = register.Checked{}
 	patch(func(in *tenants.Integration) { in.Target.Credentials["apiKey"] = secret.New("canary-newer") })
 	require.Zero(t, end(), "nobody knows")
 }

@@ -29,9 +29,9 @@ const (
 	pbToken = "canary-pb-token"
 )
 
-// world is a simulated Productboard, our front door behind its edge, and a
+// rig is a simulated Productboard, our front door behind its edge, and a
 // Registrar over an empty Redis.
-type world struct {
+type rig struct {
 	t     *testing.T
 	fake  *pbfake.Fake
 	store *tenants.Store
@@ -52,37 +52,37 @@ type world struct {
 	checked register.Checked
 }
 
-func newWorld(t *testing.T, env redistest.Env) *world {
+func newRig(t *testing.T, env redistest.Env) *rig {
 	t.Helper()
-	w := &world{t: t, now: time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)}
+	r := &rig{t: t, now: time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)}
 	ring, err := secret.NewKeyring([]secret.Key{{ID: "k1", Bytes: bytes.Repeat([]byte("k"), secret.KeySize)}})
 	require.NoError(t, err)
-	w.store = tenants.NewStore(env.Client, ring)
-	w.fake = pbfake.New(&pbfake.Options{Tokens: []pbfake.Token{{Value: pbToken}}, RateLimit: -1, PageSize: 2})
-	t.Cleanup(w.fake.Close)
-	api := httptest.NewServer(w.fake)
+	r.store = tenants.NewStore(env.Client, ring)
+	r.fake = pbfake.New(&pbfake.Options{Tokens: []pbfake.Token{{Value: pbToken}}, RateLimit: -1, PageSize: 2})
+	t.Cleanup(r.fake.Close)
+	api := httptest.NewServer(r.fake)
 	t.Cleanup(api.Close)
-	w.front = httptest.NewServer(http.HandlerFunc(w.probe))
-	t.Cleanup(w.front.Close)
-	require.NoError(t, w.fake.SetEdge(public, w.front.URL))
+	r.front = httptest.NewServer(http.HandlerFunc(r.probe))
+	t.Cleanup(r.front.Close)
+	require.NoError(t, r.fake.SetEdge(public, r.front.URL))
 
 	out := outbound.New(outbound.Options{Unguarded: true})
 	t.Cleanup(out.Close)
 	client, err := pbapi.New(api.URL+"/v2", out, pbapi.NoRateLimit())
 	require.NoError(t, err)
-	w.productboard = func(in tenants.Integration) register.Session {
-		if w.authorised {
+	r.productboard = func(in tenants.Integration) register.Session {
+		if r.authorised {
 			in = anyOf(pbToken)
 		}
 		var s register.Session = client.As(pbapi.StaticToken(in.Productboard.Token))
-		if w.session != nil {
-			s = w.session(s)
+		if r.session != nil {
+			s = r.session(s)
 		}
 		return s
 	}
-	w.publicURL = public
-	w.set(func(o *register.Options) {
-		o.Now = func() time.Time { return w.now }
+	r.publicURL = public
+	r.set(func(o *register.Options) {
+		o.Now = func() time.Time { return r.now }
 		o.Recipients = func(_, now tenants.TargetConfig) (map[string]settings.Address, error) {
 			out := map[string]settings.Address{}
 			if url, ok := now.Settings["elsewhere"].(string); ok {
@@ -91,40 +91,40 @@ func newWorld(t *testing.T, env redistest.Env) *world {
 			return out, nil
 		}
 	})
-	return w
+	return r
 }
 
 // set changes the registrar's options and makes it anew.
-func (w *world) set(change func(o *register.Options)) {
-	change(&w.opts)
-	w.reg = register.New(w.store, w.publicURL, w.productboard, w.checkTarget, &w.opts)
+func (r *rig) set(change func(o *register.Options)) {
+	change(&r.opts)
+	r.reg = register.New(r.store, r.publicURL, r.productboard, r.checkTarget, &r.opts)
 }
 
 // move gives this deployment another address.
-func (w *world) move(publicURL string) {
-	w.publicURL = publicURL
-	w.set(func(*register.Options) {})
+func (r *rig) move(publicURL string) {
+	r.publicURL = publicURL
+	r.set(func(*register.Options) {})
 }
 
-func (w *world) checkTarget(_ context.Context, _ string, c tenants.TargetConfig) (register.Checked, error) {
-	if w.target != nil {
-		return w.checked, w.target(c)
+func (r *rig) checkTarget(_ context.Context, _ string, c tenants.TargetConfig) (register.Checked, error) {
+	if r.target != nil {
+		return r.checked, r.target(c)
 	}
-	return w.checked, nil
+	return r.checked, nil
 }
 
 // probe is the least of the front door: it knows the integration already
 // while Productboard's create call is under way.
-func (w *world) probe(rw http.ResponseWriter, r *http.Request) {
-	w.probes.Add(1)
-	id, ok := strings.CutPrefix(r.URL.Path, register.ActionPath)
-	_, err := tenants.Authenticate(r.Context(), w.store, id, r.Header.Get("Authorization"))
+func (r *rig) probe(rw http.ResponseWriter, req *http.Request) {
+	r.probes.Add(1)
+	id, ok := strings.CutPrefix(req.URL.Path, register.ActionPath)
+	_, err := tenants.Authenticate(req.Context(), r.store, id, req.Header.Get("Authorization"))
 	if !ok || err != nil {
 		rw.WriteHeader(http.StatusUnauthorized)
 		return
 	}
 	rw.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	_, _ = rw.Write([]byte(r.URL.Query().Get("validationToken")))
+	_, _ = rw.Write([]byte(req.URL.Query().Get("validationToken")))
 }
 
 // anyOf is some integration with a token.
@@ -147,46 +147,46 @@ func declare(desired ...register.Desired) register.Declaration {
 	return register.Declaration{Tenants: []register.DesiredTenant{{ID: "acme", Integrations: desired}}}
 }
 
-func (w *world) apply(p register.Declaration) (register.Report, error) {
-	w.t.Helper()
-	report, err := w.reg.Apply(w.t.Context(), p)
+func (r *rig) apply(p register.Declaration) (register.Report, error) {
+	r.t.Helper()
+	report, err := r.reg.Apply(r.t.Context(), p)
 	if err != nil {
-		require.NotContains(w.t, err.Error(), "canary", "no secret in an error")
+		require.NotContains(r.t, err.Error(), "canary", "no secret in an error")
 	}
 	return report, err
 }
 
-func (w *world) mustApply(p register.Declaration) []register.Result {
-	w.t.Helper()
-	report, err := w.apply(p)
-	require.NoError(w.t, err)
+func (r *rig) mustApply(p register.Declaration) []register.Result {
+	r.t.Helper()
+	report, err := r.apply(p)
+	require.NoError(r.t, err)
 	return report.Integrations
 }
 
 // writes counts what was changed at Productboard.
-func (w *world) writes() int {
-	calls := w.fake.Calls()
+func (r *rig) writes() int {
+	calls := r.fake.Calls()
 	return calls["createPluginIntegration"] + calls["updatePluginIntegration"]
 }
 
-func (w *world) nothingStored() {
-	w.t.Helper()
-	page, _, err := w.store.Tenants(w.t.Context(), "", 0)
-	require.NoError(w.t, err)
-	require.Empty(w.t, page)
-	require.Empty(w.t, w.fake.Integrations())
+func (r *rig) nothingStored() {
+	r.t.Helper()
+	page, _, err := r.store.Tenants(r.t.Context(), "", 0)
+	require.NoError(r.t, err)
+	require.Empty(r.t, page)
+	require.Empty(r.t, r.fake.Integrations())
 }
 
-func each(t *testing.T, f func(t *testing.T, w *world)) {
-	redistest.Each(t, func(t *testing.T, env redistest.Env) { f(t, newWorld(t, env)) })
+func each(t *testing.T, f func(t *testing.T, r *rig)) {
+	redistest.Each(t, func(t *testing.T, env redistest.Env) { f(t, newRig(t, env)) })
 }
 
 func TestApplyTwice(t *testing.T) {
-	each(t, func(t *testing.T, w *world) {
+	each(t, func(t *testing.T, r *rig) {
 		p := declare(desired("Engineering"), desired("Support"))
-		first := w.mustApply(p)
+		first := r.mustApply(p)
 		require.Len(t, first, 2)
-		existing := w.fake.Integrations()
+		existing := r.fake.Integrations()
 		require.Len(t, existing, 2)
 		for i, res := range first {
 			require.Equal(t, register.Created, res.State)
@@ -198,23 +198,23 @@ func TestApplyTwice(t *testing.T) {
 			require.Equal(t, "com.pushbutton.redmine", existing[i].Type)
 			require.Equal(t, "Push", existing[i].Label)
 			require.Equal(t, "enabled", existing[i].Status)
-			stored, err := w.store.ByID(t.Context(), res.ID)
+			stored, err := r.store.ByID(t.Context(), res.ID)
 			require.NoError(t, err)
 			require.Equal(t, res.ProductboardID, stored.ProductboardID)
 			require.Equal(t, tenants.AnswerV2, stored.Answer)
 			require.Equal(t, tenants.UnlinkLeave, stored.OnUnlink)
 		}
-		require.Equal(t, int64(2), w.probes.Load())
+		require.Equal(t, int64(2), r.probes.Load())
 
-		before := w.writes()
-		second := w.mustApply(p)
+		before := r.writes()
+		second := r.mustApply(p)
 		for i, res := range second {
 			require.Equal(t, register.Unchanged, res.State)
 			first[i].State = register.Unchanged
 			require.Equal(t, first[i], res)
 		}
-		require.Equal(t, before, w.writes(), "a second run changes nothing")
-		stored, err := w.store.ByID(t.Context(), first[0].ID)
+		require.Equal(t, before, r.writes(), "a second run changes nothing")
+		stored, err := r.store.ByID(t.Context(), first[0].ID)
 		require.NoError(t, err)
 		require.Equal(t, int64(2), stored.Version, "nor here")
 	})
@@ -222,28 +222,28 @@ func TestApplyTwice(t *testing.T) {
 
 func TestApplyChanges(t *testing.T) {
 	for name, tc := range map[string]struct {
-		change  func(w *world, in *tenants.Integration)
+		change  func(r *rig, in *tenants.Integration)
 		changes []string
 		probes  int64
 		calls   int
 		check   func(t *testing.T, existing pbfake.Integration, stored tenants.Integration)
 	}{
 		"label": {
-			change: func(_ *world, in *tenants.Integration) { in.ButtonLabel = "Go" }, changes: []string{"button label"}, calls: 1,
+			change: func(_ *rig, in *tenants.Integration) { in.ButtonLabel = "Go" }, changes: []string{"button label"}, calls: 1,
 			check: func(t *testing.T, existing pbfake.Integration, stored tenants.Integration) {
 				require.Equal(t, "Go", existing.Label)
 				require.Equal(t, "Go", stored.ButtonLabel)
 			},
 		},
 		"disabled": {
-			change: func(_ *world, in *tenants.Integration) { in.Disabled = true }, changes: []string{"disabled"}, calls: 1,
+			change: func(_ *rig, in *tenants.Integration) { in.Disabled = true }, changes: []string{"disabled"}, calls: 1,
 			check: func(t *testing.T, existing pbfake.Integration, stored tenants.Integration) {
 				require.Equal(t, "disabled", existing.Status)
 				require.True(t, stored.Disabled)
 			},
 		},
 		"credentials and settings": {
-			change: func(_ *world, in *tenants.Integration) {
+			change: func(_ *rig, in *tenants.Integration) {
 				in.Target.Settings = map[string]any{"project": "other"}
 				in.Target.Credentials = map[string]secret.String{"apiKey": secret.New("canary-new")}
 				in.OnUnlink = tenants.UnlinkClose
@@ -255,9 +255,9 @@ func TestApplyChanges(t *testing.T) {
 			},
 		},
 		"token": {
-			change: func(w *world, in *tenants.Integration) {
-				w.fake.AddToken(pbfake.Token{Value: "canary-2"})
-				w.fake.RevokeToken(pbToken)
+			change: func(r *rig, in *tenants.Integration) {
+				r.fake.AddToken(pbfake.Token{Value: "canary-2"})
+				r.fake.RevokeToken(pbToken)
 				in.Productboard.Token = secret.New("canary-2")
 			}, changes: []string{"settings"},
 			check: func(t *testing.T, _ pbfake.Integration, stored tenants.Integration) {
@@ -265,9 +265,9 @@ func TestApplyChanges(t *testing.T) {
 			},
 		},
 		"public address": {
-			change: func(w *world, _ *tenants.Integration) {
-				w.move("https://new.example.com")
-				require.NoError(w.t, w.fake.SetEdge("https://new.example.com", w.front.URL))
+			change: func(r *rig, _ *tenants.Integration) {
+				r.move("https://new.example.com")
+				require.NoError(r.t, r.fake.SetEdge("https://new.example.com", r.front.URL))
 			}, changes: []string{"action"}, probes: 1, calls: 1,
 			check: func(t *testing.T, existing pbfake.Integration, stored tenants.Integration) {
 				require.Equal(t, "https://new.example.com/actions/"+stored.ID, existing.ActionURL)
@@ -275,76 +275,76 @@ func TestApplyChanges(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t, redistest.Mini(t))
+			r := newRig(t, redistest.Mini(t))
 			want := desired("Engineering")
-			id := w.mustApply(declare(want))[0].ID
-			probes, calls := w.probes.Load(), w.writes()
-			tc.change(w, &want.Integration)
+			id := r.mustApply(declare(want))[0].ID
+			probes, calls := r.probes.Load(), r.writes()
+			tc.change(r, &want.Integration)
 
-			res := w.mustApply(declare(want))[0]
+			res := r.mustApply(declare(want))[0]
 			require.Equal(t, register.Updated, res.State)
 			require.Equal(t, tc.changes, res.Changes)
-			require.Equal(t, tc.probes, w.probes.Load()-probes, "probes")
-			require.Equal(t, tc.calls, w.writes()-calls, "calls")
-			stored, err := w.store.ByID(t.Context(), id)
+			require.Equal(t, tc.probes, r.probes.Load()-probes, "probes")
+			require.Equal(t, tc.calls, r.writes()-calls, "calls")
+			stored, err := r.store.ByID(t.Context(), id)
 			require.NoError(t, err)
-			tc.check(t, w.fake.Integrations()[0], stored)
-			require.Equal(t, register.Unchanged, w.mustApply(declare(want))[0].State)
+			tc.check(t, r.fake.Integrations()[0], stored)
+			require.Equal(t, register.Unchanged, r.mustApply(declare(want))[0].State)
 		})
 	}
 }
 
 func TestApplyEnablesWithAProbe(t *testing.T) {
-	w := newWorld(t, redistest.Mini(t))
+	r := newRig(t, redistest.Mini(t))
 	want := desired("Engineering")
 	want.Integration.Disabled = true
-	require.Equal(t, register.Created, w.mustApply(declare(want))[0].State)
-	require.Zero(t, w.probes.Load(), "Productboard does not probe what is disabled")
+	require.Equal(t, register.Created, r.mustApply(declare(want))[0].State)
+	require.Zero(t, r.probes.Load(), "Productboard does not probe what is disabled")
 	want.Integration.Disabled = false
-	require.Equal(t, []string{"enabled", "action"}, w.mustApply(declare(want))[0].Changes)
-	require.Equal(t, int64(1), w.probes.Load())
+	require.Equal(t, []string{"enabled", "action"}, r.mustApply(declare(want))[0].Changes)
+	require.Equal(t, int64(1), r.probes.Load())
 }
 
 // Apply checks both credentials, so one that works again without a change of
 // its text is what puts an integration back to work.
 func TestApplyReconnects(t *testing.T) {
-	each(t, func(t *testing.T, w *world) {
-		w.mustApply(declare(desired("Engineering")))
-		stored, err := w.store.Tenant("acme").ByName(t.Context(), "Engineering")
+	each(t, func(t *testing.T, r *rig) {
+		r.mustApply(declare(desired("Engineering")))
+		stored, err := r.store.Tenant("acme").ByName(t.Context(), "Engineering")
 		require.NoError(t, err)
-		_, err = w.store.NeedReconnect(t.Context(), stored, fault.SideTracker, "Expired.")
+		_, err = r.store.NeedReconnect(t.Context(), stored, fault.SideTracker, "Expired.")
 		require.NoError(t, err)
-		again := w.mustApply(declare(desired("Engineering")))
+		again := r.mustApply(declare(desired("Engineering")))
 		require.Equal(t, []string{"reconnected"}, again[0].Changes)
-		stored, err = w.store.Tenant("acme").ByName(t.Context(), "Engineering")
+		stored, err = r.store.Tenant("acme").ByName(t.Context(), "Engineering")
 		require.NoError(t, err)
 		require.Nil(t, stored.Reconnect)
 	})
 }
 
 func TestApplyMendsWhatWasChangedAtProductboard(t *testing.T) {
-	w := newWorld(t, redistest.Mini(t))
+	r := newRig(t, redistest.Mini(t))
 	want := desired("Engineering")
-	id := w.mustApply(declare(want))[0].ProductboardID
+	id := r.mustApply(declare(want))[0].ProductboardID
 	name, label, status := "Renamed", "Other", pbapi.Disabled
-	require.NoError(t, w.productboard(anyOf(pbToken)).UpdateIntegration(t.Context(), id,
+	require.NoError(t, r.productboard(anyOf(pbToken)).UpdateIntegration(t.Context(), id,
 		pbapi.IntegrationUpdate{Name: &name, Label: &label, Status: &status}))
-	require.Equal(t, []string{"name", "button label", "enabled", "action"}, w.mustApply(declare(want))[0].Changes)
-	existing := w.fake.Integrations()[0]
+	require.Equal(t, []string{"name", "button label", "enabled", "action"}, r.mustApply(declare(want))[0].Changes)
+	existing := r.fake.Integrations()[0]
 	require.Equal(t, "Engineering", existing.Name)
 	require.Equal(t, "Push", existing.Label)
 	require.Equal(t, "enabled", existing.Status)
 }
 
 func TestApplyLeavesTheUndeclaredAlone(t *testing.T) {
-	each(t, func(t *testing.T, w *world) {
-		old := w.mustApply(declare(desired("Old")))[0]
-		results := w.mustApply(declare(desired("New")))
+	each(t, func(t *testing.T, r *rig) {
+		old := r.mustApply(declare(desired("Old")))[0]
+		results := r.mustApply(declare(desired("New")))
 		require.Len(t, results, 2)
 		require.Equal(t, register.Created, results[0].State)
 		old.State = register.LeftAlone
 		require.Equal(t, old, results[1])
-		require.Len(t, w.fake.Integrations(), 2)
+		require.Len(t, r.fake.Integrations(), 2)
 
 		var out strings.Builder
 		require.NoError(t, register.Report{Integrations: results}.Write(&out))
@@ -357,58 +357,58 @@ func TestApplyLeavesTheUndeclaredAlone(t *testing.T) {
 // may be written, here or at Productboard.
 func TestApplyWritesNothingIfACheckFails(t *testing.T) {
 	for name, tc := range map[string]struct {
-		spoil func(w *world, bad *register.Desired)
+		spoil func(r *rig, bad *register.Desired)
 		want  []string
 		kind  fault.Kind
 	}{
 		"wrong token": {
-			func(_ *world, bad *register.Desired) { bad.Integration.Productboard.Token = secret.New("canary-wrong") },
+			func(_ *rig, bad *register.Desired) { bad.Integration.Productboard.Token = secret.New("canary-wrong") },
 			[]string{"acme.yaml:Bad:productboard.token: Productboard does not accept the plugin's access token", "Productboard: unauthorized"}, fault.Unauthorized,
 		},
 		"token without a permission": {
-			func(w *world, bad *register.Desired) {
-				w.fake.AddToken(pbfake.Token{Value: "canary-poor", Scopes: []string{"entities:read"}})
+			func(r *rig, bad *register.Desired) {
+				r.fake.AddToken(pbfake.Token{Value: "canary-poor", Scopes: []string{"entities:read"}})
 				bad.Integration.Productboard.Token = secret.New("canary-poor")
 			},
 			[]string{"acme.yaml:Bad:productboard.token: ", "plugin-integrations:read"}, fault.Forbidden,
 		},
 		"unreachable tracker": {
-			func(w *world, _ *register.Desired) {
-				w.target = only("Bad", &fault.Error{Op: "check", Kind: fault.Unavailable, Side: fault.SideTracker, Peer: "Redmine", Public: "Redmine cannot be reached.", Err: errors.New("connection refused")})
+			func(r *rig, _ *register.Desired) {
+				r.target = only("Bad", &fault.Error{Op: "check", Kind: fault.Unavailable, Side: fault.SideTracker, Peer: "Redmine", Public: "Redmine cannot be reached.", Err: errors.New("connection refused")})
 			},
 			[]string{"acme.yaml:Bad:target.settings: Redmine cannot be reached. [check: Redmine: unavailable: connection refused]"}, fault.Unavailable,
 		},
 		"wrong key": {
-			func(w *world, _ *register.Desired) {
-				w.target = only("Bad", &fault.Error{Op: "check", Kind: fault.Unauthorized, Side: fault.SideTracker, Public: "Redmine refused the credentials."})
+			func(r *rig, _ *register.Desired) {
+				r.target = only("Bad", &fault.Error{Op: "check", Kind: fault.Unauthorized, Side: fault.SideTracker, Public: "Redmine refused the credentials."})
 			},
 			[]string{"acme.yaml:Bad:target.credentials: Redmine refused the credentials."}, fault.Unauthorized,
 		},
 		"wrong settings": {
-			func(w *world, _ *register.Desired) {
-				w.target = only("Bad", settings.FieldErrors{{Path: "settings.project", Message: "is required"}, {Path: "settings.x", Message: "is not known"}})
+			func(r *rig, _ *register.Desired) {
+				r.target = only("Bad", settings.FieldErrors{{Path: "settings.project", Message: "is required"}, {Path: "settings.x", Message: "is not known"}})
 			},
 			[]string{"acme.yaml:Bad:target.settings.project: is required", "acme.yaml:Bad:target.settings.x: is not known"}, fault.Internal,
 		},
 		"Productboard has the name": {
-			func(w *world, bad *register.Desired) {
-				other := newOther(w)
+			func(r *rig, bad *register.Desired) {
+				other := newOther(r)
 				bad.Integration.Name, bad.Integration.Type = other.Name, other.Type
 			},
 			[]string{"acme.yaml:Bad:name: Productboard already has an integration of the type \"com.example.other\" with this name"}, fault.Internal,
 		},
 		"the same column twice": {
-			func(_ *world, bad *register.Desired) { bad.Integration.Name = "Good" },
+			func(_ *rig, bad *register.Desired) { bad.Integration.Name = "Good" },
 			[]string{"acme.yaml:Bad:name: is declared twice"}, fault.Internal,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t, redistest.Mini(t))
+			r := newRig(t, redistest.Mini(t))
 			bad := desired("Bad")
 			bad.Integration.Target.Settings["name"] = "Bad"
-			tc.spoil(w, &bad)
-			before := len(w.fake.Integrations())
-			report, err := w.apply(declare(desired("Good"), bad))
+			tc.spoil(r, &bad)
+			before := len(r.fake.Integrations())
+			report, err := r.apply(declare(desired("Good"), bad))
 			for _, want := range tc.want {
 				require.ErrorContains(t, err, want)
 			}
@@ -419,10 +419,10 @@ func TestApplyWritesNothingIfACheckFails(t *testing.T) {
 			require.Equal(t, register.Skipped, report.Integrations[0].State)
 			require.Equal(t, register.Failed, report.Integrations[1].State)
 			require.Error(t, report.Integrations[1].Err)
-			page, _, err := w.store.Tenants(t.Context(), "", 0)
+			page, _, err := r.store.Tenants(t.Context(), "", 0)
 			require.NoError(t, err)
 			require.Empty(t, page)
-			require.Len(t, w.fake.Integrations(), before)
+			require.Len(t, r.fake.Integrations(), before)
 		})
 	}
 }
@@ -450,25 +450,25 @@ func only(name string, err error) func(tenants.TargetConfig) error {
 }
 
 // newOther makes an integration that is not ours.
-func newOther(w *world) pbapi.IntegrationCreate {
-	w.t.Helper()
+func newOther(r *rig) pbapi.IntegrationCreate {
+	r.t.Helper()
 	in := pbapi.IntegrationCreate{Type: "com.example.other", Name: "Theirs", Label: "X", Status: pbapi.Disabled,
 		Action: pbapi.Action{URL: "https://other.example.com/x"}}
-	_, err := w.productboard(anyOf(pbToken)).CreateIntegration(w.t.Context(), in)
-	require.NoError(w.t, err)
+	_, err := r.productboard(anyOf(pbToken)).CreateIntegration(r.t.Context(), in)
+	require.NoError(r.t, err)
 	return in
 }
 
 func TestFieldsThatTemplatesName(t *testing.T) {
-	w := newWorld(t, redistest.Mini(t))
-	w.checked = register.Checked{ItemFields: []string{"name", "go-live date", pbfake.FieldImpact}, Caveat: "It may push twice."}
-	report, err := w.apply(declare(desired("Engineering")))
+	r := newRig(t, redistest.Mini(t))
+	r.checked = register.Checked{ItemFields: []string{"name", "go-live date", pbfake.FieldImpact}, Caveat: "It may push twice."}
+	report, err := r.apply(declare(desired("Engineering")))
 	require.NoError(t, err, "by id, and by name whatever its case")
 	var printed strings.Builder
 	require.NoError(t, report.Write(&printed))
 	require.Contains(t, printed.String(), "It may push twice.")
 
-	w.checked.ItemFields = []string{"Impct", "name"}
-	_, err = w.apply(declare(desired("Support")))
+	r.checked.ItemFields = []string{"Impct", "name"}
+	_, err = r.apply(declare(desired("Support")))
 	require.ErrorContains(t, err, `acme.yaml:Support:target.settings: The templates name fields that no item in this Productboard workspace has: "Impct" (did you mean Impact?).`)
 }

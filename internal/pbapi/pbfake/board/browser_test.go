@@ -17,11 +17,11 @@ import (
 )
 
 func TestBoardFromPushToUnlink(t *testing.T) {
-	s := newStage(t, 40)
+	r := newRig(t, 40)
 	p := newPage(t)
-	e := s.fake.Entities("feature")[0]
-	cell := s.cell(e)
-	p.open(s)
+	e := r.fake.Entities("feature")[0]
+	cell := r.cell(e)
+	p.open(r)
 	p.settled(cell, "initial")
 	assert.Equal(t, "Push", p.text(cell+` [data-action="push"]`))
 	p.push(cell)
@@ -38,7 +38,7 @@ func TestBoardFromPushToUnlink(t *testing.T) {
 	p.press(cell + ` [data-action="unlink"]`)
 	p.settled(cell, "initial")
 	p.there(`[data-total="connected"][data-none]`)
-	assert.Equal(t, "initial", s.fake.State(s.integration, e.ID).Name)
+	assert.Equal(t, "initial", r.fake.State(r.integration, e.ID).Name)
 	log := p.text(`#log`)
 	for _, want := range []string{"Push clicked", "Answered in", "Connected, “In review”", "Unlink clicked", e.Name()} {
 		assert.Contains(t, log, want)
@@ -46,15 +46,15 @@ func TestBoardFromPushToUnlink(t *testing.T) {
 }
 
 func TestBoardShowsErrors(t *testing.T) {
-	s := newStage(t, 40)
+	r := newRig(t, 40)
 	p := newPage(t)
-	cell := s.cell(s.fake.Entities("initiative")[0])
+	cell := r.cell(r.fake.Entities("initiative")[0])
 	warning := cell + ` [data-action="show-error"]`
 	const why = `The field <b>"Team"</b> is required in Jira. Ask an admin to map it.`
 	raw, err := json.Marshal(map[string]string{"state": "error", "message": why})
 	require.NoError(t, err)
-	s.willAnswer(string(raw))
-	p.open(s)
+	r.willAnswer(string(raw))
+	p.open(r)
 	p.push(cell)
 	p.settled(cell, "error")
 	p.press(warning)
@@ -65,7 +65,7 @@ func TestBoardShowsErrors(t *testing.T) {
 
 	p.push(cell)
 	p.settled(cell, "error")
-	s.willAnswer(connected)
+	r.willAnswer(connected)
 	// With the keyboard alone: look, close, look again, try again.
 	p.focus(warning)
 	p.keys(kb.Enter)
@@ -80,13 +80,13 @@ func TestBoardShowsErrors(t *testing.T) {
 }
 
 func TestBoardSwitchesFaults(t *testing.T) {
-	s := newStage(t, 12)
+	r := newRig(t, 12)
 	p := newPage(t)
-	cell := s.cell(s.fake.Entities("feature")[0])
-	p.open(s)
+	cell := r.cell(r.fake.Entities("feature")[0])
+	p.open(r)
 	p.do(chromedp.SetValue(chromedp.CSS(`[data-fault="no-plugin"] select`), "3")) // next time
 	p.press(`[data-fault="no-plugin"] input`)
-	s.awaitFaults(1)
+	r.awaitFaults(1)
 	p.push(cell)
 	p.settled(cell, "error")
 	p.press(cell + ` [data-action="show-error"]`)
@@ -96,27 +96,27 @@ func TestBoardSwitchesFaults(t *testing.T) {
 	p.there(`[data-fault="no-plugin"] input:not(:checked)`) // it was for one time: the switch follows
 
 	// And it follows what others set.
-	_, err := s.fake.SetFault(pbfake.Fault{ID: "put-lost", Class: pbfake.ClassConnectionPut, Kind: pbfake.FaultLost, Probability: 0.5})
+	_, err := r.fake.SetFault(pbfake.Fault{ID: "put-lost", Class: pbfake.ClassConnectionPut, Kind: pbfake.FaultLost, Probability: 0.5})
 	require.NoError(t, err)
-	_, err = s.fake.SetFault(pbfake.Fault{Class: pbfake.ClassProbe, Kind: pbfake.FaultDropBefore})
+	_, err = r.fake.SetFault(pbfake.Fault{Class: pbfake.ClassProbe, Kind: pbfake.FaultDropBefore})
 	require.NoError(t, err)
 	p.there(`[data-fault="put-lost"] input:checked`)
 	p.see(`#other-faults`)
 	assert.Equal(t, "1", read(p, chromedp.Value(chromedp.CSS(`[data-fault="put-lost"] select`))), "1 in 2")
 	assert.Contains(t, p.text(`#other-faults`), "1 more")
 	p.press(`[data-fault="put-lost"] input`)
-	s.awaitFaults(1)
+	r.awaitFaults(1)
 }
 
 func TestBoardTrustsNobodysTexts(t *testing.T) {
-	s := newStage(t, 1)
+	r := newRig(t, 1)
 	p := newPage(t)
 	const evil = `<img src=x onerror="document.title='pwned'">`
-	e, err := s.fake.AddEntity(pbfake.Entity{Type: "feature", Fields: map[string]any{"name": evil}})
+	e, err := r.fake.AddEntity(pbfake.Entity{Type: "feature", Fields: map[string]any{"name": evil}})
 	require.NoError(t, err)
-	s.fake.SetState(s.integration, e.ID, pbfake.State{Name: "connected", Label: evil, HoverLabel: evil, Tooltip: evil, Color: `"><script>`, TargetURL: "javascript:document.title='pwned'"})
-	cell := s.cell(e)
-	p.open(s)
+	r.fake.SetState(r.integration, e.ID, pbfake.State{Name: "connected", Label: evil, HoverLabel: evil, Tooltip: evil, Color: `"><script>`, TargetURL: "javascript:document.title='pwned'"})
+	cell := r.cell(e)
+	p.open(r)
 	p.settled(cell, "connected")
 	assert.Equal(t, evil, p.text(`tr[data-row="`+e.ID+`"] th a`))
 	assert.Equal(t, evil, p.text(cell+` .label`))
@@ -128,50 +128,50 @@ func TestBoardTrustsNobodysTexts(t *testing.T) {
 }
 
 func TestBoardComesBack(t *testing.T) {
-	s := newStage(t, 12)
+	r := newRig(t, 12)
 	p := newPage(t)
-	e := s.fake.Entities("feature")[0]
-	cell := s.cell(e)
-	p.open(s)
+	e := r.fake.Entities("feature")[0]
+	cell := r.cell(e)
+	p.open(r)
 	p.settled(cell, "initial")
-	s.server.CloseClientConnections()
-	s.fake.SetState(s.integration, e.ID, pbfake.State{Name: "progress"})
+	r.server.CloseClientConnections()
+	r.fake.SetState(r.integration, e.ID, pbfake.State{Name: "progress"})
 	p.settled(cell, "progress")
 	p.see(`[data-live="live"]`)
 
-	second := s.register("Design") // a new column, without a reload
+	second := r.register("Design") // a new column, without a reload
 	p.see(cellOf(e, second))
 	p.do(chromedp.SendKeys(chromedp.CSS(`#find`), "dark MODE"))
 	p.notSee(cell)
-	p.see(s.cell(s.fake.Entities("feature")[1]))
+	p.see(r.cell(r.fake.Entities("feature")[1]))
 }
 
 func TestBoardClicksTwice(t *testing.T) {
-	s := newStage(t, 12)
+	r := newRig(t, 12)
 	p := newPage(t)
-	e := s.fake.Entities("feature")[1]
-	p.open(s)
+	e := r.fake.Entities("feature")[1]
+	p.open(r)
 	p.press(`#twice`)
-	p.push(s.cell(e))
-	p.settled(s.cell(e), "connected")
-	assert.Equal(t, 2, s.fake.ConnectionCalls(s.integration, e.ID)[pbfake.OpClick])
+	p.push(r.cell(e))
+	p.settled(r.cell(e), "connected")
+	assert.Equal(t, 2, r.fake.ConnectionCalls(r.integration, e.ID)[pbfake.OpClick])
 }
 
 // A large board: 200 items and three columns, every cell of one written at
 // once.
 func TestBoardIsQuick(t *testing.T) {
-	s := newStage(t, 200)
-	s.register("Design")
-	s.register("Support")
+	r := newRig(t, 200)
+	r.register("Design")
+	r.register("Support")
 	p := newPage(t)
 	p.do(chromedp.Navigate("about:blank"))
 	start := time.Now()
-	p.open(s)
-	p.settled(s.cell(s.fake.Entities("feature")[0]), "initial")
+	p.open(r)
+	p.settled(r.cell(r.fake.Entities("feature")[0]), "initial")
 	loaded := time.Since(start)
 	start = time.Now()
-	for _, e := range s.fake.Entities() {
-		s.fake.SetState(s.integration, e.ID, pbfake.State{Name: "error", Message: "No."})
+	for _, e := range r.fake.Entities() {
+		r.fake.SetState(r.integration, e.ID, pbfake.State{Name: "error", Message: "No."})
 	}
 	read(p, chromedp.Poll[bool](`document.querySelector('[data-total="error"] dd').textContent === "200"`))
 	t.Logf("600 cells shown %s after navigation; 200 writes shown after %s", loaded.Round(time.Millisecond), time.Since(start).Round(time.Millisecond))
@@ -185,8 +185,8 @@ func TestBoardScreenshot(t *testing.T) {
 	if path == "" {
 		t.Skip("BOARD_SCREENSHOT names no file")
 	}
-	s := newStage(t, 60)
-	support := s.register("Support tools")
+	r := newRig(t, 60)
+	support := r.register("Support tools")
 	p := newPage(t)
 	theme := os.Getenv("BOARD_SCREENSHOT_THEME") //nolint:forbidigo // a test's own switch
 	_, err := chromedp.Call(p.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
@@ -194,7 +194,7 @@ func TestBoardScreenshot(t *testing.T) {
 	})
 	require.NoError(t, err)
 	p.do(chromedp.EmulateViewport(1320, 860, chromedp.EmulateScale(2)))
-	p.open(s)
+	p.open(r)
 	issue := func(label, key, title, color string) string {
 		raw, err := json.Marshal(pbfake.State{Name: "connected", Label: label, HoverLabel: key, Tooltip: key + " " + title, Color: color, TargetURL: "https://tracker.example/" + key})
 		require.NoError(t, err)
@@ -207,27 +207,27 @@ func TestBoardScreenshot(t *testing.T) {
 		outcome     string
 		state       string
 	}{
-		{0, s.integration, issue("In review", "PB-7", "Single sign-on with SAML", "blue"), "connected"},
-		{1, s.integration, issue("Done", "PB-8", "Dark mode", "green"), "connected"},
+		{0, r.integration, issue("In review", "PB-7", "Single sign-on with SAML", "blue"), "connected"},
+		{1, r.integration, issue("Done", "PB-8", "Dark mode", "green"), "connected"},
 		{1, support, issue("Waiting", "HELP-31", "Dark mode", "yellow"), "connected"},
 		{3, support, "", "progress"},
-		{4, s.integration, issue("Blocked", "PB-12", "Keyboard shortcuts", "red"), "connected"},
-		{5, s.integration, "", "progress"},
-		{6, s.integration, issue("To do", "PB-14", "Offline drafts", "gray"), "connected"},
+		{4, r.integration, issue("Blocked", "PB-12", "Keyboard shortcuts", "red"), "connected"},
+		{5, r.integration, "", "progress"},
+		{6, r.integration, issue("To do", "PB-14", "Offline drafts", "gray"), "connected"},
 		{6, support, issue("Planned", "HELP-40", "Offline drafts", "purple"), "connected"},
-		{7, s.integration, issue("In test", "PB-15", "Two-factor authentication", "orange"), "connected"},
-		{failed, s.integration, `{"state":"error","message":"Redmine refused the issue: the field “Team” is required. Ask an admin to map it in the integration's settings."}`, "error"},
+		{7, r.integration, issue("In test", "PB-15", "Two-factor authentication", "orange"), "connected"},
+		{failed, r.integration, `{"state":"error","message":"Redmine refused the issue: the field “Team” is required. Ask an admin to map it in the integration's settings."}`, "error"},
 	}
-	features := s.fake.Entities("feature")
+	features := r.fake.Entities("feature")
 	for _, c := range scene {
-		s.willAnswer(c.outcome)
+		r.willAnswer(c.outcome)
 		cell := cellOf(features[c.row], c.integration)
 		p.push(cell)
 		p.settled(cell, c.state)
 	}
 	p.press(`[data-fault="put-lost"] input`)
-	s.awaitFaults(1)
-	p.press(s.cell(features[failed]) + ` [data-action="show-error"]`)
+	r.awaitFaults(1)
+	p.press(r.cell(features[failed]) + ` [data-action="show-error"]`)
 	p.see(`dialog[open]`)
 	read(p, chromedp.Poll[bool](`!document.querySelector("[data-flash]")`))
 	picture := read(p, chromedp.CaptureScreenshot())

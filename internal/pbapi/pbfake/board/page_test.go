@@ -91,9 +91,9 @@ func (p *page) do(actions ...chromedp.Action[chromedp.Void]) {
 	}
 }
 
-func (p *page) open(s *stage) {
+func (p *page) open(r *rig) {
 	p.t.Helper()
-	p.do(chromedp.Navigate(s.server.URL + "/sandbox/"))
+	p.do(chromedp.Navigate(r.server.URL + "/sandbox/"))
 	p.see(`[data-live="live"]`)
 }
 

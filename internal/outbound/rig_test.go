@@ -68,10 +68,10 @@ func (a *authority) config(until time.Time) *tls.Config {
 	return &tls.Config{MinVersion: tls.VersionTLS12, GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) { return one, nil }}
 }
 
-// world is an internet of one machine: a resolver that the test writes, and
+// rig is an internet of one machine: a resolver that the test writes, and
 // two servers, one of them with TLS, which every address leads to. It notes
 // what was dialled.
-type world struct {
+type rig struct {
 	*authority
 	secure, plain *httptest.Server
 	current       atomic.Pointer[tls.Config]
@@ -86,46 +86,46 @@ type world struct {
 
 const public = "93.184.216.34"
 
-func newWorld(t testing.TB, handler http.HandlerFunc, beforeStart ...func(*world)) *world {
-	w := &world{authority: newAuthority(t, "the world's"), names: map[string][]string{"public.example": {public}}, changes: map[string][]string{}}
-	noted := http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		w.mu.Lock()
-		w.requests = append(w.requests, r)
-		w.mu.Unlock()
-		handler(rw, r)
+func newRig(t testing.TB, handler http.HandlerFunc, beforeStart ...func(*rig)) *rig {
+	r := &rig{authority: newAuthority(t, "the rig's"), names: map[string][]string{"public.example": {public}}, changes: map[string][]string{}}
+	noted := http.HandlerFunc(func(rw http.ResponseWriter, req *http.Request) {
+		r.mu.Lock()
+		r.requests = append(r.requests, req)
+		r.mu.Unlock()
+		handler(rw, req)
 	})
 	quiet := log.New(io.Discard, "", 0)
-	w.secure, w.plain = httptest.NewUnstartedServer(noted), httptest.NewUnstartedServer(noted)
-	w.serve(time.Now().Add(time.Hour))
-	w.secure.TLS = &tls.Config{MinVersion: tls.VersionTLS12, GetConfigForClient: func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
-		return w.current.Load().GetConfigForClient(hello)
+	r.secure, r.plain = httptest.NewUnstartedServer(noted), httptest.NewUnstartedServer(noted)
+	r.serve(time.Now().Add(time.Hour))
+	r.secure.TLS = &tls.Config{MinVersion: tls.VersionTLS12, GetConfigForClient: func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+		return r.current.Load().GetConfigForClient(hello)
 	}}
-	w.secure.Config.ErrorLog, w.plain.Config.ErrorLog = quiet, quiet
-	w.secure.EnableHTTP2 = true
+	r.secure.Config.ErrorLog, r.plain.Config.ErrorLog = quiet, quiet
+	r.secure.EnableHTTP2 = true
 	for _, prepare := range beforeStart {
-		prepare(w)
+		prepare(r)
 	}
-	w.secure.StartTLS()
-	w.plain.Start()
-	t.Cleanup(w.secure.Close)
-	t.Cleanup(w.plain.Close)
-	return w
+	r.secure.StartTLS()
+	r.plain.Start()
+	t.Cleanup(r.secure.Close)
+	t.Cleanup(r.plain.Close)
+	return r
 }
 
 // serve lets the server's certificates end at a time.
-func (w *world) serve(until time.Time) { w.current.Store(w.config(until)) }
+func (r *rig) serve(until time.Time) { r.current.Store(r.config(until)) }
 
 // LookupNetIP implements Resolver.
-func (w *world) LookupNetIP(_ context.Context, _, host string) ([]netip.Addr, error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.lookups = append(w.lookups, host)
-	answer, ok := w.names[host]
+func (r *rig) LookupNetIP(_ context.Context, _, host string) ([]netip.Addr, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.lookups = append(r.lookups, host)
+	answer, ok := r.names[host]
 	if !ok {
 		return nil, &net.DNSError{Err: "no such host", Name: host, IsNotFound: true}
 	}
-	if next, ok := w.changes[host]; ok {
-		w.names[host] = next
+	if next, ok := r.changes[host]; ok {
+		r.names[host] = next
 	}
 	var out []netip.Addr
 	for _, a := range answer {
@@ -134,42 +134,42 @@ func (w *world) LookupNetIP(_ context.Context, _, host string) ([]netip.Addr, er
 	return out, nil
 }
 
-// client makes a Client whose sockets all lead to the world's servers; the
+// client makes a Client whose sockets all lead to the rig's servers; the
 // guard's last word is asked as a real socket asks it.
-func (w *world) client(t testing.TB, opts Options) *Client {
-	opts.Resolver = w
+func (r *rig) client(t testing.TB, opts Options) *Client {
+	opts.Resolver = r
 	if opts.TLS == nil {
-		opts.TLS = &tls.Config{RootCAs: w.roots(), MinVersion: tls.VersionTLS12}
+		opts.TLS = &tls.Config{RootCAs: r.roots(), MinVersion: tls.VersionTLS12}
 	}
 	c := New(opts)
 	t.Cleanup(c.Close)
 	d := c.pool.dialer
 	d.direct = func(ctx context.Context, network, address string) (net.Conn, error) {
-		w.mu.Lock()
-		w.dialled = append(w.dialled, address)
-		w.mu.Unlock()
+		r.mu.Lock()
+		r.dialled = append(r.dialled, address)
+		r.mu.Unlock()
 		if err := d.guard.control(ctx, network, address, nil); err != nil {
 			return nil, err
 		}
-		server := w.secure
+		server := r.secure
 		if schemeOf(ctx) == "http" {
-			server = w.plain
+			server = r.plain
 		}
 		return (&net.Dialer{}).DialContext(ctx, "tcp", server.Listener.Addr().String())
 	}
 	return c
 }
 
-func (w *world) get(c *Client, url string) (Reply, error) {
+func (r *rig) get(c *Client, url string) (Reply, error) {
 	return c.Send(context.Background(), Call{Op: "read", Method: http.MethodGet, URL: url, Header: http.Header{"Authorization": {"Bearer canary"}}})
 }
 
 // seen gives what was dialled and asked since the last time.
-func (w *world) seen() (dialled []string, requests []*http.Request) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	dialled, requests = w.dialled, w.requests
-	w.dialled, w.requests, w.lookups = nil, nil, nil
+func (r *rig) seen() (dialled []string, requests []*http.Request) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	dialled, requests = r.dialled, r.requests
+	r.dialled, r.requests, r.lookups = nil, nil, nil
 	return dialled, requests
 }
 
