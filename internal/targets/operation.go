@@ -88,7 +88,7 @@ func (t *Target) fault(op string, err error) *fault.Error {
 	} else {
 		out.Op = op + ": " + out.Op
 	}
-	if op == OpCheck || op == OpFind || op == OpRead || op == OpResolve || op == OpPreview || op == OpExpires || op == OpPublic {
+	if op == OpCheck || op == OpFind || op == OpRead || op == OpReadMany || op == OpResolve || op == OpPreview || op == OpExpires || op == OpPublic {
 		out.Unsure = false // nothing was to be changed
 	}
 	out.Blame(fault.SideTracker, t.traits.Name)

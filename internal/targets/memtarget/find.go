@@ -23,9 +23,5 @@ func (d *driver) FindAll(ctx context.Context, marker targets.Marker) ([]targets.
 	if list.Issues == nil {
 		return nil, stranger("list issues", errors.New("the answer holds no list"))
 	}
-	out := make([]targets.Issue, len(list.Issues))
-	for i, r := range list.Issues {
-		out[i] = d.toIssue(r)
-	}
-	return out, nil
+	return d.toIssues(list), nil
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -17,6 +18,7 @@ import (
 //	GET    /api/projects/{project}
 //	POST   /api/projects/{project}/issues
 //	GET    /api/projects/{project}/issues?marker=M     oldest first
+//	GET    /api/projects/{project}/issues-by-id?id=1,2  at most 100, without texts
 //	GET    /api/projects/{project}/issues/{id}
 //	PATCH  /api/projects/{project}/issues/{id}         {"status": ...}
 //	POST   /api/projects/{project}/issues/{id}/comments {"text": ...}
@@ -34,6 +36,7 @@ func (t *Tracker) API() http.Handler {
 	})
 	mux.HandleFunc("POST "+root+"/issues", t.authorized(t.postIssue))
 	handle("GET "+root+"/issues", OpFind, t.findIssues)
+	handle("GET "+root+"/issues-by-id", OpOther, t.listIssues)
 	handle("GET "+root+"/issues/{id}", OpOther, t.withIssue(func(w http.ResponseWriter, _ *http.Request, issue Record) {
 		reply(w, http.StatusOK, issue)
 	}))
@@ -111,6 +114,24 @@ func (t *Tracker) findIssues(w http.ResponseWriter, r *http.Request) {
 		visible = t.now().Add(-time.Duration(lag) * time.Millisecond)
 	}
 	reply(w, http.StatusOK, issueList{Issues: t.marked(r.PathValue("project"), marker, visible)})
+}
+
+// listIssues leaves out the ids of which the project has no issue.
+func (t *Tracker) listIssues(w http.ResponseWriter, r *http.Request) {
+	ids := strings.Split(r.URL.Query().Get("id"), ",")
+	if len(ids) > maxIDs {
+		refuse(w, http.StatusBadRequest, fmt.Sprintf("more than %d ids", maxIDs))
+		return
+	}
+	out := issueList{Issues: []Record{}}
+	for _, id := range ids {
+		issue, ok := t.Issue(id)
+		if ok && issue.ID == id && issue.Project == r.PathValue("project") {
+			issue.Description, issue.Comments = "", nil
+			out.Issues = append(out.Issues, issue)
+		}
+	}
+	reply(w, http.StatusOK, out)
 }
 
 func (t *Tracker) withIssue(h func(http.ResponseWriter, *http.Request, Record)) http.HandlerFunc {

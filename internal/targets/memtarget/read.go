@@ -5,6 +5,8 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
+	"strings"
 
 	"pushbutton/internal/targets"
 	"pushbutton/internal/targets/wire"
@@ -26,9 +28,38 @@ func (d *driver) Read(ctx context.Context, id string) (targets.Issue, error) {
 	return d.toIssue(r), nil
 }
 
+// ReadManyLimit implements targets.ManyReader.
+func (d *driver) ReadManyLimit() int { return maxIDs }
+
+// ReadMany implements targets.ManyReader.
+func (d *driver) ReadMany(ctx context.Context, ids []string) ([]targets.Issue, error) {
+	const op = "read issues"
+	ids = slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return strings.Trim(id, "0123456789") != "" })
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	var list issueList
+	query := url.Values{"id": {strings.Join(ids, ",")}}
+	if err := d.send(ctx, op, http.MethodGet, "/issues-by-id?"+query.Encode(), nil, &list); err != nil {
+		return nil, err
+	}
+	if list.Issues == nil {
+		return nil, stranger(op, errors.New("the answer holds no list"))
+	}
+	return d.toIssues(list), nil
+}
+
 // Resolve implements targets.Resolver.
 func (d *driver) Resolve(ctx context.Context, ref *targets.Reference) (targets.Issue, error) {
 	return d.Read(ctx, ref.Key()+ref.After("issues"))
+}
+
+func (d *driver) toIssues(list issueList) []targets.Issue {
+	out := make([]targets.Issue, len(list.Issues))
+	for i, r := range list.Issues {
+		out[i] = d.toIssue(r)
+	}
+	return out
 }
 
 func (d *driver) toIssue(r Record) targets.Issue {

@@ -30,6 +30,7 @@ const (
 	maxMarker      = 64      // bytes
 	maxLabels      = 50
 	maxComments    = 1000
+	maxIDs         = 100 // of one request
 	maxName        = 100 // bytes, of projects, labels and other short texts
 	// DefaultMaxIssues bounds a Tracker whose options name no bound.
 	DefaultMaxIssues = 200_000

@@ -1,6 +1,7 @@
 package targettest
 
 import (
+	"context"
 	"net/http"
 	"sync/atomic"
 	"testing"
@@ -27,6 +28,10 @@ func attempts(t *testing.T, target *targets.Target, id string) []attempt {
 			issue, able, err := target.Read(t.Context(), id)
 			return able, targets.VerdictOf(issue, err), err
 		}},
+		{"read many", func() (bool, targets.Verdict, error) {
+			r := target.ReadMany(t.Context(), []string{id})[0]
+			return canRead(target), r.Verdict, r.Err
+		}},
 		{"comment", func() (bool, targets.Verdict, error) {
 			able, err := target.Comment(t.Context(), id, "A remark.")
 			return able, targets.VerdictOf(targets.Issue{}, err), err
@@ -42,10 +47,18 @@ func attempts(t *testing.T, target *targets.Target, id string) []attempt {
 	}
 }
 
+// canRead reports whether a target can read an issue. Nobody is asked.
+func canRead(target *targets.Target) bool {
+	ended, end := context.WithCancel(context.Background())
+	end()
+	_, able, _ := target.Read(ended, "1")
+	return able
+}
+
 // needsRead skips a case for a target that cannot read an issue.
 func needsRead(t *testing.T, target *targets.Target) {
 	t.Helper()
-	if _, able, _ := target.Read(t.Context(), "1"); !able {
+	if !canRead(target) {
 		t.Skip("the driver cannot read an issue")
 	}
 }
