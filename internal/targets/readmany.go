@@ -29,9 +29,17 @@ type ManyReader interface {
 	// asks Read about them. Each id is given once, and there are at most
 	// ReadManyLimit of them. An error says nothing about any of the issues.
 	ReadMany(ctx context.Context, ids []string) ([]Issue, error)
-	// ReadManyLimit is the most ids of one call. The result is constant, and a nil
-	// driver (Kind.Driver) knows it.
+	// ReadManyLimit is the most ids of one call. The result is constant.
 	ReadManyLimit() int
+}
+
+// ReadManyLimit returns how many issues the tracker reads with one request: 1
+// where each is a request of its own.
+func (t *Target) ReadManyLimit() int {
+	if driver, ok := Ability[ManyReader](t.driver); ok {
+		return max(driver.ReadManyLimit(), 1)
+	}
+	return 1
 }
 
 // ReadResult is what ReadMany found out about one issue.
@@ -125,7 +133,7 @@ func (r *manyReads) read(ctx context.Context, ids []string) {
 // readBatches reads ids by batches. What it leaves unknown is missing. An error
 // means that nothing more is to be asked.
 func (r *manyReads) readBatches(ctx context.Context, driver ManyReader, ids []string) error {
-	limit := max(driver.ReadManyLimit(), 1)
+	limit := r.t.ReadManyLimit()
 	for len(ids) > 0 {
 		batch := ids[:min(limit, len(ids))]
 		ids = ids[len(batch):]

@@ -11,15 +11,6 @@ import (
 	"pushbutton/internal/targets"
 )
 
-// readManyLimit returns how many issues the driver reads at once, 1 if it has
-// to read them one by one.
-func (b *bench) readManyLimit() int {
-	if driver, ok := targets.Ability[targets.ManyReader](b.h.Kind.Driver); ok {
-		return driver.ReadManyLimit()
-	}
-	return 1
-}
-
 // create makes n issues and returns their ids.
 func create(t *testing.T, target *targets.Target, n int) []string {
 	t.Helper()
@@ -114,7 +105,7 @@ func testReadManyFates(t *testing.T, b *bench) {
 func testReadThousand(t *testing.T, b *bench) {
 	target := b.mine(t)
 	needsRead(t, target)
-	limit := b.readManyLimit()
+	limit := target.ReadManyLimit()
 	known := create(t, target, 2*limit+1)
 	missing := []string{"999999998", "999999999"}
 	ids := make([]string, targets.MaxReadMany-len(missing))
