@@ -26,7 +26,7 @@ func TestLinear(t *testing.T) {
 	watch := vendors.NewWatch(linearSpec(t))
 	h.Watch = watch.Front
 	targettest.Run(t, h)
-	for _, op := range []string{"Teams", "Team", "TeamExists", "TeamIssues", "Labels", "Issue", "IssueStates", "CreateLinkedIssue", "CreateIssue", "UpdateIssue", "CreateComment"} {
+	for _, op := range []string{"Teams", "Team", "TeamExists", "TeamIssues", "Labels", "Issue", "Issues", "IssueStates", "CreateLinkedIssue", "CreateIssue", "UpdateIssue", "CreateComment"} {
 		assert.NotZero(t, watch.Seen()[op], op)
 	}
 }

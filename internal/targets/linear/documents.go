@@ -53,6 +53,12 @@ const (
   issue(id: $id) { ` + issueFields + ` }
 }`
 
+	// Linear leaves archived issues, and with them the trash, out of lists unless
+	// they are asked for.
+	readIssues document = `query Issues($filter: IssueFilter!) {
+  issues(filter: $filter, includeArchived: true, first: 100) { nodes { ` + issueFields + ` } }
+}`
+
 	readIssueStates document = `query IssueStates($id: String!) {
   issue(id: $id) {
     ` + issueFields + `

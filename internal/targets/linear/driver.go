@@ -23,6 +23,8 @@ const (
 	maxDescription = 100_000
 	// maxIdentifier bounds what people call an issue by.
 	maxIdentifier = 40
+	// maxMany is how many issues readIssues asks for. Linear's pages can have 250.
+	maxMany = 100
 )
 
 type driver struct {

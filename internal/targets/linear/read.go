@@ -3,6 +3,7 @@ package linear
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/google/uuid"
@@ -26,6 +27,31 @@ func (d *driver) Read(ctx context.Context, id string) (targets.Issue, error) {
 		return targets.Issue{}, d.explain(ctx, op, err)
 	}
 	return toIssue(*found), nil
+}
+
+// ReadManyLimit implements targets.ManyReader.
+func (d *driver) ReadManyLimit() int { return maxMany }
+
+// ReadMany implements targets.ManyReader. Linear leaves an issue that it does
+// not show out of the list.
+func (d *driver) ReadMany(ctx context.Context, ids []string) ([]targets.Issue, error) {
+	const op = "list issues"
+	ids = slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return !isUUID(id) })
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	var reply struct{ Issues nodes[issue] }
+	if err := d.query(ctx, op, readIssues, vars{"filter": oneOf(ids)}, &reply); err != nil {
+		return nil, err
+	}
+	if reply.Issues.Nodes == nil {
+		return nil, notLinear(op, errors.New("no list in the answer"))
+	}
+	var out []targets.Issue
+	for _, i := range reply.Issues.Nodes {
+		out = append(out, toIssue(i))
+	}
+	return out, nil
 }
 
 // Resolve implements targets.Resolver. Linear takes an identifier ("ENG-12")

@@ -99,6 +99,11 @@ type newComment struct {
 
 type vars map[string]any
 
+// oneOf is an IssueFilter for issues by their ids.
+func oneOf(ids []string) map[string]any {
+	return map[string]any{"id": map[string]any{"in": ids}}
+}
+
 // pageItems is the most things of one kind that a document asks for.
 const pageItems = 250
 

@@ -11,14 +11,14 @@ import (
 type field struct {
 	name string
 	// args are the field's arguments: a variable's name with its $, or the
-	// text of a number.
+	// text of a number or a truth value.
 	args map[string]string
 	set  []field
 }
 
 // operation is a parsed document: one operation, no fragments, no aliases, no
-// directives, and arguments that are variables or numbers. That is all the
-// adapter has, and what is more fails.
+// directives, and arguments that are variables, numbers or truth values. That
+// is all the adapter has, and what is more fails.
 type operation struct {
 	kind, name string
 	vars       map[string]bool
