@@ -92,7 +92,7 @@ func TestAzureDevOpsIsAsPublished(t *testing.T) {
 	}
 	targettest.Run(t, h)
 	seen := watch.Seen()
-	for _, op := range []string{"Work Items_Create", "Work Items_Get Work Item", "Work Items_List", "Work Items_Update", "Wiql_Query By Wiql",
+	for _, op := range []string{"Work Items_Create", "Work Items_Get Work Item", "Work Items_Get Work Items Batch", "Work Items_Update", "Wiql_Query By Wiql",
 		"Work Item Types_Get", "Work Item Types Field_List", "Work Item Type States_List", "Fields_List", "Recyclebin_Get"} {
 		assert.NotZero(t, seen[op], "%s was never used: %v", op, seen)
 	}

@@ -27,8 +27,10 @@ const (
 	maxDescription = 1_000_000
 	// maxLine is the length of a one-line text field.
 	maxLine = 255
-	// maxFound bounds a look-up; no more items can be read at once.
-	maxFound = 200
+	// maxMany is how many items Azure DevOps reads at once (the API's page), and
+	// maxFound bounds a look-up, which reads what it found.
+	maxMany  = 200
+	maxFound = maxMany
 	// consistency is what a query may lag behind: it may be answered by a
 	// read-only replica. Microsoft names no number.
 	consistency = 10 * time.Second

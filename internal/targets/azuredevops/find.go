@@ -43,7 +43,7 @@ func (d *driver) FindAll(ctx context.Context, marker targets.Marker) ([]targets.
 }
 
 // searchByMarker lists the project's items, oldest first, with something like a tag.
-func (d *driver) searchByMarker(ctx context.Context, marker targets.Marker) ([]string, error) {
+func (d *driver) searchByMarker(ctx context.Context, marker targets.Marker) ([]int, error) {
 	const op = "query work items"
 	wiql := "SELECT [System.Id] FROM WorkItems WHERE [System.TeamProject] = @project AND [System.Tags] CONTAINS '" + string(marker) + "' ORDER BY [System.Id]"
 	var result queryResult
@@ -54,34 +54,11 @@ func (d *driver) searchByMarker(ctx context.Context, marker targets.Marker) ([]s
 	if result.WorkItems == nil {
 		return nil, notAzure(op, errors.New("the answer holds no list"))
 	}
-	var ids []string
+	var ids []int
 	for _, w := range result.WorkItems {
-		ids = append(ids, strconv.Itoa(w.ID))
+		ids = append(ids, w.ID)
 	}
 	return ids, nil
-}
-
-// items reads several items; those that are gone by now are left out.
-func (d *driver) items(ctx context.Context, ids []string) ([]workItem, error) {
-	const op = "read work items"
-	query := summary()
-	query.Set("ids", strings.Join(ids, ","))
-	query.Set("errorPolicy", "omit")
-	var found list[*workItem]
-	if err := d.get(ctx, op, d.wit("workitems", query), wire.List(&found, maxFound)); err != nil {
-		return nil, err
-	}
-	if found.Value == nil {
-		return nil, notAzure(op, errors.New("the answer holds no list"))
-	}
-	var out []workItem
-	for _, w := range found.Value {
-		if w != nil && w.ID != 0 {
-			out = append(out, *w)
-		}
-	}
-	slices.SortFunc(out, func(a, b workItem) int { return a.ID - b.ID })
-	return out, nil
 }
 
 // tagsOf splits an item's tags.

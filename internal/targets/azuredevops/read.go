@@ -3,7 +3,9 @@ package azuredevops
 import (
 	"context"
 	"errors"
+	"math"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -30,9 +32,68 @@ func (d *driver) Resolve(ctx context.Context, ref *targets.Reference) (targets.I
 	return d.Read(ctx, ref.Number("AB")+ref.After("edit"))
 }
 
+// ReadManyLimit implements targets.ManyReader.
+func (d *driver) ReadManyLimit() int { return maxMany }
+
+// ReadMany implements targets.ManyReader. An item that is in another project by
+// now is left out: Read follows it there.
+func (d *driver) ReadMany(ctx context.Context, ids []string) ([]targets.Issue, error) {
+	var numbers []int
+	for _, id := range ids {
+		if n := number(id); n > 0 && n <= math.MaxInt32 {
+			numbers = append(numbers, n)
+		}
+	}
+	if len(numbers) == 0 {
+		return nil, nil
+	}
+	items, err := d.items(ctx, numbers)
+	if err != nil {
+		return nil, err
+	}
+	var out []targets.Issue
+	for _, item := range items {
+		if !strings.EqualFold(item.text(fieldProject), d.cfg.project) {
+			continue
+		}
+		found, err := d.toIssue(ctx, item)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, found)
+	}
+	return out, nil
+}
+
+// items reads several items in one request, and returns them by number. It
+// leaves out those that Azure DevOps does not show.
+func (d *driver) items(ctx context.Context, ids []int) ([]workItem, error) {
+	const op = "read work items"
+	var found list[*workItem]
+	body := batch{IDs: ids, Fields: summaryFields(), ErrorPolicy: "omit"}
+	if err := d.query(ctx, op, d.wit("workitemsbatch", nil), body, wire.List(&found, maxMany)); err != nil {
+		return nil, err
+	}
+	if found.Value == nil {
+		return nil, notAzure(op, errors.New("the answer holds no list"))
+	}
+	var out []workItem
+	for _, w := range found.Value {
+		if w != nil && w.ID != 0 { // null stands for one that was left out
+			out = append(out, *w)
+		}
+	}
+	slices.SortFunc(out, func(a, b workItem) int { return a.ID - b.ID })
+	return out, nil
+}
+
 // summary asks for the fields that an Issue is made of.
 func summary() url.Values {
-	return url.Values{"fields": {strings.Join([]string{fieldTitle, fieldState, fieldType, fieldTags, fieldProject}, ",")}}
+	return url.Values{"fields": {strings.Join(summaryFields(), ",")}}
+}
+
+func summaryFields() []string {
+	return []string{fieldTitle, fieldState, fieldType, fieldTags, fieldProject}
 }
 
 // item reads an item by its number. Numbers are the whole organization's: one

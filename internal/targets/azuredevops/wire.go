@@ -93,6 +93,13 @@ type queryResult struct {
 	} `json:"workItems"`
 }
 
+// batch is a WorkItemBatchGetRequest.
+type batch struct {
+	IDs         []int    `json:"ids"`
+	Fields      []string `json:"fields"`
+	ErrorPolicy string   `json:"errorPolicy"`
+}
+
 type node struct {
 	Name     string `json:"name"`
 	Path     string `json:"path"`

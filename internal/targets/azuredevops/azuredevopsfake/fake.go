@@ -157,7 +157,7 @@ func (s *Server) routes() http.Handler {
 	handle("GET "+wit+"fields", nil, s.listFields)
 	handle("GET "+wit+"classificationnodes/{group}", []string{"$depth"}, s.getNodes)
 	handle("POST "+wit+"wiql", []string{"$top"}, s.query)
-	handle("GET "+wit+"workitems", []string{"ids", "fields", "errorPolicy"}, s.listItems)
+	handle("POST "+wit+"workitemsbatch", nil, s.listItems)
 	handle("GET "+wit+"workitems/{id}", []string{"fields", "$expand"}, s.getItem)
 	handle("PATCH "+wit+"workitems/{id}", nil, s.patchItem)
 	const organization = "/" + Organization + "/_apis/wit/"
@@ -304,19 +304,43 @@ func (s *Server) itemURL(id int) string {
 	return s.URL + "/" + Organization + "/_apis/wit/workItems/" + strconv.Itoa(id)
 }
 
+// listItems reads items by their numbers. Microsoft does not say what the
+// project in the address does to numbers of other projects. The fake takes the
+// reading that is harder on the client, and shows them.
 func (s *Server) listItems(w http.ResponseWriter, r *http.Request, project string) {
-	q := r.URL.Query()
-	ids := strings.Split(q.Get("ids"), ",")
-	if len(ids) > 200 || q.Get("errorPolicy") != "omit" {
-		fail(w, http.StatusBadRequest, "VssPropertyValidationException", "VS403474: You requested more than 200 work items, or one that is missing.")
+	var in struct {
+		IDs         []int32  `json:"ids"`
+		Fields      []string `json:"fields"`
+		ErrorPolicy string   `json:"errorPolicy"`
+		Expand      string   `json:"$expand"`
+		AsOf        string   `json:"asOf"`
+	}
+	if !s.body(w, r, "application/json", &in) {
+		return
+	}
+	switch {
+	case len(in.IDs) == 0 || len(in.IDs) > 200:
+		fail(w, http.StatusBadRequest, "VssPropertyValidationException", "VS403474: You requested no work items, or more than 200.")
+		return
+	case in.Expand != "" && len(in.Fields) > 0:
+		fail(w, http.StatusBadRequest, "ConflictingParametersException", "The expand parameter can not be used with the fields parameter.")
 		return
 	}
 	found := []any{}
-	for _, id := range ids {
-		if i := s.visible(id, project); i != nil {
-			found = append(found, s.show(i, q.Get("fields"), false))
-		} else {
+	for _, n := range in.IDs {
+		id := strconv.Itoa(int(n))
+		i := s.visible(id, project)
+		if i == nil {
+			i = s.visible(id, Moved)
+		}
+		switch {
+		case i != nil:
+			found = append(found, s.show(i, strings.Join(in.Fields, ","), false))
+		case in.ErrorPolicy == "omit":
 			found = append(found, nil)
+		default:
+			noItem(w, id)
+			return
 		}
 	}
 	reply(w, wrap(found))
