@@ -24,7 +24,7 @@ func TestAsana(t *testing.T) {
 		h.Watch = watch.Front
 		targettest.Run(t, h)
 		seen := watch.Seen()
-		for _, op := range []string{"createTask", "getTask", "getTasks", "updateTask", "createStoryForTask", "getProject", "getSectionsForProject", "getCustomFieldSettingsForProject", "getTagsForWorkspace"} {
+		for _, op := range []string{"createTask", "getTask", "createBatchRequest", "getTasks", "updateTask", "createStoryForTask", "getProject", "getSectionsForProject", "getCustomFieldSettingsForProject", "getTagsForWorkspace"} {
 			assert.NotZero(t, seen[op], "%s was never used: %v", op, seen)
 		}
 	})

@@ -2,6 +2,8 @@ package asana
 
 import (
 	"context"
+	"errors"
+	"net/http"
 	"net/url"
 	"strings"
 
@@ -22,6 +24,42 @@ func (d *driver) Read(ctx context.Context, id string) (targets.Issue, error) {
 		return targets.Issue{}, err
 	}
 	return d.toIssue(res, found), nil
+}
+
+// ReadManyLimit implements targets.ManyReader.
+func (d *driver) ReadManyLimit() int { return maxActions }
+
+// ReadMany implements targets.ManyReader. Asana answers each action of a batch
+// with a status of its own. A task whose action failed is left out.
+func (d *driver) ReadMany(ctx context.Context, ids []string) ([]targets.Issue, error) {
+	const op = "read tasks"
+	res, err := d.resolved.Get(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var in batch
+	for _, id := range ids {
+		if isGID(id) {
+			in.Actions = append(in.Actions, action{Path: "/tasks/" + id, Method: "get", Options: actionOptions{Fields: summaryFields()}})
+		}
+	}
+	if len(in.Actions) == 0 {
+		return nil, nil
+	}
+	var results []actionResult
+	if err := d.query(ctx, op, "/batch", in, wire.List(&results, maxActions)); err != nil {
+		return nil, err
+	}
+	if results == nil {
+		return nil, notAsana(op, errors.New("the answer holds no list"))
+	}
+	var out []targets.Issue
+	for _, r := range results {
+		if r.Status == http.StatusOK && r.Body.Data.GID != "" {
+			out = append(out, d.toIssue(res, r.Body.Data))
+		}
+	}
+	return out, nil
 }
 
 // Resolve implements targets.Resolver. Addresses have several forms, and a
@@ -55,9 +93,11 @@ func (d *driver) task(ctx context.Context, id string, more ...string) (task, err
 }
 
 // summary asks for what an Issue is made of.
-func summary() url.Values {
-	return asking("name", "completed", "permalink_url", "memberships.project", "memberships.section", "memberships.section.name",
-		"custom_fields.enum_value.name", "custom_fields.enum_value.color")
+func summary() url.Values { return asking(summaryFields()...) }
+
+func summaryFields() []string {
+	return []string{"name", "completed", "permalink_url", "memberships.project", "memberships.section", "memberships.section.name",
+		"custom_fields.enum_value.name", "custom_fields.enum_value.color"}
 }
 
 func taskName(id string) string { return "task " + text.Title(id, 20) }

@@ -110,6 +110,29 @@ type dateValue struct {
 	Date string `json:"date"`
 }
 
+// batch is several requests in one.
+type batch struct {
+	Actions []action `json:"actions"`
+}
+
+type action struct {
+	Path    string        `json:"relative_path"`
+	Method  string        `json:"method"`
+	Options actionOptions `json:"options"`
+}
+
+type actionOptions struct {
+	Fields []string `json:"fields"`
+}
+
+// actionResult is the answer to one action that reads a task.
+type actionResult struct {
+	Status int `json:"status_code"`
+	Body   struct {
+		Data task `json:"data"`
+	} `json:"body"`
+}
+
 // envelope is around everything that goes either way.
 type envelope struct {
 	Data any `json:"data"`
@@ -122,8 +145,12 @@ type errorsReply struct {
 	} `json:"errors"`
 }
 
-// pageSize is the most that Asana gives at once.
-const pageSize = 100
+// pageSize is the most that Asana gives at once, and maxActions the most
+// actions of a batch.
+const (
+	pageSize   = 100
+	maxActions = 10
+)
 
 // client speaks with Asana.
 type client struct {
@@ -151,6 +178,17 @@ func (c client) get(ctx context.Context, op, path string, query url.Values, out 
 
 // getPage reads one page and gives the offset of the next, "" for none.
 func (c client) getPage(ctx context.Context, op, path string, query url.Values, out any) (next string, err error) {
+	return c.read(ctx, op, http.MethodGet, path, query, nil, out)
+}
+
+// query sends a read that is a POST.
+func (c client) query(ctx context.Context, op, path string, data, out any) error {
+	_, err := c.read(ctx, op, http.MethodPost, path, nil, envelope{Data: data}, out)
+	return err
+}
+
+// read sends a request that changes nothing.
+func (c client) read(ctx context.Context, op, method, path string, query url.Values, body, out any) (next string, err error) {
 	answer, ok := out.(wire.Answer)
 	if !ok {
 		answer.Into = out
@@ -162,7 +200,7 @@ func (c client) getPage(ctx context.Context, op, path string, query url.Values, 
 		} `json:"next_page"`
 	}
 	in.Data.Into, answer.Into = answer.Into, &in
-	_, err = c.send(ctx, op, http.MethodGet, path, query, nil, answer)
+	_, err = c.send(ctx, op, method, path, query, body, answer)
 	if err = wire.EndRead(op, err, notAsana); err != nil {
 		return "", err
 	}

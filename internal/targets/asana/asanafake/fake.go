@@ -140,6 +140,7 @@ func (s *Server) routes() http.Handler {
 	handle("GET /tasks", "limit offset opt_fields project modified_since", s.listTasks)
 	handle("POST /tasks", "opt_fields", s.createTask)
 	handle("GET /tasks/{gid}", "opt_fields", s.getTask)
+	handle("POST /batch", "opt_fields", s.batch)
 	handle("PUT /tasks/{gid}", "opt_fields", s.updateTask)
 	handle("POST /tasks/{gid}/stories", "opt_fields", s.comment)
 	handle("POST /tasks/{gid}/addTag", "", s.addTag)
