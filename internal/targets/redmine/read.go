@@ -3,7 +3,10 @@ package redmine
 import (
 	"context"
 	"errors"
+	"net/url"
+	"slices"
 	"strconv"
+	"strings"
 
 	"pushbutton/internal/targets"
 	"pushbutton/internal/targets/text"
@@ -21,6 +24,38 @@ func (d *driver) Read(ctx context.Context, id string) (targets.Issue, error) {
 		return targets.Issue{}, err
 	}
 	return d.toIssue(res, found), nil
+}
+
+// ReadManyLimit implements targets.ManyReader.
+func (d *driver) ReadManyLimit() int { return maxFound }
+
+// ReadMany implements targets.ManyReader. A Redmine that does not know the
+// filter lists other issues, which are left out.
+func (d *driver) ReadMany(ctx context.Context, ids []string) ([]targets.Issue, error) {
+	const op = "list issues"
+	res, err := d.resolve(ctx)
+	if err != nil {
+		return nil, err
+	}
+	ids = slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return number(id) == 0 })
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	q := url.Values{"issue_id": {strings.Join(ids, ",")}, "status_id": {"*"}, "limit": {strconv.Itoa(maxFound)}}
+	var reply issuesReply
+	if err := d.get(ctx, op, "/issues.json?"+q.Encode(), issues(&reply, maxFound)); err != nil {
+		return nil, d.explainDenied(ctx, err)
+	}
+	if reply.Issues == nil {
+		return nil, notRedmine(op, errors.New("the answer holds no list"))
+	}
+	var out []targets.Issue
+	for _, i := range reply.Issues {
+		if slices.Contains(ids, strconv.Itoa(i.ID)) {
+			out = append(out, d.toIssue(res, i))
+		}
+	}
+	return out, nil
 }
 
 // Resolve implements targets.Resolver.

@@ -18,6 +18,10 @@ import (
 
 func (f *Fake) listIssues(w http.ResponseWriter, r *http.Request, u *User) {
 	q := r.URL.Query()
+	if q.Has("issue_id") {
+		f.listByID(w, q, u)
+		return
+	}
 	name, p := f.project(q.Get("project_id"))
 	if p == nil {
 		w.WriteHeader(http.StatusNotFound)
@@ -37,6 +41,30 @@ func (f *Fake) listIssues(w http.ResponseWriter, r *http.Request, u *User) {
 		}
 	}
 	send(w, 200, "issues", out)
+}
+
+// listByID lists issues of all projects that the account sees. Like every list
+// it leaves out closed issues unless it is asked for them, and has 25 of them
+// unless it is asked for more, at most 100.
+func (f *Fake) listByID(w http.ResponseWriter, q url.Values, u *User) {
+	limit := 25
+	if given, err := strconv.Atoi(q.Get("limit")); err == nil {
+		limit = min(given, 100)
+	}
+	ids := strings.Split(q.Get("issue_id"), ",")
+	out := []map[string]any{}
+	for _, i := range f.Issues {
+		closed, _ := statusOf(i.Status)["is_closed"].(bool)
+		if slices.Contains(ids, strconv.Itoa(i.ID)) && f.shows(u, i) && (!closed || q.Get("status_id") == "*") && len(out) < limit {
+			out = append(out, f.show(i, nil))
+		}
+	}
+	send(w, 200, "issues", out)
+}
+
+// shows reports whether the account sees an issue.
+func (f *Fake) shows(u *User, i *Issue) bool {
+	return !i.Deleted && !i.Private && f.sees(u, i.Project) && !f.Projects[i.Project].NoIssues
 }
 
 func (f *Fake) matches(i *Issue, q url.Values) bool {
@@ -266,7 +294,7 @@ func (f *Fake) issue(w http.ResponseWriter, r *http.Request, u *User) *Issue {
 		w.WriteHeader(http.StatusNotFound)
 		return nil
 	}
-	if i := f.Issues[id-1]; !f.sees(u, i.Project) || i.Private || f.Projects[i.Project].NoIssues {
+	if !f.shows(u, f.Issues[id-1]) {
 		deny(w, u)
 		return nil
 	}
