@@ -8,6 +8,9 @@
 // are dropped without a word, so a look-up that finds nothing goes on among
 // the account's own issues.
 //
+// Gitea has no read of several issues by their numbers, so the driver is no
+// targets.ManyReader.
+//
 // What must not live here: anything that holds for other trackers as well.
 package gitea
 

@@ -4,6 +4,9 @@
 // links: Shortcut looks stories up by both. The other link leads to the entity
 // in Productboard.
 //
+// Shortcut has no read of several stories by their ids, so the driver is no
+// targets.ManyReader.
+//
 // What must not live here: anything that holds for other trackers as well.
 package shortcut
 
