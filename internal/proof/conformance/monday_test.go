@@ -34,7 +34,7 @@ func TestMonday(t *testing.T) {
 	require.NoError(t, err)
 	_, _, err = target.Update(t.Context(), made.ID, targets.Draft{Marker: "pb-first", Title: "Another"})
 	require.NoError(t, err)
-	for _, op := range []string{"Me", "Board", "CreateItem", "FindItems", "Item", "UpdateItem", "Comment", "Archive"} {
+	for _, op := range []string{"Me", "Board", "CreateItem", "FindItems", "Item", "Items", "UpdateItem", "Comment", "Archive"} {
 		assert.NotZero(t, watch.Seen()[op], op)
 	}
 }

@@ -337,6 +337,20 @@ func (c *compiler) finder(v settings.Values) *finder {
 	}
 }
 
+func (c *compiler) manyReads(v settings.Values) *manyReads {
+	if v == nil {
+		return nil
+	}
+	const at = "settings." + setReadMany
+	m := &manyReads{list: c.path(at+"."+manyList, v.String(manyList)), limit: v.Int(manyLimit)}
+	if m.limit < 1 || m.limit > targets.MaxReadMany {
+		c.fail(at+"."+manyLimit, "must be from 1 to %d", targets.MaxReadMany)
+		return m
+	}
+	m.request = c.request(at, targets.OpReadMany, v, manyData{[]string{sampleID}}, manyData{slices.Repeat([]string{sampleID}, m.limit)})
+	return m
+}
+
 func (c *compiler) refusals(v settings.Values) refusals {
 	const at = "settings." + setError
 	f := refusals{plain: v.Bool(errPlain), gone: v.List(errGone), kinds: v.Map(errKinds), statuses: v.Map(errStatuses),

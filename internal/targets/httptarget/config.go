@@ -44,6 +44,10 @@ func (c *compiler) requests(d *driver, v settings.Values) {
 	d.create = c.request(at(setCreate), targets.OpCreate, create, samples[0], samples[1])
 	d.finder = c.finder(v.Object(setFind))
 	d.read = c.request(at(setRead), targets.OpRead, v.Object(setRead), issueData{"1"})
+	d.many = c.manyReads(v.Object(setReadMany))
+	if d.many != nil && d.read == nil {
+		c.fail(at(setReadMany), "needs settings.read, which is sent for each issue that an answer leaves out")
+	}
 	d.update = c.request(at(setUpdate), targets.OpUpdate, v.Object(setUpdate), updateData{samples[0], "1"}, updateData{samples[1], "1"})
 	d.comment = c.request(at(setComment), targets.OpComment, v.Object(setComment), commentData{"1", "A \"remark\".\n", d.writer.comment("A remark.")})
 	d.close = c.request(at(setClose), targets.OpClose, v.Object(setClose), issueData{"1"})
@@ -122,6 +126,9 @@ const defaultBody = `{"type": "issue.create", "marker": {{.Marker}}, "title": {{
 // maxDescription bounds the description where the settings name no limit, in
 // characters.
 const maxDescription = 1 << 20
+
+// sampleID is an id as long as most trackers' are.
+const sampleID = "1234567890"
 
 const sampleMarker = "pb-aaaaaaaaaaaaaaaaaaaaaaaaaa"
 

@@ -21,6 +21,8 @@ type (
 	findData struct{ Marker, Cursor string }
 	// issueData is for read and close.
 	issueData struct{ ID string }
+	// manyData is for readMany.
+	manyData struct{ IDs []string }
 	// commentData is for comment: .Comment is in the description's format.
 	commentData struct {
 		ID, Text string

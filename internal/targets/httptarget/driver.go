@@ -50,6 +50,7 @@ type driver struct {
 	finder *finder
 	// These are nil where the description has none; shut closes.
 	read, update, comment, close *request
+	many                         *manyReads
 }
 
 // Addresses implements targets.Addressed.
@@ -68,6 +69,9 @@ func (d *driver) Addresses() []settings.Address {
 		add(setFind, d.finder.request)
 	}
 	add(setRead, d.read)
+	if d.many != nil {
+		add(setReadMany, d.many.request)
+	}
 	add(setUpdate, d.update)
 	add(setComment, d.comment)
 	add(setClose, d.close)
@@ -94,7 +98,8 @@ func (d *driver) Parts() []any {
 		there bool
 		part  any
 	}{
-		{d == nil || d.finder != nil, duplicates{d}}, {d == nil || d.read != nil, reader{d}}, {d == nil || d.update != nil, updater{d}},
+		{d == nil || d.finder != nil, duplicates{d}}, {d == nil || d.read != nil, reader{d}}, {d == nil || d.many != nil, manyReader{d}},
+		{d == nil || d.update != nil, updater{d}},
 		{d == nil || d.comment != nil, commenter{d}}, {d == nil || d.close != nil, closer{d}},
 	} {
 		if p.there {
@@ -109,6 +114,7 @@ func (d *driver) Parts() []any {
 type (
 	duplicates struct{ *driver }
 	reader     struct{ *driver }
+	manyReader struct{ *driver }
 	updater    struct{ *driver }
 	commenter  struct{ *driver }
 	closer     struct{ *driver }

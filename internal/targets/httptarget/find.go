@@ -80,7 +80,7 @@ func (d *driver) candidates(ctx context.Context, marker targets.Marker) ([]any, 
 		if err != nil {
 			return nil, err
 		}
-		list, err := f.listIn(doc)
+		list, err := listIn(doc, f.list, setFind+"."+findList)
 		if err != nil {
 			return nil, d.unexpected(f.request.op, err)
 		}
@@ -109,15 +109,16 @@ func (d *driver) tooMany(err error) *fault.Error {
 		Public: d.name + " lists as many issues as it can, and none with the marker: it may not filter by it, or there are too many. Ask your admin to check the integration's settings (find)."}
 }
 
-// listIn is the list of candidates: an answer without one is not an empty one.
-func (f *finder) listIn(doc any) ([]any, error) {
-	nodes := f.list.nodes(doc)
+// listIn is the list that a setting selects in an answer: an answer without one
+// is not an empty one.
+func listIn(doc any, where *path, setting string) ([]any, error) {
+	nodes := where.nodes(doc)
 	if len(nodes) != 1 {
-		return nil, errors.New("find.list selects no list in the answer")
+		return nil, errors.New(setting + " selects no list in the answer")
 	}
 	list, ok := nodes[0].([]any)
 	if !ok {
-		return nil, errors.New("what find.list selects is not a list")
+		return nil, errors.New("what " + setting + " selects is not a list")
 	}
 	return list, nil
 }

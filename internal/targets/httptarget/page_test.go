@@ -54,7 +54,7 @@ func keys() string {
 		}
 	}
 	table("At the top:", fields)
-	table("Every request (`check`, `create`, `find`, `read`, `update`, `comment`, `close`):", shared)
+	table("Every request (`check`, `create`, `find`, `read`, `readMany`, `update`, `comment`, `close`):", shared)
 	for _, f := range fields {
 		var own []settings.Field
 		for _, nested := range f.Fields {

@@ -117,6 +117,9 @@ func resolve(own settings.Values) (settings.Values, map[string]string, settings.
 			out[f.Name] = v
 		}
 	}
+	if own[setReadMany] == nil && (own[setRead] != nil || own[setIssue] != nil) {
+		delete(out, setReadMany) // its answers may not have what is read of an issue now
+	}
 	texts := map[string]string{}
 	for _, f := range p.Variables {
 		if v, ok := vars[f.Name]; ok {

@@ -21,6 +21,7 @@ const (
 	setCreate     = "create"
 	setFind       = "find"
 	setRead       = "read"
+	setReadMany   = "readMany"
 	setUpdate     = "update"
 	setComment    = "comment"
 	setClose      = "close"
@@ -46,6 +47,9 @@ const (
 	findMost        = "most"
 	findConsistency = "consistency"
 	findScan        = "scan"
+
+	manyList  = "list"
+	manyLimit = "limit"
 
 	issueID      = "id"
 	issueKey     = "key"
@@ -136,6 +140,8 @@ func description() []settings.Field {
 			Help: "The request that looks an issue up by its marker. Without one a lost answer may make a second issue."},
 		{Name: setRead, Type: settings.TypeObject, Fields: requestFields("GET", missing()), Example: `{ url: 'https://api.example.com/issues/{{.ID}}' }`,
 			Help: "The request that reads an issue by its id."},
+		{Name: setReadMany, Type: settings.TypeObject, Fields: manyFields(), Example: `{ url: 'https://api.example.com/issues?ids={{join "," .IDs}}', list: $.issues, limit: 100 }`,
+			Help: "The request that reads several issues by their ids. Needs read, which is sent for each issue that the answer leaves out."},
 		{Name: setUpdate, Type: settings.TypeObject, Fields: requestFields("PUT", missing()), Example: `{ url: 'https://api.example.com/issues/{{.ID}}', body: '{"title": {{.Title}}}' }`,
 			Help: "The request that writes title and description anew; nothing sends it yet. It must leave the marker as it is."},
 		{Name: setComment, Type: settings.TypeObject, Fields: requestFields("POST", missing()), Example: `{ url: 'https://api.example.com/issues/{{.ID}}/comments', body: '{"text": {{.Comment}}}' }`,
@@ -200,6 +206,18 @@ func findFields() []settings.Field {
 		{Name: findConsistency, Type: settings.TypeInt, Example: "10", Help: "For how many seconds a new issue may be missed. Default: 0."},
 		{Name: findScan, Type: settings.TypeBool, Example: "true", Help: "Whether the look-up reads through issues of all sorts."},
 	})
+}
+
+func manyFields() []settings.Field {
+	fields := requestFields("GET")
+	for i := range fields {
+		if fields[i].Name == reqAt {
+			fields[i].Help = "JSONPath of the issue in an element of the list. Default: the whole element."
+		}
+	}
+	return append(fields,
+		settings.Field{Name: manyList, Required: true, Example: "$.issues", Help: "JSONPath of the one list in the answer, whose elements have an issue each, in any order."},
+		settings.Field{Name: manyLimit, Type: settings.TypeInt, Required: true, Example: "100", Help: "The most ids of one request."})
 }
 
 func issueFields() []settings.Field {

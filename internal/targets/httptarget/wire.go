@@ -56,7 +56,7 @@ func (d *driver) send(ctx context.Context, r *request, data any, id string) (any
 	}
 	if wire.WebPage(reply) && r.op != targets.OpCreate {
 		return nil, &fault.Error{Op: r.op, Kind: fault.Intermediary, Unsure: true, Err: &pageError{},
-			Public: d.name + " answered with a web page. Something stands in front of it, or the address is another's. Push again in a while, or ask your admin to check the integration's settings (" + strings.ReplaceAll(r.op, " issue", "") + ")."}
+			Public: d.name + " answered with a web page. Something stands in front of it, or the address is another's. Push again in a while, or ask your admin to check the integration's settings (" + settingOf(r.op) + ")."}
 	}
 	return doc, nil
 }
@@ -101,5 +101,13 @@ func (*pageError) Error() string { return "the answer is a web page" }
 // unexpected is a good answer that is not as described.
 func (d *driver) unexpected(op string, err error) *fault.Error {
 	return &fault.Error{Op: op, Kind: fault.Invalid, Err: err,
-		Public: d.name + " does not answer as described. Ask your admin to compare the integration's settings (" + strings.ReplaceAll(op, " issue", "") + ") with what it sends."}
+		Public: d.name + " does not answer as described. Ask your admin to compare the integration's settings (" + settingOf(op) + ") with what it sends."}
+}
+
+// settingOf names the setting behind an operation, for a message.
+func settingOf(op string) string {
+	if op == targets.OpReadMany {
+		return setReadMany
+	}
+	return strings.ReplaceAll(op, " issue", "")
 }

@@ -1,6 +1,7 @@
 package httpfake
 
 import (
+	"cmp"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -106,9 +107,13 @@ func (f *monday) serve(w http.ResponseWriter, r *http.Request) {
 			return object{"id": v.Item}, ""
 		}},
 		{"items", func() (any, string) {
+			limit := cmp.Or(v.Limit, 25)
+			if limit > 100 {
+				return nil, "InvalidArgumentException"
+			}
 			out := []any{}
 			for _, id := range v.IDs {
-				if i := f.find(id, place); i != nil {
+				if i := f.find(id, place); i != nil && len(out) < limit {
 					out = append(out, f.show(i, v.Columns))
 				}
 			}

@@ -3,6 +3,8 @@ package httpfake
 import (
 	"net/http"
 	"net/http/httptest"
+	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -91,6 +93,10 @@ func (f *redmine) list(w http.ResponseWriter, r *http.Request, place string) {
 	q := r.URL.Query()
 	limit, _ := strconv.Atoi(q.Get("limit"))
 	assert.Equal(f.t, "*", q.Get("status_id"), "closed issues count too")
+	if q.Has("issue_id") {
+		f.listByID(w, q, place)
+		return
+	}
 	if q.Get("project_id") != place {
 		w.WriteHeader(http.StatusForbidden)
 		return
@@ -99,6 +105,22 @@ func (f *redmine) list(w http.ResponseWriter, r *http.Request, place string) {
 	for _, i := range f.items {
 		want := q.Get("cf_7")
 		if !i.deleted && i.place == place && (!f.filters || want == "" || want == i.marker) && len(out) < limit {
+			out = append(out, f.show(i))
+		}
+	}
+	reply(w, 200, object{"issues": out, "total_count": len(out)})
+}
+
+// listByID lists what the account sees of some issues, at most 100.
+func (f *redmine) listByID(w http.ResponseWriter, q url.Values, place string) {
+	limit := 25
+	if given, err := strconv.Atoi(q.Get("limit")); err == nil {
+		limit = min(given, 100)
+	}
+	ids := strings.Split(q.Get("issue_id"), ",")
+	out := []any{}
+	for _, i := range f.items {
+		if !i.deleted && i.place == place && slices.Contains(ids, strconv.Itoa(i.n)) && len(out) < limit {
 			out = append(out, f.show(i))
 		}
 	}
