@@ -16,17 +16,18 @@ import (
 // remembers what fields are called.
 type Mapper struct{ names fieldNames }
 
-// Draft loads the entity and maps it. by may be empty.
-func (m *Mapper) Draft(ctx context.Context, pb Productboard, in tenants.Integration, target *targets.Target, entity string, marker targets.Marker, by targets.Person) (targets.Draft, error) {
+// Item loads the entity of an integration that a target's mapping is applied to.
+// Who clicked may be empty.
+func (m *Mapper) Item(ctx context.Context, pb Productboard, in tenants.Integration, target *targets.Target, entity string, by targets.Person) (targets.Item, error) {
 	loaded, err := pb.GetEntity(ctx, entity)
 	if err != nil {
-		return targets.Draft{}, err
+		return targets.Item{}, err
 	}
 	item := itemOf(loaded, by)
 	if unknown(item, target.ItemFields()) {
 		names, err := m.names.of(ctx, pb, in, loaded.Type)
 		if err != nil {
-			return targets.Draft{}, err
+			return targets.Item{}, err
 		}
 		for id, name := range names {
 			if f, ok := item.Fields[id]; ok {
@@ -34,14 +35,19 @@ func (m *Mapper) Draft(ctx context.Context, pb Productboard, in tenants.Integrat
 			}
 		}
 	}
-	return target.DraftContext(ctx, marker, item)
+	return item, nil
 }
 
 // draft returns the issue that this push wants.
 func (r *run) draft(ctx context.Context, target *targets.Target) (targets.Draft, error) {
 	rec := r.lease.Record
-	return r.p.mapper.Draft(ctx, r.p.peers.Productboard(r.in), r.in, target, r.key.Entity, rec.Marker(r.key),
+	item, err := r.p.mapper.Item(ctx, r.p.peers.Productboard(r.in), r.in, target, r.key.Entity,
 		targets.Person{Name: rec.Click.Name, Email: rec.Click.Email})
+	if err != nil {
+		return targets.Draft{}, err
+	}
+	r.lease.ItemTitle = item.Name
+	return target.DraftContext(ctx, rec.Marker(r.key), item)
 }
 
 // unknown reports whether the item lacks one of the named fields by its id. Then the

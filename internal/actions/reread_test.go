@@ -9,11 +9,14 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"pushbutton/internal/connections"
 	"pushbutton/internal/pbapi"
 	"pushbutton/internal/secret"
+	"pushbutton/internal/targets"
 )
 
 // front puts something before the rig's tracker that answers in its place
@@ -109,4 +112,37 @@ func TestAnIssueIsGivenUpOnlyWhenItIsGone(t *testing.T) {
 		require.Len(t, r.tracker.Issues("demo", 0), 1)
 		require.True(t, strings.HasPrefix(r.record().Issue.Key, "DEMO-"))
 	})
+}
+
+// A push on a button that says "Deleted" makes a new issue, also where the old one
+// could still be restored: whoever clicks has read that it is gone.
+func TestAPushOnADeletedIssueMakesANewOne(t *testing.T) {
+	r := newRig(t)
+	r.click(pbapi.TriggerPush)
+	r.quiet(pbapi.StateConnected)
+	before := r.record()
+	for range 2 {
+		_, err := r.store.Observe(t.Context(), []connections.Reading{{Entry: connections.Entry{Key: r.key(), Record: r.record()}, Verdict: targets.VerdictTrashed}}, false)
+		require.NoError(t, err)
+		r.env.Advance(10 * time.Minute)
+	}
+	r.click(pbapi.TriggerPush)
+	r.quiet(pbapi.StateConnected)
+	require.Equal(t, before.Epoch, r.record().Epoch, "the tracker has it again")
+	require.False(t, r.record().Deleted())
+
+	require.NoError(t, r.tracker.Delete(before.Issue.ID))
+	r.click(pbapi.TriggerPush)
+	r.quiet(pbapi.StateConnected)
+	require.Greater(t, r.record().Epoch, before.Epoch)
+}
+
+func TestARecordKeepsTheItemsTitle(t *testing.T) {
+	r := newRig(t)
+	r.click(pbapi.TriggerPush)
+	r.quiet(pbapi.StateConnected)
+	rec := r.record()
+	require.Equal(t, rec.Issue.Title, rec.ItemTitle())
+	require.Empty(t, rec.Title, "it is kept once")
+	require.NotEmpty(t, rec.ItemTitle())
 }

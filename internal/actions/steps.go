@@ -80,6 +80,10 @@ func (r *run) reread(ctx context.Context, target *targets.Target) (done bool, er
 	case targets.VerdictPresent, targets.VerdictMoved:
 		return true, r.opened(ctx, target, issue)
 	case targets.VerdictTrashed:
+		if r.lease.Record.Deleted() {
+			// Whoever pushed saw that it was deleted.
+			return false, r.lease.Gone(ctx)
+		}
 		return false, wire.Trashed(targets.OpRead, target.Traits().Name, "The issue "+known.Key)
 	case targets.VerdictGone:
 		return false, r.lease.Gone(ctx)

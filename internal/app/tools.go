@@ -51,7 +51,11 @@ func (a *App) preview(ctx context.Context, in tenants.Integration, entity string
 	if err != nil {
 		return targets.Preview{}, err
 	}
-	draft, err := a.mapper.Draft(ctx, a.peers.Productboard(in), in, target, entity, previewMarker, targets.Person{})
+	item, err := a.mapper.Item(ctx, a.peers.Productboard(in), in, target, entity, targets.Person{})
+	if err != nil {
+		return targets.Preview{}, err
+	}
+	draft, err := target.DraftContext(ctx, previewMarker, item)
 	if err != nil {
 		return targets.Preview{}, err
 	}

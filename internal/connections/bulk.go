@@ -106,7 +106,7 @@ func (s *Store) DeleteIntegration(ctx context.Context, tenant, integration strin
 		if err := s.rdb.Del(ctx, closedKey(tenant, integration)).Err(); err != nil {
 			return redisdb.Fault(op, err)
 		}
-		return nil
+		return s.deleteIndex(ctx, tenant, integration)
 	}
 }
 
@@ -204,7 +204,7 @@ func (s *Store) Import(ctx context.Context, entries []Entry) error {
 // importArguments returns the arguments of import.lua: records as they are to be
 // stored, without a lease.
 func (s *Store) importArguments(tenant, integration string, entries []Entry) ([]any, error) {
-	argv := make([]any, 0, 2+5*len(entries))
+	argv := make([]any, 0, 2+6*len(entries))
 	argv = append(argv, tenant, integration)
 	for _, e := range entries {
 		r := e.Record
@@ -225,7 +225,11 @@ func (s *Store) importArguments(tenant, integration string, entries []Entry) ([]
 		if err != nil {
 			return nil, err
 		}
-		argv = append(argv, e.Key.Entity, doc, string(r.State), max(e.Changed.UnixMilli(), 0), todo)
+		issue := ""
+		if r.Issue != nil {
+			issue = r.Issue.ID
+		}
+		argv = append(argv, e.Key.Entity, doc, string(r.State), max(e.Changed.UnixMilli(), 0), todo, issue)
 	}
 	return argv, nil
 }

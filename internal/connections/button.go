@@ -22,6 +22,9 @@ func Button(r Record) pbapi.ConnectionState {
 	case r.Failure != nil:
 		return pbapi.ConnectionState{State: pbapi.StateError, Message: line(r.Failure.Message, pbapi.MaxMessage, fallbackMessage)}
 	case r.Issue != nil:
+		if r.Deleted() {
+			return deleted(*r.Issue)
+		}
 		return connected(*r.Issue)
 	default:
 		return pbapi.ConnectionState{State: pbapi.StateError, Message: fallbackMessage}
@@ -42,6 +45,15 @@ func connected(i targets.Issue) pbapi.ConnectionState {
 		Color:      color(i),
 		TargetURL:  cutURL(i.URL),
 	}
+}
+
+// deleted is the button of an issue that is in the tracker no more. A push on
+// it makes a new one, and nothing else does.
+func deleted(i targets.Issue) pbapi.ConnectionState {
+	s := connected(i)
+	s.Label, s.Color = "Deleted", "gray"
+	s.Tooltip = line("Deleted in the tracker: "+s.Tooltip+". Push to make a new issue.", pbapi.MaxTooltip, s.Tooltip)
+	return s
 }
 
 func progressLabel(p targets.Progress) string {

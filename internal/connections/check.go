@@ -25,6 +25,8 @@ func (e Entry) Check() error {
 		return errors.New("the step of a connection is none")
 	case r.State == Progress && r.Step == Idle:
 		return errors.New("a connection is in progress, and nothing is left to do for it")
+	case r.Missing != nil && !slices.Contains([]string{seenGone, seenTrashed, seenHidden}, r.Missing.Verdict):
+		return errors.New("it is not known why the issue of a connection is missing")
 	case r.Issue != nil && r.Issue.ID == "":
 		return errors.New("the issue of a connection has no id")
 	case len(r.Orphans) > maxOrphans:
@@ -32,6 +34,9 @@ func (e Entry) Check() error {
 	}
 	numbers := []int64{r.Generation, r.Run, r.LeaseEnd, r.Deadline, r.Parked, int64(r.Attempts), int64(r.RescueChecks), r.Click.At, r.LastClick,
 		r.ReadBack, int64(r.Recreated)}
+	if r.Missing != nil {
+		numbers = append(numbers, r.Missing.At, r.Missing.Shown)
+	}
 	if !e.Changed.IsZero() {
 		numbers = append(numbers, e.Changed.UnixMilli())
 	}

@@ -15,6 +15,7 @@ const Shards = 16
 //	pb:{push-N}:c:TENANT/INTEGRATION         hash: entity -> record
 //	pb:{push-N}:x:TENANT/INTEGRATION:STATE   sorted set: entities by the time of their last change
 //	pb:{push-N}:h:TENANT/INTEGRATION:ENTITY  list: history
+//	pb:{push-N}:i:TENANT/INTEGRATION:BUCKET  hash: issue -> entity, see issueindex.lua
 //	pb:{push-N}:rescue                       sorted set: connections by when the rescuer is due
 //	pb:{push-N}:unreadable                   sorted set: connections whose record cannot be decoded
 //	pb:{push-N}:wake                         list: runs that may begin at once

@@ -17,6 +17,9 @@ type Lease struct {
 	Record Record
 	// Now is Redis' time at the latest transition, in milliseconds.
 	Now int64
+	// ItemTitle is what the pushed item is called; empty while that is not known.
+	// Opened and Failed keep it, cut.
+	ItemTitle string
 
 	store *Store
 	key   Key
@@ -141,7 +144,7 @@ func (l *Lease) NotCreated(ctx context.Context) error {
 // reports whether the record, or the run that follows, will see to the issue.
 // Otherwise the push was unlinked, and the caller has to.
 func (l *Lease) Opened(ctx context.Context, issue targets.Issue) (kept bool, err error) {
-	out, err := l.change(ctx, "opened", arguments{Epoch: l.Record.Epoch, Issue: keptIssue(issue), Note: issue.Key})
+	out, err := l.change(ctx, "opened", arguments{Epoch: l.Record.Epoch, Issue: keptIssue(issue), Title: cut(l.ItemTitle, maxItemTitle), Note: issue.Key})
 	return err == nil || out.verdict == vKept, err
 }
 
@@ -155,7 +158,7 @@ func (l *Lease) Gone(ctx context.Context) error {
 // Failed records that the push has failed for good; Productboard is told
 // next.
 func (l *Lease) Failed(ctx context.Context, f Failure) error {
-	_, err := l.change(ctx, "failed", arguments{Failure: &f, Note: f.note()})
+	_, err := l.change(ctx, "failed", arguments{Failure: &f, Title: cut(l.ItemTitle, maxItemTitle), Note: f.note()})
 	return err
 }
 

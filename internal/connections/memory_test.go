@@ -18,7 +18,7 @@ import (
 
 // maxIdleBytes is what an idle connection may cost in Redis when its history
 // has expired.
-const maxIdleBytes = 600
+const maxIdleBytes = 645
 
 // TestMemoryOfAConnection measures on a real redis-server what connections
 // cost there: all of its memory, with the indexes.

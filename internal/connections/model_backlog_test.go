@@ -71,6 +71,7 @@ type backlogModel struct {
 func backlogKeyOf(i int) Key { return Key{"t", "i", string(rune('a' + i))} }
 
 func exploreBacklog(t testing.TB, script string, may backlogBudget) *backlogModel {
+	script = withoutIndex(script)
 	s := NewStoreWith(nil, Timing{Lease: leaseTicks * tick, RescueAfter: rescueTicks * tick, MaxRescueAfter: backlogMaxRescueAfter * tick, Deadline: backlogDeadline * tick,
 		Settle: settleTicks * tick, Answer: settleTicks * tick, SendWindow: settleTicks * tick}, TenantLimits{MaxInFlight: backlogSlots, PushesPerSecond: 1_000_000})
 	s.scripts = scripts(script, s.constants())

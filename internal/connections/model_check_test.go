@@ -107,6 +107,10 @@ func TestModel(t *testing.T) {
 	plain := newModelStore(t, rules{script: transitionsLua})
 	window := newModelStore(t, rules{script: transitionsLua, window: true})
 	for _, sc := range []scenario{
+		{"push, push; two readings", plain, budget{Push: 2, Refresh: 2}, false},
+		{"push, unlink; two readings, a fault", plain, budget{Push: 1, Unlink: 1, Refresh: 2, Fault: 1}, false},
+		{"push, unlink; two readings, a kill", plain, budget{Push: 1, Unlink: 1, Refresh: 2, Kill: 1}, false},
+		{"push, unlink; a reading, a freeze", plain, budget{Push: 1, Unlink: 1, Refresh: 1, Freeze: 1}, false},
 		{"push, unlink; a kill", plain, budget{Push: 1, Unlink: 1, Kill: 1, Delay: 2}, false},
 		{"push, unlink; a freeze", plain, budget{Push: 1, Unlink: 1, Freeze: 1, Delay: 1}, false},
 		{"push, unlink; a kill, a freeze", plain, budget{Push: 1, Unlink: 1, Kill: 1, Freeze: 1}, false},

@@ -19,6 +19,7 @@ func TestModelMutants(t *testing.T) {
 		shows     = "at rest the button shows"
 		forgotten = "is forgotten"
 		stuck     = "stuck"
+		newer     = "a reading overwrote"
 	)
 	kill, freeze := budget{Push: 1, Kill: 1}, budget{Push: 1, Unlink: 1, Freeze: 1}
 	for _, c := range []struct {
@@ -41,7 +42,7 @@ func TestModelMutants(t *testing.T) {
 		{"an unlink stays in the epoch", "if rec.t or rec.i then rec.e = rec.e + 1 end", "", rules{}, budget{Push: 2, Unlink: 1}, twice},
 		{"an unlink leaves no issue behind", "table.insert(rec.l, {", "table.insert({}, {", rules{}, budget{Push: 1, Unlink: 1}, forgotten},
 		{"an unlinked push is not given the time for a second issue", "if rec.q and not intent then", "if false then", rules{window: true}, freeze, forgotten},
-		{"the younger of two issues stays connected", "rec.t = a.issue\n    changed", "changed", rules{window: true}, budget{Push: 1, Freeze: 1}, forgotten},
+		{"the younger of two issues stays connected", "rec.t, rec.m = a.issue, nil\n    changed", "changed", rules{window: true}, budget{Push: 1, Freeze: 1}, forgotten},
 		{"the last reading is forgotten", "if rec.v then return queue('verify', math.max(rec.v - now, 0), 'read back') end", "", rules{}, budget{Push: 1, Unlink: 1}, shows},
 		{"any reading is the last", "rec.v and rec.v <= now then", "rec.v then", rules{}, budget{Push: 1, Unlink: 1}, shows},
 		{"who is fenced off is not waited for", "if not answered then fence_off() end", "", rules{}, freeze, shows},
@@ -54,6 +55,10 @@ func TestModelMutants(t *testing.T) {
 		{"what is done keeps its slot", "release_slot()\n  return save('ok', nil, 'verified')", "return save('ok', nil, 'verified')", rules{}, budget{Push: 1}, "in one place"},
 		{"what is done stays due for the rescuer", "else redis.call('ZREM', rescue, member) end", "end", rules{}, budget{Push: 1}, "rescuer"},
 		{"a push during an unlink's verify is dropped", "if rec.s == 'progress' then\n    rec.lc", "if rec.p then\n    rec.lc", rules{}, budget{Push: 2, Unlink: 1}, "latest click"},
+		{"a reading is newer than a click", "rec.g ~= (a.generation or 0) or ", "", rules{}, budget{Push: 2, Refresh: 1}, newer},
+		{"a reading changes what is under way", "if not raw or rec.p or rec.s", "if not raw or rec.s", rules{}, budget{Push: 1, Dismiss: 1, Refresh: 1}, newer},
+		{"a changed issue is not shown", "return queue('verify', 0, 'changed in the tracker')", "return reply('ok', write())", rules{}, budget{Push: 1, Refresh: 1}, shows},
+		{"a deletion is not shown", "return queue('verify', 0, 'deleted in the tracker')", "return reply('ok', write())", rules{}, budget{Push: 1, Refresh: 2}, shows},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r := c.rules

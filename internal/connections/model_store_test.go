@@ -55,7 +55,7 @@ func (r rules) timing() Timing {
 	if r.shortSendWindow {
 		sendWindow -= leaseTicks * tick
 	}
-	return Timing{Lease: leaseTicks * tick, RescueAfter: rescueTicks * tick, MaxRescueAfter: 2 * rescueTicks * tick,
+	return Timing{ConfirmDeleted: tick, Lease: leaseTicks * tick, RescueAfter: rescueTicks * tick, MaxRescueAfter: 2 * rescueTicks * tick,
 		Settle: settleTicks * tick, Answer: answerTicks * tick, SendWindow: sendWindow}
 }
 
@@ -141,7 +141,13 @@ func (n *interned) of(text string) int32 {
 	return i
 }
 
+// withoutIndex is a script that keeps no index of issues: no transition reads it.
+func withoutIndex(script string) string {
+	return strings.Replace(script, "-- include issueindex.lua\n", "local function index_add(issue, who) end\nlocal function index_remove(issue, who) end\n", 1)
+}
+
 func newModelStore(t testing.TB, r rules) *modelStore {
+	r.script = withoutIndex(r.script)
 	past := present - float64(max(r.lookUp(), r.lookAgain()))
 	real := NewStore(nil, r.timing())
 	real.scripts = scripts(r.script, real.constants())
@@ -162,6 +168,8 @@ type call struct {
 	epoch int8 // of the caller's own copy of the record
 	arg   int8
 	ticks int8
+	// snapshot is the record that a reading was of.
+	snapshot int32
 }
 
 // reply is what became of it.
@@ -170,6 +178,7 @@ type reply struct {
 	due    int8
 	where
 	owned     int8  // 1: the caller owns the record now; 0: its owner stays; nobody
+	clicked   bool  // it was a click that changed something
 	newRun    bool  // whoever worked on it is fenced off
 	view      int32 // what the caller's copy of the record is now
 	queued    bool
@@ -244,6 +253,8 @@ func (s *modelStore) run(c call) (r reply) {
 		var out outcome
 		out, err = s.real.do(ctx, "rescue", someKey, arguments{})
 		task, r.found = out.task(someKey), out.verdict == vPending
+	case "observed":
+		task, err = s.observe(ctx, c)
 	case "requeue":
 		task, err = s.real.Requeue(ctx, Task{Key: someKey, Run: l.run})
 	default:
@@ -258,6 +269,30 @@ func (s *modelStore) run(c call) (r reply) {
 	}
 	s.keep(c, &r)
 	return r
+}
+
+// observe is Store.Observe for one reading: the issue has another key, or is gone,
+// or is as it was.
+func (s *modelStore) observe(ctx context.Context, c call) (*Task, error) {
+	rec := *s.record(c.snapshot)
+	r := Reading{Entry: Entry{Key: someKey, Record: rec}, Issue: *rec.Issue}
+	switch c.arg {
+	case 0:
+		r.Verdict, r.Issue.Key = targets.VerdictMoved, "moved"
+	case 1:
+		r.Verdict = targets.VerdictGone
+	default:
+		r.Verdict = targets.VerdictPresent
+	}
+	args, news := r.arguments(false)
+	if !news {
+		return nil, nil
+	}
+	if c.stale {
+		args.Generation = -1
+	}
+	out, err := s.real.do(ctx, "observed", someKey, args)
+	return out.task(someKey), err
 }
 
 // someName is the record's name within its tenant.
@@ -315,6 +350,7 @@ func (s *modelStore) keep(c call, r *reply) {
 		return
 	}
 	doc := s.document(s.text())
+	r.clicked = c.record != 0 && doc["g"].(float64) != 0
 	r.newRun = c.record != 0 && doc["r"].(float64) != someRun
 	doc["r"] = someRun
 	switch doc["o"] {
@@ -367,6 +403,12 @@ func (s *modelStore) intern(doc map[string]any) int32 {
 	}
 	if (doc["p"] == "verify" || doc["p"] == "cleanup") && doc["q"] == nil {
 		delete(doc, "lc") // only 'settled' reads it, and a click comes first
+	}
+	if missing, ok := doc["m"].(map[string]any); ok {
+		missing["at"] = max(missing["at"].(float64), present-1)
+		if _, shown := missing["d"]; shown {
+			missing["at"], missing["d"] = 1.0, 1.0
+		}
 	}
 	if checks, ok := doc["k"]; ok { // from the first on each is as far off as MaxRescueAfter
 		doc["k"] = min(checks.(float64), 1)
@@ -423,7 +465,7 @@ func (s *modelStore) viewOf(r Record) int32 {
 	case Settle:
 		v.Issue, v.Failure = r.Issue, r.Failure
 	case Verify:
-		v.Issue, v.Failure, v.Recreated = r.Issue, r.Failure, r.Recreated
+		v.Issue, v.Failure, v.Recreated, v.Missing = r.Issue, r.Failure, r.Recreated, r.Missing
 	case Cleanup:
 		v.Orphans = r.Orphans
 	case Idle:

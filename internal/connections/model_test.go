@@ -128,6 +128,7 @@ func (m *model) next(w world) {
 		}
 	}
 	m.rescue(w)
+	m.refresh(w)
 	m.begin(w)
 	m.pass(w, busy)
 }
@@ -244,6 +245,31 @@ func (p place) replied() (good, bad place) {
 		return toSettle, toRetry
 	default:
 		return toRetry, toRetry // actions.run.verify: set again, to be read back
+	}
+}
+
+// refresh is a reading of the sweep: the tracker is asked, and the record hears
+// of it some time later.
+func (m *model) refresh(w world) {
+	rec := m.record(w.kept.record)
+	rests := func() bool { return rec.State == Connected && rec.Step == Idle }
+	if w.read == 0 {
+		if w.left.Refresh > 0 && w.kept.record != 0 && rests() {
+			w.left.Refresh--
+			w.read = w.kept.record
+			m.emit("the sweep asks the tracker", nobody, false, w)
+		}
+		return
+	}
+	for arg, what := range [...]string{"the sweep found it changed", "the sweep did not find it", "the sweep found it as it was"} {
+		after := w
+		after.read, after.clicked = 0, false
+		m.ask(&after, call{op: "observed", snapshot: w.read, stale: w.clicked, arg: int8(arg)}, nobody)
+		if (w.clicked || !rests()) && after.kept != w.kept {
+			m.wrong = "a reading overwrote what is newer\n" + m.trace(m.from)
+			return
+		}
+		m.emit(what, nobody, true, after)
 	}
 }
 

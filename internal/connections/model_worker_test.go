@@ -156,6 +156,7 @@ func (m *model) ask(w *world, c call, slot int8) reply {
 	case nobody:
 		w.kept.owner = nobody
 	}
+	w.clicked = w.clicked || w.read != 0 && r.clicked
 	if r.newRun {
 		for i := range w.workers {
 			w.workers[i].stale = w.workers[i].at != atRest

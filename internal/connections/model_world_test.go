@@ -18,6 +18,10 @@ type world struct {
 	shown   int8 // what Productboard shows, an interned face
 	left    budget
 	wanted  wish
+	// read is the record as it was when the sweep asked the tracker; 0: it has
+	// not. clicked is set if a click has changed the record since.
+	read    int32
+	clicked bool
 }
 
 const (
@@ -29,6 +33,8 @@ const (
 type budget struct {
 	// Push, Unlink, Dismiss are clicks.
 	Push, Unlink, Dismiss int8
+	// Refresh is a reading by the sweep.
+	Refresh int8
 	// Kill ends a worker at any place, or whoever was about to queue a run.
 	Kill int8
 	// Freeze stops one, for as long as it likes.
@@ -78,7 +84,11 @@ const (
 // face is what a button shows, as far as the model tells buttons apart.
 func face(r *Record) string {
 	b := Button(*r)
-	return strings.TrimSpace(string(b.State) + " " + b.HoverLabel)
+	text := strings.TrimSpace(string(b.State) + " " + b.HoverLabel)
+	if r.Deleted() {
+		text += " deleted"
+	}
+	return text
 }
 
 // send adds a message.

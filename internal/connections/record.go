@@ -142,6 +142,11 @@ type Record struct {
 	Recreated int `json:"q,omitempty"`
 	// Issue is the issue that is connected, or about to be.
 	Issue *targets.Issue `json:"t,omitempty"`
+	// Title is the item's title where it is another one than the issue's: see
+	// ItemTitle.
+	Title string `json:"n,omitempty"`
+	// Missing is set while the tracker does not show the issue.
+	Missing *Missing `json:"m,omitempty"`
 	// Failure is why the push ended in error. LastFailure is why its latest run
 	// was handed back or parked. It stays until the step succeeds or the push
 	// ends.
@@ -150,6 +155,30 @@ type Record struct {
 	// Orphans are the issues of unlinked pushes that are still to be treated.
 	Orphans []Orphan `json:"l,omitempty"`
 }
+
+// Missing is what readings found that did not find the issue.
+type Missing struct {
+	// At is when the first of them was, in milliseconds.
+	At int64 `json:"at"`
+	// Verdict is the latest one: gone, trashed or hidden.
+	Verdict string `json:"v"`
+	// Shown is since when the button says that the issue was deleted, in
+	// milliseconds; 0: it does not.
+	Shown int64 `json:"d,omitempty"`
+}
+
+// ItemTitle is the title that the pushed item had, cut; empty where it is not
+// known. Most issues are called as their item is, so it is kept only where it
+// differs.
+func (r Record) ItemTitle() string {
+	if r.Title != "" || r.Issue == nil {
+		return r.Title
+	}
+	return r.Issue.Title
+}
+
+// Deleted reports whether the button shows an issue that was deleted.
+func (r Record) Deleted() bool { return r.Missing != nil && r.Missing.Shown > 0 }
 
 // Click is who pushed, and what Productboard sent with it.
 type Click struct {

@@ -5,12 +5,21 @@ import (
 	"fmt"
 	"regexp"
 	"strconv"
+	"strings"
 
 	"github.com/redis/go-redis/v9"
 )
 
 //go:embed transitions.lua
 var transitionsLua string
+
+//go:embed issueindex.lua
+var issueIndexLua string
+
+// including puts the shared part in its place.
+func including(text string) string {
+	return strings.Replace(text, "-- include issueindex.lua\n", issueIndexLua, 1)
+}
 
 // constants are the values of K in the script. Times are milliseconds.
 func (s *Store) constants() map[string]string {
@@ -19,7 +28,7 @@ func (s *Store) constants() map[string]string {
 	return map[string]string{
 		"lease": number(t.Lease.Milliseconds()), "rescueafter": number(t.RescueAfter.Milliseconds()), "maxrescueafter": number(t.MaxRescueAfter.Milliseconds()),
 		"deadline": number(t.Deadline.Milliseconds()), "settle": number(t.Settle.Milliseconds()), "answer": number(t.Answer.Milliseconds()),
-		"sendwindow": number(t.SendWindow.Milliseconds()), "keepfor": number(t.Keep.Milliseconds()),
+		"confirm": number(t.ConfirmDeleted.Milliseconds()), "sendwindow": number(t.SendWindow.Milliseconds()), "keepfor": number(t.Keep.Milliseconds()),
 		"keep": number(historyLength), "orphans": number(maxOrphans), "wakelist": number(maxWakeList), "pass": number(maxPassed), "arguments": number(maxArguments), "scan": number(maxScan), "scanclosed": number(maxScanClosed),
 		"maxinflight": number(int64(l.MaxInFlight)), "maxqueued": number(int64(l.MaxQueued)), "maxconnections": number(int64(l.MaxConnections)), "pushespersecond": number(int64(l.PushesPerSecond)),
 		"unfenced": strconv.FormatBool(!fencing), "late": strconv.Quote(lateText), "last": strconv.Quote(lastText),

@@ -46,6 +46,7 @@ func TestTheShortWayOfAFirstPushEndsWhereTheLongOneDoes(t *testing.T) {
 				noted   []string
 			}
 			run := func(text string) (r result) {
+				text = withoutIndex(text)
 				s := NewStoreWith(nil, Timing{}, limits)
 				s.scripts = scripts(text, s.constants())
 				r.redis = newPlainRedis(t, link(text, s.constants()))

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/internal/redisdb/redistest"
+	"pushbutton/internal/targets"
 )
 
 var update = flag.Bool("update", false, "rewrite the table in docs/design/states.md")
@@ -72,6 +73,11 @@ func situations() []situation {
 		{"progress, failed, Productboard not told", failed},
 		{"connected, to be read back", func(t *testing.T, s *Store) *Lease { return begin(t, s, settled(t, opened(t, s))) }},
 		{"connected", func(t *testing.T, s *Store) *Lease { return verified(t, s, settled(t, opened(t, s))) }},
+		{"connected, not found once", func(t *testing.T, s *Store) *Lease {
+			l := verified(t, s, settled(t, opened(t, s)))
+			observe(t, s, reading(t, s, targets.VerdictGone, nil), false)
+			return l
+		}},
 		{"error", func(t *testing.T, s *Store) *Lease { return verified(t, s, settled(t, failed(t, s))) }},
 		{"initial after an unlink, to be read back", func(t *testing.T, s *Store) *Lease {
 			settled(t, opened(t, s))
@@ -110,6 +116,18 @@ func events() []event {
 			return f(l)
 		}
 	}
+	read := func(verdict targets.Verdict) func(*Store, *Lease) error {
+		return func(s *Store, _ *Lease) error {
+			rec, err := s.Get(ctx, someKey)
+			if err != nil || rec.Issue == nil {
+				return nil
+			}
+			changed := *rec.Issue
+			changed.Status = "Closed"
+			_, err = s.Observe(ctx, []Reading{{Entry: Entry{Key: someKey, Record: rec}, Verdict: verdict, Issue: changed}}, false)
+			return err
+		}
+	}
 	return []event{
 		{"push", click(func(s *Store) (Record, *Task, error) { return s.Push(ctx, someKey, somebody) })},
 		{"unlink", click(func(s *Store) (Record, *Task, error) { return s.Unlink(ctx, someKey) })},
@@ -124,6 +142,8 @@ func events() []event {
 		{"read back and right", worker(func(l *Lease) error { _, err := l.Verified(ctx); return err })},
 		{"handed back", worker(func(l *Lease) error { _, err := l.Requeue(ctx, 0, true, Failure{Kind: "timeout"}); return err })},
 		{"parked", worker(func(l *Lease) error { _, err := l.Park(ctx, time.Minute, Failure{Kind: "unauthorized"}); return err })},
+		{"read: changed in the tracker", read(targets.VerdictPresent)},
+		{"read: deleted in the tracker", read(targets.VerdictGone)},
 		{"credential repaired", func(s *Store, _ *Lease) error {
 			_, _, err := s.Wake(ctx, someKey.Tenant, someKey.Integration, 10)
 			return err
@@ -145,6 +165,12 @@ func describe(r Record, existed bool) string {
 	}
 	if r.Issue != nil {
 		text += " (issue)"
+	}
+	switch {
+	case r.Deleted():
+		text += " (deleted)"
+	case r.Missing != nil:
+		text += " (not found)"
 	}
 	if r.Parked != 0 {
 		text += " (parked)"
@@ -199,7 +225,7 @@ func TestStatesDocument(t *testing.T) {
 			env := redistest.Mini(t)
 			env.Advance(0)
 			// Nothing lingers: one reading back is the last.
-			s := NewStore(env.Client, Timing{Answer: time.Nanosecond, SendWindow: time.Nanosecond})
+			s := NewStore(env.Client, Timing{Answer: time.Nanosecond, ConfirmDeleted: time.Nanosecond, SendWindow: time.Nanosecond})
 			l := sit.make(t, s)
 			before, berr := s.Get(ctx, someKey)
 			if i == 0 && berr == nil {

@@ -36,6 +36,9 @@ type Timing struct {
 	// after that worker was fenced off. Default Lease + 22 s: a worker may send
 	// until its lease ends by its own clock, and a call ends after 20 s.
 	SendWindow time.Duration
+	// ConfirmDeleted is how long after a reading that did not find an issue
+	// another one has to agree before the button says so; default 10 min.
+	ConfirmDeleted time.Duration
 	// Keep is how long a connection's history is kept after its last entry;
 	// default 7 days.
 	Keep time.Duration
@@ -47,6 +50,8 @@ const (
 	// maxOrphans bounds how many issues of unlinked pushes of one button wait to
 	// be treated. Beyond it the oldest stay as they are.
 	maxOrphans = 20
+	// maxItemTitle bounds the title of an item that a record keeps, in characters.
+	maxItemTitle = 100
 	// maxNote bounds a remark in it, in characters.
 	maxNote = 160
 )
@@ -64,6 +69,7 @@ func (t Timing) withDefaults() Timing {
 	set(&t.Settle, time.Second)
 	set(&t.Answer, 10*time.Second)
 	set(&t.SendWindow, t.Lease+22*time.Second)
+	set(&t.ConfirmDeleted, 10*time.Minute)
 	set(&t.Keep, 7*24*time.Hour)
 	return t
 }
@@ -83,6 +89,7 @@ type Store struct {
 	scripts map[string]*redis.Script
 	// importing is apart from the transitions: it treats many records at once.
 	importing *redis.Script
+	byIssue   *redis.Script
 	ties      *redis.Script
 	scrapping *redis.Script
 	timing    Timing
@@ -98,8 +105,8 @@ func NewStore(rdb redis.UniversalClient, timing Timing) *Store {
 // NewStoreWith is NewStore with limits for tenants that have none of their
 // own; zero fields mean the defaults.
 func NewStoreWith(rdb redis.UniversalClient, timing Timing, limits TenantLimits) *Store {
-	s := &Store{rdb: rdb, timing: timing.withDefaults(), limits: limits.withDefaults(), importing: redis.NewScript(importLua), ties: redis.NewScript(tiesLua), scrapping: redis.NewScript(scrapLua)}
-	s.scripts = scripts(transitionsLua, s.constants())
+	s := &Store{rdb: rdb, timing: timing.withDefaults(), limits: limits.withDefaults(), importing: redis.NewScript(including(importLua)), byIssue: redis.NewScript(including(byIssueLua)), ties: redis.NewScript(tiesLua), scrapping: redis.NewScript(scrapLua)}
+	s.scripts = scripts(including(transitionsLua), s.constants())
 	return s
 }
 
@@ -153,6 +160,12 @@ type arguments struct {
 	BMPOnly bool     `json:"bmp,omitempty"`
 	Keep    bool     `json:"keep,omitempty"`
 	Note    string   `json:"note,omitempty"`
+	Title   string   `json:"title,omitempty"`
+
+	Generation int64  `json:"generation,omitempty"`
+	Known      string `json:"known,omitempty"`
+	Seen       string `json:"seen,omitempty"`
+	Reset      bool   `json:"reset,omitempty"`
 
 	MaxInFlight     int `json:"maxinflight,omitempty"`
 	MaxQueued       int `json:"maxqueued,omitempty"`

@@ -39,6 +39,8 @@
 --   i   Intent       at: At, time; n: Sent, count; ok: Resolved; b: BMPOnly
 --   q   Recreated    count of times that duplicates are still to be looked for
 --   t   Issue        i: ID; k: Key; u: URL; n: Title; s: Status; p: Progress; c: Color
+--   n   Title        of the item, where the issue's is another one
+--   m   Missing      at: At, time; v: Verdict; d: Shown, time
 --   x   Failure      m: Message; k: Kind; s: Side; f: Ref
 --   w   LastFailure  as x
 --   l   Orphans      list of: e: Epoch; i: Intent; t: Issue; q: Recreated
@@ -74,6 +76,7 @@ local rec = { s = 'initial', g = 0, e = 1, r = 0 }
 if raw then rec = cjson.decode(raw) end
 local was = raw and rec.s
 local parked = raw and rec.z
+local shown = rec.t and rec.t.i
 
 -- only push: the first click on an item, which is what most answers wait for.
 -- It does what the push below does, and makes no function.
@@ -94,6 +97,8 @@ if not raw then
   end
 end
 -- end
+
+-- include issueindex.lua
 
 -- The time that a worker's report took counts from its lease, or its last report.
 local report = a.owner and op ~= 'begin'
@@ -250,8 +255,20 @@ local function save(verdict, due, what, delay)
   return reply(verdict, doc, delay)
 end
 
+-- track keeps the index from issues to entities: it is called after each change
+-- of the issue that the button shows.
+local function track()
+  local shows = rec.t and rec.t.i
+  if shows == shown then return end
+  if shown then index_remove(shown, entity) end
+  if shows then index_add(shows, entity) end
+  shown = shows
+end
+
 -- erase takes away all that is kept of the record.
 local function erase(after)
+  rec.t = nil
+  track()
   redis.call('HDEL', records, entity)
   redis.call('DEL', history)
   redis.call('ZREM', rescue, member)
@@ -334,7 +351,8 @@ end
 -- forsake forgets the issue, and what an intended create may still make.
 local function forsake()
   if rec.t or rec.i then rec.e = rec.e + 1 end
-  rec.t, rec.i, rec.q = nil, nil, nil
+  rec.t, rec.i, rec.q, rec.m = nil, nil, nil, nil
+  track()
 end
 
 local function leave_orphan()
@@ -460,7 +478,9 @@ ops['link'] = function()
   rec.g = rec.g + 1
   rec.s, rec.a, rec.x, rec.w, rec.z = 'progress', nil, nil, nil, nil
   rec.d = now + K.deadline
-  rec.t, rec.i, rec.q = a.issue, nil, nil
+  rec.t, rec.i, rec.q, rec.m = a.issue, nil, nil, nil
+  rec.n = nil
+  track()
   changed = now
   return queue('settle', 0, 'link')
 end
@@ -523,8 +543,10 @@ end
 
 ops['opened'] = function()
   if mine() and rec.p == 'open' and rec.e == a.epoch then
-    rec.t, rec.i, rec.x, rec.w, rec.a = a.issue, nil, nil, nil, nil
+    rec.t, rec.i, rec.x, rec.w, rec.a, rec.m = a.issue, nil, nil, nil, nil, nil
+    if a.title then rec.n = a.title ~= a.issue.n and a.title or nil end
     rec.p = 'settle'
+    track()
     return go_on('ok', 'opened')
   end
   if raw and rec.e == a.epoch and (rec.t or rec.i) then
@@ -548,14 +570,16 @@ end
 
 ops['gone'] = function()
   if not mine() or rec.p ~= 'open' then return answer('stale') end
-  rec.t, rec.i, rec.q = nil, nil, nil
+  rec.t, rec.i, rec.q, rec.m = nil, nil, nil, nil
   rec.e = rec.e + 1
+  track()
   return go_on('ok', 'issue gone')
 end
 
 ops['failed'] = function()
   if not mine() or (rec.p ~= 'open' and rec.p ~= 'settle') then return answer('stale') end
   rec.x, rec.w, rec.a = a.failure, nil, nil
+  rec.n = a.title or rec.n
   rec.p = 'settle'
   return go_on('ok', 'failed')
 end
@@ -588,8 +612,9 @@ ops['deduplicated'] = function()
   rec.q = rec.q - 1
   if rec.q <= 0 then rec.q = nil end
   if a.issue and rec.t and rec.t.i ~= a.issue.i then
-    rec.t = a.issue
+    rec.t, rec.m = a.issue, nil
     changed = now
+    track()
     return queue('settle', 0, 'another issue kept')
   end
   if rec.q then return queue('verify', a.delay or 0, 'looked for duplicates') end
@@ -681,6 +706,46 @@ end
 ops['recheck'] = function()
   if not raw or rec.p then return answer('same') end
   return queue('verify', 0, 'button differs')
+end
+
+-- What the sweep or a hook read. It changes a button that is connected and at
+-- rest, and that has had no click since the record was read: everything else is
+-- for the next reading.
+ops['observed'] = function()
+  if not raw or rec.p or rec.s ~= 'connected' or not rec.t then return answer('stale') end
+  if rec.g ~= (a.generation or 0) or rec.e ~= a.epoch or rec.t.i ~= a.known then return answer('stale') end
+  local m = rec.m
+  if a.seen == 'present' then
+    if not a.issue and not m then return answer('same') end
+    rec.m, rec.t, rec.n = nil, a.issue or rec.t, a.title or rec.n
+    track()
+    if a.issue or m.d then
+      changed = now
+      return queue('verify', 0, 'changed in the tracker')
+    end
+    return reply('ok', write())
+  end
+  if a.seen == 'hidden' then
+    if m then return answer('same') end
+    rec.m = { at = now, v = 'hidden' }
+    return reply('ok', write())
+  end
+  -- Gone or trashed: the button says so once two readings found it, some time
+  -- apart.
+  if m and m.d then return answer('same') end
+  if not m or m.v == 'hidden' then
+    rec.m = { at = now, v = a.seen }
+    return reply('ok', write())
+  end
+  if now - m.at < K.confirm then return answer('same') end
+  if a.reset then
+    forsake()
+    clear()
+    return queue('verify', 0, 'reset, deleted in the tracker')
+  end
+  m.v, m.d = a.seen, now
+  changed = now
+  return queue('verify', 0, 'deleted in the tracker')
 end
 
 return ops[op]()

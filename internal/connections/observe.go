@@ -1,0 +1,153 @@
+package connections
+
+import (
+	"context"
+	"errors"
+	"strconv"
+
+	"github.com/redis/go-redis/v9"
+
+	"pushbutton/internal/fault"
+	"pushbutton/internal/redisdb"
+	"pushbutton/internal/targets"
+)
+
+// What a reading found, as the script and Missing.Verdict have it.
+const (
+	seenPresent = "present"
+	seenGone    = "gone"
+	seenTrashed = "trashed"
+	seenHidden  = "hidden"
+)
+
+// Reading is what a tracker said of the issue that a button shows.
+type Reading struct {
+	// Entry is the connection as it was before the tracker was asked.
+	Entry Entry
+	// Verdict is what became of the issue. Issue is how it is now, where the
+	// verdict is present or moved.
+	Verdict targets.Verdict
+	Issue   targets.Issue
+}
+
+// Observe records what a tracker said of issues of one integration. A button
+// changes only if it is connected and at rest, and if nobody has clicked it since
+// its entry was read; a reading that comes too late is left to the next one. An
+// issue that is gone or trashed is shown as deleted once two readings agree, at
+// least Timing.ConfirmDeleted apart; with reset the button goes back to initial
+// then. Nothing here ever makes an issue.
+//
+// The tasks bring the changed buttons to Productboard. Where some readings fail,
+// the others are recorded, and the error is theirs.
+func (s *Store) Observe(ctx context.Context, readings []Reading, reset bool) ([]*Task, error) {
+	var keys []Key
+	var args []arguments
+	for _, r := range readings {
+		a, news := r.arguments(reset)
+		if !news {
+			continue
+		}
+		if n := len(keys); n > 0 && (keys[n-1].Tenant != r.Entry.Key.Tenant || keys[n-1].Integration != r.Entry.Key.Integration) {
+			return nil, fault.Wrap(fault.Internal, "record observed", errors.New("readings of several integrations"))
+		}
+		keys, args = append(keys, r.Entry.Key), append(args, a)
+	}
+	out, failed, err := s.batch(ctx, "observed", keys, func(i int) arguments { return args[i] })
+	if err != nil {
+		return nil, err
+	}
+	var tasks []*Task
+	for i, o := range out {
+		if task := o.task(keys[i]); failed[i] == nil && task != nil {
+			tasks = append(tasks, task)
+		}
+	}
+	return tasks, errors.Join(failed...)
+}
+
+// arguments are those of the transition; news is false where the record says
+// all of it already.
+func (r Reading) arguments(reset bool) (a arguments, news bool) {
+	rec := r.Entry.Record
+	if rec.Issue == nil || rec.State != Connected || rec.Step != Idle {
+		return arguments{}, false
+	}
+	a = arguments{Generation: rec.Generation, Epoch: rec.Epoch, Known: rec.Issue.ID, Reset: reset}
+	switch r.Verdict {
+	case targets.VerdictPresent, targets.VerdictMoved:
+		a.Seen = seenPresent
+		issue := r.Issue
+		issue.ID, issue.Verdict = rec.Issue.ID, rec.Issue.Verdict
+		if issue == *rec.Issue {
+			return a, rec.Missing != nil
+		}
+		a.Issue = keptIssue(issue)
+		if rec.Title == "" && issue.Title != rec.Issue.Title {
+			a.Title = rec.Issue.Title // the item's, which the issue was called by
+		}
+		return a, true
+	case targets.VerdictGone:
+		a.Seen = seenGone
+	case targets.VerdictTrashed:
+		a.Seen = seenTrashed
+	case targets.VerdictHidden:
+		a.Seen = seenHidden
+		return a, rec.Missing == nil
+	case targets.VerdictIntermediary, targets.VerdictCredentialRefused, targets.VerdictUndecided:
+		return arguments{}, false
+	default:
+		return arguments{}, false
+	}
+	return a, !rec.Deleted()
+}
+
+const byIssueLua = `local tag, tenant, integration = string.match(KEYS[1], '^[^}]*}:'), ARGV[1], ARGV[2]
+-- include issueindex.lua
+local _, found = index_fields(index_digits(ARGV[3]), index_buckets())
+return found`
+
+// ByIssue returns the connections whose buttons may show an issue, by its id in
+// the tracker. There may be one too many (two ids can look alike), and of more
+// than 20 buttons of one issue the others are missing.
+func (s *Store) ByIssue(ctx context.Context, tenant, integration, issue string) ([]Key, error) {
+	const op = "find connections of an issue"
+	if !validPart(tenant) || !validPart(integration) {
+		return nil, fault.New(fault.Invalid, op, "There can be no integration of this name.")
+	}
+	found, err := s.byIssue.Run(ctx, s.rdb, []string{recordsKey(tenant, integration)}, tenant, integration, issue).StringSlice()
+	if err != nil {
+		return nil, redisdb.Fault(op, err)
+	}
+	keys := make([]Key, len(found))
+	for i, entity := range found {
+		keys[i] = Key{tenant, integration, entity}
+	}
+	return keys, nil
+}
+
+// deleteIndex removes what is left of an integration's index: entries of records
+// that could not be decoded.
+func (s *Store) deleteIndex(ctx context.Context, tenant, integration string) error {
+	const op = "delete index of issues"
+	n, err := s.rdb.HGet(ctx, accountKey(tenant), bucketsField(integration)).Int()
+	if err != nil && !isNil(err) {
+		return redisdb.Fault(op, err)
+	}
+	_, err = s.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
+		for bucket := range max(n, 1) {
+			p.Del(ctx, issuesKey(tenant, integration, bucket))
+		}
+		p.HDel(ctx, accountKey(tenant), bucketsField(integration))
+		return nil
+	})
+	if err != nil {
+		return redisdb.Fault(op, err)
+	}
+	return nil
+}
+
+func bucketsField(integration string) string { return "buckets:" + integration }
+
+func issuesKey(tenant, integration string, bucket int) string {
+	return tagOf(tenant) + "i:" + tenant + "/" + integration + ":" + strconv.Itoa(bucket)
+}
