@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"strings"
 
+	"pushbutton/internal/fault"
 	"pushbutton/internal/outbound"
 	"pushbutton/internal/targets"
 	"pushbutton/internal/targets/text"
@@ -30,7 +31,9 @@ func (d *driver) Read(ctx context.Context, id string) (targets.Issue, error) {
 func (d *driver) ReadManyLimit() int { return maxActions }
 
 // ReadMany implements targets.ManyReader. Asana answers each action of a batch
-// with a status of its own. A task whose action failed is left out.
+// with a status of its own. A task whose action failed is left out. So are all
+// where the batch itself is forbidden: Asana names no scope for it, so a token
+// that may read tasks may lack it.
 func (d *driver) ReadMany(ctx context.Context, ids []string) ([]targets.Issue, error) {
 	const op = "read tasks"
 	res, err := d.resolved.Get(ctx)
@@ -47,7 +50,11 @@ func (d *driver) ReadMany(ctx context.Context, ids []string) ([]targets.Issue, e
 		return nil, nil
 	}
 	var results []actionResult
-	if err := d.query(ctx, op, "/batch", in, wire.List(&results, maxActions)); err != nil {
+	err = d.query(ctx, op, "/batch", in, wire.List(&results, maxActions))
+	switch {
+	case err != nil && fault.KindOf(err) == fault.Forbidden:
+		return nil, nil
+	case err != nil:
 		return nil, err
 	}
 	if results == nil {

@@ -33,3 +33,15 @@ func TestReadManyTakesEachActionByItself(t *testing.T) {
 	assert.Equal(t, []string{"POST /batch", "GET /tasks/" + ids[1]}, hits[:2])
 	assert.NotContains(t, hits, "GET /tasks/"+ids[0])
 }
+
+// A batch that is forbidden says nothing about the tasks.
+func TestReadManyWithoutBatches(t *testing.T) {
+	s := fake.New(t)
+	s.NoBatch = true
+	target := open(t, s.URL, mine())
+	made, err := target.Create(t.Context(), draft(t, target))
+	require.NoError(t, err)
+	got := target.ReadMany(t.Context(), []string{made.ID})
+	require.NoError(t, got[0].Err)
+	assert.Equal(t, made.ID, got[0].Issue.ID)
+}

@@ -28,6 +28,10 @@ func (s *Server) batch(w http.ResponseWriter, r *http.Request, a account) {
 	if !s.body(w, r, &in) {
 		return
 	}
+	if s.NoBatch {
+		fail(w, http.StatusForbidden, "Your app is missing a required scope")
+		return
+	}
 	if len(in.Actions) == 0 || len(in.Actions) > 10 {
 		fail(w, http.StatusBadRequest, "actions: Must have between 1 and 10 actions")
 		return

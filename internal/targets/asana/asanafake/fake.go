@@ -68,6 +68,8 @@ type Server struct {
 	PageSize int
 	// StageColor is the colour of the option Wanted of field Stage.
 	StageColor string
+	// NoBatch forbids batches, as a token without the scope may see it.
+	NoBatch bool
 
 	t        testing.TB
 	mu       sync.Mutex
