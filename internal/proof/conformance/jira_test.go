@@ -108,7 +108,7 @@ func TestJiraCloud(t *testing.T) {
 			c.harness.Watch = watch.Front
 			targettest.Run(t, c.harness)
 			seen := watch.Seen()
-			for _, op := range []string{"getCurrentUser", "getProject", "getCreateIssueMetaIssueTypes", "getCreateIssueMetaIssueTypeId", "createIssue", "getIssue",
+			for _, op := range []string{"getCurrentUser", "getProject", "getCreateIssueMetaIssueTypes", "getCreateIssueMetaIssueTypeId", "createIssue", "getIssue", "bulkFetchIssues",
 				"searchAndReconsileIssuesUsingJqlPost", "createOrUpdateRemoteIssueLink", "getTransitions", "doTransition", "addComment"} {
 				assert.NotZero(t, seen[op], op)
 			}

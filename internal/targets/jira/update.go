@@ -46,7 +46,7 @@ func (d *driver) Update(ctx context.Context, id string, draft targets.Draft) (ta
 // of the whole.
 func (d *driver) updateMoved(ctx context.Context, res *resolved, id string, draft targets.Draft, whole edit, refusal error) error {
 	found, err := d.issue(ctx, "update issue", id)
-	if err != nil || !d.moved(ctx, found) {
+	if err != nil || !d.moved(found, d.home(ctx)) {
 		return d.explainRefusal(ctx, res, draft, whole, refusal)
 	}
 	whole.Fields = map[string]any{fieldSummary: whole.Fields[fieldSummary], fieldDescription: whole.Fields[fieldDescription]}

@@ -117,6 +117,13 @@ type searchRequest struct {
 	Properties []string `json:"properties,omitempty"` // Cloud
 	MaxResults int      `json:"maxResults"`
 	Next       string   `json:"nextPageToken,omitempty"` // Cloud
+	Validate   *bool    `json:"validateQuery,omitempty"` // Data Center
+}
+
+// bulkRequest asks Cloud for issues by their ids.
+type bulkRequest struct {
+	IDs    []string `json:"issueIdsOrKeys"`
+	Fields []string `json:"fields"`
 }
 
 type searchReply struct {

@@ -242,6 +242,7 @@ func (f *Fake) mount(mux *http.ServeMux, root string, gateway bool) {
 		handle("GET /project", read, f.listProjects)
 	} else {
 		handle("POST /search/jql", read, f.search)
+		handle("POST /issue/bulkfetch", read, f.bulkFetch)
 		handle("GET /project/search", read, f.searchProjects)
 		// The search that Cloud had before is gone.
 		handle("POST /search", read, func(c call) { c.refuse(http.StatusGone, "The requested API has been removed.") })

@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -76,12 +77,17 @@ func (f *Fake) self(c call, i *Issue) string { return c.api + "/issue/" + strcon
 func (f *Fake) issue(c call) *Issue {
 	name := c.r.PathValue("id")
 	for _, i := range f.Issues {
-		if (strconv.Itoa(i.ID) == name || i.Key == name || slices.Contains(i.OldKeys, name)) && c.account.sees(i.Project) && !i.Secured {
+		if i.called(name) && c.account.sees(i.Project) && !i.Secured {
 			return i
 		}
 	}
 	c.refuse(http.StatusNotFound, c.say("Issue does not exist or you do not have permission to see it.", "Der Vorgang existiert nicht oder Sie haben keine Berechtigung."))
 	return nil
+}
+
+// called reports whether a name is the issue's id or a key of it.
+func (i *Issue) called(name string) bool {
+	return strconv.Itoa(i.ID) == name || i.Key == name || slices.Contains(i.OldKeys, name)
 }
 
 func showStatus(c call, s Status) map[string]any {
@@ -180,12 +186,17 @@ func (f *Fake) search(c call) {
 		Properties []string `json:"properties"`
 		MaxResults int      `json:"maxResults"`
 		Next       string   `json:"nextPageToken"`
+		Validate   *bool    `json:"validateQuery"`
 	}
 	if _, ok := c.read(&in); !ok {
 		return
 	}
+	if ids := idsQuery.FindStringSubmatch(in.JQL); ids != nil && f.opts.DataCenter {
+		f.searchIDs(c, strings.Split(ids[1], ", "), in.Fields, in.MaxResults, in.Validate == nil || *in.Validate)
+		return
+	}
 	label := query.FindStringSubmatch(in.JQL)
-	if label == nil || f.opts.DataCenter && (in.Next != "" || in.Properties != nil) {
+	if label == nil || in.Validate != nil || f.opts.DataCenter && (in.Next != "" || in.Properties != nil) {
 		c.refuse(http.StatusBadRequest, "Error in the JQL Query: "+in.JQL)
 		return
 	}
@@ -218,6 +229,54 @@ func (f *Fake) search(c call) {
 		reply["nextPageToken"] = strconv.Itoa(end)
 	}
 	c.send(http.StatusOK, reply)
+}
+
+// idsQuery is the JQL by which Data Center is asked for known issues.
+var idsQuery = regexp.MustCompile(`^id in \(([0-9]+(?:, [0-9]+)*)\)$`) //nolint:gochecknoglobals // a constant
+
+// searchIDs refuses the whole search for one missing id, unless it is not to be
+// validated.
+func (f *Fake) searchIDs(c call, ids, fields []string, most int, validate bool) {
+	hits := []map[string]any{}
+	for _, id := range ids {
+		i := f.find(id)
+		seen := i != nil && c.account.sees(i.Project) && !i.Secured
+		switch {
+		case !seen && validate:
+			c.refuse(http.StatusBadRequest, "A value with ID '"+id+"' does not exist for the field 'id'.")
+			return
+		case !seen:
+		case i.Unseen > 0:
+			i.Unseen--
+		default:
+			hits = append(hits, f.show(c, i, fields))
+		}
+	}
+	c.send(http.StatusOK, map[string]any{"startAt": 0, "maxResults": most, "total": len(hits), "issues": hits[:min(most, len(hits))]})
+}
+
+// bulkFetch gives the issues in the order of their ids, however they are asked
+// for, and leaves out those that the account does not see.
+func (f *Fake) bulkFetch(c call) {
+	var in struct {
+		IDs    []string `json:"issueIdsOrKeys"`
+		Fields []string `json:"fields"`
+	}
+	if _, ok := c.read(&in); !ok {
+		return
+	}
+	if len(in.IDs) == 0 || len(in.IDs) > 100 {
+		c.refuse(http.StatusBadRequest, "The number of issues must be between 1 and 100.")
+		return
+	}
+	found := []map[string]any{}
+	for _, i := range f.Issues { // ids rise
+		asked := slices.ContainsFunc(in.IDs, func(name string) bool { return i.called(name) })
+		if asked && c.account.sees(i.Project) && !i.Secured {
+			found = append(found, f.show(c, i, in.Fields))
+		}
+	}
+	c.send(http.StatusOK, map[string]any{"issueErrors": []any{}, "issues": found})
 }
 
 func (i *Issue) kept(keys []string) map[string]any {
