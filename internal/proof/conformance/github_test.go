@@ -20,8 +20,8 @@ func githubSpec(t *testing.T, file string) *vendors.OpenAPI {
 	t.Helper()
 	return vendors.LoadOpenAPI(t, vendors.File(t, filepath.Join("..", ".."), file), vendors.Options{
 		Prefix: githubfake.Prefix, // hosted GitHub has none; the fake is addressed as Enterprise Server is
-		// Redirects lead there, and only there.
-		Unpublished: []string{"GET " + githubfake.Prefix + "/repositories/", "PATCH " + githubfake.Prefix + "/repositories/", "POST " + githubfake.Prefix + "/repositories/"},
+		// Redirects lead there, and only there; and the file is the REST API's.
+		Unpublished: []string{"POST " + githubfake.GraphPath, "GET " + githubfake.Prefix + "/repositories/", "PATCH " + githubfake.Prefix + "/repositories/", "POST " + githubfake.Prefix + "/repositories/"},
 		Edit: func(doc *openapi3.T) {
 			// The description lets a new issue have anything beside what it names.
 			closed := false

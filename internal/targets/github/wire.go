@@ -162,8 +162,17 @@ func (c client) send(ctx context.Context, op, method, path string, body, out any
 	return reply, err
 }
 
+// address is a path's. Enterprise Server has GraphQL beside the REST API's
+// version, and not below it.
+func (c client) address(path string) string {
+	if path == graphPath {
+		return strings.TrimSuffix(c.cfg.api, "/v3") + path
+	}
+	return c.cfg.api + path
+}
+
 func (c client) sendAs(ctx context.Context, token, op, method, path string, body, out any) (outbound.Reply, error) {
-	call, err := wire.JSONCall(op, method, c.cfg.api+path, body, out)
+	call, err := wire.JSONCall(op, method, c.address(path), body, out)
 	if err != nil {
 		return outbound.Reply{}, err
 	}

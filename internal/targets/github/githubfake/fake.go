@@ -26,8 +26,12 @@ import (
 	"testing"
 )
 
-// Prefix is where GitHub Enterprise Server has its API.
-const Prefix = "/api/v3"
+// Prefix is where GitHub Enterprise Server has its REST API, and GraphPath where
+// it has GraphQL.
+const (
+	Prefix    = "/api/v3"
+	GraphPath = "/api/graphql"
+)
 
 // Fake is a GitHub. Lock it (sync.Locker) to read or change what it holds
 // while requests may come.
@@ -134,7 +138,10 @@ type Issue struct {
 func New(t *testing.T) *Fake {
 	t.Helper()
 	f := &Fake{t: t, Tokens: map[string]*Account{}, Repositories: map[string]*Repository{}, Renamed: map[string]*Repository{}, lastID: 1000}
-	srv := httptest.NewServer(http.StripPrefix(Prefix, f.routes()))
+	mux := http.NewServeMux()
+	mux.Handle("/", http.StripPrefix(Prefix, f.routes()))
+	mux.Handle("POST "+GraphPath, f.handler((*call).postGraphQL))
+	srv := httptest.NewServer(mux)
 	t.Cleanup(srv.Close)
 	f.URL = srv.URL
 	return f
@@ -192,19 +199,7 @@ type call struct {
 
 func (f *Fake) routes() http.Handler {
 	mux := http.NewServeMux()
-	handle := func(pattern string, do func(*call)) {
-		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
-			f.Lock()
-			defer f.Unlock()
-			f.Hits = append(f.Hits, r.Method+" "+r.URL.Path)
-			w.Header().Set("X-GitHub-Request-Id", fmt.Sprintf("ABCD:%d", len(f.Hits)))
-			w.Header().Set("X-RateLimit-Remaining", "4999")
-			c := &call{Fake: f, w: w, r: r, base: "http://" + r.Host + Prefix}
-			if c.headers() {
-				do(c)
-			}
-		})
-	}
+	handle := func(pattern string, do func(*call)) { mux.Handle(pattern, f.handler(do)) }
 	account := func(do func(*call)) func(*call) {
 		return func(c *call) {
 			if c.authenticate() {
@@ -242,6 +237,21 @@ func (f *Fake) routes() http.Handler {
 		w.WriteHeader(http.StatusNotFound)
 	})
 	return mux
+}
+
+// handler serves one request at a time.
+func (f *Fake) handler(do func(*call)) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		f.Lock()
+		defer f.Unlock()
+		f.Hits = append(f.Hits, r.Method+" "+r.URL.Path)
+		w.Header().Set("X-GitHub-Request-Id", fmt.Sprintf("ABCD:%d", len(f.Hits)))
+		w.Header().Set("X-RateLimit-Remaining", "4999")
+		c := &call{Fake: f, w: w, r: r, base: "http://" + r.Host + Prefix}
+		if c.headers() {
+			do(c)
+		}
+	})
 }
 
 // headers checks what GitHub asks of every request.
