@@ -32,10 +32,12 @@ func gitlabSpec(t *testing.T) vendors.Spec {
 			for _, s := range doc.Components.Schemas {
 				s.Value.AdditionalProperties = openapi3.AdditionalProperties{Has: &closed}
 			}
-			// The slice leaves out that the list takes a state; GitLab's documentation has it.
+			// The slice leaves out that the list takes a state and numbers; GitLab's documentation has both.
 			list := doc.Paths.Find("/api/v4/projects/{id}/issues").Get
 			state := openapi3.NewStringSchema().WithEnum("opened", "closed", "all")
-			list.Parameters = append(list.Parameters, &openapi3.ParameterRef{Value: openapi3.NewQueryParameter("state").WithSchema(state)})
+			numbers := openapi3.NewArraySchema().WithItems(openapi3.NewIntegerSchema()).WithMaxItems(100)
+			list.Parameters = append(list.Parameters, &openapi3.ParameterRef{Value: openapi3.NewQueryParameter("state").WithSchema(state)},
+				&openapi3.ParameterRef{Value: openapi3.NewQueryParameter("iids[]").WithSchema(numbers)})
 		},
 	})
 }

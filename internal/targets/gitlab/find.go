@@ -2,7 +2,7 @@ package gitlab
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"net/url"
 	"slices"
 	"strconv"
@@ -63,24 +63,33 @@ func byText(marker targets.Marker) query {
 	return query{"search": {string(marker)}, "in": {"description"}}
 }
 
-// list asks for issues, closed ones and other people's too, and keeps those
-// that carry the marker, oldest first: a search gives similar ones as well. A
-// bad token is 401 even where the project is public, so "none" is true.
+// list asks for issues and keeps those that carry the marker, oldest first: a
+// search gives similar ones as well. A bad token is 401 even where the project
+// is public, so "none" is true.
 func (d *driver) list(ctx context.Context, res *resolved, marker targets.Marker, by query) ([]issue, error) {
-	q := url.Values{"scope": {"all"}, "state": {"all"}, "per_page": {strconv.Itoa(maxFound)}}
-	for k, v := range by {
-		q[k] = v
-	}
-	var reply []issue
-	if err := d.get(ctx, "list issues", res.path("/issues?"+q.Encode()), wire.Answer{Into: &reply, Bound: outbound.Items(maxFound).WithTexts(1, maxDescription)}); err != nil {
+	reply, err := d.listIssues(ctx, "list issues", res.place, url.Values(by), maxFound)
+	if err != nil {
 		return nil, err
-	}
-	if reply == nil {
-		return nil, notGitLab("list issues", fmt.Errorf("the answer holds no list"))
 	}
 	found := slices.DeleteFunc(reply, func(i issue) bool { return !i.hasMarker(marker) })
 	slices.SortFunc(found, oldestFirst)
 	return found, nil
+}
+
+// listIssues asks for issues of the project, closed ones and other people's too.
+func (d *driver) listIssues(ctx context.Context, op string, p *place, by url.Values, most int) ([]issue, error) {
+	q := url.Values{"scope": {"all"}, "state": {"all"}, "per_page": {strconv.Itoa(most)}}
+	for k, v := range by {
+		q[k] = v
+	}
+	var reply []issue
+	if err := d.get(ctx, op, p.path("/issues?"+q.Encode()), wire.Answer{Into: &reply, Bound: outbound.Items(most).WithTexts(1, maxDescription)}); err != nil {
+		return nil, err
+	}
+	if reply == nil {
+		return nil, notGitLab(op, errors.New("the answer holds no list"))
+	}
+	return reply, nil
 }
 
 // oldestFirst orders issues by their numbers, which rise with time.

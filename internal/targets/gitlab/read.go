@@ -3,9 +3,12 @@ package gitlab
 import (
 	"context"
 	"errors"
+	"net/url"
+	"slices"
 	"strconv"
 
 	"pushbutton/internal/fault"
+	"pushbutton/internal/outbound"
 	"pushbutton/internal/targets"
 	"pushbutton/internal/targets/text"
 	"pushbutton/internal/targets/wire"
@@ -18,6 +21,41 @@ func (d *driver) Read(ctx context.Context, id string) (targets.Issue, error) {
 		return targets.Issue{}, err
 	}
 	return d.show(id, at), nil
+}
+
+// maxIIDs is the most issues of one page.
+const maxIIDs = 100
+
+// ReadManyLimit implements targets.ManyReader.
+func (d *driver) ReadManyLimit() int { return maxIIDs }
+
+// ReadMany implements targets.ManyReader. It leaves out the issues that were
+// moved, which Read follows, and everything where the descriptions together are
+// too long for one answer.
+func (d *driver) ReadMany(ctx context.Context, ids []string) ([]targets.Issue, error) {
+	const op = targets.OpReadMany
+	ids = slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return !text.IsNumber(id) })
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	p, err := d.places.Get(ctx)
+	if err != nil {
+		return nil, err
+	}
+	found, err := d.listIssues(ctx, op, p, url.Values{"iids[]": ids}, maxIIDs)
+	if oversize := (*outbound.OversizeError)(nil); errors.As(err, &oversize) && oversize.What == "bytes" {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var out []targets.Issue
+	for _, i := range found {
+		if i.IID > 0 && i.MovedTo == nil {
+			out = append(out, d.toIssue(i))
+		}
+	}
+	return out, nil
 }
 
 // Resolve implements targets.Resolver.

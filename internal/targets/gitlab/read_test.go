@@ -205,3 +205,36 @@ func TestEpicRefusedAfterTheIssueWasSaved(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, "1", found.ID)
 }
+
+// Descriptions that are too long for one answer are read one by one, and so is
+// an issue that was moved.
+func TestReadManyLeavesToRead(t *testing.T) {
+	s := gitlabfake.New(t)
+	target := open(t, s, gitlabfake.Account(gitlabfake.Mine, "acme/mine"))
+	var ids []string
+	for range 8 {
+		made, err := target.Create(t.Context(), draft())
+		require.NoError(t, err)
+		ids = append(ids, made.ID)
+	}
+	reads := func() int {
+		before := len(s.Hits())
+		for _, r := range target.ReadMany(t.Context(), ids) {
+			require.NoError(t, r.Err)
+			read, _, err := target.Read(t.Context(), r.ID)
+			require.NoError(t, err)
+			assert.Equal(t, read, r.Issue)
+		}
+		return len(s.Hits()) - before
+	}
+	assert.Equal(t, 1+len(ids), reads(), "one list, and what the test itself reads")
+
+	s.Move(3, s.AddProject("acme/next", gitlabfake.Mine))
+	const following = 3
+	assert.Equal(t, 1+following+len(ids)-1+following, reads())
+
+	for iid := range ids {
+		s.Change(iid+1, func(i *gitlabfake.Issue) { i.Description = strings.Repeat("x", 1<<20) })
+	}
+	assert.Equal(t, 1+2*(len(ids)-1+following), reads())
+}

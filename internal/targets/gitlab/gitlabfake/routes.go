@@ -198,7 +198,7 @@ func (s *Server) known(r *http.Request, names ...string) {
 }
 
 func (s *Server) listIssues(w http.ResponseWriter, r *http.Request, u *user, p *project) {
-	s.known(r, "labels", "search", "in", "scope", "state", "per_page")
+	s.known(r, "labels", "search", "in", "iids[]", "scope", "state", "per_page")
 	q := r.URL.Query()
 	if q.Get("scope") != "all" {
 		s.t.Error("GitLab may list only what the account itself created")
@@ -226,6 +226,9 @@ func (s *Server) listIssues(w http.ResponseWriter, r *http.Request, u *user, p *
 
 func (i *Issue) matches(q url.Values) bool {
 	if state := q.Get("state"); state != "" && state != "all" && state != i.State {
+		return false
+	}
+	if iids := q["iids[]"]; iids != nil && !slices.Contains(iids, strconv.Itoa(i.IID)) {
 		return false
 	}
 	if q.Get("labels") != "" {
