@@ -64,6 +64,8 @@ type Config struct {
 	MemoryBudget int64
 	// PushDeadline is when a push that is not finished becomes an error.
 	PushDeadline time.Duration
+	// Refresh is how often a button whose issue is not done is compared with it.
+	Refresh time.Duration
 	// ShutdownTimeout bounds the time from the end of DrainDelay to the exit.
 	ShutdownTimeout time.Duration
 	// DrainDelay is how long to keep serving after /readyz has turned false.

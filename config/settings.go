@@ -20,6 +20,8 @@ const (
 	maxAdminRate       = 100_000
 	minPushDeadline    = 30 * time.Second
 	maxPushDeadline    = 24 * time.Hour
+	minRefresh         = time.Second
+	maxRefresh         = 24 * time.Hour
 	minShutdownTimeout = time.Second
 	maxShutdownTimeout = 10 * time.Minute
 	maxDrainDelay      = 5 * time.Minute
@@ -196,6 +198,10 @@ func runSettings() []Setting {
 				c.PushDeadline, err = duration(v, minPushDeadline, maxPushDeadline)
 				return
 			},
+		}, {
+			Env: "PLUGIN_REFRESH", Default: "5m",
+			Help: "How often a button whose issue is not done is compared with it, 1s to 24h.",
+			set:  func(c *Config, v string) (err error) { c.Refresh, err = duration(v, minRefresh, maxRefresh); return },
 		}, {
 			Env: "PLUGIN_SHUTDOWN_TIMEOUT", Default: "25s",
 			Help: "How long runs may take to finish after the drain delay, 1s to 10m. A run that does not finish goes back to the queue, and another process resumes it.",
