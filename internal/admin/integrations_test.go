@@ -128,6 +128,15 @@ func TestIntegrationsLife(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, "canary-key", in.Target.Credentials["apiKey"].Reveal(), "what a patch does not name stays, secrets too")
 
+		assert.Equal(t, map[string]any{"enabled": true, "onDeleted": "show"}, got.body["refresh"])
+		got = must(http.StatusOK, r.do(r.admin, http.MethodPatch, path, `{"refresh":{"onDeleted":"reset"}}`, "If-Match", "*"))
+		assert.Equal(t, []any{"settings"}, got.body["changes"])
+		got = must(http.StatusOK, r.do(r.admin, http.MethodPatch, path, `{"refresh":{"enabled":false}}`, "If-Match", "*"))
+		got = must(http.StatusOK, r.do(r.admin, http.MethodGet, path, ""))
+		assert.Equal(t, map[string]any{"enabled": false, "onDeleted": "reset"}, got.body["refresh"])
+		got = must(http.StatusOK, r.do(r.admin, http.MethodPatch, path, `{"refresh":null}`, "If-Match", "*"))
+		assert.Equal(t, map[string]any{"enabled": true, "onDeleted": "show"}, got.body["refresh"])
+
 		got = must(http.StatusOK, r.do(r.admin, http.MethodPost, path+"/disable", ""))
 		assert.Equal(t, "disabled", got.body["state"])
 		got = must(http.StatusOK, r.do(r.admin, http.MethodPost, path+"/enable", ""))
@@ -172,6 +181,8 @@ func TestIntegrationFieldsAreNamed(t *testing.T) {
 		fields                      []string
 	}{
 		"schema":          {http.MethodPost, "/tenants/acme/integrations", change(`"buttonLabel":"Push"`, `"buttonLabel":"much too long","answer":"v3","type":"x","colour":1`), "validation", []string{"answer", "buttonLabel", "colour", "type"}},
+		"refresh":         {http.MethodPost, "/tenants/acme/integrations", change(`"buttonLabel":"Push"`, `"buttonLabel":"Push","refresh":{"enabled":1,"onDeleted":"hide","often":true}`), "validation", []string{"refresh.enabled", "refresh.often", "refresh.onDeleted"}},
+		"refresh patched": {http.MethodPatch, path, `{"refresh":{"onDeleted":"hide"}}`, "validation", []string{"refresh.onDeleted"}},
 		"blank":           {http.MethodPost, "/tenants/acme/integrations", change(`"buttonLabel":"Push"`, `"buttonLabel":" "`), "validation", []string{"buttonLabel"}},
 		"no credential":   {http.MethodPost, "/tenants/acme/integrations", change(`{"token":"canary-pb"}`, `{}`), "validation", []string{"productboard"}},
 		"two credentials": {http.MethodPost, "/tenants/acme/integrations", change(`"canary-pb"}`, `"canary-pb","oauth":{"clientId":"c"}}`), "validation", []string{"productboard"}},
@@ -210,11 +221,12 @@ func TestIntegrationIsImported(t *testing.T) {
 	r.fake.Seed(1)
 	require.True(t, r.fake.SetState(theirs.ID, r.fake.Entities()[0].ID, pbfake.State{Name: "progress"}))
 
-	got := r.do(r.admin, http.MethodPost, "/tenants/acme/integrations/import", `{"productboardId":"`+theirs.ID+`","answer":"v1","productboard":{"token":"canary-pb"},
+	got := r.do(r.admin, http.MethodPost, "/tenants/acme/integrations/import", `{"productboardId":"`+theirs.ID+`","answer":"v1","refresh":{"onDeleted":"reset"},"productboard":{"token":"canary-pb"},
 		"target":{"type":"redmine","settings":{"project":"push"},"credentials":{"apiKey":"canary-key"}}}`)
 	require.Equal(t, http.StatusCreated, got.status, got.raw)
 	assert.Equal(t, "Engineering", got.body["name"])
 	assert.Equal(t, "v1", got.body["answer"])
+	assert.Equal(t, map[string]any{"enabled": true, "onDeleted": "reset"}, got.body["refresh"])
 	assert.Equal(t, map[string]any{"connected": 0.0, "progress": 1.0, "error": 0.0, "linked": 0.0}, got.body["buttons"])
 	assert.Equal(t, publicURL+"/actions/"+got.body["id"].(string), r.fake.Integrations()[0].ActionURL)
 	assert.NotContains(t, got.raw, "canary")

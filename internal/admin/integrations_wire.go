@@ -23,8 +23,28 @@ type IntegrationSettings struct {
 	Enabled      *bool                `json:"enabled,omitempty" doc:"Whether its column is shown and its button works. Absent: true."`
 	Answer       string               `json:"answer,omitempty" enum:"v2,v1" doc:"How clicks are answered. v1 is for integrations that were created through Productboard's API v1. Absent: v2."`
 	OnUnlink     string               `json:"onUnlink,omitempty" enum:"leave,comment,close" doc:"What becomes of the issue when its button is unlinked. Absent: leave."`
+	Refresh      *RefreshSettings     `json:"refresh,omitempty" doc:"How buttons are kept like their issues."`
 	Productboard ProductboardSettings `json:"productboard" doc:"The credential for Productboard: exactly one of the three."`
 	Target       TargetSettings       `json:"target" doc:"Where issues are opened."`
+}
+
+// RefreshSettings say how buttons are kept like their issues.
+type RefreshSettings struct {
+	Enabled   *bool  `json:"enabled,omitempty" doc:"Whether buttons are compared with their issues after the push. Absent: true."`
+	OnDeleted string `json:"onDeleted,omitempty" enum:"show,reset" doc:"What a button shows once its issue was deleted: show that it was, or reset to initial. Absent: show."`
+}
+
+func (s *RefreshSettings) refresh() tenants.RefreshSettings {
+	if s == nil {
+		return tenants.RefreshSettings{}
+	}
+	return tenants.RefreshSettings{Off: s.Enabled != nil && !*s.Enabled, ResetDeleted: s.OnDeleted == tenants.DeletedReset}
+}
+
+// RefreshView says how buttons are kept like their issues.
+type RefreshView struct {
+	Enabled   bool   `json:"enabled"`
+	OnDeleted string `json:"onDeleted" enum:"show,reset"`
 }
 
 // ProductboardSettings is the credential for Productboard's API.
@@ -68,6 +88,7 @@ type IntegrationImport struct {
 	ProductboardID string               `json:"productboardId" min:"1" max:"64" doc:"The integration's id at Productboard."`
 	Answer         string               `json:"answer,omitempty" enum:"v2,v1" doc:"v1 if it was created through Productboard's API v1. Absent: v2."`
 	OnUnlink       string               `json:"onUnlink,omitempty" enum:"leave,comment,close"`
+	Refresh        *RefreshSettings     `json:"refresh,omitempty"`
 	Productboard   ProductboardSettings `json:"productboard"`
 	Target         TargetSettings       `json:"target"`
 }
@@ -118,6 +139,7 @@ type Integration struct {
 	Enabled        bool                   `json:"enabled"`
 	Answer         string                 `json:"answer"`
 	OnUnlink       string                 `json:"onUnlink"`
+	Refresh        RefreshView            `json:"refresh"`
 	State          string                 `json:"state" enum:"active,disabled,pending,needs_reconnect,deleting" doc:"pending: not registered at Productboard yet. deleting: a deletion has begun and has to be finished."`
 	Reconnect      *IntegrationReconnect  `json:"reconnect,omitempty" doc:"Present while a credential does not work: pushes wait until it is repaired."`
 	Rotating       bool                   `json:"rotating,omitempty" doc:"A rotation of the action secret is not finished: both secrets are accepted."`
@@ -155,7 +177,8 @@ func wireIntegration(in tenants.Integration, actionURL string) Integration {
 	pb := in.Productboard
 	out := Integration{
 		ID: in.ID, Name: in.Name, Type: in.Type, ButtonLabel: in.ButtonLabel, Enabled: !in.Disabled, Answer: string(in.Answer), OnUnlink: string(in.OnUnlink),
-		State: stateOf(in), Rotating: in.Former.Rotating(), ActionURL: actionURL, ProductboardID: in.ProductboardID,
+		Refresh: RefreshView{Enabled: !in.Refresh.Off, OnDeleted: in.Refresh.OnDeleted()},
+		State:   stateOf(in), Rotating: in.Former.Rotating(), ActionURL: actionURL, ProductboardID: in.ProductboardID,
 		Productboard: ProductboardView{Kind: string(pb.Kind), ClientID: pb.ClientID, Subject: pb.Subject, KeyID: pb.KeyID, Scope: pb.Scope},
 		Target:       TargetView{Type: in.Target.Type, Settings: in.Target.Settings}, Secrets: map[string]SecretState{}, Expires: wireExpiry(in),
 		CreatedAt: in.CreatedAt, UpdatedAt: in.UpdatedAt, Version: in.Version,
@@ -192,9 +215,10 @@ func stateOf(in tenants.Integration) string {
 // included. A patch is applied to them, and a client sends them. No answer
 // contains them.
 func SettingsOf(in tenants.Integration) IntegrationSettings {
-	enabled := !in.Disabled
+	enabled, refreshed := !in.Disabled, !in.Refresh.Off
 	out := IntegrationSettings{Name: in.Name, ButtonLabel: in.ButtonLabel, Enabled: &enabled, Answer: string(in.Answer), OnUnlink: string(in.OnUnlink),
-		Target: TargetSettings{Type: in.Target.Type, Settings: in.Target.Settings, Credentials: map[string]string{}}}
+		Refresh: &RefreshSettings{Enabled: &refreshed, OnDeleted: in.Refresh.OnDeleted()},
+		Target:  TargetSettings{Type: in.Target.Type, Settings: in.Target.Settings, Credentials: map[string]string{}}}
 	for name, value := range in.Target.Credentials {
 		out.Target.Credentials[name] = value.Reveal()
 	}
@@ -214,7 +238,7 @@ func (s IntegrationSettings) set(in *tenants.Integration) []FieldError {
 	in.Name, in.ButtonLabel = strings.TrimSpace(s.Name), strings.TrimSpace(s.ButtonLabel)
 	in.Disabled = s.Enabled != nil && !*s.Enabled
 	in.Answer, in.OnUnlink = tenants.AnswerShape(cmp.Or(s.Answer, string(tenants.AnswerV2))), tenants.OnUnlink(cmp.Or(s.OnUnlink, string(tenants.UnlinkLeave)))
-	in.Target = s.Target.config()
+	in.Refresh, in.Target = s.Refresh.refresh(), s.Target.config()
 	var wrong []FieldError
 	for name, value := range map[string]string{"name": in.Name, "buttonLabel": in.ButtonLabel} {
 		if value == "" {

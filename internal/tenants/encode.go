@@ -27,6 +27,7 @@ type sealedIntegration struct {
 	Reconnect      *markedReconnect     `json:"reconnect,omitempty"`
 	Answer         AnswerShape          `json:"answer"`
 	OnUnlink       OnUnlink             `json:"onUnlink"`
+	Refresh        RefreshSettings      `json:"refresh,omitzero"`
 	TargetType     string               `json:"targetType"`
 	Settings       map[string]any       `json:"settings"`
 	Credentials    map[string]string    `json:"credentials"`
@@ -80,7 +81,7 @@ func (s *Store) encode(in Integration) ([]byte, error) {
 	rec := sealedIntegration{
 		ID: in.ID, Name: in.Name, Version: in.Version, Type: in.Type,
 		ProductboardID: in.ProductboardID, CreateBegun: in.CreateBegun, ButtonLabel: in.ButtonLabel,
-		Answer: in.Answer, OnUnlink: in.OnUnlink,
+		Answer: in.Answer, OnUnlink: in.OnUnlink, Refresh: in.Refresh,
 		TargetType: in.Target.Type, Settings: in.Target.Settings, Credentials: make(map[string]string, len(in.Target.Credentials)),
 		Disabled: in.Disabled, CreatedAt: in.CreatedAt, UpdatedAt: in.UpdatedAt, Registered: in.Registered,
 		FormerUntil: in.Former.Until, Deleting: in.Deleting, SecretsSet: in.SecretsSet,
@@ -132,7 +133,7 @@ func (s *Store) decode(tenant, raw string) (Integration, error) {
 	in := Integration{
 		ID: rec.ID, Tenant: tenant, Name: rec.Name, Version: rec.Version, Type: rec.Type,
 		ProductboardID: rec.ProductboardID, CreateBegun: rec.CreateBegun, ButtonLabel: rec.ButtonLabel,
-		Answer: rec.Answer, OnUnlink: rec.OnUnlink,
+		Answer: rec.Answer, OnUnlink: rec.OnUnlink, Refresh: rec.Refresh,
 		Target:   TargetConfig{Type: rec.TargetType, Settings: rec.Settings, Credentials: make(map[string]secret.String, len(rec.Credentials))},
 		Disabled: rec.Disabled, CreatedAt: rec.CreatedAt, UpdatedAt: rec.UpdatedAt, Registered: rec.Registered,
 		Former: FormerAuth{Until: rec.FormerUntil}, Deleting: rec.Deleting, SecretsSet: rec.SecretsSet,

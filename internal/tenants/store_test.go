@@ -33,7 +33,7 @@ func integration(name string) tenants.Integration {
 	return tenants.Integration{
 		ID: tenants.NewID(), Name: name, Type: "com.example.test", ButtonLabel: "Push",
 		ActionAuth: secret.New("Bearer canary-auth"), Productboard: tenants.APIToken(secret.New("canary-token")),
-		Answer: tenants.AnswerV2, OnUnlink: tenants.UnlinkLeave,
+		Answer: tenants.AnswerV2, OnUnlink: tenants.UnlinkLeave, Refresh: tenants.RefreshSettings{ResetDeleted: true},
 		Target: tenants.TargetConfig{
 			Type:        "redmine",
 			Settings:    map[string]any{"url": "http://r", "n": 3.0, "on": true, "map": map[string]any{"New": "blue"}, "list": []any{"a"}},

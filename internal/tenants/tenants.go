@@ -47,6 +47,29 @@ const (
 	AnswerV1 AnswerShape = "v1"
 )
 
+// RefreshSettings say how an integration's buttons are kept like their issues. The
+// zero value is the default: they are, and a deleted issue is shown as deleted.
+type RefreshSettings struct {
+	// Off leaves each button as the push set it.
+	Off bool `json:"off,omitempty"`
+	// ResetDeleted has a button show initial again once its issue was deleted.
+	ResetDeleted bool `json:"resetDeleted,omitempty"`
+}
+
+// The values of onDeleted, as people write them.
+const (
+	DeletedShow  = "show"
+	DeletedReset = "reset"
+)
+
+// OnDeleted returns DeletedShow or DeletedReset.
+func (r RefreshSettings) OnDeleted() string {
+	if r.ResetDeleted {
+		return DeletedReset
+	}
+	return DeletedShow
+}
+
 // Integration is one column with a push button, and where it pushes to. The
 // secrets are open here and sealed in the store.
 type Integration struct {
@@ -83,6 +106,7 @@ type Integration struct {
 	Expires  map[fault.Side]Expiry
 	Answer   AnswerShape
 	OnUnlink OnUnlink
+	Refresh  RefreshSettings
 	Target   TargetConfig
 	Disabled bool
 	// Deleting is when its deletion began: what is left of it is only there to

@@ -57,6 +57,7 @@ type integration struct {
 	Expires    map[fault.Side]time.Time `json:"expires,omitempty"`
 	Answer     tenants.AnswerShape      `json:"answer"`
 	OnUnlink   tenants.OnUnlink         `json:"onUnlink"`
+	Refresh    tenants.RefreshSettings  `json:"refresh,omitzero"`
 	Target     target                   `json:"target"`
 	Disabled   bool                     `json:"disabled,omitempty"`
 	Deleting   time.Time                `json:"deleting,omitzero"`
@@ -118,7 +119,7 @@ func wireIntegration(in tenants.Integration) *integration {
 		ButtonLabel: in.ButtonLabel, ActionAuth: in.ActionAuth.Reveal(), FormerAuth: in.Former.Value.Reveal(), FormerUntil: in.Former.Until,
 		Productboard: productboard{Kind: pb.Kind, Token: pb.Token.Reveal(), ClientID: pb.ClientID, ClientSecret: pb.ClientSecret.Reveal(),
 			Subject: pb.Subject, PrivateKey: pb.PrivateKey.Reveal(), KeyID: pb.KeyID, Scope: pb.Scope},
-		Answer: in.Answer, OnUnlink: in.OnUnlink,
+		Answer: in.Answer, OnUnlink: in.OnUnlink, Refresh: in.Refresh,
 		Target:   target{Type: in.Target.Type, Settings: in.Target.Settings, Credentials: make(map[string]string, len(in.Target.Credentials))},
 		Disabled: in.Disabled, Deleting: in.Deleting, CreatedAt: in.CreatedAt, UpdatedAt: in.UpdatedAt, SecretsSet: in.SecretsSet, Registered: in.Registered,
 	}
@@ -144,7 +145,7 @@ func (w *integration) of(tenant string) tenants.Integration {
 		ButtonLabel: w.ButtonLabel, ActionAuth: secret.New(w.ActionAuth), Former: tenants.FormerAuth{Value: secret.New(w.FormerAuth), Until: w.FormerUntil},
 		Productboard: tenants.ProductboardAuth{Kind: pb.Kind, Token: secret.New(pb.Token), ClientID: pb.ClientID, ClientSecret: secret.New(pb.ClientSecret),
 			Subject: pb.Subject, PrivateKey: secret.New(pb.PrivateKey), KeyID: pb.KeyID, Scope: pb.Scope},
-		Answer: w.Answer, OnUnlink: w.OnUnlink,
+		Answer: w.Answer, OnUnlink: w.OnUnlink, Refresh: w.Refresh,
 		Target:   tenants.TargetConfig{Type: w.Target.Type, Settings: w.Target.Settings, Credentials: make(map[string]secret.String, len(w.Target.Credentials))},
 		Disabled: w.Disabled, Deleting: w.Deleting, CreatedAt: w.CreatedAt, UpdatedAt: w.UpdatedAt, SecretsSet: w.SecretsSet, Registered: w.Registered,
 	}

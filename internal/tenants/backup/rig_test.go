@@ -52,7 +52,7 @@ func full(name string) tenants.Integration {
 			Subject: "subject", PrivateKey: hidden("key"), KeyID: "kid", Scope: "scope"},
 		Reconnect: &tenants.Reconnect{Side: fault.SideTracker, Reason: "Renew it.", Since: at(3)},
 		Expires:   map[fault.Side]tenants.Expiry{fault.SideTracker: {At: at(10)}},
-		Answer:    tenants.AnswerV1, OnUnlink: tenants.UnlinkClose,
+		Answer:    tenants.AnswerV1, OnUnlink: tenants.UnlinkClose, Refresh: tenants.RefreshSettings{Off: true, ResetDeleted: true},
 		Target: tenants.TargetConfig{Type: "redmine", Settings: map[string]any{"url": "https://t.example", "deep": map[string]any{"list": []any{"x", 1.5, true, nil}}},
 			Credentials: map[string]secret.String{"apiKey": hidden("tracker")}},
 		Disabled: true, Deleting: at(4), CreatedAt: at(5), UpdatedAt: at(6), SecretsSet: map[string]time.Time{"actionAuth": at(7)},

@@ -184,7 +184,7 @@ func (r *Registrar) inspect(ctx context.Context, j *job, look sides, open func(c
 func (r *Registrar) goal(tenant string, desired tenants.Integration, stored *tenants.Integration) (tenants.Integration, error) {
 	in := tenants.Integration{
 		Tenant: tenant, Name: desired.Name, Type: desired.Type, ButtonLabel: desired.ButtonLabel,
-		Productboard: desired.Productboard, Answer: desired.Answer, OnUnlink: desired.OnUnlink,
+		Productboard: desired.Productboard, Answer: desired.Answer, OnUnlink: desired.OnUnlink, Refresh: desired.Refresh,
 		Target: desired.Target, Disabled: desired.Disabled,
 	}
 	if in.Answer == "" {

@@ -181,8 +181,8 @@ const (
 // Desired is one declared integration.
 type Desired struct {
 	// Integration holds what was declared: Name, ButtonLabel, Productboard,
-	// Answer, OnUnlink, Target, Disabled. Type may be empty: then it is the
-	// stored one, or the default. The other fields are ignored.
+	// Answer, OnUnlink, Refresh, Target, Disabled. Type may be empty: then it is
+	// the stored one, or the default. The other fields are ignored.
 	Integration tenants.Integration
 	// Origin returns where a field stands, as the beginning of an error's text
 	// ("acme.yaml:5:18: tenants[0].integrations[0].name"). May be nil.

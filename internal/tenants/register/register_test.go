@@ -254,6 +254,14 @@ func TestApplyChanges(t *testing.T) {
 				require.Equal(t, tenants.UnlinkClose, stored.OnUnlink)
 			},
 		},
+		"refresh": {
+			change: func(_ *rig, in *tenants.Integration) {
+				in.Refresh = tenants.RefreshSettings{ResetDeleted: true}
+			}, changes: []string{"settings"},
+			check: func(t *testing.T, _ pbfake.Integration, stored tenants.Integration) {
+				require.Equal(t, tenants.RefreshSettings{ResetDeleted: true}, stored.Refresh)
+			},
+		},
 		"token": {
 			change: func(r *rig, in *tenants.Integration) {
 				r.fake.AddToken(pbfake.Token{Value: "canary-2"})

@@ -186,6 +186,7 @@ func (r *reader) integration(v value) register.Desired {
 		field{name: "onUnlink", read: func(v value) {
 			in.OnUnlink = tenants.OnUnlink(r.choice(v, string(tenants.UnlinkLeave), string(tenants.UnlinkComment), string(tenants.UnlinkClose)))
 		}},
+		field{name: "refresh", read: func(v value) { in.Refresh = r.refresh(v) }},
 		field{name: "button", required: true, read: func(v value) {
 			r.object(v, field{name: "label", required: true, read: func(v value) { in.ButtonLabel = r.text(v, 1, pbapi.MaxButtonLabel) }})
 		}},
@@ -194,6 +195,16 @@ func (r *reader) integration(v value) register.Desired {
 		}},
 		field{name: "target", required: true, read: func(v value) { in.Target = r.target(v) }})
 	return register.Desired{Integration: in, Origin: r.origin(v.path)}
+}
+
+func (r *reader) refresh(v value) tenants.RefreshSettings {
+	var out tenants.RefreshSettings
+	r.object(v,
+		field{name: "enabled", read: func(v value) { out.Off = !r.flag(v) }},
+		field{name: "onDeleted", read: func(v value) {
+			out.ResetDeleted = r.choice(v, tenants.DeletedShow, tenants.DeletedReset) == tenants.DeletedReset
+		}})
+	return out
 }
 
 func (r *reader) target(v value) tenants.TargetConfig {
