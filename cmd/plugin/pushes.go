@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"strings"
 	"time"
 
 	"pushbutton/config"
@@ -24,6 +25,8 @@ type pushScope interface {
 	Reset(ctx context.Context, integration, entity string) (pushes.Push, error)
 	Link(ctx context.Context, integration, entity, issue string) (pushes.Push, error)
 	Unlink(ctx context.Context, integration, entity string) (pushes.Push, error)
+	Refresh(ctx context.Context, integration, entity string) (pushes.RefreshResult, error)
+	RefreshIntegration(ctx context.Context, integration string) error
 }
 
 // pushScopes returns the scope of each tenant.
@@ -53,13 +56,13 @@ type pushOptions struct {
 	all    bool
 }
 
-const pushVerbs = "list, show KEY, retry KEY..., --all retry, reset KEY, link KEY ISSUE, or unlink KEY (flags go first)"
+const pushVerbs = "list, show KEY, retry KEY..., --all retry, reset KEY, link KEY ISSUE, unlink KEY, refresh KEY..., or --integration TENANT/NAME refresh (flags go first)"
 
 func pushesCommand() command {
-	return command{name: "pushes", settings: true, client: true, summary: "list, show, retry, reset, link or unlink pushes: pushes list | show KEY | retry KEY... | --all retry | reset KEY | link KEY ISSUE | unlink KEY", setup: func(inv *invocation) func(context.Context, []string) error {
+	return command{name: "pushes", settings: true, client: true, summary: "list, show, retry, reset, link, unlink or refresh pushes: pushes list | show KEY | retry KEY... | --all retry | reset KEY | link KEY ISSUE | unlink KEY | refresh KEY... | --integration TENANT/NAME refresh", setup: func(inv *invocation) func(context.Context, []string) error {
 		var o pushOptions
 		inv.flags.StringVar(&o.tenant, "tenant", "", "only this `TENANT`")
-		inv.flags.StringVar(&o.filter.Integration, "integration", "", "only this integration, by its `NAME` or id")
+		inv.flags.StringVar(&o.filter.Integration, "integration", "", "only this integration, by its `NAME` or id; with refresh: TENANT/NAME or TENANT/id")
 		inv.flags.StringVar(&o.filter.Entity, "entity", "", "only this item, by its `ID` at Productboard")
 		inv.flags.StringVar(&o.filter.Kind, "kind", "", "only this `KIND` of failure, such as unauthorized")
 		inv.flags.StringVar(&o.filter.Text, "text", "", "only what has this `TEXT` in the item's id, the issue's key, address or title, who clicked, or the failure")
@@ -135,6 +138,8 @@ func (inv *invocation) pushes(o pushOptions, args []string) (func(context.Contex
 		return each(p, "retried", keys, pushScope.Retry), nil
 	case verb == "reset" && len(keys) == 1:
 		return each(p, "reset", keys, pushScope.Reset), nil
+	case verb == "refresh" && (len(keys) > 0) != (o.filter.Integration != ""):
+		return o.refresh(p, keys)
 	case verb == "unlink" && len(keys) == 1:
 		return each(p, "unlinked", keys, pushScope.Unlink), nil
 	case verb == "link" && len(keys) == 1 && issue != "":
@@ -144,6 +149,37 @@ func (inv *invocation) pushes(o pushOptions, args []string) (func(context.Contex
 	default:
 		return nil, &usageError{errors.New("say " + pushVerbs)}
 	}
+}
+
+// refresh compares buttons with their issues: those of the keys, or all of the
+// integration that the flags name.
+func (o pushOptions) refresh(p *pushPrinter, keys []connections.Key) (func(context.Context, pushScopes) error, error) {
+	if len(keys) > 0 {
+		return func(ctx context.Context, from pushScopes) error {
+			for _, key := range keys {
+				done, err := from.Pushes(key.Tenant).Refresh(ctx, key.Integration, key.Entity)
+				if err != nil {
+					return fmt.Errorf("%s: %w", key, plainly(err))
+				}
+				p.refreshed(key, done)
+			}
+			return nil
+		}, nil
+	}
+	tenant, integration, ok := o.tenant, o.filter.Integration, o.tenant != ""
+	if !ok {
+		tenant, integration, ok = strings.Cut(o.filter.Integration, "/")
+	}
+	if !ok || tenant == "" || integration == "" {
+		return nil, &usageError{errors.New("name the integration that is to be refreshed: --integration TENANT/NAME, or TENANT/ID")}
+	}
+	return func(ctx context.Context, from pushScopes) error {
+		if err := from.Pushes(tenant).RefreshIntegration(ctx, integration); err != nil {
+			return err
+		}
+		p.refreshing(tenant, integration)
+		return nil
+	}, nil
 }
 
 func parseKeys(args []string) ([]connections.Key, error) {

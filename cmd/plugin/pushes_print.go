@@ -109,6 +109,15 @@ func (p *pushPrinter) changed(done string, to pushes.Push) {
 	_, _ = fmt.Fprintln(p.out, text)
 }
 
+// refreshed prints what a reading of one button's issue found.
+func (p *pushPrinter) refreshed(key connections.Key, r pushes.RefreshResult) {
+	_, _ = fmt.Fprintf(p.out, "%s: %s (%s)\n", key, r.Message, r.Verdict)
+}
+
+func (p *pushPrinter) refreshing(tenant, integration string) {
+	_, _ = fmt.Fprintf(p.out, "refreshing %s/%s: workers read its issues soon\n", tenant, integration)
+}
+
 // skipped prints an integration whose pushes were not retried.
 func (p *pushPrinter) skipped(tenant string, s pushes.Skipped) {
 	_, _ = fmt.Fprintf(p.errs, "not retried: %s/%s: %s\n", tenant, s.Name, fault.From(s.Err).Public)

@@ -189,6 +189,8 @@ func pushesCommands(t *testing.T, w *pushWorld) {
 		{[]string{"retry", strings.Replace(first, "acme/", "beta/", 1)}, "does not exist"},
 		{[]string{"--integration", "Nobody", "list"}, "integration: is neither the id nor the name"},
 		{[]string{"--state", "done", "list"}, "state: must be "},
+		{[]string{"refresh", first}, "The button "},
+		{[]string{"--integration", "acme/Nobody", "refresh"}, "integration: is neither the id nor the name"},
 	} {
 		_, errs := say(exitFailure, c.args...)
 		require.Contains(t, errs, c.told, c.args)
@@ -209,6 +211,49 @@ func (l linking) Link(_ context.Context, integration, entity, issue string) (pus
 		return pushes.Push{}, &pushes.FieldError{Field: pushes.FieldIssue, Err: fault.New(fault.NotFound, "link", "There is no issue "+issue+".")}
 	}
 	return pushes.Push{Key: connections.Key{Tenant: l.tenant, Integration: integration, Entity: entity}, Issue: &targets.Issue{Key: issue}}, nil
+}
+
+func (l linking) Refresh(_ context.Context, integration, entity string) (pushes.RefreshResult, error) {
+	if entity == "e-9" {
+		return pushes.RefreshResult{}, fault.New(fault.Conflict, "refresh", "The button shows no issue.")
+	}
+	return pushes.RefreshResult{Verdict: "gone", Message: "The tracker deleted the issue. The button now says so.", Changed: true}, nil
+}
+
+func (l linking) RefreshIntegration(_ context.Context, integration string) error {
+	if integration != "Ideas/Big" || l.tenant != "beta" {
+		return fault.New(fault.Conflict, "refresh", "not "+l.tenant+" "+integration)
+	}
+	return nil
+}
+
+func TestRefreshCommand(t *testing.T) {
+	var out bytes.Buffer
+	inv := &invocation{stdout: &out}
+	say := func(o pushOptions, args ...string) error {
+		t.Helper()
+		out.Reset()
+		do, err := inv.pushes(o, args)
+		if err != nil {
+			return err
+		}
+		return do(t.Context(), linking{})
+	}
+	require.NoError(t, say(pushOptions{}, "refresh", "acme/abc:e-1", "acme/abc:e-2"))
+	require.Equal(t, "acme/abc:e-1: The tracker deleted the issue. The button now says so. (gone)\n"+
+		"acme/abc:e-2: The tracker deleted the issue. The button now says so. (gone)\n", out.String())
+	require.ErrorContains(t, say(pushOptions{}, "refresh", "acme/abc:e-9"), "acme/abc:e-9: ")
+	whole := func(tenant, integration string) pushOptions {
+		return pushOptions{tenant: tenant, filter: pushes.Filter{Integration: integration}}
+	}
+	for _, o := range []pushOptions{whole("", "beta/Ideas/Big"), whole("beta", "Ideas/Big")} {
+		require.NoError(t, say(o, "refresh"))
+		require.Equal(t, "refreshing beta/Ideas/Big: workers read its issues soon\n", out.String())
+	}
+	var usage *usageError
+	require.ErrorAs(t, say(whole("", "Ideas"), "refresh"), &usage)
+	require.ErrorAs(t, say(whole("", "beta/Ideas"), "refresh", "acme/abc:e-1"), &usage)
+	require.ErrorAs(t, say(pushOptions{}, "refresh"), &usage)
 }
 
 func TestLinkCommand(t *testing.T) {

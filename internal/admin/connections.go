@@ -50,6 +50,12 @@ func ConnectionRoutes(p Pushes) []Route {
 		Handle(Route{Method: http.MethodPost, Path: connectionPath + "/unlink", Operation: "unlinkConnection", Tag: tag, Role: auth.Admin,
 			Summary:     "Unlink the button from its issue",
 			Description: "Does what unlinking at Productboard does: the button shows initial again, and onUnlink of the integration says what becomes of the issue."}, h.one(pushes.Scope.Unlink)),
+		Handle(Route{Method: http.MethodPost, Path: connectionPath + "/refresh", Operation: "refreshConnection", Tag: tag, Role: auth.Admin, Limit: integrationLimit,
+			Summary:     "Compare the button with its issue",
+			Description: "The plugin reads the issue from the tracker and changes the button if it differs. It does so even if refresh.enabled of the integration is false. A deletion counts once two readings agree that are at least 10 minutes apart."}, h.refresh),
+		Handle(Route{Method: http.MethodPost, Path: integrationPath + "/refresh", Operation: "refreshIntegration", Tag: tag, Role: auth.Admin,
+			Summary:     "Compare all buttons of an integration with their issues",
+			Description: "Workers begin soon, and the answer does not wait for them."}, h.refreshAll),
 	}
 }
 
@@ -83,6 +89,19 @@ func (h connectionRoutes) one(do func(s pushes.Scope, ctx context.Context, integ
 func (h connectionRoutes) link(ctx context.Context, c *Call, _ None, body ConnectionLink) (Connection, error) {
 	linked, err := h.p.Tenant(c.Tenant.ID).Link(ctx, c.Param("integration"), c.Param("entity"), body.Issue)
 	return wireConnection(linked), wrongField("", err)
+}
+
+func (h connectionRoutes) refresh(ctx context.Context, c *Call, _, _ None) (ConnectionRefreshed, error) {
+	done, err := h.p.Tenant(c.Tenant.ID).Refresh(ctx, c.Param("integration"), c.Param("entity"))
+	return wireRefreshed(done), err
+}
+
+func (h connectionRoutes) refreshAll(ctx context.Context, c *Call, _, _ None) (None, error) {
+	in, err := c.Scope.Integration(ctx, c.Param("integration")) // by its id alone
+	if err != nil {
+		return None{}, err
+	}
+	return None{}, h.p.Tenant(c.Tenant.ID).RefreshIntegration(ctx, in.ID)
 }
 
 func (h connectionRoutes) retryAll(ctx context.Context, c *Call, _ None, body ConnectionRetry) (ConnectionsRetried, error) {

@@ -36,9 +36,17 @@ func (oneIssue) Resolve(_ context.Context, name string) (targets.Issue, bool, er
 	return targets.Issue{ID: "1", Key: "ENG-1", URL: "https://tracker.example/ENG-1", Title: "One", Status: "Open"}, true, nil
 }
 
+func (oneIssue) Read(_ context.Context, id string) (targets.Issue, bool, error) {
+	if id != "1" {
+		return targets.Issue{}, true, fault.New(fault.NotFound, "read", "Fake does not show it.")
+	}
+	return targets.Issue{ID: "1", Key: "ENG-1", URL: "https://tracker.example/ENG-1", Title: "One", Status: "Closed", Progress: targets.Done}, true, nil
+}
+
 // pushRig is an admin API with connections.
 type pushRig struct {
 	*rig
+	service       *pushes.Service
 	in            tenants.Integration
 	one           string // the integration's path
 	viewer, admin string // tokens
@@ -49,8 +57,9 @@ func newPushRig(t *testing.T, env redistest.Env) *pushRig {
 	ring, err := secret.NewKeyring([]secret.Key{{ID: "k1", Bytes: bytes.Repeat([]byte("k"), secret.KeySize)}})
 	require.NoError(t, err)
 	p := &pushRig{}
-	p.rig = newRig(t, env, admin.ConnectionRoutes(pushes.New(connections.NewStore(env.Client, connections.Timing{}), tenants.NewStore(env.Client, ring), noQueue{},
-		func(context.Context, tenants.Integration) (pushes.Tracker, error) { return oneIssue{}, nil }, slog.New(slog.DiscardHandler)))...)
+	p.service = pushes.New(connections.NewStore(env.Client, connections.Timing{}), tenants.NewStore(env.Client, ring), noQueue{},
+		func(context.Context, tenants.Integration) (pushes.Tracker, error) { return oneIssue{}, nil }, slog.New(slog.DiscardHandler))
+	p.rig = newRig(t, env, admin.ConnectionRoutes(p.service)...)
 	_, err = p.store.CreateTenant(t.Context(), "acme")
 	require.NoError(t, err)
 	p.in, err = p.store.Tenant("acme").Create(t.Context(), tenants.Integration{ID: tenants.NewID(), Name: "Engineering", ProductboardID: "pb"})
@@ -140,6 +149,29 @@ func TestConnectionsLife(t *testing.T) {
 	})
 }
 
+func TestConnectionsAreRefreshed(t *testing.T) {
+	p := newPushRig(t, redistest.Mini(t))
+	key := connections.Key{Tenant: "acme", Integration: p.in.ID, Entity: "e-1"}
+	require.NoError(t, p.records.Import(t.Context(), []connections.Entry{{Key: key, Record: connections.Record{State: connections.Connected, Generation: 1, Epoch: 1,
+		Issue: &targets.Issue{ID: "1", Key: "ENG-1", URL: "https://tracker.example/ENG-1", Title: "One", Status: "Open"}}}}))
+	got := p.ok(p.do(p.admin, http.MethodPost, p.one+"/connections/e-1/refresh", ""))
+	require.Equal(t, "present", got["verdict"])
+	require.Equal(t, true, got["changed"])
+	require.Equal(t, "The button now shows the issue as it is.", got["message"])
+	require.Equal(t, "Closed", got["connection"].(map[string]any)["issue"].(map[string]any)["status"])
+
+	require.Equal(t, http.StatusServiceUnavailable, p.do(p.admin, http.MethodPost, p.one+"/refresh", "").status)
+	var swept []string
+	p.service.Sweep = func(_ context.Context, tenant, integration string) error {
+		swept = append(swept, tenant+"/"+integration)
+		return nil
+	}
+	require.Equal(t, http.StatusForbidden, p.do(p.viewer, http.MethodPost, p.one+"/refresh", "").status)
+	require.Empty(t, swept)
+	require.Equal(t, http.StatusNoContent, p.do(p.admin, http.MethodPost, p.one+"/refresh", "").status)
+	require.Equal(t, []string{"acme/" + p.in.ID}, swept)
+}
+
 func TestConnectionsNameWhatIsWrong(t *testing.T) {
 	p := newPushRig(t, redistest.Mini(t))
 	p.fails("e-1")
@@ -164,6 +196,10 @@ func TestConnectionsNameWhatIsWrong(t *testing.T) {
 		"no issue":                     {http.MethodPost, button + "/link", `{}`, 422, "validation", []string{"issue"}},
 		"nobody's button":              {http.MethodGet, p.one + "/connections/e-9", "", 404, "not-found", nil},
 		"nobody's button to retry":     {http.MethodPost, p.one + "/connections/e-9/retry", "", 404, "not-found", nil},
+		"nobody's button to refresh":   {http.MethodPost, p.one + "/connections/e-9/refresh", "", 404, "not-found", nil},
+		"an error to refresh":          {http.MethodPost, button + "/refresh", "", 409, "conflict", nil},
+		"another tenant's to refresh":  {http.MethodPost, "/tenants/acme/integrations/" + hidden.ID + "/refresh", "", 404, "not-found", nil},
+		"refresh by name":              {http.MethodPost, "/tenants/acme/integrations/Engineering/refresh", "", 404, "not-found", nil},
 		"no such name":                 {http.MethodPost, p.one + "/connections/a%2Fb/reset", "", 404, "not-found", nil},
 		"another tenant's to reset":    {http.MethodPost, "/tenants/acme/integrations/" + hidden.ID + "/connections/e-1/reset", "", 404, "not-found", nil},
 		"another tenant's to link":     {http.MethodPost, "/tenants/acme/integrations/" + hidden.ID + "/connections/e-1/link", `{"issue":"ENG-1"}`, 404, "not-found", nil},
@@ -176,7 +212,7 @@ func TestConnectionsNameWhatIsWrong(t *testing.T) {
 			require.Equal(t, c.fields, fields)
 		})
 	}
-	for _, do := range []string{"/retry", "/reset", "/unlink"} {
+	for _, do := range []string{"/retry", "/reset", "/unlink", "/refresh"} {
 		require.Equal(t, http.StatusForbidden, p.do(p.viewer, http.MethodPost, button+do, "").status)
 	}
 	in, err := p.store.Tenant("acme").Integration(t.Context(), p.in.ID)

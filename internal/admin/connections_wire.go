@@ -96,6 +96,14 @@ type ConnectionLink struct {
 	Issue string `json:"issue" min:"1" max:"2000" doc:"The issue's key, or its page's address."`
 }
 
+// ConnectionRefreshed is what a reading of a button's issue found.
+type ConnectionRefreshed struct {
+	Connection Connection `json:"connection" doc:"The button afterwards."`
+	Verdict    string     `json:"verdict" enum:"present,moved,trashed,gone,hidden" doc:"What became of the issue. gone: the tracker deleted it. hidden: the integration's account does not see it."`
+	Message    string     `json:"message" doc:"The same in a sentence, with what the button shows."`
+	Changed    bool       `json:"changed" doc:"Whether the button shows something else now."`
+}
+
 // ConnectionRetry says what is to be pushed again.
 type ConnectionRetry struct {
 	ConnectionFilter
@@ -129,6 +137,15 @@ func wireConnection(p pushes.Push) Connection {
 		out.Issue = &ConnectionIssue{ID: i.ID, Key: i.Key, URL: i.URL, Title: i.Title, Status: i.Status}
 	}
 	return out
+}
+
+func wireRefreshed(r pushes.RefreshResult) ConnectionRefreshed {
+	return ConnectionRefreshed{Connection: wireConnection(r.Push), Verdict: r.Verdict, Message: r.Message, Changed: r.Changed}
+}
+
+// Result is the refresh as the services have it, for clients.
+func (r ConnectionRefreshed) Result(tenant string) pushes.RefreshResult {
+	return pushes.RefreshResult{Push: r.Connection.Push(tenant), Verdict: r.Verdict, Message: r.Message, Changed: r.Changed}
 }
 
 func wireFailure(f *connections.Failure) *ConnectionFailure {

@@ -141,7 +141,7 @@ func checkRegistered(in tenants.Integration) error {
 // checkPushable returns the reason for which a click would be rejected, and nil if
 // there is none.
 func (s Scope) checkPushable(ctx context.Context, in tenants.Integration) error {
-	const op = "retry"
+	const op = "pushes"
 	if err := checkRegistered(in); err != nil {
 		return err
 	}

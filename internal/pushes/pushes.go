@@ -1,6 +1,6 @@
 // Package pushes is what the people who look after a tenant see of its buttons and
 // do about them: lists, timelines, retries, resets, links to issues that exist,
-// unlinks. The admin API and the commands both use it.
+// unlinks, refreshes. The admin API and the commands both use it.
 //
 // Every change is made as a click makes it: by a transition of the record, whose
 // task goes into the queue.
@@ -30,6 +30,7 @@ type Records interface {
 	Reset(ctx context.Context, key connections.Key) (connections.Record, *connections.Task, error)
 	Link(ctx context.Context, key connections.Key, issue targets.Issue) (connections.Record, *connections.Task, error)
 	Unlink(ctx context.Context, key connections.Key) (connections.Record, *connections.Task, error)
+	Observe(ctx context.Context, readings []connections.Reading, reset bool) ([]*connections.Task, error)
 }
 
 // Tenants binds the store of integrations to a tenant; *tenants.Store does.
@@ -42,9 +43,11 @@ type Queue interface {
 	Enqueue(ctx context.Context, task connections.Task) error
 }
 
-// Tracker finds issues by what people call them; *targets.Target does.
+// Tracker finds issues by what people call them, and reads them by their ids;
+// *targets.Target does.
 type Tracker interface {
 	Resolve(ctx context.Context, name string) (issue targets.Issue, supported bool, err error)
+	Read(ctx context.Context, id string) (issue targets.Issue, supported bool, err error)
 }
 
 // Service looks after the buttons of every tenant. It is safe for concurrent use.
@@ -55,6 +58,10 @@ type Service struct {
 	queue   Queue
 	tracker func(ctx context.Context, in tenants.Integration) (Tracker, error)
 	log     *slog.Logger
+
+	// Sweep has all buttons of an integration compared with their issues soon. Set
+	// it before the first use. Without it, RefreshIntegration is fault.Unavailable.
+	Sweep func(ctx context.Context, tenant, integration string) error
 }
 
 // New makes a Service. tracker opens the tracker's side of an integration.

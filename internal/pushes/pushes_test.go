@@ -65,6 +65,19 @@ func (tr *tracker) Resolve(_ context.Context, name string) (targets.Issue, bool,
 	return issue, true, nil
 }
 
+// Read knows issues by their ids.
+func (tr *tracker) Read(_ context.Context, id string) (targets.Issue, bool, error) {
+	if tr.none || tr.err != nil {
+		return targets.Issue{}, !tr.none, tr.err
+	}
+	for _, issue := range tr.issues {
+		if issue.ID == id {
+			return issue, true, nil
+		}
+	}
+	return targets.Issue{}, true, fault.New(fault.Gone, "read", "Fake has deleted it.")
+}
+
 func newRig(t *testing.T, env redistest.Env, limits connections.TenantLimits) *rig {
 	ring, err := secret.NewKeyring([]secret.Key{{ID: "k1", Bytes: bytes.Repeat([]byte("k"), secret.KeySize)}})
 	require.NoError(t, err)

@@ -240,6 +240,28 @@ func TestListIsAskedFor(t *testing.T) {
 	require.NotNil(t, client.Problem(err))
 }
 
+func TestAnIntegrationIsRefreshedByNameOrID(t *testing.T) {
+	var refreshed []string
+	c := answering(t, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		switch {
+		case r.Method == http.MethodPost:
+			refreshed = append(refreshed, r.URL.Path)
+			w.WriteHeader(http.StatusNoContent)
+		case r.URL.Query().Get("cursor") == "":
+			_ = json.NewEncoder(w).Encode(admin.Page[admin.Integration]{Items: []admin.Integration{{ID: "one", Name: "Engineering"}}, Next: "c"})
+		default:
+			_ = json.NewEncoder(w).Encode(admin.Page[admin.Integration]{Items: []admin.Integration{{ID: "two", Name: "Support"}}})
+		}
+	})
+	require.NoError(t, c.Pushes("acme").RefreshIntegration(t.Context(), "Support"))
+	require.NoError(t, c.Pushes("acme").RefreshIntegration(t.Context(), "one"))
+	require.Equal(t, []string{admin.Base + "/tenants/acme/integrations/two/refresh", admin.Base + "/tenants/acme/integrations/one/refresh"}, refreshed)
+	var wrong *pushes.FieldError
+	require.ErrorAs(t, c.Pushes("acme").RefreshIntegration(t.Context(), "Nobody"), &wrong)
+	require.Equal(t, pushes.FieldIntegration, wrong.Field)
+}
+
 func TestTenantsAreListedPageByPage(t *testing.T) {
 	tenant := ""
 	c := answering(t, func(w http.ResponseWriter, r *http.Request) {

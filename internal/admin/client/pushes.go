@@ -12,6 +12,7 @@ import (
 	"pushbutton/internal/admin"
 	"pushbutton/internal/fault"
 	"pushbutton/internal/pushes"
+	"pushbutton/internal/tenants"
 )
 
 // changeLimit is more than the server takes to ask a tracker for an issue, or
@@ -138,6 +139,43 @@ func (s Scope) Unlink(ctx context.Context, integration, entity string) (pushes.P
 // Link connects the button to an issue that exists.
 func (s Scope) Link(ctx context.Context, integration, entity, issue string) (pushes.Push, error) {
 	return s.change(ctx, integration, entity, "link", admin.ConnectionLink{Issue: issue})
+}
+
+// Refresh compares the button with its issue.
+func (s Scope) Refresh(ctx context.Context, integration, entity string) (pushes.RefreshResult, error) {
+	var done admin.ConnectionRefreshed
+	err := s.c.do(ctx, request{op: "refresh", method: http.MethodPost, path: s.path("integrations", integration, "connections", entity, "refresh"), limit: changeLimit}, &done)
+	return done.Result(s.tenant), err
+}
+
+// RefreshIntegration has all buttons of an integration, named by its id or name,
+// compared with their issues.
+func (s Scope) RefreshIntegration(ctx context.Context, integration string) error {
+	id, err := s.integrationID(ctx, integration)
+	if err != nil {
+		return err
+	}
+	return s.c.do(ctx, request{op: "refresh", method: http.MethodPost, path: s.path("integrations", id, "refresh")}, nil)
+}
+
+// integrationID returns the id of an integration that is named by its id or name.
+func (s Scope) integrationID(ctx context.Context, which string) (string, error) {
+	query := url.Values{"limit": {strconv.Itoa(tenants.MaxPage)}}
+	for {
+		var page admin.Page[admin.Integration]
+		if err := s.c.do(ctx, request{op: "list integrations", method: http.MethodGet, path: s.path("integrations"), query: query}, &page); err != nil {
+			return "", err
+		}
+		for _, in := range page.Items {
+			if in.ID == which || in.Name == which {
+				return in.ID, nil
+			}
+		}
+		if page.Next == "" {
+			return "", &pushes.FieldError{Field: pushes.FieldIntegration, Err: fault.New(fault.Invalid, "refresh", "is neither the id nor the name of an integration of this tenant")}
+		}
+		query.Set("cursor", page.Next)
+	}
 }
 
 func (s Scope) change(ctx context.Context, integration, entity, verb string, body any) (pushes.Push, error) {
