@@ -135,7 +135,19 @@ type run struct {
 }
 
 func newRun(p *Performer, key connections.Key, lease *connections.Lease) *run {
-	return &run{p: p, key: key, lease: lease, began: lease.Record.Step, roll: rand.Float64()} //nolint:gosec // nothing to guess
+	return &run{p: p, key: key, lease: lease, began: beginning(lease.Record), roll: rand.Float64()} //nolint:gosec // nothing to guess
+}
+
+// refreshing is the step of a run that brings a change of the issue to a button
+// that is connected. Logs and metrics have it apart, since it is no push.
+const refreshing connections.Step = "refresh"
+
+// beginning is the step that a run begins with, as logs and metrics name it.
+func beginning(rec connections.Record) connections.Step {
+	if rec.State == connections.Connected && rec.Step == connections.Settle {
+		return refreshing
+	}
+	return rec.Step
 }
 
 // steps goes on until the run is over or has to wait.

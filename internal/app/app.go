@@ -27,6 +27,7 @@ import (
 	"pushbutton/internal/pbapi"
 	"pushbutton/internal/probe"
 	"pushbutton/internal/redisdb"
+	"pushbutton/internal/refresh"
 	"pushbutton/internal/secret"
 	"pushbutton/internal/server"
 	"pushbutton/internal/telemetry"
@@ -54,6 +55,8 @@ type App struct {
 	cache   *tenants.Cache
 	records *connections.Store
 	queue   *jobs.Queue
+	// sweeps is when each integration's issues are read back.
+	sweeps  *refresh.Schedule
 	async   *jobs.AsyncQueue // nil until Front
 	peers   *peers
 	mapper  actions.Mapper // of previews
@@ -98,6 +101,7 @@ func New(cfg config.Config, rdb redis.UniversalClient, log *slog.Logger, version
 	a.peers = newPeers(pb, a.auth, a.trHTTP, a.cache, a.metrics, ratelimit.NewBackoff(rdb, "target"), a.memory.Total())
 	a.records = connections.NewStore(redisdb.Scripts(rdb, cfg.RedisWaitReplicas), connections.Timing{Deadline: cfg.PushDeadline})
 	a.queue = jobs.NewQueue(redisdb.Scripts(rdb, 0))
+	a.sweeps = refresh.NewSchedule(rdb)
 	a.breaker = breaker.New(rdb, nil)
 	a.gauges()
 	return a, nil

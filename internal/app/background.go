@@ -11,6 +11,7 @@ import (
 	"pushbutton/internal/app/background"
 	"pushbutton/internal/fault"
 	"pushbutton/internal/jobs"
+	"pushbutton/internal/refresh"
 	"pushbutton/internal/telemetry"
 	"pushbutton/internal/tenants"
 	"pushbutton/internal/tenants/expiry"
@@ -21,9 +22,10 @@ const tendEvery = time.Minute
 
 // background runs what every process does beside its role, until the context
 // ends. It rescues runs that do not move on, deletes tenants and renews
-// sessions. It takes its turn at three more tasks: stale progress, repaired
-// credentials and credentials that end.
-func (a *App) background(ctx context.Context) *sync.WaitGroup {
+// sessions. It takes its turn at four more tasks: stale progress, repaired
+// credentials, credentials that end, and the list of what is swept. A worker
+// sweeps as well.
+func (a *App) background(ctx context.Context, roles Roles) *sync.WaitGroup {
 	var group sync.WaitGroup
 	every := func(period time.Duration, turn background.Turn, f func(ctx context.Context)) {
 		group.Go(func() { background.Every(ctx, period, turn, f) })
@@ -42,7 +44,49 @@ func (a *App) background(ctx context.Context) *sync.WaitGroup {
 	}))
 	every(expiry.Every, a.turn("expiry"), a.expiryWatcher().Pass)
 	every(deletion.LookEvery, nil, a.logged("tenant deletions", a.deleter().Look))
+	every(min(registerEvery, a.cfg.Refresh), a.turn("sweeps"), a.logged("register for sweeps", a.registerSweeps))
+	if roles.Worker {
+		sweeper := refresh.New(a.sweeps, a.cache, a.cache, a.peers, a.records, a.queue, a.tenants, a.cfg.Refresh, a.log,
+			&refresh.Options{Read: a.metrics.Read, Changed: a.metrics.Refreshed, NeedsReconnect: a.needsReconnect})
+		for range sweepers {
+			every(refresh.LookEvery, nil, sweeper.Step)
+		}
+	}
 	return &group
+}
+
+const (
+	// registerEvery is how often new integrations are added to the sweeps.
+	registerEvery = time.Minute
+	// sweepers is how many integrations one worker process sweeps at once. Each
+	// waits for its tracker most of the time.
+	sweepers = 8
+)
+
+// registerSweeps makes sure that every integration is swept. Those that are gone,
+// or switched off, leave by themselves.
+func (a *App) registerSweeps(ctx context.Context) error {
+	tenant, ids := "", []string{}
+	register := func() error {
+		err := a.sweeps.Register(ctx, tenant, ids, a.cfg.Refresh)
+		ids = ids[:0]
+		return err
+	}
+	for in, err := range a.activeIntegrations(ctx) {
+		if err != nil {
+			return err
+		}
+		if in.Tenant != tenant || len(ids) == tenants.MaxPage {
+			if err := register(); err != nil {
+				return err
+			}
+			tenant = in.Tenant
+		}
+		if !in.Disabled && !in.Refresh.Off && in.Deleting.IsZero() {
+			ids = append(ids, in.ID)
+		}
+	}
+	return register()
 }
 
 // logged logs the errors of a task, but not that its context ended.

@@ -26,7 +26,7 @@ func startDev(t *testing.T, adminKey ...string) string {
 	t.Helper()
 	cfg, err := config.Load(config.Sources{Defaults: map[string]string{
 		"PLUGIN_ADMIN_JWT_KEY": base64.StdEncoding.EncodeToString([]byte(strings.Join(adminKey, ""))),
-		"PLUGIN_LISTEN":        "127.0.0.1:0", "PLUGIN_OPS_LISTEN": "127.0.0.1:0", "PLUGIN_DRAIN_DELAY": "0s", "PLUGIN_SHUTDOWN_TIMEOUT": "2s",
+		"PLUGIN_LISTEN":        "127.0.0.1:0", "PLUGIN_OPS_LISTEN": "127.0.0.1:0", "PLUGIN_DRAIN_DELAY": "0s", "PLUGIN_SHUTDOWN_TIMEOUT": "2s", "PLUGIN_REFRESH": "1s",
 	}})
 	require.NoError(t, err)
 	ln, err := net.Listen("tcp", cfg.Listen)
@@ -122,4 +122,27 @@ func TestDevFromClickToIssue(t *testing.T) {
 		require.NoError(t, resp.Body.Close())
 		require.Equal(t, http.StatusMisdirectedRequest, resp.StatusCode, "a stranger's name leads nowhere: %s", path)
 	}
+}
+
+// What happens to an issue in its tracker reaches the button, without a hook and
+// without a click.
+func TestAnIssuesStatusReachesItsButton(t *testing.T) {
+	address := startDev(t)
+	var b shownBoard
+	fetch(t, http.MethodGet, address+"/sandbox/api/board", nil, &b)
+	fetch(t, http.MethodPost, address+"/sandbox/api/clicks", map[string]string{
+		"integrationId": b.Integrations[0].ID, "entityId": b.Entities[0].ID, "trigger": "button.push"}, nil)
+	shows := func(label string) func() bool {
+		return func() bool {
+			b = shownBoard{}
+			fetch(t, http.MethodGet, address+"/sandbox/api/board", nil, &b)
+			return len(b.Connections) == 1 && b.Connections[0].Connection.State == "connected" && b.Connections[0].Connection.Label == label
+		}
+	}
+	require.Eventually(t, shows("Open"), 20*time.Second, 50*time.Millisecond)
+	var issues struct{ Issues []struct{ ID string } }
+	fetch(t, http.MethodGet, address+"/tracker/control/issues?project="+SandboxProject, nil, &issues)
+	require.Len(t, issues.Issues, 1)
+	fetch(t, http.MethodPut, address+"/tracker/control/issues/"+issues.Issues[0].ID+"/status", map[string]string{"status": "Done"}, nil)
+	require.Eventually(t, shows("Done"), 30*time.Second, 50*time.Millisecond)
 }

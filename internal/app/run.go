@@ -138,7 +138,7 @@ func (p Program) serve(ctx context.Context, a *App, lost <-chan error) error {
 		}
 	}
 	bctx, stopBackground := context.WithCancel(ctx)
-	background := a.background(bctx)
+	background := a.background(bctx, p.Roles)
 
 	p.Log.InfoContext(ctx, "ready", telemetry.KeyVersion, p.Version, telemetry.KeyAPI, p.Roles.API, telemetry.KeyWorker, p.Roles.Worker, telemetry.KeyListen, front.address(), telemetry.KeyOps, ops.address())
 	if p.Started != nil {

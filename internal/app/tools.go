@@ -67,7 +67,9 @@ func (a *App) Pushes() *pushes.Service {
 	tracker := func(ctx context.Context, in tenants.Integration) (pushes.Tracker, error) {
 		return a.peers.Target(ctx, in)
 	}
-	return pushes.New(a.records, a.tenants, a.queue, tracker, a.log)
+	service := pushes.New(a.records, a.tenants, a.queue, tracker, a.log)
+	service.Sweep = a.sweeps.Now
+	return service
 }
 
 // link connects a button here that another program has connected, if its link leads

@@ -463,7 +463,7 @@ func (s *modelStore) viewOf(r Record) int32 {
 	case Open:
 		v.Issue, v.Intent = r.Issue, r.Intent
 	case Settle:
-		v.Issue, v.Failure = r.Issue, r.Failure
+		v.Issue, v.Failure, v.Missing = r.Issue, r.Failure, r.Missing
 	case Verify:
 		v.Issue, v.Failure, v.Recreated, v.Missing = r.Issue, r.Failure, r.Recreated, r.Missing
 	case Cleanup:

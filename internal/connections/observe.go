@@ -151,3 +151,24 @@ func bucketsField(integration string) string { return "buckets:" + integration }
 func issuesKey(tenant, integration string, bucket int) string {
 	return tagOf(tenant) + "i:" + tenant + "/" + integration + ":" + strconv.Itoa(bucket)
 }
+
+// Scan returns a page of an integration's connections, in no order, and where the
+// next page begins; 0: there is none. A connection that is there all the time is
+// on one page at least. One that cannot be decoded is on none.
+func (s *Store) Scan(ctx context.Context, tenant, integration string, cursor uint64) ([]Entry, uint64, error) {
+	const op = "scan connections"
+	fields, next, err := s.rdb.HScan(ctx, recordsKey(tenant, integration), cursor, "", bulk).Result()
+	if err != nil {
+		return nil, 0, redisdb.Fault(op, err)
+	}
+	entries := make([]Entry, 0, len(fields)/2)
+	for i := 0; i+1 < len(fields); i += 2 {
+		if r, err := decode(op, fields[i+1]); err == nil {
+			entries = append(entries, Entry{Key: Key{tenant, integration, fields[i]}, Record: r})
+		}
+	}
+	if err := s.date(ctx, entries); err != nil {
+		return nil, 0, err
+	}
+	return entries, next, nil
+}

@@ -721,7 +721,7 @@ ops['observed'] = function()
     track()
     if a.issue or m.d then
       changed = now
-      return queue('verify', 0, 'changed in the tracker')
+      return queue('settle', 0, 'changed in the tracker')
     end
     return reply('ok', write())
   end
@@ -745,7 +745,7 @@ ops['observed'] = function()
   end
   m.v, m.d = a.seen, now
   changed = now
-  return queue('verify', 0, 'deleted in the tracker')
+  return queue('settle', 0, 'deleted in the tracker')
 end
 
 return ops[op]()

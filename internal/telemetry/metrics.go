@@ -25,6 +25,8 @@ type Metrics struct {
 	requeued   *prometheus.CounterVec
 	duplicates *prometheus.CounterVec
 	stale      *prometheus.CounterVec
+	readings   *prometheus.CounterVec
+	refreshed  *prometheus.CounterVec
 	tokens     *prometheus.CounterVec
 	reconnects *prometheus.CounterVec
 }
@@ -51,6 +53,10 @@ func NewMetrics() *Metrics {
 			Help: "Runs the rescuer queued again, by reason: taken over from a silent worker, or lost by the queue."}, []string{"reason"}),
 		duplicates: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "plugin_duplicates_total",
 			Help: "Second issues of one push that were found and closed, by target."}, []string{"target"}),
+		readings: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "plugin_refresh_readings_total",
+			Help: "Issues read back by sweeps, by target and verdict."}, []string{"target", "verdict"}),
+		refreshed: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "plugin_refresh_changes_total",
+			Help: "Buttons changed because their issue changed, by target."}, []string{"target"}),
 		stale: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "plugin_stale_progress_total",
 			Help: "Buttons that Productboard showed in progress without anybody working on them, by what was done."}, []string{"done"}),
 	}
@@ -58,7 +64,7 @@ func NewMetrics() *Metrics {
 		Help: "Requests for a token of Productboard, by what was exchanged (code, refresh, assertion, revoke) and kind of failure (ok)."}, []string{"grant", "result"})
 	m.reconnects = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "plugin_needs_reconnect_total",
 		Help: "Integrations put into needs_reconnect because a credential stopped working, by its side."}, []string{"side"})
-	m.registry.MustRegister(m.tokens, m.reconnects, m.actions, m.ack, m.attempts, m.attemptFor, m.targetFor, m.calls, m.requeued, m.duplicates, m.stale,
+	m.registry.MustRegister(m.tokens, m.reconnects, m.actions, m.ack, m.attempts, m.attemptFor, m.targetFor, m.calls, m.requeued, m.duplicates, m.stale, m.readings, m.refreshed,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -90,6 +96,16 @@ func (m *Metrics) Requeued(reason string) { m.requeued.WithLabelValues(reason).I
 
 // Duplicate counts a second issue that was found.
 func (m *Metrics) Duplicate(target string) { m.duplicates.WithLabelValues(target).Inc() }
+
+// Read counts issues that a sweep read back.
+func (m *Metrics) Read(target, verdict string, n int) {
+	m.readings.WithLabelValues(target, verdict).Add(float64(n))
+}
+
+// Refreshed counts buttons that changed because their issue did.
+func (m *Metrics) Refreshed(target string, n int) {
+	m.refreshed.WithLabelValues(target).Add(float64(n))
+}
 
 // StaleProgress counts a button that stayed in progress with no run under way.
 func (m *Metrics) StaleProgress(done string) { m.stale.WithLabelValues(done).Inc() }

@@ -4,7 +4,10 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"os"
 	"os/exec"
+	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -76,4 +79,15 @@ func TestMisplaced(t *testing.T) {
 		misplaced(of("internal/jobs", "internal/actions")))
 	require.Equal(t, []string{"internal/util stands on no floor; give it a room, or the room a floor in internal/proof/house/floors.go"},
 		misplaced(of("internal/util", "internal/fault")))
+}
+
+// The README's map has every room.
+func TestReadmeMapsTheRooms(t *testing.T) {
+	readme, err := os.ReadFile(filepath.Join(root, "README.md"))
+	require.NoError(t, err)
+	for _, f := range floors() {
+		for _, room := range f.rooms {
+			require.True(t, strings.Contains(string(readme), "`"+room), "the map in README.md lacks %s", room)
+		}
+	}
 }

@@ -1,0 +1,215 @@
+// Package refresh keeps buttons true after the push: it reads issues back from
+// their trackers, integration by integration, and has the records take what
+// changed. What a sweep missed the next one finds; nothing else has to work for
+// a button to become true.
+//
+// What must not live here: what a reading does to a record (connections), how a
+// tracker is read (targets), how a button is set (actions).
+package refresh
+
+import (
+	"context"
+	"hash/fnv"
+	"log/slog"
+	"time"
+
+	"pushbutton/internal/connections"
+	"pushbutton/internal/fault"
+	"pushbutton/internal/targets"
+	"pushbutton/internal/telemetry"
+	"pushbutton/internal/tenants"
+)
+
+// Records are the buttons; connections.Store has them.
+type Records interface {
+	Scan(ctx context.Context, tenant, integration string, cursor uint64) ([]connections.Entry, uint64, error)
+	Observe(ctx context.Context, readings []connections.Reading, reset bool) ([]*connections.Task, error)
+	Usage(ctx context.Context, tenant string) (connections.Usage, error)
+}
+
+// Peers opens the tracker of an integration.
+type Peers interface {
+	Target(ctx context.Context, in tenants.Integration) (*targets.Target, error)
+}
+
+// Queue takes the runs that set changed buttons.
+type Queue interface {
+	Enqueue(ctx context.Context, task connections.Task) error
+}
+
+// Reconnects is told of credentials that a tracker refused; tenants.Store is one.
+type Reconnects interface {
+	NeedReconnect(ctx context.Context, used tenants.Integration, side fault.Side, reason string) (bool, error)
+}
+
+// Options are what a Sweeper can do without.
+type Options struct {
+	// Read is told of readings: the target's type, the verdict, and how many.
+	Read func(target, verdict string, n int)
+	// Changed is told of how many buttons a sweep changes, by the target's type.
+	Changed func(target string, n int)
+	// NeedsReconnect is told of each integration that was marked.
+	NeedsReconnect func(side fault.Side)
+}
+
+// Sweeper reads issues back. It is safe for concurrent use.
+type Sweeper struct {
+	schedule     *Schedule
+	integrations tenants.ByID
+	tenants      tenants.ByTenant
+	peers        Peers
+	records      Records
+	queue        Queue
+	reconnects   Reconnects
+	period       time.Duration
+	log          *slog.Logger
+	opts         Options
+	// pause waits; tests replace it.
+	pause func(ctx context.Context, d time.Duration) error
+}
+
+// New makes a Sweeper that reads each issue that is not done once a period. opts
+// may be nil.
+func New(schedule *Schedule, integrations tenants.ByID, all tenants.ByTenant, peers Peers, records Records, queue Queue, reconnects Reconnects,
+	period time.Duration, log *slog.Logger, opts *Options) *Sweeper {
+	s := &Sweeper{schedule: schedule, integrations: integrations, tenants: all, peers: peers, records: records, queue: queue,
+		reconnects: reconnects, period: period, log: log, pause: pause}
+	if opts != nil {
+		s.opts = *opts
+	}
+	return s
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
+}
+
+const (
+	// LookEvery is how often a process without a sweep looks for one that is due.
+	LookEvery = time.Second
+	// hold is how long a claimed sweep may be silent before another process
+	// goes on with it.
+	hold = time.Minute
+	// single is how many issues are read in a row from a tracker that reads one
+	// at a time, and most how many at once from any other.
+	single, most = 5, 100
+	// news is for how long an issue that is done counts as one that is not.
+	news = 3 * 24 * time.Hour
+	// rarely is the longest time between two readings of an issue.
+	rarely = 24 * time.Hour
+	// share is how often an issue that is done is read in the time since its
+	// button last changed.
+	share = 48
+	// maxChanges is how many buttons are changed at once, so that clicks find
+	// slots of their tenant.
+	maxChanges = 5
+	// busyWait is the pause before the next look at a tenant whose slots are in
+	// use, and busyLooks is after how many of them the sweep goes on anyway.
+	busyWait  = 200 * time.Millisecond
+	busyLooks = 50
+)
+
+// Step sweeps integrations that are due, one after the other, until none is or
+// the context ends.
+func (s *Sweeper) Step(ctx context.Context) {
+	for ctx.Err() == nil {
+		claim, ok, err := s.schedule.Claim(ctx, hold)
+		if err == nil && !ok {
+			return
+		}
+		if err == nil {
+			err = s.sweep(ctx, claim)
+		}
+		if err != nil {
+			if ctx.Err() == nil {
+				s.log.WarnContext(ctx, "sweep failed", telemetry.KeyTenant, claim.Tenant, telemetry.KeyIntegration, claim.Integration, telemetry.KeyError, err)
+			}
+			return // the claim ends by itself, and the sweep goes on where it was
+		}
+	}
+}
+
+// sweep goes on with an integration's sweep until it is over. An error means
+// that Redis could not be used.
+func (s *Sweeper) sweep(ctx context.Context, claim Claim) error {
+	in, err := s.integrations.ByID(ctx, claim.Integration)
+	switch {
+	case fault.KindOf(err) == fault.NotFound:
+		return s.schedule.Remove(ctx, claim)
+	case err != nil:
+		return err
+	case in.Disabled || in.Refresh.Off || !in.Deleting.IsZero() || in.Tenant != claim.Tenant:
+		return s.schedule.Remove(ctx, claim)
+	}
+	if in.Reconnect != nil {
+		return s.done(ctx, claim, "a credential has to be repaired")
+	}
+	tenant, err := s.tenants.Tenant(ctx, in.Tenant)
+	if err != nil {
+		return err
+	}
+	if tenant.Halted() {
+		return s.done(ctx, claim, "the tenant is suspended")
+	}
+	target, err := s.peers.Target(ctx, in)
+	if err != nil {
+		return s.done(ctx, claim, fault.From(err).Public)
+	}
+	r := reader{Sweeper: s, in: in, target: target}
+	for {
+		entries, next, err := s.records.Scan(ctx, in.Tenant, in.ID, claim.Cursor)
+		if err != nil {
+			return err
+		}
+		if stopped, err := r.entries(ctx, s.due(entries, claim)); err != nil {
+			return err
+		} else if stopped != "" {
+			return s.done(ctx, claim, stopped)
+		}
+		if next == 0 {
+			return s.done(ctx, claim, "")
+		}
+		if claim.Cursor = next; !s.schedule.Save(ctx, claim, hold) {
+			return nil // another process has it
+		}
+	}
+}
+
+// done ends a sweep. What it stopped at, if anything, is kept for people.
+func (s *Sweeper) done(ctx context.Context, claim Claim, stopped string) error {
+	return s.schedule.Done(ctx, claim, s.period, stopped)
+}
+
+// due are the entries whose issues are to be read in this sweep: those that are
+// not done in each, the others less often with their age. Each has a phase of
+// its own, so that they are spread over the sweeps.
+func (s *Sweeper) due(entries []connections.Entry, claim Claim) []connections.Entry {
+	var out []connections.Entry
+	for _, e := range entries {
+		rec := e.Record
+		if rec.State != connections.Connected || rec.Step != connections.Idle || rec.Issue == nil {
+			continue
+		}
+		age := claim.Started.Sub(e.Changed)
+		if rec.Issue.Progress != targets.Done && !rec.Deleted() || age < news || claim.Last.IsZero() {
+			out = append(out, e)
+			continue
+		}
+		interval := max(min(age/share, rarely), s.period)
+		h := fnv.New32a()
+		_, _ = h.Write([]byte(e.Key.Entity))
+		phase := time.Duration(h.Sum32()) * interval / (1 << 32)
+		turn := func(at time.Time) int64 { return (at.UnixMilli() + phase.Milliseconds()) / interval.Milliseconds() }
+		if turn(claim.Started) != turn(claim.Last) {
+			out = append(out, e)
+		}
+	}
+	return out
+}

@@ -1,0 +1,61 @@
+-- When each integration's next sweep begins, and how far the present one is.
+--
+-- KEYS: 1 sorted set: integrations by when they are due; 2 hash: integration ->
+--       progress as JSON: o: name of the claim; c: cursor; s: when the sweep
+--       began; l: when the one before began; f: when that one ended; e: what it
+--       stopped at.
+-- ARGV: 1 what to do, 2 JSON of its arguments.
+-- Times are Redis' own, in ms.
+
+local t = redis.call('TIME')
+local now = tonumber(t[1]) * 1000 + math.floor(tonumber(t[2]) / 1000)
+local op, a = ARGV[1], cjson.decode(ARGV[2])
+
+local function progress(name)
+  local raw = redis.call('HGET', KEYS[2], name)
+  return raw and cjson.decode(raw) or {}
+end
+local function mine() return redis.call('ZSCORE', KEYS[1], a.name) and progress(a.name).o == a.owner end
+
+if op == 'claim' then
+  local name = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now, 'LIMIT', 0, 1)[1]
+  if not name then return { '', '' } end
+  local p = progress(name)
+  p.o = a.owner
+  if not p.s then p.s, p.c = now, '0' end
+  local doc = cjson.encode(p)
+  redis.call('ZADD', KEYS[1], now + a.hold, name)
+  redis.call('HSET', KEYS[2], name, doc)
+  return { name, doc }
+end
+
+if op == 'save' or op == 'done' then
+  if not mine() then return { 'lost', '' } end
+  local p = progress(a.name)
+  if op == 'save' then
+    p.c = a.cursor
+    redis.call('ZADD', KEYS[1], now + a.hold, a.name)
+  else
+    -- A sweep that was asked for meanwhile has a date that is over.
+    redis.call('ZADD', KEYS[1], p.r and now or math.max(p.s + a.period, now), a.name)
+    p.l, p.f, p.e = p.s, now, a.stopped
+    p.o, p.s, p.c, p.r = nil, nil, nil, nil
+  end
+  redis.call('HSET', KEYS[2], a.name, cjson.encode(p))
+  return { 'ok', '' }
+end
+
+if op == 'remove' then
+  if mine() then
+    redis.call('ZREM', KEYS[1], a.name)
+    redis.call('HDEL', KEYS[2], a.name)
+  end
+  return { 'ok', '' }
+end
+
+-- now: everything of the integration is read as soon as somebody can.
+local p = progress(a.name)
+p.l = nil
+if p.s then p.r = true else redis.call('ZADD', KEYS[1], now, a.name) end
+redis.call('HSET', KEYS[2], a.name, cjson.encode(p))
+return { 'ok', '' }
