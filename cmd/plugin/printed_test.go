@@ -6,7 +6,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/internal/connections"
@@ -25,9 +24,9 @@ func TestPrintedText(t *testing.T) {
 		for i := 0; i < len(text); i += step {
 			n, err := w.Write(text[i:min(i+step, len(text))])
 			require.NoError(t, err)
-			assert.Equal(t, min(i+step, len(text))-i, n)
+			require.Equal(t, min(i+step, len(text))-i, n)
 		}
-		assert.Equal(t, "é 🚀\tx\n\ufffd[2J\ufffdevil\ufffd31m\ufffd\ufffd\ufffd.", out.String(), step)
+		require.Equal(t, "é 🚀\tx\n\ufffd[2J\ufffdevil\ufffd31m\ufffd\ufffd\ufffd.", out.String(), step)
 	}
 }
 
@@ -38,19 +37,19 @@ func TestNobodySteersTheTerminal(t *testing.T) {
 	key := w.fails("acme", "10000000-0000-4000-8000-000000000001", escapes)
 	plain := func(text string) {
 		t.Helper()
-		assert.False(t, strings.ContainsAny(text, "\x1b\u202e\u009b\x07\r"), "%q", text)
+		require.False(t, strings.ContainsAny(text, "\x1b\u202e\u009b\x07\r"), "%q", text)
 	}
 	out, _ := w.say(0, "list")
-	assert.Contains(t, out, "evil")
+	require.Contains(t, out, "evil")
 	plain(out)
 	out, _ = w.say(0, "show", key)
-	assert.Contains(t, out, "evil")
+	require.Contains(t, out, "evil")
 	plain(out)
 	w.vars["PLUGIN_PUBLIC_URL"] = "https://push.example.com"
 	var stdout, stderr bytes.Buffer
 	env := environment{lookup: w.lookup, all: func() []string { return nil }}
-	assert.NotZero(t, run(t.Context(), []string{"apply", "-f", escapes}, env, &stdout, &stderr))
-	assert.Contains(t, stderr.String(), "evil")
+	require.NotZero(t, run(t.Context(), []string{"apply", "-f", escapes}, env, &stdout, &stderr))
+	require.Contains(t, stderr.String(), "evil")
 	plain(stderr.String() + stdout.String())
 
 	stderr.Reset()
@@ -66,5 +65,5 @@ func TestBareWritesWhatItIs(t *testing.T) {
 	var out bytes.Buffer
 	_, err := bare(&printed{to: &out}).Write([]byte("\x1b\xff"))
 	require.NoError(t, err)
-	assert.Equal(t, "\x1b\xff", out.String())
+	require.Equal(t, "\x1b\xff", out.String())
 }

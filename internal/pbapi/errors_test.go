@@ -12,7 +12,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/internal/fault"
@@ -44,20 +43,20 @@ func TestEveryStatus(t *testing.T) {
 			})
 			_, err := s.GetEntity(t.Context(), entityID)
 			ferr := requireFault(t, err, kind)
-			assert.Equal(t, "get entity", ferr.Op)
-			assert.False(t, ferr.Unsure, "a read carries nothing out")
+			require.Equal(t, "get entity", ferr.Op)
+			require.False(t, ferr.Unsure, "a read carries nothing out")
 			if status < 400 {
-				assert.Equal(t, fault.SidePlugin, ferr.Side)
+				require.Equal(t, fault.SidePlugin, ferr.Side)
 			} else {
-				assert.Equal(t, fault.SideProductboard, ferr.Side)
-				assert.Equal(t, "req-42", ferr.Ref)
-				assert.ErrorContains(t, err, fmt.Sprintf("%d", status))
-				assert.ErrorContains(t, err, `validation.failed "The field 'name' cannot be empty." at "/data/fields/name"`)
-				assert.NotContains(t, ferr.Public, "cannot be empty", "details are for the log")
+				require.Equal(t, fault.SideProductboard, ferr.Side)
+				require.Equal(t, "req-42", ferr.Ref)
+				require.ErrorContains(t, err, fmt.Sprintf("%d", status))
+				require.ErrorContains(t, err, `validation.failed "The field 'name' cannot be empty." at "/data/fields/name"`)
+				require.NotContains(t, ferr.Public, "cannot be empty", "details are for the log")
 			}
 
 			err = s.PutConnection(t.Context(), integrationID, entityID, connected())
-			assert.Equal(t, unsure[status], requireFault(t, err, kind).Unsure)
+			require.Equal(t, unsure[status], requireFault(t, err, kind).Unsure)
 		})
 	}
 }
@@ -95,8 +94,8 @@ func TestPublicTexts(t *testing.T) {
 			s := against(t, func(w http.ResponseWriter, _ *http.Request) { reply(w, tc.status, tc.body) })
 			err := tc.call(t.Context(), s)
 			ferr := requireFault(t, err, fault.KindOf(err))
-			assert.Contains(t, ferr.Public, tc.want)
-			assert.Equal(t, tc.side, ferr.Side)
+			require.Contains(t, ferr.Public, tc.want)
+			require.Equal(t, tc.side, ferr.Side)
 		})
 	}
 }
@@ -109,9 +108,9 @@ func TestErrorBodiesThatAreNone(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			_, err := against(t, func(w http.ResponseWriter, _ *http.Request) { reply(w, 422, body) }).GetEntity(t.Context(), entityID)
 			ferr := requireFault(t, err, fault.Invalid)
-			assert.ErrorContains(t, err, "HTTP status 422")
-			assert.Less(t, len(err.Error()), 2000)
-			assert.Less(t, len(ferr.Ref), 200)
+			require.ErrorContains(t, err, "HTTP status 422")
+			require.Less(t, len(err.Error()), 2000)
+			require.Less(t, len(ferr.Ref), 200)
 		})
 	}
 }
@@ -125,8 +124,8 @@ func TestEchoedSecretsAreTakenOut(t *testing.T) {
 	_, err := s.CreateIntegration(t.Context(), pbapi.IntegrationCreate{Type: "t", Name: "n", Label: "l",
 		Action: pbapi.Action{URL: "https://plugin.example/", Authorization: secret.New(auth)}})
 	ferr := requireFault(t, err, fault.Invalid)
-	assert.NotContains(t, err.Error()+ferr.Public+ferr.Ref, "chosen-canary")
-	assert.Contains(t, ferr.Ref, "[secret]")
+	require.NotContains(t, err.Error()+ferr.Public+ferr.Ref, "chosen-canary")
+	require.Contains(t, ferr.Ref, "[secret]")
 }
 
 func TestSuccessThatCannotBeRead(t *testing.T) {
@@ -141,10 +140,10 @@ func TestSuccessThatCannotBeRead(t *testing.T) {
 			t.Run(op.name+"/"+name, func(t *testing.T) {
 				got, err := op.call(t.Context(), against(t, func(w http.ResponseWriter, _ *http.Request) { reply(w, 200, body) }))
 				ferr := requireFault(t, err, fault.Unavailable)
-				assert.Equal(t, fault.SideProductboard, ferr.Side)
-				assert.Equal(t, op.method != "GET" && op.query == nil && !isSearch(op), ferr.Unsure)
+				require.Equal(t, fault.SideProductboard, ferr.Side)
+				require.Equal(t, op.method != "GET" && op.query == nil && !isSearch(op), ferr.Unsure)
 				if op.name == "create integration" {
-					assert.Empty(t, got)
+					require.Empty(t, got)
 				}
 			})
 		}
@@ -173,12 +172,12 @@ func TestHugeAnswers(t *testing.T) {
 			runtime.ReadMemStats(&before)
 			err := do()
 			runtime.ReadMemStats(&after)
-			assert.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(24<<20), "%s, %s: the test's own server included", name, call)
+			require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(24<<20), "%s, %s: the test's own server included", name, call)
 			if call == "put" {
 				continue // nothing of its answer is needed
 			}
 			ferr := requireFault(t, err, fault.Unavailable)
-			assert.Contains(t, ferr.Public, "larger than expected", "%s, %s", name, call)
+			require.Contains(t, ferr.Public, "larger than expected", "%s, %s", name, call)
 		}
 	}
 }
@@ -194,14 +193,14 @@ func TestNobodyThere(t *testing.T) {
 	srv.Close()
 	err := session(t, srv.URL, pbapi.NoRateLimit(), outbound.Options{}).PutConnection(t.Context(), integrationID, entityID, connected())
 	ferr := requireFault(t, err, fault.Unavailable)
-	assert.False(t, ferr.Unsure, "nothing can have been sent")
+	require.False(t, ferr.Unsure, "nothing can have been sent")
 }
 
 func TestConnectionLost(t *testing.T) {
 	h := func(w http.ResponseWriter, _ *http.Request) { panic(http.ErrAbortHandler) }
 	err := against(t, h).PutConnection(t.Context(), integrationID, entityID, connected())
 	ferr := requireFault(t, err, fault.Unavailable)
-	assert.True(t, ferr.Unsure)
+	require.True(t, ferr.Unsure)
 }
 
 func TestBlockedAddress(t *testing.T) {
@@ -210,7 +209,7 @@ func TestBlockedAddress(t *testing.T) {
 	c, err := pbapi.New(serve(t, notSent(t)), out, pbapi.NoRateLimit())
 	require.NoError(t, err)
 	_, err = c.As(pbapi.StaticToken(secret.New(token))).GetEntity(t.Context(), entityID)
-	assert.Equal(t, fault.SidePlugin, requireFault(t, err, fault.Blocked).Side)
+	require.Equal(t, fault.SidePlugin, requireFault(t, err, fault.Blocked).Side)
 }
 
 // hang starts a Productboard that reports a request and never answers it.
@@ -233,15 +232,15 @@ func TestCancelInMidRequest(t *testing.T) {
 	}()
 	err := session(t, base, pbapi.NoRateLimit(), outbound.Options{}).PutConnection(ctx, integrationID, entityID, connected())
 	ferr := requireFault(t, err, fault.Canceled)
-	assert.Equal(t, fault.SidePlugin, ferr.Side)
-	assert.True(t, ferr.Unsure)
-	assert.ErrorIs(t, err, context.Canceled)
+	require.Equal(t, fault.SidePlugin, ferr.Side)
+	require.True(t, ferr.Unsure)
+	require.ErrorIs(t, err, context.Canceled)
 }
 
 func TestTimeout(t *testing.T) {
 	base, _ := hang(t)
 	_, err := session(t, base, pbapi.NoRateLimit(), outbound.Options{Timeout: 20 * time.Millisecond}).GetEntity(t.Context(), entityID)
 	ferr := requireFault(t, err, fault.Timeout)
-	assert.Equal(t, fault.SideProductboard, ferr.Side)
-	assert.ErrorContains(t, err, "no answer within 20ms")
+	require.Equal(t, fault.SideProductboard, ferr.Side)
+	require.ErrorContains(t, err, "no answer within 20ms")
 }

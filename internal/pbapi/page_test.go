@@ -53,9 +53,9 @@ func TestPages(t *testing.T) {
 	for range 2 { // a sequence starts anew each time
 		got, err := collect(seq)
 		require.NoError(t, err)
-		assert.Equal(t, []string{"0", "1", "2"}, ids(got))
+		require.Equal(t, []string{"0", "1", "2"}, ids(got))
 	}
-	assert.Equal(t, 6, sent)
+	require.Equal(t, 6, sent)
 
 	sent = 0
 	for c, err := range seq {
@@ -64,7 +64,7 @@ func TestPages(t *testing.T) {
 			break
 		}
 	}
-	assert.Equal(t, 2, sent, "pages are read when they are needed")
+	require.Equal(t, 2, sent, "pages are read when they are needed")
 }
 
 func TestPagesOfASearchRepeatTheBody(t *testing.T) {
@@ -74,7 +74,7 @@ func TestPagesOfASearchRepeatTheBody(t *testing.T) {
 	})
 	got, err := collect(s.SearchConnections(t.Context(), integrationID, pbapi.ConnectionFilter{States: []pbapi.StateName{pbapi.StateError}}))
 	require.NoError(t, err)
-	assert.Len(t, got, 2)
+	require.Len(t, got, 2)
 }
 
 func TestPagesThatLeadNowhere(t *testing.T) {
@@ -95,8 +95,8 @@ func TestPagesThatLeadNowhere(t *testing.T) {
 			})
 			_, err := collect(s.ListRelationships(t.Context(), entityID))
 			ferr := requireFault(t, err, fault.Unavailable)
-			assert.Equal(t, fault.SideProductboard, ferr.Side)
-			assert.LessOrEqual(t, sent, 2)
+			require.Equal(t, fault.SideProductboard, ferr.Side)
+			require.LessOrEqual(t, sent, 2)
 		})
 	}
 }
@@ -118,7 +118,7 @@ func TestErrorOnALaterPage(t *testing.T) {
 		}
 		got++
 	}
-	assert.Equal(t, [2]int{1, 1}, [2]int{got, errs})
+	require.Equal(t, [2]int{1, 1}, [2]int{got, errs})
 }
 
 func TestCancelBetweenPages(t *testing.T) {

@@ -68,12 +68,12 @@ func requireFault(t *testing.T, err error, kind fault.Kind) *fault.Error {
 	require.Error(t, err)
 	var ferr *fault.Error
 	require.ErrorAs(t, err, &ferr)
-	assert.Equal(t, kind, ferr.Kind, err)
-	assert.NotEmpty(t, ferr.Op)
-	assert.NotEmpty(t, ferr.Side)
-	assert.NotEmpty(t, ferr.Public)
-	assert.LessOrEqual(t, len(ferr.Public), pbapi.MaxMessage, "fits into a button's message")
-	assert.NotContains(t, err.Error()+ferr.Public+ferr.Ref, token)
+	require.Equal(t, kind, ferr.Kind, err)
+	require.NotEmpty(t, ferr.Op)
+	require.NotEmpty(t, ferr.Side)
+	require.NotEmpty(t, ferr.Public)
+	require.LessOrEqual(t, len(ferr.Public), pbapi.MaxMessage, "fits into a button's message")
+	require.NotContains(t, err.Error()+ferr.Public+ferr.Ref, token)
 	return ferr
 }
 
@@ -124,17 +124,17 @@ func TestNewChecksTheBase(t *testing.T) {
 	} {
 		_, err := pbapi.New(base, out, pbapi.NoRateLimit())
 		if want == "" {
-			assert.NoError(t, err, base)
+			require.NoError(t, err, base)
 			continue
 		}
 		if assert.ErrorContains(t, err, want, base) {
-			assert.NotContains(t, err.Error(), "p4ss")
+			require.NotContains(t, err.Error(), "p4ss")
 		}
 	}
 	_, err := pbapi.New("https://api.productboard.com/v2", nil, pbapi.NoRateLimit())
-	assert.Error(t, err)
+	require.Error(t, err)
 	_, err = pbapi.New("https://api.productboard.com/v2", out, nil)
-	assert.Error(t, err)
+	require.Error(t, err)
 }
 
 func TestTokenThatCannotBeSent(t *testing.T) {
@@ -159,7 +159,7 @@ func TestTokenThatCannotBeSent(t *testing.T) {
 			require.NoError(t, err)
 			_, err = c.As(tokenFunc(func(context.Context) (secret.String, error) { return secret.New(tc.token), tc.err })).GetEntity(t.Context(), entityID)
 			requireFault(t, err, tc.kind)
-			assert.Empty(t, p.waits, "a request that is not sent takes no turn")
+			require.Empty(t, p.waits, "a request that is not sent takes no turn")
 		})
 	}
 	t.Run("not classified", func(t *testing.T) {
@@ -168,8 +168,8 @@ func TestTokenThatCannotBeSent(t *testing.T) {
 		c, err := pbapi.New(serve(t, notSent(t)), out, pbapi.NoRateLimit())
 		require.NoError(t, err)
 		_, err = c.As(tokenFunc(func(context.Context) (secret.String, error) { return secret.String{}, errors.New("disk") })).GetEntity(t.Context(), entityID)
-		assert.Equal(t, fault.SidePlugin, requireFault(t, err, fault.Internal).Side)
-		assert.ErrorContains(t, err, "disk")
+		require.Equal(t, fault.SidePlugin, requireFault(t, err, fault.Internal).Side)
+		require.ErrorContains(t, err, "disk")
 	})
 }
 
@@ -200,8 +200,8 @@ func TestRateLimiting(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			p := &limiter{}
 			_, _ = session(t, serve(t, tc.handler), p, outbound.Options{}).GetEntity(t.Context(), entityID)
-			assert.Equal(t, tc.want, p.limited)
-			assert.Equal(t, []string{secret.New(token).Fingerprint()}, p.waits, "once, by the fingerprint")
+			require.Equal(t, tc.want, p.limited)
+			require.Equal(t, []string{secret.New(token).Fingerprint()}, p.waits, "once, by the fingerprint")
 		})
 	}
 	t.Run("the limit's figures are in the log text", func(t *testing.T) {
@@ -209,22 +209,22 @@ func TestRateLimiting(t *testing.T) {
 		h := limit(429, map[string]string{"Retry-After": "2", "X-RateLimit-Limit": "50", "X-RateLimit-Remaining": "0"}, "")
 		_, err := session(t, serve(t, h), p, outbound.Options{}).GetEntity(t.Context(), entityID)
 		ferr := requireFault(t, err, fault.RateLimited)
-		assert.Equal(t, 2*time.Second, ferr.RetryAfter)
-		assert.ErrorContains(t, err, "limit 50, remaining 0")
-		assert.ErrorContains(t, err, "redis away")
+		require.Equal(t, 2*time.Second, ferr.RetryAfter)
+		require.ErrorContains(t, err, "limit 50, remaining 0")
+		require.ErrorContains(t, err, "redis away")
 	})
 	t.Run("a limiter that cannot be told costs no success", func(t *testing.T) {
 		p := &limiter{toldErr: errors.New("redis away")}
 		_, err := session(t, serve(t, limit(200, map[string]string{"X-RateLimit-Remaining": "0"}, entity)), p, outbound.Options{}).GetEntity(t.Context(), entityID)
-		assert.NoError(t, err)
+		require.NoError(t, err)
 	})
 	t.Run("a turn too far away", func(t *testing.T) {
 		shared := &fault.Error{Op: "pace", Kind: fault.RateLimited, RetryAfter: 3 * time.Second}
 		_, err := session(t, serve(t, notSent(t)), &limiter{waitErr: shared}, outbound.Options{}).GetEntity(t.Context(), entityID)
 		ferr := requireFault(t, err, fault.RateLimited)
-		assert.Equal(t, fault.SideProductboard, ferr.Side)
-		assert.Equal(t, 3*time.Second, ferr.RetryAfter)
-		assert.Empty(t, shared.Public, "another room's error is left as it is")
+		require.Equal(t, fault.SideProductboard, ferr.Side)
+		require.Equal(t, 3*time.Second, ferr.RetryAfter)
+		require.Empty(t, shared.Public, "another room's error is left as it is")
 	})
 	t.Run("no turn, nothing sent", func(t *testing.T) {
 		p := &limiter{waitErr: context.Canceled}

@@ -213,8 +213,8 @@ func TestRequests(t *testing.T) {
 			})
 			got, err := op.call(t.Context(), s)
 			require.NoError(t, err)
-			assert.Equal(t, op.want, got)
-			assert.Equal(t, 1, sent)
+			require.Equal(t, op.want, got)
+			require.Equal(t, 1, sent)
 		})
 	}
 }
@@ -268,8 +268,8 @@ func TestWhatIsNotSent(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			ferr := requireFault(t, tc.call(t.Context(), against(t, notSent(t))), fault.Invalid)
-			assert.Contains(t, ferr.Public, tc.want)
-			assert.False(t, ferr.Unsure)
+			require.Contains(t, ferr.Public, tc.want)
+			require.False(t, ferr.Unsure)
 		})
 	}
 }
@@ -311,7 +311,7 @@ func TestIDsThatAreNoUUIDs(t *testing.T) {
 		s := against(t, notSent(t))
 		for name, call := range calls {
 			ferr := requireFault(t, call(t.Context(), s), fault.Invalid)
-			assert.Contains(t, ferr.Public, "UUID", "%s %q", name, id)
+			require.Contains(t, ferr.Public, "UUID", "%s %q", name, id)
 		}
 	}
 }
@@ -320,5 +320,5 @@ func TestAuthorizationIsNotPrinted(t *testing.T) {
 	action := pbapi.Action{URL: "https://plugin.example/", Authorization: secret.New(token)}
 	encoded, err := json.Marshal(action)
 	require.NoError(t, err)
-	assert.NotContains(t, fmt.Sprintf("%v %+v %#v %s", action, action, action, encoded), token)
+	require.NotContains(t, fmt.Sprintf("%v %+v %#v %s", action, action, action, encoded), token)
 }

@@ -6,7 +6,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/internal/fault"
@@ -54,9 +53,9 @@ func TestConnectionStateValidate(t *testing.T) {
 			}
 			ferr := requireFault(t, err, fault.Invalid)
 			for _, want := range tc.want {
-				assert.Contains(t, ferr.Public, want)
+				require.Contains(t, ferr.Public, want)
 			}
-			assert.Equal(t, len(tc.want)-1, strings.Count(ferr.Public, "; "), "%s", ferr.Public)
+			require.Equal(t, len(tc.want)-1, strings.Count(ferr.Public, "; "), "%s", ferr.Public)
 		})
 	}
 }
@@ -73,18 +72,18 @@ const entityReply = `{"data":{"id":"` + entityID + `","type":"feature","surprise
 func TestEntityFields(t *testing.T) {
 	e, err := against(t, func(w http.ResponseWriter, _ *http.Request) { reply(w, 200, entityReply) }).GetEntity(t.Context(), entityID)
 	require.NoError(t, err)
-	assert.Equal(t, "A <name>", e.Name())
-	assert.Equal(t, "<p>Text &amp; <b>more</b></p>", e.Description())
-	assert.Equal(t, "In progress", e.Status())
-	assert.Equal(t, "jane@example.com", e.Owner())
-	assert.Equal(t, []string{"Q4", "Launch"}, e.Tags())
-	assert.Empty(t, e.Links.HTML)
+	require.Equal(t, "A <name>", e.Name())
+	require.Equal(t, "<p>Text &amp; <b>more</b></p>", e.Description())
+	require.Equal(t, "In progress", e.Status())
+	require.Equal(t, "jane@example.com", e.Owner())
+	require.Equal(t, []string{"Q4", "Launch"}, e.Tags())
+	require.Empty(t, e.Links.HTML)
 	for field, want := range map[string]string{
 		"name": "A <name>", "status": "In progress", "owner": "jane@example.com", "tags": "Q4, Launch", "teams": "Core, Web", "archived": "no", "yes": "yes",
 		"timeframe": "2026-10-01 to 2026-12-31", "open": "2026-10-01", "health": "onTrack", "workProgress": "75", "progress": "90.5",
 		"number": "12345678901234567890.10", "mode": "", "gone": "", "odd": "", "user": "", "missing": "",
 	} {
-		assert.Equal(t, want, e.Text(field), field)
+		require.Equal(t, want, e.Text(field), field)
 	}
 }
 
@@ -98,8 +97,8 @@ func TestEntityWithoutFields(t *testing.T) {
 			reply(w, 200, `{"data":{"id":"`+entityID+`","type":"user","fields":`+fields+`}}`)
 		}).GetEntity(t.Context(), entityID)
 		require.NoError(t, err)
-		assert.Empty(t, e.Name()+e.Description()+e.Status()+e.Owner(), fields)
-		assert.Empty(t, e.Tags(), fields)
+		require.Empty(t, e.Name()+e.Description()+e.Status()+e.Owner(), fields)
+		require.Empty(t, e.Tags(), fields)
 	}
 }
 
@@ -108,13 +107,13 @@ func TestActionNotificationShape(t *testing.T) {
 		"triggeredByUser":{"name":"n","email":"e"},"links":{"connection":"c"}}}`
 	var n pbapi.ActionNotification
 	require.NoError(t, json.Unmarshal([]byte(full), &n))
-	assert.Equal(t, pbapi.TriggerPush, n.Data.Trigger)
+	require.Equal(t, pbapi.TriggerPush, n.Data.Trigger)
 	again, err := json.Marshal(n)
 	require.NoError(t, err)
-	assert.JSONEq(t, full, string(again))
+	require.JSONEq(t, full, string(again))
 
 	n = pbapi.ActionNotification{}
 	require.NoError(t, json.Unmarshal([]byte(`{"data":{"integrationId":"i","trigger":"button.push","feature":{"id":"f","links":{"self":"s","html":null}}}}`), &n))
-	assert.Nil(t, n.Data.TriggeredByUser)
-	assert.Nil(t, n.Data.Links)
+	require.Nil(t, n.Data.TriggeredByUser)
+	require.Nil(t, n.Data.Links)
 }

@@ -4,7 +4,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
@@ -60,11 +59,11 @@ func TestLinkAddress(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			got := linkAddress(tt.in)
-			assert.Equal(t, tt.want, got)
-			assert.Equal(t, got, linkAddress(got), "encoding twice")
+			require.Equal(t, tt.want, got)
+			require.Equal(t, got, linkAddress(got), "encoding twice")
 		})
 	}
-	assert.Empty(t, linkAddress("https://"+strings.Repeat("ü", 1<<20)), "a host that is too long to look at")
+	require.Empty(t, linkAddress("https://"+strings.Repeat("ü", 1<<20)), "a host that is too long to look at")
 }
 
 // TestLinkKeepsItsAddress: browsers open all of these.
@@ -80,12 +79,12 @@ func TestLinkKeepsItsAddress(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			d := parse(t, `<p>See <a href="`+tt.href+`">this</a> one.</p>`)
-			assert.Equal(t, "See [this]("+tt.address+") one.", d.Markdown(MarkdownOptions{}))
-			assert.Equal(t, `<p>See <a href="`+tt.address+`">this</a> one.</p>`, d.HTML())
-			assert.Contains(t, d.ADF(), `{"type":"link","attrs":{"href":"`+tt.address+`"}}`)
-			assert.Contains(t, d.Wiki(), "[this|"+tt.address+"]")
-			assert.Contains(t, d.Textile(), `"this":`+strings.SplitN(tt.address, ":", 2)[0])
-			assert.Contains(t, d.Plain(), strings.TrimPrefix(tt.address, "mailto:"))
+			require.Equal(t, "See [this]("+tt.address+") one.", d.Markdown(MarkdownOptions{}))
+			require.Equal(t, `<p>See <a href="`+tt.address+`">this</a> one.</p>`, d.HTML())
+			require.Contains(t, d.ADF(), `{"type":"link","attrs":{"href":"`+tt.address+`"}}`)
+			require.Contains(t, d.Wiki(), "[this|"+tt.address+"]")
+			require.Contains(t, d.Textile(), `"this":`+strings.SplitN(tt.address, ":", 2)[0])
+			require.Contains(t, d.Plain(), strings.TrimPrefix(tt.address, "mailto:"))
 		})
 	}
 }
@@ -118,10 +117,10 @@ func TestRefusedAddressIsShown(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			d := parse(t, tt.html)
 			requireSound(t, d)
-			assert.Equal(t, tt.want, d.Plain())
+			require.Equal(t, tt.want, d.Plain())
 		})
 	}
 	long := parse(t, `<p><a href="x:`+strings.Repeat("y", 1<<20)+`">a</a></p>`).Plain()
 	require.Less(t, len(long), 3000, "the rest of an address that nobody reads is cut")
-	assert.True(t, strings.HasSuffix(long, "y…)"))
+	require.True(t, strings.HasSuffix(long, "y…)"))
 }

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"github.com/yuin/goldmark"
 	"github.com/yuin/goldmark/extension"
@@ -75,11 +74,11 @@ func TestBareAddressInMarkdown(t *testing.T) {
 					var page bytes.Buffer
 					require.NoError(t, reader.Convert([]byte(out), &page))
 					shown := shownBy(t, page.String())
-					assert.Equal(t, visible(shownBy(t, src).text), visible(shown.text), "text of\n%s", out)
-					assert.Len(t, shown.links, strings.Count(source, "@"), "links of\n%s\n%s", out, page.String())
+					require.Equal(t, visible(shownBy(t, src).text), visible(shown.text), "text of\n%s", out)
+					require.Len(t, shown.links, strings.Count(source, "@"), "links of\n%s\n%s", out, page.String())
 					for _, l := range shown.links {
-						assert.Equal(t, address, l.text, "label in\n%s", out)
-						assert.Equal(t, plainAddress(href), plainAddress(l.href), "address in\n%s", out)
+						require.Equal(t, address, l.text, "label in\n%s", out)
+						require.Equal(t, plainAddress(href), plainAddress(l.href), "address in\n%s", out)
 					}
 				}
 			})
@@ -100,12 +99,12 @@ func TestBareAddressIsALink(t *testing.T) {
 				for name, links := range map[string][]shownLink{
 					"HTML": shownBy(t, d.HTML()).links, "Asana": shownBy(t, d.AsanaXML()).links, "ADF": adfLinks(t, d.ADF()),
 				} {
-					assert.Len(t, links, strings.Count(source, "@"), "%s, %s", name, address)
+					require.Len(t, links, strings.Count(source, "@"), "%s, %s", name, address)
 					for _, l := range links {
-						assert.Equal(t, shownLink{address, href}, l, name)
+						require.Equal(t, shownLink{address, href}, l, name)
 					}
 				}
-				assert.Equal(t, strings.Count(source, "@"), strings.Count(d.Plain(), address), "the address is not shown twice")
+				require.Equal(t, strings.Count(source, "@"), strings.Count(d.Plain(), address), "the address is not shown twice")
 			}
 		})
 	}

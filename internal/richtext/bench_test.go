@@ -1,11 +1,10 @@
 package richtext
 
 import (
+	"github.com/stretchr/testify/require"
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/stretchr/testify/assert"
 )
 
 // large is a document of about 512 kB made of the corpus' typical one.
@@ -111,7 +110,7 @@ func TestPathological(t *testing.T) {
 				return d.Markdown(o)
 			}
 			for _, render := range []func(Doc) string{md, Doc.Textile, Doc.Redcarpet, Doc.Plain, Doc.ADF, Doc.Wiki, Doc.HTML, Doc.AsanaXML} {
-				assert.Less(t, len(render(d)), 80*len(src)+1000)
+				require.Less(t, len(render(d)), 80*len(src)+1000)
 			}
 			Fit(d, Limit{Max: 20_000, Note: note}, md)
 			t.Logf("%d kB in %v", len(src)>>10, time.Since(begin))

@@ -4,7 +4,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/internal/proof/boundtest"
@@ -28,8 +27,8 @@ func TestBMP(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			out, n := BMP(tt.in)
-			assert.Equal(t, tt.out, out)
-			assert.Equal(t, tt.replaced, n)
+			require.Equal(t, tt.out, out)
+			require.Equal(t, tt.replaced, n)
 		})
 	}
 }
@@ -40,9 +39,9 @@ func TestBMPOfADocument(t *testing.T) {
 	require.NoError(t, err)
 	before := d.HTML()
 	out, n := d.BMP()
-	assert.Equal(t, 9, n)
-	assert.Equal(t, strings.ReplaceAll(before, "🔥", "\ufffd"), out.HTML(), "and nothing else changes")
-	assert.Equal(t, before, d.HTML(), "a document is never changed")
+	require.Equal(t, 9, n)
+	require.Equal(t, strings.ReplaceAll(before, "🔥", "\ufffd"), out.HTML(), "and nothing else changes")
+	require.Equal(t, before, d.HTML(), "a document is never changed")
 }
 
 func FuzzBMP(f *testing.F) {

@@ -1,10 +1,9 @@
 package richtext
 
 import (
+	"github.com/stretchr/testify/require"
 	"strings"
 	"testing"
-
-	"github.com/stretchr/testify/assert"
 )
 
 func TestDialects(t *testing.T) {
@@ -59,7 +58,7 @@ func TestDialects(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			got := parse(t, tt.html).Markdown(tt.o)
-			assert.Equal(t, strings.ReplaceAll(tt.want, "‹", "~"), strings.ReplaceAll(got, wordBreak, "~"))
+			require.Equal(t, strings.ReplaceAll(tt.want, "‹", "~"), strings.ReplaceAll(got, wordBreak, "~"))
 		})
 	}
 }
@@ -106,24 +105,24 @@ func TestWiki(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			assert.Equal(t, tt.want, parse(t, tt.html).Wiki())
+			require.Equal(t, tt.want, parse(t, tt.html).Wiki())
 		})
 	}
 }
 
 func TestFlatten(t *testing.T) {
 	quote := parse(t, `<blockquote><h1>h</h1><table><tr><th>a<td>b<ul><li>c</li></ul><tr><td>d</table><hr><ul><li data-checked="true">e</li></ul></blockquote>`)
-	assert.Equal(t, "<body><blockquote><strong>h</strong>\n\n<strong>a</strong> | b • c\nd\n\n☑ e</blockquote></body>", quote.AsanaXML())
+	require.Equal(t, "<body><blockquote><strong>h</strong>\n\n<strong>a</strong> | b • c\nd\n\n☑ e</blockquote></body>", quote.AsanaXML())
 	item := parse(t, "<ol start=3><li>a<blockquote>q</blockquote><pre>x\n\ny</pre></li></ol>")
-	assert.Equal(t, "<body><ol><li>a\n&gt; q\n<code>x</code>\n\n<code>y</code></li></ol></body>", item.AsanaXML())
+	require.Equal(t, "<body><ol><li>a\n&gt; q\n<code>x</code>\n\n<code>y</code></li></ol></body>", item.AsanaXML())
 	mail := Paragraph(Link("us", "mailto:us@example.com"), Text(" "), Link("us@example.com", "mailto:us@example.com"))
-	assert.Equal(t, "<body>us (us@example.com) us@example.com</body>", mail.AsanaXML())
+	require.Equal(t, "<body>us (us@example.com) us@example.com</body>", mail.AsanaXML())
 }
 
 func TestEmptyDocuments(t *testing.T) {
-	assert.Equal(t, `{"version":1,"type":"doc","content":[]}`, Doc{}.ADF())
-	assert.Equal(t, "<body></body>", Doc{}.AsanaXML())
-	assert.Empty(t, Doc{}.HTML()+Doc{}.Wiki())
+	require.Equal(t, `{"version":1,"type":"doc","content":[]}`, Doc{}.ADF())
+	require.Equal(t, "<body></body>", Doc{}.AsanaXML())
+	require.Empty(t, Doc{}.HTML()+Doc{}.Wiki())
 }
 
 // TestEveryBlockEverywhere puts every block into every container in every

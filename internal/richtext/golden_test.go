@@ -9,7 +9,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
@@ -59,7 +58,7 @@ func TestGolden(t *testing.T) {
 				}
 				want, err := os.ReadFile(file)
 				require.NoError(t, err)
-				assert.Equal(t, string(want), got, file)
+				require.Equal(t, string(want), got, file)
 			}
 		})
 	}

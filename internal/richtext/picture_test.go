@@ -1,10 +1,9 @@
 package richtext
 
 import (
+	"github.com/stretchr/testify/require"
 	"strings"
 	"testing"
-
-	"github.com/stretchr/testify/assert"
 )
 
 // TestPictures looks for a trace of every picture, and for what is said of it.
@@ -38,12 +37,12 @@ func TestPictures(t *testing.T) {
 		`<table><tr><td><img src="/a.png"><td><img src="/b.png"></table>`: {left + ") | " + left + ")", Remarks{LocalPictures: 2}},
 	} {
 		d := parse(t, src)
-		assert.Equal(t, tt.want, d.Plain(), src)
-		assert.Equal(t, tt.remarks, d.Remarks(), src)
+		require.Equal(t, tt.want, d.Plain(), src)
+		require.Equal(t, tt.remarks, d.Remarks(), src)
 	}
 	d := parse(t, `<p>x</p><p><img src="data:,x" alt="*a* [b]"></p>`)
 	for name, render := range backends() {
-		assert.Equal(t, 1, strings.Count(render(d), "picture not included: "), name)
+		require.Equal(t, 1, strings.Count(render(d), "picture not included: "), name)
 	}
 }
 
@@ -52,7 +51,7 @@ func TestPictures(t *testing.T) {
 func TestRemarksOfJoinedDocuments(t *testing.T) {
 	a, b := parse(t, `<img src="data:,x">`), parse(t, `<img src="/x"><img src="data:,y">`)
 	all := a.Append(Rule(), b)
-	assert.Equal(t, Remarks{EmbeddedPictures: 2, LocalPictures: 1}, all.Remarks())
-	assert.Equal(t, Remarks{EmbeddedPictures: 1}, a.Remarks())
-	assert.Equal(t, all.Remarks(), Fit(all, Limit{Max: 30}, Doc.Plain).Doc.Remarks())
+	require.Equal(t, Remarks{EmbeddedPictures: 2, LocalPictures: 1}, all.Remarks())
+	require.Equal(t, Remarks{EmbeddedPictures: 1}, a.Remarks())
+	require.Equal(t, all.Remarks(), Fit(all, Limit{Max: 30}, Doc.Plain).Doc.Remarks())
 }

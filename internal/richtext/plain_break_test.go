@@ -1,10 +1,9 @@
 package richtext
 
 import (
+	"github.com/stretchr/testify/require"
 	"strings"
 	"testing"
-
-	"github.com/stretchr/testify/assert"
 
 	"pushbutton/internal/proof/boundtest"
 )
@@ -31,8 +30,8 @@ func TestBreakText(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			got := tt.o.BreakText(tt.in)
-			assert.Equal(t, tt.want, strings.ReplaceAll(got, "\u200b", "‹"))
-			assert.Equal(t, tt.in, strings.ReplaceAll(got, "\u200b", ""), "nothing else changes")
+			require.Equal(t, tt.want, strings.ReplaceAll(got, "\u200b", "‹"))
+			require.Equal(t, tt.in, strings.ReplaceAll(got, "\u200b", ""), "nothing else changes")
 		})
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
@@ -107,9 +106,9 @@ func TestRedmineEverywhere(t *testing.T) {
 				wanted, shown := strings.Split(want.blocks.String(), "h4 "), strings.Split(got.blocks.String(), "h4 ")
 				require.Len(t, shown, len(wanted))
 				for n := range blocks {
-					assert.Equal(t, wanted[n], shown[n], blocks[n])
+					require.Equal(t, wanted[n], shown[n], blocks[n])
 				}
-				assert.Equal(t, letters(want.text.String()), letters(got.text.String()))
+				require.Equal(t, letters(want.text.String()), letters(got.text.String()))
 			})
 		}
 	}

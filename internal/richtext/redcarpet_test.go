@@ -1,10 +1,9 @@
 package richtext
 
 import (
+	"github.com/stretchr/testify/require"
 	"strings"
 	"testing"
-
-	"github.com/stretchr/testify/assert"
 )
 
 func TestRedcarpet(t *testing.T) {
@@ -50,7 +49,7 @@ func TestRedcarpet(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			assert.Equal(t, tt.want, parse(t, tt.html).Redcarpet())
+			require.Equal(t, tt.want, parse(t, tt.html).Redcarpet())
 		})
 	}
 }
@@ -58,7 +57,7 @@ func TestRedcarpet(t *testing.T) {
 // Redcarpet drops, without a trace, what is nested too deep for it.
 func TestRedcarpetIsShallow(t *testing.T) {
 	lists := parse(t, strings.Repeat("<ul><li>x", 6))
-	assert.Equal(t, "- x\n    - x\n        - x\n            - x\n\n                • x\n                \u00a0\u00a0• x", lists.Redcarpet())
+	require.Equal(t, "- x\n    - x\n        - x\n            - x\n\n                • x\n                \u00a0\u00a0• x", lists.Redcarpet())
 	quotes := parse(t, strings.Repeat("<blockquote>", 14)+"<ul><li><b><i><s><a href='https://x.io'>y</a></s></i></b>")
-	assert.Equal(t, strings.Repeat("> ", 13)+`\> • [y](https://x.io)`, quotes.Redcarpet())
+	require.Equal(t, strings.Repeat("> ", 13)+`\> • [y](https://x.io)`, quotes.Redcarpet())
 }

@@ -6,7 +6,6 @@ import (
 	"testing"
 	"unicode/utf8"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
@@ -23,8 +22,8 @@ func TestParseIsSafeForConcurrentUse(t *testing.T) {
 	for range 8 {
 		wg.Go(func() {
 			d, err := Parse("<p>a <b>b</b></p>")
-			assert.NoError(t, err)
-			assert.Equal(t, want, d)
+			require.NoError(t, err)
+			require.Equal(t, want, d)
 		})
 	}
 	wg.Wait()
@@ -32,7 +31,7 @@ func TestParseIsSafeForConcurrentUse(t *testing.T) {
 
 func TestParseMendsText(t *testing.T) {
 	d := parse(t, "<p>a\xffb\x00\x07c\ufeff\u2028d&#1;e</p>")
-	assert.Equal(t, "a\uFFFDbc de", d.Plain())
+	require.Equal(t, "a\uFFFDbc de", d.Plain())
 }
 
 // TestTree looks at what the back-ends that are still to come will be given.
@@ -94,7 +93,7 @@ func TestTree(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			assert.Equal(t, tt.want, parse(t, tt.html).blocks)
+			require.Equal(t, tt.want, parse(t, tt.html).blocks)
 		})
 	}
 }
@@ -102,30 +101,30 @@ func TestTree(t *testing.T) {
 func TestDepthIsBounded(t *testing.T) {
 	d := parse(t, strings.Repeat("<ul><li><blockquote>x", 500)+strings.Repeat("</blockquote></li></ul>", 500)+"<p>after</p>")
 	requireSound(t, d)
-	assert.Len(t, d.blocks, 2, "the end tags of what was too deep close nothing else")
-	assert.Equal(t, 500, strings.Count(d.Plain(), "x"), "its text is still there")
+	require.Len(t, d.blocks, 2, "the end tags of what was too deep close nothing else")
+	require.Equal(t, 500, strings.Count(d.Plain(), "x"), "its text is still there")
 }
 
 func TestBuilders(t *testing.T) {
 	link := Paragraph(Text("See "), Link("*Feature* [1]", "https://example.com/f"), Text("."))
-	assert.Equal(t, `See [\*Feature\* \[1\]](https://example.com/f).`, link.Markdown(MarkdownOptions{}))
-	assert.Equal(t, `See "&#42;Feature&#42; &#91;1]":https://example.com/f.`, link.Textile())
-	assert.Equal(t, "See *Feature* [1] (https://example.com/f).", link.Plain())
+	require.Equal(t, `See [\*Feature\* \[1\]](https://example.com/f).`, link.Markdown(MarkdownOptions{}))
+	require.Equal(t, `See "&#42;Feature&#42; &#91;1]":https://example.com/f.`, link.Textile())
+	require.Equal(t, "See *Feature* [1] (https://example.com/f).", link.Plain())
 
 	for _, address := range []string{"javascript:alert(1)", "https:", "data:text/html,x", "/x", "https://a b", "mailto:", "http://%zz"} {
-		assert.Equal(t, "x", Paragraph(Link("x", address)).Plain(), address)
+		require.Equal(t, "x", Paragraph(Link("x", address)).Plain(), address)
 	}
-	assert.Equal(t, "<https://example.com>", Paragraph(Link(" ", "https://example.com")).Markdown(MarkdownOptions{}))
+	require.Equal(t, "<https://example.com>", Paragraph(Link(" ", "https://example.com")).Markdown(MarkdownOptions{}))
 
 	body := parse(t, "<p>body</p>")
 	all := Paragraph(Bold("From\nProductboard")).Append(body, Rule(), link)
-	assert.Equal(t, "**From Productboard**\n\nbody\n\n---\n\n"+link.Markdown(MarkdownOptions{}), all.Markdown(MarkdownOptions{}))
-	assert.Equal(t, "body", body.Plain(), "Append leaves its receiver alone")
+	require.Equal(t, "**From Productboard**\n\nbody\n\n---\n\n"+link.Markdown(MarkdownOptions{}), all.Markdown(MarkdownOptions{}))
+	require.Equal(t, "body", body.Plain(), "Append leaves its receiver alone")
 
-	assert.True(t, Doc{}.Empty())
-	assert.True(t, Paragraph(Text(" \n"), Link("", "x")).Empty())
-	assert.False(t, link.Empty())
-	assert.Empty(t, Doc{}.Markdown(MarkdownOptions{})+Doc{}.Textile()+Doc{}.Redcarpet()+Doc{}.Plain())
+	require.True(t, Doc{}.Empty())
+	require.True(t, Paragraph(Text(" \n"), Link("", "x")).Empty())
+	require.False(t, link.Empty())
+	require.Empty(t, Doc{}.Markdown(MarkdownOptions{})+Doc{}.Textile()+Doc{}.Redcarpet()+Doc{}.Plain())
 }
 
 func TestMarkdownOptions(t *testing.T) {
@@ -158,7 +157,7 @@ func TestMarkdownOptions(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			got := strings.ReplaceAll(parse(t, tt.html).Markdown(tt.o), wordBreak, "~")
-			assert.Equal(t, tt.want, got)
+			require.Equal(t, tt.want, got)
 		})
 	}
 }
@@ -189,10 +188,10 @@ func TestFit(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			f := Fit(parse(t, tt.html), Limit{Max: tt.most, Note: note, Footer: footer}, md)
-			assert.LessOrEqual(t, utf8.RuneCountInString(f.Text), tt.most)
-			assert.Equal(t, tt.want, f.Text)
-			assert.Equal(t, name != "fits", f.Cut)
-			assert.Equal(t, f.Text, md(f.Doc))
+			require.LessOrEqual(t, utf8.RuneCountInString(f.Text), tt.most)
+			require.Equal(t, tt.want, f.Text)
+			require.Equal(t, name != "fits", f.Cut)
+			require.Equal(t, f.Text, md(f.Doc))
 		})
 	}
 }
@@ -208,13 +207,13 @@ func TestFitCountsAsTheTrackerDoes(t *testing.T) {
 			if count == nil {
 				count = utf8.RuneCountInString
 			}
-			assert.LessOrEqual(t, count(f.Text), 100)
+			require.LessOrEqual(t, count(f.Text), 100)
 			whole := strings.TrimSuffix(f.Text, ellipsis)
-			assert.Empty(t, strings.ReplaceAll(whole, "👩‍👩‍👧‍👦", ""), "no emoji is taken apart")
-			assert.NotEmpty(t, whole)
+			require.Empty(t, strings.ReplaceAll(whole, "👩‍👩‍👧‍👦", ""), "no emoji is taken apart")
+			require.NotEmpty(t, whole)
 		})
 	}
-	assert.Equal(t, 3, UTF16Len("a😀"))
+	require.Equal(t, 3, UTF16Len("a😀"))
 }
 
 // TestFitFillsTheLimit cuts documents whose markup costs more, or less, than
@@ -243,10 +242,10 @@ func TestFitFillsTheLimit(t *testing.T) {
 		d := parse(t, src)
 		for form, render := range backends() {
 			f := Fit(d, Limit{Max: most, Note: note}, render)
-			assert.True(t, f.Cut)
-			assert.Contains(t, f.Text, "Productboard", "%s, %s", name, form)
-			assert.LessOrEqual(t, utf8.RuneCountInString(f.Text), most, "%s, %s", name, form)
-			assert.Greater(t, utf8.RuneCountInString(f.Text), most-200, "%s, %s", name, form)
+			require.True(t, f.Cut)
+			require.Contains(t, f.Text, "Productboard", "%s, %s", name, form)
+			require.LessOrEqual(t, utf8.RuneCountInString(f.Text), most, "%s, %s", name, form)
+			require.Greater(t, utf8.RuneCountInString(f.Text), most-200, "%s, %s", name, form)
 		}
 	}
 }
@@ -266,10 +265,10 @@ func TestFitAnyLimit(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			for most := range len(render(d)) + 2 {
 				f := Fit(d, Limit{Max: most, Note: note}, render)
-				assert.LessOrEqual(t, utf8.RuneCountInString(f.Text), most)
-				assert.Zero(t, strings.Count(f.Text, "```")%2, "an open fence")
-				assert.Equal(t, strings.Count(f.Text, "<pre>"), strings.Count(f.Text, "</pre>"))
-				assert.Zero(t, strings.Count(f.Text, "{code")%2, "an open macro")
+				require.LessOrEqual(t, utf8.RuneCountInString(f.Text), most)
+				require.Zero(t, strings.Count(f.Text, "```")%2, "an open fence")
+				require.Equal(t, strings.Count(f.Text, "<pre>"), strings.Count(f.Text, "</pre>"))
+				require.Zero(t, strings.Count(f.Text, "{code")%2, "an open macro")
 			}
 		})
 	}

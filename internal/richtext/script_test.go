@@ -1,9 +1,8 @@
 package richtext
 
 import (
+	"github.com/stretchr/testify/require"
 	"testing"
-
-	"github.com/stretchr/testify/assert"
 )
 
 // TestSupAndSub looks for raised and lowered text in every form.
@@ -21,7 +20,7 @@ func TestSupAndSub(t *testing.T) {
 			`{"type":"text","text":"6","marks":[{"type":"subsup","attrs":{"type":"sup"}}]},{"type":"text","text":" H"},` +
 			`{"type":"text","text":"2","marks":[{"type":"subsup","attrs":{"type":"sub"}}]},{"type":"text","text":"O"}]}]}`,
 	} {
-		assert.Equal(t, want, backends()[name](d), name)
+		require.Equal(t, want, backends()[name](d), name)
 	}
 }
 
@@ -54,9 +53,9 @@ func TestSpelledScripts(t *testing.T) {
 		"<pre>x<sup> </sup><sup>2<sub>3</pre>":               "x ^(2)_(3)",
 		`see<a href="https://example.com/"><sup>1</sup></a>`: "see^1 (https://example.com/)",
 	} {
-		assert.Equal(t, want, parse(t, html).Plain(), html)
+		require.Equal(t, want, parse(t, html).Plain(), html)
 	}
 	code := parse(t, "<p><code>x<sup>2</sup></code></p>")
-	assert.Contains(t, code.ADF(), `"text":"x^2","marks":[{"type":"code"}]`, "ADF has no raised code")
-	assert.Equal(t, "{{x^2}}", code.Wiki())
+	require.Contains(t, code.ADF(), `"text":"x^2","marks":[{"type":"code"}]`, "ADF has no raised code")
+	require.Equal(t, "{{x^2}}", code.Wiki())
 }

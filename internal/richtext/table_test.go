@@ -8,7 +8,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
@@ -44,7 +43,7 @@ func TestRowspanKeepsColumns(t *testing.T) {
 			`{"type":"tableHeader","content":[{"type":"paragraph","content":[{"type":"text","text":"Price"}]}]}]},` +
 			`{"type":"tableRow","content":[{"type":"tableCell","content":[{"type":"paragraph","content":[{"type":"text","text":"10"}]}]}]}]}]}`,
 	} {
-		assert.Equal(t, want, backends()[name](d), name)
+		require.Equal(t, want, backends()[name](d), name)
 	}
 }
 
@@ -83,7 +82,7 @@ func TestSpansEndWithTheGrid(t *testing.T) {
 				}
 				rows = append(rows, strings.Join(cells, " "))
 			}
-			assert.Equal(t, strings.TrimSpace(tt.want), strings.Join(rows, " | "))
+			require.Equal(t, strings.TrimSpace(tt.want), strings.Join(rows, " | "))
 		})
 	}
 }
@@ -101,16 +100,16 @@ func TestNestedTablesKeepTheirRows(t *testing.T) {
 		"asana":            "<body>a (b | c) ( | d) | e</body>",
 		"plain":            "a / (b | c) / ( | d) | e",
 	} {
-		assert.Equal(t, want, backends()[name](d), name)
+		require.Equal(t, want, backends()[name](d), name)
 	}
-	assert.Contains(t, d.ADF(), `{"type":"text","text":"b | c"},{"type":"hardBreak"},{"type":"text","text":"| d"}`)
+	require.Contains(t, d.ADF(), `{"type":"text","text":"b | c"},{"type":"hardBreak"},{"type":"text","text":"| d"}`)
 }
 
 // TestCutTableEndsItsSpans cuts a table in the middle of a cell of several rows.
 func TestCutTableEndsItsSpans(t *testing.T) {
 	d := parse(t, "<table><tr><th>h<th>i<tr><td rowspan=9>a<td>b<tr><td>c<tr><td>"+strings.Repeat("d ", 90)+"</table>")
 	f := Fit(d, Limit{Max: 120}, Doc.HTML)
-	assert.Equal(t, `<table><tr><th>h</th><th>i</th></tr><tr><td rowspan="2">a</td><td>b</td></tr><tr><td>c</td></tr></table>`, f.Text)
+	require.Equal(t, `<table><tr><th>h</th><th>i</th></tr><tr><td rowspan="2">a</td><td>b</td></tr><tr><td>c</td></tr></table>`, f.Text)
 }
 
 // TestOutputInProportion writes half a megabyte of tables that ask for far more
@@ -154,7 +153,7 @@ func TestOutputInProportion(t *testing.T) {
 				if name == "adf" {
 					limit = 15 // an empty cell alone is fourteen times as long as <td>
 				}
-				assert.Less(t, out, limit*len(src), name)
+				require.Less(t, out, limit*len(src), name)
 			}
 		})
 	}

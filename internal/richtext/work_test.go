@@ -1,11 +1,10 @@
 package richtext
 
 import (
+	"github.com/stretchr/testify/require"
 	"strings"
 	"testing"
 	"unicode/utf8"
-
-	"github.com/stretchr/testify/assert"
 )
 
 // workShapes are documents of about n bytes: one thing repeated, in places that
@@ -50,9 +49,9 @@ func TestFitRendersLittle(t *testing.T) {
 				size += utf8.RuneCountInString(text)
 				return text
 			})
-			assert.LessOrEqual(t, renders, 2*(maxRenders+1), "%s, %s", name, form)
-			assert.LessOrEqual(t, size, 30*most, "%s, %s", name, form)
-			assert.LessOrEqual(t, utf8.RuneCountInString(f.Text), most, "%s, %s", name, form)
+			require.LessOrEqual(t, renders, 2*(maxRenders+1), "%s, %s", name, form)
+			require.LessOrEqual(t, size, 30*most, "%s, %s", name, form)
+			require.LessOrEqual(t, utf8.RuneCountInString(f.Text), most, "%s, %s", name, form)
 		}
 	}
 }
@@ -69,12 +68,12 @@ func TestWorkIsInProportion(t *testing.T) {
 	for name, src := range workShapes(n) {
 		once, four := parse(t, src), parse(t, longer[name])
 		for form, render := range allBackends() {
-			assert.LessOrEqual(t, len(render(four)), 80*len(longer[name]), "%s, %s", name, form)
+			require.LessOrEqual(t, len(render(four)), 80*len(longer[name]), "%s, %s", name, form)
 			one := testing.AllocsPerRun(1, func() { render(once) })
 			more := testing.AllocsPerRun(1, func() { render(four) })
-			assert.LessOrEqual(t, more, 10*one+some, "rendering %s, %s", name, form)
+			require.LessOrEqual(t, more, 10*one+some, "rendering %s, %s", name, form)
 			fit := testing.AllocsPerRun(1, func() { Fit(four, Limit{Max: n}, render) })
-			assert.LessOrEqual(t, fit, 8*more+2*float64(len(longer[name]))+some, "fitting %s, %s", name, form)
+			require.LessOrEqual(t, fit, 8*more+2*float64(len(longer[name]))+some, "fitting %s, %s", name, form)
 		}
 	}
 }
@@ -86,8 +85,8 @@ func TestLinkAroundManyBlocks(t *testing.T) {
 	src := `<a href="https://example.com/` + strings.Repeat("y", 2*n) + `">` + strings.Repeat("<p>x", n)
 	d := parse(t, src)
 	for form, render := range allBackends() {
-		assert.LessOrEqual(t, len(render(d)), 50*len(src), form)
+		require.LessOrEqual(t, len(render(d)), 50*len(src), form)
 	}
-	assert.Equal(t, n, strings.Count(d.Plain(), "x\n")+strings.Count(d.Plain(), "x (")+1)
-	assert.Contains(t, parse(t, `<a href="https://example.com/">`+strings.Repeat("<p>x", 1000)).HTML(), strings.Repeat(`<p><a href="https://example.com/">x</a></p>`, 1000))
+	require.Equal(t, n, strings.Count(d.Plain(), "x\n")+strings.Count(d.Plain(), "x (")+1)
+	require.Contains(t, parse(t, `<a href="https://example.com/">`+strings.Repeat("<p>x", 1000)).HTML(), strings.Repeat(`<p><a href="https://example.com/">x</a></p>`, 1000))
 }

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/internal/limits/jsonlimit"
@@ -23,7 +22,7 @@ func TestScan(t *testing.T) {
 	} {
 		got, err := jsonlimit.Limits{Values: 100}.Scan([]byte(text))
 		require.NoError(t, err, text)
-		assert.Equal(t, want, got, text)
+		require.Equal(t, want, got, text)
 		if want < 2 {
 			continue
 		}
@@ -32,9 +31,9 @@ func TestScan(t *testing.T) {
 		_, err = jsonlimit.Limits{Values: want - 1}.Scan([]byte(text))
 		exceeded := &jsonlimit.ExceededError{}
 		require.ErrorAs(t, err, &exceeded, text)
-		assert.Equal(t, jsonlimit.Values, exceeded.What)
-		assert.Equal(t, want-1, exceeded.Limit)
-		assert.False(t, json.Valid([]byte(text)[:exceeded.At]), "what stands before it is no JSON")
+		require.Equal(t, jsonlimit.Values, exceeded.What)
+		require.Equal(t, want-1, exceeded.Limit)
+		require.False(t, json.Valid([]byte(text)[:exceeded.At]), "what stands before it is no JSON")
 	}
 }
 
@@ -51,7 +50,7 @@ func TestDepth(t *testing.T) {
 		_, err = limits.Scan(nested(limit + 2))
 		exceeded := &jsonlimit.ExceededError{}
 		require.ErrorAs(t, err, &exceeded)
-		assert.Equal(t, jsonlimit.ExceededError{What: jsonlimit.Levels, Limit: limit, At: exceeded.At}, *exceeded)
+		require.Equal(t, jsonlimit.ExceededError{What: jsonlimit.Levels, Limit: limit, At: exceeded.At}, *exceeded)
 		_, err = limits.Scan([]byte("[" + strings.Repeat("[],", 100) + "[]]"))
 		require.NoError(t, err, "side by side is not deep")
 	}
@@ -62,14 +61,14 @@ func TestARefusalAllocatesNothing(t *testing.T) {
 	bomb := []byte("[" + strings.Repeat("{},", 4<<20/3) + "{}]")
 	limits := jsonlimit.Limits{Values: 10_000}
 	var out any
-	assert.LessOrEqual(t, testing.AllocsPerRun(10, func() {
+	require.LessOrEqual(t, testing.AllocsPerRun(10, func() {
 		if limits.Unmarshal(bomb, &out) == nil {
 			t.Error("it was taken")
 		}
 	}), 2.0)
-	assert.Nil(t, out)
+	require.Nil(t, out)
 	fits := []byte("[" + strings.Repeat(`{"a":"b"},`, 1000) + "{}]")
-	assert.Zero(t, testing.AllocsPerRun(10, func() {
+	require.Zero(t, testing.AllocsPerRun(10, func() {
 		if _, err := limits.Scan(fits); err != nil {
 			t.Error(err)
 		}

@@ -9,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/internal/pbapi/pbfake"
@@ -19,14 +18,14 @@ func TestClickSendsTheNotification(t *testing.T) {
 	r := newRig(t)
 	i, e := r.integration(), r.entity()
 	a := r.click(i, e, pbfake.Push)
-	assert.Equal(t, 200, a.Status)
-	assert.Empty(t, a.Failure)
-	assert.Equal(t, "progress", r.fake.State(i, e).Name, "the answer is a write")
+	require.Equal(t, 200, a.Status)
+	require.Empty(t, a.Failure)
+	require.Equal(t, "progress", r.fake.State(i, e).Name, "the answer is a write")
 
 	got := r.plugin.requests("POST")[0]
-	assert.Equal(t, secret, got.authorization)
-	assert.Equal(t, "plugin.example", got.host)
-	assert.JSONEq(t, `{"data":{"integrationId":"`+i+`","trigger":"button.push",
+	require.Equal(t, secret, got.authorization)
+	require.Equal(t, "plugin.example", got.host)
+	require.JSONEq(t, `{"data":{"integrationId":"`+i+`","trigger":"button.push",
 		"feature":{"id":"`+e+`","links":{"self":"https://api.productboard.com/features/`+e+`","html":"`+r.fake.PageOf(e)+`"}},
 		"triggeredByUser":{"name":"Jane Doe","email":"jane@example.com"},
 		"links":{"connection":"https://api.productboard.com/v2/plugin-integrations/`+i+`/connections/`+e+`"}}}`, got.body)
@@ -34,8 +33,8 @@ func TestClickSendsTheNotification(t *testing.T) {
 	_, err := r.fake.Click(context.Background(), i, e, pbfake.Unlink, pbfake.User{})
 	require.NoError(t, err)
 	got = r.plugin.requests("POST")[1]
-	assert.Contains(t, got.body, `"button.unlink"`)
-	assert.NotContains(t, got.body, "triggeredByUser", "Productboard may leave the user out")
+	require.Contains(t, got.body, `"button.unlink"`)
+	require.NotContains(t, got.body, "triggeredByUser", "Productboard may leave the user out")
 }
 
 func TestAnswersAreHeldToTheContract(t *testing.T) {
@@ -72,16 +71,16 @@ func TestAnswersAreHeldToTheContract(t *testing.T) {
 			r.plugin.on(nil, tc.action)
 			a := r.click(i, e, pbfake.Push)
 			got := r.fake.State(i, e)
-			assert.Equal(t, a.State, got)
+			require.Equal(t, a.State, got)
 			if tc.want == "" {
-				assert.Empty(t, a.Failure)
-				assert.NotEqual(t, "error", got.Name)
+				require.Empty(t, a.Failure)
+				require.NotEqual(t, "error", got.Name)
 				return
 			}
-			assert.Equal(t, "error", got.Name)
-			assert.NotEmpty(t, got.Message)
-			assert.Contains(t, got.DebugDetail, tc.want)
-			assert.Equal(t, got.DebugDetail, r.call("GET", connection(i, e), "").at("data", "fields", "connection", "debugDetail"))
+			require.Equal(t, "error", got.Name)
+			require.NotEmpty(t, got.Message)
+			require.Contains(t, got.DebugDetail, tc.want)
+			require.Equal(t, got.DebugDetail, r.call("GET", connection(i, e), "").at("data", "fields", "connection", "debugDetail"))
 		})
 	}
 }
@@ -96,12 +95,12 @@ func TestClickTimesOut(t *testing.T) {
 	<-reached
 	r.clock.Advance(5*time.Second - 1)
 	require.Equal(t, "initial", r.fake.State(i, e).Name, "nothing is written while the answer is awaited")
-	assert.Equal(t, 1, r.fake.Connections(i)[0].Waiting)
+	require.Equal(t, 1, r.fake.Connections(i)[0].Waiting)
 	r.clock.Advance(1)
 	a := <-done
-	assert.Equal(t, 5*time.Second, a.Took)
-	assert.Contains(t, a.Failure, "within 5s")
-	assert.Equal(t, "error", r.fake.State(i, e).Name)
+	require.Equal(t, 5*time.Second, a.Took)
+	require.Contains(t, a.Failure, "within 5s")
+	require.Equal(t, "error", r.fake.State(i, e).Name)
 }
 
 func TestClicksThatAreNotPossible(t *testing.T) {
@@ -117,7 +116,7 @@ func TestClicksThatAreNotPossible(t *testing.T) {
 	r.fake.Close()
 	_, err = r.fake.Click(context.Background(), i, e, pbfake.Push, pbfake.User{})
 	require.Error(t, err)
-	assert.Empty(t, r.plugin.requests("POST"))
+	require.Empty(t, r.plugin.requests("POST"))
 }
 
 // A double click is two notifications at once; either answer is written when
@@ -138,12 +137,12 @@ func TestDoubleClick(t *testing.T) {
 	}
 	<-both
 	<-both
-	assert.Equal(t, 2, r.fake.Connections(i)[0].Waiting)
+	require.Equal(t, 2, r.fake.Connections(i)[0].Waiting)
 	close(goOn)
-	assert.Empty(t, (<-done).Failure)
-	assert.Empty(t, (<-done).Failure)
-	assert.Equal(t, 2, r.fake.ConnectionCalls(i, e)[pbfake.OpClick])
-	assert.Equal(t, 0, r.fake.Connections(i)[0].Waiting)
+	require.Empty(t, (<-done).Failure)
+	require.Empty(t, (<-done).Failure)
+	require.Equal(t, 2, r.fake.ConnectionCalls(i, e)[pbfake.OpClick])
+	require.Equal(t, 0, r.fake.Connections(i)[0].Waiting)
 }
 
 func TestDeletedWhileClicked(t *testing.T) {
@@ -154,14 +153,14 @@ func TestDeletedWhileClicked(t *testing.T) {
 		state("progress")(rw, req)
 	})
 	r.click(i, e, pbfake.Push)
-	assert.Empty(t, r.fake.Connections(""), "an answer does not bring a deleted integration back")
+	require.Empty(t, r.fake.Connections(""), "an answer does not bring a deleted integration back")
 }
 
 func TestOffered(t *testing.T) {
-	assert.Equal(t, []pbfake.Trigger{pbfake.Push}, pbfake.Offered("initial"))
-	assert.Equal(t, []pbfake.Trigger{pbfake.Unlink}, pbfake.Offered("connected"))
-	assert.Contains(t, pbfake.Offered("error"), pbfake.Dismiss)
-	assert.Empty(t, pbfake.Offered("progress"))
+	require.Equal(t, []pbfake.Trigger{pbfake.Push}, pbfake.Offered("initial"))
+	require.Equal(t, []pbfake.Trigger{pbfake.Unlink}, pbfake.Offered("connected"))
+	require.Contains(t, pbfake.Offered("error"), pbfake.Dismiss)
+	require.Empty(t, pbfake.Offered("progress"))
 }
 
 // backend is one of several plugins behind an edge.
@@ -201,8 +200,8 @@ func TestEdgeBalancesAndRetries(t *testing.T) {
 		for range 10 {
 			r.click(i, e, pbfake.Push)
 		}
-		assert.Equal(t, 5, na())
-		assert.Equal(t, 5, nb())
+		require.Equal(t, 5, na())
+		require.Equal(t, 5, nb())
 	})
 	t.Run("passes over what is down", func(t *testing.T) {
 		r := newRig(t)
@@ -211,10 +210,10 @@ func TestEdgeBalancesAndRetries(t *testing.T) {
 		good, ng := backend(t, 200)
 		require.NoError(t, r.fake.SetEdge(public, refusedURL, draining, good))
 		for range 6 {
-			assert.Empty(t, r.click(i, e, pbfake.Push).Failure)
+			require.Empty(t, r.click(i, e, pbfake.Push).Failure)
 		}
-		assert.Equal(t, 6, ng())
-		assert.Positive(t, nd())
+		require.Equal(t, 6, ng())
+		require.Positive(t, nd())
 	})
 	t.Run("does not repeat what may have been done", func(t *testing.T) {
 		r := newRig(t)
@@ -222,27 +221,27 @@ func TestEdgeBalancesAndRetries(t *testing.T) {
 		bad, nb := backend(t, 500)
 		good, _ := backend(t, 200)
 		require.NoError(t, r.fake.SetEdge(public, bad, good))
-		assert.Contains(t, r.click(i, e, pbfake.Push).Failure, "500")
-		assert.Empty(t, r.click(i, e, pbfake.Push).Failure)
-		assert.Equal(t, 1, nb())
+		require.Contains(t, r.click(i, e, pbfake.Push).Failure, "500")
+		require.Empty(t, r.click(i, e, pbfake.Push).Failure)
+		require.Equal(t, 1, nb())
 	})
 	t.Run("nobody is there", func(t *testing.T) {
 		r := newRig(t)
 		i, e := r.integration(), r.entity()
 		require.NoError(t, r.fake.SetEdge(public, refusedURL))
-		assert.Equal(t, 502, r.click(i, e, pbfake.Push).Status)
+		require.Equal(t, 502, r.click(i, e, pbfake.Push).Status)
 		draining, _ := backend(t, 503)
 		require.NoError(t, r.fake.SetEdge(public, draining, refusedURL))
-		assert.Equal(t, 503, r.click(i, e, pbfake.Push).Status)
+		require.Equal(t, 503, r.click(i, e, pbfake.Push).Status)
 		require.NoError(t, r.fake.SetEdge(public))
-		assert.Contains(t, r.click(i, e, pbfake.Push).Failure, "no edge")
+		require.Contains(t, r.click(i, e, pbfake.Push).Failure, "no edge")
 	})
 	t.Run("addresses", func(t *testing.T) {
 		r := newRig(t)
 		for _, wrong := range [][]string{{"http://plugin.example", refusedURL}, {"plugin.example", refusedURL},
 			{public, "https://127.0.0.1:1"}, {public, "http://192.0.2.1:80"}, {public, "http://127.0.0.1:1/path"}} {
-			assert.Error(t, r.fake.SetEdge(wrong[0], wrong[1]), wrong)
+			require.Error(t, r.fake.SetEdge(wrong[0], wrong[1]), wrong)
 		}
-		assert.NoError(t, r.fake.SetEdge("https://PLUGIN.example:443", refusedURL))
+		require.NoError(t, r.fake.SetEdge("https://PLUGIN.example:443", refusedURL))
 	})
 }

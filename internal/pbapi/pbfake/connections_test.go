@@ -3,7 +3,6 @@ package pbfake_test
 import (
 	"testing"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/internal/pbapi/pbfake"
@@ -16,26 +15,26 @@ func TestConnectionStates(t *testing.T) {
 	stateOf := func() map[string]any {
 		return r.call("GET", path, "").at("data", "fields", "connection").(map[string]any)
 	}
-	assert.Equal(t, map[string]any{"state": "initial"}, stateOf(), "what does not exist is initial")
+	require.Equal(t, map[string]any{"state": "initial"}, stateOf(), "what does not exist is initial")
 
 	resp := r.call("PUT", path, put(connected))
 	require.Equal(t, 200, resp.status)
-	assert.Equal(t, e, resp.at("data", "id"))
-	assert.Equal(t, r.api+path, resp.at("data", "links", "self"))
-	assert.Equal(t, map[string]any{"state": "connected", "label": "Done", "hoverLabel": "PB-1", "tooltip": "PB-1 Dark mode",
+	require.Equal(t, e, resp.at("data", "id"))
+	require.Equal(t, r.api+path, resp.at("data", "links", "self"))
+	require.Equal(t, map[string]any{"state": "connected", "label": "Done", "hoverLabel": "PB-1", "tooltip": "PB-1 Dark mode",
 		"color": "green", "targetUrl": "https://tracker.example/1"}, stateOf())
 
 	require.Equal(t, 200, r.call("PUT", path, put(`{"state":"error","message":"No."}`)).status)
-	assert.Equal(t, map[string]any{"state": "error", "message": "No."}, stateOf(), "a PUT replaces, it does not merge")
+	require.Equal(t, map[string]any{"state": "error", "message": "No."}, stateOf(), "a PUT replaces, it does not merge")
 
 	require.Equal(t, 200, r.call("PUT", path, put(`{"state":"initial"}`)).status)
-	assert.Equal(t, map[string]any{"state": "initial"}, stateOf())
-	assert.Empty(t, r.call("GET", "/plugin-integrations/"+i+"/connections", "").doc["data"], "initial is as good as deleted")
+	require.Equal(t, map[string]any{"state": "initial"}, stateOf())
+	require.Empty(t, r.call("GET", "/plugin-integrations/"+i+"/connections", "").doc["data"], "initial is as good as deleted")
 
 	require.Equal(t, 200, r.call("PUT", path, put(connected)).status)
-	assert.Equal(t, 204, r.call("DELETE", path, "").status)
-	assert.Equal(t, map[string]any{"state": "initial"}, stateOf())
-	assert.Equal(t, 204, r.call("DELETE", path, "").status, "deleting nothing is no error")
+	require.Equal(t, 204, r.call("DELETE", path, "").status)
+	require.Equal(t, map[string]any{"state": "initial"}, stateOf())
+	require.Equal(t, 204, r.call("DELETE", path, "").status, "deleting nothing is no error")
 }
 
 func TestConnectionIDsInAnyCase(t *testing.T) {
@@ -44,7 +43,7 @@ func TestConnectionIDsInAnyCase(t *testing.T) {
 	e, err := r.fake.AddEntity(pbfake.Entity{ID: "ABCDEF00-0000-4000-8000-000000000001", Type: "release", Fields: map[string]any{"name": "x"}})
 	require.NoError(t, err)
 	require.Equal(t, 200, r.call("PUT", connection(i, "ABCDEF00-0000-4000-8000-000000000001"), put(connected)).status)
-	assert.Equal(t, "connected", r.fake.State(i, e.ID).Name)
+	require.Equal(t, "connected", r.fake.State(i, e.ID).Name)
 }
 
 func TestSearchByEntity(t *testing.T) {
@@ -59,10 +58,10 @@ func TestSearchByEntity(t *testing.T) {
 		require.Equal(t, 200, resp.status, resp.raw)
 		return resp.doc["data"].([]any)
 	}
-	assert.Len(t, search(`{"entityId":["`+a+`","`+nowhere+`"]}`), 1)
-	assert.Len(t, search(`{"entityId":["`+a+`"],"state":["error"]}`), 0)
-	assert.Len(t, search(`{"entityId":[]}`), 0, "a filter with nothing in it matches nothing")
-	assert.Len(t, search(`{}`), 2)
+	require.Len(t, search(`{"entityId":["`+a+`","`+nowhere+`"]}`), 1)
+	require.Len(t, search(`{"entityId":["`+a+`"],"state":["error"]}`), 0)
+	require.Len(t, search(`{"entityId":[]}`), 0, "a filter with nothing in it matches nothing")
+	require.Len(t, search(`{}`), 2)
 }
 
 func TestRateLimit(t *testing.T) {
@@ -76,22 +75,22 @@ func TestRateLimit(t *testing.T) {
 	for n := range 3 {
 		resp := get(token)
 		require.Equal(t, 200, resp.status)
-		assert.Equal(t, "3", resp.header.Get("X-RateLimit-Limit"))
-		assert.Equal(t, []string{"2", "1", "0"}[n], resp.header.Get("X-RateLimit-Remaining"))
+		require.Equal(t, "3", resp.header.Get("X-RateLimit-Limit"))
+		require.Equal(t, []string{"2", "1", "0"}[n], resp.header.Get("X-RateLimit-Remaining"))
 		r.clock.Advance(200e6)
 	}
 	resp := get(token)
 	code, _ := resp.problem()
-	assert.Equal(t, 429, resp.status)
-	assert.Equal(t, "rate.limitExceeded", code)
-	assert.Equal(t, "1", resp.header.Get("Retry-After"))
-	assert.Equal(t, "0", resp.header.Get("X-RateLimit-Remaining"))
-	assert.Equal(t, 200, get("other").status, "each token has its own")
+	require.Equal(t, 429, resp.status)
+	require.Equal(t, "rate.limitExceeded", code)
+	require.Equal(t, "1", resp.header.Get("Retry-After"))
+	require.Equal(t, "0", resp.header.Get("X-RateLimit-Remaining"))
+	require.Equal(t, 200, get("other").status, "each token has its own")
 
 	r.clock.Advance(400e6) // a second after the first
-	assert.Equal(t, 200, get(token).status)
-	assert.Equal(t, 429, get(token).status, "the window slides, it does not start over")
+	require.Equal(t, 200, get(token).status)
+	require.Equal(t, 429, get(token).status, "the window slides, it does not start over")
 	r.fake.SetRateLimit(0)
-	assert.Equal(t, 200, get(token).status)
-	assert.Empty(t, get(token).header.Get("X-RateLimit-Limit"))
+	require.Equal(t, 200, get(token).status)
+	require.Empty(t, get(token).header.Get("X-RateLimit-Limit"))
 }

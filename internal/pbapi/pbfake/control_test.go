@@ -9,7 +9,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/internal/pbapi/pbfake"
@@ -33,36 +32,36 @@ func TestControl(t *testing.T) {
 
 	resp = r.call("POST", c+"/clicks", `{"integrationId":"`+i+`","entityId":"`+e+`","trigger":"button.push","user":{"name":"J","email":"j@example.com"}}`)
 	require.Equal(t, 200, resp.status, resp.raw)
-	assert.Equal(t, "progress", resp.at("connection", "state"))
-	assert.EqualValues(t, 200, resp.at("status"))
-	assert.Empty(t, resp.at("failure"))
+	require.Equal(t, "progress", resp.at("connection", "state"))
+	require.EqualValues(t, 200, resp.at("status"))
+	require.Empty(t, resp.at("failure"))
 
 	resp = r.call("GET", c+"/board", "")
-	assert.Len(t, resp.doc["entities"], 11)
-	assert.Len(t, resp.doc["integrations"], 1)
-	assert.Equal(t, "progress", resp.doc["connections"].([]any)[0].(map[string]any)["connection"].(map[string]any)["state"])
-	assert.NotContains(t, resp.raw, "chosen by the plugin")
+	require.Len(t, resp.doc["entities"], 11)
+	require.Len(t, resp.doc["integrations"], 1)
+	require.Equal(t, "progress", resp.doc["connections"].([]any)[0].(map[string]any)["connection"].(map[string]any)["state"])
+	require.NotContains(t, resp.raw, "chosen by the plugin")
 
-	assert.Contains(t, r.call("GET", c+"/connections?state=progress&integrationId="+i, "").raw, e)
-	assert.Equal(t, "[]", r.call("GET", c+"/connections?state=error", "").raw)
-	assert.Contains(t, r.call("GET", c+"/entities?type=release", "").raw, `"name":"1.0"`)
-	assert.Contains(t, r.call("GET", c+"/integrations", "").raw, `"name":"Engineering"`)
-	assert.EqualValues(t, 1, r.call("GET", c+"/counters", "").doc["click"])
-	assert.EqualValues(t, 1, r.call("GET", c+"/counters?integrationId="+i+"&entityId="+e, "").doc["click"])
-	assert.Equal(t, 204, r.call("DELETE", c+"/counters", "").status)
-	assert.Equal(t, "{}", r.call("GET", c+"/counters?entityId="+e, "").raw)
+	require.Contains(t, r.call("GET", c+"/connections?state=progress&integrationId="+i, "").raw, e)
+	require.Equal(t, "[]", r.call("GET", c+"/connections?state=error", "").raw)
+	require.Contains(t, r.call("GET", c+"/entities?type=release", "").raw, `"name":"1.0"`)
+	require.Contains(t, r.call("GET", c+"/integrations", "").raw, `"name":"Engineering"`)
+	require.EqualValues(t, 1, r.call("GET", c+"/counters", "").doc["click"])
+	require.EqualValues(t, 1, r.call("GET", c+"/counters?integrationId="+i+"&entityId="+e, "").doc["click"])
+	require.Equal(t, 204, r.call("DELETE", c+"/counters", "").status)
+	require.Equal(t, "{}", r.call("GET", c+"/counters?entityId="+e, "").raw)
 
 	resp = r.call("GET", c+"/journal?since=0&limit=3", "")
-	assert.Len(t, resp.doc["events"], 3)
-	assert.Equal(t, 204, r.call("PUT", c+"/integrations/"+i+"/legacy", `{"legacy":true}`).status)
-	assert.True(t, r.fake.Integrations()[0].Legacy)
-	assert.Equal(t, 204, r.call("PUT", c+"/edges", `{"origin":"https://b.example","backends":["http://127.0.0.1:1"]}`).status)
-	assert.Equal(t, 204, r.call("POST", c+"/tokens", `{"value":"late"}`).status)
-	assert.Equal(t, 200, r.call("GET", "/entities", "", "Authorization", "Bearer late").status)
-	assert.Equal(t, 204, r.call("DELETE", c+"/tokens/late", "").status)
-	assert.Equal(t, 401, r.call("GET", "/entities", "", "Authorization", "Bearer late").status)
-	assert.Equal(t, 204, r.call("PUT", c+"/ratelimit", `{"perSecond":1}`).status)
-	assert.Equal(t, "1", r.call("GET", "/entities", "").header.Get("X-RateLimit-Limit"))
+	require.Len(t, resp.doc["events"], 3)
+	require.Equal(t, 204, r.call("PUT", c+"/integrations/"+i+"/legacy", `{"legacy":true}`).status)
+	require.True(t, r.fake.Integrations()[0].Legacy)
+	require.Equal(t, 204, r.call("PUT", c+"/edges", `{"origin":"https://b.example","backends":["http://127.0.0.1:1"]}`).status)
+	require.Equal(t, 204, r.call("POST", c+"/tokens", `{"value":"late"}`).status)
+	require.Equal(t, 200, r.call("GET", "/entities", "", "Authorization", "Bearer late").status)
+	require.Equal(t, 204, r.call("DELETE", c+"/tokens/late", "").status)
+	require.Equal(t, 401, r.call("GET", "/entities", "", "Authorization", "Bearer late").status)
+	require.Equal(t, 204, r.call("PUT", c+"/ratelimit", `{"perSecond":1}`).status)
+	require.Equal(t, "1", r.call("GET", "/entities", "").header.Get("X-RateLimit-Limit"))
 }
 
 func TestControlFaults(t *testing.T) {
@@ -72,12 +71,12 @@ func TestControlFaults(t *testing.T) {
 	resp := r.call("POST", c+"/faults", fault)
 	require.Equal(t, 200, resp.status, resp.raw)
 	id := resp.at("id").(string)
-	assert.JSONEq(t, `[`+strings.Replace(fault, "{", `{"id":"`+id+`",`, 1)+`]`, r.call("GET", c+"/faults", "").raw)
-	assert.Equal(t, 204, r.call("DELETE", c+"/faults/"+id, "").status)
-	assert.Equal(t, "[]", r.call("GET", c+"/faults", "").raw)
+	require.JSONEq(t, `[`+strings.Replace(fault, "{", `{"id":"`+id+`",`, 1)+`]`, r.call("GET", c+"/faults", "").raw)
+	require.Equal(t, 204, r.call("DELETE", c+"/faults/"+id, "").status)
+	require.Equal(t, "[]", r.call("GET", c+"/faults", "").raw)
 	r.call("POST", c+"/faults", fault)
-	assert.Equal(t, 204, r.call("DELETE", c+"/faults", "").status)
-	assert.Empty(t, r.fake.Faults())
+	require.Equal(t, 204, r.call("DELETE", c+"/faults", "").status)
+	require.Empty(t, r.fake.Faults())
 }
 
 func TestControlRefuses(t *testing.T) {
@@ -110,13 +109,13 @@ func TestControlRefuses(t *testing.T) {
 	}
 	for _, tc := range cases {
 		resp := r.call(tc.method, c+tc.path, tc.body)
-		assert.Equal(t, tc.status, resp.status, tc.path)
-		assert.Contains(t, resp.at("error"), tc.says, tc.path)
+		require.Equal(t, tc.status, resp.status, tc.path)
+		require.Contains(t, resp.at("error"), tc.says, tc.path)
 	}
 	r.call("PATCH", "/plugin-integrations/"+i, create(`"integrationStatus":"disabled"`))
-	assert.Equal(t, 409, r.call("POST", c+"/clicks", click(i, e, "button.push")).status)
+	require.Equal(t, 409, r.call("POST", c+"/clicks", click(i, e, "button.push")).status)
 	resp := r.call("DELETE", c+"/faults", "", "Sec-Fetch-Site", "cross-site")
-	assert.Equal(t, http.StatusForbidden, resp.status, "another web site must not reach it through a browser")
+	require.Equal(t, http.StatusForbidden, resp.status, "another web site must not reach it through a browser")
 }
 
 func TestControlEvents(t *testing.T) {
@@ -132,7 +131,7 @@ func TestControlEvents(t *testing.T) {
 	resp, err := http.DefaultClient.Do(req)
 	require.NoError(t, err)
 	defer func() { _ = resp.Body.Close() }()
-	assert.Equal(t, "text/event-stream", resp.Header.Get("Content-Type"))
+	require.Equal(t, "text/event-stream", resp.Header.Get("Content-Type"))
 
 	lines := bufio.NewScanner(resp.Body)
 	next := func() (e struct {
@@ -148,12 +147,12 @@ func TestControlEvents(t *testing.T) {
 		t.Fatal("the stream ended")
 		return e
 	}
-	assert.Equal(t, uint64(2), next().Seq, "what was seen is not sent again")
+	require.Equal(t, uint64(2), next().Seq, "what was seen is not sent again")
 	r.integration()
-	assert.Equal(t, "probe", next().Kind)
-	assert.Equal(t, "integration", next().Kind)
+	require.Equal(t, "probe", next().Kind)
+	require.Equal(t, "integration", next().Kind)
 	r.fake.Close()
 	for lines.Scan() { // ends: Close ends the stream
 	}
-	assert.NoError(t, lines.Err())
+	require.NoError(t, lines.Err())
 }

@@ -5,7 +5,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/internal/pbapi/pbfake"
@@ -37,11 +36,11 @@ func TestFaultClasses(t *testing.T) {
 		id := r.fault(pbfake.Fault{Class: class, Kind: pbfake.FaultStatus, Status: 500})
 		for _, c := range calls {
 			failed := r.call(c.method, c.path, c.body).status == 500
-			assert.Equal(t, class == c.class || class == pbfake.ClassAPI, failed, "%s on %s %s", class, c.method, c.path)
+			require.Equal(t, class == c.class || class == pbfake.ClassAPI, failed, "%s on %s %s", class, c.method, c.path)
 		}
 		r.fake.ClearFaults(id)
 	}
-	assert.Empty(t, r.fake.Faults())
+	require.Empty(t, r.fake.Faults())
 }
 
 func TestFaultStatuses(t *testing.T) {
@@ -50,16 +49,16 @@ func TestFaultStatuses(t *testing.T) {
 	r.fault(pbfake.Fault{ID: "x", Class: pbfake.ClassConnectionPut, Kind: pbfake.FaultStatus, Status: 429, RetryAfter: 2500 * time.Millisecond})
 	resp := r.call("PUT", connection(i, e), put(connected))
 	code, _ := resp.problem()
-	assert.Equal(t, 429, resp.status)
-	assert.Equal(t, "rate.limitExceeded", code)
-	assert.Equal(t, "3", resp.header.Get("Retry-After"), "whole seconds, rounded up")
+	require.Equal(t, 429, resp.status)
+	require.Equal(t, "rate.limitExceeded", code)
+	require.Equal(t, "3", resp.header.Get("Retry-After"), "whole seconds, rounded up")
 
 	r.fault(pbfake.Fault{ID: "x", Class: pbfake.ClassConnectionPut, Kind: pbfake.FaultStatus, Status: 502})
 	resp = r.call("PUT", connection(i, e), put(connected))
-	assert.Equal(t, 502, resp.status)
-	assert.Nil(t, resp.doc, "a gateway does not know Productboard's error shape")
-	assert.Len(t, r.fake.Faults(), 1, "the same id replaces")
-	assert.Equal(t, "initial", r.fake.State(i, e).Name)
+	require.Equal(t, 502, resp.status)
+	require.Nil(t, resp.doc, "a gateway does not know Productboard's error shape")
+	require.Len(t, r.fake.Faults(), 1, "the same id replaces")
+	require.Equal(t, "initial", r.fake.State(i, e).Name)
 }
 
 func TestFaultCountAndScope(t *testing.T) {
@@ -67,9 +66,9 @@ func TestFaultCountAndScope(t *testing.T) {
 	i, e, other := r.integration(), r.entity(), r.entity()
 	r.fault(pbfake.Fault{Class: pbfake.ClassConnectionGet, Kind: pbfake.FaultStatus, Status: 500, Count: 2, EntityID: e, IntegrationID: i})
 	get := func(e string) int { return r.call("GET", connection(i, e), "").status }
-	assert.Equal(t, 200, get(other), "another entity is not concerned, and does not use it up")
-	assert.Equal(t, []int{500, 500, 200}, []int{get(e), get(e), get(e)})
-	assert.Empty(t, r.fake.Faults(), "it cleared itself")
+	require.Equal(t, 200, get(other), "another entity is not concerned, and does not use it up")
+	require.Equal(t, []int{500, 500, 200}, []int{get(e), get(e), get(e)})
+	require.Empty(t, r.fake.Faults(), "it cleared itself")
 }
 
 func TestFaultProbabilityIsSeeded(t *testing.T) {
@@ -82,10 +81,10 @@ func TestFaultProbabilityIsSeeded(t *testing.T) {
 		return out
 	}
 	a := run(1)
-	assert.Equal(t, a, run(1))
-	assert.NotEqual(t, a, run(2))
-	assert.Contains(t, a, true)
-	assert.Contains(t, a, false)
+	require.Equal(t, a, run(1))
+	require.NotEqual(t, a, run(2))
+	require.Contains(t, a, true)
+	require.Contains(t, a, false)
 }
 
 func TestDroppedConnections(t *testing.T) {
@@ -94,22 +93,22 @@ func TestDroppedConnections(t *testing.T) {
 	r.fault(pbfake.Fault{Class: pbfake.ClassConnectionPut, Kind: pbfake.FaultDropBefore, Count: 1})
 	_, err := r.send("PUT", connection(i, e), put(connected))
 	require.Error(t, err)
-	assert.Equal(t, "initial", r.fake.State(i, e).Name)
+	require.Equal(t, "initial", r.fake.State(i, e).Name)
 
 	r.fault(pbfake.Fault{Class: pbfake.ClassConnectionPut, Kind: pbfake.FaultDropAfter, Count: 1})
 	_, err = r.send("PUT", connection(i, e), put(connected))
 	require.Error(t, err)
-	assert.Equal(t, "connected", r.fake.State(i, e).Name, "it was done all the same")
+	require.Equal(t, "connected", r.fake.State(i, e).Name, "it was done all the same")
 }
 
 func TestLostWrites(t *testing.T) {
 	r := newRig(t)
 	i, e := r.integration(), r.entity()
 	r.fault(pbfake.Fault{Class: pbfake.ClassConnectionPut, Kind: pbfake.FaultLost, Count: 1})
-	assert.Equal(t, 200, r.call("PUT", connection(i, e), put(connected)).status)
-	assert.Equal(t, "initial", r.fake.State(i, e).Name)
-	assert.Equal(t, 200, r.call("PUT", connection(i, e), put(connected)).status)
-	assert.Equal(t, "connected", r.fake.State(i, e).Name)
+	require.Equal(t, 200, r.call("PUT", connection(i, e), put(connected)).status)
+	require.Equal(t, "initial", r.fake.State(i, e).Name)
+	require.Equal(t, 200, r.call("PUT", connection(i, e), put(connected)).status)
+	require.Equal(t, "connected", r.fake.State(i, e).Name)
 }
 
 func TestDelay(t *testing.T) {
@@ -123,10 +122,10 @@ func TestDelay(t *testing.T) {
 	}()
 	r.clock.AwaitTimers(1)
 	r.clock.Advance(3*time.Second - 1)
-	assert.Equal(t, "initial", r.fake.State(i, e).Name)
+	require.Equal(t, "initial", r.fake.State(i, e).Name)
 	r.clock.Advance(1)
-	assert.Equal(t, 200, (<-done).status)
-	assert.Equal(t, "connected", r.fake.State(i, e).Name)
+	require.Equal(t, 200, (<-done).status)
+	require.Equal(t, "connected", r.fake.State(i, e).Name)
 }
 
 // The trap that a plugin must survive: the answer "progress" is processed
@@ -136,20 +135,20 @@ func TestLateAnswerOverwrites(t *testing.T) {
 	i, e := r.integration(), r.entity()
 	r.fault(pbfake.Fault{Class: pbfake.ClassCallback, Kind: pbfake.FaultLateAnswer, Delay: 800 * time.Millisecond})
 	a := r.click(i, e, pbfake.Push)
-	assert.Equal(t, 800*time.Millisecond, a.Late)
-	assert.Equal(t, "initial", r.fake.State(i, e).Name)
+	require.Equal(t, 800*time.Millisecond, a.Late)
+	require.Equal(t, "initial", r.fake.State(i, e).Name)
 	require.Equal(t, 200, r.call("PUT", connection(i, e), put(connected)).status)
 
 	r.clock.Advance(800*time.Millisecond - 1)
-	assert.Equal(t, "connected", r.fake.State(i, e).Name)
+	require.Equal(t, "connected", r.fake.State(i, e).Name)
 	r.clock.Advance(1)
-	assert.Equal(t, "progress", r.fake.State(i, e).Name)
+	require.Equal(t, "progress", r.fake.State(i, e).Name)
 
 	events, _ := r.fake.Journal(0, 1000)
 	last := events[len(events)-1]
-	assert.Equal(t, pbfake.EventWrite, last.Kind)
-	assert.Equal(t, pbfake.SourceLateAnswer, last.Source)
-	assert.Equal(t, "connected", last.Before)
+	require.Equal(t, pbfake.EventWrite, last.Kind)
+	require.Equal(t, pbfake.SourceLateAnswer, last.Source)
+	require.Equal(t, "connected", last.Before)
 }
 
 func TestCloseStopsLateAnswers(t *testing.T) {
@@ -159,7 +158,7 @@ func TestCloseStopsLateAnswers(t *testing.T) {
 	r.click(i, e, pbfake.Push)
 	r.fake.Close()
 	r.clock.Advance(time.Minute)
-	assert.Equal(t, "initial", r.fake.State(i, e).Name)
+	require.Equal(t, "initial", r.fake.State(i, e).Name)
 }
 
 func TestCallbackFaults(t *testing.T) {
@@ -177,16 +176,16 @@ func TestCallbackFaults(t *testing.T) {
 			i, e := r.integration(), r.entity()
 			tc.fault.Class = pbfake.ClassCallback
 			r.fault(tc.fault)
-			assert.NotEmpty(t, r.click(i, e, pbfake.Push).Failure)
-			assert.Equal(t, "error", r.fake.State(i, e).Name)
-			assert.Len(t, r.plugin.requests("POST"), tc.reached)
+			require.NotEmpty(t, r.click(i, e, pbfake.Push).Failure)
+			require.Equal(t, "error", r.fake.State(i, e).Name)
+			require.Len(t, r.plugin.requests("POST"), tc.reached)
 		})
 	}
 	t.Run("probe", func(t *testing.T) {
 		r := newRig(t)
 		r.fault(pbfake.Fault{Class: pbfake.ClassProbe, Kind: pbfake.FaultDropBefore, Count: 1})
-		assert.Equal(t, 422, r.call("POST", "/plugin-integrations", createBody("E")).status)
-		assert.Equal(t, 201, r.call("POST", "/plugin-integrations", createBody("E")).status)
+		require.Equal(t, 422, r.call("POST", "/plugin-integrations", createBody("E")).status)
+		require.Equal(t, 201, r.call("POST", "/plugin-integrations", createBody("E")).status)
 	})
 }
 
@@ -204,14 +203,14 @@ func TestFaultsAreChecked(t *testing.T) {
 	}
 	for field, f := range wrong {
 		_, err := r.fake.SetFault(f)
-		assert.ErrorContains(t, err, field)
+		require.ErrorContains(t, err, field)
 	}
-	assert.Empty(t, r.fake.Faults())
+	require.Empty(t, r.fake.Faults())
 }
 
 func TestRefusalsAreNotFaults(t *testing.T) {
 	r := newRig(t)
 	r.fault(pbfake.Fault{Class: pbfake.ClassAPI, Kind: pbfake.FaultStatus, Status: 500, Count: 1})
-	assert.Equal(t, http.StatusUnauthorized, r.call("GET", "/entities", "", "Authorization", "Bearer nobody").status)
-	assert.Equal(t, 500, r.call("GET", "/entities", "").status, "a refused request does not use a fault up")
+	require.Equal(t, http.StatusUnauthorized, r.call("GET", "/entities", "", "Authorization", "Bearer nobody").status)
+	require.Equal(t, 500, r.call("GET", "/entities", "").status, "a refused request does not use a fault up")
 }

@@ -6,7 +6,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/internal/pbapi/pbfake"
@@ -19,27 +18,27 @@ func TestIntegrationLife(t *testing.T) {
 
 	got := r.call("GET", path, "")
 	require.Equal(t, 200, got.status)
-	assert.Equal(t, "pluginIntegration", got.at("data", "type"))
-	assert.Equal(t, "enabled", got.at("data", "fields", "integrationStatus"))
-	assert.Equal(t, r.api+path+"/connections", got.at("data", "links", "connections"))
+	require.Equal(t, "pluginIntegration", got.at("data", "type"))
+	require.Equal(t, "enabled", got.at("data", "fields", "integrationStatus"))
+	require.Equal(t, r.api+path+"/connections", got.at("data", "links", "connections"))
 	for _, hidden := range []string{"action", "hook", "chosen"} {
-		assert.NotContains(t, got.raw, hidden, "the action is write-only")
-		assert.NotContains(t, r.call("GET", "/plugin-integrations", "").raw, hidden)
+		require.NotContains(t, got.raw, hidden, "the action is write-only")
+		require.NotContains(t, r.call("GET", "/plugin-integrations", "").raw, hidden)
 	}
 
 	require.Equal(t, 200, r.call("PATCH", path, create(`"name":"Renamed"`)).status)
 	got = r.call("GET", path, "")
-	assert.Equal(t, "Renamed", got.at("data", "fields", "name"))
-	assert.Equal(t, "Push", got.at("data", "fields", "initialState", "label"), "what is not sent stays")
+	require.Equal(t, "Renamed", got.at("data", "fields", "name"))
+	require.Equal(t, "Push", got.at("data", "fields", "initialState", "label"), "what is not sent stays")
 
 	e := r.entity()
 	require.Equal(t, 200, r.call("PUT", connection(i, e), put(connected)).status)
 	resp := r.call("DELETE", path, "")
-	assert.Equal(t, 204, resp.status)
-	assert.Empty(t, resp.raw)
-	assert.Equal(t, 404, r.call("GET", path, "").status)
-	assert.Equal(t, 404, r.call("GET", connection(i, e), "").status)
-	assert.Empty(t, r.fake.Connections(""), "its connections went with it")
+	require.Equal(t, 204, resp.status)
+	require.Empty(t, resp.raw)
+	require.Equal(t, 404, r.call("GET", path, "").status)
+	require.Equal(t, 404, r.call("GET", connection(i, e), "").status)
+	require.Empty(t, r.fake.Connections(""), "its connections went with it")
 }
 
 func TestProbe(t *testing.T) {
@@ -47,7 +46,7 @@ func TestProbe(t *testing.T) {
 	path := "/plugin-integrations/" + r.integration()
 	probes := func() int { return len(r.plugin.requests("GET")) }
 	first := r.plugin.requests("GET")[0]
-	assert.Equal(t, seen{"GET", "/hook/1", "plugin.example", secret, "text/plain", ""}, first)
+	require.Equal(t, seen{"GET", "/hook/1", "plugin.example", secret, "text/plain", ""}, first)
 
 	steps := []struct {
 		name, fields string
@@ -62,11 +61,11 @@ func TestProbe(t *testing.T) {
 	}
 	for _, s := range steps {
 		require.Equal(t, 200, r.call("PATCH", path, create(s.fields)).status, s.name)
-		assert.Equal(t, s.probes, probes(), s.name)
+		require.Equal(t, s.probes, probes(), s.name)
 	}
 	body := strings.Replace(createBody("Disabled"), `"type"`, `"integrationStatus":"disabled","type"`, 1)
 	require.Equal(t, 201, r.call("POST", "/plugin-integrations", body).status)
-	assert.Equal(t, 3, probes(), "a disabled one is not probed on creation")
+	require.Equal(t, 3, probes(), "a disabled one is not probed on creation")
 }
 
 func TestProbeFailures(t *testing.T) {
@@ -92,18 +91,18 @@ func TestProbeFailures(t *testing.T) {
 			r.plugin.on(probe, nil)
 			resp := r.call("POST", "/plugin-integrations", createBody("E"))
 			code, source := resp.problem()
-			assert.Equal(t, 422, resp.status)
-			assert.Equal(t, "callback.probeFailed", code)
-			assert.Equal(t, "/data/fields/action/url", source)
-			assert.Empty(t, r.fake.Integrations(), "nothing was created")
+			require.Equal(t, 422, resp.status)
+			require.Equal(t, "callback.probeFailed", code)
+			require.Equal(t, "/data/fields/action/url", source)
+			require.Empty(t, r.fake.Integrations(), "nothing was created")
 
 			r.plugin.on(echo, nil)
 			i := r.integration()
 			r.plugin.on(probe, nil)
 			resp = r.call("PATCH", "/plugin-integrations/"+i, create(`"name":"New",`+actionField))
 			code, _ = resp.problem()
-			assert.Equal(t, "callback.probeFailed", code)
-			assert.Equal(t, "Engineering", r.fake.Integrations()[0].Name, "nothing was changed")
+			require.Equal(t, "callback.probeFailed", code)
+			require.Equal(t, "Engineering", r.fake.Integrations()[0].Name, "nothing was changed")
 		})
 	}
 }
@@ -124,8 +123,8 @@ func TestProbeTimesOut(t *testing.T) {
 	<-reached
 	r.clock.Advance(pbfake.DefaultCallbackTimeout)
 	resp := <-done
-	assert.Equal(t, 422, resp.status)
-	assert.Contains(t, resp.raw, "within 5s")
+	require.Equal(t, 422, resp.status)
+	require.Contains(t, resp.raw, "within 5s")
 }
 
 func TestPatchedActionLosesItsAuthorization(t *testing.T) {
@@ -133,8 +132,8 @@ func TestPatchedActionLosesItsAuthorization(t *testing.T) {
 	i := r.integration()
 	require.Equal(t, 200, r.call("PATCH", "/plugin-integrations/"+i, create(`"action":{"url":"`+public+`/hook/2","version":1}`)).status)
 	last := r.plugin.requests("GET")[1]
-	assert.Equal(t, "/hook/2", last.path)
-	assert.Empty(t, last.authorization)
+	require.Equal(t, "/hook/2", last.path)
+	require.Empty(t, last.authorization)
 }
 
 func TestPages(t *testing.T) {
@@ -161,17 +160,17 @@ func TestPages(t *testing.T) {
 				resp := r.call(l.method, path, l.body)
 				require.Equal(t, 200, resp.status, resp.raw)
 				data := resp.doc["data"].([]any)
-				assert.LessOrEqual(t, len(data), 3)
+				require.LessOrEqual(t, len(data), 3)
 				for _, d := range data {
 					id := d.(map[string]any)["id"].(string)
-					assert.False(t, got[id], "nothing comes twice")
+					require.False(t, got[id], "nothing comes twice")
 					got[id] = true
 				}
 				pages++
 				path, _ = resp.at("links", "next").(string)
 			}
-			assert.Equal(t, want, got)
-			assert.Equal(t, 3, pages)
+			require.Equal(t, want, got)
+			require.Equal(t, 3, pages)
 		})
 	}
 	t.Run("a cursor belongs to its operation", func(t *testing.T) {
@@ -179,8 +178,8 @@ func TestPages(t *testing.T) {
 		_, cursor, _ := strings.Cut(next, "pageCursor=")
 		resp := r.call("GET", "/plugin-integrations?pageCursor="+cursor, "")
 		_, source := resp.problem()
-		assert.Equal(t, 400, resp.status)
-		assert.Equal(t, "pageCursor", source)
+		require.Equal(t, 400, resp.status)
+		require.Equal(t, "pageCursor", source)
 	})
 	t.Run("what is deleted between two pages does not shift them", func(t *testing.T) {
 		resp := r.call("GET", "/plugin-integrations/"+i+"/connections", "")
@@ -191,6 +190,6 @@ func TestPages(t *testing.T) {
 			resp = r.call("GET", next, "")
 			rest += len(resp.doc["data"].([]any))
 		}
-		assert.Equal(t, 5, rest)
+		require.Equal(t, 5, rest)
 	})
 }

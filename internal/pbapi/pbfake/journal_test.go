@@ -3,7 +3,6 @@ package pbfake_test
 import (
 	"testing"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/internal/pbapi/pbfake"
@@ -25,24 +24,24 @@ func TestJournalTellsTheStory(t *testing.T) {
 	r.call("PUT", connection(i, e), put(connected))
 	r.call("PUT", connection(i, e), put(`{"state":"done"}`))
 	events, last := r.fake.Journal(before, 100)
-	assert.Equal(t, []pbfake.EventKind{pbfake.EventClick, pbfake.EventAnswer, pbfake.EventWrite, pbfake.EventWrite, pbfake.EventRefused}, kinds(events))
-	assert.Equal(t, before+5, last)
+	require.Equal(t, []pbfake.EventKind{pbfake.EventClick, pbfake.EventAnswer, pbfake.EventWrite, pbfake.EventWrite, pbfake.EventRefused}, kinds(events))
+	require.Equal(t, before+5, last)
 	click, answer, write, putEvent, refused := events[0], events[1], events[2], events[3], events[4]
-	assert.Equal(t, pbfake.Push, click.Trigger)
-	assert.Equal(t, 1, click.Waiting)
-	assert.Equal(t, 200, answer.Status)
-	assert.Equal(t, "progress", answer.State.Name)
-	assert.Equal(t, pbfake.SourceAnswer, write.Source)
-	assert.Equal(t, pbfake.SourcePut, putEvent.Source)
-	assert.Equal(t, "progress", putEvent.Before)
-	assert.Equal(t, "Done", putEvent.State.Label)
-	assert.Equal(t, 422, refused.Status)
-	assert.Contains(t, refused.Detail, "/data/fields/connection/state")
+	require.Equal(t, pbfake.Push, click.Trigger)
+	require.Equal(t, 1, click.Waiting)
+	require.Equal(t, 200, answer.Status)
+	require.Equal(t, "progress", answer.State.Name)
+	require.Equal(t, pbfake.SourceAnswer, write.Source)
+	require.Equal(t, pbfake.SourcePut, putEvent.Source)
+	require.Equal(t, "progress", putEvent.Before)
+	require.Equal(t, "Done", putEvent.State.Label)
+	require.Equal(t, 422, refused.Status)
+	require.Contains(t, refused.Detail, "/data/fields/connection/state")
 	for _, ev := range events {
-		assert.Equal(t, i, ev.IntegrationID)
-		assert.Equal(t, e, ev.EntityID)
+		require.Equal(t, i, ev.IntegrationID)
+		require.Equal(t, e, ev.EntityID)
 	}
-	assert.NotContains(t, events, secret)
+	require.NotContains(t, events, secret)
 }
 
 func TestJournalIsBounded(t *testing.T) {
@@ -52,11 +51,11 @@ func TestJournalIsBounded(t *testing.T) {
 	}
 	events, last := r.fake.Journal(0, 100)
 	require.Len(t, events, 4)
-	assert.Equal(t, uint64(10), last)
-	assert.Equal(t, uint64(7), events[0].Seq)
+	require.Equal(t, uint64(10), last)
+	require.Equal(t, uint64(7), events[0].Seq)
 	events, _ = r.fake.Journal(8, 1)
 	require.Len(t, events, 1)
-	assert.Equal(t, uint64(9), events[0].Seq)
+	require.Equal(t, uint64(9), events[0].Seq)
 }
 
 func TestSubscribe(t *testing.T) {
@@ -64,11 +63,11 @@ func TestSubscribe(t *testing.T) {
 	live, cancel := r.fake.Subscribe()
 	slow, _ := r.fake.Subscribe()
 	r.entity()
-	assert.Equal(t, pbfake.EventSettings, (<-live).Kind)
+	require.Equal(t, pbfake.EventSettings, (<-live).Kind)
 	cancel()
 	cancel() // twice is once
 	_, open := <-live
-	assert.False(t, open)
+	require.False(t, open)
 
 	for range 600 {
 		r.entity()
@@ -77,12 +76,12 @@ func TestSubscribe(t *testing.T) {
 	for range slow { // ends: the channel was closed
 		n++
 	}
-	assert.Less(t, n, 600, "a slow subscriber is dropped")
+	require.Less(t, n, 600, "a slow subscriber is dropped")
 
 	last, _ := r.fake.Subscribe()
 	r.fake.Close()
 	_, open = <-last
-	assert.False(t, open)
+	require.False(t, open)
 }
 
 func TestCounters(t *testing.T) {
@@ -92,9 +91,9 @@ func TestCounters(t *testing.T) {
 	r.call("PUT", connection(i, e), put(`{}`))
 	r.call("GET", "/entities/"+e, "")
 	r.click(i, e, pbfake.Push)
-	assert.Equal(t, map[string]int{"createPluginIntegration": 1, "updatePluginIntegrationConnectionState": 2, "getEntity": 1, pbfake.OpProbe: 1, pbfake.OpClick: 1}, r.fake.Calls())
-	assert.Equal(t, map[string]int{"updatePluginIntegrationConnectionState": 2, pbfake.OpClick: 1}, r.fake.ConnectionCalls(i, e))
-	assert.Equal(t, map[string]int{"getEntity": 1}, r.fake.ConnectionCalls("", e))
+	require.Equal(t, map[string]int{"createPluginIntegration": 1, "updatePluginIntegrationConnectionState": 2, "getEntity": 1, pbfake.OpProbe: 1, pbfake.OpClick: 1}, r.fake.Calls())
+	require.Equal(t, map[string]int{"updatePluginIntegrationConnectionState": 2, pbfake.OpClick: 1}, r.fake.ConnectionCalls(i, e))
+	require.Equal(t, map[string]int{"getEntity": 1}, r.fake.ConnectionCalls("", e))
 	r.fake.ResetCalls()
-	assert.Empty(t, r.fake.Calls())
+	require.Empty(t, r.fake.Calls())
 }

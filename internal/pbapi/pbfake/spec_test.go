@@ -16,7 +16,6 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/internal/pbapi/pbfake"
@@ -213,11 +212,11 @@ func (s *spec) conforms(t *testing.T, method, path string, r reply) {
 	require.NotNil(t, response, "%s %s: status %d is not published", method, path, r.status)
 	schema := jsonSchemaOf(response)
 	if schema == nil {
-		assert.Empty(t, r.raw)
+		require.Empty(t, r.raw)
 		return
 	}
-	assert.Equal(t, "application/json", r.header.Get("Content-Type"))
-	assert.Empty(t, s.problems(schema, any(r.doc), ""), "%s %s: %s", method, path, r.raw)
+	require.Equal(t, "application/json", r.header.Get("Content-Type"))
+	require.Empty(t, s.problems(schema, any(r.doc), ""), "%s %s: %s", method, path, r.raw)
 }
 
 func (s *spec) acceptsBody(op map[string]any, body string) bool {
@@ -270,7 +269,7 @@ func TestRepliesAreAsPublished(t *testing.T) {
 	r.fake.SetRateLimit(1)
 	r.call("GET", "/plugin-integrations", "")
 	limited := r.call("GET", "/plugin-integrations", "")
-	assert.Equal(t, http.StatusTooManyRequests, limited.status)
+	require.Equal(t, http.StatusTooManyRequests, limited.status)
 	integrations.conforms(t, "GET", "/plugin-integrations", limited)
 }
 
@@ -283,7 +282,7 @@ func TestNotificationIsAsPublished(t *testing.T) {
 		r.click(i, e, trigger)
 	}
 	for _, got := range r.plugin.requests("POST") {
-		assert.True(t, s.acceptsBody(callback, got.body), got.body)
+		require.True(t, s.acceptsBody(callback, got.body), got.body)
 	}
 }
 
@@ -314,11 +313,11 @@ func TestAsStrictAsPublished(t *testing.T) {
 			if !s.acceptsBody(op, string(raw)) {
 				refused++
 				resp := r.call(v.method, v.path, string(raw))
-				assert.Contains(t, []int{400, 422}, resp.status, string(raw))
+				require.Contains(t, []int{400, 422}, resp.status, string(raw))
 			}
 		})
 	}
-	assert.Greater(t, refused, 200, "the mutations bite")
+	require.Greater(t, refused, 200, "the mutations bite")
 }
 
 // mutate replaces every value of a document by wrong ones in turn, and takes

@@ -5,7 +5,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/internal/pbapi/pbfake"
@@ -117,16 +116,16 @@ func TestStrict(t *testing.T) {
 	for _, tc := range strictCases() {
 		t.Run(tc.name, func(t *testing.T) {
 			resp := r.call(tc.method, strings.NewReplacer("{i}", i, "{e}", e).Replace(tc.path), tc.body)
-			assert.Equal(t, tc.status, resp.status, resp.raw)
+			require.Equal(t, tc.status, resp.status, resp.raw)
 			code, source := resp.problem()
-			assert.Equal(t, tc.code, code)
-			assert.Equal(t, tc.source, source)
-			assert.NotEmpty(t, resp.doc["id"])
+			require.Equal(t, tc.code, code)
+			require.Equal(t, tc.source, source)
+			require.NotEmpty(t, resp.doc["id"])
 		})
 	}
-	assert.Equal(t, pbfake.StateInitial, r.fake.State(i, e).Name, "no refused request wrote anything")
-	assert.Len(t, r.fake.Integrations(), 1)
-	assert.Len(t, r.plugin.requests("GET"), 1, "no refused request was probed")
+	require.Equal(t, pbfake.StateInitial, r.fake.State(i, e).Name, "no refused request wrote anything")
+	require.Len(t, r.fake.Integrations(), 1)
+	require.Len(t, r.plugin.requests("GET"), 1, "no refused request was probed")
 }
 
 func TestStrictContentType(t *testing.T) {
@@ -134,11 +133,11 @@ func TestStrictContentType(t *testing.T) {
 	for _, given := range []string{"text/plain", "", "application/x-www-form-urlencoded", "application/json;;"} {
 		resp := r.call("POST", "/plugin-integrations", createBody("E"), "Content-Type", given)
 		code, _ := resp.problem()
-		assert.Equal(t, 400, resp.status, given)
-		assert.Equal(t, "request.malformed", code)
+		require.Equal(t, 400, resp.status, given)
+		require.Equal(t, "request.malformed", code)
 	}
 	resp := r.call("POST", "/plugin-integrations", createBody("E"), "Content-Type", "application/json; charset=utf-8")
-	assert.Equal(t, 201, resp.status)
+	require.Equal(t, 201, resp.status)
 }
 
 func TestLengthsCountCharacters(t *testing.T) {
@@ -147,15 +146,15 @@ func TestLengthsCountCharacters(t *testing.T) {
 	body := put(fmt.Sprintf(`{"state":"connected","label":%q,"hoverLabel":%q,"tooltip":%q,"color":"red","targetUrl":"https://t.example/1"}`,
 		strings.Repeat("🚀", 20), strings.Repeat("日", 20), strings.Repeat("é", 50)))
 	resp := r.call("PUT", connection(i, e), body)
-	assert.Equal(t, 200, resp.status, resp.raw)
-	assert.Equal(t, strings.Repeat("🚀", 20), r.fake.State(i, e).Label)
+	require.Equal(t, 200, resp.status, resp.raw)
+	require.Equal(t, strings.Repeat("🚀", 20), r.fake.State(i, e).Label)
 }
 
 func TestSeveralProblemsAtOnce(t *testing.T) {
 	r := newRig(t)
 	resp := r.call("POST", "/plugin-integrations", create(`"type":"","name":"","initialState":{"label":""},`+actionField))
 	require.Equal(t, 422, resp.status)
-	assert.Len(t, resp.doc["errors"], 3)
+	require.Len(t, resp.doc["errors"], 3)
 }
 
 func TestAuthentication(t *testing.T) {
@@ -179,28 +178,28 @@ func TestAuthentication(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			resp := r.call(tc.method, tc.path, tc.body, "Authorization", tc.header)
 			code, _ := resp.problem()
-			assert.Equal(t, tc.status, resp.status, resp.raw)
-			assert.Equal(t, tc.code, code)
+			require.Equal(t, tc.status, resp.status, resp.raw)
+			require.Equal(t, tc.code, code)
 		})
 	}
 
 	t.Run("an application sees its own", func(t *testing.T) {
 		resp := r.call("POST", "/plugin-integrations", createBody("App one"), "Authorization", "Bearer app-1")
 		path := "/plugin-integrations/" + resp.at("data", "id").(string)
-		assert.Equal(t, 200, r.call("GET", path, "", "Authorization", "Bearer app-1").status)
-		assert.Equal(t, 404, r.call("GET", path, "", "Authorization", "Bearer app-2").status)
-		assert.Equal(t, 200, r.call("GET", path, "").status, "an API token sees all")
-		assert.Empty(t, r.call("GET", "/plugin-integrations", "", "Authorization", "Bearer app-2").doc["data"])
+		require.Equal(t, 200, r.call("GET", path, "", "Authorization", "Bearer app-1").status)
+		require.Equal(t, 404, r.call("GET", path, "", "Authorization", "Bearer app-2").status)
+		require.Equal(t, 200, r.call("GET", path, "").status, "an API token sees all")
+		require.Empty(t, r.call("GET", "/plugin-integrations", "", "Authorization", "Bearer app-2").doc["data"])
 	})
 	t.Run("revoked", func(t *testing.T) {
 		r.fake.RevokeToken("reader")
-		assert.Equal(t, 401, r.call("GET", "/plugin-integrations", "", "Authorization", "Bearer reader").status)
+		require.Equal(t, 401, r.call("GET", "/plugin-integrations", "", "Authorization", "Bearer reader").status)
 	})
 	t.Run("personal data needs a scope", func(t *testing.T) {
 		r.fake.AddToken(pbfake.Token{Value: "reader", Scopes: []string{"entities:read"}})
 		e, err := r.fake.AddEntity(pbfake.Entity{Type: "feature", Fields: map[string]any{"name": "x", "owner": map[string]any{"id": nowhere, "email": "a@b.example"}}})
 		require.NoError(t, err)
-		assert.Equal(t, "[redacted]", r.call("GET", "/entities/"+e.ID, "", "Authorization", "Bearer reader").at("data", "fields", "owner", "email"))
-		assert.Equal(t, "a@b.example", r.call("GET", "/entities/"+e.ID, "").at("data", "fields", "owner", "email"))
+		require.Equal(t, "[redacted]", r.call("GET", "/entities/"+e.ID, "", "Authorization", "Bearer reader").at("data", "fields", "owner", "email"))
+		require.Equal(t, "a@b.example", r.call("GET", "/entities/"+e.ID, "").at("data", "fields", "owner", "email"))
 	})
 }

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
@@ -55,18 +54,18 @@ func TestMemory(t *testing.T) {
 				runs++
 				allocate(c.mebibytes)
 			})
-			assert.Equal(t, 1, runs)
+			require.Equal(t, 1, runs)
 			if !c.fails {
-				assert.Empty(t, r.said)
+				require.Empty(t, r.said)
 				return
 			}
 			require.Len(t, r.said, 1)
 			var got, input, most uint64
 			_, err := fmt.Sscanf(r.said[0], "%d bytes allocated for an input of %d bytes: at most %d", &got, &input, &most)
 			require.NoError(t, err, r.said[0])
-			assert.GreaterOrEqual(t, got, uint64(c.mebibytes)<<20)
-			assert.EqualValues(t, c.input, input)
-			assert.Equal(t, c.limit.Bytes(c.input), most)
+			require.GreaterOrEqual(t, got, uint64(c.mebibytes)<<20)
+			require.EqualValues(t, c.input, input)
+			require.Equal(t, c.limit.Bytes(c.input), most)
 		})
 	}
 }
@@ -86,15 +85,15 @@ func TestWhatIsQuadraticFails(t *testing.T) {
 	for input, fails := range map[int]bool{Large / 64: false, Large: true} {
 		r := &recorder{TB: t}
 		Memory(r, input, Limit{Base: 64 << 10, PerByte: 100}, func() { square(input) })
-		assert.Equal(t, fails, len(r.said) > 0, "%d: %v", input, r.said)
+		require.Equal(t, fails, len(r.said) > 0, "%d: %v", input, r.said)
 	}
 }
 
 func TestLargeTexts(t *testing.T) {
 	for _, text := range append(JSON(), Fill("[1", ",1", "]")) {
-		assert.True(t, json.Valid([]byte(text)), text[:20])
-		assert.Greater(t, len(text), Large*3/4)
-		assert.LessOrEqual(t, len(text), Large)
+		require.True(t, json.Valid([]byte(text)), text[:20])
+		require.Greater(t, len(text), Large*3/4)
+		require.LessOrEqual(t, len(text), Large)
 	}
-	assert.Equal(t, "ab", Fill("a", strings.Repeat("x", Large), "b"))
+	require.Equal(t, "ab", Fill("a", strings.Repeat("x", Large), "b"))
 }

@@ -2,11 +2,10 @@ package main
 
 import (
 	"fmt"
+	"github.com/stretchr/testify/require"
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/stretchr/testify/assert"
 )
 
 func TestSpokenIn(t *testing.T) {
@@ -26,5 +25,5 @@ func TestSpokenIn(t *testing.T) {
 		at(6*time.Second, `"msg":"attempt","outcome":"not told"`),
 		"panic: something",
 	}, "\n")
-	assert.Equal(t, spoken{Clicks: 2, Runs: 2, Others: 2, Foreign: 1}, spokenIn([]byte(log), from, to))
+	require.Equal(t, spoken{Clicks: 2, Runs: 2, Others: 2, Foreign: 1}, spokenIn([]byte(log), from, to))
 }

@@ -7,7 +7,6 @@ import (
 	"testing"
 
 	"github.com/getkin/kin-openapi/openapi3"
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/internal/proof/conformance/vendors"
@@ -25,7 +24,7 @@ func TestAsana(t *testing.T) {
 		targettest.Run(t, h)
 		seen := watch.Seen()
 		for _, op := range []string{"createTask", "getTask", "createBatchRequest", "getTasks", "updateTask", "createStoryForTask", "getProject", "getSectionsForProject", "getCustomFieldSettingsForProject", "getTagsForWorkspace"} {
-			assert.NotZero(t, seen[op], "%s was never used: %v", op, seen)
+			require.NotZero(t, seen[op], "%s was never used: %v", op, seen)
 		}
 	})
 	t.Run("app", func(t *testing.T) {

@@ -7,7 +7,6 @@ import (
 	"testing"
 
 	"github.com/getkin/kin-openapi/openapi3"
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/internal/proof/conformance/vendors"
@@ -94,7 +93,7 @@ func TestAzureDevOpsIsAsPublished(t *testing.T) {
 	seen := watch.Seen()
 	for _, op := range []string{"Work Items_Create", "Work Items_Get Work Item", "Work Items_Get Work Items Batch", "Work Items_Update", "Wiql_Query By Wiql",
 		"Work Item Types_Get", "Work Item Types Field_List", "Work Item Type States_List", "Fields_List", "Recyclebin_Get"} {
-		assert.NotZero(t, seen[op], "%s was never used: %v", op, seen)
+		require.NotZero(t, seen[op], "%s was never used: %v", op, seen)
 	}
 }
 

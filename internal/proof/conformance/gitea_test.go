@@ -5,7 +5,6 @@ import (
 	"testing"
 
 	"github.com/getkin/kin-openapi/openapi3"
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/internal/proof/conformance/vendors"
@@ -37,7 +36,7 @@ func TestGitea(t *testing.T) {
 	harness.Watch = watch.Front
 	targettest.Run(t, harness)
 	for _, op := range []string{"userGetCurrent", "repoGet", "issueListLabels", "issueCreateLabel", "issueListIssues", "issueCreateIssue", "issueGetIssue", "issueEditIssue", "issueCreateComment"} {
-		assert.NotZero(t, watch.Seen()[op], op)
+		require.NotZero(t, watch.Seen()[op], op)
 	}
 }
 
@@ -58,9 +57,9 @@ func TestGiteaFullMapping(t *testing.T) {
 	_, _, err = target.Update(t.Context(), made.ID, draft)
 	require.NoError(t, err)
 	for _, op := range []string{"issueGetMilestonesList", "repoGetAssignees", "orgListLabels", "issueAddLabel"} {
-		assert.NotZero(t, watch.Seen()[op], op)
+		require.NotZero(t, watch.Seen()[op], op)
 	}
-	assert.Equal(t, []string{"olga"}, repo.Issues[0].Assignees)
+	require.Equal(t, []string{"olga"}, repo.Issues[0].Assignees)
 }
 
 func TestGiteaBites(t *testing.T) {
@@ -74,8 +73,8 @@ func TestGiteaBites(t *testing.T) {
 		"another's property": {`{"title":"t"}`, `{"number":1,"node_id":"x"}`, "node_id"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			assert.ErrorContains(t, exchange(t, spec, "POST", path, c.body, 201, c.reply), c.want)
+			require.ErrorContains(t, exchange(t, spec, "POST", path, c.body, 201, c.reply), c.want)
 		})
 	}
-	assert.ErrorContains(t, exchange(t, spec, "GET", path+"?sort=newest", "", 200, "[]"), "sort", "a parameter that is not published")
+	require.ErrorContains(t, exchange(t, spec, "GET", path+"?sort=newest", "", 200, "[]"), "sort", "a parameter that is not published")
 }

@@ -40,8 +40,8 @@ func TestGitHub(t *testing.T) {
 				watch := vendors.NewWatch(githubSpec(t, file))
 				harness.Watch = watch.Front
 				targettest.Run(t, harness)
-				assert.NotZero(t, watch.Seen()["issues/create"])
-				assert.NotZero(t, watch.Seen()["issues/list-for-repo"])
+				require.NotZero(t, watch.Seen()["issues/create"])
+				require.NotZero(t, watch.Seen()["issues/list-for-repo"])
 			})
 		}
 	}
@@ -66,14 +66,14 @@ func TestGitHubFullMapping(t *testing.T) {
 			_, _, err = target.Update(t.Context(), made.ID, draft)
 			require.NoError(t, err)
 			for _, op := range []string{"issues/list-milestones", "issues/check-user-can-be-assigned", "issues/update", "issues/add-labels"} {
-				assert.NotZero(t, watch.Seen()[op], op)
+				require.NotZero(t, watch.Seen()[op], op)
 			}
-			assert.Equal(t, []string{"olga"}, repo.Own()[0].Assignees)
+			require.Equal(t, []string{"olga"}, repo.Own()[0].Assignees)
 			repo.NoNewLabels = true
 			draft.Labels = []string{"another"}
 			_, err = target.Create(t.Context(), draft)
 			require.NoError(t, err)
-			assert.NotZero(t, watch.Seen()["issues/list-labels-for-repo"])
+			require.NotZero(t, watch.Seen()["issues/list-labels-for-repo"])
 		})
 	}
 }
@@ -88,7 +88,7 @@ func TestGitHubBites(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			err := exchange(t, spec, "POST", githubfake.Prefix+"/repos/acme/app/issues", c.body, 201, c.reply)
 			if assert.Error(t, err) {
-				assert.True(t, strings.Contains(err.Error(), c.want), err)
+				require.True(t, strings.Contains(err.Error(), c.want), err)
 			}
 		})
 	}

@@ -7,7 +7,6 @@ import (
 	"testing"
 
 	"github.com/getkin/kin-openapi/openapi3"
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/internal/proof/conformance/vendors"
@@ -48,7 +47,7 @@ func TestGitLab(t *testing.T) {
 	h.Watch = watch.Front
 	targettest.Run(t, h)
 	for _, op := range []string{"postApiV4ProjectsIdIssues", "getApiV4ProjectsIdIssues", "getApiV4ProjectsIdIssuesIssueIid", "putApiV4ProjectsIdIssuesIssueIid"} {
-		assert.NotZero(t, watch.Seen()[op], op)
+		require.NotZero(t, watch.Seen()[op], op)
 	}
 }
 
@@ -66,7 +65,7 @@ func TestGitLabFullMapping(t *testing.T) {
 	require.NoError(t, err)
 	_, _, err = target.Update(t.Context(), made.ID, draft)
 	require.NoError(t, err)
-	assert.Equal(t, 1, watch.Seen()["putApiV4ProjectsIdIssuesIssueIid"])
+	require.Equal(t, 1, watch.Seen()["putApiV4ProjectsIdIssuesIssueIid"])
 }
 
 // Broken on purpose, a create does not pass.
@@ -82,10 +81,10 @@ func TestGitLabSpecBites(t *testing.T) {
 			r := httptest.NewRequest(http.MethodPost, "/gitlab/api/v4/projects/11/issues", strings.NewReader(body))
 			r.Header.Set("Content-Type", "application/json")
 			_, _, err := spec.Request(r, []byte(body))
-			assert.Error(t, err)
+			require.Error(t, err)
 		})
 	}
 	r := httptest.NewRequest(http.MethodGet, "/gitlab/api/v4/projects/11/issues?label=a", nil)
 	_, _, err := spec.Request(r, nil)
-	assert.Error(t, err, "a parameter that GitLab would ignore")
+	require.Error(t, err, "a parameter that GitLab would ignore")
 }

@@ -12,7 +12,6 @@ import (
 	"testing"
 
 	"github.com/getkin/kin-openapi/openapi3"
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/internal/proof/conformance/vendors"
@@ -110,7 +109,7 @@ func TestJiraCloud(t *testing.T) {
 			seen := watch.Seen()
 			for _, op := range []string{"getCurrentUser", "getProject", "getCreateIssueMetaIssueTypes", "getCreateIssueMetaIssueTypeId", "createIssue", "getIssue", "bulkFetchIssues",
 				"searchAndReconsileIssuesUsingJqlPost", "createOrUpdateRemoteIssueLink", "getTransitions", "doTransition", "addComment"} {
-				assert.NotZero(t, seen[op], op)
+				require.NotZero(t, seen[op], op)
 			}
 		})
 	}
@@ -143,7 +142,7 @@ func TestJiraCloudWholeMapping(t *testing.T) {
 	require.NoError(t, err)
 	seen := watch.Seen()
 	for _, op := range []string{"createIssue", "editIssue", "findAssignableUsers"} {
-		assert.NotZero(t, seen[op], op)
+		require.NotZero(t, seen[op], op)
 	}
 }
 
@@ -180,11 +179,11 @@ func TestJiraValidationBites(t *testing.T) {
 			require.NoError(t, err)
 			require.NoError(t, resp.Body.Close())
 			if c.says == "" {
-				assert.Empty(t, watch.Violations())
+				require.Empty(t, watch.Violations())
 				return
 			}
 			require.NotEmpty(t, watch.Violations())
-			assert.ErrorContains(t, watch.Violations()[0], c.says)
+			require.ErrorContains(t, watch.Violations()[0], c.says)
 		})
 	}
 }

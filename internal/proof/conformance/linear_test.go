@@ -7,7 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/internal/proof/conformance/vendors"
@@ -27,7 +26,7 @@ func TestLinear(t *testing.T) {
 	h.Watch = watch.Front
 	targettest.Run(t, h)
 	for _, op := range []string{"Teams", "Team", "TeamExists", "TeamIssues", "Labels", "Issue", "Issues", "IssueStates", "CreateLinkedIssue", "CreateIssue", "UpdateIssue", "CreateComment"} {
-		assert.NotZero(t, watch.Seen()[op], op)
+		require.NotZero(t, watch.Seen()[op], op)
 	}
 }
 
@@ -47,7 +46,7 @@ func TestLinearFullMapping(t *testing.T) {
 	require.NoError(t, err)
 	_, _, err = target.Update(t.Context(), made.ID, draft)
 	require.NoError(t, err)
-	assert.Equal(t, []int{1, 1, 1}, []int{watch.Seen()["User"], watch.Seen()["UpdateIssue"], watch.Seen()["CreateLinkedIssue"]})
+	require.Equal(t, []int{1, 1, 1}, []int{watch.Seen()["User"], watch.Seen()["UpdateIssue"], watch.Seen()["CreateLinkedIssue"]})
 }
 
 // Broken on purpose, a request does not pass.
@@ -68,11 +67,11 @@ func TestLinearSpecBites(t *testing.T) {
 			body, err := json.Marshal(map[string]any{"query": c.document, "operationName": "C", "variables": json.RawMessage(c.variables)})
 			require.NoError(t, err)
 			_, reply, err := spec.Request(httptest.NewRequest(http.MethodPost, "/graphql", nil), body)
-			assert.Equal(t, c.bites, err != nil, "%v", err)
+			require.Equal(t, c.bites, err != nil, "%v", err)
 			if !c.bites {
-				assert.NoError(t, reply(200, nil, []byte(`{"data":{"issueCreate":{"success":true,"issue":{"id":"i"}}}}`)))
-				assert.Error(t, reply(200, nil, []byte(`{"data":{"issueCreate":{"success":"yes","issue":{"id":"i"}}}}`)))
-				assert.Error(t, reply(200, nil, []byte(`{"data":{"issueCreate":{"success":true,"issue":{"identifier":"i"}}}}`)))
+				require.NoError(t, reply(200, nil, []byte(`{"data":{"issueCreate":{"success":true,"issue":{"id":"i"}}}}`)))
+				require.Error(t, reply(200, nil, []byte(`{"data":{"issueCreate":{"success":"yes","issue":{"id":"i"}}}}`)))
+				require.Error(t, reply(200, nil, []byte(`{"data":{"issueCreate":{"success":true,"issue":{"identifier":"i"}}}}`)))
 			}
 		})
 	}

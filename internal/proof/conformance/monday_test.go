@@ -7,7 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/internal/proof/conformance/vendors"
@@ -35,7 +34,7 @@ func TestMonday(t *testing.T) {
 	_, _, err = target.Update(t.Context(), made.ID, targets.Draft{Marker: "pb-first", Title: "Another"})
 	require.NoError(t, err)
 	for _, op := range []string{"Me", "Board", "CreateItem", "FindItems", "Item", "Items", "UpdateItem", "Comment", "Archive"} {
-		assert.NotZero(t, watch.Seen()[op], op)
+		require.NotZero(t, watch.Seen()[op], op)
 	}
 }
 
@@ -57,7 +56,7 @@ func TestMondaySpecBites(t *testing.T) {
 			body, err := json.Marshal(map[string]any{"query": c.document, "variables": json.RawMessage(c.variables)})
 			require.NoError(t, err)
 			_, _, err = spec.Request(httptest.NewRequest(http.MethodPost, "/v2", nil), body)
-			assert.Equal(t, c.bites, err != nil, "%v", err)
+			require.Equal(t, c.bites, err != nil, "%v", err)
 		})
 	}
 }

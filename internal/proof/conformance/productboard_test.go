@@ -53,9 +53,9 @@ func TestIntegrations(t *testing.T) {
 	}
 	in, err := r.pb.GetIntegration(ctx, id)
 	require.NoError(t, err)
-	assert.False(t, in.CreatedAt.IsZero())
+	require.False(t, in.CreatedAt.IsZero())
 	in.CreatedAt = time.Time{}
-	assert.Equal(t, pbapi.Integration{ID: id, Type: "com.example.push", Name: "New name", Label: "Send", Status: pbapi.Enabled}, in)
+	require.Equal(t, pbapi.Integration{ID: id, Type: "com.example.push", Name: "New name", Label: "Send", Status: pbapi.Enabled}, in)
 
 	require.NoError(t, r.pb.DeleteIntegration(ctx, id))
 	_, err = r.pb.GetIntegration(ctx, id)
@@ -84,26 +84,26 @@ func TestConnections(t *testing.T) {
 		}
 		return out
 	}
-	assert.Equal(t, want, byID(collect(t, r.pb.ListConnections(ctx, id))))
-	assert.Len(t, collect(t, r.pb.ListConnections(ctx, id, pbapi.StateError, pbapi.StateConnected)), 4)
-	assert.Equal(t, want, byID(collect(t, r.pb.SearchConnections(ctx, id, pbapi.ConnectionFilter{}))))
+	require.Equal(t, want, byID(collect(t, r.pb.ListConnections(ctx, id))))
+	require.Len(t, collect(t, r.pb.ListConnections(ctx, id, pbapi.StateError, pbapi.StateConnected)), 4)
+	require.Equal(t, want, byID(collect(t, r.pb.SearchConnections(ctx, id, pbapi.ConnectionFilter{}))))
 	found := collect(t, r.pb.SearchConnections(ctx, id, pbapi.ConnectionFilter{
 		States: []pbapi.StateName{pbapi.StateProgress}, EntityIDs: []string{entities[0].ID, entities[1].ID}}))
-	assert.Equal(t, []pbapi.Connection{{EntityID: entities[0].ID, State: states()[0]}}, found)
+	require.Equal(t, []pbapi.Connection{{EntityID: entities[0].ID, State: states()[0]}}, found)
 
 	require.NoError(t, r.pb.DeleteConnection(ctx, id, entities[0].ID))
 	require.NoError(t, r.pb.PutConnection(ctx, id, entities[1].ID, pbapi.ConnectionState{State: pbapi.StateInitial}))
 	for _, e := range entities[:2] {
 		got, err := r.pb.GetConnection(ctx, id, e.ID)
 		require.NoError(t, err)
-		assert.Equal(t, pbapi.ConnectionState{State: pbapi.StateInitial}, got)
+		require.Equal(t, pbapi.ConnectionState{State: pbapi.StateInitial}, got)
 	}
 	// What Productboard adds to an error of its own comes through, and is not
 	// sent back.
 	r.fake.SetState(id, entities[2].ID, pbfake.State{Name: pbfake.StateError, Message: "m", DebugDetail: "d"})
 	got, err := r.pb.GetConnection(ctx, id, entities[2].ID)
 	require.NoError(t, err)
-	assert.Equal(t, "d", got.DebugDetail)
+	require.Equal(t, "d", got.DebugDetail)
 	require.NoError(t, r.pb.PutConnection(ctx, id, entities[2].ID, got))
 	r.sound()
 }
@@ -117,26 +117,26 @@ func TestEntities(t *testing.T) {
 		for _, fields := range [][]string{nil, {"all"}, {pbapi.FieldName, pbapi.FieldDescription}} {
 			got, err := r.pb.GetEntity(ctx, e.ID, fields...)
 			require.NoError(t, err)
-			assert.Equal(t, e.Type, got.Type)
-			assert.Equal(t, e.Name(), got.Name())
-			assert.Equal(t, e.Fields["description"], got.Description())
-			assert.NotEmpty(t, got.Links.HTML)
+			require.Equal(t, e.Type, got.Type)
+			require.Equal(t, e.Name(), got.Name())
+			require.Equal(t, e.Fields["description"], got.Description())
+			require.NotEmpty(t, got.Links.HTML)
 		}
 		parents := 0
 		for _, rel := range collect(t, r.pb.ListRelationships(ctx, e.ID)) {
 			if rel.Type == "parent" {
 				parents++
-				assert.Equal(t, e.Parent, rel.Target.ID)
+				require.Equal(t, e.Parent, rel.Target.ID)
 			}
 		}
-		assert.Equal(t, e.Parent != "", parents == 1)
+		require.Equal(t, e.Parent != "", parents == 1)
 	}
-	assert.GreaterOrEqual(t, len(types), 9)
+	require.GreaterOrEqual(t, len(types), 9)
 	for _, entityType := range pbfake.EntityTypes() {
 		c, err := r.pb.GetConfiguration(ctx, entityType)
 		require.NoError(t, err)
-		assert.Equal(t, entityType, c.Type)
-		assert.Contains(t, c.Fields, "name")
+		require.Equal(t, entityType, c.Type)
+		require.Contains(t, c.Fields, "name")
 	}
 	r.sound()
 }
@@ -181,8 +181,8 @@ func TestFailures(t *testing.T) {
 			ferr := fails(t, put(r.pb), tc.kind, tc.unsure)
 			fails(t, read(r.pb), tc.kind, false)
 			if tc.kind == fault.RateLimited {
-				assert.Equal(t, 3*time.Second, ferr.RetryAfter)
-				assert.NotEmpty(t, ferr.Ref)
+				require.Equal(t, 3*time.Second, ferr.RetryAfter)
+				require.NotEmpty(t, ferr.Ref)
 			}
 			r.fake.ClearFaults()
 			require.NoError(t, put(r.pb))
@@ -198,8 +198,8 @@ func TestFailures(t *testing.T) {
 		r.fake.AddToken(pbfake.Token{Value: "reader", Scopes: []string{"entities:read"}})
 		require.NoError(t, read(r.as("reader")))
 		ferr := fails(t, put(r.as("reader")), fault.Forbidden, false)
-		assert.Contains(t, ferr.Public, "plugin-integrations:write")
-		assert.NotEmpty(t, ferr.Ref)
+		require.Contains(t, ferr.Public, "plugin-integrations:write")
+		require.NotEmpty(t, ferr.Ref)
 		r.fake.AddToken(pbfake.Token{Value: "app", App: "another"})
 		fails(t, put(r.as("app")), fault.NotFound, false)
 	})
@@ -216,15 +216,15 @@ func TestFailures(t *testing.T) {
 		defer r.fake.SetRateLimit(0)
 		_ = read(r.pb)
 		ferr := fails(t, read(r.pb), fault.RateLimited, false)
-		assert.Equal(t, time.Second, ferr.RetryAfter)
-		assert.ErrorContains(t, ferr, "limit 1, remaining 0")
+		require.Equal(t, time.Second, ferr.RetryAfter)
+		require.ErrorContains(t, ferr, "limit 1, remaining 0")
 	})
 	t.Run("refused by Productboard", func(t *testing.T) {
 		in := wanted()
 		in.Action.URL = "https://localhost/"
 		_, err := r.pb.CreateIntegration(ctx, in)
 		ferr := fails(t, err, fault.Invalid, false)
-		assert.Contains(t, ferr.Public, "/data/fields/action/url")
+		require.Contains(t, ferr.Public, "/data/fields/action/url")
 	})
 	r.sound()
 }
@@ -242,11 +242,11 @@ func TestProbe(t *testing.T) {
 			_, err := r.pb.CreateIntegration(t.Context(), in)
 			var ferr *fault.Error
 			require.ErrorAs(t, err, &ferr)
-			assert.Equal(t, fault.Invalid, ferr.Kind)
-			assert.Contains(t, ferr.Public, "action URL")
+			require.Equal(t, fault.Invalid, ferr.Kind)
+			require.Contains(t, ferr.Public, "action URL")
 		})
 	}
-	assert.Equal(t, []int{200, 401}, r.watch.Seen()["pluginIntegrationProbe"])
+	require.Equal(t, []int{200, 401}, r.watch.Seen()["pluginIntegrationProbe"])
 	r.sound()
 }
 
@@ -268,9 +268,9 @@ func TestClicks(t *testing.T) {
 		for i, trigger := range []pbfake.Trigger{pbfake.Push, pbfake.Unlink, pbfake.Dismiss} {
 			answer, err := r.fake.Click(t.Context(), id, entity, trigger, users[i%2])
 			require.NoError(t, err)
-			assert.Empty(t, answer.Failure)
-			assert.Equal(t, 200, answer.Status)
-			assert.Equal(t, string(name), r.fake.State(id, entity).Name)
+			require.Empty(t, answer.Failure)
+			require.Equal(t, 200, answer.Status)
+			require.Equal(t, string(name), r.fake.State(id, entity).Name)
 		}
 	}
 
@@ -291,13 +291,13 @@ func TestClicks(t *testing.T) {
 		prepare()
 		answer, err := r.fake.Click(t.Context(), id, entity, pbfake.Push, users[0])
 		require.NoError(t, err)
-		assert.Equal(t, status, answer.Status)
+		require.Equal(t, status, answer.Status)
 		r.plugin.set(before)
 	}
 	r.press.leadsTo(connections.Record{}, errors.New("redis is away"))
 	answer, err := r.fake.Click(t.Context(), id, entity, pbfake.Push, users[0])
 	require.NoError(t, err)
-	assert.Equal(t, 503, answer.Status)
+	require.Equal(t, 503, answer.Status)
 	r.sound()
 }
 
@@ -321,6 +321,6 @@ func TestNothingIsLeftOut(t *testing.T) {
 	_ = collect(t, r.pb.SearchConnections(ctx, id, pbapi.ConnectionFilter{}))
 	require.NoError(t, r.pb.DeleteConnection(ctx, id, entity))
 	require.NoError(t, r.pb.DeleteIntegration(ctx, id))
-	assert.ElementsMatch(t, r.spec.Operations(), slices.Collect(maps.Keys(r.watch.Seen())))
+	require.ElementsMatch(t, r.spec.Operations(), slices.Collect(maps.Keys(r.watch.Seen())))
 	r.sound()
 }

@@ -6,7 +6,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/internal/proof/conformance/vendors"
@@ -22,7 +21,7 @@ func TestADF(t *testing.T) {
 		t.Helper()
 		d, err := richtext.Parse(html)
 		require.NoError(t, err)
-		assert.NoError(t, validate([]byte(d.ADF())), "of %s", html)
+		require.NoError(t, validate([]byte(d.ADF())), "of %s", html)
 	}
 	files, err := filepath.Glob(filepath.Join("..", "richtext", "testdata", "*.html"))
 	require.NoError(t, err)
@@ -81,6 +80,6 @@ func TestADFSchemaBites(t *testing.T) {
 		"an empty cell":        doc(`{"type":"table","content":[{"type":"tableRow","content":[{"type":"tableCell","content":[]}]}]}`),
 		"a task without id":    doc(`{"type":"taskList","attrs":{"localId":"a"},"content":[{"type":"taskItem","attrs":{"state":"TODO"}}]}`),
 	} {
-		assert.Error(t, validate(wrong), name)
+		require.Error(t, validate(wrong), name)
 	}
 }

@@ -7,7 +7,6 @@ import (
 	"testing"
 
 	"github.com/getkin/kin-openapi/openapi3"
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/internal/proof/conformance/vendors"
@@ -35,7 +34,7 @@ func TestShortcutIsAsPublished(t *testing.T) {
 	targettest.Run(t, h)
 	seen := watch.Seen()
 	for _, op := range []string{"createStory", "getStory", "updateStory", "createStoryComment", "queryStories", "getExternalLinkStories", "listWorkflows", "getCurrentMemberInfo", "listCustomFields"} {
-		assert.NotZero(t, seen[op], "%s was never used: %v", op, seen)
+		require.NotZero(t, seen[op], "%s was never used: %v", op, seen)
 	}
 }
 

@@ -37,12 +37,12 @@ func TestCount(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var f figures
 			f.count(tc.issues, items)
-			assert.Equal(t, tc.duplicates, f.duplicates)
-			assert.Equal(t, tc.missing, f.missing)
+			require.Equal(t, tc.duplicates, f.duplicates)
+			require.Equal(t, tc.missing, f.missing)
 			if tc.wrong == "" {
-				assert.NoError(t, f.wrong.err())
+				require.NoError(t, f.wrong.err())
 			} else {
-				assert.ErrorContains(t, f.wrong.err(), tc.wrong)
+				require.ErrorContains(t, f.wrong.err(), tc.wrong)
 			}
 		})
 	}
@@ -59,15 +59,15 @@ func TestJournal(t *testing.T) {
 
 	var f figures
 	f.journal([]pbfake.Event{event(0, click), event(time.Millisecond, click), event(2*time.Second, shown), event(3*time.Second, shown)}, "i")
-	assert.NoError(t, f.wrong.err())
-	assert.Equal(t, 2, f.clicks)
-	assert.Equal(t, []time.Duration{2 * time.Second}, f.toConnected, "a double click is one push")
+	require.NoError(t, f.wrong.err())
+	require.Equal(t, 2, f.clicks)
+	require.Equal(t, []time.Duration{2 * time.Second}, f.toConnected, "a double click is one push")
 
 	var g figures
 	refused := pbfake.Event{Kind: pbfake.EventRefused, Op: "getEntity", Status: 400}
 	g.journal([]pbfake.Event{event(0, click), event(time.Second, refused)}, "i")
-	assert.ErrorContains(t, g.wrong.err(), "never became connected")
-	assert.ErrorContains(t, g.wrong.err(), "refused getEntity")
+	require.ErrorContains(t, g.wrong.err(), "never became connected")
+	require.ErrorContains(t, g.wrong.err(), "refused getEntity")
 }
 
 func TestCheckLimits(t *testing.T) {
@@ -85,25 +85,25 @@ func TestCheckLimits(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var v verdict
 			checkLimits(&v, "item", tc.state)
-			assert.Equal(t, tc.wrong, v.err() != nil, v.err())
+			require.Equal(t, tc.wrong, v.err() != nil, v.err())
 		})
 	}
 }
 
 func TestPage(t *testing.T) {
 	page := errorsPage{pushes: []row{{"a | b", "`x`", "nobody", "yes"}}, admin: []row{{happens: "c", says: "d"}}}.String()
-	assert.Contains(t, page, "| a \\| b | 'x' | nobody | yes |\n")
-	assert.Empty(t, firstDifference(page, page))
-	assert.Contains(t, firstDifference(page, page+"more"), "seen: more")
-	assert.Equal(t, "dial 127.0.0.1:PORT (ref ...)", steady("dial 127.0.0.1:41234 (ref req-12)"))
+	require.Contains(t, page, "| a \\| b | 'x' | nobody | yes |\n")
+	require.Empty(t, firstDifference(page, page))
+	require.Contains(t, firstDifference(page, page+"more"), "seen: more")
+	require.Equal(t, "dial 127.0.0.1:PORT (ref ...)", steady("dial 127.0.0.1:41234 (ref req-12)"))
 }
 
 func TestLargeDescription(t *testing.T) {
 	e := item(7, true)
 	text, _ := e.Fields["description"].(string)
-	assert.Greater(t, len(text), large)
+	require.Greater(t, len(text), large)
 	for _, part := range []string{"<table>", "<ol>", "<pre>", "<a href", lastWords(7)} {
-		assert.Contains(t, text, part)
+		require.Contains(t, text, part)
 	}
 }
 
@@ -118,7 +118,7 @@ func TestProxy(t *testing.T) {
 	defer server.Close()
 	p, err := newProxy(t.Context(), server.URL, "")
 	require.NoError(t, err)
-	defer func() { assert.NoError(t, p.close()) }()
+	defer func() { require.NoError(t, p.close()) }()
 	send := func(ctx context.Context, method, path, body string) (int, string, error) {
 		req, err := http.NewRequestWithContext(ctx, method, p.url("way")+path, strings.NewReader(body))
 		require.NoError(t, err)
@@ -135,24 +135,24 @@ func TestProxy(t *testing.T) {
 
 	_, text, err := send(t.Context(), http.MethodGet, "/x.json", "")
 	require.NoError(t, err)
-	assert.Equal(t, "right name", text, "passed on")
+	require.Equal(t, "right name", text, "passed on")
 
 	p.on("way", inTurn(creating("mine", 1, answer(http.StatusTooManyRequests, "1")), creating("other", 1, after(cut))))
 	for n, want := range []int{http.StatusTooManyRequests, http.StatusOK} {
 		status, _, err := send(t.Context(), http.MethodPost, "/issues.json", mine)
 		require.NoError(t, err)
-		assert.Equal(t, want, status, "create %d", n)
+		require.Equal(t, want, status, "create %d", n)
 	}
 	before := created
 	_, _, err = send(t.Context(), http.MethodPost, "/issues.json", others)
 	require.Error(t, err)
-	assert.Equal(t, before+1, created, "carried out before the connection was cut")
+	require.Equal(t, before+1, created, "carried out before the connection was cut")
 
 	p.on("way", inTurn(otherKey, renamed("name", "title")))
 	_, text, err = send(t.Context(), http.MethodGet, "/x.json", "")
 	require.NoError(t, err)
-	assert.NotContains(t, text, "right")
-	assert.Contains(t, text, "title")
+	require.NotContains(t, text, "right")
+	require.Contains(t, text, "title")
 
 	p.on("way", silent)
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)

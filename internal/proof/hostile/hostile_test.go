@@ -5,7 +5,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
@@ -22,8 +21,8 @@ func TestInputsAreOfTheirSeed(t *testing.T) {
 				return all.String()
 			}
 			first, again, other := of(1), of(1), of(2)
-			assert.True(t, first == again, "the same seed")
-			assert.False(t, first == other, "another seed")
+			require.True(t, first == again, "the same seed")
+			require.False(t, first == other, "another seed")
 		})
 	}
 	for seed := range uint64(40) {

@@ -10,7 +10,6 @@ import (
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/internal/pbapi/pbfake"
@@ -23,25 +22,25 @@ func TestBoardFromPushToUnlink(t *testing.T) {
 	cell := r.cell(e)
 	p.open(r)
 	p.settled(cell, "initial")
-	assert.Equal(t, "Push", p.text(cell+` [data-action="push"]`))
+	require.Equal(t, "Push", p.text(cell+` [data-action="push"]`))
 	p.push(cell)
 	p.settled(cell, "connected")
-	assert.Equal(t, "In review", p.text(cell+` .label`))
-	assert.Equal(t, "http://127.0.0.1:1/issues/7", read(p, chromedp.AttributeValue(chromedp.CSS(cell+` a`), "href")).Value)
+	require.Equal(t, "In review", p.text(cell+` .label`))
+	require.Equal(t, "http://127.0.0.1:1/issues/7", read(p, chromedp.AttributeValue(chromedp.CSS(cell+` a`), "href")).Value)
 	p.hover(cell + ` a`)
 	p.see(cell + ` .hover`)
-	assert.Equal(t, "PB-7", p.text(cell+` .hover`))
-	assert.Equal(t, "PB-7 Dark mode", p.text(`#tip`))
-	assert.Contains(t, p.text(`#said`), "connected", "the outcome is read out")
-	assert.Equal(t, "1", p.text(`[data-total="connected"] dd`))
+	require.Equal(t, "PB-7", p.text(cell+` .hover`))
+	require.Equal(t, "PB-7 Dark mode", p.text(`#tip`))
+	require.Contains(t, p.text(`#said`), "connected", "the outcome is read out")
+	require.Equal(t, "1", p.text(`[data-total="connected"] dd`))
 
 	p.press(cell + ` [data-action="unlink"]`)
 	p.settled(cell, "initial")
 	p.there(`[data-total="connected"][data-none]`)
-	assert.Equal(t, "initial", r.fake.State(r.integration, e.ID).Name)
+	require.Equal(t, "initial", r.fake.State(r.integration, e.ID).Name)
 	log := p.text(`#log`)
 	for _, want := range []string{"Push clicked", "Answered in", "Connected, “In review”", "Unlink clicked", e.Name()} {
-		assert.Contains(t, log, want)
+		require.Contains(t, log, want)
 	}
 }
 
@@ -59,7 +58,7 @@ func TestBoardShowsErrors(t *testing.T) {
 	p.settled(cell, "error")
 	p.press(warning)
 	p.see(`dialog[open]`)
-	assert.Equal(t, why, p.text(`#error-message`), "as text, not as markup")
+	require.Equal(t, why, p.text(`#error-message`), "as text, not as markup")
 	p.press(`dialog [data-action="dismiss"]`)
 	p.settled(cell, "initial")
 
@@ -90,7 +89,7 @@ func TestBoardSwitchesFaults(t *testing.T) {
 	p.push(cell)
 	p.settled(cell, "error")
 	p.press(cell + ` [data-action="show-error"]`)
-	assert.Contains(t, p.text(`#error-debug pre`), "502")
+	require.Contains(t, p.text(`#error-debug pre`), "502")
 	p.press(`dialog [data-action="dismiss"]`)
 	p.settled(cell, "initial")
 	p.there(`[data-fault="no-plugin"] input:not(:checked)`) // it was for one time: the switch follows
@@ -102,8 +101,8 @@ func TestBoardSwitchesFaults(t *testing.T) {
 	require.NoError(t, err)
 	p.there(`[data-fault="put-lost"] input:checked`)
 	p.see(`#other-faults`)
-	assert.Equal(t, "1", read(p, chromedp.Value(chromedp.CSS(`[data-fault="put-lost"] select`))), "1 in 2")
-	assert.Contains(t, p.text(`#other-faults`), "1 more")
+	require.Equal(t, "1", read(p, chromedp.Value(chromedp.CSS(`[data-fault="put-lost"] select`))), "1 in 2")
+	require.Contains(t, p.text(`#other-faults`), "1 more")
 	p.press(`[data-fault="put-lost"] input`)
 	r.awaitFaults(1)
 }
@@ -118,13 +117,13 @@ func TestBoardTrustsNobodysTexts(t *testing.T) {
 	cell := r.cell(e)
 	p.open(r)
 	p.settled(cell, "connected")
-	assert.Equal(t, evil, p.text(`tr[data-row="`+e.ID+`"] th a`))
-	assert.Equal(t, evil, p.text(cell+` .label`))
+	require.Equal(t, evil, p.text(`tr[data-row="`+e.ID+`"] th a`))
+	require.Equal(t, evil, p.text(cell+` .label`))
 	p.hover(cell + ` a`)
-	assert.Equal(t, evil, p.text(`#tip`))
-	assert.False(t, read(p, chromedp.AttributeValue(chromedp.CSS(cell+` a`), "href")).Exists, "only web addresses become links")
+	require.Equal(t, evil, p.text(`#tip`))
+	require.False(t, read(p, chromedp.AttributeValue(chromedp.CSS(cell+` a`), "href")).Exists, "only web addresses become links")
 	p.press(cell + ` a`)
-	assert.Equal(t, "Board · Push button sandbox", read(p, chromedp.Title()))
+	require.Equal(t, "Board · Push button sandbox", read(p, chromedp.Title()))
 }
 
 func TestBoardComesBack(t *testing.T) {
@@ -154,7 +153,7 @@ func TestBoardClicksTwice(t *testing.T) {
 	p.press(`#twice`)
 	p.push(r.cell(e))
 	p.settled(r.cell(e), "connected")
-	assert.Equal(t, 2, r.fake.ConnectionCalls(r.integration, e.ID)[pbfake.OpClick])
+	require.Equal(t, 2, r.fake.ConnectionCalls(r.integration, e.ID)[pbfake.OpClick])
 }
 
 // A large board: 200 items and three columns, every cell of one written at
@@ -175,7 +174,7 @@ func TestBoardIsQuick(t *testing.T) {
 	}
 	read(p, chromedp.Poll[bool](`document.querySelector('[data-total="error"] dd').textContent === "200"`))
 	t.Logf("600 cells shown %s after navigation; 200 writes shown after %s", loaded.Round(time.Millisecond), time.Since(start).Round(time.Millisecond))
-	assert.Equal(t, 200, read(p, chromedp.Evaluate[int](`document.querySelectorAll('td[data-state="error"] [data-action="show-error"]').length`)))
+	require.Equal(t, 200, read(p, chromedp.Evaluate[int](`document.querySelectorAll('td[data-state="error"] [data-action="show-error"]').length`)))
 }
 
 // TestBoardScreenshot writes a picture for the documentation to the path in

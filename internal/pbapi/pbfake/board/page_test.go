@@ -11,7 +11,6 @@ import (
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
@@ -56,7 +55,7 @@ func newPage(t *testing.T) *page {
 		_ = os.RemoveAll(dir)
 		mu.Lock()
 		defer mu.Unlock()
-		assert.Empty(t, errs, "errors in the page")
+		require.Empty(t, errs, "errors in the page")
 	})
 	require.NoError(t, chromedp.Listen(ctx, func(ev any) {
 		mu.Lock()

@@ -11,7 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/internal/pbapi/pbfake"
@@ -73,14 +72,14 @@ func TestEveryPageIsSealed(t *testing.T) {
 		"/sandbox/nothing": 404, "/sandbox/tracker/issues/99": 404, "/sandbox/detail/x": 404, "/sandbox/detail/UG1FbnRpdHk6eA": 404,
 	} {
 		status, body, h := get(path)
-		assert.Equal(t, want, status, path)
-		assert.Contains(t, h.Get("Content-Security-Policy"), "default-src 'none'", path)
-		assert.NotContains(t, h.Get("Content-Security-Policy"), "unsafe", path)
-		assert.Equal(t, "nosniff", h.Get("X-Content-Type-Options"), path)
+		require.Equal(t, want, status, path)
+		require.Contains(t, h.Get("Content-Security-Policy"), "default-src 'none'", path)
+		require.NotContains(t, h.Get("Content-Security-Policy"), "unsafe", path)
+		require.Equal(t, "nosniff", h.Get("X-Content-Type-Options"), path)
 		if strings.HasPrefix(h.Get("Content-Type"), "text/html") {
-			assert.NotContains(t, body, "style=", path)
-			assert.NotContains(t, body, "onclick=", path)
-			assert.NotRegexp(t, `(src|href)="(https?:)?//[^"]*\.(js|css)`, body, path)
+			require.NotContains(t, body, "style=", path)
+			require.NotContains(t, body, "onclick=", path)
+			require.NotRegexp(t, `(src|href)="(https?:)?//[^"]*\.(js|css)`, body, path)
 		}
 	}
 }
@@ -88,29 +87,29 @@ func TestEveryPageIsSealed(t *testing.T) {
 func TestTrackerPages(t *testing.T) {
 	_, get := serve(t, demoTracker{})
 	_, list, _ := get("/sandbox/tracker")
-	assert.Contains(t, list, `href="/sandbox/tracker/issues/1"`)
-	assert.Contains(t, list, `data-issue="DEMO-2"`)
-	assert.NotContains(t, list, "<script>alert")
+	require.Contains(t, list, `href="/sandbox/tracker/issues/1"`)
+	require.Contains(t, list, `data-issue="DEMO-2"`)
+	require.NotContains(t, list, "<script>alert")
 
 	status, byKey, _ := get("/sandbox/tracker/issues/DEMO-1")
 	require.Equal(t, 200, status)
 	for _, want := range []string{"<h2>Sizes</h2>", "<td>50,000</td>", `type="checkbox"`, `class="language-go"`, "a &lt; b", "<del>old</del>", "<strong>new</strong>",
 		"Reported by Jane Doe", `href="https://example.productboard.com/detail/x"`, `value="In Progress" disabled`} {
-		assert.Contains(t, byKey, want)
+		require.Contains(t, byKey, want)
 	}
 	_, evil, _ := get("/sandbox/tracker/issues/2")
 	for _, never := range []string{"<script>alert", "javascript:", "onclick", "<iframe", "<img src=\"http:", "192.0.2.1", `"><b>`} {
-		assert.NotContains(t, evil, never)
+		require.NotContains(t, evil, never)
 	}
-	assert.Contains(t, evil, "seen")
+	require.Contains(t, evil, "seen")
 }
 
 func TestWithoutATracker(t *testing.T) {
 	_, get := serve(t, nil)
 	_, board, _ := get("/sandbox/")
-	assert.NotContains(t, board, "/sandbox/tracker")
+	require.NotContains(t, board, "/sandbox/tracker")
 	status, _, _ := get("/sandbox/tracker")
-	assert.Equal(t, 404, status)
+	require.Equal(t, 404, status)
 }
 
 func TestMoveAnIssue(t *testing.T) {
@@ -128,16 +127,16 @@ func TestMoveAnIssue(t *testing.T) {
 	able := demoTracker{&moved}
 	const path = "/sandbox/tracker/issues/DEMO-1/status"
 	w := post(able, path, "Done", "same-origin")
-	assert.Equal(t, http.StatusSeeOther, w.Code)
-	assert.Equal(t, "/sandbox/tracker/issues/1", w.Header().Get("Location"))
-	assert.Equal(t, []string{"1 Done"}, moved)
+	require.Equal(t, http.StatusSeeOther, w.Code)
+	require.Equal(t, "/sandbox/tracker/issues/1", w.Header().Get("Location"))
+	require.Equal(t, []string{"1 Done"}, moved)
 
-	assert.Equal(t, 403, post(able, path, "Done", "cross-site").Code)
-	assert.Equal(t, 404, post(able, path, "Nonsense", "same-origin").Code)
-	assert.Equal(t, 404, post(able, "/sandbox/tracker/issues/9/status", "Done", "same-origin").Code)
-	assert.Equal(t, 404, post(silentTracker{}, path, "Done", "same-origin").Code)
-	assert.Equal(t, 409, post(demoTracker{}, path, "Done", "same-origin").Code)
-	assert.Len(t, moved, 1)
+	require.Equal(t, 403, post(able, path, "Done", "cross-site").Code)
+	require.Equal(t, 404, post(able, path, "Nonsense", "same-origin").Code)
+	require.Equal(t, 404, post(able, "/sandbox/tracker/issues/9/status", "Done", "same-origin").Code)
+	require.Equal(t, 404, post(silentTracker{}, path, "Done", "same-origin").Code)
+	require.Equal(t, 409, post(demoTracker{}, path, "Done", "same-origin").Code)
+	require.Len(t, moved, 1)
 }
 
 func TestEntityPage(t *testing.T) {
@@ -152,10 +151,10 @@ func TestEntityPage(t *testing.T) {
 	require.NoError(t, err)
 	_, page, _ := get("/sandbox" + strings.TrimPrefix(fake.PageOf(e.ID), pbfake.DefaultAppURL))
 	for _, want := range []string{"A &lt;b&gt; &amp; C", "<h2>Why</h2>", "@Jane", "api, mobile", "<dd>5</dd>", "2026-01-01 to 2026-01-31", "unknown-field", ">Workspace</a>"} {
-		assert.Contains(t, page, want)
+		require.Contains(t, page, want)
 	}
-	assert.NotContains(t, page, "x()")
-	assert.NotContains(t, page, "urn:pb")
+	require.NotContains(t, page, "x()")
+	require.NotContains(t, page, "urn:pb")
 }
 
 func TestAssetsAreServed(t *testing.T) {
@@ -168,6 +167,6 @@ func TestAssetsAreServed(t *testing.T) {
 	defer func() { _ = resp.Body.Close() }()
 	body, err := io.ReadAll(resp.Body)
 	require.NoError(t, err)
-	assert.Contains(t, resp.Header.Get("Content-Type"), "javascript")
-	assert.Contains(t, string(body), "import")
+	require.Contains(t, resp.Header.Get("Content-Type"), "javascript")
+	require.Contains(t, string(body), "import")
 }

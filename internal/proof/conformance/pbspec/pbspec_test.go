@@ -181,7 +181,7 @@ func sound() map[string]exchange {
 func TestSoundExchangesPass(t *testing.T) {
 	spec := load(t)
 	for name, ex := range sound() {
-		assert.Empty(t, ex.violations(t, spec), name)
+		require.Empty(t, ex.violations(t, spec), name)
 	}
 }
 
@@ -283,7 +283,7 @@ func TestTheValidationBites(t *testing.T) {
 			}
 			found := ex.violations(t, spec)
 			if assert.Len(t, found, 1) {
-				assert.Contains(t, found[0].Error(), tc.side)
+				require.Contains(t, found[0].Error(), tc.side)
 			}
 		})
 	}
@@ -303,9 +303,9 @@ func TestWatchChangesNothing(t *testing.T) {
 	r := httptest.NewRequest("PATCH", "/v2/plugin-integrations/"+integrationID, strings.NewReader(`{"data":{}}`))
 	rec := httptest.NewRecorder()
 	h.ServeHTTP(rec, r)
-	assert.Equal(t, 418, rec.Code)
-	assert.Equal(t, "tea", rec.Body.String())
-	assert.Equal(t, "3", rec.Header().Get("X-RateLimit-Remaining"))
-	assert.Equal(t, map[string][]int{"updatePluginIntegration": {418}}, watch.Seen())
-	assert.Len(t, watch.Violations(), 2)
+	require.Equal(t, 418, rec.Code)
+	require.Equal(t, "tea", rec.Body.String())
+	require.Equal(t, "3", rec.Header().Get("X-RateLimit-Remaining"))
+	require.Equal(t, map[string][]int{"updatePluginIntegration": {418}}, watch.Seen())
+	require.Len(t, watch.Violations(), 2)
 }

@@ -62,11 +62,11 @@ func exchange(t *testing.T, spec vendors.Spec, method, path, body string, status
 	req.Header.Set("Content-Type", "application/json")
 	resp, err := http.DefaultClient.Do(req)
 	require.NoError(t, err)
-	defer func() { assert.NoError(t, resp.Body.Close()) }()
+	defer func() { require.NoError(t, resp.Body.Close()) }()
 	got, err := io.ReadAll(resp.Body)
 	require.NoError(t, err)
-	assert.Equal(t, status, resp.StatusCode)
-	assert.Equal(t, reply, string(got))
+	require.Equal(t, status, resp.StatusCode)
+	require.Equal(t, reply, string(got))
 	return watch.Violations()
 }
 
@@ -113,9 +113,9 @@ func TestGraphQLBites(t *testing.T) {
 func check(t *testing.T, found []error, want string) {
 	t.Helper()
 	if want == "" {
-		assert.Empty(t, found)
+		require.Empty(t, found)
 		return
 	}
 	require.NotEmpty(t, found)
-	assert.ErrorContains(t, found[0], want)
+	require.ErrorContains(t, found[0], want)
 }

@@ -10,7 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
@@ -23,7 +22,7 @@ func newStage(t *testing.T, script string) *Stage {
 	require.NoError(t, err)
 	t.Cleanup(func() {
 		require.NoError(t, s.Close(false))
-		assert.NoDirExists(t, s.Dir())
+		require.NoDirExists(t, s.Dir())
 	})
 	return s
 }
@@ -34,11 +33,11 @@ echo '{"msg":"ready","listen":"127.0.0.1:1","ops":"127.0.0.1:2"}'
 exec sleep 60`)
 	p, err := s.Plugin(t.Context(), RoleAPI, "api", nil)
 	require.NoError(t, err)
-	assert.Equal(t, "127.0.0.1:1", p.Listen)
-	assert.Equal(t, "127.0.0.1:2", p.Ops)
+	require.Equal(t, "127.0.0.1:1", p.Listen)
+	require.Equal(t, "127.0.0.1:2", p.Ops)
 	var tails strings.Builder
 	s.WriteTails(&tails, 5)
-	assert.Contains(t, tails.String(), "starting")
+	require.Contains(t, tails.String(), "starting")
 	require.NoError(t, p.Stop(10*time.Second))
 	<-p.Exited()
 	require.NoError(t, p.Stop(time.Second), "stopping twice does no harm")
@@ -65,14 +64,14 @@ func TestTool(t *testing.T) {
 	s := newStage(t, `echo "$1 [$PLUGIN_LISTEN] $PLUGIN_CONCURRENCY $MORE"; echo sorry >&2; exit 3`)
 	got, err := s.Tool(t.Context(), map[string]string{"MORE": "m"}, "apply")
 	require.NoError(t, err)
-	assert.Equal(t, Result{Code: 3, Stdout: "apply [] 3 m\n", Stderr: "sorry\n"}, got)
+	require.Equal(t, Result{Code: 3, Stdout: "apply [] 3 m\n", Stderr: "sorry\n"}, got)
 }
 
 func TestMetrics(t *testing.T) {
 	m, err := readMetrics(strings.NewReader("# HELP x y\nx 1\nx{a=\"1\",b=\"2 3\"} 2\nx{a=\"2\"} 4\nxy 8\n"))
 	require.NoError(t, err)
-	assert.InDelta(t, 7, m.Sum("x"), 0)
-	assert.InDelta(t, 2, m.Sum("x", `a="1"`, `b="2 3"`), 0)
+	require.InDelta(t, 7, m.Sum("x"), 0)
+	require.InDelta(t, 2, m.Sum("x", `a="1"`, `b="2 3"`), 0)
 	_, err = readMetrics(strings.NewReader("x one\n"))
 	require.Error(t, err)
 }
@@ -88,10 +87,10 @@ func TestEdge(t *testing.T) {
 	if got.Code == 127 {
 		t.Skip("no curl on the PATH")
 	}
-	assert.Equal(t, "/actions/x", got.Stdout, got.Stderr)
+	require.Equal(t, "/actions/x", got.Stdout, got.Stderr)
 	got, err = s.Tool(t.Context(), e.Settings(), "https://elsewhere.example/")
 	require.NoError(t, err)
-	assert.NotZero(t, got.Code, "it reaches nothing else")
+	require.NotZero(t, got.Code, "it reaches nothing else")
 }
 
 func TestOneRunUsesAFolder(t *testing.T) {
