@@ -138,6 +138,7 @@ func TestPushesThroughAServerReadLikeOnRedis(t *testing.T) {
 }
 
 func pushesCommands(t *testing.T, w *pushWorld) {
+	t.Helper()
 	first, second, third := w.fails("acme", "e-1", "unavailable"), w.fails("acme", "e-2", "unauthorized"), w.fails("beta", "e-3", "unavailable")
 	say := w.say
 	for _, c := range []struct {

@@ -25,8 +25,8 @@ var update = flag.Bool("update", false, "write the golden files")
 const documentFile = "../../docs/openapi.json"
 
 // adminApp is a whole App with the admin API on, and its HS256 key.
-func adminApp(t testing.TB, more ...string) (*App, auth.SharedKey) {
-	t.Helper()
+func adminApp(tb testing.TB, more ...string) (*App, auth.SharedKey) {
+	tb.Helper()
 	key := strings.Repeat("s", auth.MinSharedKey)
 	env := map[string]string{
 		"PLUGIN_ENCRYPTION_KEYS": "k1:" + base64.StdEncoding.EncodeToString([]byte(strings.Repeat("k", secret.KeySize))),
@@ -38,14 +38,14 @@ func adminApp(t testing.TB, more ...string) (*App, auth.SharedKey) {
 		env[more[i]] = more[i+1]
 	}
 	cfg, err := config.Load(config.Sources{Lookup: func(name string) (string, bool) { v, ok := env[name]; return v, ok }})
-	require.NoError(t, err)
-	rdb, ok := redistest.Mini(t).Client.(*redis.Client)
-	require.True(t, ok)
+	require.NoError(tb, err)
+	rdb, ok := redistest.Mini(tb).Client.(*redis.Client)
+	require.True(tb, ok)
 	a, err := New(cfg, rdb, slog.New(slog.DiscardHandler), "test")
-	require.NoError(t, err)
-	t.Cleanup(a.Close)
+	require.NoError(tb, err)
+	tb.Cleanup(a.Close)
 	shared, err := auth.NewSharedKey(secret.New(key))
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	return a, shared
 }
 

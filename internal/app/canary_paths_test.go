@@ -94,6 +94,7 @@ type canaryRig struct {
 }
 
 func newCanaryRig(t *testing.T) *canaryRig {
+	t.Helper()
 	r := &canaryRig{t: t, c: &canaries{forms: map[string]string{}}, out: &sink{}}
 	r.mini = miniredis.NewMiniRedis()
 	redisPassword := r.c.plant("Redis password")

@@ -50,9 +50,10 @@ func (c *canaries) plant(name string) string {
 }
 
 // plantKey makes a private key in PEM; each of its lines is as secret.
-func (c *canaries) plantKey(t testing.TB, name string) string {
+func (c *canaries) plantKey(tb testing.TB, name string) string {
+	tb.Helper()
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	text := string(pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)}))
 	for line := range strings.Lines(text) {
 		if line = strings.TrimSpace(line); len(line) == 64 && !strings.HasPrefix(line, "MII") {
@@ -143,11 +144,11 @@ func (s *sink) logger() *slog.Logger {
 }
 
 // dump gives everything that a Redis holds, keys and values.
-func dump(t testing.TB, rdb redis.UniversalClient) string {
-	t.Helper()
+func dump(tb testing.TB, rdb redis.UniversalClient) string {
+	tb.Helper()
 	ctx := context.Background()
 	keys, err := rdb.Keys(ctx, "*").Result()
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	var out strings.Builder
 	for _, key := range keys {
 		var value any
@@ -167,7 +168,7 @@ func dump(t testing.TB, rdb redis.UniversalClient) string {
 			value = rdb.XRange(ctx, key, "-", "+").Val()
 		case "none": // expired meanwhile
 		default:
-			require.Fail(t, "a kind of value that the dump does not know", "%s: %s", key, kind)
+			require.Fail(tb, "a kind of value that the dump does not know", "%s: %s", key, kind)
 		}
 		fmt.Fprintln(&out, key, value)
 	}

@@ -109,6 +109,7 @@ func startWhole(t *testing.T, items int, store config.Config) *whole {
 
 // click pushes an item's button and tells whether the click was taken.
 func (w *whole) click(t *testing.T, item string) bool {
+	t.Helper()
 	answer, err := w.box.Productboard.Click(context.Background(), w.integration, item, pbfake.Push, pbfake.User{Name: "Ada"})
 	require.NoError(t, err)
 	return answer.Status == http.StatusOK && answer.Failure == ""
@@ -252,6 +253,7 @@ func TestWhatAFailoverLoses(t *testing.T) {
 }
 
 func (c failover) run(t *testing.T) {
+	t.Helper()
 	watched := redistest.Watch(t, c.args...)
 	rdb, err := OpenRedis(config.Config{RedisURL: secret.New(watched.URL)})
 	require.NoError(t, err)

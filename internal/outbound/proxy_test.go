@@ -31,6 +31,7 @@ type connectProxy struct {
 }
 
 func newConnectProxy(t *testing.T, to string, config *tls.Config) *connectProxy {
+	t.Helper()
 	ln, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	if config != nil {
@@ -89,6 +90,7 @@ func (p *connectProxy) seen() []*http.Request {
 }
 
 func parseProxy(t *testing.T, url string) *Proxy {
+	t.Helper()
 	p, err := ParseProxy(secret.New(url))
 	require.NoError(t, err)
 	return p

@@ -31,16 +31,17 @@ type authority struct {
 	cert *x509.Certificate
 }
 
-func newAuthority(t testing.TB, name string) *authority {
+func newAuthority(tb testing.TB, name string) *authority {
+	tb.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	tmpl := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name}, NotBefore: time.Now().Add(-time.Hour),
 		NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign}
 	der, err := x509.CreateCertificate(rand.Reader, tmpl, tmpl, key.Public(), key)
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	cert, err := x509.ParseCertificate(der)
-	require.NoError(t, err)
-	return &authority{t: t, key: key, cert: cert}
+	require.NoError(tb, err)
+	return &authority{t: tb, key: key, cert: cert}
 }
 
 func (a *authority) roots() *x509.CertPool {
@@ -86,8 +87,9 @@ type rig struct {
 
 const public = "93.184.216.34"
 
-func newRig(t testing.TB, handler http.HandlerFunc, beforeStart ...func(*rig)) *rig {
-	r := &rig{authority: newAuthority(t, "the rig's"), names: map[string][]string{"public.example": {public}}, changes: map[string][]string{}}
+func newRig(tb testing.TB, handler http.HandlerFunc, beforeStart ...func(*rig)) *rig {
+	tb.Helper()
+	r := &rig{authority: newAuthority(tb, "the rig's"), names: map[string][]string{"public.example": {public}}, changes: map[string][]string{}}
 	noted := http.HandlerFunc(func(rw http.ResponseWriter, req *http.Request) {
 		r.mu.Lock()
 		r.requests = append(r.requests, req)
@@ -107,8 +109,8 @@ func newRig(t testing.TB, handler http.HandlerFunc, beforeStart ...func(*rig)) *
 	}
 	r.secure.StartTLS()
 	r.plain.Start()
-	t.Cleanup(r.secure.Close)
-	t.Cleanup(r.plain.Close)
+	tb.Cleanup(r.secure.Close)
+	tb.Cleanup(r.plain.Close)
 	return r
 }
 
@@ -136,13 +138,14 @@ func (r *rig) LookupNetIP(_ context.Context, _, host string) ([]netip.Addr, erro
 
 // client makes a Client whose sockets all lead to the rig's servers; the
 // guard's last word is asked as a real socket asks it.
-func (r *rig) client(t testing.TB, opts Options) *Client {
+func (r *rig) client(tb testing.TB, opts Options) *Client {
+	tb.Helper()
 	opts.Resolver = r
 	if opts.TLS == nil {
 		opts.TLS = &tls.Config{RootCAs: r.roots(), MinVersion: tls.VersionTLS12}
 	}
 	c := New(opts)
-	t.Cleanup(c.Close)
+	tb.Cleanup(c.Close)
 	d := c.pool.dialer
 	d.direct = func(ctx context.Context, network, address string) (net.Conn, error) {
 		r.mu.Lock()

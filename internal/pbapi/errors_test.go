@@ -214,6 +214,7 @@ func TestBlockedAddress(t *testing.T) {
 
 // hang starts a Productboard that reports a request and never answers it.
 func hang(t *testing.T) (base string, began <-chan struct{}) {
+	t.Helper()
 	seen, stop := make(chan struct{}, 1), make(chan struct{})
 	base = serve(t, func(http.ResponseWriter, *http.Request) {
 		seen <- struct{}{}

@@ -18,6 +18,7 @@ import (
 // pages serves n pages of one connection each. Every links.next points at a
 // host that must never be called.
 func pages(t *testing.T, n int) http.HandlerFunc {
+	t.Helper()
 	return func(w http.ResponseWriter, r *http.Request) {
 		at := 0
 		if c := r.URL.Query().Get("pageCursor"); c != "" {

@@ -58,6 +58,7 @@ func reply(w http.ResponseWriter, status int, body string) {
 
 // notSent fails the test if anything is sent.
 func notSent(t *testing.T) http.HandlerFunc {
+	t.Helper()
 	return func(_ http.ResponseWriter, r *http.Request) { t.Errorf("sent: %s %s", r.Method, r.URL) }
 }
 

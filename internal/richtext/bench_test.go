@@ -8,8 +8,9 @@ import (
 )
 
 // large is a document of about 512 kB made of the corpus' typical one.
-func large(t testing.TB) string {
-	one := corpus(t)["typical"]
+func large(tb testing.TB) string {
+	tb.Helper()
+	one := corpus(tb)["typical"]
 	return strings.Repeat(one, 512<<10/len(one))
 }
 
@@ -22,6 +23,7 @@ func BenchmarkParse(b *testing.B) {
 }
 
 func benchmarkRender(b *testing.B, render func(Doc) string) {
+	b.Helper()
 	src := large(b)
 	d := parse(b, src)
 	b.SetBytes(int64(len(src)))

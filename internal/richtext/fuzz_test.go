@@ -13,6 +13,7 @@ import (
 )
 
 func seed(f *testing.F) {
+	f.Helper()
 	for _, src := range corpus(f) {
 		f.Add(src)
 	}

@@ -15,24 +15,24 @@ import (
 var update = flag.Bool("update", false, "write the golden files anew")
 
 // corpus reads every document in testdata, by name.
-func corpus(t testing.TB) map[string]string {
-	t.Helper()
+func corpus(tb testing.TB) map[string]string {
+	tb.Helper()
 	files, err := filepath.Glob("testdata/*.html")
-	require.NoError(t, err)
-	require.GreaterOrEqual(t, len(files), 40)
+	require.NoError(tb, err)
+	require.GreaterOrEqual(tb, len(files), 40)
 	docs := make(map[string]string, len(files))
 	for _, f := range files {
 		b, err := os.ReadFile(f)
-		require.NoError(t, err)
+		require.NoError(tb, err)
 		docs[strings.TrimSuffix(filepath.Base(f), ".html")] = string(b)
 	}
 	return docs
 }
 
-func parse(t testing.TB, src string) Doc {
-	t.Helper()
+func parse(tb testing.TB, src string) Doc {
+	tb.Helper()
 	d, err := Parse(src)
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	return d
 }
 

@@ -83,6 +83,7 @@ func TestRedmineCommonMark(t *testing.T) {
 type redmineServer struct{ url, key string }
 
 func redmine(t *testing.T, format string) redmineServer {
+	t.Helper()
 	r := redmineServer{os.Getenv("REDMINE_URL"), os.Getenv("REDMINE_API_KEY")}              //nolint:forbidigo // a test's own switch
 	if is := os.Getenv("REDMINE_TEXT_FORMAT"); r.url == "" || r.key == "" || is != format { //nolint:forbidigo // the same
 		t.Skipf("no Redmine to ask that formats %s: REDMINE_URL and REDMINE_API_KEY name none, or REDMINE_TEXT_FORMAT is %q (make redmine)", format, is)

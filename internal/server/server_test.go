@@ -71,8 +71,8 @@ func front(c clicks) http.Handler {
 	return New(Routes{Probe: probe.Handler(integrations{}), Action: receiver.Handler()}, log)
 }
 
-func call(t testing.TB, h http.Handler, method, target, auth, body string) *httptest.ResponseRecorder {
-	t.Helper()
+func call(tb testing.TB, h http.Handler, method, target, auth, body string) *httptest.ResponseRecorder {
+	tb.Helper()
 	req := httptest.NewRequestWithContext(context.Background(), method, target, strings.NewReader(body))
 	req.Header.Set("Authorization", auth)
 	req.Header.Set("Content-Type", "application/json")

@@ -42,8 +42,8 @@ func (l Limit) Bytes(input int) uint64 {
 // The input's length is in bytes. Every goroutine of the process counts: call it
 // while no other test runs. The race detector allocates on its own, so under
 // it f runs unmeasured.
-func Memory(t testing.TB, input int, l Limit, f func()) {
-	t.Helper()
+func Memory(tb testing.TB, input int, l Limit, f func()) {
+	tb.Helper()
 	if underRace {
 		f()
 		return
@@ -53,7 +53,7 @@ func Memory(t testing.TB, input int, l Limit, f func()) {
 	f()
 	runtime.ReadMemStats(&after)
 	if got, most := after.TotalAlloc-before.TotalAlloc, l.Bytes(input); got > most {
-		t.Errorf("%d bytes allocated for an input of %d bytes: at most %d, %d times (%d + %d per byte)", got, input, most, slack, l.Base, l.PerByte)
+		tb.Errorf("%d bytes allocated for an input of %d bytes: at most %d, %d times (%d + %d per byte)", got, input, most, slack, l.Base, l.PerByte)
 	}
 }
 

@@ -20,15 +20,15 @@ type Link struct {
 	group  sync.WaitGroup
 }
 
-func newLink(t testing.TB, target string) *Link {
-	t.Helper()
+func newLink(tb testing.TB, target string) *Link {
+	tb.Helper()
 	ln, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:0")
 	if err != nil {
-		t.Fatalf("redistest: %v", err)
+		tb.Fatalf("redistest: %v", err)
 	}
 	l := &Link{ln: ln, target: target, turned: make(chan struct{}), conns: map[net.Conn]struct{}{}}
 	l.group.Go(l.accept)
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		_ = ln.Close()
 		l.Cut()
 		l.group.Wait()

@@ -40,19 +40,19 @@ func (e Env) Advance(d time.Duration) { e.advance(d) }
 
 // Freeze stops the server's time and returns it. A test with a clock of its own
 // begins there; otherwise the two would be a millisecond apart now and then.
-func (e Env) Freeze(t testing.TB) time.Time {
-	t.Helper()
+func (e Env) Freeze(tb testing.TB) time.Time {
+	tb.Helper()
 	e.Advance(0)
 	now, err := e.Client.Time(context.Background()).Result()
 	if err != nil {
-		t.Fatalf("redistest: %v", err)
+		tb.Fatalf("redistest: %v", err)
 	}
 	return now
 }
 
 // Keys lists the keys that match a pattern, of every node, in order.
-func (e Env) Keys(t testing.TB, pattern string) []string {
-	t.Helper()
+func (e Env) Keys(tb testing.TB, pattern string) []string {
+	tb.Helper()
 	var mu sync.Mutex
 	var all []string
 	list := func(ctx context.Context, c redis.Cmdable) error {
@@ -70,21 +70,21 @@ func (e Env) Keys(t testing.TB, pattern string) []string {
 		err = list(ctx, e.Client)
 	}
 	if err != nil {
-		t.Fatalf("redistest: %v", err)
+		tb.Fatalf("redistest: %v", err)
 	}
 	slices.Sort(all)
 	return all
 }
 
 // Open makes another client of the same Redis, closed when the test ends.
-func (e Env) Open(t testing.TB) redis.UniversalClient {
-	t.Helper()
+func (e Env) Open(tb testing.TB) redis.UniversalClient {
+	tb.Helper()
 	if cluster, ok := e.Client.(*redis.ClusterClient); ok {
 		c := redis.NewClusterClient(&redis.ClusterOptions{Addrs: cluster.Options().Addrs})
-		t.Cleanup(func() { _ = c.Close() })
+		tb.Cleanup(func() { _ = c.Close() })
 		return c
 	}
-	return client(t, e.URL)
+	return client(tb, e.URL)
 }
 
 // Each runs f as a sub-test on miniredis, and as another one on a real
@@ -102,12 +102,12 @@ func Each(t *testing.T, f func(t *testing.T, env Env)) {
 }
 
 // Mini starts an embedded Redis that ends with the test.
-func Mini(t testing.TB) Env {
-	t.Helper()
-	mini := miniredis.RunT(t)
+func Mini(tb testing.TB) Env {
+	tb.Helper()
+	mini := miniredis.RunT(tb)
 	var now time.Time
 	return Env{
-		Client: client(t, "redis://"+mini.Addr()),
+		Client: client(tb, "redis://"+mini.Addr()),
 		URL:    "redis://" + mini.Addr(),
 		Mini:   mini,
 		advance: func(d time.Duration) {
@@ -124,23 +124,23 @@ func Mini(t testing.TB) Env {
 // Real starts a redis-server that ends with the test, listening on a Unix
 // socket alone and writing an append-only file (everysec). It skips the test
 // where no redis-server is on the PATH.
-func Real(t testing.TB) Env {
-	t.Helper()
-	dir := shortDir(t)
+func Real(tb testing.TB) Env {
+	tb.Helper()
+	dir := shortDir(tb)
 	socket := filepath.Join(dir, "redis.sock")
-	s := start(t, dir, "--port", "0", "--unixsocket", socket)
-	env := Env{Client: client(t, "unix://"+socket), URL: "unix://" + socket}
-	env.advance = func(time.Duration) { t.Skip("a real server's time cannot be moved") }
-	s.awaitReady(t, env.Client)
-	t.Logf("running on %s (append-only file)", s.cmd.Path)
+	s := start(tb, dir, "--port", "0", "--unixsocket", socket)
+	env := Env{Client: client(tb, "unix://"+socket), URL: "unix://" + socket}
+	env.advance = func(time.Duration) { tb.Skip("a real server's time cannot be moved") }
+	s.awaitReady(tb, env.Client)
+	tb.Logf("running on %s (append-only file)", s.cmd.Path)
 	return env
 }
 
-func client(t testing.TB, url string) redis.UniversalClient {
-	t.Helper()
+func client(tb testing.TB, url string) redis.UniversalClient {
+	tb.Helper()
 	opts, err := redis.ParseURL(url)
 	if err != nil {
-		t.Fatalf("redistest: %v", err)
+		tb.Fatalf("redistest: %v", err)
 	}
 	opts.ContextTimeoutEnabled = true
 	opts.MaxRetries = -1
@@ -149,6 +149,6 @@ func client(t testing.TB, url string) redis.UniversalClient {
 	// contexts and by the product's own clients.
 	opts.ReadTimeout, opts.WriteTimeout = 30*time.Second, 30*time.Second
 	c := redis.NewClient(opts)
-	t.Cleanup(func() { _ = c.Close() })
+	tb.Cleanup(func() { _ = c.Close() })
 	return c
 }

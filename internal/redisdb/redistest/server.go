@@ -35,24 +35,24 @@ type Server struct {
 // Start starts a redis-server on a free port of loopback, with an append-only
 // file, which ends with the test. It skips the test where no redis-server is on
 // the PATH.
-func Start(t testing.TB, args ...string) *Server {
-	t.Helper()
-	port := freePort(t)
-	s := start(t, shortDir(t), append([]string{"--port", port, "--bind", "127.0.0.1"}, args...)...)
+func Start(tb testing.TB, args ...string) *Server {
+	tb.Helper()
+	port := freePort(tb)
+	s := start(tb, shortDir(tb), append([]string{"--port", port, "--bind", "127.0.0.1"}, args...)...)
 	s.Addr = net.JoinHostPort("127.0.0.1", port)
-	s.awaitReady(t, client(t, "redis://"+s.Addr))
+	s.awaitReady(tb, client(tb, "redis://"+s.Addr))
 	return s
 }
 
 // StartTLS starts a redis-server as Start does, reached by TLS alone. Clients
 // need no certificate of their own.
-func StartTLS(t testing.TB, cert, key string) *Server {
-	t.Helper()
-	port := freePort(t)
-	s := start(t, shortDir(t), "--port", "0", "--tls-port", port, "--bind", "127.0.0.1",
+func StartTLS(tb testing.TB, cert, key string) *Server {
+	tb.Helper()
+	port := freePort(tb)
+	s := start(tb, shortDir(tb), "--port", "0", "--tls-port", port, "--bind", "127.0.0.1",
 		"--tls-cert-file", cert, "--tls-key-file", key, "--tls-ca-cert-file", cert, "--tls-auth-clients", "no")
 	s.Addr = net.JoinHostPort("127.0.0.1", port)
-	s.await(t, startLimit, "it does not listen", func(ctx context.Context) bool {
+	s.await(tb, startLimit, "it does not listen", func(ctx context.Context) bool {
 		conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", s.Addr)
 		if err == nil {
 			_ = conn.Close()
@@ -63,28 +63,28 @@ func StartTLS(t testing.TB, cert, key string) *Server {
 }
 
 // start starts a redis-server with its files in dir, and does not wait for it.
-func start(t testing.TB, dir string, args ...string) *Server {
-	t.Helper()
-	s := run(t, dir, append(args, "--dir", dir, "--appendonly", "yes", "--appendfsync", "everysec", "--save", "",
+func start(tb testing.TB, dir string, args ...string) *Server {
+	tb.Helper()
+	s := run(tb, dir, append(args, "--dir", dir, "--appendonly", "yes", "--appendfsync", "everysec", "--save", "",
 		"--maxmemory-policy", "noeviction")...)
 	return s
 }
 
 // run runs redis-server with these arguments.
-func run(t testing.TB, dir string, args ...string) *Server {
-	t.Helper()
+func run(tb testing.TB, dir string, args ...string) *Server {
+	tb.Helper()
 	binary, err := exec.LookPath("redis-server")
 	if err != nil {
-		t.Skip("no redis-server on the PATH: only what runs on miniredis was tested")
+		tb.Skip("no redis-server on the PATH: only what runs on miniredis was tested")
 	}
 	s := &Server{exited: make(chan struct{}), log: filepath.Join(dir, "redis.log")}
 	// Cleanup ends it: t.Context would kill it before the test's own cleanups.
 	s.cmd = exec.CommandContext(context.Background(), binary, append(args, "--logfile", s.log)...) //nolint:gosec // a redis-server of the PATH with our own folder
 	if err := s.cmd.Start(); err != nil {
-		t.Fatalf("redistest: %v", err)
+		tb.Fatalf("redistest: %v", err)
 	}
 	go func() { defer close(s.exited); _ = s.cmd.Wait() }()
-	t.Cleanup(s.stop)
+	tb.Cleanup(s.stop)
 	return s
 }
 
@@ -103,14 +103,14 @@ func (s *Server) stop() {
 	}
 }
 
-func (s *Server) awaitReady(t testing.TB, c redis.UniversalClient) {
-	t.Helper()
-	s.await(t, startLimit, "it does not answer", func(ctx context.Context) bool { return c.Ping(ctx).Err() == nil })
+func (s *Server) awaitReady(tb testing.TB, c redis.UniversalClient) {
+	tb.Helper()
+	s.await(tb, startLimit, "it does not answer", func(ctx context.Context) bool { return c.Ping(ctx).Err() == nil })
 }
 
 // await polls until so returns true, because servers give no other signal.
-func (s *Server) await(t testing.TB, limit time.Duration, otherwise string, so func(ctx context.Context) bool) {
-	t.Helper()
+func (s *Server) await(tb testing.TB, limit time.Duration, otherwise string, so func(ctx context.Context) bool) {
+	tb.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
 	tick := time.NewTicker(pollEvery)
@@ -123,28 +123,28 @@ func (s *Server) await(t testing.TB, limit time.Duration, otherwise string, so f
 		case <-ctx.Done():
 		}
 		text, _ := os.ReadFile(s.log)
-		t.Fatalf("redistest: redis-server: %s:\n%s", otherwise, text)
+		tb.Fatalf("redistest: redis-server: %s:\n%s", otherwise, text)
 	}
 }
 
 // shortDir is a folder for a server: a socket's path may have no more than
 // about 100 bytes, and t.TempDir's is longer.
-func shortDir(t testing.TB) string {
-	t.Helper()
+func shortDir(tb testing.TB) string {
+	tb.Helper()
 	dir, err := os.MkdirTemp("", "redistest")
 	if err != nil {
-		t.Fatalf("redistest: %v", err)
+		tb.Fatalf("redistest: %v", err)
 	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	tb.Cleanup(func() { _ = os.RemoveAll(dir) })
 	return dir
 }
 
 // freePort is a port that was free a moment ago.
-func freePort(t testing.TB) string {
-	t.Helper()
+func freePort(tb testing.TB) string {
+	tb.Helper()
 	ln, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:0")
 	if err != nil {
-		t.Fatalf("redistest: %v", err)
+		tb.Fatalf("redistest: %v", err)
 	}
 	defer func() { _ = ln.Close() }()
 	return strconv.Itoa(ln.Addr().(*net.TCPAddr).Port)

@@ -20,22 +20,22 @@ const (
 
 // Cluster starts a Redis Cluster of three masters on loopback, which ends
 // with the test. It skips the test where no redis-server is on the PATH.
-func Cluster(t testing.TB) Env {
-	t.Helper()
+func Cluster(tb testing.TB) Env {
+	tb.Helper()
 	servers := make([]*Server, nodes)
 	clients := make([]redis.UniversalClient, nodes)
 	buses, addrs := make([]string, nodes), make([]string, nodes)
 	for i := range servers {
-		buses[i] = freePort(t)
-		servers[i] = Start(t, "--cluster-enabled", "yes", "--cluster-node-timeout", "5000", "--cluster-port", buses[i])
+		buses[i] = freePort(tb)
+		servers[i] = Start(tb, "--cluster-enabled", "yes", "--cluster-node-timeout", "5000", "--cluster-port", buses[i])
 		addrs[i] = servers[i].Addr
-		clients[i] = client(t, "redis://"+addrs[i])
+		clients[i] = client(tb, "redis://"+addrs[i])
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), settleLimit)
 	defer cancel()
 	do := func(c redis.UniversalClient, args ...any) {
 		if err := c.Do(ctx, args...).Err(); err != nil {
-			t.Fatalf("redistest: %v: %v", args, err)
+			tb.Fatalf("redistest: %v: %v", args, err)
 		}
 	}
 	host, port, _ := net.SplitHostPort(addrs[0])
@@ -47,17 +47,17 @@ func Cluster(t testing.TB) Env {
 		}
 	}
 	for i, c := range clients {
-		servers[i].await(t, settleLimit, "the cluster does not come together", func(ctx context.Context) bool {
+		servers[i].await(tb, settleLimit, "the cluster does not come together", func(ctx context.Context) bool {
 			info := c.ClusterInfo(ctx).Val()
 			return strings.Contains(info, "cluster_state:ok") && strings.Contains(info, fmt.Sprintf("cluster_known_nodes:%d", nodes))
 		})
 	}
 	c := redis.NewClusterClient(&redis.ClusterOptions{Addrs: addrs})
-	t.Cleanup(func() { _ = c.Close() })
-	t.Logf("running on a Cluster of %d nodes", nodes)
+	tb.Cleanup(func() { _ = c.Close() })
+	tb.Logf("running on a Cluster of %d nodes", nodes)
 	return Env{
 		Client: c, URL: "redis+cluster://" + strings.Join(addrs, ","),
-		advance: func(time.Duration) { t.Skip("a real server's time cannot be moved") },
+		advance: func(time.Duration) { tb.Skip("a real server's time cannot be moved") },
 	}
 }
 
@@ -77,40 +77,40 @@ const DownAfter = time.Second
 // Watch starts a master, a replica and three Sentinels on loopback, which end
 // with the test. args are settings of both servers. It skips the test where no
 // redis-server is on the PATH.
-func Watch(t testing.TB, args ...string) Watched {
-	t.Helper()
-	w := Watched{Master: Start(t, append([]string{"--repl-ping-replica-period", "1", "--repl-diskless-sync-delay", "0"}, args...)...)}
-	w.Link = newLink(t, w.Master.Addr)
+func Watch(tb testing.TB, args ...string) Watched {
+	tb.Helper()
+	w := Watched{Master: Start(tb, append([]string{"--repl-ping-replica-period", "1", "--repl-diskless-sync-delay", "0"}, args...)...)}
+	w.Link = newLink(tb, w.Master.Addr)
 	host, port, _ := net.SplitHostPort(w.Link.Addr())
-	w.Replica = Start(t, append([]string{"--replicaof", host + " " + port, "--repl-ping-replica-period", "1"}, args...)...)
-	master := client(t, "redis://"+w.Master.Addr)
-	w.Master.await(t, settleLimit, "the replica does not follow", func(ctx context.Context) bool {
+	w.Replica = Start(tb, append([]string{"--replicaof", host + " " + port, "--repl-ping-replica-period", "1"}, args...)...)
+	master := client(tb, "redis://"+w.Master.Addr)
+	w.Master.await(tb, settleLimit, "the replica does not follow", func(ctx context.Context) bool {
 		return strings.Contains(master.Info(ctx, "replication").Val(), "state=online")
 	})
 	host, port, _ = net.SplitHostPort(w.Master.Addr)
 	var addrs []string
 	for range 3 {
-		dir, own := shortDir(t), freePort(t)
+		dir, own := shortDir(tb), freePort(tb)
 		conf := filepath.Join(dir, "sentinel.conf")
 		text := fmt.Sprintf("port %s\nbind 127.0.0.1\ndir %s\nsentinel monitor watched %s %s 2\nsentinel down-after-milliseconds watched %d\nsentinel failover-timeout watched 10000\n",
 			own, dir, host, port, DownAfter.Milliseconds())
 		if err := os.WriteFile(conf, []byte(text), 0o600); err != nil {
-			t.Fatalf("redistest: %v", err)
+			tb.Fatalf("redistest: %v", err)
 		}
-		s := run(t, dir, conf, "--sentinel")
+		s := run(tb, dir, conf, "--sentinel")
 		s.Addr = net.JoinHostPort("127.0.0.1", own)
 		addrs = append(addrs, s.Addr)
 		c := redis.NewSentinelClient(&redis.Options{Addr: s.Addr})
-		t.Cleanup(func() { _ = c.Close() })
-		s.await(t, settleLimit, "the Sentinel does not see the replica", func(ctx context.Context) bool {
+		tb.Cleanup(func() { _ = c.Close() })
+		s.await(tb, settleLimit, "the Sentinel does not see the replica", func(ctx context.Context) bool {
 			m := c.Master(ctx, "watched").Val()
 			return m["num-slaves"] == "1"
 		})
 	}
 	for _, addr := range addrs {
 		c := redis.NewSentinelClient(&redis.Options{Addr: addr})
-		t.Cleanup(func() { _ = c.Close() })
-		w.Master.await(t, settleLimit, "the Sentinels do not see each other", func(ctx context.Context) bool {
+		tb.Cleanup(func() { _ = c.Close() })
+		w.Master.await(tb, settleLimit, "the Sentinels do not see each other", func(ctx context.Context) bool {
 			return c.Master(ctx, "watched").Val()["num-other-sentinels"] == "2"
 		})
 	}

@@ -20,11 +20,11 @@ import (
 	"pushbutton/internal/tenants"
 )
 
-func (d deployment) entries(t testing.TB, in tenants.Integration) map[string]connections.Entry {
-	t.Helper()
+func (d deployment) entries(tb testing.TB, in tenants.Integration) map[string]connections.Entry {
+	tb.Helper()
 	out := map[string]connections.Entry{}
 	for e, err := range d.records.Export(context.Background(), "acme", in.ID) {
-		require.NoError(t, err)
+		require.NoError(tb, err)
 		out[e.Key.Entity] = e
 	}
 	return out

@@ -31,10 +31,10 @@ type deployment struct {
 	rdb redis.UniversalClient
 }
 
-func deploy(t testing.TB, env redistest.Env, key string) deployment {
-	t.Helper()
+func deploy(tb testing.TB, env redistest.Env, key string) deployment {
+	tb.Helper()
 	ring, err := secret.NewKeyring([]secret.Key{{ID: key, Bytes: bytes.Repeat([]byte(key[:1]), secret.KeySize)}})
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	return deployment{rdb: env.Client, Backups: New(tenants.NewStore(env.Client, ring), connections.NewStore(env.Client, connections.Timing{}), &Options{
 		Now: func() time.Time { return time.Unix(1_800_000_000, 0).UTC() },
 	})}
@@ -80,13 +80,13 @@ func unset(v reflect.Value, path string) (out []string) {
 }
 
 // settle makes a tenant with integrations and connections in all states.
-func (d deployment) settle(t testing.TB, integrations ...tenants.Integration) {
-	t.Helper()
+func (d deployment) settle(tb testing.TB, integrations ...tenants.Integration) {
+	tb.Helper()
 	ctx := context.Background()
 	_, err := d.tenants.AddTenant(ctx, tenants.Tenant{ID: "acme", Name: "Acme", Limits: tenants.TenantLimits{MaxInFlight: 3, MaxQueued: 4, Connections: 5, PerSecond: 6, Integrations: 7}})
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	for _, in := range integrations {
-		require.NoError(t, d.tenants.Tenant("acme").Restore(ctx, in))
+		require.NoError(tb, d.tenants.Tenant("acme").Restore(ctx, in))
 	}
 }
 
@@ -95,76 +95,80 @@ func key(in tenants.Integration, n int) connections.Key {
 }
 
 // push clicks, and works on it up to where do says.
-func (d deployment) push(t testing.TB, k connections.Key, do func(ctx context.Context, l *connections.Lease)) {
-	t.Helper()
+func (d deployment) push(tb testing.TB, k connections.Key, do func(ctx context.Context, l *connections.Lease)) {
+	tb.Helper()
 	ctx := context.Background()
 	_, w, err := d.records.Push(ctx, k, connections.Person{Name: "Jane"})
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	if do == nil {
 		return
 	}
-	require.NotNil(t, w)
+	require.NotNil(tb, w)
 	l, err := d.records.Begin(ctx, k, w.Run)
-	require.NoError(t, err)
-	require.NotNil(t, l)
+	require.NoError(tb, err)
+	require.NotNil(tb, l)
 	do(ctx, l)
 }
 
-func connected(t testing.TB) func(context.Context, *connections.Lease) {
+func connected(tb testing.TB) func(context.Context, *connections.Lease) {
+	tb.Helper()
 	return func(ctx context.Context, l *connections.Lease) {
-		require.NoError(t, l.Intend(ctx))
+		require.NoError(tb, l.Intend(ctx))
 		_, err := l.Opened(ctx, targets.Issue{ID: "4711", Key: "#4711", URL: "https://t.example/4711", Title: "T", Status: "New", Progress: targets.Open})
-		require.NoError(t, err)
+		require.NoError(tb, err)
 		_, err = l.Settled(ctx)
-		require.NoError(t, err)
+		require.NoError(tb, err)
 	}
 }
 
-func cheap(t testing.TB, phrase string) *age.ScryptRecipient {
-	t.Helper()
+func cheap(tb testing.TB, phrase string) *age.ScryptRecipient {
+	tb.Helper()
 	r, err := age.NewScryptRecipient(phrase)
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	r.SetWorkFactor(8)
 	return r
 }
 
-func pair(t testing.TB) (age.Recipient, []age.Identity) {
-	t.Helper()
+func pair(tb testing.TB) (age.Recipient, []age.Identity) {
+	tb.Helper()
 	id, err := age.GenerateX25519Identity()
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	return id.Recipient(), []age.Identity{id}
 }
 
 // export is a tenant's file.
-func (d deployment) export(t testing.TB, to age.Recipient) []byte {
-	t.Helper()
+func (d deployment) export(tb testing.TB, to age.Recipient) []byte {
+	tb.Helper()
 	var file bytes.Buffer
 	_, err := d.Export(context.Background(), &file, "acme", to, nil)
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	return file.Bytes()
 }
 
 // everything is all that stands in a Redis, to see that nothing was written.
-func everything(t testing.TB, env redistest.Env) []string { return env.Keys(t, "*") }
+func everything(tb testing.TB, env redistest.Env) []string {
+	tb.Helper()
+	return env.Keys(tb, "*")
+}
 
 // sealed encrypts lines as an export would.
-func sealed(t testing.TB, to age.Recipient, lines ...string) []byte {
-	t.Helper()
+func sealed(tb testing.TB, to age.Recipient, lines ...string) []byte {
+	tb.Helper()
 	var file bytes.Buffer
 	w, err := age.Encrypt(&file, to)
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	_, err = io.WriteString(w, strings.Join(lines, "\n"))
-	require.NoError(t, err)
-	require.NoError(t, w.Close())
+	require.NoError(tb, err)
+	require.NoError(tb, w.Close())
 	return file.Bytes()
 }
 
 // plain opens a file.
-func plain(t testing.TB, file []byte, keys []age.Identity) []string {
-	t.Helper()
+func plain(tb testing.TB, file []byte, keys []age.Identity) []string {
+	tb.Helper()
 	r, err := age.Decrypt(bytes.NewReader(file), keys...)
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	raw, err := io.ReadAll(r)
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	return strings.Split(string(raw), "\n")
 }

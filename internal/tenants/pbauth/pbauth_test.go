@@ -60,6 +60,7 @@ func signingKey(t *testing.T) (private, public string) {
 }
 
 func newRig(t *testing.T, env redistest.Env, credential tenants.ProductboardAuth, publicKey string) *rig {
+	t.Helper()
 	r := &rig{t: t, env: env, clock: pbfake.NewManualClock(time.Now()), log: &bytes.Buffer{}}
 	r.fake = pbfake.New(&pbfake.Options{RateLimit: -1, Clock: r.clock, Apps: []pbfake.OAuthApp{{
 		ClientID: "app", Secret: "canary-client-secret", RedirectURIs: []string{public + pbauth.CallbackPath},
@@ -132,6 +133,7 @@ func (r *rig) call(process int) error {
 func (r *rig) tokenCalls() int { return r.fake.Calls()["token"] }
 
 func each(t *testing.T, f func(r *rig)) {
+	t.Helper()
 	redistest.Each(t, func(t *testing.T, env redistest.Env) { f(newRig(t, env, oauth(), "")) })
 }
 
@@ -405,6 +407,7 @@ func TestNothingIsInTheOpen(t *testing.T) {
 }
 
 func dump(ctx context.Context, t *testing.T, rdb redis.UniversalClient) string {
+	t.Helper()
 	keys, err := rdb.Keys(ctx, "*").Result()
 	require.NoError(t, err)
 	all := ""

@@ -178,6 +178,7 @@ func (r *rig) nothingStored() {
 }
 
 func each(t *testing.T, f func(t *testing.T, r *rig)) {
+	t.Helper()
 	redistest.Each(t, func(t *testing.T, env redistest.Env) { f(t, newRig(t, env)) })
 }
 
