@@ -97,8 +97,7 @@ func pushesCommand() command {
 
 // plainly has a field that is wrong told as people know it.
 func plainly(err error) error {
-	var wrong *pushes.FieldError
-	if errors.As(err, &wrong) {
+	if wrong, ok := errors.AsType[*pushes.FieldError](err); ok {
 		return fmt.Errorf("%s: %s", wrong.Field, wrong.Message())
 	}
 	return err

@@ -118,8 +118,8 @@ func TestIntegrationsLife(t *testing.T) {
 		got = must(http.StatusOK, r.do(r.admin, http.MethodGet, "/tenants/acme/integrations", ""))
 		require.Len(t, got.body["items"], 1)
 
-		got = must(http.StatusPreconditionRequired, r.do(r.admin, http.MethodPatch, path, `{"buttonLabel":"Go"}`))
-		got = must(http.StatusPreconditionFailed, r.do(r.admin, http.MethodPatch, path, `{"buttonLabel":"Go"}`, "If-Match", `"99"`))
+		must(http.StatusPreconditionRequired, r.do(r.admin, http.MethodPatch, path, `{"buttonLabel":"Go"}`))
+		must(http.StatusPreconditionFailed, r.do(r.admin, http.MethodPatch, path, `{"buttonLabel":"Go"}`, "If-Match", `"99"`))
 		got = must(http.StatusOK, r.do(r.admin, http.MethodPatch, path, `{"buttonLabel":"Go","target":{"settings":{"project":null,"limit":3}}}`, "If-Match", tag))
 		assert.Equal(t, []any{"button label", "settings"}, got.body["changes"])
 		assert.Equal(t, map[string]any{"url": "https://r.example", "limit": 3.0}, got.body["target"].(map[string]any)["settings"])

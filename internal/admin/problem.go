@@ -3,6 +3,7 @@ package admin
 import (
 	"errors"
 	"net/http"
+	"strings"
 	"time"
 
 	"pushbutton/internal/admin/schema"
@@ -33,11 +34,12 @@ type Problem struct {
 
 // Error implements error, for the log.
 func (p *Problem) Error() string {
-	s := string(p.Type) + ": " + p.Detail
+	var s strings.Builder
+	s.WriteString(string(p.Type) + ": " + p.Detail)
 	for _, e := range p.Errors {
-		s += "; " + e.Field + " " + e.Message
+		s.WriteString("; " + e.Field + " " + e.Message)
 	}
-	return s
+	return s.String()
 }
 
 // Unwrap returns the cause.

@@ -72,18 +72,18 @@ func TestWalkFindsWhatIsUnguarded(t *testing.T) {
 		unguarded string
 		found     string
 	}{
-		"any token will do":          {route: ptr(mistake(http.MethodGet, "/secrets", "", nothing)), found: "GET /secrets answers 200 to the role viewer"},
-		"a viewer changes something": {route: ptr(mistake(http.MethodPost, "/tenants/{tenant}/x", auth.Viewer, nothing)), found: "POST /tenants/{tenant}/x answers 200 to the role viewer"},
+		"any token will do":          {route: new(mistake(http.MethodGet, "/secrets", "", nothing)), found: "GET /secrets answers 200 to the role viewer"},
+		"a viewer changes something": {route: new(mistake(http.MethodPost, "/tenants/{tenant}/x", auth.Viewer, nothing)), found: "POST /tenants/{tenant}/x answers 200 to the role viewer"},
 		"past the frame":             {unguarded: "/tenants/{tenant}/x", found: "GET /admin/v1/tenants/{tenant}/x is served and not in the document"},
-		"an id that is not the tenant's": {route: ptr(mistake(http.MethodGet, "/tenants/{tenant}/integrations/{integration}/x", auth.Viewer, func(ctx context.Context, c *admin.Call) error {
+		"an id that is not the tenant's": {route: new(mistake(http.MethodGet, "/tenants/{tenant}/integrations/{integration}/x", auth.Viewer, func(ctx context.Context, c *admin.Call) error {
 			_, err := r.store.ByID(ctx, c.Param("integration"))
 			return err
 		})), found: "answers 200 to the role viewer for another tenant's integration"},
-		"a change of somebody else's": {route: ptr(mistake(http.MethodPost, "/tenants/{tenant}/x", auth.Admin, func(ctx context.Context, _ *admin.Call) error {
+		"a change of somebody else's": {route: new(mistake(http.MethodPost, "/tenants/{tenant}/x", auth.Admin, func(ctx context.Context, _ *admin.Call) error {
 			_, err := r.store.Tenant("other").Alter(ctx, func(t *tenants.Tenant) { t.Name = "taken" })
 			return err
 		})), found: "something of the other tenant was changed"},
-		"a handler that panics": {route: ptr(mistake(http.MethodGet, "/tenants/{tenant}/x", auth.Viewer, func(context.Context, *admin.Call) error { panic("x") })), found: "GET /tenants/{tenant}/x fails: 500"},
+		"a handler that panics": {route: new(mistake(http.MethodGet, "/tenants/{tenant}/x", auth.Viewer, func(context.Context, *admin.Call) error { panic("x") })), found: "GET /tenants/{tenant}/x fails: 500"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var extra []admin.Route
@@ -107,8 +107,6 @@ func TestWalkFindsWhatIsUnguarded(t *testing.T) {
 		assert.Contains(t, found, "GET /admin/v1/whoami is served and not in the document")
 	})
 }
-
-func ptr[T any](v T) *T { return &v }
 
 // A table of routes that is wrong is refused before anything is served.
 func TestWrongTables(t *testing.T) {

@@ -8,10 +8,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -313,9 +315,7 @@ func (r *canaryRig) credentials(kind targets.Kind) []map[string]secret.String {
 	var out []map[string]secret.String
 	for _, f := range others {
 		one := map[string]secret.String{f.Name: plant(f)}
-		for name, v := range required {
-			one[name] = v
-		}
+		maps.Copy(one, required)
 		out = append(out, one)
 	}
 	return out
@@ -431,12 +431,7 @@ func (r *canaryRig) pushes() {
 	shows := func(i int, states ...string) func() bool {
 		return func() bool {
 			s := r.box.Productboard.State(in.ProductboardID, b.Entities[i].ID).Name
-			for _, want := range states {
-				if s == want {
-					return true
-				}
-			}
-			return false
+			return slices.Contains(states, s)
 		}
 	}
 	click(0)

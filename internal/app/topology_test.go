@@ -137,7 +137,7 @@ func (w *whole) await(t *testing.T, items []string) {
 func (w *whole) once(t *testing.T) {
 	t.Helper()
 	w.await(t, w.items)
-	require.Equal(t, len(w.items), len(w.box.Tracker.Issues(SandboxProject, 10*len(w.items))), "one issue each")
+	require.Len(t, w.box.Tracker.Issues(SandboxProject, 10*len(w.items)), len(w.items), "one issue each")
 }
 
 func (w *whole) everything(t *testing.T) {

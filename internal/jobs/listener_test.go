@@ -121,5 +121,5 @@ func TestATenantHasHalfOfThePlacesAtMost(t *testing.T) {
 	require.NoError(t, q.Enqueue(context.Background(), connections.Task{Key: another, Run: 4}))
 	require.EqualValues(t, 4, <-p.got, "the third run of the first was put back")
 	release <- struct{}{}
-	require.EqualValues(t, 1+2+3-begun, <-p.got, "and comes when there is room")
+	require.Equal(t, 1+2+3-begun, <-p.got, "and comes when there is room")
 }

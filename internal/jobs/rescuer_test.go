@@ -44,7 +44,7 @@ func TestRescuerTreatsWhatItFound(t *testing.T) {
 	require.Equal(t, []string{"taken over"}, reasons)
 	pending, _, _, err := q.Depth()
 	require.NoError(t, err)
-	require.EqualValues(t, 1, pending)
+	require.Equal(t, 1, pending)
 	require.Contains(t, out.String(), "tenant=acme integration=in entity=broken")
 	require.Contains(t, out.String(), "level=ERROR")
 }

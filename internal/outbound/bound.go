@@ -144,8 +144,7 @@ func (c *Client) receive(ctx context.Context, call Call, resp *http.Response) (R
 
 // readFault classifies a reply that was not read to its end.
 func readFault(ctx context.Context, op string, err error) *fault.Error {
-	var full *fault.Error
-	if errors.As(err, &full) { // there was no memory for it
+	if full, ok := errors.AsType[*fault.Error](err); ok { // there was no memory for it
 		own := *full
 		own.Op, own.Unsure = op, true
 		return &own
@@ -163,8 +162,7 @@ func (b Bound) measure(body []byte) (values, at int, err error) {
 		return 0, 0, nil // not JSON, or a single value
 	}
 	values, err = jsonlimit.Limits{Values: b.Values}.Scan(body)
-	var exceeded *jsonlimit.ExceededError
-	if errors.As(err, &exceeded) {
+	if exceeded, ok := errors.AsType[*jsonlimit.ExceededError](err); ok {
 		return values, exceeded.At, &OversizeError{What: exceeded.What, Limit: int64(exceeded.Limit)}
 	}
 	return values, 0, nil

@@ -17,6 +17,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptrace"
@@ -210,9 +211,7 @@ func (c *Client) request(ctx context.Context, call Call) (*http.Request, *fault.
 		return nil, &fault.Error{Op: call.Op, Kind: fault.Invalid, Err: errors.New("the request cannot be built")}
 	}
 	req.URL.Host, req.Host = u.Host, u.Host
-	for k, v := range call.Header {
-		req.Header[k] = v
-	}
+	maps.Copy(req.Header, call.Header)
 	if c.opts.UserAgent != "" {
 		req.Header.Set("User-Agent", c.opts.UserAgent)
 	}
@@ -268,15 +267,13 @@ func checkFence(ctx context.Context) error {
 // transportFault classifies a call without a whole reply. Before there was a
 // connection, the request cannot have been carried out; afterwards it can.
 func transportFault(ctx context.Context, op string, err error, connected bool) *fault.Error {
-	var blocked *blockedError
-	if errors.As(err, &blocked) {
+	if blocked, ok := errors.AsType[*blockedError](err); ok {
 		return &fault.Error{Op: op, Kind: fault.Blocked, Err: blocked, Public: blocked.public}
 	}
 	if ferr := proxyFault(op, err); ferr != nil {
 		return ferr
 	}
-	var untrusted *tls.CertificateVerificationError
-	if errors.As(err, &untrusted) {
+	if untrusted, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
 		return &fault.Error{Op: op, Kind: fault.Unavailable, Err: untrusted, Public: publicCertificate(untrusted)}
 	}
 	kind := fault.Unavailable

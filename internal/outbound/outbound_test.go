@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
-	"strings"
 	"testing"
 	"time"
 
@@ -190,7 +189,7 @@ func TestRefineHasTheLastWord(t *testing.T) {
 	defer c.Close()
 	_, err := c.Send(context.Background(), Call{Op: "query", Method: http.MethodPost, URL: srv.URL, Refine: func(r Reply, verdict *fault.Error) *fault.Error {
 		require.Nil(t, verdict)
-		require.True(t, strings.Contains(string(r.Body), "errors"))
+		require.Contains(t, string(r.Body), "errors")
 		return fault.New(fault.RateLimited, "", "")
 	}})
 	require.ErrorIs(t, err, fault.RateLimited)

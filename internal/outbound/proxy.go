@@ -69,8 +69,7 @@ func (p *Proxy) connect(ctx context.Context, dial dialFunc, config *tls.Config, 
 	}
 	conn, err = p.tunnel(ctx, conn, config, target)
 	if err != nil {
-		var perr *proxyError
-		if !errors.As(err, &perr) {
+		if _, ok := errors.AsType[*proxyError](err); !ok {
 			err = &proxyError{err: err}
 		}
 		return nil, err

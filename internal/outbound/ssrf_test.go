@@ -2,6 +2,7 @@ package outbound
 
 import (
 	"context"
+	"maps"
 	"net"
 	"net/http"
 	"net/netip"
@@ -72,9 +73,7 @@ func names() map[string][]string {
 
 func TestForbiddenAddresses(t *testing.T) {
 	r := newRig(t, ok)
-	for name, addrs := range names() {
-		r.names[name] = addrs
-	}
+	maps.Copy(r.names, names())
 	c := r.client(t, Options{})
 	n := 0
 	for kind, addresses := range forbidden() {
@@ -97,9 +96,7 @@ func TestForbiddenAddresses(t *testing.T) {
 // What the table above is worth: without the guard most of it is dialled.
 func TestWithoutTheGuardTheyAreReached(t *testing.T) {
 	r := newRig(t, ok)
-	for name, addrs := range names() {
-		r.names[name] = addrs
-	}
+	maps.Copy(r.names, names())
 	c := r.client(t, Options{Unguarded: true})
 	reached := 0
 	for _, address := range forbidden()[fault.Blocked] {

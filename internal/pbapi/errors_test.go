@@ -80,7 +80,7 @@ func TestPublicTexts(t *testing.T) {
 			return err
 		}, fault.SideProductboard, "does not have this integration"},
 		"the field that was refused": {422, productboardError, func(ctx context.Context, s *pbapi.Session) error {
-			return s.UpdateIntegration(ctx, integrationID, pbapi.IntegrationUpdate{Name: ptr("n")})
+			return s.UpdateIntegration(ctx, integrationID, pbapi.IntegrationUpdate{Name: new("n")})
 		}, fault.SideProductboard, "/data/fields/name"},
 		"the parameter that was refused": {400, `{"id":"r","errors":[{"source":{"parameter":"pageCursor"}}]}`, func(ctx context.Context, s *pbapi.Session) error {
 			_, err := collect(s.ListIntegrations(ctx))

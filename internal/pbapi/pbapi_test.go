@@ -238,7 +238,8 @@ func TestRateLimiting(t *testing.T) {
 func body(t *testing.T, r *http.Request) string {
 	t.Helper()
 	raw, err := io.ReadAll(r.Body)
-	if !assert.NoError(t, err) || len(raw) == 0 {
+	if err != nil || len(raw) == 0 {
+		assert.NoError(t, err)
 		return ""
 	}
 	assert.True(t, json.Valid(raw), "%s", raw)

@@ -18,8 +18,6 @@ import (
 	"pushbutton/internal/secret"
 )
 
-func ptr[T any](v T) *T { return &v }
-
 // collect reads a sequence up to its end or its first error.
 func collect[T any](seq func(yield func(T, error) bool)) ([]T, error) {
 	var out []T
@@ -75,7 +73,7 @@ func integrationOperations() []operation {
 			status: 200, reply: `{"data":` + resource + `}`, want: integration},
 		{name: "update integration", method: "PATCH", path: path,
 			call: func(ctx context.Context, s *pbapi.Session) (any, error) {
-				return nil, s.UpdateIntegration(ctx, integrationID, pbapi.IntegrationUpdate{Name: ptr("New"), Status: ptr(pbapi.Disabled), Label: ptr("Go"),
+				return nil, s.UpdateIntegration(ctx, integrationID, pbapi.IntegrationUpdate{Name: new("New"), Status: new(pbapi.Disabled), Label: new("Go"),
 					Action: &pbapi.Action{URL: "https://plugin.example/c"}})
 			},
 			body: `{"data":{"fields":{"name":"New","integrationStatus":"disabled","initialState":{"label":"Go"},
@@ -83,7 +81,7 @@ func integrationOperations() []operation {
 			status: 200, reply: reference},
 		{name: "update the status alone", method: "PATCH", path: path,
 			call: func(ctx context.Context, s *pbapi.Session) (any, error) {
-				return nil, s.UpdateIntegration(ctx, integrationID, pbapi.IntegrationUpdate{Status: ptr(pbapi.Enabled)})
+				return nil, s.UpdateIntegration(ctx, integrationID, pbapi.IntegrationUpdate{Status: new(pbapi.Enabled)})
 			},
 			body: `{"data":{"fields":{"integrationStatus":"enabled"}}}`, status: 200, reply: reference},
 		{name: "delete integration", method: "DELETE", path: path,
@@ -245,7 +243,7 @@ func TestWhatIsNotSent(t *testing.T) {
 		"create: authorization": {create(func(in *pbapi.IntegrationCreate) { in.Action.Authorization = secret.New(strings.Repeat(token, 200)) }),
 			"action.headers.authorization: 3000 characters, at most 2048"},
 		"update: nothing": {update(pbapi.IntegrationUpdate{}), "nothing to update"},
-		"update: name":    {update(pbapi.IntegrationUpdate{Name: ptr("")}), "name: must not be empty"},
+		"update: name":    {update(pbapi.IntegrationUpdate{Name: new("")}), "name: must not be empty"},
 		"put: state": {func(ctx context.Context, s *pbapi.Session) error {
 			return s.PutConnection(ctx, integrationID, entityID, pbapi.ConnectionState{State: pbapi.StateError})
 		}, "message: must not be empty"},
@@ -280,7 +278,7 @@ func TestIDsThatAreNoUUIDs(t *testing.T) {
 		calls := map[string]func(context.Context, *pbapi.Session) error{
 			"get integration": func(ctx context.Context, s *pbapi.Session) error { _, err := s.GetIntegration(ctx, id); return err },
 			"update integration": func(ctx context.Context, s *pbapi.Session) error {
-				return s.UpdateIntegration(ctx, id, pbapi.IntegrationUpdate{Name: ptr("n")})
+				return s.UpdateIntegration(ctx, id, pbapi.IntegrationUpdate{Name: new("n")})
 			},
 			"delete integration": func(ctx context.Context, s *pbapi.Session) error { return s.DeleteIntegration(ctx, id) },
 			"list connections": func(ctx context.Context, s *pbapi.Session) error {

@@ -89,7 +89,7 @@ func (s *Session) token(ctx context.Context, r request) (secret.String, error) {
 	if err != nil {
 		return secret.String{}, ownFault(r, err)
 	}
-	public := ""
+	var public string
 	switch {
 	case token.Empty():
 		public = "No access token for Productboard is set. An admin must add one to this integration's settings."

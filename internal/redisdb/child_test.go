@@ -149,7 +149,7 @@ func TestServeWithoutARedis(t *testing.T) {
 	t.Setenv("PATH", t.TempDir())
 	_, err := StartChild(context.Background(), t.TempDir(), silent)
 	require.ErrorContains(t, err, "apt-get install redis-server")
-	require.False(t, strings.Contains(err.Error(), "\n"))
+	require.NotContains(t, err.Error(), "\n")
 }
 
 func TestToolsFindTheRedisOfServe(t *testing.T) {

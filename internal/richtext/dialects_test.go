@@ -120,7 +120,7 @@ func TestFlatten(t *testing.T) {
 }
 
 func TestEmptyDocuments(t *testing.T) {
-	require.Equal(t, `{"version":1,"type":"doc","content":[]}`, Doc{}.ADF())
+	require.JSONEq(t, `{"version":1,"type":"doc","content":[]}`, Doc{}.ADF())
 	require.Equal(t, "<body></body>", Doc{}.AsanaXML())
 	require.Empty(t, Doc{}.HTML()+Doc{}.Wiki())
 }

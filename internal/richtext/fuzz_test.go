@@ -184,7 +184,7 @@ func requireSound(t *testing.T, d Doc) {
 		for _, r := range runs {
 			require.Equal(t, r.brk, r.text == "")
 			require.NotContains(t, r.text, "\n")
-			require.True(t, linkAddress(r.href) == r.href, "link to %q", r.href)
+			require.Equal(t, linkAddress(r.href), r.href, "link to %q", r.href)
 		}
 	}
 	check = func(blocks []block, depth int) {

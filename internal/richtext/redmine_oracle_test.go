@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -159,11 +160,7 @@ func findClass(n *html.Node, class string) *html.Node {
 func hasClass(n *html.Node, class string) bool {
 	for _, a := range n.Attr {
 		if a.Key == "class" {
-			for _, c := range strings.Fields(a.Val) {
-				if c == class {
-					return true
-				}
-			}
+			return slices.Contains(strings.Fields(a.Val), class)
 		}
 	}
 	return false

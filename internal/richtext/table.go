@@ -1,5 +1,7 @@
 package richtext
 
+import "slices"
+
 func (c cell) width() int  { return max(c.colspan, 1) }
 func (c cell) height() int { return max(c.rowspan, 1) }
 
@@ -117,7 +119,7 @@ func (t table) padded() table {
 	columns := t.columns()
 	out := table{make([]row, len(t.rows))}
 	t.each(func(i int, g *gridRow) {
-		cells, gap := g.cells[:len(g.cells):len(g.cells)], 0
+		cells, gap := slices.Clip(g.cells), 0
 		pad := func() {
 			if gap > 0 {
 				var c cell
@@ -151,7 +153,7 @@ func (t table) rectangle() table {
 	}
 	out := table{make([]row, len(t.rows))}
 	for i, r := range t.rows {
-		out.rows[i].cells = append(r.cells[:len(r.cells):len(r.cells)], make([]cell, columns-len(r.cells))...)
+		out.rows[i].cells = append(slices.Clip(r.cells), make([]cell, columns-len(r.cells))...)
 	}
 	return out
 }

@@ -370,7 +370,7 @@ func language(t *html.Token) string {
 	if name == "" {
 		name = attr(t, "data-lang")
 	}
-	for _, c := range strings.Fields(attr(t, "class")) {
+	for c := range strings.FieldsSeq(attr(t, "class")) {
 		if name != "" {
 			break
 		}

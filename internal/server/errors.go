@@ -82,8 +82,7 @@ func errorHandler(log *slog.Logger) echo.HTTPErrorHandler {
 }
 
 func describe(err error) (int, pbapi.ErrorEntry) {
-	var routed *echo.HTTPError
-	if errors.As(err, &routed) {
+	if routed, ok := errors.AsType[*echo.HTTPError](err); ok {
 		if routed.Code == http.StatusMethodNotAllowed {
 			return routed.Code, pbapi.ErrorEntry{Code: "route.methodNotAllowed", Title: "Method not allowed", Detail: "This address does not take this method."}
 		}

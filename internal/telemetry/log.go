@@ -9,6 +9,7 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"slices"
 )
 
 // NewLogger returns the logger: JSON lines or, with text, human-readable ones. It
@@ -27,7 +28,7 @@ type attrsKey struct{}
 // WithAttrs adds attributes to every line that is logged under the context.
 func WithAttrs(ctx context.Context, attrs ...slog.Attr) context.Context {
 	old, _ := ctx.Value(attrsKey{}).([]slog.Attr)
-	return context.WithValue(ctx, attrsKey{}, append(old[:len(old):len(old)], attrs...))
+	return context.WithValue(ctx, attrsKey{}, append(slices.Clip(old), attrs...))
 }
 
 type contextHandler struct{ slog.Handler }

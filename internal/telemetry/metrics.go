@@ -3,6 +3,7 @@ package telemetry
 import (
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -144,7 +145,7 @@ func (m *Metrics) Names() map[string][]string {
 			names[parts[1]] = labels
 			for _, series := range []string{"_bucket", "_sum", "_count"} {
 				if strings.HasSuffix(parts[1], "_seconds") {
-					names[parts[1]+series] = append(labels[:len(labels):len(labels)], "le")
+					names[parts[1]+series] = append(slices.Clip(labels), "le")
 				}
 			}
 		}

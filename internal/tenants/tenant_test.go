@@ -2,7 +2,6 @@ package tenants_test
 
 import (
 	"context"
-	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -139,6 +138,6 @@ func TestCacheOfTenants(t *testing.T) {
 		require.Equal(t, "elsewhere", got.Suspended.Reason)
 		r.clock.advance(2 * time.Minute)
 		_, err = read("acme")
-		require.True(t, errors.Is(err, fault.Unavailable), "but not a very old one")
+		require.ErrorIs(t, err, fault.Unavailable, "but not a very old one")
 	})
 }

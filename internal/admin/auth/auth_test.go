@@ -227,7 +227,7 @@ func TestMint(t *testing.T) {
 		wrong := g
 		bad(&wrong)
 		_, _, err := key.Mint(wrong, start)
-		assert.Error(t, err, name)
+		require.Error(t, err, name)
 	}
 	_, err = auth.NewSharedKey(secret.New("short"))
 	assert.ErrorContains(t, err, "at least 32")
@@ -241,7 +241,7 @@ func TestParsePublicKeys(t *testing.T) {
 	for name, raw := range map[string][]byte{"nothing": nil, "no PEM": []byte("x"), "small": publicPEM(t, small.Public()), "curve": publicPEM(t, p384.Public()),
 		"private": pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: []byte("x")})} {
 		_, err := auth.ParsePublicKeys(raw)
-		assert.Error(t, err, name)
+		require.Error(t, err, name)
 	}
 }
 

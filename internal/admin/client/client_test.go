@@ -3,7 +3,6 @@ package client_test
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -234,7 +233,7 @@ func TestListIsAskedFor(t *testing.T) {
 	_, err := c.Pushes("acme").List(t.Context(), pushes.Query{Cursor: "c", Limit: 1000, Filter: pushes.Filter{Integration: "Engineering & more", Entity: "e", Kind: "invalid",
 		State: connections.Failed, Text: "x", From: from, To: from.Add(time.Second)}})
 	var wrong *pushes.FieldError
-	require.True(t, errors.As(err, &wrong))
+	require.ErrorAs(t, err, &wrong)
 	require.Equal(t, pushes.FieldIntegration, wrong.Field)
 	require.Equal(t, "is none", wrong.Message())
 	require.NotNil(t, client.Problem(err))

@@ -31,8 +31,7 @@ func (e *Error) Unwrap() error { return e.fault }
 
 // Problem is what the server answered; nil if err is no such answer.
 func Problem(err error) *admin.Problem {
-	var p *admin.Problem
-	if errors.As(err, &p) {
+	if p, ok := errors.AsType[*admin.Problem](err); ok {
 		return p
 	}
 	return nil
@@ -46,8 +45,7 @@ func (c *Client) unreachable(r request, err error) error {
 	sent := !errors.As(err, &dial) || dial.Op != "dial"
 	f.Unsure = sent && r.method != http.MethodGet
 	cause := err
-	var wrapped *url.Error
-	if errors.As(err, &wrapped) {
+	if wrapped, ok := errors.AsType[*url.Error](err); ok {
 		cause = wrapped.Err // without the address, which is told anyway
 	}
 	switch f.Kind { //nolint:exhaustive // Wrap makes no other

@@ -63,11 +63,12 @@ type Scope struct {
 func (c *Client) Pushes(tenant string) Scope { return Scope{c: c, tenant: tenant} }
 
 func (s Scope) path(parts ...string) string {
-	path := "/tenants/" + url.PathEscape(s.tenant)
+	var path strings.Builder
+	path.WriteString("/tenants/" + url.PathEscape(s.tenant))
 	for _, part := range parts {
-		path += "/" + url.PathEscape(part)
+		path.WriteString("/" + url.PathEscape(part))
 	}
-	return path
+	return path.String()
 }
 
 // List returns a page of the tenant's buttons.

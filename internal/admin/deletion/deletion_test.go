@@ -117,7 +117,7 @@ func TestATenantIsDeleted(t *testing.T) {
 		require.Equal(t, []string{"acme"}, r.forgotten)
 		require.Empty(t, env.Keys(t, "*{t:acme}*"), "nothing of it is left")
 		require.Zero(t, env.Client.Exists(t.Context(), "pb:deletions").Val())
-		require.Equal(t, 1, len(env.Keys(t, "*{t:other}*:audit")))
+		require.Len(t, env.Keys(t, "*{t:other}*:audit"), 1)
 		entries, _, err := r.log.List(t.Context(), audit.Deployment, audit.Query{Limit: 5})
 		require.NoError(t, err)
 		require.Equal(t, "tenantDeleted", entries[0].Operation)

@@ -84,10 +84,10 @@ func NewSet() *Set { return &Set{Named: map[string]*Schema{}, types: map[string]
 func (s *Set) Of(t reflect.Type) *Schema { return s.of(t, false) }
 
 func (s *Set) of(t reflect.Type, patch bool) *Schema {
-	if c, ok := reflect.Zero(t).Interface().(Custom); ok && t.Kind() != reflect.Pointer {
+	if c, ok := reflect.TypeAssert[Custom](reflect.Zero(t)); ok && t.Kind() != reflect.Pointer {
 		return c.JSONSchema()
 	}
-	if p, ok := reflect.Zero(t).Interface().(Patch); ok {
+	if p, ok := reflect.TypeAssert[Patch](reflect.Zero(t)); ok {
 		return s.of(p.Patched(), true)
 	}
 	switch {
@@ -158,8 +158,7 @@ func (s *Set) fields(t reflect.Type, patch bool) *Schema {
 }
 
 func (s *Set) collect(t reflect.Type, patch bool, out *Schema) {
-	for i := range t.NumField() {
-		f := t.Field(i)
+	for f := range t.Fields() {
 		name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
 		switch {
 		case f.Anonymous && name == "":

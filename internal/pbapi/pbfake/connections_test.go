@@ -59,8 +59,8 @@ func TestSearchByEntity(t *testing.T) {
 		return resp.doc["data"].([]any)
 	}
 	require.Len(t, search(`{"entityId":["`+a+`","`+nowhere+`"]}`), 1)
-	require.Len(t, search(`{"entityId":["`+a+`"],"state":["error"]}`), 0)
-	require.Len(t, search(`{"entityId":[]}`), 0, "a filter with nothing in it matches nothing")
+	require.Empty(t, search(`{"entityId":["`+a+`"],"state":["error"]}`))
+	require.Empty(t, search(`{"entityId":[]}`), "a filter with nothing in it matches nothing")
 	require.Len(t, search(`{}`), 2)
 }
 

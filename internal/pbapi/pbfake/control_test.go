@@ -2,7 +2,6 @@ package pbfake_test
 
 import (
 	"bufio"
-	"context"
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
@@ -123,8 +122,7 @@ func TestControlEvents(t *testing.T) {
 	c := r.control()
 	r.entity()
 	r.entity()
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
+	ctx := t.Context()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c+"/events", nil)
 	require.NoError(t, err)
 	req.Header.Set("Last-Event-ID", "1")

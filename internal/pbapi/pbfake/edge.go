@@ -146,8 +146,7 @@ func (e *edge) pass(req *http.Request, body []byte, backend *url.URL) (edgeReply
 	}
 	resp, err := e.client.Do(out)
 	if err != nil {
-		var uerr *url.Error
-		if errors.As(err, &uerr) {
+		if uerr, ok := errors.AsType[*url.Error](err); ok {
 			err = uerr.Err // the backend's address is nobody's business
 		}
 		return edgeReply{}, err

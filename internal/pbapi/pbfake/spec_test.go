@@ -44,7 +44,7 @@ func (s *spec) resolve(v any) map[string]any {
 	m, _ := v.(map[string]any)
 	for m["$ref"] != nil {
 		var at any = s.doc
-		for _, p := range strings.Split(strings.TrimPrefix(m["$ref"].(string), "#/"), "/") {
+		for p := range strings.SplitSeq(strings.TrimPrefix(m["$ref"].(string), "#/"), "/") {
 			at = at.(map[string]any)[strings.NewReplacer("~1", "/", "~0", "~").Replace(p)]
 		}
 		m, _ = at.(map[string]any)

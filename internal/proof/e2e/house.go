@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -135,9 +136,7 @@ func (h *house) applyFile(name string, columns ...column) error {
 // apply runs `plugin apply`, which must succeed, and gives what it printed.
 func (h *house) apply(ctx context.Context, file string, env map[string]string) (string, error) {
 	settings := h.settings(0)
-	for k, v := range env {
-		settings[k] = v
-	}
+	maps.Copy(settings, env)
 	result, err := h.stage.Tool(ctx, settings, "apply", "-f", file)
 	if err == nil && result.Code != 0 {
 		err = fmt.Errorf("plugin apply: exit code %d\n%s%s", result.Code, result.Stdout, result.Stderr)

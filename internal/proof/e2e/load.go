@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"maps"
 	"strings"
 	"time"
 
@@ -266,8 +267,6 @@ func (h *house) doctorPasses(ctx context.Context) error {
 
 func (h *house) doctor(ctx context.Context) (stage.Result, error) {
 	settings := h.settings(0)
-	for k, v := range h.edge.Settings() {
-		settings[k] = v
-	}
+	maps.Copy(settings, h.edge.Settings())
 	return h.stage.Tool(ctx, settings, "doctor")
 }

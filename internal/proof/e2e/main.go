@@ -84,7 +84,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	if f.NArg() > 0 {
 		return o, fmt.Errorf("unexpected argument %q", f.Arg(0))
 	}
-	for _, p := range strings.Split(wanted, ",") {
+	for p := range strings.SplitSeq(wanted, ",") {
 		if !slices.Contains(parts(), p) {
 			return o, fmt.Errorf("-parts: there is no part %q", p)
 		}

@@ -21,8 +21,8 @@ func TestInputsAreOfTheirSeed(t *testing.T) {
 				return all.String()
 			}
 			first, again, other := of(1), of(1), of(2)
-			require.True(t, first == again, "the same seed")
-			require.False(t, first == other, "another seed")
+			require.Equal(t, first, again, "the same seed")
+			require.NotEqual(t, first, other, "another seed")
 		})
 	}
 	for seed := range uint64(40) {
@@ -34,12 +34,12 @@ func TestInputsAreOfTheirSeed(t *testing.T) {
 
 func TestP99(t *testing.T) {
 	require.Zero(t, p99(nil))
-	require.Equal(t, 3.0, p99([]float64{3, 1, 2}))
+	require.InDelta(t, 3, p99([]float64{3, 1, 2}), 0)
 	all := make([]float64, 200)
 	for i := range all {
 		all[i] = float64(i + 1)
 	}
-	require.Equal(t, 199.0, p99(all), "two of 200 are slower or as slow")
+	require.InDelta(t, 199, p99(all), 0, "two of 200 are slower or as slow")
 }
 
 func TestParse(t *testing.T) {

@@ -88,7 +88,7 @@ func ofParagraph(text string, line int) []sentence {
 		one := text[:cut]
 		text = text[cut:]
 		words := 0
-		for _, word := range strings.Fields(one) {
+		for word := range strings.FieldsSeq(one) {
 			if hasLetter.MatchString(word) {
 				words++
 			}

@@ -174,8 +174,7 @@ func describe(origin string, err error) error {
 // describeTarget spreads what is wrong with a target's settings over their
 // fields.
 func describeTarget(j *job, err error) {
-	var fields settings.FieldErrors
-	if errors.As(err, &fields) {
+	if fields, ok := errors.AsType[settings.FieldErrors](err); ok {
 		for _, f := range fields {
 			j.refuse(fault.Invalid, FieldTarget+"."+f.Path, "%s", f.Message)
 		}

@@ -70,13 +70,15 @@ func (r *rig) register(name string) string {
 // api calls Productboard as the plugin does.
 func (r *rig) api(method, path, body string, want int) []byte {
 	req, err := http.NewRequest(method, r.server.URL+"/v2"+path, strings.NewReader(body))
-	if !assert.NoError(r.t, err) {
+	if err != nil {
+		r.t.Error(err)
 		return nil
 	}
 	req.Header.Set("Authorization", "Bearer "+pbToken)
 	req.Header.Set("Content-Type", "application/json")
 	resp, err := http.DefaultClient.Do(req)
-	if !assert.NoError(r.t, err) {
+	if err != nil {
+		r.t.Error(err)
 		return nil
 	}
 	defer func() { _ = resp.Body.Close() }()
@@ -119,9 +121,7 @@ func (r *rig) plugin(w http.ResponseWriter, req *http.Request) {
 	// The worker waits until the answer is written, and that of a click beside
 	// it: what happens otherwise is pbfake's own test.
 	events, cancel := r.fake.Subscribe()
-	r.work.Add(1)
-	go func() {
-		defer r.work.Done()
+	r.work.Go(func() {
 		defer cancel()
 		for e := range events {
 			if e.Kind == pbfake.EventWrite && e.EntityID == in.Data.Feature.ID && e.Source == pbfake.SourceAnswer && e.Waiting == 0 {
@@ -129,7 +129,7 @@ func (r *rig) plugin(w http.ResponseWriter, req *http.Request) {
 				return
 			}
 		}
-	}()
+	})
 }
 
 func (r *rig) cell(e pbfake.Entity) string { return cellOf(e, r.integration) }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
@@ -185,9 +186,7 @@ func (h *hitman) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if plan != "" {
 		h.crew.strike(number, plan)
 	}
-	for name, values := range kept.Header() {
-		w.Header()[name] = values
-	}
+	maps.Copy(w.Header(), kept.Header())
 	w.WriteHeader(kept.Code)
 	_, _ = w.Write(kept.Body.Bytes())
 }

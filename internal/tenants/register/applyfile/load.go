@@ -164,8 +164,7 @@ func inBlock(t *token.Token) bool {
 // would print: a secret may stand there.
 func (r *reader) syntax(err error) {
 	p := Problem{File: r.name, Message: "is not valid YAML"}
-	var syntax *yaml.SyntaxError
-	if errors.As(err, &syntax) {
+	if syntax, ok := errors.AsType[*yaml.SyntaxError](err); ok {
 		p.Message = "is not valid YAML: " + strings.TrimSpace(syntax.Message)
 		if t := syntax.Token; t != nil && t.Position != nil {
 			p.Line, p.Column = t.Position.Line, t.Position.Column
