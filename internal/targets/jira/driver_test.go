@@ -37,7 +37,7 @@ type rig struct {
 	to string
 }
 
-func start(t *testing.T, edition string) *rig {
+func newRig(t *testing.T, edition string) *rig {
 	r := &rig{dataCenter: edition == "datacenter"}
 	r.Fake = jirafake.Start(t, jirafake.Options{DataCenter: r.dataCenter, CloudID: jirafake.CloudID})
 	r.to = r.URL
@@ -46,7 +46,7 @@ func start(t *testing.T, edition string) *rig {
 
 func editions(t *testing.T, run func(t *testing.T, r *rig)) {
 	for _, edition := range []string{"cloud", "datacenter"} {
-		t.Run(edition, func(t *testing.T) { run(t, start(t, edition)) })
+		t.Run(edition, func(t *testing.T) { run(t, newRig(t, edition)) })
 	}
 }
 
@@ -287,7 +287,7 @@ func TestCreateStandsWhateverFollows(t *testing.T) {
 	follows := func(r *http.Request) bool { return strings.Contains(r.URL.Path, "/issue/1") }
 	for name, do := range map[string]targettest.Behaviour{"500": {Status: 500}, "cut": {Cut: true}, "another's": {Status: 200, Body: func(*http.Request) string { return `{"id":"1","key":"X-1"}` }}} {
 		t.Run(name, func(t *testing.T) {
-			r := start(t, "cloud")
+			r := newRig(t, "cloud")
 			proxy := targettest.NewProxy(t, r.URL)
 			r.to = proxy.URL
 			target := r.open(t, nil)
@@ -300,7 +300,7 @@ func TestCreateStandsWhateverFollows(t *testing.T) {
 		})
 	}
 	t.Run("linking is off", func(t *testing.T) {
-		r := start(t, "cloud")
+		r := newRig(t, "cloud")
 		r.NoLinks = true
 		_, err := r.open(t, nil).Create(t.Context(), draft())
 		require.NoError(t, err)
@@ -309,7 +309,7 @@ func TestCreateStandsWhateverFollows(t *testing.T) {
 }
 
 func TestOneCreateRequest(t *testing.T) {
-	r := start(t, "cloud")
+	r := newRig(t, "cloud")
 	target := r.open(t, nil)
 	_, err := target.Create(t.Context(), draft())
 	require.NoError(t, err)
@@ -332,7 +332,7 @@ func TestTitleInUTF16(t *testing.T) {
 
 // An epic has a name of its own on Data Center.
 func TestEpicName(t *testing.T) {
-	r := start(t, "datacenter")
+	r := newRig(t, "datacenter")
 	_, err := r.open(t, set{"issueType": "Epic"}).Create(t.Context(), draft())
 	require.NoError(t, err)
 	assert.JSONEq(t, `"A wish"`, string(r.last(t).Fields["customfield_10103"]))
@@ -345,7 +345,7 @@ func TestEpicName(t *testing.T) {
 }
 
 func TestStatusToProgress(t *testing.T) {
-	r := start(t, "cloud")
+	r := newRig(t, "cloud")
 	target := r.open(t, set{"statusColors": set{"in progress": "purple"}})
 	made, err := target.Create(t.Context(), draft())
 	require.NoError(t, err)

@@ -32,7 +32,7 @@ func TestRefusalsInJirasWords(t *testing.T) {
 		"the credential":   {`{"errorMessages":["Bad header Basic bWluZUBleGFtcGxlLmNvbTpBVEFUVDN4RmZHRjBtaW5lMDAwMDAwMDAwMDAwY2FmZQ=="]}`, "Bad header Basic [secret]"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := start(t, "cloud")
+			r := newRig(t, "cloud")
 			proxy := targettest.NewProxy(t, r.URL)
 			r.to = proxy.URL
 			target := r.open(t, nil)
@@ -82,7 +82,7 @@ func TestOddStatuses(t *testing.T) {
 		"login page":    {do: targettest.Behaviour{Status: 302, Header: http.Header{"Location": {"/login"}}}, kind: fault.Invalid, says: "leads elsewhere", after: targets.OutcomeNotDone},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := start(t, "cloud")
+			r := newRig(t, "cloud")
 			proxy := targettest.NewProxy(t, r.URL)
 			r.to = proxy.URL
 			target := r.open(t, nil)
@@ -102,7 +102,7 @@ func TestOddStatuses(t *testing.T) {
 
 // A proxy's 404 is no word of Jira's about a project.
 func TestAnAddressThatIsNoJira(t *testing.T) {
-	r := start(t, "cloud")
+	r := newRig(t, "cloud")
 	proxy := targettest.NewProxy(t, r.URL)
 	r.to = proxy.URL
 	target := r.open(t, nil)
@@ -121,7 +121,7 @@ func TestAnAddressThatIsNoJira(t *testing.T) {
 // project already.
 func proxied(t *testing.T, edition string) (*targettest.Proxy, *targets.Target) {
 	t.Helper()
-	r := start(t, edition)
+	r := newRig(t, edition)
 	proxy := targettest.NewProxy(t, r.URL)
 	r.to = proxy.URL
 	target := r.open(t, nil)

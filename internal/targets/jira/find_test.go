@@ -18,7 +18,7 @@ import (
 // Somebody clones our issue: the label goes with it, the property does not.
 // The clone is not ours to close.
 func TestClonesAreNotDuplicates(t *testing.T) {
-	r := start(t, "cloud")
+	r := newRig(t, "cloud")
 	target := r.open(t, nil)
 	d := draft()
 	made, err := target.Create(t.Context(), d)
@@ -44,7 +44,7 @@ func TestClonesAreNotDuplicates(t *testing.T) {
 }
 
 func TestFindReadsAllParts(t *testing.T) {
-	r := start(t, "cloud")
+	r := newRig(t, "cloud")
 	target := r.open(t, nil)
 	r.SearchPage = 1
 	d := draft()
@@ -102,7 +102,7 @@ func TestAnEmptyListIsNotAlwaysNone(t *testing.T) {
 
 // The scopes of an OAuth token, and the address that people open.
 func TestGateway(t *testing.T) {
-	r := start(t, "cloud")
+	r := newRig(t, "cloud")
 	settings := func() set {
 		return set{"url": jirafake.Site, "gatewayUrl": r.URL, "cloudId": jirafake.CloudID, "project": "ENG"}
 	}

@@ -21,14 +21,14 @@ import (
 	"pushbutton/internal/targets/memtarget"
 )
 
-// stage is a tracker with its driver.
-type stage struct {
+// rig is a tracker with its driver.
+type rig struct {
 	tracker *memtarget.Tracker
 	url     string
 	target  *targets.Target
 }
 
-func newStage(t *testing.T, opts memtarget.Options) *stage {
+func newRig(t *testing.T, opts memtarget.Options) *rig {
 	t.Helper()
 	tracker := memtarget.NewTracker(opts)
 	tracker.AddProject("mine", key("mine"))
@@ -42,7 +42,7 @@ func newStage(t *testing.T, opts memtarget.Options) *stage {
 	a := account("mine", "mine", nil)
 	target, err := memtarget.Kind().Open(a.Settings(srv.URL), a.Credentials, targets.Deps{HTTP: client, Timeout: 5 * time.Second})
 	require.NoError(t, err)
-	return &stage{tracker: tracker, url: srv.URL, target: target}
+	return &rig{tracker: tracker, url: srv.URL, target: target}
 }
 
 func draft(n int) targets.Draft {
@@ -67,55 +67,55 @@ func TestOrderedFaults(t *testing.T) {
 		"slow":                  {memtarget.Fault{Effect: memtarget.EffectSlow, DelayMS: 1}, targets.OutcomeDone, 0, 1, "created"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := newStage(t, memtarget.Options{})
-			require.NoError(t, s.tracker.SetFaults(memtarget.Faults{Next: []memtarget.Fault{c.fault}}))
-			_, err := s.target.Create(t.Context(), draft(1))
+			r := newRig(t, memtarget.Options{})
+			require.NoError(t, r.tracker.SetFaults(memtarget.Faults{Next: []memtarget.Fault{c.fault}}))
+			_, err := r.target.Create(t.Context(), draft(1))
 			assert.Equal(t, c.outcome, targets.OutcomeOf(err), err)
 			if err != nil {
 				assert.Equal(t, c.kind, fault.KindOf(err), err)
 				assert.Equal(t, time.Duration(c.fault.RetryAfter)*time.Second, fault.From(err).RetryAfter)
 			}
-			books := s.tracker.Books(0, 0)
+			books := r.tracker.Books(0, 0)
 			require.Len(t, books, c.made)
 			if c.made == 1 {
 				assert.Equal(t, c.told, books[0].Told)
 				assert.Equal(t, string(draft(1).Marker), books[0].Marker)
 				assert.NotEmpty(t, books[0].RequestID)
 			}
-			_, err = s.target.Create(t.Context(), draft(2))
+			_, err = r.target.Create(t.Context(), draft(2))
 			require.NoError(t, err, "a fault strikes once")
 		})
 	}
 }
 
 func TestHoldUntilTheClientGoes(t *testing.T) {
-	s := newStage(t, memtarget.Options{})
-	require.NoError(t, s.tracker.SetFaults(memtarget.Faults{Next: []memtarget.Fault{{Effect: memtarget.EffectHold, After: true}}}))
+	r := newRig(t, memtarget.Options{})
+	require.NoError(t, r.tracker.SetFaults(memtarget.Faults{Next: []memtarget.Fault{{Effect: memtarget.EffectHold, After: true}}}))
 	a := account("mine", "mine", nil)
 	client := outbound.New(outbound.Options{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}})
 	t.Cleanup(client.Close)
-	hasty, err := memtarget.Kind().Open(a.Settings(s.url), a.Credentials, targets.Deps{HTTP: client, Timeout: 300 * time.Millisecond})
+	hasty, err := memtarget.Kind().Open(a.Settings(r.url), a.Credentials, targets.Deps{HTTP: client, Timeout: 300 * time.Millisecond})
 	require.NoError(t, err)
 	_, err = hasty.Create(t.Context(), draft(1))
 	assert.Equal(t, fault.Timeout, fault.KindOf(err))
 	assert.Equal(t, targets.OutcomeUnknown, targets.OutcomeOf(err))
-	found, err := s.target.Find(t.Context(), draft(1).Marker)
+	found, err := r.target.Find(t.Context(), draft(1).Marker)
 	require.NoError(t, err)
 	require.NotNil(t, found)
 }
 
 func TestLookUpLagEnds(t *testing.T) {
 	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
-	s := newStage(t, memtarget.Options{Now: func() time.Time { return now }})
-	require.NoError(t, s.tracker.SetFaults(memtarget.Faults{LagMS: 5000}))
-	_, err := s.target.Create(t.Context(), draft(1))
+	r := newRig(t, memtarget.Options{Now: func() time.Time { return now }})
+	require.NoError(t, r.tracker.SetFaults(memtarget.Faults{LagMS: 5000}))
+	_, err := r.target.Create(t.Context(), draft(1))
 	require.NoError(t, err)
 	for _, c := range []struct {
 		after time.Duration
 		found bool
 	}{{0, false}, {4999 * time.Millisecond, false}, {5 * time.Second, true}} {
 		now = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC).Add(c.after)
-		got, err := s.target.Find(t.Context(), draft(1).Marker)
+		got, err := r.target.Find(t.Context(), draft(1).Marker)
 		require.NoError(t, err)
 		assert.Equal(t, c.found, got != nil, c.after)
 	}
@@ -126,16 +126,16 @@ func TestLookUpLagEnds(t *testing.T) {
 func TestSeedReplaysFaults(t *testing.T) {
 	const issues, tries = 60, 4
 	play := func(seed uint64, order []int) map[string]string {
-		s := newStage(t, memtarget.Options{})
-		require.NoError(t, s.tracker.SetFaults(memtarget.Faults{Seed: seed, Random: []memtarget.Chance{
+		r := newRig(t, memtarget.Options{})
+		require.NoError(t, r.tracker.SetFaults(memtarget.Faults{Seed: seed, Random: []memtarget.Chance{
 			{On: memtarget.OpCreate, P: 0.2, Fault: memtarget.Fault{Effect: memtarget.EffectReset, After: true}},
 			{On: memtarget.OpCreate, P: 0.2, Fault: memtarget.Fault{Effect: memtarget.EffectStatus, Status: 502}},
 		}}))
 		out := map[string]string{}
 		for _, n := range order {
 			for try := range tries {
-				_, err := s.target.Create(t.Context(), draft(n))
-				out[fmt.Sprint(n, "/", try)] = fmt.Sprint(targets.OutcomeOf(err), len(s.tracker.Marked("mine", string(draft(n).Marker))))
+				_, err := r.target.Create(t.Context(), draft(n))
+				out[fmt.Sprint(n, "/", try)] = fmt.Sprint(targets.OutcomeOf(err), len(r.tracker.Marked("mine", string(draft(n).Marker))))
 			}
 		}
 		return out
@@ -157,9 +157,9 @@ func TestSeedReplaysFaults(t *testing.T) {
 }
 
 func TestControl(t *testing.T) {
-	s := newStage(t, memtarget.Options{})
+	r := newRig(t, memtarget.Options{})
 	call := func(method, path, body string) (int, string) {
-		req, err := http.NewRequestWithContext(t.Context(), method, s.url+path, strings.NewReader(body))
+		req, err := http.NewRequestWithContext(t.Context(), method, r.url+path, strings.NewReader(body))
 		require.NoError(t, err)
 		res, err := http.DefaultClient.Do(req)
 		require.NoError(t, err)
@@ -168,12 +168,12 @@ func TestControl(t *testing.T) {
 		require.NoError(t, res.Body.Close())
 		return res.StatusCode, string(raw)
 	}
-	made, err := s.target.Create(t.Context(), draft(1))
+	made, err := r.target.Create(t.Context(), draft(1))
 	require.NoError(t, err)
 
 	status, _ := call("PUT", "/control/issues/"+made.ID+"/status", `{"status":"In Progress"}`)
 	assert.Equal(t, 204, status)
-	got, _, err := s.target.Read(t.Context(), made.ID)
+	got, _, err := r.target.Read(t.Context(), made.ID)
 	require.NoError(t, err)
 	assert.Equal(t, targets.Started, got.Progress)
 	status, _ = call("PUT", "/control/issues/"+made.ID+"/status", `{"status":"Lost"}`)
@@ -183,7 +183,7 @@ func TestControl(t *testing.T) {
 
 	status, _ = call("PUT", "/control/faults", `{"seed":7,"lagMs":100,"random":[{"on":"find","p":0.5,"fault":{"effect":"status","status":503}}]}`)
 	assert.Equal(t, 200, status)
-	assert.Equal(t, uint64(7), s.tracker.Faults().Seed)
+	assert.Equal(t, uint64(7), r.tracker.Faults().Seed)
 	for _, bad := range []string{`{"lagMs":-1}`, `{"random":[{"on":"x","p":2,"fault":{"effect":"status","status":200}}]}`, `{"next":[{"effect":"slow"}]}`} {
 		status, body := call("PUT", "/control/faults", bad)
 		assert.Equal(t, 422, status, body)
@@ -195,7 +195,7 @@ func TestControl(t *testing.T) {
 	assert.Equal(t, 200, status)
 	var books struct{ Entries []memtarget.Entry }
 	require.NoError(t, json.Unmarshal([]byte(body), &books))
-	assert.Equal(t, s.tracker.Books(0, 0)[0].RequestID, books.Entries[0].RequestID)
+	assert.Equal(t, r.tracker.Books(0, 0)[0].RequestID, books.Entries[0].RequestID)
 	_, body = call("GET", "/control/books?after=1", "")
 	assert.JSONEq(t, `{"entries":[]}`, body)
 
@@ -206,9 +206,9 @@ func TestControl(t *testing.T) {
 }
 
 func TestLimits(t *testing.T) {
-	s := newStage(t, memtarget.Options{MaxIssues: 2})
+	r := newRig(t, memtarget.Options{MaxIssues: 2})
 	post := func(body string) int {
-		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.url+"/api/projects/mine/issues", strings.NewReader(body))
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, r.url+"/api/projects/mine/issues", strings.NewReader(body))
 		require.NoError(t, err)
 		req.Header.Set("X-API-Key", key("mine").Reveal())
 		res, err := http.DefaultClient.Do(req)
@@ -223,12 +223,12 @@ func TestLimits(t *testing.T) {
 	assert.Equal(t, 400, post(`{`))
 	assert.Equal(t, 413, post(`{"title":"`+string(bytes.Repeat([]byte("x"), 2<<20))+`"}`))
 	for i := range 2 {
-		_, err := s.target.Create(t.Context(), draft(i))
+		_, err := r.target.Create(t.Context(), draft(i))
 		require.NoError(t, err)
 	}
-	_, err := s.target.Create(t.Context(), draft(3))
+	_, err := r.target.Create(t.Context(), draft(3))
 	assert.Equal(t, targets.OutcomeNotDone, targets.OutcomeOf(err), "a full tracker says so")
-	issues := s.tracker.Issues("", 1)
+	issues := r.tracker.Issues("", 1)
 	require.Len(t, issues, 1)
 	assert.Equal(t, "MINE-2", issues[0].Key, "newest first")
 }
