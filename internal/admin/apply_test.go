@@ -6,7 +6,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/internal/admin/audit"
@@ -99,11 +98,11 @@ func TestApplyNamesTheField(t *testing.T) {
 			got := r.do(operator, http.MethodPost, "/apply", `{"tenants":[{"id":"acme","integrations":[]},{"id":"beta","integrations":[`+goodIntegration+`,`+tc.second+`]}]}`)
 			problem, fields := got.problem()
 			require.Equal(t, tc.problem, problem, got.raw)
-			assert.Equal(t, tc.fields, fields)
-			assert.NotContains(t, got.raw, "canary")
+			require.Equal(t, tc.fields, fields)
+			require.NotContains(t, got.raw, "canary")
 			if tc.states != nil {
-				assert.Equal(t, tc.states, got.states(t, got.body["report"]))
-				assert.Equal(t, "Of the 2 declared integrations, 0 were changed.", got.body["detail"])
+				require.Equal(t, tc.states, got.states(t, got.body["report"]))
+				require.Equal(t, "Of the 2 declared integrations, 0 were changed.", got.body["detail"])
 			}
 			require.Empty(t, r.fake.Integrations())
 			require.Equal(t, http.StatusNotFound, r.do(operator, http.MethodGet, "/tenants/beta", "").status, "its tenant was not made")

@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/internal/admin"
@@ -37,26 +36,26 @@ func TestIdempotencyKey(t *testing.T) {
 		}
 		first := post(operator, `{"id":"acme"}`, "k1")
 		require.Equal(t, http.StatusCreated, first.status, first.raw)
-		assert.Empty(t, first.head.Get("Idempotency-Replayed"))
+		require.Empty(t, first.head.Get("Idempotency-Replayed"))
 		second := post(operator, `{"id":"acme"}`, "k1")
 		require.Equal(t, http.StatusCreated, second.status, second.raw)
-		assert.Equal(t, first.raw, second.raw)
-		assert.Equal(t, "true", second.head.Get("Idempotency-Replayed"))
+		require.Equal(t, first.raw, second.raw)
+		require.Equal(t, "true", second.head.Get("Idempotency-Replayed"))
 		for _, name := range []string{"ETag", "Location"} {
-			assert.Equal(t, first.head.Get(name), second.head.Get(name))
+			require.Equal(t, first.head.Get(name), second.head.Get(name))
 		}
 		name, _ := post(operator, `{"id":"other"}`, "k1").problem()
-		assert.Equal(t, "idempotency-conflict", name)
+		require.Equal(t, "idempotency-conflict", name)
 		// A failure is not remembered.
 		name, _ = post(operator, `{"id":"acme"}`, "k2").problem()
-		assert.Equal(t, "conflict", name)
-		assert.Equal(t, http.StatusCreated, post(operator, `{"id":"third"}`, "k2").status)
+		require.Equal(t, "conflict", name)
+		require.Equal(t, http.StatusCreated, post(operator, `{"id":"third"}`, "k2").status)
 		for _, key := range []string{"a b", "ü", string(make([]byte, 256))} {
 			problem, fields := post(operator, `{"id":"x"}`, key).problem()
-			assert.Equal(t, "validation", problem)
-			assert.Equal(t, []string{"header.Idempotency-Key"}, fields)
+			require.Equal(t, "validation", problem)
+			require.Equal(t, []string{"header.Idempotency-Key"}, fields)
 		}
-		assert.Equal(t, []string{"createTenant ok", "createTenant conflict", "createTenant ok"}, r.audited(audit.Deployment), "a replay changes nothing")
+		require.Equal(t, []string{"createTenant ok", "createTenant conflict", "createTenant ok"}, r.audited(audit.Deployment), "a replay changes nothing")
 	})
 }
 
@@ -76,11 +75,11 @@ func TestIdempotencyKeyInUse(t *testing.T) {
 	<-begun
 	got := r.do(operator, http.MethodPost, "/slow", "", "Idempotency-Key", "k")
 	name, _ := got.problem()
-	assert.Equal(t, "idempotency-in-progress", name)
-	assert.Equal(t, "1", got.head.Get("Retry-After"))
+	require.Equal(t, "idempotency-in-progress", name)
+	require.Equal(t, "1", got.head.Get("Retry-After"))
 	close(goOn)
-	assert.Equal(t, http.StatusNoContent, (<-first).status)
-	assert.Equal(t, http.StatusNoContent, r.do(operator, http.MethodPost, "/slow", "", "Idempotency-Key", "k").status)
+	require.Equal(t, http.StatusNoContent, (<-first).status)
+	require.Equal(t, http.StatusNoContent, r.do(operator, http.MethodPost, "/slow", "", "Idempotency-Key", "k").status)
 }
 
 func TestEveryChangeIsAudited(t *testing.T) {
@@ -100,23 +99,23 @@ func TestEveryChangeIsAudited(t *testing.T) {
 		require.Equal(t, http.StatusInternalServerError, got.status)
 		require.NotContains(t, got.raw, "canary")
 
-		assert.Equal(t, []string{"panic internal", "suspendTenant ok", "updateTenant precondition-failed", "updateTenant ok"}, r.audited("acme"))
-		assert.Empty(t, r.audited("other"))
+		require.Equal(t, []string{"panic internal", "suspendTenant ok", "updateTenant precondition-failed", "updateTenant ok"}, r.audited("acme"))
+		require.Empty(t, r.audited("other"))
 		denied := func(token, tenant string) string {
 			return r.do(token, http.MethodGet, "/tenants/"+tenant+"/audit/denied", "").raw
 		}
-		assert.Contains(t, denied(own, "acme"), `"operation":"updateTenant","path":"/tenants/acme","outcome":"role"`)
-		assert.Contains(t, denied(foreign, "other"), `"operation":"updateTenant","path":"/tenants/acme","outcome":"not-found"`, "beside the log of whoever tried")
-		assert.Equal(t, []string{"suspendTenant ok", "createTenant ok", "createTenant ok"}, r.audited(audit.Deployment))
+		require.Contains(t, denied(own, "acme"), `"operation":"updateTenant","path":"/tenants/acme","outcome":"role"`)
+		require.Contains(t, denied(foreign, "other"), `"operation":"updateTenant","path":"/tenants/acme","outcome":"not-found"`, "beside the log of whoever tried")
+		require.Equal(t, []string{"suspendTenant ok", "createTenant ok", "createTenant ok"}, r.audited(audit.Deployment))
 
 		list := r.do(own, http.MethodGet, "/tenants/acme/audit?limit=1", "")
 		require.Equal(t, http.StatusOK, list.status, list.raw)
 		e := list.body["items"].([]any)[0].(map[string]any)
-		assert.Equal(t, "jane", e["subject"])
-		assert.Equal(t, "/tenants/acme/panic", e["path"])
-		assert.Equal(t, http.StatusOK, r.do(own, http.MethodGet, "/tenants/acme/audit?from=2026-01-01T00:00:00Z&cursor="+list.body["next"].(string), "").status)
+		require.Equal(t, "jane", e["subject"])
+		require.Equal(t, "/tenants/acme/panic", e["path"])
+		require.Equal(t, http.StatusOK, r.do(own, http.MethodGet, "/tenants/acme/audit?from=2026-01-01T00:00:00Z&cursor="+list.body["next"].(string), "").status)
 		created := r.do(operator, http.MethodGet, "/audit", "").body["items"].([]any)[2].(map[string]any)
-		assert.Equal(t, "/tenants/acme", created["created"])
+		require.Equal(t, "/tenants/acme", created["created"])
 	})
 }
 
@@ -167,9 +166,9 @@ func TestDeniedCallsAreFolded(t *testing.T) {
 		list := r.do(own, http.MethodGet, "/tenants/acme/audit/denied?limit=1", "")
 		require.Len(t, list.body["items"], 1, list.raw)
 		first := list.body["items"].([]any)[0].(map[string]any)
-		assert.InDelta(t, 50, first["count"], 0)
-		assert.Equal(t, "role", first["outcome"])
-		assert.NotEmpty(t, first["first"])
+		require.InDelta(t, 50, first["count"], 0)
+		require.Equal(t, "role", first["outcome"])
+		require.NotEmpty(t, first["first"])
 		require.Empty(t, r.do(own, http.MethodGet, "/tenants/acme/audit/denied?cursor="+list.body["next"].(string), "").body["items"])
 	})
 }

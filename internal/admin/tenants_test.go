@@ -4,7 +4,6 @@ import (
 	"net/http"
 	"testing"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/internal/admin/audit"
@@ -19,48 +18,48 @@ func TestTenantsLife(t *testing.T) {
 
 		got := r.do(operator, http.MethodPost, "/tenants", `{"id":"acme","name":"Acme","limits":{"maxQueued":5}}`)
 		require.Equal(t, http.StatusCreated, got.status, got.raw)
-		assert.Equal(t, "/admin/v1/tenants/acme", got.head.Get("Location"))
-		assert.Equal(t, `"1"`, got.head.Get("ETag"))
+		require.Equal(t, "/admin/v1/tenants/acme", got.head.Get("Location"))
+		require.Equal(t, `"1"`, got.head.Get("ETag"))
 		got = r.do(operator, http.MethodPost, "/tenants", `{"id":"acme"}`)
 		name, _ := got.problem()
-		assert.Equal(t, "conflict", name)
+		require.Equal(t, "conflict", name)
 
 		usage := r.do(own, http.MethodGet, "/tenants/acme/usage", "").body
-		assert.EqualValues(t, 5, usage["limits"].(map[string]any)["maxQueued"])
-		assert.EqualValues(t, r.records.Defaults().MaxInFlight, usage["limits"].(map[string]any)["maxInFlight"])
+		require.EqualValues(t, 5, usage["limits"].(map[string]any)["maxQueued"])
+		require.EqualValues(t, r.records.Defaults().MaxInFlight, usage["limits"].(map[string]any)["maxInFlight"])
 		got = r.do(own, http.MethodPatch, "/tenants/acme", `{"name":"Acme 2"}`)
 		name, _ = got.problem()
-		assert.Equal(t, "precondition-required", name)
+		require.Equal(t, "precondition-required", name)
 		got = r.do(own, http.MethodPatch, "/tenants/acme", `{"name":"Acme 2"}`, "If-Match", `"7"`)
 		name, _ = got.problem()
-		assert.Equal(t, "precondition-failed", name)
+		require.Equal(t, "precondition-failed", name)
 		got = r.do(own, http.MethodPatch, "/tenants/acme", `{"name":"Acme 2"}`, "If-Match", `"1"`)
 		require.Equal(t, http.StatusOK, got.status, got.raw)
-		assert.Equal(t, "Acme 2", got.body["name"])
-		assert.Equal(t, map[string]any{"maxQueued": 5.0}, got.body["limits"])
+		require.Equal(t, "Acme 2", got.body["name"])
+		require.Equal(t, map[string]any{"maxQueued": 5.0}, got.body["limits"])
 		got = r.do(own, http.MethodPatch, "/tenants/acme", `{"limits":null}`, "If-Match", "*")
 		name, _ = got.problem()
-		assert.Equal(t, "role", name, "limits are the operator's")
+		require.Equal(t, "role", name, "limits are the operator's")
 		got = r.do(operator, http.MethodPatch, "/tenants/acme", `{"limits":null}`, "If-Match", "*")
 		require.Equal(t, http.StatusOK, got.status, got.raw)
-		assert.NotContains(t, got.body, "limits")
+		require.NotContains(t, got.body, "limits")
 
 		got = r.do(operator, http.MethodPost, "/tenants/acme/suspend", `{"reason":"unpaid"}`)
 		require.Equal(t, http.StatusOK, got.status, got.raw)
-		assert.Contains(t, got.body, "suspended")
+		require.Contains(t, got.body, "suspended")
 		got = r.do(own, http.MethodPost, "/tenants/acme/resume", "")
 		name, _ = got.problem()
-		assert.Equal(t, "role", name)
+		require.Equal(t, "role", name)
 		got = r.do(operator, http.MethodPost, "/tenants/acme/resume", "")
 		require.Equal(t, http.StatusOK, got.status, got.raw)
-		assert.NotContains(t, got.body, "suspended")
+		require.NotContains(t, got.body, "suspended")
 
 		require.Equal(t, http.StatusCreated, r.do(operator, http.MethodPost, "/tenants", `{"id":"other"}`).status)
 		got = r.do(operator, http.MethodGet, "/tenants?limit=1", "")
 		require.Len(t, got.body["items"], 1)
 		got = r.do(operator, http.MethodGet, "/tenants?cursor="+got.body["next"].(string), "")
 		require.Len(t, got.body["items"], 1)
-		assert.Equal(t, "other", got.body["items"].([]any)[0].(map[string]any)["id"])
+		require.Equal(t, "other", got.body["items"].([]any)[0].(map[string]any)["id"])
 	})
 }
 
@@ -91,9 +90,9 @@ func TestWrongFieldsAreNamed(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			got := r.do(operator, c.method, c.path, c.body, "If-Match", "*")
 			problem, fields := got.problem()
-			assert.Equal(t, c.problem, problem, got.raw)
-			assert.Equal(t, "application/problem+json", got.head.Get("Content-Type"))
-			assert.ElementsMatch(t, c.fields, fields, got.raw)
+			require.Equal(t, c.problem, problem, got.raw)
+			require.Equal(t, "application/problem+json", got.head.Get("Content-Type"))
+			require.ElementsMatch(t, c.fields, fields, got.raw)
 		})
 	}
 }
@@ -116,13 +115,13 @@ func TestFrontDoor(t *testing.T) {
 	missing, others := r.do(own, http.MethodGet, "/tenants/nobody", ""), r.do(own, http.MethodGet, "/tenants/other", "")
 	delete(missing.body, "instance")
 	delete(others.body, "instance")
-	assert.Equal(t, http.StatusNotFound, others.status)
-	assert.Equal(t, missing.body, others.body)
-	assert.Equal(t, http.StatusOK, r.do(own, http.MethodGet, "/openapi.json", "").status)
-	assert.Equal(t, http.StatusNotFound, r.do(own, http.MethodGet, "/nowhere", "").status)
+	require.Equal(t, http.StatusNotFound, others.status)
+	require.Equal(t, missing.body, others.body)
+	require.Equal(t, http.StatusOK, r.do(own, http.MethodGet, "/openapi.json", "").status)
+	require.Equal(t, http.StatusNotFound, r.do(own, http.MethodGet, "/nowhere", "").status)
 	got := r.do(own, http.MethodPut, "/tenants/acme", "{}")
-	assert.Equal(t, http.StatusMethodNotAllowed, got.status)
-	assert.NotEmpty(t, got.head.Get("Allow"))
+	require.Equal(t, http.StatusMethodNotAllowed, got.status)
+	require.NotEmpty(t, got.head.Get("Allow"))
 }
 
 func TestDeletionOfATenant(t *testing.T) {
@@ -133,20 +132,20 @@ func TestDeletionOfATenant(t *testing.T) {
 		require.Equal(t, http.StatusNotFound, r.do(operator, http.MethodGet, path, "").status)
 		created := r.do(operator, http.MethodPost, "/tenants", `{"id":"acme"}`)
 		name, _ := r.do(operator, http.MethodPost, path, `{"confirm":"acme"}`).problem()
-		assert.Equal(t, "precondition-required", name)
+		require.Equal(t, "precondition-required", name)
 		_, fields := r.do(operator, http.MethodPost, path, `{"confirm":"acne"}`, "If-Match", created.head.Get("ETag")).problem()
-		assert.Equal(t, []string{"confirm"}, fields)
-		assert.Equal(t, http.StatusForbidden, r.do(r.token("acme", auth.Admin), http.MethodPost, path, `{"confirm":"acme"}`, "If-Match", "*").status)
+		require.Equal(t, []string{"confirm"}, fields)
+		require.Equal(t, http.StatusForbidden, r.do(r.token("acme", auth.Admin), http.MethodPost, path, `{"confirm":"acme"}`, "If-Match", "*").status)
 		got := r.do(operator, http.MethodPost, path, `{"confirm":"acme"}`, "If-Match", created.head.Get("ETag"))
 		require.Equal(t, http.StatusAccepted, got.status, got.raw)
-		assert.Equal(t, "/admin/v1"+path, got.head.Get("Location"))
-		assert.Equal(t, false, got.body["done"])
-		assert.Contains(t, r.do(operator, http.MethodGet, "/tenants/acme", "").body, "deleting")
+		require.Equal(t, "/admin/v1"+path, got.head.Get("Location"))
+		require.Equal(t, false, got.body["done"])
+		require.Contains(t, r.do(operator, http.MethodGet, "/tenants/acme", "").body, "deleting")
 
 		require.NoError(t, r.deleter.Look(t.Context()))
 		got = r.do(operator, http.MethodGet, path, "")
-		assert.Equal(t, true, got.body["done"], got.raw)
-		assert.Equal(t, http.StatusNotFound, r.do(operator, http.MethodGet, "/tenants/acme", "").status)
-		assert.Equal(t, []string{"tenantDeleted ok", "deleteTenant ok", "deleteTenant validation", "createTenant ok"}, r.audited(audit.Deployment))
+		require.Equal(t, true, got.body["done"], got.raw)
+		require.Equal(t, http.StatusNotFound, r.do(operator, http.MethodGet, "/tenants/acme", "").status)
+		require.Equal(t, []string{"tenantDeleted ok", "deleteTenant ok", "deleteTenant validation", "createTenant ok"}, r.audited(audit.Deployment))
 	})
 }

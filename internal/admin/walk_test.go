@@ -8,7 +8,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/internal/admin"
@@ -95,7 +94,7 @@ func TestWalkFindsWhatIsUnguarded(t *testing.T) {
 				r.api.Unguarded(http.MethodGet, c.unguarded)
 			}
 			found := admintest.Walk(t.Context(), r.subject())
-			assert.Contains(t, strings.Join(found, "\n"), c.found)
+			require.Contains(t, strings.Join(found, "\n"), c.found)
 		})
 	}
 	t.Run("in the document and not served", func(t *testing.T) {
@@ -103,8 +102,8 @@ func TestWalkFindsWhatIsUnguarded(t *testing.T) {
 		s := r.subject()
 		s.Document = []byte(strings.Replace(string(s.Document), `"/whoami"`, `"/whoareyou"`, 1))
 		found := strings.Join(admintest.Walk(t.Context(), s), "\n")
-		assert.Contains(t, found, "GET /admin/v1/whoareyou is in the document and is not served")
-		assert.Contains(t, found, "GET /admin/v1/whoami is served and not in the document")
+		require.Contains(t, found, "GET /admin/v1/whoareyou is in the document and is not served")
+		require.Contains(t, found, "GET /admin/v1/whoami is served and not in the document")
 	})
 }
 

@@ -5,7 +5,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/internal/fault"
@@ -59,12 +58,12 @@ func TestBudgetOfAnItem(t *testing.T) {
 				var exceeded *templates.ExceededError
 				require.ErrorAs(t, err, &exceeded)
 				e := fault.From(err)
-				assert.Equal(t, fault.Invalid, e.Kind)
-				assert.False(t, e.Kind.Transient(), "it is not tried again")
-				assert.Equal(t, fault.SidePlugin, e.Side)
-				assert.Contains(t, e.Public, "The template in "+setting+" does too much: it ")
-				assert.Contains(t, e.Public, "Ask your admin to shorten it: use fewer loops, and fewer functions over long texts.")
-				assert.LessOrEqual(t, len(e.Public), text.MaxPublic)
+				require.Equal(t, fault.Invalid, e.Kind)
+				require.False(t, e.Kind.Transient(), "it is not tried again")
+				require.Equal(t, fault.SidePlugin, e.Side)
+				require.Contains(t, e.Public, "The template in "+setting+" does too much: it ")
+				require.Contains(t, e.Public, "Ask your admin to shorten it: use fewer loops, and fewer functions over long texts.")
+				require.LessOrEqual(t, len(e.Public), text.MaxPublic)
 			})
 		}
 	}
@@ -79,9 +78,9 @@ func TestBudgetOfSettings(t *testing.T) {
 		var wrong settings.FieldErrors
 		require.ErrorAs(t, err, &wrong)
 		require.Len(t, wrong, 1)
-		assert.Equal(t, setting, wrong[0].Path)
-		assert.Equal(t, "does too much: it works through more than 32 MB of text; use fewer loops, and fewer functions over long texts", wrong[0].Message)
-		assert.Equal(t, fault.Invalid, fault.KindOf(err), "a 4xx for whoever set it")
+		require.Equal(t, setting, wrong[0].Path)
+		require.Equal(t, "does too much: it works through more than 32 MB of text; use fewer loops, and fewer functions over long texts", wrong[0].Message)
+		require.Equal(t, fault.Invalid, fault.KindOf(err), "a 4xx for whoever set it")
 	}
 	all := map[string]any{}
 	for _, name := range strings.Split("abcdefghijklmnopqrstuvwxyz", "") {
@@ -90,7 +89,7 @@ func TestBudgetOfSettings(t *testing.T) {
 	_, err := Kind{Driver: (*rich)(nil)}.Open(map[string]any{"title": long, "fields": all}, nil, Deps{})
 	var wrong settings.FieldErrors
 	require.ErrorAs(t, err, &wrong)
-	assert.Len(t, wrong, 1, "the templates of one integration share a budget")
+	require.Len(t, wrong, 1, "the templates of one integration share a budget")
 }
 
 // TestBudgetIsShared bounds an item, however many fields an admin maps.
@@ -114,10 +113,10 @@ func TestBudgetIsShared(t *testing.T) {
 	}
 	one, err := steps(1)
 	require.NoError(t, err)
-	assert.Less(t, one, templates.MaxSteps/3)
+	require.Less(t, one, templates.MaxSteps/3)
 	many, err := steps(100)
 	require.Error(t, err)
-	assert.LessOrEqual(t, many, templates.MaxSteps+10)
+	require.LessOrEqual(t, many, templates.MaxSteps+10)
 }
 
 // TestLongTextsPass: the longest texts that Productboard has fit in every
@@ -145,11 +144,11 @@ func TestDraftEndsWithItsContext(t *testing.T) {
 		cancel()
 		_, err := target.DraftContext(ctx, marker, item())
 		require.ErrorIs(t, err, context.Canceled, setting)
-		assert.Equal(t, fault.Canceled, fault.KindOf(err))
+		require.Equal(t, fault.Canceled, fault.KindOf(err))
 		late, stop := context.WithTimeout(t.Context(), 0)
 		_, err = target.DraftContext(late, marker, item())
 		stop()
-		assert.Equal(t, fault.Timeout, fault.KindOf(err))
+		require.Equal(t, fault.Timeout, fault.KindOf(err))
 	}
 }
 
@@ -159,9 +158,9 @@ func TestFunctionsAreSoughtEverywhere(t *testing.T) {
 		_, err := Kind{Driver: (*rich)(nil)}.Open(map[string]any{"title": text}, nil, Deps{})
 		var wrong settings.FieldErrors
 		require.ErrorAs(t, err, &wrong, text)
-		assert.Contains(t, wrong[0].Message, " uses "[1:], text)
+		require.Contains(t, wrong[0].Message, " uses "[1:], text)
 	}
 	funcs := templates.TextFunctions(templates.NewBudget(t.Context()), nil)
 	_, err := funcs["printf"].(func(string, ...any) (string, error))("%99999d", 1)
-	assert.ErrorContains(t, err, "without widths", "also when it runs")
+	require.ErrorContains(t, err, "without widths", "also when it runs")
 }

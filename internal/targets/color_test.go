@@ -4,7 +4,6 @@ import (
 	"context"
 	"testing"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
@@ -18,6 +17,6 @@ func TestStatusColorsWin(t *testing.T) {
 		require.NoError(t, err)
 		made, err := target.Create(t.Context(), Draft{Marker: marker, Title: "t"})
 		require.NoError(t, err)
-		assert.Equal(t, want, made.Color)
+		require.Equal(t, want, made.Color)
 	}
 }

@@ -1,10 +1,9 @@
 package targets
 
 import (
+	"github.com/stretchr/testify/require"
 	"strings"
 	"testing"
-
-	"github.com/stretchr/testify/assert"
 
 	"pushbutton/internal/fault"
 	"pushbutton/internal/secret"
@@ -15,7 +14,7 @@ func TestHookSigned(t *testing.T) {
 	// The example of RFC 4231, section 4.3.
 	const digest = "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"
 	h, signing := Hook{Body: []byte("what do ya want for nothing?")}, secret.New("Jefe")
-	assert.True(t, h.Signed(signing, digest))
+	require.True(t, h.Signed(signing, digest))
 	for name, ok := range map[string]bool{
 		"another secret": h.Signed(secret.New("jefe"), digest),
 		"no secret":      h.Signed(secret.String{}, "b613679a0814d9ec772f95d778c35fc5ff1697c493715653c6c712144292c5ad"),
@@ -24,7 +23,7 @@ func TestHookSigned(t *testing.T) {
 		"no hex":         h.Signed(signing, "sha256="+digest),
 		"nothing":        h.Signed(signing, ""),
 	} {
-		assert.False(t, ok, name)
+		require.False(t, ok, name)
 	}
 }
 
@@ -38,13 +37,13 @@ func TestHooksAreBounded(t *testing.T) {
 		strings.Repeat(" ", MaxHook+1):                      "longer than 1048576 bytes",
 	} {
 		_, err := k.ReadHook(secret.New("x"), Hook{Body: []byte(body)})
-		assert.Equal(t, fault.Invalid, fault.KindOf(err))
-		assert.Contains(t, fault.From(err).Public, says)
+		require.Equal(t, fault.Invalid, fault.KindOf(err))
+		require.Contains(t, fault.From(err).Public, says)
 	}
-	assert.Zero(t, parsed)
+	require.Zero(t, parsed)
 	_, err := k.ReadHook(secret.New("x"), Hook{Body: []byte("[" + strings.Repeat("{},", maxHookValues-2) + "1]")})
-	assert.NoError(t, err)
-	assert.Equal(t, 1, parsed)
+	require.NoError(t, err)
+	require.Equal(t, 1, parsed)
 }
 
 // TestHooksNameIssues: an id that an issue cannot have is no event.
@@ -54,10 +53,10 @@ func TestHooksNameIssues(t *testing.T) {
 		return k.ReadHook(secret.New("x"), Hook{})
 	}
 	events, err := read("7")
-	assert.NoError(t, err)
-	assert.Len(t, events, 2)
+	require.NoError(t, err)
+	require.Len(t, events, 2)
 	for _, id := range []string{"", strings.Repeat("7", text.MaxIssueID+1), "7\x1b[2J"} {
 		_, err := read(id)
-		assert.Equal(t, fault.Invalid, fault.KindOf(err), id)
+		require.Equal(t, fault.Invalid, fault.KindOf(err), id)
 	}
 }

@@ -7,7 +7,6 @@ import (
 	"testing"
 	"unicode/utf8"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/internal/fault"
@@ -76,10 +75,10 @@ func TestIssuesAreCut(t *testing.T) {
 		t.Run(way, func(t *testing.T) {
 			i, err := said()
 			require.NoError(t, err)
-			assert.Empty(t, i.URL, "half an address leads elsewhere")
+			require.Empty(t, i.URL, "half an address leads elsewhere")
 			for _, s := range []string{i.Key, i.Title, i.Status} {
-				assert.LessOrEqual(t, utf8.RuneCountInString(s), text.MaxIssueText)
-				assert.True(t, strings.HasPrefix(s, "a red bc d e\ufffd"), s)
+				require.LessOrEqual(t, utf8.RuneCountInString(s), text.MaxIssueText)
+				require.True(t, strings.HasPrefix(s, "a red bc d e\ufffd"), s)
 			}
 		})
 	}
@@ -87,8 +86,8 @@ func TestIssuesAreCut(t *testing.T) {
 
 // TestLimitsAreTheButtons holds the limits against Productboard's.
 func TestLimitsAreTheButtons(t *testing.T) {
-	assert.Equal(t, max(pbapi.MaxTooltip, pbapi.MaxLabel, pbapi.MaxHoverLabel), text.MaxIssueText)
-	assert.Equal(t, pbapi.MaxTargetURL, text.MaxIssueURL)
+	require.Equal(t, max(pbapi.MaxTooltip, pbapi.MaxLabel, pbapi.MaxHoverLabel), text.MaxIssueText)
+	require.Equal(t, pbapi.MaxTargetURL, text.MaxIssueURL)
 }
 
 // TestIDsThatCannotBe are errors; after a create the issue may exist.
@@ -100,11 +99,11 @@ func TestIDsThatCannotBe(t *testing.T) {
 				_, err := said()
 				require.Error(t, err)
 				e := fault.From(err)
-				assert.Equal(t, fault.Intermediary, e.Kind)
-				assert.Contains(t, e.Public, "The address does not answer as Tracker does: the answer names ")
-				assert.Equal(t, way == "create" || way == "update", e.Unsure)
+				require.Equal(t, fault.Intermediary, e.Kind)
+				require.Contains(t, e.Public, "The address does not answer as Tracker does: the answer names ")
+				require.Equal(t, way == "create" || way == "update", e.Unsure)
 				if way == "create" {
-					assert.Equal(t, OutcomeUnknown, OutcomeOf(err))
+					require.Equal(t, OutcomeUnknown, OutcomeOf(err))
 				}
 			})
 		}
@@ -113,7 +112,7 @@ func TestIDsThatCannotBe(t *testing.T) {
 		for way, said := range saidBy(t, Issue{ID: id}) {
 			i, err := said()
 			require.NoError(t, err, way)
-			assert.Equal(t, id, i.ID)
+			require.Equal(t, id, i.ID)
 		}
 	}
 }
@@ -149,10 +148,10 @@ func TestLinks(t *testing.T) {
 				issue, err := said()
 				require.NoError(t, err)
 				if strings.Contains(address, "canary") {
-					assert.NotContains(t, issue.URL, "canary")
+					require.NotContains(t, issue.URL, "canary")
 					continue
 				}
-				assert.Equal(t, want[i], issue.URL, "%s by %s, %s", address, given.URL, way)
+				require.Equal(t, want[i], issue.URL, "%s by %s, %s", address, given.URL, way)
 			}
 		}
 	}
@@ -167,13 +166,13 @@ func TestWordsOfATracker(t *testing.T) {
 	_, err := New(d, Options{}).Create(t.Context(), Draft{Marker: marker})
 	e := fault.From(err)
 	for _, s := range []string{e.Public, e.Ref} {
-		assert.False(t, strings.ContainsFunc(s, func(r rune) bool {
+		require.False(t, strings.ContainsFunc(s, func(r rune) bool {
 			return r < ' ' || r >= 0x7f && r < 0xa0 || r >= '\u202a' && r <= '\u202e' || r >= '\u2066' && r <= '\u2069'
 		}), "%q", s)
-		assert.LessOrEqual(t, utf8.RuneCountInString(s), text.MaxPublic)
+		require.LessOrEqual(t, utf8.RuneCountInString(s), text.MaxPublic)
 	}
-	assert.True(t, strings.HasPrefix(e.Public, "Tracker: a red bc d e"), e.Public)
-	assert.True(t, strings.HasSuffix(e.Public, "Ask your admin."), e.Public)
+	require.True(t, strings.HasPrefix(e.Public, "Tracker: a red bc d e"), e.Public)
+	require.True(t, strings.HasSuffix(e.Public, "Ask your admin."), e.Public)
 }
 
 // TestColourGoesByTheWholeStatus compares before it cuts.
@@ -182,6 +181,6 @@ func TestColourGoesByTheWholeStatus(t *testing.T) {
 	target := openRich(t, &rich{}, map[string]any{"statusColors": map[string]any{status: "purple"}})
 	i, err := target.issue(Issue{ID: "1", Status: status})
 	require.NoError(t, err)
-	assert.Equal(t, "purple", i.Color)
-	assert.Equal(t, "Waiting for the customer's reply to what support…", i.Status)
+	require.Equal(t, "purple", i.Color)
+	require.Equal(t, "Waiting for the customer's reply to what support…", i.Status)
 }

@@ -1,9 +1,8 @@
 package targets
 
 import (
+	"github.com/stretchr/testify/require"
 	"testing"
-
-	"github.com/stretchr/testify/assert"
 
 	"pushbutton/internal/richtext"
 )
@@ -12,10 +11,10 @@ func TestWithoutLabels(t *testing.T) {
 	draft := Draft{Labels: []string{"a", "b", "c"}}
 	plain := func(doc richtext.Doc) string { return doc.Plain() }
 	count := func(s string) int { return len(s) }
-	assert.Equal(t, draft, draft.WithoutLabels("Tracker"))
+	require.Equal(t, draft, draft.WithoutLabels("Tracker"))
 	less := draft.WithoutLabels("Tracker", "b", "c")
-	assert.Equal(t, []string{"a"}, less.Labels)
-	assert.Contains(t, less.Render(1000, count, plain), "Labels not set in Tracker: b, c")
-	assert.Equal(t, []string{"a", "b", "c"}, draft.Labels, "the draft itself stays as it was")
-	assert.NotContains(t, draft.Render(1000, count, plain), "not set")
+	require.Equal(t, []string{"a"}, less.Labels)
+	require.Contains(t, less.Render(1000, count, plain), "Labels not set in Tracker: b, c")
+	require.Equal(t, []string{"a", "b", "c"}, draft.Labels, "the draft itself stays as it was")
+	require.NotContains(t, draft.Render(1000, count, plain), "not set")
 }

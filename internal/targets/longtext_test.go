@@ -6,7 +6,6 @@ import (
 	"testing"
 	"unicode/utf8"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/internal/fault"
@@ -84,8 +83,8 @@ func TestLongTextsKeepTheirForm(t *testing.T) {
 				"AC": {HTML: criteria}, "Many": {HTML: many}, "Bold": {HTML: "<p><b>yes</b></p>"}, "Blank": {HTML: "<p> </p>"}, "Teams": {Texts: []string{"Red", "Blue"}},
 				"Steps": {Texts: []string{"one\n  two\n\nthree\n"}}, "Evil": {Texts: []string{"<script>alert(1)</script>"}}, "Forged": {Texts: []string{"\x00no\x01\x00bold\x00"}}}))
 			require.Len(t, shown.Fields, 1)
-			assert.Equal(t, []string{c.want}, shown.Fields[0].Values)
-			assert.Empty(t, shown.Warnings)
+			require.Equal(t, []string{c.want}, shown.Fields[0].Values)
+			require.Empty(t, shown.Warnings)
 		})
 	}
 }
@@ -97,7 +96,7 @@ func TestTextOfSeveralLinesInAFieldOfUnknownForm(t *testing.T) {
 	require.NoError(t, err)
 	_, err = target.Create(t.Context(), d)
 	require.NoError(t, err)
-	assert.Equal(t, []string{criteriaMarkdown}, m.got.Fields[0].Values)
+	require.Equal(t, []string{criteriaMarkdown}, m.got.Fields[0].Values)
 }
 
 func TestFieldsAreCutAloud(t *testing.T) {
@@ -116,12 +115,12 @@ func TestFieldsAreCutAloud(t *testing.T) {
 			shown := previewed(t, map[string]any{c.field: c.template}, withFields(map[string]FieldText{
 				"Long": {HTML: strings.Repeat("<p>some <i>words</i></p>", 10_000)}, "Labels": {Texts: labels}}))
 			require.Len(t, shown.Fields, 1)
-			assert.Equal(t, []string{c.warning}, shown.Warnings)
+			require.Equal(t, []string{c.warning}, shown.Warnings)
 			values := shown.Fields[0].Values
-			assert.True(t, strings.HasSuffix(values[len(values)-1], c.ends), values[len(values)-1])
+			require.True(t, strings.HasSuffix(values[len(values)-1], c.ends), values[len(values)-1])
 			if c.field == "Notes" {
-				assert.LessOrEqual(t, utf8.RuneCountInString(values[0]), 4000)
-				assert.Greater(t, utf8.RuneCountInString(values[0]), 3800)
+				require.LessOrEqual(t, utf8.RuneCountInString(values[0]), 4000)
+				require.Greater(t, utf8.RuneCountInString(values[0]), 3800)
 			}
 		})
 	}
@@ -138,11 +137,11 @@ func TestFieldsAreBounded(t *testing.T) {
 			target := openMarked(t, &marked{}, map[string]any{"fields": map[string]any{"Notes": template, "Log": template, "One line": template}})
 			_, err := target.Draft(marker, withFields(map[string]FieldText{"Deep": {HTML: deep}}))
 			require.Error(t, err)
-			assert.Equal(t, fault.Invalid, fault.KindOf(err))
-			assert.Contains(t, fault.From(err).Public, "The template in settings.fields.")
+			require.Equal(t, fault.Invalid, fault.KindOf(err))
+			require.Contains(t, fault.From(err).Public, "The template in settings.fields.")
 		})
 	}
 	unreadable := strings.Repeat("x", richtext.MaxInput+1)
 	shown := previewed(t, map[string]any{"Notes": `{{field "Huge"}}`}, withFields(map[string]FieldText{"Huge": {HTML: unreadable}}))
-	assert.Equal(t, []string{"The text is too large to be shown here; see Productboard."}, shown.Fields[0].Values)
+	require.Equal(t, []string{"The text is too large to be shown here; see Productboard."}, shown.Fields[0].Values)
 }

@@ -6,7 +6,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/internal/fault"
@@ -58,11 +57,11 @@ func item() Item {
 func TestDraftByDefault(t *testing.T) {
 	d, err := openRich(t, &rich{}, nil).Draft(marker, item())
 	require.NoError(t, err)
-	assert.Equal(t, "Dark mode", d.Title)
-	assert.Equal(t, "Make it **dark**.", markdown(d.Description))
-	assert.Equal(t, []string{"a", "b"}, d.Labels)
-	assert.Equal(t, "Jane", d.Reporter)
-	assert.Equal(t, "https://pb.example/1", d.Link)
+	require.Equal(t, "Dark mode", d.Title)
+	require.Equal(t, "Make it **dark**.", markdown(d.Description))
+	require.Equal(t, []string{"a", "b"}, d.Labels)
+	require.Equal(t, "Jane", d.Reporter)
+	require.Equal(t, "https://pb.example/1", d.Link)
 }
 
 func TestTemplates(t *testing.T) {
@@ -87,7 +86,7 @@ func TestTemplates(t *testing.T) {
 			if c.setting == "description" {
 				got = markdown(d.Description)
 			}
-			assert.Equal(t, c.want, got)
+			require.Equal(t, c.want, got)
 		})
 	}
 }
@@ -115,22 +114,22 @@ func TestTemplatesThatAreRefused(t *testing.T) {
 			_, err := Kind{Driver: (*rich)(nil)}.Open(map[string]any{"title": c.text}, nil, Deps{})
 			var wrong settings.FieldErrors
 			require.ErrorAs(t, err, &wrong)
-			assert.ErrorContains(t, wrong, c.want)
+			require.ErrorContains(t, wrong, c.want)
 		})
 	}
 	_, err := Kind{Driver: (*rich)(nil)}.Open(map[string]any{"assignee": "somebody", "fields": map[string]any{"A": "{{"}}, nil, Deps{})
 	var wrong settings.FieldErrors
 	require.ErrorAs(t, err, &wrong)
-	assert.Len(t, wrong, 2)
-	assert.ErrorContains(t, wrong, "settings.assignee must be owner, pusher, none or an e-mail address")
-	assert.ErrorContains(t, wrong, "settings.fields.A is not a template")
+	require.Len(t, wrong, 2)
+	require.ErrorContains(t, wrong, "settings.assignee must be owner, pusher, none or an e-mail address")
+	require.ErrorContains(t, wrong, "settings.fields.A is not a template")
 	_, err = Kind{Driver: (*scripted)(nil)}.Open(map[string]any{"assignee": "owner"}, nil, Deps{})
-	assert.ErrorContains(t, err, "settings.assignee is not known", "a tracker without people has no such setting")
+	require.ErrorContains(t, err, "settings.assignee is not known", "a tracker without people has no such setting")
 }
 
 func TestItemFields(t *testing.T) {
 	target := openRich(t, &rich{}, map[string]any{"title": `{{field "B"}}{{if field "A"}}x{{end}}`, "description": `{{field "A" | upper}}`, "fields": map[string]any{"f": `{{field "C"}}`}})
-	assert.Equal(t, []string{"A", "B", "C"}, target.ItemFields())
+	require.Equal(t, []string{"A", "B", "C"}, target.ItemFields())
 }
 
 func trackerFields() []FieldInfo {
@@ -155,7 +154,7 @@ func TestFieldsAreConverted(t *testing.T) {
 	for _, f := range r.got.Fields {
 		got[f.Field.ID] = f.Values
 	}
-	assert.Equal(t, map[string][]string{"f1": {"8"}, "f2": {"2026-03-31"}, "f3": {"10", "11"}, "f4": {"Red\nBlue"}, "f5": {"Red, Blue"}, "f6": {"true"}, "f7": {"acc-1"}, "f8": {"https://pb.example/1"}}, got,
+	require.Equal(t, map[string][]string{"f1": {"8"}, "f2": {"2026-03-31"}, "f3": {"10", "11"}, "f4": {"Red\nBlue"}, "f5": {"Red, Blue"}, "f6": {"true"}, "f7": {"acc-1"}, "f8": {"https://pb.example/1"}}, got,
 		"and a field without a value is left out")
 }
 
@@ -174,9 +173,9 @@ func TestValuesThatDoNotFit(t *testing.T) {
 			d, err := target.Draft(marker, item())
 			require.NoError(t, err)
 			_, err = target.Create(t.Context(), d)
-			assert.Equal(t, fault.Invalid, fault.KindOf(err))
-			assert.Equal(t, OutcomeNotDone, OutcomeOf(err))
-			assert.Contains(t, fault.From(err).Public, c.want)
+			require.Equal(t, fault.Invalid, fault.KindOf(err))
+			require.Equal(t, OutcomeNotDone, OutcomeOf(err))
+			require.Contains(t, fault.From(err).Public, c.want)
 		})
 	}
 }
@@ -198,7 +197,7 @@ func TestCheckOfTheMapping(t *testing.T) {
 				require.NoError(t, err)
 				return
 			}
-			assert.Contains(t, fault.From(err).Public, c.want)
+			require.Contains(t, fault.From(err).Public, c.want)
 		})
 	}
 	t.Run("required, and this item has no value", func(t *testing.T) {
@@ -206,7 +205,7 @@ func TestCheckOfTheMapping(t *testing.T) {
 		d, err := target.Draft(marker, item())
 		require.NoError(t, err)
 		_, err = target.Create(t.Context(), d)
-		assert.Contains(t, fault.From(err).Public, "this item has no value for it")
+		require.Contains(t, fault.From(err).Public, "this item has no value for it")
 	})
 }
 
@@ -219,9 +218,9 @@ func TestPeople(t *testing.T) {
 		_, err = target.Create(t.Context(), d)
 		require.NoError(t, err)
 	}
-	assert.Equal(t, "acc-7", r.got.Assignee)
-	assert.Equal(t, "acc-1", r.got.Requester)
-	assert.Equal(t, 2, r.asked, "each is asked for once")
+	require.Equal(t, "acc-7", r.got.Assignee)
+	require.Equal(t, "acc-1", r.got.Requester)
+	require.Equal(t, 2, r.asked, "each is asked for once")
 
 	for _, email := range []string{"nobody@example.com", "trouble@example.com"} {
 		target := openRich(t, r, map[string]any{"assignee": email})
@@ -229,8 +228,8 @@ func TestPeople(t *testing.T) {
 		require.NoError(t, err)
 		_, err = target.Create(t.Context(), d)
 		require.NoError(t, err, "never a reason to fail")
-		assert.Empty(t, r.got.Assignee)
-		assert.Contains(t, r.got.Render(1000, nil, markdown), "Assignee: "+email)
+		require.Empty(t, r.got.Assignee)
+		require.Contains(t, r.got.Render(1000, nil, markdown), "Assignee: "+email)
 	}
 }
 
@@ -238,7 +237,7 @@ func TestStatusColors(t *testing.T) {
 	target := openRich(t, &rich{}, map[string]any{"statusColors": map[string]any{"doing": "purple"}})
 	issue, err := target.Create(t.Context(), Draft{Marker: marker})
 	require.NoError(t, err)
-	assert.Equal(t, "purple", issue.Color)
+	require.Equal(t, "purple", issue.Color)
 }
 
 func FuzzTemplate(f *testing.F) {
@@ -286,13 +285,13 @@ func TestPreviewWarns(t *testing.T) {
 	require.NoError(t, err)
 	shown, err := target.Preview(t.Context(), d)
 	require.NoError(t, err)
-	assert.Equal(t, "Dark mode", shown.Title)
-	assert.Equal(t, text.FormatPlain, shown.Format, "a driver that cannot say is taken as plain text")
-	assert.Contains(t, shown.Text, "Make it dark.")
-	assert.Equal(t, []string{"a", "b"}, shown.Labels)
-	assert.Equal(t, "u7", shown.Requester)
-	assert.Equal(t, []FieldValue{{r.fields[0], []string{"8"}}}, shown.Fields)
-	assert.Equal(t, []string{
+	require.Equal(t, "Dark mode", shown.Title)
+	require.Equal(t, text.FormatPlain, shown.Format, "a driver that cannot say is taken as plain text")
+	require.Contains(t, shown.Text, "Make it dark.")
+	require.Equal(t, []string{"a", "b"}, shown.Labels)
+	require.Equal(t, "u7", shown.Requester)
+	require.Equal(t, []FieldValue{{r.fields[0], []string{"8"}}}, shown.Fields)
+	require.Equal(t, []string{
 		"Tracker has no account for owner@example.com that issues can be given to: the description will name the assignee.",
 		`The field "gap" stays empty: the item has no value for it.`,
 	}, shown.Warnings)
@@ -308,12 +307,12 @@ func TestPreviewWarnsOfPictures(t *testing.T) {
 	require.NoError(t, err)
 	preview, err := target.Preview(t.Context(), d)
 	require.NoError(t, err)
-	assert.Equal(t, []string{
+	require.Equal(t, []string{
 		"Pictures inside the text itself are not copied to Tracker (1 here): a note stands in the place of each.",
 		"Pictures whose address has no https are not copied to Tracker (1 here): a note with a link stands in the place of each.",
 		"Pictures that only Productboard can open are not copied to Tracker (2 here): a note stands in the place of each.",
 	}, preview.Warnings)
-	assert.Contains(t, preview.Text, "(picture not included: b)")
+	require.Contains(t, preview.Text, "(picture not included: b)")
 }
 
 // TestPreviewWarnsOfPicturesInFields looks into rich text of custom fields.
@@ -326,6 +325,6 @@ func TestPreviewWarnsOfPicturesInFields(t *testing.T) {
 	require.NoError(t, err)
 	preview, err := target.Preview(t.Context(), d)
 	require.NoError(t, err)
-	assert.Equal(t, []string{"Pictures that only Productboard can open are not copied to Tracker (1 here): a note stands in the place of each."},
+	require.Equal(t, []string{"Pictures that only Productboard can open are not copied to Tracker (1 here): a note stands in the place of each."},
 		preview.Warnings)
 }

@@ -6,7 +6,6 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/internal/targets"
@@ -25,38 +24,38 @@ func TestMemo(t *testing.T) {
 	}
 	got, err := m.Get(t.Context(), failing)
 	require.Error(t, err)
-	assert.Zero(t, got)
-	assert.Equal(t, 1, get(next), "an error is not remembered")
-	assert.Equal(t, 1, get(next), "what is known is not looked up")
+	require.Zero(t, got)
+	require.Equal(t, 1, get(next), "an error is not remembered")
+	require.Equal(t, 1, get(next), "what is known is not looked up")
 	_, err = m.Renew(t.Context(), failing)
 	require.Error(t, err)
-	assert.Equal(t, 1, get(next), "a failed look-up leaves what was known")
+	require.Equal(t, 1, get(next), "a failed look-up leaves what was known")
 	got, err = m.Renew(t.Context(), next)
 	require.NoError(t, err)
-	assert.Equal(t, 2, got)
-	assert.Equal(t, 2, get(next))
+	require.Equal(t, 2, got)
+	require.Equal(t, 2, get(next))
 	m.Forget()
-	assert.Equal(t, 3, get(next))
+	require.Equal(t, 3, get(next))
 }
 
 func TestRemembered(t *testing.T) {
 	calls := 0
 	r := targets.Remember(func(context.Context) (int, error) { calls++; return calls, nil })
 	_, ok := r.Last()
-	assert.False(t, ok, "nothing is known yet")
+	require.False(t, ok, "nothing is known yet")
 	for _, want := range []int{1, 1} {
 		got, err := r.Get(t.Context())
 		require.NoError(t, err)
-		assert.Equal(t, want, got)
+		require.Equal(t, want, got)
 	}
 	_, err := r.Renew(t.Context())
 	require.NoError(t, err)
 	last, ok := r.Last()
-	assert.True(t, ok)
-	assert.Equal(t, 2, last)
+	require.True(t, ok)
+	require.Equal(t, 2, last)
 	r.Forget()
 	_, ok = r.Last()
-	assert.False(t, ok)
+	require.False(t, ok)
 }
 
 func TestMemoTakesManyCallers(t *testing.T) {
@@ -65,8 +64,8 @@ func TestMemoTakesManyCallers(t *testing.T) {
 	for range 20 {
 		all.Go(func() {
 			got, err := m.Get(t.Context(), func(context.Context) (string, error) { return "found", nil })
-			assert.NoError(t, err)
-			assert.Equal(t, "found", got)
+			require.NoError(t, err)
+			require.Equal(t, "found", got)
 			m.Forget()
 		})
 	}

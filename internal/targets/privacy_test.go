@@ -5,7 +5,6 @@ import (
 	"errors"
 	"testing"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
@@ -44,11 +43,11 @@ func TestPushedBy(t *testing.T) {
 			}
 			d, err := openRich(t, &rich{}, settings).Draft(marker, c.item)
 			require.NoError(t, err)
-			assert.Equal(t, c.want, d.Reporter)
+			require.Equal(t, c.want, d.Reporter)
 		})
 	}
 	_, err := Kind{Driver: (*scripted)(nil)}.Open(map[string]any{"pushedBy": "all"}, nil, Deps{})
-	assert.ErrorContains(t, err, "settings.pushedBy")
+	require.ErrorContains(t, err, "settings.pushedBy")
 }
 
 // An assignee without an account is named in the description, by as much as
@@ -70,10 +69,10 @@ func TestAssigneeWithoutAnAccount(t *testing.T) {
 			_, err = target.Create(t.Context(), d)
 			require.NoError(t, err)
 			text := r.got.Render(1000, nil, markdown)
-			assert.Contains(t, text, c.want)
+			require.Contains(t, text, c.want)
 			if c.pushedBy != "full" {
-				assert.NotContains(t, text, "owner@example.com")
-				assert.NotContains(t, text, "jane@example.com")
+				require.NotContains(t, text, "owner@example.com")
+				require.NotContains(t, text, "jane@example.com")
 			}
 		})
 	}
@@ -100,8 +99,8 @@ func TestCaveatOfAPublicPlace(t *testing.T) {
 			if c.warns {
 				want = "Anybody can read the issues in project ENG, and settings.pushedBy: full writes the e-mail address of the person who clicks into them. Set it to name or none."
 			}
-			assert.Equal(t, want, target.Caveat(t.Context()))
-			assert.Equal(t, c.asked, p.asked)
+			require.Equal(t, want, target.Caveat(t.Context()))
+			require.Equal(t, c.asked, p.asked)
 		})
 	}
 }

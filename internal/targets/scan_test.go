@@ -5,7 +5,6 @@ import (
 	"errors"
 	"testing"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/internal/targets"
@@ -32,26 +31,26 @@ func TestScan(t *testing.T) {
 	}
 	found, err := scan.Find(t.Context(), "pb-a")
 	require.NoError(t, err)
-	assert.Equal(t, "7", found.ID, "the oldest with the label")
-	assert.Equal(t, map[string]int{"label": 2}, reads, "as many pages as allowed, and no other list")
+	require.Equal(t, "7", found.ID, "the oldest with the label")
+	require.Equal(t, map[string]int{"label": 2}, reads, "as many pages as allowed, and no other list")
 
 	found, err = scan.Find(t.Context(), "pb-c")
 	require.NoError(t, err)
-	assert.Equal(t, "2", found.ID, "somebody took its label off")
+	require.Equal(t, "2", found.ID, "somebody took its label off")
 
 	found, err = scan.Find(t.Context(), "pb-d")
 	require.NoError(t, err)
-	assert.Nil(t, found)
+	require.Nil(t, found)
 
 	all, err := scan.FindAll(t.Context(), "pb-a")
 	require.NoError(t, err)
-	assert.Equal(t, []targets.Issue{{ID: "5"}, {ID: "7"}, {ID: "9"}}, all, "oldest first, each once")
+	require.Equal(t, []targets.Issue{{ID: "5"}, {ID: "7"}, {ID: "9"}}, all, "oldest first, each once")
 
 	scan.Account = func(context.Context) (string, error) { return "", errors.New("no answer") }
 	_, err = scan.Find(t.Context(), "pb-d")
 	require.Error(t, err, "an account that cannot be asked is no answer")
 	_, err = scan.FindAll(t.Context(), "pb-a")
-	assert.Error(t, err)
+	require.Error(t, err)
 }
 
 func TestPick(t *testing.T) {
@@ -60,7 +59,7 @@ func TestPick(t *testing.T) {
 	names := func(x thing) []string { return []string{x.id, x.name} }
 	for text, want := range map[string]string{"2": "2", "FEATURE": "2", "bug": "1", "Epic": "", "": ""} {
 		found, ok := targets.Pick(all, text, names)
-		assert.Equal(t, want, found.id, text)
-		assert.Equal(t, want != "", ok, text)
+		require.Equal(t, want, found.id, text)
+		require.Equal(t, want != "", ok, text)
 	}
 }

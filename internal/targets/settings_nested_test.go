@@ -4,7 +4,6 @@ import (
 	"context"
 	"testing"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
@@ -29,20 +28,20 @@ func (reading) Read(context.Context, string) (Issue, error) { return Issue{ID: "
 
 func TestAbilityOfParts(t *testing.T) {
 	_, can := Ability[Reader](bare{})
-	assert.False(t, can)
+	require.False(t, can)
 	_, can = Ability[FieldLister](bare{})
-	assert.True(t, can, "the driver's own")
+	require.True(t, can, "the driver's own")
 	_, can = Ability[Reader](parts{})
-	assert.False(t, can)
+	require.False(t, can)
 	_, can = Ability[FieldLister](parts{})
-	assert.True(t, can, "its own beside its parts")
+	require.True(t, can, "its own beside its parts")
 
 	target := New(parts{parts: []any{reading{}}}, Options{})
 	i, able, err := target.Read(t.Context(), "1")
 	require.NoError(t, err)
-	assert.True(t, able)
-	assert.Equal(t, "1", i.ID)
+	require.True(t, able)
+	require.Equal(t, "1", i.ID)
 	able, err = target.Close(t.Context(), "1")
 	require.NoError(t, err)
-	assert.False(t, able)
+	require.False(t, able)
 }

@@ -3,7 +3,6 @@ package targets
 import (
 	"testing"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/internal/fault"
@@ -15,7 +14,7 @@ import (
 func TestMaskedLines(t *testing.T) {
 	target := &Target{opts: Options{secrets: secret.NewMask(settings.MaskedLines(map[string]secret.String{
 		"key": secret.New("-----BEGIN KEY-----\nMIIEpAIBAAKCAQEA\nxy==\n-----END KEY-----"), "pin": secret.New("abc")})...)}}
-	assert.Equal(t, "abc -----BEGIN KEY----- [secret] xy==", target.mask("abc -----BEGIN KEY----- MIIEpAIBAAKCAQEA xy=="))
+	require.Equal(t, "abc -----BEGIN KEY----- [secret] xy==", target.mask("abc -----BEGIN KEY----- MIIEpAIBAAKCAQEA xy=="))
 }
 
 func fields() []settings.Field {
@@ -30,12 +29,12 @@ func TestOpenTellsEverything(t *testing.T) {
 	_, err := kind.Open(nil, map[string]secret.String{"key": secret.New("s3cret-value")}, Deps{})
 	var wrong settings.FieldErrors
 	require.ErrorAs(t, err, &wrong)
-	assert.EqualError(t, wrong, "settings.url is required; settings.project is required; credentials.key is not known; credentials.token is required")
-	assert.Equal(t, fault.Invalid, fault.KindOf(err))
-	assert.NotContains(t, err.Error(), "s3cret-value")
+	require.EqualError(t, wrong, "settings.url is required; settings.project is required; credentials.key is not known; credentials.token is required")
+	require.Equal(t, fault.Invalid, fault.KindOf(err))
+	require.NotContains(t, err.Error(), "s3cret-value")
 
 	_, err = kind.Open(map[string]any{"url": "https://h", "project": "p"}, map[string]secret.String{"token": secret.New("t")}, Deps{})
-	assert.ErrorContains(t, err, "settings.project is a number", "what New finds wrong has the same form")
+	require.ErrorContains(t, err, "settings.project is a number", "what New finds wrong has the same form")
 }
 
 func TestOneCredential(t *testing.T) {
@@ -52,12 +51,12 @@ func TestOneCredential(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			given, second, errs := Config{Credentials: map[string]secret.String{"token": secret.New(c.token), "oauth": secret.New(c.oauth)}}.OneCredential("token", "oauth")
 			if c.wrong != "" {
-				assert.EqualError(t, errs, c.wrong)
+				require.EqualError(t, errs, c.wrong)
 				return
 			}
-			assert.Empty(t, errs)
-			assert.Equal(t, c.given, given.Reveal())
-			assert.Equal(t, c.second, second)
+			require.Empty(t, errs)
+			require.Equal(t, c.given, given.Reveal())
+			require.Equal(t, c.second, second)
 		})
 	}
 }

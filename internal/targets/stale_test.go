@@ -5,7 +5,6 @@ import (
 	"errors"
 	"testing"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/internal/fault"
@@ -73,15 +72,15 @@ func TestStaleRefusalIsAskedOnceMore(t *testing.T) {
 				draft := Draft{Marker: marker, Title: "x"}
 				draft.unresolved.fields = []rawField{{"m", written(t, "v1")}}
 				err := run(target, draft)
-				assert.Equal(t, c.calls, driver.calls)
-				assert.Equal(t, c.value, driver.got.Fields[0].Values[0])
+				require.Equal(t, c.calls, driver.calls)
+				require.Equal(t, c.value, driver.got.Fields[0].Values[0])
 				if c.kind == 0 {
 					require.NoError(t, err)
 					return
 				}
 				require.Error(t, err)
-				assert.Equal(t, c.kind, fault.KindOf(err))
-				assert.Equal(t, fault.IsUnsure(c.errs[len(c.errs)-1]), fault.IsUnsure(err))
+				require.Equal(t, c.kind, fault.KindOf(err))
+				require.Equal(t, fault.IsUnsure(c.errs[len(c.errs)-1]), fault.IsUnsure(err))
 			})
 		}
 	}
@@ -95,7 +94,7 @@ func TestStaleRefusalForgetsPeople(t *testing.T) {
 	draft.unresolved.fields = []rawField{{"m", written(t, "v1")}}
 	_, err := New(driver, Options{}).Create(t.Context(), draft)
 	require.NoError(t, err)
-	assert.Equal(t, "here", driver.got.Assignee)
+	require.Equal(t, "here", driver.got.Assignee)
 }
 
 // A label never fails a push: what the tracker refuses stands in the text.
@@ -118,11 +117,11 @@ func TestRefusedLabelsAreLeftOut(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			driver := &forgetful{scripted: scripted{issue: Issue{ID: "7"}}, errs: c.errs}
 			_, err := New(driver, Options{}).Create(t.Context(), Draft{Marker: marker, Title: "x", Labels: c.labels})
-			assert.Equal(t, c.fails, err != nil, err)
-			assert.Equal(t, c.calls, driver.calls)
-			assert.Equal(t, c.sets, driver.got.Labels)
+			require.Equal(t, c.fails, err != nil, err)
+			require.Equal(t, c.calls, driver.calls)
+			require.Equal(t, c.sets, driver.got.Labels)
 			if len(c.labels) == 2 {
-				assert.Contains(t, driver.got.Render(1000, nil, func(d richtext.Doc) string { return d.Plain() }), "Labels not set in Tracker: a, b c")
+				require.Contains(t, driver.got.Render(1000, nil, func(d richtext.Doc) string { return d.Plain() }), "Labels not set in Tracker: a, b c")
 			}
 		})
 	}
@@ -131,9 +130,9 @@ func TestRefusedLabelsAreLeftOut(t *testing.T) {
 func TestStaleKeepsTheError(t *testing.T) {
 	cause := &fault.Error{Op: "post", Kind: fault.NotFound, Err: errors.New("no such label")}
 	err := Stale(cause)
-	assert.Equal(t, cause.Error(), err.Error())
-	assert.Same(t, cause, fault.From(err))
-	assert.NoError(t, Stale(nil))
+	require.Equal(t, cause.Error(), err.Error())
+	require.Same(t, cause, fault.From(err))
+	require.NoError(t, Stale(nil))
 }
 
 // written is what the template of a field wrote.

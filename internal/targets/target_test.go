@@ -9,7 +9,6 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/internal/fault"
@@ -52,7 +51,7 @@ func TestOutcomeOf(t *testing.T) {
 		"bare deadline":     {fmt.Errorf("x: %w", context.DeadlineExceeded), OutcomeUnknown},
 		"nobody classified": {errors.New("what?"), OutcomeUnknown},
 	} {
-		t.Run(name, func(t *testing.T) { assert.Equal(t, c.want, OutcomeOf(c.err)) })
+		t.Run(name, func(t *testing.T) { require.Equal(t, c.want, OutcomeOf(c.err)) })
 	}
 }
 
@@ -65,13 +64,13 @@ func TestErrorsGetTheirFinalForm(t *testing.T) {
 			}}, Options{})
 			_, err := target.Create(t.Context(), Draft{Marker: marker})
 			e := fault.From(err)
-			assert.Equal(t, "create issue: post", e.Op)
-			assert.Equal(t, kind, e.Kind)
-			assert.NotEmpty(t, e.Side)
-			assert.ErrorIs(t, err, cause)
-			assert.Contains(t, e.Public, "Tracker")
-			assert.LessOrEqual(t, utf8.RuneCountInString(e.Public), text.MaxPublic)
-			assert.Regexp(t, `[Aa]sk|tell|[Pp]ush again`, e.Public, "it says what to do")
+			require.Equal(t, "create issue: post", e.Op)
+			require.Equal(t, kind, e.Kind)
+			require.NotEmpty(t, e.Side)
+			require.ErrorIs(t, err, cause)
+			require.Contains(t, e.Public, "Tracker")
+			require.LessOrEqual(t, utf8.RuneCountInString(e.Public), text.MaxPublic)
+			require.Regexp(t, `[Aa]sk|tell|[Pp]ush again`, e.Public, "it says what to do")
 		})
 	}
 }
@@ -87,10 +86,10 @@ func TestADriversSentenceIsKeptAndBounded(t *testing.T) {
 			return &fault.Error{Kind: fault.Invalid, Public: given, Ref: "s3cret-key", Err: errors.New("bad s3cret-key")}
 		}}, Options{secrets: secret.NewMask("s3cret-key")})
 		err := target.Check(t.Context())
-		assert.Equal(t, want, fault.From(err).Public)
-		assert.NotContains(t, err.Error(), "s3cret-key")
+		require.Equal(t, want, fault.From(err).Public)
+		require.NotContains(t, err.Error(), "s3cret-key")
 		for inner := err; inner != nil; inner = errors.Unwrap(inner) {
-			assert.NotContains(t, inner.Error(), "s3cret-key")
+			require.NotContains(t, inner.Error(), "s3cret-key")
 		}
 	}
 }
@@ -98,36 +97,36 @@ func TestADriversSentenceIsKeptAndBounded(t *testing.T) {
 func TestPanicOfADriver(t *testing.T) {
 	target := New(&scripted{do: func(context.Context) error { panic("out of order") }}, Options{})
 	_, err := target.Create(t.Context(), Draft{Marker: marker})
-	assert.Equal(t, fault.Internal, fault.KindOf(err))
-	assert.Equal(t, OutcomeUnknown, OutcomeOf(err), "it may have been after the request")
-	assert.ErrorContains(t, err, "out of order")
-	assert.NotContains(t, fault.From(err).Public, "out of order")
-	assert.Equal(t, fault.Internal, fault.KindOf(target.Check(t.Context())))
+	require.Equal(t, fault.Internal, fault.KindOf(err))
+	require.Equal(t, OutcomeUnknown, OutcomeOf(err), "it may have been after the request")
+	require.ErrorContains(t, err, "out of order")
+	require.NotContains(t, fault.From(err).Public, "out of order")
+	require.Equal(t, fault.Internal, fault.KindOf(target.Check(t.Context())))
 }
 
 func TestWhoseTimeoutItWas(t *testing.T) {
 	wait := func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }
 	ours := New(&scripted{do: wait}, Options{Timeout: time.Millisecond, CheckTimeout: 2 * time.Millisecond})
 	_, err := ours.Create(t.Context(), Draft{Marker: marker})
-	assert.Equal(t, fault.Timeout, fault.KindOf(err))
-	assert.Equal(t, OutcomeUnknown, OutcomeOf(err))
-	assert.ErrorContains(t, err, `Tracker did not finish "create issue" within this plugin's limit of 1ms`)
-	assert.ErrorContains(t, ours.Check(t.Context()), "limit of 2ms")
+	require.Equal(t, fault.Timeout, fault.KindOf(err))
+	require.Equal(t, OutcomeUnknown, OutcomeOf(err))
+	require.ErrorContains(t, err, `Tracker did not finish "create issue" within this plugin's limit of 1ms`)
+	require.ErrorContains(t, ours.Check(t.Context()), "limit of 2ms")
 
 	// Long enough to begin in time on a busy machine: before that nothing is sent.
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 	defer cancel()
 	_, err = New(&scripted{do: wait}, Options{}).Create(ctx, Draft{Marker: marker})
-	assert.Equal(t, fault.Timeout, fault.KindOf(err))
-	assert.ErrorContains(t, err, "the caller's own deadline")
-	assert.Equal(t, OutcomeUnknown, OutcomeOf(err))
+	require.Equal(t, fault.Timeout, fault.KindOf(err))
+	require.ErrorContains(t, err, "the caller's own deadline")
+	require.Equal(t, OutcomeUnknown, OutcomeOf(err))
 
 	ctx, stop := context.WithCancelCause(t.Context())
 	stop(errors.New("shutting down"))
 	_, err = ours.Create(ctx, Draft{Marker: marker})
-	assert.Equal(t, fault.Canceled, fault.KindOf(err))
-	assert.Equal(t, OutcomeNotDone, OutcomeOf(err), "nothing was sent")
-	assert.ErrorContains(t, err, "shutting down")
+	require.Equal(t, fault.Canceled, fault.KindOf(err))
+	require.Equal(t, OutcomeNotDone, OutcomeOf(err), "nothing was sent")
+	require.ErrorContains(t, err, "shutting down")
 }
 
 // quota is a Quota that remembers the longest time it was told.
@@ -162,18 +161,18 @@ func TestARateLimitIsPassedOn(t *testing.T) {
 			target := New(&scripted{issue: Issue{ID: "1"}, do: func(context.Context) error { return c.err }}, Options{Quota: q})
 			require.NoError(t, target.Ready(t.Context()))
 			_, err := target.Create(t.Context(), Draft{Marker: marker})
-			assert.Equal(t, c.err == nil, err == nil)
-			assert.Equal(t, c.left, q.left)
+			require.Equal(t, c.err == nil, err == nil)
+			require.Equal(t, c.left, q.left)
 			err = target.Ready(t.Context())
 			if c.left == 0 {
 				require.NoError(t, err)
 				return
 			}
 			require.ErrorIs(t, err, fault.RateLimited)
-			assert.Equal(t, c.left, fault.From(err).RetryAfter)
-			assert.Equal(t, fault.SideTracker, fault.From(err).Side)
-			assert.Equal(t, "Tracker", fault.From(err).Peer)
-			assert.Contains(t, fault.From(err).Public, "Push again in")
+			require.Equal(t, c.left, fault.From(err).RetryAfter)
+			require.Equal(t, fault.SideTracker, fault.From(err).Side)
+			require.Equal(t, "Tracker", fault.From(err).Peer)
+			require.Contains(t, fault.From(err).Public, "Push again in")
 		})
 	}
 	require.NoError(t, New(&scripted{}, Options{}).Ready(t.Context()), "without a memory nobody waits")
@@ -181,7 +180,7 @@ func TestARateLimitIsPassedOn(t *testing.T) {
 
 func TestCreateNeedsAnID(t *testing.T) {
 	_, err := New(&scripted{do: func(context.Context) error { return nil }}, Options{}).Create(t.Context(), Draft{Marker: marker})
-	assert.Equal(t, OutcomeUnknown, OutcomeOf(err))
+	require.Equal(t, OutcomeUnknown, OutcomeOf(err))
 }
 
 func TestCreateFitsTheDraft(t *testing.T) {
@@ -191,40 +190,40 @@ func TestCreateFitsTheDraft(t *testing.T) {
 	issue, err := target.Create(t.Context(), Draft{Marker: marker, Title: "  a title\nthat is longer than twenty", Link: "javascript:alert(1)",
 		Labels: []string{"a", " ", "a", "b\nc"}, Reporter: "Jane\nDoe"})
 	require.NoError(t, err)
-	assert.Equal(t, Issue{ID: "7", Key: "7"}, issue, "the key is filled, an address that is none is dropped")
-	assert.Equal(t, Draft{Marker: marker, Title: "a title that is lon…", Labels: []string{"a", "b c"}, Reporter: "Jane Doe"}, driver.got)
+	require.Equal(t, Issue{ID: "7", Key: "7"}, issue, "the key is filled, an address that is none is dropped")
+	require.Equal(t, Draft{Marker: marker, Title: "a title that is lon…", Labels: []string{"a", "b c"}, Reporter: "Jane Doe"}, driver.got)
 	require.Len(t, seen, 1)
-	assert.Equal(t, "scripted", seen[0].Type)
-	assert.Equal(t, OpCreate, seen[0].Op)
-	assert.Equal(t, OutcomeDone, seen[0].Outcome)
+	require.Equal(t, "scripted", seen[0].Type)
+	require.Equal(t, OpCreate, seen[0].Op)
+	require.Equal(t, OutcomeDone, seen[0].Outcome)
 }
 
 func TestAbilitiesThatAreMissing(t *testing.T) {
 	target := New(&scripted{}, Options{})
 	_, able, err := target.Read(t.Context(), "1")
-	assert.False(t, able)
-	assert.NoError(t, err)
+	require.False(t, able)
+	require.NoError(t, err)
 	able, err = target.Comment(t.Context(), "1", "x")
-	assert.False(t, able)
-	assert.NoError(t, err)
+	require.False(t, able)
+	require.NoError(t, err)
 	able, err = target.Close(t.Context(), "1")
-	assert.False(t, able)
-	assert.NoError(t, err)
+	require.False(t, able)
+	require.NoError(t, err)
 	_, able, err = target.FindAll(t.Context(), marker)
-	assert.False(t, able)
-	assert.NoError(t, err)
+	require.False(t, able)
+	require.NoError(t, err)
 }
 
 // The markers of issues that exist must be derived again after any change of
 // this code.
 func TestMarkerIsStable(t *testing.T) {
 	m := NewMarker("mfrggzdfmztwq2lknnwg23tpoa", "5f0c7f0e-6d0b-4b0e-9b5e-3c1d8f0a7e42", 3)
-	assert.Equal(t, Marker("pb-wmsnh4y3jfpspceoj3whic5h5i"), m)
-	assert.True(t, m.Valid())
-	assert.NotEqual(t, NewMarker("a", "bc", 1), NewMarker("ab", "c", 1))
-	assert.NotEqual(t, NewMarker("a", "b", 1), NewMarker("a", "b", 2))
+	require.Equal(t, Marker("pb-wmsnh4y3jfpspceoj3whic5h5i"), m)
+	require.True(t, m.Valid())
+	require.NotEqual(t, NewMarker("a", "bc", 1), NewMarker("ab", "c", 1))
+	require.NotEqual(t, NewMarker("a", "b", 1), NewMarker("a", "b", 2))
 	for _, bad := range []Marker{"", "PB-1", "pb_1", "pb 1", Marker(strings.Repeat("a", 65))} {
-		assert.False(t, bad.Valid(), bad)
+		require.False(t, bad.Valid(), bad)
 	}
 }
 
@@ -239,19 +238,19 @@ func (e *expiring) Expires(ctx context.Context) (time.Time, error) { return e.at
 func TestExpires(t *testing.T) {
 	_, supported, err := New(&scripted{}, Options{}).Expires(t.Context())
 	require.NoError(t, err)
-	assert.False(t, supported)
+	require.False(t, supported)
 
 	at := time.Date(2026, 12, 10, 12, 0, 0, 0, time.FixedZone("", 3600))
 	driver := &expiring{at: at}
 	driver.do = func(context.Context) error { return nil }
 	got, supported, err := New(driver, Options{}).Expires(t.Context())
 	require.NoError(t, err)
-	assert.True(t, supported)
-	assert.Equal(t, at.UTC(), got)
+	require.True(t, supported)
+	require.Equal(t, at.UTC(), got)
 
 	driver.do = func(context.Context) error { return wire.Unreadable("read", errors.New("not JSON")) }
 	got, supported, err = New(driver, Options{}).Expires(t.Context())
-	assert.True(t, supported)
-	assert.Zero(t, got)
-	assert.False(t, fault.IsUnsure(err), "a question changes nothing")
+	require.True(t, supported)
+	require.Zero(t, got)
+	require.False(t, fault.IsUnsure(err), "a question changes nothing")
 }

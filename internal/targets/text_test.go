@@ -6,7 +6,6 @@ import (
 	"testing"
 	"unicode/utf8"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/internal/richtext"
@@ -16,14 +15,14 @@ func TestRenderLeadsBack(t *testing.T) {
 	plain := func(d richtext.Doc) string { return d.Plain() }
 	draft := Draft{Link: "https://pb.example/1", Reporter: "Jane", Description: richtext.Paragraph(richtext.Text(strings.Repeat("word ", 200)))}
 	whole := draft.Render(5000, nil, plain)
-	assert.Contains(t, whole, "by Jane")
-	assert.Contains(t, whole, "https://pb.example/1")
-	assert.NotContains(t, whole, "goes on")
+	require.Contains(t, whole, "by Jane")
+	require.Contains(t, whole, "https://pb.example/1")
+	require.NotContains(t, whole, "goes on")
 	short := draft.Render(400, nil, plain)
-	assert.LessOrEqual(t, utf8.RuneCountInString(short), 400)
-	assert.Contains(t, short, "It goes on in")
-	assert.Contains(t, short, "by Jane")
-	assert.Empty(t, Draft{}.Render(100, nil, plain))
+	require.LessOrEqual(t, utf8.RuneCountInString(short), 400)
+	require.Contains(t, short, "It goes on in")
+	require.Contains(t, short, "by Jane")
+	require.Empty(t, Draft{}.Render(100, nil, plain))
 }
 
 // titled is a driver whose tracker reads titles as GitLab does.
@@ -50,12 +49,12 @@ func TestTitlesAreBrokenAndThenCut(t *testing.T) {
 			draft := Draft{Marker: marker, Title: c.in}
 			_, err := target.Create(t.Context(), draft)
 			require.NoError(t, err)
-			assert.Equal(t, c.want, strings.ReplaceAll(driver.got.Title, "\u200b", "‹"))
-			assert.LessOrEqual(t, utf8.RuneCountInString(driver.got.Title), 20)
+			require.Equal(t, c.want, strings.ReplaceAll(driver.got.Title, "\u200b", "‹"))
+			require.LessOrEqual(t, utf8.RuneCountInString(driver.got.Title), 20)
 			shown, err := target.Preview(t.Context(), draft)
 			require.NoError(t, err)
-			assert.Equal(t, driver.got.Title, shown.Title)
-			assert.Equal(t, c.cut, len(shown.Warnings) > 0, shown.Warnings)
+			require.Equal(t, driver.got.Title, shown.Title)
+			require.Equal(t, c.cut, len(shown.Warnings) > 0, shown.Warnings)
 		})
 	}
 }

@@ -7,7 +7,6 @@ import (
 	"testing"
 	"unicode/utf8"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/internal/fault"
@@ -77,17 +76,17 @@ func TestTextsAreCutToALowerLimit(t *testing.T) {
 			target := New(s, Options{})
 			s.fields = trackerFields()
 			_, err := target.Create(t.Context(), Draft{Marker: marker, Title: "x", Description: c.text})
-			assert.Equal(t, c.creates, s.creates)
+			require.Equal(t, c.creates, s.creates)
 			if c.least == 0 {
 				require.Error(t, err)
-				assert.Contains(t, fault.From(err).Public, c.public)
-				assert.Equal(t, c.unsure, fault.IsUnsure(err))
-				assert.LessOrEqual(t, utf8.RuneCountInString(fault.From(err).Public), text.MaxPublic)
+				require.Contains(t, fault.From(err).Public, c.public)
+				require.Equal(t, c.unsure, fault.IsUnsure(err))
+				require.LessOrEqual(t, utf8.RuneCountInString(fault.From(err).Public), text.MaxPublic)
 				return
 			}
 			require.NoError(t, err)
-			assert.Contains(t, s.text, "The text is longer than fits here.")
-			assert.Greater(t, utf8.RuneCountInString(s.text), c.least)
+			require.Contains(t, s.text, "The text is longer than fits here.")
+			require.Greater(t, utf8.RuneCountInString(s.text), c.least)
 		})
 	}
 }
@@ -108,8 +107,8 @@ func TestOneFieldIsCutToItsLimit(t *testing.T) {
 	require.NoError(t, err)
 	_, err = target.Create(t.Context(), d)
 	require.NoError(t, err)
-	assert.Equal(t, 2, s.creates)
-	assert.NotContains(t, s.text, "The text is longer")
-	assert.Contains(t, s.got.Fields[0].Values[0], "The text is longer")
-	assert.LessOrEqual(t, len(s.got.Fields[0].Values[0]), 1000)
+	require.Equal(t, 2, s.creates)
+	require.NotContains(t, s.text, "The text is longer")
+	require.Contains(t, s.got.Fields[0].Values[0], "The text is longer")
+	require.LessOrEqual(t, len(s.got.Fields[0].Values[0]), 1000)
 }

@@ -2,9 +2,8 @@ package targets_test
 
 import (
 	"errors"
+	"github.com/stretchr/testify/require"
 	"testing"
-
-	"github.com/stretchr/testify/assert"
 
 	"pushbutton/internal/fault"
 	"pushbutton/internal/targets"
@@ -14,10 +13,10 @@ import (
 func TestVerdictOf(t *testing.T) {
 	for _, kind := range fault.Kinds() {
 		verdict := targets.VerdictOf(targets.Issue{}, &fault.Error{Kind: kind})
-		assert.Equal(t, kind == fault.Gone, verdict == targets.VerdictGone, kind)
-		assert.NotContains(t, []targets.Verdict{targets.VerdictPresent, targets.VerdictMoved, targets.VerdictTrashed}, verdict, kind)
+		require.Equal(t, kind == fault.Gone, verdict == targets.VerdictGone, kind)
+		require.NotContains(t, []targets.Verdict{targets.VerdictPresent, targets.VerdictMoved, targets.VerdictTrashed}, verdict, kind)
 	}
-	assert.Equal(t, targets.VerdictUndecided, targets.VerdictOf(targets.Issue{}, errors.New("nobody classified it")))
-	assert.Equal(t, targets.VerdictPresent, targets.VerdictOf(targets.Issue{ID: "1"}, nil))
-	assert.Equal(t, targets.VerdictMoved, targets.VerdictOf(targets.Issue{ID: "1", Verdict: targets.VerdictMoved}, nil))
+	require.Equal(t, targets.VerdictUndecided, targets.VerdictOf(targets.Issue{}, errors.New("nobody classified it")))
+	require.Equal(t, targets.VerdictPresent, targets.VerdictOf(targets.Issue{ID: "1"}, nil))
+	require.Equal(t, targets.VerdictMoved, targets.VerdictOf(targets.Issue{ID: "1", Verdict: targets.VerdictMoved}, nil))
 }

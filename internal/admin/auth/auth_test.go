@@ -23,7 +23,6 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 	"github.com/golang-jwt/jwt/v5"
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/internal/admin/auth"
@@ -104,7 +103,7 @@ func TestGoodTokens(t *testing.T) {
 	v := verifier(t, nil, sharedKey(t))
 	id, err := v.Verify(t.Context(), sign(t, jwt.SigningMethodHS256, "", []byte(shared), good()))
 	require.NoError(t, err)
-	assert.Equal(t, auth.Identity{Subject: "jane", Tenant: "acme", Roles: []auth.Role{auth.Admin}, TokenID: "t-1", Expires: start.Add(time.Hour)}, utc(id))
+	require.Equal(t, auth.Identity{Subject: "jane", Tenant: "acme", Roles: []auth.Role{auth.Admin}, TokenID: "t-1", Expires: start.Add(time.Hour)}, utc(id))
 	for _, s := range signers(t) {
 		keys, err := auth.ParsePublicKeys(publicPEM(t, s.key.Public()))
 		require.NoError(t, err)
@@ -181,10 +180,10 @@ func TestAttacks(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			_, err := v.Verify(t.Context(), token)
 			require.Error(t, err)
-			assert.Equal(t, fault.Unauthorized, fault.KindOf(err))
-			assert.Equal(t, "A valid bearer token is needed.", fault.From(err).Public)
+			require.Equal(t, fault.Unauthorized, fault.KindOf(err))
+			require.Equal(t, "A valid bearer token is needed.", fault.From(err).Public)
 			if token != "" {
-				assert.NotContains(t, err.Error(), token)
+				require.NotContains(t, err.Error(), token)
 			}
 		})
 	}
@@ -206,7 +205,7 @@ func TestMay(t *testing.T) {
 		{admin, "acme", auth.Viewer, true}, {admin, "acme", auth.Admin, true}, {admin, "other", auth.Admin, false}, {admin, "", auth.Viewer, false}, {admin, "acme", auth.Operator, false},
 		{operator, "acme", auth.Admin, true}, {operator, "", auth.Operator, true}, {auth.Identity{}, "", auth.Viewer, false},
 	} {
-		assert.Equal(t, c.want, c.id.May(c.tenant, c.need), "%+v %q %s", c.id, c.tenant, c.need)
+		require.Equal(t, c.want, c.id.May(c.tenant, c.need), "%+v %q %s", c.id, c.tenant, c.need)
 	}
 }
 
@@ -217,7 +216,7 @@ func TestMint(t *testing.T) {
 	require.NoError(t, err)
 	got, err := verifier(t, nil, key).Verify(t.Context(), token)
 	require.NoError(t, err)
-	assert.Equal(t, id, got.TokenID)
+	require.Equal(t, id, got.TokenID)
 	for name, bad := range map[string]func(*auth.Grant){
 		"life":            func(g *auth.Grant) { g.Life = auth.MaxLife + 1 },
 		"role":            func(g *auth.Grant) { g.Roles = []auth.Role{"root", auth.Operator} },
@@ -230,7 +229,7 @@ func TestMint(t *testing.T) {
 		require.Error(t, err, name)
 	}
 	_, err = auth.NewSharedKey(secret.New("short"))
-	assert.ErrorContains(t, err, "at least 32")
+	require.ErrorContains(t, err, "at least 32")
 }
 
 func TestParsePublicKeys(t *testing.T) {
@@ -271,11 +270,11 @@ func TestJWKS(t *testing.T) {
 	}
 	require.NoError(t, try(all[0], "a"))
 	require.NoError(t, try(all[0], "a"))
-	assert.EqualValues(t, 1, reads.Load(), "kept")
+	require.EqualValues(t, 1, reads.Load(), "kept")
 	require.Error(t, try(signer{jwt.SigningMethodES256, all[1].key}, "enc"), "a key for something else")
 	_, err := v.Verify(t.Context(), sign(t, jwt.SigningMethodHS256, "shared", []byte(shared), good()))
 	require.Error(t, err, "a shared key in a public set")
-	assert.EqualValues(t, 1, reads.Load(), "made-up key ids do not hammer the issuer")
+	require.EqualValues(t, 1, reads.Load(), "made-up key ids do not hammer the issuer")
 
 	set.Keys = append(set.Keys, jose.JSONWebKey{Key: all[1].key.Public(), KeyID: "b"})
 	now = now.Add(time.Minute)
@@ -286,7 +285,7 @@ func TestJWKS(t *testing.T) {
 
 	fresh := verifier(t, nil, auth.NewJWKS(server.URL, out, &auth.JWKSOptions{Now: clock}))
 	_, err = fresh.Verify(t.Context(), sign(t, all[0].method, "a", all[0].key, good()))
-	assert.Equal(t, fault.Unavailable, fault.KindOf(err), "not the caller's fault")
+	require.Equal(t, fault.Unavailable, fault.KindOf(err), "not the caller's fault")
 }
 
 // An issuer that hangs keeps nobody waiting whose key is known: not those of an

@@ -76,12 +76,12 @@ func TestProblemsBecomeFaults(t *testing.T) {
 		_, err := c.Pushes("acme").Get(t.Context(), "in", "e")
 		require.Equal(t, want, fault.KindOf(err), name)
 		f := fault.From(err)
-		assert.Equal(t, fault.SideTracker, f.Side)
-		assert.Equal(t, "urn:uuid:1", f.Ref)
-		assert.Equal(t, 7*time.Second, f.RetryAfter)
-		assert.Equal(t, admin.ProblemType(admin.ProblemPrefix+name), client.Problem(err).Type)
-		assert.Len(t, client.Problem(err).Errors, 2)
-		assert.Equal(t, "It is odd.\na.b: is odd\nc: is odd too", err.Error())
+		require.Equal(t, fault.SideTracker, f.Side)
+		require.Equal(t, "urn:uuid:1", f.Ref)
+		require.Equal(t, 7*time.Second, f.RetryAfter)
+		require.Equal(t, admin.ProblemType(admin.ProblemPrefix+name), client.Problem(err).Type)
+		require.Len(t, client.Problem(err).Errors, 2)
+		require.Equal(t, "It is odd.\na.b: is odd\nc: is odd too", err.Error())
 	}
 }
 

@@ -8,7 +8,6 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/internal/fault"
@@ -68,8 +67,8 @@ func TestCreateBody(t *testing.T) {
 			require.NoError(t, target.Check(t.Context()))
 			made, err := target.Create(t.Context(), draft(t, target))
 			require.NoError(t, err)
-			assert.Equal(t, "1500000000000002", made.ID)
-			assert.Equal(t, url+"/0/"+fake.Project+"/"+made.ID, made.URL)
+			require.Equal(t, "1500000000000002", made.ID)
+			require.Equal(t, url+"/0/"+fake.Project+"/"+made.ID, made.URL)
 			require.Len(t, *bodies, 1)
 			targettest.Golden(t, name, (*bodies)[0], *update)
 		})
@@ -84,7 +83,7 @@ func TestCreateLooksUpOnce(t *testing.T) {
 	before := len(s.Hits())
 	_, err = target.Create(t.Context(), draft(t, target))
 	require.NoError(t, err)
-	assert.Equal(t, []string{"POST /tasks"}, s.Hits()[before:])
+	require.Equal(t, []string{"POST /tasks"}, s.Hits()[before:])
 }
 
 // What is wrong must be said by Check, and just as well by a create that finds
@@ -110,21 +109,21 @@ func TestCheckNamesTheCause(t *testing.T) {
 			_, create := target.Create(t.Context(), draft(t, target))
 			for _, err := range []error{check, create} {
 				require.Error(t, err)
-				assert.Equal(t, c.kind, fault.KindOf(err), err)
+				require.Equal(t, c.kind, fault.KindOf(err), err)
 				public := fault.From(err).Public
-				assert.Contains(t, public, c.says)
-				assert.Contains(t, public, "your admin", "it says who can mend it")
-				assert.LessOrEqual(t, utf8.RuneCountInString(public), text.MaxPublic)
+				require.Contains(t, public, c.says)
+				require.Contains(t, public, "your admin", "it says who can mend it")
+				require.LessOrEqual(t, utf8.RuneCountInString(public), text.MaxPublic)
 			}
-			assert.Equal(t, targets.OutcomeNotDone, targets.OutcomeOf(create))
-			assert.Zero(t, s.Tasks())
+			require.Equal(t, targets.OutcomeNotDone, targets.OutcomeOf(create))
+			require.Zero(t, s.Tasks())
 		})
 	}
 	t.Run("unknown parent", func(t *testing.T) {
 		target := open(t, fake.New(t).URL, mine("parent", "77"))
-		assert.Contains(t, fault.From(target.Check(t.Context())).Public, "parent task 77")
+		require.Contains(t, fault.From(target.Check(t.Context())).Public, "parent task 77")
 		_, err := target.Create(t.Context(), draft(t, target))
-		assert.Equal(t, "Asana: parent: Not a recognized ID: 77. Ask your admin to check the integration's settings.", fault.From(err).Public)
+		require.Equal(t, "Asana: parent: Not a recognized ID: 77. Ask your admin to check the integration's settings.", fault.From(err).Public)
 	})
 	for name, c := range map[string]struct {
 		fields map[string]any
@@ -140,7 +139,7 @@ func TestCheckNamesTheCause(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			err := open(t, fake.New(t).URL, mine("fields", c.fields)).Check(t.Context())
 			require.Error(t, err)
-			assert.Contains(t, fault.From(err).Public, c.says)
+			require.Contains(t, fault.From(err).Public, c.says)
 		})
 	}
 }
@@ -164,7 +163,7 @@ func TestScan(t *testing.T) {
 	all, _, err := target.FindAll(t.Context(), d.Marker)
 	require.NoError(t, err)
 	require.Len(t, all, 2)
-	assert.Equal(t, []string{s.Task(0).GID, s.Task(3).GID}, []string{all[0].ID, all[1].ID}, "completed ones too, oldest first")
+	require.Equal(t, []string{s.Task(0).GID, s.Task(3).GID}, []string{all[0].ID, all[1].ID}, "completed ones too, oldest first")
 
 	age := func(n int, days int) {
 		s.Change(n, func(task *fake.Task) { task.Modified = time.Now().AddDate(0, 0, -days) })
@@ -175,15 +174,15 @@ func TestScan(t *testing.T) {
 	found, err := target.Find(t.Context(), d.Marker)
 	require.NoError(t, err)
 	require.NotNil(t, found, "the older ones are read when the newer ones do not have it")
-	assert.Equal(t, s.Task(0).GID, found.ID)
-	assert.Len(t, s.Hits()[before:], 3+4, "pages of a day, then of a month")
+	require.Equal(t, s.Task(0).GID, found.ID)
+	require.Len(t, s.Hits()[before:], 3+4, "pages of a day, then of a month")
 	age(0, 31)
 	age(3, 31)
 	found, err = target.Find(t.Context(), d.Marker)
 	require.NoError(t, err)
-	assert.Nil(t, found, "as the caveat says")
-	assert.Contains(t, target.Traits().Caveat, "30 days")
-	assert.Equal(t, targets.LookupScan, target.Traits().Lookup)
+	require.Nil(t, found, "as the caveat says")
+	require.Contains(t, target.Traits().Caveat, "30 days")
+	require.Equal(t, targets.LookupScan, target.Traits().Lookup)
 }
 
 // Too many tasks to read are not the same as none.
@@ -198,10 +197,10 @@ func TestScanIsBounded(t *testing.T) {
 	}
 	_, err := target.Find(t.Context(), "pb-unknown")
 	require.Error(t, err)
-	assert.Contains(t, fault.From(err).Public, "too many to find one again")
+	require.Contains(t, fault.From(err).Public, "too many to find one again")
 	found, err := target.Find(t.Context(), d.Marker)
 	require.NoError(t, err)
-	assert.NotNil(t, found, "found is found")
+	require.NotNil(t, found, "found is found")
 }
 
 func TestAnAppLooksUpAtOnce(t *testing.T) {
@@ -210,17 +209,17 @@ func TestAnAppLooksUpAtOnce(t *testing.T) {
 	d := draft(t, target)
 	made, err := target.Create(t.Context(), d)
 	require.NoError(t, err)
-	assert.Equal(t, string(d.Marker), s.Task(0).External)
+	require.Equal(t, string(d.Marker), s.Task(0).External)
 	before := len(s.Hits())
 	found, err := target.Find(t.Context(), d.Marker)
 	require.NoError(t, err)
-	assert.Equal(t, &made, found)
-	assert.Len(t, s.Hits()[before:], 1)
-	assert.Equal(t, targets.LookupExact, target.Traits().Lookup)
+	require.Equal(t, &made, found)
+	require.Len(t, s.Hits()[before:], 1)
+	require.Equal(t, targets.LookupExact, target.Traits().Lookup)
 	s.Change(0, func(task *fake.Task) { task.Deleted = true })
 	found, err = target.Find(t.Context(), d.Marker)
 	require.NoError(t, err)
-	assert.Nil(t, found)
+	require.Nil(t, found)
 }
 
 func TestPeopleAndLabels(t *testing.T) {
@@ -231,10 +230,10 @@ func TestPeopleAndLabels(t *testing.T) {
 			_, err := target.Create(t.Context(), draft(t, target))
 			require.NoError(t, err)
 			task := s.Task(0)
-			assert.Equal(t, assigned, task.Assignee == fake.JaneGID)
-			assert.Equal(t, !assigned, strings.Contains(task.Notes, "Assignee: "+who))
-			assert.Equal(t, []string{"1900000000000001", "1900000000000002"}, task.Tags, "the first of several tags with a name")
-			assert.Contains(t, task.Notes, "Labels: loud", "what has no tag is not lost")
+			require.Equal(t, assigned, task.Assignee == fake.JaneGID)
+			require.Equal(t, !assigned, strings.Contains(task.Notes, "Assignee: "+who))
+			require.Equal(t, []string{"1900000000000001", "1900000000000002"}, task.Tags, "the first of several tags with a name")
+			require.Contains(t, task.Notes, "Labels: loud", "what has no tag is not lost")
 		})
 	}
 }
@@ -262,7 +261,7 @@ func TestStatus(t *testing.T) {
 			s.Change(0, c.change)
 			got, _, err := target.Read(t.Context(), made.ID)
 			require.NoError(t, err)
-			assert.Equal(t, c.want, targets.Issue{Status: got.Status, Progress: got.Progress, Color: got.Color})
+			require.Equal(t, c.want, targets.Issue{Status: got.Status, Progress: got.Progress, Color: got.Color})
 		})
 	}
 }
@@ -276,7 +275,7 @@ func TestOptionColors(t *testing.T) {
 		target := open(t, s.URL, mine("statusField", "Stage", "fields", map[string]any{"Stage": "Wanted"}))
 		made, err := target.Create(t.Context(), draft(t, target))
 		require.NoError(t, err)
-		assert.Equal(t, want, made.Color, theirs)
+		require.Equal(t, want, made.Color, theirs)
 	}
 }
 
@@ -291,12 +290,12 @@ func TestUpdateMendsTheReference(t *testing.T) {
 	s.Change(0, func(task *fake.Task) { task.Notes = "gone" })
 	_, _, err = target.Update(t.Context(), made.ID, d)
 	require.NoError(t, err)
-	assert.Contains(t, s.Task(0).Notes, "Reference: "+string(d.Marker))
+	require.Contains(t, s.Task(0).Notes, "Reference: "+string(d.Marker))
 	s.Change(0, func(task *fake.Task) { task.Notes = "gone" })
 	d.Marker = ""
 	_, _, err = target.Update(t.Context(), made.ID, d)
 	require.NoError(t, err)
-	assert.NotContains(t, s.Task(0).Notes, "Reference:")
+	require.NotContains(t, s.Task(0).Notes, "Reference:")
 }
 
 func TestUpdateKeepsReferenceAndTags(t *testing.T) {
@@ -311,15 +310,15 @@ func TestUpdateKeepsReferenceAndTags(t *testing.T) {
 	got, able, err := target.Update(t.Context(), made.ID, d)
 	require.NoError(t, err)
 	require.True(t, able)
-	assert.Equal(t, "A bigger wish", got.Title)
+	require.Equal(t, "A bigger wish", got.Title)
 	task := s.Task(0)
-	assert.Contains(t, task.Notes, "Reference: pb-", "it stays")
-	assert.NotContains(t, task.Notes, "pb-another")
-	assert.Equal(t, []string{"1900000000000003", "1900000000000002", "1900000000000001"}, task.Tags)
+	require.Contains(t, task.Notes, "Reference: pb-", "it stays")
+	require.NotContains(t, task.Notes, "pb-another")
+	require.Equal(t, []string{"1900000000000003", "1900000000000002", "1900000000000001"}, task.Tags)
 	require.Len(t, *bodies, 3)
 	targettest.Golden(t, "update.json", (*bodies)[1], *update)
 	_, _, err = target.Update(t.Context(), "1500000000000099", d)
-	assert.Equal(t, fault.Gone, fault.KindOf(err))
+	require.Equal(t, fault.Gone, fault.KindOf(err))
 }
 
 func TestErrors(t *testing.T) {
@@ -348,12 +347,12 @@ func TestErrors(t *testing.T) {
 			_, err := target.Create(t.Context(), draft(t, target))
 			require.Error(t, err)
 			e := fault.From(err)
-			assert.Equal(t, c.kind, e.Kind)
+			require.Equal(t, c.kind, e.Kind)
 			if c.says != "" {
-				assert.Equal(t, c.says, e.Public)
+				require.Equal(t, c.says, e.Public)
 			}
-			assert.Equal(t, c.ref, e.Ref)
-			assert.LessOrEqual(t, utf8.RuneCountInString(e.Public), text.MaxPublic)
+			require.Equal(t, c.ref, e.Ref)
+			require.LessOrEqual(t, utf8.RuneCountInString(e.Public), text.MaxPublic)
 		})
 	}
 }
@@ -369,7 +368,7 @@ func TestCreateLooksUpOnceMore(t *testing.T) {
 	}})
 	_, err := target.Create(t.Context(), draft(t, target))
 	require.NoError(t, err)
-	assert.Equal(t, 1, s.Tasks())
+	require.Equal(t, 1, s.Tasks())
 }
 
 func TestChoices(t *testing.T) {
@@ -386,7 +385,7 @@ func TestChoices(t *testing.T) {
 	} {
 		got, err := chooser.Choices(t.Context(), setting)
 		require.NoError(t, err)
-		assert.Equal(t, want, got, setting)
+		require.Equal(t, want, got, setting)
 	}
 }
 
@@ -410,7 +409,7 @@ func TestSettings(t *testing.T) {
 			_, err := asana.Kind().Open(c.settings, creds, targets.Deps{})
 			var fields settings.FieldErrors
 			require.ErrorAs(t, err, &fields)
-			assert.Equal(t, c.want, fields.Error())
+			require.Equal(t, c.want, fields.Error())
 		})
 	}
 }

@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"testing"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/internal/fault"
@@ -42,7 +41,7 @@ func TestParseHook(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			got, err := asana.Kind().ParseHook(secret.New(hookSecret), hook(hookSecret, c.body))
 			require.NoError(t, err)
-			assert.Equal(t, c.want, got)
+			require.Equal(t, c.want, got)
 		})
 	}
 }
@@ -67,7 +66,7 @@ func TestParseHookRefuses(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			_, err := asana.Kind().ParseHook(secret.New(c.secret), c.hook)
 			require.Error(t, err)
-			assert.Equal(t, c.kind, fault.KindOf(err))
+			require.Equal(t, c.kind, fault.KindOf(err))
 		})
 	}
 }

@@ -10,7 +10,6 @@ import (
 	"testing"
 	"unicode/utf8"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/internal/fault"
@@ -69,10 +68,10 @@ func TestCreateBody(t *testing.T) {
 			require.NoError(t, target.Check(t.Context()))
 			made, err := target.Create(t.Context(), draft(t, target))
 			require.NoError(t, err)
-			assert.Equal(t, targets.Issue{ID: "2", Key: "#2", URL: url + "/fabrikam/Fabrikam%20Fiber/_workitems/edit/2", Title: "A wish", Status: "New", Color: "gray"}, made)
+			require.Equal(t, targets.Issue{ID: "2", Key: "#2", URL: url + "/fabrikam/Fabrikam%20Fiber/_workitems/edit/2", Title: "A wish", Status: "New", Color: "gray"}, made)
 			require.Len(t, *bodies, 1, "one create, however much was rehearsed")
 			targettest.Golden(t, name, strings.ReplaceAll((*bodies)[0], url, "https://dev.azure.com"), *update)
-			assert.Equal(t, map[string]any{"displayName": "Jane Doe", "uniqueName": fake.Jane, "id": "d291b0c4-a05c-4ea6-8df1-4b41d5f39eff"}, s.Item(2).Fields["System.AssignedTo"])
+			require.Equal(t, map[string]any{"displayName": "Jane Doe", "uniqueName": fake.Jane, "id": "d291b0c4-a05c-4ea6-8df1-4b41d5f39eff"}, s.Item(2).Fields["System.AssignedTo"])
 		})
 	}
 }
@@ -86,7 +85,7 @@ func TestCreateLooksUpOnce(t *testing.T) {
 	before := len(s.Hits())
 	_, err = target.Create(t.Context(), draft(t, target))
 	require.NoError(t, err)
-	assert.Equal(t, []string{"POST /fabrikam/Fabrikam Fiber/_apis/wit/workitems/$User Story"}, s.Hits()[before:])
+	require.Equal(t, []string{"POST /fabrikam/Fabrikam Fiber/_apis/wit/workitems/$User Story"}, s.Hits()[before:])
 }
 
 func TestEntraToken(t *testing.T) {
@@ -127,21 +126,21 @@ func TestCheckNamesTheCause(t *testing.T) {
 			_, create := target.Create(t.Context(), draft(t, target))
 			for _, err := range []error{check, create} {
 				require.Error(t, err)
-				assert.Equal(t, c.kind, fault.KindOf(err), err)
+				require.Equal(t, c.kind, fault.KindOf(err), err)
 				public := fault.From(err).Public
-				assert.Contains(t, public, c.says)
-				assert.Regexp(t, `your admin|an Azure DevOps admin`, public, "it says who can mend it")
-				assert.LessOrEqual(t, utf8.RuneCountInString(public), text.MaxPublic)
+				require.Contains(t, public, c.says)
+				require.Regexp(t, `your admin|an Azure DevOps admin`, public, "it says who can mend it")
+				require.LessOrEqual(t, utf8.RuneCountInString(public), text.MaxPublic)
 			}
-			assert.Equal(t, targets.OutcomeNotDone, targets.OutcomeOf(create))
-			assert.Zero(t, s.Items())
+			require.Equal(t, targets.OutcomeNotDone, targets.OutcomeOf(create))
+			require.Zero(t, s.Items())
 		})
 	}
 	t.Run("unknown parent", func(t *testing.T) {
 		target := open(t, fake.New(t).URL, mine("parent", 77))
-		assert.Contains(t, fault.From(target.Check(t.Context())).Public, "parent work item #77")
+		require.Contains(t, fault.From(target.Check(t.Context())).Public, "parent work item #77")
 		_, err := target.Create(t.Context(), draft(t, target))
-		assert.Equal(t, fault.NotFound, fault.KindOf(err))
+		require.Equal(t, fault.NotFound, fault.KindOf(err))
 	})
 }
 
@@ -165,8 +164,8 @@ func TestRequiredFields(t *testing.T) {
 			s.Require = []string{"Custom.Component"}
 			err := open(t, s.URL, c.account).Check(t.Context())
 			require.Error(t, err)
-			assert.Equal(t, fault.Invalid, fault.KindOf(err))
-			assert.Contains(t, fault.From(err).Public, c.says)
+			require.Equal(t, fault.Invalid, fault.KindOf(err))
+			require.Contains(t, fault.From(err).Public, c.says)
 		})
 	}
 	s := fake.New(t)
@@ -179,9 +178,9 @@ func TestRequiredFields(t *testing.T) {
 	unmapped := open(t, s.URL, mine("type", "Strict"))
 	_, err = unmapped.Create(t.Context(), draft(t, unmapped))
 	require.Error(t, err)
-	assert.Equal(t, "Azure DevOps: fields 'Component', 'Activity' are required in project Fabrikam Fiber. Ask your admin to map it in settings.fields.", fault.From(err).Public)
-	assert.NotEmpty(t, fault.From(err).Ref, "the activity's id, for support")
-	assert.Equal(t, targets.OutcomeNotDone, targets.OutcomeOf(err))
+	require.Equal(t, "Azure DevOps: fields 'Component', 'Activity' are required in project Fabrikam Fiber. Ask your admin to map it in settings.fields.", fault.From(err).Public)
+	require.NotEmpty(t, fault.From(err).Ref, "the activity's id, for support")
+	require.Equal(t, targets.OutcomeNotDone, targets.OutcomeOf(err))
 }
 
 // Recorded and documented bodies of refusals.
@@ -211,15 +210,15 @@ func TestRefusals(t *testing.T) {
 			proxy.On(fake.Creates, targettest.Behaviour{Status: c.status, Body: func(*http.Request) string { return string(body) }})
 			_, err = target.Create(t.Context(), draft(t, target))
 			require.Error(t, err)
-			assert.Equal(t, c.kind, fault.KindOf(err))
+			require.Equal(t, c.kind, fault.KindOf(err))
 			if c.says != "" {
-				assert.Equal(t, c.says, fault.From(err).Public)
+				require.Equal(t, c.says, fault.From(err).Public)
 			}
 			want := targets.OutcomeNotDone
 			if c.kind == fault.Intermediary {
 				want = targets.OutcomeUnknown // a firewall also drops replies
 			}
-			assert.Equal(t, want, targets.OutcomeOf(err))
+			require.Equal(t, want, targets.OutcomeOf(err))
 		})
 	}
 }
@@ -234,7 +233,7 @@ func TestOlderServers(t *testing.T) {
 			require.NoError(t, target.Check(t.Context()))
 			made, err := target.Create(t.Context(), draft(t, target))
 			require.NoError(t, err)
-			assert.Equal(t, "New", made.Status)
+			require.Equal(t, "New", made.Status)
 		})
 	}
 }
@@ -250,7 +249,7 @@ func TestCreateLooksUpOnceMore(t *testing.T) {
 	}})
 	_, err := target.Create(t.Context(), draft(t, target))
 	require.NoError(t, err)
-	assert.Equal(t, 1, s.Items())
+	require.Equal(t, 1, s.Items())
 }
 
 // The token is masked in the form in which it is sent, too.
@@ -267,8 +266,8 @@ func TestEchoedHeader(t *testing.T) {
 	_, err := target.Create(t.Context(), draft(t, target))
 	require.Error(t, err)
 	require.NotEmpty(t, sent)
-	assert.NotContains(t, err.Error()+fault.From(err).Public, sent)
-	assert.Contains(t, fault.From(err).Public, "Bad header [secret]")
+	require.NotContains(t, err.Error()+fault.From(err).Public, sent)
+	require.Contains(t, fault.From(err).Public, "Bad header [secret]")
 }
 
 // CONTAINS finds more than it should, and an item can vanish in between.
@@ -282,7 +281,7 @@ func TestFindComparesExactly(t *testing.T) {
 	require.NoError(t, err)
 	found, err := target.Find(t.Context(), d.Marker)
 	require.NoError(t, err)
-	assert.Nil(t, found)
+	require.Nil(t, found)
 
 	for range 3 {
 		_, err = target.Create(t.Context(), d)
@@ -294,13 +293,13 @@ func TestFindComparesExactly(t *testing.T) {
 	all, _, err := target.FindAll(t.Context(), d.Marker)
 	require.NoError(t, err)
 	require.Len(t, all, 2)
-	assert.Equal(t, []string{"2", "4"}, []string{all[0].ID, all[1].ID}, "closed ones too, oldest first")
+	require.Equal(t, []string{"2", "4"}, []string{all[0].ID, all[1].ID}, "closed ones too, oldest first")
 	s.Delete(1)
 	s.Delete(2)
 	s.Delete(4)
 	found, err = target.Find(t.Context(), d.Marker)
 	require.NoError(t, err)
-	assert.Nil(t, found, "what is in the recycle bin is gone")
+	require.Nil(t, found, "what is in the recycle bin is gone")
 }
 
 func TestPeople(t *testing.T) {
@@ -322,9 +321,9 @@ func TestPeople(t *testing.T) {
 			_, err := target.Create(t.Context(), draft(t, target))
 			require.NoError(t, err)
 			_, assigned := s.Item(1).Fields["System.AssignedTo"]
-			assert.Equal(t, c.assigned, assigned)
+			require.Equal(t, c.assigned, assigned)
 			text, _ := s.Item(1).Fields["System.Description"].(string)
-			assert.Equal(t, !c.assigned, strings.Contains(text, "Assignee: "+c.assignee))
+			require.Equal(t, !c.assigned, strings.Contains(text, "Assignee: "+c.assignee))
 		})
 	}
 }
@@ -336,10 +335,10 @@ func TestARehearsalThatIsCarriedOut(t *testing.T) {
 	target := open(t, s.URL, mine("assignee", fake.Jane))
 	err := target.Check(t.Context())
 	require.Error(t, err)
-	assert.Contains(t, fault.From(err).Public, "made work item #1, which it was only asked to validate")
+	require.Contains(t, fault.From(err).Public, "made work item #1, which it was only asked to validate")
 	_, err = target.Create(t.Context(), draft(t, target))
 	require.NoError(t, err)
-	assert.Equal(t, 2, s.Items(), "one rehearsed, one wanted")
+	require.Equal(t, 2, s.Items(), "one rehearsed, one wanted")
 }
 
 // Titles count in UTF-16: an emoji is two.
@@ -350,7 +349,7 @@ func TestTitlesCountInUTF16(t *testing.T) {
 	d.Title = strings.Repeat("🚀", 200)
 	_, err := target.Create(t.Context(), d)
 	require.NoError(t, err)
-	assert.Equal(t, strings.Repeat("🚀", 127)+"…", s.Item(1).Fields["System.Title"])
+	require.Equal(t, strings.Repeat("🚀", 127)+"…", s.Item(1).Fields["System.Title"])
 }
 
 func TestStates(t *testing.T) {
@@ -365,12 +364,12 @@ func TestStates(t *testing.T) {
 		s.Set(1, "System.State", state)
 		got, _, err := target.Read(t.Context(), "1")
 		require.NoError(t, err)
-		assert.Equal(t, want, targets.Issue{Progress: got.Progress, Color: got.Color}, state)
+		require.Equal(t, want, targets.Issue{Progress: got.Progress, Color: got.Color}, state)
 	}
 	s.Set(1, "System.WorkItemType", "Gone")
 	got, _, err := target.Read(t.Context(), "1")
 	require.NoError(t, err, "a type that is not the project's any more")
-	assert.Equal(t, targets.Started, got.Progress)
+	require.Equal(t, targets.Started, got.Progress)
 }
 
 func TestUpdateKeepsWhatOthersDid(t *testing.T) {
@@ -386,12 +385,12 @@ func TestUpdateKeepsWhatOthersDid(t *testing.T) {
 	got, able, err := target.Update(t.Context(), "1", d)
 	require.NoError(t, err)
 	require.True(t, able)
-	assert.Equal(t, "A bigger wish", got.Title)
-	assert.Equal(t, "big loud; new; "+string(d.Marker)+"; theirs; urgent", s.Item(1).Fields["System.Tags"])
-	assert.Len(t, s.Item(1).Relations, 1, "the link is not added again, which would be refused")
+	require.Equal(t, "A bigger wish", got.Title)
+	require.Equal(t, "big loud; new; "+string(d.Marker)+"; theirs; urgent", s.Item(1).Fields["System.Tags"])
+	require.Len(t, s.Item(1).Relations, 1, "the link is not added again, which would be refused")
 	targettest.Golden(t, "update.json", strings.ReplaceAll((*bodies)[1], url, "https://dev.azure.com"), *update)
 	_, _, err = target.Update(t.Context(), "9", d)
-	assert.Equal(t, fault.NotFound, fault.KindOf(err))
+	require.Equal(t, fault.NotFound, fault.KindOf(err))
 }
 
 // A change between our reading and our writing is not overwritten.
@@ -412,13 +411,13 @@ func TestChangesAreGuarded(t *testing.T) {
 	require.NoError(t, err)
 	meanwhile = true
 	_, _, err = target.Update(t.Context(), "1", d)
-	assert.Equal(t, fault.Conflict, fault.KindOf(err))
+	require.Equal(t, fault.Conflict, fault.KindOf(err))
 	_, err = target.Close(t.Context(), "1")
-	assert.Equal(t, fault.Conflict, fault.KindOf(err))
-	assert.Equal(t, "Theirs", s.Item(1).Fields["System.Title"])
+	require.Equal(t, fault.Conflict, fault.KindOf(err))
+	require.Equal(t, "Theirs", s.Item(1).Fields["System.Title"])
 	_, err = target.Comment(t.Context(), "1", "<b>plain</b>")
 	require.NoError(t, err, "a remark needs no guard")
-	assert.Equal(t, []string{"<p>&lt;b&gt;plain&lt;/b&gt;</p>"}, s.Item(1).Comments)
+	require.Equal(t, []string{"<p>&lt;b&gt;plain&lt;/b&gt;</p>"}, s.Item(1).Comments)
 }
 
 // Retry-After beside a success asks to slow down: nothing is sent meanwhile.
@@ -432,10 +431,10 @@ func TestRetryAfterBesideASuccess(t *testing.T) {
 	require.NoError(t, err)
 	before := len(s.Hits())
 	_, err = target.Create(t.Context(), draft(t, target))
-	assert.Equal(t, fault.RateLimited, fault.KindOf(err))
-	assert.InDelta(t, 30, fault.From(err).RetryAfter.Seconds(), 5)
-	assert.Equal(t, targets.OutcomeNotDone, targets.OutcomeOf(err))
-	assert.Len(t, s.Hits(), before)
+	require.Equal(t, fault.RateLimited, fault.KindOf(err))
+	require.InDelta(t, 30, fault.From(err).RetryAfter.Seconds(), 5)
+	require.Equal(t, targets.OutcomeNotDone, targets.OutcomeOf(err))
+	require.Len(t, s.Hits(), before)
 }
 
 func TestChoices(t *testing.T) {
@@ -454,7 +453,7 @@ func TestChoices(t *testing.T) {
 	} {
 		got, err := chooser.Choices(t.Context(), setting)
 		require.NoError(t, err)
-		assert.Equal(t, want, got, setting)
+		require.Equal(t, want, got, setting)
 	}
 }
 
@@ -477,7 +476,7 @@ func TestSettings(t *testing.T) {
 			_, err := azuredevops.Kind().Open(c.settings, creds, targets.Deps{})
 			var fields settings.FieldErrors
 			require.ErrorAs(t, err, &fields)
-			assert.Equal(t, c.want, fields.Error())
+			require.Equal(t, c.want, fields.Error())
 		})
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/internal/targets"
@@ -25,8 +24,8 @@ func TestLongFields(t *testing.T) {
 	_, err = target.Create(t.Context(), d)
 	require.NoError(t, err)
 	fields := s.Item(1).Fields
-	assert.Equal(t, "<p>Given <strong>dark</strong> mode</p><ul><li>menus<ul><li>icons</li></ul></li></ul><pre><code>if x {\n    y()\n\n}</code></pre>"+strings.Repeat("<p>line</p>", 200),
+	require.Equal(t, "<p>Given <strong>dark</strong> mode</p><ul><li>menus<ul><li>icons</li></ul></li></ul><pre><code>if x {\n    y()\n\n}</code></pre>"+strings.Repeat("<p>line</p>", 200),
 		fields["Microsoft.VSTS.Common.AcceptanceCriteria"])
-	assert.Equal(t, "Given dark mode\n\n- menus\n  - icons\n\nif x {\n    y()\n\n}"+strings.Repeat("\n\nline", 200), fields["Custom.Notes"], "a field without markup")
-	assert.Len(t, []rune(fields["Custom.Region"].(string)), 255)
+	require.Equal(t, "Given dark mode\n\n- menus\n  - icons\n\nif x {\n    y()\n\n}"+strings.Repeat("\n\nline", 200), fields["Custom.Notes"], "a field without markup")
+	require.Len(t, []rune(fields["Custom.Region"].(string)), 255)
 }

@@ -9,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/internal/fault"
@@ -23,24 +22,24 @@ import (
 func TestKindsAreDescribed(t *testing.T) {
 	seen := map[string]bool{}
 	for _, k := range catalog.Kinds() {
-		assert.NotEmpty(t, k.Title)
-		assert.NotNil(t, k.New)
-		assert.False(t, seen[k.Type], "%s is there twice", k.Type)
+		require.NotEmpty(t, k.Title)
+		require.NotNil(t, k.New)
+		require.False(t, seen[k.Type], "%s is there twice", k.Type)
 		seen[k.Type] = true
 		assertDescribed(t, k.Type, append(k.Settings, k.Credentials...))
 		for _, f := range k.Settings {
-			assert.False(t, f.Secret, "%s.%s belongs to the credentials", k.Type, f.Name)
+			require.False(t, f.Secret, "%s.%s belongs to the credentials", k.Type, f.Name)
 		}
 		for _, f := range k.Credentials {
-			assert.True(t, f.Secret, "%s.%s", k.Type, f.Name)
+			require.True(t, f.Secret, "%s.%s", k.Type, f.Name)
 		}
 	}
 }
 
 func assertDescribed(t *testing.T, path string, fields []settings.Field) {
 	for _, f := range fields {
-		assert.NotEmpty(t, f.Help, "%s.%s", path, f.Name)
-		assert.NotEmpty(t, f.Example, "%s.%s", path, f.Name)
+		require.NotEmpty(t, f.Help, "%s.%s", path, f.Name)
+		require.NotEmpty(t, f.Example, "%s.%s", path, f.Name)
 		assertDescribed(t, path+"."+f.Name, f.Fields)
 	}
 }
@@ -50,17 +49,16 @@ func TestExamplesAreValid(t *testing.T) {
 		settings, creds, err := catalog.Example(k)
 		require.NoError(t, err)
 		target, err := k.Open(settings, creds, targets.Deps{})
-		if assert.NoError(t, err, k.Type) {
-			assert.NotEmpty(t, target.Traits().Name)
-		}
+		require.NoError(t, err, k.Type)
+		require.NotEmpty(t, target.Traits().Name)
 	}
 }
 
 func TestKindsHaveGuides(t *testing.T) {
 	for _, k := range catalog.Kinds() {
-		assert.True(t, k.Driver != nil, k.Type) // a nil of the driver's type
-		assert.NotEmpty(t, k.Guide.Permissions, k.Type)
-		assert.NotEmpty(t, k.Guide.Token, k.Type)
+		require.True(t, k.Driver != nil, k.Type) // a nil of the driver's type
+		require.NotEmpty(t, k.Guide.Permissions, k.Type)
+		require.NotEmpty(t, k.Guide.Token, k.Type)
 	}
 }
 
@@ -70,8 +68,8 @@ func TestOnlyWhatIsUsedIsAdvertised(t *testing.T) {
 	for _, k := range catalog.Kinds() {
 		table += catalog.Describe(k)
 	}
-	assert.NotRegexp(t, `(?i)\| update \||list choices|signed webhooks?|issues: .*update`, table)
-	assert.NotRegexp(t, `(?im)^- .*web ?hooks?\b.*(secret|token|send)`, table)
+	require.NotRegexp(t, `(?i)\| update \||list choices|signed webhooks?|issues: .*update`, table)
+	require.NotRegexp(t, `(?im)^- .*web ?hooks?\b.*(secret|token|send)`, table)
 }
 
 func TestHowANewIssueIsFoundAgain(t *testing.T) {
@@ -83,7 +81,7 @@ func TestHowANewIssueIsFoundAgain(t *testing.T) {
 		"http": "only where the settings describe a look-up",
 	}
 	for _, k := range catalog.Kinds() {
-		assert.Contains(t, catalog.Describe(k), "A new issue is found again "+want[k.Type]+".\n", k.Type)
+		require.Contains(t, catalog.Describe(k), "A new issue is found again "+want[k.Type]+".\n", k.Type)
 	}
 }
 
@@ -106,13 +104,13 @@ func TestOpen(t *testing.T) {
 	for _, typ := range []string{"redmine", "memory"} {
 		target, err := catalog.Open(typ, given, creds, targets.Deps{})
 		require.NoError(t, err)
-		assert.Equal(t, typ, target.Type())
+		require.Equal(t, typ, target.Type())
 	}
 	_, err := catalog.Open("redmin", given, creds, targets.Deps{})
 	var wrong settings.FieldErrors
 	require.ErrorAs(t, err, &wrong)
-	assert.ErrorContains(t, wrong, "(did you mean redmine?)")
-	assert.Equal(t, fault.Invalid, fault.KindOf(err))
+	require.ErrorContains(t, wrong, "(did you mean redmine?)")
+	require.Equal(t, fault.Invalid, fault.KindOf(err))
 }
 
 // A body is bounded before anybody reads it or hashes it.

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/internal/fault"
@@ -56,15 +55,15 @@ func TestCreateSendsWhatIsMapped(t *testing.T) {
 	require.NoError(t, target.Check(t.Context()))
 	made, err := target.Create(t.Context(), mapped(t, target))
 	require.NoError(t, err)
-	assert.Equal(t, targets.Issue{ID: "1", Key: "#1", URL: url + giteafake.Root + "/acme/app/issues/1", Title: "Dark mode", Status: "Open"}, made)
-	assert.ElementsMatch(t, []string{"productboard", "push", "ui", "Bug"}, f.LabelNames(repo, repo.Issues[0]))
+	require.Equal(t, targets.Issue{ID: "1", Key: "#1", URL: url + giteafake.Root + "/acme/app/issues/1", Title: "Dark mode", Status: "Open"}, made)
+	require.ElementsMatch(t, []string{"productboard", "push", "ui", "Bug"}, f.LabelNames(repo, repo.Issues[0]))
 	require.Len(t, *bodies, 2, "the rehearsal of Check, and the create")
 	targettest.Golden(t, "create.json", (*bodies)[1], *update)
 
 	before := len(f.Hits)
 	_, err = target.Create(t.Context(), mapped(t, target))
 	require.NoError(t, err)
-	assert.Equal(t, []string{"POST /repos/acme/app/issues"}, f.Hits[before:], "one request is enough once the names are known")
+	require.Equal(t, []string{"POST /repos/acme/app/issues"}, f.Hits[before:], "one request is enough once the names are known")
 }
 
 func TestPeople(t *testing.T) {
@@ -83,8 +82,8 @@ func TestPeople(t *testing.T) {
 		_, err := target.Create(t.Context(), mapped(t, target))
 		require.NoError(t, err, name)
 		last := repo.Issues[len(repo.Issues)-1]
-		assert.Equal(t, c.want, last.Assignees, name)
-		assert.Equal(t, c.want == nil, strings.Contains(last.Body, "Assignee: Olga"), name)
+		require.Equal(t, c.want, last.Assignees, name)
+		require.Equal(t, c.want == nil, strings.Contains(last.Body, "Assignee: Olga"), name)
 	}
 }
 
@@ -99,7 +98,7 @@ func TestAnAssigneeThatLeftIsLookedUpAgain(t *testing.T) {
 	repo.Assignable = nil
 	_, err = target.Create(t.Context(), mapped(t, target))
 	require.NoError(t, err)
-	assert.Contains(t, repo.Issues[1].Body, "Assignee: Olga")
+	require.Contains(t, repo.Issues[1].Body, "Assignee: Olga")
 }
 
 // Labels of an account without write access are dropped, and it can make
@@ -126,11 +125,11 @@ func TestFoundWithoutItsLabel(t *testing.T) {
 			found, err := target.Find(t.Context(), marker)
 			require.NoError(t, err)
 			require.NotNil(t, found)
-			assert.Equal(t, first.ID, found.ID, "the oldest")
+			require.Equal(t, first.ID, found.ID, "the oldest")
 			all, _, err := target.FindAll(t.Context(), marker)
 			require.NoError(t, err)
 			require.Len(t, all, 2)
-			assert.Equal(t, second.ID, all[1].ID)
+			require.Equal(t, second.ID, all[1].ID)
 		})
 	}
 }
@@ -150,9 +149,9 @@ func TestFindTurnsPages(t *testing.T) {
 	found, err := target.Find(t.Context(), marker)
 	require.NoError(t, err)
 	require.NotNil(t, found)
-	assert.Equal(t, made.ID, found.ID)
-	assert.Equal(t, targets.Done, found.Progress)
-	assert.Equal(t, slices.Repeat([]string{"GET /repos/acme/app/issues"}, 3), f.Hits[before:])
+	require.Equal(t, made.ID, found.ID)
+	require.Equal(t, targets.Done, found.Progress)
+	require.Equal(t, slices.Repeat([]string{"GET /repos/acme/app/issues"}, 3), f.Hits[before:])
 }
 
 func TestCheckSaysWhatIsWrong(t *testing.T) {
@@ -177,18 +176,18 @@ func TestCheckSaysWhatIsWrong(t *testing.T) {
 			c.change(f)
 			err := open(t, f.URL, giteafake.WithToken("acme/app", giteafake.MineToken, c.more...)).Check(t.Context())
 			require.Error(t, err)
-			assert.Equal(t, c.kind, fault.KindOf(err), err)
-			assert.Contains(t, fault.From(err).Public, c.says)
-			assert.Empty(t, repo.Issues)
-			assert.Empty(t, repo.Labels, "a check makes no label either")
+			require.Equal(t, c.kind, fault.KindOf(err), err)
+			require.Contains(t, fault.From(err).Public, c.says)
+			require.Empty(t, repo.Issues)
+			require.Empty(t, repo.Labels, "a check makes no label either")
 		})
 	}
 	t.Run("a create in a renamed repository", func(t *testing.T) {
 		f := giteafake.Standard(t)
 		f.Rename("acme/app", "acme/product")
 		_, err := open(t, f.URL, giteafake.WithToken("acme/app", giteafake.MineToken)).Create(t.Context(), draft())
-		assert.Equal(t, targets.OutcomeNotDone, targets.OutcomeOf(err))
-		assert.Contains(t, fault.From(err).Public, "settings.repository")
+		require.Equal(t, targets.OutcomeNotDone, targets.OutcomeOf(err))
+		require.Contains(t, fault.From(err).Public, "settings.repository")
 	})
 	t.Run("labels of the organisation that cannot be read are done without", func(t *testing.T) {
 		f := giteafake.Standard(t)
@@ -196,7 +195,7 @@ func TestCheckSaysWhatIsWrong(t *testing.T) {
 		target := open(t, f.URL, giteafake.WithToken("acme/app", giteafake.MineToken))
 		require.NoError(t, target.Check(t.Context()))
 		_, err := target.Create(t.Context(), draft())
-		assert.NoError(t, err)
+		require.NoError(t, err)
 	})
 }
 
@@ -213,18 +212,18 @@ func TestUpdateCommentClose(t *testing.T) {
 	changed.Title, changed.Labels = "Another wish", []string{"By hand"}
 	got, _, err := target.Update(t.Context(), made.ID, changed)
 	require.NoError(t, err)
-	assert.Equal(t, "Another wish", got.Title)
-	assert.Equal(t, []string{"productboard", "wish", "by hand"}, f.LabelNames(repo, issue))
-	assert.Equal(t, marker, targets.MarkerIn(issue.Body))
+	require.Equal(t, "Another wish", got.Title)
+	require.Equal(t, []string{"productboard", "wish", "by hand"}, f.LabelNames(repo, issue))
+	require.Equal(t, marker, targets.MarkerIn(issue.Body))
 
 	_, err = target.Comment(t.Context(), made.ID, "Not *bold*, @nobody, #1")
 	require.NoError(t, err)
-	assert.NotContains(t, issue.Comments[0], "@nobody")
+	require.NotContains(t, issue.Comments[0], "@nobody")
 
 	issue.Blocked = true
 	_, err = target.Close(t.Context(), made.ID)
-	assert.Equal(t, fault.Invalid, fault.KindOf(err))
-	assert.Contains(t, fault.From(err).Public, "open dependencies")
+	require.Equal(t, fault.Invalid, fault.KindOf(err))
+	require.Contains(t, fault.From(err).Public, "open dependencies")
 }
 
 // What a running Gitea 1.26.0 said, or is known to say.
@@ -255,13 +254,13 @@ func TestRefusals(t *testing.T) {
 			target := open(t, proxy.URL+giteafake.Root, giteafake.WithToken("acme/app", giteafake.MineToken))
 			proxy.On(giteafake.Creates, targettest.Behaviour{Status: c.status, Body: func(*http.Request) string { return c.body }})
 			_, err := target.Create(t.Context(), draft())
-			assert.Equal(t, c.kind, fault.KindOf(err), err)
-			assert.Contains(t, fault.From(err).Public, c.says)
+			require.Equal(t, c.kind, fault.KindOf(err), err)
+			require.Contains(t, fault.From(err).Public, c.says)
 			want := targets.OutcomeNotDone
 			if c.kind == fault.Intermediary {
 				want = targets.OutcomeUnknown // its reply may be what was dropped
 			}
-			assert.Equal(t, want, targets.OutcomeOf(err))
+			require.Equal(t, want, targets.OutcomeOf(err))
 		})
 	}
 }
@@ -282,7 +281,7 @@ func TestChoices(t *testing.T) {
 	for setting, want := range map[string][]targets.Choice{"repository": {{Value: "acme/app"}}, "milestone": {{Value: "v2"}}, "url": nil} {
 		got, err := driver.(targets.Chooser).Choices(t.Context(), setting)
 		require.NoError(t, err)
-		assert.Equal(t, want, got)
+		require.Equal(t, want, got)
 	}
 }
 
@@ -300,7 +299,7 @@ func TestSettings(t *testing.T) {
 		_, err := gitea.Kind().Open(c.settings, map[string]secret.String{"token": secret.New("t")}, targets.Deps{})
 		var fields settings.FieldErrors
 		require.ErrorAs(t, err, &fields, name)
-		assert.EqualError(t, fields, c.want, name)
+		require.EqualError(t, fields, c.want, name)
 	}
 	_, err := gitea.Kind().Open(map[string]any{"url": "https://codeberg.org/api/v1", "repository": "acme/app"}, map[string]secret.String{"token": secret.New("t")}, targets.Deps{})
 	require.NoError(t, err)

@@ -4,11 +4,10 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
+	"github.com/stretchr/testify/require"
 	"net/http"
 	"net/url"
 	"testing"
-
-	"github.com/stretchr/testify/assert"
 
 	"pushbutton/internal/fault"
 	"pushbutton/internal/proof/boundtest"
@@ -53,8 +52,8 @@ func TestParseHook(t *testing.T) {
 		"a comment": {hook(body, "X-Gitea-Event", "issue_comment", "X-Gitea-Signature", digest(signing, body)), nil},
 	} {
 		got, err := gitea.Kind().ParseHook(secret.New(signing), c.h)
-		assert.NoError(t, err, name)
-		assert.Equal(t, c.want, got, name)
+		require.NoError(t, err, name)
+		require.Equal(t, c.want, got, name)
 	}
 }
 
@@ -75,9 +74,9 @@ func TestParseHookRefuses(t *testing.T) {
 		"no form":        {signing, hook("%zz", "Content-Type", "application/x-www-form-urlencoded"), fault.Invalid},
 	} {
 		got, err := gitea.Kind().ParseHook(secret.New(c.signing), c.h)
-		assert.Error(t, err, name)
-		assert.Equal(t, c.want, fault.KindOf(err), name)
-		assert.Empty(t, got, name)
+		require.Error(t, err, name)
+		require.Equal(t, c.want, fault.KindOf(err), name)
+		require.Empty(t, got, name)
 	}
 }
 

@@ -5,7 +5,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/internal/fault"
@@ -43,8 +42,8 @@ func TestVerdictsSayWhatHappened(t *testing.T) {
 			_, closed := target.Close(t.Context(), made.ID)
 			for _, err := range []error{read, comment, closed} {
 				require.Error(t, err)
-				assert.Equal(t, c.want, targets.VerdictOf(targets.Issue{}, err), err)
-				assert.Contains(t, fault.From(err).Public, c.says)
+				require.Equal(t, c.want, targets.VerdictOf(targets.Issue{}, err), err)
+				require.Contains(t, fault.From(err).Public, c.says)
 			}
 		})
 	}
@@ -60,7 +59,7 @@ func TestARenamedRepositoryIsFollowed(t *testing.T) {
 	f.Rename("acme/product", "acme/suite")
 	got, _, err := target.Read(t.Context(), made.ID)
 	require.NoError(t, err)
-	assert.Equal(t, targets.Issue{ID: "1", Key: "acme/suite#1", URL: f.URL + "/acme/suite/issues/1", Title: "A wish", Status: "Open", Verdict: targets.VerdictMoved}, got)
+	require.Equal(t, targets.Issue{ID: "1", Key: "acme/suite#1", URL: f.URL + "/acme/suite/issues/1", Title: "A wish", Status: "Open", Verdict: targets.VerdictMoved}, got)
 	_, err = target.Comment(t.Context(), made.ID, "A remark.")
 	require.NoError(t, err)
 	_, _, err = target.Update(t.Context(), made.ID, draft())
@@ -68,8 +67,8 @@ func TestARenamedRepositoryIsFollowed(t *testing.T) {
 	_, err = target.Close(t.Context(), made.ID)
 	require.NoError(t, err)
 	issue := f.Repositories["acme/suite"].Issues[0]
-	assert.Len(t, issue.Comments, 1)
-	assert.Equal(t, "closed", issue.State)
+	require.Len(t, issue.Comments, 1)
+	require.Equal(t, "closed", issue.State)
 }
 
 func TestARedirectToAnythingElseIsNotFollowed(t *testing.T) {
@@ -91,8 +90,8 @@ func TestARedirectToAnythingElseIsNotFollowed(t *testing.T) {
 			proxy.On(targettest.Reads, targettest.Behaviour{Status: 307, Header: http.Header{"Location": {location}}})
 			_, _, err := target.Read(t.Context(), made.ID)
 			require.Error(t, err)
-			assert.Contains(t, fault.From(err).Public, "is elsewhere")
-			assert.LessOrEqual(t, proxy.Hits(), 4)
+			require.Contains(t, fault.From(err).Public, "is elsewhere")
+			require.LessOrEqual(t, proxy.Hits(), 4)
 		})
 	}
 }
@@ -107,11 +106,11 @@ func TestABrokenCommentIsLookedInto(t *testing.T) {
 	proxy.On(func(r *http.Request) bool { return r.Method == http.MethodPost },
 		targettest.Behaviour{Status: 500, Body: func(*http.Request) string { return `{"message":"","url":"https://gitea.example.com/api/swagger"}` }})
 	_, err = target.Comment(t.Context(), made.ID, "A remark.")
-	assert.Equal(t, fault.Unavailable, fault.KindOf(err), err)
-	assert.True(t, fault.IsUnsure(err), "the remark may be there")
+	require.Equal(t, fault.Unavailable, fault.KindOf(err), err)
+	require.True(t, fault.IsUnsure(err), "the remark may be there")
 
 	proxy.On(targettest.Any, targettest.Behaviour{Status: 502})
 	_, err = target.Comment(t.Context(), made.ID, "A remark.")
-	assert.Equal(t, fault.Unavailable, fault.KindOf(err), err)
-	assert.True(t, fault.IsUnsure(err))
+	require.Equal(t, fault.Unavailable, fault.KindOf(err), err)
+	require.True(t, fault.IsUnsure(err))
 }

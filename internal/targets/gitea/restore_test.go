@@ -5,7 +5,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/internal/fault"
@@ -27,14 +26,14 @@ func TestDeletedLabelsAndMilestonesAreRestored(t *testing.T) {
 	_, err = target.Create(t.Context(), draft())
 	require.NoError(t, err)
 	require.Len(t, repo.Issues, 2, "one create is enough")
-	assert.Equal(t, []string{"productboard", "wish"}, f.LabelNames(repo, repo.Issues[1]))
-	assert.Equal(t, 32, repo.Issues[1].Milestone)
+	require.Equal(t, []string{"productboard", "wish"}, f.LabelNames(repo, repo.Issues[1]))
+	require.Equal(t, 32, repo.Issues[1].Milestone)
 
 	repo.Milestones = nil
 	_, err = target.Create(t.Context(), draft())
 	require.NoError(t, err, "the issue is there, whatever becomes of its milestone")
 	_, err = target.Create(t.Context(), draft())
-	assert.Contains(t, fault.From(err).Public, `no open milestone "v2"`)
+	require.Contains(t, fault.From(err).Public, `no open milestone "v2"`)
 
 	target = open(t, f.URL, giteafake.WithToken("acme/app", giteafake.MineToken))
 	_, err = target.Create(t.Context(), draft())
@@ -42,7 +41,7 @@ func TestDeletedLabelsAndMilestonesAreRestored(t *testing.T) {
 	repo.Labels = nil
 	_, _, err = target.Update(t.Context(), "1", draft())
 	require.NoError(t, err)
-	assert.Equal(t, []string{"productboard", "wish"}, f.LabelNames(repo, repo.Issues[0]), "an update as well")
+	require.Equal(t, []string{"productboard", "wish"}, f.LabelNames(repo, repo.Issues[0]), "an update as well")
 }
 
 // A server that refuses them instead is asked once more.
@@ -60,8 +59,8 @@ func TestARefusalThatNamesALabelIsAskedOnceMore(t *testing.T) {
 	}, targettest.Behaviour{Status: 422, Body: func(*http.Request) string { return refusal("label does not exist") }})
 	_, err = target.Create(t.Context(), draft())
 	require.NoError(t, err)
-	assert.True(t, refused)
-	assert.Len(t, f.Repositories["acme/app"].Issues, 2)
+	require.True(t, refused)
+	require.Len(t, f.Repositories["acme/app"].Issues, 2)
 }
 
 // A label that Gitea refuses never stops a push.
@@ -72,11 +71,11 @@ func TestARefusedLabelIsLeftOut(t *testing.T) {
 	made, err := target.Create(t.Context(), draft())
 	require.NoError(t, err)
 	repo := f.Repositories["acme/app"]
-	assert.Equal(t, []string{"productboard"}, f.LabelNames(repo, repo.Issues[0]))
-	assert.Contains(t, repo.Issues[0].Body, "Labels not set in Gitea: wish")
+	require.Equal(t, []string{"productboard"}, f.LabelNames(repo, repo.Issues[0]))
+	require.Contains(t, repo.Issues[0].Body, "Labels not set in Gitea: wish")
 	_, _, err = target.Update(t.Context(), made.ID, draft())
 	require.NoError(t, err)
-	assert.Contains(t, repo.Issues[0].Body, "Labels not set in Gitea: wish")
+	require.Contains(t, repo.Issues[0].Body, "Labels not set in Gitea: wish")
 }
 
 // An account may change its own issues without write access, but not label
@@ -91,7 +90,7 @@ func TestUpdateWithoutTheRightToLabel(t *testing.T) {
 	changed.Title = "Another wish"
 	got, _, err := target.Update(t.Context(), made.ID, changed)
 	require.NoError(t, err)
-	assert.Equal(t, "Another wish", got.Title)
+	require.Equal(t, "Another wish", got.Title)
 }
 
 // What a label's making brings is not the issue's: nothing was created.
@@ -105,9 +104,9 @@ func TestALostLabelIsNotALostIssue(t *testing.T) {
 	for name, do := range map[string]targettest.Behaviour{"cut": {Cut: true}, "500": {Status: 500}, "web page": {Status: 201, Body: func(*http.Request) string { return "<html>" }}, "empty": {Status: 201, Body: func(*http.Request) string { return "{}" }}} {
 		proxy.On(labels, do)
 		_, err := target.Create(t.Context(), draft())
-		assert.Error(t, err, name)
-		assert.Equal(t, targets.OutcomeNotDone, targets.OutcomeOf(err), name)
-		assert.Contains(t, fault.From(err).Public, "Gitea", name)
+		require.Error(t, err, name)
+		require.Equal(t, targets.OutcomeNotDone, targets.OutcomeOf(err), name)
+		require.Contains(t, fault.From(err).Public, "Gitea", name)
 	}
-	assert.Empty(t, f.Repositories["acme/app"].Issues)
+	require.Empty(t, f.Repositories["acme/app"].Issues)
 }

@@ -10,7 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/internal/fault"
@@ -28,19 +27,19 @@ func TestAppTokenIsFetchedOnceForAll(t *testing.T) {
 	for range 10 {
 		wg.Go(func() {
 			_, err := target.Find(context.Background(), marker)
-			assert.NoError(t, err)
+			require.NoError(t, err)
 		})
 	}
 	wg.Wait()
-	assert.Equal(t, 1, f.App.Issued)
+	require.Equal(t, 1, f.App.Issued)
 
 	f.App.Revoke()
 	_, err := target.Find(t.Context(), marker)
-	assert.Equal(t, fault.Unauthorized, fault.KindOf(err))
-	assert.Contains(t, fault.From(err).Public, "refused the GitHub App")
+	require.Equal(t, fault.Unauthorized, fault.KindOf(err))
+	require.Contains(t, fault.From(err).Public, "refused the GitHub App")
 	_, err = target.Find(t.Context(), marker)
 	require.NoError(t, err, "a refused token is not used again")
-	assert.Equal(t, 2, f.App.Issued)
+	require.Equal(t, 2, f.App.Issued)
 }
 
 func TestAppTokenIsReplacedBeforeItEnds(t *testing.T) {
@@ -53,8 +52,8 @@ func TestAppTokenIsReplacedBeforeItEnds(t *testing.T) {
 		_, err := target.Create(t.Context(), draft())
 		require.NoError(t, err)
 	}
-	assert.Equal(t, 2, f.App.Issued)
-	assert.Equal(t, "push-button[bot]", f.Repositories["acme/app"].Issues[1].Creator)
+	require.Equal(t, 2, f.App.Issued)
+	require.Equal(t, "push-button[bot]", f.Repositories["acme/app"].Issues[1].Creator)
 }
 
 func TestAppThatCannotWork(t *testing.T) {
@@ -79,10 +78,10 @@ func TestAppThatCannotWork(t *testing.T) {
 			target := open(t, f.URL, c.account)
 			err := target.Check(t.Context())
 			require.Error(t, err)
-			assert.Equal(t, c.kind, fault.KindOf(err), err)
-			assert.Contains(t, fault.From(err).Public, c.says)
+			require.Equal(t, c.kind, fault.KindOf(err), err)
+			require.Contains(t, fault.From(err).Public, c.says)
 			_, err = target.Create(t.Context(), draft())
-			assert.Equal(t, targets.OutcomeNotDone, targets.OutcomeOf(err), err)
+			require.Equal(t, targets.OutcomeNotDone, targets.OutcomeOf(err), err)
 		})
 	}
 }
@@ -99,7 +98,7 @@ func TestAppThatLostItsRepository(t *testing.T) {
 	f.App.Repos = nil
 	for range 2 {
 		_, _, err = target.Read(t.Context(), made.ID)
-		assert.Equal(t, targets.VerdictHidden, targets.VerdictOf(targets.Issue{}, err), err)
+		require.Equal(t, targets.VerdictHidden, targets.VerdictOf(targets.Issue{}, err), err)
 		f.App.Revoke()
 		_, _, _ = target.Read(t.Context(), made.ID) // the token that was kept is refused
 	}
@@ -128,11 +127,11 @@ func TestAppTokensStaySecret(t *testing.T) {
 	for _, err := range []error{created, target.Check(t.Context())} {
 		require.Error(t, err)
 		for _, token := range seen {
-			assert.NotContains(t, fmt.Sprintf("%s %+v %#v %s", err, err, err, fault.From(err).Public), token)
+			require.NotContains(t, fmt.Sprintf("%s %+v %#v %s", err, err, err, fault.From(err).Public), token)
 		}
 	}
-	assert.Contains(t, fault.From(created).Public, "[secret]")
-	assert.GreaterOrEqual(t, len(seen), 3)
+	require.Contains(t, fault.From(created).Public, "[secret]")
+	require.GreaterOrEqual(t, len(seen), 3)
 }
 
 // GitHub tells the end of a personal access token with every reply.
@@ -149,15 +148,15 @@ func TestExpires(t *testing.T) {
 		f.Unlock()
 		at, supported, err := target.Expires(t.Context())
 		require.NoError(t, err, said)
-		assert.True(t, supported)
-		assert.True(t, want.Equal(at), "%q: %s", said, at)
+		require.True(t, supported)
+		require.True(t, want.Equal(at), "%q: %s", said, at)
 	}
 	for _, said := range []string{"soon", "2026-12-10 20:53:51 PST"} { // no guess
 		f.Lock()
 		f.Tokens[githubfake.MineToken].Expires = said
 		f.Unlock()
 		_, _, err := target.Expires(t.Context())
-		assert.Error(t, err, said)
+		require.Error(t, err, said)
 	}
 }
 
@@ -167,6 +166,6 @@ func TestExpiresOfAnApp(t *testing.T) {
 	server := h.Start(t)
 	at, supported, err := open(t, server.URL, server.Mine).Expires(t.Context())
 	require.NoError(t, err)
-	assert.True(t, supported)
-	assert.Zero(t, at)
+	require.True(t, supported)
+	require.Zero(t, at)
 }

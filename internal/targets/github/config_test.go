@@ -1,9 +1,8 @@
 package github
 
 import (
+	"github.com/stretchr/testify/require"
 	"testing"
-
-	"github.com/stretchr/testify/assert"
 )
 
 func TestAPIRoot(t *testing.T) {
@@ -18,6 +17,6 @@ func TestAPIRoot(t *testing.T) {
 		"http://127.0.0.1:8080":           "http://127.0.0.1:8080/api/v3",
 		"https://github.com.evil.example": "https://github.com.evil.example/api/v3",
 	} {
-		assert.Equal(t, want, apiRoot(address), address)
+		require.Equal(t, want, apiRoot(address), address)
 	}
 }

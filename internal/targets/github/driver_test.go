@@ -7,7 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/internal/fault"
@@ -60,18 +59,18 @@ func TestCreateSendsWhatIsMapped(t *testing.T) {
 	before := len(f.Hits)
 	made, err := target.Create(t.Context(), mapped(t, target))
 	require.NoError(t, err)
-	assert.Equal(t, targets.Issue{ID: "2", Key: "#2", URL: url + "/acme/app/issues/2", Title: "Dark mode", Status: "Open"}, made)
-	assert.Equal(t, []string{"GET /repos/acme/app/assignees/olga-at-acme", "POST /repos/acme/app/issues"}, f.Hits[before:])
+	require.Equal(t, targets.Issue{ID: "2", Key: "#2", URL: url + "/acme/app/issues/2", Title: "Dark mode", Status: "Open"}, made)
+	require.Equal(t, []string{"GET /repos/acme/app/assignees/olga-at-acme", "POST /repos/acme/app/issues"}, f.Hits[before:])
 	require.Len(t, *bodies, 2, "the rehearsal of Check, and the create")
 	targettest.Golden(t, "create.json", (*bodies)[1], *update)
 
 	found, err := target.Find(t.Context(), marker)
 	require.NoError(t, err)
 	require.NotNil(t, found)
-	assert.Equal(t, "2", found.ID)
+	require.Equal(t, "2", found.ID)
 	quoted, err := target.Find(t.Context(), "pb-zzz")
 	require.NoError(t, err)
-	assert.Nil(t, quoted, "a marker that the text quotes is not the issue's")
+	require.Nil(t, quoted, "a marker that the text quotes is not the issue's")
 }
 
 func TestPeopleWithoutALogin(t *testing.T) {
@@ -82,8 +81,8 @@ func TestPeopleWithoutALogin(t *testing.T) {
 		require.NoError(t, err, name)
 		issues := f.Repositories["acme/app"].Own()
 		last := issues[len(issues)-1]
-		assert.Empty(t, last.Assignees, name)
-		assert.Contains(t, last.Body, "Assignee: Olga", name)
+		require.Empty(t, last.Assignees, name)
+		require.Contains(t, last.Body, "Assignee: Olga", name)
 	}
 }
 
@@ -109,11 +108,11 @@ func TestFoundWithoutItsLabel(t *testing.T) {
 			found, err := target.Find(t.Context(), marker)
 			require.NoError(t, err)
 			require.NotNil(t, found)
-			assert.Equal(t, first.ID, found.ID, "the oldest")
+			require.Equal(t, first.ID, found.ID, "the oldest")
 			all, _, err := target.FindAll(t.Context(), marker)
 			require.NoError(t, err)
 			require.Len(t, all, 2)
-			assert.Equal(t, second.ID, all[1].ID)
+			require.Equal(t, second.ID, all[1].ID)
 		})
 	}
 }
@@ -137,12 +136,12 @@ func TestFindTurnsPages(t *testing.T) {
 	found, err := target.Find(t.Context(), marker)
 	require.NoError(t, err)
 	require.NotNil(t, found)
-	assert.Equal(t, made.ID, found.ID)
-	assert.Equal(t, targets.Done, found.Progress)
-	assert.Equal(t, slices.Repeat([]string{"GET /repos/acme/app/issues"}, 3), f.Hits[before:])
+	require.Equal(t, made.ID, found.ID)
+	require.Equal(t, targets.Done, found.Progress)
+	require.Equal(t, slices.Repeat([]string{"GET /repos/acme/app/issues"}, 3), f.Hits[before:])
 	all, _, err := target.FindAll(t.Context(), marker)
 	require.NoError(t, err)
-	assert.Len(t, all, 1)
+	require.Len(t, all, 1)
 }
 
 func TestCheckSaysWhatIsWrong(t *testing.T) {
@@ -170,15 +169,15 @@ func TestCheckSaysWhatIsWrong(t *testing.T) {
 			target := open(t, f.URL, githubfake.WithToken("acme/app", githubfake.MineToken, c.more...))
 			err := target.Check(t.Context())
 			require.Error(t, err)
-			assert.Equal(t, c.kind, fault.KindOf(err), err)
-			assert.Contains(t, fault.From(err).Public, c.says)
-			assert.Empty(t, repo.Own())
+			require.Equal(t, c.kind, fault.KindOf(err), err)
+			require.Contains(t, fault.From(err).Public, c.says)
+			require.Empty(t, repo.Own())
 		})
 	}
 	t.Run("types that cannot be read are believed", func(t *testing.T) {
 		f := githubfake.Standard(t)
 		f.TypesHidden = true
-		assert.NoError(t, open(t, f.URL, githubfake.WithToken("acme/app", githubfake.MineToken, "type", "Epic")).Check(t.Context()))
+		require.NoError(t, open(t, f.URL, githubfake.WithToken("acme/app", githubfake.MineToken, "type", "Epic")).Check(t.Context()))
 	})
 }
 
@@ -194,7 +193,7 @@ func TestStatuses(t *testing.T) {
 		got, _, err := target.Read(t.Context(), made.ID)
 		require.NoError(t, err)
 		want.Progress = targets.Done
-		assert.Equal(t, want, targets.Issue{Status: got.Status, Color: got.Color, Progress: got.Progress})
+		require.Equal(t, want, targets.Issue{Status: got.Status, Color: got.Color, Progress: got.Progress})
 	}
 }
 
@@ -210,15 +209,15 @@ func TestUpdateKeepsMarkerAndLabels(t *testing.T) {
 	got, able, err := target.Update(t.Context(), made.ID, changed)
 	require.True(t, able)
 	require.NoError(t, err)
-	assert.Equal(t, "Another wish", got.Title)
-	assert.Equal(t, []string{"productboard", "wish", "by hand", "new"}, issue.Labels)
+	require.Equal(t, "Another wish", got.Title)
+	require.Equal(t, []string{"productboard", "wish", "by hand", "new"}, issue.Labels)
 	found, err := target.Find(t.Context(), marker)
 	require.NoError(t, err)
 	require.NotNil(t, found)
 	_, err = target.Comment(t.Context(), made.ID, "Not *bold*, @nobody, #1")
 	require.NoError(t, err)
-	assert.NotContains(t, issue.Comments[0], "@nobody")
-	assert.NotContains(t, issue.Comments[0], " *bold*")
+	require.NotContains(t, issue.Comments[0], "@nobody")
+	require.NotContains(t, issue.Comments[0], " *bold*")
 }
 
 func TestChoices(t *testing.T) {
@@ -240,11 +239,11 @@ func TestChoices(t *testing.T) {
 		return out
 	}
 	token, app := githubfake.WithToken("acme/app", githubfake.MineToken), githubfake.WithApp("acme/app", key)
-	assert.Equal(t, []string{"acme/app"}, choose(token, "repository"))
-	assert.Equal(t, []string{"acme/app", "acme/secret"}, choose(app, "repository"))
-	assert.Equal(t, []string{"v2"}, choose(token, "milestone"))
-	assert.Equal(t, []string{"Bug"}, choose(token, "type"))
-	assert.Empty(t, choose(token, "markerLabel"))
+	require.Equal(t, []string{"acme/app"}, choose(token, "repository"))
+	require.Equal(t, []string{"acme/app", "acme/secret"}, choose(app, "repository"))
+	require.Equal(t, []string{"v2"}, choose(token, "milestone"))
+	require.Equal(t, []string{"Bug"}, choose(token, "type"))
+	require.Empty(t, choose(token, "markerLabel"))
 }
 
 func decoded(raw map[string]any) settings.Values {
@@ -300,7 +299,7 @@ func TestSettings(t *testing.T) {
 			for _, f := range fields {
 				got = append(got, f.Error())
 			}
-			assert.Equal(t, c.want, got)
+			require.Equal(t, c.want, got)
 		})
 	}
 }

@@ -9,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/internal/fault"
@@ -85,14 +84,14 @@ func TestRefusals(t *testing.T) {
 			_, err = target.Create(t.Context(), draft())
 			require.Error(t, err)
 			got := fault.From(err)
-			assert.Equal(t, c.kind, got.Kind, err)
-			assert.Equal(t, c.after, got.RetryAfter)
-			assert.Contains(t, got.Public, c.says)
+			require.Equal(t, c.kind, got.Kind, err)
+			require.Equal(t, c.after, got.RetryAfter)
+			require.Contains(t, got.Public, c.says)
 			want := targets.OutcomeNotDone
 			if c.status == 502 || c.kind == fault.Intermediary { // the reply may be what was lost
 				want = targets.OutcomeUnknown
 			}
-			assert.Equal(t, want, targets.OutcomeOf(err))
+			require.Equal(t, want, targets.OutcomeOf(err))
 		})
 	}
 }

@@ -4,11 +4,10 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
+	"github.com/stretchr/testify/require"
 	"net/http"
 	"net/url"
 	"testing"
-
-	"github.com/stretchr/testify/assert"
 
 	"pushbutton/internal/fault"
 	"pushbutton/internal/proof/boundtest"
@@ -51,8 +50,8 @@ func TestParseHook(t *testing.T) {
 	} {
 		for contentType, body := range map[string]string{"application/json": c.body, "application/x-www-form-urlencoded": "payload=" + url.QueryEscape(c.body)} {
 			got, err := github.Kind().ParseHook(secret.New(signing), hook(c.event, contentType, body))
-			assert.NoError(t, err, name)
-			assert.Equal(t, c.want, got, name)
+			require.NoError(t, err, name)
+			require.Equal(t, c.want, got, name)
 		}
 	}
 }
@@ -79,9 +78,9 @@ func TestParseHookRefuses(t *testing.T) {
 		"no form":        {signing, hook("issues", "application/x-www-form-urlencoded", "%zz"), fault.Invalid},
 	} {
 		got, err := github.Kind().ParseHook(secret.New(c.signing), c.h)
-		assert.Equal(t, c.want, fault.KindOf(err), name)
-		assert.Error(t, err, name)
-		assert.Empty(t, got, name)
+		require.Equal(t, c.want, fault.KindOf(err), name)
+		require.Error(t, err, name)
+		require.Empty(t, got, name)
 	}
 }
 

@@ -3,7 +3,6 @@ package github_test
 import (
 	"testing"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/internal/fault"
@@ -22,13 +21,13 @@ func TestADeletedMilestoneIsLookedUpAgain(t *testing.T) {
 	repo.Milestones[0].Number = 4
 	made, err := target.Create(t.Context(), draft())
 	require.NoError(t, err)
-	assert.Equal(t, "#3", made.Key)
-	assert.Equal(t, 4, repo.Issues[2].Milestone)
+	require.Equal(t, "#3", made.Key)
+	require.Equal(t, 4, repo.Issues[2].Milestone)
 
 	repo.Milestones = nil
 	_, err = target.Create(t.Context(), draft())
-	assert.Equal(t, targets.OutcomeNotDone, targets.OutcomeOf(err))
-	assert.Contains(t, fault.From(err).Public, `no open milestone "v2"`)
+	require.Equal(t, targets.OutcomeNotDone, targets.OutcomeOf(err))
+	require.Contains(t, fault.From(err).Public, `no open milestone "v2"`)
 }
 
 // An account that left is remembered for a while, and GitHub refuses it.
@@ -39,11 +38,11 @@ func TestAnAssigneeThatLeftIsLookedUpAgain(t *testing.T) {
 	target := open(t, f.URL, githubfake.WithToken("acme/app", githubfake.MineToken, "assignee", "owner", "people", map[string]any{"olga@example.com": "olga"}))
 	_, err := target.Create(t.Context(), mapped(t, target))
 	require.NoError(t, err)
-	assert.Equal(t, []string{"olga"}, repo.Issues[1].Assignees)
+	require.Equal(t, []string{"olga"}, repo.Issues[1].Assignees)
 	repo.Assignable = nil
 	_, err = target.Create(t.Context(), mapped(t, target))
 	require.NoError(t, err)
-	assert.Contains(t, repo.Issues[2].Body, "Assignee: Olga")
+	require.Contains(t, repo.Issues[2].Body, "Assignee: Olga")
 }
 
 // GitHub refuses an issue as a whole for a label that the account may not make.
@@ -55,20 +54,20 @@ func TestARefusedLabelIsLeftOut(t *testing.T) {
 	made, err := target.Create(t.Context(), draft())
 	require.NoError(t, err)
 	require.Len(t, repo.Own(), 1)
-	assert.Equal(t, []string{"productboard"}, repo.Issues[1].Labels)
-	assert.Contains(t, repo.Issues[1].Body, "Labels not set in GitHub: wish")
+	require.Equal(t, []string{"productboard"}, repo.Issues[1].Labels)
+	require.Contains(t, repo.Issues[1].Body, "Labels not set in GitHub: wish")
 
 	before := len(f.Hits)
 	_, err = target.Create(t.Context(), draft())
 	require.NoError(t, err)
-	assert.Len(t, f.Hits[before:], 1, "once it is known, one request is enough")
+	require.Len(t, f.Hits[before:], 1, "once it is known, one request is enough")
 
 	repo.Labels = nil
 	target = open(t, f.URL, githubfake.WithToken("acme/app", githubfake.MineToken))
 	got, _, err := target.Update(t.Context(), made.ID, draft())
 	require.NoError(t, err)
-	assert.Equal(t, made.ID, got.ID)
-	assert.Contains(t, repo.Issues[1].Body, "Labels not set in GitHub: productboard, wish")
+	require.Equal(t, made.ID, got.ID)
+	require.Contains(t, repo.Issues[1].Body, "Labels not set in GitHub: productboard, wish")
 }
 
 // An account may change its own issues without write access, but not label
@@ -83,5 +82,5 @@ func TestUpdateWithoutTheRightToLabel(t *testing.T) {
 	changed.Title = "Another wish"
 	got, _, err := target.Update(t.Context(), made.ID, changed)
 	require.NoError(t, err)
-	assert.Equal(t, "Another wish", got.Title)
+	require.Equal(t, "Another wish", got.Title)
 }

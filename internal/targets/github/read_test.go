@@ -4,7 +4,6 @@ import (
 	"net/http"
 	"testing"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/internal/fault"
@@ -48,8 +47,8 @@ func TestVerdictsSayWhatHappened(t *testing.T) {
 			_, closed := target.Close(t.Context(), made.ID)
 			for _, err := range []error{read, comment, updated, closed} {
 				require.Error(t, err)
-				assert.Equal(t, c.want, targets.VerdictOf(targets.Issue{}, err), err)
-				assert.Contains(t, fault.From(err).Public, c.says)
+				require.Equal(t, c.want, targets.VerdictOf(targets.Issue{}, err), err)
+				require.Contains(t, fault.From(err).Public, c.says)
 			}
 		})
 	}
@@ -81,7 +80,7 @@ func TestMovedIssuesAreFollowed(t *testing.T) {
 			c.move(f)
 			got, _, err := target.Read(t.Context(), made.ID)
 			require.NoError(t, err)
-			assert.Equal(t, targets.Issue{ID: "2", Key: c.key, URL: f.URL + c.path, Title: "A wish", Status: "Open", Verdict: targets.VerdictMoved}, got)
+			require.Equal(t, targets.Issue{ID: "2", Key: c.key, URL: f.URL + c.path, Title: "A wish", Status: "Open", Verdict: targets.VerdictMoved}, got)
 			_, err = target.Comment(t.Context(), made.ID, "A remark.")
 			require.NoError(t, err)
 			changed := draft()
@@ -92,8 +91,8 @@ func TestMovedIssuesAreFollowed(t *testing.T) {
 			require.NoError(t, err)
 			got, _, err = target.Read(t.Context(), made.ID)
 			require.NoError(t, err)
-			assert.Equal(t, "Another wish", got.Title)
-			assert.Equal(t, targets.Done, got.Progress)
+			require.Equal(t, "Another wish", got.Title)
+			require.Equal(t, targets.Done, got.Progress)
 		})
 	}
 }
@@ -117,8 +116,8 @@ func TestARedirectToAnythingElseIsNotFollowed(t *testing.T) {
 			proxy.On(targettest.Reads, targettest.Behaviour{Status: 301, Header: http.Header{"Location": {location}}})
 			_, _, err := target.Read(t.Context(), made.ID)
 			require.Error(t, err)
-			assert.Contains(t, fault.From(err).Public, "is elsewhere")
-			assert.LessOrEqual(t, proxy.Hits(), 4)
+			require.Contains(t, fault.From(err).Public, "is elsewhere")
+			require.LessOrEqual(t, proxy.Hits(), 4)
 		})
 	}
 }
@@ -137,8 +136,8 @@ func TestARefusedWriteIsLookedInto(t *testing.T) {
 				return `{"message":"Not Found","documentation_url":"https://docs.github.com/rest"}`
 			}})
 		_, err = target.Comment(t.Context(), made.ID, "A remark.")
-		assert.Equal(t, fault.Forbidden, fault.KindOf(err), err)
-		assert.Contains(t, fault.From(err).Public, "Issues: Read and write")
+		require.Equal(t, fault.Forbidden, fault.KindOf(err), err)
+		require.Contains(t, fault.From(err).Public, "Issues: Read and write")
 	}
 	// Issues that were switched off when the issue was asked for, and on again
 	// when the repository was.
@@ -147,5 +146,5 @@ func TestARefusedWriteIsLookedInto(t *testing.T) {
 			return `{"message":"Issues are disabled for this repo","documentation_url":"https://docs.github.com/v3/issues/"}`
 		}})
 	_, _, err = target.Read(t.Context(), made.ID)
-	assert.Equal(t, targets.VerdictHidden, targets.VerdictOf(targets.Issue{}, err), err)
+	require.Equal(t, targets.VerdictHidden, targets.VerdictOf(targets.Issue{}, err), err)
 }

@@ -7,7 +7,6 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/internal/fault"
@@ -65,7 +64,7 @@ func TestCreateBody(t *testing.T) {
 			require.NoError(t, err)
 			made, err := target.Create(t.Context(), wanted)
 			require.NoError(t, err)
-			assert.Equal(t, targets.Issue{ID: "1", Key: "#1", URL: s.URL + "/acme/mine/-/issues/1", Title: wanted.Title, Status: "Open"}, made)
+			require.Equal(t, targets.Issue{ID: "1", Key: "#1", URL: s.URL + "/acme/mine/-/issues/1", Title: wanted.Title, Status: "Open"}, made)
 			targettest.Golden(t, "create."+name+".json", s.Bodies()[0], *update)
 		})
 	}
@@ -98,11 +97,11 @@ func TestCheckNamesTheCause(t *testing.T) {
 			s.Premium()
 			err := open(t, s, c.account).Check(t.Context())
 			require.Error(t, err)
-			assert.Equal(t, c.kind, fault.KindOf(err), err)
+			require.Equal(t, c.kind, fault.KindOf(err), err)
 			public := fault.From(err).Public
-			assert.Contains(t, public, c.says)
-			assert.Regexp(t, `your admin|GitLab admin`, public, "it says who can mend it")
-			assert.LessOrEqual(t, utf8.RuneCountInString(public), text.MaxPublic)
+			require.Contains(t, public, c.says)
+			require.Regexp(t, `your admin|GitLab admin`, public, "it says who can mend it")
+			require.LessOrEqual(t, utf8.RuneCountInString(public), text.MaxPublic)
 		})
 	}
 }
@@ -116,7 +115,7 @@ func TestCheckAcceptsWhatWorks(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := gitlabfake.New(t)
 			require.NoError(t, open(t, s, a).Check(t.Context()))
-			assert.Empty(t, s.Issues("acme/mine"))
+			require.Empty(t, s.Issues("acme/mine"))
 		})
 	}
 }
@@ -133,7 +132,7 @@ func TestFindWithoutTheLabel(t *testing.T) {
 	require.Empty(t, s.Issues("acme/mine")[0].Labels, "the label was dropped")
 	found, err := target.Find(t.Context(), draft().Marker)
 	require.NoError(t, err)
-	assert.Equal(t, &made, found)
+	require.Equal(t, &made, found)
 
 	s.Demote(gitlabfake.Mine, 20)
 	second, err := target.Create(t.Context(), draft())
@@ -141,7 +140,7 @@ func TestFindWithoutTheLabel(t *testing.T) {
 	all, _, err := target.FindAll(t.Context(), draft().Marker)
 	require.NoError(t, err)
 	require.Len(t, all, 2, "one by its label, one by its text")
-	assert.Equal(t, []string{made.ID, second.ID}, []string{all[0].ID, all[1].ID})
+	require.Equal(t, []string{made.ID, second.ID}, []string{all[0].ID, all[1].ID})
 }
 
 // A search gives what is like the marker too; only the whole one counts.
@@ -156,10 +155,10 @@ func TestFindComparesTheWholeMarker(t *testing.T) {
 	})
 	found, err := target.Find(t.Context(), draft().Marker)
 	require.NoError(t, err)
-	assert.Nil(t, found, "issue %s only speaks of it", made.ID)
+	require.Nil(t, found, "issue %s only speaks of it", made.ID)
 	found, err = target.Find(t.Context(), draft().Marker[:20])
 	require.NoError(t, err)
-	assert.Nil(t, found)
+	require.Nil(t, found)
 }
 
 func TestFindWithARevokedTokenIsNotNone(t *testing.T) {
@@ -168,7 +167,7 @@ func TestFindWithARevokedTokenIsNotNone(t *testing.T) {
 	require.NoError(t, target.Check(t.Context()))
 	s.Revoke(gitlabfake.Mine)
 	_, err := target.Find(t.Context(), draft().Marker)
-	assert.Equal(t, fault.Unauthorized, fault.KindOf(err))
+	require.Equal(t, fault.Unauthorized, fault.KindOf(err))
 }
 
 func TestOneRequestOnceTheProjectIsKnown(t *testing.T) {
@@ -178,7 +177,7 @@ func TestOneRequestOnceTheProjectIsKnown(t *testing.T) {
 	before := len(s.Hits())
 	_, err := target.Create(t.Context(), draft())
 	require.NoError(t, err)
-	assert.Equal(t, []string{"POST /projects/11/issues"}, s.Hits()[before:])
+	require.Equal(t, []string{"POST /projects/11/issues"}, s.Hits()[before:])
 }
 
 func TestStatuses(t *testing.T) {
@@ -194,7 +193,7 @@ func TestStatuses(t *testing.T) {
 		s.Change(1, change)
 		got, _, err := target.Read(t.Context(), made.ID)
 		require.NoError(t, err)
-		assert.Equal(t, want, targets.Issue{Status: got.Status, Progress: got.Progress, Color: got.Color})
+		require.Equal(t, want, targets.Issue{Status: got.Status, Progress: got.Progress, Color: got.Color})
 	}
 }
 
@@ -209,16 +208,16 @@ func TestUpdateKeepsLabelsAndMarker(t *testing.T) {
 	got, able, err := target.Update(t.Context(), made.ID, wanted)
 	require.NoError(t, err)
 	require.True(t, able)
-	assert.Equal(t, "Dark mode", got.Title)
+	require.Equal(t, "Dark mode", got.Title)
 	now := s.Issues("acme/mine")[0]
-	assert.Equal(t, []string{string(draft().Marker), "theirs", "mobile web", "wish"}, now.Labels)
-	assert.Contains(t, now.Description, "wants it")
-	assert.Equal(t, []int{1}, now.Assignees)
+	require.Equal(t, []string{string(draft().Marker), "theirs", "mobile web", "wish"}, now.Labels)
+	require.Contains(t, now.Description, "wants it")
+	require.Equal(t, []int{1}, now.Assignees)
 	found, err := target.Find(t.Context(), draft().Marker)
 	require.NoError(t, err)
-	assert.Equal(t, made.ID, found.ID)
+	require.Equal(t, made.ID, found.ID)
 	_, _, err = target.Update(t.Context(), "99", wanted)
-	assert.Equal(t, fault.Gone, fault.KindOf(err))
+	require.Equal(t, fault.Gone, fault.KindOf(err))
 }
 
 // A remark must not become a command, a mention or a reference.
@@ -231,10 +230,10 @@ func TestCommentStaysPlain(t *testing.T) {
 	require.NoError(t, err)
 	note := s.Issues("acme/mine")[0].Notes[0]
 	for line := range strings.Lines(note) {
-		assert.False(t, strings.HasPrefix(line, "/"), line)
+		require.False(t, strings.HasPrefix(line, "/"), line)
 	}
-	assert.NotContains(t, note, "@jane")
-	assert.NotContains(t, note, " *bold*")
+	require.NotContains(t, note, "@jane")
+	require.NotContains(t, note, " *bold*")
 }
 
 // Only an address that GitLab shows, of an active member, is somebody.
@@ -255,8 +254,8 @@ func TestPeople(t *testing.T) {
 			_, err = target.Create(t.Context(), wanted)
 			require.NoError(t, err)
 			made := s.Issues("acme/mine")[0]
-			assert.Equal(t, want, made.Assignees)
-			assert.Equal(t, want == nil, strings.Contains(made.Description, "Assignee:"), "named in the text instead")
+			require.Equal(t, want, made.Assignees)
+			require.Equal(t, want == nil, strings.Contains(made.Description, "Assignee:"), "named in the text instead")
 		})
 	}
 }
@@ -268,9 +267,9 @@ func TestWeightIsAWholeNumber(t *testing.T) {
 	require.NoError(t, err)
 	_, err = target.Create(t.Context(), wanted)
 	require.Error(t, err)
-	assert.Equal(t, targets.OutcomeNotDone, targets.OutcomeOf(err))
-	assert.Contains(t, fault.From(err).Public, `"Weight" takes whole numbers`)
-	assert.Empty(t, s.Bodies())
+	require.Equal(t, targets.OutcomeNotDone, targets.OutcomeOf(err))
+	require.Contains(t, fault.From(err).Public, `"Weight" takes whole numbers`)
+	require.Empty(t, s.Bodies())
 }
 
 func TestChoices(t *testing.T) {
@@ -280,10 +279,10 @@ func TestChoices(t *testing.T) {
 	require.NoError(t, err)
 	got, err := driver.(targets.Chooser).Choices(t.Context(), "project")
 	require.NoError(t, err)
-	assert.Equal(t, []targets.Choice{{Value: "acme/mine", Title: "acme / mine"}, {Value: "mine/own", Title: "mine / own"}}, got)
+	require.Equal(t, []targets.Choice{{Value: "acme/mine", Title: "acme / mine"}, {Value: "mine/own", Title: "mine / own"}}, got)
 	got, err = driver.(targets.Chooser).Choices(t.Context(), "issueType")
 	require.NoError(t, err)
-	assert.Empty(t, got)
+	require.Empty(t, got)
 }
 
 func TestSettings(t *testing.T) {
@@ -305,7 +304,7 @@ func TestSettings(t *testing.T) {
 			_, err := gitlab.Kind().Open(c.settings, c.creds, targets.Deps{})
 			var fields settings.FieldErrors
 			require.ErrorAs(t, err, &fields)
-			assert.EqualError(t, fields, c.want)
+			require.EqualError(t, fields, c.want)
 		})
 	}
 }
@@ -321,8 +320,8 @@ func TestExpires(t *testing.T) {
 		s.Expires(gitlabfake.Mine, day)
 		at, supported, err := target.Expires(t.Context())
 		require.NoError(t, err)
-		assert.True(t, supported)
-		assert.Equal(t, want, at)
+		require.True(t, supported)
+		require.Equal(t, want, at)
 	}
 	s.Expires(gitlabfake.Mine, "soon")
 	_, _, err := target.Expires(t.Context())
@@ -330,8 +329,8 @@ func TestExpires(t *testing.T) {
 
 	at, supported, err := open(t, s, gitlabfake.Account(gitlabfake.OAuth, "acme/mine")).Expires(t.Context())
 	require.NoError(t, err)
-	assert.True(t, supported)
-	assert.Zero(t, at)
+	require.True(t, supported)
+	require.Zero(t, at)
 
 	s.Revoke(gitlabfake.Mine)
 	_, _, err = target.Expires(t.Context())

@@ -12,7 +12,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/internal/fault"
@@ -100,11 +99,11 @@ func TestErrorShapes(t *testing.T) {
 			_, err := driver.Create(t.Context(), draft())
 			require.Error(t, err)
 			e := fault.From(err)
-			assert.Equal(t, c.kind, e.Kind)
-			assert.Equal(t, c.unsure, e.Unsure)
-			assert.Equal(t, c.says, e.Public)
+			require.Equal(t, c.kind, e.Kind)
+			require.Equal(t, c.unsure, e.Unsure)
+			require.Equal(t, c.says, e.Public)
 			if c.answer.status >= 300 {
-				assert.Equal(t, "01REQ", e.Ref, "GitLab's request id, for its admin")
+				require.Equal(t, "01REQ", e.Ref, "GitLab's request id, for its admin")
 			}
 		})
 	}
@@ -127,10 +126,10 @@ func TestRateLimit(t *testing.T) {
 			next.Store(&answer{429, c.header, `{"message":{"error":"This endpoint has been requested too many times. Try again later."}}`})
 			_, err := driver.Create(t.Context(), draft())
 			e := fault.From(err)
-			assert.Equal(t, fault.RateLimited, e.Kind)
-			assert.False(t, e.Unsure)
-			assert.GreaterOrEqual(t, e.RetryAfter, c.from)
-			assert.LessOrEqual(t, e.RetryAfter, c.to)
+			require.Equal(t, fault.RateLimited, e.Kind)
+			require.False(t, e.Unsure)
+			require.GreaterOrEqual(t, e.RetryAfter, c.from)
+			require.LessOrEqual(t, e.RetryAfter, c.to)
 		})
 	}
 }

@@ -12,7 +12,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/internal/fault"
@@ -83,15 +82,15 @@ func TestParseHook(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := gitlab.Kind().ParseHook(secret.New(c.signing), c.hook)
-			assert.Equal(t, c.want, got)
+			require.Equal(t, c.want, got)
 			if c.kind == fault.Internal {
 				require.NoError(t, err)
 				return
 			}
 			require.Error(t, err)
-			assert.Equal(t, c.kind, fault.KindOf(err))
+			require.Equal(t, c.kind, fault.KindOf(err))
 			if c.signing != "" {
-				assert.NotContains(t, err.Error(), c.signing)
+				require.NotContains(t, err.Error(), c.signing)
 			}
 		})
 	}

@@ -6,7 +6,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/internal/fault"
@@ -43,10 +42,10 @@ func TestDeletedOrHidden(t *testing.T) {
 			s := gitlabfake.New(t)
 			target := open(t, s, gitlabfake.Account(c.token, "acme/mine"))
 			issue, _, err := target.Read(t.Context(), "7")
-			assert.Equal(t, c.want, targets.VerdictOf(issue, err), err)
-			assert.Contains(t, fault.From(err).Public, c.says)
+			require.Equal(t, c.want, targets.VerdictOf(issue, err), err)
+			require.Contains(t, fault.From(err).Public, c.says)
 			for op, err := range refusals(t, target, "7") {
-				assert.Equal(t, c.want, targets.VerdictOf(targets.Issue{}, err), "%s: %v", op, err)
+				require.Equal(t, c.want, targets.VerdictOf(targets.Issue{}, err), "%s: %v", op, err)
 			}
 		})
 	}
@@ -62,25 +61,25 @@ func TestMovedIssueIsFollowed(t *testing.T) {
 	s.Move(1, s.AddProject("acme/next", gitlabfake.Mine))
 	got, _, err := target.Read(t.Context(), made.ID)
 	require.NoError(t, err)
-	assert.Equal(t, targets.Issue{ID: "1", Key: "acme/next#1", URL: s.URL + "/acme/next/-/issues/1", Title: "A wish", Status: "Open", Verdict: targets.VerdictMoved}, got)
+	require.Equal(t, targets.Issue{ID: "1", Key: "acme/next#1", URL: s.URL + "/acme/next/-/issues/1", Title: "A wish", Status: "Open", Verdict: targets.VerdictMoved}, got)
 
 	wanted, err := target.Draft(draft().Marker, item())
 	require.NoError(t, err)
 	got, _, err = target.Update(t.Context(), made.ID, wanted)
 	require.NoError(t, err)
-	assert.Equal(t, []any{"1", "acme/next#1", "Dark mode", targets.VerdictMoved}, []any{got.ID, got.Key, got.Title, got.Verdict})
+	require.Equal(t, []any{"1", "acme/next#1", "Dark mode", targets.VerdictMoved}, []any{got.ID, got.Key, got.Title, got.Verdict})
 	_, err = target.Comment(t.Context(), made.ID, "A remark.")
 	require.NoError(t, err)
 	_, err = target.Close(t.Context(), made.ID)
 	require.NoError(t, err)
 	there := s.Issues("acme/next")[0]
-	assert.Equal(t, []any{"Dark mode", "closed", []string{"A remark."}}, []any{there.Title, there.State, there.Notes})
-	assert.Zero(t, there.Milestone, "a milestone of the old project")
+	require.Equal(t, []any{"Dark mode", "closed", []string{"A remark."}}, []any{there.Title, there.State, there.Notes})
+	require.Zero(t, there.Milestone, "a milestone of the old project")
 
 	s.MoveFrom("acme/next", 1, 11)
 	got, _, err = target.Read(t.Context(), made.ID)
 	require.NoError(t, err)
-	assert.Equal(t, []any{"1", "acme/mine#2", s.URL + "/acme/mine/-/issues/2"}, []any{got.ID, got.Key, got.URL})
+	require.Equal(t, []any{"1", "acme/mine#2", s.URL + "/acme/mine/-/issues/2"}, []any{got.ID, got.Key, got.URL})
 }
 
 // An issue that went where the account does not see it keeps its old address,
@@ -113,10 +112,10 @@ func TestMovedOutOfReach(t *testing.T) {
 			got, _, err := target.Read(t.Context(), made.ID)
 			require.NoError(t, err)
 			made.Status, made.Progress, made.Verdict = "Moved", targets.Done, targets.VerdictMoved
-			assert.Equal(t, made, got)
+			require.Equal(t, made, got)
 			for op, err := range refusals(t, target, made.ID) {
-				assert.Equal(t, targets.VerdictHidden, targets.VerdictOf(targets.Issue{}, err), "%s: %v", op, err)
-				assert.Contains(t, fault.From(err).Public, "GitLab moved issue #1 to a project that it does not show to the token's account")
+				require.Equal(t, targets.VerdictHidden, targets.VerdictOf(targets.Issue{}, err), "%s: %v", op, err)
+				require.Contains(t, fault.From(err).Public, "GitLab moved issue #1 to a project that it does not show to the token's account")
 			}
 		})
 	}
@@ -135,10 +134,10 @@ func TestMovedWhereNobodyCanSayNow(t *testing.T) {
 	for status, want := range map[int]targets.Verdict{500: targets.VerdictUndecided, 429: targets.VerdictUndecided, 401: targets.VerdictCredentialRefused} {
 		front.On(graphQL, targettest.Behaviour{Status: status})
 		got, _, err := target.Read(t.Context(), made.ID)
-		assert.Equal(t, want, targets.VerdictOf(got, err), "%d: %v", status, err)
+		require.Equal(t, want, targets.VerdictOf(got, err), "%d: %v", status, err)
 		_, err = target.Comment(t.Context(), made.ID, "A remark.")
-		assert.Equal(t, want, targets.VerdictOf(targets.Issue{}, err), "%d: %v", status, err)
-		assert.Equal(t, targets.OutcomeNotDone, targets.OutcomeOf(err), "nothing was written yet")
+		require.Equal(t, want, targets.VerdictOf(targets.Issue{}, err), "%d: %v", status, err)
+		require.Equal(t, targets.OutcomeNotDone, targets.OutcomeOf(err), "nothing was written yet")
 	}
 }
 
@@ -153,13 +152,13 @@ func TestArchivedProject(t *testing.T) {
 	for name, target := range map[string]*targets.Target{"known": target, "new": open(t, s, account)} {
 		got, _, err := target.Read(t.Context(), made.ID)
 		require.NoError(t, err, name)
-		assert.Equal(t, made, got, name)
+		require.Equal(t, made, got, name)
 		errs := refusals(t, target, made.ID)
 		_, errs["create"] = target.Create(t.Context(), draft())
 		for op, err := range errs {
 			require.Error(t, err, op)
-			assert.Equal(t, `The GitLab project "acme/mine" is archived. Ask a GitLab admin to unarchive it, or your admin to name another in settings.project.`, fault.From(err).Public, "%s, %s", name, op)
-			assert.Equal(t, targets.OutcomeNotDone, targets.OutcomeOf(err))
+			require.Equal(t, `The GitLab project "acme/mine" is archived. Ask a GitLab admin to unarchive it, or your admin to name another in settings.project.`, fault.From(err).Public, "%s, %s", name, op)
+			require.Equal(t, targets.OutcomeNotDone, targets.OutcomeOf(err))
 		}
 	}
 }
@@ -175,11 +174,11 @@ func TestEpicThatWentAway(t *testing.T) {
 	require.NoError(t, err)
 	s.CloseEpic(4)
 	_, err = target.Create(t.Context(), targets.Draft{Marker: marker("second"), Title: "x"})
-	assert.Equal(t, targets.OutcomeNotDone, targets.OutcomeOf(err), err)
-	assert.Contains(t, fault.From(err).Public, "GitLab shows no epic &4 in the project's group")
+	require.Equal(t, targets.OutcomeNotDone, targets.OutcomeOf(err), err)
+	require.Contains(t, fault.From(err).Public, "GitLab shows no epic &4 in the project's group")
 	got, _, err := target.Read(t.Context(), made.ID)
 	require.NoError(t, err, "issues that are there need no epic")
-	assert.Equal(t, made, got)
+	require.Equal(t, made, got)
 }
 
 // A project that was made anew under the same path has another number.
@@ -190,7 +189,7 @@ func TestProjectThatWasMadeAnew(t *testing.T) {
 	made := s.Replace("acme/mine")
 	_, err := target.Create(t.Context(), draft())
 	require.NoError(t, err)
-	assert.Equal(t, "POST /projects/"+strconv.Itoa(made)+"/issues", s.Hits()[len(s.Hits())-1])
+	require.Equal(t, "POST /projects/"+strconv.Itoa(made)+"/issues", s.Hits()[len(s.Hits())-1])
 }
 
 // GitLab saves an issue before it refuses its epic.
@@ -200,10 +199,10 @@ func TestEpicRefusedAfterTheIssueWasSaved(t *testing.T) {
 	target := open(t, s, gitlabfake.Account(gitlabfake.Mine, "acme/mine", "epic", 4))
 	s.RefuseEpics()
 	_, err := target.Create(t.Context(), draft())
-	assert.Equal(t, targets.OutcomeUnknown, targets.OutcomeOf(err), err)
+	require.Equal(t, targets.OutcomeUnknown, targets.OutcomeOf(err), err)
 	found, err := target.Find(t.Context(), draft().Marker)
 	require.NoError(t, err)
-	assert.Equal(t, "1", found.ID)
+	require.Equal(t, "1", found.ID)
 }
 
 // Descriptions that are too long for one answer are read one by one, and so is

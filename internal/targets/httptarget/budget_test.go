@@ -5,7 +5,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/internal/fault"
@@ -61,9 +60,9 @@ func TestBudgetOfADescription(t *testing.T) {
 			var wrong settings.FieldErrors
 			require.ErrorAs(t, err, &wrong)
 			require.Len(t, wrong, 1, "told once")
-			assert.Equal(t, setting, wrong[0].Path)
-			assert.Equal(t, "does too much: it takes more than 100,000 steps; use fewer loops, and fewer functions over long texts", wrong[0].Message)
-			assert.Equal(t, fault.Invalid, fault.KindOf(err), "a 4xx for whoever set it")
+			require.Equal(t, setting, wrong[0].Path)
+			require.Equal(t, "does too much: it takes more than 100,000 steps; use fewer loops, and fewer functions over long texts", wrong[0].Message)
+			require.Equal(t, fault.Invalid, fault.KindOf(err), "a 4xx for whoever set it")
 		})
 	}
 	d := described(endless)["settings.create.body"]
@@ -71,7 +70,7 @@ func TestBudgetOfADescription(t *testing.T) {
 	_, err := open(t, d, nil, deps(t))
 	var wrong settings.FieldErrors
 	require.ErrorAs(t, err, &wrong)
-	assert.Len(t, wrong, 1, "all templates of a description share a budget")
+	require.Len(t, wrong, 1, "all templates of a description share a budget")
 }
 
 // hostile templates wait for an item whose title has a sign.
@@ -111,15 +110,15 @@ func TestBudgetOfARequest(t *testing.T) {
 				var exceeded *templates.ExceededError
 				require.ErrorAs(t, err, &exceeded)
 				e := fault.From(err)
-				assert.Equal(t, fault.Invalid, e.Kind)
-				assert.False(t, e.Kind.Transient(), "it is not tried again")
-				assert.Equal(t, targets.OutcomeNotDone, targets.OutcomeOf(err))
-				assert.Contains(t, e.Public, "The template in "+setting+" does too much: it ")
-				assert.Contains(t, e.Public, "Ask your admin to shorten it")
+				require.Equal(t, fault.Invalid, e.Kind)
+				require.False(t, e.Kind.Transient(), "it is not tried again")
+				require.Equal(t, targets.OutcomeNotDone, targets.OutcomeOf(err))
+				require.Contains(t, e.Public, "The template in "+setting+" does too much: it ")
+				require.Contains(t, e.Public, "Ask your admin to shorten it")
 			})
 		}
 	}
-	assert.Zero(t, s.hits, "nothing was sent")
+	require.Zero(t, s.hits, "nothing was sent")
 }
 
 // TestLongTextsPass: the longest text that Productboard has, in all its forms.
@@ -149,7 +148,7 @@ func TestTextsAreWrittenOnce(t *testing.T) {
 	_, err := target.Create(t.Context(), longDraft())
 	require.NoError(t, err)
 	runtime.ReadMemStats(&after)
-	assert.Less(t, (after.TotalAlloc-before.TotalAlloc)>>20, uint64(200), "MB, and not as much 500 times")
+	require.Less(t, (after.TotalAlloc-before.TotalAlloc)>>20, uint64(200), "MB, and not as much 500 times")
 }
 
 // TestCreatedWhateverItsPartsCost: an issue that exists is known by its id also
@@ -161,6 +160,6 @@ func TestCreatedWhateverItsPartsCost(t *testing.T) {
 		"issue": m{"id": "$.id", "key": `{{if eq .ID "77"}}` + endless + `{{end}}K`, "status": []any{"Sent"}}}, nil)
 	made, err := target.Create(t.Context(), longDraft())
 	require.NoError(t, err)
-	assert.Equal(t, "77", made.ID)
-	assert.Equal(t, "77", made.Key)
+	require.Equal(t, "77", made.ID)
+	require.Equal(t, "77", made.Key)
 }

@@ -4,7 +4,6 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/internal/fault"
@@ -83,8 +82,8 @@ func TestSettingsRefused(t *testing.T) {
 			}
 			slices.Sort(got)
 			slices.Sort(c.want)
-			assert.Equal(t, c.want, got)
-			assert.Equal(t, fault.Invalid, fault.KindOf(err))
+			require.Equal(t, c.want, got)
+			require.Equal(t, fault.Invalid, fault.KindOf(err))
 		})
 	}
 }
@@ -94,37 +93,37 @@ func TestCaveatsAndAbilities(t *testing.T) {
 	create := m{"url": "https://hooks.example.com/x"}
 	target, err := open(t, m{"create": create}, nil, targets.Deps{})
 	require.NoError(t, err)
-	assert.Equal(t, "hooks.example.com", target.Traits().Name)
-	assert.Contains(t, target.Traits().Caveat, "may make a second issue")
-	assert.Contains(t, target.Traits().Caveat, "wrong credentials show with the first push")
+	require.Equal(t, "hooks.example.com", target.Traits().Name)
+	require.Contains(t, target.Traits().Caveat, "may make a second issue")
+	require.Contains(t, target.Traits().Caveat, "wrong credentials show with the first push")
 	require.NoError(t, target.Check(t.Context()), "there is nothing to ask")
 	found, err := target.Find(t.Context(), "pb-x")
 	require.NoError(t, err)
-	assert.Nil(t, found)
+	require.Nil(t, found)
 	_, able, _ := target.Read(t.Context(), "1")
-	assert.False(t, able)
+	require.False(t, able)
 	able, _ = target.Close(t.Context(), "1")
-	assert.False(t, able)
+	require.False(t, able)
 	able, _ = target.Comment(t.Context(), "1", "x")
-	assert.False(t, able)
+	require.False(t, able)
 	_, able, _ = target.Update(t.Context(), "1", targets.Draft{})
-	assert.False(t, able)
+	require.False(t, able)
 	_, able, _ = target.FindAll(t.Context(), "pb-x")
-	assert.False(t, able)
+	require.False(t, able)
 
 	target, err = open(t, m{"preset": "redmine", "vars": m{"url": "https://h", "project": "p", "projectId": 1, "markerField": 7}}, map[string]string{"apiKey": "k"}, targets.Deps{})
 	require.NoError(t, err)
-	assert.Empty(t, target.Traits().Caveat)
-	assert.Equal(t, "Redmine", target.Traits().Name)
+	require.Empty(t, target.Traits().Caveat)
+	require.Equal(t, "Redmine", target.Traits().Name)
 
 	target, err = open(t, m{"preset": "redmine", "name": "Our Redmine", "find": m{"url": "https://h", "list": "$", "marker": "$.m", "consistency": 9, "scan": true},
 		"vars": m{"url": "https://h", "project": "p", "projectId": 1, "markerField": 7}}, map[string]string{"apiKey": "k"}, targets.Deps{})
 	require.NoError(t, err, "a part that is set takes the place of the preset's")
-	assert.Equal(t, "Our Redmine", target.Traits().Name)
-	assert.Equal(t, "9s", target.Traits().Consistency.String())
-	assert.Equal(t, targets.LookupScan, target.Traits().Lookup)
+	require.Equal(t, "Our Redmine", target.Traits().Name)
+	require.Equal(t, "9s", target.Traits().Consistency.String())
+	require.Equal(t, targets.LookupScan, target.Traits().Lookup)
 
 	kind := httptarget.Kind()
 	_, can := targets.Ability[targets.Closer](kind.Driver)
-	assert.True(t, can, "the documentation asks what the kind can have")
+	require.True(t, can, "the documentation asks what the kind can have")
 }

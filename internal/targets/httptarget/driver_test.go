@@ -15,7 +15,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/internal/fault"
@@ -97,12 +96,12 @@ func TestDefaultBodySigned(t *testing.T) {
 	require.NoError(t, err)
 	made, err := target.Create(t.Context(), d)
 	require.NoError(t, err)
-	assert.Equal(t, targets.Issue{ID: string(d.Marker), Key: "Sent", Status: "Sent", Title: `A "wish"`}, made)
+	require.Equal(t, targets.Issue{ID: string(d.Marker), Key: "Sent", Status: "Sent", Title: `A "wish"`}, made)
 
 	golden(t, "default.json", s.lastBody)
-	assert.Equal(t, "POST", s.last.Method)
-	assert.Equal(t, "application/json", s.last.Header.Get("Content-Type"))
-	assert.Equal(t, string(d.Marker), s.last.Header.Get("webhook-id"), "a second try has the same id")
+	require.Equal(t, "POST", s.last.Method)
+	require.Equal(t, "application/json", s.last.Header.Get("Content-Type"))
+	require.Equal(t, string(d.Marker), s.last.Header.Get("webhook-id"), "a second try has the same id")
 	assertSigned(t, s.last.Header, s.lastBody)
 }
 
@@ -111,7 +110,7 @@ func golden(t *testing.T, name string, got []byte) {
 	file := filepath.Join("testdata", name)
 	want, err := os.ReadFile(file)
 	require.NoError(t, err)
-	assert.Equal(t, strings.TrimSpace(string(want)), strings.TrimSpace(string(got)))
+	require.Equal(t, strings.TrimSpace(string(want)), strings.TrimSpace(string(got)))
 }
 
 func assertSigned(t *testing.T, h http.Header, body []byte) {
@@ -119,8 +118,8 @@ func assertSigned(t *testing.T, h http.Header, body []byte) {
 	key, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(whsec, "whsec_"))
 	require.NoError(t, err)
 	want := hmacOf(key, h.Get("webhook-id")+"."+h.Get("webhook-timestamp")+"."+string(body))
-	assert.Equal(t, "v1,"+want, h.Get("webhook-signature"))
-	assert.NotEmpty(t, h.Get("webhook-timestamp"))
+	require.Equal(t, "v1,"+want, h.Get("webhook-signature"))
+	require.NotEmpty(t, h.Get("webhook-timestamp"))
 }
 
 // Each answer to a create: what it means, whether the issue may exist, and
@@ -172,16 +171,16 @@ func TestAnswers(t *testing.T) {
 			made, err := target.Create(t.Context(), draft())
 			if c.public == "" {
 				require.NoError(t, err)
-				assert.Equal(t, "7", made.ID)
+				require.Equal(t, "7", made.ID)
 				return
 			}
 			require.Error(t, err)
-			assert.Equal(t, c.kind, fault.KindOf(err), err)
-			assert.Equal(t, c.unsure, fault.IsUnsure(err), err)
-			assert.Contains(t, fault.From(err).Public, c.public)
-			assert.LessOrEqual(t, len([]rune(fault.From(err).Public)), text.MaxPublic)
-			assert.NotContains(t, fault.From(err).Public, "canary")
-			assert.Equal(t, c.waiting, fault.From(err).RetryAfter)
+			require.Equal(t, c.kind, fault.KindOf(err), err)
+			require.Equal(t, c.unsure, fault.IsUnsure(err), err)
+			require.Contains(t, fault.From(err).Public, c.public)
+			require.LessOrEqual(t, len([]rune(fault.From(err).Public)), text.MaxPublic)
+			require.NotContains(t, fault.From(err).Public, "canary")
+			require.Equal(t, c.waiting, fault.From(err).RetryAfter)
 		})
 	}
 }
@@ -199,11 +198,11 @@ func TestSecretsAreMasked(t *testing.T) {
 		s.status, s.body, s.header = 400, string(said), http.Header{"X-Request-Id": {leak}}
 		_, err = target.Create(t.Context(), draft())
 		require.Error(t, err)
-		assert.Equal(t, "Basic "+basic, s.last.Header.Get("Authorization"))
+		require.Equal(t, "Basic "+basic, s.last.Header.Get("Authorization"))
 		for _, text := range []string{err.Error(), fault.From(err).Public, fault.From(err).Ref} {
-			assert.NotContains(t, text, leak)
+			require.NotContains(t, text, leak)
 		}
-		assert.Contains(t, fault.From(err).Public, "you sent [secret]")
+		require.Contains(t, fault.From(err).Public, "you sent [secret]")
 	}
 }
 
@@ -257,8 +256,8 @@ func TestFind(t *testing.T) {
 			require.True(t, able)
 			if c.public != "" {
 				require.Error(t, err)
-				assert.Contains(t, fault.From(err).Public, c.public)
-				assert.False(t, fault.IsUnsure(err))
+				require.Contains(t, fault.From(err).Public, c.public)
+				require.False(t, fault.IsUnsure(err))
 				return
 			}
 			require.NoError(t, err)
@@ -266,7 +265,7 @@ func TestFind(t *testing.T) {
 			for _, i := range all {
 				ids = append(ids, i.ID)
 			}
-			assert.Equal(t, c.want, ids)
+			require.Equal(t, c.want, ids)
 		})
 	}
 }
@@ -282,12 +281,12 @@ func TestCheckSays(t *testing.T) {
 		s.path["GET /list"] = body
 		err := target.Check(t.Context())
 		require.Error(t, err)
-		assert.Equal(t, "Tracker: The list is closed.", fault.From(err).Public)
+		require.Equal(t, "Tracker: The list is closed.", fault.From(err).Public)
 	}
 	s.path["GET /list"] = "<html>log in"
-	assert.Contains(t, fault.From(target.Check(t.Context())).Public, "answered with a web page", "nor what a page in front of it says")
+	require.Contains(t, fault.From(target.Check(t.Context())).Public, "answered with a web page", "nor what a page in front of it says")
 	s.path["GET /list"], s.status = "", 503
-	assert.Contains(t, fault.From(target.Check(t.Context())).Public, "not working", "not what it says of itself")
+	require.Contains(t, fault.From(target.Check(t.Context())).Public, "not working", "not what it says of itself")
 }
 
 // A close that says yes and does nothing is told.
@@ -306,14 +305,14 @@ func TestCloseLooksAfterwards(t *testing.T) {
 			continue
 		}
 		require.Error(t, err, body)
-		assert.Equal(t, kind, fault.KindOf(err), body)
+		require.Equal(t, kind, fault.KindOf(err), body)
 	}
 	before := s.hits
 	for _, id := range []string{"", ".", "..", "a\nb", strings.Repeat("1", 201)} {
 		_, err := target.Close(t.Context(), id)
-		assert.Equal(t, fault.NotFound, fault.KindOf(err), id)
+		require.Equal(t, fault.NotFound, fault.KindOf(err), id)
 	}
-	assert.Equal(t, before, s.hits, "not asked for")
+	require.Equal(t, before, s.hits, "not asked for")
 }
 
 func TestUpdateKeepsWhatIsNotAnswered(t *testing.T) {
@@ -324,9 +323,9 @@ func TestUpdateKeepsWhatIsNotAnswered(t *testing.T) {
 	got, able, err := target.Update(t.Context(), "7", draft())
 	require.True(t, able)
 	require.NoError(t, err)
-	assert.Equal(t, targets.Issue{ID: "7", Key: "7", Title: `A "wish"`}, got)
-	assert.Equal(t, "PUT", s.last.Method)
-	assert.Contains(t, string(s.lastBody), `<p>As <strong>they</strong> said.</p>`)
+	require.Equal(t, targets.Issue{ID: "7", Key: "7", Title: `A "wish"`}, got)
+	require.Equal(t, "PUT", s.last.Method)
+	require.Contains(t, string(s.lastBody), `<p>As <strong>they</strong> said.</p>`)
 }
 
 // A format is what the description says; ADF is a value, not a text.
@@ -342,7 +341,7 @@ func TestFormats(t *testing.T) {
 		}
 		_, err := mustOpen(t, settings, nil).Create(t.Context(), draft())
 		require.NoError(t, err)
-		assert.Contains(t, string(s.lastBody), want, format)
+		require.Contains(t, string(s.lastBody), want, format)
 	}
 }
 

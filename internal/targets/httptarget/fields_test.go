@@ -8,7 +8,6 @@ import (
 	"testing"
 	"unicode/utf8"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/internal/richtext"
@@ -36,7 +35,7 @@ func TestLongTextFields(t *testing.T) {
 				require.NoError(t, err)
 				want = string(quoted)
 			}
-			assert.JSONEq(t, `{"one": `+want+`, "all": {"AC": `+want+`}}`, string(s.lastBody))
+			require.JSONEq(t, `{"one": `+want+`, "all": {"AC": `+want+`}}`, string(s.lastBody))
 		})
 	}
 }
@@ -62,6 +61,6 @@ func TestTooLongForTheTracker(t *testing.T) {
 	_, err := target.Create(t.Context(), d)
 	require.NoError(t, err, "%v", lengths)
 	require.Len(t, lengths, 2)
-	assert.LessOrEqual(t, lengths[1], 5000)
-	assert.Greater(t, lengths[1], 4500)
+	require.LessOrEqual(t, lengths[1], 5000)
+	require.Greater(t, lengths[1], 4500)
 }

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/internal/targets/httptarget"
@@ -29,7 +28,7 @@ func TestKeysAreDocumented(t *testing.T) {
 		require.NoError(t, os.WriteFile(page, []byte(text+keysHead+want), 0o600))
 		return
 	}
-	assert.Equal(t, want, listed, "run: go test ./internal/targets/httptarget -run Keys -update")
+	require.Equal(t, want, listed, "run: go test ./internal/targets/httptarget -run Keys -update")
 }
 
 // keys lists what requests share once, and then what each part has beside it.

@@ -4,7 +4,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/internal/limits/jsonlimit"
@@ -20,7 +19,7 @@ func TestPathsSelectAsTheLibraryDoes(t *testing.T) {
 		for _, text := range []string{"$", "$.a", "$..a", "$..*", "$..[0]", "$..[0,1]", "$[0]..[-1]", "$..[0:2]", "$[*]..[?@ == 3]", "$..['a','b']", "$['a','a']..[0,0]", "$..a[*]", "$[?@..a]"} {
 			p, err := newEnv().parsePath(text)
 			require.NoError(t, err, text)
-			assert.Equal(t, []any(p.p.Select(doc)), append([]any{}, p.nodes(doc)...), "%s in %s", text, body)
+			require.Equal(t, []any(p.p.Select(doc)), append([]any{}, p.nodes(doc)...), "%s in %s", text, body)
 		}
 	}
 }

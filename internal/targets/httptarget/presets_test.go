@@ -7,7 +7,6 @@ import (
 	"testing"
 
 	"github.com/goccy/go-yaml"
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/internal/targets"
@@ -19,23 +18,23 @@ import (
 func TestPresetsOpen(t *testing.T) {
 	all, err := httptarget.Presets()
 	require.NoError(t, err)
-	assert.Len(t, all, 7)
+	require.Len(t, all, 7)
 	for _, p := range all {
 		t.Run(p.Name, func(t *testing.T) {
 			vars, creds := m{}, map[string]string{}
 			for _, v := range p.Variables {
 				vars[v.Name] = v.Example
-				assert.NotEmpty(t, v.Help)
+				require.NotEmpty(t, v.Help)
 			}
 			for _, s := range p.Secrets {
 				creds[s.Name] = "canary"
 			}
 			target, err := open(t, m{"preset": p.Name, "vars": vars}, creds, targets.Deps{})
 			require.NoError(t, err)
-			assert.Equal(t, p.Title, target.Traits().Name)
-			assert.Empty(t, target.Traits().Caveat, "it has a check and a look-up")
-			assert.NotEmpty(t, p.Guide.Permissions)
-			assert.NotEmpty(t, p.Guide.Token)
+			require.Equal(t, p.Title, target.Traits().Name)
+			require.Empty(t, target.Traits().Caveat, "it has a check and a look-up")
+			require.NotEmpty(t, p.Guide.Permissions)
+			require.NotEmpty(t, p.Guide.Token)
 		})
 	}
 }
@@ -56,7 +55,7 @@ func TestPresetsAreDocumented(t *testing.T) {
 		return strings.Join(out, ", ")
 	}
 	for _, p := range all {
-		assert.Contains(t, string(page), fmt.Sprintf("\n| `%s` | %s | %s |\n", p.Name, names(p.Variables), names(p.Secrets)))
+		require.Contains(t, string(page), fmt.Sprintf("\n| `%s` | %s | %s |\n", p.Name, names(p.Variables), names(p.Secrets)))
 	}
 }
 

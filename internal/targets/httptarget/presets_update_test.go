@@ -4,7 +4,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/internal/fault"
@@ -35,19 +34,19 @@ func TestUpdatesKeepTheMarker(t *testing.T) {
 			require.NoError(t, err)
 			want := made
 			want.Title = "Another wish"
-			assert.Equal(t, want, got)
+			require.Equal(t, want, got)
 			stored := server.Issues(t, d.Marker)
 			require.Len(t, stored, 1)
-			assert.Equal(t, "Another wish", stored[0].Title)
-			assert.Contains(t, stored[0].Text, "Said differently.")
+			require.Equal(t, "Another wish", stored[0].Title)
+			require.Contains(t, stored[0].Text, "Said differently.")
 			found, err := target.Find(t.Context(), d.Marker)
 			require.NoError(t, err)
 			require.NotNil(t, found)
-			assert.Equal(t, made.ID, found.ID)
+			require.Equal(t, made.ID, found.ID)
 
 			_, _, err = target.Update(t.Context(), strings.Repeat("9", len(made.ID)), d)
 			require.Error(t, err)
-			assert.Contains(t, []fault.Kind{fault.NotFound, fault.Gone}, fault.KindOf(err), err)
+			require.Contains(t, []fault.Kind{fault.NotFound, fault.Gone}, fault.KindOf(err), err)
 		})
 	}
 }
@@ -61,9 +60,9 @@ func TestRedmineMustFilter(t *testing.T) {
 	s.path["GET /issues.json"] = `{"issues": [{"id": 1, "custom_fields": []}]}`
 	err := target.Check(t.Context())
 	require.Error(t, err)
-	assert.Contains(t, fault.From(err).Public, "Used as a filter")
+	require.Contains(t, fault.From(err).Public, "Used as a filter")
 	s.path["GET /projects/p.json"] = `{"project": {"id": 2, "status": 1}}`
-	assert.Contains(t, fault.From(target.Check(t.Context())).Public, "There is no such project, or its number is another")
+	require.Contains(t, fault.From(target.Check(t.Context())).Public, "There is no such project, or its number is another")
 }
 
 // monday's own refusals, all under the status 200.
@@ -84,11 +83,11 @@ func TestMondayRefusals(t *testing.T) {
 		s.body = body
 		_, err := target.Create(t.Context(), draft())
 		require.Error(t, err, body)
-		assert.Equal(t, want.kind, fault.KindOf(err), body)
-		assert.Equal(t, want.unsure, fault.IsUnsure(err), body)
+		require.Equal(t, want.kind, fault.KindOf(err), body)
+		require.Equal(t, want.unsure, fault.IsUnsure(err), body)
 	}
 	s.body = `{"data": {"create_item": {"id": "7", "name": "A wish", "state": "active", "group": {"title": "To do"}}}, "errors": [{"message": "column status: not found"}]}`
 	made, err := target.Create(t.Context(), draft())
 	require.NoError(t, err, "the item is there")
-	assert.Equal(t, targets.Issue{ID: "7", Key: "7", Title: "A wish", Status: "To do"}, made)
+	require.Equal(t, targets.Issue{ID: "7", Key: "7", Title: "A wish", Status: "To do"}, made)
 }

@@ -7,7 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
@@ -25,8 +24,8 @@ func TestSignatures(t *testing.T) {
 		require.NoError(t, err)
 		h := http.Header{}
 		(&signer{key}).sign(h, c.id, time.Unix(c.at, 0), []byte(c.body))
-		assert.Equal(t, c.want, h.Get("webhook-signature"))
-		assert.Equal(t, c.id, h.Get("webhook-id"))
+		require.Equal(t, c.want, h.Get("webhook-signature"))
+		require.Equal(t, c.id, h.Get("webhook-id"))
 	}
 }
 

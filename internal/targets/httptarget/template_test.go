@@ -7,7 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"github.com/theory/jsonpath"
 
@@ -113,7 +112,7 @@ func TestTemplates(t *testing.T) {
 			require.NoError(t, err)
 			got, err := made.run(templates.NewBudget(t.Context()), w)
 			require.NoError(t, err)
-			assert.Equal(t, c.want, got)
+			require.Equal(t, c.want, got)
 		})
 	}
 }
@@ -127,8 +126,8 @@ func TestRequestEndsWithItsContext(t *testing.T) {
 	cancel()
 	_, err = made.Create(ctx, targets.Draft{Marker: sampleMarker, Title: "now"})
 	require.ErrorIs(t, err, context.Canceled)
-	assert.Equal(t, fault.Canceled, fault.KindOf(err))
-	assert.Equal(t, targets.OutcomeNotDone, targets.OutcomeOf(err))
+	require.Equal(t, fault.Canceled, fault.KindOf(err))
+	require.Equal(t, targets.OutcomeNotDone, targets.OutcomeOf(err))
 }
 
 func TestTemplatesRefused(t *testing.T) {
@@ -169,7 +168,7 @@ func TestTemplatesRefused(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			_, err := newEnv().parse(c.text, c.where)
 			require.Error(t, err)
-			assert.Contains(t, err.Error(), c.want)
+			require.Contains(t, err.Error(), c.want)
 		})
 	}
 }
@@ -194,7 +193,7 @@ func TestAddresses(t *testing.T) {
 			require.NoError(t, err)
 			got, err := a.render(templates.NewBudget(t.Context()), issueData{"a/b"})
 			require.NoError(t, err)
-			assert.Equal(t, want, got)
+			require.Equal(t, want, got)
 		})
 	}
 	for text, want := range map[string]string{
@@ -218,7 +217,7 @@ func TestAddresses(t *testing.T) {
 		t.Run(text, func(t *testing.T) {
 			_, err := newEnv().parseAddress(text)
 			require.Error(t, err)
-			assert.Contains(t, err.Error(), want)
+			require.Contains(t, err.Error(), want)
 		})
 	}
 	t.Run("found when it is filled in", func(t *testing.T) {
@@ -226,7 +225,7 @@ func TestAddresses(t *testing.T) {
 			a, err := newEnv().parseAddress(text)
 			require.NoError(t, err)
 			_, err = a.render(templates.NewBudget(t.Context()), issueData{id})
-			assert.Error(t, err, text)
+			require.Error(t, err, text)
 		}
 	})
 }
@@ -240,11 +239,11 @@ func TestPaths(t *testing.T) {
 		require.NoError(t, err)
 		return p
 	}
-	assert.Equal(t, "12345678901234567890", read("$.id").text(doc), "no digit is lost")
-	assert.Equal(t, "x", read(`$.f[?@.id == {{var "n"}}].v`).text(doc))
-	assert.Empty(t, read("$.f[1].v").text(doc))
+	require.Equal(t, "12345678901234567890", read("$.id").text(doc), "no digit is lost")
+	require.Equal(t, "x", read(`$.f[?@.id == {{var "n"}}].v`).text(doc))
+	require.Empty(t, read("$.f[1].v").text(doc))
 	for text, want := range map[string]bool{"$.id": true, "$.no": false, "$.zero": false, "$.none": false, "$.t": false, "$.nope": false, "$.empty": true, "$.empty[*]": false, "$.f[0]": true} {
-		assert.Equal(t, want, read(text).isTruthy(doc), text)
+		require.Equal(t, want, read(text).isTruthy(doc), text)
 	}
 	for text, want := range map[string]string{
 		"$.":                             "is not a JSONPath",
@@ -264,11 +263,11 @@ func TestPaths(t *testing.T) {
 	} {
 		_, err := e.parsePath(text)
 		require.Error(t, err, text)
-		assert.Contains(t, err.Error(), want)
+		require.Contains(t, err.Error(), want)
 	}
 	e.vars["evil"] = "'] || $.x['"
 	_, err = e.parsePath(`$['{{var "evil"}}']`)
-	assert.ErrorContains(t, err, "a character that a JSONPath cannot take here")
+	require.ErrorContains(t, err, "a character that a JSONPath cannot take here")
 }
 
 // TestMatchingWhatIsNotThere: a filter of an answer that lacks the path is no
@@ -280,13 +279,13 @@ func TestMatchingWhatIsNotThere(t *testing.T) {
 		"$.list[?search(@.nope.deeper, 'a')].id": "", "$[?match(@, 'a')]": "", "$.list[?length(@.name) == 3].id": "9", "$.list[?value(@.nope) == 1].id": ""} {
 		p, err := newEnv().parsePath(text)
 		require.NoError(t, err, text)
-		assert.Equal(t, want, p.text(doc), text)
+		require.Equal(t, want, p.text(doc), text)
 	}
 	// The library's own panics, as of a pattern that is not there.
 	raw, err := jsonpath.Parse("$.list[?match(@.name, @.nope)].id")
 	require.NoError(t, err)
 	require.Panics(t, func() { raw.Select(doc) }, "else the guard can go")
-	assert.Empty(t, (&path{raw}).text(doc))
+	require.Empty(t, (&path{raw}).text(doc))
 }
 
 // FuzzTemplateOfADescription bounds the steps and bytes of every place.
@@ -361,6 +360,6 @@ func TestWords(t *testing.T) {
 	const marker = "pb-abc"
 	for text, want := range map[string]bool{marker: true, "x `pb-abc` y": true, "pb-abc.": true, "\npb-abc": true, "pb-abcd": false, "xpb-abc": false, "pb-abc-d": false,
 		"pb-abcd pb-abc": true, "PB-ABC": false, "": false} {
-		assert.Equal(t, want, hasWord(text, marker), text)
+		require.Equal(t, want, hasWord(text, marker), text)
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/internal/secret"
@@ -70,7 +69,7 @@ func TestSettings(t *testing.T) {
 			}
 			slices.Sort(got)
 			slices.Sort(c.want)
-			assert.Equal(t, c.want, got)
+			require.Equal(t, c.want, got)
 		})
 	}
 }
@@ -78,13 +77,13 @@ func TestSettings(t *testing.T) {
 func TestEverySettingIsExplained(t *testing.T) {
 	kind := jira.Kind()
 	for _, f := range append(kind.AllSettings(), kind.Credentials...) {
-		assert.NotEmpty(t, f.Help, f.Name)
-		assert.NotEmpty(t, f.Example, f.Name)
+		require.NotEmpty(t, f.Help, f.Name)
+		require.NotEmpty(t, f.Example, f.Name)
 	}
 	for _, c := range kind.Credentials {
-		assert.True(t, c.Secret, c.Name)
+		require.True(t, c.Secret, c.Name)
 	}
 	for _, s := range []string{kind.Guide.Permissions, kind.Guide.Token} {
-		assert.Greater(t, len(strings.Fields(s)), 10)
+		require.Greater(t, len(strings.Fields(s)), 10)
 	}
 }

@@ -13,7 +13,6 @@ import (
 	"testing"
 	"unicode/utf8"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/internal/fault"
@@ -146,10 +145,10 @@ func TestCreateSendsWhatIsConfigured(t *testing.T) {
 		require.NoError(t, err)
 		made, err := target.Create(t.Context(), wanted)
 		require.NoError(t, err)
-		assert.Equal(t, targets.Issue{ID: "10001", Key: "ENG-2", URL: r.URL + "/browse/ENG-2", Title: "Export as CSV & PDF", Status: "To Do"}, made)
+		require.Equal(t, targets.Issue{ID: "10001", Key: "ENG-2", URL: r.URL + "/browse/ENG-2", Title: "Export as CSV & PDF", Status: "To Do"}, made)
 
 		stored := r.last(t)
-		assert.Equal(t, map[string]jirafake.Link{"pushbutton=" + string(wanted.Marker): {URL: wanted.Link, Title: "Productboard: Export as CSV & PDF"}}, stored.Links)
+		require.Equal(t, map[string]jirafake.Link{"pushbutton=" + string(wanted.Marker): {URL: wanted.Link, Title: "Productboard: Export as CSV & PDF"}}, stored.Links)
 		var got bytes.Buffer
 		require.NoError(t, json.Indent(&got, bytes.TrimSpace(stored.Request), "", "  "))
 		edition := "cloud"
@@ -162,7 +161,7 @@ func TestCreateSendsWhatIsConfigured(t *testing.T) {
 		}
 		want, err := os.ReadFile(golden)
 		require.NoError(t, err)
-		assert.Equal(t, strings.TrimSpace(string(want)), got.String())
+		require.Equal(t, strings.TrimSpace(string(want)), got.String())
 	})
 }
 
@@ -211,11 +210,11 @@ func TestCheckNamesTheCause(t *testing.T) {
 				target := r.open(t, c.more)
 				err := target.Check(t.Context())
 				require.Error(t, err)
-				assert.Equal(t, c.kind, fault.KindOf(err), err)
+				require.Equal(t, c.kind, fault.KindOf(err), err)
 				public := fault.From(err).Public
-				assert.Contains(t, public, c.says)
-				assert.Regexp(t, `your admin|Jira admin`, public, "it says who can mend it")
-				assert.LessOrEqual(t, utf8.RuneCountInString(public), text.MaxPublic)
+				require.Contains(t, public, c.says)
+				require.Regexp(t, `your admin|Jira admin`, public, "it says who can mend it")
+				require.LessOrEqual(t, utf8.RuneCountInString(public), text.MaxPublic)
 			})
 		})
 	}
@@ -273,10 +272,10 @@ func TestCreateExplainsARefusal(t *testing.T) {
 				c.change(r)
 				_, err := target.Create(t.Context(), draft())
 				require.Error(t, err)
-				assert.Equal(t, targets.OutcomeNotDone, targets.OutcomeOf(err))
-				assert.Contains(t, fault.From(err).Public, c.says)
-				assert.NotEmpty(t, fault.From(err).Ref, "Jira's request id, for its admin")
-				assert.Empty(t, r.Issues)
+				require.Equal(t, targets.OutcomeNotDone, targets.OutcomeOf(err))
+				require.Contains(t, fault.From(err).Public, c.says)
+				require.NotEmpty(t, fault.From(err).Ref, "Jira's request id, for its admin")
+				require.Empty(t, r.Issues)
 			})
 		})
 	}
@@ -295,8 +294,8 @@ func TestCreateStandsWhateverFollows(t *testing.T) {
 			proxy.On(follows, do)
 			made, err := target.Create(t.Context(), draft())
 			require.NoError(t, err)
-			assert.Equal(t, targets.Issue{ID: "10000", Key: "ENG-1", URL: r.to + "/browse/ENG-1", Title: "A wish"}, made)
-			assert.GreaterOrEqual(t, proxy.Hits(), 2)
+			require.Equal(t, targets.Issue{ID: "10000", Key: "ENG-1", URL: r.to + "/browse/ENG-1", Title: "A wish"}, made)
+			require.GreaterOrEqual(t, proxy.Hits(), 2)
 		})
 	}
 	t.Run("linking is off", func(t *testing.T) {
@@ -304,7 +303,7 @@ func TestCreateStandsWhateverFollows(t *testing.T) {
 		r.NoLinks = true
 		_, err := r.open(t, nil).Create(t.Context(), draft())
 		require.NoError(t, err)
-		assert.Contains(t, r.last(t).Text(), draft().Link, "the description has the address all the same")
+		require.Contains(t, r.last(t).Text(), draft().Link, "the description has the address all the same")
 	})
 }
 
@@ -316,7 +315,7 @@ func TestOneCreateRequest(t *testing.T) {
 	before := len(r.Hits())
 	_, err = target.Create(t.Context(), draft())
 	require.NoError(t, err)
-	assert.ElementsMatch(t, []string{"POST /issue", "GET /issue/10001", "POST /issue/10001/remotelink"}, r.Hits()[before:], "the project is known by then")
+	require.ElementsMatch(t, []string{"POST /issue", "GET /issue/10001", "POST /issue/10001/remotelink"}, r.Hits()[before:], "the project is known by then")
 }
 
 // Jira counts characters as Java does: an emoji is two.
@@ -326,7 +325,7 @@ func TestTitleInUTF16(t *testing.T) {
 		d.Title = strings.Repeat("🚀", 200)
 		_, err := r.open(t, nil).Create(t.Context(), d)
 		require.NoError(t, err)
-		r.Change(func(f *jirafake.Fake) { assert.Equal(t, strings.Repeat("🚀", 127)+"…", f.Issues[0].Summary()) })
+		r.Change(func(f *jirafake.Fake) { require.Equal(t, strings.Repeat("🚀", 127)+"…", f.Issues[0].Summary()) })
 	})
 }
 
@@ -335,13 +334,13 @@ func TestEpicName(t *testing.T) {
 	r := newRig(t, "datacenter")
 	_, err := r.open(t, set{"issueType": "Epic"}).Create(t.Context(), draft())
 	require.NoError(t, err)
-	assert.JSONEq(t, `"A wish"`, string(r.last(t).Fields["customfield_10103"]))
+	require.JSONEq(t, `"A wish"`, string(r.last(t).Fields["customfield_10103"]))
 	target := r.open(t, set{"issueType": "Epic", "fields": set{"Epic Name": "Short"}})
 	wanted, err := target.Draft(draft().Marker, item())
 	require.NoError(t, err)
 	_, err = target.Create(t.Context(), wanted)
 	require.NoError(t, err)
-	assert.JSONEq(t, `"Short"`, string(r.last(t).Fields["customfield_10103"]))
+	require.JSONEq(t, `"Short"`, string(r.last(t).Fields["customfield_10103"]))
 }
 
 func TestStatusToProgress(t *testing.T) {
@@ -358,7 +357,7 @@ func TestStatusToProgress(t *testing.T) {
 		r.Change(func(f *jirafake.Fake) { f.Issues[0].Status = status })
 		got, _, err := target.Read(t.Context(), made.ID)
 		require.NoError(t, err)
-		assert.Equal(t, want, targets.Issue{Status: got.Status, Progress: got.Progress, Color: got.Color})
+		require.Equal(t, want, targets.Issue{Status: got.Status, Progress: got.Progress, Color: got.Color})
 	}
-	assert.Equal(t, strconv.Itoa(r.last(t).ID), made.ID)
+	require.Equal(t, strconv.Itoa(r.last(t).ID), made.ID)
 }

@@ -7,7 +7,6 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/internal/fault"
@@ -40,10 +39,10 @@ func TestRefusalsInJirasWords(t *testing.T) {
 			proxy.On(creates, targettest.Behaviour{Status: 400, Body: func(*http.Request) string { return c.body }})
 			_, err := target.Create(t.Context(), draft())
 			require.Error(t, err)
-			assert.Contains(t, fault.From(err).Public, c.says)
-			assert.LessOrEqual(t, utf8.RuneCountInString(fault.From(err).Public), text.MaxPublic)
-			assert.NotContains(t, err.Error(), "bWluZUBleGFtcGxl", "nor does the log have it")
-			assert.Equal(t, targets.OutcomeNotDone, targets.OutcomeOf(err))
+			require.Contains(t, fault.From(err).Public, c.says)
+			require.LessOrEqual(t, utf8.RuneCountInString(fault.From(err).Public), text.MaxPublic)
+			require.NotContains(t, err.Error(), "bWluZUBleGFtcGxl", "nor does the log have it")
+			require.Equal(t, targets.OutcomeNotDone, targets.OutcomeOf(err))
 		})
 	}
 }
@@ -91,11 +90,11 @@ func TestOddStatuses(t *testing.T) {
 			_, err := target.Create(t.Context(), draft())
 			require.Error(t, err)
 			e := fault.From(err)
-			assert.Equal(t, c.kind, e.Kind, err)
-			assert.Contains(t, e.Public, c.says)
-			assert.Contains(t, err.Error(), c.logs)
-			assert.GreaterOrEqual(t, e.RetryAfter, c.wait)
-			assert.Equal(t, c.after, targets.OutcomeOf(err))
+			require.Equal(t, c.kind, e.Kind, err)
+			require.Contains(t, e.Public, c.says)
+			require.Contains(t, err.Error(), c.logs)
+			require.GreaterOrEqual(t, e.RetryAfter, c.wait)
+			require.Equal(t, c.after, targets.OutcomeOf(err))
 		})
 	}
 }
@@ -113,7 +112,7 @@ func TestAnAddressThatIsNoJira(t *testing.T) {
 		proxy.On(targettest.Any, targettest.Behaviour{Status: status, Body: func(*http.Request) string { return c.body }})
 		_, err := target.Create(t.Context(), draft())
 		require.Error(t, err)
-		assert.Contains(t, fault.From(err).Public, c.says)
+		require.Contains(t, fault.From(err).Public, c.says)
 	}
 }
 
@@ -147,8 +146,8 @@ func TestForbiddenForAReason(t *testing.T) {
 			proxy.On(creates, targettest.Behaviour{Status: 403, Body: func(*http.Request) string { return c.body }})
 			_, err := target.Create(t.Context(), draft())
 			require.Error(t, err)
-			assert.Contains(t, fault.From(err).Public, c.says)
-			assert.LessOrEqual(t, utf8.RuneCountInString(fault.From(err).Public), text.MaxPublic)
+			require.Contains(t, fault.From(err).Public, c.says)
+			require.LessOrEqual(t, utf8.RuneCountInString(fault.From(err).Public), text.MaxPublic)
 		})
 	}
 }
@@ -163,8 +162,8 @@ func TestPages(t *testing.T) {
 			proxy.On(targettest.Any, targettest.Behaviour{Status: status, Header: http.Header{"Content-Type": {"text/html;charset=utf-8"}}, Body: func(*http.Request) string { return page }})
 			for op, err := range map[string]error{"check": target.Check(t.Context()), "create": func() error { _, err := target.Create(t.Context(), draft()); return err }()} {
 				require.Error(t, err)
-				assert.Equal(t, kind, fault.KindOf(err), "%s, %s, %d: %v", edition, op, status, err)
-				assert.NotContains(t, fault.From(err).Public, "permission")
+				require.Equal(t, kind, fault.KindOf(err), "%s, %s, %d: %v", edition, op, status, err)
+				require.NotContains(t, fault.From(err).Public, "permission")
 			}
 		}
 	}

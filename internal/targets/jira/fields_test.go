@@ -6,7 +6,6 @@ import (
 	"testing"
 	"unicode/utf16"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/internal/richtext"
@@ -30,12 +29,12 @@ func TestTextAreasKeepTheirForm(t *testing.T) {
 		for _, id := range []string{"customfield_10011", "environment"} {
 			raw := r.last(t).Fields[id]
 			if !r.dataCenter {
-				assert.JSONEq(t, doc.ADF(), string(raw), id)
+				require.JSONEq(t, doc.ADF(), string(raw), id)
 				continue
 			}
 			var wiki string
 			require.NoError(t, json.Unmarshal(raw, &wiki))
-			assert.Equal(t, doc.Wiki(), wiki, id)
+			require.Equal(t, doc.Wiki(), wiki, id)
 		}
 	})
 }
@@ -49,12 +48,12 @@ func TestTextAreasAreCutAloud(t *testing.T) {
 		require.NoError(t, err)
 		shown, err := target.Preview(t.Context(), d)
 		require.NoError(t, err)
-		assert.Equal(t, []string{`The field "Background" is cut to what Jira takes; it ends with a link to the rest.`}, shown.Warnings)
+		require.Equal(t, []string{`The field "Background" is cut to what Jira takes; it ends with a link to the rest.`}, shown.Warnings)
 		_, err = target.Create(t.Context(), d)
 		require.NoError(t, err)
 		text := shown.Fields[0].Values[0]
-		assert.Contains(t, text, "The text is longer than fits here.")
-		assert.LessOrEqual(t, len(utf16.Encode([]rune(text))), 32767)
-		assert.Greater(t, len(utf16.Encode([]rune(text))), 31000)
+		require.Contains(t, text, "The text is longer than fits here.")
+		require.LessOrEqual(t, len(utf16.Encode([]rune(text))), 32767)
+		require.Greater(t, len(utf16.Encode([]rune(text))), 31000)
 	})
 }

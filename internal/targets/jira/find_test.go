@@ -7,7 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/internal/fault"
@@ -32,15 +31,15 @@ func TestClonesAreNotDuplicates(t *testing.T) {
 	require.NoError(t, err)
 	require.True(t, able)
 	require.Len(t, all, 1)
-	assert.Equal(t, made.ID, all[0].ID)
+	require.Equal(t, made.ID, all[0].ID)
 	found, err := target.Find(t.Context(), d.Marker)
 	require.NoError(t, err)
-	assert.Equal(t, made.ID, found.ID)
+	require.Equal(t, made.ID, found.ID)
 
 	r.Change(func(f *jirafake.Fake) { f.Issues = f.Issues[1:] })
 	found, err = target.Find(t.Context(), d.Marker)
 	require.NoError(t, err)
-	assert.Equal(t, "ENG-0", found.Key, "of two answers to a lost create, an issue is the safer one")
+	require.Equal(t, "ENG-0", found.Key, "of two answers to a lost create, an issue is the safer one")
 }
 
 func TestFindReadsAllParts(t *testing.T) {
@@ -55,7 +54,7 @@ func TestFindReadsAllParts(t *testing.T) {
 	all, _, err := target.FindAll(t.Context(), d.Marker)
 	require.NoError(t, err)
 	require.Len(t, all, 3)
-	assert.Equal(t, []string{"ENG-1", "ENG-2", "ENG-3"}, []string{all[0].Key, all[1].Key, all[2].Key})
+	require.Equal(t, []string{"ENG-1", "ENG-2", "ENG-3"}, []string{all[0].Key, all[1].Key, all[2].Key})
 }
 
 // An issue that was moved is still the one.
@@ -71,8 +70,8 @@ func TestFindFollowsAMove(t *testing.T) {
 		found, err := target.Find(t.Context(), draft().Marker)
 		require.NoError(t, err)
 		require.NotNil(t, found)
-		assert.Equal(t, made.ID, found.ID)
-		assert.Equal(t, "OPS-7", found.Key)
+		require.Equal(t, made.ID, found.ID)
+		require.Equal(t, "OPS-7", found.Key)
 	})
 }
 
@@ -94,7 +93,7 @@ func TestAnEmptyListIsNotAlwaysNone(t *testing.T) {
 				require.Nil(t, none)
 				r.Change(c.change)
 				_, err = target.Find(t.Context(), draft().Marker)
-				assert.Equal(t, c.kind, fault.KindOf(err))
+				require.Equal(t, c.kind, fault.KindOf(err))
 			})
 		})
 	}
@@ -109,16 +108,16 @@ func TestGateway(t *testing.T) {
 	target := r.openAs(t, settings(), jirafake.OAuth, nil)
 	made, err := target.Create(t.Context(), draft())
 	require.NoError(t, err)
-	assert.Equal(t, "https://example.atlassian.net/browse/ENG-1", made.URL)
-	assert.Contains(t, target.Traits().Caveat, "hour")
+	require.Equal(t, "https://example.atlassian.net/browse/ENG-1", made.URL)
+	require.Contains(t, target.Traits().Caveat, "hour")
 
 	require.NoError(t, r.openAs(t, settings(), jirafake.Cloud, nil).Check(t.Context()), "an API token with scopes goes the same way")
 
 	r.Change(func(f *jirafake.Fake) { f.Accounts[0].Scopes = []string{"read:jira-work", "read:jira-user"} })
 	_, err = target.Create(t.Context(), draft())
-	assert.Equal(t, fault.Forbidden, fault.KindOf(err))
-	assert.Contains(t, fault.From(err).Public, "scope")
-	assert.Equal(t, targets.OutcomeNotDone, targets.OutcomeOf(err))
+	require.Equal(t, fault.Forbidden, fault.KindOf(err))
+	require.Contains(t, fault.From(err).Public, "scope")
+	require.Equal(t, targets.OutcomeNotDone, targets.OutcomeOf(err))
 }
 
 func TestPeople(t *testing.T) {
@@ -146,11 +145,11 @@ func TestPeople(t *testing.T) {
 				}
 				stored := r.last(t)
 				if id == "" {
-					assert.NotContains(t, stored.Fields, "assignee")
-					assert.Contains(t, strings.ReplaceAll(stored.Text(), `\`, ""), email, "named in the text")
+					require.NotContains(t, stored.Fields, "assignee")
+					require.Contains(t, strings.ReplaceAll(stored.Text(), `\`, ""), email, "named in the text")
 					return
 				}
-				assert.Contains(t, string(stored.Fields["assignee"]), id)
+				require.Contains(t, string(stored.Fields["assignee"]), id)
 			})
 		}
 	})
@@ -165,7 +164,7 @@ func TestReporterOnlyWhereItMayBeSet(t *testing.T) {
 		require.NoError(t, err)
 		_, err = target.Create(t.Context(), d)
 		require.NoError(t, err)
-		assert.NotContains(t, r.last(t).Fields, "reporter")
+		require.NotContains(t, r.last(t).Fields, "reporter")
 	})
 }
 
@@ -208,13 +207,13 @@ func TestWhatWentAwayIsLookedUpAgain(t *testing.T) {
 				_, err = target.Create(t.Context(), d)
 				if c.says != "" {
 					require.Error(t, err)
-					assert.Contains(t, fault.From(err).Public, c.says)
-					assert.Equal(t, targets.OutcomeNotDone, targets.OutcomeOf(err))
-					assert.Empty(t, r.Issues)
+					require.Contains(t, fault.From(err).Public, c.says)
+					require.Equal(t, targets.OutcomeNotDone, targets.OutcomeOf(err))
+					require.Empty(t, r.Issues)
 					return
 				}
 				require.NoError(t, err)
-				assert.Len(t, r.Issues, 1)
+				require.Len(t, r.Issues, 1)
 				_, _, err = target.Update(t.Context(), strconv.Itoa(r.last(t).ID), d)
 				require.NoError(t, err)
 			})
@@ -245,22 +244,22 @@ func TestUpdate(t *testing.T) {
 		got, able, err := target.Update(t.Context(), made.ID, anew)
 		require.NoError(t, err)
 		require.True(t, able)
-		assert.Equal(t, "Export as CSV & PDF", got.Title)
+		require.Equal(t, "Export as CSV & PDF", got.Title)
 		stored := r.last(t)
-		assert.Contains(t, stored.Text(), "Why")
-		assert.Equal(t, []string{string(d.Marker), "by-hand", "productboard", "Big-deal", "q1"}, stored.Labels())
-		assert.JSONEq(t, `5`, string(stored.Fields["customfield_10012"]))
-		assert.JSONEq(t, `{"id":"1"}`, string(stored.Fields["priority"]), "what people changed stays")
-		assert.Len(t, stored.Links, 1)
+		require.Contains(t, stored.Text(), "Why")
+		require.Equal(t, []string{string(d.Marker), "by-hand", "productboard", "Big-deal", "q1"}, stored.Labels())
+		require.JSONEq(t, `5`, string(stored.Fields["customfield_10012"]))
+		require.JSONEq(t, `{"id":"1"}`, string(stored.Fields["priority"]), "what people changed stays")
+		require.Len(t, stored.Links, 1)
 
 		for _, id := range []string{"999999999", "../myself", ""} {
 			_, _, err = target.Update(t.Context(), id, anew)
-			assert.Equal(t, fault.NotFound, fault.KindOf(err))
+			require.Equal(t, fault.NotFound, fault.KindOf(err))
 		}
 		r.change("Task", drop("customfield_10012"))
 		_, _, err = target.Update(t.Context(), made.ID, anew)
 		require.Error(t, err)
-		assert.Contains(t, fault.From(err).Public, `field "Story Points"`)
+		require.Contains(t, fault.From(err).Public, `field "Story Points"`)
 	})
 }
 
@@ -290,13 +289,13 @@ func TestClose(t *testing.T) {
 				require.NoError(t, err)
 				_, err = target.Close(t.Context(), made.ID)
 				if c.fails {
-					assert.Equal(t, fault.Forbidden, fault.KindOf(err))
-					assert.Contains(t, fault.From(err).Public, `not close issue ENG-1 from status "To Do"`)
+					require.Equal(t, fault.Forbidden, fault.KindOf(err))
+					require.Contains(t, fault.From(err).Public, `not close issue ENG-1 from status "To Do"`)
 					return
 				}
 				require.NoError(t, err)
-				assert.Equal(t, jirafake.Done(), r.last(t).Status)
-				assert.Equal(t, c.resolution, r.last(t).Resolution)
+				require.Equal(t, jirafake.Done(), r.last(t).Status)
+				require.Equal(t, c.resolution, r.last(t).Resolution)
 			})
 		})
 	}
@@ -311,9 +310,9 @@ func TestCommentStaysPlain(t *testing.T) {
 		require.NoError(t, err, "cut to what Jira takes")
 		comment := r.last(t).Comments[0]
 		if r.dataCenter {
-			assert.Contains(t, comment, `Not \\*bold\\*`)
+			require.Contains(t, comment, `Not \\*bold\\*`)
 		} else {
-			assert.Contains(t, comment, `{"type":"text","text":"Not *bold*"}`)
+			require.Contains(t, comment, `{"type":"text","text":"Not *bold*"}`)
 		}
 	})
 }
@@ -330,7 +329,7 @@ func TestChoices(t *testing.T) {
 		} {
 			got, err := driver.Choices(t.Context(), setting)
 			require.NoError(t, err)
-			assert.Equal(t, want, got, setting)
+			require.Equal(t, want, got, setting)
 		}
 	})
 }

@@ -10,7 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/internal/fault"
@@ -71,12 +70,12 @@ func TestParseHook(t *testing.T) {
 			got, err := jira.Kind().ParseHook(secret.New(key), hook([]byte(c.body), signature))
 			if c.kind != fault.Internal {
 				require.Error(t, err)
-				assert.Equal(t, c.kind, fault.KindOf(err))
-				assert.Empty(t, got)
+				require.Equal(t, c.kind, fault.KindOf(err))
+				require.Empty(t, got)
 				return
 			}
 			require.NoError(t, err)
-			assert.Equal(t, c.want, got)
+			require.Equal(t, c.want, got)
 		})
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/internal/fault"
@@ -48,12 +47,12 @@ func TestAnswersToNobody(t *testing.T) {
 			} {
 				op, err := attempt.op, attempt.run()
 				require.Error(t, err, op)
-				assert.Equal(t, fault.Unauthorized, fault.KindOf(err), "%s: %v", op, err)
-				assert.Equal(t, fault.SideTracker, fault.From(err).Side, "what marks the integration")
-				assert.Contains(t, fault.From(err).Public, "Jira refused the API token or its e-mail address: wrong, ended or revoked. Ask your admin to renew it", op)
+				require.Equal(t, fault.Unauthorized, fault.KindOf(err), "%s: %v", op, err)
+				require.Equal(t, fault.SideTracker, fault.From(err).Side, "what marks the integration")
+				require.Contains(t, fault.From(err).Public, "Jira refused the API token or its e-mail address: wrong, ended or revoked. Ask your admin to renew it", op)
 				confirmed := c.status < 300 && op == "create"
 				if op == "create" && c.status < 500 {
-					assert.Equal(t, confirmed, targets.OutcomeOf(err) == targets.OutcomeUnknown, "everybody may create in an open project: %v", err)
+					require.Equal(t, confirmed, targets.OutcomeOf(err) == targets.OutcomeUnknown, "everybody may create in an open project: %v", err)
 				}
 			}
 		})
@@ -67,7 +66,7 @@ func TestSignedInAfterAll(t *testing.T) {
 		proxy.On(func(r *http.Request) bool { return strings.HasSuffix(r.URL.Path, "/search/jql") }, targettest.Behaviour{Status: 200, Header: http.Header{"X-Seraph-Loginreason": {value}},
 			Body: func(*http.Request) string { return `{"issues":[],"isLast":true}` }})
 		_, err := target.Find(t.Context(), draft().Marker)
-		assert.Equal(t, ok, err == nil, "%s: %v", value, err)
+		require.Equal(t, ok, err == nil, "%s: %v", value, err)
 	}
 }
 
@@ -86,8 +85,8 @@ func TestOutOfSightIsNotGone(t *testing.T) {
 				require.NoError(t, err)
 				r.Change(happen)
 				issue, _, err := target.Read(t.Context(), made.ID)
-				assert.Equal(t, targets.VerdictHidden, targets.VerdictOf(issue, err), err)
-				assert.Equal(t, "Jira does not show issue 10000 to the integration's account: it was deleted, moved or restricted. "+
+				require.Equal(t, targets.VerdictHidden, targets.VerdictOf(issue, err), err)
+				require.Equal(t, "Jira does not show issue 10000 to the integration's account: it was deleted, moved or restricted. "+
 					"Ask your admin to look for it in Jira, or unlink and push again for a new issue.", fault.From(err).Public)
 			})
 		})
@@ -99,8 +98,8 @@ func TestOutOfSightIsNotGone(t *testing.T) {
 			require.NoError(t, err)
 			r.Change(func(f *jirafake.Fake) { f.Accounts[0].Projects = nil })
 			issue, _, err := target.Read(t.Context(), made.ID)
-			assert.Equal(t, targets.VerdictHidden, targets.VerdictOf(issue, err), err)
-			assert.Contains(t, fault.From(err).Public, "permission Browse projects")
+			require.Equal(t, targets.VerdictHidden, targets.VerdictOf(issue, err), err)
+			require.Contains(t, fault.From(err).Public, "permission Browse projects")
 		})
 	})
 }
@@ -119,8 +118,8 @@ func TestARenamedProjectMovesNothing(t *testing.T) {
 		for _, target := range []*targets.Target{target, byKey} {
 			got, _, err := target.Read(t.Context(), made.ID)
 			require.NoError(t, err)
-			assert.Equal(t, targets.VerdictPresent, got.Verdict)
-			assert.Equal(t, "PLAT-1", got.Key)
+			require.Equal(t, targets.VerdictPresent, got.Verdict)
+			require.Equal(t, "PLAT-1", got.Key)
 		}
 	})
 }
@@ -143,10 +142,10 @@ func TestUpdateFollowsAMove(t *testing.T) {
 		require.NoError(t, err)
 		got, _, err := target.Update(t.Context(), made.ID, anew)
 		require.NoError(t, err)
-		assert.Equal(t, targets.VerdictMoved, got.Verdict)
-		assert.Equal(t, "OPS-7", got.Key)
-		assert.Equal(t, "Export as CSV & PDF", r.last(t).Summary())
-		assert.Contains(t, r.last(t).Labels(), "productboard")
+		require.Equal(t, targets.VerdictMoved, got.Verdict)
+		require.Equal(t, "OPS-7", got.Key)
+		require.Equal(t, "Export as CSV & PDF", r.last(t).Summary())
+		require.Contains(t, r.last(t).Labels(), "productboard")
 	})
 }
 

@@ -7,7 +7,6 @@ import (
 	"testing"
 	"unicode/utf8"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/internal/fault"
@@ -40,18 +39,18 @@ func TestFormsOfValues(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			how, ok := client{}.form(c.schema)
-			assert.True(t, ok)
-			assert.Equal(t, c.want, how.write(c.value))
+			require.True(t, ok)
+			require.Equal(t, c.want, how.write(c.value))
 		})
 	}
 	for _, s := range []fieldSchema{{Type: "timetracking"}, {Type: "array", Items: "attachment"}, {Type: "any"}, {}} {
 		_, ok := c.form(s)
-		assert.False(t, ok, s)
+		require.False(t, ok, s)
 	}
 }
 
 func TestNamesOfChoices(t *testing.T) {
-	assert.Equal(t, []targets.Option{{ID: "1", Name: "v"}, {ID: "2", Name: "n"}, {ID: "3", Name: "K"}, {ID: "3/4", Name: "K / c"}, {ID: "8", Name: "l"}},
+	require.Equal(t, []targets.Option{{ID: "1", Name: "v"}, {ID: "2", Name: "n"}, {ID: "3", Name: "K"}, {ID: "3/4", Name: "K / c"}, {ID: "8", Name: "l"}},
 		options([]allowedValue{{ID: "1", Value: "v", Name: "n"}, {ID: "2", Name: "n"}, {ID: "3", Key: "K", Children: []allowedValue{{ID: "4", Value: "c"}, {ID: "5", Disabled: true}}}, {ID: "6", Archived: true}, {Name: "no id"}, {ID: "8", Label: "l"}}))
 }
 
@@ -76,9 +75,9 @@ func TestFieldsAreReadOneByOne(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var got page[fieldMeta]
 			require.NoError(t, json.Unmarshal([]byte(`{"fields":[`+c.odd+`,`+good+`]}`), &got))
-			assert.Equal(t, []fieldMeta{c.want, {ID: "good", Name: "Good", Schema: fieldSchema{Type: "string"}}}, got.Fields)
+			require.Equal(t, []fieldMeta{c.want, {ID: "good", Name: "Good", Schema: fieldSchema{Type: "string"}}}, got.Fields)
 			_, ok := client{}.form(got.Fields[0].Schema)
-			assert.Equal(t, c.want.Schema.Type == "option", ok)
+			require.Equal(t, c.want.Schema.Type == "option", ok)
 		})
 	}
 }

@@ -7,7 +7,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/google/uuid"
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/internal/fault"
@@ -50,18 +49,18 @@ func item() targets.Item {
 
 // The ids are in people's Linear by now: they must not change.
 func TestIssueIDIsStable(t *testing.T) {
-	assert.Equal(t, "c4e2563c-6077-4394-bf0d-36df261ae84c", linear.IssueID(linearfake.TeamEng, "pb-babw4se6aroerjf77kch7j34j4"))
+	require.Equal(t, "c4e2563c-6077-4394-bf0d-36df261ae84c", linear.IssueID(linearfake.TeamEng, "pb-babw4se6aroerjf77kch7j34j4"))
 	seen := map[string]bool{}
 	for _, team := range []string{"a", "b"} {
 		for _, m := range []targets.Marker{"pb-1", "pb-2", marker("x"), marker("y")} {
 			id, err := uuid.Parse(linear.IssueID(team, m))
 			require.NoError(t, err)
-			assert.Equal(t, uuid.Version(4), id.Version())
-			assert.Equal(t, uuid.RFC4122, id.Variant())
+			require.Equal(t, uuid.Version(4), id.Version())
+			require.Equal(t, uuid.RFC4122, id.Variant())
 			seen[id.String()] = true
 		}
 	}
-	assert.Len(t, seen, 8)
+	require.Len(t, seen, 8)
 }
 
 // The input of a create, whole, with all that the settings can map.
@@ -80,11 +79,11 @@ func TestCreateInput(t *testing.T) {
 			require.NoError(t, err)
 			made, err := target.Create(t.Context(), wanted)
 			require.NoError(t, err)
-			assert.Equal(t, "ENG-1", made.Key)
-			assert.Equal(t, "https://linear.app/acme/issue/ENG-1", made.URL)
-			assert.Equal(t, "gray", made.Color, "Linear's own colour of the status")
+			require.Equal(t, "ENG-1", made.Key)
+			require.Equal(t, "https://linear.app/acme/issue/ENG-1", made.URL)
+			require.Equal(t, "gray", made.Color, "Linear's own colour of the status")
 			targettest.Golden(t, "create."+name+".json", s.Variables()[0], *update)
-			assert.Equal(t, []string{"https://example.productboard.com/1"}, s.Issues()[0].Links)
+			require.Equal(t, []string{"https://example.productboard.com/1"}, s.Issues()[0].Links)
 		})
 	}
 }
@@ -113,11 +112,11 @@ func TestCheckNamesTheCause(t *testing.T) {
 			s := linearfake.New(t)
 			err := open(t, s, c.account).Check(t.Context())
 			require.Error(t, err)
-			assert.Equal(t, c.kind, fault.KindOf(err), err)
+			require.Equal(t, c.kind, fault.KindOf(err), err)
 			public := fault.From(err).Public
-			assert.Contains(t, public, c.says)
-			assert.Regexp(t, `your admin|Linear admin`, public, "it says who can mend it")
-			assert.LessOrEqual(t, utf8.RuneCountInString(public), text.MaxPublic)
+			require.Contains(t, public, c.says)
+			require.Regexp(t, `your admin|Linear admin`, public, "it says who can mend it")
+			require.LessOrEqual(t, utf8.RuneCountInString(public), text.MaxPublic)
 		})
 	}
 }
@@ -133,7 +132,7 @@ func TestOneRequestOnceTheTeamIsKnown(t *testing.T) {
 	plain.Marker, plain.Link = marker("plain"), ""
 	_, err = target.Create(t.Context(), plain)
 	require.NoError(t, err)
-	assert.Equal(t, []string{"CreateLinkedIssue", "CreateIssue"}, s.Hits()[before:])
+	require.Equal(t, []string{"CreateLinkedIssue", "CreateIssue"}, s.Hits()[before:])
 }
 
 // A create that is sent twice is refused by Linear, and is the issue that is
@@ -145,8 +144,8 @@ func TestSecondCreateIsTheFirst(t *testing.T) {
 	require.NoError(t, err)
 	again, err := target.Create(t.Context(), draft())
 	require.NoError(t, err)
-	assert.Equal(t, first, again)
-	assert.Len(t, s.Issues(), 1)
+	require.Equal(t, first, again)
+	require.Len(t, s.Issues(), 1)
 }
 
 // An error of the link leaves no data in the answer; the issue is there.
@@ -156,8 +155,8 @@ func TestLinkThatFailsDoesNotFailTheCreate(t *testing.T) {
 	target := open(t, s, linearfake.Account(linearfake.Mine, "ENG"))
 	made, err := target.Create(t.Context(), draft())
 	require.NoError(t, err)
-	assert.Equal(t, "ENG-1", made.Key)
-	assert.Contains(t, s.Issues()[0].Description, "https://example.productboard.com/1", "the way back is in the text")
+	require.Equal(t, "ENG-1", made.Key)
+	require.Contains(t, s.Issues()[0].Description, "https://example.productboard.com/1", "the way back is in the text")
 	require.Len(t, s.Issues(), 1)
 }
 
@@ -170,10 +169,10 @@ func TestRefusalIsDecidedByARead(t *testing.T) {
 	s.Hide(linearfake.TeamEng)
 	_, err := target.Create(t.Context(), draft())
 	require.Error(t, err)
-	assert.Equal(t, targets.OutcomeNotDone, targets.OutcomeOf(err))
-	assert.Equal(t, fault.NotFound, fault.KindOf(err))
-	assert.Equal(t, `Linear has no team "ENG" that the integration's account sees, only OPS, OLD. Ask your admin to correct settings.team.`, fault.From(err).Public)
-	assert.Equal(t, []string{"CreateLinkedIssue", "Issue", "Teams"}, s.Hits()[len(s.Hits())-3:])
+	require.Equal(t, targets.OutcomeNotDone, targets.OutcomeOf(err))
+	require.Equal(t, fault.NotFound, fault.KindOf(err))
+	require.Equal(t, `Linear has no team "ENG" that the integration's account sees, only OPS, OLD. Ask your admin to correct settings.team.`, fault.From(err).Public)
+	require.Equal(t, []string{"CreateLinkedIssue", "Issue", "Teams"}, s.Hits()[len(s.Hits())-3:])
 }
 
 func TestFindInATeamThatIsHiddenIsNotNone(t *testing.T) {
@@ -185,11 +184,11 @@ func TestFindInATeamThatIsHiddenIsNotNone(t *testing.T) {
 	require.Nil(t, none)
 	s.Hide(linearfake.TeamEng)
 	_, err = target.Find(t.Context(), draft().Marker)
-	assert.Equal(t, fault.NotFound, fault.KindOf(err))
-	assert.Contains(t, fault.From(err).Public, `does not show team "ENG"`)
+	require.Equal(t, fault.NotFound, fault.KindOf(err))
+	require.Contains(t, fault.From(err).Public, `does not show team "ENG"`)
 	s.Revoke(linearfake.Mine)
 	_, err = target.Find(t.Context(), draft().Marker)
-	assert.Equal(t, fault.Unauthorized, fault.KindOf(err))
+	require.Equal(t, fault.Unauthorized, fault.KindOf(err))
 }
 
 func TestStatuses(t *testing.T) {
@@ -206,7 +205,7 @@ func TestStatuses(t *testing.T) {
 		s.Change(made.ID, func(i *linearfake.Issue) { i.State = "20000000-0000-4000-8000-00000000001" + state })
 		got, _, err := target.Read(t.Context(), made.ID)
 		require.NoError(t, err)
-		assert.Equal(t, want, targets.Issue{Status: got.Status, Progress: got.Progress, Color: got.Color})
+		require.Equal(t, want, targets.Issue{Status: got.Status, Progress: got.Progress, Color: got.Color})
 	}
 }
 
@@ -219,14 +218,14 @@ func TestCloseTakesTheFirstCancelledStatus(t *testing.T) {
 	require.NoError(t, err)
 	got, _, err := target.Read(t.Context(), made.ID)
 	require.NoError(t, err)
-	assert.Equal(t, "Canceled", got.Status)
+	require.Equal(t, "Canceled", got.Status)
 
 	ops := open(t, s, linearfake.Account(linearfake.Mine, "OPS"))
 	made, err = ops.Create(t.Context(), draft())
 	require.NoError(t, err)
 	_, err = ops.Close(t.Context(), made.ID)
-	assert.Equal(t, fault.Invalid, fault.KindOf(err))
-	assert.Contains(t, fault.From(err).Public, "no status that means cancelled or completed")
+	require.Equal(t, fault.Invalid, fault.KindOf(err))
+	require.Contains(t, fault.From(err).Public, "no status that means cancelled or completed")
 }
 
 func TestUpdateLeavesTheRestAlone(t *testing.T) {
@@ -243,13 +242,13 @@ func TestUpdateLeavesTheRestAlone(t *testing.T) {
 	got, able, err := target.Update(t.Context(), made.ID, wanted)
 	require.NoError(t, err)
 	require.True(t, able)
-	assert.Equal(t, []string{"Dark mode", "In Progress"}, []string{got.Title, got.Status})
+	require.Equal(t, []string{"Dark mode", "In Progress"}, []string{got.Title, got.Status})
 	now := s.Issues()[0]
-	assert.Equal(t, []any{1, ""}, []any{now.Priority, now.Project})
-	assert.True(t, slices.Contains(now.Labels, "theirs") && len(now.Labels) > 1, now.Labels)
-	assert.Contains(t, now.Description, "Labels not set in Linear: unheard of, blue")
+	require.Equal(t, []any{1, ""}, []any{now.Priority, now.Project})
+	require.True(t, slices.Contains(now.Labels, "theirs") && len(now.Labels) > 1, now.Labels)
+	require.Contains(t, now.Description, "Labels not set in Linear: unheard of, blue")
 	_, _, err = target.Update(t.Context(), uuid.NewString(), wanted)
-	assert.Equal(t, fault.Gone, fault.KindOf(err))
+	require.Equal(t, fault.Gone, fault.KindOf(err))
 }
 
 func TestParent(t *testing.T) {
@@ -260,7 +259,7 @@ func TestParent(t *testing.T) {
 	child.Marker = marker("child")
 	_, err = open(t, s, linearfake.Account(linearfake.Mine, "ENG", "parent", "ENG-1")).Create(t.Context(), child)
 	require.NoError(t, err)
-	assert.Equal(t, "ENG-1", s.Issues()[1].Parent)
+	require.Equal(t, "ENG-1", s.Issues()[1].Parent)
 }
 
 func TestCommentStaysPlain(t *testing.T) {
@@ -271,10 +270,10 @@ func TestCommentStaysPlain(t *testing.T) {
 	_, err = target.Comment(t.Context(), made.ID, "@jane *bold*")
 	require.NoError(t, err)
 	said := s.Issues()[0].Comments[0]
-	assert.NotContains(t, said, "@jane")
-	assert.NotContains(t, said, " *bold*")
+	require.NotContains(t, said, "@jane")
+	require.NotContains(t, said, " *bold*")
 	_, err = target.Comment(t.Context(), uuid.NewString(), "lost")
-	assert.Equal(t, fault.Gone, fault.KindOf(err))
+	require.Equal(t, fault.Gone, fault.KindOf(err))
 }
 
 func TestEstimateIsAWholeNumber(t *testing.T) {
@@ -283,9 +282,9 @@ func TestEstimateIsAWholeNumber(t *testing.T) {
 	wanted, err := target.Draft(draft().Marker, item())
 	require.NoError(t, err)
 	_, err = target.Create(t.Context(), wanted)
-	assert.Equal(t, targets.OutcomeNotDone, targets.OutcomeOf(err))
-	assert.Contains(t, fault.From(err).Public, `"Estimate" takes whole numbers`)
-	assert.Empty(t, s.Issues())
+	require.Equal(t, targets.OutcomeNotDone, targets.OutcomeOf(err))
+	require.Contains(t, fault.From(err).Public, `"Estimate" takes whole numbers`)
+	require.Empty(t, s.Issues())
 }
 
 func TestChoices(t *testing.T) {
@@ -301,7 +300,7 @@ func TestChoices(t *testing.T) {
 	} {
 		got, err := driver.(targets.Chooser).Choices(t.Context(), setting)
 		require.NoError(t, err)
-		assert.Equal(t, want, got, setting)
+		require.Equal(t, want, got, setting)
 	}
 }
 
@@ -322,7 +321,7 @@ func TestSettings(t *testing.T) {
 			_, err := linear.Kind().Open(c.settings, c.creds, targets.Deps{})
 			var fields settings.FieldErrors
 			require.ErrorAs(t, err, &fields)
-			assert.EqualError(t, fields, c.want)
+			require.EqualError(t, fields, c.want)
 		})
 	}
 }

@@ -11,7 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/internal/fault"
@@ -114,17 +113,17 @@ func TestErrors(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			next.Store(&c.answer)
 			made, err := driver.Create(t.Context(), draft())
-			assert.Equal(t, c.outcome, targets.OutcomeOf(err), err)
+			require.Equal(t, c.outcome, targets.OutcomeOf(err), err)
 			if c.outcome == targets.OutcomeDone {
 				require.NoError(t, err)
-				assert.Equal(t, id, made.ID)
+				require.Equal(t, id, made.ID)
 				return
 			}
 			e := fault.From(err)
-			assert.Equal(t, c.kind, e.Kind)
-			assert.Equal(t, c.says, e.Public)
+			require.Equal(t, c.kind, e.Kind)
+			require.Equal(t, c.says, e.Public)
 			if c.answer.status >= 400 {
-				assert.Equal(t, "req-1", e.Ref, "Linear's request id, for its support")
+				require.Equal(t, "req-1", e.Ref, "Linear's request id, for its support")
 			}
 		})
 	}
@@ -149,9 +148,9 @@ func TestRateLimit(t *testing.T) {
 			next.Store(&answer{400, c.header, said("RATELIMITED", "ratelimited", "x", ""), absent})
 			_, err := driver.Create(t.Context(), draft())
 			e := fault.From(err)
-			assert.Equal(t, fault.RateLimited, e.Kind)
-			assert.GreaterOrEqual(t, e.RetryAfter, c.from)
-			assert.LessOrEqual(t, e.RetryAfter, c.to)
+			require.Equal(t, fault.RateLimited, e.Kind)
+			require.GreaterOrEqual(t, e.RetryAfter, c.from)
+			require.LessOrEqual(t, e.RetryAfter, c.to)
 		})
 	}
 }

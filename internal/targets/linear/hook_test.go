@@ -12,7 +12,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/internal/fault"
@@ -76,18 +75,18 @@ func TestParseHook(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := linear.Kind().ParseHook(secret.New(signing), c.hook)
-			assert.Equal(t, c.want, got)
+			require.Equal(t, c.want, got)
 			if c.kind == fault.Internal {
 				require.NoError(t, err)
 				return
 			}
 			require.Error(t, err)
-			assert.Equal(t, c.kind, fault.KindOf(err))
-			assert.NotContains(t, err.Error(), signing)
+			require.Equal(t, c.kind, fault.KindOf(err))
+			require.NotContains(t, err.Error(), signing)
 		})
 	}
 	_, err := linear.Kind().ParseHook(secret.String{}, signed("", issue))
-	assert.Equal(t, fault.Unauthorized, fault.KindOf(err), "no secret, no trust")
+	require.Equal(t, fault.Unauthorized, fault.KindOf(err), "no secret, no trust")
 }
 
 // Whatever is signed well: no panic, and an event names an issue.

@@ -3,7 +3,6 @@ package linear_test
 import (
 	"testing"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/internal/fault"
@@ -37,8 +36,8 @@ func TestLimitedKeyDoesNotTakeAMoveForADeletion(t *testing.T) {
 			errs := refusals(t, target, made.ID)
 			_, _, errs["read"] = target.Read(t.Context(), made.ID)
 			for op, err := range errs {
-				assert.Equal(t, targets.VerdictHidden, targets.VerdictOf(targets.Issue{}, err), "%s: %v", op, err)
-				assert.Contains(t, fault.From(err).Public, "It sees team ENG alone.")
+				require.Equal(t, targets.VerdictHidden, targets.VerdictOf(targets.Issue{}, err), "%s: %v", op, err)
+				require.Contains(t, fault.From(err).Public, "It sees team ENG alone.")
 			}
 		})
 	}
@@ -53,13 +52,13 @@ func TestMovedIssueIsChangedThere(t *testing.T) {
 	s.Move(made.ID, linearfake.TeamOps)
 	got, _, err := target.Read(t.Context(), made.ID)
 	require.NoError(t, err)
-	assert.Equal(t, []any{made.ID, "OPS-1", "https://linear.app/acme/issue/OPS-1", targets.VerdictMoved}, []any{got.ID, got.Key, got.URL, got.Verdict})
+	require.Equal(t, []any{made.ID, "OPS-1", "https://linear.app/acme/issue/OPS-1", targets.VerdictMoved}, []any{got.ID, got.Key, got.URL, got.Verdict})
 	_, err = target.Comment(t.Context(), made.ID, "A remark.")
 	require.NoError(t, err)
-	assert.Len(t, s.Issues()[0].Comments, 1)
+	require.Len(t, s.Issues()[0].Comments, 1)
 	old, _, err := target.Resolve(t.Context(), "ENG-1")
 	require.NoError(t, err)
-	assert.Equal(t, "OPS-1", old.Key, "Linear knows it by its earlier identifier")
+	require.Equal(t, "OPS-1", old.Key, "Linear knows it by its earlier identifier")
 }
 
 // The trash can be emptied and restored from. Nothing in it is gone, and a
@@ -85,17 +84,17 @@ func TestTrashAndArchive(t *testing.T) {
 			s.Change(made.ID, c.change)
 			got, _, err := target.Read(t.Context(), made.ID)
 			require.NoError(t, err)
-			assert.Equal(t, []any{made.ID, "ENG-1", c.status, targets.Done, c.verdict}, []any{got.ID, got.Key, got.Status, got.Progress, got.Verdict})
+			require.Equal(t, []any{made.ID, "ENG-1", c.status, targets.Done, c.verdict}, []any{got.ID, got.Key, got.Status, got.Progress, got.Verdict})
 			before := len(s.Hits())
-			assert.Equal(t, []targets.ReadResult{{ID: made.ID, Issue: got, Verdict: c.verdict}}, target.ReadMany(t.Context(), []string{made.ID}))
-			assert.Equal(t, []string{"Issues"}, s.Hits()[before:], "the list has it")
+			require.Equal(t, []targets.ReadResult{{ID: made.ID, Issue: got, Verdict: c.verdict}}, target.ReadMany(t.Context(), []string{made.ID}))
+			require.Equal(t, []string{"Issues"}, s.Hits()[before:], "the list has it")
 			found, err := target.Find(t.Context(), draft().Marker)
 			require.NoError(t, err)
-			assert.Equal(t, &got, found)
+			require.Equal(t, &got, found)
 			_, err = target.Close(t.Context(), made.ID)
 			require.NoError(t, err, "it needs no closing")
 			_, _, err = target.Resolve(t.Context(), "ENG-1")
-			assert.Equal(t, c.verdict == targets.VerdictTrashed, err != nil, err)
+			require.Equal(t, c.verdict == targets.VerdictTrashed, err != nil, err)
 		})
 	}
 }
@@ -110,8 +109,8 @@ func TestChangeInTheTrash(t *testing.T) {
 	require.NoError(t, errs["close"])
 	delete(errs, "close")
 	for op, err := range errs {
-		assert.Equal(t, fault.Invalid, fault.KindOf(err), op)
-		assert.Equal(t, "The issue ENG-1 was thrown away in Linear. Restore it there, or unlink and push again for a new one.", fault.From(err).Public, op)
+		require.Equal(t, fault.Invalid, fault.KindOf(err), op)
+		require.Equal(t, "The issue ENG-1 was thrown away in Linear. Restore it there, or unlink and push again for a new one.", fault.From(err).Public, op)
 	}
 }
 
@@ -141,10 +140,10 @@ func TestWhatWentAwayWithinTheMemo(t *testing.T) {
 			_, err = target.Create(t.Context(), second)
 			require.NoError(t, err)
 			require.Len(t, s.Issues(), 2)
-			assert.Contains(t, s.Issues()[1].Description, c.says)
+			require.Contains(t, s.Issues()[1].Description, c.says)
 			_, _, err = target.Update(t.Context(), made.ID, first)
 			require.NoError(t, err)
-			assert.Contains(t, s.Issues()[0].Description, c.says)
+			require.Contains(t, s.Issues()[0].Description, c.says)
 		})
 	}
 }
@@ -161,8 +160,8 @@ func TestUpdateWithALabelThatWentAway(t *testing.T) {
 	s.RemoveLabel("wish")
 	got, _, err := target.Update(t.Context(), made.ID, wanted)
 	require.NoError(t, err)
-	assert.Equal(t, made.ID, got.ID)
-	assert.Contains(t, s.Issues()[0].Description, "Labels not set in Linear: wish")
+	require.Equal(t, made.ID, got.ID)
+	require.Contains(t, s.Issues()[0].Description, "Labels not set in Linear: wish")
 }
 
 func TestParentThatWentAway(t *testing.T) {
@@ -173,7 +172,7 @@ func TestParentThatWentAway(t *testing.T) {
 	require.NoError(t, target.Check(t.Context()))
 	s.Delete(parent.ID)
 	_, err = target.Create(t.Context(), draft())
-	assert.Equal(t, targets.OutcomeNotDone, targets.OutcomeOf(err), err)
-	assert.Equal(t, `Linear has no issue "ENG-1" that the integration's account sees. Ask your admin to correct settings.parent.`, fault.From(err).Public)
-	assert.Empty(t, s.Issues())
+	require.Equal(t, targets.OutcomeNotDone, targets.OutcomeOf(err), err)
+	require.Equal(t, `Linear has no issue "ENG-1" that the integration's account sees. Ask your admin to correct settings.parent.`, fault.From(err).Public)
+	require.Empty(t, s.Issues())
 }

@@ -12,7 +12,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/internal/fault"
@@ -70,17 +69,17 @@ func TestOrderedFaults(t *testing.T) {
 			r := newRig(t, memtarget.Options{})
 			require.NoError(t, r.tracker.SetFaults(memtarget.Faults{Next: []memtarget.Fault{c.fault}}))
 			_, err := r.target.Create(t.Context(), draft(1))
-			assert.Equal(t, c.outcome, targets.OutcomeOf(err), err)
+			require.Equal(t, c.outcome, targets.OutcomeOf(err), err)
 			if err != nil {
-				assert.Equal(t, c.kind, fault.KindOf(err), err)
-				assert.Equal(t, time.Duration(c.fault.RetryAfter)*time.Second, fault.From(err).RetryAfter)
+				require.Equal(t, c.kind, fault.KindOf(err), err)
+				require.Equal(t, time.Duration(c.fault.RetryAfter)*time.Second, fault.From(err).RetryAfter)
 			}
 			books := r.tracker.Books(0, 0)
 			require.Len(t, books, c.made)
 			if c.made == 1 {
-				assert.Equal(t, c.told, books[0].Told)
-				assert.Equal(t, string(draft(1).Marker), books[0].Marker)
-				assert.NotEmpty(t, books[0].RequestID)
+				require.Equal(t, c.told, books[0].Told)
+				require.Equal(t, string(draft(1).Marker), books[0].Marker)
+				require.NotEmpty(t, books[0].RequestID)
 			}
 			_, err = r.target.Create(t.Context(), draft(2))
 			require.NoError(t, err, "a fault strikes once")
@@ -97,8 +96,8 @@ func TestHoldUntilTheClientGoes(t *testing.T) {
 	hasty, err := memtarget.Kind().Open(a.Settings(r.url), a.Credentials, targets.Deps{HTTP: client, Timeout: 300 * time.Millisecond})
 	require.NoError(t, err)
 	_, err = hasty.Create(t.Context(), draft(1))
-	assert.Equal(t, fault.Timeout, fault.KindOf(err))
-	assert.Equal(t, targets.OutcomeUnknown, targets.OutcomeOf(err))
+	require.Equal(t, fault.Timeout, fault.KindOf(err))
+	require.Equal(t, targets.OutcomeUnknown, targets.OutcomeOf(err))
 	found, err := r.target.Find(t.Context(), draft(1).Marker)
 	require.NoError(t, err)
 	require.NotNil(t, found)
@@ -117,7 +116,7 @@ func TestLookUpLagEnds(t *testing.T) {
 		now = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC).Add(c.after)
 		got, err := r.target.Find(t.Context(), draft(1).Marker)
 		require.NoError(t, err)
-		assert.Equal(t, c.found, got != nil, c.after)
+		require.Equal(t, c.found, got != nil, c.after)
 	}
 }
 
@@ -145,15 +144,15 @@ func TestSeedReplaysFaults(t *testing.T) {
 		up, down = append(up, i), append(down, issues-1-i)
 	}
 	first := play(7, up)
-	assert.Equal(t, first, play(7, down))
-	assert.NotEqual(t, first, play(8, up))
+	require.Equal(t, first, play(7, down))
+	require.NotEqual(t, first, play(8, up))
 	failed := 0
 	for _, v := range first {
 		if strings.HasPrefix(v, "unknown") {
 			failed++
 		}
 	}
-	assert.InDelta(t, 0.4, float64(failed)/(issues*tries), 0.12, "shares are about what was ordered")
+	require.InDelta(t, 0.4, float64(failed)/(issues*tries), 0.12, "shares are about what was ordered")
 }
 
 func TestControl(t *testing.T) {
@@ -172,37 +171,37 @@ func TestControl(t *testing.T) {
 	require.NoError(t, err)
 
 	status, _ := call("PUT", "/control/issues/"+made.ID+"/status", `{"status":"In Progress"}`)
-	assert.Equal(t, 204, status)
+	require.Equal(t, 204, status)
 	got, _, err := r.target.Read(t.Context(), made.ID)
 	require.NoError(t, err)
-	assert.Equal(t, targets.Started, got.Progress)
+	require.Equal(t, targets.Started, got.Progress)
 	status, _ = call("PUT", "/control/issues/"+made.ID+"/status", `{"status":"Lost"}`)
-	assert.Equal(t, 422, status)
+	require.Equal(t, 422, status)
 	status, _ = call("PUT", "/control/issues/77/status", `{"status":"Done"}`)
-	assert.Equal(t, 404, status)
+	require.Equal(t, 404, status)
 
 	status, _ = call("PUT", "/control/faults", `{"seed":7,"lagMs":100,"random":[{"on":"find","p":0.5,"fault":{"effect":"status","status":503}}]}`)
-	assert.Equal(t, 200, status)
-	assert.Equal(t, uint64(7), r.tracker.Faults().Seed)
+	require.Equal(t, 200, status)
+	require.Equal(t, uint64(7), r.tracker.Faults().Seed)
 	for _, bad := range []string{`{"lagMs":-1}`, `{"random":[{"on":"x","p":2,"fault":{"effect":"status","status":200}}]}`, `{"next":[{"effect":"slow"}]}`} {
 		status, body := call("PUT", "/control/faults", bad)
-		assert.Equal(t, 422, status, body)
+		require.Equal(t, 422, status, body)
 	}
 	status, _ = call("PUT", "/control/faults", `{"lag":1}`)
-	assert.Equal(t, 400, status, "an unknown key is not ignored")
+	require.Equal(t, 400, status, "an unknown key is not ignored")
 
 	status, body := call("GET", "/control/books?after=0", "")
-	assert.Equal(t, 200, status)
+	require.Equal(t, 200, status)
 	var books struct{ Entries []memtarget.Entry }
 	require.NoError(t, json.Unmarshal([]byte(body), &books))
-	assert.Equal(t, r.tracker.Books(0, 0)[0].RequestID, books.Entries[0].RequestID)
+	require.Equal(t, r.tracker.Books(0, 0)[0].RequestID, books.Entries[0].RequestID)
 	_, body = call("GET", "/control/books?after=1", "")
-	assert.JSONEq(t, `{"entries":[]}`, body)
+	require.JSONEq(t, `{"entries":[]}`, body)
 
 	status, _ = call("PUT", "/control/projects/late", `{"apiKey":"canary-late"}`)
-	assert.Equal(t, 204, status)
+	require.Equal(t, 204, status)
 	_, body = call("GET", "/control/issues?project=late", "")
-	assert.JSONEq(t, `{"issues":[]}`, body)
+	require.JSONEq(t, `{"issues":[]}`, body)
 }
 
 func TestLimits(t *testing.T) {
@@ -216,19 +215,19 @@ func TestLimits(t *testing.T) {
 		require.NoError(t, res.Body.Close())
 		return res.StatusCode
 	}
-	assert.Equal(t, 422, post(`{"marker":"pb-1","title":""}`))
-	assert.Equal(t, 422, post(`{"marker":"","title":"x"}`))
-	assert.Equal(t, 422, post(`{"marker":"pb-1","title":"`+strings.Repeat("x", 256)+`"}`))
-	assert.Equal(t, 400, post(`{"marker":"pb-1","title":"x","tittle":"y"}`))
-	assert.Equal(t, 400, post(`{`))
-	assert.Equal(t, 413, post(`{"title":"`+string(bytes.Repeat([]byte("x"), 2<<20))+`"}`))
+	require.Equal(t, 422, post(`{"marker":"pb-1","title":""}`))
+	require.Equal(t, 422, post(`{"marker":"","title":"x"}`))
+	require.Equal(t, 422, post(`{"marker":"pb-1","title":"`+strings.Repeat("x", 256)+`"}`))
+	require.Equal(t, 400, post(`{"marker":"pb-1","title":"x","tittle":"y"}`))
+	require.Equal(t, 400, post(`{`))
+	require.Equal(t, 413, post(`{"title":"`+string(bytes.Repeat([]byte("x"), 2<<20))+`"}`))
 	for i := range 2 {
 		_, err := r.target.Create(t.Context(), draft(i))
 		require.NoError(t, err)
 	}
 	_, err := r.target.Create(t.Context(), draft(3))
-	assert.Equal(t, targets.OutcomeNotDone, targets.OutcomeOf(err), "a full tracker says so")
+	require.Equal(t, targets.OutcomeNotDone, targets.OutcomeOf(err), "a full tracker says so")
 	issues := r.tracker.Issues("", 1)
 	require.Len(t, issues, 1)
-	assert.Equal(t, "MINE-2", issues[0].Key, "newest first")
+	require.Equal(t, "MINE-2", issues[0].Key, "newest first")
 }

@@ -6,7 +6,6 @@ import (
 	"testing"
 	"unicode/utf8"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/internal/fault"
@@ -55,9 +54,9 @@ func TestRESTSwitchedOff(t *testing.T) {
 	for name, err := range map[string]error{"check": target.Check(t.Context()), "read": readErr, "create": createErr, "find": findErr,
 		"first read": freshRead, "first create": freshCreate, "first find": freshFind} {
 		require.Error(t, err, name)
-		assert.Contains(t, fault.From(err).Public, "Administration > Settings > API > Enable REST web service", name)
+		require.Contains(t, fault.From(err).Public, "Administration > Settings > API > Enable REST web service", name)
 	}
-	assert.Equal(t, targets.OutcomeNotDone, targets.OutcomeOf(createErr))
+	require.Equal(t, targets.OutcomeNotDone, targets.OutcomeOf(createErr))
 }
 
 // The column of descriptions has 16 MB since Redmine 3.4.
@@ -70,10 +69,10 @@ func TestDescriptionLimit(t *testing.T) {
 		target := open(t, f, account(mineKey, "mine"))
 		_, err := target.Create(t.Context(), wanted)
 		require.NoError(t, err)
-		assert.InDelta(t, want, len(f.Issues[0].Text), 200)
+		require.InDelta(t, want, len(f.Issues[0].Text), 200)
 		shown, err := target.Preview(t.Context(), wanted)
 		require.NoError(t, err)
-		assert.Equal(t, old, len(shown.Warnings) > 0, shown.Warnings)
+		require.Equal(t, old, len(shown.Warnings) > 0, shown.Warnings)
 	}
 }
 
@@ -86,17 +85,17 @@ func TestCheckComparesTextFormats(t *testing.T) {
 				f.Format, f.Private = server, private
 				target := open(t, f, account(mineKey, "mine", "textFormat", setting))
 				if private {
-					assert.NoError(t, target.Check(t.Context()), "nothing shows it yet")
+					require.NoError(t, target.Check(t.Context()), "nothing shows it yet")
 					_, err := target.Create(t.Context(), draft())
 					require.NoError(t, err)
 				}
 				err := target.Check(t.Context())
 				if server == setting {
-					assert.NoError(t, err)
+					require.NoError(t, err)
 					continue
 				}
 				require.Error(t, err, "%s for %s", setting, server)
-				assert.Contains(t, fault.From(err).Public, "set settings.textFormat to "+server+".")
+				require.Contains(t, fault.From(err).Public, "set settings.textFormat to "+server+".")
 			}
 		}
 	}
@@ -110,8 +109,8 @@ func TestDeletedWhereIssuesAreOff(t *testing.T) {
 	require.NoError(t, err)
 	f.Issues[0].Deleted, f.Projects["mine"].NoIssues = true, true
 	got, _, err := target.Read(t.Context(), made.ID)
-	assert.Equal(t, targets.VerdictHidden, targets.VerdictOf(got, err), err)
-	assert.Contains(t, fault.From(err).Public, "Issue tracking is off")
+	require.Equal(t, targets.VerdictHidden, targets.VerdictOf(got, err), err)
+	require.Contains(t, fault.From(err).Public, "Issue tracking is off")
 }
 
 func open(t *testing.T, f *redminefake.Fake, a targettest.Account) *targets.Target {
@@ -149,15 +148,15 @@ func TestCheckNamesTheCause(t *testing.T) {
 			target := open(t, newFake(t, ""), c.account)
 			err := target.Check(t.Context())
 			require.Error(t, err)
-			assert.Equal(t, c.kind, fault.KindOf(err), err)
+			require.Equal(t, c.kind, fault.KindOf(err), err)
 			public := fault.From(err).Public
-			assert.Contains(t, public, c.says)
-			assert.Regexp(t, `your admin|Redmine admin`, public, "it says who can mend it")
-			assert.LessOrEqual(t, utf8.RuneCountInString(public), text.MaxPublic)
+			require.Contains(t, public, c.says)
+			require.Regexp(t, `your admin|Redmine admin`, public, "it says who can mend it")
+			require.LessOrEqual(t, utf8.RuneCountInString(public), text.MaxPublic)
 
 			_, err = target.Create(t.Context(), draft())
 			require.Error(t, err)
-			assert.Equal(t, targets.OutcomeNotDone, targets.OutcomeOf(err))
+			require.Equal(t, targets.OutcomeNotDone, targets.OutcomeOf(err))
 		})
 	}
 }
@@ -172,7 +171,7 @@ func TestFindWithARevokedKeyIsNotNone(t *testing.T) {
 	require.Nil(t, none)
 	delete(f.Users, mineKey)
 	_, err = target.Find(t.Context(), draft().Marker)
-	assert.Equal(t, fault.Unauthorized, fault.KindOf(err))
+	require.Equal(t, fault.Unauthorized, fault.KindOf(err))
 }
 
 func TestCheckAcceptsWhatWorks(t *testing.T) {
@@ -184,7 +183,7 @@ func TestCheckAcceptsWhatWorks(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			f := newFake(t, "")
 			require.NoError(t, open(t, f, a).Check(t.Context()))
-			assert.Empty(t, f.Issues)
+			require.Empty(t, f.Issues)
 		})
 	}
 	t.Run("name, read off an issue", func(t *testing.T) {
@@ -202,10 +201,10 @@ func TestMarkerFieldThatIsNoFilter(t *testing.T) {
 	require.NoError(t, err)
 	_, err = target.Find(t.Context(), targets.NewMarker("redmine", "another", 1))
 	require.Error(t, err, "everything is listed, so nothing is known")
-	assert.Contains(t, fault.From(err).Public, "Used as a filter")
+	require.Contains(t, fault.From(err).Public, "Used as a filter")
 	err = target.Check(t.Context())
 	require.Error(t, err)
-	assert.Contains(t, fault.From(err).Public, "Used as a filter")
+	require.Contains(t, fault.From(err).Public, "Used as a filter")
 }
 
 // Redmine accepts an issue and drops a field it does not have there. That
@@ -218,9 +217,9 @@ func TestMarkerThatIsDropped(t *testing.T) {
 	require.NoError(t, err)
 	_, err = target.Create(t.Context(), draft())
 	require.Error(t, err)
-	assert.Contains(t, fault.From(err).Public, "does not keep the custom field")
-	assert.Equal(t, targets.OutcomeNotDone, targets.OutcomeOf(err))
-	assert.Len(t, f.Issues, 1)
+	require.Contains(t, fault.From(err).Public, "does not keep the custom field")
+	require.Equal(t, targets.OutcomeNotDone, targets.OutcomeOf(err))
+	require.Len(t, f.Issues, 1)
 }
 
 // A project that is closed after the first push gives "Project cannot be
@@ -233,15 +232,15 @@ func TestCreateExplainsARefusal(t *testing.T) {
 	f.Projects["mine"].Status = redminefake.Closed
 	_, err = target.Create(t.Context(), draft())
 	require.Error(t, err)
-	assert.Contains(t, fault.From(err).Public, `"mine" is closed`)
-	assert.Equal(t, targets.OutcomeNotDone, targets.OutcomeOf(err))
+	require.Contains(t, fault.From(err).Public, `"mine" is closed`)
+	require.Equal(t, targets.OutcomeNotDone, targets.OutcomeOf(err))
 
 	strict := open(t, f, account(mineKey, "strict"))
 	_, err = strict.Create(t.Context(), draft())
 	require.Error(t, err)
-	assert.Equal(t, `Redmine: field "Component" is required in project "strict". Ask your admin to map it in settings.fields.`, fault.From(err).Public)
-	assert.Equal(t, fault.SideTracker, fault.From(err).Side)
-	assert.NotEmpty(t, fault.From(err).Ref, "Redmine's request id, for its admin")
+	require.Equal(t, `Redmine: field "Component" is required in project "strict". Ask your admin to map it in settings.fields.`, fault.From(err).Public)
+	require.Equal(t, fault.SideTracker, fault.From(err).Side)
+	require.NotEmpty(t, fault.From(err).Ref, "Redmine's request id, for its admin")
 }
 
 // What is remembered for ten minutes may be gone: a category that was made anew,
@@ -270,8 +269,8 @@ func TestWhatWentAwayIsLookedUpAgain(t *testing.T) {
 			c.change(f)
 			push("pb-second")
 			require.Len(t, f.Issues, 2)
-			assert.Equal(t, c.native, f.Issues[1].Native)
-			assert.Contains(t, f.Issues[1].Text, c.says)
+			require.Equal(t, c.native, f.Issues[1].Native)
+			require.Contains(t, f.Issues[1].Text, c.says)
 		})
 	}
 }
@@ -281,15 +280,15 @@ func TestCreateSendsWhatIsConfigured(t *testing.T) {
 	target := open(t, f, account(adminKey, "mine", "markerField", "Productboard ID", "tracker", "Support"))
 	made, err := target.Create(t.Context(), draft())
 	require.NoError(t, err)
-	assert.Equal(t, targets.Issue{ID: "1", Key: "#1", URL: f.URL + "/issues/1", Title: "A wish", Status: "New", Progress: targets.Open}, made)
+	require.Equal(t, targets.Issue{ID: "1", Key: "#1", URL: f.URL + "/issues/1", Title: "A wish", Status: "New", Progress: targets.Open}, made)
 	i := f.Issues[0]
-	assert.Equal(t, 3, i.Tracker)
-	assert.Equal(t, map[int]any{7: string(draft().Marker), 8: "https://example.productboard.com/1"}, i.Fields)
+	require.Equal(t, 3, i.Tracker)
+	require.Equal(t, map[int]any{7: string(draft().Marker), 8: "https://example.productboard.com/1"}, i.Fields)
 
 	before := len(f.Hits)
 	_, err = target.Create(t.Context(), draft())
 	require.NoError(t, err)
-	assert.Equal(t, []string{"POST /issues.json"}, f.Hits[before:], "one request is enough once the project is known")
+	require.Equal(t, []string{"POST /issues.json"}, f.Hits[before:], "one request is enough once the project is known")
 }
 
 func TestStatusToProgressAndColour(t *testing.T) {
@@ -312,7 +311,7 @@ func TestStatusToProgressAndColour(t *testing.T) {
 		f.Issues[0].Status = status
 		got, _, err := target.Read(t.Context(), made.ID)
 		require.NoError(t, err)
-		assert.Equal(t, want, targets.Issue{Status: got.Status, Progress: got.Progress, Color: got.Color})
+		require.Equal(t, want, targets.Issue{Status: got.Status, Progress: got.Progress, Color: got.Color})
 	}
 }
 
@@ -323,9 +322,9 @@ func TestCloseObeysTheWorkflow(t *testing.T) {
 	made, err := target.Create(t.Context(), draft())
 	require.NoError(t, err)
 	_, err = target.Close(t.Context(), made.ID)
-	assert.Equal(t, fault.Forbidden, fault.KindOf(err))
-	assert.Contains(t, fault.From(err).Public, "workflow")
-	assert.NotContains(t, f.Hits, "PUT /issues/1.json", "Redmine would answer 204 and do nothing")
+	require.Equal(t, fault.Forbidden, fault.KindOf(err))
+	require.Contains(t, fault.From(err).Public, "workflow")
+	require.NotContains(t, f.Hits, "PUT /issues/1.json", "Redmine would answer 204 and do nothing")
 }
 
 func TestCommentStaysPlain(t *testing.T) {
@@ -338,7 +337,7 @@ func TestCommentStaysPlain(t *testing.T) {
 		require.NoError(t, err)
 		notes := f.Issues[len(f.Issues)-1].Notes
 		require.Len(t, notes, 1)
-		assert.NotEqual(t, want, notes[0], "the stars are escaped in %s", format)
+		require.NotEqual(t, want, notes[0], "the stars are escaped in %s", format)
 	}
 }
 
@@ -371,8 +370,8 @@ func TestSettings(t *testing.T) {
 			}
 			slices.Sort(got)
 			slices.Sort(c.want)
-			assert.Equal(t, c.want, got)
-			assert.Equal(t, fault.Invalid, fault.KindOf(err))
+			require.Equal(t, c.want, got)
+			require.Equal(t, fault.Invalid, fault.KindOf(err))
 		})
 	}
 }

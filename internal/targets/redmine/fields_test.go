@@ -6,7 +6,6 @@ import (
 	"testing"
 	"unicode/utf8"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/internal/fault"
@@ -50,7 +49,7 @@ func fieldNames(t *testing.T, d targets.Driver) map[string]targets.FieldInfo {
 	require.NoError(t, err)
 	out := map[string]targets.FieldInfo{}
 	for _, f := range fields {
-		assert.NotContains(t, out, f.Name)
+		require.NotContains(t, out, f.Name)
 		out[f.Name] = f
 	}
 	return out
@@ -80,28 +79,28 @@ func TestListFields(t *testing.T) {
 		// A required field of another project, which the list does not tell.
 		{ID: "17", Name: "Elsewhere", Type: targets.ValueText},
 	} {
-		assert.Equal(t, want, all[want.Name])
+		require.Equal(t, want, all[want.Name])
 	}
 	for _, absent := range []string{"Productboard ID", "Productboard link", "Bugs only", "Plan"} {
-		assert.NotContains(t, all, absent)
+		require.NotContains(t, all, absent)
 	}
 
 	_, err := open(t, f, account(adminKey, "mine", "tracker", "Feature")).Create(t.Context(), draft())
 	require.NoError(t, err)
-	assert.NotContains(t, fieldNames(t, bare(t, f, adminKey, nil)), "Elsewhere", "issues of the project do not have it")
-	assert.NotContains(t, fieldNames(t, bare(t, f, adminKey, map[string]any{"priority": "High"})), "Priority", "the setting fills it")
+	require.NotContains(t, fieldNames(t, bare(t, f, adminKey, nil)), "Elsewhere", "issues of the project do not have it")
+	require.NotContains(t, fieldNames(t, bare(t, f, adminKey, map[string]any{"priority": "High"})), "Priority", "the setting fills it")
 
 	seen := fieldNames(t, bare(t, f, mineKey, map[string]any{"fields": map[string]string{"19": "x", "99": "y", "7": "z"}}))
-	assert.Equal(t, targets.FieldInfo{ID: "13", Name: "Teams", Type: targets.ValueText, Multiple: true}, seen["Teams"], "a name alone, off an issue")
-	assert.Equal(t, targets.FieldInfo{ID: "99", Name: "99", Type: targets.ValueText}, seen["99"], "a number always works")
-	assert.NotContains(t, seen, "19", "it is shown by its name")
-	assert.NotContains(t, seen, "7", "the marker is ours")
+	require.Equal(t, targets.FieldInfo{ID: "13", Name: "Teams", Type: targets.ValueText, Multiple: true}, seen["Teams"], "a name alone, off an issue")
+	require.Equal(t, targets.FieldInfo{ID: "99", Name: "99", Type: targets.ValueText}, seen["99"], "a number always works")
+	require.NotContains(t, seen, "19", "it is shown by its name")
+	require.NotContains(t, seen, "7", "the marker is ours")
 
 	few := fieldNames(t, bare(t, f, mineKey, map[string]any{"tracker": "Support"}))
-	assert.Contains(t, few, "Due date")
-	assert.Contains(t, few, "Private")
+	require.Contains(t, few, "Due date")
+	require.Contains(t, few, "Private")
 	for _, off := range []string{"Category", "Parent task", "% Done"} {
-		assert.NotContains(t, few, off, "the tracker has it switched off")
+		require.NotContains(t, few, off, "the tracker has it switched off")
 	}
 }
 
@@ -111,9 +110,9 @@ func TestListFieldsKnowsWhatIsRequired(t *testing.T) {
 	f := newFake(t, "")
 	f.Fields = append(f.Fields, &redminefake.CustomField{ID: 41, Name: "Contract", Format: "attachment", Required: true, Project: "strict"})
 	strict := fieldNames(t, bare(t, f, adminKey, map[string]any{"project": "strict"}))
-	assert.True(t, strict["Component"].Required)
-	assert.Equal(t, targets.FieldInfo{ID: "41", Name: "Contract", Required: true}, strict["Contract"], "nothing can fill it, but somebody must hear of it")
-	assert.False(t, strict["Elsewhere"].Required, "another project's")
+	require.True(t, strict["Component"].Required)
+	require.Equal(t, targets.FieldInfo{ID: "41", Name: "Contract", Required: true}, strict["Contract"], "nothing can fill it, but somebody must hear of it")
+	require.False(t, strict["Elsewhere"].Required, "another project's")
 }
 
 func item() targets.Item {
@@ -144,11 +143,11 @@ func TestCreateWithEveryField(t *testing.T) {
 	targettest.Golden(t, "create.fields.json", (*bodies)[len(*bodies)-1], *redmine.Update)
 
 	i := f.Issues[0]
-	assert.Equal(t, map[string]any{"priority_id": 3, "category_id": 21, "fixed_version_id": 32, "assigned_to_id": 5, "parent_issue_id": 12, "start_date": "2026-01-01",
+	require.Equal(t, map[string]any{"priority_id": 3, "category_id": 21, "fixed_version_id": 32, "assigned_to_id": 5, "parent_issue_id": 12, "start_date": "2026-01-01",
 		"due_date": "2026-03-31", "estimated_hours": 8.0, "done_ratio": 0, "is_private": true}, i.Native)
-	assert.Equal(t, []any{"4", "3"}, i.Fields[13])
-	assert.Equal(t, "0", i.Fields[14])
-	assert.Equal(t, "5", i.Fields[16])
+	require.Equal(t, []any{"4", "3"}, i.Fields[13])
+	require.Equal(t, "0", i.Fields[14])
+	require.Equal(t, "5", i.Fields[16])
 }
 
 func TestFieldsThatDoNotFit(t *testing.T) {
@@ -166,10 +165,10 @@ func TestFieldsThatDoNotFit(t *testing.T) {
 			require.NoError(t, err)
 			_, err = target.Create(t.Context(), wanted)
 			require.Error(t, err)
-			assert.Equal(t, fault.Invalid, fault.KindOf(err))
-			assert.Equal(t, targets.OutcomeNotDone, targets.OutcomeOf(err))
-			assert.Contains(t, fault.From(err).Public, c.says)
-			assert.Empty(t, f.Issues)
+			require.Equal(t, fault.Invalid, fault.KindOf(err))
+			require.Equal(t, targets.OutcomeNotDone, targets.OutcomeOf(err))
+			require.Contains(t, fault.From(err).Public, c.says)
+			require.Empty(t, f.Issues)
 		})
 	}
 }
@@ -202,14 +201,14 @@ func TestCheckOfRequiredFields(t *testing.T) {
 				f.Fields = append(f.Fields, &redminefake.CustomField{ID: 42, Name: "Cost Centre No", Required: true})
 			}
 			err := open(t, f, c.account).Check(t.Context())
-			assert.Empty(t, f.Issues)
+			require.Empty(t, f.Issues)
 			if c.says == "" {
-				assert.NoError(t, err)
+				require.NoError(t, err)
 				return
 			}
 			require.Error(t, err)
-			assert.Equal(t, fault.Invalid, fault.KindOf(err))
-			assert.Contains(t, fault.From(err).Public, c.says)
+			require.Equal(t, fault.Invalid, fault.KindOf(err))
+			require.Contains(t, fault.From(err).Public, c.says)
 		})
 	}
 }
@@ -222,10 +221,10 @@ func TestCheckOfRights(t *testing.T) {
 		a := mapped(account(mineKey, "mine"), map[string]any{field: "1"})
 		err := open(t, f, a).Check(t.Context())
 		require.Error(t, err)
-		assert.Equal(t, fault.Forbidden, fault.KindOf(err))
-		assert.Contains(t, fault.From(err).Public, "lacks the permission")
+		require.Equal(t, fault.Forbidden, fault.KindOf(err))
+		require.Contains(t, fault.From(err).Public, "lacks the permission")
 		f.Users[mineKey].Role = 3
-		assert.NoError(t, open(t, f, a).Check(t.Context()))
+		require.NoError(t, open(t, f, a).Check(t.Context()))
 	}
 }
 
@@ -241,21 +240,21 @@ func TestUpdate(t *testing.T) {
 	got, able, err := target.Update(t.Context(), made.ID, wanted)
 	require.NoError(t, err)
 	require.True(t, able)
-	assert.Equal(t, targets.Issue{ID: "1", Key: "#1", URL: f.URL + "/issues/1", Title: "Dark mode", Status: "In Progress", Progress: targets.Started}, got)
-	assert.Contains(t, f.Issues[0].Text, "Please.")
-	assert.Equal(t, "2026-01-31", f.Issues[0].Native["due_date"])
-	assert.Equal(t, 1, f.Issues[0].Tracker, "it stays where it was put")
+	require.Equal(t, targets.Issue{ID: "1", Key: "#1", URL: f.URL + "/issues/1", Title: "Dark mode", Status: "In Progress", Progress: targets.Started}, got)
+	require.Contains(t, f.Issues[0].Text, "Please.")
+	require.Equal(t, "2026-01-31", f.Issues[0].Native["due_date"])
+	require.Equal(t, 1, f.Issues[0].Tracker, "it stays where it was put")
 	found, err := target.Find(t.Context(), draft().Marker)
 	require.NoError(t, err)
-	assert.Equal(t, &got, found, "the marker stays")
+	require.Equal(t, &got, found, "the marker stays")
 
 	_, _, err = target.Update(t.Context(), "99", wanted)
-	assert.Equal(t, fault.Gone, fault.KindOf(err))
+	require.Equal(t, fault.Gone, fault.KindOf(err))
 	f.Users[mineKey].CommentsOnly = true
 	wanted.Title = "Another"
 	_, _, err = target.Update(t.Context(), made.ID, wanted)
-	assert.Equal(t, fault.Forbidden, fault.KindOf(err), "Redmine said nothing and did nothing")
-	assert.Contains(t, fault.From(err).Public, "Edit issues")
+	require.Equal(t, fault.Forbidden, fault.KindOf(err), "Redmine said nothing and did nothing")
+	require.Contains(t, fault.From(err).Public, "Edit issues")
 }
 
 func TestFindPerson(t *testing.T) {
@@ -271,7 +270,7 @@ func TestFindPerson(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			got, err := bare(t, newFake(t, ""), c.key, nil).(targets.People).FindPerson(t.Context(), c.email)
 			require.NoError(t, err)
-			assert.Equal(t, c.want, got)
+			require.Equal(t, c.want, got)
 		})
 	}
 }
@@ -281,16 +280,16 @@ func TestAssigneeWhoCannotBe(t *testing.T) {
 	f := newFake(t, "")
 	for _, a := range []targettest.Account{account(adminKey, "mine", "assignee", "ann@example.com"), account(mineKey, "mine", "assignee", "jane@example.com")} {
 		target := open(t, f, a)
-		assert.Contains(t, target.Traits().Caveat, "for administrators alone")
+		require.Contains(t, target.Traits().Caveat, "for administrators alone")
 		wanted, err := target.Draft(draft().Marker, item())
 		require.NoError(t, err)
 		_, err = target.Create(t.Context(), wanted)
 		require.NoError(t, err)
 		made := f.Issues[len(f.Issues)-1]
-		assert.NotContains(t, made.Native, "assigned_to_id")
-		assert.Contains(t, made.Text, "Assignee: ")
+		require.NotContains(t, made.Native, "assigned_to_id")
+		require.Contains(t, made.Text, "Assignee: ")
 	}
-	assert.Empty(t, open(t, f, account(mineKey, "mine")).Traits().Caveat)
+	require.Empty(t, open(t, f, account(mineKey, "mine")).Traits().Caveat)
 }
 
 func TestChoices(t *testing.T) {
@@ -303,7 +302,7 @@ func TestChoices(t *testing.T) {
 	} {
 		got, err := d.Choices(t.Context(), setting)
 		require.NoError(t, err)
-		assert.Equal(t, want, got, setting)
+		require.Equal(t, want, got, setting)
 	}
 }
 
@@ -331,7 +330,7 @@ func TestLongFieldsKeepTheirForm(t *testing.T) {
 			require.NoError(t, err)
 			_, err = target.Create(t.Context(), wanted)
 			require.NoError(t, err)
-			assert.Equal(t, c.want, f.Issues[0].Fields[19])
+			require.Equal(t, c.want, f.Issues[0].Fields[19])
 		})
 	}
 }
@@ -355,13 +354,13 @@ func TestLongFieldsAreCutAloud(t *testing.T) {
 			require.NoError(t, err)
 			shown, err := target.Preview(t.Context(), wanted)
 			require.NoError(t, err)
-			assert.Equal(t, []string{`The field "Notes" is cut to what Redmine takes; it ends with a link to the rest.`}, shown.Warnings)
+			require.Equal(t, []string{`The field "Notes" is cut to what Redmine takes; it ends with a link to the rest.`}, shown.Warnings)
 			_, err = target.Create(t.Context(), wanted)
 			require.NoError(t, err)
 			text, _ := f.Issues[0].Fields[19].(string)
-			assert.Contains(t, text, "The text is longer than fits here.")
-			assert.LessOrEqual(t, utf8.RuneCountInString(text)+strings.Count(text, "\n"), c.limit)
-			assert.Greater(t, len(text), c.least/2)
+			require.Contains(t, text, "The text is longer than fits here.")
+			require.LessOrEqual(t, utf8.RuneCountInString(text)+strings.Count(text, "\n"), c.limit)
+			require.Greater(t, len(text), c.least/2)
 		})
 	}
 }
@@ -385,6 +384,6 @@ func TestAFieldIsCutToTheLengthThatARefusalNames(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, f.Issues, 1)
 	text, _ := f.Issues[0].Fields[19].(string)
-	assert.Contains(t, text, "The text is longer than fits here.")
-	assert.NotContains(t, f.Issues[0].Text, "The text is longer than fits here.", "the description had room")
+	require.Contains(t, text, "The text is longer than fits here.")
+	require.NotContains(t, f.Issues[0].Text, "The text is longer than fits here.", "the description had room")
 }

@@ -13,7 +13,6 @@ import (
 	"testing"
 
 	"github.com/google/uuid"
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/internal/fault"
@@ -102,15 +101,12 @@ func (r *real) newProject(t *testing.T) (project, key string) {
 // where the test's own context has ended.
 func (r *real) remove(t *testing.T, path string) {
 	req, err := http.NewRequest(http.MethodDelete, r.url+path, nil)
-	if !assert.NoError(t, err) {
-		return
-	}
+	require.NoError(t, err)
 	req.Header.Set("X-Redmine-API-Key", r.key)
 	reply, err := http.DefaultClient.Do(req)
-	if assert.NoError(t, err) {
-		assert.Less(t, reply.StatusCode, 300, path)
-		assert.NoError(t, reply.Body.Close())
-	}
+	require.NoError(t, err)
+	require.Less(t, reply.StatusCode, 300, path)
+	require.NoError(t, reply.Body.Close())
 }
 
 func (r *real) account(project, key string) targettest.Account {
@@ -213,16 +209,16 @@ func TestRealCheck(t *testing.T) {
 		return target
 	}
 	t.Run("an administrator's key finds fields by name", func(t *testing.T) {
-		assert.NoError(t, open(r.account(project, r.key), map[string]any{"markerField": "Productboard ID", "priority": "High"}).Check(t.Context()))
+		require.NoError(t, open(r.account(project, r.key), map[string]any{"markerField": "Productboard ID", "priority": "High"}).Check(t.Context()))
 	})
 	t.Run("another key cannot, before there is an issue", func(t *testing.T) {
 		byName := open(r.account(project, key), map[string]any{"markerField": "Productboard ID"})
 		err := byName.Check(t.Context())
 		require.Error(t, err)
-		assert.Contains(t, fault.From(err).Public, "settings.markerField")
+		require.Contains(t, fault.From(err).Public, "settings.markerField")
 		_, err = open(r.account(project, key), nil).Create(t.Context(), draft())
 		require.NoError(t, err)
-		assert.NoError(t, byName.Check(t.Context()), "read off that issue")
+		require.NoError(t, byName.Check(t.Context()), "read off that issue")
 	})
 	t.Run("text format", func(t *testing.T) {
 		var matching []string
@@ -231,15 +227,15 @@ func TestRealCheck(t *testing.T) {
 			if err == nil {
 				matching = append(matching, format)
 			} else {
-				assert.Contains(t, fault.From(err).Public, "settings.textFormat")
+				require.Contains(t, fault.From(err).Public, "settings.textFormat")
 			}
 		}
-		assert.Len(t, matching, 1)
+		require.Len(t, matching, 1)
 	})
 	t.Run("field that is no filter", func(t *testing.T) {
 		err := open(r.account(project, r.key), map[string]any{"markerField": "Productboard link"}).Check(t.Context())
 		require.Error(t, err)
-		assert.Contains(t, fault.From(err).Public, "Used as a filter")
+		require.Contains(t, fault.From(err).Public, "Used as a filter")
 	})
 	t.Run("closed project", func(t *testing.T) {
 		target := open(r.account(project, key), nil)
@@ -247,8 +243,8 @@ func TestRealCheck(t *testing.T) {
 		r.call(t, http.MethodPut, "/projects/"+project+"/close.json", nil, nil)
 		_, err := target.Create(t.Context(), draft())
 		require.Error(t, err)
-		assert.Contains(t, fault.From(err).Public, "is closed")
-		assert.Equal(t, targets.OutcomeNotDone, targets.OutcomeOf(err))
+		require.Contains(t, fault.From(err).Public, "is closed")
+		require.Equal(t, targets.OutcomeNotDone, targets.OutcomeOf(err))
 	})
 }
 
@@ -280,21 +276,21 @@ func TestRealFields(t *testing.T) {
 			var got struct{ Issue map[string]any }
 			r.call(t, http.MethodGet, "/issues/"+made.ID+".json", nil, &got)
 			of := func(name string) any { return got.Issue[name].(map[string]any)["name"] }
-			assert.Equal(t, []any{"High", "Backend", "2.0"}, []any{of("priority"), of("category"), of("fixed_version")})
-			assert.Equal(t, []any{"2026-01-01", "2026-03-31", 8.5, 30.0, true}, []any{got.Issue["start_date"], got.Issue["due_date"], got.Issue["estimated_hours"], got.Issue["done_ratio"], got.Issue["is_private"]})
-			assert.Equal(t, parent.ID, fmt.Sprint(got.Issue["parent"].(map[string]any)["id"]))
+			require.Equal(t, []any{"High", "Backend", "2.0"}, []any{of("priority"), of("category"), of("fixed_version")})
+			require.Equal(t, []any{"2026-01-01", "2026-03-31", 8.5, 30.0, true}, []any{got.Issue["start_date"], got.Issue["due_date"], got.Issue["estimated_hours"], got.Issue["done_ratio"], got.Issue["is_private"]})
+			require.Equal(t, parent.ID, fmt.Sprint(got.Issue["parent"].(map[string]any)["id"]))
 			if name == "administrator" {
-				assert.Equal(t, "Test Member", of("assigned_to"))
+				require.Equal(t, "Test Member", of("assigned_to"))
 			} else {
-				assert.Nil(t, got.Issue["assigned_to"], "only administrators find people")
+				require.Nil(t, got.Issue["assigned_to"], "only administrators find people")
 			}
 			wanted.Title = "Another"
 			changed, _, err := target.Update(t.Context(), made.ID, wanted)
 			require.NoError(t, err)
-			assert.Equal(t, "Another", changed.Title)
+			require.Equal(t, "Another", changed.Title)
 			found, err := target.Find(t.Context(), wanted.Marker)
 			require.NoError(t, err)
-			assert.Equal(t, &changed, found)
+			require.Equal(t, &changed, found)
 		})
 	}
 	for setting, want := range map[string]string{"project": project, "tracker": "Feature", "priority": "High"} {
@@ -304,7 +300,7 @@ func TestRealFields(t *testing.T) {
 		require.NoError(t, err)
 		choices, err := driver.(targets.Chooser).Choices(t.Context(), setting)
 		require.NoError(t, err)
-		assert.True(t, slices.ContainsFunc(choices, func(c targets.Choice) bool { return c.Value == want }), "%s: %v", setting, choices)
+		require.True(t, slices.ContainsFunc(choices, func(c targets.Choice) bool { return c.Value == want }), "%s: %v", setting, choices)
 	}
 }
 
@@ -327,15 +323,15 @@ func TestRealRequiredField(t *testing.T) {
 		return target.Check(t.Context())
 	}
 	for _, key := range []string{r.key, key} {
-		assert.NoError(t, check(key, nil), "this project has not chosen it")
+		require.NoError(t, check(key, nil), "this project has not chosen it")
 	}
 	r.call(t, http.MethodPut, "/projects/"+project+".json", map[string]any{"project": map[string]any{"issue_custom_field_ids": []string{id}}}, nil)
 	for _, key := range []string{r.key, key} {
 		err := check(key, nil)
 		require.Error(t, err)
-		assert.Contains(t, fault.From(err).Public, `field "Cost centre" is required in project "`+project+`". Ask your admin to map it in settings.fields.`)
-		assert.NoError(t, check(key, map[string]any{required: "4711"}))
-		assert.NoError(t, check(key, map[string]any{id: "4711"}))
+		require.Contains(t, fault.From(err).Public, `field "Cost centre" is required in project "`+project+`". Ask your admin to map it in settings.fields.`)
+		require.NoError(t, check(key, map[string]any{required: "4711"}))
+		require.NoError(t, check(key, map[string]any{id: "4711"}))
 	}
-	assert.Empty(t, r.stored(t, project, ""))
+	require.Empty(t, r.stored(t, project, ""))
 }

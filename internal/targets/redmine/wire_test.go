@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/internal/outbound"
@@ -52,7 +51,7 @@ func TestCreateBodies(t *testing.T) {
 			}
 			want, err := os.ReadFile(golden)
 			require.NoError(t, err)
-			assert.Equal(t, string(bytes.TrimSpace(want)), string(got))
+			require.Equal(t, string(bytes.TrimSpace(want)), string(got))
 		})
 	}
 }
@@ -64,11 +63,11 @@ func TestReadsARecordedIssue(t *testing.T) {
 	var reply issueReply
 	require.NoError(t, json.Unmarshal(recorded, &reply))
 	d := newDriver(config{url: "https://r"}, nil)
-	assert.Equal(t, targets.Issue{ID: "1", Key: "#1", URL: "https://r/issues/1", Title: "x", Status: "New"},
+	require.Equal(t, targets.Issue{ID: "1", Key: "#1", URL: "https://r/issues/1", Title: "x", Status: "New"},
 		d.toIssue(&resolved{first: map[int]int{2: 1}}, reply.Issue))
-	assert.True(t, reply.Issue.hasMarker(1, "pb-x"))
-	assert.False(t, reply.Issue.hasMarker(1, "pb"))
-	assert.False(t, reply.Issue.hasMarker(2, "pb-x"))
+	require.True(t, reply.Issue.hasMarker(1, "pb-x"))
+	require.False(t, reply.Issue.hasMarker(1, "pb"))
+	require.False(t, reply.Issue.hasMarker(2, "pb-x"))
 }
 
 // Whatever Redmine, or something in front of it, answers to a create: no
@@ -119,6 +118,6 @@ func TestFieldOfSentence(t *testing.T) {
 		"Status of Cost centre no 1 is wrong": "",
 	} {
 		got, _ := fieldOfSentence(fields, sentence)
-		assert.Equal(t, want, got.ID, sentence)
+		require.Equal(t, want, got.ID, sentence)
 	}
 }

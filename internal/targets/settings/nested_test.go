@@ -3,7 +3,6 @@ package settings
 import (
 	"testing"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/internal/secret"
@@ -20,16 +19,16 @@ func TestDecodeNested(t *testing.T) {
 		"create": map[string]any{"url": "u", "method": "POST", "headers": map[string]any{"A": 1.0}},
 		"check":  []any{map[string]any{"url": "one"}, map[string]any{"url": "two"}}})
 	require.Empty(t, errs)
-	assert.Equal(t, "POST", values.Object("create").String("method"))
-	assert.Equal(t, map[string]string{"A": "1"}, values.Object("create").Map("headers"))
+	require.Equal(t, "POST", values.Object("create").String("method"))
+	require.Equal(t, map[string]string{"A": "1"}, values.Object("create").Map("headers"))
 	require.Len(t, values.Objects("check"), 2)
-	assert.Equal(t, "two", values.Objects("check")[1].String("url"))
-	assert.Equal(t, "GET", values.Objects("check")[1].String("method"), "defaults are filled in")
-	assert.Nil(t, values.Object("other"))
+	require.Equal(t, "two", values.Objects("check")[1].String("url"))
+	require.Equal(t, "GET", values.Objects("check")[1].String("method"), "defaults are filled in")
+	require.Nil(t, values.Object("other"))
 
 	values, errs = Decode("settings", nested(), map[string]any{"check": map[string]any{"url": "one"}})
 	require.Empty(t, errs)
-	assert.Len(t, values.Objects("check"), 1, "one by itself is a list of one")
+	require.Len(t, values.Objects("check"), 1, "one by itself is a list of one")
 
 	for name, c := range map[string]struct {
 		set  map[string]any
@@ -45,7 +44,7 @@ func TestDecodeNested(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, errs := Decode("settings", nested(), c.set)
-			assert.EqualError(t, errs, c.want)
+			require.EqualError(t, errs, c.want)
 		})
 	}
 }
@@ -54,10 +53,10 @@ func TestCredentialsOfAnyName(t *testing.T) {
 	fields := []Field{{Name: AnyName, Secret: true}, {Name: "token", Required: true, Secret: true}}
 	creds, errs := DecodeCredentials(fields, map[string]secret.String{"token": secret.New("t"), "key": secret.New("k\n")})
 	require.Empty(t, errs)
-	assert.Equal(t, "k", creds["key"].Reveal())
-	assert.Equal(t, "t", creds["token"].Reveal())
+	require.Equal(t, "k", creds["key"].Reveal())
+	require.Equal(t, "t", creds["token"].Reveal())
 
 	_, errs = DecodeCredentials(fields, map[string]secret.String{"a b": secret.New("s3cret"), "key": secret.New("a\nb")})
-	assert.EqualError(t, errs, "credentials.a b is not known; credentials.token is required; credentials.key has a character that no credential has (line breaks, accents)")
-	assert.NotContains(t, errs.Error(), "s3cret")
+	require.EqualError(t, errs, "credentials.a b is not known; credentials.token is required; credentials.key has a character that no credential has (line breaks, accents)")
+	require.NotContains(t, errs.Error(), "s3cret")
 }

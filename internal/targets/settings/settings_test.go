@@ -4,7 +4,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/internal/secret"
@@ -30,13 +29,13 @@ func TestDecodeSettings(t *testing.T) {
 		values, errs := Decode("settings", fields(), base(map[string]any{"project": uint64(12), "count": float64(7), "on": false,
 			"tags": []any{"x", "y"}, "colors": map[string]any{"New": "red"}}))
 		require.Empty(t, errs)
-		assert.Equal(t, "https://h/redmine", values.String("url"))
-		assert.Equal(t, "12", values.String("project"))
-		assert.Equal(t, "a", values.String("format"))
-		assert.Equal(t, 7, values.Int("count"))
-		assert.False(t, values.Bool("on"))
-		assert.Equal(t, []string{"x", "y"}, values.List("tags"))
-		assert.Equal(t, map[string]string{"New": "red"}, values.Map("colors"))
+		require.Equal(t, "https://h/redmine", values.String("url"))
+		require.Equal(t, "12", values.String("project"))
+		require.Equal(t, "a", values.String("format"))
+		require.Equal(t, 7, values.Int("count"))
+		require.False(t, values.Bool("on"))
+		require.Equal(t, []string{"x", "y"}, values.List("tags"))
+		require.Equal(t, map[string]string{"New": "red"}, values.Map("colors"))
 	})
 	for name, c := range map[string]struct {
 		set  map[string]any
@@ -58,12 +57,12 @@ func TestDecodeSettings(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, errs := Decode("settings", fields(), base(c.set))
-			assert.EqualError(t, errs, c.want)
+			require.EqualError(t, errs, c.want)
 		})
 	}
 	t.Run("all at once", func(t *testing.T) {
 		_, errs := Decode("settings", fields(), map[string]any{"on": 3, "x": 1})
-		assert.Len(t, errs, 4)
+		require.Len(t, errs, 4)
 	})
 }
 
@@ -71,9 +70,9 @@ func TestDecodeCredentials(t *testing.T) {
 	key := "-----BEGIN KEY-----\nMIIEpAIBAAKCAQEA\n-----END KEY-----"
 	fields := []Field{{Name: "token", Secret: true}, {Name: "key", Secret: true, Multiline: true}}
 	creds, errs := DecodeCredentials(fields, map[string]secret.String{"token": secret.New("t0ken\n"), "key": secret.New(key + "\n")})
-	assert.Empty(t, errs)
-	assert.Equal(t, "t0ken", creds["token"].Reveal())
-	assert.Equal(t, key, creds["key"].Reveal())
+	require.Empty(t, errs)
+	require.Equal(t, "t0ken", creds["token"].Reveal())
+	require.Equal(t, key, creds["key"].Reveal())
 	for name, c := range map[string]struct {
 		field, value, want string
 	}{
@@ -84,6 +83,6 @@ func TestDecodeCredentials(t *testing.T) {
 		"a key, but longer": {"key", strings.Repeat("a", 16385), "credentials.key is longer than 16384 bytes"},
 	} {
 		_, errs := DecodeCredentials(fields, map[string]secret.String{c.field: secret.New(c.value)})
-		assert.EqualError(t, errs, c.want, name)
+		require.EqualError(t, errs, c.want, name)
 	}
 }

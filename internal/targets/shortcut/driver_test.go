@@ -7,7 +7,6 @@ import (
 	"testing"
 	"unicode/utf8"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/internal/fault"
@@ -56,7 +55,7 @@ func TestCreateBody(t *testing.T) {
 	require.NoError(t, target.Check(t.Context()))
 	made, err := target.Create(t.Context(), draft(t, target))
 	require.NoError(t, err)
-	assert.Equal(t, targets.Issue{ID: "1", Key: "sc-1", URL: "https://app.shortcut.com/example/story/1", Title: "A wish", Status: "Backlog", Color: "gray"}, made)
+	require.Equal(t, targets.Issue{ID: "1", Key: "sc-1", URL: "https://app.shortcut.com/example/story/1", Title: "A wish", Status: "Backlog", Color: "gray"}, made)
 	require.Len(t, *bodies, 1)
 	targettest.Golden(t, "create.json", (*bodies)[0], *update)
 }
@@ -69,7 +68,7 @@ func TestCreateLooksUpOnce(t *testing.T) {
 	before := len(s.Hits())
 	_, err = target.Create(t.Context(), draft(t, target))
 	require.NoError(t, err)
-	assert.Equal(t, []string{"POST /stories"}, s.Hits()[before:])
+	require.Equal(t, []string{"POST /stories"}, s.Hits()[before:])
 }
 
 // The workflow is the one that is named, else the team's, else the workspace's.
@@ -91,7 +90,7 @@ func TestWorkflowAndState(t *testing.T) {
 			require.NoError(t, target.Check(t.Context()))
 			_, err := target.Create(t.Context(), draft(t, target))
 			require.NoError(t, err)
-			assert.Equal(t, c.state, s.Story(1).State)
+			require.Equal(t, c.state, s.Story(1).State)
 		})
 	}
 }
@@ -121,14 +120,14 @@ func TestCheckNamesTheCause(t *testing.T) {
 			_, create := target.Create(t.Context(), draft(t, target))
 			for _, err := range []error{check, create} {
 				require.Error(t, err)
-				assert.Equal(t, c.kind, fault.KindOf(err), err)
+				require.Equal(t, c.kind, fault.KindOf(err), err)
 				public := fault.From(err).Public
-				assert.Contains(t, public, c.says)
-				assert.Contains(t, public, "your admin", "it says who can mend it")
-				assert.LessOrEqual(t, utf8.RuneCountInString(public), text.MaxPublic)
+				require.Contains(t, public, c.says)
+				require.Contains(t, public, "your admin", "it says who can mend it")
+				require.LessOrEqual(t, utf8.RuneCountInString(public), text.MaxPublic)
 			}
-			assert.Equal(t, targets.OutcomeNotDone, targets.OutcomeOf(create))
-			assert.Zero(t, s.Stories())
+			require.Equal(t, targets.OutcomeNotDone, targets.OutcomeOf(create))
+			require.Zero(t, s.Stories())
 		})
 	}
 	for name, c := range map[string]struct {
@@ -142,7 +141,7 @@ func TestCheckNamesTheCause(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			err := open(t, fake.New(t).URL, mine("fields", c.fields)).Check(t.Context())
 			require.Error(t, err)
-			assert.Contains(t, fault.From(err).Public, c.says)
+			require.Contains(t, fault.From(err).Public, c.says)
 		})
 	}
 	t.Run("half an estimate", func(t *testing.T) {
@@ -150,9 +149,9 @@ func TestCheckNamesTheCause(t *testing.T) {
 		target := open(t, s.URL, mine("fields", map[string]any{"Estimate": "2.5"}))
 		_, err := target.Create(t.Context(), draft(t, target))
 		require.Error(t, err)
-		assert.Contains(t, fault.From(err).Public, "a whole number")
-		assert.Equal(t, targets.OutcomeNotDone, targets.OutcomeOf(err))
-		assert.Zero(t, s.Stories())
+		require.Contains(t, fault.From(err).Public, "a whole number")
+		require.Equal(t, targets.OutcomeNotDone, targets.OutcomeOf(err))
+		require.Zero(t, s.Stories())
 	})
 }
 
@@ -176,13 +175,13 @@ func TestFindByEitherHandle(t *testing.T) {
 	for _, i := range all {
 		ids = append(ids, i.ID)
 	}
-	assert.Equal(t, []string{"2", "3", "4"}, ids, "completed ones too, oldest first")
+	require.Equal(t, []string{"2", "3", "4"}, ids, "completed ones too, oldest first")
 	for id := 2; id <= 4; id++ {
 		s.Delete(id)
 	}
 	found, err := target.Find(t.Context(), d.Marker)
 	require.NoError(t, err)
-	assert.Nil(t, found)
+	require.Nil(t, found)
 }
 
 func TestPeople(t *testing.T) {
@@ -192,8 +191,8 @@ func TestPeople(t *testing.T) {
 			target := open(t, s.URL, mine("assignee", who))
 			_, err := target.Create(t.Context(), draft(t, target))
 			require.NoError(t, err)
-			assert.Equal(t, known, len(s.Story(1).Owners) == 1)
-			assert.Equal(t, !known, strings.Contains(s.Story(1).Description, "Assignee: "))
+			require.Equal(t, known, len(s.Story(1).Owners) == 1)
+			require.Equal(t, !known, strings.Contains(s.Story(1).Description, "Assignee: "))
 		})
 	}
 }
@@ -211,7 +210,7 @@ func TestStates(t *testing.T) {
 		s.Change(1, func(story *fake.Story) { story.State = state })
 		got, _, err := target.Read(t.Context(), "1")
 		require.NoError(t, err)
-		assert.Equal(t, want, targets.Issue{Status: got.Status, Progress: got.Progress, Color: got.Color}, state)
+		require.Equal(t, want, targets.Issue{Status: got.Status, Progress: got.Progress, Color: got.Color}, state)
 	}
 }
 
@@ -221,8 +220,8 @@ func TestCloseNeedsADoneState(t *testing.T) {
 	_, err := target.Create(t.Context(), draft(t, target))
 	require.NoError(t, err)
 	_, err = target.Close(t.Context(), "1")
-	assert.Equal(t, fault.Forbidden, fault.KindOf(err))
-	assert.Contains(t, fault.From(err).Public, "Shortcut admin")
+	require.Equal(t, fault.Forbidden, fault.KindOf(err))
+	require.Contains(t, fault.From(err).Public, "Shortcut admin")
 }
 
 func TestUpdateKeepsWhatOthersDid(t *testing.T) {
@@ -241,15 +240,15 @@ func TestUpdateKeepsWhatOthersDid(t *testing.T) {
 	got, able, err := target.Update(t.Context(), "1", d)
 	require.NoError(t, err)
 	require.True(t, able)
-	assert.Equal(t, "A bigger wish", got.Title)
+	require.Equal(t, "A bigger wish", got.Title)
 	story := s.Story(1)
-	assert.Equal(t, []string{"URGENT", "theirs", "Loud"}, story.Labels)
-	assert.Equal(t, []string{"https://example.com/theirs", "https://app.productboard.com/?push=" + string(d.Marker), "https://example.productboard.com/1"}, story.Links)
-	assert.Equal(t, []fake.FieldValue{{Field: fake.Component, Value: fake.Backend}}, story.Fields)
-	assert.Equal(t, string(d.Marker), story.ExternalID)
+	require.Equal(t, []string{"URGENT", "theirs", "Loud"}, story.Labels)
+	require.Equal(t, []string{"https://example.com/theirs", "https://app.productboard.com/?push=" + string(d.Marker), "https://example.productboard.com/1"}, story.Links)
+	require.Equal(t, []fake.FieldValue{{Field: fake.Component, Value: fake.Backend}}, story.Fields)
+	require.Equal(t, string(d.Marker), story.ExternalID)
 	targettest.Golden(t, "update.json", (*bodies)[1], *update)
 	_, _, err = target.Update(t.Context(), "9", d)
-	assert.Equal(t, fault.Gone, fault.KindOf(err))
+	require.Equal(t, fault.Gone, fault.KindOf(err))
 }
 
 func TestErrors(t *testing.T) {
@@ -283,8 +282,8 @@ func TestErrors(t *testing.T) {
 			case c.status == http.StatusForbidden:
 				kind = fault.Forbidden
 			}
-			assert.Equal(t, kind, fault.KindOf(err))
-			assert.Equal(t, c.says, fault.From(err).Public)
+			require.Equal(t, kind, fault.KindOf(err))
+			require.Equal(t, c.says, fault.From(err).Public)
 		})
 	}
 }
@@ -300,7 +299,7 @@ func TestCreateLooksUpOnceMore(t *testing.T) {
 	}})
 	_, err := target.Create(t.Context(), draft(t, target))
 	require.NoError(t, err)
-	assert.Equal(t, 1, s.Stories())
+	require.Equal(t, 1, s.Stories())
 }
 
 func TestChoices(t *testing.T) {
@@ -319,7 +318,7 @@ func TestChoices(t *testing.T) {
 	} {
 		got, err := chooser.Choices(t.Context(), setting)
 		require.NoError(t, err)
-		assert.Equal(t, want, got, setting)
+		require.Equal(t, want, got, setting)
 	}
 }
 
@@ -327,5 +326,5 @@ func TestSettings(t *testing.T) {
 	_, err := shortcut.Kind().Open(map[string]any{"type": "epic", "epic": "Big one", "workflo": "x"}, nil, targets.Deps{})
 	var fields settings.FieldErrors
 	require.ErrorAs(t, err, &fields)
-	assert.Equal(t, "settings.workflo is not known (did you mean workflow?); settings.type must be one of feature, bug, chore; settings.epic must be a whole number, 0 or more; credentials.token is required", fields.Error())
+	require.Equal(t, "settings.workflo is not known (did you mean workflow?); settings.type must be one of feature, bug, chore; settings.epic must be a whole number, 0 or more; credentials.token is required", fields.Error())
 }

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/internal/proof/boundtest"
@@ -94,10 +93,10 @@ func TestHostileTemplates(t *testing.T) {
 				_, err = made.Execute(b, 1<<30, functions(), newData())
 				var exceeded *ExceededError
 				require.ErrorAs(t, err, &exceeded)
-				assert.Equal(t, b.Err(), err, "the same error, without Go's words around it")
-				assert.Contains(t, err.Error(), what)
-				assert.LessOrEqual(t, b.Steps(), MaxSteps+5000, "one list more")
-				assert.LessOrEqual(t, b.Bytes(), MaxBytes+1)
+				require.Equal(t, b.Err(), err, "the same error, without Go's words around it")
+				require.Contains(t, err.Error(), what)
+				require.LessOrEqual(t, b.Steps(), MaxSteps+5000, "one list more")
+				require.LessOrEqual(t, b.Bytes(), MaxBytes+1)
 			})
 		}
 	}
@@ -134,8 +133,8 @@ func TestTemplatesThatFit(t *testing.T) {
 					b := NewBudget(t.Context())
 					got, err := made.Execute(b, 1000, functions(), newData())
 					require.NoError(t, err)
-					assert.Equal(t, want, got)
-					assert.Less(t, b.Steps(), 60)
+					require.Equal(t, want, got)
+					require.Less(t, b.Steps(), 60)
 				}
 			})
 		}
@@ -153,7 +152,7 @@ func TestHTMLStaysInItsContext(t *testing.T) {
 	require.NoError(t, own.Execute(&want, newData()))
 	got, err := plain.Execute(NewBudget(t.Context()), 1000, functions(), newData())
 	require.NoError(t, err)
-	assert.Equal(t, want.String(), got)
+	require.Equal(t, want.String(), got)
 }
 
 // TestCallsAreRefused names templates that call another or themselves.
@@ -162,7 +161,7 @@ func TestCallsAreRefused(t *testing.T) {
 		`{{range .Tags}}{{else}}{{with .}}{{if .}}{{template "template" .}}{{end}}{{end}}{{end}}`, `{{define "template"}}{{template "template"}}{{end}}`} {
 		for name, parse := range parsers() {
 			_, err := parse(text, functions())
-			assert.ErrorIs(t, err, ErrCalls, name+" "+text)
+			require.ErrorIs(t, err, ErrCalls, name+" "+text)
 		}
 	}
 }
@@ -170,7 +169,7 @@ func TestCallsAreRefused(t *testing.T) {
 func TestNobodyElseCanPay(t *testing.T) {
 	for _, text := range []string{"{{_step 1}}", "{{_sized .Name}}", "{{$ paid}}"} {
 		_, err := Text(text, functions())
-		assert.Error(t, err, text)
+		require.Error(t, err, text)
 	}
 }
 
@@ -198,9 +197,9 @@ func TestContextEndsATemplate(t *testing.T) {
 			b := NewBudget(ctx)
 			_, err = made.Execute(b, 1000, funcs, newData())
 			require.ErrorIs(t, err, c.want)
-			assert.Less(t, b.Steps(), 60, "in the turn in which it ended")
+			require.Less(t, b.Steps(), 60, "in the turn in which it ended")
 			var exceeded *ExceededError
-			assert.NotErrorAs(t, err, &exceeded)
+			require.NotErrorAs(t, err, &exceeded)
 		})
 	}
 }
@@ -211,8 +210,8 @@ func TestErrorsOfTemplates(t *testing.T) {
 		require.NoError(t, err)
 		b := NewBudget(t.Context())
 		_, err = made.Execute(b, 1000, functions(), newData())
-		assert.ErrorContains(t, err, want)
-		assert.NoError(t, b.Err(), "something is left for others")
+		require.ErrorContains(t, err, want)
+		require.NoError(t, b.Err(), "something is left for others")
 	}
 }
 
@@ -220,10 +219,10 @@ func TestErrorsOfTemplates(t *testing.T) {
 func TestAfford(t *testing.T) {
 	b := NewBudget(t.Context())
 	require.NoError(t, b.Afford(MaxBytes))
-	assert.Zero(t, b.Bytes(), "asking costs nothing")
+	require.Zero(t, b.Bytes(), "asking costs nothing")
 	require.NoError(t, b.Charge(1))
-	assert.Error(t, b.Afford(MaxBytes))
-	assert.Error(t, b.Charge(0), "and then it is over")
+	require.Error(t, b.Afford(MaxBytes))
+	require.Error(t, b.Charge(0), "and then it is over")
 }
 
 // FuzzTemplate bounds steps and bytes, whatever the template is.

@@ -1,11 +1,10 @@
 package text_test
 
 import (
+	"github.com/stretchr/testify/require"
 	"strings"
 	"testing"
 	"unicode/utf8"
-
-	"github.com/stretchr/testify/assert"
 
 	"pushbutton/internal/targets/text"
 )
@@ -17,20 +16,20 @@ func TestAdvised(t *testing.T) {
 		"It is wrong. ":       "Acme: It is wrong" + advice,
 		"two\nlines, \x00odd": "Acme: two lines, odd" + advice,
 	} {
-		assert.Equal(t, want, text.WithAdvice("Acme", said, advice))
+		require.Equal(t, want, text.WithAdvice("Acme", said, advice))
 	}
 	long := text.WithAdvice("Acme", strings.Repeat("ä b ", 200), advice)
-	assert.LessOrEqual(t, utf8.RuneCountInString(long), text.MaxPublic)
-	assert.Greater(t, utf8.RuneCountInString(long), text.MaxPublic-5, "no more is cut than must be")
-	assert.True(t, strings.HasSuffix(long, "…"+advice), long)
-	assert.Contains(t, text.WithAdvice("Acme", "what the tracker says", strings.Repeat(". Long", 100)), "what the tracker says", "some of the words stay")
+	require.LessOrEqual(t, utf8.RuneCountInString(long), text.MaxPublic)
+	require.Greater(t, utf8.RuneCountInString(long), text.MaxPublic-5, "no more is cut than must be")
+	require.True(t, strings.HasSuffix(long, "…"+advice), long)
+	require.Contains(t, text.WithAdvice("Acme", "what the tracker says", strings.Repeat(". Long", 100)), "what the tracker says", "some of the words stay")
 }
 
 func TestOnly(t *testing.T) {
 	same := func(s string) string { return s }
-	assert.Empty(t, text.OnlyNames(nil, same))
-	assert.Equal(t, ", only Bug, Task", text.OnlyNames([]string{"Bug", "Task"}, same))
+	require.Empty(t, text.OnlyNames(nil, same))
+	require.Equal(t, ", only Bug, Task", text.OnlyNames([]string{"Bug", "Task"}, same))
 	many := text.OnlyNames(strings.Split(strings.Repeat("Bug,", 500), ","), same)
-	assert.LessOrEqual(t, utf8.RuneCountInString(many), 90)
-	assert.True(t, strings.HasSuffix(many, "…"), many)
+	require.LessOrEqual(t, utf8.RuneCountInString(many), 90)
+	require.True(t, strings.HasSuffix(many, "…"), many)
 }

@@ -1,11 +1,10 @@
 package text
 
 import (
+	"github.com/stretchr/testify/require"
 	"strings"
 	"testing"
 	"unicode/utf8"
-
-	"github.com/stretchr/testify/assert"
 
 	"pushbutton/internal/proof/boundtest"
 )
@@ -32,7 +31,7 @@ func TestTitle(t *testing.T) {
 		"in a flag":          {"🇨🇭🇩🇪🇫🇷", 4, "🇨🇭…"},
 		"endless cluster":    {strings.Repeat("\u0301", 9), 4, "\u0301\u0301\u0301…"},
 	} {
-		t.Run(name, func(t *testing.T) { assert.Equal(t, c.want, Title(c.in, c.limit)) })
+		t.Run(name, func(t *testing.T) { require.Equal(t, c.want, Title(c.in, c.limit)) })
 	}
 }
 
@@ -66,7 +65,7 @@ func TestStatedLimit(t *testing.T) {
 		"the year 99999999999999999999999999999999 is too long": 0,
 		strings.Repeat("7 ", 1000):                              0,
 	} {
-		assert.Equal(t, want, StatedLimit(sentence, MinStated), sentence)
+		require.Equal(t, want, StatedLimit(sentence, MinStated), sentence)
 	}
 }
 
@@ -76,13 +75,13 @@ func TestNearestColor(t *testing.T) {
 		"#5e6ad2": "blue", "CC293D": "red", "#f00": "red", "#95a2b3": "gray", "773b93": "purple", "#e5493a": "red",
 		"ffffff": "", "000000": "", "": "", "#12": "", "blue": "", "+f0000": "", "#00 00f": "",
 	} {
-		assert.Equal(t, want, NearestColor(hex), hex)
+		require.Equal(t, want, NearestColor(hex), hex)
 	}
 }
 
 // TestOneLineKeepsWriting leaves alone what people write.
 func TestOneLineKeepsWriting(t *testing.T) {
 	for _, s := range []string{"طلب ميزة \u200fجديدة", "ship it 🚀 👩‍👩‍👧‍👦", "a\u200bb", "[31m is no sequence", "e\u0301"} {
-		assert.Equal(t, s, OneLine(s))
+		require.Equal(t, s, OneLine(s))
 	}
 }

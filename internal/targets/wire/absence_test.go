@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"testing"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/internal/fault"
@@ -35,7 +34,7 @@ func TestAbsenceChecksThePlace(t *testing.T) {
 			err := wire.Absence{Op: "read issue", Tracker: "Acme", Issue: "issue #7", Account: "the token's account", Own: c.own,
 				CheckPlace: func(context.Context) error { return c.place }}.Explain(t.Context(), c.err)
 			require.Error(t, err)
-			assert.Equal(t, c.want, targets.VerdictOf(targets.Issue{}, err), err)
+			require.Equal(t, c.want, targets.VerdictOf(targets.Issue{}, err), err)
 		})
 	}
 	require.NoError(t, wire.Absence{}.Explain(t.Context(), nil))
@@ -63,12 +62,12 @@ func TestForeign(t *testing.T) {
 			e := wire.Foreign("Acme", c.reply, c.own)
 			require.Equal(t, c.foreign, e != nil)
 			if e != nil {
-				assert.Equal(t, fault.Intermediary, e.Kind)
-				assert.True(t, e.Unsure, "the reply to a request that was carried out may have been dropped")
+				require.Equal(t, fault.Intermediary, e.Kind)
+				require.True(t, e.Unsure, "the reply to a request that was carried out may have been dropped")
 			}
 		})
 	}
 	e := wire.Foreign("Acme", outbound.Reply{Status: 503, Header: http.Header{"Retry-After": {"7"}}, Body: []byte("<html>")}, false)
 	require.NotNil(t, e)
-	assert.InDelta(t, 7, e.RetryAfter.Seconds(), 0.1)
+	require.InDelta(t, 7, e.RetryAfter.Seconds(), 0.1)
 }

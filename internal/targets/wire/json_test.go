@@ -6,7 +6,6 @@ import (
 	"net/http/httptest"
 	"testing"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/internal/fault"
@@ -18,14 +17,14 @@ import (
 func TestJSONCall(t *testing.T) {
 	read, err := wire.JSONCall("read", http.MethodGet, "https://example.com/1", nil, nil)
 	require.NoError(t, err)
-	assert.Equal(t, outbound.Call{Op: "read", Method: "GET", URL: "https://example.com/1", Header: http.Header{"Accept": {"application/json"}}}, read)
+	require.Equal(t, outbound.Call{Op: "read", Method: "GET", URL: "https://example.com/1", Header: http.Header{"Accept": {"application/json"}}}, read)
 	write, err := wire.JSONCall("write", http.MethodPost, "https://example.com/1", map[string]int{"a": 1}, nil)
 	require.NoError(t, err)
-	assert.Equal(t, `{"a":1}`, string(write.Body))
-	assert.Equal(t, "application/json", write.Header.Get("Content-Type"))
+	require.Equal(t, `{"a":1}`, string(write.Body))
+	require.Equal(t, "application/json", write.Header.Get("Content-Type"))
 	_, err = wire.JSONCall("write", http.MethodPost, "https://example.com/1", func() {}, nil)
-	assert.Equal(t, fault.Internal, fault.KindOf(err))
-	assert.Equal(t, targets.OutcomeNotDone, targets.OutcomeOf(err), "nothing was sent")
+	require.Equal(t, fault.Internal, fault.KindOf(err))
+	require.Equal(t, targets.OutcomeNotDone, targets.OutcomeOf(err), "nothing was sent")
 }
 
 // A read never leaves a create in doubt, and a write that was answered in
@@ -63,12 +62,12 @@ func TestJSONReplies(t *testing.T) {
 				sent = c.err
 			}
 			err = wire.EndRead("op", sent, stranger)
-			assert.Equal(t, c.read, targets.OutcomeOf(err), "read: %v", err)
+			require.Equal(t, c.read, targets.OutcomeOf(err), "read: %v", err)
 			if c.read == targets.OutcomeNotDone && c.err == nil {
-				assert.Equal(t, "The address does not answer as Acme does. Ask your admin to check settings.url.", fault.From(err).Public)
+				require.Equal(t, "The address does not answer as Acme does. Ask your admin to check settings.url.", fault.From(err).Public)
 			}
 			err = wire.EndWrite("op", reply, sent, out)
-			assert.Equal(t, c.write, targets.OutcomeOf(err), "write: %v", err)
+			require.Equal(t, c.write, targets.OutcomeOf(err), "write: %v", err)
 		})
 	}
 }
