@@ -42,26 +42,26 @@ type rig struct {
 // rigMemory is what the rig's requests may take at once, in bytes.
 const rigMemory = 8 << 20
 
-func newRig(t testing.TB, env redistest.Env, extra ...admin.Route) *rig {
-	t.Helper()
-	return newLimitedRig(t, env, admin.RateLimit{}, extra...)
+func newRig(tb testing.TB, env redistest.Env, extra ...admin.Route) *rig {
+	tb.Helper()
+	return newLimitedRig(tb, env, admin.RateLimit{}, extra...)
 }
 
-func newLimitedRig(t testing.TB, env redistest.Env, limit admin.RateLimit, extra ...admin.Route) *rig {
-	t.Helper()
+func newLimitedRig(tb testing.TB, env redistest.Env, limit admin.RateLimit, extra ...admin.Route) *rig {
+	tb.Helper()
 	ring, err := secret.NewKeyring([]secret.Key{{ID: "k1", Bytes: bytes.Repeat([]byte("k"), secret.KeySize)}})
-	require.NoError(t, err)
-	r := &rig{t: t, env: env, store: tenants.NewStore(env.Client, ring)}
+	require.NoError(tb, err)
+	r := &rig{t: tb, env: env, store: tenants.NewStore(env.Client, ring)}
 	r.key, err = auth.NewSharedKey(secret.New(strings.Repeat("s", auth.MinSharedKey)))
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	r.records = connections.NewStore(env.Client, connections.Timing{})
 	r.revoked, r.log = auth.NewRevocationStore(env.Client), audit.New(env.Client)
 	r.deleter = deletion.New(env.Client, r.store, nil, r.log, nil)
 	verifier, err := auth.NewVerifier([]auth.Keys{r.key}, &auth.Options{Revocations: r.revoked})
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	routes := slices.Concat(admin.TenantRoutes(r.store, r.records), admin.AuditRoutes(r.log), admin.TokenRoutes(r.revoked), admin.DeletionRoutes(r.deleter), extra)
 	r.api, err = admin.New(verifier, r.store, r.log, idempotency.New(env.Client), routes, &admin.Options{RateLimit: limit, Memory: memory.NewBudget(rigMemory)})
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	return r
 }
 

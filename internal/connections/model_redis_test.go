@@ -35,17 +35,17 @@ type plainRedis struct {
 }
 
 // newPlainRedis knows the scripts of texts, by transition.
-func newPlainRedis(t testing.TB, texts map[string]string) *plainRedis {
-	t.Helper()
+func newPlainRedis(tb testing.TB, texts map[string]string) *plainRedis {
+	tb.Helper()
 	r := &plainRedis{vm: lua.NewState(), scripts: map[string]*lua.FunctionProto{}}
 	for op, text := range texts {
 		chunk, err := luaparse.Parse(strings.NewReader(text), op)
-		require.NoError(t, err)
+		require.NoError(tb, err)
 		r.scripts[redis.NewScript(text).Hash()], err = lua.Compile(chunk, op)
-		require.NoError(t, err)
+		require.NoError(tb, err)
 	}
 	r.empty()
-	t.Cleanup(r.vm.Close)
+	tb.Cleanup(r.vm.Close)
 	cjson.Loader(r.vm)
 	r.vm.SetGlobal("cjson", r.vm.Get(-1))
 	r.vm.Pop(1)

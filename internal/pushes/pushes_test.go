@@ -79,6 +79,7 @@ func (tr *tracker) Read(_ context.Context, id string) (targets.Issue, bool, erro
 }
 
 func newRig(t *testing.T, env redistest.Env, limits connections.TenantLimits) *rig {
+	t.Helper()
 	ring, err := secret.NewKeyring([]secret.Key{{ID: "k1", Bytes: bytes.Repeat([]byte("k"), secret.KeySize)}})
 	require.NoError(t, err)
 	r := &rig{t: t, env: env, store: tenants.NewStore(env.Client, ring), records: connections.NewStoreWith(env.Client, connections.Timing{}, limits),

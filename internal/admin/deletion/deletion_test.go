@@ -31,6 +31,7 @@ type rig struct {
 }
 
 func newRig(t *testing.T, env redistest.Env) *rig {
+	t.Helper()
 	ring, err := secret.NewKeyring([]secret.Key{{ID: "k1", Bytes: bytes.Repeat([]byte("k"), secret.KeySize)}})
 	require.NoError(t, err)
 	r := &rig{t: t, store: tenants.NewStore(env.Client, ring), log: audit.New(env.Client), now: time.Now()}

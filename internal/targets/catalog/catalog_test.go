@@ -37,6 +37,7 @@ func TestKindsAreDescribed(t *testing.T) {
 }
 
 func assertDescribed(t *testing.T, path string, fields []settings.Field) {
+	t.Helper()
 	for _, f := range fields {
 		require.NotEmpty(t, f.Help, "%s.%s", path, f.Name)
 		require.NotEmpty(t, f.Example, "%s.%s", path, f.Name)

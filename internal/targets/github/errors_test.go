@@ -18,6 +18,7 @@ import (
 
 // say answers every create with one reply.
 func say(t *testing.T, status int, header map[string]string, body string) string {
+	t.Helper()
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		for k, v := range header {
 			w.Header().Set(k, v)

@@ -28,9 +28,9 @@ func TestConformanceWithOAuth(t *testing.T) {
 	targettest.Run(t, gitlabfake.HarnessOf(gitlabfake.OAuth))
 }
 
-func open(t testing.TB, s *gitlabfake.Server, a targettest.Account) *targets.Target {
-	t.Helper()
-	return targettest.Open(t, gitlab.Kind(), a, s.Root())
+func open(tb testing.TB, s *gitlabfake.Server, a targettest.Account) *targets.Target {
+	tb.Helper()
+	return targettest.Open(tb, gitlab.Kind(), a, s.Root())
 }
 
 func marker(entity string) targets.Marker { return targets.NewMarker("gitlab", entity, 1) }

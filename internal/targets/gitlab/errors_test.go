@@ -32,7 +32,8 @@ type answer struct {
 
 // answering is a driver whose project is there and whose creates get the
 // answer that is put into it.
-func answering(t testing.TB) (targets.Driver, *atomic.Pointer[answer]) {
+func answering(tb testing.TB) (targets.Driver, *atomic.Pointer[answer]) {
+	tb.Helper()
 	var next atomic.Pointer[answer]
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodGet {
@@ -47,10 +48,10 @@ func answering(t testing.TB) (targets.Driver, *atomic.Pointer[answer]) {
 		w.WriteHeader(a.status)
 		_, _ = io.WriteString(w, a.body)
 	}))
-	t.Cleanup(srv.Close)
+	tb.Cleanup(srv.Close)
 	driver, err := gitlab.Kind().New(targets.Config{Settings: settings.Values{"url": srv.URL, "project": "acme/mine"},
-		Credentials: map[string]secret.String{"token": secret.New("glpat-0000")}}, targets.Deps{HTTP: targettest.Client(t)})
-	require.NoError(t, err)
+		Credentials: map[string]secret.String{"token": secret.New("glpat-0000")}}, targets.Deps{HTTP: targettest.Client(tb)})
+	require.NoError(tb, err)
 	return driver, &next
 }
 

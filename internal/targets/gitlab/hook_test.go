@@ -26,9 +26,10 @@ const signingToken = "whsec_dGVzdHRlc3R0ZXN0dGVzdHRlc3R0ZXN0dGVzdHRlc3Q="
 func now() time.Time { return time.Unix(1_770_000_000, 0) }
 
 // signed is a webhook as GitLab signs it with a signing token.
-func signed(t testing.TB, at time.Time, body string) targets.Hook {
+func signed(tb testing.TB, at time.Time, body string) targets.Hook {
+	tb.Helper()
 	key, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(signingToken, "whsec_"))
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	stamp := strconv.FormatInt(at.Unix(), 10)
 	mac := hmac.New(sha256.New, key)
 	mac.Write([]byte("msg-1." + stamp + "." + body))
@@ -37,9 +38,10 @@ func signed(t testing.TB, at time.Time, body string) targets.Hook {
 		"Webhook-Signature": {"v1,AAAA v1,not-base64 v2,x v1," + base64.StdEncoding.EncodeToString(mac.Sum(nil))}}}
 }
 
-func sample(t testing.TB, name string) string {
+func sample(tb testing.TB, name string) string {
+	tb.Helper()
 	raw, err := os.ReadFile(filepath.Join("testdata", name))
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	return string(raw)
 }
 

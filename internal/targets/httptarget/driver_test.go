@@ -48,6 +48,7 @@ type server struct {
 }
 
 func newServer(t *testing.T) *server {
+	t.Helper()
 	s := &server{status: 200}
 	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.last, s.hits = r, s.hits+1
@@ -67,6 +68,7 @@ func newServer(t *testing.T) *server {
 }
 
 func deps(t *testing.T) targets.Deps {
+	t.Helper()
 	client := outbound.New(outbound.Options{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}})
 	t.Cleanup(client.Close)
 	return targets.Deps{HTTP: client}

@@ -51,6 +51,7 @@ type rtItems struct {
 
 // newest is the number of the queue's latest ticket.
 func (r realRT) newest(t *testing.T) int {
+	t.Helper()
 	var found rtItems
 	q := url.Values{"query": {"Queue = '" + r.queue + "'"}, "per_page": {"1"}, "orderby": {"id"}, "order": {"DESC"}}
 	r.get(t, "/tickets?"+q.Encode(), &found)
@@ -64,6 +65,7 @@ func (r realRT) newest(t *testing.T) int {
 
 // tickets lists what came after one, all or with a marker, as RT itself has it.
 func (r realRT) tickets(t *testing.T, after int, marker targets.Marker) rtItems {
+	t.Helper()
 	var found rtItems
 	query := fmt.Sprintf("Queue = '%s' AND id > %d", r.queue, after)
 	if marker != "" {
@@ -75,6 +77,7 @@ func (r realRT) tickets(t *testing.T, after int, marker targets.Marker) rtItems 
 }
 
 func (r realRT) text(t *testing.T, ticket string) string {
+	t.Helper()
 	var all rtItems
 	r.get(t, "/ticket/"+ticket+"/attachments", &all)
 	for _, a := range all.Items {

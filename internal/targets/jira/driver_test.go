@@ -37,6 +37,7 @@ type rig struct {
 }
 
 func newRig(t *testing.T, edition string) *rig {
+	t.Helper()
 	r := &rig{dataCenter: edition == "datacenter"}
 	r.Fake = jirafake.Start(t, jirafake.Options{DataCenter: r.dataCenter, CloudID: jirafake.CloudID})
 	r.to = r.URL
@@ -44,6 +45,7 @@ func newRig(t *testing.T, edition string) *rig {
 }
 
 func editions(t *testing.T, run func(t *testing.T, r *rig)) {
+	t.Helper()
 	for _, edition := range []string{"cloud", "datacenter"} {
 		t.Run(edition, func(t *testing.T) { run(t, newRig(t, edition)) })
 	}

@@ -28,9 +28,9 @@ func TestConformanceWithOAuth(t *testing.T) {
 	targettest.Run(t, linearfake.HarnessOf(linearfake.OAuth))
 }
 
-func open(t testing.TB, s *linearfake.Server, a targettest.Account) *targets.Target {
-	t.Helper()
-	return targettest.Open(t, linear.Kind(), a, s.URL)
+func open(tb testing.TB, s *linearfake.Server, a targettest.Account) *targets.Target {
+	tb.Helper()
+	return targettest.Open(tb, linear.Kind(), a, s.URL)
 }
 
 func marker(entity string) targets.Marker { return targets.NewMarker("linear", entity, 1) }

@@ -42,7 +42,8 @@ func present(id string) string {
 
 // answering is a driver whose team is there and whose creates get the answer
 // that is put into it.
-func answering(t testing.TB) (targets.Driver, *atomic.Pointer[answer]) {
+func answering(tb testing.TB) (targets.Driver, *atomic.Pointer[answer]) {
+	tb.Helper()
 	var next atomic.Pointer[answer]
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		raw, _ := io.ReadAll(r.Body)
@@ -65,10 +66,10 @@ func answering(t testing.TB) (targets.Driver, *atomic.Pointer[answer]) {
 			_, _ = io.WriteString(w, a.body)
 		}
 	}))
-	t.Cleanup(srv.Close)
+	tb.Cleanup(srv.Close)
 	driver, err := linear.Kind().New(targets.Config{Settings: settings.Values{"url": srv.URL, "team": "ENG"},
-		Credentials: map[string]secret.String{"apiKey": secret.New("lin_api_0000")}}, targets.Deps{HTTP: targettest.Client(t)})
-	require.NoError(t, err)
+		Credentials: map[string]secret.String{"apiKey": secret.New("lin_api_0000")}}, targets.Deps{HTTP: targettest.Client(tb)})
+	require.NoError(tb, err)
 	return driver, &next
 }
 

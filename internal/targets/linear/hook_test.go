@@ -36,9 +36,10 @@ func signed(key, body string) targets.Hook {
 }
 
 // sample is a webhook that was sent at a time.
-func sample(t testing.TB, at time.Time) string {
+func sample(tb testing.TB, at time.Time) string {
+	tb.Helper()
 	raw, err := os.ReadFile(filepath.Join("testdata", "hook.issue.json"))
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	return strings.Replace(string(raw), "1770000000000", fmt.Sprint(at.UnixMilli()), 1)
 }
 

@@ -28,7 +28,10 @@ const (
 	commonMark = redminefake.CommonMark
 )
 
-func newFake(t *testing.T, path string) *redminefake.Fake { return redminefake.Standard(t, path) }
+func newFake(t *testing.T, path string) *redminefake.Fake {
+	t.Helper()
+	return redminefake.Standard(t, path)
+}
 
 func account(key, project string, more ...any) targettest.Account {
 	return redminefake.WithKey(key, project, more...)

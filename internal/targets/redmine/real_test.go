@@ -100,6 +100,7 @@ func (r *real) newProject(t *testing.T) (project, key string) {
 // remove deletes one of the things this test made; it runs in a clean-up,
 // where the test's own context has ended.
 func (r *real) remove(t *testing.T, path string) {
+	t.Helper()
 	req, err := http.NewRequest(http.MethodDelete, r.url+path, nil)
 	require.NoError(t, err)
 	req.Header.Set("X-Redmine-API-Key", r.key)
@@ -120,6 +121,7 @@ func (r *real) account(project, key string) targettest.Account {
 
 // stored lists a project's issues as the administrator sees them.
 func (r *real) stored(t *testing.T, project string, marker targets.Marker) []targettest.StoredIssue {
+	t.Helper()
 	var list struct {
 		Issues []struct {
 			redmine.Issue

@@ -21,14 +21,15 @@ import (
 )
 
 // answering is a driver whose every request gets the same answer.
-func answering(t testing.TB, cfg config, status int, body string) *driver {
+func answering(tb testing.TB, cfg config, status int, body string) *driver {
+	tb.Helper()
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(status)
 		_, _ = io.WriteString(w, body)
 	}))
-	t.Cleanup(srv.Close)
+	tb.Cleanup(srv.Close)
 	client := outbound.New(outbound.Options{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}})
-	t.Cleanup(client.Close)
+	tb.Cleanup(client.Close)
 	cfg.url, cfg.key = srv.URL, secret.New("0a0000000000000000000000000000000000cafe")
 	return newDriver(cfg, client)
 }

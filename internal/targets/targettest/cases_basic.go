@@ -230,6 +230,7 @@ func testConcurrency(t *testing.T, b *bench) {
 // settle creates an issue as the plugin does: a real server that is pressed
 // hard (Redmine on SQLite) may answer 500, and then a look-up decides.
 func settle(t *testing.T, target *targets.Target, draft targets.Draft) targets.Issue {
+	t.Helper()
 	const tries = 5
 	for range tries {
 		made, err := target.Create(t.Context(), draft)

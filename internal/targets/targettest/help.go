@@ -22,17 +22,18 @@ import (
 // What adapters' own tests and their fakes have in common beside the suite.
 
 // Client is a way out to servers on this machine; it ends with the test.
-func Client(t testing.TB) *outbound.Client {
+func Client(tb testing.TB) *outbound.Client {
+	tb.Helper()
 	client := outbound.New(outbound.Options{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}, UserAgent: "targettest"})
-	t.Cleanup(client.Close)
+	tb.Cleanup(client.Close)
 	return client
 }
 
 // Open makes a target of an account at a server, without a proxy.
-func Open(t testing.TB, kind targets.Kind, a Account, url string) *targets.Target {
-	t.Helper()
-	target, err := kind.Open(a.Settings(url), a.Credentials, targets.Deps{HTTP: Client(t)})
-	require.NoError(t, err)
+func Open(tb testing.TB, kind targets.Kind, a Account, url string) *targets.Target {
+	tb.Helper()
+	target, err := kind.Open(a.Settings(url), a.Credentials, targets.Deps{HTTP: Client(tb)})
+	require.NoError(tb, err)
 	return target
 }
 
@@ -68,19 +69,19 @@ func Recorder(t *testing.T, server string, keep func(*http.Request) bool) (url s
 
 // Golden compares JSON, whatever the order of its properties, with a file in
 // the folder testdata. write writes the file anew instead.
-func Golden(t testing.TB, file, got string, write bool) {
-	t.Helper()
+func Golden(tb testing.TB, file, got string, write bool) {
+	tb.Helper()
 	var tree any
 	numbers := json.NewDecoder(strings.NewReader(got))
 	numbers.UseNumber() // as they are written
-	require.NoError(t, numbers.Decode(&tree))
+	require.NoError(tb, numbers.Decode(&tree))
 	pretty, err := json.MarshalIndent(tree, "", "  ")
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	path := filepath.Join("testdata", file)
 	if write {
-		require.NoError(t, os.WriteFile(path, append(pretty, '\n'), 0o600))
+		require.NoError(tb, os.WriteFile(path, append(pretty, '\n'), 0o600))
 	}
 	want, err := os.ReadFile(path) //nolint:gosec // a test names it
-	require.NoError(t, err)
-	assert.Equal(t, strings.TrimSpace(string(want)), string(pretty))
+	require.NoError(tb, err)
+	assert.Equal(tb, strings.TrimSpace(string(want)), string(pretty))
 }

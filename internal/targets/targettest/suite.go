@@ -121,6 +121,7 @@ type StoredIssue struct{ ID, Title, Text string }
 // Run runs the whole suite. It must not run in parallel to other tests: it
 // listens to the default logger.
 func Run(t *testing.T, h Harness) {
+	t.Helper()
 	for _, c := range []struct {
 		name string
 		run  func(*testing.T, *bench)

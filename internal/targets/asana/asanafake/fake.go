@@ -79,13 +79,14 @@ type Server struct {
 }
 
 // New starts a Server; it ends with the test.
-func New(t testing.TB) *Server {
+func New(tb testing.TB) *Server {
+	tb.Helper()
 	mine, other := account{workspace: Workspace, projects: []string{Project, Archived}}, account{workspace: OtherWorkspace, projects: []string{OtherProject}}
-	s := &Server{t: t, PageSize: 100, StageColor: "yellow", accounts: map[string]account{"Bearer " + Token: mine, "Bearer " + OtherToken: other}}
+	s := &Server{t: tb, PageSize: 100, StageColor: "yellow", accounts: map[string]account{"Bearer " + Token: mine, "Bearer " + OtherToken: other}}
 	mine.oauth, other.oauth = true, true
 	s.accounts["Bearer "+OAuthToken], s.accounts["Bearer "+OtherOAuth] = mine, other
 	srv := httptest.NewServer(s.routes())
-	t.Cleanup(srv.Close)
+	tb.Cleanup(srv.Close)
 	s.URL = srv.URL
 	return s
 }

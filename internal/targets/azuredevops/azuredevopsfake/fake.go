@@ -83,14 +83,15 @@ type Server struct {
 }
 
 // New starts a Server; it ends with the test.
-func New(t testing.TB) *Server {
-	s := &Server{t: t, BadToken: http.StatusUnauthorized, tags: map[string]bool{}, accounts: map[string]string{
+func New(tb testing.TB) *Server {
+	tb.Helper()
+	s := &Server{t: tb, BadToken: http.StatusUnauthorized, tags: map[string]bool{}, accounts: map[string]string{
 		"Basic " + base64.StdEncoding.EncodeToString([]byte(":"+PAT)): Project,
 		"Bearer " + EntraToken: Project,
 		"Basic " + base64.StdEncoding.EncodeToString([]byte(":"+OtherPAT)): OtherProject,
 	}}
 	srv := httptest.NewServer(s.routes())
-	t.Cleanup(srv.Close)
+	tb.Cleanup(srv.Close)
 	s.URL = srv.URL
 	return s
 }

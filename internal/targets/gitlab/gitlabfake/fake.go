@@ -100,8 +100,9 @@ type Issue struct {
 }
 
 // New starts a GitLab with a few projects and no issues.
-func New(t testing.TB) *Server {
-	s := &Server{t: t, labels: map[int][]string{}, users: map[string]*user{
+func New(tb testing.TB) *Server {
+	tb.Helper()
+	s := &Server{t: tb, labels: map[int][]string{}, users: map[string]*user{
 		Mine:   {id: 1, name: "mine", state: "active", scopes: []string{"api"}, publicEmail: "mine@example.com"},
 		Other:  {id: 2, name: "other", state: "active", scopes: []string{"api"}, publicEmail: "other@example.com"},
 		Guest:  {id: 3, name: "guest", state: "active", scopes: []string{"api"}, privateEmail: "guest@example.com"},
@@ -119,7 +120,7 @@ func New(t testing.TB) *Server {
 		{id: 16, path: "public/open", issues: "enabled", group: 9, public: true, levels: map[int]int{}},
 	}}
 	srv := httptest.NewServer(http.StripPrefix(Base, s.routes()))
-	t.Cleanup(srv.Close)
+	tb.Cleanup(srv.Close)
 	s.URL = srv.URL + Base
 	return s
 }

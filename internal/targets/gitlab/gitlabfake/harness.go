@@ -61,6 +61,7 @@ func (s *Server) fates(token string) targettest.Fates {
 }
 
 func number(t *testing.T, id string) int {
+	t.Helper()
 	n, err := strconv.Atoi(id)
 	if err != nil {
 		t.Fatalf("%q is no number of an issue", id)

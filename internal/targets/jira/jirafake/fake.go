@@ -162,11 +162,11 @@ type Fake struct {
 
 // Start starts a fake with two projects, ENG and OPS, of which each of the
 // accounts Mine and Other sees one.
-func Start(t testing.TB, o Options) *Fake {
-	t.Helper()
+func Start(tb testing.TB, o Options) *Fake {
+	tb.Helper()
 	f := &Fake{opts: o, Accounts: accounts(), Projects: []*Project{newProject("10000", "ENG", o), newProject("10100", "OPS", o)}}
 	srv := httptest.NewServer(f.handler())
-	t.Cleanup(srv.Close)
+	tb.Cleanup(srv.Close)
 	f.URL = srv.URL
 	return f
 }

@@ -92,8 +92,9 @@ type Issue struct {
 }
 
 // New starts a Linear with two workspaces and no issues.
-func New(t testing.TB) *Server {
-	s := &Server{t: t, accounts: map[string]account{Mine: {workspace: "acme"}, Other: {workspace: "globex"}, OAuth: {workspace: "acme", oauth: true}}}
+func New(tb testing.TB) *Server {
+	tb.Helper()
+	s := &Server{t: tb, accounts: map[string]account{Mine: {workspace: "acme"}, Other: {workspace: "globex"}, OAuth: {workspace: "acme", oauth: true}}}
 	s.teams = []*team{
 		{workspace: "acme", id: TeamEng, key: "ENG", name: "Engineering", estimates: "fibonacci", states: states("1", true),
 			projects: []map[string]any{{"id": "30000000-0000-4000-8000-000000000001", "name": "Spring release", "slugId": "a1b2c3"}},
@@ -108,7 +109,7 @@ func New(t testing.TB) *Server {
 		{"id": "40000000-0000-4000-8000-000000000003", "email": "them@example.com", "active": true, "workspace": "globex"},
 	}
 	srv := httptest.NewServer(http.HandlerFunc(s.serve))
-	t.Cleanup(srv.Close)
+	tb.Cleanup(srv.Close)
 	s.URL = srv.URL
 	return s
 }

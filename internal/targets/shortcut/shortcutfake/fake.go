@@ -83,10 +83,11 @@ type Server struct {
 }
 
 // New starts a Server; it ends with the test.
-func New(t testing.TB) *Server {
-	s := &Server{t: t}
+func New(tb testing.TB) *Server {
+	tb.Helper()
+	s := &Server{t: tb}
 	srv := httptest.NewServer(s.routes())
-	t.Cleanup(srv.Close)
+	tb.Cleanup(srv.Close)
 	s.URL = srv.URL
 	return s
 }
