@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/internal/pbapi"
@@ -24,7 +25,7 @@ func (r *rig) narrow(after func(create int, w http.ResponseWriter)) (bodies *[]s
 			return
 		}
 		raw, err := io.ReadAll(req.Body)
-		require.NoError(r.t, err)
+		assert.NoError(r.t, err)
 		*bodies = append(*bodies, string(raw))
 		if strings.ContainsFunc(string(raw), func(c rune) bool { return c > 0xffff }) {
 			w.WriteHeader(http.StatusInternalServerError)

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/internal/pbapi/pbfake"
@@ -149,7 +150,8 @@ func TestDeletedWhileClicked(t *testing.T) {
 	r := newRig(t)
 	i, e := r.integration(), r.entity()
 	r.plugin.on(nil, func(rw http.ResponseWriter, req *http.Request) {
-		r.call("DELETE", "/plugin-integrations/"+i, "")
+		_, err := r.send("DELETE", "/plugin-integrations/"+i, "")
+		assert.NoError(t, err)
 		state("progress")(rw, req)
 	})
 	r.click(i, e, pbfake.Push)

@@ -243,9 +243,10 @@ func TestFind(t *testing.T) {
 			s.path = map[string]string{"GET /me": c.me, "GET /find": c.find}
 			target := mustOpen(t, settings, nil)
 			if name == "found on a later page" {
+				last := page(nil, good)
 				later := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 					if r.URL.Query().Get("c") == "2" {
-						_, _ = io.WriteString(w, page(nil, good))
+						_, _ = io.WriteString(w, last)
 						return
 					}
 					_, _ = io.WriteString(w, c.find)

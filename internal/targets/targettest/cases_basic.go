@@ -18,9 +18,9 @@ import (
 func testCheck(t *testing.T, b *bench) {
 	target := b.open(t, b.server.Mine)
 	require.NoError(t, target.Check(t.Context()))
-	assert.Empty(t, b.server.Issues(t, ""), "a check creates nothing")
-	assert.NotEmpty(t, target.Traits().Name)
-	assert.Equal(t, b.h.Kind.Type, target.Type())
+	require.Empty(t, b.server.Issues(t, ""), "a check creates nothing")
+	require.NotEmpty(t, target.Traits().Name)
+	require.Equal(t, b.h.Kind.Type, target.Type())
 }
 
 func testCheckWrongCredentials(t *testing.T, b *bench) {
@@ -37,7 +37,7 @@ func testCheckWrongCredentials(t *testing.T, b *bench) {
 		target := b.open(t, wrong)
 		err := target.Check(t.Context())
 		require.Error(t, err, field)
-		assert.Equal(t, fault.Unauthorized, fault.KindOf(err), err)
+		require.Equal(t, fault.Unauthorized, fault.KindOf(err), err)
 		assertPublic(t, target, err)
 
 		// A look-up must not take "not allowed to see" for "none".
@@ -47,8 +47,8 @@ func testCheckWrongCredentials(t *testing.T, b *bench) {
 		}
 		_, err = target.Create(t.Context(), newDraft())
 		require.Error(t, err)
-		assert.Equal(t, targets.OutcomeNotDone, targets.OutcomeOf(err))
-		assert.Empty(t, b.server.Issues(t, ""))
+		require.Equal(t, targets.OutcomeNotDone, targets.OutcomeOf(err))
+		require.Empty(t, b.server.Issues(t, ""))
 	}
 }
 
@@ -59,10 +59,10 @@ func testCheckWrongProject(t *testing.T, b *bench) {
 	target := b.open(t, Account{Settings: b.server.WrongProject, Credentials: b.server.Mine.Credentials})
 	err := target.Check(t.Context())
 	require.Error(t, err)
-	assert.Contains(t, []fault.Kind{fault.NotFound, fault.Invalid, fault.Forbidden}, fault.KindOf(err))
+	require.Contains(t, []fault.Kind{fault.NotFound, fault.Invalid, fault.Forbidden}, fault.KindOf(err))
 	assertPublic(t, target, err)
 	_, err = target.Create(t.Context(), newDraft())
-	assert.Equal(t, targets.OutcomeNotDone, targets.OutcomeOf(err), err)
+	require.Equal(t, targets.OutcomeNotDone, targets.OutcomeOf(err), err)
 }
 
 func testCreateFind(t *testing.T, b *bench) {
@@ -70,15 +70,15 @@ func testCreateFind(t *testing.T, b *bench) {
 	draft := newDraft()
 	made, err := target.Create(t.Context(), draft)
 	require.NoError(t, err)
-	assert.NotEmpty(t, made.ID)
-	assert.NotEmpty(t, made.Key)
-	assert.NotEmpty(t, made.Status)
-	assert.True(t, strings.HasPrefix(made.URL, "http"), made.URL)
-	assert.Equal(t, draft.Title, made.Title)
-	assert.Equal(t, targets.Open, made.Progress)
-	assert.Len(t, b.server.Issues(t, draft.Marker), 1)
+	require.NotEmpty(t, made.ID)
+	require.NotEmpty(t, made.Key)
+	require.NotEmpty(t, made.Status)
+	require.True(t, strings.HasPrefix(made.URL, "http"), made.URL)
+	require.Equal(t, draft.Title, made.Title)
+	require.Equal(t, targets.Open, made.Progress)
+	require.Len(t, b.server.Issues(t, draft.Marker), 1)
 	b.needsFind(t)
-	assert.Equal(t, &made, find(t, target, draft.Marker), "created and found are the same")
+	require.Equal(t, &made, find(t, target, draft.Marker), "created and found are the same")
 }
 
 func testPublic(t *testing.T, b *bench) {
@@ -91,12 +91,12 @@ func testPublic(t *testing.T, b *bench) {
 		}})
 	}
 	const warning = "settings.pushedBy"
-	assert.NotContains(t, open("full").Caveat(t.Context()), warning, "nobody else can read the project")
+	require.NotContains(t, open("full").Caveat(t.Context()), warning, "nobody else can read the project")
 	b.server.SetPublic(t)
-	assert.Contains(t, open("full").Caveat(t.Context()), warning)
-	assert.NotContains(t, open("name").Caveat(t.Context()), warning)
+	require.Contains(t, open("full").Caveat(t.Context()), warning)
+	require.NotContains(t, open("name").Caveat(t.Context()), warning)
 	b.proxy.On(Any, Behaviour{Status: 500})
-	assert.NotContains(t, open("full").Caveat(t.Context()), warning, "nothing is claimed that the tracker did not say")
+	require.NotContains(t, open("full").Caveat(t.Context()), warning, "nothing is claimed that the tracker did not say")
 }
 
 func testLookup(t *testing.T, b *bench) {
@@ -107,7 +107,7 @@ func testLookup(t *testing.T, b *bench) {
 		require.Equal(t, targets.LookupExact, traits.Lookup)
 	}
 	if traits.Lookup == targets.LookupExact {
-		assert.Zero(t, traits.Consistency, "an issue is never missed by its id")
+		require.Zero(t, traits.Consistency, "an issue is never missed by its id")
 	}
 	if finds(target) {
 		return // every case that looks an issue up
@@ -117,9 +117,9 @@ func testLookup(t *testing.T, b *bench) {
 	require.NoError(t, err)
 	found, err := target.Find(t.Context(), draft.Marker)
 	require.NoError(t, err)
-	assert.Nil(t, found)
+	require.Nil(t, found)
 	_, able, _ := target.FindAll(t.Context(), draft.Marker)
-	assert.False(t, able)
+	require.False(t, able)
 }
 
 func testFindNothing(t *testing.T, b *bench) {
@@ -129,7 +129,7 @@ func testFindNothing(t *testing.T, b *bench) {
 	require.NoError(t, err)
 	found, err := target.Find(t.Context(), newMarker())
 	require.NoError(t, err)
-	assert.Nil(t, found)
+	require.Nil(t, found)
 }
 
 func testLag(t *testing.T, b *bench) {
@@ -144,8 +144,8 @@ func testLag(t *testing.T, b *bench) {
 	require.NoError(t, err)
 	early, err := target.Find(t.Context(), draft.Marker)
 	require.NoError(t, err)
-	assert.Nil(t, early, "the lag is real")
-	assert.Equal(t, made.ID, find(t, target, draft.Marker).ID)
+	require.Nil(t, early, "the lag is real")
+	require.Equal(t, made.ID, find(t, target, draft.Marker).ID)
 }
 
 func testDuplicates(t *testing.T, b *bench) {
@@ -157,22 +157,22 @@ func testDuplicates(t *testing.T, b *bench) {
 	second, err := target.Create(t.Context(), draft)
 	if target.Traits().Exclusive {
 		if err == nil {
-			assert.Equal(t, first, second, "the one that is there")
+			require.Equal(t, first, second, "the one that is there")
 		} else {
-			assert.Equal(t, targets.OutcomeNotDone, targets.OutcomeOf(err))
+			require.Equal(t, targets.OutcomeNotDone, targets.OutcomeOf(err))
 		}
-		assert.Len(t, b.server.Issues(t, draft.Marker), 1)
+		require.Len(t, b.server.Issues(t, draft.Marker), 1)
 		return
 	}
 	require.NoError(t, err)
-	assert.Equal(t, first.ID, find(t, target, draft.Marker).ID, "the oldest is found")
+	require.Equal(t, first.ID, find(t, target, draft.Marker).ID, "the oldest is found")
 	all, able, err := target.FindAll(t.Context(), draft.Marker)
 	require.NoError(t, err)
 	if !able {
 		t.Skip("the driver cannot list duplicates")
 	}
 	require.Len(t, all, 2)
-	assert.Equal(t, []string{first.ID, second.ID}, []string{all[0].ID, all[1].ID}, "oldest first")
+	require.Equal(t, []string{first.ID, second.ID}, []string{all[0].ID, all[1].ID}, "oldest first")
 }
 
 func testIsolation(t *testing.T, b *bench) {
@@ -185,18 +185,18 @@ func testIsolation(t *testing.T, b *bench) {
 	require.NotNil(t, find(t, mine, draft.Marker))
 	found, err := other.Find(t.Context(), draft.Marker)
 	require.NoError(t, err)
-	assert.Nil(t, found, "another tenant's issue is not found")
+	require.Nil(t, found, "another tenant's issue is not found")
 	if _, able, err := other.Read(t.Context(), made.ID); able {
 		require.Error(t, err, "another tenant's issue cannot be read")
-		assert.Contains(t, []fault.Kind{fault.NotFound, fault.Forbidden, fault.Gone}, fault.KindOf(err))
+		require.Contains(t, []fault.Kind{fault.NotFound, fault.Forbidden, fault.Gone}, fault.KindOf(err))
 	}
 	if able, err := other.Close(t.Context(), made.ID); able {
-		assert.Error(t, err, "another tenant's issue cannot be closed")
+		require.Error(t, err, "another tenant's issue cannot be closed")
 	}
 	_, err = other.Create(t.Context(), draft)
 	require.NoError(t, err)
-	assert.Len(t, b.server.Issues(t, draft.Marker), 1, "the other tenant's issue is in its own project")
-	assert.Equal(t, made.ID, find(t, mine, draft.Marker).ID)
+	require.Len(t, b.server.Issues(t, draft.Marker), 1, "the other tenant's issue is in its own project")
+	require.Equal(t, made.ID, find(t, mine, draft.Marker).ID)
 }
 
 func testConcurrency(t *testing.T, b *bench) {
@@ -217,13 +217,13 @@ func testConcurrency(t *testing.T, b *bench) {
 		})
 	}
 	wg.Wait()
-	assert.Len(t, ids, workers*each, "every create made an issue of its own")
-	assert.Len(t, b.server.Issues(t, ""), workers*each)
+	require.Len(t, ids, workers*each, "every create made an issue of its own")
+	require.Len(t, b.server.Issues(t, ""), workers*each)
 	b.needsFind(t)
 	for id, marker := range ids {
 		found := find(t, target, marker)
 		require.NotNil(t, found)
-		assert.Equal(t, id, found.ID)
+		require.Equal(t, id, found.ID)
 	}
 }
 
@@ -241,7 +241,8 @@ func settle(t *testing.T, target *targets.Target, draft targets.Draft) targets.I
 			assert.NoError(t, err)
 			return made
 		case targets.OutcomeUnknown:
-			if found, err := target.Find(t.Context(), draft.Marker); assert.NoError(t, err) && found != nil {
+			found, err := target.Find(t.Context(), draft.Marker)
+			if assert.NoError(t, err) && found != nil {
 				return *found
 			}
 		}
@@ -259,11 +260,11 @@ func testRead(t *testing.T, b *bench) {
 		t.Skip("the driver cannot read")
 	}
 	require.NoError(t, err)
-	assert.Equal(t, made, got)
+	require.Equal(t, made, got)
 	for _, id := range []string{"999999999", "no/such?id=1#x", "../projects"} {
 		_, _, err = target.Read(t.Context(), id)
 		require.Error(t, err)
-		assert.Contains(t, []targets.Verdict{targets.VerdictHidden, targets.VerdictGone}, targets.VerdictOf(targets.Issue{}, err), err)
+		require.Contains(t, []targets.Verdict{targets.VerdictHidden, targets.VerdictGone}, targets.VerdictOf(targets.Issue{}, err), err)
 		assertPublic(t, target, err)
 	}
 }
@@ -281,25 +282,25 @@ func testResolve(t *testing.T, b *bench) {
 	for _, name := range []string{made.Key, " " + made.Key + " ", made.URL, made.URL + "?from=mail#note_7", strings.Replace(made.URL, u.Host, strings.ToUpper(u.Host), 1)} {
 		got, _, err := target.Resolve(t.Context(), name)
 		require.NoError(t, err, name)
-		assert.Equal(t, made, got, name)
+		require.Equal(t, made, got, name)
 	}
 	b.proxy.On(Any, Behaviour{Status: 500})
 	for _, name := range []string{"", "no such thing", "x\x00y", "ftp://" + u.Host + u.Path, "https://jane:pw@" + u.Host + u.Path, strings.Repeat("7", 3000)} {
 		_, _, err := target.Resolve(t.Context(), name)
-		assert.Equal(t, fault.Invalid, fault.KindOf(err), "%q: %v", name, err)
+		require.Equal(t, fault.Invalid, fault.KindOf(err), "%q: %v", name, err)
 		assertPublic(t, target, err)
 	}
-	assert.Zero(t, b.proxy.Hits(), "nobody was asked")
+	require.Zero(t, b.proxy.Hits(), "nobody was asked")
 	b.proxy.Off()
 	for _, name := range []string{strings.Replace(made.URL, u.Host, "elsewhere.example", 1), "https://" + u.Host + "/no/such/page", "999999999", "../projects", made.Key + "/../1"} {
 		_, _, err := target.Resolve(t.Context(), name)
 		require.Error(t, err, name)
-		assert.Contains(t, []fault.Kind{fault.Invalid, fault.NotFound}, fault.KindOf(err), "%q: %v", name, err)
+		require.Contains(t, []fault.Kind{fault.Invalid, fault.NotFound}, fault.KindOf(err), "%q: %v", name, err)
 		assertPublic(t, target, err)
 	}
-	if _, _, err := b.open(t, b.server.Other).Resolve(t.Context(), made.URL); assert.Error(t, err, "another tenant's issue is not found") {
-		assert.Contains(t, []fault.Kind{fault.Invalid, fault.NotFound, fault.Forbidden}, fault.KindOf(err), err)
-	}
+	_, _, err = b.open(t, b.server.Other).Resolve(t.Context(), made.URL)
+	require.Error(t, err, "another tenant's issue is not found")
+	require.Contains(t, []fault.Kind{fault.Invalid, fault.NotFound, fault.Forbidden}, fault.KindOf(err), err)
 }
 
 func testComment(t *testing.T, b *bench) {
@@ -312,7 +313,7 @@ func testComment(t *testing.T, b *bench) {
 	}
 	require.NoError(t, err)
 	_, err = target.Comment(t.Context(), "999999999", "lost")
-	assert.Contains(t, []targets.Verdict{targets.VerdictHidden, targets.VerdictGone}, targets.VerdictOf(targets.Issue{}, err), err)
+	require.Contains(t, []targets.Verdict{targets.VerdictHidden, targets.VerdictGone}, targets.VerdictOf(targets.Issue{}, err), err)
 }
 
 func testClose(t *testing.T, b *bench) {
@@ -328,11 +329,11 @@ func testClose(t *testing.T, b *bench) {
 	require.NoError(t, err, "closing a closed one")
 	if got, able, err := target.Read(t.Context(), made.ID); able {
 		require.NoError(t, err)
-		assert.Equal(t, targets.Done, got.Progress)
-		assert.NotEqual(t, made.Status, got.Status)
+		require.Equal(t, targets.Done, got.Progress)
+		require.NotEqual(t, made.Status, got.Status)
 	}
 	_, err = target.Close(t.Context(), "999999999")
-	assert.Contains(t, []targets.Verdict{targets.VerdictHidden, targets.VerdictGone}, targets.VerdictOf(targets.Issue{}, err), err)
+	require.Contains(t, []targets.Verdict{targets.VerdictHidden, targets.VerdictGone}, targets.VerdictOf(targets.Issue{}, err), err)
 }
 
 // A preview is what Create writes, and writes nothing itself.
@@ -341,18 +342,18 @@ func testPreview(t *testing.T, b *bench) {
 	draft := newDraft()
 	shown, err := target.Preview(t.Context(), draft)
 	require.NoError(t, err)
-	assert.Equal(t, draft.Title, shown.Title)
-	assert.Contains(t, shown.Text, "As they said.")
-	assert.NotEqual(t, "", shown.Format)
-	assert.Empty(t, shown.Warnings)
-	assert.Empty(t, b.server.Issues(t, ""), "a preview creates nothing")
+	require.Equal(t, draft.Title, shown.Title)
+	require.Contains(t, shown.Text, "As they said.")
+	require.NotEqual(t, "", shown.Format)
+	require.Empty(t, shown.Warnings)
+	require.Empty(t, b.server.Issues(t, ""), "a preview creates nothing")
 
 	draft.Title, draft.Description = "", richtext.Paragraph(richtext.Text(strings.Repeat("word ", 300_000)))
 	shown, err = target.Preview(t.Context(), draft)
 	require.NoError(t, err)
-	assert.Contains(t, shown.Warnings[0], "no title")
+	require.Contains(t, shown.Warnings[0], "no title")
 	if limit := target.Traits().Limits.Description; limit > 0 {
 		require.Len(t, shown.Warnings, 2)
-		assert.Contains(t, shown.Warnings[1], "description is cut")
+		require.Contains(t, shown.Warnings[1], "description is cut")
 	}
 }

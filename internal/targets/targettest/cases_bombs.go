@@ -10,7 +10,6 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/internal/fault"
@@ -89,7 +88,7 @@ func costs(t *testing.T, name string, do func()) {
 	runtime.ReadMemStats(&before)
 	do()
 	runtime.ReadMemStats(&after)
-	assert.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(maxCost), name)
+	require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(maxCost), name)
 }
 
 // testBombs answers with 4 MiB of empty objects: of bytes that is little, of
@@ -107,7 +106,7 @@ func testBombs(t *testing.T, b *bench) {
 				require.Greater(t, n, int64(1), "a check asks something")
 				break
 			}
-			assert.False(t, fault.IsUnsure(err), "a check changes nothing: %v", err)
+			require.False(t, fault.IsUnsure(err), "a check changes nothing: %v", err)
 			if err != nil {
 				assertPublic(t, target, err)
 			}
@@ -121,11 +120,11 @@ func testBombs(t *testing.T, b *bench) {
 		var err error
 		costs(t, "create", func() { _, err = target.Create(t.Context(), draft) })
 		require.Error(t, err)
-		assert.Equal(t, targets.OutcomeUnknown, targets.OutcomeOf(err), err)
-		assert.Contains(t, fault.From(err).Public, "answered with more than", "it says what was wrong")
+		require.Equal(t, targets.OutcomeUnknown, targets.OutcomeOf(err), err)
+		require.Contains(t, fault.From(err).Public, "answered with more than", "it says what was wrong")
 		assertPublic(t, target, err)
 		b.proxy.Off()
-		assert.Len(t, b.server.Issues(t, draft.Marker), 1)
+		require.Len(t, b.server.Issues(t, draft.Marker), 1)
 		if finds(target) {
 			require.NotNil(t, find(t, target, draft.Marker), "found all the same")
 		}
@@ -136,7 +135,7 @@ func testBombs(t *testing.T, b *bench) {
 		var err error
 		costs(t, "find", func() { _, err = target.Find(t.Context(), newMarker()) })
 		require.Error(t, err, "it is not an empty one")
-		assert.False(t, fault.IsUnsure(err), "a look-up changes nothing")
+		require.False(t, fault.IsUnsure(err), "a look-up changes nothing")
 		assertPublic(t, target, err)
 	})
 	b.proxy.Off()
@@ -148,7 +147,7 @@ func testBombs(t *testing.T, b *bench) {
 			b.proxy.On(Any, do)
 			costs(t, a.name+": "+name, func() {
 				_, verdict, _ := a.run()
-				assert.NotContains(t, []targets.Verdict{targets.VerdictGone, targets.VerdictTrashed}, verdict, "nothing is given up")
+				require.NotContains(t, []targets.Verdict{targets.VerdictGone, targets.VerdictTrashed}, verdict, "nothing is given up")
 			})
 		}
 	}
@@ -156,6 +155,6 @@ func testBombs(t *testing.T, b *bench) {
 	got, able, err := target.Read(context.Background(), made.ID)
 	if able {
 		require.NoError(t, err, "the issue was there all the time")
-		assert.Equal(t, made.ID, got.ID)
+		require.Equal(t, made.ID, got.ID)
 	}
 }

@@ -11,7 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/internal/fault"
@@ -35,7 +34,7 @@ func testStatuses(t *testing.T, b *bench) {
 				b.proxy.On(b.h.Creates, Behaviour{Status: status, Header: header})
 				_, err := target.Create(t.Context(), newDraft())
 				require.Error(t, err)
-				assert.Equal(t, 1, b.proxy.Hits(), "a driver never sends a create twice")
+				require.Equal(t, 1, b.proxy.Hits(), "a driver never sends a create twice")
 				want := outbound.FromStatus(status, header)
 				kind := want.Kind
 				if k, ok := b.h.Kinds[status]; ok {
@@ -48,15 +47,15 @@ func testStatuses(t *testing.T, b *bench) {
 				if kind == fault.RateLimited {
 					outcome = targets.OutcomeNotDone // a limit is looked at before anything is done
 				}
-				assert.Equal(t, kind, fault.KindOf(err), err)
-				assert.Equal(t, outcome, targets.OutcomeOf(err), err)
-				assert.Equal(t, want.RetryAfter, fault.From(err).RetryAfter)
+				require.Equal(t, kind, fault.KindOf(err), err)
+				require.Equal(t, outcome, targets.OutcomeOf(err), err)
+				require.Equal(t, want.RetryAfter, fault.From(err).RetryAfter)
 				assertPublic(t, target, err)
 			})
 		}
 	}
 	b.proxy.Off()
-	assert.Empty(t, b.server.Issues(t, ""))
+	require.Empty(t, b.server.Issues(t, ""))
 }
 
 func testFindStatuses(t *testing.T, b *bench) {
@@ -67,7 +66,7 @@ func testFindStatuses(t *testing.T, b *bench) {
 			b.proxy.On(Any, Behaviour{Status: status})
 			_, err := target.Find(t.Context(), newMarker())
 			require.Error(t, err, "a failed look-up is not an empty one")
-			assert.False(t, fault.IsUnsure(err), "a look-up changes nothing")
+			require.False(t, fault.IsUnsure(err), "a look-up changes nothing")
 			assertPublic(t, target, err)
 		})
 	}
@@ -105,12 +104,12 @@ func testUnknown(t *testing.T, b *bench) {
 			b.proxy.On(b.h.Creates, do)
 			_, err := target.Create(t.Context(), draft)
 			require.Error(t, err)
-			assert.Equal(t, targets.OutcomeUnknown, targets.OutcomeOf(err), err)
-			assert.Equal(t, do.Status == http.StatusInternalServerError, targets.MayBeCharacters(err), "the reason may be a character: %v", err)
-			assert.Equal(t, 1, b.proxy.Hits(), "a driver never sends a create twice")
+			require.Equal(t, targets.OutcomeUnknown, targets.OutcomeOf(err), err)
+			require.Equal(t, do.Status == http.StatusInternalServerError, targets.MayBeCharacters(err), "the reason may be a character: %v", err)
+			require.Equal(t, 1, b.proxy.Hits(), "a driver never sends a create twice")
 			assertPublic(t, target, err)
 			b.proxy.Off()
-			assert.Len(t, b.server.Issues(t, draft.Marker), 1)
+			require.Len(t, b.server.Issues(t, draft.Marker), 1)
 			b.needsFind(t)
 			require.NotNil(t, find(t, target, draft.Marker), "found all the same")
 		})
@@ -119,12 +118,12 @@ func testUnknown(t *testing.T, b *bench) {
 		draft := newDraft()
 		b.proxy.On(b.h.Creates, Behaviour{Cut: true})
 		_, err := target.Create(t.Context(), draft)
-		assert.Equal(t, targets.OutcomeUnknown, targets.OutcomeOf(err), "nobody can know")
+		require.Equal(t, targets.OutcomeUnknown, targets.OutcomeOf(err), "nobody can know")
 		b.proxy.Off()
 		b.needsFind(t)
 		found, err := target.Find(t.Context(), draft.Marker)
 		require.NoError(t, err)
-		assert.Nil(t, found)
+		require.Nil(t, found)
 	})
 }
 
@@ -136,8 +135,8 @@ func testNotDone(t *testing.T, b *bench) {
 	require.NoError(t, err)
 	_, err = target.Create(t.Context(), newDraft())
 	require.Error(t, err)
-	assert.Equal(t, fault.Unavailable, fault.KindOf(err), err)
-	assert.Equal(t, targets.OutcomeNotDone, targets.OutcomeOf(err), "it was never sent")
+	require.Equal(t, fault.Unavailable, fault.KindOf(err), err)
+	require.Equal(t, targets.OutcomeNotDone, targets.OutcomeOf(err), "it was never sent")
 	assertPublic(t, target, err)
 	assertPublic(t, target, target.Check(t.Context()))
 
@@ -146,14 +145,14 @@ func testNotDone(t *testing.T, b *bench) {
 	target, err = b.h.Kind.Open(b.server.Mine.Settings(b.proxy.URL), b.server.Mine.Credentials, targets.Deps{HTTP: guarded})
 	require.NoError(t, err)
 	_, err = target.Create(t.Context(), newDraft())
-	assert.Equal(t, fault.Blocked, fault.KindOf(err), err)
-	assert.Equal(t, targets.OutcomeNotDone, targets.OutcomeOf(err))
+	require.Equal(t, fault.Blocked, fault.KindOf(err), err)
+	require.Equal(t, targets.OutcomeNotDone, targets.OutcomeOf(err))
 	assertPublic(t, target, err)
 
 	_, err = b.mine(t).Create(t.Context(), targets.Draft{Title: "no marker"})
-	assert.Equal(t, fault.Internal, fault.KindOf(err))
-	assert.Equal(t, targets.OutcomeNotDone, targets.OutcomeOf(err))
-	assert.Empty(t, b.server.Issues(t, ""))
+	require.Equal(t, fault.Internal, fault.KindOf(err))
+	require.Equal(t, targets.OutcomeNotDone, targets.OutcomeOf(err))
+	require.Empty(t, b.server.Issues(t, ""))
 }
 
 // testFailedReads: what a driver looks up before a create makes nothing,
@@ -176,13 +175,13 @@ func testFailedReads(t *testing.T, b *bench) {
 				return
 			}
 			if err == nil { // it reads afterwards only, which takes nothing from what was made
-				assert.NotEmpty(t, made.ID)
-				assert.Len(t, b.server.Issues(t, draft.Marker), 1)
+				require.NotEmpty(t, made.ID)
+				require.Len(t, b.server.Issues(t, draft.Marker), 1)
 				return
 			}
-			assert.Equal(t, targets.OutcomeNotDone, targets.OutcomeOf(err), err)
+			require.Equal(t, targets.OutcomeNotDone, targets.OutcomeOf(err), err)
 			assertPublic(t, target, err)
-			assert.Empty(t, b.server.Issues(t, draft.Marker))
+			require.Empty(t, b.server.Issues(t, draft.Marker))
 		})
 	}
 }
@@ -194,11 +193,11 @@ func testRedirect(t *testing.T, b *bench) {
 	target := b.mine(t)
 	for _, status := range []int{301, 302, 303, 307, 308} {
 		b.proxy.On(Any, Behaviour{Status: status, Header: http.Header{"Location": {thief.URL}}})
-		assert.Error(t, target.Check(t.Context()))
+		require.Error(t, target.Check(t.Context()))
 		_, err := target.Create(t.Context(), newDraft())
-		assert.Equal(t, targets.OutcomeNotDone, targets.OutcomeOf(err), err)
+		require.Equal(t, targets.OutcomeNotDone, targets.OutcomeOf(err), err)
 	}
-	assert.Zero(t, visits.Load(), "a redirect would carry the credentials away")
+	require.Zero(t, visits.Load(), "a redirect would carry the credentials away")
 }
 
 func testCancel(t *testing.T, b *bench) {
@@ -208,20 +207,20 @@ func testCancel(t *testing.T, b *bench) {
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		_, err := target.Create(ctx, newDraft())
-		assert.Equal(t, fault.Canceled, fault.KindOf(err))
-		assert.Equal(t, targets.OutcomeNotDone, targets.OutcomeOf(err))
-		assert.Zero(t, b.proxy.Hits())
+		require.Equal(t, fault.Canceled, fault.KindOf(err))
+		require.Equal(t, targets.OutcomeNotDone, targets.OutcomeOf(err))
+		require.Zero(t, b.proxy.Hits())
 	})
 	for name, pass := range map[string]bool{"the tracker had created": true, "the tracker had not": false} {
 		t.Run(name, func(t *testing.T) {
 			b.proxy.On(b.h.Creates, Behaviour{Pass: pass, Hold: true})
 			draft := newDraft()
 			err := b.cancelled(t, func(ctx context.Context) error { _, err := target.Create(ctx, draft); return err })
-			assert.Equal(t, fault.Canceled, fault.KindOf(err), err)
-			assert.Equal(t, targets.OutcomeUnknown, targets.OutcomeOf(err))
+			require.Equal(t, fault.Canceled, fault.KindOf(err), err)
+			require.Equal(t, targets.OutcomeUnknown, targets.OutcomeOf(err))
 			b.proxy.Off()
 			if pass && finds(target) {
-				assert.NotNil(t, find(t, target, draft.Marker))
+				require.NotNil(t, find(t, target, draft.Marker))
 			}
 		})
 	}
@@ -229,7 +228,7 @@ func testCancel(t *testing.T, b *bench) {
 		b.needsFind(t)
 		b.proxy.On(Any, Behaviour{Hold: true})
 		err := b.cancelled(t, func(ctx context.Context) error { _, err := target.Find(ctx, newMarker()); return err })
-		assert.Equal(t, fault.Canceled, fault.KindOf(err), err)
+		require.Equal(t, fault.Canceled, fault.KindOf(err), err)
 	})
 }
 
@@ -251,7 +250,7 @@ func (b *bench) cancelled(t *testing.T, do func(context.Context) error) error {
 	}
 	cancel(errors.New("the lease was lost"))
 	err := <-done
-	assert.ErrorContains(t, err, "the lease was lost", "it says why")
+	require.ErrorContains(t, err, "the lease was lost", "it says why")
 	return err
 }
 
@@ -259,21 +258,21 @@ func testTooSlow(t *testing.T, b *bench) {
 	target := b.mine(t, func(d *targets.Deps) { d.Timeout = short })
 	b.proxy.On(b.h.Creates, Behaviour{Hold: true})
 	_, err := target.Create(t.Context(), newDraft())
-	assert.Equal(t, fault.Timeout, fault.KindOf(err), err)
-	assert.Equal(t, targets.OutcomeUnknown, targets.OutcomeOf(err))
-	assert.ErrorContains(t, err, "this plugin's limit of 400ms", "it says whose limit it was")
+	require.Equal(t, fault.Timeout, fault.KindOf(err), err)
+	require.Equal(t, targets.OutcomeUnknown, targets.OutcomeOf(err))
+	require.ErrorContains(t, err, "this plugin's limit of 400ms", "it says whose limit it was")
 	assertPublic(t, target, err)
 
 	b.needsFind(t)
 	b.proxy.On(Any, Behaviour{Hold: true})
 	_, err = target.Find(t.Context(), newMarker())
-	assert.Equal(t, fault.Timeout, fault.KindOf(err), err)
+	require.Equal(t, fault.Timeout, fault.KindOf(err), err)
 
 	ctx, cancel := context.WithTimeout(t.Context(), short/2)
 	defer cancel()
 	_, err = target.Find(ctx, newMarker())
-	assert.Equal(t, fault.Timeout, fault.KindOf(err), err)
-	assert.ErrorContains(t, err, "the caller's own deadline")
+	require.Equal(t, fault.Timeout, fault.KindOf(err), err)
+	require.ErrorContains(t, err, "the caller's own deadline")
 }
 
 // testSecrets has the tracker repeat everything that it was sent; the bench
@@ -289,12 +288,12 @@ func testSecrets(t *testing.T, b *bench) {
 			b.proxy.On(Any, Behaviour{Status: status, Header: header, Body: echo})
 			_, err := target.Create(t.Context(), newDraft())
 			require.Error(t, err, field)
-			assert.NotContains(t, strings.ToLower(fault.From(err).Public), strings.ToLower(s.Reveal()))
+			require.NotContains(t, strings.ToLower(fault.From(err).Public), strings.ToLower(s.Reveal()))
 			if finds(target) {
 				_, err = target.Find(t.Context(), newMarker())
 				require.Error(t, err, "an answer without a list is not an empty list")
 			}
-			assert.Error(t, target.Check(t.Context()))
+			require.Error(t, target.Check(t.Context()))
 		}
 	}
 }

@@ -38,16 +38,16 @@ func testTexts(t *testing.T, b *bench) {
 			require.NoError(t, err)
 			stored := b.server.Issues(t, draft.Marker)
 			require.Len(t, stored, 1)
-			assert.Equal(t, stored[0].Title, made.Title)
-			assert.Equal(t, text.Title(words, target.Traits().Limits.Title), b.withoutBreaks(stored[0].Title))
-			assert.NotEmpty(t, stored[0].Text)
+			require.Equal(t, stored[0].Title, made.Title)
+			require.Equal(t, text.Title(words, target.Traits().Limits.Title), b.withoutBreaks(stored[0].Title))
+			require.NotEmpty(t, stored[0].Text)
 		})
 	}
 	t.Run("nothing", func(t *testing.T) {
 		draft := targets.Draft{Marker: newMarker(), Title: " \n "}
 		made, err := target.Create(t.Context(), draft)
 		require.NoError(t, err)
-		assert.Equal(t, "(untitled)", made.Title)
+		require.Equal(t, "(untitled)", made.Title)
 	})
 }
 
@@ -67,14 +67,14 @@ func testLongText(t *testing.T, b *bench) {
 			stored := b.server.Issues(t, draft.Marker)
 			require.Len(t, stored, 1)
 			text := stored[0].Text
-			assert.Contains(t, text, "Beginning")
-			assert.True(t, utf8.ValidString(text) && !strings.Contains(text, "\uFFFD"), "cut between characters")
+			require.Contains(t, text, "Beginning")
+			require.True(t, utf8.ValidString(text) && !strings.Contains(text, "\uFFFD"), "cut between characters")
 			least := 32 << 10
 			if limit := target.Traits().Limits.Description; limit > 0 {
-				assert.LessOrEqual(t, utf8.RuneCountInString(text), limit)
+				require.LessOrEqual(t, utf8.RuneCountInString(text), limit)
 				least = min(least, limit*9/10) // a limit on markup and all, such as ADF's, may be below that
 			}
-			assert.Greater(t, len(text), least, "no more is cut than must be")
+			require.Greater(t, len(text), least, "no more is cut than must be")
 		})
 	}
 }
@@ -106,13 +106,13 @@ func testTextLimit(t *testing.T, b *bench) {
 	}, Behaviour{})
 	_, err := target.Create(t.Context(), draft)
 	require.NoError(t, err)
-	assert.Equal(t, 2, creates, "once more after the refusal")
+	require.Equal(t, 2, creates, "once more after the refusal")
 	stored := b.server.Issues(t, draft.Marker)
 	require.Len(t, stored, 1)
-	assert.Contains(t, stored[0].Text, cutNote)
-	assert.LessOrEqual(t, utf8.RuneCountInString(stored[0].Text), most)
+	require.Contains(t, stored[0].Text, cutNote)
+	require.LessOrEqual(t, utf8.RuneCountInString(stored[0].Text), most)
 	if limit := target.Traits().Limits.Description; limit == 0 || limit > most {
-		assert.Greater(t, utf8.RuneCountInString(stored[0].Text), most/2)
+		require.Greater(t, utf8.RuneCountInString(stored[0].Text), most/2)
 	}
 }
 
@@ -139,19 +139,19 @@ func testRequestLimit(t *testing.T, b *bench) {
 	b.proxy.On(larger, Behaviour{Status: http.StatusRequestEntityTooLarge, Body: page})
 	_, err := target.Create(t.Context(), draft)
 	require.NoError(t, err)
-	assert.Equal(t, 1, b.proxy.Hits())
+	require.Equal(t, 1, b.proxy.Hits())
 	b.proxy.Off()
 	stored := b.server.Issues(t, draft.Marker)
 	require.Len(t, stored, 1)
-	assert.Contains(t, stored[0].Text, cutNote)
+	require.Contains(t, stored[0].Text, cutNote)
 
 	b.proxy.On(b.h.Creates, Behaviour{Status: http.StatusRequestEntityTooLarge, Body: page})
 	_, err = target.Create(t.Context(), longDraft())
 	require.Error(t, err)
-	assert.Equal(t, 2, b.proxy.Hits(), "and no third time")
-	assert.Equal(t, targets.OutcomeNotDone, targets.OutcomeOf(err))
+	require.Equal(t, 2, b.proxy.Hits(), "and no third time")
+	require.Equal(t, targets.OutcomeNotDone, targets.OutcomeOf(err))
 	assertPublic(t, target, err)
-	assert.Contains(t, fault.From(err).Public, "settings.description")
+	require.Contains(t, fault.From(err).Public, "settings.description")
 }
 
 func testTitleCut(t *testing.T, b *bench) {
@@ -174,8 +174,8 @@ func testTitleCut(t *testing.T, b *bench) {
 			stored := b.server.Issues(t, draft.Marker)
 			require.Len(t, stored, 1)
 			title := stored[0].Title
-			assert.LessOrEqual(t, utf8.RuneCountInString(title), limit)
-			assert.True(t, strings.HasPrefix(text, strings.TrimSuffix(b.withoutBreaks(title), "…")), title)
+			require.LessOrEqual(t, utf8.RuneCountInString(title), limit)
+			require.True(t, strings.HasPrefix(text, strings.TrimSuffix(b.withoutBreaks(title), "…")), title)
 		})
 	}
 }
@@ -194,13 +194,13 @@ func testTitleReferences(t *testing.T, b *bench) {
 		require.NoError(t, err)
 		stored := b.server.Issues(t, draft.Marker)
 		require.Len(t, stored, 1)
-		assert.Empty(t, b.server.References(stored[0].Title), stored[0].Title)
-		assert.Equal(t, text, b.withoutBreaks(stored[0].Title), "what people read")
+		require.Empty(t, b.server.References(stored[0].Title), stored[0].Title)
+		require.Equal(t, text, b.withoutBreaks(stored[0].Title), "what people read")
 
 		shown, err := target.Preview(t.Context(), draft)
 		require.NoError(t, err)
-		assert.Equal(t, stored[0].Title, shown.Title)
-		assert.Empty(t, shown.Warnings, "nothing is cut")
+		require.Equal(t, stored[0].Title, shown.Title)
+		require.Empty(t, shown.Warnings, "nothing is cut")
 	}
 }
 
@@ -233,7 +233,7 @@ func testBMPOnly(t *testing.T, b *bench) {
 			for _, form := range []string{moon, `\ud83c\udf19`, "%f0%9f%8c%99", "&#x1f319;", "&#127769;"} {
 				found = found || strings.Contains(strings.ToLower(sent.String()), form)
 			}
-			assert.Equal(t, !only, found, sent.String())
+			require.Equal(t, !only, found, sent.String())
 		})
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/internal/fault"
@@ -71,7 +70,7 @@ func assertVerdict(t *testing.T, target *targets.Target, id string, want targets
 		if !able {
 			continue
 		}
-		assert.Equal(t, want, got, "%s: %v", a.name, err)
+		require.Equal(t, want, got, "%s: %v", a.name, err)
 		require.Error(t, err, a.name)
 		assertPublic(t, target, err)
 	}
@@ -94,7 +93,7 @@ func testFates(t *testing.T, b *bench) {
 		"Delete": f.Delete == nil, "Trash": f.Trash == nil, "Move": f.Move == nil, "Hide": f.Hide == nil,
 		"EndToken": f.EndToken == nil, "LoseProject": f.LoseProject == nil, "DisableIssues": f.DisableIssues == nil,
 	} {
-		assert.Equal(t, missing, f.Never[name] != "", "Fates.%s: either it can happen, or Fates.Never says why not", name)
+		require.Equal(t, missing, f.Never[name] != "", "Fates.%s: either it can happen, or Fates.Never says why not", name)
 	}
 }
 
@@ -122,11 +121,11 @@ func testTrashed(t *testing.T, b *bench) {
 	fate(t, b, "Trash", b.server.Fates.Trash, b.server.Fates.Trash == nil)(t, made.ID)
 	got, _, err := target.Read(t.Context(), made.ID)
 	require.NoError(t, err)
-	assert.Equal(t, targets.VerdictTrashed, targets.VerdictOf(got, nil))
-	assert.Equal(t, made.ID, got.ID)
+	require.Equal(t, targets.VerdictTrashed, targets.VerdictOf(got, nil))
+	require.Equal(t, made.ID, got.ID)
 	for _, a := range attempts(t, target, made.ID)[1:] {
 		_, verdict, err := a.run()
-		assert.NotEqual(t, targets.VerdictGone, verdict, "%s: %v", a.name, err)
+		require.NotEqual(t, targets.VerdictGone, verdict, "%s: %v", a.name, err)
 	}
 }
 
@@ -136,13 +135,13 @@ func testMoved(t *testing.T, b *bench) {
 	for range 2 { // the second time by the id that the first one returned
 		got, _, err := target.Read(t.Context(), made.ID)
 		require.NoError(t, err)
-		assert.Equal(t, targets.VerdictMoved, targets.VerdictOf(got, nil))
-		assert.Equal(t, made.ID, got.ID, "the id that the record holds leads there again")
-		assert.NotEqual(t, made.Key+made.URL, got.Key+got.URL, "the key or the address is new")
+		require.Equal(t, targets.VerdictMoved, targets.VerdictOf(got, nil))
+		require.Equal(t, made.ID, got.ID, "the id that the record holds leads there again")
+		require.NotEqual(t, made.Key+made.URL, got.Key+got.URL, "the key or the address is new")
 	}
 	for _, a := range attempts(t, target, made.ID)[1:] {
 		_, verdict, err := a.run()
-		assert.NotEqual(t, targets.VerdictGone, verdict, "%s: %v", a.name, err)
+		require.NotEqual(t, targets.VerdictGone, verdict, "%s: %v", a.name, err)
 	}
 }
 
@@ -157,11 +156,11 @@ func testEndedToken(t *testing.T, b *bench) {
 	fate(t, b, "EndToken", b.server.Fates.EndToken, b.server.Fates.EndToken == nil)(t)
 	assertVerdict(t, target, made.ID, targets.VerdictCredentialRefused)
 	_, err := target.Find(t.Context(), newMarker())
-	assert.Equal(t, fault.Unauthorized, fault.KindOf(err), "an empty list is not \"no issue\": %v", err)
+	require.Equal(t, fault.Unauthorized, fault.KindOf(err), "an empty list is not \"no issue\": %v", err)
 	_, err = target.Create(t.Context(), newDraft())
-	assert.Equal(t, fault.Unauthorized, fault.KindOf(err), err)
-	assert.Equal(t, targets.OutcomeNotDone, targets.OutcomeOf(err), err)
-	assert.Equal(t, fault.Unauthorized, fault.KindOf(target.Check(t.Context())))
+	require.Equal(t, fault.Unauthorized, fault.KindOf(err), err)
+	require.Equal(t, targets.OutcomeNotDone, targets.OutcomeOf(err), err)
+	require.Equal(t, fault.Unauthorized, fault.KindOf(target.Check(t.Context())))
 }
 
 func testLostProject(t *testing.T, b *bench) {
@@ -224,9 +223,9 @@ func testIntermediary(t *testing.T, b *bench) {
 					}
 					require.Error(t, err, a.name)
 					assertPublic(t, target, err)
-					assert.NotContains(t, []targets.Verdict{targets.VerdictGone, targets.VerdictPresent, targets.VerdictMoved, targets.VerdictTrashed}, verdict, "%s: %v", a.name, err)
+					require.NotContains(t, []targets.Verdict{targets.VerdictGone, targets.VerdictPresent, targets.VerdictMoved, targets.VerdictTrashed}, verdict, "%s: %v", a.name, err)
 					if !c.open && a.name == "read" {
-						assert.Equal(t, targets.VerdictIntermediary, verdict, "%s: %v", a.name, err)
+						require.Equal(t, targets.VerdictIntermediary, verdict, "%s: %v", a.name, err)
 					}
 				}
 			})
@@ -236,5 +235,5 @@ func testIntermediary(t *testing.T, b *bench) {
 	got, able, err := target.Read(t.Context(), made.ID)
 	require.True(t, able)
 	require.NoError(t, err, "the issue was there all the time")
-	assert.Equal(t, made.ID, got.ID)
+	require.Equal(t, made.ID, got.ID)
 }

@@ -10,7 +10,6 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/internal/fault"
@@ -35,12 +34,12 @@ func assertShown(t *testing.T, i targets.Issue) {
 		{"id", i.ID, text.MaxIssueID}, {"key", i.Key, text.MaxIssueText}, {"title", i.Title, text.MaxIssueText},
 		{"status", i.Status, text.MaxIssueText}, {"address", i.URL, text.MaxIssueURL},
 	} {
-		assert.LessOrEqual(t, utf8.RuneCountInString(c.text), c.most, c.what)
-		assert.False(t, strings.ContainsFunc(c.text, func(r rune) bool {
+		require.LessOrEqual(t, utf8.RuneCountInString(c.text), c.most, c.what)
+		require.False(t, strings.ContainsFunc(c.text, func(r rune) bool {
 			return unicode.IsControl(r) || r >= '\u202a' && r <= '\u202e' || r >= '\u2066' && r <= '\u2069'
 		}), "%s: %q", c.what, c.text)
 	}
-	assert.NotContains(t, i.URL, "@")
+	require.NotContains(t, i.URL, "@")
 }
 
 // allAnswers returns a known issue as each way of the target shows it, and the
@@ -116,9 +115,9 @@ func testHostileWords(t *testing.T, b *bench) {
 			if err == nil {
 				all = append(all, fresh)
 			} else {
-				assert.Equal(t, targets.OutcomeUnknown, targets.OutcomeOf(err), "it was created")
+				require.Equal(t, targets.OutcomeUnknown, targets.OutcomeOf(err), "it was created")
 			}
-			assert.NotEmpty(t, all)
+			require.NotEmpty(t, all)
 			for _, i := range all {
 				assertShown(t, i)
 			}
@@ -148,7 +147,7 @@ func testHostileIDs(t *testing.T, b *bench) {
 				assertShown(t, i)
 			}
 			for _, err := range errs {
-				assert.NotContains(t, fault.From(err).Public, evil)
+				require.NotContains(t, fault.From(err).Public, evil)
 				assertPublic(t, target, err)
 			}
 
@@ -161,7 +160,7 @@ func testHostileIDs(t *testing.T, b *bench) {
 				assertShown(t, fresh)
 				return
 			}
-			assert.Equal(t, targets.OutcomeUnknown, targets.OutcomeOf(err), err)
+			require.Equal(t, targets.OutcomeUnknown, targets.OutcomeOf(err), err)
 			assertPublic(t, target, err)
 		})
 	}

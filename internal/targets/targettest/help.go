@@ -12,7 +12,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/internal/outbound"
@@ -83,5 +82,5 @@ func Golden(tb testing.TB, file, got string, write bool) {
 	}
 	want, err := os.ReadFile(path) //nolint:gosec // a test names it
 	require.NoError(tb, err)
-	assert.Equal(tb, strings.TrimSpace(string(want)), string(pretty))
+	require.Equal(tb, strings.TrimSpace(string(want)), string(pretty))
 }

@@ -20,7 +20,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/google/uuid"
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/internal/fault"
@@ -316,9 +315,9 @@ func find(t *testing.T, target *targets.Target, marker targets.Marker) *targets.
 func assertPublic(t *testing.T, target *targets.Target, err error) {
 	t.Helper()
 	e := fault.From(err)
-	assert.NotEmpty(t, e.Op)
-	assert.NotEmpty(t, e.Side)
-	assert.LessOrEqual(t, utf8.RuneCountInString(e.Public), text.MaxPublic, e.Public)
-	assert.Contains(t, e.Public, target.Traits().Name, "the sentence names the side")
-	assert.NotContains(t, e.Public, "\n")
+	require.NotEmpty(t, e.Op)
+	require.NotEmpty(t, e.Side)
+	require.LessOrEqual(t, utf8.RuneCountInString(e.Public), text.MaxPublic, e.Public)
+	require.Contains(t, e.Public, target.Traits().Name, "the sentence names the side")
+	require.NotContains(t, e.Public, "\n")
 }
