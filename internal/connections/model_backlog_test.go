@@ -70,12 +70,13 @@ type backlogModel struct {
 
 func backlogKeyOf(i int) Key { return Key{"t", "i", string(rune('a' + i))} }
 
-func exploreBacklog(t testing.TB, script string, may backlogBudget) *backlogModel {
+func exploreBacklog(tb testing.TB, script string, may backlogBudget) *backlogModel {
+	tb.Helper()
 	script = withoutIndex(script)
 	s := NewStoreWith(nil, Timing{Lease: leaseTicks * tick, RescueAfter: rescueTicks * tick, MaxRescueAfter: backlogMaxRescueAfter * tick, Deadline: backlogDeadline * tick,
 		Settle: settleTicks * tick, Answer: settleTicks * tick, SendWindow: settleTicks * tick}, TenantLimits{MaxInFlight: backlogSlots, PushesPerSecond: 1_000_000})
 	s.scripts = scripts(script, s.constants())
-	m := &backlogModel{t: t, real: s, redis: newPlainRedis(t, link(script, s.constants())), known: newInterned(), seen: map[backlogWorld]int32{}, from: -1}
+	m := &backlogModel{t: tb, real: s, redis: newPlainRedis(tb, link(script, s.constants())), known: newInterned(), seen: map[backlogWorld]int32{}, from: -1}
 	s.rdb, m.redis.now = m.redis, present
 	start := backlogWorld{left: may}
 	for i := range start.buttons {
@@ -85,7 +86,7 @@ func exploreBacklog(t testing.TB, script string, may backlogBudget) *backlogMode
 	for i := 0; i < len(m.queue) && m.wrong == ""; i++ {
 		m.from = int32(i)
 		m.next(m.queue[i])
-		require.Less(t, len(m.queue), maxStates)
+		require.Less(tb, len(m.queue), maxStates)
 	}
 	if m.wrong == "" {
 		m.checkEnds()

@@ -146,14 +146,15 @@ func withoutIndex(script string) string {
 	return strings.Replace(script, "-- include issueindex.lua\n", "local function index_add(issue, who) end\nlocal function index_remove(issue, who) end\n", 1)
 }
 
-func newModelStore(t testing.TB, r rules) *modelStore {
+func newModelStore(tb testing.TB, r rules) *modelStore {
+	tb.Helper()
 	r.script = withoutIndex(r.script)
 	past := present - float64(max(r.lookUp(), r.lookAgain()))
 	real := NewStore(nil, r.timing())
 	real.scripts = scripts(r.script, real.constants())
-	redis := newPlainRedis(t, link(r.script, real.constants()))
+	redis := newPlainRedis(tb, link(r.script, real.constants()))
 	redis.now, real.rdb = present, redis
-	return &modelStore{rules: r, t: t, past: past, real: real, redis: redis, known: newInterned(),
+	return &modelStore{rules: r, t: tb, past: past, real: real, redis: redis, known: newInterned(),
 		memory: map[call]reply{}, tomorrow: map[int32]int32{}, parsed: []Record{{}}}
 }
 

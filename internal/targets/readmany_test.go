@@ -11,7 +11,6 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/internal/fault"
@@ -94,17 +93,17 @@ func assertAnswers(t *testing.T, ids []string, got []ReadResult) {
 	t.Helper()
 	require.Len(t, got, len(ids))
 	for i, r := range got {
-		assert.Equal(t, ids[i], r.ID)
-		assert.Equal(t, VerdictOf(r.Issue, r.Err), r.Verdict)
+		require.Equal(t, ids[i], r.ID)
+		require.Equal(t, VerdictOf(r.Issue, r.Err), r.Verdict)
 		if r.Err == nil {
-			assert.Equal(t, r.ID, r.Issue.ID)
+			require.Equal(t, r.ID, r.Issue.ID)
 			continue
 		}
 		e := fault.From(r.Err)
-		assert.NotEmpty(t, e.Op)
-		assert.NotEmpty(t, e.Side)
-		assert.NotEmpty(t, e.Public)
-		assert.False(t, e.Unsure)
+		require.NotEmpty(t, e.Op)
+		require.NotEmpty(t, e.Side)
+		require.NotEmpty(t, e.Public)
+		require.False(t, e.Unsure)
 	}
 }
 
@@ -125,15 +124,15 @@ func TestReadManySplitsAndKeepsTheOrder(t *testing.T) {
 	ids := []string{"5", "1", "5", "2", "3", "1", "4"}
 	got := target.ReadMany(t.Context(), ids)
 	assertAnswers(t, ids, got)
-	assert.Equal(t, []Verdict{VerdictTrashed, VerdictPresent, VerdictTrashed, VerdictPresent, VerdictMoved, VerdictPresent, VerdictPresent}, verdicts(got))
-	assert.Equal(t, [][]string{{"5", "1"}, {"2", "3"}, {"4"}}, s.batches, "each id once")
-	assert.Empty(t, s.reads)
+	require.Equal(t, []Verdict{VerdictTrashed, VerdictPresent, VerdictTrashed, VerdictPresent, VerdictMoved, VerdictPresent, VerdictPresent}, verdicts(got))
+	require.Equal(t, [][]string{{"5", "1"}, {"2", "3"}, {"4"}}, s.batches, "each id once")
+	require.Empty(t, s.reads)
 	require.Len(t, seen, 3)
 	for _, o := range seen {
-		assert.Equal(t, OpReadMany, o.Op)
-		assert.Equal(t, "shelf", o.Type)
+		require.Equal(t, OpReadMany, o.Op)
+		require.Equal(t, "shelf", o.Type)
 	}
-	assert.Empty(t, target.ReadMany(t.Context(), nil))
+	require.Empty(t, target.ReadMany(t.Context(), nil))
 }
 
 func TestReadManyIsBounded(t *testing.T) {
@@ -141,11 +140,11 @@ func TestReadManyIsBounded(t *testing.T) {
 	ids := idsTo(MaxReadMany + 1)
 	got := New(s, Options{}).ReadMany(t.Context(), ids)
 	assertAnswers(t, ids, got)
-	assert.Equal(t, VerdictUndecided, got[0].Verdict)
-	assert.Equal(t, fault.Internal, fault.KindOf(got[0].Err))
-	assert.ErrorContains(t, got[0].Err, "1001 ids were given, and at most 1000 are taken")
-	assert.Empty(t, s.batches)
-	assert.Empty(t, s.reads)
+	require.Equal(t, VerdictUndecided, got[0].Verdict)
+	require.Equal(t, fault.Internal, fault.KindOf(got[0].Err))
+	require.ErrorContains(t, got[0].Err, "1001 ids were given, and at most 1000 are taken")
+	require.Empty(t, s.batches)
+	require.Empty(t, s.reads)
 }
 
 func TestReadManyCutsAsReadDoes(t *testing.T) {
@@ -153,9 +152,9 @@ func TestReadManyCutsAsReadDoes(t *testing.T) {
 	s.issues["1"] = Issue{ID: "1", Title: strings.Repeat(hostileText, 1000), URL: "javascript:alert(1)"}
 	got := New(s, Options{}).ReadMany(t.Context(), []string{"1"})
 	assertAnswers(t, []string{"1"}, got)
-	assert.LessOrEqual(t, utf8.RuneCountInString(got[0].Issue.Title), text.MaxIssueText)
-	assert.Equal(t, "1", got[0].Issue.Key)
-	assert.Empty(t, got[0].Issue.URL)
+	require.LessOrEqual(t, utf8.RuneCountInString(got[0].Issue.Title), text.MaxIssueText)
+	require.Equal(t, "1", got[0].Issue.Key)
+	require.Empty(t, got[0].Issue.URL)
 }
 
 // A failed batch says nothing about the issues of another one.
@@ -185,12 +184,12 @@ func TestReadManyFailedBatch(t *testing.T) {
 			}
 			got := New(s, Options{}).ReadMany(t.Context(), idsTo(6))
 			assertAnswers(t, idsTo(6), got)
-			assert.Equal(t, []Verdict{VerdictPresent, VerdictPresent, c.want, c.want, c.rest, c.rest}, verdicts(got))
-			assert.Empty(t, s.reads, "a failed batch is not asked for one by one")
+			require.Equal(t, []Verdict{VerdictPresent, VerdictPresent, c.want, c.want, c.rest, c.rest}, verdicts(got))
+			require.Empty(t, s.reads, "a failed batch is not asked for one by one")
 			if c.rest != VerdictPresent {
-				assert.Len(t, s.batches, 2)
-				assert.Equal(t, fault.KindOf(c.err), fault.KindOf(got[5].Err))
-				assert.Equal(t, fault.From(c.err).RetryAfter, fault.From(got[5].Err).RetryAfter)
+				require.Len(t, s.batches, 2)
+				require.Equal(t, fault.KindOf(c.err), fault.KindOf(got[5].Err))
+				require.Equal(t, fault.From(c.err).RetryAfter, fault.From(got[5].Err).RetryAfter)
 			}
 		})
 	}
@@ -203,7 +202,7 @@ func TestReadManyFailedBatch(t *testing.T) {
 			return s.have(ids), nil
 		}
 		got := New(s, Options{}).ReadMany(t.Context(), idsTo(2))
-		assert.Equal(t, []Verdict{VerdictUndecided, VerdictPresent}, verdicts(got))
+		require.Equal(t, []Verdict{VerdictUndecided, VerdictPresent}, verdicts(got))
 	})
 	t.Run("time-out of each batch", func(t *testing.T) {
 		s := newShelf(2, 1)
@@ -215,8 +214,8 @@ func TestReadManyFailedBatch(t *testing.T) {
 			return s.have(ids), nil
 		}
 		got := New(s, Options{Timeout: 50 * time.Millisecond}).ReadMany(t.Context(), idsTo(2))
-		assert.Equal(t, []Verdict{VerdictUndecided, VerdictPresent}, verdicts(got))
-		assert.ErrorContains(t, got[0].Err, `"read issues" within this plugin's limit`)
+		require.Equal(t, []Verdict{VerdictUndecided, VerdictPresent}, verdicts(got))
+		require.ErrorContains(t, got[0].Err, `"read issues" within this plugin's limit`)
 	})
 	t.Run("the caller stops", func(t *testing.T) {
 		s := newShelf(3, 1)
@@ -227,8 +226,8 @@ func TestReadManyFailedBatch(t *testing.T) {
 		}
 		got := New(s, Options{}).ReadMany(ctx, idsTo(3))
 		assertAnswers(t, idsTo(3), got)
-		assert.Equal(t, []Verdict{VerdictPresent, VerdictUndecided, VerdictUndecided}, verdicts(got))
-		assert.Len(t, s.batches, 1)
+		require.Equal(t, []Verdict{VerdictPresent, VerdictUndecided, VerdictUndecided}, verdicts(got))
+		require.Len(t, s.batches, 1)
 	})
 }
 
@@ -243,8 +242,8 @@ func TestReadManyAsksForMissingOnes(t *testing.T) {
 	ids := []string{"7", "1", "8", "9", "7", "2", "3"}
 	got := New(s, Options{}).ReadMany(t.Context(), ids)
 	assertAnswers(t, ids, got)
-	assert.Equal(t, []Verdict{VerdictGone, VerdictPresent, VerdictHidden, VerdictMoved, VerdictGone, VerdictPresent, VerdictPresent}, verdicts(got))
-	assert.Equal(t, []string{"7", "8", "9"}, s.reads)
+	require.Equal(t, []Verdict{VerdictGone, VerdictPresent, VerdictHidden, VerdictMoved, VerdictGone, VerdictPresent, VerdictPresent}, verdicts(got))
+	require.Equal(t, []string{"7", "8", "9"}, s.reads)
 }
 
 // TestReadManyStopsAsking: after three issues in a row that cannot be read, the
@@ -272,12 +271,12 @@ func TestReadManyStopsAsking(t *testing.T) {
 			}
 			got := New(s, Options{}).ReadMany(t.Context(), idsTo(10))
 			assertAnswers(t, idsTo(10), got)
-			assert.Len(t, s.batches, 3)
-			assert.Len(t, s.reads, c.read)
-			assert.Equal(t, c.want, got[9].Verdict)
+			require.Len(t, s.batches, 3)
+			require.Len(t, s.reads, c.read)
+			require.Equal(t, c.want, got[9].Verdict)
 			if c.read < 10 {
-				assert.NotContains(t, fault.From(got[9].Err).Public, "#1", "it is about another issue")
-				assert.ErrorContains(t, got[9].Err, "not asked for")
+				require.NotContains(t, fault.From(got[9].Err).Public, "#1", "it is about another issue")
+				require.ErrorContains(t, got[9].Err, "not asked for")
 			}
 		})
 	}
@@ -303,10 +302,10 @@ func TestReadManyAnswers(t *testing.T) {
 			s.answer = func(context.Context, int, []string) ([]Issue, error) { return c.answer, nil }
 			got := New(s, Options{}).ReadMany(t.Context(), []string{"1", "2"})
 			assertAnswers(t, []string{"1", "2"}, got)
-			assert.Equal(t, c.want, verdicts(got))
-			assert.Equal(t, c.reads, s.reads)
+			require.Equal(t, c.want, verdicts(got))
+			require.Equal(t, c.reads, s.reads)
 			if c.want[0] == VerdictIntermediary {
-				assert.Contains(t, fault.From(got[0].Err).Public, "does not answer as Tracker does")
+				require.Contains(t, fault.From(got[0].Err).Public, "does not answer as Tracker does")
 			}
 		})
 	}
@@ -319,15 +318,15 @@ func TestReadManyWithoutBatches(t *testing.T) {
 	got := New(s, Options{}).ReadMany(t.Context(), ids)
 	assertAnswers(t, ids, got)
 	hidden := VerdictHidden
-	assert.Equal(t, []Verdict{hidden, hidden, hidden, hidden, VerdictPresent, hidden, VerdictPresent}, verdicts(got), "each was asked for")
-	assert.Equal(t, []string{"9", "8", "7", "6", "1", "2"}, s.reads)
+	require.Equal(t, []Verdict{hidden, hidden, hidden, hidden, VerdictPresent, hidden, VerdictPresent}, verdicts(got), "each was asked for")
+	require.Equal(t, []string{"9", "8", "7", "6", "1", "2"}, s.reads)
 
 	for kind, want := range map[fault.Kind]Verdict{fault.RateLimited: VerdictUndecided, fault.Unauthorized: VerdictCredentialRefused} {
 		s.reads, s.errs["2"] = nil, &fault.Error{Kind: kind}
 		got := New(s, Options{}).ReadMany(t.Context(), idsTo(4))
 		assertAnswers(t, idsTo(4), got)
-		assert.Equal(t, []Verdict{VerdictPresent, want, want, want}, verdicts(got))
-		assert.Equal(t, []string{"1", "2"}, s.reads)
+		require.Equal(t, []Verdict{VerdictPresent, want, want, want}, verdicts(got))
+		require.Equal(t, []string{"1", "2"}, s.reads)
 	}
 }
 
@@ -335,8 +334,8 @@ func TestReadManyWithoutReader(t *testing.T) {
 	got := New(&scripted{do: func(context.Context) error { return nil }}, Options{}).ReadMany(t.Context(), idsTo(2))
 	assertAnswers(t, idsTo(2), got)
 	for _, r := range got {
-		assert.Equal(t, VerdictUndecided, r.Verdict)
-		assert.Contains(t, fault.From(r.Err).Public, "Tracker cannot be asked how an issue is now")
+		require.Equal(t, VerdictUndecided, r.Verdict)
+		require.Contains(t, fault.From(r.Err).Public, "Tracker cannot be asked how an issue is now")
 	}
 }
 
@@ -347,5 +346,5 @@ func TestReadManySharesARateLimit(t *testing.T) {
 		return nil, fmt.Errorf("x: %w", &fault.Error{Kind: fault.RateLimited, RetryAfter: time.Minute})
 	}
 	New(s, Options{Quota: q}).ReadMany(t.Context(), idsTo(1))
-	assert.Equal(t, time.Minute, q.left)
+	require.Equal(t, time.Minute, q.left)
 }

@@ -3,7 +3,6 @@ package asana_test
 import (
 	"testing"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/internal/targets"
@@ -26,12 +25,12 @@ func TestReadManyTakesEachActionByItself(t *testing.T) {
 	s.Change(1, func(task *fake.Task) { task.Project = "private" })
 	before := len(s.Hits())
 	got := target.ReadMany(t.Context(), append(ids, "no gid"))
-	assert.Equal(t, []targets.Verdict{targets.VerdictPresent, targets.VerdictHidden, targets.VerdictPresent},
+	require.Equal(t, []targets.Verdict{targets.VerdictPresent, targets.VerdictHidden, targets.VerdictPresent},
 		[]targets.Verdict{got[0].Verdict, got[1].Verdict, got[2].Verdict})
 	require.Error(t, got[3].Err)
 	hits := s.Hits()[before:]
-	assert.Equal(t, []string{"POST /batch", "GET /tasks/" + ids[1]}, hits[:2])
-	assert.NotContains(t, hits, "GET /tasks/"+ids[0])
+	require.Equal(t, []string{"POST /batch", "GET /tasks/" + ids[1]}, hits[:2])
+	require.NotContains(t, hits, "GET /tasks/"+ids[0])
 }
 
 // A batch that is forbidden says nothing about the tasks.
@@ -43,5 +42,5 @@ func TestReadManyWithoutBatches(t *testing.T) {
 	require.NoError(t, err)
 	got := target.ReadMany(t.Context(), []string{made.ID})
 	require.NoError(t, got[0].Err)
-	assert.Equal(t, made.ID, got[0].Issue.ID)
+	require.Equal(t, made.ID, got[0].Issue.ID)
 }

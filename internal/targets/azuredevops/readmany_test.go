@@ -3,7 +3,6 @@ package azuredevops_test
 import (
 	"testing"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/internal/targets"
@@ -30,9 +29,9 @@ func TestReadManyLeavesOtherProjectsToRead(t *testing.T) {
 	require.NoError(t, got[0].Err)
 	require.NoError(t, got[1].Err)
 	require.Error(t, got[2].Err)
-	assert.Equal(t, []targets.Verdict{targets.VerdictPresent, targets.VerdictMoved}, []targets.Verdict{got[0].Verdict, got[1].Verdict})
-	assert.Contains(t, got[1].Issue.URL, "/"+fake.Moved+"/")
+	require.Equal(t, []targets.Verdict{targets.VerdictPresent, targets.VerdictMoved}, []targets.Verdict{got[0].Verdict, got[1].Verdict})
+	require.Contains(t, got[1].Issue.URL, "/"+fake.Moved+"/")
 	hits := s.Hits()[before:]
-	assert.Equal(t, "POST /fabrikam/Fabrikam Fiber/_apis/wit/workitemsbatch", hits[0])
-	assert.NotContains(t, hits, "GET /fabrikam/Fabrikam Fiber/_apis/wit/workitems/1")
+	require.Equal(t, "POST /fabrikam/Fabrikam Fiber/_apis/wit/workitemsbatch", hits[0])
+	require.NotContains(t, hits, "GET /fabrikam/Fabrikam Fiber/_apis/wit/workitems/1")
 }

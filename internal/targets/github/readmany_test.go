@@ -6,7 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/internal/fault"
@@ -38,7 +37,7 @@ func assertAsRead(t *testing.T, target *targets.Target, got []targets.ReadResult
 		read, _, err := target.Read(t.Context(), r.ID)
 		require.NoError(t, err)
 		require.NoError(t, r.Err)
-		assert.Equal(t, read, r.Issue)
+		require.Equal(t, read, r.Issue)
 	}
 }
 
@@ -46,14 +45,14 @@ func TestReadManyAsReadDoes(t *testing.T) {
 	f, _, target := manyIssues(t)
 	ids := []string{"4", "2", "3"}
 	assertAsRead(t, target, target.ReadMany(t.Context(), ids))
-	assert.Equal(t, "POST /api/graphql", f.Hits[0])
-	assert.Len(t, f.Hits, 1+len(ids))
+	require.Equal(t, "POST /api/graphql", f.Hits[0])
+	require.Len(t, f.Hits, 1+len(ids))
 
 	f.Rename("acme/app", "acme/product")
 	got := target.ReadMany(t.Context(), ids)
 	assertAsRead(t, target, got)
-	assert.Equal(t, targets.VerdictMoved, got[0].Verdict)
-	assert.Equal(t, "acme/product#4", got[0].Issue.Key)
+	require.Equal(t, targets.VerdictMoved, got[0].Verdict)
+	require.Equal(t, "acme/product#4", got[0].Issue.Key)
 }
 
 // Read answers where GraphQL does not.
@@ -72,7 +71,7 @@ func TestReadManyWithoutGraphQL(t *testing.T) {
 			proxy.On(graphQL, do)
 			got := target.ReadMany(t.Context(), []string{"2", "3"})
 			assertAsRead(t, target, got)
-			assert.Equal(t, 1, proxy.Hits())
+			require.Equal(t, 1, proxy.Hits())
 		})
 	}
 }
@@ -85,7 +84,7 @@ func TestReadManyRateLimit(t *testing.T) {
 		}})
 	got := target.ReadMany(t.Context(), []string{"2", "3"})
 	for _, r := range got {
-		assert.Equal(t, fault.RateLimited, fault.KindOf(r.Err))
-		assert.Equal(t, 90*time.Second, fault.From(r.Err).RetryAfter)
+		require.Equal(t, fault.RateLimited, fault.KindOf(r.Err))
+		require.Equal(t, 90*time.Second, fault.From(r.Err).RetryAfter)
 	}
 }

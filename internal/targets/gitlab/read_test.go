@@ -222,18 +222,18 @@ func TestReadManyLeavesToRead(t *testing.T) {
 			require.NoError(t, r.Err)
 			read, _, err := target.Read(t.Context(), r.ID)
 			require.NoError(t, err)
-			assert.Equal(t, read, r.Issue)
+			require.Equal(t, read, r.Issue)
 		}
 		return len(s.Hits()) - before
 	}
-	assert.Equal(t, 1+len(ids), reads(), "one list, and what the test itself reads")
+	require.Equal(t, 1+len(ids), reads(), "one list, and what the test itself reads")
 
 	s.Move(3, s.AddProject("acme/next", gitlabfake.Mine))
 	const following = 3
-	assert.Equal(t, 1+following+len(ids)-1+following, reads())
+	require.Equal(t, 1+following+len(ids)-1+following, reads())
 
 	for iid := range ids {
 		s.Change(iid+1, func(i *gitlabfake.Issue) { i.Description = strings.Repeat("x", 1<<20) })
 	}
-	assert.Equal(t, 1+2*(len(ids)-1+following), reads())
+	require.Equal(t, 1+2*(len(ids)-1+following), reads())
 }

@@ -3,7 +3,6 @@ package httptarget_test
 import (
 	"testing"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/internal/fault"
@@ -38,11 +37,11 @@ func TestReadMany(t *testing.T) {
 	}
 	for i, r := range got {
 		require.NoError(t, r.Err)
-		assert.Equal(t, want[i], r.Issue)
+		require.Equal(t, want[i], r.Issue)
 	}
-	assert.Equal(t, 3, s.hits, "one request for all, and one for each that its answer does not tell of")
+	require.Equal(t, 3, s.hits, "one request for all, and one for each that its answer does not tell of")
 	target.ReadMany(t.Context(), []string{"1", "no number"})
-	assert.JSONEq(t, `{"ids": ["1"]}`, string(s.lastBody))
+	require.JSONEq(t, `{"ids": ["1"]}`, string(s.lastBody))
 }
 
 // An answer without the list is not one without issues.
@@ -53,7 +52,7 @@ func TestReadManyNeedsAList(t *testing.T) {
 		s.path = map[string]string{"POST /many": body}
 		got := target.ReadMany(t.Context(), []string{"1"})
 		require.Error(t, got[0].Err, body)
-		assert.Contains(t, fault.From(got[0].Err).Public, "(readMany)")
+		require.Contains(t, fault.From(got[0].Err).Public, "(readMany)")
 	}
 }
 
@@ -94,6 +93,6 @@ func TestOwnReadDropsThePresetsReadMany(t *testing.T) {
 		}
 		got := mustOpen(t, own, map[string]string{"apiKey": "k"}).ReadMany(t.Context(), []string{"1"})
 		require.NoError(t, got[0].Err)
-		assert.Equal(t, last, s.last.URL.Path)
+		require.Equal(t, last, s.last.URL.Path)
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/internal/targets"
@@ -20,10 +19,10 @@ func TestReadManyHasClosedIssues(t *testing.T) {
 	before := len(f.Hits)
 	got := target.ReadMany(t.Context(), []string{made.ID, "0", "007"})
 	require.NoError(t, got[0].Err)
-	assert.Equal(t, []any{"Closed", targets.Done}, []any{got[0].Issue.Status, got[0].Issue.Progress})
+	require.Equal(t, []any{"Closed", targets.Done}, []any{got[0].Issue.Status, got[0].Issue.Progress})
 	require.Error(t, got[1].Err)
 	require.Error(t, got[2].Err)
 	hits := slices.DeleteFunc(slices.Clone(f.Hits[before:]), func(hit string) bool { return hit == "GET /issues/007.json" })
-	assert.Equal(t, "GET /issues.json", hits[0])
-	assert.NotContains(t, hits, "GET /issues/1.json", "the list has it")
+	require.Equal(t, "GET /issues.json", hits[0])
+	require.NotContains(t, hits, "GET /issues/1.json", "the list has it")
 }

@@ -5,7 +5,6 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/internal/targets"
@@ -29,10 +28,10 @@ func readMany(t *testing.T, target *targets.Target, ids []string) []targets.Read
 	got := target.ReadMany(t.Context(), ids)
 	require.Len(t, got, len(ids))
 	for i, r := range got {
-		assert.Equal(t, ids[i], r.ID, "in the order given")
-		assert.Equal(t, targets.VerdictOf(r.Issue, r.Err), r.Verdict)
+		require.Equal(t, ids[i], r.ID, "in the order given")
+		require.Equal(t, targets.VerdictOf(r.Issue, r.Err), r.Verdict)
 		if r.Err == nil {
-			assert.Equal(t, ids[i], r.Issue.ID)
+			require.Equal(t, ids[i], r.Issue.ID)
 		} else {
 			assertPublic(t, target, r.Err)
 		}
@@ -44,8 +43,8 @@ func readMany(t *testing.T, target *targets.Target, ids []string) []targets.Read
 func assertAsRead(t *testing.T, target *targets.Target, r targets.ReadResult, name string) {
 	t.Helper()
 	read, _, err := target.Read(t.Context(), r.ID)
-	assert.Equal(t, read, r.Issue, name)
-	assert.Equal(t, targets.VerdictOf(read, err), r.Verdict, "%s: %v", name, r.Err)
+	require.Equal(t, read, r.Issue, name)
+	require.Equal(t, targets.VerdictOf(read, err), r.Verdict, "%s: %v", name, r.Err)
 }
 
 func testReadMany(t *testing.T, b *bench) {
@@ -55,7 +54,7 @@ func testReadMany(t *testing.T, b *bench) {
 	got := readMany(t, target, []string{ids[2], ids[0], "999999999", ids[1], ids[0], "no/such?id=1#x"})
 	for i, r := range got {
 		if i == 2 || i == 5 {
-			assert.Contains(t, []targets.Verdict{targets.VerdictHidden, targets.VerdictGone}, r.Verdict, r.Err)
+			require.Contains(t, []targets.Verdict{targets.VerdictHidden, targets.VerdictGone}, r.Verdict, r.Err)
 			continue
 		}
 		require.NoError(t, r.Err)
@@ -93,7 +92,7 @@ func testReadManyFates(t *testing.T, b *bench) {
 			ids := create(t, target, 3)
 			c.happen(own.server.Fates)(t, ids[1])
 			got := readMany(t, target, ids)
-			assert.Equal(t, c.want, got[1].Verdict, got[1].Err)
+			require.Equal(t, c.want, got[1].Verdict, got[1].Err)
 			for i, r := range got {
 				assertAsRead(t, target, r, ids[i])
 			}
@@ -119,9 +118,9 @@ func testReadThousand(t *testing.T, b *bench) {
 	got := readMany(t, target, ids)
 	const each = 5 // requests for one issue that is read alone
 	if limit > 1 {
-		assert.LessOrEqual(t, int(asked.Load()), 3+each*len(missing), "a batch is one request")
+		require.LessOrEqual(t, int(asked.Load()), 3+each*len(missing), "a batch is one request")
 	} else {
-		assert.LessOrEqual(t, int(asked.Load()), each*(len(known)+len(missing)), "an id is asked for once")
+		require.LessOrEqual(t, int(asked.Load()), each*(len(known)+len(missing)), "an id is asked for once")
 	}
 	b.proxy.Off()
 	for i, r := range got {
@@ -141,10 +140,10 @@ func testReadThousand(t *testing.T, b *bench) {
 				undecided[r.ID] = true
 				continue
 			}
-			assert.Equal(t, targets.VerdictPresent, r.Verdict, r.Err)
+			require.Equal(t, targets.VerdictPresent, r.Verdict, r.Err)
 		}
-		assert.NotEmpty(t, undecided)
-		assert.LessOrEqual(t, len(undecided), limit, "the other batches are read")
+		require.NotEmpty(t, undecided)
+		require.LessOrEqual(t, len(undecided), limit, "the other batches are read")
 	})
 	t.Run("something in front", func(t *testing.T) {
 		const page = "<html><head><title>404 Not Found</title></head><body>nginx</body></html>"
@@ -166,9 +165,9 @@ func testReadThousand(t *testing.T, b *bench) {
 			b.proxy.On(Any, c.do)
 			for _, r := range readMany(t, target, known[:3]) {
 				require.Error(t, r.Err, name)
-				assert.NotEqual(t, targets.VerdictGone, r.Verdict, "%s: %v", name, r.Err)
+				require.NotEqual(t, targets.VerdictGone, r.Verdict, "%s: %v", name, r.Err)
 				if !c.open {
-					assert.Equal(t, targets.VerdictIntermediary, r.Verdict, "%s: %v", name, r.Err)
+					require.Equal(t, targets.VerdictIntermediary, r.Verdict, "%s: %v", name, r.Err)
 				}
 			}
 		}
