@@ -28,6 +28,7 @@ func key() string {
 }
 
 func TestLoadDefaults(t *testing.T) {
+	t.Parallel()
 	c, err := config.Load(config.Sources{})
 	require.NoError(t, err)
 	require.Equal(t, config.Config{
@@ -39,6 +40,7 @@ func TestLoadDefaults(t *testing.T) {
 }
 
 func TestLoadReadsEveryValue(t *testing.T) {
+	t.Parallel()
 	c, err := config.Load(config.Sources{Lookup: env(
 		"PLUGIN_LISTEN", "[::1]:80", "PLUGIN_OPS_LISTEN", "localhost:0",
 		"PLUGIN_PUBLIC_URL", "https://push.example.com/pb/", "PLUGIN_REDIS_URL", "rediss://u:p%40ss@redis:6380/2",
@@ -74,6 +76,7 @@ func TestLoadReadsEveryValue(t *testing.T) {
 }
 
 func TestLoadPrecedence(t *testing.T) {
+	t.Parallel()
 	src := config.Sources{
 		Lookup:   env("PLUGIN_CONCURRENCY", "2", "PLUGIN_LISTEN", " "),
 		Flags:    map[string]string{"concurrency": "3"},
@@ -92,6 +95,7 @@ func TestLoadPrecedence(t *testing.T) {
 }
 
 func TestLoadReportsAllErrorsAtOnce(t *testing.T) {
+	t.Parallel()
 	_, err := config.Load(config.Sources{
 		Lookup: env(
 			"PLUGIN_LISTEN", "8080", "PLUGIN_CONCURRENCY", "0", "PLUGIN_PUSH_DEADLINE", "ten",
@@ -110,6 +114,7 @@ func TestLoadReportsAllErrorsAtOnce(t *testing.T) {
 }
 
 func TestLoadRefuses(t *testing.T) {
+	t.Parallel()
 	for _, tc := range []struct{ name, value, want string }{
 		{"PLUGIN_LISTEN", "localhost:http", "no port between"},
 		{"PLUGIN_LISTEN", ":65536", "no port between"},
@@ -155,6 +160,7 @@ func TestLoadRefuses(t *testing.T) {
 		{"PLUGIN_DATA_DIR", "a\x00b", "is not a path"},
 	} {
 		t.Run(tc.name+"="+tc.value, func(t *testing.T) {
+			t.Parallel()
 			_, err := config.Load(config.Sources{Lookup: env(tc.name, tc.value)})
 			require.ErrorContains(t, err, tc.name+" (--")
 			require.ErrorContains(t, err, tc.want)
@@ -164,6 +170,7 @@ func TestLoadRefuses(t *testing.T) {
 }
 
 func TestLoadRefusesNamesThatAreNone(t *testing.T) {
+	t.Parallel()
 	_, err := config.Load(config.Sources{
 		Flags: map[string]string{"redis": "x"}, Defaults: map[string]string{"PLUGIN_X": "y"}, Required: []string{"PLUGIN_Z"},
 	})
@@ -173,6 +180,7 @@ func TestLoadRefusesNamesThatAreNone(t *testing.T) {
 }
 
 func TestMisnamed(t *testing.T) {
+	t.Parallel()
 	require.Equal(t, []string{"PLUGIN_REDIS_ULR"},
 		config.Misnamed([]string{"HOME=/", "PLUGIN_REDIS_ULR=redis://x", "PLUGIN_REDIS_URL=redis://x", "PLUGIN_LISTEN="}))
 }

@@ -48,6 +48,7 @@ func TestDocumentHoldsTheTable(t *testing.T) {
 // With every line's comment sign taken off, the file must load and give what
 // no file at all gives.
 func TestExampleEnvHoldsTheDefaults(t *testing.T) {
+	t.Parallel()
 	var pairs []string
 	for _, m := range regexp.MustCompile(`(?m)^#(PLUGIN_[A-Z_]+)=(.*)$`).FindAllStringSubmatch(config.ExampleEnv(), -1) {
 		pairs = append(pairs, m[1], m[2])
@@ -61,6 +62,7 @@ func TestExampleEnvHoldsTheDefaults(t *testing.T) {
 }
 
 func TestSettingsAreDescribed(t *testing.T) {
+	t.Parallel()
 	seen := map[string]bool{}
 	table := config.Table()
 	for _, s := range config.Settings() {

@@ -10,6 +10,7 @@ import (
 )
 
 func TestResolveSecret(t *testing.T) {
+	t.Parallel()
 	lookup := env("PB_TOKEN", "tok\n", "EMPTY", " ")
 	read := func(path string, limit int64) ([]byte, error) {
 		switch path {

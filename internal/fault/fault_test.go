@@ -11,6 +11,7 @@ import (
 )
 
 func TestKindsSurviveWrapping(t *testing.T) {
+	t.Parallel()
 	cause := errors.New("cause")
 	for _, kind := range Kinds() {
 		err := fmt.Errorf("outer: %w", errors.Join(fmt.Errorf("inner: %w", &Error{Op: "op", Kind: kind, Err: cause, RetryAfter: time.Second})))
@@ -28,6 +29,7 @@ func TestKindsSurviveWrapping(t *testing.T) {
 }
 
 func TestWrapTellsEndedContexts(t *testing.T) {
+	t.Parallel()
 	require.Nil(t, Wrap(Invalid, "op", nil))
 	require.Equal(t, Canceled, Wrap(Invalid, "op", context.Canceled).Kind)
 	require.Equal(t, Timeout, Wrap(Invalid, "op", fmt.Errorf("x: %w", context.DeadlineExceeded)).Kind)
@@ -35,6 +37,7 @@ func TestWrapTellsEndedContexts(t *testing.T) {
 }
 
 func TestFromNeverLosesAnError(t *testing.T) {
+	t.Parallel()
 	require.Nil(t, From(nil))
 	require.Equal(t, Internal, From(errors.New("unclassified")).Kind)
 	require.Equal(t, Canceled, From(context.Canceled).Kind)
@@ -43,6 +46,7 @@ func TestFromNeverLosesAnError(t *testing.T) {
 }
 
 func TestTheTextForTheLogHoldsEverything(t *testing.T) {
+	t.Parallel()
 	err := &Error{Op: "create issue", Kind: Invalid, Side: SideTracker, Peer: "Redmine", Ref: "req-7", Err: errors.New("422")}
 	require.Equal(t, "create issue: Redmine: invalid (ref req-7): 422", err.Error())
 	require.Equal(t, "op: not_found: Gone.", New(NotFound, "op", "Gone.").Error())

@@ -8,6 +8,7 @@ import (
 )
 
 func TestBlame(t *testing.T) {
+	t.Parallel()
 	for _, kind := range Kinds() {
 		e := &Error{Kind: kind}
 		e.Blame(SideTracker, "Redmine")
@@ -29,6 +30,7 @@ func TestBlame(t *testing.T) {
 }
 
 func TestSidesAreClosed(t *testing.T) {
+	t.Parallel()
 	for _, side := range Sides() {
 		require.NotEmpty(t, side.Name())
 		require.Equal(t, side, ParseSide(string(side)))

@@ -62,6 +62,7 @@ func TestAnswersOfEmptyObjectsCostWhatTheyAre(t *testing.T) {
 }
 
 func TestBounds(t *testing.T) {
+	t.Parallel()
 	const status = "status"
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Query().Get(status) != "" {
@@ -106,6 +107,7 @@ func TestBounds(t *testing.T) {
 // A refusal stays what its status says, however large its body is, and what is
 // left of that body is neither empty nor JSON.
 func TestRefusalsAreCut(t *testing.T) {
+	t.Parallel()
 	for name, body := range map[string]string{
 		"values": bomb(), "values apart": strings.Repeat("{}", 40_000), "a page": "<html>" + strings.Repeat("x", 1<<20), "a long text": `{"message":"` + strings.Repeat("x", 1<<20) + `"}`,
 	} {
@@ -131,6 +133,7 @@ func TestRefusalsAreCut(t *testing.T) {
 
 // Large answers of one tenant wait for memory, and do not keep another one's.
 func TestLargeAnswersAskForMemory(t *testing.T) {
+	t.Parallel()
 	const kib = 1 << 10
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		n := 20

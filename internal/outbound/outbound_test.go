@@ -22,6 +22,7 @@ func local(opts Options) *Client {
 }
 
 func TestEveryStatusHasAKind(t *testing.T) {
+	t.Parallel()
 	later := http.Header{"Retry-After": {"7"}}
 	for _, c := range []struct {
 		status int
@@ -49,6 +50,7 @@ func TestEveryStatusHasAKind(t *testing.T) {
 }
 
 func TestRetryAfter(t *testing.T) {
+	t.Parallel()
 	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	for v, want := range map[string]time.Duration{
 		"": 0, "0": 0, "5": 5 * time.Second, "1.5": 1500 * time.Millisecond, "-3": 0, "soon": 0, "99999999999": maxRetryAfter, "NaN": 0,
@@ -60,6 +62,7 @@ func TestRetryAfter(t *testing.T) {
 
 // The guard decides on the address that is dialled, whatever name led there.
 func TestGuardStandsBehindNames(t *testing.T) {
+	t.Parallel()
 	srv := httptest.NewServer(http.NotFoundHandler())
 	defer srv.Close()
 	_, port, err := net.SplitHostPort(srv.Listener.Addr().String())
@@ -75,6 +78,7 @@ func TestGuardStandsBehindNames(t *testing.T) {
 }
 
 func TestSend(t *testing.T) {
+	t.Parallel()
 	hang := make(chan struct{})
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
@@ -143,6 +147,7 @@ func TestSend(t *testing.T) {
 }
 
 func TestFenceStopsTheRequest(t *testing.T) {
+	t.Parallel()
 	asked := 0
 	srv := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked++ }))
 	defer srv.Close()
@@ -160,6 +165,7 @@ func TestFenceStopsTheRequest(t *testing.T) {
 
 // A process that is frozen while it connects must not send afterwards.
 func TestFenceIsAskedAgainWhenTheConnectionIsThere(t *testing.T) {
+	t.Parallel()
 	carriedOut := 0
 	srv := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		if _, err := io.ReadAll(r.Body); err == nil {
@@ -182,6 +188,7 @@ func TestFenceIsAskedAgainWhenTheConnectionIsThere(t *testing.T) {
 }
 
 func TestRefineHasTheLastWord(t *testing.T) {
+	t.Parallel()
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(`{"errors":[1]}`)) }))
 	defer srv.Close()
 	var seen []Observation

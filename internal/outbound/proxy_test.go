@@ -97,8 +97,10 @@ func parseProxy(t *testing.T, url string) *Proxy {
 }
 
 func TestProxy(t *testing.T) {
+	t.Parallel()
 	for _, scheme := range []string{"http", "https"} {
 		t.Run(scheme, func(t *testing.T) {
+			t.Parallel()
 			r := newRig(t, ok)
 			r.names["loop.example"] = []string{"127.0.0.1"}
 			r.names["redmine.lan"] = []string{"10.20.3.4"}
@@ -154,6 +156,7 @@ func TestProxy(t *testing.T) {
 }
 
 func TestProxyThatFails(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, ok)
 	proxy := newConnectProxy(t, r.secure.Listener.Addr().String(), nil)
 	url := "http://me:canary@" + proxy.ln.Addr().String()
@@ -197,6 +200,7 @@ func TestProxyThatFails(t *testing.T) {
 }
 
 func TestParseProxy(t *testing.T) {
+	t.Parallel()
 	p := parseProxy(t, "https://proxy.lan")
 	require.Equal(t, "443", p.port)
 	require.True(t, p.secure)

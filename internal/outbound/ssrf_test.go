@@ -72,6 +72,7 @@ func names() map[string][]string {
 }
 
 func TestForbiddenAddresses(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, ok)
 	maps.Copy(r.names, names())
 	c := r.client(t, Options{})
@@ -95,6 +96,7 @@ func TestForbiddenAddresses(t *testing.T) {
 
 // What the table above is worth: without the guard most of it is dialled.
 func TestWithoutTheGuardTheyAreReached(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, ok)
 	maps.Copy(r.names, names())
 	c := r.client(t, Options{Unguarded: true})
@@ -110,6 +112,7 @@ func TestWithoutTheGuardTheyAreReached(t *testing.T) {
 }
 
 func TestGoodAddresses(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, ok)
 	r.names["nat64.example"] = []string{"64:ff9b::5db8:d822"} // DNS64 of a public address
 	r.names["redmine.lan"] = []string{"10.20.3.4"}
@@ -162,6 +165,7 @@ func TestGoodAddresses(t *testing.T) {
 // anew, and one that changes after that is not asked again: the address that
 // was checked is the one that is dialled.
 func TestNamesThatChange(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, ok)
 	c := r.client(t, Options{})
 	r.names["rebind.example"], r.changes["rebind.example"] = []string{public}, []string{"127.0.0.1"}
@@ -185,6 +189,7 @@ func TestNamesThatChange(t *testing.T) {
 }
 
 func TestRedirectsLeadNowhere(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, func(rw http.ResponseWriter, r *http.Request) {
 		code := map[string]int{"301": 301, "302": 302, "303": 303, "307": 307, "308": 308, "300": 300, "201": 201}[r.URL.Query().Get("code")]
 		rw.Header().Set("Location", r.URL.Query().Get("to"))
@@ -216,6 +221,7 @@ func TestRedirectsLeadNowhere(t *testing.T) {
 
 // The real socket asks the guard as well, whoever dials.
 func TestSocketsAskTheGuard(t *testing.T) {
+	t.Parallel()
 	ln, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	defer func() { _ = ln.Close() }()
@@ -225,6 +231,7 @@ func TestSocketsAskTheGuard(t *testing.T) {
 }
 
 func TestLookupsThatFail(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, ok)
 	c := r.client(t, Options{})
 	r.names["empty.example"] = []string{}
@@ -277,6 +284,7 @@ type closeNoted struct {
 func (c *closeNoted) Close() error { close(c.closed); return c.Conn.Close() }
 
 func TestAllAddressesBroken(t *testing.T) {
+	t.Parallel()
 	d := newDialer(Options{})
 	tried := make(chan string, 100)
 	d.direct = func(_ context.Context, _, address string) (net.Conn, error) { tried <- address; return nil, errBroken }

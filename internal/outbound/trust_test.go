@@ -15,6 +15,7 @@ import (
 )
 
 func TestOwnAuthorities(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, ok)
 	stranger := newAuthority(t, "a stranger's")
 	base := r.client(t, Options{TLS: &tls.Config{RootCAs: stranger.roots(), MinVersion: tls.VersionTLS12}})
@@ -44,6 +45,7 @@ func TestOwnAuthorities(t *testing.T) {
 }
 
 func TestCertificatesThatAreNotValidSaySo(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, ok)
 	r.serve(time.Now().Add(-time.Hour))
 	_, err := r.get(r.client(t, Options{}), "https://public.example/")
@@ -57,6 +59,7 @@ func TestCertificatesThatAreNotValidSaySo(t *testing.T) {
 // Thousands of tenants with authorities of their own cost a bounded number of
 // transports; the connections of those that go are closed.
 func TestKeptAuthoritiesAreBounded(t *testing.T) {
+	t.Parallel()
 	var open atomic.Int64
 	closed := make(chan struct{}, 2*maxTrusts)
 	r := newRig(t, ok, func(r *rig) {

@@ -24,6 +24,7 @@ import (
 const productboardError = `{"id":"req-42","errors":[{"code":"validation.failed","title":"Validation failed","detail":"The field 'name' cannot be empty.","source":{"pointer":"/data/fields/name"}},{"code":"second"}]}`
 
 func TestEveryStatus(t *testing.T) {
+	t.Parallel()
 	kinds := map[int]fault.Kind{
 		301: fault.Invalid, 302: fault.Invalid, 304: fault.Invalid, 307: fault.Invalid,
 		400: fault.Invalid, 401: fault.Unauthorized, 402: fault.Invalid, 403: fault.Forbidden, 404: fault.NotFound, 405: fault.Invalid,
@@ -62,6 +63,7 @@ func TestEveryStatus(t *testing.T) {
 }
 
 func TestPublicTexts(t *testing.T) {
+	t.Parallel()
 	for name, tc := range map[string]struct {
 		status int
 		body   string
@@ -91,6 +93,7 @@ func TestPublicTexts(t *testing.T) {
 		}, fault.SidePlugin, "action URL"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			s := against(t, func(w http.ResponseWriter, _ *http.Request) { reply(w, tc.status, tc.body) })
 			err := tc.call(t.Context(), s)
 			ferr := requireFault(t, err, fault.KindOf(err))
@@ -101,11 +104,13 @@ func TestPublicTexts(t *testing.T) {
 }
 
 func TestErrorBodiesThatAreNone(t *testing.T) {
+	t.Parallel()
 	for name, body := range map[string]string{
 		"empty": "", "html": "<html>" + token, "null": "null", "list": "[]", "no errors": `{"id":"req-42"}`, "null errors": `{"errors":[null]}`,
 		"wrong types": `{"id":7,"errors":"x"}`, "huge texts": `{"id":"` + string(bytes.Repeat([]byte("é"), 5000)) + `","errors":[{"detail":"` + string(bytes.Repeat([]byte("é"), 5000)) + `"}]}`,
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			_, err := against(t, func(w http.ResponseWriter, _ *http.Request) { reply(w, 422, body) }).GetEntity(t.Context(), entityID)
 			ferr := requireFault(t, err, fault.Invalid)
 			require.ErrorContains(t, err, "HTTP status 422")
@@ -116,6 +121,7 @@ func TestErrorBodiesThatAreNone(t *testing.T) {
 }
 
 func TestEchoedSecretsAreTakenOut(t *testing.T) {
+	t.Parallel()
 	const auth = "Bearer chosen-canary"
 	s := against(t, func(w http.ResponseWriter, r *http.Request) {
 		echo := r.Header.Get("Authorization") + auth
@@ -129,6 +135,7 @@ func TestEchoedSecretsAreTakenOut(t *testing.T) {
 }
 
 func TestSuccessThatCannotBeRead(t *testing.T) {
+	t.Parallel()
 	for name, body := range map[string]string{
 		"empty": "", "html": "<html>Log in</html>", "cut off": `{"data":{"id":"`, "null": "null", "no data": "{}", "null data": `{"data":null}`,
 		"wrong type": `{"data":"` + token + `"}`, "no id, no state, no type": `{"data":{"fields":{}},"links":{}}`,
@@ -189,6 +196,7 @@ func last[T any](seq iter.Seq2[T, error]) (err error) {
 }
 
 func TestNobodyThere(t *testing.T) {
+	t.Parallel()
 	srv := httptest.NewServer(http.NotFoundHandler())
 	srv.Close()
 	err := session(t, srv.URL, pbapi.NoRateLimit(), outbound.Options{}).PutConnection(t.Context(), integrationID, entityID, connected())
@@ -197,6 +205,7 @@ func TestNobodyThere(t *testing.T) {
 }
 
 func TestConnectionLost(t *testing.T) {
+	t.Parallel()
 	h := func(w http.ResponseWriter, _ *http.Request) { panic(http.ErrAbortHandler) }
 	err := against(t, h).PutConnection(t.Context(), integrationID, entityID, connected())
 	ferr := requireFault(t, err, fault.Unavailable)
@@ -204,6 +213,7 @@ func TestConnectionLost(t *testing.T) {
 }
 
 func TestBlockedAddress(t *testing.T) {
+	t.Parallel()
 	out := outbound.New(outbound.Options{})
 	t.Cleanup(out.Close)
 	c, err := pbapi.New(serve(t, notSent(t)), out, pbapi.NoRateLimit())
@@ -225,6 +235,7 @@ func hang(t *testing.T) (base string, began <-chan struct{}) {
 }
 
 func TestCancelInMidRequest(t *testing.T) {
+	t.Parallel()
 	base, began := hang(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	go func() {
@@ -239,6 +250,7 @@ func TestCancelInMidRequest(t *testing.T) {
 }
 
 func TestTimeout(t *testing.T) {
+	t.Parallel()
 	base, _ := hang(t)
 	_, err := session(t, base, pbapi.NoRateLimit(), outbound.Options{Timeout: 20 * time.Millisecond}).GetEntity(t.Context(), entityID)
 	ferr := requireFault(t, err, fault.Timeout)

@@ -43,6 +43,7 @@ func ids(conns []pbapi.Connection) []string {
 }
 
 func TestPages(t *testing.T) {
+	t.Parallel()
 	sent := 0
 	s := against(t, func(w http.ResponseWriter, r *http.Request) {
 		sent++
@@ -69,6 +70,7 @@ func TestPages(t *testing.T) {
 }
 
 func TestPagesOfASearchRepeatTheBody(t *testing.T) {
+	t.Parallel()
 	s := against(t, func(w http.ResponseWriter, r *http.Request) {
 		assert.JSONEq(t, `{"data":{"filter":{"state":["error"]}}}`, body(t, r))
 		pages(t, 2)(w, r)
@@ -79,6 +81,7 @@ func TestPagesOfASearchRepeatTheBody(t *testing.T) {
 }
 
 func TestPagesThatLeadNowhere(t *testing.T) {
+	t.Parallel()
 	for name, next := range map[string]string{
 		"no cursor":       `"https://api.productboard.com/v2/plugin-integrations"`,
 		"empty cursor":    `"?pageCursor="`,
@@ -89,6 +92,7 @@ func TestPagesThatLeadNowhere(t *testing.T) {
 		"a cursor's name": `"same"`,
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			sent := 0
 			s := against(t, func(w http.ResponseWriter, _ *http.Request) {
 				sent++
@@ -103,6 +107,7 @@ func TestPagesThatLeadNowhere(t *testing.T) {
 }
 
 func TestErrorOnALaterPage(t *testing.T) {
+	t.Parallel()
 	s := against(t, func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Query().Has("pageCursor") {
 			reply(w, 500, "")
@@ -123,6 +128,7 @@ func TestErrorOnALaterPage(t *testing.T) {
 }
 
 func TestCancelBetweenPages(t *testing.T) {
+	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	var last error

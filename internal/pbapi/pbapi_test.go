@@ -106,6 +106,7 @@ type tokenFunc func(context.Context) (secret.String, error)
 func (f tokenFunc) Token(ctx context.Context) (secret.String, error) { return f(ctx) }
 
 func TestNewChecksTheBase(t *testing.T) {
+	t.Parallel()
 	out := outbound.New(outbound.Options{})
 	t.Cleanup(out.Close)
 	for base, want := range map[string]string{
@@ -139,6 +140,7 @@ func TestNewChecksTheBase(t *testing.T) {
 }
 
 func TestTokenThatCannotBeSent(t *testing.T) {
+	t.Parallel()
 	classified := fault.New(fault.Unavailable, "refresh token", "Productboard's login is away.")
 	classified.Side = fault.SideProductboard
 	for name, tc := range map[string]struct {
@@ -175,6 +177,7 @@ func TestTokenThatCannotBeSent(t *testing.T) {
 }
 
 func TestRateLimiting(t *testing.T) {
+	t.Parallel()
 	entity := `{"data":{"id":"` + entityID + `","type":"feature"}}`
 	limit := func(status int, headers map[string]string, body string) http.HandlerFunc {
 		return func(w http.ResponseWriter, _ *http.Request) {

@@ -185,8 +185,10 @@ func operations() []operation {
 }
 
 func TestRequests(t *testing.T) {
+	t.Parallel()
 	for _, op := range operations() {
 		t.Run(op.name, func(t *testing.T) {
+			t.Parallel()
 			sent := 0
 			s := against(t, func(w http.ResponseWriter, r *http.Request) {
 				sent++
@@ -218,6 +220,7 @@ func TestRequests(t *testing.T) {
 }
 
 func TestWhatIsNotSent(t *testing.T) {
+	t.Parallel()
 	good := pbapi.IntegrationCreate{Type: "t", Name: "n", Label: "l", Action: pbapi.Action{URL: "https://plugin.example/"}}
 	create := func(change func(*pbapi.IntegrationCreate)) func(context.Context, *pbapi.Session) error {
 		return func(ctx context.Context, s *pbapi.Session) error {
@@ -273,6 +276,7 @@ func TestWhatIsNotSent(t *testing.T) {
 }
 
 func TestIDsThatAreNoUUIDs(t *testing.T) {
+	t.Parallel()
 	for _, id := range []string{"", "12", "..", "../entities", entityID + "/", entityID[:35] + "g", "{" + entityID + "}", "urn:uuid:" + entityID,
 		strings.ReplaceAll(entityID, "-", ""), entityID[:35] + "?", strings.Repeat("a", 100)} {
 		calls := map[string]func(context.Context, *pbapi.Session) error{
@@ -315,6 +319,7 @@ func TestIDsThatAreNoUUIDs(t *testing.T) {
 }
 
 func TestAuthorizationIsNotPrinted(t *testing.T) {
+	t.Parallel()
 	action := pbapi.Action{URL: "https://plugin.example/", Authorization: secret.New(token)}
 	encoded, err := json.Marshal(action)
 	require.NoError(t, err)

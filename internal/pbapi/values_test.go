@@ -13,6 +13,7 @@ import (
 )
 
 func TestConnectionStateValidate(t *testing.T) {
+	t.Parallel()
 	with := func(change func(*pbapi.ConnectionState)) pbapi.ConnectionState {
 		s := connected()
 		change(&s)
@@ -70,6 +71,7 @@ const entityReply = `{"data":{"id":"` + entityID + `","type":"feature","surprise
 	"relationships":[{"type":"parent"}],"links":{"self":"https://x/s","html":null}}}`
 
 func TestEntityFields(t *testing.T) {
+	t.Parallel()
 	e, err := against(t, func(w http.ResponseWriter, _ *http.Request) { reply(w, 200, entityReply) }).GetEntity(t.Context(), entityID)
 	require.NoError(t, err)
 	require.Equal(t, "A <name>", e.Name())
@@ -88,6 +90,7 @@ func TestEntityFields(t *testing.T) {
 }
 
 func TestEntityWithoutFields(t *testing.T) {
+	t.Parallel()
 	for _, fields := range []string{
 		`null`, `{}`, `{"name":null,"description":null,"status":null,"owner":null,"tags":null}`,
 		`{"name":{},"description":7,"status":[],"owner":"x","tags":{}}`,
@@ -103,6 +106,7 @@ func TestEntityWithoutFields(t *testing.T) {
 }
 
 func TestActionNotificationShape(t *testing.T) {
+	t.Parallel()
 	full := `{"data":{"integrationId":"i","trigger":"button.push","feature":{"id":"f","links":{"self":"s","html":"h"}},
 		"triggeredByUser":{"name":"n","email":"e"},"links":{"connection":"c"}}}`
 	var n pbapi.ActionNotification

@@ -10,6 +10,7 @@ import (
 // TestLinkAddress compares with what the URL standard's parser makes of each
 // address; "" is an address that no link may lead to.
 func TestLinkAddress(t *testing.T) {
+	t.Parallel()
 	tests := map[string]struct{ in, want string }{
 		"as it is":            {"https://example.com/a?b=c#d", "https://example.com/a?b=c#d"},
 		"a space":             {"https://acme.sharepoint.com/Shared Documents/Spec v2.docx", "https://acme.sharepoint.com/Shared%20Documents/Spec%20v2.docx"},
@@ -68,6 +69,7 @@ func TestLinkAddress(t *testing.T) {
 
 // TestLinkKeepsItsAddress: browsers open all of these.
 func TestLinkKeepsItsAddress(t *testing.T) {
+	t.Parallel()
 	tests := map[string]struct{ href, address string }{
 		"a space":      {"https://acme.sharepoint.com/Shared Documents/Spec.docx", "https://acme.sharepoint.com/Shared%20Documents/Spec.docx"},
 		"percent":      {"https://example.com/100%", "https://example.com/100%"},
@@ -78,6 +80,7 @@ func TestLinkKeepsItsAddress(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			d := parse(t, `<p>See <a href="`+tt.href+`">this</a> one.</p>`)
 			require.Equal(t, "See [this]("+tt.address+") one.", d.Markdown(MarkdownOptions{}))
 			require.Equal(t, `<p>See <a href="`+tt.address+`">this</a> one.</p>`, d.HTML())
@@ -91,6 +94,7 @@ func TestLinkKeepsItsAddress(t *testing.T) {
 
 // TestRefusedAddressIsShown: what no link may lead to stands behind the text.
 func TestRefusedAddressIsShown(t *testing.T) {
+	t.Parallel()
 	tests := map[string]struct{ html, want string }{
 		"a file":             {`<p>the <a href="file://server/plans/q3.xlsx">plan</a>.</p>`, "the plan (file://server/plans/q3.xlsx)."},
 		"a share":            {`<p><a href="\\server\share\q3.xlsx">plan</a></p>`, `plan (\\server\share\q3.xlsx)`},

@@ -64,6 +64,7 @@ func bareDialects() map[string]MarkdownOptions {
 // TestBareAddressInMarkdown has a reader of GitHub Flavored Markdown show what
 // was written: text and address must be the author's.
 func TestBareAddressInMarkdown(t *testing.T) {
+	t.Parallel()
 	reader := goldmark.New(goldmark.WithExtensions(extension.GFM))
 	for dialect, o := range bareDialects() {
 		for place, source := range barePlaces {
@@ -88,8 +89,10 @@ func TestBareAddressInMarkdown(t *testing.T) {
 
 // TestBareAddressIsALink: nothing that reads ADF or HTML looks for addresses.
 func TestBareAddressIsALink(t *testing.T) {
+	t.Parallel()
 	for place, source := range barePlaces {
 		t.Run(place, func(t *testing.T) {
+			t.Parallel()
 			for address, href := range bareAddresses {
 				if strings.HasPrefix(address, "ftp") { // no link may lead there
 					continue

@@ -10,6 +10,7 @@ import (
 )
 
 func TestBMP(t *testing.T) {
+	t.Parallel()
 	for name, tt := range map[string]struct {
 		in, out  string
 		replaced int
@@ -26,6 +27,7 @@ func TestBMP(t *testing.T) {
 		"not UTF-8":              {"a\xffb", "a\xffb", 0},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			out, n := BMP(tt.in)
 			require.Equal(t, tt.out, out)
 			require.Equal(t, tt.replaced, n)
@@ -34,6 +36,7 @@ func TestBMP(t *testing.T) {
 }
 
 func TestBMPOfADocument(t *testing.T) {
+	t.Parallel()
 	d, err := Parse(`<h2>🔥</h2><p>a <b>🔥</b> <a href="https://example.com/">🔥</a></p><pre>🔥 x</pre><blockquote>🔥</blockquote>` +
 		`<ul><li>🔥<ol><li>🔥</li></ol></li></ul><table><tr><th>🔥</th></tr><tr><td>🔥</td></tr></table><hr>`)
 	require.NoError(t, err)

@@ -7,6 +7,7 @@ import (
 )
 
 func TestDialects(t *testing.T) {
+	t.Parallel()
 	tests := map[string]struct {
 		o          MarkdownOptions
 		html, want string // "~" is an invisible break
@@ -57,6 +58,7 @@ func TestDialects(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			got := parse(t, tt.html).Markdown(tt.o)
 			require.Equal(t, strings.ReplaceAll(tt.want, "‹", "~"), strings.ReplaceAll(got, wordBreak, "~"))
 		})
@@ -64,6 +66,7 @@ func TestDialects(t *testing.T) {
 }
 
 func TestWiki(t *testing.T) {
+	t.Parallel()
 	tests := map[string]struct{ html, want string }{
 		"text stays text": {
 			"<p>*b* _i_ -d- +u+ ^s^ ~s~ ??c?? {color:red} [~joe] [x|http://a] !i.png! a-b x_y 2*3 c:\\d</p>",
@@ -105,12 +108,14 @@ func TestWiki(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			require.Equal(t, tt.want, parse(t, tt.html).Wiki())
 		})
 	}
 }
 
 func TestFlatten(t *testing.T) {
+	t.Parallel()
 	quote := parse(t, `<blockquote><h1>h</h1><table><tr><th>a<td>b<ul><li>c</li></ul><tr><td>d</table><hr><ul><li data-checked="true">e</li></ul></blockquote>`)
 	require.Equal(t, "<body><blockquote><strong>h</strong>\n\n<strong>a</strong> | b • c\nd\n\n☑ e</blockquote></body>", quote.AsanaXML())
 	item := parse(t, "<ol start=3><li>a<blockquote>q</blockquote><pre>x\n\ny</pre></li></ol>")
@@ -120,6 +125,7 @@ func TestFlatten(t *testing.T) {
 }
 
 func TestEmptyDocuments(t *testing.T) {
+	t.Parallel()
 	require.JSONEq(t, `{"version":1,"type":"doc","content":[]}`, Doc{}.ADF())
 	require.Equal(t, "<body></body>", Doc{}.AsanaXML())
 	require.Empty(t, Doc{}.HTML()+Doc{}.Wiki())
@@ -128,6 +134,7 @@ func TestEmptyDocuments(t *testing.T) {
 // TestEveryBlockEverywhere puts every block into every container in every
 // container and holds what comes out to the formats' rules.
 func TestEveryBlockEverywhere(t *testing.T) {
+	t.Parallel()
 	blocks := []string{
 		"", "text", "<p>a<br>b</p>", "<p><b><code>x</code></b></p>", `<p><a href="https://example.com"><code>x</code></a></p>`,
 		"<h1>h</h1>", "<h6>h</h6>", "<pre><b>code</b></pre>", `<pre class="language-go">x</pre>`, "<hr>", "<blockquote>q</blockquote>",

@@ -8,6 +8,7 @@ import (
 
 // TestPictures looks for a trace of every picture, and for what is said of it.
 func TestPictures(t *testing.T) {
+	t.Parallel()
 	const left = "(picture not included"
 	for src, tt := range map[string]struct {
 		want    string
@@ -49,6 +50,7 @@ func TestPictures(t *testing.T) {
 // TestRemarksOfJoinedDocuments holds what was left out to be told of the whole,
 // cut or not.
 func TestRemarksOfJoinedDocuments(t *testing.T) {
+	t.Parallel()
 	a, b := parse(t, `<img src="data:,x">`), parse(t, `<img src="/x"><img src="data:,y">`)
 	all := a.Append(Rule(), b)
 	require.Equal(t, Remarks{EmbeddedPictures: 2, LocalPictures: 1}, all.Remarks())

@@ -9,6 +9,7 @@ import (
 )
 
 func TestBreakText(t *testing.T) {
+	t.Parallel()
 	tests := map[string]struct {
 		o        MarkdownOptions
 		in, want string // "‹" is an invisible break
@@ -29,6 +30,7 @@ func TestBreakText(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			got := tt.o.BreakText(tt.in)
 			require.Equal(t, tt.want, strings.ReplaceAll(got, "\u200b", "‹"))
 			require.Equal(t, tt.in, strings.ReplaceAll(got, "\u200b", ""), "nothing else changes")

@@ -68,6 +68,7 @@ func redcarpetShows(blocks []block) []block {
 
 // TestRedmineRedcarpet asks a Redmine whose text format is Markdown.
 func TestRedmineRedcarpet(t *testing.T) {
+	t.Parallel()
 	r := redmine(t, "markdown")
 	for name, src := range corpus(t) {
 		t.Run(name, func(t *testing.T) {
@@ -80,6 +81,7 @@ func TestRedmineRedcarpet(t *testing.T) {
 // TestRedmineEverywhere puts every block into every container in every
 // container: Redcarpet reads a line by what stands around it.
 func TestRedmineEverywhere(t *testing.T) {
+	t.Parallel()
 	r := redmine(t, "markdown")
 	blocks := []string{
 		"text", "<p>a<br>b</p>", `<p><b><code>x</code></b> <a href="https://example.com"><code>y</code></a></p>`, "<h1>h</h1>", "<hr>",

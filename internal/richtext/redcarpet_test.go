@@ -7,6 +7,7 @@ import (
 )
 
 func TestRedcarpet(t *testing.T) {
+	t.Parallel()
 	tests := map[string]struct{ html, want string }{
 		"marks":              {"<b>b</b> <i>i</i> <u>u</u> <s>s</s> <code>c</code>", "**b** *i* _u_ ~~s~~ `c`"},
 		"nested":             {"<b>a <i>b</i></b> <b>c <u>d</u></b>", "__a *b*__ **c _d_**"},
@@ -49,6 +50,7 @@ func TestRedcarpet(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			require.Equal(t, tt.want, parse(t, tt.html).Redcarpet())
 		})
 	}
@@ -56,6 +58,7 @@ func TestRedcarpet(t *testing.T) {
 
 // Redcarpet drops, without a trace, what is nested too deep for it.
 func TestRedcarpetIsShallow(t *testing.T) {
+	t.Parallel()
 	lists := parse(t, strings.Repeat("<ul><li>x", 6))
 	require.Equal(t, "- x\n    - x\n        - x\n            - x\n\n                • x\n                \u00a0\u00a0• x", lists.Redcarpet())
 	quotes := parse(t, strings.Repeat("<blockquote>", 14)+"<ul><li><b><i><s><a href='https://x.io'>y</a></s></i></b>")

@@ -61,6 +61,7 @@ var commonMarkFlattens = map[string]string{
 }
 
 func TestRedmineTextile(t *testing.T) {
+	t.Parallel()
 	r := redmine(t, "textile")
 	for name, src := range corpus(t) {
 		t.Run(name, func(t *testing.T) {
@@ -71,6 +72,7 @@ func TestRedmineTextile(t *testing.T) {
 }
 
 func TestRedmineCommonMark(t *testing.T) {
+	t.Parallel()
 	r := redmine(t, "common_mark")
 	o := RedmineCommonMark()
 	for name, src := range corpus(t) {
@@ -301,6 +303,7 @@ func sameShape(t *testing.T, want, got Doc, have mark, flattened bool) bool {
 // TestRedmineRandom asks about text nobody would write by hand: marks and
 // links that begin and end anywhere, around characters that mean something.
 func TestRedmineRandom(t *testing.T) {
+	t.Parallel()
 	seeds := 5
 	if s := os.Getenv("REDMINE_RANDOM_DOCS"); s != "" { //nolint:forbidigo // a test's own switch
 		_, err := fmt.Sscan(s, &seeds)
@@ -325,6 +328,7 @@ func TestRedmineRandom(t *testing.T) {
 			})
 		})
 		t.Run(fmt.Sprintf("commonmark/%d", seed), func(t *testing.T) {
+			t.Parallel()
 			r := redmine(t, "common_mark")
 			o := RedmineCommonMark()
 			render := func(d Doc) string { return d.Markdown(o) }

@@ -11,6 +11,7 @@ import (
 )
 
 func TestParseRefusesTooMuch(t *testing.T) {
+	t.Parallel()
 	_, err := Parse(strings.Repeat("x", MaxInput+1))
 	require.ErrorIs(t, err, ErrTooLarge)
 	_, err = Parse(strings.Repeat("x", MaxInput))
@@ -18,6 +19,7 @@ func TestParseRefusesTooMuch(t *testing.T) {
 }
 
 func TestParseIsSafeForConcurrentUse(t *testing.T) {
+	t.Parallel()
 	want := parse(t, "<p>a <b>b</b></p>")
 	var wg sync.WaitGroup
 	for range 8 {
@@ -31,12 +33,14 @@ func TestParseIsSafeForConcurrentUse(t *testing.T) {
 }
 
 func TestParseMendsText(t *testing.T) {
+	t.Parallel()
 	d := parse(t, "<p>a\xffb\x00\x07c\ufeff\u2028d&#1;e</p>")
 	require.Equal(t, "a\uFFFDbc de", d.Plain())
 }
 
 // TestTree looks at what the back-ends that are still to come will be given.
 func TestTree(t *testing.T) {
+	t.Parallel()
 	tests := map[string]struct {
 		html string
 		want []block
@@ -94,12 +98,14 @@ func TestTree(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			require.Equal(t, tt.want, parse(t, tt.html).blocks)
 		})
 	}
 }
 
 func TestDepthIsBounded(t *testing.T) {
+	t.Parallel()
 	d := parse(t, strings.Repeat("<ul><li><blockquote>x", 500)+strings.Repeat("</blockquote></li></ul>", 500)+"<p>after</p>")
 	requireSound(t, d)
 	require.Len(t, d.blocks, 2, "the end tags of what was too deep close nothing else")
@@ -107,6 +113,7 @@ func TestDepthIsBounded(t *testing.T) {
 }
 
 func TestBuilders(t *testing.T) {
+	t.Parallel()
 	link := Paragraph(Text("See "), Link("*Feature* [1]", "https://example.com/f"), Text("."))
 	require.Equal(t, `See [\*Feature\* \[1\]](https://example.com/f).`, link.Markdown(MarkdownOptions{}))
 	require.Equal(t, `See "&#42;Feature&#42; &#91;1]":https://example.com/f.`, link.Textile())
@@ -129,6 +136,7 @@ func TestBuilders(t *testing.T) {
 }
 
 func TestMarkdownOptions(t *testing.T) {
+	t.Parallel()
 	all := MarkdownOptions{BreakMentions: true, BreakReferences: "#!", BreakClosing: true, EscapeCommands: true}
 	tests := map[string]struct {
 		html, want string
@@ -157,6 +165,7 @@ func TestMarkdownOptions(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			got := strings.ReplaceAll(parse(t, tt.html).Markdown(tt.o), wordBreak, "~")
 			require.Equal(t, tt.want, got)
 		})
@@ -164,6 +173,7 @@ func TestMarkdownOptions(t *testing.T) {
 }
 
 func TestFit(t *testing.T) {
+	t.Parallel()
 	note := Paragraph(Text("Continued in "), Link("Productboard", "https://example.com/f"))
 	footer := Paragraph(Text("foot"))
 	md := func(d Doc) string { return d.Markdown(MarkdownOptions{}) }
@@ -198,6 +208,7 @@ func TestFit(t *testing.T) {
 }
 
 func TestFitCountsAsTheTrackerDoes(t *testing.T) {
+	t.Parallel()
 	d := Paragraph(Text(strings.Repeat("👩‍👩‍👧‍👦", 40)))
 	for name, count := range map[string]func(string) int{
 		"runes": nil, "UTF-16": UTF16Len, "bytes": func(s string) int { return len(s) },
@@ -220,6 +231,7 @@ func TestFitCountsAsTheTrackerDoes(t *testing.T) {
 // TestFitFillsTheLimit cuts documents whose markup costs more, or less, than
 // the cutter reckons: a tracker that takes more text gets more.
 func TestFitFillsTheLimit(t *testing.T) {
+	t.Parallel()
 	const most, n = 5000, 5000
 	note := Paragraph(Text("More: "), Link("Productboard", "https://example.com/f"))
 	for name, src := range map[string]string{
@@ -253,6 +265,7 @@ func TestFitFillsTheLimit(t *testing.T) {
 
 // TestFitAnyLimit tries every limit on a document with everything in it.
 func TestFitAnyLimit(t *testing.T) {
+	t.Parallel()
 	d := parse(t, corpus(t)["typical"])
 	note := Paragraph(Text("More: "), Link("Productboard", "https://example.com/f"))
 	for name, render := range map[string]func(Doc) string{

@@ -7,6 +7,7 @@ import (
 
 // TestSupAndSub looks for raised and lowered text in every form.
 func TestSupAndSub(t *testing.T) {
+	t.Parallel()
 	d := parse(t, "<p>10<sup>6</sup> H<sub>2</sub>O</p>")
 	for name, want := range map[string]string{
 		"markdown":         "10<sup>6</sup> H<sub>2</sub>O",
@@ -27,6 +28,7 @@ func TestSupAndSub(t *testing.T) {
 // TestSpelledScripts holds what stands for raised text to be read as nothing
 // else.
 func TestSpelledScripts(t *testing.T) {
+	t.Parallel()
 	for html, want := range map[string]string{
 		"10<sup>6</sup>":                                     "10^6",
 		"10<sup>6</sup>5":                                    "10^(6)5",

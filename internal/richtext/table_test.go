@@ -29,6 +29,7 @@ func backends() map[string]func(Doc) string {
 // TestRowspanKeepsColumns holds every value to its column, natively or with
 // empty cells.
 func TestRowspanKeepsColumns(t *testing.T) {
+	t.Parallel()
 	d := parse(t, `<table><tr><th rowspan="2">Plan</th><th>Price</th></tr><tr><td>10</td></tr></table>`)
 	for name, want := range map[string]string{
 		"markdown":         "| Plan | Price |\n| --- | --- |\n|  | 10 |",
@@ -50,6 +51,7 @@ func TestRowspanKeepsColumns(t *testing.T) {
 // TestSpansEndWithTheGrid reads tables as a browser lays them out. "1>" is a
 // value that covers the place to its right, "1v" one that covers that below.
 func TestSpansEndWithTheGrid(t *testing.T) {
+	t.Parallel()
 	for name, tt := range map[string]struct{ html, want string }{
 		"wider than the table":        {`<tr><td colspan="999999999">1<tr><td>2<td>3`, "1/2x1 | 2 3"},
 		"no column to be wide over":   {`<tr><td colspan=3>1<td>2<tr><td colspan=3>3<td>4`, "1 2 | 3 4"},
@@ -66,6 +68,7 @@ func TestSpansEndWithTheGrid(t *testing.T) {
 		"no columns beyond the limit": {strings.Repeat(`<td colspan=999>1`, 3) + `<tr><td>2`, "1 1 1 | 2"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			d := parse(t, "<table>"+tt.html+"</table>")
 			requireSound(t, d)
 			var rows []string
@@ -90,6 +93,7 @@ func TestSpansEndWithTheGrid(t *testing.T) {
 // TestNestedTablesKeepTheirRows looks for the rows of a table inside a cell in
 // every form.
 func TestNestedTablesKeepTheirRows(t *testing.T) {
+	t.Parallel()
 	d := parse(t, "<table><tr><td>a<table><tr><td rowspan=2>b<td>c<tr><td>d</table><td>e</table>")
 	for name, want := range map[string]string{
 		"markdown":         "| a<br>b &#124; c<br> &#124; d | e |\n| --- | --- |",
@@ -107,6 +111,7 @@ func TestNestedTablesKeepTheirRows(t *testing.T) {
 
 // TestCutTableEndsItsSpans cuts a table in the middle of a cell of several rows.
 func TestCutTableEndsItsSpans(t *testing.T) {
+	t.Parallel()
 	d := parse(t, "<table><tr><th>h<th>i<tr><td rowspan=9>a<td>b<tr><td>c<tr><td>"+strings.Repeat("d ", 90)+"</table>")
 	f := Fit(d, Limit{Max: 120}, Doc.HTML)
 	require.Equal(t, `<table><tr><th>h</th><th>i</th></tr><tr><td rowspan="2">a</td><td>b</td></tr><tr><td>c</td></tr></table>`, f.Text)
@@ -115,6 +120,7 @@ func TestCutTableEndsItsSpans(t *testing.T) {
 // TestOutputInProportion writes half a megabyte of tables that ask for far more
 // cells than they have.
 func TestOutputInProportion(t *testing.T) {
+	t.Parallel()
 	if underRace {
 		t.Skip("one goroutine: the run without the race detector covers it")
 	}
@@ -144,6 +150,7 @@ func TestOutputInProportion(t *testing.T) {
 	}
 	for name, src := range inputs {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			require.GreaterOrEqual(t, len(src), size*9/10)
 			d := parse(t, src)
 			for name, render := range backends() {
@@ -162,6 +169,7 @@ func TestOutputInProportion(t *testing.T) {
 // TestRandomSpans lays out tables nobody would write by hand: no cell overlaps
 // another, none is lost, and what is written as HTML is read as the same table.
 func TestRandomSpans(t *testing.T) {
+	t.Parallel()
 	for seed := range 400 {
 		r := rand.New(rand.NewPCG(uint64(seed), 3))
 		var src strings.Builder

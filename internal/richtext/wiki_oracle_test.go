@@ -15,6 +15,7 @@ import (
 // own parser: marks and links that begin and end anywhere, around characters
 // that mean something, in every place. `make wikimarkup` runs both.
 func TestWriteWikiDocuments(t *testing.T) {
+	t.Parallel()
 	dir := os.Getenv("WIKIMARKUP_DIR") //nolint:forbidigo // a test's own switch
 	if dir == "" {
 		t.Skip("only for make wikimarkup, which sets WIKIMARKUP_DIR")

@@ -37,6 +37,7 @@ func allBackends() map[string]func(Doc) string {
 // TestFitRendersLittle counts what is rendered to fit a document: it is bound by
 // the limit, however long the document is.
 func TestFitRendersLittle(t *testing.T) {
+	t.Parallel()
 	const n, most = 32 << 10, 2 << 10
 	note := Paragraph(Text("More: "), Link("Productboard", "https://example.com/f"))
 	for name, src := range workShapes(n) {
@@ -81,6 +82,7 @@ func TestWorkIsInProportion(t *testing.T) {
 // TestLinkAroundManyBlocks: a link's address is not repeated without end, and
 // the text stays.
 func TestLinkAroundManyBlocks(t *testing.T) {
+	t.Parallel()
 	const n = 16 << 10
 	src := `<a href="https://example.com/` + strings.Repeat("y", 2*n) + `">` + strings.Repeat("<p>x", n)
 	d := parse(t, src)

@@ -15,6 +15,7 @@ import (
 )
 
 func TestMaskHidesEveryForm(t *testing.T) {
+	t.Parallel()
 	const token = `s3cr+t/&"tök>en'0123456789`
 	m := NewMask(token, "short", "")
 	quoted, err := json.Marshal(token)

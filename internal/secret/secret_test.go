@@ -16,6 +16,7 @@ import (
 const canary = "canary-7f3a"
 
 func TestASecretNeverPrintsItself(t *testing.T) {
+	t.Parallel()
 	s := New(canary)
 	var out bytes.Buffer
 	log := slog.New(slog.NewJSONHandler(&out, nil))
@@ -42,6 +43,7 @@ func TestASecretNeverPrintsItself(t *testing.T) {
 func key(id string, b byte) Key { return Key{ID: id, Bytes: bytes.Repeat([]byte{b}, KeySize)} }
 
 func TestSealAndRotate(t *testing.T) {
+	t.Parallel()
 	old, err := NewKeyring([]Key{key("k1", 1)})
 	require.NoError(t, err)
 	sealed, err := old.Seal(New(canary), "acme/token")
@@ -65,6 +67,7 @@ func TestSealAndRotate(t *testing.T) {
 }
 
 func TestOpenRefuses(t *testing.T) {
+	t.Parallel()
 	ring, err := NewKeyring([]Key{key("k1", 1)})
 	require.NoError(t, err)
 	sealed, err := ring.Seal(New(canary), "acme/token")
@@ -80,6 +83,7 @@ func TestOpenRefuses(t *testing.T) {
 }
 
 func TestParseKeys(t *testing.T) {
+	t.Parallel()
 	good := base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{7}, KeySize))
 	keys, err := ParseKeys("a:" + good + ", b:" + good)
 	require.NoError(t, err)

@@ -27,6 +27,7 @@ func (e *end) Close() error { e.closed = true; return nil }
 func quiet() *telemetry.Fold { return telemetry.NewFold(slog.New(slog.DiscardHandler), "test") }
 
 func TestBoundClosesWhoRestsLongest(t *testing.T) {
+	t.Parallel()
 	b := newBound(3, quiet())
 	conns := make([]*end, 8)
 	for i := range conns {
@@ -70,6 +71,7 @@ func TestBoundClosesWhoRestsLongest(t *testing.T) {
 
 // Strangers who open connections and send nothing keep nobody out.
 func TestIdleConnectionsKeepNobodyOut(t *testing.T) {
+	t.Parallel()
 	const most = 8
 	b := newBound(most, quiet())
 	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok") }))
@@ -100,6 +102,7 @@ func TestIdleConnectionsKeepNobodyOut(t *testing.T) {
 // That nobody can connect is a warning, once for many; a stranger's nonsense
 // is detail.
 func TestAcceptErrorsAreWarnings(t *testing.T) {
+	t.Parallel()
 	var out bytes.Buffer
 	srv := HTTP(http.NotFoundHandler(), slog.New(slog.NewTextHandler(&out, &slog.HandlerOptions{Level: slog.LevelDebug})))
 	for range 50 {

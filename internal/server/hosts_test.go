@@ -9,6 +9,7 @@ import (
 )
 
 func TestOnlyHosts(t *testing.T) {
+	t.Parallel()
 	h := OnlyHosts(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) }), "Sandbox.lan:8080", ":80", "")
 	for host, want := range map[string]int{
 		"localhost": 200, "LOCALHOST:8080": 200, "localhost.": 200, "board.localhost:1": 200, "127.0.0.1:8080": 200, "127.0.0.1": 200, "[::1]:8080": 200, "[::1]": 200, "192.168.1.7:80": 200,

@@ -82,6 +82,7 @@ func call(tb testing.TB, h http.Handler, method, target, auth, body string) *htt
 }
 
 func TestProbe(t *testing.T) {
+	t.Parallel()
 	h := front(clicks{})
 	for name, token := range map[string]string{
 		"plain": "a-unique-token", "markup": "<script>alert(1)</script>", "unicode": "tøken ☃", "spaces": " a  b ", "newline": "a\r\nb", "longest": strings.Repeat("x", 4096),
@@ -138,6 +139,7 @@ func notification(trigger string) string {
 }
 
 func TestAction(t *testing.T) {
+	t.Parallel()
 	h := front(clicks{})
 	for trigger, state := range map[string]string{"button.push": "progress", "button.unlink": "initial", "button.dismiss": "initial"} {
 		rec := call(t, h, http.MethodPost, "/actions/"+id, "Bearer s3cret", notification(trigger))
@@ -153,6 +155,7 @@ func TestAction(t *testing.T) {
 }
 
 func TestActionWhileRedisIsAway(t *testing.T) {
+	t.Parallel()
 	h := front(clicks{err: fault.Wrap(fault.Unavailable, "record push", errors.New("dial tcp 10.1.2.3:6379: refused"))})
 	rec := call(t, h, http.MethodPost, "/actions/"+id, "Bearer s3cret", notification("button.push"))
 	refused(t, rec, 503)
@@ -160,6 +163,7 @@ func TestActionWhileRedisIsAway(t *testing.T) {
 }
 
 func TestEveryKindHasAStatus(t *testing.T) {
+	t.Parallel()
 	for _, kind := range fault.Kinds() {
 		status, entry := describe(&fault.Error{Kind: kind, Err: errors.New("inside")})
 		require.GreaterOrEqual(t, status, 400, kind)
@@ -168,6 +172,7 @@ func TestEveryKindHasAStatus(t *testing.T) {
 }
 
 func TestOps(t *testing.T) {
+	t.Parallel()
 	var down error
 	h := Ops(func(context.Context) error { return down }, http.NotFoundHandler())
 	require.Equal(t, 200, call(t, h, http.MethodGet, "/healthz", "", "").Code)
@@ -180,6 +185,7 @@ func TestOps(t *testing.T) {
 }
 
 func TestUnknownErrorsOfEchoAreNotShown(t *testing.T) {
+	t.Parallel()
 	status, entry := describe(echo.NewHTTPError(http.StatusTeapot, "inside"))
 	require.Equal(t, 404, status)
 	require.NotContains(t, entry.Detail, "inside")

@@ -50,6 +50,7 @@ func templateSettings(text string) map[string]map[string]any {
 // TestBudgetOfAnItem: a template that does too much for one item ends the push,
 // and names its setting and what to do.
 func TestBudgetOfAnItem(t *testing.T) {
+	t.Parallel()
 	for name, body := range hostile() {
 		for setting, given := range templateSettings(body) {
 			t.Run(setting+" "+name, func(t *testing.T) {
@@ -72,6 +73,7 @@ func TestBudgetOfAnItem(t *testing.T) {
 // TestBudgetOfSettings: what needs no item to do too much is refused when the
 // settings are read, once.
 func TestBudgetOfSettings(t *testing.T) {
+	t.Parallel()
 	long := `{{$a := "xxxxxxxxxxxxxxxx"}}` + strings.Repeat(`{{$a := replace "x" "xxxxxxxx" $a}}`, 5) + strings.Repeat("{{if upper $a}}{{end}}", 100)
 	for setting, given := range templateSettings(long) {
 		_, err := Kind{Driver: (*rich)(nil)}.Open(given, nil, Deps{})
@@ -94,6 +96,7 @@ func TestBudgetOfSettings(t *testing.T) {
 
 // TestBudgetIsShared bounds an item, however many fields an admin maps.
 func TestBudgetIsShared(t *testing.T) {
+	t.Parallel()
 	steps := func(fields int) (int, error) {
 		m, errs := newMapping(settings.Values{})
 		require.Empty(t, errs)
@@ -122,6 +125,7 @@ func TestBudgetIsShared(t *testing.T) {
 // TestLongTextsPass: the longest texts that Productboard has fit in every
 // setting at once.
 func TestLongTextsPass(t *testing.T) {
+	t.Parallel()
 	target := openRich(t, &rich{fields: trackerFields()}, map[string]any{
 		"title":       `[{{.Type}}] {{truncate 80 (plain .Description)}}`,
 		"description": `{{.Description}}<p>Effort: {{field "Effort"}}</p>{{range .Tags}}<p>{{.}}</p>{{end}}`,
@@ -138,6 +142,7 @@ func TestLongTextsPass(t *testing.T) {
 
 // TestDraftEndsWithItsContext: the error stays the context's.
 func TestDraftEndsWithItsContext(t *testing.T) {
+	t.Parallel()
 	for setting, given := range templateSettings("{{range .Tags}}{{.}}{{end}}") {
 		target := openRich(t, &rich{fields: trackerFields()}, given)
 		ctx, cancel := context.WithCancel(t.Context())
@@ -154,6 +159,7 @@ func TestDraftEndsWithItsContext(t *testing.T) {
 
 // TestFunctionsAreSoughtEverywhere: none hides as an argument or in brackets.
 func TestFunctionsAreSoughtEverywhere(t *testing.T) {
+	t.Parallel()
 	for _, text := range []string{`{{(printf "%999999999d" 1).X}}`, `{{with (printf "%999999999d" 1).X}}{{end}}`, "{{upper (print .Name)}}", "{{upper print}}", `{{("x" | len).X}}`} {
 		_, err := Kind{Driver: (*rich)(nil)}.Open(map[string]any{"title": text}, nil, Deps{})
 		var wrong settings.FieldErrors

@@ -9,6 +9,7 @@ import (
 
 // A colour that the settings name for a status wins over the tracker's own.
 func TestStatusColorsWin(t *testing.T) {
+	t.Parallel()
 	kind := Kind{Type: "x", New: func(Config, Deps) (Driver, error) {
 		return &scripted{issue: Issue{ID: "1", Status: "Active", Color: "blue"}, do: func(context.Context) error { return nil }}, nil
 	}}

@@ -11,6 +11,7 @@ import (
 )
 
 func TestHookSigned(t *testing.T) {
+	t.Parallel()
 	// The example of RFC 4231, section 4.3.
 	const digest = "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"
 	h, signing := Hook{Body: []byte("what do ya want for nothing?")}, secret.New("Jefe")
@@ -29,6 +30,7 @@ func TestHookSigned(t *testing.T) {
 
 // TestHooksAreBounded: what is more than a tracker sends is not even decoded.
 func TestHooksAreBounded(t *testing.T) {
+	t.Parallel()
 	parsed := 0
 	k := Kind{Title: "Tracker", ParseHook: func(secret.String, Hook) ([]HookEvent, error) { parsed++; return nil, nil }}
 	for body, says := range map[string]string{
@@ -48,6 +50,7 @@ func TestHooksAreBounded(t *testing.T) {
 
 // TestHooksNameIssues: an id that an issue cannot have is no event.
 func TestHooksNameIssues(t *testing.T) {
+	t.Parallel()
 	read := func(id string) ([]HookEvent, error) {
 		k := Kind{Title: "Tracker", ParseHook: func(secret.String, Hook) ([]HookEvent, error) { return []HookEvent{{ID: "1"}, {ID: id}}, nil }}
 		return k.ReadHook(secret.New("x"), Hook{})

@@ -70,9 +70,11 @@ func saidBy(t *testing.T, issue Issue, addresses ...settings.Address) map[string
 // TestIssuesAreCut: whatever a tracker says, what is kept and shown is short
 // and plain.
 func TestIssuesAreCut(t *testing.T) {
+	t.Parallel()
 	long := strings.Repeat(hostileText, 1<<16)
 	for way, said := range saidBy(t, Issue{ID: "7", Key: long, Title: long, Status: long, URL: "https://tracker.example.com/" + strings.Repeat("a", 4<<20)}) {
 		t.Run(way, func(t *testing.T) {
+			t.Parallel()
 			i, err := said()
 			require.NoError(t, err)
 			require.Empty(t, i.URL, "half an address leads elsewhere")
@@ -86,12 +88,14 @@ func TestIssuesAreCut(t *testing.T) {
 
 // TestLimitsAreTheButtons holds the limits against Productboard's.
 func TestLimitsAreTheButtons(t *testing.T) {
+	t.Parallel()
 	require.Equal(t, max(pbapi.MaxTooltip, pbapi.MaxLabel, pbapi.MaxHoverLabel), text.MaxIssueText)
 	require.Equal(t, pbapi.MaxTargetURL, text.MaxIssueURL)
 }
 
 // TestIDsThatCannotBe are errors; after a create the issue may exist.
 func TestIDsThatCannotBe(t *testing.T) {
+	t.Parallel()
 	for name, id := range map[string]string{"none": "", "long": strings.Repeat("7", text.MaxIssueID+1), "control": "7\n8", "escape": "7\x1b[2J", "bidi": "7\u202e8",
 		"zero width": "7\u200b", "bytes": "7\xff"} {
 		for way, said := range saidBy(t, Issue{ID: id, Key: "K"}) {
@@ -119,6 +123,7 @@ func TestIDsThatCannotBe(t *testing.T) {
 
 // TestLinks: a button leads to a page of the web, without anybody's password.
 func TestLinks(t *testing.T) {
+	t.Parallel()
 	https, http := settings.Address{URL: "https://Tracker.example.com/app"}, settings.Address{URL: "http://10.0.0.7:3000"}
 	for address, want := range map[string][2]string{ // by an admin's https, by http
 		"https://tracker.example.com/1":                            {"https://tracker.example.com/1", "https://tracker.example.com/1"},
@@ -160,6 +165,7 @@ func TestLinks(t *testing.T) {
 // TestWordsOfATracker: what an error quotes is short and plain, whoever wrote
 // it.
 func TestWordsOfATracker(t *testing.T) {
+	t.Parallel()
 	d := &scripted{do: func(context.Context) error {
 		return &fault.Error{Kind: fault.Invalid, Public: text.WithAdvice("Tracker", strings.Repeat(hostileText, 1000), ". Ask your admin."), Ref: strings.Repeat(hostileText, 1000), Err: errors.New("x")}
 	}}
@@ -177,6 +183,7 @@ func TestWordsOfATracker(t *testing.T) {
 
 // TestColourGoesByTheWholeStatus compares before it cuts.
 func TestColourGoesByTheWholeStatus(t *testing.T) {
+	t.Parallel()
 	const status = "Waiting for the customer's reply to what support has asked"
 	target := openRich(t, &rich{}, map[string]any{"statusColors": map[string]any{status: "purple"}})
 	i, err := target.issue(Issue{ID: "1", Status: status})

@@ -8,6 +8,7 @@ import (
 )
 
 func TestWithoutLabels(t *testing.T) {
+	t.Parallel()
 	draft := Draft{Labels: []string{"a", "b", "c"}}
 	plain := func(doc richtext.Doc) string { return doc.Plain() }
 	count := func(s string) int { return len(s) }

@@ -58,6 +58,7 @@ func previewed(t *testing.T, settings map[string]any, item Item) Preview {
 }
 
 func TestLongTextsKeepTheirForm(t *testing.T) {
+	t.Parallel()
 	many := strings.TrimSuffix(strings.Repeat("<p>line</p>", 300), "")
 	for name, c := range map[string]struct{ field, template, want string }{
 		"rich text":                 {"Notes", `{{field "AC"}}`, criteriaMarkdown},
@@ -79,6 +80,7 @@ func TestLongTextsKeepTheirForm(t *testing.T) {
 		"rich text of a short line": {"One line", `{{field "Bold"}}`, "yes"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			shown := previewed(t, map[string]any{c.field: c.template}, withFields(map[string]FieldText{
 				"AC": {HTML: criteria}, "Many": {HTML: many}, "Bold": {HTML: "<p><b>yes</b></p>"}, "Blank": {HTML: "<p> </p>"}, "Teams": {Texts: []string{"Red", "Blue"}},
 				"Steps": {Texts: []string{"one\n  two\n\nthree\n"}}, "Evil": {Texts: []string{"<script>alert(1)</script>"}}, "Forged": {Texts: []string{"\x00no\x01\x00bold\x00"}}}))
@@ -90,6 +92,7 @@ func TestLongTextsKeepTheirForm(t *testing.T) {
 }
 
 func TestTextOfSeveralLinesInAFieldOfUnknownForm(t *testing.T) {
+	t.Parallel()
 	m := &marked{takesLines: true}
 	target := openMarked(t, m, map[string]any{"fields": map[string]any{"One line": `{{field "AC"}}`}})
 	d, err := target.Draft(marker, withFields(map[string]FieldText{"AC": {HTML: criteria}}))
@@ -100,6 +103,7 @@ func TestTextOfSeveralLinesInAFieldOfUnknownForm(t *testing.T) {
 }
 
 func TestFieldsAreCutAloud(t *testing.T) {
+	t.Parallel()
 	var labels []string
 	for i := range 150 {
 		labels = append(labels, fmt.Sprint("l", i))
@@ -112,6 +116,7 @@ func TestFieldsAreCutAloud(t *testing.T) {
 		"many values":          {"Labels", `{{field "Labels"}}`, `The field "Labels" gets the first 100 of 150 values.`, "l99"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			shown := previewed(t, map[string]any{c.field: c.template}, withFields(map[string]FieldText{
 				"Long": {HTML: strings.Repeat("<p>some <i>words</i></p>", 10_000)}, "Labels": {Texts: labels}}))
 			require.Len(t, shown.Fields, 1)
@@ -128,6 +133,7 @@ func TestFieldsAreCutAloud(t *testing.T) {
 
 // Rich text that a template repeats must not grow without end.
 func TestFieldsAreBounded(t *testing.T) {
+	t.Parallel()
 	deep := strings.Repeat("<p><b>x</b></p>", 20_000)
 	for name, template := range map[string]string{
 		"one template": strings.Repeat(`{{field "Deep"}}`, 40),

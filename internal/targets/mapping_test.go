@@ -55,6 +55,7 @@ func item() Item {
 }
 
 func TestDraftByDefault(t *testing.T) {
+	t.Parallel()
 	d, err := openRich(t, &rich{}, nil).Draft(marker, item())
 	require.NoError(t, err)
 	require.Equal(t, "Dark mode", d.Title)
@@ -65,6 +66,7 @@ func TestDraftByDefault(t *testing.T) {
 }
 
 func TestTemplates(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct{ setting, text, want string }{
 		"list in a title":     {"title", `{{field "teams"}}`, "Red, Blue"},
 		"joined":              {"title", `{{join "+" (field "Teams")}}{{join "" .Tags}}`, "Red+Blueab"},
@@ -80,6 +82,7 @@ func TestTemplates(t *testing.T) {
 		"html, plain on wish": {"description", `<p>{{plain (field "Notes")}}</p>`, "Rich text"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			d, err := openRich(t, &rich{}, map[string]any{c.setting: c.text}).Draft(marker, item())
 			require.NoError(t, err)
 			got := d.Title
@@ -92,6 +95,7 @@ func TestTemplates(t *testing.T) {
 }
 
 func TestTemplatesThatAreRefused(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct{ text, want string }{
 		"syntax":         {"{{.Name", "settings.title is not a template: "},
 		"unknown":        {"{{.Nothing}}", "settings.title is not a template for an item: "},
@@ -128,6 +132,7 @@ func TestTemplatesThatAreRefused(t *testing.T) {
 }
 
 func TestItemFields(t *testing.T) {
+	t.Parallel()
 	target := openRich(t, &rich{}, map[string]any{"title": `{{field "B"}}{{if field "A"}}x{{end}}`, "description": `{{field "A" | upper}}`, "fields": map[string]any{"f": `{{field "C"}}`}})
 	require.Equal(t, []string{"A", "B", "C"}, target.ItemFields())
 }
@@ -141,6 +146,7 @@ func trackerFields() []FieldInfo {
 }
 
 func TestFieldsAreConverted(t *testing.T) {
+	t.Parallel()
 	r := &rich{fields: trackerFields(), people: map[string]string{"jane@example.com": "acc-1"}}
 	target := openRich(t, r, map[string]any{"fields": map[string]any{
 		"points": `{{field "Effort"}}`, "Due date": `{{field "Due"}}`, "f3": `{{field "Teams"}}`, "Notes": `{{field "Teams"}}`, "One line": `{{field "Teams"}}`,
@@ -159,6 +165,7 @@ func TestFieldsAreConverted(t *testing.T) {
 }
 
 func TestValuesThatDoNotFit(t *testing.T) {
+	t.Parallel()
 	for field, c := range map[string]struct{ value, want string }{
 		"Points":    {`{{field "Teams"}}`, `Tracker: field "Points" takes a number, not "Red". Change the value in Productboard, or ask your admin to change settings.fields.`},
 		"Due date":  {"{{.Name}}", `takes a date such as 2026-01-31, not "Dark mode"`},
@@ -168,6 +175,7 @@ func TestValuesThatDoNotFit(t *testing.T) {
 		"Component": {"{{.Name}}", "takes one of Backend"},
 	} {
 		t.Run(field, func(t *testing.T) {
+			t.Parallel()
 			target := openRich(t, &rich{fields: trackerFields()}, map[string]any{"fields": map[string]any{field: c.value}})
 			require.NoError(t, target.Check(t.Context()), "it depends on the item")
 			d, err := target.Draft(marker, item())
@@ -181,6 +189,7 @@ func TestValuesThatDoNotFit(t *testing.T) {
 }
 
 func TestCheckOfTheMapping(t *testing.T) {
+	t.Parallel()
 	required := append(trackerFields(), FieldInfo{ID: "f10", Name: "Cost centre", Type: ValueText, Required: true})
 	for name, c := range map[string]struct {
 		fields map[string]any
@@ -210,6 +219,7 @@ func TestCheckOfTheMapping(t *testing.T) {
 }
 
 func TestPeople(t *testing.T) {
+	t.Parallel()
 	r := &rich{people: map[string]string{"owner@example.com": "acc-7", "jane@example.com": "acc-1"}}
 	target := openRich(t, r, map[string]any{"assignee": "owner", "reporter": "pusher"})
 	d, err := target.Draft(marker, item())
@@ -234,6 +244,7 @@ func TestPeople(t *testing.T) {
 }
 
 func TestStatusColors(t *testing.T) {
+	t.Parallel()
 	target := openRich(t, &rich{}, map[string]any{"statusColors": map[string]any{"doing": "purple"}})
 	issue, err := target.Create(t.Context(), Draft{Marker: marker})
 	require.NoError(t, err)
@@ -279,6 +290,7 @@ func FuzzTemplate(f *testing.F) {
 }
 
 func TestPreviewWarns(t *testing.T) {
+	t.Parallel()
 	r := &rich{people: map[string]string{"jane@example.com": "u7"}, fields: []FieldInfo{{ID: "f1", Name: "Effort", Type: ValueNumber}, {ID: "f2", Name: "Gap", Type: ValueText}}}
 	target := openRich(t, r, map[string]any{"assignee": "owner", "reporter": "pusher", "fields": map[string]any{"Effort": `{{field "Effort"}}`, "gap": `{{field "None"}}`}})
 	d, err := target.Draft(marker, item())
@@ -299,6 +311,7 @@ func TestPreviewWarns(t *testing.T) {
 
 // TestPreviewWarnsOfPictures names the pictures that a tracker does not get.
 func TestPreviewWarnsOfPictures(t *testing.T) {
+	t.Parallel()
 	target := openRich(t, &rich{}, nil)
 	shown := item()
 	shown.HTML = `<p><img src="data:image/png;base64,AAAA"><img src="/a.png"><img src="b.png" alt="b"><img src="http://example.com/c.png">` +
@@ -317,6 +330,7 @@ func TestPreviewWarnsOfPictures(t *testing.T) {
 
 // TestPreviewWarnsOfPicturesInFields looks into rich text of custom fields.
 func TestPreviewWarnsOfPicturesInFields(t *testing.T) {
+	t.Parallel()
 	r := &rich{fields: []FieldInfo{{ID: "f1", Name: "Spec", Type: ValueLongText}}}
 	target := openRich(t, r, map[string]any{"fields": map[string]any{"Spec": `{{field "Spec"}}`}})
 	shown := item()

@@ -6,6 +6,7 @@ import (
 )
 
 func TestMarkerInAText(t *testing.T) {
+	t.Parallel()
 	m := NewMarker("integration", "entity", 1)
 	require.Len(t, m, 29)
 	require.Equal(t, m, MarkerIn("text\n\n"+m.Comment()))

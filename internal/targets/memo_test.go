@@ -13,6 +13,7 @@ import (
 )
 
 func TestMemo(t *testing.T) {
+	t.Parallel()
 	var m targets.Memo[int]
 	calls := 0
 	next := func(context.Context) (int, error) { calls++; return calls, nil }
@@ -40,6 +41,7 @@ func TestMemo(t *testing.T) {
 }
 
 func TestRemembered(t *testing.T) {
+	t.Parallel()
 	calls := 0
 	r := targets.Remember(func(context.Context) (int, error) { calls++; return calls, nil })
 	_, ok := r.Last()
@@ -60,6 +62,7 @@ func TestRemembered(t *testing.T) {
 }
 
 func TestMemoTakesManyCallers(t *testing.T) {
+	t.Parallel()
 	var m targets.Memo[string]
 	var all sync.WaitGroup
 	for range 20 {

@@ -22,6 +22,7 @@ func (p *publicPlace) IsPublic(context.Context) (bool, error) {
 }
 
 func TestPushedBy(t *testing.T) {
+	t.Parallel()
 	nameless := item()
 	nameless.Pusher.Name = nameless.Pusher.Email
 	for name, c := range map[string]struct {
@@ -53,6 +54,7 @@ func TestPushedBy(t *testing.T) {
 // An assignee without an account is named in the description, by as much as
 // the settings allow.
 func TestAssigneeWithoutAnAccount(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct{ assignee, pushedBy, want string }{
 		"owner":             {"owner", "name", "Assignee: the item's owner"},
 		"owner, in full":    {"owner", "full", "Assignee: owner@example.com"},
@@ -62,6 +64,7 @@ func TestAssigneeWithoutAnAccount(t *testing.T) {
 		"settings' address": {"team@example.com", "none", "Assignee: team@example.com"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			r := &rich{}
 			target := openRich(t, r, map[string]any{"assignee": c.assignee, "pushedBy": c.pushedBy})
 			d, err := target.Draft(marker, item())
@@ -79,6 +82,7 @@ func TestAssigneeWithoutAnAccount(t *testing.T) {
 }
 
 func TestCaveatOfAPublicPlace(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		pushedBy string
 		public   bool
@@ -92,6 +96,7 @@ func TestCaveatOfAPublicPlace(t *testing.T) {
 		"no answer":        {"full", true, errors.New("down"), 1, false},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			p := &publicPlace{public: c.public, err: c.err}
 			target, err := Kind{Type: "rich", Driver: p, New: func(Config, Deps) (Driver, error) { return p, nil }}.Open(map[string]any{"pushedBy": c.pushedBy}, nil, Deps{})
 			require.NoError(t, err)

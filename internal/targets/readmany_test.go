@@ -116,6 +116,7 @@ func verdicts(got []ReadResult) []Verdict {
 }
 
 func TestReadManySplitsAndKeepsTheOrder(t *testing.T) {
+	t.Parallel()
 	s := newShelf(5, 2)
 	s.issues["3"] = Issue{ID: "3", Key: "OTHER-9", Verdict: VerdictMoved}
 	s.issues["5"] = Issue{ID: "5", Verdict: VerdictTrashed}
@@ -136,6 +137,7 @@ func TestReadManySplitsAndKeepsTheOrder(t *testing.T) {
 }
 
 func TestReadManyIsBounded(t *testing.T) {
+	t.Parallel()
 	s := newShelf(0, 100)
 	ids := idsTo(MaxReadMany + 1)
 	got := New(s, Options{}).ReadMany(t.Context(), ids)
@@ -148,6 +150,7 @@ func TestReadManyIsBounded(t *testing.T) {
 }
 
 func TestReadManyCutsAsReadDoes(t *testing.T) {
+	t.Parallel()
 	s := newShelf(1, 100)
 	s.issues["1"] = Issue{ID: "1", Title: strings.Repeat(hostileText, 1000), URL: "javascript:alert(1)"}
 	got := New(s, Options{}).ReadMany(t.Context(), []string{"1"})
@@ -159,6 +162,7 @@ func TestReadManyCutsAsReadDoes(t *testing.T) {
 
 // A failed batch says nothing about the issues of another one.
 func TestReadManyFailedBatch(t *testing.T) {
+	t.Parallel()
 	down := func(kind fault.Kind) error { return &fault.Error{Kind: kind, Err: errors.New("no")} }
 	for name, c := range map[string]struct {
 		err  error
@@ -233,6 +237,7 @@ func TestReadManyFailedBatch(t *testing.T) {
 
 // TestReadManyAsksForMissingOnes: only Read knows what became of an issue.
 func TestReadManyAsksForMissingOnes(t *testing.T) {
+	t.Parallel()
 	s := newShelf(3, 2)
 	s.errs["8"] = &fault.Error{Kind: fault.Forbidden}
 	s.issues["9"] = Issue{ID: "9", Verdict: VerdictMoved}
@@ -249,6 +254,7 @@ func TestReadManyAsksForMissingOnes(t *testing.T) {
 // TestReadManyStopsAsking: after three issues in a row that cannot be read, the
 // place is to blame.
 func TestReadManyStopsAsking(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		errs []fault.Kind // of the ids from 1 on; the others are hidden
 		want Verdict      // of those that were not asked for
@@ -264,6 +270,7 @@ func TestReadManyStopsAsking(t *testing.T) {
 		"all of them gone": {slices.Repeat([]fault.Kind{fault.Gone}, 10), VerdictGone, 10},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			s := newShelf(0, 4)
 			s.missed = &fault.Error{Kind: fault.Forbidden, Public: "Tracker does not show issue #1."}
 			for i, kind := range c.errs {
@@ -284,6 +291,7 @@ func TestReadManyStopsAsking(t *testing.T) {
 
 // TestReadManyAnswers: a batch's answer need not be what was asked for.
 func TestReadManyAnswers(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		answer []Issue
 		want   []Verdict
@@ -298,6 +306,7 @@ func TestReadManyAnswers(t *testing.T) {
 		"an id nobody has": {[]Issue{{ID: "1\x00"}, {ID: "2"}}, []Verdict{VerdictPresent, VerdictPresent}, []string{"1"}},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			s := newShelf(2, 100)
 			s.answer = func(context.Context, int, []string) ([]Issue, error) { return c.answer, nil }
 			got := New(s, Options{}).ReadMany(t.Context(), []string{"1", "2"})
@@ -312,6 +321,7 @@ func TestReadManyAnswers(t *testing.T) {
 }
 
 func TestReadManyWithoutBatches(t *testing.T) {
+	t.Parallel()
 	s := &newShelf(4, 0).shelf
 	s.missed = &fault.Error{Kind: fault.Forbidden}
 	ids := []string{"9", "8", "7", "6", "1", "9", "2"}
@@ -331,6 +341,7 @@ func TestReadManyWithoutBatches(t *testing.T) {
 }
 
 func TestReadManyWithoutReader(t *testing.T) {
+	t.Parallel()
 	got := New(&scripted{do: func(context.Context) error { return nil }}, Options{}).ReadMany(t.Context(), idsTo(2))
 	assertAnswers(t, idsTo(2), got)
 	for _, r := range got {
@@ -340,6 +351,7 @@ func TestReadManyWithoutReader(t *testing.T) {
 }
 
 func TestReadManySharesARateLimit(t *testing.T) {
+	t.Parallel()
 	q := &quota{}
 	s := newShelf(1, 1)
 	s.answer = func(context.Context, int, []string) ([]Issue, error) {

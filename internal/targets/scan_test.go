@@ -15,6 +15,7 @@ func listed(number int, marker targets.Marker, id string) targets.ListedIssue {
 }
 
 func TestScan(t *testing.T) {
+	t.Parallel()
 	lists := map[string][][]targets.ListedIssue{
 		"label=ours": {{listed(9, "pb-a", "9"), listed(7, "pb-a", "7")}, {listed(7, "pb-a", "7"), listed(3, "pb-b", "3")}, {listed(1, "pb-a", "1")}},
 		"by=bot":     {{listed(5, "pb-a", "5"), listed(2, "pb-c", "2")}},
@@ -54,6 +55,7 @@ func TestScan(t *testing.T) {
 }
 
 func TestPick(t *testing.T) {
+	t.Parallel()
 	type thing struct{ id, name string }
 	all := []thing{{"1", "Bug"}, {"2", "Feature"}, {"3", "feature"}}
 	names := func(x thing) []string { return []string{x.id, x.name} }

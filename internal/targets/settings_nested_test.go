@@ -27,6 +27,7 @@ type reading struct{}
 func (reading) Read(context.Context, string) (Issue, error) { return Issue{ID: "1"}, nil }
 
 func TestAbilityOfParts(t *testing.T) {
+	t.Parallel()
 	_, can := Ability[Reader](bare{})
 	require.False(t, can)
 	_, can = Ability[FieldLister](bare{})

@@ -12,6 +12,7 @@ import (
 
 // A key is seen in a text also where its line ends have become blanks.
 func TestMaskedLines(t *testing.T) {
+	t.Parallel()
 	target := &Target{opts: Options{secrets: secret.NewMask(settings.MaskedLines(map[string]secret.String{
 		"key": secret.New("-----BEGIN KEY-----\nMIIEpAIBAAKCAQEA\nxy==\n-----END KEY-----"), "pin": secret.New("abc")})...)}}
 	require.Equal(t, "abc -----BEGIN KEY----- [secret] xy==", target.mask("abc -----BEGIN KEY----- MIIEpAIBAAKCAQEA xy=="))
@@ -22,6 +23,7 @@ func fields() []settings.Field {
 }
 
 func TestOpenTellsEverything(t *testing.T) {
+	t.Parallel()
 	kind := Kind{Type: "k", Settings: fields(), Credentials: []settings.Field{{Name: "token", Required: true, Secret: true}},
 		New: func(Config, Deps) (Driver, error) {
 			return nil, settings.FieldErrors{{Path: "settings.project", Message: "is a number"}}
@@ -38,6 +40,7 @@ func TestOpenTellsEverything(t *testing.T) {
 }
 
 func TestOneCredential(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		token, oauth, given string
 		second              bool
@@ -49,6 +52,7 @@ func TestOneCredential(t *testing.T) {
 		"both":       {token: "t", oauth: "o", wrong: "credentials.oauth must not stand beside token: give one of them"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			given, second, errs := Config{Credentials: map[string]secret.String{"token": secret.New(c.token), "oauth": secret.New(c.oauth)}}.OneCredential("token", "oauth")
 			if c.wrong != "" {
 				require.EqualError(t, errs, c.wrong)

@@ -47,6 +47,7 @@ func (f *forgetful) FindPerson(context.Context, string) (string, error) {
 }
 
 func TestStaleRefusalIsAskedOnceMore(t *testing.T) {
+	t.Parallel()
 	refused := &fault.Error{Kind: fault.Invalid, Public: "Tracker: milestone old is gone."}
 	unsure := &fault.Error{Kind: fault.Invalid, Unsure: true}
 	for name, c := range map[string]struct {
@@ -88,6 +89,7 @@ func TestStaleRefusalIsAskedOnceMore(t *testing.T) {
 
 // An account that was found before a stale refusal is looked up again too.
 func TestStaleRefusalForgetsPeople(t *testing.T) {
+	t.Parallel()
 	driver := &forgetful{scripted: scripted{issue: Issue{ID: "7"}}, errs: []error{Stale(&fault.Error{Kind: fault.Invalid}), nil}}
 	draft := Draft{Marker: marker, Title: "x"}
 	draft.unresolved.assignee = "jane@example.com"
@@ -99,6 +101,7 @@ func TestStaleRefusalForgetsPeople(t *testing.T) {
 
 // A label never fails a push: what the tracker refuses stands in the text.
 func TestRefusedLabelsAreLeftOut(t *testing.T) {
+	t.Parallel()
 	refused := &fault.Error{Kind: fault.Invalid, Public: "Tracker: labels are exclusive."}
 	for name, c := range map[string]struct {
 		labels []string
@@ -128,6 +131,7 @@ func TestRefusedLabelsAreLeftOut(t *testing.T) {
 }
 
 func TestStaleKeepsTheError(t *testing.T) {
+	t.Parallel()
 	cause := &fault.Error{Op: "post", Kind: fault.NotFound, Err: errors.New("no such label")}
 	err := Stale(cause)
 	require.Equal(t, cause.Error(), err.Error())

@@ -37,6 +37,7 @@ func (s *scripted) Traits() Traits { return Traits{Name: "Tracker", Limits: Text
 var marker = NewMarker("i", "e", 1)
 
 func TestOutcomeOf(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		err  error
 		want Outcome
@@ -51,11 +52,15 @@ func TestOutcomeOf(t *testing.T) {
 		"bare deadline":     {fmt.Errorf("x: %w", context.DeadlineExceeded), OutcomeUnknown},
 		"nobody classified": {errors.New("what?"), OutcomeUnknown},
 	} {
-		t.Run(name, func(t *testing.T) { require.Equal(t, c.want, OutcomeOf(c.err)) })
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			require.Equal(t, c.want, OutcomeOf(c.err))
+		})
 	}
 }
 
 func TestErrorsGetTheirFinalForm(t *testing.T) {
+	t.Parallel()
 	cause := errors.New("the cause")
 	for _, kind := range fault.Kinds() {
 		t.Run(kind.String(), func(t *testing.T) {
@@ -76,6 +81,7 @@ func TestErrorsGetTheirFinalForm(t *testing.T) {
 }
 
 func TestADriversSentenceIsKeptAndBounded(t *testing.T) {
+	t.Parallel()
 	for given, want := range map[string]string{
 		"Tracker: Component is missing.": "Tracker: Component is missing.",
 		"two\nlines":                     "two lines",
@@ -95,6 +101,7 @@ func TestADriversSentenceIsKeptAndBounded(t *testing.T) {
 }
 
 func TestPanicOfADriver(t *testing.T) {
+	t.Parallel()
 	target := New(&scripted{do: func(context.Context) error { panic("out of order") }}, Options{})
 	_, err := target.Create(t.Context(), Draft{Marker: marker})
 	require.Equal(t, fault.Internal, fault.KindOf(err))
@@ -105,6 +112,7 @@ func TestPanicOfADriver(t *testing.T) {
 }
 
 func TestWhoseTimeoutItWas(t *testing.T) {
+	t.Parallel()
 	wait := func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }
 	ours := New(&scripted{do: wait}, Options{Timeout: time.Millisecond, CheckTimeout: 2 * time.Millisecond})
 	_, err := ours.Create(t.Context(), Draft{Marker: marker})
@@ -145,6 +153,7 @@ func (q *quota) Limited(_ context.Context, d time.Duration) error {
 }
 
 func TestARateLimitIsPassedOn(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		err  error
 		left time.Duration
@@ -179,11 +188,13 @@ func TestARateLimitIsPassedOn(t *testing.T) {
 }
 
 func TestCreateNeedsAnID(t *testing.T) {
+	t.Parallel()
 	_, err := New(&scripted{do: func(context.Context) error { return nil }}, Options{}).Create(t.Context(), Draft{Marker: marker})
 	require.Equal(t, OutcomeUnknown, OutcomeOf(err))
 }
 
 func TestCreateFitsTheDraft(t *testing.T) {
+	t.Parallel()
 	driver := &scripted{issue: Issue{ID: "7", URL: "javascript:alert(1)"}, do: func(context.Context) error { return nil }}
 	var seen []Observation
 	target := New(driver, Options{Type: "scripted", Observe: func(o Observation) { seen = append(seen, o) }})
@@ -199,6 +210,7 @@ func TestCreateFitsTheDraft(t *testing.T) {
 }
 
 func TestAbilitiesThatAreMissing(t *testing.T) {
+	t.Parallel()
 	target := New(&scripted{}, Options{})
 	_, able, err := target.Read(t.Context(), "1")
 	require.False(t, able)
@@ -217,6 +229,7 @@ func TestAbilitiesThatAreMissing(t *testing.T) {
 // The markers of issues that exist must be derived again after any change of
 // this code.
 func TestMarkerIsStable(t *testing.T) {
+	t.Parallel()
 	m := NewMarker("mfrggzdfmztwq2lknnwg23tpoa", "5f0c7f0e-6d0b-4b0e-9b5e-3c1d8f0a7e42", 3)
 	require.Equal(t, Marker("pb-wmsnh4y3jfpspceoj3whic5h5i"), m)
 	require.True(t, m.Valid())
@@ -236,6 +249,7 @@ type expiring struct {
 func (e *expiring) Expires(ctx context.Context) (time.Time, error) { return e.at, e.do(ctx) }
 
 func TestExpires(t *testing.T) {
+	t.Parallel()
 	_, supported, err := New(&scripted{}, Options{}).Expires(t.Context())
 	require.NoError(t, err)
 	require.False(t, supported)

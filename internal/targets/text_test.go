@@ -12,6 +12,7 @@ import (
 )
 
 func TestRenderLeadsBack(t *testing.T) {
+	t.Parallel()
 	plain := func(d richtext.Doc) string { return d.Plain() }
 	draft := Draft{Link: "https://pb.example/1", Reporter: "Jane", Description: richtext.Paragraph(richtext.Text(strings.Repeat("word ", 200)))}
 	whole := draft.Render(5000, nil, plain)
@@ -33,6 +34,7 @@ func (t *titled) Traits() Traits {
 }
 
 func TestTitlesAreBrokenAndThenCut(t *testing.T) {
+	t.Parallel()
 	driver := &titled{scripted{issue: Issue{ID: "1"}, do: func(context.Context) error { return nil }}}
 	target := New(driver, Options{Type: "test"})
 	for name, c := range map[string]struct {

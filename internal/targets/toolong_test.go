@@ -45,6 +45,7 @@ func (s *strict) Create(_ context.Context, d Draft) (Issue, error) {
 // An admin's lower limit, or a proxy's, costs the end of a text and not the
 // push. Whoever may have created the issue is not asked again.
 func TestTextsAreCutToALowerLimit(t *testing.T) {
+	t.Parallel()
 	refusal := func(err error, unsure bool) *fault.Error {
 		return &fault.Error{Kind: fault.Invalid, Unsure: unsure, Err: err, Public: "Tracker: no."}
 	}
@@ -93,6 +94,7 @@ func TestTextsAreCutToALowerLimit(t *testing.T) {
 
 // A limit of one custom field leaves everything else alone.
 func TestOneFieldIsCutToItsLimit(t *testing.T) {
+	t.Parallel()
 	s := &strict{most: 1000}
 	s.refuse = func(f string) error {
 		return TooLong(&fault.Error{Kind: fault.Invalid}, f, 1000, "Notes is too long (maximum is 1000 characters)")

@@ -11,6 +11,7 @@ import (
 
 // Only one kind of failure lets go of an issue.
 func TestVerdictOf(t *testing.T) {
+	t.Parallel()
 	for _, kind := range fault.Kinds() {
 		verdict := targets.VerdictOf(targets.Issue{}, &fault.Error{Kind: kind})
 		require.Equal(t, kind == fault.Gone, verdict == targets.VerdictGone, kind)

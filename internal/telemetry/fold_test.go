@@ -13,6 +13,7 @@ import (
 )
 
 func TestFoldHoldsRepeatedLinesBack(t *testing.T) {
+	t.Parallel()
 	ctx := context.Background()
 	var out bytes.Buffer
 	f := NewFold(slog.New(slog.NewTextHandler(&out, nil)), "library")
@@ -30,6 +31,7 @@ func TestFoldHoldsRepeatedLinesBack(t *testing.T) {
 
 // What is held back is counted, and told with the next line that passes.
 func TestFoldCounts(t *testing.T) {
+	t.Parallel()
 	var out bytes.Buffer
 	f := NewFold(slog.New(slog.NewTextHandler(&out, nil)), "place")
 	now := time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC)

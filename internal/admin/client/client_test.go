@@ -46,6 +46,7 @@ func problem(w http.ResponseWriter, status int, p admin.Problem) {
 }
 
 func TestAddressesAndTokens(t *testing.T) {
+	t.Parallel()
 	for server, ok := range map[string]bool{
 		"https://push.example.com": true, "https://push.example.com/base/": true, "http://127.0.0.1:8080": true, "http://[::1]:8080": true, "http://localhost:8080": true,
 		"http://push.example.com": false, "http://10.0.0.1": false, "http://127.0.0.1.example.com": false, "push.example.com": false, "": false, "ftp://x": false,
@@ -65,6 +66,7 @@ func TestAddressesAndTokens(t *testing.T) {
 
 // A problem keeps its kind, its type and its fields, below a text for people.
 func TestProblemsBecomeFaults(t *testing.T) {
+	t.Parallel()
 	kinds := map[string]fault.Kind{"token": fault.Unauthorized, "role": fault.Forbidden, "validation": fault.Invalid, "malformed": fault.Invalid, "too-large": fault.Invalid,
 		"precondition-failed": fault.Conflict, "idempotency-in-progress": fault.Conflict, "rate-limited": fault.RateLimited, "not-found": fault.NotFound,
 		"unavailable": fault.Unavailable, "timeout": fault.Timeout, "blocked": fault.Blocked, "forbidden": fault.Forbidden, "something-new": fault.Internal}
@@ -87,6 +89,7 @@ func TestProblemsBecomeFaults(t *testing.T) {
 
 // What is none of the admin API's answers is reported as that, whatever it is.
 func TestForeignAnswers(t *testing.T) {
+	t.Parallel()
 	for name, f := range map[string]http.HandlerFunc{
 		"html": func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "<p>Welcome") },
 		"html as json": func(w http.ResponseWriter, _ *http.Request) {
@@ -113,6 +116,7 @@ func TestForeignAnswers(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			_, err := answering(t, f).Pushes("acme").List(t.Context(), pushes.Query{})
 			require.ErrorIs(t, err, fault.Unavailable)
 			require.ErrorContains(t, err, "is not this plugin's admin API")
@@ -124,6 +128,7 @@ func TestForeignAnswers(t *testing.T) {
 
 // A request that is given up, or cut off, says whether it may have been done.
 func TestWithoutAnAnswer(t *testing.T) {
+	t.Parallel()
 	hangs := make(chan struct{})
 	c := answering(t, func(_ http.ResponseWriter, r *http.Request) {
 		select {
@@ -163,6 +168,7 @@ func desired(n int) register.Declaration {
 // One tenant goes to its own route first, several to the operator's; each with
 // a key of its own, under which it is done once.
 func TestApplyRoutes(t *testing.T) {
+	t.Parallel()
 	var asked []string
 	keys := map[string]bool{}
 	c := answering(t, func(w http.ResponseWriter, r *http.Request) {
@@ -193,6 +199,7 @@ func TestApplyRoutes(t *testing.T) {
 }
 
 func TestApplyTooLarge(t *testing.T) {
+	t.Parallel()
 	c := answering(t, func(http.ResponseWriter, *http.Request) { t.Error("nothing is sent") })
 	declaration := desired(1)
 	declaration.Tenants[0].Integrations[0].Integration.Target.Settings["text"] = strings.Repeat("x", admin.MaxBody)
@@ -203,6 +210,7 @@ func TestApplyTooLarge(t *testing.T) {
 
 // What the server says of a push arrives as the services have it.
 func TestPushesArriveWhole(t *testing.T) {
+	t.Parallel()
 	at := time.Date(2026, 1, 31, 15, 4, 5, 678e6, time.UTC)
 	c := answering(t, func(w http.ResponseWriter, r *http.Request) {
 		assert.Equal(t, admin.Base+"/tenants/acme/integrations/in/connections/e%2F1", r.URL.EscapedPath())
@@ -225,6 +233,7 @@ func TestPushesArriveWhole(t *testing.T) {
 
 // A page's query goes over whole, and one wrong field reads as the service's.
 func TestListIsAskedFor(t *testing.T) {
+	t.Parallel()
 	from := time.Date(2026, 1, 31, 15, 4, 5, 0, time.UTC)
 	c := answering(t, func(w http.ResponseWriter, r *http.Request) {
 		assert.Equal(t, "cursor=c&entity=e&from=2026-01-31T15%3A04%3A05Z&integration=Engineering+%26+more&kind=invalid&limit=200&state=error&text=x&to=2026-01-31T15%3A04%3A06Z", r.URL.RawQuery)
@@ -262,6 +271,7 @@ func TestAnIntegrationIsRefreshedByNameOrID(t *testing.T) {
 }
 
 func TestTenantsAreListedPageByPage(t *testing.T) {
+	t.Parallel()
 	tenant := ""
 	c := answering(t, func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
@@ -289,6 +299,7 @@ func TestTenantsAreListedPageByPage(t *testing.T) {
 
 // The API's own limit is waited for; a tracker's is told, and so is a long one.
 func TestTheServersPaceIsWaitedFor(t *testing.T) {
+	t.Parallel()
 	for name, tc := range map[string]struct {
 		side  fault.Side
 		after string
@@ -299,6 +310,7 @@ func TestTheServersPaceIsWaitedFor(t *testing.T) {
 		"a long one": {"", "60", nil},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			calls := 0
 			srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 				if calls++; calls > 2 {

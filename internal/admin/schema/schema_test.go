@@ -57,6 +57,7 @@ func check(t *testing.T, typ reflect.Type, text string) []string {
 }
 
 func TestCheck(t *testing.T) {
+	t.Parallel()
 	for text, want := range map[string][]string{
 		`{"name":"abc","maybe":null}`: nil,
 		`{"name":"abc","maybe":"x","kind":"b","on":true,"ratio":1.5,"inner":{"n":2},"labels":{"a":"b"},"any":{"x":[1,null]},"list":[{}],"when":"2026-01-31T15:04:05+01:00","secret":"s"}`: nil,
@@ -77,12 +78,14 @@ func TestCheck(t *testing.T) {
 }
 
 func TestCheckOfAPatch(t *testing.T) {
+	t.Parallel()
 	require.Empty(t, check(t, reflect.TypeFor[patch](), `{"name":null,"inner":null,"maybe":null,"labels":{"a":null},"list":null}`))
 	require.Equal(t, []string{"inner.n must be at most 3", "name must have at least 2 characters", "x is not a field"}, check(t, reflect.TypeFor[patch](), `{"inner":{"n":9},"name":"a","x":null}`))
 	require.Equal(t, []string{"body must be an object"}, check(t, reflect.TypeFor[patch](), `null`))
 }
 
 func TestNamesAndBounds(t *testing.T) {
+	t.Parallel()
 	set := schema.NewSet()
 	require.Equal(t, "#/components/schemas/innerpage", set.Of(reflect.TypeFor[page[inner]]()).Ref)
 	require.Contains(t, set.Named, "inner")

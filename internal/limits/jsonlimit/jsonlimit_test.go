@@ -15,6 +15,7 @@ import (
 )
 
 func TestScan(t *testing.T) {
+	t.Parallel()
 	for text, want := range map[string]int{
 		``: 0, `{}`: 1, ` [ ] `: 1, `"a"`: 1, `-1.5e+3`: 1, `[1,2,3]`: 4, `{"a":1}`: 2, `{"a" : {"b" :[true,null,"x"]}}`: 6,
 		`["\"", "\\", ":", "{[" ]`: 5, `{"\"a\\":"b"}`: 2, `[[],[[]]]`: 4,
@@ -38,6 +39,7 @@ func TestScan(t *testing.T) {
 }
 
 func TestDepth(t *testing.T) {
+	t.Parallel()
 	nested := func(n int) []byte { return []byte(strings.Repeat(`{"a":[`, n/2) + strings.Repeat(`]}`, n/2)) }
 	for _, most := range []int{0, 2, 200} {
 		limit := most

@@ -16,6 +16,7 @@ import (
 )
 
 func TestClickSendsTheNotification(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	i, e := r.integration(), r.entity()
 	a := r.click(i, e, pbfake.Push)
@@ -39,6 +40,7 @@ func TestClickSendsTheNotification(t *testing.T) {
 }
 
 func TestAnswersAreHeldToTheContract(t *testing.T) {
+	t.Parallel()
 	const ct = "application/json"
 	v1 := `{"data":{"connection":{"state":"progress"}}}`
 	cases := []struct {
@@ -66,6 +68,7 @@ func TestAnswersAreHeldToTheContract(t *testing.T) {
 	}
 	for _, tc := range cases {
 		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
 			r := newRig(t)
 			i, e := r.integration(), r.entity()
 			require.True(t, r.fake.SetLegacy(i, tc.legacy))
@@ -87,6 +90,7 @@ func TestAnswersAreHeldToTheContract(t *testing.T) {
 }
 
 func TestClickTimesOut(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	i, e := r.integration(), r.entity()
 	reached := make(chan struct{})
@@ -105,6 +109,7 @@ func TestClickTimesOut(t *testing.T) {
 }
 
 func TestClicksThatAreNotPossible(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	i, e := r.integration(), r.entity()
 	_, err := r.fake.Click(context.Background(), nowhere, e, pbfake.Push, pbfake.User{})
@@ -123,6 +128,7 @@ func TestClicksThatAreNotPossible(t *testing.T) {
 // A double click is two notifications at once; either answer is written when
 // it arrives.
 func TestDoubleClick(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	i, e := r.integration(), r.entity()
 	both := make(chan struct{}, 2)
@@ -147,6 +153,7 @@ func TestDoubleClick(t *testing.T) {
 }
 
 func TestDeletedWhileClicked(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	i, e := r.integration(), r.entity()
 	r.plugin.on(nil, func(rw http.ResponseWriter, req *http.Request) {
@@ -159,6 +166,7 @@ func TestDeletedWhileClicked(t *testing.T) {
 }
 
 func TestOffered(t *testing.T) {
+	t.Parallel()
 	require.Equal(t, []pbfake.Trigger{pbfake.Push}, pbfake.Offered("initial"))
 	require.Equal(t, []pbfake.Trigger{pbfake.Unlink}, pbfake.Offered("connected"))
 	require.Contains(t, pbfake.Offered("error"), pbfake.Dismiss)
@@ -189,6 +197,7 @@ func backend(t *testing.T, status int) (string, func() int) {
 }
 
 func TestEdgeBalancesAndRetries(t *testing.T) {
+	t.Parallel()
 	refused := httptest.NewServer(http.NotFoundHandler())
 	refusedURL := refused.URL
 	refused.Close()

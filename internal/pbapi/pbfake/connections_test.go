@@ -9,6 +9,7 @@ import (
 )
 
 func TestConnectionStates(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	i, e := r.integration(), r.entity()
 	path := connection(i, e)
@@ -38,6 +39,7 @@ func TestConnectionStates(t *testing.T) {
 }
 
 func TestConnectionIDsInAnyCase(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	i := r.integration()
 	e, err := r.fake.AddEntity(pbfake.Entity{ID: "ABCDEF00-0000-4000-8000-000000000001", Type: "release", Fields: map[string]any{"name": "x"}})
@@ -47,6 +49,7 @@ func TestConnectionIDsInAnyCase(t *testing.T) {
 }
 
 func TestSearchByEntity(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	i := r.integration()
 	a, b := r.entity(), r.entity()
@@ -65,6 +68,7 @@ func TestSearchByEntity(t *testing.T) {
 }
 
 func TestRateLimit(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, func(o *pbfake.Options) {
 		o.RateLimit = 3
 		o.Tokens = append(o.Tokens, pbfake.Token{Value: "other"})

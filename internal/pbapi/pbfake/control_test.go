@@ -20,6 +20,7 @@ func (r *rig) control() string {
 }
 
 func TestControl(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	c := r.control()
 	resp := r.call("POST", c+"/entities", `{"entities":[{"type":"release","fields":{"name":"1.0"}}],"seed":10}`)
@@ -64,6 +65,7 @@ func TestControl(t *testing.T) {
 }
 
 func TestControlFaults(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	c := r.control()
 	fault := `{"class":"connection.put","kind":"status","status":429,"retryAfterMs":1500,"probability":0.5,"count":3}`
@@ -79,6 +81,7 @@ func TestControlFaults(t *testing.T) {
 }
 
 func TestControlRefuses(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	c := r.control()
 	i, e := r.integration(), r.entity()
@@ -118,6 +121,7 @@ func TestControlRefuses(t *testing.T) {
 }
 
 func TestControlEvents(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	c := r.control()
 	r.entity()

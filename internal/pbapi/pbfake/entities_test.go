@@ -10,6 +10,7 @@ import (
 )
 
 func TestSeedIsRepeatable(t *testing.T) {
+	t.Parallel()
 	a, b := newRig(t).fake.Seed(60), newRig(t).fake.Seed(60)
 	require.Equal(t, a, b)
 	other := newRig(t, func(o *pbfake.Options) { o.Seed = 8 }).fake.Seed(60)
@@ -23,6 +24,7 @@ func TestSeedIsRepeatable(t *testing.T) {
 }
 
 func TestSeedHasEverything(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	types, text, depth, names := map[string]int{}, "", 0, map[string]bool{}
 	for _, e := range r.fake.Seed(500) {
@@ -49,6 +51,7 @@ func TestSeedHasEverything(t *testing.T) {
 }
 
 func TestGetEntity(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.fake.Seed(40)
 	e := r.fake.Entities("feature")[3] // has no tags
@@ -74,6 +77,7 @@ func TestGetEntity(t *testing.T) {
 }
 
 func TestListAndSearchEntities(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.fake.Seed(80)
 	features := r.fake.Entities("feature")
@@ -99,6 +103,7 @@ func TestListAndSearchEntities(t *testing.T) {
 }
 
 func TestRelationships(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.fake.Seed(80)
 	initiative := r.fake.Entities("initiative")[0]
@@ -115,6 +120,7 @@ func TestRelationships(t *testing.T) {
 }
 
 func TestConfigurations(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	resp := r.call("GET", "/entities/configurations/feature", "")
 	require.Equal(t, 200, resp.status)
@@ -126,6 +132,7 @@ func TestConfigurations(t *testing.T) {
 }
 
 func TestAddEntitiesIsAllOrNothing(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	good := pbfake.Entity{Type: "feature", Fields: map[string]any{"name": "x"}}
 	wrong := map[string]pbfake.Entity{

@@ -18,6 +18,7 @@ func (r *rig) fault(f pbfake.Fault) string {
 }
 
 func TestFaultClasses(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	i, e := r.integration(), r.entity()
 	calls := []struct {
@@ -44,6 +45,7 @@ func TestFaultClasses(t *testing.T) {
 }
 
 func TestFaultStatuses(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	i, e := r.integration(), r.entity()
 	r.fault(pbfake.Fault{ID: "x", Class: pbfake.ClassConnectionPut, Kind: pbfake.FaultStatus, Status: 429, RetryAfter: 2500 * time.Millisecond})
@@ -62,6 +64,7 @@ func TestFaultStatuses(t *testing.T) {
 }
 
 func TestFaultCountAndScope(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	i, e, other := r.integration(), r.entity(), r.entity()
 	r.fault(pbfake.Fault{Class: pbfake.ClassConnectionGet, Kind: pbfake.FaultStatus, Status: 500, Count: 2, EntityID: e, IntegrationID: i})
@@ -72,6 +75,7 @@ func TestFaultCountAndScope(t *testing.T) {
 }
 
 func TestFaultProbabilityIsSeeded(t *testing.T) {
+	t.Parallel()
 	run := func(seed uint64) (out []bool) {
 		r := newRig(t, func(o *pbfake.Options) { o.Seed = seed })
 		r.fault(pbfake.Fault{Class: pbfake.ClassIntegration, Kind: pbfake.FaultStatus, Status: 500, Probability: 0.5})
@@ -88,6 +92,7 @@ func TestFaultProbabilityIsSeeded(t *testing.T) {
 }
 
 func TestDroppedConnections(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	i, e := r.integration(), r.entity()
 	r.fault(pbfake.Fault{Class: pbfake.ClassConnectionPut, Kind: pbfake.FaultDropBefore, Count: 1})
@@ -102,6 +107,7 @@ func TestDroppedConnections(t *testing.T) {
 }
 
 func TestLostWrites(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	i, e := r.integration(), r.entity()
 	r.fault(pbfake.Fault{Class: pbfake.ClassConnectionPut, Kind: pbfake.FaultLost, Count: 1})
@@ -112,6 +118,7 @@ func TestLostWrites(t *testing.T) {
 }
 
 func TestDelay(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	i, e := r.integration(), r.entity()
 	r.fault(pbfake.Fault{Class: pbfake.ClassConnectionPut, Kind: pbfake.FaultDelay, Delay: 3 * time.Second})
@@ -131,6 +138,7 @@ func TestDelay(t *testing.T) {
 // The trap that a plugin must survive: the answer "progress" is processed
 // after the worker has written "connected".
 func TestLateAnswerOverwrites(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	i, e := r.integration(), r.entity()
 	r.fault(pbfake.Fault{Class: pbfake.ClassCallback, Kind: pbfake.FaultLateAnswer, Delay: 800 * time.Millisecond})
@@ -152,6 +160,7 @@ func TestLateAnswerOverwrites(t *testing.T) {
 }
 
 func TestCloseStopsLateAnswers(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	i, e := r.integration(), r.entity()
 	r.fault(pbfake.Fault{Class: pbfake.ClassCallback, Kind: pbfake.FaultLateAnswer, Delay: time.Second})
@@ -162,6 +171,7 @@ func TestCloseStopsLateAnswers(t *testing.T) {
 }
 
 func TestCallbackFaults(t *testing.T) {
+	t.Parallel()
 	cases := []struct {
 		fault   pbfake.Fault
 		reached int
@@ -190,6 +200,7 @@ func TestCallbackFaults(t *testing.T) {
 }
 
 func TestFaultsAreChecked(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	wrong := map[string]pbfake.Fault{
 		"class":       {Class: "everything", Kind: pbfake.FaultDropAfter},
@@ -209,6 +220,7 @@ func TestFaultsAreChecked(t *testing.T) {
 }
 
 func TestRefusalsAreNotFaults(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.fault(pbfake.Fault{Class: pbfake.ClassAPI, Kind: pbfake.FaultStatus, Status: 500, Count: 1})
 	require.Equal(t, http.StatusUnauthorized, r.call("GET", "/entities", "", "Authorization", "Bearer nobody").status)

@@ -12,6 +12,7 @@ import (
 )
 
 func TestIntegrationLife(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	i := r.integration()
 	path := "/plugin-integrations/" + i
@@ -42,6 +43,7 @@ func TestIntegrationLife(t *testing.T) {
 }
 
 func TestProbe(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	path := "/plugin-integrations/" + r.integration()
 	probes := func() int { return len(r.plugin.requests("GET")) }
@@ -69,6 +71,7 @@ func TestProbe(t *testing.T) {
 }
 
 func TestProbeFailures(t *testing.T) {
+	t.Parallel()
 	bad := map[string]http.HandlerFunc{
 		"not 200":      answers(204, "text/plain", ""),
 		"redirect":     func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/elsewhere", http.StatusFound) },
@@ -87,6 +90,7 @@ func TestProbeFailures(t *testing.T) {
 	}
 	for name, probe := range bad {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			r := newRig(t)
 			r.plugin.on(probe, nil)
 			resp := r.call("POST", "/plugin-integrations", createBody("E"))
@@ -112,6 +116,7 @@ func echoBody(w http.ResponseWriter, r *http.Request) {
 }
 
 func TestProbeTimesOut(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	reached := make(chan struct{})
 	r.plugin.on(func(_ http.ResponseWriter, r *http.Request) { close(reached); <-r.Context().Done() }, nil)
@@ -128,6 +133,7 @@ func TestProbeTimesOut(t *testing.T) {
 }
 
 func TestPatchedActionLosesItsAuthorization(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	i := r.integration()
 	require.Equal(t, 200, r.call("PATCH", "/plugin-integrations/"+i, create(`"action":{"url":"`+public+`/hook/2","version":1}`)).status)
@@ -137,6 +143,7 @@ func TestPatchedActionLosesItsAuthorization(t *testing.T) {
 }
 
 func TestPages(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, func(o *pbfake.Options) { o.PageSize = 3 })
 	i := r.integration()
 	want := map[string]bool{}

@@ -17,6 +17,7 @@ func kinds(events []pbfake.Event) []pbfake.EventKind {
 }
 
 func TestJournalTellsTheStory(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	i, e := r.integration(), r.entity()
 	_, before := r.fake.Journal(0, 0)
@@ -45,6 +46,7 @@ func TestJournalTellsTheStory(t *testing.T) {
 }
 
 func TestJournalIsBounded(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, func(o *pbfake.Options) { o.JournalSize = 4 })
 	for range 10 {
 		r.entity()
@@ -59,6 +61,7 @@ func TestJournalIsBounded(t *testing.T) {
 }
 
 func TestSubscribe(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	live, cancel := r.fake.Subscribe()
 	slow, _ := r.fake.Subscribe()
@@ -85,6 +88,7 @@ func TestSubscribe(t *testing.T) {
 }
 
 func TestCounters(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	i, e := r.integration(), r.entity()
 	r.call("PUT", connection(i, e), put(connected))

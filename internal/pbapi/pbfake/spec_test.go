@@ -228,6 +228,7 @@ func (s *spec) acceptsBody(op map[string]any, body string) bool {
 }
 
 func TestRepliesAreAsPublished(t *testing.T) {
+	t.Parallel()
 	integrations, entities := loadSpec(t, "plugin-integrations.openapi.json"), loadSpec(t, "entities.openapi.json")
 	r := newRig(t, func(o *pbfake.Options) { o.PageSize = 5 })
 	r.fake.Seed(60)
@@ -274,6 +275,7 @@ func TestRepliesAreAsPublished(t *testing.T) {
 }
 
 func TestNotificationIsAsPublished(t *testing.T) {
+	t.Parallel()
 	s := loadSpec(t, "plugin-integrations.openapi.json")
 	callback := s.operation("POST", "/plugin-integrations")["callbacks"].(map[string]any)["actionCallback"].(map[string]any)["{$request.body#/data/fields/action/url}"].(map[string]any)["post"].(map[string]any)
 	r := newRig(t)
@@ -289,6 +291,7 @@ func TestNotificationIsAsPublished(t *testing.T) {
 // Whatever the description refuses, the simulator must refuse; it may refuse
 // more (unknown fields, addresses that are not public).
 func TestAsStrictAsPublished(t *testing.T) {
+	t.Parallel()
 	s := loadSpec(t, "plugin-integrations.openapi.json")
 	r := newRig(t)
 	i, e := r.integration(), r.entity()

@@ -111,6 +111,7 @@ func strictCases() []strictCase {
 }
 
 func TestStrict(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	i, e := r.integration(), r.entity()
 	for _, tc := range strictCases() {
@@ -129,6 +130,7 @@ func TestStrict(t *testing.T) {
 }
 
 func TestStrictContentType(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	for _, given := range []string{"text/plain", "", "application/x-www-form-urlencoded", "application/json;;"} {
 		resp := r.call("POST", "/plugin-integrations", createBody("E"), "Content-Type", given)
@@ -141,6 +143,7 @@ func TestStrictContentType(t *testing.T) {
 }
 
 func TestLengthsCountCharacters(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	i, e := r.integration(), r.entity()
 	body := put(fmt.Sprintf(`{"state":"connected","label":%q,"hoverLabel":%q,"tooltip":%q,"color":"red","targetUrl":"https://t.example/1"}`,
@@ -151,6 +154,7 @@ func TestLengthsCountCharacters(t *testing.T) {
 }
 
 func TestSeveralProblemsAtOnce(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	resp := r.call("POST", "/plugin-integrations", create(`"type":"","name":"","initialState":{"label":""},`+actionField))
 	require.Equal(t, 422, resp.status)
@@ -158,6 +162,7 @@ func TestSeveralProblemsAtOnce(t *testing.T) {
 }
 
 func TestAuthentication(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, func(o *pbfake.Options) {
 		o.Tokens = append(o.Tokens,
 			pbfake.Token{Value: "reader", Scopes: []string{"plugin-integrations:read", "entities:read"}},

@@ -10,6 +10,7 @@ import (
 )
 
 func TestParse(t *testing.T) {
+	t.Parallel()
 	for text, want := range map[string]Address{
 		"redis://redis":                        {Hosts: []string{"redis:6379"}},
 		"redis://redis:1/3":                    {Hosts: []string{"redis:1"}, DB: 3},
@@ -26,6 +27,7 @@ func TestParse(t *testing.T) {
 		"rediss+cluster://n1/":                                             {Kind: Cluster, Hosts: []string{"n1:6379"}, TLS: true},
 	} {
 		t.Run(text, func(t *testing.T) {
+			t.Parallel()
 			got, err := Parse(text)
 			require.NoError(t, err)
 			require.Equal(t, want, got)
@@ -34,6 +36,7 @@ func TestParse(t *testing.T) {
 }
 
 func TestParseSaysWhatIsWrongAndRepeatsNothing(t *testing.T) {
+	t.Parallel()
 	for text, want := range map[string]string{
 		"":                                 "must start with",
 		"redis":                            "must start with",
@@ -64,6 +67,7 @@ func TestParseSaysWhatIsWrongAndRepeatsNothing(t *testing.T) {
 		"redis+cluster://" + strings.Repeat("a,", 40) + "a": "more than 32 hosts",
 	} {
 		t.Run(text, func(t *testing.T) {
+			t.Parallel()
 			_, err := Parse(text)
 			require.ErrorContains(t, err, want)
 			require.NotContains(t, err.Error(), "hunter2")

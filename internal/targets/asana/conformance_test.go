@@ -7,6 +7,12 @@ import (
 	"pushbutton/internal/targets/targettest"
 )
 
-func TestConformance(t *testing.T) { targettest.Run(t, asanafake.Harness()) }
+func TestConformance(t *testing.T) {
+	t.Parallel()
+	targettest.Run(t, asanafake.Harness())
+}
 
-func TestConformanceOfAnApp(t *testing.T) { targettest.Run(t, asanafake.AppHarness()) }
+func TestConformanceOfAnApp(t *testing.T) {
+	t.Parallel()
+	targettest.Run(t, asanafake.AppHarness())
+}

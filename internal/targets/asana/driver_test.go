@@ -76,6 +76,7 @@ func TestCreateBody(t *testing.T) {
 }
 
 func TestCreateLooksUpOnce(t *testing.T) {
+	t.Parallel()
 	s := fake.New(t)
 	target := open(t, s.URL, mine())
 	_, err := target.Create(t.Context(), draft(t, target))
@@ -89,6 +90,7 @@ func TestCreateLooksUpOnce(t *testing.T) {
 // What is wrong must be said by Check, and just as well by a create that finds
 // it out first.
 func TestCheckNamesTheCause(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		account targettest.Account
 		kind    fault.Kind
@@ -137,6 +139,7 @@ func TestCheckNamesTheCause(t *testing.T) {
 		"no number":          {map[string]any{"Effort": "much"}, "takes a number"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			err := open(t, fake.New(t).URL, mine("fields", c.fields)).Check(t.Context())
 			require.Error(t, err)
 			require.Contains(t, fault.From(err).Public, c.says)
@@ -147,6 +150,7 @@ func TestCheckNamesTheCause(t *testing.T) {
 // A look-up by reading reads all pages, newest changes first, and compares the
 // reference exactly.
 func TestScan(t *testing.T) {
+	t.Parallel()
 	s := fake.New(t)
 	s.PageSize = 2
 	target := open(t, s.URL, mine())
@@ -187,6 +191,7 @@ func TestScan(t *testing.T) {
 
 // Too many tasks to read are not the same as none.
 func TestScanIsBounded(t *testing.T) {
+	t.Parallel()
 	s := fake.New(t)
 	s.PageSize = 1
 	target := open(t, s.URL, mine())
@@ -204,6 +209,7 @@ func TestScanIsBounded(t *testing.T) {
 }
 
 func TestAnAppLooksUpAtOnce(t *testing.T) {
+	t.Parallel()
 	s := fake.New(t)
 	target := open(t, s.URL, fake.App(fake.OAuthToken, fake.Project))
 	d := draft(t, target)
@@ -223,8 +229,10 @@ func TestAnAppLooksUpAtOnce(t *testing.T) {
 }
 
 func TestPeopleAndLabels(t *testing.T) {
+	t.Parallel()
 	for who, assigned := range map[string]bool{fake.Jane: true, fake.Joe: false, "nobody@example.com": false, "a/b@example.com": false} {
 		t.Run(who, func(t *testing.T) {
+			t.Parallel()
 			s := fake.New(t)
 			target := open(t, s.URL, mine("assignee", who, "labels", []any{"WISH"}))
 			_, err := target.Create(t.Context(), draft(t, target))
@@ -239,6 +247,7 @@ func TestPeopleAndLabels(t *testing.T) {
 }
 
 func TestStatus(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		more   []any
 		change func(*fake.Task)
@@ -254,6 +263,7 @@ func TestStatus(t *testing.T) {
 		"field":           {[]any{"statusField", "Stage"}, func(task *fake.Task) { task.Fields["1600000000000001"] = "1700000000000001" }, targets.Issue{Status: "Wanted", Progress: targets.Started, Color: "yellow"}},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			s := fake.New(t)
 			target := open(t, s.URL, mine(c.more...))
 			made, err := target.Create(t.Context(), draft(t, target))
@@ -268,6 +278,7 @@ func TestStatus(t *testing.T) {
 
 // Each of Asana's colours for options is one of the button's, or none.
 func TestOptionColors(t *testing.T) {
+	t.Parallel()
 	for theirs, want := range map[string]string{"red": "red", "hot-pink": "red", "orange": "orange", "yellow-orange": "orange", "yellow": "yellow", "yellow-green": "green",
 		"green": "green", "blue-green": "green", "aqua": "blue", "blue": "blue", "indigo": "purple", "purple": "purple", "magenta": "purple", "pink": "red", "cool-gray": "gray", "none": ""} {
 		s := fake.New(t)
@@ -282,6 +293,7 @@ func TestOptionColors(t *testing.T) {
 // A task without our reference, such as one that somebody cut it out of, gets
 // the draft's.
 func TestUpdateMendsTheReference(t *testing.T) {
+	t.Parallel()
 	s := fake.New(t)
 	target := open(t, s.URL, mine())
 	d := draft(t, target)
@@ -322,6 +334,7 @@ func TestUpdateKeepsReferenceAndTags(t *testing.T) {
 }
 
 func TestErrors(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		status int
 		body   string
@@ -339,6 +352,7 @@ func TestErrors(t *testing.T) {
 		"long":       {400, `{"errors":[{"message":"` + strings.Repeat("x", 5000) + `"}]}`, fault.Invalid, "", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			s := fake.New(t)
 			proxy := targettest.NewProxy(t, s.URL)
 			target := open(t, proxy.URL, mine())
@@ -359,6 +373,7 @@ func TestErrors(t *testing.T) {
 
 // A tag that somebody deleted within the memo's life costs no push.
 func TestCreateLooksUpOnceMore(t *testing.T) {
+	t.Parallel()
 	s := fake.New(t)
 	proxy := targettest.NewProxy(t, s.URL)
 	target := open(t, proxy.URL, mine())
@@ -372,6 +387,7 @@ func TestCreateLooksUpOnceMore(t *testing.T) {
 }
 
 func TestChoices(t *testing.T) {
+	t.Parallel()
 	s := fake.New(t)
 	driver, err := asana.Kind().New(targets.Config{Settings: settings.Values{"url": s.URL, "project": fake.Project}, Credentials: map[string]secret.String{"token": secret.New(fake.Token)}}, targets.Deps{HTTP: targettest.Client(t)})
 	require.NoError(t, err)
@@ -390,6 +406,7 @@ func TestChoices(t *testing.T) {
 }
 
 func TestSettings(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		settings map[string]any
 		creds    map[string]string
@@ -402,6 +419,7 @@ func TestSettings(t *testing.T) {
 		"type":             {map[string]any{"project": "1", "type": "mile"}, map[string]string{"token": "a"}, "settings.type must be one of default_task, milestone, approval"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			creds := map[string]secret.String{}
 			for k, v := range c.creds {
 				creds[k] = secret.New(v)

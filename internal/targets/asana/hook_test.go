@@ -26,6 +26,7 @@ func hook(key, body string) targets.Hook {
 
 // The shapes are those of Asana's page on web hooks.
 func TestParseHook(t *testing.T) {
+	t.Parallel()
 	const user = `"user":{"gid":"1","resource_type":"user"},"created_at":"2026-01-01T00:00:00.000Z"`
 	for name, c := range map[string]struct {
 		body string
@@ -39,6 +40,7 @@ func TestParseHook(t *testing.T) {
 		"heartbeat":         {`{"events":[]}`, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			got, err := asana.Kind().ParseHook(secret.New(hookSecret), hook(hookSecret, c.body))
 			require.NoError(t, err)
 			require.Equal(t, c.want, got)
@@ -47,6 +49,7 @@ func TestParseHook(t *testing.T) {
 }
 
 func TestParseHookRefuses(t *testing.T) {
+	t.Parallel()
 	good := `{"events":[]}`
 	changed := hook(hookSecret, good)
 	changed.Body = []byte(`{"events":[] }`)

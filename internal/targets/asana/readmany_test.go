@@ -12,6 +12,7 @@ import (
 // Each action of a batch has a status of its own: one that is refused takes
 // nothing from the others.
 func TestReadManyTakesEachActionByItself(t *testing.T) {
+	t.Parallel()
 	s := fake.New(t)
 	target := open(t, s.URL, mine())
 	var ids []string
@@ -35,6 +36,7 @@ func TestReadManyTakesEachActionByItself(t *testing.T) {
 
 // A batch that is forbidden says nothing about the tasks.
 func TestReadManyWithoutBatches(t *testing.T) {
+	t.Parallel()
 	s := fake.New(t)
 	s.NoBatch = true
 	target := open(t, s.URL, mine())

@@ -7,4 +7,7 @@ import (
 	"pushbutton/internal/targets/targettest"
 )
 
-func TestConformance(t *testing.T) { targettest.Run(t, azuredevopsfake.Harness()) }
+func TestConformance(t *testing.T) {
+	t.Parallel()
+	targettest.Run(t, azuredevopsfake.Harness())
+}

@@ -77,6 +77,7 @@ func TestCreateBody(t *testing.T) {
 }
 
 func TestCreateLooksUpOnce(t *testing.T) {
+	t.Parallel()
 	s := fake.New(t)
 	target := open(t, s.URL, mine())
 	require.NoError(t, target.Check(t.Context()))
@@ -89,6 +90,7 @@ func TestCreateLooksUpOnce(t *testing.T) {
 }
 
 func TestEntraToken(t *testing.T) {
+	t.Parallel()
 	s := fake.New(t)
 	a := mine()
 	a.Credentials = map[string]secret.String{"entraToken": secret.New(fake.EntraToken)}
@@ -98,6 +100,7 @@ func TestEntraToken(t *testing.T) {
 // What is wrong must be said by Check, and just as well by a create that finds
 // it out first.
 func TestCheckNamesTheCause(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		account targettest.Account
 		prepare func(*fake.Server)
@@ -146,6 +149,7 @@ func TestCheckNamesTheCause(t *testing.T) {
 
 // Required are what the type always wants, and what only a rule wants.
 func TestRequiredFields(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		account targettest.Account
 		says    string
@@ -185,6 +189,7 @@ func TestRequiredFields(t *testing.T) {
 
 // Recorded and documented bodies of refusals.
 func TestRefusals(t *testing.T) {
+	t.Parallel()
 	for file, c := range map[string]struct {
 		status int
 		kind   fault.Kind
@@ -201,6 +206,7 @@ func TestRefusals(t *testing.T) {
 		"access.json":   {403, fault.Forbidden, "Azure DevOps: You are not authorized to access this resource because of a conditional access policy. Ask an Azure DevOps admin to allow it to the token's account."},
 	} {
 		t.Run(file, func(t *testing.T) {
+			t.Parallel()
 			body, err := os.ReadFile(filepath.Join("testdata", "refusals", file))
 			require.NoError(t, err)
 			s := fake.New(t)
@@ -225,8 +231,10 @@ func TestRefusals(t *testing.T) {
 
 // Azure DevOps Server 2019 and 2020 have the states of a type as a preview.
 func TestOlderServers(t *testing.T) {
+	t.Parallel()
 	for _, version := range []string{"7.1", "7.0", "6.0", "5.1"} {
 		t.Run(version, func(t *testing.T) {
+			t.Parallel()
 			s := fake.New(t)
 			s.Version = version
 			target := open(t, s.URL, mine("apiVersion", version))
@@ -240,6 +248,7 @@ func TestOlderServers(t *testing.T) {
 
 // A field that the process lost meanwhile is looked up once more.
 func TestCreateLooksUpOnceMore(t *testing.T) {
+	t.Parallel()
 	s := fake.New(t)
 	proxy := targettest.NewProxy(t, s.URL)
 	target := open(t, proxy.URL, mine())
@@ -254,6 +263,7 @@ func TestCreateLooksUpOnceMore(t *testing.T) {
 
 // The token is masked in the form in which it is sent, too.
 func TestEchoedHeader(t *testing.T) {
+	t.Parallel()
 	s := fake.New(t)
 	proxy := targettest.NewProxy(t, s.URL)
 	target := open(t, proxy.URL, mine())
@@ -272,6 +282,7 @@ func TestEchoedHeader(t *testing.T) {
 
 // CONTAINS finds more than it should, and an item can vanish in between.
 func TestFindComparesExactly(t *testing.T) {
+	t.Parallel()
 	s := fake.New(t)
 	target := open(t, s.URL, mine())
 	d := draft(t, target)
@@ -303,6 +314,7 @@ func TestFindComparesExactly(t *testing.T) {
 }
 
 func TestPeople(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		prepare  func(*fake.Server)
 		assignee string
@@ -313,6 +325,7 @@ func TestPeople(t *testing.T) {
 		"a stranger":                        {nil, "stranger@example.com", false},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			s := fake.New(t)
 			if c.prepare != nil {
 				c.prepare(s)
@@ -330,6 +343,7 @@ func TestPeople(t *testing.T) {
 
 // A server that ignores validateOnly must not be asked again and again.
 func TestARehearsalThatIsCarriedOut(t *testing.T) {
+	t.Parallel()
 	s := fake.New(t)
 	s.Careless = true
 	target := open(t, s.URL, mine("assignee", fake.Jane))
@@ -343,6 +357,7 @@ func TestARehearsalThatIsCarriedOut(t *testing.T) {
 
 // Titles count in UTF-16: an emoji is two.
 func TestTitlesCountInUTF16(t *testing.T) {
+	t.Parallel()
 	s := fake.New(t)
 	target := open(t, s.URL, mine())
 	d := draft(t, target)
@@ -353,6 +368,7 @@ func TestTitlesCountInUTF16(t *testing.T) {
 }
 
 func TestStates(t *testing.T) {
+	t.Parallel()
 	s := fake.New(t)
 	target := open(t, s.URL, mine("statusColors", map[string]any{"resolved": "purple"}))
 	_, err := target.Create(t.Context(), draft(t, target))
@@ -395,6 +411,7 @@ func TestUpdateKeepsWhatOthersDid(t *testing.T) {
 
 // A change between our reading and our writing is not overwritten.
 func TestChangesAreGuarded(t *testing.T) {
+	t.Parallel()
 	s := fake.New(t)
 	var meanwhile bool
 	proxy := targettest.NewProxy(t, s.URL)
@@ -422,6 +439,7 @@ func TestChangesAreGuarded(t *testing.T) {
 
 // Retry-After beside a success asks to slow down: nothing is sent meanwhile.
 func TestRetryAfterBesideASuccess(t *testing.T) {
+	t.Parallel()
 	s := fake.New(t)
 	target := open(t, s.URL, mine())
 	_, err := target.Create(t.Context(), draft(t, target))
@@ -438,6 +456,7 @@ func TestRetryAfterBesideASuccess(t *testing.T) {
 }
 
 func TestChoices(t *testing.T) {
+	t.Parallel()
 	s := fake.New(t)
 	driver, err := azuredevops.Kind().New(targets.Config{Settings: settings.Values{"url": s.URL, "organization": "fabrikam", "project": fake.Project, "type": "Bug", "apiVersion": "7.1"},
 		Credentials: map[string]secret.String{"pat": secret.New(fake.PAT)}}, targets.Deps{HTTP: targettest.Client(t)})
@@ -458,6 +477,7 @@ func TestChoices(t *testing.T) {
 }
 
 func TestSettings(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		settings map[string]any
 		creds    map[string]string
@@ -469,6 +489,7 @@ func TestSettings(t *testing.T) {
 		"wrong version":    {map[string]any{"organization": "o", "project": "p", "apiVersion": "7.2"}, nil, "settings.apiVersion must be one of 7.1, 7.0, 6.0, 5.1 (did you mean 7.1?)"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			creds := map[string]secret.String{}
 			for k, v := range c.creds {
 				creds[k] = secret.New(v)

@@ -13,6 +13,7 @@ import (
 // What people write into acceptance criteria arrives as they wrote it: whole,
 // and in the form that each field shows.
 func TestLongFields(t *testing.T) {
+	t.Parallel()
 	const criteria = "<p>Given <b>dark</b> mode</p><ul><li>menus<ul><li>icons</li></ul></li></ul><pre>if x {\n    y()\n\n}</pre>"
 	s := fake.New(t)
 	target := open(t, s.URL, mine("type", "User Story", "fields", map[string]any{"Acceptance Criteria": `{{field "AC"}}`, "Notes": `{{field "AC"}}`, "Region": `{{field "Long"}}`}))

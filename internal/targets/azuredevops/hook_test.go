@@ -23,6 +23,7 @@ func hook(password, body string) targets.Hook {
 
 // The shapes are those of Microsoft's page on service hook events.
 func TestParseHook(t *testing.T) {
+	t.Parallel()
 	const id = `"subscriptionId":"4f6e6328","notificationId":2,"id":"27646e0e-b520-4d2b-9411-bba7524947cd","publisherId":"tfs"`
 	delivery := "27646e0e-b520-4d2b-9411-bba7524947cd"
 	for name, c := range map[string]struct {
@@ -38,6 +39,7 @@ func TestParseHook(t *testing.T) {
 		"a build":  {`{` + id + `,"eventType":"build.complete","resource":{"id":2727068}}`, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			got, err := azuredevops.Kind().ParseHook(secret.New(hookSecret), hook(hookSecret, c.body))
 			require.NoError(t, err)
 			require.Equal(t, c.want, got)
@@ -46,6 +48,7 @@ func TestParseHook(t *testing.T) {
 }
 
 func TestParseHookRefuses(t *testing.T) {
+	t.Parallel()
 	good := `{"id":"1","eventType":"workitem.created","resource":{"id":5}}`
 	for name, c := range map[string]struct {
 		secret string
@@ -61,6 +64,7 @@ func TestParseHookRefuses(t *testing.T) {
 		"update of what?": {hookSecret, hook(hookSecret, `{"id":"1","eventType":"workitem.updated","resource":{"id":2}}`), fault.Invalid},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			_, err := azuredevops.Kind().ParseHook(secret.New(c.secret), c.hook)
 			require.Error(t, err)
 			require.Equal(t, c.kind, fault.KindOf(err))

@@ -13,6 +13,7 @@ import (
 // whose address is Read's to find. A number that Azure DevOps cannot have would
 // fail the whole list.
 func TestReadManyLeavesOtherProjectsToRead(t *testing.T) {
+	t.Parallel()
 	s := fake.New(t)
 	target := open(t, s.URL, mine())
 	var ids []string

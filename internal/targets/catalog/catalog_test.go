@@ -20,6 +20,7 @@ import (
 
 // Every kind is described well enough to make documentation and forms of it.
 func TestKindsAreDescribed(t *testing.T) {
+	t.Parallel()
 	seen := map[string]bool{}
 	for _, k := range catalog.Kinds() {
 		require.NotEmpty(t, k.Title)
@@ -46,6 +47,7 @@ func assertDescribed(t *testing.T, path string, fields []settings.Field) {
 }
 
 func TestExamplesAreValid(t *testing.T) {
+	t.Parallel()
 	for _, k := range catalog.Kinds() {
 		settings, creds, err := catalog.Example(k)
 		require.NoError(t, err)
@@ -56,6 +58,7 @@ func TestExamplesAreValid(t *testing.T) {
 }
 
 func TestKindsHaveGuides(t *testing.T) {
+	t.Parallel()
 	for _, k := range catalog.Kinds() {
 		require.True(t, k.Driver != nil, k.Type) // a nil of the driver's type
 		require.NotEmpty(t, k.Guide.Permissions, k.Type)
@@ -65,6 +68,7 @@ func TestKindsHaveGuides(t *testing.T) {
 
 // What nothing in the plugin uses yet is not advertised, nor how to set it up.
 func TestOnlyWhatIsUsedIsAdvertised(t *testing.T) {
+	t.Parallel()
 	table, _, _ := strings.Cut(catalog.Document(), "\n## ")
 	for _, k := range catalog.Kinds() {
 		table += catalog.Describe(k)
@@ -74,6 +78,7 @@ func TestOnlyWhatIsUsedIsAdvertised(t *testing.T) {
 }
 
 func TestHowANewIssueIsFoundAgain(t *testing.T) {
+	t.Parallel()
 	want := map[string]string{
 		"asana": "by reading the latest issues", "gitea": "by reading the latest issues", "github": "by reading the latest issues, within 10 s",
 		"linear": "exactly, by an id that we choose", "redmine": "by a search, at once", "memory": "by a search, at once",
@@ -100,6 +105,7 @@ func TestDocument(t *testing.T) {
 }
 
 func TestOpen(t *testing.T) {
+	t.Parallel()
 	given := map[string]any{"url": "http://127.0.0.1:1", "project": "p"}
 	creds := map[string]secret.String{"apiKey": secret.New("k")}
 	for _, typ := range []string{"redmine", "memory"} {
@@ -116,6 +122,7 @@ func TestOpen(t *testing.T) {
 
 // A body is bounded before anybody reads it or hashes it.
 func TestEveryHookIsBounded(t *testing.T) {
+	t.Parallel()
 	header := http.Header{}
 	long := targets.Hook{Header: header, Body: bytes.Repeat([]byte{' '}, targets.MaxHook+1), Now: time.Now()}
 	most := targets.Hook{Header: header, Body: long.Body[1:], Now: long.Now}

@@ -22,7 +22,10 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files anew")
 
-func TestConformance(t *testing.T) { targettest.Run(t, giteafake.Harness()) }
+func TestConformance(t *testing.T) {
+	t.Parallel()
+	targettest.Run(t, giteafake.Harness())
+}
 
 func open(t *testing.T, url string, a targettest.Account) *targets.Target {
 	t.Helper()
@@ -67,6 +70,7 @@ func TestCreateSendsWhatIsMapped(t *testing.T) {
 }
 
 func TestPeople(t *testing.T) {
+	t.Parallel()
 	f := giteafake.Standard(t)
 	repo := f.Repositories["acme/app"]
 	repo.Assignable = []giteafake.User{{Login: "olga", Email: "olga@example.com"}, {Login: "hidden"}}
@@ -89,6 +93,7 @@ func TestPeople(t *testing.T) {
 
 // An account that left is remembered for a while, and Gitea refuses it.
 func TestAnAssigneeThatLeftIsLookedUpAgain(t *testing.T) {
+	t.Parallel()
 	f := giteafake.Standard(t)
 	repo := f.Repositories["acme/app"]
 	repo.Assignable = []giteafake.User{{Login: "olga", Email: "olga@example.com"}}
@@ -104,11 +109,13 @@ func TestAnAssigneeThatLeftIsLookedUpAgain(t *testing.T) {
 // Labels of an account without write access are dropped, and it can make
 // none: the issue is found among the account's own.
 func TestFoundWithoutItsLabel(t *testing.T) {
+	t.Parallel()
 	for name, strip := range map[string]func(*giteafake.Fake){
 		"may not write": func(f *giteafake.Fake) { f.Users[giteafake.MineToken].Repos["acme/app"] = "read" },
 		"taken off":     func(*giteafake.Fake) {},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			f := giteafake.Standard(t)
 			strip(f)
 			repo := f.Repositories["acme/app"]
@@ -135,6 +142,7 @@ func TestFoundWithoutItsLabel(t *testing.T) {
 }
 
 func TestFindTurnsPages(t *testing.T) {
+	t.Parallel()
 	f := giteafake.Standard(t)
 	target := open(t, f.URL, giteafake.WithToken("acme/app", giteafake.MineToken))
 	made, err := target.Create(t.Context(), draft())
@@ -155,6 +163,7 @@ func TestFindTurnsPages(t *testing.T) {
 }
 
 func TestCheckSaysWhatIsWrong(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		change func(*giteafake.Fake)
 		more   []any
@@ -200,6 +209,7 @@ func TestCheckSaysWhatIsWrong(t *testing.T) {
 }
 
 func TestUpdateCommentClose(t *testing.T) {
+	t.Parallel()
 	f := giteafake.Standard(t)
 	target := open(t, f.URL, giteafake.WithToken("acme/app", giteafake.MineToken))
 	made, err := target.Create(t.Context(), draft())
@@ -228,6 +238,7 @@ func TestUpdateCommentClose(t *testing.T) {
 
 // What a running Gitea 1.26.0 said, or is known to say.
 func TestRefusals(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		status     int
 		body, says string
@@ -249,6 +260,7 @@ func TestRefusals(t *testing.T) {
 		"outage page": {503, `<html>Be right back`, "Something in front of Gitea answered (HTTP 503, a web page)", fault.Intermediary},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			f := giteafake.Standard(t)
 			proxy := targettest.NewProxy(t, strings.TrimSuffix(f.URL, giteafake.Root))
 			target := open(t, proxy.URL+giteafake.Root, giteafake.WithToken("acme/app", giteafake.MineToken))
@@ -271,6 +283,7 @@ func refusal(message string) string {
 }
 
 func TestChoices(t *testing.T) {
+	t.Parallel()
 	f := giteafake.Standard(t)
 	f.Add("acme/wiki").NoIssues = true
 	f.Users[giteafake.MineToken].Repos["acme/wiki"] = "read"
@@ -286,6 +299,7 @@ func TestChoices(t *testing.T) {
 }
 
 func TestSettings(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		settings map[string]any
 		want     string

@@ -36,6 +36,7 @@ func hook(body string, headers ...string) targets.Hook {
 const delivery = "6d4d6ab6-21d2-4c5a-a40f-3f2f4bd6dfc0"
 
 func TestParseHook(t *testing.T) {
+	t.Parallel()
 	body := `{"action":"label_updated","number":7,"issue":{"number":7,"state":"open"},"repository":{"full_name":"acme/app"}}`
 	gone := `{"action":"deleted","number":7,"issue":{"number":7}}`
 	one := []targets.HookEvent{{Delivery: delivery, ID: "7"}}
@@ -58,6 +59,7 @@ func TestParseHook(t *testing.T) {
 }
 
 func TestParseHookRefuses(t *testing.T) {
+	t.Parallel()
 	body := `{"action":"closed","issue":{"number":7}}`
 	for name, c := range map[string]struct {
 		signing string

@@ -14,6 +14,7 @@ import (
 )
 
 func TestVerdictsSayWhatHappened(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		change func(*giteafake.Fake)
 		want   targets.Verdict
@@ -32,6 +33,7 @@ func TestVerdictsSayWhatHappened(t *testing.T) {
 		}, targets.VerdictHidden, "does not show it"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			f := giteafake.Standard(t)
 			target := open(t, f.URL, giteafake.WithToken("acme/app", giteafake.MineToken))
 			made, err := target.Create(t.Context(), draft())
@@ -51,6 +53,7 @@ func TestVerdictsSayWhatHappened(t *testing.T) {
 
 // The issues of a renamed repository are where Gitea says, and nowhere else.
 func TestARenamedRepositoryIsFollowed(t *testing.T) {
+	t.Parallel()
 	f := giteafake.Standard(t)
 	target := open(t, f.URL, giteafake.WithToken("acme/app", giteafake.MineToken))
 	made, err := target.Create(t.Context(), draft())
@@ -72,6 +75,7 @@ func TestARenamedRepositoryIsFollowed(t *testing.T) {
 }
 
 func TestARedirectToAnythingElseIsNotFollowed(t *testing.T) {
+	t.Parallel()
 	f := giteafake.Standard(t)
 	proxy := targettest.NewProxy(t, strings.TrimSuffix(f.URL, giteafake.Root))
 	target := open(t, proxy.URL+giteafake.Root, giteafake.WithToken("acme/app", giteafake.MineToken))
@@ -98,6 +102,7 @@ func TestARedirectToAnythingElseIsNotFollowed(t *testing.T) {
 
 // Whether a 500 was due to a deleted issue is asked, and never guessed.
 func TestABrokenCommentIsLookedInto(t *testing.T) {
+	t.Parallel()
 	f := giteafake.Standard(t)
 	proxy := targettest.NewProxy(t, strings.TrimSuffix(f.URL, giteafake.Root))
 	target := open(t, proxy.URL+giteafake.Root, giteafake.WithToken("acme/app", giteafake.MineToken))

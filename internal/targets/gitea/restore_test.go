@@ -16,6 +16,7 @@ import (
 // Gitea drops a label that somebody has deleted, and a milestone, without a
 // word: the first issue after that gets them all the same.
 func TestDeletedLabelsAndMilestonesAreRestored(t *testing.T) {
+	t.Parallel()
 	f := giteafake.Standard(t)
 	repo := f.Repositories["acme/app"]
 	repo.Milestones = []giteafake.Milestone{{ID: 31, Title: "v2"}}
@@ -46,6 +47,7 @@ func TestDeletedLabelsAndMilestonesAreRestored(t *testing.T) {
 
 // A server that refuses them instead is asked once more.
 func TestARefusalThatNamesALabelIsAskedOnceMore(t *testing.T) {
+	t.Parallel()
 	f := giteafake.Standard(t)
 	proxy := targettest.NewProxy(t, strings.TrimSuffix(f.URL, giteafake.Root))
 	target := open(t, proxy.URL+giteafake.Root, giteafake.WithToken("acme/app", giteafake.MineToken))
@@ -65,6 +67,7 @@ func TestARefusalThatNamesALabelIsAskedOnceMore(t *testing.T) {
 
 // A label that Gitea refuses never stops a push.
 func TestARefusedLabelIsLeftOut(t *testing.T) {
+	t.Parallel()
 	f := giteafake.Standard(t)
 	f.RefuseLabel = "wish"
 	target := open(t, f.URL, giteafake.WithToken("acme/app", giteafake.MineToken))
@@ -81,6 +84,7 @@ func TestARefusedLabelIsLeftOut(t *testing.T) {
 // An account may change its own issues without write access, but not label
 // them.
 func TestUpdateWithoutTheRightToLabel(t *testing.T) {
+	t.Parallel()
 	f := giteafake.Standard(t)
 	target := open(t, f.URL, giteafake.WithToken("acme/app", giteafake.MineToken))
 	made, err := target.Create(t.Context(), draft())
@@ -95,6 +99,7 @@ func TestUpdateWithoutTheRightToLabel(t *testing.T) {
 
 // What a label's making brings is not the issue's: nothing was created.
 func TestALostLabelIsNotALostIssue(t *testing.T) {
+	t.Parallel()
 	f := giteafake.Standard(t)
 	proxy := targettest.NewProxy(t, strings.TrimSuffix(f.URL, giteafake.Root))
 	target := open(t, proxy.URL+giteafake.Root, giteafake.WithToken("acme/app", giteafake.MineToken))

@@ -20,6 +20,7 @@ import (
 )
 
 func TestAppTokenIsFetchedOnceForAll(t *testing.T) {
+	t.Parallel()
 	key := githubfake.NewKey(t)
 	f := githubfake.Standard(t)
 	f.Install(key, "acme/app")
@@ -44,6 +45,7 @@ func TestAppTokenIsFetchedOnceForAll(t *testing.T) {
 }
 
 func TestAppTokenIsReplacedBeforeItEnds(t *testing.T) {
+	t.Parallel()
 	key := githubfake.NewKey(t)
 	f := githubfake.Standard(t)
 	f.Install(key, "acme/app")
@@ -58,6 +60,7 @@ func TestAppTokenIsReplacedBeforeItEnds(t *testing.T) {
 }
 
 func TestAppThatCannotWork(t *testing.T) {
+	t.Parallel()
 	key := githubfake.NewKey(t)
 	for name, c := range map[string]struct {
 		account targettest.Account
@@ -90,6 +93,7 @@ func TestAppThatCannotWork(t *testing.T) {
 // A repository that the installation lost is hidden, also once a new token
 // would be needed for it.
 func TestAppThatLostItsRepository(t *testing.T) {
+	t.Parallel()
 	key := githubfake.NewKey(t)
 	f := githubfake.Standard(t)
 	f.Install(key, "acme/app")
@@ -108,6 +112,7 @@ func TestAppThatLostItsRepository(t *testing.T) {
 // Neither the App's signature nor the installation token is in a text, though
 // whoever stands between may repeat them.
 func TestAppTokensStaySecret(t *testing.T) {
+	t.Parallel()
 	key := githubfake.NewKey(t)
 	var seen []string
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -137,6 +142,7 @@ func TestAppTokensStaySecret(t *testing.T) {
 
 // GitHub tells the end of a personal access token with every reply.
 func TestExpires(t *testing.T) {
+	t.Parallel()
 	f := githubfake.Standard(t)
 	target := open(t, f.URL, githubfake.WithToken("acme/app", githubfake.MineToken))
 	for said, want := range map[string]time.Time{
@@ -163,6 +169,7 @@ func TestExpires(t *testing.T) {
 
 // An App's key does not end, and nothing is asked.
 func TestExpiresOfAnApp(t *testing.T) {
+	t.Parallel()
 	h := githubfake.AppHarness(t)
 	server := h.Start(t)
 	at, supported, err := open(t, server.URL, server.Mine).Expires(t.Context())

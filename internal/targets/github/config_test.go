@@ -6,6 +6,7 @@ import (
 )
 
 func TestAPIRoot(t *testing.T) {
+	t.Parallel()
 	for address, want := range map[string]string{
 		"https://github.com":              "https://api.github.com",
 		"https://GitHub.com":              "https://api.github.com",

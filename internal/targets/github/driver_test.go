@@ -21,9 +21,15 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files anew")
 
-func TestConformance(t *testing.T) { targettest.Run(t, githubfake.Harness()) }
+func TestConformance(t *testing.T) {
+	t.Parallel()
+	targettest.Run(t, githubfake.Harness())
+}
 
-func TestConformanceAsApp(t *testing.T) { targettest.Run(t, githubfake.AppHarness(t)) }
+func TestConformanceAsApp(t *testing.T) {
+	t.Parallel()
+	targettest.Run(t, githubfake.AppHarness(t))
+}
 
 func open(t *testing.T, url string, a targettest.Account) *targets.Target {
 	t.Helper()
@@ -74,6 +80,7 @@ func TestCreateSendsWhatIsMapped(t *testing.T) {
 }
 
 func TestPeopleWithoutALogin(t *testing.T) {
+	t.Parallel()
 	f := githubfake.Standard(t)
 	for name, people := range map[string]map[string]any{"not in the map": {"x@example.com": "x"}, "not assignable": {"olga@example.com": "stranger"}} {
 		target := open(t, f.URL, githubfake.WithToken("acme/app", githubfake.MineToken, "assignee", "owner", "people", people))
@@ -89,11 +96,13 @@ func TestPeopleWithoutALogin(t *testing.T) {
 // GitHub drops labels from an account without write access, and people take
 // them off: the issue is found among the account's own.
 func TestFoundWithoutItsLabel(t *testing.T) {
+	t.Parallel()
 	for name, strip := range map[string]func(*githubfake.Fake){
 		"dropped":   func(f *githubfake.Fake) { f.Tokens[githubfake.MineToken].Repos["acme/app"] = "read" },
 		"taken off": func(*githubfake.Fake) {},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			f := githubfake.Standard(t)
 			strip(f)
 			target := open(t, f.URL, githubfake.WithToken("acme/app", githubfake.MineToken))
@@ -120,6 +129,7 @@ func TestFoundWithoutItsLabel(t *testing.T) {
 // A look-up turns pages, does not take a pull request for an issue, and finds
 // closed issues.
 func TestFindTurnsPages(t *testing.T) {
+	t.Parallel()
 	f := githubfake.Standard(t)
 	target := open(t, f.URL, githubfake.WithToken("acme/app", githubfake.MineToken))
 	made, err := target.Create(t.Context(), draft())
@@ -145,6 +155,7 @@ func TestFindTurnsPages(t *testing.T) {
 }
 
 func TestCheckSaysWhatIsWrong(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		change func(*githubfake.Fake)
 		more   []any
@@ -182,6 +193,7 @@ func TestCheckSaysWhatIsWrong(t *testing.T) {
 }
 
 func TestStatuses(t *testing.T) {
+	t.Parallel()
 	f := githubfake.Standard(t)
 	target := open(t, f.URL, githubfake.WithToken("acme/app", githubfake.MineToken))
 	made, err := target.Create(t.Context(), draft())
@@ -198,6 +210,7 @@ func TestStatuses(t *testing.T) {
 }
 
 func TestUpdateKeepsMarkerAndLabels(t *testing.T) {
+	t.Parallel()
 	f := githubfake.Standard(t)
 	target := open(t, f.URL, githubfake.WithToken("acme/app", githubfake.MineToken))
 	made, err := target.Create(t.Context(), draft())
@@ -221,6 +234,7 @@ func TestUpdateKeepsMarkerAndLabels(t *testing.T) {
 }
 
 func TestChoices(t *testing.T) {
+	t.Parallel()
 	key := githubfake.NewKey(t)
 	f := githubfake.Standard(t)
 	f.Install(key, "acme/app", "acme/secret")
@@ -258,6 +272,7 @@ func decoded(raw map[string]any) settings.Values {
 }
 
 func TestSettings(t *testing.T) {
+	t.Parallel()
 	pem := githubfake.PEM(githubfake.NewKey(t)).Reveal()
 	for name, c := range map[string]struct {
 		settings map[string]any
@@ -284,6 +299,7 @@ func TestSettings(t *testing.T) {
 			map[string]string{"privateKey": strings.ReplaceAll(pem, "\n", `\n`)}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			creds := map[string]secret.String{}
 			for k, v := range c.creds {
 				creds[k] = secret.New(v)

@@ -31,6 +31,7 @@ func say(t *testing.T, status int, header map[string]string, body string) string
 }
 
 func TestRefusals(t *testing.T) {
+	t.Parallel()
 	const at = "Sat, 31 Jan 2026 12:00:00 GMT" // 1769860800
 	// GitHub names what would do beside every refusal, whatever the reason is.
 	needs := map[string]string{"X-Accepted-GitHub-Permissions": "issues=write"}

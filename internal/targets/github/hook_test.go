@@ -34,6 +34,7 @@ func hook(event, contentType, body string) targets.Hook {
 }
 
 func TestParseHook(t *testing.T) {
+	t.Parallel()
 	const delivery = "72d3162e-cc78-11e3-81ab-4c9367dc0958"
 	issue := func(action string) string {
 		return `{"action":"` + action + `","issue":{"number":7,"state":"open"},"repository":{"full_name":"acme/app"}}`
@@ -57,6 +58,7 @@ func TestParseHook(t *testing.T) {
 }
 
 func TestParseHookRefuses(t *testing.T) {
+	t.Parallel()
 	good := `{"action":"closed","issue":{"number":7}}`
 	resigned := func(header string) targets.Hook {
 		h := hook("issues", "application/json", good)

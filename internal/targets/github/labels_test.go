@@ -12,6 +12,7 @@ import (
 
 // A milestone that was deleted and made anew has another number.
 func TestADeletedMilestoneIsLookedUpAgain(t *testing.T) {
+	t.Parallel()
 	f := githubfake.Standard(t)
 	repo := f.Repositories["acme/app"]
 	repo.Milestones = []githubfake.Milestone{{Number: 3, Title: "v2"}}
@@ -32,6 +33,7 @@ func TestADeletedMilestoneIsLookedUpAgain(t *testing.T) {
 
 // An account that left is remembered for a while, and GitHub refuses it.
 func TestAnAssigneeThatLeftIsLookedUpAgain(t *testing.T) {
+	t.Parallel()
 	f := githubfake.Standard(t)
 	repo := f.Repositories["acme/app"]
 	repo.Assignable = []string{"olga"}
@@ -47,6 +49,7 @@ func TestAnAssigneeThatLeftIsLookedUpAgain(t *testing.T) {
 
 // GitHub refuses an issue as a whole for a label that the account may not make.
 func TestARefusedLabelIsLeftOut(t *testing.T) {
+	t.Parallel()
 	f := githubfake.Standard(t)
 	repo := f.Repositories["acme/app"]
 	repo.Labels, repo.NoNewLabels = []string{"Productboard"}, true
@@ -73,6 +76,7 @@ func TestARefusedLabelIsLeftOut(t *testing.T) {
 // An account may change its own issues without write access, but not label
 // them.
 func TestUpdateWithoutTheRightToLabel(t *testing.T) {
+	t.Parallel()
 	f := githubfake.Standard(t)
 	f.Tokens[githubfake.MineToken].Repos["acme/app"] = "read"
 	target := open(t, f.URL, githubfake.WithToken("acme/app", githubfake.MineToken))

@@ -13,6 +13,7 @@ import (
 )
 
 func TestVerdictsSayWhatHappened(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		change func(*githubfake.Fake)
 		want   targets.Verdict
@@ -36,6 +37,7 @@ func TestVerdictsSayWhatHappened(t *testing.T) {
 		}, targets.VerdictHidden, "does not show it to the token"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			f := githubfake.Standard(t)
 			target := open(t, f.URL, githubfake.WithToken("acme/app", githubfake.MineToken))
 			made, err := target.Create(t.Context(), draft())
@@ -62,6 +64,7 @@ func transfer(f *githubfake.Fake) {
 }
 
 func TestMovedIssuesAreFollowed(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		move func(*githubfake.Fake)
 		key  string
@@ -73,6 +76,7 @@ func TestMovedIssuesAreFollowed(t *testing.T) {
 		"renamed, then transferred": {func(f *githubfake.Fake) { transfer(f); f.Rename("acme/app", "acme/suite") }, "acme/product#2", "/acme/product/issues/2"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			f := githubfake.Standard(t)
 			target := open(t, f.URL, githubfake.WithToken("acme/app", githubfake.MineToken))
 			made, err := target.Create(t.Context(), draft())
@@ -98,6 +102,7 @@ func TestMovedIssuesAreFollowed(t *testing.T) {
 }
 
 func TestARedirectToAnythingElseIsNotFollowed(t *testing.T) {
+	t.Parallel()
 	f := githubfake.Standard(t)
 	proxy := targettest.NewProxy(t, f.URL)
 	target := open(t, proxy.URL, githubfake.WithToken("acme/app", githubfake.MineToken))
@@ -125,6 +130,7 @@ func TestARedirectToAnythingElseIsNotFollowed(t *testing.T) {
 // A write that GitHub says 404 to is no sign of a deleted issue while the issue
 // can be read.
 func TestARefusedWriteIsLookedInto(t *testing.T) {
+	t.Parallel()
 	f := githubfake.Standard(t)
 	proxy := targettest.NewProxy(t, f.URL)
 	target := open(t, proxy.URL, githubfake.WithToken("acme/app", githubfake.MineToken))

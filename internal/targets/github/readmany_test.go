@@ -42,6 +42,7 @@ func assertAsRead(t *testing.T, target *targets.Target, got []targets.ReadResult
 }
 
 func TestReadManyAsReadDoes(t *testing.T) {
+	t.Parallel()
 	f, _, target := manyIssues(t)
 	ids := []string{"4", "2", "3"}
 	assertAsRead(t, target, target.ReadMany(t.Context(), ids))
@@ -57,6 +58,7 @@ func TestReadManyAsReadDoes(t *testing.T) {
 
 // Read answers where GraphQL does not.
 func TestReadManyWithoutGraphQL(t *testing.T) {
+	t.Parallel()
 	for name, do := range map[string]targettest.Behaviour{
 		"none":         {Status: http.StatusNotFound},
 		"another page": {Status: http.StatusNotFound, Header: http.Header{"Content-Type": {"text/html"}}, Body: func(*http.Request) string { return "<html>" }},
@@ -67,6 +69,7 @@ func TestReadManyWithoutGraphQL(t *testing.T) {
 		"nothing at all": {Status: http.StatusOK, Body: func(*http.Request) string { return `{}` }},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			_, proxy, target := manyIssues(t)
 			proxy.On(graphQL, do)
 			got := target.ReadMany(t.Context(), []string{"2", "3"})
@@ -77,6 +80,7 @@ func TestReadManyWithoutGraphQL(t *testing.T) {
 }
 
 func TestReadManyRateLimit(t *testing.T) {
+	t.Parallel()
 	_, proxy, target := manyIssues(t)
 	proxy.On(graphQL, targettest.Behaviour{Status: http.StatusOK, Header: http.Header{"Retry-After": {"90"}},
 		Body: func(*http.Request) string {

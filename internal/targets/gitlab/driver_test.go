@@ -21,10 +21,14 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files anew")
 
-func TestConformance(t *testing.T) { targettest.Run(t, gitlabfake.Harness()) }
+func TestConformance(t *testing.T) {
+	t.Parallel()
+	targettest.Run(t, gitlabfake.Harness())
+}
 
 // The suite over an OAuth token, whose header and refusals are others.
 func TestConformanceWithOAuth(t *testing.T) {
+	t.Parallel()
 	targettest.Run(t, gitlabfake.HarnessOf(gitlabfake.OAuth))
 }
 
@@ -72,6 +76,7 @@ func TestCreateBody(t *testing.T) {
 
 // What is wrong on GitLab's side must be said by Check, and who can mend it.
 func TestCheckNamesTheCause(t *testing.T) {
+	t.Parallel()
 	acct := gitlabfake.Account
 	for name, c := range map[string]struct {
 		account targettest.Account
@@ -107,12 +112,14 @@ func TestCheckNamesTheCause(t *testing.T) {
 }
 
 func TestCheckAcceptsWhatWorks(t *testing.T) {
+	t.Parallel()
 	for name, a := range map[string]targettest.Account{
 		"project by number":       gitlabfake.Account(gitlabfake.Mine, "11"),
 		"oauth, a planner":        gitlabfake.Account(gitlabfake.OAuth, "acme/mine"),
 		"by way of another group": gitlabfake.Account(gitlabfake.Invite, "acme/mine"),
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			s := gitlabfake.New(t)
 			require.NoError(t, open(t, s, a).Check(t.Context()))
 			require.Empty(t, s.Issues("acme/mine"))
@@ -123,6 +130,7 @@ func TestCheckAcceptsWhatWorks(t *testing.T) {
 // GitLab drops labels that the account may not make. The marker in the
 // description finds the issue all the same, and so after somebody tidied up.
 func TestFindWithoutTheLabel(t *testing.T) {
+	t.Parallel()
 	s := gitlabfake.New(t)
 	target := open(t, s, gitlabfake.Account(gitlabfake.Mine, "acme/mine"))
 	require.NoError(t, target.Check(t.Context()))
@@ -145,6 +153,7 @@ func TestFindWithoutTheLabel(t *testing.T) {
 
 // A search gives what is like the marker too; only the whole one counts.
 func TestFindComparesTheWholeMarker(t *testing.T) {
+	t.Parallel()
 	s := gitlabfake.New(t)
 	target := open(t, s, gitlabfake.Account(gitlabfake.Mine, "acme/mine"))
 	made, err := target.Create(t.Context(), draft())
@@ -162,6 +171,7 @@ func TestFindComparesTheWholeMarker(t *testing.T) {
 }
 
 func TestFindWithARevokedTokenIsNotNone(t *testing.T) {
+	t.Parallel()
 	s := gitlabfake.New(t)
 	target := open(t, s, gitlabfake.Account(gitlabfake.Mine, "acme/mine"))
 	require.NoError(t, target.Check(t.Context()))
@@ -171,6 +181,7 @@ func TestFindWithARevokedTokenIsNotNone(t *testing.T) {
 }
 
 func TestOneRequestOnceTheProjectIsKnown(t *testing.T) {
+	t.Parallel()
 	s := gitlabfake.New(t)
 	target := open(t, s, gitlabfake.Account(gitlabfake.Mine, "acme/mine"))
 	require.NoError(t, target.Check(t.Context()))
@@ -181,6 +192,7 @@ func TestOneRequestOnceTheProjectIsKnown(t *testing.T) {
 }
 
 func TestStatuses(t *testing.T) {
+	t.Parallel()
 	s := gitlabfake.New(t)
 	target := open(t, s, gitlabfake.Account(gitlabfake.Mine, "acme/mine", "statusColors", map[string]any{"moved": "purple"}))
 	made, err := target.Create(t.Context(), draft())
@@ -198,6 +210,7 @@ func TestStatuses(t *testing.T) {
 }
 
 func TestUpdateKeepsLabelsAndMarker(t *testing.T) {
+	t.Parallel()
 	s := gitlabfake.New(t)
 	target := open(t, s, gitlabfake.Account(gitlabfake.Mine, "acme/mine", "assignee", "mine@example.com"))
 	made, err := target.Create(t.Context(), draft())
@@ -222,6 +235,7 @@ func TestUpdateKeepsLabelsAndMarker(t *testing.T) {
 
 // A remark must not become a command, a mention or a reference.
 func TestCommentStaysPlain(t *testing.T) {
+	t.Parallel()
 	s := gitlabfake.New(t)
 	target := open(t, s, gitlabfake.Account(gitlabfake.Mine, "acme/mine"))
 	made, err := target.Create(t.Context(), draft())
@@ -238,6 +252,7 @@ func TestCommentStaysPlain(t *testing.T) {
 
 // Only an address that GitLab shows, of an active member, is somebody.
 func TestPeople(t *testing.T) {
+	t.Parallel()
 	for email, want := range map[string][]int{
 		"MINE@example.com":   {1},
 		"invite@example.com": {6}, // a member by way of a group: not in the list, but known
@@ -247,6 +262,7 @@ func TestPeople(t *testing.T) {
 		"nobody@example.com": nil,
 	} {
 		t.Run(email, func(t *testing.T) {
+			t.Parallel()
 			s := gitlabfake.New(t)
 			target := open(t, s, gitlabfake.Account(gitlabfake.Mine, "acme/mine", "assignee", email))
 			wanted, err := target.Draft(marker(email), item())
@@ -261,6 +277,7 @@ func TestPeople(t *testing.T) {
 }
 
 func TestWeightIsAWholeNumber(t *testing.T) {
+	t.Parallel()
 	s := gitlabfake.New(t)
 	target := open(t, s, gitlabfake.Account(gitlabfake.Mine, "acme/mine", "fields", map[string]any{"Weight": "2.5"}))
 	wanted, err := target.Draft(draft().Marker, item())
@@ -273,6 +290,7 @@ func TestWeightIsAWholeNumber(t *testing.T) {
 }
 
 func TestChoices(t *testing.T) {
+	t.Parallel()
 	s := gitlabfake.New(t)
 	a := gitlabfake.Account(gitlabfake.Mine, "acme/mine")
 	driver, err := gitlab.Kind().New(targets.Config{Settings: settings.Values{"url": s.URL, "project": "acme/mine"}, Credentials: a.Credentials}, targets.Deps{HTTP: targettest.Client(t)})
@@ -286,6 +304,7 @@ func TestChoices(t *testing.T) {
 }
 
 func TestSettings(t *testing.T) {
+	t.Parallel()
 	key := map[string]secret.String{"token": secret.New("k")}
 	for name, c := range map[string]struct {
 		settings map[string]any
@@ -311,6 +330,7 @@ func TestSettings(t *testing.T) {
 
 // A token ends with the beginning of the day that GitLab names.
 func TestExpires(t *testing.T) {
+	t.Parallel()
 	s := gitlabfake.New(t)
 	target := open(t, s, gitlabfake.Account(gitlabfake.Mine, "acme/mine"))
 	for day, want := range map[any]time.Time{

@@ -57,6 +57,7 @@ func answering(tb testing.TB) (targets.Driver, *atomic.Pointer[answer]) {
 
 // The three shapes of GitLab's errors, and what is none of them.
 func TestErrorShapes(t *testing.T) {
+	t.Parallel()
 	const advice = ". Ask your admin to change that in GitLab or in the integration's settings."
 	const spam = ". Ask a GitLab admin to exempt the token's account from the spam check."
 	const rights = ". Ask a GitLab admin to put that right for the token's account."
@@ -111,6 +112,7 @@ func TestErrorShapes(t *testing.T) {
 }
 
 func TestRateLimit(t *testing.T) {
+	t.Parallel()
 	driver, next := answering(t)
 	soon := strconv.FormatInt(time.Now().Add(90*time.Second).Unix(), 10)
 	for name, c := range map[string]struct {

@@ -46,6 +46,7 @@ func sample(tb testing.TB, name string) string {
 }
 
 func TestParseHook(t *testing.T) {
+	t.Parallel()
 	issue := sample(t, "hook.issue.json")
 	event := []targets.HookEvent{{Delivery: "msg-1", ID: "23"}}
 	plain := func(token, body string) targets.Hook {

@@ -27,6 +27,7 @@ func refusals(t *testing.T, target *targets.Target, id string) map[string]error 
 // GitLab says the same of a deleted issue and of one that it hides. Only a role
 // that sees confidential issues can tell them apart.
 func TestDeletedOrHidden(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		token string
 		want  targets.Verdict
@@ -39,6 +40,7 @@ func TestDeletedOrHidden(t *testing.T) {
 		"not in the project, not there": {gitlabfake.Other, targets.VerdictHidden, `no project "acme/mine"`},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			s := gitlabfake.New(t)
 			target := open(t, s, gitlabfake.Account(c.token, "acme/mine"))
 			issue, _, err := target.Read(t.Context(), "7")
@@ -54,6 +56,7 @@ func TestDeletedOrHidden(t *testing.T) {
 // An issue is followed to its new project, once and again, and is changed
 // there. What belongs to the old project is left out.
 func TestMovedIssueIsFollowed(t *testing.T) {
+	t.Parallel()
 	s := gitlabfake.New(t)
 	target := open(t, s, gitlabfake.Account(gitlabfake.Mine, "acme/mine", "assignee", "mine@example.com", "fields", map[string]any{"Milestone": "v2.0"}))
 	made, err := target.Create(t.Context(), draft())
@@ -85,6 +88,7 @@ func TestMovedIssueIsFollowed(t *testing.T) {
 // An issue that went where the account does not see it keeps its old address,
 // which leads people on. It is never gone.
 func TestMovedOutOfReach(t *testing.T) {
+	t.Parallel()
 	const page = `{"error":"404 Not Found"}`
 	for name, do := range map[string]func(t *testing.T, s *gitlabfake.Server, front *targettest.Proxy){
 		"to a hidden project": func(_ *testing.T, s *gitlabfake.Server, _ *targettest.Proxy) { s.Move(1, 12) },
@@ -103,6 +107,7 @@ func TestMovedOutOfReach(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			s := gitlabfake.New(t)
 			front := targettest.NewProxy(t, s.Root())
 			target := targettest.Open(t, gitlab.Kind(), gitlabfake.Account(gitlabfake.Mine, "acme/mine"), front.URL)
@@ -125,6 +130,7 @@ func graphQL(r *http.Request) bool { return strings.HasSuffix(r.URL.Path, "/api/
 
 // A GitLab that cannot say where the issue went decides nothing.
 func TestMovedWhereNobodyCanSayNow(t *testing.T) {
+	t.Parallel()
 	s := gitlabfake.New(t)
 	front := targettest.NewProxy(t, s.Root())
 	target := targettest.Open(t, gitlab.Kind(), gitlabfake.Account(gitlabfake.Mine, "acme/mine"), front.URL)
@@ -143,6 +149,7 @@ func TestMovedWhereNobodyCanSayNow(t *testing.T) {
 
 // Issues of an archived project can be read, and a change says why it fails.
 func TestArchivedProject(t *testing.T) {
+	t.Parallel()
 	s := gitlabfake.New(t)
 	account := gitlabfake.Account(gitlabfake.Mine, "acme/mine")
 	target := open(t, s, account)
@@ -166,6 +173,7 @@ func TestArchivedProject(t *testing.T) {
 // What is remembered may be gone: the push says what, and no issue is made
 // twice.
 func TestEpicThatWentAway(t *testing.T) {
+	t.Parallel()
 	s := gitlabfake.New(t)
 	s.Premium()
 	target := open(t, s, gitlabfake.Account(gitlabfake.Mine, "acme/mine", "epic", 4))
@@ -183,6 +191,7 @@ func TestEpicThatWentAway(t *testing.T) {
 
 // A project that was made anew under the same path has another number.
 func TestProjectThatWasMadeAnew(t *testing.T) {
+	t.Parallel()
 	s := gitlabfake.New(t)
 	target := open(t, s, gitlabfake.Account(gitlabfake.Mine, "acme/mine"))
 	require.NoError(t, target.Check(t.Context()))
@@ -194,6 +203,7 @@ func TestProjectThatWasMadeAnew(t *testing.T) {
 
 // GitLab saves an issue before it refuses its epic.
 func TestEpicRefusedAfterTheIssueWasSaved(t *testing.T) {
+	t.Parallel()
 	s := gitlabfake.New(t)
 	s.Premium()
 	target := open(t, s, gitlabfake.Account(gitlabfake.Mine, "acme/mine", "epic", 4))
@@ -208,6 +218,7 @@ func TestEpicRefusedAfterTheIssueWasSaved(t *testing.T) {
 // Descriptions that are too long for one answer are read one by one, and so is
 // an issue that was moved.
 func TestReadManyLeavesToRead(t *testing.T) {
+	t.Parallel()
 	s := gitlabfake.New(t)
 	target := open(t, s, gitlabfake.Account(gitlabfake.Mine, "acme/mine"))
 	var ids []string

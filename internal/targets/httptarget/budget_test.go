@@ -54,6 +54,7 @@ func described(text string) map[string]m {
 // TestBudgetOfADescription: an endless template is refused where it stands,
 // when the description is read.
 func TestBudgetOfADescription(t *testing.T) {
+	t.Parallel()
 	for setting, given := range described(endless) {
 		t.Run(setting, func(t *testing.T) {
 			_, err := open(t, given, nil, deps(t))
@@ -97,6 +98,7 @@ func longDraft() targets.Draft {
 // TestBudgetOfARequest: what does too much for one item ends the push before
 // anything is sent.
 func TestBudgetOfARequest(t *testing.T) {
+	t.Parallel()
 	s := newServer(t)
 	for name, text := range hostile() {
 		for setting, create := range map[string]m{
@@ -123,6 +125,7 @@ func TestBudgetOfARequest(t *testing.T) {
 
 // TestLongTextsPass: the longest text that Productboard has, in all its forms.
 func TestLongTextsPass(t *testing.T) {
+	t.Parallel()
 	s := newServer(t)
 	s.body = `{"id": 7}`
 	d := longDraft()
@@ -154,6 +157,7 @@ func TestTextsAreWrittenOnce(t *testing.T) {
 // TestCreatedWhateverItsPartsCost: an issue that exists is known by its id also
 // where a template of its parts does too much.
 func TestCreatedWhateverItsPartsCost(t *testing.T) {
+	t.Parallel()
 	s := newServer(t)
 	s.body = `{"id": 77}`
 	target := mustOpen(t, m{"create": m{"url": s.URL + "/issues"},

@@ -27,6 +27,7 @@ func open(t *testing.T, settings m, creds map[string]string, deps targets.Deps) 
 }
 
 func TestSettingsRefused(t *testing.T) {
+	t.Parallel()
 	create := func(more m) m {
 		c := m{"url": "https://h/issues"}
 		for k, v := range more {
@@ -90,6 +91,7 @@ func TestSettingsRefused(t *testing.T) {
 
 // What a description cannot promise is said; what it can, is there.
 func TestCaveatsAndAbilities(t *testing.T) {
+	t.Parallel()
 	create := m{"url": "https://hooks.example.com/x"}
 	target, err := open(t, m{"create": create}, nil, targets.Deps{})
 	require.NoError(t, err)

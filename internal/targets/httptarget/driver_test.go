@@ -89,6 +89,7 @@ func draft() targets.Draft {
 
 // Whoever receives the push in their own code gets all of it, signed.
 func TestDefaultBodySigned(t *testing.T) {
+	t.Parallel()
 	s := newServer(t)
 	s.body = "thanks" // nobody reads it
 	target := mustOpen(t, m{"sign": "standard-webhooks", "create": m{"url": s.URL + "/hook"}, "fields": m{"Effort": `{{field "Effort"}}`, "Team": "{{.Owner.Name}}", "Done": "yes"},
@@ -127,6 +128,7 @@ func assertSigned(t *testing.T, h http.Header, body []byte) {
 // Each answer to a create: what it means, whether the issue may exist, and
 // what the person reads.
 func TestAnswers(t *testing.T) {
+	t.Parallel()
 	retry := func(v string) http.Header { return http.Header{"X-Reset": {v}} }
 	plain := http.Header{"Content-Type": {"text/plain; charset=utf-8"}}
 	for name, c := range map[string]struct {
@@ -189,6 +191,7 @@ func TestAnswers(t *testing.T) {
 
 // Secrets are masked in every form that a template gives them.
 func TestSecretsAreMasked(t *testing.T) {
+	t.Parallel()
 	s := newServer(t)
 	const key, pass = "canary/key+1", "canary-password"
 	basic := base64.StdEncoding.EncodeToString([]byte("me:" + pass))
@@ -209,6 +212,7 @@ func TestSecretsAreMasked(t *testing.T) {
 }
 
 func TestFind(t *testing.T) {
+	t.Parallel()
 	marker := string(draft().Marker)
 	s := newServer(t)
 	find := m{"url": s.URL + `/find?m={{.Marker}}&c={{.Cursor}}`, "list": "$.list", "marker": "$.ref", "sort": "$.at", "next": "$.next", "most": 2}
@@ -275,6 +279,7 @@ func TestFind(t *testing.T) {
 
 // What is wrong with a check is said in the description's own words.
 func TestCheckSays(t *testing.T) {
+	t.Parallel()
 	s := newServer(t)
 	target := mustOpen(t, m{"name": "Tracker", "create": m{"url": s.URL}, "check": []any{m{"url": s.URL + "/me", "expect": "$.id"},
 		m{"url": s.URL + "/list", "expect": "$.id", "refuse": "$.closed", "says": "The list is closed."}}}, nil)
@@ -294,6 +299,7 @@ func TestCheckSays(t *testing.T) {
 
 // A close that says yes and does nothing is told.
 func TestCloseLooksAfterwards(t *testing.T) {
+	t.Parallel()
 	s := newServer(t)
 	target := mustOpen(t, m{"name": "Tracker", "create": m{"url": s.URL}, "issue": m{"id": "$.id", "status": "$.s", "title": "$.t", "done": []any{"Closed", "$.archived", "$.kind == gone"}},
 		"read": m{"url": s.URL + "/{{.ID}}", "missing": "$.error"}, "close": m{"url": s.URL + "/{{.ID}}/close"}}, nil)
@@ -319,6 +325,7 @@ func TestCloseLooksAfterwards(t *testing.T) {
 }
 
 func TestUpdateKeepsWhatIsNotAnswered(t *testing.T) {
+	t.Parallel()
 	s := newServer(t)
 	s.status = 204
 	target := mustOpen(t, m{"name": "Tracker", "create": m{"url": s.URL}, "issue": m{"id": "$.id"}, "format": "html",
@@ -333,6 +340,7 @@ func TestUpdateKeepsWhatIsNotAnswered(t *testing.T) {
 
 // A format is what the description says; ADF is a value, not a text.
 func TestFormats(t *testing.T) {
+	t.Parallel()
 	s := newServer(t)
 	for format, want := range map[string]string{
 		"": "As **they** said.", "markdown": "As **they** said.", "html": "As <strong>they</strong> said.", "wiki": "As *they* said.", "textile": "As *they* said.", "redcarpet": "As **they** said.", "plain": "As they said.",

@@ -16,6 +16,7 @@ import (
 
 // A longtext is written as the description is.
 func TestLongTextFields(t *testing.T) {
+	t.Parallel()
 	const html = "<p>Given <b>dark</b> mode</p><ul><li>menus<ul><li>icons</li></ul></li></ul><pre>if x {\n    y()\n\n}</pre>"
 	doc, err := richtext.Parse(html)
 	require.NoError(t, err)
@@ -42,6 +43,7 @@ func TestLongTextFields(t *testing.T) {
 
 // A limit that the description does not know is read off the refusal.
 func TestTooLongForTheTracker(t *testing.T) {
+	t.Parallel()
 	var lengths []int
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var got struct{ Text string }

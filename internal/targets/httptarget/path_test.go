@@ -13,6 +13,7 @@ import (
 // TestPathsSelectAsTheLibraryDoes: what .. finds is gathered here, in the same
 // order.
 func TestPathsSelectAsTheLibraryDoes(t *testing.T) {
+	t.Parallel()
 	for _, body := range []string{`1`, `[]`, `{"a":[1,[2,{"a":3}],[[4]]]}`, `[[1,2],[3,[4,5]],{"b":{"a":[6,null]}}]`} {
 		doc, err := decode([]byte(body))
 		require.NoError(t, err)
@@ -27,6 +28,7 @@ func TestPathsSelectAsTheLibraryDoes(t *testing.T) {
 // TestNodesAreSelectedOnce: many values below many levels cost what they cost
 // on the first one.
 func TestNodesAreSelectedOnce(t *testing.T) {
+	t.Parallel()
 	const values, levels = 10_000, jsonlimit.MaxDepth - 1
 	for _, text := range []string{"$..*", "$..[0,0,0]", "$['a','a']['a','a']['a','a']['a','a']..*"} {
 		p, err := newEnv().parsePath(text)

@@ -16,11 +16,13 @@ import (
 
 // Every ready-made description opens with its examples, and says what it needs.
 func TestPresetsOpen(t *testing.T) {
+	t.Parallel()
 	all, err := httptarget.Presets()
 	require.NoError(t, err)
 	require.Len(t, all, 7)
 	for _, p := range all {
 		t.Run(p.Name, func(t *testing.T) {
+			t.Parallel()
 			vars, creds := m{}, map[string]string{}
 			for _, v := range p.Variables {
 				vars[v.Name] = v.Example
@@ -41,6 +43,7 @@ func TestPresetsOpen(t *testing.T) {
 
 // The page lists every ready-made description with what it takes.
 func TestPresetsAreDocumented(t *testing.T) {
+	t.Parallel()
 	page, err := os.ReadFile("../../../docs/http-target.md")
 	require.NoError(t, err)
 	all, err := httptarget.Presets()
@@ -61,6 +64,7 @@ func TestPresetsAreDocumented(t *testing.T) {
 
 // The page's descriptions are what it says they are.
 func TestPageOpens(t *testing.T) {
+	t.Parallel()
 	page, err := os.ReadFile("../../../docs/http-target.md")
 	require.NoError(t, err)
 	blocks := strings.Split(string(page), "```yaml\n")[1:]

@@ -17,11 +17,13 @@ import (
 // What the suite does not ask: an update writes title and description anew and
 // leaves the marker where it is found.
 func TestUpdatesKeepTheMarker(t *testing.T) {
+	t.Parallel()
 	for name, h := range map[string]targettest.Harness{
 		"redmine": httpfake.Redmine(httptarget.Kind()), "trello": httpfake.Trello(httptarget.Kind()), "monday": httpfake.Monday(httptarget.Kind()),
 		"clickup": httpfake.ClickUp(httptarget.Kind()), "youtrack": httpfake.YouTrack(httptarget.Kind()),
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			server := h.Start(t)
 			target, err := h.Kind.Open(server.Mine.Settings(server.URL), server.Mine.Credentials, deps(t))
 			require.NoError(t, err)
@@ -53,6 +55,7 @@ func TestUpdatesKeepTheMarker(t *testing.T) {
 
 // Redmine lists everything if the marker's field is no filter.
 func TestRedmineMustFilter(t *testing.T) {
+	t.Parallel()
 	s := newServer(t)
 	target := mustOpen(t, m{"preset": "redmine", "vars": m{"url": s.URL, "project": "p", "projectId": 1, "markerField": 7}}, map[string]string{"apiKey": "k"})
 	s.path = map[string]string{"GET /users/current.json": `{"user": {"id": 5}}`, "GET /projects/p.json": `{"project": {"id": 1}}`, "GET /issues.json": `{"issues": []}`}
@@ -67,6 +70,7 @@ func TestRedmineMustFilter(t *testing.T) {
 
 // monday's own refusals, all under the status 200.
 func TestMondayRefusals(t *testing.T) {
+	t.Parallel()
 	s := newServer(t)
 	target := mustOpen(t, m{"preset": "monday", "vars": m{"url": s.URL, "boardId": 1, "markerColumn": "m", "textColumn": "t"}}, map[string]string{"token": "k"})
 	for body, want := range map[string]struct {

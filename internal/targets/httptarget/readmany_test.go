@@ -21,6 +21,7 @@ func batches(url string, more m) m {
 }
 
 func TestReadMany(t *testing.T) {
+	t.Parallel()
 	s := newServer(t)
 	target := mustOpen(t, batches(s.URL, nil), nil)
 	s.path = map[string]string{
@@ -46,6 +47,7 @@ func TestReadMany(t *testing.T) {
 
 // An answer without the list is not one without issues.
 func TestReadManyNeedsAList(t *testing.T) {
+	t.Parallel()
 	s := newServer(t)
 	target := mustOpen(t, batches(s.URL, nil), nil)
 	for _, body := range []string{`{}`, `{"answers": {"ok": {"id": 1}}}`, `[]`} {
@@ -57,6 +59,7 @@ func TestReadManyNeedsAList(t *testing.T) {
 }
 
 func TestReadManyIsChecked(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		more m
 		want string
@@ -68,6 +71,7 @@ func TestReadManyIsChecked(t *testing.T) {
 		"unknown value": {m{"readMany": m{"url": "https://x.example/many?ids={{.ID}}", "list": "$", "limit": 9.0}}, "settings.readMany.url does not work"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			s := batches("https://x.example", c.more)
 			if s["read"] == nil {
 				delete(s, "read")
@@ -80,6 +84,7 @@ func TestReadManyIsChecked(t *testing.T) {
 
 // A part of one's own may read issues otherwise than the preset's batch does.
 func TestOwnReadDropsThePresetsReadMany(t *testing.T) {
+	t.Parallel()
 	s := newServer(t)
 	settings := m{"preset": "redmine", "vars": m{"url": s.URL, "project": "p", "projectId": 1, "markerField": 7}}
 	s.path = map[string]string{"GET /issues/1.json": `{"issue": {"id": 1, "subject": "x", "status": {"name": "New"}}}`, "GET /mine/1": `{"id": 1, "status": {"name": "New"}}`,

@@ -12,6 +12,7 @@ import (
 
 // The vectors of the Standard Webhooks specification and of its libraries.
 func TestSignatures(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		key, id    string
 		at         int64
@@ -30,6 +31,7 @@ func TestSignatures(t *testing.T) {
 }
 
 func TestSigningSecret(t *testing.T) {
+	t.Parallel()
 	_, err := newSigner("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
 	require.NoError(t, err)
 	for _, bad := range []string{"", "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_", "whsec_c2hvcnQ=", "whsec_!", "whsec_" + strings.Repeat("A", 200)} {

@@ -91,6 +91,7 @@ func FuzzAddressStaysInPlace(f *testing.F) {
 }
 
 func TestTemplates(t *testing.T) {
+	t.Parallel()
 	w := &draftData{Title: "a & b = <c>", Labels: []string{"x", "y"}, Fields: map[string]any{"N": json.Number("12")}, known: []string{"N"}}
 	for name, c := range map[string]struct {
 		where      use
@@ -119,6 +120,7 @@ func TestTemplates(t *testing.T) {
 
 // TestRequestEndsWithItsContext: nothing is sent, and the error is the context's.
 func TestRequestEndsWithItsContext(t *testing.T) {
+	t.Parallel()
 	made, err := open(targets.Config{Settings: settings.Values{setCreate: settings.Values{reqURL: "https://tracker.example.com/issues", reqMethod: "POST",
 		reqBody: `["{{if eq .Title "now"}}{{range int "9000000000000"}}{{end}}{{end}}"]`}}}, targets.Deps{})
 	require.NoError(t, err)
@@ -131,6 +133,7 @@ func TestRequestEndsWithItsContext(t *testing.T) {
 }
 
 func TestTemplatesRefused(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		where      use
 		text, want string
@@ -166,6 +169,7 @@ func TestTemplatesRefused(t *testing.T) {
 		"raw elsewhere":           {useJSON, `{{raw (var "path")}}`, "may use raw in addresses only"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			_, err := newEnv().parse(c.text, c.where)
 			require.Error(t, err)
 			require.Contains(t, err.Error(), c.want)
@@ -175,6 +179,7 @@ func TestTemplatesRefused(t *testing.T) {
 
 // The host of a request is known before any item is.
 func TestAddresses(t *testing.T) {
+	t.Parallel()
 	for text, want := range map[string]string{
 		`https://api.example.com/x/{{.ID}}`:                      "https://api.example.com/x/a%2Fb",
 		`{{var "base"}}/x?q={{.ID}}`:                             "https://tracker.example.com/app/x?q=a%2Fb",
@@ -231,6 +236,7 @@ func TestAddresses(t *testing.T) {
 }
 
 func TestPaths(t *testing.T) {
+	t.Parallel()
 	doc, err := decode([]byte(`{"id": 12345678901234567890, "f": [{"id": 7, "v": "x"}, {"id": 8, "v": null}], "no": false, "zero": 0, "none": null, "empty": [], "t": ""}`))
 	require.NoError(t, err)
 	e := newEnv()
@@ -273,6 +279,7 @@ func TestPaths(t *testing.T) {
 // TestMatchingWhatIsNotThere: a filter of an answer that lacks the path is no
 // reason to lose the issue that the answer names.
 func TestMatchingWhatIsNotThere(t *testing.T) {
+	t.Parallel()
 	doc, err := decode([]byte(`{"id": 7, "list": [{"id": 8}, {"id": 9, "name": "abc"}]}`))
 	require.NoError(t, err)
 	for text, want := range map[string]string{"$.list[?match(@.name, 'a.c')].id": "9", "$.list[?search(@.name, \"b\")].id": "9", "$.list[?match(@.nope, 'a')].id": "",
@@ -357,6 +364,7 @@ func FuzzJSONPath(f *testing.F) {
 }
 
 func TestWords(t *testing.T) {
+	t.Parallel()
 	const marker = "pb-abc"
 	for text, want := range map[string]bool{marker: true, "x `pb-abc` y": true, "pb-abc.": true, "\npb-abc": true, "pb-abcd": false, "xpb-abc": false, "pb-abc-d": false,
 		"pb-abcd pb-abc": true, "PB-ABC": false, "": false} {

@@ -32,6 +32,7 @@ func (r *rig) driver(t *testing.T) targets.Chooser {
 }
 
 func TestSettings(t *testing.T) {
+	t.Parallel()
 	const site = "https://example.atlassian.net"
 	for name, c := range map[string]struct {
 		settings    set
@@ -56,6 +57,7 @@ func TestSettings(t *testing.T) {
 			"credentials.apiToken is for settings.edition: cloud; Data Center takes personalAccessToken", "credentials.accessToken is for settings.edition: cloud; Data Center takes personalAccessToken"}},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			credentials := map[string]secret.String{}
 			for k, v := range c.credentials {
 				credentials[k] = secret.New(v)
@@ -75,6 +77,7 @@ func TestSettings(t *testing.T) {
 }
 
 func TestEverySettingIsExplained(t *testing.T) {
+	t.Parallel()
 	kind := jira.Kind()
 	for _, f := range append(kind.AllSettings(), kind.Credentials...) {
 		require.NotEmpty(t, f.Help, f.Name)

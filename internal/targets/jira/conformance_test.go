@@ -7,6 +7,15 @@ import (
 	"pushbutton/internal/targets/targettest"
 )
 
-func TestConformanceCloud(t *testing.T)      { targettest.Run(t, jirafake.Harness()) }
-func TestConformanceGateway(t *testing.T)    { targettest.Run(t, jirafake.GatewayHarness()) }
-func TestConformanceDataCenter(t *testing.T) { targettest.Run(t, jirafake.DataCenterHarness()) }
+func TestConformanceCloud(t *testing.T) {
+	t.Parallel()
+	targettest.Run(t, jirafake.Harness())
+}
+func TestConformanceGateway(t *testing.T) {
+	t.Parallel()
+	targettest.Run(t, jirafake.GatewayHarness())
+}
+func TestConformanceDataCenter(t *testing.T) {
+	t.Parallel()
+	targettest.Run(t, jirafake.DataCenterHarness())
+}

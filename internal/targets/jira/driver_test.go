@@ -170,6 +170,7 @@ func TestCreateSendsWhatIsConfigured(t *testing.T) {
 // What is wrong on Jira's side must be said by Check, and said just as well by
 // a create that finds it out first.
 func TestCheckNamesTheCause(t *testing.T) {
+	t.Parallel()
 	strict := func(id string) func(*rig) { return func(r *rig) { r.change("Task", requireField(id)) } }
 	off := func(id string) func(*rig) { return func(r *rig) { r.change("Task", drop(id)) } }
 	for name, c := range map[string]struct {
@@ -223,6 +224,7 @@ func TestCheckNamesTheCause(t *testing.T) {
 }
 
 func TestCheckAcceptsWhatWorks(t *testing.T) {
+	t.Parallel()
 	editions(t, func(t *testing.T, r *rig) {
 		_, err := r.open(t, set{"issueType": "Epic"}).Create(t.Context(), draft())
 		require.NoError(t, err)
@@ -258,6 +260,7 @@ func TestCheckAcceptsWhatWorks(t *testing.T) {
 // An admin makes a field required after the project was looked up: nothing is
 // created, and the sentence names the field, whatever language Jira speaks.
 func TestCreateExplainsARefusal(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		change func(*rig)
 		says   string
@@ -267,6 +270,7 @@ func TestCreateExplainsARefusal(t *testing.T) {
 		"off screen": {func(r *rig) { r.change("Task", drop("labels")) }, "no field Labels"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			editions(t, func(t *testing.T, r *rig) {
 				r.Accounts[0].German = true
 				target := r.open(t, nil)
@@ -285,6 +289,7 @@ func TestCreateExplainsARefusal(t *testing.T) {
 
 // What follows a create must not undo it.
 func TestCreateStandsWhateverFollows(t *testing.T) {
+	t.Parallel()
 	follows := func(r *http.Request) bool { return strings.Contains(r.URL.Path, "/issue/1") }
 	for name, do := range map[string]targettest.Behaviour{"500": {Status: 500}, "cut": {Cut: true}, "another's": {Status: 200, Body: func(*http.Request) string { return `{"id":"1","key":"X-1"}` }}} {
 		t.Run(name, func(t *testing.T) {
@@ -310,6 +315,7 @@ func TestCreateStandsWhateverFollows(t *testing.T) {
 }
 
 func TestOneCreateRequest(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, "cloud")
 	target := r.open(t, nil)
 	_, err := target.Create(t.Context(), draft())
@@ -322,6 +328,7 @@ func TestOneCreateRequest(t *testing.T) {
 
 // Jira counts characters as Java does: an emoji is two.
 func TestTitleInUTF16(t *testing.T) {
+	t.Parallel()
 	editions(t, func(t *testing.T, r *rig) {
 		d := draft()
 		d.Title = strings.Repeat("🚀", 200)
@@ -333,6 +340,7 @@ func TestTitleInUTF16(t *testing.T) {
 
 // An epic has a name of its own on Data Center.
 func TestEpicName(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, "datacenter")
 	_, err := r.open(t, set{"issueType": "Epic"}).Create(t.Context(), draft())
 	require.NoError(t, err)
@@ -346,6 +354,7 @@ func TestEpicName(t *testing.T) {
 }
 
 func TestStatusToProgress(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, "cloud")
 	target := r.open(t, set{"statusColors": set{"in progress": "purple"}})
 	made, err := target.Create(t.Context(), draft())

@@ -18,6 +18,7 @@ import (
 // Jira's own words about a field, or about the whole, are repeated with the
 // field's name.
 func TestRefusalsInJirasWords(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct{ body, says string }{
 		"a field":          {`{"errorMessages":[],"errors":{"customfield_10010":"Kunde ist gesperrt."}}`, `Jira: field "Customer": Kunde ist gesperrt. Ask`},
 		"an unknown field": {`{"errorMessages":[],"errors":{"customfield_9":"Nope."}}`, `field "customfield_9": Nope. Ask`},
@@ -31,6 +32,7 @@ func TestRefusalsInJirasWords(t *testing.T) {
 		"the credential":   {`{"errorMessages":["Bad header Basic bWluZUBleGFtcGxlLmNvbTpBVEFUVDN4RmZHRjBtaW5lMDAwMDAwMDAwMDAwY2FmZQ=="]}`, "Bad header Basic [secret]"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			r := newRig(t, "cloud")
 			proxy := targettest.NewProxy(t, r.URL)
 			r.to = proxy.URL
@@ -53,6 +55,7 @@ func creates(r *http.Request) bool {
 
 // What Jira's statuses mean beyond what every server means.
 func TestOddStatuses(t *testing.T) {
+	t.Parallel()
 	brief := time.Now().Add(6 * time.Minute).UTC().Format("2006-01-02T15:04Z")
 	reset := time.Now().Add(90 * time.Second).UTC().Format(time.RFC3339)
 	for name, c := range map[string]struct {
@@ -81,6 +84,7 @@ func TestOddStatuses(t *testing.T) {
 		"login page":    {do: targettest.Behaviour{Status: 302, Header: http.Header{"Location": {"/login"}}}, kind: fault.Invalid, says: "leads elsewhere", after: targets.OutcomeNotDone},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			r := newRig(t, "cloud")
 			proxy := targettest.NewProxy(t, r.URL)
 			r.to = proxy.URL
@@ -101,6 +105,7 @@ func TestOddStatuses(t *testing.T) {
 
 // A proxy's 404 is no word of Jira's about a project.
 func TestAnAddressThatIsNoJira(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, "cloud")
 	proxy := targettest.NewProxy(t, r.URL)
 	r.to = proxy.URL
@@ -130,6 +135,7 @@ func proxied(t *testing.T, edition string) (*targettest.Proxy, *targets.Target) 
 
 // A refusal with a reason: the admin reads Jira's, not ours about permissions.
 func TestForbiddenForAReason(t *testing.T) {
+	t.Parallel()
 	const allowList = "The IP address has been rejected because it is not on the allowed list. See your admin for more information."
 	for name, c := range map[string]struct{ body, says string }{
 		"IP allow list":         {`{"errorMessages":["` + allowList + `"],"errors":{}}`, "Jira: " + strings.TrimSuffix(allowList, ".") + ". Ask a Jira admin"},
@@ -142,6 +148,7 @@ func TestForbiddenForAReason(t *testing.T) {
 		"a firewall that talks": {`{"message":"Forbidden"}`, "Something in front of Jira answered (HTTP 403, not in Jira's words)"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			proxy, target := proxied(t, "cloud")
 			proxy.On(creates, targettest.Behaviour{Status: 403, Body: func(*http.Request) string { return c.body }})
 			_, err := target.Create(t.Context(), draft())
@@ -155,6 +162,7 @@ func TestForbiddenForAReason(t *testing.T) {
 // Atlassian's outage page is nobody's permission, and Tomcat's own page is a
 // refused credential.
 func TestPages(t *testing.T) {
+	t.Parallel()
 	const page = "<!DOCTYPE html><html><head><title>Page unavailable | Atlassian</title></head></html>"
 	for _, edition := range []string{"cloud", "datacenter"} {
 		for status, kind := range map[int]fault.Kind{403: fault.Intermediary, 404: fault.Intermediary, 410: fault.Intermediary, 500: fault.Intermediary, 503: fault.Intermediary, 401: fault.Unauthorized} {

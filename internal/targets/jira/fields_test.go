@@ -15,6 +15,7 @@ import (
 // What people write into acceptance criteria arrives as they wrote it, in the
 // edition's format.
 func TestTextAreasKeepTheirForm(t *testing.T) {
+	t.Parallel()
 	html := "<p>Given <b>dark</b> mode</p><ul><li>menus<ul><li>icons</li></ul></li></ul><pre>if x {\n    y()\n\n}</pre>" + strings.Repeat("<p>line</p>", 200)
 	doc, err := richtext.Parse(html)
 	require.NoError(t, err)
@@ -40,6 +41,7 @@ func TestTextAreasKeepTheirForm(t *testing.T) {
 }
 
 func TestTextAreasAreCutAloud(t *testing.T) {
+	t.Parallel()
 	editions(t, func(t *testing.T, r *rig) {
 		target := r.open(t, set{"fields": set{"Background": `{{field "AC"}}`}})
 		i := item()

@@ -17,6 +17,7 @@ import (
 // Somebody clones our issue: the label goes with it, the property does not.
 // The clone is not ours to close.
 func TestClonesAreNotDuplicates(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, "cloud")
 	target := r.open(t, nil)
 	d := draft()
@@ -43,6 +44,7 @@ func TestClonesAreNotDuplicates(t *testing.T) {
 }
 
 func TestFindReadsAllParts(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, "cloud")
 	target := r.open(t, nil)
 	r.SearchPage = 1
@@ -59,6 +61,7 @@ func TestFindReadsAllParts(t *testing.T) {
 
 // An issue that was moved is still the one.
 func TestFindFollowsAMove(t *testing.T) {
+	t.Parallel()
 	editions(t, func(t *testing.T, r *rig) {
 		target := r.open(t, nil)
 		made, err := target.Create(t.Context(), draft())
@@ -78,6 +81,7 @@ func TestFindFollowsAMove(t *testing.T) {
 // Cloud answers the searches of strangers, and of accounts that lost the
 // project, with an empty list.
 func TestAnEmptyListIsNotAlwaysNone(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		change func(*jirafake.Fake)
 		kind   fault.Kind
@@ -86,6 +90,7 @@ func TestAnEmptyListIsNotAlwaysNone(t *testing.T) {
 		"lost project":  {func(f *jirafake.Fake) { f.Accounts[0].Projects = nil }, fault.NotFound},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			editions(t, func(t *testing.T, r *rig) {
 				target := r.open(t, nil)
 				none, err := target.Find(t.Context(), draft().Marker)
@@ -101,6 +106,7 @@ func TestAnEmptyListIsNotAlwaysNone(t *testing.T) {
 
 // The scopes of an OAuth token, and the address that people open.
 func TestGateway(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, "cloud")
 	settings := func() set {
 		return set{"url": jirafake.Site, "gatewayUrl": r.URL, "cloudId": jirafake.CloudID, "project": "ENG"}
@@ -121,6 +127,7 @@ func TestGateway(t *testing.T) {
 }
 
 func TestPeople(t *testing.T) {
+	t.Parallel()
 	editions(t, func(t *testing.T, r *rig) {
 		for email, want := range map[string]struct {
 			cloud, dataCenter string
@@ -157,6 +164,7 @@ func TestPeople(t *testing.T) {
 
 // The account may not change the reporter: the field is not on its screen.
 func TestReporterOnlyWhereItMayBeSet(t *testing.T) {
+	t.Parallel()
 	editions(t, func(t *testing.T, r *rig) {
 		r.change("Task", drop("reporter"))
 		target := r.open(t, set{"reporter": "jane@example.com"})
@@ -171,6 +179,7 @@ func TestReporterOnlyWhereItMayBeSet(t *testing.T) {
 // A component or a choice was made anew within the ten minutes that it is
 // believed for: what was refused is asked for once more, by the new ids.
 func TestWhatWentAwayIsLookedUpAgain(t *testing.T) {
+	t.Parallel()
 	renumber := func(id, name, anew string) func(*jirafake.Type) {
 		return func(typ *jirafake.Type) {
 			for i, f := range typ.Fields {
@@ -230,6 +239,7 @@ func dropChoice(typ *jirafake.Type, field, id string) {
 }
 
 func TestUpdate(t *testing.T) {
+	t.Parallel()
 	editions(t, func(t *testing.T, r *rig) {
 		target := r.open(t, set{"priority": "High", "labels": []any{"productboard"}, "fields": set{"Story Points": `{{field "Effort"}}`}})
 		d := draft()
@@ -264,6 +274,7 @@ func TestUpdate(t *testing.T) {
 }
 
 func TestClose(t *testing.T) {
+	t.Parallel()
 	required := func(id string) []jirafake.Field {
 		return []jirafake.Field{{ID: id, Name: id, Required: true, Schema: map[string]any{"type": "resolution", "system": id},
 			Allowed: []map[string]any{{"id": "1", "name": "Fixed"}, {"id": "3", "name": "Duplicate"}}}}
@@ -302,6 +313,7 @@ func TestClose(t *testing.T) {
 }
 
 func TestCommentStaysPlain(t *testing.T) {
+	t.Parallel()
 	editions(t, func(t *testing.T, r *rig) {
 		target := r.open(t, nil)
 		made, err := target.Create(t.Context(), draft())
@@ -318,6 +330,7 @@ func TestCommentStaysPlain(t *testing.T) {
 }
 
 func TestChoices(t *testing.T) {
+	t.Parallel()
 	editions(t, func(t *testing.T, r *rig) {
 		driver := r.driver(t)
 		for setting, want := range map[string][]targets.Choice{

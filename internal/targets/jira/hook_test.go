@@ -32,6 +32,7 @@ func hook(body []byte, signature string) targets.Hook {
 }
 
 func TestParseHook(t *testing.T) {
+	t.Parallel()
 	updated, err := os.ReadFile(filepath.Join("testdata", "hook.updated.json"))
 	require.NoError(t, err)
 	for name, c := range map[string]struct {
@@ -60,6 +61,7 @@ func TestParseHook(t *testing.T) {
 		"list":              {body: `[]`, kind: fault.Invalid},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			signature, key := c.signature, hookSecret
 			if signature == "" {
 				signature = sign([]byte(c.body))

@@ -14,6 +14,7 @@ import (
 
 // Jira returns a project with all its versions and components.
 func TestProjectsWithThousandsOfVersions(t *testing.T) {
+	t.Parallel()
 	versions := `"versions":[{"id":"1"}` + strings.Repeat(`,{"self":"https://acme.atlassian.net/rest/api/3/version/10000","id":"10000","name":"2026.11.1","description":"The eleventh","archived":false,"released":true,"releaseDate":"2026-11-30","projectId":10000}`, 5000) + "],"
 	editions(t, func(t *testing.T, r *rig) {
 		proxy := targettest.NewProxy(t, r.URL)

@@ -15,6 +15,7 @@ import (
 
 // Cloud serves an ended token as anonymous, and says so in a header alone.
 func TestAnswersToNobody(t *testing.T) {
+	t.Parallel()
 	header := http.Header{"X-Seraph-Loginreason": {"AUTHENTICATED_FAILED"}, "Content-Type": {"application/json"}}
 	for name, c := range map[string]struct {
 		status int
@@ -61,6 +62,7 @@ func TestAnswersToNobody(t *testing.T) {
 
 // A header of several values, as Jira sends it where it signs in twice.
 func TestSignedInAfterAll(t *testing.T) {
+	t.Parallel()
 	for value, ok := range map[string]bool{"OK": true, "OUT": true, "AUTHENTICATED_FAILED, OK": true, "AUTHENTICATED_FAILED": false, "OUT, AUTHENTICATED_FAILED": false} {
 		proxy, target := proxied(t, "cloud")
 		proxy.On(func(r *http.Request) bool { return strings.HasSuffix(r.URL.Path, "/search/jql") }, targettest.Behaviour{Status: 200, Header: http.Header{"X-Seraph-Loginreason": {value}},
@@ -73,6 +75,7 @@ func TestSignedInAfterAll(t *testing.T) {
 // What Jira does not show may be deleted, restricted, or moved out of sight.
 // None of it lets a record give its issue up.
 func TestOutOfSightIsNotGone(t *testing.T) {
+	t.Parallel()
 	for name, happen := range map[string]func(f *jirafake.Fake){
 		"deleted":            func(f *jirafake.Fake) { f.Issues = nil },
 		"restricted":         func(f *jirafake.Fake) { f.Issues[0].Secured = true },
@@ -106,6 +109,7 @@ func TestOutOfSightIsNotGone(t *testing.T) {
 
 // A project that was renamed is still the issue's home.
 func TestARenamedProjectMovesNothing(t *testing.T) {
+	t.Parallel()
 	editions(t, func(t *testing.T, r *rig) {
 		target := r.open(t, set{"project": "10000"})
 		made, err := target.Create(t.Context(), draft())
@@ -127,6 +131,7 @@ func TestARenamedProjectMovesNothing(t *testing.T) {
 // An issue that was moved is still updated, also where its new project does not
 // take our fields.
 func TestUpdateFollowsAMove(t *testing.T) {
+	t.Parallel()
 	editions(t, func(t *testing.T, r *rig) {
 		target := r.open(t, set{"labels": []any{"productboard"}, "fields": set{"Story Points": `{{field "Effort"}}`}})
 		made, err := target.Create(t.Context(), draft())

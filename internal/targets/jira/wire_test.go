@@ -20,6 +20,7 @@ import (
 
 // What people write as a number, a moment or a choice, and what Jira reads.
 func TestFormsOfValues(t *testing.T) {
+	t.Parallel()
 	c := client{cfg: config{cloud: true}}
 	for name, c := range map[string]struct {
 		schema fieldSchema
@@ -50,6 +51,7 @@ func TestFormsOfValues(t *testing.T) {
 }
 
 func TestNamesOfChoices(t *testing.T) {
+	t.Parallel()
 	require.Equal(t, []targets.Option{{ID: "1", Name: "v"}, {ID: "2", Name: "n"}, {ID: "3", Name: "K"}, {ID: "3/4", Name: "K / c"}, {ID: "8", Name: "l"}},
 		options([]allowedValue{{ID: "1", Value: "v", Name: "n"}, {ID: "2", Name: "n"}, {ID: "3", Key: "K", Children: []allowedValue{{ID: "4", Value: "c"}, {ID: "5", Disabled: true}}}, {ID: "6", Archived: true}, {Name: "no id"}, {ID: "8", Label: "l"}}))
 }
@@ -57,6 +59,7 @@ func TestNamesOfChoices(t *testing.T) {
 // Apps describe their fields as they like. What does not fit makes one field
 // unknown, and hides no other.
 func TestFieldsAreReadOneByOne(t *testing.T) {
+	t.Parallel()
 	const good = `{"fieldId":"good","name":"Good","schema":{"type":"string"}}`
 	unknown := fieldMeta{ID: "odd", Name: "Odd", Required: true}
 	for name, c := range map[string]struct {

@@ -21,10 +21,14 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files anew")
 
-func TestConformance(t *testing.T) { targettest.Run(t, linearfake.Harness()) }
+func TestConformance(t *testing.T) {
+	t.Parallel()
+	targettest.Run(t, linearfake.Harness())
+}
 
 // The suite over an OAuth token, which goes with "Bearer".
 func TestConformanceWithOAuth(t *testing.T) {
+	t.Parallel()
 	targettest.Run(t, linearfake.HarnessOf(linearfake.OAuth))
 }
 
@@ -49,6 +53,7 @@ func item() targets.Item {
 
 // The ids are in people's Linear by now: they must not change.
 func TestIssueIDIsStable(t *testing.T) {
+	t.Parallel()
 	require.Equal(t, "c4e2563c-6077-4394-bf0d-36df261ae84c", linear.IssueID(linearfake.TeamEng, "pb-babw4se6aroerjf77kch7j34j4"))
 	seen := map[string]bool{}
 	for _, team := range []string{"a", "b"} {
@@ -90,6 +95,7 @@ func TestCreateInput(t *testing.T) {
 
 // What is wrong on Linear's side must be said by Check, and who can mend it.
 func TestCheckNamesTheCause(t *testing.T) {
+	t.Parallel()
 	acct := linearfake.Account
 	for name, c := range map[string]struct {
 		account targettest.Account
@@ -122,6 +128,7 @@ func TestCheckNamesTheCause(t *testing.T) {
 }
 
 func TestOneRequestOnceTheTeamIsKnown(t *testing.T) {
+	t.Parallel()
 	s := linearfake.New(t)
 	target := open(t, s, linearfake.Account(linearfake.Mine, "eng"))
 	require.NoError(t, target.Check(t.Context()))
@@ -138,6 +145,7 @@ func TestOneRequestOnceTheTeamIsKnown(t *testing.T) {
 // A create that is sent twice is refused by Linear, and is the issue that is
 // there all the same.
 func TestSecondCreateIsTheFirst(t *testing.T) {
+	t.Parallel()
 	s := linearfake.New(t)
 	target := open(t, s, linearfake.Account(linearfake.Mine, "ENG"))
 	first, err := target.Create(t.Context(), draft())
@@ -150,6 +158,7 @@ func TestSecondCreateIsTheFirst(t *testing.T) {
 
 // An error of the link leaves no data in the answer; the issue is there.
 func TestLinkThatFailsDoesNotFailTheCreate(t *testing.T) {
+	t.Parallel()
 	s := linearfake.New(t)
 	s.FailLinks()
 	target := open(t, s, linearfake.Account(linearfake.Mine, "ENG"))
@@ -163,6 +172,7 @@ func TestLinkThatFailsDoesNotFailTheCreate(t *testing.T) {
 // A refusal is one if the issue is not there; what was remembered is
 // looked up again before it is believed.
 func TestRefusalIsDecidedByARead(t *testing.T) {
+	t.Parallel()
 	s := linearfake.New(t)
 	target := open(t, s, linearfake.Account(linearfake.Mine, "ENG"))
 	require.NoError(t, target.Check(t.Context()))
@@ -176,6 +186,7 @@ func TestRefusalIsDecidedByARead(t *testing.T) {
 }
 
 func TestFindInATeamThatIsHiddenIsNotNone(t *testing.T) {
+	t.Parallel()
 	s := linearfake.New(t)
 	target := open(t, s, linearfake.Account(linearfake.Mine, "ENG"))
 	require.NoError(t, target.Check(t.Context()))
@@ -192,6 +203,7 @@ func TestFindInATeamThatIsHiddenIsNotNone(t *testing.T) {
 }
 
 func TestStatuses(t *testing.T) {
+	t.Parallel()
 	s := linearfake.New(t)
 	target := open(t, s, linearfake.Account(linearfake.Mine, "ENG", "statusColors", map[string]any{"in progress": "purple"}))
 	made, err := target.Create(t.Context(), draft())
@@ -210,6 +222,7 @@ func TestStatuses(t *testing.T) {
 }
 
 func TestCloseTakesTheFirstCancelledStatus(t *testing.T) {
+	t.Parallel()
 	s := linearfake.New(t)
 	target := open(t, s, linearfake.Account(linearfake.Mine, "ENG"))
 	made, err := target.Create(t.Context(), draft())
@@ -229,6 +242,7 @@ func TestCloseTakesTheFirstCancelledStatus(t *testing.T) {
 }
 
 func TestUpdateLeavesTheRestAlone(t *testing.T) {
+	t.Parallel()
 	s := linearfake.New(t)
 	target := open(t, s, linearfake.Account(linearfake.Mine, "ENG", "state", "Todo", "project", "Spring release", "priority", "low"))
 	made, err := target.Create(t.Context(), draft())
@@ -252,6 +266,7 @@ func TestUpdateLeavesTheRestAlone(t *testing.T) {
 }
 
 func TestParent(t *testing.T) {
+	t.Parallel()
 	s := linearfake.New(t)
 	_, err := open(t, s, linearfake.Account(linearfake.Mine, "ENG")).Create(t.Context(), draft())
 	require.NoError(t, err)
@@ -263,6 +278,7 @@ func TestParent(t *testing.T) {
 }
 
 func TestCommentStaysPlain(t *testing.T) {
+	t.Parallel()
 	s := linearfake.New(t)
 	target := open(t, s, linearfake.Account(linearfake.Mine, "ENG"))
 	made, err := target.Create(t.Context(), draft())
@@ -277,6 +293,7 @@ func TestCommentStaysPlain(t *testing.T) {
 }
 
 func TestEstimateIsAWholeNumber(t *testing.T) {
+	t.Parallel()
 	s := linearfake.New(t)
 	target := open(t, s, linearfake.Account(linearfake.Mine, "ENG", "fields", map[string]any{"Estimate": "2.5"}))
 	wanted, err := target.Draft(draft().Marker, item())
@@ -288,6 +305,7 @@ func TestEstimateIsAWholeNumber(t *testing.T) {
 }
 
 func TestChoices(t *testing.T) {
+	t.Parallel()
 	s := linearfake.New(t)
 	driver, err := linear.Kind().New(targets.Config{Settings: settings.Values{"url": s.URL, "team": "ENG"},
 		Credentials: map[string]secret.String{"apiKey": secret.New(linearfake.Mine)}}, targets.Deps{HTTP: targettest.Client(t)})
@@ -305,6 +323,7 @@ func TestChoices(t *testing.T) {
 }
 
 func TestSettings(t *testing.T) {
+	t.Parallel()
 	key := map[string]secret.String{"apiKey": secret.New("k")}
 	for name, c := range map[string]struct {
 		settings map[string]any

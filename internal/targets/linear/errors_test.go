@@ -80,6 +80,7 @@ func said(code, typ, message, presentable string) string {
 // Errors stand under 200 and under 400 alike; what they mean is in their code
 // or type, and whether there is an issue is in Linear.
 func TestErrors(t *testing.T) {
+	t.Parallel()
 	const advice = ". Ask your admin to change that in Linear or in the integration's settings."
 	const front = "Something in front of Linear answered (HTTP %d, %s), not Linear itself. Push again in a while. If it stays so, tell the people who run Linear."
 	driver, next := answering(t)
@@ -131,6 +132,7 @@ func TestErrors(t *testing.T) {
 }
 
 func TestRateLimit(t *testing.T) {
+	t.Parallel()
 	driver, next := answering(t)
 	soon := strconv.FormatInt(time.Now().Add(90*time.Second).UnixMilli(), 10)
 	for name, c := range map[string]struct {

@@ -44,6 +44,7 @@ func sample(tb testing.TB, at time.Time) string {
 }
 
 func TestParseHook(t *testing.T) {
+	t.Parallel()
 	issue := sample(t, now())
 	event := func(gone bool) []targets.HookEvent {
 		return []targets.HookEvent{{Delivery: "delivery-1", ID: hookID, Gone: gone}}

@@ -22,11 +22,13 @@ func refusals(t *testing.T, target *targets.Target, id string) map[string]error 
 // Linear says the same of a deleted issue and of one that went to a team which
 // the account does not see. An account that sees one team cannot tell.
 func TestLimitedKeyDoesNotTakeAMoveForADeletion(t *testing.T) {
+	t.Parallel()
 	for name, vanish := range map[string]func(s *linearfake.Server, id string){
 		"moved":   func(s *linearfake.Server, id string) { s.Move(id, linearfake.TeamOps) },
 		"deleted": func(s *linearfake.Server, id string) { s.Delete(id) },
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			s := linearfake.New(t)
 			s.LimitKey(linearfake.Mine, linearfake.TeamEng)
 			target := open(t, s, linearfake.Account(linearfake.Mine, "ENG"))
@@ -45,6 +47,7 @@ func TestLimitedKeyDoesNotTakeAMoveForADeletion(t *testing.T) {
 
 // A moved issue has a new key and address, in whatever team it is.
 func TestMovedIssueIsChangedThere(t *testing.T) {
+	t.Parallel()
 	s := linearfake.New(t)
 	target := open(t, s, linearfake.Account(linearfake.Mine, "ENG"))
 	made, err := target.Create(t.Context(), draft())
@@ -64,6 +67,7 @@ func TestMovedIssueIsChangedThere(t *testing.T) {
 // The trash can be emptied and restored from. Nothing in it is gone, and a
 // look-up still finds it, since its id is taken.
 func TestTrashAndArchive(t *testing.T) {
+	t.Parallel()
 	const at = "2026-11-01T00:00:00.000Z"
 	const done = "20000000-0000-4000-8000-000000000014"
 	for name, c := range map[string]struct {
@@ -77,6 +81,7 @@ func TestTrashAndArchive(t *testing.T) {
 		"archived with its team": {func(i *linearfake.Issue) { i.State, i.Archived = done, at }, "Done", targets.VerdictPresent},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			s := linearfake.New(t)
 			target := open(t, s, linearfake.Account(linearfake.Mine, "ENG"))
 			made, err := target.Create(t.Context(), draft())
@@ -100,6 +105,7 @@ func TestTrashAndArchive(t *testing.T) {
 }
 
 func TestChangeInTheTrash(t *testing.T) {
+	t.Parallel()
 	s := linearfake.New(t)
 	target := open(t, s, linearfake.Account(linearfake.Mine, "ENG"))
 	made, err := target.Create(t.Context(), draft())
@@ -117,6 +123,7 @@ func TestChangeInTheTrash(t *testing.T) {
 // What is remembered may be gone. A label never fails a push, and the rest
 // is named as if it had never been there.
 func TestWhatWentAwayWithinTheMemo(t *testing.T) {
+	t.Parallel()
 	settings := []any{"labels", []any{"wish", "Mobile"}, "assignee", "jane@example.com"}
 	for name, c := range map[string]struct {
 		happen func(s *linearfake.Server)
@@ -151,6 +158,7 @@ func TestWhatWentAwayWithinTheMemo(t *testing.T) {
 // "Entity not found in validateAccess: labelIds" on an update names a label,
 // not the issue.
 func TestUpdateWithALabelThatWentAway(t *testing.T) {
+	t.Parallel()
 	s := linearfake.New(t)
 	target := open(t, s, linearfake.Account(linearfake.Mine, "ENG", "labels", []any{"wish"}))
 	wanted, err := target.Draft(draft().Marker, targets.Item{Name: "x"})
@@ -165,6 +173,7 @@ func TestUpdateWithALabelThatWentAway(t *testing.T) {
 }
 
 func TestParentThatWentAway(t *testing.T) {
+	t.Parallel()
 	s := linearfake.New(t)
 	parent, err := open(t, s, linearfake.Account(linearfake.Mine, "ENG")).Create(t.Context(), targets.Draft{Marker: marker("parent"), Title: "Parent"})
 	require.NoError(t, err)

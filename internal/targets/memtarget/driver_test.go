@@ -80,8 +80,12 @@ func harness(settings map[string]any) targettest.Harness {
 	}
 }
 
-func TestConformance(t *testing.T) { targettest.Run(t, harness(nil)) }
+func TestConformance(t *testing.T) {
+	t.Parallel()
+	targettest.Run(t, harness(nil))
+}
 
 func TestConformanceWithLag(t *testing.T) {
+	t.Parallel()
 	targettest.Run(t, harness(map[string]any{"lookupLagSeconds": int(lag.Seconds())}))
 }

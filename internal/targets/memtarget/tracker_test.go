@@ -49,6 +49,7 @@ func draft(n int) targets.Draft {
 }
 
 func TestOrderedFaults(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		fault   memtarget.Fault
 		outcome targets.Outcome
@@ -66,6 +67,7 @@ func TestOrderedFaults(t *testing.T) {
 		"slow":                  {memtarget.Fault{Effect: memtarget.EffectSlow, DelayMS: 1}, targets.OutcomeDone, 0, 1, "created"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			r := newRig(t, memtarget.Options{})
 			require.NoError(t, r.tracker.SetFaults(memtarget.Faults{Next: []memtarget.Fault{c.fault}}))
 			_, err := r.target.Create(t.Context(), draft(1))
@@ -88,6 +90,7 @@ func TestOrderedFaults(t *testing.T) {
 }
 
 func TestHoldUntilTheClientGoes(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, memtarget.Options{})
 	require.NoError(t, r.tracker.SetFaults(memtarget.Faults{Next: []memtarget.Fault{{Effect: memtarget.EffectHold, After: true}}}))
 	a := account("mine", "mine", nil)
@@ -104,6 +107,7 @@ func TestHoldUntilTheClientGoes(t *testing.T) {
 }
 
 func TestLookUpLagEnds(t *testing.T) {
+	t.Parallel()
 	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 	r := newRig(t, memtarget.Options{Now: func() time.Time { return now }})
 	require.NoError(t, r.tracker.SetFaults(memtarget.Faults{LagMS: 5000}))
@@ -123,6 +127,7 @@ func TestLookUpLagEnds(t *testing.T) {
 // What befalls an issue's requests depends on the seed and that issue alone,
 // whatever the others do in between.
 func TestSeedReplaysFaults(t *testing.T) {
+	t.Parallel()
 	const issues, tries = 60, 4
 	play := func(seed uint64, order []int) map[string]string {
 		r := newRig(t, memtarget.Options{})
@@ -156,6 +161,7 @@ func TestSeedReplaysFaults(t *testing.T) {
 }
 
 func TestControl(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, memtarget.Options{})
 	call := func(method, path, body string) (int, string) {
 		req, err := http.NewRequestWithContext(t.Context(), method, r.url+path, strings.NewReader(body))
@@ -205,6 +211,7 @@ func TestControl(t *testing.T) {
 }
 
 func TestLimits(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, memtarget.Options{MaxIssues: 2})
 	post := func(body string) int {
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, r.url+"/api/projects/mine/issues", strings.NewReader(body))

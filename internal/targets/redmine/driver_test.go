@@ -37,10 +37,14 @@ func account(key, project string, more ...any) targettest.Account {
 	return redminefake.WithKey(key, project, more...)
 }
 
-func TestConformance(t *testing.T) { targettest.Run(t, redminefake.Harness()) }
+func TestConformance(t *testing.T) {
+	t.Parallel()
+	targettest.Run(t, redminefake.Harness())
+}
 
 // Redmine denies everything while its REST API is off, the key's own account too.
 func TestRESTSwitchedOff(t *testing.T) {
+	t.Parallel()
 	f := newFake(t, "")
 	target := open(t, f, account(mineKey, "mine"))
 	made, err := target.Create(t.Context(), draft())
@@ -64,6 +68,7 @@ func TestRESTSwitchedOff(t *testing.T) {
 
 // The column of descriptions has 16 MB since Redmine 3.4.
 func TestDescriptionLimit(t *testing.T) {
+	t.Parallel()
 	for old, want := range map[bool]int{true: 65535, false: 6 * 50_000} {
 		f := newFake(t, "")
 		f.Old = old
@@ -81,6 +86,7 @@ func TestDescriptionLimit(t *testing.T) {
 
 // Redmine's API does not name the text format, its pages do.
 func TestCheckComparesTextFormats(t *testing.T) {
+	t.Parallel()
 	for _, private := range []bool{false, true} {
 		for _, server := range []string{textile, redcarpet, commonMark} {
 			for _, setting := range []string{textile, redcarpet, commonMark} {
@@ -106,6 +112,7 @@ func TestCheckComparesTextFormats(t *testing.T) {
 
 // A deleted issue of a project without issues may only be hidden.
 func TestDeletedWhereIssuesAreOff(t *testing.T) {
+	t.Parallel()
 	f := newFake(t, "")
 	target := open(t, f, account(mineKey, "mine"))
 	made, err := target.Create(t.Context(), draft())
@@ -128,6 +135,7 @@ func draft() targets.Draft {
 // What is wrong on Redmine's side must be said by Check, and said just as
 // well by a create that finds it out first.
 func TestCheckNamesTheCause(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		account targettest.Account
 		kind    fault.Kind
@@ -148,6 +156,7 @@ func TestCheckNamesTheCause(t *testing.T) {
 		"unknown link field":        {account(adminKey, "mine", "markerField", "Productboard ID", "linkField", "URL"), fault.Invalid, "settings.linkField"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			target := open(t, newFake(t, ""), c.account)
 			err := target.Check(t.Context())
 			require.Error(t, err)
@@ -167,6 +176,7 @@ func TestCheckNamesTheCause(t *testing.T) {
 // Without a good key Redmine shows strangers the public part of a project:
 // an empty list proves nothing then.
 func TestFindWithARevokedKeyIsNotNone(t *testing.T) {
+	t.Parallel()
 	f := newFake(t, "")
 	target := open(t, f, account(mineKey, "open"))
 	none, err := target.Find(t.Context(), draft().Marker)
@@ -178,6 +188,7 @@ func TestFindWithARevokedKeyIsNotNone(t *testing.T) {
 }
 
 func TestCheckAcceptsWhatWorks(t *testing.T) {
+	t.Parallel()
 	for name, a := range map[string]targettest.Account{
 		"number of the field":           account(mineKey, "mine"),
 		"name, as an admin":             account(adminKey, "mine", "markerField", "productboard id", "tracker", "feature", "priority", "high"),
@@ -198,6 +209,7 @@ func TestCheckAcceptsWhatWorks(t *testing.T) {
 }
 
 func TestMarkerFieldThatIsNoFilter(t *testing.T) {
+	t.Parallel()
 	f := newFake(t, "")
 	target := open(t, f, account(mineKey, "mine", "markerField", "10"))
 	_, err := target.Create(t.Context(), draft())
@@ -213,6 +225,7 @@ func TestMarkerFieldThatIsNoFilter(t *testing.T) {
 // Redmine accepts an issue and drops a field it does not have there. That
 // issue is known by its id; another one must not be risked.
 func TestMarkerThatIsDropped(t *testing.T) {
+	t.Parallel()
 	f := newFake(t, "")
 	f.Fields[0].Unlisted = true
 	target := open(t, f, account(mineKey, "mine"))
@@ -228,6 +241,7 @@ func TestMarkerThatIsDropped(t *testing.T) {
 // A project that is closed after the first push gives "Project cannot be
 // blank", in the account's language.
 func TestCreateExplainsARefusal(t *testing.T) {
+	t.Parallel()
 	f := newFake(t, "")
 	target := open(t, f, account(mineKey, "mine"))
 	_, err := target.Create(t.Context(), draft())
@@ -249,6 +263,7 @@ func TestCreateExplainsARefusal(t *testing.T) {
 // What is remembered for ten minutes may be gone: a category that was made anew,
 // and somebody who left the project.
 func TestWhatWentAwayIsLookedUpAgain(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		change func(*redminefake.Fake)
 		native map[string]any
@@ -260,6 +275,7 @@ func TestWhatWentAwayIsLookedUpAgain(t *testing.T) {
 			map[string]any{"category_id": 21}, "Assignee: "},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			f := newFake(t, "")
 			target := open(t, f, account(adminKey, "mine", "assignee", "jane@example.com", "fields", map[string]any{"Category": "Backend"}))
 			push := func(marker targets.Marker) {
@@ -279,6 +295,7 @@ func TestWhatWentAwayIsLookedUpAgain(t *testing.T) {
 }
 
 func TestCreateSendsWhatIsConfigured(t *testing.T) {
+	t.Parallel()
 	f := newFake(t, "/redmine")
 	target := open(t, f, account(adminKey, "mine", "markerField", "Productboard ID", "tracker", "Support"))
 	made, err := target.Create(t.Context(), draft())
@@ -295,6 +312,7 @@ func TestCreateSendsWhatIsConfigured(t *testing.T) {
 }
 
 func TestStatusToProgressAndColour(t *testing.T) {
+	t.Parallel()
 	f := newFake(t, "")
 	a := account(mineKey, "mine")
 	settings := a.Settings
@@ -319,6 +337,7 @@ func TestStatusToProgressAndColour(t *testing.T) {
 }
 
 func TestCloseObeysTheWorkflow(t *testing.T) {
+	t.Parallel()
 	f := newFake(t, "")
 	f.Users[mineKey].MayClose = false
 	target := open(t, f, account(mineKey, "mine"))
@@ -331,6 +350,7 @@ func TestCloseObeysTheWorkflow(t *testing.T) {
 }
 
 func TestCommentStaysPlain(t *testing.T) {
+	t.Parallel()
 	f := newFake(t, "")
 	for format, want := range map[string]string{textile: "Not *bold*", redcarpet: "Not *bold*", commonMark: "Not *bold*"} {
 		target := open(t, f, account(mineKey, "mine", "textFormat", format))
@@ -345,6 +365,7 @@ func TestCommentStaysPlain(t *testing.T) {
 }
 
 func TestSettings(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		settings map[string]any
 		key      string
@@ -364,6 +385,7 @@ func TestSettings(t *testing.T) {
 			"credentials.apiKey has a character that no credential has (line breaks, accents)"}},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			_, err := redmine.Kind().Open(c.settings, map[string]secret.String{"apiKey": secret.New(c.key)}, targets.Deps{})
 			var fields settings.FieldErrors
 			require.ErrorAs(t, err, &fields)

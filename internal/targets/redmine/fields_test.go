@@ -56,6 +56,7 @@ func fieldNames(t *testing.T, d targets.Driver) map[string]targets.FieldInfo {
 }
 
 func TestListFields(t *testing.T) {
+	t.Parallel()
 	f := newFake(t, "")
 	all := fieldNames(t, bare(t, f, adminKey, nil))
 	options := func(pairs ...string) (out []targets.Option) {
@@ -107,6 +108,7 @@ func TestListFields(t *testing.T) {
 // A required field that the admin's list knows and the project has is told of
 // before any rehearsal.
 func TestListFieldsKnowsWhatIsRequired(t *testing.T) {
+	t.Parallel()
 	f := newFake(t, "")
 	f.Fields = append(f.Fields, &redminefake.CustomField{ID: 41, Name: "Contract", Format: "attachment", Required: true, Project: "strict"})
 	strict := fieldNames(t, bare(t, f, adminKey, map[string]any{"project": "strict"}))
@@ -131,6 +133,7 @@ func everyField() map[string]any {
 // The whole body of a create with every field there is, and what Redmine made
 // of it.
 func TestCreateWithEveryField(t *testing.T) {
+	t.Parallel()
 	f := newFake(t, "")
 	url, bodies := targettest.Recorder(t, f.URL, redminefake.Creates)
 	target := targettest.Open(t, redmine.Kind(), account(adminKey, "mine", "tracker", "Feature", "assignee", "owner", "fields", everyField()), url)
@@ -151,6 +154,7 @@ func TestCreateWithEveryField(t *testing.T) {
 }
 
 func TestFieldsThatDoNotFit(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct{ value, says string }{
 		"% Done":         {"101", "a whole number from 0 to 100"},
 		"Estimated time": {"-1", "a number of hours from 0"},
@@ -159,6 +163,7 @@ func TestFieldsThatDoNotFit(t *testing.T) {
 		"Points":         {"1.5", "Points is not a number"}, // Redmine's own words
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			f := newFake(t, "")
 			target := open(t, f, mapped(account(adminKey, "mine"), map[string]any{name: c.value}))
 			wanted, err := target.Draft("pb-abc", item())
@@ -176,6 +181,7 @@ func TestFieldsThatDoNotFit(t *testing.T) {
 // What Redmine requires is known by a rehearsal alone, for it depends on the
 // project, the role and the workflow; what the mapping fills is in no way.
 func TestCheckOfRequiredFields(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		account targettest.Account
 		needs   []string
@@ -195,6 +201,7 @@ func TestCheckOfRequiredFields(t *testing.T) {
 		"hidden, mapped another number": {mapped(account(mineKey, "mine"), map[string]any{"43": "x"}), nil, "Redmine: Cost centre no muss ausgefüllt werden. Ask"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			f := newFake(t, "")
 			f.Projects["mine"].Needs = c.needs
 			if strings.HasPrefix(name, "hidden") { // for all projects, and there is no issue yet
@@ -215,6 +222,7 @@ func TestCheckOfRequiredFields(t *testing.T) {
 
 // Redmine drops what the role does not allow; a private issue would be public.
 func TestCheckOfRights(t *testing.T) {
+	t.Parallel()
 	for _, field := range []string{"Private", "parent_issue_id"} {
 		f := newFake(t, "")
 		f.Users[mineKey].Role = 4
@@ -229,6 +237,7 @@ func TestCheckOfRights(t *testing.T) {
 }
 
 func TestUpdate(t *testing.T) {
+	t.Parallel()
 	f := newFake(t, "")
 	target := open(t, f, mapped(account(mineKey, "mine"), map[string]any{"Due date": "2026-01-31"}))
 	made, err := target.Create(t.Context(), draft())
@@ -258,6 +267,7 @@ func TestUpdate(t *testing.T) {
 }
 
 func TestFindPerson(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct{ key, email, want string }{
 		"a member":                       {adminKey, "jane@example.com", "5"},
 		"case does not matter":           {adminKey, "Jane@Example.com", "5"},
@@ -268,6 +278,7 @@ func TestFindPerson(t *testing.T) {
 		"key that is no administrator's": {mineKey, "jane@example.com", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			got, err := bare(t, newFake(t, ""), c.key, nil).(targets.People).FindPerson(t.Context(), c.email)
 			require.NoError(t, err)
 			require.Equal(t, c.want, got)
@@ -277,6 +288,7 @@ func TestFindPerson(t *testing.T) {
 
 // Somebody whom issues cannot be given to must not stop a push.
 func TestAssigneeWhoCannotBe(t *testing.T) {
+	t.Parallel()
 	f := newFake(t, "")
 	for _, a := range []targettest.Account{account(adminKey, "mine", "assignee", "ann@example.com"), account(mineKey, "mine", "assignee", "jane@example.com")} {
 		target := open(t, f, a)
@@ -293,6 +305,7 @@ func TestAssigneeWhoCannotBe(t *testing.T) {
 }
 
 func TestChoices(t *testing.T) {
+	t.Parallel()
 	d := bare(t, newFake(t, ""), mineKey, nil).(targets.Chooser)
 	for setting, want := range map[string][]targets.Choice{
 		"project":    {{Value: "mine", Title: "The mine"}, {Value: "open", Title: "The open"}, {Value: "strict", Title: "The strict"}},
@@ -310,6 +323,7 @@ func TestChoices(t *testing.T) {
 // server's text format. To an account that is not an administrator's, Redmine
 // does not show what a field holds.
 func TestLongFieldsKeepTheirForm(t *testing.T) {
+	t.Parallel()
 	html := "<p>Given <b>dark</b> mode</p><ul><li>menus<ul><li>icons</li></ul></li></ul><pre>if x {\n    y()\n\n}</pre>" + strings.Repeat("<p>line</p>", 200)
 	doc, err := richtext.Parse(html)
 	require.NoError(t, err)
@@ -336,11 +350,13 @@ func TestLongFieldsKeepTheirForm(t *testing.T) {
 }
 
 func TestLongFieldsAreCutAloud(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct{ most, least, limit int }{
 		"the column":         {0, 65000, 65535},
 		"the field's length": {500, 400, 500},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			f := newFake(t, "")
 			for _, field := range f.Fields {
 				if field.ID == 19 {
@@ -368,6 +384,7 @@ func TestLongFieldsAreCutAloud(t *testing.T) {
 // An account that is not shown a field's length learns it from the refusal,
 // in whatever language that is.
 func TestAFieldIsCutToTheLengthThatARefusalNames(t *testing.T) {
+	t.Parallel()
 	f := newFake(t, "")
 	for _, field := range f.Fields {
 		if field.ID == 19 {

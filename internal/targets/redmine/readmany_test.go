@@ -11,6 +11,7 @@ import (
 
 // A list has closed issues only if it is asked for them.
 func TestReadManyHasClosedIssues(t *testing.T) {
+	t.Parallel()
 	f := newFake(t, "")
 	target := open(t, f, account(mineKey, "mine"))
 	made, err := target.Create(t.Context(), draft())

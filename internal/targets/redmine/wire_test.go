@@ -59,6 +59,7 @@ func TestCreateBodies(t *testing.T) {
 
 // issue.json is what Redmine 5.0.4 answered to a create.
 func TestReadsARecordedIssue(t *testing.T) {
+	t.Parallel()
 	recorded, err := os.ReadFile(filepath.Join("testdata", "issue.json"))
 	require.NoError(t, err)
 	var reply issueReply
@@ -108,6 +109,7 @@ func FuzzCreateReply(f *testing.F) {
 }
 
 func TestFieldOfSentence(t *testing.T) {
+	t.Parallel()
 	fields := []targets.FieldInfo{{ID: "1", Name: "Cost"}, {ID: "2", Name: "Cost Centre_No. 1"}, {ID: "3", Name: "費用"}, {ID: "4", Name: ""}}
 	for sentence, want := range map[string]string{
 		"Cost cannot be blank":                "1",

@@ -15,6 +15,7 @@ func nested() []Field {
 }
 
 func TestDecodeNested(t *testing.T) {
+	t.Parallel()
 	values, errs := Decode("settings", nested(), map[string]any{
 		"create": map[string]any{"url": "u", "method": "POST", "headers": map[string]any{"A": 1.0}},
 		"check":  []any{map[string]any{"url": "one"}, map[string]any{"url": "two"}}})
@@ -43,6 +44,7 @@ func TestDecodeNested(t *testing.T) {
 		"too many":      {map[string]any{"check": make([]any, 101)}, "settings.check has more than 100 entries"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			_, errs := Decode("settings", nested(), c.set)
 			require.EqualError(t, errs, c.want)
 		})
@@ -50,6 +52,7 @@ func TestDecodeNested(t *testing.T) {
 }
 
 func TestCredentialsOfAnyName(t *testing.T) {
+	t.Parallel()
 	fields := []Field{{Name: AnyName, Secret: true}, {Name: "token", Required: true, Secret: true}}
 	creds, errs := DecodeCredentials(fields, map[string]secret.String{"token": secret.New("t"), "key": secret.New("k\n")})
 	require.Empty(t, errs)

@@ -18,6 +18,7 @@ func fields() []Field {
 }
 
 func TestDecodeSettings(t *testing.T) {
+	t.Parallel()
 	base := func(more map[string]any) map[string]any {
 		out := map[string]any{"url": "https://h/redmine/", "project": "p"}
 		for k, v := range more {
@@ -67,6 +68,7 @@ func TestDecodeSettings(t *testing.T) {
 }
 
 func TestDecodeCredentials(t *testing.T) {
+	t.Parallel()
 	key := "-----BEGIN KEY-----\nMIIEpAIBAAKCAQEA\n-----END KEY-----"
 	fields := []Field{{Name: "token", Secret: true}, {Name: "key", Secret: true, Multiline: true}}
 	creds, errs := DecodeCredentials(fields, map[string]secret.String{"token": secret.New("t0ken\n"), "key": secret.New(key + "\n")})

@@ -7,4 +7,7 @@ import (
 	"pushbutton/internal/targets/targettest"
 )
 
-func TestConformance(t *testing.T) { targettest.Run(t, shortcutfake.Harness()) }
+func TestConformance(t *testing.T) {
+	t.Parallel()
+	targettest.Run(t, shortcutfake.Harness())
+}

@@ -61,6 +61,7 @@ func TestCreateBody(t *testing.T) {
 }
 
 func TestCreateLooksUpOnce(t *testing.T) {
+	t.Parallel()
 	s := fake.New(t)
 	target := open(t, s.URL, mine())
 	_, err := target.Create(t.Context(), draft(t, target))
@@ -73,6 +74,7 @@ func TestCreateLooksUpOnce(t *testing.T) {
 
 // The workflow is the one that is named, else the team's, else the workspace's.
 func TestWorkflowAndState(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		more  []any
 		state int
@@ -85,6 +87,7 @@ func TestWorkflowAndState(t *testing.T) {
 		"state's number": {[]any{"state", "500000010"}, fake.Backlog},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			s := fake.New(t)
 			target := open(t, s.URL, mine(c.more...))
 			require.NoError(t, target.Check(t.Context()))
@@ -98,6 +101,7 @@ func TestWorkflowAndState(t *testing.T) {
 // What is wrong must be said by Check, and just as well by a create that finds
 // it out first.
 func TestCheckNamesTheCause(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		account targettest.Account
 		kind    fault.Kind
@@ -158,6 +162,7 @@ func TestCheckNamesTheCause(t *testing.T) {
 // Either handle is enough, each story comes once, and what only looks like
 // ours does not count.
 func TestFindByEitherHandle(t *testing.T) {
+	t.Parallel()
 	s := fake.New(t)
 	target := open(t, s.URL, mine())
 	d := draft(t, target)
@@ -185,8 +190,10 @@ func TestFindByEitherHandle(t *testing.T) {
 }
 
 func TestPeople(t *testing.T) {
+	t.Parallel()
 	for who, known := range map[string]bool{fake.Jane: true, fake.Joe: false, "nobody@example.com": false} {
 		t.Run(who, func(t *testing.T) {
+			t.Parallel()
 			s := fake.New(t)
 			target := open(t, s.URL, mine("assignee", who))
 			_, err := target.Create(t.Context(), draft(t, target))
@@ -198,6 +205,7 @@ func TestPeople(t *testing.T) {
 }
 
 func TestStates(t *testing.T) {
+	t.Parallel()
 	s := fake.New(t)
 	target := open(t, s.URL, mine("statusColors", map[string]any{"completed": "purple"}))
 	_, err := target.Create(t.Context(), draft(t, target))
@@ -215,6 +223,7 @@ func TestStates(t *testing.T) {
 }
 
 func TestCloseNeedsADoneState(t *testing.T) {
+	t.Parallel()
 	s := fake.New(t)
 	target := open(t, s.URL, mine("workflow", "Design"))
 	_, err := target.Create(t.Context(), draft(t, target))
@@ -252,6 +261,7 @@ func TestUpdateKeepsWhatOthersDid(t *testing.T) {
 }
 
 func TestErrors(t *testing.T) {
+	t.Parallel()
 	const advice = ". Ask your admin to check the integration's settings."
 	for name, c := range map[string]struct {
 		status int
@@ -268,6 +278,7 @@ func TestErrors(t *testing.T) {
 		"not errors": {400, `{"message":7,"errors":"x"}`, "Shortcut refused the request. Ask your admin to check the integration's settings."},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			s := fake.New(t)
 			proxy := targettest.NewProxy(t, s.URL)
 			target := open(t, proxy.URL, mine())
@@ -290,6 +301,7 @@ func TestErrors(t *testing.T) {
 
 // A state that somebody deleted within the memo's life costs no push.
 func TestCreateLooksUpOnceMore(t *testing.T) {
+	t.Parallel()
 	s := fake.New(t)
 	proxy := targettest.NewProxy(t, s.URL)
 	target := open(t, proxy.URL, mine())
@@ -303,6 +315,7 @@ func TestCreateLooksUpOnceMore(t *testing.T) {
 }
 
 func TestChoices(t *testing.T) {
+	t.Parallel()
 	s := fake.New(t)
 	driver, err := shortcut.Kind().New(targets.Config{Settings: settings.Values{"url": s.URL}, Credentials: map[string]secret.String{"token": secret.New(fake.Token)}}, targets.Deps{HTTP: targettest.Client(t)})
 	require.NoError(t, err)
@@ -323,6 +336,7 @@ func TestChoices(t *testing.T) {
 }
 
 func TestSettings(t *testing.T) {
+	t.Parallel()
 	_, err := shortcut.Kind().Open(map[string]any{"type": "epic", "epic": "Big one", "workflo": "x"}, nil, targets.Deps{})
 	var fields settings.FieldErrors
 	require.ErrorAs(t, err, &fields)

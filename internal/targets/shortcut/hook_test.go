@@ -26,6 +26,7 @@ func hook(key, body string) targets.Hook {
 
 // The shapes are those of Shortcut's page on outgoing web hooks.
 func TestParseHook(t *testing.T) {
+	t.Parallel()
 	const head = `"id":"595285dc-9c43-4b9c-a1e6-0cd9aff5b084","changed_at":"2017-06-27T16:20:44Z","primary_id":16927,"member_id":"56d8a839-1c52-437f-b981-c3a15a11d6d4","version":"v1"`
 	event := targets.HookEvent{Delivery: "595285dc-9c43-4b9c-a1e6-0cd9aff5b084", ID: "16927"}
 	gone := event
@@ -49,6 +50,7 @@ func TestParseHook(t *testing.T) {
 }
 
 func TestParseHookRefuses(t *testing.T) {
+	t.Parallel()
 	good := `{"id":"1","actions":[]}`
 	changed := hook(hookSecret, good)
 	changed.Body = append(changed.Body, ' ')

@@ -60,6 +60,7 @@ func parsers() map[string]func(string, map[string]any) (*Template, error) {
 // TestHostileTemplates ends each by the budget, which is overdrawn by one list
 // of nodes or one text at most.
 func TestHostileTemplates(t *testing.T) {
+	t.Parallel()
 	for text, what := range map[string]string{
 		`{{range int "9000000000000"}}{{end}}`:                                                         "steps",
 		`{{range 9000000000000}}{{end}}`:                                                               "steps",
@@ -104,6 +105,7 @@ func TestHostileTemplates(t *testing.T) {
 
 // TestTemplatesThatFit shows that paying changes nothing that is written.
 func TestTemplatesThatFit(t *testing.T) {
+	t.Parallel()
 	for text, want := range map[string]string{
 		"":                              "",
 		"text":                          "text",
@@ -143,6 +145,7 @@ func TestTemplatesThatFit(t *testing.T) {
 
 // TestHTMLStaysInItsContext keeps html/template's escaping as it is.
 func TestHTMLStaysInItsContext(t *testing.T) {
+	t.Parallel()
 	const text = `<a href="/{{.Name}}" {{if .Tags}}title='{{range .Tags}}{{.}} {{end}}'{{end}} {{range .Tags}}data-{{.}}="1" {{end}}><script>x({{.Tags}})</script>`
 	plain, err := HTML(text, functions())
 	require.NoError(t, err)
@@ -157,6 +160,7 @@ func TestHTMLStaysInItsContext(t *testing.T) {
 
 // TestCallsAreRefused names templates that call another or themselves.
 func TestCallsAreRefused(t *testing.T) {
+	t.Parallel()
 	for _, text := range []string{`{{define "x"}}{{end}}`, `{{define "x"}}{{template "x"}}{{end}}{{template "x"}}`, `{{block "x" .}}{{end}}`,
 		`{{range .Tags}}{{else}}{{with .}}{{if .}}{{template "template" .}}{{end}}{{end}}{{end}}`, `{{define "template"}}{{template "template"}}{{end}}`} {
 		for name, parse := range parsers() {
@@ -167,6 +171,7 @@ func TestCallsAreRefused(t *testing.T) {
 }
 
 func TestNobodyElseCanPay(t *testing.T) {
+	t.Parallel()
 	for _, text := range []string{"{{_step 1}}", "{{_sized .Name}}", "{{$ paid}}"} {
 		_, err := Text(text, functions())
 		require.Error(t, err, text)
@@ -176,6 +181,7 @@ func TestNobodyElseCanPay(t *testing.T) {
 // TestContextEndsATemplate ends one in the middle of a loop, by the context
 // and not by the budget.
 func TestContextEndsATemplate(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		end  func(context.CancelCauseFunc)
 		want error
@@ -185,6 +191,7 @@ func TestContextEndsATemplate(t *testing.T) {
 		"deadline": {func(cancel context.CancelCauseFunc) { cancel(context.DeadlineExceeded) }, context.DeadlineExceeded},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			ctx, cancel := context.WithCancelCause(t.Context())
 			funcs := map[string]any{"stop": func(at int) string {
 				if at == 7 {
@@ -205,6 +212,7 @@ func TestContextEndsATemplate(t *testing.T) {
 }
 
 func TestErrorsOfTemplates(t *testing.T) {
+	t.Parallel()
 	for text, want := range map[string]string{"{{fails}}": "no", "{{.Nothing}}": "Nothing", "{{upper 1}}": "expected string", "{{.Long}}": "it writes too much"} {
 		made, err := Text(text, functions())
 		require.NoError(t, err)
@@ -217,6 +225,7 @@ func TestErrorsOfTemplates(t *testing.T) {
 
 // TestAfford is for functions that know how long their text would be.
 func TestAfford(t *testing.T) {
+	t.Parallel()
 	b := NewBudget(t.Context())
 	require.NoError(t, b.Afford(MaxBytes))
 	require.Zero(t, b.Bytes(), "asking costs nothing")

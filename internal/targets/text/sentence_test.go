@@ -10,6 +10,7 @@ import (
 )
 
 func TestAdvised(t *testing.T) {
+	t.Parallel()
 	const advice = ". Ask your admin to check it."
 	for said, want := range map[string]string{
 		"field is missing":    "Acme: field is missing" + advice,
@@ -26,6 +27,7 @@ func TestAdvised(t *testing.T) {
 }
 
 func TestOnly(t *testing.T) {
+	t.Parallel()
 	same := func(s string) string { return s }
 	require.Empty(t, text.OnlyNames(nil, same))
 	require.Equal(t, ", only Bug, Task", text.OnlyNames([]string{"Bug", "Task"}, same))

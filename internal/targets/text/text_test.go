@@ -10,6 +10,7 @@ import (
 )
 
 func TestTitle(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		in    string
 		limit int
@@ -31,7 +32,10 @@ func TestTitle(t *testing.T) {
 		"in a flag":          {"🇨🇭🇩🇪🇫🇷", 4, "🇨🇭…"},
 		"endless cluster":    {strings.Repeat("\u0301", 9), 4, "\u0301\u0301\u0301…"},
 	} {
-		t.Run(name, func(t *testing.T) { require.Equal(t, c.want, Title(c.in, c.limit)) })
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			require.Equal(t, c.want, Title(c.in, c.limit))
+		})
 	}
 }
 
@@ -54,6 +58,7 @@ func FuzzTitle(f *testing.F) {
 }
 
 func TestStatedLimit(t *testing.T) {
+	t.Parallel()
 	for sentence, want := range map[string]int{
 		"The entered text is too long. It exceeds the allowed limit of 32,767 characters.":                32767,
 		"Der eingegebene Text ist zu lang. Er überschreitet den zulässigen Grenzwert von 10.000 Zeichen.": 10000,
@@ -70,6 +75,7 @@ func TestStatedLimit(t *testing.T) {
 }
 
 func TestNearestColor(t *testing.T) {
+	t.Parallel()
 	for hex, want := range map[string]string{
 		"b2b2b2": "gray", "007acc": "blue", "5688E0": "blue", "ff9d00": "orange", "339933": "green", "#f2c94c": "yellow",
 		"#5e6ad2": "blue", "CC293D": "red", "#f00": "red", "#95a2b3": "gray", "773b93": "purple", "#e5493a": "red",
@@ -81,6 +87,7 @@ func TestNearestColor(t *testing.T) {
 
 // TestOneLineKeepsWriting leaves alone what people write.
 func TestOneLineKeepsWriting(t *testing.T) {
+	t.Parallel()
 	for _, s := range []string{"طلب ميزة \u200fجديدة", "ship it 🚀 👩‍👩‍👧‍👦", "a\u200bb", "[31m is no sequence", "e\u0301"} {
 		require.Equal(t, s, OneLine(s))
 	}

@@ -14,6 +14,7 @@ import (
 )
 
 func TestAbsenceChecksThePlace(t *testing.T) {
+	t.Parallel()
 	notFound := &fault.Error{Kind: fault.NotFound}
 	for name, c := range map[string]struct {
 		err   error
@@ -41,6 +42,7 @@ func TestAbsenceChecksThePlace(t *testing.T) {
 }
 
 func TestForeign(t *testing.T) {
+	t.Parallel()
 	page := http.Header{"Content-Type": {"text/html; charset=utf-8"}}
 	for name, c := range map[string]struct {
 		reply   outbound.Reply

@@ -15,6 +15,7 @@ import (
 )
 
 func TestJSONCall(t *testing.T) {
+	t.Parallel()
 	read, err := wire.JSONCall("read", http.MethodGet, "https://example.com/1", nil, nil)
 	require.NoError(t, err)
 	require.Equal(t, outbound.Call{Op: "read", Method: "GET", URL: "https://example.com/1", Header: http.Header{"Accept": {"application/json"}}}, read)
@@ -30,6 +31,7 @@ func TestJSONCall(t *testing.T) {
 // A read never leaves a create in doubt, and a write that was answered in
 // words nobody understands always does.
 func TestJSONReplies(t *testing.T) {
+	t.Parallel()
 	stranger := func(op string, err error) *fault.Error { return wire.Stranger(op, "Acme", "settings.url", err) }
 	lost := &fault.Error{Kind: fault.Unavailable, Unsure: true, Err: errors.New("cut")}
 	for name, c := range map[string]struct {

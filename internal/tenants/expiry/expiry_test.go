@@ -96,6 +96,7 @@ func (r *rig) warnings(id string) int {
 }
 
 func TestWarnsOnceADayFrom14DaysAhead(t *testing.T) {
+	t.Parallel()
 	r := newRig("ending", "lasting", "endless")
 	r.ends["ending"] = r.now.Add(20 * 24 * time.Hour)
 	r.ends["lasting"] = r.now.Add(300 * 24 * time.Hour)
@@ -114,6 +115,7 @@ func TestWarnsOnceADayFrom14DaysAhead(t *testing.T) {
 }
 
 func TestAsksNobodyWhoCannotTell(t *testing.T) {
+	t.Parallel()
 	r := newRig("redmine", "deleting", "dead", "other side", "well")
 	r.all[0].Target.Type = "redmine"
 	r.all[1].Deleting = r.now
@@ -127,6 +129,7 @@ func TestAsksNobodyWhoCannotTell(t *testing.T) {
 
 // A tracker that does not answer hides no date that is known.
 func TestWarnsOfWhatWasKnown(t *testing.T) {
+	t.Parallel()
 	r := newRig("down")
 	r.all[0].SetExpiry(fault.SideTracker, r.now.Add(time.Hour))
 	r.fails["down"] = errors.New("no answer")
@@ -136,6 +139,7 @@ func TestWarnsOfWhatWasKnown(t *testing.T) {
 }
 
 func TestAPassIsBounded(t *testing.T) {
+	t.Parallel()
 	r := newRig()
 	for i := range expiry.MaxAsked + 20 {
 		r.all = append(r.all, tenants.Integration{ID: strconv.Itoa(i), Target: tenants.TargetConfig{Type: "github"}})

@@ -63,6 +63,7 @@ func serve(t *testing.T, tracker board.Tracker) (*pbfake.Fake, func(path string)
 }
 
 func TestEveryPageIsSealed(t *testing.T) {
+	t.Parallel()
 	fake, get := serve(t, demoTracker{})
 	e := fake.Seed(1)[0]
 	detail := "/sandbox" + strings.TrimPrefix(fake.PageOf(e.ID), pbfake.DefaultAppURL)
@@ -85,6 +86,7 @@ func TestEveryPageIsSealed(t *testing.T) {
 }
 
 func TestTrackerPages(t *testing.T) {
+	t.Parallel()
 	_, get := serve(t, demoTracker{})
 	_, list, _ := get("/sandbox/tracker")
 	require.Contains(t, list, `href="/sandbox/tracker/issues/1"`)
@@ -105,6 +107,7 @@ func TestTrackerPages(t *testing.T) {
 }
 
 func TestWithoutATracker(t *testing.T) {
+	t.Parallel()
 	_, get := serve(t, nil)
 	_, board, _ := get("/sandbox/")
 	require.NotContains(t, board, "/sandbox/tracker")
@@ -113,6 +116,7 @@ func TestWithoutATracker(t *testing.T) {
 }
 
 func TestMoveAnIssue(t *testing.T) {
+	t.Parallel()
 	post := func(tracker board.Tracker, path, status, site string) *httptest.ResponseRecorder {
 		fake := pbfake.New(nil)
 		defer fake.Close()
@@ -140,6 +144,7 @@ func TestMoveAnIssue(t *testing.T) {
 }
 
 func TestEntityPage(t *testing.T) {
+	t.Parallel()
 	fake, get := serve(t, nil)
 	parent, err := fake.AddEntity(pbfake.Entity{Type: "component", Fields: map[string]any{"name": "Workspace"}})
 	require.NoError(t, err)
@@ -158,6 +163,7 @@ func TestEntityPage(t *testing.T) {
 }
 
 func TestAssetsAreServed(t *testing.T) {
+	t.Parallel()
 	fake := pbfake.New(nil)
 	defer fake.Close()
 	s := httptest.NewServer(board.New(fake, nil))

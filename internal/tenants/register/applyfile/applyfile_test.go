@@ -70,6 +70,7 @@ const good = `tenants:
 `
 
 func TestParse(t *testing.T) {
+	t.Parallel()
 	declaration, err := applyfile.Parse("acme.yaml", []byte(good), options())
 	require.NoError(t, err)
 	require.Len(t, declaration.Tenants, 1)
@@ -90,6 +91,7 @@ func TestParse(t *testing.T) {
 }
 
 func TestParseOptionalKeys(t *testing.T) {
+	t.Parallel()
 	declaration, err := applyfile.Parse("acme.yaml", []byte(strings.Replace(good, "        button:",
 		"        enabled: false\n        answer: v1\n        onUnlink: close\n        refresh: { enabled: false, onDeleted: reset }\n        type: com.example.push\n        button:", 1)), options())
 	require.NoError(t, err)
@@ -102,6 +104,7 @@ func TestParseOptionalKeys(t *testing.T) {
 }
 
 func TestParseAliases(t *testing.T) {
+	t.Parallel()
 	text := strings.Replace(good, `{ url: "http`, `&s { url: "http`, 1) + `
       - name: Support
         button: { label: Push }
@@ -115,6 +118,7 @@ func TestParseAliases(t *testing.T) {
 }
 
 func TestParseOAuth(t *testing.T) {
+	t.Parallel()
 	text := strings.Replace(good, `token: "env:PB_TOKEN"`, `oauth: { clientId: c, clientSecret: "env:PB_TOKEN", scope: "entities:read" }`, 1)
 	declaration, err := applyfile.Parse("acme.yaml", []byte(text), options())
 	require.NoError(t, err)
@@ -124,6 +128,7 @@ func TestParseOAuth(t *testing.T) {
 
 // Each case changes one thing of the good file and wants exactly these errors.
 func TestParseRefuses(t *testing.T) {
+	t.Parallel()
 	const at = "tenants[0].integrations[0]."
 	for name, tc := range map[string]struct{ old, new, want string }{
 		"label too long":      {"label: Push", "label: Push it now", "5:19: " + at + "button.label: has 11 characters, at most 10"},
@@ -173,6 +178,7 @@ func TestParseRefuses(t *testing.T) {
 		"two documents":       {"tenants:", "a: 1\n---\ntenants:", "holds more than one document (---)"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			require.Contains(t, good, tc.old)
 			_, err := applyfile.Parse("acme.yaml", []byte(strings.Replace(good, tc.old, tc.new, 1)), options())
 			sep := ":"
@@ -186,6 +192,7 @@ func TestParseRefuses(t *testing.T) {
 }
 
 func TestParseReportsAllErrorsInOrder(t *testing.T) {
+	t.Parallel()
 	text := strings.NewReplacer("id: acme", "id: A", "label: Push", "label: Push it now", "env:PB_TOKEN", "literal", "type: redmine", "typ: redmine").Replace(good)
 	_, err := applyfile.Parse("acme.yaml", []byte(text), options())
 	var problems applyfile.Problems
@@ -200,6 +207,7 @@ func TestParseReportsAllErrorsInOrder(t *testing.T) {
 }
 
 func TestParseRefusesDuplicates(t *testing.T) {
+	t.Parallel()
 	_, rest, _ := strings.Cut(good, "tenants:\n")
 	_, err := applyfile.Parse("acme.yaml", []byte(good+rest), options())
 	require.EqualError(t, err, `acme.yaml:11:5: tenants[1].id: the tenant "acme" is declared twice`)
@@ -210,6 +218,7 @@ func TestParseRefusesDuplicates(t *testing.T) {
 }
 
 func TestParseRefusesWholeFiles(t *testing.T) {
+	t.Parallel()
 	bomb := "a: &a [x,x,x,x,x,x,x,x,x,x]\n"
 	for i := range 8 {
 		bomb += fmt.Sprintf("%c: &%c [%s*%c]\n", 'b'+i, 'b'+i, strings.Repeat(fmt.Sprintf("*%c,", 'a'+i), 9), 'a'+i)
@@ -249,6 +258,7 @@ func TestParseRefusesWholeFiles(t *testing.T) {
 
 // TestManyShortMaps: the bound is on one map, not on the file.
 func TestManyShortMaps(t *testing.T) {
+	t.Parallel()
 	const entry = "- a: 1\n  b:\n    c: {d: 1, e: 2}\n    f: | # c\n     g: 1\n     h: 2\n    g: >-\n     x\n"
 	_, err := applyfile.Parse("acme.yaml", []byte("tenants:\n"+strings.Repeat(entry, 600)), options())
 	require.ErrorContains(t, err, "tenants[16].id: is required")
@@ -262,12 +272,14 @@ func indent(s string) string {
 // A parser's message may show the piece of the file that it stumbled on, and
 // with it a secret.
 func TestParseShowsNoSource(t *testing.T) {
+	t.Parallel()
 	_, err := applyfile.Parse("acme.yaml", []byte("tenants:\n  - token: [hunter2\n"), options())
 	require.Error(t, err)
 	require.NotContains(t, err.Error(), "hunter2")
 }
 
 func TestExampleFileIsValid(t *testing.T) {
+	t.Parallel()
 	text, err := os.ReadFile("../../../../config/plugin.example.yaml")
 	require.NoError(t, err)
 	opts := options()
@@ -282,6 +294,7 @@ func TestExampleFileIsValid(t *testing.T) {
 
 // What is wrong deep in a description is told where it stands.
 func TestNestedSettings(t *testing.T) {
+	t.Parallel()
 	const head = `tenants:
   - id: acme
     integrations:
