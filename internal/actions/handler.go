@@ -43,8 +43,7 @@ func (r *Receiver) Handler() echo.HandlerFunc {
 		req := c.Request()
 		body, err := io.ReadAll(http.MaxBytesReader(c.Response(), req.Body, MaxBody))
 		if err != nil {
-			var tooLarge *http.MaxBytesError
-			if errors.As(err, &tooLarge) {
+			if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 				return fault.New(fault.Invalid, "read notification", "The body is larger than 65536 bytes.")
 			}
 			return fault.Wrap(fault.Invalid, "read notification", err)

@@ -98,16 +98,14 @@ func parse(req Request, productboardID string) (click, error) {
 
 // decodeFault says what is wrong with a body without repeating any of it.
 func decodeFault(err error) error {
-	var wrongType *json.UnmarshalTypeError
-	if errors.As(err, &wrongType) {
+	if wrongType, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
 		pointer := ""
 		if wrongType.Field != "" {
 			pointer = "/" + strings.ReplaceAll(wrongType.Field, ".", "/")
 		}
 		return invalid(pointer, "The value has the wrong type: %s is not a %s.", wrongType.Value, wrongType.Type.Kind())
 	}
-	var syntax *json.SyntaxError
-	if errors.As(err, &syntax) {
+	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
 		return invalid("", "The body is not valid JSON (at byte %d).", syntax.Offset)
 	}
 	return invalid("", "The body is not valid JSON.")

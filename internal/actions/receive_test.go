@@ -54,8 +54,7 @@ func TestReceiveRejects(t *testing.T) {
 			_, err := r.receive.Receive(context.Background(), c.req)
 			require.ErrorIs(t, err, c.kind)
 			require.NotContains(t, err.Error(), "s3cret")
-			var where *RequestError
-			if errors.As(err, &where) {
+			if where, ok := errors.AsType[*RequestError](err); ok {
 				require.Equal(t, c.pointer, where.Pointer)
 			} else {
 				require.Empty(t, c.pointer)

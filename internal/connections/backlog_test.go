@@ -527,7 +527,7 @@ func TestListGoesOnAfterAnEntry(t *testing.T) {
 	for i, e := range all.Entries {
 		rest, err := s.List(ctx, "acme", Query{Integration: "integration", Cursor: e.After()})
 		require.NoError(t, err)
-		require.Equal(t, len(all.Entries[i+1:]), len(rest.Entries))
+		require.Len(t, rest.Entries, len(all.Entries[i+1:]))
 		one, err := s.Entry(ctx, e.Key)
 		require.NoError(t, err)
 		require.Equal(t, e, one)

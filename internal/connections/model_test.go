@@ -2,6 +2,7 @@ package connections
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -350,8 +351,8 @@ func (m *model) trace(i int32) string {
 	}
 	var b strings.Builder
 	var swapped int8
-	for n := len(way) - 1; n >= 0; n-- {
-		s, w := m.steps[way[n]], m.queue[way[n]]
+	for n, at := range slices.Backward(way) {
+		s, w := m.steps[at], m.queue[at]
 		who := ""
 		if s.slot != nobody {
 			who = "worker " + string("AB"[s.slot^swapped]) + " "

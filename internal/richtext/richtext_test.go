@@ -25,8 +25,7 @@ func TestParseIsSafeForConcurrentUse(t *testing.T) {
 	for range 8 {
 		wg.Go(func() {
 			d, err := Parse("<p>a <b>b</b></p>")
-			assert.NoError(t, err)
-			assert.Equal(t, want, d)
+			assert.Equal(t, want, d, err)
 		})
 	}
 	wg.Wait()

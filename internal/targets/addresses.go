@@ -3,6 +3,7 @@ package targets
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"pushbutton/internal/fault"
 	"pushbutton/internal/targets/settings"
@@ -18,7 +19,7 @@ type Addressed interface {
 func (t *Target) addresses() []settings.Address {
 	all := t.opts.addresses
 	if more, ok := Ability[Addressed](t.driver); ok {
-		all = append(all[:len(all):len(all)], more.Addresses()...)
+		all = append(slices.Clip(all), more.Addresses()...)
 	}
 	return all
 }

@@ -85,7 +85,7 @@ func TestBudgetOfSettings(t *testing.T) {
 		require.Equal(t, fault.Invalid, fault.KindOf(err), "a 4xx for whoever set it")
 	}
 	all := map[string]any{}
-	for _, name := range strings.Split("abcdefghijklmnopqrstuvwxyz", "") {
+	for name := range strings.SplitSeq("abcdefghijklmnopqrstuvwxyz", "") {
 		all[name] = long
 	}
 	_, err := Kind{Driver: (*rich)(nil)}.Open(map[string]any{"title": long, "fields": all}, nil, Deps{})

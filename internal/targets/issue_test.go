@@ -89,7 +89,7 @@ func TestIssuesAreCut(t *testing.T) {
 // TestLimitsAreTheButtons holds the limits against Productboard's.
 func TestLimitsAreTheButtons(t *testing.T) {
 	t.Parallel()
-	require.Equal(t, max(pbapi.MaxTooltip, pbapi.MaxLabel, pbapi.MaxHoverLabel), text.MaxIssueText)
+	require.Equal(t, text.MaxIssueText, max(pbapi.MaxTooltip, pbapi.MaxLabel, pbapi.MaxHoverLabel))
 	require.Equal(t, pbapi.MaxTargetURL, text.MaxIssueURL)
 }
 

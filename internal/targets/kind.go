@@ -130,8 +130,7 @@ func (k Kind) Open(given map[string]any, credentials map[string]secret.String, d
 	}
 	driver, err := k.New(Config{Settings: values, Credentials: creds}, deps)
 	if err != nil {
-		var fields settings.FieldErrors
-		if errors.As(err, &fields) {
+		if fields, ok := errors.AsType[settings.FieldErrors](err); ok {
 			return nil, fields.Fault()
 		}
 		return nil, fault.Wrap(fault.Invalid, settings.Op, err)

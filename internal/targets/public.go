@@ -15,8 +15,7 @@ import (
 // cause, and who can repair it.
 func publicFor(e *fault.Error, tracker string) string {
 	const settings = " Ask your admin to check the integration's settings."
-	var oversize *outbound.OversizeError
-	if errors.As(e.Err, &oversize) {
+	if oversize, ok := errors.AsType[*outbound.OversizeError](e.Err); ok {
 		return fmt.Sprintf("%s answered with more than %d %s, which is not how %s answers here. Something else may stand at its address.%s", tracker, oversize.Limit, oversize.What, tracker, settings)
 	}
 	switch e.Kind {

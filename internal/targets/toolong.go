@@ -120,8 +120,7 @@ func (t *Target) longest(ctx context.Context, desired Draft, field string) int {
 // tooLong finds the cause of a refusal because of a text's length; nil: it is
 // another.
 func tooLong(err error) *TooLongError {
-	var long *TooLongError
-	if errors.As(err, &long) {
+	if long, ok := errors.AsType[*TooLongError](err); ok {
 		return long
 	}
 	if errors.Is(err, outbound.ErrRequestTooLarge) {

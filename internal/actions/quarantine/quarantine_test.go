@@ -145,7 +145,7 @@ func TestStopping(t *testing.T) {
 	<-started
 	stop()
 	err := <-ended
-	require.False(t, errors.Is(err, actions.ErrDied), err)
+	require.NotErrorIs(t, err, actions.ErrDied, err)
 }
 
 func TestServeWantsARequest(t *testing.T) {

@@ -74,8 +74,7 @@ func (c client) clean(s string) string {
 
 // rulesOf returns the broken rules of a refusal that is somewhere in err.
 func rulesOf(err error) []rule {
-	var apiErr *apiError
-	if errors.As(err, &apiErr) {
+	if apiErr, ok := errors.AsType[*apiError](err); ok {
 		return apiErr.rules
 	}
 	return nil

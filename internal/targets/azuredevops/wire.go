@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
+	"maps"
 	"net/http"
 	"net/url"
 	"sync/atomic"
@@ -192,9 +193,7 @@ func (c client) preview(path string) string {
 
 func (c client) versioned(path, version string, query url.Values) string {
 	q := url.Values{"api-version": {version}}
-	for k, v := range query {
-		q[k] = v
-	}
+	maps.Copy(q, query)
 	return c.cfg.base + path + "?" + q.Encode()
 }
 

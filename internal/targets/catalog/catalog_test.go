@@ -60,7 +60,7 @@ func TestExamplesAreValid(t *testing.T) {
 func TestKindsHaveGuides(t *testing.T) {
 	t.Parallel()
 	for _, k := range catalog.Kinds() {
-		require.True(t, k.Driver != nil, k.Type) // a nil of the driver's type
+		require.NotEqual(t, k.Driver, nil, k.Type) // a nil of the driver's type
 		require.NotEmpty(t, k.Guide.Permissions, k.Type)
 		require.NotEmpty(t, k.Guide.Token, k.Type)
 	}

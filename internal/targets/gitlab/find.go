@@ -3,6 +3,7 @@ package gitlab
 import (
 	"context"
 	"errors"
+	"maps"
 	"net/url"
 	"slices"
 	"strconv"
@@ -79,9 +80,7 @@ func (d *driver) list(ctx context.Context, res *resolved, marker targets.Marker,
 // listIssues asks for issues of the project, closed ones and other people's too.
 func (d *driver) listIssues(ctx context.Context, op string, p *place, by url.Values, most int) ([]issue, error) {
 	q := url.Values{"scope": {"all"}, "state": {"all"}, "per_page": {strconv.Itoa(most)}}
-	for k, v := range by {
-		q[k] = v
-	}
+	maps.Copy(q, by)
 	var reply []issue
 	if err := d.get(ctx, op, p.path("/issues?"+q.Encode()), wire.Answer{Into: &reply, Bound: outbound.Items(most).WithTexts(1, maxDescription)}); err != nil {
 		return nil, err

@@ -1,6 +1,7 @@
 package httptarget_test
 
 import (
+	"maps"
 	"runtime"
 	"strings"
 	"testing"
@@ -29,9 +30,7 @@ func described(text string) map[string]m {
 	request := func(name string, more m) m {
 		return with(func(d m) {
 			r := m{"url": "https://tracker.example.com/issues/1", "body": `"` + text + `"`}
-			for k, v := range more {
-				r[k] = v
-			}
+			maps.Copy(r, more)
 			d[name] = r
 		})
 	}

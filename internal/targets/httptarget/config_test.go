@@ -1,6 +1,7 @@
 package httptarget_test
 
 import (
+	"maps"
 	"slices"
 	"testing"
 
@@ -30,9 +31,7 @@ func TestSettingsRefused(t *testing.T) {
 	t.Parallel()
 	create := func(more m) m {
 		c := m{"url": "https://h/issues"}
-		for k, v := range more {
-			c[k] = v
-		}
+		maps.Copy(c, more)
 		return c
 	}
 	for name, c := range map[string]struct {

@@ -1,6 +1,7 @@
 package httptarget_test
 
 import (
+	"maps"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -14,9 +15,7 @@ func batches(url string, more m) m {
 	s := m{"name": "Helpdesk", "create": m{"url": url + "/make"}, "issue": m{"id": "$.id", "title": "$.name", "status": "$.state", "done": []any{"closed"}, "idPattern": "[0-9]+"},
 		"read":     m{"url": url + "/one/{{.ID}}"},
 		"readMany": m{"method": "POST", "url": url + "/many", "body": `{"ids": {{.IDs}}}`, "list": "$.answers", "at": "$.ok", "limit": 3.0}}
-	for name, v := range more {
-		s[name] = v
-	}
+	maps.Copy(s, more)
 	return s
 }
 
@@ -92,9 +91,7 @@ func TestOwnReadDropsThePresetsReadMany(t *testing.T) {
 	for last, more := range map[string]m{"/issues.json": nil, "/mine/1": {"read": m{"url": s.URL + "/mine/{{.ID}}"}}} {
 		own := m{}
 		for _, part := range []m{settings, more} {
-			for name, v := range part {
-				own[name] = v
-			}
+			maps.Copy(own, part)
 		}
 		got := mustOpen(t, own, map[string]string{"apiKey": "k"}).ReadMany(t.Context(), []string{"1"})
 		require.NoError(t, got[0].Err)

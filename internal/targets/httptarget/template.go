@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"maps"
 	"strconv"
 	"strings"
 	"text/template/parse"
@@ -126,9 +127,7 @@ func (e *env) functions(b *templates.Budget) map[string]any {
 	funcs["int"] = whole
 	funcs["dict"] = dict
 	funcs["chunks"] = func(size int, v any) ([]string, error) { return chunks(b, size, v) }
-	for name, f := range escapers() {
-		funcs[name] = f
-	}
+	maps.Copy(funcs, escapers())
 	return funcs
 }
 

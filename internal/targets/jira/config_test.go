@@ -1,6 +1,7 @@
 package jira_test
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -23,9 +24,7 @@ func (r *rig) driver(t *testing.T) targets.Chooser {
 		settings["edition"], login = "datacenter", jirafake.PAT
 	}
 	own, credentials := login(true)
-	for k, v := range own {
-		settings[k] = v
-	}
+	maps.Copy(settings, own)
 	driver, err := jira.Kind().New(targets.Config{Settings: settings, Credentials: credentials}, targets.Deps{HTTP: targettest.Client(t)})
 	require.NoError(t, err)
 	return driver.(targets.Chooser)

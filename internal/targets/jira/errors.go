@@ -60,7 +60,7 @@ func (c client) refine(r outbound.Reply, verdict *fault.Error) *fault.Error {
 // an ended or revoked API token so: with 404, or with 200 and an empty list.
 func signedOut(h http.Header) bool {
 	failed := false
-	for _, reason := range strings.Split(strings.Join(h.Values("X-Seraph-LoginReason"), ","), ",") {
+	for reason := range strings.SplitSeq(strings.Join(h.Values("X-Seraph-LoginReason"), ","), ",") {
 		switch strings.TrimSpace(reason) {
 		case "OK":
 			return false

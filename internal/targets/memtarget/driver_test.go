@@ -1,6 +1,7 @@
 package memtarget_test
 
 import (
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -25,9 +26,7 @@ func account(project, who string, settings map[string]any) targettest.Account {
 		Credentials: map[string]secret.String{"apiKey": key(who)},
 		Settings: func(url string) map[string]any {
 			s := map[string]any{"url": url, "project": project}
-			for k, v := range settings {
-				s[k] = v
-			}
+			maps.Copy(s, settings)
 			return s
 		},
 	}

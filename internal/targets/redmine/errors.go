@@ -46,8 +46,7 @@ func refusal(sentences []string) string {
 
 // sentencesOf returns the sentences of a 422 that is somewhere in err.
 func sentencesOf(err error) ([]string, bool) {
-	var apiErr *apiError
-	if errors.As(err, &apiErr) {
+	if apiErr, ok := errors.AsType[*apiError](err); ok {
 		return apiErr.sentences, true
 	}
 	return nil, false

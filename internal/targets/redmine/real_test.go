@@ -3,6 +3,7 @@ package redmine_test
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -203,9 +204,7 @@ func TestRealCheck(t *testing.T) {
 	project, key := r.newProject(t)
 	open := func(a targettest.Account, change map[string]any) *targets.Target {
 		settings := a.Settings(r.url)
-		for k, v := range change {
-			settings[k] = v
-		}
+		maps.Copy(settings, change)
 		target, err := redmine.Kind().Open(settings, a.Credentials, targets.Deps{HTTP: r.http})
 		require.NoError(t, err)
 		return target

@@ -1,6 +1,7 @@
 package settings
 
 import (
+	"maps"
 	"strings"
 	"testing"
 
@@ -21,9 +22,7 @@ func TestDecodeSettings(t *testing.T) {
 	t.Parallel()
 	base := func(more map[string]any) map[string]any {
 		out := map[string]any{"url": "https://h/redmine/", "project": "p"}
-		for k, v := range more {
-			out[k] = v
-		}
+		maps.Copy(out, more)
 		return out
 	}
 	t.Run("defaults and forms", func(t *testing.T) {

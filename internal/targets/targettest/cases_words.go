@@ -155,7 +155,7 @@ func testHostileIDs(t *testing.T, b *bench) {
 			b.proxy.On(b.h.Creates, Behaviour{Pass: true, Change: named(evil)})
 			fresh, err := target.Create(t.Context(), newDraft())
 			b.proxy.Off()
-			require.Equal(t, before+1, len(b.server.Issues(t, "")), "it was created")
+			require.Len(t, b.server.Issues(t, ""), before+1, "it was created")
 			if err == nil { // the id is ours, or not a text
 				assertShown(t, fresh)
 				return

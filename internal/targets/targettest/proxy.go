@@ -3,6 +3,7 @@ package targettest
 import (
 	"context"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -116,17 +117,13 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if do.Change != nil {
-		for k, v := range own.Header() {
-			w.Header()[k] = v
-		}
+		maps.Copy(w.Header(), own.Header())
 		w.Header().Del("Content-Length")
 		w.WriteHeader(own.Code)
 		do.Change(w, own.Body.Bytes())
 		return
 	}
-	for k, v := range do.Header {
-		w.Header()[k] = v
-	}
+	maps.Copy(w.Header(), do.Header)
 	w.WriteHeader(do.Status)
 	if do.Body != nil {
 		_, _ = io.WriteString(w, do.Body(r))

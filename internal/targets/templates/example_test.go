@@ -34,8 +34,7 @@ func ExampleExceededError() {
 		return
 	}
 	_, err = loop.Execute(budget, 1<<20, nil, strings.Split(strings.Repeat("tag ", 1000), " "))
-	var exceeded *templates.ExceededError
-	if errors.As(err, &exceeded) {
+	if exceeded, ok := errors.AsType[*templates.ExceededError](err); ok {
 		fmt.Println("The template", exceeded)
 		fmt.Println(exceeded.Fault("map item", "settings.title").Public)
 	}

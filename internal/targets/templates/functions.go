@@ -86,15 +86,15 @@ func size(v reflect.Value, depth int) int {
 		return sum
 	case reflect.Struct:
 		sum := 0
-		for i := range v.NumField() {
-			sum += size(v.Field(i), depth-1)
+		for _, field := range v.Fields() {
+			sum += size(field, depth-1)
 		}
 		return sum
 	case reflect.Func: // a text that is made when it is wanted
 		if !v.CanInterface() || v.IsNil() {
 			return 0
 		}
-		if text, ok := v.Interface().(fmt.Stringer); ok {
+		if text, ok := reflect.TypeAssert[fmt.Stringer](v); ok {
 			return len(text.String())
 		}
 		return 0

@@ -1,6 +1,7 @@
 package asanafake
 
 import (
+	"maps"
 	"net/http"
 	"slices"
 )
@@ -87,9 +88,7 @@ func (f field) show() map[string]any {
 	if f.options != nil {
 		o["enum_options"] = f.options
 	}
-	for k, v := range f.more {
-		o[k] = v
-	}
+	maps.Copy(o, f.more)
 	return o
 }
 

@@ -4,6 +4,7 @@ import (
 	"encoding/xml"
 	"errors"
 	"io"
+	"maps"
 	"net/http"
 	"slices"
 	"strconv"
@@ -275,9 +276,7 @@ func (s *Server) updateTask(w http.ResponseWriter, r *http.Request, a account) {
 	}
 	changed := *t
 	changed.Fields = map[string]any{}
-	for k, v := range t.Fields {
-		changed.Fields[k] = v
-	}
+	maps.Copy(changed.Fields, t.Fields)
 	if message := s.apply(&changed, in, a); message != "" {
 		fail(w, http.StatusBadRequest, message)
 		return

@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"regexp"
@@ -190,9 +191,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, query []string, h
 	defer s.mu.Unlock()
 	s.hits = append(s.hits, r.Method+" "+r.URL.Path)
 	w.Header().Set("ActivityId", fmt.Sprintf("a0000000-0000-0000-0000-%012d", len(s.hits)))
-	for k, v := range s.Header {
-		w.Header()[k] = v
-	}
+	maps.Copy(w.Header(), s.Header)
 	project, known := s.accounts[r.Header.Get("Authorization")]
 	if !known {
 		s.login(w)

@@ -3,6 +3,7 @@ package azuredevopsfake
 import (
 	"encoding/json"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -89,9 +90,7 @@ func (s *Server) patchItem(w http.ResponseWriter, r *http.Request, project strin
 	}
 	changed := *i
 	changed.Fields = map[string]any{}
-	for k, v := range i.Fields {
-		changed.Fields[k] = v
-	}
+	maps.Copy(changed.Fields, i.Fields)
 	changed.Relations, changed.Comments = slices.Clone(i.Relations), slices.Clone(i.Comments)
 	if no := s.apply(&changed, ops); no != nil {
 		no.write(w)

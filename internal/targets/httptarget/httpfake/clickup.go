@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -136,9 +137,9 @@ func (f *clickup) list(w http.ResponseWriter, r *http.Request, list string) {
 	}
 	assert.Equal(f.t, "true", r.URL.Query().Get("include_closed"), "closed tasks count too")
 	out := []any{}
-	for i := len(f.items) - 1; i >= 0; i-- { // the newest first
-		if f.items[i].place == list && !f.items[i].deleted && f.items[i].marker == filter[0].Value {
-			out = append(out, f.show(f.items[i]))
+	for _, it := range slices.Backward(f.items) { // the newest first
+		if it.place == list && !it.deleted && it.marker == filter[0].Value {
+			out = append(out, f.show(it))
 		}
 	}
 	reply(w, 200, object{"tasks": out, "last_page": true})

@@ -198,8 +198,8 @@ func (f *monday) page(v mondayVariables, place string) (any, string) {
 		return nil, "InvalidColumnIdException"
 	}
 	out := []any{}
-	for i := len(f.items) - 1; i >= 0; i-- {
-		if it := f.items[i]; it.place == place && !it.closed && !it.trashed && slices.Contains(v.By[0].Values, it.marker) && len(out) < v.Limit {
+	for _, it := range slices.Backward(f.items) {
+		if it.place == place && !it.closed && !it.trashed && slices.Contains(v.By[0].Values, it.marker) && len(out) < v.Limit {
 			out = append(out, f.show(it, v.Columns))
 		}
 	}

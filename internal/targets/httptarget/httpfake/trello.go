@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -92,9 +93,9 @@ func (f *trello) routes() http.Handler {
 			return
 		}
 		out := []any{}
-		for i := len(f.items) - 1; i >= 0; i-- { // in no useful order
-			if f.items[i].place == board && !f.items[i].deleted {
-				out = append(out, f.show(f.items[i], false))
+		for _, it := range slices.Backward(f.items) { // in no useful order
+			if it.place == board && !it.deleted {
+				out = append(out, f.show(it, false))
 			}
 		}
 		reply(w, 200, out)

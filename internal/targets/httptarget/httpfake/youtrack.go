@@ -3,6 +3,7 @@ package httpfake
 import (
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -136,9 +137,9 @@ func (f *youtrack) search(w http.ResponseWriter, r *http.Request, project string
 		return
 	}
 	out := []any{}
-	for i := len(f.items) - 1; i >= 0; i-- {
-		if f.items[i].place == project && f.items[i].marker+"}" == want {
-			out = append(out, f.show(f.items[i], r))
+	for _, it := range slices.Backward(f.items) {
+		if it.place == project && it.marker+"}" == want {
+			out = append(out, f.show(it, r))
 		}
 	}
 	reply(w, 200, out)

@@ -1,6 +1,7 @@
 package jirafake
 
 import (
+	"maps"
 	"net/http"
 	"strconv"
 	"strings"
@@ -77,9 +78,7 @@ func harness(o Options, where func(url string) map[string]any, login Login) targ
 		return targettest.Account{Credentials: credentials, Settings: func(url string) map[string]any {
 			settings := where(url)
 			settings["project"] = project
-			for k, v := range more {
-				settings[k] = v
-			}
+			maps.Copy(settings, more)
 			return settings
 		}}
 	}

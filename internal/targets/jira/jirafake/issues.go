@@ -3,6 +3,7 @@ package jirafake
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"regexp"
 	"slices"
@@ -145,9 +146,7 @@ func (f *Fake) putIssue(c call) {
 		c.refuseFields(http.StatusBadRequest, wrong)
 		return
 	}
-	for id, v := range in.Fields {
-		i.Fields[id] = v
-	}
+	maps.Copy(i.Fields, in.Fields)
 	all := i.Labels()
 	for _, l := range added {
 		if !slices.Contains(all, l) {

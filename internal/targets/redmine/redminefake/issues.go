@@ -32,7 +32,9 @@ func (f *Fake) listIssues(w http.ResponseWriter, r *http.Request, u *User) {
 		return
 	}
 	limit, err := strconv.Atoi(q.Get("limit"))
-	assert.NoError(f.t, err)
+	if err != nil {
+		f.t.Error(err)
+	}
 	assert.Equal(f.t, "*", q.Get("status_id"), "closed issues count too")
 	out := []map[string]any{}
 	for _, i := range f.Issues {
