@@ -8,11 +8,9 @@ import (
 )
 
 func TestConformance(t *testing.T) {
-	t.Parallel()
 	targettest.Run(t, asanafake.Harness())
 }
 
 func TestConformanceOfAnApp(t *testing.T) {
-	t.Parallel()
 	targettest.Run(t, asanafake.AppHarness())
 }

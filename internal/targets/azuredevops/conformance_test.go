@@ -8,6 +8,5 @@ import (
 )
 
 func TestConformance(t *testing.T) {
-	t.Parallel()
 	targettest.Run(t, azuredevopsfake.Harness())
 }

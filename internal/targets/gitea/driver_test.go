@@ -23,7 +23,6 @@ import (
 var update = flag.Bool("update", false, "write the golden files anew")
 
 func TestConformance(t *testing.T) {
-	t.Parallel()
 	targettest.Run(t, giteafake.Harness())
 }
 

@@ -22,12 +22,10 @@ import (
 var update = flag.Bool("update", false, "write the golden files anew")
 
 func TestConformance(t *testing.T) {
-	t.Parallel()
 	targettest.Run(t, githubfake.Harness())
 }
 
 func TestConformanceAsApp(t *testing.T) {
-	t.Parallel()
 	targettest.Run(t, githubfake.AppHarness(t))
 }
 

@@ -22,13 +22,11 @@ import (
 var update = flag.Bool("update", false, "write the golden files anew")
 
 func TestConformance(t *testing.T) {
-	t.Parallel()
 	targettest.Run(t, gitlabfake.Harness())
 }
 
 // The suite over an OAuth token, whose header and refusals are others.
 func TestConformanceWithOAuth(t *testing.T) {
-	t.Parallel()
 	targettest.Run(t, gitlabfake.HarnessOf(gitlabfake.OAuth))
 }
 

@@ -8,14 +8,11 @@ import (
 )
 
 func TestConformanceCloud(t *testing.T) {
-	t.Parallel()
 	targettest.Run(t, jirafake.Harness())
 }
 func TestConformanceGateway(t *testing.T) {
-	t.Parallel()
 	targettest.Run(t, jirafake.GatewayHarness())
 }
 func TestConformanceDataCenter(t *testing.T) {
-	t.Parallel()
 	targettest.Run(t, jirafake.DataCenterHarness())
 }

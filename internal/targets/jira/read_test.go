@@ -157,6 +157,7 @@ func TestUpdateFollowsAMove(t *testing.T) {
 // A Data Center that validates a search whatever it is asked refuses it for one
 // missing issue. The others are read one by one.
 func TestReadManyWithoutTheSearch(t *testing.T) {
+	t.Parallel()
 	proxy, target := proxied(t, "datacenter")
 	made, err := target.Create(t.Context(), draft())
 	require.NoError(t, err)
@@ -164,8 +165,8 @@ func TestReadManyWithoutTheSearch(t *testing.T) {
 	proxy.On(func(r *http.Request) bool { return strings.HasSuffix(r.URL.Path, "/search") },
 		targettest.Behaviour{Status: http.StatusBadRequest, Header: http.Header{"Content-Type": {"application/json"}}, Body: func(*http.Request) string { return refusal }})
 	got := target.ReadMany(t.Context(), []string{"99", made.ID})
-	assert.Equal(t, 1, proxy.Hits())
-	assert.Equal(t, targets.VerdictHidden, got[0].Verdict, got[0].Err)
+	require.Equal(t, 1, proxy.Hits())
+	require.Equal(t, targets.VerdictHidden, got[0].Verdict, got[0].Err)
 	require.NoError(t, got[1].Err)
-	assert.Equal(t, made, got[1].Issue)
+	require.Equal(t, made, got[1].Issue)
 }

@@ -22,13 +22,11 @@ import (
 var update = flag.Bool("update", false, "write the golden files anew")
 
 func TestConformance(t *testing.T) {
-	t.Parallel()
 	targettest.Run(t, linearfake.Harness())
 }
 
 // The suite over an OAuth token, which goes with "Bearer".
 func TestConformanceWithOAuth(t *testing.T) {
-	t.Parallel()
 	targettest.Run(t, linearfake.HarnessOf(linearfake.OAuth))
 }
 

@@ -80,11 +80,9 @@ func harness(settings map[string]any) targettest.Harness {
 }
 
 func TestConformance(t *testing.T) {
-	t.Parallel()
 	targettest.Run(t, harness(nil))
 }
 
 func TestConformanceWithLag(t *testing.T) {
-	t.Parallel()
 	targettest.Run(t, harness(map[string]any{"lookupLagSeconds": int(lag.Seconds())}))
 }

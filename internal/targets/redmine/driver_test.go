@@ -38,7 +38,6 @@ func account(key, project string, more ...any) targettest.Account {
 }
 
 func TestConformance(t *testing.T) {
-	t.Parallel()
 	targettest.Run(t, redminefake.Harness())
 }
 
