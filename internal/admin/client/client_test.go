@@ -249,6 +249,7 @@ func TestListIsAskedFor(t *testing.T) {
 }
 
 func TestAnIntegrationIsRefreshedByNameOrID(t *testing.T) {
+	t.Parallel()
 	var refreshed []string
 	c := answering(t, func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/json")

@@ -72,7 +72,7 @@ func (w *world) leftovers(ctx context.Context) (leftovers, error) {
 	scan := rdb.Scan(ctx, 0, ourKeys, 1000).Iterator()
 	for scan.Next(ctx) {
 		key := scan.Val()
-		n := int64(0)
+		var n int64
 		switch {
 		case strings.Contains(key, isRecords):
 			err = l.addRecords(ctx, rdb, key)

@@ -48,6 +48,7 @@ const trelloKey = "0123456789abcdef0123456789abcdef"
 // described lists cards without the line that holds the marker, which is no
 // part of the description that Traits.Limits is about.
 func (f *trello) described(t *testing.T, marker targets.Marker) []targettest.StoredIssue {
+	t.Helper()
 	cards := f.stored(trelloID(1))(t, marker)
 	for i, c := range cards {
 		text, _, ok := strings.Cut(c.Text, "\n\n`pb-")
