@@ -12,7 +12,8 @@ import (
 	"pushbutton/internal/targets"
 )
 
-// What a reading found, as the script and Missing.Verdict have it.
+// What a reading found, as the script has it. All but present are also values of
+// Missing.Verdict.
 const (
 	seenPresent = "present"
 	seenGone    = "gone"
@@ -107,8 +108,8 @@ local _, found = index_fields(index_digits(ARGV[3]), index_buckets())
 return found`
 
 // ByIssue returns the connections whose buttons may show an issue, by its id in
-// the tracker. There may be one too many (two ids can look alike), and of more
-// than 20 buttons of one issue the others are missing.
+// the tracker. It may return one too many, because two ids can look alike. If
+// more than 20 buttons show the issue, it returns 20.
 func (s *Store) ByIssue(ctx context.Context, tenant, integration, issue string) ([]Key, error) {
 	const op = "find connections of an issue"
 	if !validPart(tenant) || !validPart(integration) {

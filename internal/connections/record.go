@@ -66,7 +66,7 @@ func (k Key) String() string { return k.Tenant + "/" + k.Integration + ":" + k.E
 // LogAttr returns the three parts as attributes of a log line, each under its
 // own key.
 func (k Key) LogAttr() slog.Attr {
-	return slog.Group("", telemetry.KeyTenant, k.Tenant, telemetry.KeyIntegration, k.Integration, telemetry.KeyEntity, k.Entity)
+	return slog.Group("", telemetry.KeyTenant, k.Tenant, telemetry.KeyIntegration, k.Integration, telemetry.KeyEntity, k.Entity) //nolint:sloglint // a group without a name is inlined
 }
 
 // Valid reports whether each part is there and can be told from the others, in

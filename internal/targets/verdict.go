@@ -7,7 +7,8 @@ import (
 )
 
 // Verdict says what became of an issue that the plugin knows by its id. The
-// set is closed. Only VerdictGone lets a record give its issue up.
+// set is closed. Only VerdictGone lets a record give its issue up, and
+// VerdictTrashed once its button has said that the issue was deleted.
 type Verdict uint8
 
 // The verdicts.

@@ -83,11 +83,13 @@ func TestMisplaced(t *testing.T) {
 
 // The README's map has every room.
 func TestReadmeMapsTheRooms(t *testing.T) {
-	readme, err := os.ReadFile(filepath.Join(root, "README.md"))
+	page, err := os.ReadFile(filepath.Join(root, "README.md"))
 	require.NoError(t, err)
 	for _, f := range floors() {
 		for _, room := range f.rooms {
-			require.True(t, strings.Contains(string(readme), "`"+room), "the map in README.md lacks %s", room)
+			if !strings.Contains(string(page), "`"+room) {
+				t.Errorf("the map in README.md lacks %s", room)
+			}
 		}
 	}
 }
