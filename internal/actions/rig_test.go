@@ -153,7 +153,7 @@ func (r *rig) advance(d time.Duration) {
 	r.env.Advance(d)
 }
 
-// step performs the run that is due next and tells whether there was one.
+// step performs the run that is due next and reports whether there was one.
 func (r *rig) step(ctx context.Context) bool {
 	if len(r.queue) == 0 {
 		return false

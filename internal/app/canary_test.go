@@ -143,7 +143,7 @@ func (s *sink) logger() *slog.Logger {
 	return slog.New(slog.NewMultiHandler(telemetry.NewLogger(s, slog.LevelDebug, false).Handler(), telemetry.NewLogger(s, slog.LevelDebug, true).Handler()))
 }
 
-// dump gives everything that a Redis holds, keys and values.
+// dump returns everything that a Redis holds, keys and values.
 func dump(tb testing.TB, rdb redis.UniversalClient) string {
 	tb.Helper()
 	ctx := context.Background()

@@ -22,7 +22,7 @@ import (
 	"pushbutton/internal/tenants"
 )
 
-// fits tells whether a tenant who has nothing can have so many bytes beyond
+// fits reports whether a tenant who has nothing can have so many bytes beyond
 // what is free, and a byte more cannot be had beside it.
 func fits(t *testing.T, b *memory.Budget, n int64) bool {
 	t.Helper()

@@ -107,7 +107,7 @@ func startWhole(t *testing.T, items int, store config.Config) *whole {
 	return w
 }
 
-// click pushes an item's button and tells whether the click was taken.
+// click pushes an item's button and reports whether the click was taken.
 func (w *whole) click(t *testing.T, item string) bool {
 	t.Helper()
 	answer, err := w.box.Productboard.Click(context.Background(), w.integration, item, pbfake.Push, pbfake.User{Name: "Ada"})

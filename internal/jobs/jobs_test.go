@@ -21,7 +21,7 @@ func key(n string) connections.Key {
 	return connections.Key{Tenant: "tenant", Integration: "abcdefghijklmnopqrstuvwxyz", Entity: n}
 }
 
-// performer tells of every run it is given and does what the test says.
+// performer reports every run it is given and does what the test says.
 type performer struct {
 	got chan int64
 	do  func(ctx context.Context, key connections.Key, run int64) error

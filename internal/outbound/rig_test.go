@@ -167,7 +167,7 @@ func (r *rig) get(c *Client, url string) (Reply, error) {
 	return c.Send(context.Background(), Call{Op: "read", Method: http.MethodGet, URL: url, Header: http.Header{"Authorization": {"Bearer canary"}}})
 }
 
-// seen gives what was dialled and asked since the last time.
+// seen returns what was dialled and requested since the last time.
 func (r *rig) seen() (dialled []string, requests []*http.Request) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -114,7 +114,7 @@ func (w *walker) open(k kind, t *html.Token) {
 		}
 	case tableCell:
 		w.openCell(t)
-	default: // kindOf gives no other
+	default: // kindOf returns no other
 	}
 }
 

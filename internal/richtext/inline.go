@@ -96,7 +96,7 @@ func splitEdges(runs []run, have mark) []piece {
 	return pieces
 }
 
-// linkCovers gives for every piece in a link the marks that all of the link
+// linkCovers returns for every piece in a link the marks that all of the link
 // has, and for every other piece all marks.
 func linkCovers(pieces []piece) []mark {
 	covers := make([]mark, len(pieces))
@@ -171,7 +171,7 @@ func trimBreaks(runs []run) []run {
 	return out
 }
 
-// eventKind tells the parts of a nested line of text.
+// eventKind distinguishes the parts of a nested line of text.
 type eventKind uint8
 
 const (

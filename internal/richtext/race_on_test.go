@@ -2,6 +2,6 @@
 
 package richtext
 
-// underRace tells that the race detector is on: it makes what runs on one
+// underRace reports that the race detector is on. It makes what runs on one
 // goroutine ten times as slow, and has nothing to find there.
 const underRace = true

@@ -13,7 +13,7 @@ import (
 type entrant struct {
 	*contestant
 	name string
-	// open tells that it takes part in the open loop too.
+	// open reports whether it takes part in the open loop too.
 	open bool
 
 	rates []float64 // of the closed loop, a second

@@ -201,8 +201,8 @@ func clicks(ctx context.Context, o options, latency time.Duration, loaded bool, 
 	}
 	var ours, whole outcome
 	calls := 0
-	// Far enough apart that our own pacing of Productboard's calls does not
-	// slow them down.
+	// Far enough apart that our own rate limit of Productboard's calls
+	// does not slow them down.
 	pause := time.NewTicker(150 * time.Millisecond)
 	defer pause.Stop()
 	for _, e := range box.Productboard.Entities() {

@@ -74,7 +74,7 @@ func processorOf(pid int) (time.Duration, error) {
 	return sum, nil
 }
 
-// stat gives the fields of /proc/PID/stat from the state on.
+// stat returns the fields of /proc/PID/stat from the state on.
 func stat(pid int) ([]string, error) {
 	raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {

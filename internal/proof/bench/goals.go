@@ -49,7 +49,7 @@ func runTenants(ctx context.Context, g goalsOptions) error {
 	})
 }
 
-// withGoals runs f over a private Redis, prints its report and tells whether
+// withGoals runs f over a private Redis, prints its report and checks whether
 // its goals were met; without durable, a Redis that writes nothing to disk.
 func withGoals(ctx context.Context, g goalsOptions, durable bool, f func(context.Context, *redisServer, *slog.Logger) (*report, error)) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, g.limit, fmt.Errorf("not done within %s", g.limit))

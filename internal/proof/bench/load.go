@@ -53,7 +53,7 @@ func (c *contestant) close() {
 	}
 }
 
-// call sends one request and tells whether it was acknowledged.
+// call sends one request and reports whether it was acknowledged.
 func (c *contestant) call(ctx context.Context) bool {
 	body, header := c.next()
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.url, newReader(body))

@@ -16,7 +16,7 @@ import (
 	"pushbutton/internal/tenants"
 )
 
-// memory tells what queued pushes and idle connections cost in Redis.
+// memory measures what queued pushes and idle connections cost in Redis.
 func memory(ctx context.Context, o options, server *redisServer, log *slog.Logger, out io.Writer) error {
 	if err := server.client.FlushAll(ctx).Err(); err != nil {
 		return err

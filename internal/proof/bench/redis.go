@@ -27,7 +27,7 @@ type redisServer struct {
 	stop     func()
 }
 
-// embedded tells that there is no redis-server.
+// embedded reports that there is no redis-server.
 func (s *redisServer) embedded() bool { return !strings.HasPrefix(s.url, "unix://") }
 
 func startRedis(ctx context.Context, durable bool) (*redisServer, error) {

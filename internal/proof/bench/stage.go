@@ -45,7 +45,7 @@ const (
 	noisyProject = "noisy"
 	noisyKey     = "noisy-tracker-key"
 	// quiets is how many tenants click: each has its own token, so that our own
-	// pacing of Productboard's calls slows none of them down.
+	// rate limit of Productboard's calls slows none of them down.
 	quiets = 5
 	// patience is when a click is given up; it counts as having taken as long.
 	patience = 30 * time.Second
@@ -137,7 +137,7 @@ func (s *stage) stop() error {
 	return errors.Join(errs...)
 }
 
-// arrivals tells when a button became connected, as Productboard sees it.
+// arrivals records when a button becomes connected, as Productboard sees it.
 type arrivals struct {
 	next http.Handler
 	fake *pbfake.Fake
@@ -166,7 +166,7 @@ func (a *arrivals) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	delete(a.waiting, integration+" "+entity)
 }
 
-// expect gives the channel on which a button's arrival is told, once.
+// expect returns a channel that receives the time of a button's arrival, once.
 func (a *arrivals) expect(integration, entity string) <-chan time.Time {
 	ch := make(chan time.Time, 1)
 	a.mu.Lock()

@@ -2,6 +2,6 @@
 
 package boundtest
 
-// underRace tells that the race detector is on: it empties pools at random, and
-// what is allocated then says nothing of the program.
+// underRace reports that the race detector is on. It empties pools at random, so
+// what is allocated then says nothing about the program.
 const underRace = true

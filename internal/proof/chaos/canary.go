@@ -59,7 +59,7 @@ func (c *canary) silence() {
 	<-c.ended
 }
 
-// lost tells, once Redis is back, how much of the acknowledged time it forgot.
+// lost returns, once Redis is back, how much of the acknowledged time it forgot.
 func (c *canary) lost(ctx context.Context) (time.Duration, error) {
 	defer func() { _ = c.client.Close() }()
 	kept, err := c.client.Get(ctx, canaryKey).Int64()

@@ -211,7 +211,7 @@ func (v *view) connected() string {
 	return "no issue of this button is at " + v.shown.TargetURL
 }
 
-// knewBetter tells whether the plugin recorded a click on this button that
+// knewBetter reports whether the plugin recorded a click on this button that
 // began no earlier than the one whose answer Productboard could not use. It
 // keeps no record of a button that was never pushed.
 func (v *view) knewBetter() bool {
@@ -291,7 +291,7 @@ func reach(c clicked, happened []happening) time.Time {
 	return end
 }
 
-// unlinked tells whether the issue of an epoch was surely unlinked: there is
+// unlinked reports whether the issue of an epoch was surely unlinked: there is
 // a later one, or the button is initial and nobody dismissed an error (which
 // leaves the issue as it is).
 func (v *view) unlinked(epoch int) bool {
@@ -319,7 +319,7 @@ func treated(p tenants.OnUnlink, issue memtarget.Record) string {
 
 func stamp(t time.Time) string { return t.UTC().Format("15:04:05.000") }
 
-// isOwnError tells whether Productboard itself put a button into error,
+// isOwnError reports whether Productboard itself put a button into error,
 // because it had no usable answer to a click.
 func isOwnError(message string) bool {
 	return strings.HasPrefix(message, "Something went wrong. Please try again later.")

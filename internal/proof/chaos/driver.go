@@ -22,7 +22,7 @@ type clicked struct {
 	Err        string
 }
 
-// answered tells whether the plugin took the click: it said so itself.
+// answered reports whether the plugin took the click: it said so itself.
 func (c clicked) answered() bool {
 	return c.Err == "" && c.Answer.Failure == "" && c.Answer.Status == 200
 }

@@ -44,5 +44,5 @@ func (c clicked) took() time.Duration {
 	return time.Duration(c.Answer.TookMS * float64(time.Millisecond))
 }
 
-// within tells whether a moment is in [from, to).
+// within reports whether a moment is in [from, to).
 func within(t, from, to time.Time) bool { return !t.Before(from) && t.Before(to) }

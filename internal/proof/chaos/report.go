@@ -182,7 +182,7 @@ func (b books) tenant(integration string) string {
 	return ""
 }
 
-// trail tells what happened to a button in the simulators' books.
+// trail lists what happened to a button in the simulators' books.
 func (b books) trail(key connections.Key) []string {
 	var out []string
 	add := func(at time.Time, format string, args ...any) {

@@ -138,7 +138,7 @@ func running(lines []line, process string, from, to time.Time) map[connections.K
 // lease is how long a worker may be silent (connections.Timing).
 const lease = 10 * time.Second
 
-// begunAgain tells after how long a worker began one of the runs once more,
+// begunAgain returns after how long a worker began one of the runs once more,
 // or the one that the rescuer made of it; zero if none did. That worker may
 // have been killed or frozen before its log could say so: then the run is
 // taken over a second time, for which a lease on it must have ended. It was

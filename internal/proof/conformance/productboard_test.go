@@ -21,7 +21,7 @@ import (
 
 func ptr[T any](v T) *T { return &v }
 
-// states gives a valid state of each kind, with texts at their limits.
+// states returns a valid state of each kind, with texts at their limits.
 func states() []pbapi.ConnectionState {
 	wide := func(n int) string { return strings.Repeat("é", n) }
 	return []pbapi.ConnectionState{

@@ -144,7 +144,7 @@ func (h *house) apply(ctx context.Context, file string, env map[string]string) (
 	return result.Stdout, err
 }
 
-// registered gives the ids of the integrations at Productboard by name.
+// registered returns the ids of the integrations at Productboard by name.
 func (h *house) registered(ctx context.Context) (map[string]string, error) {
 	all, err := h.sandbox.Integrations(ctx)
 	if err != nil {

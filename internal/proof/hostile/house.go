@@ -266,7 +266,7 @@ func (in *innocent) click(ctx context.Context) {
 	}
 }
 
-// read gives the times of the answers since the last reading.
+// read returns the times of the answers since the last reading.
 func (in *innocent) read() []float64 {
 	in.mu.Lock()
 	defer in.mu.Unlock()

@@ -58,7 +58,7 @@ func isJSON(h http.Header) bool {
 	return err == nil && t == typeJSON
 }
 
-// toLogin tells a redirect to the log-in page from one to another address.
+// toLogin reports whether a redirect leads to the log-in page.
 func toLogin(r outbound.Reply) bool {
 	t, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	to := strings.ToLower(r.Header.Get("Location"))

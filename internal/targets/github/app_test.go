@@ -140,7 +140,7 @@ func TestAppTokensStaySecret(t *testing.T) {
 	require.GreaterOrEqual(t, len(seen), 3)
 }
 
-// GitHub tells the end of a personal access token with every reply.
+// GitHub sends the end of a personal access token with every reply.
 func TestExpires(t *testing.T) {
 	t.Parallel()
 	f := githubfake.Standard(t)

@@ -126,7 +126,7 @@ func TestCheckAcceptsWhatWorks(t *testing.T) {
 }
 
 // GitLab drops labels that the account may not make. The marker in the
-// description finds the issue all the same, and so after somebody tidied up.
+// description finds the issue all the same, also after somebody removed its labels.
 func TestFindWithoutTheLabel(t *testing.T) {
 	t.Parallel()
 	s := gitlabfake.New(t)

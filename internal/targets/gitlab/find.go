@@ -65,7 +65,7 @@ func byText(marker targets.Marker) query {
 }
 
 // list asks for issues and keeps those that carry the marker, oldest first: a
-// search gives similar ones as well. A bad token is 401 even where the project
+// search returns similar ones as well. A bad token is 401 even where the project
 // is public, so "none" is true.
 func (d *driver) list(ctx context.Context, res *resolved, marker targets.Marker, by query) ([]issue, error) {
 	reply, err := d.listIssues(ctx, "list issues", res.place, url.Values(by), maxFound)

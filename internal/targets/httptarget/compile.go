@@ -168,7 +168,7 @@ func (c *compiler) try(r *request, sample any) {
 	}
 }
 
-// unworkable tells of a template that was tried in vain. When the budget is
+// unworkable reports a template that was tried in vain. When the budget is
 // spent, the template that spent the last of it is named, and no other.
 func (c *compiler) unworkable(at string, err error) {
 	exceeded := (*templates.ExceededError)(nil)

@@ -18,7 +18,7 @@ type mapping struct {
 	id, key, url *value
 	status       []*value
 	title        *path
-	// trashed tells an issue that people threw away and can still restore.
+	// trashed matches an issue that people threw away and can still restore.
 	started, done, trashed []test
 	pattern                *regexp.Regexp
 }

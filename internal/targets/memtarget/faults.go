@@ -148,7 +148,7 @@ func (t *Tracker) SetFaults(f Faults) error {
 	return nil
 }
 
-// Faults tells what is in force; Next is what is left of it.
+// Faults returns what is in force; Next is what is left of it.
 func (t *Tracker) Faults() Faults {
 	t.mu.RLock()
 	defer t.mu.RUnlock()

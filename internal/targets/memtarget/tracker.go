@@ -229,8 +229,8 @@ func (t *Tracker) byKey(key string) *Record {
 	return nil
 }
 
-// Marked lists a project's issues that carry a marker, oldest first, look-up
-// lag left aside.
+// Marked lists a project's issues that carry a marker, oldest first. It
+// ignores the look-up lag.
 func (t *Tracker) Marked(name, marker string) []Record {
 	return t.marked(name, marker, time.Time{})
 }

@@ -100,8 +100,8 @@ func (d *driver) explainIssue(ctx context.Context, op, id string, err error) err
 		Own: errors.Is(err, errWordless), CheckPlace: d.checkPlace}.Explain(ctx, d.explainDenied(ctx, err))
 }
 
-// explainDenied tells a permission that is missing from a REST API that is
-// switched off: then Redmine denies even the key's own account.
+// explainDenied distinguishes a missing permission from a REST API that is
+// switched off. In the second case Redmine denies even the key's own account.
 func (d *driver) explainDenied(ctx context.Context, err error) error {
 	if err == nil || fault.KindOf(err) != fault.Forbidden {
 		return err

@@ -136,7 +136,7 @@ const (
 	errorJSON     = `{"id":"req-1","errors":[{"code":"validation.failed","title":"t","detail":"d","source":{"pointer":"/data/fields/name"}}]}`
 )
 
-// sound gives exchanges that are as published, by name.
+// sound returns exchanges that are as published, by name.
 func sound() map[string]exchange {
 	connection := `{"id":"` + entityID + `","type":"pluginIntegrationConnection","fields":{"connection":` + connectedJSON + `},"links":{"self":"https://api.productboard.com/v2/c"}}`
 	conns := "/v2/plugin-integrations/" + integrationID + "/connections"

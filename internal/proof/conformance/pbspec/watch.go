@@ -31,14 +31,14 @@ func (w *Watch) API(next http.Handler) http.Handler { return w.handler(w.spec.ap
 // Callbacks watches a plugin's action endpoint.
 func (w *Watch) Callbacks(next http.Handler) http.Handler { return w.handler(w.spec.callback, next) }
 
-// Violations gives what was not as published, in the order it was seen.
+// Violations returns what was not as published, in the order it was seen.
 func (w *Watch) Violations() []error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return slices.Clone(w.violations)
 }
 
-// Seen gives the statuses that each operation was answered with, by the
+// Seen returns the statuses that each operation was answered with, by the
 // operation's id. 0 stands for a connection that was broken.
 func (w *Watch) Seen() map[string][]int {
 	w.mu.Lock()
@@ -90,8 +90,8 @@ func (w *Watch) handler(find func(*http.Request) (route, error), next http.Handl
 	})
 }
 
-// gateway tells the statuses that are answered in front of Productboard, by
-// something that knows nothing of what it publishes.
+// gateway reports whether a status comes from a server in front of Productboard,
+// which knows nothing of what Productboard publishes.
 func gateway(status int) bool {
 	return status == http.StatusBadGateway || status == http.StatusServiceUnavailable || status == http.StatusGatewayTimeout
 }

@@ -65,7 +65,7 @@ func (w *Watch) Seen() map[string]int {
 	return maps.Clone(w.seen)
 }
 
-// Violations gives what was not as published and has failed no test yet.
+// Violations returns what was not as published and has failed no test yet.
 func (w *Watch) Violations() []error {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -72,7 +72,7 @@ func (s *Stage) environment(more ...map[string]string) []string {
 	return env
 }
 
-// Ready tells whether the process says that it may get requests (/readyz).
+// Ready reports whether the process says that it may get requests (/readyz).
 func (p *Plugin) Ready(ctx context.Context) bool {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+p.Ops+"/readyz", nil)
 	if err != nil {

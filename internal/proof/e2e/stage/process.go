@@ -19,7 +19,7 @@ const stopLimit = 15 * time.Second
 
 // Process is a program that the stage started.
 type Process struct {
-	// Name tells it from others; its log is named after it.
+	// Name distinguishes it from others; its log is named after it.
 	Name string
 
 	cmd    *exec.Cmd
@@ -63,7 +63,7 @@ func (s *Stage) start(name string, env []string, wanted func(line string) bool, 
 	return p, nil
 }
 
-// await gives the line that says that the process is ready.
+// await returns the line that says that the process is ready.
 func (p *Process) await(ctx context.Context, limit time.Duration) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()

@@ -145,7 +145,7 @@ func (s *Sandbox) Counters(ctx context.Context) (map[string]int, error) {
 	return out, err
 }
 
-// Journal gives the events after one, oldest first, and the number of the
+// Journal returns the events after one, oldest first, and the number of the
 // last one. It is an error if the simulator has forgotten some of them.
 func (s *Sandbox) Journal(ctx context.Context, since uint64) ([]pbfake.Event, uint64, error) {
 	var all []pbfake.Event

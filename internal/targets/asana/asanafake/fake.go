@@ -91,7 +91,7 @@ func New(tb testing.TB) *Server {
 	return s
 }
 
-// Task gives a copy of the nth task, from 0; nil if there is none.
+// Task returns a copy of the nth task, from 0; nil if there is none.
 func (s *Server) Task(n int) *Task {
 	s.mu.Lock()
 	defer s.mu.Unlock()

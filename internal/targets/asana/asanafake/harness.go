@@ -30,7 +30,7 @@ func accountWith(credential, token, project string, more []any) targettest.Accou
 	}
 }
 
-// Creates tells the request that creates a task.
+// Creates reports whether a request creates a task.
 func Creates(r *http.Request) bool {
 	return r.Method == http.MethodPost && r.URL.Path == "/api/1.0/tasks"
 }

@@ -97,7 +97,7 @@ func New(tb testing.TB) *Server {
 	return s
 }
 
-// Item gives a copy of an item, nil if there is none.
+// Item returns a copy of an item, nil if there is none.
 func (s *Server) Item(id int) *Item {
 	s.mu.Lock()
 	defer s.mu.Unlock()

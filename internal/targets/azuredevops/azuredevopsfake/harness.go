@@ -23,7 +23,7 @@ func Account(pat, project string, more ...any) targettest.Account {
 	}
 }
 
-// Creates tells the request that creates a work item: a rehearsed one makes
+// Creates reports whether a request creates a work item. A rehearsed one creates
 // none.
 func Creates(r *http.Request) bool {
 	return r.Method == http.MethodPost && strings.Contains(r.URL.Path, "/_apis/wit/workitems/$") && r.URL.Query().Get("validateOnly") != "true"

@@ -129,7 +129,7 @@ func (f *Fake) Rename(from, to string) {
 	}
 }
 
-// LabelNames gives the names of an issue's labels.
+// LabelNames returns the names of an issue's labels.
 func (f *Fake) LabelNames(r *Repository, i *Issue) []string {
 	var out []string
 	for _, l := range f.all(r) {
@@ -255,8 +255,8 @@ func (c *call) body(out any) bool {
 	return true
 }
 
-// window gives the part of n things that page and limit ask for, and says
-// whether more follow.
+// window returns the part of n things that page and limit ask for, and sets the
+// headers that say whether more follow.
 func (c *call) window(n int, known ...string) (from, to int) {
 	q := c.r.URL.Query()
 	for name := range q {

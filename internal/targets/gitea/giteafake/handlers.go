@@ -122,7 +122,7 @@ func (c *call) postLabel() {
 	c.send(201, c.label(made))
 }
 
-// writer tells whether the account may write in the repository.
+// writer reports whether the account may write in the repository.
 func (c *call) writer() bool {
 	switch {
 	case c.repo.Archived:

@@ -22,7 +22,7 @@ const (
 // Root is the path that Standard's server is under.
 const Root = "/git"
 
-// Creates tells the request that creates an issue.
+// Creates reports whether a request creates an issue.
 func Creates(r *http.Request) bool {
 	return r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "/issues")
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 )
 
-// asApp checks the signature that a GitHub App proves itself with.
+// asApp checks the signature that a GitHub App authenticates with.
 func (c *call) asApp() bool {
 	if c.App == nil {
 		c.fail(http.StatusUnauthorized, "A JSON web token could not be decoded")

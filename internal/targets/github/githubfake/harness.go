@@ -23,7 +23,7 @@ const (
 	OtherToken = "github_pat_other0000000000000000000cafe" //nolint:gosec // it opens a fake
 )
 
-// Creates tells the request that creates an issue.
+// Creates reports whether a request creates an issue.
 func Creates(r *http.Request) bool {
 	return r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "/issues")
 }

@@ -117,7 +117,7 @@ type input struct {
 	StateReason string    `json:"state_reason"`
 }
 
-// may tells whether the account may change something in the repository.
+// may reports whether the account may change something in the repository.
 func (c *call) may() bool {
 	switch {
 	case c.repo.Archived:
@@ -204,7 +204,8 @@ func (c *call) addLabels(i *Issue, names []string) bool {
 	return true
 }
 
-// find gives the issue of the address, or answers.
+// find returns the issue of the address. Where it cannot, it answers and returns
+// nil.
 func (c *call) find() *Issue {
 	number, err := strconv.Atoi(c.r.PathValue("number"))
 	if err != nil || number < 1 || number > len(c.repo.Issues) {

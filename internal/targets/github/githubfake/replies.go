@@ -11,7 +11,7 @@ const moment = "2026-01-31T12:00:00Z"
 
 func nodeID(id int) string { return "N_" + strconv.Itoa(id) }
 
-// addresses gives an object's many addresses: NAME_url for each.
+// addresses sets an object's many addresses: NAME_url for each.
 func addresses(out map[string]any, base string, names string) {
 	for n := range strings.FieldsSeq(names) {
 		out[n+"_url"] = base + "/" + n

@@ -36,7 +36,7 @@ func RequestTracker(kind targets.Kind) targettest.Harness {
 	}
 }
 
-// RequestTrackerCreates tells the request that makes a ticket.
+// RequestTrackerCreates reports whether a request creates a ticket.
 func RequestTrackerCreates(r *http.Request) bool {
 	return r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "/REST/2.0/ticket")
 }

@@ -145,7 +145,7 @@ func (f *youtrack) search(w http.ResponseWriter, r *http.Request, project string
 	reply(w, 200, out)
 }
 
-// show gives what fields ask for, as far as the description needs it.
+// show returns what fields ask for, as far as the description needs it.
 func (f *youtrack) show(i *item, r *http.Request) object {
 	out := object{"id": "2-" + strconv.Itoa(i.n), "$type": "Issue"}
 	fields := r.URL.Query().Get("fields")

@@ -97,7 +97,7 @@ func showStatus(c call, s Status) map[string]any {
 		"statusCategory": map[string]any{"id": ids[s.Category], "key": s.Category, "name": s.Name, "self": c.api + "/statuscategory/" + s.Category}}
 }
 
-// show gives the fields that were asked for; Cloud's search gives none else.
+// show returns the fields that were asked for; Cloud's search returns no others.
 func (f *Fake) show(c call, i *Issue, fields []string) map[string]any {
 	shown := map[string]any{}
 	for _, id := range fields {
@@ -254,7 +254,7 @@ func (f *Fake) searchIDs(c call, ids, fields []string, most int, validate bool) 
 	c.send(http.StatusOK, map[string]any{"startAt": 0, "maxResults": most, "total": len(hits), "issues": hits[:min(most, len(hits))]})
 }
 
-// bulkFetch gives the issues in the order of their ids, however they are asked
+// bulkFetch returns the issues in the order of their ids, however they are asked
 // for, and leaves out those that the account does not see.
 func (f *Fake) bulkFetch(c call) {
 	var in struct {

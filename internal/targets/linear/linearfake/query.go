@@ -120,7 +120,7 @@ func (p *parser) selection() ([]field, error) {
 	return out, nil
 }
 
-// pick gives an object as it was asked for. A field that it does not have, and
+// pick returns an object as it was asked for. A field that it does not have, and
 // an object of which nothing was selected, is a fault of the document.
 func pick(set []field, value any) (any, error) {
 	switch v := value.(type) {

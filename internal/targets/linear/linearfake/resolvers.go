@@ -53,7 +53,7 @@ func (c *call) arg(args map[string]string, name string, out any) *fault {
 	return nil
 }
 
-// sees tells whether the account sees a team.
+// sees reports whether the account sees a team.
 func (c *call) sees(t *team) bool {
 	return t != nil && t.workspace == c.who.workspace && !t.hidden && (c.who.only == "" || c.who.only == t.id)
 }
@@ -95,7 +95,7 @@ func (c *call) getTeam(args map[string]string) (any, *fault) {
 	return nil, notFound("Team")
 }
 
-// listLabels gives one label a page, which is fewer than Linear's but as many
+// listLabels returns one label a page, which is fewer than Linear's but as many
 // as it likes, so that whoever does not turn pages is found out.
 func (c *call) listLabels(args map[string]string) (any, *fault) {
 	var filter struct {

@@ -324,7 +324,7 @@ func (f *Fake) listUsers(w http.ResponseWriter, r *http.Request, u *User) {
 	send(w, 200, "users", out)
 }
 
-// listProjects gives two at a time, to have pages.
+// listProjects returns two at a time, to have pages.
 func (f *Fake) listProjects(w http.ResponseWriter, r *http.Request, u *User) {
 	offset, _ := strconv.Atoi(r.URL.Query().Get("offset"))
 	var all []map[string]any

@@ -15,7 +15,7 @@ import (
 // Root is the path that the harness's server is under.
 const Root = "/redmine"
 
-// Creates tells the request that creates an issue.
+// Creates reports whether a request creates an issue.
 func Creates(r *http.Request) bool {
 	return r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "/issues.json")
 }

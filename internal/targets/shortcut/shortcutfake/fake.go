@@ -92,7 +92,7 @@ func New(tb testing.TB) *Server {
 	return s
 }
 
-// Story gives a copy of a story, nil if there is none.
+// Story returns a copy of a story, nil if there is none.
 func (s *Server) Story(id int) *Story {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -23,7 +23,7 @@ func Account(token string, more ...any) targettest.Account {
 	}
 }
 
-// Creates tells the request that creates a story.
+// Creates reports whether a request creates a story.
 func Creates(r *http.Request) bool {
 	return r.Method == http.MethodPost && r.URL.Path == "/api/v3/stories"
 }
