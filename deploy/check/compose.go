@@ -32,6 +32,9 @@ func compose(ctx context.Context, path string, replicas int) []string {
 	}
 	found := map[string]bool{}
 	for name, s := range project.Services {
+		if s.Build == nil {
+			f.image(name, s.Image)
+		}
 		if !slices.ContainsFunc(slices.Collect(maps.Keys(s.Environment)), func(v string) bool { return strings.HasPrefix(v, "PLUGIN_") }) {
 			continue
 		}

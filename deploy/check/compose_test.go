@@ -22,6 +22,7 @@ func TestComposeFilesThatAreWrongAreFound(t *testing.T) {
 		"killed too early":            {"stop_grace_period: 45s", "stop_grace_period: 10s", "is killed after 10s"},
 		"a setting misspelt":          {"PLUGIN_LOG_FORMAT", "PLUGIN_LOGFORMAT", "is no setting"},
 		"a key in the file":           {"${PLUGIN_ENCRYPTION_KEYS:?id:base64, see README.md}", "k1:MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=", "is a secret"},
+		"an image without a digest":   {"redis:7.4@sha256:71da9275c5f3fcb97d0fa0c8c5b36cc995327265420f17a04bfd544f458059f7", "redis:7.4", "no tag with a digest"},
 		"one worker":                  {"command: [\"worker\"]\n    environment: *environment\n    deploy: { replicas: 2 }", "command: [\"worker\"]\n    environment: *environment", "fewer than 2"},
 		"no append-only file":         {`"--appendonly", "yes"`, `"--appendonly", "no"`, "--appendonly yes"},
 		"an evicting Redis":           {"noeviction", "allkeys-lru", "noeviction"},

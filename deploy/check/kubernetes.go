@@ -254,6 +254,7 @@ func hardened(f *findings, where string, pod corev1.PodSpec, container corev1.Co
 	if container.Image == "" || !strings.Contains(container.Image, ":") || strings.HasSuffix(container.Image, ":latest") {
 		f.add("%s: its image %q has no version", where, container.Image)
 	}
+	f.image(where, container.Image)
 }
 
 func matches(selector *metav1.LabelSelector, pod map[string]string) bool {
