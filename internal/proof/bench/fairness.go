@@ -89,12 +89,12 @@ func oneNoise(ctx context.Context, o fairnessOptions, n noise, r *report, server
 
 // fresh is a new system over an empty Redis, whose connections are made and
 // whose caches are filled.
-func fresh(ctx context.Context, o fairnessOptions, server *redisServer, rounds, more int, log *slog.Logger) (*stage, error) {
+func fresh(ctx context.Context, o fairnessOptions, server *redisServer, rounds, more int, log *slog.Logger) (*fixture, error) {
 	if err := server.client.FlushAll(ctx).Err(); err != nil {
 		return nil, err
 	}
 	warm := o.clicks / 4
-	s, err := newStage(ctx, server, warm+rounds*o.clicks+more, log)
+	s, err := newFixture(ctx, server, warm+rounds*o.clicks+more, log)
 	if err != nil {
 		return nil, err
 	}
@@ -145,7 +145,7 @@ func besideNoise(ctx context.Context, o fairnessOptions, n noise, server *redisS
 	return idle, beside, nil
 }
 
-func (s *stage) many(ctx context.Context, rounds int, o fairnessOptions) ([]round, error) {
+func (s *fixture) many(ctx context.Context, rounds int, o fairnessOptions) ([]round, error) {
 	var all []round
 	for range rounds {
 		r, err := s.clicks(ctx, o.clicks, o.rate)
@@ -159,7 +159,7 @@ func (s *stage) many(ctx context.Context, rounds int, o fairnessOptions) ([]roun
 
 // load records the noisy tenant's pushes as its clicks would, and queues what
 // may begin. The first are of items that Productboard knows, from an item on.
-func (s *stage) load(ctx context.Context, n, from int, server *redisServer, say io.Writer) (*connections.Store, error) {
+func (s *fixture) load(ctx context.Context, n, from int, server *redisServer, say io.Writer) (*connections.Store, error) {
 	store, queue := connections.NewStore(server.client, connections.Timing{Deadline: s.cfg.PushDeadline}), jobs.NewQueue(server.client)
 	// As many as shall wait, and as many read-backs.
 	if err := store.SetLimits(ctx, noisyTenant, connections.TenantLimits{MaxQueued: 2 * n}); err != nil {

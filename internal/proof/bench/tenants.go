@@ -110,9 +110,9 @@ const (
 	heavy // empty, with a Redis as big as the full one's
 )
 
-// system is a stage with what lists and stores its tenants.
+// system is a fixture with what lists and stores its tenants.
 type system struct {
-	*stage
+	*fixture
 	server   *redisServer
 	store    *connections.Store
 	registry *tenants.Store
@@ -122,11 +122,11 @@ type system struct {
 }
 
 func newSystem(ctx context.Context, o tenantsOptions, server *redisServer, log *slog.Logger) (*system, error) {
-	stage, err := newStage(ctx, server, (o.rounds+1)*o.clicks, log)
+	fixture, err := newFixture(ctx, server, (o.rounds+1)*o.clicks, log)
 	if err != nil {
 		return nil, err
 	}
-	s := &system{stage: stage, server: server, store: connections.NewStore(server.client, connections.Timing{})}
+	s := &system{fixture: fixture, server: server, store: connections.NewStore(server.client, connections.Timing{})}
 	keys, err := s.cfg.Keyring()
 	if err != nil {
 		return nil, errors.Join(err, s.stop())

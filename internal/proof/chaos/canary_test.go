@@ -7,7 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"pushbutton/internal/proof/e2e/stage"
+	"pushbutton/internal/proof/e2e/fixture"
 )
 
 // A Redis that has every write on disk forgets nothing, and the canary ends
@@ -16,10 +16,10 @@ func TestCanary(t *testing.T) {
 	if _, err := exec.LookPath("redis-server"); err != nil {
 		t.Skip("no redis-server on the PATH")
 	}
-	s, err := stage.New(stage.Options{Plugin: "/bin/true"})
+	s, err := fixture.New(fixture.Options{Plugin: "/bin/true"})
 	require.NoError(t, err)
 	defer func() { require.NoError(t, s.Close(false)) }()
-	w := &world{stage: s}
+	w := &world{fixture: s}
 	w.redis, err = s.Redis(t.Context(), "always")
 	require.NoError(t, err)
 	require.NoError(t, w.strikeRedis(t.Context(), event{Kind: killRedis, Down: 50 * time.Millisecond}))

@@ -23,7 +23,7 @@ const (
 	wrong      = "wrong"      // a button that does not match the tracker
 	lost       = "lost"       // an answered click that nothing came of
 	untreated  = "untreated"  // an unlinked issue that is not as onUnlink wants it
-	leftOver   = "left over"  // something in Redis
+	remaining  = "remaining"  // something in Redis
 	late       = "late"       // a takeover that took too long
 	crashed    = "crashed"    // a process that ended by itself
 	slowStop   = "slow stop"  // a process that SIGTERM did not end in time

@@ -8,7 +8,7 @@ import (
 
 	"pushbutton/internal/connections"
 	"pushbutton/internal/pbapi/pbfake"
-	"pushbutton/internal/proof/e2e/stage"
+	"pushbutton/internal/proof/e2e/fixture"
 	"pushbutton/internal/targets/memtarget"
 )
 
@@ -20,9 +20,9 @@ type rig struct{ books }
 // at makes a click that is answered after 10 ms.
 func (r *rig) click(second float64, t pbfake.Trigger, failure string) {
 	start := noon.Add(time.Duration(second * float64(time.Second)))
-	a := stage.Answer{Status: 200}
+	a := fixture.Answer{Status: 200}
 	if failure != "" {
-		a = stage.Answer{Failure: failure}
+		a = fixture.Answer{Failure: failure}
 	}
 	r.Clicks = append(r.Clicks, clicked{click: click{Trigger: t}, Start: start, End: start.Add(10 * time.Millisecond), Answer: a})
 }
@@ -236,8 +236,8 @@ func TestVerdict(t *testing.T) {
 	require.Error(t, clean.verdict(duplicates), "a mutant that is not found out")
 }
 
-func TestLeftovers(t *testing.T) {
-	require.Empty(t, leftovers{Tasks: map[string]int64{"pending": 0}, Records: 9}.violations(nil))
-	require.Len(t, leftovers{Tasks: map[string]int64{"archived": 1}, Rescuer: 1, Leases: 1, Steps: 1, WakeList: 1}.violations(nil), 5)
-	require.Len(t, leftovers{Tasks: map[string]int64{"active": 1, "archived": 1}}.violations([]string{"active"}), 1)
+func TestNothingMayRemain(t *testing.T) {
+	require.Empty(t, atRest{Tasks: map[string]int64{"pending": 0}, Records: 9}.violations(nil))
+	require.Len(t, atRest{Tasks: map[string]int64{"archived": 1}, Rescuer: 1, Leases: 1, Steps: 1, WakeList: 1}.violations(nil), 5)
+	require.Len(t, atRest{Tasks: map[string]int64{"active": 1, "archived": 1}}.violations([]string{"active"}), 1)
 }

@@ -11,14 +11,14 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"pushbutton/internal/pbapi/pbfake"
-	"pushbutton/internal/proof/e2e/stage"
+	"pushbutton/internal/proof/e2e/fixture"
 )
 
 // clicked is a click and what came of it.
 type clicked struct {
 	click
 	Start, End time.Time
-	Answer     stage.Answer
+	Answer     fixture.Answer
 	Err        string
 }
 

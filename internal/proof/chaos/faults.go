@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"pushbutton/internal/pbapi/pbfake"
-	"pushbutton/internal/proof/e2e/stage"
+	"pushbutton/internal/proof/e2e/fixture"
 	"pushbutton/internal/targets/memtarget"
 )
 
@@ -45,8 +45,8 @@ func trackerFaults(seed uint64) memtarget.Faults {
 }
 
 // productboardFaults is what Productboard does wrong all the while.
-func productboardFaults() []stage.Fault {
-	return []stage.Fault{
+func productboardFaults() []fixture.Fault {
+	return []fixture.Fault{
 		{Class: pbfake.ClassEntityRead, Kind: pbfake.FaultStatus, Status: 500, Probability: 0.02},
 		{Class: pbfake.ClassEntityRead, Kind: pbfake.FaultStatus, Status: 429, RetryAfterMS: 1000, Probability: 0.01},
 		{Class: pbfake.ClassEntityRead, Kind: pbfake.FaultDropBefore, Probability: 0.02},

@@ -6,7 +6,7 @@
 // every promise was kept. It prints one JSON report and exits with 1 if one
 // was not.
 //
-// What must not live here: starting processes (internal/proof/e2e/stage), knowledge
+// What must not live here: starting processes (internal/proof/e2e/fixture), knowledge
 // of how the plugin keeps its promises.
 package main
 
@@ -140,9 +140,9 @@ func (o options) prove(ctx context.Context, stdout, stderr io.Writer, f proof) i
 	}
 	figures, violations, err := f(w, ctx, say)
 	if err != nil {
-		w.stage.WriteTails(stderr, 5)
+		w.fixture.WriteTails(stderr, 5)
 	}
-	if cerr := w.stage.Close(o.Keep); cerr != nil {
+	if cerr := w.fixture.Close(o.Keep); cerr != nil {
 		say("%v", cerr)
 	}
 	if err == nil {
@@ -171,9 +171,9 @@ func once(ctx context.Context, o options, stderr io.Writer) (*report, error) {
 	}
 	r, err := w.run(ctx, say)
 	if err != nil {
-		w.stage.WriteTails(stderr, 5)
+		w.fixture.WriteTails(stderr, 5)
 	}
-	if cerr := w.stage.Close(o.Keep); cerr != nil {
+	if cerr := w.fixture.Close(o.Keep); cerr != nil {
 		say("%v", cerr)
 	}
 	if err != nil {

@@ -7,13 +7,13 @@ import (
 	"slices"
 	"time"
 
-	"pushbutton/internal/proof/e2e/stage"
+	"pushbutton/internal/proof/e2e/fixture"
 )
 
 // Limits of an outage of Redis, as docs/design/guarantees.md has them.
 const (
-	// maxRefusal is what 99 of 100 refusals may take.
-	maxRefusal = 2 * time.Second
+	// maxRejection is what 99 of 100 rejections may take.
+	maxRejection = 2 * time.Second
 	// maxRecovery is when every click is taken again, and work is picked up.
 	maxRecovery = 2 * time.Second
 	// maxGrowthMB is what a process' memory may grow by under requests that
@@ -69,9 +69,9 @@ type outageReport struct {
 type outageFigures struct {
 	Kind    kind    `json:"kind"`
 	Seconds float64 `json:"seconds"`
-	// Refused are the clicks that were answered 503, and how long it took.
-	Refused int       `json:"refused"`
-	Took    quantiles `json:"refusedAfterSeconds"`
+	// Rejected counts the clicks that were answered 503; Took is how long that took.
+	Rejected int       `json:"rejected"`
+	Took     quantiles `json:"rejectedAfterSeconds"`
 	// Answered is how long after Redis' return the last click began that was
 	// not taken; PickedUp when a worker finished its first run.
 	Answered  float64          `json:"recoveredAfterSeconds"`
@@ -100,7 +100,7 @@ func (w *world) outage(ctx context.Context, say func(string, ...any)) (any, []vi
 		p.Events = append(p.Events, event{At: at, Kind: k, Down: outageLasts(w.opts.Short)})
 		at += outageLasts(w.opts.Short) + outageBreak
 	}
-	say("%d clicks a second on %d buttons over %s; logs in %s", loadRate, len(p.Buttons), w.opts.Over, w.stage.Dir())
+	say("%d clicks a second on %d buttons over %s; logs in %s", loadRate, len(p.Buttons), w.opts.Over, w.fixture.Dir())
 	stopWatch := w.watch(ctx)
 	processes := slices.Concat(w.apis.plugins(), w.workers.plugins())
 	stopSamples := sampled(ctx, processes)
@@ -143,7 +143,7 @@ func (w *world) outage(ctx context.Context, say func(string, ...any)) (any, []vi
 		}
 		r.Outages = append(r.Outages, f)
 		r.Violations = append(r.Violations, f.violations()...)
-		say("%s for %.0fs: %d refused, p50 %.2fs p99 %.2fs max %.2fs; taken again after %.2fs, first run after %.2fs", f.Kind, f.Seconds, f.Refused, f.Took.P50, f.Took.P99, f.Took.Max, f.Answered, f.PickedUp)
+		say("%s for %.0fs: %d rejected, p50 %.2fs p99 %.2fs max %.2fs; taken again after %.2fs, first run after %.2fs", f.Kind, f.Seconds, f.Rejected, f.Took.P50, f.Took.P99, f.Took.Max, f.Answered, f.PickedUp)
 		for _, p := range f.Processes {
 			say("  %s: %.0f / %.0f / %.0f MB before, during, after; %.2f cores; %.1f lines a click, %.1f others a second, %d foreign", p.Name, p.Before, p.During, p.After, p.Cores, p.LinesPerClick, p.OtherLines, p.Foreign)
 		}
@@ -163,7 +163,7 @@ func figuresOf(h happening, clicks []clicked, lines []line, next time.Time) outa
 			f.Answered = max(f.Answered, c.Start.Sub(h.Back).Seconds())
 		}
 	}
-	f.Refused, f.Took = len(took), quantilesOf(took)
+	f.Rejected, f.Took = len(took), quantilesOf(took)
 	for _, l := range lines {
 		if l.Msg == msgAttempt && l.Outcome == "done" && within(l.Time, h.Back, next) {
 			f.PickedUp = l.Time.Sub(h.Back).Seconds()
@@ -173,7 +173,7 @@ func figuresOf(h happening, clicks []clicked, lines []line, next time.Time) outa
 	return f
 }
 
-func (w *world) processFigures(p *stage.Plugin, h happening, samples []sample, clicks []clicked, last, next time.Time) (processFigures, error) {
+func (w *world) processFigures(p *fixture.Plugin, h happening, samples []sample, clicks []clicked, last, next time.Time) (processFigures, error) {
 	const settled = 2 * time.Second
 	raw, err := w.logOf(p.Name)
 	if err != nil {
@@ -208,8 +208,8 @@ func (f outageFigures) violations() []violation {
 			out = append(out, violation{Kind: kind, Detail: string(f.Kind) + ": " + fmt.Sprintf(format, args...)})
 		}
 	}
-	add(f.Refused == 0, badAnswer, "no click was refused: it proves nothing")
-	add(f.Took.P99 > maxRefusal.Seconds(), slowAnswer, "p99 of the refusals is %.2fs", f.Took.P99)
+	add(f.Rejected == 0, badAnswer, "no click was rejected: it proves nothing")
+	add(f.Took.P99 > maxRejection.Seconds(), slowAnswer, "p99 of the rejections is %.2fs", f.Took.P99)
 	add(f.Answered > maxRecovery.Seconds(), slowRecovery, "a click was not taken %.2fs after Redis' return", f.Answered)
 	add(f.PickedUp > maxRecovery.Seconds(), slowRecovery, "the first run ended %.2fs after Redis' return", f.PickedUp)
 	for _, p := range f.Processes {
@@ -223,14 +223,14 @@ func (f outageFigures) violations() []violation {
 }
 
 // strayAnswers are the answers that an outage does not explain, and those in
-// it that are no refusal.
+// it that are no rejection.
 func strayAnswers(clicks []clicked, outages []happening) []violation {
 	var out []violation
 	for _, c := range clicks {
 		if c.answered() {
 			continue
 		}
-		explained := slices.ContainsFunc(outages, func(h happening) bool { return within(c.End, h.At, h.Back.Add(maxRecovery+maxRefusal)) })
+		explained := slices.ContainsFunc(outages, func(h happening) bool { return within(c.End, h.At, h.Back.Add(maxRecovery+maxRejection)) })
 		if !explained || c.Err != "" || c.Answer.Status != http.StatusServiceUnavailable {
 			out = append(out, violation{Kind: badAnswer, Detail: fmt.Sprintf("at %s after %s: status %d %s %s", stamp(c.Start), c.took(), c.Answer.Status, c.Answer.Failure, c.Err)})
 		}

@@ -6,7 +6,7 @@ import (
 	"sync"
 	"time"
 
-	"pushbutton/internal/proof/e2e/stage"
+	"pushbutton/internal/proof/e2e/fixture"
 )
 
 // pool is the processes of one role.
@@ -23,7 +23,7 @@ type slot struct {
 	away               bool // pool.mu
 
 	mu sync.Mutex
-	p  *stage.Plugin
+	p  *fixture.Plugin
 }
 
 func newPool(ctx context.Context, w *world, role string, n int) (*pool, error) {
@@ -35,7 +35,7 @@ func newPool(ctx context.Context, w *world, role string, n int) (*pool, error) {
 			return nil, err
 		}
 		s.set(started)
-		if role == stage.RoleAPI {
+		if role == fixture.RoleAPI {
 			s.listen = started.Listen
 		}
 		p.slots = append(p.slots, s)
@@ -43,20 +43,20 @@ func newPool(ctx context.Context, w *world, role string, n int) (*pool, error) {
 	return p, nil
 }
 
-func (s *slot) plugin() *stage.Plugin {
+func (s *slot) plugin() *fixture.Plugin {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.p
 }
 
-func (s *slot) set(p *stage.Plugin) {
+func (s *slot) set(p *fixture.Plugin) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.p = p
 }
 
-func (p *pool) plugins() []*stage.Plugin {
-	var out []*stage.Plugin
+func (p *pool) plugins() []*fixture.Plugin {
+	var out []*fixture.Plugin
 	for _, s := range p.slots {
 		out = append(out, s.plugin())
 	}
@@ -122,10 +122,10 @@ func (w *world) restart(ctx context.Context, s *slot) error {
 	}
 }
 
-func (w *world) launch(ctx context.Context, s *slot) (*stage.Plugin, error) {
+func (w *world) launch(ctx context.Context, s *slot) (*fixture.Plugin, error) {
 	settings := w.settings()
 	if s.listen != "" {
 		settings["PLUGIN_LISTEN"] = s.listen
 	}
-	return w.stage.Plugin(ctx, s.role, s.name, settings)
+	return w.fixture.Plugin(ctx, s.role, s.name, settings)
 }

@@ -29,9 +29,9 @@ type report struct {
 	Buttons map[string]int `json:"buttons"`
 	Issues  int            `json:"issues"`
 	// Repaired are second issues that the sweep found and closed.
-	Repaired  int       `json:"repaired"`
-	Takeover  quantiles `json:"takeoverSeconds"`
-	Leftovers leftovers `json:"leftovers"`
+	Repaired int       `json:"repaired"`
+	Takeover quantiles `json:"takeoverSeconds"`
+	AtRest   atRest    `json:"atRest"`
 	// Counts are the violations by kind.
 	Counts map[string]int `json:"counts"`
 	// RedisLost is how many seconds of acknowledged writes Redis forgot when it
@@ -55,7 +55,7 @@ func (w *world) run(ctx context.Context, say func(string, ...any)) (report, erro
 	start := time.Now()
 	p := makePlan(w.opts.Seed, w.opts.size)
 	stop := w.watch(ctx)
-	say("%d clicks on %d buttons over %s; logs in %s", len(p.Clicks), len(p.Buttons), w.opts.Over, w.stage.Dir())
+	say("%d clicks on %d buttons over %s; logs in %s", len(p.Clicks), len(p.Buttons), w.opts.Over, w.fixture.Dir())
 	if err := w.switchOn(ctx, w.opts.Seed); err != nil {
 		return report{}, err
 	}
@@ -112,12 +112,12 @@ func (w *world) judge(ctx context.Context, p plan, clicks []clicked, events []pb
 	if b.Shown, err = w.sandbox.Connections(ctx, ""); err != nil {
 		return r, err
 	}
-	if r.Leftovers, err = w.leftovers(ctx); err != nil {
+	if r.AtRest, err = w.atRest(ctx); err != nil {
 		return r, err
 	}
 	r.RedisLost = w.redisLost.Seconds()
 	taken := takeovers(lines, w.happened)
-	r.Violations = slices.Concat(w.failures, w.crashes(), b.check(), r.Leftovers.violations(w.opts.overlooked()), slow(taken))
+	r.Violations = slices.Concat(w.failures, w.crashes(), b.check(), r.AtRest.violations(w.opts.overlooked()), slow(taken))
 	r.figures(b, taken)
 	w.trails(ctx, b, r.Violations)
 	return r, nil

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"time"
 
-	"pushbutton/internal/proof/e2e/stage"
+	"pushbutton/internal/proof/e2e/fixture"
 )
 
 const (
@@ -51,7 +51,7 @@ type restart struct {
 // balancer that asks who is ready.
 func (w *world) rolling(ctx context.Context, say func(string, ...any)) (any, []violation, error) {
 	p := steadyPlan(w.opts.Seed, w.opts.size)
-	say("%d clicks a second on %d buttons over %s; logs in %s", loadRate, len(p.Buttons), w.opts.Over, w.stage.Dir())
+	say("%d clicks a second on %d buttons over %s; logs in %s", loadRate, len(p.Buttons), w.opts.Over, w.fixture.Dir())
 	stopWatch := w.watch(ctx)
 	stopBalancer := w.balance(ctx)
 	r := rollingReport{Seed: w.opts.Seed, Rate: loadRate}
@@ -110,9 +110,9 @@ func (w *world) balance(ctx context.Context) (stop func() error) {
 	ctx, cancel := context.WithCancel(ctx)
 	done := make(chan error, 1)
 	go func() {
-		var routed []*stage.Plugin
+		var routed []*fixture.Plugin
 		for {
-			var ready []*stage.Plugin
+			var ready []*fixture.Plugin
 			for _, p := range w.apis.plugins() {
 				if p.Ready(ctx) {
 					ready = append(ready, p)

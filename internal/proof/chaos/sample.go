@@ -11,7 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"pushbutton/internal/proof/e2e/stage"
+	"pushbutton/internal/proof/e2e/fixture"
 )
 
 // sampleEvery is how often the processes' use of the machine is looked at.
@@ -55,7 +55,7 @@ func take(pid int) (sample, error) {
 }
 
 // sampled takes samples of processes, by name, until stop is called.
-func sampled(ctx context.Context, processes []*stage.Plugin) (stop func() (map[string][]sample, error)) {
+func sampled(ctx context.Context, processes []*fixture.Plugin) (stop func() (map[string][]sample, error)) {
 	ctx, cancel := context.WithCancel(ctx)
 	out := map[string][]sample{}
 	var failed error

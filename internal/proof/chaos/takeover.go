@@ -70,7 +70,7 @@ type takeover struct {
 // takeovers finds what was under way at each kill -9 of a worker, and when it
 // was begun again. lines must be in the order of time. What nobody began
 // again is not here: it had ended in the record before the log could say so,
-// a click had made it pointless, or it is left over.
+// a click had made it pointless, or it remains undone.
 func takeovers(lines []line, happened []happening) []takeover {
 	var out []takeover
 	for _, h := range happened {

@@ -12,7 +12,7 @@ import (
 	"syscall"
 	"time"
 
-	"pushbutton/internal/proof/e2e/stage"
+	"pushbutton/internal/proof/e2e/fixture"
 )
 
 const (
@@ -25,9 +25,9 @@ const (
 // world is the processes of a run.
 type world struct {
 	opts    options
-	stage   *stage.Stage
-	redis   *stage.Redis
-	sandbox *stage.Sandbox
+	fixture *fixture.Fixture
+	redis   *fixture.Redis
+	sandbox *fixture.Sandbox
 	apis    *pool
 	workers *pool
 	// integrations are Productboard's ids, own the plugin's, by number.
@@ -52,11 +52,11 @@ type happening struct {
 }
 
 func newWorld(ctx context.Context, o options) (w *world, err error) {
-	s, err := stage.New(stage.Options{Plugin: o.Plugin})
+	s, err := fixture.New(fixture.Options{Plugin: o.Plugin})
 	if err != nil {
 		return nil, err
 	}
-	w = &world{opts: o, stage: s}
+	w = &world{opts: o, fixture: s}
 	defer func() {
 		if err != nil {
 			_ = s.Close(false)
@@ -68,10 +68,10 @@ func newWorld(ctx context.Context, o options) (w *world, err error) {
 	if w.sandbox, err = s.Sandbox(ctx, o.Seed); err != nil {
 		return nil, err
 	}
-	if w.apis, err = newPool(ctx, w, stage.RoleAPI, o.APIs); err != nil {
+	if w.apis, err = newPool(ctx, w, fixture.RoleAPI, o.APIs); err != nil {
 		return nil, err
 	}
-	if w.workers, err = newPool(ctx, w, stage.RoleWorker, o.Workers); err != nil {
+	if w.workers, err = newPool(ctx, w, fixture.RoleWorker, o.Workers); err != nil {
 		return nil, err
 	}
 	if err := w.sandbox.Route(ctx, w.apis.plugins()...); err != nil {
@@ -112,7 +112,7 @@ func (w *world) configure(ctx context.Context) error {
 			return err
 		}
 	}
-	file := filepath.Join(w.stage.Dir(), "integrations.json") // JSON is YAML
+	file := filepath.Join(w.fixture.Dir(), "integrations.json") // JSON is YAML
 	raw, err := json.Marshal(w.declaration())
 	if err != nil {
 		return err
@@ -122,7 +122,7 @@ func (w *world) configure(ctx context.Context) error {
 	}
 	settings := w.settings()
 	settings["CHAOS_TRACKER_KEY"] = trackerKey
-	got, err := w.stage.Tool(ctx, settings, "apply", "-f", file)
+	got, err := w.fixture.Tool(ctx, settings, "apply", "-f", file)
 	if err != nil {
 		return err
 	}
@@ -312,7 +312,7 @@ func (w *world) crashes() []violation {
 
 // logOf reads the log of a process, all its lives.
 func (w *world) logOf(name string) ([]byte, error) {
-	return os.ReadFile(filepath.Join(w.stage.Dir(), name+".log")) //nolint:gosec // the stage's own folder
+	return os.ReadFile(filepath.Join(w.fixture.Dir(), name+".log")) //nolint:gosec // the fixture's own folder
 }
 
 func pause(ctx context.Context, d time.Duration) error {

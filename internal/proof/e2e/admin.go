@@ -10,7 +10,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"pushbutton/internal/proof/e2e/stage"
+	"pushbutton/internal/proof/e2e/fixture"
 )
 
 // slip is something that is wrong when an admin runs `plugin apply`.
@@ -34,10 +34,10 @@ func (h *house) slips(ctx context.Context) ([]slip, error) {
 	if err := h.require(ctx, strict); err != nil {
 		return nil, err
 	}
-	if err := os.WriteFile(filepath.Join(h.stage.Dir(), wrongKey), []byte(strings.Repeat("0", 40)), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(h.fixture.Dir(), wrongKey), []byte(strings.Repeat("0", 40)), 0o600); err != nil {
 		return nil, err
 	}
-	nowhere, err := stage.FreePort(ctx)
+	nowhere, err := fixture.FreePort(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -150,7 +150,7 @@ func (h *house) slip(ctx context.Context, s slip, wrong *verdict) (string, error
 	if s.token != "" {
 		settings["PB_TOKEN"] = s.token
 	}
-	result, err := h.stage.Tool(ctx, settings, "apply", "-f", slipFile)
+	result, err := h.fixture.Tool(ctx, settings, "apply", "-f", slipFile)
 	if err != nil {
 		return "", err
 	}
@@ -166,7 +166,7 @@ func (h *house) slip(ctx context.Context, s slip, wrong *verdict) (string, error
 			wrong.add("%s: plugin apply does not say %q: %s", s.happens, part, said)
 		}
 	}
-	for _, secret := range []string{h.redmine.APIKey, stage.SandboxToken, "not-a-token"} {
+	for _, secret := range []string{h.redmine.APIKey, fixture.SandboxToken, "not-a-token"} {
 		if strings.Contains(result.Stdout+result.Stderr, secret) {
 			wrong.add("%s: plugin apply prints a secret", s.happens)
 		}
@@ -182,8 +182,8 @@ func steady(said string) string {
 
 func (h *house) doctorWithoutRedis(ctx context.Context, wrong *verdict) error {
 	settings := h.settings(0)
-	settings["PLUGIN_REDIS_URL"] = "unix://" + filepath.Join(h.stage.Dir(), "nothing.sock")
-	result, err := h.stage.Tool(ctx, settings, "doctor")
+	settings["PLUGIN_REDIS_URL"] = "unix://" + filepath.Join(h.fixture.Dir(), "nothing.sock")
+	result, err := h.fixture.Tool(ctx, settings, "doctor")
 	if err == nil && (result.Code != 1 || !strings.Contains(result.Stdout, "FAIL  redis: reachable")) {
 		wrong.add("plugin doctor without Redis: exit code %d\n%s%s", result.Code, result.Stdout, result.Stderr)
 	}

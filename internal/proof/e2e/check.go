@@ -16,7 +16,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"pushbutton/internal/pbapi/pbfake"
-	"pushbutton/internal/proof/e2e/stage"
+	"pushbutton/internal/proof/e2e/fixture"
 )
 
 // figures are what a load came to.
@@ -107,7 +107,7 @@ func (f *figures) journal(events []pbfake.Event, integration string) {
 
 // count compares the issues with the pushes: by item, and by marker, of which
 // every push generation has its own.
-func (f *figures) count(issues []stage.Issue, items []pushed) {
+func (f *figures) count(issues []fixture.Issue, items []pushed) {
 	f.issues = len(issues)
 	byName, byMarker := map[string]int{}, map[string]int{}
 	for _, i := range issues {
@@ -151,7 +151,7 @@ func (f *figures) checkPace() {
 const pageReaders = 3
 
 // checkButtons opens every button's link, as a person would.
-func (f *figures) checkButtons(ctx context.Context, buttons []pbfake.Connection, issues []stage.Issue, items []pushed) error {
+func (f *figures) checkButtons(ctx context.Context, buttons []pbfake.Connection, issues []fixture.Issue, items []pushed) error {
 	byEntity := map[string]pbfake.Connection{}
 	for _, b := range buttons {
 		byEntity[b.EntityID] = b
@@ -159,7 +159,7 @@ func (f *figures) checkButtons(ctx context.Context, buttons []pbfake.Connection,
 	if len(buttons) != len(items) {
 		f.wrong.add("%d buttons are not initial, not %d", len(buttons), len(items))
 	}
-	byAddress := map[string]stage.Issue{}
+	byAddress := map[string]fixture.Issue{}
 	for _, i := range issues {
 		byAddress[fmt.Sprintf("/issues/%d", i.ID)] = i
 	}

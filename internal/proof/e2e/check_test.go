@@ -13,26 +13,26 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/internal/pbapi/pbfake"
-	"pushbutton/internal/proof/e2e/stage"
+	"pushbutton/internal/proof/e2e/fixture"
 )
 
 // A driver that finds nothing wrong proves nothing: these see it find.
 
 func TestCount(t *testing.T) {
 	items := []pushed{{name: "one", generations: 1}, {name: "two", generations: 2}}
-	good := []stage.Issue{{ID: 1, Subject: "one", Marker: "a"}, {ID: 2, Subject: "two", Marker: "b"}, {ID: 3, Subject: "two", Marker: "c"}}
+	good := []fixture.Issue{{ID: 1, Subject: "one", Marker: "a"}, {ID: 2, Subject: "two", Marker: "b"}, {ID: 3, Subject: "two", Marker: "c"}}
 	for name, tc := range map[string]struct {
-		issues              []stage.Issue
+		issues              []fixture.Issue
 		duplicates, missing int
 		wrong               string
 	}{
 		"as it should be": {issues: good},
-		"a second issue":  {issues: append(good[:3:3], stage.Issue{ID: 4, Subject: "one", Marker: "a"}), duplicates: 1, wrong: "2 issues carry the marker a"},
+		"a second issue":  {issues: append(good[:3:3], fixture.Issue{ID: 4, Subject: "one", Marker: "a"}), duplicates: 1, wrong: "2 issues carry the marker a"},
 		"one is missing":  {issues: good[:2], missing: 1, wrong: "two has 1 issues, not 2"},
-		"no marker":       {issues: append(good[1:3:3], stage.Issue{ID: 1, Subject: "one"}), wrong: "carry no marker"},
-		"one marker for two generations": {issues: append(good[:2:2], stage.Issue{ID: 3, Subject: "two", Marker: "b"}),
+		"no marker":       {issues: append(good[1:3:3], fixture.Issue{ID: 1, Subject: "one"}), wrong: "carry no marker"},
+		"one marker for two generations": {issues: append(good[:2:2], fixture.Issue{ID: 3, Subject: "two", Marker: "b"}),
 			wrong: "2 issues carry the marker b"},
-		"nobody's": {issues: append(good[:3:3], stage.Issue{ID: 4, Subject: "three", Marker: "d"}), wrong: "nobody's"},
+		"nobody's": {issues: append(good[:3:3], fixture.Issue{ID: 4, Subject: "three", Marker: "d"}), wrong: "nobody's"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var f figures

@@ -11,7 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"pushbutton/internal/proof/e2e/stage"
+	"pushbutton/internal/proof/e2e/fixture"
 )
 
 const (
@@ -32,28 +32,28 @@ const (
 
 // house is everything that runs.
 type house struct {
-	opts  options
-	out   io.Writer
-	began time.Time
-	stage *stage.Stage
+	opts    options
+	out     io.Writer
+	began   time.Time
+	fixture *fixture.Fixture
 
-	redis   *stage.Redis
-	redmine *stage.Redmine
-	sandbox *stage.Sandbox
-	api     *stage.Plugin
-	workers []*stage.Plugin
-	edge    *stage.Edge
+	redis   *fixture.Redis
+	redmine *fixture.Redmine
+	sandbox *fixture.Sandbox
+	api     *fixture.Plugin
+	workers []*fixture.Plugin
+	edge    *fixture.Edge
 	loads   int // how many were begun
 }
 
 func newHouse(o options, out io.Writer) (*house, error) {
-	s, err := stage.New(stage.Options{Plugin: o.plugin, Settings: map[string]string{
-		"PLUGIN_PUSH_DEADLINE": pushDeadline.String(), "PLUGIN_CONCURRENCY": concurrency, "PB_TOKEN": stage.SandboxToken,
+	s, err := fixture.New(fixture.Options{Plugin: o.plugin, Settings: map[string]string{
+		"PLUGIN_PUSH_DEADLINE": pushDeadline.String(), "PLUGIN_CONCURRENCY": concurrency, "PB_TOKEN": fixture.SandboxToken,
 	}})
 	if err != nil {
 		return nil, err
 	}
-	return &house{opts: o, out: out, began: time.Now(), stage: s}, nil
+	return &house{opts: o, out: out, began: time.Now(), fixture: s}, nil
 }
 
 func (h *house) say(format string, args ...any) {
@@ -67,20 +67,20 @@ func (h *house) open(ctx context.Context) (err error) {
 		return err
 	}
 	h.say("starting redis-server, Redmine, the simulator, one api and two workers")
-	if h.redis, err = h.stage.Redis(ctx, "always"); err != nil {
+	if h.redis, err = h.fixture.Redis(ctx, "always"); err != nil {
 		return err
 	}
-	if h.redmine, err = h.stage.Redmine(ctx, script, h.opts.redmineDir); err != nil {
+	if h.redmine, err = h.fixture.Redmine(ctx, script, h.opts.redmineDir); err != nil {
 		return err
 	}
-	if h.sandbox, err = h.stage.Sandbox(ctx, seed); err != nil {
+	if h.sandbox, err = h.fixture.Sandbox(ctx, seed); err != nil {
 		return err
 	}
-	if h.api, err = h.stage.Plugin(ctx, stage.RoleAPI, "api", h.settings(0)); err != nil {
+	if h.api, err = h.fixture.Plugin(ctx, fixture.RoleAPI, "api", h.settings(0)); err != nil {
 		return err
 	}
 	for i := range 2 {
-		w, err := h.stage.Plugin(ctx, stage.RoleWorker, fmt.Sprintf("worker-%d", i+1), h.settings(0))
+		w, err := h.fixture.Plugin(ctx, fixture.RoleWorker, fmt.Sprintf("worker-%d", i+1), h.settings(0))
 		if err != nil {
 			return err
 		}
@@ -89,11 +89,11 @@ func (h *house) open(ctx context.Context) (err error) {
 	if err := h.sandbox.Route(ctx, h.api); err != nil {
 		return err
 	}
-	if h.edge, err = h.stage.Edge(ctx, h.api); err != nil {
+	if h.edge, err = h.fixture.Edge(ctx, h.api); err != nil {
 		return err
 	}
 	h.say("everything runs; Redmine is at %s", h.redmine.URL)
-	return os.WriteFile(filepath.Join(h.stage.Dir(), keyFile), []byte(h.redmine.APIKey+"\n"), 0o600)
+	return os.WriteFile(filepath.Join(h.fixture.Dir(), keyFile), []byte(h.redmine.APIKey+"\n"), 0o600)
 }
 
 // settings are the plugin's, with one of Redis' databases.
@@ -113,7 +113,7 @@ type column struct {
 	target  string // type and settings, indented by ten; those of Redmine's adapter if empty
 }
 
-// applyFile writes an apply file into the stage's folder.
+// applyFile writes an apply file into the fixture's folder.
 func (h *house) applyFile(name string, columns ...column) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "tenants:\n  - id: %s\n    integrations:\n", tenant)
@@ -130,14 +130,14 @@ func (h *house) applyFile(name string, columns ...column) error {
 		fmt.Fprintf(&b, "        target:\n%s", or(c.target, native))
 		fmt.Fprintf(&b, "          credentials: { apiKey: %q }\n", or(c.key, "file:"+keyFile))
 	}
-	return os.WriteFile(filepath.Join(h.stage.Dir(), name), []byte(b.String()), 0o600)
+	return os.WriteFile(filepath.Join(h.fixture.Dir(), name), []byte(b.String()), 0o600)
 }
 
 // apply runs `plugin apply`, which must succeed, and gives what it printed.
 func (h *house) apply(ctx context.Context, file string, env map[string]string) (string, error) {
 	settings := h.settings(0)
 	maps.Copy(settings, env)
-	result, err := h.stage.Tool(ctx, settings, "apply", "-f", file)
+	result, err := h.fixture.Tool(ctx, settings, "apply", "-f", file)
 	if err == nil && result.Code != 0 {
 		err = fmt.Errorf("plugin apply: exit code %d\n%s%s", result.Code, result.Stdout, result.Stderr)
 	}

@@ -10,7 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"pushbutton/internal/pbapi/pbfake"
-	"pushbutton/internal/proof/e2e/stage"
+	"pushbutton/internal/proof/e2e/fixture"
 )
 
 const (
@@ -265,8 +265,8 @@ func (h *house) doctorPasses(ctx context.Context) error {
 	return nil
 }
 
-func (h *house) doctor(ctx context.Context) (stage.Result, error) {
+func (h *house) doctor(ctx context.Context) (fixture.Result, error) {
 	settings := h.settings(0)
 	maps.Copy(settings, h.edge.Settings())
-	return h.stage.Tool(ctx, settings, "doctor")
+	return h.fixture.Tool(ctx, settings, "doctor")
 }

@@ -10,7 +10,7 @@
 // something else than was seen), and "admin" (plugin apply and plugin doctor
 // when something is wrong).
 //
-// What must not live here: how processes are started (stage), and anything
+// What must not live here: how processes are started (fixture), and anything
 // that looks into the plugin other than its commands, metrics and Redis.
 package main
 
@@ -114,12 +114,12 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 	}
 	defer func() {
 		if err != nil {
-			h.stage.WriteTails(stderr, tailLines)
+			h.fixture.WriteTails(stderr, tailLines)
 		}
 		if o.keep {
-			_, _ = fmt.Fprintf(stderr, "e2e: the logs are in %s\n", h.stage.Dir())
+			_, _ = fmt.Fprintf(stderr, "e2e: the logs are in %s\n", h.fixture.Dir())
 		}
-		err = errors.Join(err, h.stage.Close(o.keep))
+		err = errors.Join(err, h.fixture.Close(o.keep))
 	}()
 	if err := h.play(ctx); err != nil {
 		if cause := context.Cause(ctx); cause != nil {

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"pushbutton/internal/pbapi/pbfake"
-	"pushbutton/internal/proof/e2e/stage"
+	"pushbutton/internal/proof/e2e/fixture"
 )
 
 // mishap is one way in which a push goes wrong.
@@ -106,7 +106,7 @@ func trackerMishaps() []mishap {
 
 // productboardMishaps are those on Productboard's side.
 func productboardMishaps() []mishap {
-	fault := func(fault stage.Fault) func(context.Context, *faulty, *victim) error {
+	fault := func(fault fixture.Fault) func(context.Context, *faulty, *victim) error {
 		return func(ctx context.Context, f *faulty, v *victim) error {
 			own := fault
 			own.EntityID = v.entity
@@ -120,32 +120,32 @@ func productboardMishaps() []mishap {
 	const slow = 25 * time.Second / time.Millisecond
 	return []mishap{
 		{id: "item-deleted", happens: "the item was deleted in Productboard, or is hidden from the token's owner",
-			says: []string{"Productboard does not have this item"}, mends: pbUser, begin: fault(stage.Fault{Class: read, Kind: pbfake.FaultStatus, Status: 404})},
+			says: []string{"Productboard does not have this item"}, mends: pbUser, begin: fault(fixture.Fault{Class: read, Kind: pbfake.FaultStatus, Status: 404})},
 		{id: "token-revoked", own: true, happens: "Productboard's token was revoked and is then renewed; until then only the person who clicks gets an answer",
 			mends: pluginAdmin, issues: 1, begin: func(ctx context.Context, f *faulty, _ *victim) error {
 				return f.sandbox.RevokeToken(ctx, revocable)
 			}, meanwhile: renewToken},
 		{id: "productboard-500", happens: "Productboard answers 500 to every read of the item",
-			says: []string{"Productboard cannot be reached"}, mends: productboard, begin: fault(stage.Fault{Class: read, Kind: pbfake.FaultStatus, Status: 500})},
+			says: []string{"Productboard cannot be reached"}, mends: productboard, begin: fault(fixture.Fault{Class: read, Kind: pbfake.FaultStatus, Status: 500})},
 		{id: "productboard-slow", happens: "Productboard never answers in time",
-			says: []string{"Productboard did not answer in time"}, mends: productboard, begin: fault(stage.Fault{Class: read, Kind: pbfake.FaultDelay, DelayMS: int64(slow)})},
+			says: []string{"Productboard did not answer in time"}, mends: productboard, begin: fault(fixture.Fault{Class: read, Kind: pbfake.FaultDelay, DelayMS: int64(slow)})},
 		{id: "productboard-slow-once", happens: "Productboard does not answer in time, once", mends: nobody, issues: 1,
-			begin: fault(stage.Fault{Class: read, Kind: pbfake.FaultDelay, DelayMS: int64(slow), Count: 1})},
+			begin: fault(fixture.Fault{Class: read, Kind: pbfake.FaultDelay, DelayMS: int64(slow), Count: 1})},
 		{id: "productboard-429", happens: "Productboard answers 429, twice", mends: nobody, issues: 1,
-			begin: fault(stage.Fault{Class: read, Kind: pbfake.FaultStatus, Status: 429, RetryAfterMS: 1000, Count: 2})},
+			begin: fault(fixture.Fault{Class: read, Kind: pbfake.FaultStatus, Status: 429, RetryAfterMS: 1000, Count: 2})},
 		{id: "productboard-502", happens: "Productboard answers 502, twice", mends: nobody, issues: 1,
-			begin: fault(stage.Fault{Class: read, Kind: pbfake.FaultStatus, Status: 502, Count: 2})},
+			begin: fault(fixture.Fault{Class: read, Kind: pbfake.FaultStatus, Status: 502, Count: 2})},
 		{id: "productboard-drops", happens: "the connection to Productboard breaks, twice", mends: nobody, issues: 1,
-			begin: fault(stage.Fault{Class: read, Kind: pbfake.FaultDropBefore, Count: 2})},
+			begin: fault(fixture.Fault{Class: read, Kind: pbfake.FaultDropBefore, Count: 2})},
 		{id: "button-500", happens: "Productboard answers 500 when it is told of the issue, three times", mends: nobody, issues: 1,
-			begin: fault(stage.Fault{Class: put, Kind: pbfake.FaultStatus, Status: 500, Count: 3})},
+			begin: fault(fixture.Fault{Class: put, Kind: pbfake.FaultStatus, Status: 500, Count: 3})},
 		{id: "button-429", happens: "Productboard answers 429 when it is told of the issue, twice", mends: nobody, issues: 1,
-			begin: fault(stage.Fault{Class: put, Kind: pbfake.FaultStatus, Status: 429, RetryAfterMS: 1000, Count: 2})},
+			begin: fault(fixture.Fault{Class: put, Kind: pbfake.FaultStatus, Status: 429, RetryAfterMS: 1000, Count: 2})},
 		{id: "button-told-and-cut", happens: "the connection breaks after Productboard was told of the issue", mends: nobody, issues: 1,
-			begin: fault(stage.Fault{Class: put, Kind: pbfake.FaultDropAfter, Count: 1})},
+			begin: fault(fixture.Fault{Class: put, Kind: pbfake.FaultDropAfter, Count: 1})},
 		{id: "button-lost", happens: "Productboard confirms the new state of the button and loses it", mends: nobody, issues: 1,
-			begin: fault(stage.Fault{Class: put, Kind: pbfake.FaultLost, Count: 1})},
+			begin: fault(fixture.Fault{Class: put, Kind: pbfake.FaultLost, Count: 1})},
 		{id: "answer-late", happens: "Productboard processes the answer to the click late, over the new state", mends: nobody, issues: 1,
-			begin: fault(stage.Fault{Class: click, Kind: pbfake.FaultLateAnswer, DelayMS: 4000, Count: 1})},
+			begin: fault(fixture.Fault{Class: click, Kind: pbfake.FaultLateAnswer, DelayMS: 4000, Count: 1})},
 	}
 }

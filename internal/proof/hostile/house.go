@@ -17,7 +17,7 @@ import (
 	"time"
 
 	"pushbutton/internal/pbapi/pbfake"
-	"pushbutton/internal/proof/e2e/stage"
+	"pushbutton/internal/proof/e2e/fixture"
 )
 
 const (
@@ -36,11 +36,11 @@ const (
 
 // house is everything that runs.
 type house struct {
-	stage   *stage.Stage
-	redis   *stage.Redis
-	sandbox *stage.Sandbox
-	api     *stage.Plugin
-	worker  *stage.Plugin
+	fixture *fixture.Fixture
+	redis   *fixture.Redis
+	sandbox *fixture.Sandbox
+	api     *fixture.Plugin
+	worker  *fixture.Plugin
 	tracker *tracker
 	admin   string // tokens of the hostile tenant
 	viewer  string
@@ -69,14 +69,14 @@ func formats() []string {
 func open(ctx context.Context, o options) (h *house, err error) {
 	key := make([]byte, 32)
 	_, _ = rand.Read(key) // never fails (crypto/rand)
-	s, err := stage.New(stage.Options{Plugin: o.Plugin, Settings: map[string]string{
+	s, err := fixture.New(fixture.Options{Plugin: o.Plugin, Settings: map[string]string{
 		"GOMEMLIMIT": goLimit, "PLUGIN_PUSH_DEADLINE": deadline.String(), "PLUGIN_ADMIN_JWT_KEY": base64.StdEncoding.EncodeToString(key),
 		"INNOCENT": innocentTenant + token, "HOSTILE": hostileTenant + token, "TRACKER_KEY": trackerKey,
 	}})
 	if err != nil {
 		return nil, err
 	}
-	h = &house{stage: s, columns: map[string]column{}, pushed: map[string][]string{}}
+	h = &house{fixture: s, columns: map[string]column{}, pushed: map[string][]string{}}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, h.close(o.Keep))
@@ -94,10 +94,10 @@ func open(ctx context.Context, o options) (h *house, err error) {
 	if h.sandbox, err = s.Sandbox(ctx, o.Seed); err != nil {
 		return h, err
 	}
-	if h.api, err = s.Plugin(ctx, stage.RoleAPI, "api", h.settings()); err != nil {
+	if h.api, err = s.Plugin(ctx, fixture.RoleAPI, "api", h.settings()); err != nil {
 		return h, err
 	}
-	if h.worker, err = s.Plugin(ctx, stage.RoleWorker, "worker", h.settings()); err != nil {
+	if h.worker, err = s.Plugin(ctx, fixture.RoleWorker, "worker", h.settings()); err != nil {
 		return h, err
 	}
 	if err = h.sandbox.Route(ctx, h.api); err != nil {
@@ -121,7 +121,7 @@ func (h *house) close(keep bool) error {
 	if h.tracker != nil {
 		errs = append(errs, h.tracker.close())
 	}
-	return errors.Join(append(errs, h.stage.Close(keep))...)
+	return errors.Join(append(errs, h.fixture.Close(keep))...)
 }
 
 func (h *house) settings() map[string]string {
@@ -160,7 +160,7 @@ func (h *house) declare(ctx context.Context) error {
 	for _, name := range []string{anyAnswer, bombs} {
 		hostile = append(hostile, integration(name, "HOSTILE", object{"type": "http", "settings": h.described("markdown")}))
 	}
-	file := filepath.Join(h.stage.Dir(), "integrations.json") // JSON is YAML
+	file := filepath.Join(h.fixture.Dir(), "integrations.json") // JSON is YAML
 	raw, err := json.Marshal(object{"tenants": []object{
 		{"id": innocentTenant, "integrations": []object{integration("Innocent", "INNOCENT", object{"type": "memory",
 			"settings": object{"url": h.sandbox.TrackerURL(), "project": innocentTenant}, "credentials": object{"apiKey": "env:TRACKER_KEY"}})}},
@@ -173,7 +173,7 @@ func (h *house) declare(ctx context.Context) error {
 		return err
 	}
 	for _, args := range [][]string{{"apply", "-f", file}, {"token", "--role", "admin", "--tenant", hostileTenant}, {"token", "--role", "viewer", "--tenant", hostileTenant}} {
-		got, err := h.stage.Tool(ctx, h.settings(), args...)
+		got, err := h.fixture.Tool(ctx, h.settings(), args...)
 		if err == nil && got.Code != 0 {
 			err = fmt.Errorf("plugin %s ended with %d:\n%s%s", args[0], got.Code, got.Stdout, got.Stderr)
 		}
@@ -211,7 +211,7 @@ func (h *house) push(ctx context.Context, name string, item pbfake.Entity) error
 
 // innocent is the tenant that nobody may hurt.
 type innocent struct {
-	sandbox     *stage.Sandbox
+	sandbox     *fixture.Sandbox
 	integration string
 	items       []string
 
@@ -229,7 +229,7 @@ const (
 	maxItems   = 3000
 )
 
-func newInnocent(ctx context.Context, s *stage.Sandbox, integration string) (*innocent, error) {
+func newInnocent(ctx context.Context, s *fixture.Sandbox, integration string) (*innocent, error) {
 	entities := make([]pbfake.Entity, maxItems)
 	for i := range entities {
 		entities[i] = pbfake.Entity{Type: "feature", Fields: map[string]any{"name": fmt.Sprintf("Wish %d", i), "description": "<p>Make it so.</p>"}}

@@ -5,7 +5,7 @@
 // 1 if the innocent tenant noticed, a process died, or something of the hostile
 // one exceeded its bounds.
 //
-// What must not live here: starting processes (internal/proof/e2e/stage), knowledge
+// What must not live here: starting processes (internal/proof/e2e/fixture), knowledge
 // of how the plugin keeps its bounds.
 package main
 

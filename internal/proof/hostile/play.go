@@ -16,7 +16,7 @@ import (
 	"time"
 
 	"pushbutton/internal/pbapi/pbfake"
-	"pushbutton/internal/proof/e2e/stage"
+	"pushbutton/internal/proof/e2e/fixture"
 )
 
 const (
@@ -44,7 +44,7 @@ func play(ctx context.Context, o options, say func(string, ...any), stderr io.Wr
 	}
 	defer func() {
 		if err != nil {
-			h.stage.WriteTails(stderr, 10)
+			h.fixture.WriteTails(stderr, 10)
 		}
 		err = errors.Join(err, h.close(o.Keep))
 	}()
@@ -148,7 +148,7 @@ func (h *house) phase(ctx context.Context, o options, k kind, seed *rand.Rand, r
 	return of, ctx.Err()
 }
 
-func (h *house) processes() []*stage.Plugin { return []*stage.Plugin{h.api, h.worker} }
+func (h *house) processes() []*fixture.Plugin { return []*fixture.Plugin{h.api, h.worker} }
 
 // gone names a process that has ended.
 func (h *house) gone() string {
@@ -160,7 +160,7 @@ func (h *house) gone() string {
 	return ""
 }
 
-func exited(p *stage.Plugin) bool {
+func exited(p *fixture.Plugin) bool {
 	select {
 	case <-p.Exited():
 		return true
@@ -254,12 +254,12 @@ func (h *house) weigh(ctx context.Context, r *report) error {
 	return nil
 }
 
-func resetPeak(p *stage.Plugin) error {
+func resetPeak(p *fixture.Plugin) error {
 	return os.WriteFile("/proc/"+strconv.Itoa(p.Pid())+"/clear_refs", []byte("5"), 0o600)
 }
 
 // peakMB is the most memory that was resident since resetPeak, in MB.
-func peakMB(p *stage.Plugin) (float64, error) {
+func peakMB(p *fixture.Plugin) (float64, error) {
 	raw, err := os.ReadFile("/proc/" + strconv.Itoa(p.Pid()) + "/status")
 	if err != nil {
 		return 0, err

@@ -27,7 +27,7 @@ import (
 	"time"
 
 	"pushbutton/internal/pbapi/pbfake"
-	"pushbutton/internal/proof/e2e/stage"
+	"pushbutton/internal/proof/e2e/fixture"
 )
 
 func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
@@ -105,7 +105,7 @@ func prove(ctx context.Context, o options) (report, error) {
 	if err != nil {
 		return r, err
 	}
-	s, err := stage.New(stage.Options{Plugin: self})
+	s, err := fixture.New(fixture.Options{Plugin: self})
 	if err != nil {
 		return r, err
 	}

@@ -44,8 +44,8 @@ func (w *world) tasks(ctx context.Context) (map[string]int64, error) {
 	return out, errors.Join(errs...)
 }
 
-// leftovers is what Redis holds when everything is quiet.
-type leftovers struct {
+// atRest is what Redis holds when everything is quiet.
+type atRest struct {
 	Tasks    map[string]int64 `json:"tasks"`
 	Rescuer  int64            `json:"rescue"`
 	WakeList int64            `json:"wakeList"`
@@ -60,8 +60,8 @@ type leftovers struct {
 	BytesPerConnection int64 `json:"bytesPerConnection"`
 }
 
-func (w *world) leftovers(ctx context.Context) (leftovers, error) {
-	var l leftovers
+func (w *world) atRest(ctx context.Context) (atRest, error) {
+	var l atRest
 	var err error
 	if l.Tasks, err = w.tasks(ctx); err != nil {
 		return l, err
@@ -103,7 +103,7 @@ func (w *world) leftovers(ctx context.Context) (leftovers, error) {
 }
 
 // addRecords counts the records of one integration.
-func (l *leftovers) addRecords(ctx context.Context, rdb redis.UniversalClient, key string) error {
+func (l *atRest) addRecords(ctx context.Context, rdb redis.UniversalClient, key string) error {
 	docs, err := rdb.HGetAll(ctx, key).Result()
 	if err != nil {
 		return err
@@ -135,12 +135,12 @@ func (o options) overlooked() []string {
 	return nil
 }
 
-// violations says what must not be left.
-func (l leftovers) violations(overlooked []string) []violation {
+// violations lists what must not remain.
+func (l atRest) violations(overlooked []string) []violation {
 	var out []violation
 	add := func(n int64, what string) {
 		if n != 0 {
-			out = append(out, violation{Kind: leftOver, Detail: fmt.Sprintf("%d %s", n, what)})
+			out = append(out, violation{Kind: remaining, Detail: fmt.Sprintf("%d %s", n, what)})
 		}
 	}
 	for where, n := range l.Tasks {

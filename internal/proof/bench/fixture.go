@@ -22,10 +22,10 @@ import (
 	"pushbutton/internal/tenants/register"
 )
 
-// stage is a whole system in this process: Productboard's simulator and the
+// fixture is a whole system in this process: Productboard's simulator and the
 // trackers on one listener, one api process and two worker processes' worth of
 // plugin, over the server's Redis.
-type stage struct {
+type fixture struct {
 	box     *app.Sandbox
 	noisy   *memtarget.Tracker
 	watch   *arrivals
@@ -53,10 +53,10 @@ const (
 
 func quiet(i int) string { return fmt.Sprintf("quiet-%d", i%quiets) }
 
-// newStage builds it with so many items, one integration for each quiet tenant
+// newFixture builds it with so many items, one integration for each quiet tenant
 // and one for the noisy.
-func newStage(ctx context.Context, server *redisServer, items int, log *slog.Logger) (s *stage, err error) {
-	s = &stage{columns: map[string]column{}}
+func newFixture(ctx context.Context, server *redisServer, items int, log *slog.Logger) (s *fixture, err error) {
+	s = &fixture{columns: map[string]column{}}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.stop())
@@ -92,7 +92,7 @@ func newStage(ctx context.Context, server *redisServer, items int, log *slog.Log
 	return s, s.register(ctx, address)
 }
 
-func (s *stage) register(ctx context.Context, address string) error {
+func (s *fixture) register(ctx context.Context, address string) error {
 	api := s.plugins[0]
 	if err := s.box.Productboard.SetEdge(app.SandboxOrigin, "http://"+api.front); err != nil {
 		return err
@@ -116,7 +116,7 @@ func (s *stage) register(ctx context.Context, address string) error {
 	return nil
 }
 
-func (s *stage) desired(tenant, url, project, key string) register.DesiredTenant {
+func (s *fixture) desired(tenant, url, project, key string) register.DesiredTenant {
 	token := "token-of-" + tenant
 	s.box.Productboard.AddToken(pbfake.Token{Value: token})
 	return register.DesiredTenant{ID: tenant, Integrations: []register.Desired{{Integration: tenants.Integration{
@@ -126,7 +126,7 @@ func (s *stage) desired(tenant, url, project, key string) register.DesiredTenant
 	}}}}
 }
 
-func (s *stage) stop() error {
+func (s *fixture) stop() error {
 	var errs []error
 	for _, p := range s.plugins {
 		errs = append(errs, p.stop())
@@ -184,7 +184,7 @@ type round struct {
 
 // clicks clicks n buttons of the quiet tenants at a fixed rate, whatever comes
 // of them; a click's time begins when it was due.
-func (s *stage) clicks(ctx context.Context, n, rate int) (round, error) {
+func (s *fixture) clicks(ctx context.Context, n, rate int) (round, error) {
 	var out round
 	var mu sync.Mutex
 	var group sync.WaitGroup
