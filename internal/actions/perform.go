@@ -200,7 +200,7 @@ func (r *run) step(ctx context.Context) (err error) {
 	if err := r.checkCredential(); err != nil {
 		return err
 	}
-	defer func() { err = r.markRefused(ctx, err) }()
+	defer func() { err = r.markCredentialRefused(ctx, err) }()
 	switch step := r.lease.Record.Step; step {
 	case connections.Open:
 		return r.open(ctx)

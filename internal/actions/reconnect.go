@@ -38,9 +38,9 @@ func (r *run) needs(side fault.Side) bool {
 	return rec.Step == connections.Open || rec.Step == connections.Cleanup || rec.Step == connections.Verify && rec.Recreated > 0
 }
 
-// markRefused marks the integration if a credential was refused, and returns a hold
+// markCredentialRefused marks the integration if a credential was refused, and returns a hold
 // then. Only the first run to find out sets the mark.
-func (r *run) markRefused(ctx context.Context, err error) error {
+func (r *run) markCredentialRefused(ctx context.Context, err error) error {
 	e := fault.From(err)
 	if err == nil || r.p.opts.Reconnects == nil || e.Kind != fault.Unauthorized || connections.Lost(err) {
 		return err

@@ -194,7 +194,7 @@ func (r *canaryRig) tell(what string, err error) {
 }
 
 // quiet fails if anything that was written so far holds a secret.
-func (r *canaryRig) quiet(stage string) {
+func (r *canaryRig) quiet(step string) {
 	r.t.Helper()
 	metrics := httptest.NewRecorder()
 	r.app.metrics.Handler().ServeHTTP(metrics, httptest.NewRequest(http.MethodGet, "/metrics", nil))
@@ -214,7 +214,7 @@ func (r *canaryRig) quiet(stage string) {
 					break
 				}
 			}
-			r.t.Errorf("%s: in %s: %v", stage, where, found)
+			r.t.Errorf("%s: in %s: %v", step, where, found)
 		}
 	}
 }
@@ -397,18 +397,18 @@ func (r *canaryRig) pushes() {
 	token, key := r.c.plant("Productboard token"), r.c.plant("tracker key")
 	r.box.Productboard.AddToken(pbfake.Token{Value: token})
 	r.box.Tracker.AddProject("canary", secret.New(key))
-	plan := register.Declaration{Tenants: []register.DesiredTenant{{ID: "demo", Integrations: []register.Desired{{Integration: tenants.Integration{
+	declared := register.Declaration{Tenants: []register.DesiredTenant{{ID: "demo", Integrations: []register.Desired{{Integration: tenants.Integration{
 		Name: "Engineering", ButtonLabel: "Push", Productboard: tenants.APIToken(secret.New(token)), Answer: tenants.AnswerV2, OnUnlink: tenants.UnlinkComment,
 		Target: tenants.TargetConfig{Type: "memory", Settings: map[string]any{"url": r.address + trackerPath, "project": "canary"},
 			Credentials: map[string]secret.String{"apiKey": secret.New(key)}},
 	}}}}}}
-	apply := func(stage string) {
-		report, err := r.app.Registrar().Apply(ctx, plan)
-		r.out.add("%s: %+v %v", stage, report, report)
+	apply := func(step string) {
+		report, err := r.app.Registrar().Apply(ctx, declared)
+		r.out.add("%s: %+v %v", step, report, report)
 		for _, one := range report.Integrations {
-			r.tell(stage, one.Err)
+			r.tell(step, one.Err)
 		}
-		r.tell(stage, err)
+		r.tell(step, err)
 	}
 	for _, status := range []int64{401, 422, 500, 200} {
 		r.tracker.Store(status)

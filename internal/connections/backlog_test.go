@@ -115,7 +115,7 @@ func TestPushesOfAClosedTrackerStayInTheBacklog(t *testing.T) {
 		s := NewStoreWith(env.Client, Timing{}, TenantLimits{MaxInFlight: 2, PushesPerSecond: 1000})
 		of := func(integration string, n int) Key { return Key{"acme", integration, fmt.Sprintf("entity-%03d", n)} }
 		var first []*Task
-		for i, key := range []Key{of("shut", 0), of("open", 0), of("shut", 1), of("shut", 2), of("open", 1), of("open", 2)} {
+		for i, key := range []Key{of("failing", 0), of("healthy", 0), of("failing", 1), of("failing", 2), of("healthy", 1), of("healthy", 2)} {
 			_, w, err := s.Push(ctx, key, somebody)
 			require.NoError(t, err)
 			require.Equal(t, i < 2, w != nil)
@@ -127,18 +127,18 @@ func TestPushesOfAClosedTrackerStayInTheBacklog(t *testing.T) {
 		next, err := l.Limited(ctx, 2*time.Minute, time.Minute, Failure{Kind: "rate_limited"})
 		require.NoError(t, err)
 		require.Equal(t, 2*time.Minute, next.Delay)
-		require.Equal(t, of("open", 1), next.Next.Key, "whoever clicked first of those whose tracker works")
+		require.Equal(t, of("healthy", 1), next.Next.Key, "whoever clicked first of those whose tracker works")
 		require.Nil(t, next.Next.Next)
 
-		_, w, err := s.Push(ctx, of("shut", 3), somebody)
+		_, w, err := s.Push(ctx, of("failing", 3), somebody)
 		require.NoError(t, err)
 		require.Nil(t, w, "a click waits as well")
 
 		last := fails(t, s, first[1])
-		require.Equal(t, of("open", 2), last.Next.Key)
+		require.Equal(t, of("healthy", 2), last.Next.Key)
 		require.Nil(t, fails(t, s, last.Next).Next, "the others stay, although a slot is free")
 		require.Equal(t, Usage{InFlight: 1, Queued: 6, Connections: 7}, usage(t, s))
-		_, w, err = s.Push(ctx, of("shut", 4), somebody)
+		_, w, err = s.Push(ctx, of("failing", 4), somebody)
 		require.NoError(t, err)
 		require.Nil(t, w)
 
@@ -147,8 +147,8 @@ func TestPushesOfAClosedTrackerStayInTheBacklog(t *testing.T) {
 		require.InDelta(t, time.Minute, env.Client.PTTL(ctx, keys[0]).Val(), float64(10*time.Second), "it is forgotten by itself")
 		require.NoError(t, env.Client.Del(ctx, keys...).Err())
 		again := fails(t, s, next.Next)
-		require.Equal(t, of("shut", 1), again.Next.Key)
-		require.Equal(t, of("shut", 2), again.Next.Next.Key)
+		require.Equal(t, of("failing", 1), again.Next.Key)
+		require.Equal(t, of("failing", 2), again.Next.Next.Key)
 	})
 }
 

@@ -17,7 +17,7 @@ func TestSpokenIn(t *testing.T) {
 	log := strings.Join([]string{
 		at(-time.Second, `"msg":"rescue failed"`),
 		at(time.Second, `"msg":"action","outcome":"unavailable"`),
-		at(time.Second, `"msg":"click refused"`),
+		at(time.Second, `"msg":"click recorded but not queued"`),
 		at(time.Second, `"msg":"attempt","outcome":"done"`),
 		at(time.Second, `"msg":"attempt","outcome":"retry"`),
 		at(time.Second, `"msg":"attempt","outcome":"not told"`),

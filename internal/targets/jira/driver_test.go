@@ -126,7 +126,7 @@ func item() targets.Item {
 		Fields: map[string]targets.FieldText{"Effort": {Texts: []string{"5"}}, "Due": {Texts: []string{"2026-01-01 to 2026-03-31"}}, "Platforms": {Texts: []string{"web", "iOS"}}}}
 }
 
-func furtherFields() set {
+func configuredFields() set {
 	return set{
 		"Customer": "ACME", "Background": "First line\nSecond *line*", "Story Points": `{{field "Effort"}}`, "Launch": "2026-03-31T08:30:00+02:00",
 		"Due date": `{{field "Due"}}`, "Size": "m", "Platforms": `{{field "Platforms"}}`, "Region": "Europe / Oslo", "Sponsor": "{{.Owner.Email}}",
@@ -141,7 +141,7 @@ func TestCreateSendsWhatIsConfigured(t *testing.T) {
 		_, err := r.open(t, set{"issueType": "Epic"}).Create(t.Context(), draft())
 		require.NoError(t, err)
 		target := r.open(t, set{"issueType": "story", "parent": "eng-1", "priority": "High", "components": []any{"API", "100"}, "labels": []any{"productboard"},
-			"assignee": "owner", "reporter": "pusher", "fields": furtherFields()})
+			"assignee": "owner", "reporter": "pusher", "fields": configuredFields()})
 		require.NoError(t, target.Check(t.Context()))
 		wanted, err := target.Draft(draft().Marker, item())
 		require.NoError(t, err)

@@ -161,9 +161,9 @@ func DecodeCredentials(fields []Field, raw map[string]secret.String) (map[string
 	for _, f := range fields {
 		path := "credentials." + f.Name
 		value := secret.New(strings.TrimSpace(raw[f.Name].Reveal())) // files end with a newline
-		limit, allowed, odd := MaxText, "", "line breaks, accents"
+		limit, allowed, forbidden := MaxText, "", "line breaks, accents"
 		if f.Multiline {
-			limit, allowed, odd = maxMultiline, "\r\n", "accents, control characters"
+			limit, allowed, forbidden = maxMultiline, "\r\n", "accents, control characters"
 		}
 		switch {
 		case value.Empty() && f.Required:
@@ -171,7 +171,7 @@ func DecodeCredentials(fields []Field, raw map[string]secret.String) (map[string
 		case len(value.Reveal()) > limit:
 			errs = append(errs, FieldError{path, fmt.Sprintf("is longer than %d bytes", limit)})
 		case strings.ContainsFunc(value.Reveal(), func(r rune) bool { return (r < ' ' || r > '~') && !strings.ContainsRune(allowed, r) }):
-			errs = append(errs, FieldError{path, "has a character that no credential has (" + odd + ")"})
+			errs = append(errs, FieldError{path, "has a character that no credential has (" + forbidden + ")"})
 		case !value.Empty():
 			creds[f.Name] = value
 		}

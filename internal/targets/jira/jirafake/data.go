@@ -25,8 +25,8 @@ func accounts() []*Account {
 		{ID: "5c1000000000000000000001", Email: "jane@example.com", Name: "Jane Doe", Projects: []string{"ENG"}},
 		{ID: "5c1000000000000000000002", Email: "shy@example.com", Name: "Shy Person", Projects: []string{"ENG"}, HiddenEmail: true},
 		{ID: "5c1000000000000000000003", Email: "gone@example.com", Name: "Gone Person", Projects: []string{"ENG"}, Inactive: true},
-		{ID: "5c1000000000000000000004", Email: "twin@example.com", Name: "Twin One", Projects: []string{"ENG"}, HiddenEmail: true},
-		{ID: "5c1000000000000000000005", Email: "twin@example.com.au", Name: "Twin Two", Projects: []string{"ENG"}, HiddenEmail: true},
+		{ID: "5c1000000000000000000004", Email: "namesake@example.com", Name: "Namesake One", Projects: []string{"ENG"}, HiddenEmail: true},
+		{ID: "5c1000000000000000000005", Email: "namesake@example.com.au", Name: "Namesake Two", Projects: []string{"ENG"}, HiddenEmail: true},
 		{ID: "5c1000000000000000000006", Email: "outside@example.com", Name: "Out Side", Projects: []string{"OPS"}},
 	}
 }
