@@ -102,7 +102,7 @@ func (r reason) String() string {
 const (
 	// maxAttempts is how many counted tries a step has that calls the tracker.
 	maxAttempts = 5
-	// settleFor is how long after the latest click Productboard is told. That is
+	// settleFor is how long after the latest click or reading Productboard is told. That is
 	// worth more patience than opening: without it the button stays in progress.
 	settleFor = 24 * time.Hour
 	// slowAttempt is the first wait, as a number of tries, for a refused credential
@@ -157,7 +157,7 @@ func (s situation) decide(err error) (verb, time.Duration) {
 	switch {
 	case held && (h.reason == credentialRefused || h.reason == credentialReplaced):
 		return s.decidePark(h)
-	case s.settling() && s.since(max(s.Click.At, s.LastClick)) > settleFor:
+	case s.settling() && s.since(max(s.Click.At, s.LastClick, s.Observed)) > settleFor:
 		return fail, 0
 	case held && !s.settling():
 		return s.decideHold(h)

@@ -23,6 +23,9 @@ var update = flag.Bool("update", false, "rewrite the tables in docs/design/outco
 
 const outcomesDoc = "../../docs/design/outcomes.md"
 
+// present is when the steps of the table end, in ms.
+const present = int64(1_700_000_000_000)
+
 // ending is one row: an error that a step ends with, and what the record is like.
 type ending struct {
 	name   string
@@ -44,7 +47,7 @@ func endings() []ending {
 	failing := func() error {
 		return &hold{reason: trackerFailing, wait: time.Minute, err: &fault.Error{Kind: fault.Unavailable, Side: fault.SideTracker}}
 	}
-	old := func(r *connections.Record) { r.Click.At, r.LastClick = -25*hour, -25*hour }
+	old := func(r *connections.Record) { r.Click.At, r.LastClick = present-25*hour, present-25*hour }
 	rows := []ending{
 		{name: "no error", err: nil},
 		{name: "the lease is lost", err: connections.ErrLost},
@@ -57,7 +60,7 @@ func endings() []ending {
 		ending{name: "`unavailable`, retry after 20 s", err: &fault.Error{Kind: fault.Unavailable, RetryAfter: 20 * time.Second}},
 		ending{name: "`unavailable`, retry after an hour", err: &fault.Error{Kind: fault.Unavailable, RetryAfter: time.Hour}},
 		ending{name: "`unavailable`, and the wait would pass the push's deadline", err: &fault.Error{Kind: fault.Unavailable},
-			change: func(r *connections.Record) { r.Deadline = 500 }, steps: open},
+			change: func(r *connections.Record) { r.Deadline = present + 500 }, steps: open},
 		ending{name: "`unavailable`, a day after the latest click", err: &fault.Error{Kind: fault.Unavailable}, change: old},
 		ending{name: "a tracker's 500 that the text's characters may have caused", err: &fault.Error{Kind: fault.Unavailable, Side: fault.SideTracker, Unsure: true,
 			Err: outbound.StatusError(http.StatusInternalServerError)}, steps: open},
@@ -82,7 +85,7 @@ func (e ending) cell(step connections.Step) string {
 	if e.steps != nil && !slices.Contains(e.steps, step) {
 		return "-"
 	}
-	s := situation{Record: connections.Record{Step: step}, live: true}
+	s := situation{Record: connections.Record{Step: step, Click: connections.Click{At: present}}, now: present, live: true}
 	if e.change != nil {
 		e.change(&s.Record)
 	}

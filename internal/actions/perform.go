@@ -278,7 +278,7 @@ func (r *run) giveUp(ctx context.Context, why connections.Failure) (*connections
 	case connections.Settle:
 		return r.lease.Settled(ctx)
 	case connections.Verify, connections.Cleanup, connections.Idle:
-		return r.lease.Verified(ctx)
+		return r.lease.Unverified(ctx)
 	default:
 		return nil, nil //nolint:nilnil // a step that this version does not know
 	}

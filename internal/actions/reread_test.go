@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/internal/connections"
+	"pushbutton/internal/fault"
 	"pushbutton/internal/pbapi"
 	"pushbutton/internal/secret"
 	"pushbutton/internal/targets"
@@ -145,4 +146,45 @@ func TestARecordKeepsTheItemsTitle(t *testing.T) {
 	require.Equal(t, rec.Issue.Title, rec.ItemTitle())
 	require.Empty(t, rec.Title, "it is kept once")
 	require.NotEmpty(t, rec.ItemTitle())
+}
+
+// A change that Productboard does not take at once is brought to it later, however
+// long ago the click was; and one that it did not take for a day with the next
+// reading.
+func TestAReadingReachesTheButton(t *testing.T) {
+	r := newRig(t)
+	r.click(pbapi.TriggerPush)
+	r.quiet(pbapi.StateConnected)
+	read := func(status string) {
+		issue := *r.record().Issue
+		issue.Status = status
+		tasks, err := r.store.Observe(t.Context(), []connections.Reading{{Entry: connections.Entry{Key: r.key(), Record: r.record()}, Issue: issue}}, false)
+		require.NoError(t, err)
+		for _, task := range tasks {
+			require.NoError(t, r.Enqueue(t.Context(), *task))
+		}
+	}
+	away := &fault.Error{Kind: fault.Unavailable, Side: fault.SideProductboard, Public: "away"}
+	r.advance(48 * time.Hour)
+	r.pb.fail = map[string][]error{"put": {away, away, away}}
+	read("Started")
+	r.quiet(pbapi.StateConnected)
+	require.Equal(t, "Started", r.pb.shown().Label)
+	require.Zero(t, r.record().Observed)
+
+	lasting := make([]error, 10_000)
+	for i := range lasting {
+		lasting[i] = away
+	}
+	r.pb.fail = map[string][]error{"put": lasting, "connection": lasting}
+	read("Done")
+	for r.record().Step != connections.Idle {
+		r.advance(time.Hour)
+		r.step(t.Context())
+	}
+	require.Equal(t, "Started", r.pb.shown().Label)
+	r.pb.fail = nil
+	read("Done")
+	r.quiet(pbapi.StateConnected)
+	require.Equal(t, "Done", r.pb.shown().Label)
 }

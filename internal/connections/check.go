@@ -34,6 +34,7 @@ func (e Entry) Check() error {
 	}
 	numbers := []int64{r.Generation, r.Run, r.LeaseEnd, r.Deadline, r.Parked, int64(r.Attempts), int64(r.RescueChecks), r.Click.At, r.LastClick,
 		r.ReadBack, int64(r.Recreated)}
+	numbers = append(numbers, r.Observed)
 	if r.Missing != nil {
 		numbers = append(numbers, r.Missing.At, r.Missing.Shown)
 	}

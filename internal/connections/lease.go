@@ -175,6 +175,13 @@ func (l *Lease) Verified(ctx context.Context) (*Task, error) {
 	return out.task(l.key), err
 }
 
+// Unverified records that nobody tries any longer to have the button show what it
+// should. A reading of the issue will. The task is as that of Verified.
+func (l *Lease) Unverified(ctx context.Context) (*Task, error) {
+	out, err := l.change(ctx, "verified", arguments{Unsure: true})
+	return out.task(l.key), err
+}
+
 // Deduplicated records that duplicates of this push's issue were looked for and
 // that keep is the one to show. The task to queue goes on with it: to show another
 // issue than before, or to look once more after delay. Without a task the

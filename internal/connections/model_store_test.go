@@ -405,6 +405,9 @@ func (s *modelStore) intern(doc map[string]any) int32 {
 	if (doc["p"] == "verify" || doc["p"] == "cleanup") && doc["q"] == nil {
 		delete(doc, "lc") // only 'settled' reads it, and a click comes first
 	}
+	if _, ok := doc["ob"]; ok {
+		doc["ob"] = 1.0
+	}
 	if missing, ok := doc["m"].(map[string]any); ok {
 		missing["at"] = max(missing["at"].(float64), present-1)
 		if _, shown := missing["d"]; shown {

@@ -79,7 +79,7 @@ func (r Reading) arguments(reset bool) (a arguments, news bool) {
 		a.Seen = seenPresent
 		issue := r.Issue
 		issue.ID, issue.Verdict = rec.Issue.ID, rec.Issue.Verdict
-		if issue == *rec.Issue {
+		if issue == *rec.Issue && rec.Observed == 0 {
 			return a, rec.Missing != nil
 		}
 		a.Issue = keptIssue(issue)
@@ -99,7 +99,7 @@ func (r Reading) arguments(reset bool) (a arguments, news bool) {
 	default:
 		return arguments{}, false
 	}
-	return a, !rec.Deleted()
+	return a, !rec.Deleted() || rec.Observed != 0
 }
 
 const byIssueLua = `local tag, tenant, integration = string.match(KEYS[1], '^[^}]*}:'), ARGV[1], ARGV[2]

@@ -147,6 +147,9 @@ type Record struct {
 	Title string `json:"n,omitempty"`
 	// Missing is set while the tracker does not show the issue.
 	Missing *Missing `json:"m,omitempty"`
+	// Observed is when the latest reading changed the button, in milliseconds. It is
+	// 0 once the button was seen to show that.
+	Observed int64 `json:"ob,omitempty"`
 	// Failure is why the push ended in error. LastFailure is why its latest run
 	// was handed back or parked. It stays until the step succeeds or the push
 	// ends.

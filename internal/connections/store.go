@@ -166,6 +166,7 @@ type arguments struct {
 	Known      string `json:"known,omitempty"`
 	Seen       string `json:"seen,omitempty"`
 	Reset      bool   `json:"reset,omitempty"`
+	Unsure     bool   `json:"unsure,omitempty"`
 
 	MaxInFlight     int `json:"maxinflight,omitempty"`
 	MaxQueued       int `json:"maxqueued,omitempty"`

@@ -41,6 +41,7 @@
 --   t   Issue        i: ID; k: Key; u: URL; n: Title; s: Status; p: Progress; c: Color
 --   n   Title        of the item, where the issue's is another one
 --   m   Missing      at: At, time; v: Verdict; d: Shown, time
+--   ob  Observed     time of a reading that the button may not show yet
 --   x   Failure      m: Message; k: Kind; s: Side; f: Ref
 --   w   LastFailure  as x
 --   l   Orphans      list of: e: Epoch; i: Intent; t: Issue; q: Recreated
@@ -600,6 +601,7 @@ ops['verified'] = function()
   if rec.v then return queue('verify', math.max(rec.v - now, 0), 'read back') end
   if rec.l and #rec.l > 0 then return queue('cleanup', 0) end
   rec.p, rec.o, rec.u, rec.k, rec.b, rec.l, rec.lc, rec.f = nil, nil, nil, nil, nil, nil, nil, nil
+  if not a.unsure then rec.ob = nil end
   release_slot()
   return save('ok', nil, 'verified')
 end
@@ -720,7 +722,7 @@ ops['observed'] = function()
     rec.m, rec.t, rec.n = nil, a.issue or rec.t, a.title or rec.n
     track()
     if a.issue or m.d then
-      changed = now
+      changed, rec.ob = now, now
       return queue('settle', 0, 'changed in the tracker')
     end
     return reply('ok', write())
@@ -732,7 +734,11 @@ ops['observed'] = function()
   end
   -- Gone or trashed: the button says so once two readings found it, some time
   -- apart.
-  if m and m.d then return answer('same') end
+  if m and m.d then
+    if not rec.ob then return answer('same') end
+    rec.ob = now
+    return queue('settle', 0, 'deleted in the tracker')
+  end
   if not m or m.v == 'hidden' then
     rec.m = { at = now, v = a.seen }
     return reply('ok', write())
@@ -744,7 +750,7 @@ ops['observed'] = function()
     return queue('verify', 0, 'reset, deleted in the tracker')
   end
   m.v, m.d = a.seen, now
-  changed = now
+  changed, rec.ob = now, now
   return queue('settle', 0, 'deleted in the tracker')
 end
 
