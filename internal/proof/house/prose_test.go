@@ -1,6 +1,7 @@
 package house
 
 import (
+	"iter"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -12,23 +13,36 @@ import (
 
 const root = "../../.."
 
-// Every page that git tracks is written in sentences that a reader takes in at
-// once. What tests read is none.
-func TestProse(t *testing.T) {
-	list := exec.CommandContext(t.Context(), "git", "ls-files", "-co", "--exclude-standard", "*.md", ":!**/testdata/**")
+// files yields the names and texts of the files that git tracks or would add, by
+// git's path patterns.
+func files(t *testing.T, patterns ...string) iter.Seq2[string, string] {
+	t.Helper()
+	list := exec.CommandContext(t.Context(), "git", append([]string{"ls-files", "-co", "--exclude-standard"}, patterns...)...)
 	list.Dir = root
 	names, err := list.Output()
 	if err != nil {
-		t.Skip("no git checkout: which pages belong to it is not known")
+		t.Skip("no git checkout: which files belong to it is not known")
 	}
-	for name := range strings.Lines(string(names)) {
-		name = strings.TrimSpace(name)
-		page, err := os.ReadFile(filepath.Join(root, name))
-		if os.IsNotExist(err) {
-			continue // deleted, and not committed yet
+	return func(yield func(name, text string) bool) {
+		for name := range strings.Lines(string(names)) {
+			name = strings.TrimSpace(name)
+			text, err := os.ReadFile(filepath.Join(root, name))
+			if os.IsNotExist(err) {
+				continue // deleted, and not committed yet
+			}
+			require.NoError(t, err)
+			if !yield(name, string(text)) {
+				return
+			}
 		}
-		require.NoError(t, err)
-		for _, wrong := range prose(name, string(page)) {
+	}
+}
+
+// Every page that git tracks is written in sentences that a reader takes in at
+// once. What tests read is none.
+func TestProse(t *testing.T) {
+	for name, page := range files(t, "*.md", ":!**/testdata/**") {
+		for _, wrong := range prose(name, page) {
 			t.Error(wrong)
 		}
 	}
