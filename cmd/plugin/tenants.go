@@ -120,7 +120,7 @@ func (f tenantFlags) encryptTo() (age.Recipient, error) {
 	}
 }
 
-// openWith is what an import is decrypted with.
+// openWith returns the identities that an import is decrypted with.
 func (f tenantFlags) openWith() ([]age.Identity, error) {
 	switch {
 	case f.recipient != "" || (f.identity == "") == (f.passphrase == ""):

@@ -11,7 +11,7 @@ import (
 	"github.com/compose-spec/compose-go/v2/types"
 )
 
-// imageEnvironment is what the Dockerfile sets.
+// imageEnvironment returns the environment that the Dockerfile sets.
 func imageEnvironment() map[string]string { return map[string]string{"PLUGIN_OPS_LISTEN": ":9090"} }
 
 // compose checks a Compose file, which the loader holds against the published

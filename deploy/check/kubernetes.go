@@ -45,7 +45,7 @@ type cluster struct {
 	policies      map[string]*networkingv1.NetworkPolicy
 }
 
-// named is what every object has.
+// named holds the fields that every object has.
 type named interface{ GetName() string }
 
 // decode reads a document strictly: a field that the type does not have, or

@@ -22,14 +22,14 @@ type Breaker interface {
 // breakerTimeout bounds what is told to the breaker when a run is over.
 const breakerTimeout = time.Second
 
-// observation is what a run learns of its tracker.
+// observation holds what a run learns of its tracker.
 type observation struct {
 	pass   breaker.Pass
 	health health
 	kind   fault.Kind
 }
 
-// health is what a tracker's answers say about it.
+// health is the state of a tracker as its answers show it.
 type health uint8
 
 const (

@@ -11,7 +11,7 @@ import (
 	"pushbutton/internal/targets"
 )
 
-// verb is what happens to a run when one of its steps has ended.
+// verb names what happens to a run when one of its steps has ended.
 type verb uint8
 
 const (

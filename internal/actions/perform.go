@@ -23,7 +23,7 @@ type Leases interface {
 	Begin(ctx context.Context, key connections.Key, run int64) (*connections.Lease, error)
 }
 
-// Productboard is what a push needs of Productboard; pbapi.Session is one.
+// Productboard is the part of its API that a push needs; pbapi.Session implements it.
 type Productboard interface {
 	GetEntity(ctx context.Context, id string, fields ...string) (pbapi.Entity, error)
 	GetConfiguration(ctx context.Context, entityType string) (pbapi.Configuration, error)

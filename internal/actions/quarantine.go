@@ -106,7 +106,7 @@ func (p *Performer) enqueue(ctx context.Context, task *connections.Task, err err
 	return err
 }
 
-// poisonous is what the person reads of an item that workers die of.
+// poisonous returns the failure of an item that workers die of.
 func poisonous(key connections.Key) connections.Failure {
 	return connections.Failure{Kind: fault.Internal.String(), Side: fault.SidePlugin, Message: fmt.Sprintf(
 		"Working on the item %s ended this plugin's worker %d times, so it is not tried again. Shorten its description, or tell the plugin's operator.", key.Entity, giveUpAfter)}

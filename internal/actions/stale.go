@@ -13,13 +13,13 @@ import (
 	"pushbutton/internal/tenants"
 )
 
-// Buttons is what the search for stale progress needs of Productboard.
+// Buttons is the part of Productboard's API that the search for stale progress needs.
 type Buttons interface {
 	SearchConnections(ctx context.Context, integrationID string, filter pbapi.ConnectionFilter) iter.Seq2[pbapi.Connection, error]
 	PutConnection(ctx context.Context, integrationID, entityID string, state pbapi.ConnectionState) error
 }
 
-// Rechecks is what the search for stale progress needs of the records;
+// Rechecks is the part of the records that the search for stale progress needs;
 // connections.Store has it.
 type Rechecks interface {
 	Get(ctx context.Context, key connections.Key) (connections.Record, error)

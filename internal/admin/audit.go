@@ -10,7 +10,7 @@ import (
 	"pushbutton/internal/admin/auth"
 )
 
-// AuditLog is what the routes read; *audit.Log does.
+// AuditLog is the log that the routes read; *audit.Log implements it.
 type AuditLog interface {
 	List(ctx context.Context, log string, q audit.Query) (entries []audit.Entry, next string, err error)
 	Denials(ctx context.Context, log string, offset, limit int) ([]audit.Denial, error)

@@ -96,7 +96,7 @@ type ConnectionLink struct {
 	Issue string `json:"issue" min:"1" max:"2000" doc:"The issue's key, or its page's address."`
 }
 
-// ConnectionRefreshed is what a reading of a button's issue found.
+// ConnectionRefreshed is the result of a reading of a button's issue.
 type ConnectionRefreshed struct {
 	Connection Connection `json:"connection" doc:"The button afterwards."`
 	Verdict    string     `json:"verdict" enum:"present,moved,trashed,gone,hidden" doc:"What became of the issue. gone: the tracker deleted it. hidden: the integration's account does not see it."`
@@ -120,7 +120,7 @@ type ConnectionSkipped struct {
 	Reason      string     `json:"reason"`
 }
 
-// ConnectionsRetried is what became of a retry of several pushes.
+// ConnectionsRetried is the result of a retry of several pushes.
 type ConnectionsRetried struct {
 	Retried int                 `json:"retried" doc:"How many were pushed again."`
 	Skipped []ConnectionSkipped `json:"skipped" doc:"Integrations that were skipped, since a click would be rejected as well."`

@@ -31,7 +31,7 @@ type OAuthStarted struct {
 	Expires      time.Time `json:"expires" doc:"When it has to be finished at the latest."`
 }
 
-// OAuthFinish is what the browser came back with.
+// OAuthFinish holds the parameters that the browser came back with.
 type OAuthFinish struct {
 	State string `json:"state" min:"1" max:"200" doc:"The state of startOAuth."`
 	Code  string `json:"code" min:"1" max:"2000" doc:"The code that the callback page shows. It can be used once, within about a minute."`

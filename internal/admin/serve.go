@@ -31,7 +31,7 @@ const (
 	mediaPatch = "application/merge-patch+json"
 )
 
-// shape is what a route takes; body is nil if it takes none.
+// shape describes the input of a route; body is nil if it takes none.
 type shape struct{ query, body *schema.Schema }
 
 // serve makes the Echo handler of a route: everything that is the same for

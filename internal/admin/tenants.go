@@ -93,7 +93,7 @@ func (s TenantSettings) set(t *tenants.Tenant) error {
 	return nil
 }
 
-// TenantUsage is what a tenant uses, and the limits that hold for it.
+// TenantUsage counts what a tenant uses, with the limits that hold for it.
 type TenantUsage struct {
 	InFlight    int64        `json:"inFlight" doc:"Pushes in flight."`
 	Queued      int64        `json:"queued" doc:"Pushes that wait."`

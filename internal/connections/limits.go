@@ -83,7 +83,7 @@ func (s *Store) ForgetTenant(ctx context.Context, tenant string) error {
 	return nil
 }
 
-// Usage is what a tenant has of its limits.
+// Usage is how much of its limits a tenant has used.
 type Usage struct {
 	// InFlight counts the runs that hold a slot, Queued those of the backlog,
 	// which wait for a slot or for their date.

@@ -28,7 +28,7 @@ const (
 	backlogSoon = 4 * rescueTicks
 )
 
-// backlogBudget is what may still happen.
+// backlogBudget counts the events that may still happen.
 type backlogBudget struct {
 	Push, Unlink int8
 	Kill         int8 // a worker, or what was about to queue
@@ -349,7 +349,7 @@ func (m *backlogModel) pass(w backlogWorld, busy bool) {
 	m.emit("a tick", !busy, w)
 }
 
-// check is what must hold always.
+// check returns what is wrong with a state; empty: nothing.
 func (m *backlogModel) check(w *backlogWorld) string {
 	out, telling := 0, 0
 	for _, b := range w.buttons {

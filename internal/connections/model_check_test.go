@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// check is what must hold always.
+// check returns what is wrong with a state; empty: nothing.
 func (m *model) check(w *world) string {
 	if !m.window {
 		var count [maxIssues + 2]int8

@@ -29,7 +29,7 @@ const (
 	maxFlying = 7
 )
 
-// budget is what may still happen. It is what bounds the model.
+// budget counts the events that may still happen. It bounds the model.
 type budget struct {
 	// Push, Unlink, Dismiss are clicks.
 	Push, Unlink, Dismiss int8
@@ -48,7 +48,7 @@ type budget struct {
 	Delay int8
 }
 
-// wish is what the latest click asks for.
+// wish is the outcome that the latest click asks for.
 type wish int8
 
 const (

@@ -21,7 +21,7 @@ const (
 	seenHidden  = "hidden"
 )
 
-// Reading is what a tracker said of the issue that a button shows.
+// Reading is a tracker's answer about the issue that a button shows.
 type Reading struct {
 	// Entry is the connection as it was before the tracker was asked.
 	Entry Entry

@@ -15,7 +15,7 @@ import (
 	"pushbutton/internal/targets"
 )
 
-// reading is what a tracker said of the issue of a connection as it is now.
+// reading returns a tracker's answer about the issue of a connection as it is now.
 func reading(t *testing.T, s *Store, verdict targets.Verdict, change func(*targets.Issue)) Reading {
 	t.Helper()
 	rec, err := s.Get(context.Background(), someKey)

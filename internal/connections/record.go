@@ -18,7 +18,7 @@ import (
 	"pushbutton/internal/telemetry"
 )
 
-// State is what the button shows, in Productboard's words.
+// State is the button's state, in Productboard's words.
 type State string
 
 // The four states of a button.

@@ -119,7 +119,7 @@ const (
 	lastText = "Not done within the time a push may take. Last tried: "
 )
 
-// verdict is what a transition decided.
+// verdict is the decision of a transition.
 type verdict string
 
 const (

@@ -38,7 +38,7 @@ const (
 	taskTimeout = 10 * time.Minute
 )
 
-// payload is what a task carries.
+// payload is the content of a task.
 type payload struct {
 	Key string `json:"k"`
 	Run int64  `json:"r"`

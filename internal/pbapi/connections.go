@@ -37,7 +37,7 @@ func stateNames() []string {
 	return []string{string(StateInitial), string(StateProgress), string(StateConnected), string(StateError)}
 }
 
-// ConnectionState is what a button shows. Each state has its own fields and no
+// ConnectionState is the state of a button. Each state has its own fields and no
 // others.
 type ConnectionState struct {
 	State StateName `json:"state"`
@@ -167,7 +167,7 @@ func (s *Session) DeleteConnection(ctx context.Context, integrationID, entityID 
 	return s.do(ctx, r, nil)
 }
 
-// connectionsRequest is what list and search have in common.
+// connectionsRequest returns the part that list and search have in common.
 func connectionsRequest(op, integrationID string, states []StateName) (request, error) {
 	r, err := integrationRequest(op, "", integrationID)
 	if err != nil {

@@ -88,7 +88,7 @@ func (s *Session) ListRelationships(ctx context.Context, id string) iter.Seq2[Re
 	return list[Relationship](ctx, s, r)
 }
 
-// Configuration is what a workspace has set up for one type of entity.
+// Configuration is a workspace's setup of one type of entity.
 type Configuration struct {
 	Type string `json:"type"`
 	// Fields by id.

@@ -28,7 +28,7 @@ func (r *resource[T]) complete() error {
 	return nil
 }
 
-// wireReference is what a create or an update answers.
+// wireReference is the answer to a create or an update.
 type wireReference struct {
 	ID string `json:"id"`
 }

@@ -37,7 +37,7 @@ type ErrorSource struct {
 	Parameter string `json:"parameter,omitempty"`
 }
 
-// codeProbeFailed is what a create or an update answers if the action URL did
+// codeProbeFailed is the error code of a create or an update if the action URL did
 // not echo the probe's token.
 const codeProbeFailed = "callback.probeFailed"
 

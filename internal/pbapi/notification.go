@@ -13,7 +13,7 @@ const (
 	TriggerDismiss Trigger = "button.dismiss"
 )
 
-// ActionNotification is what Productboard POSTs to the action URL, waiting at
+// ActionNotification is the body that Productboard POSTs to the action URL, waiting at
 // most 5 seconds for the answer. Nothing in it is signed: it is only as
 // trustworthy as the Authorization value beside it, and its links must not be
 // called.

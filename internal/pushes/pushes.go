@@ -140,7 +140,7 @@ type FieldError struct {
 // Error implements error.
 func (e *FieldError) Error() string { return e.Field + ": " + e.Err.Error() }
 
-// Message is what a person may read.
+// Message returns the sentence that a person may read.
 func (e *FieldError) Message() string { return e.Err.Public }
 
 // Unwrap returns the fault.

@@ -9,7 +9,7 @@ import (
 	"pushbutton/internal/tenants"
 )
 
-// RefreshResult is what a refresh of one button found.
+// RefreshResult is the result of a refresh of one button.
 type RefreshResult struct {
 	// Push is the button afterwards.
 	Push Push

@@ -12,7 +12,7 @@ import (
 // MaxRetry bounds how many pushes one call of RetryFailed pushes again.
 const MaxRetry = 200
 
-// RetryResult is what one call of RetryFailed did.
+// RetryResult is the result of one call of RetryFailed.
 type RetryResult struct {
 	// Retried counts the pushes that were pushed again.
 	Retried int

@@ -15,7 +15,7 @@ import (
 // The oldest version that is accepted.
 const minRedisMajor, minRedisMinor = 6, 2
 
-// Durability is what the settings of a Redis mean for the data in it.
+// Durability describes how the settings of a Redis protect the data in it.
 type Durability struct {
 	Version string
 	// Settings as CONFIG GET returns them. A managed Redis may forbid the

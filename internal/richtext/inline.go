@@ -307,7 +307,7 @@ func (n *nester) closeDown(to int) {
 	}
 }
 
-// pending is what run r has and the stack has not.
+// pending returns the marks that run r has and the stack has not.
 func (n *nester) pending(r run) (marks mark, link bool) {
 	marks, link = r.marks&^code, r.href != ""
 	for _, e := range n.stack {

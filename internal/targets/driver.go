@@ -87,7 +87,7 @@ type Issue struct {
 	Verdict Verdict `json:"-"`
 }
 
-// Driver is what a tracker must be able to do. Its methods are called with a
+// Driver is the interface that every tracker implements. Its methods are called with a
 // deadline and must honour it. Errors are *fault.Error. Public is a sentence for
 // the person who clicked. Create must set Unsure where the issue may exist all
 // the same; outbound.Client does so for what it sends.

@@ -17,7 +17,7 @@ import (
 	"pushbutton/internal/targets/wire"
 )
 
-// ValueType is what a tracker's field holds.
+// ValueType is the type of value of a tracker's field.
 type ValueType string
 
 // The types of fields, and the form of their values in a FieldValue.

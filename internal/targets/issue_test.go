@@ -31,7 +31,7 @@ func (e *everything) FindAll(context.Context, Marker) ([]Issue, error) {
 }
 func (e *everything) Resolve(context.Context, *Reference) (Issue, error) { return e.issue, nil }
 
-// said is what a Target returns of an issue, by each way to it.
+// saidBy returns what a Target returns of an issue, by each way to it.
 func saidBy(t *testing.T, issue Issue, addresses ...settings.Address) map[string]func() (Issue, error) {
 	t.Helper()
 	d := &everything{scripted{do: func(context.Context) error { return nil }, issue: issue}}

@@ -39,7 +39,7 @@ type Kind struct {
 	// signature and fault.Invalid for a body that is not what the tracker sends.
 	// It is called through ReadHook, which bounds the body first.
 	ParseHook func(signing secret.String, h Hook) ([]HookEvent, error)
-	// Guide is what an admin reads.
+	// Guide is the admin's guide.
 	Guide Guide
 }
 
@@ -81,7 +81,7 @@ func (k Kind) AllSettings() []settings.Field {
 	return append(slices.Clone(k.Settings), k.mappingFields()...)
 }
 
-// Config is what a driver is made of: both parts are decoded against the
+// Config holds the settings and credentials of a driver: both parts are decoded against the
 // kind's fields, so required ones are there and defaults are filled in. The
 // settings that every kind has are the shared layer's business.
 type Config struct {

@@ -32,7 +32,7 @@ func (p Person) shownName() string {
 	return p.Name
 }
 
-// pusher is what an issue says of the person who clicked.
+// pusher returns what an issue says of the person who clicked.
 func (m *mapping) pusher(p Person) string {
 	switch m.pushedBy {
 	case pushedByFull:

@@ -42,7 +42,7 @@ func (t *Target) ReadManyLimit() int {
 	return 1
 }
 
-// ReadResult is what ReadMany found out about one issue.
+// ReadResult is the result of ReadMany for one issue.
 type ReadResult struct {
 	ID string
 	// Issue is set where Err is nil.

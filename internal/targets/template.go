@@ -76,7 +76,7 @@ func parseTemplate(b *templates.Budget, text string, where place) (*template, er
 	return t, nil
 }
 
-// itemData is what a template sees of an item.
+// itemData is the part of an item that a template sees.
 type itemData struct {
 	ID, Type, Name, Link, Status string
 	Tags                         []string

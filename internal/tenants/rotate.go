@@ -23,7 +23,7 @@ const (
 	resealTries = 10
 )
 
-// Rotated is what became of a rotation.
+// Rotated is the outcome of a rotation.
 type Rotated struct {
 	Tenants, Integrations int64
 	// Resealed counts the integrations whose texts got the first key.

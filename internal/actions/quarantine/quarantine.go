@@ -35,19 +35,19 @@ const (
 	lockTTL = 15 * time.Second
 	// stopTimeout bounds how long the process may take to hand its run back.
 	stopTimeout = 5 * time.Second
-	// started is what the process writes when it begins the run.
+	// started is the line that the process writes when it begins the run.
 	started = "begun\n"
 	// maxStderr is how much of a process's errors is kept, in bytes.
 	maxStderr = 2000
 )
 
-// Memory is what the process may allocate, in bytes. RLIMIT_DATA counts writable
+// Memory limits what the process may allocate, in bytes. RLIMIT_DATA counts writable
 // memory whether it is touched or not. The Go runtime has some 85 MB of it, hardly
 // touched, so that the worker and this process stay within the shipped memory limit
 // of 256 MiB.
 const Memory = 192 << 20
 
-// request is what the process reads from its input.
+// request is the input of the process.
 type request struct {
 	Key    connections.Key
 	Run    int64

@@ -2,7 +2,7 @@
 
 package quarantine
 
-// allowed is what a process of a test may allocate.
+// allowed limits what a process of a test may allocate.
 const allowed = Memory
 
 const raceDetector = false

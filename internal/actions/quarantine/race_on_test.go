@@ -2,7 +2,7 @@
 
 package quarantine
 
-// allowed is what a process of a test may allocate. The race detector's own
+// allowed limits what a process of a test may allocate. The race detector's own
 // memory is many times that of the program.
 const allowed = 64 << 30
 

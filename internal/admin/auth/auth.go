@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// Role is what somebody may do.
+// Role is a set of rights.
 type Role string
 
 // The roles. A viewer reads one tenant, an admin changes it too; an operator

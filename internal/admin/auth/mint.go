@@ -12,7 +12,7 @@ import (
 // MaxLife is the longest life of a token that Mint makes.
 const MaxLife = 366 * 24 * time.Hour
 
-// Grant is what a token is to say.
+// Grant describes a token to be minted.
 type Grant struct {
 	Subject, Tenant  string
 	Roles            []Role

@@ -82,7 +82,7 @@ func NewVerifier(keys []Keys, options *Options) (*Verifier, error) {
 	return &Verifier{keys: keys, opts: o, parser: jwt.NewParser(opts...)}, nil
 }
 
-// claims is what we read of a token.
+// claims are the parts of a token that we read.
 type claims struct {
 	jwt.RegisteredClaims
 	Tenant string `json:"tenant"`

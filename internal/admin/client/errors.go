@@ -29,7 +29,7 @@ func (e *Error) Error() string { return e.fault.Public }
 // Unwrap returns the fault.
 func (e *Error) Unwrap() error { return e.fault }
 
-// Problem is what the server answered; nil if err is no such answer.
+// Problem returns the problem that the server answered; nil if err is no such answer.
 func Problem(err error) *admin.Problem {
 	if p, ok := errors.AsType[*admin.Problem](err); ok {
 		return p

@@ -55,14 +55,14 @@ var (
 	ErrDropped = errors.New("the answer was not kept")
 )
 
-// Answer is what a request was answered.
+// Answer is the answer to a request.
 type Answer struct {
 	Status int               `json:"status"`
 	Header map[string]string `json:"header,omitempty"`
 	Body   []byte            `json:"body,omitempty"`
 }
 
-// entry is what is kept: a claim, and the answer once there is one.
+// entry is a stored claim, with the answer once there is one.
 type entry struct {
 	Digest string  `json:"digest"`
 	Claim  string  `json:"claim"`

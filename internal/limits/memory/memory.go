@@ -41,7 +41,7 @@ type Budget struct {
 	tenants map[string]*share
 }
 
-// share is what one tenant may have. It is dropped when nobody holds any of it.
+// share is the part that one tenant may have. It is dropped when nobody holds any of it.
 type share struct {
 	part  *semaphore.Weighted
 	users int

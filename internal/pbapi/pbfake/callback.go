@@ -43,7 +43,7 @@ type User struct {
 	Email string `json:"email"`
 }
 
-// Answer is what came of a click.
+// Answer is the outcome of a click.
 type Answer struct {
 	// Status of the plugin's reply; 0 if there was none.
 	Status int

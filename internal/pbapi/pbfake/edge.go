@@ -99,7 +99,7 @@ func (e *edge) turn(key string) []*url.URL {
 	return append(append([]*url.URL{}, o.backends[first:]...), o.backends[:first]...)
 }
 
-// edgeReply is what came through the edge.
+// edgeReply is the reply that came through the edge.
 type edgeReply struct {
 	status int
 	header http.Header

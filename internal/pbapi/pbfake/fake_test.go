@@ -120,7 +120,7 @@ func newRig(t *testing.T, change ...func(*pbfake.Options)) *rig {
 	return r
 }
 
-// reply is what the API said.
+// reply is the API's answer.
 type reply struct {
 	status int
 	header http.Header

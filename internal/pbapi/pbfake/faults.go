@@ -123,7 +123,7 @@ func (f Fault) validate() error {
 	return nil
 }
 
-// effects is what the faults do to one request.
+// effects holds the effects of the faults on one request.
 type effects struct {
 	delay, late           time.Duration
 	status                int

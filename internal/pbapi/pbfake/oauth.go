@@ -83,7 +83,7 @@ type code struct {
 	used                     *session
 }
 
-// session is what one consent led to: a chain of refresh tokens.
+// session is a chain of refresh tokens that began with one consent.
 type session struct {
 	app     string
 	scopes  []string

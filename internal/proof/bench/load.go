@@ -70,7 +70,7 @@ func (c *contestant) call(ctx context.Context) bool {
 	return resp.StatusCode == http.StatusOK
 }
 
-// outcome is what one round brought; latencies are in milliseconds.
+// outcome is the result of one round; latencies are in milliseconds.
 type outcome struct {
 	latencies []float64
 	failed    int64

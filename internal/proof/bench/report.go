@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// report is what a run with goals brought: printed as Markdown, as
+// report is the result of a run with goals: printed as Markdown, as
 // docs/design/performance.md holds it, and written as JSON.
 type report struct {
 	Title   string    `json:"title"`

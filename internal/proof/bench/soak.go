@@ -81,7 +81,7 @@ func kindOf(key string) string {
 	return strings.Join(parts[:min(len(parts), depth)], ":")
 }
 
-// usage is what lies in Redis of one kind.
+// usage is the room that the keys of one kind take in Redis.
 type usage struct {
 	keys, bytes, forever int64
 }
@@ -121,7 +121,7 @@ func inventory(ctx context.Context, rdb *redis.Client) (map[string]usage, error)
 	return found, nil
 }
 
-// costs is what Redis says it has done and holds.
+// costs are Redis' own figures of its memory and work.
 type costs struct {
 	memory, commands int64
 	cpu              float64

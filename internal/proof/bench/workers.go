@@ -121,7 +121,7 @@ func (p *plant) load(ctx context.Context, n int) (int, error) {
 	return pushes, nil
 }
 
-// worked is what came of a number of workers over what was loaded.
+// worked is the result of a number of workers over what was loaded.
 type worked struct {
 	perSecond float64
 	each      time.Duration // processor time of the workers for a push, to its very end

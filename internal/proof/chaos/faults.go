@@ -12,7 +12,7 @@ import (
 // lookUpLag is how long the tracker does not find what it has made.
 const lookUpLag = 5 * time.Second
 
-// trackerFaults is what the tracker does wrong all the while.
+// trackerFaults returns the faults that the tracker has all the while.
 func trackerFaults(seed uint64) memtarget.Faults {
 	status := func(code, retryAfter int) memtarget.Fault {
 		return memtarget.Fault{Effect: memtarget.EffectStatus, Status: code, RetryAfter: retryAfter}
@@ -44,7 +44,7 @@ func trackerFaults(seed uint64) memtarget.Faults {
 	}}
 }
 
-// productboardFaults is what Productboard does wrong all the while.
+// productboardFaults returns the faults that Productboard has all the while.
 func productboardFaults() []fixture.Fault {
 	return []fixture.Fault{
 		{Class: pbfake.ClassEntityRead, Kind: pbfake.FaultStatus, Status: 500, Probability: 0.02},

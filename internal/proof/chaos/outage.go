@@ -12,7 +12,7 @@ import (
 
 // Limits of an outage of Redis, as docs/design/guarantees.md has them.
 const (
-	// maxRejection is what 99 of 100 rejections may take.
+	// maxRejection limits how long 99 of 100 rejections may take.
 	maxRejection = 2 * time.Second
 	// maxRecovery is when every click is taken again, and work is picked up.
 	maxRecovery = 2 * time.Second
@@ -53,7 +53,7 @@ func outageSize(short bool) size {
 	return steadySize(outageWarm+time.Duration(len(outageKinds()))*(outageLasts(short)+outageBreak), 1, 1)
 }
 
-// outageReport is what is printed.
+// outageReport is the printed result of a run with -outage.
 type outageReport struct {
 	Seed    uint64          `json:"seed"`
 	Rate    int             `json:"clicksPerSecond"`

@@ -34,7 +34,7 @@ func shortSize() size {
 	}}
 }
 
-// kind is what happens to a process.
+// kind names an event in the life of a process.
 type kind string
 
 const (
@@ -101,7 +101,7 @@ func makePlan(seed uint64, s size) plan {
 	return p
 }
 
-// sequence is what one person does with one button, beginning at any time.
+// sequence returns the clicks of one person on one button, beginning at any time.
 func sequence(r *rand.Rand, buttons int, over time.Duration) []click {
 	at := time.Duration(r.Int64N(int64(over)))
 	b := r.IntN(buttons)

@@ -12,7 +12,7 @@ import (
 	"pushbutton/internal/targets/memtarget"
 )
 
-// report is what a run prints.
+// report is the printed result of a run.
 type report struct {
 	Seed         uint64         `json:"seed"`
 	AppendFsync  string         `json:"appendfsync"`

@@ -25,7 +25,7 @@ func rollingSize() size {
 	return steadySize(2*rollingWarm+(apis+workers)*rollingEach, apis, workers)
 }
 
-// rollingReport is what is printed.
+// rollingReport is the printed result of a run with -rolling.
 type rollingReport struct {
 	Seed   uint64 `json:"seed"`
 	Rate   int    `json:"clicksPerSecond"`

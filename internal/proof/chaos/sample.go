@@ -21,7 +21,7 @@ const sampleEvery = 200 * time.Millisecond
 // (USER_HZ, 100 on every Linux that Go runs on).
 const ticks = 100
 
-// sample is what a process uses.
+// sample is a measurement of what a process uses.
 type sample struct {
 	At  time.Time
 	RSS int64 // bytes

@@ -12,7 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// summary is what a run of several seeds prints.
+// summary is the printed result of a run of several seeds.
 type summary struct {
 	Seeds  []seedLine `json:"seeds"`
 	Passed int        `json:"passed"`

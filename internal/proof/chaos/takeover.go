@@ -12,10 +12,10 @@ import (
 	"pushbutton/internal/pbapi/pbfake"
 )
 
-// maxTakeover is what is promised.
+// maxTakeover is the promised limit.
 const maxTakeover = 15 * time.Second
 
-// line is what the machine reads of the plugin's log.
+// line holds the parts of a line of the plugin's log that the machine reads.
 type line struct {
 	Time        time.Time `json:"time"`
 	Msg         string    `json:"msg"`

@@ -42,7 +42,7 @@ type world struct {
 	redisLost time.Duration
 }
 
-// happening is what was done to a process, and when.
+// happening is an event in the life of a process.
 type happening struct {
 	Kind kind      `json:"kind"`
 	Name string    `json:"process"`

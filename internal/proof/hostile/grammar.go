@@ -76,7 +76,7 @@ func growth(r *rand.Rand) string {
 	return strings.Repeat(`| replace "a" "aaaaaaaaaaaaaaaaaaaa" `, 1+r.IntN(12))
 }
 
-// wild is what should not be let through at all.
+// wild returns a template that should not be let through at all.
 func wild(r *rand.Rand) string {
 	return pick(r,
 		`{{range 1000000000}}{{end}}`, `{{printf "%999999999d" 1}}`, `{{printf "%.999999999f" 1.0}}`,

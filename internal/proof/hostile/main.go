@@ -117,7 +117,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	return 0
 }
 
-// report is what one seed came to.
+// report is the result of one seed.
 type report struct {
 	Seed uint64 `json:"seed"`
 	// QuietP99 and P99 are the innocent tenant's answers to clicks, in ms: before,
@@ -133,7 +133,7 @@ type report struct {
 	Violations  []violation `json:"violations"`
 }
 
-// kindReport is what the inputs of one kind came to.
+// kindReport is the result of the inputs of one kind.
 type kindReport struct {
 	Kind   string `json:"kind"`
 	Inputs int64  `json:"inputs"`

@@ -23,7 +23,7 @@ import (
 	"strings"
 )
 
-// Kind is what stands at an address.
+// Kind is the kind of Redis at an address.
 type Kind uint8
 
 // The kinds.

@@ -17,7 +17,7 @@ import (
 // maxPages bounds lists of sections, fields, tags and projects.
 const maxPages = 20
 
-// resolved is what the settings mean in this project.
+// resolved holds the ids that the settings stand for in this project.
 type resolved struct {
 	workspace string
 	sections  []named

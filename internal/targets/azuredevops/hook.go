@@ -11,7 +11,7 @@ import (
 	"pushbutton/internal/targets"
 )
 
-// event is what a service hook of the consumer Web Hooks sends.
+// event is the body that a service hook of the consumer Web Hooks sends.
 type event struct {
 	ID       string `json:"id"`
 	Type     string `json:"eventType"`

@@ -10,7 +10,7 @@ import (
 	"pushbutton/internal/targets/wire"
 )
 
-// resolved is what the settings mean in this project.
+// resolved holds the ids that the settings stand for in this project.
 type resolved struct {
 	// typ is the type's name as the project writes it.
 	typ string

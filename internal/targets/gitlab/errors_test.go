@@ -23,7 +23,7 @@ import (
 	"pushbutton/internal/targets/targettest"
 )
 
-// answer is what the next create gets.
+// answer is the reply to the next create.
 type answer struct {
 	status int
 	header map[string]string

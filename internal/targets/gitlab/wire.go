@@ -44,7 +44,7 @@ type graphQuery struct {
 	Variables map[string]string `json:"variables"`
 }
 
-// issueBody is what a create and an update share.
+// issueBody holds the fields that a create and an update share.
 type issueBody struct {
 	Title       string `json:"title,omitempty"`
 	Description string `json:"description,omitempty"`

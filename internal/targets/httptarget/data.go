@@ -37,7 +37,7 @@ type (
 	}
 )
 
-// draftData is what create sees, and update too. It serves one request at a time.
+// draftData is the data of the templates of create and update. It serves one request at a time.
 type draftData struct {
 	Marker, Title, Link, Reporter string
 	Labels                        []string

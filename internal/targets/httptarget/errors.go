@@ -19,7 +19,7 @@ import (
 	"pushbutton/internal/targets/wire"
 )
 
-// kind is what a description says a refusal means.
+// kind is the meaning that a description assigns to a refusal.
 type kind struct {
 	name   string
 	kind   fault.Kind

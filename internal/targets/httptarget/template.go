@@ -33,7 +33,7 @@ const (
 	useText              // as it is
 )
 
-// env is what templates know beside the item: constants of the settings.
+// env holds what templates know beside the item: constants of the settings.
 type env struct {
 	vars    map[string]string
 	secrets map[string]secret.String

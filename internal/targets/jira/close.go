@@ -49,7 +49,7 @@ func (d *driver) Close(ctx context.Context, id string) error {
 	return d.absent(ctx, op, id, d.write(ctx, op, http.MethodPost, "/issue/"+id+"/transitions", best, nil))
 }
 
-// body is what carries the transition out; ok is false if it asks for
+// body returns the request that makes the transition; ok is false if it asks for
 // something that the plugin does not know.
 func (t transition) body() (body edit, ok bool) {
 	body.Transition = &idRef{t.ID}

@@ -42,7 +42,7 @@ type nodes[T any] struct {
 	}
 }
 
-// payload is what a mutation of an issue gives.
+// payload is the result of a mutation of an issue.
 type payload struct{ Issue *issue }
 
 type team struct {

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// Effect is what a Fault does to a request.
+// Effect is the effect of a Fault on a request.
 type Effect string
 
 // The effects.

@@ -105,7 +105,7 @@ type changeIssue struct {
 	content
 }
 
-// content is what a new issue and a changed one can be given.
+// content holds the fields that a new issue and a changed one can be given.
 type content struct {
 	Subject     string       `json:"subject,omitempty"`
 	Description *string      `json:"description,omitempty"`

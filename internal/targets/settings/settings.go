@@ -31,7 +31,7 @@ const (
 	maxEntries = 100
 )
 
-// FieldType is what a setting's value is.
+// FieldType is the type of a setting's value.
 type FieldType string
 
 // The types of settings, and what they are as a Go value after decoding.

@@ -13,7 +13,7 @@ import (
 	"pushbutton/internal/targets/wire"
 )
 
-// resolved is what the settings mean in this workspace.
+// resolved holds the ids that the settings stand for in this workspace.
 type resolved struct {
 	state     int
 	group     string // id; empty: none

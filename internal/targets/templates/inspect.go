@@ -14,7 +14,7 @@ const (
 	maxLoops  = 2
 )
 
-// Inspection is what a template's text tells without running it.
+// Inspection holds what a template's text shows without running it.
 type Inspection struct {
 	// Fields are those that it names by a literal: {{field "Effort"}}.
 	Fields []string

@@ -12,7 +12,7 @@ import (
 	"pushbutton/internal/proof/boundtest"
 )
 
-// data is what the templates of these tests see.
+// data is the input of the templates of these tests.
 type data struct {
 	Name, Long string
 	Tags       []string

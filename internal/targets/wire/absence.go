@@ -7,7 +7,7 @@ import (
 	"pushbutton/internal/fault"
 )
 
-// Absence is what a driver knows when its tracker does not return an issue.
+// Absence holds what a driver knows when its tracker does not return an issue.
 type Absence struct {
 	Op, Tracker string
 	// Issue names it ("issue #7"), and Account who asked ("the token's account").

@@ -9,7 +9,7 @@ import (
 // maxCode bounds a code that is shown, in bytes.
 const maxCode = 2000
 
-// page is what the browser shows that comes back from Productboard.
+// page is shown to a browser that comes back from Productboard.
 const page = `<!doctype html>
 <html lang="en"><meta charset="utf-8"><meta name="robots" content="noindex"><title>Productboard</title>
 {{if .Code}}<h1>Productboard agreed</h1>

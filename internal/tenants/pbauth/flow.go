@@ -35,7 +35,7 @@ type Started struct {
 	Expires time.Time
 }
 
-// pendingFlow is what is kept of a Start under the digest of its state.
+// pendingFlow is a Start's record, stored under the digest of its state.
 type pendingFlow struct {
 	Tenant      string `json:"tenant"`
 	Integration string `json:"integration"`
@@ -190,7 +190,7 @@ func (a *Auth) Revoke(ctx context.Context, in tenants.Integration) error {
 	return revokeErr
 }
 
-// Status is what there is to know about an integration's tokens, without them.
+// Status describes an integration's tokens, without them.
 type Status struct {
 	// Connected reports whether there is a session, or need not be one.
 	Connected bool

@@ -27,7 +27,7 @@ import (
 	"pushbutton/internal/tenants"
 )
 
-// DefaultScope is what this plugin needs of Productboard.
+// DefaultScope is the scope that this plugin needs of Productboard.
 const DefaultScope = "entities:read plugin-integrations:read plugin-integrations:write plugin-integrations:delete"
 
 // CallbackPath is where Productboard sends the browser back to, below the

@@ -309,7 +309,7 @@ func TestRotateRefused(t *testing.T) {
 	require.NoError(t, err, "Productboard has still the old one")
 }
 
-// buttons is what Delete needs of connections.
+// buttons is the part of connections that Delete needs.
 type buttons struct {
 	gone []string
 	err  error

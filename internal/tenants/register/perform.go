@@ -224,7 +224,7 @@ func status(in tenants.Integration) pbapi.IntegrationStatus {
 	return pbapi.Enabled
 }
 
-// difference is what to change at Productboard of what it shows.
+// difference returns what to change at Productboard of what it shows.
 func difference(existing pbapi.Integration, goal tenants.Integration) (change pbapi.IntegrationUpdate, names []string) {
 	if existing.Name != goal.Name {
 		change.Name, names = &goal.Name, append(names, "name")

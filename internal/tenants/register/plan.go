@@ -24,12 +24,12 @@ type job struct {
 	// goal is the record as it shall be.
 	goal    tenants.Integration
 	session Session
-	// existing is what Productboard shows of it, nil if it shows nothing.
+	// existing is the integration as Productboard shows it, nil if it shows nothing.
 	existing *pbapi.Integration
 	action   action
 	// mayStayPending lets it stay pending where nobody has authorised the plugin yet.
 	mayStayPending bool
-	// takeOver is what was made elsewhere and shall become this one.
+	// takeOver is an integration that was made elsewhere and shall become this one.
 	takeOver *pbapi.Integration
 
 	state    State
@@ -38,7 +38,7 @@ type job struct {
 	problems Problems
 }
 
-// action is what has to be done for a job.
+// action names what has to be done for a job.
 type action uint8
 
 const (

@@ -19,7 +19,7 @@ type Problem struct {
 	Err error
 }
 
-// Message is what a person may read.
+// Message returns the sentence that a person may read.
 func (p Problem) Message() string {
 	f := fault.From(p.Err)
 	if f.Public != "" {

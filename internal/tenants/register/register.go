@@ -152,7 +152,7 @@ func (r *Registrar) ActionURL(integration string) string {
 	return r.publicURL + ActionPath + integration
 }
 
-// Declaration is what a file, or a request, says that there shall be.
+// Declaration lists what a file, or a request, says that there shall be.
 type Declaration struct {
 	Tenants []DesiredTenant
 	// Recreate makes integrations anew that Productboard does not have any

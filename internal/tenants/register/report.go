@@ -12,7 +12,7 @@ import (
 	"pushbutton/internal/tenants"
 )
 
-// State is what became of a declared integration.
+// State is the outcome for a declared integration.
 type State string
 
 // The states of a Result.
@@ -30,7 +30,7 @@ const (
 	LeftAlone State = "not declared"
 )
 
-// Result is what became of one integration.
+// Result is the outcome for one integration.
 type Result struct {
 	Tenant string
 	Name   string
@@ -53,7 +53,7 @@ type Result struct {
 	Problems Problems
 }
 
-// Report is what became of a declaration: the declared integrations in their
+// Report is the outcome of a declaration: the declared integrations in their
 // order, then those of the same tenants that were not declared.
 type Report struct {
 	Integrations []Result

@@ -91,7 +91,7 @@ func (p *pages) notFound(w http.ResponseWriter, text string) {
 	p.show(w, http.StatusNotFound, "message.html", struct{ Title, Text string }{"Not found", text})
 }
 
-// view is what a template gets.
+// view is the data of a template.
 type view struct {
 	Tracker bool // there are pages of a tracker
 	Data    any

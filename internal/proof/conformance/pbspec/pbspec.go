@@ -52,7 +52,7 @@ func Dir(root string) (string, error) {
 	return dir, nil
 }
 
-// Spec is what is published.
+// Spec is the published API.
 type Spec struct {
 	routers   []routers.Router
 	callbacks *openapi3.PathItem

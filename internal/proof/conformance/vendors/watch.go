@@ -15,7 +15,7 @@ import (
 	"testing"
 )
 
-// Spec is what a vendor publishes.
+// Spec is an API that a vendor publishes.
 type Spec interface {
 	// Request holds a request against it, and gives what it is called and what
 	// will hold the reply against it.

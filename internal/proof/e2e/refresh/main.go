@@ -76,7 +76,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	return 0
 }
 
-// report is what was seen.
+// report is the printed result of a run.
 type report struct {
 	Rounds    int               `json:"rounds"`
 	Processes int               `json:"processes"`

@@ -30,7 +30,7 @@ const (
 	again = 200 * time.Millisecond
 )
 
-// setup is what a process is told at its start.
+// setup is the input of a process at its start.
 type setup struct {
 	Redis, Productboard, Integration string
 	// Refresh is the refresh token that a naive process begins with.

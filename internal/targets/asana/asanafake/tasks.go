@@ -13,7 +13,7 @@ import (
 	"unicode/utf8"
 )
 
-// input is what a task can be given.
+// input lists the fields that a task can be given.
 type input struct {
 	Name        *string        `json:"name"`
 	HTML        *string        `json:"html_notes"`

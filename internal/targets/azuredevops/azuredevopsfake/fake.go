@@ -232,7 +232,7 @@ func (s *Server) versioned(w http.ResponseWriter, r *http.Request) bool {
 	return false
 }
 
-// login is what a bad token gets.
+// login answers a bad token.
 func (s *Server) login(w http.ResponseWriter) {
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	if s.BadToken == http.StatusFound {

@@ -178,7 +178,7 @@ func (c *call) listIssues() {
 	c.send(200, out)
 }
 
-// input is what a new or changed issue may have.
+// input lists the fields that a new or changed issue may have.
 type input struct {
 	Title     *string  `json:"title"`
 	Body      *string  `json:"body"`

@@ -320,7 +320,7 @@ func (c *call) findRepo() bool {
 	return false
 }
 
-// roleIn is what the account may do in a repository; "" if it does not see it.
+// roleIn returns the account's role in a repository; "" if it does not see it.
 func (c *call) roleIn(name string) string {
 	if c.App != nil && c.App.tokens[c.bearer()] == c.who && !contains(c.App.Repos, name) {
 		return ""

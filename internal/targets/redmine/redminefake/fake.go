@@ -263,7 +263,7 @@ func (f *Fake) getFields(w http.ResponseWriter, _ *http.Request, u *User) {
 	send(w, 200, "custom_fields", out)
 }
 
-// label is what people call a choice: a key/value list has numbers behind it.
+// label returns the name of a choice: a key/value list has numbers behind it.
 func label(field *CustomField, value string) string {
 	if field.Format == "enumeration" {
 		return "Team " + value

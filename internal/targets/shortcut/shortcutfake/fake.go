@@ -230,7 +230,7 @@ func body(w http.ResponseWriter, r *http.Request, out any) bool {
 	return true
 }
 
-// input is what a story can be given. State and its like are pointers: absent
+// input lists the fields that a story can be given. State and its like are pointers: absent
 // and 0 are not the same.
 type input struct {
 	Name        *string                  `json:"name"`

@@ -29,7 +29,7 @@ func list[T any](v []T) []T {
 	return v
 }
 
-// common is what a story and its slim form both have.
+// common returns the fields that a story and its slim form both have.
 func (s *Story) common() map[string]any {
 	fields := []any{}
 	for _, f := range s.Fields {
