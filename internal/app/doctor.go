@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"pushbutton/internal/connections"
 	"pushbutton/internal/fault"
 	"pushbutton/internal/outbound"
 	"pushbutton/internal/redisdb"
@@ -154,6 +155,7 @@ func (d *doctor) integrations(ctx context.Context) {
 			continue
 		}
 		d.integration(ctx, in)
+		d.sweeps(ctx, in)
 	}
 }
 
@@ -213,5 +215,66 @@ func (d *doctor) expiry(ctx context.Context, name string, in tenants.Integration
 		if note := register.ExpiryNote(in, side, time.Now()); note != "" {
 			d.say("note", name, note)
 		}
+	}
+}
+
+// latePeriods is after how many periods without an ended sweep the doctor warns.
+const latePeriods = 3
+
+// sweeps says when the issues of an integration were last read, and what is wrong
+// with that.
+func (d *doctor) sweeps(ctx context.Context, in tenants.Integration) {
+	ctx, cancel := context.WithTimeout(ctx, doctorTimeout)
+	defer cancel()
+	name := in.Tenant + "/" + in.Name
+	if in.Refresh.Off || in.Disabled || !in.Deleting.IsZero() {
+		d.say("", name+": its issues are not read back", "")
+		return
+	}
+	status, err := d.app.sweeps.Status(ctx, in.Tenant, in.ID)
+	if err != nil {
+		d.check(name+": when its issues were last read", err)
+		return
+	}
+	switch {
+	case status.Stopped != "":
+		d.say("note", name, fmt.Sprintf("The last sweep over its issues stopped %s: %s", status.Ended.UTC().Format(time.RFC3339), status.Stopped))
+	case status.Ended.IsZero():
+		d.say("", name+": its issues were not read back yet", "")
+	default:
+		d.say("", name+": issues last read "+status.Ended.UTC().Format(time.RFC3339), "")
+	}
+	since := status.Ended
+	if in.UpdatedAt.After(since) {
+		since = in.UpdatedAt // it may have been enabled then
+	}
+	if time.Since(since) <= latePeriods*d.app.cfg.Refresh {
+		return
+	}
+	switch shows, err := d.showsIssues(ctx, in); {
+	case err != nil:
+		d.check(name+": whether its buttons show issues", err)
+	case shows:
+		d.say("note", name, fmt.Sprintf("No sweep over its issues has ended since %s. PLUGIN_REFRESH is %s: check that workers run, and whether the tracker is slow.",
+			since.UTC().Format(time.RFC3339), d.app.cfg.Refresh))
+	}
+}
+
+// showsIssues reports whether any button of an integration shows an issue.
+func (d *doctor) showsIssues(ctx context.Context, in tenants.Integration) (bool, error) {
+	for cursor := uint64(0); ; {
+		entries, next, err := d.app.records.Scan(ctx, in.Tenant, in.ID, cursor)
+		if err != nil {
+			return false, err
+		}
+		for _, e := range entries {
+			if e.Record.State == connections.Connected && e.Record.Issue != nil {
+				return true, nil
+			}
+		}
+		if next == 0 {
+			return false, nil
+		}
+		cursor = next
 	}
 }
