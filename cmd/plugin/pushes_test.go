@@ -80,7 +80,7 @@ func (w *pushWorld) serve() {
 
 func (w *pushWorld) lookup(name string) (string, bool) { v, ok := w.vars[name]; return v, ok }
 
-// fails makes a push that failed, and gives its key.
+// fails makes a push that failed, and returns its key.
 func (w *pushWorld) fails(tenant, entity, kind string) string {
 	w.t.Helper()
 	key := connections.Key{Tenant: tenant, Integration: w.ids[tenant], Entity: entity}

@@ -154,7 +154,7 @@ func (a *API) permit(ctx context.Context, r Route, call *Call) error {
 	return nil
 }
 
-// read checks headers, query and body against the route, and gives the two as
+// read checks headers, query and body against the route, and returns the two as
 // JSON. What is wrong with any of them is told at once.
 func (a *API) read(ctx context.Context, r Route, in shape, c echo.Context, call *Call) (query, body []byte, err error) {
 	req := c.Request()

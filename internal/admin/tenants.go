@@ -80,7 +80,7 @@ func settingsOf(t tenants.Tenant) TenantSettings {
 	return TenantSettings{Name: t.Name, Limits: TenantLimits(t.Limits), CA: t.CA}
 }
 
-// set puts settings into a tenant and tells what is wrong with them.
+// set puts settings into a tenant and returns what is wrong with them.
 func (s TenantSettings) set(t *tenants.Tenant) error {
 	t.Name, t.Limits, t.CA = s.Name, tenants.TenantLimits(s.Limits), s.CA
 	var wrong []FieldError

@@ -354,7 +354,7 @@ func (r *canaryRig) settings(kind targets.Kind, credentials map[string]secret.St
 	return out
 }
 
-// everything does all that a target can, and tells what came of it.
+// everything does all that a target can, and returns what came of it.
 func (r *canaryRig) everything(target *targets.Target, once bool) {
 	ctx := r.t.Context()
 	draft := targets.Draft{Marker: "pb-0123456789abcdef", Title: "x", Description: richtext.Paragraph(richtext.Text("x")), Link: "https://example.com/x"}

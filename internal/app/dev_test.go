@@ -20,7 +20,7 @@ import (
 
 var silent = slog.New(slog.NewTextHandler(io.Discard, nil))
 
-// startDev runs `plugin dev` in this process and gives its address; with a
+// startDev runs `plugin dev` in this process and returns its address; with a
 // key, the admin API is on.
 func startDev(t *testing.T, adminKey ...string) string {
 	t.Helper()

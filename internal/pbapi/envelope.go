@@ -35,7 +35,7 @@ type wireReference struct {
 
 func (w wireReference) present() bool { return w.ID != "" }
 
-// one sends a request and gives the resource of its reply.
+// one sends a request and returns the resource of its reply.
 func one[T interface{ present() bool }](ctx context.Context, s *Session, r request) (T, error) {
 	var out resource[T]
 	if err := s.do(ctx, r, &out); err != nil {

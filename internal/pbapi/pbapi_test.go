@@ -223,7 +223,7 @@ func TestRateLimiting(t *testing.T) {
 		require.NoError(t, err)
 	})
 	t.Run("a turn too far away", func(t *testing.T) {
-		shared := &fault.Error{Op: "pace", Kind: fault.RateLimited, RetryAfter: 3 * time.Second}
+		shared := &fault.Error{Op: "rate limit", Kind: fault.RateLimited, RetryAfter: 3 * time.Second}
 		_, err := session(t, serve(t, notSent(t)), &limiter{waitErr: shared}, outbound.Options{}).GetEntity(t.Context(), entityID)
 		ferr := requireFault(t, err, fault.RateLimited)
 		require.Equal(t, fault.SideProductboard, ferr.Side)

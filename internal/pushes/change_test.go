@@ -176,7 +176,7 @@ func TestRetryFailedStopsWhereTheLineIsFull(t *testing.T) {
 	}
 	first, err := r.scope.RetryFailed(t.Context(), pushes.Query{})
 	require.NoError(t, err)
-	require.Equal(t, 3, first.Retried, "one is handed out, two wait")
+	require.Equal(t, 3, first.Retried, "one is queued, two wait in the backlog")
 	require.NotEmpty(t, first.Next)
 	_, err = r.scope.RetryFailed(t.Context(), pushes.Query{Cursor: first.Next})
 	require.ErrorIs(t, err, fault.RateLimited)

@@ -47,7 +47,7 @@ type adfTree struct {
 	} `json:"marks"`
 }
 
-// checkADF holds out to the format's rules and gives its text.
+// checkADF holds out to the format's rules and returns its text.
 func checkADF(t *testing.T, out string) string {
 	t.Helper()
 	var doc adfTree

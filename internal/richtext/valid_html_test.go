@@ -14,7 +14,7 @@ import (
 
 var htmlElements = strings.Fields("p h1 h2 h3 h4 h5 h6 strong em u s sup sub code pre blockquote ul ol li table tr th td hr br a")
 
-// checkHTML holds out to balanced elements of the list, and gives its text.
+// checkHTML holds out to balanced elements of the list, and returns its text.
 func checkHTML(t *testing.T, out string) string {
 	t.Helper()
 	var open []string
@@ -60,7 +60,7 @@ func checkHTML(t *testing.T, out string) string {
 var asanaElements = strings.Fields("body strong em u s code a ul ol li blockquote pre h1 h2 hr")
 
 // checkAsana holds out to well-formed XML of the elements Asana documents,
-// nested as it documents, and gives its text.
+// nested as it documents, and returns its text.
 func checkAsana(t *testing.T, out string) string {
 	t.Helper()
 	require.True(t, strings.HasPrefix(out, "<body>") && strings.HasSuffix(out, "</body>"))

@@ -87,7 +87,7 @@ func newRig(t *testing.T, env redistest.Env) *rig {
 	return r
 }
 
-// trips runs f and tells how often Redis was asked.
+// trips runs f and returns how often Redis was asked.
 func (r *rig) trips(f func()) int {
 	before := r.wire.sent.Load()
 	f()

@@ -40,7 +40,7 @@ func (e Entity) Name() string {
 // maxFieldText bounds a text field in characters, as published for rich text.
 const maxFieldText = 524_288
 
-// AddEntity stores an entity and gives it back with what was filled in. An
+// AddEntity stores an entity and returns it with what was filled in. An
 // entity of the same id is replaced. The error names the wrong field.
 func (f *Fake) AddEntity(e Entity) (Entity, error) {
 	added, err := f.AddEntities([]Entity{e})

@@ -143,7 +143,7 @@ func (j *journal) close() {
 // Journal returns the events after the one numbered since, oldest first, at
 // most limit of them, and the number of the last event that there is. Old
 // events are forgotten (Options.JournalSize): a first event that is not
-// since+1 tells that some are missing.
+// since+1 means that some are missing.
 func (f *Fake) Journal(since uint64, limit int) ([]Event, uint64) {
 	return f.journal.since(since, limit)
 }

@@ -89,7 +89,7 @@ func connect(ctx context.Context, url string) (*redis.Client, error) {
 	return client, nil
 }
 
-// queued waits until the queue grows no more, and tells how long it is.
+// queued waits until the queue grows no more, and returns how long it is.
 func (s *redisServer) queued(ctx context.Context) (int64, error) {
 	last := int64(-1)
 	for {

@@ -140,9 +140,9 @@ func (p *plant) crew(ctx context.Context, processes int) ([]*process, error) {
 	return crew, errors.Join(errs...)
 }
 
-// pace waits until so many more buttons are connected, and tells how many a
+// throughput waits until so many more buttons are connected, and returns how many a
 // second that were, from the first to the last.
-func (p *plant) pace(ctx context.Context, before, pushes int) (float64, error) {
+func (p *plant) throughput(ctx context.Context, before, pushes int) (float64, error) {
 	for p.watch.connected()-before < pushes {
 		if err := wait(ctx, 5*time.Millisecond); err != nil {
 			return 0, context.Cause(ctx)
@@ -171,7 +171,7 @@ func (p *plant) work(ctx context.Context, server *redisServer, processes, items 
 	if err != nil {
 		return w, err
 	}
-	if w.perSecond, err = p.pace(ctx, before, pushes); err != nil {
+	if w.perSecond, err = p.throughput(ctx, before, pushes); err != nil {
 		return w, err
 	}
 	if err := soakWait(ctx, server.client); err != nil {

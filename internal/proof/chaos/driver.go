@@ -165,7 +165,7 @@ func (w *world) busy(ctx context.Context) (map[string]int, error) {
 	}
 	for _, c := range shown {
 		if c.State.Name == pbfake.StateProgress {
-			out["spinning"]++
+			out["in progress"]++
 		}
 	}
 	tasks, err := w.tasks(ctx)

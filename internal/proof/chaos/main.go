@@ -127,7 +127,7 @@ func printJSON(w io.Writer, v any) error {
 	return out.Encode(v)
 }
 
-// proof runs in a world of its own; it gives what is to be printed, and what
+// proof runs in a world of its own; it returns what is to be printed, and what
 // was not as promised.
 type proof func(w *world, ctx context.Context, say func(string, ...any)) (any, []violation, error)
 

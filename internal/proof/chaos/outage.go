@@ -35,7 +35,7 @@ const (
 	slowRecovery = "slow recovery"
 	grown        = "grown"   // memory
 	flooded      = "flooded" // log
-	spun         = "spun"    // processor time for nothing
+	busy         = "busy"    // processor time for nothing
 )
 
 func outageLasts(short bool) time.Duration {
@@ -214,7 +214,7 @@ func (f outageFigures) violations() []violation {
 	add(f.PickedUp > maxRecovery.Seconds(), slowRecovery, "the first run ended %.2fs after Redis' return", f.PickedUp)
 	for _, p := range f.Processes {
 		add(p.During > p.Before+maxGrowthMB, grown, "%s grew from %.0f to %.0f MB", p.Name, p.Before, p.During)
-		add(p.Cores > maxCores, spun, "%s kept %.2f processors busy", p.Name, p.Cores)
+		add(p.Cores > maxCores, busy, "%s kept %.2f processors busy", p.Name, p.Cores)
 		add(p.LinesPerClick > 2, flooded, "%s wrote %.1f lines for each click", p.Name, p.LinesPerClick)
 		add(p.OtherLines > maxOtherLines, flooded, "%s wrote %.1f other lines a second", p.Name, p.OtherLines)
 		add(p.Foreign > 0, flooded, "%s wrote %d lines past its logger", p.Name, p.Foreign)

@@ -219,7 +219,7 @@ func (w *world) strikeRedis(ctx context.Context, e event) error {
 		}
 		w.redis.Kill()
 		c.silence()
-		defer func() { w.sing(ctx, c) }()
+		defer func() { w.noteLost(ctx, c) }()
 	default:
 		if err := w.redis.Stop(stopLimit); err != nil {
 			return err
@@ -235,8 +235,8 @@ func (w *world) strikeRedis(ctx context.Context, e event) error {
 	return nil
 }
 
-// sing notes what a canary tells.
-func (w *world) sing(ctx context.Context, c *canary) {
+// noteLost notes how much a canary has lost.
+func (w *world) noteLost(ctx context.Context, c *canary) {
 	lost, err := c.lost(ctx)
 	w.mu.Lock()
 	defer w.mu.Unlock()

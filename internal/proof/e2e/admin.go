@@ -141,7 +141,7 @@ func keptKeys(ctx context.Context, rdb *redis.Client) ([]string, error) {
 	return kept, nil
 }
 
-// slip runs `plugin apply` and gives what it said.
+// slip runs `plugin apply` and returns what it said.
 func (h *house) slip(ctx context.Context, s slip, wrong *verdict) (string, error) {
 	if err := h.applyFile(slipFile, s.column); err != nil {
 		return "", err

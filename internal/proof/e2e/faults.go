@@ -52,7 +52,7 @@ func (v *victim) column() string {
 // row is a line of docs/errors.md.
 type row struct{ happens, says, mends, recovers string }
 
-// faults makes everything go wrong, and gives what the buttons say then.
+// faults makes everything go wrong, and returns what the buttons say then.
 func (h *house) faults(ctx context.Context) ([]row, error) {
 	f := &faulty{house: h, alone: map[string]*proxy{}}
 	defer f.end()

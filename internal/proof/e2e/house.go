@@ -133,7 +133,7 @@ func (h *house) applyFile(name string, columns ...column) error {
 	return os.WriteFile(filepath.Join(h.fixture.Dir(), name), []byte(b.String()), 0o600)
 }
 
-// apply runs `plugin apply`, which must succeed, and gives what it printed.
+// apply runs `plugin apply`, which must succeed, and returns what it printed.
 func (h *house) apply(ctx context.Context, file string, env map[string]string) (string, error) {
 	settings := h.settings(0)
 	maps.Copy(settings, env)

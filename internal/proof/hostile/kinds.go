@@ -15,7 +15,7 @@ import (
 	"pushbutton/internal/pbapi/pbfake"
 )
 
-// input sends one input that the seed makes up, and gives the status of its
+// input sends one input that the seed makes up, and returns the status of its
 // answer, 0 where it has none.
 type input func(ctx context.Context, h *house, r *rand.Rand) (status int, err error)
 

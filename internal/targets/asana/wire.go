@@ -176,7 +176,7 @@ func (c client) get(ctx context.Context, op, path string, query url.Values, out 
 	return err
 }
 
-// getPage reads one page and gives the offset of the next, "" for none.
+// getPage reads one page and returns the offset of the next, "" for none.
 func (c client) getPage(ctx context.Context, op, path string, query url.Values, out any) (next string, err error) {
 	return c.read(ctx, op, http.MethodGet, path, query, nil, out)
 }

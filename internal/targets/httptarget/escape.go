@@ -69,7 +69,7 @@ func escapeTree(tree *parse.Tree, where use) error {
 	return err
 }
 
-// escapeList walks one list of nodes and gives the place where it ends.
+// escapeList walks one list of nodes and returns the place where it ends.
 func escapeList(list *parse.ListNode, at place) (place, error) {
 	if list == nil {
 		return at, nil

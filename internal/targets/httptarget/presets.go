@@ -59,7 +59,7 @@ func presetFields() []settings.Field {
 			{Name: "permissions", Required: true}, {Name: "token", Required: true}, {Name: "notes", Type: settings.TypeList}}})
 }
 
-// presetNamed reads one; the empty name gives the empty preset.
+// presetNamed reads one; the empty name returns the empty preset.
 func presetNamed(name string) (Preset, error) {
 	if name == "" {
 		return Preset{}, nil
@@ -92,7 +92,7 @@ func presetNamed(name string) (Preset, error) {
 	return p, nil
 }
 
-// resolve puts settings over the preset that they name, and gives them with
+// resolve puts settings over the preset that they name, and returns them with
 // their variables.
 func resolve(own settings.Values) (settings.Values, map[string]string, settings.FieldErrors) {
 	name := own.String(setPreset)

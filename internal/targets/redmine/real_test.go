@@ -68,7 +68,7 @@ func (r *real) call(t *testing.T, method, path string, body, out any) {
 }
 
 // newProject makes a private project with one member, who may do there what
-// a manager may, and gives the project's identifier and the member's key.
+// a manager may, and returns the project's identifier and the member's key.
 func (r *real) newProject(t *testing.T) (project, key string) {
 	t.Helper()
 	project = "p" + strings.ReplaceAll(uuid.NewString(), "-", "")[:20]

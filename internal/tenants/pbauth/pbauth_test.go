@@ -92,7 +92,7 @@ func oauth() tenants.ProductboardAuth {
 }
 
 // consent is what the admin's browser does: it follows to Productboard and
-// gives what comes back.
+// returns what comes back.
 func (r *rig) consent(authorize string) url.Values {
 	r.t.Helper()
 	browser := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}

@@ -7,7 +7,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
-// LoadJSONSchema reads a JSON schema and gives what holds documents against it.
+// LoadJSONSchema reads a JSON schema and returns what holds documents against it.
 func LoadJSONSchema(t testing.TB, path string) func(document []byte) error {
 	t.Helper()
 	schema, err := jsonschema.NewCompiler().Compile(path)

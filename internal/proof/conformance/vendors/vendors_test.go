@@ -41,7 +41,7 @@ func write(t *testing.T, text string) string {
 	return path
 }
 
-// exchange sends one request through a watch and gives what it found.
+// exchange sends one request through a watch and returns what it found.
 func exchange(t *testing.T, spec vendors.Spec, method, path, body string, status int, reply string) []error {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -17,7 +17,7 @@ import (
 
 // Spec is an API that a vendor publishes.
 type Spec interface {
-	// Request holds a request against it, and gives what it is called and what
+	// Request holds a request against it, and returns what it is called and what
 	// will hold the reply against it.
 	Request(r *http.Request, body []byte) (op string, reply Reply, err error)
 }
@@ -40,7 +40,7 @@ type Watch struct {
 // NewWatch starts a watch that has seen nothing.
 func NewWatch(spec Spec) *Watch { return &Watch{spec: spec, seen: map[string]int{}} }
 
-// Front starts a server that passes everything on to address, and gives its
+// Front starts a server that passes everything on to address, and returns its
 // address. It is targettest.Harness.Watch. What is not as published fails t.
 func (w *Watch) Front(t *testing.T, address string) string {
 	t.Helper()
