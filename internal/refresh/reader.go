@@ -2,7 +2,10 @@ package refresh
 
 import (
 	"context"
+	"errors"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 
 	"pushbutton/internal/connections"
 	"pushbutton/internal/fault"
@@ -31,6 +34,9 @@ func (r *reader) entries(ctx context.Context, entries []connections.Entry) (stop
 	for len(entries) > 0 && stopped == "" {
 		batch := entries[:min(size, len(entries))]
 		entries = entries[len(batch):]
+		if err := r.target.Ready(ctx); err != nil {
+			return fault.From(err).Public, nil // a push has met the tracker's rate limit
+		}
 		began := time.Now()
 		var readings []connections.Reading
 		readings, stopped = r.read(ctx, batch)
@@ -107,7 +113,12 @@ func (r *reader) observe(ctx context.Context, readings []connections.Reading) er
 		part := readings[:min(maxChanges, len(readings))]
 		readings = readings[len(part):]
 		tasks, err := r.records.Observe(ctx, part, r.in.Refresh.ResetDeleted)
-		if err != nil && len(tasks) == 0 {
+		var answered redis.Error
+		switch {
+		case errors.As(err, &answered):
+			// One record is broken. The others must not wait for it.
+			r.log.WarnContext(ctx, "reading not recorded", telemetry.KeyTenant, r.in.Tenant, telemetry.KeyIntegration, r.in.ID, telemetry.KeyError, err)
+		case err != nil:
 			return err
 		}
 		if len(tasks) == 0 {

@@ -9,8 +9,11 @@ package refresh
 
 import (
 	"context"
+	"errors"
 	"hash/fnv"
 	"log/slog"
+	mathrand "math/rand/v2"
+	"sync"
 	"time"
 
 	"pushbutton/internal/connections"
@@ -64,6 +67,9 @@ type Sweeper struct {
 	period       time.Duration
 	log          *slog.Logger
 	opts         Options
+	// renewEvery is how often a claim is renewed, and turn for how long a sweep
+	// keeps others waiting; tests shorten them.
+	renewEvery, turn time.Duration
 	// pause waits; tests replace it.
 	pause func(ctx context.Context, d time.Duration) error
 }
@@ -73,7 +79,7 @@ type Sweeper struct {
 func New(schedule *Schedule, integrations tenants.ByID, all tenants.ByTenant, peers Peers, records Records, queue Queue, reconnects Reconnects,
 	period time.Duration, log *slog.Logger, opts *Options) *Sweeper {
 	s := &Sweeper{schedule: schedule, integrations: integrations, tenants: all, peers: peers, records: records, queue: queue,
-		reconnects: reconnects, period: period, log: log, pause: pause}
+		reconnects: reconnects, period: period, log: log, renewEvery: hold / 3, turn: turn, pause: pause}
 	if opts != nil {
 		s.opts = *opts
 	}
@@ -97,6 +103,8 @@ const (
 	// hold is how long a claimed sweep may be silent before another process
 	// goes on with it.
 	hold = time.Minute
+	// turn is after how long a sweep lets those go first that are due by then.
+	turn = time.Minute
 	// single is how many issues are read in a row from a tracker that reads one
 	// at a time, and most how many at once from any other.
 	single, most = 5, 100
@@ -162,23 +170,69 @@ func (s *Sweeper) sweep(ctx context.Context, claim Claim) error {
 	if err != nil {
 		return s.done(ctx, claim, fault.From(err).Public)
 	}
-	r := reader{Sweeper: s, in: in, target: target}
+	kept, end := s.keep(ctx, claim)
+	defer end()
+	err = s.pages(kept, &reader{Sweeper: s, in: in, target: target}, claim)
+	if errors.Is(context.Cause(kept), errLost) {
+		return nil
+	}
+	return err
+}
+
+// pages reads an integration's issues page by page, from the claim's cursor on.
+func (s *Sweeper) pages(ctx context.Context, r *reader, claim Claim) error {
+	began := time.Now()
 	for {
-		entries, next, err := s.records.Scan(ctx, in.Tenant, in.ID, claim.Cursor)
+		entries, next, err := s.records.Scan(ctx, r.in.Tenant, r.in.ID, claim.Cursor)
 		if err != nil {
 			return err
 		}
-		if stopped, err := r.entries(ctx, s.due(entries, claim)); err != nil {
+		due := s.due(entries, claim)
+		// Whatever stops a sweep must not keep it from the same issues each time:
+		// it goes on with the next page, and no page is read in the same order.
+		mathrand.Shuffle(len(due), func(i, j int) { due[i], due[j] = due[j], due[i] })
+		stopped, err := r.entries(ctx, due)
+		if err != nil {
 			return err
-		} else if stopped != "" {
+		}
+		claim.Cursor = next
+		switch {
+		case next == 0:
 			return s.done(ctx, claim, stopped)
-		}
-		if next == 0 {
-			return s.done(ctx, claim, "")
-		}
-		if claim.Cursor = next; !s.schedule.Save(ctx, claim, hold) {
+		case stopped != "":
+			return s.schedule.Stop(ctx, claim, s.period, stopped)
+		case time.Since(began) > s.turn:
+			return s.schedule.Release(ctx, claim)
+		case !s.schedule.Save(ctx, claim, hold):
 			return nil // another process has it
 		}
+	}
+}
+
+var errLost = errors.New("another process has the sweep")
+
+// keep renews a claim until end is called: a page can take far longer than the
+// hold. The context ends if another process gets the sweep all the same.
+func (s *Sweeper) keep(ctx context.Context, claim Claim) (kept context.Context, end func()) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	var group sync.WaitGroup
+	group.Go(func() {
+		ticker := time.NewTicker(s.renewEvery)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-ticker.C:
+			}
+			if s.schedule.Renew(ctx, claim, hold) {
+				cancel(errLost)
+			}
+		}
+	})
+	return ctx, func() {
+		cancel(nil)
+		group.Wait()
 	}
 }
 

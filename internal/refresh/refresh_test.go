@@ -8,7 +8,9 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"slices"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -18,6 +20,7 @@ import (
 	"pushbutton/internal/connections"
 	"pushbutton/internal/fault"
 	"pushbutton/internal/outbound"
+	"pushbutton/internal/redisdb"
 	"pushbutton/internal/redisdb/redistest"
 	"pushbutton/internal/secret"
 	"pushbutton/internal/targets"
@@ -38,6 +41,7 @@ type rig struct {
 	schedule *Schedule
 	tracker  *memtarget.Tracker
 	target   *targets.Target
+	open     func(quota targets.Quota) *targets.Target
 	asked    atomic.Int64
 	in       tenants.Integration
 	gone     bool
@@ -63,9 +67,16 @@ func newRig(t *testing.T, buttons int) *rig {
 	t.Cleanup(srv.Close)
 	client := outbound.New(outbound.Options{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}})
 	t.Cleanup(client.Close)
-	var err error
-	r.target, err = memtarget.Kind().Open(map[string]any{"url": srv.URL, "project": "demo"}, map[string]secret.String{"apiKey": secret.New("tracker-key")}, targets.Deps{HTTP: client})
-	require.NoError(t, err)
+	r.open = func(quota targets.Quota) *targets.Target {
+		deps := targets.Deps{HTTP: client}
+		if quota != nil {
+			deps.Quota = func(string) targets.Quota { return quota }
+		}
+		target, err := memtarget.Kind().Open(map[string]any{"url": srv.URL, "project": "demo"}, map[string]secret.String{"apiKey": secret.New("tracker-key")}, deps)
+		require.NoError(t, err)
+		return target
+	}
+	r.target = r.open(nil)
 	var entries []connections.Entry
 	for n := range buttons {
 		item := targets.Item{ID: strconv.Itoa(n), Name: fmt.Sprintf("Item %d", n)}
@@ -365,3 +376,226 @@ type brokenRecords struct{ *connections.Store }
 func (brokenRecords) Scan(context.Context, string, string, uint64) ([]connections.Entry, uint64, error) {
 	return nil, 0, errors.New("no Redis")
 }
+
+// dueAt is when the integration's sweep is due, or its claim ends.
+func (r *rig) dueAt() time.Time {
+	r.t.Helper()
+	score, err := r.env.Client.ZScore(r.t.Context(), dueKey, "acme/"+integration).Result()
+	require.NoError(r.t, err)
+	return time.UnixMilli(int64(score))
+}
+
+func (r *rig) now() time.Time {
+	r.t.Helper()
+	now, err := r.env.Client.Time(r.t.Context()).Result()
+	require.NoError(r.t, err)
+	return now
+}
+
+// A page of a slow tracker takes longer than a claim holds.
+func TestASlowPageKeepsItsClaim(t *testing.T) {
+	r := newRig(t, 12)
+	r.env.Advance(period)
+	s := r.sweeper()
+	s.renewEvery = time.Millisecond
+	s.pause = func(ctx context.Context, _ time.Duration) error {
+		for range 3 {
+			r.env.Advance(hold / 2)
+			now := r.now().Truncate(time.Millisecond)
+			require.Eventually(t, func() bool { return !r.dueAt().Before(now.Add(hold)) }, 10*time.Second, time.Millisecond)
+		}
+		_, ok, err := r.schedule.Claim(ctx, hold)
+		require.NoError(t, err)
+		require.False(t, ok, "another process has nothing to do")
+		return ctx.Err()
+	}
+	s.Step(t.Context())
+	require.NotZero(t, r.status().Ended)
+}
+
+// A process that stood still for longer than its claim ends its sweep.
+func TestALostClaimEndsTheSweep(t *testing.T) {
+	r := newRig(t, 1)
+	r.env.Advance(period)
+	s := r.sweeper()
+	s.renewEvery = time.Millisecond
+	s.pause = func(ctx context.Context, _ time.Duration) error {
+		name := "acme/" + integration
+		require.NoError(t, r.env.Client.HSet(ctx, progressKey, name, `{"o":"another","c":"0","s":1}`).Err())
+		select {
+		case <-ctx.Done():
+		case <-time.After(10 * time.Second):
+			t.Error("the sweep goes on")
+		}
+		return ctx.Err()
+	}
+	claim, ok, err := r.schedule.Claim(t.Context(), hold)
+	require.NoError(t, err)
+	require.True(t, ok)
+	require.NoError(t, s.sweep(t.Context(), claim))
+	require.Zero(t, r.status().Ended)
+}
+
+func TestASweepKeepsToTheRateLimit(t *testing.T) {
+	r := newRig(t, 12)
+	r.target = r.open(limited{})
+	r.sweep()
+	require.Zero(t, r.asked.Load())
+	require.NotEmpty(t, r.status().Stopped)
+}
+
+// limited is the quota of an account that a push has used up.
+type limited struct{}
+
+func (limited) Wait(context.Context) error {
+	return &fault.Error{Op: "rate limit", Kind: fault.RateLimited, RetryAfter: time.Minute}
+}
+func (limited) Limited(context.Context, time.Duration) error { return nil }
+
+// A tracker that takes so many calls and no more is not asked for the same issues
+// each time.
+func TestAStoppedSweepGoesOn(t *testing.T) {
+	r := newRig(t, 10)
+	for _, issue := range r.issues {
+		require.NoError(t, r.tracker.SetStatus(issue.ID, memtarget.StatusDone))
+	}
+	for range 5 {
+		r.env.Advance(period)
+		r.target = r.open(&budget{left: 1})
+		s := r.sweeper()
+		s.records = paged{r.store, 2}
+		s.Step(t.Context())
+		r.settle()
+	}
+	for n := range 10 {
+		require.Equal(t, memtarget.StatusDone, r.record(n).Issue.Status)
+	}
+}
+
+// budget lets so many calls pass.
+type budget struct{ left int }
+
+func (b *budget) Wait(ctx context.Context) error {
+	if b.left--; b.left < 0 {
+		return limited{}.Wait(ctx)
+	}
+	return nil
+}
+func (*budget) Limited(context.Context, time.Duration) error { return nil }
+
+// paged has pages of so many connections: the Redis of these tests has one page.
+type paged struct {
+	*connections.Store
+	size int
+}
+
+func (p paged) Scan(ctx context.Context, tenant, integration string, cursor uint64) ([]connections.Entry, uint64, error) {
+	all, _, err := p.Store.Scan(ctx, tenant, integration, 0)
+	slices.SortFunc(all, func(a, b connections.Entry) int { return strings.Compare(a.Key.Entity, b.Key.Entity) })
+	end := min(int(cursor)+p.size, len(all))
+	next := uint64(end)
+	if end == len(all) {
+		next = 0
+	}
+	return all[cursor:end], next, err
+}
+
+// A large integration lets those go first that are due.
+func TestALargeIntegrationLetsOthersGoFirst(t *testing.T) {
+	r := newRig(t, 3)
+	require.NoError(t, r.schedule.Register(t.Context(), "acme", []string{"another"}, period))
+	r.env.Advance(period)
+	s := r.sweeper()
+	s.turn = 0
+	s.records = paged{r.store, 1}
+	for range 2 {
+		claim, ok, err := r.schedule.Claim(t.Context(), hold)
+		require.NoError(t, err)
+		require.True(t, ok)
+		if claim.Integration == "another" {
+			require.NoError(t, r.schedule.Release(t.Context(), claim))
+			r.env.Advance(time.Millisecond)
+			continue
+		}
+		require.NoError(t, s.sweep(t.Context(), claim))
+		require.Zero(t, r.status().Ended)
+		r.env.Advance(time.Millisecond)
+		next, ok, err := r.schedule.Claim(t.Context(), hold)
+		require.NoError(t, err)
+		require.True(t, ok)
+		require.Equal(t, "another", next.Integration)
+		large, ok, err := r.schedule.Claim(t.Context(), hold)
+		require.NoError(t, err)
+		require.True(t, ok)
+		require.NotZero(t, large.Cursor, "it goes on where it was")
+		return
+	}
+	t.Fatal("the large one had no turn")
+}
+
+// A sweep that is asked for while another one is under way reads everything too.
+func TestASweepOnDemandMeanwhile(t *testing.T) {
+	r := newRig(t, 1)
+	r.sweep()
+	r.env.Advance(period)
+	ctx := t.Context()
+	for name, end := range map[string]func(c Claim) error{
+		"ended":   func(c Claim) error { return r.schedule.Done(ctx, c, period, "") },
+		"stopped": func(c Claim) error { c.Cursor = 7; return r.schedule.Stop(ctx, c, period, "rate limit") },
+	} {
+		claim, ok, err := r.schedule.Claim(ctx, hold)
+		require.NoError(t, err)
+		require.True(t, ok)
+		require.False(t, claim.Last.IsZero())
+		require.NoError(t, r.schedule.Now(ctx, "acme", integration))
+		require.NoError(t, end(claim))
+		claim, ok, err = r.schedule.Claim(ctx, hold)
+		require.NoError(t, err)
+		require.True(t, ok, name)
+		require.Zero(t, claim.Last, name)
+		require.Zero(t, claim.Cursor, name)
+		require.NoError(t, r.schedule.Done(ctx, claim, period, ""))
+		r.env.Advance(period)
+	}
+}
+
+// A sweep that has stopped begins at once, and anew, where one is asked for.
+func TestASweepOnDemandAfterAStop(t *testing.T) {
+	r := newRig(t, 1)
+	r.env.Advance(period)
+	ctx := t.Context()
+	claim, ok, err := r.schedule.Claim(ctx, hold)
+	require.NoError(t, err)
+	require.True(t, ok)
+	claim.Cursor = 7
+	require.NoError(t, r.schedule.Stop(ctx, claim, period, "rate limit"))
+	_, ok, err = r.schedule.Claim(ctx, hold)
+	require.NoError(t, err)
+	require.False(t, ok)
+	require.NoError(t, r.schedule.Now(ctx, "acme", integration))
+	claim, ok, err = r.schedule.Claim(ctx, hold)
+	require.NoError(t, err)
+	require.True(t, ok)
+	require.Zero(t, claim.Cursor)
+}
+
+// A record that cannot take its reading stops no other.
+func TestOneBrokenRecordStopsNoOther(t *testing.T) {
+	r := newRig(t, 12)
+	r.env.Advance(period)
+	s := r.sweeper()
+	s.records = brokenRecord{r.store}
+	s.Step(t.Context())
+	require.NotZero(t, r.status().Ended)
+}
+
+type brokenRecord struct{ *connections.Store }
+
+func (brokenRecord) Observe(context.Context, []connections.Reading, bool) ([]*connections.Task, error) {
+	return nil, errors.Join(redisdb.Fault("record observed", answer("ERR user_script")))
+}
+
+type answer string
+
+func (a answer) Error() string { return string(a) }
+func (answer) RedisError()     {}

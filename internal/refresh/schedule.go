@@ -64,7 +64,7 @@ type progress struct {
 
 // Status is what is known of an integration's sweeps.
 type Status struct {
-	// Ended is when the last one was over; zero: none was.
+	// Ended is when the last one was over, or stopped; zero: none was.
 	Ended time.Time
 	// Stopped is what it stopped at, for people; empty: it read everything.
 	Stopped string
@@ -93,6 +93,28 @@ func (s *Schedule) Save(ctx context.Context, c Claim, hold time.Duration) bool {
 	verdict, _, err := s.run(ctx, "save a sweep", "save", map[string]any{"name": c.name(), "owner": c.owner,
 		"cursor": strconv.FormatUint(c.Cursor, 10), "hold": hold.Milliseconds()})
 	return err == nil && verdict == "ok"
+}
+
+// Renew claims a sweep for another hold. lost says that another process has it;
+// while Redis cannot be asked, nobody else gets it either.
+func (s *Schedule) Renew(ctx context.Context, c Claim, hold time.Duration) (lost bool) {
+	verdict, _, err := s.run(ctx, "renew a sweep", "save", map[string]any{"name": c.name(), "owner": c.owner, "hold": hold.Milliseconds()})
+	return err == nil && verdict != "ok"
+}
+
+// Release keeps how far a sweep is and leaves it to whoever comes next, after the
+// sweeps that are due by now.
+func (s *Schedule) Release(ctx context.Context, c Claim) error {
+	_, _, err := s.run(ctx, "release a sweep", "save", map[string]any{"name": c.name(), "owner": c.owner,
+		"cursor": strconv.FormatUint(c.Cursor, 10), "hold": 0, "release": true})
+	return err
+}
+
+// Stop has a sweep go on at its cursor a period from now.
+func (s *Schedule) Stop(ctx context.Context, c Claim, period time.Duration, stopped string) error {
+	_, _, err := s.run(ctx, "stop a sweep", "done", map[string]any{"name": c.name(), "owner": c.owner,
+		"cursor": strconv.FormatUint(c.Cursor, 10), "period": period.Milliseconds(), "stopped": stopped})
+	return err
 }
 
 // Done ends a sweep: the next one begins a period after this one began. A claim

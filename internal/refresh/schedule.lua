@@ -2,8 +2,8 @@
 --
 -- KEYS: 1 sorted set: integrations by when they are due; 2 hash: integration ->
 --       progress as JSON: o: name of the claim; c: cursor; s: when the sweep
---       began; l: when the one before began; f: when that one ended; e: what it
---       stopped at.
+--       began; l: when the one before began; f: when one last ended or stopped;
+--       e: what it stopped at; r: another one was asked for meanwhile.
 -- ARGV: 1 what to do, 2 JSON of its arguments.
 -- Times are Redis' own, in ms.
 
@@ -33,12 +33,16 @@ if op == 'save' or op == 'done' then
   if not mine() then return { 'lost', '' } end
   local p = progress(a.name)
   if op == 'save' then
-    p.c = a.cursor
+    p.c = a.cursor or p.c
+    if a.release then p.o = nil end
     redis.call('ZADD', KEYS[1], now + a.hold, a.name)
+  elseif a.cursor and not p.r then
+    redis.call('ZADD', KEYS[1], now + a.period, a.name)
+    p.o, p.c, p.f, p.e = nil, a.cursor, now, a.stopped
   else
     -- A sweep that was asked for meanwhile has a date that is over.
     redis.call('ZADD', KEYS[1], p.r and now or math.max(p.s + a.period, now), a.name)
-    p.l, p.f, p.e = p.s, now, a.stopped
+    p.l, p.f, p.e = not p.r and p.s or nil, now, a.stopped
     p.o, p.s, p.c, p.r = nil, nil, nil, nil
   end
   redis.call('HSET', KEYS[2], a.name, cjson.encode(p))
@@ -56,6 +60,11 @@ end
 -- now: everything of the integration is read as soon as somebody can.
 local p = progress(a.name)
 p.l = nil
-if p.s then p.r = true else redis.call('ZADD', KEYS[1], now, a.name) end
+if p.o then
+  p.r = true
+else
+  p.s, p.c = nil, nil
+  redis.call('ZADD', KEYS[1], now, a.name)
+end
 redis.call('HSET', KEYS[2], a.name, cjson.encode(p))
 return { 'ok', '' }
