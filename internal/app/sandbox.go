@@ -113,7 +113,7 @@ func (s sandboxTracker) Issues(context.Context) []board.TrackerIssue {
 	out := make([]board.TrackerIssue, len(records))
 	for i, r := range records {
 		out[i] = board.TrackerIssue{
-			ID: r.ID, Key: r.Key, Title: r.Title, Status: r.Status, Stage: stageOf(r.Status), Description: r.Description,
+			ID: r.ID, Key: r.Key, Title: r.Title, Status: r.Status, Progress: progressOf(r.Status), Description: r.Description,
 			Labels: r.Labels, Reporter: r.Reporter, Link: r.Link, CreatedAt: r.CreatedAt, Comments: r.Comments,
 		}
 	}
@@ -126,7 +126,7 @@ func (s sandboxTracker) SetStatus(_ context.Context, id, status string) error {
 	return s.tracker.SetStatus(id, status)
 }
 
-func stageOf(status string) string {
+func progressOf(status string) string {
 	switch status {
 	case memtarget.StatusDone:
 		return "done"

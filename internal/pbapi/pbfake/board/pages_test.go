@@ -23,12 +23,12 @@ type demoTracker struct{ moved *[]string }
 func (demoTracker) Issues(context.Context) []board.TrackerIssue {
 	return []board.TrackerIssue{
 		{
-			ID: "2", Key: "DEMO-2", Title: `Evil <script>alert(1)</script>`, Status: "Open", Stage: "open", Link: "javascript:alert(1)",
+			ID: "2", Key: "DEMO-2", Title: `Evil <script>alert(1)</script>`, Status: "Open", Progress: "open", Link: "javascript:alert(1)",
 			Description: "<script>alert(1)</script> [x](javascript:alert(1)) ![p](http://192.0.2.1/pixel)\n\n<a href=\"https://ok.example\" onclick=\"x()\">a</a>",
 			Labels:      []string{`"><b>`}, Comments: []string{"<iframe src=//x></iframe>\n\nseen"},
 		},
 		{
-			ID: "1", Key: "DEMO-1", Title: "Dark mode", Status: "In Progress", Stage: "started", Link: "https://example.productboard.com/detail/x",
+			ID: "1", Key: "DEMO-1", Title: "Dark mode", Status: "In Progress", Progress: "started", Link: "https://example.productboard.com/detail/x",
 			Description: "## Sizes\n\n| Plan | Rows |\n| --- | --- |\n| Pro | 50,000 |\n\n- [x] Design\n- [ ] Copy\n\n```go\nif a < b {\n```\n\n~~old~~ **new**",
 			Labels:      []string{"mobile"}, Reporter: "Jane Doe", CreatedAt: time.Date(2026, 9, 1, 10, 0, 0, 0, time.UTC),
 		},

@@ -30,8 +30,8 @@ type TrackerIssue struct {
 	ID, Key string
 	Title   string
 	Status  string
-	// Stage colours the status: "open", "started" or "done".
-	Stage string
+	// Progress colours the status: "open", "started" or "done".
+	Progress string
 	// Description and Comments are Markdown. Nothing in them is trusted.
 	Description string
 	Comments    []string
