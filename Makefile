@@ -51,7 +51,7 @@ vulncheck: ## Look for known vulnerabilities in what is called (needs the Go vul
 	go run golang.org/x/vuln/cmd/govulncheck@v1.9.0 -db $(VULNDB) ./...
 
 .PHONY: e2e
-e2e: build ## 200 pushes into a real Redmine, 30 through a described target and 8 in each of its Markdowns, by real processes (needs redis-server and Debian's redmine)
+e2e: build ## 200 pushes into a real Redmine, 30 through a described target and 8 in each of its Markdowns, and issues that change afterwards, by real processes (needs redis-server and Debian's redmine)
 	go run ./internal/proof/e2e -plugin $(BIN)/plugin -limit 15m
 
 REDMINE_DIR ?= $(shell dirname $$(mktemp -u))/pushbutton-redmine-$(shell id -u)

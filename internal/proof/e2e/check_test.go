@@ -90,6 +90,37 @@ func TestCheckLimits(t *testing.T) {
 	}
 }
 
+func TestADeletedIssueThatIsReplacedIsFound(t *testing.T) {
+	before := []fixture.Issue{{ID: 1, Subject: "one"}, {ID: 2, Subject: "two"}, {ID: 3, Subject: "three"}}
+	for name, tc := range map[string]struct {
+		after []fixture.Issue
+		wrong string
+	}{
+		"as it should be": {after: []fixture.Issue{before[0], before[2]}},
+		"replaced":        {after: []fixture.Issue{before[0], before[2], {ID: 4, Subject: "two"}}, wrong: "issue 4 (two) that should not be"},
+		"still there":     {after: before, wrong: "issue 2 (two) that should not be"},
+		"another is gone": {after: []fixture.Issue{before[0]}, wrong: "issue 3 is gone"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var v verdict
+			checkDeleted(&v, issuePath(2), before, tc.after)
+			if tc.wrong == "" {
+				require.NoError(t, v.err())
+			} else {
+				require.ErrorContains(t, v.err(), tc.wrong)
+			}
+		})
+	}
+}
+
+func TestAnotherStatus(t *testing.T) {
+	s, err := otherStatus([]redmineStatus{{ID: 1, Name: "New"}, {ID: 5, Name: "Closed", Closed: true}, {ID: 2, Name: "In Progress"}}, "New")
+	require.NoError(t, err)
+	require.Equal(t, 2, s.ID)
+	_, err = otherStatus([]redmineStatus{{ID: 1, Name: "New"}, {ID: 5, Name: "Closed", Closed: true}}, "New")
+	require.Error(t, err)
+}
+
 func TestPage(t *testing.T) {
 	page := errorsPage{pushes: []row{{"a | b", "`x`", "nobody", "yes"}}, admin: []row{{happens: "c", says: "d"}}}.String()
 	require.Contains(t, page, "| a \\| b | 'x' | nobody | yes |\n")

@@ -3,12 +3,12 @@
 // waits for quiet, and then compares what the two sides' own books say with
 // what was clicked. It prints its figures and exits with 1 on any violation.
 //
-// It has five parts: "load" (many pushes), "described" (some more through a
+// It has six parts: "load" (many pushes), "described" (some more through a
 // described target), "formats" (some more into a Redmine that formats either
-// Markdown), "faults" (each side goes wrong in
-// every way that docs/errors.md lists; the run fails if that page says
-// something else than was seen), and "admin" (plugin apply and plugin doctor
-// when something is wrong).
+// Markdown), "refresh" (issues are changed and deleted in Redmine after the
+// push), "faults" (each side goes wrong in every way that docs/errors.md lists;
+// the run fails if that page says something else than was seen), and "admin"
+// (plugin apply and plugin doctor when something is wrong).
 //
 // What must not live here: how processes are started (fixture), and anything
 // that looks into the plugin other than its commands, metrics and Redis.
@@ -47,11 +47,14 @@ const (
 	partLoad      = "load"
 	partDescribed = "described"
 	partFormats   = "formats"
+	partRefresh   = "refresh"
 	partFaults    = "faults"
 	partAdmin     = "admin"
 )
 
-func parts() []string { return []string{partLoad, partDescribed, partFormats, partFaults, partAdmin} }
+func parts() []string {
+	return []string{partLoad, partDescribed, partFormats, partRefresh, partFaults, partAdmin}
+}
 
 type options struct {
 	plugin     string
@@ -156,6 +159,11 @@ func (h *house) play(ctx context.Context) error {
 	}
 	if h.opts.runs(partFormats) {
 		if err := h.formats(ctx); err != nil {
+			return err
+		}
+	}
+	if h.opts.runs(partRefresh) {
+		if err := h.follow(ctx); err != nil {
 			return err
 		}
 	}
