@@ -138,7 +138,7 @@ func (f *Fake) refuse(w http.ResponseWriter, op *operation, key connectionKey, e
 	if first.Source != nil {
 		detail += " (" + first.Source.Pointer + first.Source.Parameter + ")"
 	}
-	f.record(Event{Kind: EventRefused, Op: op.id, IntegrationID: key.integration, EntityID: key.entity, Status: e.status, Detail: detail})
+	f.record(Event{Kind: EventRequestRefused, Op: op.id, IntegrationID: key.integration, EntityID: key.entity, Status: e.status, Detail: detail})
 	f.writeError(w, e)
 }
 

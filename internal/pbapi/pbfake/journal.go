@@ -20,8 +20,8 @@ const (
 	EventProbe EventKind = "probe"
 	// EventFault: a fault was applied to a request or a callback.
 	EventFault EventKind = "fault"
-	// EventRefused: a request of the API was refused.
-	EventRefused EventKind = "refused"
+	// EventRequestRefused: a request of the API was refused.
+	EventRequestRefused EventKind = "refused"
 	// EventIntegration: an integration was created, updated or deleted.
 	EventIntegration EventKind = "integration"
 	// EventSettings: faults or entities changed.

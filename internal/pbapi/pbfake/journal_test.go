@@ -25,7 +25,7 @@ func TestJournalTellsTheStory(t *testing.T) {
 	r.call("PUT", connection(i, e), put(connected))
 	r.call("PUT", connection(i, e), put(`{"state":"done"}`))
 	events, last := r.fake.Journal(before, 100)
-	require.Equal(t, []pbfake.EventKind{pbfake.EventClick, pbfake.EventAnswer, pbfake.EventWrite, pbfake.EventWrite, pbfake.EventRefused}, kinds(events))
+	require.Equal(t, []pbfake.EventKind{pbfake.EventClick, pbfake.EventAnswer, pbfake.EventWrite, pbfake.EventWrite, pbfake.EventRequestRefused}, kinds(events))
 	require.Equal(t, before+5, last)
 	click, answer, write, putEvent, refused := events[0], events[1], events[2], events[3], events[4]
 	require.Equal(t, pbfake.Push, click.Trigger)

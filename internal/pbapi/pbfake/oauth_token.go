@@ -63,7 +63,7 @@ func (f *Fake) writeOAuth(w http.ResponseWriter, reply any, failure *oauthError)
 	if failure.status == http.StatusUnauthorized {
 		w.Header().Set("WWW-Authenticate", `Basic realm="oauth2"`)
 	}
-	f.record(Event{Kind: EventRefused, Op: "token", Status: failure.status, Detail: failure.code + ": " + failure.description})
+	f.record(Event{Kind: EventRequestRefused, Op: "token", Status: failure.status, Detail: failure.code + ": " + failure.description})
 	writeJSON(w, failure.status, map[string]string{"error": failure.code, "error_description": failure.description})
 }
 

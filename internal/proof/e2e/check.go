@@ -83,9 +83,9 @@ func (f *figures) journal(events []pbfake.Event, integration string) {
 			continue
 		}
 		switch {
-		case e.Kind == pbfake.EventRefused && e.Status == http.StatusTooManyRequests:
+		case e.Kind == pbfake.EventRequestRefused && e.Status == http.StatusTooManyRequests:
 			f.limited++
-		case e.Kind == pbfake.EventRefused:
+		case e.Kind == pbfake.EventRequestRefused:
 			f.wrong.add("Productboard refused %s with %d: %s", e.Op, e.Status, e.Detail)
 		case e.Kind == pbfake.EventClick:
 			f.clicks++

@@ -64,7 +64,7 @@ func TestJournal(t *testing.T) {
 	require.Equal(t, []time.Duration{2 * time.Second}, f.toConnected, "a double click is one push")
 
 	var g figures
-	refused := pbfake.Event{Kind: pbfake.EventRefused, Op: "getEntity", Status: 400}
+	refused := pbfake.Event{Kind: pbfake.EventRequestRefused, Op: "getEntity", Status: 400}
 	g.journal([]pbfake.Event{event(0, click), event(time.Second, refused)}, "i")
 	require.ErrorContains(t, g.wrong.err(), "never became connected")
 	require.ErrorContains(t, g.wrong.err(), "refused getEntity")
