@@ -48,7 +48,7 @@ type driver struct {
 	checks []*request
 	create *request
 	finder *finder
-	// These are nil where the description has none; shut closes.
+	// These are nil where the description has none.
 	read, update, comment, close *request
 	many                         *manyReads
 }
