@@ -78,7 +78,7 @@ type shownBoard struct {
 	Integrations []struct{ ID string }
 	Connections  []struct {
 		EntityID   string
-		Connection struct{ State, Label, HoverLabel, TargetURL, Message string }
+		Connection struct{ State, Label, HoverLabel, Tooltip, TargetURL, Message string }
 	}
 }
 
@@ -145,4 +145,55 @@ func TestAnIssuesStatusReachesItsButton(t *testing.T) {
 	require.Len(t, issues.Issues, 1)
 	fetch(t, http.MethodPut, address+"/tracker/control/issues/"+issues.Issues[0].ID+"/status", map[string]string{"status": "Done"}, nil)
 	require.Eventually(t, shows("Done"), 30*time.Second, 50*time.Millisecond)
+}
+
+// A renamed or moved issue reaches its button too. One reading of a trashed issue
+// shows nothing as deleted.
+func TestAnIssuesFatesReachItsButton(t *testing.T) {
+	address := startDev(t)
+	var b shownBoard
+	fetch(t, http.MethodGet, address+"/sandbox/api/board", nil, &b)
+	entities := b.Entities[:2]
+	for _, e := range entities {
+		fetch(t, http.MethodPost, address+"/sandbox/api/clicks", map[string]string{
+			"integrationId": b.Integrations[0].ID, "entityId": e.ID, "trigger": "button.push"}, nil)
+	}
+	button := func(n int) (shown struct{ State, Label, HoverLabel, Tooltip, TargetURL, Message string }) {
+		b = shownBoard{}
+		fetch(t, http.MethodGet, address+"/sandbox/api/board", nil, &b)
+		for _, c := range b.Connections {
+			if c.EntityID == entities[n].ID {
+				shown = c.Connection
+			}
+		}
+		return shown
+	}
+	eventually := func(shows func() bool, what string) {
+		t.Helper()
+		require.Eventually(t, shows, 30*time.Second, 50*time.Millisecond, what)
+	}
+	eventually(func() bool { return button(0).State == "connected" && button(1).State == "connected" }, "two issues")
+	change := func(n int, what string, value any) {
+		address := button(n).TargetURL
+		id := address[strings.LastIndex(address, "/")+1:]
+		fetch(t, http.MethodPut, strings.SplitAfter(address, "/tracker")[0]+"/control/issues/"+id+"/"+what, map[string]any{what: value}, nil)
+	}
+	before := button(0)
+
+	change(0, "title", "Quite another name")
+	change(0, "project", "archive")
+	eventually(func() bool {
+		now := button(0)
+		return strings.Contains(now.Tooltip, "Quite another name") && now.HoverLabel == "ARCHIVE-1"
+	}, "renamed and moved")
+	require.NotEqual(t, before.TargetURL, button(0).TargetURL)
+
+	// Both are read with one request.
+	change(0, "trashed", true)
+	change(1, "status", "Done")
+	eventually(func() bool { return button(1).Label == "Done" }, "read after the other was trashed")
+	require.Equal(t, "Open", button(0).Label)
+	change(0, "trashed", false)
+	change(0, "status", "In Progress")
+	eventually(func() bool { return button(0).Label == "In Progress" }, "restored")
 }

@@ -68,7 +68,7 @@ func (s *Sandbox) Handler() http.Handler {
 	mux.Handle(board.Prefix+"/", pages)
 	mux.Handle(trackerPath+"/api/", http.StripPrefix(trackerPath, s.Tracker.API()))
 	mux.Handle(trackerPath+"/control/", http.StripPrefix(trackerPath, s.Tracker.Control()))
-	mux.HandleFunc("GET "+trackerPath+"/issues/{id}", func(w http.ResponseWriter, r *http.Request) {
+	mux.HandleFunc("GET "+trackerPath+"/projects/{project}/issues/{id}", func(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, board.Prefix+"/tracker/issues/"+url.PathEscape(r.PathValue("id")), http.StatusFound)
 	})
 	mux.Handle("/{$}", http.RedirectHandler(board.Prefix, http.StatusFound))
@@ -109,15 +109,25 @@ func ServeSandbox(ctx context.Context, ln net.Listener, name string, items int, 
 type sandboxTracker struct{ tracker *memtarget.Tracker }
 
 func (s sandboxTracker) Issues(context.Context) []board.TrackerIssue {
-	records := s.tracker.Issues(SandboxProject, maxShown)
+	records := s.tracker.Issues("", maxShown)
 	out := make([]board.TrackerIssue, len(records))
 	for i, r := range records {
-		out[i] = board.TrackerIssue{
-			ID: r.ID, Key: r.Key, Title: r.Title, Status: r.Status, Progress: progressOf(r.Status), Description: r.Description,
-			Labels: r.Labels, Reporter: r.Reporter, Link: r.Link, CreatedAt: r.CreatedAt, Comments: r.Comments,
-		}
+		out[i] = shown(r)
 	}
 	return out
+}
+
+func (s sandboxTracker) Issue(_ context.Context, id string) (board.TrackerIssue, bool) {
+	r, ok := s.tracker.Issue(id)
+	return shown(r), ok
+}
+
+func shown(r memtarget.Record) board.TrackerIssue {
+	return board.TrackerIssue{
+		ID: r.ID, Key: r.Key, Project: r.Project, Title: r.Title, Status: r.Status, Progress: progressOf(r.Status), Description: r.Description,
+		Labels: r.Labels, Reporter: r.Reporter, Link: r.Link, CreatedAt: r.CreatedAt, Comments: r.Comments,
+		Trashed: r.Trashed, Hidden: r.Hidden,
+	}
 }
 
 func (s sandboxTracker) Statuses() []string { return memtarget.Statuses() }
@@ -125,6 +135,24 @@ func (s sandboxTracker) Statuses() []string { return memtarget.Statuses() }
 func (s sandboxTracker) SetStatus(_ context.Context, id, status string) error {
 	return s.tracker.SetStatus(id, status)
 }
+
+func (s sandboxTracker) Rename(_ context.Context, id, title string) error {
+	return s.tracker.Rename(id, title)
+}
+
+func (s sandboxTracker) Move(_ context.Context, id, project string) error {
+	return s.tracker.Move(id, project)
+}
+
+func (s sandboxTracker) SetTrashed(_ context.Context, id string, trashed bool) error {
+	return s.tracker.SetTrashed(id, trashed)
+}
+
+func (s sandboxTracker) SetHidden(_ context.Context, id string, hidden bool) error {
+	return s.tracker.SetHidden(id, hidden)
+}
+
+func (s sandboxTracker) Delete(_ context.Context, id string) error { return s.tracker.Delete(id) }
 
 func progressOf(status string) string {
 	switch status {

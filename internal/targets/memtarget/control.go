@@ -17,6 +17,11 @@ const maxPage = 10_000
 //	GET /control/books?after=N                        {"entries": [Entry...]}, at most 10,000
 //	GET /control/issues?project=P                     {"issues": [Record...]}, newest first, at most 10,000
 //	PUT /control/issues/{id}/status                   {"status": "Done"}
+//	PUT /control/issues/{id}/title                    {"title": "A new name"}
+//	PUT /control/issues/{id}/project                  {"project": "archive"}: moves it there
+//	PUT /control/issues/{id}/trashed                  {"trashed": true}, false restores it
+//	PUT /control/issues/{id}/hidden                   {"hidden": true}: no key sees it
+//	DELETE /control/issues/{id}                       deletes it for good
 //	PUT /control/projects/{project}                   {"apiKey": "..."}
 func (t *Tracker) Control() http.Handler {
 	mux := http.NewServeMux()
@@ -41,17 +46,30 @@ func (t *Tracker) Control() http.Handler {
 	mux.HandleFunc("GET /control/issues", func(w http.ResponseWriter, r *http.Request) {
 		reply(w, http.StatusOK, issueList{Issues: t.Issues(r.URL.Query().Get("project"), maxPage)})
 	})
-	mux.HandleFunc("PUT /control/issues/{id}/status", t.putStatus)
+	mux.HandleFunc("PUT /control/issues/{id}/status", change(func(id string, in newStatus) error { return t.SetStatus(id, in.Status) }))
+	mux.HandleFunc("PUT /control/issues/{id}/title", change(func(id string, in newTitle) error { return t.Rename(id, in.Title) }))
+	mux.HandleFunc("PUT /control/issues/{id}/project", change(func(id string, in newProject) error { return t.Move(id, in.Project) }))
+	mux.HandleFunc("PUT /control/issues/{id}/trashed", change(func(id string, in newTrashed) error { return t.SetTrashed(id, in.Trashed) }))
+	mux.HandleFunc("PUT /control/issues/{id}/hidden", change(func(id string, in newHidden) error { return t.SetHidden(id, in.Hidden) }))
+	mux.HandleFunc("DELETE /control/issues/{id}", func(w http.ResponseWriter, r *http.Request) {
+		changed(w, t.Delete(r.PathValue("id")))
+	})
 	mux.HandleFunc("PUT /control/projects/{project}", t.putProject)
 	return mux
 }
 
-func (t *Tracker) putStatus(w http.ResponseWriter, r *http.Request) {
-	var in newStatus
-	if !read(w, r, &in) {
-		return
+// change handles the change of an issue to what the body says.
+func change[T any](apply func(id string, in T) error) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		var in T
+		if read(w, r, &in) {
+			changed(w, apply(r.PathValue("id"), in))
+		}
 	}
-	switch err := t.SetStatus(r.PathValue("id"), in.Status); {
+}
+
+func changed(w http.ResponseWriter, err error) {
+	switch {
 	case err == nil:
 		w.WriteHeader(http.StatusNoContent)
 	case errors.Is(err, errNoIssue):

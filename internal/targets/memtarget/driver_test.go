@@ -60,13 +60,15 @@ func harness(settings map[string]any) targettest.Harness {
 				},
 				Fates: targettest.Fates{
 					Delete:   func(t *testing.T, id string) { require.NoError(t, tracker.Delete(id)) },
+					Trash:    func(t *testing.T, id string) { require.NoError(t, tracker.SetTrashed(id, true)) },
+					Move:     func(t *testing.T, id string) { require.NoError(t, tracker.Move(id, "archive")) },
+					Hide:     func(t *testing.T, id string) { require.NoError(t, tracker.SetHidden(id, true)) },
 					EndToken: func(*testing.T) { tracker.RemoveKey("mine", key("mine")) },
 					LoseProject: func(*testing.T) {
 						tracker.AddProject("elsewhere", key("mine"))
 						tracker.RemoveKey("mine", key("mine"))
 					},
-					Never: map[string]string{"Trash": "it has no trash", "Move": "its issues do not move", "Hide": "a project's keys see all of its issues",
-						"DisableIssues": "its projects are made of issues"},
+					Never: map[string]string{"DisableIssues": "its projects are made of issues"},
 				},
 			}
 			if settings != nil {

@@ -16,6 +16,12 @@ import (
 // explain looks closer at an issue that the tracker does not return.
 func (d *driver) explain(ctx context.Context, op, id string, err error) error {
 	var apiErr *apiError
+	if errors.As(err, &apiErr) && apiErr.status == http.StatusForbidden && apiErr.text == errHidden.Error() {
+		return wire.Hidden(op, name, "issue "+text.Title(id, 20), "the key's account", err)
+	}
+	if apiErr != nil && apiErr.status == http.StatusConflict && apiErr.text == errTrashed.Error() {
+		return wire.Trashed(op, name, "Issue "+text.Title(id, 20))
+	}
 	return wire.Absence{Op: op, Tracker: name, Issue: "issue " + text.Title(id, 20), Account: "the key's account",
 		Own: errors.As(err, &apiErr) && apiErr.text == errNoIssue.Error(), CheckPlace: d.Check}.Explain(ctx, err)
 }

@@ -24,7 +24,9 @@ import (
 //	POST   /api/projects/{project}/issues/{id}/comments {"text": ...}
 //
 // Each needs one of the project's keys in X-API-Key; another project reads as
-// 404. Failures are {"errors": [...]}.
+// 404. Failures are {"errors": [...]}. An issue that was moved is still reached
+// through its former project, if the key opens both. A hidden issue is 403, and
+// a change of a trashed one 409.
 func (t *Tracker) API() http.Handler {
 	mux := http.NewServeMux()
 	handle := func(pattern string, op Operation, h http.HandlerFunc) {
@@ -40,8 +42,8 @@ func (t *Tracker) API() http.Handler {
 	handle("GET "+root+"/issues/{id}", OpOther, t.withIssue(func(w http.ResponseWriter, _ *http.Request, issue Record) {
 		reply(w, http.StatusOK, issue)
 	}))
-	handle("PATCH "+root+"/issues/{id}", OpOther, t.withIssue(t.patchIssue))
-	handle("POST "+root+"/issues/{id}/comments", OpOther, t.withIssue(t.postComment))
+	handle("PATCH "+root+"/issues/{id}", OpOther, t.withIssue(unlessTrashed(t.patchIssue)))
+	handle("POST "+root+"/issues/{id}/comments", OpOther, t.withIssue(unlessTrashed(t.postComment)))
 	return mux
 }
 
@@ -109,14 +111,14 @@ func (t *Tracker) findIssues(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusBadRequest, "marker is required")
 		return
 	}
-	visible := time.Time{}
-	if lag := t.Faults().LagMS; lag > 0 {
-		visible = t.now().Add(-time.Duration(lag) * time.Millisecond)
-	}
-	reply(w, http.StatusOK, issueList{Issues: t.marked(r.PathValue("project"), marker, visible)})
+	visible := t.now().Add(-time.Duration(t.Faults().LagMS) * time.Millisecond)
+	project, key := r.PathValue("project"), r.Header.Get(headerKey)
+	reply(w, http.StatusOK, issueList{Issues: t.marked(project, marker, func(issue *Record) bool {
+		return !issue.CreatedAt.After(visible) && !issue.Trashed && t.shows(issue, project, key) == nil
+	})})
 }
 
-// listIssues leaves out the ids of which the project has no issue.
+// listIssues leaves out the ids of which the project shows no issue.
 func (t *Tracker) listIssues(w http.ResponseWriter, r *http.Request) {
 	ids := strings.Split(r.URL.Query().Get("id"), ",")
 	if len(ids) > maxIDs {
@@ -125,8 +127,8 @@ func (t *Tracker) listIssues(w http.ResponseWriter, r *http.Request) {
 	}
 	out := issueList{Issues: []Record{}}
 	for _, id := range ids {
-		issue, ok := t.Issue(id)
-		if ok && issue.ID == id && issue.Project == r.PathValue("project") {
+		issue, err := t.shown(id, r.PathValue("project"), r.Header.Get(headerKey))
+		if err == nil && issue.ID == id {
 			issue.Description, issue.Comments = "", nil
 			out.Issues = append(out.Issues, issue)
 		}
@@ -134,11 +136,27 @@ func (t *Tracker) listIssues(w http.ResponseWriter, r *http.Request) {
 	reply(w, http.StatusOK, out)
 }
 
-func (t *Tracker) withIssue(h func(http.ResponseWriter, *http.Request, Record)) http.HandlerFunc {
+type issueHandler func(http.ResponseWriter, *http.Request, Record)
+
+func (t *Tracker) withIssue(h issueHandler) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		issue, ok := t.Issue(r.PathValue("id"))
-		if !ok || issue.Project != r.PathValue("project") {
-			refuse(w, http.StatusNotFound, errNoIssue.Error())
+		issue, err := t.shown(r.PathValue("id"), r.PathValue("project"), r.Header.Get(headerKey))
+		switch {
+		case err == nil:
+			h(w, r, issue)
+		case errors.Is(err, errHidden):
+			refuse(w, http.StatusForbidden, err.Error())
+		default:
+			refuse(w, http.StatusNotFound, err.Error())
+		}
+	}
+}
+
+// unlessTrashed refuses to change what lies in the trash.
+func unlessTrashed(h issueHandler) issueHandler {
+	return func(w http.ResponseWriter, r *http.Request, issue Record) {
+		if issue.Trashed {
+			refuse(w, http.StatusConflict, errTrashed.Error())
 			return
 		}
 		h(w, r, issue)
@@ -177,7 +195,7 @@ func (t *Tracker) postComment(w http.ResponseWriter, r *http.Request, issue Reco
 func (in newIssue) problems() []string {
 	var out []string
 	if in.Title == "" || utf8.RuneCountInString(in.Title) > maxTitle {
-		out = append(out, fmt.Sprintf("title must have 1 to %d characters", maxTitle))
+		out = append(out, errTitle.Error())
 	}
 	if in.Marker == "" || len(in.Marker) > maxMarker {
 		out = append(out, fmt.Sprintf("marker must have 1 to %d bytes", maxMarker))

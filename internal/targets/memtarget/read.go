@@ -63,12 +63,18 @@ func (d *driver) toIssues(list issueList) []targets.Issue {
 }
 
 func (d *driver) toIssue(r Record) targets.Issue {
-	out := targets.Issue{ID: r.ID, Key: r.Key, URL: d.cfg.url + "/issues/" + r.ID, Title: r.Title, Status: r.Status, Progress: targets.Started}
+	out := targets.Issue{ID: r.ID, Key: r.Key, URL: d.cfg.url + "/projects/" + url.PathEscape(r.Project) + "/issues/" + r.ID, Title: r.Title, Status: r.Status, Progress: targets.Started}
 	switch r.Status {
 	case StatusOpen:
 		out.Progress = targets.Open
 	case StatusDone:
 		out.Progress = targets.Done
+	}
+	switch {
+	case r.Trashed:
+		out.Verdict = targets.VerdictTrashed
+	case r.Project != d.cfg.project:
+		out.Verdict = targets.VerdictMoved
 	}
 	return out
 }

@@ -38,7 +38,11 @@ const (
 
 var (
 	errNoIssue   = errors.New("no such issue")
+	errHidden    = errors.New("the API key may not see this issue")
+	errTrashed   = errors.New("the issue is in the trash")
 	errNoStatus  = errors.New("no such status")
+	errTitle     = fmt.Errorf("title must have 1 to %d characters", maxTitle)
+	errBadName   = fmt.Errorf("a project's name has 1 to %d letters, digits, - and _", maxName)
 	errFull      = errors.New("the tracker is full")
 	errTooMany   = errors.New("too many comments")
 	errNoProject = errors.New("no such project")
@@ -59,6 +63,13 @@ type Record struct {
 	Status      string    `json:"status"`
 	Comments    []string  `json:"comments,omitempty"`
 	CreatedAt   time.Time `json:"createdAt"`
+	// Trashed is set while the issue lies in the trash, and Hidden while no key
+	// may see it.
+	Trashed bool `json:"trashed,omitempty"`
+	Hidden  bool `json:"hidden,omitempty"`
+
+	// keys has the issue's key in each project that it was ever in.
+	keys map[string]string
 }
 
 // Entry is one line of a Tracker's books: a create that it carried out,
@@ -103,6 +114,12 @@ type project struct {
 	created int
 }
 
+// nextKey returns the key of the next issue in a project of this name.
+func (p *project) nextKey(name string) string {
+	p.created++
+	return fmt.Sprintf("%s-%d", strings.ToUpper(name), p.created)
+}
+
 // NewTracker makes an empty one.
 func NewTracker(opts Options) *Tracker {
 	t := &Tracker{now: opts.Now, maxIssues: opts.MaxIssues, projects: map[string]*project{}}
@@ -140,24 +157,6 @@ func (t *Tracker) RemoveKey(name string, key secret.String) {
 	if p := t.projects[name]; p != nil {
 		p.keys = slices.DeleteFunc(p.keys, func(have secret.String) bool { return have.Equal(key.Reveal()) })
 	}
-}
-
-// Delete deletes an issue for good. Its line in the books stays, and its id is
-// never given out again.
-func (t *Tracker) Delete(id string) error {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	r := t.byID(id)
-	if r == nil {
-		return errNoIssue
-	}
-	n, _ := strconv.Atoi(id) // byID has read it
-	t.issues[n-1] = nil
-	p := t.projects[r.Project]
-	same := func(have *Record) bool { return have == r }
-	p.issues = slices.DeleteFunc(p.issues, same)
-	p.byMarker[r.Marker] = slices.DeleteFunc(p.byMarker[r.Marker], same)
-	return nil
 }
 
 // access reports whether a key is known at all, and whether it opens a project.
@@ -203,7 +202,7 @@ func (t *Tracker) Issues(name string, limit int) []Record {
 	return out
 }
 
-// Issue returns one issue by its id or key.
+// Issue returns one issue by its id or by any key that it ever had.
 func (t *Tracker) Issue(id string) (Record, bool) {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
@@ -222,32 +221,22 @@ func (t *Tracker) byKey(key string) *Record {
 		return nil
 	}
 	for _, r := range t.issues {
-		if r != nil && strings.EqualFold(r.Key, key) {
-			return r
+		if r == nil {
+			continue
+		}
+		for _, k := range r.keys {
+			if strings.EqualFold(k, key) {
+				return r
+			}
 		}
 	}
 	return nil
 }
 
-// Marked lists a project's issues that carry a marker, oldest first. It
-// ignores the look-up lag.
+// Marked lists the issues with a marker that were made in a project, oldest
+// first. It ignores the look-up lag, and where the issues are now.
 func (t *Tracker) Marked(name, marker string) []Record {
-	return t.marked(name, marker, time.Time{})
-}
-
-// SetStatus moves an issue to one of Statuses.
-func (t *Tracker) SetStatus(id, status string) error {
-	if !slices.Contains(Statuses(), status) {
-		return errNoStatus
-	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	r := t.byID(id)
-	if r == nil {
-		return errNoIssue
-	}
-	r.Status = status
-	return nil
+	return t.marked(name, marker, func(*Record) bool { return true })
 }
 
 // Books lists the creates carried out after the one numbered after, in their
@@ -273,12 +262,12 @@ func (t *Tracker) create(r Record, requestID, outcome string) (Record, error) {
 	if len(t.issues) >= t.maxIssues {
 		return Record{}, errFull
 	}
-	p.created++
 	r.ID = strconv.Itoa(len(t.issues) + 1)
-	r.Key = fmt.Sprintf("%s-%d", strings.ToUpper(r.Project), p.created)
+	r.Key = p.nextKey(r.Project)
 	r.Status = StatusOpen
 	r.CreatedAt = t.now()
 	stored := r.copy()
+	stored.keys = map[string]string{r.Project: r.Key}
 	t.issues = append(t.issues, &stored)
 	p.issues = append(p.issues, &stored)
 	p.byMarker[r.Marker] = append(p.byMarker[r.Marker], &stored)
@@ -287,14 +276,13 @@ func (t *Tracker) create(r Record, requestID, outcome string) (Record, error) {
 	return r, nil
 }
 
-// marked leaves out what was made after the time visible, unless that is zero.
-func (t *Tracker) marked(name, marker string, visible time.Time) []Record {
+func (t *Tracker) marked(name, marker string, show func(*Record) bool) []Record {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
 	out := []Record{}
 	if p := t.projects[name]; p != nil {
 		for _, r := range p.byMarker[marker] {
-			if visible.IsZero() || !r.CreatedAt.After(visible) {
+			if show(r) {
 				out = append(out, r.copy())
 			}
 		}
@@ -327,6 +315,6 @@ func (t *Tracker) byID(id string) *Record {
 
 func (r *Record) copy() Record {
 	c := *r
-	c.Labels, c.Comments = slices.Clone(r.Labels), slices.Clone(r.Comments)
+	c.Labels, c.Comments, c.keys = slices.Clone(r.Labels), slices.Clone(r.Comments), nil
 	return c
 }

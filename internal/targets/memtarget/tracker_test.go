@@ -210,6 +210,94 @@ func TestControl(t *testing.T) {
 	require.JSONEq(t, `{"issues":[]}`, body)
 }
 
+// What the control API does to an issue is what the driver reports of it.
+func TestAnIssuesFates(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, memtarget.Options{})
+	made, err := r.target.Create(t.Context(), draft(1))
+	require.NoError(t, err)
+	other, err := r.target.Create(t.Context(), draft(2))
+	require.NoError(t, err)
+	call := func(method, path, body string) int {
+		req, err := http.NewRequestWithContext(t.Context(), method, r.url+"/control/issues/"+path, strings.NewReader(body))
+		require.NoError(t, err)
+		res, err := http.DefaultClient.Do(req)
+		require.NoError(t, err)
+		require.NoError(t, res.Body.Close())
+		return res.StatusCode
+	}
+	put := func(what, body string) {
+		require.Equal(t, 204, call(http.MethodPut, made.ID+"/"+what, body), what)
+	}
+	verdict := func(id string) (targets.Issue, targets.Verdict) {
+		got := r.target.ReadMany(t.Context(), []string{id})[0]
+		return got.Issue, got.Verdict
+	}
+	expect := func(want targets.Verdict) targets.Issue {
+		issue, got := verdict(made.ID)
+		require.Equal(t, want, got)
+		_, got = verdict(other.ID)
+		require.Equal(t, targets.VerdictPresent, got, "the other issue is as it was")
+		return issue
+	}
+	found := func() bool {
+		issue, err := r.target.Find(t.Context(), draft(1).Marker)
+		require.NoError(t, err)
+		return issue != nil
+	}
+
+	put("title", `{"title":"Another name"}`)
+	require.Equal(t, "Another name", expect(targets.VerdictPresent).Title)
+
+	put("project", `{"project":"archive"}`)
+	moved := expect(targets.VerdictMoved)
+	require.Equal(t, "ARCHIVE-1", moved.Key)
+	require.Equal(t, r.url+"/projects/archive/issues/"+made.ID, moved.URL)
+	require.True(t, found(), "its marker still leads to it")
+	byOldKey, ok := r.tracker.Issue(made.Key)
+	require.True(t, ok)
+	require.Equal(t, made.ID, byOldKey.ID)
+	require.Len(t, r.tracker.Issues("mine", 0), 1)
+	require.Len(t, r.tracker.Issues("archive", 0), 1)
+	put("project", `{"project":"mine"}`)
+	require.Equal(t, made.Key, expect(targets.VerdictPresent).Key, "back under its old key")
+
+	r.tracker.AddProject("board-room", key("other"))
+	put("project", `{"project":"board-room"}`)
+	expect(targets.VerdictHidden)
+	require.False(t, found())
+	put("project", `{"project":"mine"}`)
+
+	put("trashed", `{"trashed":true}`)
+	expect(targets.VerdictTrashed)
+	require.False(t, found())
+	_, err = r.target.Close(t.Context(), made.ID)
+	require.Equal(t, fault.Invalid, fault.KindOf(err), err)
+	put("trashed", `{"trashed":false}`)
+	expect(targets.VerdictPresent)
+
+	put("hidden", `{"hidden":true}`)
+	expect(targets.VerdictHidden)
+	require.False(t, found())
+	put("hidden", `{"hidden":false}`)
+	expect(targets.VerdictPresent)
+
+	for what, body := range map[string]string{"title": `{"title":""}`, "project": `{"project":"../x"}`} {
+		require.Equal(t, 422, call(http.MethodPut, made.ID+"/"+what, body), what)
+		require.Equal(t, 400, call(http.MethodPut, made.ID+"/"+what, `{"x":1}`), what)
+	}
+	for what, body := range map[string]string{"title": `{"title":"x"}`, "project": `{"project":"x"}`, "trashed": `{"trashed":true}`, "hidden": `{"hidden":true}`} {
+		require.Equal(t, 404, call(http.MethodPut, "77/"+what, body), what)
+	}
+
+	put("project", `{"project":"archive"}`)
+	require.Equal(t, 204, call(http.MethodDelete, made.ID, ""))
+	expect(targets.VerdictGone)
+	require.Equal(t, 404, call(http.MethodDelete, made.ID, ""))
+	require.Empty(t, r.tracker.Marked("mine", string(draft(1).Marker)))
+	require.Empty(t, r.tracker.Issues("archive", 0))
+}
+
 func TestLimits(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, memtarget.Options{MaxIssues: 2})

@@ -56,6 +56,22 @@ type newStatus struct {
 	Status string `json:"status"`
 }
 
+type newTitle struct {
+	Title string `json:"title"`
+}
+
+type newProject struct {
+	Project string `json:"project"`
+}
+
+type newTrashed struct {
+	Trashed bool `json:"trashed"`
+}
+
+type newHidden struct {
+	Hidden bool `json:"hidden"`
+}
+
 type newComment struct {
 	Text string `json:"text"`
 }

@@ -65,7 +65,7 @@ func New(fake *pbfake.Fake, tracker Tracker) http.Handler {
 		mux.HandleFunc("GET "+Prefix+"/tracker", p.issues)
 		mux.HandleFunc("GET "+Prefix+"/tracker/{$}", p.issues)
 		mux.HandleFunc("GET "+Prefix+"/tracker/issues/{id}", p.issue)
-		mux.Handle("POST "+Prefix+"/tracker/issues/{id}/status", http.NewCrossOriginProtection().Handler(http.HandlerFunc(p.setStatus)))
+		mux.Handle("POST "+Prefix+"/tracker/issues/{id}/{change}", http.NewCrossOriginProtection().Handler(http.HandlerFunc(p.changeIssue)))
 	}
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) { p.notFound(w, "There is no such page.") })
 	return secured(mux)

@@ -3,6 +3,7 @@ package board_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -18,34 +19,65 @@ import (
 )
 
 // demoTracker has two issues, one of which is hostile.
-type demoTracker struct{ moved *[]string }
+type demoTracker struct{ changed *[]string }
 
 func (demoTracker) Issues(context.Context) []board.TrackerIssue {
 	return []board.TrackerIssue{
 		{
-			ID: "2", Key: "DEMO-2", Title: `Evil <script>alert(1)</script>`, Status: "Open", Progress: "open", Link: "javascript:alert(1)",
+			ID: "2", Key: "DEMO-2", Title: `Evil <script>alert(1)</script>`, Status: "Open", Progress: "open", Trashed: true, Hidden: true, Link: "javascript:alert(1)",
 			Description: "<script>alert(1)</script> [x](javascript:alert(1)) ![p](http://192.0.2.1/pixel)\n\n<a href=\"https://ok.example\" onclick=\"x()\">a</a>",
 			Labels:      []string{`"><b>`}, Comments: []string{"<iframe src=//x></iframe>\n\nseen"},
 		},
 		{
-			ID: "1", Key: "DEMO-1", Title: "Dark mode", Status: "In Progress", Progress: "started", Link: "https://example.productboard.com/detail/x",
+			ID: "1", Key: "DEMO-1", Project: "demo", Title: "Dark mode", Status: "In Progress", Progress: "started", Link: "https://example.productboard.com/detail/x",
 			Description: "## Sizes\n\n| Plan | Rows |\n| --- | --- |\n| Pro | 50,000 |\n\n- [x] Design\n- [ ] Copy\n\n```go\nif a < b {\n```\n\n~~old~~ **new**",
 			Labels:      []string{"mobile"}, Reporter: "Jane Doe", CreatedAt: time.Date(2026, 9, 1, 10, 0, 0, 0, time.UTC),
 		},
 	}
 }
 
+func (d demoTracker) Issue(ctx context.Context, id string) (board.TrackerIssue, bool) {
+	for _, i := range d.Issues(ctx) {
+		if i.ID == id || i.Key == id {
+			return i, true
+		}
+	}
+	return board.TrackerIssue{}, false
+}
+
 func (demoTracker) Statuses() []string { return []string{"Open", "In Progress", "Done"} }
 
 func (d demoTracker) SetStatus(_ context.Context, id, status string) error {
-	if d.moved == nil {
-		return errors.New("read-only")
+	return d.note("status", id, status)
+}
+
+func (d demoTracker) Rename(_ context.Context, id, title string) error {
+	return d.note("title", id, title)
+}
+
+func (d demoTracker) Move(_ context.Context, id, project string) error {
+	return d.note("project", id, project)
+}
+
+func (d demoTracker) SetTrashed(_ context.Context, id string, trashed bool) error {
+	return d.note("trashed", id, trashed)
+}
+
+func (d demoTracker) SetHidden(_ context.Context, id string, hidden bool) error {
+	return d.note("hidden", id, hidden)
+}
+
+func (d demoTracker) Delete(_ context.Context, id string) error { return d.note("deletion", id, "") }
+
+func (d demoTracker) note(what, id string, value any) error {
+	if d.changed == nil {
+		return errors.New("<read-only>")
 	}
-	*d.moved = append(*d.moved, id+" "+status)
+	*d.changed = append(*d.changed, fmt.Sprint(what, " ", id, " ", value))
 	return nil
 }
 
-// silentTracker cannot move issues.
+// silentTracker cannot change issues.
 type silentTracker struct{ demoTracker }
 
 func (silentTracker) SetStatus() {} // hides the ability
@@ -96,14 +128,21 @@ func TestTrackerPages(t *testing.T) {
 	status, byKey, _ := get("/sandbox/tracker/issues/DEMO-1")
 	require.Equal(t, 200, status)
 	for _, want := range []string{"<h2>Sizes</h2>", "<td>50,000</td>", `type="checkbox"`, `class="language-go"`, "a &lt; b", "<del>old</del>", "<strong>new</strong>",
-		"Reported by Jane Doe", `href="https://example.productboard.com/detail/x"`, `value="In Progress" disabled`} {
+		"Reported by Jane Doe", `href="https://example.productboard.com/detail/x"`, `value="In Progress" disabled`,
+		`<label for="title">`, `id="title" name="value" value="Dark mode"`, `<label for="project">`, `id="project" name="value" value="demo"`,
+		"Move to the trash", "Hide from the plugin", "Delete for good"} {
 		require.Contains(t, byKey, want)
 	}
 	_, evil, _ := get("/sandbox/tracker/issues/2")
 	for _, never := range []string{"<script>alert", "javascript:", "onclick", "<iframe", "<img src=\"http:", "192.0.2.1", `"><b>`} {
 		require.NotContains(t, evil, never)
 	}
-	require.Contains(t, evil, "seen")
+	for _, want := range []string{"seen", "In the trash", "Hidden from the plugin", "Restore from the trash", "Show to the plugin"} {
+		require.Contains(t, evil, want)
+	}
+	_, get = serve(t, silentTracker{})
+	_, fixed, _ := get("/sandbox/tracker/issues/1")
+	require.NotContains(t, fixed, "<form")
 }
 
 func TestWithoutATracker(t *testing.T) {
@@ -115,32 +154,46 @@ func TestWithoutATracker(t *testing.T) {
 	require.Equal(t, 404, status)
 }
 
-func TestMoveAnIssue(t *testing.T) {
+func TestChangeAnIssue(t *testing.T) {
 	t.Parallel()
-	post := func(tracker board.Tracker, path, status, site string) *httptest.ResponseRecorder {
+	post := func(tracker board.Tracker, path, value, site string) *httptest.ResponseRecorder {
 		fake := pbfake.New(nil)
 		defer fake.Close()
-		r := httptest.NewRequest(http.MethodPost, path, strings.NewReader(url.Values{"status": {status}}.Encode()))
+		r := httptest.NewRequest(http.MethodPost, "/sandbox/tracker/issues/"+path, strings.NewReader(url.Values{"value": {value}}.Encode()))
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 		r.Header.Set("Sec-Fetch-Site", site)
 		w := httptest.NewRecorder()
 		board.New(fake, tracker).ServeHTTP(w, r)
 		return w
 	}
-	var moved []string
-	able := demoTracker{&moved}
-	const path = "/sandbox/tracker/issues/DEMO-1/status"
-	w := post(able, path, "Done", "same-origin")
-	require.Equal(t, http.StatusSeeOther, w.Code)
-	require.Equal(t, "/sandbox/tracker/issues/1", w.Header().Get("Location"))
-	require.Equal(t, []string{"1 Done"}, moved)
+	var changed []string
+	able := demoTracker{&changed}
+	for _, c := range []struct{ what, value, want, next string }{
+		{"status", "Done", "status 1 Done", "/sandbox/tracker/issues/1"},
+		{"title", "A <b>", "title 1 A <b>", "/sandbox/tracker/issues/1"},
+		{"project", "archive", "project 1 archive", "/sandbox/tracker/issues/1"},
+		{"trashed", "true", "trashed 1 true", "/sandbox/tracker/issues/1"},
+		{"trashed", "false", "trashed 1 false", "/sandbox/tracker/issues/1"},
+		{"hidden", "true", "hidden 1 true", "/sandbox/tracker/issues/1"},
+		{"hidden", "false", "hidden 1 false", "/sandbox/tracker/issues/1"},
+		{"deletion", "", "deletion 1 ", "/sandbox/tracker"},
+	} {
+		changed = nil
+		w := post(able, "DEMO-1/"+c.what, c.value, "same-origin")
+		require.Equal(t, http.StatusSeeOther, w.Code, c.what)
+		require.Equal(t, c.next, w.Header().Get("Location"), c.what)
+		require.Equal(t, []string{c.want}, changed)
 
-	require.Equal(t, 403, post(able, path, "Done", "cross-site").Code)
-	require.Equal(t, 404, post(able, path, "Nonsense", "same-origin").Code)
-	require.Equal(t, 404, post(able, "/sandbox/tracker/issues/9/status", "Done", "same-origin").Code)
-	require.Equal(t, 404, post(silentTracker{}, path, "Done", "same-origin").Code)
-	require.Equal(t, 409, post(demoTracker{}, path, "Done", "same-origin").Code)
-	require.Len(t, moved, 1)
+		changed = nil
+		require.Equal(t, 403, post(able, "DEMO-1/"+c.what, c.value, "cross-site").Code, c.what)
+		require.Equal(t, 404, post(able, "9/"+c.what, c.value, "same-origin").Code, c.what)
+		require.Equal(t, 404, post(silentTracker{}, "DEMO-1/"+c.what, c.value, "same-origin").Code, c.what)
+		require.Empty(t, changed)
+		w = post(demoTracker{}, "DEMO-1/"+c.what, c.value, "same-origin")
+		require.Equal(t, 409, w.Code, c.what)
+		require.Contains(t, w.Body.String(), "&lt;read-only&gt;", "the tracker's reason")
+	}
+	require.Equal(t, 404, post(able, "DEMO-1/nonsense", "", "same-origin").Code)
 }
 
 func TestEntityPage(t *testing.T) {

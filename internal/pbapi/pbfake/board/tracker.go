@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/http"
 	"net/url"
-	"slices"
 	"time"
 )
 
@@ -12,15 +11,26 @@ import (
 type Tracker interface {
 	// Issues lists the issues, newest first.
 	Issues(ctx context.Context) []TrackerIssue
+	// Issue returns the issue with an ID or with any key that it ever had.
+	Issue(ctx context.Context, id string) (TrackerIssue, bool)
 }
 
-// StatusChanger is the ability to move issues, so that the button's label can
-// be seen to follow.
-type StatusChanger interface {
+// Changer is the ability to change issues, so that the buttons can be seen to
+// follow. An error's text is shown to whoever asked for the change.
+type Changer interface {
 	// Statuses lists the statuses in their order.
 	Statuses() []string
-	// SetStatus moves the issue with an ID.
+	// SetStatus sets an issue to one of them.
 	SetStatus(ctx context.Context, id, status string) error
+	Rename(ctx context.Context, id, title string) error
+	// Move moves an issue to another project.
+	Move(ctx context.Context, id, project string) error
+	// SetTrashed throws an issue away, or restores it.
+	SetTrashed(ctx context.Context, id string, trashed bool) error
+	// SetHidden hides an issue from the plugin, or shows it again.
+	SetHidden(ctx context.Context, id string, hidden bool) error
+	// Delete deletes an issue for good.
+	Delete(ctx context.Context, id string) error
 }
 
 // TrackerIssue is one issue as the pages show it.
@@ -28,8 +38,12 @@ type TrackerIssue struct {
 	// ID is what addresses are made of: /sandbox/tracker/issues/{ID}. Key is
 	// what people call it; both lead to the page.
 	ID, Key string
+	Project string
 	Title   string
 	Status  string
+	// Trashed and Hidden are set while the issue lies in the trash, and while the
+	// plugin may not see it.
+	Trashed, Hidden bool
 	// Progress colours the status: "open", "started" or "done".
 	Progress string
 	// Description and Comments are Markdown. Nothing in them is trusted.
@@ -55,13 +69,14 @@ func (p *pages) issues(w http.ResponseWriter, r *http.Request) {
 }
 
 func (p *pages) issue(w http.ResponseWriter, r *http.Request) {
-	issue, found := p.findIssue(r)
+	issue, found := p.tracker.Issue(r.Context(), r.PathValue("id"))
 	if !found {
 		p.notFound(w, "The tracker has no such issue.")
 		return
 	}
 	var statuses []string
-	if changer, ok := p.tracker.(StatusChanger); ok {
+	changer, able := p.tracker.(Changer)
+	if able {
 		statuses = changer.Statuses()
 	}
 	comments := make([]any, 0, len(issue.Comments))
@@ -69,37 +84,44 @@ func (p *pages) issue(w http.ResponseWriter, r *http.Request) {
 		comments = append(comments, p.render.fromMarkdown(c))
 	}
 	p.show(w, http.StatusOK, "issue.html", map[string]any{
-		"Issue": issue, "Statuses": statuses, "Description": p.render.fromMarkdown(issue.Description),
+		"Issue": issue, "Able": able, "Statuses": statuses, "Description": p.render.fromMarkdown(issue.Description),
 		"Comments": comments, "Link": webLink(issue.Link),
 	})
 }
 
-func (p *pages) setStatus(w http.ResponseWriter, r *http.Request) {
-	issue, found := p.findIssue(r)
-	changer, able := p.tracker.(StatusChanger)
-	status := r.FormValue("status")
-	if !found || !able || !slices.Contains(changer.Statuses(), status) {
-		p.notFound(w, "There is no such issue or status.")
+// changeIssue does what a form of the issue's page asks for.
+func (p *pages) changeIssue(w http.ResponseWriter, r *http.Request) {
+	issue, found := p.tracker.Issue(r.Context(), r.PathValue("id"))
+	changer, able := p.tracker.(Changer)
+	if !found || !able {
+		p.notFound(w, "The tracker has no such issue, or its issues cannot be changed.")
 		return
 	}
-	if err := changer.SetStatus(r.Context(), issue.ID, status); err != nil {
-		p.show(w, http.StatusConflict, "message.html", struct{ Title, Text string }{"Not moved", "The tracker did not move the issue."})
+	next := Prefix + "/tracker/issues/" + url.PathEscape(issue.ID)
+	value := r.FormValue("value")
+	var err error
+	switch r.PathValue("change") {
+	case "status":
+		err = changer.SetStatus(r.Context(), issue.ID, value)
+	case "title":
+		err = changer.Rename(r.Context(), issue.ID, value)
+	case "project":
+		err = changer.Move(r.Context(), issue.ID, value)
+	case "trashed":
+		err = changer.SetTrashed(r.Context(), issue.ID, value == "true")
+	case "hidden":
+		err = changer.SetHidden(r.Context(), issue.ID, value == "true")
+	case "deletion":
+		err, next = changer.Delete(r.Context(), issue.ID), Prefix+"/tracker"
+	default:
+		p.notFound(w, "There is no such change.")
 		return
 	}
-	http.Redirect(w, r, Prefix+"/tracker/issues/"+url.PathEscape(issue.ID), http.StatusSeeOther)
-}
-
-func (p *pages) findIssue(r *http.Request) (TrackerIssue, bool) {
-	id := r.PathValue("id")
-	all := p.tracker.Issues(r.Context())
-	i := slices.IndexFunc(all, func(t TrackerIssue) bool { return t.ID == id })
-	if i < 0 {
-		i = slices.IndexFunc(all, func(t TrackerIssue) bool { return t.Key == id })
+	if err != nil {
+		p.show(w, http.StatusConflict, "message.html", struct{ Title, Text string }{"Not changed", "The tracker did not change the issue: " + err.Error() + "."})
+		return
 	}
-	if i < 0 {
-		return TrackerIssue{}, false
-	}
-	return all[i], true
+	http.Redirect(w, r, next, http.StatusSeeOther)
 }
 
 // webLink returns an address that may be linked to, or "".
