@@ -26,6 +26,20 @@ type Registrar interface {
 	TakeOver(ctx context.Context, tenant, productboardID string, want tenants.Integration) (register.Takeover, error)
 }
 
+// Sweep is what is known of the sweeps over an integration's issues.
+type Sweep struct {
+	// Ended is when the last one ended or stopped; zero: there was none.
+	Ended time.Time
+	// Stopped is what it stopped at, for people.
+	Stopped string
+}
+
+// Sweeps knows when the issues of integrations were last read.
+type Sweeps interface {
+	// Sweeps returns one for each of a tenant's integrations, in their order.
+	Sweeps(ctx context.Context, tenant string, integrations []string) ([]Sweep, error)
+}
+
 // Limits of what waits for others: both sides are asked, and Productboard
 // probes us meanwhile.
 const (
@@ -40,9 +54,9 @@ const (
 )
 
 // IntegrationRoutes are the routes of integrations.
-func IntegrationRoutes(r Registrar) []Route {
+func IntegrationRoutes(r Registrar, sweeps Sweeps) []Route {
 	const tag = "Integrations"
-	h := integrationRoutes{r}
+	h := integrationRoutes{r, sweeps}
 	return []Route{
 		Handle(Route{Method: http.MethodPost, Path: integrationsPath, Operation: "createIntegration", Tag: tag, Role: auth.Admin,
 			Status: http.StatusCreated, Idempotent: true, Limit: integrationLimit, MaxBody: settingsBody, MaxValues: settingsValues,
@@ -79,7 +93,10 @@ func IntegrationRoutes(r Registrar) []Route {
 }
 
 // integrationRoutes are the handlers.
-type integrationRoutes struct{ r Registrar }
+type integrationRoutes struct {
+	r      Registrar
+	sweeps Sweeps
+}
 
 func (h integrationRoutes) wire(in tenants.Integration) Integration {
 	return wireIntegration(in, h.r.ActionURL(in.ID))
@@ -110,16 +127,41 @@ func (h integrationRoutes) create(ctx context.Context, c *Call, _ None, body Int
 
 func (h integrationRoutes) list(ctx context.Context, c *Call, q Paging, _ None) (Page[Integration], error) {
 	found, next, err := c.Scope.Integrations(ctx, q.Cursor, q.size())
-	page := Page[Integration]{Items: []Integration{}, Next: next}
-	for _, in := range found {
-		page.Items = append(page.Items, h.wire(in))
+	if err != nil {
+		return Page[Integration]{}, err
 	}
-	return page, err
+	items, err := h.withSweeps(ctx, c.Tenant.ID, found...)
+	return Page[Integration]{Items: items, Next: next}, err
 }
 
 func (h integrationRoutes) get(ctx context.Context, c *Call, _, _ None) (Integration, error) {
 	in, err := c.Scope.Integration(ctx, c.Param("integration"))
-	return h.wire(in), err
+	if err != nil {
+		return Integration{}, err
+	}
+	items, err := h.withSweeps(ctx, c.Tenant.ID, in)
+	if err != nil {
+		return Integration{}, err
+	}
+	return items[0], nil
+}
+
+// withSweeps returns integrations with what is known of their sweeps.
+func (h integrationRoutes) withSweeps(ctx context.Context, tenant string, found ...tenants.Integration) ([]Integration, error) {
+	ids := make([]string, len(found))
+	for i, in := range found {
+		ids[i] = in.ID
+	}
+	sweeps, err := h.sweeps.Sweeps(ctx, tenant, ids)
+	if err != nil {
+		return nil, err
+	}
+	items := make([]Integration, len(found))
+	for i, in := range found {
+		items[i] = h.wire(in)
+		items[i].Refresh.LastSweep, items[i].Refresh.Stopped = sweeps[i].Ended, sweeps[i].Stopped
+	}
+	return items, nil
 }
 
 func (h integrationRoutes) update(ctx context.Context, c *Call, _ None, patch Merge[IntegrationSettings]) (Integration, error) {

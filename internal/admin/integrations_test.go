@@ -6,6 +6,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -31,6 +32,7 @@ type integrationRig struct {
 	fake *pbfake.Fake
 	// target answers the tracker's check.
 	target func(tenants.TargetConfig) error
+	sweeps knownSweeps
 	admin  string // a token
 }
 
@@ -38,12 +40,23 @@ type noButtons struct{}
 
 func (noButtons) DeleteIntegration(context.Context, string, string, func(int64)) error { return nil }
 
+// knownSweeps are the sweeps by tenant and integration.
+type knownSweeps map[string]admin.Sweep
+
+func (s knownSweeps) Sweeps(_ context.Context, tenant string, integrations []string) ([]admin.Sweep, error) {
+	var out []admin.Sweep
+	for _, in := range integrations {
+		out = append(out, s[tenant+"/"+in])
+	}
+	return out, nil
+}
+
 // lateRegistrar lets routes be made before what they need.
 type lateRegistrar struct{ *register.Registrar }
 
 func newIntegrationRig(t *testing.T, env redistest.Env) *integrationRig {
 	t.Helper()
-	r := &integrationRig{fake: pbfake.New(&pbfake.Options{Tokens: []pbfake.Token{{Value: "canary-pb"}}, RateLimit: -1})}
+	r := &integrationRig{sweeps: knownSweeps{}, fake: pbfake.New(&pbfake.Options{Tokens: []pbfake.Token{{Value: "canary-pb"}}, RateLimit: -1})}
 	t.Cleanup(r.fake.Close)
 	api := httptest.NewServer(r.fake)
 	t.Cleanup(api.Close)
@@ -69,7 +82,7 @@ func newIntegrationRig(t *testing.T, env redistest.Env) *integrationRig {
 		},
 	}
 	late := &lateRegistrar{}
-	r.rig = newRig(t, env, append(admin.IntegrationRoutes(late), admin.ApplyRoutes(late)...)...)
+	r.rig = newRig(t, env, append(admin.IntegrationRoutes(late, r.sweeps), admin.ApplyRoutes(late)...)...)
 	late.Registrar = register.New(r.store, publicURL, productboard, checkTarget, opts)
 	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		_, err := tenants.Authenticate(req.Context(), r.store, strings.TrimPrefix(req.URL.Path, register.ActionPath), req.Header.Get("Authorization"))
@@ -156,6 +169,27 @@ func TestIntegrationsLife(t *testing.T) {
 		must(http.StatusNotFound, r.do(r.admin, http.MethodGet, path, ""))
 		must(http.StatusNotFound, r.do(r.admin, http.MethodDelete, path+"?confirm=Engineering", ""))
 	})
+}
+
+func TestIntegrationsSayWhenTheirIssuesWereRead(t *testing.T) {
+	r := newIntegrationRig(t, redistest.Mini(t))
+	ids := map[string]string{}
+	for _, name := range []string{"Engineering", "Support"} {
+		got := r.do(r.admin, http.MethodPost, "/tenants/acme/integrations", strings.Replace(goodIntegration, "Engineering", name, 1))
+		require.Equal(t, http.StatusCreated, got.status, got.raw)
+		ids[name] = got.body["id"].(string)
+	}
+	r.sweeps["acme/"+ids["Support"]] = admin.Sweep{Ended: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), Stopped: "Redmine cannot be reached."}
+	want := map[string]any{"enabled": true, "onDeleted": "show", "lastSweep": "2026-01-02T03:04:05Z", "stopped": "Redmine cannot be reached."}
+
+	got := r.do(r.admin, http.MethodGet, "/tenants/acme/integrations/"+ids["Support"], "")
+	require.Equal(t, want, got.body["refresh"], got.raw)
+	items := r.do(r.admin, http.MethodGet, "/tenants/acme/integrations", "").body["items"].([]any)
+	require.Len(t, items, 2)
+	require.Equal(t, map[string]any{"enabled": true, "onDeleted": "show"}, items[0].(map[string]any)["refresh"], "there was no sweep yet")
+	require.Equal(t, want, items[1].(map[string]any)["refresh"])
+	got = r.do(r.admin, http.MethodPatch, "/tenants/acme/integrations/"+ids["Support"], `{"refresh":{"lastSweep":"2026-01-02T03:04:05Z"}}`, "If-Match", "*")
+	require.Equal(t, http.StatusUnprocessableEntity, got.status, "it cannot be set")
 }
 
 // Every wrong field is named by its path in the body, whoever found it wrong.

@@ -45,6 +45,9 @@ func (s *RefreshSettings) refresh() tenants.RefreshSettings {
 type RefreshView struct {
 	Enabled   bool   `json:"enabled"`
 	OnDeleted string `json:"onDeleted" enum:"show,reset"`
+	// LastSweep and Stopped are not settings.
+	LastSweep time.Time `json:"lastSweep,omitzero" doc:"When the last sweep over its issues ended or stopped. Absent: there was none yet. Only get and list tell it."`
+	Stopped   string    `json:"stopped,omitempty" doc:"At what that sweep stopped, as a sentence. Absent: it was not stopped. Only get and list tell it."`
 }
 
 // ProductboardSettings is the credential for Productboard's API.

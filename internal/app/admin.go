@@ -16,6 +16,7 @@ import (
 	"pushbutton/internal/admin/idempotency"
 	"pushbutton/internal/connections"
 	"pushbutton/internal/limits/ratelimit"
+	"pushbutton/internal/refresh"
 	"pushbutton/internal/tenants"
 	"pushbutton/internal/tenants/register"
 )
@@ -33,7 +34,7 @@ func (a *App) adminAPI(out *slog.Logger) (http.Handler, error) {
 		return nil, err
 	}
 	log := audit.New(a.rdb)
-	routes := slices.Concat(admin.TenantRoutes(a.tenants, a.records), admin.IntegrationRoutes(a.Registrar()), admin.ApplyRoutes(a.Registrar()),
+	routes := slices.Concat(admin.TenantRoutes(a.tenants, a.records), admin.IntegrationRoutes(a.Registrar(), adminSweeps{a.sweeps}), admin.ApplyRoutes(a.Registrar()),
 		admin.ConnectionRoutes(a.Pushes()), admin.AuditRoutes(log),
 		admin.TokenRoutes(auth.NewRevocationStore(a.rdb)), admin.DeletionRoutes(a.deleter()), admin.CredentialRoutes(a.auth, a.tenants))
 	return admin.New(verifier, a.tenants, log, idempotency.New(a.rdb), routes, &admin.Options{RateLimit: a.adminRateLimit(), Memory: a.memory, Log: out})
@@ -46,6 +47,19 @@ func (a *App) adminRateLimit() admin.RateLimit {
 	rate := max(a.cfg.AdminRate, least)
 	gate := func(prefix string, limit int) admin.Gate { return ratelimit.NewGate(a.rdb, prefix, limit, limit/2) }
 	return admin.RateLimit{Token: gate("token", rate), Tenant: gate("admin", tokens*rate)}
+}
+
+// adminSweeps tells the admin API of sweeps.
+type adminSweeps struct{ schedule *refresh.Schedule }
+
+// Sweeps implements admin.Sweeps.
+func (s adminSweeps) Sweeps(ctx context.Context, tenant string, integrations []string) ([]admin.Sweep, error) {
+	known, err := s.schedule.Statuses(ctx, tenant, integrations)
+	out := make([]admin.Sweep, len(known))
+	for i, k := range known {
+		out[i] = admin.Sweep{Ended: k.Ended.UTC(), Stopped: k.Stopped}
+	}
+	return out, err
 }
 
 // deleter deletes tenants.

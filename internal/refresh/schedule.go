@@ -62,14 +62,6 @@ type progress struct {
 	Stopped string `json:"e"`
 }
 
-// Status is what is known of an integration's sweeps.
-type Status struct {
-	// Ended is when the last one was over, or stopped; zero: none was.
-	Ended time.Time
-	// Stopped is what it stopped at, for people; empty: it read everything.
-	Stopped string
-}
-
 // Claim takes the sweep that is due first; ok is false where none is.
 func (s *Schedule) Claim(ctx context.Context, hold time.Duration) (claim Claim, ok bool, err error) {
 	claim.owner = rand.Text()
@@ -158,22 +150,6 @@ func (s *Schedule) Register(ctx context.Context, tenant string, integrations []s
 		return redisdb.Fault(op, err)
 	}
 	return nil
-}
-
-// Status returns what is known of an integration's sweeps.
-func (s *Schedule) Status(ctx context.Context, tenant, integration string) (Status, error) {
-	doc, err := s.rdb.HGet(ctx, progressKey, Claim{Tenant: tenant, Integration: integration}.name()).Result()
-	if errors.Is(err, redis.Nil) {
-		return Status{}, nil
-	}
-	if err != nil {
-		return Status{}, redisdb.Fault("read a sweep", err)
-	}
-	var p progress
-	if err := json.Unmarshal([]byte(doc), &p); err != nil {
-		return Status{}, fault.Wrap(fault.Internal, "read a sweep", err)
-	}
-	return Status{Ended: millis(p.Ended), Stopped: p.Stopped}, nil
 }
 
 func (s *Schedule) run(ctx context.Context, name, op string, args map[string]any) (first, second string, err error) {
