@@ -231,6 +231,10 @@ func (a *App) gauges() {
 		n, err := a.breaker.CountOpen(ctx)
 		return float64(n), err
 	}))
+	a.metrics.Gauge("plugin_refresh_behind", "Integrations whose issues should have been read back more than a PLUGIN_REFRESH ago, and no worker reads them (-1: Redis cannot be asked).", read(func(ctx context.Context) (float64, error) {
+		n, err := a.sweeps.Behind(ctx, a.cfg.Refresh)
+		return float64(n), err
+	}))
 	a.metrics.Gauge("plugin_stuck", "Buttons whose work should have moved on 30 seconds ago and did not (-1: Redis cannot be asked).", read(func(ctx context.Context) (float64, error) {
 		n, err := a.records.Stuck(ctx)
 		return float64(n), err
