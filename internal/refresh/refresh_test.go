@@ -201,6 +201,36 @@ func TestASweepFindsADeletion(t *testing.T) {
 	require.Len(t, r.tracker.Issues("demo", 0), 1, "nobody makes another one")
 }
 
+// A sweep treats each issue of a batch by what became of it.
+func TestASweepTellsFatesApart(t *testing.T) {
+	r := newRig(t, 5)
+	r.sweep()
+	require.NoError(t, r.tracker.Rename(r.issues[0].ID, "Another name"))
+	require.NoError(t, r.tracker.Move(r.issues[1].ID, "archive"))
+	require.NoError(t, r.tracker.SetTrashed(r.issues[2].ID, true))
+	require.NoError(t, r.tracker.SetHidden(r.issues[3].ID, true))
+	for range 4 {
+		r.sweep()
+		r.settle()
+	}
+	require.Equal(t, "Another name", r.record(0).Issue.Title)
+	require.Equal(t, "ARCHIVE-1", r.record(1).Issue.Key)
+	require.True(t, r.record(2).Deleted())
+	require.Equal(t, "hidden", r.record(3).Missing.Verdict)
+	require.False(t, r.record(3).Deleted(), "a lost permission is no deletion")
+	require.Empty(t, r.status().Stopped)
+
+	require.NoError(t, r.tracker.SetTrashed(r.issues[2].ID, false))
+	require.NoError(t, r.tracker.SetHidden(r.issues[3].ID, false))
+	// A button that says Deleted is read once a day at the least.
+	r.env.Advance(25 * time.Hour)
+	r.sweep()
+	r.settle()
+	for n := range 5 {
+		require.Nil(t, r.record(n).Missing, n)
+	}
+}
+
 func TestADeletionMayResetTheButton(t *testing.T) {
 	r := newRig(t, 1)
 	r.in.Refresh.ResetDeleted = true
