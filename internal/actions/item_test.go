@@ -21,7 +21,7 @@ const (
 
 // mapped gives the rig's target settings of its own.
 func (r *rig) mapped(settings map[string]any) {
-	http := outbound.New(outbound.Options{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}})
+	http := outbound.New(&outbound.Options{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}})
 	r.t.Cleanup(http.Close)
 	settings["url"], settings["project"] = r.url, "demo"
 	opened, err := memtarget.Kind().Open(settings, map[string]secret.String{"apiKey": secret.New("tracker-key")}, targets.Deps{HTTP: http})

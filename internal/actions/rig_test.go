@@ -93,7 +93,7 @@ func newRig(t *testing.T) *rig {
 
 // settings points the rig's target at its tracker.
 func (r *rig) settings(key, project string, lag int) {
-	client := outbound.New(outbound.Options{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, Timeout: 2 * time.Second})
+	client := outbound.New(&outbound.Options{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, Timeout: 2 * time.Second})
 	r.t.Cleanup(client.Close)
 	r.target = func() (*targets.Target, error) {
 		return memtarget.Kind().Open(map[string]any{"url": r.url, "project": project, "lookupLagSeconds": lag},

@@ -87,6 +87,6 @@ func scope(t *testing.T, r *rig, mark *tenants.Reconnect) pushes.Scope {
 	in.Name, in.Reconnect = "Sandbox", mark
 	_, err = store.Tenant(in.Tenant).Create(t.Context(), in)
 	require.NoError(t, err)
-	service := pushes.New(r.store, store, r, nil, slog.New(slog.DiscardHandler))
+	service := pushes.New(r.store, store, r, nil, nil, slog.New(slog.DiscardHandler))
 	return service.Tenant(in.Tenant)
 }

@@ -60,7 +60,7 @@ func newIntegrationRig(t *testing.T, env redistest.Env) *integrationRig {
 	t.Cleanup(r.fake.Close)
 	api := httptest.NewServer(r.fake)
 	t.Cleanup(api.Close)
-	out := outbound.New(outbound.Options{Unguarded: true})
+	out := outbound.New(&outbound.Options{Unguarded: true})
 	t.Cleanup(out.Close)
 	client, err := pbapi.New(api.URL+"/v2", out, pbapi.NoRateLimit())
 	require.NoError(t, err)

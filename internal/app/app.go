@@ -82,10 +82,10 @@ func New(cfg config.Config, rdb redis.UniversalClient, log *slog.Logger, version
 			return nil, fmt.Errorf("PLUGIN_OUTBOUND_PROXY: %w", err)
 		}
 	}
-	a.pbHTTP = outbound.New(outbound.Options{Unguarded: true, Allow: cfg.OutboundAllow, Proxy: proxy, UserAgent: agent, Observe: func(o outbound.Observation) {
+	a.pbHTTP = outbound.New(&outbound.Options{Unguarded: true, Allow: cfg.OutboundAllow, Proxy: proxy, UserAgent: agent, Observe: func(o outbound.Observation) {
 		a.metrics.Call(o.Op, result(o.Err), o.Duration)
 	}})
-	a.trHTTP = outbound.New(outbound.Options{Allow: cfg.OutboundAllow, Proxy: proxy, UserAgent: agent})
+	a.trHTTP = outbound.New(&outbound.Options{Allow: cfg.OutboundAllow, Proxy: proxy, UserAgent: agent})
 	pb, err := pbapi.New(cfg.ProductboardAPIURL, a.pbHTTP, ratelimit.New(rdb, "pb", productboardRate, productboardBurst))
 	if err != nil {
 		return nil, fmt.Errorf("productboard's API address: %w", err)

@@ -67,9 +67,7 @@ func (a *App) Pushes() *pushes.Service {
 	tracker := func(ctx context.Context, in tenants.Integration) (pushes.Tracker, error) {
 		return a.peers.Target(ctx, in)
 	}
-	service := pushes.New(a.records, a.tenants, a.queue, tracker, a.log)
-	service.Sweep = a.sweeps.Now
-	return service
+	return pushes.New(a.records, a.tenants, a.queue, tracker, a.sweeps.Now, a.log)
 }
 
 // link connects a button here that another program has connected, if its link leads

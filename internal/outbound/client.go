@@ -82,8 +82,13 @@ type Client struct {
 	trust       trust
 }
 
-// New returns a Client with its own connection pool.
-func New(opts Options) *Client {
+// New returns a Client with its own connection pool. A nil *Options means all
+// zero values.
+func New(o *Options) *Client {
+	var opts Options
+	if o != nil {
+		opts = *o
+	}
 	if opts.Timeout <= 0 {
 		opts.Timeout = DefaultTimeout
 	}

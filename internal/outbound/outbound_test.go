@@ -18,7 +18,7 @@ import (
 
 func local(opts Options) *Client {
 	opts.Allow = append(opts.Allow, netip.MustParsePrefix("127.0.0.0/8"))
-	return New(opts)
+	return New(&opts)
 }
 
 func TestEveryStatusHasAKind(t *testing.T) {
@@ -67,7 +67,7 @@ func TestGuardStandsBehindNames(t *testing.T) {
 	defer srv.Close()
 	_, port, err := net.SplitHostPort(srv.Listener.Addr().String())
 	require.NoError(t, err)
-	c := New(Options{})
+	c := New(nil)
 	defer c.Close()
 	for _, host := range []string{"127.0.0.1", "localhost", "[::ffff:127.0.0.1]"} {
 		_, err := c.Send(context.Background(), Call{Op: "read", Method: http.MethodGet, URL: "http://" + host + ":" + port + "/?key=canary"})

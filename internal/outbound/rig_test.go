@@ -144,7 +144,7 @@ func (r *rig) client(tb testing.TB, opts Options) *Client {
 	if opts.TLS == nil {
 		opts.TLS = &tls.Config{RootCAs: r.roots(), MinVersion: tls.VersionTLS12}
 	}
-	c := New(opts)
+	c := New(&opts)
 	tb.Cleanup(c.Close)
 	d := c.pool.dialer
 	d.direct = func(ctx context.Context, network, address string) (net.Conn, error) {

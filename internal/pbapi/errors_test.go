@@ -214,7 +214,7 @@ func TestConnectionLost(t *testing.T) {
 
 func TestBlockedAddress(t *testing.T) {
 	t.Parallel()
-	out := outbound.New(outbound.Options{})
+	out := outbound.New(nil)
 	t.Cleanup(out.Close)
 	c, err := pbapi.New(serve(t, notSent(t)), out, pbapi.NoRateLimit())
 	require.NoError(t, err)

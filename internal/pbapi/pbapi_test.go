@@ -37,7 +37,7 @@ func serve(t *testing.T, h http.HandlerFunc) string {
 func session(t *testing.T, base string, limiter pbapi.RateLimiter, opts outbound.Options) *pbapi.Session {
 	t.Helper()
 	opts.Unguarded = true
-	out := outbound.New(opts)
+	out := outbound.New(&opts)
 	t.Cleanup(out.Close)
 	c, err := pbapi.New(base, out, limiter)
 	require.NoError(t, err)
@@ -107,7 +107,7 @@ func (f tokenFunc) Token(ctx context.Context) (secret.String, error) { return f(
 
 func TestNewChecksTheBase(t *testing.T) {
 	t.Parallel()
-	out := outbound.New(outbound.Options{})
+	out := outbound.New(nil)
 	t.Cleanup(out.Close)
 	for base, want := range map[string]string{
 		"https://api.productboard.com/v2":   "",
@@ -156,7 +156,7 @@ func TestTokenThatCannotBeSent(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := &limiter{}
-			out := outbound.New(outbound.Options{Unguarded: true})
+			out := outbound.New(&outbound.Options{Unguarded: true})
 			t.Cleanup(out.Close)
 			c, err := pbapi.New(serve(t, notSent(t)), out, p)
 			require.NoError(t, err)
@@ -166,7 +166,7 @@ func TestTokenThatCannotBeSent(t *testing.T) {
 		})
 	}
 	t.Run("not classified", func(t *testing.T) {
-		out := outbound.New(outbound.Options{Unguarded: true})
+		out := outbound.New(&outbound.Options{Unguarded: true})
 		t.Cleanup(out.Close)
 		c, err := pbapi.New(serve(t, notSent(t)), out, pbapi.NoRateLimit())
 		require.NoError(t, err)

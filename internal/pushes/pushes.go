@@ -58,15 +58,14 @@ type Service struct {
 	queue   Queue
 	tracker func(ctx context.Context, in tenants.Integration) (Tracker, error)
 	log     *slog.Logger
-
-	// Sweep has all buttons of an integration compared with their issues soon. Set
-	// it before the first use. Without it, RefreshIntegration is fault.Unavailable.
-	Sweep func(ctx context.Context, tenant, integration string) error
+	sweep   func(ctx context.Context, tenant, integration string) error
 }
 
-// New makes a Service. tracker opens the tracker's side of an integration.
-func New(records Records, owners Tenants, queue Queue, tracker func(ctx context.Context, in tenants.Integration) (Tracker, error), log *slog.Logger) *Service {
-	return &Service{records: records, tenants: owners, queue: queue, tracker: tracker, log: log}
+// New makes a Service. tracker opens the tracker's side of an integration. sweep
+// has all buttons of an integration compared with their issues soon.
+func New(records Records, owners Tenants, queue Queue, tracker func(ctx context.Context, in tenants.Integration) (Tracker, error),
+	sweep func(ctx context.Context, tenant, integration string) error, log *slog.Logger) *Service {
+	return &Service{records: records, tenants: owners, queue: queue, tracker: tracker, sweep: sweep, log: log}
 }
 
 // Scope is the service as one tenant sees it: nothing of another tenant can be

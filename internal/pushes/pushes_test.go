@@ -29,6 +29,7 @@ type rig struct {
 	store   *tenants.Store
 	tracker tracker
 	queue   queue
+	sweep   func(ctx context.Context, tenant, integration string) error
 	env     redistest.Env
 }
 
@@ -85,7 +86,8 @@ func newRig(t *testing.T, env redistest.Env, limits connections.TenantLimits) *r
 	r := &rig{t: t, env: env, store: tenants.NewStore(env.Client, ring), records: connections.NewStoreWith(env.Client, connections.Timing{}, limits),
 		tracker: tracker{issues: map[string]targets.Issue{"#7": {ID: "7", Key: "#7", URL: "https://tracker.example/7", Title: "Seven"}}}}
 	r.service = pushes.New(r.records, r.store, &r.queue,
-		func(context.Context, tenants.Integration) (pushes.Tracker, error) { return &r.tracker, nil }, slog.New(slog.DiscardHandler))
+		func(context.Context, tenants.Integration) (pushes.Tracker, error) { return &r.tracker, nil },
+		func(ctx context.Context, tenant, integration string) error { return r.sweep(ctx, tenant, integration) }, slog.New(slog.DiscardHandler))
 	r.scope = r.service.Tenant("acme")
 	for _, id := range []string{"acme", "other"} {
 		_, err = r.store.CreateTenant(t.Context(), id)

@@ -143,11 +143,8 @@ func (s Scope) RefreshIntegration(ctx context.Context, integration string) error
 	if err := s.checkPushable(ctx, in); err != nil {
 		return err
 	}
-	switch {
-	case in.Refresh.Off:
+	if in.Refresh.Off {
 		return fault.New(fault.Conflict, op, "The integration's buttons do not follow their issues: refresh.enabled is false.")
-	case s.service.Sweep == nil:
-		return fault.New(fault.Unavailable, op, "This process cannot have an integration's issues read.")
 	}
-	return s.service.Sweep(ctx, s.tenant, in.ID)
+	return s.service.sweep(ctx, s.tenant, in.ID)
 }

@@ -137,9 +137,8 @@ func TestRefreshNeedsAnIssue(t *testing.T) {
 func TestRefreshIntegration(t *testing.T) {
 	r := newRig(t, redistest.Mini(t), connections.TenantLimits{})
 	in, foreign := r.integration("acme", "Alpha"), r.integration("other", "Beta")
-	require.ErrorIs(t, r.scope.RefreshIntegration(t.Context(), in.ID), fault.Unavailable, "nothing sweeps")
 	var swept []string
-	r.service.Sweep = func(_ context.Context, tenant, integration string) error {
+	r.sweep = func(_ context.Context, tenant, integration string) error {
 		swept = append(swept, tenant+"/"+integration)
 		return nil
 	}
@@ -160,6 +159,6 @@ func TestRefreshIntegration(t *testing.T) {
 	require.Len(t, swept, 2)
 	r.alter(in, func(in *tenants.Integration) { in.Reconnect = nil })
 	away := errors.New("away")
-	r.service.Sweep = func(context.Context, string, string) error { return away }
+	r.sweep = func(context.Context, string, string) error { return away }
 	require.ErrorIs(t, r.scope.RefreshIntegration(t.Context(), in.ID), away)
 }

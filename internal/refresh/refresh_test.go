@@ -65,7 +65,7 @@ func newRig(t *testing.T, buttons int) *rig {
 		api.ServeHTTP(w, req)
 	}))
 	t.Cleanup(srv.Close)
-	client := outbound.New(outbound.Options{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}})
+	client := outbound.New(&outbound.Options{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}})
 	t.Cleanup(client.Close)
 	r.open = func(quota targets.Quota) *targets.Target {
 		deps := targets.Deps{HTTP: client}

@@ -32,7 +32,7 @@ func (z zone) LookupNetIP(_ context.Context, _, host string) ([]netip.Addr, erro
 // by the name of its setting.
 func TestCheckAddresses(t *testing.T) {
 	t.Parallel()
-	client := outbound.New(outbound.Options{Allow: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")},
+	client := outbound.New(&outbound.Options{Allow: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")},
 		Resolver: zone{"good.example": "93.184.216.34", "loop.example": "127.0.0.1", "redmine.lan": "10.1.1.1"}})
 	check := func(kind targets.Kind, settings map[string]any, credentials ...string) error {
 		creds := map[string]secret.String{}

@@ -260,7 +260,7 @@ func TestJWKS(t *testing.T) {
 	}))
 	defer server.Close()
 	now := start
-	out := outbound.New(outbound.Options{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}})
+	out := outbound.New(&outbound.Options{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}})
 	defer out.Close()
 	keys := auth.NewJWKS(server.URL, out, &auth.JWKSOptions{Now: func() time.Time { return now }})
 	v := verifier(t, nil, keys)
@@ -308,7 +308,7 @@ func TestAHangingIssuerKeepsNobodyWaiting(t *testing.T) {
 	}))
 	defer server.Close()
 	var ended atomic.Int32
-	out := outbound.New(outbound.Options{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, Observe: func(outbound.Observation) { ended.Add(1) }})
+	out := outbound.New(&outbound.Options{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, Observe: func(outbound.Observation) { ended.Add(1) }})
 	defer out.Close()
 	var age atomic.Int64
 	issuer := auth.NewJWKS(server.URL, out, &auth.JWKSOptions{Now: func() time.Time { return start.Add(time.Duration(age.Load())) }})

@@ -132,7 +132,7 @@ func newSystem(ctx context.Context, o tenantsOptions, server *redisServer, log *
 		return nil, errors.Join(err, s.stop())
 	}
 	s.registry = tenants.NewStore(server.client, keys)
-	s.pushes = pushes.New(s.store, s.registry, jobs.NewQueue(server.client), nil, log) // no tracker is asked
+	s.pushes = pushes.New(s.store, s.registry, jobs.NewQueue(server.client), nil, nil, log) // no tracker is asked
 	for i := range quiets {
 		c := s.columns[quiet(i)]
 		s.places = append(s.places, place{c.tenant, c.own})

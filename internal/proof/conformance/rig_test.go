@@ -79,7 +79,7 @@ func newRig(t *testing.T) *rig {
 
 // as is our client with some token.
 func (r *rig) as(token string) *pbapi.Session {
-	out := outbound.New(outbound.Options{Unguarded: true})
+	out := outbound.New(&outbound.Options{Unguarded: true})
 	r.t.Cleanup(out.Close)
 	client, err := pbapi.New(r.base, out, pbapi.NoRateLimit())
 	require.NoError(r.t, err)

@@ -68,7 +68,7 @@ func newServer(t *testing.T) *server {
 
 func deps(t *testing.T) targets.Deps {
 	t.Helper()
-	client := outbound.New(outbound.Options{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}})
+	client := outbound.New(&outbound.Options{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}})
 	t.Cleanup(client.Close)
 	return targets.Deps{HTTP: client}
 }

@@ -24,7 +24,7 @@ func Example() {
 		_, _ = io.WriteString(w, `{"ticket": {"id": 7, "state": "new"}}`)
 	}))
 	defer tracker.Close()
-	client := outbound.New(outbound.Options{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}})
+	client := outbound.New(&outbound.Options{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}})
 	defer client.Close()
 
 	target, err := httptarget.Kind().Open(map[string]any{

@@ -20,7 +20,7 @@ func Example() {
 	tracker.AddProject("demo", secret.New("the-key-of-the-project"))
 	server := httptest.NewServer(tracker.API())
 	defer server.Close()
-	client := outbound.New(outbound.Options{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}})
+	client := outbound.New(&outbound.Options{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}})
 	defer client.Close()
 
 	target, err := memtarget.Kind().Open(

@@ -42,7 +42,7 @@ func newReal(t *testing.T) *real {
 	if r.url == "" || r.key == "" {
 		t.Skip("REDMINE_URL and REDMINE_API_KEY (an administrator's) are not set: no real Redmine to test against")
 	}
-	r.http = outbound.New(outbound.Options{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}})
+	r.http = outbound.New(&outbound.Options{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}})
 	t.Cleanup(r.http.Close)
 	r.format = redmine.ShownFormat(t.Context(), r.http, r.url, r.key)
 	require.NotEmpty(t, r.format, "a Redmine whose preview needs no account")

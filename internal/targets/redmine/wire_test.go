@@ -28,7 +28,7 @@ func answering(tb testing.TB, cfg config, status int, body string) *driver {
 		_, _ = io.WriteString(w, body)
 	}))
 	tb.Cleanup(srv.Close)
-	client := outbound.New(outbound.Options{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}})
+	client := outbound.New(&outbound.Options{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}})
 	tb.Cleanup(client.Close)
 	cfg.url, cfg.key = srv.URL, secret.New("0a0000000000000000000000000000000000cafe")
 	return newDriver(cfg, client)

@@ -140,7 +140,7 @@ func testNotDone(t *testing.T, b *bench) {
 	assertPublic(t, target, err)
 	assertPublic(t, target, target.Check(t.Context()))
 
-	guarded := outbound.New(outbound.Options{})
+	guarded := outbound.New(nil)
 	t.Cleanup(guarded.Close)
 	target, err = b.h.Kind.Open(b.server.Mine.Settings(b.proxy.URL), b.server.Mine.Credentials, targets.Deps{HTTP: guarded})
 	require.NoError(t, err)

@@ -23,7 +23,7 @@ import (
 // Client is a way out to servers on this machine; it ends with the test.
 func Client(tb testing.TB) *outbound.Client {
 	tb.Helper()
-	client := outbound.New(outbound.Options{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}, UserAgent: "targettest"})
+	client := outbound.New(&outbound.Options{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}, UserAgent: "targettest"})
 	tb.Cleanup(client.Close)
 	return client
 }

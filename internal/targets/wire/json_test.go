@@ -55,7 +55,7 @@ func TestJSONReplies(t *testing.T) {
 			}
 			srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(c.body)) }))
 			defer srv.Close()
-			client := outbound.New(outbound.Options{Unguarded: true})
+			client := outbound.New(&outbound.Options{Unguarded: true})
 			defer client.Close()
 			call, err := wire.JSONCall("op", http.MethodGet, srv.URL, nil, out)
 			require.NoError(t, err)

@@ -78,7 +78,7 @@ func newRig(t *testing.T, env redistest.Env, credential tenants.ProductboardAuth
 	r.in, err = r.store.Tenant("acme").Create(t.Context(), tenants.Integration{ID: tenants.NewID(), Name: "Engineering", ActionAuth: tenants.NewActionAuth(), Productboard: credential})
 	require.NoError(t, err)
 	for i := range r.auth {
-		out := outbound.New(outbound.Options{Unguarded: true})
+		out := outbound.New(&outbound.Options{Unguarded: true})
 		t.Cleanup(out.Close)
 		r.auth[i] = pbauth.New(env.Client, keys, r.store, out, pbauth.Addresses{App: r.server.URL, Public: public}, &pbauth.Options{
 			Log: slog.New(slog.NewTextHandler(r.log, nil)), Now: r.clock.Now,
@@ -120,7 +120,7 @@ func (r *rig) connect() {
 
 // call makes a call to Productboard as a process does.
 func (r *rig) call(process int) error {
-	out := outbound.New(outbound.Options{Unguarded: true})
+	out := outbound.New(&outbound.Options{Unguarded: true})
 	defer out.Close()
 	client, err := pbapi.New(r.server.URL+"/v2", out, pbapi.NoRateLimit())
 	if err != nil {

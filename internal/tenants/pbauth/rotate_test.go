@@ -23,7 +23,7 @@ func (r *rig) restarted(ids ...string) (*tenants.Store, *pbauth.Auth) {
 	}
 	keys, err := secret.NewKeyring(ring)
 	require.NoError(r.t, err)
-	out := outbound.New(outbound.Options{Unguarded: true})
+	out := outbound.New(&outbound.Options{Unguarded: true})
 	r.t.Cleanup(out.Close)
 	store := tenants.NewStore(r.env.Client, keys)
 	return store, pbauth.New(r.env.Client, keys, store, out, pbauth.Addresses{App: r.server.URL, Public: public}, &pbauth.Options{Now: r.clock.Now})

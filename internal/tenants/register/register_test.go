@@ -66,7 +66,7 @@ func newRig(t *testing.T, env redistest.Env) *rig {
 	t.Cleanup(r.front.Close)
 	require.NoError(t, r.fake.SetEdge(public, r.front.URL))
 
-	out := outbound.New(outbound.Options{Unguarded: true})
+	out := outbound.New(&outbound.Options{Unguarded: true})
 	t.Cleanup(out.Close)
 	client, err := pbapi.New(api.URL+"/v2", out, pbapi.NoRateLimit())
 	require.NoError(t, err)

@@ -56,7 +56,7 @@ func open(redisURL, productboard, agent string) (*rooms, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &rooms{rdb: redis.NewClient(opts), keys: keys, http: outbound.New(outbound.Options{Unguarded: true, UserAgent: agent})}
+	r := &rooms{rdb: redis.NewClient(opts), keys: keys, http: outbound.New(&outbound.Options{Unguarded: true, UserAgent: agent})}
 	r.store = tenants.NewStore(r.rdb, keys)
 	r.auth = pbauth.New(r.rdb, keys, r.store, r.http, pbauth.Addresses{App: productboard, Public: publicURL}, &pbauth.Options{Lock: lock, Wait: 3 * lock})
 	r.pb, err = pbapi.New(productboard+"/v2", r.http, pbapi.NoRateLimit())
