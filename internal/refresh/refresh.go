@@ -112,8 +112,8 @@ const (
 	news = 3 * 24 * time.Hour
 	// rarely is the longest time between two readings of an issue.
 	rarely = 24 * time.Hour
-	// share is how often an issue that is done is read in the time since its
-	// button last changed.
+	// share is how often an issue that is done is read at least in the time since
+	// its button last changed, up to once in rarely.
 	share = 48
 	// maxChanges is how many buttons are changed at once, so that clicks find
 	// slots of their tenant.
@@ -256,14 +256,29 @@ func (s *Sweeper) due(entries []connections.Entry, claim Claim) []connections.En
 			out = append(out, e)
 			continue
 		}
-		interval := max(min(age/share, rarely), s.period)
-		h := fnv.New32a()
-		_, _ = h.Write([]byte(e.Key.Entity))
-		phase := time.Duration(h.Sum32()) * interval / (1 << 32)
-		turn := func(at time.Time) int64 { return (at.UnixMilli() + phase.Milliseconds()) / interval.Milliseconds() }
-		if turn(claim.Started) != turn(claim.Last) {
+		if interval := s.interval(age); round(e.Key, claim.Started, interval) != round(e.Key, claim.Last, interval) {
 			out = append(out, e)
 		}
 	}
 	return out
+}
+
+// interval is the time between two readings of an issue that is done. It doubles
+// with its age: if it grew with it, each sweep would count rounds of its own, and
+// an issue could miss many by chance.
+func (s *Sweeper) interval(age time.Duration) time.Duration {
+	interval := s.period
+	for interval*2 <= min(age/share, rarely) {
+		interval *= 2
+	}
+	return interval
+}
+
+// round numbers the times at which an issue is to be read.
+func round(key connections.Key, at time.Time, interval time.Duration) int64 {
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(key.Entity))
+	ms := interval.Milliseconds()
+	phase := int64(h.Sum32()) * ms >> 32
+	return (at.UnixMilli() + phase) / ms
 }

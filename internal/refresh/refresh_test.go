@@ -379,8 +379,19 @@ func TestIssuesThatAreDoneAreReadLessOften(t *testing.T) {
 	sweeps := int(day / period)
 	require.Equal(t, sweeps, reads(100*day, targets.Open, day))
 	require.Equal(t, sweeps, reads(day, targets.Done, day), "it has changed lately")
-	require.InDelta(t, 24*48/(10*24), reads(10*day, targets.Done, day), 2, "every five hours after ten days")
-	require.InDelta(t, 2, reads(1000*day, targets.Done, 2*day), 1, "once a day at least")
+	require.InDelta(t, 9, reads(10*day, targets.Done, day), 1, "every 160 minutes after ten days")
+	for entity := range 20 {
+		last, read := start, start
+		for at := start.Add(period); at.Before(start.Add(60 * day)); at = at.Add(period) {
+			e := connections.Entry{Key: connections.Key{Entity: strconv.Itoa(entity)}, Changed: start.Add(-4 * day),
+				Record: connections.Record{State: connections.Connected, Issue: &targets.Issue{ID: "1", Progress: targets.Done}}}
+			if len(s.due([]connections.Entry{e}, Claim{Started: at, Last: last})) == 1 {
+				read = at
+			}
+			require.Less(t, at.Sub(read), min(at.Sub(e.Changed)/share, day)+period, "none waits for longer")
+			last = at
+		}
+	}
 	var phases []bool
 	for n := range 40 {
 		e := connections.Entry{Key: connections.Key{Entity: strconv.Itoa(n)}, Changed: start.Add(-1000 * day),
