@@ -6,7 +6,7 @@ import { createRequire } from 'node:module';
 import { differences, shapeOf } from './shape.mjs';
 
 const { WikiMarkupTransformer } = createRequire(import.meta.url)('@atlaskit/editor-wikimarkup-transformer');
-const golden = new URL('../../richtext/testdata/', import.meta.url);
+const golden = new URL('../../../richtext/testdata/', import.meta.url);
 const more = process.argv[2] && pathToFileURL(process.argv[2] + '/'); // further documents, see wiki_oracle_test.go
 
 // Documents of which wiki markup, or this parser, cannot show the structure.
