@@ -54,7 +54,7 @@ func pidOf(t *testing.T, dir string) int {
 func needRedis(t *testing.T) {
 	t.Helper()
 	if _, err := exec.LookPath("redis-server"); err != nil {
-		t.Skip("no redis-server on the PATH")
+		t.Skip("no redis-server on the PATH: the child is one, and .ci/run installs it")
 	}
 }
 

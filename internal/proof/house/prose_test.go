@@ -21,7 +21,7 @@ func files(t *testing.T, patterns ...string) iter.Seq2[string, string] {
 	list.Dir = root
 	names, err := list.Output()
 	if err != nil {
-		t.Skip("no git checkout: which files belong to it is not known")
+		t.Skip("no git checkout: which files belong to it is not known; CI has one")
 	}
 	return func(yield func(name, text string) bool) {
 		for name := range strings.Lines(string(names)) {
