@@ -108,7 +108,7 @@ func (r *canaryRig) authorisations() {
 // hooks reads webhooks whose sender knows the secret and sends it along, in
 // every place where it does not belong.
 func (r *canaryRig) hooks(kind targets.Kind) {
-	if kind.ParseHook == nil {
+	if _, ok := targets.Ability[targets.HookReader](kind.Driver); !ok {
 		return
 	}
 	signing := r.c.plant("webhook secret of " + kind.Type)

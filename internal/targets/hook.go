@@ -46,11 +46,32 @@ func (h Hook) Signed(signing secret.String, digest string) bool {
 	return hmac.Equal(given, mac.Sum(nil))
 }
 
-// ReadHook reads a webhook by the kind's ParseHook. A body beyond MaxHook or
-// maxHookValues is fault.Invalid before anything reads it. A webhook of a tracker
-// that sends none is fault.NotFound.
+// HookReader is the ability to read the webhooks that the tracker sends.
+type HookReader interface {
+	// ReadHook checks who sent a webhook, and returns what happened to which issues;
+	// a test, a ping or an event of something else has none. Its error is
+	// fault.Unauthorized for a wrong signature, and fault.Invalid for a body that is
+	// not what the tracker sends. It sends nothing. It is called through
+	// Target.ReadHook or Kind.ReadHook, which bound the body first. Where the tracker's
+	// scheme needs no settings, a nil driver (Kind.Driver) reads as any other.
+	ReadHook(signing secret.String, h Hook) ([]HookEvent, error)
+}
+
+// ReadHook reads a webhook as the integration's settings describe it; see
+// Kind.ReadHook.
+func (t *Target) ReadHook(signing secret.String, h Hook) ([]HookEvent, error) {
+	events, err := readHook(t.driver, t.traits.Name, signing, h)
+	if err != nil {
+		return nil, t.fault(opReadHook, err)
+	}
+	return events, nil
+}
+
+// ReadHook reads a webhook of a tracker whose scheme needs no settings. A body
+// beyond MaxHook or maxHookValues is fault.Invalid before anything reads it. A
+// webhook of a tracker that sends none is fault.NotFound.
 func (k Kind) ReadHook(signing secret.String, h Hook) ([]HookEvent, error) {
-	events, err := k.readHook(signing, h)
+	events, err := readHook(k.Driver, k.Title, signing, h)
 	if err != nil {
 		ferr := *fault.From(err)
 		ferr.Blame(fault.SideTracker, k.Title)
@@ -59,21 +80,23 @@ func (k Kind) ReadHook(signing secret.String, h Hook) ([]HookEvent, error) {
 	return events, nil
 }
 
-func (k Kind) readHook(signing secret.String, h Hook) ([]HookEvent, error) {
-	const op = "read webhook"
+const opReadHook = "read webhook"
+
+func readHook(d Driver, tracker string, signing secret.String, h Hook) ([]HookEvent, error) {
+	driver, ok := Ability[HookReader](d)
 	switch {
-	case k.ParseHook == nil:
-		return nil, &fault.Error{Op: op, Kind: fault.NotFound, Public: k.Title + " sends no webhooks that can be read."}
+	case !ok:
+		return nil, &fault.Error{Op: opReadHook, Kind: fault.NotFound, Public: tracker + " sends no webhooks that can be read."}
 	case len(h.Body) > MaxHook:
-		return nil, &fault.Error{Op: op, Kind: fault.Invalid, Err: fmt.Errorf("the body has %d bytes", len(h.Body)),
+		return nil, &fault.Error{Op: opReadHook, Kind: fault.Invalid, Err: fmt.Errorf("the body has %d bytes", len(h.Body)),
 			Public: fmt.Sprintf("The webhook's body is longer than %d bytes.", MaxHook)}
 	}
 	if _, err := (jsonlimit.Limits{Values: maxHookValues}).Scan(h.Body); err != nil {
-		return nil, &fault.Error{Op: op, Kind: fault.Invalid, Err: err, Public: "The webhook's body has " + err.Error() + "."}
+		return nil, &fault.Error{Op: opReadHook, Kind: fault.Invalid, Err: err, Public: "The webhook's body has " + err.Error() + "."}
 	}
-	events, err := k.ParseHook(signing, h)
+	events, err := driver.ReadHook(signing, h)
 	if slices.ContainsFunc(events, func(e HookEvent) bool { return text.BadID(e.ID) != "" }) {
-		return nil, &fault.Error{Op: op, Kind: fault.Invalid, Err: errors.New("an event names no issue"), Public: "The webhook names an issue that " + k.Title + " cannot have."}
+		return nil, &fault.Error{Op: opReadHook, Kind: fault.Invalid, Err: errors.New("an event names no issue"), Public: "The webhook names an issue that " + tracker + " cannot have."}
 	}
 	return events, err
 }

@@ -10,6 +10,14 @@ import (
 	"pushbutton/internal/targets/text"
 )
 
+// hookDriver reads webhooks and does nothing else.
+type hookDriver struct {
+	Driver
+	read func() []HookEvent
+}
+
+func (d hookDriver) ReadHook(secret.String, Hook) ([]HookEvent, error) { return d.read(), nil }
+
 func TestHookSigned(t *testing.T) {
 	t.Parallel()
 	// The example of RFC 4231, section 4.3.
@@ -32,7 +40,7 @@ func TestHookSigned(t *testing.T) {
 func TestHooksAreBounded(t *testing.T) {
 	t.Parallel()
 	parsed := 0
-	k := Kind{Title: "Tracker", ParseHook: func(secret.String, Hook) ([]HookEvent, error) { parsed++; return nil, nil }}
+	k := Kind{Title: "Tracker", Driver: hookDriver{read: func() []HookEvent { parsed++; return nil }}}
 	for body, says := range map[string]string{
 		"[" + strings.Repeat("{},", maxHookValues) + "1]":   "more than 20000 values",
 		strings.Repeat("[", 100) + strings.Repeat("]", 100): "more than 64 levels",
@@ -52,7 +60,7 @@ func TestHooksAreBounded(t *testing.T) {
 func TestHooksNameIssues(t *testing.T) {
 	t.Parallel()
 	read := func(id string) ([]HookEvent, error) {
-		k := Kind{Title: "Tracker", ParseHook: func(secret.String, Hook) ([]HookEvent, error) { return []HookEvent{{ID: "1"}, {ID: id}}, nil }}
+		k := Kind{Title: "Tracker", Driver: hookDriver{read: func() []HookEvent { return []HookEvent{{ID: "1"}, {ID: id}} }}}
 		return k.ReadHook(secret.New("x"), Hook{})
 	}
 	events, err := read("7")

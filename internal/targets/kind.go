@@ -34,11 +34,10 @@ type Kind struct {
 	// New makes a driver of decoded settings. It does not reach out. Errors
 	// of single settings are FieldErrors.
 	New func(Config, Deps) (Driver, error)
-	// ParseHook reads a webhook that the tracker sent; nil: it sends none, or
-	// none that can be trusted. Its error is fault.Unauthorized for a wrong
-	// signature and fault.Invalid for a body that is not what the tracker sends.
-	// It is called through ReadHook, which bounds the body first.
-	ParseHook func(signing secret.String, h Hook) ([]HookEvent, error)
+	// SharedHook reads a webhook that one app of the tracker sends for the places
+	// of all its installations; nil: the tracker has no such webhooks. Its errors are
+	// those of HookReader.
+	SharedHook func(signing secret.String, h Hook) (SharedEvents, error)
 	// Guide is the admin's guide.
 	Guide Guide
 }
@@ -71,7 +70,16 @@ type Guide struct {
 	Notes []string
 	// Errors lists what the tracker's commonest refusals mean.
 	Errors []GuideError
+	// Hook is how an admin sets the webhook up by hand, a step each. HookAddress and
+	// HookSecret stand where the integration's own go.
+	Hook []string
 }
+
+// The placeholders of Guide.Hook.
+const (
+	HookAddress = "{address}"
+	HookSecret  = "{secret}"
+)
 
 // GuideError is a message on a button and what to do.
 type GuideError struct{ Says, Means string }

@@ -28,6 +28,8 @@ type sealedIntegration struct {
 	Answer         AnswerShape          `json:"answer"`
 	OnUnlink       OnUnlink             `json:"onUnlink"`
 	Refresh        RefreshSettings      `json:"refresh,omitzero"`
+	Hooks          HookMode             `json:"hooks,omitempty"`
+	Hook           *sealedHook          `json:"hook,omitempty"`
 	TargetType     string               `json:"targetType"`
 	Settings       map[string]any       `json:"settings"`
 	Credentials    map[string]string    `json:"credentials"`
@@ -67,6 +69,9 @@ const (
 	boundToken      = "productboard.token"
 	boundSecret     = "productboard.clientSecret"
 	boundKey        = "productboard.privateKey"
+	boundHookToken  = "hook.token"
+	boundHookSecret = "hook.secret"
+	boundHookFormer = "hook.former"
 	boundCredential = "credentials."
 )
 
@@ -81,7 +86,7 @@ func (s *Store) encode(in Integration) ([]byte, error) {
 	rec := sealedIntegration{
 		ID: in.ID, Name: in.Name, Version: in.Version, Type: in.Type,
 		ProductboardID: in.ProductboardID, CreateBegun: in.CreateBegun, ButtonLabel: in.ButtonLabel,
-		Answer: in.Answer, OnUnlink: in.OnUnlink, Refresh: in.Refresh,
+		Answer: in.Answer, OnUnlink: in.OnUnlink, Refresh: in.Refresh, Hooks: in.Hooks,
 		TargetType: in.Target.Type, Settings: in.Target.Settings, Credentials: make(map[string]string, len(in.Target.Credentials)),
 		Disabled: in.Disabled, CreatedAt: in.CreatedAt, UpdatedAt: in.UpdatedAt, Registered: in.Registered,
 		FormerUntil: in.Former.Until, Deleting: in.Deleting, SecretsSet: in.SecretsSet,
@@ -108,6 +113,7 @@ func (s *Store) encode(in Integration) ([]byte, error) {
 	if r := in.reconnect(); r != nil {
 		rec.Reconnect = &markedReconnect{Side: r.Side, Reason: r.Reason, Since: r.Since, Of: r.of}
 	}
+	rec.Hook = encodeHook(in.Hook, seal)
 	for name, value := range in.Target.Credentials {
 		rec.Credentials[name] = seal(value, boundCredential+name)
 	}
@@ -133,7 +139,7 @@ func (s *Store) decode(tenant, raw string) (Integration, error) {
 	in := Integration{
 		ID: rec.ID, Tenant: tenant, Name: rec.Name, Version: rec.Version, Type: rec.Type,
 		ProductboardID: rec.ProductboardID, CreateBegun: rec.CreateBegun, ButtonLabel: rec.ButtonLabel,
-		Answer: rec.Answer, OnUnlink: rec.OnUnlink, Refresh: rec.Refresh,
+		Answer: rec.Answer, OnUnlink: rec.OnUnlink, Refresh: rec.Refresh, Hooks: rec.Hooks,
 		Target:   TargetConfig{Type: rec.TargetType, Settings: rec.Settings, Credentials: make(map[string]secret.String, len(rec.Credentials))},
 		Disabled: rec.Disabled, CreatedAt: rec.CreatedAt, UpdatedAt: rec.UpdatedAt, Registered: rec.Registered,
 		Former: FormerAuth{Until: rec.FormerUntil}, Deleting: rec.Deleting, SecretsSet: rec.SecretsSet,
@@ -160,6 +166,7 @@ func (s *Store) decode(tenant, raw string) (Integration, error) {
 	if r := rec.Reconnect; r != nil {
 		in.Reconnect = &Reconnect{Side: r.Side, Reason: r.Reason, Since: r.Since, of: r.Of}
 	}
+	in.Hook = decodeHook(rec.Hook, open)
 	for name, sealed := range rec.Credentials {
 		in.Target.Credentials[name] = open(sealed, boundCredential+name)
 	}

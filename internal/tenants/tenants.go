@@ -107,6 +107,10 @@ type Integration struct {
 	Answer   AnswerShape
 	OnUnlink OnUnlink
 	Refresh  RefreshSettings
+	// Hooks says who sets the webhook up; see HookMode. Hook is the webhook itself,
+	// nil until there is one.
+	Hooks    HookMode
+	Hook     *Hook
 	Target   TargetConfig
 	Disabled bool
 	// Deleting is when its deletion began: what is left of it is only there to

@@ -53,7 +53,6 @@ func Kind() targets.Kind {
 		Credentials: credentialFields(),
 		Driver:      (*driver)(nil),
 		New:         open,
-		ParseHook:   parseHook,
 		Guide:       guide(),
 	}
 }

@@ -22,10 +22,10 @@ type resource struct {
 	Type string `json:"resource_type"`
 }
 
-// parseHook reads a web hook: X-Hook-Signature is the hex HMAC-SHA256 of the
+// ReadHook implements targets.HookReader. It reads a web hook: X-Hook-Signature is the hex HMAC-SHA256 of the
 // body under the secret of the handshake. Asana signs no time and names no
 // delivery; a body without events is its heartbeat.
-func parseHook(signing secret.String, h targets.Hook) ([]targets.HookEvent, error) {
+func (*driver) ReadHook(signing secret.String, h targets.Hook) ([]targets.HookEvent, error) {
 	const op = "read web hook"
 	if !h.Signed(signing, h.Header.Get("X-Hook-Signature")) {
 		return nil, fault.New(fault.Unauthorized, op, "The web hook's signature is not Asana's.")

@@ -71,7 +71,6 @@ func Kind() targets.Kind {
 		Credentials: credentialFields(),
 		Driver:      (*driver)(nil),
 		New:         open,
-		ParseHook:   parseHook,
 		Guide:       guide(),
 	}
 }

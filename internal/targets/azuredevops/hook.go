@@ -25,10 +25,10 @@ type event struct {
 
 const maxDelivery = 100
 
-// parseHook reads a service hook. Azure DevOps signs nothing: the secret is
+// ReadHook implements targets.HookReader. It reads a service hook. Azure DevOps signs nothing: the secret is
 // the password of its basic authentication. Events of other things than work
 // items are none.
-func parseHook(signing secret.String, h targets.Hook) ([]targets.HookEvent, error) {
+func (*driver) ReadHook(signing secret.String, h targets.Hook) ([]targets.HookEvent, error) {
 	const op = "read service hook"
 	_, password, ok := (&http.Request{Header: h.Header}).BasicAuth()
 	if !ok || signing.Empty() || !signing.Equal(password) {

@@ -64,7 +64,6 @@ func Kind() targets.Kind {
 		Credentials: credentialFields(),
 		Driver:      (*driver)(nil),
 		New:         open,
-		ParseHook:   parseHook,
 		Guide:       guide(),
 	}
 }

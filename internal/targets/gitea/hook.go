@@ -11,9 +11,9 @@ import (
 	"pushbutton/internal/targets"
 )
 
-// parseHook reads a webhook. One create makes several deliveries in no certain
+// ReadHook implements targets.HookReader. It reads a webhook. One create makes several deliveries in no certain
 // order (assigned, opened, label_updated); each only has the issue read again.
-func parseHook(signing secret.String, h targets.Hook) ([]targets.HookEvent, error) {
+func (*driver) ReadHook(signing secret.String, h targets.Hook) ([]targets.HookEvent, error) {
 	const op = "read webhook"
 	signed := h
 	if strings.HasPrefix(h.Header.Get("Content-Type"), "application/x-www-form-urlencoded") {

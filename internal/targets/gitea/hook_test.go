@@ -35,7 +35,7 @@ func hook(body string, headers ...string) targets.Hook {
 
 const delivery = "6d4d6ab6-21d2-4c5a-a40f-3f2f4bd6dfc0"
 
-func TestParseHook(t *testing.T) {
+func TestReadHook(t *testing.T) {
 	t.Parallel()
 	body := `{"action":"label_updated","number":7,"issue":{"number":7,"state":"open"},"repository":{"full_name":"acme/app"}}`
 	gone := `{"action":"deleted","number":7,"issue":{"number":7}}`
@@ -52,13 +52,13 @@ func TestParseHook(t *testing.T) {
 		"a form":    {hook(form, "X-Gitea-Event", "issues", "X-Gitea-Delivery", delivery, "X-Gitea-Signature", digest(signing, body), "Content-Type", "application/x-www-form-urlencoded"), one},
 		"a comment": {hook(body, "X-Gitea-Event", "issue_comment", "X-Gitea-Signature", digest(signing, body)), nil},
 	} {
-		got, err := gitea.Kind().ParseHook(secret.New(signing), c.h)
+		got, err := gitea.Kind().ReadHook(secret.New(signing), c.h)
 		require.NoError(t, err, name)
 		require.Equal(t, c.want, got, name)
 	}
 }
 
-func TestParseHookRefuses(t *testing.T) {
+func TestReadHookRefuses(t *testing.T) {
 	t.Parallel()
 	body := `{"action":"closed","issue":{"number":7}}`
 	for name, c := range map[string]struct {
@@ -75,14 +75,14 @@ func TestParseHookRefuses(t *testing.T) {
 		"no issue":       {signing, hook("{}", "X-Gitea-Event", "issues", "X-Gitea-Signature", digest(signing, "{}")), fault.Invalid},
 		"no form":        {signing, hook("%zz", "Content-Type", "application/x-www-form-urlencoded"), fault.Invalid},
 	} {
-		got, err := gitea.Kind().ParseHook(secret.New(c.signing), c.h)
+		got, err := gitea.Kind().ReadHook(secret.New(c.signing), c.h)
 		require.Error(t, err, name)
 		require.Equal(t, c.want, fault.KindOf(err), name)
 		require.Empty(t, got, name)
 	}
 }
 
-func FuzzParseHook(f *testing.F) {
+func FuzzReadHook(f *testing.F) {
 	f.Add("issues", "application/json", `{"action":"closed","issue":{"number":7}}`)
 	f.Add("issues", "application/x-www-form-urlencoded", "payload=%7B%7D")
 	for _, text := range boundtest.JSON() {
@@ -93,7 +93,7 @@ func FuzzParseHook(f *testing.F) {
 		var got []targets.HookEvent
 		var err error
 		given := hook(body, "X-Gitea-Event", event, "Content-Type", contentType, "X-Gitea-Signature", digest(signing, body))
-		boundtest.Memory(t, len(body), boundtest.Limit{Base: 16 << 10, PerByte: 64}, func() { got, err = gitea.Kind().ParseHook(secret.New(signing), given) })
+		boundtest.Memory(t, len(body), boundtest.Limit{Base: 16 << 10, PerByte: 64}, func() { got, err = gitea.Kind().ReadHook(secret.New(signing), given) })
 		for _, e := range got {
 			if err != nil || e.ID == "" || e.ID[0] == '-' || e.ID == "0" {
 				t.Errorf("%v %v", got, err)

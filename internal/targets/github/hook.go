@@ -11,9 +11,9 @@ import (
 	"pushbutton/internal/targets"
 )
 
-// parseHook reads a webhook. GitHub signs the body and not the time, so an old
+// ReadHook implements targets.HookReader. It reads a webhook. GitHub signs the body and not the time, so an old
 // delivery is as good as a new one; it only has an issue read again.
-func parseHook(signing secret.String, h targets.Hook) ([]targets.HookEvent, error) {
+func (*driver) ReadHook(signing secret.String, h targets.Hook) ([]targets.HookEvent, error) {
 	const op = "read webhook"
 	digest, ok := strings.CutPrefix(h.Header.Get("X-Hub-Signature-256"), "sha256=")
 	if !ok || !h.Signed(signing, digest) {

@@ -33,7 +33,7 @@ func hook(event, contentType, body string) targets.Hook {
 	return targets.Hook{Header: h, Body: []byte(body)}
 }
 
-func TestParseHook(t *testing.T) {
+func TestReadHook(t *testing.T) {
 	t.Parallel()
 	const delivery = "72d3162e-cc78-11e3-81ab-4c9367dc0958"
 	issue := func(action string) string {
@@ -50,14 +50,14 @@ func TestParseHook(t *testing.T) {
 		"comment":     {"issue_comment", issue("created"), nil},
 	} {
 		for contentType, body := range map[string]string{"application/json": c.body, "application/x-www-form-urlencoded": "payload=" + url.QueryEscape(c.body)} {
-			got, err := github.Kind().ParseHook(secret.New(signing), hook(c.event, contentType, body))
+			got, err := github.Kind().ReadHook(secret.New(signing), hook(c.event, contentType, body))
 			require.NoError(t, err, name)
 			require.Equal(t, c.want, got, name)
 		}
 	}
 }
 
-func TestParseHookRefuses(t *testing.T) {
+func TestReadHookRefuses(t *testing.T) {
 	t.Parallel()
 	good := `{"action":"closed","issue":{"number":7}}`
 	resigned := func(header string) targets.Hook {
@@ -79,14 +79,14 @@ func TestParseHookRefuses(t *testing.T) {
 		"no issue":       {signing, hook("issues", "application/json", `{"action":"closed"}`), fault.Invalid},
 		"no form":        {signing, hook("issues", "application/x-www-form-urlencoded", "%zz"), fault.Invalid},
 	} {
-		got, err := github.Kind().ParseHook(secret.New(c.signing), c.h)
+		got, err := github.Kind().ReadHook(secret.New(c.signing), c.h)
 		require.Equal(t, c.want, fault.KindOf(err), name)
 		require.Error(t, err, name)
 		require.Empty(t, got, name)
 	}
 }
 
-func FuzzParseHook(f *testing.F) {
+func FuzzReadHook(f *testing.F) {
 	f.Add("issues", "application/json", `{"action":"closed","issue":{"number":7}}`)
 	f.Add("issues", "application/x-www-form-urlencoded", "payload=%7B%22issue%22%3A%7B%22number%22%3A-1%7D%7D")
 	f.Add("ping", "", "[]")
@@ -98,7 +98,7 @@ func FuzzParseHook(f *testing.F) {
 		var got []targets.HookEvent
 		var err error
 		given := hook(event, contentType, body)
-		boundtest.Memory(t, len(body), boundtest.Limit{Base: 16 << 10, PerByte: 64}, func() { got, err = github.Kind().ParseHook(secret.New(signing), given) })
+		boundtest.Memory(t, len(body), boundtest.Limit{Base: 16 << 10, PerByte: 64}, func() { got, err = github.Kind().ReadHook(secret.New(signing), given) })
 		for _, e := range got {
 			if err != nil || e.ID == "" || e.ID[0] == '-' || e.ID == "0" {
 				t.Errorf("%v %v", got, err)

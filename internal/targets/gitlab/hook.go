@@ -35,9 +35,9 @@ type hookBody struct {
 	} `json:"object_attributes"`
 }
 
-// parseHook implements targets.Kind's ParseHook. GitLab tells of issues in
+// ReadHook implements targets.HookReader. GitLab tells of issues in
 // "issue" and, for tasks, in "work_item"; it does not tell of deletions.
-func parseHook(signing secret.String, h targets.Hook) ([]targets.HookEvent, error) {
+func (*driver) ReadHook(signing secret.String, h targets.Hook) ([]targets.HookEvent, error) {
 	delivery, err := verify(signing.Reveal(), h)
 	if err != nil {
 		return nil, &fault.Error{Op: opHook, Kind: fault.Unauthorized, Err: err,

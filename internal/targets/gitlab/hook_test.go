@@ -45,7 +45,7 @@ func sample(tb testing.TB, name string) string {
 	return string(raw)
 }
 
-func TestParseHook(t *testing.T) {
+func TestReadHook(t *testing.T) {
 	t.Parallel()
 	issue := sample(t, "hook.issue.json")
 	event := []targets.HookEvent{{Delivery: "msg-1", ID: "23"}}
@@ -84,7 +84,7 @@ func TestParseHook(t *testing.T) {
 		"no issue":                     {"s3cret", plain("s3cret", `{"object_kind":"issue"}`), nil, fault.Invalid},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, err := gitlab.Kind().ParseHook(secret.New(c.signing), c.hook)
+			got, err := gitlab.Kind().ReadHook(secret.New(c.signing), c.hook)
 			require.Equal(t, c.want, got)
 			if c.kind == fault.Internal {
 				require.NoError(t, err)
@@ -100,7 +100,7 @@ func TestParseHook(t *testing.T) {
 }
 
 // Whatever is signed well: no panic, and an event names an issue.
-func FuzzParseHook(f *testing.F) {
+func FuzzReadHook(f *testing.F) {
 	f.Add(sample(f, "hook.issue.json"))
 	f.Add(`{"object_kind":"note","object_attributes":{"iid":1}}`)
 	f.Add(`[]`)
@@ -112,7 +112,7 @@ func FuzzParseHook(f *testing.F) {
 		var events []targets.HookEvent
 		var err error
 		given := signed(t, now(), body)
-		boundtest.Memory(t, len(body), boundtest.Limit{Base: 16 << 10, PerByte: 64}, func() { events, err = gitlab.Kind().ParseHook(secret.New(signingToken), given) })
+		boundtest.Memory(t, len(body), boundtest.Limit{Base: 16 << 10, PerByte: 64}, func() { events, err = gitlab.Kind().ReadHook(secret.New(signingToken), given) })
 		if err != nil && fault.KindOf(err) != fault.Invalid {
 			t.Fatalf("signed well, and yet %v", err)
 		}

@@ -13,11 +13,11 @@ import (
 // maxDelivery bounds a delivery's identifier, in bytes.
 const maxDelivery = 100
 
-// parseHook reads a webhook that a Jira admin set up with a secret: the
+// ReadHook implements targets.HookReader. It reads a webhook that a Jira admin set up with a secret: the
 // signature is HMAC-SHA256 over the raw body, in X-Hub-Signature. Jira sends an
 // event again for a while if it was not taken, with the same identifier and
 // the same body; so its age says nothing, and the identifier finds repeats.
-func parseHook(signing secret.String, h targets.Hook) ([]targets.HookEvent, error) {
+func (*driver) ReadHook(signing secret.String, h targets.Hook) ([]targets.HookEvent, error) {
 	const op = "read webhook"
 	refuse := func(kind fault.Kind, why string) error {
 		return fault.Wrap(kind, op, errors.New(why))

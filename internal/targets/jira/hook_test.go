@@ -31,7 +31,7 @@ func hook(body []byte, signature string) targets.Hook {
 	return targets.Hook{Body: body, Now: time.Now(), Header: http.Header{"X-Hub-Signature": {signature}, "X-Atlassian-Webhook-Identifier": {"d-1"}}}
 }
 
-func TestParseHook(t *testing.T) {
+func TestReadHook(t *testing.T) {
 	t.Parallel()
 	updated, err := os.ReadFile(filepath.Join("testdata", "hook.updated.json"))
 	require.NoError(t, err)
@@ -69,7 +69,7 @@ func TestParseHook(t *testing.T) {
 			if c.key == "-" {
 				key = ""
 			}
-			got, err := jira.Kind().ParseHook(secret.New(key), hook([]byte(c.body), signature))
+			got, err := jira.Kind().ReadHook(secret.New(key), hook([]byte(c.body), signature))
 			if c.kind != fault.Internal {
 				require.Error(t, err)
 				require.Equal(t, c.kind, fault.KindOf(err))
@@ -83,7 +83,7 @@ func TestParseHook(t *testing.T) {
 }
 
 // Whatever comes in, signed or not: no panic, and an event only of a number.
-func FuzzParseHook(f *testing.F) {
+func FuzzReadHook(f *testing.F) {
 	f.Add([]byte(`{"webhookEvent":"jira:issue_updated","issue":{"id":"10002"}}`), "sha256=00", true)
 	f.Add([]byte(`{"issue":null}`), "", true)
 	f.Add([]byte(`{}`), "sha256", false)
@@ -98,7 +98,7 @@ func FuzzParseHook(f *testing.F) {
 		var events []targets.HookEvent
 		var err error
 		given := hook(body, signature)
-		boundtest.Memory(t, len(body), boundtest.Limit{Base: 16 << 10, PerByte: 64}, func() { events, err = jira.Kind().ParseHook(secret.New(hookSecret), given) })
+		boundtest.Memory(t, len(body), boundtest.Limit{Base: 16 << 10, PerByte: 64}, func() { events, err = jira.Kind().ReadHook(secret.New(hookSecret), given) })
 		if err != nil && len(events) > 0 {
 			t.Fatal("an error and events")
 		}

@@ -28,9 +28,9 @@ type hookBody struct {
 	Timestamp int64 `json:"webhookTimestamp"`
 }
 
-// parseHook implements targets.Kind's ParseHook: linear-signature is the hex
+// ReadHook implements targets.HookReader. linear-signature is the hex
 // HMAC-SHA256 of the body.
-func parseHook(signing secret.String, h targets.Hook) ([]targets.HookEvent, error) {
+func (*driver) ReadHook(signing secret.String, h targets.Hook) ([]targets.HookEvent, error) {
 	refuse := func(err error) ([]targets.HookEvent, error) {
 		return nil, &fault.Error{Op: opHook, Kind: fault.Unauthorized, Err: err,
 			Public: "Linear's webhook is not signed with the integration's signing secret, or is too old."}

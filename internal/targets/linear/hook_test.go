@@ -43,7 +43,7 @@ func sample(tb testing.TB, at time.Time) string {
 	return strings.Replace(string(raw), "1770000000000", fmt.Sprint(at.UnixMilli()), 1)
 }
 
-func TestParseHook(t *testing.T) {
+func TestReadHook(t *testing.T) {
 	t.Parallel()
 	issue := sample(t, now())
 	event := func(gone bool) []targets.HookEvent {
@@ -76,7 +76,7 @@ func TestParseHook(t *testing.T) {
 		"no issue":           {signed(signing, strings.Replace(issue, hookID, "ENG-1", 1)), nil, fault.Invalid},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, err := linear.Kind().ParseHook(secret.New(signing), c.hook)
+			got, err := linear.Kind().ReadHook(secret.New(signing), c.hook)
 			require.Equal(t, c.want, got)
 			if c.kind == fault.Internal {
 				require.NoError(t, err)
@@ -87,12 +87,12 @@ func TestParseHook(t *testing.T) {
 			require.NotContains(t, err.Error(), signing)
 		})
 	}
-	_, err := linear.Kind().ParseHook(secret.String{}, signed("", issue))
+	_, err := linear.Kind().ReadHook(secret.String{}, signed("", issue))
 	require.Equal(t, fault.Unauthorized, fault.KindOf(err), "no secret, no trust")
 }
 
 // Whatever is signed well: no panic, and an event names an issue.
-func FuzzParseHook(f *testing.F) {
+func FuzzReadHook(f *testing.F) {
 	f.Add(sample(f, now()))
 	f.Add(`{"type":"Issue","webhookTimestamp":9223372036854775807,"data":{"id":"` + hookID + `"}}`)
 	f.Add(`[]`)
@@ -104,7 +104,7 @@ func FuzzParseHook(f *testing.F) {
 		var events []targets.HookEvent
 		var err error
 		given := signed(signing, body)
-		boundtest.Memory(t, len(body), boundtest.Limit{Base: 16 << 10, PerByte: 64}, func() { events, err = linear.Kind().ParseHook(secret.New(signing), given) })
+		boundtest.Memory(t, len(body), boundtest.Limit{Base: 16 << 10, PerByte: 64}, func() { events, err = linear.Kind().ReadHook(secret.New(signing), given) })
 		if err == nil {
 			for _, e := range events {
 				if len(e.ID) != len(hookID) {

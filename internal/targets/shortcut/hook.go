@@ -24,9 +24,9 @@ type hookBody struct {
 
 const maxDelivery = 100
 
-// parseHook reads a web hook: Payload-Signature is the hex HMAC-SHA256 of the
+// ReadHook implements targets.HookReader. It reads a web hook: Payload-Signature is the hex HMAC-SHA256 of the
 // body under the secret of the integration. Shortcut signs no time.
-func parseHook(signing secret.String, h targets.Hook) ([]targets.HookEvent, error) {
+func (*driver) ReadHook(signing secret.String, h targets.Hook) ([]targets.HookEvent, error) {
 	const op = "read web hook"
 	if !h.Signed(signing, h.Header.Get("Payload-Signature")) {
 		return nil, fault.New(fault.Unauthorized, op, "The web hook's signature is not Shortcut's.")

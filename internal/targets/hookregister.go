@@ -1,0 +1,125 @@
+package targets
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"pushbutton/internal/secret"
+)
+
+// The operations on webhooks, as they stand in errors and metrics.
+const (
+	OpRegisterHook = "register webhook"
+	OpRemoveHook   = "remove webhook"
+)
+
+// HookRegistrar is the ability to have the tracker send webhooks about the issues of
+// the place that the settings name.
+type HookRegistrar interface {
+	// RegisterHook makes sure that the tracker has exactly one active webhook for the
+	// integration, with the address and the secret that are wanted. One that is
+	// there already, by its id or by an address below HookWanted.Prefix, is changed
+	// rather than doubled; what is left over of that prefix is removed. It may be
+	// called at any time, and again after a failure. Where the credential may not
+	// register webhooks, the error is fault.Forbidden (or Unauthorized), and Public
+	// says which right is missing.
+	RegisterHook(ctx context.Context, want HookWanted) (HookRegistration, error)
+	// RemoveHook removes the webhook with HookRegistration.ID, and whatever has an
+	// address below prefix. One that is gone is no error.
+	RemoveHook(ctx context.Context, id, prefix string) error
+}
+
+// HookWanted is a webhook as it shall be.
+type HookWanted struct {
+	// URL is where it is sent to. Its last segment cannot be guessed.
+	URL string
+	// Prefix begins the addresses that belong to this integration, also those from
+	// before. It ends with a slash.
+	Prefix string
+	// Secret is what the tracker signs with. A HookHandshaker's is chosen by the
+	// tracker, and this one ignored.
+	Secret secret.String
+	// ID is HookRegistration.ID as it was last returned; empty: never.
+	ID string
+}
+
+// HookRegistration is a webhook as the tracker has it.
+type HookRegistration struct {
+	// ID is the tracker's own name for it; several are joined as the driver likes.
+	ID string
+	// Ends is when the tracker stops sending unless it is registered again; zero:
+	// never.
+	Ends time.Time
+	// Route, if set, says that events come through the app's one webhook
+	// (Kind.SharedHook), and by which of its routes. The integration has none of
+	// its own then.
+	Route string
+}
+
+// HookHandshaker is the ability of a tracker that chooses the secret itself, and
+// sends it to the new webhook's address while the request that registers it is
+// still open.
+type HookHandshaker interface {
+	// Handshake returns the secret that a request brings, and the headers that the
+	// answer must have; ok is false where it is no handshake.
+	Handshake(h Hook) (signing secret.String, answer http.Header, ok bool)
+}
+
+// SharedEvents are what an app's one webhook tells.
+type SharedEvents struct {
+	// Route is that of HookRegistration.
+	Route  string
+	Events []HookEvent
+}
+
+// RegisterHook has the tracker send webhooks; see HookRegistrar. supported is false
+// where an admin has to set them up (Guide.Hook), or the tracker has none.
+func (t *Target) RegisterHook(ctx context.Context, want HookWanted) (got HookRegistration, supported bool, err error) {
+	driver, ok := Ability[HookRegistrar](t.driver)
+	if !ok {
+		return HookRegistration{}, false, nil
+	}
+	err = t.run(ctx, OpRegisterHook, func(ctx context.Context) error {
+		var err error
+		got, err = driver.RegisterHook(ctx, want)
+		return err
+	})
+	if err != nil {
+		return HookRegistration{}, true, err
+	}
+	return got, true, nil
+}
+
+// RemoveHook has the tracker send webhooks no more; see HookRegistrar. supported
+// is false where the plugin registers none.
+func (t *Target) RemoveHook(ctx context.Context, id, prefix string) (supported bool, err error) {
+	driver, ok := Ability[HookRegistrar](t.driver)
+	if !ok {
+		return false, nil
+	}
+	return true, t.run(ctx, OpRemoveHook, func(ctx context.Context) error { return driver.RemoveHook(ctx, id, prefix) })
+}
+
+// ReadsHooks reports whether the tracker's webhooks can be read with the
+// integration's settings.
+func (t *Target) ReadsHooks() bool {
+	_, ok := Ability[HookReader](t.driver)
+	return ok
+}
+
+// Handshake returns the secret that a request brings, and the headers that the answer
+// must have. ok is false where it is no handshake, or the tracker has none.
+func (t *Target) Handshake(h Hook) (signing secret.String, answer http.Header, ok bool) {
+	driver, is := Ability[HookHandshaker](t.driver)
+	if !is || len(h.Body) > MaxHook {
+		return secret.String{}, nil, false
+	}
+	return driver.Handshake(h)
+}
+
+// ChoosesHookSecret reports whether the tracker chooses the secret (HookHandshaker).
+func (t *Target) ChoosesHookSecret() bool {
+	_, ok := Ability[HookHandshaker](t.driver)
+	return ok
+}
