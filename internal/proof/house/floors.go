@@ -37,7 +37,7 @@ func floors() []floor {
 			"the record does not depend on who changes it"},
 		{"tenants", []string{"internal/tenants"},
 			"what is configured does not depend on what is done with it"},
-		{"runs", []string{"internal/actions", "internal/jobs", "internal/probe", "internal/pushes", "internal/refresh"},
+		{"runs", []string{"internal/actions", "internal/hooks", "internal/jobs", "internal/probe", "internal/pushes", "internal/refresh"},
 			"what a click does, the queue, and what people do about pushes meet in the composition alone"},
 		{"fronts", []string{"internal/admin", "internal/server"},
 			"HTTP stays at the edge"},
