@@ -46,6 +46,19 @@ func (h Hook) Signed(signing secret.String, digest string) bool {
 	return hmac.Equal(given, mac.Sum(nil))
 }
 
+// Bounded is fault.Invalid for a body beyond MaxHook or maxHookValues. It is asked
+// before anything reads the body.
+func (h Hook) Bounded() error {
+	if len(h.Body) > MaxHook {
+		return &fault.Error{Op: opReadHook, Kind: fault.Invalid, Err: fmt.Errorf("the body has %d bytes", len(h.Body)),
+			Public: fmt.Sprintf("The webhook's body is longer than %d bytes.", MaxHook)}
+	}
+	if _, err := (jsonlimit.Limits{Values: maxHookValues}).Scan(h.Body); err != nil {
+		return &fault.Error{Op: opReadHook, Kind: fault.Invalid, Err: err, Public: "The webhook's body has " + err.Error() + "."}
+	}
+	return nil
+}
+
 // HookReader is the ability to read the webhooks that the tracker sends.
 type HookReader interface {
 	// ReadHook checks who sent a webhook, and returns what happened to which issues;
@@ -84,15 +97,11 @@ const opReadHook = "read webhook"
 
 func readHook(d Driver, tracker string, signing secret.String, h Hook) ([]HookEvent, error) {
 	driver, ok := Ability[HookReader](d)
-	switch {
-	case !ok:
+	if !ok {
 		return nil, &fault.Error{Op: opReadHook, Kind: fault.NotFound, Public: tracker + " sends no webhooks that can be read."}
-	case len(h.Body) > MaxHook:
-		return nil, &fault.Error{Op: opReadHook, Kind: fault.Invalid, Err: fmt.Errorf("the body has %d bytes", len(h.Body)),
-			Public: fmt.Sprintf("The webhook's body is longer than %d bytes.", MaxHook)}
 	}
-	if _, err := (jsonlimit.Limits{Values: maxHookValues}).Scan(h.Body); err != nil {
-		return nil, &fault.Error{Op: opReadHook, Kind: fault.Invalid, Err: err, Public: "The webhook's body has " + err.Error() + "."}
+	if err := h.Bounded(); err != nil {
+		return nil, err
 	}
 	events, err := driver.ReadHook(signing, h)
 	if slices.ContainsFunc(events, func(e HookEvent) bool { return text.BadID(e.ID) != "" }) {
