@@ -259,7 +259,7 @@ type ImportedIntegration struct {
 
 func (h integrationRoutes) takeOver(ctx context.Context, c *Call, _ None, body IntegrationImport) (ImportedIntegration, error) {
 	// Name and label are Productboard's; what stands for them here is not looked at.
-	full := IntegrationSettings{Name: "-", ButtonLabel: "-", Answer: body.Answer, OnUnlink: body.OnUnlink, Refresh: body.Refresh, Productboard: body.Productboard, Target: body.Target}
+	full := IntegrationSettings{Name: "-", ButtonLabel: "-", Answer: body.Answer, OnUnlink: body.OnUnlink, Refresh: body.Refresh, Hooks: body.Hooks, Productboard: body.Productboard, Target: body.Target}
 	var want tenants.Integration
 	if wrong := full.set(&want); len(wrong) > 0 {
 		return ImportedIntegration{}, Invalid(wrong...)

@@ -149,6 +149,13 @@ func TestIntegrationsLife(t *testing.T) {
 		got = must(http.StatusOK, r.do(r.admin, http.MethodPatch, path, `{"refresh":null}`, "If-Match", "*"))
 		require.Equal(t, map[string]any{"enabled": true, "onDeleted": "show"}, got.body["refresh"])
 
+		require.Equal(t, "auto", got.body["hooks"])
+		got = must(http.StatusOK, r.do(r.admin, http.MethodPatch, path, `{"hooks":"manual"}`, "If-Match", "*"))
+		require.Equal(t, []any{"settings"}, got.body["changes"])
+		require.Equal(t, "manual", got.body["hooks"])
+		got = must(http.StatusOK, r.do(r.admin, http.MethodPatch, path, `{"hooks":null}`, "If-Match", "*"))
+		require.Equal(t, "auto", got.body["hooks"])
+
 		got = must(http.StatusOK, r.do(r.admin, http.MethodPost, path+"/disable", ""))
 		require.Equal(t, "disabled", got.body["state"])
 		got = must(http.StatusOK, r.do(r.admin, http.MethodPost, path+"/enable", ""))
@@ -215,6 +222,7 @@ func TestIntegrationFieldsAreNamed(t *testing.T) {
 	}{
 		"schema":          {http.MethodPost, "/tenants/acme/integrations", change(`"buttonLabel":"Push"`, `"buttonLabel":"much too long","answer":"v3","type":"x","colour":1`), "validation", []string{"answer", "buttonLabel", "colour", "type"}},
 		"refresh":         {http.MethodPost, "/tenants/acme/integrations", change(`"buttonLabel":"Push"`, `"buttonLabel":"Push","refresh":{"enabled":1,"onDeleted":"hide","often":true}`), "validation", []string{"refresh.enabled", "refresh.often", "refresh.onDeleted"}},
+		"hooks":           {http.MethodPatch, path, `{"hooks":"on"}`, "validation", []string{"hooks"}},
 		"refresh patched": {http.MethodPatch, path, `{"refresh":{"onDeleted":"hide"}}`, "validation", []string{"refresh.onDeleted"}},
 		"blank":           {http.MethodPost, "/tenants/acme/integrations", change(`"buttonLabel":"Push"`, `"buttonLabel":" "`), "validation", []string{"buttonLabel"}},
 		"no credential":   {http.MethodPost, "/tenants/acme/integrations", change(`{"token":"canary-pb"}`, `{}`), "validation", []string{"productboard"}},

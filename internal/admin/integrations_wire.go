@@ -24,6 +24,7 @@ type IntegrationSettings struct {
 	Answer       string               `json:"answer,omitempty" enum:"v2,v1" doc:"How clicks are answered. v1 is for integrations that were created through Productboard's API v1. Absent: v2."`
 	OnUnlink     string               `json:"onUnlink,omitempty" enum:"leave,comment,close" doc:"What becomes of the issue when its button is unlinked. Absent: leave."`
 	Refresh      *RefreshSettings     `json:"refresh,omitempty" doc:"How buttons are kept like their issues."`
+	Hooks        string               `json:"hooks,omitempty" enum:"auto,manual,off" doc:"Who sets the tracker's webhook up: the plugin as far as it can (auto), or an admin (manual). With off, none is taken. Absent: auto."`
 	Productboard ProductboardSettings `json:"productboard" doc:"The credential for Productboard: exactly one of the three."`
 	Target       TargetSettings       `json:"target" doc:"Where issues are opened."`
 }
@@ -92,6 +93,7 @@ type IntegrationImport struct {
 	Answer         string               `json:"answer,omitempty" enum:"v2,v1" doc:"v1 if it was created through Productboard's API v1. Absent: v2."`
 	OnUnlink       string               `json:"onUnlink,omitempty" enum:"leave,comment,close"`
 	Refresh        *RefreshSettings     `json:"refresh,omitempty"`
+	Hooks          string               `json:"hooks,omitempty" enum:"auto,manual,off"`
 	Productboard   ProductboardSettings `json:"productboard"`
 	Target         TargetSettings       `json:"target"`
 }
@@ -143,6 +145,7 @@ type Integration struct {
 	Answer         string                 `json:"answer"`
 	OnUnlink       string                 `json:"onUnlink"`
 	Refresh        RefreshView            `json:"refresh"`
+	Hooks          string                 `json:"hooks" enum:"auto,manual,off" doc:"Who sets the tracker's webhook up."`
 	State          string                 `json:"state" enum:"active,disabled,pending,needs_reconnect,deleting" doc:"pending: not registered at Productboard yet. deleting: a deletion has begun and has to be finished."`
 	Reconnect      *IntegrationReconnect  `json:"reconnect,omitempty" doc:"Present while a credential does not work: pushes wait until it is repaired."`
 	Rotating       bool                   `json:"rotating,omitempty" doc:"A rotation of the action secret is not finished: both secrets are accepted."`
@@ -180,8 +183,8 @@ func wireIntegration(in tenants.Integration, actionURL string) Integration {
 	pb := in.Productboard
 	out := Integration{
 		ID: in.ID, Name: in.Name, Type: in.Type, ButtonLabel: in.ButtonLabel, Enabled: !in.Disabled, Answer: string(in.Answer), OnUnlink: string(in.OnUnlink),
-		Refresh: RefreshView{Enabled: !in.Refresh.Off, OnDeleted: in.Refresh.OnDeleted()},
-		State:   stateOf(in), Rotating: in.Former.Rotating(), ActionURL: actionURL, ProductboardID: in.ProductboardID,
+		Refresh: RefreshView{Enabled: !in.Refresh.Off, OnDeleted: in.Refresh.OnDeleted()}, Hooks: string(in.HookMode()),
+		State: stateOf(in), Rotating: in.Former.Rotating(), ActionURL: actionURL, ProductboardID: in.ProductboardID,
 		Productboard: ProductboardView{Kind: string(pb.Kind), ClientID: pb.ClientID, Subject: pb.Subject, KeyID: pb.KeyID, Scope: pb.Scope},
 		Target:       TargetView{Type: in.Target.Type, Settings: in.Target.Settings}, Secrets: map[string]SecretState{}, Expires: wireExpiry(in),
 		CreatedAt: in.CreatedAt, UpdatedAt: in.UpdatedAt, Version: in.Version,
@@ -220,8 +223,8 @@ func stateOf(in tenants.Integration) string {
 func SettingsOf(in tenants.Integration) IntegrationSettings {
 	enabled, refreshed := !in.Disabled, !in.Refresh.Off
 	out := IntegrationSettings{Name: in.Name, ButtonLabel: in.ButtonLabel, Enabled: &enabled, Answer: string(in.Answer), OnUnlink: string(in.OnUnlink),
-		Refresh: &RefreshSettings{Enabled: &refreshed, OnDeleted: in.Refresh.OnDeleted()},
-		Target:  TargetSettings{Type: in.Target.Type, Settings: in.Target.Settings, Credentials: map[string]string{}}}
+		Refresh: &RefreshSettings{Enabled: &refreshed, OnDeleted: in.Refresh.OnDeleted()}, Hooks: string(in.HookMode()),
+		Target: TargetSettings{Type: in.Target.Type, Settings: in.Target.Settings, Credentials: map[string]string{}}}
 	for name, value := range in.Target.Credentials {
 		out.Target.Credentials[name] = value.Reveal()
 	}
@@ -241,7 +244,7 @@ func (s IntegrationSettings) set(in *tenants.Integration) []FieldError {
 	in.Name, in.ButtonLabel = strings.TrimSpace(s.Name), strings.TrimSpace(s.ButtonLabel)
 	in.Disabled = s.Enabled != nil && !*s.Enabled
 	in.Answer, in.OnUnlink = tenants.AnswerShape(cmp.Or(s.Answer, string(tenants.AnswerV2))), tenants.OnUnlink(cmp.Or(s.OnUnlink, string(tenants.UnlinkLeave)))
-	in.Refresh, in.Target = s.Refresh.refresh(), s.Target.config()
+	in.Refresh, in.Hooks, in.Target = s.Refresh.refresh(), tenants.HookMode(s.Hooks), s.Target.config()
 	var wrong []FieldError
 	for name, value := range map[string]string{"name": in.Name, "buttonLabel": in.ButtonLabel} {
 		if value == "" {

@@ -33,8 +33,12 @@ func (d deployment) entries(tb testing.TB, in tenants.Integration) map[string]co
 // A field that the file does not carry would come back empty.
 func TestEveryFieldOfAnIntegrationIsCarried(t *testing.T) {
 	in := full("Engineering")
-	require.Empty(t, unset(reflect.ValueOf(in), "Integration"), "set it in full, and carry it in form.go")
+	require.Equal(t, []string{"Integration.Hook"}, unset(reflect.ValueOf(in), "Integration"), "set it in full, and carry it in form.go")
 	require.Equal(t, in, wireIntegration(in).of("acme"))
+
+	with := in
+	with.Hook = &tenants.Hook{Token: tenants.NewHookToken(), Secret: tenants.NewHookSecret(), ID: "7"}
+	require.Equal(t, in, wireIntegration(with).of("acme"), "another deployment registers its own webhook")
 }
 
 func TestMovingATenant(t *testing.T) {

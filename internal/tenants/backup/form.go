@@ -54,17 +54,20 @@ type integration struct {
 	Productboard   productboard `json:"productboard"`
 	Reconnect      *reconnect   `json:"reconnect,omitempty"`
 	// Expires is in which moment the credential of a side ends.
-	Expires    map[fault.Side]time.Time `json:"expires,omitempty"`
-	Answer     tenants.AnswerShape      `json:"answer"`
-	OnUnlink   tenants.OnUnlink         `json:"onUnlink"`
-	Refresh    tenants.RefreshSettings  `json:"refresh,omitzero"`
-	Target     target                   `json:"target"`
-	Disabled   bool                     `json:"disabled,omitempty"`
-	Deleting   time.Time                `json:"deleting,omitzero"`
-	CreatedAt  time.Time                `json:"createdAt"`
-	UpdatedAt  time.Time                `json:"updatedAt"`
-	SecretsSet map[string]time.Time     `json:"secretsSet,omitempty"`
-	Registered string                   `json:"registered,omitempty"`
+	Expires  map[fault.Side]time.Time `json:"expires,omitempty"`
+	Answer   tenants.AnswerShape      `json:"answer"`
+	OnUnlink tenants.OnUnlink         `json:"onUnlink"`
+	Refresh  tenants.RefreshSettings  `json:"refresh,omitzero"`
+	// Hooks is the mode alone. The webhook itself stays behind: its address is the
+	// deployment's.
+	Hooks      tenants.HookMode     `json:"hooks,omitempty"`
+	Target     target               `json:"target"`
+	Disabled   bool                 `json:"disabled,omitempty"`
+	Deleting   time.Time            `json:"deleting,omitzero"`
+	CreatedAt  time.Time            `json:"createdAt"`
+	UpdatedAt  time.Time            `json:"updatedAt"`
+	SecretsSet map[string]time.Time `json:"secretsSet,omitempty"`
+	Registered string               `json:"registered,omitempty"`
 }
 
 type productboard struct {
@@ -119,7 +122,7 @@ func wireIntegration(in tenants.Integration) *integration {
 		ButtonLabel: in.ButtonLabel, ActionAuth: in.ActionAuth.Reveal(), FormerAuth: in.Former.Value.Reveal(), FormerUntil: in.Former.Until,
 		Productboard: productboard{Kind: pb.Kind, Token: pb.Token.Reveal(), ClientID: pb.ClientID, ClientSecret: pb.ClientSecret.Reveal(),
 			Subject: pb.Subject, PrivateKey: pb.PrivateKey.Reveal(), KeyID: pb.KeyID, Scope: pb.Scope},
-		Answer: in.Answer, OnUnlink: in.OnUnlink, Refresh: in.Refresh,
+		Answer: in.Answer, OnUnlink: in.OnUnlink, Refresh: in.Refresh, Hooks: in.Hooks,
 		Target:   target{Type: in.Target.Type, Settings: in.Target.Settings, Credentials: make(map[string]string, len(in.Target.Credentials))},
 		Disabled: in.Disabled, Deleting: in.Deleting, CreatedAt: in.CreatedAt, UpdatedAt: in.UpdatedAt, SecretsSet: in.SecretsSet, Registered: in.Registered,
 	}
@@ -145,7 +148,7 @@ func (w *integration) of(tenant string) tenants.Integration {
 		ButtonLabel: w.ButtonLabel, ActionAuth: secret.New(w.ActionAuth), Former: tenants.FormerAuth{Value: secret.New(w.FormerAuth), Until: w.FormerUntil},
 		Productboard: tenants.ProductboardAuth{Kind: pb.Kind, Token: secret.New(pb.Token), ClientID: pb.ClientID, ClientSecret: secret.New(pb.ClientSecret),
 			Subject: pb.Subject, PrivateKey: secret.New(pb.PrivateKey), KeyID: pb.KeyID, Scope: pb.Scope},
-		Answer: w.Answer, OnUnlink: w.OnUnlink, Refresh: w.Refresh,
+		Answer: w.Answer, OnUnlink: w.OnUnlink, Refresh: w.Refresh, Hooks: w.Hooks,
 		Target:   tenants.TargetConfig{Type: w.Target.Type, Settings: w.Target.Settings, Credentials: make(map[string]secret.String, len(w.Target.Credentials))},
 		Disabled: w.Disabled, Deleting: w.Deleting, CreatedAt: w.CreatedAt, UpdatedAt: w.UpdatedAt, SecretsSet: w.SecretsSet, Registered: w.Registered,
 	}

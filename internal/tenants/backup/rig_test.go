@@ -52,7 +52,7 @@ func full(name string) tenants.Integration {
 			Subject: "subject", PrivateKey: hidden("key"), KeyID: "kid", Scope: "scope"},
 		Reconnect: &tenants.Reconnect{Side: fault.SideTracker, Reason: "Renew it.", Since: at(3)},
 		Expires:   map[fault.Side]tenants.Expiry{fault.SideTracker: {At: at(10)}},
-		Answer:    tenants.AnswerV1, OnUnlink: tenants.UnlinkClose, Refresh: tenants.RefreshSettings{Off: true, ResetDeleted: true},
+		Answer:    tenants.AnswerV1, OnUnlink: tenants.UnlinkClose, Refresh: tenants.RefreshSettings{Off: true, ResetDeleted: true}, Hooks: tenants.HooksManual,
 		Target: tenants.TargetConfig{Type: "redmine", Settings: map[string]any{"url": "https://t.example", "deep": map[string]any{"list": []any{"x", 1.5, true, nil}}},
 			Credentials: map[string]secret.String{"apiKey": hidden("tracker")}},
 		Disabled: true, Deleting: at(4), CreatedAt: at(5), UpdatedAt: at(6), SecretsSet: map[string]time.Time{"actionAuth": at(7)},
@@ -62,7 +62,7 @@ func full(name string) tenants.Integration {
 
 // unset lists the exported fields of a struct that are zero, at any depth.
 func unset(v reflect.Value, path string) (out []string) {
-	if v.Kind() == reflect.Pointer {
+	if v.Kind() == reflect.Pointer && !v.IsNil() {
 		v = v.Elem()
 	}
 	if v.Kind() != reflect.Struct || v.NumField() == 0 || !v.Type().Field(v.NumField()-1).IsExported() && !v.Type().Field(0).IsExported() {

@@ -242,5 +242,5 @@ func difference(existing pbapi.Integration, goal tenants.Integration) (change pb
 // Productboard.
 func sameRecord(a, b tenants.Integration) bool {
 	return reflect.DeepEqual(a.Target, b.Target) && reflect.DeepEqual(a.Productboard, b.Productboard) &&
-		a.Answer == b.Answer && a.OnUnlink == b.OnUnlink && a.Refresh == b.Refresh
+		a.Answer == b.Answer && a.OnUnlink == b.OnUnlink && a.Refresh == b.Refresh && a.HookMode() == b.HookMode()
 }

@@ -190,6 +190,9 @@ func (r *Registrar) goal(tenant string, desired tenants.Integration, stored *ten
 	if in.Answer == "" {
 		in.Answer = tenants.AnswerV2
 	}
+	if mode := desired.HookMode(); mode != tenants.HooksAuto {
+		in.Hooks = mode
+	}
 	if in.OnUnlink == "" {
 		in.OnUnlink = tenants.UnlinkLeave
 	}
@@ -204,6 +207,7 @@ func (r *Registrar) goal(tenant string, desired tenants.Integration, stored *ten
 		if in.Type == "" {
 			in.Type = stored.Type
 		}
+		in.Hook = stored.Hook
 		keepExpiry(*stored, &in)
 	} else {
 		in.ID, in.ActionAuth = tenants.NewID(), tenants.NewActionAuth()

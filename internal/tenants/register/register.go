@@ -181,7 +181,7 @@ const (
 // Desired is one declared integration.
 type Desired struct {
 	// Integration holds what was declared: Name, ButtonLabel, Productboard,
-	// Answer, OnUnlink, Refresh, Target, Disabled. Type may be empty: then it is
+	// Answer, OnUnlink, Refresh, Hooks, Target, Disabled. Type may be empty: then it is
 	// the stored one, or the default. The other fields are ignored.
 	Integration tenants.Integration
 	// Origin returns where a field stands, as the beginning of an error's text

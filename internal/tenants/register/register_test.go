@@ -263,6 +263,12 @@ func TestApplyChanges(t *testing.T) {
 				require.Equal(t, tenants.RefreshSettings{ResetDeleted: true}, stored.Refresh)
 			},
 		},
+		"hooks": {
+			change: func(_ *rig, in *tenants.Integration) { in.Hooks = tenants.HooksOff }, changes: []string{"settings"},
+			check: func(t *testing.T, _ pbfake.Integration, stored tenants.Integration) {
+				require.Equal(t, tenants.HooksOff, stored.Hooks)
+			},
+		},
 		"token": {
 			change: func(r *rig, in *tenants.Integration) {
 				r.fake.AddToken(pbfake.Token{Value: "canary-2"})

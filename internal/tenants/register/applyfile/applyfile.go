@@ -187,6 +187,9 @@ func (r *reader) integration(v value) register.Desired {
 			in.OnUnlink = tenants.OnUnlink(r.choice(v, string(tenants.UnlinkLeave), string(tenants.UnlinkComment), string(tenants.UnlinkClose)))
 		}},
 		field{name: "refresh", read: func(v value) { in.Refresh = r.refresh(v) }},
+		field{name: "hooks", read: func(v value) {
+			in.Hooks = tenants.HookMode(r.choice(v, string(tenants.HooksAuto), string(tenants.HooksManual), string(tenants.HooksOff)))
+		}},
 		field{name: "button", required: true, read: func(v value) {
 			r.object(v, field{name: "label", required: true, read: func(v value) { in.ButtonLabel = r.text(v, 1, pbapi.MaxButtonLabel) }})
 		}},

@@ -93,13 +93,14 @@ func TestParse(t *testing.T) {
 func TestParseOptionalKeys(t *testing.T) {
 	t.Parallel()
 	declaration, err := applyfile.Parse("acme.yaml", []byte(strings.Replace(good, "        button:",
-		"        enabled: false\n        answer: v1\n        onUnlink: close\n        refresh: { enabled: false, onDeleted: reset }\n        type: com.example.push\n        button:", 1)), options())
+		"        enabled: false\n        answer: v1\n        onUnlink: close\n        refresh: { enabled: false, onDeleted: reset }\n        hooks: manual\n        type: com.example.push\n        button:", 1)), options())
 	require.NoError(t, err)
 	in := declaration.Tenants[0].Integrations[0].Integration
 	require.True(t, in.Disabled)
 	require.Equal(t, tenants.AnswerV1, in.Answer)
 	require.Equal(t, tenants.UnlinkClose, in.OnUnlink)
 	require.Equal(t, tenants.RefreshSettings{Off: true, ResetDeleted: true}, in.Refresh)
+	require.Equal(t, tenants.HooksManual, in.Hooks)
 	require.Equal(t, "com.example.push", in.Type)
 }
 
@@ -140,7 +141,7 @@ func TestParseRefuses(t *testing.T) {
 		"label a list":        {"label: Push", "label: [a]", "5:19: " + at + "button.label: must be a text, not a list"},
 		"label of two lines":  {"label: Push", `label: "a\nb"`, "5:19: " + at + "button.label: must not hold line breaks or other control characters"},
 		"unknown key":         {"button:", "buton: 1\n        button:", "5:9: " + at + "buton: is not known (did you mean button?)"},
-		"odd key":             {"button:", "colour: 1\n        button:", "5:9: " + at + "colour: is not known; known keys are name, type, enabled, answer, onUnlink, refresh, button, productboard, target"},
+		"odd key":             {"button:", "colour: 1\n        button:", "5:9: " + at + "colour: is not known; known keys are name, type, enabled, answer, onUnlink, refresh, hooks, button, productboard, target"},
 		"unknown top key":     {"tenants:", "version: 1\ntenants:", "1:1: version: is not known; known keys are tenants"},
 		"missing label":       {"{ label: Push }", "{}", "5:9: " + at + "button.label: is required"},
 		"missing name":        {"- name: Engineering\n        button", "- button", "4:9: " + at + "name: is required"},
@@ -169,6 +170,7 @@ func TestParseRefuses(t *testing.T) {
 		"refresh enabled":     {"button:", "refresh: { enabled: 1 }\n        button:", "5:20: " + at + "refresh.enabled: must be true or false, not a number"},
 		"refresh onDeleted":   {"button:", "refresh: { onDeleted: hide }\n        button:", "5:20: " + at + "refresh.onDeleted: must be one of show, reset"},
 		"refresh key":         {"button:", "refresh: { onDelete: reset }\n        button:", "5:20: " + at + "refresh.onDelete: is not known (did you mean onDeleted?)"},
+		"hooks":               {"button:", "hooks: yes\n        button:", "5:9: " + at + "hooks: must be one of auto, manual, off"},
 		"type":                {"button:", "type: push\n        button:", "5:9: " + at + "type: must be a reversed domain name, such as com.example.push"},
 		"tenants no list":     {"tenants:\n  - id", "tenants:\n    id", "1:1: tenants: must be a list, not a map"},
 		"key twice":           {"button:", "name: Other\n        button:", "4:9: tenants[0].integrations[0]: has the key \"name\" twice, again in line 5"},
