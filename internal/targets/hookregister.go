@@ -108,6 +108,12 @@ func (t *Target) ReadsHooks() bool {
 	return ok
 }
 
+// RegistersHooks reports whether the plugin can have the tracker send webhooks.
+func (t *Target) RegistersHooks() bool {
+	_, ok := Ability[HookRegistrar](t.driver)
+	return ok
+}
+
 // Handshake returns the secret that a request brings, and the headers that the answer
 // must have. ok is false where it is no handshake, or the tracker has none.
 func (t *Target) Handshake(h Hook) (signing secret.String, answer http.Header, ok bool) {

@@ -61,6 +61,8 @@ type Hook struct {
 	// failed, for people; empty: it did not fail.
 	Tried   time.Time
 	Problem string
+	// Failures is how often in a row it failed.
+	Failures int
 }
 
 const hookSecretBytes = 32
@@ -122,6 +124,7 @@ type sealedHook struct {
 	Handshake   time.Time `json:"handshake,omitzero"`
 	Tried       time.Time `json:"tried,omitzero"`
 	Problem     string    `json:"problem,omitempty"`
+	Failures    int       `json:"failures,omitempty"`
 }
 
 func encodeHook(h *Hook, seal func(secret.String, string) string) *sealedHook {
@@ -130,7 +133,7 @@ func encodeHook(h *Hook, seal func(secret.String, string) string) *sealedHook {
 	}
 	return &sealedHook{
 		Token: seal(h.Token, boundHookToken), Secret: seal(h.Secret, boundHookSecret), Former: seal(h.Former, boundHookFormer), FormerUntil: h.FormerUntil,
-		ID: h.ID, Route: h.Route, Of: h.Of, Registered: h.Registered, Ends: h.Ends, Handshake: h.Handshake, Tried: h.Tried, Problem: h.Problem,
+		ID: h.ID, Route: h.Route, Of: h.Of, Registered: h.Registered, Ends: h.Ends, Handshake: h.Handshake, Tried: h.Tried, Problem: h.Problem, Failures: h.Failures,
 	}
 }
 
@@ -140,6 +143,6 @@ func decodeHook(h *sealedHook, open func(sealed, field string) secret.String) *H
 	}
 	return &Hook{
 		Token: open(h.Token, boundHookToken), Secret: open(h.Secret, boundHookSecret), Former: open(h.Former, boundHookFormer), FormerUntil: h.FormerUntil,
-		ID: h.ID, Route: h.Route, Of: h.Of, Registered: h.Registered, Ends: h.Ends, Handshake: h.Handshake, Tried: h.Tried, Problem: h.Problem,
+		ID: h.ID, Route: h.Route, Of: h.Of, Registered: h.Registered, Ends: h.Ends, Handshake: h.Handshake, Tried: h.Tried, Problem: h.Problem, Failures: h.Failures,
 	}
 }

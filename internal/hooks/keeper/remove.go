@@ -1,0 +1,117 @@
+package keeper
+
+import (
+	"context"
+
+	"pushbutton/internal/fault"
+	"pushbutton/internal/hooks"
+	"pushbutton/internal/secret"
+	"pushbutton/internal/tenants"
+)
+
+// Rotate replaces the webhook's secret, and tells the tracker where the plugin
+// registers. The former one is taken for ten minutes more. A tracker that chooses
+// the secret gets another address, and so chooses anew. An integration that takes
+// no webhooks is fault.Conflict.
+func (k *Keeper) Rotate(ctx context.Context, in tenants.Integration) (Outcome, error) {
+	const op = "rotate webhook secret"
+	if !wanted(in) {
+		return Outcome{}, fault.New(fault.Conflict, op, "The integration takes no webhooks. Set hooks to auto or manual first.")
+	}
+	target, err := k.open(ctx, in)
+	if err != nil {
+		return Outcome{}, err
+	}
+	if !target.ReadsHooks() {
+		return Outcome{}, fault.New(fault.Conflict, op, "The tracker sends no webhooks that can be read.")
+	}
+	byHand := in.HookMode() == tenants.HooksManual || !target.RegistersHooks()
+	after, err := k.store.SetHook(ctx, in.Tenant, in.ID, func(h *tenants.Hook) bool {
+		if !h.Secret.Empty() {
+			h.Former, h.FormerUntil = h.Secret, k.now().Add(formerFor)
+		}
+		h.Secret, h.Of = tenants.NewHookSecret(), ""
+		if h.Token.Empty() || target.ChoosesHookSecret() {
+			h.Token = tenants.NewHookToken()
+		}
+		if target.ChoosesHookSecret() {
+			h.Secret = secret.String{}
+			h.Handshake = k.now().Add(handshakeByHand)
+		}
+		return true
+	})
+	if err != nil {
+		return Outcome{}, err
+	}
+	if byHand {
+		return Outcome{State: Manual, Integration: after, Steps: k.Steps(after)}, nil
+	}
+	if why := k.unreachable(); why != "" {
+		return Outcome{State: Failed, Problem: why, Integration: after}, nil
+	}
+	return k.register(ctx, after, target)
+}
+
+// Remove removes the webhook of an integration that is being deleted. The error says
+// that the tracker may have it still; no deletion should wait for that.
+func (k *Keeper) Remove(ctx context.Context, in tenants.Integration) error {
+	if in.Hook == nil {
+		return nil
+	}
+	err := k.removeAt(ctx, in)
+	if rerr := k.unroute(ctx, in); err == nil {
+		err = rerr
+	}
+	return err
+}
+
+// removeAt removes at the tracker what the plugin has registered there.
+func (k *Keeper) removeAt(ctx context.Context, in tenants.Integration) error {
+	if in.Hook.ID == "" && in.Hook.Tried.IsZero() {
+		return nil // it was never asked for one
+	}
+	ctx, cancel := context.WithTimeout(ctx, removeLimit)
+	defer cancel()
+	target, err := k.open(ctx, in)
+	if err != nil {
+		return err
+	}
+	_, err = target.RemoveHook(ctx, in.Hook.ID, k.prefix(in))
+	return err
+}
+
+func (k *Keeper) unroute(ctx context.Context, in tenants.Integration) error {
+	if in.Hook.Route == "" {
+		return nil
+	}
+	return k.routes.RemoveRoute(ctx, in.Target.Type, in.Hook.Route, hooks.Ref{Tenant: in.Tenant, Integration: in.ID})
+}
+
+// switchOff removes a webhook that is wanted no more. A tracker that is not there at
+// the moment is asked again. One that does not let the plugin is not.
+func (k *Keeper) switchOff(ctx context.Context, in tenants.Integration) (Outcome, error) {
+	if in.Hook == nil {
+		return Outcome{State: Off, Integration: in}, nil
+	}
+	changed := in.Hook.ID != ""
+	err := k.Remove(ctx, in)
+	if kind := fault.KindOf(err); err != nil && (kind.Transient() || kind == fault.Canceled) {
+		out, err := k.failed(ctx, in, err)
+		return out, err
+	}
+	out := Outcome{State: Off, Changed: changed}
+	if err != nil {
+		out.Problem = "The tracker may send the webhook still. Delete it there: " + sentence(err)
+		k.warn(ctx, in, "a webhook could not be removed", err)
+	}
+	out.Integration, err = k.forget(ctx, in)
+	return out, err
+}
+
+// forget drops what is stored of a webhook.
+func (k *Keeper) forget(ctx context.Context, in tenants.Integration) (tenants.Integration, error) {
+	return k.store.SetHook(ctx, in.Tenant, in.ID, func(h *tenants.Hook) bool {
+		*h = tenants.Hook{}
+		return true
+	})
+}

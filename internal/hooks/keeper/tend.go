@@ -1,0 +1,119 @@
+package keeper
+
+import (
+	"context"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"pushbutton/internal/fault"
+	"pushbutton/internal/tenants"
+)
+
+const (
+	// TendEvery is how often a pass begins, and passLimit how long one may take.
+	TendEvery = time.Minute
+	passLimit = 50 * time.Second
+	// parallel bounds the trackers that one pass asks at once.
+	parallel = 4
+)
+
+// Tend looks at the webhooks of all integrations once. It registers those that are
+// not, that have to be confirmed or renewed, or whose settings changed. One that
+// is silent is registered again. After a failure it waits, twice as long each time.
+func (k *Keeper) Tend(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, passLimit)
+	defer cancel()
+	var group errgroup.Group // without its context: one failure stops no other
+	group.SetLimit(parallel)
+	var page []tenants.Integration
+	look := func() {
+		missed := k.missed(ctx, page)
+		for i, in := range page {
+			silent := missed != nil && missed[i] >= SilentSweeps
+			if !k.due(in, silent) {
+				continue
+			}
+			group.Go(func() error {
+				do := k.Ensure
+				if silent {
+					do = k.Register
+				}
+				if _, err := do(ctx, in); err != nil && fault.KindOf(err) != fault.NotFound && ctx.Err() == nil {
+					k.warn(ctx, in, "the webhook could not be looked after", err)
+				}
+				return nil
+			})
+		}
+		page = page[:0]
+	}
+	defer func() { _ = group.Wait() }()
+	for in, err := range k.opts.Active(ctx) {
+		if err != nil {
+			return err
+		}
+		if len(page) > 0 && (page[0].Tenant != in.Tenant || len(page) == tenants.MaxPage) {
+			look()
+		}
+		if k.candidate(in) {
+			page = append(page, in)
+		}
+	}
+	look()
+	return nil
+}
+
+// candidate reports whether anything can be done for an integration at all.
+func (k *Keeper) candidate(in tenants.Integration) bool {
+	if !in.Deleting.IsZero() || in.Disabled || in.Reconnect != nil || in.ProductboardID == "" {
+		return false
+	}
+	reads, _ := k.opts.Abilities(in.Target.Type)
+	return reads || in.Hook != nil
+}
+
+// due reports whether it is time to look after an integration's webhook.
+func (k *Keeper) due(in tenants.Integration, silent bool) bool {
+	h, now := in.Hook, k.now()
+	if h == nil {
+		return wanted(in)
+	}
+	if h.Problem != "" {
+		return !now.Before(h.Tried.Add(retryAfter(h.Failures)))
+	}
+	if !wanted(in) {
+		return true
+	}
+	if _, registers := k.opts.Abilities(in.Target.Type); !registers || in.HookMode() == tenants.HooksManual {
+		return false
+	}
+	return !k.fresh(in) || silent && now.Sub(h.Registered) >= silentAfter
+}
+
+// retryAfter is how long to wait after so many failures in a row.
+func retryAfter(failures int) time.Duration {
+	wait := firstRetry
+	for range max(failures-1, 0) {
+		if wait *= 2; wait >= lastRetry {
+			return lastRetry
+		}
+	}
+	return wait
+}
+
+// missed asks how many sweeps in a row found what webhooks had not told; nil: not
+// known.
+func (k *Keeper) missed(ctx context.Context, page []tenants.Integration) []int {
+	if k.opts.MissedSweeps == nil || len(page) == 0 {
+		return nil
+	}
+	ids := make([]string, len(page))
+	for i, in := range page {
+		ids[i] = in.ID
+	}
+	missed, err := k.opts.MissedSweeps(ctx, page[0].Tenant, ids)
+	if err != nil || len(missed) != len(ids) {
+		return nil // without it webhooks are kept all the same
+	}
+	return missed
+}
