@@ -121,7 +121,7 @@ bench-fairness: ## Measure what a neighbour with 100,000 pushes waiting and a ba
 bench-tenants: ## Load 10,000 tenants with 10 million connections and measure lists, searches and clicks (needs redis-server and 14 GB of memory; BENCHFLAGS=-short)
 	go run ./internal/proof/bench -tenants $(BENCHFLAGS)
 
-CLUSTER_SUITES := admin/audit admin/auth admin/deletion admin/idempotency connections jobs limits/ratelimit tenants tenants/register
+CLUSTER_SUITES := admin/audit admin/auth admin/deletion admin/idempotency connections jobs limits/ratelimit refresh tenants tenants/register
 .PHONY: cluster
 cluster: ## Run the suites of the stores on a real Redis Cluster of three nodes (needs redis-server)
 	REDISTEST_CLUSTER=1 go test -count 1 -p 2 -timeout 10m $(addprefix ./internal/,$(CLUSTER_SUITES))

@@ -56,7 +56,9 @@ type App struct {
 	records *connections.Store
 	queue   *jobs.Queue
 	// sweeps is when each integration's issues are read back.
-	sweeps  *refresh.Schedule
+	sweeps *refresh.Schedule
+	// hints are the issues that webhooks name.
+	hints   *refresh.Hints
 	async   *jobs.AsyncQueue // nil until Front
 	peers   *peers
 	mapper  actions.Mapper // of previews
@@ -102,6 +104,7 @@ func New(cfg config.Config, rdb redis.UniversalClient, log *slog.Logger, version
 	a.records = connections.NewStore(redisdb.Scripts(rdb, cfg.RedisWaitReplicas), connections.Timing{Deadline: cfg.PushDeadline})
 	a.queue = jobs.NewQueue(redisdb.Scripts(rdb, 0))
 	a.sweeps = refresh.NewSchedule(rdb)
+	a.hints = refresh.NewHints(rdb)
 	a.breaker = breaker.New(rdb, nil)
 	a.gauges()
 	return a, nil

@@ -46,13 +46,24 @@ func (a *App) background(ctx context.Context, roles Roles) *sync.WaitGroup {
 	every(deletion.LookEvery, nil, a.logged("tenant deletions", a.deleter().Look))
 	every(min(registerEvery, a.cfg.Refresh), a.turn("sweeps"), a.logged("register for sweeps", a.registerSweeps))
 	if roles.Worker {
-		sweeper := refresh.New(a.sweeps, a.cache, a.cache, a.peers, a.records, a.queue, a.tenants, a.cfg.Refresh, a.log,
-			&refresh.Options{Read: a.metrics.Read, Changed: a.metrics.Refreshed, NeedsReconnect: a.needsReconnect})
-		for range sweepers {
-			every(refresh.LookEvery, nil, sweeper.Step)
-		}
+		a.readers(every)
 	}
 	return &group
+}
+
+// readers runs what reads issues back: sweepers, and followers of webhooks.
+func (a *App) readers(every func(period time.Duration, turn background.Turn, f func(ctx context.Context))) {
+	opts := refresh.Options{Read: a.metrics.Read, Changed: a.metrics.Refreshed, Hinted: a.metrics.Hinted, NeedsReconnect: a.needsReconnect,
+		Breaker: a.breaker, Memory: a.memory, Webhooks: a.hints}
+	sweeper := refresh.New(a.sweeps, a.cache, a.cache, a.peers, a.records, a.queue, a.tenants, a.cfg.Refresh, a.log, &opts)
+	for range sweepers {
+		every(refresh.LookEvery, nil, sweeper.Step)
+	}
+	opts.Read = a.metrics.Followed
+	follower := refresh.NewFollower(a.hints, a.sweeps, a.cache, a.cache, a.peers, a.records, a.queue, a.tenants, a.log, &opts)
+	for range followers {
+		every(refresh.FollowEvery, nil, follower.Step)
+	}
 }
 
 const (
@@ -61,6 +72,9 @@ const (
 	// sweepers is how many integrations one worker process sweeps at once. Each
 	// waits for its tracker most of the time.
 	sweepers = 8
+	// followers is for how many integrations one worker process reads what webhooks
+	// name.
+	followers = 4
 )
 
 // registerSweeps makes sure that every integration is swept. Those that are gone,

@@ -102,6 +102,30 @@ func (r Reading) arguments(reset bool) (a arguments, news bool) {
 	return a, !rec.Deleted() || rec.Observed != 0
 }
 
+// Entries returns connections of an integration by their entities. One that is
+// not there or cannot be decoded is left out.
+func (s *Store) Entries(ctx context.Context, tenant, integration string, entities []string) ([]Entry, error) {
+	const op = "read connections"
+	if len(entities) == 0 {
+		return nil, nil
+	}
+	docs, err := s.rdb.HMGet(ctx, recordsKey(tenant, integration), entities...).Result()
+	if err != nil {
+		return nil, redisdb.Fault(op, err)
+	}
+	var entries []Entry
+	for i, doc := range docs {
+		text, ok := doc.(string)
+		if !ok {
+			continue
+		}
+		if r, err := decode(op, text); err == nil {
+			entries = append(entries, Entry{Key: Key{tenant, integration, entities[i]}, Record: r})
+		}
+	}
+	return entries, s.date(ctx, entries)
+}
+
 const byIssueLua = `local tag, tenant, integration = string.match(KEYS[1], '^[^}]*}:'), ARGV[1], ARGV[2]
 -- include issueindex.lua
 local _, found = index_fields(index_digits(ARGV[3]), index_buckets())

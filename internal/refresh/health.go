@@ -36,11 +36,11 @@ func (h Health) Silent() bool { return h.MissedSweeps >= Silent }
 // Found is told of issues that a sweep found changed. Each counts as missed unless
 // a webhook told of it lately, or does so before the sweep after the grace is
 // over.
-func (h *Hints) Found(ctx context.Context, tenant, integration string, changed []string) error {
+func (h *Hints) Found(ctx context.Context, tenant, integration string, changed []string, grace time.Duration) error {
 	if len(changed) == 0 {
 		return nil
 	}
-	_, err := h.run(ctx, "compare sweep with hints", "found", tenant, integration, map[string]any{"issues": changed[:min(len(changed), maxFound)]})
+	_, err := h.run(ctx, "compare sweep with hints", "found", tenant, integration, map[string]any{"issues": changed[:min(len(changed), maxFound)], "grace": grace.Milliseconds()})
 	return err
 }
 

@@ -10,7 +10,7 @@
 --   s  hash: o: name of the claim; all: everything is to be read (1), and a claim
 --      does so (c); at: when that was last handed out; last: the latest event;
 --      swept: the latest sweep; runs: sweeps in a row that found what no event had
---      told; missed: how many issues those were
+--      told; missed: how many issues those were; sure: those of the present sweep
 --   d  sorted set: digests of deliveries, by when they came
 --   e  sorted set: issues that had an event, by the latest one
 --   m  sorted set: issues that a sweep found changed without an event, by when
@@ -189,23 +189,29 @@ end
 ops['found'] = function()
   open(a.name)
   for _, issue in ipairs(a.issues) do
-    local event = redis.call('ZSCORE', e, issue)
-    if not (event and tonumber(event) > now - explains) and redis.call('ZCARD', m) < max_missed then
+    local event, before = redis.call('ZSCORE', e, issue), redis.call('ZSCORE', m, issue)
+    if before and tonumber(before) <= now - a.grace then
+      -- It has changed once more: the earlier change is missed for certain.
+      redis.call('HINCRBY', s, 'sure', 1)
+      redis.call('ZADD', m, now, issue)
+    elseif not (event and tonumber(event) > now - explains) and redis.call('ZCARD', m) < max_missed then
       redis.call('ZADD', m, 'NX', now, issue)
     end
   end
   redis.call('PEXPIRE', m, keep)
+  redis.call('PEXPIRE', s, keep)
   return { 'ok' }
 end
 
 -- swept: a sweep is over.
 ops['swept'] = function()
   open(a.name)
-  local missed = redis.call('ZREMRANGEBYSCORE', m, '-inf', now - a.grace)
+  local missed = redis.call('ZREMRANGEBYSCORE', m, '-inf', now - a.grace) + number('sure')
+  redis.call('HDEL', s, 'sure')
   if missed > 0 then
     redis.call('HINCRBY', s, 'runs', 1)
     redis.call('HINCRBY', s, 'missed', missed)
-  elseif number('last') > number('swept') then
+  elseif number('last') >= number('swept') and number('last') > 0 then
     redis.call('HDEL', s, 'runs')
   end
   redis.call('HSET', s, 'swept', now)

@@ -205,7 +205,7 @@ func TestForgottenHints(t *testing.T) {
 	t.Parallel()
 	eachHints(t, func(t *testing.T, env redistest.Env, h *Hints) {
 		add(t, h, hint("one", "7"))
-		require.NoError(t, h.Found(t.Context(), "acme", integration, []string{"8"}))
+		require.NoError(t, h.Found(t.Context(), "acme", integration, []string{"8"}, 30*time.Second))
 		require.NoError(t, h.Forget(t.Context(), "acme", integration))
 		require.Empty(t, env.Keys(t, hintsTag+"*"))
 		env.Advance(2 * time.Second)
@@ -245,7 +245,7 @@ func TestHealthOfAWebhook(t *testing.T) {
 	}
 	sweep := func(found ...string) {
 		t.Helper()
-		require.NoError(t, h.Found(ctx, "acme", integration, found))
+		require.NoError(t, h.Found(ctx, "acme", integration, found, 30*time.Second))
 		require.NoError(t, h.Swept(ctx, "acme", integration, 30*time.Second))
 		env.Advance(period)
 	}
@@ -256,7 +256,7 @@ func TestHealthOfAWebhook(t *testing.T) {
 	sweep("7")
 	sweep()
 	require.Zero(t, health().MissedSweeps, "a webhook told of it")
-	require.NoError(t, h.Found(ctx, "acme", integration, []string{"9"}))
+	require.NoError(t, h.Found(ctx, "acme", integration, []string{"9"}, 30*time.Second))
 	env.Advance(10 * time.Second)
 	add(t, h, hint("", "9"))
 	sweep()

@@ -3,12 +3,14 @@ package refresh
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/redis/go-redis/v9"
 
 	"pushbutton/internal/connections"
 	"pushbutton/internal/fault"
+	"pushbutton/internal/limits/breaker"
 	"pushbutton/internal/targets"
 	"pushbutton/internal/telemetry"
 	"pushbutton/internal/tenants"
@@ -16,11 +18,15 @@ import (
 
 // reader reads the issues of one integration.
 type reader struct {
-	*Sweeper
+	*engine
 	in     tenants.Integration
 	target *targets.Target
 	// present says that an issue of this sweep was there.
 	present bool
+	// changed are issues that are there and were found changed.
+	changed []string
+	// wait is when to ask again after a stop, where that is known.
+	wait time.Duration
 }
 
 // entries reads the issues of entries and has the records take what it found.
@@ -34,13 +40,8 @@ func (r *reader) entries(ctx context.Context, entries []connections.Entry) (stop
 	for len(entries) > 0 && stopped == "" {
 		batch := entries[:min(size, len(entries))]
 		entries = entries[len(batch):]
-		if err := r.target.Ready(ctx); err != nil {
-			return fault.From(err).Public, nil // a push has met the tracker's rate limit
-		}
 		began := time.Now()
-		var readings []connections.Reading
-		readings, stopped = r.read(ctx, batch)
-		if err := r.observe(ctx, readings); err != nil {
+		if stopped, err = r.batch(ctx, batch); err != nil {
 			return "", err
 		}
 		// Half of the time is the tracker's own: its rate limit is there for
@@ -52,9 +53,35 @@ func (r *reader) entries(ctx context.Context, entries []connections.Entry) (stop
 	return stopped, nil
 }
 
+// batch reads issues with one request, where the tracker can.
+func (r *reader) batch(ctx context.Context, batch []connections.Entry) (stopped string, err error) {
+	if err := r.target.Ready(ctx); err != nil {
+		return r.stop(err), nil // a push has met the tracker's rate limit
+	}
+	pass, open := r.ask(ctx)
+	if open {
+		r.wait = pass.Wait
+		return r.target.Traits().Name + " has not been working for a while", nil
+	}
+	if r.opts.Memory != nil {
+		held, end := r.opts.Memory.Begin(ctx, r.in.Tenant)
+		defer end()
+		ctx = held
+	}
+	readings, stopped := r.read(ctx, batch, pass)
+	return stopped, r.observe(ctx, readings)
+}
+
+// stop is why the tracker cannot be read, for people.
+func (r *reader) stop(err error) string {
+	ferr := fault.From(err)
+	r.wait = ferr.RetryAfter
+	return ferr.Public
+}
+
 // read asks the tracker about a batch. An issue that several buttons show is
 // asked about once.
-func (r *reader) read(ctx context.Context, batch []connections.Entry) (readings []connections.Reading, stopped string) {
+func (r *reader) read(ctx context.Context, batch []connections.Entry, pass breaker.Pass) (readings []connections.Reading, stopped string) {
 	ids := make([]string, len(batch))
 	for i, e := range batch {
 		ids[i] = e.Record.Issue.ID
@@ -79,6 +106,11 @@ func (r *reader) read(ctx context.Context, batch []connections.Entry) (readings 
 			r.opts.Read(r.in.Target.Type, verdict.String(), n)
 		}
 	}
+	unread := counts[targets.VerdictIntermediary]+counts[targets.VerdictUndecided] == len(batch)
+	if !unread {
+		other = nil
+	}
+	r.tell(ctx, pass, batch[0], other)
 	switch hidden := counts[targets.VerdictHidden]; {
 	case refused != nil:
 		return nil, r.refused(ctx, refused)
@@ -86,8 +118,8 @@ func (r *reader) read(ctx context.Context, batch []connections.Entry) (readings 
 		// Nobody hides all of an integration's issues one by one: the account has
 		// lost its place.
 		return nil, "the tracker shows the account none of the issues: check its rights to the project"
-	case counts[targets.VerdictIntermediary]+counts[targets.VerdictUndecided] == len(batch) && other != nil:
-		return nil, fault.From(other).Public
+	case other != nil:
+		return nil, r.stop(other)
 	default:
 		return readings, ""
 	}
@@ -124,6 +156,7 @@ func (r *reader) observe(ctx context.Context, readings []connections.Reading) er
 		if len(tasks) == 0 {
 			continue
 		}
+		r.note(part, tasks)
 		if r.opts.Changed != nil {
 			r.opts.Changed(r.in.Target.Type, len(tasks))
 		}
@@ -137,6 +170,21 @@ func (r *reader) observe(ctx context.Context, readings []connections.Reading) er
 		}
 	}
 	return nil
+}
+
+// note remembers the issues whose change a webhook should have told. Of a deletion
+// or a move not all trackers tell. A link or a key can differ from the answer to
+// the push without any event.
+func (r *reader) note(part []connections.Reading, tasks []*connections.Task) {
+	for _, reading := range part {
+		was, is := reading.Entry.Record.Issue, reading.Issue
+		if reading.Verdict != targets.VerdictPresent || was == nil || was.Status == is.Status && was.Progress == is.Progress && was.Title == is.Title {
+			continue
+		}
+		if slices.ContainsFunc(tasks, func(t *connections.Task) bool { return t.Key == reading.Entry.Key }) {
+			r.changed = append(r.changed, was.ID)
+		}
+	}
 }
 
 // giveWay waits while more of the tenant's runs are under way than the sweep

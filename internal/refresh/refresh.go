@@ -13,11 +13,11 @@ import (
 	"hash/fnv"
 	"log/slog"
 	mathrand "math/rand/v2"
-	"sync"
 	"time"
 
 	"pushbutton/internal/connections"
 	"pushbutton/internal/fault"
+	"pushbutton/internal/limits/memory"
 	"pushbutton/internal/targets"
 	"pushbutton/internal/telemetry"
 	"pushbutton/internal/tenants"
@@ -45,7 +45,7 @@ type Reconnects interface {
 	NeedReconnect(ctx context.Context, used tenants.Integration, side fault.Side, reason string) (bool, error)
 }
 
-// Options are what a Sweeper can do without.
+// Options are what a Sweeper and a Follower can do without.
 type Options struct {
 	// Read is told of readings: the target's type, the verdict, and how many.
 	Read func(target, verdict string, n int)
@@ -53,48 +53,36 @@ type Options struct {
 	Changed func(target string, n int)
 	// NeedsReconnect is told of each integration that was marked.
 	NeedsReconnect func(side fault.Side)
+	// Hinted is told of issues that webhooks named, by what became of the hint.
+	Hinted func(outcome string, n int)
+	// Breaker keeps from trackers that fail steadily; breaker.Breaker is one.
+	Breaker Breaker
+	// Memory bounds what all readings of a process hold at once.
+	Memory *memory.Budget
+	// Webhooks is told what sweeps found.
+	Webhooks Webhooks
+}
+
+// Webhooks are told what sweeps found, so that a dead webhook is seen; Hints are.
+type Webhooks interface {
+	Found(ctx context.Context, tenant, integration string, changed []string, grace time.Duration) error
+	Swept(ctx context.Context, tenant, integration string, grace time.Duration) error
 }
 
 // Sweeper reads issues back. It is safe for concurrent use.
 type Sweeper struct {
-	schedule     *Schedule
-	integrations tenants.ByID
-	tenants      tenants.ByTenant
-	peers        Peers
-	records      Records
-	queue        Queue
-	reconnects   Reconnects
-	period       time.Duration
-	log          *slog.Logger
-	opts         Options
-	// renewEvery is how often a claim is renewed, and turn for how long a sweep
-	// keeps others waiting; tests shorten them.
-	renewEvery, turn time.Duration
-	// pause waits; tests replace it.
-	pause func(ctx context.Context, d time.Duration) error
+	engine
+	schedule *Schedule
+	period   time.Duration
+	// turn is for how long a sweep keeps others waiting; tests shorten it.
+	turn time.Duration
 }
 
 // New makes a Sweeper that reads each issue that is not done once a period. opts
 // may be nil.
 func New(schedule *Schedule, integrations tenants.ByID, all tenants.ByTenant, peers Peers, records Records, queue Queue, reconnects Reconnects,
 	period time.Duration, log *slog.Logger, opts *Options) *Sweeper {
-	s := &Sweeper{schedule: schedule, integrations: integrations, tenants: all, peers: peers, records: records, queue: queue,
-		reconnects: reconnects, period: period, log: log, renewEvery: hold / 3, turn: turn, pause: pause}
-	if opts != nil {
-		s.opts = *opts
-	}
-	return s
-}
-
-func pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
-	}
+	return &Sweeper{engine: newEngine(integrations, all, peers, records, queue, reconnects, log, opts), schedule: schedule, period: period, turn: turn}
 }
 
 const (
@@ -103,6 +91,8 @@ const (
 	// hold is how long a claimed sweep may be silent before another process
 	// goes on with it.
 	hold = time.Minute
+	// grace is how much later than the change a webhook may come.
+	grace = 30 * time.Second
 	// turn is after how long a sweep lets those go first that are due by then.
 	turn = time.Minute
 	// single is how many issues are read in a row from a tracker that reads one
@@ -147,32 +137,18 @@ func (s *Sweeper) Step(ctx context.Context) {
 // sweep goes on with an integration's sweep until it is over. An error means
 // that Redis could not be used.
 func (s *Sweeper) sweep(ctx context.Context, claim Claim) error {
-	in, err := s.integrations.ByID(ctx, claim.Integration)
+	r, no, err := s.reader(ctx, claim.Tenant, claim.Integration)
 	switch {
-	case fault.KindOf(err) == fault.NotFound:
-		return s.schedule.Remove(ctx, claim)
 	case err != nil:
 		return err
-	case in.Disabled || in.Refresh.Off || !in.Deleting.IsZero() || in.Tenant != claim.Tenant:
+	case no.never:
 		return s.schedule.Remove(ctx, claim)
+	case no.reason != "":
+		return s.done(ctx, claim, no.reason)
 	}
-	if in.Reconnect != nil {
-		return s.done(ctx, claim, "a credential has to be repaired")
-	}
-	tenant, err := s.tenants.Tenant(ctx, in.Tenant)
-	if err != nil {
-		return err
-	}
-	if tenant.Halted() {
-		return s.done(ctx, claim, "the tenant is suspended")
-	}
-	target, err := s.peers.Target(ctx, in)
-	if err != nil {
-		return s.done(ctx, claim, fault.From(err).Public)
-	}
-	kept, end := s.keep(ctx, claim)
+	kept, end := s.keep(ctx, func(ctx context.Context) bool { return s.schedule.Renew(ctx, claim, hold) })
 	defer end()
-	err = s.pages(kept, &reader{Sweeper: s, in: in, target: target}, claim)
+	err = s.pages(kept, r, claim)
 	if errors.Is(context.Cause(kept), errLost) {
 		return nil
 	}
@@ -195,9 +171,11 @@ func (s *Sweeper) pages(ctx context.Context, r *reader, claim Claim) error {
 		if err != nil {
 			return err
 		}
+		s.tellFound(ctx, r)
 		claim.Cursor = next
 		switch {
 		case next == 0:
+			s.tellSwept(ctx, r)
 			return s.done(ctx, claim, stopped)
 		case stopped != "":
 			return s.schedule.Stop(ctx, claim, s.period, stopped)
@@ -209,31 +187,34 @@ func (s *Sweeper) pages(ctx context.Context, r *reader, claim Claim) error {
 	}
 }
 
-var errLost = errors.New("another process has the sweep")
-
-// keep renews a claim until end is called: a page can take far longer than the
-// hold. The context ends if another process gets the sweep all the same.
-func (s *Sweeper) keep(ctx context.Context, claim Claim) (kept context.Context, end func()) {
-	ctx, cancel := context.WithCancelCause(ctx)
-	var group sync.WaitGroup
-	group.Go(func() {
-		ticker := time.NewTicker(s.renewEvery)
-		defer ticker.Stop()
-		for {
-			select {
-			case <-ctx.Done():
-				return
-			case <-ticker.C:
-			}
-			if s.schedule.Renew(ctx, claim, hold) {
-				cancel(errLost)
-			}
-		}
-	})
-	return ctx, func() {
-		cancel(nil)
-		group.Wait()
+// tellFound tells the webhooks what a page brought. They are told page by page,
+// since another process may go on with the sweep.
+func (s *Sweeper) tellFound(ctx context.Context, r *reader) {
+	changed := r.changed
+	r.changed = nil
+	if s.opts.Webhooks == nil || len(changed) == 0 || !listens(r.in) {
+		return
 	}
+	if err := s.opts.Webhooks.Found(ctx, r.in.Tenant, r.in.ID, changed, min(grace, s.period)); err != nil && ctx.Err() == nil {
+		s.log.WarnContext(ctx, "webhooks not compared with the sweep", telemetry.KeyTenant, r.in.Tenant, telemetry.KeyIntegration, r.in.ID, telemetry.KeyError, err)
+	}
+}
+
+// tellSwept tells the webhooks that a sweep is over.
+func (s *Sweeper) tellSwept(ctx context.Context, r *reader) {
+	if s.opts.Webhooks == nil || !listens(r.in) {
+		return
+	}
+	if err := s.opts.Webhooks.Swept(ctx, r.in.Tenant, r.in.ID, min(grace, s.period)); err != nil && ctx.Err() == nil {
+		s.log.WarnContext(ctx, "webhooks not compared with the sweep", telemetry.KeyTenant, r.in.Tenant, telemetry.KeyIntegration, r.in.ID, telemetry.KeyError, err)
+	}
+}
+
+// listens reports whether an integration has a webhook that should tell of
+// changes.
+func listens(in tenants.Integration) bool {
+	mode := in.HookMode()
+	return mode != tenants.HooksOff && in.Hook != nil && (!in.Hook.Registered.IsZero() || mode == tenants.HooksManual)
 }
 
 // done ends a sweep. What it stopped at, if anything, is kept for people.

@@ -24,6 +24,7 @@ var scheduleLua string
 const (
 	dueKey      = "pb:{refresh}:due"
 	progressKey = "pb:{refresh}:progress"
+	claimsKey   = "pb:{refresh}:claims"
 )
 
 // Schedule says when each integration's next sweep begins, for all processes
@@ -35,7 +36,7 @@ type Schedule struct {
 
 // NewSchedule makes a Schedule.
 func NewSchedule(rdb redis.UniversalClient) *Schedule {
-	return &Schedule{rdb: rdb, script: redis.NewScript(scheduleLua)}
+	return &Schedule{rdb: rdb, script: redis.NewScript(pickLua + scheduleLua)}
 }
 
 // Claim is the right to sweep an integration. It ends by itself when it is not
@@ -62,7 +63,8 @@ type progress struct {
 	Stopped string `json:"e"`
 }
 
-// Claim takes the sweep that is due first; ok is false where none is.
+// Claim takes a sweep that is due; ok is false where none is. A tenant that has
+// fewer sweeps under way goes first.
 func (s *Schedule) Claim(ctx context.Context, hold time.Duration) (claim Claim, ok bool, err error) {
 	claim.owner = rand.Text()
 	name, doc, err := s.run(ctx, "claim a sweep", "claim", map[string]any{"owner": claim.owner, "hold": hold.Milliseconds()})
@@ -157,7 +159,7 @@ func (s *Schedule) run(ctx context.Context, name, op string, args map[string]any
 	if err != nil {
 		return "", "", fault.Wrap(fault.Internal, name, err)
 	}
-	reply, err := s.script.Run(ctx, s.rdb, []string{dueKey, progressKey}, op, doc).StringSlice()
+	reply, err := s.script.Run(ctx, s.rdb, []string{dueKey, progressKey, claimsKey}, op, doc).StringSlice()
 	if err != nil {
 		return "", "", redisdb.Fault(name, err)
 	}

@@ -28,6 +28,8 @@ type Metrics struct {
 	stale      *prometheus.CounterVec
 	readings   *prometheus.CounterVec
 	refreshed  *prometheus.CounterVec
+	hinted     *prometheus.CounterVec
+	followed   *prometheus.CounterVec
 	tokens     *prometheus.CounterVec
 	reconnects *prometheus.CounterVec
 }
@@ -56,6 +58,10 @@ func NewMetrics() *Metrics {
 			Help: "Second issues of one push that were found and closed, by target."}, []string{"target"}),
 		readings: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "plugin_refresh_readings_total",
 			Help: "Issues read back by sweeps, by target and verdict."}, []string{"target", "verdict"}),
+		followed: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "plugin_refresh_hinted_readings_total",
+			Help: "Issues read back because a webhook named them, by target and verdict."}, []string{"target", "verdict"}),
+		hinted: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "plugin_refresh_hints_total",
+			Help: "Issues that webhooks named, by what became of it: read, unknown to any button, kept while a push is under way, later, dropped."}, []string{"outcome"}),
 		refreshed: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "plugin_refresh_changes_total",
 			Help: "Buttons changed because their issue changed, by target."}, []string{"target"}),
 		stale: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "plugin_stale_progress_total",
@@ -65,7 +71,7 @@ func NewMetrics() *Metrics {
 		Help: "Requests for a token of Productboard, by what was exchanged (code, refresh, assertion, revoke) and kind of failure (ok)."}, []string{"grant", "result"})
 	m.reconnects = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "plugin_needs_reconnect_total",
 		Help: "Integrations put into needs_reconnect because a credential stopped working, by its side."}, []string{"side"})
-	m.registry.MustRegister(m.tokens, m.reconnects, m.actions, m.ack, m.attempts, m.attemptFor, m.targetFor, m.calls, m.requeued, m.duplicates, m.stale, m.readings, m.refreshed,
+	m.registry.MustRegister(m.tokens, m.reconnects, m.actions, m.ack, m.attempts, m.attemptFor, m.targetFor, m.calls, m.requeued, m.duplicates, m.stale, m.readings, m.refreshed, m.hinted, m.followed,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -102,6 +108,14 @@ func (m *Metrics) Duplicate(target string) { m.duplicates.WithLabelValues(target
 func (m *Metrics) Read(target, verdict string, n int) {
 	m.readings.WithLabelValues(target, verdict).Add(float64(n))
 }
+
+// Followed counts issues that were read back because a webhook named them.
+func (m *Metrics) Followed(target, verdict string, n int) {
+	m.followed.WithLabelValues(target, verdict).Add(float64(n))
+}
+
+// Hinted counts issues that webhooks named, by what became of it.
+func (m *Metrics) Hinted(outcome string, n int) { m.hinted.WithLabelValues(outcome).Add(float64(n)) }
 
 // Refreshed counts buttons that changed because their issue did.
 func (m *Metrics) Refreshed(target string, n int) {

@@ -52,6 +52,7 @@ func kept() map[string]string {
 		"pb:{push-N}:x":      "index: one member for each connection",
 		"pb:{push-N}:i":      "index of issues: one entry for each connection",
 		"pb:{refresh}":       "sweeps: one entry for each integration",
+		"pb:{hooks}":         "webhooks: integrations with something to read",
 		"pb:{push-N}:t":      "accounts: one key for each tenant",
 		"pb:{push-N}:b":      "backlogs: runs that wait",
 		"pb:{push-N}:s":      "slots: runs in flight",
