@@ -88,8 +88,7 @@ local function index_add(issue, who)
 end
 
 -- The last entry takes the place of the one that goes, so that there is no gap.
-local function index_remove(issue, who)
-  local digits = index_digits(issue)
+local function index_drop(digits, who)
   local bucket, found = index_fields(digits, index_buckets())
   for i, known in ipairs(found) do
     if known == who then
@@ -100,3 +99,5 @@ local function index_remove(issue, who)
     end
   end
 end
+
+local function index_remove(issue, who) index_drop(index_digits(issue), who) end

@@ -90,6 +90,7 @@ type Store struct {
 	// importing is apart from the transitions: it treats many records at once.
 	importing *redis.Script
 	byIssue   *redis.Script
+	unindexed *redis.Script
 	ties      *redis.Script
 	scrapping *redis.Script
 	timing    Timing
@@ -105,7 +106,7 @@ func NewStore(rdb redis.UniversalClient, timing Timing) *Store {
 // NewStoreWith is NewStore with limits for tenants that have none of their
 // own; zero fields mean the defaults.
 func NewStoreWith(rdb redis.UniversalClient, timing Timing, limits TenantLimits) *Store {
-	s := &Store{rdb: rdb, timing: timing.withDefaults(), limits: limits.withDefaults(), importing: redis.NewScript(including(importLua)), byIssue: redis.NewScript(including(byIssueLua)), ties: redis.NewScript(tiesLua), scrapping: redis.NewScript(scrapLua)}
+	s := &Store{rdb: rdb, timing: timing.withDefaults(), limits: limits.withDefaults(), importing: redis.NewScript(including(importLua)), byIssue: redis.NewScript(including(byIssueLua)), unindexed: redis.NewScript(including(unindexLua)), ties: redis.NewScript(tiesLua), scrapping: redis.NewScript(scrapLua)}
 	s.scripts = scripts(including(transitionsLua), s.constants())
 	return s
 }
@@ -325,6 +326,9 @@ func (s *Store) Reset(ctx context.Context, key Key) (Record, *Task, error) {
 	// What cannot be read is begun anew: nothing else can be done with it.
 	if unreadable, serr := s.markUnreadable(ctx, key); !unreadable || serr != nil {
 		return rec, task, err
+	}
+	if err := s.unindex(ctx, key); err != nil {
+		return Record{}, nil, err
 	}
 	if err := s.scrap(ctx, key); err != nil {
 		return Record{}, nil, err

@@ -2,7 +2,10 @@ package connections
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
+	"fmt"
+	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -172,4 +175,53 @@ func (s *Store) scrap(ctx context.Context, key Key) error {
 		return redisdb.Fault("remove record", err)
 	}
 	return nil
+}
+
+const unindexLua = `local tag, tenant, integration = string.match(KEYS[1], '^[^}]*}:'), ARGV[1], ARGV[2]
+-- include issueindex.lua
+index_drop(ARGV[3], ARGV[4])
+return 1`
+
+// unindex removes a connection from the index of issues. Its record does not tell
+// which issue that was, so the whole index is read. A bucket that is split
+// meanwhile moves entries to a later one, which is read too.
+func (s *Store) unindex(ctx context.Context, key Key) error {
+	const op = "remove from index of issues"
+	for bucket, n := 0, 1; bucket < n; bucket++ {
+		known, err := s.rdb.HGet(ctx, accountKey(key.Tenant), bucketsField(key.Integration)).Int()
+		if err != nil && !isNil(err) {
+			return redisdb.Fault(op, err)
+		}
+		n = max(known, 1)
+		entries, err := s.rdb.HGetAll(ctx, issuesKey(key.Tenant, key.Integration, bucket)).Result()
+		if err != nil {
+			return redisdb.Fault(op, err)
+		}
+		for field, value := range entries {
+			if value != packed(key.Entity) || len(field) < indexDigits {
+				continue
+			}
+			args := []any{key.Tenant, key.Integration, field[:indexDigits], key.Entity}
+			if err := s.unindexed.Run(ctx, s.rdb, []string{recordsKey(key.Tenant, key.Integration)}, args...).Err(); err != nil {
+				return redisdb.Fault(op, err)
+			}
+		}
+	}
+	return nil
+}
+
+// indexDigits is how many digits of an issue's digest an entry begins with.
+const indexDigits = 8
+
+// packed is an entity as the index has it: see index_pack in issueindex.lua.
+func packed(entity string) string {
+	raw, err := hex.DecodeString(strings.ReplaceAll(entity, "-", ""))
+	if err != nil || len(raw) != 16 {
+		return "s" + entity
+	}
+	canonical := fmt.Sprintf("%x-%x-%x-%x-%x", raw[:4], raw[4:6], raw[6:8], raw[8:10], raw[10:])
+	if canonical != entity {
+		return "s" + entity
+	}
+	return "u" + string(raw)
 }

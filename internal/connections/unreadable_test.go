@@ -2,6 +2,7 @@ package connections
 
 import (
 	"fmt"
+	"strconv"
 	"testing"
 
 	"github.com/redis/go-redis/v9"
@@ -9,6 +10,7 @@ import (
 
 	"pushbutton/internal/fault"
 	"pushbutton/internal/redisdb/redistest"
+	"pushbutton/internal/targets"
 )
 
 // damage are texts that no record has, for Lua or for Go.
@@ -164,6 +166,36 @@ func TestUnreadableRecordsStopNoOthers(t *testing.T) {
 			list, err = s.UnreadableRecords(t.Context())
 			require.NoError(t, err)
 			require.Empty(t, list)
+		}
+	})
+}
+
+// A record that is begun anew leaves nothing in the index of issues, wherever its
+// entry is.
+func TestABeginAnewLeavesNoIndexEntry(t *testing.T) {
+	t.Parallel()
+	redistest.Each(t, func(t *testing.T, env redistest.Env) {
+		ctx := t.Context()
+		s := NewStoreWith(env.Client, Timing{}, TenantLimits{MaxInFlight: 1000, PushesPerSecond: 1_000_000})
+		key := func(n int) Key {
+			return Key{"acme", someKey.Integration, fmt.Sprintf("00000000-0000-4000-8000-%012d", n)}
+		}
+		named := Key{"acme", someKey.Integration, "e1"}
+		var entries []Entry
+		for n := range 400 {
+			entries = append(entries, Entry{Key: key(n), Record: Record{State: Connected, Generation: 1, Epoch: 1, Run: 1, Issue: &targets.Issue{ID: strconv.Itoa(n % 300), Key: "K"}}})
+		}
+		entries = append(entries, Entry{Key: named, Record: Record{State: Connected, Generation: 1, Epoch: 1, Run: 1, Issue: &targets.Issue{ID: "7", Key: "K"}}})
+		require.NoError(t, s.Import(ctx, entries))
+		for _, k := range []Key{key(7), key(250), named} {
+			require.NoError(t, env.Client.HSet(ctx, recordsKey("acme", someKey.Integration), k.Entity, "?").Err())
+			_, _, err := s.Reset(ctx, k)
+			require.NoError(t, err)
+		}
+		for issue, want := range map[string][]Key{"7": {key(307)}, "250": {}, "8": {key(8), key(308)}} {
+			got, err := s.ByIssue(ctx, "acme", someKey.Integration, issue)
+			require.NoError(t, err)
+			require.ElementsMatch(t, want, got, issue)
 		}
 	})
 }
