@@ -10,7 +10,26 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/internal/proof/conformance/vendors"
+	"pushbutton/internal/secret"
+	"pushbutton/internal/targets"
 )
+
+// hookLifeCycle registers a webhook below an address, confirms it, gives it
+// another token, and removes it.
+func hookLifeCycle(t *testing.T, target *targets.Target, address string) {
+	t.Helper()
+	want := targets.HookWanted{Prefix: address + "/hooks/in1/", Secret: secret.New("0123456789012345678901234567890123456789012")}
+	for _, token := range []string{"t1", "t1", "t2"} {
+		want.URL = want.Prefix + token
+		got, able, err := target.RegisterHook(t.Context(), want)
+		require.NoError(t, err)
+		require.True(t, able)
+		require.NotEmpty(t, got.ID)
+		want.ID = got.ID
+	}
+	_, err := target.RemoveHook(t.Context(), want.ID, want.Prefix)
+	require.NoError(t, err)
+}
 
 // exchange holds one request and, if it passes, its reply against a spec.
 func exchange(t *testing.T, spec vendors.Spec, method, path, body string, status int, reply string) error {

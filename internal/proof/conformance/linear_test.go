@@ -49,6 +49,18 @@ func TestLinearFullMapping(t *testing.T) {
 	require.Equal(t, []int{1, 1, 1}, []int{watch.Seen()["User"], watch.Seen()["UpdateIssue"], watch.Seen()["CreateLinkedIssue"]})
 }
 
+// A webhook that is registered, changed and removed.
+func TestLinearWebhooks(t *testing.T) {
+	s := linearfake.New(t)
+	s.AddWebhook(linearfake.Webhook{URL: "https://example.com/1"})
+	s.AddWebhook(linearfake.Webhook{URL: "https://example.com/2", ResourceTypes: []string{"Comment"}})
+	watch := vendors.NewWatch(linearSpec(t))
+	target := targettest.Open(t, linear.Kind(), linearfake.Account(linearfake.Mine, "ENG"), watch.Front(t, s.URL))
+	hookLifeCycle(t, target, "https://push.example.com")
+	require.Equal(t, []int{1, 2, 1}, []int{watch.Seen()["CreateWebhook"], watch.Seen()["UpdateWebhook"], watch.Seen()["DeleteWebhook"]})
+	require.NotZero(t, watch.Seen()["Webhooks"])
+}
+
 // Broken on purpose, a request does not pass.
 func TestLinearSpecBites(t *testing.T) {
 	spec := linearSpec(t)

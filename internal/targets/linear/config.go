@@ -35,7 +35,8 @@ type config struct {
 
 func guide() targets.Guide {
 	return targets.Guide{
-		Permissions: "Read and write in the team. A personal API key can be limited to teams; an OAuth token needs the scopes read and write.",
+		Permissions: "Read and write in the team. A personal API key can be limited to teams; an OAuth token needs the scopes read and write. " +
+			"Only if the plugin shall register its webhook: the permission Admin of a workspace admin's API key, or the OAuth scope admin.",
 		Token: "Settings > Account > Security & access > Personal API keys > New API key. Choose the permissions Read and Write, and access to the team and to those that its issues are moved to. " +
 			"Issues are created in the name of the key's owner, so use an account made for this. With OAuth and actor=app they are created in the application's name.",
 		Notes: []string{
@@ -50,6 +51,13 @@ func guide() targets.Guide {
 			{Says: "Linear has no team", Means: "The key or name is wrong, the team is private or retired, or the API key is limited to others."},
 			{Says: "Linear receives too many requests", Means: "The account's hourly limit is spent; the push is tried again by itself."},
 			{Says: "usage limit", Means: "The workspace's plan does not allow more issues. Upgrade it, or archive some."},
+		},
+		Hook: []string{
+			"As a workspace admin, open Settings > Administration > API, and choose New webhook.",
+			"Give it a label, and the URL {address}.",
+			"Choose the team of the integration, and under data change events only Issues.",
+			"Set the signing secret to {secret}. If the page shows a secret of its own instead, store that one with the integration.",
+			"Save it, and see that it is enabled.",
 		},
 	}
 }

@@ -82,4 +82,23 @@ const (
 	createComment document = `mutation CreateComment($input: CommentCreateInput!) {
   commentCreate(input: $input) { success }
 }`
+
+	listWebhooks document = `query Webhooks($after: String) {
+  webhooks(first: 250, after: $after) {
+    nodes { id url team { id } }
+    pageInfo { hasNextPage endCursor }
+  }
+}`
+
+	createWebhook document = `mutation CreateWebhook($input: WebhookCreateInput!) {
+  webhookCreate(input: $input) { success webhook { id } }
+}`
+
+	updateWebhook document = `mutation UpdateWebhook($id: String!, $input: WebhookUpdateInput!) {
+  webhookUpdate(id: $id, input: $input) { success webhook { id } }
+}`
+
+	deleteWebhook document = `mutation DeleteWebhook($id: String!) {
+  webhookDelete(id: $id) { success }
+}`
 )

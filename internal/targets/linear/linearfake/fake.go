@@ -59,12 +59,15 @@ type Server struct {
 	refuseLabels bool
 	variables    []string
 	hits         []string
+	webhooks     []*Webhook
+	webhooksMade int
 }
 
 type account struct {
 	workspace string
 	oauth     bool
 	only      string // the one team that a limited key sees; empty: all
+	member    bool   // no admin of the workspace
 }
 
 type team struct {

@@ -35,6 +35,10 @@ func (c *call) resolver(kind, name string) resolver {
 		"mutation issueUpdate":      c.updateIssue,
 		"mutation attachmentCreate": c.createLink,
 		"mutation commentCreate":    c.createComment,
+		"query webhooks":            c.listWebhooks,
+		"mutation webhookCreate":    c.createWebhook,
+		"mutation webhookUpdate":    c.updateWebhook,
+		"mutation webhookDelete":    c.deleteWebhook,
 	}[kind+" "+name]
 }
 
