@@ -39,13 +39,15 @@ type config struct {
 
 func guide() targets.Guide {
 	return targets.Guide{ //nolint:gosec // words about tokens, none of them one
-		Permissions: "The token's account must be an editor of the project. An OAuth app needs the scopes tasks:read, tasks:write, projects:read, project_sections:read, custom_fields:read, tags:read, users:read and stories:write.",
-		Token:       "My settings > Apps > Manage developer apps > Create new token. Use an account of its own that is a member of the project. Or an admin makes a service account (Admin console > Apps > Service accounts).",
+		Permissions: "The token's account must be an editor of the project. An OAuth app needs the scopes tasks:read, tasks:write, projects:read, project_sections:read, custom_fields:read, tags:read, users:read and stories:write. " +
+			"Only if the plugin shall register its web hook: webhooks:read, webhooks:write and webhooks:delete too.",
+		Token: "My settings > Apps > Manage developer apps > Create new token. Use an account of its own that is a member of the project. Or an admin makes a service account (Admin console > Apps > Service accounts).",
 		Notes: []string{
 			"Each task ends with a line \"Reference: pb-…\" by which the plugin finds it again; do not remove it.",
 			"Labels become tags where the workspace has a tag of that name; the others stand in the description, since Asana would make a new tag each time.",
 			"The button shows the section, or statusField's option, until the task is completed.",
 			"Due date and start date can be mapped in settings.fields like custom fields.",
+			"A web hook cannot be set up by hand: Asana has no page for it, and tells its secret to the plugin while it is registered. Asana must reach the plugin's address then.",
 		},
 		Errors: []targets.GuideError{
 			{Says: "Asana refused the token.", Means: "It is wrong, was revoked, or the workspace does not allow the app."},

@@ -40,19 +40,28 @@ type config struct {
 
 func guide() targets.Guide {
 	return targets.Guide{ //nolint:gosec // words about tokens, none of them one
-		Permissions: "Scope Work Items: Read & write (vso.work_write). In the project: View and Edit work items in the area (group Contributors has both), and Create tag definition, since our marker is a tag.",
-		Token:       "User settings > Personal access tokens > New token: the organization, an expiry date, Custom defined, Work Items: Read & write. Use an account of its own, so that the token does not go when somebody leaves.",
+		Permissions: "Scope Work Items: Read & write (vso.work_write). In the project: View and Edit work items in the area (group Contributors has both), and Create tag definition, since our marker is a tag. " +
+			"Only if the plugin shall register its service hooks: View and Edit subscriptions of service hooks, which the group Project Administrators has.",
+		Token: "User settings > Personal access tokens > New token: the organization, an expiry date, Custom defined, Work Items: Read & write. Use an account of its own, so that the token does not go when somebody leaves.",
 		Notes: []string{
 			"Each work item carries a tag pb-… by which the plugin finds it again; do not remove it. Azure DevOps drops unused tags by itself, and holds at most 150,000 in a project.",
 			"Tags cannot hold a comma or semicolon: in labels they become spaces.",
 			"The check sends a create with validateOnly to learn what it cannot see otherwise. Such a create makes nothing.",
 			"Addresses of the form fabrikam.visualstudio.com are written as organization: fabrikam.",
+			"Service hooks are three subscriptions, since Azure DevOps has one for each event. It signs nothing: a password proves who sends them, so their address must be https.",
 		},
 		Errors: []targets.GuideError{
 			{Says: "Azure DevOps refused the token.", Means: "It is wrong, expired or revoked, or belongs to another organization: Azure DevOps answers 401, 203 or 302 with a log-in page. Make a new one."},
 			{Says: "Azure DevOps: field 'Activity' is required in project Fabrikam.", Means: "The process wants it for new work items: map it in settings.fields, or make it optional in the process."},
 			{Says: "may not create tags", Means: "Project settings > Permissions: allow Create tag definition to the account's group."},
 			{Says: "has no work item type", Means: "settings.type is not one of the project's; the process decides what there is."},
+		},
+		Hook: []string{
+			"As a project administrator, open Project settings > Service hooks > Create subscription, and choose Web Hooks.",
+			"Choose the event Work item updated, with all filters at [Any].",
+			"As URL enter {address}, as basic authentication username pushbutton, and as password {secret}.",
+			"Leave Resource details to send at All, and choose None for both kinds of messages. Finish.",
+			"Do the same for the events Work item deleted and Work item restored.",
 		},
 	}
 }

@@ -108,6 +108,7 @@ type node struct {
 }
 
 type project struct {
+	ID         string `json:"id"`
 	Name       string `json:"name"`
 	Visibility string `json:"visibility"`
 }

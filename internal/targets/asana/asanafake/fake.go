@@ -68,14 +68,18 @@ type Server struct {
 	PageSize int
 	// StageColor is the colour of the option Wanted of field Stage.
 	StageColor string
-	// NoBatch forbids batches, as a token without the scope may see it.
-	NoBatch bool
+	// NoBatch forbids batches, as a token without the scope may see it, and
+	// NoWebhooks web hooks.
+	NoBatch, NoWebhooks bool
 
 	t        testing.TB
 	mu       sync.Mutex
 	accounts map[string]account
 	tasks    []*Task
 	hits     []string
+
+	webhooks                 []*Webhook
+	webhooksMade, handshakes int
 }
 
 // New starts a Server; it ends with the test.
@@ -147,6 +151,7 @@ func (s *Server) routes() http.Handler {
 	handle("PUT /tasks/{gid}", "opt_fields", s.updateTask)
 	handle("POST /tasks/{gid}/stories", "opt_fields", s.comment)
 	handle("POST /tasks/{gid}/addTag", "", s.addTag)
+	s.webhookRoutes(handle)
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
 		fail(w, http.StatusNotFound, "No matching route for request")
 	})

@@ -72,6 +72,9 @@ type Server struct {
 	TextLimit int
 	// Lag is how many queries miss a new item.
 	Lag int
+	// NoHooks takes the permissions for service hooks, and NoHookScope the token's
+	// scope. StayDisabled lets no subscription be enabled again.
+	NoHooks, NoHookScope, StayDisabled bool
 	// Header is sent with every answer.
 	Header http.Header
 
@@ -81,6 +84,9 @@ type Server struct {
 	tags     map[string]bool
 	items    []*Item
 	hits     []string
+
+	subscriptions []*Subscription
+	subscribed    int
 }
 
 // New starts a Server; it ends with the test.
@@ -168,9 +174,10 @@ func (s *Server) routes() http.Handler {
 	handle("GET "+wit+"recyclebin/{id}", nil, s.getDeleted)
 	handle("POST "+wit+"workitems/{type}", []string{"validateOnly"}, s.createItem)
 	handle("GET /"+Organization+"/_apis/projects", []string{"$top"}, func(w http.ResponseWriter, _ *http.Request, project string) {
-		reply(w, wrap([]any{map[string]any{"id": "eb6e4656-77fc-42a1-9181-4c6d8e9da5d1", "name": project, "state": "wellFormed"}}))
+		reply(w, wrap([]any{map[string]any{"id": projectID(project), "name": project, "state": "wellFormed"}}))
 	})
 	handle("GET /"+Organization+"/_apis/projects/{project}", nil, s.getProject)
+	s.hookRoutes(handle)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		fail(w, http.StatusNotFound, "VssResourceNotFoundException", "The controller for path '"+r.URL.Path+"' was not found.")
 	})
@@ -182,7 +189,7 @@ func (s *Server) getProject(w http.ResponseWriter, _ *http.Request, project stri
 	if s.Public {
 		visibility = "public"
 	}
-	reply(w, map[string]any{"id": "eb6e4656-77fc-42a1-9181-4c6d8e9da5d1", "name": project, "state": "wellFormed", "visibility": visibility})
+	reply(w, map[string]any{"id": projectID(project), "name": project, "state": "wellFormed", "visibility": visibility})
 }
 
 // serve does what holds for every request.

@@ -80,7 +80,7 @@ func (s *Server) knownType(w http.ResponseWriter, r *http.Request, project strin
 	return typ, true
 }
 
-func showType(typ string) map[string]any {
+func showType(typ, project string) map[string]any {
 	fields := []any{}
 	for _, d := range fieldDefs() {
 		if d.of(typ) {
@@ -90,20 +90,20 @@ func showType(typ string) map[string]any {
 		}
 	}
 	return map[string]any{"name": typ, "referenceName": "Custom." + typ, "color": "009CCC", "isDisabled": typ == "Retired", "fields": fields, "states": states(),
-		"url": "https://dev.azure.com/fabrikam/_apis/wit/workItemTypes/" + typ}
+		"url": "https://dev.azure.com/fabrikam/" + projectID(project) + "/_apis/wit/workItemTypes/" + typ}
 }
 
-func (s *Server) listTypes(w http.ResponseWriter, _ *http.Request, _ string) {
+func (s *Server) listTypes(w http.ResponseWriter, _ *http.Request, project string) {
 	out := []any{}
 	for _, typ := range typeNames() {
-		out = append(out, showType(typ))
+		out = append(out, showType(typ, project))
 	}
 	reply(w, wrap(out))
 }
 
 func (s *Server) getType(w http.ResponseWriter, r *http.Request, project string) {
 	if typ, ok := s.knownType(w, r, project); ok {
-		reply(w, showType(typ))
+		reply(w, showType(typ, project))
 	}
 }
 
