@@ -47,7 +47,7 @@ func guide() targets.Guide {
 			"Labels become tags where the workspace has a tag of that name; the others stand in the description, since Asana would make a new tag each time.",
 			"The button shows the section, or statusField's option, until the task is completed.",
 			"Due date and start date can be mapped in settings.fields like custom fields.",
-			"A web hook cannot be set up by hand: Asana has no page for it, and tells its secret to the plugin while it is registered. Asana must reach the plugin's address then.",
+			"A web hook cannot be set up by hand, since Asana has no page for it. Asana must reach the plugin's address while the plugin registers it.",
 		},
 		Errors: []targets.GuideError{
 			{Says: "Asana refused the token.", Means: "It is wrong, was revoked, or the workspace does not allow the app."},
