@@ -1,6 +1,7 @@
 package conformance_test
 
 import (
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"pushbutton/internal/proof/conformance/vendors"
+	"pushbutton/internal/targets"
 	"pushbutton/internal/targets/asana/asanafake"
 	"pushbutton/internal/targets/targettest"
 )
@@ -33,6 +35,7 @@ func TestAsana(t *testing.T) {
 		targettest.Run(t, h)
 	})
 	t.Run("whole mapping", func(t *testing.T) { asanaMapping(t, spec) })
+	t.Run("web hooks", func(t *testing.T) { asanaWebHooks(t, spec) })
 	t.Run("bites", func(t *testing.T) { asanaBites(t, spec) })
 }
 
@@ -57,6 +60,11 @@ func mendAsana(doc *openapi3.T) {
 	own("TaskCreateRequest")["memberships"] = openapi3.NewArraySchema().WithItems(gids).NewRef()
 	// Properties that the file does not know are ignored in silence.
 	closeAll(schemas["TaskCreateRequest"].Value, schemas)
+	closeAll(schemas["WebhookRequest"].Value, schemas)
+	// Times of what has not happened are null in the file's own example.
+	for _, name := range []string{"last_failure_at", "failure_deletion_timestamp"} {
+		own("WebhookResponse")[name].Value.Nullable = true
+	}
 }
 
 // closeAll refuses what no part of a schema knows: a schema of parts cannot be
@@ -72,6 +80,7 @@ func closeAll(s *openapi3.Schema, schemas openapi3.Schemas) {
 			gather(part)
 		}
 	}
+	maps.Copy(all, s.Properties)
 	for _, part := range s.AllOf {
 		gather(part)
 	}
@@ -93,6 +102,23 @@ func asanaMapping(t *testing.T, spec vendors.Spec) {
 	s.Change(0, func(task *asanafake.Task) { task.Tags = nil })
 	_, _, err = target.Update(t.Context(), made.ID, d)
 	require.NoError(t, err)
+}
+
+// asanaWebHooks registers web hooks with a plugin that answers handshakes.
+func asanaWebHooks(t *testing.T, spec vendors.Spec) {
+	s := asanafake.New(t)
+	s.AddWebhook(asanafake.Webhook{Target: "https://example.com/", Resource: asanafake.Project, Active: true})
+	watch := vendors.NewWatch(spec)
+	target := targettest.Open(t, asanafake.Harness().Kind, asanafake.Account(asanafake.Token, asanafake.Project), watch.Front(t, s.URL))
+	plugin := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, answer, _ := target.Handshake(targets.Hook{Header: r.Header})
+		maps.Copy(w.Header(), answer)
+	}))
+	t.Cleanup(plugin.Close)
+	hookLifeCycle(t, target, plugin.URL)
+	seen := watch.Seen()
+	require.Equal(t, []int{2, 2}, []int{seen["createWebhook"], seen["deleteWebhook"]})
+	require.NotZero(t, seen["getWebhooks"])
 }
 
 func asanaBites(t *testing.T, spec vendors.Spec) {
