@@ -69,6 +69,15 @@ func guide() targets.Guide {
 			{Says: "Redmine: X cannot be blank", Means: "The same, of a field that the key's account is not shown: map it by its number."},
 			{Says: "Redmine has no project", Means: "`project` must be the identifier in the address of the project's page."},
 		},
+		Hook: []string{
+			"Redmine has webhooks since version 7.0. With an older one, leave this out: the plugin then finds changes by its sweeps alone.",
+			"As an administrator, switch webhooks on, since they are off by default (Administration > Settings). Then give a role in the project the permission Use webhooks.",
+			"Sign in as an account with that role that sees the project's issues. Open My account > Webhooks > New webhook.",
+			"URL: {address}",
+			"Secret: {secret}",
+			"Events: choose those of issues: updated and deleted. Projects: choose the project in settings.project. Activate the webhook and save it.",
+			"The plugin's address must be one that Redmine may reach: Redmine refuses addresses of its own network unless its configuration allows them.",
+		},
 	}
 }
 
