@@ -3,8 +3,10 @@ package targets
 import (
 	"context"
 	"net/http"
+	"strings"
 	"time"
 
+	"pushbutton/internal/fault"
 	"pushbutton/internal/secret"
 )
 
@@ -83,12 +85,32 @@ func (t *Target) RegisterHook(ctx context.Context, want HookWanted) (got HookReg
 	err = t.run(ctx, OpRegisterHook, func(ctx context.Context) error {
 		var err error
 		got, err = driver.RegisterHook(ctx, want)
-		return err
+		return want.mask(err)
 	})
 	if err != nil {
 		return HookRegistration{}, true, err
 	}
 	return got, true, nil
+}
+
+// mask hides in an error what proves who sends webhooks: the secret, and the
+// address's last segment. A tracker that refuses an address or a secret likes to
+// repeat it.
+func (w HookWanted) mask(err error) error {
+	if err == nil {
+		return nil
+	}
+	mask := secret.NewMask(w.Secret.Reveal(), w.URL[strings.LastIndexByte(w.URL, '/')+1:])
+	inner := fault.From(err)
+	e := *inner
+	e.Public, e.Ref = mask.Hide(e.Public), mask.Hide(e.Ref)
+	if err.Error() != inner.Error() {
+		e.Err = err // what was wrapped around it is for the log
+	}
+	if e.Err != nil && mask.Hide(e.Err.Error()) != e.Err.Error() {
+		e.Err = &maskedError{text: mask.Hide(e.Err.Error()), kind: e.Kind}
+	}
+	return &e
 }
 
 // RemoveHook has the tracker send webhooks no more; see HookRegistrar. supported
