@@ -39,12 +39,19 @@ func guide() targets.Guide {
 		Notes: []string{
 			"Each story carries our marker as its external id, and as a second link beside the one to Productboard. The plugin finds the story again by either, so do not remove both.",
 			"Labels that the workspace does not have are made by Shortcut.",
+			"Shortcut's API does not list webhooks. Whoever restores an old backup of the plugin may find a webhook twice in Settings > Integrations > Webhooks, and can delete the older one.",
 			"Estimate and deadline can be mapped in settings.fields like custom fields.",
 		},
 		Errors: []targets.GuideError{
 			{Says: "Shortcut refused the token.", Means: "It is wrong or was revoked, or its member was deactivated. Make a new one."},
 			{Says: "Shortcut has no workflow", Means: "settings.workflow is not the name or number of one of the workspace's workflows."},
 			{Says: "Shortcut: epic_id", Means: "The epic in settings.epic is gone or archived."},
+		},
+		Hook: []string{
+			"In Shortcut, open Settings > Integrations > Webhooks > Add new webhook.",
+			"Payload URL: {address}",
+			"Secret: {secret}",
+			"Save it. Shortcut sends the events of the whole workspace; those of stories without a button are dropped.",
 		},
 	}
 }

@@ -75,10 +75,16 @@ type Server struct {
 	Lag int
 	// Ended is set when Token was revoked.
 	Ended bool
+	// Observer is set when the tokens' members are observers, as far as webhooks go.
+	Observer bool
+	// Wordless has a new webhook answered without a word, as the published
+	// description says it.
+	Wordless bool
 
 	t       testing.TB
 	mu      sync.Mutex
 	stories []*Story
+	hooks   []*Hook
 	hits    []string
 }
 
@@ -171,6 +177,7 @@ func (s *Server) routes() http.Handler {
 	handle("GET /stories/{id}", s.get)
 	handle("PUT /stories/{id}", s.update)
 	handle("POST /stories/{id}/comments", s.comment)
+	s.hookRoutes(handle)
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) { fail(w, http.StatusNotFound, "Page not Found", nil) })
 	return mux
 }
