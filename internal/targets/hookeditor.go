@@ -93,21 +93,26 @@ func (e HookEditor) remove(ctx context.Context, id string) error {
 	return nil
 }
 
-// ownHooks returns the webhooks of an integration: those below its prefix, and the
-// one with its id. The id alone proves nothing, since another tracker may have given
-// it to a stranger's: the address must name the integration as well. Its host may
-// differ, for the plugin's public address changes.
+// ownHooks returns the webhooks of an integration.
 func ownHooks(listed []ListedHook, id, prefix string) []ListedHook {
 	var own []ListedHook
-	if prefix == "" {
-		return own
-	}
 	for _, h := range listed {
-		if strings.HasPrefix(h.URL, prefix) || id != "" && h.ID == id && strings.Contains(h.URL, tail(prefix)) {
+		if h.Of(id, prefix) {
 			own = append(own, h)
 		}
 	}
 	return own
+}
+
+// Of reports whether a webhook is the integration's whose addresses begin with prefix:
+// it is below the prefix, or it has the id. The id alone proves nothing, since another
+// tracker may have given it to a stranger's: the address must name the integration
+// as well. Its host may differ, for the plugin's public address changes.
+func (h ListedHook) Of(id, prefix string) bool {
+	if prefix == "" {
+		return false
+	}
+	return strings.HasPrefix(h.URL, prefix) || id != "" && h.ID == id && strings.Contains(h.URL, tail(prefix))
 }
 
 // tail returns the last two segments of a prefix, with slashes around them.

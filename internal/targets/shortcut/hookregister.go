@@ -91,7 +91,7 @@ func (d *driver) ownHook(ctx context.Context, number int64, prefix string) (*hoo
 		return nil, err
 	case found.ID != number:
 		return nil, notShortcut("read webhook", errors.New("the answer is not the webhook"))
-	case !wire.OwnHook(found.URL, prefix, true):
+	case !(targets.ListedHook{ID: hookPath(number), URL: found.URL}).Of(hookPath(number), prefix):
 		return nil, nil
 	}
 	return &found, nil
