@@ -60,7 +60,7 @@ type config struct {
 func guide() targets.Guide {
 	return targets.Guide{
 		Permissions: "In the project: Browse projects, Create issues, Edit issues, Link issues, Add comments, Transition issues. Also Assign issues if settings.assignee is used, and Modify reporter if settings.reporter is used. " +
-			"To find people by e-mail, the global permission Browse users and groups. An OAuth token needs the scopes read:jira-work, write:jira-work and read:jira-user; an API token with scopes needs the same and settings.cloudId.",
+			"To find people by e-mail, the global permission Browse users and groups. An OAuth token needs the scopes read:jira-work, write:jira-work and read:jira-user; an API token with scopes needs the same and settings.cloudId. To register webhooks by itself, the plugin needs the global permission Administer Jira and an API token without scopes, or a personal access token.",
 		Token: "Cloud: sign in as the account that is to create the issues. Open https://id.atlassian.com/manage-profile/security/api-tokens > Create API token. Put the token into credentials.apiToken and the account's address into settings.email. " +
 			"Data Center: sign in as that account, open Profile > Personal Access Tokens > Create token, and put it into credentials.personalAccessToken.",
 		Notes: []string{
@@ -81,6 +81,14 @@ func guide() targets.Guide {
 			{Says: "may not create issues", Means: "Give the account a role in the project that has the permission Create issues."},
 			{Says: "asks for a CAPTCHA", Means: "Somebody tried wrong passwords. Sign in to Jira once as that account in a browser."},
 			{Says: "there is no project", Means: "settings.project is wrong, or the account lacks the permission Browse projects."},
+			{Says: "lets only its admins register webhooks", Means: "Give the account the global permission Administer Jira (Settings > System > Global permissions), or set the webhook up by hand."},
+		},
+		Hook: []string{
+			"A Jira admin opens Settings > System > WebHooks > Create a WebHook. On Data Center this needs version 10 or newer: older ones do not sign webhooks.",
+			"URL: {address}",
+			"Secret: {secret}",
+			"Events: Issue updated and Issue deleted. As the JQL filter, write project = and the key in settings.project. Leave Exclude body off.",
+			"Set the status to Enabled, and create the webhook.",
 		},
 	}
 }

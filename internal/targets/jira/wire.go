@@ -248,6 +248,15 @@ func (c client) write(ctx context.Context, op, method, path string, body, out an
 
 // send sends a call to a path below the API's version.
 func (c client) send(ctx context.Context, op, method, path string, body, out any, timeout time.Duration) (outbound.Reply, error) {
+	version := "/rest/api/3"
+	if !c.cfg.cloud {
+		version = "/rest/api/2"
+	}
+	return c.sendTo(ctx, op, method, c.cfg.api+version+path, body, out, timeout)
+}
+
+// sendTo sends a call to an address.
+func (c client) sendTo(ctx context.Context, op, method, address string, body, out any, timeout time.Duration) (outbound.Reply, error) {
 	h := http.Header{}
 	h.Set("Authorization", c.cfg.auth.Reveal())
 	h.Set("Accept", "application/json")
@@ -260,11 +269,7 @@ func (c client) send(ctx context.Context, op, method, path string, body, out any
 			return outbound.Reply{}, &fault.Error{Op: op, Kind: fault.Internal, Err: err}
 		}
 	}
-	version := "/rest/api/3"
-	if !c.cfg.cloud {
-		version = "/rest/api/2"
-	}
-	call := outbound.Call{Op: op, Method: method, URL: c.cfg.api + version + path, Header: h, Body: raw.Bytes(), Timeout: timeout, Refine: c.refine}
+	call := outbound.Call{Op: op, Method: method, URL: address, Header: h, Body: raw.Bytes(), Timeout: timeout, Refine: c.refine}
 	wire.Expect(&call, out)
 	return c.http.Send(ctx, call)
 }

@@ -49,6 +49,8 @@ type Account struct {
 	// HiddenEmail keeps the address out of every answer; Inactive accounts
 	// cannot be given anything.
 	HiddenEmail, Inactive bool
+	// Admin is a Jira admin.
+	Admin bool
 }
 
 // Project is a project with its issue types.
@@ -156,6 +158,10 @@ type Fake struct {
 	MetaPage, SearchPage int
 	// NoLinks switches issue linking off.
 	NoLinks bool
+	// Version is the first number of a Data Center's version.
+	Version int
+	Hooks   []*Hook
+	hooked  int
 	hits    []string
 	created int
 }
@@ -164,7 +170,7 @@ type Fake struct {
 // accounts Mine and Other sees one.
 func Start(tb testing.TB, o Options) *Fake {
 	tb.Helper()
-	f := &Fake{opts: o, Accounts: accounts(), Projects: []*Project{newProject("10000", "ENG", o), newProject("10100", "OPS", o)}}
+	f := &Fake{opts: o, Version: 10, Accounts: accounts(), Projects: []*Project{newProject("10000", "ENG", o), newProject("10100", "OPS", o)}}
 	srv := httptest.NewServer(f.handler())
 	tb.Cleanup(srv.Close)
 	f.URL = srv.URL
@@ -204,6 +210,7 @@ func (f *Fake) handler() http.Handler {
 	if f.opts.CloudID != "" {
 		f.mount(mux, "/ex/jira/"+f.opts.CloudID+root, true)
 	}
+	f.mountHooks(mux)
 	return mux
 }
 
@@ -237,7 +244,11 @@ func (f *Fake) mount(mux *http.ServeMux, root string, gateway bool) {
 	handle("POST /issue/{id}/transitions", write, f.postTransition)
 	handle("POST /issue/{id}/comment", write, f.postComment)
 	handle("POST /issue/{id}/remotelink", write, f.postLink)
+	handle("GET /mypermissions", read, f.getPermissions)
 	if f.opts.DataCenter {
+		handle("GET /serverInfo", read, func(c call) {
+			c.send(http.StatusOK, map[string]any{"versionNumbers": []int{f.Version, 3, 1}, "deploymentType": "Server"})
+		})
 		handle("POST /search", read, f.search)
 		handle("GET /project", read, f.listProjects)
 	} else {
