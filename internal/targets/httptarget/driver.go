@@ -51,6 +51,7 @@ type driver struct {
 	// These are nil where the description has none.
 	read, update, comment, close *request
 	many                         *manyReads
+	hook                         *hookScheme
 }
 
 // Addresses implements targets.Addressed.
@@ -101,6 +102,7 @@ func (d *driver) Parts() []any {
 		{d == nil || d.finder != nil, duplicates{d}}, {d == nil || d.read != nil, reader{d}}, {d == nil || d.many != nil, manyReader{d}},
 		{d == nil || d.update != nil, updater{d}},
 		{d == nil || d.comment != nil, commenter{d}}, {d == nil || d.close != nil, closer{d}},
+		{d == nil || d.hook != nil, hookReader{d}},
 	} {
 		if p.there {
 			parts = append(parts, p.part)
@@ -118,6 +120,7 @@ type (
 	updater    struct{ *driver }
 	commenter  struct{ *driver }
 	closer     struct{ *driver }
+	hookReader struct{ *driver }
 )
 
 // Traits implements targets.Driver.
@@ -156,6 +159,12 @@ func Kind() targets.Kind {
 				{Says: "... does not answer as described", Means: "A JSONPath of the description selects nothing in a good answer: compare it with what the tracker sends."},
 				{Says: "... lists as many issues as it can, and none with the marker", Means: "The look-up does not filter by the marker, or there are too many issues to read through."},
 			},
+			Hook: []string{
+				"The settings must say in settings.webhook in which header the tracker signs, and where its webhooks name an issue: see docs/http-target.md.",
+				"In the tracker, add a webhook for issues that are changed, and for deleted ones if it has that event. The format is JSON.",
+				"Address (payload URL, target URL): {address}",
+				"Secret (signing key): {secret}",
+			},
 		},
 	}
 }
@@ -191,6 +200,10 @@ func (c *compiler) driver(v settings.Values, cfg targets.Config, http *outbound.
 		c.sign(d, cfg.Credentials[credSigning])
 	}
 	c.requests(d, v)
+	d.hook = c.hookScheme(v.Object(setWebhook))
+	if d.hook != nil && d.read == nil {
+		c.fail("settings."+setWebhook, "needs settings.read, which is sent for each issue that a webhook names")
+	}
 	d.name = v.String(setName)
 	if d.name == "" && d.create != nil && d.create.url != nil {
 		if u, err := url.Parse(d.create.url.origin); err == nil {

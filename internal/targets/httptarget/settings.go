@@ -28,6 +28,7 @@ const (
 	setIssue      = "issue"
 	setError      = "error"
 	setFieldTypes = "fieldTypes"
+	setWebhook    = "webhook"
 
 	reqMethod      = "method"
 	reqURL         = "url"
@@ -71,6 +72,13 @@ const (
 	errGone       = "gone"
 	errRetryAfter = "retryAfter"
 
+	hookSignature = "signature"
+	hookPrefix    = "prefix"
+	hookEncoding  = "encoding"
+	hookAlgorithm = "algorithm"
+	hookID        = "id"
+	hookDelivery  = "delivery"
+
 	limTitle       = "title"
 	limDescription = "description"
 	limCount       = "count"
@@ -99,6 +107,11 @@ const (
 	formatRedcarpet = "redcarpet"
 	formatADF       = "adf"
 	formatPlain     = "plain"
+
+	encodingHex    = "hex"
+	encodingBase64 = "base64"
+	// algorithmSHA256 is the one algorithm. Those that others had are broken.
+	algorithmSHA256 = "sha256"
 
 	countCharacters = "characters"
 	countBytes      = "bytes"
@@ -155,6 +168,8 @@ func description() []settings.Field {
 		{Name: setFieldTypes, Type: settings.TypeMap, Example: "{ Effort: number }",
 			Enum: []string{string(targets.ValueText), string(targets.ValueLongText), string(targets.ValueNumber), string(targets.ValueBool), string(targets.ValueDate), string(targets.ValueTime), string(targets.ValueURL)},
 			Help: "Types of custom fields (settings.fields), which are text otherwise. longtext is written in the description's format."},
+		{Name: setWebhook, Type: settings.TypeObject, Fields: webhookFields(), Example: "{ signature: X-Signature, id: $.issue.id }",
+			Help: "How the tracker signs its webhooks, and where they name an issue. Needs read, which is sent for each issue that a webhook names."},
 	}
 }
 
@@ -248,6 +263,17 @@ func errorFields() []settings.Field {
 			Help: "What codes mean. unknown leaves open whether the request was carried out; all others say that it was not."},
 		{Name: errStatuses, Type: settings.TypeMap, Enum: kinds, Example: "{ 529: rateLimited }", Help: "What HTTP statuses mean, where it is not the usual."},
 		{Name: errRetryAfter, Example: "X-RateLimit-Reset", Help: "JSONPath, or name of a header, with the seconds to wait, or the second (Unix time) to wait for. Retry-After is read anyway."},
+	}
+}
+
+func webhookFields() []settings.Field {
+	return []settings.Field{
+		{Name: hookSignature, Required: true, Example: "X-Hub-Signature-256", Help: "Name of the header with the signature: the HMAC of the body under the webhook's secret."},
+		{Name: hookPrefix, Example: "sha256=", Help: "What stands before the signature in the header. Default: nothing."},
+		{Name: hookEncoding, Enum: []string{encodingHex, encodingBase64}, Default: encodingHex, Example: encodingBase64, Help: "How the signature is written. Default: hex."},
+		{Name: hookAlgorithm, Enum: []string{algorithmSHA256}, Default: algorithmSHA256, Example: algorithmSHA256, Help: "The hash of the HMAC."},
+		{Name: hookID, Required: true, Example: "$.issue.id", Help: "JSONPath of the issue's id in the body, as in issue.id; it may select several. A body in which it selects nothing is of something else."},
+		{Name: hookDelivery, Example: "X-GitHub-Delivery", Help: "Name of the header that is the same for each try to deliver one event. Without one, repeats are read again."},
 	}
 }
 
