@@ -38,23 +38,30 @@ const (
 type house struct {
 	fixture *fixture.Fixture
 	redis   *fixture.Redis
-	sandbox *fixture.Sandbox
-	api     *fixture.Plugin
-	worker  *fixture.Plugin
-	tracker *tracker
-	admin   string // tokens of the hostile tenant
-	viewer  string
+	// sandbox is the hostile tenant's Productboard, and quiet the innocent one's: a
+	// simulator that is busy with large items times no clicks. edge is the address of
+	// both, as the plugin has it.
+	sandbox, quiet *fixture.Sandbox
+	edge           *edge
+	api            *fixture.Plugin
+	worker         *fixture.Plugin
+	tracker        *tracker
+	admin          string // tokens of the hostile tenant
+	viewer         string
 
 	innocent *innocent
-	// columns are the hostile tenant's integrations: by name, Productboard's id
-	// and the plugin's.
+	// columns are the integrations of both: by name, Productboard's id and the
+	// plugin's, and where they are.
 	columns map[string]column
 	// settled is told of every item that the hostile tenant pushed.
 	mu     sync.Mutex
 	pushed map[string][]string // by Productboard's id of the integration
 }
 
-type column struct{ id, own string }
+type column struct {
+	id, own string
+	at      *fixture.Sandbox
+}
 
 // The integrations of the hostile tenant, beside one for each format.
 const (
@@ -94,14 +101,22 @@ func open(ctx context.Context, o options) (h *house, err error) {
 	if h.sandbox, err = s.Sandbox(ctx, o.Seed); err != nil {
 		return h, err
 	}
+	if h.quiet, err = s.Sandbox(ctx, o.Seed+1); err != nil {
+		return h, err
+	}
+	if h.edge, err = newEdge(ctx, h.sandbox.URL, map[string]string{"Bearer " + innocentTenant + token: h.quiet.URL}); err != nil {
+		return h, err
+	}
 	if h.api, err = s.Plugin(ctx, fixture.RoleAPI, "api", h.settings()); err != nil {
 		return h, err
 	}
 	if h.worker, err = s.Plugin(ctx, fixture.RoleWorker, "worker", h.settings()); err != nil {
 		return h, err
 	}
-	if err = h.sandbox.Route(ctx, h.api); err != nil {
-		return h, err
+	for _, s := range []*fixture.Sandbox{h.sandbox, h.quiet} {
+		if err = s.Route(ctx, h.api); err != nil {
+			return h, err
+		}
 	}
 	return h, h.declare(ctx)
 }
@@ -121,11 +136,14 @@ func (h *house) close(keep bool) error {
 	if h.tracker != nil {
 		errs = append(errs, h.tracker.close())
 	}
+	if h.edge != nil {
+		errs = append(errs, h.edge.close())
+	}
 	return errors.Join(append(errs, h.fixture.Close(keep))...)
 }
 
 func (h *house) settings() map[string]string {
-	return map[string]string{"PLUGIN_REDIS_URL": strings.Replace(h.redis.URL(0), "unix://", "unix://"+redisUser+":"+redisUser+"@", 1), "PLUGIN_PRODUCTBOARD_API_URL": h.sandbox.APIURL()}
+	return map[string]string{"PLUGIN_REDIS_URL": strings.Replace(h.redis.URL(0), "unix://", "unix://"+redisUser+":"+redisUser+"@", 1), "PLUGIN_PRODUCTBOARD_API_URL": h.edge.url + "/v2"}
 }
 
 // described is the settings of a target http whose description is in a format.
@@ -142,12 +160,12 @@ func (h *house) described(format string) map[string]any {
 // declare registers the integrations of both tenants and makes the tokens.
 func (h *house) declare(ctx context.Context) error {
 	type object = map[string]any
-	for _, who := range []string{innocentTenant, hostileTenant} {
-		if err := h.sandbox.AddToken(ctx, who+token); err != nil {
+	for who, s := range map[string]*fixture.Sandbox{innocentTenant: h.quiet, hostileTenant: h.sandbox} {
+		if err := s.AddToken(ctx, who+token); err != nil {
 			return err
 		}
 	}
-	if err := h.sandbox.AddProject(ctx, innocentTenant, trackerKey); err != nil {
+	if err := h.quiet.AddProject(ctx, innocentTenant, trackerKey); err != nil {
 		return err
 	}
 	integration := func(name, token string, target object) object {
@@ -163,7 +181,7 @@ func (h *house) declare(ctx context.Context) error {
 	file := filepath.Join(h.fixture.Dir(), "integrations.json") // JSON is YAML
 	raw, err := json.Marshal(object{"tenants": []object{
 		{"id": innocentTenant, "integrations": []object{integration("Innocent", "INNOCENT", object{"type": "memory",
-			"settings": object{"url": h.sandbox.TrackerURL(), "project": innocentTenant}, "credentials": object{"apiKey": "env:TRACKER_KEY"}})}},
+			"settings": object{"url": h.quiet.TrackerURL(), "project": innocentTenant}, "credentials": object{"apiKey": "env:TRACKER_KEY"}})}},
 		{"id": hostileTenant, "integrations": hostile},
 	}})
 	if err != nil {
@@ -184,14 +202,16 @@ func (h *house) declare(ctx context.Context) error {
 			h.admin, h.viewer = h.viewer, strings.TrimSpace(got.Stdout) // the admin's comes first
 		}
 	}
-	all, err := h.sandbox.Integrations(ctx)
-	if err != nil {
-		return err
+	for _, s := range []*fixture.Sandbox{h.sandbox, h.quiet} {
+		all, err := s.Integrations(ctx)
+		if err != nil {
+			return err
+		}
+		for _, in := range all {
+			h.columns[in.Name] = column{in.ID, path.Base(in.ActionURL), s}
+		}
 	}
-	for _, in := range all {
-		h.columns[in.Name] = column{in.ID, path.Base(in.ActionURL)}
-	}
-	h.innocent, err = newInnocent(ctx, h.sandbox, h.columns["Innocent"].id)
+	h.innocent, err = newInnocent(ctx, h.quiet, h.columns["Innocent"].id)
 	return err
 }
 

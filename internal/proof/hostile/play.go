@@ -190,7 +190,7 @@ func (h *house) judge(ctx context.Context, r *report) error {
 	for _, what := range open {
 		r.add(stuck, "%s is in progress %s after the last click", what, deadline+overtime)
 	}
-	buttons, err := h.sandbox.Connections(ctx, h.innocent.integration)
+	buttons, err := h.quiet.Connections(ctx, h.innocent.integration)
 	if err != nil {
 		return err
 	}
@@ -210,7 +210,7 @@ func (h *house) judge(ctx context.Context, r *report) error {
 func (h *house) open(ctx context.Context) ([]string, error) {
 	var out []string
 	for name, c := range h.columns {
-		buttons, err := h.sandbox.Connections(ctx, c.id)
+		buttons, err := c.at.Connections(ctx, c.id)
 		if err != nil {
 			return nil, err
 		}
