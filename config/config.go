@@ -66,6 +66,9 @@ type Config struct {
 	PushDeadline time.Duration
 	// Refresh is how often a button whose issue is not done is compared with it.
 	Refresh time.Duration
+	// ConfirmDeleted is how long after a reading that found an issue deleted
+	// another one has to agree before its button says so.
+	ConfirmDeleted time.Duration
 	// ShutdownTimeout bounds the time from the end of DrainDelay to the exit.
 	ShutdownTimeout time.Duration
 	// DrainDelay is how long to keep serving after /readyz has turned false.

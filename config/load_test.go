@@ -34,7 +34,7 @@ func TestLoadDefaults(t *testing.T) {
 	require.Equal(t, config.Config{
 		Listen: ":8080", OpsListen: "127.0.0.1:9090", DataDir: "plugin-data",
 		ProductboardAPIURL: "https://api.productboard.com/v2", ProductboardAppURL: "https://app.productboard.com",
-		AdminRate: 50, Concurrency: 64, PushDeadline: 10 * time.Minute, Refresh: 5 * time.Minute, ShutdownTimeout: 25 * time.Second, DrainDelay: 5 * time.Second,
+		AdminRate: 50, Concurrency: 64, PushDeadline: 10 * time.Minute, Refresh: 5 * time.Minute, ConfirmDeleted: 10 * time.Minute, ShutdownTimeout: 25 * time.Second, DrainDelay: 5 * time.Second,
 		LogLevel: slog.LevelInfo, LogFormat: config.LogAuto,
 	}, c)
 }
@@ -48,7 +48,7 @@ func TestLoadReadsEveryValue(t *testing.T) {
 		"PLUGIN_PRODUCTBOARD_API_URL", "http://127.0.0.1:4000/v2/", "PLUGIN_PRODUCTBOARD_APP_URL", "http://127.0.0.1:4000",
 		"PLUGIN_ENCRYPTION_KEYS", "k1:"+key()+",k0:"+key(), "PLUGIN_OUTBOUND_ALLOW", "10.20.0.0/16, 192.168.1.7,fd00::/8,::ffff:127.0.0.1",
 		"PLUGIN_OUTBOUND_PROXY", "https://u:p%40ss@proxy:3128",
-		"PLUGIN_CONCURRENCY", "7", "PLUGIN_MEMORY_BUDGET", "96MiB", "PLUGIN_PUSH_DEADLINE", "90s", "PLUGIN_REFRESH", "20s", "PLUGIN_SHUTDOWN_TIMEOUT", "1m", "PLUGIN_DRAIN_DELAY", "0s",
+		"PLUGIN_CONCURRENCY", "7", "PLUGIN_MEMORY_BUDGET", "96MiB", "PLUGIN_PUSH_DEADLINE", "90s", "PLUGIN_REFRESH", "20s", "PLUGIN_CONFIRM_DELETED", "30s", "PLUGIN_SHUTDOWN_TIMEOUT", "1m", "PLUGIN_DRAIN_DELAY", "0s",
 		"PLUGIN_LOG_LEVEL", "DEBUG", "PLUGIN_LOG_FORMAT", "json",
 	)})
 	require.NoError(t, err)
@@ -60,7 +60,7 @@ func TestLoadReadsEveryValue(t *testing.T) {
 		OutboundAllow: []netip.Prefix{netip.MustParsePrefix("10.20.0.0/16"), netip.MustParsePrefix("192.168.1.7/32"),
 			netip.MustParsePrefix("fd00::/8"), netip.MustParsePrefix("127.0.0.1/32")},
 		OutboundProxy: secret.New("https://u:p%40ss@proxy:3128"),
-		AdminRate:     50, Concurrency: 7, MemoryBudget: 96 << 20, PushDeadline: 90 * time.Second, Refresh: 20 * time.Second, ShutdownTimeout: time.Minute,
+		AdminRate:     50, Concurrency: 7, MemoryBudget: 96 << 20, PushDeadline: 90 * time.Second, Refresh: 20 * time.Second, ConfirmDeleted: 30 * time.Second, ShutdownTimeout: time.Minute,
 		LogLevel: slog.LevelDebug, LogFormat: config.LogJSON,
 	}, c)
 	ring, err := c.Keyring()
@@ -152,6 +152,7 @@ func TestLoadRefuses(t *testing.T) {
 		{"PLUGIN_MEMORY_BUDGET", "-1GiB", "not a size"},
 		{"PLUGIN_PUSH_DEADLINE", "5s", "between 30s and 24h"},
 		{"PLUGIN_REFRESH", "25h", "between 1s and 24h"},
+		{"PLUGIN_CONFIRM_DELETED", "0s", "between 1s and 24h"},
 		{"PLUGIN_SHUTDOWN_TIMEOUT", "0s", "between 1s and 10m"},
 		{"PLUGIN_DRAIN_DELAY", "-1s", "between 0s and 5m"},
 		{"PLUGIN_ALLOW_VOLATILE_REDIS", "maybe", "neither true nor false"},

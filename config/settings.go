@@ -22,6 +22,8 @@ const (
 	maxPushDeadline    = 24 * time.Hour
 	minRefresh         = time.Second
 	maxRefresh         = 24 * time.Hour
+	minConfirmDeleted  = time.Second
+	maxConfirmDeleted  = 24 * time.Hour
 	minShutdownTimeout = time.Second
 	maxShutdownTimeout = 10 * time.Minute
 	maxDrainDelay      = 5 * time.Minute
@@ -202,6 +204,13 @@ func runSettings() []Setting {
 			Env: "PLUGIN_REFRESH", Default: "5m",
 			Help: "How often a button whose issue is not done is compared with it, 1s to 24h.",
 			set:  func(c *Config, v string) (err error) { c.Refresh, err = duration(v, minRefresh, maxRefresh); return },
+		}, {
+			Env: "PLUGIN_CONFIRM_DELETED", Default: "10m",
+			Help: "How long after a reading that found an issue deleted or in the trash another one has to agree before its button says `Deleted`, 1s to 24h. Shorter than the longest outage of a tracker is a risk.",
+			set: func(c *Config, v string) (err error) {
+				c.ConfirmDeleted, err = duration(v, minConfirmDeleted, maxConfirmDeleted)
+				return
+			},
 		}, {
 			Env: "PLUGIN_SHUTDOWN_TIMEOUT", Default: "25s",
 			Help: "How long runs may take to finish after the drain delay, 1s to 10m. A run that does not finish goes back to the queue, and another process resumes it.",

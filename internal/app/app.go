@@ -101,7 +101,7 @@ func New(cfg config.Config, rdb redis.UniversalClient, log *slog.Logger, version
 	})
 	a.cache = tenants.NewCache(a.tenants, nil)
 	a.peers = newPeers(pb, a.auth, a.trHTTP, a.cache, a.metrics, ratelimit.NewBackoff(rdb, "target"), a.memory.Total())
-	a.records = connections.NewStore(redisdb.Scripts(rdb, cfg.RedisWaitReplicas), connections.Timing{Deadline: cfg.PushDeadline})
+	a.records = connections.NewStore(redisdb.Scripts(rdb, cfg.RedisWaitReplicas), connections.Timing{Deadline: cfg.PushDeadline, ConfirmDeleted: cfg.ConfirmDeleted})
 	a.queue = jobs.NewQueue(redisdb.Scripts(rdb, 0))
 	a.sweeps = refresh.NewSchedule(rdb)
 	a.hints = refresh.NewHints(rdb)

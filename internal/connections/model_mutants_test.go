@@ -56,7 +56,7 @@ func TestModelMutants(t *testing.T) {
 		{"what is done stays due for the rescuer", "else redis.call('ZREM', rescue, member) end", "end", rules{}, budget{Push: 1}, "rescuer"},
 		{"a push during an unlink's verify is dropped", "if rec.s == 'progress' then\n    rec.lc", "if rec.p then\n    rec.lc", rules{}, budget{Push: 2, Unlink: 1}, "latest click"},
 		{"a reading is newer than a click", "rec.g ~= (a.generation or 0) or ", "", rules{}, budget{Push: 2, Refresh: 1}, newer},
-		{"a reading changes what is under way", "if not raw or rec.p or rec.s", "if not raw or rec.s", rules{}, budget{Push: 1, Dismiss: 1, Refresh: 1}, newer},
+		{"a reading changes what is under way", "(not raw or rec.p or rec.s", "(not raw or rec.s", rules{}, budget{Push: 1, Dismiss: 1, Refresh: 1}, newer},
 		{"a changed issue is not shown", "return queue('settle', 0, 'changed in the tracker')", "return reply('ok', write())", rules{}, budget{Push: 1, Refresh: 1}, shows},
 		{"a deletion is not shown", "changed, rec.ob = now, now\n  return queue('settle', 0, 'deleted in the tracker')", "return reply('ok', write())", rules{}, budget{Push: 1, Refresh: 2}, shows},
 	} {

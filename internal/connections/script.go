@@ -31,7 +31,7 @@ func (s *Store) constants() map[string]string {
 		"confirm": number(t.ConfirmDeleted.Milliseconds()), "sendwindow": number(t.SendWindow.Milliseconds()), "keepfor": number(t.Keep.Milliseconds()),
 		"keep": number(historyLength), "orphans": number(maxOrphans), "wakelist": number(maxWakeList), "pass": number(maxPassed), "arguments": number(maxArguments), "scan": number(maxScan), "scanclosed": number(maxScanClosed),
 		"maxinflight": number(int64(l.MaxInFlight)), "maxqueued": number(int64(l.MaxQueued)), "maxconnections": number(int64(l.MaxConnections)), "pushespersecond": number(int64(l.PushesPerSecond)),
-		"unfenced": strconv.FormatBool(!fencing), "late": strconv.Quote(lateText), "last": strconv.Quote(lastText),
+		"unfenced": strconv.FormatBool(!fencing), "unobserved": strconv.FormatBool(!observing), "late": strconv.Quote(lateText), "last": strconv.Quote(lastText),
 	}
 }
 

@@ -714,8 +714,8 @@ end
 -- rest, and that has had no click since the record was read: everything else is
 -- for the next reading.
 ops['observed'] = function()
-  if not raw or rec.p or rec.s ~= 'connected' or not rec.t then return answer('stale') end
-  if rec.g ~= (a.generation or 0) or rec.e ~= a.epoch or rec.t.i ~= a.known then return answer('stale') end
+  if not K.unobserved and (not raw or rec.p or rec.s ~= 'connected' or not rec.t) then return answer('stale') end
+  if not K.unobserved and (rec.g ~= (a.generation or 0) or rec.e ~= a.epoch or rec.t.i ~= a.known) then return answer('stale') end
   local m = rec.m
   if a.seen == 'present' then
     if not a.issue and not m then return answer('same') end

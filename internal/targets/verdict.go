@@ -53,7 +53,7 @@ func VerdictOf(issue Issue, err error) Verdict {
 	case fault.Gone:
 		return VerdictGone
 	case fault.Forbidden, fault.NotFound:
-		return VerdictHidden
+		return unseen
 	case fault.Intermediary:
 		return VerdictIntermediary
 	case fault.Unauthorized:

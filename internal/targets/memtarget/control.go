@@ -23,6 +23,7 @@ const maxPage = 10_000
 //	PUT /control/issues/{id}/hidden                   {"hidden": true}: no key sees it
 //	DELETE /control/issues/{id}                       deletes it for good
 //	PUT /control/projects/{project}                   {"apiKey": "..."}
+//	DELETE /control/projects/{project}                {"apiKey": "..."}: the key opens the project no more
 func (t *Tracker) Control() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /control/faults", func(w http.ResponseWriter, _ *http.Request) {
@@ -54,7 +55,8 @@ func (t *Tracker) Control() http.Handler {
 	mux.HandleFunc("DELETE /control/issues/{id}", func(w http.ResponseWriter, r *http.Request) {
 		changed(w, t.Delete(r.PathValue("id")))
 	})
-	mux.HandleFunc("PUT /control/projects/{project}", t.putProject)
+	mux.HandleFunc("PUT /control/projects/{project}", withKey(func(name string, key secret.String) { t.AddProject(name, key) }))
+	mux.HandleFunc("DELETE /control/projects/{project}", withKey(t.RemoveKey))
 	return mux
 }
 
@@ -79,18 +81,21 @@ func changed(w http.ResponseWriter, err error) {
 	}
 }
 
-func (t *Tracker) putProject(w http.ResponseWriter, r *http.Request) {
-	var in struct {
-		APIKey string `json:"apiKey"`
+// withKey handles what is done to one of a project's keys.
+func withKey(apply func(name string, key secret.String)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		var in struct {
+			APIKey string `json:"apiKey"`
+		}
+		if !read(w, r, &in) {
+			return
+		}
+		name := r.PathValue("project")
+		if len(name) > maxName || in.APIKey == "" || len(in.APIKey) > maxName {
+			refuse(w, http.StatusUnprocessableEntity, "the project's name or apiKey is empty or too long")
+			return
+		}
+		apply(name, secret.New(in.APIKey))
+		w.WriteHeader(http.StatusNoContent)
 	}
-	if !read(w, r, &in) {
-		return
-	}
-	name := r.PathValue("project")
-	if len(name) > maxName || in.APIKey == "" || len(in.APIKey) > maxName {
-		refuse(w, http.StatusUnprocessableEntity, "the project's name or apiKey is empty or too long")
-		return
-	}
-	t.AddProject(name, secret.New(in.APIKey))
-	w.WriteHeader(http.StatusNoContent)
 }

@@ -1,0 +1,5 @@
+//go:build mutant_noobservefence
+
+package connections
+
+const observing = false

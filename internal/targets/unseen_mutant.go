@@ -1,0 +1,5 @@
+//go:build mutant_hiddengone
+
+package targets
+
+const unseen = VerdictGone
