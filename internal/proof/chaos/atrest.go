@@ -128,7 +128,13 @@ func (l *atRest) addRecords(ctx context.Context, rdb redis.UniversalClient, key 
 // it handed to nobody, because the reply was lost when Redis froze. Our own
 // rescuer has long queued their runs again; Asynq gives them up after a
 // minute and a half.
+//
+// With -refresh, runs wait for credentials. Their tasks look again after a quarter
+// of an hour, and find that the runs have long gone on.
 func (o options) overlooked() []string {
+	if o.Refresh {
+		return []string{"scheduled"}
+	}
 	if o.Outage && o.Short {
 		return []string{"active", "lease"}
 	}

@@ -43,8 +43,8 @@ type options struct {
 	Quiet    time.Duration
 	Expect   string
 	Keep     bool
-	// Outage and Rolling are the two other things the machine can prove.
-	Outage, Rolling bool
+	// Outage, Rolling and Refresh are the other things the machine can prove.
+	Outage, Rolling, Refresh bool
 	// LogLevel is that of the plugin's processes.
 	LogLevel string
 }
@@ -65,6 +65,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	fs.StringVar(&o.Expect, "expect", "", "kinds of violation, separated by commas: succeed only if one of them is found")
 	fs.BoolVar(&o.Outage, "outage", false, "instead: Redis freezes and dies under a steady load of clicks")
 	fs.BoolVar(&o.Rolling, "rolling", false, "instead: every process is restarted in turn under a steady load of clicks")
+	fs.BoolVar(&o.Refresh, "refresh", false, "instead: issues change after the push, and their buttons must follow")
 	fs.BoolVar(&o.Keep, "keep", false, "keep the folder with the logs")
 	if err := fs.Parse(args); err != nil {
 		return o, err
@@ -75,6 +76,8 @@ func parse(args []string, stderr io.Writer) (options, error) {
 		o.size, o.LogLevel = outageSize(o.Short), "info"
 	case o.Rolling:
 		o.size = rollingSize()
+	case o.Refresh:
+		o.size = refreshSize(o.Short)
 	case o.Short:
 		o.size = shortSize()
 	default:
@@ -84,7 +87,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 		o.Over = o.Over * time.Duration(actions) / time.Duration(o.Actions)
 		o.Actions = actions
 	}
-	if fs.NArg() > 0 || o.Seeds < 1 || o.Parallel < 1 || (o.Fsync != "everysec" && o.Fsync != "always") || o.Outage && o.Rolling {
+	if fs.NArg() > 0 || o.Seeds < 1 || o.Parallel < 1 || (o.Fsync != "everysec" && o.Fsync != "always") || o.Outage && o.Rolling || o.Refresh && (o.Outage || o.Rolling) {
 		return o, errors.New("see -help")
 	}
 	return o, nil
@@ -169,7 +172,11 @@ func once(ctx context.Context, o options, stderr io.Writer) (*report, error) {
 	if err != nil {
 		return nil, err
 	}
-	r, err := w.run(ctx, say)
+	play := w.run
+	if o.Refresh {
+		play = w.refresh
+	}
+	r, err := play(ctx, say)
 	if err != nil {
 		w.fixture.WriteTails(stderr, 5)
 	}

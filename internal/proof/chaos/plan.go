@@ -20,7 +20,16 @@ type size struct {
 	Over time.Duration
 	// Events counts what happens to the processes meanwhile.
 	Events map[kind]int
+	// Freeze is for how long a process is frozen; freezeFor if zero.
+	Freeze time.Duration
+	// These are of a run with -refresh: how many of the buttons nobody changes, how
+	// often something befalls a whole project, and the plugin's PLUGIN_REFRESH and
+	// PLUGIN_CONFIRM_DELETED.
+	Quiet, Windows  int
+	Period, Confirm time.Duration
 }
+
+func (s size) freeze() time.Duration { return cmp.Or(s.Freeze, freezeFor) }
 
 func fullSize() size {
 	return size{Actions: 5000, Entities: 1000, Integrations: 20, Tenants: 5, APIs: 2, Workers: 3, Over: 200 * time.Second, Events: map[kind]int{
@@ -155,7 +164,7 @@ func events(r *rand.Rand, s size) []event {
 		slot := (s.Over - 10*time.Second) / time.Duration(len(all))
 		at := 5*time.Second + slot*time.Duration(i) + time.Duration(r.Int64N(int64(slot)))
 		if k == freezeWorker || k == freezeAPI {
-			at = min(at, max(s.Over-freezeFor, 5*time.Second))
+			at = min(at, max(s.Over-s.freeze(), 5*time.Second))
 		}
 		down := time.Second + time.Duration(r.Int64N(int64(4*time.Second)))
 		if k == killRedis || k == termRedis {

@@ -38,6 +38,8 @@ type report struct {
 	// was killed: then the run says nothing about the plugin.
 	RedisLost  float64     `json:"redisLostSeconds,omitempty"`
 	Violations []violation `json:"violations"`
+	// Refresh is of a run with -refresh.
+	Refresh *refreshFigures `json:"refresh,omitempty"`
 
 	takeovers []time.Duration
 }
@@ -93,34 +95,44 @@ func (w *world) end(ctx context.Context, p plan, clicks []clicked, stop func() (
 
 // judge reads the books and holds them against the promises.
 func (w *world) judge(ctx context.Context, p plan, clicks []clicked, events []pbfake.Event) (report, error) {
-	r := report{Seed: w.opts.Seed, AppendFsync: w.opts.Fsync, Actions: len(clicks), Entities: w.opts.Entities, Integrations: w.opts.Integrations, Tenants: w.opts.Tenants}
-	lines, err := w.logs()
+	r, b, err := w.books(ctx, p, clicks, events)
 	if err != nil {
 		return r, err
 	}
-	b := books{Plan: p, Integrations: w.integrations, Own: w.own, Tenants: w.tenants(), Entities: w.entities, Clicks: clicks, Happened: w.happened, Events: events, Taken: takings(lines)}
-	if b.Creates, err = w.sandbox.Books(ctx); err != nil {
-		return r, err
-	}
-	for i := range w.integrations {
-		issues, err := w.sandbox.Issues(ctx, project(i))
-		if err != nil {
-			return r, err
-		}
-		b.Issues = append(b.Issues, issues...)
-	}
-	if b.Shown, err = w.sandbox.Connections(ctx, ""); err != nil {
-		return r, err
-	}
-	if r.AtRest, err = w.atRest(ctx); err != nil {
-		return r, err
-	}
-	r.RedisLost = w.redisLost.Seconds()
-	taken := takeovers(lines, w.happened)
+	taken := takeovers(w.lines, w.happened)
 	r.Violations = slices.Concat(w.failures, w.crashes(), b.check(), r.AtRest.violations(w.opts.overlooked()), slow(taken))
 	r.figures(b, taken)
 	w.trails(ctx, b, r.Violations)
 	return r, nil
+}
+
+// books reads them.
+func (w *world) books(ctx context.Context, p plan, clicks []clicked, events []pbfake.Event) (report, books, error) {
+	r := report{Seed: w.opts.Seed, AppendFsync: w.opts.Fsync, Actions: len(clicks), Entities: w.opts.Entities, Integrations: w.opts.Integrations, Tenants: w.opts.Tenants}
+	lines, err := w.logs()
+	if err != nil {
+		return r, books{}, err
+	}
+	w.lines = lines
+	b := books{Plan: p, Integrations: w.integrations, Own: w.own, Tenants: w.tenants(), Entities: w.entities, Clicks: clicks, Happened: w.happened, Events: events, Taken: takings(lines)}
+	if b.Creates, err = w.sandbox.Books(ctx); err != nil {
+		return r, b, err
+	}
+	for i := range w.integrations {
+		issues, err := w.sandbox.Issues(ctx, project(i))
+		if err != nil {
+			return r, b, err
+		}
+		b.Issues = append(b.Issues, issues...)
+	}
+	if b.Shown, err = w.sandbox.Connections(ctx, ""); err != nil {
+		return r, b, err
+	}
+	if r.AtRest, err = w.atRest(ctx); err != nil {
+		return r, b, err
+	}
+	r.RedisLost = w.redisLost.Seconds()
+	return r, b, nil
 }
 
 func (r *report) figures(b books, taken []takeover) {

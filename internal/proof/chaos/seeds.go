@@ -41,6 +41,9 @@ type seedLine struct {
 	Repaired    int            `json:"repaired"`
 	Takeover    quantiles      `json:"takeoverSeconds"`
 	Seconds     float64        `json:"seconds"`
+	// Changes and Calls are of a run with -refresh.
+	Changes int     `json:"changes,omitempty"`
+	Calls   float64 `json:"callsPerUnchangedIssueAndSweep,omitempty"`
 }
 
 // seedRun runs one seed; the error says why it does not count as passed.
@@ -99,6 +102,9 @@ func (s *summary) add(o options, r *report, err error, took time.Duration) {
 	if r != nil {
 		l.Clicks, l.Issues, l.Violations, l.Counts = r.Actions, r.Issues, len(r.Violations), r.Counts
 		l.Duplicates, l.Repaired, l.Takeover = r.Counts[duplicates], r.Repaired, r.Takeover
+		if r.Refresh != nil {
+			l.Changes, l.Calls = r.Refresh.Total, r.Refresh.Calls.Each
+		}
 		s.reports = append(s.reports, r)
 	}
 	if err == nil {
@@ -120,6 +126,10 @@ func (l seedLine) String() string {
 	verdict := "passed"
 	if l.Error != "" {
 		verdict = "FAILED: " + l.Error
+	}
+	if l.Changes > 0 {
+		return fmt.Sprintf("seed %d: %s; %d changes, %d clicks, %d issues, %d violations %v, %.4f calls per unchanged issue and sweep, %.0fs",
+			l.Seed, verdict, l.Changes, l.Clicks, l.Issues, l.Violations, l.Counts, l.Calls, l.Seconds)
 	}
 	return fmt.Sprintf("seed %d: %s; %d clicks, %d issues, %d violations %v, %d duplicates, takeover p50 %.1fs p99 %.1fs max %.1fs of %d, %.0fs",
 		l.Seed, verdict, l.Clicks, l.Issues, l.Violations, l.Counts, l.Duplicates, l.Takeover.P50, l.Takeover.P99, l.Takeover.Max, l.Takeover.N, l.Seconds)

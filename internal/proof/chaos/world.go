@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path"
@@ -33,11 +34,15 @@ type world struct {
 	// integrations are Productboard's ids, own the plugin's, by number.
 	integrations, own []string
 	entities          []string
+	// proxy is before the tracker in a run with -refresh.
+	proxy *trackerProxy
 
 	mu       sync.Mutex
 	redisMu  sync.Mutex
 	happened []happening
 	failures []violation
+	// lines are what the plugin's processes logged, once books has read them.
+	lines []line
 	// redisLost is the most that Redis forgot of what it had acknowledged.
 	redisLost time.Duration
 }
@@ -68,6 +73,11 @@ func newWorld(ctx context.Context, o options) (w *world, err error) {
 	if w.sandbox, err = s.Sandbox(ctx, o.Seed); err != nil {
 		return nil, err
 	}
+	if o.Refresh {
+		if w.proxy, err = newTrackerProxy(ctx, w.sandbox.URL); err != nil {
+			return nil, err
+		}
+	}
 	if w.apis, err = newPool(ctx, w, fixture.RoleAPI, o.APIs); err != nil {
 		return nil, err
 	}
@@ -85,6 +95,9 @@ func (w *world) settings() map[string]string {
 	all := map[string]string{
 		"PLUGIN_REDIS_URL": w.redis.URL(0), "PLUGIN_PRODUCTBOARD_API_URL": w.sandbox.APIURL(),
 		"PLUGIN_DRAIN_DELAY": "1s", "PLUGIN_SHUTDOWN_TIMEOUT": "10s", "PLUGIN_LOG_LEVEL": w.opts.LogLevel,
+	}
+	if w.opts.Refresh {
+		all["PLUGIN_REFRESH"], all["PLUGIN_CONFIRM_DELETED"] = w.opts.Period.String(), w.opts.Confirm.String()
 	}
 	for t := range w.opts.Tenants {
 		all[fmt.Sprintf("CHAOS_TOKEN_%d", t)] = token(t)
@@ -108,10 +121,28 @@ func (w *world) configure(ctx context.Context) error {
 		}
 	}
 	for i := range w.opts.Integrations {
-		if err := w.sandbox.AddProject(ctx, project(i), trackerKey); err != nil {
+		if err := w.sandbox.AddProject(ctx, project(i), w.key(i)); err != nil {
 			return err
 		}
+		if w.opts.Refresh {
+			if err := w.sandbox.AddProject(ctx, archive(i), w.key(i)); err != nil {
+				return err
+			}
+		}
 	}
+	return errors.Join(w.apply(ctx), w.findIntegrations(ctx))
+}
+
+// key is the tracker's key of an integration.
+func (w *world) key(i int) string {
+	if w.opts.Refresh {
+		return fmt.Sprintf("%s-%d", trackerKey, i)
+	}
+	return trackerKey
+}
+
+// apply declares all integrations.
+func (w *world) apply(ctx context.Context) error {
 	file := filepath.Join(w.fixture.Dir(), "integrations.json") // JSON is YAML
 	raw, err := json.Marshal(w.declaration())
 	if err != nil {
@@ -121,7 +152,9 @@ func (w *world) configure(ctx context.Context) error {
 		return err
 	}
 	settings := w.settings()
-	settings["CHAOS_TRACKER_KEY"] = trackerKey
+	for i := range w.opts.Integrations {
+		settings[fmt.Sprintf("CHAOS_TRACKER_KEY_%d", i)] = w.key(i)
+	}
 	got, err := w.fixture.Tool(ctx, settings, "apply", "-f", file)
 	if err != nil {
 		return err
@@ -129,22 +162,33 @@ func (w *world) configure(ctx context.Context) error {
 	if got.Code != 0 {
 		return fmt.Errorf("plugin apply ended with %d:\n%s%s", got.Code, got.Stdout, got.Stderr)
 	}
-	return w.findIntegrations(ctx)
+	return nil
 }
 
 func (w *world) declaration() any {
 	type object = map[string]any
+	address, lag, onDeleted := w.sandbox.TrackerURL(), lookUpLag, func(int) string { return "show" }
+	if w.opts.Refresh {
+		address, lag = w.proxy.URL+"/tracker", 0
+		onDeleted = func(i int) string {
+			if resets(i) {
+				return "reset"
+			}
+			return "show"
+		}
+	}
 	list := make([]object, w.opts.Tenants)
 	for t := range list {
 		var integrations []object
 		for i := t; i < w.opts.Integrations; i += w.opts.Tenants {
 			integrations = append(integrations, object{
 				"name": integrationName(i), "onUnlink": policy(i), "button": object{"label": "Push"},
+				"refresh":      object{"enabled": true, "onDeleted": onDeleted(i)},
 				"productboard": object{"token": fmt.Sprintf("env:CHAOS_TOKEN_%d", t)},
 				"target": object{
 					"type":        "memory",
-					"settings":    object{"url": w.sandbox.TrackerURL(), "project": project(i), "lookupLagSeconds": int(lookUpLag.Seconds())},
-					"credentials": object{"apiKey": "env:CHAOS_TRACKER_KEY"},
+					"settings":    object{"url": address, "project": project(i), "lookupLagSeconds": int(lag.Seconds())},
+					"credentials": object{"apiKey": fmt.Sprintf("env:CHAOS_TRACKER_KEY_%d", i)},
 				},
 			})
 		}
@@ -259,7 +303,7 @@ func (w *world) strikePlugin(ctx context.Context, e event, from *pool) error {
 		if err := p.Signal(syscall.SIGSTOP); err != nil {
 			return err
 		}
-		err := pause(ctx, freezeFor)
+		err := pause(ctx, w.opts.freeze())
 		if cerr := p.Signal(syscall.SIGCONT); err == nil {
 			err = cerr
 		}
