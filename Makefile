@@ -96,6 +96,18 @@ chaos-mutants: ## Prove that chaos can fail: without fencing, attempt record and
 	  if wait $${pids[0]}; then echo "chaos-mutants: $${m%%:*}: found, as it must: $${m#*:} ($(BIN)/chaos-$${m%%:*}.json)"; \
 	  else echo "chaos-mutants: $${m%%:*}: NOT found: $${m#*:}"; failed=1; fi; pids=("$${pids[@]:1}"); done; exit $$failed
 
+.PHONY: refresh-chaos
+refresh-chaos: build ## Change 5,000 issues after the push while everything is killed and frozen, and check that buttons follow: SEED=7, SEEDS=3, CHAOSFLAGS=-short
+	go run ./internal/proof/chaos -refresh -plugin $(BIN)/plugin -seed $(SEED) -seeds $(SEEDS) $(CHAOSFLAGS)
+
+REFRESH_MUTANTS := hiddengone:falsely-deleted noobservefence:wrong,undone,lost,stuck
+.PHONY: refresh-chaos-mutants
+refresh-chaos-mutants: ## Prove that refresh-chaos can fail: it must find buttons that say Deleted of hidden issues, and readings that undo clicks
+	@set -euo pipefail; go build -o $(BIN)/chaos ./internal/proof/chaos; failed=0; for m in $(REFRESH_MUTANTS); do \
+	  name=$${m%%:*}; CGO_ENABLED=0 go build -tags mutant_$$name -o $(BIN)/plugin-$$name ./cmd/plugin; \
+	  if $(BIN)/chaos -refresh -plugin $(BIN)/plugin-$$name -seed $(SEED) -short -quiet 3m -expect $${m#*:} > $(BIN)/chaos-$$name.json; then echo "refresh-chaos-mutants: $$name: found, as it must: $${m#*:} ($(BIN)/chaos-$$name.json)"; \
+	  else echo "refresh-chaos-mutants: $$name: NOT found: $${m#*:}"; failed=1; fi; done; exit $$failed
+
 .PHONY: hostile
 hostile: build ## Have one tenant send whatever a seed makes up while another one clicks, and hold memory, time and quotas against their bounds: SEED=7, SEEDS=10, HOSTILEFLAGS=-short
 	go run ./internal/proof/hostile -plugin $(BIN)/plugin -seed $(SEED) -seeds $(SEEDS) $(HOSTILEFLAGS)

@@ -14,7 +14,7 @@ import (
 
 // The kinds of violations of a run with -refresh, beside the others.
 const (
-	falsely = "falsely deleted" // a button that said so of an issue that was not
+	falsely = "falsely-deleted" // a button that said so of an issue that was not
 	stale   = "stale"           // a button that is not as its issue
 	undone  = "undone"          // a click that a reading took back
 	costly  = "costly"          // too many calls of the tracker

@@ -123,7 +123,7 @@ func (f *followed) play(ctx context.Context) error {
 			break
 		}
 		deeds.Go(func() {
-			err := f.carryOut(ctx, c)
+			err := f.perform(ctx, c)
 			f.mu.Lock()
 			defer f.mu.Unlock()
 			switch {
@@ -146,7 +146,7 @@ func (f *followed) play(ctx context.Context) error {
 // errNothing says that there was nothing to change.
 var errNothing = errors.New("nothing to change")
 
-func (f *followed) carryOut(ctx context.Context, c change) error {
+func (f *followed) perform(ctx context.Context, c change) error {
 	switch c.Kind {
 	case changePush, changeUnlink:
 		trigger := pbfake.Push
