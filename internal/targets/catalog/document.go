@@ -192,6 +192,13 @@ func Describe(k targets.Kind) string {
 	if len(k.Guide.Notes) > 0 {
 		b.WriteString("\n")
 	}
+	if len(k.Guide.Hook) > 0 {
+		b.WriteString("**How to add the webhook by hand.** `" + targets.HookAddress + "` and `" + targets.HookSecret + "` are the integration's own.\n\n")
+		for i, step := range k.Guide.Hook {
+			fmt.Fprintf(&b, "%d. %s\n", i+1, step)
+		}
+		b.WriteString("\n")
+	}
 	if len(k.Guide.Errors) > 0 {
 		b.WriteString("| the button says | it means |\n| --- | --- |\n")
 		for _, e := range k.Guide.Errors {

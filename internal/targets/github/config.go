@@ -51,9 +51,10 @@ func (c config) needsWriteAccess() bool { return c.typ != "" || c.milestone != "
 
 func guide() targets.Guide {
 	return targets.Guide{
-		Permissions: "Issues: Read and write on the repository (Metadata: Read-only comes with it). The account needs the role Write there for labels, assignee, milestone and type to be kept; without that role GitHub drops them silently. An issue type is checked only if the token may also read the organisation's issue types.",
+		Permissions: "Issues: Read and write on the repository (Metadata: Read-only comes with it). The account needs the role Write there for labels, assignee, milestone and type to be kept; without that role GitHub drops them silently. An issue type is checked only if the token may also read the organisation's issue types. " +
+			"For the plugin to register its webhook itself, a token also needs Webhooks: Read and write (a classic one: the scope admin:repo_hook), and its account the role Admin. Without them an admin adds the webhook by hand.",
 		Token: "Token: GitHub > Settings > Developer settings > Personal access tokens > Fine-grained tokens > Generate. Choose the repository's resource owner, Only select repositories, and the permission Issues: Read and write. " +
-			"GitHub App: Organisation > Settings > Developer settings > GitHub Apps > New. Give it the permission Issues: Read and write; it needs no webhook. Generate a private key (credentials.privateKey), and install the App on the repository. The App ID is on the App's page (settings.appId). The installation's number is in the address of the page that Configure leads to (settings.installationId).",
+			"GitHub App: Organisation > Settings > Developer settings > GitHub Apps > New. Give it the permission Issues: Read and write. For changes to reach the button at once, switch its webhook on: the URL is the plugin's public address and /hooks/github, the secret is the one that the plugin's operator has set, and the event to subscribe to is Issues. Without it, switch Active off. Generate a private key (credentials.privateKey), and install the App on the repository. The App ID is on the App's page (settings.appId). The installation's number is in the address of the page that Configure leads to (settings.installationId).",
 		Notes: []string{
 			"An issue is known by a comment in its text (`<!-- pushbutton: pb-... -->`), which GitHub does not show. Leave it there.",
 			"After a create that GitHub gave no answer to, the plugin looks through the newest 1,000 issues with markerLabel and the account's newest 200.",
@@ -61,6 +62,16 @@ func guide() targets.Guide {
 			"An update adds labels and never takes any off.",
 			"Issues that the plugin closes are closed as not planned.",
 			"Issue types need a GitHub Enterprise Server that has them; 3.19 does.",
+		},
+		Hook: []string{
+			"A GitHub App has one webhook for all its repositories, which its owner sets up once. The steps below are for a token.",
+			"Open the repository as somebody with the role Admin: Settings > Webhooks > Add webhook.",
+			"Payload URL: " + targets.HookAddress,
+			"Content type: application/json",
+			"Secret: " + targets.HookSecret,
+			"SSL verification: Enable SSL verification",
+			"Which events: Let me select individual events. Choose Issues alone, and take Pushes off.",
+			"Leave Active on, and choose Add webhook.",
 		},
 		Errors: []targets.GuideError{
 			{Says: "GitHub refused the token", Means: "It expired (fine-grained tokens do), was revoked or mistyped. Make a new one."},

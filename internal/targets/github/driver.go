@@ -72,6 +72,7 @@ func Kind() targets.Kind {
 		Credentials: credentialFields(),
 		Driver:      (*driver)(nil),
 		New:         open,
+		SharedHook:  readSharedHook,
 		Guide:       guide(),
 	}
 }

@@ -29,6 +29,7 @@ type user struct {
 }
 
 type repository struct {
+	ID        int64  `json:"id"`
 	FullName  string `json:"full_name"`
 	Owner     user   `json:"owner"`
 	HasIssues bool   `json:"has_issues"`
@@ -91,6 +92,8 @@ type newComment struct {
 
 type aboutApp struct {
 	Slug string `json:"slug"`
+	// Events are what its webhook tells of.
+	Events []string `json:"events"`
 }
 
 type tokenRequest struct {

@@ -50,8 +50,14 @@ type Fake struct {
 	// Hits are the requests that came, "GET /repos/acme/app".
 	Hits []string
 
-	lastLabel int
+	// NoHooks is set where the server's operator has switched webhooks off.
+	NoHooks bool
+
+	lastLabel, lastHook int
 }
+
+// RoleAdmin is the role that may manage a repository's webhooks.
+const RoleAdmin = "admin"
 
 // User is an account and one token of its own.
 type User struct {
@@ -59,7 +65,7 @@ type User struct {
 	// Scopes the token lacks, "write:issue".
 	Lacks []string
 	// Repos are what the account may see, and what it may do there: "read"
-	// (see, and open issues), "write", or "code" (none of its issues).
+	// (see, and open issues), "write", RoleAdmin, or "code" (none of its issues).
 	Repos map[string]string
 }
 
@@ -73,6 +79,7 @@ type Repository struct {
 	// Assignable are the accounts that issues can be given to.
 	Assignable []User
 	Issues     []*Issue
+	Hooks      []*Hook
 }
 
 // Label is a label of a repository or an organisation.
@@ -177,6 +184,9 @@ func (f *Fake) routes(path string) http.Handler {
 	handle("GET "+repo+"/labels", "read:issue", func(c *call) { c.listLabels(c.repo.Labels) })
 	handle("POST "+repo+"/labels", "write:issue", (*call).postLabel)
 	handle("GET "+repo+"/milestones", "read:issue", (*call).listMilestones)
+	handle("GET "+repo+"/hooks", "read:repository", (*call).listHooks)
+	handle("POST "+repo+"/hooks", "write:repository", (*call).postHook)
+	handle("DELETE "+repo+"/hooks/{hook}", "write:repository", (*call).deleteHook)
 	handle("GET "+repo+"/issues", "read:issue", (*call).listIssues)
 	handle("POST "+repo+"/issues", "write:issue", (*call).postIssue)
 	handle("GET "+repo+"/issues/{index}", "read:issue", (*call).getIssue)

@@ -19,7 +19,7 @@ func (c *call) user(u User) map[string]any {
 func (c *call) repository() map[string]any {
 	owner, name, _ := strings.Cut(c.repo.Name, "/")
 	out := map[string]any{"id": 42, "name": name, "full_name": c.repo.Name, "owner": c.user(User{Login: owner}), "private": !c.repo.Public, "internal": false, "archived": c.repo.Archived,
-		"has_issues": !c.repo.NoIssues, "html_url": c.base + "/" + c.repo.Name, "permissions": map[string]any{"admin": false, "push": c.role == "write", "pull": true}, "created_at": moment}
+		"has_issues": !c.repo.NoIssues, "html_url": c.base + "/" + c.repo.Name, "permissions": map[string]any{"admin": c.role == RoleAdmin, "push": c.mayWrite(), "pull": true}, "created_at": moment}
 	if c.repo.External {
 		out["external_tracker"] = map[string]any{"external_tracker_url": "https://tracker.example.com"}
 	} else if !c.repo.NoIssues {
@@ -122,12 +122,14 @@ func (c *call) postLabel() {
 	c.send(201, c.label(made))
 }
 
+func (c *call) mayWrite() bool { return c.role == "write" || c.role == RoleAdmin }
+
 // writer reports whether the account may write in the repository.
 func (c *call) writer() bool {
 	switch {
 	case c.repo.Archived:
 		c.fail(http.StatusLocked, "Repo is archived.")
-	case c.role != "write":
+	case !c.mayWrite():
 		c.fail(http.StatusForbidden, "user should have a permission to write to a repo")
 	default:
 		return true
@@ -207,7 +209,7 @@ func (c *call) postIssue() {
 	if in.Body != nil {
 		made.Body = *in.Body
 	}
-	if c.role == "write" { // else dropped without a word
+	if c.mayWrite() { // else dropped without a word
 		for _, login := range in.Assignees {
 			if !slices.ContainsFunc(c.repo.Assignable, func(u User) bool { return u.Login == login }) {
 				c.fail(http.StatusUnprocessableEntity, "Assignee does not exist: [name: "+login+"]")
@@ -269,7 +271,7 @@ func (c *call) patchIssue() {
 		c.t.Error("Gitea ignores labels in a change")
 	}
 	switch {
-	case c.role != "write" && i.Creator != c.who.Login:
+	case !c.mayWrite() && i.Creator != c.who.Login:
 		c.fail(http.StatusForbidden, "")
 		return
 	case in.State == "closed" && i.Blocked:
@@ -285,7 +287,7 @@ func (c *call) patchIssue() {
 	if in.State != "" {
 		i.State = in.State
 	}
-	if in.Milestone != 0 && c.role == "write" {
+	if in.Milestone != 0 && c.mayWrite() {
 		i.Milestone = in.Milestone
 	}
 	c.send(201, c.issue(i))

@@ -67,6 +67,8 @@ type Account struct {
 	// and open issues), "write"; "none" cannot open any, and "metadata" not see
 	// any either.
 	Repos map[string]string
+	// Hooks is what the token may do with webhooks; "": nothing.
+	Hooks string
 	// Expires is what is said of the token's end; empty: it has none.
 	Expires string
 }
@@ -82,6 +84,8 @@ type App struct {
 	ReadOnly bool
 	// Suspended is set while an owner has suspended the installation.
 	Suspended bool
+	// Events are what the App's webhook tells of.
+	Events []string
 	// Life is how long a token is valid, in seconds.
 	Life int
 	// Issued counts tokens.
@@ -105,6 +109,7 @@ type Repository struct {
 	// Assignable are the logins that issues can be given to.
 	Assignable []string
 	Issues     []*Issue
+	Hooks      []*Hook
 }
 
 // Milestone is a repository's milestone.
@@ -225,6 +230,10 @@ func (f *Fake) routes() http.Handler {
 		handle("GET "+repo+"/labels", inRepo((*call).listLabels))
 		handle("GET "+repo+"/milestones", inRepo((*call).listMilestones))
 		handle("GET "+repo+"/assignees/{login}", inRepo((*call).getAssignee))
+		handle("GET "+repo+"/hooks", inRepo((*call).listHooks))
+		handle("POST "+repo+"/hooks", inRepo((*call).postHook))
+		handle("PATCH "+repo+"/hooks/{hook}", inRepo((*call).patchHook))
+		handle("DELETE "+repo+"/hooks/{hook}", inRepo((*call).deleteHook))
 		handle("GET "+repo+"/issues", inRepo((*call).listIssues))
 		handle("POST "+repo+"/issues", inRepo((*call).postIssue))
 		handle("GET "+repo+"/issues/{number}", inRepo((*call).getIssue))

@@ -129,14 +129,14 @@ func Standard(t *testing.T) *Fake {
 	f := New(t)
 	f.Add("acme/app")
 	f.Add("acme/secret")
-	f.Tokens[MineToken] = &Account{Login: "pusher", Repos: map[string]string{"acme/app": "write"}}
+	f.Tokens[MineToken] = &Account{Login: "pusher", Hooks: HooksWrite, Repos: map[string]string{"acme/app": "write"}}
 	f.Tokens[OtherToken] = &Account{Login: "other", Repos: map[string]string{"acme/secret": "write"}}
 	return f
 }
 
 // Install makes a GitHub App of a key and installs it on repositories.
 func (f *Fake) Install(key *rsa.PrivateKey, repos ...string) {
-	f.App = &App{ID: "123456", Slug: "push-button", Key: &key.PublicKey, InstallationID: 777, Repos: repos, Life: 3600}
+	f.App = &App{ID: "123456", Slug: "push-button", Key: &key.PublicKey, InstallationID: 777, Repos: repos, Events: []string{"issues"}, Life: 3600}
 }
 
 // WithToken is an account with a token; more is name, value, name, value...

@@ -127,5 +127,5 @@ func (c *call) integration() map[string]any {
 	id, _ := strconv.Atoi(c.App.ID)
 	return map[string]any{"id": id, "slug": c.App.Slug, "node_id": nodeID(id), "owner": c.user("acme"), "name": c.App.Slug, "description": nil,
 		"external_url": "https://example.com", "html_url": "https://github.com/apps/" + c.App.Slug, "created_at": moment, "updated_at": moment,
-		"permissions": map[string]any{"issues": "write", "metadata": "read"}, "events": []any{}}
+		"permissions": map[string]any{"issues": "write", "metadata": "read"}, "events": c.App.Events}
 }

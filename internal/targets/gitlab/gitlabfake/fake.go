@@ -48,6 +48,8 @@ type Server struct {
 	users    map[string]*user
 	projects []*project
 	issues   []*Issue
+	hooks    []*Hook
+	lastHook int
 	labels   map[int][]string // of a project
 	revoked  []string
 	lag      int

@@ -58,6 +58,10 @@ func (s *Server) routes() http.Handler {
 	handle("GET /projects/{id}/issues/{iid}", of(s.getIssue))
 	handle("PUT /projects/{id}/issues/{iid}", of(s.putIssue))
 	handle("POST /projects/{id}/issues/{iid}/notes", of(s.postNote))
+	handle("GET /projects/{id}/hooks", of(s.maintained(s.listHooks)))
+	handle("POST /projects/{id}/hooks", of(s.maintained(s.postHook)))
+	handle("PUT /projects/{id}/hooks/{hook}", of(s.maintained(s.putHook)))
+	handle("DELETE /projects/{id}/hooks/{hook}", of(s.maintained(s.deleteHook)))
 	handle("POST /api/graphql", s.postGraphQL)
 	handle("/api/v4/", func(w http.ResponseWriter, _ *http.Request, _ *user) {
 		send(w, 404, map[string]any{"error": "404 Not Found"})
