@@ -30,7 +30,8 @@ type config struct {
 
 func guide() targets.Guide {
 	return targets.Guide{
-		Permissions: "Scope api, and the role Planner (GitLab 17.7 and later), Reporter or above in the project. GitLab drops a guest's labels, and with them the marker.",
+		Permissions: "Scope api, and the role Planner (GitLab 17.7 and later), Reporter or above in the project. GitLab drops a guest's labels, and with them the marker. " +
+			"For the plugin to register its webhook itself, the role must be Maintainer or above. Without it an admin adds the webhook by hand.",
 		Token: "In the project: Settings > Access tokens > Add new token, role Reporter, scope api. Where project access tokens are not offered (GitLab.com Free): " +
 			"your picture > Edit profile > Access > Personal access tokens, scope api. Use an account made for this. `plugin doctor` and the log warn 14 days before it expires.",
 		Notes: []string{
@@ -40,6 +41,14 @@ func guide() targets.Guide {
 			"Weight and epics are GitLab Premium; GitLab Free ignores a weight silently.",
 			"An issue that people move is followed to its new project, if the account is a member there. A project access token sees no other project: the button keeps the old address, which leads people on.",
 			"GitLab gives the same answer for a deleted issue and for a confidential one that it hides. A button gives up an issue only if the account has the role Planner or Reporter, which sees both.",
+		},
+		Hook: []string{
+			"Open the project as somebody with the role Maintainer: Settings > Webhooks > Add new webhook.",
+			"URL: " + targets.HookAddress,
+			"Secret token: " + targets.HookSecret,
+			"Trigger: Issues events and Confidential issues events. Take Push events off.",
+			"Leave Enable SSL verification on, and choose Add webhook.",
+			"If GitLab shows the webhook as disabled later, choose Test > Issues events to switch it on again.",
 		},
 		Errors: []targets.GuideError{
 			{Says: "GitLab refused the token", Means: "It is wrong, expired or revoked. Make a new one."},
