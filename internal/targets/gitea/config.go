@@ -36,14 +36,24 @@ func (c config) repo() string { return "/repos/" + c.repository }
 
 func guide() targets.Guide {
 	return targets.Guide{
-		Permissions: "Scopes issue: Read and Write, repository: Read, user: Read. Also organization: Read if the organisation's labels are to be used. The account needs write access to the repository's issues for labels, assignee and milestone to be kept; without it they are dropped silently.",
-		Token:       "Log in as the account > Settings > Applications > Generate New Token; choose the scopes above; repository access: all, or public only for a public repository.",
+		Permissions: "Scopes issue: Read and Write, repository: Read, user: Read. Also organization: Read if the organisation's labels are to be used. The account needs write access to the repository's issues for labels, assignee and milestone to be kept; without it they are dropped silently. " +
+			"For the plugin to register its webhook itself, the token needs repository: Read and Write, and its account the role Administrator in the repository. Without them an admin adds the webhook by hand.",
+		Token: "Log in as the account > Settings > Applications > Generate New Token; choose the scopes above; repository access: all, or public only for a public repository.",
 		Notes: []string{
 			"An issue is known by a comment in its text (`<!-- pushbutton: pb-... -->`), which is not shown. Leave it there.",
 			"After a create that got no answer, the plugin looks through the newest 1,000 issues with markerLabel and the account's newest 200.",
 			"Labels that the repository and its organisation do not have yet are created.",
 			"An update adds labels and never takes any off.",
 			"Descriptions are cut at 65,536 characters, so that lists stay readable.",
+		},
+		Hook: []string{
+			"Open the repository as one of its administrators: Settings > Webhooks > Add Webhook > Gitea (on Forgejo: Forgejo).",
+			"Target URL: " + targets.HookAddress,
+			"HTTP Method: POST. POST Content Type: application/json",
+			"Secret: " + targets.HookSecret,
+			"Trigger On: Custom Events. Choose Issues, Issue Assigned, Issue Labeled and Issue Milestoned, and take Push off.",
+			"Leave Active on, and choose Add Webhook.",
+			"Where the plugin has a private address, the server's operator has to allow it in [webhook] ALLOWED_HOST_LIST.",
 		},
 		Errors: []targets.GuideError{
 			{Says: "Gitea refused the token", Means: "It was deleted or mistyped. Make a new one."},
