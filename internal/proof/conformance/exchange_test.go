@@ -58,3 +58,19 @@ func bites(t *testing.T, spec vendors.Spec, server string, r *http.Request, want
 	require.NotEmpty(t, watch.Violations())
 	assert.ErrorContains(t, watch.Violations()[0], want)
 }
+
+// registersHook registers a webhook, registers it again with another address and
+// secret, and removes it.
+func registersHook(t *testing.T, target *targets.Target) {
+	t.Helper()
+	const prefix = "https://plugin.example.com/hooks/int1/"
+	var id string
+	for _, token := range []string{"t1", "t2"} {
+		got, able, err := target.RegisterHook(t.Context(), targets.HookWanted{URL: prefix + token, Prefix: prefix, Secret: secret.New("secret of " + token), ID: id})
+		require.NoError(t, err)
+		require.True(t, able)
+		id = got.ID
+	}
+	_, err := target.RemoveHook(t.Context(), id, prefix)
+	require.NoError(t, err)
+}

@@ -22,7 +22,7 @@ func giteaSpec(t *testing.T) *vendors.OpenAPI {
 			// Objects are open in the description: a property that it does not name
 			// would pass, in a request as in a reply.
 			closed := false
-			for _, name := range []string{"CreateIssueOption", "EditIssueOption", "CreateLabelOption", "CreateIssueCommentOption", "IssueLabelsOption",
+			for _, name := range []string{"CreateIssueOption", "EditIssueOption", "CreateLabelOption", "CreateIssueCommentOption", "IssueLabelsOption", "CreateHookOption", "Hook",
 				"Issue", "Label", "User", "Repository", "Milestone", "Comment"} {
 				doc.Components.Schemas[name].Value.AdditionalProperties = openapi3.AdditionalProperties{Has: &closed}
 			}
@@ -60,6 +60,18 @@ func TestGiteaFullMapping(t *testing.T) {
 		require.NotZero(t, watch.Seen()[op], op)
 	}
 	require.Equal(t, []string{"olga"}, repo.Issues[0].Assignees)
+}
+
+// A webhook is made, replaced, and removed.
+func TestGiteaHooks(t *testing.T) {
+	f := giteafake.Standard(t)
+	f.Users[giteafake.MineToken].Repos["acme/app"] = giteafake.RoleAdmin
+	watch := vendors.NewWatch(giteaSpec(t))
+	front := watch.Front(t, f.URL[:len(f.URL)-len(giteafake.Root)])
+	registersHook(t, targettest.Open(t, gitea.Kind(), giteafake.WithToken("acme/app", giteafake.MineToken), front+giteafake.Root))
+	for _, op := range []string{"repoListHooks", "repoCreateHook", "repoDeleteHook"} {
+		require.NotZero(t, watch.Seen()[op], op)
+	}
 }
 
 func TestGiteaBites(t *testing.T) {

@@ -29,6 +29,9 @@ func githubSpec(t *testing.T, file string) *vendors.OpenAPI {
 			for _, content := range body.Content {
 				content.Schema.Value.AdditionalProperties = openapi3.AdditionalProperties{Has: &closed}
 			}
+			hook := doc.Paths.Value("/repos/{owner}/{repo}/hooks/{hook_id}").Patch.RequestBody.Value
+			hook.Content["application/json"].Schema.Value.AdditionalProperties = openapi3.AdditionalProperties{Has: &closed}
+			doc.Components.Schemas["webhook-config"].Value.AdditionalProperties = openapi3.AdditionalProperties{Has: &closed}
 		},
 	})
 }
@@ -74,6 +77,20 @@ func TestGitHubFullMapping(t *testing.T) {
 			_, err = target.Create(t.Context(), draft)
 			require.NoError(t, err)
 			require.NotZero(t, watch.Seen()["issues/list-labels-for-repo"])
+		})
+	}
+}
+
+// A webhook is made, changed, and removed.
+func TestGitHubHooks(t *testing.T) {
+	for _, file := range []string{"api.github.com-issues.json", "ghes-3.19-issues.json"} {
+		t.Run(file, func(t *testing.T) {
+			f := githubfake.Standard(t)
+			watch := vendors.NewWatch(githubSpec(t, file))
+			registersHook(t, targettest.Open(t, github.Kind(), githubfake.WithToken("acme/app", githubfake.MineToken), watch.Front(t, f.URL)))
+			for _, op := range []string{"repos/list-webhooks", "repos/create-webhook", "repos/update-webhook", "repos/delete-webhook"} {
+				require.NotZero(t, watch.Seen()[op], op)
+			}
 		})
 	}
 }
