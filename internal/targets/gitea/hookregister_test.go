@@ -34,7 +34,7 @@ func TestRegisterHook(t *testing.T) {
 	var id string
 	for n, token := range []string{"t1", "t1", "t2"} {
 		if n == 2 {
-			f.AddHook(repo, hookPrefix+"leftover", true)
+			f.AddHook(repo, hookPrefix+"former", true)
 			repo.Hooks[1].Active = false
 			id = "" // found by its prefix
 		}

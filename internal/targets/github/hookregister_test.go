@@ -36,7 +36,7 @@ func TestRegisterHook(t *testing.T) {
 	require.Equal(t, hook("t1", "s1"), *repo.Hooks[1])
 
 	repo.Hooks[1].Active, repo.Hooks[1].Events = false, []string{"push"}
-	f.AddHook(repo, hookPrefix+"leftover", true, "issues")
+	f.AddHook(repo, hookPrefix+"former", true, "issues")
 	again := wanted("t2", "s2")
 	again.ID = first.ID
 	for range 2 {

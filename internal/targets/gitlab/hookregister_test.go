@@ -39,7 +39,7 @@ func TestRegisterHook(t *testing.T) {
 	}
 	expect("t1", "s1", first.ID)
 
-	s.AddHook(hookPrefix+"leftover", "executable")
+	s.AddHook(hookPrefix+"former", "executable")
 	for range 2 {
 		again, _, err := target.RegisterHook(t.Context(), wanted("t2", "s2", first.ID))
 		require.NoError(t, err)
