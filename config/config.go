@@ -75,6 +75,9 @@ type Config struct {
 	DrainDelay time.Duration
 	LogLevel   slog.Level
 	LogFormat  LogFormat
+	// GitHubAppHookSecret is what GitHub signs the webhook of the deployment's own
+	// GitHub App with; empty: such webhooks are refused.
+	GitHubAppHookSecret secret.String
 	// Server is a running plugin that a command works through, without a
 	// trailing slash; empty: it works on Redis. AdminToken is the token for it,
 	// or a reference that ResolveSecret reads.

@@ -49,7 +49,7 @@ func TestLoadReadsEveryValue(t *testing.T) {
 		"PLUGIN_ENCRYPTION_KEYS", "k1:"+key()+",k0:"+key(), "PLUGIN_OUTBOUND_ALLOW", "10.20.0.0/16, 192.168.1.7,fd00::/8,::ffff:127.0.0.1",
 		"PLUGIN_OUTBOUND_PROXY", "https://u:p%40ss@proxy:3128",
 		"PLUGIN_CONCURRENCY", "7", "PLUGIN_MEMORY_BUDGET", "96MiB", "PLUGIN_PUSH_DEADLINE", "90s", "PLUGIN_REFRESH", "20s", "PLUGIN_CONFIRM_DELETED", "30s", "PLUGIN_SHUTDOWN_TIMEOUT", "1m", "PLUGIN_DRAIN_DELAY", "0s",
-		"PLUGIN_LOG_LEVEL", "DEBUG", "PLUGIN_LOG_FORMAT", "json",
+		"PLUGIN_LOG_LEVEL", "DEBUG", "PLUGIN_LOG_FORMAT", "json", "PLUGIN_GITHUB_APP_HOOK_SECRET", "0123456789abcdef",
 	)})
 	require.NoError(t, err)
 	require.Equal(t, config.Config{
@@ -61,7 +61,8 @@ func TestLoadReadsEveryValue(t *testing.T) {
 			netip.MustParsePrefix("fd00::/8"), netip.MustParsePrefix("127.0.0.1/32")},
 		OutboundProxy: secret.New("https://u:p%40ss@proxy:3128"),
 		AdminRate:     50, Concurrency: 7, MemoryBudget: 96 << 20, PushDeadline: 90 * time.Second, Refresh: 20 * time.Second, ConfirmDeleted: 30 * time.Second, ShutdownTimeout: time.Minute,
-		LogLevel: slog.LevelDebug, LogFormat: config.LogJSON,
+		GitHubAppHookSecret: secret.New("0123456789abcdef"),
+		LogLevel:            slog.LevelDebug, LogFormat: config.LogJSON,
 	}, c)
 	ring, err := c.Keyring()
 	require.NoError(t, err)

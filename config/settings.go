@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"log/slog"
 	"slices"
 	"strings"
@@ -30,6 +31,7 @@ const (
 	maxWaitReplicas    = 5
 	minMemoryBudget    = 16 << 20
 	maxMemoryBudget    = 64 << 30
+	minHookSecret      = 16
 )
 
 // Setting describes one setting.
@@ -210,6 +212,16 @@ func runSettings() []Setting {
 			set: func(c *Config, v string) (err error) {
 				c.ConfirmDeleted, err = duration(v, minConfirmDeleted, maxConfirmDeleted)
 				return
+			},
+		}, {
+			Env: "PLUGIN_GITHUB_APP_HOOK_SECRET", Example: "(output of: openssl rand -hex 32)", Secret: true,
+			Help: "Secret, at least 16 characters, with which GitHub signs the webhook of a GitHub App that integrations use. The app's webhook address is PLUGIN_PUBLIC_URL and /hooks/github. Empty: webhooks of apps are refused.",
+			set: func(c *Config, v string) error {
+				if len(v) < minHookSecret {
+					return fmt.Errorf("has %d characters, at least %d are needed", len(v), minHookSecret)
+				}
+				c.GitHubAppHookSecret = secret.New(v)
+				return nil
 			},
 		}, {
 			Env: "PLUGIN_SHUTDOWN_TIMEOUT", Default: "25s",

@@ -141,7 +141,8 @@ func (a *App) Front() (http.Handler, error) {
 	}
 	a.async = jobs.NewAsyncQueue(a.queue, a.log)
 	receiver := actions.NewReceiver(a.cache, a.cache, a.records, a.async, log, &actions.ReceiverOptions{Observe: a.metrics.Action})
-	routes := server.Routes{Probe: probe.Handler(a.cache), Action: receiver.Handler(), Admin: api}
+	told := a.hooks(a.log)
+	routes := server.Routes{Probe: probe.Handler(a.cache), Action: receiver.Handler(), Hook: told.Handler(), SharedHook: told.Shared(), Admin: api}
 	if api != nil {
 		routes.Callback, routes.CallbackPath = pbauth.Callback(), pbauth.CallbackPath
 	}

@@ -138,9 +138,10 @@ func newCanaryRig(t *testing.T) *canaryRig {
 	cfg, err := config.Load(config.Sources{Defaults: map[string]string{
 		"PLUGIN_LISTEN": "127.0.0.1:0", "PLUGIN_OPS_LISTEN": "127.0.0.1:0", "PLUGIN_DRAIN_DELAY": "0s", "PLUGIN_SHUTDOWN_TIMEOUT": "2s",
 		"PLUGIN_PUBLIC_URL": SandboxOrigin, "PLUGIN_PRODUCTBOARD_API_URL": r.address + "/v2", "PLUGIN_PRODUCTBOARD_APP_URL": r.address, "PLUGIN_OUTBOUND_ALLOW": "127.0.0.0/8",
-		"PLUGIN_REDIS_URL":       "redis://:" + url.QueryEscape(redisPassword) + "@" + r.mini.Addr(),
-		"PLUGIN_ENCRYPTION_KEYS": "k1:" + base64.StdEncoding.EncodeToString(r.c.plantRaw("encryption key", secret.KeySize)),
-		"PLUGIN_OUTBOUND_PROXY":  proxy.String(), "PLUGIN_ADMIN_JWT_KEY": base64.StdEncoding.EncodeToString(admin),
+		"PLUGIN_REDIS_URL":              "redis://:" + url.QueryEscape(redisPassword) + "@" + r.mini.Addr(),
+		"PLUGIN_ENCRYPTION_KEYS":        "k1:" + base64.StdEncoding.EncodeToString(r.c.plantRaw("encryption key", secret.KeySize)),
+		"PLUGIN_GITHUB_APP_HOOK_SECRET": r.c.plant("GitHub App's webhook secret"),
+		"PLUGIN_OUTBOUND_PROXY":         proxy.String(), "PLUGIN_ADMIN_JWT_KEY": base64.StdEncoding.EncodeToString(admin),
 	}})
 	require.NoError(t, err)
 	r.out.add("%v %+v %#v", cfg, cfg, cfg)
@@ -236,6 +237,8 @@ func TestNoSecretIsSeenAnywhere(t *testing.T) {
 	r.quiet("a proxy that refuses")
 	r.pushes()
 	r.quiet("pushes, refused by both sides")
+	r.webhooks()
+	r.quiet("webhooks, of the tracker and of strangers")
 	r.authorisations()
 	r.quiet("OAuth and signed assertions, refused and echoed")
 	r.adminAPI()

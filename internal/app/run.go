@@ -14,6 +14,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"pushbutton/config"
+	"pushbutton/internal/hooks"
 	"pushbutton/internal/redisdb"
 	"pushbutton/internal/server"
 	"pushbutton/internal/telemetry"
@@ -176,6 +177,7 @@ func (p Program) public(a *App) (http.Handler, error) {
 	mux := http.NewServeMux()
 	mux.Handle("/", p.Extra)
 	mux.Handle("/actions/", front)
+	mux.Handle(hooks.Path, front)
 	mux.Handle(server.AdminPath+"/", front)
 	if p.Hosts == nil {
 		return mux, nil

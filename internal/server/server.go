@@ -35,10 +35,19 @@ const (
 	maxHeaderBytes    = 16 << 10
 )
 
+// HookPath and SharedHookPath are where trackers' webhooks arrive: at an
+// integration's own address, or at one for a whole app.
+const (
+	HookPath       = "/hooks/:integration/:token"
+	SharedHookPath = "/hooks/:kind"
+)
+
 // Routes are the handlers to serve.
 type Routes struct {
 	Probe  echo.HandlerFunc
 	Action echo.HandlerFunc
+	// Hook and SharedHook serve HookPath and SharedHookPath; nil: nothing does.
+	Hook, SharedHook echo.HandlerFunc
 	// Admin serves everything below AdminPath; nil: the admin API is off.
 	Admin http.Handler
 	// Callback, if set, serves CallbackPath, to which Productboard sends browsers
@@ -61,6 +70,10 @@ func New(routes Routes, log *slog.Logger) http.Handler {
 	}))
 	e.GET(ActionPath, routes.Probe)
 	e.POST(ActionPath, routes.Action)
+	if routes.Hook != nil {
+		e.POST(HookPath, routes.Hook)
+		e.POST(SharedHookPath, routes.SharedHook)
+	}
 	if routes.Callback != nil {
 		e.GET(routes.CallbackPath, echo.WrapHandler(routes.Callback))
 	}

@@ -32,6 +32,8 @@ type Metrics struct {
 	followed   *prometheus.CounterVec
 	tokens     *prometheus.CounterVec
 	reconnects *prometheus.CounterVec
+	hooks      *prometheus.CounterVec
+	hookFor    *prometheus.HistogramVec
 }
 
 // NewMetrics returns the metrics with a registry of their own.
@@ -71,7 +73,11 @@ func NewMetrics() *Metrics {
 		Help: "Requests for a token of Productboard, by what was exchanged (code, refresh, assertion, revoke) and kind of failure (ok)."}, []string{"grant", "result"})
 	m.reconnects = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "plugin_needs_reconnect_total",
 		Help: "Integrations put into needs_reconnect because a credential stopped working, by its side."}, []string{"side"})
-	m.registry.MustRegister(m.tokens, m.reconnects, m.actions, m.ack, m.attempts, m.attemptFor, m.targetFor, m.calls, m.requeued, m.duplicates, m.stale, m.readings, m.refreshed, m.hinted, m.followed,
+	m.hooks = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "plugin_hooks_total",
+		Help: "Webhooks of trackers, by target (none: not known whose it is) and by what became of them."}, []string{"target", "outcome"})
+	m.hookFor = prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "plugin_hook_seconds",
+		Help: "From a webhook's arrival to its answer. Linear gives up after 5 s.", Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2, 5}}, []string{"target"})
+	m.registry.MustRegister(m.hooks, m.hookFor, m.tokens, m.reconnects, m.actions, m.ack, m.attempts, m.attemptFor, m.targetFor, m.calls, m.requeued, m.duplicates, m.stale, m.readings, m.refreshed, m.hinted, m.followed,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -120,6 +126,15 @@ func (m *Metrics) Hinted(outcome string, n int) { m.hinted.WithLabelValues(outco
 // Refreshed counts buttons that changed because their issue did.
 func (m *Metrics) Refreshed(target string, n int) {
 	m.refreshed.WithLabelValues(target).Add(float64(n))
+}
+
+// Hook counts an answered webhook. target is empty where it is not known.
+func (m *Metrics) Hook(target, outcome string, took time.Duration) {
+	if target == "" {
+		target = "none"
+	}
+	m.hooks.WithLabelValues(target, outcome).Inc()
+	m.hookFor.WithLabelValues(target).Observe(took.Seconds())
 }
 
 // StaleProgress counts a button that stayed in progress with no run under way.
