@@ -115,7 +115,7 @@ func (r *canaryRig) hooks(kind targets.Kind) {
 	for _, body := range []string{"", "{}", signing, `{"action":"` + signing + `","issue":{"id":"` + signing + `"},"webhookTimestamp":"` + signing + `"}`} {
 		header := http.Header{}
 		for _, name := range []string{"Authorization", "X-Gitlab-Token", "X-Hub-Signature", "X-Hub-Signature-256", "X-Gitea-Signature", "Linear-Signature",
-			"X-Hook-Signature", "Payload-Signature", "Webhook-Signature", "Webhook-Timestamp", "Webhook-Id", "X-Github-Event", "X-Gitlab-Event"} {
+			"X-Hook-Signature", "Payload-Signature", "Webhook-Signature", "Webhook-Timestamp", "Webhook-Id", "X-Github-Event", "X-Gitlab-Event", "X-Memory-Signature", "X-Memory-Delivery"} {
 			header.Set(name, signing)
 		}
 		for _, given := range []secret.String{secret.New(signing), secret.New("other"), {}} {

@@ -48,15 +48,18 @@ func NewSandbox(address string, items int, seed uint64) *Sandbox {
 		Productboard: pbfake.New(&pbfake.Options{
 			Tokens: []pbfake.Token{{Value: SandboxToken}}, APIURL: address + "/v2", AppURL: address + "/sandbox", Seed: seed,
 		}),
-		Tracker: memtarget.NewTracker(memtarget.Options{}),
 	}
+	s.Tracker = memtarget.NewTracker(memtarget.Options{HookTransport: s.Productboard.EdgeTransport()})
 	s.Productboard.Seed(items)
 	s.Tracker.AddProject(SandboxProject, secret.New(SandboxTrackerKey))
 	return s
 }
 
-// Close stops the simulator's callbacks.
-func (s *Sandbox) Close() { s.Productboard.Close() }
+// Close stops the tracker's webhooks and the simulator's callbacks.
+func (s *Sandbox) Close() {
+	s.Tracker.Close()
+	s.Productboard.Close()
+}
 
 // Handler serves everything: /v2, /oauth2, /sandbox, /sandbox/api and /tracker.
 func (s *Sandbox) Handler() http.Handler {

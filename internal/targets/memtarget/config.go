@@ -48,6 +48,10 @@ func guide() targets.Guide {
 		Permissions: "Any of the project's keys may do everything in it.",
 		Token:       "`plugin dev` and `plugin sandbox` make the project and its key and print them.",
 		Notes:       []string{"It lives in the memory of `plugin dev` or `plugin sandbox`: for trying things out, never for production."},
+		Hook: []string{
+			"Send `POST /api/projects/NAME/hooks` to the tracker, with one of the project's keys in the header `X-API-Key`.",
+			"The body is `{\"url\": \"" + targets.HookAddress + "\", \"secret\": \"" + targets.HookSecret + "\", \"active\": true}`.",
+		},
 	}
 }
 

@@ -24,6 +24,12 @@ const maxPage = 10_000
 //	DELETE /control/issues/{id}                       deletes it for good
 //	PUT /control/projects/{project}                   {"apiKey": "..."}
 //	DELETE /control/projects/{project}                {"apiKey": "..."}: the key opens the project no more
+//	PUT /control/projects/{project}/outage            Outage; {} ends it
+//	GET /control/hooks                                {"hooks": [Hook...], "faults": HookFaults, "stats": HookStats}
+//	PUT /control/hooks                                HookFaults
+//	GET /control/hooks/changes?after=N                {"changes": [Change...]}, at most 10,000
+//	GET /control/hooks/deliveries?after=N             {"deliveries": [Delivery...]}, at most 10,000
+//	POST /control/hooks/deliveries/{seq}              sends it again
 func (t *Tracker) Control() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /control/faults", func(w http.ResponseWriter, _ *http.Request) {
@@ -57,7 +63,38 @@ func (t *Tracker) Control() http.Handler {
 	})
 	mux.HandleFunc("PUT /control/projects/{project}", withKey(func(name string, key secret.String) { t.AddProject(name, key) }))
 	mux.HandleFunc("DELETE /control/projects/{project}", withKey(t.RemoveKey))
+	mux.HandleFunc("PUT /control/projects/{project}/outage", func(w http.ResponseWriter, r *http.Request) {
+		var in Outage
+		if read(w, r, &in) {
+			changed(w, t.SetOutage(r.PathValue("project"), in))
+		}
+	})
+	t.controlHooks(mux)
 	return mux
+}
+
+func (t *Tracker) controlHooks(mux *http.ServeMux) {
+	mux.HandleFunc("GET /control/hooks", func(w http.ResponseWriter, _ *http.Request) {
+		reply(w, http.StatusOK, map[string]any{"hooks": t.Hooks(""), "faults": t.HookFaults(), "stats": t.HookStats()})
+	})
+	mux.HandleFunc("PUT /control/hooks", func(w http.ResponseWriter, r *http.Request) {
+		var in HookFaults
+		if read(w, r, &in) {
+			changed(w, t.SetHookFaults(in))
+		}
+	})
+	mux.HandleFunc("GET /control/hooks/changes", func(w http.ResponseWriter, r *http.Request) {
+		after, _ := strconv.Atoi(r.URL.Query().Get("after"))
+		reply(w, http.StatusOK, map[string][]Change{"changes": t.Changes(after, maxPage)})
+	})
+	mux.HandleFunc("GET /control/hooks/deliveries", func(w http.ResponseWriter, r *http.Request) {
+		after, _ := strconv.Atoi(r.URL.Query().Get("after"))
+		reply(w, http.StatusOK, map[string][]Delivery{"deliveries": t.Deliveries(after, maxPage)})
+	})
+	mux.HandleFunc("POST /control/hooks/deliveries/{seq}", func(w http.ResponseWriter, r *http.Request) {
+		seq, _ := strconv.Atoi(r.PathValue("seq"))
+		changed(w, t.SendAgain(seq))
+	})
 }
 
 // change handles the change of an issue to what the body says.
@@ -74,7 +111,7 @@ func changed(w http.ResponseWriter, err error) {
 	switch {
 	case err == nil:
 		w.WriteHeader(http.StatusNoContent)
-	case errors.Is(err, errNoIssue):
+	case errors.Is(err, errNoIssue), errors.Is(err, errNoProject), errors.Is(err, errNoDelivery):
 		refuse(w, http.StatusNotFound, err.Error())
 	default:
 		refuse(w, http.StatusUnprocessableEntity, err.Error())

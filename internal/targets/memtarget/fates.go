@@ -5,8 +5,6 @@ import (
 	"slices"
 	"strconv"
 	"unicode/utf8"
-
-	"pushbutton/internal/secret"
 )
 
 // What people do with an issue after it was made.
@@ -19,7 +17,7 @@ func (t *Tracker) SetStatus(id, status string) error {
 	if !slices.Contains(Statuses(), status) {
 		return errNoStatus
 	}
-	return t.change(id, func(r *Record) { r.Status = status })
+	return t.change(id, func(r *Record) string { return set(&r.Status, status, ChangeStatus) })
 }
 
 // Rename gives an issue another title.
@@ -27,18 +25,26 @@ func (t *Tracker) Rename(id, title string) error {
 	if title == "" || utf8.RuneCountInString(title) > maxTitle {
 		return errTitle
 	}
-	return t.change(id, func(r *Record) { r.Title = title })
+	return t.change(id, func(r *Record) string { return set(&r.Title, title, ChangeTitle) })
 }
 
 // SetTrashed throws an issue away, or restores it. A trashed issue can be read,
 // but neither found nor changed through the API.
 func (t *Tracker) SetTrashed(id string, trashed bool) error {
-	return t.change(id, func(r *Record) { r.Trashed = trashed })
+	what := ChangeRestored
+	if trashed {
+		what = ChangeTrashed
+	}
+	return t.change(id, func(r *Record) string { return set(&r.Trashed, trashed, what) })
 }
 
 // SetHidden hides an issue from every key, or shows it again.
 func (t *Tracker) SetHidden(id string, hidden bool) error {
-	return t.change(id, func(r *Record) { r.Hidden = hidden })
+	what := ChangeShown
+	if hidden {
+		what = ChangeHidden
+	}
+	return t.change(id, func(r *Record) string { return set(&r.Hidden, hidden, what) })
 }
 
 // Move moves an issue to another project, where it has another key. Its id and
@@ -67,7 +73,9 @@ func (t *Tracker) Move(id, to string) error {
 	if r.keys[to] == "" {
 		r.keys[to] = target.nextKey(to)
 	}
+	left := r.Project
 	r.Project, r.Key = to, r.keys[to]
+	t.tell(r, map[string]string{left: ChangeMoved, to: ChangeArrived})
 	return nil
 }
 
@@ -80,6 +88,7 @@ func (t *Tracker) Delete(id string) error {
 	if r == nil {
 		return errNoIssue
 	}
+	t.tell(r, map[string]string{r.Project: ChangeDeleted})
 	n, _ := strconv.Atoi(id) // byID has read it
 	t.issues[n-1] = nil
 	same := func(have *Record) bool { return have == r }
@@ -91,14 +100,26 @@ func (t *Tracker) Delete(id string) error {
 	return nil
 }
 
-func (t *Tracker) change(id string, apply func(*Record)) error {
+// set sets a field, and returns what changed by that; empty: nothing.
+func set[T comparable](field *T, to T, what string) string {
+	if *field == to {
+		return ""
+	}
+	*field = to
+	return what
+}
+
+// change changes an issue, and tells what apply says.
+func (t *Tracker) change(id string, apply func(*Record) string) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	r := t.byID(id)
 	if r == nil {
 		return errNoIssue
 	}
-	apply(r)
+	if what := apply(r); what != "" {
+		t.tell(r, map[string]string{r.Project: what})
+	}
 	return nil
 }
 
@@ -122,11 +143,11 @@ func (t *Tracker) shown(id, project, key string) (Record, error) {
 // shows returns why a project does not show an issue to one of its keys, or nil.
 // It needs the lock.
 func (t *Tracker) shows(r *Record, project, key string) error {
-	opens := func(have secret.String) bool { return have.Equal(key) }
+	home := t.projects[r.Project]
 	switch {
 	case r.keys[project] == "":
 		return errNoIssue
-	case r.Hidden, r.Project != project && !slices.ContainsFunc(t.projects[r.Project].keys, opens):
+	case r.Hidden, r.Project != project && (!home.opens(key) || t.suffers(home).Lost):
 		return errHidden
 	}
 	return nil

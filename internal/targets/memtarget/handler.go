@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -19,14 +20,28 @@ import (
 //	POST   /api/projects/{project}/issues
 //	GET    /api/projects/{project}/issues?marker=M     oldest first
 //	GET    /api/projects/{project}/issues-by-id?id=1,2  at most 100, without texts
+//	GET    /api/projects/{project}/issues?since=TIME    changed since then (RFC 3339), at most 100, the longest ago first
 //	GET    /api/projects/{project}/issues/{id}
 //	PATCH  /api/projects/{project}/issues/{id}         {"status": ...}
 //	POST   /api/projects/{project}/issues/{id}/comments {"text": ...}
+//	GET    /api/projects/{project}/hooks               {"hooks": [...]}, without their secrets
+//	POST   /api/projects/{project}/hooks               {"url": ..., "secret": ..., "active": true}
+//	PATCH  /api/projects/{project}/hooks/{id}          any of the same
+//	DELETE /api/projects/{project}/hooks/{id}
 //
 // Each needs one of the project's keys in X-API-Key; another project reads as
 // 404. Failures are {"errors": [...]}. An issue that was moved is still reached
 // through its former project, if the key opens both. A hidden issue is 403, and
 // a change of a trashed one 409.
+//
+// A hook is told of every change that people make, by a POST that has a
+// delivery's id and is signed with the secret:
+//
+//	X-Memory-Delivery: 0b0e...
+//	X-Memory-Signature: sha256=<HMAC-SHA256 of the body in hex>
+//	{"delivery": ..., "sentAt": TIME, "change": "status", "project": ..., "issue": {"id": ..., "key": ...}}
+//
+// It is tried three times, unless the answer is below 500 and not 429.
 func (t *Tracker) API() http.Handler {
 	mux := http.NewServeMux()
 	handle := func(pattern string, op Operation, h http.HandlerFunc) {
@@ -44,12 +59,19 @@ func (t *Tracker) API() http.Handler {
 	}))
 	handle("PATCH "+root+"/issues/{id}", OpOther, t.withIssue(unlessTrashed(t.patchIssue)))
 	handle("POST "+root+"/issues/{id}/comments", OpOther, t.withIssue(unlessTrashed(t.postComment)))
+	handle("GET "+root+"/hooks", OpOther, t.listHooks)
+	handle("POST "+root+"/hooks", OpOther, t.writeHook)
+	handle("PATCH "+root+"/hooks/{id}", OpOther, t.writeHook)
+	handle("DELETE "+root+"/hooks/{id}", OpOther, t.removeHook)
 	return mux
 }
 
 // authorized checks the key.
 func (t *Tracker) authorized(h http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
+		if t.foreign(w, r.PathValue("project")) {
+			return
+		}
 		known, opens := t.access(r.PathValue("project"), r.Header.Get(headerKey))
 		switch {
 		case !known:
@@ -107,8 +129,12 @@ func (t *Tracker) postIssue(w http.ResponseWriter, r *http.Request) {
 
 func (t *Tracker) findIssues(w http.ResponseWriter, r *http.Request) {
 	marker := r.URL.Query().Get("marker")
+	if since := r.URL.Query().Get("since"); marker == "" && since != "" {
+		t.changedSince(w, r, since)
+		return
+	}
 	if marker == "" {
-		refuse(w, http.StatusBadRequest, "marker is required")
+		refuse(w, http.StatusBadRequest, "marker or since is required")
 		return
 	}
 	visible := t.now().Add(-time.Duration(t.Faults().LagMS) * time.Millisecond)
@@ -116,6 +142,26 @@ func (t *Tracker) findIssues(w http.ResponseWriter, r *http.Request) {
 	reply(w, http.StatusOK, issueList{Issues: t.marked(project, marker, func(issue *Record) bool {
 		return !issue.CreatedAt.After(visible) && !issue.Trashed && t.shows(issue, project, key) == nil
 	})})
+}
+
+// changedSince lists a project's issues that changed at a time or later, also those
+// in the trash. Deleted ones and those that were moved away are in no list.
+func (t *Tracker) changedSince(w http.ResponseWriter, r *http.Request, since string) {
+	from, err := time.Parse(time.RFC3339, since)
+	if err != nil {
+		refuse(w, http.StatusBadRequest, "since is no time: "+err.Error())
+		return
+	}
+	out := issueList{Issues: []Record{}}
+	for _, issue := range t.Issues(r.PathValue("project"), 0) {
+		if !issue.UpdatedAt.Before(from) && !issue.Hidden {
+			issue.Description, issue.Comments = "", nil
+			out.Issues = append(out.Issues, issue)
+		}
+	}
+	slices.SortStableFunc(out.Issues, func(a, b Record) int { return a.UpdatedAt.Compare(b.UpdatedAt) })
+	out.Issues = out.Issues[:min(len(out.Issues), maxIDs)]
+	reply(w, http.StatusOK, out)
 }
 
 // listIssues leaves out the ids of which the project shows no issue.

@@ -11,9 +11,9 @@ func (d *driver) Render(draft targets.Draft) (body, format string) {
 	return describe(draft), text.FormatMarkdown
 }
 
-func describe(draft targets.Draft) string { return draft.Render(maxDescription, bytes, markdown) }
+func describe(draft targets.Draft) string { return draft.Render(maxDescription, byteLength, markdown) }
 
 // markdown is the tracker's text format; the dialect is GitHub's.
 func markdown(d richtext.Doc) string { return d.Markdown(richtext.MarkdownOptions{}) }
 
-func bytes(s string) int { return len(s) }
+func byteLength(s string) int { return len(s) }

@@ -3,6 +3,7 @@ package memtarget
 import (
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -63,6 +64,8 @@ type Record struct {
 	Status      string    `json:"status"`
 	Comments    []string  `json:"comments,omitempty"`
 	CreatedAt   time.Time `json:"createdAt"`
+	// UpdatedAt is when anything but the comments last changed.
+	UpdatedAt time.Time `json:"updatedAt"`
 	// Trashed is set while the issue lies in the trash, and Hidden while no key
 	// may see it.
 	Trashed bool `json:"trashed,omitempty"`
@@ -70,6 +73,10 @@ type Record struct {
 
 	// keys has the issue's key in each project that it was ever in.
 	keys map[string]string
+	// subject names the issue by its first project and title, and changes counts
+	// what happened to it: by both, faults of webhooks are decided.
+	subject string
+	changes int
 }
 
 // Entry is one line of a Tracker's books: a create that it carried out,
@@ -91,10 +98,15 @@ type Options struct {
 	Now func() time.Time
 	// MaxIssues bounds the store; DefaultMaxIssues if zero.
 	MaxIssues int
+	// HookTransport is how webhooks are sent; nil: to wherever their addresses say.
+	HookTransport http.RoundTripper
+	// HookRetry is the pause before a webhook is tried again; DefaultHookRetry if zero.
+	HookRetry time.Duration
 }
 
 // Tracker is the tracker itself: projects, issues, faults to order, and books
-// of every create it ever carried out. It is safe for concurrent use.
+// of every create it ever carried out. It is safe for concurrent use. Close ends
+// its webhooks.
 type Tracker struct {
 	now       func() time.Time
 	maxIssues int
@@ -104,6 +116,10 @@ type Tracker struct {
 	issues   []*Record // by id-1; nil for a deleted one
 	books    []Entry
 	faults   faults
+	// hooksMade counts the hooks that there ever were.
+	hooksMade int
+
+	sender *sender
 }
 
 type project struct {
@@ -112,6 +128,8 @@ type project struct {
 	byMarker map[string][]*Record
 	// created counts the issues that the project ever had.
 	created int
+	hooks   []Hook
+	outage  outage
 }
 
 // nextKey returns the key of the next issue in a project of this name.
@@ -129,6 +147,7 @@ func NewTracker(opts Options) *Tracker {
 	if t.maxIssues <= 0 {
 		t.maxIssues = DefaultMaxIssues
 	}
+	t.sender = newSender(t.now, opts)
 	return t
 }
 
@@ -157,21 +176,6 @@ func (t *Tracker) RemoveKey(name string, key secret.String) {
 	if p := t.projects[name]; p != nil {
 		p.keys = slices.DeleteFunc(p.keys, func(have secret.String) bool { return have.Equal(key.Reveal()) })
 	}
-}
-
-// access reports whether a key is known at all, and whether it opens a project.
-func (t *Tracker) access(name, key string) (known, opens bool) {
-	t.mu.RLock()
-	defer t.mu.RUnlock()
-	for n, p := range t.projects {
-		for _, k := range p.keys {
-			if k.Equal(key) {
-				known = true
-				opens = opens || n == name
-			}
-		}
-	}
-	return known, opens
 }
 
 // Issues lists a project's issues, or all for "", newest first, at most limit
@@ -266,7 +270,9 @@ func (t *Tracker) create(r Record, requestID, outcome string) (Record, error) {
 	r.Key = p.nextKey(r.Project)
 	r.Status = StatusOpen
 	r.CreatedAt = t.now()
+	r.UpdatedAt = r.CreatedAt
 	stored := r.copy()
+	stored.subject = r.Project + " " + r.Title
 	stored.keys = map[string]string{r.Project: r.Key}
 	t.issues = append(t.issues, &stored)
 	p.issues = append(p.issues, &stored)
