@@ -1,6 +1,9 @@
 package memtarget_test
 
 import (
+	"bytes"
+	"context"
+	"io"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -44,6 +47,7 @@ func harness(settings map[string]any) targettest.Harness {
 			tracker.AddProject("other", key("other"))
 			srv := httptest.NewServer(tracker.API())
 			t.Cleanup(srv.Close)
+			t.Cleanup(tracker.Close)
 			s := targettest.Server{
 				URL: srv.URL, Mine: account("mine", "mine", settings), Other: account("other", "other", settings),
 				WrongProject: account("nowhere", "mine", settings).Settings,
@@ -57,6 +61,16 @@ func harness(settings map[string]any) targettest.Harness {
 						out = append(out, targettest.StoredIssue{ID: r.ID, Title: r.Title, Text: r.Description})
 					}
 					return out
+				},
+				Hooks: func(*testing.T) []targettest.StoredHook {
+					var out []targettest.StoredHook
+					for _, h := range tracker.Hooks("mine") {
+						out = append(out, targettest.StoredHook{ID: h.ID, URL: h.URL, Active: h.Active, Secret: h.Secret.Reveal()})
+					}
+					return out
+				},
+				SendHook: func(t *testing.T, id string, signing secret.String) *http.Request {
+					return sendHook(t, tracker, srv.URL, id, signing)
 				},
 				Fates: targettest.Fates{
 					Delete:   func(t *testing.T, id string) { require.NoError(t, tracker.Delete(id)) },
@@ -78,6 +92,30 @@ func harness(settings map[string]any) targettest.Harness {
 			}
 			return s
 		},
+	}
+}
+
+// sendHook registers a webhook, changes an issue, and returns what the tracker sends.
+func sendHook(t *testing.T, tracker *memtarget.Tracker, url, id string, signing secret.String) *http.Request {
+	t.Helper()
+	got := make(chan *http.Request, 1)
+	receiver := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		sent := r.Clone(context.WithoutCancel(r.Context()))
+		sent.Body = io.NopCloser(bytes.NewReader(body))
+		got <- sent
+	}))
+	t.Cleanup(receiver.Close)
+	target := targettest.Open(t, memtarget.Kind(), account("mine", "mine", nil), url)
+	_, _, err := target.RegisterHook(t.Context(), targets.HookWanted{URL: receiver.URL + "/hooks/x/y", Prefix: receiver.URL + "/hooks/x/", Secret: signing})
+	require.NoError(t, err)
+	require.NoError(t, tracker.SetStatus(id, memtarget.StatusDone))
+	select {
+	case sent := <-got:
+		return sent
+	case <-time.After(10 * time.Second):
+		require.Fail(t, "no webhook came")
+		return nil
 	}
 }
 

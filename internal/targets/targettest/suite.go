@@ -80,6 +80,11 @@ type Server struct {
 	SetPublic func(t *testing.T)
 	// Fates has what can become of an issue and its place.
 	Fates Fates
+	// Hooks, if set, lists the webhooks of Mine's project from the server's own books.
+	Hooks func(t *testing.T) []StoredHook
+	// SendHook, if set, changes an issue, and returns the request by which the server
+	// tells that, signed with the secret. The request's body can be read.
+	SendHook func(t *testing.T, id string, signing secret.String) *http.Request
 }
 
 // Fates makes things happen to Mine's issues, project and credential, as the
@@ -172,6 +177,9 @@ func Run(t *testing.T, h Harness) {
 		{"verdict of a lost project", testLostProject},
 		{"verdict of disabled issues", testDisabledIssues},
 		{"verdict of an intermediary", testIntermediary},
+		{"register a webhook", testRegisterHook},
+		{"register a webhook after a failure", testRegisterHookFails},
+		{"webhook that the server sends", testSentHook},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.run(t, newBench(t, h)) })
 	}
