@@ -5,9 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
+	"strconv"
 	"time"
 
 	"pushbutton/internal/pbapi/pbfake"
@@ -156,6 +159,50 @@ func (s sandboxTracker) SetHidden(_ context.Context, id string, hidden bool) err
 }
 
 func (s sandboxTracker) Delete(_ context.Context, id string) error { return s.tracker.Delete(id) }
+
+// hookDelay is how late the late webhooks of the tracker's page are.
+const hookDelay = 5 * time.Second
+
+// maxDeliveries bounds the deliveries on the tracker's page.
+const maxDeliveries = 50
+
+func (s sandboxTracker) Hooks(context.Context) board.TrackerHooks {
+	var out board.TrackerHooks
+	for _, h := range s.tracker.Hooks("") {
+		out.Hooks = append(out.Hooks, board.TrackerHook{Project: h.Project, URL: h.URL, Active: h.Active})
+	}
+	all := s.tracker.Deliveries(0, 0)
+	for _, d := range slices.Backward(all[max(0, len(all)-maxDeliveries):]) {
+		out.Deliveries = append(out.Deliveries, shownDelivery(d))
+	}
+	f := s.tracker.HookFaults()
+	percent := func(share float64) int { return int(math.Round(share * 100)) }
+	out.Faults = board.HookFaults{Lost: percent(f.Lost), Doubled: percent(f.Doubled), Late: percent(f.Late), Forged: percent(f.Forged)}
+	return out
+}
+
+func shownDelivery(d memtarget.Delivery) board.HookDelivery {
+	out := board.HookDelivery{
+		Seq: d.Seq, At: d.SentAt, Issue: d.Issue, Change: d.What, Kind: d.Kind, Answer: d.Error,
+		Good: d.Status >= 200 && d.Status < 300, Bad: d.Error != "" || d.Status >= 300,
+	}
+	switch {
+	case d.Kind == memtarget.KindLost:
+		out.At, out.Answer = d.ChangedAt, "Never sent"
+	case d.Status != 0:
+		out.Answer = strconv.Itoa(d.Status) + " " + http.StatusText(d.Status)
+	}
+	return out
+}
+
+func (s sandboxTracker) SetHookFaults(_ context.Context, f board.HookFaults) error {
+	share := func(percent int) float64 { return float64(percent) / 100 }
+	return s.tracker.SetHookFaults(memtarget.HookFaults{
+		Lost: share(f.Lost), Doubled: share(f.Doubled), Late: share(f.Late), DelayMS: int(hookDelay.Milliseconds()), Forged: share(f.Forged),
+	})
+}
+
+func (s sandboxTracker) SendAgain(_ context.Context, seq int) error { return s.tracker.SendAgain(seq) }
 
 func progressOf(status string) string {
 	switch status {

@@ -65,6 +65,8 @@ func New(fake *pbfake.Fake, tracker Tracker) http.Handler {
 		mux.HandleFunc("GET "+Prefix+"/tracker", p.issues)
 		mux.HandleFunc("GET "+Prefix+"/tracker/{$}", p.issues)
 		mux.HandleFunc("GET "+Prefix+"/tracker/issues/{id}", p.issue)
+		mux.HandleFunc("GET "+Prefix+"/tracker/hooks", p.hooks)
+		mux.Handle("POST "+Prefix+"/tracker/hooks/{change}", http.NewCrossOriginProtection().Handler(http.HandlerFunc(p.changeHooks)))
 		mux.Handle("POST "+Prefix+"/tracker/issues/{id}/{change}", http.NewCrossOriginProtection().Handler(http.HandlerFunc(p.changeIssue)))
 	}
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) { p.notFound(w, "There is no such page.") })

@@ -77,10 +77,26 @@ func (d demoTracker) note(what, id string, value any) error {
 	return nil
 }
 
+func (demoTracker) Hooks(context.Context) board.TrackerHooks {
+	return board.TrackerHooks{
+		Hooks:      []board.TrackerHook{{Project: "demo", URL: `https://plugin.example/hooks/<b>`, Active: true}},
+		Deliveries: []board.HookDelivery{{Seq: 7, Issue: "1", Change: "status", Kind: "late", Answer: "<i>401</i>", Bad: true}},
+		Faults:     board.HookFaults{Lost: 50},
+	}
+}
+
+func (d demoTracker) SetHookFaults(_ context.Context, f board.HookFaults) error {
+	return d.note("faults", "", f)
+}
+
+func (d demoTracker) SendAgain(_ context.Context, seq int) error { return d.note("again", "", seq) }
+
 // silentTracker cannot change issues.
 type silentTracker struct{ demoTracker }
 
 func (silentTracker) SetStatus() {} // hides the ability
+
+func (silentTracker) SendAgain() {} // likewise
 
 func serve(t *testing.T, tracker board.Tracker) (*pbfake.Fake, func(path string) (int, string, http.Header)) {
 	t.Helper()
@@ -100,7 +116,7 @@ func TestEveryPageIsSealed(t *testing.T) {
 	e := fake.Seed(1)[0]
 	detail := "/sandbox" + strings.TrimPrefix(fake.PageOf(e.ID), pbfake.DefaultAppURL)
 	for path, want := range map[string]int{
-		"/sandbox": 200, "/sandbox/": 200, "/sandbox/tracker": 200, "/sandbox/tracker/issues/1": 200, detail: 200,
+		"/sandbox": 200, "/sandbox/": 200, "/sandbox/tracker": 200, "/sandbox/tracker/hooks": 200, "/sandbox/tracker/issues/1": 200, detail: 200,
 		"/sandbox/assets/board.js": 200, "/sandbox/assets/base.css": 200, "/sandbox/api/board": 200,
 		"/sandbox/nothing": 404, "/sandbox/tracker/issues/99": 404, "/sandbox/detail/x": 404, "/sandbox/detail/UG1FbnRpdHk6eA": 404,
 	} {
@@ -194,6 +210,44 @@ func TestChangeAnIssue(t *testing.T) {
 		require.Contains(t, w.Body.String(), "&lt;read-only&gt;", "the tracker's reason")
 	}
 	require.Equal(t, 404, post(able, "DEMO-1/nonsense", "", "same-origin").Code)
+}
+
+func TestWebhooks(t *testing.T) {
+	t.Parallel()
+	_, get := serve(t, demoTracker{})
+	_, list, _ := get("/sandbox/tracker")
+	require.Contains(t, list, `href="/sandbox/tracker/hooks"`)
+	_, page, _ := get("/sandbox/tracker/hooks")
+	for _, want := range []string{"https://plugin.example/hooks/&lt;b&gt;", "&lt;i&gt;401&lt;/i&gt;", `<option value="50" selected>`, `name="value" value="7"`, "late"} {
+		require.Contains(t, page, want)
+	}
+	_, get = serve(t, silentTracker{})
+	_, list, _ = get("/sandbox/tracker")
+	require.NotContains(t, list, "/sandbox/tracker/hooks")
+	status, _, _ := get("/sandbox/tracker/hooks")
+	require.Equal(t, 404, status)
+
+	post := func(tracker board.Tracker, change, site string, form url.Values) *httptest.ResponseRecorder {
+		fake := pbfake.New(nil)
+		defer fake.Close()
+		r := httptest.NewRequest(http.MethodPost, "/sandbox/tracker/hooks/"+change, strings.NewReader(form.Encode()))
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		r.Header.Set("Sec-Fetch-Site", site)
+		w := httptest.NewRecorder()
+		board.New(fake, tracker).ServeHTTP(w, r)
+		return w
+	}
+	var changed []string
+	able := demoTracker{&changed}
+	w := post(able, "faults", "same-origin", url.Values{"lost": {"10"}, "forged": {"100"}})
+	require.Equal(t, http.StatusSeeOther, w.Code)
+	require.Equal(t, "/sandbox/tracker/hooks", w.Header().Get("Location"))
+	require.Equal(t, http.StatusSeeOther, post(able, "again", "same-origin", url.Values{"value": {"7"}}).Code)
+	require.Equal(t, []string{"faults  {10 0 0 100}", "again  7"}, changed)
+	require.Equal(t, 403, post(able, "again", "cross-site", url.Values{"value": {"7"}}).Code)
+	require.Equal(t, 404, post(able, "nonsense", "same-origin", nil).Code)
+	require.Equal(t, 404, post(silentTracker{}, "again", "same-origin", nil).Code)
+	require.Equal(t, 409, post(demoTracker{}, "again", "same-origin", nil).Code)
 }
 
 func TestEntityPage(t *testing.T) {

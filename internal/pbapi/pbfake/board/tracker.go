@@ -62,10 +62,12 @@ const maxIssuesShown = 500
 func (p *pages) issues(w http.ResponseWriter, r *http.Request) {
 	all := p.tracker.Issues(r.Context())
 	shown := all[:min(len(all), maxIssuesShown)]
+	_, hooks := p.tracker.(HookSender)
 	p.show(w, http.StatusOK, "issues.html", struct {
 		Issues []TrackerIssue
 		Total  int
-	}{shown, len(all)})
+		Hooks  bool
+	}{shown, len(all), hooks})
 }
 
 func (p *pages) issue(w http.ResponseWriter, r *http.Request) {
