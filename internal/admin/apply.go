@@ -50,6 +50,7 @@ type ApplyResult struct {
 	Changes        []string `json:"changes,omitempty" doc:"What was changed, in a few words."`
 	Caveat         string   `json:"caveat,omitempty" doc:"What the target's settings cannot promise."`
 	Warning        string   `json:"warning,omitempty" doc:"Says that the tracker's credential ends soon."`
+	Webhook        string   `json:"webhook,omitempty" doc:"What became of the tracker's webhook. Absent: it is as it was."`
 }
 
 // states are a result's states on the wire.
@@ -168,7 +169,7 @@ func wireReport(done register.Report) ApplyReport {
 			continue // a failure that belongs to no integration
 		}
 		out.Integrations = append(out.Integrations, ApplyResult{Tenant: res.Tenant, Name: res.Name, State: names[res.State], ID: res.ID,
-			ActionURL: res.ActionURL, ProductboardID: res.ProductboardID, Changes: res.Changes, Caveat: res.Caveat, Warning: res.Warning})
+			ActionURL: res.ActionURL, ProductboardID: res.ProductboardID, Changes: res.Changes, Caveat: res.Caveat, Warning: res.Warning, Webhook: res.Webhook})
 	}
 	return out
 }
@@ -182,7 +183,7 @@ func (a ApplyReport) Report() register.Report {
 	}
 	for _, res := range a.Integrations {
 		out.Integrations = append(out.Integrations, register.Result{Tenant: res.Tenant, Name: res.Name, State: back[res.State], ID: res.ID,
-			ActionURL: res.ActionURL, ProductboardID: res.ProductboardID, Changes: res.Changes, Caveat: res.Caveat, Warning: res.Warning})
+			ActionURL: res.ActionURL, ProductboardID: res.ProductboardID, Changes: res.Changes, Caveat: res.Caveat, Warning: res.Warning, Webhook: res.Webhook})
 	}
 	return out
 }

@@ -108,7 +108,7 @@ func (h integrationRoutes) reply(in tenants.Integration, res register.Result, er
 		return Integration{}, integrationProblem(err, kind)
 	}
 	out := h.wire(in)
-	out.Changes, out.Caveat = res.Changes, res.Caveat
+	out.Changes, out.Caveat, out.Webhook = res.Changes, res.Caveat, res.Webhook
 	return out, nil
 }
 

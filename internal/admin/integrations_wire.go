@@ -157,6 +157,7 @@ type Integration struct {
 	Expires        []CredentialExpiry     `json:"expires,omitempty" doc:"When its credentials end, as far as it is known."`
 	Changes        []string               `json:"changes,omitempty" doc:"What this request has changed, in a few words."`
 	Caveat         string                 `json:"caveat,omitempty" doc:"What the target's settings cannot promise. Only requests that check them fill it."`
+	Webhook        string                 `json:"webhook,omitempty" doc:"What this request has done about the tracker's webhook."`
 	CreatedAt      time.Time              `json:"createdAt"`
 	UpdatedAt      time.Time              `json:"updatedAt"`
 	Version        int64                  `json:"version" doc:"Rises with every change; the ETag."`

@@ -35,7 +35,7 @@ func (a *App) adminAPI(out *slog.Logger) (http.Handler, error) {
 	}
 	log := audit.New(a.rdb)
 	routes := slices.Concat(admin.TenantRoutes(a.tenants, a.records), admin.IntegrationRoutes(a.Registrar(), adminSweeps{a.sweeps}), admin.ApplyRoutes(a.Registrar()),
-		admin.ConnectionRoutes(a.Pushes()), admin.AuditRoutes(log),
+		admin.HookRoutes(a.Hooks()), admin.ConnectionRoutes(a.Pushes()), admin.AuditRoutes(log),
 		admin.TokenRoutes(auth.NewRevocationStore(a.rdb)), admin.DeletionRoutes(a.deleter()), admin.CredentialRoutes(a.auth, a.tenants))
 	return admin.New(verifier, a.tenants, log, idempotency.New(a.rdb), routes, &admin.Options{RateLimit: a.adminRateLimit(), Memory: a.memory, Log: out})
 }

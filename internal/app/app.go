@@ -19,6 +19,7 @@ import (
 	"pushbutton/internal/actions"
 	"pushbutton/internal/connections"
 	"pushbutton/internal/fault"
+	"pushbutton/internal/hooks/keeper"
 	"pushbutton/internal/jobs"
 	"pushbutton/internal/limits/breaker"
 	"pushbutton/internal/limits/memory"
@@ -59,6 +60,7 @@ type App struct {
 	sweeps *refresh.Schedule
 	// hints are the issues that webhooks name.
 	hints   *refresh.Hints
+	keeper  *keeper.Keeper
 	async   *jobs.AsyncQueue // nil until Front
 	peers   *peers
 	mapper  actions.Mapper // of previews
@@ -101,6 +103,7 @@ func New(cfg config.Config, rdb redis.UniversalClient, log *slog.Logger, version
 	})
 	a.cache = tenants.NewCache(a.tenants, nil)
 	a.peers = newPeers(pb, a.auth, a.trHTTP, a.cache, a.metrics, ratelimit.NewBackoff(rdb, "target"), a.memory.Total())
+	a.keeper = a.newKeeper()
 	a.records = connections.NewStore(redisdb.Scripts(rdb, cfg.RedisWaitReplicas), connections.Timing{Deadline: cfg.PushDeadline, ConfirmDeleted: cfg.ConfirmDeleted})
 	a.queue = jobs.NewQueue(redisdb.Scripts(rdb, 0))
 	a.sweeps = refresh.NewSchedule(rdb)

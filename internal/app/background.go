@@ -10,6 +10,7 @@ import (
 	"pushbutton/internal/admin/deletion"
 	"pushbutton/internal/app/background"
 	"pushbutton/internal/fault"
+	"pushbutton/internal/hooks/keeper"
 	"pushbutton/internal/jobs"
 	"pushbutton/internal/refresh"
 	"pushbutton/internal/telemetry"
@@ -22,8 +23,8 @@ const tendEvery = time.Minute
 
 // background runs what every process does beside its role, until the context
 // ends. It rescues runs that do not move on, deletes tenants and renews
-// sessions. It takes its turn at four more tasks: stale progress, repaired
-// credentials, credentials that end, and the list of what is swept. A worker
+// sessions. It takes its turn at five more tasks: stale progress, repaired
+// credentials, credentials that end, webhooks, and the list of what is swept. A worker
 // sweeps as well.
 func (a *App) background(ctx context.Context, roles Roles) *sync.WaitGroup {
 	var group sync.WaitGroup
@@ -43,6 +44,7 @@ func (a *App) background(ctx context.Context, roles Roles) *sync.WaitGroup {
 		return a.auth.Tend(ctx, func(in tenants.Integration, cause error) { a.sessionEnded(ctx, in, cause) })
 	}))
 	every(expiry.Every, a.turn("expiry"), a.expiryWatcher().Pass)
+	every(keeper.TendEvery, a.turn("hooks"), a.logged("look after webhooks", a.keeper.Tend))
 	every(deletion.LookEvery, nil, a.logged("tenant deletions", a.deleter().Look))
 	every(min(registerEvery, a.cfg.Refresh), a.turn("sweeps"), a.logged("register for sweeps", a.registerSweeps))
 	if roles.Worker {

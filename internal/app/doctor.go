@@ -13,6 +13,7 @@ import (
 
 	"pushbutton/internal/connections"
 	"pushbutton/internal/fault"
+	"pushbutton/internal/hooks/keeper"
 	"pushbutton/internal/outbound"
 	"pushbutton/internal/redisdb"
 	"pushbutton/internal/tenants"
@@ -156,6 +157,7 @@ func (d *doctor) integrations(ctx context.Context) {
 		}
 		d.integration(ctx, in)
 		d.sweeps(ctx, in)
+		d.hook(ctx, in)
 	}
 }
 
@@ -215,6 +217,32 @@ func (d *doctor) expiry(ctx context.Context, name string, in tenants.Integration
 		if note := register.ExpiryNote(in, side, time.Now()); note != "" {
 			d.say("note", name, note)
 		}
+	}
+}
+
+// hook says how an integration's webhook is, and what is wrong with it.
+func (d *doctor) hook(ctx context.Context, in tenants.Integration) {
+	if in.Disabled || !in.Deleting.IsZero() {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, doctorTimeout)
+	defer cancel()
+	name := in.Tenant + "/" + in.Name
+	hook, err := d.app.Hooks().Hook(ctx, in)
+	if err != nil {
+		d.check(name+": webhook", err)
+		return
+	}
+	switch {
+	case hook.Problem != "":
+		d.say("note", name, "Its webhook is not registered: "+hook.Problem)
+	case hook.State == string(keeper.Manual) && hook.LastEvent.IsZero():
+		d.say("note", name, fmt.Sprintf("No webhook came lately. If it was never set up at the tracker, the admin API tells the steps (POST …/tenants/%s/integrations/%s/hook/rotate). hooks: off says that none is wanted.", in.Tenant, in.ID))
+	default:
+		d.say("", name+": webhook: "+hook.State, "")
+	}
+	if hook.MissedSweeps >= keeper.SilentSweeps {
+		d.say("note", name, fmt.Sprintf("Its webhook is silent: the last %d sweeps found changes that it had not told. Check at the tracker that it is active and that its deliveries arrive.", hook.MissedSweeps))
 	}
 }
 

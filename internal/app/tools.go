@@ -42,6 +42,7 @@ func (a *App) Registrar() *register.Registrar {
 	productboard := func(in tenants.Integration) register.Session { return a.peers.session(in) }
 	return register.New(a.tenants, a.cfg.PublicURL, productboard, a.peers.checkTarget, &register.Options{
 		Recipients: a.peers.recipients, Preview: a.preview, Link: a.link, Buttons: a.records, Revoke: a.auth.Revoke,
+		Hooks: a.seeToHook, RemoveHook: a.removeHook,
 	})
 }
 

@@ -28,6 +28,8 @@ func (r *Registrar) perform(ctx context.Context, j *job) {
 		j.fail(FieldName, fault.Wrap(fault.Canceled, "apply", err))
 		return
 	}
+	before := j.stored
+	defer func() { r.seeToHook(ctx, j, before) }()
 	switch j.action {
 	case actionCreate, actionResume, actionRecreate:
 		r.create(ctx, j)
@@ -37,6 +39,17 @@ func (r *Registrar) perform(ctx context.Context, j *job) {
 		r.keep(ctx, j)
 	case actionUpdate:
 		r.update(ctx, j)
+	}
+}
+
+// seeToHook has the tracker tell of changed issues, as far as it can.
+func (r *Registrar) seeToHook(ctx context.Context, j *job, before *tenants.Integration) {
+	if r.opts.Hooks == nil || j.stored == nil || j.state != Created && j.state != Updated && j.state != Unchanged {
+		return
+	}
+	j.webhook = r.opts.Hooks(ctx, before, *j.stored)
+	if after := j.webhook.Integration; after.ID == j.stored.ID {
+		j.stored = &after
 	}
 }
 

@@ -34,6 +34,7 @@ type job struct {
 
 	state    State
 	caveat   string
+	webhook  Webhook
 	changes  []string
 	problems Problems
 }

@@ -107,8 +107,25 @@ type Options struct {
 	Link func(ctx context.Context, in tenants.Integration, c pbapi.Connection) error
 	// Revoke, if set, gives an integration's authorisation back to Productboard.
 	Revoke func(ctx context.Context, in tenants.Integration) error
+	// Hooks, if set, is called with an integration that is as it was declared, and with
+	// what was stored before, if anything. It sees to the webhook of the tracker.
+	Hooks func(ctx context.Context, before *tenants.Integration, in tenants.Integration) Webhook
+	// RemoveHook, if set, removes the webhook of an integration that is being deleted.
+	// What fails there does not stop the deletion.
+	RemoveHook func(ctx context.Context, in tenants.Integration)
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
+}
+
+// Webhook is what became of an integration's webhook.
+type Webhook struct {
+	// Note says it in a sentence; empty: nothing changed.
+	Note string
+	// Steps say how to set it up by hand, with address and secret. They are told
+	// once.
+	Steps []string
+	// Integration is the integration afterwards.
+	Integration tenants.Integration
 }
 
 // Registrar applies declarations. It is safe for concurrent use.

@@ -54,6 +54,9 @@ func (r *Registrar) Delete(ctx context.Context, tenant, id string, d Deletion) e
 			return err
 		}
 	}
+	if r.opts.RemoveHook != nil {
+		r.opts.RemoveHook(ctx, in)
+	}
 	if r.opts.Revoke != nil {
 		if err := r.opts.Revoke(ctx, in); err != nil && !d.KeepAtProductboard {
 			return err

@@ -45,6 +45,10 @@ type Result struct {
 	Caveat string
 	// Warning says that the tracker's credential ends soon; empty: it does not.
 	Warning string
+	// Webhook says what became of the tracker's webhook; empty: it is as it was.
+	Webhook string
+	// WebhookSteps say how to set it up by hand, with address and secret.
+	WebhookSteps []string
 	// Next says what somebody has to do before it works; empty: nothing.
 	Next string
 	// Err says why it failed.
@@ -81,10 +85,13 @@ func (r Report) Write(w io.Writer) error {
 			fmt.Fprintf(&b, " (%s)", strings.Join(res.Changes, ", "))
 		}
 		b.WriteString("\n")
-		for _, line := range [][2]string{{"id", res.ID}, {"action", res.ActionURL}, {"productboard", res.ProductboardID}, {"note", res.Caveat}, {"warning", res.Warning}, {"next", res.Next}} {
+		for _, line := range [][2]string{{"id", res.ID}, {"action", res.ActionURL}, {"productboard", res.ProductboardID}, {"note", res.Caveat}, {"warning", res.Warning}, {"webhook", res.Webhook}, {"next", res.Next}} {
 			if line[1] != "" {
 				fmt.Fprintf(&b, "  %-13s %s\n", line[0]+":", line[1])
 			}
+		}
+		for i, step := range res.WebhookSteps {
+			fmt.Fprintf(&b, "    %d. %s\n", i+1, step)
 		}
 	}
 	_, err := io.WriteString(w, b.String())
@@ -93,7 +100,8 @@ func (r Report) Write(w io.Writer) error {
 
 func (r *Registrar) result(j *job) Result {
 	res := Result{Tenant: j.tenant, Name: j.desired.Integration.Name, State: j.state, Changes: j.changes, Caveat: j.caveat,
-		Warning: ExpiryNote(j.goal, fault.SideTracker, r.now()), Problems: j.problems}
+		Warning: ExpiryNote(j.goal, fault.SideTracker, r.now()), Problems: j.problems,
+		Webhook: j.webhook.Note, WebhookSteps: j.webhook.Steps}
 	for _, p := range j.problems {
 		res.Err = errors.Join(res.Err, describe(j.desired.origin(j.tenant, p.Field), p.Err))
 	}
