@@ -45,6 +45,8 @@ type options struct {
 	Keep     bool
 	// Outage, Rolling and Refresh are the other things the machine can prove.
 	Outage, Rolling, Refresh bool
+	// Hooks is whether the tracker sends webhooks in a run with Refresh.
+	Hooks bool
 	// LogLevel is that of the plugin's processes.
 	LogLevel string
 }
@@ -66,6 +68,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	fs.BoolVar(&o.Outage, "outage", false, "instead: Redis freezes and dies under a steady load of clicks")
 	fs.BoolVar(&o.Rolling, "rolling", false, "instead: every process is restarted in turn under a steady load of clicks")
 	fs.BoolVar(&o.Refresh, "refresh", false, "instead: issues change after the push, and their buttons must follow")
+	fs.BoolVar(&o.Hooks, "hooks", true, "with -refresh: the tracker sends webhooks, which are lost, doubled, late, reordered, replayed and forged")
 	fs.BoolVar(&o.Keep, "keep", false, "keep the folder with the logs")
 	if err := fs.Parse(args); err != nil {
 		return o, err

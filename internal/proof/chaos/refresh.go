@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"pushbutton/internal/pbapi/pbfake"
+	"pushbutton/internal/targets/memtarget"
 )
 
 // refreshFigures are what a run with -refresh reports beside the rest.
@@ -27,6 +28,10 @@ type refreshFigures struct {
 	// told everything.
 	RestSeconds float64   `json:"restSeconds"`
 	Calls       callCount `json:"calls"`
+	// Hooks is what became of webhooks; Guesses counts those that the machine sent
+	// to addresses that it made up, by the answer's status.
+	Hooks   memtarget.HookStats `json:"hooks,omitzero"`
+	Guesses map[int]int         `json:"guesses,omitempty"`
 }
 
 // callCount is what sweeps over issues that did not change asked the tracker.
@@ -49,7 +54,7 @@ func (w *world) refresh(ctx context.Context, say func(string, ...any)) (report, 
 	defer func() { _ = w.proxy.close() }()
 	start := time.Now()
 	f := &followed{world: w, plan: makeRefreshPlan(w.opts.Seed, w.opts.size), fates: &fates{of: map[string][]fate{}}, say: say,
-		shown: map[int]string{}, done: map[changeKind]int{}, windows: make([]sync.Mutex, w.opts.Integrations)}
+		shown: map[int]string{}, done: map[changeKind]int{}, guesses: map[int]int{}, windows: make([]sync.Mutex, w.opts.Integrations)}
 	stop := w.watch(ctx)
 	say("%d changes of %d buttons over %s; logs in %s", len(f.plan.Changes), len(f.plan.Buttons), w.opts.Over, w.fixture.Dir())
 	if err := f.connect(ctx); err != nil {
@@ -114,13 +119,18 @@ func (f *followed) connect(ctx context.Context) error {
 }
 
 // rest waits until two sweeps that begin after healed, as far apart as a deletion
-// needs, have ended, everything is quiet, and one more sweep has ended.
+// needs, have ended. They must not take a hidden issue for a deleted one, so only
+// then are those shown. It waits until everything is quiet and one more sweep has
+// ended.
 func (f *followed) rest(ctx context.Context, healed time.Time) error {
 	deadline := healed.Add(f.opts.Quiet)
 	if err := f.swept(ctx, healed, deadline); err != nil {
 		return err
 	}
 	if err := f.swept(ctx, time.Now().Add(f.opts.Confirm), deadline); err != nil {
+		return err
+	}
+	if err := f.reveal(ctx); err != nil {
 		return err
 	}
 	for range 2 {
@@ -237,7 +247,11 @@ func (f *followed) judge(ctx context.Context, events []pbfake.Event, calls callC
 		b.Issues = append(b.Issues, issues...)
 	}
 	found := followedBooks{books: b, fates: f.fates, confirm: f.opts.Confirm, address: f.proxy.URL + "/tracker"}
-	r.Refresh = &refreshFigures{Changes: f.done, Total: len(f.plan.Changes) - f.skipped, Skipped: f.skipped, Calls: calls}
+	r.Refresh = &refreshFigures{Changes: f.done, Total: len(f.plan.Changes) - f.skipped, Skipped: f.skipped, Calls: calls, Guesses: f.guesses}
+	forgeries, err := f.hookFigures(ctx, r.Refresh)
+	if err != nil {
+		return r, err
+	}
 	for _, e := range events {
 		if e.Kind == pbfake.EventWrite {
 			r.Refresh.Writes++
@@ -246,7 +260,7 @@ func (f *followed) judge(ctx context.Context, events []pbfake.Event, calls callC
 			}
 		}
 	}
-	r.Violations = slices.Concat(f.failures, f.crashes(), found.check(), r.AtRest.violations(f.opts.overlooked()))
+	r.Violations = slices.Concat(f.failures, f.crashes(), found.check(), forgeries, r.AtRest.violations(f.opts.overlooked()))
 	if calls.Each > maxCalls {
 		r.Violations = append(r.Violations, violation{Kind: costly, Detail: fmt.Sprintf("%.4f calls of the tracker per unchanged issue and sweep", calls.Each)})
 	}

@@ -54,7 +54,7 @@ const spare = 125
 func refreshSize(short bool) size {
 	if short {
 		return size{Actions: 500, Entities: 180, Quiet: 120, Integrations: 5, Tenants: 5, APIs: 2, Workers: 3, Over: 40 * time.Second,
-			Period: 2 * time.Second, Confirm: 6 * time.Second, Windows: 6, Freeze: 12 * time.Second,
+			Period: 2 * time.Second, Confirm: 4 * time.Second, Windows: 6, Freeze: 12 * time.Second,
 			Events: map[kind]int{killWorker: 3, freezeWorker: 1, termWorker: 1, killAPI: 1, killRedis: 1}}
 	}
 	return size{Actions: 5000, Entities: 900, Quiet: 300, Integrations: 11, Tenants: 11, APIs: 2, Workers: 3, Over: 5 * time.Minute,
@@ -118,11 +118,11 @@ func (p *refreshPlan) deed(r *rand.Rand, s size) []change {
 		c.Kind = changeProject
 	case n < 63:
 		c.Kind = changeTrash
-	case n < 71:
+	case n < 69:
 		c.Kind = changeRestore
 	case n < 74:
 		c.Kind = changeDelete
-	case n < 80:
+	case n < 81:
 		c.Kind = changeHide
 	case n < 86:
 		c.Kind = changeShow

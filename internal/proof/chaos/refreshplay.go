@@ -27,6 +27,7 @@ type followed struct {
 	hidden  []string
 	clicks  []clicked
 	done    map[changeKind]int
+	guesses map[int]int
 	skipped int
 	// windows has a lock for each integration: what befalls a project does so one
 	// after the other.
@@ -113,6 +114,9 @@ func (f *followed) play(ctx context.Context) error {
 	looking, stop := context.WithCancel(ctx)
 	var group sync.WaitGroup
 	group.Go(func() { f.lookOn(looking) })
+	if f.opts.Hooks {
+		group.Go(func() { f.guess(looking) })
+	}
 	failed := make(chan error, 1)
 	group.Go(func() { failed <- f.strikeAll(f.plan.plan)(ctx, start) })
 	var deeds sync.WaitGroup
@@ -299,6 +303,10 @@ func (f *followed) refreshFaults(ctx context.Context) error {
 		{On: memtarget.OpOther, P: 0.03, Fault: memtarget.Fault{Effect: memtarget.EffectReset}},
 		{On: memtarget.OpFind, P: 0.03, Fault: memtarget.Fault{Effect: memtarget.EffectStatus, Status: 500}},
 	}})
+	if f.opts.Hooks {
+		err = errors.Join(err, f.sandbox.SetHookFaults(ctx, memtarget.HookFaults{Seed: f.opts.Seed, Lost: 0.2, Doubled: 0.15, Late: 0.1, DelayMS: 4000,
+			Reordered: 0.1, Replayed: 0.15, Forged: 0.2}))
+	}
 	for _, fault := range []fixture.Fault{
 		{Class: pbfake.ClassConnectionPut, Kind: pbfake.FaultLost, Probability: 0.05},
 		{Class: pbfake.ClassConnectionPut, Kind: pbfake.FaultStatus, Status: 503, Probability: 0.02},
@@ -310,13 +318,22 @@ func (f *followed) refreshFaults(ctx context.Context) error {
 	return err
 }
 
-// heal ends all that goes wrong. What was thrown away or deleted stays so.
-func (f *followed) heal(ctx context.Context) error {
-	err := errors.Join(f.sandbox.SetTrackerFaults(ctx, memtarget.Faults{}), f.sandbox.ClearFaults(ctx))
+// reveal shows all hidden issues again.
+func (f *followed) reveal(ctx context.Context) error {
+	var err error
 	for _, id := range f.hidden {
 		if cerr := missing(f.sandbox.ChangeIssue(ctx, id, "hidden", false)); !errors.Is(cerr, errNothing) {
 			err = errors.Join(err, cerr)
 		}
+	}
+	return err
+}
+
+// heal ends all that goes wrong. What was thrown away, deleted or hidden stays so.
+func (f *followed) heal(ctx context.Context) error {
+	err := errors.Join(f.sandbox.SetTrackerFaults(ctx, memtarget.Faults{}), f.sandbox.ClearFaults(ctx))
+	if f.opts.Hooks {
+		err = errors.Join(err, f.sandbox.SetHookFaults(ctx, memtarget.HookFaults{}))
 	}
 	return errors.Join(err, f.apply(ctx))
 }

@@ -55,14 +55,16 @@ func (p *trackerProxy) close() error { return p.srv.Close() }
 // note counts a request, and returns the page that it gets instead of an answer.
 func (p *trackerProxy) note(path string) func(http.ResponseWriter) {
 	_, rest, _ := strings.Cut(path, "/api/projects/")
-	name, _, _ := strings.Cut(rest, "/")
+	name, what, _ := strings.Cut(rest, "/")
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.calls[name]++
+	if strings.HasPrefix(what, "issues") { // and not the project's webhooks
+		p.calls[name]++
+	}
 	return p.foreign[name]
 }
 
-// requests is how many a project has had.
+// requests is how many about issues a project has had.
 func (p *trackerProxy) requests(project string) int {
 	p.mu.Lock()
 	defer p.mu.Unlock()

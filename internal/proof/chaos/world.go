@@ -167,7 +167,10 @@ func (w *world) apply(ctx context.Context) error {
 
 func (w *world) declaration() any {
 	type object = map[string]any
-	address, lag, onDeleted := w.sandbox.TrackerURL(), lookUpLag, func(int) string { return "show" }
+	address, lag, onDeleted, hooks := w.sandbox.TrackerURL(), lookUpLag, func(int) string { return "show" }, "off"
+	if w.opts.Refresh && w.opts.Hooks {
+		hooks = "auto"
+	}
 	if w.opts.Refresh {
 		address, lag = w.proxy.URL+"/tracker", 0
 		onDeleted = func(i int) string {
@@ -183,7 +186,7 @@ func (w *world) declaration() any {
 		for i := t; i < w.opts.Integrations; i += w.opts.Tenants {
 			integrations = append(integrations, object{
 				"name": integrationName(i), "onUnlink": policy(i), "button": object{"label": "Push"},
-				"refresh":      object{"enabled": true, "onDeleted": onDeleted(i)},
+				"refresh": object{"enabled": true, "onDeleted": onDeleted(i)}, "hooks": hooks,
 				"productboard": object{"token": fmt.Sprintf("env:CHAOS_TOKEN_%d", t)},
 				"target": object{
 					"type":        "memory",
