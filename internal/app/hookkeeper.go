@@ -75,8 +75,10 @@ func trackerTitle(in tenants.Integration) string {
 	return in.Target.Type
 }
 
-// removeHook removes the webhook of an integration that is being deleted.
+// removeHook removes the webhook of an integration that is being deleted, and what
+// it has told.
 func (a *App) removeHook(ctx context.Context, in tenants.Integration) {
+	defer func() { _ = a.hints.Forget(context.WithoutCancel(ctx), in.Tenant, in.ID) }() // else it ends by itself within a week
 	if err := a.keeper.Remove(ctx, in); err != nil {
 		a.log.WarnContext(ctx, "the webhook of a deleted integration may stay at its tracker", telemetry.KeyTenant, in.Tenant, telemetry.KeyIntegration, in.ID, telemetry.KeyError, err)
 	}
