@@ -122,7 +122,7 @@ func (p *refreshPlan) deed(r *rand.Rand, s size) []change {
 		c.Kind = changeRestore
 	case n < 74:
 		c.Kind = changeDelete
-	case n < 81:
+	case n < 84: // far more often than shown again, so that many stay hidden
 		c.Kind = changeHide
 	case n < 86:
 		c.Kind = changeShow
