@@ -133,6 +133,10 @@ bench-fairness: ## Measure what a neighbour with 100,000 pushes waiting and a ba
 bench-tenants: ## Load 10,000 tenants with 10 million connections and measure lists, searches and clicks (needs redis-server and 14 GB of memory; BENCHFLAGS=-short)
 	go run ./internal/proof/bench -tenants $(BENCHFLAGS)
 
+.PHONY: bench-refresh
+bench-refresh: ## Measure clicks while 10,000 buttons follow their issues, the way from webhook to button, a sweep over 100,000 connections, and lost webhooks (needs redis-server; BENCHFLAGS=-short)
+	go run ./internal/proof/bench -refresh $(BENCHFLAGS)
+
 CLUSTER_SUITES := admin/audit admin/auth admin/deletion admin/idempotency connections jobs limits/ratelimit refresh tenants tenants/register
 .PHONY: cluster
 cluster: ## Run the suites of the stores on a real Redis Cluster of three nodes (needs redis-server)

@@ -102,7 +102,12 @@ func (s *fixture) register(ctx context.Context, address string) error {
 		declaration.Tenants = append(declaration.Tenants, s.desired(quiet(i), address+"/tracker", app.SandboxProject, app.SandboxTrackerKey))
 	}
 	declaration.Tenants = append(declaration.Tenants, s.desired(noisyTenant, address+"/noisy", noisyProject, noisyKey))
-	if _, err := api.app.Registrar().Apply(ctx, declaration); err != nil {
+	return s.apply(ctx, api.app.Registrar(), declaration)
+}
+
+// apply registers what is declared, an integration a tenant that has its name.
+func (s *fixture) apply(ctx context.Context, registrar *register.Registrar, declaration register.Declaration) error {
+	if _, err := registrar.Apply(ctx, declaration); err != nil {
 		return err
 	}
 	byName := map[string]pbfake.Integration{}
@@ -141,6 +146,8 @@ func (s *fixture) stop() error {
 type arrivals struct {
 	next http.Handler
 	fake *pbfake.Fake
+	// connected counts the calls that set a button, which was connected then.
+	connected atomic.Int64
 
 	mu      sync.Mutex
 	waiting map[string]chan time.Time // by integration and entity
@@ -156,10 +163,14 @@ func (a *arrivals) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	integration, entity := parts[len(parts)-3], parts[len(parts)-1]
+	if a.fake.State(integration, entity).Name != pbfake.StateConnected {
+		return
+	}
+	a.connected.Add(1)
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	arrived, ok := a.waiting[integration+" "+entity]
-	if !ok || a.fake.State(integration, entity).Name != pbfake.StateConnected {
+	if !ok {
 		return
 	}
 	arrived <- time.Now()
@@ -182,10 +193,22 @@ type round struct {
 	late       int64
 }
 
-// clicks clicks n buttons of the quiet tenants at a fixed rate, whatever comes
-// of them; a click's time begins when it was due.
-func (s *fixture) clicks(ctx context.Context, n, rate int) (round, error) {
-	var out round
+// clicks clicks n buttons of the quiet tenants at a fixed rate.
+func (s *fixture) clicks(ctx context.Context, n, rate int) (out round, err error) {
+	all, err := s.clicksOf(ctx, n, rate, quiet)
+	for _, one := range all {
+		out.ack.latencies = append(out.ack.latencies, one.ack.latencies...)
+		out.whole.latencies = append(out.whole.latencies, one.whole.latencies...)
+		out.late += one.late
+	}
+	return out, err
+}
+
+// clicksOf clicks n buttons at a fixed rate, whatever comes of them, each of the
+// tenant that who returns. A click's time begins when it was due. The result is by
+// tenant.
+func (s *fixture) clicksOf(ctx context.Context, n, rate int, who func(i int) string) (map[string]*round, error) {
+	rounds := map[string]*round{}
 	var mu sync.Mutex
 	var group sync.WaitGroup
 	var failed atomic.Pointer[error]
@@ -200,10 +223,10 @@ func (s *fixture) clicks(ctx context.Context, n, rate int) (round, error) {
 		select {
 		case <-ctx.Done():
 			group.Wait()
-			return out, context.Cause(ctx)
+			return rounds, context.Cause(ctx)
 		case <-timer.C:
 		}
-		to := s.columns[quiet(i)]
+		to := s.columns[who(i)]
 		group.Go(func() {
 			arrived := s.watch.expect(to.productboard, e.ID)
 			if _, err := s.box.Productboard.Click(ctx, to.productboard, e.ID, pbfake.Push, pbfake.User{Name: "Jane", Email: "jane@example.com"}); err != nil {
@@ -214,6 +237,11 @@ func (s *fixture) clicks(ctx context.Context, n, rate int) (round, error) {
 			whole, late := awaitArrival(ctx, arrived, due)
 			mu.Lock()
 			defer mu.Unlock()
+			out := rounds[to.tenant]
+			if out == nil {
+				out = &round{}
+				rounds[to.tenant] = out
+			}
 			out.ack.latencies = append(out.ack.latencies, ms(acked))
 			out.whole.latencies = append(out.whole.latencies, ms(whole))
 			if late {
@@ -223,9 +251,9 @@ func (s *fixture) clicks(ctx context.Context, n, rate int) (round, error) {
 	}
 	group.Wait()
 	if err := failed.Load(); err != nil {
-		return out, *err
+		return rounds, *err
 	}
-	return out, nil
+	return rounds, nil
 }
 
 func awaitArrival(ctx context.Context, arrived <-chan time.Time, due time.Time) (took time.Duration, late bool) {

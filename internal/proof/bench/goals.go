@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// goalsOptions are the flags of the two runs that have goals to meet.
+// goalsOptions are the flags of the runs that have goals to meet.
 type goalsOptions struct {
 	short   bool
 	waiting int
@@ -32,6 +32,17 @@ func runFairness(ctx context.Context, g goalsOptions) error {
 	}
 	return withGoals(ctx, g, true, func(ctx context.Context, server *redisServer, log *slog.Logger) (*report, error) {
 		return fairness(ctx, o, server, log, os.Stderr)
+	})
+}
+
+// runRefresh takes about ten minutes, and one in short.
+func runRefresh(ctx context.Context, g goalsOptions) error {
+	o := refreshOptions{buttons: 10_000, changes: 10, rounds: 4, clicks: 280, rate: 8, told: 300, large: 100_000}
+	if g.short {
+		o.rounds, o.clicks, o.told, o.large = 3, 40, 50, 10_000
+	}
+	return withGoals(ctx, g, true, func(ctx context.Context, server *redisServer, log *slog.Logger) (*report, error) {
+		return keepTrue(ctx, o, server, log, os.Stderr)
 	})
 }
 

@@ -7,8 +7,9 @@
 // memory.
 //
 // With -fairness it measures instead what a tenant feels of a neighbour with a
-// long backlog and a bad tracker, and with -tenants what ten thousand tenants'
-// records cost; these two end with 1 where a goal is missed.
+// long backlog and a bad tracker, with -tenants what ten thousand tenants' records
+// cost, and with -refresh what buttons that follow their issues cost. These three
+// end with 1 where a goal is missed.
 //
 // Figures on a shared machine drift, so the contestants take turns and what
 // counts is the ratio. Nothing here fails on a time by itself.
@@ -54,10 +55,11 @@ func main() {
 	profile := flag.String("cpuprofile", "", "write a profile of this process' processor time to this `FILE`")
 	fair := flag.Bool("fairness", false, "only what a neighbour's noise does to other tenants")
 	many := flag.Bool("tenants", false, "only what many tenants with many connections cost")
+	follow := flag.Bool("refresh", false, "only what buttons that follow their issues cost")
 	waiting := flag.Int("waiting", 0, "with -fairness: how many pushes the neighbour has waiting (0: 100000, or 5000 with -short)")
 	number := flag.Int("number", 0, "with -tenants: how many tenants (0: 10000, or 200 with -short)")
-	limit := flag.Duration("limit", 13*time.Minute, "with -fairness or -tenants: when to give up")
-	asJSON := flag.String("json", "", "with -fairness or -tenants: a file for the results")
+	limit := flag.Duration("limit", 13*time.Minute, "with -fairness, -tenants or -refresh: when to give up")
+	asJSON := flag.String("json", "", "with -fairness, -tenants or -refresh: a file for the results")
 	pushes := flag.Int("soak", 0, "only so many pushes, and where the memory of Redis went")
 	flag.Parse()
 	o := options{rounds: 5, duration: 3 * time.Second, rates: []int{200, 500, 2000}, clicks: 200, rest: 10 * time.Second, pickUps: 400,
@@ -77,6 +79,8 @@ func main() {
 	switch {
 	case *fair:
 		err = runFairness(ctx, goals)
+	case *follow:
+		err = runRefresh(ctx, goals)
 	case *many:
 		err = runTenants(ctx, goals)
 	default:

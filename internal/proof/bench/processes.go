@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -50,9 +51,15 @@ func buildProgram(ctx context.Context, cfg config.Config, server *redisServer, k
 	}}, remove, nil
 }
 
+// with is the program with one more variable in its environment.
+func (p *program) with(variable string) *program {
+	return &program{binary: p.binary, env: append(slices.Clone(p.env), variable)}
+}
+
 // process is one of them.
 type process struct {
 	cmd   *exec.Cmd
+	front string        // where its front would listen
 	took  time.Duration // from its start until it was ready
 	ended chan error
 }
@@ -76,7 +83,7 @@ func (p *program) start(ctx context.Context, command string, concurrency int) (*
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
-	r := &process{cmd: cmd, ended: make(chan error, 1)}
+	r := &process{cmd: cmd, front: front, ended: make(chan error, 1)}
 	go func() { r.ended <- cmd.Wait() }()
 	ctx, cancel := context.WithTimeout(ctx, readyLimit)
 	defer cancel()

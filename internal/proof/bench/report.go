@@ -53,7 +53,11 @@ type row struct {
 
 func newReport(title, base, beside string, goal float64, server *redisServer) *report {
 	return &report{Title: title, At: time.Now().UTC(), Base: base, Beside: beside, Goal: goal, Met: true,
-		Machine: fmt.Sprintf("%d cores, %s; %s; everything else in one process", runtime.NumCPU(), runtime.Version(), server.describe)}
+		Machine: machine(server) + "; everything else in one process"}
+}
+
+func machine(server *redisServer) string {
+	return fmt.Sprintf("%d cores, %s; %s", runtime.NumCPU(), runtime.Version(), server.describe)
 }
 
 // compare adds a row; both sides have as many rounds.
@@ -91,15 +95,23 @@ func (r *report) print(out io.Writer) {
 	for _, f := range r.Facts {
 		goal := "-"
 		if f.Goal > 0 {
-			goal = fmt.Sprintf("at most %.0f: %s", f.Goal, verdict(f.met()))
+			goal = fmt.Sprintf("at most %s: %s", short(f.Goal), verdict(f.met()))
 		}
-		fmt.Fprintf(out, "| %s | %s | %s |\n", f.Name, strings.TrimSpace(fmt.Sprintf("%.0f %s", f.Value, f.Unit)), goal)
+		fmt.Fprintf(out, "| %s | %s | %s |\n", f.Name, strings.TrimSpace(short(f.Value)+" "+f.Unit), goal)
 	}
 	fmt.Fprintf(out, "\n| p50 / p99, ms | %s | %s | ratio of p99 (of rounds: median, least, most) | late | goal: at most %.1f |\n| --- | --- | --- | --- | --- | --- |\n", r.Base, r.Beside, r.Goal)
 	for _, one := range r.Rows {
 		fmt.Fprintf(out, "| %s | %.2f / %.2f | %.2f / %.2f | %.2f (%.2f, %.2f to %.2f) | %d | %s |\n", one.What, one.BaseP50, one.BaseP99, one.P50, one.P99,
 			one.Ratio, median(one.OfRounds), slices.Min(one.OfRounds), slices.Max(one.OfRounds), one.Late, verdict(one.Met))
 	}
+}
+
+// short prints a figure with three digits at least.
+func short(v float64) string {
+	if v >= 100 {
+		return fmt.Sprintf("%.0f", v)
+	}
+	return fmt.Sprintf("%.3g", v)
 }
 
 // write keeps the report as JSON; an empty path keeps none.

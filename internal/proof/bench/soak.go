@@ -127,6 +127,7 @@ func inventory(ctx context.Context, rdb *redis.Client) (map[string]usage, error)
 // costs are Redis' own figures of its memory and work.
 type costs struct {
 	memory, commands int64
+	net              int64 // bytes that clients sent and got
 	cpu              float64
 }
 
@@ -143,7 +144,8 @@ func costsOf(ctx context.Context, rdb *redis.Client) (costs, error) {
 		v, _ := strconv.ParseFloat(m[1], 64)
 		return v
 	}
-	return costs{memory: int64(number("used_memory")), commands: int64(number("total_commands_processed")), cpu: number("used_cpu_sys") + number("used_cpu_user")}, nil
+	return costs{memory: int64(number("used_memory")), commands: int64(number("total_commands_processed")),
+		net: int64(number("total_net_input_bytes") + number("total_net_output_bytes")), cpu: number("used_cpu_sys") + number("used_cpu_user")}, nil
 }
 
 // soak makes so many pushes, each of a button of its own, waits until nothing
