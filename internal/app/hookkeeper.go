@@ -18,7 +18,8 @@ func (a *App) newKeeper() *keeper.Keeper {
 	open := func(ctx context.Context, in tenants.Integration) (keeper.Target, error) {
 		return a.peers.Target(ctx, in)
 	}
-	return keeper.New(a.tenants, hooks.NewRoutes(a.rdb), open, a.cfg.PublicURL, &keeper.Options{Active: a.activeIntegrations, MissedSweeps: a.missedSweeps, Log: a.log})
+	return keeper.New(a.tenants, hooks.NewRoutes(a.rdb), open, a.cfg.PublicURL, &keeper.Options{Active: a.activeIntegrations, MissedSweeps: a.missedSweeps,
+		Claims: keeper.NewClaims(a.rdb), Log: a.log})
 }
 
 // missedSweeps tells the Keeper which webhooks are silent.

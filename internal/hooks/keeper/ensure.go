@@ -16,12 +16,16 @@ import (
 // Where that is so already, nothing is sent. What the tracker refuses is in the
 // Outcome; the error is that of the store.
 func (k *Keeper) Ensure(ctx context.Context, in tenants.Integration) (Outcome, error) {
-	return k.ensure(ctx, in, false)
+	return k.ensured(ctx, in, false)
 }
 
 // Register does what Ensure does, and asks the tracker in any case.
 func (k *Keeper) Register(ctx context.Context, in tenants.Integration) (Outcome, error) {
-	return k.ensure(ctx, in, true)
+	return k.ensured(ctx, in, true)
+}
+
+func (k *Keeper) ensured(ctx context.Context, in tenants.Integration, force bool) (Outcome, error) {
+	return k.alone(ctx, in, waitFor, func(ctx context.Context, in tenants.Integration) (Outcome, error) { return k.ensure(ctx, in, force) })
 }
 
 // Moved removes what is registered where an integration's settings led before. What
@@ -30,19 +34,26 @@ func (k *Keeper) Moved(ctx context.Context, before, in tenants.Integration) (ten
 	if before.Hook == nil || before.Hook.ID == "" {
 		return in, nil
 	}
-	if err := k.removeAt(ctx, before); err != nil {
-		k.warn(ctx, in, "a webhook could not be removed", err)
-	}
-	return k.store.SetHook(ctx, in.Tenant, in.ID, func(h *tenants.Hook) bool {
-		if h.ID != before.Hook.ID {
-			return false
+	out, err := k.alone(ctx, in, waitFor, func(ctx context.Context, in tenants.Integration) (Outcome, error) {
+		if in.Hook == nil || in.Hook.ID != before.Hook.ID {
+			return Outcome{Integration: in}, nil
 		}
-		h.ID, h.Of = "", ""
-		return true
+		if err := k.removeAt(ctx, before); err != nil {
+			k.warn(ctx, in, "a webhook could not be removed", err)
+		}
+		in, err := k.store.SetHook(ctx, in.Tenant, in.ID, func(h *tenants.Hook) bool {
+			h.ID, h.Of = "", ""
+			return !h.Token.Empty()
+		})
+		return Outcome{Integration: in}, err
 	})
+	return out.Integration, err
 }
 
 func (k *Keeper) ensure(ctx context.Context, in tenants.Integration, force bool) (Outcome, error) {
+	if !in.Deleting.IsZero() { // one that is made now would stay at the tracker
+		return Outcome{State: Off, Integration: in}, nil
+	}
 	if !wanted(in) {
 		return k.switchOff(ctx, in)
 	}
@@ -82,7 +93,7 @@ func (k *Keeper) prepare(ctx context.Context, in tenants.Integration, target Tar
 	chooses := target.ChoosesHookSecret()
 	if byHand && in.Hook != nil && (in.Hook.ID != "" || in.Hook.Route != "") {
 		// The plugin's own would double what the admin sets up.
-		if err := k.Remove(ctx, in); err != nil {
+		if err := k.remove(ctx, in); err != nil {
 			k.warn(ctx, in, "a webhook could not be removed", err)
 		}
 		if in, err = k.forget(ctx, in); err != nil {
@@ -90,7 +101,8 @@ func (k *Keeper) prepare(ctx context.Context, in tenants.Integration, target Tar
 		}
 	}
 	h := in.Hook
-	if h != nil && !h.Token.Empty() && (chooses || !h.Secret.Empty()) && (!byHand || h.Problem == "") {
+	ready := h != nil && !h.Token.Empty() && (chooses || !h.Secret.Empty())
+	if ready && (byHand && h.Problem == "" || !byHand && !h.Tried.IsZero()) {
 		return in, false, nil
 	}
 	after, err = k.store.SetHook(ctx, in.Tenant, in.ID, func(h *tenants.Hook) bool {
@@ -108,7 +120,11 @@ func (k *Keeper) prepare(ctx context.Context, in tenants.Integration, target Tar
 		if made && byHand && chooses {
 			h.Handshake = k.now().Add(handshakeByHand)
 		}
-		return made || cleared
+		first := !byHand && h.Tried.IsZero()
+		if first { // before it is tried: a crash must not have the removal believe that it never was
+			h.Tried = k.now()
+		}
+		return made || cleared || first
 	})
 	return after, made, err
 }
@@ -149,9 +165,13 @@ func (k *Keeper) register(ctx context.Context, in tenants.Integration, target Ta
 	sctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeLimit)
 	defer cancel()
 	after, err := k.store.SetHook(sctx, in.Tenant, in.ID, func(h *tenants.Hook) bool {
-		if !h.Token.Equal(asked.Token.Reveal()) {
+		if !h.Token.Equal(asked.Token.Reveal()) || !target.ChoosesHookSecret() && !h.Secret.Equal(asked.Secret.Reveal()) {
 			return false // rotated or forgotten meanwhile: that goes on from there
 		}
+		if end := k.now().Add(formerFor); h.FormerUntil.After(end) {
+			h.FormerUntil = end // the tracker has the new secret
+		}
+		h.Handshake = time.Time{}
 		h.ID, h.Ends, h.Route = got.ID, got.Ends, got.Route
 		h.Registered, h.Tried, h.Problem, h.Failures = k.now(), k.now(), "", 0
 		in.Hook = h
@@ -162,11 +182,28 @@ func (k *Keeper) register(ctx context.Context, in tenants.Integration, target Ta
 		}
 		return true
 	})
+	if errors.Is(err, fault.NotFound) || err == nil && !after.Deleting.IsZero() {
+		k.undo(sctx, in, target, got)
+	}
 	if err != nil {
 		return Outcome{Integration: in}, err
 	}
 	state, problem := k.stateOf(after, target)
 	return Outcome{State: state, Changed: true, Problem: problem, Integration: after}, nil
+}
+
+// undo removes the webhook of an integration that was deleted while the tracker was
+// asked for it. The deletion may have been at the tracker before.
+func (k *Keeper) undo(ctx context.Context, in tenants.Integration, target Target, got targets.HookRegistration) {
+	var err error
+	if got.Route != "" {
+		err = k.routes.RemoveRoute(ctx, in.Target.Type, got.Route, hooks.Ref{Tenant: in.Tenant, Integration: in.ID})
+	} else {
+		_, err = target.RemoveHook(ctx, got.ID, k.prefix(in))
+	}
+	if err != nil {
+		k.warn(ctx, in, "a webhook could not be removed", err)
+	}
 }
 
 // storeLimit bounds the writing down of what a tracker did.
@@ -189,7 +226,7 @@ func (k *Keeper) reroute(ctx context.Context, in tenants.Integration, route stri
 
 // failed stores why a webhook could not be registered.
 func (k *Keeper) failed(ctx context.Context, in tenants.Integration, cause error) (Outcome, error) {
-	if ctx.Err() != nil && errors.Is(cause, fault.Canceled) {
+	if errors.Is(ctx.Err(), context.Canceled) && errors.Is(cause, fault.Canceled) {
 		return Outcome{State: Pending, Integration: in}, cause // it says nothing of the tracker
 	}
 	sctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeLimit)

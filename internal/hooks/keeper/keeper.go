@@ -39,8 +39,10 @@ const (
 	// asked for the webhook, and handshakeByHand after an admin was told the steps.
 	handshakeFor    = time.Minute
 	handshakeByHand = 24 * time.Hour
-	// formerFor is for how long a replaced secret is taken.
-	formerFor = 10 * time.Minute
+	// formerFor is for how long a replaced secret is taken once the tracker has the
+	// new one, and formerPending for how long at most until it has.
+	formerFor     = 10 * time.Minute
+	formerPending = 30 * 24 * time.Hour
 	// firstRetry and lastRetry bound the wait after a failure, which doubles.
 	firstRetry = time.Minute
 	lastRetry  = 6 * time.Hour
@@ -118,6 +120,8 @@ type Options struct {
 	// Abilities says whether a kind of tracker has webhooks that can be read, and
 	// whether the plugin can register them; nil: as the catalog has it.
 	Abilities func(kind string) (reads, registers bool)
+	// Claims has processes work on a webhook one after the other; nil: nothing does.
+	Claims *Claims
 	// Log is where failures go; nil: nowhere.
 	Log *slog.Logger
 	// Now is the clock; nil: time.Now.

@@ -37,6 +37,9 @@ type tracker struct {
 	route                 string
 	// handshake, if set, is called with the address while a registration is open.
 	handshake func(address string)
+	// meanwhile, if set, is called while a registration is open, before the tracker
+	// has changed anything, and then no more. after is called once it has.
+	meanwhile, after func()
 }
 
 func (r *tracker) ReadsHooks() bool        { return !r.noReader }
@@ -45,6 +48,12 @@ func (r *tracker) ChoosesHookSecret() bool { return r.handshake != nil }
 
 func (r *tracker) RegisterHook(_ context.Context, want targets.HookWanted) (targets.HookRegistration, bool, error) {
 	r.mu.Lock()
+	if meanwhile := r.meanwhile; meanwhile != nil {
+		r.meanwhile = nil
+		r.mu.Unlock()
+		meanwhile()
+		r.mu.Lock()
+	}
 	defer r.mu.Unlock()
 	if r.noRegistrar {
 		return targets.HookRegistration{}, false, nil
@@ -69,6 +78,10 @@ func (r *tracker) RegisterHook(_ context.Context, want targets.HookWanted) (targ
 		r.handshake(want.URL)
 	}
 	r.next++
+	if r.after != nil {
+		r.after()
+		return targets.HookRegistration{}, true, fault.Wrap(fault.Canceled, "register webhook", context.Canceled)
+	}
 	return targets.HookRegistration{ID: fmt.Sprint(r.next), Ends: r.ends}, true, nil
 }
 
@@ -113,7 +126,7 @@ func newRig(t *testing.T, publicURL string) *rig {
 	require.NoError(t, err)
 	r.id = in.ID
 	open := func(context.Context, tenants.Integration) (keeper.Target, error) { return r.tracker, nil }
-	r.keeper = keeper.New(r.store, r.routes, open, publicURL, &keeper.Options{Now: func() time.Time { return r.now },
+	r.keeper = keeper.New(r.store, r.routes, open, publicURL, &keeper.Options{Now: func() time.Time { return r.now }, Claims: keeper.NewClaims(env.Client),
 		Abilities: func(string) (bool, bool) { return !r.tracker.noReader, !r.tracker.noRegistrar },
 		MissedSweeps: func(_ context.Context, _ string, ids []string) ([]int, error) {
 			return []int{r.missed}, nil

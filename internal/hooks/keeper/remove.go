@@ -10,12 +10,16 @@ import (
 )
 
 // Rotate replaces the webhook's secret, and tells the tracker where the plugin
-// registers. The former one is taken for ten minutes more. A tracker that chooses
-// the secret gets another address, and so chooses anew. An integration that takes
-// no webhooks is fault.Conflict.
+// registers. The former one is taken for ten minutes more, which begin once the
+// tracker has the new one. A tracker that chooses the secret gets another address,
+// and so chooses anew. An integration that takes no webhooks is fault.Conflict.
 func (k *Keeper) Rotate(ctx context.Context, in tenants.Integration) (Outcome, error) {
+	return k.alone(ctx, in, waitFor, k.rotate)
+}
+
+func (k *Keeper) rotate(ctx context.Context, in tenants.Integration) (Outcome, error) {
 	const op = "rotate webhook secret"
-	if !wanted(in) {
+	if !wanted(in) || !in.Deleting.IsZero() {
 		return Outcome{}, fault.New(fault.Conflict, op, "The integration takes no webhooks. Set hooks to auto or manual first.")
 	}
 	target, err := k.open(ctx, in)
@@ -27,8 +31,18 @@ func (k *Keeper) Rotate(ctx context.Context, in tenants.Integration) (Outcome, e
 	}
 	byHand := in.HookMode() == tenants.HooksManual || !target.RegistersHooks()
 	after, err := k.store.SetHook(ctx, in.Tenant, in.ID, func(h *tenants.Hook) bool {
+		now := k.now()
+		if !byHand && !h.Former.Empty() && h.FormerUntil.Sub(now) > formerFor {
+			// The tracker did not take the secret of the last rotation yet. Nobody has
+			// used that one, and the tracker signs with the former one.
+			h.Of = ""
+			return true
+		}
 		if !h.Secret.Empty() {
-			h.Former, h.FormerUntil = h.Secret, k.now().Add(formerFor)
+			h.Former, h.FormerUntil = h.Secret, now.Add(formerFor)
+			if !byHand && !target.ChoosesHookSecret() {
+				h.FormerUntil = now.Add(formerPending)
+			}
 		}
 		h.Secret, h.Of = tenants.NewHookSecret(), ""
 		if h.Token.Empty() || target.ChoosesHookSecret() {
@@ -36,7 +50,7 @@ func (k *Keeper) Rotate(ctx context.Context, in tenants.Integration) (Outcome, e
 		}
 		if target.ChoosesHookSecret() {
 			h.Secret = secret.String{}
-			h.Handshake = k.now().Add(handshakeByHand)
+			h.Handshake = now.Add(handshakeByHand)
 		}
 		return true
 	})
@@ -55,6 +69,18 @@ func (k *Keeper) Rotate(ctx context.Context, in tenants.Integration) (Outcome, e
 // Remove removes the webhook of an integration that is being deleted. The error says
 // that the tracker may have it still; no deletion should wait for that.
 func (k *Keeper) Remove(ctx context.Context, in tenants.Integration) error {
+	end, err := k.claim(ctx, in, removeLimit)
+	if err != nil {
+		return err
+	}
+	defer end()
+	if now, err := k.store.SetHook(ctx, in.Tenant, in.ID, func(*tenants.Hook) bool { return false }); err == nil {
+		in = now
+	}
+	return k.remove(ctx, in)
+}
+
+func (k *Keeper) remove(ctx context.Context, in tenants.Integration) error {
 	if in.Hook == nil {
 		return nil
 	}
@@ -94,7 +120,7 @@ func (k *Keeper) switchOff(ctx context.Context, in tenants.Integration) (Outcome
 		return Outcome{State: Off, Integration: in}, nil
 	}
 	changed := in.Hook.ID != ""
-	err := k.Remove(ctx, in)
+	err := k.remove(ctx, in)
 	if kind := fault.KindOf(err); err != nil && (kind.Transient() || kind == fault.Canceled) {
 		out, err := k.failed(ctx, in, err)
 		return out, err
