@@ -53,7 +53,7 @@ const spare = 125
 // refreshSize returns the size of a run with -refresh.
 func refreshSize(short bool) size {
 	if short {
-		return size{Actions: 500, Entities: 180, Quiet: 120, Integrations: 5, Tenants: 5, APIs: 2, Workers: 3, Over: 40 * time.Second,
+		return size{Actions: 500, Entities: 180, Quiet: 120, Integrations: 5, Tenants: 5, APIs: 2, Workers: 3, Over: 30 * time.Second,
 			Period: 2 * time.Second, Confirm: 4 * time.Second, Windows: 6, Freeze: 12 * time.Second,
 			Events: map[kind]int{killWorker: 3, freezeWorker: 1, termWorker: 1, killAPI: 1, killRedis: 1}}
 	}
