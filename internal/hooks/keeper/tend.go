@@ -2,6 +2,7 @@ package keeper
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -11,46 +12,60 @@ import (
 )
 
 const (
-	// TendEvery is how often a pass begins, and passLimit how long one may take.
+	// TendEvery is how often a pass begins, and passLimit for how long it asks one
+	// more tracker.
 	TendEvery = time.Minute
-	passLimit = 50 * time.Second
-	// parallel bounds the trackers that one pass asks at once.
-	parallel = 4
+	passLimit = 40 * time.Second
+	// parallel bounds the trackers that a pass asks at once, and perTenant those of
+	// one tenant: a tenant whose trackers hang must keep no other waiting.
+	parallel, perTenant = 8, 2
 )
 
 // Tend looks at the webhooks of all integrations once. It registers those that are
 // not, that have to be confirmed or renewed, or whose settings changed. One that
 // is silent is registered again. After a failure it waits, twice as long each time.
 func (k *Keeper) Tend(ctx context.Context) error {
+	began := time.Now()
+	found, err := k.find(ctx)
+	if err != nil {
+		return err
+	}
+	turns := newTurns(found)
+	var group errgroup.Group // without its context: one failure stops no other
+	for range parallel {
+		group.Go(func() error {
+			for ctx.Err() == nil && time.Since(began) < passLimit {
+				c, ok := turns.take()
+				if !ok {
+					return nil
+				}
+				k.tend(ctx, c)
+				turns.give(c)
+			}
+			return nil
+		})
+	}
+	return group.Wait()
+}
+
+// find finds the integrations whose webhook it is time to look after.
+func (k *Keeper) find(ctx context.Context) ([]caller, error) {
 	ctx, cancel := context.WithTimeout(ctx, passLimit)
 	defer cancel()
-	var group errgroup.Group // without its context: one failure stops no other
-	group.SetLimit(parallel)
+	var found []caller
 	var page []tenants.Integration
 	look := func() {
 		missed := k.missed(ctx, page)
 		for i, in := range page {
-			silent := missed != nil && missed[i] >= SilentSweeps
-			if !k.due(in, silent) {
-				continue
+			if silent := missed != nil && missed[i] >= SilentSweeps; k.due(in, silent) {
+				found = append(found, caller{in.Tenant, in.ID, silent})
 			}
-			group.Go(func() error {
-				do := k.Ensure
-				if silent {
-					do = k.Register
-				}
-				if _, err := do(ctx, in); err != nil && fault.KindOf(err) != fault.NotFound && ctx.Err() == nil {
-					k.warn(ctx, in, "the webhook could not be looked after", err)
-				}
-				return nil
-			})
 		}
 		page = page[:0]
 	}
-	defer func() { _ = group.Wait() }()
 	for in, err := range k.opts.Active(ctx) {
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if len(page) > 0 && (page[0].Tenant != in.Tenant || len(page) == tenants.MaxPage) {
 			look()
@@ -60,7 +75,22 @@ func (k *Keeper) Tend(ctx context.Context) error {
 		}
 	}
 	look()
-	return nil
+	return found, nil
+}
+
+// tend looks after one webhook, as it is by now. Where another process does so, that
+// is enough.
+func (k *Keeper) tend(ctx context.Context, c caller) {
+	in := tenants.Integration{Tenant: c.tenant, ID: c.integration}
+	_, err := k.alone(ctx, in, 0, func(ctx context.Context, in tenants.Integration) (Outcome, error) {
+		if !k.candidate(in) || !k.due(in, c.silent) {
+			return Outcome{}, nil
+		}
+		return k.ensure(ctx, in, c.silent)
+	})
+	if err != nil && !errors.Is(err, errBusy) && fault.KindOf(err) != fault.NotFound && ctx.Err() == nil {
+		k.warn(ctx, in, "the webhook could not be looked after", err)
+	}
 }
 
 // candidate reports whether anything can be done for an integration at all.
