@@ -205,9 +205,12 @@ func (r *run) step(ctx context.Context) (err error) {
 	case connections.Open:
 		return r.open(ctx)
 	case connections.Settle:
+		if r.began == refreshing {
+			ctx = pbapi.InBackground(ctx)
+		}
 		return r.settle(ctx)
 	case connections.Verify:
-		return r.verify(ctx)
+		return r.verify(pbapi.InBackground(ctx)) // the button shows it already
 	case connections.Cleanup:
 		return r.cleanUp(ctx)
 	case connections.Idle:

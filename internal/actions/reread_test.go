@@ -164,6 +164,10 @@ func TestAReadingReachesTheButton(t *testing.T) {
 			require.NoError(t, r.Enqueue(t.Context(), *task))
 		}
 	}
+	require.Equal(t, map[string]bool{"put": false, "get": true}, r.pb.gentle, "somebody waits for the push, and nobody for its reading back")
+	read("Waiting")
+	r.quiet(pbapi.StateConnected)
+	require.Equal(t, map[string]bool{"put": true, "get": true}, r.pb.gentle, "nobody waits for a refresh")
 	away := &fault.Error{Kind: fault.Unavailable, Side: fault.SideProductboard, Public: "away"}
 	r.advance(48 * time.Hour)
 	r.pb.fail = map[string][]error{"put": {away, away, away}}

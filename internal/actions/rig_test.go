@@ -76,7 +76,7 @@ func newRig(t *testing.T) *rig {
 	}))
 	t.Cleanup(srv.Close)
 	r.url = srv.URL
-	r.pb = &fakeProductboard{entity: pbapi.Entity{
+	r.pb = &fakeProductboard{gentle: map[string]bool{}, entity: pbapi.Entity{
 		ID: entityID, Type: "feature", Links: pbapi.EntityLinks{HTML: "https://example.productboard.com/detail/x"},
 		Fields: map[string]json.RawMessage{"name": json.RawMessage(`"Dark mode"`), "description": json.RawMessage(`"<p>Make it <b>dark</b>.</p>"`)},
 	}, state: pbapi.ConnectionState{State: pbapi.StateInitial}}
@@ -226,6 +226,7 @@ type fakeProductboard struct {
 	names  map[string]string // of fields, by id
 	fail   map[string][]error
 	calls  []string
+	gentle map[string]bool // whether the last get and put were in the background
 	onGet  func()
 	onPut  func(pbapi.ConnectionState)
 }
@@ -258,19 +259,21 @@ func (f *fakeProductboard) GetConfiguration(_ context.Context, entityType string
 	return pbapi.Configuration{Type: entityType, Fields: fields}, f.next("configuration")
 }
 
-func (f *fakeProductboard) GetConnection(context.Context, string, string) (pbapi.ConnectionState, error) {
+func (f *fakeProductboard) GetConnection(ctx context.Context, _, _ string) (pbapi.ConnectionState, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	f.gentle["get"] = pbapi.IsInBackground(ctx)
 	err := f.next("get")
 	return f.state, err
 }
 
-func (f *fakeProductboard) PutConnection(_ context.Context, _, _ string, s pbapi.ConnectionState) error {
+func (f *fakeProductboard) PutConnection(ctx context.Context, _, _ string, s pbapi.ConnectionState) error {
 	if f.onPut != nil {
 		f.onPut(s)
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	f.gentle["put"] = pbapi.IsInBackground(ctx)
 	if err := f.next("put"); err != nil {
 		return err
 	}

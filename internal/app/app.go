@@ -90,7 +90,7 @@ func New(cfg config.Config, rdb redis.UniversalClient, log *slog.Logger, version
 		a.metrics.Call(o.Op, result(o.Err), o.Duration)
 	}})
 	a.trHTTP = outbound.New(&outbound.Options{Allow: cfg.OutboundAllow, Proxy: proxy, UserAgent: agent})
-	pb, err := pbapi.New(cfg.ProductboardAPIURL, a.pbHTTP, ratelimit.New(rdb, "pb", productboardRate, productboardBurst))
+	pb, err := pbapi.New(cfg.ProductboardAPIURL, a.pbHTTP, newSharedLimit(rdb))
 	if err != nil {
 		return nil, fmt.Errorf("productboard's API address: %w", err)
 	}

@@ -56,6 +56,21 @@ type RateLimiter interface {
 	Limited(ctx context.Context, key string, d time.Duration) error
 }
 
+// background marks a context; see InBackground.
+type background struct{}
+
+// InBackground marks calls that nobody waits for. A RateLimiter can have them give
+// way to others.
+func InBackground(ctx context.Context) context.Context {
+	return context.WithValue(ctx, background{}, true)
+}
+
+// IsInBackground reports whether InBackground marked the context of a call.
+func IsInBackground(ctx context.Context) bool {
+	marked, _ := ctx.Value(background{}).(bool)
+	return marked
+}
+
 // NoRateLimit returns a RateLimiter that never waits.
 func NoRateLimit() RateLimiter { return noRateLimit{} }
 

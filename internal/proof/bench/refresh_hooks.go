@@ -13,7 +13,7 @@ import (
 
 const (
 	// tellEvery is how often an issue changes whose webhook is timed.
-	tellEvery = 100 * time.Millisecond
+	tellEvery = 200 * time.Millisecond
 	// lostAtOnce is how many webhooks are lost together, and lostRounds how often at
 	// least.
 	lostAtOnce, lostRounds = 10, 3
@@ -78,6 +78,10 @@ func (s *followingSystem) lose(ctx context.Context, _ refreshOptions, r *report,
 		return err
 	}
 	if err := s.sweep(ctx, following); err != nil { // the next ones come by themselves
+		return err
+	}
+	p := s.place(following)
+	if err := s.hints.Forget(ctx, p.tenant, p.integration); err != nil { // what sweeps missed before
 		return err
 	}
 	watching, end := context.WithCancel(ctx)
