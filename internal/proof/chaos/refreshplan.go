@@ -58,7 +58,7 @@ func refreshSize(short bool) size {
 			Events: map[kind]int{killWorker: 3, freezeWorker: 1, termWorker: 1, killAPI: 1, killRedis: 1}}
 	}
 	return size{Actions: 5000, Entities: 900, Quiet: 300, Integrations: 11, Tenants: 11, APIs: 2, Workers: 3, Over: 5 * time.Minute,
-		Period: 3 * time.Second, Confirm: 15 * time.Second, Windows: 40,
+		Period: 3 * time.Second, Confirm: 15 * time.Second, Windows: 30,
 		Events: map[kind]int{killWorker: 10, freezeWorker: 3, termWorker: 3, killAPI: 3, freezeAPI: 1, termAPI: 2, killRedis: 2, termRedis: 1}}
 }
 
@@ -84,7 +84,7 @@ func makeRefreshPlan(seed uint64, s size) refreshPlan {
 		p.Clicks = append(p.Clicks, click{At: time.Duration(e) * pushEvery, Button: e, Trigger: pbfake.Push})
 	}
 	for n := 0; n < s.Windows; n++ {
-		lasts := s.Over/10 + time.Duration(r.Int64N(int64(s.Over/4)))
+		lasts := s.Confirm + time.Duration(r.Int64N(int64(2*s.Confirm)))
 		p.Changes = append(p.Changes, change{At: time.Duration(r.Int64N(int64(s.Over - lasts))), Kind: []changeKind{changeRights, changePages, changeCredential}[n%3],
 			Button: p.busy(r, s), N: r.IntN(foreignPages), For: lasts})
 	}

@@ -29,8 +29,7 @@ type followed struct {
 	done    map[changeKind]int
 	guesses map[int]int
 	skipped int
-	// windows has a lock for each integration: what befalls a project does so one
-	// after the other.
+	// windows has a lock for each integration: one thing at a time befalls a project.
 	windows []sync.Mutex
 }
 
@@ -260,7 +259,9 @@ func (f *fates) pick(n int) string {
 // befall has something befall a whole project for a while.
 func (f *followed) befall(ctx context.Context, c change) error {
 	in := f.plan.Buttons[c.Button].Integration
-	f.windows[in].Lock()
+	if !f.windows[in].TryLock() {
+		return errNothing // something else befalls it
+	}
 	defer f.windows[in].Unlock()
 	if c.Kind == changePages {
 		f.proxy.strange(project(in), foreignPage(c.N))
