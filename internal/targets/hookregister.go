@@ -16,6 +16,9 @@ const (
 	OpRemoveHook   = "remove webhook"
 )
 
+// maxHookID bounds HookRegistration.ID, in bytes: it is the tracker's, and is stored.
+const maxHookID = 2000
+
 // HookRegistrar is the ability to have the tracker send webhooks about the issues of
 // the place that the settings name.
 type HookRegistrar interface {
@@ -85,7 +88,10 @@ func (t *Target) RegisterHook(ctx context.Context, want HookWanted) (got HookReg
 	err = t.run(ctx, OpRegisterHook, func(ctx context.Context) error {
 		var err error
 		got, err = driver.RegisterHook(ctx, want)
-		return want.mask(err)
+		if err == nil && len(got.ID) > maxHookID {
+			err = &fault.Error{Kind: fault.Unavailable, Public: t.traits.Name + " gave the webhook an id that is too long."}
+		}
+		return maskHook(err, want.Secret.Reveal(), want.URL[strings.LastIndexByte(want.URL, '/')+1:])
 	})
 	if err != nil {
 		return HookRegistration{}, true, err
@@ -93,14 +99,14 @@ func (t *Target) RegisterHook(ctx context.Context, want HookWanted) (got HookReg
 	return got, true, nil
 }
 
-// mask hides in an error what proves who sends webhooks: the secret, and the
+// maskHook hides in an error what proves who sends webhooks: the secret, and the
 // address's last segment. A tracker that refuses an address or a secret likes to
 // repeat it.
-func (w HookWanted) mask(err error) error {
+func maskHook(err error, secrets ...string) error {
 	if err == nil {
 		return nil
 	}
-	mask := secret.NewMask(w.Secret.Reveal(), w.URL[strings.LastIndexByte(w.URL, '/')+1:])
+	mask := secret.NewMask(secrets...)
 	inner := fault.From(err)
 	e := *inner
 	e.Public, e.Ref = mask.Hide(e.Public), mask.Hide(e.Ref)
@@ -114,13 +120,20 @@ func (w HookWanted) mask(err error) error {
 }
 
 // RemoveHook has the tracker send webhooks no more; see HookRegistrar. supported
-// is false where the plugin registers none.
-func (t *Target) RemoveHook(ctx context.Context, id, prefix string) (supported bool, err error) {
+// is false where the plugin registers none. What the tracker knows of hide stands in
+// no error.
+func (t *Target) RemoveHook(ctx context.Context, id, prefix string, hide ...secret.String) (supported bool, err error) {
 	driver, ok := Ability[HookRegistrar](t.driver)
 	if !ok {
 		return false, nil
 	}
-	return true, t.run(ctx, OpRemoveHook, func(ctx context.Context) error { return driver.RemoveHook(ctx, id, prefix) })
+	secrets := make([]string, len(hide))
+	for i, s := range hide {
+		secrets[i] = s.Reveal()
+	}
+	return true, t.run(ctx, OpRemoveHook, func(ctx context.Context) error {
+		return maskHook(driver.RemoveHook(ctx, id, prefix), secrets...)
+	})
 }
 
 // ReadsHooks reports whether the tracker's webhooks can be read with the

@@ -199,7 +199,7 @@ func (k *Keeper) undo(ctx context.Context, in tenants.Integration, target Target
 	if got.Route != "" {
 		err = k.routes.RemoveRoute(ctx, in.Target.Type, got.Route, hooks.Ref{Tenant: in.Tenant, Integration: in.ID})
 	} else {
-		_, err = target.RemoveHook(ctx, got.ID, k.prefix(in))
+		_, err = target.RemoveHook(ctx, got.ID, k.prefix(in), in.Hook.Token, in.Hook.Secret)
 	}
 	if err != nil {
 		k.warn(ctx, in, "a webhook could not be removed", err)

@@ -89,7 +89,7 @@ type Outcome struct {
 // Target is a tracker; *targets.Target is one.
 type Target interface {
 	RegisterHook(ctx context.Context, want targets.HookWanted) (got targets.HookRegistration, supported bool, err error)
-	RemoveHook(ctx context.Context, id, prefix string) (supported bool, err error)
+	RemoveHook(ctx context.Context, id, prefix string, hide ...secret.String) (supported bool, err error)
 	ReadsHooks() bool
 	RegistersHooks() bool
 	ChoosesHookSecret() bool

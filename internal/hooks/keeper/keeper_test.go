@@ -37,6 +37,8 @@ type tracker struct {
 	route                 string
 	// handshake, if set, is called with the address while a registration is open.
 	handshake func(address string)
+	// told is what of its secrets a removal names for hiding.
+	told []secret.String
 	// meanwhile, if set, is called while a registration is open, before the tracker
 	// has changed anything, and then no more. after is called once it has.
 	meanwhile, after func()
@@ -85,9 +87,10 @@ func (r *tracker) RegisterHook(_ context.Context, want targets.HookWanted) (targ
 	return targets.HookRegistration{ID: fmt.Sprint(r.next), Ends: r.ends}, true, nil
 }
 
-func (r *tracker) RemoveHook(_ context.Context, _, prefix string) (bool, error) {
+func (r *tracker) RemoveHook(_ context.Context, _, prefix string, hide ...secret.String) (bool, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.told = hide
 	r.calls++
 	if r.fails != nil {
 		return true, r.fails
@@ -435,6 +438,8 @@ func TestMoved(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, in.Hook.ID)
 	require.Empty(t, r.tracker.hooks)
+	require.Contains(t, r.tracker.told, before.Hook.Token)
+	require.Contains(t, r.tracker.told, before.Hook.Secret)
 	require.Equal(t, 1, r.tend())
 	require.Len(t, r.tracker.hooks, 1)
 }

@@ -102,7 +102,7 @@ func (k *Keeper) removeAt(ctx context.Context, in tenants.Integration) error {
 	if err != nil {
 		return err
 	}
-	_, err = target.RemoveHook(ctx, in.Hook.ID, k.prefix(in))
+	_, err = target.RemoveHook(ctx, in.Hook.ID, k.prefix(in), in.Hook.Token, in.Hook.Secret, in.Hook.Former)
 	return err
 }
 
