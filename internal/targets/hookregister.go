@@ -64,7 +64,8 @@ type HookRegistration struct {
 
 // HookHandshaker is the ability of a tracker that chooses the secret itself, and
 // sends it to the new webhook's address while the request that registers it is
-// still open.
+// still open. RegisterHook makes a new webhook if HookWanted.ID is empty, so that
+// the tracker chooses anew.
 type HookHandshaker interface {
 	// Handshake returns the secret that a request brings, and the headers that the
 	// answer must have; ok is false where it is no handshake.

@@ -176,8 +176,9 @@ func (k *Keeper) register(ctx context.Context, in tenants.Integration, target Ta
 		h.Registered, h.Tried, h.Problem, h.Failures = k.now(), k.now(), "", 0
 		in.Hook = h
 		h.Of = k.digest(in) // with the secret of a handshake
-		if got.Route == "" && h.Secret.Empty() {
-			h.Of, h.Failures = "", asked.Failures+1
+		if lacksSecret(h, asked, got, target) {
+			// Without the id it is made anew, and a secret comes with that alone.
+			h.ID, h.Of, h.Failures = "", "", asked.Failures+1
 			h.Problem = "The tracker has made the webhook, and no secret came from it. Check that it reaches " + k.publicURL + "."
 		}
 		return true
@@ -190,6 +191,16 @@ func (k *Keeper) register(ctx context.Context, in tenants.Integration, target Ta
 	}
 	state, problem := k.stateOf(after, target)
 	return Outcome{State: state, Changed: true, Problem: problem, Integration: after}, nil
+}
+
+// lacksSecret reports whether the tracker has made a webhook whose secret did not
+// come.
+func lacksSecret(h *tenants.Hook, asked tenants.Hook, got targets.HookRegistration, target Target) bool {
+	if got.Route != "" {
+		return false
+	}
+	same := h.Secret.Equal(asked.Secret.Reveal())
+	return h.Secret.Empty() || target.ChoosesHookSecret() && same && got.ID != asked.ID
 }
 
 // undo removes the webhook of an integration that was deleted while the tracker was

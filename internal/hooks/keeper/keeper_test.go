@@ -76,8 +76,11 @@ func (r *tracker) RegisterHook(_ context.Context, want targets.HookWanted) (targ
 		}
 	}
 	r.hooks[want.URL] = "x" + want.Secret.Reveal()
-	if r.handshake != nil && !known {
+	if r.handshake != nil && (!known || want.ID == "") {
 		r.handshake(want.URL)
+	}
+	if r.handshake != nil && known && want.ID != "" {
+		return targets.HookRegistration{ID: want.ID}, true, nil
 	}
 	r.next++
 	if r.after != nil {
@@ -358,7 +361,8 @@ func TestHandshake(t *testing.T) {
 			require.True(t, strings.HasSuffix(address, "/"+h.Token.Reveal()))
 			require.True(t, r.now.Before(h.Handshake), "the window is open before the tracker is asked")
 			chosen++
-			h.Secret = secret.New(fmt.Sprint("chosen-", chosen))
+			h.Former, h.FormerUntil = h.Secret, r.now.Add(10*time.Minute) // as hooks.Receiver does
+			h.Secret, h.Handshake = secret.New(fmt.Sprint("chosen-", chosen)), time.Time{}
 			return true
 		})
 		require.NoError(t, err)
@@ -372,14 +376,31 @@ func TestHandshake(t *testing.T) {
 	h := r.in().Hook
 	require.Equal(t, "chosen-2", h.Secret.Reveal())
 	require.Equal(t, before.Secret, h.Former)
-	require.NotEqual(t, before.Token, h.Token)
 	require.Len(t, r.tracker.hooks, 1)
 
+	// What the tracker has goes on until it has chosen anew.
+	r.tracker.fails = fault.New(fault.Unavailable, "register webhook", "Asana cannot be reached.")
+	_, err = r.keeper.Rotate(t.Context(), r.in())
+	require.NoError(t, err)
+	require.Equal(t, h.Token, r.in().Hook.Token)
+	require.Equal(t, h.Secret, r.in().Hook.Secret)
+	r.tracker.fails = nil
+	r.now = r.now.Add(time.Minute)
+	require.Equal(t, 1, r.tend())
+	require.Equal(t, "chosen-3", r.in().Hook.Secret.Reveal())
+	require.True(t, r.in().Hook.Handshake.IsZero(), "the window closes")
+
+	answers := r.tracker.handshake
 	r.tracker.handshake = func(string) {}
 	out, err := r.keeper.Rotate(t.Context(), r.in())
 	require.NoError(t, err)
 	require.Equal(t, keeper.Failed, out.State)
 	require.Contains(t, out.Problem, "no secret came")
+	r.tracker.handshake = answers
+	r.now = r.now.Add(time.Minute)
+	require.Equal(t, 1, r.tend())
+	require.Equal(t, "chosen-4", r.in().Hook.Secret.Reveal(), "it is made anew, or no secret would ever come")
+	require.Empty(t, r.in().Hook.Problem)
 }
 
 func TestSharedWebhook(t *testing.T) {

@@ -11,8 +11,9 @@ import (
 
 // Rotate replaces the webhook's secret, and tells the tracker where the plugin
 // registers. The former one is taken for ten minutes more, which begin once the
-// tracker has the new one. A tracker that chooses the secret gets another address,
-// and so chooses anew. An integration that takes no webhooks is fault.Conflict.
+// tracker has the new one. A tracker that chooses the secret is asked for another
+// webhook, and so chooses anew; where an admin sets it up, the address changes too.
+// An integration that takes no webhooks is fault.Conflict.
 func (k *Keeper) Rotate(ctx context.Context, in tenants.Integration) (Outcome, error) {
 	return k.alone(ctx, in, waitFor, k.rotate)
 }
@@ -38,13 +39,21 @@ func (k *Keeper) rotate(ctx context.Context, in tenants.Integration) (Outcome, e
 			h.Of = ""
 			return true
 		}
+		h.Of = ""
+		if !byHand && target.ChoosesHookSecret() {
+			h.ID = "" // then it is made anew; until that is done, the tracker signs as before
+			if h.Token.Empty() {
+				h.Token = tenants.NewHookToken()
+			}
+			return true
+		}
 		if !h.Secret.Empty() {
 			h.Former, h.FormerUntil = h.Secret, now.Add(formerFor)
-			if !byHand && !target.ChoosesHookSecret() {
+			if !byHand {
 				h.FormerUntil = now.Add(formerPending)
 			}
 		}
-		h.Secret, h.Of = tenants.NewHookSecret(), ""
+		h.Secret = tenants.NewHookSecret()
 		if h.Token.Empty() || target.ChoosesHookSecret() {
 			h.Token = tenants.NewHookToken()
 		}
