@@ -45,8 +45,10 @@ func NewRoutes(rdb redis.UniversalClient) *Routes {
 
 func routeKey(kind, route string) string { return "pb:{hooks}:route:" + kind + ":" + route }
 
+func badRoute(route string) bool { return route == "" || len(route) > MaxRoute }
+
 func validRoute(op, route string) error {
-	if route == "" || len(route) > MaxRoute {
+	if badRoute(route) {
 		return fault.Wrap(fault.Internal, op, fmt.Errorf("a route of %d bytes", len(route)))
 	}
 	return nil
@@ -83,7 +85,7 @@ func (r *Routes) RemoveRoute(ctx context.Context, kind, route string, to Ref) er
 // come from outside.
 func (r *Routes) ByRoute(ctx context.Context, kind, route string) ([]Ref, error) {
 	const op = "find route of webhooks"
-	if validRoute(op, route) != nil {
+	if badRoute(route) {
 		return nil, nil // nobody has such a route
 	}
 	members, err := r.rdb.SMembers(ctx, routeKey(kind, route)).Result()

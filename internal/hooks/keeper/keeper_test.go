@@ -25,9 +25,8 @@ import (
 type tracker struct {
 	mu sync.Mutex
 	t  *testing.T
-	// hooks is what it has: secrets by address, and addresses by id.
+	// hooks is what it has: secrets by address.
 	hooks map[string]string
-	ids   map[string]string
 	calls int
 	next  int
 

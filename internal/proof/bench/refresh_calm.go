@@ -83,7 +83,8 @@ func (s *followingSystem) changeAlways(ctx context.Context, n int) error {
 				return err
 			}
 		}
-		if wait(ctx, time.Second) != nil {
+		_ = wait(ctx, time.Second)
+		if ctx.Err() != nil {
 			return nil
 		}
 	}
@@ -92,10 +93,11 @@ func (s *followingSystem) changeAlways(ctx context.Context, n int) error {
 // sweepAlways sweeps until the context ends.
 func (s *followingSystem) sweepAlways(ctx context.Context) error {
 	for {
-		if err := s.sweep(ctx, following); err != nil {
-			if ctx.Err() != nil {
-				return nil
-			}
+		err := s.sweep(ctx, following)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err != nil {
 			return err
 		}
 	}

@@ -2,6 +2,7 @@ package asana_test
 
 import (
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"sync"
@@ -44,9 +45,7 @@ func (p *plugin) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	p.secrets = append(p.secrets, signing.Reveal())
-	for name, values := range answer {
-		w.Header()[name] = values
-	}
+	maps.Copy(w.Header(), answer)
 }
 
 func (p *plugin) heard() []string {
