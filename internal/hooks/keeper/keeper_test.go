@@ -295,6 +295,8 @@ func TestByHand(t *testing.T) {
 			t.Parallel()
 			r := newRig(t, public)
 			set(r)
+			require.Zero(t, r.tend())
+			require.Nil(t, r.in().Hook, "nobody would be told the steps")
 			out := r.ensure()
 			require.Equal(t, keeper.Manual, out.State)
 			h := r.in().Hook

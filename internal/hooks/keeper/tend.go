@@ -105,8 +105,11 @@ func (k *Keeper) candidate(in tenants.Integration) bool {
 // due reports whether it is time to look after an integration's webhook.
 func (k *Keeper) due(in tenants.Integration, silent bool) bool {
 	h, now := in.Hook, k.now()
+	_, registers := k.opts.Abilities(in.Target.Type)
+	byHand := !registers || in.HookMode() == tenants.HooksManual
 	if h == nil {
-		return wanted(in)
+		// Address and secret of one by hand are made when an admin can be told them.
+		return wanted(in) && !byHand
 	}
 	if h.Problem != "" {
 		return !now.Before(h.Tried.Add(retryAfter(h.Failures)))
@@ -114,7 +117,7 @@ func (k *Keeper) due(in tenants.Integration, silent bool) bool {
 	if !wanted(in) {
 		return true
 	}
-	if _, registers := k.opts.Abilities(in.Target.Type); !registers || in.HookMode() == tenants.HooksManual {
+	if byHand {
 		return false
 	}
 	return !k.fresh(in) || silent && now.Sub(h.Registered) >= silentAfter
