@@ -35,9 +35,9 @@ func runFairness(ctx context.Context, g goalsOptions) error {
 	})
 }
 
-// runRefresh takes about ten minutes, and one in short.
+// runRefresh takes about seven minutes, and two in short.
 func runRefresh(ctx context.Context, g goalsOptions) error {
-	o := refreshOptions{buttons: 10_000, changes: 10, rounds: 4, clicks: 280, rate: 8, told: 200, large: 100_000}
+	o := refreshOptions{buttons: 10_000, changes: 10, rounds: 3, clicks: 280, rate: 8, told: 200, large: 100_000}
 	if g.short {
 		o.rounds, o.clicks, o.told, o.large = 3, 40, 50, 10_000
 	}

@@ -16,7 +16,7 @@ import (
 // is swept without a pause. Half of the webhooks are lost, so that sweeps and
 // webhooks both change buttons.
 func (s *followingSystem) calm(ctx context.Context, o refreshOptions, r *report, say io.Writer) error {
-	if _, err := s.clicksOf(ctx, o.clicks, o.rate, clicker); err != nil { // makes connections and fills caches
+	if _, err := s.clicksOf(ctx, o.clicks/4, o.rate, clicker); err != nil { // makes connections and fills caches
 		return err
 	}
 	var took [2]map[string][]outcome
