@@ -48,7 +48,7 @@ type change struct {
 const quietIntegration = 0
 
 // spare is how many changes are planned for a hundred that are wanted.
-const spare = 125
+const spare = 155
 
 // refreshSize returns the size of a run with -refresh.
 func refreshSize(short bool) size {
