@@ -43,15 +43,13 @@ func TestOneWorksOnAWebhookAtATime(t *testing.T) {
 	r.ensure()
 	var group sync.WaitGroup
 	defer group.Wait()
-	first := r.in().Hook.Secret
+	first, before := r.in().Hook.Secret, r.in()
+	rotated := make(chan error, 1)
 	r.tracker.meanwhile = func() {
-		begun := make(chan struct{})
 		group.Go(func() {
-			close(begun)
-			_, err := r.keeper.Rotate(context.Background(), r.in()) //nolint:usetesting // it may outlive the test's own part
-			require.NoError(t, err)
+			_, err := r.keeper.Rotate(t.Context(), before)
+			rotated <- err
 		})
-		<-begun
 		ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 		defer cancel()
 		<-ctx.Done() // a rotation that does not wait is over by then
@@ -59,7 +57,7 @@ func TestOneWorksOnAWebhookAtATime(t *testing.T) {
 	}
 	_, err := r.keeper.Register(t.Context(), r.in())
 	require.NoError(t, err)
-	group.Wait()
+	require.NoError(t, <-rotated)
 	require.NotEqual(t, first, r.in().Hook.Secret)
 	r.current()
 	require.Zero(t, r.tend())
