@@ -105,11 +105,13 @@ func ownHooks(listed []ListedHook, id, prefix string) []ListedHook {
 }
 
 // Of reports whether a webhook is the integration's whose addresses begin with prefix:
-// it is below the prefix, or it has the id. The id alone proves nothing, since another
-// tracker may have given it to a stranger's: the address must name the integration
-// as well. Its host may differ, for the plugin's public address changes.
+// it is below the prefix, or it has the id. The id alone proves nothing: another
+// tracker may have given it to a stranger's, and people may send theirs elsewhere. So
+// the address must name the integration as well. Its host may differ, for the plugin's
+// public address changes. A prefix without a slash at its end claims nothing, since it
+// begins the addresses of others too.
 func (h ListedHook) Of(id, prefix string) bool {
-	if prefix == "" {
+	if !strings.HasSuffix(prefix, "/") {
 		return false
 	}
 	return strings.HasPrefix(h.URL, prefix) || id != "" && h.ID == id && strings.Contains(h.URL, tail(prefix))

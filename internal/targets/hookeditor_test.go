@@ -120,3 +120,25 @@ func TestHookEditorUnregisters(t *testing.T) {
 	_, err := list.editor().Register(t.Context(), targets.HookWanted{URL: hookURL, Prefix: hookPrefix})
 	require.ErrorIs(t, err, fault.Forbidden)
 }
+
+func TestWhoseWebhookAnAddressIs(t *testing.T) {
+	t.Parallel()
+	const prefix = "https://push.example.com/hooks/a/"
+	for address, want := range map[string]struct{ without, with bool }{
+		"https://push.example.com/hooks/a/token":  {true, true},
+		"https://old.example.com/x/hooks/a/token": {false, true},
+		"https://push.example.com/hooks/ab/token": {},
+		"https://push.example.com/hooks/b/token":  {},
+		"https://push.example.com/hooks/a":        {},
+		"https://ci.example.com/":                 {},
+		"":                                        {},
+	} {
+		hook := targets.ListedHook{ID: "1", URL: address}
+		require.Equal(t, want.without, hook.Of("", prefix), address)
+		require.Equal(t, want.without, hook.Of("2", prefix), address)
+		require.Equal(t, want.with, hook.Of("1", prefix), address)
+		for _, none := range []string{"", "https://push.example.com/hooks/a", "https://push.example.com"} {
+			require.False(t, hook.Of("1", none), "%s below %q", address, none)
+		}
+	}
+}

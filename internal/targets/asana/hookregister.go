@@ -95,8 +95,8 @@ func (d *driver) RemoveHook(ctx context.Context, id, prefix string) error {
 	return d.mayNotRegister(err)
 }
 
-// webhooks lists the account's web hooks with an id or an address below prefix,
-// in the whole workspace: the settings may have named another project before.
+// webhooks lists those of the account's web hooks that are the integration's, in the
+// whole workspace: the settings may have named another project before.
 func (d *driver) webhooks(ctx context.Context, id, prefix string) ([]webhook, error) {
 	res, err := d.resolved.Get(ctx)
 	if err != nil {
@@ -110,7 +110,7 @@ func (d *driver) webhooks(ctx context.Context, id, prefix string) ([]webhook, er
 	}
 	var ours []webhook
 	for _, w := range all {
-		if isGID(w.GID) && (w.GID == id || wire.Below(prefix, w.Target)) {
+		if isGID(w.GID) && (targets.ListedHook{ID: w.GID, URL: w.Target}).Of(id, prefix) {
 			ours = append(ours, w)
 		}
 	}

@@ -203,8 +203,8 @@ func hookIDs(id string) []string {
 	return strings.FieldsFunc(id, func(r rune) bool { return r == ',' })
 }
 
-// subscriptions lists the project's webhooks with one of the ids or an address
-// below prefix.
+// subscriptions lists the project's webhooks with one of the ids or an address below
+// prefix. The ids are enough by themselves, as Azure DevOps gives none twice.
 func (d *driver) subscriptions(ctx context.Context, project string, ids []string, prefix string) ([]subscription, error) {
 	const op = "list service hooks"
 	var reply struct {
@@ -219,7 +219,8 @@ func (d *driver) subscriptions(ctx context.Context, project string, ids []string
 		return nil, notAzure(op, errors.New("the answer holds no list"))
 	}
 	return slices.DeleteFunc(reply.Results, func(s subscription) bool {
-		return s.ID == "" || !slices.Contains(ids, s.ID) && (!strings.EqualFold(s.PublisherInputs[inputProject], project) || !wire.Below(prefix, s.ConsumerInputs[inputURL]))
+		listed := targets.ListedHook{ID: s.ID, URL: s.ConsumerInputs[inputURL]}
+		return s.ID == "" || !slices.Contains(ids, s.ID) && (!strings.EqualFold(s.PublisherInputs[inputProject], project) || !listed.Of("", prefix))
 	}), nil
 }
 

@@ -116,7 +116,7 @@ func (d *driver) RemoveHook(ctx context.Context, id, prefix string) error {
 	return nil
 }
 
-// webhooks lists the webhooks with an id, and those with an address below prefix.
+// webhooks lists the webhooks that are the integration's.
 func (d *driver) webhooks(ctx context.Context, id, prefix string) ([]webhook, error) {
 	const op = "list webhooks"
 	var ours []webhook
@@ -130,7 +130,7 @@ func (d *driver) webhooks(ctx context.Context, id, prefix string) ([]webhook, er
 			return nil, notLinear(op, errors.New("the answer holds no list"))
 		}
 		for _, w := range reply.Webhooks.Nodes {
-			if w.ID != "" && (w.ID == id || wire.Below(prefix, w.URL)) {
+			if w.ID != "" && (targets.ListedHook{ID: w.ID, URL: w.URL}).Of(id, prefix) {
 				ours = append(ours, w)
 			}
 		}

@@ -55,7 +55,7 @@ func TestRegisterHook(t *testing.T) {
 		}},
 		"edited by people": {then: wanted("t1", "s1", ""), between: func(s *linearfake.Server, id string) {
 			s.ChangeWebhook(id, func(w *linearfake.Webhook) {
-				w.URL, w.ResourceTypes, w.Secret = "https://elsewhere.example.com/", []string{"Comment"}, "x"
+				w.URL, w.ResourceTypes, w.Secret = "https://elsewhere.example.com/hooks/in1/t1", []string{"Comment"}, "x"
 			})
 		}},
 		"of another team": {then: wanted("t1", "s1", ""), anew: true, between: func(s *linearfake.Server, id string) {
@@ -98,6 +98,24 @@ func TestRegisterHook(t *testing.T) {
 				require.Equal(t, foreign, s.Webhooks())
 			}
 		})
+	}
+}
+
+// Whoever sends the webhook to another program has made it theirs.
+func TestAWebhookThatPeopleSendElsewhere(t *testing.T) {
+	t.Parallel()
+	s := linearfake.New(t)
+	target := open(t, s, linearfake.Account(linearfake.Mine, "ENG"))
+	id := register(t, target, wanted("t1", "s1", ""))
+	s.ChangeWebhook(id, func(w *linearfake.Webhook) { w.URL = "https://elsewhere.example.com/" })
+	foreign := s.Webhooks()
+	again := register(t, target, wanted("t1", "s1", id))
+	require.NotEqual(t, id, again)
+	require.Len(t, s.Webhooks(), 2)
+	for _, known := range []string{again, id} {
+		_, err := target.RemoveHook(t.Context(), known, hookPrefix)
+		require.NoError(t, err)
+		require.Equal(t, foreign, s.Webhooks())
 	}
 }
 
