@@ -142,3 +142,22 @@ func TestEveryHookIsBounded(t *testing.T) {
 		require.ErrorIs(t, err, want, "%s: it is the signature that is looked at", kind.Type)
 	}
 }
+
+func TestWhoSetsUpTheWebhook(t *testing.T) {
+	t.Parallel()
+	for kind, who := range map[string]string{"gitlab": "registered by the plugin", "redmine": "set up by hand", "http": "set up by hand"} {
+		k, ok := catalog.ByType(kind)
+		require.True(t, ok)
+		require.Contains(t, catalog.Describe(k), " Webhooks: "+who+". ", kind)
+		require.Contains(t, catalog.Document(), " | "+who+" | ", kind)
+	}
+	paper, _ := catalog.ByType("memory")
+	paper.Driver = closer{}
+	require.Contains(t, catalog.Describe(paper), " Webhooks: none. ")
+}
+
+// closer can do nothing more than close.
+type closer struct {
+	targets.Driver
+	targets.Closer
+}

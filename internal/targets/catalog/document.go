@@ -78,13 +78,13 @@ func Document() string {
 	for _, a := range all {
 		b.WriteString(" " + a.name + " |")
 	}
-	b.WriteString(" a new issue is found again |\n| --- | --- |" + strings.Repeat(" --- |", len(all)+1) + "\n")
+	b.WriteString(" webhooks | a new issue is found again |\n| --- | --- |" + strings.Repeat(" --- |", len(all)+2) + "\n")
 	for _, k := range Kinds() {
 		fmt.Fprintf(&b, "| [%s](#%s) | `%s` |", k.Title, k.Type, k.Type)
 		for _, a := range all {
 			b.WriteString(map[bool]string{true: " yes |", false: " |"}[a.has(k)])
 		}
-		b.WriteString(" " + lookUp(k) + " |\n")
+		b.WriteString(" " + webhooks(k) + " | " + lookUp(k) + " |\n")
 	}
 	var common strings.Builder
 	fieldTable(&common, "setting", targets.CommonSettings())
@@ -93,6 +93,18 @@ func Document() string {
 		b.WriteString("\n<a id=\"" + k.Type + "\"></a>\n\n" + Describe(k))
 	}
 	return b.String()
+}
+
+// webhooks says who sets up the webhook that tells of changed issues.
+func webhooks(k targets.Kind) string {
+	switch {
+	case !can[targets.HookReader](k):
+		return "none"
+	case can[targets.HookRegistrar](k):
+		return "registered by the plugin"
+	default:
+		return "set up by hand"
+	}
 }
 
 // lookUp says how a create whose outcome is unknown is resolved.
@@ -179,7 +191,7 @@ func Describe(k targets.Kind) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "## %s\n\n", k.Title)
 	if able := abilitiesOf(k); len(able) > 0 {
-		fmt.Fprintf(&b, "Besides creating and finding issues, it can: %s. A new issue is found again %s.\n\n", strings.Join(able, ", "), lookUp(k))
+		fmt.Fprintf(&b, "Besides creating and finding issues, it can: %s. Webhooks: %s. A new issue is found again %s.\n\n", strings.Join(able, ", "), webhooks(k), lookUp(k))
 	}
 	part(&b, "Permissions", k.Guide.Permissions)
 	part(&b, "How to make the credential", k.Guide.Token)
