@@ -36,6 +36,14 @@ type HookChanged struct {
 	Steps []string `json:"steps,omitempty" doc:"How to set it up at the tracker by hand, with address and secret. They are not told again."`
 }
 
+// NamedHook is a webhook and the integration whose it is. The client and the plugin
+// itself hand it to the commands.
+type NamedHook struct {
+	// ID and Name are the integration's, and Tracker is the kind of its tracker.
+	ID, Name, Tracker string
+	HookChanged
+}
+
 // HookRoutes are the routes of webhooks.
 func HookRoutes(h Hooks) []Route {
 	const tag, path = "Integrations", integrationPath + "/hook"

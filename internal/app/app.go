@@ -242,6 +242,10 @@ func (a *App) gauges() {
 		n, err := a.sweeps.Behind(ctx, a.cfg.Refresh)
 		return float64(n), err
 	}))
+	a.metrics.Gauge("plugin_hooks_silent", "Integrations whose webhook did not tell what the last 3 sweeps found, counted each minute (-1: Redis cannot be asked).", read(func(ctx context.Context) (float64, error) {
+		n, err := a.hints.CountSilent(ctx)
+		return float64(n), err
+	}))
 	a.metrics.Gauge("plugin_stuck", "Buttons whose work should have moved on 30 seconds ago and did not (-1: Redis cannot be asked).", read(func(ctx context.Context) (float64, error) {
 		n, err := a.records.Stuck(ctx)
 		return float64(n), err

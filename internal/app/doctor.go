@@ -237,7 +237,7 @@ func (d *doctor) hook(ctx context.Context, in tenants.Integration) {
 	case hook.Problem != "":
 		d.say("note", name, "Its webhook is not registered: "+hook.Problem)
 	case hook.State == string(keeper.Manual) && hook.LastEvent.IsZero():
-		d.say("note", name, fmt.Sprintf("No webhook came lately. If it was never set up at the tracker, the admin API tells the steps (POST …/tenants/%s/integrations/%s/hook/rotate). hooks: off says that none is wanted.", in.Tenant, in.ID))
+		d.say("note", name, fmt.Sprintf("No webhook came lately. If it was never set up at the tracker, `plugin hooks rotate %s` tells the steps, as the admin API does (POST …/tenants/%s/integrations/%s/hook/rotate). hooks: off says that none is wanted.", name, in.Tenant, in.ID))
 	default:
 		d.say("", name+": webhook: "+hook.State, "")
 	}

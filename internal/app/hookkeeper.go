@@ -2,11 +2,15 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"iter"
 
 	"pushbutton/internal/admin"
+	"pushbutton/internal/fault"
 	"pushbutton/internal/hooks"
 	"pushbutton/internal/hooks/keeper"
+	"pushbutton/internal/pushes"
 	"pushbutton/internal/targets/catalog"
 	"pushbutton/internal/telemetry"
 	"pushbutton/internal/tenants"
@@ -19,7 +23,7 @@ func (a *App) newKeeper() *keeper.Keeper {
 		return a.peers.Target(ctx, in)
 	}
 	return keeper.New(a.tenants, hooks.NewRoutes(a.rdb), open, a.cfg.PublicURL, &keeper.Options{Active: a.activeIntegrations, MissedSweeps: a.missedSweeps,
-		Claims: keeper.NewClaims(a.rdb), Log: a.log})
+		Silent: a.setSilent, Claims: keeper.NewClaims(a.rdb), Log: a.log})
 }
 
 // missedSweeps tells the Keeper which webhooks are silent.
@@ -31,6 +35,9 @@ func (a *App) missedSweeps(ctx context.Context, tenant string, integrations []st
 	}
 	return missed, err
 }
+
+// setSilent keeps what the Keeper counted for the metrics of all processes.
+func (a *App) setSilent(ctx context.Context, n int) error { return a.hints.SetSilent(ctx, n) }
 
 // seeToHook brings the webhook of an integration that was declared into its state,
 // and words what became of it.
@@ -59,7 +66,7 @@ func hookNote(out keeper.Outcome) string {
 	case out.Problem != "":
 		return "not registered: " + out.Problem + " Until then, sweeps alone keep the buttons true."
 	case len(out.Steps) > 0:
-		return fmt.Sprintf("to be set up at %s by hand; the admin API's hook/rotate tells the steps again, with a new secret", trackerTitle(in))
+		return fmt.Sprintf("to be set up at %s by hand; `plugin hooks rotate %s/%s` (the admin API's hook/rotate) tells the steps again, with a new secret", trackerTitle(in), in.Tenant, in.Name)
 	case out.Changed && out.State == keeper.Registered:
 		return "registered at " + trackerTitle(in)
 	case out.Changed && out.State == keeper.Off:
@@ -117,6 +124,77 @@ func (h Hooks) changed(out keeper.Outcome, err error) (admin.HookChanged, error)
 		return admin.HookChanged{}, err
 	}
 	return admin.HookChanged{Hook: wireHook(out.Integration, out.State, out.Problem), Steps: out.Steps}, nil
+}
+
+// HookScope looks after the webhooks of one tenant's integrations. An integration is
+// named by its id or its name; a *pushes.FieldError says that there is none.
+type HookScope struct {
+	hooks  Hooks
+	tenant string
+}
+
+// Tenant binds the service to a tenant. It does not ask whether there is one.
+func (h Hooks) Tenant(tenant string) HookScope { return HookScope{h, tenant} }
+
+// List lists the webhooks, by the names of their integrations.
+func (s HookScope) List(ctx context.Context) iter.Seq2[admin.NamedHook, error] {
+	return func(yield func(admin.NamedHook, error) bool) {
+		s.hooks.a.ofTenant(ctx, s.tenant, func(in tenants.Integration, err error) bool {
+			if err != nil {
+				return yield(admin.NamedHook{}, err)
+			}
+			return yield(s.show(ctx, in))
+		})
+	}
+}
+
+// Show returns one webhook.
+func (s HookScope) Show(ctx context.Context, integration string) (admin.NamedHook, error) {
+	in, err := s.find(ctx, integration)
+	if err != nil {
+		return admin.NamedHook{}, err
+	}
+	return s.show(ctx, in)
+}
+
+// Register has the tracker send a webhook now.
+func (s HookScope) Register(ctx context.Context, integration string) (admin.NamedHook, error) {
+	return s.change(ctx, integration, s.hooks.RegisterHook)
+}
+
+// Rotate replaces a webhook's secret.
+func (s HookScope) Rotate(ctx context.Context, integration string) (admin.NamedHook, error) {
+	return s.change(ctx, integration, s.hooks.RotateHook)
+}
+
+func (s HookScope) find(ctx context.Context, which string) (tenants.Integration, error) {
+	scope := s.hooks.a.tenants.Tenant(s.tenant)
+	in, err := scope.Integration(ctx, which)
+	if errors.Is(err, fault.NotFound) {
+		in, err = scope.ByName(ctx, which)
+	}
+	if errors.Is(err, fault.NotFound) {
+		err = pushes.UnknownIntegration()
+	}
+	return in, err
+}
+
+func (s HookScope) show(ctx context.Context, in tenants.Integration) (admin.NamedHook, error) {
+	hook, err := s.hooks.Hook(ctx, in)
+	return namedHook(in, admin.HookChanged{Hook: hook}), err
+}
+
+func (s HookScope) change(ctx context.Context, integration string, do func(context.Context, tenants.Integration) (admin.HookChanged, error)) (admin.NamedHook, error) {
+	in, err := s.find(ctx, integration)
+	if err != nil {
+		return admin.NamedHook{}, err
+	}
+	changed, err := do(ctx, in)
+	return namedHook(in, changed), err
+}
+
+func namedHook(in tenants.Integration, hook admin.HookChanged) admin.NamedHook {
+	return admin.NamedHook{ID: in.ID, Name: in.Name, Tracker: in.Target.Type, HookChanged: hook}
 }
 
 func wireHook(in tenants.Integration, state keeper.State, problem string) admin.Hook {

@@ -240,7 +240,7 @@ func (s Scope) integrations(ctx context.Context, which string) ([]tenants.Integr
 			in, err = scope.ByName(ctx, which)
 		}
 		if errors.Is(err, fault.NotFound) {
-			return nil, invalidField(FieldIntegration, "is neither the id nor the name of an integration of this tenant")
+			return nil, UnknownIntegration()
 		}
 		return []tenants.Integration{in}, err
 	}

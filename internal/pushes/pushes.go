@@ -145,6 +145,11 @@ func (e *FieldError) Message() string { return e.Err.Public }
 // Unwrap returns the fault.
 func (e *FieldError) Unwrap() error { return e.Err }
 
+// UnknownIntegration is the error where a name is not an integration's.
+func UnknownIntegration() error {
+	return invalidField(FieldIntegration, "is neither the id nor the name of an integration of this tenant")
+}
+
 func invalidField(field, message string) error {
 	return &FieldError{Field: field, Err: fault.New(fault.Invalid, "pushes", message)}
 }

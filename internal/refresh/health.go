@@ -2,6 +2,7 @@ package refresh
 
 import (
 	"context"
+	"errors"
 	"strconv"
 	"time"
 
@@ -17,6 +18,12 @@ const Silent = 3
 // maxFound is how many changed issues of one page are compared with the webhooks.
 // That is enough to tell a dead webhook.
 const maxFound = 20
+
+// silentKey holds how many webhooks are dead, and silentFor how long that counts.
+const (
+	silentKey = hintsTag + "silent"
+	silentFor = 10 * time.Minute
+)
 
 // Health is what is known of an integration's webhook.
 type Health struct {
@@ -86,4 +93,26 @@ func number(v any) int64 {
 	s, _ := v.(string)
 	n, _ := strconv.ParseInt(s, 10, 64)
 	return n
+}
+
+// SetSilent keeps how many webhooks are dead, for all processes. It is known for a
+// few passes of whoever counts them.
+func (h *Hints) SetSilent(ctx context.Context, n int) error {
+	if err := h.rdb.Set(ctx, silentKey, n, silentFor).Err(); err != nil {
+		return redisdb.Fault("keep the count of silent webhooks", err)
+	}
+	return nil
+}
+
+// CountSilent returns how many webhooks were dead when they were last counted; 0 if
+// nobody counted lately.
+func (h *Hints) CountSilent(ctx context.Context) (int64, error) {
+	n, err := h.rdb.Get(ctx, silentKey).Result()
+	if errors.Is(err, redis.Nil) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, redisdb.Fault("count silent webhooks", err)
+	}
+	return number(n), nil
 }

@@ -277,3 +277,22 @@ func TestHealthOfAWebhook(t *testing.T) {
 	require.Zero(t, health().MissedSweeps)
 	require.EqualValues(t, Silent, health().Missed)
 }
+
+func TestTheCountOfSilentWebhooksIsShared(t *testing.T) {
+	redistest.Each(t, func(t *testing.T, env redistest.Env) {
+		h := NewHints(env.Client)
+		count := func() int64 {
+			n, err := NewHints(env.Client).CountSilent(t.Context())
+			require.NoError(t, err)
+			return n
+		}
+		require.Zero(t, count(), "nobody has counted")
+		require.NoError(t, h.SetSilent(t.Context(), 7))
+		require.EqualValues(t, 7, count())
+		left, err := env.Client.PTTL(t.Context(), silentKey).Result()
+		require.NoError(t, err)
+		require.Positive(t, left)
+		require.NoError(t, env.Client.Set(t.Context(), silentKey, "canary", 0).Err())
+		require.Zero(t, count())
+	})
+}

@@ -117,6 +117,9 @@ type Options struct {
 	// MissedSweeps returns how many sweeps in a row found what an integration's
 	// webhook had not told, for each of a tenant's integrations; nil: not known.
 	MissedSweeps func(ctx context.Context, tenant string, integrations []string) ([]int, error)
+	// Silent is told at the end of each whole pass how many webhooks are silent; nil:
+	// nobody is.
+	Silent func(ctx context.Context, n int) error
 	// Abilities says whether a kind of tracker has webhooks that can be read, and
 	// whether the plugin can register them; nil: as the catalog has it.
 	Abilities func(kind string) (reads, registers bool)

@@ -113,6 +113,7 @@ type rig struct {
 	routes  *hooks.Routes
 	keeper  *keeper.Keeper
 	missed  int
+	silent  []int // what was counted
 	id      string
 }
 
@@ -135,6 +136,10 @@ func newRig(t *testing.T, publicURL string) *rig {
 		Abilities: func(string) (bool, bool) { return !r.tracker.noReader, !r.tracker.noRegistrar },
 		MissedSweeps: func(_ context.Context, _ string, ids []string) ([]int, error) {
 			return []int{r.missed}, nil
+		},
+		Silent: func(_ context.Context, n int) error {
+			r.silent = append(r.silent, n)
+			return nil
 		},
 		Active: func(ctx context.Context) iter.Seq2[tenants.Integration, error] {
 			return func(yield func(tenants.Integration, error) bool) { yield(r.store.ByID(ctx, r.id)) }
@@ -257,6 +262,23 @@ func TestASilentWebhookIsRegisteredAgain(t *testing.T) {
 	r.missed = 2
 	r.now = r.now.Add(time.Hour)
 	require.Zero(t, r.tend())
+	require.Equal(t, []int{0, 1, 1, 1, 0}, r.silent)
+}
+
+func TestOnlyWebhooksThatAreWantedAreSilent(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, public)
+	r.missed, r.tracker.noReader = 9, true
+	r.tend()
+	r.tracker.noReader = false
+	r.change(func(in *tenants.Integration) { in.Hooks = tenants.HooksOff })
+	r.tend()
+	r.change(func(in *tenants.Integration) { in.Hooks = tenants.HooksManual })
+	r.tend()
+	require.Equal(t, []int{0, 0, 0}, r.silent, "nobody was told how to set it up")
+	r.ensure()
+	r.tend()
+	require.Equal(t, []int{0, 0, 0, 1}, r.silent)
 }
 
 func TestRotate(t *testing.T) {

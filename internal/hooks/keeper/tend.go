@@ -26,9 +26,12 @@ const (
 // is silent is registered again. After a failure it waits, twice as long each time.
 func (k *Keeper) Tend(ctx context.Context) error {
 	began := time.Now()
-	found, err := k.find(ctx)
+	found, silent, err := k.find(ctx)
 	if err != nil {
 		return err
+	}
+	if k.opts.Silent != nil {
+		err = k.opts.Silent(ctx, silent) // which stops nothing
 	}
 	turns := newTurns(found)
 	var group errgroup.Group // without its context: one failure stops no other
@@ -45,19 +48,23 @@ func (k *Keeper) Tend(ctx context.Context) error {
 			return nil
 		})
 	}
-	return group.Wait()
+	return errors.Join(err, group.Wait())
 }
 
-// find finds the integrations whose webhook it is time to look after.
-func (k *Keeper) find(ctx context.Context) ([]caller, error) {
+// find finds the integrations whose webhook it is time to look after, and counts the
+// silent webhooks.
+func (k *Keeper) find(ctx context.Context) (found []caller, silentOnes int, err error) {
 	ctx, cancel := context.WithTimeout(ctx, passLimit)
 	defer cancel()
-	var found []caller
 	var page []tenants.Integration
 	look := func() {
 		missed := k.missed(ctx, page)
 		for i, in := range page {
-			if silent := missed != nil && missed[i] >= SilentSweeps; k.due(in, silent) {
+			silent := missed != nil && missed[i] >= SilentSweeps
+			if silent && in.Hook != nil && wanted(in) {
+				silentOnes++
+			}
+			if k.due(in, silent) {
 				found = append(found, caller{in.Tenant, in.ID, silent})
 			}
 		}
@@ -65,7 +72,7 @@ func (k *Keeper) find(ctx context.Context) ([]caller, error) {
 	}
 	for in, err := range k.opts.Active(ctx) {
 		if err != nil {
-			return nil, err
+			return nil, 0, err
 		}
 		if len(page) > 0 && (page[0].Tenant != in.Tenant || len(page) == tenants.MaxPage) {
 			look()
@@ -75,7 +82,7 @@ func (k *Keeper) find(ctx context.Context) ([]caller, error) {
 		}
 	}
 	look()
-	return found, nil
+	return found, silentOnes, nil
 }
 
 // tend looks after one webhook, as it is by now. Where another process does so, that
