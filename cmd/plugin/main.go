@@ -69,7 +69,7 @@ type command struct {
 func commands() []command {
 	return []command{
 		devCommand(), serveCommand("serve"), serveCommand("api"), serveCommand("worker"),
-		sandboxCommand(), applyCommand(), doctorCommand(), pushesCommand(), tenantsCommand(), keysCommand(), tokenCommand(), targetsCommand(), healthCommand(), versionCommand(), quarantineCommand(),
+		sandboxCommand(), applyCommand(), doctorCommand(), pushesCommand(), hooksCommand(), tenantsCommand(), keysCommand(), tokenCommand(), targetsCommand(), healthCommand(), versionCommand(), quarantineCommand(),
 	}
 }
 

@@ -32,6 +32,7 @@ type pushWorld struct {
 	env     redistest.Env
 	vars    map[string]string
 	records *connections.Store
+	store   *tenants.Store
 	ids     map[string]string // of the integrations, by tenant
 }
 
@@ -44,6 +45,7 @@ func newPushWorld(t *testing.T) *pushWorld {
 	ring, err := secret.NewKeyring([]secret.Key{{ID: "k1", Bytes: raw}})
 	require.NoError(t, err)
 	store := tenants.NewStore(env.Client, ring)
+	w.store = store
 	for tenant, name := range map[string]string{"acme": "Delivery", "beta": "Ideas"} {
 		_, err := store.CreateTenant(t.Context(), tenant)
 		require.NoError(t, err)
@@ -96,9 +98,14 @@ func (w *pushWorld) fails(tenant, entity, kind string) string {
 
 func (w *pushWorld) say(code int, args ...string) (string, string) {
 	w.t.Helper()
+	return w.runs(code, append([]string{"pushes"}, args...)...)
+}
+
+func (w *pushWorld) runs(code int, args ...string) (string, string) {
+	w.t.Helper()
 	var out, errs bytes.Buffer
 	env := environment{lookup: w.lookup, all: func() []string { return nil }}
-	require.Equal(w.t, code, run(w.t.Context(), append([]string{"pushes"}, args...), env, &out, &errs), errs.String())
+	require.Equal(w.t, code, run(w.t.Context(), args, env, &out, &errs), errs.String())
 	return out.String(), errs.String()
 }
 

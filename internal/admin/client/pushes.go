@@ -12,7 +12,6 @@ import (
 	"pushbutton/internal/admin"
 	"pushbutton/internal/fault"
 	"pushbutton/internal/pushes"
-	"pushbutton/internal/tenants"
 )
 
 // changeLimit is more than the server takes to ask a tracker for an issue, or
@@ -152,31 +151,11 @@ func (s Scope) Refresh(ctx context.Context, integration, entity string) (pushes.
 // RefreshIntegration has all buttons of an integration, named by its id or name,
 // compared with their issues.
 func (s Scope) RefreshIntegration(ctx context.Context, integration string) error {
-	id, err := s.integrationID(ctx, integration)
+	in, err := s.integration(ctx, integration)
 	if err != nil {
 		return err
 	}
-	return s.c.do(ctx, request{op: "refresh", method: http.MethodPost, path: s.path("integrations", id, "refresh")}, nil)
-}
-
-// integrationID returns the id of an integration that is named by its id or name.
-func (s Scope) integrationID(ctx context.Context, which string) (string, error) {
-	query := url.Values{"limit": {strconv.Itoa(tenants.MaxPage)}}
-	for {
-		var page admin.Page[admin.Integration]
-		if err := s.c.do(ctx, request{op: "list integrations", method: http.MethodGet, path: s.path("integrations"), query: query}, &page); err != nil {
-			return "", err
-		}
-		for _, in := range page.Items {
-			if in.ID == which || in.Name == which {
-				return in.ID, nil
-			}
-		}
-		if page.Next == "" {
-			return "", &pushes.FieldError{Field: pushes.FieldIntegration, Err: fault.New(fault.Invalid, "refresh", "is neither the id nor the name of an integration of this tenant")}
-		}
-		query.Set("cursor", page.Next)
-	}
+	return s.c.do(ctx, request{op: "refresh", method: http.MethodPost, path: s.path("integrations", in.ID, "refresh")}, nil)
 }
 
 func (s Scope) change(ctx context.Context, integration, entity, verb string, body any) (pushes.Push, error) {
