@@ -77,28 +77,23 @@ func (s *followingSystem) eitherRound(ctx context.Context, o refreshOptions, bus
 
 // changeAlways changes n issues at once, every second until the context ends.
 func (s *followingSystem) changeAlways(ctx context.Context, n int) error {
-	for {
+	for ctx.Err() == nil {
 		for range n {
 			if err := s.change(); err != nil {
 				return err
 			}
 		}
 		_ = wait(ctx, time.Second)
-		if ctx.Err() != nil {
-			return nil
-		}
 	}
+	return nil
 }
 
 // sweepAlways sweeps until the context ends.
 func (s *followingSystem) sweepAlways(ctx context.Context) error {
-	for {
-		err := s.sweep(ctx, following)
-		if ctx.Err() != nil {
-			return nil
-		}
-		if err != nil {
+	for ctx.Err() == nil {
+		if err := s.sweep(ctx, following); err != nil && ctx.Err() == nil {
 			return err
 		}
 	}
+	return nil
 }
