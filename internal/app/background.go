@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"iter"
+	"log/slog"
 	"sync"
 	"time"
 
@@ -55,14 +56,18 @@ func (a *App) background(ctx context.Context, roles Roles) *sync.WaitGroup {
 
 // readers runs what reads issues back: sweepers, and followers of webhooks.
 func (a *App) readers(every func(period time.Duration, turn background.Turn, f func(ctx context.Context))) {
+	// While Redis is away, each of them finds out twice a second.
+	log := slog.New(telemetry.NewFoldHandler(a.log.Handler(), func(r slog.Record) (string, bool) {
+		return r.Message, r.Message == refresh.SweepFailed || r.Message == refresh.NotFollowed
+	}))
 	opts := refresh.Options{Read: a.metrics.Read, Changed: a.metrics.Refreshed, Hinted: a.metrics.Hinted, NeedsReconnect: a.needsReconnect,
 		Breaker: a.breaker, Memory: a.memory, Webhooks: a.hints}
-	sweeper := refresh.New(a.sweeps, a.cache, a.cache, a.peers, a.records, a.queue, a.tenants, a.cfg.Refresh, a.log, &opts)
+	sweeper := refresh.New(a.sweeps, a.cache, a.cache, a.peers, a.records, a.queue, a.tenants, a.cfg.Refresh, log, &opts)
 	for range sweepers {
 		every(refresh.LookEvery, nil, sweeper.Step)
 	}
 	opts.Read = a.metrics.Followed
-	follower := refresh.NewFollower(a.hints, a.sweeps, a.cache, a.cache, a.peers, a.records, a.queue, a.tenants, a.log, &opts)
+	follower := refresh.NewFollower(a.hints, a.sweeps, a.cache, a.cache, a.peers, a.records, a.queue, a.tenants, log, &opts)
 	for range followers {
 		every(refresh.FollowEvery, nil, follower.Step)
 	}

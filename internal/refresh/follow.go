@@ -66,7 +66,7 @@ func (f *Follower) Step(ctx context.Context) {
 		}
 		if err != nil {
 			if ctx.Err() == nil {
-				f.log.WarnContext(ctx, "webhooks not followed", telemetry.KeyTenant, claim.Tenant, telemetry.KeyIntegration, claim.Integration, telemetry.KeyError, err)
+				f.log.WarnContext(ctx, NotFollowed, telemetry.KeyTenant, claim.Tenant, telemetry.KeyIntegration, claim.Integration, telemetry.KeyError, err)
 			}
 			return // the claim ends by itself, and its hints are read then
 		}

@@ -85,6 +85,12 @@ func New(schedule *Schedule, integrations tenants.ByID, all tenants.ByTenant, pe
 	return &Sweeper{engine: newEngine(integrations, all, peers, records, queue, reconnects, log, opts), schedule: schedule, period: period, turn: turn}
 }
 
+// The messages of the lines that say that Redis could not be used.
+const (
+	SweepFailed = "sweep failed"
+	NotFollowed = "webhooks not followed"
+)
+
 const (
 	// LookEvery is how often a process without a sweep looks for one that is due.
 	LookEvery = time.Second
@@ -127,7 +133,7 @@ func (s *Sweeper) Step(ctx context.Context) {
 		}
 		if err != nil {
 			if ctx.Err() == nil {
-				s.log.WarnContext(ctx, "sweep failed", telemetry.KeyTenant, claim.Tenant, telemetry.KeyIntegration, claim.Integration, telemetry.KeyError, err)
+				s.log.WarnContext(ctx, SweepFailed, telemetry.KeyTenant, claim.Tenant, telemetry.KeyIntegration, claim.Integration, telemetry.KeyError, err)
 			}
 			return // the claim ends by itself, and the sweep goes on where it was
 		}
