@@ -37,6 +37,8 @@ type hookRig struct {
 	id     string
 }
 
+// needsHooks skips where a case cannot be asked. The adapters whose harness has no
+// Hooks ask the same of their own fakes in hookregister_test.go.
 func needsHooks(t *testing.T, b *bench) *hookRig {
 	t.Helper()
 	if b.server.Hooks == nil {
@@ -124,7 +126,8 @@ func testRegisterHookFails(t *testing.T, b *bench) {
 	}
 }
 
-// testSentHook reads what the server itself sends.
+// testSentHook reads what the server itself sends. A harness whose server sends
+// nothing skips it: its adapter reads the vendor's examples in hook_test.go.
 func testSentHook(t *testing.T, b *bench) {
 	if b.server.SendHook == nil {
 		t.Skip("this harness cannot have the server send a webhook")
